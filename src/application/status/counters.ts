@@ -1,0 +1,125 @@
+/**
+ * Everything that is counted, as plain numbers owned by the part that counts.
+ *
+ * The hot path only ever adds to a number; the metrics adapter reads these at
+ * scrape time. Label sets are closed: they are the keys of these records.
+ *
+ * @module
+ */
+import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+
+/** Kinds of upstream messages, as the `message_type` label spells them. */
+export const MESSAGE_TYPES = [
+  "quote",
+  "trade",
+  "bar",
+  "updated_bar",
+  "daily_bar",
+  "status",
+  "luld",
+  "correction",
+  "cancel_error",
+  "imbalance",
+  "order_update",
+  "control",
+  "unknown",
+] as const;
+
+/** One kind of upstream message. */
+export type MessageType = typeof MESSAGE_TYPES[number];
+
+/** Reasons for counting a WebSocket error, as the `error_type` label spells them. */
+export const ERROR_TYPES = [
+  "dial",
+  "rate_limited",
+  "timeout",
+  "auth",
+  "connection_limit",
+  "heartbeat",
+  "closed",
+  "upstream_error",
+  "malformed_frame",
+  "malformed_element",
+  "unknown_type",
+  "unknown_word",
+] as const;
+
+/** One reason for counting a WebSocket error. */
+export type ErrorType = typeof ERROR_TYPES[number];
+
+/** Upper bounds in seconds of the processing-latency histogram. */
+export const PROCESSING_BUCKETS: readonly number[] = [
+  0.00001,
+  0.000025,
+  0.00005,
+  0.0001,
+  0.00025,
+  0.0005,
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.05,
+  0.1,
+  0.5,
+];
+
+/** Latency counts per bucket; the last entry is everything above the last bound. */
+export interface Latency {
+  readonly counts: number[];
+  /** Seconds, summed. */
+  sum: number;
+}
+
+/** What is counted of one upstream feed. */
+export interface FeedCounters {
+  readonly received: Record<MessageType, number>;
+  readonly errors: Record<ErrorType, number>;
+  /** Reconnection attempts, since the process started. */
+  reconnects: number;
+  /** From a frame's arrival until its messages stood in every queue. */
+  readonly processing: Latency;
+}
+
+/** What is counted of one broadcast channel. */
+export interface ChannelCounters {
+  /** Events handed to streams, once per stream. */
+  sent: number;
+  /** Events that streams lost because they fell behind, once per stream. */
+  dropped: number;
+}
+
+/** All counters of one proxy. */
+export interface ProxyCounters {
+  readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
+  readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
+}
+
+function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
+  return Object.fromEntries(keys.map((key) => [key, 0])) as Record<K, number>;
+}
+
+function feedCounters(): FeedCounters {
+  return {
+    received: zeroes(MESSAGE_TYPES),
+    errors: zeroes(ERROR_TYPES),
+    reconnects: 0,
+    processing: {
+      counts: new Array(PROCESSING_BUCKETS.length + 1).fill(0),
+      sum: 0,
+    },
+  };
+}
+
+/** Makes a set of counters that all stand at zero. */
+export function createCounters(): ProxyCounters {
+  return {
+    feeds: Object.fromEntries(
+      FEEDS.map((feed) => [feed, feedCounters()]),
+    ) as Record<FeedId, FeedCounters>,
+    channels: Object.fromEntries(
+      CHANNELS.map((channel) => [channel, { sent: 0, dropped: 0 }]),
+    ) as Record<ChannelName, ChannelCounters>,
+  };
+}

@@ -1,0 +1,48 @@
+/**
+ * What a face (gRPC today) may ask for: one open stream per client call.
+ *
+ * A stream's life: `open` records the interest (upstream is subscribed if
+ * nobody wanted it before) and fixes the stream's place in the channel at that
+ * very moment; `batches` delivers; disposing gives everything back at once,
+ * also when nothing ever ticked. Opening never waits and disposing twice is
+ * safe.
+ *
+ * @module
+ */
+import type {
+  ChannelEvents,
+  ChannelName,
+} from "../../domain/market/channels.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
+
+/** What a client asked for; an empty filter means everything. */
+export interface StreamFilter {
+  /** Exact tickers or OCC symbols. */
+  readonly symbols: readonly string[];
+  /** Option channels only: OCC roots, OR-ed with `symbols`. */
+  readonly underlyings?: readonly string[];
+  /** Order channel only: broker order ids, OR-ed with `symbols`. */
+  readonly orderIds?: readonly string[];
+}
+
+/** One client's stream. */
+export interface OpenStream<T> extends Disposable {
+  /**
+   * Batches of whatever is ready, oldest first, never empty; waits when
+   * nothing is. Ends when `signal` fires or the stream is disposed. May be
+   * called once.
+   */
+  batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void>;
+  /** Events this stream was owed and lost because it fell behind. */
+  readonly lost: number;
+  /** Events handed out so far. */
+  readonly delivered: number;
+}
+
+/** Opens streams. */
+export interface MarketStreams {
+  open<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+  ): OpenStream<ChannelEvents[C]>;
+}

@@ -1,0 +1,33 @@
+/**
+ * What the option stream says. Sizes are contracts, prices USD per share of
+ * the contract, and there is one condition code where stocks have a list.
+ *
+ * @module
+ */
+import type { Timestamp } from "./timestamp.ts";
+
+/** Best bid and offer of one option contract. */
+export interface OptionQuote {
+  /** Compact OCC symbol, for example `AAPL240315C00172500`. */
+  readonly symbol: string;
+  readonly timestamp: Timestamp;
+  readonly bidExchange: string;
+  readonly bidPrice: number;
+  readonly bidSize: number;
+  readonly askExchange: string;
+  readonly askPrice: number;
+  readonly askSize: number;
+  /** One code; empty when upstream sends none. */
+  readonly condition: string;
+}
+
+/** One execution of an option contract. */
+export interface OptionTrade {
+  /** Compact OCC symbol. */
+  readonly symbol: string;
+  readonly timestamp: Timestamp;
+  readonly price: number;
+  readonly size: number;
+  readonly exchange: string;
+  readonly condition: string;
+}
