@@ -1,0 +1,80 @@
+/**
+ * How long to wait before the next attempt, as a pure function of what
+ * happened, how often, and a random number.
+ *
+ * @module
+ */
+import type { FailureKind } from "./failure.ts";
+
+/** Bounds of the exponential schedule. */
+export interface BackoffSettings {
+  readonly initialDelayMs: number;
+  readonly maxDelayMs: number;
+  /** Growth per attempt, at least 1. */
+  readonly multiplier: number;
+}
+
+/**
+ * Waits after a connection-limit refusal: the first ones are short because a
+ * clean close frees the place within seconds, together they outlast the 90 s
+ * for which upstream keeps a ghost session.
+ */
+const CONNECTION_LIMIT_DELAYS_MS: readonly number[] = [
+  5_000,
+  10_000,
+  15_000,
+  20_000,
+  25_000,
+  30_000,
+];
+
+/** A person has to act first; asking once a minute notices when one has. */
+const REFUSED_DELAY_MS = 60_000;
+
+/** Upstream that asks for fewer attempts gets at least this much peace. */
+const RATE_LIMITED_FLOOR_MS = 2_000;
+
+/**
+ * Milliseconds to wait before attempt number `attempt` (1 is the first retry).
+ *
+ * Transient failures use full jitter: anything from 0 to the exponential
+ * bound, so that many clients never return in step. Rate limits keep at least
+ * half of the bound. The others follow their own schedules with up to 10 %
+ * on top.
+ *
+ * @param random a number in [0, 1)
+ */
+export function backoffDelay(
+  failure: { readonly kind: FailureKind; readonly attempt: number },
+  options: { readonly settings: BackoffSettings; readonly random: number },
+): number {
+  const { settings, random } = options;
+  const attempt = Math.max(1, failure.attempt);
+  switch (failure.kind) {
+    case "transient":
+      return random *
+        exponentialBound(settings.initialDelayMs, attempt, settings);
+    case "rate_limited": {
+      const initial = Math.max(settings.initialDelayMs, RATE_LIMITED_FLOOR_MS);
+      const bound = exponentialBound(initial, attempt, settings);
+      return bound / 2 + random * bound / 2;
+    }
+    case "connection_limit": {
+      const last = CONNECTION_LIMIT_DELAYS_MS.length - 1;
+      const delay = CONNECTION_LIMIT_DELAYS_MS[Math.min(attempt - 1, last)] ??
+        0;
+      return delay * (1 + random / 10);
+    }
+    case "refused":
+      return REFUSED_DELAY_MS * (1 + random / 10);
+  }
+}
+
+function exponentialBound(
+  initialMs: number,
+  attempt: number,
+  settings: BackoffSettings,
+): number {
+  const grown = initialMs * settings.multiplier ** (attempt - 1);
+  return Math.min(grown, Math.max(settings.maxDelayMs, initialMs));
+}

@@ -1,0 +1,44 @@
+/**
+ * When to ask a quiet link whether it is alive, and when to give it up.
+ *
+ * Any frame proves life. After `intervalMs` without one the link is asked; a
+ * link that says nothing for `timeoutMs` after that is dead. So a mute socket
+ * is noticed within interval + timeout, and a quiet but healthy one answers
+ * and is left alone.
+ *
+ * @module
+ */
+
+/** Settings of the rule, in milliseconds. */
+export interface HeartbeatSettings {
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+}
+
+/** What to do now. */
+export type HeartbeatAction =
+  | { readonly type: "wait"; readonly ms: number }
+  | { readonly type: "ask" }
+  | { readonly type: "dead" };
+
+/** What is known of the link; all times on one monotonic clock, in ms. */
+export interface HeartbeatFacts {
+  readonly now: number;
+  readonly lastFrameAt: number;
+  /** When the link was last asked; `undefined` before the first time. */
+  readonly askedAt: number | undefined;
+}
+
+/** Applies the rule; `wait` says how long nothing can change. */
+export function judgeHeartbeat(
+  facts: HeartbeatFacts,
+  settings: HeartbeatSettings,
+): HeartbeatAction {
+  const { now, lastFrameAt, askedAt } = facts;
+  if (askedAt !== undefined && askedAt >= lastFrameAt) {
+    const left = askedAt + settings.timeoutMs - now;
+    return left > 0 ? { type: "wait", ms: left } : { type: "dead" };
+  }
+  const left = lastFrameAt + settings.intervalMs - now;
+  return left > 0 ? { type: "wait", ms: left } : { type: "ask" };
+}

@@ -1,0 +1,46 @@
+/**
+ * Subscription requests and what upstream answers to them.
+ *
+ * @module
+ */
+import type { Pair } from "./symbol_sets.ts";
+
+/** One request to upstream. Requests carry no ids: answers come in order. */
+export interface SubscriptionRequest {
+  readonly action: "subscribe" | "unsubscribe";
+  /** Never more than the chunk limits allow; empty only for a probe. */
+  readonly pairs: readonly Pair[];
+  /** True when the request only asks for an answer and changes nothing. */
+  readonly probe: boolean;
+}
+
+/** An error frame of upstream. */
+export interface UpstreamError {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** Bounds of one request. */
+export interface ChunkLimits {
+  /** Pairs of channel and symbol per request, at least 1. */
+  readonly maxPairs: number;
+  /** Bytes of symbols (with quotes and commas) per request. */
+  readonly maxBytes: number;
+}
+
+/** Takes from `pairs` what fits into one request; always at least one pair. */
+export function takeChunk(
+  pairs: Iterable<Pair>,
+  limits: ChunkLimits,
+): readonly Pair[] {
+  const chunk: Pair[] = [];
+  let bytes = 0;
+  for (const pair of pairs) {
+    // Two quotes and a comma around each symbol.
+    bytes += pair.symbol.length + 3;
+    const full = chunk.length >= limits.maxPairs || bytes > limits.maxBytes;
+    if (full && chunk.length > 0) break;
+    chunk.push(pair);
+  }
+  return chunk;
+}

@@ -1,0 +1,52 @@
+/**
+ * Which symbols on which upstream channel.
+ *
+ * @module
+ */
+
+/** Upstream channels that client streams can cause to be subscribed. */
+export type UpstreamChannel = "trades" | "quotes" | "bars";
+
+/** Every upstream channel, in the order in which requests list them. */
+export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = [
+  "trades",
+  "quotes",
+  "bars",
+];
+
+/** Every symbol of a channel. */
+export const WILDCARD = "*";
+
+/** One symbol on one channel. */
+export interface Pair {
+  readonly channel: UpstreamChannel;
+  readonly symbol: string;
+}
+
+/** Symbols per channel; a channel without an entry has none. */
+export type SymbolSets = ReadonlyMap<UpstreamChannel, ReadonlySet<string>>;
+
+/** Number of pairs in the sets; `*` counts as one. */
+export function countPairs(sets: SymbolSets): number {
+  let count = 0;
+  for (const symbols of sets.values()) count += symbols.size;
+  return count;
+}
+
+/** One text per pair, for use as a key. */
+export function pairKey(pair: Pair): string {
+  return `${pair.channel} ${pair.symbol}`;
+}
+
+/** Groups pairs by channel, keeping their order. */
+export function groupPairs(
+  pairs: readonly Pair[],
+): Map<UpstreamChannel, string[]> {
+  const groups = new Map<UpstreamChannel, string[]>();
+  for (const { channel, symbol } of pairs) {
+    const symbols = groups.get(channel);
+    if (symbols) symbols.push(symbol);
+    else groups.set(channel, [symbol]);
+  }
+  return groups;
+}
