@@ -1,0 +1,81 @@
+/**
+ * The proxy's settings as a value: read once, checked, never changed.
+ *
+ * @module
+ */
+import type {
+  Environment,
+  FeedId,
+  OptionFeedKind,
+  StockFeedKind,
+} from "../../domain/connection/feed.ts";
+import type { ChannelName } from "../../domain/market/channels.ts";
+import type { Secret } from "./secret.ts";
+
+/** Least severe line that is written; `trace` says no more than `debug`. */
+export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "off";
+
+/** One pair of Alpaca API credentials. */
+export interface KeyPair {
+  readonly key: Secret;
+  readonly secret: Secret;
+}
+
+/** An address to listen on. */
+export interface Listen {
+  readonly host: string;
+  /** 0 lets the system choose, except for metrics, where it means "off". */
+  readonly port: number;
+}
+
+/** Everything that can be set from outside. */
+export interface Config {
+  readonly environment: Environment;
+  readonly credentials: {
+    /** For trade updates and the trading API. */
+    readonly trading: KeyPair;
+    /** For stocks and options; the trading pair unless set apart. */
+    readonly data: KeyPair;
+  };
+  /** Sessions to open; the others stay disconnected for good. */
+  readonly feeds: ReadonlySet<FeedId>;
+  readonly stock: { readonly kind: StockFeedKind; readonly url: string };
+  readonly option: { readonly kind: OptionFeedKind; readonly url: string };
+  readonly trading: {
+    /** WebSocket of the trade updates. */
+    readonly url: string;
+    /** Base of the trading REST API, without a slash at the end. */
+    readonly apiUrl: string;
+  };
+  /** Base of the market data REST API, without a slash at the end. */
+  readonly dataApiUrl: string;
+  /** True when credentials may travel unencrypted beyond this machine. */
+  readonly allowPlaintextUpstream: boolean;
+  readonly grpc: Listen;
+  readonly health: Listen;
+  /** Port 0 means that `/metrics` is on the health port only. */
+  readonly metrics: Listen;
+  readonly telemetry: {
+    readonly enabled: boolean;
+    /** Base URL of an OTLP/HTTP collector, without a slash at the end. */
+    readonly endpoint: string;
+  };
+  readonly logLevel: LogLevel;
+  readonly reconnect: {
+    readonly initialDelayMs: number;
+    readonly maxDelayMs: number;
+    readonly multiplier: number;
+    /** 0 means unlimited. */
+    readonly maxAttempts: number;
+  };
+  readonly heartbeat: {
+    /** A link silent for this long is asked whether it lives. */
+    readonly intervalMs: number;
+    /** How long it may take to answer. */
+    readonly timeoutMs: number;
+  };
+  /** How many messages a stream may fall behind, per channel. */
+  readonly capacities: Readonly<Record<ChannelName, number>>;
+  /** What looks like a mistake but is not certainly one; log each at start. */
+  readonly warnings: readonly string[];
+}

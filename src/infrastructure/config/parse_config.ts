@@ -1,0 +1,205 @@
+/**
+ * From environment variables to settings.
+ *
+ * @module
+ */
+import { FEEDS } from "../../domain/connection/feed.ts";
+import type { Config, KeyPair } from "./config.ts";
+import { ConfigError } from "./config_error.ts";
+import { Secret } from "./secret.ts";
+import { type Setting, SETTINGS } from "./settings.ts";
+import { type Env, SettingsReader } from "./settings_reader.ts";
+import { unknownNames } from "./unknown_names.ts";
+import {
+  DATA_API_URL,
+  isExposed,
+  optionStreamUrl,
+  stockStreamUrl,
+  tradingHost,
+} from "./upstream_urls.ts";
+
+/** What a refused credential is replaced by until the problems are thrown. */
+const NO_SECRET = new Secret("");
+
+/**
+ * Reads all settings from `env` and checks them together.
+ *
+ * @throws {ConfigError} with every problem at once, if there is any.
+ */
+export function parseConfig(env: Env): Config {
+  const reader = new SettingsReader(env);
+  const config: Config = {
+    ...readUpstream(reader),
+    ...readListening(reader),
+    credentials: readCredentials(reader),
+    feeds: reader.value(SETTINGS.feeds, new Set(FEEDS)),
+    telemetry: {
+      enabled: reader.value(SETTINGS.otelEnabled, true),
+      endpoint: reader.value(SETTINGS.otelEndpoint, ""),
+    },
+    logLevel: reader.value(SETTINGS.logLevel, "info"),
+    reconnect: readReconnect(reader),
+    heartbeat: {
+      intervalMs: 1000 * reader.value(SETTINGS.heartbeatInterval, 0),
+      timeoutMs: 1000 * reader.value(SETTINGS.heartbeatTimeout, 0),
+    },
+    capacities: {
+      stockQuotes: reader.value(SETTINGS.stockQuotes, 0),
+      stockTrades: reader.value(SETTINGS.stockTrades, 0),
+      stockBars: reader.value(SETTINGS.stockBars, 0),
+      optionQuotes: reader.value(SETTINGS.optionQuotes, 0),
+      optionTrades: reader.value(SETTINGS.optionTrades, 0),
+      orderUpdates: reader.value(SETTINGS.orderUpdates, 0),
+    },
+    warnings: [...reader.warnings, ...unknownNames(env)],
+  };
+  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  return config;
+}
+
+type UpstreamConfig = Pick<
+  Config,
+  | "environment"
+  | "stock"
+  | "option"
+  | "trading"
+  | "dataApiUrl"
+  | "allowPlaintextUpstream"
+>;
+
+function readUpstream(
+  reader: SettingsReader,
+): UpstreamConfig {
+  const environment = reader.value(
+    SETTINGS.environment,
+    "PAPER",
+  );
+  const stock = reader.value(SETTINGS.stockFeed, "sip");
+  const option = reader.value(
+    SETTINGS.optionFeed,
+    environment === "LIVE" ? "opra" : "indicative",
+  );
+  const trading = tradingHost(environment);
+  const plaintext = reader.value(SETTINGS.allowPlaintext, false);
+  const address = (setting: Setting<string>, fallback: string): string => {
+    const url = reader.value(setting, fallback);
+    if (!plaintext && isExposed(url)) refuseExposed(reader, setting, url);
+    return url;
+  };
+  return {
+    environment,
+    stock: {
+      kind: stock,
+      url: address(SETTINGS.stockUrl, stockStreamUrl(stock)),
+    },
+    option: {
+      kind: option,
+      url: address(SETTINGS.optionUrl, optionStreamUrl(option)),
+    },
+    trading: {
+      url: address(SETTINGS.tradingUrl, `wss://${trading}/stream`),
+      apiUrl: address(SETTINGS.tradingApiUrl, `https://${trading}`),
+    },
+    dataApiUrl: address(SETTINGS.dataApiUrl, DATA_API_URL),
+    allowPlaintextUpstream: plaintext,
+  };
+}
+
+function refuseExposed(
+  reader: SettingsReader,
+  setting: Setting<string>,
+  url: string,
+): void {
+  const safe = url.startsWith("ws:") ? "wss:" : "https:";
+  reader.refuse(setting.name, {
+    received: url,
+    message: "would send the credentials unencrypted to another machine",
+    remedy:
+      `Use ${safe}//, or set ${SETTINGS.allowPlaintext.name}=true if it is a simulator`,
+  });
+}
+
+function readCredentials(reader: SettingsReader): Config["credentials"] {
+  const required = (setting: Setting<Secret>): Secret => {
+    if (reader.find(setting) === undefined) {
+      reader.refuse(setting.name, {
+        received: undefined,
+        message: "is required and not set",
+        remedy: `Set it, or its alias ${setting.aliases.join(", ")}`,
+      });
+    }
+    return reader.value(setting, NO_SECRET);
+  };
+  const trading: KeyPair = {
+    key: required(SETTINGS.key),
+    secret: required(SETTINGS.secret),
+  };
+  const key = reader.optional(SETTINGS.dataKey);
+  const secret = reader.optional(SETTINGS.dataSecret);
+  requireBoth(reader, [SETTINGS.dataKey, SETTINGS.dataSecret]);
+  return { trading, data: key && secret ? { key, secret } : trading };
+}
+
+/** Half a pair of credentials is never what somebody meant. */
+function requireBoth(
+  reader: SettingsReader,
+  pair: readonly [Setting<Secret>, Setting<Secret>],
+): void {
+  const missing = pair.filter((setting) => reader.find(setting) === undefined);
+  if (missing.length !== 1) return;
+  for (const setting of missing) {
+    const other = pair.find((one) => one !== setting)?.name;
+    reader.refuse(setting.name, {
+      received: undefined,
+      message: `is not set, but ${other} is`,
+      remedy: "Set both or none",
+    });
+  }
+}
+
+function readListening(
+  reader: SettingsReader,
+): Pick<Config, "grpc" | "health" | "metrics"> {
+  const host = reader.value(SETTINGS.host, "");
+  const taken = new Map<number, string>();
+  const listen = (setting: Setting<number>) => {
+    const port = reader.value(setting, 0);
+    const owner = port === 0 ? undefined : taken.get(port);
+    taken.set(port, setting.name);
+    if (owner !== undefined) {
+      reader.refuse(setting.name, {
+        received: String(port),
+        message: `is the same port as ${owner}`,
+        remedy: "Give each its own port",
+      });
+    }
+    return { host, port };
+  };
+  return {
+    grpc: listen(SETTINGS.grpcPort),
+    health: listen(SETTINGS.healthPort),
+    metrics: listen(SETTINGS.metricsPort),
+  };
+}
+
+function readReconnect(reader: SettingsReader): Config["reconnect"] {
+  const initialDelayMs = reader.optional(SETTINGS.initialDelay);
+  const maxDelay = reader.optional(SETTINGS.maxDelay);
+  if (
+    initialDelayMs !== undefined && maxDelay !== undefined &&
+    initialDelayMs > 1000 * maxDelay
+  ) {
+    reader.refuse(SETTINGS.maxDelay.name, {
+      received: String(maxDelay),
+      message:
+        `is shorter than ${SETTINGS.initialDelay.name}=${initialDelayMs} milliseconds`,
+      remedy: "Raise the one or lower the other",
+    });
+  }
+  return {
+    initialDelayMs: initialDelayMs ?? 0,
+    maxDelayMs: 1000 * (maxDelay ?? 0),
+    multiplier: reader.value(SETTINGS.multiplier, 1),
+    maxAttempts: reader.value(SETTINGS.maxAttempts, 0),
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * A text that cannot be printed by accident.
+ *
+ * String conversion, JSON, `console.log` and the inspectors of Deno and Node
+ * all show `<secret>`; the text comes out by {@linkcode Secret.reveal} alone,
+ * so that a search for `reveal` finds every place where secrets travel.
+ *
+ * @module
+ */
+
+/** What stands in for a secret wherever one would have been printed. */
+export const SECRET_MARK = "<secret>";
+
+/** Holds a secret text. */
+export class Secret {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself, for the one place that must send it. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  /** Always `<secret>`. */
+  toString(): string {
+    return SECRET_MARK;
+  }
+
+  /** Always `<secret>`. */
+  toJSON(): string {
+    return SECRET_MARK;
+  }
+
+  /** Always `<secret>`. */
+  [Symbol.toPrimitive](): string {
+    return SECRET_MARK;
+  }
+
+  /** Always `<secret>`, in `Deno.inspect` and `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return SECRET_MARK;
+  }
+
+  /** Always `<secret>`, in `node:util` `inspect`. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return SECRET_MARK;
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * Every setting of the program, in one table: parsing, the documentation, the
+ * settings line of the log and the search for misspelt names all read it.
+ *
+ * An empty or blank value counts as unset, as compose files and charts pass
+ * unset variables that way. Values are trimmed.
+ *
+ * @module
+ */
+import {
+  type Environment,
+  FEEDS,
+  type OptionFeedKind,
+  type StockFeedKind,
+} from "../../domain/connection/feed.ts";
+import {
+  credential,
+  decimal,
+  feedList,
+  flag,
+  host,
+  integer,
+  type Kind,
+  logLevel,
+  url,
+  word,
+} from "./kinds.ts";
+import { DATA_API_URL } from "./upstream_urls.ts";
+
+/** Headings under which the documentation lists the settings. */
+export const SECTIONS = [
+  "Credentials",
+  "Feeds",
+  "Upstream addresses",
+  "Listening",
+  "Logs and traces",
+  "WebSocket tuning",
+  "Channel capacities",
+] as const;
+
+/** One heading of the documentation. */
+export type Section = typeof SECTIONS[number];
+
+/** One variable. */
+export interface Setting<T> {
+  /** Name of the environment variable. */
+  readonly name: string;
+  /** Other names that are accepted for it. */
+  readonly aliases: readonly string[];
+  readonly section: Section;
+  readonly kind: Kind<T>;
+  /** Text that is read when it is unset; undefined when there is none. */
+  readonly fallback: string | undefined;
+  /** What stands in for it when unset and there is no fixed fallback. */
+  readonly otherwise: string | undefined;
+  /** One line for users, without a full stop. */
+  readonly description: string;
+  /** True when its value is never shown. */
+  readonly secret: boolean;
+}
+
+interface Details {
+  readonly description: string;
+  readonly fallback?: string;
+  readonly otherwise?: string;
+  readonly aliases?: readonly string[];
+  readonly secret?: boolean;
+}
+
+/** A section's row maker: name, kind, details. */
+function section(name: Section) {
+  return <T>(
+    variable: string,
+    kind: Kind<T>,
+    details: Details,
+  ): Setting<T> => ({
+    name: variable,
+    kind,
+    section: name,
+    aliases: details.aliases ?? [],
+    fallback: details.fallback,
+    otherwise: details.otherwise,
+    description: details.description,
+    secret: details.secret ?? false,
+  });
+}
+
+const STOCK_FEEDS: readonly StockFeedKind[] = [
+  "sip",
+  "iex",
+  "delayed_sip",
+  "boats",
+  "overnight",
+  "test",
+];
+const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
+
+const PORT = integer(0, 65_535);
+const SECONDS = integer(1, 3_600);
+const CAPACITY = integer(1, 10_000_000);
+const STREAM_URL = url(["wss", "ws"]);
+const API_URL = url(["https", "http"]);
+
+const credentials = section("Credentials");
+const feeds = section("Feeds");
+const upstream = section("Upstream addresses");
+const listening = section("Listening");
+const signals = section("Logs and traces");
+const tuning = section("WebSocket tuning");
+const capacities = section("Channel capacities");
+
+/** All settings, by the short name that the parser uses. */
+export const SETTINGS = {
+  key: credentials("ALPACA_KEY", credential, {
+    description: "Alpaca API key",
+    aliases: ["APCA_API_KEY_ID"],
+    otherwise: "required",
+    secret: true,
+  }),
+  secret: credentials("ALPACA_SECRET", credential, {
+    description: "Alpaca API secret",
+    aliases: ["APCA_API_SECRET_KEY"],
+    otherwise: "required",
+    secret: true,
+  }),
+  dataKey: credentials("ALPACA_DATA_KEY", credential, {
+    description: "Key for stocks and options, where it differs",
+    otherwise: "`ALPACA_KEY`",
+    secret: true,
+  }),
+  dataSecret: credentials("ALPACA_DATA_SECRET", credential, {
+    description: "Secret for stocks and options, where it differs",
+    otherwise: "`ALPACA_SECRET`",
+    secret: true,
+  }),
+
+  environment: feeds("CREAM_ENV", word<Environment>(["PAPER", "LIVE"]), {
+    description: "Paper account or real money",
+    fallback: "PAPER",
+  }),
+  feeds: feeds("STREAM_PROXY_FEEDS", feedList(FEEDS), {
+    description: "Sessions to open: stocks, options, trade updates",
+    fallback: "sip,opra,trading",
+  }),
+  stockFeed: feeds("ALPACA_FEED", word(STOCK_FEEDS), {
+    description: "Stock feed: `sip` is all exchanges, `iex` is the free one",
+    fallback: "sip",
+  }),
+  optionFeed: feeds("ALPACA_OPTIONS_FEED", word(OPTION_FEEDS), {
+    description: "Option feed: `opra` is the full one, `indicative` is free",
+    otherwise: "`opra` with `LIVE`, `indicative` with `PAPER`",
+  }),
+
+  stockUrl: upstream("ALPACA_STOCK_STREAM_URL", STREAM_URL, {
+    description: "WebSocket of the stock feed",
+    otherwise: "Alpaca's, by `ALPACA_FEED`",
+  }),
+  optionUrl: upstream("ALPACA_OPTION_STREAM_URL", STREAM_URL, {
+    description: "WebSocket of the option feed",
+    otherwise: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
+  }),
+  tradingUrl: upstream("ALPACA_TRADING_STREAM_URL", STREAM_URL, {
+    description: "WebSocket of the trade updates",
+    otherwise: "Alpaca's, by `CREAM_ENV`",
+  }),
+  tradingApiUrl: upstream("ALPACA_TRADING_API_URL", API_URL, {
+    description: "Trading REST API",
+    otherwise: "Alpaca's, by `CREAM_ENV`",
+  }),
+  dataApiUrl: upstream("ALPACA_DATA_API_URL", API_URL, {
+    description: "Market data REST API",
+    fallback: DATA_API_URL,
+  }),
+  allowPlaintext: upstream("STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM", flag, {
+    description:
+      "Accept `ws:` and `http:` addresses beyond this machine, for a simulator",
+    fallback: "false",
+  }),
+
+  host: listening("STREAM_PROXY_HOST", host, {
+    description: "Address that all ports listen on",
+    fallback: "0.0.0.0",
+  }),
+  grpcPort: listening("STREAM_PROXY_GRPC_PORT", PORT, {
+    description: "gRPC server port; 0 picks a free one",
+    fallback: "50052",
+  }),
+  healthPort: listening("STREAM_PROXY_HEALTH_PORT", PORT, {
+    description: "Health check HTTP port; 0 picks a free one",
+    fallback: "8082",
+  }),
+  metricsPort: listening("STREAM_PROXY_METRICS_PORT", PORT, {
+    description: "Prometheus metrics port; 0 turns it off",
+    fallback: "9090",
+  }),
+
+  logLevel: signals("LOG_LEVEL", logLevel, {
+    description:
+      "Least severe lines to log: trace, debug, info, warn, error, off",
+    aliases: ["RUST_LOG"],
+    fallback: "info",
+  }),
+  otelEnabled: signals("OTEL_ENABLED", flag, {
+    description: "OpenTelemetry tracing",
+    fallback: "true",
+  }),
+  otelEndpoint: signals("OTEL_EXPORTER_OTLP_ENDPOINT", API_URL, {
+    description: "OTLP/HTTP collector",
+    fallback: "http://localhost:4318",
+  }),
+
+  heartbeatInterval: tuning("STREAM_PROXY_HEARTBEAT_INTERVAL_SECS", SECONDS, {
+    description: "Silence after which a link is asked whether it lives",
+    fallback: "30",
+  }),
+  heartbeatTimeout: tuning("STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS", SECONDS, {
+    description: "How long its answer may take",
+    fallback: "60",
+  }),
+  initialDelay: tuning(
+    "STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS",
+    integer(1, 3_600_000),
+    { description: "Delay before the first reconnection", fallback: "500" },
+  ),
+  maxDelay: tuning("STREAM_PROXY_RECONNECT_DELAY_MAX_SECS", SECONDS, {
+    description: "Longest delay between two attempts",
+    fallback: "30",
+  }),
+  multiplier: tuning(
+    "STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER",
+    decimal(1, 10),
+    { description: "Growth of the delay per attempt", fallback: "2.0" },
+  ),
+  maxAttempts: tuning(
+    "STREAM_PROXY_MAX_RECONNECT_ATTEMPTS",
+    integer(0, 1_000_000),
+    { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
+  ),
+
+  stockQuotes: capacities("STREAM_PROXY_STOCK_QUOTES_CAPACITY", CAPACITY, {
+    description: "Stock quotes a stream may fall behind",
+    fallback: "10000",
+  }),
+  stockTrades: capacities("STREAM_PROXY_STOCK_TRADES_CAPACITY", CAPACITY, {
+    description: "Stock trades a stream may fall behind",
+    fallback: "10000",
+  }),
+  stockBars: capacities("STREAM_PROXY_STOCK_BARS_CAPACITY", CAPACITY, {
+    description: "Stock bars a stream may fall behind",
+    fallback: "1000",
+  }),
+  optionQuotes: capacities("STREAM_PROXY_OPTIONS_QUOTES_CAPACITY", CAPACITY, {
+    description: "Option quotes a stream may fall behind",
+    fallback: "50000",
+  }),
+  optionTrades: capacities("STREAM_PROXY_OPTIONS_TRADES_CAPACITY", CAPACITY, {
+    description: "Option trades a stream may fall behind",
+    fallback: "10000",
+  }),
+  orderUpdates: capacities("STREAM_PROXY_ORDER_UPDATES_CAPACITY", CAPACITY, {
+    description: "Order updates a stream may fall behind",
+    fallback: "1000",
+  }),
+} as const;
+
+/** All settings in the order of the documentation. */
+export const ALL_SETTINGS: readonly Setting<unknown>[] = Object.values(
+  SETTINGS,
+);

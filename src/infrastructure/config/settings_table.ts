@@ -1,0 +1,32 @@
+/**
+ * The settings as the tables of the documentation.
+ *
+ * @module
+ */
+import { ALL_SETTINGS, type Section, type Setting } from "./settings.ts";
+
+/** The Markdown table of one section, header included, one row a variable. */
+export function settingsTable(section: Section): string {
+  const rows = ALL_SETTINGS.filter((setting) => setting.section === section)
+    .map((setting) =>
+      `| ${nameCell(setting)} | ${
+        defaultCell(setting)
+      } | ${setting.description} |`
+    );
+  return [
+    "| Variable | Default | Description |",
+    "| --- | --- | --- |",
+    ...rows,
+  ].join("\n");
+}
+
+function nameCell(setting: Setting<unknown>): string {
+  const aliases = setting.aliases.map((alias) => `\`${alias}\``).join(", ");
+  return `\`${setting.name}\`${aliases && ` (or ${aliases})`}`;
+}
+
+function defaultCell(setting: Setting<unknown>): string {
+  return setting.fallback === undefined
+    ? setting.otherwise ?? ""
+    : `\`${setting.fallback}\``;
+}
