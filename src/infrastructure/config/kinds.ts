@@ -132,15 +132,16 @@ export function url(schemes: readonly string[]): Kind<string> {
     }`,
     read: (text) => {
       const parsed = URL.parse(text);
-      // An "@" may carry a password even where the rest is no URL at all.
-      if (parsed === null) {
-        return refusal("is not a URL", text.includes("@"));
-      }
+      // An "@" may follow a password even where the rest is no URL at all.
+      const hide = text.includes("@");
+      if (parsed === null) return refusal("is not a URL", hide);
       if (parsed.username !== "" || parsed.password !== "") {
         return refusal("carries a user name or a password", true);
       }
-      if (!schemes.includes(parsed.protocol.slice(0, -1))) return refusal();
-      if (parsed.hash !== "") return refusal("carries a fragment (#…)");
+      if (!schemes.includes(parsed.protocol.slice(0, -1))) {
+        return refusal(undefined, hide);
+      }
+      if (parsed.hash !== "") return refusal("carries a fragment (#…)", hide);
       return { value: text.replace(/\/+$/, "") };
     },
   };

@@ -1,0 +1,373 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Config } from "../../../../src/infrastructure/config/config.ts";
+import { ConfigError } from "../../../../src/infrastructure/config/config_error.ts";
+import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
+import {
+  ALL_SETTINGS,
+  SETTINGS,
+} from "../../../../src/infrastructure/config/settings.ts";
+
+const CREDENTIALS = { ALPACA_KEY: "KEY-1234", ALPACA_SECRET: "SECRET-1234" };
+
+function parse(env: Record<string, string | undefined> = {}): Config {
+  return parseConfig({ ...CREDENTIALS, ...env });
+}
+
+function problems(env: Record<string, string | undefined>): string[] {
+  try {
+    parse(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems.map((problem) => problem.variable);
+  }
+  return [];
+}
+
+function complaint(env: Record<string, string | undefined>): string {
+  try {
+    parse(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.message;
+  }
+  return "";
+}
+
+Deno.test("credentials alone give the documented defaults", () => {
+  const { credentials, ...config } = parse();
+  assert.equal(credentials.trading.key.reveal(), "KEY-1234");
+  assert.equal(credentials.data.secret.reveal(), "SECRET-1234");
+  assert.deepEqual(config, {
+    environment: "PAPER",
+    feeds: new Set(["sip", "opra", "trading"]),
+    stock: { kind: "sip", url: "wss://stream.data.alpaca.markets/v2/sip" },
+    option: {
+      kind: "indicative",
+      url: "wss://stream.data.alpaca.markets/v1beta1/indicative",
+    },
+    trading: {
+      url: "wss://paper-api.alpaca.markets/stream",
+      apiUrl: "https://paper-api.alpaca.markets",
+    },
+    dataApiUrl: "https://data.alpaca.markets",
+    allowPlaintextUpstream: false,
+    grpc: { host: "0.0.0.0", port: 50052 },
+    health: { host: "0.0.0.0", port: 8082 },
+    metrics: { host: "0.0.0.0", port: 9090 },
+    telemetry: { enabled: true, endpoint: "http://localhost:4318" },
+    logLevel: "info",
+    reconnect: {
+      initialDelayMs: 500,
+      maxDelayMs: 30_000,
+      multiplier: 2,
+      maxAttempts: 0,
+    },
+    heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
+    capacities: {
+      stockQuotes: 10_000,
+      stockTrades: 10_000,
+      stockBars: 1_000,
+      optionQuotes: 50_000,
+      optionTrades: 10_000,
+      orderUpdates: 1_000,
+    },
+    warnings: [],
+  });
+});
+
+Deno.test("every setting has an effect under its own name", () => {
+  const config = parse({
+    ALPACA_DATA_KEY: "DATA-KEY",
+    ALPACA_DATA_SECRET: "DATA-SECRET",
+    CREAM_ENV: "LIVE",
+    STREAM_PROXY_FEEDS: "trading, sip",
+    ALPACA_FEED: "iex",
+    ALPACA_OPTIONS_FEED: "indicative",
+    ALPACA_STOCK_STREAM_URL: "wss://stocks.example/v2/iex",
+    ALPACA_OPTION_STREAM_URL: "wss://options.example/o",
+    ALPACA_TRADING_STREAM_URL: "wss://trading.example/stream",
+    ALPACA_TRADING_API_URL: "https://trading.example/",
+    ALPACA_DATA_API_URL: "https://data.example",
+    STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: "1",
+    STREAM_PROXY_HOST: "::1",
+    STREAM_PROXY_GRPC_PORT: "1",
+    STREAM_PROXY_HEALTH_PORT: "2",
+    STREAM_PROXY_METRICS_PORT: "0",
+    LOG_LEVEL: "warn",
+    OTEL_ENABLED: "false",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
+    STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "3",
+    STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: "4",
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "5",
+    STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: "6",
+    STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "1.5",
+    STREAM_PROXY_MAX_RECONNECT_ATTEMPTS: "7",
+    STREAM_PROXY_STOCK_QUOTES_CAPACITY: "11",
+    STREAM_PROXY_STOCK_TRADES_CAPACITY: "12",
+    STREAM_PROXY_STOCK_BARS_CAPACITY: "13",
+    STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: "14",
+    STREAM_PROXY_OPTIONS_TRADES_CAPACITY: "15",
+    STREAM_PROXY_ORDER_UPDATES_CAPACITY: "16",
+  });
+  const { credentials, ...rest } = config;
+  assert.equal(credentials.trading.key.reveal(), "KEY-1234");
+  assert.equal(credentials.data.key.reveal(), "DATA-KEY");
+  assert.equal(credentials.data.secret.reveal(), "DATA-SECRET");
+  assert.deepEqual(rest, {
+    environment: "LIVE",
+    feeds: new Set(["trading", "sip"]),
+    stock: { kind: "iex", url: "wss://stocks.example/v2/iex" },
+    option: { kind: "indicative", url: "wss://options.example/o" },
+    trading: {
+      url: "wss://trading.example/stream",
+      apiUrl: "https://trading.example",
+    },
+    dataApiUrl: "https://data.example",
+    allowPlaintextUpstream: true,
+    grpc: { host: "::1", port: 1 },
+    health: { host: "::1", port: 2 },
+    metrics: { host: "::1", port: 0 },
+    telemetry: { enabled: false, endpoint: "http://collector:4318" },
+    logLevel: "warn",
+    reconnect: {
+      initialDelayMs: 5,
+      maxDelayMs: 6_000,
+      multiplier: 1.5,
+      maxAttempts: 7,
+    },
+    heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
+    capacities: {
+      stockQuotes: 11,
+      stockTrades: 12,
+      stockBars: 13,
+      optionQuotes: 14,
+      optionTrades: 15,
+      orderUpdates: 16,
+    },
+    warnings: [],
+  });
+});
+
+Deno.test("LIVE means the live hosts and the full option feed", () => {
+  const config = parse({ CREAM_ENV: "live" });
+  assert.equal(config.trading.url, "wss://api.alpaca.markets/stream");
+  assert.equal(config.trading.apiUrl, "https://api.alpaca.markets");
+  assert.equal(config.option.kind, "opra");
+  assert.equal(
+    config.option.url,
+    "wss://stream.data.alpaca.markets/v1beta1/opra",
+  );
+});
+
+Deno.test("each stock feed has its documented address", () => {
+  const paths = {
+    sip: "v2/sip",
+    iex: "v2/iex",
+    delayed_sip: "v2/delayed_sip",
+    boats: "v1beta1/boats",
+    overnight: "v1beta1/overnight",
+    test: "v2/test",
+  };
+  for (const [feed, path] of Object.entries(paths)) {
+    assert.equal(
+      parse({ ALPACA_FEED: feed }).stock.url,
+      `wss://stream.data.alpaca.markets/${path}`,
+    );
+  }
+});
+
+Deno.test("an empty or blank variable counts as unset", () => {
+  const blank = Object.fromEntries(
+    ALL_SETTINGS.filter((setting) => setting.otherwise !== "required")
+      .map((setting) => [setting.name, "  "]),
+  );
+  assert.deepEqual(parse(blank), parse());
+});
+
+Deno.test("missing credentials are named, both at once", () => {
+  assert.deepEqual(
+    problems({ ALPACA_KEY: undefined, ALPACA_SECRET: "" }),
+    ["ALPACA_KEY", "ALPACA_SECRET"],
+  );
+});
+
+Deno.test("the names of Alpaca's SDKs stand in for ours", () => {
+  const { trading } = parseConfig({
+    APCA_API_KEY_ID: "apca-key",
+    APCA_API_SECRET_KEY: "apca-secret\n",
+  }).credentials;
+  assert.equal(trading.key.reveal(), "apca-key");
+  assert.equal(trading.secret.reveal(), "apca-secret");
+});
+
+Deno.test("two names with two different keys are a problem, equal ones are not", () => {
+  assert.deepEqual(problems({ APCA_API_KEY_ID: "OTHER-9" }), [
+    "APCA_API_KEY_ID",
+  ]);
+  assert.deepEqual(problems({ APCA_API_KEY_ID: "KEY-1234" }), []);
+});
+
+Deno.test("half a pair of data credentials is a problem", () => {
+  assert.deepEqual(problems({ ALPACA_DATA_KEY: "x" }), ["ALPACA_DATA_SECRET"]);
+  assert.deepEqual(problems({ ALPACA_DATA_SECRET: "x" }), ["ALPACA_DATA_KEY"]);
+});
+
+Deno.test("a credential in quotes or with spaces is refused, unshown", () => {
+  for (const text of ['"KEYVALUE"', "KEY VALUE", "KEYVALUÉ"]) {
+    const told = complaint({ ALPACA_KEY: text });
+    assert.match(told, /ALPACA_KEY /);
+    assert.doesNotMatch(told, /VALU/);
+  }
+});
+
+Deno.test("RUST_LOG filters count by their word for this program", () => {
+  const levels = {
+    "debug": "debug",
+    "TRACE": "trace",
+    "off": "off",
+    "info,h2=warn": "info",
+    "h2=warn, error": "error",
+    "info,alpaca_stream_proxy=debug": "debug",
+  };
+  for (const [filter, level] of Object.entries(levels)) {
+    assert.equal(parse({ RUST_LOG: filter }).logLevel, level, filter);
+  }
+  for (const filter of ["h2=warn", "verbose", "info,h2=loud", "a=b=c"]) {
+    assert.deepEqual(problems({ RUST_LOG: filter }), ["RUST_LOG"], filter);
+  }
+});
+
+Deno.test("LOG_LEVEL wins over RUST_LOG and says so", () => {
+  const config = parse({ LOG_LEVEL: "warn", RUST_LOG: "debug" });
+  assert.equal(config.logLevel, "warn");
+  assert.deepEqual(config.warnings, [
+    "RUST_LOG is ignored, because LOG_LEVEL is set as well",
+  ]);
+});
+
+Deno.test("a plaintext upstream is refused beyond this machine", () => {
+  const refused = ["ws://simulator:8090/v2/sip", "ws://127.0.0.1.evil.test/"];
+  for (const url of refused) {
+    assert.deepEqual(problems({ ALPACA_STOCK_STREAM_URL: url }), [
+      "ALPACA_STOCK_STREAM_URL",
+    ]);
+    const allowed = parse({
+      ALPACA_STOCK_STREAM_URL: url,
+      STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: "true",
+    });
+    assert.equal(allowed.stock.url, url.replace(/\/$/, ""));
+  }
+  for (const host of ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"]) {
+    const env = {
+      ALPACA_OPTION_STREAM_URL: `ws://${host}:9/x`,
+      ALPACA_TRADING_STREAM_URL: `ws://${host}:9/x`,
+      ALPACA_TRADING_API_URL: `http://${host}:9`,
+      ALPACA_DATA_API_URL: `http://${host}:9`,
+    };
+    assert.deepEqual(problems(env), []);
+  }
+  assert.deepEqual(problems({ ALPACA_DATA_API_URL: "http://data.test" }), [
+    "ALPACA_DATA_API_URL",
+  ]);
+});
+
+Deno.test("an address with credentials in it is refused, unshown", () => {
+  for (const url of ["wss://me:hunter2@x.test/", "me:hunter2@x test"]) {
+    const told = complaint({ ALPACA_STOCK_STREAM_URL: url });
+    assert.match(told, /ALPACA_STOCK_STREAM_URL /);
+    assert.doesNotMatch(told, /hunter2/);
+  }
+});
+
+Deno.test("ports that collide are a problem, zeroes are not", () => {
+  assert.deepEqual(
+    problems({
+      STREAM_PROXY_HEALTH_PORT: "50052",
+      STREAM_PROXY_METRICS_PORT: "50052",
+    }),
+    ["STREAM_PROXY_HEALTH_PORT", "STREAM_PROXY_METRICS_PORT"],
+  );
+  const zero = { STREAM_PROXY_GRPC_PORT: "0", STREAM_PROXY_HEALTH_PORT: "0" };
+  assert.deepEqual(problems(zero), []);
+});
+
+Deno.test("a longest delay below the first one is a problem", () => {
+  assert.deepEqual(
+    problems({
+      STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "2001",
+      STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: "2",
+    }),
+    ["STREAM_PROXY_RECONNECT_DELAY_MAX_SECS"],
+  );
+});
+
+Deno.test("foreign words are refused for every setting, never defaulted", () => {
+  for (const setting of Object.values(SETTINGS)) {
+    if (setting === SETTINGS.host || setting.secret) continue;
+    for (const text of ["prod", "-1", "1e3", "0x10", "1.2.3", "NaN", "99e99"]) {
+      assert.deepEqual(
+        problems({ [setting.name]: text }),
+        [setting.name],
+        `${setting.name}=${text}`,
+      );
+    }
+  }
+  assert.deepEqual(problems({ STREAM_PROXY_HOST: "0.0.0.0:80" }), [
+    "STREAM_PROXY_HOST",
+  ]);
+});
+
+Deno.test("numbers are held to their ranges", () => {
+  const outside = {
+    STREAM_PROXY_GRPC_PORT: "65536",
+    STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "0",
+    STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "0.5",
+    STREAM_PROXY_STOCK_BARS_CAPACITY: "0",
+  };
+  assert.deepEqual(problems(outside).sort(), Object.keys(outside).sort());
+});
+
+Deno.test("all problems come together: name, value, what is accepted", () => {
+  const told = complaint({
+    CREAM_ENV: "prod",
+    ALPACA_FEED: "nyse",
+    STREAM_PROXY_FEEDS: "sip,crypto",
+    OTEL_ENABLED: "maybe",
+  });
+  assert.match(told, /4 problems/);
+  assert.match(
+    told,
+    /CREAM_ENV="prod" is not accepted. Set it to PAPER or LIVE/,
+  );
+  assert.match(told, /ALPACA_FEED="nyse"/);
+  assert.match(told, /STREAM_PROXY_FEEDS="sip,crypto" does not know "crypto"/);
+  assert.match(told, /OTEL_ENABLED="maybe".*true, false, 1 or 0/);
+});
+
+Deno.test("misspelt names are pointed out, with the name that was meant", () => {
+  const { warnings } = parse({
+    STREAM_PROXY_GRCP_PORT: "1",
+    ALPACA_SECRT: "SECRET-TEXT",
+    ALPACA_SOMETHING_ELSE_ENTIRELY: "1",
+    stream_proxy_host: "1",
+    OTHER_VARIABLE: "1",
+  });
+  assert.deepEqual(warnings, [
+    "ALPACA_SECRT is not a known setting and is ignored; did you mean ALPACA_SECRET?",
+    "ALPACA_SOMETHING_ELSE_ENTIRELY is not a known setting and is ignored",
+    "STREAM_PROXY_GRCP_PORT is not a known setting and is ignored; did you mean STREAM_PROXY_GRPC_PORT?",
+    "stream_proxy_host is not a known setting and is ignored; did you mean STREAM_PROXY_HOST?",
+  ]);
+});
+
+Deno.test("no complaint ever shows a secret, wherever it was put", () => {
+  const variables = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
+  const secret = fc.string({ minLength: 8, maxLength: 40 })
+    .map((text) => `Zq9${text.replace(/\s/g, "_")}`);
+  fc.assert(fc.property(secret, fc.subarray(variables), (text, places) => {
+    const env = Object.fromEntries(places.map((name) => [name, text]));
+    const told = complaint({ ALPACA_SECRET: text, ...env });
+    assert.ok(!told.includes(text), told);
+  }));
+});
