@@ -123,3 +123,29 @@ export function createCounters(): ProxyCounters {
     ) as Record<ChannelName, ChannelCounters>,
   };
 }
+
+/** Data messages of a feed since the process started. */
+export function messagesReceived(counters: FeedCounters): number {
+  let sum = 0;
+  for (const type of MESSAGE_TYPES) {
+    if (type !== "control" && type !== "unknown") {
+      sum += counters.received[type];
+    }
+  }
+  return sum;
+}
+
+/** Counts `messages` that were processed within `seconds`. */
+export function observe(
+  latency: Latency,
+  sample: { readonly seconds: number; readonly messages: number },
+): void {
+  const { seconds, messages } = sample;
+  let bucket = 0;
+  for (const bound of PROCESSING_BUCKETS) {
+    if (seconds <= bound) break;
+    bucket++;
+  }
+  latency.counts[bucket] = (latency.counts[bucket] ?? 0) + messages;
+  latency.sum += seconds * messages;
+}

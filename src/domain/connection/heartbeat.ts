@@ -25,7 +25,7 @@ export type HeartbeatAction =
 export interface HeartbeatFacts {
   readonly now: number;
   readonly lastFrameAt: number;
-  /** When the link was last asked; `undefined` before the first time. */
+  /** When the question was asked that nothing has answered yet, if one was. */
   readonly askedAt: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export function judgeHeartbeat(
   settings: HeartbeatSettings,
 ): HeartbeatAction {
   const { now, lastFrameAt, askedAt } = facts;
-  if (askedAt !== undefined && askedAt >= lastFrameAt) {
+  if (askedAt !== undefined) {
     const left = askedAt + settings.timeoutMs - now;
     return left > 0 ? { type: "wait", ms: left } : { type: "dead" };
   }

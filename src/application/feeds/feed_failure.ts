@@ -1,0 +1,55 @@
+/**
+ * Why a session could not be had or kept, once sorted: what helps, and how it
+ * is counted.
+ *
+ * @module
+ */
+import {
+  type FailureKind,
+  failureKindOf,
+} from "../../domain/connection/failure.ts";
+import type { UpstreamError } from "../../domain/subscription/request.ts";
+import type { ErrorType } from "../status/counters.ts";
+
+/** A session that failed; the message is fit for operators and holds no secret. */
+export class FeedFailure extends Error {
+  override readonly name = "FeedFailure";
+  readonly kind: FailureKind;
+  readonly errorType: ErrorType;
+
+  constructor(
+    message: string,
+    options: {
+      readonly kind?: FailureKind;
+      readonly errorType: ErrorType;
+      readonly cause?: unknown;
+    },
+  ) {
+    super(message, { cause: options.cause });
+    this.kind = options.kind ?? "transient";
+    this.errorType = options.errorType;
+  }
+}
+
+const ERROR_TYPE_BY_KIND: Readonly<Record<FailureKind, ErrorType>> = {
+  transient: "upstream_error",
+  rate_limited: "rate_limited",
+  connection_limit: "connection_limit",
+  refused: "auth",
+};
+
+/** The failure that an upstream error frame causes when it ends a session. */
+export function failureOfUpstream(error: UpstreamError): FeedFailure {
+  const kind = failureKindOf(error.code);
+  return new FeedFailure(`${error.message} (code ${error.code})`, {
+    kind,
+    errorType: ERROR_TYPE_BY_KIND[kind],
+  });
+}
+
+/** Whatever was thrown, as a failure. */
+export function toFailure(error: unknown): FeedFailure {
+  if (error instanceof FeedFailure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FeedFailure(message, { errorType: "dial", cause: error });
+}

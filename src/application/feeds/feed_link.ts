@@ -1,0 +1,225 @@
+/**
+ * Follows one feed for ever: sessions end, the story goes on.
+ *
+ * One session at a time. Whatever ends it is sorted once
+ * ({@linkcode FeedFailure}), counted, told, and answered with the wait that
+ * its kind asks for; then the next attempt is made. Client streams know
+ * nothing of it: they stay open and continue when data does.
+ *
+ * @module
+ */
+import {
+  backoffDelay,
+  type BackoffSettings,
+} from "../../domain/connection/backoff.ts";
+import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
+import type { HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
+import {
+  advance,
+  attemptsOf,
+  DISCONNECTED,
+  type Link,
+  type LinkEvent,
+} from "../../domain/connection/link.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FeedConnector, FeedSession } from "../ports/feed_connector.ts";
+import type { Log } from "../ports/log.ts";
+import type { Tracing } from "../ports/tracing.ts";
+import { type FeedCounters, messagesReceived } from "../status/counters.ts";
+import type { FeedStatus } from "../status/proxy_status.ts";
+import type { FeedDemand } from "./feed_demand.ts";
+import { type FeedFailure, toFailure } from "./feed_failure.ts";
+import { keepAlive } from "./keep_alive.ts";
+
+/** A session that lived this long was stable: the next failure starts afresh. */
+const STABLE_MS = 10_000;
+
+/** What a link needs. */
+export interface FeedLinkParts {
+  readonly feed: FeedId;
+  readonly kind: FeedKind;
+  readonly connector: FeedConnector;
+  readonly demand: FeedDemand;
+  readonly counters: FeedCounters;
+  readonly clock: Clock;
+  /** Numbers in [0, 1), for jitter. */
+  readonly random: () => number;
+  readonly log: Log;
+  readonly tracing: Tracing;
+  readonly heartbeat: HeartbeatSettings;
+  readonly reconnect: BackoffSettings & {
+    /** Attempts in a row before the feed is given up; 0 means never. */
+    readonly maxAttempts: number;
+  };
+}
+
+/** One feed's link to upstream, with its state. */
+export class FeedLink {
+  readonly #parts: FeedLinkParts;
+  #link: Link = DISCONNECTED;
+  #failuresInARow = 0;
+  #lastConnectedAt: number | undefined;
+  #errorMessage: string | undefined;
+
+  constructor(parts: FeedLinkParts) {
+    this.#parts = parts;
+  }
+
+  /** A snapshot of the link. */
+  get status(): FeedStatus {
+    const { feed, kind, demand, counters } = this.#parts;
+    return {
+      feed,
+      kind,
+      state: this.#link.at,
+      lastConnectedAt: this.#lastConnectedAt,
+      errorMessage: this.#errorMessage,
+      subscriptionCount: demand.subscriptionCount,
+      reconnectAttempts: attemptsOf(this.#link),
+      messagesReceived: messagesReceived(counters),
+    };
+  }
+
+  /** Puts an error into the status without ending the session. */
+  reportError(text: string): void {
+    this.#errorMessage = text;
+  }
+
+  /** Follows the feed until `signal` fires or attempts are exhausted. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#apply({ type: "connect" });
+    while (!signal.aborted && this.#link.at === "connecting") {
+      const failure = await this.#holdSession(signal);
+      if (signal.aborted) break;
+      this.#note(failure);
+      await this.#waitForRetry(failure, signal);
+    }
+    // A feed that was given up stays in its error state until shutdown.
+    if (!signal.aborted) await aborted(signal);
+    this.#apply({ type: "shutdown" });
+  }
+
+  /** Connects, and holds the session until it ends; gives the reason. */
+  async #holdSession(signal: AbortSignal): Promise<FeedFailure> {
+    const { connector, demand, clock, tracing, feed } = this.#parts;
+    const span = tracing.span("feed.session", {
+      "feed.id": feed,
+      "feed.attempt": attemptsOf(this.#link),
+    });
+    try {
+      const session = await connector.connect({
+        opened: () => this.#apply({ type: "opened" }),
+        acknowledged: (state) => demand.acknowledged(state),
+        refused: (error) => demand.refused(error),
+      }, signal);
+      span.event("authenticated");
+      this.#accepted();
+      const since = clock.monotonic();
+      const failure = await this.#follow(session, signal);
+      if (clock.monotonic() - since >= STABLE_MS) this.#failuresInARow = 0;
+      if (!signal.aborted) span.fail(failure);
+      return failure;
+    } catch (error) {
+      const failure = toFailure(error);
+      if (!signal.aborted) span.fail(failure);
+      return failure;
+    } finally {
+      span.end();
+    }
+  }
+
+  async #follow(
+    session: FeedSession,
+    signal: AbortSignal,
+  ): Promise<FeedFailure> {
+    const { demand, clock, heartbeat: settings } = this.#parts;
+    const over = new AbortController();
+    const goodbye = () => session.close();
+    signal.addEventListener("abort", goodbye);
+    if (signal.aborted) goodbye();
+    demand.attach(session);
+    const watching = keepAlive(session, {
+      demand,
+      clock,
+      settings,
+      signal: over.signal,
+    });
+    try {
+      return await session.ended;
+    } finally {
+      signal.removeEventListener("abort", goodbye);
+      over.abort();
+      demand.detach();
+      await watching;
+      // A second dial before upstream has let go of this one would be refused.
+      await session.close();
+    }
+  }
+
+  #accepted(): void {
+    this.#apply({ type: "accepted" });
+    this.#lastConnectedAt = this.#parts.clock.now();
+    this.#errorMessage = undefined;
+    this.#parts.log.info("Feed connected");
+  }
+
+  #note(failure: FeedFailure): void {
+    this.#failuresInARow++;
+    this.#parts.counters.errors[failure.errorType]++;
+    this.#errorMessage = failure.message;
+    const rejected = failure.kind === "refused" &&
+      this.#link.at === "authenticating";
+    this.#apply({
+      type: rejected ? "rejected" : "lost",
+      reason: failure.message,
+    });
+  }
+
+  async #waitForRetry(
+    failure: FeedFailure,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, random, reconnect, log, counters } = this.#parts;
+    const { message, kind } = failure;
+    const { maxAttempts } = reconnect;
+    if (maxAttempts > 0 && attemptsOf(this.#link) >= maxAttempts) {
+      this.#apply({ type: "retry" });
+      this.#apply({ type: "exhausted", reason: message });
+      log.error("Feed given up: no attempts left", {
+        cause: message,
+        maxAttempts,
+      });
+      return;
+    }
+    const delayMs = backoffDelay({ kind, attempt: this.#failuresInARow }, {
+      settings: reconnect,
+      random: random(),
+    });
+    log.warn("Feed lost, retrying", {
+      cause: message,
+      kind,
+      delay_ms: Math.round(delayMs),
+      attempt: attemptsOf(this.#link) + 1,
+    });
+    await clock.sleep(delayMs, signal);
+    if (signal.aborted) return;
+    counters.reconnects++;
+    this.#apply({ type: "retry" });
+    this.#apply({ type: "delay_elapsed" });
+  }
+
+  #apply(event: LinkEvent): void {
+    const next = advance(this.#link, event);
+    if (next.at !== this.#link.at) {
+      this.#parts.log.debug("Feed state", { from: this.#link.at, to: next.at });
+    }
+    this.#link = next;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) =>
+    signal.addEventListener("abort", () => resolve(), { once: true })
+  );
+}

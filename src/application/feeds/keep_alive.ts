@@ -1,0 +1,45 @@
+import {
+  type HeartbeatSettings,
+  judgeHeartbeat,
+} from "../../domain/connection/heartbeat.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FeedSession } from "../ports/feed_connector.ts";
+import type { FeedDemand } from "./feed_demand.ts";
+import { FeedFailure } from "./feed_failure.ts";
+
+/**
+ * Watches a session until `signal` fires: asks it when it is quiet, fails it
+ * when it does not answer. Any frame counts as an answer.
+ */
+export async function keepAlive(
+  session: FeedSession,
+  options: {
+    readonly demand: FeedDemand;
+    readonly clock: Clock;
+    readonly settings: HeartbeatSettings;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const { demand, clock, settings, signal } = options;
+  let asked: { readonly at: number; readonly frames: number } | undefined;
+  while (!signal.aborted) {
+    if (asked && asked.frames !== session.frames) asked = undefined;
+    const now = clock.monotonic();
+    const { lastFrameAt } = session;
+    const facts = { now, lastFrameAt, askedAt: asked?.at };
+    const action = judgeHeartbeat(facts, settings);
+    if (action.type === "dead") {
+      const silence = Math.round(now - lastFrameAt);
+      session.fail(
+        new FeedFailure(`Mute for ${silence} ms, and no answer when asked`, {
+          errorType: "heartbeat",
+        }),
+      );
+      return;
+    }
+    if (action.type === "ask") {
+      asked = { at: now, frames: session.frames };
+      demand.ask();
+    } else await clock.sleep(action.ms, signal);
+  }
+}

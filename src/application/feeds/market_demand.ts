@@ -1,0 +1,204 @@
+/**
+ * Demand drives supply: what open streams want becomes requests on the socket.
+ *
+ * Changes within one turn of the event loop become one look at the difference;
+ * one request is in flight at a time; the answer to each leads to the next
+ * look. A request that nothing answers is asked again, a session that never
+ * answers is given up. Nothing here ever re-opens the socket for a change.
+ *
+ * @module
+ */
+import type { FeedId } from "../../domain/connection/feed.ts";
+import { InterestBook } from "../../domain/subscription/interest.ts";
+import { Ledger, type Refusal } from "../../domain/subscription/ledger.ts";
+import type {
+  ChunkLimits,
+  SubscriptionRequest,
+  UpstreamError,
+} from "../../domain/subscription/request.ts";
+import type {
+  SymbolSets,
+  UpstreamChannel,
+} from "../../domain/subscription/symbol_sets.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { FeedSession } from "../ports/feed_connector.ts";
+import type { Log } from "../ports/log.ts";
+import type { Span, Tracing } from "../ports/tracing.ts";
+import type { FeedDemand } from "./feed_demand.ts";
+import { FeedFailure } from "./feed_failure.ts";
+
+/** Unanswered requests in a row after which an answering session is given up. */
+const PATIENCE = 3;
+
+/** What a market feed's demand needs. */
+export interface MarketDemandParts {
+  readonly feed: FeedId;
+  readonly limits: ChunkLimits;
+  /** How long a request may wait for its answer, in ms. */
+  readonly answerTimeoutMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tracing: Tracing;
+  /** Told what upstream refuses, in words for the status. */
+  readonly onRefusal: (text: string) => void;
+}
+
+/** Demand of a market data feed. */
+export class MarketDemand implements FeedDemand {
+  readonly #parts: MarketDemandParts;
+  readonly #interest = new InterestBook();
+  readonly #ledger: Ledger;
+  #session: FeedSession | undefined;
+  #gone = new AbortController();
+  #scheduled = false;
+  #unanswered = 0;
+  #everAnswered = false;
+  #answered: AbortController | undefined;
+  #span: Span | undefined;
+
+  constructor(parts: MarketDemandParts) {
+    this.#parts = parts;
+    this.#ledger = new Ledger(this.#interest, parts.limits);
+  }
+
+  get subscriptionCount(): number {
+    return this.#session ? this.#ledger.acknowledgedCount : 0;
+  }
+
+  /** Number of wanted pairs of channel and symbol. */
+  get wantedCount(): number {
+    return this.#interest.size;
+  }
+
+  /** A stream wants these symbols from now on. */
+  want(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    if (this.#interest.add(channel, symbols)) this.#schedule();
+  }
+
+  /** A stream that wanted these symbols has left. */
+  release(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    if (this.#interest.remove(channel, symbols)) this.#schedule();
+  }
+
+  attach(session: FeedSession): void {
+    this.#session = session;
+    this.#gone = new AbortController();
+    this.#ledger.reset();
+    this.#unanswered = 0;
+    this.#everAnswered = false;
+    this.#sendNext();
+  }
+
+  detach(): void {
+    this.#session = undefined;
+    this.#settle();
+    this.#gone.abort();
+    this.#ledger.reset();
+  }
+
+  ask(): void {
+    const probe = this.#session && this.#ledger.probe();
+    if (probe) this.#send(probe);
+  }
+
+  acknowledged(state: SymbolSets): void {
+    this.#unanswered = 0;
+    this.#everAnswered = true;
+    this.#settle();
+    this.#ledger.acknowledge(state);
+    this.#sendNext();
+  }
+
+  refused(error: UpstreamError): void {
+    const request = this.#ledger.inFlight;
+    this.#span?.set({ code: error.code });
+    this.#settle();
+    this.#unanswered = 0;
+    this.#everAnswered = true;
+    if (error.code >= 500) this.#ledger.expire();
+    else this.#report(this.#ledger.refuse(error), request, error);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || !this.#session) return;
+    this.#scheduled = true;
+    this.#parts.clock.sleep(0, this.#gone.signal).then(() => {
+      this.#scheduled = false;
+      this.#sendNext();
+    });
+  }
+
+  #sendNext(): void {
+    if (!this.#session) return;
+    const request = this.#ledger.next();
+    if (request) this.#send(request);
+  }
+
+  #send(request: SubscriptionRequest): void {
+    const { feed, log, tracing } = this.#parts;
+    log.debug("Requesting a subscription change", describe(request));
+    if (!request.probe) {
+      this.#span = tracing.span("feed.subscribe", {
+        "feed.id": feed,
+        "feed.action": request.action,
+        "feed.pairs": request.pairs.length,
+      });
+    }
+    this.#session?.request(request);
+    this.#watch(request);
+  }
+
+  /** Gives up waiting for an answer when it is overdue. */
+  async #watch(request: SubscriptionRequest): Promise<void> {
+    const answered = this.#answered = new AbortController();
+    const { clock, answerTimeoutMs, log } = this.#parts;
+    await clock.sleep(answerTimeoutMs, answered.signal);
+    if (answered.signal.aborted) return;
+    this.#span?.fail(new Error("No answer"));
+    this.#settle();
+    this.#ledger.expire();
+    this.#unanswered++;
+    log.warn("Upstream did not answer a request", describe(request));
+    if (this.#unanswered >= (this.#everAnswered ? PATIENCE : 1)) {
+      this.#session?.fail(
+        new FeedFailure(
+          `No answer to a subscription request within ${answerTimeoutMs} ms`,
+          { errorType: "timeout" },
+        ),
+      );
+    } else this.#sendNext();
+  }
+
+  #settle(): void {
+    this.#answered?.abort();
+    this.#answered = undefined;
+    this.#span?.end();
+    this.#span = undefined;
+  }
+
+  #report(
+    refusal: Refusal | undefined,
+    request: SubscriptionRequest | undefined,
+    error: UpstreamError,
+  ): void {
+    const text = `${error.message} (code ${error.code})`;
+    if (refusal) {
+      const { channel, symbol } = refusal;
+      this.#parts.onRefusal(`${text}: ${channel} ${symbol}`);
+      this.#parts.log.warn("Upstream refuses a symbol", {
+        channel,
+        symbol,
+        ...error,
+      });
+    } else if (!request) {
+      this.#parts.onRefusal(text);
+      this.#parts.log.warn("Upstream reports an error", { ...error });
+    }
+  }
+}
+
+function describe(request: SubscriptionRequest): Record<string, unknown> {
+  const { action, pairs, probe } = request;
+  return { action, pairs: pairs.length, probe };
+}
