@@ -1,0 +1,204 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  createJsonLog,
+  type JsonLogOptions,
+} from "../../../../src/infrastructure/logging/json_log.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+
+type Record_ = Record<string, unknown>;
+
+function setup(options: Partial<JsonLogOptions> = {}) {
+  const clock = new ManualClock();
+  const lines: string[] = [];
+  const log = createJsonLog({
+    level: "debug",
+    clock,
+    write: (line) => void lines.push(line),
+    ...options,
+  });
+  const records = () => lines.map((line) => JSON.parse(line) as Record_);
+  return { clock, lines, log, records };
+}
+
+Deno.test("a line is one JSON object: time, level, message, fields", () => {
+  const { log, lines } = setup();
+  log.info("Feed connected", { feed: "sip", attempt: 2, skipped: undefined });
+  assert.deepEqual(lines, [
+    '{"ts":"2024-01-15T15:00:00.000Z","level":"info","msg":"Feed connected","feed":"sip","attempt":2}',
+  ]);
+});
+
+Deno.test("lines below the level are not written", () => {
+  const kept = { trace: 4, debug: 4, info: 3, warn: 2, error: 1, off: 0 };
+  for (const [level, count] of Object.entries(kept)) {
+    const { log, lines } = setup({ level: level as keyof typeof kept });
+    log.debug("d");
+    log.info("i");
+    log.warn("w");
+    log.error("e");
+    assert.equal(lines.length, count, level);
+  }
+});
+
+Deno.test("a child adds its fields to every line", () => {
+  const { log, records } = setup();
+  log.with({ feed: "opra" }).with({ attempt: 1 }).info("Dialing", { url: "x" });
+  const { ts: _, ...rest } = records()[0] ?? {};
+  assert.deepEqual(rest, {
+    level: "info",
+    msg: "Dialing",
+    feed: "opra",
+    attempt: 1,
+    url: "x",
+  });
+});
+
+Deno.test("fields cannot take the place of time, level or message", () => {
+  const { log, records } = setup();
+  log.info("Text", { msg: "other", level: 7 });
+  assert.equal(records()[0]?.msg, "Text");
+  assert.equal(records()[0]?.msg_, "other");
+  assert.equal(records()[0]?.level_, 7);
+});
+
+Deno.test("an error shows its name, message, code and causes", () => {
+  const { log, records } = setup();
+  const root = Object.assign(new TypeError("refused"), {
+    code: "ECONNREFUSED",
+  });
+  log.warn("Dial failed", { cause: new Error("Cannot dial", { cause: root }) });
+  assert.deepEqual(records()[0]?.cause, {
+    name: "Error",
+    message: "Cannot dial",
+    cause: { name: "TypeError", message: "refused", code: "ECONNREFUSED" },
+  });
+});
+
+Deno.test("an error line also shows where the error was thrown", () => {
+  const { log, records } = setup();
+  log.error("Fault", { cause: new Error("boom") });
+  const cause = records()[0]?.cause as { stack: string };
+  assert.match(cause.stack, /json_log_test\.ts/);
+});
+
+Deno.test("anything can be logged: cycles, bigints, bytes, traps", () => {
+  const { log, records } = setup();
+  const cycle: Record_ = {};
+  cycle.self = cycle;
+  const trap = {
+    get bite() {
+      throw new Error("no");
+    },
+  };
+  log.info("All", {
+    cycle,
+    trap,
+    id: 2n ** 63n,
+    bytes: new Uint8Array(5),
+    set: new Set(["a"]),
+    nan: NaN,
+    text: "x".repeat(10_000),
+  });
+  const [record] = records();
+  assert.equal(record?.id, "9223372036854775808");
+  assert.equal(record?.bytes, "<5 bytes>");
+  assert.deepEqual(record?.set, ["a"]);
+  assert.equal(record?.nan, "NaN");
+  assert.equal(record?.trap, "<unprintable>");
+  assert.equal(String(record?.text).length, 4097);
+});
+
+Deno.test("a known secret is blotted out wherever it stands", () => {
+  const secret = fc.string({
+    minLength: 4,
+    maxLength: 30,
+    unit: "grapheme-ascii",
+  })
+    .filter((text) =>
+      !"<secret>Cannot use keyhttps://x/?token=".includes(text)
+    );
+  fc.assert(fc.property(secret, (text) => {
+    const { log, lines, records } = setup({ secrets: [text] });
+    log.warn(`Cannot use ${text}`, {
+      url: `https://x/?token=${encodeURIComponent(text)}`,
+      deep: { list: [{ [text]: text }] },
+      cause: new Error(text, { cause: text }),
+    });
+    const [record] = records();
+    assert.equal(record?.msg, "Cannot use <secret>");
+    assert.equal(record?.url, "https://x/?token=<secret>");
+    assert.deepEqual(record?.deep, { list: [{ "<secret>": "<secret>" }] });
+    assert.deepEqual(record?.cause, {
+      name: "Error",
+      message: "<secret>",
+      cause: "<secret>",
+    });
+    assert.equal(lines.length, 1);
+  }));
+});
+
+Deno.test("a repeating warning is one line a second, with a count", async () => {
+  const { log, clock, records } = setup();
+  const feed = log.with({ feed: "sip" });
+  for (let index = 0; index < 5; index++) {
+    feed.warn("Element skipped", { index });
+    await clock.advance(10);
+  }
+  assert.equal(records().length, 1);
+  await clock.advance(1_000);
+  feed.warn("Element skipped", { index: 5 });
+  const told = records().map(({ index, repeated }) => ({ index, repeated }));
+  assert.deepEqual(told, [
+    { index: 0, repeated: undefined },
+    { index: 4, repeated: 4 }, // 1 to 4 were held back
+    { index: 5, repeated: undefined },
+  ]);
+});
+
+Deno.test("another feed, another message or another level is not a repetition", () => {
+  const { log, records } = setup();
+  log.warn("Closed", { feed: "sip" });
+  log.warn("Closed", { feed: "opra" });
+  log.warn("Mute", { feed: "sip" });
+  log.error("Closed", { feed: "sip" });
+  log.info("Closed", { feed: "sip" });
+  log.info("Closed", { feed: "sip" });
+  assert.equal(records().length, 6);
+});
+
+Deno.test("closing the log writes what was held back", () => {
+  const { log, records } = setup();
+  log.warn("Closed");
+  log.warn("Closed", { last: true });
+  log[Symbol.dispose]();
+  log[Symbol.dispose]();
+  assert.equal(records().length, 2);
+  assert.equal(records()[1]?.repeated, 1);
+  assert.equal(records()[1]?.last, true);
+});
+
+Deno.test("written and held-back lines together are all lines", () => {
+  const steps = fc.array(
+    fc.record({ kind: fc.nat(400), wait: fc.nat(700) }),
+    { maxLength: 600 },
+  );
+  fc.assert(
+    fc.property(steps, (script) => {
+      let now = 0;
+      const clock = { now: () => now, monotonic: () => now };
+      const { log, records } = setup({ clock });
+      for (const { kind, wait } of script) {
+        now += wait;
+        log.warn(`kind ${kind}`);
+      }
+      log[Symbol.dispose]();
+      const total = records().reduce(
+        (sum, record) => sum + Number(record.repeated ?? 1),
+        0,
+      );
+      assert.equal(total, script.length);
+    }),
+    { numRuns: 30 },
+  );
+});
