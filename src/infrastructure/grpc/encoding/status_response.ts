@@ -1,0 +1,87 @@
+/**
+ * The answer of `GetConnectionStatus`.
+ *
+ * @module
+ */
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import type {
+  FeedStatus,
+  ProxyStatus,
+} from "../../../application/status/proxy_status.ts";
+import type {
+  Environment as EnvironmentWord,
+  FeedKind,
+  LinkState,
+} from "../../../domain/connection/feed.ts";
+import { Environment } from "../../../gen/cream/v1/common_pb.ts";
+import {
+  ConnectionState,
+  type FeedStatusSchema,
+  FeedType,
+  GetConnectionStatusResponseSchema,
+} from "../../../gen/cream/v1/stream_proxy_pb.ts";
+import { millisToProto } from "./proto_timestamp.ts";
+
+/** The number of each upstream product. */
+export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
+  sip: FeedType.SIP,
+  iex: FeedType.IEX,
+  opra: FeedType.OPRA,
+  indicative: FeedType.INDICATIVE,
+  trade_updates: FeedType.TRADE_UPDATES,
+  delayed_sip: FeedType.DELAYED_SIP,
+  boats: FeedType.BOATS,
+  overnight: FeedType.OVERNIGHT,
+  test: FeedType.TEST,
+};
+
+/** The number of each session state. */
+export const STATES: Readonly<Record<LinkState, ConnectionState>> = {
+  disconnected: ConnectionState.DISCONNECTED,
+  connecting: ConnectionState.CONNECTING,
+  authenticating: ConnectionState.AUTHENTICATING,
+  connected: ConnectionState.CONNECTED,
+  reconnecting: ConnectionState.RECONNECTING,
+  error: ConnectionState.ERROR,
+};
+
+/** The number of each environment. */
+export const ENVIRONMENTS: Readonly<Record<EnvironmentWord, Environment>> = {
+  PAPER: Environment.PAPER,
+  LIVE: Environment.LIVE,
+};
+
+function feedOf(feed: FeedStatus): MessageInitShape<typeof FeedStatusSchema> {
+  const connectedAt = feed.lastConnectedAt === undefined
+    ? undefined
+    : millisToProto(feed.lastConnectedAt);
+  return {
+    feedType: FEED_TYPES[feed.kind],
+    state: STATES[feed.state],
+    ...(connectedAt && { lastConnectedAt: connectedAt }),
+    ...(feed.errorMessage !== undefined &&
+      { errorMessage: feed.errorMessage }),
+    subscriptionCount: feed.subscriptionCount,
+    reconnectAttempts: feed.reconnectAttempts,
+    messagesReceived: BigInt(feed.messagesReceived),
+  };
+}
+
+/** A `GetConnectionStatusResponse`; `status` is always set. */
+export function encodeStatus(status: ProxyStatus): Uint8Array {
+  const startedAt = millisToProto(status.startedAt);
+  const currentTime = millisToProto(status.now);
+  return toBinary(
+    GetConnectionStatusResponseSchema,
+    create(GetConnectionStatusResponseSchema, {
+      status: {
+        version: status.version,
+        ...(startedAt && { startedAt }),
+        ...(currentTime && { currentTime }),
+        feeds: status.feeds.map(feedOf),
+        clientCount: status.clientCount,
+        environment: ENVIRONMENTS[status.environment],
+      },
+    }),
+  );
+}

@@ -1,0 +1,241 @@
+/**
+ * Domain events for tests of the gRPC face: the ones whose bytes the contract
+ * fixes, and arbitrary ones.
+ *
+ * @module
+ */
+import fc from "fast-check";
+import type {
+  OptionQuote,
+  OptionTrade,
+} from "../../src/domain/market/option_events.ts";
+import type {
+  OrderLeg,
+  OrderUpdate,
+} from "../../src/domain/market/order_events.ts";
+import type {
+  StockBar,
+  StockQuote,
+  StockTrade,
+} from "../../src/domain/market/stock_events.ts";
+import type { Timestamp } from "../../src/domain/market/timestamp.ts";
+
+/** A timestamp from ISO text and the nanoseconds of its second. */
+export function at(iso: string, nanos = 0): Timestamp {
+  return { seconds: Date.parse(iso) / 1000, nanos };
+}
+
+/** The stock quote of the golden vectors. */
+export const GOLDEN_QUOTE: StockQuote = {
+  symbol: "AAPL",
+  timestamp: at("2024-01-15T10:00:00Z", 123_456_789),
+  bidExchange: "Q",
+  bidPrice: 150.25,
+  bidSize: 3,
+  askExchange: "P",
+  askPrice: 150.27,
+  askSize: 4,
+  conditions: ["R"],
+  tape: "C",
+};
+
+/** The stock trade of the golden vectors. */
+export const GOLDEN_TRADE: StockTrade = {
+  symbol: "AAPL",
+  timestamp: at("2024-01-15T10:00:00Z", 500_000_000),
+  tradeId: 52_983_525_029_461,
+  exchange: "D",
+  price: 126.55,
+  size: 1,
+  conditions: ["@", "I"],
+  tape: "C",
+};
+
+/** The minute bar of the golden vectors. */
+export const GOLDEN_BAR: StockBar = {
+  kind: "minute",
+  symbol: "SPY",
+  timestamp: at("2024-01-15T14:30:00Z"),
+  open: 388.985,
+  high: 389.13,
+  low: 388.975,
+  close: 389.12,
+  volume: 49_378,
+  vwap: 389.062639,
+  tradeCount: 461,
+};
+
+/** The option quote of the golden vectors. */
+export const GOLDEN_OPTION_QUOTE: OptionQuote = {
+  symbol: "SPXW240327P04925000",
+  timestamp: at("2024-03-12T11:59:38Z", 897_261_568),
+  bidExchange: "C",
+  bidPrice: 9.46,
+  bidSize: 53,
+  askExchange: "C",
+  askPrice: 9.66,
+  askSize: 38,
+  condition: "A",
+};
+
+/** The option trade of the golden vectors. */
+export const GOLDEN_OPTION_TRADE: OptionTrade = {
+  symbol: "AAPL240315C00172500",
+  timestamp: at("2024-03-11T13:35:35Z", 133_122_560),
+  price: 2.84,
+  size: 1,
+  exchange: "N",
+  condition: "S",
+};
+
+/** A leg as the golden order has one. */
+export const GOLDEN_LEG: OrderLeg = {
+  id: "l-1",
+  symbol: "AAPL",
+  side: "buy",
+  qty: "1",
+  filledQty: "0",
+  filledAvgPrice: "",
+  ratioQty: "1",
+  status: "new",
+};
+
+/** The order update of the golden vectors. */
+export const GOLDEN_ORDER_UPDATE: OrderUpdate = {
+  event: "partial_fill",
+  eventId: "e-1",
+  timestamp: at("2024-01-15T15:00:00Z"),
+  order: {
+    id: "o-1",
+    clientOrderId: "c-1",
+    symbol: "AAPL",
+    assetClass: "us_equity",
+    orderClass: "simple",
+    orderType: "stop_limit",
+    side: "sell",
+    timeInForce: "gtc",
+    qty: "10",
+    filledQty: "4",
+    filledAvgPrice: "150.5",
+    limitPrice: "150",
+    stopPrice: undefined,
+    status: "partially_filled",
+    extendedHours: true,
+    createdAt: at("2024-01-15T14:59:00Z"),
+    updatedAt: at("2024-01-15T15:00:00Z"),
+    submittedAt: at("2024-01-15T14:59:01Z"),
+    filledAt: undefined,
+    canceledAt: undefined,
+    expiredAt: undefined,
+    failedAt: undefined,
+    commission: undefined,
+    legs: [GOLDEN_LEG],
+  },
+  executionId: undefined,
+  price: "150.5",
+  qty: "4",
+  positionQty: "6",
+};
+
+/** Text of every kind: empty, ASCII, beyond, ill-formed, longer than a byte says. */
+const text = fc.oneof(
+  { weight: 6, arbitrary: fc.string({ maxLength: 12 }) },
+  { weight: 2, arbitrary: fc.string({ unit: "binary", maxLength: 12 }) },
+  {
+    weight: 1,
+    arbitrary: fc.array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 6 })
+      .map((units) => String.fromCharCode(...units)),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.string({ unit: "binary", minLength: 120, maxLength: 140 }),
+  },
+);
+const price = fc.oneof(
+  fc.double(),
+  fc.constantFrom(0, -0, NaN, Infinity, -Infinity, 150.25),
+);
+const size = fc.oneof(
+  fc.integer(),
+  fc.nat({ max: 200 }),
+  fc.constantFrom(0, -1, 127, 128, 0x7fff_ffff, -0x8000_0000),
+);
+const timestamp: fc.Arbitrary<Timestamp> = fc.record({
+  seconds: fc.oneof(
+    fc.integer({ min: -62_135_596_800, max: 253_402_300_799 }),
+    fc.constantFrom(0, -1, -62_135_596_800, 253_402_300_799, 1_705_312_800),
+  ),
+  nanos: fc.oneof(
+    fc.nat({ max: 999_999_999 }),
+    fc.constantFrom(0, 1, 999_999_999),
+  ),
+});
+const safeInteger = fc.oneof(
+  fc.maxSafeInteger(),
+  fc.constantFrom(0, -0, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1, -1),
+);
+const int64 = fc.oneof(safeInteger, fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n));
+const conditions = fc.array(text, { maxLength: 4 });
+
+/** Any stock quote. */
+export const anyStockQuote: fc.Arbitrary<StockQuote> = fc.record({
+  symbol: text,
+  timestamp,
+  bidExchange: text,
+  bidPrice: price,
+  bidSize: size,
+  askExchange: text,
+  askPrice: price,
+  askSize: size,
+  conditions,
+  tape: text,
+});
+
+/** Any stock trade whose id an int64 can hold. */
+export const anyStockTrade: fc.Arbitrary<StockTrade> = fc.record({
+  symbol: text,
+  timestamp,
+  tradeId: int64,
+  exchange: text,
+  price,
+  size,
+  conditions,
+  tape: text,
+});
+
+/** Any bar. */
+export const anyStockBar: fc.Arbitrary<StockBar> = fc.record({
+  kind: fc.constantFrom("minute", "updated", "daily"),
+  symbol: text,
+  timestamp,
+  open: price,
+  high: price,
+  low: price,
+  close: price,
+  volume: int64,
+  vwap: price,
+  tradeCount: size,
+});
+
+/** Any option quote. */
+export const anyOptionQuote: fc.Arbitrary<OptionQuote> = fc.record({
+  symbol: text,
+  timestamp,
+  bidExchange: text,
+  bidPrice: price,
+  bidSize: size,
+  askExchange: text,
+  askPrice: price,
+  askSize: size,
+  condition: text,
+});
+
+/** Any option trade. */
+export const anyOptionTrade: fc.Arbitrary<OptionTrade> = fc.record({
+  symbol: text,
+  timestamp,
+  price,
+  size,
+  exchange: text,
+  condition: text,
+});

@@ -1,0 +1,181 @@
+/** Laws of the hand-written encoders. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageInitShape,
+  toBinary,
+} from "@bufbuild/protobuf";
+import type { ChannelName } from "../../../../../src/domain/market/channels.ts";
+import type { Timestamp } from "../../../../../src/domain/market/timestamp.ts";
+import {
+  StreamBarsResponseSchema,
+  StreamOptionQuotesResponseSchema,
+  StreamOptionTradesResponseSchema,
+  StreamQuotesResponseSchema,
+  StreamTradesResponseSchema,
+} from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
+import {
+  anyOptionQuote,
+  anyOptionTrade,
+  anyStockBar,
+  anyStockQuote,
+  anyStockTrade,
+  GOLDEN_BAR,
+  GOLDEN_QUOTE,
+  GOLDEN_TRADE,
+} from "../../../../support/grpc_events.ts";
+
+/** How many inputs each law is tried on; GRPC_ENCODER_RUNS asks for more. */
+const numRuns = Number(Deno.env.get("GRPC_ENCODER_RUNS") ?? 10_000);
+const encoders = createEncoders(() => {});
+
+/** A timestamp as the generated code wants it. */
+const proto = ({ seconds, nanos }: Timestamp) => ({
+  seconds: BigInt(seconds),
+  nanos,
+});
+
+/** Holds when both encoders give the same bytes for every input. */
+function sameBytes<T, D extends DescMessage>(
+  channel: ChannelName,
+  inputs: fc.Arbitrary<T>,
+  reference: { schema: D; message: (event: T) => MessageInitShape<D> },
+): void {
+  // Each case below pairs a channel with the events of that channel.
+  const encode = encoders[channel] as unknown as (event: T) => Uint8Array;
+  fc.assert(
+    fc.property(inputs, (event) => {
+      const { schema, message } = reference;
+      const expected = toBinary(schema, create(schema, message(event)));
+      assert.equal(encode(event).toHex(), expected.toHex());
+    }),
+    { numRuns },
+  );
+}
+
+Deno.test("stock quotes are written as the generated code writes them", () => {
+  sameBytes("stockQuotes", anyStockQuote, {
+    schema: StreamQuotesResponseSchema,
+    message: (quote) => ({
+      quote: {
+        ...quote,
+        timestamp: proto(quote.timestamp),
+        conditions: [...quote.conditions],
+      },
+    }),
+  });
+});
+
+Deno.test("stock trades are written as the generated code writes them", () => {
+  sameBytes("stockTrades", anyStockTrade, {
+    schema: StreamTradesResponseSchema,
+    message: (trade) => ({
+      trade: {
+        ...trade,
+        timestamp: proto(trade.timestamp),
+        tradeId: BigInt(trade.tradeId),
+        conditions: [...trade.conditions],
+      },
+    }),
+  });
+});
+
+Deno.test("bars are written as the generated code writes them", () => {
+  sameBytes("stockBars", anyStockBar, {
+    schema: StreamBarsResponseSchema,
+    message: ({ kind: _, ...bar }) => ({
+      bar: {
+        ...bar,
+        timestamp: proto(bar.timestamp),
+        volume: BigInt(bar.volume),
+      },
+    }),
+  });
+});
+
+Deno.test("option quotes are written as the generated code writes them", () => {
+  sameBytes("optionQuotes", anyOptionQuote, {
+    schema: StreamOptionQuotesResponseSchema,
+    message: (quote) => ({
+      quote: { ...quote, timestamp: proto(quote.timestamp) },
+    }),
+  });
+});
+
+Deno.test("option trades are written as the generated code writes them", () => {
+  sameBytes("optionTrades", anyOptionTrade, {
+    schema: StreamOptionTradesResponseSchema,
+    message: (trade) => ({
+      trade: { ...trade, timestamp: proto(trade.timestamp) },
+    }),
+  });
+});
+
+Deno.test("a trade id above the signed range keeps its 64 bits", () => {
+  const tradeId = 2n ** 64n - 5n;
+  const { trade } = fromBinary(
+    StreamTradesResponseSchema,
+    encoders.stockTrades({ ...GOLDEN_TRADE, tradeId }),
+  );
+  assert.equal(trade?.tradeId, -5n);
+  assert.equal(BigInt.asUintN(64, trade.tradeId), tradeId);
+});
+
+Deno.test("numbers that the schema cannot hold are brought into its range", () => {
+  const quote = (bidSize: number) =>
+    fromBinary(
+      StreamQuotesResponseSchema,
+      encoders.stockQuotes({ ...GOLDEN_QUOTE, bidSize }),
+    ).quote?.bidSize;
+  assert.equal(quote(2 ** 31), 2 ** 31 - 1);
+  assert.equal(quote(-(2 ** 40)), -(2 ** 31));
+  assert.equal(quote(2.9), 2);
+  assert.equal(quote(NaN), 0);
+  assert.equal(quote(Infinity), 2 ** 31 - 1);
+
+  const volume = (volume: number) =>
+    fromBinary(
+      StreamBarsResponseSchema,
+      encoders.stockBars({ ...GOLDEN_BAR, volume }),
+    ).bar?.volume;
+  assert.equal(volume(12.75), 12n);
+  assert.equal(volume(NaN), 0n);
+  assert.equal(volume(2 ** 60), 2n ** 60n);
+});
+
+Deno.test("a timestamp that nobody could read is left unset", () => {
+  const bad: Timestamp[] = [
+    { seconds: 1, nanos: -1 },
+    { seconds: 1, nanos: 1_000_000_000 },
+    { seconds: 1, nanos: 0.5 },
+    { seconds: NaN, nanos: 0 },
+    { seconds: 253_402_300_800, nanos: 0 },
+    { seconds: -62_135_596_801, nanos: 0 },
+    { seconds: 2 ** 62, nanos: 0 },
+  ];
+  for (const timestamp of bad) {
+    const { quote } = fromBinary(
+      StreamQuotesResponseSchema,
+      encoders.stockQuotes({ ...GOLDEN_QUOTE, timestamp }),
+    );
+    assert.equal(quote?.timestamp, undefined, JSON.stringify(timestamp));
+    assert.equal(quote?.askSize, GOLDEN_QUOTE.askSize);
+  }
+});
+
+Deno.test("a message once made is not touched by the next ones", () => {
+  const first = encoders.stockQuotes(GOLDEN_QUOTE);
+  const hex = first.toHex();
+  for (let i = 0; i < 500; i++) {
+    encoders.stockQuotes({
+      ...GOLDEN_QUOTE,
+      symbol: "ZVZZT",
+      conditions: Array.from({ length: i }, () => "X"),
+    });
+  }
+  assert.equal(first.toHex(), hex);
+});
