@@ -1,0 +1,112 @@
+/**
+ * Reading the fields of an element, one rule per kind of field.
+ *
+ * A reader that meets a value it cannot accept throws {@linkcode BadField},
+ * which costs that element and nothing else. Numbers and times must be there;
+ * codes that say nothing (absent, null) are empty text, because upstream leaves
+ * them out for an empty side of the book.
+ *
+ * @module
+ */
+import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
+import type { Timestamp } from "../../domain/market/timestamp.ts";
+import type { Element } from "./control.ts";
+
+/** A field that is missing or not what the protocol says. */
+export class BadField extends Error {
+  override readonly name = "BadField";
+  readonly key: string;
+
+  constructor(key: string, value: unknown) {
+    super(
+      `Field "${key}" is ${value === undefined ? "missing" : typeof value}`,
+    );
+    this.key = key;
+  }
+}
+
+/**
+ * A whole number that the decoding could not hold: the frame has to be decoded
+ * once more, exactly.
+ */
+export class InexactInteger extends Error {
+  override readonly name = "InexactInteger";
+}
+
+/** The symbol of an element: text with at least one character. */
+export function symbolOf(element: Element): string {
+  const value = element.S;
+  if (typeof value === "string" && value.length > 0) return value;
+  throw new BadField("S", value);
+}
+
+/** A finite number. */
+export function numberAt(element: Element, key: string): number {
+  const value = element[key];
+  if (typeof value === "number" && Number.isFinite(value)) return value;
+  if (typeof value === "bigint") return Number(value);
+  throw new BadField(key, value);
+}
+
+/** A whole number that fits 32 signed bits: a size in shares or contracts. */
+export function sizeAt(element: Element, key: string): number {
+  const value = element[key];
+  const size = typeof value === "bigint" ? Number(value) : value;
+  if (typeof size === "number" && (size | 0) === size) return size;
+  throw new BadField(key, value);
+}
+
+/**
+ * A whole number of up to 64 bits, exact.
+ *
+ * @throws InexactInteger when the digits were lost before they came here
+ */
+export function integerAt(element: Element, key: string): number | bigint {
+  const value = element[key];
+  if (Number.isSafeInteger(value)) return value as number;
+  if (typeof value === "bigint" && fits64Bits(value)) {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value;
+  }
+  if (Number.isInteger(value)) throw new InexactInteger();
+  throw new BadField(key, value);
+}
+
+function fits64Bits(value: bigint): boolean {
+  return BigInt.asUintN(64, value) === value ||
+    BigInt.asIntN(64, value) === value;
+}
+
+/** A code; absent or null is empty. */
+export function codeAt(element: Element, key: string): string {
+  const value = element[key];
+  if (typeof value === "string") return value;
+  if (value === undefined || value === null) return "";
+  throw new BadField(key, value);
+}
+
+/** A list of codes; absent or null is empty. */
+export function codesAt(element: Element, key: string): readonly string[] {
+  const value = element[key];
+  if (value === undefined || value === null) return [];
+  if (!Array.isArray(value)) throw new BadField(key, value);
+  for (let i = 0; i < value.length; i++) {
+    if (typeof value[i] !== "string") throw new BadField(key, value[i]);
+  }
+  return value;
+}
+
+/** A time: RFC 3339 text in JSON, a decoded extension in MessagePack. */
+export function timeAt(element: Element, key: string): Timestamp {
+  const value = element[key];
+  if (typeof value === "string") {
+    const time = parseRfc3339(value);
+    if (time) return time;
+  } else if (isTimestamp(value)) return value;
+  throw new BadField(key, value);
+}
+
+function isTimestamp(value: unknown): value is Timestamp {
+  return typeof value === "object" && value !== null && "seconds" in value &&
+    "nanos" in value;
+}

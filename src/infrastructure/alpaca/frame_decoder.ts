@@ -1,0 +1,132 @@
+/**
+ * From a frame to published events, at once and without ever throwing.
+ *
+ * One bad element costs that element: an unknown type, a missing field, a
+ * foreign value are counted and passed over, and their neighbours arrive. A
+ * frame that cannot be decoded at all costs that frame. Nothing here costs the
+ * socket.
+ *
+ * @module
+ */
+import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
+import {
+  type FeedCounters,
+  observe,
+} from "../../application/status/counters.ts";
+import {
+  type Control,
+  type Element,
+  isElement,
+  readControl,
+} from "./control.ts";
+import type { ElementHandler, ElementHandlers } from "./element_handlers.ts";
+import { InexactInteger } from "./fields.ts";
+import type { MarketCodec } from "./market_codec.ts";
+import type { Frame } from "./wire.ts";
+
+/** What a decoder needs. */
+export interface FrameDecoderParts {
+  readonly codec: MarketCodec;
+  readonly handlers: ElementHandlers;
+  readonly counters: FeedCounters;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Decodes the frames of one market data feed. */
+export class FrameDecoder {
+  readonly #parts: FrameDecoderParts;
+
+  constructor(parts: FrameDecoderParts) {
+    this.#parts = parts;
+  }
+
+  /** Publishes the data of a frame and hands its control messages on, in order. */
+  receive(frame: Frame, onControl: (control: Control) => void): void {
+    const { clock, counters } = this.#parts;
+    const receivedAt = clock.now();
+    const start = clock.monotonic();
+    const elements = this.#decode(frame);
+    if (!elements) return;
+    for (let i = 0; i < elements.length; i++) {
+      const element: unknown = elements[i];
+      if (!isElement(element)) {
+        this.#malformed(element, new TypeError("Not a map"));
+        continue;
+      }
+      const handler = this.#parts.handlers.get(element.T);
+      if (!handler) {
+        this.#control(element, onControl);
+        continue;
+      }
+      counters.received[handler.type]++;
+      try {
+        handler.handle(element, receivedAt);
+      } catch (error) {
+        if (error instanceof InexactInteger) {
+          this.#handleExactly({ frame, at: i, handler, receivedAt });
+        } else this.#malformed(element, error);
+      }
+    }
+    const seconds = (clock.monotonic() - start) / 1000;
+    observe(counters.processing, { seconds, messages: elements.length });
+  }
+
+  #decode(frame: Frame): readonly unknown[] | undefined {
+    const { codec, counters, log } = this.#parts;
+    try {
+      const value = codec.decode(frame);
+      // Upstream sends arrays only; a lone map is read as an array of one.
+      return Array.isArray(value) ? value : [value];
+    } catch (error) {
+      counters.errors.malformed_frame++;
+      log.warn("Frame cannot be decoded", { cause: error });
+      return undefined;
+    }
+  }
+
+  /** Decodes the frame again for an element whose digits did not fit. */
+  #handleExactly(place: {
+    readonly frame: Frame;
+    readonly at: number;
+    readonly handler: ElementHandler;
+    readonly receivedAt: number;
+  }): void {
+    const { frame, at, handler, receivedAt } = place;
+    const value = this.#parts.codec.decodeExactly(frame);
+    const element: unknown = Array.isArray(value) ? value[at] : value;
+    try {
+      if (isElement(element)) handler.handle(element, receivedAt);
+    } catch (error) {
+      this.#malformed(element, error);
+    }
+  }
+
+  #control(element: Element, onControl: (control: Control) => void): void {
+    const { counters, log } = this.#parts;
+    const control = readControl(element);
+    if (control) {
+      counters.received.control++;
+      onControl(control);
+      return;
+    }
+    counters.received.unknown++;
+    counters.errors.unknown_type++;
+    log.warn("Element of an unknown type", { type: shorten(element.T) });
+  }
+
+  #malformed(element: unknown, error: unknown): void {
+    const { counters, log } = this.#parts;
+    counters.errors.malformed_element++;
+    log.warn("Element is malformed", {
+      type: isElement(element) ? shorten(element.T) : typeof element,
+      cause: error instanceof Error ? error.message : String(error),
+    });
+  }
+}
+
+/** Foreign text in a log line stays short. */
+function shorten(value: unknown): string {
+  return String(value).slice(0, 32);
+}

@@ -1,0 +1,95 @@
+/**
+ * The two encodings of the market data streams.
+ *
+ * @module
+ */
+import { decode, encode, ExtensionCodec } from "@msgpack/msgpack";
+import type { Timestamp } from "../../domain/market/timestamp.ts";
+import { parseWithBigInts } from "./exact_json.ts";
+import type { Frame } from "./wire.ts";
+
+/** How frames are read and requests written. */
+export interface MarketCodec {
+  /** Value of the upgrade request's `Content-Type`, which selects the encoding. */
+  readonly contentType: string;
+  /** Decodes a frame; throws when it is not of this encoding. */
+  decode(frame: Frame): unknown;
+  /**
+   * Decodes a frame again, slower, with whole numbers as `bigint` where a
+   * double cannot hold them.
+   */
+  decodeExactly(frame: Frame): unknown;
+  encode(value: unknown): string | Uint8Array<ArrayBuffer>;
+}
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+function textOf(frame: Frame): string {
+  return typeof frame === "string" ? frame : utf8.decode(frame);
+}
+
+function bytesOf(frame: Frame): Uint8Array {
+  if (typeof frame !== "string") return new Uint8Array(frame);
+  throw new TypeError("Cannot read a text frame as MessagePack");
+}
+
+/** Text frames with JSON: stocks. */
+export const jsonCodec: MarketCodec = {
+  contentType: "application/json",
+  decode: (frame) => JSON.parse(textOf(frame)),
+  decodeExactly: (frame) => parseWithBigInts(textOf(frame)),
+  encode: (value) => JSON.stringify(value),
+};
+
+const TIMESTAMP_EXTENSION = -1;
+const LARGEST_NANOS = 999_999_999;
+
+const extensions = new ExtensionCodec();
+extensions.register({
+  type: TIMESTAMP_EXTENSION,
+  encode: () => null,
+  decode: readTimestamp,
+});
+
+/** Binary frames with MessagePack: options, which speak nothing else. */
+export const msgpackCodec: MarketCodec = {
+  contentType: "application/msgpack",
+  decode(frame) {
+    return decode(bytesOf(frame), { extensionCodec: extensions });
+  },
+  decodeExactly(frame) {
+    return decode(bytesOf(frame), {
+      extensionCodec: extensions,
+      useBigInt64: true,
+    });
+  },
+  encode: (value) => encode(value),
+};
+
+/**
+ * The standard timestamp extension in its forms of 4, 8 and 12 bytes;
+ * `undefined` for any other length or for impossible nanoseconds, so that a bad
+ * time costs the element that carries it and not the frame.
+ */
+export function readTimestamp(data: Uint8Array): Timestamp | undefined {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const time = timestampIn(view);
+  return time && time.nanos <= LARGEST_NANOS ? time : undefined;
+}
+
+function timestampIn(view: DataView): Timestamp | undefined {
+  switch (view.byteLength) {
+    case 4:
+      return { seconds: view.getUint32(0), nanos: 0 };
+    case 8: {
+      // 30 bits of nanoseconds, then 34 bits of seconds.
+      const high = view.getUint32(0);
+      const seconds = (high & 0b11) * 2 ** 32 + view.getUint32(4);
+      return { seconds, nanos: high >>> 2 };
+    }
+    case 12:
+      return { seconds: Number(view.getBigInt64(4)), nanos: view.getUint32(0) };
+    default:
+      return undefined;
+  }
+}

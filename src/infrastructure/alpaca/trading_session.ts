@@ -1,0 +1,103 @@
+/**
+ * A session with the trading stream (Alpaca: Websocket Streaming, trading).
+ *
+ * There is no welcome: `authenticate` is answered by `authorized`, `listen` by
+ * the list of streams that are listened to, and only when `trade_updates` is
+ * in that list is the session up. A re-sent `listen` is the heartbeat: it is a
+ * replacement set, so repeating it changes nothing.
+ *
+ * @module
+ */
+import type { Clock } from "../../application/ports/clock.ts";
+import type {
+  FeedConnector,
+  FeedEvents,
+  FeedSession,
+} from "../../application/ports/feed_connector.ts";
+import { FeedFailure } from "../../application/feeds/feed_failure.ts";
+import type { Mailbox } from "./mailbox.ts";
+import { openSession, type SessionDeadlines } from "./open_session.ts";
+import type { WireSession } from "./session.ts";
+import type { TradingDecoder, TradingReply } from "./trading_decoder.ts";
+import type { Wire } from "./wire.ts";
+
+const TRADE_UPDATES = "trade_updates";
+const LISTEN = JSON.stringify({
+  action: "listen",
+  data: { streams: [TRADE_UPDATES] },
+});
+
+/** What a trading connector needs. */
+export interface TradingConnectorParts {
+  readonly url: string;
+  readonly decoder: TradingDecoder;
+  /** Reveals the key pair at the moment of logging in, and only then. */
+  readonly credentials: () => { readonly key: string; readonly secret: string };
+  readonly clock: Clock;
+  readonly deadlines: SessionDeadlines;
+}
+
+/** Makes sessions of the trading stream. */
+export class TradingConnector implements FeedConnector {
+  readonly #parts: TradingConnectorParts;
+
+  constructor(parts: TradingConnectorParts) {
+    this.#parts = parts;
+  }
+
+  connect(events: FeedEvents, signal: AbortSignal): Promise<FeedSession> {
+    const { url, decoder, clock, deadlines } = this.#parts;
+    return openSession<TradingReply>({
+      url,
+      headers: {},
+      receive: (frame, onReply) => decoder.receive(frame, onReply),
+      logIn: (wire, replies) => this.#logIn(wire, replies),
+      encode: () => LISTEN,
+      route: watch,
+    }, { events, clock, deadlines, signal });
+  }
+
+  async #logIn(wire: Wire, replies: Mailbox<TradingReply>): Promise<void> {
+    const { credentials, deadlines: { replyMs } } = this.#parts;
+    const { key, secret } = credentials();
+    wire.send(JSON.stringify({
+      action: "authenticate",
+      data: { key_id: key, secret_key: secret },
+    }));
+    const reply = await replies.next("answer to the login", replyMs);
+    if (reply.type !== "authorization") throw unexpected(reply);
+    if (!reply.authorized) throw unauthorized(reply.message);
+    wire.send(LISTEN);
+    const listening = await replies.next("answer to listen", replyMs);
+    if (!isListening(listening)) throw unexpected(listening);
+  }
+}
+
+function isListening(reply: TradingReply): boolean {
+  return reply.type === "listening" && reply.streams.includes(TRADE_UPDATES);
+}
+
+/** After login: whatever says that updates no longer come ends the session. */
+function watch(reply: TradingReply, session: WireSession): void {
+  if (reply.type === "authorization") {
+    if (!reply.authorized) session.fail(unauthorized(reply.message));
+  } else if (!isListening(reply)) session.fail(unexpected(reply));
+}
+
+function unauthorized(message: string): FeedFailure {
+  const text = message === "unauthorized"
+    ? message
+    : `unauthorized: ${message}`;
+  return new FeedFailure(text, { kind: "refused", errorType: "auth" });
+}
+
+function unexpected(reply: TradingReply): FeedFailure {
+  const said = reply.type === "listening"
+    ? `listening to [${reply.streams.join(", ")}]`
+    : reply.type === "error"
+    ? `error "${reply.message}"`
+    : reply.type;
+  return new FeedFailure(`Trading stream said ${said}`, {
+    errorType: "upstream_error",
+  });
+}

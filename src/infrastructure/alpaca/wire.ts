@@ -1,0 +1,143 @@
+/**
+ * A WebSocket to upstream, reduced to what a session needs.
+ *
+ * The runtime's client answers pings by itself and shows neither pings nor
+ * pongs, so nothing here speaks of them. Frames go to one handler at once and
+ * in order; the socket is never asked to wait.
+ *
+ * @module
+ */
+import type { Clock } from "../../application/ports/clock.ts";
+import { FeedFailure } from "../../application/feeds/feed_failure.ts";
+import { failureKindOf } from "../../domain/connection/failure.ts";
+
+/** How long a goodbye may wait for its answer. */
+const GOODBYE_MS = 2_000;
+const NORMAL_CLOSURE = 1000;
+
+/** One frame as it came: text, or bytes. */
+export type Frame = string | ArrayBuffer;
+
+/** An open socket. */
+export interface Wire {
+  /** Sends a frame; one that has closed ignores it. */
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  /** Resolves with the reason once the socket has closed; never rejects. */
+  readonly ended: Promise<FeedFailure>;
+  /**
+   * Closes with code 1000 and resolves when the peer has answered, or after
+   * two seconds: a peer that is gone cannot answer.
+   */
+  close(): Promise<void>;
+}
+
+/** What dialing needs. */
+export interface DialOptions {
+  readonly url: string;
+  /** Headers of the upgrade request. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly onFrame: (frame: Frame) => void;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens a socket.
+ *
+ * @throws FeedFailure when it cannot be opened in time; the message names the
+ *   host and the HTTP status, if there was one
+ */
+export async function dial(options: DialOptions): Promise<Wire> {
+  const { url, headers, clock, timeoutMs, signal } = options;
+  signal.throwIfAborted();
+  const socket = new WebSocket(url, { headers: { ...headers } });
+  socket.binaryType = "arraybuffer";
+  const opened = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<FeedFailure>();
+  let problem = "";
+  socket.onopen = () => opened.resolve();
+  socket.onmessage = (event) => options.onFrame(event.data);
+  socket.onerror = (event) => {
+    problem = event instanceof ErrorEvent ? event.message : "";
+  };
+  socket.onclose = (event) => {
+    opened.reject(dialFailure(url, problem));
+    ended.resolve(closeFailure(event, problem));
+  };
+  await openInTime(socket, opened.promise, { url, clock, timeoutMs, signal });
+  return wireOf(socket, ended.promise, clock);
+}
+
+async function openInTime(
+  socket: WebSocket,
+  opened: Promise<void>,
+  limits: Pick<DialOptions, "url" | "clock" | "timeoutMs" | "signal">,
+): Promise<void> {
+  const { url, clock, timeoutMs, signal } = limits;
+  const done = new AbortController();
+  const patience = clock.sleep(
+    timeoutMs,
+    AbortSignal.any([done.signal, signal]),
+  ).then(() => {
+    if (done.signal.aborted) return;
+    throw signal.aborted
+      ? new FeedFailure("Dialing was given up", { errorType: "closed" })
+      : new FeedFailure(`No connection to ${hostOf(url)} in ${timeoutMs} ms`, {
+        errorType: "timeout",
+      });
+  });
+  try {
+    await Promise.race([opened, patience]);
+  } catch (error) {
+    opened.catch(() => {});
+    socket.close();
+    throw error;
+  } finally {
+    done.abort();
+  }
+}
+
+function wireOf(
+  socket: WebSocket,
+  ended: Promise<FeedFailure>,
+  clock: Clock,
+): Wire {
+  return {
+    ended,
+    send(data) {
+      if (socket.readyState === WebSocket.OPEN) socket.send(data);
+    },
+    async close() {
+      if (socket.readyState === WebSocket.CLOSED) return;
+      if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
+      const done = new AbortController();
+      const patience = clock.sleep(GOODBYE_MS, done.signal);
+      await Promise.race([ended, patience]);
+      done.abort();
+    },
+  };
+}
+
+/** The runtime tells the HTTP status of a refused upgrade only in its message. */
+function dialFailure(url: string, problem: string): FeedFailure {
+  const status = Number(/status code: (\d{3})/.exec(problem)?.[1] ?? 0);
+  const kind = failureKindOf(status);
+  const said = status > 0 ? `HTTP ${status}` : problem || "no reason given";
+  return new FeedFailure(`Cannot connect to ${hostOf(url)}: ${said}`, {
+    kind: kind === "rate_limited" ? kind : "transient",
+    errorType: kind === "rate_limited" ? "rate_limited" : "dial",
+  });
+}
+
+function closeFailure(event: CloseEvent, problem: string): FeedFailure {
+  const reason = event.reason || problem;
+  return new FeedFailure(
+    `Connection closed with code ${event.code}${reason ? `: ${reason}` : ""}`,
+    { errorType: "closed" },
+  );
+}
+
+function hostOf(url: string): string {
+  return new URL(url).host;
+}
