@@ -1,0 +1,126 @@
+/**
+ * Every metric of the program: name, type, help, labels.
+ *
+ * Names and types of the first nine are a contract with existing dashboards;
+ * `alpaca_proxy_subscriptions_total` is a gauge in spite of its suffix because
+ * of that. Label values are closed sets, never symbols or messages.
+ *
+ * @module
+ */
+
+/** What a metric is called and what it says. */
+export interface MetricDeclaration {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+}
+
+/** All metrics, by the short name that the collector uses. */
+export const METRICS = {
+  received: {
+    name: "alpaca_proxy_messages_received_total",
+    type: "counter",
+    help: "Messages received from Alpaca, by feed and type",
+    labels: ["feed", "message_type"],
+  },
+  sent: {
+    name: "alpaca_proxy_messages_sent_total",
+    type: "counter",
+    help: "Messages handed to client streams, once per stream",
+    labels: ["message_type"],
+  },
+  dropped: {
+    name: "alpaca_proxy_messages_dropped_total",
+    type: "counter",
+    help: "Messages that client streams lost because they fell behind",
+    labels: ["message_type"],
+  },
+  connections: {
+    name: "alpaca_proxy_websocket_connections",
+    type: "gauge",
+    help: "Open WebSocket connections to Alpaca",
+    labels: ["feed"],
+  },
+  clients: {
+    name: "alpaca_proxy_grpc_clients",
+    type: "gauge",
+    help: "Open gRPC client streams",
+    labels: [],
+  },
+  subscriptions: {
+    name: "alpaca_proxy_subscriptions_total",
+    type: "gauge",
+    help: "Subscriptions that Alpaca has acknowledged, by feed",
+    labels: ["feed"],
+  },
+  errors: {
+    name: "alpaca_proxy_websocket_errors_total",
+    type: "counter",
+    help: "Errors of the WebSocket sessions and of what they carried",
+    labels: ["feed", "error_type"],
+  },
+  reconnects: {
+    name: "alpaca_proxy_reconnects_total",
+    type: "counter",
+    help: "Reconnection attempts, by feed",
+    labels: ["feed"],
+  },
+  processing: {
+    name: "alpaca_proxy_message_processing_seconds",
+    type: "histogram",
+    help: "Time from a frame's arrival until its messages are queued",
+    labels: ["feed"],
+  },
+  feedState: {
+    name: "alpaca_proxy_feed_state",
+    type: "gauge",
+    help: "1 for the state that the feed's session is in, 0 for the others",
+    labels: ["feed", "state"],
+  },
+  draining: {
+    name: "alpaca_proxy_draining",
+    type: "gauge",
+    help: "1 from the first moment of shutting down",
+    labels: [],
+  },
+  build: {
+    name: "alpaca_proxy_build_info",
+    type: "gauge",
+    help: "Always 1; the labels tell what is running",
+    labels: ["version", "deno", "environment"],
+  },
+  residentMemory: {
+    name: "process_resident_memory_bytes",
+    type: "gauge",
+    help: "Resident memory size in bytes",
+    labels: [],
+  },
+  heapUsed: {
+    name: "process_heap_used_bytes",
+    type: "gauge",
+    help: "JavaScript heap in use in bytes",
+    labels: [],
+  },
+  heapTotal: {
+    name: "process_heap_total_bytes",
+    type: "gauge",
+    help: "JavaScript heap reserved in bytes",
+    labels: [],
+  },
+  cpu: {
+    name: "process_cpu_seconds_total",
+    type: "counter",
+    help: "User and system CPU time spent in seconds",
+    labels: [],
+  },
+  startTime: {
+    name: "process_start_time_seconds",
+    type: "gauge",
+    help: "Start time of the process since the Unix epoch in seconds",
+    labels: [],
+  },
+} as const satisfies Readonly<Record<string, MetricDeclaration>>;
+
+/** All metrics in the order in which they are exposed. */
+export const ALL_METRICS: readonly MetricDeclaration[] = Object.values(METRICS);

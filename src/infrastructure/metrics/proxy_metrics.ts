@@ -1,0 +1,184 @@
+/**
+ * The proxy's Prometheus metrics.
+ *
+ * Every series exists from the start, at zero, so that rates and alerts work
+ * from the first event on.
+ *
+ * @module
+ */
+import process from "node:process";
+import { Registry } from "prom-client";
+import {
+  ERROR_TYPES,
+  MESSAGE_TYPES,
+  PROCESSING_BUCKETS,
+  type ProxyCounters,
+} from "../../application/status/counters.ts";
+import type { StatusSource } from "../../application/status/proxy_status.ts";
+import {
+  type FeedId,
+  FEEDS,
+  type LinkState,
+} from "../../domain/connection/feed.ts";
+import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { METRICS } from "./declarations.ts";
+import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";
+
+/** A page of metrics in the Prometheus text format. */
+export interface MetricsPage {
+  /** `text/plain; version=0.0.4; charset=utf-8`. */
+  readonly contentType: string;
+  /** Reads every metric from its owner and prints it. */
+  render(): Promise<string>;
+}
+
+/** Who owns the numbers. */
+export interface MetricsSources {
+  readonly counters: ProxyCounters;
+  readonly status: StatusSource;
+}
+
+/** How each channel is called in the `message_type` label. */
+const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "stock_quote",
+  stockTrades: "stock_trade",
+  stockBars: "stock_bar",
+  optionQuotes: "option_quote",
+  optionTrades: "option_trade",
+  orderUpdates: "order_update",
+};
+
+/** Every state; true where the session holds an open socket. */
+const STATES: Readonly<Record<LinkState, boolean>> = {
+  disconnected: false,
+  connecting: false,
+  authenticating: true,
+  connected: true,
+  reconnecting: false,
+  error: false,
+};
+
+/** Makes the metrics of one proxy in a registry of their own. */
+export function createMetrics(sources: MetricsSources): MetricsPage {
+  const registry = new Registry();
+  registerCounters(registry, sources.counters);
+  registerStatus(registry, sources.status);
+  registerProcess(registry, sources.status);
+  return {
+    contentType: registry.contentType,
+    render: () => registry.metrics(),
+  };
+}
+
+function registerCounters(registry: Registry, counters: ProxyCounters): void {
+  const perFeed = (read: (feed: FeedId) => Series[]) => () =>
+    FEEDS.flatMap(read);
+  const perChannel = (kind: "sent" | "dropped") => () =>
+    CHANNELS.map((channel) => ({
+      labels: { message_type: CHANNEL_LABELS[channel] },
+      value: counters.channels[channel][kind],
+    }));
+  registerRead(
+    registry,
+    METRICS.received,
+    perFeed((feed) =>
+      MESSAGE_TYPES.map((type) => ({
+        labels: { feed, message_type: type },
+        value: counters.feeds[feed].received[type],
+      }))
+    ),
+  );
+  registerRead(registry, METRICS.sent, perChannel("sent"));
+  registerRead(registry, METRICS.dropped, perChannel("dropped"));
+  registerRead(
+    registry,
+    METRICS.errors,
+    perFeed((feed) =>
+      ERROR_TYPES.map((type) => ({
+        labels: { feed, error_type: type },
+        value: counters.feeds[feed].errors[type],
+      }))
+    ),
+  );
+  registerRead(
+    registry,
+    METRICS.reconnects,
+    perFeed((feed) => [
+      { labels: { feed }, value: counters.feeds[feed].reconnects },
+    ]),
+  );
+  new ReadHistogram(METRICS.processing, {
+    registry,
+    bounds: PROCESSING_BUCKETS,
+    read: () =>
+      FEEDS.map((feed) => ({
+        feed,
+        latency: counters.feeds[feed].processing,
+      })),
+  });
+}
+
+function registerStatus(registry: Registry, status: StatusSource): void {
+  const states = Object.keys(STATES) as LinkState[];
+  registerRead(
+    registry,
+    METRICS.connections,
+    () =>
+      status().feeds.map(({ feed, state }) => ({
+        labels: { feed },
+        value: Number(STATES[state]),
+      })),
+  );
+  registerRead(registry, METRICS.clients, () => single(status().clientCount));
+  registerRead(
+    registry,
+    METRICS.subscriptions,
+    () =>
+      status().feeds.map(({ feed, subscriptionCount }) => ({
+        labels: { feed },
+        value: subscriptionCount,
+      })),
+  );
+  registerRead(
+    registry,
+    METRICS.feedState,
+    () =>
+      status().feeds.flatMap((feed) =>
+        states.map((state) => ({
+          labels: { feed: feed.feed, state },
+          value: Number(feed.state === state),
+        }))
+      ),
+  );
+  registerRead(
+    registry,
+    METRICS.draining,
+    () => single(Number(status().draining)),
+  );
+}
+
+/** What can be told of the process with no permission beyond the proxy's. */
+function registerProcess(registry: Registry, status: StatusSource): void {
+  const memory = () => Deno.memoryUsage();
+  registerRead(registry, METRICS.build, () => {
+    const { version, environment } = status();
+    const labels = { version, deno: Deno.version.deno, environment };
+    return [{ labels, value: 1 }];
+  });
+  registerRead(registry, METRICS.residentMemory, () => single(memory().rss));
+  registerRead(registry, METRICS.heapUsed, () => single(memory().heapUsed));
+  registerRead(registry, METRICS.heapTotal, () => single(memory().heapTotal));
+  registerRead(registry, METRICS.cpu, () => {
+    const { user, system } = process.cpuUsage();
+    return single((user + system) / 1e6);
+  });
+  registerRead(
+    registry,
+    METRICS.startTime,
+    () => single(performance.timeOrigin / 1000),
+  );
+}
+
+function single(value: number): Series[] {
+  return [{ labels: {}, value }];
+}

@@ -1,0 +1,227 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { spawn } from "node:child_process";
+import {
+  createCounters,
+  ERROR_TYPES,
+  MESSAGE_TYPES,
+  PROCESSING_BUCKETS,
+} from "../../../../src/application/status/counters.ts";
+import {
+  ALL_METRICS,
+  METRICS,
+} from "../../../../src/infrastructure/metrics/declarations.ts";
+import { createMetrics } from "../../../../src/infrastructure/metrics/proxy_metrics.ts";
+import { sampleStatus } from "../../../support/sample_status.ts";
+
+function setup() {
+  const counters = createCounters();
+  let status = sampleStatus(["disconnected", "disconnected", "disconnected"], {
+    clientCount: 0,
+  });
+  const page = createMetrics({ counters, status: () => status });
+  return {
+    counters,
+    page,
+    show: (next: typeof status) => void (status = next),
+    samples: async () => parseSamples(await page.render()),
+  };
+}
+
+/** Sample name with labels -> value; fails on a sample that comes twice. */
+function parseSamples(text: string): Map<string, number> {
+  const samples = new Map<string, number>();
+  for (const line of text.split("\n")) {
+    if (line === "" || line.startsWith("#")) continue;
+    const at = line.lastIndexOf(" ");
+    const name = line.slice(0, at);
+    assert.ok(!samples.has(name), `${name} twice`);
+    samples.set(name, Number(line.slice(at + 1)));
+  }
+  return samples;
+}
+
+Deno.test("the nine contract metrics have their names and types", async () => {
+  const text = await setup().page.render();
+  const contract = {
+    alpaca_proxy_messages_received_total: "counter",
+    alpaca_proxy_messages_sent_total: "counter",
+    alpaca_proxy_messages_dropped_total: "counter",
+    alpaca_proxy_websocket_connections: "gauge",
+    alpaca_proxy_grpc_clients: "gauge",
+    alpaca_proxy_subscriptions_total: "gauge",
+    alpaca_proxy_websocket_errors_total: "counter",
+    alpaca_proxy_reconnects_total: "counter",
+    alpaca_proxy_message_processing_seconds: "histogram",
+  };
+  for (const [name, type] of Object.entries(contract)) {
+    assert.ok(text.includes(`# TYPE ${name} ${type}\n`), name);
+  }
+});
+
+Deno.test("every declared metric is exposed with its help, and no other", async () => {
+  const text = await setup().page.render();
+  const exposed = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
+  assert.deepEqual(
+    exposed.map(([, name, type]) => `${name} ${type}`).sort(),
+    ALL_METRICS.map(({ name, type }) => `${name} ${type}`).sort(),
+  );
+  for (const { name, help } of ALL_METRICS) {
+    assert.ok(text.includes(`# HELP ${name} ${help}\n`));
+  }
+});
+
+Deno.test("every series exists from the start, at zero", async () => {
+  const samples = await setup().samples();
+  const zero = (sample: string) => assert.equal(samples.get(sample), 0, sample);
+  for (const feed of ["sip", "opra", "trading"]) {
+    for (const type of MESSAGE_TYPES) {
+      zero(`${METRICS.received.name}{feed="${feed}",message_type="${type}"}`);
+    }
+    for (const type of ERROR_TYPES) {
+      zero(`${METRICS.errors.name}{feed="${feed}",error_type="${type}"}`);
+    }
+    zero(`${METRICS.connections.name}{feed="${feed}"}`);
+    zero(`${METRICS.subscriptions.name}{feed="${feed}"}`);
+    zero(`${METRICS.reconnects.name}{feed="${feed}"}`);
+    zero(`${METRICS.processing.name}_count{feed="${feed}"}`);
+    zero(`${METRICS.processing.name}_sum{feed="${feed}"}`);
+    zero(`${METRICS.processing.name}_bucket{le="+Inf",feed="${feed}"}`);
+  }
+  const channels = ["stock_quote", "stock_trade", "stock_bar"]
+    .concat("option_quote", "option_trade", "order_update");
+  for (const type of channels) {
+    zero(`${METRICS.sent.name}{message_type="${type}"}`);
+    zero(`${METRICS.dropped.name}{message_type="${type}"}`);
+  }
+  zero(METRICS.clients.name);
+});
+
+Deno.test("a scrape shows what the counters say at that moment, not more", async () => {
+  const { counters, samples } = setup();
+  counters.feeds.sip.received.quote = 10;
+  counters.feeds.trading.errors.malformed_element = 100;
+  counters.feeds.opra.reconnects = 2;
+  counters.channels.optionTrades.sent = 7;
+  counters.channels.optionTrades.dropped = 1;
+  await samples();
+  counters.feeds.sip.received.quote++;
+  const seen = await samples();
+  const expected = {
+    [`${METRICS.received.name}{feed="sip",message_type="quote"}`]: 11,
+    [`${METRICS.errors.name}{feed="trading",error_type="malformed_element"}`]:
+      100,
+    [`${METRICS.reconnects.name}{feed="opra"}`]: 2,
+    [`${METRICS.sent.name}{message_type="option_trade"}`]: 7,
+    [`${METRICS.dropped.name}{message_type="option_trade"}`]: 1,
+  };
+  for (const [sample, value] of Object.entries(expected)) {
+    assert.equal(seen.get(sample), value, sample);
+  }
+});
+
+Deno.test("the gauges follow the status", async () => {
+  const { show, samples } = setup();
+  show(sampleStatus(["connected", "authenticating", "error"], {
+    draining: true,
+  }));
+  const seen = await samples();
+  assert.equal(seen.get(METRICS.clients.name), 5);
+  assert.equal(seen.get(METRICS.draining.name), 1);
+  assert.equal(seen.get(`${METRICS.subscriptions.name}{feed="sip"}`), 7);
+  const open = ["sip", "opra", "trading"].map((feed) =>
+    seen.get(`${METRICS.connections.name}{feed="${feed}"}`)
+  );
+  assert.deepEqual(open, [1, 1, 0]);
+  const state = `${METRICS.feedState.name}{feed="trading",state=`;
+  assert.equal(seen.get(`${state}"error"}`), 1);
+  assert.equal(seen.get(`${state}"connected"}`), 0);
+});
+
+Deno.test("the histogram is cumulative and ends in all of it", async () => {
+  const { counters, samples } = setup();
+  const { processing } = counters.feeds.opra;
+  processing.counts[0] = 3;
+  processing.counts[2] = 4;
+  processing.counts[PROCESSING_BUCKETS.length] = 5; // above the last bound
+  processing.sum = 1.5;
+  const seen = await samples();
+  const bucket = (le: number | string) =>
+    seen.get(`${METRICS.processing.name}_bucket{le="${le}",feed="opra"}`);
+  assert.deepEqual(PROCESSING_BUCKETS.map(bucket), [
+    3,
+    3,
+    ...PROCESSING_BUCKETS.slice(2).map(() => 7),
+  ]);
+  assert.equal(bucket("+Inf"), 12);
+  assert.equal(seen.get(`${METRICS.processing.name}_count{feed="opra"}`), 12);
+  assert.equal(seen.get(`${METRICS.processing.name}_sum{feed="opra"}`), 1.5);
+});
+
+Deno.test("the process tells its memory, its time and its version", async () => {
+  const seen = await setup().samples();
+  assert.ok(Number(seen.get(METRICS.residentMemory.name)) > 1e6);
+  assert.ok(Number(seen.get(METRICS.cpu.name)) > 0);
+  const started = Number(seen.get(METRICS.startTime.name));
+  assert.ok(Math.abs(started - Date.now() / 1000) < 3600);
+  const build =
+    `${METRICS.build.name}{version="0.1.0",deno="${Deno.version.deno}",environment="PAPER"}`;
+  assert.equal(seen.get(build), 1);
+});
+
+Deno.test("two proxies in one process keep their metrics apart", async () => {
+  const [left, right] = [setup(), setup()];
+  left.counters.channels.stockBars.sent = 1;
+  const sample = `${METRICS.sent.name}{message_type="stock_bar"}`;
+  assert.equal((await left.samples()).get(sample), 1);
+  assert.equal((await right.samples()).get(sample), 0);
+});
+
+const promtool = await findPromtool();
+
+Deno.test({
+  name: "promtool finds nothing but the one name that the contract fixes" +
+    (promtool ? "" : " (left out: no promtool on the PATH)"),
+  ignore: !promtool,
+  fn: async () => {
+    const { counters, page } = setup();
+    counters.feeds.sip.processing.counts[1] = 2;
+    const { output } = await runPromtool(await page.render());
+    const complaints = output.split("\n").filter(Boolean);
+    assert.deepEqual(
+      complaints.filter((line) => !line.includes(METRICS.subscriptions.name)),
+      [],
+    );
+  },
+});
+
+Deno.test({
+  name: "promtool would notice a broken page" +
+    (promtool ? "" : " (left out: no promtool on the PATH)"),
+  ignore: !promtool,
+  fn: async () => {
+    const { code } = await runPromtool("# TYPE a counter\na 1\na 2\n");
+    assert.notEqual(code, 0);
+  },
+});
+
+async function findPromtool(): Promise<boolean> {
+  try {
+    await runPromtool("");
+    return true;
+  } catch {
+    return false; // not installed
+  }
+}
+
+/** Feeds a page to `promtool check metrics`; rejects when there is none. */
+async function runPromtool(page: string) {
+  const child = spawn("promtool", ["check", "metrics"]);
+  const output: string[] = [];
+  child.stdout.on("data", (bytes) => output.push(String(bytes)));
+  child.stderr.on("data", (bytes) => output.push(String(bytes)));
+  await once(child, "spawn");
+  child.stdin.end(page);
+  const [code] = await once(child, "close");
+  return { code: Number(code), output: output.join("") };
+}
