@@ -46,7 +46,8 @@ function followEntry(desk: OrderDesk, entry: Order, exits: Order[]): void {
 
 function followExit(desk: OrderDesk, exit: Order, exits: Order[]): void {
   if (exit.status === "replaced") return;
-  const others = exits.filter((other) => other !== exit);
+  // A stop that was touched lives on alone: its profit is gone for good.
+  const others = exits.filter((other) => other !== exit && !other.triggered);
   if (isFinal(exit)) return cancelAll(desk, others);
   if (exit.status === "partially_filled") {
     for (const other of others) {
