@@ -1,0 +1,202 @@
+/**
+ * One message of the proxy as one aligned line.
+ *
+ * Times are UTC, to the nanosecond. Sizes stand outside, prices inside, as in
+ * an order book: `3 × 150.25 | 150.27 × 4`.
+ *
+ * @module
+ */
+import { OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
+import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
+import {
+  type OptionQuoteUpdate,
+  type OptionTrade,
+  type OrderDetails,
+  OrderEvent,
+  OrderEventSchema,
+  type OrderUpdate,
+  type StockBar,
+  type StockQuote,
+  type StockTrade,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
+import type { Paint, Style } from "./paint.ts";
+import { conditions, grouped, price, timeOfDay, word } from "./text.ts";
+
+/** Columns of a ticker; longer ones push the rest of their line. */
+const STOCK = 6;
+/** Columns of an OCC symbol with a root of four to six letters. */
+const OPTION = 21;
+
+/** Column titles of `stockQuoteLine`. */
+export const STOCK_QUOTE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
+  "SYMBOL".padEnd(STOCK)
+} ${
+  "SIZE".padStart(6)
+} × BID          ASK     × SIZE    VENUES  TAPE CONDITIONS`;
+
+/** Column titles of `optionQuoteLine`. */
+export const OPTION_QUOTE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
+  "CONTRACT".padEnd(OPTION)
+} ${"SIZE".padStart(6)} × BID          ASK     × SIZE    VENUES  CONDITION`;
+
+/** Best bid and offer of a stock. */
+export function stockQuoteLine(quote: StockQuote, paint: Paint): string {
+  return joined([
+    head(quote, { width: STOCK, paint }),
+    book(quote, paint),
+    `${quote.tape.padEnd(4)} ${conditions(quote.conditions)}`,
+  ]);
+}
+
+/** Best bid and offer of an option contract. */
+export function optionQuoteLine(
+  quote: OptionQuoteUpdate,
+  paint: Paint,
+): string {
+  return joined([
+    head(quote, { width: OPTION, paint }),
+    book(quote, paint),
+    conditions([quote.condition]),
+  ]);
+}
+
+/** Column titles of `stockTradeLine`. */
+export const STOCK_TRADE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
+  "SYMBOL".padEnd(STOCK)
+}   PRICE           SIZE  VENUE TAPE TRADE ID         CONDITIONS`;
+
+/** Execution of a stock. */
+export function stockTradeLine(trade: StockTrade, paint: Paint): string {
+  // The wire carries the 64 bits signed; the id itself is not.
+  const id = BigInt.asUintN(64, trade.tradeId);
+  return joined([
+    head(trade, { width: STOCK, paint }),
+    `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
+    `${trade.exchange.padEnd(5)} ${trade.tape.padEnd(4)} ${
+      String(id).padEnd(16)
+    } ${conditions(trade.conditions)}`,
+  ]);
+}
+
+/** Column titles of `optionTradeLine`. */
+export const OPTION_TRADE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
+  "CONTRACT".padEnd(OPTION)
+}   PRICE           SIZE  VENUE CONDITION`;
+
+/** Execution of an option contract. */
+export function optionTradeLine(trade: OptionTrade, paint: Paint): string {
+  return joined([
+    head(trade, { width: OPTION, paint }),
+    `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
+    `${trade.exchange.padEnd(5)} ${conditions([trade.condition])}`,
+  ]);
+}
+
+/** Column titles of `stockBarLine`. */
+export const STOCK_BAR_TITLE = `${"MINUTE".padEnd(18)}  ${
+  "SYMBOL".padEnd(STOCK)
+}   OPEN      HIGH      LOW       CLOSE          VOLUME   TRADES  VWAP`;
+
+/** One minute of a stock. */
+export function stockBarLine(bar: StockBar, paint: Paint): string {
+  const rising = bar.close >= bar.open;
+  return joined([
+    head(bar, { width: STOCK, paint }),
+    `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${
+      paint(rising ? "green" : "red", price(bar.close))
+    }`,
+    `${grouped(bar.volume).padStart(11)}  ${
+      grouped(bar.tradeCount).padStart(7)
+    } ${price(bar.vwap)}`,
+  ]);
+}
+
+/** Column titles of `orderLine`. */
+export const ORDER_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
+  "EVENT".padEnd(14)
+} ORDER`;
+
+/** Something that happened to an order. */
+export function orderLine(update: OrderUpdate, paint: Paint): string {
+  const event = word(OrderEventSchema, update.event);
+  const execution = update.price !== undefined && update.price !== ""
+    ? `${update.qty || "?"} @ ${update.price}`
+    : "";
+  return joined([
+    paint("dim", timeOfDay(update.timestamp)),
+    paint(eventStyle(update.event), event.padEnd(14)),
+    update.order ? describeOrder(update.order, paint) : "",
+    execution,
+  ]);
+}
+
+/** `buy 10 AAPL limit 150.25`, what is filled of it, its status and its id. */
+function describeOrder(order: OrderDetails, paint: Paint): string {
+  const side = word(OrderSideSchema, order.side);
+  const symbol = order.symbol ||
+    order.legs.map((leg) => leg.symbol).join(" + ") || "(no symbol)";
+  const limits = [
+    word(OrderTypeSchema, order.orderType),
+    order.limitPrice ? order.limitPrice : "",
+    order.stopPrice ? `stop ${order.stopPrice}` : "",
+  ].filter(Boolean).join(" ");
+  const what = [
+    paint(
+      side === "buy" ? "green" : side === "sell" ? "red" : "bold",
+      (side === "unspecified" ? "mleg" : side).padEnd(4),
+    ),
+    order.qty.padStart(5),
+    paint("bold", symbol.padEnd(STOCK)),
+    limits.padEnd(14),
+  ].join(" ");
+  const filled = order.filledQty === "" || order.filledQty === "0"
+    ? ""
+    : `filled ${order.filledQty}${
+      order.filledAvgPrice ? ` avg ${order.filledAvgPrice}` : ""
+    }`;
+  return `${what}  ${order.status.padEnd(16)} ${filled.padEnd(24)} ${
+    paint("dim", order.id)
+  }`;
+}
+
+/** Colour of an order event: money moved, order ended badly, or neither. */
+export function eventStyle(event: OrderEvent): Style {
+  switch (event) {
+    case OrderEvent.FILL:
+    case OrderEvent.PARTIAL_FILL:
+      return "green";
+    case OrderEvent.REJECTED:
+    case OrderEvent.CANCELED:
+    case OrderEvent.EXPIRED:
+    case OrderEvent.SUSPENDED:
+    case OrderEvent.TRADE_BUST:
+      return "red";
+    default:
+      return "cyan";
+  }
+}
+
+interface Headed {
+  readonly symbol: string;
+  readonly timestamp?: Parameters<typeof timeOfDay>[0];
+}
+
+function head(
+  message: Headed,
+  { width, paint }: { width: number; paint: Paint },
+): string {
+  return `${paint("dim", timeOfDay(message.timestamp))}  ${
+    paint("bold", message.symbol.padEnd(width))
+  }`;
+}
+
+function book(quote: StockQuote | OptionQuoteUpdate, paint: Paint): string {
+  const bid = `${String(quote.bidSize).padStart(6)} × ${price(quote.bidPrice)}`;
+  const ask = `${price(quote.askPrice)} × ${String(quote.askSize).padEnd(6)}`;
+  const venues = `${quote.bidExchange || "-"}/${quote.askExchange || "-"}`;
+  return `${paint("green", bid)} ${paint("red", ask)}  ${venues.padEnd(6)}`;
+}
+
+function joined(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join("  ").trimEnd();
+}

@@ -1,0 +1,61 @@
+/**
+ * When a client of the proxy tries again, and what it tells the user.
+ *
+ * @module
+ */
+import { addressText, type ProxyAddress } from "./address.ts";
+import type { RpcError } from "./grpc_client.ts";
+
+/** Ends that the same request would meet again. */
+const HOPELESS: ReadonlySet<string> = new Set([
+  "INVALID_ARGUMENT",
+  "NOT_FOUND",
+  "PERMISSION_DENIED",
+  "UNAUTHENTICATED",
+  "UNIMPLEMENTED",
+  "OUT_OF_RANGE",
+  "FAILED_PRECONDITION",
+]);
+
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 10_000;
+
+/** True when waiting may help. */
+export function isWorthRetrying(error: RpcError): boolean {
+  return !HOPELESS.has(error.code);
+}
+
+/**
+ * Milliseconds before attempt number `attempt` (1 is the first retry): doubling
+ * from half a second up to ten, the upper half of it left to chance.
+ *
+ * @param random a number in [0, 1)
+ */
+export function retryDelay(attempt: number, random: number): number {
+  const grown = FIRST_DELAY_MS * 2 ** (Math.max(1, attempt) - 1);
+  return Math.min(grown, LONGEST_DELAY_MS) * (0.5 + random / 2);
+}
+
+/** Why the proxy cannot be reached or has left, in one sentence. */
+export function describeEnd(
+  error: RpcError,
+  { address, opened }: { address: ProxyAddress; opened: boolean },
+): string {
+  const where = addressText(address);
+  if (opened) {
+    return `the proxy at ${where} ended the stream (${error.message})`;
+  }
+  if (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED") {
+    return `no proxy answers at ${where} (${shortReason(error.details)})`;
+  }
+  return `the proxy at ${where} refused (${error.message})`;
+}
+
+/** What grpc-js wraps: "No connection established. Last error: …". */
+function shortReason(details: string): string {
+  return /ECONNREFUSED|connection refused/i.test(details)
+    ? "connection refused"
+    : /ENOTFOUND|resol(ve|ution)/i.test(details)
+    ? "no such host"
+    : details;
+}

@@ -1,0 +1,224 @@
+/**
+ * `deno task tail`: a gRPC client of the proxy for humans and pipes.
+ *
+ * @module
+ */
+import { toJsonString } from "@bufbuild/protobuf";
+import {
+  type GetConnectionStatusResponse,
+  GetConnectionStatusResponseSchema,
+  StreamProxyService,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
+import { addressText } from "./address.ts";
+import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
+import { ProxyClient, RpcError } from "./grpc_client.ts";
+import { choosePaint } from "./paint.ts";
+import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
+import { statusTable } from "./status_table.ts";
+import {
+  parseTailArguments,
+  type StatusTask,
+  type StreamTask,
+  TAIL_HELP,
+  type TailTask,
+} from "./tail_arguments.ts";
+import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
+import { UsageError } from "./usage_error.ts";
+
+const WATCH_INTERVAL_MS = 1_000;
+const CLEAR_SCREEN = "\x1b[H\x1b[2J";
+
+/**
+ * Runs `tail` and tells its exit code: 0 when it ended as asked (also by an
+ * interrupt or a closed pipe), 1 when the proxy is away or refuses, 2 when the
+ * arguments make no sense.
+ */
+export async function tail(
+  args: readonly string[],
+  terminal: Terminal,
+): Promise<number> {
+  try {
+    const task = parseTailArguments(args, terminal.env);
+    if (task.type !== "help") return await runWithin(task, terminal);
+    await terminal.write(TAIL_HELP);
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
+    if (!(error instanceof UsageError)) throw error;
+    terminal.say(`${error.message}\nSee: deno task tail --help`);
+    return EXIT.usage;
+  }
+}
+
+/** Runs a task until it is done, interrupted, or its seconds have passed. */
+async function runWithin(
+  task: Exclude<TailTask, { type: "help" }>,
+  terminal: Terminal,
+): Promise<number> {
+  const done = new AbortController();
+  const inner = endingWith(done.signal, terminal);
+  const limit = task.seconds === undefined
+    ? undefined
+    : inner.clock.sleep(task.seconds * 1000, inner.signal)
+      .then(() => done.abort());
+  try {
+    return task.type === "status"
+      ? await followStatus(task, inner)
+      : await followStream(task, inner);
+  } finally {
+    done.abort();
+    await limit;
+  }
+}
+
+/** Follows a stream across restarts of the proxy. */
+async function followStream(
+  task: StreamTask,
+  terminal: Terminal,
+): Promise<number> {
+  const kind = TAIL_KINDS[task.what];
+  if (kind === undefined) throw new UsageError(task.what, "not a stream");
+  const progress = { left: task.count ?? Infinity, titled: false };
+  let away = false;
+  for (let attempt = 1; !terminal.signal.aborted; attempt++) {
+    let opened = false;
+    const onOpen = () => {
+      if (away) terminal.say(`tail: connected to ${at(task)}`);
+      opened = true;
+      attempt = 0;
+    };
+    try {
+      await printStream(kind, { task, terminal, progress, onOpen });
+      if (terminal.signal.aborted || progress.left === 0) return EXIT.ok;
+      throw new RpcError("OK", "the stream ended");
+    } catch (error) {
+      const wait = waitAfter(error, { task, terminal, opened, attempt });
+      if (wait === undefined) return EXIT.failed;
+      away = true;
+      await wait;
+    }
+  }
+  return EXIT.ok;
+}
+
+interface Progress {
+  left: number;
+  titled: boolean;
+}
+
+interface Printing {
+  readonly task: StreamTask;
+  readonly terminal: Terminal;
+  readonly progress: Progress;
+  readonly onOpen: () => void;
+}
+
+async function printStream(kind: TailKind, printing: Printing): Promise<void> {
+  const { task, terminal, progress, onOpen } = printing;
+  using client = new ProxyClient(task.address);
+  const paint = choosePaint(terminal.isTerminal, terminal.env);
+  if (terminal.isTerminal && !task.json && !progress.titled) {
+    progress.titled = true;
+    await terminal.write(`${paint("dim", kind.title)}\n`);
+  }
+  const style = task.json ? "json" : paint;
+  const options = { style, signal: terminal.signal, onOpen } as const;
+  for await (const lines of kind.follow(client, task.selection, options)) {
+    const wanted = lines.slice(0, progress.left);
+    progress.left -= wanted.length;
+    if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
+    if (progress.left === 0) return;
+  }
+}
+
+async function followStatus(
+  task: StatusTask,
+  terminal: Terminal,
+): Promise<number> {
+  let away = false;
+  for (let attempt = 1; !terminal.signal.aborted; attempt++) {
+    try {
+      // A new connection per look: a proxy that restarts is found at once.
+      using client = new ProxyClient(task.address);
+      const answer = await client.call(
+        StreamProxyService.method.getConnectionStatus,
+        {},
+        terminal.signal,
+      );
+      if (away) terminal.say(`tail: connected to ${at(task)}`);
+      away = false;
+      attempt = 0;
+      await terminal.write(renderStatus(answer, { task, terminal }));
+      if (!task.watch) return EXIT.ok;
+      await terminal.clock.sleep(WATCH_INTERVAL_MS, terminal.signal);
+    } catch (error) {
+      // Whoever asks once wants an answer now.
+      const asked = { ...task, reconnect: task.reconnect && task.watch };
+      const wait = waitAfter(error, {
+        task: asked,
+        terminal,
+        opened: false,
+        attempt,
+      });
+      if (wait === undefined) return EXIT.failed;
+      away = true;
+      await wait;
+    }
+  }
+  return EXIT.ok;
+}
+
+function renderStatus(
+  answer: GetConnectionStatusResponse,
+  { task, terminal }: { task: StatusTask; terminal: Terminal },
+): string {
+  if (task.json) {
+    return `${toJsonString(GetConnectionStatusResponseSchema, answer)}\n`;
+  }
+  const paint = choosePaint(terminal.isTerminal, terminal.env);
+  const lines = answer.status ? statusTable(answer.status, paint) : [];
+  const clear = task.watch && terminal.isTerminal ? CLEAR_SCREEN : "";
+  return `${clear}${lines.join("\n")}\n`;
+}
+
+interface Attempt {
+  readonly task: StreamTask | StatusTask;
+  readonly terminal: Terminal;
+  readonly opened: boolean;
+  readonly attempt: number;
+}
+
+/** Says what happened; undefined when trying again is not wanted or no use. */
+function waitAfter(
+  error: unknown,
+  attempt: Attempt,
+): Promise<void> | undefined {
+  const { task, terminal, opened } = attempt;
+  if (!(error instanceof RpcError)) throw error;
+  if (terminal.signal.aborted) return Promise.resolve();
+  const reason = describeEnd(error, { address: task.address, opened });
+  if (!isWorthRetrying(error)) {
+    terminal.say(`tail: ${reason}`);
+    return undefined;
+  }
+  if (!task.reconnect) {
+    const remedy = opened
+      ? ""
+      : "\nStart one with: deno task demo, or deno task start. Elsewhere? --address HOST:PORT";
+    terminal.say(`tail: ${reason}${remedy}`);
+    return undefined;
+  }
+  const delay = retryDelay(attempt.attempt, Math.random());
+  terminal.say(
+    `tail: ${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`,
+  );
+  return terminal.clock.sleep(delay, terminal.signal);
+}
+
+function at(task: StreamTask | StatusTask): string {
+  return addressText(task.address);
+}
+
+if (import.meta.main) {
+  await runCommand((terminal) => tail(Deno.args, terminal));
+}

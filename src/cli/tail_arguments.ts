@@ -1,0 +1,174 @@
+/**
+ * The command line of `tail`.
+ *
+ * @module
+ */
+import { parseAddress, type ProxyAddress } from "./address.ts";
+import {
+  type Arguments,
+  describeFlags,
+  type FlagTable,
+  readArguments,
+} from "./flags.ts";
+import { type Selection, TAIL_KINDS } from "./tail_kinds.ts";
+import { UsageError } from "./usage_error.ts";
+
+const FLAGS = {
+  address: {
+    value: "HOST:PORT",
+    help:
+      "where the proxy is; else STREAM_PROXY_ADDRESS or STREAM_PROXY_URL; else localhost:50052",
+  },
+  underlying: {
+    value: "ROOT",
+    repeats: true,
+    help: "options: every contract of this root that the proxy receives",
+  },
+  "order-id": {
+    value: "ID",
+    repeats: true,
+    help: "orders: this order only",
+  },
+  json: { help: "one protobuf-JSON object per line, for pipes" },
+  count: { value: "N", help: "end after N messages" },
+  seconds: { value: "N", help: "end after N seconds" },
+  watch: { help: "status: look again every second" },
+  "no-reconnect": {
+    help: "fail when the proxy is away instead of waiting for it",
+  },
+  help: { help: "show this text" },
+} as const satisfies FlagTable;
+
+type TailFlags = Arguments<keyof typeof FLAGS>;
+
+const WHATS = [...Object.keys(TAIL_KINDS), "status"];
+
+/** What `tail --help` prints. */
+export const TAIL_HELP = `Shows what a proxy sends, as it comes.
+
+Usage: deno task tail <what> [symbol ...] [flags]
+
+  what: ${WHATS.join(", ")}
+  No symbols means everything (option quotes: whatever the proxy receives).
+
+Flags:
+${describeFlags(FLAGS)}
+
+Examples:
+  deno task tail quotes AAPL MSFT
+  deno task tail option-trades --underlying SPY
+  deno task tail trades AAPL --json --count 100 | jq .trade.price
+  deno task tail status --watch
+`;
+
+/** What both commands of `tail` are told. */
+interface Common {
+  readonly address: ProxyAddress;
+  readonly json: boolean;
+  readonly reconnect: boolean;
+  /** Undefined: no limit. */
+  readonly seconds: number | undefined;
+}
+
+/** `tail quotes AAPL`. */
+export interface StreamTask extends Common {
+  readonly type: "stream";
+  /** A key of `TAIL_KINDS`. */
+  readonly what: string;
+  readonly selection: Selection;
+  /** Undefined: no limit. */
+  readonly count: number | undefined;
+}
+
+/** `tail status`. */
+export interface StatusTask extends Common {
+  readonly type: "status";
+  readonly watch: boolean;
+}
+
+/** What the user asked for. */
+export type TailTask = { readonly type: "help" } | StreamTask | StatusTask;
+
+/** @throws {UsageError} naming the first argument that cannot be used. */
+export function parseTailArguments(
+  args: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): TailTask {
+  const flags = readArguments(args, FLAGS);
+  if (flags.has("help")) return { type: "help" };
+  const [what, ...symbols] = flags.words;
+  if (what === undefined) {
+    throw new UsageError("an empty command", `say what: ${WHATS.join(", ")}`);
+  }
+  if (!WHATS.includes(what)) {
+    throw new UsageError(what, `it is one of ${WHATS.join(", ")}`);
+  }
+  refuseForeignFlags(what, flags);
+  const common: Common = {
+    address: readAddress(flags, env),
+    json: flags.has("json"),
+    reconnect: !flags.has("no-reconnect"),
+    seconds: flags.number("seconds", { min: 0, max: 1e7, fractions: true }),
+  };
+  if (what === "status") {
+    if (symbols[0] === undefined) {
+      return { type: "status", watch: flags.has("watch"), ...common };
+    }
+    throw new UsageError(symbols[0], "status takes no symbols");
+  }
+  return {
+    type: "stream",
+    what,
+    selection: {
+      symbols: symbols.map(readSymbol),
+      underlyings: flags.all("underlying").map(readSymbol),
+      orderIds: flags.all("order-id"),
+    },
+    count: flags.number("count", { min: 1, max: Number.MAX_SAFE_INTEGER }),
+    ...common,
+  };
+}
+
+/** A flag that would be ignored is a mistake that the user should see. */
+function refuseForeignFlags(what: string, flags: TailFlags): void {
+  const filter = TAIL_KINDS[what]?.filter;
+  if (flags.has("underlying") && filter !== "underlying") {
+    throw new UsageError(
+      "--underlying",
+      `it goes with option-quotes and option-trades, not with ${what}`,
+    );
+  }
+  if (flags.has("order-id") && filter !== "order-id") {
+    throw new UsageError("--order-id", `it goes with orders, not with ${what}`);
+  }
+  if (flags.has("watch") && what !== "status") {
+    throw new UsageError("--watch", `it goes with status, not with ${what}`);
+  }
+  if (flags.has("count") && what === "status") {
+    throw new UsageError("--count", "it goes with streams, not with status");
+  }
+}
+
+function readAddress(
+  flags: TailFlags,
+  env: Readonly<Record<string, string | undefined>>,
+): ProxyAddress {
+  const given = flags.text("address");
+  if (given !== undefined) return parseAddress(given, "--address");
+  for (const name of ["STREAM_PROXY_ADDRESS", "STREAM_PROXY_URL"]) {
+    const text = env[name];
+    if (text) return parseAddress(text, name);
+  }
+  return parseAddress("localhost", "the default");
+}
+
+/** Exchanges spell in capitals; `aapl,msft` is a habit of other tools. */
+function readSymbol(text: string): string {
+  if (/^[A-Za-z0-9.:/ _-]+$/.test(text)) return text.toUpperCase();
+  const remedy = text === "*"
+    ? "for everything give no symbol at all"
+    : text.includes(",")
+    ? "put spaces between symbols"
+    : "a symbol has letters, digits, dots, dashes and slashes";
+  throw new UsageError(text === "" ? "an empty symbol" : text, remedy);
+}

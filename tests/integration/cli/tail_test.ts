@@ -1,0 +1,317 @@
+import assert from "node:assert/strict";
+import { create, toJsonString } from "@bufbuild/protobuf";
+import {
+  StreamOrderUpdatesResponseSchema,
+  StreamProxyService,
+  StreamQuotesResponseSchema,
+} from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { Environment } from "../../../src/gen/cream/v1/common_pb.ts";
+import { tail } from "../../../src/cli/tail.ts";
+import { RecordingTerminal } from "../../support/recording_terminal.ts";
+import { ScriptedProxy } from "../../support/scripted_proxy.ts";
+
+const { method } = StreamProxyService;
+
+/** grpc-js keeps the (unreferenced) back-off timer of a refused connection. */
+const REFUSED = { sanitizeOps: false };
+
+/** The contract's golden quote, with a given bid. */
+function quote(symbol: string, bidPrice = 150.25) {
+  return {
+    quote: {
+      symbol,
+      timestamp: { seconds: 1705312800n, nanos: 123456789 },
+      bidExchange: "Q",
+      bidPrice,
+      bidSize: 3,
+      askExchange: "P",
+      askPrice: 150.27,
+      askSize: 4,
+      conditions: ["R"],
+      tape: "C",
+    },
+  };
+}
+
+Deno.test("tail prints quotes as aligned lines for people", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["quotes", "aapl", "--address", proxy.address, "--count", "1"],
+    terminal,
+  );
+
+  assert.deepEqual((await proxy.request(method.streamQuotes)).symbols, [
+    "AAPL",
+  ]);
+  await proxy.send(method.streamQuotes, quote("AAPL"));
+
+  assert.equal(await done, 0);
+  assert.deepEqual(terminal.lines, [
+    "10:00:00.123456789  AAPL         3 ×  150.25    150.27   × 4       Q/P     C    [R]",
+  ]);
+});
+
+Deno.test("tail --json prints the canonical protobuf-JSON of each message", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["quotes", "--json", "--address", `http://${proxy.address}`, "--count=2"],
+    terminal,
+  );
+  await proxy.send(method.streamQuotes, quote("AAPL"), quote("MSFT"));
+
+  assert.equal(await done, 0);
+  assert.deepEqual(
+    terminal.lines,
+    ["AAPL", "MSFT"].map((symbol) =>
+      toJsonString(
+        StreamQuotesResponseSchema,
+        create(StreamQuotesResponseSchema, quote(symbol)),
+      )
+    ),
+  );
+});
+
+Deno.test("tail --count ends within a batch that holds more", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["quotes", "--json", "--address", proxy.address, "--count", "3"],
+    terminal,
+  );
+  await proxy.send(
+    method.streamQuotes,
+    ...["A", "B", "C", "D", "E"].map((symbol) => quote(symbol)),
+  );
+
+  assert.equal(await done, 0);
+  assert.equal(terminal.lines.length, 3);
+  assert.match(terminal.lines[2] ?? "", /"symbol":"C"/);
+});
+
+Deno.test("tail orders passes order ids and symbols on", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const update = {
+    update: { event: 3, order: { id: "o-1", symbol: "AAPL" } },
+  } as const;
+  const done = tail([
+    ...["orders", "AAPL", "--order-id", "o-1", "--order-id=o-2"],
+    ...["--json", "--count=1", "--address", proxy.address],
+  ], terminal);
+
+  const request = await proxy.request(method.streamOrderUpdates);
+  await proxy.send(method.streamOrderUpdates, update);
+
+  assert.deepEqual(request.orderIds, ["o-1", "o-2"]);
+  assert.deepEqual(request.symbols, ["AAPL"]);
+  assert.equal(await done, 0);
+  assert.deepEqual(terminal.lines, [
+    toJsonString(
+      StreamOrderUpdatesResponseSchema,
+      create(StreamOrderUpdatesResponseSchema, update),
+    ),
+  ]);
+});
+
+Deno.test("tail comes back after the proxy ends its stream", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["quotes", "--json", "--address", proxy.address, "--count", "2"],
+    terminal,
+  );
+  await proxy.send(method.streamQuotes, quote("AAPL"));
+  await terminal.until(() => terminal.lines.length === 1);
+  proxy.endStreams("UNAVAILABLE", "the proxy is stopping");
+  await proxy.send(method.streamQuotes, quote("MSFT"));
+
+  assert.equal(await done, 0);
+  assert.equal(terminal.lines.length, 2);
+  assert.match(
+    terminal.remarks[0] ?? "",
+    /^tail: the proxy at 127\.0\.0\.1:\d+ ended the stream \(UNAVAILABLE: the proxy is stopping\); next attempt in 0\.\d s$/,
+  );
+  assert.equal(terminal.remarks[1], `tail: connected to ${proxy.address}`);
+});
+
+Deno.test("tail waits for a proxy that is not there yet", REFUSED, async () => {
+  const { port } = await (async () => {
+    await using gone = await ScriptedProxy.start();
+    return gone;
+  })();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["quotes", "--json", "--address", `127.0.0.1:${port}`, "--count", "1"],
+    terminal,
+  );
+  await terminal.until(() => terminal.remarks.length > 0);
+  assert.match(
+    terminal.remarks[0] ?? "",
+    /^tail: no proxy answers at 127\.0\.0\.1:\d+ \(connection refused\); next attempt in/,
+  );
+  await using proxy = await ScriptedProxy.start(port);
+  await proxy.send(method.streamQuotes, quote("AAPL"));
+
+  assert.equal(await done, 0);
+});
+
+Deno.test(
+  "tail --no-reconnect fails at once and says what to do",
+  REFUSED,
+  async () => {
+    const { port } = await (async () => {
+      await using gone = await ScriptedProxy.start();
+      return gone;
+    })();
+    const terminal = new RecordingTerminal();
+
+    const code = await tail(
+      ["trades", "--no-reconnect", "--address", `127.0.0.1:${port}`],
+      terminal,
+    );
+
+    assert.equal(code, 1);
+    assert.equal(terminal.output, "");
+    assert.match(terminal.remarks[0] ?? "", /connection refused/);
+    assert.match(terminal.remarks[0] ?? "", /deno task demo/);
+  },
+);
+
+Deno.test("tail does not repeat a request that was refused", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(["quotes", "--address", proxy.address], terminal);
+  await proxy.request(method.streamQuotes);
+  proxy.endStreams("INVALID_ARGUMENT", "no such symbol");
+
+  assert.equal(await done, 1);
+  assert.match(terminal.remarks[0] ?? "", /INVALID_ARGUMENT: no such symbol/);
+});
+
+Deno.test("an interrupt ends tail with 0 and closes its stream", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(["quotes", "--address", proxy.address], terminal);
+  await proxy.request(method.streamQuotes);
+  terminal.interrupt.abort();
+
+  assert.equal(await done, 0);
+  assert.deepEqual(terminal.remarks, []);
+});
+
+Deno.test("tail --seconds ends a quiet stream with 0", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+
+  const code = await tail(
+    ["bars", "--seconds", "0.05", "--address", proxy.address],
+    terminal,
+  );
+
+  assert.equal(code, 0);
+  assert.equal(terminal.output, "");
+});
+
+Deno.test("a pipe that nobody reads any more is a normal end of tail", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  terminal.broken = true;
+  const done = tail(["quotes", "--address", proxy.address], terminal);
+  await proxy.send(method.streamQuotes, quote("AAPL"));
+
+  assert.equal(await done, 0);
+});
+
+Deno.test("on a terminal tail names its columns once and colours its lines", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal({ isTerminal: true });
+  const done = tail(
+    ["quotes", "--address", proxy.address, "--count", "2"],
+    terminal,
+  );
+  await proxy.send(method.streamQuotes, quote("AAPL"), quote("MSFT"));
+
+  assert.equal(await done, 0);
+  assert.equal(terminal.lines.length, 3);
+  assert.match(terminal.lines[0] ?? "", /TIME \(UTC\)/);
+  assert.ok(terminal.lines[1]?.includes("\x1b[1mAAPL"));
+});
+
+Deno.test("tail status shows every feed with its state and last error", async () => {
+  await using proxy = await ScriptedProxy.start();
+  proxy.status = {
+    status: {
+      version: "0.1.0",
+      startedAt: { seconds: 1705312800n, nanos: 0 },
+      currentTime: { seconds: 1705313100n, nanos: 0 },
+      feeds: [
+        {
+          feedType: 1,
+          state: 4,
+          lastConnectedAt: { seconds: 1705312801n, nanos: 0 },
+          subscriptionCount: 2,
+          messagesReceived: 1234567n,
+        },
+        {
+          feedType: 3,
+          state: 6,
+          errorMessage: "auth failed",
+          reconnectAttempts: 3,
+        },
+        { feedType: 5, state: 5 },
+      ],
+      clientCount: 5,
+      environment: Environment.PAPER,
+    },
+  };
+  const terminal = new RecordingTerminal();
+
+  const code = await tail(["status", "--address", proxy.address], terminal);
+
+  assert.equal(code, 0);
+  assert.deepEqual(terminal.lines, [
+    "proxy 0.1.0  paper  up 5m 00s  5 streams",
+    "FEED           STATE         CONNECTED SINCE (UTC)  SUBS  TRIES   MESSAGES  LAST ERROR",
+    "sip            connected     10:00:01 (4m 59s ago)     2      0  1 234 567",
+    "opra           error         never                     0      3          0  auth failed",
+    "trade_updates  reconnecting  never                     0      0          0",
+  ]);
+});
+
+Deno.test(
+  "tail status of a proxy that is away fails at once",
+  REFUSED,
+  async () => {
+    const { port } = await (async () => {
+      await using gone = await ScriptedProxy.start();
+      return gone;
+    })();
+    const terminal = new RecordingTerminal();
+
+    const code = await tail(
+      ["status", "--json", "--address", `127.0.0.1:${port}`],
+      terminal,
+    );
+
+    assert.equal(code, 1);
+    assert.match(terminal.remarks[0] ?? "", /connection refused/);
+  },
+);
+
+Deno.test("tail status --watch --json looks again until it is interrupted", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["status", "--watch", "--json", "--address", proxy.address],
+    terminal,
+  );
+  await terminal.until(() => terminal.lines.length === 2);
+  terminal.interrupt.abort();
+
+  assert.equal(await done, 0);
+  assert.deepEqual(JSON.parse(terminal.lines[1] ?? ""), {
+    status: { version: "9.9.9" },
+  });
+});

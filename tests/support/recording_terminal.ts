@@ -1,0 +1,58 @@
+/**
+ * A terminal that keeps what a command writes.
+ *
+ * @module
+ */
+import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
+import type { Terminal } from "../../src/cli/terminal.ts";
+
+/** Output and remarks of one command, and the interrupt that ends it. */
+export class RecordingTerminal implements Terminal {
+  readonly env: Record<string, string | undefined>;
+  readonly clock = systemClock;
+  readonly isTerminal: boolean;
+  readonly interrupt = new AbortController();
+  readonly remarks: string[] = [];
+  output = "";
+  /** Set to see a command whose reader has left. */
+  broken = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(
+    options: { env?: Record<string, string>; isTerminal?: boolean } = {},
+  ) {
+    this.env = options.env ?? {};
+    this.isTerminal = options.isTerminal ?? false;
+  }
+
+  get signal(): AbortSignal {
+    return this.interrupt.signal;
+  }
+
+  /** Lines of the output so far. */
+  get lines(): string[] {
+    return this.output.split("\n").slice(0, -1);
+  }
+
+  write(text: string): Promise<void> {
+    if (this.broken) return Promise.reject(new Deno.errors.BrokenPipe());
+    this.output += text;
+    this.#change();
+    return Promise.resolve();
+  }
+
+  say(line: string): void {
+    this.remarks.push(line);
+    this.#change();
+  }
+
+  /** Resolves as soon as the condition holds after some write or remark. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await this.#changed.promise;
+  }
+
+  #change(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+  }
+}
