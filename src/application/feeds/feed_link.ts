@@ -85,18 +85,23 @@ export class FeedLink {
     this.#errorMessage = text;
   }
 
-  /** Follows the feed until `signal` fires or attempts are exhausted. */
+  /**
+   * Follows the feed until `signal` fires. A feed whose attempts are exhausted
+   * stays in its error state until then.
+   */
   async run(signal: AbortSignal): Promise<void> {
     this.#apply({ type: "connect" });
-    while (!signal.aborted && this.#link.at === "connecting") {
-      const failure = await this.#holdSession(signal);
-      if (signal.aborted) break;
-      this.#note(failure);
-      await this.#waitForRetry(failure, signal);
+    try {
+      while (!signal.aborted && this.#link.at === "connecting") {
+        const failure = await this.#holdSession(signal);
+        if (signal.aborted) break;
+        this.#note(failure);
+        await this.#waitForRetry(failure, signal);
+      }
+      if (!signal.aborted) await aborted(signal);
+    } finally {
+      this.#apply({ type: "shutdown" });
     }
-    // A feed that was given up stays in its error state until shutdown.
-    if (!signal.aborted) await aborted(signal);
-    this.#apply({ type: "shutdown" });
   }
 
   /** Connects, and holds the session until it ends; gives the reason. */
