@@ -13,7 +13,7 @@ import { ScriptedProxy } from "../../support/scripted_proxy.ts";
 const { method } = StreamProxyService;
 
 /** grpc-js keeps the (unreferenced) back-off timer of a refused connection. */
-const REFUSED = { sanitizeOps: false };
+const REFUSED = { sanitizeOps: false, sanitizeResources: false };
 
 /** The contract's golden quote, with a given bid. */
 function quote(symbol: string, bidPrice = 150.25) {
