@@ -16,12 +16,19 @@ class SystemTimer implements SimTimer {
   }
 }
 
-/** Real time; nanoseconds come from the process's monotonic clock. */
+let latestNanos = 0n;
+
+/**
+ * Real time. The system's clock gives the milliseconds, so that a simulator
+ * follows its corrections for weeks; the process's own gives what is finer.
+ */
 export const systemClock: SimClock = {
   now: () => Date.now(),
-  nowNanos: () =>
-    BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) *
-    1000n,
+  nowNanos: () => {
+    const fraction = Math.floor((performance.now() % 1) * 1e6);
+    const nanos = BigInt(Date.now()) * 1_000_000n + BigInt(fraction);
+    return latestNanos = nanos > latestNanos ? nanos : latestNanos;
+  },
   setTimer: (delayMs, callback) => new SystemTimer(delayMs, callback),
 };
 

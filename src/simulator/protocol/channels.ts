@@ -29,10 +29,10 @@ export const STOCK_CHANNELS: readonly ChannelName[] = [
 export const OPTION_CHANNELS: readonly ChannelName[] = ["trades", "quotes"];
 
 /** Channels that mirror `trades` and are never requested. */
-export const AUTOMATIC_CHANNELS: ReadonlySet<string> = new Set([
+export const AUTOMATIC_CHANNELS: readonly ChannelName[] = [
   "corrections",
   "cancelErrors",
-]);
+];
 
 /** Every channel word of any Alpaca stream; others are plain unknown keys. */
 export const ANY_CHANNEL: ReadonlySet<string> = new Set([

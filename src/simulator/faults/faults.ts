@@ -1,0 +1,186 @@
+/**
+ * Faults on command: one object that the sessions and the market consult at
+ * named points. Everything starts healthy; each method plans trouble and
+ * `reset` ends all of it. `"*"` stands for every endpoint.
+ *
+ * Names starting with `take` use up one planned fault per call.
+ *
+ * @module
+ */
+import type { TradingFaults } from "../ports.ts";
+
+/** A client request that can be answered with a planned error. */
+export type FaultyAction = "auth" | "subscribe";
+
+/** A number of planned events per endpoint. */
+class Planned<T> {
+  readonly #queues = new Map<string, { value: T; left: number }[]>();
+
+  plan(endpoint: string, value: T, count: number): void {
+    if (!Number.isInteger(count) || count < 1) {
+      throw new RangeError(`a fault's count must be 1 or more, not ${count}`);
+    }
+    const queue = this.#queues.get(endpoint) ?? [];
+    queue.push({ value, left: count });
+    this.#queues.set(endpoint, queue);
+  }
+
+  take(endpoint: string): T | undefined {
+    return this.#takeFrom(endpoint) ?? this.#takeFrom("*");
+  }
+
+  clear(): void {
+    this.#queues.clear();
+  }
+
+  #takeFrom(endpoint: string): T | undefined {
+    const queue = this.#queues.get(endpoint);
+    const first = queue?.[0];
+    if (!queue || !first) return undefined;
+    first.left--;
+    if (first.left === 0) queue.shift();
+    return first.value;
+  }
+}
+
+/** Planned faults of the whole simulator. */
+export class Faults implements TradingFaults {
+  readonly #upgrades = new Planned<number>();
+  readonly #errors = {
+    auth: new Planned<number>(),
+    subscribe: new Planned<number>(),
+  };
+  readonly #acks = new Planned<number>();
+  readonly #orders = new Planned<number>();
+  readonly #market = new Planned<true>();
+  readonly #ackDelays = new Map<string, number>();
+  readonly #mutedSymbols = new Set<string>();
+  #orderDelayMs = 0;
+
+  /** Answers the next upgrades of an endpoint with an HTTP status. */
+  rejectUpgrades(endpoint: string, status: number, count = 1): void {
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(`an upgrade is refused with 400–599, not ${status}`);
+    }
+    this.#upgrades.plan(endpoint, status, count);
+  }
+
+  /** Answers the next logins or subscribes with an error code. */
+  failNext(
+    endpoint: string,
+    action: FaultyAction,
+    options: { code: number; count?: number },
+  ): void {
+    this.#errors[action].plan(endpoint, options.code, options.count ?? 1);
+  }
+
+  /** Delays every subscription acknowledgement; 0 ends it. */
+  slowAcks(endpoint: string, delayMs: number): void {
+    if (!(delayMs >= 0)) {
+      throw new RangeError(`a delay must be 0 ms or more, not ${delayMs}`);
+    }
+    this.#ackDelays.set(endpoint, delayMs);
+  }
+
+  /** Carries out the next requests without acknowledging them. */
+  loseAcks(endpoint: string, count = 1): void {
+    this.#acks.plan(endpoint, 0, count);
+  }
+
+  /** Sends the next acknowledgements twice. */
+  duplicateAcks(endpoint: string, count = 1): void {
+    this.#acks.plan(endpoint, 2, count);
+  }
+
+  /** Stops all data of a symbol while the rest of the market goes on. */
+  muteSymbol(symbol: string): void {
+    this.#mutedSymbols.add(symbol);
+  }
+
+  /** Ends `muteSymbol`. */
+  unmuteSymbol(symbol: string): void {
+    this.#mutedSymbols.delete(symbol);
+  }
+
+  /** Stamps the next generated trades in the past, sold out of sequence. */
+  lateTrades(count = 1): void {
+    this.#market.plan("late", true, count);
+  }
+
+  /** Follows the next generated trades with a correction. */
+  correctTrades(count = 1): void {
+    this.#market.plan("correct", true, count);
+  }
+
+  /** Follows the next generated trades with a cancel. */
+  cancelTrades(count = 1): void {
+    this.#market.plan("cancel", true, count);
+  }
+
+  /** Sends the next order events `copies` times; 0 loses them. */
+  copyOrderEvents(copies: number, count = 1): void {
+    this.#orders.plan("*", copies, count);
+  }
+
+  /** Delays every order event; 0 ends it. */
+  delayOrderEvents(delayMs: number): void {
+    this.#orderDelayMs = delayMs;
+  }
+
+  /** Ends every planned and lasting fault. */
+  reset(): void {
+    this.#upgrades.clear();
+    this.#errors.auth.clear();
+    this.#errors.subscribe.clear();
+    this.#acks.clear();
+    this.#orders.clear();
+    this.#market.clear();
+    this.#ackDelays.clear();
+    this.#mutedSymbols.clear();
+    this.#orderDelayMs = 0;
+  }
+
+  /** HTTP status for this upgrade; undefined to accept it. */
+  takeUpgradeStatus(endpoint: string): number | undefined {
+    return this.#upgrades.take(endpoint);
+  }
+
+  /** Error code for this request; undefined to carry it out. */
+  takeError(endpoint: string, action: FaultyAction): number | undefined {
+    return this.#errors[action].take(endpoint);
+  }
+
+  /** How often to send this acknowledgement. */
+  takeAckCopies(endpoint: string): number {
+    return this.#acks.take(endpoint) ?? 1;
+  }
+
+  /** Delay of acknowledgements in milliseconds. */
+  ackDelayMs(endpoint: string): number {
+    return this.#ackDelays.get(endpoint) ?? this.#ackDelays.get("*") ?? 0;
+  }
+
+  /** Whether a symbol gives no data for now. */
+  isSymbolMuted(symbol: string): boolean {
+    return this.#mutedSymbols.size > 0 && this.#mutedSymbols.has(symbol);
+  }
+
+  /** Whether this trade is to be stamped in the past. */
+  takeLateTrade(): boolean {
+    return this.#market.take("late") ?? false;
+  }
+
+  /** What is to follow this trade, if anything. */
+  takeTradeSequel(): "correct" | "cancel" | undefined {
+    if (this.#market.take("correct")) return "correct";
+    return this.#market.take("cancel") ? "cancel" : undefined;
+  }
+
+  takeOrderEventCopies(): number {
+    return this.#orders.take("*") ?? 1;
+  }
+
+  orderEventDelayMs(): number {
+    return this.#orderDelayMs;
+  }
+}

@@ -1,0 +1,133 @@
+import type { OptionContract } from "../ports.ts";
+import { isMonthly, nextFridays } from "./calendar.ts";
+import { formatOptionSymbol, parseOptionSymbol } from "./option_symbol.ts";
+import { type Issue, LISTED_ISSUES, SPX } from "./universe.ts";
+
+/** Weeks ahead that weekly options are listed for. */
+const WEEKS = 5;
+/** Weeks ahead in which third Fridays are listed. */
+const MONTHLY_WEEKS = 27;
+const STRIKES_EACH_SIDE = 10;
+/** SPY's chain alone is larger than the 1000 quotes of a plan. */
+const WIDE_STRIKES_EACH_SIDE = 40;
+
+/** One root of an underlying, and which expiries it has. */
+interface Root {
+  readonly root: string;
+  readonly expiries: "all" | "monthly" | "weekly";
+}
+
+/**
+ * The listed option contracts, made per underlying when first asked for.
+ *
+ * Every well-known stock has a chain. SPX has two roots (SPX monthly, SPXW
+ * weekly), BRK.B drops its dot, and CSGP has an adjusted root CSGP1 beside
+ * its own.
+ */
+export class OptionChains {
+  readonly #fridays: readonly string[];
+  readonly #issues = new Map<string, Issue>();
+  readonly #underlyingOfRoot = new Map<string, string>();
+  readonly #chains = new Map<string, ReadonlyMap<string, OptionContract>>();
+
+  /** Expiries follow the day of `nowMs`. */
+  constructor(nowMs: number) {
+    this.#fridays = nextFridays(nowMs, MONTHLY_WEEKS)
+      .filter((day, index) => index < WEEKS || isMonthly(day));
+    for (const issue of [...LISTED_ISSUES, SPX]) {
+      this.#issues.set(issue.symbol, issue);
+      for (const { root } of rootsOf(issue.symbol)) {
+        this.#underlyingOfRoot.set(root, issue.symbol);
+      }
+    }
+  }
+
+  /** Symbols that have options. */
+  underlyings(): readonly string[] {
+    return [...this.#issues.keys()];
+  }
+
+  /** Contracts of one underlying, in symbol order; empty for an unknown one. */
+  contracts(underlying: string): readonly OptionContract[] {
+    return [...this.#chain(underlying).values()];
+  }
+
+  /** Looks a contract up by its OCC symbol. */
+  find(symbol: string): OptionContract | undefined {
+    const root = parseOptionSymbol(symbol)?.root;
+    const underlying = root && this.#underlyingOfRoot.get(root);
+    return underlying ? this.#chain(underlying).get(symbol) : undefined;
+  }
+
+  #chain(underlying: string): ReadonlyMap<string, OptionContract> {
+    const known = this.#chains.get(underlying);
+    if (known) return known;
+    const issue = this.#issues.get(underlying);
+    const made = new Map(
+      issue
+        ? listContracts(issue, this.#fridays).map((item) => [item.symbol, item])
+        : [],
+    );
+    if (issue) this.#chains.set(underlying, made);
+    return made;
+  }
+}
+
+function rootsOf(underlying: string): readonly Root[] {
+  if (underlying === "SPX") {
+    return [
+      { root: "SPX", expiries: "monthly" },
+      { root: "SPXW", expiries: "weekly" },
+    ];
+  }
+  const root = underlying.replace(".", "");
+  const own: Root = { root, expiries: "all" };
+  return underlying === "CSGP"
+    ? [own, { root: "CSGP1", expiries: "monthly" }]
+    : [own];
+}
+
+function listContracts(
+  issue: Issue,
+  fridays: readonly string[],
+): OptionContract[] {
+  const strikes = strikesAround(issue);
+  const contracts: OptionContract[] = [];
+  for (const { root, expiries } of rootsOf(issue.symbol)) {
+    for (const expiration of fridays) {
+      const kind = isMonthly(expiration) ? "monthly" : "weekly";
+      if (expiries !== "all" && expiries !== kind) continue;
+      for (const type of ["call", "put"] as const) {
+        for (const strike of strikes) {
+          const terms = { root, expiration, type, strike };
+          contracts.push({
+            ...terms,
+            symbol: formatOptionSymbol(terms),
+            underlying: issue.symbol,
+            style: issue === SPX ? "european" : "american",
+          });
+        }
+      }
+    }
+  }
+  return contracts.sort((a, b) => a.symbol < b.symbol ? -1 : 1);
+}
+
+function strikesAround({ symbol, price }: Issue): number[] {
+  const step = symbol === "SPY" ? 1 : strikeStep(price);
+  const side = symbol === "SPY" ? WIDE_STRIKES_EACH_SIDE : STRIKES_EACH_SIDE;
+  const middle = Math.round(price / step);
+  const strikes: number[] = [];
+  for (let offset = -side; offset <= side; offset++) {
+    const strike = (middle + offset) * step;
+    if (strike > 0) strikes.push(strike);
+  }
+  return strikes;
+}
+
+function strikeStep(price: number): number {
+  if (price < 25) return 0.5;
+  if (price < 100) return 1;
+  if (price < 250) return 2.5;
+  return price < 1000 ? 5 : 25;
+}

@@ -1,0 +1,160 @@
+import { systemClock } from "./clock.ts";
+import { STOCK_SYMBOL } from "./session/subscription_state.ts";
+import type { SymbolCounting } from "./session/subscription_state.ts";
+import type { Account, SimClock, TradingFrames } from "./ports.ts";
+import { CLOSING_ERRORS } from "./protocol/errors.ts";
+import { MAX_RATE } from "./market/engine.ts";
+import { MAX_UNIVERSE } from "./market/universe.ts";
+import { PLANS } from "./plans.ts";
+import type { TradingOptions } from "./trading/trading.ts";
+
+/** The account that a simulator accepts when it is given none. */
+export const DEMO_ACCOUNT: Account = {
+  key: "SIM_KEY",
+  secret: "SIM_SECRET",
+  plan: "plus",
+  token: "SIM_TOKEN",
+};
+
+/**
+ * Everything that can be set about a simulator. What Alpaca's documents leave
+ * open is an option here, with the likeliest behaviour as its default.
+ */
+export interface SimulatorOptions {
+  /** Port to listen on. Default 0: any free one. */
+  readonly port?: number;
+  /** Address to listen on. Default `127.0.0.1`. */
+  readonly hostname?: string;
+  /** Seed of everything random. Default `alpaca`. */
+  readonly seed?: string | number;
+  /** Accounts that may log in. Default: `SIM_KEY`/`SIM_SECRET` on Plus. */
+  readonly accounts?: readonly Account[];
+  /** Quotes and trades a second, 0 to 200 000. Default 100; 0 is silence. */
+  readonly messagesPerSecond?: number;
+  /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */
+  readonly universeSize?: number;
+  /** Length of a bar in seconds. Default 60. */
+  readonly barSeconds?: number;
+  /** Mean seconds between halts; 0 for none. Default 300. */
+  readonly haltEverySeconds?: number;
+  /** Milliseconds between the market's beats. Default 10. */
+  readonly tickMs?: number;
+  /** Source of time. Default: the system's. */
+  readonly clock?: SimClock;
+  /** How long a ghost session keeps its place. Default 90 s. */
+  readonly ghostSeconds?: number;
+  /** Seconds between the server's pings; 0 sends none. Default 10. */
+  readonly pingSeconds?: number;
+  /** Seconds of a peer's silence that end a connection. Default 20. */
+  readonly pongTimeoutSeconds?: number;
+  /** Seconds a client has for its login. Default 10. */
+  readonly authTimeoutSeconds?: number;
+  /** Bytes that may wait for a slow client before 407. Default 64 MiB. */
+  readonly slowClientBytes?: number;
+  /** Bytes in a socket above which elements coalesce. Default 256 KiB. */
+  readonly coalesceAboveBytes?: number;
+  /** Bytes at which a data frame is closed. Default 256 KiB. */
+  readonly maxFrameBytes?: number;
+  /** Longest client message; longer ones close with 1009. Default 16 MiB. */
+  readonly maxMessageBytes?: number;
+  /** Agree to permessage-deflate. Default true. */
+  readonly compression?: boolean;
+  /** Error codes that close the socket. Default 402, 404, 407, 409, 411. */
+  readonly closingErrors?: readonly number[];
+  /** Close code after those errors. Default 1000. */
+  readonly closeCode?: number;
+  /** Refuse messages not in the negotiated encoding with 400. Default false. */
+  readonly strictEncoding?: boolean;
+  /** How the stock symbol limit counts. Default `trades_and_quotes`. */
+  readonly symbolCounting?: SymbolCounting;
+  /** Count option trades against the quote limit. Default false. */
+  readonly countOptionTrades?: boolean;
+  /** Stock symbols that are well-formed; others are 400. */
+  readonly stockSymbolPattern?: RegExp;
+  /** Opcode of trading frames. Default `binary`, as on the paper host. */
+  readonly tradingFrames?: TradingFrames;
+  /** Settings of orders, of the trading stream and of the auto trader. */
+  readonly trading?: TradingOptions;
+}
+
+/** Options with every default filled in. */
+export type SimulatorSettings = Required<SimulatorOptions>;
+
+const DEFAULTS: SimulatorSettings = {
+  port: 0,
+  hostname: "127.0.0.1",
+  seed: "alpaca",
+  accounts: [DEMO_ACCOUNT],
+  messagesPerSecond: 100,
+  universeSize: 70,
+  barSeconds: 60,
+  haltEverySeconds: 300,
+  tickMs: 10,
+  clock: systemClock,
+  ghostSeconds: 90,
+  pingSeconds: 10,
+  pongTimeoutSeconds: 20,
+  authTimeoutSeconds: 10,
+  slowClientBytes: 64 * 1024 * 1024,
+  coalesceAboveBytes: 256 * 1024,
+  maxFrameBytes: 256 * 1024,
+  maxMessageBytes: 16 * 1024 * 1024,
+  compression: true,
+  closingErrors: CLOSING_ERRORS,
+  closeCode: 1000,
+  strictEncoding: false,
+  symbolCounting: "trades_and_quotes",
+  countOptionTrades: false,
+  stockSymbolPattern: STOCK_SYMBOL,
+  tradingFrames: "binary",
+  trading: {},
+};
+
+const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
+  ["port", 0, 65_535],
+  ["messagesPerSecond", 0, MAX_RATE],
+  ["universeSize", 1, MAX_UNIVERSE],
+  ["barSeconds", 1, 86_400],
+  ["haltEverySeconds", 0, Infinity],
+  ["tickMs", 1, 1000],
+  ["ghostSeconds", 0, Infinity],
+  ["pingSeconds", 0, Infinity],
+  ["pongTimeoutSeconds", 0, Infinity],
+  ["authTimeoutSeconds", 0, Infinity],
+  ["slowClientBytes", 0, Infinity],
+  ["coalesceAboveBytes", 0, Infinity],
+  ["maxFrameBytes", 1, Infinity],
+  ["maxMessageBytes", 1, 2 ** 30],
+];
+
+/** Options that count whole things. */
+const WHOLE: ReadonlySet<string> = new Set([
+  "port",
+  "universeSize",
+  "barSeconds",
+]);
+
+/**
+ * Fills in the defaults. Throws one RangeError that names every option that is
+ * out of its range, and what the range is.
+ */
+export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
+  const settings = { ...DEFAULTS, ...options };
+  const problems: string[] = [];
+  for (const [name, min, max] of RANGES) {
+    const value = settings[name];
+    const isWhole = !WHOLE.has(name) || Number.isInteger(value);
+    if (typeof value === "number" && value >= min && value <= max && isWhole) {
+      continue;
+    }
+    problems.push(`${name} must be from ${min} to ${max}, received ${value}`);
+  }
+  if (settings.accounts.length === 0) problems.push("accounts is empty");
+  for (const { plan } of settings.accounts) {
+    if (plan in PLANS) continue;
+    const known = Object.keys(PLANS).join(", ");
+    problems.push(`plan must be one of ${known}, received "${plan}"`);
+  }
+  if (problems.length > 0) throw new RangeError(problems.join("; "));
+  return settings;
+}

@@ -1,0 +1,193 @@
+import {
+  ANY_CHANNEL,
+  AUTOMATIC_CHANNELS,
+  type ChannelName,
+} from "../protocol/channels.ts";
+import type { Endpoint } from "../protocol/endpoints.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { Plan } from "../plans.ts";
+
+/** How the symbol limit of the Basic plan is counted; Alpaca's is unknown. */
+export type SymbolCounting = "trades_and_quotes" | "distinct_symbols";
+
+/** Rules that an endpoint and a plan put on subscriptions. */
+export interface SubscriptionRules {
+  readonly endpoint: Endpoint;
+  readonly plan: Plan;
+  readonly symbolCounting: SymbolCounting;
+  /** Whether option trades count against the option quote limit. */
+  readonly countOptionTrades: boolean;
+  /** Symbols that a stock stream takes for well-formed. */
+  readonly stockSymbolPattern: RegExp;
+}
+
+/** One channel's share of a request. */
+export interface ChannelChange {
+  readonly channel: ChannelName;
+  readonly symbols: readonly string[];
+}
+
+/** Everything a subscribe or unsubscribe asks for, or why it is refused. */
+export type ParsedChange =
+  | { readonly changes: readonly ChannelChange[] }
+  | { readonly error: ErrorCode };
+
+/** Well-formed stock symbols: upper case, with class suffixes. */
+export const STOCK_SYMBOL = /^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,4})*$/;
+
+/** Well-formed compact OCC symbols. */
+export const OPTION_SYMBOL =
+  /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
+
+/** Told of every symbol that really joins or leaves a channel. */
+export type ChangeListener = (
+  change: "add" | "delete",
+  channel: ChannelName,
+  symbol: string,
+) => void;
+
+/**
+ * What one session is subscribed to. Requests are all or nothing: a refused
+ * one leaves the state as it was.
+ */
+export class SubscriptionState {
+  readonly #rules: SubscriptionRules;
+  readonly #sets = new Map<ChannelName, Set<string>>();
+  readonly #changed: ChangeListener;
+
+  constructor(rules: SubscriptionRules, changed: ChangeListener = () => {}) {
+    this.#rules = rules;
+    this.#changed = changed;
+    for (const channel of rules.endpoint.channels) {
+      this.#sets.set(channel, new Set());
+    }
+  }
+
+  /** Adds to the state; returns the code of a refusal, or undefined. */
+  subscribe(changes: readonly ChannelChange[]): ErrorCode | undefined {
+    if (this.#exceedsLimit(changes)) return 405;
+    for (const { channel, symbols } of changes) {
+      for (const symbol of symbols) this.#mirrored(channel, "add", symbol);
+    }
+    return undefined;
+  }
+
+  /** Takes from the state; symbols that are not in it are passed over. */
+  unsubscribe(changes: readonly ChannelChange[]): void {
+    for (const { channel, symbols } of changes) {
+      for (const symbol of symbols) this.#mirrored(channel, "delete", symbol);
+    }
+  }
+
+  /** Whether elements of a channel and symbol go to this session. */
+  wants(channel: ChannelName, symbol: string): boolean {
+    const set = this.#sets.get(channel);
+    return set !== undefined && (set.has(symbol) || set.has("*"));
+  }
+
+  /** Symbols of one channel in order of subscription. */
+  symbols(channel: ChannelName): ReadonlySet<string> {
+    return this.#sets.get(channel) ?? new Set();
+  }
+
+  /** Full state of every channel, as acknowledgements show it. */
+  snapshot(): Record<string, string[]> {
+    const channels: Record<string, string[]> = {};
+    for (const [channel, set] of this.#sets) channels[channel] = [...set];
+    return channels;
+  }
+
+  #mirrored(channel: ChannelName, change: "add" | "delete", symbol: string) {
+    this.#alter(channel, change, symbol);
+    if (channel !== "trades") return;
+    for (const mirror of AUTOMATIC_CHANNELS) {
+      this.#alter(mirror, change, symbol);
+    }
+  }
+
+  #alter(channel: ChannelName, change: "add" | "delete", symbol: string) {
+    const set = this.#sets.get(channel);
+    if (!set || set.has(symbol) === (change === "add")) return;
+    set[change](symbol);
+    this.#changed(change, channel, symbol);
+  }
+
+  #exceedsLimit(changes: readonly ChannelChange[]): boolean {
+    const after = (channel: ChannelName) => {
+      const union = new Set(this.#sets.get(channel));
+      for (const change of changes) {
+        if (change.channel !== channel) continue;
+        for (const symbol of change.symbols) union.add(symbol);
+      }
+      return union;
+    };
+    return this.#rules.endpoint.kind === "options"
+      ? this.#optionsExceeded(after("quotes"), after("trades"))
+      : this.#stocksExceeded(after("quotes"), after("trades"));
+  }
+
+  #optionsExceeded(quotes: Set<string>, trades: Set<string>): boolean {
+    const counted = quotes.size +
+      (this.#rules.countOptionTrades ? trades.size : 0);
+    return counted > this.#rules.plan.optionQuotes;
+  }
+
+  #stocksExceeded(quotes: Set<string>, trades: Set<string>): boolean {
+    const limit = this.#rules.plan.stockSymbols;
+    if (limit === Infinity) return false;
+    if (quotes.has("*") || trades.has("*")) return true;
+    return this.#rules.symbolCounting === "distinct_symbols"
+      ? quotes.union(trades).size > limit
+      : quotes.size + trades.size > limit;
+  }
+}
+
+/**
+ * Reads the channels of a request. Null and empty lists are passed over even
+ * for foreign channels; a non-empty foreign list is 410, a request without
+ * any channel or with a malformed symbol is 400.
+ */
+export function parseChange(
+  members: Readonly<Record<string, unknown>>,
+  rules: SubscriptionRules,
+): ParsedChange {
+  const changes: ChannelChange[] = [];
+  let named = 0;
+  for (const [key, value] of Object.entries(members)) {
+    if (!ANY_CHANNEL.has(key)) continue;
+    named++;
+    const symbols = asSymbols(value);
+    if (!symbols) return { error: 400 };
+    if (symbols.length === 0 || AUTOMATIC_KEYS.has(key)) continue;
+    const channel = rules.endpoint.channels.find((name) => name === key);
+    if (!channel) return { error: 410 };
+    changes.push({ channel, symbols });
+  }
+  if (named === 0) return { error: 400 };
+  const error = checkSymbols(changes, rules);
+  return error === undefined ? { changes } : { error };
+}
+
+const AUTOMATIC_KEYS: ReadonlySet<string> = new Set(AUTOMATIC_CHANNELS);
+
+function asSymbols(value: unknown): readonly string[] | undefined {
+  if (value === null || value === undefined) return [];
+  if (!Array.isArray(value)) return undefined;
+  return value.every((item) => typeof item === "string") ? value : undefined;
+}
+
+function checkSymbols(
+  changes: readonly ChannelChange[],
+  rules: SubscriptionRules,
+): ErrorCode | undefined {
+  const options = rules.endpoint.kind === "options";
+  const pattern = options ? OPTION_SYMBOL : rules.stockSymbolPattern;
+  for (const { channel, symbols } of changes) {
+    for (const symbol of symbols) {
+      if (symbol === "*") {
+        if (options && channel === "quotes") return 413;
+      } else if (!pattern.test(symbol)) return 400;
+    }
+  }
+  return undefined;
+}
