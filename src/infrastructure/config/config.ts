@@ -17,12 +17,15 @@ export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "off";
 
 /** One pair of Alpaca API credentials. */
 export interface KeyPair {
+  /** The API key. */
   readonly key: Secret;
+  /** The API secret. */
   readonly secret: Secret;
 }
 
 /** An address to listen on. */
 export interface Listen {
+  /** An IP address or a host name. */
   readonly host: string;
   /** 0 lets the system choose, except for metrics, where it means "off". */
   readonly port: number;
@@ -30,7 +33,9 @@ export interface Listen {
 
 /** Everything that can be set from outside. */
 export interface Config {
+  /** Paper account or real money. */
   readonly environment: Environment;
+  /** Who the proxy is to Alpaca. */
   readonly credentials: {
     /** For trade updates and the trading API. */
     readonly trading: KeyPair;
@@ -39,8 +44,11 @@ export interface Config {
   };
   /** Sessions to open; the others stay disconnected for good. */
   readonly feeds: ReadonlySet<FeedId>;
+  /** The stock feed and its WebSocket. */
   readonly stock: { readonly kind: StockFeedKind; readonly url: string };
+  /** The option feed and its WebSocket. */
   readonly option: { readonly kind: OptionFeedKind; readonly url: string };
+  /** Trade updates and the trading API. */
   readonly trading: {
     /** WebSocket of the trade updates. */
     readonly url: string;
@@ -51,16 +59,21 @@ export interface Config {
   readonly dataApiUrl: string;
   /** True when credentials may travel unencrypted beyond this machine. */
   readonly allowPlaintextUpstream: boolean;
+  /** Where gRPC clients come in. */
   readonly grpc: Listen;
+  /** Where health checks and metrics are. */
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */
   readonly metrics: Listen;
+  /** OpenTelemetry. */
   readonly telemetry: {
     readonly enabled: boolean;
     /** Base URL of an OTLP/HTTP collector, without a slash at the end. */
     readonly endpoint: string;
   };
+  /** Least severe lines to log. */
   readonly logLevel: LogLevel;
+  /** How a lost session is dialed again. */
   readonly reconnect: {
     readonly initialDelayMs: number;
     readonly maxDelayMs: number;
@@ -68,6 +81,7 @@ export interface Config {
     /** 0 means unlimited. */
     readonly maxAttempts: number;
   };
+  /** How a mute session is noticed. */
   readonly heartbeat: {
     /** A link silent for this long is asked whether it lives. */
     readonly intervalMs: number;

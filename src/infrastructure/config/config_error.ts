@@ -6,6 +6,7 @@
 
 /** One thing that is wrong with one variable. */
 export interface Problem {
+  /** The environment variable. */
   readonly variable: string;
   /** The value as it may be shown; undefined when unset or not to be shown. */
   readonly received: string | undefined;
@@ -17,9 +18,12 @@ export interface Problem {
 
 /** Thrown by `parseConfig`: carries every problem, never a secret. */
 export class ConfigError extends Error {
+  /** Always `ConfigError`. */
   override readonly name = "ConfigError";
+  /** In the order in which the settings were read; never empty. */
   readonly problems: readonly Problem[];
 
+  /** Takes every problem that was found. */
   constructor(problems: readonly Problem[]) {
     super(
       `Cannot use the settings: ${problems.length} ${

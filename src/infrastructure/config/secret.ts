@@ -15,6 +15,7 @@ export const SECRET_MARK = "<secret>";
 export class Secret {
   readonly #text: string;
 
+  /** Wraps a secret text. */
   constructor(text: string) {
     this.#text = text;
   }

@@ -31,7 +31,8 @@ export interface JsonLogOptions {
   readonly level: LogThreshold;
   /** Texts that must never be shown. */
   readonly secrets?: readonly string[];
-  readonly clock: Pick<Clock, "now" | "monotonic">;
+  /** @default the machine's own clock */
+  readonly clock?: Pick<Clock, "now" | "monotonic">;
   /**
    * Takes one finished line.
    * @default console, standard output
@@ -58,6 +59,11 @@ const SEVERITY: Readonly<Record<LogThreshold, number>> = {
   off: 5,
 };
 
+const MACHINE_CLOCK = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+};
+
 interface Line {
   readonly at: number;
   readonly level: LineLevel;
@@ -68,14 +74,14 @@ interface Line {
 /** Shared by a log and all its children: one order of lines, one limit. */
 class Writer {
   readonly #threshold: number;
-  readonly #clock: JsonLogOptions["clock"];
+  readonly #clock: NonNullable<JsonLogOptions["clock"]>;
   readonly #clean: (text: string) => string;
   readonly #write: NonNullable<JsonLogOptions["write"]>;
   readonly #repetition = new Repetition<Line>();
 
   constructor(options: JsonLogOptions) {
     this.#threshold = SEVERITY[options.level];
-    this.#clock = options.clock;
+    this.#clock = options.clock ?? MACHINE_CLOCK;
     this.#clean = redact(options.secrets ?? []);
     this.#write = options.write ?? toConsole;
   }
