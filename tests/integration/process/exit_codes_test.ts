@@ -1,0 +1,87 @@
+import assert from "node:assert/strict";
+import { Child, OFFLINE } from "./child.ts";
+
+const SCRIPT = "tests/integration/process/scripted.ts";
+
+function scripted(name: string): Child {
+  return new Child({ script: SCRIPT, env: { ...OFFLINE, SCRIPTED: name } });
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} stops everything and exits with 0`, async () => {
+    await using child = scripted("healthy");
+    await child.logged("Started");
+    child.signal(signal);
+    const { code, log, stderr } = await child.ended();
+    assert.equal(code, 0);
+    assert.equal(stderr, "");
+    assert.deepEqual(log.map(({ msg }) => msg), [
+      "Starting",
+      "Started",
+      "Stopping; a second signal stops at once",
+      "Disposed",
+      "Stopped",
+    ]);
+  });
+}
+
+for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
+  Deno.test(`a second ${signal} exits with ${expected}, whatever still hangs`, async () => {
+    await using child = scripted("stop hangs");
+    await child.logged("Started");
+    child.signal("SIGTERM");
+    await child.logged("Disposed");
+    child.signal(signal);
+    assert.equal((await child.ended()).code, expected);
+  });
+}
+
+Deno.test("a part that fails for good ends the process with 1", async () => {
+  await using child = scripted("part fails");
+  const { code, log } = await child.ended();
+  assert.equal(code, 1);
+  const told = log.find(({ level }) => level === "error");
+  assert.match(JSON.stringify(told?.cause), /the part broke/);
+  assert.ok(log.some(({ msg }) => msg === "Disposed"));
+});
+
+Deno.test("a start that fails is explained on stderr and exits with 1", async () => {
+  await using child = scripted("start fails");
+  const { code, stderr, log } = await child.ended();
+  assert.equal(code, 1);
+  assert.equal(
+    stderr,
+    "alpaca-stream-proxy cannot start: Cannot open the thing.\n",
+  );
+  assert.ok(log.some(({ msg }) => msg === "Cannot start"));
+});
+
+Deno.test("a stop that fails exits with 1 and says why", async () => {
+  await using child = scripted("stop fails");
+  await child.logged("Started");
+  child.signal("SIGTERM");
+  const { code, log } = await child.ended();
+  assert.equal(code, 1);
+  const told = log.find(({ msg }) => msg === "Cannot stop cleanly");
+  assert.match(JSON.stringify(told), /stuck/);
+});
+
+const defects = { rejection: "nobody caught me", throw: "thrown in a timer" };
+for (const [script, message] of Object.entries(defects)) {
+  Deno.test(`an uncaught ${script} is logged, stops everything and exits with 70`, async () => {
+    await using child = scripted(script);
+    const { code, log } = await child.ended();
+    assert.equal(code, 70);
+    assert.ok(log.some(({ msg }) => msg === "Disposed"));
+    const told = log.find(({ level }) => level === "error");
+    assert.match(JSON.stringify(told?.cause), new RegExp(message));
+  });
+}
+
+Deno.test("credentials are blotted out of whatever is logged", async () => {
+  await using child = scripted("secrets");
+  await child.logged("Told <secret>");
+  child.signal("SIGTERM");
+  const { stdout, stderr } = await child.ended();
+  assert.doesNotMatch(stdout + stderr, /zq8[12]/);
+});

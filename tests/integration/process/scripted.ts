@@ -1,0 +1,44 @@
+/**
+ * The real `main` around parts that misbehave on command, for tests of what
+ * the process makes of it. `SCRIPTED` says how.
+ *
+ * @module
+ */
+import { main, type Runnable } from "../../../src/main.ts";
+
+const script = Deno.env.get("SCRIPTED");
+const failing = Promise.withResolvers<void>();
+/** Keeps the event loop busy the way open ports do. */
+const alive = setInterval(() => {}, 1_000);
+
+await main((_config, { log }) => {
+  if (script === "start fails") {
+    return Promise.reject(new Error("Cannot open the thing"));
+  }
+  if (script === "part fails") {
+    setTimeout(() => failing.reject(new Error("the part broke")));
+  }
+  if (script === "rejection") {
+    setTimeout(() => void Promise.reject(new Error("nobody caught me")));
+  }
+  if (script === "throw") {
+    setTimeout(() => {
+      throw new Error("thrown in a timer");
+    });
+  }
+  if (script === "secrets") {
+    log.warn("Told KEY-zq81", { cause: new Error("SECRET-zq82") });
+  }
+  const runnable: Runnable = {
+    ports: { grpc: 1, health: 2, metrics: undefined },
+    finished: failing.promise,
+    [Symbol.asyncDispose]: () => {
+      log.info("Disposed");
+      clearInterval(alive);
+      if (script === "stop fails") return Promise.reject(new Error("stuck"));
+      if (script === "stop hangs") return new Promise(() => {});
+      return Promise.resolve();
+    },
+  };
+  return Promise.resolve(runnable);
+});
