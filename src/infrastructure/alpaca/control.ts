@@ -24,6 +24,11 @@ export function isElement(value: unknown): value is Element {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
+/** A foreign word for a log line: short, and safe whatever it is. */
+export function printable(word: unknown): string {
+  return typeof word === "string" ? word.slice(0, 32) : typeof word;
+}
+
 /** Reads a control message; `undefined` when the element is none. */
 export function readControl(element: Element): Control | undefined {
   switch (element.T) {

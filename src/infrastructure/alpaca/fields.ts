@@ -12,6 +12,8 @@ import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
 import type { Timestamp } from "../../domain/market/timestamp.ts";
 import type { Element } from "./control.ts";
 
+const LARGEST_NANOS = 999_999_999;
+
 /** A field that is missing or not what the protocol says. */
 export class BadField extends Error {
   override readonly name = "BadField";
@@ -31,6 +33,10 @@ export class BadField extends Error {
  */
 export class InexactInteger extends Error {
   override readonly name = "InexactInteger";
+
+  constructor(key: string) {
+    super(`Field "${key}" has more digits than a double holds`);
+  }
 }
 
 /** The symbol of an element: text with at least one character. */
@@ -68,7 +74,7 @@ export function integerAt(element: Element, key: string): number | bigint {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
-  if (Number.isInteger(value)) throw new InexactInteger();
+  if (Number.isInteger(value)) throw new InexactInteger(key);
   throw new BadField(key, value);
 }
 
@@ -107,6 +113,9 @@ export function timeAt(element: Element, key: string): Timestamp {
 }
 
 function isTimestamp(value: unknown): value is Timestamp {
-  return typeof value === "object" && value !== null && "seconds" in value &&
-    "nanos" in value;
+  if (typeof value !== "object" || value === null) return false;
+  const { seconds, nanos } = value as Partial<Timestamp>;
+  // A map of upstream may have these keys too: their values are not trusted.
+  return Number.isSafeInteger(seconds) && Number.isInteger(nanos) &&
+    (nanos as number) >= 0 && (nanos as number) <= LARGEST_NANOS;
 }

@@ -18,6 +18,7 @@ import {
   type Control,
   type Element,
   isElement,
+  printable,
   readControl,
 } from "./control.ts";
 import type { ElementHandler, ElementHandlers } from "./element_handlers.ts";
@@ -34,6 +35,15 @@ export interface FrameDecoderParts {
   readonly log: Log;
 }
 
+/** A frame that has come, while its elements are handled. */
+interface Arrival {
+  readonly frame: Frame;
+  /** Wall clock ms. */
+  readonly receivedAt: number;
+  /** Its elements with every digit, once one of them has needed that. */
+  exact?: readonly unknown[];
+}
+
 /** Decodes the frames of one market data feed. */
 export class FrameDecoder {
   readonly #parts: FrameDecoderParts;
@@ -45,7 +55,7 @@ export class FrameDecoder {
   /** Publishes the data of a frame and hands its control messages on, in order. */
   receive(frame: Frame, onControl: (control: Control) => void): void {
     const { clock, counters } = this.#parts;
-    const receivedAt = clock.now();
+    const arrival: Arrival = { frame, receivedAt: clock.now() };
     const start = clock.monotonic();
     const elements = this.#decode(frame);
     if (!elements) return;
@@ -62,10 +72,10 @@ export class FrameDecoder {
       }
       counters.received[handler.type]++;
       try {
-        handler.handle(element, receivedAt);
+        handler.handle(element, arrival.receivedAt);
       } catch (error) {
         if (error instanceof InexactInteger) {
-          this.#handleExactly({ frame, at: i, handler, receivedAt });
+          this.#handleExactly(handler, i, arrival);
         } else this.#malformed(element, error);
       }
     }
@@ -76,9 +86,7 @@ export class FrameDecoder {
   #decode(frame: Frame): readonly unknown[] | undefined {
     const { codec, counters, log } = this.#parts;
     try {
-      const value = codec.decode(frame);
-      // Upstream sends arrays only; a lone map is read as an array of one.
-      return Array.isArray(value) ? value : [value];
+      return listOf(codec.decode(frame));
     } catch (error) {
       counters.errors.malformed_frame++;
       log.warn("Frame cannot be decoded", { cause: error });
@@ -86,18 +94,18 @@ export class FrameDecoder {
     }
   }
 
-  /** Decodes the frame again for an element whose digits did not fit. */
-  #handleExactly(place: {
-    readonly frame: Frame;
-    readonly at: number;
-    readonly handler: ElementHandler;
-    readonly receivedAt: number;
-  }): void {
-    const { frame, at, handler, receivedAt } = place;
-    const value = this.#parts.codec.decodeExactly(frame);
-    const element: unknown = Array.isArray(value) ? value[at] : value;
+  /** Handles the element at `index` from a decoding that keeps every digit. */
+  #handleExactly(
+    handler: ElementHandler,
+    index: number,
+    arrival: Arrival,
+  ): void {
+    let element: unknown;
     try {
-      if (isElement(element)) handler.handle(element, receivedAt);
+      // Once per frame, however many of its elements need it.
+      arrival.exact ??= listOf(this.#parts.codec.decodeExactly(arrival.frame));
+      element = arrival.exact[index];
+      handler.handle(element as Element, arrival.receivedAt);
     } catch (error) {
       this.#malformed(element, error);
     }
@@ -113,20 +121,20 @@ export class FrameDecoder {
     }
     counters.received.unknown++;
     counters.errors.unknown_type++;
-    log.warn("Element of an unknown type", { type: shorten(element.T) });
+    log.warn("Element of an unknown type", { type: printable(element.T) });
   }
 
   #malformed(element: unknown, error: unknown): void {
     const { counters, log } = this.#parts;
     counters.errors.malformed_element++;
     log.warn("Element is malformed", {
-      type: isElement(element) ? shorten(element.T) : typeof element,
+      type: isElement(element) ? printable(element.T) : typeof element,
       cause: error instanceof Error ? error.message : String(error),
     });
   }
 }
 
-/** Foreign text in a log line stays short. */
-function shorten(value: unknown): string {
-  return String(value).slice(0, 32);
+/** Upstream sends arrays only; a lone map is read as an array of one. */
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
 }

@@ -42,7 +42,6 @@ export const jsonCodec: MarketCodec = {
 };
 
 const TIMESTAMP_EXTENSION = -1;
-const LARGEST_NANOS = 999_999_999;
 
 const extensions = new ExtensionCodec();
 extensions.register({
@@ -68,16 +67,12 @@ export const msgpackCodec: MarketCodec = {
 
 /**
  * The standard timestamp extension in its forms of 4, 8 and 12 bytes;
- * `undefined` for any other length or for impossible nanoseconds, so that a bad
- * time costs the element that carries it and not the frame.
+ * `undefined` for any other length, so that a bad time costs the element that
+ * carries it and not the frame. Whether the values are possible is judged where
+ * the field is read.
  */
-export function readTimestamp(data: Uint8Array): Timestamp | undefined {
+function readTimestamp(data: Uint8Array): Timestamp | undefined {
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  const time = timestampIn(view);
-  return time && time.nanos <= LARGEST_NANOS ? time : undefined;
-}
-
-function timestampIn(view: DataView): Timestamp | undefined {
   switch (view.byteLength) {
     case 4:
       return { seconds: view.getUint32(0), nanos: 0 };

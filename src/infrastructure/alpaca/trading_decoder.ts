@@ -14,7 +14,7 @@ import {
   observe,
 } from "../../application/status/counters.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
-import { type Element, isElement } from "./control.ts";
+import { type Element, isElement, printable } from "./control.ts";
 import { parseWithNumberText } from "./exact_json.ts";
 import { readOrderUpdate } from "./order_elements.ts";
 import type { Frame } from "./wire.ts";
@@ -93,7 +93,7 @@ export class TradingDecoder {
     counters.received.unknown++;
     counters.errors.unknown_type++;
     this.#parts.log.warn("Message of an unknown stream", {
-      stream: String(message.stream).slice(0, 32),
+      stream: printable(message.stream),
     });
   }
 
@@ -113,8 +113,10 @@ export class TradingDecoder {
 }
 
 function isOldHeartbeat(frame: Frame): boolean {
-  return typeof frame !== "string" && frame.byteLength === 1 &&
-    new Uint8Array(frame)[0] === OLD_HEARTBEAT;
+  if (typeof frame === "string") {
+    return frame.length === 1 && frame.charCodeAt(0) === OLD_HEARTBEAT;
+  }
+  return frame.byteLength === 1 && new Uint8Array(frame)[0] === OLD_HEARTBEAT;
 }
 
 function readReply(message: Element): TradingReply | undefined {
