@@ -31,10 +31,11 @@ export function readOrderUpdate(data: Element): OrderUpdate {
   const event = required(data, "event");
   return {
     event,
-    eventId: optional(data, "event_id") ?? deriveEventId(data, details),
+    eventId: text(data, "event_id") || deriveEventId(data, details),
     timestamp: time(data, "timestamp") ?? time(data, "at"),
     order: details,
-    executionId: optional(data, "execution_id"),
+    // Blank at the top of a multi-leg update, where it identifies nothing.
+    executionId: text(data, "execution_id") || undefined,
     price: optional(data, "price"),
     qty: optional(data, "qty"),
     positionQty: optional(data, "position_qty"),
@@ -91,9 +92,9 @@ function readLeg(leg: Element): OrderLeg {
  * what upstream itself tells them apart by.
  */
 function deriveEventId(data: Element, order: OrderDetails): string {
-  const execution = optional(data, "execution_id");
   const moment = text(data, "timestamp") || text(data, "at");
-  const occasion = execution ?? `${moment}:${order.filledQty}`;
+  const occasion = text(data, "execution_id") ||
+    `${moment}:${order.filledQty}`;
   return `${order.id}:${text(data, "event")}:${occasion}`;
 }
 
