@@ -30,6 +30,11 @@ export class Mailbox<T> {
     this.#arrival?.resolve();
   }
 
+  /** Replies that nobody has waited for, oldest first. */
+  takeAll(): T[] {
+    return this.#replies.splice(0);
+  }
+
   /**
    * The next reply.
    *

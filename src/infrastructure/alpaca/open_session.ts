@@ -70,6 +70,7 @@ export async function openSession<R>(
   });
   const giveUp = () => replies.end(givenUp());
   signal.addEventListener("abort", giveUp);
+  if (signal.aborted) giveUp();
   wire.ended.then((failure) => replies.end(failure));
   try {
     events.opened();
@@ -82,6 +83,8 @@ export async function openSession<R>(
   }
   const session = new WireSession(wire, { pulse, encode: script.encode });
   onReply = (reply) => script.route(reply, session);
+  // Upstream may have said more in the breath in which it let us in.
+  for (const reply of replies.takeAll()) onReply(reply);
   return session;
 }
 

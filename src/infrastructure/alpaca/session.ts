@@ -44,11 +44,7 @@ export class Pulse {
 export class WireSession implements FeedSession {
   readonly #wire: Wire;
   readonly #pulse: Pulse;
-  readonly #encode: (request: SubscriptionRequest) =>
-    | string
-    | Uint8Array<
-      ArrayBuffer
-    >;
+  readonly #encode: (request: SubscriptionRequest) => Payload;
   readonly #failed = Promise.withResolvers<FeedFailure>();
   readonly ended: Promise<FeedFailure>;
 

@@ -69,7 +69,7 @@ export class TradingConnector implements FeedConnector {
     if (!reply.authorized) throw unauthorized(reply.message);
     wire.send(LISTEN);
     const listening = await replies.next("answer to listen", replyMs);
-    if (!isListening(listening)) throw unexpected(listening);
+    if (!isListening(listening)) throw refusalIn(listening);
   }
 }
 
@@ -79,9 +79,15 @@ function isListening(reply: TradingReply): boolean {
 
 /** After login: whatever says that updates no longer come ends the session. */
 function watch(reply: TradingReply, session: WireSession): void {
-  if (reply.type === "authorization") {
-    if (!reply.authorized) session.fail(unauthorized(reply.message));
-  } else if (!isListening(reply)) session.fail(unexpected(reply));
+  const welcome = isListening(reply) ||
+    (reply.type === "authorization" && reply.authorized);
+  if (!welcome) session.fail(refusalIn(reply));
+}
+
+function refusalIn(reply: TradingReply): FeedFailure {
+  return reply.type === "authorization" && !reply.authorized
+    ? unauthorized(reply.message)
+    : unexpected(reply);
 }
 
 function unauthorized(message: string): FeedFailure {

@@ -26,7 +26,8 @@ export interface Wire {
   readonly ended: Promise<FeedFailure>;
   /**
    * Closes with code 1000 and resolves when the peer has answered, or after
-   * two seconds: a peer that is gone cannot answer.
+   * two seconds: a peer that is gone cannot answer. No frame is handed on any
+   * more. Calling it again waits for the same goodbye.
    */
   close(): Promise<void>;
 }
@@ -50,7 +51,7 @@ export interface DialOptions {
  */
 export async function dial(options: DialOptions): Promise<Wire> {
   const { url, headers, clock, timeoutMs, signal } = options;
-  signal.throwIfAborted();
+  if (signal.aborted) throw givenUp();
   const socket = new WebSocket(url, { headers: { ...headers } });
   socket.binaryType = "arraybuffer";
   const opened = Promise.withResolvers<void>();
@@ -82,7 +83,7 @@ async function openInTime(
   ).then(() => {
     if (done.signal.aborted) return;
     throw signal.aborted
-      ? new FeedFailure("Dialing was given up", { errorType: "closed" })
+      ? givenUp()
       : new FeedFailure(`No connection to ${hostOf(url)} in ${timeoutMs} ms`, {
         errorType: "timeout",
       });
@@ -98,24 +99,32 @@ async function openInTime(
   }
 }
 
+function givenUp(): FeedFailure {
+  return new FeedFailure("Dialing was given up", { errorType: "closed" });
+}
+
 function wireOf(
   socket: WebSocket,
   ended: Promise<FeedFailure>,
   clock: Clock,
 ): Wire {
+  let goodbye: Promise<void> | undefined;
+  const sayGoodbye = async () => {
+    // A peer that ignores the goodbye may send on for ever, next to the session
+    // that replaces this one: what it says counts no more.
+    socket.onmessage = null;
+    if (socket.readyState === WebSocket.CLOSED) return;
+    if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
+    const done = new AbortController();
+    await Promise.race([ended, clock.sleep(GOODBYE_MS, done.signal)]);
+    done.abort();
+  };
   return {
     ended,
     send(data) {
       if (socket.readyState === WebSocket.OPEN) socket.send(data);
     },
-    async close() {
-      if (socket.readyState === WebSocket.CLOSED) return;
-      if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
-      const done = new AbortController();
-      const patience = clock.sleep(GOODBYE_MS, done.signal);
-      await Promise.race([ended, patience]);
-      done.abort();
-    },
+    close: () => goodbye ??= sayGoodbye(),
   };
 }
 
