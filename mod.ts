@@ -1,0 +1,57 @@
+/**
+ * Alpaca Stream Proxy: one process holds the only connections that Alpaca
+ * Markets allows an account, and serves them to any number of gRPC clients.
+ *
+ * Run directly, this module is the program: it reads its settings from
+ * environment variables and runs until SIGTERM or SIGINT. Imported, it does
+ * nothing by itself and offers the same program as a library:
+ *
+ * ```ts ignore
+ * import { parseConfig, startProxy } from "@alpaca-stream-proxy/proxy";
+ *
+ * const config = parseConfig({ ALPACA_KEY: "…", ALPACA_SECRET: "…" });
+ * await using proxy = await startProxy(config);
+ * console.log(`gRPC on port ${proxy.ports.grpc}`);
+ * await proxy.finished;
+ * ```
+ *
+ * @module
+ */
+import { main } from "./src/main.ts";
+import { startProxy } from "./src/run_proxy.ts";
+
+export type { Clock } from "./src/application/ports/clock.ts";
+export type { Log, LogFields } from "./src/application/ports/log.ts";
+export type {
+  Span,
+  SpanAttributes,
+  Tracing,
+} from "./src/application/ports/tracing.ts";
+export type {
+  Environment,
+  FeedId,
+  OptionFeedKind,
+  StockFeedKind,
+} from "./src/domain/connection/feed.ts";
+export type { ChannelName } from "./src/domain/market/channels.ts";
+export type {
+  Config,
+  KeyPair,
+  Listen,
+  LogLevel,
+} from "./src/infrastructure/config/config.ts";
+export {
+  ConfigError,
+  type Problem,
+} from "./src/infrastructure/config/config_error.ts";
+export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
+export { Secret } from "./src/infrastructure/config/secret.ts";
+export type { Env } from "./src/infrastructure/config/settings_reader.ts";
+export {
+  type ProxyParts,
+  type ProxyPorts,
+  type RunningProxy,
+  startProxy,
+} from "./src/run_proxy.ts";
+
+if (import.meta.main) await main(startProxy);
