@@ -6,6 +6,7 @@ import { CLOSING_ERRORS } from "./protocol/errors.ts";
 import { MAX_RATE } from "./market/engine.ts";
 import { MAX_UNIVERSE } from "./market/universe.ts";
 import { PLANS } from "./plans.ts";
+import type { RestOptions } from "./rest/rest_context.ts";
 import type { TradingOptions } from "./trading/trading.ts";
 
 /** The account that a simulator accepts when it is given none. */
@@ -75,6 +76,8 @@ export interface SimulatorOptions {
   readonly tradingFrames?: TradingFrames;
   /** Settings of orders, of the trading stream and of the auto trader. */
   readonly trading?: TradingOptions;
+  /** Request limits and how much history the REST endpoints keep. */
+  readonly rest?: RestOptions;
 }
 
 /** Options with every default filled in. */
@@ -108,6 +111,7 @@ const DEFAULTS: SimulatorSettings = {
   stockSymbolPattern: STOCK_SYMBOL,
   tradingFrames: "binary",
   trading: {},
+  rest: {},
 };
 
 const RANGES: readonly [keyof SimulatorOptions, number, number][] = [

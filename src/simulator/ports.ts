@@ -184,6 +184,14 @@ export interface TradingFaults {
   takeError(endpoint: string, action: "auth" | "subscribe"): number | undefined;
 }
 
+/** Faults that concern REST requests. */
+export interface RestFaults {
+  /** HTTP status planned for this request; undefined to carry it out. */
+  takeRestStatus(path: string): number | undefined;
+  /** Milliseconds to wait before this request is answered; 0 is none. */
+  restDelayMs(path: string): number;
+}
+
 /** What the trading stream and the order engine are built from. */
 export interface TradingDependencies {
   readonly clock: SimClock;

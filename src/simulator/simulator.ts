@@ -38,6 +38,14 @@ import {
   findEndpoint,
 } from "./protocol/endpoints.ts";
 import { SeededRandom } from "./random.ts";
+import { feedHistories } from "./rest/feed_histories.ts";
+import type { MarketHistory } from "./rest/market_history.ts";
+import { RecordingAudience } from "./rest/recording_audience.ts";
+import {
+  type RestDependencies,
+  restDependencies,
+} from "./rest/rest_context.ts";
+import { handleRest } from "./rest/routes.ts";
 import { Audience } from "./session/audience.ts";
 import { MarketSession } from "./session/market_session.ts";
 import { type LoggedRequest, RequestLog } from "./session/request_log.ts";
@@ -88,6 +96,8 @@ export class Simulator implements AsyncDisposable {
   /** Order engines and the trade-updates stream. */
   readonly trading: Trading;
   readonly #settings: SimulatorSettings;
+  readonly #histories: ReadonlyMap<EndpointName, MarketHistory>;
+  readonly #rest: RestDependencies;
   readonly #audiences: ReadonlyMap<EndpointName, Audience>;
   readonly #registry: SessionRegistry<MarketSession>;
   readonly #requests = new RequestLog();
@@ -100,8 +110,18 @@ export class Simulator implements AsyncDisposable {
     const random = new SeededRandom(settings.seed);
     const { faults } = this;
     this.#registry = new SessionRegistry(clock, ghostSeconds * 1000);
+    this.#histories = feedHistories(
+      settings.universeSize,
+      settings.rest.historyPerSymbol,
+    );
     this.#audiences = new Map(
-      ENDPOINTS.map(({ name }) => [name, new Audience()]),
+      ENDPOINTS.map(({ name }) => {
+        const history = this.#histories.get(name);
+        return [
+          name,
+          history ? new RecordingAudience(history) : new Audience(),
+        ];
+      }),
     );
     this.market = new Market({
       ...settings,
@@ -117,6 +137,15 @@ export class Simulator implements AsyncDisposable {
       faults,
       frames: settings.tradingFrames,
     }, settings.trading);
+    this.#rest = restDependencies({
+      clock,
+      random: random.fork("rest"),
+      accounts: settings.accounts,
+      market: this.market,
+      trading: this.trading,
+      faults,
+      historyOf: (feed) => this.#histories.get(feed),
+    }, settings.rest);
   }
 
   /** Opens the port; called once by `startSimulator`. */
@@ -326,6 +355,7 @@ export class Simulator implements AsyncDisposable {
 
   async #handleHttp(request: Request): Promise<Response> {
     return await answerControl(request, this) ??
+      await handleRest(request, this.#rest) ??
       Response.json({ message: "endpoint not found" }, { status: 404 });
   }
 }

@@ -29,6 +29,8 @@
  * | `POST /_control/cancel-trades` | `{count?}` | cancels of the next trades |
  * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates (2) or loses (0) order events |
  * | `POST /_control/delay-orders` | `{ms}` | delays order events |
+ * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
+ * | `POST /_control/delay-requests` | `{ms}` | delays REST replies |
  * | `POST /_control/clear-ghosts` | | frees the ghosts' places |
  * | `POST /_control/reset` | | ends all faults, mutes and ghosts |
  *
@@ -147,6 +149,10 @@ const FAULT_ORDERS: Readonly<Record<string, Action>> = {
     faults.copyOrderEvents(body.number("copies"), body.number("count", 1)),
   "delay-orders": ({ faults }, body) =>
     faults.delayOrderEvents(body.number("ms")),
+  "fail-requests": ({ faults }, body) =>
+    faults.failRequests(body.number("status"), body.number("count", 1)),
+  "delay-requests": ({ faults }, body) =>
+    faults.delayRequests(body.number("ms")),
 };
 
 const ORDERS: Readonly<Record<string, Action>> = {

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { TradingFaults } from "../ports.ts";
+import type { RestFaults, TradingFaults } from "../ports.ts";
 
 /** A client request that can be answered with a planned error. */
 export type FaultyAction = "auth" | "subscribe";
@@ -44,7 +44,7 @@ class Planned<T> {
 }
 
 /** Planned faults of the whole simulator. */
-export class Faults implements TradingFaults {
+export class Faults implements TradingFaults, RestFaults {
   readonly #upgrades = new Planned<number>();
   readonly #errors = {
     auth: new Planned<number>(),
@@ -55,7 +55,9 @@ export class Faults implements TradingFaults {
   readonly #market = new Planned<true>();
   readonly #ackDelays = new Map<string, number>();
   readonly #mutedSymbols = new Set<string>();
+  readonly #rest = new Planned<number>();
   #orderDelayMs = 0;
+  #restDelayMs = 0;
 
   /** Answers the next upgrades of an endpoint with an HTTP status. */
   rejectUpgrades(endpoint: string, status: number, count = 1): void {
@@ -127,6 +129,22 @@ export class Faults implements TradingFaults {
     this.#orderDelayMs = delayMs;
   }
 
+  /** Answers the next REST requests with an HTTP status. */
+  failRequests(status: number, count = 1): void {
+    if (!Number.isInteger(status) || status < 400 || status > 599) {
+      throw new RangeError(`a request fails with 400–599, not ${status}`);
+    }
+    this.#rest.plan("*", status, count);
+  }
+
+  /** Delays every REST reply; 0 ends it. */
+  delayRequests(delayMs: number): void {
+    if (!(delayMs >= 0)) {
+      throw new RangeError(`a delay must be 0 ms or more, not ${delayMs}`);
+    }
+    this.#restDelayMs = delayMs;
+  }
+
   /** Ends every planned and lasting fault. */
   reset(): void {
     this.#upgrades.clear();
@@ -138,6 +156,8 @@ export class Faults implements TradingFaults {
     this.#ackDelays.clear();
     this.#mutedSymbols.clear();
     this.#orderDelayMs = 0;
+    this.#rest.clear();
+    this.#restDelayMs = 0;
   }
 
   /** HTTP status for this upgrade; undefined to accept it. */
@@ -182,5 +202,13 @@ export class Faults implements TradingFaults {
 
   orderEventDelayMs(): number {
     return this.#orderDelayMs;
+  }
+
+  takeRestStatus(): number | undefined {
+    return this.#rest.take("*");
+  }
+
+  restDelayMs(): number {
+    return this.#restDelayMs;
   }
 }

@@ -69,7 +69,7 @@ function writeAccount({ engine, account, deps }: RestContext) {
 
 function writePosition({ deps }: RestContext, position: Position) {
   const { symbol, assetClass, qty, entryPrice } = position;
-  const value = marketValue(position, deps.market);
+  const value = marketValue(position, deps.trading.prices);
   const cost = qty.times(entryPrice).times(multiplierOf(assetClass));
   const profit = value.minus(cost);
   const price = value.div(qty).div(multiplierOf(assetClass));

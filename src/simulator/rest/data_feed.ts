@@ -19,12 +19,16 @@ const STOCK_FEEDS = [
 ] as const;
 const OPTION_FEEDS = ["opra", "indicative"] as const;
 
-/** Checks the stock feed; without one, the best of the plan is taken. */
-export function checkStockFeed({ account, query }: RestContext): void {
+/** The stock feed that is asked for; without one, the best of the plan. */
+export function checkStockFeed(
+  { account, query }: RestContext,
+): EndpointName | "otc" {
   const feed = query.word("feed", STOCK_FEEDS);
-  query.text("currency"); // prices are in dollars whatever is asked
-  if (feed === undefined || feed === "otc") return;
-  checkPlan(account.plan, feed, "recent SIP data");
+  if (feed === undefined) {
+    return PLANS[account.plan].feeds.has("sip") ? "sip" : "iex";
+  }
+  if (feed !== "otc") checkPlan(account.plan, feed, "recent SIP data");
+  return feed;
 }
 
 /** Checks the option feed; without one, the best of the plan is taken. */

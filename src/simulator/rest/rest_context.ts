@@ -6,9 +6,12 @@
 import type {
   Account,
   MarketView,
+  PriceSource,
+  RestFaults,
   SimClock,
   SimulatorRandom,
 } from "../ports.ts";
+import type { EndpointName } from "../protocol/endpoints.ts";
 import type { AssetIds } from "../trading/asset_ids.ts";
 import type { OrderEngine } from "../trading/order_engine.ts";
 import type { MarketHistory } from "./market_history.ts";
@@ -16,17 +19,11 @@ import type { Query } from "./query.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Reply } from "./replies.ts";
 
-/** Faults that concern REST requests. */
-export interface RestFaults {
-  /** HTTP status planned for this request; undefined to carry it out. */
-  takeRestStatus(path: string): number | undefined;
-  /** Milliseconds to wait before this request is answered; 0 is none. */
-  restDelayMs(path: string): number;
-}
-
 /** The orders behind the trading host. */
 export interface TradingDesk {
   readonly assetIds: AssetIds;
+  /** Prices of everything that can be traded, currency pairs included. */
+  readonly prices: PriceSource;
   engineOf(accountKey: string): OrderEngine;
 }
 
@@ -36,6 +33,11 @@ export interface RestOptions {
   readonly tradingRequestsPerMinute?: number;
   /** Data requests per minute and account. Default: by plan. */
   readonly dataRequestsPerMinute?: number;
+  /**
+   * Elements of each kind and symbol to remember for the history endpoints;
+   * 0 remembers nothing. Default: 1000, or less in a large universe.
+   */
+  readonly historyPerSymbol?: number;
 }
 
 /** Everything the endpoints work with. */
@@ -46,8 +48,8 @@ export interface RestParts {
   readonly market: MarketView;
   readonly trading: TradingDesk;
   readonly faults?: RestFaults;
-  /** What the market said before; without it histories are empty. */
-  readonly history?: MarketHistory;
+  /** What a feed said before; where there is nothing, histories are empty. */
+  historyOf?(feed: EndpointName): MarketHistory | undefined;
 }
 
 /** The parts with what requests share. */

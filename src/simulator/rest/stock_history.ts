@@ -28,14 +28,15 @@ interface Row {
 
 function list(context: RestContext, kind: HistoryKind) {
   const { query, deps } = context;
-  checkStockFeed(context);
+  const feed = checkStockFeed(context);
+  const history = feed === "otc" ? undefined : deps.historyOf?.(feed);
   if (kind === "bars") checkTimeframe(context);
   const symbols = query.requiredSymbols("symbols").sort();
   const start = query.instant("start");
   const end = query.instant("end");
   const sort = query.word("sort", ["asc", "desc"]) ?? "asc";
   const rows = symbols.flatMap((symbol, place) => {
-    const entries = (deps.history?.entries(kind, symbol) ?? [])
+    const entries = (history?.entries(kind, symbol) ?? [])
       .filter(({ at }) =>
         (start === undefined || at >= start) && (end === undefined || at <= end)
       );
