@@ -62,6 +62,7 @@ const STATES: Readonly<Record<LinkState, boolean>> = {
 export function createMetrics(sources: MetricsSources): MetricsPage {
   const registry = new Registry();
   registerCounters(registry, sources.counters);
+  registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
   registerProcess(registry, sources.status);
   return {
@@ -107,6 +108,9 @@ function registerCounters(registry: Registry, counters: ProxyCounters): void {
       { labels: { feed }, value: counters.feeds[feed].reconnects },
     ]),
   );
+}
+
+function registerLatency(registry: Registry, counters: ProxyCounters): void {
   new ReadHistogram(METRICS.processing, {
     registry,
     bounds: PROCESSING_BUCKETS,

@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly dotenv?: string;
   /** Run instead of `mod.ts`; a path from the root of the checkout. */
   readonly script?: string;
+  /** Variables that may be read. @default all */
+  readonly allowEnv?: readonly string[];
 }
 
 /** Credentials and addresses that lead nowhere, so that nothing is dialed. */
@@ -54,7 +56,12 @@ export function startArguments(options: ChildOptions = {}): string[] {
   const dotenv = options.dotenv ?? `${ROOT}tests/no-such-file.env`;
   return words
     .map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word)
-    .map((word) => word === "mod.ts" ? options.script ?? word : word);
+    .map((word) => word === "mod.ts" ? options.script ?? word : word)
+    .map((word) =>
+      word === "--allow-env" && options.allowEnv
+        ? `${word}=${options.allowEnv.join(",")}`
+        : word
+    );
 }
 
 /** A running child; leaving its scope kills what is left of it. */

@@ -85,3 +85,15 @@ Deno.test("credentials are blotted out of whatever is logged", async () => {
   const { stdout, stderr } = await child.ended();
   assert.doesNotMatch(stdout + stderr, /zq8[12]/);
 });
+
+Deno.test("after a defect, a stop that hangs is given up", async () => {
+  await using child = scripted("rejection, stop hangs");
+  const { code, log } = await child.ended();
+  assert.equal(code, 70);
+  assert.ok(
+    log.some(({ msg, waitedMs }) =>
+      msg === "Not stopped in time; leaving what is still open" &&
+      waitedMs === 5_000
+    ),
+  );
+});

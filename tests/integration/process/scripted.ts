@@ -18,7 +18,7 @@ await main((_config, { log }) => {
   if (script === "part fails") {
     setTimeout(() => failing.reject(new Error("the part broke")));
   }
-  if (script === "rejection") {
+  if (script === "rejection" || script === "rejection, stop hangs") {
     setTimeout(() => void Promise.reject(new Error("nobody caught me")));
   }
   if (script === "throw") {
@@ -36,7 +36,7 @@ await main((_config, { log }) => {
       log.info("Disposed");
       clearInterval(alive);
       if (script === "stop fails") return Promise.reject(new Error("stuck"));
-      if (script === "stop hangs") return new Promise(() => {});
+      if (script?.endsWith("stop hangs")) return new Promise(() => {});
       return Promise.resolve();
     },
   };

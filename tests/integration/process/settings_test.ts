@@ -140,3 +140,23 @@ Deno.test("a .env file is honoured and real variables win over it", async () => 
     await Deno.remove(file);
   }
 });
+
+Deno.test("it runs where --allow-env names the variables one by one", async () => {
+  await using child = new Child({
+    script: "tests/integration/process/scripted.ts",
+    allowEnv: ["ALPACA_*", "STREAM_PROXY_*", "CREAM_ENV", "SCRIPTED"],
+    env: { ...OFFLINE, OTEL_DENO: "false", ALPACA_FEED: "iex" },
+  });
+  const { settings } = await child.logged("Starting") as {
+    settings: Record<string, unknown>;
+  };
+  assert.equal(settings.ALPACA_FEED, "iex");
+  assert.equal(settings.OTEL_ENABLED, true); // not readable: as if unset
+  await child.logged("Started");
+});
+
+Deno.test("importing the module does nothing", async () => {
+  const found = await import("../../../mod.ts");
+  assert.equal(typeof found.startProxy, "function");
+  assert.equal(typeof found.parseConfig, "function");
+});

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { parseEnv } from "node:util";
+import manifest from "../../../../deno.json" with { type: "json" };
+import { SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
+import { otelMismatch } from "../../../../src/infrastructure/telemetry/otel_switch.ts";
+import {
+  createTracing,
+  noTracing,
+} from "../../../../src/infrastructure/telemetry/tracing.ts";
+
+Deno.test("a mismatch between setting and runtime is told, either way", () => {
+  const told = (wanted: boolean, otelDeno: string | undefined) =>
+    otelMismatch({ wanted, otelDeno });
+  assert.equal(told(true, "true"), undefined);
+  assert.equal(told(false, "false"), undefined);
+  assert.equal(told(false, undefined), undefined);
+  assert.match(told(true, undefined) ?? "", /without OTEL_DENO=true/);
+  assert.match(told(true, "1") ?? "", /without OTEL_DENO=true/);
+  assert.match(told(false, "true") ?? "", /Unset OTEL_DENO/);
+});
+
+Deno.test("spans can be used and misused without telemetry", () => {
+  for (const tracing of [createTracing(), noTracing]) {
+    const span = tracing.span("feed.session", { feed: "sip" });
+    span.event("connected");
+    span.set({ attempt: 1 });
+    span.fail("not an Error");
+    span.end();
+    span.end();
+  }
+});
+
+Deno.test("telemetry.env says what the settings and the manifest say", async () => {
+  const text = await Deno.readTextFile(
+    new URL("../../../../telemetry.env", import.meta.url),
+  );
+  const file = parseEnv(text);
+  assert.equal(file.OTEL_ENABLED, SETTINGS.otelEnabled.fallback);
+  assert.equal(file.CREAM_ENV, SETTINGS.environment.fallback);
+  assert.equal(file.OTEL_DENO, "${OTEL_ENABLED}");
+  assert.ok(
+    file.OTEL_RESOURCE_ATTRIBUTES?.includes(
+      `service.version=${manifest.version},`,
+    ),
+  );
+});
