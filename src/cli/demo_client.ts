@@ -1,0 +1,189 @@
+/**
+ * The demo as a client: six streams, and the proxy's word on itself.
+ *
+ * Everything here goes through the ports that any other client would use.
+ *
+ * @module
+ */
+import type { Clock } from "../application/ports/clock.ts";
+import { type ChannelName, CHANNELS } from "../domain/market/channels.ts";
+import {
+  type OptionQuoteUpdate,
+  type OptionTrade,
+  type OrderUpdate,
+  type StockBar,
+  type StockQuote,
+  type StockTrade,
+  StreamProxyService,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
+import { parseAddress } from "./address.ts";
+import type { DemoRecorder } from "./demo_recorder.ts";
+import type { DemoAddresses } from "./demo_state.ts";
+import { ProxyClient, RpcError } from "./grpc_client.ts";
+
+/** Takes what the six streams bring. */
+export interface DemoListener {
+  stockQuotes(quotes: readonly StockQuote[]): void;
+  stockTrades(trades: readonly StockTrade[]): void;
+  stockBars(bars: readonly StockBar[]): void;
+  optionQuotes(quotes: readonly OptionQuoteUpdate[]): void;
+  optionTrades(trades: readonly OptionTrade[]): void;
+  orderUpdates(updates: readonly OrderUpdate[]): void;
+}
+
+/** What to follow, and whom to tell. */
+export interface Following {
+  readonly addresses: DemoAddresses;
+  readonly stocks: readonly string[];
+  readonly options: readonly string[];
+  readonly listeners: readonly DemoListener[];
+  readonly recorder: DemoRecorder;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const STATUS_INTERVAL_MS = 250;
+const RETRY_MS = 1_000;
+
+/** Follows everything until the signal fires. */
+export async function followDemo(following: Following): Promise<void> {
+  using client = new ProxyClient(
+    parseAddress(following.addresses.grpc, "the demo's address"),
+  );
+  await Promise.all([
+    ...streamsOf(client, following).map((run) => persist(run, following)),
+    persist(() => watchStatus(client, following), following),
+    persist(() => watchLosses(following), following),
+  ]);
+}
+
+type Run = () => Promise<void>;
+
+function streamsOf(
+  client: ProxyClient,
+  { listeners, signal, ...following }: Following,
+): Run[] {
+  const { method } = StreamProxyService;
+  const stocks = { symbols: [...following.stocks] };
+  const options = { symbols: [...following.options] };
+  const tell = (hand: (listener: DemoListener) => void) =>
+    listeners.forEach(hand);
+  return [
+    async () => {
+      const stream = client.stream(method.streamQuotes, stocks, { signal });
+      for await (const batch of stream) {
+        const quotes = batch.flatMap(({ quote }) => quote ?? []);
+        tell((listener) => listener.stockQuotes(quotes));
+      }
+    },
+    async () => {
+      const stream = client.stream(method.streamTrades, stocks, { signal });
+      for await (const batch of stream) {
+        const trades = batch.flatMap(({ trade }) => trade ?? []);
+        tell((listener) => listener.stockTrades(trades));
+      }
+    },
+    async () => {
+      const stream = client.stream(method.streamBars, stocks, { signal });
+      for await (const batch of stream) {
+        const bars = batch.flatMap(({ bar }) => bar ?? []);
+        tell((listener) => listener.stockBars(bars));
+      }
+    },
+    async () => {
+      const { streamOptionQuotes } = method;
+      const stream = client.stream(streamOptionQuotes, options, { signal });
+      for await (const batch of stream) {
+        const quotes = batch.flatMap(({ quote }) => quote ?? []);
+        tell((listener) => listener.optionQuotes(quotes));
+      }
+    },
+    async () => {
+      const { streamOptionTrades } = method;
+      const stream = client.stream(streamOptionTrades, options, { signal });
+      for await (const batch of stream) {
+        const trades = batch.flatMap(({ trade }) => trade ?? []);
+        tell((listener) => listener.optionTrades(trades));
+      }
+    },
+    async () => {
+      const stream = client.stream(method.streamOrderUpdates, {}, { signal });
+      for await (const batch of stream) {
+        const updates = batch.flatMap(({ update }) => update ?? []);
+        tell((listener) => listener.orderUpdates(updates));
+      }
+    },
+  ];
+}
+
+/** Runs again what the proxy ended, and says so. */
+async function persist(run: Run, following: Following): Promise<void> {
+  const { recorder, clock, signal } = following;
+  while (!signal.aborted) {
+    try {
+      await run();
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof RpcError)) throw error;
+      recorder.say("bad", `a call ended: ${error.message}`);
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+async function watchStatus(
+  client: ProxyClient,
+  { recorder, clock, signal }: Following,
+): Promise<void> {
+  const { getConnectionStatus } = StreamProxyService.method;
+  while (!signal.aborted) {
+    const { status } = await client.call(getConnectionStatus, {}, signal);
+    if (status) recorder.feeds(status.feeds);
+    await clock.sleep(STATUS_INTERVAL_MS, signal);
+  }
+}
+
+/** How `/metrics` calls the channels. */
+const LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "stock_quote",
+  stockTrades: "stock_trade",
+  stockBars: "stock_bar",
+  optionQuotes: "option_quote",
+  optionTrades: "option_trade",
+  orderUpdates: "order_update",
+};
+
+async function watchLosses(
+  { addresses, recorder, clock, signal }: Following,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(4 * STATUS_INTERVAL_MS, signal);
+    const page = await readPage(`http://${addresses.metrics}/metrics`, signal);
+    for (const [channel, count] of parseLosses(page)) {
+      recorder.lost(channel, count);
+    }
+  }
+}
+
+async function readPage(url: string, signal: AbortSignal): Promise<string> {
+  try {
+    const response = await fetch(url, { signal });
+    return await response.text();
+  } catch (error) {
+    if (signal.aborted) return "";
+    throw new RpcError("UNAVAILABLE", `no metrics at ${url}`, error);
+  }
+}
+
+/** The lost messages of every channel, from a page of `/metrics`. */
+export function parseLosses(page: string): Map<ChannelName, number> {
+  const found = new Map<ChannelName, number>();
+  const lines = page.matchAll(
+    /^alpaca_proxy_messages_dropped_total\{message_type="(\w+)"\} (\S+)$/gm,
+  );
+  for (const [, label, value] of lines) {
+    const channel = CHANNELS.find((one) => LABELS[one] === label);
+    if (channel) found.set(channel, Number(value));
+  }
+  return found;
+}

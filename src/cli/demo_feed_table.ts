@@ -1,0 +1,108 @@
+/**
+ * Feeds on the left, the streams that they carry on the right.
+ *
+ * @module
+ */
+import type { ChannelName } from "../domain/market/channels.ts";
+import {
+  ConnectionState,
+  ConnectionStateSchema,
+  type FeedStatus,
+  FeedType,
+  FeedTypeSchema,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
+import type { DemoState, StreamFigures } from "./demo_state.ts";
+import { padEnd, type Paint } from "./paint.ts";
+import { stateStyle } from "./status_table.ts";
+import { grouped, latency, word } from "./text.ts";
+
+/** Streams by the place of their feed in a status answer. */
+const STREAMS: readonly (readonly [ChannelName, string])[][] = [
+  [["stockQuotes", "quotes"], ["stockTrades", "trades"], ["stockBars", "bars"]],
+  [["optionQuotes", "option quotes"], ["optionTrades", "option trades"]],
+  [["orderUpdates", "order updates"]],
+];
+
+const NAMES = ["stocks", "options", "orders"];
+const FEED = 15;
+const STATE = 15;
+const STREAM = 13;
+
+/** Wide enough for the slowest of a hundred and a line of history. */
+const WIDE = 100;
+
+/** One heading and six rows. */
+export function feedTable(
+  state: DemoState,
+  { width, paint }: { readonly width: number; readonly paint: Paint },
+): string[] {
+  const history = width >= WIDE ? Math.min(40, width - 90) : 0;
+  const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${
+    "SUBS".padStart(4)
+  }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(8)}${
+    "DELAY".padStart(8)
+  }${history > 0 ? "99 %".padStart(9) : ""}${"LOST".padStart(5)}${
+    history > 0 ? "  LAST SECONDS" : ""
+  }`;
+  const rows = STREAMS.flatMap((streams, at) =>
+    streams.map(([channel, name], row) => {
+      const feed = row === 0
+        ? feedCells(state.feeds[at], { name: NAMES[at] ?? "", paint })
+        : " ".repeat(FEED + STATE + 6);
+      const figures = state.streams[channel];
+      return ` ${feed}  ${name.padEnd(STREAM)}${
+        streamCells(figures, { history, paint })
+      }`;
+    })
+  );
+  return [paint("dim", heading), ...rows];
+}
+
+function feedCells(
+  feed: FeedStatus | undefined,
+  { name, paint }: { readonly name: string; readonly paint: Paint },
+): string {
+  const label = feed && feed.feedType !== FeedType.TRADE_UPDATES
+    ? `${name} ${paint("dim", word(FeedTypeSchema, feed.feedType))}`
+    : name;
+  const state = feed?.state ?? ConnectionState.DISCONNECTED;
+  const dot = state === ConnectionState.CONNECTED ? "●" : "○";
+  const said = `${dot} ${word(ConnectionStateSchema, state)}`;
+  const subs = feed ? grouped(feed.subscriptionCount) : "-";
+  return `${padEnd(label, FEED)} ${
+    padEnd(paint(stateStyle(state), said), STATE)
+  }${subs.padStart(5)}`;
+}
+
+function streamCells(
+  figures: StreamFigures,
+  { history, paint }: { readonly history: number; readonly paint: Paint },
+): string {
+  const rate = figures.perSecond > 0 && figures.perSecond < 9.95
+    ? figures.perSecond.toFixed(1)
+    : grouped(Math.round(figures.perSecond));
+  const lost = grouped(figures.lost).padStart(5);
+  return [
+    paint("bold", rate.padStart(7)),
+    grouped(figures.total).padStart(8),
+    latency(figures.median).padStart(8),
+    history > 0 ? latency(figures.slowest).padStart(9) : "",
+    figures.lost > 0 ? paint("red", lost) : lost,
+    history > 0
+      ? `  ${paint("cyan", sparkline(figures.history, history))}`
+      : "",
+  ].join("");
+}
+
+const BARS = [..."▁▂▃▄▅▆▇█"];
+
+/** The last `width` values as bars, from nothing to the highest of them. */
+export function sparkline(values: readonly number[], width: number): string {
+  const shown = values.slice(-width);
+  const highest = Math.max(...shown, 0);
+  return shown.map((value) =>
+    value === 0 ? " " : BARS[
+      Math.min(BARS.length - 1, Math.floor(BARS.length * value / highest))
+    ]
+  ).join("");
+}

@@ -1,0 +1,141 @@
+/**
+ * The other end of the demo: a local Alpaca, and the proxy in front of it.
+ *
+ * @module
+ */
+import type { Log } from "../application/ports/log.ts";
+import { parseConfig } from "../infrastructure/config/parse_config.ts";
+import { noTracing } from "../infrastructure/telemetry/tracing.ts";
+import { startProxy } from "../run_proxy.ts";
+import { type Simulator, startSimulator } from "../simulator/simulator.ts";
+import type { DemoTask } from "./demo_arguments.ts";
+import type { DemoAddresses } from "./demo_state.ts";
+import { chooseContracts } from "./demo_contracts.ts";
+import { UsageError } from "./usage_error.ts";
+
+/** A bar is a minute long at Alpaca; nobody waits that long for a first look. */
+const BAR_SECONDS = 5;
+
+/** How fast the proxy of the demo finds a mute feed out, in seconds. */
+const HEARTBEAT_SECONDS = "2";
+
+const HOST = "127.0.0.1";
+
+/** The ports that the documentation names, where they are free. */
+const PORTS = { grpc: 50052, health: 8082, metrics: 9090 } as const;
+
+/** A running market with a proxy; disposing it stops both. */
+export interface DemoMarket extends AsyncDisposable {
+  readonly addresses: DemoAddresses;
+  readonly stocks: readonly string[];
+  /** Option contracts worth following, by OCC symbol. */
+  readonly options: readonly string[];
+  /** Drops a connection to Alpaca, each in turn; says what it did. */
+  drop(): string;
+  /** Leaves a connection open and silent, each in turn; says what it did. */
+  mute(): string;
+}
+
+/**
+ * Starts both, the market first.
+ *
+ * @throws {UsageError} for a symbol that the market does not list.
+ */
+export async function startDemoMarket(
+  task: DemoTask,
+  log: Log,
+): Promise<DemoMarket> {
+  await using parts = new AsyncDisposableStack();
+  const simulator = parts.use(await startDemoSimulator(task));
+  const stocks = listed(task.symbols, simulator);
+  const config = parseConfig({
+    ...simulator.environment(),
+    STREAM_PROXY_HOST: HOST,
+    STREAM_PROXY_GRPC_PORT: freePort(PORTS.grpc),
+    STREAM_PROXY_HEALTH_PORT: freePort(PORTS.health),
+    STREAM_PROXY_METRICS_PORT: freePort(PORTS.metrics),
+    STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: HEARTBEAT_SECONDS,
+    STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: HEARTBEAT_SECONDS,
+  });
+  const { ports } = parts.use(
+    await startProxy(config, { log, tracing: noTracing }),
+  );
+  const running = parts.move();
+  return {
+    addresses: {
+      grpc: `localhost:${ports.grpc}`,
+      health: `localhost:${ports.health}`,
+      metrics: `localhost:${ports.metrics ?? ports.health}`,
+    },
+    stocks,
+    options: chooseContracts(stocks, simulator.market),
+    ...faultsOf(simulator),
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function startDemoSimulator(task: DemoTask): Promise<Simulator> {
+  return startSimulator({
+    seed: task.seed,
+    messagesPerSecond: task.messagesPerSecond,
+    barSeconds: BAR_SECONDS,
+    // So that what a message says about its age is the way, not the beat.
+    tickMs: 2,
+    // A dropped connection may come back at once.
+    ghostSeconds: 0,
+    trading: {
+      autoTrader: { ordersPerSecond: 1, symbols: task.symbols.slice(0, 5) },
+    },
+  });
+}
+
+function listed(
+  symbols: readonly string[],
+  { market }: Simulator,
+): readonly string[] {
+  const unknown = symbols.find((one) => market.lastPrice(one) === undefined);
+  if (unknown === undefined) return symbols;
+  const known = market.stockSymbols().join(" ");
+  throw new UsageError(
+    `--symbols ${unknown}`,
+    `the simulated market lists ${known}`,
+  );
+}
+
+/** The port as a setting, or 0 when somebody listens on it already. */
+function freePort(port: number): string {
+  try {
+    Deno.listen({ hostname: HOST, port }).close();
+    return String(port);
+  } catch (error) {
+    if (error instanceof Deno.errors.AddrInUse) return "0";
+    throw error;
+  }
+}
+
+const FEEDS = [
+  { endpoint: "sip", name: "stock" },
+  { endpoint: "opra", name: "option" },
+  { endpoint: "trading", name: "order" },
+] as const;
+
+function faultsOf(
+  { connections }: Simulator,
+): Pick<DemoMarket, "drop" | "mute"> {
+  let drops = 0;
+  let mutes = 0;
+  return {
+    drop() {
+      const { endpoint, name } = FEEDS[drops++ % FEEDS.length] ?? FEEDS[0];
+      return connections.drop({ endpoint }) > 0
+        ? `you dropped the ${name} feed`
+        : `the ${name} feed is not connected`;
+    },
+    mute() {
+      const { endpoint, name } = FEEDS[mutes++ % FEEDS.length] ?? FEEDS[0];
+      return connections.mute({ endpoint }) > 0
+        ? `you muted the ${name} feed: its socket stays open, nothing comes`
+        : `the ${name} feed is not connected`;
+    },
+  };
+}

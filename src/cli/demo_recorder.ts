@@ -1,0 +1,220 @@
+/**
+ * Turns messages into the demo's state.
+ *
+ * Bounded whatever comes: instruments are those asked for, orders, news,
+ * history and latency samples have capacities, the oldest go first.
+ *
+ * @module
+ */
+import { type ChannelName, CHANNELS } from "../domain/market/channels.ts";
+import type {
+  FeedStatus,
+  OptionQuoteUpdate,
+  OptionTrade,
+  OrderUpdate,
+  StockBar,
+  StockQuote,
+  StockTrade,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
+import type {
+  DemoAddresses,
+  DemoState,
+  InstrumentRow,
+  News,
+  StreamFigures,
+} from "./demo_state.ts";
+import { millisecondsOf } from "./text.ts";
+
+const MAX_ORDERS = 50;
+const MAX_NEWS = 20;
+const MAX_HISTORY = 60;
+const MAX_SAMPLES = 1_000;
+
+/** What a demo is about. */
+export interface DemoSubject {
+  readonly addresses: DemoAddresses;
+  readonly messagesPerSecond: number;
+  readonly stocks: readonly string[];
+  readonly options: readonly string[];
+}
+
+type Timed = StockQuote | StockTrade | OptionQuoteUpdate | OptionTrade;
+
+/** Collects until asked for the state. */
+export class DemoRecorder {
+  readonly #subject: DemoSubject;
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  readonly #meters: Readonly<Record<ChannelName, StreamMeter>>;
+  readonly #stocks: Map<string, InstrumentRow>;
+  readonly #options: Map<string, InstrumentRow>;
+  readonly #orders: OrderUpdate[] = [];
+  readonly #news: News[] = [];
+  #feeds: readonly FeedStatus[] = [];
+
+  /** @param now milliseconds since the epoch, with a fraction if possible */
+  constructor(subject: DemoSubject, now: () => number) {
+    this.#subject = subject;
+    this.#now = now;
+    this.#startedAt = now();
+    const meters = CHANNELS.map((name) => [name, new StreamMeter()]);
+    this.#meters = Object.fromEntries(meters);
+    this.#stocks = rowsOf(subject.stocks);
+    this.#options = rowsOf(subject.options);
+  }
+
+  stockQuotes(quotes: readonly StockQuote[]): void {
+    this.#count("stockQuotes", quotes);
+    for (const quote of quotes) update(this.#stocks, quote, { book: quote });
+  }
+
+  stockTrades(trades: readonly StockTrade[]): void {
+    this.#count("stockTrades", trades);
+    for (const trade of trades) updateTrade(this.#stocks, trade);
+  }
+
+  stockBars(bars: readonly StockBar[]): void {
+    // A bar's time is the start of its minute: nothing about the way here.
+    this.#meters.stockBars.count(bars.length);
+    for (const bar of bars) update(this.#stocks, bar, { bar });
+  }
+
+  optionQuotes(quotes: readonly OptionQuoteUpdate[]): void {
+    this.#count("optionQuotes", quotes);
+    for (const quote of quotes) update(this.#options, quote, { book: quote });
+  }
+
+  optionTrades(trades: readonly OptionTrade[]): void {
+    this.#count("optionTrades", trades);
+    for (const trade of trades) updateTrade(this.#options, trade);
+  }
+
+  orderUpdates(updates: readonly OrderUpdate[]): void {
+    this.#count("orderUpdates", updates);
+    this.#orders.unshift(...updates.toReversed());
+    this.#orders.length = Math.min(this.#orders.length, MAX_ORDERS);
+  }
+
+  /** Takes the proxy's own word on its feeds. */
+  feeds(feeds: readonly FeedStatus[]): void {
+    this.#feeds = feeds;
+  }
+
+  /** Takes the proxy's count of lost messages. */
+  lost(channel: ChannelName, count: number): void {
+    this.#meters[channel].lost = count;
+  }
+
+  /** Adds something that happened. */
+  say(tone: News["tone"], text: string): void {
+    this.#news.unshift({ at: this.#now(), tone, text });
+    this.#news.length = Math.min(this.#news.length, MAX_NEWS);
+  }
+
+  /** Ends a stretch of `elapsedMs` for the rates; call it every second. */
+  tick(elapsedMs: number): void {
+    for (const name of CHANNELS) this.#meters[name].tick(elapsedMs);
+  }
+
+  /** What is known now; the lists are copies or never changed. */
+  state(): DemoState {
+    return {
+      addresses: this.#subject.addresses,
+      messagesPerSecond: this.#subject.messagesPerSecond,
+      elapsedMs: this.#now() - this.#startedAt,
+      feeds: this.#feeds,
+      streams: {
+        stockQuotes: this.#meters.stockQuotes.figures(),
+        stockTrades: this.#meters.stockTrades.figures(),
+        stockBars: this.#meters.stockBars.figures(),
+        optionQuotes: this.#meters.optionQuotes.figures(),
+        optionTrades: this.#meters.optionTrades.figures(),
+        orderUpdates: this.#meters.orderUpdates.figures(),
+      },
+      stocks: [...this.#stocks.values()],
+      options: [...this.#options.values()],
+      orders: [...this.#orders],
+      news: [...this.#news],
+    };
+  }
+
+  #count(name: ChannelName, messages: readonly (Timed | OrderUpdate)[]): void {
+    const meter = this.#meters[name];
+    const now = this.#now();
+    meter.count(messages.length);
+    for (const { timestamp } of messages) {
+      if (timestamp) meter.sample(now - millisecondsOf(timestamp));
+    }
+  }
+}
+
+/** Counts one stream. */
+class StreamMeter {
+  lost = 0;
+  #total = 0;
+  #atTick = 0;
+  #perSecond = 0;
+  #median: number | undefined;
+  #slowest: number | undefined;
+  #samples: number[] = [];
+  #sampled = 0;
+  readonly #history: number[] = [];
+
+  count(messages: number): void {
+    this.#total += messages;
+  }
+
+  /** Clocks of one machine may differ in the last digits: never below 0. */
+  sample(milliseconds: number): void {
+    this.#samples[this.#sampled++ % MAX_SAMPLES] = Math.max(0, milliseconds);
+  }
+
+  tick(elapsedMs: number): void {
+    const count = this.#total - this.#atTick;
+    this.#atTick = this.#total;
+    this.#perSecond = elapsedMs > 0 ? 1000 * count / elapsedMs : 0;
+    this.#history.push(this.#perSecond);
+    if (this.#history.length > MAX_HISTORY) this.#history.shift();
+    // A second without messages says nothing new about how long they take.
+    if (this.#samples.length === 0) return;
+    const sorted = this.#samples.sort((a, b) => a - b);
+    this.#median = sorted[Math.floor(sorted.length * 0.5)];
+    this.#slowest = sorted[Math.floor(sorted.length * 0.99)];
+    this.#samples = [];
+    this.#sampled = 0;
+  }
+
+  figures(): StreamFigures {
+    return {
+      total: this.#total,
+      perSecond: this.#perSecond,
+      history: [...this.#history],
+      median: this.#median,
+      slowest: this.#slowest,
+      lost: this.lost,
+    };
+  }
+}
+
+function rowsOf(symbols: readonly string[]): Map<string, InstrumentRow> {
+  return new Map(symbols.map((symbol) => [symbol, { symbol }]));
+}
+
+/** Only instruments that were asked for have a row. */
+function update(
+  rows: Map<string, InstrumentRow>,
+  { symbol }: { readonly symbol: string },
+  news: Partial<InstrumentRow>,
+): void {
+  const row = rows.get(symbol);
+  if (row) rows.set(symbol, { ...row, ...news });
+}
+
+function updateTrade(
+  rows: Map<string, InstrumentRow>,
+  { symbol, price, size }: StockTrade | OptionTrade,
+): void {
+  const before = rows.get(symbol)?.trade?.price ?? price;
+  const direction = price > before ? 1 : price < before ? -1 : 0;
+  update(rows, { symbol }, { trade: { price, size, direction } });
+}

@@ -1,0 +1,155 @@
+/**
+ * The demo's tables of instruments and orders.
+ *
+ * @module
+ */
+import type { OrderUpdate } from "../gen/cream/v1/stream_proxy_pb.ts";
+import { OrderEventSchema } from "../gen/cream/v1/stream_proxy_pb.ts";
+import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
+import { OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
+import type { BookRow, InstrumentRow } from "./demo_state.ts";
+import { eventStyle } from "./message_lines.ts";
+import type { Paint } from "./paint.ts";
+import { grouped, price, timeOfDay, word } from "./text.ts";
+
+/** A heading and rows, to be cut to the room there is. */
+export interface Table {
+  readonly heading: string;
+  readonly rows: readonly string[];
+}
+
+/** How a table may look. */
+export interface TableLooks {
+  readonly width: number;
+  readonly paint: Paint;
+}
+
+/** From here on a bar shows all four of its prices. */
+const FULL_BAR = 112;
+
+/** Stocks: book, last trade, last bar. */
+export function stockRows(
+  rows: readonly InstrumentRow[],
+  { width, paint }: TableLooks,
+): Table {
+  const full = width >= FULL_BAR;
+  const bar = full
+    ? `${"OPEN".padStart(6)}      HIGH      LOW       CLOSE         VOLUME`
+    : `BAR CLOSE  VOLUME`;
+  return {
+    heading: paint(
+      "dim",
+      ` ${"STOCK".padEnd(6)}${BOOK_HEADING}LAST    SIZE  ${bar}`,
+    ),
+    rows: rows.map((row) =>
+      ` ${paint("bold", row.symbol.padEnd(6))}${book(row.book, paint)}  ${
+        lastTrade(row, paint)
+      }  ${barCells(row, { full, paint })}`
+    ),
+  };
+}
+
+/** Option contracts: book and last trade. */
+export function optionRows(
+  rows: readonly InstrumentRow[],
+  { paint }: TableLooks,
+): Table {
+  return {
+    heading: paint(
+      "dim",
+      ` ${"CONTRACT".padEnd(20)}${BOOK_HEADING}LAST    SIZE`,
+    ),
+    rows: rows.map((row) =>
+      ` ${paint("bold", row.symbol.padEnd(20))}${book(row.book, paint)}  ${
+        lastTrade(row, paint)
+      }`
+    ),
+  };
+}
+
+/** Order updates, newest first. */
+export function orderRows(
+  updates: readonly OrderUpdate[],
+  { width, paint }: TableLooks,
+): Table {
+  const wide = width >= 100;
+  const time = wide ? 18 : 12;
+  return {
+    heading: paint(
+      "dim",
+      ` ${"ORDER (UTC)".padEnd(time)}  ${"EVENT".padEnd(12)} SIDE   QTY SYMBOL`,
+    ),
+    rows: updates.map((update) => orderRow(update, { wide, paint })),
+  };
+}
+
+const BOOK_HEADING = "   SIZE × BID          ASK   × SIZE    ";
+
+function book(row: BookRow | undefined, paint: Paint): string {
+  if (row === undefined) return paint("dim", "      ·".padEnd(35));
+  const bid = `${String(row.bidSize).padStart(6)} × ${price(row.bidPrice)}`;
+  const ask = `${price(row.askPrice)} × ${String(row.askSize).padEnd(4)}`;
+  return ` ${paint("green", bid)}${paint("red", ask)}`;
+}
+
+function lastTrade({ trade }: InstrumentRow, paint: Paint): string {
+  if (trade === undefined) return paint("dim", "   ·".padEnd(14));
+  const style = trade.direction > 0
+    ? "green"
+    : trade.direction < 0
+    ? "red"
+    : "bold";
+  return `${paint(style, price(trade.price))}${
+    grouped(trade.size).padStart(5)
+  }`;
+}
+
+function barCells(
+  { bar }: InstrumentRow,
+  { full, paint }: { readonly full: boolean; readonly paint: Paint },
+): string {
+  if (bar === undefined) return paint("dim", "   ·");
+  const close = paint(bar.close < bar.open ? "red" : "green", price(bar.close));
+  const volume = grouped(bar.volume);
+  return full
+    ? `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${close} ${
+      volume.padStart(9)
+    }`
+    : `${close} ${volume.padStart(7)}`;
+}
+
+function orderRow(
+  update: OrderUpdate,
+  { wide, paint }: { readonly wide: boolean; readonly paint: Paint },
+): string {
+  const { order } = update;
+  const side = order ? word(OrderSideSchema, order.side) : "";
+  const known = side === "buy" || side === "sell";
+  const type = order ? word(OrderTypeSchema, order.orderType) : "";
+  const execution = update.price
+    ? `${update.qty ?? ""} at ${update.price}`
+    : order?.limitPrice
+    ? `${type} ${order.limitPrice}`
+    : type;
+  return [
+    ` ${paint("dim", timeOfDay(update.timestamp, wide ? 9 : 3))} `,
+    paint(
+      eventStyle(update.event),
+      word(OrderEventSchema, update.event).padEnd(12),
+    ),
+    paint(
+      side === "buy" ? "green" : side === "sell" ? "red" : "dim",
+      (known ? side : "mleg").padEnd(4),
+    ),
+    (order?.qty ?? "").padStart(5),
+    paint("bold", orderSymbol(update).padEnd(wide ? 22 : 8)),
+    execution,
+    wide && order?.filledQty !== "0" ? `filled ${order?.filledQty}` : "",
+  ].join(" ").trimEnd();
+}
+
+/** Parents of multi-leg orders have no symbol of their own. */
+function orderSymbol({ order }: OrderUpdate): string {
+  const legs = order?.legs.map((leg) => leg.symbol) ?? [];
+  return order?.symbol || legs[0] || "-";
+}
