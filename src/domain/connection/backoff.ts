@@ -75,6 +75,11 @@ function exponentialBound(
   attempt: number,
   settings: BackoffSettings,
 ): number {
-  const grown = initialMs * settings.multiplier ** (attempt - 1);
+  // Growth overflows to Infinity after enough attempts, and 0 of that is NaN.
+  const growth = Math.min(
+    settings.multiplier ** (attempt - 1),
+    Number.MAX_SAFE_INTEGER,
+  );
+  const grown = initialMs * growth;
   return Math.min(grown, Math.max(settings.maxDelayMs, initialMs));
 }

@@ -3,8 +3,8 @@
  *
  * Any frame proves life. After `intervalMs` without one the link is asked; a
  * link that says nothing for `timeoutMs` after that is dead. So a mute socket
- * is noticed within interval + timeout, and a quiet but healthy one answers
- * and is left alone.
+ * is noticed within interval + timeout of its last frame, and a quiet but
+ * healthy one answers and is left alone.
  *
  * @module
  */
@@ -37,7 +37,10 @@ export function judgeHeartbeat(
   const { now, lastFrameAt, askedAt } = facts;
   if (askedAt !== undefined) {
     const left = askedAt + settings.timeoutMs - now;
-    return left > 0 ? { type: "wait", ms: left } : { type: "dead" };
+    if (left <= 0) return { type: "dead" };
+    // An answer may have come right after the question: the next one is then
+    // due an interval later, which may be long before this one runs out.
+    return { type: "wait", ms: Math.min(left, settings.intervalMs) };
   }
   const left = lastFrameAt + settings.intervalMs - now;
   return left > 0 ? { type: "wait", ms: left } : { type: "ask" };
