@@ -1,0 +1,65 @@
+/**
+ * What every call passes through on its way to the wire.
+ *
+ * Batches: a handler may write one *array* of encoded bodies. All but the last
+ * are handed to the call below at once, the last one carries the write's
+ * callback, so HTTP/2 sees many messages in one turn of the event loop and
+ * packs them into few writes. One write costs some 60 µs whatever its size; a
+ * message inside a batch costs 1 to 2. Cancellation, deadlines, flow control
+ * and trailers stay those of grpc-js.
+ *
+ * Content type: grpc-js answers `application/grpc+proto`; the contract says
+ * `application/grpc`.
+ *
+ * Dead calls: a client can vanish after its request was read and before the
+ * handler would run. grpc-js starts the handler nevertheless and never tells
+ * it, so the stream would stay open for ever; here it is not started.
+ *
+ * @module
+ */
+import {
+  Metadata,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+} from "@grpc/grpc-js";
+
+const CONTENT_TYPE = "content-type";
+const GRPC = "application/grpc";
+
+const nothing = () => {};
+
+/** Unrolls batches, names the content type, keeps dead calls from starting. */
+export const batchInterceptor: ServerInterceptor = (_method, call) => {
+  let answered = false;
+  let dead = false;
+  return new ServerInterceptingCall(call, {
+    start(next) {
+      next({
+        onCancel() {
+          dead = true;
+        },
+        onReceiveHalfClose(next) {
+          if (!dead) next();
+        },
+      });
+    },
+    sendMetadata(metadata, next) {
+      answered = true;
+      metadata.set(CONTENT_TYPE, GRPC);
+      next(metadata);
+    },
+    sendMessage(message, next) {
+      if (!Array.isArray(message)) return next(message);
+      const last = message.length - 1;
+      for (let i = 0; i < last; i++) call.sendMessage(message[i], nothing);
+      next(message[last]);
+    },
+    sendStatus(status, next) {
+      // Only a status that comes without headers before it is a header itself.
+      if (answered) return next(status);
+      const metadata = status.metadata?.clone() ?? new Metadata();
+      metadata.set(CONTENT_TYPE, GRPC);
+      next({ ...status, metadata });
+    },
+  });
+};

@@ -1,0 +1,226 @@
+/**
+ * The gRPC server: all services on one port.
+ *
+ * It stops in this order: new streams are refused, open ones are ended with
+ * UNAVAILABLE and the reason, connections are told to go away once their
+ * streams have taken their status, and what is left after the grace period is
+ * broken off. No stream is ever ended with OK or CANCELLED, because existing
+ * clients would not come back.
+ *
+ * @module
+ */
+import { Server, ServerCredentials } from "@grpc/grpc-js";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
+import type { Tracing } from "../../application/ports/tracing.ts";
+import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { MarketStreams } from "../../application/streaming/market_streams.ts";
+import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { batchInterceptor } from "./batch_interceptor.ts";
+import { CallError, unavailable } from "./call_error.ts";
+import { createEncoders } from "./encoding/channel_encoders.ts";
+import type { OnUnknownWord } from "./encoding/order_words.ts";
+import { healthHandlers } from "./health_service.ts";
+import { Listener } from "./listener.ts";
+import { OpenCalls } from "./open_calls.ts";
+import { Reflection, reflectionHandlers } from "./reflection_service.ts";
+import { offer } from "./service_bridge.ts";
+import { streamProxyHandlers } from "./stream_proxy_service.ts";
+
+/** Connections are probed after this time without traffic, in ms. */
+const KEEPALIVE_MS = 60_000;
+/** A probe has to be answered within this time, in ms. */
+const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** Grace of a server that is disposed of without a word, in ms. */
+const DISPOSE_GRACE_MS = 1_000;
+/** The name under which older tools look for reflection; same messages. */
+const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
+
+/** What the server is made of. */
+export interface ServeGrpcOptions {
+  /** Address to listen on. */
+  readonly host: string;
+  /** 0 picks a free port. */
+  readonly port: number;
+  readonly streams: MarketStreams;
+  readonly status: StatusSource;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tracing: Tracing;
+  /** Told of words of the broker that the schema has no number for. */
+  readonly onUnknownWord?: OnUnknownWord;
+  /**
+   * Writes message by message, as a baseline for measurements.
+   *
+   * @default false
+   */
+  readonly unbatched?: boolean;
+}
+
+/** A running gRPC server. */
+export class GrpcServer implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #calls: OpenCalls;
+  readonly #listener: Listener;
+  readonly #endSessions: () => void;
+  readonly #options: ServeGrpcOptions;
+  #stopped: Promise<void> | undefined;
+
+  /** Made by {@linkcode serveGrpc}. */
+  constructor(
+    parts: {
+      readonly server: Server;
+      readonly calls: OpenCalls;
+      readonly listener: Listener;
+      readonly endSessions: () => void;
+    },
+    options: ServeGrpcOptions,
+  ) {
+    this.#server = parts.server;
+    this.#calls = parts.calls;
+    this.#listener = parts.listener;
+    this.#endSessions = parts.endSessions;
+    this.#options = options;
+  }
+
+  /** The port it listens on. */
+  get port(): number {
+    return this.#listener.port;
+  }
+
+  /** How many streaming calls are open, those of health and reflection included. */
+  get openCalls(): number {
+    return this.#calls.size;
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#listener.connections;
+  }
+
+  /**
+   * Refuses new streams with UNAVAILABLE and reports NOT_SERVING; open streams
+   * and the status go on.
+   */
+  drain(reason: string = "The proxy is shutting down"): void {
+    this.#calls.refuse(unavailable(reason));
+  }
+
+  /**
+   * Ends all streams with UNAVAILABLE and `reason`, then closes everything;
+   * what has not gone after `graceMs` is broken off. Later calls wait for the
+   * first.
+   */
+  stop(
+    graceMs: number,
+    reason: string = "The proxy is shutting down",
+  ): Promise<void> {
+    return this.#stopped ??= this.#stop(graceMs, reason);
+  }
+
+  /** Stops with a short grace; safe after `stop` and more than once. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop(DISPOSE_GRACE_MS);
+  }
+
+  async #stop(graceMs: number, reason: string): Promise<void> {
+    const { clock, log } = this.#options;
+    this.drain(reason);
+    const closed = this.#listener.close();
+    this.#calls.endAll(unavailable(reason));
+
+    const patience = new AbortController();
+    const expired = clock.sleep(graceMs, patience.signal);
+    await Promise.race([this.#calls.empty(), expired]);
+    // Only now: on Deno, closing a session cuts streams that are still open
+    // off instead of letting them finish, and their status would be lost.
+    this.#endSessions();
+    await Promise.race([closed, expired]);
+    patience.abort();
+
+    if (this.#listener.connections > 0) {
+      log.warn("Clients did not let go in time; their connections are broken", {
+        connections: this.#listener.connections,
+        streams: this.#calls.size,
+      });
+      this.#listener.breakAll();
+    }
+    await closed;
+    this.#server.forceShutdown();
+  }
+}
+
+function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
+  const { streams, status, clock, log, tracing } = options;
+  const { onUnknownWord = () => {}, unbatched = false } = options;
+  const server = new Server({
+    interceptors: [batchInterceptor],
+    // Bookkeeping for every message that nothing here reads.
+    "grpc.enable_channelz": 0,
+    // A client whose machine has vanished says nothing; without a probe its
+    // streams would be held for ever.
+    "grpc.keepalive_time_ms": KEEPALIVE_MS,
+    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+  });
+  const onFault = (cause: unknown) => {
+    if (!(cause instanceof CallError)) log.error("A call failed", { cause });
+  };
+  const encoders = createEncoders(onUnknownWord);
+  const reflection = new Reflection([
+    StreamProxyService,
+    Health,
+    ServerReflection,
+  ]);
+  const reflecting = reflectionHandlers({ reflection, calls, log });
+  offer(server, StreamProxyService, {
+    onFault,
+    handlers: streamProxyHandlers({
+      streams,
+      status,
+      encoders,
+      calls,
+      log,
+      tracing,
+      unbatched,
+    }),
+  });
+  offer(server, Health, {
+    onFault,
+    handlers: healthHandlers({ status, calls, clock, log }),
+  });
+  offer(server, ServerReflection, { onFault, handlers: reflecting });
+  offer(server, ServerReflection, {
+    onFault,
+    handlers: reflecting,
+    name: OLD_REFLECTION,
+  });
+  return server;
+}
+
+/**
+ * Serves gRPC without TLS until stopped.
+ *
+ * @throws {Error} when the address cannot be listened on, naming it and the
+ * variable to change.
+ */
+export async function serveGrpc(
+  options: ServeGrpcOptions,
+): Promise<GrpcServer> {
+  const { host, port } = options;
+  const calls = new OpenCalls();
+  const server = createServer(calls, options);
+  const injector = server.createConnectionInjector(
+    ServerCredentials.createInsecure(),
+  );
+  const listener = await Listener.open({
+    host,
+    port,
+    onConnection: (socket) => injector.injectConnection(socket),
+  });
+  return new GrpcServer(
+    { server, calls, listener, endSessions: () => injector.destroy() },
+    options,
+  );
+}

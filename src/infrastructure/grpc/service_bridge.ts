@@ -1,0 +1,141 @@
+/**
+ * Offers generated services through grpc-js without generated stubs.
+ *
+ * Requests arrive decoded; responses leave as bytes that are already encoded,
+ * because a stream's messages are encoded once for all of its readers.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import {
+  type DescMessage,
+  type DescService,
+  fromBinary,
+  type MessageShape,
+} from "@bufbuild/protobuf";
+import type {
+  MethodDefinition,
+  sendUnaryData,
+  Server,
+  ServerDuplexStream,
+  ServerUnaryCall,
+  ServerWritableStream,
+  UntypedHandleCall,
+} from "@grpc/grpc-js";
+import { toStatus } from "./call_error.ts";
+
+/** Encoded messages that are written together. */
+export type Bodies = readonly Uint8Array[];
+
+/** A server-streaming call; what is written is unrolled by the interceptor. */
+export type StreamCall = ServerWritableStream<unknown, Bodies>;
+
+/** A call that streams both ways. */
+export type DuplexCall<I> = ServerDuplexStream<I, Bodies>;
+
+/** What serves one method: takes a request and gives bytes, or is given a call. */
+type Handler<M> = M extends {
+  readonly methodKind: infer Kind;
+  readonly input: infer I extends DescMessage;
+} ? Kind extends "unary" ? (request: MessageShape<I>) => Uint8Array
+  : Kind extends "server_streaming"
+    ? (request: MessageShape<I>, call: StreamCall) => void
+  : Kind extends "bidi_streaming" ? (call: DuplexCall<MessageShape<I>>) => void
+  : never
+  : never;
+
+/** A handler for every method of a service. */
+export type Handlers<S extends DescService> = {
+  readonly [K in keyof S["method"]]: Handler<S["method"][K]>;
+};
+
+/** How {@linkcode offer} offers a service. */
+export interface OfferOptions {
+  /** Full name to offer the service under. @default its own */
+  readonly name?: string;
+  /** Told of whatever a unary handler throws. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** grpc-js frames bodies by a method that only Buffers have. */
+function asBuffer(body: Uint8Array): Buffer {
+  return Buffer.isBuffer(body)
+    ? body
+    : Buffer.from(body.buffer, body.byteOffset, body.byteLength);
+}
+
+function definitionOf(
+  service: DescService,
+  name: string,
+): Record<string, MethodDefinition<unknown, Uint8Array>> {
+  return Object.fromEntries(service.methods.map((method) => [
+    method.localName,
+    {
+      path: `/${name}/${method.name}`,
+      requestStream: method.methodKind === "client_streaming" ||
+        method.methodKind === "bidi_streaming",
+      responseStream: method.methodKind === "server_streaming" ||
+        method.methodKind === "bidi_streaming",
+      requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
+      responseSerialize: asBuffer,
+      // The client's half of a definition, which a server never calls.
+      requestSerialize: () => Buffer.alloc(0),
+      responseDeserialize: (bytes: Buffer) => bytes,
+    },
+  ]));
+}
+
+/** Answers a unary call, and turns whatever is thrown into a status. */
+function unary(
+  handler: (request: unknown) => Uint8Array,
+  onFault: (error: unknown) => void,
+): UntypedHandleCall {
+  return (
+    call: ServerUnaryCall<unknown, Uint8Array>,
+    callback: sendUnaryData<Uint8Array>,
+  ) => {
+    let body: Uint8Array;
+    try {
+      body = handler(call.request);
+    } catch (error) {
+      onFault(error);
+      callback(toStatus(error));
+      return;
+    }
+    callback(null, body);
+  };
+}
+
+function adapt(
+  kind: string,
+  handler: unknown,
+  onFault: (error: unknown) => void,
+): UntypedHandleCall {
+  // `Handlers` ties each handler to its method's kind; here the tie is untyped.
+  if (kind === "unary") {
+    return unary(handler as (request: unknown) => Uint8Array, onFault);
+  }
+  if (kind === "server_streaming") {
+    const serve = handler as (request: unknown, call: StreamCall) => void;
+    return (call: StreamCall) => serve(call.request, call);
+  }
+  return handler as UntypedHandleCall;
+}
+
+/** Offers a service on `server`, each method served by its handler. */
+export function offer<S extends DescService>(
+  server: Server,
+  service: S,
+  { handlers, name = service.typeName, onFault }: OfferOptions & {
+    readonly handlers: Handlers<S>;
+  },
+): void {
+  const byName = handlers as Readonly<Record<string, unknown>>;
+  const implementation = Object.fromEntries(
+    service.methods.map(({ localName, methodKind }) => [
+      localName,
+      adapt(methodKind, byName[localName], onFault),
+    ]),
+  );
+  server.addService(definitionOf(service, name), implementation);
+}

@@ -1,0 +1,140 @@
+/**
+ * `cream.v1.StreamProxyService`: six streams and a status.
+ *
+ * Life of a stream: refused with a status alone while the proxy drains or when
+ * the request makes no sense; else opened (from this moment on it misses
+ * nothing), answered with headers at once, fed by the pump, and ended with
+ * UNAVAILABLE whenever it is the proxy that ends it.
+ *
+ * @module
+ */
+import type { Log } from "../../application/ports/log.ts";
+import type { Span, Tracing } from "../../application/ports/tracing.ts";
+import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type {
+  MarketStreams,
+  OpenStream,
+  StreamFilter,
+} from "../../application/streaming/market_streams.ts";
+import type { ChannelName } from "../../domain/market/channels.ts";
+import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { CallError, ClientGone, unavailable } from "./call_error.ts";
+import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
+import { encodeStatus } from "./encoding/status_response.ts";
+import type { OpenCalls } from "./open_calls.ts";
+import { accept, encodeBatches, endCall, MAX_MESSAGES, pump } from "./pump.ts";
+import { optionFilter, orderFilter, stockFilter } from "./request_filters.ts";
+import type { Handlers, StreamCall } from "./service_bridge.ts";
+
+/** What the service is made of. */
+export interface StreamProxyParts {
+  readonly streams: MarketStreams;
+  readonly status: StatusSource;
+  readonly encoders: ChannelEncoders;
+  readonly calls: OpenCalls;
+  readonly log: Log;
+  readonly tracing: Tracing;
+  /** Writes message by message, as a baseline for measurements. */
+  readonly unbatched: boolean;
+}
+
+/** Why a stream ended, as spans and logs spell it. */
+function endReason(end: unknown): string {
+  if (end instanceof ClientGone) return "client";
+  return end instanceof CallError ? "proxy" : "fault";
+}
+
+/** Serves the streams of all clients. */
+class StreamServer {
+  readonly #parts: StreamProxyParts;
+
+  constructor(parts: StreamProxyParts) {
+    this.#parts = parts;
+  }
+
+  /** Serves one call from its acceptance to its status. */
+  async serve(
+    channel: ChannelName,
+    call: StreamCall,
+    toFilter: () => StreamFilter,
+  ): Promise<void> {
+    const { tracing, log } = this.#parts;
+    const span = tracing.span("grpc.stream", {
+      "rpc.system": "grpc",
+      "rpc.method": call.getPath(),
+      "client.address": call.getPeer(),
+    });
+    let end: unknown;
+    try {
+      end = await this.#feed({ channel, call, span }, toFilter);
+    } catch (error) {
+      end = error;
+    }
+    const reason = endReason(end);
+    if (reason === "fault") {
+      log.error("A client stream failed", { channel, cause: end });
+      span.fail(end);
+    }
+    span.set({ "stream.end": reason });
+    span.end();
+    endCall(call, end);
+  }
+
+  /** Feeds a stream for as long as it lives and returns why it ended. */
+  async #feed(
+    { channel, call, span }: {
+      readonly channel: ChannelName;
+      readonly call: StreamCall;
+      readonly span: Span;
+    },
+    toFilter: () => StreamFilter,
+  ): Promise<unknown> {
+    const { streams, calls, log, encoders, unbatched } = this.#parts;
+    const signal = calls.admit(call);
+    // A channel's encoder takes that channel's events; the pairing survives
+    // only as long as the name is a literal, so it is restated here.
+    using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
+    const encode = encoders[channel] as (event: unknown) => Uint8Array;
+    accept(call);
+    const batches = encodeBatches(stream, {
+      encode,
+      signal,
+      maxMessages: unbatched ? 1 : MAX_MESSAGES,
+      onUnencodable: (cause) =>
+        log.error("An event could not be encoded", { channel, cause }),
+    });
+    try {
+      await pump(call, batches, signal);
+    } finally {
+      span.set({
+        "stream.delivered": stream.delivered,
+        "stream.lost": stream.lost,
+      });
+    }
+    return signal.aborted
+      ? signal.reason
+      : unavailable("The proxy ended this stream; open it again");
+  }
+}
+
+/** Handlers of all seven methods. */
+export function streamProxyHandlers(
+  parts: StreamProxyParts,
+): Handlers<typeof StreamProxyService> {
+  const server = new StreamServer(parts);
+  return {
+    streamQuotes: (request, call) =>
+      void server.serve("stockQuotes", call, () => stockFilter(request)),
+    streamTrades: (request, call) =>
+      void server.serve("stockTrades", call, () => stockFilter(request)),
+    streamBars: (request, call) =>
+      void server.serve("stockBars", call, () => stockFilter(request)),
+    streamOptionQuotes: (request, call) =>
+      void server.serve("optionQuotes", call, () => optionFilter(request)),
+    streamOptionTrades: (request, call) =>
+      void server.serve("optionTrades", call, () => optionFilter(request)),
+    streamOrderUpdates: (request, call) =>
+      void server.serve("orderUpdates", call, () => orderFilter(request)),
+    getConnectionStatus: () => encodeStatus(parts.status()),
+  };
+}

@@ -1,0 +1,184 @@
+/** What only a client without a gRPC library can see. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import {
+  type BareClient,
+  bareClient,
+  pathOf,
+  startFace,
+} from "../../support/grpc_face.ts";
+
+Deno.test("response headers arrive before any message exists", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  for (
+    const method of [
+      "StreamQuotes",
+      "StreamTrades",
+      "StreamBars",
+      "StreamOptionQuotes",
+      "StreamOptionTrades",
+      "StreamOrderUpdates",
+    ]
+  ) {
+    const headers = await client.request(pathOf(method)).headers;
+    assert.equal(headers[":status"], 200, method);
+    assert.equal(headers["grpc-status"], undefined, method);
+  }
+});
+
+Deno.test("both request content types are answered with application/grpc", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  for (const type of ["application/grpc", "application/grpc+proto"]) {
+    const stream = client.request(pathOf("StreamQuotes"), {
+      "content-type": type,
+    });
+    assert.equal((await stream.headers)["content-type"], "application/grpc");
+    const unary = client.request(pathOf("GetConnectionStatus"), {
+      "content-type": type,
+    });
+    assert.equal((await unary.headers)["content-type"], "application/grpc");
+    assert.equal((await unary.trailers)["grpc-status"], "0");
+  }
+});
+
+Deno.test("a status without headers before it is application/grpc too", async () => {
+  await using face = await startFace();
+  face.server.drain();
+  await using client = await bareClient(face);
+  const headers = await client.request(pathOf("StreamQuotes")).headers;
+  assert.equal(headers["grpc-status"], "14");
+  assert.equal(headers["content-type"], "application/grpc");
+});
+
+Deno.test("a message is framed with its length and sent at once", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const { stream, headers } = client.request(pathOf("StreamQuotes"));
+  await headers;
+  await face.market.untilOpen(1);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  const [frame] = await once(stream, "data") as [Uint8Array];
+  assert.equal(
+    new Uint8Array(frame).toHex(),
+    "0000000037" +
+      "0a350a044141504c120b08a08494ad0610959aef3a1a0151210000000000c86240280332015039713d0ad7a3c8624040044a0152520143",
+  );
+});
+
+Deno.test("what is not offered is answered UNIMPLEMENTED", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  for (
+    const path of [
+      "/cream.v1.ScannerService/StreamScannerAlerts",
+      "/cream.v1.ScannerService/GetScannerStatus",
+      "/cream.v1.ScannerService/ReloadScannerConfig",
+      pathOf("NoSuchMethod"),
+    ]
+  ) {
+    const { headers, trailers } = client.request(path);
+    assert.equal((await headers)[":status"], 200);
+    assert.equal((await trailers)["grpc-status"], "12", path);
+  }
+});
+
+/** Sends pings in rounds, because a client may have only ten unanswered. */
+async function ping(client: BareClient, rounds: number): Promise<number> {
+  let answered = 0;
+  for (let round = 0; round < rounds; round++) {
+    await Promise.all(Array.from({ length: 10 }, () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      client.session.ping((error) => {
+        if (error === null) answered++;
+        resolve();
+      });
+      return promise;
+    }));
+  }
+  return answered;
+}
+
+Deno.test("pings are answered and never punished, with streams and without", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  assert.equal(await ping(client, 30), 300);
+  const { stream, headers } = client.request(pathOf("StreamQuotes"));
+  await headers;
+  assert.equal(await ping(client, 30), 300);
+  await face.market.untilOpen(1);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await once(stream, "data");
+});
+
+Deno.test("no limit is set on the streams of a connection", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  await client.request(pathOf("StreamQuotes")).headers;
+  const limit = client.session.remoteSettings.maxConcurrentStreams;
+  assert(limit === undefined || limit >= 2 ** 31 - 1, `limit is ${limit}`);
+});
+
+Deno.test("300 streams on one connection all receive", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const calls = Array.from(
+    { length: 300 },
+    () => client.request(pathOf("StreamQuotes")),
+  );
+  await Promise.all(calls.map(({ headers }) => headers));
+  await face.market.untilOpen(300);
+  const received = calls.map(({ stream }) => once(stream, "data"));
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  const frames = await Promise.all(received);
+  for (const [frame] of frames) assert.equal(frame.length, 60);
+});
+
+Deno.test("a connection that does not speak HTTP/2 costs only itself", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const stranger = connect(face.server.port, "127.0.0.1");
+  stranger.on("error", () => {});
+  const gone = once(stranger, "close");
+  stranger.resume();
+  stranger.end("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  await gone;
+  const { trailers } = client.request(pathOf("GetConnectionStatus"));
+  assert.equal((await trailers)["grpc-status"], "0");
+});
+
+Deno.test("a request that is no protobuf is refused", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const stream = client.session.request({
+    ":method": "POST",
+    ":path": pathOf("StreamQuotes"),
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  const response = once(stream, "response");
+  stream.end(new Uint8Array([0, 0, 0, 0, 2, 0xff, 0xff]));
+  const [headers] = await response;
+  assert.equal(headers["grpc-status"], "13");
+  assert.equal(face.market.streams.size, 0);
+});
+
+Deno.test("a request above 4 MiB is RESOURCE_EXHAUSTED", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const stream = client.session.request({
+    ":method": "POST",
+    ":path": pathOf("StreamQuotes"),
+    "content-type": "application/grpc",
+    te: "trailers",
+  });
+  stream.on("error", () => {});
+  const response = once(stream, "response");
+  // The length alone is enough: five mebibytes are announced.
+  stream.write(new Uint8Array([0, 0, 0x50, 0, 0, 0]));
+  const [headers] = await response;
+  assert.equal(headers["grpc-status"], "8");
+});

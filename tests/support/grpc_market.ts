@@ -1,0 +1,158 @@
+/**
+ * A market in memory: opens streams and hands them what a test publishes.
+ *
+ * @module
+ */
+import type { Envelope } from "../../src/application/broadcast/envelope.ts";
+import type {
+  MarketStreams,
+  OpenStream,
+  StreamFilter,
+} from "../../src/application/streaming/market_streams.ts";
+import type {
+  ChannelEvents,
+  ChannelName,
+} from "../../src/domain/market/channels.ts";
+
+/** A stream with a bounded queue that drops its oldest events. */
+class MemoryStream<T> implements OpenStream<T> {
+  readonly channel: ChannelName;
+  readonly filter: StreamFilter;
+  readonly #onClose: () => void;
+  readonly #capacity: number;
+  #queue: Envelope<T>[] = [];
+  #wake = () => {};
+  #end: { readonly error?: Error } | undefined;
+  #delivered = 0;
+  #lost = 0;
+
+  constructor(
+    channel: ChannelName,
+    filter: StreamFilter,
+    options: { readonly capacity: number; readonly onClose: () => void },
+  ) {
+    this.channel = channel;
+    this.filter = filter;
+    this.#capacity = options.capacity;
+    this.#onClose = options.onClose;
+  }
+
+  get delivered(): number {
+    return this.#delivered;
+  }
+
+  get lost(): number {
+    return this.#lost;
+  }
+
+  push(envelope: Envelope<T>): void {
+    this.#queue.push(envelope);
+    if (this.#queue.length > this.#capacity) {
+      this.#queue.shift();
+      this.#lost++;
+    }
+    this.#wake();
+  }
+
+  /** Ends the stream from within, as a supply that stops or fails does. */
+  end(error?: Error): void {
+    this.#end = error === undefined ? {} : { error };
+    this.#wake();
+  }
+
+  async *batches(
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly Envelope<T>[], void> {
+    const onAbort = () => this.#wake();
+    signal.addEventListener("abort", onAbort);
+    try {
+      while (!signal.aborted) {
+        if (this.#end?.error !== undefined) throw this.#end.error;
+        if (this.#end !== undefined) return;
+        if (this.#queue.length === 0) {
+          const { promise, resolve } = Promise.withResolvers<void>();
+          this.#wake = resolve;
+          await promise;
+          continue;
+        }
+        const batch = this.#queue;
+        this.#queue = [];
+        this.#delivered += batch.length;
+        yield batch;
+      }
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.end();
+    this.#onClose();
+  }
+}
+
+/** How {@linkcode MemoryMarket} behaves. */
+export interface MemoryMarketOptions {
+  /** Events that a stream may fall behind by. @default 100_000 */
+  readonly capacity?: number;
+}
+
+/** A `MarketStreams` whose events come from a test. */
+export class MemoryMarket implements MarketStreams {
+  /** Every stream that is open now, oldest first. */
+  readonly streams: Set<MemoryStream<unknown>> = new Set();
+  readonly #capacity: number;
+  readonly #waiters = new Set<() => void>();
+  #sequence = 0;
+
+  constructor({ capacity = 100_000 }: MemoryMarketOptions = {}) {
+    this.#capacity = capacity;
+  }
+
+  open<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+  ): OpenStream<ChannelEvents[C]> {
+    const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
+      capacity: this.#capacity,
+      onClose: () => {
+        this.streams.delete(stream as MemoryStream<unknown>);
+        this.#tell();
+      },
+    });
+    this.streams.add(stream as MemoryStream<unknown>);
+    this.#tell();
+    return stream;
+  }
+
+  /** Hands one event, in one envelope, to every open stream of its channel. */
+  publish<C extends ChannelName>(
+    channel: C,
+    event: ChannelEvents[C],
+  ): Envelope<ChannelEvents[C]> {
+    const envelope: Envelope<ChannelEvents[C]> = {
+      event,
+      sequence: ++this.#sequence,
+      receivedAt: 0,
+      encoded: undefined,
+    };
+    for (const stream of this.streams) {
+      if (stream.channel === channel) stream.push(envelope);
+    }
+    return envelope;
+  }
+
+  /** Resolves once exactly `count` streams are open. */
+  async untilOpen(count: number): Promise<void> {
+    while (this.streams.size !== count) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiters.add(resolve);
+      await promise;
+    }
+  }
+
+  #tell(): void {
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+}
