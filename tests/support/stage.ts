@@ -1,0 +1,94 @@
+/**
+ * A simulator and a proxy that follows it, for tests of the whole way.
+ *
+ * @module
+ */
+import type { Clock } from "../../src/application/ports/clock.ts";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { type RunningProxy, startProxy } from "../../src/run_proxy.ts";
+import type { SimulatorOptions } from "../../src/simulator/options.ts";
+import {
+  type Simulator,
+  startSimulator,
+} from "../../src/simulator/simulator.ts";
+import { RecordingLog } from "./recording_log.ts";
+
+/** What a stage is set up with. */
+export interface StageOptions {
+  readonly simulator?: SimulatorOptions;
+  /** Settings of the proxy beside those that point it at the simulator. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+}
+
+/** A running pair. */
+export interface Stage extends AsyncDisposable {
+  readonly simulator: Simulator;
+  readonly proxy: RunningProxy;
+  readonly log: RecordingLog;
+  /** `127.0.0.1:port` of the gRPC server. */
+  readonly address: string;
+  /** Base of the health port. */
+  readonly health: string;
+}
+
+/** Ports that the system chooses. */
+export const FREE_PORTS: Readonly<Record<string, string>> = {
+  STREAM_PROXY_HOST: "127.0.0.1",
+  STREAM_PROXY_GRPC_PORT: "0",
+  STREAM_PROXY_HEALTH_PORT: "0",
+  STREAM_PROXY_METRICS_PORT: "0",
+};
+
+/** Starts a silent simulator (it says what a test emits) and a proxy on it. */
+export async function setStage(options: StageOptions = {}): Promise<Stage> {
+  await using made = new AsyncDisposableStack();
+  const simulator = made.use(
+    await startSimulator({ messagesPerSecond: 0, ...options.simulator }),
+  );
+  const log = new RecordingLog();
+  const config = parseConfig({
+    ...simulator.environment(),
+    ...FREE_PORTS,
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "10",
+    ...options.env,
+  });
+  const parts = options.clock ? { log, clock: options.clock } : { log };
+  const proxy = made.use(await startProxy(config, parts));
+  const kept = made.move();
+  return {
+    simulator,
+    proxy,
+    log,
+    address: `127.0.0.1:${proxy.ports.grpc}`,
+    health: `http://127.0.0.1:${proxy.ports.health}`,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Waits, on real time but without a fixed sleep, until `check` holds. */
+export async function until(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  patienceMs = 15_000,
+): Promise<void> {
+  const deadline = performance.now() + patienceMs;
+  while (!await check()) {
+    if (performance.now() > deadline) {
+      throw new Error(`Still not so after ${patienceMs} ms: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Whether the simulator's session of an endpoint carries these symbols. */
+export function carries(
+  simulator: Simulator,
+  place: { readonly endpoint: string; readonly channel: string },
+  symbols: readonly string[],
+): boolean {
+  const carried = simulator.sessions()
+    .filter((session) => session.endpoint === place.endpoint)
+    .flatMap((session) => session.subscriptions[place.channel] ?? []);
+  return symbols.every((symbol) => carried.includes(symbol));
+}
