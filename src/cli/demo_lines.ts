@@ -159,9 +159,7 @@ export function summary(state: DemoState): string[] {
   return [
     `The demo ran ${duration(state.elapsedMs)}: ${
       grouped(total)
-    } messages came through the proxy, ${
-      grouped(lost)
-    } were lost to a slow client.`,
+    } messages through the proxy, ${grouped(lost)} lost.`,
     ...figures.map(({ name, total, lost }) =>
       `  ${name.padEnd(14)}${grouped(total).padStart(9)}${
         grouped(Math.round(total / seconds)).padStart(8)

@@ -113,29 +113,42 @@ function freePort(port: number): string {
   }
 }
 
+/** Attempts that fail after a drop, so that there is something to see. */
+const REFUSALS = 2;
+
 const FEEDS = [
   { endpoint: "sip", name: "stock" },
   { endpoint: "opra", name: "option" },
   { endpoint: "trading", name: "order" },
 ] as const;
 
+type FeedName = typeof FEEDS[number];
+
 function faultsOf(
-  { connections }: Simulator,
+  { connections, faults }: Simulator,
 ): Pick<DemoMarket, "drop" | "mute"> {
-  let drops = 0;
-  let mutes = 0;
-  return {
-    drop() {
-      const { endpoint, name } = FEEDS[drops++ % FEEDS.length] ?? FEEDS[0];
-      return connections.drop({ endpoint }) > 0
-        ? `you dropped the ${name} feed`
-        : `the ${name} feed is not connected`;
-    },
-    mute() {
-      const { endpoint, name } = FEEDS[mutes++ % FEEDS.length] ?? FEEDS[0];
-      return connections.mute({ endpoint }) > 0
-        ? `you muted the ${name} feed: its socket stays open, nothing comes`
-        : `the ${name} feed is not connected`;
-    },
+  const drop = inTurn(({ endpoint, name }) => {
+    if (connections.drop({ endpoint }) === 0) return undefined;
+    faults.rejectUpgrades(endpoint, 502, REFUSALS);
+    return `you dropped the ${name} feed; Alpaca refuses it ${REFUSALS} times`;
+  });
+  const mute = inTurn(({ endpoint, name }) =>
+    connections.mute({ endpoint }) > 0
+      ? `you muted the ${name} feed: its socket stays open, nothing comes`
+      : undefined
+  );
+  return { drop, mute };
+}
+
+/** Applies a fault to the next feed that is connected, round and round. */
+function inTurn(fault: (feed: FeedName) => string | undefined): () => string {
+  let turn = 0;
+  return () => {
+    for (let tries = 0; tries < FEEDS.length; tries++) {
+      const feed = FEEDS[turn++ % FEEDS.length];
+      const done = feed && fault(feed);
+      if (done !== undefined) return done;
+    }
+    return "no feed is connected";
   };
 }

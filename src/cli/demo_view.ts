@@ -37,7 +37,7 @@ export function renderDemo(
   const above = [
     title(state, { width, paint }),
     where(state, { width, paint }),
-    newsLine(state.news[0], paint),
+    ...newsLines(state.news, { height, paint }),
     ...feedTable(state, { width, paint }),
   ];
   const below = [keys(state, { width, paint })];
@@ -53,11 +53,12 @@ interface Looks {
   readonly paint: Paint;
 }
 
+/** What must be seen comes first: narrow terminals crop on the right. */
 function title(state: DemoState, { width, paint }: Looks): string {
-  const left = ` ${paint("bold", "Alpaca Stream Proxy")} demo`;
-  const right = `${paint("yellow", "SIMULATED MARKET, NO REAL DATA")} `;
-  const middle = `  ${duration(state.elapsedMs)}`;
-  return spread(left + middle, right, width);
+  const left = ` ${paint("bold", "Alpaca Stream Proxy")}  ${
+    paint("yellow", "DEMO: SIMULATED MARKET, NO REAL DATA")
+  }`;
+  return spread(left, `${duration(state.elapsedMs)} `, width);
 }
 
 function where(state: DemoState, { width, paint }: Looks): string {
@@ -71,10 +72,20 @@ function where(state: DemoState, { width, paint }: Looks): string {
 
 const TONES = { good: "green", bad: "red", plain: "dim" } as const;
 
-function newsLine(news: News | undefined, paint: Paint): string {
-  if (news === undefined) return "";
-  const time = new Date(news.at).toISOString().slice(11, 19);
-  return ` ${paint("dim", time)} ${paint(TONES[news.tone], news.text)}`;
+/** Below this height the news have one line. */
+const TALL = 32;
+
+/** Newest last, like a log. */
+function newsLines(
+  news: readonly News[],
+  { height, paint }: { readonly height: number; readonly paint: Paint },
+): string[] {
+  const count = height < TALL ? 1 : 4;
+  const lines = news.slice(0, count).toReversed().map(({ at, tone, text }) => {
+    const time = new Date(at).toISOString().slice(11, 19);
+    return ` ${paint("dim", time)} ${paint(TONES[tone], text)}`;
+  });
+  return [...lines, ...Array<string>(count - lines.length).fill("")];
 }
 
 function keys(state: DemoState, { width, paint }: Looks): string {
@@ -116,7 +127,6 @@ function sections(
   ];
   const spaced = room >= 2 * all.length + 3 * all.length;
   const overhead = spaced ? 2 : 1;
-  // Orders have no end of rows, so they take what the others leave.
   const shares = share(
     room - overhead * all.length,
     all.map((section) => section.rows.length),

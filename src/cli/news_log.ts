@@ -62,16 +62,14 @@ export class NewsLog implements Log {
   }
 }
 
-/** `sip: Feed lost, retrying (reason closed, delayMs 312)`. */
+/** `sip: Feed lost, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
 function describe(message: string, fields: LogFields): string {
-  const { feed, ...rest } = fields;
-  const details = Object.entries(rest)
-    .filter(([, value]) => value !== undefined && typeof value !== "object")
-    .map(([name, value]) =>
-      `${name} ${typeof value === "number" ? Math.round(value) : value}`
-    );
+  const { feed, cause, delay_ms: delay } = fields;
   const subject = typeof feed === "string" ? `${feed}: ` : "";
-  return `${subject}${message}${
-    details.length > 0 ? ` (${details.join(", ")})` : ""
-  }`;
+  const when = typeof delay === "number"
+    ? ` in ${(delay / 1000).toFixed(1)} s`
+    : "";
+  const reason = cause instanceof Error ? cause.message : cause;
+  const why = typeof reason === "string" && reason !== "" ? ` (${reason})` : "";
+  return `${subject}${message}${when}${why}`;
 }
