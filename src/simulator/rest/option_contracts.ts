@@ -133,7 +133,7 @@ function findById(
 }
 
 function writeContract(
-  { trading: { assetIds } }: RestDependencies,
+  { trading: { assetIds }, clock }: RestDependencies,
   contract: OptionContract,
   withDeliverables: boolean,
 ) {
@@ -154,14 +154,23 @@ function writeContract(
     strike_price: String(strike),
     multiplier: "100",
     size: "100",
-    open_interest: null,
-    open_interest_date: null,
+    open_interest: openInterest(assetIds.of(symbol)),
+    open_interest_date: dayBefore(clock.now()),
     close_price: null,
     close_price_date: null,
     ...(withDeliverables
       ? { deliverables: [deliverable(underlying, underlyingId)] }
       : {}),
   };
+}
+
+/** Contracts outstanding: up to 4095, and the same for a seed's whole life. */
+function openInterest(assetId: string): string {
+  return String(parseInt(assetId.slice(0, 3), 16));
+}
+
+function dayBefore(nowMs: number): string {
+  return new Date(nowMs - DAY_MS).toISOString().slice(0, 10);
 }
 
 function deliverable(symbol: string, assetId: string) {
