@@ -24,7 +24,7 @@ const STREAMS: readonly (readonly [ChannelName, string])[][] = [
 ];
 
 const NAMES = ["stocks", "options", "orders"];
-const FEED = 15;
+const FEED = 14;
 const STATE = 15;
 const STREAM = 13;
 
