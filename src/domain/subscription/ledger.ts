@@ -9,9 +9,10 @@
  * set aside for as long as it is wanted on this connection, the others go
  * through.
  *
- * A pair that upstream neither refuses nor acknowledges is asked for
- * {@linkcode MAX_ASKS} times and then set aside as well, so that a contrary
- * upstream cannot be asked for ever.
+ * A pair that upstream neither refuses nor acknowledges, or answers with a
+ * fault of its own (500), is asked for {@linkcode MAX_ASKS} times and then set
+ * aside as well; equally often it is asked to let go of one. So even a contrary
+ * upstream is not asked for ever.
  *
  * @module
  */
@@ -29,12 +30,15 @@ import {
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
+  WILDCARD,
 } from "./symbol_sets.ts";
 
 /** How often one pair is asked for on one connection. */
 export const MAX_ASKS = 3;
 
 const SYMBOL_LIMIT_EXCEEDED = 405;
+/** From here on a code is a fault of upstream, not an objection to a symbol. */
+const INTERNAL_ERROR = 500;
 const NOT_ACKNOWLEDGED: UpstreamError = {
   code: 0,
   message: "not acknowledged",
@@ -45,6 +49,8 @@ export interface Refusal extends Pair {
   readonly error: UpstreamError;
 }
 
+type Action = SubscriptionRequest["action"];
+
 /** Computes requests and digests their answers. */
 export class Ledger {
   readonly #interest: InterestBook;
@@ -52,9 +58,13 @@ export class Ledger {
   #acknowledged: SymbolSets = new Map();
   #inFlight: SubscriptionRequest | undefined;
   /** Halves of refused requests, still to be asked for on their own. */
-  #suspects: (readonly Pair[])[] = [];
+  #suspects: Record<Action, (readonly Pair[])[]> = noSuspects();
   readonly #refusals = new Map<string, Refusal>();
-  readonly #asks = new Map<string, number>();
+  #givenUp: Refusal[] = [];
+  readonly #asks = new Map<
+    string,
+    { readonly pair: Pair; readonly count: number }
+  >();
   /** Set by a 405 for one single pair: no room until something is given back. */
   #full: UpstreamError | undefined;
 
@@ -67,8 +77,9 @@ export class Ledger {
   reset(): void {
     this.#acknowledged = new Map();
     this.#inFlight = undefined;
-    this.#suspects = [];
+    this.#suspects = noSuspects();
     this.#refusals.clear();
+    this.#givenUp = [];
     this.#asks.clear();
     this.#full = undefined;
   }
@@ -93,6 +104,16 @@ export class Ledger {
     return [...this.#refusals.values()];
   }
 
+  /**
+   * Pairs that were set aside since the last call because upstream never
+   * acknowledged them: no answer of {@linkcode refuse} told of these.
+   */
+  takeGivenUp(): readonly Refusal[] {
+    const givenUp = this.#givenUp;
+    if (givenUp.length > 0) this.#givenUp = [];
+    return givenUp;
+  }
+
   /** The error of a full symbol budget, while it is full. */
   get full(): UpstreamError | undefined {
     return this.#full;
@@ -104,12 +125,12 @@ export class Ledger {
    */
   next(): SubscriptionRequest | undefined {
     if (this.#inFlight) return undefined;
-    this.#forgetUnwantedRefusals();
+    this.#forgetIdleRefusals();
     // What is given back first may make room for what is asked for next.
     const request = this.#unsubscribe() ?? this.#subscribe();
     if (request) {
-      for (const pair of request.pairs) this.#countAsk(request, pair);
-    }
+      for (const pair of request.pairs) this.#countAsk(request.action, pair);
+    } else this.#forgetIdleAsks();
     this.#inFlight = request;
     return request;
   }
@@ -141,24 +162,22 @@ export class Ledger {
   refuse(error: UpstreamError): Refusal | undefined {
     const request = this.#inFlight;
     this.#inFlight = undefined;
-    if (!request || request.probe) return undefined;
+    const [pair] = request?.pairs ?? [];
+    if (!request || request.probe || !pair) return undefined;
     if (request.pairs.length > 1) {
-      const half = request.pairs.length >> 1;
-      this.#suspects.unshift(
-        request.pairs.slice(0, half),
-        request.pairs.slice(half),
-      );
-      for (const pair of request.pairs) this.#uncountAsk(request, pair);
+      this.#halve(request);
       return undefined;
     }
-    const [pair] = request.pairs;
-    if (!pair) return undefined;
-    if (
-      request.action === "subscribe" && error.code === SYMBOL_LIMIT_EXCEEDED
-    ) {
+    // An answer that says nothing of the pair: the ask stays counted.
+    const { action } = request;
+    const mayAskAgain = this.#asksOf(action, pair) < MAX_ASKS;
+    if (error.code >= INTERNAL_ERROR && mayAskAgain) return undefined;
+    if (action === "unsubscribe") return { ...pair, error };
+    // `*` is more than one place too many: named symbols may still have one.
+    if (error.code === SYMBOL_LIMIT_EXCEEDED && pair.symbol !== WILDCARD) {
       this.#full = error;
-      this.#suspects = [];
-      this.#uncountAsk(request, pair);
+      this.#suspects.subscribe = [];
+      this.#uncountAsk(action, pair);
       return { ...pair, error };
     }
     return this.#setAside(pair, error);
@@ -170,24 +189,37 @@ export class Ledger {
   }
 
   #unsubscribe(): SubscriptionRequest | undefined {
-    return this.#request("unsubscribe", this.#surplus());
+    return this.#requestSuspects("unsubscribe") ??
+      this.#request("unsubscribe", this.#surplus());
   }
 
   #subscribe(): SubscriptionRequest | undefined {
     if (this.#full) return undefined;
-    while (this.#suspects.length > 0) {
-      const group = this.#suspects.shift() ?? [];
-      const request = this.#request(
-        "subscribe",
-        group.filter((pair) => this.#isMissing(pair)),
+    return this.#requestSuspects("subscribe") ??
+      this.#request("subscribe", this.#missing());
+  }
+
+  /** The next group of suspects of which something is still to be asked. */
+  #requestSuspects(action: Action): SubscriptionRequest | undefined {
+    const groups = this.#suspects[action];
+    for (let group = groups.shift(); group; group = groups.shift()) {
+      const open = group.filter((pair) =>
+        action === "subscribe" ? this.#isMissing(pair) : this.#isSurplus(pair)
       );
+      const request = this.#request(action, open);
       if (request) return request;
     }
-    return this.#request("subscribe", this.#missing());
+    return undefined;
+  }
+
+  #halve({ action, pairs }: SubscriptionRequest): void {
+    const half = pairs.length >> 1;
+    this.#suspects[action].unshift(pairs.slice(0, half), pairs.slice(half));
+    for (const pair of pairs) this.#uncountAsk(action, pair);
   }
 
   #request(
-    action: SubscriptionRequest["action"],
+    action: Action,
     candidates: Iterable<Pair>,
   ): SubscriptionRequest | undefined {
     const pairs = takeChunk(candidates, this.#limits);
@@ -205,21 +237,31 @@ export class Ledger {
 
   *#surplus(): Generator<Pair> {
     for (const [channel, symbols] of this.#acknowledged) {
-      const wanted = this.#interest.wanted(channel);
       for (const symbol of symbols) {
-        if (wanted.has(symbol)) continue;
         const pair = { channel, symbol };
-        if (this.#asksOf("unsubscribe", pair) < MAX_ASKS) yield pair;
+        if (this.#isSurplus(pair)) yield pair;
       }
     }
   }
 
+  #isWanted({ channel, symbol }: Pair): boolean {
+    return this.#interest.wanted(channel).has(symbol);
+  }
+
+  #isAcknowledged({ channel, symbol }: Pair): boolean {
+    return this.#acknowledged.get(channel)?.has(symbol) ?? false;
+  }
+
+  #isSurplus(pair: Pair): boolean {
+    if (this.#isWanted(pair) || !this.#isAcknowledged(pair)) return false;
+    return this.#asksOf("unsubscribe", pair) < MAX_ASKS;
+  }
+
   #isMissing(pair: Pair): boolean {
-    if (!this.#interest.wanted(pair.channel).has(pair.symbol)) return false;
-    if (this.#acknowledged.get(pair.channel)?.has(pair.symbol)) return false;
+    if (!this.#isWanted(pair) || this.#isAcknowledged(pair)) return false;
     if (this.#refusals.has(pairKey(pair))) return false;
     if (this.#asksOf("subscribe", pair) < MAX_ASKS) return true;
-    this.#setAside(pair, NOT_ACKNOWLEDGED);
+    this.#givenUp.push(this.#setAside(pair, NOT_ACKNOWLEDGED));
     return false;
   }
 
@@ -229,12 +271,30 @@ export class Ledger {
     return refusal;
   }
 
-  /** A symbol that nobody wants any more gets a fresh chance when it returns. */
-  #forgetUnwantedRefusals(): void {
-    for (const [key, { channel, symbol }] of this.#refusals) {
-      if (this.#interest.wanted(channel).has(symbol)) continue;
-      this.#refusals.delete(key);
-      this.#asks.delete(`subscribe ${key}`);
+  /**
+   * A symbol that nobody wants any more gets a fresh chance when it returns;
+   * one that is carried after all is not refused.
+   */
+  #forgetIdleRefusals(): void {
+    for (const [key, pair] of this.#refusals) {
+      const wanted = this.#isWanted(pair);
+      if (!wanted || this.#isAcknowledged(pair)) this.#refusals.delete(key);
+      if (!wanted) this.#asks.delete(askKey("subscribe", pair));
+    }
+  }
+
+  /**
+   * Lets go of counts that can matter no more, so that a connection which sees
+   * ever new symbols does not grow. Only when nothing is left to ask: until
+   * then the counts are what keeps a contrary upstream from being asked for
+   * ever. At most one count per pair that is wanted or carried is kept.
+   */
+  #forgetIdleAsks(): void {
+    const kept = this.#interest.size + this.acknowledgedCount;
+    if (this.#asks.size <= kept) return;
+    for (const [key, { pair }] of this.#asks) {
+      if (this.#isWanted(pair) || this.#isAcknowledged(pair)) continue;
+      this.#asks.delete(key);
     }
   }
 
@@ -245,23 +305,32 @@ export class Ledger {
     return undefined;
   }
 
-  #asksOf(action: SubscriptionRequest["action"], pair: Pair): number {
-    return this.#asks.get(`${action} ${pairKey(pair)}`) ?? 0;
+  #asksOf(action: Action, pair: Pair): number {
+    return this.#asks.get(askKey(action, pair))?.count ?? 0;
   }
 
-  #countAsk(request: SubscriptionRequest, pair: Pair): void {
-    const key = `${request.action} ${pairKey(pair)}`;
-    this.#asks.set(key, (this.#asks.get(key) ?? 0) + 1);
+  #countAsk(action: Action, pair: Pair): void {
+    const count = this.#asksOf(action, pair) + 1;
+    this.#asks.set(askKey(action, pair), { pair, count });
     // Asking for one thing settles the count of the opposite.
-    const opposite = request.action === "subscribe"
-      ? "unsubscribe"
-      : "subscribe";
-    this.#asks.delete(`${opposite} ${pairKey(pair)}`);
+    const opposite = action === "subscribe" ? "unsubscribe" : "subscribe";
+    this.#asks.delete(askKey(opposite, pair));
   }
 
-  #uncountAsk(request: SubscriptionRequest, pair: Pair): void {
-    this.#asks.delete(`${request.action} ${pairKey(pair)}`);
+  /** Takes back one ask; earlier ones still count. */
+  #uncountAsk(action: Action, pair: Pair): void {
+    const count = this.#asksOf(action, pair) - 1;
+    if (count > 0) this.#asks.set(askKey(action, pair), { pair, count });
+    else this.#asks.delete(askKey(action, pair));
   }
+}
+
+function askKey(action: Action, pair: Pair): string {
+  return `${action} ${pairKey(pair)}`;
+}
+
+function noSuspects(): Record<Action, (readonly Pair[])[]> {
+  return { subscribe: [], unsubscribe: [] };
 }
 
 /** Makes a state from lists, for adapters that read an acknowledgement. */

@@ -1,0 +1,354 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { InterestBook } from "../../../../src/domain/subscription/interest.ts";
+import { Ledger } from "../../../../src/domain/subscription/ledger.ts";
+import type {
+  ChunkLimits,
+  SubscriptionRequest,
+} from "../../../../src/domain/subscription/request.ts";
+import {
+  countPairs,
+  pairKey,
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import {
+  type Answer,
+  keysOf,
+  ScriptedUpstream,
+  type UpstreamRules,
+} from "./scripted_upstream.ts";
+
+const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "BAD", "WORSE", "*"];
+
+type Step =
+  | { readonly do: "want"; readonly channel: UpstreamChannel; symbol: string }
+  | { readonly do: "leave"; readonly which: number }
+  | { readonly do: "answer" }
+  /** The answer is lost, or the request itself is; then the deadline passes. */
+  | { readonly do: "lose"; readonly what: "answer" | "request" }
+  /** The answer comes once more, as an old state. */
+  | { readonly do: "repeat" }
+  | { readonly do: "contradict"; readonly state: SymbolSets }
+  | { readonly do: "probe" | "reconnect" };
+
+const channel = fc.constantFrom(...UPSTREAM_CHANNELS);
+const symbol = fc.constantFrom(...SYMBOLS);
+const state = fc.array(fc.tuple(channel, fc.uniqueArray(symbol))).map((lists) =>
+  new Map(lists.map(([channel, symbols]) => [channel, new Set(symbols)]))
+);
+const want: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("want" as const),
+  channel,
+  symbol,
+});
+const leave: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("leave" as const),
+  which: fc.nat(),
+});
+const answer: fc.Arbitrary<Step> = fc.constant({ do: "answer" });
+const fault: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant("lose" as const),
+    what: fc.constantFrom("answer" as const, "request" as const),
+  }),
+  fc.constant({ do: "repeat" as const }),
+  fc.record({ do: fc.constant("contradict" as const), state }),
+  fc.constant({ do: "probe" as const }),
+  fc.constant({ do: "reconnect" as const }),
+);
+const limits: fc.Arbitrary<ChunkLimits> = fc.record({
+  maxPairs: fc.integer({ min: 1, max: 6 }),
+  maxBytes: fc.integer({ min: 1, max: 40 }),
+});
+const rules: fc.Arbitrary<UpstreamRules> = fc.record({
+  budget: fc.oneof(fc.constant(Infinity), fc.integer({ min: 0, max: 8 })),
+  refused: fc.constantFrom<ReadonlyMap<string, number>>(
+    new Map(),
+    new Map([["BAD", 400]]),
+    new Map([["BAD", 400], ["quotes *", 413], ["bars A", 410]]),
+    new Map([["BAD", 400], ["WORSE", 409], ["*", 405]]),
+  ),
+});
+const generous: fc.Arbitrary<UpstreamRules> = fc.constant({
+  budget: Infinity,
+  refused: new Map(),
+});
+
+/** A ledger, the streams that drive it and the upstream that it talks to. */
+class Story {
+  readonly interest = new InterestBook();
+  readonly ledger: Ledger;
+  readonly upstream: ScriptedUpstream;
+  readonly limits: ChunkLimits;
+  readonly #held: { channel: UpstreamChannel; symbol: string }[] = [];
+  #lastAnswer: Answer | undefined;
+
+  constructor(rules: UpstreamRules, limits: ChunkLimits) {
+    this.limits = limits;
+    this.ledger = new Ledger(this.interest, limits);
+    this.upstream = new ScriptedUpstream(rules);
+  }
+
+  get wantedKeys(): string[] {
+    return UPSTREAM_CHANNELS.flatMap((channel) =>
+      [...this.interest.wanted(channel).keys()].map((symbol) =>
+        pairKey({ channel, symbol })
+      )
+    );
+  }
+
+  play(step: Step): void {
+    switch (step.do) {
+      case "want":
+        this.#held.push(step);
+        this.interest.add(step.channel, [step.symbol]);
+        break;
+      case "leave": {
+        const at = step.which % Math.max(1, this.#held.length);
+        const [left] = this.#held.splice(at, 1);
+        if (left) this.interest.remove(left.channel, [left.symbol]);
+        break;
+      }
+      case "answer":
+        this.answerOnce();
+        break;
+      case "lose": {
+        const request = this.ask();
+        if (request && step.what === "answer") this.upstream.answer(request);
+        this.ledger.expire();
+        break;
+      }
+      case "repeat":
+        if (this.#lastAnswer) this.#tell(this.#lastAnswer);
+        break;
+      case "contradict":
+        this.ledger.acknowledge(step.state);
+        break;
+      case "probe":
+        this.ledger.probe();
+        break;
+      case "reconnect":
+        this.ledger.reset();
+        this.upstream.reconnect();
+        this.#lastAnswer = undefined;
+    }
+  }
+
+  /** What is in flight, asking for the next thing if nothing is. */
+  ask(): SubscriptionRequest | undefined {
+    if (this.ledger.inFlight) {
+      assert.equal(this.ledger.next(), undefined, "never two in flight");
+      assert.equal(this.ledger.probe(), undefined, "never two in flight");
+      return this.ledger.inFlight;
+    }
+    const request = this.ledger.next();
+    assert.equal(this.ledger.inFlight, request);
+    if (request) this.#check(request);
+    return request;
+  }
+
+  /** One request and its answer; false when there was nothing to ask. */
+  answerOnce(): boolean {
+    const request = this.ask();
+    if (request) this.#tell(this.upstream.answer(request));
+    return request !== undefined;
+  }
+
+  /** Asks until nothing is left to ask; gives the number of requests. */
+  drain(): number {
+    for (let requests = 0; requests < 2_000; requests++) {
+      if (!this.answerOnce()) return requests;
+    }
+    assert.fail("The ledger never rests");
+  }
+
+  #tell(answer: Answer): void {
+    this.#lastAnswer = answer;
+    if ("state" in answer) this.ledger.acknowledge(answer.state);
+    else this.ledger.refuse(answer.error);
+  }
+
+  #check(request: SubscriptionRequest): void {
+    const { pairs, action } = request;
+    const bytes = pairs.reduce((sum, { symbol }) => sum + symbol.length + 3, 0);
+    assert.ok(pairs.length >= 1, "an empty request is not worth sending");
+    assert.ok(pairs.length <= this.limits.maxPairs);
+    assert.ok(pairs.length === 1 || bytes <= this.limits.maxBytes);
+    assert.equal(new Set(pairs.map(pairKey)).size, pairs.length);
+    for (const pair of pairs) {
+      const wanted = this.interest.wanted(pair.channel).has(pair.symbol);
+      assert.equal(wanted, action === "subscribe");
+    }
+  }
+}
+
+function stepsOf(...kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
+  return fc.array(fc.oneof(...kinds), { maxLength: 80 });
+}
+
+Deno.test("with a sound upstream, what is carried is what is wanted, each asked for once", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer),
+      generous,
+      limits,
+      (steps, rules, limits) => {
+        const story = new Story(rules, limits);
+        for (const step of steps) story.play(step);
+        story.drain();
+        assert.deepEqual(keysOf(story.upstream.state), story.wantedKeys.sort());
+        assert.deepEqual(
+          keysOf(story.ledger.acknowledged),
+          keysOf(story.upstream.state),
+        );
+        const carried = new Set<string>();
+        for (const { action, pairs } of story.upstream.requests) {
+          for (const pair of pairs) {
+            const key = pairKey(pair);
+            assert.equal(
+              carried.has(key),
+              action === "unsubscribe",
+              `${action} ${key} was asked for without need`,
+            );
+            if (action === "subscribe") carried.add(key);
+            else carried.delete(key);
+          }
+        }
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+Deno.test("when quiet, acknowledged is wanted minus refused, and a full budget is full", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer),
+      rules,
+      limits,
+      (steps, rules, limits) => {
+        const story = new Story(rules, limits);
+        for (const step of steps) story.play(step);
+        story.drain();
+        const { ledger, upstream } = story;
+        const refused = new Set(ledger.refusals.map(pairKey));
+        const obtainable = story.wantedKeys.filter((key) => !refused.has(key));
+        const carried = keysOf(upstream.state);
+        assert.deepEqual(keysOf(ledger.acknowledged), carried);
+        for (const refusal of ledger.refusals) {
+          const { code } = refusal.error;
+          const isFull = code === 405 && rules.budget < Infinity;
+          assert.ok(code === upstream.refusal(refusal) || isFull);
+        }
+        if (ledger.full) {
+          assert.equal(ledger.full.code, 405);
+          assert.ok(countPairs(upstream.state) <= rules.budget);
+          const free = rules.budget - countPairs(upstream.state);
+          assert.ok(free <= 0, `full with ${free} places free`);
+          assert.ok(carried.every((key) => obtainable.includes(key)));
+        } else assert.deepEqual(carried, obtainable.sort());
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("lost, late, repeated and contradicting answers are repaired by the next looks", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer, answer, fault),
+      generous,
+      limits,
+      (steps, rules, limits) => {
+        const story = new Story(rules, limits);
+        for (const step of steps) story.play(step);
+        story.drain();
+        // A probe shows the truth again, as the heartbeat does on a quiet link.
+        if (story.ledger.probe()) story.answerOnce();
+        story.drain();
+        const { ledger, upstream } = story;
+        const refused = new Set(ledger.refusals.map(pairKey));
+        const wanted = new Set(story.wantedKeys);
+        const carried = new Set(keysOf(upstream.state));
+        assert.deepEqual(keysOf(ledger.acknowledged), [...carried].sort());
+        for (const key of wanted) {
+          assert.ok(carried.has(key) || refused.has(key), `${key} is missing`);
+        }
+        for (const { error } of ledger.refusals) assert.equal(error.code, 0);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("after a reconnect everything wanted is carried again, whatever went before", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer, answer, fault),
+      generous,
+      limits,
+      (steps, rules, limits) => {
+        const story = new Story(rules, limits);
+        for (const step of steps) story.play(step);
+        story.play({ do: "reconnect" });
+        assert.equal(story.ledger.acknowledgedCount, 0);
+        story.drain();
+        assert.deepEqual(keysOf(story.upstream.state), story.wantedKeys.sort());
+        assert.deepEqual(story.ledger.refusals, []);
+        assert.equal(story.ledger.full, undefined);
+      },
+    ),
+    { numRuns: 1_000 },
+  );
+});
+
+Deno.test("the ledger comes to rest with every sort of trouble at once", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer, answer, fault),
+      rules,
+      limits,
+      (steps, rules, limits) => {
+        const story = new Story(rules, limits);
+        for (const step of steps) story.play(step);
+        story.drain();
+        assert.equal(story.ledger.next(), undefined);
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});
+
+Deno.test("an upstream that answers anything at all is not asked for ever", () => {
+  const said = fc.oneof(
+    state.map((state): Answer => ({ state })),
+    fc.constantFrom(400, 405, 410, 413, 500).map((code): Answer => ({
+      error: { code, message: "no" },
+    })),
+  );
+  fc.assert(
+    fc.property(
+      fc.array(want, { minLength: 1, maxLength: 30 }),
+      fc.array(said, { minLength: 1, maxLength: 6 }),
+      limits,
+      (wants, answers, limits) => {
+        const story = new Story(
+          { budget: Infinity, refused: new Map() },
+          limits,
+        );
+        for (const step of wants) story.play(step);
+        for (let turn = 0; turn < 2_000; turn++) {
+          if (!story.ask()) return;
+          const answer = answers[turn % answers.length];
+          if (answer && "state" in answer) {
+            story.ledger.acknowledge(answer.state);
+          } else if (answer) story.ledger.refuse(answer.error);
+        }
+        assert.fail("The ledger never rests");
+      },
+    ),
+    { numRuns: 2_000 },
+  );
+});

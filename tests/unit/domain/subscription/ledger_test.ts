@@ -1,0 +1,234 @@
+import assert from "node:assert/strict";
+import { InterestBook } from "../../../../src/domain/subscription/interest.ts";
+import {
+  Ledger,
+  MAX_ASKS,
+  symbolSets,
+} from "../../../../src/domain/subscription/ledger.ts";
+import { countPairs } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { keysOf, ScriptedUpstream } from "./scripted_upstream.ts";
+
+const LIMITS = { maxPairs: 400, maxBytes: 15_000 };
+const NOTHING = symbolSets([]);
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `S${index}`);
+}
+
+/** Asks and answers until nothing is left to ask; gives the request count. */
+function drain(ledger: Ledger, upstream: ScriptedUpstream): number {
+  let requests = 0;
+  for (let next = ledger.next(); next; next = ledger.next()) {
+    requests++;
+    const answer = upstream.answer(next);
+    if ("state" in answer) ledger.acknowledge(answer.state);
+    else ledger.refuse(answer.error);
+  }
+  return requests;
+}
+
+Deno.test("one bad symbol of four hundred is found in twenty requests, the others go through", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const upstream = new ScriptedUpstream({
+    budget: Infinity,
+    refused: new Map([["S137", 400]]),
+  });
+  interest.add("quotes", names(400));
+  const requests = drain(ledger, upstream);
+  assert.ok(requests <= 20, `${requests} requests`);
+  assert.equal(ledger.acknowledgedCount, 399);
+  assert.deepEqual(ledger.refusals, [{
+    channel: "quotes",
+    symbol: "S137",
+    error: { code: 400, message: "error 400" },
+  }]);
+});
+
+Deno.test("a full budget is filled to the last place and then left alone", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const upstream = new ScriptedUpstream({ budget: 30, refused: new Map() });
+  interest.add("quotes", names(100));
+  drain(ledger, upstream);
+  assert.equal(countPairs(upstream.state), 30);
+  assert.equal(ledger.full?.code, 405);
+
+  interest.add("quotes", ["LATE"]);
+  assert.equal(ledger.next(), undefined, "no room, so nothing is asked");
+
+  interest.remove("quotes", ["S0", "S1"]);
+  drain(ledger, upstream);
+  assert.equal(countPairs(upstream.state), 30, "freed places are taken again");
+});
+
+Deno.test("a refused wildcard does not keep named symbols out", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const upstream = new ScriptedUpstream({
+    budget: 30,
+    refused: new Map([["*", 405]]),
+  });
+  interest.add("trades", ["*"]);
+  interest.add("quotes", ["AAPL", "MSFT"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes AAPL", "quotes MSFT"]);
+  assert.deepEqual(ledger.refusals.map(({ symbol }) => symbol), ["*"]);
+  assert.equal(ledger.full, undefined);
+});
+
+Deno.test("what is given back goes before what is asked for", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const upstream = new ScriptedUpstream({ budget: 1, refused: new Map() });
+  interest.add("quotes", ["OLD"]);
+  drain(ledger, upstream);
+  interest.remove("quotes", ["OLD"]);
+  interest.add("quotes", ["NEW"]);
+  drain(ledger, upstream);
+  assert.deepEqual(
+    upstream.requests.map(({ action, pairs: [pair] }) =>
+      `${action} ${pair?.symbol}`
+    ),
+    ["subscribe OLD", "unsubscribe OLD", "subscribe NEW"],
+  );
+});
+
+Deno.test("a pair that is never acknowledged is given up, and told once", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  interest.add("quotes", ["AAPL"]);
+  for (let ask = 0; ask < MAX_ASKS; ask++) {
+    assert.deepEqual(ledger.takeGivenUp(), []);
+    assert.equal(ledger.next()?.pairs.length, 1);
+    ledger.acknowledge(NOTHING);
+  }
+  assert.equal(ledger.next(), undefined);
+  const expected = [{
+    channel: "quotes",
+    symbol: "AAPL",
+    error: { code: 0, message: "not acknowledged" },
+  }];
+  assert.deepEqual(ledger.refusals, expected);
+  assert.deepEqual(ledger.takeGivenUp(), expected);
+  assert.deepEqual(ledger.takeGivenUp(), []);
+});
+
+Deno.test("a pair that is carried after all is no longer refused", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  interest.add("quotes", ["AAPL"]);
+  ledger.next();
+  ledger.refuse({ code: 400, message: "invalid syntax" });
+  assert.equal(ledger.refusals.length, 1);
+  ledger.acknowledge(symbolSets([["quotes", ["AAPL"]]]));
+  assert.equal(ledger.next(), undefined);
+  assert.deepEqual(ledger.refusals, []);
+});
+
+Deno.test("a refused symbol gets a fresh chance when it was unwanted in between", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  interest.add("quotes", ["AAPL"]);
+  ledger.next();
+  assert.equal(ledger.refuse({ code: 400, message: "no" })?.symbol, "AAPL");
+  assert.equal(ledger.next(), undefined);
+  interest.remove("quotes", ["AAPL"]);
+  assert.equal(ledger.next(), undefined);
+  interest.add("quotes", ["AAPL"]);
+  assert.equal(ledger.next()?.action, "subscribe");
+});
+
+Deno.test("asks for symbols of the past are forgotten when all is quiet", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  for (let ask = 1; ask < MAX_ASKS; ask++) {
+    interest.add("quotes", ["AAPL"]);
+    assert.ok(ledger.next());
+    ledger.expire();
+    interest.remove("quotes", ["AAPL"]);
+  }
+  assert.equal(ledger.next(), undefined);
+  interest.add("quotes", ["AAPL"]);
+  for (let ask = 0; ask < MAX_ASKS; ask++) {
+    assert.ok(ledger.next(), "as many asks as a new symbol has");
+    ledger.expire();
+  }
+  assert.equal(ledger.next(), undefined);
+});
+
+Deno.test("a fault of upstream is no objection to a symbol until it has lasted", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const error = { code: 500, message: "internal error" };
+  interest.add("quotes", ["AAPL"]);
+  for (let ask = 1; ask < MAX_ASKS; ask++) {
+    assert.ok(ledger.next());
+    assert.equal(ledger.refuse(error), undefined);
+  }
+  assert.ok(ledger.next());
+  assert.deepEqual(ledger.refuse(error), {
+    channel: "quotes",
+    symbol: "AAPL",
+    error,
+  });
+  assert.equal(ledger.next(), undefined);
+});
+
+Deno.test("an unsubscribe that is refused whole is halved and not repeated for ever", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const stuck = symbolSets([["quotes", names(4)]]);
+  ledger.acknowledge(stuck);
+  let requests = 0;
+  for (let next = ledger.next(); next; next = ledger.next()) {
+    assert.equal(next.action, "unsubscribe");
+    ledger.refuse({ code: 400, message: "no" });
+    assert.ok(++requests < 100, "The ledger never rests");
+  }
+  assert.deepEqual(ledger.refusals, []);
+});
+
+Deno.test("a probe repeats something that is carried and changes nothing", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  assert.deepEqual(ledger.probe(), {
+    action: "subscribe",
+    pairs: [],
+    probe: true,
+  });
+  assert.equal(ledger.probe(), undefined);
+  assert.equal(
+    ledger.refuse({ code: 400, message: "invalid syntax" }),
+    undefined,
+  );
+
+  ledger.acknowledge(symbolSets([["bars", []], ["quotes", ["AAPL"]]]));
+  interest.add("quotes", ["AAPL"]);
+  assert.deepEqual(ledger.probe()?.pairs, [{
+    channel: "quotes",
+    symbol: "AAPL",
+  }]);
+  ledger.refuse({ code: 400, message: "odd" });
+  assert.deepEqual(ledger.refusals, []);
+  assert.equal(ledger.next(), undefined);
+});
+
+Deno.test("an error that answers nothing sets nothing aside", () => {
+  const ledger = new Ledger(new InterestBook(), LIMITS);
+  assert.equal(ledger.refuse({ code: 400, message: "no" }), undefined);
+  assert.deepEqual(ledger.refusals, []);
+});
+
+Deno.test("eleven thousand symbols are asked for in chunks, without repeating one", () => {
+  const interest = new InterestBook();
+  const ledger = new Ledger(interest, LIMITS);
+  const upstream = new ScriptedUpstream({
+    budget: Infinity,
+    refused: new Map(),
+  });
+  interest.add("trades", names(11_000));
+  const requests = drain(ledger, upstream);
+  assert.equal(requests, Math.ceil(11_000 / 400));
+  assert.equal(ledger.acknowledgedCount, 11_000);
+});

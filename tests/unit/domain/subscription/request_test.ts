@@ -1,0 +1,81 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { CHANNELS } from "../../../../src/domain/market/channels.ts";
+import { takeChunk } from "../../../../src/domain/subscription/request.ts";
+import { ROUTES } from "../../../../src/domain/subscription/routes.ts";
+import {
+  groupPairs,
+  type Pair,
+  UPSTREAM_CHANNELS,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+
+const pairs: fc.Arbitrary<Pair[]> = fc.array(fc.record({
+  channel: fc.constantFrom(...UPSTREAM_CHANNELS),
+  symbol: fc.string({ unit: fc.constantFrom("A", "B"), maxLength: 21 }),
+}));
+
+Deno.test("a chunk is the longest start of the pairs that fits, and never empty", () => {
+  const limits = fc.record({
+    maxPairs: fc.integer({ min: 1, max: 10 }),
+    maxBytes: fc.integer({ min: 1, max: 100 }),
+  });
+  const bytes = (chunk: readonly Pair[]) =>
+    JSON.stringify(chunk.map(({ symbol }) => symbol)).length - 1;
+  fc.assert(
+    fc.property(pairs, limits, (pairs, limits) => {
+      const chunk = takeChunk(pairs, limits);
+      assert.deepEqual(chunk, pairs.slice(0, chunk.length));
+      const fits = (some: readonly Pair[]) =>
+        some.length <= limits.maxPairs && bytes(some) <= limits.maxBytes;
+      assert.ok(chunk.length <= 1 || fits(chunk));
+      if (chunk.length < pairs.length) {
+        assert.ok(chunk.length > 0);
+        assert.ok(!fits(pairs.slice(0, chunk.length + 1)));
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+Deno.test("a chunk looks no further than it has to", () => {
+  let looked = 0;
+  function* endless(): Generator<Pair> {
+    for (;;) {
+      looked++;
+      yield { channel: "quotes", symbol: "AAPL" };
+    }
+  }
+  assert.equal(
+    takeChunk(endless(), { maxPairs: 5, maxBytes: 1_000 }).length,
+    5,
+  );
+  assert.equal(looked, 6);
+});
+
+Deno.test("grouping keeps every pair and its order within the channel", () => {
+  fc.assert(
+    fc.property(pairs, (pairs) => {
+      const groups = groupPairs(pairs);
+      for (const channel of UPSTREAM_CHANNELS) {
+        const symbols = pairs.filter((pair) => pair.channel === channel)
+          .map(({ symbol }) => symbol);
+        assert.deepEqual(groups.get(channel) ?? [], symbols);
+      }
+    }),
+  );
+});
+
+Deno.test("every channel has a route, and `*` is asked for where upstream takes it", () => {
+  const described = CHANNELS.map((channel) => {
+    const { feed, upstream, wildcard } = ROUTES[channel];
+    return `${channel}: ${feed} ${upstream}${wildcard ? " *" : ""}`;
+  });
+  assert.deepEqual(described, [
+    "stockQuotes: sip quotes *",
+    "stockTrades: sip trades *",
+    "stockBars: sip bars *",
+    "optionQuotes: opra quotes",
+    "optionTrades: opra trades *",
+    "orderUpdates: trading undefined",
+  ]);
+});

@@ -1,0 +1,93 @@
+/**
+ * Upstream's subscription rules as a model, for tests of the ledger.
+ *
+ * @module
+ */
+import type {
+  SubscriptionRequest,
+  UpstreamError,
+} from "../../../../src/domain/subscription/request.ts";
+import {
+  countPairs,
+  type Pair,
+  pairKey,
+  type SymbolSets,
+  type UpstreamChannel,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+
+/** What upstream says to one request. */
+export type Answer =
+  | { readonly state: SymbolSets }
+  | { readonly error: UpstreamError };
+
+/** What the account and the feed allow. */
+export interface UpstreamRules {
+  /** Pairs in all; Infinity for no limit. */
+  readonly budget: number;
+  /** Error code by symbol, or by channel and symbol, that refuses a request. */
+  readonly refused: ReadonlyMap<string, number>;
+}
+
+/** One connection's subscriptions, and every request that it saw. */
+export class ScriptedUpstream {
+  readonly requests: SubscriptionRequest[] = [];
+  readonly #rules: UpstreamRules;
+  #state = new Map<UpstreamChannel, Set<string>>();
+
+  constructor(rules: UpstreamRules) {
+    this.#rules = rules;
+  }
+
+  /** A new connection starts with nothing. */
+  reconnect(): void {
+    this.#state = new Map();
+  }
+
+  /** A copy of the full state, as an acknowledgement has it. */
+  get state(): SymbolSets {
+    return new Map(
+      Array.from(this.#state, ([channel, symbols]) => [
+        channel,
+        new Set(symbols),
+      ]),
+    );
+  }
+
+  /** Why a pair can never be had, if it cannot. */
+  refusal({ channel, symbol }: Pair): number | undefined {
+    const { refused } = this.#rules;
+    return refused.get(symbol) ?? refused.get(`${channel} ${symbol}`);
+  }
+
+  /** Applies a request whole, or refuses it whole. */
+  answer(request: SubscriptionRequest): Answer {
+    this.requests.push(request);
+    const next = new Map(this.state) as Map<UpstreamChannel, Set<string>>;
+    for (const pair of request.pairs) {
+      const code = this.refusal(pair);
+      if (code !== undefined && request.action === "subscribe") {
+        return refuse(code);
+      }
+      const symbols = next.get(pair.channel) ?? new Set();
+      next.set(pair.channel, symbols);
+      if (request.action === "subscribe") symbols.add(pair.symbol);
+      else symbols.delete(pair.symbol);
+    }
+    if (countPairs(next) > this.#rules.budget) return refuse(405);
+    this.#state = next;
+    return { state: this.state };
+  }
+}
+
+/** The keys of a state, sorted, for comparing. */
+export function keysOf(state: SymbolSets): string[] {
+  const keys: string[] = [];
+  for (const [channel, symbols] of state) {
+    for (const symbol of symbols) keys.push(pairKey({ channel, symbol }));
+  }
+  return keys.sort();
+}
+
+function refuse(code: number): Answer {
+  return { error: { code, message: `error ${code}` } };
+}
