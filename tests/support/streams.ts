@@ -1,0 +1,66 @@
+/**
+ * Streams of a running proxy, opened over real gRPC, for tests.
+ *
+ * @module
+ */
+import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
+import { parseAddress } from "../../src/cli/address.ts";
+import { ProxyClient } from "../../src/cli/grpc_client.ts";
+import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import type { Stage } from "./stage.ts";
+
+/** A stream that collects what it receives until it is closed. */
+export interface Collected extends AsyncDisposable {
+  /** Resolves when the proxy has accepted the stream. */
+  readonly opened: Promise<void>;
+  /** Messages so far, in order. */
+  readonly messages: unknown[];
+  /** How the stream ended by itself; `undefined` while it is open. */
+  readonly ending: () => unknown;
+  /** Cancels the stream. */
+  close(): Promise<void>;
+}
+
+/** A connection to the proxy of a stage. */
+export function clientOf(stage: Stage): ProxyClient {
+  return new ProxyClient(parseAddress(stage.address, "the stage"));
+}
+
+/** Opens a stream and collects its messages in the background. */
+export function collect(
+  client: ProxyClient,
+  method: DescMethodServerStreaming,
+  request: Record<string, unknown> = {},
+): Collected {
+  const over = new AbortController();
+  const opened = Promise.withResolvers<void>();
+  const messages: unknown[] = [];
+  let ending: unknown;
+  const reading = (async () => {
+    try {
+      const batches = client.stream(method, request, {
+        signal: over.signal,
+        onOpen: opened.resolve,
+      });
+      for await (const batch of batches) messages.push(...batch);
+      if (!over.signal.aborted) ending = "ended without an error";
+    } catch (error) {
+      ending = error;
+    }
+    opened.resolve();
+  })();
+  const close = async () => {
+    over.abort();
+    await reading;
+  };
+  return {
+    opened: opened.promise,
+    messages,
+    ending: () => ending,
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** The methods, by name. */
+export const METHODS = StreamProxyService.method;
