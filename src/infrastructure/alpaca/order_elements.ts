@@ -31,7 +31,7 @@ export function readOrderUpdate(data: Element): OrderUpdate {
   const event = required(data, "event");
   return {
     event,
-    eventId: text(data, "event_id") || deriveEventId(data, details),
+    eventId: text(data, "event_id") || deriveEventId(data, order),
     timestamp: time(data, "timestamp") ?? time(data, "at"),
     order: details,
     // Blank at the top of a multi-leg update, where it identifies nothing.
@@ -91,11 +91,12 @@ function readLeg(leg: Element): OrderLeg {
  * The same for every repeat of an event and different for every other one:
  * what upstream itself tells them apart by.
  */
-function deriveEventId(data: Element, order: OrderDetails): string {
-  const moment = text(data, "timestamp") || text(data, "at");
+function deriveEventId(data: Element, order: Element): string {
+  const moment = text(data, "timestamp") || text(data, "at") ||
+    text(order, "updated_at");
   const occasion = text(data, "execution_id") ||
-    `${moment}:${order.filledQty}`;
-  return `${order.id}:${text(data, "event")}:${occasion}`;
+    `${moment}:${text(order, "filled_qty")}`;
+  return `${text(order, "id")}:${text(data, "event")}:${occasion}`;
 }
 
 function required(element: Element, key: string): string {
