@@ -110,6 +110,8 @@ export class SimSocket implements SessionSocket, StreamSocket {
   }
 
   #receive(data: RawData, isBinary: boolean): void {
+    // A paused socket may still hand over what it had read before.
+    if (this.#isolated) return;
     this.#seen();
     const bytes = asBytes(data);
     this.#connection?.receive(
@@ -124,6 +126,7 @@ export class SimSocket implements SessionSocket, StreamSocket {
   }
 
   #seen(): void {
+    if (this.#isolated) return;
     this.#lastSeenMs = this.#clock.now();
   }
 
