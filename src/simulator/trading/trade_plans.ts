@@ -44,6 +44,8 @@ const MIX: readonly (readonly [weight: number, planner: Planner])[] = [
 ];
 const TOTAL_WEIGHT = MIX.reduce((sum, [weight]) => sum + weight, 0);
 const LARGEST_POSITION = 500;
+/** Strikes within this share of the price; those farther out hardly trade. */
+const NEAR_MONEY = 0.03;
 
 /** Draws a plan; undefined when the market gives nothing to plan with. */
 export function planOrder(context: PlanContext): TradePlan | undefined {
@@ -135,7 +137,8 @@ function planBracket(terms: Terms): TradePlan {
 
 /** Two neighbouring contracts of one expiry: one bought, one sold. */
 function planStrategy(terms: Terms): TradePlan | undefined {
-  const contracts = terms.prices.optionContracts(terms.symbol);
+  const contracts = terms.prices.optionContracts(terms.symbol)
+    .filter(({ strike }) => Math.abs(strike / terms.price - 1) < NEAR_MONEY);
   const first = contracts[terms.random.below(Math.max(1, contracts.length))];
   if (first === undefined) return planMarket(terms);
   const second = contracts.find((other) =>
