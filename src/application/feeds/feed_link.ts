@@ -141,15 +141,16 @@ export class FeedLink {
     const over = new AbortController();
     const goodbye = () => session.close();
     signal.addEventListener("abort", goodbye);
-    if (signal.aborted) goodbye();
-    demand.attach(session);
-    const watching = keepAlive(session, {
-      demand,
-      clock,
-      settings,
-      signal: over.signal,
-    });
+    let watching: Promise<void> | undefined;
     try {
+      if (signal.aborted) goodbye();
+      demand.attach(session);
+      watching = keepAlive(session, {
+        demand,
+        clock,
+        settings,
+        signal: over.signal,
+      }).catch((error) => session.fail(toFailure(error)));
       return await session.ended;
     } finally {
       signal.removeEventListener("abort", goodbye);

@@ -4,7 +4,8 @@
  * Changes within one turn of the event loop become one look at the difference;
  * one request is in flight at a time; the answer to each leads to the next
  * look. A request that nothing answers is asked again, a session that never
- * answers is given up. Nothing here ever re-opens the socket for a change.
+ * answers is given up; a question that only asks for a sign of life is the
+ * heartbeat's to judge. Nothing here ever re-opens the socket for a change.
  *
  * @module
  */
@@ -29,6 +30,11 @@ import { FeedFailure } from "./feed_failure.ts";
 
 /** Unanswered requests in a row after which an answering session is given up. */
 const PATIENCE = 3;
+
+/** From here on an error code is a fault of upstream, not of the request. */
+const INTERNAL_ERROR = 500;
+/** Pause after such a fault, in ms. */
+const FAULT_PAUSE_MS = 1_000;
 
 /** What a market feed's demand needs. */
 export interface MarketDemandParts {
@@ -115,15 +121,14 @@ export class MarketDemand implements FeedDemand {
     this.#settle();
     this.#unanswered = 0;
     this.#everAnswered = true;
-    if (error.code >= 500) this.#ledger.expire();
-    else this.#report(this.#ledger.refuse(error), request, error);
-    this.#schedule();
+    this.#report(this.#ledger.refuse(error), request, error);
+    this.#schedule(error.code >= INTERNAL_ERROR ? FAULT_PAUSE_MS : 0);
   }
 
-  #schedule(): void {
+  #schedule(delayMs = 0): void {
     if (this.#scheduled || !this.#session) return;
     this.#scheduled = true;
-    this.#parts.clock.sleep(0, this.#gone.signal).then(() => {
+    this.#parts.clock.sleep(delayMs, this.#gone.signal).then(() => {
       this.#scheduled = false;
       this.#sendNext();
     });
@@ -132,6 +137,7 @@ export class MarketDemand implements FeedDemand {
   #sendNext(): void {
     if (!this.#session) return;
     const request = this.#ledger.next();
+    this.#reportGivenUp();
     if (request) this.#send(request);
   }
 
@@ -158,6 +164,7 @@ export class MarketDemand implements FeedDemand {
     this.#span?.fail(new Error("No answer"));
     this.#settle();
     this.#ledger.expire();
+    if (request.probe) return this.#sendNext();
     this.#unanswered++;
     log.warn("Upstream did not answer a request", describe(request));
     if (this.#unanswered >= (this.#everAnswered ? PATIENCE : 1)) {
@@ -175,6 +182,21 @@ export class MarketDemand implements FeedDemand {
     this.#answered = undefined;
     this.#span?.end();
     this.#span = undefined;
+  }
+
+  /** One line for all of them: a whole chunk can be given up at once. */
+  #reportGivenUp(): void {
+    const givenUp = this.#ledger.takeGivenUp();
+    const [first] = givenUp;
+    if (!first) return;
+    const { channel, symbol, error: { message } } = first;
+    const others = givenUp.length > 1 ? ` and ${givenUp.length - 1} more` : "";
+    this.#parts.onRefusal(`${message}: ${channel} ${symbol}${others}`);
+    this.#parts.log.warn("Upstream does not acknowledge symbols", {
+      channel,
+      symbol,
+      pairs: givenUp.length,
+    });
   }
 
   #report(

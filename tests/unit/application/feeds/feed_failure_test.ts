@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { TradeUpdatesDemand } from "../../../../src/application/feeds/feed_demand.ts";
+import {
+  failureOfUpstream,
+  FeedFailure,
+  toFailure,
+} from "../../../../src/application/feeds/feed_failure.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { ScriptedSession } from "./scripted_feed.ts";
+
+for (
+  const [code, kind, errorType] of [
+    [402, "refused", "auth"],
+    [409, "refused", "auth"],
+    [411, "refused", "auth"],
+    [406, "connection_limit", "connection_limit"],
+    [429, "rate_limited", "rate_limited"],
+    [407, "transient", "upstream_error"],
+    [500, "transient", "upstream_error"],
+  ] as const
+) {
+  Deno.test(`upstream error ${code} is ${kind}, counted as ${errorType}`, () => {
+    const failure = failureOfUpstream({ code, message: "its words" });
+    assert.equal(failure.message, `its words (code ${code})`);
+    assert.equal(failure.kind, kind);
+    assert.equal(failure.errorType, errorType);
+  });
+}
+
+Deno.test("whatever was thrown becomes a failure that keeps its cause", () => {
+  const failure = new FeedFailure("known", { errorType: "closed" });
+  assert.equal(toFailure(failure), failure);
+  assert.equal(failure.kind, "transient");
+
+  const cause = new TypeError("unknown");
+  assert.equal(toFailure(cause).message, "unknown");
+  assert.equal(toFailure(cause).cause, cause);
+  assert.equal(toFailure("text").message, "text");
+  assert.equal(toFailure(undefined).message, "undefined");
+});
+
+Deno.test("trade updates are one subscription while their session is up", () => {
+  const demand = new TradeUpdatesDemand();
+  const session = new ScriptedSession(new ManualClock());
+  assert.equal(demand.subscriptionCount, 0);
+  demand.ask();
+  demand.attach(session);
+  assert.equal(demand.subscriptionCount, 1);
+  demand.ask();
+  assert.deepEqual(session.requests, [{
+    action: "subscribe",
+    pairs: [],
+    probe: true,
+  }]);
+  demand.detach();
+  demand.ask();
+  assert.equal(session.requests.length, 1);
+  assert.equal(demand.subscriptionCount, 0);
+});

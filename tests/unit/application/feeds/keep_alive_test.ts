@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { keepAlive } from "../../../../src/application/feeds/keep_alive.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingDemand, ScriptedSession } from "./scripted_feed.ts";
+
+const SETTINGS = { intervalMs: 30_000, timeoutMs: 60_000 };
+
+interface Watch extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly session: ScriptedSession;
+  readonly demand: RecordingDemand;
+  /** When the session was failed, if it was. */
+  readonly deadAt: () => number | undefined;
+}
+
+function watch(settings = SETTINGS): Watch {
+  const clock = new ManualClock();
+  const session = new ScriptedSession(clock);
+  const demand = new RecordingDemand();
+  const over = new AbortController();
+  let deadAt: number | undefined;
+  session.ended.then(() => deadAt ??= clock.monotonic());
+  const watching = keepAlive(session, {
+    demand,
+    clock,
+    settings,
+    signal: over.signal,
+  });
+  return {
+    clock,
+    session,
+    demand,
+    deadAt: () => deadAt,
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await watching;
+      assert.equal(clock.sleepers, 0, "no timer is left behind");
+    },
+  };
+}
+
+Deno.test("a socket that was mute from the start is given up after interval and timeout", async () => {
+  await using watched = watch();
+  await watched.clock.advance(89_999);
+  assert.deepEqual(watched.demand.calls, ["ask"]);
+  assert.equal(watched.deadAt(), undefined);
+  await watched.clock.advance(1);
+  assert.equal(watched.deadAt(), 90_000);
+  const failure = await watched.session.ended;
+  assert.equal(failure.errorType, "heartbeat");
+  assert.equal(failure.kind, "transient");
+  assert.match(failure.message, /Mute for 90000 ms/);
+});
+
+Deno.test("a socket that answered one question and then went mute is noticed in time", async () => {
+  await using watched = watch();
+  await watched.clock.advance(30_001);
+  watched.session.hear();
+  await watched.clock.advance(90_000);
+  assert.equal(watched.deadAt(), 120_001);
+});
+
+Deno.test("a quiet link that answers lives for ever, asked once an interval", async () => {
+  await using watched = watch();
+  for (let minute = 0; minute < 60; minute++) {
+    await watched.clock.advance(30_000);
+    watched.session.hear();
+  }
+  assert.equal(watched.deadAt(), undefined);
+  const { calls } = watched.demand;
+  assert.ok(calls.length >= 55 && calls.length <= 60, `${calls.length} asks`);
+});
+
+Deno.test("a busy link is never asked", async () => {
+  await using watched = watch();
+  for (let second = 0; second < 300; second++) {
+    await watched.clock.advance(1_000);
+    watched.session.hear();
+  }
+  assert.deepEqual(watched.demand.calls, []);
+});
+
+Deno.test("with frames at any times, death comes within interval + timeout of the last", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.record({
+        intervalMs: fc.integer({ min: 1, max: 50 }),
+        timeoutMs: fc.integer({ min: 1, max: 100 }),
+      }),
+      fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 15 }),
+      async (settings, gaps) => {
+        await using watched = watch(settings);
+        const patience = settings.intervalMs + settings.timeoutMs;
+        for (const gap of gaps) {
+          await watched.clock.advance(gap);
+          if (watched.deadAt() === undefined) watched.session.hear();
+        }
+        const last = watched.session.lastFrameAt;
+        await watched.clock.advance(patience);
+        const deadAt = watched.deadAt();
+        assert.ok(deadAt !== undefined, `alive ${patience} ms after the last`);
+        assert.ok(deadAt - last <= patience);
+        assert.ok(deadAt - last >= settings.timeoutMs);
+      },
+    ),
+    { numRuns: 150 },
+  );
+});

@@ -1,0 +1,287 @@
+import assert from "node:assert/strict";
+import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
+import { symbolSets } from "../../../../src/domain/subscription/ledger.ts";
+import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
+
+const TIMEOUT = 10_000;
+
+class Desk {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly tracing = new CountingTracing();
+  readonly refusals: string[] = [];
+  readonly demand = new MarketDemand({
+    feed: "sip",
+    limits: { maxPairs: 3, maxBytes: 1_000 },
+    answerTimeoutMs: TIMEOUT,
+    clock: this.clock,
+    log: this.log,
+    tracing: this.tracing,
+    onRefusal: (text) => this.refusals.push(text),
+  });
+  session = new ScriptedSession(this.clock);
+
+  /** A fresh session is up. */
+  attach(): ScriptedSession {
+    this.session = new ScriptedSession(this.clock);
+    this.demand.attach(this.session);
+    return this.session;
+  }
+
+  /** Requests so far, in short. */
+  get asked(): string[] {
+    return this.session.requests.map(short);
+  }
+
+  acknowledge(lists: Readonly<Record<string, readonly string[]>>): void {
+    this.demand.acknowledged(
+      symbolSets([
+        ["trades", lists.trades ?? []],
+        ["quotes", lists.quotes ?? []],
+        ["bars", lists.bars ?? []],
+      ]),
+    );
+  }
+
+  /** The failure that the session was given, if any. */
+  async failure(): Promise<string | undefined> {
+    const none = Symbol();
+    const first = await Promise.race([
+      this.session.ended,
+      Promise.resolve(none),
+    ]);
+    return typeof first === "symbol" ? undefined : first.message;
+  }
+
+  /** Ends the session and proves that nothing is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.demand.detach();
+    await this.clock.advance(0);
+    assert.equal(this.clock.sleepers, 0, "no timer is left behind");
+    assert.equal(this.tracing.open, 0, "no span is left open");
+  }
+}
+
+function short({ action, pairs, probe }: SubscriptionRequest): string {
+  const symbols = pairs.map(({ channel, symbol }) => `${channel}:${symbol}`);
+  return [probe ? "probe" : action, ...symbols].join(" ");
+}
+
+Deno.test("changes within one turn of the loop are one request", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.demand.want("quotes", ["MSFT"]);
+  desk.demand.want("trades", ["AAPL"]);
+  assert.deepEqual(desk.asked, []);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, [
+    "subscribe trades:AAPL quotes:AAPL quotes:MSFT",
+  ]);
+});
+
+Deno.test("a stream that comes and goes within one turn costs nothing", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.demand.release("quotes", ["AAPL"]);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, []);
+});
+
+Deno.test("a symbol is unsubscribed with its last stream, not before", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["AAPL"] });
+  desk.demand.release("quotes", ["AAPL"]);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, ["subscribe quotes:AAPL"]);
+  desk.demand.release("quotes", ["AAPL"]);
+  await desk.clock.advance(0);
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:AAPL");
+  assert.equal(desk.demand.wantedCount, 0);
+});
+
+Deno.test("one request is in flight; the next goes with the answer", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A", "B", "C", "D"]);
+  desk.attach();
+  desk.demand.want("quotes", ["E"]);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, ["subscribe quotes:A quotes:B quotes:C"]);
+  desk.acknowledge({ quotes: ["A", "B", "C"] });
+  assert.equal(desk.asked.at(-1), "subscribe quotes:D quotes:E");
+  assert.equal(desk.demand.subscriptionCount, 3);
+  desk.acknowledge({ quotes: ["A", "B", "C", "D", "E"] });
+  assert.equal(desk.asked.length, 2);
+  assert.equal(desk.demand.subscriptionCount, 5);
+});
+
+Deno.test("a session that does not answer its first request is given up at the deadline", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  await desk.clock.advance(TIMEOUT - 1);
+  assert.equal(await desk.failure(), undefined);
+  await desk.clock.advance(1);
+  assert.match(await desk.failure() ?? "", /No answer .* within 10000 ms/);
+});
+
+Deno.test("a session that has answered before is asked again, and given up after three silences", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["AAPL"] });
+  desk.demand.want("quotes", ["MSFT"]);
+  await desk.clock.advance(2 * TIMEOUT);
+  assert.deepEqual(desk.asked.slice(1), [
+    "subscribe quotes:MSFT",
+    "subscribe quotes:MSFT",
+    "subscribe quotes:MSFT",
+  ]);
+  assert.equal(await desk.failure(), undefined);
+  await desk.clock.advance(TIMEOUT);
+  assert.match(await desk.failure() ?? "", /No answer/);
+});
+
+Deno.test("a late answer to a repeated request settles it", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["AAPL"] });
+  desk.demand.want("quotes", ["MSFT"]);
+  await desk.clock.advance(TIMEOUT);
+  desk.acknowledge({ quotes: ["AAPL", "MSFT"] });
+  desk.acknowledge({ quotes: ["AAPL", "MSFT"] });
+  await desk.clock.advance(10 * TIMEOUT);
+  assert.equal(desk.asked.length, 3);
+  assert.equal(await desk.failure(), undefined);
+});
+
+Deno.test("a question that nobody answers is the heartbeat's to judge", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.ask();
+  assert.deepEqual(desk.asked, ["probe"]);
+  await desk.clock.advance(10 * TIMEOUT);
+  assert.equal(await desk.failure(), undefined);
+  desk.demand.want("quotes", ["AAPL"]);
+  await desk.clock.advance(0);
+  assert.equal(desk.asked.at(-1), "subscribe quotes:AAPL");
+});
+
+Deno.test("a request in flight is the question already", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  desk.demand.ask();
+  assert.deepEqual(desk.asked, ["subscribe quotes:AAPL"]);
+});
+
+Deno.test("a change while a question is in flight waits for its answer, whatever it is", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.ask();
+  desk.demand.want("quotes", ["AAPL"]);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, ["probe"]);
+  desk.demand.refused({ code: 400, message: "invalid syntax" });
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, ["probe", "subscribe quotes:AAPL"]);
+  assert.deepEqual(desk.refusals, [], "it was an answer, and that is enough");
+});
+
+Deno.test("a refused symbol is told with upstream's words, the others go through", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL", "BAD"]);
+  desk.attach();
+  const error = { code: 400, message: "invalid syntax" };
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["AAPL"] });
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked, [
+    "subscribe quotes:AAPL quotes:BAD",
+    "subscribe quotes:AAPL",
+    "subscribe quotes:BAD",
+  ]);
+  assert.deepEqual(desk.refusals, ["invalid syntax (code 400): quotes BAD"]);
+});
+
+Deno.test("symbols that are never acknowledged are told in one line", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A", "B", "C"]);
+  desk.attach();
+  for (let ask = 0; ask < 3; ask++) desk.acknowledge({});
+  assert.equal(desk.asked.length, 3);
+  assert.deepEqual(desk.refusals, ["not acknowledged: quotes A and 2 more"]);
+});
+
+Deno.test("a fault of upstream is met with a pause, and costs no symbol that recovers", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.attach();
+  desk.demand.refused({ code: 500, message: "internal error" });
+  await desk.clock.advance(999);
+  assert.equal(desk.asked.length, 1);
+  await desk.clock.advance(1);
+  assert.deepEqual(desk.asked, [
+    "subscribe quotes:AAPL",
+    "subscribe quotes:AAPL",
+  ]);
+  desk.acknowledge({ quotes: ["AAPL"] });
+  assert.deepEqual(desk.refusals, []);
+});
+
+Deno.test("an error that answers nothing is reported", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.refused({ code: 500, message: "internal error" });
+  assert.deepEqual(desk.refusals, ["internal error (code 500)"]);
+});
+
+Deno.test("everything wanted is asked for again on the next session", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL", "MSFT"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["AAPL", "MSFT"] });
+  desk.demand.detach();
+  assert.equal(desk.demand.subscriptionCount, 0);
+  desk.demand.release("quotes", ["AAPL"]);
+  desk.demand.want("bars", ["*"]);
+  await desk.clock.advance(60_000);
+  desk.attach();
+  assert.deepEqual(desk.asked, ["subscribe quotes:MSFT bars:*"]);
+});
+
+Deno.test("a change that was due when the session went is not lost", async () => {
+  await using desk = new Desk();
+  desk.attach();
+  desk.demand.want("quotes", ["AAPL"]);
+  desk.demand.detach();
+  desk.attach();
+  assert.deepEqual(desk.asked, ["subscribe quotes:AAPL"]);
+  desk.demand.want("quotes", ["MSFT"]);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["AAPL"] });
+  assert.equal(desk.asked.at(-1), "subscribe quotes:MSFT");
+});
+
+Deno.test("what an ended session still says is heard by nobody", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["AAPL"]);
+  const old = desk.attach();
+  desk.demand.detach();
+  desk.acknowledge({ quotes: ["AAPL"] });
+  assert.equal(desk.demand.subscriptionCount, 0);
+  await desk.clock.advance(0);
+  assert.equal(old.requests.length, 1);
+  desk.attach();
+  assert.deepEqual(desk.asked, ["subscribe quotes:AAPL"]);
+});
