@@ -10,7 +10,7 @@ const FLAGS = {
   seconds: { value: "N", help: "end after N seconds, with a summary" },
   rate: {
     value: "N",
-    help: "messages a second that the simulated market makes (default 200)",
+    help: "messages a second that the market makes (default 200)",
   },
   symbols: {
     value: "A,B,C",

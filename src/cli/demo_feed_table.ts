@@ -24,7 +24,7 @@ const STREAMS: readonly (readonly [ChannelName, string])[][] = [
 ];
 
 const NAMES = ["stocks", "options", "orders"];
-const FEED = 14;
+const FEED = 13;
 const STATE = 15;
 const STREAM = 13;
 
@@ -39,7 +39,7 @@ export function feedTable(
   const history = width >= WIDE ? Math.min(40, width - 90) : 0;
   const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${
     "SUBS".padStart(4)
-  }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(9)}${
+  }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${
     "DELAY".padStart(8)
   }${history > 0 ? "99 %".padStart(9) : ""}${"LOST".padStart(5)}${
     history > 0 ? "  LAST SECONDS" : ""
@@ -84,7 +84,7 @@ function streamCells(
   const lost = grouped(figures.lost).padStart(5);
   return [
     paint("bold", rate.padStart(7)),
-    grouped(figures.total).padStart(9),
+    grouped(figures.total).padStart(10),
     latency(figures.median).padStart(8),
     history > 0 ? latency(figures.slowest).padStart(9) : "",
     figures.lost > 0 ? paint("red", lost) : lost,

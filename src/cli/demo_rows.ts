@@ -144,7 +144,7 @@ function orderRow(
     (order?.qty ?? "").padStart(5),
     paint("bold", orderSymbol(update).padEnd(wide ? 22 : 8)),
     execution,
-    wide && order?.filledQty !== "0" ? `filled ${order?.filledQty}` : "",
+    wide && Number(order?.filledQty) > 0 ? `filled ${order?.filledQty}` : "",
   ].join(" ").trimEnd();
 }
 

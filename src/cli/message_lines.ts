@@ -26,18 +26,23 @@ import { conditions, grouped, price, timeOfDay, word } from "./text.ts";
 const STOCK = 6;
 /** Columns of an OCC symbol with a root of four to six letters. */
 const OPTION = 21;
+/** Columns of `22 @ 134.85`. */
+const EXECUTION = 14;
+
+const TIME_TITLE = "TIME (UTC)".padEnd(18);
+const STOCK_TITLE = `${TIME_TITLE}  ${"SYMBOL".padEnd(STOCK)}`;
+const OPTION_TITLE = `${TIME_TITLE}  ${"CONTRACT".padEnd(OPTION)}`;
+const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${
+  " ASK".padEnd(9)
+} × ${"SIZE".padEnd(6)}  VENUES`;
+const EXECUTION_TITLE = `${" PRICE".padEnd(9)} × ${"SIZE".padStart(7)}  VENUE`;
 
 /** Column titles of `stockQuoteLine`. */
-export const STOCK_QUOTE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
-  "SYMBOL".padEnd(STOCK)
-} ${
-  "SIZE".padStart(6)
-} × BID          ASK     × SIZE    VENUES  TAPE CONDITIONS`;
+export const STOCK_QUOTE_TITLE =
+  `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`;
 
 /** Column titles of `optionQuoteLine`. */
-export const OPTION_QUOTE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
-  "CONTRACT".padEnd(OPTION)
-} ${"SIZE".padStart(6)} × BID          ASK     × SIZE    VENUES  CONDITION`;
+export const OPTION_QUOTE_TITLE = `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`;
 
 /** Best bid and offer of a stock. */
 export function stockQuoteLine(quote: StockQuote, paint: Paint): string {
@@ -61,9 +66,9 @@ export function optionQuoteLine(
 }
 
 /** Column titles of `stockTradeLine`. */
-export const STOCK_TRADE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
-  "SYMBOL".padEnd(STOCK)
-}   PRICE           SIZE  VENUE TAPE TRADE ID         CONDITIONS`;
+export const STOCK_TRADE_TITLE = `${STOCK_TITLE}  ${EXECUTION_TITLE} TAPE ${
+  "TRADE ID".padEnd(16)
+} CONDITIONS`;
 
 /** Execution of a stock. */
 export function stockTradeLine(trade: StockTrade, paint: Paint): string {
@@ -79,9 +84,8 @@ export function stockTradeLine(trade: StockTrade, paint: Paint): string {
 }
 
 /** Column titles of `optionTradeLine`. */
-export const OPTION_TRADE_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
-  "CONTRACT".padEnd(OPTION)
-}   PRICE           SIZE  VENUE CONDITION`;
+export const OPTION_TRADE_TITLE =
+  `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`;
 
 /** Execution of an option contract. */
 export function optionTradeLine(trade: OptionTrade, paint: Paint): string {
@@ -93,9 +97,9 @@ export function optionTradeLine(trade: OptionTrade, paint: Paint): string {
 }
 
 /** Column titles of `stockBarLine`. */
-export const STOCK_BAR_TITLE = `${"MINUTE".padEnd(18)}  ${
-  "SYMBOL".padEnd(STOCK)
-}   OPEN      HIGH      LOW       CLOSE          VOLUME   TRADES  VWAP`;
+export const STOCK_BAR_TITLE = `${STOCK_TITLE}  ${
+  [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" ")
+}  ${"VOLUME".padStart(11)}  ${"TRADES".padStart(7)}  VWAP`;
 
 /** One minute of a stock. */
 export function stockBarLine(bar: StockBar, paint: Paint): string {
@@ -112,9 +116,14 @@ export function stockBarLine(bar: StockBar, paint: Paint): string {
 }
 
 /** Column titles of `orderLine`. */
-export const ORDER_TITLE = `${"TIME (UTC)".padEnd(18)}  ${
-  "EVENT".padEnd(14)
-} ORDER`;
+export const ORDER_TITLE = [
+  TIME_TITLE,
+  "EVENT".padEnd(14),
+  `SIDE   QTY ${"SYMBOL".padEnd(STOCK)} ${"TYPE".padEnd(14)}`,
+  `${"STATUS".padEnd(16)} ${"FILLED".padEnd(24)}`,
+  "EXECUTION".padEnd(EXECUTION),
+  "ORDER ID",
+].join("  ");
 
 /** Something that happened to an order. */
 export function orderLine(update: OrderUpdate, paint: Paint): string {
@@ -126,11 +135,12 @@ export function orderLine(update: OrderUpdate, paint: Paint): string {
     paint("dim", timeOfDay(update.timestamp)),
     paint(eventStyle(update.event), event.padEnd(14)),
     update.order ? describeOrder(update.order, paint) : "",
-    execution,
+    execution.padEnd(EXECUTION),
+    paint("dim", update.order?.id ?? ""),
   ]);
 }
 
-/** `buy 10 AAPL limit 150.25`, what is filled of it, its status and its id. */
+/** `buy 10 AAPL limit 150.25`, its status and what is filled of it. */
 function describeOrder(order: OrderDetails, paint: Paint): string {
   const side = word(OrderSideSchema, order.side);
   const symbol = order.symbol ||
@@ -154,9 +164,7 @@ function describeOrder(order: OrderDetails, paint: Paint): string {
     : `filled ${order.filledQty}${
       order.filledAvgPrice ? ` avg ${order.filledAvgPrice}` : ""
     }`;
-  return `${what}  ${order.status.padEnd(16)} ${filled.padEnd(24)} ${
-    paint("dim", order.id)
-  }`;
+  return `${what}  ${order.status.padEnd(16)} ${filled.padEnd(24)}`;
 }
 
 /** Colour of an order event: money moved, order ended badly, or neither. */

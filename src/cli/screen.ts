@@ -79,7 +79,13 @@ function write(text: string): void {
   try {
     while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
   } catch (error) {
-    // The terminal is gone; whoever waits for the signal ends the command.
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    // The terminal is gone; the signal that says so ends the command.
+    if (!isGone(error)) throw error;
   }
+}
+
+/** What a terminal says after its window was closed. */
+function isGone(error: unknown): boolean {
+  return error instanceof Deno.errors.BrokenPipe ||
+    error instanceof Error && "code" in error && error.code === "EIO";
 }

@@ -16,13 +16,12 @@ import { UsageError } from "./usage_error.ts";
 const FLAGS = {
   address: {
     value: "HOST:PORT",
-    help:
-      "where the proxy is; else STREAM_PROXY_ADDRESS or STREAM_PROXY_URL; else localhost:50052",
+    help: "where the proxy is (default localhost:50052)",
   },
   underlying: {
     value: "ROOT",
     repeats: true,
-    help: "options: every contract of this root that the proxy receives",
+    help: "options: contracts of this root that the proxy receives",
   },
   "order-id": {
     value: "ID",
@@ -53,6 +52,9 @@ Usage: deno task tail <what> [symbol ...] [flags]
 
 Flags:
 ${describeFlags(FLAGS)}
+
+Variables: STREAM_PROXY_ADDRESS or STREAM_PROXY_URL, in place of --address;
+NO_COLOR, for a terminal without colours.
 
 Examples:
   deno task tail quotes AAPL MSFT

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { StockQuoteSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { parseLosses } from "../../../src/cli/demo_client.ts";
+import { chooseContracts } from "../../../src/cli/demo_contracts.ts";
+import { DemoLines } from "../../../src/cli/demo_lines.ts";
+import { NewsLog } from "../../../src/cli/news_log.ts";
+import { plain } from "../../../src/cli/paint.ts";
+
+const quotes = (count: number) =>
+  Array.from(
+    { length: count },
+    (_, index) => create(StockQuoteSchema, { symbol: `S${index}` }),
+  );
+
+Deno.test("lines show two messages of a kind a second", () => {
+  const lines = new DemoLines({ all: false, paint: plain });
+  lines.stockQuotes(quotes(1));
+  lines.stockQuotes(quotes(5));
+  lines.stockTrades([]);
+  assert.equal(lines.take().split("\n").length - 1, 2);
+  lines.stockQuotes(quotes(5));
+  assert.equal(lines.take(), "");
+  lines.tick();
+  lines.stockQuotes(quotes(5));
+  assert.match(lines.take(), /^quote .* S0 .*\nquote .* S1 .*\n$/);
+});
+
+Deno.test("all lines are shown when asked for, up to what a reader can take", () => {
+  const lines = new DemoLines({ all: true, paint: plain });
+  lines.stockQuotes(quotes(10_003));
+  const taken = lines.take().split("\n").slice(0, -1);
+  assert.equal(taken.length, 10_001);
+  assert.equal(taken.at(-1), "# 3 lines left out: slow reader");
+  assert.equal(lines.take(), "");
+});
+
+const contract = (
+  type: "call" | "put",
+  expiration: string,
+  strike: number,
+) => ({ symbol: `${type} ${expiration} ${strike}`, type, expiration, strike });
+
+Deno.test("the contracts nearest to the money and to their end are chosen", () => {
+  const chain = [
+    contract("call", "2027-01-15", 100),
+    contract("call", "2026-12-18", 90),
+    contract("call", "2026-12-18", 101),
+    contract("put", "2026-12-18", 98),
+    contract("put", "2026-12-18", 103),
+  ];
+  const market = {
+    lastPrice: () => 100,
+    optionContracts: (stock?: string) => stock === "NONE" ? [] : chain,
+  };
+  assert.deepEqual(chooseContracts(["NONE", "AAPL"], market), [
+    "call 2026-12-18 101",
+    "put 2026-12-18 98",
+  ]);
+  assert.equal(chooseContracts("ABCDEF".split(""), market).length, 8);
+});
+
+Deno.test("losses are read from the metrics page by channel", () => {
+  const page = [
+    "# TYPE alpaca_proxy_messages_dropped_total counter",
+    'alpaca_proxy_messages_dropped_total{message_type="stock_quote"} 12',
+    'alpaca_proxy_messages_dropped_total{message_type="order_update"} 0',
+    'alpaca_proxy_messages_dropped_total{message_type="unheard_of"} 3',
+    'alpaca_proxy_messages_sent_total{message_type="stock_quote"} 99',
+  ].join("\n");
+  assert.deepEqual([...parseLosses(page)], [
+    ["stockQuotes", 12],
+    ["orderUpdates", 0],
+  ]);
+});
+
+Deno.test("the log becomes news, also what it said before anybody listened", () => {
+  const log = new NewsLog();
+  const sip = log.with({ feed: "sip" });
+  sip.warn("Feed lost, retrying", {
+    cause: "HTTP 502",
+    kind: "transient",
+    delay_ms: 687,
+  });
+  const news: string[] = [];
+  log.reportTo((tone, text) => news.push(`${tone} ${text}`));
+  sip.info("Feed connected");
+  sip.debug("Nobody wants to know");
+  log.error("A call failed", { cause: new Error("boom") });
+  assert.deepEqual(news, [
+    "bad sip: Feed lost, retrying in 0.7 s (HTTP 502)",
+    "good sip: Feed connected",
+    "bad A call failed (boom)",
+  ]);
+});

@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import {
+  OrderUpdateSchema,
+  StockBarSchema,
+  StockQuoteSchema,
+  StockTradeSchema,
+} from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { DemoRecorder } from "../../../src/cli/demo_recorder.ts";
+
+const START = 1_705_312_800_000;
+
+function startRecorder() {
+  const clock = { now: START };
+  const recorder = new DemoRecorder({
+    addresses: { grpc: "g", health: "h", metrics: "m" },
+    messagesPerSecond: 100,
+    stocks: ["AAPL", "MSFT"],
+    options: ["AAPL261218C00200000"],
+  }, () => clock.now);
+  return { clock, recorder };
+}
+
+const quote = (symbol: string, ageMs: number) =>
+  create(StockQuoteSchema, {
+    symbol,
+    bidPrice: 1,
+    timestamp: {
+      seconds: BigInt(START / 1000 - 1),
+      nanos: (1000 - ageMs) * 1e6,
+    },
+  });
+
+const trade = (price: number) =>
+  create(StockTradeSchema, { symbol: "AAPL", price, size: 5 });
+
+Deno.test("rates count what came since the last tick, totals everything", () => {
+  const { recorder } = startRecorder();
+  recorder.stockQuotes([quote("AAPL", 1), quote("AAPL", 1)]);
+  recorder.tick(500);
+  recorder.stockQuotes([quote("AAPL", 1)]);
+  recorder.tick(1000);
+
+  const { stockQuotes, stockTrades } = recorder.state().streams;
+  assert.equal(stockQuotes.total, 3);
+  assert.equal(stockQuotes.perSecond, 1);
+  assert.deepEqual(stockQuotes.history, [4, 1]);
+  assert.equal(stockTrades.total, 0);
+});
+
+Deno.test("delays are the median and the slowest of a hundred of a second", () => {
+  const { recorder } = startRecorder();
+  const ages = Array.from({ length: 100 }, (_, index) => index + 1);
+  recorder.stockQuotes(ages.map((age) => quote("AAPL", age)));
+  recorder.tick(1000);
+
+  const { median, slowest } = recorder.state().streams.stockQuotes;
+  assert.equal(Math.round(median ?? 0), 51);
+  assert.equal(Math.round(slowest ?? 0), 100);
+});
+
+Deno.test("a clock that is behind makes no negative delay", () => {
+  const { recorder, clock } = startRecorder();
+  clock.now = START - 5_000;
+  recorder.stockQuotes([quote("AAPL", 1)]);
+  recorder.tick(1000);
+  assert.equal(recorder.state().streams.stockQuotes.median, 0);
+});
+
+Deno.test("bars have no delay: their time is the start of their minute", () => {
+  const { recorder } = startRecorder();
+  recorder.stockBars([
+    create(StockBarSchema, {
+      symbol: "AAPL",
+      close: 2,
+      timestamp: { seconds: 1n, nanos: 0 },
+    }),
+  ]);
+  recorder.tick(1000);
+
+  const state = recorder.state();
+  assert.equal(state.streams.stockBars.total, 1);
+  assert.equal(state.streams.stockBars.median, undefined);
+  assert.equal(state.stocks[0]?.bar?.close, 2);
+});
+
+Deno.test("a trade's direction is against the one before", () => {
+  const { recorder } = startRecorder();
+  const directions = [10, 11, 11, 9].map((price) => {
+    recorder.stockTrades([trade(price)]);
+    return recorder.state().stocks[0]?.trade?.direction;
+  });
+  assert.deepEqual(directions, [0, 1, 0, -1]);
+});
+
+Deno.test("only instruments that were asked for get a row", () => {
+  const { recorder } = startRecorder();
+  recorder.stockQuotes([quote("TSLA", 1), quote("MSFT", 1)]);
+  const { stocks } = recorder.state();
+  assert.deepEqual(stocks.map((row) => row.symbol), ["AAPL", "MSFT"]);
+  assert.equal(stocks[0]?.book, undefined);
+  assert.equal(stocks[1]?.book?.bidPrice, 1);
+});
+
+Deno.test("orders and news are newest first and bounded", () => {
+  const { recorder } = startRecorder();
+  for (let number = 0; number < 200; number++) {
+    const eventId = String(number);
+    recorder.orderUpdates([create(OrderUpdateSchema, { eventId })]);
+    recorder.say("plain", eventId);
+  }
+  const { orders, news } = recorder.state();
+  assert.equal(orders[0]?.eventId, "199");
+  assert.equal(orders.length, 50);
+  assert.equal(news[0]?.text, "199");
+  assert.equal(news.length, 20);
+});
+
+Deno.test("a state does not change after it was given", () => {
+  const { recorder } = startRecorder();
+  const before = recorder.state();
+  recorder.stockTrades([trade(3)]);
+  recorder.say("good", "later");
+  recorder.tick(1000);
+  assert.equal(before.stocks[0]?.trade, undefined);
+  assert.equal(before.news.length, 0);
+  assert.equal(before.streams.stockTrades.history.length, 0);
+});

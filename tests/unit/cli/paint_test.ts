@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  ansi,
+  choosePaint,
+  crop,
+  padEnd,
+  plain,
+  type Style,
+  unpaint,
+  visibleWidth,
+} from "../../../src/cli/paint.ts";
+
+Deno.test("colours need a terminal that wants them", () => {
+  assert.equal(choosePaint(true, {}), ansi);
+  assert.equal(choosePaint(true, { NO_COLOR: "" }), ansi);
+  assert.equal(choosePaint(true, { NO_COLOR: "1" }), plain);
+  assert.equal(choosePaint(true, { TERM: "dumb" }), plain);
+  assert.equal(choosePaint(false, {}), plain);
+});
+
+Deno.test("styles take no columns", () => {
+  assert.equal(visibleWidth(ansi("red", "3 × 4")), 5);
+  assert.equal(padEnd(ansi("red", "ab"), 4), `${ansi("red", "ab")}  `);
+});
+
+Deno.test("a cropped text closes its style", () => {
+  assert.equal(crop(`${ansi("red", "abcdef")}g`, 3), "\x1b[31mabc\x1b[0m");
+  assert.equal(crop(ansi("red", "abc"), 3), ansi("red", "abc"));
+  assert.equal(crop("abc", 0), "");
+});
+
+const piece = fc.tuple(
+  fc.constantFrom<Style | undefined>(undefined, "red", "bold"),
+  fc.string({ unit: fc.constantFrom(..."abc ×●▁") }),
+);
+
+Deno.test("cropping keeps the first columns and nothing else", () => {
+  fc.assert(
+    fc.property(fc.array(piece), fc.nat({ max: 30 }), (pieces, width) => {
+      const text = pieces.map(([style, part]) =>
+        style ? ansi(style, part) : part
+      ).join("");
+      const cropped = crop(text, width);
+      assert.equal(
+        unpaint(cropped),
+        [...unpaint(text)].slice(0, width).join(""),
+      );
+      // No style is left open.
+      assert.equal(cropped.lastIndexOf("\x1b[0m"), cropped.lastIndexOf("\x1b"));
+    }),
+  );
+});

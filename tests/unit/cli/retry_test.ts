@@ -1,0 +1,51 @@
+import assert from "node:assert/strict";
+import { RpcError } from "../../../src/cli/grpc_client.ts";
+import {
+  describeEnd,
+  isWorthRetrying,
+  retryDelay,
+} from "../../../src/cli/retry.ts";
+
+const address = { host: "localhost", port: 50052, tls: false };
+
+Deno.test("waits double from half a second to ten and keep half of it", () => {
+  assert.deepEqual([1, 2, 3, 6, 100].map((n) => retryDelay(n, 0)), [
+    250,
+    500,
+    1000,
+    5000,
+    5000,
+  ]);
+  assert.ok(retryDelay(100, 0.999_999) <= 10_000);
+});
+
+Deno.test("only ends that may heal are tried again", () => {
+  for (const code of ["UNAVAILABLE", "INTERNAL", "UNKNOWN", "ABORTED", "OK"]) {
+    assert.equal(isWorthRetrying(new RpcError(code, "")), true, code);
+  }
+  for (const code of ["INVALID_ARGUMENT", "UNIMPLEMENTED", "UNAUTHENTICATED"]) {
+    assert.equal(isWorthRetrying(new RpcError(code, "")), false, code);
+  }
+});
+
+Deno.test("an end is described by what the user can see of it", () => {
+  const refused = new RpcError(
+    "UNAVAILABLE",
+    "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1",
+  );
+  assert.equal(
+    describeEnd(refused, { address, opened: false }),
+    "no proxy answers at localhost:50052 (connection refused)",
+  );
+  assert.equal(
+    describeEnd(new RpcError("UNAVAILABLE", "stopping"), {
+      address,
+      opened: true,
+    }),
+    "the proxy at localhost:50052 ended the stream (UNAVAILABLE: stopping)",
+  );
+  assert.equal(
+    describeEnd(new RpcError("UNIMPLEMENTED", ""), { address, opened: false }),
+    "the proxy at localhost:50052 refused (UNIMPLEMENTED)",
+  );
+});

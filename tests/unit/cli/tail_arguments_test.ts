@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import {
+  parseTailArguments,
+  TAIL_HELP,
+} from "../../../src/cli/tail_arguments.ts";
+
+const parse = (line: string, env: Record<string, string> = {}) =>
+  parseTailArguments(line === "" ? [] : line.split(" "), env);
+
+Deno.test("tail quotes takes symbols in any letter case", () => {
+  assert.deepEqual(parse("quotes aapl BRK.b"), {
+    type: "stream",
+    what: "quotes",
+    selection: { symbols: ["AAPL", "BRK.B"], underlyings: [], orderIds: [] },
+    count: undefined,
+    address: { host: "localhost", port: 50052, tls: false },
+    json: false,
+    reconnect: true,
+    seconds: undefined,
+  });
+});
+
+Deno.test("tail reads every flag of a stream", () => {
+  const task = parse(
+    "option-quotes --underlying spy --underlying QQQ --json --count 5 --seconds 1.5 --no-reconnect --address h:1",
+  );
+  assert.deepEqual(task, {
+    type: "stream",
+    what: "option-quotes",
+    selection: { symbols: [], underlyings: ["SPY", "QQQ"], orderIds: [] },
+    count: 5,
+    address: { host: "h", port: 1, tls: false },
+    json: true,
+    reconnect: false,
+    seconds: 1.5,
+  });
+});
+
+Deno.test("order ids stay as they are typed", () => {
+  const task = parse("orders --order-id abC-1 aapl");
+  assert.ok(task.type === "stream");
+  assert.deepEqual(task.selection, {
+    symbols: ["AAPL"],
+    underlyings: [],
+    orderIds: ["abC-1"],
+  });
+});
+
+Deno.test("tail status has a watch of its own", () => {
+  const task = parse("status --watch --json");
+  assert.ok(task.type === "status");
+  assert.equal(task.watch, true);
+  assert.equal(task.json, true);
+});
+
+Deno.test("--help wins over everything that parses", () => {
+  assert.deepEqual(parse("quotes --help"), { type: "help" });
+});
+
+Deno.test("the address comes from the flag, then the variables, then localhost", () => {
+  const env = { STREAM_PROXY_ADDRESS: "a:1", STREAM_PROXY_URL: "http://b:2" };
+  const host = (line: string, from: Record<string, string>) => {
+    const task = parse(line, from);
+    return task.type === "help" ? "" : task.address.host;
+  };
+  assert.equal(host("quotes --address c:3", env), "c");
+  assert.equal(host("quotes", env), "a");
+  assert.equal(host("quotes", { ...env, STREAM_PROXY_ADDRESS: "" }), "b");
+  assert.equal(host("quotes", {}), "localhost");
+});
+
+const REFUSED: readonly [string, RegExp][] = [
+  ["", /an empty command: say what: quotes, trades, bars, option-quotes/],
+  ["quote", /quote: it is one of quotes, trades, bars, .*orders, status/],
+  ["toString", /toString: it is one of/],
+  ["quotes *", /\*: for everything give no symbol at all/],
+  ["quotes AAPL,MSFT", /AAPL,MSFT: put spaces between symbols/],
+  ["quotes AA$L", /AA\$L: a symbol has letters/],
+  ["quotes --underlying SPY", /--underlying: it goes with option-quotes/],
+  ["quotes --order-id 1", /--order-id: it goes with orders, not with quotes/],
+  ["quotes --watch", /--watch: it goes with status/],
+  ["status AAPL", /AAPL: status takes no symbols/],
+  ["status --count 1", /--count: it goes with streams/],
+  ["quotes --count 0", /--count 0: it takes a whole number from 1/],
+  ["quotes --seconds soon", /--seconds soon: it takes a number from 0/],
+  ["quotes --address a:b:c", /--address a:b:c: an address is host:port/],
+];
+
+for (const [line, message] of REFUSED) {
+  Deno.test(`"tail ${line}" is refused with what is accepted`, () => {
+    assert.throws(() => parse(line), message);
+  });
+}
+
+Deno.test("an address from a variable is refused by the variable's name", () => {
+  assert.throws(
+    () => parse("quotes", { STREAM_PROXY_URL: "ftp://x" }),
+    /Cannot use STREAM_PROXY_URL ftp:\/\/x: an address is/,
+  );
+});
+
+Deno.test("the help of tail fits eighty columns", () => {
+  for (const what of ["quotes", "option-trades", "orders", "status"]) {
+    assert.ok(TAIL_HELP.includes(what));
+  }
+  const long = TAIL_HELP.split("\n").filter((line) => line.length > 80);
+  assert.deepEqual(long, []);
+});
