@@ -115,7 +115,7 @@ export class OrderEngine implements Disposable {
    */
   cancel(orderId: string): void {
     const order = this.#mustGet(orderId);
-    if (isFinal(order) || order.status === "pending_cancel") {
+    if (isFinal(order) || isChanging(order)) {
       throw invalid(`order is already in "${order.status}" state`);
     }
     if (order.role === "leg") throw invalid("legs cannot be canceled alone");
@@ -141,7 +141,7 @@ export class OrderEngine implements Disposable {
       const following = order.parent !== undefined &&
         !isFinal(order.parent);
       if (isFinal(order) || following) continue;
-      if (order.status === "pending_cancel") continue;
+      if (isChanging(order)) continue;
       this.cancel(order.id);
       ids.push(order.id);
     }
@@ -334,4 +334,9 @@ export class OrderEngine implements Disposable {
       },
     );
   }
+}
+
+/** Whether a cancel or a replacement is under way. */
+function isChanging({ status }: Order): boolean {
+  return status === "pending_cancel" || status === "pending_replace";
 }

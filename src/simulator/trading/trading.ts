@@ -14,7 +14,9 @@ import { TradingStream, type TradingStreamOptions } from "./trading_stream.ts";
 
 /** Settings of the trading half. */
 export interface TradingOptions {
+  /** How orders live. */
   readonly engine?: EngineOptions;
+  /** How sessions of the stream behave. */
   readonly stream?: TradingStreamOptions;
   /** Trades on the first account when given. Default: nobody trades. */
   readonly autoTrader?: AutoTraderOptions;

@@ -412,3 +412,16 @@ Deno.test("a multi-leg order above its net limit waits and can be canceled", () 
     "canceled",
   ]);
 });
+
+Deno.test("while an order is being replaced only its successor can be canceled", () => {
+  using desk = bench();
+  const old = desk.engine.submit(order({ type: "limit", limit_price: "390" }));
+  desk.clock.advance(10);
+  const next = desk.engine.replace(old.id, { limit_price: "391" });
+  assert.throws(() => desk.engine.cancel(old.id), /"pending_replace" state/);
+  assert.deepEqual(desk.engine.cancelAll(), [next.id]);
+  desk.clock.advance(20);
+  assert.equal(desk.engine.get(old.id)?.status, "replaced");
+  assert.equal(desk.engine.get(next.id)?.status, "canceled");
+  assert.equal(desk.engine.openCount, 0);
+});
