@@ -84,30 +84,30 @@ async function run(task: DemoTask, terminal: Terminal): Promise<void> {
   await terminal.write(`${summary(stage.recorder.state()).join("\n")}\n`);
 }
 
-/** Runs the parts of a demo until one of them, the time or the user ends it. */
-async function play(
-  stage: Stage,
-  parts: { readonly listeners: readonly DemoListener[] } & {
-    readonly loops: readonly Promise<void>[];
-  },
-): Promise<void> {
+/** What belongs to one kind of output. */
+interface Output {
+  readonly listeners: readonly DemoListener[];
+  /** What it does again and again until the signal fires. */
+  readonly loops: readonly Promise<void>[];
+}
+
+/** Runs a demo until the time or the user ends it, or a part of it fails. */
+async function play(stage: Stage, output: Output): Promise<void> {
   const { task, market, recorder, terminal, end } = stage;
+  const { listeners, loops } = output;
   const { clock, signal } = terminal;
-  const following = followDemo({
-    ...market,
-    ...parts,
-    recorder,
-    clock,
-    signal,
-  });
-  const limit = task.seconds === undefined
-    ? undefined
-    : clock.sleep(task.seconds * SECOND_MS, signal).then(end);
-  try {
-    await Promise.all([following, limit, ...parts.loops]);
-  } finally {
-    end();
+  const parts: Promise<void>[] = [
+    followDemo({ ...market, listeners, recorder, clock, signal }),
+    ...loops,
+  ];
+  if (task.seconds !== undefined) {
+    parts.push(clock.sleep(task.seconds * SECOND_MS, signal).then(end));
   }
+  for (const part of parts) part.catch(end);
+  // Nothing may still run when the market is taken down.
+  const ends = await Promise.allSettled(parts);
+  const failed = ends.find((one) => one.status === "rejected");
+  if (failed) throw failed.reason;
 }
 
 async function showScreen(stage: Stage): Promise<void> {
@@ -149,18 +149,9 @@ async function showLines(stage: Stage): Promise<void> {
   });
   await play(stage, {
     listeners: [recorder, lines],
-    loops: [endingOnError(flushes, stage), seconds],
+    loops: [flushes, seconds],
   });
   await terminal.write(lines.take());
-}
-
-/** A pipe that has closed ends everything else, too. */
-async function endingOnError(loop: Promise<void>, stage: Stage): Promise<void> {
-  try {
-    await loop;
-  } finally {
-    stage.end();
-  }
 }
 
 /** Does something again and again, the first time at once with 0 elapsed. */

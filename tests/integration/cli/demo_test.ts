@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { demo } from "../../../src/cli/demo.ts";
+import { tail } from "../../../src/cli/tail.ts";
+import { RecordingTerminal } from "../../support/recording_terminal.ts";
+
+/** The word at the start of a line: what kind of message it shows. */
+const kindOf = (line: string) => line.slice(0, 12).trimEnd();
+
+Deno.test("a demo shows every kind of message within ten seconds and sums up", async () => {
+  const terminal = new RecordingTerminal();
+
+  const code = await demo(["--seconds", "7"], terminal);
+
+  assert.equal(code, 0);
+  assert.deepEqual(terminal.remarks, []);
+  assert.match(terminal.lines[0] ?? "", /SIMULATED MARKET, NO REAL DATA/);
+  const kinds = new Set(terminal.lines.map(kindOf));
+  for (
+    const kind of [
+      "quote",
+      "trade",
+      "bar",
+      "option quote",
+      "option trade",
+      "order",
+    ]
+  ) assert.ok(kinds.has(kind), `no ${kind} in ${[...kinds].join(", ")}`);
+  assert.match(terminal.output, /# [67]s {2}quotes \d+\/s {2}trades \d+\/s/);
+  assert.match(
+    terminal.output,
+    /The demo ran [678]s: [\d ]+ messages through the proxy, 0 lost\.\n/,
+  );
+});
+
+Deno.test("tail follows a running demo, symbol by symbol", async () => {
+  const stage = new RecordingTerminal();
+  const running = demo(["--symbols", "SPY,QQQ", "--rate", "500"], stage);
+  await stage.until(() => /gRPC localhost:\d+/.test(stage.output));
+  const [address = ""] = /localhost:\d+/.exec(stage.output) ?? [];
+
+  const viewer = new RecordingTerminal();
+  const code = await tail(
+    ["quotes", "QQQ", "--json", "--count", "20", "--address", address],
+    viewer,
+  );
+  const status = new RecordingTerminal();
+  const answer = await tail(["status", "--json", "--address", address], status);
+  stage.interrupt.abort();
+
+  assert.equal(code, 0);
+  const symbols = viewer.lines.map((line) => JSON.parse(line).quote.symbol);
+  assert.deepEqual(symbols, Array(20).fill("QQQ"));
+  assert.equal(answer, 0);
+  const feeds = JSON.parse(status.output).status.feeds;
+  assert.deepEqual(
+    feeds.map((feed: { state: string }) => feed.state),
+    Array(3).fill("CONNECTION_STATE_CONNECTED"),
+  );
+  assert.equal(await running, 0);
+});
+
+Deno.test("two demos find room beside each other", async () => {
+  const first = new RecordingTerminal();
+  const second = new RecordingTerminal();
+  const addressOf = (terminal: RecordingTerminal) =>
+    /gRPC (localhost:\d+)/.exec(terminal.output)?.[1];
+  const one = demo([], first);
+  await first.until(() => addressOf(first) !== undefined);
+  const two = demo([], second);
+  await second.until(() => second.lines.some((l) => kindOf(l) === "quote"));
+
+  assert.notEqual(addressOf(first), addressOf(second));
+  first.interrupt.abort();
+  second.interrupt.abort();
+  assert.deepEqual(await Promise.all([one, two]), [0, 0]);
+});
+
+Deno.test("a symbol that the market does not list is named with those it does", async () => {
+  const terminal = new RecordingTerminal();
+  const code = await demo(["--symbols", "AAPL,NOPE"], terminal);
+  assert.equal(code, 2);
+  assert.match(
+    terminal.remarks[0] ?? "",
+    /^Cannot use --symbols NOPE: the simulated market lists .*AAPL/,
+  );
+});
+
+Deno.test("a pipe that nobody reads any more is a normal end of a demo", async () => {
+  const terminal = new RecordingTerminal();
+  terminal.broken = true;
+  assert.equal(await demo([], terminal), 0);
+});
