@@ -103,6 +103,8 @@ export class ScriptedConnector implements FeedConnector {
     const open = this.sessions.filter((session) => session.open).length;
     if (open > 0) throw new Error(`Dialed while ${open} session(s) were open`);
     this.dialedAt.push(this.#clock.monotonic());
+    // A dial never succeeds in the turn in which it is begun.
+    await Promise.resolve();
     this.events = events;
     const attempt = this.#script[this.dialedAt.length - 1] ??
       this.#script.at(-1) ?? "accept";

@@ -1,0 +1,408 @@
+import assert from "node:assert/strict";
+import type { FeedDemand } from "../../../../src/application/feeds/feed_demand.ts";
+import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
+import { FeedLink } from "../../../../src/application/feeds/feed_link.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import type { FailureKind } from "../../../../src/domain/connection/failure.ts";
+import { ManualClock, settle } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import {
+  type Attempt,
+  CountingTracing,
+  RecordingDemand,
+  ScriptedConnector,
+} from "./scripted_feed.ts";
+
+const RECONNECT = {
+  initialDelayMs: 500,
+  maxDelayMs: 30_000,
+  multiplier: 2,
+  maxAttempts: 0,
+};
+
+interface Options {
+  readonly maxAttempts?: number;
+  readonly demand?: FeedDemand;
+  readonly random?: number;
+  readonly start?: boolean;
+}
+
+/** A link that follows a script; disposing proves that nothing is left. */
+class Followed {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly tracing = new CountingTracing();
+  readonly counters = createCounters().feeds.sip;
+  readonly connector: ScriptedConnector;
+  readonly link: FeedLink;
+  readonly stop = new AbortController();
+  readonly done: Promise<void>;
+
+  constructor(script: readonly Attempt[], options: Options = {}) {
+    this.connector = new ScriptedConnector(this.clock, script);
+    this.link = new FeedLink({
+      feed: "sip",
+      kind: "iex",
+      connector: this.connector,
+      demand: options.demand ?? new RecordingDemand(),
+      counters: this.counters,
+      clock: this.clock,
+      random: () => options.random ?? 0.5,
+      log: this.log,
+      tracing: this.tracing,
+      heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
+      reconnect: { ...RECONNECT, maxAttempts: options.maxAttempts ?? 0 },
+    });
+    this.done = options.start === false
+      ? Promise.resolve()
+      : this.link.run(this.stop.signal);
+  }
+
+  /** States as the log told them, the first one included. */
+  get states(): string[] {
+    const moves = this.log.records.filter(({ message }) =>
+      message === "Feed state"
+    );
+    moves.forEach((move, index) =>
+      assert.equal(
+        move.fields.from,
+        index ? moves[index - 1]?.fields.to : "disconnected",
+      )
+    );
+    return moves.map(({ fields }) => String(fields.to));
+  }
+
+  /** Waits between one dial and the next, in ms. */
+  get waits(): number[] {
+    const { dialedAt } = this.connector;
+    return dialedAt.slice(1).map((at, index) => at - (dialedAt[index] ?? 0));
+  }
+
+  /** Turns the clock until `count` dials were made. */
+  async dials(count: number): Promise<void> {
+    await settle();
+    while (this.connector.dialedAt.length < count) {
+      const ms = this.clock.nextWakeIn;
+      assert.ok(ms !== undefined, "The link sleeps no more");
+      await this.clock.advance(ms);
+    }
+    await settle();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.stop.abort();
+    await this.done;
+    assert.equal(this.link.status.state, "disconnected");
+    assert.equal(this.clock.sleepers, 0, "no timer is left behind");
+    assert.equal(this.tracing.open, 0, "no span is left open");
+    for (const session of this.connector.sessions) {
+      assert.equal(session.open, false, "every session was closed");
+    }
+  }
+}
+
+function failing(
+  kind: FailureKind,
+  options: { readonly opened?: boolean } = {},
+): Attempt {
+  return {
+    failure: new FeedFailure(`${kind} it is`, { kind, errorType: "dial" }),
+    opened: options.opened ?? true,
+  };
+}
+
+Deno.test("a session comes up through the states of the machine", async () => {
+  await using feed = new Followed(["accept"]);
+  assert.equal(feed.link.status.state, "connecting");
+  await settle();
+  assert.deepEqual(feed.states, ["connecting", "authenticating", "connected"]);
+  assert.deepEqual(feed.link.status, {
+    feed: "sip",
+    kind: "iex",
+    state: "connected",
+    lastConnectedAt: feed.clock.now(),
+    errorMessage: undefined,
+    subscriptionCount: 0,
+    reconnectAttempts: 0,
+    messagesReceived: 0,
+  });
+});
+
+Deno.test("a dropped session is followed by the next, with counters and words", async () => {
+  const demand = new RecordingDemand();
+  await using feed = new Followed(["accept"], { demand });
+  await feed.clock.advance(60_000);
+  feed.connector.last.hear();
+  feed.connector.last.drop("Connection closed with code 1006");
+  await settle();
+  assert.equal(feed.link.status.state, "reconnecting");
+  assert.equal(
+    feed.link.status.errorMessage,
+    "Connection closed with code 1006",
+  );
+  assert.equal(feed.counters.errors.closed, 1);
+  assert.equal(feed.counters.reconnects, 0);
+  await feed.clock.advance(250);
+  assert.equal(feed.link.status.state, "connected");
+  assert.equal(feed.link.status.errorMessage, undefined);
+  assert.equal(feed.counters.reconnects, 1);
+  assert.deepEqual(demand.calls.filter((call) => call !== "ask"), [
+    "attach",
+    "detach",
+    "attach",
+  ]);
+  assert.deepEqual(feed.states.slice(-4), [
+    "reconnecting",
+    "connecting",
+    "authenticating",
+    "connected",
+  ]);
+});
+
+Deno.test("failed dials back off exponentially, and count as attempts", async () => {
+  await using feed = new Followed([failing("transient", { opened: false })]);
+  await feed.dials(9);
+  assert.deepEqual(feed.waits, [
+    250,
+    500,
+    1_000,
+    2_000,
+    4_000,
+    8_000,
+    15_000,
+    15_000,
+  ]);
+  assert.equal(feed.link.status.reconnectAttempts, 8);
+  assert.equal(feed.counters.reconnects, 8);
+  assert.equal(feed.counters.errors.dial, 9);
+  assert.deepEqual(
+    new Set(feed.states),
+    new Set(["connecting", "reconnecting"]),
+  );
+});
+
+Deno.test("refused credentials are an error that is retried once a minute", async () => {
+  await using feed = new Followed([failing("refused"), "accept"], {
+    random: 0,
+  });
+  await settle();
+  assert.equal(feed.link.status.state, "error");
+  assert.equal(feed.link.status.errorMessage, "refused it is");
+  await feed.clock.advance(59_999);
+  assert.equal(feed.link.status.state, "error");
+  await feed.clock.advance(1);
+  assert.equal(feed.link.status.state, "connected");
+  assert.equal(feed.link.status.errorMessage, undefined);
+  assert.deepEqual(feed.states, [
+    "connecting",
+    "authenticating",
+    "error",
+    "reconnecting",
+    "connecting",
+    "authenticating",
+    "connected",
+  ]);
+});
+
+Deno.test("a connection limit waits on its own schedule, past a ghost of 90 s", async () => {
+  await using feed = new Followed([failing("connection_limit")], { random: 0 });
+  await feed.dials(8);
+  assert.deepEqual(feed.waits, [
+    5_000,
+    10_000,
+    15_000,
+    20_000,
+    25_000,
+    30_000,
+    30_000,
+  ]);
+  assert.ok(!feed.states.includes("error"), "a full place is no error");
+});
+
+Deno.test("a rate limit is answered with real pauses", async () => {
+  await using feed = new Followed(
+    [failing("rate_limited", { opened: false })],
+    {
+      random: 0,
+    },
+  );
+  await feed.dials(4);
+  assert.deepEqual(feed.waits, [1_000, 2_000, 4_000]);
+});
+
+Deno.test("a feed whose attempts are exhausted is in error for good", async () => {
+  await using feed = new Followed([failing("transient", { opened: false })], {
+    maxAttempts: 3,
+  });
+  await feed.clock.advance(3_600_000);
+  assert.equal(feed.connector.dialedAt.length, 4, "one dial and three retries");
+  assert.equal(feed.link.status.state, "error");
+  assert.equal(feed.link.status.errorMessage, "transient it is");
+  assert.equal(feed.clock.sleepers, 0);
+  assert.deepEqual(feed.log.messages("error"), [
+    "Feed given up: no attempts left",
+  ]);
+  assert.equal(feed.counters.reconnects, 3);
+});
+
+Deno.test("refused credentials exhaust the attempts too, along the machine's edges", async () => {
+  await using feed = new Followed([failing("refused")], { maxAttempts: 1 });
+  await feed.clock.advance(3_600_000);
+  assert.equal(feed.connector.dialedAt.length, 2);
+  assert.deepEqual(feed.states.slice(-4), [
+    "authenticating",
+    "error",
+    "reconnecting",
+    "error",
+  ]);
+  assert.equal(feed.link.status.state, "error");
+});
+
+Deno.test("sessions that end at once keep backing off", async () => {
+  await using feed = new Followed(["accept"]);
+  feed.connector.onSession = (session) => session.drop();
+  await feed.dials(7);
+  assert.deepEqual(feed.waits, [250, 500, 1_000, 2_000, 4_000, 8_000]);
+});
+
+Deno.test("after a stable session the next failure starts afresh", async () => {
+  await using feed = new Followed([
+    failing("transient"),
+    failing("transient"),
+    failing("transient"),
+    "accept",
+    failing("transient"),
+    "accept",
+  ]);
+  await feed.dials(4);
+  await feed.clock.advance(10_000);
+  feed.connector.last.drop();
+  await feed.dials(6);
+  assert.deepEqual(feed.waits.slice(-2), [10_000 + 250, 500]);
+});
+
+Deno.test("a mute session is given up, closed and replaced", async () => {
+  const demand = new RecordingDemand();
+  await using feed = new Followed(["accept"], { demand });
+  await feed.clock.advance(89_999);
+  assert.equal(feed.connector.sessions.length, 1);
+  await feed.clock.advance(1);
+  assert.equal(feed.counters.errors.heartbeat, 1);
+  assert.equal(feed.connector.sessions[0]?.open, false);
+  await feed.clock.advance(250);
+  assert.equal(feed.connector.sessions.length, 2);
+  assert.ok(demand.calls.includes("ask"));
+});
+
+Deno.test("shutting down closes the session once and leaves nothing", async () => {
+  const demand = new RecordingDemand();
+  const feed = new Followed(["accept"], { demand });
+  await settle();
+  const session = feed.connector.last;
+  feed.stop.abort();
+  await feed.done;
+  assert.ok(session.closes >= 1);
+  assert.deepEqual(demand.calls, ["attach", "detach"]);
+  assert.deepEqual(feed.tracing.failed, [], "a goodbye is no failure");
+  assert.equal(feed.counters.errors.closed, 0, "a goodbye is no error");
+  assert.equal(feed.states.at(-1), "disconnected");
+  await feed[Symbol.asyncDispose]();
+});
+
+Deno.test("shutting down while dialing gives the dial up", async () => {
+  const feed = new Followed(["hang"]);
+  await settle();
+  assert.equal(feed.link.status.state, "connecting");
+  await feed[Symbol.asyncDispose]();
+  assert.equal(feed.connector.dialedAt.length, 1);
+  assert.deepEqual(feed.tracing.failed, []);
+});
+
+Deno.test("shutting down while waiting for a retry dials no more", async () => {
+  const feed = new Followed([failing("refused")]);
+  await settle();
+  await feed[Symbol.asyncDispose]();
+  assert.equal(feed.connector.dialedAt.length, 1);
+  assert.equal(feed.counters.reconnects, 0);
+});
+
+Deno.test("a session that comes up too late is closed, not kept", async () => {
+  const feed = new Followed(["accept"]);
+  feed.connector.onSession = () => feed.stop.abort();
+  await feed.done;
+  assert.equal(feed.connector.last.open, false);
+  await feed[Symbol.asyncDispose]();
+});
+
+Deno.test("a link that is told to stop before it starts dials nothing", async () => {
+  const feed = new Followed(["accept"], { start: false });
+  feed.stop.abort();
+  await feed.link.run(feed.stop.signal);
+  assert.equal(feed.connector.dialedAt.length, 0);
+  assert.equal(feed.link.status.state, "disconnected");
+});
+
+Deno.test("demand that throws costs a session, closed before the next dial", async () => {
+  class FaultyDemand extends RecordingDemand {
+    override attach(): void {
+      super.attach();
+      if (this.calls.length === 1) throw new Error("a mistake in attach");
+    }
+    override ask(): void {
+      throw new Error("a mistake in ask");
+    }
+  }
+  const demand = new FaultyDemand();
+  await using feed = new Followed(["accept"], { demand });
+  await settle();
+  assert.equal(feed.link.status.errorMessage, "a mistake in attach");
+  assert.equal(feed.connector.sessions[0]?.open, false);
+  await feed.dials(2);
+  assert.equal(feed.link.status.state, "connected");
+  await feed.clock.advance(30_000);
+  assert.equal(feed.link.status.errorMessage, "a mistake in ask");
+  assert.equal(feed.connector.sessions[1]?.open, false);
+});
+
+Deno.test("a connector that throws anything is answered like a failed dial", async () => {
+  await using feed = new Followed(["accept"]);
+  feed.connector.onSession = () => {
+    feed.connector.last.open = false;
+    throw new TypeError("not a failure of ours");
+  };
+  await settle();
+  assert.equal(feed.link.status.state, "reconnecting");
+  assert.equal(feed.link.status.errorMessage, "not a failure of ours");
+  assert.equal(feed.counters.errors.dial, 1);
+});
+
+Deno.test("a refused symbol shows in the status and the session goes on", async () => {
+  await using feed = new Followed(["accept"]);
+  await settle();
+  feed.link.reportError("invalid syntax (code 400): quotes BAD");
+  assert.equal(feed.link.status.state, "connected");
+  assert.match(feed.link.status.errorMessage ?? "", /quotes BAD/);
+});
+
+Deno.test("answers of upstream reach the demand", async () => {
+  const demand = new RecordingDemand();
+  await using feed = new Followed(["accept"], { demand });
+  await settle();
+  feed.connector.events?.acknowledged(new Map());
+  feed.connector.events?.refused({ code: 400, message: "no" });
+  assert.deepEqual(demand.calls.slice(-2), ["acknowledged", "refused"]);
+});
+
+Deno.test("a link can be run again after it has been stopped by a fault", async () => {
+  await using feed = new Followed(["accept"], { start: false });
+  const first = new AbortController();
+  const run = feed.link.run(first.signal);
+  await settle();
+  first.abort();
+  await run;
+  const again = feed.link.run(feed.stop.signal);
+  await settle();
+  assert.equal(feed.link.status.state, "connected");
+  feed.stop.abort();
+  await again;
+});
