@@ -88,7 +88,7 @@ Deno.test("with frames at any times, death comes within interval + timeout of th
         intervalMs: fc.integer({ min: 1, max: 50 }),
         timeoutMs: fc.integer({ min: 1, max: 100 }),
       }),
-      fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 15 }),
+      fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 15, size: "max" }),
       async (settings, gaps) => {
         await using watched = watch(settings);
         const patience = settings.intervalMs + settings.timeoutMs;

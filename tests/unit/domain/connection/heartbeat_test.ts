@@ -89,7 +89,7 @@ Deno.test("a socket that goes mute is noticed within interval + timeout of its l
   fc.assert(
     fc.property(
       settings,
-      fc.array(fc.nat(1_000), { maxLength: 60 }),
+      fc.array(fc.nat(1_000), { maxLength: 60, size: "max" }),
       (settings, frames) => {
         const { deadAt } = follow(frames, settings, { until: 5_000 });
         assert.ok(deadAt !== undefined);
@@ -109,7 +109,7 @@ Deno.test("a socket that answers in time is left alone, however quiet", () => {
   fc.assert(
     fc.property(
       settings,
-      fc.array(fc.nat(1_000), { maxLength: 20 }),
+      fc.array(fc.nat(1_000), { maxLength: 20, size: "max" }),
       fc.double({ min: 0, max: 0.99, noNaN: true }),
       (settings, frames, promptness) => {
         const answerMs = promptness * settings.timeoutMs;

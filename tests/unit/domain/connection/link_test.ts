@@ -118,7 +118,7 @@ Deno.test("every state is reached from the start, along known edges only", () =>
   const reached = new Set<LinkState>();
   fc.assert(
     fc.property(
-      fc.array(fc.constantFrom(...EVENTS), { maxLength: 60 }),
+      fc.array(fc.constantFrom(...EVENTS), { maxLength: 60, size: "max" }),
       (walk) => {
         let link: Link = DISCONNECTED;
         for (const event of walk) {
@@ -141,7 +141,7 @@ Deno.test("every state is reached from the start, along known edges only", () =>
 Deno.test("attempts are the dials made since the link was last connected", () => {
   fc.assert(
     fc.property(
-      fc.array(fc.constantFrom(...EVENTS), { maxLength: 80 }),
+      fc.array(fc.constantFrom(...EVENTS), { maxLength: 80, size: "max" }),
       (walk) => {
         let link: Link = DISCONNECTED;
         let redials = 0;

@@ -140,10 +140,13 @@ for (const written of REFUSED) {
 
 Deno.test("any text at all is read or refused, never thrown at", () => {
   fc.assert(
-    fc.property(fc.string({ unit: "binary", maxLength: 40 }), (anything) => {
-      const read = parseRfc3339(anything);
-      if (read) assert.ok(Number.isSafeInteger(read.seconds));
-    }),
+    fc.property(
+      fc.string({ unit: "binary", maxLength: 40, size: "max" }),
+      (anything) => {
+        const read = parseRfc3339(anything);
+        if (read) assert.ok(Number.isSafeInteger(read.seconds));
+      },
+    ),
     { numRuns: 2_000 },
   );
 });

@@ -185,7 +185,7 @@ class Story {
 }
 
 function stepsOf(...kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
-  return fc.array(fc.oneof(...kinds), { maxLength: 80 });
+  return fc.array(fc.oneof(...kinds), { maxLength: 80, size: "max" });
 }
 
 Deno.test("with a sound upstream, what is carried is what is wanted, each asked for once", () => {
@@ -330,7 +330,7 @@ Deno.test("an upstream that answers anything at all is not asked for ever", () =
   );
   fc.assert(
     fc.property(
-      fc.array(want, { minLength: 1, maxLength: 30 }),
+      fc.array(want, { minLength: 1, maxLength: 30, size: "max" }),
       fc.array(said, { minLength: 1, maxLength: 6 }),
       limits,
       (wants, answers, limits) => {

@@ -11,7 +11,11 @@ import {
 
 const pairs: fc.Arbitrary<Pair[]> = fc.array(fc.record({
   channel: fc.constantFrom(...UPSTREAM_CHANNELS),
-  symbol: fc.string({ unit: fc.constantFrom("A", "B"), maxLength: 21 }),
+  symbol: fc.string({
+    unit: fc.constantFrom("A", "B"),
+    maxLength: 21,
+    size: "max",
+  }),
 }));
 
 Deno.test("a chunk is the longest start of the pairs that fits, and never empty", () => {

@@ -1,0 +1,247 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  Channel,
+  type ChannelKeys,
+  type ChannelReader,
+} from "../../../../src/application/broadcast/channel.ts";
+import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+
+interface Tick {
+  readonly symbol: string;
+  readonly id: string;
+  readonly value: number;
+}
+
+const KEYS: ChannelKeys<Tick> = {
+  symbol: ({ symbol }) => symbol,
+  secondary: ({ id }) => id,
+};
+
+function channelOf(capacity = 1_000, keys: ChannelKeys<Tick> = KEYS) {
+  const counters = { sent: 0, dropped: 0 };
+  return { channel: new Channel<Tick>(keys, { capacity, counters }), counters };
+}
+
+function filter(
+  symbols: readonly string[] = [],
+  secondary: readonly string[] = [],
+) {
+  return { symbols: new Set(symbols), secondary: new Set(secondary) };
+}
+
+function tick(symbol: string, id = "", value = 0): Tick {
+  return { symbol, id, value };
+}
+
+/** Takes what waits in a reader's queue. */
+async function taken(reader: ChannelReader<Tick>): Promise<Envelope<Tick>[]> {
+  const all: Envelope<Tick>[] = [];
+  const batches = reader.queue.batches(new AbortController().signal);
+  while (reader.queue.waiting > 0) {
+    all.push(...(await batches.next()).value ?? []);
+  }
+  await batches.return();
+  return all;
+}
+
+async function values(reader: ChannelReader<Tick>): Promise<number[]> {
+  return (await taken(reader)).map(({ event }) => event.value);
+}
+
+Deno.test("a stream gets what it filters for, and one without a filter everything", async () => {
+  const { channel } = channelOf();
+  const everything = channel.subscribe(filter());
+  const apple = channel.subscribe(filter(["AAPL"]));
+  const order = channel.subscribe(filter([], ["order-2"]));
+  const either = channel.subscribe(filter(["MSFT"], ["order-1"]));
+  channel.publish(tick("AAPL", "order-1", 1), 0);
+  channel.publish(tick("MSFT", "order-2", 2), 0);
+  channel.publish(tick("TSLA", "order-3", 3), 0);
+  assert.deepEqual(await values(everything), [1, 2, 3]);
+  assert.deepEqual(await values(apple), [1]);
+  assert.deepEqual(await values(order), [2]);
+  assert.deepEqual(await values(either), [1, 2]);
+});
+
+Deno.test("an event that matches symbol and second key comes once", async () => {
+  const { channel, counters } = channelOf();
+  const reader = channel.subscribe(filter(["AAPL"], ["order-1"]));
+  channel.publish(tick("AAPL", "order-1", 1), 0);
+  assert.deepEqual(await values(reader), [1]);
+  assert.equal(counters.sent, 1);
+});
+
+Deno.test("streams share one envelope, with a sequence and the time of arrival", async () => {
+  const { channel } = channelOf();
+  const one = channel.subscribe(filter());
+  const other = channel.subscribe(filter(["AAPL"]));
+  channel.publish(tick("AAPL"), 1_234);
+  channel.publish(tick("AAPL"), 1_235);
+  const [first, second] = await taken(one);
+  const [same] = await taken(other);
+  assert.equal(first, same);
+  assert.deepEqual([first?.sequence, second?.sequence], [1, 2]);
+  assert.deepEqual([first?.receivedAt, second?.receivedAt], [1_234, 1_235]);
+  assert.equal(first?.encoded, undefined);
+});
+
+Deno.test("a stream sees nothing from before it was opened, nor after it left", async () => {
+  const { channel } = channelOf();
+  channel.publish(tick("AAPL", "", 1), 0);
+  const reader = channel.subscribe(filter(["AAPL"]));
+  channel.publish(tick("AAPL", "", 2), 0);
+  assert.deepEqual(await values(reader), [2]);
+  reader[Symbol.dispose]();
+  channel.publish(tick("AAPL", "", 3), 0);
+  assert.equal(reader.queue.waiting, 0);
+  assert.equal(reader.queue.published, 1);
+});
+
+Deno.test("a slow stream loses its own oldest events and no one else's", async () => {
+  const { channel, counters } = channelOf(3);
+  const slow = channel.subscribe(filter());
+  const fast = channel.subscribe(filter());
+  for (let value = 1; value <= 5; value++) {
+    channel.publish(tick("AAPL", "", value), 0);
+    assert.deepEqual(await values(fast), [value]);
+  }
+  assert.deepEqual(await values(slow), [3, 4, 5]);
+  assert.equal(slow.queue.lost, 2);
+  assert.equal(fast.queue.lost, 0);
+  assert.deepEqual(counters, { sent: 8, dropped: 2 });
+});
+
+Deno.test("a stream that leaves frees everything, also on a symbol that never ticked", () => {
+  const { channel } = channelOf();
+  const filters = [
+    filter(),
+    filter(["NEVER"]),
+    filter(["AAPL", "NEVER"], ["order-1"]),
+    filter([], ["order-1", "order-2"]),
+  ];
+  const readers = filters.map((each) => channel.subscribe(each));
+  assert.equal(channel.readers, 4);
+  assert.equal(channel.keys, 4);
+  for (const reader of readers) {
+    reader[Symbol.dispose]();
+    reader[Symbol.dispose]();
+  }
+  assert.equal(channel.readers, 0);
+  assert.equal(channel.keys, 0);
+  assert.equal(channel.wants("NEVER"), false);
+});
+
+Deno.test("a reader that waits ends when it is disposed", async () => {
+  const { channel } = channelOf();
+  const reader = channel.subscribe(filter(["NEVER"]));
+  const waiting = reader.queue.batches(new AbortController().signal).next();
+  reader[Symbol.dispose]();
+  assert.equal((await waiting).done, true);
+});
+
+Deno.test("whether a symbol has a taker is known without building an event", () => {
+  const { channel } = channelOf(10, {
+    ...KEYS,
+    secondaryOfSymbol: (symbol) => symbol.slice(0, 1),
+  });
+  assert.equal(channel.wants("AAPL"), false);
+  const apple = channel.subscribe(filter(["AAPL"]));
+  assert.deepEqual(["AAPL", "AMZN"].map((each) => channel.wants(each)), [
+    true,
+    false,
+  ]);
+  const root = channel.subscribe(filter([], ["M"]));
+  assert.deepEqual(["MSFT", "TSLA"].map((each) => channel.wants(each)), [
+    true,
+    false,
+  ]);
+  const everything = channel.subscribe(filter());
+  assert.equal(channel.wants("TSLA"), true);
+  for (const reader of [apple, root, everything]) reader[Symbol.dispose]();
+  assert.equal(channel.wants("AAPL"), false);
+});
+
+Deno.test("a second key that no symbol tells might match any event", () => {
+  const { channel } = channelOf();
+  const order = channel.subscribe(filter([], ["order-1"]));
+  assert.equal(channel.wants("ANY"), true);
+  order[Symbol.dispose]();
+  assert.equal(channel.wants("ANY"), false);
+});
+
+Deno.test("fan-out equals a naive filter over all streams", async () => {
+  const names = fc.constantFrom("A", "B", "C", "D");
+  const some = fc.uniqueArray(names, { maxLength: 3 });
+  const step = fc.oneof(
+    fc.record({ do: fc.constant("open" as const), symbols: some, ids: some }),
+    fc.record({ do: fc.constant("leave" as const), which: fc.nat() }),
+    fc.record({ do: fc.constant("read" as const), which: fc.nat() }),
+    fc.record({ do: fc.constant("tick" as const), symbol: names, id: names }),
+    fc.record({ do: fc.constant("tick" as const), symbol: names, id: names }),
+    fc.record({ do: fc.constant("tick" as const), symbol: names, id: names }),
+  );
+  interface Model {
+    readonly reader: ChannelReader<Tick>;
+    readonly symbols: readonly string[];
+    readonly ids: readonly string[];
+    owed: number[];
+    lost: number;
+  }
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 8 }),
+      fc.array(step, { maxLength: 100, size: "max" }),
+      async (capacity, steps) => {
+        const { channel } = channelOf(capacity);
+        const open: Model[] = [];
+        let value = 0;
+        const check = async (model: Model) => {
+          assert.deepEqual(await values(model.reader), model.owed);
+          assert.equal(model.reader.queue.lost, model.lost);
+          model.owed = [];
+        };
+        for (const step of steps) {
+          if (step.do === "open") {
+            const { symbols, ids } = step;
+            const reader = channel.subscribe(filter(symbols, ids));
+            open.push({ reader, symbols, ids, owed: [], lost: 0 });
+          } else if (step.do === "tick") {
+            const { symbol, id } = step;
+            channel.publish(tick(symbol, id, ++value), 0);
+            for (const model of open) {
+              const all = model.symbols.length + model.ids.length === 0;
+              if (
+                all || model.symbols.includes(symbol) || model.ids.includes(id)
+              ) model.owed.push(value);
+              if (model.owed.length > capacity) {
+                model.owed.shift();
+                model.lost++;
+              }
+            }
+          } else {
+            const at = step.which % Math.max(1, open.length);
+            const model = open[at];
+            if (!model) continue;
+            await check(model);
+            if (step.do === "leave") {
+              open.splice(at, 1);
+              model.reader[Symbol.dispose]();
+            }
+          }
+          assert.equal(channel.readers, open.length);
+          const keys = new Set(open.flatMap(({ symbols }) => symbols)).size +
+            new Set(open.flatMap(({ ids }) => ids)).size;
+          assert.equal(channel.keys, keys);
+        }
+        for (const model of open) {
+          await check(model);
+          model.reader[Symbol.dispose]();
+        }
+        assert.equal(channel.readers, 0);
+        assert.equal(channel.keys, 0);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});

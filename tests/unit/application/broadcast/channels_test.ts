@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { createChannels } from "../../../../src/application/broadcast/channels.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import type { OptionQuote } from "../../../../src/domain/market/option_events.ts";
+import type {
+  OrderDetails,
+  OrderUpdate,
+} from "../../../../src/domain/market/order_events.ts";
+
+const CAPACITIES = {
+  stockQuotes: 1,
+  stockTrades: 2,
+  stockBars: 3,
+  optionQuotes: 4,
+  optionTrades: 5,
+  orderUpdates: 6,
+};
+
+function optionQuote(symbol: string): OptionQuote {
+  return {
+    symbol,
+    timestamp: { seconds: 0, nanos: 0 },
+    bidExchange: "",
+    bidPrice: 0,
+    bidSize: 0,
+    askExchange: "",
+    askPrice: 0,
+    askSize: 0,
+    condition: "",
+  };
+}
+
+function orderUpdate(id: string, symbol: string): OrderUpdate {
+  return { order: { id, symbol } as OrderDetails } as OrderUpdate;
+}
+
+Deno.test("each channel has its own capacity and its own counters", () => {
+  const counters = createCounters();
+  const channels = createChannels(CAPACITIES, counters);
+  const nothing = { symbols: new Set<string>(), secondary: new Set<string>() };
+  const reader = channels.optionQuotes.subscribe(nothing);
+  for (let i = 0; i < 7; i++) {
+    channels.optionQuotes.publish(optionQuote("X"), 0);
+  }
+  assert.equal(reader.queue.waiting, 4);
+  assert.equal(counters.channels.optionQuotes.dropped, 3);
+  assert.equal(counters.channels.optionTrades.dropped, 0);
+});
+
+Deno.test("an underlying is the OCC root, exactly: A is not AAPL", () => {
+  const { optionQuotes } = createChannels(CAPACITIES, createCounters());
+  const reader = optionQuotes.subscribe({
+    symbols: new Set(),
+    secondary: new Set(["A"]),
+  });
+  assert.equal(optionQuotes.wants("A270115C00172500"), true);
+  assert.equal(optionQuotes.wants("AAPL270115C00172500"), false);
+  assert.equal(optionQuotes.wants("A1270115C00172500"), false);
+  optionQuotes.publish(optionQuote("AAPL270115C00172500"), 0);
+  assert.equal(reader.queue.waiting, 0);
+  optionQuotes.publish(optionQuote("A270115C00172500"), 0);
+  assert.equal(reader.queue.waiting, 1);
+});
+
+Deno.test("an order is found by its id or by its symbol, once", () => {
+  const { orderUpdates } = createChannels(CAPACITIES, createCounters());
+  const reader = orderUpdates.subscribe({
+    symbols: new Set(["AAPL"]),
+    secondary: new Set(["id-1"]),
+  });
+  orderUpdates.publish(orderUpdate("id-1", "AAPL"), 0);
+  orderUpdates.publish(orderUpdate("id-1", ""), 0);
+  orderUpdates.publish(orderUpdate("id-2", "AAPL"), 0);
+  orderUpdates.publish(orderUpdate("id-2", "MSFT"), 0);
+  assert.equal(reader.queue.waiting, 3);
+});

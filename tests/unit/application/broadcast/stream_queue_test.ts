@@ -1,0 +1,194 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+import { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
+import { settle } from "../../../support/manual_clock.ts";
+
+function envelope(sequence: number): Envelope<number> {
+  return {
+    event: sequence,
+    sequence,
+    receivedAt: 0,
+    encoded: undefined,
+  };
+}
+
+function queueOf(capacity: number) {
+  const counters = { sent: 0, dropped: 0 };
+  const queue = new StreamQueue<number>(capacity, counters);
+  let sequence = 0;
+  const publish = (count = 1) => {
+    for (let i = 0; i < count; i++) queue.push(envelope(++sequence));
+  };
+  return { queue, counters, publish };
+}
+
+function events(batch: IteratorResult<readonly Envelope<number>[], void>) {
+  return batch.value?.map(({ event }) => event);
+}
+
+Deno.test("published is delivered plus lost plus waiting at every moment, in order", async () => {
+  const step = fc.oneof(fc.nat(30), fc.constant("read" as const));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 1, max: 20 }),
+      fc.array(step, { maxLength: 60, size: "max" }),
+      async (capacity, steps) => {
+        const { queue, counters, publish } = queueOf(capacity);
+        const stop = new AbortController();
+        const batches = queue.batches(stop.signal);
+        let published = 0;
+        let lost = 0;
+        let model: number[] = [];
+        const law = () => {
+          assert.equal(queue.published, published);
+          assert.equal(queue.lost, lost);
+          assert.equal(queue.waiting, model.length);
+          assert.equal(
+            queue.published,
+            queue.delivered + queue.lost + queue.waiting,
+          );
+          assert.equal(counters.sent, queue.delivered);
+          assert.equal(counters.dropped, queue.lost);
+        };
+        for (const step of steps) {
+          if (typeof step === "number") {
+            publish(step);
+            for (let i = 0; i < step; i++) model.push(++published);
+            lost += Math.max(0, model.length - capacity);
+            model = model.slice(-capacity);
+          } else if (model.length > 0) {
+            assert.deepEqual(events(await batches.next()), model);
+            model = [];
+          }
+          law();
+        }
+        stop.abort();
+        assert.equal((await batches.next()).done, true);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("a waiting reader is woken once and gets all that came in that turn", async () => {
+  const { queue, publish } = queueOf(100);
+  const batches = queue.batches(new AbortController().signal);
+  const waiting = batches.next();
+  await settle();
+  publish(5);
+  assert.deepEqual(events(await waiting), [1, 2, 3, 4, 5]);
+  assert.equal(queue.waiting, 0);
+});
+
+Deno.test("a large backlog comes in batches of at most 1024", async () => {
+  const { queue, publish } = queueOf(5_000);
+  publish(2_500);
+  const batches = queue.batches(new AbortController().signal);
+  const sizes: (number | undefined)[] = [];
+  const seen: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    const batch = events(await batches.next());
+    sizes.push(batch?.length);
+    seen.push(...batch ?? []);
+  }
+  assert.deepEqual(sizes, [1_024, 1_024, 452]);
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 2_500 }, (_, index) => index + 1),
+  );
+});
+
+Deno.test("an event that matches through two keys is taken once", () => {
+  const { queue } = queueOf(10);
+  const one = envelope(1);
+  queue.push(one);
+  queue.push(one);
+  queue.push(envelope(2));
+  assert.equal(queue.published, 2);
+  assert.equal(queue.waiting, 2);
+});
+
+Deno.test("a waiting reader ends when its signal fires", async () => {
+  const { queue } = queueOf(10);
+  const stop = new AbortController();
+  const waiting = queue.batches(stop.signal).next();
+  await settle();
+  stop.abort();
+  assert.equal((await waiting).done, true);
+});
+
+Deno.test("a waiting reader ends when the queue is ended", async () => {
+  const { queue } = queueOf(10);
+  const waiting = queue.batches(new AbortController().signal).next();
+  await settle();
+  queue.end();
+  queue.end();
+  assert.equal((await waiting).done, true);
+});
+
+Deno.test("a reader that comes too late ends at once", async () => {
+  const { queue, publish } = queueOf(10);
+  publish(3);
+  const batches = queue.batches(AbortSignal.abort());
+  assert.equal((await batches.next()).done, true);
+  queue.end();
+  const others = queue.batches(new AbortController().signal);
+  assert.equal((await others.next()).done, true);
+});
+
+Deno.test("an ended queue takes nothing more and holds nothing", () => {
+  const { queue, counters, publish } = queueOf(2);
+  publish(1);
+  queue.end();
+  assert.equal(queue.waiting, 0);
+  publish(5);
+  assert.equal(queue.waiting, 0);
+  assert.equal(queue.published, 1);
+  assert.deepEqual(counters, { sent: 0, dropped: 0 });
+});
+
+Deno.test("a reader that leaves takes its listener with it", async () => {
+  const listeners = { added: 0, removed: 0 };
+  const stop = new AbortController();
+  const { signal } = stop;
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  signal.addEventListener = function (...args: unknown[]) {
+    listeners.added++;
+    Reflect.apply(addEventListener, signal, args);
+  };
+  signal.removeEventListener = function (...args: unknown[]) {
+    listeners.removed++;
+    Reflect.apply(removeEventListener, signal, args);
+  };
+  const { queue, publish } = queueOf(10);
+  publish(1);
+  for await (const batch of queue.batches(signal)) {
+    assert.equal(batch.length, 1);
+    break;
+  }
+  assert.deepEqual(listeners, { added: 1, removed: 1 });
+});
+
+Deno.test("a million wake-ups leave nothing behind", async () => {
+  const { queue, publish } = queueOf(4);
+  const stop = new AbortController();
+  const batches = queue.batches(stop.signal);
+  const turn = async (count: number) => {
+    for (let i = 0; i < count; i++) {
+      const waiting = batches.next();
+      publish();
+      await waiting;
+    }
+  };
+  await turn(10_000);
+  const before = Deno.memoryUsage().heapUsed;
+  await turn(1_000_000);
+  const grown = Deno.memoryUsage().heapUsed - before;
+  // One reaction kept per wake-up would be some 300 bytes each.
+  assert.ok(grown < 64_000_000, `${grown} bytes after a million wake-ups`);
+  assert.equal(queue.delivered, 1_010_000);
+  assert.equal(queue.lost, 0);
+  stop.abort();
+  assert.equal((await batches.next()).done, true);
+});

@@ -1,0 +1,190 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createChannels } from "../../../../src/application/broadcast/channels.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import type {
+  OpenStream,
+  StreamFilter,
+} from "../../../../src/application/streaming/market_streams.ts";
+import {
+  type InterestDesk,
+  Streams,
+} from "../../../../src/application/streaming/open_streams.ts";
+import {
+  type ChannelName,
+  CHANNELS,
+} from "../../../../src/domain/market/channels.ts";
+import { InterestBook } from "../../../../src/domain/subscription/interest.ts";
+import {
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+
+const CAPACITIES = {
+  stockQuotes: 10,
+  stockTrades: 10,
+  stockBars: 10,
+  optionQuotes: 10,
+  optionTrades: 10,
+  orderUpdates: 10,
+};
+
+/** A desk that keeps the book, and whose releases must match its wants. */
+class BookDesk implements InterestDesk {
+  readonly book = new InterestBook();
+
+  want(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    this.book.add(channel, symbols);
+  }
+
+  release(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    for (const symbol of symbols) {
+      assert.ok(this.book.wanted(channel).has(symbol), "released unwanted");
+      this.book.remove(channel, [symbol]);
+    }
+  }
+
+  get wanted(): string[] {
+    return UPSTREAM_CHANNELS.flatMap((channel) =>
+      [...this.book.wanted(channel)].map(([symbol, count]) =>
+        `${channel} ${symbol} ${count}`
+      )
+    );
+  }
+}
+
+function proxy() {
+  const channels = createChannels(CAPACITIES, createCounters());
+  const sip = new BookDesk();
+  const opra = new BookDesk();
+  return { channels, sip, opra, streams: new Streams(channels, { sip, opra }) };
+}
+
+const RULES: readonly (readonly [ChannelName, StreamFilter, string[]])[] = [
+  ["stockQuotes", { symbols: ["AAPL"] }, ["sip quotes AAPL 1"]],
+  ["stockTrades", { symbols: ["AAPL"] }, ["sip trades AAPL 1"]],
+  ["stockBars", { symbols: ["A", "B"] }, ["sip bars A 1", "sip bars B 1"]],
+  ["stockQuotes", { symbols: [] }, ["sip quotes * 1"]],
+  ["stockTrades", { symbols: [] }, ["sip trades * 1"]],
+  ["stockBars", { symbols: [] }, ["sip bars * 1"]],
+  ["stockQuotes", { symbols: ["A", "A"] }, ["sip quotes A 1"]],
+  ["optionQuotes", { symbols: ["X"] }, ["opra quotes X 1"]],
+  ["optionQuotes", { symbols: [] }, []],
+  ["optionTrades", { symbols: [] }, ["opra trades * 1"]],
+  ["optionQuotes", { symbols: [], underlyings: ["AAPL"] }, []],
+  ["optionTrades", { symbols: [], underlyings: ["AAPL"] }, []],
+  ["optionQuotes", { symbols: ["X"], underlyings: ["AAPL"] }, [
+    "opra quotes X 1",
+  ]],
+  ["orderUpdates", { symbols: [] }, []],
+  ["orderUpdates", { symbols: ["AAPL"], orderIds: ["id"] }, []],
+];
+
+for (const [channel, filter, expected] of RULES) {
+  const wanted = expected.join(", ") || "nothing of upstream";
+  Deno.test(`${channel} with ${JSON.stringify(filter)} wants ${wanted}`, () => {
+    const { streams, sip, opra } = proxy();
+    const stream = streams.open(channel, filter);
+    assert.deepEqual([
+      ...sip.wanted.map((each) => `sip ${each}`),
+      ...opra.wanted.map((each) => `opra ${each}`),
+    ], expected);
+    stream[Symbol.dispose]();
+    assert.deepEqual([...sip.wanted, ...opra.wanted], []);
+  });
+}
+
+Deno.test("a stream that is disposed twice leaves once", () => {
+  const { streams, sip, channels } = proxy();
+  const one = streams.open("stockQuotes", { symbols: ["AAPL"] });
+  const other = streams.open("stockQuotes", { symbols: ["AAPL"] });
+  one[Symbol.dispose]();
+  one[Symbol.dispose]();
+  assert.deepEqual(sip.wanted, ["quotes AAPL 1"]);
+  assert.equal(streams.count, 1);
+  assert.equal(channels.stockQuotes.readers, 1);
+  other[Symbol.dispose]();
+  assert.equal(streams.count, 0);
+});
+
+Deno.test("a feed that is not enabled is asked for nothing, its streams are open all the same", () => {
+  const channels = createChannels(CAPACITIES, createCounters());
+  const streams = new Streams(channels, {});
+  using stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
+  assert.equal(streams.count, 1);
+  assert.equal(stream.lost, 0);
+});
+
+Deno.test("the place in the channel is fixed by opening, not by the first read", async () => {
+  const { streams, channels } = proxy();
+  using stream = streams.open("orderUpdates", { symbols: [] });
+  const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
+    typeof channels.orderUpdates.publish
+  >[0];
+  for (let i = 0; i < 12; i++) channels.orderUpdates.publish(update, i);
+  const batches = stream.batches(new AbortController().signal);
+  const { value } = await batches.next();
+  assert.deepEqual(
+    value?.map(({ sequence }) => sequence),
+    [3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
+  );
+  assert.equal(stream.delivered, 10);
+  assert.equal(stream.lost, 2);
+});
+
+Deno.test("whatever streams come and go, interest is that of the open ones, and nothing at the end", () => {
+  const symbols = fc.array(fc.constantFrom("A", "B", "C", ""), {
+    maxLength: 4,
+  });
+  const open = fc.record({
+    channel: fc.constantFrom(...CHANNELS),
+    symbols,
+    underlyings: fc.option(symbols, { nil: undefined }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(open, fc.nat()), { maxLength: 60, size: "max" }),
+      (steps) => {
+        const { streams, sip, opra, channels } = proxy();
+        const held: OpenStream<unknown>[] = [];
+        for (const step of steps) {
+          if (typeof step === "number") {
+            const [left] = held.splice(step % Math.max(1, held.length), 1);
+            left?.[Symbol.dispose]();
+          } else {
+            const { channel, symbols, underlyings } = step;
+            held.push(streams.open(
+              channel,
+              underlyings ? { symbols, underlyings } : { symbols },
+            ));
+          }
+          assert.equal(streams.count, held.length);
+        }
+        for (const stream of held) stream[Symbol.dispose]();
+        assert.deepEqual([...sip.wanted, ...opra.wanted], []);
+        assert.equal(streams.count, 0);
+        for (const name of CHANNELS) {
+          assert.equal(channels[name].readers, 0);
+          assert.equal(channels[name].keys, 0);
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("three thousand streams come and go without a trace", () => {
+  const { streams, sip, channels } = proxy();
+  const held = Array.from(
+    { length: 3_000 },
+    (_, index) =>
+      streams.open("stockQuotes", {
+        symbols: index % 3 === 0 ? [] : ["AAPL", `S${index}`],
+      }),
+  );
+  assert.equal(channels.stockQuotes.readers, 3_000);
+  for (const stream of held) stream[Symbol.dispose]();
+  assert.equal(channels.stockQuotes.readers, 0);
+  assert.equal(channels.stockQuotes.keys, 0);
+  assert.equal(sip.book.size, 0);
+});
