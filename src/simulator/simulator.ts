@@ -276,8 +276,8 @@ export class Simulator implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.market[Symbol.dispose]();
     this.trading[Symbol.dispose]();
+    this.#registry[Symbol.dispose]();
     await this.#server?.[Symbol.asyncDispose]();
-    this.#registry.clearGhosts();
   }
 
   #decideUpgrade(request: IncomingMessage): UpgradeDecision {

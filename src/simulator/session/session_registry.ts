@@ -7,9 +7,10 @@ import type { SimClock, SimTimer } from "../ports.ts";
  * some seconds; that is why a crashed client meets "connection limit exceeded"
  * when it comes back. A clean close frees the place at once.
  */
-export class SessionRegistry<Session extends object = object> {
+export class SessionRegistry<Session extends object = object>
+  implements Disposable {
   readonly #clock: SimClock;
-  readonly #ghostMs: number;
+  #ghostMs: number;
   readonly #places = new Map<string, Set<Session>>();
   readonly #ghosts = new Map<Session, { place: string; timer: SimTimer }>();
 
@@ -51,6 +52,12 @@ export class SessionRegistry<Session extends object = object> {
       this.#free(place, session);
     }
     this.#ghosts.clear();
+  }
+
+  /** Frees every ghost's place, now and from now on. */
+  [Symbol.dispose](): void {
+    this.#ghostMs = 0;
+    this.clearGhosts();
   }
 
   #free(place: string, session: Session): void {

@@ -131,14 +131,18 @@ export class SimSocket implements SessionSocket, StreamSocket {
   }
 
   #planPing(): void {
-    const { pingIntervalMs } = this.#keepalive;
+    const { pingIntervalMs, pongTimeoutMs } = this.#keepalive;
     if (pingIntervalMs === 0) return;
-    this.#pingTimer = this.#clock.setTimer(pingIntervalMs, () => this.#ping());
+    const patienceMs = this.#lastSeenMs + pongTimeoutMs - this.#clock.now();
+    this.#pingTimer = this.#clock.setTimer(
+      Math.min(pingIntervalMs, Math.max(1, patienceMs)),
+      () => this.#ping(),
+    );
   }
 
   #ping(): void {
     const silentMs = this.#clock.now() - this.#lastSeenMs;
-    if (silentMs > this.#keepalive.pongTimeoutMs) return this.#giveUp();
+    if (silentMs >= this.#keepalive.pongTimeoutMs) return this.#giveUp();
     const ready = this.#ws.readyState === this.#ws.OPEN;
     if (ready && !this.#isolated) this.#ws.ping();
     this.#planPing();
