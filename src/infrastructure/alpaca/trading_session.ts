@@ -91,9 +91,8 @@ function refusalIn(reply: TradingReply): FeedFailure {
 }
 
 function unauthorized(message: string): FeedFailure {
-  const text = message === "unauthorized"
-    ? message
-    : `unauthorized: ${message}`;
+  const told = message !== "" && message !== "unauthorized";
+  const text = told ? `unauthorized: ${message}` : "unauthorized";
   return new FeedFailure(text, { kind: "refused", errorType: "auth" });
 }
 
