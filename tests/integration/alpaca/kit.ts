@@ -1,0 +1,232 @@
+/**
+ * Connectors against a scripted exchange, with time turned by hand.
+ *
+ * @module
+ */
+import { encode } from "@msgpack/msgpack";
+import type { FeedEvents } from "../../../src/application/ports/feed_connector.ts";
+import { createCounters } from "../../../src/application/status/counters.ts";
+import type { OptionQuote } from "../../../src/domain/market/option_events.ts";
+import type { OrderUpdate } from "../../../src/domain/market/order_events.ts";
+import type { StockQuote } from "../../../src/domain/market/stock_events.ts";
+import type {
+  Pair,
+  UpstreamChannel,
+} from "../../../src/domain/subscription/symbol_sets.ts";
+import {
+  optionHandlers,
+  stockHandlers,
+} from "../../../src/infrastructure/alpaca/element_handlers.ts";
+import { FrameDecoder } from "../../../src/infrastructure/alpaca/frame_decoder.ts";
+import {
+  jsonCodec,
+  msgpackCodec,
+} from "../../../src/infrastructure/alpaca/market_codec.ts";
+import { MarketConnector } from "../../../src/infrastructure/alpaca/market_session.ts";
+import { TradingDecoder } from "../../../src/infrastructure/alpaca/trading_decoder.ts";
+import { TradingConnector } from "../../../src/infrastructure/alpaca/trading_session.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+import { RecordingLog } from "../../support/recording_log.ts";
+import type { ScriptedPeer } from "../../support/scripted_exchange.ts";
+
+/** Deadlines that pass only when a test turns the clock. */
+export const DEADLINES = { dialMs: 3_000, replyMs: 4_000 };
+
+export const KEY = "PK0123456789";
+export const SECRET = "dont-tell-anyone";
+
+const credentials = () => ({ key: KEY, secret: SECRET });
+
+/** A welcome and a successful login, as the server says them. */
+export const CONNECTED = [{ T: "success", msg: "connected" }];
+export const AUTHENTICATED = [{ T: "success", msg: "authenticated" }];
+export const AUTHORIZED = {
+  stream: "authorization",
+  data: { status: "authorized", action: "authenticate" },
+};
+export const LISTENING = {
+  stream: "listening",
+  data: { streams: ["trade_updates"] },
+};
+
+/** Everything that a session tells, as short texts in order. */
+export class Story implements FeedEvents {
+  readonly told: string[] = [];
+  #told = Promise.withResolvers<void>();
+
+  opened(): void {
+    this.#tell("opened");
+  }
+
+  acknowledged(state: ReadonlyMap<string, ReadonlySet<string>>): void {
+    const sets = [...state].map(([name, set]) => `${name}=${[...set]}`);
+    this.#tell(`acknowledged ${sets.join(" ")}`.trimEnd());
+  }
+
+  refused(error: { readonly code: number; readonly message: string }): void {
+    this.#tell(`refused ${error.code} ${error.message}`);
+  }
+
+  /** Resolves when `count` things have been told. */
+  async until(count: number): Promise<void> {
+    while (this.told.length < count) await this.#told.promise;
+  }
+
+  #tell(text: string): void {
+    this.told.push(text);
+    this.#told.resolve();
+    this.#told = Promise.withResolvers();
+  }
+}
+
+/** A list that tells when it has grown. */
+class Kept<T> {
+  readonly events: T[] = [];
+  #grown = Promise.withResolvers<void>();
+
+  wants(): boolean {
+    return true;
+  }
+
+  publish(event: T): void {
+    this.events.push(event);
+    this.#grown.resolve();
+    this.#grown = Promise.withResolvers();
+  }
+
+  /** Resolves when there are `count` events. */
+  async until(count: number): Promise<void> {
+    while (this.events.length < count) await this.#grown.promise;
+  }
+}
+
+class Surroundings {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly counters = createCounters().feeds.sip;
+  readonly story = new Story();
+  readonly abort = new AbortController();
+  readonly nothing = new Kept<never>();
+}
+
+/** A connector of the stock stream and all that it touches. */
+export class Stocks extends Surroundings {
+  readonly quotes = new Kept<StockQuote>();
+  readonly connector: MarketConnector;
+
+  constructor(url: string) {
+    super();
+    const { clock, log, counters, quotes, nothing } = this;
+    this.connector = new MarketConnector({
+      url,
+      codec: jsonCodec,
+      decoder: new FrameDecoder({
+        codec: jsonCodec,
+        handlers: stockHandlers({ quotes, trades: nothing, bars: nothing }),
+        counters,
+        clock,
+        log,
+      }),
+      credentials,
+      channels: ["trades", "quotes", "bars"],
+      clock,
+      deadlines: DEADLINES,
+    });
+  }
+
+  connect() {
+    return this.connector.connect(this.story, this.abort.signal);
+  }
+}
+
+/** A connector of the option stream and all that it touches. */
+export class Options extends Surroundings {
+  readonly quotes = new Kept<OptionQuote>();
+  readonly connector: MarketConnector;
+
+  constructor(url: string) {
+    super();
+    const { clock, log, counters, quotes, nothing } = this;
+    this.connector = new MarketConnector({
+      url,
+      codec: msgpackCodec,
+      decoder: new FrameDecoder({
+        codec: msgpackCodec,
+        handlers: optionHandlers({ quotes, trades: nothing }),
+        counters,
+        clock,
+        log,
+      }),
+      credentials,
+      channels: ["trades", "quotes"],
+      clock,
+      deadlines: DEADLINES,
+    });
+  }
+
+  connect() {
+    return this.connector.connect(this.story, this.abort.signal);
+  }
+}
+
+/** A connector of the trading stream and all that it touches. */
+export class Trading extends Surroundings {
+  readonly orders = new Kept<OrderUpdate>();
+  readonly connector: TradingConnector;
+
+  constructor(url: string) {
+    super();
+    const { clock, log, counters, orders: sink } = this;
+    this.connector = new TradingConnector({
+      url,
+      decoder: new TradingDecoder({ sink, counters, clock, log }),
+      credentials,
+      clock,
+      deadlines: DEADLINES,
+    });
+  }
+
+  connect() {
+    return this.connector.connect(this.story, this.abort.signal);
+  }
+}
+
+/** Plays the server's part of a market login in JSON. */
+export async function letIn(peer: ScriptedPeer): Promise<void> {
+  peer.send(CONNECTED);
+  await peer.receive();
+  peer.send(AUTHENTICATED);
+}
+
+/** Plays the server's part of a trading login. */
+export async function letTrade(peer: ScriptedPeer): Promise<void> {
+  await peer.receive();
+  peer.send(AUTHORIZED);
+  await peer.receive();
+  peer.send(LISTENING);
+}
+
+/** A stock quote with the given bid, as the server says it. */
+export function quote(bp: number): Record<string, unknown> {
+  const t = "2026-09-14T14:30:02Z";
+  return { T: "q", S: "AAPL", bp, bs: 1, ap: 2, as: 1, c: ["R"], t, z: "C" };
+}
+
+/** A value as MessagePack. */
+export function packed(value: unknown): Uint8Array {
+  return encode(value);
+}
+
+/** A request of the given symbols. */
+export function request(
+  action: "subscribe" | "unsubscribe",
+  symbols: Partial<Record<UpstreamChannel, readonly string[]>>,
+) {
+  const pairs: Pair[] = Object.entries(symbols).flatMap(([channel, names]) =>
+    names.map((symbol) => ({ channel: channel as UpstreamChannel, symbol }))
+  );
+  return { action, pairs, probe: false };
+}
+
+/** A request that changes nothing. */
+export const PROBE = { action: "subscribe", pairs: [], probe: true } as const;

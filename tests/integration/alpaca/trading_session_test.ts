@@ -1,0 +1,255 @@
+/** Sessions with the trading stream, step by step. */
+import assert from "node:assert/strict";
+import { type ManualClock, settle } from "../../support/manual_clock.ts";
+import {
+  ScriptedExchange,
+  type ScriptedPeer,
+} from "../../support/scripted_exchange.ts";
+import {
+  AUTHORIZED,
+  DEADLINES,
+  KEY,
+  letTrade,
+  LISTENING,
+  PROBE,
+  SECRET,
+  Trading,
+} from "./kit.ts";
+
+const AUTHENTICATE =
+  `{"action":"authenticate","data":{"key_id":"${KEY}","secret_key":"${SECRET}"}}`;
+const LISTEN = '{"action":"listen","data":{"streams":["trade_updates"]}}';
+
+function binary(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function update(id: string): Record<string, unknown> {
+  return { stream: "trade_updates", data: { event: "new", order: { id } } };
+}
+
+/** Turns the clock once somebody sleeps on it. */
+async function turn(clock: ManualClock, ms: number): Promise<void> {
+  while (clock.sleepers === 0) await settle();
+  await clock.advance(ms);
+}
+
+async function tradingSession(exchange: ScriptedExchange) {
+  const trading = new Trading(exchange.url);
+  const connecting = trading.connect();
+  const peer = await exchange.accept();
+  await letTrade(peer);
+  return { trading, peer, session: await connecting };
+}
+
+for (const form of ["text", "binary"]) {
+  Deno.test(`a trading login in ${form} frames: authenticate, then listen`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const trading = new Trading(exchange.url);
+    const say = (peer: ScriptedPeer, value: object) =>
+      peer.send(form === "text" ? value : binary(value));
+    const connecting = trading.connect();
+    const peer = await exchange.accept();
+    assert.equal(peer.headers["content-type"], undefined);
+    const auth = await peer.receive();
+    assert.deepEqual([auth.text, auth.binary], [AUTHENTICATE, false]);
+    assert.equal(peer.unread, 0, "listen waits for the answer to the login");
+    say(peer, AUTHORIZED);
+    const listen = await peer.receive();
+    assert.deepEqual([listen.text, listen.binary], [LISTEN, false]);
+    say(peer, LISTENING);
+    const session = await connecting;
+    assert.deepEqual(trading.story.told, ["opened"]);
+    say(peer, update("o1"));
+    await trading.orders.until(1);
+    session.request(PROBE);
+    assert.equal((await peer.receive()).text, LISTEN);
+    await session.close();
+    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+    assert.equal(trading.clock.sleepers, 0);
+  });
+}
+
+const unauthorized = (action: string, message?: string) => ({
+  stream: "authorization",
+  data: { status: "unauthorized", action, message },
+});
+
+const LISTENING_TO_NOTHING = { stream: "listening", data: { streams: [] } };
+const LISTENING_TO_OTHERS = {
+  stream: "listening",
+  data: { streams: ["account_updates"] },
+};
+const OLD_ERROR = { stream: "listening", data: { error: "not allowed" } };
+const SERVER_ERROR = {
+  action: "error",
+  data: { error_message: "internal server error" },
+};
+
+type Row = readonly [object, string, string, string];
+
+const REFUSED = ["refused", "auth"] as const;
+const FAULT = ["transient", "upstream_error"] as const;
+
+/** In place of `authorized`. */
+const WRONG_LOGIN: readonly Row[] = [
+  [unauthorized("authenticate"), "unauthorized", ...REFUSED],
+  [
+    unauthorized("authenticate", "access key verification failed"),
+    "unauthorized: access key verification failed",
+    ...REFUSED,
+  ],
+  [{ stream: "authorization" }, "unauthorized", ...REFUSED],
+  [LISTENING, "Trading stream said listening to [trade_updates]", ...FAULT],
+  [SERVER_ERROR, 'Trading stream said error "internal server error"', ...FAULT],
+  [{ action: "error" }, 'Trading stream said error ""', ...FAULT],
+];
+
+/** In place of `listening`, and after the login. */
+const WRONG_LISTENING: readonly Row[] = [
+  [unauthorized("listen"), "unauthorized", ...REFUSED],
+  [LISTENING_TO_NOTHING, "Trading stream said listening to []", ...FAULT],
+  [
+    LISTENING_TO_OTHERS,
+    "Trading stream said listening to [account_updates]",
+    ...FAULT,
+  ],
+  [OLD_ERROR, 'Trading stream said error "not allowed"', ...FAULT],
+  [SERVER_ERROR, 'Trading stream said error "internal server error"', ...FAULT],
+];
+
+for (const [answer, message, kind, errorType] of WRONG_LOGIN) {
+  Deno.test(`${JSON.stringify(answer)} to the login is ${kind}`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const trading = new Trading(exchange.url);
+    const failure = { name: "FeedFailure", message, kind, errorType };
+    const failing = assert.rejects(trading.connect(), failure);
+    const peer = await exchange.accept();
+    await peer.receive();
+    peer.send(answer);
+    await failing;
+    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+    assert.equal(peer.unread, 0);
+    assert.equal(trading.clock.sleepers, 0);
+  });
+}
+
+for (const [answer, message, kind, errorType] of WRONG_LISTENING) {
+  const said = JSON.stringify(answer);
+
+  Deno.test(`${said} to listen is ${kind}`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const trading = new Trading(exchange.url);
+    const failure = { name: "FeedFailure", message, kind, errorType };
+    const failing = assert.rejects(trading.connect(), failure);
+    const peer = await exchange.accept();
+    await peer.receive();
+    peer.send(AUTHORIZED);
+    await peer.receive();
+    peer.send(answer);
+    await failing;
+    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  });
+
+  Deno.test(`${said} after the login ends the session`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const { peer, session } = await tradingSession(exchange);
+    peer.send(answer);
+    const failure = await session.ended;
+    assert.deepEqual(
+      [failure.message, failure.kind, failure.errorType],
+      [message, kind, errorType],
+    );
+    await session.close();
+    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  });
+}
+
+Deno.test("a repeated listening or authorized changes nothing", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { trading, peer, session } = await tradingSession(exchange);
+  peer.send(LISTENING);
+  peer.send(AUTHORIZED);
+  peer.send({ stream: "unheard_of" });
+  peer.send(new Uint8Array([1]));
+  peer.send(update("after"));
+  await trading.orders.until(1);
+  assert.equal(session.frames, 7);
+  assert.equal(trading.counters.errors.unknown_type, 1);
+  await session.close();
+  assert.match((await session.ended).message, /code 1000/);
+});
+
+Deno.test("updates between authorized and listening are not lost", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const trading = new Trading(exchange.url);
+  const connecting = trading.connect();
+  const peer = await exchange.accept();
+  await peer.receive();
+  peer.send(AUTHORIZED);
+  await peer.receive();
+  peer.sendTogether(update("before"), LISTENING, update("with"), [
+    update("after"),
+  ]);
+  const session = await connecting;
+  await trading.orders.until(3);
+  const ids = trading.orders.events.map(({ order }) => order.id);
+  assert.deepEqual(ids, ["before", "with", "after"]);
+  await session.close();
+});
+
+for (const answered of ["the login", "listen"]) {
+  Deno.test(`an answer to ${answered} that never comes is given up in time`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const trading = new Trading(exchange.url);
+    const failing = assert.rejects(trading.connect(), {
+      message: `No answer to ${answered} within ${DEADLINES.replyMs} ms`,
+      kind: "transient",
+      errorType: "timeout",
+    });
+    const peer = await exchange.accept();
+    await peer.receive();
+    if (answered === "listen") {
+      peer.send(AUTHORIZED);
+      await peer.receive();
+    }
+    await turn(trading.clock, DEADLINES.replyMs);
+    await failing;
+    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+    assert.equal(trading.clock.sleepers, 0);
+  });
+}
+
+Deno.test("an abort during the login closes the socket with 1000", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const trading = new Trading(exchange.url);
+  const failing = assert.rejects(trading.connect(), {
+    message: "Logging in was given up",
+  });
+  const peer = await exchange.accept();
+  await peer.receive();
+  trading.abort.abort();
+  await failing;
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  assert.equal(trading.clock.sleepers, 0);
+});
+
+Deno.test("a login that the server cuts off ends the attempt", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const failing = assert.rejects(new Trading(exchange.url).connect(), {
+    message: /^Connection closed with code/,
+    errorType: "closed",
+  });
+  const peer = await exchange.accept();
+  await peer.receive();
+  peer.drop();
+  await failing;
+});
+
+Deno.test("HTTP 429 on the upgrade of the trading stream is rate limiting", async () => {
+  await using exchange = await ScriptedExchange.start();
+  exchange.upgrades = 429;
+  const trading = new Trading(exchange.url);
+  await assert.rejects(trading.connect(), { kind: "rate_limited" });
+  assert.deepEqual(trading.story.told, []);
+});

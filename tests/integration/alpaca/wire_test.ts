@@ -1,0 +1,215 @@
+/** Dialing and closing, against a peer that misbehaves. */
+import assert from "node:assert/strict";
+import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
+import {
+  Pulse,
+  WireSession,
+} from "../../../src/infrastructure/alpaca/session.ts";
+import { dial, type Frame } from "../../../src/infrastructure/alpaca/wire.ts";
+import { ManualClock, settle } from "../../support/manual_clock.ts";
+import {
+  ScriptedExchange,
+  type UpgradeAnswer,
+} from "../../support/scripted_exchange.ts";
+
+/** Everything for one dial; frames are kept as text. */
+function dialing(url: string) {
+  const clock = new ManualClock();
+  const abort = new AbortController();
+  const frames: Frame[] = [];
+  const wire = dial({
+    url,
+    headers: { "Content-Type": "application/json", "X-Extra": "1" },
+    onFrame: (frame) => frames.push(frame),
+    clock,
+    timeoutMs: 3_000,
+    signal: abort.signal,
+  });
+  wire.catch(() => {}); // Each test says what it expects of it.
+  return { clock, abort, frames, wire };
+}
+
+/** Turns the clock once somebody sleeps on it. */
+async function turn(clock: ManualClock, ms: number): Promise<void> {
+  while (clock.sleepers === 0) await settle();
+  await clock.advance(ms);
+}
+
+Deno.test("headers go with the upgrade request", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, clock } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  assert.equal(peer.headers["content-type"], "application/json");
+  assert.equal(peer.headers["x-extra"], "1");
+  assert.equal(peer.path, "/v2/sip");
+  await (await wire).close();
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  assert.equal(clock.sleepers, 0);
+});
+
+const REFUSALS: readonly (readonly [UpgradeAnswer, string, string])[] = [
+  [429, "rate_limited", "rate_limited"],
+  [502, "transient", "dial"],
+  [503, "transient", "dial"],
+  [404, "transient", "dial"],
+  [403, "transient", "dial"],
+  [401, "transient", "dial"],
+  [402, "transient", "dial"],
+  [200, "transient", "dial"],
+];
+
+for (const [status, kind, errorType] of REFUSALS) {
+  Deno.test(`HTTP ${status} on the upgrade is ${kind}`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    exchange.upgrades = status;
+    const { wire, clock } = dialing(exchange.url);
+    await assert.rejects(wire, {
+      name: "FeedFailure",
+      message: `Cannot connect to ${exchange.host}: HTTP ${status}`,
+      kind,
+      errorType,
+    });
+    assert.equal(clock.sleepers, 0);
+  });
+}
+
+Deno.test("a port that nobody listens on is a transient failure to dial", async () => {
+  const exchange = await ScriptedExchange.start();
+  const { url, host } = exchange;
+  await exchange[Symbol.asyncDispose]();
+  const { wire } = dialing(url);
+  const failure = await wire.catch((error) => error);
+  assert.ok(failure instanceof FeedFailure);
+  assert.ok(failure.message.startsWith(`Cannot connect to ${host}: `));
+  assert.equal(failure.kind, "transient");
+  assert.equal(failure.errorType, "dial");
+});
+
+Deno.test("an upgrade that is never answered is given up in time", async () => {
+  await using exchange = await ScriptedExchange.start();
+  exchange.upgrades = "never";
+  const { wire, clock } = dialing(exchange.url);
+  await exchange.requested();
+  await turn(clock, 2_999);
+  assert.equal(exchange.connections, 1);
+  await clock.advance(1);
+  await assert.rejects(wire, {
+    message: `No connection to ${exchange.host} in 3000 ms`,
+    kind: "transient",
+    errorType: "timeout",
+  });
+  await exchange.transportEnded();
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("an abort while dialing closes the socket and says so", async () => {
+  await using exchange = await ScriptedExchange.start();
+  exchange.upgrades = "never";
+  const { wire, clock, abort } = dialing(exchange.url);
+  await exchange.requested();
+  abort.abort();
+  await assert.rejects(wire, {
+    name: "FeedFailure",
+    message: "Dialing was given up",
+  });
+  await exchange.transportEnded();
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("an abort before dialing opens nothing", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const frames: Frame[] = [];
+  const dialed = dial({
+    url: exchange.url,
+    headers: {},
+    onFrame: (frame) => frames.push(frame),
+    clock: new ManualClock(),
+    timeoutMs: 1_000,
+    signal: AbortSignal.abort(),
+  });
+  await assert.rejects(dialed, { name: "FeedFailure", errorType: "closed" });
+  assert.equal(exchange.connections, 0);
+});
+
+Deno.test("frames keep their opcode and their order, from the first one on", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, frames } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  peer.sendTogether("one", new Uint8Array([2]), "three");
+  const open = await wire;
+  open.send("got it");
+  await peer.receive();
+  while (frames.length < 3) await settle();
+  await open.close();
+  assert.deepEqual(frames, ["one", new Uint8Array([2]).buffer, "three"]);
+});
+
+const ENDS = [
+  [1000, "", "Connection closed with code 1000"],
+  [1008, "slow down", "Connection closed with code 1008: slow down"],
+  [4001, "", "Connection closed with code 4001"],
+] as const;
+
+for (const [code, reason, message] of ENDS) {
+  Deno.test(`a close with ${code} "${reason}" by the peer is told as it is`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    const { wire } = dialing(exchange.url);
+    const peer = await exchange.accept();
+    const open = await wire;
+    peer.close(code, reason);
+    const failure = await open.ended;
+    assert.equal(failure.message, message);
+    assert.equal(failure.errorType, "closed");
+    assert.equal(failure.kind, "transient");
+    open.send("into the void");
+    await open.close();
+  });
+}
+
+Deno.test("a transport that is cut ends the wire", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  const open = await wire;
+  peer.drop();
+  const failure = await open.ended;
+  assert.equal(failure.errorType, "closed");
+  assert.match(failure.message, /^Connection closed with code \d+/);
+  await open.close();
+});
+
+Deno.test("closing twice is one goodbye", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, clock } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  const open = await wire;
+  await Promise.all([open.close(), open.close()]);
+  await open.close();
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("a peer that never answers the goodbye is waited for two seconds, unheard", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, clock, frames } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  const open = await wire;
+  const session = new WireSession(open, {
+    pulse: new Pulse(clock),
+    encode: () => "",
+  });
+  peer.turnDeaf();
+  let closed = false;
+  const closing = Promise.all([session.close(), session.close()])
+    .then(() => closed = true);
+  await turn(clock, 1_999);
+  assert.equal(closed, false);
+  peer.send("still talking");
+  await clock.advance(1);
+  await closing;
+  assert.equal((await session.ended).message, "Closed by us");
+  assert.equal(clock.sleepers, 0);
+  peer.drop();
+  await open.ended;
+  assert.deepEqual(frames, []);
+});
