@@ -51,11 +51,15 @@ import { MarketSession } from "./session/market_session.ts";
 import { type LoggedRequest, RequestLog } from "./session/request_log.ts";
 import { SessionRegistry } from "./session/session_registry.ts";
 import type { SessionServices } from "./session/session_services.ts";
+import { type SessionInfo, sessionInfo, tradingInfo } from "./session_info.ts";
 import { sessionPolicy } from "./session_policy.ts";
 import { Trading } from "./trading/trading.ts";
-import { type Server, startServer } from "./transport/server.ts";
+import {
+  type Server,
+  startServer,
+  type UpgradeDecision,
+} from "./transport/server.ts";
 import { SimSocket } from "./transport/sim_socket.ts";
-import type { UpgradeDecision } from "./transport/server.ts";
 
 /** An element to send by hand: `T` and `S`, `t` as RFC 3339 text. */
 export interface HandMadeElement {
@@ -64,25 +68,7 @@ export interface HandMadeElement {
   readonly [key: string]: Encodable;
 }
 
-/** One session as `sessions()` shows it. */
-export interface SessionInfo {
-  /** Number of the connection. */
-  readonly connection: number;
-  /** Market endpoint or `trading`. */
-  readonly endpoint: string;
-  /** `ghost`: died unclean and still holds its place. */
-  readonly state: "connected" | "authenticated" | "ghost";
-  /** Key id of the account, once logged in. */
-  readonly account: string | undefined;
-  /** Encoding of its frames. */
-  readonly encoding: "json" | "msgpack" | undefined;
-  /** Symbols by channel; empty on the trading stream. */
-  readonly subscriptions: Readonly<Record<string, readonly string[]>>;
-  /** Bytes that wait because the client is slow. */
-  readonly pendingBytes: number;
-}
-
-/** Paths of the trading stream. */
+/** Path of the trading stream. */
 const TRADING_PATH = "/stream";
 
 /** A running simulator. */
@@ -375,29 +361,4 @@ export async function startSimulator(
     throw error;
   }
   return simulator;
-}
-
-function sessionInfo(session: MarketSession): SessionInfo {
-  const account = session.account?.key;
-  return {
-    connection: session.number,
-    endpoint: session.endpoint.name,
-    state: account === undefined ? "connected" : "authenticated",
-    account,
-    encoding: session.encoding,
-    subscriptions: session.subscriptions,
-    pendingBytes: session.pendingBytes,
-  };
-}
-
-function tradingInfo(connection: number, endpoint: string): SessionInfo {
-  return {
-    connection,
-    endpoint,
-    state: "connected",
-    account: undefined,
-    encoding: undefined,
-    subscriptions: {},
-    pendingBytes: 0,
-  };
 }
