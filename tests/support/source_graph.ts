@@ -1,0 +1,102 @@
+/**
+ * Reads which file imports what, for the test of the architecture.
+ *
+ * @module
+ */
+import { posix } from "node:path";
+
+/** One import or re-export, as written and as resolved. */
+export interface ImportEdge {
+  /** Path from the root of the repository. */
+  readonly from: string;
+  /** The text between the quotes. */
+  readonly specifier: string;
+  /** Path from the root; `undefined` for packages and runtime modules. */
+  readonly to: string | undefined;
+}
+
+/** Source text by path from the root of the repository. */
+export type Sources = ReadonlyMap<string, string>;
+
+const STATIC = /^[ \t]*(?:import|export)\b[^;"'`]*?\bfrom\s*["']([^"']+)["']/gm;
+const BARE = /^[ \t]*import\s*["']([^"']+)["']/gm;
+const DYNAMIC = /\bimport\(\s*(?:["'`]([^"'`]+)["'`])?/g;
+
+/** Reads every TypeScript file of the given files and folders. */
+export async function readSources(
+  root: URL,
+  entries: readonly string[],
+): Promise<Sources> {
+  const sources = new Map<string, string>();
+  for (const entry of entries) {
+    const url = new URL(entry, root);
+    if ((await Deno.stat(url)).isFile) {
+      sources.set(entry, await Deno.readTextFile(url));
+    } else await readFolder({ root, folder: entry, sources });
+  }
+  return sources;
+}
+
+async function readFolder(
+  { root, folder, sources }: {
+    readonly root: URL;
+    readonly folder: string;
+    readonly sources: Map<string, string>;
+  },
+): Promise<void> {
+  for await (
+    const { name, isDirectory } of Deno.readDir(new URL(folder, root))
+  ) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) await readFolder({ root, folder: path, sources });
+    else if (name.endsWith(".ts")) {
+      sources.set(path, await Deno.readTextFile(new URL(path, root)));
+    }
+  }
+}
+
+/** The code without its comments; line breaks stay where they were. */
+export function withoutComments(text: string): string {
+  const token =
+    /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|\/\*[\s\S]*?\*\/|\/\/[^\n]*/g;
+  return text.replace(
+    token,
+    (found) => found.startsWith("/") ? found.replace(/[^\n]/g, " ") : found,
+  );
+}
+
+/** Every import of every file. An import whose target is computed has `*`. */
+export function importsOf(sources: Sources): ImportEdge[] {
+  const edges: ImportEdge[] = [];
+  for (const [from, text] of sources) {
+    const code = withoutComments(text);
+    for (const pattern of [STATIC, BARE, DYNAMIC]) {
+      for (const [, specifier = "*"] of code.matchAll(pattern)) {
+        const to = specifier.startsWith(".")
+          ? posix.join(posix.dirname(from), specifier)
+          : undefined;
+        edges.push({ from, specifier, to });
+      }
+    }
+  }
+  return edges;
+}
+
+/** Circles of imports, each once, as paths that end where they begin. */
+export function circlesOf(edges: readonly ImportEdge[]): string[][] {
+  const targets = new Map<string, string[]>();
+  for (const { from, to } of edges) {
+    if (to !== undefined) targets.set(from, [...targets.get(from) ?? [], to]);
+  }
+  const done = new Set<string>();
+  const circles: string[][] = [];
+  const visit = (file: string, way: readonly string[]) => {
+    const at = way.indexOf(file);
+    if (at >= 0) circles.push([...way.slice(at), file]);
+    if (at >= 0 || done.has(file)) return;
+    for (const to of targets.get(file) ?? []) visit(to, [...way, file]);
+    done.add(file);
+  };
+  for (const file of targets.keys()) visit(file, []);
+  return circles;
+}
