@@ -18,7 +18,6 @@ import {
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
-import type { DemoAddresses } from "./demo_state.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 
 /** Takes what the six streams bring. */
@@ -33,7 +32,8 @@ export interface DemoListener {
 
 /** What to follow, and whom to tell. */
 export interface Following {
-  readonly addresses: DemoAddresses;
+  /** Where the proxy listens: `127.0.0.1:50052`. */
+  readonly dial: { readonly grpc: string; readonly metrics: string };
   readonly stocks: readonly string[];
   readonly options: readonly string[];
   readonly listeners: readonly DemoListener[];
@@ -48,7 +48,7 @@ const RETRY_MS = 1_000;
 /** Follows everything until the signal fires. */
 export async function followDemo(following: Following): Promise<void> {
   using client = new ProxyClient(
-    parseAddress(following.addresses.grpc, "the demo's address"),
+    parseAddress(following.dial.grpc, "the demo's address"),
   );
   await Promise.all([
     ...streamsOf(client, following).map((run) => persist(run, following)),
@@ -154,11 +154,11 @@ const LABELS: Readonly<Record<ChannelName, string>> = {
 };
 
 async function watchLosses(
-  { addresses, recorder, clock, signal }: Following,
+  { dial, recorder, clock, signal }: Following,
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(4 * STATUS_INTERVAL_MS, signal);
-    const page = await readPage(`http://${addresses.metrics}/metrics`, signal);
+    const page = await readPage(`http://${dial.metrics}/metrics`, signal);
     for (const [channel, count] of parseLosses(page)) {
       recorder.lost(channel, count);
     }

@@ -27,6 +27,8 @@ const PORTS = { grpc: 50052, health: 8082, metrics: 9090 } as const;
 /** A running market with a proxy; disposing it stops both. */
 export interface DemoMarket extends AsyncDisposable {
   readonly addresses: DemoAddresses;
+  /** The same as `addresses`, without a name to look up. */
+  readonly dial: { readonly grpc: string; readonly metrics: string };
   readonly stocks: readonly string[];
   /** Option contracts worth following, by OCC symbol. */
   readonly options: readonly string[];
@@ -61,12 +63,14 @@ export async function startDemoMarket(
     await startProxy(config, { log, tracing: noTracing }),
   );
   const running = parts.move();
+  const metrics = ports.metrics ?? ports.health;
   return {
     addresses: {
       grpc: `localhost:${ports.grpc}`,
       health: `localhost:${ports.health}`,
-      metrics: `localhost:${ports.metrics ?? ports.health}`,
+      metrics: `localhost:${metrics}`,
     },
+    dial: { grpc: `${HOST}:${ports.grpc}`, metrics: `${HOST}:${metrics}` },
     stocks,
     options: chooseContracts(stocks, simulator.market),
     ...faultsOf(simulator),

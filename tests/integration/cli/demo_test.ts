@@ -36,7 +36,8 @@ Deno.test("tail follows a running demo, symbol by symbol", async () => {
   const stage = new RecordingTerminal();
   const running = demo(["--symbols", "SPY,QQQ", "--rate", "500"], stage);
   await stage.until(() => /gRPC localhost:\d+/.test(stage.output));
-  const [address = ""] = /localhost:\d+/.exec(stage.output) ?? [];
+  const [, port] = /gRPC localhost:(\d+)/.exec(stage.output) ?? [];
+  const address = `127.0.0.1:${port}`;
 
   const viewer = new RecordingTerminal();
   const code = await tail(
@@ -87,6 +88,8 @@ Deno.test("a symbol that the market does not list is named with those it does", 
 
 Deno.test("a pipe that nobody reads any more is a normal end of a demo", async () => {
   const terminal = new RecordingTerminal();
+  const done = demo([], terminal);
+  await terminal.until(() => terminal.lines.some((l) => kindOf(l) === "quote"));
   terminal.broken = true;
-  assert.equal(await demo([], terminal), 0);
+  assert.equal(await done, 0);
 });
