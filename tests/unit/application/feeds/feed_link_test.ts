@@ -309,6 +309,17 @@ Deno.test("shutting down closes the session once and leaves nothing", async () =
   await feed[Symbol.asyncDispose]();
 });
 
+Deno.test("sessions of the past hear nothing of the shutdown", async () => {
+  const feed = new Followed(["accept"]);
+  await feed.dials(1);
+  feed.connector.last.drop();
+  await feed.dials(2);
+  const [past] = feed.connector.sessions;
+  assert.equal(past?.closes, 1);
+  await feed[Symbol.asyncDispose]();
+  assert.equal(past?.closes, 1, "no listener was left on the signal");
+});
+
 Deno.test("shutting down while dialing gives the dial up", async () => {
   const feed = new Followed(["hang"]);
   await settle();
