@@ -113,6 +113,22 @@ export class ScriptedPeer {
     this.#transport.uncork();
   }
 
+  /** Sends text as one message of several fragments. */
+  sendInFragments(text: string, fragmentLength: number): void {
+    for (let at = 0; at < text.length; at += fragmentLength) {
+      const end = at + fragmentLength;
+      this.#socket.send(text.slice(at, end), { fin: end >= text.length });
+    }
+  }
+
+  /** Pings; resolves when the client has answered. */
+  async ping(): Promise<void> {
+    const pongs = new Arrivals<void>("pong");
+    this.#socket.once("pong", () => pongs.put());
+    this.#socket.ping();
+    await pongs.take();
+  }
+
   /** The next frame of the client. */
   receive(): Promise<SentFrame> {
     return this.#frames.take();

@@ -25,7 +25,7 @@ import {
 import { MarketConnector } from "../../../src/infrastructure/alpaca/market_session.ts";
 import { TradingDecoder } from "../../../src/infrastructure/alpaca/trading_decoder.ts";
 import { TradingConnector } from "../../../src/infrastructure/alpaca/trading_session.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import type { ScriptedPeer } from "../../support/scripted_exchange.ts";
 
@@ -49,10 +49,42 @@ export const LISTENING = {
   data: { streams: ["trade_updates"] },
 };
 
+/** A wait for something that grows, which fails rather than hangs. */
+class Growth {
+  #grown = Promise.withResolvers<void>();
+
+  grow(): void {
+    this.#grown.resolve();
+    this.#grown = Promise.withResolvers();
+  }
+
+  async until(enough: () => boolean, describe: () => string): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new Error(`Still only ${describe()}`)),
+      5_000,
+    );
+    try {
+      while (!enough()) await Promise.race([this.#grown.promise, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** Turns the clock once somebody sleeps on it. */
+export async function turn(clock: ManualClock, ms: number): Promise<void> {
+  for (let i = 0; clock.sleepers === 0; i++) {
+    if (i === 100_000) throw new Error("Nobody sleeps on the clock");
+    await settle();
+  }
+  await clock.advance(ms);
+}
+
 /** Everything that a session tells, as short texts in order. */
 export class Story implements FeedEvents {
   readonly told: string[] = [];
-  #told = Promise.withResolvers<void>();
+  readonly #growth = new Growth();
 
   opened(): void {
     this.#tell("opened");
@@ -68,21 +100,23 @@ export class Story implements FeedEvents {
   }
 
   /** Resolves when `count` things have been told. */
-  async until(count: number): Promise<void> {
-    while (this.told.length < count) await this.#told.promise;
+  until(count: number): Promise<void> {
+    return this.#growth.until(
+      () => this.told.length >= count,
+      () => `told: ${this.told.join(", ")}`,
+    );
   }
 
   #tell(text: string): void {
     this.told.push(text);
-    this.#told.resolve();
-    this.#told = Promise.withResolvers();
+    this.#growth.grow();
   }
 }
 
 /** A list that tells when it has grown. */
 class Kept<T> {
   readonly events: T[] = [];
-  #grown = Promise.withResolvers<void>();
+  readonly #growth = new Growth();
 
   wants(): boolean {
     return true;
@@ -90,13 +124,15 @@ class Kept<T> {
 
   publish(event: T): void {
     this.events.push(event);
-    this.#grown.resolve();
-    this.#grown = Promise.withResolvers();
+    this.#growth.grow();
   }
 
   /** Resolves when there are `count` events. */
-  async until(count: number): Promise<void> {
-    while (this.events.length < count) await this.#grown.promise;
+  until(count: number): Promise<void> {
+    return this.#growth.until(
+      () => this.events.length >= count,
+      () => `${this.events.length} of ${count} events`,
+    );
   }
 }
 

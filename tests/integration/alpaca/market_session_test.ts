@@ -1,7 +1,6 @@
 /** Sessions with the stock and option streams, step by step. */
 import assert from "node:assert/strict";
-import type { ManualClock } from "../../support/manual_clock.ts";
-import { settle } from "../../support/manual_clock.ts";
+import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
 import {
   AUTHENTICATED,
@@ -16,15 +15,10 @@ import {
   request,
   SECRET,
   Stocks,
+  turn,
 } from "./kit.ts";
 
 const AUTH = `{"action":"auth","key":"${KEY}","secret":"${SECRET}"}`;
-
-/** Turns the clock once somebody sleeps on it. */
-async function turn(clock: ManualClock, ms: number): Promise<void> {
-  while (clock.sleepers === 0) await settle();
-  await clock.advance(ms);
-}
 
 /** A stock session that is up, and the server's side of it. */
 async function stockSession(exchange: ScriptedExchange) {
@@ -325,6 +319,28 @@ Deno.test("an abort in the moment of opening is not overlooked", async () => {
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
 });
 
+Deno.test("an abort between opening and logging in is not overlooked", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const stocks = new Stocks(exchange.url);
+  const { clock, abort } = stocks;
+  const sleep = clock.sleep.bind(clock);
+  clock.sleep = (ms, signal) => {
+    // The wait for the socket is over as soon as that is open.
+    if (ms === DEADLINES.dialMs) {
+      signal?.addEventListener("abort", () => abort.abort(), { once: true });
+    }
+    return sleep(ms, signal);
+  };
+  const failing = assert.rejects(stocks.connect(), {
+    name: "FeedFailure",
+    message: /given up$/,
+  });
+  const peer = await exchange.accept();
+  await failing;
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+  assert.equal(clock.sleepers, 0);
+});
+
 Deno.test("an abort after the login leaves the session to its owner", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
@@ -480,6 +496,25 @@ Deno.test("100 bad elements and a broken frame leave the socket open", async () 
   await session.close();
 });
 
+Deno.test("a frame of several megabytes, or in fragments, is one frame", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { stocks, peer, session } = await stockSession(exchange);
+  const many = Array.from({ length: 50_000 }, (_, i) => quote(i));
+  peer.send(many);
+  peer.sendInFragments(text([quote(-1), quote(-2)]), 7);
+  await stocks.quotes.until(50_002);
+  assert.equal(stocks.quotes.events.at(-1)?.bidPrice, -2);
+  assert.equal(session.frames, 4);
+  await session.close();
+});
+
+Deno.test("pings of the server are answered", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { peer, session } = await stockSession(exchange);
+  await peer.ping();
+  await session.close();
+});
+
 Deno.test("every frame is a proof of life, whatever it says", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
@@ -496,9 +531,6 @@ Deno.test("every frame is a proof of life, whatever it says", async () => {
 Deno.test("a session that is failed ends with that reason, once", async () => {
   await using exchange = await ScriptedExchange.start();
   const { peer, session } = await stockSession(exchange);
-  const { FeedFailure } = await import(
-    "../../../src/application/feeds/feed_failure.ts"
-  );
   const mute = new FeedFailure("mute", { errorType: "heartbeat" });
   session.fail(mute);
   session.fail(new FeedFailure("later", { errorType: "closed" }));

@@ -1,6 +1,5 @@
 /** Sessions with the trading stream, step by step. */
 import assert from "node:assert/strict";
-import { type ManualClock, settle } from "../../support/manual_clock.ts";
 import {
   ScriptedExchange,
   type ScriptedPeer,
@@ -14,6 +13,7 @@ import {
   PROBE,
   SECRET,
   Trading,
+  turn,
 } from "./kit.ts";
 
 const AUTHENTICATE =
@@ -26,12 +26,6 @@ function binary(value: unknown): Uint8Array {
 
 function update(id: string): Record<string, unknown> {
   return { stream: "trade_updates", data: { event: "new", order: { id } } };
-}
-
-/** Turns the clock once somebody sleeps on it. */
-async function turn(clock: ManualClock, ms: number): Promise<void> {
-  while (clock.sleepers === 0) await settle();
-  await clock.advance(ms);
 }
 
 async function tradingSession(exchange: ScriptedExchange) {

@@ -11,6 +11,7 @@ import {
   ScriptedExchange,
   type UpgradeAnswer,
 } from "../../support/scripted_exchange.ts";
+import { turn } from "./kit.ts";
 
 /** Everything for one dial; frames are kept as text. */
 function dialing(url: string) {
@@ -27,12 +28,6 @@ function dialing(url: string) {
   });
   wire.catch(() => {}); // Each test says what it expects of it.
   return { clock, abort, frames, wire };
-}
-
-/** Turns the clock once somebody sleeps on it. */
-async function turn(clock: ManualClock, ms: number): Promise<void> {
-  while (clock.sleepers === 0) await settle();
-  await clock.advance(ms);
 }
 
 Deno.test("headers go with the upgrade request", async () => {
