@@ -10,6 +10,7 @@ import {
   type ClientHttp2Session,
   type ClientHttp2Stream,
   connect,
+  constants,
   type IncomingHttpHeaders,
 } from "node:http2";
 import {
@@ -185,6 +186,8 @@ export interface BareCall {
   readonly headers: Promise<IncomingHttpHeaders>;
   /** Headers that end the stream without a body count as trailers too. */
   readonly trailers: Promise<IncomingHttpHeaders>;
+  /** Resets the stream with CANCEL, as gRPC clients do. */
+  cancel(): void;
 }
 
 function bareCall(stream: ClientHttp2Stream, message: Uint8Array): BareCall {
@@ -199,7 +202,12 @@ function bareCall(stream: ClientHttp2Stream, message: Uint8Array): BareCall {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   stream.end(Buffer.concat([prefix, message]));
-  return { stream, headers: headers.promise, trailers: trailers.promise };
+  return {
+    stream,
+    headers: headers.promise,
+    trailers: trailers.promise,
+    cancel: () => stream.close(constants.NGHTTP2_CANCEL),
+  };
 }
 
 /** Connects without any gRPC library. */

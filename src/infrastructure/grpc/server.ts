@@ -27,6 +27,7 @@ import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { offer } from "./service_bridge.ts";
+import { guardSessions, http2ServersOf } from "./session_guard.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 
 /** Connections are probed after this time without traffic, in ms. */
@@ -214,6 +215,7 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
+  for (const http2Server of http2ServersOf(server)) guardSessions(http2Server);
   const listener = await Listener.open({
     host,
     port,

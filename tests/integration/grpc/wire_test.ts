@@ -150,6 +150,29 @@ Deno.test("a connection that does not speak HTTP/2 costs only itself", async () 
   assert.equal((await trailers)["grpc-status"], "0");
 });
 
+/** The client's preface and its empty SETTINGS. */
+const PREFACE = new TextEncoder().encode(
+  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
+);
+/** GOAWAY of stream 0 without an error. */
+const GOAWAY = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+Deno.test("clients that dial and change their mind cost only themselves", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  for (let i = 0; i < 50; i++) {
+    const socket = connect(face.server.port, "127.0.0.1");
+    socket.on("error", () => {});
+    const gone = once(socket, "close");
+    await once(socket, "connect");
+    socket.resume();
+    socket.end(new Uint8Array([...PREFACE, ...GOAWAY]));
+    await gone;
+  }
+  const { trailers } = client.request(pathOf("GetConnectionStatus"));
+  assert.equal((await trailers)["grpc-status"], "0");
+});
+
 Deno.test("a request that is no protobuf is refused", async () => {
   await using face = await startFace();
   await using client = await bareClient(face);
