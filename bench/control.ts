@@ -1,0 +1,142 @@
+/**
+ * How the driver and its processes talk: one JSON object per line, commands on
+ * standard input, answers on standard output.
+ *
+ * Answers are marked, so that whatever else a process prints is passed on and
+ * not misread. A process ends when its standard input does, so none of them
+ * outlives the driver.
+ *
+ * @module
+ */
+
+const MARK = "@";
+
+/** What a process answers to, by name. */
+export type Commands = Readonly<Record<string, (args: never) => unknown>>;
+
+interface Call {
+  readonly id: number;
+  readonly command: string;
+  readonly args: unknown;
+}
+
+interface Answer {
+  readonly id: number;
+  readonly result?: unknown;
+  readonly error?: string;
+}
+
+/** Lines of a byte stream. */
+export async function* lines(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string, void> {
+  let rest = "";
+  for await (const chunk of source.pipeThrough(new TextDecoderStream())) {
+    const parts = (rest + chunk).split("\n");
+    rest = parts.pop() ?? "";
+    yield* parts;
+  }
+}
+
+/** Answers commands until standard input ends, then ends the process. */
+export async function answerCommands(commands: Commands): Promise<never> {
+  for await (const line of lines(Deno.stdin.readable)) {
+    // Not awaited: a command that waits must not hold up the next one.
+    answer(JSON.parse(line), commands);
+  }
+  Deno.exit(0);
+}
+
+async function answer(call: Call, commands: Commands): Promise<void> {
+  let answer: Answer;
+  try {
+    const run = commands[call.command];
+    if (!run) throw new Error(`No such command: ${call.command}`);
+    answer = { id: call.id, result: await run(call.args as never) };
+  } catch (error) {
+    answer = { id: call.id, error: String(error) };
+  }
+  Deno.stdout.writeSync(
+    new TextEncoder().encode(`${MARK}${JSON.stringify(answer)}\n`),
+  );
+}
+
+/** A process of the bench, seen from the driver. */
+export class Remote implements AsyncDisposable {
+  readonly name: string;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #waiting = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #listening: Promise<void>;
+  #next = 0;
+  #stopping = false;
+
+  /**
+   * @param script file name inside `bench/processes`
+   * @param options.flags flags of `deno run`: permissions, V8 flags
+   */
+  constructor(
+    script: string,
+    options: {
+      readonly flags: readonly string[];
+      readonly env?: Readonly<Record<string, string>>;
+    },
+  ) {
+    this.name = script;
+    const url = new URL(`./processes/${script}`, import.meta.url);
+    this.#child = new Deno.Command("deno", {
+      args: ["run", "-q", ...options.flags, url.href],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+      env: { ...options.env },
+    }).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    this.#listening = this.#listen();
+  }
+
+  /** The operating system's number of the process. */
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Runs a command over there; rejects with its error, or when it is gone. */
+  async call<T>(command: string, args: unknown = {}): Promise<T> {
+    const id = ++this.#next;
+    const waiting = Promise.withResolvers<unknown>();
+    this.#waiting.set(id, waiting);
+    const line = `${JSON.stringify({ id, command, args })}\n`;
+    await this.#input.write(new TextEncoder().encode(line));
+    return await waiting.promise as T;
+  }
+
+  async #listen(): Promise<void> {
+    for await (const line of lines(this.#child.stdout)) {
+      if (!line.startsWith(MARK)) {
+        Deno.stderr.writeSync(
+          new TextEncoder().encode(`${this.name}: ${line}\n`),
+        );
+        continue;
+      }
+      const { id, result, error } = JSON.parse(line.slice(1)) as Answer;
+      const waiting = this.#waiting.get(id);
+      this.#waiting.delete(id);
+      if (error === undefined) waiting?.resolve(result);
+      else waiting?.reject(new Error(`${this.name}: ${error}`));
+    }
+    for (const { reject } of this.#waiting.values()) {
+      reject(new Error(`${this.name} ended unasked`));
+    }
+  }
+
+  /** Ends the process by ending its input; one that lingers is killed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#stopping) return;
+    this.#stopping = true;
+    await this.#input.close().catch(() => {});
+    const patience = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);
+    await this.#child.status;
+    clearTimeout(patience);
+    await this.#listening;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Counts the messages of one gRPC stream and reads the times that they carry.
+ *
+ * Only the five-byte prefixes are read, and of a message that lies in one
+ * piece the timestamp, which stands at the same place in each response that
+ * has one: after the wrapper and the symbol.
+ *
+ * @module
+ */
+
+const PREFIX_BYTES = 5;
+const TIMESTAMP_TAG = 0x12;
+const SECONDS_TAG = 0x08;
+const NANOS_TAG = 0x10;
+
+/** Told the time that a message carries. */
+export type OnStamp = (seconds: number, nanos: number) => void;
+
+/** Counts the messages of one stream. */
+export class MessageCounter {
+  #messages = 0;
+  #bytes = 0;
+  /** Bytes of the current message that have not come yet. */
+  #missing = 0;
+  readonly #prefix = new Uint8Array(PREFIX_BYTES);
+  #prefixBytes = 0;
+
+  /** Whole messages so far. */
+  get messages(): number {
+    return this.#messages;
+  }
+
+  /** Bytes so far, prefixes included. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes the bytes `from` up to `to` of `chunk`, the stream's next ones. */
+  push(chunk: Uint8Array, from: number, to: number, onStamp: OnStamp): void {
+    this.#bytes += to - from;
+    let at = from;
+    while (at < to) {
+      if (this.#missing > 0) {
+        const taken = Math.min(this.#missing, to - at);
+        at += taken;
+        this.#missing -= taken;
+        if (this.#missing === 0) this.#messages++;
+      } else if (this.#prefixBytes === 0 && to - at >= PREFIX_BYTES) {
+        at = this.#whole(chunk, at, to, onStamp);
+      } else {
+        this.#prefix[this.#prefixBytes++] = chunk[at++] ?? 0;
+        if (this.#prefixBytes === PREFIX_BYTES) {
+          this.#prefixBytes = 0;
+          this.#missing = lengthAt(this.#prefix, 0);
+          if (this.#missing === 0) this.#messages++;
+        }
+      }
+    }
+  }
+
+  /** Takes a message whose prefix is whole; gives where the next one starts. */
+  #whole(
+    chunk: Uint8Array,
+    at: number,
+    to: number,
+    onStamp: OnStamp,
+  ): number {
+    const body = at + PREFIX_BYTES;
+    const length = lengthAt(chunk, at);
+    if (body + length > to) {
+      this.#missing = length;
+      return body;
+    }
+    this.#messages++;
+    readStamp(chunk, body, onStamp);
+    return body + length;
+  }
+}
+
+function lengthAt(bytes: Uint8Array, at: number): number {
+  return ((bytes[at + 1] ?? 0) << 24 | (bytes[at + 2] ?? 0) << 16 |
+    (bytes[at + 3] ?? 0) << 8 | (bytes[at + 4] ?? 0)) >>> 0;
+}
+
+/** Reads the timestamp of the response that starts at `at`. */
+function readStamp(bytes: Uint8Array, at: number, onStamp: OnStamp): void {
+  // Wrapper: tag, length in one byte or two. Symbol: tag, length, text.
+  at += (bytes[at + 1] ?? 0) > 0x7f ? 3 : 2;
+  at += 2 + (bytes[at + 1] ?? 0);
+  if (bytes[at] !== TIMESTAMP_TAG) return;
+  at += 2;
+  let seconds = 0;
+  let nanos = 0;
+  if (bytes[at] === SECONDS_TAG) {
+    for (let shift = 1; at++ >= 0; shift *= 128) {
+      const byte = bytes[at] ?? 0;
+      seconds += (byte & 0x7f) * shift;
+      if (byte < 0x80) break;
+    }
+    at++;
+  }
+  if (bytes[at] === NANOS_TAG) {
+    for (let shift = 1; at++ >= 0; shift *= 128) {
+      const byte = bytes[at] ?? 0;
+      nanos += (byte & 0x7f) * shift;
+      if (byte < 0x80) break;
+    }
+  }
+  onStamp(seconds, nanos);
+}

@@ -1,0 +1,154 @@
+/**
+ * What the machine can do: raw `node:http2` that writes ready-made bytes, and
+ * bare decoders. Nothing here is a design, only a limit.
+ *
+ * @module
+ */
+import { decode, ExtensionCodec } from "@msgpack/msgpack";
+import { createServer, type ServerHttp2Stream } from "node:http2";
+import type { AddressInfo } from "node:net";
+import process from "node:process";
+import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
+import { answerCommands } from "../control.ts";
+import { type FeedFormat, FramePool } from "../feed/frame_pool.ts";
+import { stockSymbol } from "../feed/symbols.ts";
+import type { ProcessUse } from "../process_use.ts";
+
+const streams = new Set<ServerHttp2Stream>();
+let run = 0;
+let writes = 0;
+let skipped = 0;
+
+const server = createServer({ maxSessionMemory: 1_000_000 });
+server.on("session", (session) => session.on("error", () => {}));
+server.on("stream", (incoming) => {
+  // A server's streams are server streams, which the event's type forgets.
+  const stream = incoming as ServerHttp2Stream;
+  stream.respond({ ":status": 200, "content-type": "application/grpc" });
+  stream.on("error", () => {});
+  stream.on("close", () => streams.delete(stream));
+  streams.add(stream);
+});
+
+/** `count` gRPC messages as the proxy would frame them, back to back. */
+function framedQuotes(count: number): Uint8Array {
+  const encode = createEncoders(() => {}).stockQuotes;
+  const parts: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const body = encode({
+      symbol: stockSymbol(i),
+      timestamp: { seconds: 1_770_000_000, nanos: 123_456_789 },
+      bidExchange: "Q",
+      bidPrice: 100 + i / 100,
+      bidSize: 3,
+      askExchange: "P",
+      askPrice: 100.02 + i / 100,
+      askSize: 4,
+      conditions: ["R"],
+      tape: "C",
+    });
+    parts.push(0, 0, 0, body.length >> 8, body.length & 0xff, ...body);
+  }
+  return new Uint8Array(parts);
+}
+
+/** Writes a batch to every stream each `everyMs`; skips streams that are full. */
+async function paced(batch: Uint8Array, everyMs: number, id: number) {
+  let due = performance.now();
+  while (id === run) {
+    const now = performance.now();
+    for (; due <= now; due += everyMs) {
+      for (const stream of streams) {
+        if (stream.writableNeedDrain) skipped++;
+        else {
+          stream.write(batch);
+          writes++;
+        }
+      }
+    }
+    await new Promise((resolve) => setTimeout(resolve, Math.min(1, due - now)));
+  }
+}
+
+/** Writes batch after batch to every stream, each once the last one is taken. */
+async function flood(batch: Uint8Array, id: number): Promise<void> {
+  await Promise.all([...streams].map(async (stream) => {
+    while (id === run) {
+      writes++;
+      await new Promise((resolve) => stream.write(batch, resolve));
+    }
+  }));
+}
+
+const nanosecondTimes = new ExtensionCodec();
+nanosecondTimes.register({
+  type: -1,
+  encode: () => null,
+  decode(data) {
+    const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+    const high = view.getUint32(0);
+    const seconds = (high & 0b11) * 2 ** 32 + view.getUint32(4);
+    return { seconds, nanos: high >>> 2 };
+  },
+});
+
+/** Decodes the frames of a pool for `ms` and does nothing with them. */
+function decodeFor(
+  shape: { format: FeedFormat; perFrame: number; symbols: number; ms: number },
+): { messages: number; cpuMicros: number; ms: number } {
+  const pool = new FramePool(shape);
+  const text = new TextDecoder();
+  const frames = Array.from({ length: pool.length }, (_, i) => pool.payload(i));
+  const decodeFrame = shape.format === "json"
+    ? ((texts) => (i: number) => JSON.parse(texts[i] ?? ""))(
+      frames.map((frame) => text.decode(frame)),
+    )
+    : (i: number) =>
+      decode(frames[i] ?? [], { extensionCodec: nanosecondTimes });
+  const spin = (ms: number) => {
+    let messages = 0;
+    const start = performance.now();
+    while (performance.now() - start < ms) {
+      for (let i = 0; i < pool.length; i++) {
+        messages += (decodeFrame(i) as unknown[]).length;
+      }
+    }
+    return messages;
+  };
+  spin(shape.ms / 4);
+  const before = process.cpuUsage();
+  const start = performance.now();
+  const messages = spin(shape.ms);
+  const ms = performance.now() - start;
+  const { user, system } = process.cpuUsage(before);
+  return { messages, cpuMicros: user + system, ms };
+}
+
+await answerCommands({
+  async listen(): Promise<{ port: number }> {
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    return { port: (server.address() as AddressInfo).port };
+  },
+  /** @param everyMs between two batches of a stream; 0 means no pause */
+  start({ batch, everyMs }: { batch: number; everyMs: number }): void {
+    const bytes = framedQuotes(batch);
+    const id = ++run;
+    if (everyMs > 0) paced(bytes, everyMs, id);
+    else flood(bytes, id);
+  },
+  stop: () => void run++,
+  skipped: () => skipped,
+  use(): ProcessUse {
+    const { user, system } = process.cpuUsage();
+    const { rss, heapUsed, external } = Deno.memoryUsage();
+    return {
+      cpuMicros: user + system,
+      rss,
+      peakRss: rss,
+      heapUsed,
+      external,
+      writes,
+    };
+  },
+  decode: decodeFor,
+});

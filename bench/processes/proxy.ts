@@ -1,0 +1,76 @@
+/**
+ * The proxy as it is started in production, with a control line for what the
+ * bench needs to know of the process.
+ *
+ * @module
+ */
+import process from "node:process";
+import { Writable } from "node:stream";
+import { Ring } from "../../src/application/broadcast/ring.ts";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { startProxy } from "../../src/run_proxy.ts";
+import { answerCommands } from "../control.ts";
+import type { ProcessUse, ProxyStart } from "../process_use.ts";
+
+const SAMPLE_MS = 50;
+
+let peakRss = 0;
+let writes = 0;
+
+setInterval(() => {
+  peakRss = Math.max(peakRss, Deno.memoryUsage().rss);
+}, SAMPLE_MS);
+
+/** Counts batches: the handlers write one array per batch. */
+function countWrites(): void {
+  const { write } = Writable.prototype as unknown as {
+    write: (chunk: unknown, ...rest: unknown[]) => boolean;
+  };
+  Object.assign(Writable.prototype, {
+    write(this: Writable, chunk: unknown, ...rest: unknown[]) {
+      if (Array.isArray(chunk)) writes++;
+      return write.call(this, chunk, ...rest);
+    },
+  });
+}
+
+/** Has every stream encode for itself: it is given copies of the envelopes. */
+function encodePerClient(): void {
+  const { take } = Ring.prototype;
+  Ring.prototype.take = function (this: Ring<object>, limit: number) {
+    return take.call(this, limit).map((envelope) => ({
+      ...envelope as object,
+      encoded: undefined,
+    }));
+  };
+}
+
+async function start(options: ProxyStart) {
+  countWrites();
+  if (options.naive) encodePerClient();
+  const config = parseConfig(options.env);
+  const grpc = { ...config.grpc, unbatched: options.naive };
+  const proxy = await startProxy({ ...config, grpc });
+  return proxy.ports;
+}
+
+await answerCommands({
+  start,
+  use(): ProcessUse {
+    const { user, system } = process.cpuUsage();
+    const { rss, heapUsed, external } = Deno.memoryUsage();
+    peakRss = Math.max(peakRss, rss);
+    return {
+      cpuMicros: user + system,
+      rss,
+      peakRss,
+      heapUsed,
+      external,
+      writes,
+    };
+  },
+  /** Collects garbage where the process was started with `--expose-gc`. */
+  collect(): void {
+    (globalThis as { gc?: () => void }).gc?.();
+  },
+});

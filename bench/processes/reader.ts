@@ -1,0 +1,113 @@
+/**
+ * Plays the clients: many connections and streams, counted and timed.
+ *
+ * @module
+ */
+import { build, type Histogram } from "hdr-histogram-js";
+import { answerCommands } from "../control.ts";
+import { optionSymbol, quietSymbol, stockSymbol } from "../feed/symbols.ts";
+import { symbolsMessage } from "../http2/frames.ts";
+import { ReaderConnection } from "../http2/reader_connection.ts";
+import type { Latency, ReaderPlan, ReaderReport } from "../reader_plan.ts";
+import { microsSince } from "../wall_clock.ts";
+
+const SERVICE = "/cream.v1.StreamProxyService";
+/** An hour, in µs: whatever is later than that is not a latency. */
+const LONGEST_MICROS = 3_600_000_000;
+
+const connections: ReaderConnection[] = [];
+let latencies = newHistogram();
+let timing = false;
+
+function newHistogram(): Histogram {
+  return build({
+    lowestDiscernibleValue: 1,
+    highestTrackableValue: LONGEST_MICROS,
+    numberOfSignificantValueDigits: 3,
+  });
+}
+
+function onStamp(seconds: number, nanos: number): void {
+  if (!timing) return;
+  const micros = microsSince(seconds, nanos, performance.now());
+  latencies.recordValue(Math.max(1, Math.round(micros)));
+}
+
+const NAMES = { stock: stockSymbol, option: optionSymbol, quiet: quietSymbol };
+const METHODS = {
+  stock: "StreamQuotes",
+  option: "StreamOptionQuotes",
+  quiet: "StreamQuotes",
+};
+
+/** The symbols of stream `index`; none means all. */
+function symbolsOf(plan: ReaderPlan, index: number): string[] {
+  const { symbolsPerStream = 0, firstSymbol = 0 } = plan;
+  const first = firstSymbol + index * symbolsPerStream;
+  return Array.from(
+    { length: symbolsPerStream },
+    (_, i) => NAMES[plan.market](first + i),
+  );
+}
+
+/** Opens what is planned beside what is open; resolves when all are accepted. */
+async function open(plan: ReaderPlan): Promise<void> {
+  const opened: ReaderConnection[] = [];
+  let index = 0;
+  for (let i = 0; i < plan.connections; i++) {
+    const connection = await ReaderConnection.open(plan.port, onStamp);
+    connections.push(connection);
+    opened.push(connection);
+    for (let j = 0; j < plan.streamsPerConnection; j++) {
+      connection.openStream({
+        path: `${SERVICE}/${METHODS[plan.market]}`,
+        message: symbolsMessage(symbolsOf(plan, index)),
+        read: plan.read ?? true,
+      });
+      index++;
+    }
+  }
+  const wanted = plan.connections * plan.streamsPerConnection;
+  const accepted = () => sum(opened.map((connection) => connection.accepted));
+  const deadline = performance.now() + 60_000;
+  while (accepted() < wanted) {
+    if (performance.now() > deadline) {
+      throw new Error(`Only ${accepted()} of ${wanted} streams accepted`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function latency(): Latency {
+  const at = (percentile: number) => latencies.getValueAtPercentile(percentile);
+  return {
+    samples: latencies.totalCount,
+    p50: at(50),
+    p99: at(99),
+    p999: at(99.9),
+    max: latencies.maxValue,
+  };
+}
+
+await answerCommands({
+  open,
+  report: (): ReaderReport => ({
+    messages: sum(connections.map(({ messages }) => messages)),
+    bytes: sum(connections.map(({ bytes }) => bytes)),
+    ended: sum(connections.map(({ ended }) => ended)),
+  }),
+  /** Latencies since the last time this was asked, and from now on. */
+  latencies(): Latency {
+    const seen = latency();
+    latencies = newHistogram();
+    timing = true;
+    return seen;
+  },
+  close(): void {
+    for (const connection of connections.splice(0)) connection.close();
+  },
+});

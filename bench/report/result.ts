@@ -1,0 +1,58 @@
+/**
+ * What a scenario gives back, for people and for machines.
+ *
+ * @module
+ */
+import { type Spread, spreadOf, spreadText } from "./spread.ts";
+
+/** What a figure should be. */
+export interface Aim {
+  readonly text: string;
+  readonly met: boolean;
+}
+
+/** One line of a scenario's table. */
+export interface Figure {
+  readonly what: string;
+  readonly unit: string;
+  readonly value: Spread;
+  readonly aim?: Aim;
+}
+
+/** One scenario's table. */
+export interface ScenarioResult {
+  readonly scenario: string;
+  readonly about: string;
+  readonly figures: readonly Figure[];
+}
+
+/** A figure from repeated values; `aim` is judged by the median. */
+export function figure(
+  what: string,
+  unit: string,
+  values: readonly number[],
+  aim?: { readonly text: string; readonly met: (median: number) => boolean },
+): Figure {
+  const value = spreadOf(values);
+  const plain = { what, unit, value };
+  if (!aim) return plain;
+  return { ...plain, aim: { text: aim.text, met: aim.met(value.median) } };
+}
+
+/** Lines of a table with padded columns. */
+export function tableText(result: ScenarioResult): string {
+  const rows = result.figures.map(({ what, unit, value, aim }) => [
+    what,
+    spreadText(value),
+    unit,
+    aim ? `${aim.met ? "pass" : "MISS"}  aim ${aim.text}` : "",
+  ]);
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  );
+  const body = rows.map((row) =>
+    "  " +
+    row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()
+  );
+  return [`${result.scenario}: ${result.about}`, ...body, ""].join("\n");
+}

@@ -1,0 +1,123 @@
+/**
+ * Every message to every client, one connection each.
+ *
+ * @module
+ */
+import { figure, type ScenarioResult } from "../report/result.ts";
+import { Floor, pause, Rig } from "../rig.ts";
+import {
+  batchSize,
+  cores,
+  cpuPerMessage,
+  type Effort,
+  inTurns,
+  measure,
+  perSecond,
+  type Scenario,
+  WARM_UP_MS,
+} from "./scenario.ts";
+
+/** Upstream sends a frame this often, in ms. */
+const CADENCE_MS = 10;
+/** Deliveries per second that are offered, whatever the number of clients. */
+const DELIVERIES = 80_000;
+
+/** How to fan out. */
+interface FanOut {
+  readonly clients: number;
+  readonly naive?: boolean;
+}
+
+/** Measures one number of clients beside the floor. */
+export async function fanOut(
+  { clients, naive = false }: FanOut,
+  effort: Effort,
+): Promise<ScenarioResult> {
+  const perFrame = Math.max(
+    1,
+    Math.round(DELIVERIES / clients * CADENCE_MS / 1000),
+  );
+  const rate = perFrame * 1000 / CADENCE_MS;
+  await using rig = await Rig.start({
+    format: "json",
+    perFrame,
+    symbols: 1_000,
+    naive,
+  });
+  await using floor = await Floor.start();
+  const streams = {
+    market: "stock",
+    connections: clients,
+    streamsPerConnection: 1,
+  } as const;
+  await rig.proxy.open(streams);
+  await floor.lane.open(streams);
+  const proxied = {
+    lane: rig.proxy,
+    start: () => rig.feed(rate),
+    stop: () => rig.rest(),
+  };
+  await rig.feed(rate);
+  await pause(WARM_UP_MS);
+  const batch = Math.max(
+    1,
+    Math.round(batchSize(await rig.proxy.window(1_000))),
+  );
+  await rig.rest();
+  const raw = {
+    lane: floor.lane,
+    start: () => floor.feed({ batch, everyMs: 1000 * batch / rate }),
+    stop: () => floor.rest(),
+  };
+  await measure(raw, WARM_UP_MS / 2);
+  const rounds = await inTurns([proxied, raw], effort);
+  const [proxy, floors] = [
+    rounds.map(({ first }) => first),
+    rounds.map(({ second }) => second),
+  ];
+  await rig.drained();
+  const { dropped } = await rig.counts();
+  const use = await rig.proxy.use();
+  return {
+    scenario: `fan-out-${clients}${naive ? "-naive" : ""}`,
+    about: `${clients} connections × ${rate} messages/s, a frame of ` +
+      `${perFrame} every ${CADENCE_MS} ms` +
+      (naive ? ", one write per message, encoded per client" : ""),
+    figures: [
+      figure("CPU per delivered message", "µs", proxy.map(cpuPerMessage)),
+      figure("floor, same batches", "µs", floors.map(cpuPerMessage)),
+      figure(
+        "ratio to the floor",
+        "×",
+        rounds.map(({ first, second }) =>
+          cpuPerMessage(first) / cpuPerMessage(second)
+        ),
+        { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
+      ),
+      figure("delivered", "messages/s", proxy.map(perSecond)),
+      figure("floor delivered", "messages/s", floors.map(perSecond)),
+      figure("messages per write", "", proxy.map(batchSize)),
+      figure("floor: messages per write", "", [batch]),
+      figure("cores used by the proxy", "", proxy.map(cores)),
+      figure("lost by queues", "messages", [dropped]),
+      figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),
+    ],
+  };
+}
+
+/** All numbers of clients. */
+export const fanOuts: readonly Scenario[] = [10, 50, 100, 500].map((
+  clients,
+) => ({
+  name: `fan-out-${clients}`,
+  run: async (effort: Effort) => [await fanOut({ clients }, effort)],
+}));
+
+/** What the naive way costs. */
+export const naive: Scenario = {
+  name: "naive",
+  run: async (effort) => [
+    await fanOut({ clients: 10, naive: true }, effort),
+    await fanOut({ clients: 100, naive: true }, effort),
+  ],
+};

@@ -1,0 +1,123 @@
+/**
+ * From the feeder's send to the reader's receive, before, during and after a
+ * burst.
+ *
+ * @module
+ */
+import { figure, type ScenarioResult } from "../report/result.ts";
+import type { Latency } from "../reader_plan.ts";
+import { pause, Rig } from "../rig.ts";
+import { type Effort, type Scenario, WARM_UP_MS } from "./scenario.ts";
+
+const CLIENTS = 10;
+const RATE = 20_000;
+const PER_FRAME = 20;
+/** One look at the latencies after a burst, in ms. */
+const LOOK_MS = 200;
+const LOOKS = 30;
+const CALM_MICROS = 5_000;
+
+/** What one repetition saw. */
+interface Story {
+  readonly before: Latency;
+  /** p99 of each look after the burst, µs. */
+  readonly after: readonly number[];
+  /** From the end of the burst until p99 was under 5 ms again, ms. */
+  readonly backAfterMs: number;
+}
+
+async function tell(rig: Rig, burst: number, ms: number): Promise<Story> {
+  await rig.feed(RATE);
+  await pause(500);
+  await rig.proxy.latencies();
+  await pause(ms);
+  const before = await rig.proxy.latencies();
+  const start = performance.now();
+  await rig.feeder.call("burst", { quotes: burst });
+  const after: number[] = [];
+  let backAfterMs = Infinity;
+  while (after.length < LOOKS) {
+    await pause(LOOK_MS);
+    const { p99, samples } = await rig.proxy.latencies();
+    after.push(p99);
+    if (samples > 0 && p99 < CALM_MICROS) {
+      backAfterMs = performance.now() - start;
+      break;
+    }
+  }
+  await rig.rest();
+  await rig.drained();
+  return { before, after, backAfterMs };
+}
+
+async function latency(
+  burst: number,
+  { repetitions, windowMs }: Effort,
+): Promise<ScenarioResult> {
+  await using rig = await Rig.start({
+    format: "json",
+    perFrame: PER_FRAME,
+    symbols: 2_000,
+  });
+  await rig.proxy.open({
+    market: "stock",
+    connections: CLIENTS,
+    streamsPerConnection: 1,
+  });
+  await rig.subscribed(1);
+  await rig.feed(RATE);
+  await pause(WARM_UP_MS);
+  const stories: Story[] = [];
+  for (let i = 0; i < repetitions; i++) {
+    stories.push(await tell(rig, burst, windowMs));
+  }
+  const { sent } = await rig.rest();
+  await rig.drained();
+  const got = await rig.proxy.got();
+  const { dropped, received } = await rig.counts();
+  const use = await rig.proxy.use();
+  const ms = (pick: (latency: Latency) => number) =>
+    stories.map(({ before }) => pick(before) / 1000);
+  return {
+    scenario: `latency-${burst / 1000}k`,
+    about: `${RATE} messages/s to ${CLIENTS} clients, then ${burst} at once`,
+    figures: [
+      figure("p50 before", "ms", ms(({ p50 }) => p50)),
+      figure("p99 before", "ms", ms(({ p99 }) => p99), {
+        text: "≤ 2",
+        met: (p99) => p99 <= 2,
+      }),
+      figure("p99.9 before", "ms", ms(({ p999 }) => p999)),
+      figure("max before", "ms", ms(({ max }) => max)),
+      figure(
+        "p99 in the worst look after the burst",
+        "ms",
+        stories.map(({ after }) => Math.max(...after) / 1000),
+      ),
+      figure(
+        "p99 back under 5 ms, from the burst's start",
+        "ms",
+        stories.map(({ backAfterMs }) => backAfterMs),
+        { text: "≤ 1000", met: (back) => back <= 1_100 },
+      ),
+      figure("lost by queues", "messages", [dropped], {
+        text: "0",
+        met: (lost) => lost === 0,
+      }),
+      figure("unaccounted for", "messages", [
+        sent * CLIENTS - got.messages - dropped,
+      ], { text: "0", met: (rest) => rest === 0 }),
+      figure("not taken in", "messages", [sent - received]),
+      figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),
+    ],
+  };
+}
+
+/** A burst of 200 000 messages, and one of a tenth of that. */
+export const latencies: Scenario = {
+  name: "latency",
+  run: async (effort) => [
+    await latency(20_000, effort),
+    await latency(200_000, effort),
+  ],
+};

@@ -1,0 +1,138 @@
+/**
+ * Many streams that want little each: cost must grow with deliveries, not with
+ * streams.
+ *
+ * @module
+ */
+import { figure } from "../report/result.ts";
+import { pause, Rig } from "../rig.ts";
+import {
+  batchSize,
+  cores,
+  cpuPerMessage,
+  inTurns,
+  measure,
+  perSecond,
+  type Scenario,
+  WARM_UP_MS,
+} from "./scenario.ts";
+
+const CONNECTIONS = 20;
+const SYMBOLS = 2_000;
+const RATE = 20_000;
+const PER_FRAME = 20;
+const QUIET_STREAMS = 5_000;
+
+const SHAPE = {
+  format: "json",
+  perFrame: PER_FRAME,
+  symbols: SYMBOLS,
+} as const;
+
+/** 2 000 symbols over the streams of 20 connections. */
+function streamsOf(streamsPerConnection: number) {
+  return {
+    market: "stock",
+    connections: CONNECTIONS,
+    streamsPerConnection,
+    symbolsPerStream: SYMBOLS / CONNECTIONS / streamsPerConnection,
+  } as const;
+}
+
+function loadOf(rig: Rig) {
+  return {
+    lane: rig.proxy,
+    start: () => rig.feed(RATE),
+    stop: () => rig.rest(),
+  };
+}
+
+/** 2 000 streams of one symbol against 20 streams of a hundred. */
+export const manyStreams: Scenario = {
+  name: "many-streams",
+  async run(effort) {
+    await using many = await Rig.start(SHAPE);
+    await using few = await Rig.start(SHAPE);
+    await many.proxy.open(streamsOf(SYMBOLS / CONNECTIONS));
+    await few.proxy.open(streamsOf(1));
+    await Promise.all([many.subscribed(SYMBOLS), few.subscribed(SYMBOLS)]);
+    const loads = [loadOf(many), loadOf(few)] as const;
+    for (const load of loads) await measure(load, WARM_UP_MS);
+    const rounds = await inTurns(loads, effort);
+    await many.drained();
+    const { dropped } = await many.counts();
+    const first = rounds.map((round) => round.first);
+    const second = rounds.map((round) => round.second);
+    return [{
+      scenario: "many-streams",
+      about: `2 000 streams of one symbol and 20 of a hundred, on 20 ` +
+        `connections, ${RATE} messages/s`,
+      figures: [
+        figure(
+          "CPU per message, 2 000 streams",
+          "µs",
+          first.map(cpuPerMessage),
+        ),
+        figure("CPU per message, 20 streams", "µs", second.map(cpuPerMessage)),
+        figure(
+          "ratio",
+          "×",
+          rounds.map(({ first, second }) =>
+            cpuPerMessage(first) / cpuPerMessage(second)
+          ),
+          { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
+        ),
+        figure("delivered, 2 000 streams", "messages/s", first.map(perSecond)),
+        figure("delivered, 20 streams", "messages/s", second.map(perSecond)),
+        figure("messages per write, 2 000 streams", "", first.map(batchSize)),
+        figure("messages per write, 20 streams", "", second.map(batchSize)),
+        figure("cores used, 2 000 streams", "", first.map(cores)),
+        figure("cores used, 20 streams", "", second.map(cores)),
+        figure("lost by queues", "messages", [dropped]),
+      ],
+    }];
+  },
+};
+
+/** The same feed with 5 000 more streams whose symbols never tick. */
+export const quietStreams: Scenario = {
+  name: "quiet-streams",
+  async run(effort) {
+    await using alone = await Rig.start(SHAPE);
+    await using beside = await Rig.start(SHAPE);
+    await alone.proxy.open(streamsOf(1));
+    await beside.proxy.open(streamsOf(1));
+    await beside.proxy.open({
+      market: "quiet",
+      connections: CONNECTIONS,
+      streamsPerConnection: QUIET_STREAMS / CONNECTIONS,
+      symbolsPerStream: 1,
+    });
+    await alone.subscribed(SYMBOLS);
+    await beside.subscribed(SYMBOLS + QUIET_STREAMS);
+    const loads = [loadOf(beside), loadOf(alone)] as const;
+    for (const load of loads) await measure(load, WARM_UP_MS);
+    await pause(500);
+    const rounds = await inTurns(loads, effort);
+    const first = rounds.map((round) => round.first);
+    const second = rounds.map((round) => round.second);
+    return [{
+      scenario: "quiet-streams",
+      about: `20 streams of a hundred symbols, ${RATE} messages/s, with and ` +
+        `without ${QUIET_STREAMS} streams whose symbols never tick`,
+      figures: [
+        figure("CPU per message, with them", "µs", first.map(cpuPerMessage)),
+        figure("without", "µs", second.map(cpuPerMessage)),
+        figure(
+          "ratio",
+          "×",
+          rounds.map(({ first, second }) =>
+            cpuPerMessage(first) / cpuPerMessage(second)
+          ),
+          { text: "≤ 1.1", met: (ratio) => ratio <= 1.1 },
+        ),
+        figure("delivered, with them", "messages/s", first.map(perSecond)),
+      ],
+    }];
+  },
+};

@@ -1,0 +1,96 @@
+/**
+ * One stream of all symbols, fed as fast as the proxy takes it.
+ *
+ * @module
+ */
+import { figure } from "../report/result.ts";
+import { Floor, pause, Rig } from "../rig.ts";
+import {
+  batchSize,
+  cores,
+  cpuPerMessage,
+  inTurns,
+  measure,
+  perSecond,
+  type Scenario,
+  WARM_UP_MS,
+} from "./scenario.ts";
+
+/** Quotes of one upstream frame: what a busy feed packs. */
+const PER_FRAME = 50;
+/** Aims: messages per second, or share of the floor. */
+const ENOUGH = 300_000;
+const SHARE = 0.5;
+
+const ALL = {
+  market: "stock",
+  connections: 1,
+  streamsPerConnection: 1,
+} as const;
+
+/** The scenario. */
+export const saturation: Scenario = {
+  name: "saturation",
+  async run(effort) {
+    await using rig = await Rig.start({
+      format: "json",
+      perFrame: PER_FRAME,
+      symbols: 5_000,
+    });
+    await using floor = await Floor.start();
+    await rig.proxy.open(ALL);
+    await floor.lane.open(ALL);
+    await rig.subscribed(1);
+    await rig.feed(0);
+    await pause(WARM_UP_MS);
+    const seen = await rig.proxy.window(1_000);
+    const batch = Math.max(1, Math.round(batchSize(seen)));
+    await rig.rest();
+    const raw = {
+      lane: floor.lane,
+      start: () => floor.feed({ batch, everyMs: 0 }),
+      stop: () => floor.rest(),
+    };
+    await measure(raw, WARM_UP_MS / 2);
+    const proxied = {
+      lane: rig.proxy,
+      start: () => rig.feed(0),
+      stop: () => rig.rest(),
+    };
+    const start = await rig.counts();
+    const rounds = await inTurns([proxied, raw], effort);
+    await rig.drained();
+    const end = await rig.counts();
+    const received = end.received - start.received;
+    const dropped = end.dropped - start.dropped;
+    const use = await rig.proxy.use();
+    const proxy = rounds.map(({ first }) => first);
+    const floors = rounds.map(({ second }) => second);
+    const ratios = rounds.map(({ first, second }) =>
+      perSecond(first) / perSecond(second)
+    );
+    const share = figure("share of the floor", "×", ratios);
+    const delivered = figure("delivered", "messages/s", proxy.map(perSecond), {
+      text: "≥ 300 k, or ≥ 0.5 × the floor",
+      met: (median) => median >= ENOUGH || share.value.median >= SHARE,
+    });
+    return [{
+      scenario: "saturation",
+      about:
+        `one stream, all symbols, frames of ${PER_FRAME}, fed without pause`,
+      figures: [
+        delivered,
+        figure("floor, same batches", "messages/s", floors.map(perSecond)),
+        share,
+        figure("CPU per delivered message", "µs", proxy.map(cpuPerMessage)),
+        figure("floor", "µs", floors.map(cpuPerMessage)),
+        figure("cores used by the proxy", "", proxy.map(cores)),
+        figure("messages per write", "", proxy.map(batchSize)),
+        figure("lost by the queue", "% of received", [
+          100 * dropped / received,
+        ]),
+        figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),
+      ],
+    }];
+  },
+};
