@@ -125,7 +125,8 @@ function sections(
     optionRows(state.options, looks),
     orderRows(state.orders, looks),
   ];
-  const spaced = room >= 2 * all.length + 3 * all.length;
+  // A blank line before each, where four rows of each remain.
+  const spaced = room >= 6 * all.length;
   const overhead = spaced ? 2 : 1;
   const shares = share(
     room - overhead * all.length,

@@ -12,19 +12,20 @@ export type Reporter = (tone: News["tone"], text: string) => void;
 /** How many lines wait for a reporter; the proxy says a handful at start. */
 const MAX_EARLY = 20;
 
+/** What a log and all that were made from it by `with` share. */
+interface Desk {
+  readonly early: [News["tone"], string][];
+  reporter?: Reporter;
+}
+
 /** Hands log lines to a reporter; those before there is one wait for it. */
 export class NewsLog implements Log {
   readonly #fields: LogFields;
-  readonly #desk: { early: [News["tone"], string][]; reporter?: Reporter };
+  readonly #desk: Desk;
 
-  constructor(fields: LogFields = {}, desk: NewsLog["desk"] = { early: [] }) {
+  constructor(fields: LogFields = {}, desk: Desk = { early: [] }) {
     this.#fields = fields;
     this.#desk = desk;
-  }
-
-  /** Shared by the logs made by `with`. */
-  get desk(): { early: [News["tone"], string][]; reporter?: Reporter } {
-    return this.#desk;
   }
 
   /** Reports to `reporter` from now on, and what has waited at once. */
