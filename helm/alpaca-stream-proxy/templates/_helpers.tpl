@@ -1,0 +1,190 @@
+{{/* Name of the chart, or what replaces it. */}}
+{{- define "asp.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
+{{- end }}
+
+{{/* Name of the objects: release and chart, said once if one contains the other. */}}
+{{- define "asp.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- $name := include "asp.name" . }}
+{{- if contains $name .Release.Name }}
+{{- .Release.Name | trunc 52 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name $name | trunc 52 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What a Service, a monitor or a policy finds the proxy's pod by. */}}
+{{- define "asp.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "asp.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: proxy
+{{- end }}
+
+{{/* Labels of every object. */}}
+{{- define "asp.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+app.kubernetes.io/name: {{ include "asp.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- with .Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/*
+Head of an object's metadata. Takes a list: root, name, own labels, own annotations.
+*/}}
+{{- define "asp.metadata" -}}
+{{- $root := index . 0 -}}
+name: {{ index . 1 }}
+namespace: {{ $root.Release.Namespace }}
+labels:
+  {{- include "asp.labels" $root | nindent 2 }}
+  {{- with index . 2 }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with mustMerge (dict) (index . 3) $root.Values.commonAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "asp.serviceAccountName" -}}
+{{- if .Values.serviceAccount.create }}
+{{- default (include "asp.fullname" .) .Values.serviceAccount.name }}
+{{- else }}
+{{- default "default" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "asp.secretName" -}}
+{{- .Values.credentials.existingSecret | default (printf "%s-credentials" (include "asp.fullname" .)) }}
+{{- end }}
+
+{{- define "asp.image" -}}
+{{- with .Values.image }}
+{{- $name := trimPrefix "/" (printf "%s/%s" .registry .repository) }}
+{{- if .digest }}
+{{- printf "%s@%s" $name .digest }}
+{{- else }}
+{{- printf "%s:%s" $name (.tag | default $.Chart.AppVersion) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A value as the program reads it: Helm would print 10000000 as 1e+07. */}}
+{{- define "asp.text" -}}
+{{- if and (kindIs "float64" .) (eq (float64 (int64 .)) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{/* `host:port` of a URL, with the scheme's own port where none is given. */}}
+{{- define "asp.urlAddress" -}}
+{{- $url := urlParse . -}}
+{{- if regexMatch ":[0-9]+$" $url.host }}{{ $url.host }}
+{{- else if has $url.scheme (list "https" "wss") }}{{ $url.host }}:443
+{{- else }}{{ $url.host }}:80
+{{- end }}
+{{- end }}
+
+{{/*
+What the proxy may reach: its own ports, Alpaca, every address in its config.
+Takes a list: root, config.
+*/}}
+{{- define "asp.allowNet" -}}
+{{- $root := index . 0 -}}
+{{- $config := index . 1 -}}
+{{- $host := $config.STREAM_PROXY_HOST -}}
+{{- if contains ":" $host }}{{ $host = printf "[%s]" (trimAll "[]" $host) }}{{ end -}}
+{{- $list := list -}}
+{{- range $name, $value := $config }}
+{{- if and (hasSuffix "_PORT" $name) (ne (int $value) 0) }}
+{{- $list = append $list (printf "%s:%d" $host (int $value)) }}
+{{- else if and (kindIs "string" $value) (regexMatch "^(wss?|https?)://" (toString $value)) }}
+{{- $list = append $list (include "asp.urlAddress" $value) }}
+{{- end }}
+{{- end }}
+{{- range splitList "\n" (trim ($root.Files.Get "files/alpaca_hosts.txt")) }}
+{{- $list = append $list (printf "%s:443" .) }}
+{{- end }}
+{{- concat $list $root.Values.permissions.extraNet | uniq | join "," }}
+{{- end }}
+
+{{/* What it may read. Takes a list: root, config. */}}
+{{- define "asp.allowEnv" -}}
+{{- $root := index . 0 -}}
+{{- $names := concat (keys (index . 1)) (keys $root.Values.credentials.keys) | sortAlpha -}}
+{{- range $root.Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
+{{- concat $names (list "OTEL_DENO" "GRPC_*") $root.Values.permissions.extraEnv | uniq | join "," }}
+{{- end }}
+
+{{/* Arguments of a container that runs the proxy. Takes a list: root, config. */}}
+{{- define "asp.proxyArgs" -}}
+- --allow-env={{ include "asp.allowEnv" . }}
+- --allow-net={{ include "asp.allowNet" . }}
+{{- with (index . 0).Values.heapLimitMiB }}
+- --v8-flags=--max-old-space-size={{ int . }}
+{{- end }}
+- /app/mod.ts
+{{- end }}
+
+{{/* Credentials as environment variables. */}}
+{{- define "asp.credentialsEnv" -}}
+{{- $root := . -}}
+{{- range $variable, $key := .Values.credentials.keys }}
+- name: {{ $variable }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ include "asp.secretName" $root }}
+      key: {{ $key | default $variable }}
+      {{- if not (has $variable (splitList "\n" (trim ($root.Files.Get "files/required_credentials.txt")))) }}
+      optional: true
+      {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* The name of the port that answers /metrics. */}}
+{{- define "asp.metricsPort" -}}
+{{- if eq (int .Values.config.STREAM_PROXY_METRICS_PORT) 0 }}health{{ else }}metrics{{ end }}
+{{- end }}
+
+{{/* Feeds that are on, as an alternation for PromQL. */}}
+{{- define "asp.feeds" -}}
+{{- .Values.config.STREAM_PROXY_FEEDS | replace "," "|" }}
+{{- end }}
+
+{{/* Values that a schema cannot compare. */}}
+{{- define "asp.validate" -}}
+{{- with .Values }}
+{{- if lt (int .terminationGracePeriodSeconds) (add (int .preStopSleepSeconds) 30) }}
+{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSleepSeconds (%d) and a clean stop (25 s) need %d" (int .terminationGracePeriodSeconds) (int .preStopSleepSeconds) (add (int .preStopSleepSeconds) 30)) }}
+{{- end }}
+{{- if not .credentials.existingSecret }}
+{{- range splitList "\n" (trim ($.Files.Get "files/required_credentials.txt")) }}
+{{- if not (get $.Values.credentials.values .) }}
+{{- fail (printf "credentials.existingSecret is empty and so is credentials.values.%s: name a Secret that holds the credentials (kubectl create secret generic alpaca --from-literal=ALPACA_KEY=... --from-literal=ALPACA_SECRET=...), or set the values" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- $ports := list }}
+{{- range $name, $value := .config }}
+{{- if and (hasSuffix "_PORT" $name) (ne (int $value) 0) }}
+{{- if has (int $value) $ports }}{{ fail (printf "config.%s is %d, which another port of config has already" $name (int $value)) }}{{ end }}
+{{- $ports = append $ports (int $value) }}
+{{- end }}
+{{- end }}
+{{- if and .serviceMonitor.enabled .podMonitor.enabled }}
+{{- fail "serviceMonitor and podMonitor are both enabled: every sample would be kept twice. Choose one" }}
+{{- end }}
+{{- if and .gateway.enabled (not .gateway.parentRefs) }}
+{{- fail "gateway.enabled needs gateway.parentRefs: name the Gateway" }}
+{{- end }}
+{{- if and .ingress.enabled (not .ingress.hosts) }}
+{{- fail "ingress.enabled needs ingress.hosts: name at least one host" }}
+{{- end }}
+{{- end }}
+{{- end }}

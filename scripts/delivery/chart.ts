@@ -1,0 +1,159 @@
+/**
+ * The generated parts of the Helm chart: values, schema, README, lists.
+ *
+ * @module
+ */
+import type { Setting } from "../../src/infrastructure/config/settings.ts";
+import { isMap, isScalar, type Pair, parseDocument } from "yaml";
+import { ALPACA_HOSTS } from "./permissions.ts";
+import { replaceRegion } from "./regions.ts";
+import {
+  chartDefault,
+  describe,
+  PLAIN,
+  schemaFor,
+  SECRET,
+} from "./settings_schema.ts";
+
+/** Where the chart is, from the root of the checkout. */
+export const CHART = "helm/alpaca-stream-proxy";
+
+/** Secrets without which the program does not start. */
+export function requiredCredentials(): string[] {
+  return SECRET.filter((row) => row.otherwise === "required")
+    .map((row) => row.name);
+}
+
+/** values.yaml with its generated regions as they should be. */
+export function withSettings(values: string): string {
+  const regions = {
+    config: PLAIN.map(configLine).join("\n"),
+    keys: SECRET.map((row) => entry(row, row.name)).join("\n"),
+    values: SECRET.map((row) => entry(row, "")).join("\n"),
+  };
+  return Object.entries(regions).reduce(
+    (text, [name, body]) => replaceRegion(text, { name, body }),
+    values,
+  );
+}
+
+function configLine(setting: Setting<unknown>): string {
+  const value = JSON.stringify(chartDefault(setting));
+  return `  # -- ${describe(setting)}\n  ${setting.name}: ${value}`;
+}
+
+function entry(setting: Setting<unknown>, value: string): string {
+  return `    # -- ${setting.description}\n` +
+    `    ${setting.name}: ${JSON.stringify(value)}`;
+}
+
+interface ObjectSchema {
+  properties: Record<string, ObjectSchema & Record<string, unknown>>;
+}
+
+/** values.schema.json with its generated properties as they should be. */
+export function withSettingsSchema(schema: string): string {
+  const root = JSON.parse(schema) as ObjectSchema;
+  const { config, credentials } = root.properties;
+  if (config === undefined || credentials === undefined) {
+    throw new Error("values.schema.json has no config or no credentials");
+  }
+  config.properties = byName(PLAIN, schemaFor);
+  const { keys, values } = credentials.properties;
+  if (keys === undefined || values === undefined) {
+    throw new Error("values.schema.json has no credentials.keys or .values");
+  }
+  keys.properties = byName(SECRET, () => ({
+    type: "string",
+    pattern: "^[-._a-zA-Z0-9]*$",
+  }));
+  values.properties = byName(SECRET, (row) => ({
+    description: row.description,
+    type: "string",
+  }));
+  return `${JSON.stringify(root, null, 2)}\n`;
+}
+
+function byName(
+  settings: readonly Setting<unknown>[],
+  schema: (setting: Setting<unknown>) => object,
+): ObjectSchema["properties"] {
+  return Object.fromEntries(
+    settings.map((row) => [row.name, schema(row)]),
+  ) as ObjectSchema["properties"];
+}
+
+/** README.md made of its template and of values.yaml. */
+export function readme(template: string, values: string): string {
+  const rows = valueRows(values);
+  const below = (path: string) =>
+    rows.filter((row) => row.path.startsWith(path));
+  const rest = rows.filter((row) =>
+    !row.path.startsWith("config.") &&
+    !row.path.startsWith("credentials.keys.") &&
+    !row.path.startsWith("credentials.values.")
+  );
+  const notice =
+    "<!-- Generated from README.template.md and values.yaml by scripts/delivery/generate.ts -->\n\n";
+  return notice + template
+    .replace("<!-- config -->", () => table(below("config.")))
+    .replace("<!-- credentials -->", () => table(below("credentials.keys.")))
+    .replace("<!-- values -->", () => table(rest));
+}
+
+/** One documented value. */
+export interface ValueRow {
+  readonly path: string;
+  readonly text: string;
+  readonly value: unknown;
+}
+
+/** Every value that has a `# --` comment, in the order of the file. */
+export function valueRows(values: string): ValueRow[] {
+  return rowsBelow(parseDocument(values).contents, []);
+}
+
+function rowsBelow(node: unknown, path: readonly string[]): ValueRow[] {
+  if (!isMap(node)) return [];
+  return node.items.flatMap((pair, index) => {
+    const here = [...path, String(isScalar(pair.key) ? pair.key.value : "")];
+    // The comment above the first key belongs to the map for the parser.
+    const text = comment(pair, index === 0 ? node.commentBefore : undefined);
+    const inner = rowsBelow(pair.value, here);
+    if (text === undefined) return inner;
+    if (inner.length > 0) return inner;
+    const value = isMap(pair.value) || !isScalar(pair.value)
+      ? (pair.value as { toJSON?(): unknown } | null)?.toJSON?.() ?? null
+      : pair.value.value;
+    return [{ path: here.join("."), text, value }];
+  });
+}
+
+function comment(
+  pair: Pair,
+  above: string | null | undefined,
+): string | undefined {
+  const own = isScalar(pair.key) ? pair.key.commentBefore : undefined;
+  const lines = `${above ?? ""}\n${own ?? ""}`.split("\n");
+  return lines.findLast((line) => line.startsWith(" -- "))?.slice(4);
+}
+
+function table(rows: readonly ValueRow[]): string {
+  return [
+    "| Value | Default | Description |",
+    "| --- | --- | --- |",
+    ...rows.map(({ path, text, value }) =>
+      `| \`${path}\` | \`${JSON.stringify(value)}\` | ${text} |`
+    ),
+  ].map((line) => line.replaceAll("\\|", "|")).join("\n");
+}
+
+/** Lists that the templates read. */
+export function chartLists(): Record<string, string> {
+  return {
+    [`${CHART}/files/alpaca_hosts.txt`]: `${ALPACA_HOSTS.join("\n")}\n`,
+    [`${CHART}/files/required_credentials.txt`]: `${
+      requiredCredentials().join("\n")
+    }\n`,
+  };
+}

@@ -1,0 +1,286 @@
+/**
+ * The Grafana dashboard (classic JSON model), written over the program's own
+ * table of metrics, so that a panel cannot ask for one that does not exist.
+ *
+ * @module
+ */
+import { METRICS } from "../../src/infrastructure/metrics/declarations.ts";
+import {
+  heatmap,
+  Layout,
+  stat,
+  stateTimeline,
+  timeSeries,
+} from "./dashboard_panels.ts";
+
+type MetricKey = keyof typeof METRICS;
+
+/** Limits every query to the chosen proxy. */
+const CHOSEN = `job=~"$job",instance=~"$instance"`;
+
+function series(key: MetricKey, more = "", suffix = ""): string {
+  const labels = more === "" ? CHOSEN : `${CHOSEN},${more}`;
+  return `${METRICS[key].name}${suffix}{${labels}}`;
+}
+
+function rate(key: MetricKey, by: string, more = ""): string {
+  return `sum by (${by}) (rate(${series(key, more)}[$__rate_interval]))`;
+}
+
+const DATA = `message_type!~"control|unknown"`;
+
+/** The whole dashboard. */
+export function dashboard(): Record<string, unknown> {
+  return {
+    uid: "alpaca-stream-proxy",
+    title: "Alpaca Stream Proxy",
+    description: "Feeds, clients, losses and latency of the proxy",
+    tags: ["alpaca", "market-data"],
+    schemaVersion: 39,
+    version: 1,
+    editable: true,
+    graphTooltip: 1,
+    refresh: "10s",
+    time: { from: "now-1h", to: "now" },
+    timezone: "browser",
+    templating: { list: variables() },
+    annotations: { list: [starts()] },
+    panels: panels(),
+  };
+}
+
+function panels(): readonly unknown[] {
+  const layout = new Layout();
+  atAGlance(layout);
+  feeds(layout);
+  clients(layout);
+  latency(layout);
+  process(layout);
+  return layout.panels;
+}
+
+function atAGlance(layout: Layout): void {
+  layout.row("At a glance");
+  const small = { width: 4, height: 4 };
+  layout.add(
+    small,
+    stat("Feeds connected", {
+      expr: `sum(${series("feedState", `state="connected"`)})`,
+      description: "Sessions with Alpaca that are logged in",
+      thresholds: [[null, "red"], [1, "orange"], [2, "green"]],
+    }),
+  );
+  layout.add(
+    small,
+    stat("Client streams", {
+      expr: `sum(${series("clients")})`,
+      description: "Open gRPC streams",
+    }),
+  );
+  layout.add(
+    small,
+    stat("Messages in", {
+      expr: `sum(rate(${series("received", DATA)}[$__rate_interval]))`,
+      description: "Data messages from Alpaca per second",
+      unit: "cps",
+    }),
+  );
+  layout.add(
+    small,
+    stat("Messages out", {
+      expr: `sum(rate(${series("sent")}[$__rate_interval]))`,
+      description: "Messages handed to client streams per second",
+      unit: "cps",
+    }),
+  );
+  layout.add(
+    small,
+    stat("Lost", {
+      expr: `sum(increase(${series("dropped")}[$__range]))`,
+      description: "Messages that slow clients lost in the chosen time",
+      thresholds: [[null, "green"], [1, "red"]],
+    }),
+  );
+  layout.add(
+    small,
+    stat("Running for", {
+      expr: `time() - max(${series("startTime")})`,
+      legend: "{{version}}",
+      description: "Time since the process started",
+      unit: "s",
+    }),
+  );
+}
+
+function feeds(layout: Layout): void {
+  layout.row("Feeds");
+  layout.add(
+    { width: 24, height: 5 },
+    stateTimeline("Session of each feed", {
+      expr: `max by (feed) (${series("feedState", `state="connected"`)})`,
+      legend: "{{feed}}",
+      description: "Green while connected",
+    }),
+  );
+  const half = { width: 12, height: 8 };
+  layout.add(
+    half,
+    timeSeries("Messages received", {
+      expr: rate("received", "feed, message_type", DATA),
+      legend: "{{feed}} {{message_type}}",
+      description: "Data messages from Alpaca",
+      unit: "cps",
+    }),
+  );
+  layout.add(
+    half,
+    timeSeries("Subscriptions", {
+      expr: `max by (feed) (${series("subscriptions")})`,
+      legend: "{{feed}}",
+      description: "Subscriptions that Alpaca has acknowledged",
+    }),
+  );
+  layout.add(
+    half,
+    timeSeries("Errors", {
+      expr: `${
+        rate("errors", "feed, error_type").replace("rate(", "increase(")
+      } > 0`,
+      legend: "{{feed}} {{error_type}}",
+      description: "Errors of the sessions and of what they carried",
+      bars: true,
+    }),
+  );
+  layout.add(
+    half,
+    timeSeries("Reconnections", {
+      expr: rate("reconnects", "feed").replace("rate(", "increase("),
+      legend: "{{feed}}",
+      description: "Every one is a gap in the data",
+      bars: true,
+    }),
+  );
+}
+
+function clients(layout: Layout): void {
+  layout.row("Clients");
+  const third = { width: 8, height: 8 };
+  layout.add(
+    third,
+    timeSeries("Client streams", {
+      expr: `sum by (instance) (${series("clients")})`,
+      legend: "{{instance}}",
+      description: "Open gRPC streams",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Messages sent", {
+      expr: rate("sent", "message_type"),
+      legend: "{{message_type}}",
+      description: "Messages handed to client streams, once per stream",
+      unit: "cps",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Messages lost", {
+      expr: rate("dropped", "message_type"),
+      legend: "{{message_type}}",
+      description: "Messages that client streams lost because they fell behind",
+      unit: "cps",
+    }),
+  );
+}
+
+function latency(layout: Layout): void {
+  layout.row("Latency inside the proxy");
+  const buckets = `sum by (le) (rate(${
+    series("processing", "", "_bucket")
+  }[$__rate_interval]))`;
+  const half = { width: 12, height: 8 };
+  layout.add(
+    half,
+    heatmap("From socket to queue", {
+      expr: buckets,
+      legend: "{{le}}",
+      description: "From a frame's arrival until its messages are queued",
+    }),
+  );
+  layout.add(
+    half,
+    timeSeries("99th percentile", {
+      expr: `histogram_quantile(0.99, sum by (feed, le) (rate(${
+        series("processing", "", "_bucket")
+      }[$__rate_interval])))`,
+      legend: "{{feed}}",
+      description: "One message in a hundred takes longer",
+      unit: "s",
+    }),
+  );
+}
+
+function process(layout: Layout): void {
+  layout.row("Process");
+  const third = { width: 8, height: 7 };
+  layout.add(
+    third,
+    timeSeries("CPU", {
+      expr: `rate(${series("cpu")}[$__rate_interval])`,
+      legend: "{{instance}}",
+      description: "Share of a core; one is the most that the proxy can use",
+      unit: "percentunit",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Resident memory", {
+      expr: series("residentMemory"),
+      legend: "{{instance}}",
+      description: "Memory that the system counts",
+      unit: "bytes",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("JavaScript heap", {
+      expr: series("heapUsed"),
+      legend: "{{instance}} used",
+      more: [{ expr: series("heapTotal"), legend: "{{instance}} reserved" }],
+      description: "Heap in use and reserved",
+      unit: "bytes",
+    }),
+  );
+}
+
+function variables(): unknown[] {
+  const query = (name: string, text: string) => ({
+    name,
+    type: "query",
+    datasource: { type: "prometheus", uid: "${datasource}" },
+    query: { query: text, refId: name },
+    definition: text,
+    includeAll: true,
+    multi: true,
+    current: { text: "All", value: "$__all" },
+    refresh: 2,
+    sort: 1,
+  });
+  const build = METRICS.build.name;
+  return [
+    { name: "datasource", type: "datasource", query: "prometheus" },
+    query("job", `label_values(${build}, job)`),
+    query("instance", `label_values(${build}{job=~"$job"}, instance)`),
+  ];
+}
+
+function starts(): unknown {
+  return {
+    name: "Starts",
+    datasource: { type: "prometheus", uid: "${datasource}" },
+    enable: true,
+    iconColor: "blue",
+    expr: `changes(${series("startTime")}[1m]) > 0`,
+    titleFormat: "Proxy started",
+  };
+}

@@ -1,0 +1,156 @@
+/**
+ * Runs while the image is built: deletes from `DENO_DIR` every npm package
+ * that none of the given modules can reach, and the files of the others that
+ * no runtime reads (types, source maps, Markdown).
+ *
+ * The lock file is installed whole, tests' tools included, because that is what
+ * proves it; this leaves what the program runs with, a fifth of it.
+ *
+ * ```sh
+ * deno run -A keep_needed_packages.ts mod.ts src/cli/tail.ts
+ * ```
+ *
+ * @module
+ */
+import { join } from "node:path";
+
+interface ModuleGraph {
+  readonly modules: readonly {
+    readonly kind?: string;
+    readonly npmPackage?: string;
+  }[];
+  readonly npmPackages: Readonly<
+    Record<string, {
+      readonly name: string;
+      readonly version: string;
+      readonly dependencies: readonly string[];
+    }>
+  >;
+}
+
+/** The packages, as `name/version`, that a module graph can reach. */
+export function reachable(graph: ModuleGraph): Set<string> {
+  const waiting = graph.modules
+    .map((module) => module.npmPackage)
+    .filter((id) => id !== undefined);
+  const seen = new Set<string>();
+  for (let id = waiting.pop(); id !== undefined; id = waiting.pop()) {
+    if (seen.has(id)) continue;
+    seen.add(id);
+    waiting.push(...graph.npmPackages[id]?.dependencies ?? []);
+  }
+  return new Set([...seen].flatMap((id) => {
+    const found = graph.npmPackages[id];
+    return found === undefined ? [] : [`${found.name}/${found.version}`];
+  }));
+}
+
+/** `imports` without the packages that are not among `keep`. */
+export function neededImports(
+  imports: Readonly<Record<string, string>>,
+  keep: ReadonlySet<string>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(imports).filter(([, target]) => {
+      const at = target.lastIndexOf("@");
+      return keep.has(
+        `${target.slice("npm:".length, at)}/${target.slice(at + 1)}`,
+      );
+    }),
+  );
+}
+
+async function deno(args: string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args,
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return new TextDecoder().decode(stdout);
+}
+
+async function graphOf(module: string): Promise<ModuleGraph> {
+  return JSON.parse(await deno(["info", "--json", module]));
+}
+
+function folders(path: string): string[] {
+  return [...Deno.readDirSync(path)]
+    .filter((entry) => entry.isDirectory).map((entry) => entry.name);
+}
+
+/** Every package folder below a registry's folder, as `name/version`. */
+function installed(registry: string): string[] {
+  return folders(registry)
+    .flatMap((name) =>
+      name.startsWith("@")
+        ? folders(join(registry, name)).map((rest) => `${name}/${rest}`)
+        : [name]
+    )
+    .flatMap((name) =>
+      folders(join(registry, name)).map((version) => `${name}/${version}`)
+    );
+}
+
+/** Types, source maps and prose: licences stay. */
+const DEAD_WEIGHT = /\.(d\.[cm]?ts|map|md|markdown|flow)$/i;
+
+function removeDeadWeight(folder: string): void {
+  for (const entry of Deno.readDirSync(folder)) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory) removeDeadWeight(path);
+    else if (DEAD_WEIGHT.test(entry.name) && !/licen[cs]e/i.test(entry.name)) {
+      Deno.removeSync(path);
+    }
+  }
+}
+
+async function main(modules: readonly string[]): Promise<void> {
+  const cache = Deno.env.get("DENO_DIR");
+  if (cache === undefined) throw new Error("DENO_DIR is not set");
+  const graphs = await Promise.all(modules.map(graphOf));
+  const keep = new Set(graphs.flatMap((graph) => [...reachable(graph)]));
+  for (const host of folders(join(cache, "npm"))) {
+    const registry = join(cache, "npm", host);
+    for (const found of installed(registry)) {
+      const path = join(registry, found);
+      if (keep.has(found)) removeDeadWeight(path);
+      else Deno.removeSync(path, { recursive: true });
+    }
+  }
+  await forgetRest(keep, modules);
+}
+
+/**
+ * Takes what is gone out of `deno.json` and has Deno shorten the lock file.
+ * What stays must be what was locked, checksum by checksum.
+ */
+async function forgetRest(
+  keep: ReadonlySet<string>,
+  modules: readonly string[],
+): Promise<void> {
+  const manifest = JSON.parse(Deno.readTextFileSync("deno.json"));
+  manifest.imports = neededImports(manifest.imports, keep);
+  Deno.writeTextFileSync("deno.json", JSON.stringify(manifest, null, 2));
+  const before = lockedPackages();
+  await deno([
+    "install",
+    "--frozen=false",
+    "--cached-only",
+    "--entrypoint",
+    ...modules,
+  ]);
+  for (const [id, integrity] of Object.entries(lockedPackages())) {
+    if (before[id] === integrity) continue;
+    throw new Error(`deno.lock now has ${id}, which was not locked before`);
+  }
+}
+
+function lockedPackages(): Record<string, string | undefined> {
+  const lock: { npm: Record<string, { integrity?: string }> } = JSON.parse(
+    Deno.readTextFileSync("deno.lock"),
+  );
+  return Object.fromEntries(
+    Object.entries(lock.npm).map(([id, { integrity }]) => [id, integrity]),
+  );
+}
+
+if (import.meta.main) await main(Deno.args);

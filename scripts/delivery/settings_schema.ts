@@ -1,0 +1,130 @@
+/**
+ * The program's settings as an operator's chart sees them: JSON Schema and
+ * default value of each, read off the one table of settings.
+ *
+ * @module
+ */
+import {
+  ALL_SETTINGS,
+  type Setting,
+} from "../../src/infrastructure/config/settings.ts";
+
+/** A JSON Schema of one value. */
+export type Schema = Readonly<Record<string, unknown>>;
+
+/** A value of the chart's `config`. */
+export type ConfigValue = string | number | boolean;
+
+/** Settings that hold no secret: they go into a ConfigMap. */
+export const PLAIN: readonly Setting<unknown>[] = ALL_SETTINGS.filter((row) =>
+  !row.secret
+);
+
+/** Settings that hold a secret: they come from a Secret. */
+export const SECRET: readonly Setting<unknown>[] = ALL_SETTINGS.filter((row) =>
+  row.secret
+);
+
+/** Where the chart starts from another value than the program, and why. */
+export const CHART_DEFAULTS: Readonly<
+  Record<string, { readonly value: ConfigValue; readonly why: string }>
+> = {
+  OTEL_ENABLED: {
+    value: false,
+    why: "no collector listens on a pod's own localhost",
+  },
+};
+
+/** Ports that a Service must know beforehand: 0 cannot mean "any" here. */
+const FIXED_PORTS: ReadonlySet<string> = new Set([
+  "STREAM_PROXY_GRPC_PORT",
+  "STREAM_PROXY_HEALTH_PORT",
+]);
+
+/** The value that the chart starts with; `""` leaves it to the program. */
+export function chartDefault(setting: Setting<unknown>): ConfigValue {
+  const own = CHART_DEFAULTS[setting.name];
+  if (own !== undefined) return own.value;
+  if (setting.fallback === undefined) return "";
+  const { type } = schemaOf(setting);
+  if (type === "integer" || type === "number") return Number(setting.fallback);
+  if (type === "boolean") return setting.fallback === "true";
+  return setting.fallback;
+}
+
+/** What the chart accepts for a setting, never more than the program does. */
+export function schemaFor(setting: Setting<unknown>): Schema {
+  const unset = setting.fallback === undefined ? orEmpty : same;
+  return { description: describe(setting), ...unset(schemaOf(setting)) };
+}
+
+/** One line for people. */
+export function describe(setting: Setting<unknown>): string {
+  const otherwise = setting.otherwise === undefined
+    ? ""
+    : `; when empty: ${setting.otherwise}`;
+  const own = CHART_DEFAULTS[setting.name];
+  const why = own === undefined ? "" : `; ${own.value} here because ${own.why}`;
+  return `${setting.description} (${setting.kind.accepts}${otherwise}${why})`;
+}
+
+const same = (schema: Schema): Schema => schema;
+
+const orEmpty = (schema: Schema): Schema => ({
+  anyOf: [{ const: "" }, schema],
+});
+
+/**
+ * Translates what a kind says of itself. Every guess is tried on the kind, so
+ * that a sentence that came to mean something else is an error, not a lie.
+ */
+function schemaOf(setting: Setting<unknown>): Schema {
+  const { accepts } = setting.kind;
+  const range = /^a (whole|decimal) number from (\S+) to (\S+)$/.exec(accepts);
+  if (range !== null) return rangeSchema(setting, range);
+  if (accepts === "true, false, 1 or 0") return { type: "boolean" };
+  const url = /^a URL that starts with (.+)$/.exec(accepts);
+  if (url !== null) {
+    const schemes = words(url[1] ?? "").map((word) => word.replace("://", ""));
+    return { type: "string", pattern: `^(${schemes.join("|")})://[^@#\\s]+$` };
+  }
+  const list = /^a comma-separated list of (.+)$/.exec(accepts);
+  if (list !== null) {
+    const one = `(${words(list[1] ?? "").join("|")})`;
+    return { type: "string", pattern: `^${one}(,${one})*$` };
+  }
+  if (accepts.startsWith("an IP address or a host name")) {
+    return { type: "string", pattern: "^[0-9A-Za-z.:-]+$" };
+  }
+  if (/^\w+(, \w+)* or \w+$/.test(accepts)) {
+    return { type: "string", enum: readable(setting, words(accepts)) };
+  }
+  return { type: "string", minLength: 1 };
+}
+
+function rangeSchema(
+  setting: Setting<unknown>,
+  [, noun, low = "", high = ""]: RegExpExecArray,
+): Schema {
+  readable(setting, [low, high]);
+  const minimum = FIXED_PORTS.has(setting.name) ? 1 : Number(low);
+  const type = noun === "whole" ? "integer" : "number";
+  return { type, minimum, maximum: Number(high) };
+}
+
+/** `a, b or c` as words. */
+function words(text: string): string[] {
+  return text.split(/, | or /).map((word) => word.trim());
+}
+
+function readable(
+  setting: Setting<unknown>,
+  texts: readonly string[],
+): readonly string[] {
+  const refused = texts.find((text) => !("value" in setting.kind.read(text)));
+  if (refused === undefined) return texts;
+  throw new Error(
+    `${setting.name} says it accepts "${setting.kind.accepts}" but refuses ` +
+      `"${refused}": teach scripts/delivery/settings_schema.ts this kind`,
+  );
+}
