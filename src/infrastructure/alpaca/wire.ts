@@ -92,7 +92,9 @@ async function openInTime(
     await Promise.race([opened, patience]);
   } catch (error) {
     opened.catch(() => {});
-    socket.close();
+    // It may have opened in this very moment.
+    socket.onmessage = null;
+    socket.close(NORMAL_CLOSURE);
     throw error;
   } finally {
     done.abort();
