@@ -13,14 +13,17 @@ import type {
   ChannelEvents,
   ChannelName,
 } from "../../domain/market/channels.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 
 /** What a client asked for; an empty filter means everything. */
 export interface StreamFilter {
   /** Exact tickers or OCC symbols. */
   readonly symbols: readonly string[];
-  /** Option channels only: OCC roots, OR-ed with `symbols`. */
+  /** Option channels only: underlyings, OR-ed with `symbols`. */
   readonly underlyings?: readonly string[];
+  /** Option channels only: which contracts of the underlyings are wanted. */
+  readonly selection?: OptionSelection;
   /** Order channel only: broker order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[];
 }
@@ -41,6 +44,12 @@ export interface OpenStream<T> extends Disposable {
 
 /** Opens streams. */
 export interface MarketStreams {
+  /**
+   * Opens a stream.
+   *
+   * @throws OverBudget when the plan has no place for what it wants; nothing
+   *   has changed then
+   */
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
