@@ -32,7 +32,9 @@ function listenError(
   { host, port }: ListenOptions,
   cause: Error & { code?: string },
 ): Error {
-  const remedy = REMEDIES[cause.code ?? ""] ?? cause.message;
+  // Deno tells some of these apart less well than the system does.
+  const remedy = REMEDIES[cause.code ?? ""] ??
+    `${cause.message}; check STREAM_PROXY_HOST and STREAM_PROXY_GRPC_PORT`;
   return new Error(`Cannot serve gRPC on ${host}:${port}: ${remedy}`, {
     cause,
   });
@@ -94,8 +96,12 @@ export class Listener {
     return promise;
   }
 
-  /** Breaks all connections that are still open. */
+  /**
+   * Breaks all connections that are still open, by a reset: after an orderly
+   * close, clients report streams without a status as CANCELLED, which existing
+   * ones never retry; a reset they do.
+   */
   breakAll(): void {
-    for (const socket of [...this.#sockets]) socket.destroy();
+    for (const socket of [...this.#sockets]) socket.resetAndDestroy();
   }
 }

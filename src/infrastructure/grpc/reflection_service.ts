@@ -122,7 +122,12 @@ async function serve(
   call: DuplexCall<ServerReflectionRequest>,
 ): Promise<void> {
   async function* answers(): AsyncGenerator<Bodies, void> {
-    for await (const request of call) yield [reflection.answer(request)];
+    // Plain iteration destroys a duplex stream once its readable half has
+    // ended, and a destroyed call cannot send its status any more.
+    const requests: AsyncIterable<ServerReflectionRequest> = call.iterator({
+      destroyOnReturn: false,
+    });
+    for await (const request of requests) yield [reflection.answer(request)];
   }
   let signal: AbortSignal;
   try {

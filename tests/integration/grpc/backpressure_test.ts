@@ -1,0 +1,93 @@
+/** What a client that does not keep up costs, and whom. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+import { MemoryMarket } from "../../support/grpc_market.ts";
+
+/** Lets sockets and promises run until nothing moves any more. */
+function breathe(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+Deno.test("a slow stream disturbs no other stream of its connection", async () => {
+  const total = 40_000;
+  await using face = await startFace({
+    market: new MemoryMarket({ capacity: 1_000 }),
+  });
+  await using client = await bareClient(face);
+  const slow = client.request(pathOf("StreamQuotes"));
+  const fast = client.request(pathOf("StreamTrades"));
+  await Promise.all([slow.headers, fast.headers]);
+  await face.market.untilOpen(2);
+  const [slowStream] = face.market.streams;
+  assert.equal(slowStream?.channel, "stockQuotes");
+
+  // Reads one chunk and rests: from here on flow control holds it back.
+  const first = once(slow.stream, "data");
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await first;
+  slow.stream.pause();
+
+  let fastBytes = 0;
+  fast.stream.on("data", (chunk: Uint8Array) => fastBytes += chunk.length);
+  const trade = {
+    symbol: "AAPL",
+    timestamp: GOLDEN_QUOTE.timestamp,
+    tradeId: 1,
+    exchange: "D",
+    price: 1,
+    size: 1,
+    conditions: [],
+    tape: "C",
+  };
+  const { encoded } = face.market.publish("stockTrades", trade);
+  for (let i = 0; i < total; i++) {
+    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    if (i % 100 === 0) {
+      face.market.publish("stockTrades", trade);
+      await breathe();
+    }
+  }
+  await breathe();
+  assert.equal(encoded, undefined);
+  const frame = 5 + 2 + 40; // prefix, wrapper, and no more than this body
+  assert(fastBytes > 0 && fastBytes <= 401 * frame, `${fastBytes} bytes`);
+  assert.equal(fastBytes % 401, 0, "every trade has arrived, whole");
+
+  // The slow one holds what one window and one batch can hold, not more; all
+  // the rest was lost in its own queue, and counted there.
+  const { delivered, lost } = slowStream;
+  assert(delivered < 10_000, `${delivered} are on their way`);
+  assert(lost > total - 12_000, `${lost} lost`);
+  slow.stream.resume();
+  slow.cancel();
+  await face.market.untilOpen(1);
+});
+
+Deno.test("a slow client that reads again receives on", async () => {
+  await using face = await startFace({
+    market: new MemoryMarket({ capacity: 100 }),
+  });
+  await using client = await bareClient(face);
+  const { stream, headers } = client.request(pathOf("StreamQuotes"));
+  await headers;
+  await face.market.untilOpen(1);
+  const [open] = face.market.streams;
+  let bytes = 0;
+  stream.on("data", (chunk: Uint8Array) => bytes += chunk.length);
+  stream.pause();
+  for (let i = 0; i < 20_000; i++) {
+    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    if (i % 50 === 0) await breathe();
+  }
+  assert(open && open.lost > 0);
+  stream.resume();
+  const size = 5 + 55;
+  while (bytes < open.delivered * size) await breathe();
+  const before = bytes;
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  while (bytes < before + size) await breathe();
+  assert.equal(bytes, open.delivered * size, "delivered means on the wire");
+  assert.equal(open.delivered + open.lost, 20_001);
+});

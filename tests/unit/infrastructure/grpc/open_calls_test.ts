@@ -1,0 +1,54 @@
+/** Who is let in, and how everybody is asked to leave. */
+import assert from "node:assert/strict";
+import { EventEmitter } from "node:events";
+import {
+  ClientGone,
+  unavailable,
+} from "../../../../src/infrastructure/grpc/call_error.ts";
+import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
+
+Deno.test("a call is open until it says that it is over", () => {
+  const calls = new OpenCalls();
+  const call = new EventEmitter();
+  const signal = calls.admit(call);
+  assert.equal(calls.size, 1);
+  call.emit("cancelled");
+  assert.equal(calls.size, 0);
+  assert(signal.reason instanceof ClientGone);
+});
+
+Deno.test("a call that was asked to end is open until it has ended", () => {
+  const calls = new OpenCalls();
+  const call = new EventEmitter();
+  const signal = calls.admit(call);
+  const reason = unavailable("bye");
+  calls.endAll(reason);
+  assert.equal(signal.reason, reason);
+  assert.equal(calls.size, 1);
+  call.emit("cancelled");
+  assert.equal(signal.reason, reason, "the first reason stays");
+  assert.equal(calls.size, 0);
+});
+
+Deno.test("refused calls are counted until their status is sent", () => {
+  const calls = new OpenCalls();
+  const first = unavailable("first");
+  calls.refuse(first);
+  calls.refuse(unavailable("second"));
+  assert.equal(calls.refusing, true);
+  const call = new EventEmitter();
+  assert.throws(() => calls.admit(call), first);
+  assert.equal(calls.size, 1);
+  call.emit("cancelled");
+  assert.equal(calls.size, 0);
+});
+
+Deno.test("emptiness is told to all who wait for it", async () => {
+  const calls = new OpenCalls();
+  await calls.empty();
+  const call = new EventEmitter();
+  calls.admit(call);
+  const waiting = [calls.empty(), calls.empty()];
+  call.emit("cancelled");
+  await Promise.all(waiting);
+});
