@@ -49,6 +49,17 @@ export const LISTENING = {
   data: { streams: ["trade_updates"] },
 };
 
+/** What a promise gives, or a failure when it takes five seconds. */
+export async function soon<T>(promise: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error("Too late")), 5_000);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** A wait for something that grows, which fails rather than hangs. */
 class Growth {
   #grown = Promise.withResolvers<void>();
@@ -59,15 +70,10 @@ class Growth {
   }
 
   async until(enough: () => boolean, describe: () => string): Promise<void> {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(new Error(`Still only ${describe()}`)),
-      5_000,
-    );
     try {
-      while (!enough()) await Promise.race([this.#grown.promise, late.promise]);
-    } finally {
-      clearTimeout(timer);
+      while (!enough()) await soon(this.#grown.promise);
+    } catch (cause) {
+      throw new Error(`Still only ${describe()}`, { cause });
     }
   }
 }

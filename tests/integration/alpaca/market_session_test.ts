@@ -1,24 +1,20 @@
-/** Sessions with the stock and option streams, step by step. */
+/** Sessions with the stock and option streams, once they are up. */
 import assert from "node:assert/strict";
 import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
 import {
   AUTHENTICATED,
   CONNECTED,
-  DEADLINES,
-  KEY,
   letIn,
-  Options,
-  packed,
   PROBE,
   quote,
   request,
-  SECRET,
+  soon,
   Stocks,
-  turn,
 } from "./kit.ts";
 
-const AUTH = `{"action":"auth","key":"${KEY}","secret":"${SECRET}"}`;
+const error = (code: number, msg: string) => [{ T: "error", code, msg }];
+const text = (value: unknown) => JSON.stringify(value);
 
 /** A stock session that is up, and the server's side of it. */
 async function stockSession(exchange: ScriptedExchange) {
@@ -29,318 +25,6 @@ async function stockSession(exchange: ScriptedExchange) {
   return { stocks, peer, session: await connecting };
 }
 
-Deno.test("a stock login is JSON text: welcome, auth, authenticated", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const connecting = stocks.connect();
-  const peer = await exchange.accept();
-  assert.equal(peer.headers["content-type"], "application/json");
-  await stocks.story.until(1);
-  assert.equal(peer.unread, 0, "nothing is sent before the welcome");
-  peer.send(CONNECTED);
-  const auth = await peer.receive();
-  assert.equal(auth.binary, false);
-  assert.equal(auth.text, AUTH);
-  peer.send(AUTHENTICATED);
-  const session = await connecting;
-  assert.deepEqual(stocks.story.told, ["opened"]);
-  assert.equal(session.frames, 2);
-  assert.equal(peer.unread, 0);
-  await session.close();
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-  assert.deepEqual(stocks.counters.received.control, 2);
-  assert.equal(stocks.clock.sleepers, 0);
-});
-
-Deno.test("an option login is the same transcript in MessagePack", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const options = new Options(exchange.url);
-  const connecting = options.connect();
-  const peer = await exchange.accept();
-  assert.equal(peer.headers["content-type"], "application/msgpack");
-  peer.send(packed(CONNECTED));
-  const auth = await peer.receive();
-  assert.equal(auth.binary, true);
-  const hex = (text: string) => new TextEncoder().encode(text).toHex();
-  assert.equal(
-    auth.bytes.toHex(),
-    "83" + "a6" + hex("action") + "a4" + hex("auth") + "a3" + hex("key") +
-      "ac" + hex(KEY) + "a6" + hex("secret") + "b0" + hex(SECRET),
-  );
-  peer.send(packed(AUTHENTICATED));
-  const session = await connecting;
-  session.request(request("subscribe", { quotes: ["SPY261218C00650000"] }));
-  const asked = await peer.receive();
-  assert.equal(asked.binary, true);
-  assert.equal(
-    asked.bytes.toHex(),
-    packed({ action: "subscribe", quotes: ["SPY261218C00650000"] }).toHex(),
-  );
-  session.request(PROBE);
-  const probe = packed({ action: "subscribe", trades: [], quotes: [] });
-  assert.equal((await peer.receive()).bytes.toHex(), probe.toHex());
-  await session.close();
-});
-
-const error = (code: number, msg: string) => [{ T: "error", code, msg }];
-const text = (value: unknown) => JSON.stringify(value);
-
-/** Wrong answers, and what they make of the attempt: message, kind, errorType. */
-const WRONG: readonly (readonly [string, string, string, string])[] = [
-  [
-    text(error(402, "auth failed")),
-    "auth failed (code 402)",
-    "refused",
-    "auth",
-  ],
-  [
-    text(error(409, "insufficient subscription")),
-    "insufficient subscription (code 409)",
-    "refused",
-    "auth",
-  ],
-  [
-    text(error(411, "insufficient scope")),
-    "insufficient scope (code 411)",
-    "refused",
-    "auth",
-  ],
-  [
-    text(error(412, "option messages are only available in MsgPack format")),
-    "option messages are only available in MsgPack format (code 412)",
-    "refused",
-    "auth",
-  ],
-  [
-    text(error(406, "connection limit exceeded")),
-    "connection limit exceeded (code 406)",
-    "connection_limit",
-    "connection_limit",
-  ],
-  [
-    text(error(404, "auth timeout")),
-    "auth timeout (code 404)",
-    "transient",
-    "upstream_error",
-  ],
-  [
-    text(error(500, "internal error")),
-    "internal error (code 500)",
-    "transient",
-    "upstream_error",
-  ],
-  [
-    text([{ T: "error" }]),
-    "unnamed error (code 0)",
-    "transient",
-    "upstream_error",
-  ],
-  [
-    text([{ T: "success", msg: "hello" }]),
-    'Expected "STEP", upstream said "hello"',
-    "transient",
-    "upstream_error",
-  ],
-  [
-    text([{ T: "success" }]),
-    'Expected "STEP", upstream said ""',
-    "transient",
-    "upstream_error",
-  ],
-  [
-    text([{ T: "subscription", trades: [] }]),
-    'Expected "STEP", upstream said subscription',
-    "transient",
-    "upstream_error",
-  ],
-];
-
-for (const [answer, message, kind, errorType] of WRONG) {
-  for (const step of ["connected", "authenticated"]) {
-    Deno.test(`${answer} in place of "${step}" is ${kind}`, async () => {
-      await using exchange = await ScriptedExchange.start();
-      const stocks = new Stocks(exchange.url);
-      const connecting = stocks.connect();
-      const failing = assert.rejects(connecting, {
-        name: "FeedFailure",
-        message: message.replace("STEP", step),
-        kind,
-        errorType,
-      });
-      const peer = await exchange.accept();
-      if (step === "authenticated") {
-        peer.send(CONNECTED);
-        await peer.receive();
-      }
-      peer.send(answer);
-      await failing;
-      assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-      assert.equal(peer.unread, 0);
-      assert.equal(stocks.clock.sleepers, 0);
-      assert.ok(!text(stocks.log.records).includes(SECRET));
-    });
-  }
-}
-
-for (const swapped of [AUTHENTICATED, CONNECTED]) {
-  const said = swapped[0]?.msg;
-  Deno.test(`"${said}" at the wrong step is no login`, async () => {
-    await using exchange = await ScriptedExchange.start();
-    const failing = assert.rejects(new Stocks(exchange.url).connect(), {
-      message: swapped === CONNECTED
-        ? 'Expected "authenticated", upstream said "connected"'
-        : 'Expected "connected", upstream said "authenticated"',
-    });
-    const peer = await exchange.accept();
-    if (swapped === CONNECTED) peer.send(CONNECTED);
-    peer.send(swapped);
-    await failing;
-  });
-}
-
-Deno.test("data, unknown types and broken frames do not disturb a login", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const connecting = stocks.connect();
-  const peer = await exchange.accept();
-  peer.send("not json");
-  peer.send([{ T: "maintenance", msg: "soon" }]);
-  peer.send(CONNECTED);
-  await peer.receive();
-  peer.send([quote(1), ...AUTHENTICATED, quote(2)]);
-  const session = await connecting;
-  assert.deepEqual(stocks.quotes.events.map((event) => event.bidPrice), [1, 2]);
-  assert.equal(stocks.counters.errors.malformed_frame, 1);
-  assert.equal(stocks.counters.errors.unknown_type, 1);
-  await session.close();
-});
-
-Deno.test("a welcome that never comes is given up in time", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const failing = assert.rejects(stocks.connect(), {
-    message: `No welcome within ${DEADLINES.replyMs} ms`,
-    kind: "transient",
-    errorType: "timeout",
-  });
-  const peer = await exchange.accept();
-  await stocks.story.until(1);
-  await turn(stocks.clock, DEADLINES.replyMs);
-  await failing;
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-  assert.equal(stocks.clock.sleepers, 0);
-});
-
-Deno.test("a login that is never answered is given up in time, each reply having its own", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const failing = assert.rejects(stocks.connect(), {
-    message: `No answer to the login within ${DEADLINES.replyMs} ms`,
-    errorType: "timeout",
-  });
-  const peer = await exchange.accept();
-  await stocks.story.until(1);
-  await turn(stocks.clock, DEADLINES.replyMs - 1);
-  peer.send(CONNECTED);
-  await peer.receive();
-  await turn(stocks.clock, DEADLINES.replyMs - 1);
-  assert.equal(stocks.clock.sleepers, 1);
-  await stocks.clock.advance(1);
-  await failing;
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-});
-
-Deno.test("a socket that ends during the login ends the attempt", async () => {
-  await using exchange = await ScriptedExchange.start();
-  for (const end of ["drop", "close"]) {
-    const stocks = new Stocks(exchange.url);
-    const failing = assert.rejects(stocks.connect(), {
-      name: "FeedFailure",
-      message: /^Connection closed with code/,
-      errorType: "closed",
-    });
-    const peer = await exchange.accept();
-    peer.send(CONNECTED);
-    await peer.receive();
-    if (end === "drop") peer.drop();
-    else peer.close(1001, "restarting");
-    await failing;
-    assert.equal(stocks.clock.sleepers, 0);
-  }
-});
-
-Deno.test("an error that is followed by the end of the socket is the reason", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const failing = assert.rejects(new Stocks(exchange.url).connect(), {
-    message: "connection limit exceeded (code 406)",
-  });
-  const peer = await exchange.accept();
-  peer.send(CONNECTED);
-  await peer.receive();
-  peer.send(error(406, "connection limit exceeded"));
-  peer.close(1000);
-  await failing;
-});
-
-Deno.test("an abort during the login closes the socket with 1000", async () => {
-  await using exchange = await ScriptedExchange.start();
-  for (const step of ["welcome", "answer"]) {
-    const stocks = new Stocks(exchange.url);
-    const failing = assert.rejects(stocks.connect(), {
-      message: "Logging in was given up",
-      errorType: "closed",
-    });
-    const peer = await exchange.accept();
-    await stocks.story.until(1);
-    if (step === "answer") {
-      peer.send(CONNECTED);
-      await peer.receive();
-    }
-    stocks.abort.abort();
-    await failing;
-    assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-    assert.equal(stocks.clock.sleepers, 0);
-  }
-});
-
-Deno.test("an abort in the moment of opening is not overlooked", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const connecting = stocks.connector.connect({
-    opened: () => stocks.abort.abort(),
-    acknowledged: () => {},
-    refused: () => {},
-  }, stocks.abort.signal);
-  const failing = assert.rejects(connecting, {
-    message: "Logging in was given up",
-  });
-  const peer = await exchange.accept();
-  await failing;
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-});
-
-Deno.test("an abort between opening and logging in is not overlooked", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const stocks = new Stocks(exchange.url);
-  const { clock, abort } = stocks;
-  const sleep = clock.sleep.bind(clock);
-  clock.sleep = (ms, signal) => {
-    // The wait for the socket is over as soon as that is open.
-    if (ms === DEADLINES.dialMs) {
-      signal?.addEventListener("abort", () => abort.abort(), { once: true });
-    }
-    return sleep(ms, signal);
-  };
-  const failing = assert.rejects(stocks.connect(), {
-    name: "FeedFailure",
-    message: /given up$/,
-  });
-  const peer = await exchange.accept();
-  await failing;
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-  assert.equal(clock.sleepers, 0);
-});
-
 Deno.test("an abort after the login leaves the session to its owner", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
@@ -349,7 +33,7 @@ Deno.test("an abort after the login leaves the session to its owner", async () =
   await stocks.quotes.until(1);
   await session.close();
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-  assert.match((await session.ended).message, /code 1000/);
+  assert.match((await soon(session.ended)).message, /code 1000/);
 });
 
 Deno.test("requests are exactly the JSON that upstream documents", async () => {
@@ -420,14 +104,14 @@ for (
     await using exchange = await ScriptedExchange.start();
     const { stocks, peer, session } = await stockSession(exchange);
     peer.send(error(code, "no more"));
-    const failure = await session.ended;
+    const failure = await soon(session.ended);
     assert.equal(failure.message, `no more (code ${code})`);
     assert.equal(failure.kind, kind);
     assert.equal(failure.errorType, errorType);
     assert.deepEqual(stocks.story.told, ["opened"]);
     await session.close();
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-    assert.equal(await session.ended, failure);
+    assert.equal(await soon(session.ended), failure);
   });
 }
 
@@ -444,7 +128,7 @@ Deno.test("nothing that comes with the last word of the login is lost", async ()
     ...Array.from({ length: 20 }, (_, i) => [quote(i + 1)]),
     error(405, "symbol limit exceeded"),
   );
-  const session = await connecting;
+  const session = await soon(connecting);
   await stocks.story.until(4);
   assert.deepEqual(stocks.story.told, [
     "opened",
@@ -465,8 +149,8 @@ Deno.test("a fatal error in the frame of the login ends the new session", async 
   peer.send(CONNECTED);
   await peer.receive();
   peer.send([...AUTHENTICATED, ...error(406, "connection limit exceeded")]);
-  const session = await connecting;
-  assert.equal((await session.ended).errorType, "connection_limit");
+  const session = await soon(connecting);
+  assert.equal((await soon(session.ended)).errorType, "connection_limit");
   await session.close();
 });
 
@@ -534,10 +218,10 @@ Deno.test("a session that is failed ends with that reason, once", async () => {
   const mute = new FeedFailure("mute", { errorType: "heartbeat" });
   session.fail(mute);
   session.fail(new FeedFailure("later", { errorType: "closed" }));
-  assert.equal(await session.ended, mute);
+  assert.equal(await soon(session.ended), mute);
   await Promise.all([session.close(), session.close()]);
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
-  assert.equal(await session.ended, mute);
+  assert.equal(await soon(session.ended), mute);
 });
 
 Deno.test("one connector makes one session after another", async () => {
@@ -547,10 +231,10 @@ Deno.test("one connector makes one session after another", async () => {
     const connecting = stocks.connect();
     const peer = await exchange.accept();
     await letIn(peer);
-    const session = await connecting;
+    const session = await soon(connecting);
     assert.equal(session.frames, 2);
     peer.drop();
-    assert.equal((await session.ended).errorType, "closed");
+    assert.equal((await soon(session.ended)).errorType, "closed");
     await session.close();
   }
   assert.equal(stocks.clock.sleepers, 0);

@@ -12,6 +12,7 @@ import {
   LISTENING,
   PROBE,
   SECRET,
+  soon,
   Trading,
   turn,
 } from "./kit.ts";
@@ -52,7 +53,7 @@ for (const form of ["text", "binary"]) {
     const listen = await peer.receive();
     assert.deepEqual([listen.text, listen.binary], [LISTEN, false]);
     say(peer, LISTENING);
-    const session = await connecting;
+    const session = await soon(connecting);
     assert.deepEqual(trading.story.told, ["opened"]);
     say(peer, update("o1"));
     await trading.orders.until(1);
@@ -121,7 +122,7 @@ for (const [answer, message, kind, errorType] of WRONG_LOGIN) {
     const peer = await exchange.accept();
     await peer.receive();
     peer.send(answer);
-    await failing;
+    await soon(failing);
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
     assert.equal(peer.unread, 0);
     assert.equal(trading.clock.sleepers, 0);
@@ -141,7 +142,7 @@ for (const [answer, message, kind, errorType] of WRONG_LISTENING) {
     peer.send(AUTHORIZED);
     await peer.receive();
     peer.send(answer);
-    await failing;
+    await soon(failing);
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
   });
 
@@ -149,7 +150,7 @@ for (const [answer, message, kind, errorType] of WRONG_LISTENING) {
     await using exchange = await ScriptedExchange.start();
     const { peer, session } = await tradingSession(exchange);
     peer.send(answer);
-    const failure = await session.ended;
+    const failure = await soon(session.ended);
     assert.deepEqual(
       [failure.message, failure.kind, failure.errorType],
       [message, kind, errorType],
@@ -171,7 +172,7 @@ Deno.test("a repeated listening or authorized changes nothing", async () => {
   assert.equal(session.frames, 7);
   assert.equal(trading.counters.errors.unknown_type, 1);
   await session.close();
-  assert.match((await session.ended).message, /code 1000/);
+  assert.match((await soon(session.ended)).message, /code 1000/);
 });
 
 Deno.test("updates between authorized and listening are not lost", async () => {
@@ -185,7 +186,7 @@ Deno.test("updates between authorized and listening are not lost", async () => {
   peer.sendTogether(update("before"), LISTENING, update("with"), [
     update("after"),
   ]);
-  const session = await connecting;
+  const session = await soon(connecting);
   await trading.orders.until(3);
   const ids = trading.orders.events.map(({ order }) => order.id);
   assert.deepEqual(ids, ["before", "with", "after"]);
@@ -208,7 +209,7 @@ for (const answered of ["the login", "listen"]) {
       await peer.receive();
     }
     await turn(trading.clock, DEADLINES.replyMs);
-    await failing;
+    await soon(failing);
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
     assert.equal(trading.clock.sleepers, 0);
   });
@@ -223,7 +224,7 @@ Deno.test("an abort during the login closes the socket with 1000", async () => {
   const peer = await exchange.accept();
   await peer.receive();
   trading.abort.abort();
-  await failing;
+  await soon(failing);
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
   assert.equal(trading.clock.sleepers, 0);
 });
@@ -237,7 +238,7 @@ Deno.test("a login that the server cuts off ends the attempt", async () => {
   const peer = await exchange.accept();
   await peer.receive();
   peer.drop();
-  await failing;
+  await soon(failing);
 });
 
 Deno.test("HTTP 429 on the upgrade of the trading stream is rate limiting", async () => {

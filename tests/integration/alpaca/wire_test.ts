@@ -11,7 +11,7 @@ import {
   ScriptedExchange,
   type UpgradeAnswer,
 } from "../../support/scripted_exchange.ts";
-import { turn } from "./kit.ts";
+import { soon, turn } from "./kit.ts";
 
 /** Everything for one dial; frames are kept as text. */
 function dialing(url: string) {
@@ -152,7 +152,7 @@ for (const [code, reason, message] of ENDS) {
     const peer = await exchange.accept();
     const open = await wire;
     peer.close(code, reason);
-    const failure = await open.ended;
+    const failure = await soon(open.ended);
     assert.equal(failure.message, message);
     assert.equal(failure.errorType, "closed");
     assert.equal(failure.kind, "transient");
@@ -167,7 +167,7 @@ Deno.test("a transport that is cut ends the wire", async () => {
   const peer = await exchange.accept();
   const open = await wire;
   peer.drop();
-  const failure = await open.ended;
+  const failure = await soon(open.ended);
   assert.equal(failure.errorType, "closed");
   assert.match(failure.message, /^Connection closed with code \d+/);
   await open.close();
@@ -201,10 +201,10 @@ Deno.test("a peer that never answers the goodbye is waited for two seconds, unhe
   assert.equal(closed, false);
   peer.send("still talking");
   await clock.advance(1);
-  await closing;
-  assert.equal((await session.ended).message, "Closed by us");
+  await soon(closing);
+  assert.equal((await soon(session.ended)).message, "Closed by us");
   assert.equal(clock.sleepers, 0);
   peer.drop();
-  await open.ended;
+  await soon(open.ended);
   assert.deepEqual(frames, []);
 });
