@@ -28,7 +28,9 @@ const DRAIN_MS = 10_000;
 
 /** The ports that a running proxy really listens on. */
 export interface ProxyPorts {
+  /** For gRPC. */
   readonly grpc: number;
+  /** For health checks, and metrics too. */
   readonly health: number;
   /** `undefined` when metrics are on the health port only. */
   readonly metrics: number | undefined;
@@ -36,7 +38,9 @@ export interface ProxyPorts {
 
 /** A proxy that runs; disposing it stops it gracefully, twice is once. */
 export interface RunningProxy extends AsyncDisposable {
+  /** What it was started with. */
   readonly config: Config;
+  /** Where it listens. */
   readonly ports: ProxyPorts;
   /** Rejects when a part died that cannot be started again; else resolves at the end. */
   readonly finished: Promise<void>;
@@ -44,8 +48,11 @@ export interface RunningProxy extends AsyncDisposable {
 
 /** Parts that a caller may bring; the real ones are made otherwise. */
 export interface ProxyParts {
+  /** JSON lines on standard output otherwise. */
   readonly log?: Log;
+  /** The system's time otherwise. */
   readonly clock?: Clock;
+  /** OpenTelemetry otherwise. */
   readonly tracing?: Tracing;
   /** Numbers in [0, 1), for jitter. */
   readonly random?: () => number;

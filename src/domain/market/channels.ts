@@ -7,8 +7,17 @@ import type { OptionQuote, OptionTrade } from "./option_events.ts";
 import type { OrderUpdate } from "./order_events.ts";
 import type { StockBar, StockQuote, StockTrade } from "./stock_events.ts";
 
+/** The name of a channel. */
+export type ChannelName =
+  | "stockQuotes"
+  | "stockTrades"
+  | "stockBars"
+  | "optionQuotes"
+  | "optionTrades"
+  | "orderUpdates";
+
 /** What each channel carries. */
-export interface ChannelEvents {
+export interface ChannelEvents extends Record<ChannelName, unknown> {
   readonly stockQuotes: StockQuote;
   readonly stockTrades: StockTrade;
   readonly stockBars: StockBar;
@@ -16,9 +25,6 @@ export interface ChannelEvents {
   readonly optionTrades: OptionTrade;
   readonly orderUpdates: OrderUpdate;
 }
-
-/** The name of a channel. */
-export type ChannelName = keyof ChannelEvents;
 
 /** Every channel, in the order in which the documentation lists them. */
 export const CHANNELS: readonly ChannelName[] = [
