@@ -27,7 +27,7 @@ import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { offer } from "./service_bridge.ts";
-import { guardSessions, http2ServersOf } from "./session_guard.ts";
+import { http2ServersOf, Sessions } from "./session_guard.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 
 /** Connections are probed after this time without traffic, in ms. */
@@ -65,6 +65,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #calls: OpenCalls;
   readonly #listener: Listener;
+  readonly #sessions: Sessions;
   readonly #endSessions: () => void;
   readonly #options: ServeGrpcOptions;
   #stopped: Promise<void> | undefined;
@@ -75,6 +76,7 @@ export class GrpcServer implements AsyncDisposable {
       readonly server: Server;
       readonly calls: OpenCalls;
       readonly listener: Listener;
+      readonly sessions: Sessions;
       readonly endSessions: () => void;
     },
     options: ServeGrpcOptions,
@@ -82,6 +84,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#server = parts.server;
     this.#calls = parts.calls;
     this.#listener = parts.listener;
+    this.#sessions = parts.sessions;
     this.#endSessions = parts.endSessions;
     this.#options = options;
   }
@@ -135,6 +138,9 @@ export class GrpcServer implements AsyncDisposable {
     const patience = new AbortController();
     const expired = clock.sleep(graceMs, patience.signal);
     await Promise.race([this.#calls.empty(), expired]);
+    // A client whose connection ends together with its streams may report the
+    // lost connection instead of the status, so it gets the time to read.
+    await Promise.race([this.#sessions.roundTrip(), expired]);
     // Only now: on Deno, closing a session cuts streams that are still open
     // off instead of letting them finish, and their status would be lost.
     this.#endSessions();
@@ -215,14 +221,21 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  for (const http2Server of http2ServersOf(server)) guardSessions(http2Server);
+  const sessions = new Sessions();
+  for (const http2Server of http2ServersOf(server)) sessions.guard(http2Server);
   const listener = await Listener.open({
     host,
     port,
     onConnection: (socket) => injector.injectConnection(socket),
   });
   return new GrpcServer(
-    { server, calls, listener, endSessions: () => injector.destroy() },
+    {
+      server,
+      calls,
+      listener,
+      sessions,
+      endSessions: () => injector.destroy(),
+    },
     options,
   );
 }
