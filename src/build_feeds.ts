@@ -8,6 +8,7 @@ import {
   type FeedDemand,
   TradeUpdatesDemand,
 } from "./application/feeds/feed_demand.ts";
+import { FeedBook } from "./application/feeds/feed_book.ts";
 import { FeedLink } from "./application/feeds/feed_link.ts";
 import { MarketDemand } from "./application/feeds/market_demand.ts";
 import type { Clock } from "./application/ports/clock.ts";
@@ -16,7 +17,7 @@ import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import type { ProxyCounters } from "./application/status/counters.ts";
 import type { FeedId, FeedKind } from "./domain/connection/feed.ts";
-import type { ChunkLimits } from "./domain/subscription/request.ts";
+import { planLimit } from "./domain/subscription/plans.ts";
 import type { UpstreamChannel } from "./domain/subscription/symbol_sets.ts";
 import {
   type ElementHandlers,
@@ -50,11 +51,10 @@ export interface FeedSurroundings {
 export interface Feeds {
   readonly links: Readonly<Partial<Record<FeedId, FeedLink>>>;
   /** Demand of the market data feeds, for streams to tell their interest. */
-  readonly desks: Readonly<Partial<Record<FeedId, MarketDemand>>>;
+  readonly desks: Readonly<Partial<Record<MarketFeedId, MarketDemand>>>;
+  /** Subscriptions of the market data feeds, for the status. */
+  readonly books: readonly FeedBook[];
 }
-
-/** A wide request is safe at this size: see Alpaca's clients, which chunk too. */
-const CHUNKS: ChunkLimits = { maxPairs: 400, maxBytes: 15_000 };
 
 /** What each feed carries, by the settings. */
 export function feedKinds(config: Config): Readonly<Record<FeedId, FeedKind>> {
@@ -67,57 +67,77 @@ export function feedKinds(config: Config): Readonly<Record<FeedId, FeedKind>> {
 
 /** Wires the feeds that the settings enable; nothing is dialed yet. */
 export function buildFeeds(around: FeedSurroundings): Feeds {
-  const { config, channels, counters, clock } = around;
-  const links: Partial<Record<FeedId, FeedLink>> = {};
-  const desks: Partial<Record<FeedId, MarketDemand>> = {};
-  if (config.feeds.has("sip")) {
-    [links.sip, desks.sip] = marketFeed(around, {
-      feed: "sip",
-      url: config.stock.url,
-      codec: jsonCodec,
-      channels: ["trades", "quotes", "bars"],
-      handlers: stockHandlers({
-        quotes: channels.stockQuotes,
-        trades: channels.stockTrades,
-        bars: channels.stockBars,
-      }),
-    });
-  }
-  if (config.feeds.has("opra")) {
-    [links.opra, desks.opra] = marketFeed(around, {
-      feed: "opra",
-      url: config.option.url,
-      codec: msgpackCodec,
-      channels: ["trades", "quotes"],
-      handlers: optionHandlers({
-        quotes: channels.optionQuotes,
-        trades: channels.optionTrades,
-      }),
-    });
-  }
-  if (config.feeds.has("trading")) {
-    const log = around.log.with({ feed: "trading" });
-    const connector = new TradingConnector({
-      url: config.trading.url,
-      decoder: new TradingDecoder({
-        sink: channels.orderUpdates,
-        counters: counters.feeds.trading,
-        clock,
-        log,
-      }),
-      credentials: () => reveal(config.credentials.trading),
-      clock,
-      deadlines: SESSION_DEADLINES,
-    });
-    const demand = new TradeUpdatesDemand();
-    links.trading = feedLink(around, { feed: "trading", connector, demand });
-  }
-  return { links, desks };
+  const { feeds } = around.config;
+  const sip = feeds.has("sip") ? stockFeed(around) : undefined;
+  const opra = feeds.has("opra") ? optionFeed(around) : undefined;
+  const trading = feeds.has("trading") ? tradingFeed(around) : undefined;
+  return {
+    links: {
+      ...(sip && { sip: sip.link }),
+      ...(opra && { opra: opra.link }),
+      ...(trading && { trading }),
+    },
+    desks: {
+      ...(sip && { sip: sip.demand }),
+      ...(opra && { opra: opra.demand }),
+    },
+    books: [sip, opra].flatMap((market) => market ? [market.book] : []),
+  };
 }
+
+function stockFeed(around: FeedSurroundings): MarketParts {
+  const { config, channels } = around;
+  return marketFeed(around, {
+    feed: "sip",
+    url: config.stock.url,
+    codec: jsonCodec,
+    channels: ["trades", "quotes", "bars"],
+    handlers: stockHandlers({
+      quotes: channels.stockQuotes,
+      trades: channels.stockTrades,
+      bars: channels.stockBars,
+    }),
+  });
+}
+
+function optionFeed(around: FeedSurroundings): MarketParts {
+  const { config, channels } = around;
+  return marketFeed(around, {
+    feed: "opra",
+    url: config.option.url,
+    codec: msgpackCodec,
+    channels: ["trades", "quotes"],
+    handlers: optionHandlers({
+      quotes: channels.optionQuotes,
+      trades: channels.optionTrades,
+    }),
+  });
+}
+
+function tradingFeed(around: FeedSurroundings): FeedLink {
+  const { config, channels, counters, clock } = around;
+  const log = around.log.with({ feed: "trading" });
+  const connector = new TradingConnector({
+    url: config.trading.url,
+    decoder: new TradingDecoder({
+      sink: channels.orderUpdates,
+      counters: counters.feeds.trading,
+      clock,
+      log,
+    }),
+    credentials: () => reveal(config.credentials.trading),
+    clock,
+    deadlines: SESSION_DEADLINES,
+  });
+  const demand = new TradeUpdatesDemand();
+  return feedLink(around, { feed: "trading", connector, demand });
+}
+
+type MarketFeedId = Exclude<FeedId, "trading">;
 
 /** What tells one market data feed from the other. */
 interface MarketFeed {
-  readonly feed: FeedId;
+  readonly feed: MarketFeedId;
   readonly url: string;
   readonly codec: MarketCodec;
   readonly channels: readonly UpstreamChannel[];
@@ -127,7 +147,7 @@ interface MarketFeed {
 function marketFeed(
   around: FeedSurroundings,
   market: MarketFeed,
-): [FeedLink, MarketDemand] {
+): MarketParts {
   const { config, counters, clock, tracing } = around;
   const { feed, url, codec, channels, handlers } = market;
   const log = around.log.with({ feed });
@@ -146,9 +166,16 @@ function marketFeed(
     clock,
     deadlines: SESSION_DEADLINES,
   });
+  const { plan, counting, chunks, graceMs, wildcardAbove } =
+    config.subscriptions;
+  const book = new FeedBook(feed, {
+    plan: planLimit(plan, { feed, counting }),
+    limits: chunks,
+    graceMs,
+    wildcardAbove,
+  });
   const demand: MarketDemand = new MarketDemand({
-    feed,
-    limits: CHUNKS,
+    book,
     answerTimeoutMs: SESSION_DEADLINES.replyMs,
     clock,
     log,
@@ -159,7 +186,14 @@ function marketFeed(
     },
   });
   const link = feedLink(around, { feed, connector, demand });
-  return [link, demand];
+  return { link, demand, book };
+}
+
+/** What a market data feed is made of. */
+interface MarketParts {
+  readonly link: FeedLink;
+  readonly demand: MarketDemand;
+  readonly book: FeedBook;
 }
 
 function feedLink(

@@ -14,6 +14,7 @@ import type { Tracing } from "./application/ports/tracing.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { statusSource } from "./application/status/describe_proxy.ts";
 import { Streams } from "./application/streaming/open_streams.ts";
+import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import { buildFeeds, feedKinds } from "./build_feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import type { Config } from "./infrastructure/config/config.ts";
@@ -74,10 +75,12 @@ export async function startProxy(
   const tracing = parts.tracing ?? createTracing();
   const random = parts.random ?? Math.random;
   const counters = createCounters();
-  const channels = createChannels(config.capacities, counters);
+  const directory = new UnderlyingDirectory();
+  const { capacities } = config;
+  const channels = createChannels({ capacities, counters, directory });
   const around = { config, channels, counters, clock, random, log, tracing };
   const { links, desks } = buildFeeds(around);
-  const streams = new Streams(channels, desks);
+  const streams = new Streams({ channels, desks, clock });
   const stopping = new AbortController();
   const status = statusSource({
     version: manifest.version,

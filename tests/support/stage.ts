@@ -51,6 +51,7 @@ export async function setStage(options: StageOptions = {}): Promise<Stage> {
     ...simulator.environment(),
     ...FREE_PORTS,
     STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "10",
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "50",
     ...options.env,
   });
   const parts = options.clock ? { log, clock: options.clock } : { log };

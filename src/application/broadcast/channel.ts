@@ -18,7 +18,7 @@ export interface ChannelKeys<T> {
   /** The symbol of an event. */
   readonly symbol: (event: T) => string;
   /**
-   * A second key: the OCC root of an option (from its symbol), the id of an
+   * A second key: the underlying of an option (from its symbol), the id of an
    * order. Only looked at while a stream filters by it.
    */
   readonly secondary?: (event: T) => string;

@@ -7,7 +7,7 @@ import type {
   ChannelEvents,
   ChannelName,
 } from "../../domain/market/channels.ts";
-import { occRoot } from "../../domain/market/occ_symbol.ts";
+import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel } from "./channel.ts";
 
@@ -23,17 +23,24 @@ const bySymbol = {
   symbol: (event: { readonly symbol: string }) => event.symbol,
 };
 
-const bySymbolOrRoot = {
-  ...bySymbol,
-  secondary: (event: { readonly symbol: string }) => occRoot(event.symbol),
-  secondaryOfSymbol: occRoot,
-};
+/** What channels are made with. */
+export interface ChannelsParts {
+  /** Exact, and at least 1. */
+  readonly capacities: Capacities;
+  readonly counters: ProxyCounters;
+  /** Finds the underlying of an option symbol. */
+  readonly directory: UnderlyingDirectory;
+}
 
-/** Makes the channels; a capacity is exact and at least 1. */
-export function createChannels(
-  capacities: Capacities,
-  counters: ProxyCounters,
-): Channels {
+/** Makes the channels. */
+export function createChannels(parts: ChannelsParts): Channels {
+  const { capacities, counters, directory } = parts;
+  const bySymbolOrUnderlying = {
+    ...bySymbol,
+    secondary: (event: { readonly symbol: string }) =>
+      directory.underlyingOf(event.symbol),
+    secondaryOfSymbol: (symbol: string) => directory.underlyingOf(symbol),
+  };
   const options = (name: ChannelName) => ({
     capacity: capacities[name],
     counters: counters.channels[name],
@@ -52,11 +59,11 @@ export function createChannels(
       options("stockBars"),
     ),
     optionQuotes: new Channel<ChannelEvents["optionQuotes"]>(
-      bySymbolOrRoot,
+      bySymbolOrUnderlying,
       options("optionQuotes"),
     ),
     optionTrades: new Channel<ChannelEvents["optionTrades"]>(
-      bySymbolOrRoot,
+      bySymbolOrUnderlying,
       options("optionTrades"),
     ),
     orderUpdates: new Channel<ChannelEvents["orderUpdates"]>({

@@ -9,11 +9,8 @@
  *
  * @module
  */
-import type { FeedId } from "../../domain/connection/feed.ts";
-import { InterestBook } from "../../domain/subscription/interest.ts";
-import { Ledger, type Refusal } from "../../domain/subscription/ledger.ts";
+import type { Refusal } from "../../domain/subscription/ledger.ts";
 import type {
-  ChunkLimits,
   SubscriptionRequest,
   UpstreamError,
 } from "../../domain/subscription/request.ts";
@@ -25,6 +22,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
+import type { FeedBook } from "./feed_book.ts";
 import type { FeedDemand } from "./feed_demand.ts";
 import { FeedFailure } from "./feed_failure.ts";
 
@@ -38,8 +36,7 @@ const FAULT_PAUSE_MS = 1_000;
 
 /** What a market feed's demand needs. */
 export interface MarketDemandParts {
-  readonly feed: FeedId;
-  readonly limits: ChunkLimits;
+  readonly book: FeedBook;
   /** How long a request may wait for its answer, in ms. */
   readonly answerTimeoutMs: number;
   readonly clock: Clock;
@@ -52,11 +49,10 @@ export interface MarketDemandParts {
 /** Demand of a market data feed. */
 export class MarketDemand implements FeedDemand {
   readonly #parts: MarketDemandParts;
-  readonly #interest = new InterestBook();
-  readonly #ledger: Ledger;
   #session: FeedSession | undefined;
   #gone = new AbortController();
   #scheduled = false;
+  #sweeping = false;
   #unanswered = 0;
   #everAnswered = false;
   #answered: AbortController | undefined;
@@ -64,32 +60,46 @@ export class MarketDemand implements FeedDemand {
 
   constructor(parts: MarketDemandParts) {
     this.#parts = parts;
-    this.#ledger = new Ledger(this.#interest, parts.limits);
   }
 
   get subscriptionCount(): number {
-    return this.#session ? this.#ledger.acknowledgedCount : 0;
+    return this.#session ? this.#book.ledger.acknowledgedCount : 0;
   }
 
-  /** Number of wanted pairs of channel and symbol. */
-  get wantedCount(): number {
-    return this.#interest.size;
+  /**
+   * Checks whether a new stream's symbols have a place; changes nothing.
+   *
+   * @throws OverBudget
+   */
+  admit(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    this.#book.admit(channel, symbols);
   }
 
   /** A stream wants these symbols from now on. */
   want(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    if (this.#interest.add(channel, symbols)) this.#schedule();
+    if (this.#book.interest.add(channel, symbols)) this.#schedule();
   }
 
   /** A stream that wanted these symbols has left. */
   release(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    if (this.#interest.remove(channel, symbols)) this.#schedule();
+    const { interest } = this.#book;
+    const now = this.#parts.clock.monotonic();
+    if (!interest.remove(channel, symbols, now)) return;
+    // Nothing is carried without a session, so nothing needs to linger.
+    if (!this.#session) interest.dropLingering();
+    this.#schedule();
+    this.#sweep();
+  }
+
+  /** Places left on a channel; `undefined` where no limit is known or counts. */
+  freePlaces(channel: UpstreamChannel): number | undefined {
+    return this.#book.freePlaces(channel);
   }
 
   attach(session: FeedSession): void {
     this.#session = session;
     this.#gone = new AbortController();
-    this.#ledger.reset();
+    this.#book.ledger.reset();
     this.#unanswered = 0;
     this.#everAnswered = false;
     this.#sendNext();
@@ -99,11 +109,12 @@ export class MarketDemand implements FeedDemand {
     this.#session = undefined;
     this.#settle();
     this.#gone.abort();
-    this.#ledger.reset();
+    this.#book.ledger.reset();
+    this.#book.interest.dropLingering();
   }
 
   ask(): void {
-    const probe = this.#session && this.#ledger.probe();
+    const probe = this.#session && this.#book.ledger.probe();
     if (probe) this.#send(probe);
   }
 
@@ -111,18 +122,22 @@ export class MarketDemand implements FeedDemand {
     this.#unanswered = 0;
     this.#everAnswered = true;
     this.#settle();
-    this.#ledger.acknowledge(state);
+    this.#book.ledger.acknowledge(state);
     this.#sendNext();
   }
 
   refused(error: UpstreamError): void {
-    const request = this.#ledger.inFlight;
+    const request = this.#book.ledger.inFlight;
     this.#span?.set({ code: error.code });
     this.#settle();
     this.#unanswered = 0;
     this.#everAnswered = true;
-    this.#report(this.#ledger.refuse(error), request, error);
+    this.#report(this.#book.ledger.refuse(error), request, error);
     this.#schedule(error.code >= INTERNAL_ERROR ? FAULT_PAUSE_MS : 0);
+  }
+
+  get #book(): FeedBook {
+    return this.#parts.book;
   }
 
   #schedule(delayMs = 0): void {
@@ -134,15 +149,31 @@ export class MarketDemand implements FeedDemand {
     });
   }
 
+  /** Lets go of lingering symbols as their grace ends. */
+  async #sweep(): Promise<void> {
+    const { interest } = this.#book;
+    if (this.#sweeping || !this.#session) return;
+    this.#sweeping = true;
+    const { clock } = this.#parts;
+    const { signal } = this.#gone;
+    for (let next = interest.nextSweepAt; next !== undefined;) {
+      await clock.sleep(next - clock.monotonic(), signal);
+      if (signal.aborted) break;
+      if (interest.sweep(clock.monotonic())) this.#schedule();
+      next = interest.nextSweepAt;
+    }
+    this.#sweeping = false;
+  }
+
   #sendNext(): void {
     if (!this.#session) return;
-    const request = this.#ledger.next();
+    const request = this.#book.ledger.next();
     this.#reportGivenUp();
     if (request) this.#send(request);
   }
 
   #send(request: SubscriptionRequest): void {
-    const { feed, log, tracing } = this.#parts;
+    const { book: { feed }, log, tracing } = this.#parts;
     log.debug("Requesting a subscription change", describe(request));
     if (!request.probe) {
       this.#span = tracing.span("feed.subscribe", {
@@ -163,7 +194,7 @@ export class MarketDemand implements FeedDemand {
     if (answered.signal.aborted) return;
     this.#span?.fail(new Error("No answer"));
     this.#settle();
-    this.#ledger.expire();
+    this.#book.ledger.expire();
     if (request.probe) return this.#sendNext();
     this.#unanswered++;
     log.warn("Upstream did not answer a request", describe(request));
@@ -186,7 +217,7 @@ export class MarketDemand implements FeedDemand {
 
   /** One line for all of them: a whole chunk can be given up at once. */
   #reportGivenUp(): void {
-    const givenUp = this.#ledger.takeGivenUp();
+    const givenUp = this.#book.ledger.takeGivenUp();
     const [first] = givenUp;
     if (!first) return;
     const { channel, symbol, error: { message } } = first;

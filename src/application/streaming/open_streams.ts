@@ -4,49 +4,74 @@
  *
  * @module
  */
+import type { FeedId } from "../../domain/connection/feed.ts";
 import type {
   ChannelEvents,
   ChannelName,
 } from "../../domain/market/channels.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ROUTES } from "../../domain/subscription/routes.ts";
 import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/symbol_sets.ts";
-import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Channel, ChannelReader } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { StreamReport } from "../status/stream_report.ts";
 import type {
   MarketStreams,
   OpenStream,
   StreamFilter,
 } from "./market_streams.ts";
 
-/** Where a stream's interest is told. */
+/** Where a stream's interest in symbols is told. */
 export interface InterestDesk {
+  /** @throws OverBudget when the plan has no place for the symbols */
+  admit(channel: UpstreamChannel, symbols: Iterable<string>): void;
   want(channel: UpstreamChannel, symbols: Iterable<string>): void;
   release(channel: UpstreamChannel, symbols: Iterable<string>): void;
 }
 
-/** Opens streams and knows how many are open. */
-export class Streams implements MarketStreams {
-  readonly #channels: Channels;
-  readonly #desks: Readonly<Partial<Record<FeedId, InterestDesk>>>;
-  #open = 0;
+/** Where a stream's interest in underlyings is told; disposing takes it back. */
+export interface UnderlyingDesk {
+  open(
+    channel: UpstreamChannel,
+    underlying: string,
+    selection: OptionSelection | undefined,
+  ): Disposable;
+  /** Tells of an option symbol that somebody names. */
+  notice(symbol: string): void;
+}
 
-  /** @param desks feeds without one (not enabled) are never asked for anything */
-  constructor(
-    channels: Channels,
-    desks: Readonly<Partial<Record<FeedId, InterestDesk>>>,
-  ) {
-    this.#channels = channels;
-    this.#desks = desks;
+/** What streams are opened with. */
+export interface StreamsParts {
+  readonly channels: Channels;
+  /** Feeds without one (not enabled) are never asked for anything. */
+  readonly desks: Readonly<Partial<Record<FeedId, InterestDesk>>>;
+  /** Resolves underlyings to contracts; without it none are subscribed. */
+  readonly underlyings?: UnderlyingDesk | undefined;
+  readonly clock: Clock;
+}
+
+/** Opens streams and knows which are open. */
+export class Streams implements MarketStreams {
+  readonly #parts: StreamsParts;
+  readonly #open = new Set<{ report(): StreamReport }>();
+
+  constructor(parts: StreamsParts) {
+    this.#parts = parts;
   }
 
   /** Streams that are open now. */
   get count(): number {
-    return this.#open;
+    return this.#open.size;
+  }
+
+  /** What every open stream has received and lost. */
+  reports(): readonly StreamReport[] {
+    return Array.from(this.#open, (stream) => stream.report());
   }
 
   open<C extends ChannelName>(
@@ -55,39 +80,64 @@ export class Streams implements MarketStreams {
   ): OpenStream<ChannelEvents[C]> {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
-    const source: Channel<ChannelEvents[C]> = this.#channels[channel];
-    const reader = source.subscribe({ symbols, secondary });
     const everything = symbols.size === 0 && secondary.size === 0;
-    const release = this.#want(channel, everything ? undefined : symbols);
-    this.#open++;
-    return new ClientStream(reader, () => {
-      this.#open--;
-      release();
+    const { feed, upstream } = ROUTES[channel];
+    const desk = this.#parts.desks[feed];
+    const wanted = everything ? [WILDCARD] : symbols;
+    if (upstream) desk?.admit(upstream, wanted);
+    const source: Channel<ChannelEvents[C]> = this.#parts.channels[channel];
+    using undo = new DisposableStack();
+    const reader = undo.use(source.subscribe({ symbols, secondary }));
+    if (upstream && desk) {
+      desk.want(upstream, wanted);
+      undo.defer(() => desk.release(upstream, wanted));
+    }
+    if (upstream && feed === "opra") this.#expand(upstream, filter, undo);
+    const kept = undo.move();
+    const stream = new ClientStream(reader, {
+      channel,
+      filter,
+      openedAt: this.#parts.clock.now(),
+      leave: () => {
+        this.#open.delete(stream);
+        kept.dispose();
+      },
     });
+    this.#open.add(stream);
+    return stream;
   }
 
-  /** Records the interest; the answer takes it back. */
-  #want(
-    channel: ChannelName,
-    symbols: ReadonlySet<string> | undefined,
-  ): () => void {
-    const { feed, upstream, wildcard } = ROUTES[channel];
-    const desk = this.#desks[feed];
-    const wanted = symbols ?? (wildcard ? [WILDCARD] : []);
-    if (!upstream || !desk) return () => {};
-    desk.want(upstream, wanted);
-    return () => desk.release(upstream, wanted);
+  #expand(
+    upstream: UpstreamChannel,
+    filter: StreamFilter,
+    undo: DisposableStack,
+  ): void {
+    const { underlyings } = this.#parts;
+    if (!underlyings) return;
+    for (const symbol of filter.symbols) underlyings.notice(symbol);
+    for (const underlying of new Set(filter.underlyings)) {
+      undo.use(underlyings.open(upstream, underlying, filter.selection));
+    }
   }
+}
+
+/** What a stream knows beside its place in the channel. */
+interface StreamPlace {
+  readonly channel: ChannelName;
+  readonly filter: StreamFilter;
+  readonly openedAt: number;
+  /** Gives everything back; called once. */
+  readonly leave: () => void;
 }
 
 class ClientStream<T> implements OpenStream<T> {
   readonly #reader: ChannelReader<T>;
-  readonly #leave: () => void;
+  readonly #place: StreamPlace;
   #left = false;
 
-  constructor(reader: ChannelReader<T>, leave: () => void) {
+  constructor(reader: ChannelReader<T>, place: StreamPlace) {
     this.#reader = reader;
-    this.#leave = leave;
+    this.#place = place;
   }
 
   get lost(): number {
@@ -102,10 +152,31 @@ class ClientStream<T> implements OpenStream<T> {
     return this.#reader.queue.batches(signal);
   }
 
+  report(): StreamReport {
+    const { channel, filter, openedAt } = this.#place;
+    const { delivered, waiting, lost } = this.#reader.queue;
+    const described = describeFilter(filter);
+    return { channel, filter: described, openedAt, delivered, waiting, lost };
+  }
+
   [Symbol.dispose](): void {
     if (this.#left) return;
     this.#left = true;
-    this.#reader[Symbol.dispose]();
-    this.#leave();
+    this.#place.leave();
   }
+}
+
+/** Names shown of a filter; the others are only counted. */
+const SHOWN = 3;
+
+function describeFilter(filter: StreamFilter): string {
+  const names = [
+    ...filter.symbols,
+    ...(filter.underlyings ?? []).map((name) => `underlying ${name}`),
+    ...(filter.orderIds ?? []).map((id) => `order ${id}`),
+  ];
+  if (names.length === 0) return "everything";
+  const shown = names.slice(0, SHOWN).join(", ");
+  const others = names.length - SHOWN;
+  return others > 0 ? `${shown} and ${others} more` : shown;
 }

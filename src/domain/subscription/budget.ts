@@ -1,71 +1,77 @@
 /**
- * How many symbols a plan allows on a feed, counted the way upstream counts.
- *
- * A budget is a number of pairs over the channels that count. It may be known
- * from the settings, learned from upstream's first refusal, or unknown, which
- * means that nothing is assumed.
+ * The symbol budget of one feed: what the plan allows, and what upstream's
+ * refusals have taught. What was learned outlives the connection.
  *
  * @module
  */
-import type { UpstreamChannel } from "./symbol_sets.ts";
-import { WILDCARD } from "./symbol_sets.ts";
+import type { PlanLimit } from "./plans.ts";
+import {
+  type Pair,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  WILDCARD,
+} from "./symbol_sets.ts";
 
-/** What a plan says of one feed. */
-export interface PlanLimit {
-  /** Pairs of channel and symbol; `undefined` when the plan sets no limit. */
-  readonly pairs: number | undefined;
-  /** Channels whose pairs count. */
-  readonly counts: ReadonlySet<UpstreamChannel>;
-  /** Counted channels on which `*` may be asked for. */
-  readonly wildcard: boolean;
-}
-
-/** The budget of one feed. */
+/** Counts places and remembers refusals. */
 export class SymbolBudget {
   readonly #plan: PlanLimit;
+  readonly #refusedWildcards = new Set<UpstreamChannel>();
+  #counts: ReadonlySet<UpstreamChannel>;
   #learned: number | undefined;
 
   constructor(plan: PlanLimit) {
     this.#plan = plan;
+    this.#counts = plan.counts;
   }
 
-  /** Pairs allowed, from the plan or learned; `undefined` while unknown. */
+  /** Pairs allowed, by the plan or by experience; `undefined` while unknown. */
   get limit(): number | undefined {
     const { pairs } = this.#plan;
     if (pairs === undefined) return this.#learned;
-    return this.#learned === undefined ? pairs : Math.min(pairs, this.#learned);
+    return Math.min(pairs, this.#learned ?? pairs);
   }
 
-  /** Whether the limit was learned from a refusal. */
+  /** Whether the limit comes from experience. */
   get learned(): boolean {
     return this.#learned !== undefined && this.limit === this.#learned;
   }
 
-  /** Whether pairs of this channel count. */
-  counts(channel: UpstreamChannel): boolean {
-    return this.#plan.counts.has(channel);
+  /** Whether a pair takes a place; `*` never does, it is had or not had. */
+  takesPlace({ channel, symbol }: Pair): boolean {
+    return symbol !== WILDCARD && this.#counts.has(channel);
   }
 
-  /** Whether `*` may be asked for on this channel. */
+  /** Whether `*` may be asked for. */
   allowsWildcard(channel: UpstreamChannel): boolean {
-    if (!this.counts(channel)) return true;
-    return this.#plan.wildcard && this.#learned === undefined;
+    return this.#plan.wildcards.has(channel) &&
+      !this.#refusedWildcards.has(channel);
   }
 
-  /** Whether a pair takes a place. */
-  takesPlace(channel: UpstreamChannel, symbol: string): boolean {
-    return symbol !== WILDCARD && this.counts(channel);
+  /** Number of places that pairs take. */
+  placesOf(pairs: Iterable<Pair>): number {
+    let places = 0;
+    for (const pair of pairs) if (this.takesPlace(pair)) places++;
+    return places;
   }
 
-  /** Upstream refused a pair for want of room while it carried `used` of them. */
-  learn(used: number): void {
-    this.#learned = used;
+  /** Upstream refused `*` on a channel, whatever the reason. */
+  learnNoWildcard(channel: UpstreamChannel): void {
+    this.#refusedWildcards.add(channel);
   }
 
-  /** Upstream carries `used` pairs: a smaller limit was learned wrongly. */
-  confirm(used: number): void {
-    if (this.#learned !== undefined && used > this.#learned) {
-      this.#learned = used;
+  /** Upstream had no place for `refused` while it carried `carried`. */
+  learnFull(refused: Pair, carried: readonly Pair[]): void {
+    // A refusal on a channel that should not count says that every one does.
+    if (!this.takesPlace(refused)) this.#counts = new Set(UPSTREAM_CHANNELS);
+    this.#learned = this.placesOf(carried);
+  }
+
+  /** Upstream carries these pairs: what was learned against them was wrong. */
+  learnCarried(carried: readonly Pair[]): void {
+    for (const { channel, symbol } of carried) {
+      if (symbol === WILDCARD) this.#refusedWildcards.delete(channel);
     }
+    if (this.#learned === undefined) return;
+    this.#learned = Math.max(this.#learned, this.placesOf(carried));
   }
 }

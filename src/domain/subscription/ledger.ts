@@ -1,22 +1,28 @@
 /**
- * Wanted against acknowledged, for one connection of one feed.
+ * Desired against acknowledged, for one connection of one feed.
  *
- * The next request is always computed from the difference between what open
- * streams want and what upstream last said it carries; nothing is tracked by
- * hand, so a late, repeated or contradicting acknowledgement is repaired by
- * the next look. One request is in flight at a time. A refused request is
- * halved until the symbol that upstream objects to stands alone; that one is
- * set aside for as long as it is wanted on this connection, the others go
- * through.
+ * The next request is always computed from the difference between what is
+ * desired ({@linkcode DesiredPairs}) and what upstream last said it carries;
+ * nothing is tracked by hand, so a late, repeated or contradicting
+ * acknowledgement is repaired by the next look. One request is in flight at a
+ * time. A refused request is halved until the symbol that upstream objects to
+ * stands alone; that one is set aside for as long as it is wanted on this
+ * connection, the others go through. A refusal for want of room, or of `*`, is
+ * learned by the budget instead, and outlives the connection.
  *
  * A pair that upstream neither refuses nor acknowledges, or answers with a
  * fault of its own (500), is asked for {@linkcode MAX_ASKS} times and then set
  * aside as well; equally often it is asked to let go of one. So even a contrary
  * upstream is not asked for ever.
  *
+ * A channel that changes between `*` and names is never without both, unless
+ * places are scarce: what goes is given back only when what comes is carried.
+ *
  * @module
  */
-import type { InterestBook } from "./interest.ts";
+import { type Action, Asks } from "./asks.ts";
+import type { SymbolBudget } from "./budget.ts";
+import { type DesiredPairs, isIn } from "./desired_pairs.ts";
 import {
   type ChunkLimits,
   type SubscriptionRequest,
@@ -27,9 +33,9 @@ import {
   countPairs,
   type Pair,
   pairKey,
+  pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
-  type UpstreamChannel,
   WILDCARD,
 } from "./symbol_sets.ts";
 
@@ -49,28 +55,29 @@ export interface Refusal extends Pair {
   readonly error: UpstreamError;
 }
 
-type Action = SubscriptionRequest["action"];
-
 /** Computes requests and digests their answers. */
 export class Ledger {
-  readonly #interest: InterestBook;
+  readonly #desired: DesiredPairs;
+  readonly #budget: SymbolBudget;
   readonly #limits: ChunkLimits;
+  readonly #asks = new Asks();
+  readonly #refusals = new Map<string, Refusal>();
   #acknowledged: SymbolSets = new Map();
   #inFlight: SubscriptionRequest | undefined;
   /** Halves of refused requests, still to be asked for on their own. */
   #suspects: Record<Action, (readonly Pair[])[]> = noSuspects();
-  readonly #refusals = new Map<string, Refusal>();
   #givenUp: Refusal[] = [];
-  readonly #asks = new Map<
-    string,
-    { readonly pair: Pair; readonly count: number }
-  >();
-  /** Set by a 405 for one single pair: no room until something is given back. */
-  #full: UpstreamError | undefined;
 
-  constructor(interest: InterestBook, limits: ChunkLimits) {
-    this.#interest = interest;
-    this.#limits = limits;
+  constructor(
+    desired: DesiredPairs,
+    options: {
+      readonly budget: SymbolBudget;
+      readonly limits: ChunkLimits;
+    },
+  ) {
+    this.#desired = desired;
+    this.#budget = options.budget;
+    this.#limits = options.limits;
   }
 
   /** A new connection carries nothing yet, and nothing is held against it. */
@@ -81,7 +88,6 @@ export class Ledger {
     this.#refusals.clear();
     this.#givenUp = [];
     this.#asks.clear();
-    this.#full = undefined;
   }
 
   /** The request that waits for its answer. */
@@ -114,11 +120,6 @@ export class Ledger {
     return givenUp;
   }
 
-  /** The error of a full symbol budget, while it is full. */
-  get full(): UpstreamError | undefined {
-    return this.#full;
-  }
-
   /**
    * The next request, now in flight; `undefined` when one already is or when
    * there is nothing to ask for.
@@ -126,13 +127,22 @@ export class Ledger {
   next(): SubscriptionRequest | undefined {
     if (this.#inFlight) return undefined;
     this.#forgetIdleRefusals();
+    this.refreshDesired();
     // What is given back first may make room for what is asked for next.
     const request = this.#unsubscribe() ?? this.#subscribe();
     if (request) {
-      for (const pair of request.pairs) this.#countAsk(request.action, pair);
+      for (const pair of request.pairs) this.#asks.add(request.action, pair);
     } else this.#forgetIdleAsks();
     this.#inFlight = request;
     return request;
+  }
+
+  /** Computes what is desired, as of now. */
+  refreshDesired(): void {
+    this.#desired.refresh(
+      this.#acknowledged,
+      (pair) => this.#refusals.has(pairKey(pair)),
+    );
   }
 
   /**
@@ -148,10 +158,9 @@ export class Ledger {
 
   /** Upstream said what it carries: the whole state, never a difference. */
   acknowledge(state: SymbolSets): void {
-    const before = countPairs(this.#acknowledged);
     this.#acknowledged = state;
     this.#inFlight = undefined;
-    if (countPairs(state) < before) this.#full = undefined;
+    this.#budget.learnCarried(pairsOf(state));
   }
 
   /**
@@ -170,15 +179,15 @@ export class Ledger {
     }
     // An answer that says nothing of the pair: the ask stays counted.
     const { action } = request;
-    const mayAskAgain = this.#asksOf(action, pair) < MAX_ASKS;
+    const mayAskAgain = this.#asks.of(action, pair) < MAX_ASKS;
     if (error.code >= INTERNAL_ERROR && mayAskAgain) return undefined;
     if (action === "unsubscribe") return { ...pair, error };
-    // `*` is more than one place too many: named symbols may still have one.
-    if (error.code === SYMBOL_LIMIT_EXCEEDED && pair.symbol !== WILDCARD) {
-      this.#full = error;
-      this.#suspects.subscribe = [];
-      this.#uncountAsk(action, pair);
-      return { ...pair, error };
+    if (pair.symbol === WILDCARD) this.#budget.learnNoWildcard(pair.channel);
+    else if (error.code === SYMBOL_LIMIT_EXCEEDED) {
+      this.#budget.learnFull(pair, pairsOf(this.#acknowledged));
+      // It waits for a place now; the ask stays counted in case there is none
+      // although upstream's own words leave room for one.
+      if (mayAskAgain) return { ...pair, error };
     }
     return this.#setAside(pair, error);
   }
@@ -194,7 +203,6 @@ export class Ledger {
   }
 
   #subscribe(): SubscriptionRequest | undefined {
-    if (this.#full) return undefined;
     return this.#requestSuspects("subscribe") ??
       this.#request("subscribe", this.#missing());
   }
@@ -215,7 +223,7 @@ export class Ledger {
   #halve({ action, pairs }: SubscriptionRequest): void {
     const half = pairs.length >> 1;
     this.#suspects[action].unshift(pairs.slice(0, half), pairs.slice(half));
-    for (const pair of pairs) this.#uncountAsk(action, pair);
+    for (const pair of pairs) this.#asks.takeBack(action, pair);
   }
 
   #request(
@@ -228,7 +236,7 @@ export class Ledger {
 
   *#missing(): Generator<Pair> {
     for (const channel of UPSTREAM_CHANNELS) {
-      for (const symbol of this.#interest.wanted(channel).keys()) {
+      for (const symbol of this.#desired.of(channel)) {
         const pair = { channel, symbol };
         if (this.#isMissing(pair)) yield pair;
       }
@@ -244,23 +252,37 @@ export class Ledger {
     }
   }
 
-  #isWanted({ channel, symbol }: Pair): boolean {
-    return this.#interest.wanted(channel).has(symbol);
-  }
-
-  #isAcknowledged({ channel, symbol }: Pair): boolean {
-    return this.#acknowledged.get(channel)?.has(symbol) ?? false;
-  }
-
   #isSurplus(pair: Pair): boolean {
-    if (this.#isWanted(pair) || !this.#isAcknowledged(pair)) return false;
-    return this.#asksOf("unsubscribe", pair) < MAX_ASKS;
+    if (this.#desired.has(pair) || !isIn(this.#acknowledged, pair)) {
+      return false;
+    }
+    if (this.#asks.of("unsubscribe", pair) >= MAX_ASKS) return false;
+    return !this.#isStillNeeded(pair);
+  }
+
+  /**
+   * Whether a surplus pair stands in for one that is not carried yet. Where
+   * places are counted, nobody's place is held up for that.
+   */
+  #isStillNeeded(pair: Pair): boolean {
+    const { channel, symbol } = pair;
+    const isCounted = this.#budget.limit !== undefined;
+    if (isCounted && this.#budget.takesPlace(pair)) return false;
+    if (symbol !== WILDCARD) {
+      return this.#isMissing({ channel, symbol: WILDCARD });
+    }
+    for (const symbol of this.#desired.of(channel)) {
+      if (this.#isMissing({ channel, symbol })) return true;
+    }
+    return false;
   }
 
   #isMissing(pair: Pair): boolean {
-    if (!this.#isWanted(pair) || this.#isAcknowledged(pair)) return false;
+    if (!this.#desired.has(pair) || isIn(this.#acknowledged, pair)) {
+      return false;
+    }
     if (this.#refusals.has(pairKey(pair))) return false;
-    if (this.#asksOf("subscribe", pair) < MAX_ASKS) return true;
+    if (this.#asks.of("subscribe", pair) < MAX_ASKS) return true;
     this.#givenUp.push(this.#setAside(pair, NOT_ACKNOWLEDGED));
     return false;
   }
@@ -277,9 +299,9 @@ export class Ledger {
    */
   #forgetIdleRefusals(): void {
     for (const [key, pair] of this.#refusals) {
-      const wanted = this.#isWanted(pair);
-      if (!wanted || this.#isAcknowledged(pair)) this.#refusals.delete(key);
-      if (!wanted) this.#asks.delete(askKey("subscribe", pair));
+      const wanted = this.#desired.isWanted(pair);
+      if (!wanted || isIn(this.#acknowledged, pair)) this.#refusals.delete(key);
+      if (!wanted) this.#asks.forget("subscribe", pair);
     }
   }
 
@@ -287,15 +309,13 @@ export class Ledger {
    * Lets go of counts that can matter no more, so that a connection which sees
    * ever new symbols does not grow. Only when nothing is left to ask: until
    * then the counts are what keeps a contrary upstream from being asked for
-   * ever. At most one count per pair that is wanted or carried is kept.
+   * ever. At most one count per pair that is desired or carried is kept.
    */
   #forgetIdleAsks(): void {
-    const kept = this.#interest.size + this.acknowledgedCount;
-    if (this.#asks.size <= kept) return;
-    for (const [key, { pair }] of this.#asks) {
-      if (this.#isWanted(pair) || this.#isAcknowledged(pair)) continue;
-      this.#asks.delete(key);
-    }
+    if (this.#asks.size <= this.#desired.size + this.acknowledgedCount) return;
+    this.#asks.forgetUnless((pair) =>
+      this.#desired.isWanted(pair) || isIn(this.#acknowledged, pair)
+    );
   }
 
   #anyAcknowledged(): Pair | undefined {
@@ -304,40 +324,8 @@ export class Ledger {
     }
     return undefined;
   }
-
-  #asksOf(action: Action, pair: Pair): number {
-    return this.#asks.get(askKey(action, pair))?.count ?? 0;
-  }
-
-  #countAsk(action: Action, pair: Pair): void {
-    const count = this.#asksOf(action, pair) + 1;
-    this.#asks.set(askKey(action, pair), { pair, count });
-    // Asking for one thing settles the count of the opposite.
-    const opposite = action === "subscribe" ? "unsubscribe" : "subscribe";
-    this.#asks.delete(askKey(opposite, pair));
-  }
-
-  /** Takes back one ask; earlier ones still count. */
-  #uncountAsk(action: Action, pair: Pair): void {
-    const count = this.#asksOf(action, pair) - 1;
-    if (count > 0) this.#asks.set(askKey(action, pair), { pair, count });
-    else this.#asks.delete(askKey(action, pair));
-  }
-}
-
-function askKey(action: Action, pair: Pair): string {
-  return `${action} ${pairKey(pair)}`;
 }
 
 function noSuspects(): Record<Action, (readonly Pair[])[]> {
   return { subscribe: [], unsubscribe: [] };
-}
-
-/** Makes a state from lists, for adapters that read an acknowledgement. */
-export function symbolSets(
-  lists: Iterable<readonly [UpstreamChannel, Iterable<string>]>,
-): SymbolSets {
-  return new Map(
-    Array.from(lists, ([channel, symbols]) => [channel, new Set(symbols)]),
-  );
 }

@@ -12,18 +12,14 @@ export interface Route {
   readonly feed: FeedId;
   /** `undefined` for order updates, which are always listened to. */
   readonly upstream: UpstreamChannel | undefined;
-  /** Whether upstream can be asked for every symbol at once with `*`. */
-  readonly wildcard: boolean;
 }
 
 /** The route of every channel. */
 export const ROUTES: Readonly<Record<ChannelName, Route>> = {
-  stockQuotes: { feed: "sip", upstream: "quotes", wildcard: true },
-  stockTrades: { feed: "sip", upstream: "trades", wildcard: true },
-  stockBars: { feed: "sip", upstream: "bars", wildcard: true },
-  // Upstream refuses `*` for option quotes (error 413): a stream without a
-  // filter receives what is being received for others.
-  optionQuotes: { feed: "opra", upstream: "quotes", wildcard: false },
-  optionTrades: { feed: "opra", upstream: "trades", wildcard: true },
-  orderUpdates: { feed: "trading", upstream: undefined, wildcard: false },
+  stockQuotes: { feed: "sip", upstream: "quotes" },
+  stockTrades: { feed: "sip", upstream: "trades" },
+  stockBars: { feed: "sip", upstream: "bars" },
+  optionQuotes: { feed: "opra", upstream: "quotes" },
+  optionTrades: { feed: "opra", upstream: "trades" },
+  orderUpdates: { feed: "trading", upstream: undefined },
 };

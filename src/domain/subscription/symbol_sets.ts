@@ -50,3 +50,21 @@ export function groupPairs(
   }
   return groups;
 }
+
+/** Makes a state from lists, for adapters that read an acknowledgement. */
+export function symbolSets(
+  lists: Iterable<readonly [UpstreamChannel, Iterable<string>]>,
+): SymbolSets {
+  return new Map(
+    Array.from(lists, ([channel, symbols]) => [channel, new Set(symbols)]),
+  );
+}
+
+/** Every pair of a state. */
+export function pairsOf(state: SymbolSets): readonly Pair[] {
+  const pairs: Pair[] = [];
+  for (const [channel, symbols] of state) {
+    for (const symbol of symbols) pairs.push({ channel, symbol });
+  }
+  return pairs;
+}

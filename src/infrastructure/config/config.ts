@@ -10,6 +10,9 @@ import type {
   StockFeedKind,
 } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { CountingRule, Plan } from "../../domain/subscription/plans.ts";
+import type { ChunkLimits } from "../../domain/subscription/request.ts";
 import type { Secret } from "./secret.ts";
 
 /** Least severe line that is written; `trace` says no more than `debug`. */
@@ -74,6 +77,25 @@ export interface Config {
   /** Least severe lines to log. */
   readonly logLevel: LogLevel;
   /** How a lost session is dialed again. */
+  readonly subscriptions: {
+    readonly plan: Plan;
+    readonly counting: CountingRule;
+    /** A symbol that nobody wants any more stays subscribed for this long. */
+    readonly graceMs: number;
+    /** Bounds of one request to upstream. */
+    readonly chunks: ChunkLimits;
+    /** Symbols on a channel above which it is carried as `*`; 0 never. */
+    readonly wildcardAbove: number;
+    /** Symbols, underlyings or order ids that one stream may name. */
+    readonly maxSymbolsPerStream: number;
+  };
+  readonly options: {
+    /** Whether underlyings are resolved to contracts. */
+    readonly chains: boolean;
+    readonly priceIntervalMs: number;
+    /** What a stream gets that does not say which contracts it wants. */
+    readonly selection: OptionSelection;
+  };
   readonly reconnect: {
     readonly initialDelayMs: number;
     readonly maxDelayMs: number;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Plan } from "../../domain/subscription/plans.ts";
 import type { Config } from "./config.ts";
 import { SETTINGS } from "./settings.ts";
 
@@ -13,7 +14,11 @@ export type EffectiveSettings = Readonly<
 
 /** Every variable with the value in force; secrets as `<set>`. */
 export function describeSettings(config: Config): EffectiveSettings {
-  const values = { ...describeUpstream(config), ...describeProcess(config) };
+  const values = {
+    ...describeUpstream(config),
+    ...describeSubscriptions(config),
+    ...describeProcess(config),
+  };
   const rows = Object.keys(SETTINGS) as (keyof typeof SETTINGS)[];
   return Object.fromEntries(rows.map((row) => {
     const { name, secret } = SETTINGS[row];
@@ -22,7 +27,24 @@ export function describeSettings(config: Config): EffectiveSettings {
 }
 
 type Values<K extends string> = Record<K, string | number | boolean>;
-type ProcessRow = Exclude<keyof typeof SETTINGS, UpstreamRow>;
+type ProcessRow = Exclude<
+  keyof typeof SETTINGS,
+  UpstreamRow | SubscriptionRow
+>;
+type SubscriptionRow =
+  | "plan"
+  | "stockCounting"
+  | "optionCounting"
+  | "unsubscribeGrace"
+  | "chunkSymbols"
+  | "chunkBytes"
+  | "wildcardAbove"
+  | "maxSymbols"
+  | "optionChains"
+  | "optionPriceInterval"
+  | "optionMaxDays"
+  | "optionWindow"
+  | "optionMaxContracts";
 type UpstreamRow =
   | "key"
   | "secret"
@@ -57,6 +79,35 @@ function describeUpstream(config: Config): Values<UpstreamRow> {
     dataApiUrl: withoutQuery(config.dataApiUrl),
     allowPlaintext: config.allowPlaintextUpstream,
   };
+}
+
+function describeSubscriptions(config: Config): Values<SubscriptionRow> {
+  const { subscriptions, options } = config;
+  const { plan, counting, chunks } = subscriptions;
+  return {
+    plan: describePlan(plan),
+    stockCounting: [...counting.stocks].join(",") || "none",
+    optionCounting: [...counting.options].join(",") || "none",
+    unsubscribeGrace: subscriptions.graceMs,
+    chunkSymbols: chunks.maxPairs,
+    chunkBytes: chunks.maxBytes,
+    wildcardAbove: subscriptions.wildcardAbove,
+    maxSymbols: subscriptions.maxSymbolsPerStream,
+    optionChains: options.chains,
+    optionPriceInterval: options.priceIntervalMs / 1000,
+    optionMaxDays: options.selection.maxDays,
+    optionWindow: options.selection.strikeWindowPercent,
+    optionMaxContracts: options.selection.maxContracts,
+  };
+}
+
+function describePlan(plan: Plan): string {
+  if (plan.name !== "explicit") return plan.name;
+  const { stocks, options } = plan;
+  return Object.entries({ stocks, options })
+    .filter(([, limit]) => limit !== undefined)
+    .map(([market, limit]) => `${market}=${limit}`)
+    .join(",");
 }
 
 function describeProcess(config: Config): Values<ProcessRow> {

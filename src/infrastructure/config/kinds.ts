@@ -7,6 +7,11 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
+import type { Plan } from "../../domain/subscription/plans.ts";
+import {
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "../../domain/subscription/symbol_sets.ts";
 import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
 
@@ -59,6 +64,45 @@ export function feedList(words: readonly FeedId[]): Kind<ReadonlySet<FeedId>> {
     },
   };
 }
+
+/** A comma-separated list of upstream channels; `none` is an empty one. */
+export const channelList: Kind<ReadonlySet<UpstreamChannel>> = {
+  accepts: `a comma-separated list of ${UPSTREAM_CHANNELS.join(", ")}, or none`,
+  read(text) {
+    if (equalFold(text, "none")) return { value: new Set() };
+    const found = new Set<UpstreamChannel>();
+    for (const part of text.split(",").map((part) => part.trim())) {
+      const channel = UPSTREAM_CHANNELS.find((known) => equalFold(known, part));
+      if (channel === undefined) return refusal(`does not know ${quote(part)}`);
+      found.add(channel);
+    }
+    return { value: found };
+  },
+};
+
+const PLAN_WORDS = ["auto", "basic", "plus", "unlimited"] as const;
+
+/** A plan by name, or limits such as `stocks=30,options=200`. */
+export const plan: Kind<Plan> = {
+  accepts: `${
+    alternatives(PLAN_WORDS)
+  }, or limits such as stocks=30,options=200`,
+  read(text) {
+    const name = PLAN_WORDS.find((known) => equalFold(known, text));
+    if (name) return { value: { name } };
+    const limits: { stocks?: number; options?: number } = {};
+    for (const part of text.split(",")) {
+      const match = /^\s*(stocks|options)\s*=\s*(\d{1,7})\s*$/i.exec(part);
+      const market = match?.[1]?.toLowerCase();
+      if (!match || (market !== "stocks" && market !== "options")) {
+        return refusal(`does not know ${quote(part.trim())}`);
+      }
+      limits[market] = Number(match[2]);
+    }
+    const { stocks, options } = limits;
+    return { value: { name: "explicit", stocks, options } };
+  },
+};
 
 /** A whole number in decimal digits within `min` and `max`. */
 export function integer(min: number, max: number): Kind<number> {

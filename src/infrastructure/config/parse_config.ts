@@ -4,6 +4,7 @@
  * @module
  */
 import { FEEDS } from "../../domain/connection/feed.ts";
+import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
 import type { Config, KeyPair } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { Secret } from "./secret.ts";
@@ -38,6 +39,17 @@ export function parseConfig(env: Env): Config {
       endpoint: reader.value(SETTINGS.otelEndpoint, ""),
     },
     logLevel: reader.value(SETTINGS.logLevel, "info"),
+    subscriptions: readSubscriptions(reader),
+    options: {
+      chains: reader.value(SETTINGS.optionChains, true),
+      priceIntervalMs: 1000 * reader.value(SETTINGS.optionPriceInterval, 0),
+      selection: {
+        ...DEFAULT_SELECTION,
+        maxDays: reader.value(SETTINGS.optionMaxDays, 0),
+        strikeWindowPercent: reader.value(SETTINGS.optionWindow, 1),
+        maxContracts: reader.value(SETTINGS.optionMaxContracts, 1),
+      },
+    },
     reconnect: readReconnect(reader),
     heartbeat: {
       intervalMs: 1000 * reader.value(SETTINGS.heartbeatInterval, 0),
@@ -179,6 +191,23 @@ function readListening(
     grpc: listen(SETTINGS.grpcPort),
     health: listen(SETTINGS.healthPort),
     metrics: listen(SETTINGS.metricsPort),
+  };
+}
+
+function readSubscriptions(reader: SettingsReader): Config["subscriptions"] {
+  return {
+    plan: reader.value(SETTINGS.plan, { name: "auto" }),
+    counting: {
+      stocks: reader.value(SETTINGS.stockCounting, new Set()),
+      options: reader.value(SETTINGS.optionCounting, new Set()),
+    },
+    graceMs: reader.value(SETTINGS.unsubscribeGrace, 0),
+    chunks: {
+      maxPairs: reader.value(SETTINGS.chunkSymbols, 1),
+      maxBytes: reader.value(SETTINGS.chunkBytes, 64),
+    },
+    wildcardAbove: reader.value(SETTINGS.wildcardAbove, 0),
+    maxSymbolsPerStream: reader.value(SETTINGS.maxSymbols, 1),
   };
 }
 

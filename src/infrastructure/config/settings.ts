@@ -14,6 +14,7 @@ import {
   type StockFeedKind,
 } from "../../domain/connection/feed.ts";
 import {
+  channelList,
   credential,
   decimal,
   feedList,
@@ -22,6 +23,7 @@ import {
   integer,
   type Kind,
   logLevel,
+  plan,
   url,
   word,
 } from "./kinds.ts";
@@ -34,6 +36,7 @@ export const SECTIONS = [
   "Upstream addresses",
   "Listening",
   "Logs and traces",
+  "Subscriptions",
   "WebSocket tuning",
   "Channel capacities",
 ] as const;
@@ -106,6 +109,7 @@ const feeds = section("Feeds");
 const upstream = section("Upstream addresses");
 const listening = section("Listening");
 const signals = section("Logs and traces");
+const subscriptions = section("Subscriptions");
 const tuning = section("WebSocket tuning");
 const capacities = section("Channel capacities");
 
@@ -209,6 +213,111 @@ export const SETTINGS = {
     fallback: "http://localhost:4318",
   }),
 
+  plan: subscriptions("ALPACA_PLAN", plan, {
+    description:
+      "What the data plan allows: `auto` assumes no limit and learns from upstream's first refusal, `basic` 30 stock pairs and 200 option quotes, `plus` 1000 option quotes, `unlimited`, or numbers such as `stocks=30,options=200`",
+    fallback: "auto",
+  }),
+  stockCounting: subscriptions(
+    "STREAM_PROXY_STOCK_LIMIT_CHANNELS",
+    channelList,
+    {
+      description: "Channels whose symbols count against the stock limit",
+      fallback: "trades,quotes",
+    },
+  ),
+  optionCounting: subscriptions(
+    "STREAM_PROXY_OPTION_LIMIT_CHANNELS",
+    channelList,
+    {
+      description: "Channels whose symbols count against the option limit",
+      fallback: "quotes",
+    },
+  ),
+  unsubscribeGrace: subscriptions(
+    "STREAM_PROXY_UNSUBSCRIBE_GRACE_MS",
+    integer(0, 600_000),
+    {
+      description:
+        "How long a symbol that no stream wants any more stays subscribed, so that a client that restarts does not flap upstream",
+      fallback: "5000",
+    },
+  ),
+  chunkSymbols: subscriptions(
+    "STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS",
+    integer(1, 10_000),
+    {
+      description: "Most symbols in one request to upstream",
+      fallback: "400",
+    },
+  ),
+  chunkBytes: subscriptions(
+    "STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES",
+    integer(64, 1_000_000),
+    {
+      description: "Most bytes of symbols in one request to upstream",
+      fallback: "15000",
+    },
+  ),
+  wildcardAbove: subscriptions(
+    "STREAM_PROXY_WILDCARD_ABOVE",
+    integer(0, 1_000_000),
+    {
+      description:
+        "Symbols on one channel above which upstream is asked for `*` where the plan allows it, until they are fewer than four fifths of it; 0 never",
+      fallback: "0",
+    },
+  ),
+  maxSymbols: subscriptions(
+    "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM",
+    integer(1, 1_000_000),
+    {
+      description:
+        "Most symbols, underlyings or order ids that one stream may name",
+      fallback: "20000",
+    },
+  ),
+  optionChains: subscriptions("STREAM_PROXY_OPTION_CHAINS", flag, {
+    description:
+      "Whether underlyings are resolved to contracts through Alpaca's REST API",
+    fallback: "true",
+  }),
+  optionPriceInterval: subscriptions(
+    "STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS",
+    integer(1, 3_600),
+    {
+      description:
+        "How often the prices of underlyings are looked up while streams follow their options",
+      fallback: "15",
+    },
+  ),
+  optionMaxDays: subscriptions(
+    "STREAM_PROXY_OPTION_MAX_DAYS",
+    integer(0, 4_000),
+    {
+      description:
+        "Farthest expiry, in days, of an underlying's contracts for streams that do not say",
+      fallback: "45",
+    },
+  ),
+  optionWindow: subscriptions(
+    "STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT",
+    decimal(0.1, 1_000),
+    {
+      description:
+        "Strikes within this many percent of the underlying's price for streams that do not say",
+      fallback: "10",
+    },
+  ),
+  optionMaxContracts: subscriptions(
+    "STREAM_PROXY_OPTION_MAX_CONTRACTS",
+    integer(1, 100_000),
+    {
+      description:
+        "Most contracts of one underlying for streams that do not say, as far as the budget has places",
+      fallback: "100",
+    },
+  ),
   heartbeatInterval: tuning("STREAM_PROXY_HEARTBEAT_INTERVAL_SECS", SECONDS, {
     description: "Silence after which a link is asked whether it lives",
     fallback: "30",

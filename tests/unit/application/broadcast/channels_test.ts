@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../../src/domain/market/option_events.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import type {
   OrderDetails,
   OrderUpdate,
@@ -34,9 +35,14 @@ function orderUpdate(id: string, symbol: string): OrderUpdate {
   return { order: { id, symbol } as OrderDetails } as OrderUpdate;
 }
 
+function channelsWith(counters = createCounters()) {
+  const directory = new UnderlyingDirectory();
+  return createChannels({ capacities: CAPACITIES, counters, directory });
+}
+
 Deno.test("each channel has its own capacity and its own counters", () => {
   const counters = createCounters();
-  const channels = createChannels(CAPACITIES, counters);
+  const channels = channelsWith(counters);
   const nothing = { symbols: new Set<string>(), secondary: new Set<string>() };
   const reader = channels.optionQuotes.subscribe(nothing);
   for (let i = 0; i < 7; i++) {
@@ -47,15 +53,15 @@ Deno.test("each channel has its own capacity and its own counters", () => {
   assert.equal(counters.channels.optionTrades.dropped, 0);
 });
 
-Deno.test("an underlying is the OCC root, exactly: A is not AAPL", () => {
-  const { optionQuotes } = createChannels(CAPACITIES, createCounters());
+Deno.test("an underlying is exact: A is not AAPL, its adjusted contracts are", () => {
+  const { optionQuotes } = channelsWith();
   const reader = optionQuotes.subscribe({
     symbols: new Set(),
     secondary: new Set(["A"]),
   });
   assert.equal(optionQuotes.wants("A270115C00172500"), true);
   assert.equal(optionQuotes.wants("AAPL270115C00172500"), false);
-  assert.equal(optionQuotes.wants("A1270115C00172500"), false);
+  assert.equal(optionQuotes.wants("A1270115C00172500"), true);
   optionQuotes.publish(optionQuote("AAPL270115C00172500"), 0);
   assert.equal(reader.queue.waiting, 0);
   optionQuotes.publish(optionQuote("A270115C00172500"), 0);
@@ -63,7 +69,7 @@ Deno.test("an underlying is the OCC root, exactly: A is not AAPL", () => {
 });
 
 Deno.test("an order is found by its id or by its symbol, once", () => {
-  const { orderUpdates } = createChannels(CAPACITIES, createCounters());
+  const { orderUpdates } = channelsWith();
   const reader = orderUpdates.subscribe({
     symbols: new Set(["AAPL"]),
     secondary: new Set(["id-1"]),

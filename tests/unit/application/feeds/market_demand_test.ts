@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
-import { symbolSets } from "../../../../src/domain/subscription/ledger.ts";
+import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
 import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
+import { FeedBook } from "../../../../src/application/feeds/feed_book.ts";
+import { NO_LIMIT } from "../../../support/subscriptions.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
@@ -13,9 +15,14 @@ class Desk {
   readonly log = new RecordingLog();
   readonly tracing = new CountingTracing();
   readonly refusals: string[] = [];
-  readonly demand = new MarketDemand({
-    feed: "sip",
+  readonly book = new FeedBook("sip", {
+    plan: NO_LIMIT,
     limits: { maxPairs: 3, maxBytes: 1_000 },
+    graceMs: 0,
+    wildcardAbove: 0,
+  });
+  readonly demand = new MarketDemand({
+    book: this.book,
     answerTimeoutMs: TIMEOUT,
     clock: this.clock,
     log: this.log,
@@ -104,7 +111,7 @@ Deno.test("a symbol is unsubscribed with its last stream, not before", async () 
   desk.demand.release("quotes", ["AAPL"]);
   await desk.clock.advance(0);
   assert.equal(desk.asked.at(-1), "unsubscribe quotes:AAPL");
-  assert.equal(desk.demand.wantedCount, 0);
+  assert.equal(desk.book.interest.size, 0);
 });
 
 Deno.test("one request is in flight; the next goes with the answer", async () => {

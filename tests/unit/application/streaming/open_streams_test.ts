@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import fc from "fast-check";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
@@ -33,6 +35,8 @@ const CAPACITIES = {
 class BookDesk implements InterestDesk {
   readonly book = new InterestBook();
 
+  admit(): void {}
+
   want(channel: UpstreamChannel, symbols: Iterable<string>): void {
     this.book.add(channel, symbols);
   }
@@ -46,18 +50,28 @@ class BookDesk implements InterestDesk {
 
   get wanted(): string[] {
     return UPSTREAM_CHANNELS.flatMap((channel) =>
-      [...this.book.wanted(channel)].map(([symbol, count]) =>
-        `${channel} ${symbol} ${count}`
+      [...this.book.wanted(channel)].map(([symbol, { streams }]) =>
+        `${channel} ${symbol} ${streams}`
       )
     );
   }
 }
 
+function sixChannels() {
+  return createChannels({
+    capacities: CAPACITIES,
+    counters: createCounters(),
+    directory: new UnderlyingDirectory(),
+  });
+}
+
 function proxy() {
-  const channels = createChannels(CAPACITIES, createCounters());
+  const channels = sixChannels();
   const sip = new BookDesk();
   const opra = new BookDesk();
-  return { channels, sip, opra, streams: new Streams(channels, { sip, opra }) };
+  const clock = new ManualClock();
+  const streams = new Streams({ channels, desks: { sip, opra }, clock });
+  return { channels, sip, opra, streams };
 }
 
 const RULES: readonly (readonly [ChannelName, StreamFilter, string[]])[] = [
@@ -69,7 +83,7 @@ const RULES: readonly (readonly [ChannelName, StreamFilter, string[]])[] = [
   ["stockBars", { symbols: [] }, ["sip bars * 1"]],
   ["stockQuotes", { symbols: ["A", "A"] }, ["sip quotes A 1"]],
   ["optionQuotes", { symbols: ["X"] }, ["opra quotes X 1"]],
-  ["optionQuotes", { symbols: [] }, []],
+  ["optionQuotes", { symbols: [] }, ["opra quotes * 1"]],
   ["optionTrades", { symbols: [] }, ["opra trades * 1"]],
   ["optionQuotes", { symbols: [], underlyings: ["AAPL"] }, []],
   ["optionTrades", { symbols: [], underlyings: ["AAPL"] }, []],
@@ -108,8 +122,9 @@ Deno.test("a stream that is disposed twice leaves once", () => {
 });
 
 Deno.test("a feed that is not enabled is asked for nothing, its streams are open all the same", () => {
-  const channels = createChannels(CAPACITIES, createCounters());
-  const streams = new Streams(channels, {});
+  const channels = sixChannels();
+  const clock = new ManualClock();
+  const streams = new Streams({ channels, desks: {}, clock });
   using stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
   assert.equal(streams.count, 1);
   assert.equal(stream.lost, 0);

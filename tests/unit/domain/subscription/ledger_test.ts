@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
-import { InterestBook } from "../../../../src/domain/subscription/interest.ts";
 import {
-  Ledger,
+  type Ledger,
   MAX_ASKS,
-  symbolSets,
 } from "../../../../src/domain/subscription/ledger.ts";
-import { countPairs } from "../../../../src/domain/subscription/symbol_sets.ts";
+import {
+  countPairs,
+  symbolSets,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import { subscriptionsOf } from "../../../support/subscriptions.ts";
 import { keysOf, ScriptedUpstream } from "./scripted_upstream.ts";
 
 const LIMITS = { maxPairs: 400, maxBytes: 15_000 };
@@ -28,8 +30,7 @@ function drain(ledger: Ledger, upstream: ScriptedUpstream): number {
 }
 
 Deno.test("one bad symbol of four hundred is found in twenty requests, the others go through", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     budget: Infinity,
     refused: new Map([["S137", 400]]),
@@ -46,13 +47,13 @@ Deno.test("one bad symbol of four hundred is found in twenty requests, the other
 });
 
 Deno.test("a full budget is filled to the last place and then left alone", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({ budget: 30, refused: new Map() });
   interest.add("quotes", names(100));
   drain(ledger, upstream);
   assert.equal(countPairs(upstream.state), 30);
-  assert.equal(ledger.full?.code, 405);
+  assert.equal(budget.limit, 30);
+  assert.equal(budget.learned, true);
 
   interest.add("quotes", ["LATE"]);
   assert.equal(ledger.next(), undefined, "no room, so nothing is asked");
@@ -63,8 +64,7 @@ Deno.test("a full budget is filled to the last place and then left alone", () =>
 });
 
 Deno.test("a refused wildcard does not keep named symbols out", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     budget: 30,
     refused: new Map([["*", 405]]),
@@ -74,12 +74,11 @@ Deno.test("a refused wildcard does not keep named symbols out", () => {
   drain(ledger, upstream);
   assert.deepEqual(keysOf(upstream.state), ["quotes AAPL", "quotes MSFT"]);
   assert.deepEqual(ledger.refusals.map(({ symbol }) => symbol), ["*"]);
-  assert.equal(ledger.full, undefined);
+  assert.equal(budget.limit, undefined);
 });
 
 Deno.test("what is given back goes before what is asked for", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({ budget: 1, refused: new Map() });
   interest.add("quotes", ["OLD"]);
   drain(ledger, upstream);
@@ -95,8 +94,7 @@ Deno.test("what is given back goes before what is asked for", () => {
 });
 
 Deno.test("a pair that is never acknowledged is given up, and told once", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   interest.add("quotes", ["AAPL"]);
   for (let ask = 0; ask < MAX_ASKS; ask++) {
     assert.deepEqual(ledger.takeGivenUp(), []);
@@ -115,8 +113,7 @@ Deno.test("a pair that is never acknowledged is given up, and told once", () => 
 });
 
 Deno.test("a pair that is carried after all is no longer refused", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   interest.add("quotes", ["AAPL"]);
   ledger.next();
   ledger.refuse({ code: 400, message: "invalid syntax" });
@@ -127,8 +124,7 @@ Deno.test("a pair that is carried after all is no longer refused", () => {
 });
 
 Deno.test("a refused symbol gets a fresh chance when it was unwanted in between", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   interest.add("quotes", ["AAPL"]);
   ledger.next();
   assert.equal(ledger.refuse({ code: 400, message: "no" })?.symbol, "AAPL");
@@ -140,8 +136,7 @@ Deno.test("a refused symbol gets a fresh chance when it was unwanted in between"
 });
 
 Deno.test("asks for symbols of the past are forgotten when all is quiet", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   for (let ask = 1; ask < MAX_ASKS; ask++) {
     interest.add("quotes", ["AAPL"]);
     assert.ok(ledger.next());
@@ -158,8 +153,7 @@ Deno.test("asks for symbols of the past are forgotten when all is quiet", () => 
 });
 
 Deno.test("a fault of upstream is no objection to a symbol until it has lasted", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   const error = { code: 500, message: "internal error" };
   interest.add("quotes", ["AAPL"]);
   for (let ask = 1; ask < MAX_ASKS; ask++) {
@@ -176,8 +170,7 @@ Deno.test("a fault of upstream is no objection to a symbol until it has lasted",
 });
 
 Deno.test("an unsubscribe that is refused whole is halved and not repeated for ever", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   const stuck = symbolSets([["quotes", names(4)]]);
   ledger.acknowledge(stuck);
   let requests = 0;
@@ -190,8 +183,7 @@ Deno.test("an unsubscribe that is refused whole is halved and not repeated for e
 });
 
 Deno.test("a probe repeats something that is carried and changes nothing", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   assert.deepEqual(ledger.probe(), {
     action: "subscribe",
     pairs: [],
@@ -215,14 +207,13 @@ Deno.test("a probe repeats something that is carried and changes nothing", () =>
 });
 
 Deno.test("an error that answers nothing sets nothing aside", () => {
-  const ledger = new Ledger(new InterestBook(), LIMITS);
+  const { ledger } = subscriptionsOf(LIMITS);
   assert.equal(ledger.refuse({ code: 400, message: "no" }), undefined);
   assert.deepEqual(ledger.refusals, []);
 });
 
 Deno.test("eleven thousand symbols are asked for in chunks, without repeating one", () => {
-  const interest = new InterestBook();
-  const ledger = new Ledger(interest, LIMITS);
+  const { interest, ledger } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     budget: Infinity,
     refused: new Map(),

@@ -69,17 +69,17 @@ Deno.test("grouping keeps every pair and its order within the channel", () => {
   );
 });
 
-Deno.test("every channel has a route, and `*` is asked for where upstream takes it", () => {
+Deno.test("every channel has a route", () => {
   const described = CHANNELS.map((channel) => {
-    const { feed, upstream, wildcard } = ROUTES[channel];
-    return `${channel}: ${feed} ${upstream}${wildcard ? " *" : ""}`;
+    const { feed, upstream } = ROUTES[channel];
+    return `${channel}: ${feed} ${upstream}`;
   });
   assert.deepEqual(described, [
-    "stockQuotes: sip quotes *",
-    "stockTrades: sip trades *",
-    "stockBars: sip bars *",
+    "stockQuotes: sip quotes",
+    "stockTrades: sip trades",
+    "stockBars: sip bars",
     "optionQuotes: opra quotes",
-    "optionTrades: opra trades *",
+    "optionTrades: opra trades",
     "orderUpdates: trading undefined",
   ]);
 });

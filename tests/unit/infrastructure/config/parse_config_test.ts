@@ -57,6 +57,28 @@ Deno.test("credentials alone give the documented defaults", () => {
     metrics: { host: "0.0.0.0", port: 9090 },
     telemetry: { enabled: true, endpoint: "http://localhost:4318" },
     logLevel: "info",
+    subscriptions: {
+      plan: { name: "auto" },
+      counting: {
+        stocks: new Set(["trades", "quotes"]),
+        options: new Set(["quotes"]),
+      },
+      graceMs: 5_000,
+      chunks: { maxPairs: 400, maxBytes: 15_000 },
+      wildcardAbove: 0,
+      maxSymbolsPerStream: 20_000,
+    },
+    options: {
+      chains: true,
+      priceIntervalMs: 15_000,
+      selection: {
+        minDays: 0,
+        maxDays: 45,
+        strikeWindowPercent: 10,
+        right: undefined,
+        maxContracts: 100,
+      },
+    },
     reconnect: {
       initialDelayMs: 500,
       maxDelayMs: 30_000,
@@ -109,6 +131,19 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: "14",
     STREAM_PROXY_OPTIONS_TRADES_CAPACITY: "15",
     STREAM_PROXY_ORDER_UPDATES_CAPACITY: "16",
+    ALPACA_PLAN: "stocks=30, options=200",
+    STREAM_PROXY_STOCK_LIMIT_CHANNELS: "bars",
+    STREAM_PROXY_OPTION_LIMIT_CHANNELS: "none",
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "21",
+    STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: "22",
+    STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES: "230",
+    STREAM_PROXY_WILDCARD_ABOVE: "24",
+    STREAM_PROXY_MAX_SYMBOLS_PER_STREAM: "25",
+    STREAM_PROXY_OPTION_CHAINS: "false",
+    STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: "26",
+    STREAM_PROXY_OPTION_MAX_DAYS: "27",
+    STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
+    STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -130,6 +165,25 @@ Deno.test("every setting has an effect under its own name", () => {
     metrics: { host: "::1", port: 0 },
     telemetry: { enabled: false, endpoint: "http://collector:4318" },
     logLevel: "warn",
+    subscriptions: {
+      plan: { name: "explicit", stocks: 30, options: 200 },
+      counting: { stocks: new Set(["bars"]), options: new Set() },
+      graceMs: 21,
+      chunks: { maxPairs: 22, maxBytes: 230 },
+      wildcardAbove: 24,
+      maxSymbolsPerStream: 25,
+    },
+    options: {
+      chains: false,
+      priceIntervalMs: 26_000,
+      selection: {
+        minDays: 0,
+        maxDays: 27,
+        strikeWindowPercent: 2.5,
+        right: undefined,
+        maxContracts: 29,
+      },
+    },
     reconnect: {
       initialDelayMs: 5,
       maxDelayMs: 6_000,

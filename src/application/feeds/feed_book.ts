@@ -1,0 +1,165 @@
+/**
+ * Everything about one feed's subscriptions: who wants what, what the plan
+ * allows, what upstream carries, and why something is not carried.
+ *
+ * @module
+ */
+import type { FeedId } from "../../domain/connection/feed.ts";
+import { SymbolBudget } from "../../domain/subscription/budget.ts";
+import { DesiredPairs, isIn } from "../../domain/subscription/desired_pairs.ts";
+import { InterestBook } from "../../domain/subscription/interest.ts";
+import { Ledger } from "../../domain/subscription/ledger.ts";
+import type { PlanLimit } from "../../domain/subscription/plans.ts";
+import type { ChunkLimits } from "../../domain/subscription/request.ts";
+import {
+  type Pair,
+  pairKey,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  WILDCARD,
+} from "../../domain/subscription/symbol_sets.ts";
+import type {
+  ChannelReport,
+  ExpansionReport,
+  FeedSubscriptions,
+  SymbolReport,
+  SymbolState,
+} from "../status/subscription_report.ts";
+import { OverBudget } from "../streaming/over_budget.ts";
+
+/** How a feed's subscriptions are kept. */
+export interface SubscriptionSettings {
+  readonly plan: PlanLimit;
+  readonly limits: ChunkLimits;
+  /** How long a symbol that nobody wants any more stays subscribed, in ms. */
+  readonly graceMs: number;
+  /** Symbols on a channel above which it is carried as `*`; 0 never. */
+  readonly wildcardAbove: number;
+}
+
+/** The subscriptions of one feed. */
+export class FeedBook {
+  readonly feed: FeedId;
+  readonly interest: InterestBook;
+  readonly budget: SymbolBudget;
+  readonly desired: DesiredPairs;
+  readonly ledger: Ledger;
+
+  constructor(feed: FeedId, settings: SubscriptionSettings) {
+    this.feed = feed;
+    const { plan, limits, graceMs, wildcardAbove } = settings;
+    this.interest = new InterestBook(graceMs);
+    const budget = this.budget = new SymbolBudget(plan);
+    this.desired = new DesiredPairs(this.interest, { budget, wildcardAbove });
+    this.ledger = new Ledger(this.desired, { budget, limits });
+  }
+
+  /**
+   * Checks whether a new stream's symbols have a place; changes nothing.
+   *
+   * @throws OverBudget
+   */
+  admit(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    const { limit } = this.budget;
+    if (limit === undefined || this.desired.isByWildcard(channel)) return;
+    let requested = 0;
+    for (const symbol of new Set(symbols)) {
+      const pair = { channel, symbol };
+      if (!this.budget.takesPlace(pair)) continue;
+      if (this.interest.streamsOf(pair) === 0) requested++;
+    }
+    if (requested === 0) return;
+    const used = this.#used();
+    if (used + requested <= limit) return;
+    throw new OverBudget({ feed: this.feed, limit, used, requested });
+  }
+
+  /** Places left on a channel; `undefined` where no limit is known or counts. */
+  freePlaces(channel: UpstreamChannel): number | undefined {
+    const { limit } = this.budget;
+    const counts = this.budget.takesPlace({ channel, symbol: "" });
+    if (limit === undefined || !counts) return undefined;
+    return Math.max(0, limit - this.#used());
+  }
+
+  /** The state of every symbol. */
+  report(expansions: readonly ExpansionReport[]): FeedSubscriptions {
+    this.ledger.refreshDesired();
+    const explain = this.#explainer();
+    return {
+      feed: this.feed,
+      channels: UPSTREAM_CHANNELS
+        .map((channel) => this.#reportChannel(channel, explain))
+        .filter(({ symbols, unfiltered }) => symbols.length + unfiltered > 0),
+      budget: {
+        limit: this.budget.limit,
+        learned: this.budget.learned,
+        used: this.#used(),
+      },
+      expansions,
+    };
+  }
+
+  #used(): number {
+    return this.budget.placesOf(this.interest.pairs());
+  }
+
+  #reportChannel(channel: UpstreamChannel, explain: Explain): ChannelReport {
+    const symbols: SymbolReport[] = [];
+    let unfiltered = 0;
+    if (this.desired.isByWildcard(channel)) {
+      symbols.push({
+        symbol: WILDCARD,
+        streams: 0,
+        ...explain({ channel, symbol: WILDCARD }),
+      });
+    }
+    for (const pair of this.interest.wanted(channel).values()) {
+      const { symbol, streams } = pair;
+      if (symbol === WILDCARD && !this.desired.has(pair)) unfiltered = streams;
+      else symbols.push({ symbol, streams, ...explain(pair) });
+    }
+    for (const pair of this.interest.lingering()) {
+      if (pair.channel !== channel) continue;
+      if (!isIn(this.ledger.acknowledged, pair)) continue;
+      const { symbol } = pair;
+      symbols.push({
+        symbol,
+        streams: 0,
+        state: "lingering",
+        reason: undefined,
+      });
+    }
+    return { channel, symbols, unfiltered };
+  }
+
+  #explainer(): Explain {
+    const { acknowledged, refusals } = this.ledger;
+    const refused = new Map(
+      refusals.map((refusal) => [pairKey(refusal), refusal.error]),
+    );
+    const waiting = new Set(this.desired.waiting.map(pairKey));
+    return (pair) => {
+      const all = { channel: pair.channel, symbol: WILDCARD };
+      const byWildcard = this.desired.isByWildcard(pair.channel) &&
+        isIn(acknowledged, all);
+      if (byWildcard || isIn(acknowledged, pair)) {
+        return { state: "acknowledged", reason: undefined };
+      }
+      const error = refused.get(pairKey(pair));
+      if (error) {
+        const reason = `${error.message} (code ${error.code})`;
+        return { state: "refused", reason };
+      }
+      if (waiting.has(pairKey(pair))) {
+        const reason = `all ${this.budget.limit} places are taken`;
+        return { state: "waiting", reason };
+      }
+      return { state: "requested", reason: undefined };
+    };
+  }
+}
+
+type Explain = (
+  pair: Pair,
+) => { readonly state: SymbolState; readonly reason: string | undefined };

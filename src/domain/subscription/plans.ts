@@ -1,0 +1,98 @@
+/**
+ * What Alpaca's plans allow (Alpaca: About Market Data API).
+ *
+ * How upstream counts is not documented exactly; the channels that count are
+ * therefore settings, with the rule that fits what users report as default:
+ * stock trades and quotes jointly, option quotes alone.
+ *
+ * @module
+ */
+import type { FeedId } from "../connection/feed.ts";
+import type { UpstreamChannel } from "./symbol_sets.ts";
+
+/** What a plan says of one feed. */
+export interface PlanLimit {
+  /** Pairs of channel and symbol; `undefined` when no limit is known. */
+  readonly pairs: number | undefined;
+  /** Channels whose pairs count. */
+  readonly counts: ReadonlySet<UpstreamChannel>;
+  /** Channels on which `*` may be asked for. */
+  readonly wildcards: ReadonlySet<UpstreamChannel>;
+}
+
+/** A plan by name, or the limits themselves. */
+export type Plan =
+  | { readonly name: "auto" | "basic" | "plus" | "unlimited" }
+  | {
+    readonly name: "explicit";
+    /** Stock pairs; `undefined` for no limit. */
+    readonly stocks: number | undefined;
+    /** Option pairs; `undefined` for no limit. */
+    readonly options: number | undefined;
+  };
+
+/** Which channels count against a limit, per market. */
+export interface CountingRule {
+  readonly stocks: ReadonlySet<UpstreamChannel>;
+  readonly options: ReadonlySet<UpstreamChannel>;
+}
+
+/** The rule that fits what users report. */
+export const DEFAULT_COUNTING: CountingRule = {
+  stocks: new Set(["trades", "quotes"]),
+  options: new Set(["quotes"]),
+};
+
+const BASIC = { stocks: 30, options: 200 };
+const PLUS = { stocks: undefined, options: 1000 };
+const NO_LIMIT = { stocks: undefined, options: undefined };
+
+const ALL: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
+
+/** What a plan says of a market data feed. */
+export function planLimit(
+  plan: Plan,
+  options: {
+    readonly feed: Exclude<FeedId, "trading">;
+    readonly counting: CountingRule;
+  },
+): PlanLimit {
+  const { feed, counting } = options;
+  const limits = limitsOf(plan);
+  if (feed === "opra") {
+    // Upstream refuses `*` for option quotes on every plan (error 413).
+    return {
+      pairs: limits.options,
+      counts: counting.options,
+      wildcards: new Set(["trades"]),
+    };
+  }
+  // A wildcard is every symbol: a plan that counts symbols does not give it.
+  const wildcards = limits.stocks === undefined
+    ? ALL
+    : ALL.filter((channel) => !counting.stocks.has(channel));
+  return {
+    pairs: limits.stocks,
+    counts: counting.stocks,
+    wildcards: new Set(wildcards),
+  };
+}
+
+function limitsOf(
+  plan: Plan,
+): {
+  readonly stocks: number | undefined;
+  readonly options: number | undefined;
+} {
+  switch (plan.name) {
+    case "explicit":
+      return plan;
+    case "basic":
+      return BASIC;
+    case "plus":
+      return PLUS;
+    case "auto":
+    case "unlimited":
+      return NO_LIMIT;
+  }
+}
