@@ -1,0 +1,25 @@
+import { setTimeout } from "node:timers/promises";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { StreamProxyService } from "./gen/cream/v1/stream_proxy_pb.ts";
+
+const address = process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052";
+const client = createClient(
+  StreamProxyService,
+  createGrpcTransport({ baseUrl: `http://${address}` }),
+);
+
+for (;;) {
+  try {
+    const stream = client.streamQuotes({ symbols: ["AAPL", "MSFT"] });
+    for await (const { quote } of stream) {
+      if (!quote) continue;
+      console.log(`${quote.symbol} ${quote.bidPrice} x ${quote.askPrice}`);
+    }
+  } catch (error) {
+    // The proxy restarts or is away: come back. Anything else is our mistake.
+    const { code } = ConnectError.from(error);
+    if (code !== Code.Unavailable && code !== Code.Aborted) throw error;
+  }
+  await setTimeout(1000);
+}
