@@ -27,7 +27,7 @@ import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { offer } from "./service_bridge.ts";
-import { http2ServersOf, Sessions } from "./session_guard.ts";
+import { guardSessions, http2ServersOf } from "./session_guard.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 
 /** Connections are probed after this time without traffic, in ms. */
@@ -36,6 +36,8 @@ const KEEPALIVE_MS = 60_000;
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** Grace of a server that is disposed of without a word, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
+/** What clients are given to read their streams' last status, in ms. */
+const READ_MS = 100;
 /** The name under which older tools look for reflection; same messages. */
 const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
 
@@ -65,7 +67,6 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #calls: OpenCalls;
   readonly #listener: Listener;
-  readonly #sessions: Sessions;
   readonly #endSessions: () => void;
   readonly #options: ServeGrpcOptions;
   #stopped: Promise<void> | undefined;
@@ -76,7 +77,6 @@ export class GrpcServer implements AsyncDisposable {
       readonly server: Server;
       readonly calls: OpenCalls;
       readonly listener: Listener;
-      readonly sessions: Sessions;
       readonly endSessions: () => void;
     },
     options: ServeGrpcOptions,
@@ -84,7 +84,6 @@ export class GrpcServer implements AsyncDisposable {
     this.#server = parts.server;
     this.#calls = parts.calls;
     this.#listener = parts.listener;
-    this.#sessions = parts.sessions;
     this.#endSessions = parts.endSessions;
     this.#options = options;
   }
@@ -133,6 +132,7 @@ export class GrpcServer implements AsyncDisposable {
     const { clock, log } = this.#options;
     this.drain(reason);
     const closed = this.#listener.close();
+    const streams = this.#calls.size;
     this.#calls.endAll(unavailable(reason));
 
     const patience = new AbortController();
@@ -140,7 +140,9 @@ export class GrpcServer implements AsyncDisposable {
     await Promise.race([this.#calls.empty(), expired]);
     // A client whose connection ends together with its streams may report the
     // lost connection instead of the status, so it gets the time to read.
-    await Promise.race([this.#sessions.roundTrip(), expired]);
+    if (streams > 0) {
+      await Promise.race([clock.sleep(READ_MS, patience.signal), expired]);
+    }
     // Only now: on Deno, closing a session cuts streams that are still open
     // off instead of letting them finish, and their status would be lost.
     this.#endSessions();
@@ -221,8 +223,7 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  const sessions = new Sessions();
-  for (const http2Server of http2ServersOf(server)) sessions.guard(http2Server);
+  for (const http2Server of http2ServersOf(server)) guardSessions(http2Server);
   const listener = await Listener.open({
     host,
     port,
@@ -233,7 +234,6 @@ export async function serveGrpc(
       server,
       calls,
       listener,
-      sessions,
       endSessions: () => injector.destroy(),
     },
     options,

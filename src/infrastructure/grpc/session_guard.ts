@@ -29,40 +29,12 @@ function defer(session: ServerHttp2Session, name: "close" | "destroy"): void {
   });
 }
 
-/** One answered ping; resolves as well when the session ends before. */
-function echo(session: ServerHttp2Session): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  session.once("close", () => resolve());
-  try {
-    session.ping(() => resolve());
-  } catch {
-    // Destroyed meanwhile: there is nobody left to wait for.
-    resolve();
-  }
-  return promise;
-}
-
-/** The HTTP/2 sessions of a server, each made to close in its own turn. */
-export class Sessions {
-  readonly #open = new Set<ServerHttp2Session>();
-
-  /** Guards every session that comes through `http2Server` from now on. */
-  guard(http2Server: Http2Server): void {
-    http2Server.on("session", (session: ServerHttp2Session) => {
-      defer(session, "close");
-      defer(session, "destroy");
-      this.#open.add(session);
-      session.once("close", () => this.#open.delete(session));
-    });
-  }
-
-  /**
-   * Resolves once every client has answered a ping, and so has taken all that
-   * was sent to it before.
-   */
-  async roundTrip(): Promise<void> {
-    await Promise.all([...this.#open].map(echo));
-  }
+/** Makes every session that comes through `http2Server` close in its own turn. */
+export function guardSessions(http2Server: Http2Server): void {
+  http2Server.on("session", (session: ServerHttp2Session) => {
+    defer(session, "close");
+    defer(session, "destroy");
+  });
 }
 
 /**

@@ -44,7 +44,11 @@ Deno.test("stopping ends every stream with UNAVAILABLE and the reason", async ()
     RAW.deserialize,
     new Uint8Array(0),
   );
-  const failed = once(call, "error") as Promise<[ServiceError]>;
+  const failed = Promise.withResolvers<ServiceError>();
+  call.on("error", (error) => {
+    failed.resolve(error as ServiceError);
+    client.close();
+  });
   call.resume();
   await face.market.untilOpen(3);
   await face.server.stop(5_000, "maintenance at noon");
@@ -53,7 +57,7 @@ Deno.test("stopping ends every stream with UNAVAILABLE and the reason", async ()
     assert.equal(end.code, Code.Unavailable);
     assert.equal(end.rawMessage, "maintenance at noon");
   }
-  const [error] = await failed;
+  const error = await failed.promise;
   assert.equal(error.code, status.UNAVAILABLE);
   assert.equal(error.details, "maintenance at noon");
   assert.equal(face.server.openCalls, 0);
