@@ -68,7 +68,11 @@ export function isReady(
   return !status.draining && judge(status, enabled) !== "unhealthy";
 }
 
-function judge(status: ProxyStatus, enabled: ReadonlySet<FeedId>): HealthWord {
+/** Judges the feeds that count. */
+export function judge(
+  status: ProxyStatus,
+  enabled: ReadonlySet<FeedId>,
+): HealthWord {
   const counting = status.feeds.filter(({ feed }) => enabled.has(feed));
   const up = counting.filter(({ state }) => state === "connected").length;
   if (up === 0) return "unhealthy";

@@ -7,30 +7,40 @@
  * @module
  */
 
+/** What a route may want to know of a request. */
+export interface Asked {
+  readonly request: Request;
+  /** Settles when the answer is through, or its connection gone. */
+  readonly completed: Promise<void>;
+}
+
 /** Makes the answer to GET on one path. */
-export type Route = () => Response | Promise<Response>;
+export type Route = (asked: Asked) => Response | Promise<Response>;
 
 /** Path to route. */
 export type Routes = Readonly<Record<string, Route>>;
 
+/** Answers one request. */
+export type Handler = (asked: Asked) => Promise<Response>;
+
 /** Makes a request handler out of a table of routes. */
-export function answerFrom(
-  routes: Routes,
-): (request: Request) => Promise<Response> {
+export function answerFrom(routes: Routes): Handler {
   const paths = Object.keys(routes);
-  return async (request) => {
-    const { pathname } = new URL(request.url);
+  return async (asked) => {
+    const { method, url } = asked.request;
+    const { pathname } = new URL(url);
     if (!Object.hasOwn(routes, pathname)) {
       const list = paths.map((path) => `GET ${path}\n`).join("");
       return text(`Not found. This port answers:\n${list}`, 404);
     }
-    if (request.method !== "GET" && request.method !== "HEAD") {
+    if (method !== "GET" && method !== "HEAD") {
       const response = text("Use GET or HEAD\n", 405);
       response.headers.set("allow", "GET, HEAD");
       return response;
     }
-    const response = await routes[pathname]?.() ?? text("Not found\n", 404);
-    return request.method === "HEAD" ? new Response(null, response) : response;
+    const response = await routes[pathname]?.(asked) ??
+      text("Not found\n", 404);
+    return method === "HEAD" ? new Response(null, response) : response;
   };
 }
 
@@ -39,14 +49,23 @@ export function text(body: string, status = 200): Response {
   return answer(body, { status, type: "text/plain; charset=utf-8" });
 }
 
+/** What an answer is, beside its body. */
+export interface AnswerHead {
+  readonly status: number;
+  readonly type: string;
+  /** More headers, by name. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** An answer that is neither cached nor sniffed. */
 export function answer(
-  body: string,
-  { status, type }: { status: number; type: string },
+  body: string | ReadableStream<Uint8Array> | null,
+  { status, type, headers }: AnswerHead,
 ): Response {
   return new Response(body, {
     status,
     headers: {
+      ...headers,
       "content-type": type,
       "cache-control": "no-store",
       "x-content-type-options": "nosniff",

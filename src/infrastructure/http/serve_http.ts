@@ -1,18 +1,40 @@
 /**
- * Health checks and metrics over HTTP.
+ * Health checks, metrics and the status page over HTTP.
  *
- * The health port answers `/health`, `/healthz`, `/readyz` and `/metrics`; the
- * metrics port, when there is one, `/metrics` alone. `/healthz` says that the
- * process runs; `/readyz` that at least one enabled feed is connected and that
- * no shutdown has begun; `/health` says everything.
+ * The health port answers `/` (a page for people, live by `/events`),
+ * `/health`, `/healthz`, `/readyz` and `/metrics`; the metrics port, when there
+ * is one, `/metrics` alone. `/healthz` says that the process runs; `/readyz`
+ * that at least one enabled feed is connected and that no shutdown has begun;
+ * `/health` says everything. The page shows what it is given a source for:
+ * `counters`, `streams`, `subscriptions` and `errors` may be left out.
  *
  * @module
  */
+import {
+  type LiveSources,
+  LiveViews,
+} from "../../application/status/live_views.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { type Address, listen } from "./listen.ts";
-import { answer, answerFrom, type Route, type Routes, text } from "./routes.ts";
+import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
+import { present } from "./page/present.ts";
+import {
+  answer,
+  answerFrom,
+  type Handler,
+  type Route,
+  type Routes,
+  text,
+} from "./routes.ts";
+import { statusPage } from "./status_page.ts";
+
+/** What the status page tells beside the status, where it is given. */
+export type PageSources = Pick<
+  LiveSources,
+  "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
+>;
 
 /** Where metrics come from. */
 export interface MetricsText {
@@ -22,7 +44,8 @@ export interface MetricsText {
 }
 
 /** What the HTTP side is made of. */
-export interface ServeHttpOptions {
+export interface ServeHttpOptions
+  extends PageSources, Pick<LiveEventsOptions, "maxViewers" | "pulse"> {
   readonly health: { readonly host: string; readonly port: number };
   /** Port 0 means that there is no port of its own for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
@@ -57,11 +80,12 @@ export async function serveHttp(
     return opened.use(listen(address, handler));
   };
   const metrics = metricsRoute(options.page);
+  const { routes: page, events } = await pageRoutes(options);
   const health = open({
     ...options.health,
     purpose: "health checks",
     variable: "STREAM_PROXY_HEALTH_PORT",
-  }, { ...healthRoutes(options), "/metrics": metrics });
+  }, { ...page, ...healthRoutes(options), "/metrics": metrics });
   const servers = [health];
   if (options.metrics.port !== 0) {
     servers.push(open({
@@ -70,14 +94,36 @@ export async function serveHttp(
       variable: "STREAM_PROXY_METRICS_PORT",
     }, { "/metrics": metrics }));
   }
+  // Made after the ports, so that it ends before them: they wait for it.
+  opened.use(events);
   const kept = opened.move();
   return {
-    healthPort: health.addr.port,
-    metricsPort: servers[1]?.addr.port,
+    healthPort: health.number,
+    metricsPort: servers[1]?.number,
     finished: Promise.all(servers.map((server) => server.finished))
       .then(() => {}),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
+}
+
+async function pageRoutes(
+  options: ServeHttpOptions,
+): Promise<{ routes: Routes; events: LiveEvents }> {
+  const { onFault, maxViewers, pulse } = options;
+  const views = new LiveViews({
+    ...options,
+    enabled: options.feeds,
+    monotonic: () => performance.now(),
+  });
+  const screen = () => present(views.read());
+  const events = new LiveEvents({
+    snapshot: () => JSON.stringify(screen()),
+    onFault,
+    maxViewers,
+    pulse,
+  });
+  const page = await statusPage(screen);
+  return { routes: { ...page, "/events": events.answer }, events };
 }
 
 function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
@@ -101,13 +147,10 @@ function metricsRoute(page: MetricsText): Route {
 }
 
 /** A fault costs its own answer: it is told to the log, not to the caller. */
-function guard(
-  handler: (request: Request) => Promise<Response>,
-  onFault: (cause: unknown) => void,
-): (request: Request) => Promise<Response> {
-  return async (request) => {
+function guard(handler: Handler, onFault: (cause: unknown) => void): Handler {
+  return async (asked) => {
     try {
-      return await handler(request);
+      return await handler(asked);
     } catch (cause) {
       onFault(cause);
       return text("Internal error\n", 500);

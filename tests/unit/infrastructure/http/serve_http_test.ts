@@ -152,7 +152,16 @@ Deno.test("metrics port 0 opens no second port", async () => {
 
 Deno.test("HEAD answers like GET, without a body", async () => {
   await using http = await setup();
-  for (const path of ["/health", "/healthz", "/readyz", "/metrics"]) {
+  for (
+    const path of [
+      "/",
+      "/icon.svg",
+      "/health",
+      "/healthz",
+      "/readyz",
+      "/metrics",
+    ]
+  ) {
     const { code, body, response } = await http.get(path, "HEAD");
     assert.deepEqual([code, body], [200, ""], path);
     const type = (await http.get(path)).response.headers.get("content-type");
@@ -165,16 +174,19 @@ Deno.test("another method is 405, an unknown path 404 with what there is", async
   const wrong = await http.get("/health", "POST");
   assert.equal(wrong.code, 405);
   assert.equal(wrong.response.headers.get("allow"), "GET, HEAD");
-  for (const path of ["/", "/healthy", "/constructor", "/health/"]) {
+  for (const path of ["/index.html", "/healthy", "/constructor", "/health/"]) {
     const unknown = await http.get(path);
     assert.equal(unknown.code, 404, path);
-    assert.match(unknown.body, /GET \/health\nGET \/healthz\nGET \/readyz\n/);
+    assert.match(
+      unknown.body,
+      /GET \/\n.*GET \/events\nGET \/health\nGET \/healthz\nGET \/readyz\n/s,
+    );
   }
 });
 
 Deno.test("no answer may be cached or sniffed", async () => {
   await using http = await setup();
-  for (const path of ["/health", "/readyz", "/metrics", "/nowhere"]) {
+  for (const path of ["/", "/health", "/readyz", "/metrics", "/nowhere"]) {
     const { response } = await http.get(path);
     assert.equal(response.headers.get("cache-control"), "no-store");
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");

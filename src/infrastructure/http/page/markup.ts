@@ -1,0 +1,49 @@
+/**
+ * HTML out of template literals, in which every value is escaped.
+ *
+ * @module
+ */
+
+/** HTML that is safe as it stands. */
+export class Markup {
+  readonly text: string;
+
+  /** @param text HTML; nothing that a user wrote may be in it unescaped */
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** What may stand in a template: texts are escaped, markup is not. */
+export type Part = string | number | Markup | readonly Markup[];
+
+/** Makes markup; every value that is not markup itself is escaped. */
+export function html(
+  strings: TemplateStringsArray,
+  ...parts: readonly Part[]
+): Markup {
+  return new Markup(
+    strings.map((string, index) => {
+      const part = parts[index];
+      return part === undefined ? string : string + textOf(part);
+    }).join(""),
+  );
+}
+
+function textOf(part: Part): string {
+  if (part instanceof Markup) return part.text;
+  if (typeof part === "object") return part.map(({ text }) => text).join("");
+  return escape(String(part));
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
+
+function escape(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (character) => NAMES[character] ?? "");
+}
