@@ -5,10 +5,20 @@
  */
 import type { OptionContract } from "../../domain/options/contract.ts";
 
+/** Which contracts' prices are asked for. */
+export interface MidsQuery {
+  readonly underlying: string;
+  /** Expiration as days since 1970-01-01. */
+  readonly expiryDay: number;
+  /** Lowest and highest strike, USD; absent asks for all. */
+  readonly strikes?: readonly [lowest: number, highest: number];
+}
+
 /** Where contracts and prices are looked up. */
 export interface OptionCatalog {
   /**
-   * Every active contract of an underlying, all expiries.
+   * Every active contract of an underlying, all expiries; none for an
+   * underlying that is not known.
    *
    * @throws CatalogUnavailable
    */
@@ -26,9 +36,27 @@ export interface OptionCatalog {
     underlyings: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, number>>;
+
+  /**
+   * The middle between bid and ask by contract, USD; contracts that are not
+   * quoted on both sides are left out.
+   *
+   * @throws CatalogUnavailable
+   */
+  mids(
+    query: MidsQuery,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, number>>;
 }
 
 /** The catalogue cannot be read; the message says why and holds no secret. */
 export class CatalogUnavailable extends Error {
   override readonly name = "CatalogUnavailable";
+  /** HTTP status of a refusal; `undefined` when there was no such answer. */
+  readonly status: number | undefined;
+
+  constructor(message: string, status?: number) {
+    super(message);
+    this.status = status;
+  }
 }

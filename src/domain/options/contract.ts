@@ -20,4 +20,16 @@ export interface OptionContract {
   readonly right: OptionRight;
   /** USD. */
   readonly strike: number;
+  /** Contracts outstanding as of the last count; 0 when none is known. */
+  readonly openInterest: number;
+}
+
+const LAST_DIGIT = /[0-9]$/;
+
+/**
+ * Whether a root is that of adjusted contracts: they deliver something else
+ * than 100 shares, so their strikes say nothing of the underlying's price.
+ */
+export function isAdjustedRoot(root: string): boolean {
+  return LAST_DIGIT.test(root);
 }

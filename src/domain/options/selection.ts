@@ -3,9 +3,15 @@
  *
  * A chain is larger than any plan's limit, so a part of it is chosen: the
  * nearest expiries first, within each the strikes nearest to the underlying's
- * price, up to a maximum. The choice is centred on a price that only moves when
- * the market has moved away from it by a margin, so that a price that hovers
- * around a boundary does not make contracts come and go.
+ * price, up to a maximum.
+ *
+ * The choice follows the price without flapping, by two rules. The centre that
+ * strikes are measured from stays where it is until the price has moved away
+ * from it by a margin, a quarter of what the selection reaches to. And when it
+ * does move, a contract that is selected already counts as nearer than it is,
+ * by the same quarter: it leaves when it is clearly outside, or clearly farther
+ * than one that could take its place, never for a tie. So a price that hovers
+ * around a boundary changes nothing, and every change needs a move of its own.
  *
  * @module
  */
@@ -34,32 +40,76 @@ export const DEFAULT_SELECTION: OptionSelection = {
   maxContracts: 100,
 };
 
-/** The centre follows the price once it is off by this part of the window. */
+/** What the fields of a selection may be, both ends included. */
+export const SELECTION_BOUNDS: Readonly<
+  Record<
+    "days" | "strikeWindowPercent" | "maxContracts",
+    { readonly min: number; readonly max: number }
+  >
+> = {
+  // The farthest LEAPS are listed about three years ahead.
+  days: { min: 0, max: 3_650 },
+  strikeWindowPercent: { min: 0.1, max: 1_000 },
+  maxContracts: { min: 1, max: 10_000 },
+};
+
+/** What counts as a clear move: a part of the reach of a selection. */
 const HYSTERESIS = 0.25;
 
 /**
- * The price that a selection is centred on: the one before, until the market
- * has moved away from it by a quarter of the strike window.
+ * What is wrong with a selection, in one sentence that names the field, its
+ * value and what it may be; `undefined` when nothing is.
  */
-export function recentre(
-  price: number,
-  options: {
-    readonly centre: number | undefined;
-    readonly strikeWindowPercent: number;
-  },
-): number {
-  const { centre, strikeWindowPercent } = options;
-  if (centre === undefined) return price;
-  const margin = centre * (strikeWindowPercent / 100) * HYSTERESIS;
-  return Math.abs(price - centre) > margin ? price : centre;
+export function checkSelection(selection: OptionSelection): string | undefined {
+  const { days, strikeWindowPercent, maxContracts } = SELECTION_BOUNDS;
+  const { minDays, maxDays, right } = selection;
+  for (const [name, value] of [["minDays", minDays], ["maxDays", maxDays]]) {
+    if (isWithin(Number(value), days) && Number.isInteger(value)) continue;
+    return `${name} must be a whole number ${range(days)}, received ${value}`;
+  }
+  if (minDays > maxDays) {
+    return `minDays must not be above maxDays, received ${minDays} and ${maxDays}`;
+  }
+  const percent = selection.strikeWindowPercent;
+  if (!isWithin(percent, strikeWindowPercent)) {
+    const bounds = range(strikeWindowPercent);
+    return `strikeWindowPercent must be ${bounds}, received ${percent}`;
+  }
+  if (right !== undefined && right !== "call" && right !== "put") {
+    return `right must be call, put or absent, received ${right}`;
+  }
+  const count = selection.maxContracts;
+  if (isWithin(count, maxContracts) && Number.isInteger(count)) {
+    return undefined;
+  }
+  const bounds = range(maxContracts);
+  return `maxContracts must be a whole number ${bounds}, received ${count}`;
+}
+
+type Bounds = { readonly min: number; readonly max: number };
+
+function isWithin(value: number, { min, max }: Bounds): boolean {
+  return value >= min && value <= max;
+}
+
+function range({ min, max }: Bounds): string {
+  return `from ${min} to ${max}`;
 }
 
 /** Where a selection stands in time and price. */
 export interface SelectionMoment {
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
-  /** Price that the strikes are measured from, USD; unknown takes every strike. */
-  readonly centre: number | undefined;
+  /** Price that the strikes are measured from, USD. */
+  readonly centre: number;
+  /** Symbols that are selected now; they are not given up for little. */
+  readonly held: ReadonlySet<string>;
+}
+
+interface Candidate {
+  readonly contract: OptionContract;
+  /** Distance of the strike from the centre, less for contracts held. */
+  readonly distance: number;
 }
 
 /** The selected contracts, best first; at most `maxContracts`. */
@@ -68,27 +118,61 @@ export function selectContracts(
   selection: OptionSelection,
   moment: SelectionMoment,
 ): readonly OptionContract[] {
-  const { today, centre } = moment;
-  const distance = (contract: OptionContract) =>
-    centre === undefined ? contract.strike : Math.abs(contract.strike - centre);
-  return chain
-    .filter((contract) => isWithin(contract, selection, { today, centre }))
-    .sort((a, b) =>
-      a.expiryDay - b.expiryDay || distance(a) - distance(b) ||
-      (a.symbol < b.symbol ? -1 : 1)
-    )
-    .slice(0, selection.maxContracts);
+  const { today, centre, held } = moment;
+  const { minDays, maxDays, right, strikeWindowPercent } = selection;
+  const window = centre * strikeWindowPercent / 100;
+  const found: Candidate[] = [];
+  for (const contract of chain) {
+    const days = contract.expiryDay - today;
+    if (days < minDays || days > maxDays) continue;
+    if (right && contract.right !== right) continue;
+    const off = Math.abs(contract.strike - centre);
+    // Only what could matter is looked up: chains are long.
+    if (off > window * (1 + HYSTERESIS)) continue;
+    const isHeld = held.has(contract.symbol);
+    const distance = isHeld ? off / (1 + HYSTERESIS) : off;
+    if (distance <= window) found.push({ contract, distance });
+  }
+  return found.sort(byRank).slice(0, selection.maxContracts)
+    .map(({ contract }) => contract);
 }
 
-function isWithin(
-  contract: OptionContract,
-  selection: OptionSelection,
-  { today, centre }: SelectionMoment,
-): boolean {
-  const days = contract.expiryDay - today;
-  if (days < selection.minDays || days > selection.maxDays) return false;
-  if (selection.right && contract.right !== selection.right) return false;
-  if (centre === undefined) return true;
-  const window = centre * selection.strikeWindowPercent / 100;
-  return Math.abs(contract.strike - centre) <= window;
+/** Nearest expiry, then nearest strike, then the alphabet. */
+function byRank(a: Candidate, b: Candidate): number {
+  return a.contract.expiryDay - b.contract.expiryDay ||
+    a.distance - b.distance ||
+    (a.contract.symbol < b.contract.symbol ? -1 : 1);
+}
+
+/**
+ * How far the price may be from the centre before the centre follows, USD.
+ *
+ * A quarter of the strike window; but when the maximum cut the selection short
+ * of the window, a quarter of the distance that it does reach to, or the
+ * strikes at the money would be out of it before anything moves.
+ */
+export function marginOf(
+  selected: readonly OptionContract[],
+  options: { readonly centre: number; readonly strikeWindowPercent: number },
+): number {
+  const { centre, strikeWindowPercent } = options;
+  const window = centre * strikeWindowPercent / 100;
+  let reach = 0;
+  for (const { strike } of selected) {
+    reach = Math.max(reach, Math.abs(strike - centre));
+  }
+  return HYSTERESIS * (reach === 0 ? window : Math.min(window, reach));
+}
+
+/**
+ * The price that a selection is to be centred on: the one before, until the
+ * price has moved away from it by more than the margin.
+ */
+export function recentre(
+  price: number,
+  before: { readonly centre: number; readonly margin: number } | undefined,
+): number {
+  if (before === undefined) return price;
+  const { centre, margin } = before;
+  return Math.abs(price - centre) > margin ? price : centre;
 }

@@ -1,44 +1,48 @@
 /**
  * Which underlying an option symbol belongs to.
  *
- * The catalogue knows best. Where it has not been asked (or cannot be), index
- * roots that are known to differ from their underlying are translated, and the
- * digit of an adjusted root is dropped.
+ * The catalogue knows best. Where it has not been asked (or cannot be), roots
+ * that are known to differ from their underlying are translated, and the digit
+ * of an adjusted root is dropped. A root is never matched by its beginning:
+ * `A` is Agilent and has nothing to do with AAPL.
  *
  * @module
  */
 import { occRoot } from "../market/occ_symbol.ts";
-import type { OptionContract } from "./contract.ts";
+import { isAdjustedRoot, type OptionContract } from "./contract.ts";
 
-/** Weekly and afternoon-settled series that trade under a root of their own. */
+/**
+ * Series of indexes that trade under a root of their own, and class shares,
+ * whose dot a root cannot carry.
+ */
 const KNOWN_ROOTS: ReadonlyMap<string, string> = new Map([
   ["SPXW", "SPX"],
   ["VIXW", "VIX"],
   ["NDXP", "NDX"],
   ["RUTW", "RUT"],
+  ["BRKB", "BRK.B"],
+  ["BFB", "BF.B"],
 ]);
-
-const LAST_DIGIT = /[0-9]$/;
 
 /** Translates option symbols to underlyings. */
 export class UnderlyingDirectory {
-  readonly #byRoot = new Map<string, string>();
+  /** Roots the catalogue spoke of: a few thousand are listed at most. */
+  readonly #learned = new Map<string, string>();
 
   /** Learns the roots of contracts from the catalogue. */
   learn(contracts: Iterable<OptionContract>): void {
     for (const { root, underlying } of contracts) {
-      this.#byRoot.set(root, underlying);
+      this.#learned.set(root, underlying);
     }
   }
 
-  /** The underlying of a compact OCC symbol. */
+  /**
+   * The underlying of a compact OCC symbol; `""` for text too short to be one.
+   * Remembers nothing, so that made-up symbols cost no memory.
+   */
   underlyingOf(symbol: string): string {
     const root = occRoot(symbol);
-    const known = this.#byRoot.get(root);
-    if (known !== undefined) return known;
-    const underlying = KNOWN_ROOTS.get(root) ?? root.replace(LAST_DIGIT, "");
-    // One entry per root ever seen: the listed roots are a few thousand.
-    this.#byRoot.set(root, underlying);
-    return underlying;
+    return this.#learned.get(root) ?? KNOWN_ROOTS.get(root) ??
+      (isAdjustedRoot(root) ? root.slice(0, -1) : root);
   }
 }
