@@ -36,6 +36,8 @@ const USAGE = `Usage: deno task bench [options]
   --json              one JSON object instead of tables
   --help              this text
 
+BENCH_PROXY_FLAGS="--cpu-prof --cpu-prof-dir=DIR" profiles the proxy process.
+
 Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}
 `;
 

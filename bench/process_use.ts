@@ -25,4 +25,10 @@ export interface ProcessUse {
   readonly external: number;
   /** Batches written to streams. */
   readonly writes: number;
+  /** Messages in those batches. */
+  readonly written: number;
+  /** Frames taken in from upstream. */
+  readonly frames: number;
+  /** When this was so, in ms of the process's own monotonic time. */
+  readonly at: number;
 }

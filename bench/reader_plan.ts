@@ -27,6 +27,8 @@ export interface ReaderReport {
   readonly bytes: number;
   /** Streams that the server ended. */
   readonly ended: number;
+  /** When this was so, in ms of the reader's own monotonic time. */
+  readonly at: number;
 }
 
 /** Latencies from the feeder's sending to the reader's receiving, in µs. */

@@ -20,15 +20,25 @@ export interface RigOptions extends PoolShape {
   readonly v8?: readonly string[];
 }
 
-/** What happened between two looks. */
+/**
+ * What happened between two looks. A process that is busy answers late, so each
+ * looks at its own clock: what the server did is divided by the server's time,
+ * what the reader got by the reader's.
+ */
 export interface Window {
-  readonly seconds: number;
-  /** Messages that readers got. */
-  readonly delivered: number;
-  /** CPU time of the process under test. */
-  readonly cpuMicros: number;
-  /** Batches that it wrote. */
-  readonly writes: number;
+  /** What the server did. */
+  readonly server: {
+    readonly seconds: number;
+    /** CPU time of all its threads. */
+    readonly cpuMicros: number;
+    /** Batches, and messages in them. */
+    readonly writes: number;
+    readonly written: number;
+    /** Upstream frames that it took in. */
+    readonly frames: number;
+  };
+  /** What the reader got. */
+  readonly reader: { readonly seconds: number; readonly messages: number };
 }
 
 /** What the proxy's own metrics say. */
@@ -59,6 +69,11 @@ function proxyEnv(
     LOG_LEVEL: "error",
     ...env,
   };
+}
+
+/** Flags for the proxy process from outside, for example `--cpu-prof`. */
+function extraFlags(): string[] {
+  return Deno.env.get("BENCH_PROXY_FLAGS")?.split(" ") ?? [];
 }
 
 /** Waits for real, looking every few milliseconds. */
@@ -112,17 +127,22 @@ export class Lane {
 
   /** Looks twice, `ms` apart. */
   async window(ms: number): Promise<Window> {
-    const start = performance.now();
     const [use, got] = await Promise.all([this.use(), this.got()]);
     await pause(ms);
-    const end = performance.now();
     const [used, gotten] = await Promise.all([this.use(), this.got()]);
     if (gotten.ended > 0) throw new Error(`${gotten.ended} streams have ended`);
     return {
-      seconds: (end - start) / 1000,
-      delivered: gotten.messages - got.messages,
-      cpuMicros: used.cpuMicros - use.cpuMicros,
-      writes: used.writes - use.writes,
+      server: {
+        seconds: (used.at - use.at) / 1000,
+        cpuMicros: used.cpuMicros - use.cpuMicros,
+        writes: used.writes - use.writes,
+        written: used.written - use.written,
+        frames: used.frames - use.frames,
+      },
+      reader: {
+        seconds: (gotten.at - got.at) / 1000,
+        messages: gotten.messages - got.messages,
+      },
     };
   }
 }
@@ -150,7 +170,12 @@ export class Rig implements AsyncDisposable {
     const reader = made.use(new Remote("reader.ts", { flags: [NET] }));
     const server = made.use(
       new Remote("proxy.ts", {
-        flags: ["--allow-net", "--allow-env", ...options.v8 ?? []],
+        flags: [
+          "--allow-net",
+          "--allow-env",
+          ...options.v8 ?? [],
+          ...extraFlags(),
+        ],
       }),
     );
     const feeder = made.use(new Remote("feeder.ts", { flags: [NET] }));

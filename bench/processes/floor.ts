@@ -17,6 +17,7 @@ import type { ProcessUse } from "../process_use.ts";
 const streams = new Set<ServerHttp2Stream>();
 let run = 0;
 let writes = 0;
+let written = 0;
 let skipped = 0;
 
 const server = createServer({ maxSessionMemory: 1_000_000 });
@@ -53,7 +54,14 @@ function framedQuotes(count: number): Uint8Array {
 }
 
 /** Writes a batch to every stream each `everyMs`; skips streams that are full. */
-async function paced(batch: Uint8Array, everyMs: number, id: number) {
+async function paced(
+  { bytes, batch, everyMs }: {
+    readonly bytes: Uint8Array;
+    readonly batch: number;
+    readonly everyMs: number;
+  },
+  id: number,
+): Promise<void> {
   let due = performance.now();
   while (id === run) {
     const now = performance.now();
@@ -61,8 +69,9 @@ async function paced(batch: Uint8Array, everyMs: number, id: number) {
       for (const stream of streams) {
         if (stream.writableNeedDrain) skipped++;
         else {
-          stream.write(batch);
+          stream.write(bytes);
           writes++;
+          written += batch;
         }
       }
     }
@@ -71,11 +80,15 @@ async function paced(batch: Uint8Array, everyMs: number, id: number) {
 }
 
 /** Writes batch after batch to every stream, each once the last one is taken. */
-async function flood(batch: Uint8Array, id: number): Promise<void> {
+async function flood(
+  { bytes, batch }: { readonly bytes: Uint8Array; readonly batch: number },
+  id: number,
+): Promise<void> {
   await Promise.all([...streams].map(async (stream) => {
     while (id === run) {
       writes++;
-      await new Promise((resolve) => stream.write(batch, resolve));
+      written += batch;
+      await new Promise((resolve) => stream.write(bytes, resolve));
     }
   }));
 }
@@ -131,10 +144,11 @@ await answerCommands({
   },
   /** @param everyMs between two batches of a stream; 0 means no pause */
   start({ batch, everyMs }: { batch: number; everyMs: number }): void {
+    batch = Math.round(batch);
     const bytes = framedQuotes(batch);
     const id = ++run;
-    if (everyMs > 0) paced(bytes, everyMs, id);
-    else flood(bytes, id);
+    if (everyMs > 0) paced({ bytes, batch, everyMs }, id);
+    else flood({ bytes, batch }, id);
   },
   stop: () => void run++,
   skipped: () => skipped,
@@ -148,6 +162,9 @@ await answerCommands({
       heapUsed,
       external,
       writes,
+      written,
+      frames: 0,
+      at: performance.now(),
     };
   },
   decode: decodeFor,

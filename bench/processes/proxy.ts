@@ -7,6 +7,7 @@
 import process from "node:process";
 import { Writable } from "node:stream";
 import { Ring } from "../../src/application/broadcast/ring.ts";
+import { FrameDecoder } from "../../src/infrastructure/alpaca/frame_decoder.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { startProxy } from "../../src/run_proxy.ts";
 import { answerCommands } from "../control.ts";
@@ -16,6 +17,8 @@ const SAMPLE_MS = 50;
 
 let peakRss = 0;
 let writes = 0;
+let written = 0;
+let frames = 0;
 
 setInterval(() => {
   peakRss = Math.max(peakRss, Deno.memoryUsage().rss);
@@ -28,10 +31,22 @@ function countWrites(): void {
   };
   Object.assign(Writable.prototype, {
     write(this: Writable, chunk: unknown, ...rest: unknown[]) {
-      if (Array.isArray(chunk)) writes++;
+      if (Array.isArray(chunk)) {
+        writes++;
+        written += chunk.length;
+      }
       return write.call(this, chunk, ...rest);
     },
   });
+}
+
+/** Counts what comes in. */
+function countFrames(): void {
+  const { receive } = FrameDecoder.prototype;
+  FrameDecoder.prototype.receive = function (...args) {
+    frames++;
+    receive.apply(this, args);
+  };
 }
 
 /** Has every stream encode for itself: it is given copies of the envelopes. */
@@ -47,6 +62,7 @@ function encodePerClient(): void {
 
 async function start(options: ProxyStart) {
   countWrites();
+  countFrames();
   if (options.naive) encodePerClient();
   const config = parseConfig(options.env);
   const grpc = { ...config.grpc, unbatched: options.naive };
@@ -67,6 +83,9 @@ await answerCommands({
       heapUsed,
       external,
       writes,
+      written,
+      frames,
+      at: performance.now(),
     };
   },
   /** Collects garbage where the process was started with `--expose-gc`. */

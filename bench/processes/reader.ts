@@ -99,6 +99,7 @@ await answerCommands({
     messages: sum(connections.map(({ messages }) => messages)),
     bytes: sum(connections.map(({ bytes }) => bytes)),
     ended: sum(connections.map(({ ended }) => ended)),
+    at: performance.now(),
   }),
   /** Latencies since the last time this was asked, and from now on. */
   latencies(): Latency {

@@ -4,7 +4,7 @@
  * @module
  */
 import { figure, type ScenarioResult } from "../report/result.ts";
-import { Floor, pause, Rig } from "../rig.ts";
+import { Floor, Rig, type Window } from "../rig.ts";
 import {
   batchSize,
   cores,
@@ -57,18 +57,15 @@ export async function fanOut(
     start: () => rig.feed(rate),
     stop: () => rig.rest(),
   };
-  await rig.feed(rate);
-  await pause(WARM_UP_MS);
-  const batch = Math.max(
-    1,
-    Math.round(batchSize(await rig.proxy.window(1_000))),
-  );
-  await rig.rest();
   const raw = {
     lane: floor.lane,
-    start: () => floor.feed({ batch, everyMs: 1000 * batch / rate }),
+    start: (proxied?: Window) => {
+      const batch = Math.round(proxied ? batchSize(proxied) : perFrame);
+      return floor.feed({ batch, everyMs: 1000 * batch / rate });
+    },
     stop: () => floor.rest(),
   };
+  await measure(proxied, WARM_UP_MS);
   await measure(raw, WARM_UP_MS / 2);
   const rounds = await inTurns([proxied, raw], effort);
   const [proxy, floors] = [
@@ -97,7 +94,7 @@ export async function fanOut(
       figure("delivered", "messages/s", proxy.map(perSecond)),
       figure("floor delivered", "messages/s", floors.map(perSecond)),
       figure("messages per write", "", proxy.map(batchSize)),
-      figure("floor: messages per write", "", [batch]),
+      figure("floor: messages per write", "", floors.map(batchSize)),
       figure("cores used by the proxy", "", proxy.map(cores)),
       figure("lost by queues", "messages", [dropped]),
       figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),

@@ -6,13 +6,8 @@
 import { Remote } from "../control.ts";
 import type { FeedFormat } from "../feed/frame_pool.ts";
 import { figure, type ScenarioResult } from "../report/result.ts";
-import { pause, Rig } from "../rig.ts";
-import {
-  type Effort,
-  type Scenario,
-  SETTLE_MS,
-  WARM_UP_MS,
-} from "./scenario.ts";
+import { Rig } from "../rig.ts";
+import { type Effort, measure, type Scenario, WARM_UP_MS } from "./scenario.ts";
 
 const PER_FRAME = 50;
 const SYMBOLS = 5_000;
@@ -28,21 +23,16 @@ const cpuEach = ({ cpuMicros, messages }: Decoded) => cpuMicros / messages;
 const perSecond = ({ messages, ms }: Decoded) => 1000 * messages / ms;
 
 async function ingestWindow(rig: Rig, ms: number): Promise<Decoded> {
-  await rig.feed(0);
-  await pause(SETTLE_MS);
-  const before = await rig.counts();
-  const start = performance.now();
-  const use = await rig.proxy.use();
-  await pause(ms);
-  const used = await rig.proxy.use();
-  const end = performance.now();
-  const after = await rig.counts();
-  await rig.rest();
-  await pause(SETTLE_MS);
+  const load = {
+    lane: rig.proxy,
+    start: () => rig.feed(0),
+    stop: () => rig.rest(),
+  };
+  const { server } = await measure(load, ms);
   return {
-    messages: after.received - before.received,
-    cpuMicros: used.cpuMicros - use.cpuMicros,
-    ms: end - start,
+    messages: server.frames * PER_FRAME,
+    cpuMicros: server.cpuMicros,
+    ms: 1000 * server.seconds,
   };
 }
 

@@ -4,11 +4,12 @@
  * @module
  */
 import { figure } from "../report/result.ts";
-import { Floor, pause, Rig } from "../rig.ts";
+import { Floor, Rig, type Window } from "../rig.ts";
 import {
   batchSize,
   cores,
   cpuPerMessage,
+  framesPerSecond,
   inTurns,
   measure,
   perSecond,
@@ -41,22 +42,19 @@ export const saturation: Scenario = {
     await rig.proxy.open(ALL);
     await floor.lane.open(ALL);
     await rig.subscribed(1);
-    await rig.feed(0);
-    await pause(WARM_UP_MS);
-    const seen = await rig.proxy.window(1_000);
-    const batch = Math.max(1, Math.round(batchSize(seen)));
-    await rig.rest();
-    const raw = {
-      lane: floor.lane,
-      start: () => floor.feed({ batch, everyMs: 0 }),
-      stop: () => floor.rest(),
-    };
-    await measure(raw, WARM_UP_MS / 2);
     const proxied = {
       lane: rig.proxy,
       start: () => rig.feed(0),
       stop: () => rig.rest(),
     };
+    const raw = {
+      lane: floor.lane,
+      start: (proxied?: Window) =>
+        floor.feed({ batch: proxied ? batchSize(proxied) : 512, everyMs: 0 }),
+      stop: () => floor.rest(),
+    };
+    await measure(proxied, WARM_UP_MS);
+    await measure(raw, WARM_UP_MS / 2);
     const start = await rig.counts();
     const rounds = await inTurns([proxied, raw], effort);
     await rig.drained();
@@ -80,12 +78,18 @@ export const saturation: Scenario = {
         `one stream, all symbols, frames of ${PER_FRAME}, fed without pause`,
       figures: [
         delivered,
+        figure(
+          "taken in meanwhile",
+          "messages/s",
+          proxy.map((window) => PER_FRAME * framesPerSecond(window)),
+        ),
         figure("floor, same batches", "messages/s", floors.map(perSecond)),
         share,
         figure("CPU per delivered message", "µs", proxy.map(cpuPerMessage)),
         figure("floor", "µs", floors.map(cpuPerMessage)),
         figure("cores used by the proxy", "", proxy.map(cores)),
         figure("messages per write", "", proxy.map(batchSize)),
+        figure("floor: messages per write", "", floors.map(batchSize)),
         figure("lost by the queue", "% of received", [
           100 * dropped / received,
         ]),

@@ -31,13 +31,18 @@ export const WARM_UP_MS = 2_500;
 /** Something that can be set going and stopped. */
 export interface Load {
   readonly lane: Lane;
-  start(): Promise<unknown>;
+  /** @param before what the other load of the same round did, if there is one */
+  start(before?: Window): Promise<unknown>;
   stop(): Promise<unknown>;
 }
 
 /** One window of a load, settled. */
-export async function measure(load: Load, ms: number): Promise<Window> {
-  await load.start();
+export async function measure(
+  load: Load,
+  ms: number,
+  before?: Window,
+): Promise<Window> {
+  await load.start(before);
   await pause(SETTLE_MS);
   const window = await load.lane.window(ms);
   await load.stop();
@@ -56,30 +61,36 @@ export async function inTurns(
 ): Promise<{ first: Window; second: Window }[]> {
   const rounds = [];
   for (let i = 0; i < repetitions; i++) {
+    const window = await measure(first, windowMs);
     rounds.push({
-      first: await measure(first, windowMs),
-      second: await measure(second, windowMs),
+      first: window,
+      second: await measure(second, windowMs, window),
     });
   }
   return rounds;
 }
 
-/** CPU µs per message that readers got. */
-export function cpuPerMessage({ cpuMicros, delivered }: Window): number {
-  return cpuMicros / Math.max(1, delivered);
+/** CPU µs per message that the server wrote to a stream. */
+export function cpuPerMessage({ server }: Window): number {
+  return server.cpuMicros / Math.max(1, server.written);
 }
 
 /** Messages that readers got, per second. */
-export function perSecond({ delivered, seconds }: Window): number {
-  return delivered / seconds;
+export function perSecond({ reader }: Window): number {
+  return reader.messages / reader.seconds;
 }
 
-/** Messages per batch. */
-export function batchSize({ delivered, writes }: Window): number {
-  return delivered / Math.max(1, writes);
+/** Messages per batch; at least one. */
+export function batchSize({ server }: Window): number {
+  return Math.max(1, server.written / Math.max(1, server.writes));
 }
 
-/** Share of one core that the process used. */
-export function cores({ cpuMicros, seconds }: Window): number {
-  return cpuMicros / 1e6 / seconds;
+/** Cores that the process used. */
+export function cores({ server }: Window): number {
+  return server.cpuMicros / 1e6 / server.seconds;
+}
+
+/** Upstream frames that were taken in, per second. */
+export function framesPerSecond({ server }: Window): number {
+  return server.frames / server.seconds;
 }
