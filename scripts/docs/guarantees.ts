@@ -1,0 +1,158 @@
+/**
+ * What the README promises, and the test that would fail if it were not so.
+ *
+ * @module
+ */
+import { table } from "./blocks.ts";
+
+/** A promise to users. */
+export interface Guarantee {
+  readonly promise: string;
+  /** Path of the test file from the root. */
+  readonly file: string;
+  /** The test's name, as it stands in the file. */
+  readonly test: string;
+}
+
+const UNIT = "tests/unit/";
+const WHOLE = "tests/integration/";
+
+/** One row: promise, file, name of the test. */
+function promise(text: string, file: string, test: string): Guarantee {
+  return { promise: text, file, test };
+}
+
+/** Every promise, in the order of the README. */
+export const GUARANTEES: readonly Guarantee[] = [
+  promise(
+    "One session per feed. The next one is dialed only when the last one is closed.",
+    `${UNIT}application/feeds/feed_link_test.ts`,
+    "a session comes up through the states of the machine",
+  ),
+  promise(
+    "A session that must end is closed with WebSocket code 1000, also when it is still being opened. No ghost is left that Alpaca would hold against the next start.",
+    `${WHOLE}alpaca/market_login_test.ts`,
+    "an abort during the login closes the socket with 1000",
+  ),
+  promise(
+    "A ghost left by somebody else is waited for, longer than the 90 s for which Alpaca keeps it.",
+    `${UNIT}application/feeds/feed_link_test.ts`,
+    "a connection limit waits on its own schedule, past a ghost of 90 s",
+  ),
+  promise(
+    "Alpaca carries exactly the union of what open streams want. The first stream that wants a symbol subscribes it, the last one to leave unsubscribes it.",
+    `${UNIT}application/streaming/open_streams_test.ts`,
+    "whatever streams come and go, interest is that of the open ones, and nothing at the end",
+  ),
+  promise(
+    "After every reconnect all of it is subscribed again, and client streams stay open meanwhile.",
+    `${WHOLE}survival_test.ts`,
+    "a dropped stock feed comes back with its subscriptions, and streams go on",
+  ),
+  promise(
+    "A symbol that Alpaca refuses costs that symbol. The others go through.",
+    `${UNIT}application/feeds/market_demand_test.ts`,
+    "a refused symbol is told with upstream's words, the others go through",
+  ),
+  promise(
+    "A malformed or unknown message costs that message: not its frame, not the connection. It is counted.",
+    `${WHOLE}survival_test.ts`,
+    "a hundred bad elements cost nothing but themselves",
+  ),
+  promise(
+    "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",
+    `${UNIT}application/broadcast/stream_queue_test.ts`,
+    "published is delivered plus lost plus waiting at every moment, in order",
+  ),
+  promise(
+    "A slow client loses its own oldest messages, and no one else's.",
+    `${UNIT}application/broadcast/channel_test.ts`,
+    "a slow stream loses its own oldest events and no one else's",
+  ),
+  promise(
+    "A slow stream does not hold up another stream, not even one on the same connection.",
+    `${WHOLE}grpc/backpressure_test.ts`,
+    "a slow stream disturbs no other stream of its connection",
+  ),
+  promise(
+    "A connection that is open but mute is noticed within the heartbeat interval plus its timeout. A quiet one that answers is left alone.",
+    `${WHOLE}survival_test.ts`,
+    "a mute socket is noticed, a quiet one that answers is left alone",
+  ),
+  promise(
+    "Response headers come at once, before any message exists.",
+    `${WHOLE}grpc/wire_test.ts`,
+    "response headers arrive before any message exists",
+  ),
+  promise(
+    "A stream never ends with OK. Whatever ends it on this side is `UNAVAILABLE` with a reason, so clients come back.",
+    `${WHOLE}grpc/lifetime_test.ts`,
+    "stopping ends every stream with UNAVAILABLE and the reason",
+  ),
+  promise(
+    "A message is encoded once, for all streams that carry it.",
+    `${WHOLE}grpc/streams_test.ts`,
+    "an event is encoded once for all streams that carry it",
+  ),
+  promise(
+    "Times keep their nanoseconds, whatever offset they were written with.",
+    `${UNIT}infrastructure/alpaca/stock_elements_test.ts`,
+    "times keep their nanoseconds and lose their offset",
+  ),
+  promise(
+    "64-bit trade ids are exact.",
+    `${UNIT}infrastructure/alpaca/frame_decoder_test.ts`,
+    "ids beyond 2^53 are exact, also beside plain neighbours",
+  ),
+  promise(
+    "Prices and quantities of orders pass through digit for digit.",
+    `${UNIT}infrastructure/grpc/encoding/order_response_test.ts`,
+    "ids, decimal text and times pass through unchanged",
+  ),
+  promise(
+    "An order event has the same `event_id` for every client and for a repeat of the event.",
+    `${UNIT}infrastructure/alpaca/order_elements_test.ts`,
+    "a derived event id is the same for a repeat and differs otherwise",
+  ),
+  promise(
+    "`underlyings` match exactly: `A` is not `AAPL`.",
+    `${UNIT}application/broadcast/channels_test.ts`,
+    "an underlying is",
+  ),
+  promise(
+    "A client that leaves or vanishes frees everything it held, at once.",
+    `${WHOLE}survival_test.ts`,
+    "three thousand streams come and go and leave nothing behind",
+  ),
+  promise(
+    "Secrets stay out of logs, whatever is logged.",
+    `${WHOLE}process/exit_codes_test.ts`,
+    "credentials are blotted out of whatever is logged",
+  ),
+  promise(
+    "Wrong settings are all told at once, by name and remedy, and never with a secret.",
+    `${UNIT}infrastructure/config/parse_config_test.ts`,
+    "no complaint ever shows a secret, wherever it was put",
+  ),
+  promise(
+    "The program asks for network and environment, and for nothing else.",
+    `${WHOLE}process/settings_test.ts`,
+    "start asks for exactly net and env",
+  ),
+  promise(
+    "Messages have the bytes of the published contract.",
+    `${WHOLE}grpc/streams_test.ts`,
+    "a grpc-js client receives the very bytes of the contract",
+  ),
+];
+
+/** The table of promises. */
+export function guaranteeTable(): string {
+  return table(
+    ["Promise", "Proven by the test"],
+    GUARANTEES.map(({ promise, file, test }) => [
+      promise,
+      `[${test}](${file})`,
+    ]),
+  );
+}

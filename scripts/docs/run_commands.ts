@@ -1,0 +1,98 @@
+/**
+ * Runs the commands of the README that can be run anywhere, as they stand
+ * there, and says which ones cannot.
+ *
+ * ```sh
+ * deno task docs:run
+ * ```
+ *
+ * @module
+ */
+import { type CommandBlock, commandBlocks } from "./commands.ts";
+import { readSource, ROOT } from "./sources.ts";
+
+/** Longest that a block may take, in seconds. */
+const PATIENCE = 300;
+const encoder = new TextEncoder();
+
+function say(line: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+}
+
+/** Runs words in the root of the repository; gives the exit code. */
+async function run(words: readonly string[]): Promise<number> {
+  const [command = "", ...args] = words;
+  const { code } = await new Deno.Command(command, {
+    args,
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn().status;
+  return code;
+}
+
+/** A demo that serves, until it is disposed. */
+async function startDemo(): Promise<AsyncDisposable> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "--allow-env", "src/cli/demo.ts", "--plain"],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "null",
+    stderr: "inherit",
+  }).spawn();
+  const deadline = performance.now() + 30_000;
+  while (!await isReady()) {
+    if (performance.now() > deadline) throw new Error("The demo is not ready");
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGINT");
+      await child.status;
+    },
+  };
+}
+
+async function isReady(): Promise<boolean> {
+  try {
+    const answer = await fetch("http://localhost:8082/readyz");
+    await answer.body?.cancel();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+/** Runs one block; gives its exit code, undefined when it is not run. */
+async function runBlock(
+  { text, check }: CommandBlock,
+): Promise<number | undefined> {
+  if (!check) throw new Error(`Nothing says how to check:\n${text}`);
+  if (check.how === "not run") return undefined;
+  const shell = ["bash", "-euc", text];
+  if (check.how === "interrupt") {
+    const limit = `${check.afterSeconds}s`;
+    const preserve = ["--preserve-status", "--signal=INT", "--kill-after=30s"];
+    return await run(["timeout", ...preserve, limit, ...shell]);
+  }
+  await using _demo = check.withDemo ? await startDemo() : undefined;
+  return await run(["timeout", `${PATIENCE}s`, ...shell]);
+}
+
+let failed = 0;
+for (const block of commandBlocks(await readSource("README.md"))) {
+  const { text, check } = block;
+  if (check?.how === "not run") {
+    say(`\n--- not run (${check.reason}):\n${text}`);
+    continue;
+  }
+  say(`\n--- run:\n${text}\n---`);
+  const code = await runBlock(block);
+  // npm ends itself with 130 when it is interrupted together with its child.
+  if (code === 0 || check?.how === "interrupt" && code === 130) continue;
+  failed++;
+  say(`--- FAILED with code ${code}`);
+}
+say(failed === 0 ? "\nAll of them work." : `\n${failed} do not work.`);
+Deno.exit(failed === 0 ? 0 : 1);
