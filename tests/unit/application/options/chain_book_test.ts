@@ -1,0 +1,250 @@
+import assert from "node:assert/strict";
+import { ChainBook } from "../../../../src/application/options/chain_book.ts";
+import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { gridOf, occSymbol } from "../../domain/options/chains.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
+
+const TODAY = exchangeDay(MANUAL_EPOCH);
+const HOUR_MS = 3_600_000;
+
+/** A running chain book; disposing it ends its loop and checks for leftovers. */
+class Rig implements AsyncDisposable {
+  readonly catalog = new ScriptedCatalog();
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly directory = new UnderlyingDirectory();
+  readonly book: ChainBook;
+  readonly #end = new AbortController();
+  readonly #run: Promise<void>;
+  changes = 0;
+
+  constructor(maxChains = 10) {
+    const { catalog, clock, log, directory } = this;
+    this.book = new ChainBook({
+      catalog,
+      clock,
+      log,
+      directory,
+      maxChains,
+      onChange: () => this.changes++,
+    });
+    for (const underlying of ["SPY", "QQQ", "IWM"]) {
+      this.list(underlying, [TODAY, TODAY + 7]);
+    }
+    this.#run = this.book.run(this.#end.signal);
+  }
+
+  list(underlying: string, days: readonly number[]): void {
+    this.catalog.listed.set(
+      underlying,
+      gridOf({ underlying, days, strikes: [100] }),
+    );
+  }
+
+  expiriesOf(underlying: string): readonly number[] | undefined {
+    const state = this.book.state(underlying);
+    return state.at === "ready"
+      ? state.chain.expiries.map((day) => day - TODAY)
+      : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#run;
+    assert.equal(this.clock.sleepers, 0);
+  }
+}
+
+Deno.test("a chain is loaded when it is first used, and once", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.catalog.asked, []);
+  using _quotes = rig.book.use("SPY");
+  using _trades = rig.book.use("SPY");
+  assert.deepEqual(rig.book.state("SPY"), { at: "loading" });
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  assert.equal(rig.changes, 1);
+});
+
+Deno.test("a chain that is given up and used again is not loaded again", async () => {
+  await using rig = new Rig();
+  rig.book.use("SPY")[Symbol.dispose]();
+  using _first = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  _first[Symbol.dispose]();
+  using _second = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
+Deno.test("every exchange day brings a new chain to those that are used", async () => {
+  await using rig = new Rig();
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  rig.book.use("QQQ")[Symbol.dispose]();
+  rig.list("SPY", [TODAY + 1, TODAY + 7]);
+  // 15:00 UTC is 10:00 in New York: its day has 14 hours left.
+  await rig.clock.advance(14 * HOUR_MS - 1);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  await rig.clock.advance(60_000);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
+  assert.deepEqual(rig.expiriesOf("SPY"), [1, 7]);
+});
+
+Deno.test("a contract with an expiry that the chain lacks renews it, once", async () => {
+  await using rig = new Rig();
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  const symbol = (days: number, root = "SPY") =>
+    occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 50 });
+  rig.book.notice(symbol(7));
+  rig.book.notice(symbol(-1));
+  rig.book.notice(symbol(3, "QQQ"));
+  rig.book.notice("SPY");
+  rig.book.notice("SPYXXXXXXC00050000");
+  await rig.clock.advance(60_000);
+  assert.deepEqual(rig.catalog.asked, ["SPY"], "nothing new in any of these");
+  rig.list("SPY", [TODAY, TODAY + 3, TODAY + 7]);
+  rig.book.notice(symbol(3));
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 3, 7]);
+  for (let again = 0; again < 5; again++) {
+    rig.book.notice(symbol(5));
+    await rig.clock.advance(60_000);
+  }
+  assert.equal(rig.catalog.asked.length, 3, "an expiry nobody lists asks once");
+});
+
+Deno.test("made-up expiries renew a chain a few times a day at most", async () => {
+  await using rig = new Rig();
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  for (let days = 100; days < 200; days++) {
+    const expiryDay = TODAY + days;
+    rig.book.notice(occSymbol("SPY", { expiryDay, right: "put", strike: 50 }));
+    await rig.clock.advance(0);
+  }
+  assert.equal(rig.catalog.asked.length, 9);
+});
+
+Deno.test("a chain that cannot be loaded is off with the reason, and tried again ever more rarely", async () => {
+  await using rig = new Rig();
+  rig.catalog.outage = "HTTP 403 forbidden.";
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.book.state("SPY"), {
+    at: "off",
+    reason: "HTTP 403 forbidden.",
+  });
+  for (
+    const [pauseMs, asked] of [[5_000, 2], [10_000, 3], [20_000, 4]] as const
+  ) {
+    await rig.clock.advance(pauseMs - 1);
+    assert.equal(rig.catalog.asked.length, asked - 1);
+    await rig.clock.advance(1);
+    assert.equal(rig.catalog.asked.length, asked);
+  }
+  await rig.clock.advance(2 * HOUR_MS);
+  const before = rig.catalog.asked.length;
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.catalog.asked.length - before, 12, "every five minutes");
+  assert.equal(rig.log.messages("warn").length, 1, "told once");
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
+Deno.test("a chain that cannot be renewed stays in use, with the reason", async () => {
+  await using rig = new Rig();
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  rig.catalog.outage = "HTTP 500";
+  await rig.clock.advance(15 * HOUR_MS);
+  const state = rig.book.state("SPY");
+  assert.ok(state.at === "ready");
+  assert.equal(state.reason, "HTTP 500");
+  assert.equal(state.chain.day, TODAY);
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  const later = rig.book.state("SPY");
+  assert.ok(later.at === "ready");
+  assert.equal(later.reason, undefined);
+  assert.equal(later.chain.day, TODAY + 1);
+});
+
+Deno.test("the chain that nobody used for longest makes room", async () => {
+  await using rig = new Rig(2);
+  const spy = rig.book.use("SPY");
+  using _qqq = rig.book.use("QQQ");
+  await rig.clock.advance(0);
+  spy[Symbol.dispose]();
+  using _iwm = rig.book.use("IWM");
+  await rig.clock.advance(0);
+  assert.equal(rig.book.size, 2);
+  assert.equal(rig.expiriesOf("SPY"), undefined);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+  assert.deepEqual(rig.expiriesOf("IWM"), [0, 7]);
+});
+
+Deno.test("when every place is in use a further chain waits for one", async () => {
+  await using rig = new Rig(1);
+  const spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  using _qqq = rig.book.use("QQQ");
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.book.state("QQQ"), {
+    at: "off",
+    reason: "all 1 places for option chains are in use",
+  });
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  spy[Symbol.dispose]();
+  spy[Symbol.dispose]();
+  await rig.clock.advance(5_000);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+  assert.equal(rig.book.size, 1);
+});
+
+Deno.test("who has nothing yet is served before chains are renewed", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(30_000);
+  using _spy = rig.book.use("SPY");
+  // The day is over, but nobody has looked yet.
+  await rig.clock.advance(14 * HOUR_MS - 30_000 + 1);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  using _qqq = rig.book.use("QQQ");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "QQQ", "SPY"]);
+});
+
+Deno.test("the directory learns the roots of what was loaded", async () => {
+  await using rig = new Rig();
+  const listed = gridOf({
+    underlying: "META",
+    root: "FB1",
+    days: [TODAY],
+    strikes: [300],
+  });
+  rig.catalog.listed.set("META", listed);
+  using _meta = rig.book.use("META");
+  await rig.clock.advance(0);
+  const [contract] = listed;
+  assert.equal(rig.directory.underlyingOf(contract?.symbol ?? ""), "META");
+});
+
+Deno.test("a fault that is no failure of the catalogue ends the loop", async () => {
+  const rig = new Rig();
+  await rig[Symbol.asyncDispose]();
+  rig.catalog.contracts = () => Promise.reject(new TypeError("a mistake"));
+  using _spy = rig.book.use("SPY");
+  await assert.rejects(
+    rig.book.run(new AbortController().signal),
+    /a mistake/,
+  );
+});

@@ -1,0 +1,464 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Expansions } from "../../../../src/application/options/expansions.ts";
+import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
+import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
+import {
+  DEFAULT_SELECTION,
+  type OptionSelection,
+} from "../../../../src/domain/options/selection.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
+import { CountingDesk } from "./counting_desk.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
+
+const TODAY = exchangeDay(MANUAL_EPOCH);
+const INTERVAL_MS = 15_000;
+const HOUR_MS = 3_600_000;
+
+/** Running expansions; disposing ends them and checks for leftovers. */
+class Rig implements AsyncDisposable {
+  readonly catalog = new ScriptedCatalog();
+  readonly clock = new ManualClock();
+  readonly desk: CountingDesk;
+  readonly expansions: Expansions;
+  readonly #end = new AbortController();
+  readonly #run: Promise<void>;
+
+  constructor(options: { limit?: number; off?: boolean } = {}) {
+    const { catalog, clock } = this;
+    this.desk = new CountingDesk(options.limit);
+    this.expansions = new Expansions({
+      catalog: options.off ? undefined : catalog,
+      desk: this.desk,
+      directory: new UnderlyingDirectory(),
+      clock,
+      log: new RecordingLog(),
+      settings: {
+        selection: DEFAULT_SELECTION,
+        priceIntervalMs: INTERVAL_MS,
+        maxChains: 10,
+      },
+    });
+    for (const underlying of ["SPY", "QQQ", "IWM"]) {
+      this.list(underlying, [TODAY, TODAY + 7], strikesFrom(50, 150));
+      catalog.trades.set(underlying, 100);
+    }
+    this.#run = this.expansions.run(this.#end.signal);
+  }
+
+  list(
+    underlying: string,
+    days: readonly number[],
+    strikes: readonly number[],
+  ): void {
+    this.catalog.listed.set(underlying, gridOf({ underlying, days, strikes }));
+  }
+
+  /** Opens at most so many contracts and lets the loop settle. */
+  async open(
+    underlying: string,
+    selection?: Partial<OptionSelection>,
+    channel: UpstreamChannel = "quotes",
+  ): Promise<Disposable> {
+    const stream = this.expansions.open(
+      channel,
+      underlying,
+      selection && { ...DEFAULT_SELECTION, ...selection },
+    );
+    await this.clock.advance(0);
+    return stream;
+  }
+
+  /** The price moves and is asked for. */
+  async move(underlying: string, price: number): Promise<void> {
+    this.catalog.trades.set(underlying, price);
+    await this.clock.advance(INTERVAL_MS);
+  }
+
+  /** Contracts wanted of each underlying. */
+  get counts(): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const symbol of this.desk.wanted()) {
+      const root = symbol.slice(0, -15);
+      counts[root] = (counts[root] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  /** Strikes wanted of the quotes channel. */
+  get strikes(): number[] {
+    const strikes = this.desk.wanted()
+      .map((symbol) => Number(symbol.slice(-8)) / 1000);
+    return [...new Set(strikes)].sort((a, b) => a - b);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#run;
+    assert.equal(this.clock.sleepers, 0);
+  }
+}
+
+Deno.test("an underlying becomes the contracts nearest to its price", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY");
+  assert.equal(
+    rig.desk.wanted().length,
+    84,
+    "21 strikes, two rights, two days",
+  );
+  assert.deepEqual(rig.strikes, strikesFrom(90, 110));
+  assert.deepEqual(rig.expansions.reports(), [{
+    underlying: "SPY",
+    channel: "quotes",
+    streams: 1,
+    contracts: 84,
+    state: "ready",
+    reason: undefined,
+    centre: 100,
+  }]);
+});
+
+Deno.test("opening neither waits nor fails, whatever the catalogue does", async () => {
+  await using rig = new Rig();
+  rig.catalog.contracts = async (_underlying, signal) => {
+    await rig.clock.sleep(Infinity, signal);
+    throw new CatalogUnavailable("given up");
+  };
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.expansions.reports()[0]?.state, "loading");
+  assert.deepEqual(rig.desk.calls, []);
+});
+
+Deno.test("streams that want the same share it, and the last one ends it", async () => {
+  await using rig = new Rig();
+  const first = await rig.open("SPY", { maxContracts: 10 });
+  const second = await rig.open("SPY", { maxContracts: 10 });
+  const trades = await rig.open("SPY", { maxContracts: 10 }, "trades");
+  const other = await rig.open("SPY", { maxContracts: 4 });
+  assert.deepEqual(
+    rig.expansions.reports().map((
+      it,
+    ) => [it.channel, it.streams, it.contracts]),
+    [["quotes", 2, 10], ["trades", 1, 10], ["quotes", 1, 4]],
+  );
+  assert.equal(rig.desk.wanted().length, 10, "the four are among the ten");
+  assert.equal(rig.desk.wanted("trades").length, 10);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  await rig.clock.advance(0);
+  assert.equal(rig.desk.wanted().length, 10);
+  second[Symbol.dispose]();
+  assert.equal(rig.desk.wanted().length, 4, "given back at once");
+  other[Symbol.dispose]();
+  trades[Symbol.dispose]();
+  assert.deepEqual([...rig.desk.wanted(), ...rig.desk.wanted("trades")], []);
+  assert.deepEqual(rig.expansions.reports(), []);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+});
+
+Deno.test("no price is asked for when no expansion is open", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(HOUR_MS);
+  const stream = await rig.open("SPY");
+  await rig.clock.advance(10 * INTERVAL_MS);
+  stream[Symbol.dispose]();
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.catalog.priced.length, 11);
+});
+
+Deno.test("the window moves with the price, new contracts before old ones", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxDays: 0 });
+  rig.desk.calls.length = 0;
+  await rig.move("SPY", 102.5);
+  assert.deepEqual(rig.desk.calls, [], "within the margin");
+  await rig.move("SPY", 105);
+  // 10.5 around 105; what is held may stay until 13.125 away.
+  assert.deepEqual(rig.strikes, strikesFrom(92, 115));
+  assert.deepEqual(rig.desk.calls.map(({ action }) => action), [
+    "want",
+    "release",
+  ]);
+  assert.equal(rig.expansions.reports()[0]?.centre, 105);
+});
+
+Deno.test("a price that hovers around a boundary changes nothing", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxContracts: 20 });
+  await rig.move("SPY", 104.5);
+  rig.desk.calls.length = 0;
+  for (let turn = 0; turn < 50; turn++) {
+    await rig.move("SPY", turn % 2 === 0 ? 104.1 : 104.9);
+  }
+  assert.deepEqual(rig.desk.calls, []);
+});
+
+Deno.test("a price that passes by moves the window without being asked for", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY");
+  const asked = rig.catalog.priced.length;
+  await rig.clock.advance(1);
+  rig.expansions.observePrice("SPY", 120);
+  await rig.clock.advance(INTERVAL_MS - 1);
+  assert.equal(rig.expansions.reports()[0]?.centre, 120);
+  assert.equal(rig.catalog.priced.length, asked);
+});
+
+Deno.test("expired contracts leave at the change of day, and the next move in", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
+  const expiryOf = (symbol: string) => symbol.slice(3, 9);
+  const expiries = () => [...new Set(rig.desk.wanted().map(expiryOf))];
+  assert.deepEqual(expiries(), ["240115"]);
+  await rig.clock.advance(14 * HOUR_MS - 1);
+  assert.deepEqual(expiries(), ["240115"]);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(expiries(), ["240122"]);
+  assert.equal(rig.desk.wanted().length, 42);
+});
+
+Deno.test("LEAPS are wanted by who asks for them", async () => {
+  await using rig = new Rig();
+  rig.list("SPY", [TODAY, TODAY + 735], strikesFrom(90, 110));
+  using _stream = await rig.open("SPY", { minDays: 300, maxDays: 1_100 });
+  assert.equal(rig.desk.wanted().length, 42);
+  assert.ok(
+    rig.desk.wanted().every((symbol) => symbol.startsWith("SPY260119")),
+  );
+});
+
+Deno.test("contracts come by their underlying, not by the letters of their root", async () => {
+  await using rig = new Rig();
+  const days = [TODAY + 4];
+  const strikes = [100];
+  rig.catalog.listed.set("SPX", [
+    ...gridOf({ underlying: "SPX", days, strikes }),
+    ...gridOf({ underlying: "SPX", root: "SPXW", days, strikes }),
+  ]);
+  rig.catalog.listed.set("CSGP", [
+    ...gridOf({ underlying: "CSGP", days, strikes }),
+    ...gridOf({ underlying: "CSGP", root: "CSGP1", days, strikes }),
+  ]);
+  rig.list("A", days, strikes);
+  rig.list("AAPL", days, strikes);
+  rig.catalog.indexes.set("SPX", 100);
+  rig.catalog.trades.set("CSGP", 100).set("A", 100).set("AAPL", 100);
+  using _index = await rig.open("SPX");
+  using _adjusted = await rig.open("CSGP");
+  using _agilent = await rig.open("A");
+  assert.deepEqual(rig.counts, { A: 2, CSGP: 2, CSGP1: 2, SPX: 2, SPXW: 2 });
+});
+
+Deno.test("the budget goes to the oldest first, and every place is used", async () => {
+  await using rig = new Rig({ limit: 25 });
+  const first = await rig.open("SPY", { maxContracts: 10 });
+  using _second = await rig.open("QQQ", { maxContracts: 10 });
+  using _third = await rig.open("IWM", { maxContracts: 10 });
+  assert.deepEqual(rig.counts, { SPY: 10, QQQ: 10, IWM: 5 });
+  assert.equal(
+    rig.expansions.reports()[2]?.reason,
+    "the symbol budget has places for 5 of 10 contracts",
+  );
+  first[Symbol.dispose]();
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.counts, { QQQ: 10, IWM: 10 });
+  assert.equal(rig.expansions.reports()[1]?.reason, undefined);
+});
+
+Deno.test("a budget that shrinks takes from the youngest, and gives back", async () => {
+  await using rig = new Rig({ limit: 40 });
+  using _first = await rig.open("SPY", { maxContracts: 10 });
+  using _second = await rig.open("QQQ", { maxContracts: 10 });
+  const others = Array.from({ length: 28 }, (_, at) => `OTHER${at}`);
+  rig.desk.want("quotes", others);
+  assert.equal(rig.desk.freePlaces("quotes"), -8);
+  rig.expansions.reconsider();
+  await rig.clock.advance(0);
+  assert.equal(rig.counts["SPY"], 10);
+  assert.equal(rig.counts["QQQ"], 2);
+  rig.desk.release("quotes", others.splice(0, 5));
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.counts["QQQ"], 7, "noticed without being told");
+  rig.desk.limit = undefined;
+  rig.expansions.reconsider();
+  await rig.clock.advance(0);
+  assert.equal(rig.counts["QQQ"], 10);
+});
+
+Deno.test("a window that moves within a full budget never overdraws it", async () => {
+  await using rig = new Rig({ limit: 20 });
+  using _stream = await rig.open("SPY", { maxContracts: 100 });
+  for (const price of [120, 80, 101, 140]) {
+    await rig.move("SPY", price);
+    assert.equal(rig.desk.wanted().length, 20);
+    const centre = rig.strikes.reduce((sum, it) => sum + it, 0) /
+      rig.strikes.length;
+    assert.ok(Math.abs(centre - price) <= 1, `${rig.strikes} around ${price}`);
+  }
+});
+
+Deno.test("a contract that others want too frees no place when it is given up", async () => {
+  await using rig = new Rig({ limit: 10 });
+  using _stream = await rig.open("SPY", { maxContracts: 100 });
+  const named = rig.desk.wanted().slice(0, 4);
+  rig.desk.want("quotes", named);
+  await rig.move("SPY", 130);
+  assert.equal(rig.desk.wanted().length, 10);
+  assert.equal(rig.desk.freePlaces("quotes"), 0);
+  assert.ok(named.every((symbol) => rig.desk.wanted().includes(symbol)));
+});
+
+Deno.test("without a catalogue expansion is off and says why", async () => {
+  await using rig = new Rig({ off: true });
+  using _stream = await rig.open("SPY");
+  rig.expansions.notice("SPY240115C00100000");
+  rig.expansions.observePrice("SPY", 100);
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.expansions.reports(), [{
+    underlying: "SPY",
+    channel: "quotes",
+    streams: 1,
+    contracts: 0,
+    state: "off",
+    reason: "expansion of underlyings is switched off",
+    centre: undefined,
+  }]);
+  assert.deepEqual(rig.desk.calls, []);
+});
+
+Deno.test("an account without access is told so, until it has some", async () => {
+  await using rig = new Rig();
+  rig.catalog.outage = "HTTP 403 forbidden.";
+  using _stream = await rig.open("SPY");
+  const [report] = rig.expansions.reports();
+  assert.equal(report?.state, "off");
+  assert.equal(report?.reason, "HTTP 403 forbidden.");
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(5_000);
+  assert.equal(rig.desk.wanted().length, 84);
+});
+
+Deno.test("an underlying without options says so", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("NOPE");
+  const [report] = rig.expansions.reports();
+  assert.deepEqual(
+    [report?.state, report?.reason],
+    ["ready", "no option contracts of NOPE are listed"],
+  );
+  assert.equal(rig.catalog.priced.length, 0);
+});
+
+Deno.test("a selection that nothing fits says so", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { minDays: 20, maxDays: 30 });
+  assert.equal(
+    rig.expansions.reports()[0]?.reason,
+    "no contract is within the selection",
+  );
+});
+
+Deno.test("a price that is only a guess is told as one", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.clear();
+  using _stream = await rig.open("SPY");
+  const [report] = rig.expansions.reports();
+  assert.deepEqual([report?.state, report?.centre, report?.contracts], [
+    "ready",
+    100,
+    84,
+  ]);
+  assert.match(report?.reason ?? "", /^no price is known, strikes are centred/);
+});
+
+Deno.test("a new expiry that turns up is in the selection soon after", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxContracts: 1_000 });
+  rig.list("SPY", [TODAY, TODAY + 2, TODAY + 7], strikesFrom(50, 150));
+  const expiryDay = TODAY + 2;
+  rig.expansions.notice(
+    occSymbol("SPY", { expiryDay, right: "call", strike: 100 }),
+  );
+  await rig.clock.advance(0);
+  assert.equal(rig.desk.wanted().length, 126);
+});
+
+Deno.test("a fault in one of the loops ends them all, and they can run again", async () => {
+  const rig = new Rig();
+  await rig[Symbol.asyncDispose]();
+  const prices = rig.catalog.prices.bind(rig.catalog);
+  rig.catalog.prices = () => Promise.reject(new TypeError("a mistake"));
+  using _stream = rig.expansions.open("quotes", "SPY");
+  const end = new AbortController();
+  const failed = assert.rejects(rig.expansions.run(end.signal), /a mistake/);
+  await rig.clock.advance(0);
+  await failed;
+  assert.equal(rig.clock.sleepers, 0);
+  rig.catalog.prices = prices;
+  const run = rig.expansions.run(end.signal);
+  await rig.clock.advance(0);
+  assert.equal(rig.desk.wanted().length, 84);
+  end.abort();
+  await run;
+});
+
+const step = fc.oneof(
+  fc.record({
+    do: fc.constant("open" as const),
+    underlying: fc.constantFrom("SPY", "QQQ", "IWM"),
+    maxContracts: fc.constantFrom(4, 11, 60),
+  }),
+  fc.record({ do: fc.constant("close" as const), which: fc.nat(10) }),
+  fc.record({
+    do: fc.constant("move" as const),
+    underlying: fc.constantFrom("SPY", "QQQ", "IWM"),
+    price: fc.integer({ min: 70, max: 130 }),
+  }),
+  fc.record({ do: fc.constant("limit" as const), limit: fc.nat(90) }),
+  fc.record({ do: fc.constant("named" as const), count: fc.nat(30) }),
+);
+
+Deno.test("whatever happens the budget is kept, used up, and given back", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
+      await using rig = new Rig({ limit: 50 });
+      const streams: Disposable[] = [];
+      let named: string[] = [];
+      for (const it of steps) {
+        if (it.do === "open") {
+          const { underlying, maxContracts } = it;
+          streams.push(await rig.open(underlying, { maxContracts }));
+        } else if (it.do === "close") {
+          streams.splice(it.which, 1)[0]?.[Symbol.dispose]();
+        } else if (it.do === "move") {
+          rig.catalog.trades.set(it.underlying, it.price);
+        } else if (it.do === "limit") rig.desk.limit = it.limit;
+        else {
+          rig.desk.release("quotes", named);
+          named = Array.from({ length: it.count }, (_, at) => `N${at}`);
+          rig.desk.want("quotes", named);
+        }
+        await rig.clock.advance(INTERVAL_MS);
+        checkBudget(rig, named.length);
+      }
+      for (const stream of streams) stream[Symbol.dispose]();
+      assert.equal(rig.desk.wanted().length, named.length);
+    }),
+    { numRuns: 60 },
+  );
+});
+
+function checkBudget({ desk, expansions }: Rig, named: number): void {
+  const room = Math.max(0, (desk.limit ?? Infinity) - named);
+  const used = desk.wanted().length - named;
+  assert.ok(used <= room, `${used} of ${room} places`);
+  const isShort = expansions.reports()
+    .some(({ reason }) => reason?.startsWith("the symbol budget") ?? false);
+  if (isShort) assert.equal(used, room, "nobody waits beside a free place");
+}
