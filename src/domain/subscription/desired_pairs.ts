@@ -4,12 +4,13 @@
  * - A place that is taken is never taken away: what upstream carries and
  *   streams want stays, then pairs get the places that are left in the order in
  *   which they were first wanted; the others wait.
- * - Lingering pairs keep the places that nobody else needs.
+ * - Lingering pairs keep the places that nobody else needs; the one that was
+ *   released first gives way first.
  * - `*` is asked for only where it may be. Elsewhere a stream that wants
  *   everything receives what is carried for others.
  * - A channel on which more symbols are wanted than the threshold says is
  *   carried as `*` where that is allowed, and by name again when the number has
- *   fallen clearly below it.
+ *   fallen clearly below it, lingering ones included.
  *
  * @module
  */
@@ -33,8 +34,11 @@ export class DesiredPairs {
   readonly #interest: InterestBook;
   readonly #budget: SymbolBudget;
   readonly #wildcardAbove: number;
+  /** Channels with more symbols than the threshold, allowed as `*` or not. */
+  readonly #crowded = new Set<UpstreamChannel>();
   readonly #byWildcard = new Set<UpstreamChannel>();
   #sets = new Map<UpstreamChannel, Set<string>>();
+  #missing: Pair[] = [];
   #waiting: Pair[] = [];
 
   /** @param options.wildcardAbove symbols on a channel; 0 never switches */
@@ -64,7 +68,7 @@ export class DesiredPairs {
   isWanted(pair: Pair): boolean {
     const { channel, symbol } = pair;
     return this.#interest.wanted(channel).has(symbol) ||
-      (symbol === WILDCARD && this.#byWildcard.has(channel));
+      (symbol === WILDCARD && this.#crowded.has(channel));
   }
 
   /** Number of desired pairs. */
@@ -72,6 +76,11 @@ export class DesiredPairs {
     let size = 0;
     for (const symbols of this.#sets.values()) size += symbols.size;
     return size;
+  }
+
+  /** Desired pairs that upstream does not carry, first come first. */
+  get missing(): readonly Pair[] {
+    return this.#missing;
   }
 
   /** Wanted pairs that the budget has no place for, first come first. */
@@ -93,23 +102,27 @@ export class DesiredPairs {
     acknowledged: SymbolSets,
     isRefused: (pair: Pair) => boolean = () => false,
   ): void {
-    for (const channel of UPSTREAM_CHANNELS) this.#chooseForm(channel);
+    this.#chooseForms(isRefused);
     this.#sets = new Map();
+    this.#missing = [];
     this.#waiting = [];
     for (const channel of this.#byWildcard) {
-      this.#desire({ channel, symbol: WILDCARD });
+      const everything = { channel, symbol: WILDCARD };
+      if (isIn(acknowledged, everything)) this.#desire(everything);
+      else this.#miss(everything);
     }
     let places = this.#placeCarried(acknowledged);
     for (const pair of this.#interest.pairs()) {
       if (this.has(pair) || this.#isCovered(pair)) continue;
       if (isRefused(pair)) continue;
-      if (!this.#budget.takesPlace(pair)) this.#desire(pair);
+      const { channel, symbol } = pair;
+      if (!this.#budget.takesPlace(pair)) this.#miss({ channel, symbol });
       else if (places > 0) {
         places--;
-        this.#desire(pair);
-      } else this.#waiting.push(pair);
+        this.#miss({ channel, symbol });
+      } else this.#waiting.push({ channel, symbol });
     }
-    for (const pair of this.#interest.lingering()) {
+    for (const pair of [...this.#interest.lingering()].reverse()) {
       if (this.#isCovered(pair) || !isIn(acknowledged, pair)) continue;
       if (this.#budget.takesPlace(pair) && places-- <= 0) continue;
       this.#desire(pair);
@@ -138,14 +151,31 @@ export class DesiredPairs {
     return this.#byWildcard.has(channel);
   }
 
-  #chooseForm(channel: UpstreamChannel): void {
-    const wanted = this.#interest.wanted(channel);
-    const names = wanted.size - (wanted.has(WILDCARD) ? 1 : 0);
+  #chooseForms(isRefused: (pair: Pair) => boolean): void {
     const above = this.#wildcardAbove;
-    if (above === 0 || !this.#budget.allowsWildcard(channel)) {
-      this.#byWildcard.delete(channel);
-    } else if (names > above) this.#byWildcard.add(channel);
-    else if (names < above * RETURN_BELOW) this.#byWildcard.delete(channel);
+    if (above === 0) return;
+    const lingering = new Map<UpstreamChannel, number>();
+    for (const { channel, symbol } of this.#interest.lingering()) {
+      if (symbol === WILDCARD) continue;
+      lingering.set(channel, (lingering.get(channel) ?? 0) + 1);
+    }
+    for (const channel of UPSTREAM_CHANNELS) {
+      const wanted = this.#interest.wanted(channel);
+      const names = wanted.size - (wanted.has(WILDCARD) ? 1 : 0);
+      const left = names + (lingering.get(channel) ?? 0);
+      if (names > above) this.#crowded.add(channel);
+      else if (left < above * RETURN_BELOW) this.#crowded.delete(channel);
+      const isByWildcard = this.#crowded.has(channel) &&
+        this.#budget.allowsWildcard(channel) &&
+        !isRefused({ channel, symbol: WILDCARD });
+      if (isByWildcard) this.#byWildcard.add(channel);
+      else this.#byWildcard.delete(channel);
+    }
+  }
+
+  #miss(pair: Pair): void {
+    this.#missing.push(pair);
+    this.#desire(pair);
   }
 
   #desire({ channel, symbol }: Pair): void {

@@ -4,7 +4,8 @@
  * The next request is always computed from the difference between what is
  * desired ({@linkcode DesiredPairs}) and what upstream last said it carries;
  * nothing is tracked by hand, so a late, repeated or contradicting
- * acknowledgement is repaired by the next look. One request is in flight at a
+ * acknowledgement is repaired by the next look; after a request that nothing
+ * answered upstream is asked what it carries. One request is in flight at a
  * time. A refused request is halved until the symbol that upstream objects to
  * stands alone; that one is set aside for as long as it is wanted on this
  * connection, the others go through. A refusal for want of room, or of `*`, is
@@ -55,6 +56,13 @@ export interface Refusal extends Pair {
   readonly error: UpstreamError;
 }
 
+/**
+ * Whether the last acknowledgement may be old news: a request has gone
+ * `unanswered`, and possibly upstream was `full` afterwards, of what we do not
+ * know that it carries.
+ */
+type Doubt = "none" | "unanswered" | "full";
+
 /** Computes requests and digests their answers. */
 export class Ledger {
   readonly #desired: DesiredPairs;
@@ -67,6 +75,7 @@ export class Ledger {
   /** Halves of refused requests, still to be asked for on their own. */
   #suspects: Record<Action, (readonly Pair[])[]> = noSuspects();
   #givenUp: Refusal[] = [];
+  #doubt: Doubt = "none";
 
   constructor(
     desired: DesiredPairs,
@@ -87,6 +96,7 @@ export class Ledger {
     this.#suspects = noSuspects();
     this.#refusals.clear();
     this.#givenUp = [];
+    this.#doubt = "none";
     this.#asks.clear();
   }
 
@@ -128,20 +138,24 @@ export class Ledger {
     if (this.#inFlight) return undefined;
     this.#forgetIdleRefusals();
     this.refreshDesired();
+    if (this.#giveUp()) this.refreshDesired();
+    if (this.#doubt === "full") return this.#reassert();
     // What is given back first may make room for what is asked for next.
     const request = this.#unsubscribe() ?? this.#subscribe();
-    if (request) {
-      for (const pair of request.pairs) this.#asks.add(request.action, pair);
-    } else this.#forgetIdleAsks();
-    this.#inFlight = request;
-    return request;
+    if (!request) {
+      this.#forgetIdleAsks();
+      return this.#doubt === "none" ? undefined : this.#reassert();
+    }
+    for (const pair of request.pairs) this.#asks.add(request.action, pair);
+    return this.#inFlight = request;
   }
 
   /** Computes what is desired, as of now. */
   refreshDesired(): void {
+    const refusals = this.#refusals;
     this.#desired.refresh(
       this.#acknowledged,
-      (pair) => this.#refusals.has(pairKey(pair)),
+      (pair) => refusals.size > 0 && refusals.has(pairKey(pair)),
     );
   }
 
@@ -151,7 +165,7 @@ export class Ledger {
    */
   probe(): SubscriptionRequest | undefined {
     if (this.#inFlight) return undefined;
-    const pair = this.#anyAcknowledged();
+    const pair = this.#anyCarried();
     const pairs = pair ? [pair] : [];
     return this.#inFlight = { action: "subscribe", pairs, probe: true };
   }
@@ -160,6 +174,7 @@ export class Ledger {
   acknowledge(state: SymbolSets): void {
     this.#acknowledged = state;
     this.#inFlight = undefined;
+    this.#doubt = "none";
     this.#budget.learnCarried(pairsOf(state));
   }
 
@@ -180,10 +195,17 @@ export class Ledger {
     // An answer that says nothing of the pair: the ask stays counted.
     const { action } = request;
     const mayAskAgain = this.#asks.of(action, pair) < MAX_ASKS;
-    if (error.code >= INTERNAL_ERROR && mayAskAgain) return undefined;
+    const isFault = error.code >= INTERNAL_ERROR;
+    if (isFault && mayAskAgain) return undefined;
     if (action === "unsubscribe") return { ...pair, error };
-    if (pair.symbol === WILDCARD) this.#budget.learnNoWildcard(pair.channel);
-    else if (error.code === SYMBOL_LIMIT_EXCEEDED) {
+    if (pair.symbol === WILDCARD) {
+      if (!isFault) this.#budget.learnNoWildcard(pair.channel);
+    } else if (error.code === SYMBOL_LIMIT_EXCEEDED) {
+      if (this.#doubt !== "none") {
+        this.#doubt = "full";
+        this.#asks.takeBack(action, pair);
+        return undefined;
+      }
       this.#budget.learnFull(pair, pairsOf(this.#acknowledged));
       // It waits for a place now; the ask stays counted in case there is none
       // although upstream's own words leave room for one.
@@ -192,8 +214,12 @@ export class Ledger {
     return this.#setAside(pair, error);
   }
 
-  /** The answer is overdue: whatever is missing will be asked for again. */
+  /**
+   * The answer is overdue: whatever is missing will be asked for again. What
+   * was asked may have been done all the same.
+   */
   expire(): void {
+    if (this.#inFlight && !this.#inFlight.probe) this.#doubt = "unanswered";
     this.#inFlight = undefined;
   }
 
@@ -204,7 +230,7 @@ export class Ledger {
 
   #subscribe(): SubscriptionRequest | undefined {
     return this.#requestSuspects("subscribe") ??
-      this.#request("subscribe", this.#missing());
+      this.#request("subscribe", this.#desired.missing);
   }
 
   /** The next group of suspects of which something is still to be asked. */
@@ -232,15 +258,6 @@ export class Ledger {
   ): SubscriptionRequest | undefined {
     const pairs = takeChunk(candidates, this.#limits);
     return pairs.length > 0 ? { action, pairs, probe: false } : undefined;
-  }
-
-  *#missing(): Generator<Pair> {
-    for (const channel of UPSTREAM_CHANNELS) {
-      for (const symbol of this.#desired.of(channel)) {
-        const pair = { channel, symbol };
-        if (this.#isMissing(pair)) yield pair;
-      }
-    }
   }
 
   *#surplus(): Generator<Pair> {
@@ -271,20 +288,21 @@ export class Ledger {
     if (symbol !== WILDCARD) {
       return this.#isMissing({ channel, symbol: WILDCARD });
     }
-    for (const symbol of this.#desired.of(channel)) {
-      if (this.#isMissing({ channel, symbol })) return true;
-    }
-    return false;
+    return this.#desired.missing.some((pair) => pair.channel === channel);
   }
 
   #isMissing(pair: Pair): boolean {
-    if (!this.#desired.has(pair) || isIn(this.#acknowledged, pair)) {
-      return false;
+    return this.#desired.has(pair) && !isIn(this.#acknowledged, pair);
+  }
+
+  /** Sets aside what was asked for often enough; true when something was. */
+  #giveUp(): boolean {
+    const before = this.#givenUp.length;
+    for (const pair of this.#desired.missing) {
+      if (this.#asks.of("subscribe", pair) < MAX_ASKS) continue;
+      this.#givenUp.push(this.#setAside(pair, NOT_ACKNOWLEDGED));
     }
-    if (this.#refusals.has(pairKey(pair))) return false;
-    if (this.#asks.of("subscribe", pair) < MAX_ASKS) return true;
-    this.#givenUp.push(this.#setAside(pair, NOT_ACKNOWLEDGED));
-    return false;
+    return this.#givenUp.length > before;
   }
 
   #setAside(pair: Pair, error: UpstreamError): Refusal {
@@ -318,11 +336,22 @@ export class Ledger {
     );
   }
 
-  #anyAcknowledged(): Pair | undefined {
+  /** Asks for the truth, once per doubt: it may be refused as well. */
+  #reassert(): SubscriptionRequest | undefined {
+    this.#doubt = "none";
+    return this.probe();
+  }
+
+  /** A carried pair, rather one that is to stay: asking for it is no change. */
+  #anyCarried(): Pair | undefined {
+    let any: Pair | undefined;
     for (const [channel, symbols] of this.#acknowledged) {
-      for (const symbol of symbols) return { channel, symbol };
+      for (const symbol of symbols) {
+        any = { channel, symbol };
+        if (this.#desired.has(any)) return any;
+      }
     }
-    return undefined;
+    return any;
   }
 }
 

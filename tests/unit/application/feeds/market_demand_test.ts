@@ -86,7 +86,7 @@ Deno.test("changes within one turn of the loop are one request", async () => {
   assert.deepEqual(desk.asked, []);
   await desk.clock.advance(0);
   assert.deepEqual(desk.asked, [
-    "subscribe trades:AAPL quotes:AAPL quotes:MSFT",
+    "subscribe quotes:AAPL quotes:MSFT trades:AAPL",
   ]);
 });
 

@@ -143,12 +143,17 @@ Deno.test("asks for symbols of the past are forgotten when all is quiet", () => 
     ledger.expire();
     interest.remove("quotes", ["AAPL"]);
   }
+  assert.equal(ledger.next()?.probe, true);
+  ledger.acknowledge(NOTHING);
   assert.equal(ledger.next(), undefined);
   interest.add("quotes", ["AAPL"]);
   for (let ask = 0; ask < MAX_ASKS; ask++) {
-    assert.ok(ledger.next(), "as many asks as a new symbol has");
+    const request = ledger.next();
+    assert.equal(request?.pairs.length, 1, "as many asks as a new symbol has");
     ledger.expire();
   }
+  assert.equal(ledger.next()?.probe, true);
+  ledger.acknowledge(NOTHING);
   assert.equal(ledger.next(), undefined);
 });
 
