@@ -12,10 +12,12 @@ import type { Clock } from "./application/ports/clock.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { createCounters } from "./application/status/counters.ts";
+import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/describe_proxy.ts";
 import { Streams } from "./application/streaming/open_streams.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import { buildFeeds, feedKinds } from "./build_feeds.ts";
+import { buildExpansions } from "./composition/expansions.ts";
+import { buildFeeds, feedKinds } from "./composition/feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import type { Config } from "./infrastructure/config/config.ts";
 import { serveGrpc } from "./infrastructure/grpc/server.ts";
@@ -70,8 +72,11 @@ export async function startProxy(
   parts: ProxyParts = {},
 ): Promise<RunningProxy> {
   await using made = new AsyncDisposableStack();
-  const log = parts.log ?? made.use(createJsonLog({ level: config.logLevel }));
   const clock = parts.clock ?? systemClock;
+  const errors = new RecentErrors({ now: () => clock.now() });
+  const log = errors.listen(
+    parts.log ?? made.use(createJsonLog({ level: config.logLevel })),
+  );
   const tracing = parts.tracing ?? createTracing();
   const random = parts.random ?? Math.random;
   const counters = createCounters();
@@ -79,8 +84,15 @@ export async function startProxy(
   const { capacities } = config;
   const channels = createChannels({ capacities, counters, directory });
   const around = { config, channels, counters, clock, random, log, tracing };
-  const { links, desks } = buildFeeds(around);
-  const streams = new Streams({ channels, desks, clock });
+  const { links, desks, books } = buildFeeds(around);
+  const desk = desks.opra;
+  const underlyings = desk &&
+    buildExpansions({ config, desk, directory, clock, log });
+  const streams = new Streams({ channels, desks, underlyings, clock });
+  const subscriptions = () =>
+    books.map((book) =>
+      book.report(book.feed === "opra" ? underlyings?.reports() ?? [] : [])
+    );
   const stopping = new AbortController();
   const status = statusSource({
     version: manifest.version,
@@ -97,6 +109,10 @@ export async function startProxy(
       metrics: config.metrics,
       feeds: config.feeds,
       status,
+      counters,
+      streams: () => streams.reports(),
+      subscriptions,
+      errors: errors.report,
       page: createMetrics({ counters, status }),
       onFault: (cause) => log.error("An HTTP answer failed", { cause }),
     }),
@@ -118,15 +134,18 @@ export async function startProxy(
   });
   made.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   made.defer(() => stopping.abort());
-  feeds = Promise.all(
-    Object.entries(links).map(([feed, link]) =>
+  const { signal } = following;
+  feeds = Promise.all([
+    ...Object.entries(links).map(([feed, link]) =>
       supervise((signal) => link.run(signal), {
         clock,
         log: log.with({ feed }),
-        signal: following.signal,
+        signal,
       })
     ),
-  );
+    underlyings &&
+    supervise((signal) => underlyings.run(signal), { clock, log, signal }),
+  ]);
   const running = made.move();
   return {
     config,

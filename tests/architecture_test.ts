@@ -16,7 +16,7 @@ const ROOT = new URL("../", import.meta.url);
 const GENERATED = "src/gen/";
 
 /** Files that combine parts which know nothing of each other. */
-const COMPOSERS = ["src/run_proxy.ts", "src/build_feeds.ts", "src/main.ts"];
+const COMPOSERS = ["src/run_proxy.ts", "src/main.ts"];
 const DOOR = "mod.ts";
 const MANIFEST = "deno.json";
 
@@ -25,6 +25,7 @@ function layerOf(path: string): string {
   if (path === DOOR || path === MANIFEST) return path;
   if (COMPOSERS.includes(path)) return "composer";
   const [, layer = "", part = ""] = path.split("/");
+  if (layer === "composition") return "composer";
   return layer === "infrastructure" ? `${layer}/${part}` : layer;
 }
 

@@ -74,12 +74,15 @@ export class FeedBook {
     throw new OverBudget({ feed: this.feed, limit, used, requested });
   }
 
-  /** Places left on a channel; `undefined` where no limit is known or counts. */
+  /**
+   * Places left on a channel, below 0 when more is wanted than there is room
+   * for; `undefined` where no limit is known or counts.
+   */
   freePlaces(channel: UpstreamChannel): number | undefined {
     const { limit } = this.budget;
     const counts = this.budget.takesPlace({ channel, symbol: "" });
     if (limit === undefined || !counts) return undefined;
-    return Math.max(0, limit - this.#used());
+    return limit - this.#used();
   }
 
   /** The state of every symbol. */
@@ -100,18 +103,32 @@ export class FeedBook {
     };
   }
 
+  /** Places that wanted pairs take or wait for; what upstream refuses has none. */
   #used(): number {
-    return this.budget.placesOf(this.interest.pairs());
+    let used = 0;
+    for (const pair of this.interest.pairs()) {
+      if (!this.budget.takesPlace(pair)) continue;
+      if (!this.desired.isByWildcard(pair.channel)) used++;
+    }
+    for (const pair of this.ledger.refusals) {
+      const isUsed = this.interest.streamsOf(pair) > 0 &&
+        this.budget.takesPlace(pair) &&
+        !this.desired.isByWildcard(pair.channel);
+      if (isUsed) used--;
+    }
+    return used;
   }
 
   #reportChannel(channel: UpstreamChannel, explain: Explain): ChannelReport {
     const symbols: SymbolReport[] = [];
     let unfiltered = 0;
-    if (this.desired.isByWildcard(channel)) {
+    const all = { channel, symbol: WILDCARD };
+    const isWanted = this.interest.streamsOf(all) > 0;
+    if (this.desired.isByWildcard(channel) && !isWanted) {
       symbols.push({
         symbol: WILDCARD,
         streams: 0,
-        ...explain({ channel, symbol: WILDCARD }),
+        ...explain(all),
       });
     }
     for (const pair of this.interest.wanted(channel).values()) {

@@ -3,38 +3,38 @@
  *
  * @module
  */
-import type { Channels } from "./application/broadcast/channels.ts";
+import type { Channels } from "../application/broadcast/channels.ts";
 import {
   type FeedDemand,
   TradeUpdatesDemand,
-} from "./application/feeds/feed_demand.ts";
-import { FeedBook } from "./application/feeds/feed_book.ts";
-import { FeedLink } from "./application/feeds/feed_link.ts";
-import { MarketDemand } from "./application/feeds/market_demand.ts";
-import type { Clock } from "./application/ports/clock.ts";
-import type { FeedConnector } from "./application/ports/feed_connector.ts";
-import type { Log } from "./application/ports/log.ts";
-import type { Tracing } from "./application/ports/tracing.ts";
-import type { ProxyCounters } from "./application/status/counters.ts";
-import type { FeedId, FeedKind } from "./domain/connection/feed.ts";
-import { planLimit } from "./domain/subscription/plans.ts";
-import type { UpstreamChannel } from "./domain/subscription/symbol_sets.ts";
+} from "../application/feeds/feed_demand.ts";
+import { FeedBook } from "../application/feeds/feed_book.ts";
+import { FeedLink } from "../application/feeds/feed_link.ts";
+import { MarketDemand } from "../application/feeds/market_demand.ts";
+import type { Clock } from "../application/ports/clock.ts";
+import type { FeedConnector } from "../application/ports/feed_connector.ts";
+import type { Log } from "../application/ports/log.ts";
+import type { Tracing } from "../application/ports/tracing.ts";
+import type { ProxyCounters } from "../application/status/counters.ts";
+import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
+import { planLimit } from "../domain/subscription/plans.ts";
+import type { UpstreamChannel } from "../domain/subscription/symbol_sets.ts";
 import {
   type ElementHandlers,
   optionHandlers,
   stockHandlers,
-} from "./infrastructure/alpaca/element_handlers.ts";
-import { FrameDecoder } from "./infrastructure/alpaca/frame_decoder.ts";
+} from "../infrastructure/alpaca/element_handlers.ts";
+import { FrameDecoder } from "../infrastructure/alpaca/frame_decoder.ts";
 import {
   jsonCodec,
   type MarketCodec,
   msgpackCodec,
-} from "./infrastructure/alpaca/market_codec.ts";
-import { MarketConnector } from "./infrastructure/alpaca/market_session.ts";
-import { SESSION_DEADLINES } from "./infrastructure/alpaca/open_session.ts";
-import { TradingDecoder } from "./infrastructure/alpaca/trading_decoder.ts";
-import { TradingConnector } from "./infrastructure/alpaca/trading_session.ts";
-import type { Config, KeyPair } from "./infrastructure/config/config.ts";
+} from "../infrastructure/alpaca/market_codec.ts";
+import { MarketConnector } from "../infrastructure/alpaca/market_session.ts";
+import { SESSION_DEADLINES } from "../infrastructure/alpaca/open_session.ts";
+import { TradingDecoder } from "../infrastructure/alpaca/trading_decoder.ts";
+import { TradingConnector } from "../infrastructure/alpaca/trading_session.ts";
+import type { Config, KeyPair } from "../infrastructure/config/config.ts";
 
 /** What every feed shares. */
 export interface FeedSurroundings {
