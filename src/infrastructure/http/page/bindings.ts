@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { html, type Markup, type Part } from "./markup.ts";
+import { html, type Markup } from "./markup.ts";
+import { BARS_BOX } from "./shapes.ts";
 import type { Line, Screen, TableName } from "./screen.ts";
 
 /** How a cell of a table looks. */
@@ -77,6 +78,24 @@ export class Bindings {
     `;
   }
 
+  /** Bars side by side; the words beside them say the same. */
+  bars(name: string): Markup {
+    const box = `0 0 ${BARS_BOX.width} ${BARS_BOX.height}`;
+    return html`
+      <svg class="bars" viewBox="${box}" preserveAspectRatio="none"
+        aria-hidden="true">${this.draw(name)}</svg>
+    `;
+  }
+
+  /** A gauge; the words beside it say the same. */
+  gauge(name: string): Markup {
+    const tone = this.tone(name);
+    return html`
+      <svg class="gauge" viewBox="0 0 100 4" preserveAspectRatio="none"
+        aria-hidden="true" ${tone}>${this.draw(name)}</svg>
+    `;
+  }
+
   /** A table with its lines, and the pattern by which the script makes more. */
   table(table: LineTable): Markup {
     const { name, caption, columns } = table;
@@ -111,10 +130,13 @@ function row(columns: readonly Column[], line: Line): Markup {
     if (joined && group) group.spans.push(span);
     else groups.push({ look, spans: [span] });
   });
-  const cells = groups.map(({ look, spans }, index): Part =>
-    index === 0
-      ? html`<th scope="row" class="${look}">${spans}</th>`
-      : html`<td class="${look}">${spans}</td>`
-  );
-  return html`<tr data-tone-is="${line.tone}">${cells as Markup[]}</tr>`;
+  const cells = groups.map(({ look, spans }, index) => {
+    const content = spans.length > 1
+      ? [html`<div class="joined">${spans}</div>`]
+      : spans;
+    return index === 0
+      ? html`<th scope="row" class="${look}">${content}</th>`
+      : html`<td class="${look}">${content}</td>`;
+  });
+  return html`<tr data-tone-is="${line.tone}">${cells}</tr>`;
 }

@@ -2,71 +2,68 @@ import type { FeedId } from "../../../domain/connection/feed.ts";
 import type { Bindings } from "./bindings.ts";
 import { html, type Markup } from "./markup.ts";
 import { FEED_NAMES } from "./names.ts";
-import { BARS_BOX } from "./shapes.ts";
 
 /** The card of one feed. */
 export function feedCard(bind: Bindings, feed: FeedId): Markup {
   const name = `feed.${feed}`;
   const title = FEED_NAMES[feed];
+  const text = (part: string) => bind.text(`${name}.${part}`);
+  const show = (part: string) => bind.show(`${name}.${part}`);
   return html`
     <article class="panel feed" ${bind.tone(name)} aria-labelledby="${name}">
       <header>
-        <h3 id="${name}">${title} <code>${bind.text(`${name}.kind`)}</code></h3>
-        <p class="state">${bind.icon(`${name}.icon`)} ${bind.text(
-          `${name}.state`,
-        )}
-    <span class="attempts" ${bind.show(`${name}.attempts`)}>${bind.text(
-      `${name}.attempts`,
-    )}</span></p>
+        <h3 id="${name}">${title} <code>${text("kind")}</code></h3>
+        <p class="state">
+          ${bind.icon(`${name}.icon`)} ${text("state")}
+          <span class="attempts" ${show("attempts")}>${text("attempts")}</span>
+        </p>
       </header>
-      <div
-        class="flow"><p class="big">${bind.text(
-          `${name}.rate`,
-        )}<small> msg/s</small></p>${bind.chart(
-          name,
-          `${title}, messages per second`,
-        )}</div>
-      <dl>
-        <div>
-          <dt>Last message</dt>
-          <dd>${bind.text(`${name}.last`)}</dd>
-        </div>
-        <div>
-          <dt>Connected</dt>
-          <dd>${bind.text(`${name}.since`)}</dd>
-        </div>
-        <div>
-          <dt>Received</dt>
-          <dd>${bind.text(`${name}.total`)}</dd>
-        </div>
-        <div ${bind.show(`${name}.errors`)}>
-          <dt>Errors</dt>
-          <dd class="toned" ${bind.tone(`${name}.errors`)}>${bind.text(
-            `${name}.errors`,
-          )}</dd>
-        </div>
-        <div class="wide">
-          <dt>Subscribed</dt>
-          <dd>${bind.text(
-            `${name}.subscriptions`,
-          )}<svg class="gauge" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true" ${bind
-            .tone(`${name}.gauge`)} ${bind.show(`${name}.gauge`)}>${bind.draw(
-              `${name}.gauge`,
-            )}</svg></dd>
-        </div>
-        <div class="wide" ${bind.show(`${name}.processing`)}>
-          <dt>Processing <small>${bind.text(`${name}.window`)}</small></dt>
-          <dd>p50 ${bind.text(`${name}.p50`)} · p99 ${bind.text(
-            `${name}.p99`,
-          )} · mean ${bind.text(
-            `${name}.mean`,
-          )}<svg class="bars" viewBox="0 0 ${BARS_BOX.width} ${BARS_BOX
-            .height}" aria-hidden="true">${bind.draw(`${name}.bars`)}</svg></dd>
-        </div>
-      </dl>
-      <p class="problem" ${bind.show(
-        `${name}.problem`,
-      )}><strong>Last error</strong> ${bind.text(`${name}.problem`)}</p>
+      <div class="flow">
+        <p class="big">${text("rate")}<small> msg/s</small></p>
+        ${bind.chart(name, `${title}, messages per second`)}
+      </div>
+      <dl>${facts(bind, name)}</dl>
+      <p class="problem" ${show("problem")}>
+        <strong>Last error</strong> ${text("problem")}
+      </p>
     </article>
+  `;
+}
+
+function facts(bind: Bindings, name: string): Markup {
+  const text = (part: string) => bind.text(`${name}.${part}`);
+  const show = (part: string) => bind.show(`${name}.${part}`);
+  return html`
+    <div>
+      <dt>Last message</dt>
+      <dd>${text("last")}</dd>
+    </div>
+    <div>
+      <dt>Connected</dt>
+      <dd>${text("since")}</dd>
+    </div>
+    <div>
+      <dt>Received</dt>
+      <dd>${text("total")}</dd>
+    </div>
+    <div>
+      <dt>Subscribed</dt>
+      <dd>${text("subscriptions")}</dd>
+    </div>
+    <div class="wide" ${show("budget")}>
+      <dt>Budget</dt>
+      <dd>${text("budget")} ${bind.gauge(`${name}.gauge`)}</dd>
+    </div>
+    <div class="wide" ${show("errors")}>
+      <dt>Errors</dt>
+      <dd class="toned" ${bind.tone(`${name}.errors`)}>${text("errors")}</dd>
+    </div>
+    <div class="wide" ${show("processing")}>
+      <dt>Processing</dt>
+      <dd>
+        <span>p50 ${text("p50")}, p99 ${text("p99")}</span>
+        <small>${text("window")}</small> ${bind.bars(`${name}.bars`)}
+      </dd>
+    </div>
   `;
 }

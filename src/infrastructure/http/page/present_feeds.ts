@@ -12,8 +12,6 @@ import {
   countWords,
   durationWords,
   rateWords,
-  secondsWords,
-  UNKNOWN,
 } from "./words.ts";
 
 /** A budget this full is worth a second look. */
@@ -54,7 +52,7 @@ function sinceWords({ status, enabled }: LiveFeed, now: number): string {
   if (at === undefined) return "never yet";
   return state === "connected"
     ? `for ${durationWords(now - at)}`
-    : `last ${durationWords(now - at)} ago`;
+    : agoWords(now - at);
 }
 
 function presentProcessing(draft: Draft, feed: LiveFeed): void {
@@ -63,22 +61,20 @@ function presentProcessing(draft: Draft, feed: LiveFeed): void {
   draft.show[`${name}.processing`] = processing !== undefined;
   draft.text[`${name}.p50`] = boundWords(processing?.p50);
   draft.text[`${name}.p99`] = boundWords(processing?.p99);
-  draft.text[`${name}.mean`] = processing?.mean === undefined
-    ? UNKNOWN
-    : secondsWords(processing.mean);
-  draft.text[`${name}.window`] = processing?.recent
-    ? "last minute"
-    : "since start";
+  draft.text[`${name}.window`] = processing?.recent === false
+    ? "since start"
+    : "";
   draft.draw[`${name}.bars`] = bars(processing?.counts ?? [0]);
 }
 
 function presentSubscriptions(draft: Draft, feed: LiveFeed): void {
   const { budget, status } = feed;
   const name = `feed.${status.feed}`;
-  const count = countWords(status.subscriptionCount);
-  draft.text[`${name}.subscriptions`] = `${count}${budgetWords(budget)}`;
+  draft.text[`${name}.subscriptions`] = countWords(status.subscriptionCount);
+  const words = budgetWords(budget);
+  draft.text[`${name}.budget`] = words;
+  draft.show[`${name}.budget`] = words !== "";
   const share = budget?.limit ? budget.used / budget.limit : undefined;
-  draft.show[`${name}.gauge`] = share !== undefined;
   draft.draw[`${name}.gauge`] = gauge(share ?? 0);
   draft.tone[`${name}.gauge`] = gaugeTone(share);
 }
@@ -86,8 +82,8 @@ function presentSubscriptions(draft: Draft, feed: LiveFeed): void {
 function budgetWords(budget: BudgetReport | undefined): string {
   if (budget?.limit === undefined) return "";
   const { used, limit, learned } = budget;
-  const known = learned ? " (learned)" : "";
-  return ` · budget ${countWords(used)} of ${countWords(limit)}${known}`;
+  const known = learned ? ", learned" : "";
+  return `${countWords(used)} of ${countWords(limit)}${known}`;
 }
 
 function gaugeTone(share: number | undefined): Tone {

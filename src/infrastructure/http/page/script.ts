@@ -34,6 +34,7 @@ export const SCRIPT = String.raw`
   let states;
   let source;
   let redial;
+  let firstAt;
   let lastAt;
   let paused = false;
 
@@ -88,8 +89,9 @@ export const SCRIPT = String.raw`
     }
   }
 
-  /* A box of 300 by 30: a unit is a second wide; a gap in time is a gap. */
+  /* A box of 300 by 30 for one minute at first, five later; a gap in time is a gap. */
   function drawCharts(at) {
+    const reach = Math.min(KEEP_MS, Math.max(60000, at - firstAt));
     for (const [chart, name] of elements.chart) {
       const kept = history.get(name) ?? [];
       const peak = kept.reduce((most, [, value]) => Math.max(most, value), 0);
@@ -100,7 +102,7 @@ export const SCRIPT = String.raw`
       const close = (x) => area += line === "" ? "" : "L" + x + " 30L" + start + " 30Z";
       let lastX = 0;
       for (const [when, value] of kept) {
-        const x = Math.round((300 - (at - when) / 1000) * 10) / 10;
+        const x = Math.round((1 - (at - when) / reach) * 3000) / 10;
         const y = Math.round((28 - (peak > 0 ? value / peak : 0) * 26) * 10) / 10;
         if (when - before > 3500) {
           close(lastX);
@@ -160,6 +162,7 @@ export const SCRIPT = String.raw`
     source.onmessage = (event) => {
       const screen = JSON.parse(event.data);
       lastAt = performance.now();
+      firstAt ??= lastAt;
       show(screen);
       keep(screen.rate, lastAt);
       drawCharts(lastAt);

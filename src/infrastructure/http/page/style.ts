@@ -51,7 +51,7 @@ main:focus { outline: none; }
 .facts { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-left: auto; }
 .facts div { display: flex; gap: 6px; }
 dt { color: var(--soft); }
-.link { display: inline-flex; align-items: center; gap: 6px; min-width: 5.5em; }
+.link { display: inline-flex; align-items: center; gap: 6px; min-width: 4em; }
 .dot { width: 9px; height: 9px; border: 2px solid var(--off); border-radius: 50%; }
 [data-link=live] .dot { background: var(--good); border-color: var(--good); }
 [data-link=live] { color: var(--good); }
@@ -71,10 +71,11 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .head p { color: var(--soft); font-size: .857rem; }
 .panel { background: var(--panel); border: 1px solid var(--edge); border-radius: 4px; padding: 11px 14px; min-width: 0; }
 .feeds { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 14px; }
-.columns { display: grid; grid-template-columns: minmax(0, 1.12fr) minmax(0, 1fr); gap: 14px; align-items: start; }
+.columns { display: grid; grid-template-columns: minmax(0, 1.04fr) minmax(0, 1fr); gap: 14px; align-items: start; }
+.column { display: grid; gap: 14px; min-width: 0; }
 
 .feed { border-left: 3px solid var(--off); display: flex; flex-direction: column; gap: 8px; }
-.feed > header { display: flex; justify-content: space-between; align-items: baseline; gap: 8px; flex-wrap: wrap; }
+.feed > header { display: flex; justify-content: space-between; align-items: center; gap: 8px; flex-wrap: wrap; }
 .feed .state { color: var(--off); }
 .attempts { font-weight: 400; color: var(--soft); }
 .feed[data-tone-is=good] { border-left-color: var(--good); }
@@ -99,7 +100,7 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .gauge { flex: 1; min-width: 50px; height: 5px; background: var(--row); border-radius: 3px; margin-left: 8px; fill: var(--in); }
 .gauge[data-tone-is=warn] { fill: var(--warn); }
 .gauge[data-tone-is=bad] { fill: var(--bad); }
-.bars { width: 84px; height: 14px; margin-left: auto; fill: var(--in); border-bottom: 1px solid var(--edge); }
+.bars { width: 64px; height: 14px; margin-left: auto; fill: var(--in); border-bottom: 1px solid var(--edge); }
 
 .chart { display: block; width: 100%; min-width: 0; overflow: hidden; border-bottom: 1px solid var(--edge); }
 .chart path { vector-effect: non-scaling-stroke; }
@@ -121,17 +122,17 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .cells .total { color: var(--soft); font-size: .857rem; }
 .traffic .chart { height: 18px; }
 .traffic .other, .traffic .other .out { color: var(--soft); }
-.name { width: 55%; }
-th .cell-name, th .cell-note { display: inline-block; vertical-align: baseline; }
-th .cell-name { min-width: 8.4em; padding-right: 10px; white-space: nowrap; }
+.lines .name { width: 60%; }
+.joined { display: flex; gap: 0 10px; align-items: baseline; }
+th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
 .cell-note { color: var(--soft); overflow-wrap: anywhere; }
 .streams tr[data-tone-is=warn] td.loss { color: var(--warn); font-weight: 600; }
 .subscriptions tr[data-tone-is=warn] .cell-note, .expansions tr[data-tone-is=warn] .cell-note { color: var(--warn); }
 .expansions { margin-top: 10px; }
 .errors .when, .errors .where { white-space: nowrap; width: 1%; }
-.cell-what { margin-right: .5em; }
+.errors .joined { flex-wrap: wrap; gap: 0 8px; }
 .errors tr[data-tone-is=bad] .cell-what { color: var(--bad); }
-.cell-times { color: var(--soft); margin-left: .5em; }
+.cell-times { color: var(--soft); }
 .empty { color: var(--soft); }
 
 footer { padding: 4px 20px 18px; max-width: 1680px; margin: 0 auto; }
@@ -145,19 +146,26 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
 }
 @media (max-width: 620px) {
   .top { padding: 10px 12px; }
-  .facts { margin-left: 0; order: 9; width: 100%; font-size: .929rem; }
+  .badge { margin-left: auto; }
   .link { margin-left: auto; }
+  .facts { margin-left: 0; order: 9; width: 100%; font-size: .857rem; gap: 0 14px; }
+  .feed dl { font-size: .929rem; gap: 3px 8px; }
+  .lines .name { width: auto; }
+  .subscriptions th, .subscriptions td { padding-right: 5px; }
   main { padding: 10px 12px; gap: 10px; }
-  .columns { gap: 10px; }
+  .columns, .column { gap: 10px; }
   .panel { padding: 10px 12px; }
   .cells { grid-template-columns: 1fr auto; gap: 0 8px; }
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
   .traffic tbody th { white-space: normal; }
-  th .cell-name { display: block; min-width: 0; }
-  th .cell-note { display: block; font-size: .857rem; }
-  th, td { padding-right: 8px; }
+  .lines th .joined { display: block; }
+  .joined span { display: block; }
+  .joined .cell-note { font-size: .857rem; }
+  th, td { padding-right: 7px; }
+  .top { gap: 6px 12px; }
+  thead th { font-size: .786rem; }
   .streams th:nth-child(2), .streams td:nth-child(2) { display: none; }
   footer { padding: 4px 12px 16px; }
 }
