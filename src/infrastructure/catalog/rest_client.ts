@@ -220,7 +220,10 @@ async function errorWords(response: Response): Promise<string> {
 
 function wordsOf(error: unknown): string {
   if (error instanceof SyntaxError) return "the answer is not JSON";
-  return error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Error)) return String(error);
+  // The runtime says only "fetch failed"; its cause knows more.
+  const { message, cause } = error;
+  return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
 /** Without secrets and addresses, which may hold some, and not too long. */

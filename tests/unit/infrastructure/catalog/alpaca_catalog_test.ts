@@ -1,0 +1,237 @@
+import assert from "node:assert/strict";
+import { dayOfDate } from "../../../../src/domain/options/exchange_day.ts";
+import { AlpacaCatalog } from "../../../../src/infrastructure/catalog/alpaca_catalog.ts";
+import { type Answer, json, ScriptedApi } from "./scripted_api.ts";
+
+function catalogOf(
+  api: ScriptedApi,
+  stockFeed: string | undefined = undefined,
+): AlpacaCatalog {
+  const host = { client: api.client, url: api.url };
+  return new AlpacaCatalog({
+    trading: host,
+    data: host,
+    stockFeed,
+    optionFeed: "indicative",
+  });
+}
+
+/** A contract as Alpaca writes it. */
+function listed(symbol: string, changes: Record<string, unknown> = {}) {
+  return {
+    symbol,
+    underlying_symbol: "SPY",
+    root_symbol: "SPY",
+    expiration_date: "2028-01-21",
+    type: "call",
+    strike_price: "650.5",
+    open_interest: "17",
+    ...changes,
+  };
+}
+
+function page(contracts: readonly unknown[], next: string | null = null) {
+  return json({ option_contracts: contracts, next_page_token: next });
+}
+
+const symbolsOf = (contracts: readonly { readonly symbol: string }[]) =>
+  contracts.map(({ symbol }) => symbol);
+
+Deno.test("a chain is asked for with every expiry and read page by page", async () => {
+  await using api = new ScriptedApi([
+    page([listed("A1"), listed("A2")], "two"),
+    page([listed("A3")], "three"),
+    page([listed("A3"), listed("A4", { type: "put", open_interest: null })]),
+  ]);
+  const contracts = await catalogOf(api).contracts("SPY", api.signal);
+  assert.deepEqual(symbolsOf(contracts), ["A1", "A2", "A3", "A4"]);
+  assert.deepEqual(contracts[0], {
+    symbol: "A1",
+    underlying: "SPY",
+    root: "SPY",
+    expiryDay: dayOfDate("2028-01-21"),
+    right: "call",
+    strike: 650.5,
+    openInterest: 17,
+  });
+  assert.equal(contracts[3]?.openInterest, 0);
+  const [first, second] = api.requests.map(({ url }) => url);
+  assert.equal(first?.pathname, "/v2/options/contracts");
+  assert.equal(first?.searchParams.get("underlying_symbols"), "SPY");
+  assert.equal(first?.searchParams.get("expiration_date_lte"), "2100-01-01");
+  assert.equal(first?.searchParams.get("limit"), "1000");
+  assert.equal(first?.searchParams.get("page_token"), null);
+  assert.equal(second?.searchParams.get("page_token"), "two");
+});
+
+Deno.test("what a contract is written on decides, whatever its root", async () => {
+  await using api = new ScriptedApi([page([
+    listed("SPXW1", { underlying_symbol: "SPX", root_symbol: "SPXW" }),
+    listed("AAPL1", { underlying_symbol: "AAPL", root_symbol: "SPX" }),
+  ])]);
+  const contracts = await catalogOf(api).contracts("SPX", api.signal);
+  assert.deepEqual(symbolsOf(contracts), ["SPXW1"]);
+});
+
+const BAD_ENTRIES: readonly unknown[] = [
+  null,
+  "text",
+  {},
+  listed("B", { symbol: undefined }),
+  listed("B", { root_symbol: null }),
+  listed("B", { strike_price: null }),
+  listed("B", { strike_price: "0" }),
+  listed("B", { strike_price: "much" }),
+  listed("B", { strike_price: "Infinity" }),
+  listed("B", { expiration_date: "soon" }),
+  listed("B", { expiration_date: undefined }),
+  listed("B", { type: "straddle" }),
+];
+
+for (const entry of BAD_ENTRIES) {
+  Deno.test(`a contract like ${JSON.stringify(entry)} costs itself only`, async () => {
+    await using api = new ScriptedApi([page([entry, listed("GOOD")])]);
+    const contracts = await catalogOf(api).contracts("SPY", api.signal);
+    assert.deepEqual(symbolsOf(contracts), ["GOOD"]);
+  });
+}
+
+const NO_ANSWERS: readonly (readonly [string, Answer])[] = [
+  ["another map", json({ snapshots: {} })],
+  ["a list", json([])],
+  ["null", json(null)],
+  ["a list that is a text", json({ option_contracts: "none" })],
+];
+
+for (const [what, answer] of NO_ANSWERS) {
+  Deno.test(`${what} is no chain without contracts but no answer`, async () => {
+    await using api = new ScriptedApi([answer]);
+    await assert.rejects(
+      catalogOf(api).contracts("SPY", api.signal),
+      /no "option_contracts": check the address/,
+    );
+  });
+}
+
+Deno.test("an underlying that nobody knows has no contracts", async () => {
+  await using api = new ScriptedApi([page([])]);
+  assert.deepEqual(await catalogOf(api).contracts("NOPE", api.signal), []);
+});
+
+Deno.test("a page that names itself as the next one is a fault", async () => {
+  await using api = new ScriptedApi([page([listed("A")], "again")]);
+  await assert.rejects(
+    catalogOf(api).contracts("SPY", api.signal),
+    /a page names itself as next/,
+  );
+  assert.equal(api.requests.length, 2);
+});
+
+Deno.test("pages that do not end are a fault", async () => {
+  let count = 0;
+  const more: Answer = () =>
+    Response.json({ option_contracts: [], next_page_token: `${count++}` });
+  await using api = new ScriptedApi([more]);
+  await assert.rejects(
+    catalogOf(api).contracts("SPY", api.signal),
+    /more than 100 pages/,
+  );
+  assert.equal(api.requests.length, 100);
+});
+
+Deno.test("prices are read for all at once, and left out where there are none", async () => {
+  await using api = new ScriptedApi([
+    json({
+      trades: {
+        SPY: { p: 571.25, s: 100 },
+        QQQ: { p: 0 },
+        IWM: { p: "1" },
+        DIA: null,
+      },
+    }),
+  ]);
+  const names = ["SPY", "QQQ", "IWM", "DIA", "BRK.B"];
+  const prices = await catalogOf(api, "iex").prices(names, api.signal);
+  assert.deepEqual([...prices], [["SPY", 571.25]]);
+  const url = api.requests[0]?.url ?? new URL(api.url);
+  assert.equal(url.pathname, "/v2/stocks/trades/latest");
+  assert.equal(url.searchParams.get("symbols"), "SPY,QQQ,IWM,DIA,BRK.B");
+  assert.equal(url.searchParams.get("feed"), "iex");
+});
+
+Deno.test("without a stock feed Alpaca chooses one", async () => {
+  await using api = new ScriptedApi([json({ trades: {} })]);
+  await catalogOf(api).prices(["SPY"], api.signal);
+  assert.equal(api.requests[0]?.url.searchParams.has("feed"), false);
+});
+
+Deno.test("a symbol that upstream refuses costs its own price only", async () => {
+  const answer: Answer = (url) => {
+    const symbols = url.searchParams.get("symbols")?.split(",") ?? [];
+    if (symbols.includes("SPX")) {
+      return Response.json({ message: "invalid symbol: SPX" }, { status: 400 });
+    }
+    return Response.json({
+      trades: Object.fromEntries(symbols.map((name) => [name, { p: 5 }])),
+    });
+  };
+  await using api = new ScriptedApi([answer]);
+  const names = ["A", "B", "C", "SPX", "D", "E", "F"];
+  const prices = await catalogOf(api).prices(names, api.signal);
+  assert.deepEqual([...prices.keys()], ["A", "B", "C", "D", "E", "F"]);
+});
+
+Deno.test("a plan without access to prices is not asked again by halves", async () => {
+  await using api = new ScriptedApi([
+    json({ message: "forbidden" }, { status: 403 }),
+  ]);
+  await assert.rejects(
+    catalogOf(api).prices(["A", "B"], api.signal),
+    /HTTP 403 forbidden/,
+  );
+  assert.equal(api.requests.length, 1);
+});
+
+Deno.test("very many underlyings are asked for in several requests", async () => {
+  await using api = new ScriptedApi([json({ trades: {} })]);
+  const names = Array.from({ length: 450 }, (_, at) => `S${at}`);
+  await catalogOf(api).prices(names, api.signal);
+  const counts = api.requests
+    .map(({ url }) => url.searchParams.get("symbols")?.split(",").length);
+  assert.deepEqual(counts, [200, 200, 50]);
+});
+
+Deno.test("option prices are the middle of quotes with both sides", async () => {
+  const snapshot = (bp: unknown, ap: unknown) => ({ latestQuote: { bp, ap } });
+  await using api = new ScriptedApi([
+    json({
+      snapshots: { A: snapshot(1, 2), B: snapshot(0, 2), C: { greeks: {} } },
+      next_page_token: "more",
+    }),
+    json({
+      snapshots: {
+        D: snapshot(2.5, 2.5),
+        E: snapshot(3, 2),
+        F: snapshot("1", 2),
+        G: null,
+      },
+      next_page_token: null,
+    }),
+  ]);
+  const expiryDay = dayOfDate("2026-12-18") ?? 0;
+  const mids = await catalogOf(api).mids({
+    underlying: "SPX",
+    expiryDay,
+    strikes: [5_600.123, 5_900],
+  }, api.signal);
+  assert.deepEqual([...mids], [["A", 1.5], ["D", 2.5]]);
+  const url = api.requests[0]?.url ?? new URL(api.url);
+  assert.equal(url.pathname, "/v1beta1/options/snapshots/SPX");
+  assert.deepEqual(Object.fromEntries(url.searchParams), {
+    feed: "indicative",
+    expiration_date: "2026-12-18",
+    strike_price_gte: "5600.12",
+    strike_price_lte: "5900.00",
+    limit: "1000",
+  });
+});

@@ -1,0 +1,291 @@
+import assert from "node:assert/strict";
+import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
+import { json, ScriptedApi, until } from "./scripted_api.ts";
+
+const NOW = Date.UTC(2026, 8, 14, 14, 30, 0);
+const OK = json({ fine: true });
+
+function status(code: number, headers?: Record<string, string>) {
+  return json({ message: `said ${code}` }, {
+    status: code,
+    ...(headers && { headers }),
+  });
+}
+
+Deno.test("a request carries the key pair and brings back JSON", async () => {
+  await using api = new ScriptedApi([OK]);
+  assert.deepEqual(await api.get("/v2/thing?a=1"), { fine: true });
+  const [request] = api.requests;
+  assert.equal(request?.headers.get("APCA-API-KEY-ID"), "KEY-1");
+  assert.equal(request?.headers.get("APCA-API-SECRET-KEY"), "SECRET-1");
+  assert.equal(request?.url.search, "?a=1");
+});
+
+Deno.test("requests follow one another in the order of their calls", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using api = new ScriptedApi([
+    async () => (await gate.promise, Response.json(1)),
+    json(2),
+  ]);
+  const both = Promise.all([api.get("/a"), api.get("/b")]);
+  await api.arrived(1);
+  await api.clock.advance(0);
+  assert.equal(api.requests.length, 1);
+  gate.resolve();
+  assert.deepEqual(await both, [1, 2]);
+});
+
+const PAUSES: readonly (readonly [
+  what: string,
+  headers: Record<string, string>,
+  ms: number,
+])[] = [
+  ["seconds", { "retry-after": "7" }, 7_000],
+  ["a date", { "retry-after": "Mon, 14 Sep 2026 14:30:09 GMT" }, 9_000],
+  [
+    "the end of the window",
+    { "x-ratelimit-reset": `${NOW / 1000 + 11}` },
+    11_000,
+  ],
+  [
+    "Retry-After before the end of the window",
+    { "retry-after": "3", "x-ratelimit-reset": `${NOW / 1000 + 50}` },
+    3_000,
+  ],
+  ["nothing", {}, 1_000],
+  ["nothing that can be read", { "retry-after": "" }, 1_000],
+  ["no pause at all", { "retry-after": "0" }, 1_000],
+  ["an hour, which is too long", { "retry-after": "3600" }, 60_000],
+];
+
+for (const [what, headers, ms] of PAUSES) {
+  Deno.test(`a 429 that asks for ${what} is followed by ${ms} ms of peace`, async () => {
+    await using api = new ScriptedApi([status(429, headers), OK], { now: NOW });
+    const answer = api.get();
+    await api.pass(ms);
+    assert.deepEqual(await answer, { fine: true });
+    assert.equal(api.requests.length, 2);
+  });
+}
+
+Deno.test("the last request of a window is followed by a pause until the next", async () => {
+  const headers = {
+    "x-ratelimit-remaining": "0",
+    "x-ratelimit-reset": `${NOW / 1000 + 20}`,
+  };
+  await using api = new ScriptedApi([json(1, { headers }), json(2)], {
+    now: NOW,
+  });
+  assert.equal(await api.get(), 1, "the answer itself is not kept back");
+  const next = api.get();
+  await api.pass(20_000);
+  assert.equal(await next, 2);
+});
+
+Deno.test("faults are retried with a growing pause, then told", async () => {
+  await using api = new ScriptedApi([status(503)]);
+  const failed = assert.rejects(api.get("/v2/thing"), (error) => {
+    assert.ok(error instanceof CatalogUnavailable);
+    assert.equal(error.status, 503);
+    assert.match(error.message, /^127.*\/v2\/thing: HTTP 503 said 503$/);
+    return true;
+  });
+  for (const ms of [1_000, 2_000, 4_000, 8_000]) await api.pass(ms);
+  await failed;
+  assert.equal(api.requests.length, 5);
+});
+
+Deno.test("a fault says for how long too", async () => {
+  await using api = new ScriptedApi([status(503, { "retry-after": "30" }), OK]);
+  const answer = api.get();
+  await api.pass(30_000);
+  await answer;
+});
+
+for (const code of [400, 401, 403, 404, 422]) {
+  Deno.test(`a ${code} is final and told in upstream's words`, async () => {
+    await using api = new ScriptedApi([status(code)]);
+    await assert.rejects(api.get(), (error) => {
+      assert.ok(error instanceof CatalogUnavailable);
+      assert.equal(error.status, code);
+      assert.ok(error.message.endsWith(`: HTTP ${code} said ${code}`));
+      return true;
+    });
+    assert.equal(api.requests.length, 1);
+  });
+}
+
+Deno.test("a request after one that failed is answered", async () => {
+  await using api = new ScriptedApi([status(403), OK]);
+  const first = assert.rejects(api.get());
+  const second = api.get();
+  await first;
+  assert.deepEqual(await second, { fine: true });
+});
+
+Deno.test("a redirect is not followed: the credentials would go with it", async () => {
+  await using api = new ScriptedApi([
+    () =>
+      new Response("moved", { status: 302, headers: { location: "/other" } }),
+    OK,
+  ]);
+  await assert.rejects(
+    api.get(),
+    /HTTP 302, a redirect, which is not followed/,
+  );
+  assert.equal(api.requests.length, 1);
+});
+
+Deno.test("an answer that does not come is given up on time", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using api = new ScriptedApi([
+    async () => (await gate.promise, new Response()),
+    OK,
+  ]);
+  const answer = api.get();
+  await api.arrived(1);
+  await api.pass(15_000);
+  await api.pass(1_000);
+  assert.deepEqual(await answer, { fine: true });
+  gate.resolve();
+});
+
+Deno.test("a body that stops half-way is given up on time", async () => {
+  const stuck = () => {
+    const body = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
+    });
+    return new Response(body);
+  };
+  await using api = new ScriptedApi([stuck, OK]);
+  const answer = api.get();
+  await api.arrived(1);
+  await api.pass(15_000);
+  await api.pass(1_000);
+  assert.deepEqual(await answer, { fine: true });
+});
+
+Deno.test("every attempt that is too late says so in the end", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using api = new ScriptedApi([
+    async () => (await gate.promise, new Response()),
+  ]);
+  const failed = assert.rejects(api.get(), /no whole answer within 15000 ms/);
+  for (const pauseMs of [1_000, 2_000, 4_000, 8_000, undefined]) {
+    await api.pass(15_000);
+    if (pauseMs !== undefined) await api.pass(pauseMs);
+  }
+  await failed;
+  gate.resolve();
+});
+
+Deno.test("an endless body costs an error and not the memory", async () => {
+  let sent = 0;
+  const endless = () => {
+    const chunk = new Uint8Array(1024 * 1024).fill(32);
+    const body = new ReadableStream({
+      pull: (controller) => {
+        sent++;
+        controller.enqueue(chunk);
+      },
+    });
+    return new Response(body);
+  };
+  await using api = new ScriptedApi([endless]);
+  await assert.rejects(api.get(), /longer than 16777216 bytes/);
+  assert.equal(api.requests.length, 1);
+  assert.ok(sent < 100, `${sent} MiB were sent`);
+});
+
+Deno.test("a long error body is not read to its end", async () => {
+  await using api = new ScriptedApi([
+    () => new Response("x".repeat(1_000_000), { status: 403 }),
+  ]);
+  await assert.rejects(api.get(), /: HTTP 403$/);
+});
+
+Deno.test("a page where JSON should be is a fault that says so", async () => {
+  await using api = new ScriptedApi([() => new Response("<html>"), OK]);
+  const answer = api.get();
+  await api.pass(1_000);
+  await answer;
+  const [line] = api.log.records;
+  assert.equal(line?.fields["cause"], "the answer is not JSON");
+});
+
+Deno.test("a signal ends a pause, and what waits behind it is not sent", async () => {
+  await using api = new ScriptedApi([status(429, { "retry-after": "30" })]);
+  const end = new AbortController();
+  const first = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
+  const second = assert.rejects(api.get("/", end.signal), /given up/);
+  await until(() => api.clock.nextWakeIn === 30_000, () => "the pause");
+  end.abort();
+  await Promise.all([first, second]);
+  assert.equal(api.requests.length, 1);
+});
+
+Deno.test("a signal ends a request that is under way", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using api = new ScriptedApi([
+    async () => (await gate.promise, new Response()),
+  ]);
+  const end = new AbortController();
+  const failed = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
+  await api.arrived(1);
+  end.abort();
+  await failed;
+  gate.resolve();
+});
+
+const SECRETS = { key: "PKVERYSECRET", secret: "s3cr3t/with+signs" };
+
+/** Everything that was said: the error and every line of the log. */
+async function said(
+  api: ScriptedApi,
+  request: Promise<unknown>,
+): Promise<string> {
+  const outcome = request.then(
+    () => "no error",
+    (error: Error) => `${error.message} ${error.stack} ${String(error.cause)}`,
+  );
+  let words: string | undefined;
+  outcome.then((text) => words = text);
+  await until(() => {
+    const pause = api.clock.nextWakeIn ?? Infinity;
+    if (pause < 15_000) api.clock.advance(pause);
+    return words !== undefined;
+  }, () => "an error");
+  return `${words} ${JSON.stringify(api.log.records)}`;
+}
+
+Deno.test("upstream that repeats the credentials does not get them into an error", async () => {
+  await using api = new ScriptedApi([
+    json({ message: `no such key: ${SECRETS.key}, ${SECRETS.secret}` }, {
+      status: 500,
+    }),
+  ], SECRETS);
+  const words = await said(api, api.get());
+  assert.match(words, /no such key: <secret>, <secret>/);
+  for (const secret of Object.values(SECRETS)) {
+    assert.ok(!words.includes(secret), words);
+  }
+});
+
+Deno.test("credentials that no header can carry do not get into an error", async () => {
+  await using api = new ScriptedApi([OK], { ...SECRETS, key: "bad\nPKSECRET" });
+  const words = await said(api, api.get());
+  assert.match(words, /characters no header can/);
+  assert.ok(!words.includes("PKSECRET"), words);
+  assert.equal(api.requests.length, 0);
+});
+
+Deno.test("an address with a password in it does not get into an error", async () => {
+  await using api = new ScriptedApi([OK], SECRETS);
+  const gone = Deno.listen({ port: 0, hostname: "127.0.0.1" });
+  const { port } = gone.addr;
+  gone.close();
+  const url = new URL(`http://me:pa55word@127.0.0.1:${port}/v2/x?page=1`);
+  const words = await said(api, api.client.get(url, api.signal));
+  assert.match(words, /127\.0\.0\.1:\d+\/v2\/x: .*(refused|connect)/i);
+  assert.ok(!words.includes("pa55word"), words);
+});
