@@ -17,7 +17,7 @@ import manifest from "../deno.json" with { type: "json" };
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
-import type { Config } from "./infrastructure/config/config.ts";
+import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { ConfigError } from "./infrastructure/config/config_error.ts";
 import { describeSettings } from "./infrastructure/config/describe_settings.ts";
 import { explainProblems } from "./infrastructure/config/explain_problems.ts";
@@ -81,12 +81,10 @@ function readConfig(env: ReturnType<typeof readEnvironment>): Config {
 }
 
 function openLog(config: Config): JsonLog {
-  const { trading, data } = config.credentials;
-  const secrets = [trading.key, trading.secret, data.key, data.secret];
   return createJsonLog({
     level: config.logLevel,
     clock: systemClock,
-    secrets: secrets.map((secret) => secret.reveal()),
+    secrets: secretsOf(config).map((secret) => secret.reveal()),
   });
 }
 

@@ -5,24 +5,20 @@
  *
  * @module
  */
-import manifest from "../deno.json" with { type: "json" };
-import { createChannels } from "./application/broadcast/channels.ts";
-import { supervise } from "./application/feeds/supervise.ts";
-import type { Clock } from "./application/ports/clock.ts";
-import type { Log } from "./application/ports/log.ts";
-import type { Tracing } from "./application/ports/tracing.ts";
-import { createCounters } from "./application/status/counters.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
-import { statusSource } from "./application/status/describe_proxy.ts";
-import { Streams } from "./application/streaming/open_streams.ts";
-import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import { buildExpansions } from "./composition/expansions.ts";
-import { buildFeeds, feedKinds } from "./composition/feeds.ts";
+import { composeCore, type Core } from "./composition/core.ts";
+import type { Tools } from "./composition/tools.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
-import type { Config } from "./infrastructure/config/config.ts";
-import { serveGrpc } from "./infrastructure/grpc/server.ts";
-import { serveHttp } from "./infrastructure/http/serve_http.ts";
-import { createJsonLog } from "./infrastructure/logging/json_log.ts";
+import { type Config, secretsOf } from "./infrastructure/config/config.ts";
+import { type GrpcServer, serveGrpc } from "./infrastructure/grpc/server.ts";
+import {
+  type HttpServers,
+  serveHttp,
+} from "./infrastructure/http/serve_http.ts";
+import {
+  createJsonLog,
+  type JsonLog,
+} from "./infrastructure/logging/json_log.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
@@ -50,16 +46,7 @@ export interface RunningProxy extends AsyncDisposable {
 }
 
 /** Parts that a caller may bring; the real ones are made otherwise. */
-export interface ProxyParts {
-  /** JSON lines on standard output otherwise. */
-  readonly log?: Log;
-  /** The system's time otherwise. */
-  readonly clock?: Clock;
-  /** OpenTelemetry otherwise. */
-  readonly tracing?: Tracing;
-  /** Numbers in [0, 1), for jitter. */
-  readonly random?: () => number;
-}
+export type ProxyParts = Partial<Tools>;
 
 /**
  * Starts a proxy: ports first, so that a taken one is an error before anything
@@ -74,78 +61,26 @@ export async function startProxy(
   await using made = new AsyncDisposableStack();
   const clock = parts.clock ?? systemClock;
   const errors = new RecentErrors({ now: () => clock.now() });
-  const log = errors.listen(
-    parts.log ?? made.use(createJsonLog({ level: config.logLevel })),
-  );
-  const tracing = parts.tracing ?? createTracing();
-  const random = parts.random ?? Math.random;
-  const counters = createCounters();
-  const directory = new UnderlyingDirectory();
-  const { capacities } = config;
-  const channels = createChannels({ capacities, counters, directory });
-  const around = { config, channels, counters, clock, random, log, tracing };
-  const { links, desks, books } = buildFeeds(around);
-  const desk = desks.opra;
-  const underlyings = desk &&
-    buildExpansions({ config, desk, directory, clock, log });
-  const streams = new Streams({ channels, desks, underlyings, clock });
-  const subscriptions = () =>
-    books.map((book) =>
-      book.report(book.feed === "opra" ? underlyings?.reports() ?? [] : [])
-    );
-  const stopping = new AbortController();
-  const status = statusSource({
-    version: manifest.version,
-    environment: config.environment,
+  const tools: Tools = {
     clock,
-    links,
-    kinds: feedKinds(config),
-    streams,
-    draining: () => stopping.signal.aborted,
-  });
-  const http = made.use(
-    await serveHttp({
-      health: config.health,
-      metrics: config.metrics,
-      feeds: config.feeds,
-      status,
-      counters,
-      streams: () => streams.reports(),
-      subscriptions,
-      errors: errors.report,
-      page: createMetrics({ counters, status }),
-      onFault: (cause) => log.error("An HTTP answer failed", { cause }),
-    }),
-  );
+    random: parts.random ?? Math.random,
+    log: errors.listen(parts.log ?? made.use(logOf(config))),
+    tracing: parts.tracing ?? createTracing(),
+  };
+  const stopping = new AbortController();
+  const draining = () => stopping.signal.aborted;
+  const core = composeCore(config, { tools, draining });
+  const http = made.use(await serveHealth(config, { core, tools, errors }));
   const following = new AbortController();
-  let feeds: Promise<unknown> = Promise.resolve();
+  let feeds: Promise<void> = Promise.resolve();
   made.defer(async () => {
     following.abort();
     await feeds;
   });
-  const grpc = await serveGrpc({
-    ...config.grpc,
-    streams,
-    status,
-    clock,
-    log,
-    tracing,
-    onUnknownWord: () => counters.feeds.trading.errors.unknown_word++,
-  });
+  const grpc = await serveStreams(config, { core, tools });
   made.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   made.defer(() => stopping.abort());
-  const { signal } = following;
-  feeds = Promise.all([
-    ...Object.entries(links).map(([feed, link]) =>
-      supervise((signal) => link.run(signal), {
-        clock,
-        log: log.with({ feed }),
-        signal,
-      })
-    ),
-    underlyings &&
-    supervise((signal) => underlyings.run(signal), { clock, log, signal }),
-  ]);
+  feeds = core.run(following.signal);
   const running = made.move();
   return {
     config,
@@ -157,4 +92,48 @@ export async function startProxy(
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+function logOf(config: Config): JsonLog {
+  const secrets = secretsOf(config).map((secret) => secret.reveal());
+  return createJsonLog({ level: config.logLevel, secrets });
+}
+
+function serveHealth(
+  config: Config,
+  parts: {
+    readonly core: Core;
+    readonly tools: Tools;
+    readonly errors: RecentErrors;
+  },
+): Promise<HttpServers> {
+  const { core, tools: { log }, errors } = parts;
+  const { counters, status, subscriptions, streams } = core;
+  return serveHttp({
+    health: config.health,
+    metrics: config.metrics,
+    feeds: config.feeds,
+    status,
+    counters,
+    streams: () => streams.reports(),
+    subscriptions,
+    errors: errors.report,
+    page: createMetrics({ counters, status }),
+    onFault: (cause) => log.error("An HTTP answer failed", { cause }),
+  });
+}
+
+function serveStreams(
+  config: Config,
+  parts: { readonly core: Core; readonly tools: Tools },
+): Promise<GrpcServer> {
+  const { core, tools } = parts;
+  const { errors } = core.counters.feeds.trading;
+  return serveGrpc({
+    ...config.grpc,
+    ...tools,
+    streams: core.streams,
+    status: core.status,
+    onUnknownWord: () => errors.unknown_word++,
+  });
 }

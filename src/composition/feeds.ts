@@ -11,10 +11,7 @@ import {
 import { FeedBook } from "../application/feeds/feed_book.ts";
 import { FeedLink } from "../application/feeds/feed_link.ts";
 import { MarketDemand } from "../application/feeds/market_demand.ts";
-import type { Clock } from "../application/ports/clock.ts";
 import type { FeedConnector } from "../application/ports/feed_connector.ts";
-import type { Log } from "../application/ports/log.ts";
-import type { Tracing } from "../application/ports/tracing.ts";
 import type { ProxyCounters } from "../application/status/counters.ts";
 import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
 import { planLimit } from "../domain/subscription/plans.ts";
@@ -35,16 +32,13 @@ import { SESSION_DEADLINES } from "../infrastructure/alpaca/open_session.ts";
 import { TradingDecoder } from "../infrastructure/alpaca/trading_decoder.ts";
 import { TradingConnector } from "../infrastructure/alpaca/trading_session.ts";
 import type { Config, KeyPair } from "../infrastructure/config/config.ts";
+import type { Tools } from "./tools.ts";
 
 /** What every feed shares. */
-export interface FeedSurroundings {
+export interface FeedSurroundings extends Tools {
   readonly config: Config;
   readonly channels: Channels;
   readonly counters: ProxyCounters;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly log: Log;
-  readonly tracing: Tracing;
 }
 
 /** The enabled feeds. */

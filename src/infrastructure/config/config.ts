@@ -115,3 +115,9 @@ export interface Config {
   /** What looks like a mistake but is not certainly one; log each at start. */
   readonly warnings: readonly string[];
 }
+
+/** Every secret in the settings, for whoever has to keep them out of sight. */
+export function secretsOf(config: Config): readonly Secret[] {
+  const { trading, data } = config.credentials;
+  return [trading.key, trading.secret, data.key, data.secret];
+}

@@ -1,0 +1,84 @@
+/**
+ * Everything between upstream and the faces: feeds, channels, streams, status.
+ *
+ * @module
+ */
+import manifest from "../../deno.json" with { type: "json" };
+import { createChannels } from "../application/broadcast/channels.ts";
+import { supervise } from "../application/feeds/supervise.ts";
+import {
+  createCounters,
+  type ProxyCounters,
+} from "../application/status/counters.ts";
+import { statusSource } from "../application/status/describe_proxy.ts";
+import type { StatusSource } from "../application/status/proxy_status.ts";
+import type { SubscriptionSource } from "../application/status/subscription_report.ts";
+import { Streams } from "../application/streaming/open_streams.ts";
+import { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
+import type { Config } from "../infrastructure/config/config.ts";
+import { buildExpansions } from "./expansions.ts";
+import { buildFeeds, feedKinds } from "./feeds.ts";
+import type { Tools } from "./tools.ts";
+
+/** What the faces are served from. */
+export interface Core {
+  readonly counters: ProxyCounters;
+  readonly streams: Streams;
+  readonly status: StatusSource;
+  readonly subscriptions: SubscriptionSource;
+  /** Follows every feed, supervised, until the signal fires. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Makes the core; nothing is dialed before it runs.
+ *
+ * @param options.draining whether the proxy has begun to shut down
+ */
+export function composeCore(
+  config: Config,
+  options: { readonly tools: Tools; readonly draining: () => boolean },
+): Core {
+  const { tools, draining } = options;
+  const { clock, log } = tools;
+  const counters = createCounters();
+  const directory = new UnderlyingDirectory();
+  const { capacities } = config;
+  const channels = createChannels({ capacities, counters, directory });
+  const feeds = buildFeeds({ config, channels, counters, ...tools });
+  const { links, desks, books } = feeds;
+  const desk = desks.opra;
+  const underlyings = desk &&
+    buildExpansions({ config, desk, directory, clock, log });
+  const streams = new Streams({ channels, desks, underlyings, clock });
+  return {
+    counters,
+    streams,
+    status: statusSource({
+      version: manifest.version,
+      environment: config.environment,
+      clock,
+      links,
+      kinds: feedKinds(config),
+      streams,
+      draining,
+    }),
+    subscriptions: () =>
+      books.map((book) =>
+        book.report(book.feed === "opra" ? underlyings?.reports() ?? [] : [])
+      ),
+    async run(signal) {
+      await Promise.all([
+        ...Object.entries(links).map(([feed, link]) =>
+          supervise((signal) => link.run(signal), {
+            clock,
+            log: log.with({ feed }),
+            signal,
+          })
+        ),
+        underlyings &&
+        supervise((signal) => underlyings.run(signal), { clock, log, signal }),
+      ]);
+    },
+  };
+}
