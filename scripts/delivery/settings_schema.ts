@@ -88,11 +88,8 @@ function schemaOf(setting: Setting<unknown>): Schema {
     const schemes = words(url[1] ?? "").map((word) => word.replace("://", ""));
     return { type: "string", pattern: `^(${schemes.join("|")})://[^@#\\s]+$` };
   }
-  const list = /^a comma-separated list of (.+)$/.exec(accepts);
-  if (list !== null) {
-    const one = `(${words(list[1] ?? "").join("|")})`;
-    return { type: "string", pattern: `^${one}(,${one})*$` };
-  }
+  const list = /^a comma-separated list of (.+?)(?:, or (\w+))?$/.exec(accepts);
+  if (list !== null) return listSchema(setting, list);
   if (accepts.startsWith("an IP address or a host name")) {
     return { type: "string", pattern: "^[0-9A-Za-z.:-]+$" };
   }
@@ -110,6 +107,18 @@ function rangeSchema(
   const minimum = FIXED_PORTS.has(setting.name) ? 1 : Number(low);
   const type = noun === "whole" ? "integer" : "number";
   return { type, minimum, maximum: Number(high) };
+}
+
+function listSchema(
+  setting: Setting<unknown>,
+  [, members = "", alone]: RegExpExecArray,
+): Schema {
+  const all = words(members);
+  const whole = alone === undefined ? [] : [alone];
+  readable(setting, [all.join(","), ...all, ...whole]);
+  const one = `(${all.join("|")})`;
+  const pattern = [`${one}(,${one})*`, ...whole].join("|");
+  return { type: "string", pattern: `^(${pattern})$` };
 }
 
 /** `a, b or c` as words. */

@@ -1,0 +1,152 @@
+/**
+ * Checks the chart without a cluster: lint, a matrix of values, schemas of real
+ * Kubernetes versions, alerts.
+ *
+ * ```sh
+ * deno run -A scripts/delivery/check_chart.ts [--install]
+ * ```
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { REMEDY, staleFiles } from "./generate.ts";
+import { checkInvariants } from "./invariants.ts";
+import { MATRIX, type MatrixEntry, REFUSALS } from "./matrix.ts";
+import {
+  chartPath,
+  defaultValues,
+  KUBERNETES,
+  NAMESPACE,
+  readManifests,
+  RELEASE,
+  renderText,
+} from "./render.ts";
+import { fillRules, type Rule, ruleFile, type RuleWords } from "./rules.ts";
+import { fetchSchemas } from "./schemas.ts";
+import { run, withTools } from "./tools.ts";
+
+const KINDS = ["ConfigMap", "Deployment", "Service"];
+
+/** Does every check that the programs on this machine allow. */
+export async function checkChart(): Promise<void> {
+  assert.deepEqual(staleFiles(), [], `stale files: run ${REMEDY}`);
+  await withTools(`chart: lint, ${MATRIX.length} sets of values rendered`, {
+    tools: ["helm"],
+    check: async ({ helm = "" }) => {
+      for (const entry of MATRIX) await checkEntry(helm, entry);
+    },
+  });
+  await withTools(`chart: ${REFUSALS.length} sets of values refused`, {
+    tools: ["helm"],
+    check: ({ helm = "" }) => checkRefusals(helm),
+  });
+  await withTools(`chart: valid for Kubernetes ${KUBERNETES.join(" and ")}`, {
+    tools: ["helm", "kubeconform", "go", "pip"],
+    check: ({ helm = "", kubeconform = "" }) =>
+      checkSchemas({ helm, kubeconform }),
+  });
+  await withTools("alerts: the chart's and those of compose.yaml agree", {
+    tools: ["helm"],
+    check: async ({ helm = "" }) => {
+      assert.deepEqual(await chartRules(helm), expectedRules());
+    },
+  });
+  await withTools("alerts: well-formed, and firing when they should", {
+    tools: ["promtool"],
+    check: ({ promtool = "" }) => checkAlerts(promtool),
+  });
+}
+
+async function checkEntry(helm: string, entry: MatrixEntry): Promise<void> {
+  const { name, values, kinds = [] } = entry;
+  try {
+    await run(helm, [
+      ...["lint", "--strict", "--quiet", "--namespace", NAMESPACE],
+      ...["--kube-version", KUBERNETES[0] ?? "", "--values", "-", chartPath],
+    ], { input: stringify(values) });
+    const manifests = readManifests(await renderText({ helm, values }));
+    checkInvariants(manifests);
+    const found = new Set(manifests.map(({ kind }) => kind));
+    for (const kind of [...KINDS, ...kinds]) assert.ok(found.has(kind), kind);
+  } catch (error) {
+    throw new Error(`With "${name}": ${(error as Error).message}`);
+  }
+}
+
+async function checkRefusals(helm: string): Promise<void> {
+  for (const { name, values, says } of REFUSALS) {
+    await assert.rejects(
+      renderText({ helm, values }),
+      (error: Error) => says.test(error.message),
+      `"${name}" must be refused with ${says}`,
+    );
+  }
+}
+
+async function checkSchemas(
+  { helm, kubeconform }: { helm: string; kubeconform: string },
+): Promise<void> {
+  const schemas = await fetchSchemas();
+  for (const kubernetes of KUBERNETES) {
+    for (const { values } of MATRIX) {
+      const input = await renderText({ helm, values, kubernetes });
+      await run(kubeconform, [
+        ...["-strict", "-summary", "-kubernetes-version", kubernetes],
+        ...["-schema-location", await schemas.builtIn(kubernetes)],
+        ...["-schema-location", schemas.custom, "-"],
+      ], { input });
+    }
+  }
+}
+
+const WATCHED = { credentials: { existingSecret: "alpaca" } };
+
+async function chartRules(helm: string): Promise<unknown> {
+  const text = await renderText({
+    helm,
+    values: { ...WATCHED, prometheusRule: { enabled: true } },
+  });
+  const rule = readManifests(text).find(({ kind }) =>
+    kind === "PrometheusRule"
+  );
+  const { groups } = rule?.spec as { groups: { rules: unknown }[] };
+  return groups[0]?.rules;
+}
+
+/** What the chart's rules must be with its default values. */
+function expectedRules(): Rule[] {
+  const { config, prometheusRule } = defaultValues();
+  const fullname = `${RELEASE}-alpaca-stream-proxy`;
+  return fillRules(
+    Deno.readTextFileSync(join(chartPath, "files/rules.yaml")),
+    {
+      ...prometheusRule as unknown as RuleWords,
+      selector: `job="${fullname}",namespace="${NAMESPACE}"`,
+      here: `${NAMESPACE}/${fullname}`,
+      feeds: String(config.STREAM_PROXY_FEEDS).split(","),
+    },
+  );
+}
+
+async function checkAlerts(promtool: string): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "asp-rules-" });
+  try {
+    const file = join(folder, "chart.yaml");
+    await Deno.writeTextFile(file, ruleFile(expectedRules()));
+    await run(promtool, ["check", "rules", file]);
+    const monitoring = fileURLToPath(
+      new URL("../../monitoring/prometheus/", import.meta.url),
+    );
+    await run(promtool, ["check", "rules", `${monitoring}alerts.yaml`]);
+    await run(promtool, ["check", "config", `${monitoring}prometheus.yaml`]);
+    const tests = ["alerts_test.yaml", "market_hours_test.yaml"];
+    await run(promtool, ["test", "rules", ...tests], { cwd: monitoring });
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+if (import.meta.main) await checkChart();

@@ -1,0 +1,135 @@
+/**
+ * What must be true of every rendering of the chart.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { type Manifest, podSpec } from "./render.ts";
+import { SECRET } from "./settings_schema.ts";
+
+/** @throws {assert.AssertionError} naming the first promise that is broken. */
+export function checkInvariants(manifests: readonly Manifest[]): void {
+  checkSecrets(manifests);
+  for (const manifest of manifests) checkPod(manifest);
+  checkDeployment(manifests);
+  checkProgramAgrees(manifests);
+}
+
+/** No credential in a ConfigMap, an argument or a plain variable. */
+function checkSecrets(manifests: readonly Manifest[]): void {
+  const secrets = manifests.filter(({ kind }) => kind === "Secret")
+    .flatMap(({ stringData = {} }) => Object.values(stringData));
+  const elsewhere = JSON.stringify(
+    manifests.filter(({ kind }) => kind !== "Secret"),
+  );
+  for (const secret of secrets) {
+    assert.ok(!elsewhere.includes(secret), "a credential stands in the open");
+  }
+  const names = new Set(SECRET.map(({ name }) => name));
+  for (const { kind, data = {}, metadata } of manifests) {
+    if (kind !== "ConfigMap") continue;
+    for (const name of Object.keys(data)) {
+      assert.ok(!names.has(name), `${metadata.name} holds ${name}`);
+    }
+  }
+  for (const manifest of manifests) {
+    const spec = podSpec(manifest);
+    for (const container of spec?.containers ?? []) {
+      for (const { name, value } of container.env ?? []) {
+        assert.ok(!names.has(name) || value === undefined, name);
+      }
+    }
+  }
+}
+
+/** Containers of ours are confined, and no pod gets a token. */
+function checkPod(manifest: Manifest): void {
+  const spec = podSpec(manifest);
+  if (spec === undefined) return;
+  const where = `${manifest.kind} ${manifest.metadata.name}`;
+  assert.equal(spec.automountServiceAccountToken, false, where);
+  const pod = spec.securityContext as Record<string, unknown>;
+  assert.equal(pod.runAsNonRoot, true, where);
+  assert.deepEqual(pod.seccompProfile, { type: "RuntimeDefault" }, where);
+  const ours = ["proxy", "tail", "grpc-health"];
+  const all = [...spec.containers, ...spec.initContainers ?? []];
+  for (const { name, securityContext } of all) {
+    if (!ours.includes(name)) continue;
+    assert.deepEqual(securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      capabilities: { drop: ["ALL"] },
+    }, `${where}, container ${name}`);
+  }
+}
+
+interface DeploymentSpec {
+  readonly replicas: number;
+  readonly strategy: { readonly type: string };
+}
+
+function checkDeployment(manifests: readonly Manifest[]): void {
+  const deployment = manifests.find(({ kind }) => kind === "Deployment");
+  assert.ok(deployment);
+  const { replicas, strategy } = deployment.spec as DeploymentSpec;
+  assert.ok(replicas <= 1, "one session for each feed and account");
+  assert.equal(strategy.type, "Recreate");
+}
+
+/**
+ * The program itself reads the ConfigMap without a complaint, and may do what
+ * these settings lead it to: read them, listen, connect.
+ */
+function checkProgramAgrees(manifests: readonly Manifest[]): void {
+  const settings = manifests.find(({ kind, metadata }) =>
+    kind === "ConfigMap" && metadata.name.endsWith("-config")
+  )?.data;
+  assert.ok(settings, "no ConfigMap with the settings");
+  const config = parseConfig({
+    ...settings,
+    ALPACA_KEY: "k",
+    ALPACA_SECRET: "s",
+  });
+  const container = manifests.map(podSpec)
+    .find((spec) => spec !== undefined)?.containers
+    .find(({ name }) => name === "proxy");
+  assert.ok(container);
+  const env = list(container.args, "--allow-env=");
+  for (
+    const name of [
+      ...Object.keys(settings),
+      ...SECRET.map((row) => row.name),
+    ]
+  ) {
+    assert.ok(env.includes(name), `the proxy may not read ${name}`);
+  }
+  const net = list(container.args, "--allow-net=");
+  const host = settings.STREAM_PROXY_HOST ?? "";
+  const listen = host.includes(":") ? `[${host}]` : host;
+  const ports = [config.grpc.port, config.health.port, config.metrics.port];
+  for (const port of ports.filter((port) => port !== 0)) {
+    assert.ok(
+      net.includes(`${listen}:${port}`),
+      `no ${listen}:${port} in ${net}`,
+    );
+    const declared: number[] | undefined = container.ports?.map((one) =>
+      one.containerPort
+    );
+    assert.ok(declared?.includes(port), `port ${port} is not declared`);
+  }
+  for (const value of Object.values(settings)) {
+    if (!/^(wss?|https?):/.test(value)) continue;
+    const url = new URL(value.replace(/^ws/, "http"));
+    const standard = url.protocol === "https:" ? 443 : 80;
+    const address = `${url.hostname}:${url.port || standard}`;
+    assert.ok(net.includes(address), `no ${address} in ${net}`);
+  }
+}
+
+function list(args: readonly string[] | undefined, flag: string): string[] {
+  const found = args?.find((arg) => arg.startsWith(flag));
+  assert.ok(found, `no ${flag}`);
+  return found.slice(flag.length).split(",");
+}
