@@ -30,6 +30,7 @@ import {
   stateTable,
 } from "./docs/service_tables.ts";
 import { markdownFiles, readSource, ROOT } from "./docs/sources.ts";
+import { stateDiagram } from "./docs/state_machine.ts";
 import { mappingTable, orderEventTable } from "./docs/wire_tables.ts";
 
 /** How a stale file is mended. */
@@ -58,7 +59,9 @@ export const BLOCKS: Blocks = {
   "order-events": orderEventTable,
   guarantees: guaranteeTable,
   dependencies: dependencyTable,
-  "exit-codes": exitCodes,
+  "exit-codes": () => commentTable("src/main.ts"),
+  "control-api": () => commentTable("src/simulator/faults/control_api.ts"),
+  "state-machine": stateDiagram,
   tasks: () =>
     table(
       ["Task", "Does"],
@@ -75,11 +78,12 @@ export const BLOCKS: Blocks = {
   ),
 };
 
-/** The table in the comment that opens the program. */
-async function exitCodes(): Promise<string> {
-  const source = await readSource("src/main.ts");
-  const rows = source.split("\n").filter((line) => line.startsWith(" * |"));
-  return rows.map((line) => line.slice(" * ".length)).join("\n");
+/** The table in the comment that opens a file. */
+async function commentTable(path: string): Promise<string> {
+  const lines = (await readSource(path)).split("\n");
+  const comment = lines.slice(0, lines.indexOf(" */"));
+  return comment.filter((line) => line.startsWith(" * |"))
+    .map((line) => line.slice(" * ".length)).join("\n");
 }
 
 /** Every file with generated blocks, as it should be. */

@@ -8,6 +8,10 @@ import { code, table } from "./blocks.ts";
 
 /** Every path of the health port. */
 export const ENDPOINTS: Readonly<Record<string, string>> = {
+  "/":
+    "The status page, for people: feeds, subscriptions, streams, rates, last errors. Works offline and without scripts",
+  "/events": "What the status page shows, as server-sent events",
+  "/icon.svg": "Its icon",
   "/health":
     "JSON: state of every feed, uptime, open streams. 200 while any enabled feed is connected, else 503",
   "/healthz": "`OK` while the process runs. For liveness probes",

@@ -117,7 +117,7 @@ export const GUARANTEES: readonly Guarantee[] = [
   promise(
     "`underlyings` match exactly: `A` is not `AAPL`.",
     `${UNIT}application/broadcast/channels_test.ts`,
-    "an underlying is",
+    "an underlying is exact: A is not AAPL, its adjusted contracts are",
   ),
   promise(
     "A client that leaves or vanishes frees everything it held, at once.",

@@ -1,0 +1,101 @@
+/**
+ * The tables of the documentation say what the program says.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import manifest from "../../deno.json" with { type: "json" };
+import { BLOCKS, REMEDY, SNIPPETS, staleDocs } from "../../scripts/docs.ts";
+import { blockNames, fillBlocks } from "../../scripts/docs/blocks.ts";
+import { AT_RUN_TIME, ELSEWHERE } from "../../scripts/docs/dependencies.ts";
+import { ENDPOINTS } from "../../scripts/docs/endpoints.ts";
+import { GUARANTEES } from "../../scripts/docs/guarantees.ts";
+import { markdownFiles, readSource } from "../../scripts/docs/sources.ts";
+import { importsOf, readSources } from "../support/source_graph.ts";
+import { setStage } from "../support/stage.ts";
+
+const ROOT = new URL("../../", import.meta.url);
+
+Deno.test("every generated block is current", async () => {
+  const stale = await staleDocs();
+  assert.deepEqual(stale, [], `Run ${REMEDY}: ${stale.join(", ")}`);
+});
+
+Deno.test("every block that can be written stands somewhere", async () => {
+  const texts = await Promise.all((await markdownFiles()).map(readSource));
+  const used = new Set(texts.flatMap(blockNames));
+  const unused = Object.keys(BLOCKS).filter((name) => !used.has(name));
+  assert.deepEqual(unused, []);
+});
+
+Deno.test("the README holds a client of each language as it is run", async () => {
+  const names = blockNames(await readSource("README.md"));
+  for (const path of Object.keys(SNIPPETS)) assert.ok(names.includes(path));
+});
+
+Deno.test("a stale block is noticed, and one that nobody writes is an error", async () => {
+  const text = "<!-- generated:a -->\nold\n<!-- /generated -->";
+  assert.match(await fillBlocks(text, { a: () => "new" }), /\n\nnew\n\n/);
+  await assert.rejects(
+    fillBlocks(text, { b: () => "" }),
+    /Nothing writes.*"a"/,
+  );
+});
+
+Deno.test("the documented endpoints are those of a running proxy", async () => {
+  await using stage = await setStage();
+  const answer = await fetch(`${stage.health}/no-such-path`);
+  const paths = [...(await answer.text()).matchAll(/^GET (\S+)$/gm)]
+    .map(([, path]) => path);
+  assert.ok(paths.length > 3, "The 404 names the paths");
+  assert.deepEqual(
+    Object.keys(ENDPOINTS).sort(),
+    paths.sort(),
+    "Describe each path in scripts/docs/endpoints.ts",
+  );
+});
+
+Deno.test("every dependency is pinned and has a reason", () => {
+  const reasons = [...Object.keys(AT_RUN_TIME), ...Object.keys(ELSEWHERE)];
+  assert.deepEqual(
+    reasons.sort(),
+    Object.keys(manifest.imports).sort(),
+    "Say in scripts/docs/dependencies.ts why each import of deno.json is there",
+  );
+  for (const specifier of Object.values(manifest.imports)) {
+    assert.match(specifier, /^npm:.+@\d+\.\d+\.\d+$/);
+  }
+});
+
+Deno.test("the proxy itself imports what is said to be needed at run time", async () => {
+  const entries = [
+    "src/main.ts",
+    "src/run_proxy.ts",
+    "src/composition",
+    "src/domain",
+    "src/application",
+    "src/infrastructure",
+    "src/gen",
+  ];
+  const names = Object.keys(manifest.imports);
+  const imported = importsOf(await readSources(ROOT, entries))
+    .map(({ specifier }) =>
+      names.find((name) =>
+        specifier === name || specifier.startsWith(`${name}/`)
+      )
+    ).filter((name) => name !== undefined);
+  assert.deepEqual(
+    [...new Set(imported)].sort(),
+    Object.keys(AT_RUN_TIME).sort(),
+  );
+});
+
+for (const { promise, file, test } of GUARANTEES) {
+  Deno.test(`a test stands behind: ${promise}`, async () => {
+    const text = await readSource(file);
+    assert.ok(
+      new RegExp(`["\`]${RegExp.escape(test)}["\`]`).test(text),
+      `${file} has no test named "${test}"`,
+    );
+  });
+}
