@@ -1,0 +1,69 @@
+import assert from "node:assert/strict";
+import type { Log } from "../../../../src/application/ports/log.ts";
+import { RecentErrors } from "../../../../src/application/status/recent_errors.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+
+function setup(options: { capacity?: number } = {}) {
+  let now = 0;
+  const recent = new RecentErrors({
+    now: () => now,
+    redact: (text) => text.replaceAll("hunter2", "<secret>"),
+    ...options,
+  });
+  const inner = new RecordingLog();
+  const log: Log = recent.listen(inner);
+  return { recent, inner, log, at: (ms: number) => void (now = ms) };
+}
+
+Deno.test("warnings and errors are kept, newest first, and still logged", () => {
+  const { recent, inner, log, at } = setup();
+  at(10);
+  log.with({ feed: "sip" }).warn("Feed lost", { cause: "closed" });
+  at(20);
+  log.error("Answer failed", { cause: new Error("broken") });
+  log.info("Feed connected");
+  assert.deepEqual(recent.report(), [
+    {
+      level: "error",
+      at: 20,
+      feed: undefined,
+      message: "Answer failed",
+      cause: "broken",
+      times: 1,
+    },
+    {
+      level: "warn",
+      at: 10,
+      feed: "sip",
+      message: "Feed lost",
+      cause: "closed",
+      times: 1,
+    },
+  ]);
+  assert.equal(inner.records.length, 3);
+});
+
+Deno.test("what repeats is counted, with the moment of the last time", () => {
+  const { recent, log, at } = setup();
+  for (const ms of [1, 2, 3]) {
+    at(ms);
+    log.warn("Feed lost", { feed: "opra", cause: "HTTP 502" });
+  }
+  const [only, ...none] = recent.report();
+  assert.deepEqual([only?.times, only?.at, none.length], [3, 3, 0]);
+});
+
+Deno.test("the oldest makes room", () => {
+  const { recent, log } = setup({ capacity: 3 });
+  for (let number = 0; number < 10; number++) log.warn(`problem ${number}`);
+  const kept = recent.report().map(({ message }) => message);
+  assert.deepEqual(kept, ["problem 9", "problem 8", "problem 7"]);
+});
+
+Deno.test("secrets are taken out before a text is cut", () => {
+  const { recent, log } = setup();
+  log.error(`${"x".repeat(296)}hunter2`, { cause: new Error("key hunter2") });
+  const [error] = recent.report();
+  assert.doesNotMatch(JSON.stringify(error), /hunt/);
+  assert.equal(error?.cause, "key <secret>");
+});

@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import {
+  LiveEvents,
+  type LiveEventsOptions,
+  MAX_MISSED,
+} from "../../../../src/infrastructure/http/live_events.ts";
+import { settle } from "../../../support/manual_clock.ts";
+
+function setup(options: Partial<LiveEventsOptions> = {}) {
+  let made = 0;
+  let beat: (() => void) | undefined;
+  const faults: unknown[] = [];
+  const events = new LiveEvents({
+    snapshot: () => `snapshot ${++made}`,
+    onFault: (cause) => faults.push(cause),
+    pulse: (intervalMs, action) => {
+      assert.equal(intervalMs, 1_000);
+      beat = action;
+      return { [Symbol.dispose]: () => void (beat = undefined) };
+    },
+    ...options,
+  });
+  return {
+    events,
+    faults,
+    made: () => made,
+    beats: () => beat !== undefined,
+    /** Once a read that was just asked for has come to the stream. */
+    beat: async () => {
+      await settle();
+      beat?.();
+    },
+  };
+}
+
+function watch(events: LiveEvents, init: RequestInit = {}) {
+  const gone = Promise.withResolvers<void>();
+  const response = events.answer({
+    request: new Request("http://proxy/events", init),
+    completed: gone.promise,
+  });
+  const reader = response.body?.getReader();
+  const next = async () => {
+    const { value } = await reader?.read() ?? {};
+    return value && new TextDecoder().decode(value);
+  };
+  const hangUp = async () => {
+    await reader?.cancel();
+    gone.resolve();
+    await gone.promise;
+  };
+  return { response, next, hangUp, cut: gone.resolve };
+}
+
+Deno.test("the first snapshot comes at once, the next with the beat", async () => {
+  const { events, beat } = setup();
+  const viewer = watch(events);
+  assert.equal(
+    viewer.response.headers.get("content-type"),
+    "text/event-stream",
+  );
+  assert.equal(viewer.response.headers.get("cache-control"), "no-store");
+  assert.equal(await viewer.next(), "retry: 2000\ndata: snapshot 1\n\n");
+  const second = viewer.next();
+  await beat();
+  assert.equal(await second, "data: snapshot 2\n\n");
+});
+
+Deno.test("one snapshot serves every viewer", async () => {
+  const { events, beat, made } = setup();
+  const viewers = Array.from({ length: 10 }, () => watch(events));
+  for (const viewer of viewers) await viewer.next();
+  const before = made();
+  const waiting = viewers.map((viewer) => viewer.next());
+  await beat();
+  assert.equal(new Set(await Promise.all(waiting)).size, 1);
+  assert.equal(made(), before + 1);
+});
+
+Deno.test("nothing is made while nobody watches", async () => {
+  const { events, beats } = setup();
+  assert.equal(beats(), false);
+  const one = watch(events);
+  const other = watch(events);
+  assert.equal(beats(), true);
+  await one.hangUp();
+  assert.equal(beats(), true);
+  await other.hangUp();
+  assert.equal(beats(), false);
+  assert.equal(events.viewers, 0);
+});
+
+Deno.test("one viewer too many is told so, and let in when one has gone", async () => {
+  const { events } = setup({ maxViewers: 2 });
+  const first = watch(events);
+  watch(events);
+  const refused = watch(events);
+  assert.equal(refused.response.status, 503);
+  assert.match(await refused.next() ?? "", /2 viewers watch already/);
+  assert.equal(refused.response.headers.get("retry-after"), "10");
+  await first.hangUp();
+  assert.equal(watch(events).response.status, 200);
+});
+
+Deno.test("a viewer that stops reading is let go and keeps its place till its connection is gone", async () => {
+  const { events, beat, beats } = setup({ maxViewers: 1 });
+  const deaf = watch(events);
+  for (let missed = 1; missed < MAX_MISSED; missed++) await beat();
+  assert.equal(events.viewers, 1);
+  await beat();
+  assert.equal(events.viewers, 0);
+  assert.equal(beats(), false);
+  assert.equal(watch(events).response.status, 503);
+  deaf.cut();
+  await Promise.resolve();
+  assert.equal(events.places, 0);
+  assert.equal(watch(events).response.status, 200);
+});
+
+Deno.test("a viewer that missed some snapshots gets the newest, not a backlog", async () => {
+  const { events, beat } = setup();
+  const viewer = watch(events);
+  for (let missed = 0; missed < 5; missed++) await beat();
+  assert.match(await viewer.next() ?? "", /snapshot 1\n/);
+  const next = viewer.next();
+  await beat();
+  assert.equal(await next, "data: snapshot 7\n\n");
+});
+
+Deno.test("a snapshot that cannot be made is a heartbeat, told to the log once", async () => {
+  let broken = true;
+  const { events, beat, faults } = setup({
+    snapshot: () => {
+      if (broken) throw new Error("inside");
+      return "well";
+    },
+  });
+  const viewer = watch(events);
+  assert.equal(await viewer.next(), ": still here\n\n");
+  let next = viewer.next();
+  await beat();
+  assert.equal(await next, ": still here\n\n");
+  assert.equal(faults.length, 1);
+  broken = false;
+  next = viewer.next();
+  await beat();
+  assert.equal(await next, "data: well\n\n");
+});
+
+Deno.test("a snapshot of several lines is one event", async () => {
+  const { events } = setup({ snapshot: () => "one\ntwo" });
+  assert.equal(
+    await watch(events).next(),
+    "retry: 2000\ndata: one\ndata: two\n\n",
+  );
+});
+
+Deno.test("disposing ends every stream and admits nobody", async () => {
+  const { events, beats } = setup();
+  const viewer = watch(events);
+  await viewer.next();
+  const end = viewer.next();
+  events[Symbol.dispose]();
+  assert.equal(await end, undefined);
+  assert.equal(beats(), false);
+  assert.equal(watch(events).response.status, 503);
+});
+
+Deno.test("HEAD takes no place, another site's page none either", () => {
+  const { events } = setup();
+  const head = watch(events, { method: "HEAD" });
+  assert.deepEqual([head.response.status, head.response.body], [200, null]);
+  const foreign = watch(events, {
+    headers: { "sec-fetch-site": "cross-site" },
+  });
+  assert.equal(foreign.response.status, 403);
+  assert.equal(events.places, 0);
+});
