@@ -40,7 +40,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a connection limit waits on its own schedule, past a ghost of 90 s",
   ),
   promise(
-    "Alpaca carries exactly the union of what open streams want. The first stream that wants a symbol subscribes it, the last one to leave unsubscribes it.",
+    "Alpaca carries exactly the union of what open streams want. The first stream that wants a symbol subscribes it; when the last one has left, it is given back after a short grace.",
     `${UNIT}application/streaming/open_streams_test.ts`,
     "whatever streams come and go, interest is that of the open ones, and nothing at the end",
   ),

@@ -6,6 +6,7 @@
  */
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
 import {
+  type FeedId,
   type FeedKind,
   FEEDS,
   type LinkState,
@@ -17,10 +18,10 @@ import {
   FeedTypeSchema,
   StreamProxyService,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { tradingHost } from "../../src/infrastructure/config/upstream_urls.ts";
 import {
   optionStreamUrl,
   stockStreamUrl,
+  tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 import {
   FEED_TYPES,
@@ -73,31 +74,27 @@ export async function feedTable(): Promise<string> {
     Object.entries(FEED_TYPES).map(([kind, number]) => {
       const value = FeedTypeSchema.value[number];
       const [feed, setting, address] = placeOf(kind as FeedKind);
-      return [
-        code(feed),
-        setting,
-        address,
-        `${code(value?.localName ?? "")} (${number})`,
-        comment(said, value?.name ?? ""),
-      ];
-    }),
+      const name = `${code(value?.localName ?? "")} (${number})`;
+      const carries = comment(said, value?.name ?? "");
+      return { feed, cells: [code(feed), setting, address, name, carries] };
+    }).sort((one, other) => FEEDS.indexOf(one.feed) - FEEDS.indexOf(other.feed))
+      .map(({ cells }) => cells),
   );
 }
 
 /** Feed, how it is chosen, and where it is. */
-function placeOf(kind: FeedKind): [string, string, string] {
-  const [stock = "", option = "", trading = ""] = FEEDS;
+function placeOf(kind: FeedKind): [FeedId, string, string] {
   if (kind === "trade_updates") {
     return [
-      trading,
+      "trading",
       code("CREAM_ENV"),
       (["PAPER", "LIVE"] as const)
         .map((word) => code(`wss://${tradingHost(word)}/stream`)).join(", "),
     ];
   }
   return isOptionKind(kind)
-    ? [option, code(`ALPACA_OPTIONS_FEED=${kind}`), code(optionStreamUrl(kind))]
-    : [stock, code(`ALPACA_FEED=${kind}`), code(stockStreamUrl(kind))];
+    ? ["opra", code(`ALPACA_OPTIONS_FEED=${kind}`), code(optionStreamUrl(kind))]
+    : ["sip", code(`ALPACA_FEED=${kind}`), code(stockStreamUrl(kind))];
 }
 
 function isOptionKind(
