@@ -1,0 +1,170 @@
+/** The event stream over real sockets: who is served, who is cut, how it ends. */
+import assert from "node:assert/strict";
+import type { FeedId } from "../../../src/domain/connection/feed.ts";
+import {
+  serveHttp,
+  type ServeHttpOptions,
+} from "../../../src/infrastructure/http/serve_http.ts";
+import { DEMO_ACCOUNT } from "../../../src/simulator/options.ts";
+import { sampleStatus } from "../../support/sample_status.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { setStage, until } from "../../support/stage.ts";
+
+function serve(options: Partial<ServeHttpOptions> = {}) {
+  return serveHttp({
+    health: { host: "127.0.0.1", port: 0 },
+    metrics: { host: "127.0.0.1", port: 0 },
+    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
+    status: () => sampleStatus(["connected", "connected", "connected"]),
+    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    onFault: (cause) => {
+      throw cause;
+    },
+    ...options,
+  });
+}
+
+/** A pulse that beats as fast as the event loop turns. */
+function racingPulse(_ms: number, beat: () => void): Disposable {
+  const id = setInterval(beat, 0);
+  return { [Symbol.dispose]: () => clearInterval(id) };
+}
+
+/** A raw connection that has asked for the events. */
+async function connect(port: number): Promise<Deno.TcpConn> {
+  const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const request = "GET /events HTTP/1.1\r\nhost: proxy\r\n\r\n";
+  await connection.write(new TextEncoder().encode(request));
+  return connection;
+}
+
+async function readOnce(connection: Deno.TcpConn): Promise<string> {
+  const buffer = new Uint8Array(65_536);
+  const count = await connection.read(buffer) ?? 0;
+  return new TextDecoder().decode(buffer.subarray(0, count));
+}
+
+/** Reads until the connection ends, or a piece ends in `last`. */
+async function readAll(
+  connection: Deno.TcpConn,
+  last?: string,
+): Promise<string> {
+  let all = "";
+  for (;;) {
+    const some = await readOnce(connection);
+    all += some;
+    if (some === "" || (last && all.endsWith(last))) return all;
+  }
+}
+
+/** A status whose snapshot fills socket buffers quickly. */
+const HEAVY = () =>
+  sampleStatus(["connected", "connected", "connected"], {
+    version: "v".repeat(300_000),
+  });
+
+Deno.test("a shutdown ends open event streams cleanly and at once", async () => {
+  const servers = await serve();
+  const viewers = await Promise.all(
+    Array.from({ length: 20 }, () => connect(servers.healthPort)),
+  );
+  for (const viewer of viewers) assert.match(await readOnce(viewer), /200 OK/);
+  const before = performance.now();
+  await servers[Symbol.asyncDispose]();
+  assert.ok(performance.now() - before < 900, "nobody had to be cut");
+  for (const viewer of viewers) {
+    assert.match(await readAll(viewer), /0\r\n\r\n$/, "the body has its end");
+    viewer.close();
+  }
+  await servers.finished;
+});
+
+Deno.test("a shutdown does not wait for viewers that have stopped reading", async () => {
+  const servers = await serve({ status: HEAVY, pulse: racingPulse });
+  const deaf = await Promise.all(
+    Array.from({ length: 3 }, () => connect(servers.healthPort)),
+  );
+  for (const viewer of deaf) assert.match(await readOnce(viewer), /200 OK/);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  const before = performance.now();
+  await servers[Symbol.asyncDispose]();
+  assert.ok(performance.now() - before < 3_000);
+  await servers.finished;
+  for (const viewer of deaf) viewer.close();
+});
+
+Deno.test("a shutdown does not wait for a request that is never finished", async () => {
+  const servers = await serve();
+  const half = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: servers.healthPort,
+  });
+  await half.write(new TextEncoder().encode("GET / HTTP/1.1\r\nho"));
+  await servers[Symbol.asyncDispose]();
+  half.close();
+});
+
+Deno.test("a viewer that stops reading is let go, not buffered, while others are served", async () => {
+  await using servers = await serve({ status: HEAVY, pulse: racingPulse });
+  using deaf = await connect(servers.healthPort);
+  const url = `http://127.0.0.1:${servers.healthPort}/events`;
+  const reader = (await fetch(url)).body?.getReader();
+  let served = 0;
+  while (served < 60e6) served += (await reader?.read())?.value?.length ?? NaN;
+  // Reading again, it finds what the sockets held, and then the end.
+  const left = await readAll(deaf, "\r\n0\r\n\r\n");
+  assert.ok(left.endsWith("\r\n0\r\n\r\n"));
+  assert.ok(left.length < served / 2, `${left.length} of ${served} bytes`);
+  await reader?.cancel();
+});
+
+Deno.test("nothing is read from the proxy while nobody watches", async () => {
+  let reads = 0;
+  await using servers = await serve({
+    status: () => (reads++, sampleStatus(["connected", "error", "error"])),
+  });
+  const viewer = await connect(servers.healthPort);
+  await readOnce(viewer);
+  viewer.close();
+  await until("the beat rests", async () => {
+    const before = reads;
+    await new Promise((resolve) => setTimeout(resolve, 1_200));
+    return reads === before;
+  });
+});
+
+Deno.test("page and events of a running proxy tell its streams and none of its secrets", async () => {
+  const secrets = {
+    ALPACA_KEY: "KEY-page-417",
+    ALPACA_SECRET: "SECRET-page-418",
+  };
+  await using stage = await setStage({
+    simulator: {
+      accounts: [{
+        ...DEMO_ACCOUNT,
+        key: secrets.ALPACA_KEY,
+        secret: secrets.ALPACA_SECRET,
+      }],
+    },
+    env: secrets,
+  });
+  using client = clientOf(stage);
+  await using quotes = collect(client, METHODS.streamQuotes, {
+    symbols: ["<b>AAPL"],
+  });
+  await quotes.opened;
+  const page = await (await fetch(stage.health)).text();
+  const events = await fetch(`${stage.health}/events`);
+  const reader = events.body?.getReader();
+  const { value } = await reader?.read() ?? {};
+  const event = new TextDecoder().decode(value);
+  await reader?.cancel();
+  const data = JSON.parse(event.split("data: ")[1] ?? "");
+  assert.equal(data.text["environment"], "PAPER");
+  assert.equal(data.text["streams.total"], "1 open");
+  for (const text of [page, event]) {
+    assert.doesNotMatch(text, /page-41[78]/);
+    assert.match(text, /Stocks|feed\.sip/);
+  }
+  assert.doesNotMatch(page, /<b>AAPL/);
+});

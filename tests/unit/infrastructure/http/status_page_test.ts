@@ -1,0 +1,251 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import {
+  type LiveSources,
+  LiveViews,
+} from "../../../../src/application/status/live_views.ts";
+import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
+import type { FeedId } from "../../../../src/domain/connection/feed.ts";
+import {
+  html,
+  Markup,
+} from "../../../../src/infrastructure/http/page/markup.ts";
+import { present } from "../../../../src/infrastructure/http/page/present.ts";
+import {
+  boundWords,
+  countWords,
+  durationWords,
+  rateWords,
+} from "../../../../src/infrastructure/http/page/words.ts";
+import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
+import { sampleStatus } from "../../../support/sample_status.ts";
+
+const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
+
+function screenOf(sources: Partial<LiveSources> = {}) {
+  return present(
+    new LiveViews({
+      status: () => sampleStatus(["connected", "reconnecting", "error"]),
+      enabled: new Set<FeedId>(["sip", "opra", "trading"]),
+      monotonic: () => 0,
+      counters: createCounters(),
+      ...sources,
+    }).read(),
+  );
+}
+
+async function pageOf(sources: Partial<LiveSources> = {}) {
+  const routes = await statusPage(() => screenOf(sources));
+  const response = await routes["/"]?.({
+    request: new Request("http://proxy/"),
+    completed: Promise.resolve(),
+  });
+  assert.ok(response);
+  return { response, page: await response.text() };
+}
+
+/** What is written between these tags, everywhere. */
+function contents(page: string, tag: string): string[] {
+  const pattern = new RegExp(`<${tag}>(.*?)</${tag}>`, "gs");
+  return Array.from(page.matchAll(pattern), ([, content = ""]) => content);
+}
+
+async function hashOf(text: string): Promise<string> {
+  const bytes = new TextEncoder().encode(text);
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  return `'sha256-${new Uint8Array(hash).toBase64()}'`;
+}
+
+Deno.test("the policy allows the page's own style and script and nothing else", async () => {
+  const { response, page } = await pageOf();
+  const policy = response.headers.get("content-security-policy") ?? "";
+  const [style = "", ...noStyles] = contents(page, "style");
+  const [script = "", ...noScripts] = contents(page, "script");
+  assert.deepEqual([noStyles, noScripts], [[], []]);
+  const directives = policy.split("; ");
+  assert.equal(directives[0], "default-src 'none'");
+  assert.ok(directives.includes(`style-src ${await hashOf(style)}`));
+  assert.ok(directives.includes(`script-src ${await hashOf(script)}`));
+  for (const word of ["connect-src 'self'", "frame-ancestors 'none'"]) {
+    assert.ok(directives.includes(word), word);
+  }
+  assert.doesNotMatch(policy, /unsafe|http|\*/);
+  assert.equal(response.headers.get("referrer-policy"), "no-referrer");
+  assert.equal(response.headers.get("cache-control"), "no-store");
+  assert.equal(response.headers.get("x-content-type-options"), "nosniff");
+});
+
+Deno.test("the page asks nobody else for anything and has no inline handler", async () => {
+  const { page } = await pageOf();
+  assert.doesNotMatch(page, /https?:\/\/|\/\/cdn|@import|url\(/);
+  assert.doesNotMatch(page, /<[^>]*\son[a-z]+=/);
+  assert.doesNotMatch(page, /<[^>]*\sstyle=/);
+  assert.doesNotMatch(
+    page,
+    /innerHTML|insertAdjacentHTML|eval\(|document\.write/,
+  );
+});
+
+Deno.test("the script is JavaScript", async () => {
+  const { page } = await pageOf();
+  const [script = ""] = contents(page, "script");
+  assert.doesNotThrow(() => new Function(script));
+});
+
+Deno.test("what clients and upstream say is shown as text", async () => {
+  const { page } = await pageOf({
+    streams: () => [{
+      channel: "stockQuotes",
+      filter: HOSTILE,
+      delivered: 1,
+      waiting: 2,
+      lost: 3,
+      openedAt: 0,
+    }],
+    errors: () => [{
+      level: "error",
+      at: 0,
+      feed: HOSTILE,
+      message: HOSTILE,
+      cause: HOSTILE,
+      times: 2,
+    }],
+  });
+  assert.doesNotMatch(page, /<img|alert\(1\)"/);
+  const escaped =
+    "&lt;/title&gt;&lt;/script&gt;&lt;img src=x onerror=&quot;alert(1)&quot;&gt;&amp;&#39;";
+  assert.equal(page.split(escaped).length - 1, 4);
+});
+
+Deno.test("no text leaves a template with a character that is markup", () => {
+  fc.assert(fc.property(fc.string(), (value) => {
+    const { text } = html`<b title="${value}">${value}</b>`;
+    const inner = text.replace(/^<b title="/, "").replace(/<\/b>$/, "");
+    assert.doesNotMatch(inner.replace(`">`, ""), /[<>"']/);
+  }));
+  assert.equal(html`${new Markup("<i>")}${[new Markup("a")]}`.text, "<i>a");
+});
+
+Deno.test("without scripts the page has every value already", async () => {
+  const { page } = await pageOf();
+  assert.match(page, /<noscript>.*Load it again.*<\/noscript>/s);
+  assert.match(page, /data-text="feed.opra.state">Reconnecting</);
+  assert.match(page, /data-text="feed.opra.attempts">attempt 3</);
+  assert.match(page, /data-text="feed.trading.problem">auth failed</);
+  assert.match(page, /data-text="overall">Degraded</);
+  assert.match(page, /data-text="uptime">1 m 03 s</);
+});
+
+Deno.test("every bound name is on the screen, and every name of the screen is bound", async () => {
+  const { page } = await pageOf();
+  const screen = screenOf();
+  const parts = { text: screen.text, tone: screen.tone, show: screen.show };
+  for (
+    const [kind, values] of Object.entries({ ...parts, draw: screen.draw })
+  ) {
+    const bound = new Set(
+      Array.from(
+        page.matchAll(new RegExp(`data-${kind}="([^"]+)"`, "g")),
+        ([, name]) => name,
+      ),
+    );
+    assert.deepEqual(
+      Object.keys(values).filter((name) => !bound.has(name)),
+      [],
+      `${kind} that is nowhere`,
+    );
+    assert.deepEqual(
+      [...bound].filter((name) => !Object.hasOwn(values, name ?? "")),
+      [],
+      `${kind} that is never set`,
+    );
+  }
+});
+
+Deno.test("a feed that the settings leave out is off, not in trouble", () => {
+  const { text, tone } = screenOf({ enabled: new Set<FeedId>(["sip"]) });
+  assert.equal(text["feed.trading.state"], "Off");
+  assert.equal(tone["feed.trading"], "off");
+  assert.equal(text["overall"], "Healthy");
+  assert.equal(text["feeds.up"], "1 of 1 connected");
+});
+
+Deno.test("draining is told in words, in a banner and as a state", () => {
+  const { show, text, states } = screenOf({
+    status: () =>
+      sampleStatus(["connected", "connected", "connected"], { draining: true }),
+  });
+  assert.equal(show["draining"], true);
+  assert.equal(text["overall"], "Draining");
+  assert.equal(states["Proxy"], "draining");
+});
+
+Deno.test("subscriptions stand against their budget, and refusals have reasons", () => {
+  const report: FeedSubscriptions = {
+    feed: "sip",
+    channels: [{
+      channel: "quotes",
+      unfiltered: 2,
+      symbols: [
+        {
+          symbol: "AAPL",
+          state: "acknowledged",
+          streams: 1,
+          reason: undefined,
+        },
+        { symbol: "NOPE", state: "refused", streams: 1, reason: "invalid" },
+        { symbol: "MSFT", state: "waiting", streams: 1, reason: undefined },
+      ],
+    }],
+    budget: { limit: 30, learned: true, used: 28 },
+    expansions: [],
+  };
+  const { text, tone, draw, lines } = screenOf({
+    subscriptions: () => [report],
+  });
+  assert.equal(text["feed.sip.budget"], "28 of 30, learned");
+  assert.equal(tone["feed.sip.gauge"], "warn");
+  assert.equal(draw["feed.sip.gauge"], "M0 0H93V4H0Z");
+  assert.deepEqual(lines.subscriptions, [{
+    cells: [
+      "Stocks quotes",
+      "refused: NOPE – invalid; waiting: MSFT; 2 without a filter",
+      "1",
+      "0",
+      "1",
+      "1",
+      "0",
+    ],
+    tone: "warn",
+  }]);
+});
+
+Deno.test("numbers and times read well at every size", () => {
+  assert.deepEqual([0, 9_999_999, 12_345_678].map(countWords), [
+    "0",
+    "9,999,999",
+    "12.3M",
+  ]);
+  assert.deepEqual([undefined, 0, 0.25, 9.99, 1234.4].map(rateWords), [
+    "–",
+    "0",
+    "0.3",
+    "10",
+    "1,234",
+  ]);
+  assert.deepEqual(
+    [-5, 59_999, 187_000, 3_900_000, 187_200_000].map(durationWords),
+    ["0 s", "59 s", "3 m 07 s", "1 h 05 m", "2 d 4 h"],
+  );
+  assert.deepEqual(
+    [undefined, 0.000025, 0.0025, 0.5, Infinity].map(boundWords),
+    [
+      "–",
+      "≤ 25 µs",
+      "≤ 2.5 ms",
+      "≤ 500 ms",
+      "> 500 ms",
+    ],
+  );
+});
