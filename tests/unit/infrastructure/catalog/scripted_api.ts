@@ -12,8 +12,8 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 /** How a request is answered. */
 export type Answer = (url: URL) => Response | Promise<Response>;
 
-/** Turns of the event loop after which something that should come is missing. */
-const PATIENCE = 20_000;
+/** Looks, a millisecond apart, after which something that should come is missing. */
+const PATIENCE = 10_000;
 
 /** A server with a script; the last answer of it is repeated. */
 export class ScriptedApi implements AsyncDisposable {
@@ -94,16 +94,24 @@ export class ScriptedApi implements AsyncDisposable {
   }
 }
 
-/** Turns the event loop until something is true. */
+/** Lets the sockets work until something is true; the clock stands still. */
 export async function until(
   isTrue: () => boolean,
   what: () => string,
 ): Promise<void> {
   for (let turn = 0; turn < PATIENCE; turn++) {
     if (isTrue()) return;
-    await settle();
+    await socketTurn();
   }
   assert.fail(`waited in vain for ${what()}`);
+}
+
+/**
+ * A real millisecond: turns of the event loop alone leave the sockets of
+ * `node:http` no time.
+ */
+export function socketTurn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1));
 }
 
 /** An answer with a JSON body. */

@@ -1,0 +1,123 @@
+/**
+ * Chains longer than a page, over real HTTP and a limited rate.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { formatOptionSymbol } from "../../../src/simulator/market/option_symbol.ts";
+import type { OptionContract } from "../../../src/simulator/ports.ts";
+import { OptionStage } from "./stage.ts";
+
+const CHAIN = 10_000;
+
+/** 50 weekly expiries of 100 strikes, LEAPS among them. */
+function longChain(): OptionContract[] {
+  const contracts: OptionContract[] = [];
+  for (let week = 0; week < 50; week++) {
+    const days = week < 49 ? 7 * week + 4 : 860;
+    const expiration = new Date(Date.UTC(2026, 8, 14 + days))
+      .toISOString().slice(0, 10);
+    for (const type of ["call", "put"] as const) {
+      for (let strike = 522; strike < 622; strike++) {
+        const terms = { root: "SPY", expiration, type, strike };
+        const symbol = formatOptionSymbol(terms);
+        contracts.push({
+          ...terms,
+          symbol,
+          underlying: "SPY",
+          style: "american",
+        });
+      }
+    }
+  }
+  return contracts;
+}
+
+/** Lists the long chain; `onPage` is told each time that it is read. */
+function list(stage: OptionStage, onPage: (page: number) => void = () => {}) {
+  const chain = longChain();
+  assert.equal(chain.length, CHAIN);
+  let pages = 0;
+  stage.simulator.market.optionContracts = () => {
+    onPage(++pages);
+    return chain;
+  };
+  return { chain, pages: () => pages };
+}
+
+const symbolsOf = (contracts: readonly { readonly symbol: string }[]) =>
+  contracts.map(({ symbol }) => symbol).sort();
+
+Deno.test("a chain of 10 000 contracts arrives whole, with a 429 in the middle", async () => {
+  await using stage = await OptionStage.open();
+  const { chain, pages } = list(stage, (page) => {
+    // Planned while page 5 is answered: page 6 is refused, then served.
+    if (page === 5) stage.simulator.faults.failRequests(429);
+  });
+  const { value, pauses } = await stage.withPauses(
+    stage.catalog.contracts("SPY", stage.signal),
+  );
+  assert.deepEqual(symbolsOf(value), symbolsOf(chain));
+  assert.equal(pages(), 10);
+  assert.deepEqual(pauses, [1_000], "as long as Retry-After said");
+  const [line] = stage.log.records;
+  assert.deepEqual(line?.fields, {
+    path: "/v2/options/contracts",
+    cause: "HTTP 429 too many requests.",
+    delay_ms: 1_000,
+  });
+});
+
+Deno.test("a rate limit is kept, not run into", async () => {
+  await using stage = await OptionStage.open({
+    simulator: { rest: { tradingRequestsPerMinute: 4 } },
+  });
+  const { chain } = list(stage);
+  const { value, pauses } = await stage.withPauses(
+    stage.catalog.contracts("SPY", stage.signal),
+  );
+  assert.deepEqual(symbolsOf(value), symbolsOf(chain));
+  assert.deepEqual(pauses, [60_000, 60_000], "4 + 4 + 2 pages");
+  assert.deepEqual(stage.log.records, [], "nothing had to be asked twice");
+});
+
+Deno.test("a rate limit that others use up is waited for", async () => {
+  await using stage = await OptionStage.open({
+    simulator: { rest: { tradingRequestsPerMinute: 12 } },
+  });
+  const account = `${stage.simulator.url}/v2/account`;
+  const headers = {
+    "APCA-API-KEY-ID": "SIM_KEY",
+    "APCA-API-SECRET-KEY": "SIM_SECRET",
+  };
+  for (let used = 0; used < 12; used++) {
+    await (await fetch(account, { headers })).body?.cancel();
+  }
+  const { chain } = list(stage);
+  const { value, pauses } = await stage.withPauses(
+    stage.catalog.contracts("SPY", stage.signal),
+  );
+  assert.deepEqual(symbolsOf(value), symbolsOf(chain));
+  assert.deepEqual(pauses, [60_000]);
+});
+
+Deno.test("of a long chain the nearest contracts are wanted, LEAPS on request", async () => {
+  await using stage = await OptionStage.open();
+  list(stage);
+  stage.simulator.emit("sip", [
+    { T: "t", S: "SPY", p: 571.5, s: 1, t: "2026-09-14T14:30:00Z" },
+  ]);
+  stage.run();
+  using _near = await stage.open("SPY", { maxContracts: 40 });
+  await stage.seen(() => stage.reportOf("SPY")?.contracts === 40);
+  const strikes = stage.desk.wanted().map((symbol) => {
+    assert.ok(symbol.startsWith("SPY260918"), symbol);
+    return Number(symbol.slice(-8)) / 1000;
+  });
+  assert.deepEqual([Math.min(...strikes), Math.max(...strikes)], [562, 581]);
+  const before = stage.desk.wanted().length;
+  using _leaps = await stage.open("SPY", { minDays: 365, maxDays: 1_000 });
+  await stage.seen(() => stage.desk.wanted().length === before + 100);
+  const far = stage.desk.wanted().filter((it) => it.startsWith("SPY290121"));
+  assert.equal(far.length, 100);
+});
