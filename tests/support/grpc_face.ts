@@ -90,7 +90,17 @@ export class RecordingTracing implements Tracing {
 
 /** What a test may choose. */
 export type FaceOptions =
-  & Partial<Pick<ServeGrpcOptions, "clock" | "onUnknownWord" | "port">>
+  & Partial<
+    Pick<
+      ServeGrpcOptions,
+      | "clock"
+      | "onUnknownWord"
+      | "port"
+      | "subscriptions"
+      | "maxSymbols"
+      | "defaultSelection"
+    >
+  >
   & { readonly market?: MemoryMarket };
 
 /** A running server with its surroundings. */
@@ -107,20 +117,19 @@ export interface Face extends AsyncDisposable {
 
 /** Starts a server on a free port of the loopback. */
 export async function startFace(options: FaceOptions = {}): Promise<Face> {
-  const { market = new MemoryMarket(), clock = systemClock, port = 0 } =
-    options;
+  const { market = new MemoryMarket(), ...chosen } = options;
   const log = new RecordingLog();
   const tracing = new RecordingTracing();
   const face = { market, log, tracing, status: ALL_UP };
   const server = await serveGrpc({
     host: "127.0.0.1",
-    port,
+    port: 0,
     streams: market,
     status: () => face.status,
-    clock,
+    clock: systemClock,
     log,
     tracing,
-    ...(options.onUnknownWord && { onUnknownWord: options.onUnknownWord }),
+    ...chosen,
   });
   return Object.assign(face, {
     server,

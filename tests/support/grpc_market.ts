@@ -103,6 +103,8 @@ export class MemoryMarket implements MarketStreams {
   readonly streams: Set<MemoryStream<unknown>> = new Set();
   readonly #capacity: number;
   readonly #waiters = new Set<() => void>();
+  /** Throws what `open` is to throw. */
+  admit: (channel: ChannelName, filter: StreamFilter) => void = () => {};
   #sequence = 0;
 
   constructor({ capacity = 100_000 }: MemoryMarketOptions = {}) {
@@ -113,6 +115,7 @@ export class MemoryMarket implements MarketStreams {
     channel: C,
     filter: StreamFilter,
   ): OpenStream<ChannelEvents[C]> {
+    this.admit(channel, filter);
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
       capacity: this.#capacity,
       onClose: () => {

@@ -1,12 +1,12 @@
 /**
  * What every call passes through on its way to the wire.
  *
- * Batches: a handler may write one *array* of encoded bodies. All but the last
- * are handed to the call below at once, the last one carries the write's
- * callback, so HTTP/2 sees many messages in one turn of the event loop and
- * packs them into few writes. One write costs some 60 µs whatever its size; a
- * message inside a batch costs 1 to 2. Cancellation, deadlines, flow control
- * and trailers stay those of grpc-js.
+ * Batches: a handler may write one *array* of encoded bodies. It goes down as
+ * one message, which the serializer turns into a {@linkcode FramedBatch}: one
+ * write, which costs tens of microseconds whatever its size, for all of them.
+ * Where the framing below does not allow that, the array is unrolled: all but
+ * the last are handed down at once, the last one carries the write's callback.
+ * Cancellation, deadlines, flow control and trailers stay those of grpc-js.
  *
  * Content type: grpc-js answers `application/grpc+proto`; the contract says
  * `application/grpc`.
@@ -22,13 +22,14 @@ import {
   ServerInterceptingCall,
   type ServerInterceptor,
 } from "@grpc/grpc-js";
+import { framesBatches } from "./framed_batch.ts";
 
 const CONTENT_TYPE = "content-type";
 const GRPC = "application/grpc";
 
 const nothing = () => {};
 
-/** Unrolls batches, names the content type, keeps dead calls from starting. */
+/** Sends batches, names the content type, keeps dead calls from starting. */
 export const batchInterceptor: ServerInterceptor = (_method, call) => {
   let answered = false;
   let dead = false;
@@ -49,7 +50,7 @@ export const batchInterceptor: ServerInterceptor = (_method, call) => {
       next(metadata);
     },
     sendMessage(message, next) {
-      if (!Array.isArray(message)) return next(message);
+      if (!Array.isArray(message) || framesBatches(call)) return next(message);
       const last = message.length - 1;
       for (let i = 0; i < last; i++) call.sendMessage(message[i], nothing);
       next(message[last]);

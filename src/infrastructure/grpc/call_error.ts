@@ -9,9 +9,13 @@
  */
 import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { anyPack } from "@bufbuild/protobuf/wkt";
+import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
-import { BadRequestSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import type { OverBudget } from "../../application/streaming/over_budget.ts";
+import {
+  BadRequestSchema,
+  QuotaFailureSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 
 /** One wrong field of a request. */
@@ -22,28 +26,56 @@ export interface FieldViolation {
   readonly description: string;
 }
 
+/** One limit that a request would exceed. */
+export interface QuotaViolation {
+  /** What the limit is on, for example `feed:sip symbols`. */
+  readonly subject: string;
+  /** The limit, what is used of it, and by how much it would be exceeded. */
+  readonly description: string;
+}
+
+/** What a program can read of an error. */
+export interface ErrorDetails {
+  /** Sent as a `google.rpc.BadRequest` when there are any. */
+  readonly fields?: readonly FieldViolation[];
+  /** Sent as a `google.rpc.QuotaFailure` when there are any. */
+  readonly quotas?: readonly QuotaViolation[];
+}
+
 /** An end of a call that the client should be told as it is. */
 export class CallError extends Error {
   override readonly name = "CallError";
   /** A gRPC status code. */
   readonly code: Code;
-  /** Sent as a `google.rpc.BadRequest` when there are any. */
-  readonly violations: readonly FieldViolation[];
+  readonly details: ErrorDetails;
 
-  constructor(
-    code: Code,
-    message: string,
-    violations: readonly FieldViolation[] = [],
-  ) {
+  constructor(code: Code, message: string, details: ErrorDetails = {}) {
     super(message);
     this.code = code;
-    this.violations = violations;
+    this.details = details;
   }
 }
 
 /** The end of a call by the proxy, which the client may retry. */
 export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);
+}
+
+/**
+ * The refusal of a stream whose symbols have no place in the budget: which
+ * budget, what is used of it, and what would help.
+ */
+export function resourceExhausted({ excess }: OverBudget): CallError {
+  const { feed, limit, used, requested } = excess;
+  const description = `The symbol budget of feed ${feed} is exceeded by ${
+    used + requested - limit
+  }: ${limit} allowed, ${used} used, ${requested} more requested`;
+  return new CallError(
+    Code.RESOURCE_EXHAUSTED,
+    `${description}; name fewer symbols, close other streams, or take a ` +
+      "larger plan and set ALPACA_PLAN to it",
+    { quotas: [{ subject: `feed:${feed} symbols`, description }] },
+  );
 }
 
 /** The end of a call by its client: nobody is left to be told. */
@@ -55,17 +87,26 @@ export class ClientGone extends Error {
   }
 }
 
-function detailsOf({ code, message, violations }: CallError): Metadata {
+function packed({ fields = [], quotas = [] }: ErrorDetails): Any[] {
+  const details: Any[] = [];
+  if (fields.length > 0) {
+    const fieldViolations = fields.map((field) => ({ ...field }));
+    const badRequest = create(BadRequestSchema, { fieldViolations });
+    details.push(anyPack(BadRequestSchema, badRequest));
+  }
+  if (quotas.length > 0) {
+    const violations = quotas.map((quota) => ({ ...quota }));
+    const quotaFailure = create(QuotaFailureSchema, { violations });
+    details.push(anyPack(QuotaFailureSchema, quotaFailure));
+  }
+  return details;
+}
+
+function detailsOf({ code, message, details }: CallError): Metadata {
   const metadata = new Metadata();
-  if (violations.length === 0) return metadata;
-  const badRequest = create(BadRequestSchema, {
-    fieldViolations: violations.map((violation) => ({ ...violation })),
-  });
-  const status = create(StatusSchema, {
-    code,
-    message,
-    details: [anyPack(BadRequestSchema, badRequest)],
-  });
+  const anys = packed(details);
+  if (anys.length === 0) return metadata;
+  const status = create(StatusSchema, { code, message, details: anys });
   metadata.set(
     "grpc-status-details-bin",
     Buffer.from(toBinary(StatusSchema, status)),

@@ -14,7 +14,9 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
@@ -26,6 +28,8 @@ import { healthHandlers } from "./health_service.ts";
 import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
+import { DEFAULT_LIMITS } from "./request_filters.ts";
+import { largestRequest } from "./request_reader.ts";
 import { offer } from "./service_bridge.ts";
 import { guardSessions, http2ServersOf } from "./session_guard.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
@@ -38,6 +42,8 @@ const KEEPALIVE_TIMEOUT_MS = 20_000;
 const DISPOSE_GRACE_MS = 1_000;
 /** What clients are given to read their streams' last status, in ms. */
 const READ_MS = 100;
+/** Bytes of the largest request that is read, at least. */
+const MIN_RECEIVE_BYTES = 4 * 1024 * 1024;
 /** The name under which older tools look for reflection; same messages. */
 const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
 
@@ -52,6 +58,24 @@ export interface ServeGrpcOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /**
+   * What the status tells, on demand, of each feed's subscriptions.
+   *
+   * @default nothing is told
+   */
+  readonly subscriptions?: SubscriptionSource;
+  /**
+   * Symbols, underlyings or order ids that one stream may name.
+   *
+   * @default 20_000
+   */
+  readonly maxSymbols?: number;
+  /**
+   * What the option selection of a request leaves open.
+   *
+   * @default `DEFAULT_SELECTION`
+   */
+  readonly defaultSelection?: OptionSelection;
   /** Told of words of the broker that the schema has no number for. */
   readonly onUnknownWord?: OnUnknownWord;
   /**
@@ -164,6 +188,11 @@ export class GrpcServer implements AsyncDisposable {
 function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
   const { onUnknownWord = () => {}, unbatched = false } = options;
+  const limits = {
+    maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
+    defaultSelection: options.defaultSelection ??
+      DEFAULT_LIMITS.defaultSelection,
+  };
   const server = new Server({
     interceptors: [batchInterceptor],
     // Bookkeeping for every message that nothing here reads.
@@ -172,6 +201,11 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     // streams would be held for ever.
     "grpc.keepalive_time_ms": KEEPALIVE_MS,
     "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
+    // A request that is too large for grpc-js is refused without naming a field.
+    "grpc.max_receive_message_length": Math.max(
+      MIN_RECEIVE_BYTES,
+      largestRequest(limits.maxSymbols),
+    ),
   });
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
@@ -188,6 +222,8 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     handlers: streamProxyHandlers({
       streams,
       status,
+      subscriptions: options.subscriptions,
+      limits,
       encoders,
       calls,
       log,

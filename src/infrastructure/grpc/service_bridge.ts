@@ -23,11 +23,11 @@ import type {
   UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
+import { type Bodies, FramedBatch } from "./framed_batch.ts";
 
-/** Encoded messages that are written together. */
-export type Bodies = readonly Uint8Array[];
+export type { Bodies };
 
-/** A server-streaming call; what is written is unrolled by the interceptor. */
+/** A server-streaming call; what is written is a batch. */
 export type StreamCall = ServerWritableStream<unknown, Bodies>;
 
 /** A call that streams both ways. */
@@ -57,7 +57,14 @@ export interface OfferOptions {
   readonly onFault: (error: unknown) => void;
 }
 
-/** grpc-js frames bodies by a method that only Buffers have. */
+/** What grpc-js frames: it asks for a method that only Buffers have. */
+function serialize(message: Uint8Array | Bodies): Buffer {
+  // Not a Buffer, but all of one that grpc-js makes use of.
+  return message instanceof Uint8Array
+    ? asBuffer(message)
+    : new FramedBatch(message) as unknown as Buffer;
+}
+
 function asBuffer(body: Uint8Array): Buffer {
   return Buffer.isBuffer(body)
     ? body
@@ -67,7 +74,7 @@ function asBuffer(body: Uint8Array): Buffer {
 function definitionOf(
   service: DescService,
   name: string,
-): Record<string, MethodDefinition<unknown, Uint8Array>> {
+): Record<string, MethodDefinition<unknown, Uint8Array | Bodies>> {
   return Object.fromEntries(service.methods.map((method) => [
     method.localName,
     {
@@ -77,7 +84,7 @@ function definitionOf(
       responseStream: method.methodKind === "server_streaming" ||
         method.methodKind === "bidi_streaming",
       requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-      responseSerialize: asBuffer,
+      responseSerialize: serialize,
       // The client's half of a definition, which a server never calls.
       requestSerialize: () => Buffer.alloc(0),
       responseDeserialize: (bytes: Buffer) => bytes,

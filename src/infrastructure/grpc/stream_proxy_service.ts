@@ -1,8 +1,9 @@
 /**
  * `cream.v1.StreamProxyService`: six streams and a status.
  *
- * Life of a stream: refused with a status alone while the proxy drains or when
- * the request makes no sense; else opened (from this moment on it misses
+ * Life of a stream: refused with a status alone while the proxy drains, when the
+ * request makes no sense or when the symbol budget has no place for it; else
+ * opened (from this moment on it misses
  * nothing), answered with headers at once, fed by the pump, and ended with
  * UNAVAILABLE whenever it is the proxy that ends it.
  *
@@ -11,25 +12,40 @@
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type {
   MarketStreams,
   OpenStream,
   StreamFilter,
 } from "../../application/streaming/market_streams.ts";
+import { OverBudget } from "../../application/streaming/over_budget.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import { CallError, ClientGone, unavailable } from "./call_error.ts";
+import {
+  CallError,
+  ClientGone,
+  resourceExhausted,
+  unavailable,
+} from "./call_error.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import { accept, encodeBatches, endCall, MAX_MESSAGES, pump } from "./pump.ts";
-import { optionFilter, orderFilter, stockFilter } from "./request_filters.ts";
+import {
+  optionFilter,
+  orderFilter,
+  type RequestLimits,
+  stockFilter,
+} from "./request_filters.ts";
 import type { Handlers, StreamCall } from "./service_bridge.ts";
 
 /** What the service is made of. */
 export interface StreamProxyParts {
   readonly streams: MarketStreams;
   readonly status: StatusSource;
+  /** What the status tells of subscriptions; nothing when there is none. */
+  readonly subscriptions: SubscriptionSource | undefined;
+  readonly limits: RequestLimits;
   readonly encoders: ChannelEncoders;
   readonly calls: OpenCalls;
   readonly log: Log;
@@ -68,7 +84,7 @@ class StreamServer {
     try {
       end = await this.#feed({ channel, call, span }, toFilter);
     } catch (error) {
-      end = error;
+      end = error instanceof OverBudget ? this.#refuse(channel, error) : error;
     }
     const reason = endReason(end);
     if (reason === "fault") {
@@ -78,6 +94,15 @@ class StreamServer {
     span.set({ "stream.end": reason });
     span.end();
     endCall(call, end);
+  }
+
+  /** What a client is told whose symbols have no place, and the log too. */
+  #refuse(channel: ChannelName, error: OverBudget): CallError {
+    this.#parts.log.warn("A stream has no place in the symbol budget", {
+      channel,
+      ...error.excess,
+    });
+    return resourceExhausted(error);
   }
 
   /** Feeds a stream for as long as it lives and returns why it ended. */
@@ -122,19 +147,41 @@ export function streamProxyHandlers(
   parts: StreamProxyParts,
 ): Handlers<typeof StreamProxyService> {
   const server = new StreamServer(parts);
+  const { limits, status, subscriptions } = parts;
   return {
     streamQuotes: (request, call) =>
-      void server.serve("stockQuotes", call, () => stockFilter(request)),
+      void server.serve(
+        "stockQuotes",
+        call,
+        () => stockFilter(request, limits),
+      ),
     streamTrades: (request, call) =>
-      void server.serve("stockTrades", call, () => stockFilter(request)),
+      void server.serve(
+        "stockTrades",
+        call,
+        () => stockFilter(request, limits),
+      ),
     streamBars: (request, call) =>
-      void server.serve("stockBars", call, () => stockFilter(request)),
+      void server.serve("stockBars", call, () => stockFilter(request, limits)),
     streamOptionQuotes: (request, call) =>
-      void server.serve("optionQuotes", call, () => optionFilter(request)),
+      void server.serve(
+        "optionQuotes",
+        call,
+        () => optionFilter(request, limits),
+      ),
     streamOptionTrades: (request, call) =>
-      void server.serve("optionTrades", call, () => optionFilter(request)),
+      void server.serve(
+        "optionTrades",
+        call,
+        () => optionFilter(request, limits),
+      ),
     streamOrderUpdates: (request, call) =>
-      void server.serve("orderUpdates", call, () => orderFilter(request)),
-    getConnectionStatus: () => encodeStatus(parts.status()),
+      void server.serve(
+        "orderUpdates",
+        call,
+        () => orderFilter(request, limits),
+      ),
+    getConnectionStatus: ({ includeSubscriptions }) =>
+      encodeStatus(status(), includeSubscriptions ? subscriptions?.() : []),
   };
 }

@@ -4,6 +4,8 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, status } from "@grpc/grpc-js";
+import { DEFAULT_SELECTION } from "../../../src/domain/options/selection.ts";
+import { OptionRight } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { BadRequestSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.ts";
 import {
@@ -70,4 +72,67 @@ Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
   leave.abort();
   await assert.rejects(next, { code: Code.Canceled });
   await face.market.untilOpen(0);
+});
+
+Deno.test("the most symbols are a setting, and large requests are still read", async () => {
+  await using face = await startFace({ maxSymbols: 300_000 });
+  using client = connectClient(face);
+  // 5.1 MB: more than a gRPC server reads unless it is told to.
+  const symbols = Array.from(
+    { length: 300_001 },
+    (_, i) => `O:SPY${String(i).padStart(11, "0")}`,
+  );
+  const stream = client.streamOptionQuotes({ symbols })[Symbol.asyncIterator]();
+  await assert.rejects(stream.next(), {
+    code: Code.InvalidArgument,
+    message: /300001 entries; at most 300000/,
+  });
+});
+
+Deno.test("an option selection reaches the market over the settings' defaults", async () => {
+  const defaultSelection = { ...DEFAULT_SELECTION, maxContracts: 7 };
+  await using face = await startFace({ defaultSelection });
+  using client = connectClient(face);
+  const leave = new AbortController();
+  const underlyings = ["SPY"];
+  const optionSelection = { maxDays: 3, right: OptionRight.CALL };
+  const streams = [
+    client.streamOptionQuotes({ underlyings, optionSelection }, leave),
+    client.streamOptionTrades({ underlyings, optionSelection }, leave),
+    client.streamOptionTrades({ underlyings }, leave),
+  ];
+  const nexts = streams.map((one) => one[Symbol.asyncIterator]().next());
+  await face.market.untilOpen(3);
+  const chosen = Array.from(face.market.streams, ({ channel, filter }) => ({
+    channel,
+    selection: filter.selection,
+  }));
+  const selection = { ...defaultSelection, maxDays: 3, right: "call" };
+  // Calls of one connection may be opened in any order.
+  assert.deepEqual(
+    new Set(chosen),
+    new Set([
+      { channel: "optionQuotes", selection },
+      { channel: "optionTrades", selection },
+      { channel: "optionTrades", selection: undefined },
+    ]),
+  );
+  leave.abort();
+  await Promise.allSettled(nexts);
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a wrong option selection names its field", async () => {
+  await using face = await startFace();
+  using client = connectClient(face);
+  const request = { underlyings: ["SPY"], optionSelection: { maxDays: -1 } };
+  const stream = client.streamOptionTrades(request)[Symbol.asyncIterator]();
+  const error = await stream.next().then(() => undefined, (e: unknown) => e);
+  assert(error instanceof ConnectError);
+  assert.equal(error.code, Code.InvalidArgument);
+  const [detail] = error.findDetails(BadRequestSchema);
+  assert.equal(
+    detail?.fieldViolations[0]?.field,
+    "option_selection.max_days",
+  );
 });

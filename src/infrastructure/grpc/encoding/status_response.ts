@@ -8,6 +8,7 @@ import type {
   FeedStatus,
   ProxyStatus,
 } from "../../../application/status/proxy_status.ts";
+import type { FeedSubscriptions } from "../../../application/status/subscription_report.ts";
 import type {
   Environment as EnvironmentWord,
   FeedKind,
@@ -21,6 +22,7 @@ import {
   GetConnectionStatusResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 import { millisToProto } from "./proto_timestamp.ts";
+import { subscriptionsOf } from "./subscriptions.ts";
 
 /** The number of each upstream product. */
 export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
@@ -51,7 +53,10 @@ export const ENVIRONMENTS: Readonly<Record<EnvironmentWord, Environment>> = {
   LIVE: Environment.LIVE,
 };
 
-function feedOf(feed: FeedStatus): MessageInitShape<typeof FeedStatusSchema> {
+function feedOf(
+  feed: FeedStatus,
+  subscriptions: FeedSubscriptions | undefined,
+): MessageInitShape<typeof FeedStatusSchema> {
   const connectedAt = feed.lastConnectedAt === undefined
     ? undefined
     : millisToProto(feed.lastConnectedAt);
@@ -64,11 +69,19 @@ function feedOf(feed: FeedStatus): MessageInitShape<typeof FeedStatusSchema> {
     subscriptionCount: feed.subscriptionCount,
     reconnectAttempts: feed.reconnectAttempts,
     messagesReceived: BigInt(feed.messagesReceived),
+    ...(subscriptions && { subscriptions: subscriptionsOf(subscriptions) }),
   };
 }
 
-/** A `GetConnectionStatusResponse`; `status` is always set. */
-export function encodeStatus(status: ProxyStatus): Uint8Array {
+/**
+ * A `GetConnectionStatusResponse`; `status` is always set.
+ *
+ * @param subscriptions of feeds, for a client that asks for them
+ */
+export function encodeStatus(
+  status: ProxyStatus,
+  subscriptions: readonly FeedSubscriptions[] = [],
+): Uint8Array {
   const startedAt = millisToProto(status.startedAt);
   const currentTime = millisToProto(status.now);
   return toBinary(
@@ -78,7 +91,9 @@ export function encodeStatus(status: ProxyStatus): Uint8Array {
         version: status.version,
         ...(startedAt && { startedAt }),
         ...(currentTime && { currentTime }),
-        feeds: status.feeds.map(feedOf),
+        feeds: status.feeds.map((feed) =>
+          feedOf(feed, subscriptions.find((one) => one.feed === feed.feed))
+        ),
         clientCount: status.clientCount,
         environment: ENVIRONMENTS[status.environment],
       },

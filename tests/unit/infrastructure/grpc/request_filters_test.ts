@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { status } from "@grpc/grpc-js";
 import { CallError } from "../../../../src/infrastructure/grpc/call_error.ts";
 import {
+  DEFAULT_LIMITS,
   optionFilter,
   orderFilter,
   stockFilter,
@@ -62,6 +63,45 @@ Deno.test("a stock that begins like the option prefix keeps its name", () => {
   assert.deepEqual(stockFilter({ symbols: ["O:X"] }).symbols, ["O:X"]);
 });
 
+Deno.test("class shares are spelled with a dot, as Alpaca does", () => {
+  const { symbols } = stockFilter({
+    symbols: ["BRK.B", "brk/b", "BRK-B", " BRK B ", "BF/A", "A-B"],
+  });
+  assert.deepEqual(symbols, ["BRK.B", "BF.A", "A.B"]);
+  const { underlyings } = optionFilter({
+    symbols: [],
+    underlyings: ["BRK/B", "O:BF-B"],
+  });
+  assert.deepEqual(underlyings, ["BRK.B", "BF.B"]);
+});
+
+Deno.test("what is no class share keeps its separators", () => {
+  const symbols = [
+    ...["BTC/USD", "PSA-PH", "ABCDEF/A", "A1/B", "X.WS", "BRK--B", "BRK/1"],
+    ...["-B", "A/B/C", "BRK  B"],
+  ];
+  assert.deepEqual(stockFilter({ symbols }).symbols, symbols);
+});
+
+Deno.test("order symbols keep slashes and dashes, however short", () => {
+  const symbols = ["BTC/USD", "BRK/B", "A-B"];
+  assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, symbols);
+});
+
+Deno.test("the most entries of a list are a setting", () => {
+  const limits = { ...DEFAULT_LIMITS, maxSymbols: 2 };
+  const symbols = ["A", "B", "C"];
+  const read = [
+    () => stockFilter({ symbols }, limits),
+    () => optionFilter({ symbols: [], underlyings: symbols }, limits),
+    () => orderFilter({ symbols: [], orderIds: symbols }, limits),
+  ];
+  for (const filter of read) {
+    assert.match(refusal(filter).message, /3 entries; at most 2 are allowed/);
+  }
+  assert.equal(stockFilter({ symbols: ["A", "B"] }, limits).symbols.length, 2);
+});
+
 Deno.test("order ids keep their case, order symbols do not", () => {
   assert.deepEqual(
     orderFilter({ orderIds: [" aB-1 "], symbols: ["btc/usd"] }),
@@ -73,56 +113,71 @@ Deno.test("order ids keep their case, order symbols do not", () => {
 });
 
 Deno.test("every wrong entry is named with its place", () => {
-  const { violations, message } = refusal(() =>
+  const { details: { fields = [] }, message } = refusal(() =>
     optionFilter({
       symbols: ["OK", "", "O:"],
       underlyings: ["A\tB", "X".repeat(65)],
     })
   );
   assert.deepEqual(
-    violations.map(({ field }) => field),
+    fields.map(({ field }) => field),
     ["symbols[1]", "symbols[2]", "underlyings[0]", "underlyings[1]"],
   );
   assert.match(message, /symbols\[1\].*and 3 more/);
-  assert.match(violations[2]?.description ?? "", /"A\\tB".*control/);
-  assert.match(violations[3]?.description ?? "", /65 characters; at most 64/);
+  assert.match(fields[2]?.description ?? "", /"A\\tB".*control/);
+  assert.match(fields[3]?.description ?? "", /65 characters; at most 64/);
 });
 
 Deno.test("details stay small however much is wrong", () => {
-  const { violations, message } = refusal(() =>
+  const { details: { fields = [] }, message } = refusal(() =>
     stockFilter({ symbols: Array.from({ length: 20_000 }, () => "") })
   );
-  assert.equal(violations.length, 8);
+  assert.equal(fields.length, 8);
   assert.match(message, /and 19999 more/);
 });
 
 Deno.test("a list that is too long is refused without being read", () => {
-  const { violations } = refusal(() =>
+  const { details: { fields = [] } } = refusal(() =>
     orderFilter({ orderIds: new Array(20_001).fill("x"), symbols: [] })
   );
-  assert.equal(violations[0]?.field, "order_ids");
-  assert.match(violations[0].description, /20001 entries; at most 20000/);
+  assert.equal(fields[0]?.field, "order_ids");
+  assert.match(fields[0].description, /20001 entries; at most 20000/);
 });
 
-Deno.test("any list is either refused or becomes clean, and twice is once", () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.string({ unit: "binary", maxLength: 70 })),
-      (symbols) => {
+const FILTERS = {
+  stock: (symbols: readonly string[]) => stockFilter({ symbols }),
+  option: (symbols: readonly string[]) =>
+    optionFilter({ symbols, underlyings: [] }),
+  underlying: (underlyings: readonly string[]) => ({
+    symbols: optionFilter({ symbols: [], underlyings }).underlyings ?? [],
+  }),
+  order: (symbols: readonly string[]) => orderFilter({ symbols, orderIds: [] }),
+};
+
+/** Anything, and what comes close to a symbol. */
+const ENTRY = fc.oneof(
+  fc.string({ unit: "binary", maxLength: 70 }),
+  fc.stringMatching(/^ ?(O:)?[a-zA-Z]{1,6}[-./ ]{0,2}[a-zA-Z0-9]{0,3} ?$/),
+);
+
+for (const [name, filter] of Object.entries(FILTERS)) {
+  Deno.test(`any ${name} list is either refused or becomes clean, and twice is once`, () => {
+    fc.assert(
+      fc.property(fc.array(ENTRY), (list) => {
         let kept: readonly string[];
         try {
-          kept = optionFilter({ symbols, underlyings: [] }).symbols;
+          kept = filter(list).symbols;
         } catch (error) {
-          assert(error instanceof CallError && error.violations.length > 0);
+          assert(error instanceof CallError && error.details.fields?.length);
           return;
         }
         assert.equal(new Set(kept).size, kept.length);
         for (const symbol of kept) {
           assert(symbol.length > 0 && symbol === symbol.trim());
         }
-        assert.deepEqual(stockFilter({ symbols: kept }).symbols, kept);
-      },
-    ),
-    { numRuns: 2_000 },
-  );
-});
+        assert.deepEqual(filter(kept).symbols, kept);
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+}

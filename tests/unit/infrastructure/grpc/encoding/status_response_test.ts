@@ -1,14 +1,18 @@
 /** What the status answer says of feeds. */
 import assert from "node:assert/strict";
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type {
   FeedStatus,
   ProxyStatus,
 } from "../../../../../src/application/status/proxy_status.ts";
+import type { FeedSubscriptions } from "../../../../../src/application/status/subscription_report.ts";
 import {
   ConnectionState,
+  ExpansionState,
+  FeedSubscriptionsSchema,
   FeedType,
   GetConnectionStatusResponseSchema,
+  SymbolState,
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { Environment } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import {
@@ -16,6 +20,10 @@ import {
   FEED_TYPES,
   STATES,
 } from "../../../../../src/infrastructure/grpc/encoding/status_response.ts";
+import {
+  EXPANSION_STATES,
+  SYMBOL_STATES,
+} from "../../../../../src/infrastructure/grpc/encoding/subscriptions.ts";
 
 const FEED: FeedStatus = {
   feed: "sip",
@@ -28,22 +36,24 @@ const FEED: FeedStatus = {
   messagesReceived: 0,
 };
 
-function read(feeds: FeedStatus[], change: Partial<ProxyStatus> = {}) {
-  const { status } = fromBinary(
-    GetConnectionStatusResponseSchema,
-    encodeStatus({
-      version: "1.2.3",
-      startedAt: 1_705_312_800_001,
-      now: 1_705_312_801_999.75,
-      environment: "LIVE",
-      feeds,
-      clientCount: 0,
-      draining: false,
-      ...change,
-    }),
-  );
+const PROXY: ProxyStatus = {
+  version: "1.2.3",
+  startedAt: 1_705_312_800_001,
+  now: 1_705_312_801_999.75,
+  environment: "LIVE",
+  feeds: [FEED],
+  clientCount: 0,
+  draining: false,
+};
+
+function decode(bytes: Uint8Array) {
+  const { status } = fromBinary(GetConnectionStatusResponseSchema, bytes);
   assert(status);
   return status;
+}
+
+function read(feeds: FeedStatus[], change: Partial<ProxyStatus> = {}) {
+  return decode(encodeStatus({ ...PROXY, feeds, ...change }));
 }
 
 Deno.test("every upstream product has the feed type of the contract", () => {
@@ -96,4 +106,115 @@ Deno.test("counts and the environment are told", () => {
   assert.equal(status.clientCount, 12);
   assert.equal(status.feeds[0]?.messagesReceived, 2n ** 40n);
   assert.equal(status.feeds[0]?.subscriptionCount, 7);
+});
+
+const SUBSCRIPTIONS: FeedSubscriptions = {
+  feed: "opra",
+  channels: [
+    {
+      channel: "quotes",
+      symbols: [
+        {
+          symbol: "SPY240315C00500000",
+          state: "refused",
+          streams: 3,
+          reason: "symbol limit exceeded (code 405)",
+        },
+        {
+          symbol: "SPY240315P00500000",
+          state: "lingering",
+          streams: 0,
+          reason: undefined,
+        },
+      ],
+      unfiltered: 2,
+    },
+  ],
+  budget: { limit: 200, learned: true, used: 1 },
+  expansions: [
+    {
+      underlying: "SPY",
+      channel: "quotes",
+      streams: 1,
+      contracts: 1,
+      state: "ready",
+      reason: undefined,
+      centre: 500.25,
+    },
+    {
+      underlying: "QQQ",
+      channel: "trades",
+      streams: 1,
+      contracts: 0,
+      state: "off",
+      reason: "no access",
+      centre: undefined,
+    },
+  ],
+};
+
+Deno.test("subscriptions are told of the feed that they belong to", () => {
+  const feeds: FeedStatus[] = [FEED, { ...FEED, feed: "opra", kind: "opra" }];
+  const status = decode(encodeStatus({ ...PROXY, feeds }, [SUBSCRIPTIONS]));
+  assert.equal(status.feeds[0]?.subscriptions, undefined);
+  const told = status.feeds[1]?.subscriptions;
+  assert(told);
+  assert.deepEqual(toJson(FeedSubscriptionsSchema, told), {
+    channels: [{
+      channel: "quotes",
+      symbols: [
+        {
+          symbol: "SPY240315C00500000",
+          state: "SYMBOL_STATE_REFUSED",
+          streams: 3,
+          reason: "symbol limit exceeded (code 405)",
+        },
+        { symbol: "SPY240315P00500000", state: "SYMBOL_STATE_LINGERING" },
+      ],
+      unfilteredStreams: 2,
+    }],
+    budget: { limit: 200, learned: true, used: 1 },
+    expansions: [
+      {
+        underlying: "SPY",
+        channel: "quotes",
+        streams: 1,
+        contracts: 1,
+        state: "EXPANSION_STATE_READY",
+        centre: 500.25,
+      },
+      {
+        underlying: "QQQ",
+        channel: "trades",
+        streams: 1,
+        state: "EXPANSION_STATE_OFF",
+        reason: "no access",
+      },
+    ],
+  });
+});
+
+Deno.test("an unknown limit is unset, a limit of zero is not", () => {
+  const limits = [undefined, 0].map((limit) => {
+    const budget = { limit, learned: false, used: 0 };
+    const report = { ...SUBSCRIPTIONS, feed: "sip" as const, budget };
+    const { feeds } = decode(encodeStatus(PROXY, [report]));
+    return feeds[0]?.subscriptions?.budget?.limit;
+  });
+  assert.deepEqual(limits, [undefined, 0]);
+});
+
+Deno.test("every state of a symbol and of an expansion has its number", () => {
+  assert.deepEqual(SYMBOL_STATES, {
+    acknowledged: SymbolState.ACKNOWLEDGED,
+    requested: SymbolState.REQUESTED,
+    waiting: SymbolState.WAITING,
+    refused: SymbolState.REFUSED,
+    lingering: SymbolState.LINGERING,
+  });
+  assert.deepEqual(EXPANSION_STATES, {
+    loading: ExpansionState.LOADING,
+    ready: ExpansionState.READY,
+    off: ExpansionState.OFF,
+  });
 });

@@ -1,0 +1,93 @@
+/**
+ * What a status tells of one feed's subscriptions.
+ *
+ * @module
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type {
+  BudgetReport,
+  ChannelReport,
+  ExpansionReport,
+  FeedSubscriptions,
+  SymbolReport,
+  SymbolState as SymbolStateWord,
+} from "../../../application/status/subscription_report.ts";
+import {
+  ExpansionState,
+  type FeedSubscriptionsSchema,
+  SymbolState,
+} from "../../../gen/cream/v1/stream_proxy_pb.ts";
+
+type Message = Exclude<
+  MessageInitShape<typeof FeedSubscriptionsSchema>,
+  { readonly $typeName: string }
+>;
+type Entry<K extends "channels" | "expansions"> = NonNullable<
+  Message[K]
+>[number];
+type SymbolEntry = NonNullable<
+  Exclude<Entry<"channels">, { readonly $typeName: string }>["symbols"]
+>[number];
+
+/** The number of each state of a symbol. */
+export const SYMBOL_STATES: Readonly<Record<SymbolStateWord, SymbolState>> = {
+  acknowledged: SymbolState.ACKNOWLEDGED,
+  requested: SymbolState.REQUESTED,
+  waiting: SymbolState.WAITING,
+  refused: SymbolState.REFUSED,
+  lingering: SymbolState.LINGERING,
+};
+
+/** The number of each state of an expansion. */
+export const EXPANSION_STATES: Readonly<
+  Record<ExpansionReport["state"], ExpansionState>
+> = {
+  loading: ExpansionState.LOADING,
+  ready: ExpansionState.READY,
+  off: ExpansionState.OFF,
+};
+
+/** A `FeedSubscriptions`. */
+export function subscriptionsOf(report: FeedSubscriptions): Message {
+  return {
+    channels: report.channels.map(channelOf),
+    budget: budgetOf(report.budget),
+    expansions: report.expansions.map(expansionOf),
+  };
+}
+
+function channelOf(
+  { channel, symbols, unfiltered }: ChannelReport,
+): Entry<"channels"> {
+  return {
+    channel,
+    symbols: symbols.map(symbolOf),
+    unfilteredStreams: unfiltered,
+  };
+}
+
+function symbolOf(
+  { symbol, state, streams, reason }: SymbolReport,
+): SymbolEntry {
+  return {
+    symbol,
+    state: SYMBOL_STATES[state],
+    streams,
+    ...(reason !== undefined && { reason }),
+  };
+}
+
+function budgetOf({ limit, learned, used }: BudgetReport) {
+  return { ...(limit !== undefined && { limit }), learned, used };
+}
+
+function expansionOf(
+  { state, reason, centre, ...same }: ExpansionReport,
+): Entry<"expansions"> {
+  return {
+    ...same,
+    state: EXPANSION_STATES[state],
+    ...(reason !== undefined && { reason }),
+    ...(centre !== undefined && { centre }),
+  };
+}

@@ -1,0 +1,130 @@
+/** What a client is told whose symbols have no place in the symbol budget. */
+import assert from "node:assert/strict";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { OverBudget } from "../../../src/application/streaming/over_budget.ts";
+import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import {
+  bareClient,
+  connectClient,
+  type Face,
+  grpcClient,
+  pathOf,
+  RAW,
+  startFace,
+} from "../../support/grpc_face.ts";
+
+const LIMIT = 2;
+
+/** A proxy whose plan has room for two symbols. */
+async function startSmallPlan(): Promise<Face> {
+  const face = await startFace();
+  face.market.admit = (_channel, { symbols }) => {
+    let used = 0;
+    for (const { filter } of face.market.streams) used += filter.symbols.length;
+    const requested = symbols.length;
+    if (used + requested <= LIMIT) return;
+    throw new OverBudget({ feed: "sip", limit: LIMIT, used, requested });
+  };
+  return face;
+}
+
+/** StreamQuotesRequest with three symbols. */
+const THREE = new Uint8Array([10, 1, 65, 10, 1, 66, 10, 1, 67]);
+
+Deno.test("a connect client reads which budget is full and by how much", async () => {
+  await using face = await startSmallPlan();
+  using client = connectClient(face);
+  const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });
+  const error = await stream[Symbol.asyncIterator]().next()
+    .then(() => undefined, (e: unknown) => e);
+  assert(error instanceof ConnectError);
+  assert.equal(error.code, Code.ResourceExhausted);
+  assert.match(
+    error.rawMessage,
+    /feed sip is exceeded by 1: 2 allowed, 0 used, 3 more requested; name fewer/,
+  );
+  const [detail] = error.findDetails(QuotaFailureSchema);
+  const [violation] = detail?.violations ?? [];
+  assert.equal(violation?.subject, "feed:sip symbols");
+  assert.match(violation.description, /exceeded by 1: 2 allowed, 0 used/);
+  assert.equal(face.server.openCalls, 0);
+});
+
+Deno.test("a grpc-js client finds the quota failure in the trailers", async () => {
+  await using face = await startSmallPlan();
+  using client = grpcClient(face);
+  const call = client.makeServerStreamRequest(
+    pathOf("StreamQuotes"),
+    RAW.serialize,
+    RAW.deserialize,
+    THREE,
+  );
+  const { promise, resolve } = Promise.withResolvers<ServiceError>();
+  call.on("error", (error) => resolve(error as ServiceError));
+  call.resume();
+  const error = await promise;
+  assert.equal(error.code, status.RESOURCE_EXHAUSTED);
+  assert.match(error.details, /2 allowed, 0 used, 3 more requested/);
+  const [bytes] = error.metadata.get("grpc-status-details-bin");
+  assert(bytes instanceof Uint8Array);
+  const { code, details } = fromBinary(StatusSchema, bytes);
+  assert.equal(code, status.RESOURCE_EXHAUSTED);
+  const quota = details[0] && anyUnpack(details[0], QuotaFailureSchema);
+  assert.equal(quota?.violations[0]?.subject, "feed:sip symbols");
+});
+
+Deno.test("a refused stream is one block of headers and nothing else", async () => {
+  await using face = await startSmallPlan();
+  face.market.admit = () => {
+    throw new OverBudget({ feed: "opra", limit: 0, used: 0, requested: 1 });
+  };
+  await using bare = await bareClient(face);
+  const { headers, trailers } = bare.request(pathOf("StreamOptionQuotes"));
+  assert.equal(await headers, await trailers);
+  assert.equal((await headers)["grpc-status"], "8");
+  assert.equal((await headers)["content-type"], "application/grpc");
+});
+
+Deno.test("a stream that runs goes on while others are refused", async () => {
+  await using face = await startSmallPlan();
+  using client = connectClient(face);
+  const leave = new AbortController();
+  const running = client.streamQuotes({ symbols: ["AAPL", "MSFT"] }, leave)
+    [Symbol.asyncIterator]();
+  const first = running.next();
+  await face.market.untilOpen(1);
+  for (let i = 0; i < 5; i++) {
+    const late = client.streamQuotes({ symbols: ["C"] })
+      [Symbol.asyncIterator]();
+    await assert.rejects(late.next(), { code: Code.ResourceExhausted });
+  }
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  assert.equal((await first).value?.quote?.symbol, "AAPL");
+  leave.abort();
+  await assert.rejects(running.next(), { code: Code.Canceled });
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a refusal for the budget is in the log with its numbers", async () => {
+  await using face = await startSmallPlan();
+  using client = connectClient(face);
+  const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });
+  await assert.rejects(stream[Symbol.asyncIterator]().next());
+  const lines = face.log.records.filter(({ level }) => level === "warn");
+  assert.equal(lines.length, 1);
+  assert.deepEqual(lines[0]?.fields, {
+    channel: "stockQuotes",
+    feed: "sip",
+    limit: 2,
+    used: 0,
+    requested: 3,
+  });
+  const [span] = face.tracing.spans;
+  assert.equal(span?.attributes["stream.end"], "proxy");
+  assert.equal(span.failure, undefined);
+});

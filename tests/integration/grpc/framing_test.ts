@@ -1,0 +1,92 @@
+/** Batches on the wire, seen by a client without a gRPC library. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import {
+  Server,
+  ServerCredentials,
+  type ServerInterceptingCallInterface,
+} from "@grpc/grpc-js";
+import { batchInterceptor } from "../../../src/infrastructure/grpc/batch_interceptor.ts";
+import { framesBatches } from "../../../src/infrastructure/grpc/framed_batch.ts";
+import {
+  offer,
+  type StreamCall,
+} from "../../../src/infrastructure/grpc/service_bridge.ts";
+import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+
+/** One golden message as gRPC frames it. */
+const FRAME = "0000000037" +
+  "0a350a044141504c120b08a08494ad0610959aef3a1a0151210000000000c862402802" +
+  "32015039713d0ad7a3c8624040044a0152520143";
+
+/** Publishes `count` events in one turn and gives the stream's first bytes. */
+async function bytesOf(count: number, contentType: string): Promise<Buffer> {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const { stream, headers } = client.request(pathOf("StreamQuotes"), {
+    "content-type": contentType,
+  });
+  await headers;
+  await face.market.untilOpen(1);
+  for (let i = 0; i < count; i++) {
+    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes >= count * FRAME.length / 2) break;
+  }
+  return Buffer.concat(chunks);
+}
+
+Deno.test("every size of batch is its messages' frames, for both content types", async () => {
+  for (const contentType of ["application/grpc", "application/grpc+proto"]) {
+    for (const count of [1, 2, 3, 511, 512, 513, 5_000]) {
+      const bytes = await bytesOf(count, contentType);
+      const expected = Buffer.from(FRAME.repeat(count), "hex");
+      assert(bytes.equals(expected), `${count} messages, ${contentType}`);
+    }
+  }
+});
+
+/** What a server with one interceptor hands to it. */
+async function callOf(
+  inspect: (call: ServerInterceptingCallInterface) => void,
+): Promise<void> {
+  const server = new Server({
+    interceptors: [(method, call) => {
+      inspect(call);
+      return batchInterceptor(method, call);
+    }],
+  });
+  const handlers = {
+    check: () => new Uint8Array([8, 1]),
+    list: () => new Uint8Array(0),
+    watch: (_: unknown, call: StreamCall) => call.end(),
+  };
+  offer(server, Health, { handlers, onFault: assert.fail });
+  const port = await new Promise<number>((resolve, reject) =>
+    server.bindAsync(
+      "127.0.0.1:0",
+      ServerCredentials.createInsecure(),
+      (error, port) => error ? reject(error) : resolve(port),
+    )
+  );
+  const face = { url: `http://127.0.0.1:${port}` };
+  {
+    await using client = await bareClient(face);
+    const { trailers } = client.request("/grpc.health.v1.Health/Check");
+    assert.equal((await trailers)["grpc-status"], "0");
+  }
+  server.forceShutdown();
+}
+
+Deno.test("the installed grpc-js frames in the way that batches rely on", async () => {
+  const verdicts: boolean[] = [];
+  await callOf((call) => verdicts.push(framesBatches(call)));
+  assert.deepEqual(verdicts, [true]);
+});

@@ -1,0 +1,73 @@
+/** The status of a client that asks for subscriptions, and of one that does not. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import type { FeedSubscriptions } from "../../../src/application/status/subscription_report.ts";
+import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import {
+  connectClient,
+  type Face,
+  grpcClient,
+  pathOf,
+  RAW,
+  startFace,
+} from "../../support/grpc_face.ts";
+
+const REPORT: FeedSubscriptions = {
+  feed: "sip",
+  channels: [{
+    channel: "trades",
+    symbols: [{
+      symbol: "AAPL",
+      state: "acknowledged",
+      streams: 4,
+      reason: undefined,
+    }],
+    unfiltered: 0,
+  }],
+  budget: { limit: 30, learned: false, used: 1 },
+  expansions: [],
+};
+
+/** The bytes of a status that was asked for with these bytes. */
+async function statusBytes(face: Face, request: number[]): Promise<Buffer> {
+  using client = grpcClient(face);
+  const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+  client.makeUnaryRequest(
+    pathOf("GetConnectionStatus"),
+    RAW.serialize,
+    RAW.deserialize,
+    new Uint8Array(request),
+    (error, answer) => answer ? resolve(answer) : reject(error),
+  );
+  return Buffer.from(await promise);
+}
+
+Deno.test("subscriptions are told to whom asks for them", async () => {
+  await using face = await startFace({ subscriptions: () => [REPORT] });
+  using client = connectClient(face);
+  const { status } = await client.getConnectionStatus({
+    includeSubscriptions: true,
+  });
+  const [sip, opra, trading] = status?.feeds ?? [];
+  assert.equal(opra?.subscriptions, undefined);
+  assert.equal(trading?.subscriptions, undefined);
+  const [channel] = sip?.subscriptions?.channels ?? [];
+  assert.equal(channel?.channel, "trades");
+  const [aapl] = channel.symbols;
+  assert.equal(aapl?.state, SymbolState.ACKNOWLEDGED);
+  assert.equal(aapl.streams, 4);
+  assert.equal(sip?.subscriptions?.budget?.limit, 30);
+});
+
+Deno.test("whoever does not ask gets the same bytes as ever", async () => {
+  await using with_ = await startFace({
+    subscriptions: () => {
+      throw new Error("Nobody asked");
+    },
+  });
+  await using without = await startFace();
+  const plain = await statusBytes(without, []);
+  assert.deepEqual(await statusBytes(with_, []), plain);
+  // include_subscriptions: true, and a proxy that has nothing to tell.
+  assert.deepEqual(await statusBytes(without, [0x78, 0x01]), plain);
+});

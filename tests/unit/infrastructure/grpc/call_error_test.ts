@@ -1,0 +1,46 @@
+/** What a client is told of a symbol budget that is full. */
+import assert from "node:assert/strict";
+import { fromBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { status } from "@grpc/grpc-js";
+import { OverBudget } from "../../../../src/application/streaming/over_budget.ts";
+import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
+import {
+  resourceExhausted,
+  toStatus,
+} from "../../../../src/infrastructure/grpc/call_error.ts";
+
+const OVER = new OverBudget({
+  feed: "sip",
+  limit: 30,
+  used: 28,
+  requested: 7,
+});
+
+Deno.test("a full budget is told with its numbers and a remedy", () => {
+  const { code, details } = toStatus(resourceExhausted(OVER));
+  assert.equal(code, status.RESOURCE_EXHAUSTED);
+  assert.equal(
+    details,
+    "The symbol budget of feed sip is exceeded by 5: 30 allowed, 28 used, " +
+      "7 more requested; name fewer symbols, close other streams, or take a " +
+      "larger plan and set ALPACA_PLAN to it",
+  );
+});
+
+Deno.test("a program finds the full budget in a google.rpc.QuotaFailure", () => {
+  const { metadata } = toStatus(resourceExhausted(OVER));
+  const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
+  assert(bytes instanceof Uint8Array);
+  const { details } = fromBinary(StatusSchema, bytes);
+  assert.equal(details.length, 1);
+  const quota = details[0] && anyUnpack(details[0], QuotaFailureSchema);
+  assert.deepEqual(
+    quota?.violations.map(({ subject, description }) => [subject, description]),
+    [[
+      "feed:sip symbols",
+      "The symbol budget of feed sip is exceeded by 5: 30 allowed, 28 used, 7 more requested",
+    ]],
+  );
+});

@@ -1,0 +1,100 @@
+/** A batch leaves as the bytes of its messages, or is unrolled. */
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import fc from "fast-check";
+import {
+  FramedBatch,
+  framesBatches,
+} from "../../../../src/infrastructure/grpc/framed_batch.ts";
+
+/** What the class of grpc-js 1.14.7 does, word for word. */
+class KnownFraming {
+  readonly handler = {
+    serialize: (bodies: readonly Uint8Array[]) => new FramedBatch(bodies),
+  };
+
+  serializeMessage(value: readonly Uint8Array[]): Uint8Array {
+    const message = this.handler.serialize(value);
+    const output = Buffer.allocUnsafe(message.byteLength + 5);
+    output.writeUInt8(0, 0);
+    output.writeUInt32BE(message.byteLength, 1);
+    message.copy(output);
+    return output;
+  }
+}
+
+/** Each message framed by itself, as gRPC over HTTP/2 says. */
+function framesOf(bodies: readonly Uint8Array[]): Uint8Array {
+  return Buffer.concat(bodies.flatMap((body) => {
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(body.length, 1);
+    return [prefix, body];
+  }));
+}
+
+const framing = new KnownFraming();
+
+Deno.test("a batch of two has the bytes that the protocol writes down", () => {
+  const bodies = [new Uint8Array([0xaa]), new Uint8Array([0xbb, 0xcc])];
+  assert.equal(
+    new Uint8Array(framing.serializeMessage(bodies)).toHex(),
+    "0000000001aa0000000002bbcc",
+  );
+});
+
+Deno.test("a batch is the frames of its messages, whatever their number and sizes", () => {
+  fc.assert(fc.property(
+    fc.array(fc.uint8Array({ maxLength: 400 }), { minLength: 1 }),
+    (bodies) => {
+      assert.deepEqual(
+        new Uint8Array(framing.serializeMessage(bodies)),
+        new Uint8Array(framesOf(bodies)),
+      );
+    },
+  ));
+});
+
+Deno.test("lengths of one to four bytes are written whole", () => {
+  for (const length of [0, 0xff, 0x100, 0xffff, 0x10000, 0x100_0001]) {
+    const bodies = [new Uint8Array(1), new Uint8Array(length).fill(7)];
+    const framed = Buffer.from(framing.serializeMessage(bodies));
+    assert(framed.equals(framesOf(bodies)), `length ${length}`);
+  }
+});
+
+Deno.test("the framing that is known is used", () => {
+  assert.equal(framesBatches(framing), true);
+});
+
+Deno.test("a framing that is not as expected is not used", () => {
+  const others: Record<string, object> = {
+    "prefix written last": new class {
+      readonly handler = framing.handler;
+      serializeMessage(value: readonly Uint8Array[]): Uint8Array {
+        const message = this.handler.serialize(value);
+        const output = Buffer.alloc(message.byteLength + 5);
+        message.copy(output);
+        output.writeUInt32BE(message.byteLength, 1);
+        return output;
+      }
+    }(),
+    "body without a prefix": new class {
+      readonly handler = framing.handler;
+      serializeMessage(value: readonly Uint8Array[]): Uint8Array {
+        const message = this.handler.serialize(value);
+        const output = Buffer.alloc(message.byteLength);
+        message.copy(output);
+        return output;
+      }
+    }(),
+    "parts instead of one piece": new class {
+      serializeMessage(): Uint8Array[] {
+        return [];
+      }
+    }(),
+    "no framing at all": new (class {})(),
+  };
+  for (const [name, call] of Object.entries(others)) {
+    assert.equal(framesBatches(call), false, name);
+  }
+});
