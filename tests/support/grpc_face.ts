@@ -226,7 +226,9 @@ function bareCall(stream: ClientHttp2Stream, message: Uint8Array): BareCall {
 }
 
 /** Connects without any gRPC library. */
-export async function bareClient(face: Face): Promise<BareClient> {
+export async function bareClient(
+  face: Pick<Face, "url">,
+): Promise<BareClient> {
   const session = connect(face.url);
   session.on("error", () => {});
   const { promise, resolve, reject } = Promise.withResolvers<void>();

@@ -1,17 +1,10 @@
 /** Batches on the wire, seen by a client without a gRPC library. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import {
-  Server,
-  ServerCredentials,
-  type ServerInterceptingCallInterface,
-} from "@grpc/grpc-js";
+import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { batchInterceptor } from "../../../src/infrastructure/grpc/batch_interceptor.ts";
 import { framesBatches } from "../../../src/infrastructure/grpc/framed_batch.ts";
-import {
-  offer,
-  type StreamCall,
-} from "../../../src/infrastructure/grpc/service_bridge.ts";
+import { offer } from "../../../src/infrastructure/grpc/service_bridge.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
@@ -53,22 +46,21 @@ Deno.test("every size of batch is its messages' frames, for both content types",
   }
 });
 
-/** What a server with one interceptor hands to it. */
-async function callOf(
-  inspect: (call: ServerInterceptingCallInterface) => void,
-): Promise<void> {
+Deno.test("the installed grpc-js frames in the way that batches rely on", async () => {
+  const verdicts: boolean[] = [];
   const server = new Server({
     interceptors: [(method, call) => {
-      inspect(call);
+      verdicts.push(framesBatches(call));
       return batchInterceptor(method, call);
     }],
   });
-  const handlers = {
-    check: () => new Uint8Array([8, 1]),
-    list: () => new Uint8Array(0),
-    watch: (_: unknown, call: StreamCall) => call.end(),
-  };
-  offer(server, Health, { handlers, onFault: assert.fail });
+  offer(server, Health, {
+    handlers: {
+      check: () => new Uint8Array([8, 1]),
+      watch: (_, call) => void call.end(),
+    },
+    onFault: (error) => assert.fail(String(error)),
+  });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(
       "127.0.0.1:0",
@@ -76,17 +68,11 @@ async function callOf(
       (error, port) => error ? reject(error) : resolve(port),
     )
   );
-  const face = { url: `http://127.0.0.1:${port}` };
   {
-    await using client = await bareClient(face);
+    await using client = await bareClient({ url: `http://127.0.0.1:${port}` });
     const { trailers } = client.request("/grpc.health.v1.Health/Check");
     assert.equal((await trailers)["grpc-status"], "0");
   }
   server.forceShutdown();
-}
-
-Deno.test("the installed grpc-js frames in the way that batches rely on", async () => {
-  const verdicts: boolean[] = [];
-  await callOf((call) => verdicts.push(framesBatches(call)));
   assert.deepEqual(verdicts, [true]);
 });
