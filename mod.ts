@@ -34,6 +34,12 @@ export type {
   StockFeedKind,
 } from "./src/domain/connection/feed.ts";
 export type { ChannelName } from "./src/domain/market/channels.ts";
+export type { OptionRight } from "./src/domain/options/contract.ts";
+export type { OptionSelection } from "./src/domain/options/selection.ts";
+export type { CountingRule, Plan } from "./src/domain/subscription/plans.ts";
+export type { ChunkLimits } from "./src/domain/subscription/request.ts";
+export type { UpstreamChannel } from "./src/domain/subscription/symbol_sets.ts";
+export type { Tools } from "./src/composition/tools.ts";
 export type {
   Config,
   KeyPair,

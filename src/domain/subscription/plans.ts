@@ -33,7 +33,9 @@ export type Plan =
 
 /** Which channels count against a limit, per market. */
 export interface CountingRule {
+  /** Channels of the stock feed. */
   readonly stocks: ReadonlySet<UpstreamChannel>;
+  /** Channels of the option feed. */
   readonly options: ReadonlySet<UpstreamChannel>;
 }
 

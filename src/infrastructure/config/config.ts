@@ -77,6 +77,7 @@ export interface Config {
   /** Least severe lines to log. */
   readonly logLevel: LogLevel;
   /** How a lost session is dialed again. */
+  /** What upstream is asked for, and within which limits. */
   readonly subscriptions: {
     readonly plan: Plan;
     readonly counting: CountingRule;
@@ -89,6 +90,7 @@ export interface Config {
     /** Symbols, underlyings or order ids that one stream may name. */
     readonly maxSymbolsPerStream: number;
   };
+  /** How underlyings become contracts. */
   readonly options: {
     /** Whether underlyings are resolved to contracts. */
     readonly chains: boolean;
@@ -96,6 +98,7 @@ export interface Config {
     /** What a stream gets that does not say which contracts it wants. */
     readonly selection: OptionSelection;
   };
+  /** How long a lost feed is waited for. */
   readonly reconnect: {
     readonly initialDelayMs: number;
     readonly maxDelayMs: number;
