@@ -36,7 +36,7 @@ export async function buildImage(
   const bases = await baseImages(b, folder);
   await b(
     "build",
-    ...["--format", "docker", "--layers", "-t", TAG],
+    ...["--format", "docker", "-t", TAG],
     ...["--build-arg", `BUILD_IMAGE=${bases.build}`],
     ...["--build-arg", `RUNTIME_IMAGE=${bases.runtime}`],
     fileURLToPath(new URL("../../", import.meta.url)),

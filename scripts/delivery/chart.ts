@@ -4,7 +4,7 @@
  * @module
  */
 import type { Setting } from "../../src/infrastructure/config/settings.ts";
-import { isMap, isScalar, type Pair, parseDocument } from "yaml";
+import { isMap, isNode, isScalar, parseDocument } from "yaml";
 import { ALPACA_HOSTS } from "./permissions.ts";
 import { replaceRegion } from "./regions.ts";
 import {
@@ -108,34 +108,31 @@ export interface ValueRow {
   readonly value: unknown;
 }
 
-/** Every value that has a `# --` comment, in the order of the file. */
+/** Every value that has a `# --` comment above it, in the order of the file. */
 export function valueRows(values: string): ValueRow[] {
-  return rowsBelow(parseDocument(values).contents, []);
+  return rowsBelow(parseDocument(values).contents, { values, path: [] });
 }
 
-function rowsBelow(node: unknown, path: readonly string[]): ValueRow[] {
+function rowsBelow(
+  node: unknown,
+  { values, path }: { values: string; path: readonly string[] },
+): ValueRow[] {
   if (!isMap(node)) return [];
-  return node.items.flatMap((pair, index) => {
-    const here = [...path, String(isScalar(pair.key) ? pair.key.value : "")];
-    // The comment above the first key belongs to the map for the parser.
-    const text = comment(pair, index === 0 ? node.commentBefore : undefined);
-    const inner = rowsBelow(pair.value, here);
-    if (text === undefined) return inner;
-    if (inner.length > 0) return inner;
-    const value = isMap(pair.value) || !isScalar(pair.value)
-      ? (pair.value as { toJSON?(): unknown } | null)?.toJSON?.() ?? null
-      : pair.value.value;
-    return [{ path: here.join("."), text, value }];
+  return node.items.flatMap(({ key, value }) => {
+    if (!isScalar(key)) return [];
+    const here = [...path, String(key.value)];
+    const inner = rowsBelow(value, { values, path: here });
+    const text = lineAbove(values, key.range?.[0] ?? 0);
+    if (text === undefined || inner.length > 0) return inner;
+    const plain = isNode(value) ? value.toJSON() : null;
+    return [{ path: here.join("."), text, value: plain }];
   });
 }
 
-function comment(
-  pair: Pair,
-  above: string | null | undefined,
-): string | undefined {
-  const own = isScalar(pair.key) ? pair.key.commentBefore : undefined;
-  const lines = `${above ?? ""}\n${own ?? ""}`.split("\n");
-  return lines.findLast((line) => line.startsWith(" -- "))?.slice(4);
+/** The `# --` text in the line above an offset. */
+function lineAbove(text: string, offset: number): string | undefined {
+  const line = text.slice(0, offset).split("\n").at(-2) ?? "";
+  return /^\s*# -- (.*)$/.exec(line)?.[1];
 }
 
 function table(rows: readonly ValueRow[]): string {

@@ -96,7 +96,41 @@ function schemaOf(setting: Setting<unknown>): Schema {
   if (/^\w+(, \w+)* or \w+$/.test(accepts)) {
     return { type: "string", enum: readable(setting, words(accepts)) };
   }
-  return { type: "string", minLength: 1 };
+  const filter = /^(.+), alone or as the global part of a filter/.exec(accepts);
+  if (filter !== null) return filterSchema(setting, words(filter[1] ?? ""));
+  const limits = /^(.+), or limits such as (\S+)$/.exec(accepts);
+  if (limits !== null) {
+    return limitsSchema(setting, words(limits[1] ?? ""), limits[2] ?? "");
+  }
+  return ANY_TEXT;
+}
+
+/** For kinds that cannot be told in a schema: the program itself is stricter. */
+export const ANY_TEXT: Schema = { type: "string", minLength: 1 };
+
+/** `info`, or `info,h2=warn`. */
+function filterSchema(
+  setting: Setting<unknown>,
+  levels: readonly string[],
+): Schema {
+  const level = `(${readable(setting, levels).join("|")})`;
+  const target = `[A-Za-z0-9_:]+=${level}`;
+  return {
+    type: "string",
+    pattern: `^(${target},)*${level}(,${target})*$`,
+  };
+}
+
+/** `plus`, or `stocks=30,options=200`. */
+function limitsSchema(
+  setting: Setting<unknown>,
+  names: readonly string[],
+  example: string,
+): Schema {
+  readable(setting, [...names, example]);
+  const keys = example.split(",").map((part) => part.split("=")[0] ?? "");
+  const one = `(${keys.join("|")})=[0-9]{1,7}`;
+  return { type: "string", pattern: `^(${names.join("|")}|${one}(,${one})*)$` };
 }
 
 function rangeSchema(

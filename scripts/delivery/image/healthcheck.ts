@@ -18,7 +18,8 @@ export async function whyUnhealthy(url: string): Promise<string | undefined> {
       ? undefined
       : `${url} answered ${response.status} ${text}`;
   } catch (error) {
-    return `${url}: ${error instanceof Error ? error.message : String(error)}`;
+    const { message, cause } = error as Error;
+    return `${url}: ${cause instanceof Error ? cause.message : message}`;
   }
 }
 

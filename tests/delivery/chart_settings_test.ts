@@ -1,0 +1,180 @@
+import assert from "node:assert/strict";
+import { Ajv } from "ajv";
+import { parse } from "yaml";
+import {
+  ALL_SETTINGS,
+  type Setting,
+} from "../../src/infrastructure/config/settings.ts";
+import { CHART, valueRows } from "../../scripts/delivery/chart.ts";
+import { REMEDY, ROOT } from "../../scripts/delivery/generate.ts";
+import {
+  ANY_TEXT,
+  CHART_DEFAULTS,
+  PLAIN,
+  SECRET,
+} from "../../scripts/delivery/settings_schema.ts";
+
+const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
+const valuesText = read(`${CHART}/values.yaml`);
+const values = parse(valuesText);
+const schema = JSON.parse(read(`${CHART}/values.schema.json`));
+const readme = read(`${CHART}/README.md`);
+
+/** What to do about a setting that stands in one place and not in another. */
+function missing(name: string, where: string): string {
+  return `${name} is a setting of the program (settings.ts) and missing in ` +
+    `${where}. Add it there by running: ${REMEDY}`;
+}
+
+Deno.test("every setting of the program can be set through the chart's values", () => {
+  for (const { name } of PLAIN) {
+    assert.ok(name in values.config, missing(name, "values.yaml, config"));
+    const known = schema.properties.config.properties;
+    assert.ok(name in known, missing(name, "values.schema.json, config"));
+    assert.ok(
+      readme.includes(`| \`config.${name}\` |`),
+      missing(name, "the chart's README.md"),
+    );
+  }
+  for (const { name } of SECRET) {
+    for (const part of ["keys", "values"] as const) {
+      assert.ok(
+        name in values.credentials[part],
+        missing(name, `values.yaml, credentials.${part}`),
+      );
+      assert.ok(
+        name in schema.properties.credentials.properties[part].properties,
+        missing(name, `values.schema.json, credentials.${part}`),
+      );
+    }
+    assert.ok(
+      readme.includes(`| \`credentials.keys.${name}\` |`),
+      missing(name, "README.md"),
+    );
+  }
+});
+
+Deno.test("the chart's values name no setting that the program does not have", () => {
+  const known = new Set(ALL_SETTINGS.map(({ name }) => name));
+  const named = [
+    ...Object.keys(values.config),
+    ...Object.keys(values.credentials.keys),
+    ...Object.keys(values.credentials.values),
+    ...Object.keys(schema.properties.config.properties),
+  ];
+  for (const name of named) {
+    assert.ok(
+      known.has(name),
+      `${name} is gone from settings.ts: run ${REMEDY}`,
+    );
+  }
+});
+
+Deno.test("no secret of the program is among the plain settings", () => {
+  for (const { name } of SECRET) assert.ok(!(name in values.config), name);
+});
+
+Deno.test("the chart starts from the program's own defaults, but where it says why", () => {
+  for (const row of PLAIN) {
+    const value = values.config[row.name];
+    if (row.name in CHART_DEFAULTS) {
+      assert.equal(value, CHART_DEFAULTS[row.name]?.value);
+      continue;
+    }
+    if (row.fallback === undefined) {
+      assert.equal(value, "", `${row.name} has no default in the program`);
+      continue;
+    }
+    assert.deepEqual(
+      row.kind.read(String(value)),
+      row.kind.read(row.fallback),
+      `${row.name} is ${value} in values.yaml and ${row.fallback} in ` +
+        `settings.ts: run ${REMEDY}`,
+    );
+  }
+});
+
+Deno.test("what the schema accepts for a setting, the program accepts", () => {
+  const ajv = new Ajv({ strict: false });
+  for (const row of PLAIN) {
+    const one = schema.properties.config.properties[row.name];
+    const accepts = ajv.compile(one);
+    const isChecked = one.minLength !== ANY_TEXT.minLength;
+    for (const value of candidates(row)) {
+      if (!isChecked || value === "" || !accepts(value)) continue;
+      assert.ok(
+        "value" in row.kind.read(String(value)),
+        `values.schema.json lets ${row.name}=${value} through, which the ` +
+          `program refuses: teach scripts/delivery/settings_schema.ts`,
+      );
+    }
+    assert.ok(accepts(values.config[row.name]), `default of ${row.name}`);
+    assert.ok(!accepts({}) && !accepts([]), `${row.name} is no object`);
+  }
+});
+
+/** Values around every edge, and values of other settings. */
+function candidates(row: Setting<unknown>): unknown[] {
+  const numbers = (row.kind.accepts.match(/\d+/g) ?? []).map(Number)
+    .flatMap((number) => [number - 1, number, number + 1, number + 0.5]);
+  const words = row.kind.accepts.split(/[^\w]+/);
+  return [
+    ...numbers,
+    ...words,
+    ...words.flatMap((word) => words.map((other) => `${word},${other}`)),
+    ...[true, false, -1, 0, 1, 1.5, 1e9, "1", "true", "PAPER", "paper", "x y"],
+    ...[
+      "https://a.example",
+      "wss://a.example/x",
+      "ws://u:p@a.example",
+      "ftp://a",
+    ],
+    ...["http://", "wss://a#b", "::", "[::]", "0.0.0.0", "a_b", "info,h2=warn"],
+  ];
+}
+
+Deno.test("values.yaml is valid by its own schema, apart from credentials", () => {
+  const validate = new Ajv({ strict: false, allErrors: true }).compile(schema);
+  assert.ok(validate(values), JSON.stringify(validate.errors));
+});
+
+Deno.test("the schema refuses unknown values at every level of the chart's own", () => {
+  const validate = new Ajv({ strict: false }).compile(schema);
+  const open = new Set([
+    "global",
+    "affinity",
+    "dnsConfig",
+    "podSecurityContext",
+    "securityContext",
+  ]);
+  for (const [name, value] of Object.entries(values)) {
+    const isMap = typeof value === "object" && value !== null &&
+      !Array.isArray(value);
+    if (!isMap || open.has(name)) continue;
+    const spoilt = { ...values, [name]: { ...value, noSuchKey: { deep: 1 } } };
+    assert.ok(!validate(spoilt), `${name} takes an unknown key`);
+  }
+  assert.ok(!validate({ ...values, noSuchKey: 1 }));
+  assert.ok(!validate({ ...values, replicaCount: 2 }), "two replicas");
+});
+
+Deno.test("every value has a line in the chart's README", () => {
+  const rows = new Set(valueRows(valuesText).map(({ path }) => path));
+  const walk = (value: unknown, path: string): void => {
+    if (rows.has(path)) return;
+    const isMap = typeof value === "object" && value !== null &&
+      !Array.isArray(value);
+    assert.ok(
+      isMap && Object.keys(value).length > 0,
+      `values.yaml: ${path} has no comment; write "# -- …" above it, then ${REMEDY}`,
+    );
+    for (const [key, inner] of Object.entries(value)) {
+      walk(inner, path === "" ? key : `${path}.${key}`);
+    }
+  };
+  walk(values, "");
+  for (const path of rows) {
+    const isEntry = path.startsWith("credentials.values.");
+    assert.ok(isEntry || readme.includes(`| \`${path}\` |`), path);
+  }
+});

@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
+import {
+  neededImports,
+  reachable,
+} from "../../scripts/delivery/image/keep_needed_packages.ts";
+import { whyUnhealthy } from "../../scripts/delivery/image/healthcheck.ts";
+import { ROOT } from "../../scripts/delivery/generate.ts";
+
+const dockerfile = Deno.readTextFileSync(new URL("Dockerfile", ROOT));
+
+Deno.test("the image lets the program read every setting and its aliases, by name", () => {
+  const list = /--allow-env=([^"]+)/.exec(
+    dockerfile.slice(dockerfile.indexOf(">>> command")),
+  )?.[1]?.split(",") ?? [];
+  for (const { name, aliases } of ALL_SETTINGS) {
+    for (const one of [name, ...aliases]) assert.ok(list.includes(one), one);
+  }
+  assert.ok(!list.includes("*"));
+});
+
+Deno.test("the image denies what the program never needs", () => {
+  const entry = /^ENTRYPOINT (\[.+\])$/m.exec(dockerfile)?.[1] ?? "[]";
+  const words: string[] = JSON.parse(entry);
+  for (const what of ["read", "write", "run", "ffi", "sys", "import"]) {
+    assert.ok(words.includes(`--deny-${what}`), what);
+  }
+  assert.ok(words.includes("--cached-only") && words.includes("--no-prompt"));
+  assert.ok(!/"(-A|--allow-all)"/.test(dockerfile));
+});
+
+Deno.test("the image's bases are arguments, its user is a number", () => {
+  for (const line of dockerfile.match(/^FROM .+$/gm) ?? []) {
+    assert.match(line, /^FROM \$\{(BUILD|RUNTIME)_IMAGE\}/);
+  }
+  assert.match(dockerfile, /^USER 65532:65532$/m);
+});
+
+Deno.test("a package stays in the image when a module can reach it, however far", () => {
+  const npm = (name: string, ...dependencies: string[]) => [
+    `${name}@1`,
+    { name, version: "1", dependencies },
+  ];
+  const graph = {
+    modules: [{ kind: "esm" }, { kind: "npm", npmPackage: "a@1" }],
+    npmPackages: Object.fromEntries([
+      npm("a", "b@1"),
+      npm("b", "a@1", "c@1"),
+      npm("c"),
+      npm("only-for-tests", "c@1"),
+    ]),
+  };
+  const keep = reachable(graph);
+  assert.deepEqual([...keep].sort(), ["a/1", "b/1", "c/1"]);
+  assert.deepEqual(
+    neededImports(
+      { a: "npm:a@1", "only-for-tests": "npm:only-for-tests@1" },
+      keep,
+    ),
+    { a: "npm:a@1" },
+  );
+});
+
+Deno.test("the health check tells a living proxy from a sick and from a dead one", async () => {
+  let status = 200;
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen: () => {} },
+    () => new Response("NO", { status }),
+  );
+  const url = `http://127.0.0.1:${server.addr.port}/healthz`;
+  assert.equal(await whyUnhealthy(url), undefined);
+  status = 503;
+  assert.match(await whyUnhealthy(url) ?? "", /answered 503 NO/);
+  await server.shutdown();
+  assert.match(await whyUnhealthy(url) ?? "", /refused|error/i);
+});
