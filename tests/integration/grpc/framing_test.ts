@@ -11,7 +11,7 @@ import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
 
 /** One golden message as gRPC frames it. */
 const FRAME = "0000000037" +
-  "0a350a044141504c120b08a08494ad0610959aef3a1a0151210000000000c862402802" +
+  "0a350a044141504c120b08a08494ad0610959aef3a1a0151210000000000c862402803" +
   "32015039713d0ad7a3c8624040044a0152520143";
 
 /** Publishes `count` events in one turn and gives the stream's first bytes. */
