@@ -116,7 +116,7 @@ function traffic(bind: Bindings): Markup {
   return html`
     <section class="panel" aria-labelledby="traffic" ${bind.show("traffic")}>
       ${heading("traffic", "Traffic", note)}
-      ${scroller("traffic", trafficTable(bind))}
+      ${scroller("Rates by type", trafficTable(bind))}
     </section>
   `;
 }
@@ -126,9 +126,9 @@ function subscriptions(bind: Bindings): Markup {
   return html`
     <section class="panel" aria-labelledby="subscriptions">
       ${heading("subscriptions", "Subscriptions", note)}
-      ${scroller("subscriptions", bind.table(SUBSCRIPTIONS))}
+      ${scroller("Symbols by channel", bind.table(SUBSCRIPTIONS))}
       <div ${bind.show("expansions")}>
-        ${scroller("subscriptions", bind.table(EXPANSIONS))}
+        ${scroller("Contracts by underlying", bind.table(EXPANSIONS))}
       </div>
     </section>
   `;
@@ -143,7 +143,7 @@ function streams(bind: Bindings): Markup {
         "streams.untold",
       )}>Only their number is known.</p>
       <div ${bind.show("streams.some")}>
-        ${scroller("streams", bind.table(STREAMS))}
+        ${scroller("Open streams", bind.table(STREAMS))}
       </div>
       <p class="empty" ${bind.show("streams.more")}>${bind.text(
         "streams.more",
@@ -159,7 +159,7 @@ function errors(bind: Bindings): Markup {
       ${heading("errors", "Recent errors", note)}
       <p class="empty" ${bind.show("errors.none")}>None since the start.</p>
       <div ${bind.show("errors.some")}>
-        ${scroller("errors", bind.table(ERRORS))}
+        ${scroller("Latest first", bind.table(ERRORS))}
       </div>
     </section>
   `;
@@ -177,7 +177,7 @@ function heading(id: string, title: string, note: Markup): Markup {
 /** A region that scrolls by itself, by keyboard too. */
 function scroller(label: string, content: Markup): Markup {
   return html`
-    <div class="scroller" role="region" tabindex="0" aria-labelledby="${label}">
+    <div class="scroller" role="region" tabindex="0" aria-label="${label}">
       ${content}
     </div>
   `;

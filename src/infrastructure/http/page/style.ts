@@ -71,7 +71,7 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .head p { color: var(--soft); font-size: .857rem; }
 .panel { background: var(--panel); border: 1px solid var(--edge); border-radius: 4px; padding: 11px 14px; min-width: 0; }
 .feeds { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 14px; }
-.columns { display: grid; grid-template-columns: minmax(0, 1.04fr) minmax(0, 1fr); gap: 14px; align-items: start; }
+.columns { display: grid; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr); gap: 14px; align-items: start; }
 .column { display: grid; gap: 14px; min-width: 0; }
 
 .feed { border-left: 3px solid var(--off); display: flex; flex-direction: column; gap: 8px; }
@@ -116,8 +116,10 @@ th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
 .traffic tbody th { white-space: nowrap; }
-.traffic .flowing { width: 38%; }
-.cells { display: grid; grid-template-columns: 3.6em minmax(30px, 1fr) 5.6em; gap: 10px; align-items: center; }
+.traffic { table-layout: fixed; }
+.traffic th:first-child { width: 8.8em; }
+.traffic .number { width: 4.9em; }
+.cells { display: grid; grid-template-columns: 3.2em minmax(30px, 1fr) 4.3em; gap: 8px; align-items: center; }
 .cells .now { text-align: right; }
 .cells .total { color: var(--soft); font-size: .857rem; }
 .traffic .chart { height: 18px; }
@@ -147,8 +149,9 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
 @media (max-width: 620px) {
   .top { padding: 10px 12px; }
   .badge { margin-left: auto; }
-  .link { margin-left: auto; }
-  .facts { margin-left: 0; order: 9; width: 100%; font-size: .857rem; gap: 0 14px; }
+  h1 { font-size: 1rem; }
+  .clock { display: none !important; }
+  .facts { margin-left: 0; margin-right: auto; font-size: .857rem; gap: 0 12px; }
   .feed dl { font-size: .929rem; gap: 3px 8px; }
   .lines .name { width: auto; }
   .subscriptions th, .subscriptions td { padding-right: 5px; }
@@ -159,7 +162,8 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
-  .traffic tbody th { white-space: normal; }
+  .traffic th:first-child { width: 5.4em; white-space: normal; }
+  .traffic .number { width: 4em; }
   .lines th .joined { display: block; }
   .joined span { display: block; }
   .joined .cell-note { font-size: .857rem; }

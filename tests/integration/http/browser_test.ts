@@ -1,0 +1,297 @@
+/**
+ * The status page in a real browser. Left out, with a word about it, where no
+ * Chromium is installed: `apt-get install chromium`, or set `CHROMIUM`.
+ */
+import assert from "node:assert/strict";
+import axe from "axe-core";
+import { createCounters } from "../../../src/application/status/counters.ts";
+import type { ProxyStatus } from "../../../src/application/status/proxy_status.ts";
+import type { FeedId } from "../../../src/domain/connection/feed.ts";
+import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
+import { sampleStatus } from "../../support/sample_status.ts";
+import { until } from "../../support/stage.ts";
+import { BrowserPage, findChromium, type PageOptions } from "./browser.ts";
+
+const CHROMIUM = findChromium();
+const DESKTOP = { width: 1280, height: 800, scheme: "light" } as const;
+const PHONE = { width: 390, height: 844, scheme: "dark" } as const;
+const HOSTILE = `<img src=x onerror="document.title='taken over'">`;
+
+if (CHROMIUM === undefined) {
+  // deno-lint-ignore no-console
+  console.warn(
+    "Left out, for want of a Chromium: the status page in a browser",
+  );
+}
+
+function browserTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, fn, ignore: CHROMIUM === undefined });
+}
+
+/** A port with everything on it that can be seen. */
+async function serveEverything() {
+  let status: ProxyStatus = sampleStatus([
+    "connected",
+    "reconnecting",
+    "error",
+  ]);
+  const counters = createCounters();
+  counters.feeds.sip.received.quote = 1_000;
+  counters.feeds.sip.errors.dial = 3;
+  counters.feeds.sip.processing.counts[4] = 900;
+  const servers = await serveHttp({
+    health: { host: "127.0.0.1", port: 0 },
+    metrics: { host: "127.0.0.1", port: 0 },
+    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
+    status: () => status = { ...status, now: status.now + 1_000 },
+    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    onFault: (cause) => {
+      throw cause;
+    },
+    counters,
+    streams: () => [{
+      channel: "stockQuotes",
+      filter: HOSTILE,
+      delivered: counters.feeds.sip.received.quote++,
+      waiting: 400,
+      lost: 7,
+      openedAt: status.startedAt,
+    }],
+    subscriptions: () => [{
+      feed: "sip",
+      channels: [{
+        channel: "quotes",
+        unfiltered: 1,
+        symbols: [{
+          symbol: "AAPL",
+          state: "refused",
+          streams: 1,
+          reason: "symbol limit exceeded",
+        }],
+      }],
+      budget: { limit: 30, learned: false, used: 29 },
+      expansions: [{
+        underlying: "AAPL",
+        channel: "quotes",
+        streams: 1,
+        contracts: 24,
+        state: "ready",
+        reason: undefined,
+        centre: 187.5,
+      }],
+    }],
+    errors: () => [{
+      level: "error",
+      at: status.now - 5_000,
+      feed: "trading",
+      message: "Feed given up",
+      cause: HOSTILE,
+      times: 3,
+    }],
+  });
+  return {
+    url: `http://127.0.0.1:${servers.healthPort}/`,
+    change: (next: ProxyStatus) => void (status = next),
+    servers,
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
+  };
+}
+
+function open(options: PageOptions): Promise<BrowserPage> {
+  assert.ok(CHROMIUM);
+  return BrowserPage.open(CHROMIUM, options);
+}
+
+const linkState = `document.querySelector("[data-link]").dataset.link`;
+const textOf = (name: string) =>
+  `document.querySelector('[data-text="${name}"]').textContent`;
+
+browserTest(
+  "the page follows the proxy within three seconds, without a complaint",
+  async () => {
+    await using proxy = await serveEverything();
+    await using page = await open(DESKTOP);
+    await page.goTo(proxy.url);
+    await until(
+      "it is live",
+      async () => await page.evaluate(linkState) === "live",
+      3_000,
+    );
+    proxy.change(sampleStatus(["connected", "connected", "connected"]));
+    await until(
+      "the change is seen",
+      async () => await page.evaluate(textOf("overall")) === "Healthy",
+      3_000,
+    );
+    const news = await page.evaluate(
+      `document.querySelector("[data-news]").textContent`,
+    );
+    assert.equal(
+      news,
+      "Proxy: healthy. Options feed: connected. Trade updates feed: connected",
+    );
+    await until(
+      "a chart is drawn",
+      async () =>
+        /L/.test(String(
+          await page.evaluate(
+            `document.querySelector('[data-chart="in.stockQuotes"] .line').getAttribute("d")`,
+          ),
+        )),
+      5_000,
+    );
+    assert.match(
+      String(
+        await page.evaluate(
+          `document.querySelector('[data-chart="in.stockQuotes"]').getAttribute("aria-label")`,
+        ),
+      ),
+      /^Stock quotes in per second: now [\d.]+, peak [\d.]+ in the last 1 min$/,
+    );
+    assert.deepEqual(page.complaints, []);
+  },
+);
+
+browserTest("what a client asked for stays text in the live page", async () => {
+  await using proxy = await serveEverything();
+  await using page = await open(DESKTOP);
+  await page.goTo(proxy.url);
+  await until(
+    "it is live",
+    async () => await page.evaluate(linkState) === "live",
+  );
+  const shown = await page.evaluate(
+    `document.querySelector('[data-lines=streams] .cell-note').textContent`,
+  );
+  assert.equal(shown, HOSTILE);
+  assert.equal(await page.evaluate("document.images.length"), 0);
+  assert.deepEqual(page.complaints, []);
+});
+
+for (
+  const [name, options] of [
+    ["a desktop in light", DESKTOP],
+    ["a desktop in dark", { ...DESKTOP, scheme: "dark" }],
+    ["a phone in light", { ...PHONE, scheme: "light" }],
+    ["a phone in dark", PHONE],
+  ] as const
+) {
+  browserTest(
+    `axe finds no fault on ${name}, and nothing is cut off`,
+    async () => {
+      await using proxy = await serveEverything();
+      await using page = await open(options);
+      await page.goTo(proxy.url);
+      await until(
+        "it is live",
+        async () => await page.evaluate(linkState) === "live",
+      );
+      await page.evaluate(axe.source);
+      const found = await page.evaluate(`axe.run(document, {
+      resultTypes: ["violations"],
+      runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }).then(({ violations, passes }) => ({
+      rules: passes.length,
+      faults: violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html)),
+    }))`) as { rules: number; faults: string[] };
+      assert.deepEqual(found.faults, []);
+      assert.ok(found.rules > 20, "axe looked at something");
+      assert.equal(
+        await page.evaluate(
+          "document.documentElement.scrollWidth - document.documentElement.clientWidth",
+        ),
+        0,
+      );
+    },
+  );
+}
+
+browserTest(
+  "everything that can be used is reached by keyboard, and seen when it is",
+  async () => {
+    await using proxy = await serveEverything();
+    await using page = await open(DESKTOP);
+    await page.goTo(proxy.url);
+    await until(
+      "it is live",
+      async () => await page.evaluate(linkState) === "live",
+    );
+    const reached: unknown[] = [];
+    for (let step = 0; step < 11; step++) {
+      await page.press("Tab");
+      reached.push(
+        await page.evaluate(`(() => {
+      const it = document.activeElement;
+      const seen = getComputedStyle(it).outlineStyle !== "none";
+      return (seen ? "" : "unseen ") + (it.getAttribute("aria-label") ?? it.textContent);
+    })()`),
+      );
+    }
+    assert.deepEqual(reached, [
+      "Skip to the feeds",
+      "Pause",
+      "Rates by type",
+      "Symbols by channel",
+      "Contracts by underlying",
+      "Open streams",
+      "Latest first",
+      "Health",
+      "Liveness",
+      "Readiness",
+      "Metrics",
+    ]);
+  },
+);
+
+browserTest("updates can be paused, and resumed, by keyboard", async () => {
+  await using proxy = await serveEverything();
+  await using page = await open(DESKTOP);
+  await page.goTo(proxy.url);
+  await until(
+    "it is live",
+    async () => await page.evaluate(linkState) === "live",
+  );
+  await page.press("Tab");
+  await page.press("Tab");
+  await page.press("Enter");
+  assert.equal(
+    await page.evaluate("document.activeElement.textContent"),
+    "Resume",
+  );
+  assert.equal(await page.evaluate(linkState), "off");
+  const then = await page.evaluate(textOf("now"));
+  proxy.change(sampleStatus(["connected", "connected", "connected"]));
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  assert.equal(await page.evaluate(textOf("now")), then);
+  await page.press("Enter");
+  await until(
+    "it is live",
+    async () => await page.evaluate(linkState) === "live",
+    3_000,
+  );
+  assert.equal(await page.evaluate(textOf("overall")), "Healthy");
+});
+
+browserTest("a page whose proxy is gone says that it is stale", async () => {
+  const proxy = await serveEverything();
+  await using page = await open(PHONE);
+  await page.goTo(proxy.url);
+  await until(
+    "it is live",
+    async () => await page.evaluate(linkState) === "live",
+  );
+  await proxy[Symbol.asyncDispose]();
+  await until(
+    "it is stale",
+    async () => await page.evaluate(linkState) === "lost",
+    10_000,
+  );
+  assert.match(
+    String(
+      await page.evaluate(
+        `document.querySelector("[data-link-text]").textContent`,
+      ),
+    ),
+    /^Stale for \d+ s$/,
+  );
+});
