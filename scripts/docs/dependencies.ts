@@ -22,6 +22,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@connectrpc/connect-node": "Tests: its gRPC transport",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",
+  "axe-core": "Tests: the status page for people who cannot see it",
   "decimal.js": "Simulator: exact arithmetic with money",
   "fast-check": "Tests: laws instead of examples",
   "hdr-histogram-js": "Benchmarks: latency percentiles",

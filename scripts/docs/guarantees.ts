@@ -120,6 +120,16 @@ export const GUARANTEES: readonly Guarantee[] = [
     "an underlying is exact: A is not AAPL, its adjusted contracts are",
   ),
   promise(
+    "An underlying brings the contracts nearest to its price, new ones before old ones leave.",
+    `${UNIT}application/options/expansions_test.ts`,
+    "the window moves with the price, new contracts before old ones",
+  ),
+  promise(
+    "What the plan allows is never exceeded by a choice of contracts, and no place is left unused.",
+    `${UNIT}application/options/expansions_test.ts`,
+    "whatever happens the budget is kept, used up, and given back",
+  ),
+  promise(
     "A client that leaves or vanishes frees everything it held, at once.",
     `${WHOLE}survival_test.ts`,
     "three thousand streams come and go and leave nothing behind",

@@ -1,17 +1,18 @@
 /**
  * The client examples of the documentation do what it says: they print quotes
- * of the proxy, and come back when it was restarted.
+ * of the proxy, and come back when it was restarted or the connection broke.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { carries, setStage, type Stage, until } from "../support/stage.ts";
+import { setStage, type Stage, until } from "../support/stage.ts";
 import { TextLineStream } from "../support/text_lines.ts";
 import {
   CLIENT_PROJECTS,
   type ClientProject,
   type Command,
 } from "./client_projects.ts";
+import { startRelay } from "./relay.ts";
 
 const CLIENTS = new URL("../../docs/clients/", import.meta.url);
 
@@ -20,7 +21,9 @@ for (const project of CLIENT_PROJECTS) {
   const missing = await project.missing();
   Deno.test({
     name: `the ${language} client of the README prints quotes and survives ` +
-      `a restart of the proxy${missing ? ` (left out: ${missing})` : ""}`,
+      `restarts and broken connections${
+        missing ? ` (left out: ${missing})` : ""
+      }`,
     ignore: missing !== undefined,
     fn: () => follow(project),
   });
@@ -29,41 +32,39 @@ for (const project of CLIENT_PROJECTS) {
 async function follow(project: ClientProject): Promise<void> {
   await using folder = await copyOf(project.folder);
   const command = await project.prepare(folder.path);
-  let port = 0;
-  await using client = await (async () => {
-    await using stage = await setStage();
-    port = stage.proxy.ports.grpc;
-    const made = start(command, {
-      cwd: folder.path,
-      env: { STREAM_PROXY_ADDRESS: stage.address },
-    });
-    await printed(stage, made, { symbol: "AAPL", bid: 150.25, ask: 150.27 });
-    return made;
-  })();
-  await using stage = await setStage({
-    env: { STREAM_PROXY_GRPC_PORT: String(port) },
+  await using relay = await startRelay();
+  await using client = start(command, {
+    cwd: folder.path,
+    env: { STREAM_PROXY_ADDRESS: relay.address },
   });
+  {
+    await using stage = await setStage();
+    relay.target = stage.proxy.ports.grpc;
+    await printed(stage, client, { symbol: "AAPL", bid: 150.25, ask: 150.27 });
+  }
+  await using stage = await setStage();
+  relay.target = stage.proxy.ports.grpc;
   await printed(stage, client, { symbol: "MSFT", bid: 402.11, ask: 402.13 });
+  relay.breakAll();
+  await printed(stage, client, { symbol: "AAPL", bid: 150.35, ask: 150.37 });
 }
 
-/** Sends a quote once it is asked for, and waits until the client prints it. */
+/** Sends a quote until the client prints it. */
 async function printed(
   { simulator }: Stage,
   client: Client,
   { symbol, bid, ask }: { symbol: string; bid: number; ask: number },
 ): Promise<void> {
-  const place = { endpoint: "sip", channel: "quotes" };
-  await until("upstream carries the symbols", () => {
-    assert.equal(client.ended, undefined, `It ended: ${client.ended}`);
-    return carries(simulator, place, ["AAPL", "MSFT"]);
-  }, 60_000);
   const venue = { bx: "Q", bs: 100, ax: "P", as: 100, c: ["R"], z: "C" };
   const t = "2026-01-05T14:30:00.123456789Z";
-  simulator.emit("sip", [
-    { T: "q", S: symbol, bp: bid, ap: ask, t, ...venue },
-  ]);
   const line = `${symbol} ${bid} x ${ask}`;
-  await until(`the client prints "${line}"`, () => client.lines.includes(line));
+  await until(`the client prints "${line}"`, () => {
+    assert.equal(client.ended, undefined, `It ended: ${client.ended}`);
+    simulator.emit("sip", [
+      { T: "q", S: symbol, bp: bid, ap: ask, t, ...venue },
+    ]);
+    return client.lines.includes(line);
+  }, 60_000);
 }
 
 /** A client that runs. */

@@ -8,6 +8,8 @@ const client = createClient(
   StreamProxyService,
   createGrpcTransport({ baseUrl: `http://${address}` }),
 );
+/** The proxy restarts, is away, or the connection broke. */
+const AWAY = new Set([Code.Unavailable, Code.Aborted, Code.Canceled]);
 
 for (;;) {
   try {
@@ -17,9 +19,8 @@ for (;;) {
       console.log(`${quote.symbol} ${quote.bidPrice} x ${quote.askPrice}`);
     }
   } catch (error) {
-    // The proxy restarts or is away: come back. Anything else is our mistake.
-    const { code } = ConnectError.from(error);
-    if (code !== Code.Unavailable && code !== Code.Aborted) throw error;
+    // Anything else is our mistake, and would happen again.
+    if (!AWAY.has(ConnectError.from(error).code)) throw error;
   }
   await setTimeout(1000);
 }
