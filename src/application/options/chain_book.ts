@@ -216,6 +216,10 @@ export class ChainBook {
     entry.surprised = false;
     try {
       const contracts = await catalog.contracts(underlying, signal);
+      if (contracts.length === 0 && entry.chain?.contracts.length) {
+        // A chain ends by its expiries, not from one request to the next.
+        throw new CatalogUnavailable("no contracts are listed any more");
+      }
       directory.learn(contracts);
       this.#loaded(entry, { contracts, expiries: expiriesOf(contracts), day });
     } catch (error) {

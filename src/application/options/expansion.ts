@@ -106,7 +106,8 @@ export class Expansion {
 }
 
 /** One text per scope, for use as a key. */
-export function scopeKey({ channel, underlying, selection }: ExpansionScope) {
+export function scopeKey(scope: ExpansionScope): string {
+  const { channel, underlying, selection } = scope;
   const { minDays, maxDays, strikeWindowPercent, right, maxContracts } =
     selection;
   return [

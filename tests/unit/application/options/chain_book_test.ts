@@ -179,6 +179,18 @@ Deno.test("a chain that cannot be renewed stays in use, with the reason", async 
   assert.equal(later.chain.day, TODAY + 1);
 });
 
+Deno.test("a list that is suddenly empty does not end a chain", async () => {
+  await using rig = new Rig();
+  using _spy = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", []);
+  await rig.clock.advance(15 * HOUR_MS);
+  const state = rig.book.state("SPY");
+  assert.ok(state.at === "ready");
+  assert.equal(state.reason, "no contracts are listed any more");
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
 Deno.test("the chain that nobody used for longest makes room", async () => {
   await using rig = new Rig(2);
   const spy = rig.book.use("SPY");

@@ -303,6 +303,16 @@ Deno.test("a window that moves within a full budget never overdraws it", async (
   }
 });
 
+Deno.test("with few places the window follows even a slow price", async () => {
+  await using rig = new Rig({ limit: 6 });
+  using _stream = await rig.open("SPY", { maxContracts: 100 });
+  for (let price = 100; price < 104; price += 0.4) {
+    await rig.move("SPY", price);
+    const nearest = Math.min(...rig.strikes.map((it) => Math.abs(it - price)));
+    assert.ok(nearest <= 0.5, `${rig.strikes} around ${price}`);
+  }
+});
+
 Deno.test("a contract that others want too frees no place when it is given up", async () => {
   await using rig = new Rig({ limit: 10 });
   using _stream = await rig.open("SPY", { maxContracts: 100 });
