@@ -48,6 +48,12 @@ export async function checkChart(): Promise<void> {
     check: ({ helm = "", kubeconform = "" }) =>
       checkSchemas({ helm, kubeconform }),
   });
+  await withTools("workflows by actionlint", {
+    tools: ["actionlint"],
+    check: async ({ actionlint = "" }) => {
+      await run(actionlint, ["-no-color"], { cwd: join(chartPath, "../..") });
+    },
+  });
   await withTools("alerts: the chart's and those of compose.yaml agree", {
     tools: ["helm"],
     check: async ({ helm = "" }) => {

