@@ -134,6 +134,9 @@ function serveStreams(
     ...tools,
     streams: core.streams,
     status: core.status,
+    subscriptions: core.subscriptions,
+    maxSymbols: config.subscriptions.maxSymbolsPerStream,
+    defaultSelection: config.options.selection,
     onUnknownWord: () => errors.unknown_word++,
   });
 }
