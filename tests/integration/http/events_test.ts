@@ -159,6 +159,12 @@ Deno.test("page and events of a running proxy tell its streams and none of its s
   const { value } = await reader?.read() ?? {};
   const event = new TextDecoder().decode(value);
   await reader?.cancel();
+  await quotes.close();
+  // The client's own clean-up comes with the end of its stream.
+  await until("the stream is gone", async () => {
+    const health = await fetch(`${stage.health}/health`);
+    return (await health.json()).clients.total === 0;
+  });
   const data = JSON.parse(event.split("data: ")[1] ?? "");
   assert.equal(data.text["environment"], "PAPER");
   assert.equal(data.text["streams.total"], "1 open");
