@@ -118,7 +118,7 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .traffic tbody th { white-space: nowrap; }
 .traffic { table-layout: fixed; }
 .traffic th:first-child { width: 8.8em; }
-.traffic .number { width: 4.9em; }
+.traffic .number { width: 5.6em; }
 .cells { display: grid; grid-template-columns: 3.2em minmax(30px, 1fr) 4.3em; gap: 8px; align-items: center; }
 .cells .now { text-align: right; }
 .cells .total { color: var(--soft); font-size: .857rem; }
@@ -127,7 +127,7 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .lines .name { width: 60%; }
 .joined { display: flex; gap: 0 10px; align-items: baseline; }
 th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
-.cell-note { color: var(--soft); overflow-wrap: anywhere; }
+.cell-note { color: var(--soft); font-size: .857rem; overflow-wrap: break-word; min-width: 0; }
 .streams tr[data-tone-is=warn] td.loss { color: var(--warn); font-weight: 600; }
 .subscriptions tr[data-tone-is=warn] .cell-note, .expansions tr[data-tone-is=warn] .cell-note { color: var(--warn); }
 .expansions { margin-top: 10px; }
@@ -162,11 +162,10 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
-  .traffic th:first-child { width: 5.4em; white-space: normal; }
-  .traffic .number { width: 4em; }
+  .traffic th:first-child { width: 5.8em; white-space: normal; }
+  .traffic .number { width: 5em; }
   .lines th .joined { display: block; }
   .joined span { display: block; }
-  .joined .cell-note { font-size: .857rem; }
   th, td { padding-right: 7px; }
   .top { gap: 6px 12px; }
   thead th { font-size: .786rem; }

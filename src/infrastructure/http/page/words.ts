@@ -16,13 +16,13 @@ export const UNKNOWN = "–";
 const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en-US", {
   notation: "compact",
-  minimumFractionDigits: 1,
-  maximumFractionDigits: 1,
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
 });
 
-/** A count: `0`, `42`, `1,234,567`, `12.3M`. */
+/** A count: `0`, `42`, `234,567`, `12.34M`; metrics have every digit. */
 export function countWords(count: number): string {
-  return count < 10_000_000 ? GROUPED.format(count) : SHORT.format(count);
+  return count < 1_000_000 ? GROUPED.format(count) : SHORT.format(count);
 }
 
 /** A rate per second: `0`, `0.4`, `7.5`, `1,234`. */
