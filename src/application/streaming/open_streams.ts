@@ -43,6 +43,8 @@ export interface UnderlyingDesk {
   ): Disposable;
   /** Tells of an option symbol that somebody names. */
   notice(symbol: string): void;
+  /** Tells that places in the symbol budget were taken or given back. */
+  reconsider(): void;
 }
 
 /** What streams are opened with. */
@@ -114,6 +116,8 @@ export class Streams implements MarketStreams {
   ): void {
     const { underlyings } = this.#parts;
     if (!underlyings) return;
+    undo.defer(() => underlyings.reconsider());
+    underlyings.reconsider();
     for (const symbol of filter.symbols) underlyings.notice(symbol);
     for (const underlying of new Set(filter.underlyings)) {
       undo.use(underlyings.open(upstream, underlying, filter.selection));

@@ -1,0 +1,118 @@
+/**
+ * Options by underlying, from a client's request to upstream's subscription.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { occRoot } from "../../../src/domain/market/occ_symbol.ts";
+import type { Simulator } from "../../../src/simulator/simulator.ts";
+import { setStage, until } from "../../support/stage.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+
+function carried(simulator: Simulator, channel: string): readonly string[] {
+  return simulator.sessions()
+    .filter(({ endpoint }) => endpoint === "opra")
+    .flatMap(({ subscriptions }) => subscriptions[channel] ?? []);
+}
+
+Deno.test("an underlying is subscribed as its contracts, weeklies included, and given back", async () => {
+  await using stage = await setStage({
+    env: { STREAM_PROXY_OPTION_MAX_CONTRACTS: "40" },
+    simulator: { messagesPerSecond: 500 },
+  });
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using stream = collect(client, METHODS.streamOptionQuotes, {
+    underlyings: ["SPX"],
+  });
+  await until(
+    "contracts are carried",
+    () => carried(simulator, "quotes").length > 0,
+  );
+  const contracts = carried(simulator, "quotes");
+  assert.equal(contracts.length, 40);
+  const roots = new Set(contracts.map(occRoot));
+  assert.ok(roots.isSubsetOf(new Set(["SPX", "SPXW"])), [...roots].join());
+  assert.ok(roots.has("SPXW"), "the nearest expiries are weeklies");
+  assert.deepEqual(carried(simulator, "trades"), []);
+  await until("quotes of the chain arrive", () => stream.messages.length > 20);
+  for (const message of stream.messages) {
+    const { quote } = message as { quote: { symbol: string } };
+    assert.ok(contracts.includes(quote.symbol), quote.symbol);
+  }
+  await stream.close();
+  await until(
+    "upstream carries nothing any more",
+    () => carried(simulator, "quotes").length === 0,
+  );
+});
+
+Deno.test("a chain takes only the places that the plan has left", async () => {
+  await using stage = await setStage({
+    env: { ALPACA_PLAN: "options=25" },
+    simulator: { messagesPerSecond: 0 },
+  });
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using named = collect(client, METHODS.streamOptionQuotes, {
+    symbols: ["AAPL240315C00172500", "AAPL240315P00172500"],
+  });
+  await named.opened;
+  await using chain = collect(client, METHODS.streamOptionQuotes, {
+    underlyings: ["SPY"],
+  });
+  await chain.opened;
+  await until(
+    "every place is used",
+    () => carried(simulator, "quotes").length === 25,
+  );
+  await named.close();
+  await until(
+    "places that become free go to the chain",
+    () =>
+      carried(simulator, "quotes").every((symbol) =>
+        occRoot(symbol) === "SPY"
+      ) &&
+      carried(simulator, "quotes").length === 25,
+  );
+});
+
+Deno.test("without access to the catalogue a stream receives what others subscribed", async () => {
+  await using stage = await setStage({
+    env: { STREAM_PROXY_OPTION_CHAINS: "false" },
+  });
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  const contract = "SPXW240327P04925000";
+  await using index = collect(client, METHODS.streamOptionQuotes, {
+    underlyings: ["SPX"],
+  });
+  await using other = collect(client, METHODS.streamOptionQuotes, {
+    underlyings: ["S"],
+  });
+  await using named = collect(client, METHODS.streamOptionQuotes, {
+    symbols: [contract],
+  });
+  await Promise.all([index.opened, other.opened, named.opened]);
+  await until(
+    "the contract is carried",
+    () => carried(simulator, "quotes").includes(contract),
+  );
+  simulator.emit("opra", [{
+    T: "q",
+    S: contract,
+    bx: "C",
+    bp: 9.46,
+    bs: 53,
+    ax: "C",
+    ap: 9.66,
+    as: 38,
+    c: "A",
+    t: "2024-03-12T11:59:38.5Z",
+  }]);
+  await until(
+    "both receive it",
+    () => named.messages.length === 1 && index.messages.length === 1,
+  );
+  assert.deepEqual(other.messages, []);
+});
