@@ -9,46 +9,23 @@
  *
  * @module
  */
-import { Buffer } from "node:buffer";
-import {
-  create,
-  type DescMessage,
-  type DescMethod,
-  type DescMethodServerStreaming,
-  type DescMethodUnary,
-  fromBinary,
-  type MessageInitShape,
-  type MessageShape,
-  toBinary,
+import type {
+  DescMessage,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  MessageInitShape,
+  MessageShape,
 } from "@bufbuild/protobuf";
-import {
-  type ClientReadableStream,
-  credentials,
-  makeGenericClientConstructor,
-  type ServiceError,
-  status as grpcStatus,
-} from "@grpc/grpc-js";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { addressText, type ProxyAddress } from "./address.ts";
+import { Http2Connection, type KeepAlive } from "./http2_connection.ts";
 
 /** Messages that may wait for the reader before the socket is left unread. */
 const MAX_WAITING = 4096;
 
 /** Long enough for a slow machine, short enough for a person. */
 const UNARY_TIMEOUT_MS = 5_000;
-
-const CHANNEL_OPTIONS = {
-  // A dead peer is noticed within 40 s, also on a stream that is silent.
-  "grpc.keepalive_time_ms": 30_000,
-  "grpc.keepalive_timeout_ms": 10_000,
-  "grpc.keepalive_permit_without_calls": 0,
-  "grpc.enable_retries": 0,
-  // Who calls decides when to try again, with a client of its own.
-  "grpc.initial_reconnect_backoff_ms": 60_000,
-  // One socket per client object: commands that come and go share nothing.
-  "grpc.use_local_subchannel_pool": 1,
-  // A web proxy does not lead to a service of one's own network.
-  "grpc.enable_http_proxy": 0,
-};
 
 /** How a call ended when it did not end well. */
 export class RpcError extends Error {
@@ -73,126 +50,143 @@ export interface StreamOptions {
   readonly onOpen?: () => void;
 }
 
-const GenericClient = makeGenericClientConstructor({}, "StreamProxyService");
+type Transport = ReturnType<typeof createGrpcTransport>;
 
 /** One connection to a proxy; `using` closes it. */
 export class ProxyClient implements Disposable {
-  readonly #client: InstanceType<typeof GenericClient>;
+  readonly #connection: Http2Connection;
+  readonly #transport: Transport;
 
-  constructor(address: ProxyAddress) {
-    this.#client = new GenericClient(
-      addressText(address),
-      address.tls ? credentials.createSsl() : credentials.createInsecure(),
-      CHANNEL_OPTIONS,
-    );
+  constructor(address: ProxyAddress, keepAlive?: KeepAlive) {
+    const scheme = address.tls ? "https" : "http";
+    const baseUrl = `${scheme}://${addressText(address)}`;
+    this.#connection = new Http2Connection(baseUrl, keepAlive);
+    this.#transport = createGrpcTransport({
+      baseUrl,
+      sessionManager: this.#connection,
+    });
   }
 
   /** Opens a stream of any of the six streaming methods, batch by batch. */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
-    options: StreamOptions = {},
+    { signal, onOpen }: StreamOptions = {},
   ): AsyncGenerator<readonly MessageShape<O>[], void> {
-    if (options.signal?.aborted) return;
-    const call = this.#client.makeServerStreamRequest(
-      pathOf(method),
-      (message: MessageShape<I>) => bytesOf(method.input, message),
-      (bytes) => fromBinary(method.output, bytes),
-      create(method.input, request),
-    );
-    if (options.onOpen) call.once("metadata", options.onOpen);
-    yield* batches<MessageShape<O>>(call, options.signal);
+    if (signal?.aborted) return;
+    const left = new AbortController();
+    const either = signal ? [signal, left.signal] : [left.signal];
+    const ended = AbortSignal.any(either);
+    const inbox = new Inbox<MessageShape<O>>();
+    const reading = inbox.fill(async () => {
+      const { message } = await this.#transport.stream(
+        method,
+        ended,
+        undefined,
+        undefined,
+        only(request),
+      );
+      onOpen?.();
+      return message;
+    });
+    try {
+      for (;;) {
+        const batch = await inbox.take();
+        if (batch === undefined || signal?.aborted) return;
+        yield batch;
+      }
+    } catch (error) {
+      if (!signal?.aborted) throw rpcErrorOf(error);
+    } finally {
+      left.abort();
+      inbox.drop();
+      await reading;
+    }
   }
 
   /** Makes a unary call; it fails with DEADLINE_EXCEEDED after five seconds. */
-  call<I extends DescMessage, O extends DescMessage>(
+  async call<I extends DescMessage, O extends DescMessage>(
     method: DescMethodUnary<I, O>,
     request: MessageInitShape<I>,
     signal?: AbortSignal,
   ): Promise<MessageShape<O>> {
-    const { promise, resolve, reject } = Promise.withResolvers<
-      MessageShape<O>
-    >();
-    const call = this.#client.makeUnaryRequest(
-      pathOf(method),
-      (message: MessageShape<I>) => bytesOf(method.input, message),
-      (bytes) => fromBinary(method.output, bytes),
-      create(method.input, request),
-      { deadline: Date.now() + UNARY_TIMEOUT_MS },
-      (error, answer) => {
-        signal?.removeEventListener("abort", cancel);
-        if (error || answer === undefined) reject(rpcErrorOf(error));
-        else resolve(answer);
-      },
-    );
-    const cancel = () => call.cancel();
-    if (signal?.aborted) cancel();
-    else signal?.addEventListener("abort", cancel);
-    return promise;
+    try {
+      const { message } = await this.#transport.unary(
+        method,
+        signal,
+        UNARY_TIMEOUT_MS,
+        undefined,
+        request,
+      );
+      return message;
+    } catch (error) {
+      throw rpcErrorOf(error);
+    }
   }
 
   /** Closes the connection and ends what runs on it. */
   [Symbol.dispose](): void {
-    this.#client.close();
+    this.#connection[Symbol.dispose]();
   }
 }
 
-function pathOf(method: DescMethod): string {
-  return `/${method.parent.typeName}/${method.name}`;
-}
+/** What has arrived and was not taken yet, up to `MAX_WAITING` messages. */
+class Inbox<T> {
+  #waiting: T[] = [];
+  #end: { readonly error?: unknown } | undefined;
+  #arrival = Promise.withResolvers<void>();
+  #room = Promise.withResolvers<void>();
+  #dropped = false;
 
-/** grpc-js asks for a Buffer by type and is content with its bytes. */
-function bytesOf<S extends DescMessage>(
-  schema: S,
-  message: MessageShape<S>,
-): Buffer {
-  const bytes = toBinary(schema, message);
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** The contract at the top of this file, for one call. */
-async function* batches<T>(
-  call: ClientReadableStream<T>,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<readonly T[], void> {
-  let waiting: T[] = [];
-  let ended = false;
-  let failure: ServiceError | undefined;
-  let arrival = Promise.withResolvers<void>();
-  const wake = () => arrival.resolve();
-  call.on("data", (message: T) => {
-    if (waiting.push(message) >= MAX_WAITING) call.pause();
-    wake();
-  });
-  call.on("error", (error: ServiceError) => failure = error);
-  call.on("end", () => {
-    ended = true;
-    wake();
-  });
-  signal?.addEventListener("abort", wake);
-  try {
-    while (!signal?.aborted) {
-      if (waiting.length > 0) {
-        const batch = waiting;
-        waiting = [];
-        call.resume();
-        yield batch;
-      } else if (ended) {
-        if (failure) throw rpcErrorOf(failure);
-        return;
-      } else {
-        await arrival.promise;
-        arrival = Promise.withResolvers();
+  /** Puts in whatever a call brings; never rejects. */
+  async fill(call: () => Promise<AsyncIterable<T>>): Promise<void> {
+    try {
+      for await (const message of await call()) {
+        this.#arrival.resolve();
+        if (this.#waiting.push(message) < MAX_WAITING) continue;
+        await this.#room.promise;
+        if (this.#dropped) break;
       }
+      this.#end = {};
+    } catch (error) {
+      this.#end = { error };
     }
-  } finally {
-    signal?.removeEventListener("abort", wake);
-    call.cancel();
+    this.#arrival.resolve();
+  }
+
+  /** Everything that waits, once there is something; undefined at the end. */
+  async take(): Promise<readonly T[] | undefined> {
+    while (this.#waiting.length === 0) {
+      if (this.#end && "error" in this.#end) throw this.#end.error;
+      if (this.#end) return undefined;
+      await this.#arrival.promise;
+      this.#arrival = Promise.withResolvers();
+    }
+    const batch = this.#waiting;
+    this.#waiting = [];
+    this.#room.resolve();
+    this.#room = Promise.withResolvers();
+    return batch;
+  }
+
+  /** Lets go of a call that waits for room: nobody takes any more. */
+  drop(): void {
+    this.#dropped = true;
+    this.#room.resolve();
   }
 }
 
-function rpcErrorOf(error: ServiceError | null): RpcError {
-  if (error === null) return new RpcError("INTERNAL", "no answer");
-  const name = grpcStatus[error.code] ?? `status ${error.code}`;
-  return new RpcError(name, error.details, error);
+async function* only<T>(one: T): AsyncGenerator<T, void> {
+  yield one;
+}
+
+function rpcErrorOf(error: unknown): RpcError {
+  const { code, rawMessage } = ConnectError.from(error);
+  return new RpcError(statusName(code), rawMessage, error);
+}
+
+/** The name of a status as gRPC spells it. */
+function statusName(code: Code): string {
+  if (code === Code.Canceled) return "CANCELLED";
+  return Code[code].replaceAll(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase();
 }
