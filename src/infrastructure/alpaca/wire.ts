@@ -1,19 +1,32 @@
 /**
  * A WebSocket to upstream, reduced to what a session needs.
  *
- * The runtime's client answers pings by itself and shows neither pings nor
- * pongs, so nothing here speaks of them. Frames go to one handler at once and
- * in order; the socket is never asked to wait.
+ * Frames go to one handler at once and in order. The client is `ws` rather than
+ * the runtime's own because its reading can rest (see `fair_reading.ts`), which
+ * the runtime's cannot: that one hands on frames for as long as there are bytes
+ * and lets nobody else run. Pings are answered by it; nothing here speaks of
+ * them.
  *
  * @module
  */
+import { WebSocket } from "ws";
 import type { Clock } from "../../application/ports/clock.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
 import { failureKindOf } from "../../domain/connection/failure.ts";
+import { FairReading } from "./fair_reading.ts";
 
 /** How long a goodbye may wait for its answer. */
 const GOODBYE_MS = 2_000;
 const NORMAL_CLOSURE = 1000;
+
+const CLIENT_OPTIONS = {
+  perMessageDeflate: false,
+  // Text that is not UTF-8 costs its frame (the decoder says so), not the
+  // session.
+  skipUTF8Validation: true,
+  // After a goodbye that nobody waits for the socket goes as well.
+  closeTimeout: GOODBYE_MS,
+};
 
 /** One frame as it came: text, or bytes. */
 export type Frame = string | ArrayBuffer;
@@ -52,15 +65,21 @@ export interface DialOptions {
 export async function dial(options: DialOptions): Promise<Wire> {
   const { url, headers, clock, timeoutMs, signal } = options;
   if (signal.aborted) throw givenUp();
-  const socket = new WebSocket(url, { headers: { ...headers } });
+  const socket = new WebSocket(url, {
+    ...CLIENT_OPTIONS,
+    headers: { ...headers },
+  });
   socket.binaryType = "arraybuffer";
   const opened = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<FeedFailure>();
   let problem = "";
   socket.onopen = () => opened.resolve();
-  socket.onmessage = (event) => options.onFrame(event.data);
+  const reading = new FairReading(socket, { clock });
+  socket.onmessage = ({ data }) =>
+    // Text comes as text; bytes as what `binaryType` says.
+    reading.handle(() => options.onFrame(data as Frame));
   socket.onerror = (event) => {
-    problem = event instanceof ErrorEvent ? event.message : "";
+    problem = event.message;
   };
   socket.onclose = (event) => {
     opened.reject(dialFailure(url, problem));
@@ -120,6 +139,7 @@ function wireOf(
     const done = new AbortController();
     await Promise.race([ended, clock.sleep(GOODBYE_MS, done.signal)]);
     done.abort();
+    socket.terminate();
   };
   return {
     ended,
@@ -130,9 +150,9 @@ function wireOf(
   };
 }
 
-/** The runtime tells the HTTP status of a refused upgrade only in its message. */
+/** The client tells the HTTP status of a refused upgrade only in its message. */
 function dialFailure(url: string, problem: string): FeedFailure {
-  const status = Number(/status code: (\d{3})/.exec(problem)?.[1] ?? 0);
+  const status = Number(/server response: (\d{3})/.exec(problem)?.[1] ?? 0);
   const kind = failureKindOf(status);
   const said = status > 0 ? `HTTP ${status}` : problem || "no reason given";
   return new FeedFailure(`Cannot connect to ${hostOf(url)}: ${said}`, {
@@ -141,7 +161,10 @@ function dialFailure(url: string, problem: string): FeedFailure {
   });
 }
 
-function closeFailure(event: CloseEvent, problem: string): FeedFailure {
+function closeFailure(
+  event: { readonly code: number; readonly reason: string },
+  problem: string,
+): FeedFailure {
   const reason = event.reason || problem;
   return new FeedFailure(
     `Connection closed with code ${event.code}${reason ? `: ${reason}` : ""}`,

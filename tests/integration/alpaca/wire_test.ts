@@ -1,10 +1,12 @@
 /** Dialing and closing, against a peer that misbehaves. */
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import {
   Pulse,
   WireSession,
 } from "../../../src/infrastructure/alpaca/session.ts";
+import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { dial, type Frame } from "../../../src/infrastructure/alpaca/wire.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import {
@@ -207,4 +209,38 @@ Deno.test("a peer that never answers the goodbye is waited for two seconds, unhe
   peer.drop();
   await soon(open.ended);
   assert.deepEqual(frames, []);
+});
+
+Deno.test("a flood of frames lets the rest of the program have its turns", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const FRAMES = 3_000;
+  let frames = 0;
+  // Turns that the loop came round between the first frame and the last one.
+  let turns = 0;
+  const all = Promise.withResolvers<void>();
+  const dialed = dial({
+    url: exchange.url,
+    headers: {},
+    onFrame() {
+      const busy = performance.now() + 0.1;
+      while (performance.now() < busy);
+      if (++frames === 1) setImmediate(countTurns);
+      if (frames === FRAMES) all.resolve();
+    },
+    clock: systemClock,
+    timeoutMs: 3_000,
+    signal: new AbortController().signal,
+  });
+  const countTurns = () => {
+    turns++;
+    if (frames < FRAMES) setImmediate(countTurns);
+  };
+  const peer = await exchange.accept();
+  const wire = await dialed;
+  const frame = "x".repeat(4_096);
+  peer.sendTogether(...Array.from({ length: FRAMES }, () => frame));
+  await all.promise;
+  // 300 ms of handling in slices of one, plus what each slice had read ahead.
+  assert.ok(turns >= 60, `only ${turns} turns`);
+  await wire.close();
 });
