@@ -117,8 +117,8 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .number { text-align: right; white-space: nowrap; }
 .traffic tbody th { white-space: nowrap; }
 .traffic { table-layout: fixed; }
-.traffic th:first-child { width: 8.8em; }
-.traffic .number { width: 5.6em; }
+.traffic th:first-child { width: 8rem; }
+.traffic .number { width: 4.8rem; }
 .cells { display: grid; grid-template-columns: 3.2em minmax(30px, 1fr) 4.3em; gap: 8px; align-items: center; }
 .cells .now { text-align: right; }
 .cells .total { color: var(--soft); font-size: .857rem; }
@@ -162,8 +162,8 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
-  .traffic th:first-child { width: 5.8em; white-space: normal; }
-  .traffic .number { width: 5em; }
+  .traffic th:first-child { width: 5.2rem; white-space: normal; }
+  .traffic .number { width: 4.6rem; }
   .lines th .joined { display: block; }
   .joined span { display: block; }
   th, td { padding-right: 7px; }
