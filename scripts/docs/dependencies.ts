@@ -13,6 +13,8 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@msgpack/msgpack": "Frames of the option stream",
   "@opentelemetry/api": "Spans, for Deno's built-in OpenTelemetry",
   "prom-client": "Text format of Prometheus",
+  "ws":
+    "WebSockets: upstream, because its reading can rest, and the simulator's server",
 };
 
 /** Why development, tests or the simulator need a package. */
@@ -26,7 +28,6 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "decimal.js": "Simulator: exact arithmetic with money",
   "fast-check": "Tests: laws instead of examples",
   "hdr-histogram-js": "Benchmarks: latency percentiles",
-  "ws": "Simulator: a WebSocket server with control over frames and sockets",
   "yaml": "Scripts and tests: the chart's values and manifests",
 };
 
