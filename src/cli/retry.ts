@@ -6,8 +6,9 @@
 import { addressText, type ProxyAddress } from "./address.ts";
 import type { RpcError } from "./grpc_client.ts";
 
-/** Ends that the same request would meet again. */
+/** Ends that the same request would meet again, at least for a while. */
 const HOPELESS: ReadonlySet<string> = new Set([
+  "RESOURCE_EXHAUSTED",
   "INVALID_ARGUMENT",
   "NOT_FOUND",
   "PERMISSION_DENIED",
@@ -42,6 +43,9 @@ export function describeEnd(
   { address, opened }: { address: ProxyAddress; opened: boolean },
 ): string {
   const where = addressText(address);
+  if (error.code === "RESOURCE_EXHAUSTED" && !opened) {
+    return `the proxy at ${where} has no room: ${lowerFirst(error.details)}`;
+  }
   if (opened) {
     return `the proxy at ${where} ended the stream (${error.message})`;
   }
@@ -51,7 +55,11 @@ export function describeEnd(
   return `the proxy at ${where} refused (${error.message})`;
 }
 
-/** What grpc-js wraps: "No connection established. Last error: …". */
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** What a system says in its own words. */
 function shortReason(details: string): string {
   return /ECONNREFUSED|connection refused/i.test(details)
     ? "connection refused"

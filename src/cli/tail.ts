@@ -15,6 +15,7 @@ import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { choosePaint } from "./paint.ts";
 import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
 import { statusTable } from "./status_table.ts";
+import { subscriptionTables } from "./subscription_table.ts";
 import {
   parseTailArguments,
   type StatusTask,
@@ -142,7 +143,7 @@ async function followStatus(
       using client = new ProxyClient(task.address);
       const answer = await client.call(
         StreamProxyService.method.getConnectionStatus,
-        {},
+        { includeSubscriptions: task.subscriptions },
         terminal.signal,
       );
       if (away) terminal.say(`tail: connected to ${at(task)}`);
@@ -176,7 +177,10 @@ function renderStatus(
     return `${toJsonString(GetConnectionStatusResponseSchema, answer)}\n`;
   }
   const paint = choosePaint(terminal.isTerminal, terminal.env);
-  const lines = answer.status ? statusTable(answer.status, paint) : [];
+  const lines = answer.status ? [...statusTable(answer.status, paint)] : [];
+  if (answer.status && task.subscriptions) {
+    lines.push(...subscriptionTables(answer.status, paint));
+  }
   const clear = task.watch && terminal.isTerminal ? CLEAR_SCREEN : "";
   return `${clear}${lines.join("\n")}\n`;
 }

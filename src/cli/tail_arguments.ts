@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { SELECTION_BOUNDS } from "../domain/options/selection.ts";
 import { parseAddress, type ProxyAddress } from "./address.ts";
 import {
   type Arguments,
@@ -10,7 +11,7 @@ import {
   type FlagTable,
   readArguments,
 } from "./flags.ts";
-import { type Selection, TAIL_KINDS } from "./tail_kinds.ts";
+import { type ContractWish, type Selection, TAIL_KINDS } from "./tail_kinds.ts";
 import { UsageError } from "./usage_error.ts";
 
 const FLAGS = {
@@ -21,7 +22,21 @@ const FLAGS = {
   underlying: {
     value: "ROOT",
     repeats: true,
-    help: "options: contracts of this root that the proxy receives",
+    help: "options: contracts of this underlying",
+  },
+  "min-days": { value: "N", help: "with --underlying: nearest expiry in days" },
+  "max-days": {
+    value: "N",
+    help: "with --underlying: farthest expiry in days",
+  },
+  window: {
+    value: "PERCENT",
+    help: "with --underlying: strikes this near to the price",
+  },
+  right: { value: "call|put", help: "with --underlying: calls or puts alone" },
+  "max-contracts": {
+    value: "N",
+    help: "with --underlying: most contracts of each",
   },
   "order-id": {
     value: "ID",
@@ -32,6 +47,7 @@ const FLAGS = {
   count: { value: "N", help: "end after N messages" },
   seconds: { value: "N", help: "end after N seconds" },
   watch: { help: "status: look again every second" },
+  subscriptions: { help: "status: what is asked of upstream, by symbol" },
   "no-reconnect": {
     help: "fail when the proxy is away instead of waiting for it",
   },
@@ -58,9 +74,10 @@ NO_COLOR, for a terminal without colours.
 
 Examples:
   deno task tail quotes AAPL MSFT
-  deno task tail option-trades --underlying SPY
+  deno task tail option-quotes --underlying SPY --max-days 7 --right call
   deno task tail trades AAPL --json --count 100 | jq .trade.price
   deno task tail status --watch
+  deno task tail status --subscriptions
 `;
 
 /** What both commands of `tail` are told. */
@@ -86,6 +103,8 @@ export interface StreamTask extends Common {
 export interface StatusTask extends Common {
   readonly type: "status";
   readonly watch: boolean;
+  /** Whether to show what is asked of upstream, symbol by symbol. */
+  readonly subscriptions: boolean;
 }
 
 /** What the user asked for. */
@@ -114,7 +133,12 @@ export function parseTailArguments(
   };
   if (what === "status") {
     if (symbols[0] === undefined) {
-      return { type: "status", watch: flags.has("watch"), ...common };
+      return {
+        type: "status",
+        watch: flags.has("watch"),
+        subscriptions: flags.has("subscriptions"),
+        ...common,
+      };
     }
     throw new UsageError(symbols[0], "status takes no symbols");
   }
@@ -125,10 +149,45 @@ export function parseTailArguments(
       symbols: symbols.map(readSymbol),
       underlyings: flags.all("underlying").map(readSymbol),
       orderIds: flags.all("order-id"),
+      contracts: readContracts(flags),
     },
     count: flags.number("count", { min: 1, max: Number.MAX_SAFE_INTEGER }),
     ...common,
   };
+}
+
+/** Flags that choose contracts of underlyings. */
+const CONTRACT_FLAGS = [
+  "min-days",
+  "max-days",
+  "window",
+  "right",
+  "max-contracts",
+] as const;
+
+const DAYS = SELECTION_BOUNDS.days;
+const WINDOW = { ...SELECTION_BOUNDS.strikeWindowPercent, fractions: true };
+const CONTRACTS = SELECTION_BOUNDS.maxContracts;
+
+/** Undefined: as the proxy's settings say. */
+function readContracts(flags: TailFlags): ContractWish | undefined {
+  const given = CONTRACT_FLAGS.find((name) => flags.has(name));
+  if (given === undefined) return undefined;
+  if (!flags.has("underlying")) {
+    throw new UsageError(`--${given}`, "it goes with --underlying");
+  }
+  return {
+    minDays: flags.number("min-days", DAYS),
+    maxDays: flags.number("max-days", DAYS),
+    strikeWindowPercent: flags.number("window", WINDOW),
+    right: readRight(flags.text("right")),
+    maxContracts: flags.number("max-contracts", CONTRACTS),
+  };
+}
+
+function readRight(text: string | undefined): ContractWish["right"] {
+  if (text === undefined || text === "call" || text === "put") return text;
+  throw new UsageError(`--right ${text}`, "it takes call or put");
 }
 
 /** A flag that would be ignored is a mistake that the user should see. */
@@ -143,8 +202,13 @@ function refuseForeignFlags(what: string, flags: TailFlags): void {
   if (flags.has("order-id") && filter !== "order-id") {
     throw new UsageError("--order-id", `it goes with orders, not with ${what}`);
   }
-  if (flags.has("watch") && what !== "status") {
-    throw new UsageError("--watch", `it goes with status, not with ${what}`);
+  for (const name of ["watch", "subscriptions"] as const) {
+    if (flags.has(name) && what !== "status") {
+      throw new UsageError(
+        `--${name}`,
+        `it goes with status, not with ${what}`,
+      );
+    }
   }
   if (flags.has("count") && what === "status") {
     throw new UsageError("--count", "it goes with streams, not with status");

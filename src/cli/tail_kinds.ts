@@ -10,7 +10,10 @@ import {
   type MessageShape,
   toJsonString,
 } from "@bufbuild/protobuf";
-import { StreamProxyService } from "../gen/cream/v1/stream_proxy_pb.ts";
+import {
+  OptionRight,
+  StreamProxyService,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
 import type { ProxyClient, StreamOptions } from "./grpc_client.ts";
 import {
   OPTION_QUOTE_TITLE,
@@ -28,11 +31,26 @@ import {
 } from "./message_lines.ts";
 import type { Paint } from "./paint.ts";
 
+/** Which contracts of underlyings; what is undefined the proxy decides. */
+export interface ContractWish {
+  /** Calendar days from today. */
+  readonly minDays: number | undefined;
+  /** Calendar days from today. */
+  readonly maxDays: number | undefined;
+  /** Percent around the underlying's price. */
+  readonly strikeWindowPercent: number | undefined;
+  readonly right: "call" | "put" | undefined;
+  /** Of each underlying. */
+  readonly maxContracts: number | undefined;
+}
+
 /** Which messages to follow; empty lists mean all of them. */
 export interface Selection {
   readonly symbols: readonly string[];
   readonly underlyings: readonly string[];
   readonly orderIds: readonly string[];
+  /** Undefined: the contracts that the proxy chooses. */
+  readonly contracts: ContractWish | undefined;
 }
 
 /** How messages become lines: canonical protobuf-JSON, or text for people. */
@@ -92,8 +110,20 @@ export const TAIL_KINDS: Readonly<Record<string, TailKind>> = {
   }),
 };
 
-function optionRequest({ symbols, underlyings }: Selection) {
-  return { symbols: [...symbols], underlyings: [...underlyings] };
+const RIGHTS = { call: OptionRight.CALL, put: OptionRight.PUT } as const;
+
+function optionRequest({ symbols, underlyings, contracts }: Selection) {
+  const request = { symbols: [...symbols], underlyings: [...underlyings] };
+  if (contracts === undefined) return request;
+  const { right, ...numbers } = contracts;
+  const given = Object.entries(numbers).filter(([, value]) =>
+    value !== undefined
+  );
+  const optionSelection = {
+    ...Object.fromEntries(given),
+    ...(right && { right: RIGHTS[right] }),
+  };
+  return { ...request, optionSelection };
 }
 
 interface KindParts<I extends DescMessage, O extends DescMessage> {

@@ -24,11 +24,19 @@ import {
   status,
 } from "@grpc/grpc-js";
 import {
+  type GetConnectionStatusRequest,
   GetConnectionStatusResponseSchema,
   StreamProxyService,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 
 type Call = ServerWritableStream<Message, Message>;
+
+/** How a stream is turned away. */
+interface Refusal {
+  readonly code: keyof typeof status;
+  readonly details: string;
+  readonly done: () => void;
+}
 
 /** A stream that a client has open. */
 interface OpenStream {
@@ -43,7 +51,10 @@ export class ScriptedProxy implements AsyncDisposable {
   status: MessageInitShape<typeof GetConnectionStatusResponseSchema> = {
     status: { version: "9.9.9" },
   };
+  /** What it was asked of its status, oldest first. */
+  readonly statusRequests: GetConnectionStatusRequest[] = [];
   readonly port: number;
+  readonly #refusals = new Map<DescMethod, Refusal>();
   readonly #server: Server;
   readonly #streams = new Set<OpenStream>();
   readonly #arrivals: (() => void)[] = [];
@@ -105,6 +116,17 @@ export class ScriptedProxy implements AsyncDisposable {
     }
   }
 
+  /** Turns the next stream of `method` away, before any headers. */
+  async refuse(
+    method: DescMethodServerStreaming,
+    code: keyof typeof status,
+    details: string,
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#refusals.set(method, { code, details, done: resolve });
+    await promise;
+  }
+
   /** Ends every open stream with a status. */
   endStreams(code: keyof typeof status, details: string): void {
     for (const { call } of this.#streams) {
@@ -134,16 +156,29 @@ export class ScriptedProxy implements AsyncDisposable {
       {
         [method.name]: method.methodKind === "server_streaming"
           ? (call: Call) => this.#accept(method, call)
-          : (_call: unknown, answer: (error: null, message: Message) => void) =>
+          : (
+            call: { readonly request: GetConnectionStatusRequest },
+            answer: (error: null, message: Message) => void,
+          ) => {
+            this.statusRequests.push(call.request);
             answer(
               null,
               create(GetConnectionStatusResponseSchema, this.status),
-            ),
+            );
+          },
       },
     );
   }
 
   #accept(method: DescMethod, call: Call): void {
+    const refusal = this.#refusals.get(method);
+    if (refusal) {
+      this.#refusals.delete(method);
+      const { code, details } = refusal;
+      call.emit("error", { code: status[code], details });
+      refusal.done();
+      return;
+    }
     const stream = { method, request: call.request, call };
     this.#streams.add(stream);
     call.on("cancelled", () => this.#streams.delete(stream));

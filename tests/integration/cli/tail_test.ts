@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { create, toJsonString } from "@bufbuild/protobuf";
+import { create, toJson, toJsonString } from "@bufbuild/protobuf";
 import {
+  OptionSelectionSchema,
   StreamOrderUpdatesResponseSchema,
   StreamProxyService,
   StreamQuotesResponseSchema,
@@ -11,9 +12,6 @@ import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
 
 const { method } = StreamProxyService;
-
-/** grpc-js keeps the (unreferenced) back-off timer of a refused connection. */
-const REFUSED = { sanitizeOps: false, sanitizeResources: false };
 
 /** The contract's golden quote, with a given bid. */
 function quote(symbol: string, bidPrice = 150.25) {
@@ -136,7 +134,7 @@ Deno.test("tail comes back after the proxy ends its stream", async () => {
   assert.equal(terminal.remarks[1], `tail: connected to ${proxy.address}`);
 });
 
-Deno.test("tail waits for a proxy that is not there yet", REFUSED, async () => {
+Deno.test("tail waits for a proxy that is not there yet", async () => {
   const { port } = await (async () => {
     await using gone = await ScriptedProxy.start();
     return gone;
@@ -159,7 +157,6 @@ Deno.test("tail waits for a proxy that is not there yet", REFUSED, async () => {
 
 Deno.test(
   "tail --no-reconnect fails at once and says what to do",
-  REFUSED,
   async () => {
     const { port } = await (async () => {
       await using gone = await ScriptedProxy.start();
@@ -188,6 +185,56 @@ Deno.test("tail does not repeat a request that was refused", async () => {
 
   assert.equal(await done, 1);
   assert.match(terminal.remarks[0] ?? "", /INVALID_ARGUMENT: no such symbol/);
+});
+
+Deno.test("tail says in one line that the proxy has no room, and does not try again", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(["quotes", "A", "--address", proxy.address], terminal);
+  await proxy.refuse(
+    method.streamQuotes,
+    "RESOURCE_EXHAUSTED",
+    "The symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols",
+  );
+
+  assert.equal(await done, 1);
+  assert.deepEqual(terminal.remarks, [
+    `tail: the proxy at ${proxy.address} has no room: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols`,
+  ]);
+});
+
+Deno.test("tail passes on which contracts are wanted, and only what was said", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail([
+    ...["option-quotes", "--underlying", "SPY", "--address", proxy.address],
+    ...["--min-days", "0", "--window", "2.5", "--right", "put"],
+  ], terminal);
+  const { underlyings, optionSelection } = await proxy.request(
+    method.streamOptionQuotes,
+  );
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+  assert.deepEqual(underlyings, ["SPY"]);
+  assert.ok(optionSelection);
+  assert.deepEqual(toJson(OptionSelectionSchema, optionSelection), {
+    minDays: 0,
+    strikeWindowPercent: 2.5,
+    right: "OPTION_RIGHT_PUT",
+  });
+});
+
+Deno.test("tail without contract flags sends no selection", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const done = tail(
+    ["option-trades", "--underlying", "SPY", "--address", proxy.address],
+    terminal,
+  );
+  const request = await proxy.request(method.streamOptionTrades);
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+  assert.equal(request.optionSelection, undefined);
 });
 
 Deno.test("an interrupt ends tail with 0 and closes its stream", async () => {
@@ -282,7 +329,6 @@ Deno.test("tail status shows every feed with its state and last error", async ()
 
 Deno.test(
   "tail status of a proxy that is away fails at once",
-  REFUSED,
   async () => {
     const { port } = await (async () => {
       await using gone = await ScriptedProxy.start();
@@ -314,4 +360,76 @@ Deno.test("tail status --watch --json looks again until it is interrupted", asyn
   assert.deepEqual(JSON.parse(terminal.lines[1] ?? ""), {
     status: { version: "9.9.9" },
   });
+});
+
+const SUBSCRIBED: ScriptedProxy["status"] = {
+  status: {
+    version: "0.1.0",
+    feeds: [{
+      feedType: 1,
+      state: 4,
+      subscriptions: {
+        budget: { limit: 3, learned: true, used: 3 },
+        channels: [{
+          channel: "quotes",
+          symbols: [
+            { symbol: "AAPL", state: 1, streams: 2 },
+            {
+              symbol: "XXXX",
+              state: 4,
+              streams: 1,
+              reason: "invalid syntax (code 400)",
+            },
+            { symbol: "MSFT", state: 5 },
+          ],
+          unfilteredStreams: 1,
+        }],
+      },
+    }, { feedType: 5, state: 4 }],
+  },
+};
+
+Deno.test("tail status --subscriptions lists what is asked of upstream", async () => {
+  await using proxy = await ScriptedProxy.start();
+  proxy.status = SUBSCRIBED;
+  const terminal = new RecordingTerminal();
+  const args = ["status", "--subscriptions", "--address", proxy.address];
+
+  assert.equal(await tail(args, terminal), 0);
+  assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, true);
+  assert.deepEqual(terminal.output.split("\n").slice(4), [
+    "",
+    "sip  3 of 3 used, 0 left, a limit learned from a refusal",
+    "  quotes: 2 wanted, 1 acknowledged, 1 refused, 1 lingering, 1 stream without a filter, given what others receive",
+    "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
+    "  quotes   AAPL    acknowledged        2",
+    "  quotes   XXXX    refused             1  invalid syntax (code 400)",
+    "  quotes   MSFT    lingering           0",
+    "",
+  ]);
+});
+
+Deno.test("tail status --subscriptions --json has them too", async () => {
+  await using proxy = await ScriptedProxy.start();
+  proxy.status = SUBSCRIBED;
+  const terminal = new RecordingTerminal();
+  const args = ["status", "--subscriptions", "--json"];
+
+  assert.equal(await tail([...args, "--address", proxy.address], terminal), 0);
+  const { status } = JSON.parse(terminal.output);
+  assert.equal(
+    status.feeds[0].subscriptions.channels[0].symbols[1].reason,
+    "invalid syntax (code 400)",
+  );
+});
+
+Deno.test("tail status alone asks for no subscriptions", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+
+  assert.equal(
+    await tail(["status", "--address", proxy.address], terminal),
+    0,
+  );
+  assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, false);
 });

@@ -23,7 +23,9 @@ Deno.test("only ends that may heal are tried again", () => {
   for (const code of ["UNAVAILABLE", "INTERNAL", "UNKNOWN", "ABORTED", "OK"]) {
     assert.equal(isWorthRetrying(new RpcError(code, "")), true, code);
   }
-  for (const code of ["INVALID_ARGUMENT", "UNIMPLEMENTED", "UNAUTHENTICATED"]) {
+  for (
+    const code of ["INVALID_ARGUMENT", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED"]
+  ) {
     assert.equal(isWorthRetrying(new RpcError(code, "")), false, code);
   }
 });
@@ -47,5 +49,12 @@ Deno.test("an end is described by what the user can see of it", () => {
   assert.equal(
     describeEnd(new RpcError("UNIMPLEMENTED", ""), { address, opened: false }),
     "the proxy at localhost:50052 refused (UNIMPLEMENTED)",
+  );
+  assert.equal(
+    describeEnd(
+      new RpcError("RESOURCE_EXHAUSTED", "The symbol budget is full; wait"),
+      { address, opened: false },
+    ),
+    "the proxy at localhost:50052 has no room: the symbol budget is full; wait",
   );
 });

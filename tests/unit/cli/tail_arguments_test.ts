@@ -11,7 +11,12 @@ Deno.test("tail quotes takes symbols in any letter case", () => {
   assert.deepEqual(parse("quotes aapl BRK.b"), {
     type: "stream",
     what: "quotes",
-    selection: { symbols: ["AAPL", "BRK.B"], underlyings: [], orderIds: [] },
+    selection: {
+      symbols: ["AAPL", "BRK.B"],
+      underlyings: [],
+      orderIds: [],
+      contracts: undefined,
+    },
     count: undefined,
     address: { host: "localhost", port: 50052, tls: false },
     json: false,
@@ -27,7 +32,12 @@ Deno.test("tail reads every flag of a stream", () => {
   assert.deepEqual(task, {
     type: "stream",
     what: "option-quotes",
-    selection: { symbols: [], underlyings: ["SPY", "QQQ"], orderIds: [] },
+    selection: {
+      symbols: [],
+      underlyings: ["SPY", "QQQ"],
+      orderIds: [],
+      contracts: undefined,
+    },
     count: 5,
     address: { host: "h", port: 1, tls: false },
     json: true,
@@ -43,7 +53,48 @@ Deno.test("order ids stay as they are typed", () => {
     symbols: ["AAPL"],
     underlyings: [],
     orderIds: ["abC-1"],
+    contracts: undefined,
   });
+});
+
+Deno.test("tail chooses contracts of underlyings", () => {
+  const contracts = (line: string) => {
+    const task = parse(`option-trades --underlying SPY ${line}`);
+    assert.ok(task.type === "stream");
+    return task.selection.contracts;
+  };
+  assert.deepEqual(
+    contracts(
+      "--min-days 0 --max-days=7 --window 2.5 --right put --max-contracts 9",
+    ),
+    {
+      minDays: 0,
+      maxDays: 7,
+      strikeWindowPercent: 2.5,
+      right: "put",
+      maxContracts: 9,
+    },
+  );
+  assert.deepEqual(contracts("--right call"), {
+    minDays: undefined,
+    maxDays: undefined,
+    strikeWindowPercent: undefined,
+    right: "call",
+    maxContracts: undefined,
+  });
+});
+
+Deno.test("tail status asks for subscriptions only when told to", () => {
+  for (
+    const [line, expected] of [
+      ["status", false],
+      ["status --subscriptions", true],
+    ] as const
+  ) {
+    const task = parse(line);
+    assert.ok(task.type === "status");
+    assert.equal(task.subscriptions, expected);
+  }
 });
 
 Deno.test("tail status has a watch of its own", () => {
@@ -79,6 +130,25 @@ const REFUSED: readonly [string, RegExp][] = [
   ["quotes --underlying SPY", /--underlying: it goes with option-quotes/],
   ["quotes --order-id 1", /--order-id: it goes with orders, not with quotes/],
   ["quotes --watch", /--watch: it goes with status/],
+  ["quotes --subscriptions", /--subscriptions: it goes with status, not/],
+  ["quotes --right call", /--right: it goes with --underlying/],
+  ["option-quotes --max-days 7", /--max-days: it goes with --underlying/],
+  [
+    "option-quotes --underlying SPY --right calls",
+    /--right calls: it takes call or put/,
+  ],
+  [
+    "option-quotes --underlying SPY --max-days 3651",
+    /--max-days 3651: it takes a whole number from 0 to 3650/,
+  ],
+  [
+    "option-quotes --underlying SPY --window 0",
+    /--window 0: it takes a number from 0.1 to 1000/,
+  ],
+  [
+    "option-quotes --underlying SPY --max-contracts 0",
+    /--max-contracts 0: it takes a whole number from 1 to 10000/,
+  ],
   ["status AAPL", /AAPL: status takes no symbols/],
   ["status --count 1", /--count: it goes with streams/],
   ["quotes --count 0", /--count 0: it takes a whole number from 1/],
