@@ -103,20 +103,22 @@ export class FeedBook {
     };
   }
 
-  /** Places that wanted pairs take or wait for; what upstream refuses has none. */
+  /** Places that streams take or wait for; refused pairs need none. */
   #used(): number {
-    let used = 0;
-    for (const pair of this.interest.pairs()) {
-      if (!this.budget.takesPlace(pair)) continue;
-      if (!this.desired.isByWildcard(pair.channel)) used++;
+    const refused = this.ledger.refusals.filter((pair) =>
+      this.interest.streamsOf(pair) > 0
+    );
+    return this.#placesOf(this.interest.pairs()) - this.#placesOf(refused);
+  }
+
+  /** Places of pairs, without channels that are carried as `*`. */
+  #placesOf(pairs: Iterable<Pair>): number {
+    let places = 0;
+    for (const pair of pairs) {
+      if (this.desired.isByWildcard(pair.channel)) continue;
+      if (this.budget.takesPlace(pair)) places++;
     }
-    for (const pair of this.ledger.refusals) {
-      const isUsed = this.interest.streamsOf(pair) > 0 &&
-        this.budget.takesPlace(pair) &&
-        !this.desired.isByWildcard(pair.channel);
-      if (isUsed) used--;
-    }
-    return used;
+    return places;
   }
 
   #reportChannel(channel: UpstreamChannel, explain: Explain): ChannelReport {

@@ -52,7 +52,8 @@ export class MarketDemand implements FeedDemand {
   #session: FeedSession | undefined;
   #gone = new AbortController();
   #scheduled = false;
-  #sweeping = false;
+  /** The session whose lingering symbols are being watched. */
+  #swept: AbortController | undefined;
   #unanswered = 0;
   #everAnswered = false;
   #answered: AbortController | undefined;
@@ -119,6 +120,7 @@ export class MarketDemand implements FeedDemand {
   }
 
   acknowledged(state: SymbolSets): void {
+    if (!this.#session) return;
     this.#unanswered = 0;
     this.#everAnswered = true;
     this.#settle();
@@ -127,6 +129,7 @@ export class MarketDemand implements FeedDemand {
   }
 
   refused(error: UpstreamError): void {
+    if (!this.#session) return;
     const request = this.#book.ledger.inFlight;
     this.#span?.set({ code: error.code });
     this.#settle();
@@ -151,18 +154,17 @@ export class MarketDemand implements FeedDemand {
 
   /** Lets go of lingering symbols as their grace ends. */
   async #sweep(): Promise<void> {
-    const { interest } = this.#book;
-    if (this.#sweeping || !this.#session) return;
-    this.#sweeping = true;
-    const { clock } = this.#parts;
-    const { signal } = this.#gone;
+    const { book: { interest }, clock } = this.#parts;
+    const gone = this.#gone;
+    if (this.#swept === gone || !this.#session) return;
+    this.#swept = gone;
     for (let next = interest.nextSweepAt; next !== undefined;) {
-      await clock.sleep(next - clock.monotonic(), signal);
-      if (signal.aborted) break;
+      await clock.sleep(next - clock.monotonic(), gone.signal);
+      if (gone.signal.aborted) return;
       if (interest.sweep(clock.monotonic())) this.#schedule();
       next = interest.nextSweepAt;
     }
-    this.#sweeping = false;
+    this.#swept = undefined;
   }
 
   #sendNext(): void {

@@ -66,6 +66,13 @@ export class SymbolBudget {
     this.#learned = this.placesOf(carried);
   }
 
+  /** Forgets the lessons: the plan alone counts again. */
+  unlearn(): void {
+    this.#refusedWildcards.clear();
+    this.#counts = this.#plan.counts;
+    this.#learned = undefined;
+  }
+
   /** Upstream carries these pairs: what was learned against them was wrong. */
   learnCarried(carried: readonly Pair[]): void {
     for (const { channel, symbol } of carried) {

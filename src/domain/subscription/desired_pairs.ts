@@ -29,6 +29,16 @@ const RETURN_BELOW = 0.8;
 
 const NOTHING: ReadonlySet<string> = new Set();
 
+/** What a connection has shown of single pairs. */
+export interface Verdicts {
+  /** Upstream refuses the pair, which then needs no place. */
+  readonly isRefused: (pair: Pair) => boolean;
+  /** Upstream does not let go of the pair, which then keeps its place. */
+  readonly isStuck: (pair: Pair) => boolean;
+}
+
+const never = () => false;
+
 /** Computes the desired pairs from interest and budget. */
 export class DesiredPairs {
   readonly #interest: InterestBook;
@@ -93,15 +103,12 @@ export class DesiredPairs {
     return this.#byWildcard.has(channel);
   }
 
-  /**
-   * Computes everything anew.
-   *
-   * @param isRefused whether upstream refuses a pair, which then needs no place
-   */
+  /** Computes everything anew. */
   refresh(
     acknowledged: SymbolSets,
-    isRefused: (pair: Pair) => boolean = () => false,
+    verdicts: Verdicts = { isRefused: never, isStuck: never },
   ): void {
+    const { isRefused, isStuck } = verdicts;
     this.#chooseForms(isRefused);
     this.#sets = new Map();
     this.#missing = [];
@@ -111,7 +118,7 @@ export class DesiredPairs {
       if (isIn(acknowledged, everything)) this.#desire(everything);
       else this.#miss(everything);
     }
-    let places = this.#placeCarried(acknowledged);
+    let places = this.#placeCarried(acknowledged, isStuck);
     for (const pair of this.#interest.pairs()) {
       if (this.has(pair) || this.#isCovered(pair)) continue;
       if (isRefused(pair)) continue;
@@ -129,15 +136,19 @@ export class DesiredPairs {
     }
   }
 
-  /** Keeps the wanted pairs that are carried; gives the places left. */
-  #placeCarried(acknowledged: SymbolSets): number {
+  /** Keeps the needed and stuck pairs that are carried; gives the places left. */
+  #placeCarried(
+    acknowledged: SymbolSets,
+    isStuck: (pair: Pair) => boolean,
+  ): number {
     let places = this.#budget.limit ?? Infinity;
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        if (!this.isWanted(pair)) continue;
         // A `*` that upstream carries is had, whatever was said of it before.
-        if (symbol !== WILDCARD && this.#isCovered(pair)) continue;
+        const isNeeded = this.isWanted(pair) &&
+          (symbol === WILDCARD || !this.#isCovered(pair));
+        if (!isNeeded && !isStuck(pair)) continue;
         if (this.#budget.takesPlace(pair)) places--;
         this.#desire(pair);
       }

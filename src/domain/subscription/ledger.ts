@@ -36,7 +36,6 @@ import {
   pairKey,
   pairsOf,
   type SymbolSets,
-  UPSTREAM_CHANNELS,
   WILDCARD,
 } from "./symbol_sets.ts";
 
@@ -58,8 +57,8 @@ export interface Refusal extends Pair {
 
 /**
  * Whether the last acknowledgement may be old news: a request has gone
- * `unanswered`, and possibly upstream was `full` afterwards, of what we do not
- * know that it carries.
+ * `unanswered`, and possibly upstream was `full` afterwards, of we do not know
+ * what.
  */
 type Doubt = "none" | "unanswered" | "full";
 
@@ -76,6 +75,8 @@ export class Ledger {
   #suspects: Record<Action, (readonly Pair[])[]> = noSuspects();
   #givenUp: Refusal[] = [];
   #doubt: Doubt = "none";
+  /** An answer was overdue: since then answers may be those of others. */
+  #wasLate = false;
 
   constructor(
     desired: DesiredPairs,
@@ -89,7 +90,10 @@ export class Ledger {
     this.#limits = options.limits;
   }
 
-  /** A new connection carries nothing yet, and nothing is held against it. */
+  /**
+   * A new connection carries nothing yet, and nothing is held against it. What
+   * was learned from answers that may have been those of others is forgotten.
+   */
   reset(): void {
     this.#acknowledged = new Map();
     this.#inFlight = undefined;
@@ -97,6 +101,8 @@ export class Ledger {
     this.#refusals.clear();
     this.#givenUp = [];
     this.#doubt = "none";
+    if (this.#wasLate) this.#budget.unlearn();
+    this.#wasLate = false;
     this.#asks.clear();
   }
 
@@ -153,10 +159,10 @@ export class Ledger {
   /** Computes what is desired, as of now. */
   refreshDesired(): void {
     const refusals = this.#refusals;
-    this.#desired.refresh(
-      this.#acknowledged,
-      (pair) => refusals.size > 0 && refusals.has(pairKey(pair)),
-    );
+    this.#desired.refresh(this.#acknowledged, {
+      isRefused: (pair) => refusals.size > 0 && refusals.has(pairKey(pair)),
+      isStuck: (pair) => this.#asks.of("unsubscribe", pair) >= MAX_ASKS,
+    });
   }
 
   /**
@@ -187,31 +193,15 @@ export class Ledger {
     const request = this.#inFlight;
     this.#inFlight = undefined;
     const [pair] = request?.pairs ?? [];
-    if (!request || request.probe || !pair) return undefined;
-    if (request.pairs.length > 1) {
-      this.#halve(request);
-      return undefined;
+    if (!request || !pair) return undefined;
+    const { action, pairs, probe } = request;
+    if (pairs.length > 1) this.#halve(request);
+    else if (probe) this.#forgetCarried(pair);
+    else if (action === "subscribe") return this.#refusePair(pair, error);
+    else if (!this.#isNoObjection({ action, pair }, error)) {
+      return { ...pair, error };
     }
-    // An answer that says nothing of the pair: the ask stays counted.
-    const { action } = request;
-    const mayAskAgain = this.#asks.of(action, pair) < MAX_ASKS;
-    const isFault = error.code >= INTERNAL_ERROR;
-    if (isFault && mayAskAgain) return undefined;
-    if (action === "unsubscribe") return { ...pair, error };
-    if (pair.symbol === WILDCARD) {
-      if (!isFault) this.#budget.learnNoWildcard(pair.channel);
-    } else if (error.code === SYMBOL_LIMIT_EXCEEDED) {
-      if (this.#doubt !== "none") {
-        this.#doubt = "full";
-        this.#asks.takeBack(action, pair);
-        return undefined;
-      }
-      this.#budget.learnFull(pair, pairsOf(this.#acknowledged));
-      // It waits for a place now; the ask stays counted in case there is none
-      // although upstream's own words leave room for one.
-      if (mayAskAgain) return { ...pair, error };
-    }
-    return this.#setAside(pair, error);
+    return undefined;
   }
 
   /**
@@ -219,8 +209,54 @@ export class Ledger {
    * was asked may have been done all the same.
    */
   expire(): void {
-    if (this.#inFlight && !this.#inFlight.probe) this.#doubt = "unanswered";
+    if (!this.#inFlight) return;
+    if (!this.#inFlight.probe) this.#doubt = "unanswered";
     this.#inFlight = undefined;
+    this.#wasLate = true;
+  }
+
+  #refusePair(pair: Pair, error: UpstreamError): Refusal | undefined {
+    const isFull = error.code === SYMBOL_LIMIT_EXCEEDED &&
+      pair.symbol !== WILDCARD;
+    if (isFull) return this.#refuseFull(pair, error);
+    if (this.#isNoObjection({ action: "subscribe", pair }, error)) {
+      return undefined;
+    }
+    if (pair.symbol === WILDCARD && error.code < INTERNAL_ERROR) {
+      this.#budget.learnNoWildcard(pair.channel);
+    }
+    return this.#setAside(pair, error);
+  }
+
+  #refuseFull(pair: Pair, error: UpstreamError): Refusal | undefined {
+    if (this.#isNoObjection({ action: "subscribe", pair }, error)) {
+      this.#doubt = "full";
+      return undefined;
+    }
+    this.#budget.learnFull(pair, pairsOf(this.#acknowledged));
+    // It waits for a place now; the ask stays counted in case there is none
+    // although upstream's own words leave room for one.
+    const mayAskAgain = this.#asks.of("subscribe", pair) < MAX_ASKS;
+    return mayAskAgain ? { ...pair, error } : this.#setAside(pair, error);
+  }
+
+  /**
+   * Whether an error says nothing of the pair yet: a fault of upstream, or
+   * possibly the answer to another request. The ask stays counted.
+   */
+  #isNoObjection(
+    { action, pair }: { readonly action: Action; readonly pair: Pair },
+    error: UpstreamError,
+  ): boolean {
+    const isVague = error.code >= INTERNAL_ERROR || this.#wasLate;
+    return isVague && this.#asks.of(action, pair) < MAX_ASKS;
+  }
+
+  /** Upstream objects to what it said it carries: then it does not. */
+  #forgetCarried({ channel, symbol }: Pair): void {
+    const symbols = new Set(this.#acknowledged.get(channel));
+    symbols.delete(symbol);
+    this.#acknowledged = new Map(this.#acknowledged).set(channel, symbols);
   }
 
   #unsubscribe(): SubscriptionRequest | undefined {
@@ -273,7 +309,6 @@ export class Ledger {
     if (this.#desired.has(pair) || !isIn(this.#acknowledged, pair)) {
       return false;
     }
-    if (this.#asks.of("unsubscribe", pair) >= MAX_ASKS) return false;
     return !this.#isStillNeeded(pair);
   }
 
@@ -347,8 +382,9 @@ export class Ledger {
     let any: Pair | undefined;
     for (const [channel, symbols] of this.#acknowledged) {
       for (const symbol of symbols) {
-        any = { channel, symbol };
-        if (this.#desired.has(any)) return any;
+        const pair = { channel, symbol };
+        if (this.#desired.has(pair)) return pair;
+        any ??= pair;
       }
     }
     return any;

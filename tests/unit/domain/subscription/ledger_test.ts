@@ -206,9 +206,22 @@ Deno.test("a probe repeats something that is carried and changes nothing", () =>
     channel: "quotes",
     symbol: "AAPL",
   }]);
-  ledger.refuse({ code: 400, message: "odd" });
-  assert.deepEqual(ledger.refusals, []);
+  ledger.acknowledge(symbolSets([["quotes", ["AAPL"]]]));
   assert.equal(ledger.next(), undefined);
+});
+
+Deno.test("upstream that objects to what it said it carries is taken at its word", () => {
+  const { interest, ledger } = subscriptionsOf(LIMITS);
+  interest.add("quotes", ["AAPL", "MSFT"]);
+  ledger.acknowledge(symbolSets([["quotes", ["AAPL", "MSFT"]]]));
+  assert.equal(ledger.probe()?.pairs.length, 1);
+  assert.equal(ledger.refuse({ code: 405, message: "odd" }), undefined);
+  assert.deepEqual(ledger.refusals, []);
+  assert.deepEqual(ledger.next(), {
+    action: "subscribe",
+    pairs: [{ channel: "quotes", symbol: "AAPL" }],
+    probe: false,
+  });
 });
 
 Deno.test("an error that answers nothing sets nothing aside", () => {

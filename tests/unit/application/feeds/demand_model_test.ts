@@ -1,0 +1,332 @@
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import {
+  DEFAULT_COUNTING,
+  type Plan,
+  planLimit,
+} from "../../../../src/domain/subscription/plans.ts";
+import { MAX_ASKS } from "../../../../src/domain/subscription/ledger.ts";
+import {
+  type Pair,
+  pairKey,
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  WILDCARD,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
+import { type Scene, type Step, Story } from "./demand_story.ts";
+import type { Truth } from "./model_upstream.ts";
+
+const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "BAD", "*"];
+const STOCK_CHANNELS = UPSTREAM_CHANNELS;
+const OPTION_CHANNELS: readonly UpstreamChannel[] = ["trades", "quotes"];
+
+const bad = fc.constantFrom<ReadonlyMap<string, number>>(
+  new Map(),
+  new Map(
+    UPSTREAM_CHANNELS.map((channel) => [`${channel} BAD`, 400] as const),
+  ),
+  new Map([["quotes BAD", 409], ["trades BAD", 410], ["quotes A", 413]]),
+);
+const shape = {
+  limits: fc.record({
+    maxPairs: fc.integer({ min: 1, max: 6 }),
+    maxBytes: fc.integer({ min: 1, max: 40 }),
+  }),
+  graceMs: fc.constantFrom(0, 1_000, 30_000),
+  wildcardAbove: fc.constantFrom(0, 0, 2, 4),
+};
+
+/** A feed, what is thought of its limits, and what they are. */
+function sceneOf(
+  thought: fc.Arbitrary<Plan>,
+  options: {
+    readonly limit: (plan: Plan) => fc.Arbitrary<number>;
+    readonly bad?: fc.Arbitrary<ReadonlyMap<string, number>>;
+  },
+): fc.Arbitrary<Scene> {
+  return fc.tuple(thought, fc.constantFrom("sip" as const, "opra" as const))
+    .chain(([plan, feed]) => {
+      const counting = DEFAULT_COUNTING;
+      const counts = feed === "sip" ? counting.stocks : counting.options;
+      const truth: fc.Arbitrary<Truth> = fc.record({
+        limit: options.limit(plan),
+        bad: options.bad ?? bad,
+      }).map(({ limit, bad }) => ({
+        limit,
+        bad,
+        counts,
+        wildcards: new Set(
+          UPSTREAM_CHANNELS.filter((channel) =>
+            feed === "opra"
+              ? channel === "trades"
+              : limit === Infinity || !counts.has(channel)
+          ),
+        ),
+        wildcardError: feed === "opra" ? 413 : 405,
+      }));
+      return fc.record({
+        ...shape,
+        truth,
+        plan: fc.constant(planLimit(plan, { feed, counting })),
+      });
+    });
+}
+
+const small = fc.integer({ min: 0, max: 8 });
+const explicit: fc.Arbitrary<Plan> = small.map((pairs) => ({
+  name: "explicit",
+  stocks: pairs,
+  options: pairs,
+}));
+const auto: fc.Arbitrary<Plan> = fc.constant({ name: "auto" });
+
+/** The plan is what the account has. */
+const wellKnown = sceneOf(fc.oneof(explicit, auto), {
+  limit: (plan) =>
+    fc.constant(plan.name === "explicit" ? plan.stocks ?? 0 : Infinity),
+});
+/** The account has a limit, and nobody says so. */
+const unknown = sceneOf(auto, {
+  limit: () => fc.oneof(small, fc.constant(Infinity)),
+});
+/** Whatever was set, the account has something else. */
+const anyScene = sceneOf(
+  fc.oneof(explicit, auto, fc.constant<Plan>({ name: "basic" })),
+  { limit: () => fc.oneof(small, fc.constant(Infinity)) },
+);
+
+const channel = (scene: Scene) =>
+  fc.constantFrom(
+    ...(scene.truth.wildcardError === 413 ? OPTION_CHANNELS : STOCK_CHANNELS),
+  );
+const symbols = fc.uniqueArray(fc.constantFrom(...SYMBOLS), {
+  minLength: 1,
+  maxLength: 5,
+});
+const open = (scene: Scene): fc.Arbitrary<Step> =>
+  fc.record({
+    do: fc.constant("open" as const),
+    channel: channel(scene),
+    symbols,
+    admitted: fc.boolean(),
+  });
+const close: fc.Arbitrary<Step> = fc.record({
+  do: fc.constantFrom("close" as const, "change" as const),
+  which: fc.nat(),
+});
+const wait: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("pass" as const),
+  ms: fc.constantFrom(0, 500, 1_000, 5_000),
+});
+const answer: fc.Arbitrary<Step> = fc.constant({ do: "answer" });
+const connection: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+  { do: "drop" },
+  { do: "connect" },
+  { do: "connect" },
+  { do: "ask" },
+);
+/** Answers late or lost, and faults of upstream: everything said is true. */
+const trouble: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+  { do: "process" },
+  { do: "deliver" },
+  { do: "lose request" },
+  { do: "lose answer" },
+  { do: "fault" },
+  { do: "wait", ms: 10_000 },
+);
+const lie = (scene: Scene): fc.Arbitrary<Step> =>
+  fc.oneof(
+    fc.constant<Step>({ do: "repeat" }),
+    fc.record({
+      do: fc.constant("contradict" as const),
+      state: fc.array(
+        fc.tuple(channel(scene), fc.uniqueArray(fc.constantFrom(...SYMBOLS))),
+        { maxLength: 3 },
+      ).map((lists): SymbolSets =>
+        new Map(lists.map(([channel, symbols]) => [channel, new Set(symbols)]))
+      ),
+    }),
+  );
+
+interface Script {
+  readonly scene: Scene;
+  readonly steps: readonly Step[];
+}
+
+function scriptOf(
+  scenes: fc.Arbitrary<Scene>,
+  ...more: ((scene: Scene) => fc.Arbitrary<Step>)[]
+): fc.Arbitrary<Script> {
+  return scenes.chain((scene) =>
+    fc.record({
+      scene: fc.constant(scene),
+      steps: fc.array(
+        fc.oneof(
+          open(scene),
+          open(scene),
+          close,
+          answer,
+          answer,
+          wait,
+          connection,
+          ...more.map((each) => each(scene)),
+        ),
+        { maxLength: 80, size: "max" },
+      ),
+    })
+  );
+}
+
+/** Plays a script to its end, and on until all is quiet and the truth heard. */
+async function played({ scene, steps }: Script): Promise<Story> {
+  const story = new Story(scene);
+  for (const step of steps) await story.play(step);
+  story.upstream.faults = 0;
+  await story.rest();
+  const { book, upstream } = story;
+  // A heartbeat's question is refused while it names what is not carried; every
+  // such refusal is one lie less.
+  for (
+    let beat = 0;
+    beat < 2 * UPSTREAM_CHANNELS.length * SYMBOLS.length;
+    beat++
+  ) {
+    await story.play({ do: "ask" });
+    await story.rest();
+    if (
+      isDeepStrictEqual(
+        keysOf(book.ledger.acknowledged),
+        keysOf(upstream.state),
+      )
+    ) break;
+  }
+  assert.deepEqual(keysOf(book.ledger.acknowledged), keysOf(upstream.state));
+  assert.deepEqual([...book.interest.lingering()], []);
+  return story;
+}
+
+/** What could be had of what is wanted, by name or as `*`. */
+function obtainable({ book, upstream, held }: Story): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  for (const [key, pair] of held) {
+    if (upstream.refusal(pair) !== undefined) continue;
+    if (pair.symbol === WILDCARD && !book.budget.allowsWildcard(pair.channel)) {
+      continue;
+    }
+    const all = { channel: pair.channel, symbol: WILDCARD };
+    if (!book.desired.isByWildcard(pair.channel)) pairs.set(key, pair);
+    else pairs.set(pairKey(all), all);
+  }
+  return pairs;
+}
+
+/** Upstream carries what can be had, and as much of it as it has places for. */
+function assertExact(story: Story, limit: number | undefined): void {
+  const { book, upstream } = story;
+  const wanted = obtainable(story);
+  const carried = keysOf(upstream.state);
+  const needPlaces = [...wanted].filter(([, pair]) =>
+    book.budget.takesPlace(pair)
+  );
+  if (limit === undefined || needPlaces.length <= limit) {
+    assert.deepEqual(carried, [...wanted.keys()].sort());
+    return;
+  }
+  const free = [...wanted].filter(([, pair]) => !book.budget.takesPlace(pair));
+  for (const [key] of free) assert.ok(carried.includes(key), `${key} is free`);
+  for (const key of carried) assert.ok(wanted.has(key), `${key} is surplus`);
+  assert.equal(carried.length, free.length + limit, "every place is used");
+}
+
+Deno.test("with a plan that is true, upstream is never made to say 405, and carries exactly what is wanted and allowed", async () => {
+  await fc.assert(
+    fc.asyncProperty(scriptOf(wellKnown), async (script) => {
+      const story = new Story(script.scene);
+      const { process } = story.upstream;
+      story.upstream.process = function () {
+        process.call(this);
+        const last = this.answers.at(-1);
+        assert.ok(!last || !("error" in last) || last.error.code !== 405);
+      };
+      for (const step of script.steps) await story.play(step);
+      await story.rest();
+      assertExact(story, script.scene.plan.pairs);
+      const { ledger } = story.book;
+      assert.deepEqual(
+        keysOf(ledger.acknowledged),
+        keysOf(story.upstream.state),
+      );
+      for (const { error, ...pair } of ledger.refusals) {
+        assert.equal(error.code, story.upstream.refusal(pair));
+      }
+      await story.end();
+    }),
+    { numRuns: 800 },
+  );
+});
+
+Deno.test("a limit that is learned is used to its last place, whatever comes and goes", async () => {
+  await fc.assert(
+    fc.asyncProperty(scriptOf(unknown), async (script) => {
+      const story = await played(script);
+      const { budget } = story.book;
+      if (budget.limit !== undefined) {
+        assert.ok(budget.learned);
+        assert.ok(budget.limit <= script.scene.truth.limit);
+      }
+      assertExact(story, script.scene.truth.limit);
+      await story.end();
+    }),
+    { numRuns: 800 },
+  );
+});
+
+Deno.test("answers late and lost, faults and disconnects: what was given up is all that is missing", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      scriptOf(anyScene, () => trouble, () => trouble),
+      async (script) => {
+        const story = await played(script);
+        const wanted = obtainable(story);
+        const refused = new Set(story.book.ledger.refusals.map(pairKey));
+        const waiting = new Set(story.book.desired.waiting.map(pairKey));
+        const carried = new Set(keysOf(story.upstream.state));
+        for (const key of carried) {
+          const isStuck = story.asksOf("unsubscribe", key) >= MAX_ASKS;
+          assert.ok(wanted.has(key) || isStuck, `${key} is surplus`);
+        }
+        for (const key of wanted.keys()) {
+          const isHad = carried.has(key) || refused.has(key) ||
+            waiting.has(key);
+          assert.ok(isHad, `${key} is missing`);
+        }
+        // A new connection forgives everything but what the plan has taught.
+        story.drop();
+        await story.rest();
+        const { plan, truth } = script.scene;
+        assertExact(story, Math.min(truth.limit, plan.pairs ?? Infinity));
+        await story.end();
+      },
+    ),
+    { numRuns: 800 },
+  );
+});
+
+Deno.test("an upstream that repeats and contradicts itself is followed to the truth, within the rules", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      scriptOf(anyScene, () => trouble, lie, lie),
+      async (script) => {
+        const story = await played(script);
+        story.drop();
+        await story.rest();
+        assertExact(story, story.book.budget.limit);
+        await story.end();
+      },
+    ),
+    { numRuns: 800 },
+  );
+});
