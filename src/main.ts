@@ -16,6 +16,7 @@
 import manifest from "../deno.json" with { type: "json" };
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
+import { signalCounter } from "./infrastructure/clock/signal_echo.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { ConfigError } from "./infrastructure/config/config_error.ts";
@@ -108,7 +109,7 @@ class Process {
   readonly #log: JsonLog;
   /** Resolved by the first reason to stop: the exit code. */
   readonly #stop = Promise.withResolvers<number>();
-  #signals = 0;
+  readonly #signal = signalCounter(() => systemClock.monotonic());
   #defects = 0;
   #stopWithinMs = STOP_MS;
 
@@ -144,7 +145,9 @@ class Process {
     const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       Deno.addSignalListener(signal, () => {
-        if (++this.#signals > 1) {
+        const which = this.#signal();
+        if (which === "echo") return;
+        if (which === "second") {
           this.#log.warn("Stopping at once", { signal });
           this.#exit(128 + numbers[signal]);
         }

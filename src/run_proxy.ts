@@ -15,10 +15,8 @@ import {
   type HttpServers,
   serveHttp,
 } from "./infrastructure/http/serve_http.ts";
-import {
-  createJsonLog,
-  type JsonLog,
-} from "./infrastructure/logging/json_log.ts";
+import { createJsonLog } from "./infrastructure/logging/json_log.ts";
+import { redact } from "./infrastructure/logging/redaction.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
@@ -60,11 +58,18 @@ export async function startProxy(
 ): Promise<RunningProxy> {
   await using made = new AsyncDisposableStack();
   const clock = parts.clock ?? systemClock;
-  const errors = new RecentErrors({ now: () => clock.now() });
+  const secrets = secretsOf(config).map((secret) => secret.reveal());
+  const errors = new RecentErrors({
+    now: () => clock.now(),
+    redact: redact(secrets),
+  });
   const tools: Tools = {
     clock,
     random: parts.random ?? Math.random,
-    log: errors.listen(parts.log ?? made.use(logOf(config))),
+    log: errors.listen(
+      parts.log ??
+        made.use(createJsonLog({ level: config.logLevel, secrets })),
+    ),
     tracing: parts.tracing ?? createTracing(),
   };
   const stopping = new AbortController();
@@ -92,11 +97,6 @@ export async function startProxy(
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
-}
-
-function logOf(config: Config): JsonLog {
-  const secrets = secretsOf(config).map((secret) => secret.reveal());
-  return createJsonLog({ level: config.logLevel, secrets });
 }
 
 function serveHealth(

@@ -7,6 +7,7 @@
  * @module
  */
 import type { Clock } from "../application/ports/clock.ts";
+import { signalCounter } from "../infrastructure/clock/signal_echo.ts";
 import { systemClock } from "../infrastructure/clock/system_clock.ts";
 
 /** What a command may touch of its process. */
@@ -68,8 +69,9 @@ export async function runCommand(
   command: (terminal: Terminal) => Promise<number>,
 ): Promise<never> {
   const interrupt = new AbortController();
+  const count = signalCounter(() => systemClock.monotonic());
   const onSignal = () => {
-    if (interrupt.signal.aborted) Deno.exit(EXIT.interrupted);
+    if (count() === "second") Deno.exit(EXIT.interrupted);
     interrupt.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
