@@ -14,8 +14,12 @@ import {
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 
-/** Read besides the settings: by the runtime's switch and by grpc-js. */
-export const RUNTIME_VARIABLES: readonly string[] = ["OTEL_DENO", "GRPC_*"];
+/** Read besides the settings: by the runtime's switch, by grpc-js and by ws. */
+export const RUNTIME_VARIABLES: readonly string[] = [
+  "OTEL_DENO",
+  "GRPC_*",
+  "WS_*",
+];
 
 /** Every host of Alpaca that any setting can lead to. */
 export const ALPACA_HOSTS: readonly string[] = [

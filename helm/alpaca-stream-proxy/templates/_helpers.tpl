@@ -119,7 +119,8 @@ Takes a list: root, config.
 {{- $root := index . 0 -}}
 {{- $names := concat (keys (index . 1)) (keys $root.Values.credentials.keys) | sortAlpha -}}
 {{- range $root.Values.extraEnv }}{{ $names = append $names .name }}{{ end -}}
-{{- concat $names (list "OTEL_DENO" "GRPC_*") $root.Values.permissions.extraEnv | uniq | join "," }}
+{{- $runtime := splitList "\n" (trim ($root.Files.Get "files/runtime_variables.txt")) -}}
+{{- concat $names $runtime $root.Values.permissions.extraEnv | uniq | join "," }}
 {{- end }}
 
 {{/* Arguments of a container that runs the proxy. Takes a list: root, config. */}}

@@ -14,7 +14,7 @@ import type { Envelope } from "./envelope.ts";
 import { Ring } from "./ring.ts";
 
 /** Most events in one batch, so that one write stays within sane memory. */
-const LARGEST_BATCH = 1024;
+const LARGEST_BATCH = 8_192;
 
 /** One stream's bounded queue. */
 export class StreamQueue<T> {

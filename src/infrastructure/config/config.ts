@@ -63,7 +63,10 @@ export interface Config {
   /** True when credentials may travel unencrypted beyond this machine. */
   readonly allowPlaintextUpstream: boolean;
   /** Where gRPC clients come in. */
-  readonly grpc: Listen;
+  readonly grpc: Listen & {
+    /** Longest time that messages are held for a larger write, in ms. */
+    readonly maxBatchDelayMs: number;
+  };
   /** Where health checks and metrics are. */
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */

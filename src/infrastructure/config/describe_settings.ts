@@ -116,6 +116,7 @@ function describeProcess(config: Config): Values<ProcessRow> {
     grpcPort: config.grpc.port,
     healthPort: config.health.port,
     metricsPort: config.metrics.port,
+    maxBatchDelay: config.grpc.maxBatchDelayMs,
     logLevel: config.logLevel,
     otelEnabled: config.telemetry.enabled,
     otelEndpoint: withoutQuery(config.telemetry.endpoint),

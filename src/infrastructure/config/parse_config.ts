@@ -188,7 +188,10 @@ function readListening(
     return { host, port };
   };
   return {
-    grpc: listen(SETTINGS.grpcPort),
+    grpc: {
+      ...listen(SETTINGS.grpcPort),
+      maxBatchDelayMs: reader.value(SETTINGS.maxBatchDelay, 0),
+    },
     health: listen(SETTINGS.healthPort),
     metrics: listen(SETTINGS.metricsPort),
   };

@@ -197,6 +197,15 @@ export const SETTINGS = {
     description: "Prometheus metrics port; 0 turns it off",
     fallback: "9090",
   }),
+  maxBatchDelay: listening(
+    "STREAM_PROXY_MAX_BATCH_DELAY_MS",
+    integer(0, 100),
+    {
+      description:
+        "Longest time that a busy stream may hold messages back for fewer, larger writes; the first message after a silence is never held",
+      fallback: "0",
+    },
+  ),
 
   logLevel: signals("LOG_LEVEL", logLevel, {
     description:

@@ -85,7 +85,7 @@ async function watch(
   try {
     const signal = parts.calls.admit(call);
     accept(call);
-    await pump(call, changes(look, parts.clock, signal), signal);
+    await pump(call, changes(look, parts.clock, signal), { signal });
     end = signal.reason;
   } catch (error) {
     end = error;

@@ -9,20 +9,23 @@
  * is decided and counted in one place, its queue.
  *
  * A batch is cut to {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}, so that
- * a backlog does not become one huge write.
+ * a backlog does not become one huge write. The cut is large: a stream writes
+ * once in a few turns of the event loop, so whatever is cut off is lost time
+ * when everything is busy.
  *
  * @module
  */
 import { Metadata } from "@grpc/grpc-js";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
+import type { Beat } from "./beat.ts";
 import { ClientGone, toStatus } from "./call_error.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
 import type { Bodies } from "./service_bridge.ts";
 
 /** Most messages of one write. */
-export const MAX_MESSAGES = 512;
+export const MAX_MESSAGES = 8_192;
 /** A write is cut once it has reached this many bytes. */
-export const MAX_BYTES = 256 * 1024;
+export const MAX_BYTES = 512 * 1024;
 
 /** What an event that could not be encoded leaves in its envelope. */
 const UNENCODABLE = new Uint8Array(0);
@@ -96,21 +99,29 @@ function encodeOr<T>(
 export async function pump(
   call: BodySink,
   batches: AsyncIterable<Bodies>,
-  signal: AbortSignal,
+  { signal, beat }: {
+    readonly signal: AbortSignal;
+    /** Waited for between two writes. @default nothing is waited for */
+    readonly beat?: Beat | undefined;
+  },
 ): Promise<void> {
   let wake = () => {};
   // grpc-js drops the callback of a write to a call that is over, so the
   // signal has to wake the pump as well.
   const onAbort = () => wake();
+  const until = (event: (wake: () => void) => void) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    wake = resolve;
+    event(resolve);
+    return promise;
+  };
   signal.addEventListener("abort", onAbort);
   try {
     for await (const bodies of batches) {
       if (signal.aborted) return;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      wake = resolve;
-      call.write(bodies, resolve);
-      await promise;
+      await until((taken) => call.write(bodies, taken));
       if (signal.aborted) return;
+      if (beat) await until((next) => beat.next(next));
     }
   } finally {
     signal.removeEventListener("abort", onAbort);

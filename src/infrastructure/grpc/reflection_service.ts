@@ -141,7 +141,7 @@ async function serve(
   });
   try {
     accept(call);
-    await pump(call, answers(), signal);
+    await pump(call, answers(), { signal });
     // No live data is lost when a client has no more questions, so this is OK.
     if (!signal.aborted) call.end();
   } catch (error) {

@@ -21,6 +21,7 @@ import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { batchInterceptor } from "./batch_interceptor.ts";
+import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
 import type { OnUnknownWord } from "./encoding/order_words.ts";
@@ -84,6 +85,11 @@ export interface ServeGrpcOptions {
    * @default false
    */
   readonly unbatched?: boolean;
+  /**
+   * Longest time in ms that a busy stream may hold messages for a larger
+   * write. @default 0: nothing is held
+   */
+  readonly maxBatchDelayMs?: number;
 }
 
 /** A running gRPC server. */
@@ -187,7 +193,8 @@ export class GrpcServer implements AsyncDisposable {
 
 function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
-  const { onUnknownWord = () => {}, unbatched = false } = options;
+  const { onUnknownWord = () => {}, unbatched = false, maxBatchDelayMs = 0 } =
+    options;
   const limits = {
     maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
     defaultSelection: options.defaultSelection ??
@@ -229,6 +236,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
       log,
       tracing,
       unbatched,
+      beat: maxBatchDelayMs > 0 ? new Beat(clock, maxBatchDelayMs) : undefined,
     }),
   });
   offer(server, Health, {

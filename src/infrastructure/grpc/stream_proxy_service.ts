@@ -21,6 +21,7 @@ import type {
 import { OverBudget } from "../../application/streaming/over_budget.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import type { Beat } from "./beat.ts";
 import {
   CallError,
   ClientGone,
@@ -52,6 +53,8 @@ export interface StreamProxyParts {
   readonly tracing: Tracing;
   /** Writes message by message, as a baseline for measurements. */
   readonly unbatched: boolean;
+  /** What busy streams wait for between two writes, if anything. */
+  readonly beat: Beat | undefined;
 }
 
 /** Why a stream ended, as spans and logs spell it. */
@@ -114,7 +117,7 @@ class StreamServer {
     },
     toFilter: () => StreamFilter,
   ): Promise<unknown> {
-    const { streams, calls, log, encoders, unbatched } = this.#parts;
+    const { streams, calls, log, encoders, unbatched, beat } = this.#parts;
     const signal = calls.admit(call);
     // A channel's encoder takes that channel's events; the pairing survives
     // only as long as the name is a literal, so it is restated here.
@@ -129,7 +132,7 @@ class StreamServer {
         log.error("An event could not be encoded", { channel, cause }),
     });
     try {
-      await pump(call, batches, signal);
+      await pump(call, batches, { signal, beat });
     } finally {
       span.set({
         "stream.delivered": stream.delivered,

@@ -81,9 +81,9 @@ Deno.test("a waiting reader is woken once and gets all that came in that turn", 
   assert.equal(queue.waiting, 0);
 });
 
-Deno.test("a large backlog comes in batches of at most 1024", async () => {
-  const { queue, publish } = queueOf(5_000);
-  publish(2_500);
+Deno.test("a large backlog comes in batches of at most 8192", async () => {
+  const { queue, publish } = queueOf(50_000);
+  publish(20_000);
   const batches = queue.batches(new AbortController().signal);
   const sizes: (number | undefined)[] = [];
   const seen: number[] = [];
@@ -92,10 +92,10 @@ Deno.test("a large backlog comes in batches of at most 1024", async () => {
     sizes.push(batch?.length);
     seen.push(...batch ?? []);
   }
-  assert.deepEqual(sizes, [1_024, 1_024, 452]);
+  assert.deepEqual(sizes, [8_192, 8_192, 3_616]);
   assert.deepEqual(
     seen,
-    Array.from({ length: 2_500 }, (_, index) => index + 1),
+    Array.from({ length: 20_000 }, (_, index) => index + 1),
   );
 });
 

@@ -9,7 +9,8 @@ import {
   MAX_MESSAGES,
   pump,
 } from "../../../../src/infrastructure/grpc/pump.ts";
-import { settle } from "../../../support/manual_clock.ts";
+import { Beat } from "../../../../src/infrastructure/grpc/beat.ts";
+import { ManualClock, settle } from "../../../support/manual_clock.ts";
 
 function envelopes(count: number): Envelope<number>[] {
   return Array.from({ length: count }, (_, event) => ({
@@ -139,7 +140,7 @@ Deno.test("the source is asked for no more until a batch has been taken", async 
     }
   }
   const stop = new AbortController();
-  const done = pump(sink, source(), stop.signal);
+  const done = pump(sink, source(), { signal: stop.signal });
   await settle();
   assert.equal(asked, 1);
   for (let i = 2; i <= 4; i++) {
@@ -158,7 +159,7 @@ Deno.test("a signal wakes a pump whose batch is never taken", async () => {
   async function* source() {
     for (;;) yield [new Uint8Array([1])];
   }
-  const done = pump(sink, source(), stop.signal);
+  const done = pump(sink, source(), { signal: stop.signal });
   await settle();
   stop.abort();
   await done;
@@ -171,7 +172,7 @@ Deno.test("nothing is written once the signal has fired", async () => {
     async *[Symbol.asyncIterator]() {
       yield [new Uint8Array([1])];
     },
-  }, AbortSignal.abort());
+  }, { signal: AbortSignal.abort() });
   assert.equal(sink.writes.length, 0);
 });
 
@@ -181,9 +182,49 @@ Deno.test("a fault of the source is the pump's fault", async () => {
     throw new Error("no more");
   }
   const sink = new HeldSink();
-  const done = pump(sink, source(), new AbortController().signal);
+  const done = pump(sink, source(), {
+    signal: new AbortController().signal,
+  });
   const failed = assert.rejects(done, /no more/);
   await settle();
   sink.take();
   await failed;
+});
+
+Deno.test("a busy stream holds messages until the beat, the first one never", async () => {
+  const sink = new HeldSink();
+  const clock = new ManualClock();
+  const stop = new AbortController();
+  async function* source() {
+    for (let i = 1;; i++) yield [new Uint8Array([i])];
+  }
+  const beat = new Beat(clock, 5);
+  const done = pump(sink, source(), { signal: stop.signal, beat });
+  await settle();
+  assert.equal(sink.writes.length, 1, "nothing was held before");
+  sink.take();
+  await clock.advance(4);
+  assert.equal(sink.writes.length, 1);
+  await clock.advance(1);
+  assert.equal(sink.writes.length, 2);
+  sink.take();
+  await settle();
+  stop.abort();
+  await done;
+  assert.equal(sink.writes.length, 2, "a stream that ends waits for no beat");
+  await clock.advance(5);
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("all busy streams share one beat and one timer", async () => {
+  const clock = new ManualClock();
+  const beat = new Beat(clock, 5);
+  let woken = 0;
+  beat.next(() => woken++);
+  await clock.advance(3);
+  beat.next(() => woken++);
+  assert.equal(clock.sleepers, 1);
+  await clock.advance(2);
+  assert.equal(woken, 2);
+  assert.equal(clock.sleepers, 0);
 });
