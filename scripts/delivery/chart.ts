@@ -5,7 +5,7 @@
  */
 import type { Setting } from "../../src/infrastructure/config/settings.ts";
 import { isMap, isNode, isScalar, parseDocument } from "yaml";
-import { ALPACA_HOSTS } from "./permissions.ts";
+import { ALPACA_HOSTS, RUNTIME_VARIABLES } from "./permissions.ts";
 import { replaceRegion } from "./regions.ts";
 import {
   chartDefault,
@@ -149,6 +149,9 @@ function table(rows: readonly ValueRow[]): string {
 export function chartLists(): Record<string, string> {
   return {
     [`${CHART}/files/alpaca_hosts.txt`]: `${ALPACA_HOSTS.join("\n")}\n`,
+    [`${CHART}/files/runtime_variables.txt`]: `${
+      RUNTIME_VARIABLES.join("\n")
+    }\n`,
     [`${CHART}/files/required_credentials.txt`]: `${
       requiredCredentials().join("\n")
     }\n`,

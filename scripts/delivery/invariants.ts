@@ -5,6 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { RUNTIME_VARIABLES } from "./permissions.ts";
 import { type Manifest, podSpec } from "./render.ts";
 import { SECRET } from "./settings_schema.ts";
 
@@ -101,6 +102,7 @@ function checkProgramAgrees(manifests: readonly Manifest[]): void {
     const name of [
       ...Object.keys(settings),
       ...SECRET.map((row) => row.name),
+      ...RUNTIME_VARIABLES,
     ]
   ) {
     assert.ok(env.includes(name), `the proxy may not read ${name}`);
