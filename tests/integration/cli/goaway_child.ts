@@ -1,0 +1,85 @@
+/**
+ * A client that hears GOAWAY again and again while it has no call, in a
+ * process of its own: what goes wrong there ends the process.
+ *
+ * The argument is a moment of `AbruptServer`, or `restarts` for two `tail`s
+ * whose proxy stops and comes back. It prints `survived` at the end.
+ *
+ * @module
+ */
+import type { Clock } from "../../../src/application/ports/clock.ts";
+import { ProxyClient, RpcError } from "../../../src/cli/grpc_client.ts";
+import { tail } from "../../../src/cli/tail.ts";
+import type { Terminal } from "../../../src/cli/terminal.ts";
+import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
+import { type Moment, startAbruptServer } from "../../support/abrupt_server.ts";
+import { startFace } from "../../support/grpc_face.ts";
+import { RecordingTerminal } from "../../support/recording_terminal.ts";
+
+const ROUNDS = 50;
+
+/** Long enough for a GOAWAY to arrive. */
+const LISTEN_MS = 15;
+
+async function hear(moment: Moment): Promise<void> {
+  await using server = startAbruptServer(moment);
+  const { port } = server;
+  for (let round = 0; round < ROUNDS; round++) {
+    using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+    const { getConnectionStatus } = StreamProxyService.method;
+    const end = await client.call(getConnectionStatus, {})
+      .then(() => "an answer", (error: unknown) => error);
+    if (!(end instanceof RpcError)) throw new Error(`Not refused: ${end}`);
+    await systemClock.sleep(LISTEN_MS);
+  }
+}
+
+/** Pauses of a second take a millisecond. */
+const hasty: Clock = {
+  now: () => systemClock.now(),
+  monotonic: () => systemClock.monotonic(),
+  sleep: (ms, signal) => systemClock.sleep(ms / 1000, signal),
+};
+
+function hastyTerminal(): { recorded: RecordingTerminal; used: Terminal } {
+  const recorded = new RecordingTerminal();
+  const used: Terminal = {
+    env: {},
+    clock: hasty,
+    isTerminal: false,
+    signal: recorded.signal,
+    write: (text) => recorded.write(text),
+    say: (line) => recorded.say(line),
+  };
+  return { recorded, used };
+}
+
+async function restart(): Promise<void> {
+  const { port } = await (async () => {
+    await using face = await startFace();
+    return { port: face.server.port };
+  })();
+  const address = `127.0.0.1:${port}`;
+  const watching = hastyTerminal();
+  const reading = hastyTerminal();
+  const ends = [
+    tail(["status", "--watch", "--json", "--address", address], watching.used),
+    tail(["quotes", "--json", "--address", address], reading.used),
+  ];
+  for (let round = 0; round < ROUNDS; round++) {
+    await using face = await startFace({ port });
+    const seen = watching.recorded.lines.length;
+    await face.market.untilOpen(1);
+    await watching.recorded.until(() => watching.recorded.lines.length > seen);
+    await face.server.stop(1_000);
+  }
+  watching.recorded.interrupt.abort();
+  reading.recorded.interrupt.abort();
+  const codes = await Promise.all(ends);
+  if (codes.some((code) => code !== 0)) throw new Error(`Ended with ${codes}`);
+}
+
+const what = Deno.args[0];
+await (what === "restarts" ? restart() : hear(what as Moment));
+Deno.stdout.writeSync(new TextEncoder().encode("survived\n"));

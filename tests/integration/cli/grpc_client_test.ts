@@ -1,0 +1,112 @@
+/** The commands' client against servers that do not behave, and as a slow reader. */
+import assert from "node:assert/strict";
+import { ProxyClient, RpcError } from "../../../src/cli/grpc_client.ts";
+import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import { startFace } from "../../support/grpc_face.ts";
+import { MemoryMarket } from "../../support/grpc_market.ts";
+
+const { streamQuotes, getConnectionStatus } = StreamProxyService.method;
+
+Deno.test("a peer that has gone mute is noticed", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const serving = (async () => {
+    using conn = await listener.accept();
+    // An empty SETTINGS frame, and not a word more.
+    await conn.write(new Uint8Array([0, 0, 0, 4, 0, 0, 0, 0, 0]));
+    const piece = new Uint8Array(1024);
+    while (await conn.read(piece).catch(() => null) !== null);
+  })();
+  {
+    using client = new ProxyClient({ host: "127.0.0.1", port, tls: false }, {
+      intervalMs: 20,
+      timeoutMs: 20,
+    });
+    const stream = client.stream(streamQuotes, {});
+    await assert.rejects(stream.next(), (error) => {
+      assert(error instanceof RpcError);
+      assert.equal(error.code, "UNAVAILABLE");
+      assert.match(error.details, /no sign of life in 20 ms/);
+      return true;
+    });
+  }
+  await serving;
+});
+
+Deno.test("a peer that answers keeps its silent stream", async () => {
+  await using face = await startFace();
+  using client = new ProxyClient(
+    { host: "127.0.0.1", port: face.server.port, tls: false },
+    { intervalMs: 10, timeoutMs: 2_000 },
+  );
+  const stream = client.stream(streamQuotes, {});
+  const first = stream.next();
+  await face.market.untilOpen(1);
+  // Some fifteen questions and answers, without a message in between.
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  const { value } = await first;
+  assert.equal(value?.[0]?.quote?.symbol, "AAPL");
+  await stream.return();
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a reader that is behind leaves the socket unread", async () => {
+  const market = new MemoryMarket({ capacity: 1_000 });
+  await using face = await startFace({ market });
+  using client = new ProxyClient({
+    host: "127.0.0.1",
+    port: face.server.port,
+    tls: false,
+  });
+  const stream = client.stream(streamQuotes, {});
+  const first = stream.next();
+  await market.untilOpen(1);
+  const [open] = market.streams;
+  let published = 0;
+  while (open?.lost === 0 && published < 200_000) {
+    for (let i = 0; i < 500; i++) {
+      market.publish("stockQuotes", GOLDEN_QUOTE);
+      published++;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.ok((open?.lost ?? 0) > 0, `${published} messages piled up unread`);
+  let received = (await first).value?.length ?? 0;
+  assert.ok(received >= 1);
+  // What waited is delivered, and nothing of it is lost on this side.
+  while (received < published - (open?.lost ?? 0)) {
+    received += (await stream.next()).value?.length ?? 0;
+  }
+  assert.equal(received, published - (open?.lost ?? 0));
+  await stream.return();
+  await market.untilOpen(0);
+});
+
+Deno.test("a call whose signal fires is cancelled", async () => {
+  await using face = await startFace();
+  using client = new ProxyClient({
+    host: "127.0.0.1",
+    port: face.server.port,
+    tls: false,
+  });
+  await assert.rejects(
+    client.call(getConnectionStatus, {}, AbortSignal.abort()),
+    { name: "RpcError", code: "CANCELLED" },
+  );
+});
+
+Deno.test("one client follows its proxy across a restart", async () => {
+  const first = await startFace();
+  const { port } = first.server;
+  using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+  await client.call(getConnectionStatus, {});
+  await first[Symbol.asyncDispose]();
+  await assert.rejects(client.call(getConnectionStatus, {}), {
+    code: "UNAVAILABLE",
+  });
+  await using _second = await startFace({ port });
+  const { status } = await client.call(getConnectionStatus, {});
+  assert.equal(status?.feeds.length, 3);
+});

@@ -1,0 +1,131 @@
+/**
+ * An HTTP/2 server, frame by frame, that answers every call at once and then
+ * says GOAWAY: in the same piece as the answer, in a piece of its own, or
+ * before any call. It knows no more of HTTP/2 than that.
+ *
+ * @module
+ */
+
+/** When the server says GOAWAY. */
+export type Moment = "at once" | "with the answer" | "after the answer";
+
+const HEADERS = 1;
+const SETTINGS = 4;
+const PING = 6;
+const GOAWAY = 7;
+const ACK = 0x1;
+const END_STREAM_AND_HEADERS = 0x5;
+
+const HEADER_BYTES = 9;
+/** `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` */
+const PREFACE_BYTES = 24;
+
+function frame(
+  type: number,
+  { flags = 0, stream = 0, payload = [] }: {
+    readonly flags?: number;
+    readonly stream?: number;
+    readonly payload?: readonly number[];
+  } = {},
+): number[] {
+  const { length } = payload;
+  return [
+    ...[length >> 16, (length >> 8) & 255, length & 255, type, flags],
+    ...[stream >> 24, (stream >> 16) & 255, (stream >> 8) & 255, stream & 255],
+    ...payload,
+  ];
+}
+
+/** A header that no table has: literal name, literal value. */
+function literal(name: string, value: string): number[] {
+  const bytes = [...new TextEncoder().encode(name)];
+  const said = [...new TextEncoder().encode(value)];
+  return [0, bytes.length, ...bytes, said.length, ...said];
+}
+
+/** Status 200 and the gRPC status UNAVAILABLE, which end the stream. */
+const ANSWER = [
+  0x88,
+  ...literal("content-type", "application/grpc"),
+  ...literal("grpc-status", "14"),
+];
+
+/** Last stream 2^31 - 1: whatever was sent was heard. */
+const FAREWELL = frame(GOAWAY, { payload: [127, 255, 255, 255, 0, 0, 0, 0] });
+
+/** Serves one connection until its client leaves. */
+async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
+  const write = async (bytes: number[]) => {
+    await conn.write(new Uint8Array(bytes));
+  };
+  await write(frame(SETTINGS));
+  if (moment === "at once") await write(FAREWELL);
+  let rest: number[] = [];
+  let skip = PREFACE_BYTES;
+  const piece = new Uint8Array(16_384);
+  for (;;) {
+    const size = await conn.read(piece);
+    if (size === null) return;
+    rest.push(...piece.subarray(0, size));
+    rest.splice(0, skip);
+    skip = 0;
+    while (rest.length >= HEADER_BYTES) {
+      const [a = 0, b = 0, c = 0, type, flags = 0, ...id] = rest;
+      const end = HEADER_BYTES + (a << 16 | b << 8 | c);
+      if (rest.length < end) break;
+      const payload = rest.slice(HEADER_BYTES, end);
+      rest = rest.slice(end);
+      const isAck = (flags & ACK) !== 0;
+      if (type === SETTINGS && !isAck) {
+        await write(frame(SETTINGS, { flags: ACK }));
+      }
+      if (type === PING && !isAck) {
+        await write(frame(PING, { flags: ACK, payload }));
+      }
+      if (type !== HEADERS) continue;
+      const stream = (id[1] ?? 0) << 16 | (id[2] ?? 0) << 8 | (id[3] ?? 0);
+      const answer = frame(HEADERS, {
+        flags: END_STREAM_AND_HEADERS,
+        stream,
+        payload: ANSWER,
+      });
+      if (moment === "with the answer") await write([...answer, ...FAREWELL]);
+      else await write(answer);
+      if (moment === "after the answer") {
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        await write(FAREWELL);
+      }
+    }
+  }
+}
+
+/** Listens on a free port until disposed of. */
+export function startAbruptServer(
+  moment: Moment,
+): AsyncDisposable & { readonly port: number } {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const open = new Set<Deno.Conn>();
+  const accepting = (async () => {
+    const serving: Promise<void>[] = [];
+    for await (const conn of listener) {
+      open.add(conn);
+      // A client that breaks off is what this server is for.
+      const served = serve(conn, moment).catch(() => {});
+      serving.push(served.finally(() => {
+        if (open.delete(conn)) conn.close();
+      }));
+    }
+    await Promise.all(serving);
+  })();
+  return {
+    port: listener.addr.port,
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      for (const conn of open) {
+        open.delete(conn);
+        conn.close();
+      }
+      await accepting;
+    },
+  };
+}
