@@ -13,16 +13,22 @@ const CLIENTS = 10;
 const RATE = 20_000;
 const PER_FRAME = 20;
 /** One look at the latencies after a burst, in ms. */
-const LOOK_MS = 200;
-const LOOKS = 30;
+const LOOK_MS = 100;
+const LOOKS = 60;
 const CALM_MICROS = 5_000;
+/** A look that saw fewer messages than this has seen a backlog, not calm. */
+const FEWEST = 0.8 * CLIENTS * RATE * LOOK_MS / 1000;
+/** Calm looks in a row before it counts as calm. */
+const CALM_LOOKS = 2;
+/** The burst is meant to take 100 ms; a second after that all is calm. */
+const BACK_MS = 100 + 1_000;
 
 /** What one repetition saw. */
 interface Story {
   readonly before: Latency;
   /** p99 of each look after the burst, µs. */
   readonly after: readonly number[];
-  /** From the end of the burst until p99 was under 5 ms again, ms. */
+  /** From the start of the burst until p99 stayed under 5 ms again, ms. */
   readonly backAfterMs: number;
 }
 
@@ -33,18 +39,21 @@ async function tell(rig: Rig, burst: number, ms: number): Promise<Story> {
   await pause(ms);
   const before = await rig.proxy.latencies();
   const start = performance.now();
-  await rig.feeder.call("burst", { quotes: burst });
+  // Not waited for: it may take longer than it should, which is not calm.
+  const sent = rig.feeder.call("burst", { quotes: burst });
   const after: number[] = [];
   let backAfterMs = Infinity;
-  while (after.length < LOOKS) {
+  let calmSince = Infinity;
+  for (let calm = 0; after.length < LOOKS && calm < CALM_LOOKS;) {
+    const from = performance.now() - start;
     await pause(LOOK_MS);
     const { p99, samples } = await rig.proxy.latencies();
     after.push(p99);
-    if (samples > 0 && p99 < CALM_MICROS) {
-      backAfterMs = performance.now() - start;
-      break;
-    }
+    if (samples < FEWEST || p99 >= CALM_MICROS) calm = 0;
+    else if (calm++ === 0) calmSince = from;
+    if (calm === CALM_LOOKS) backAfterMs = calmSince;
   }
+  await sent;
   await rig.rest();
   await rig.drained();
   return { before, after, backAfterMs };
@@ -98,7 +107,7 @@ async function latency(
         "p99 back under 5 ms, from the burst's start",
         "ms",
         stories.map(({ backAfterMs }) => backAfterMs),
-        { text: "≤ 1000", met: (back) => back <= 1_100 },
+        { text: `≤ ${BACK_MS}`, met: (back) => back <= BACK_MS },
       ),
       figure("lost by queues", "messages", [dropped], {
         text: "0",
