@@ -33,6 +33,50 @@ Deno.test("what was never wanted cannot be taken away", () => {
   assert.equal(book.size, 1);
 });
 
+Deno.test("a symbol lingers from its last departure until its grace ends", () => {
+  const book = new InterestBook(100);
+  book.add("quotes", ["A", "B"]);
+  book.remove("quotes", ["A"], 10);
+  book.remove("quotes", ["B"], 30);
+  assert.deepEqual([...book.lingering()], [
+    { channel: "quotes", symbol: "A", until: 110 },
+    { channel: "quotes", symbol: "B", until: 130 },
+  ]);
+  assert.equal(book.size, 0);
+  assert.equal(book.nextSweepAt, 110);
+  assert.equal(book.sweep(109), false);
+  assert.equal(book.sweep(110), true);
+  assert.equal(book.nextSweepAt, 130);
+  assert.equal(book.sweep(1_000), true);
+  assert.equal(book.nextSweepAt, undefined);
+});
+
+Deno.test("a symbol that is wanted again lingers no more, and its next grace is a whole one", () => {
+  const book = new InterestBook(100);
+  book.add("quotes", ["A"]);
+  book.remove("quotes", ["A"], 0);
+  assert.equal(book.add("quotes", ["A"]), true);
+  assert.deepEqual([...book.lingering()], []);
+  assert.equal(book.sweep(1_000), false);
+  book.remove("quotes", ["A"], 90);
+  assert.equal(book.nextSweepAt, 190);
+  book.dropLingering();
+  assert.equal(book.nextSweepAt, undefined);
+});
+
+Deno.test("pairs come in the order in which they were first wanted; who returns queues again", () => {
+  const book = new InterestBook(100);
+  const order = () => Array.from(book.pairs(), ({ symbol }) => symbol);
+  book.add("quotes", ["A", "B"]);
+  book.add("trades", ["C"]);
+  book.add("quotes", ["A"]);
+  book.remove("quotes", ["A"], 0);
+  assert.deepEqual(order(), ["A", "B", "C"]);
+  book.remove("quotes", ["A"], 0);
+  book.add("quotes", ["A"]);
+  assert.deepEqual(order(), ["B", "C", "A"]);
+});
+
 Deno.test("interest equals a count of the streams that are open", () => {
   interface Held {
     readonly channel: UpstreamChannel;

@@ -1,0 +1,177 @@
+import assert from "node:assert/strict";
+import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
+import {
+  type Pair,
+  type SymbolSets,
+  symbolSets,
+  UPSTREAM_CHANNELS,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import { subscriptionsOf } from "../../../support/subscriptions.ts";
+
+const LIMITS = { maxPairs: 400, maxBytes: 15_000 };
+const NOTHING = symbolSets([]);
+
+function limited(pairs: number): PlanLimit {
+  return {
+    pairs,
+    counts: new Set(["trades", "quotes"]),
+    wildcards: new Set(["bars"]),
+  };
+}
+
+function carried(...symbols: string[]): SymbolSets {
+  return symbolSets([["quotes", symbols]]);
+}
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `S${index}`);
+}
+
+const short = ({ channel, symbol }: Pair) => `${channel} ${symbol}`;
+
+Deno.test("pairs get places in the order in which they were first wanted, across channels", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { plan: limited(3) });
+  interest.add("quotes", ["A"]);
+  interest.add("bars", ["A"]);
+  interest.add("trades", ["B"]);
+  interest.add("quotes", ["A", "C", "D"]);
+  interest.add("trades", ["A"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual(desired.missing.map(short), [
+    "quotes A",
+    "bars A",
+    "trades B",
+    "quotes C",
+  ]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes D", "trades A"]);
+});
+
+Deno.test("a place that is taken is not given to one who came first", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { plan: limited(1) });
+  interest.add("quotes", ["FIRST", "SECOND"]);
+  desired.refresh(carried("SECOND"));
+  assert.deepEqual([...desired.of("quotes")], ["SECOND"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes FIRST"]);
+});
+
+Deno.test("lingering symbols give way, the one that was left first first", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, {
+    plan: limited(3),
+    graceMs: 1_000,
+  });
+  interest.add("quotes", ["A", "B", "C"]);
+  interest.remove("quotes", ["B"], 0);
+  interest.remove("quotes", ["A"], 1);
+  interest.remove("quotes", ["C"], 2);
+  desired.refresh(carried("A", "B", "C"));
+  assert.equal(desired.size, 3, "nobody needs their places");
+  interest.add("quotes", ["NEW"]);
+  desired.refresh(carried("A", "B", "C"));
+  assert.deepEqual([...desired.of("quotes")].sort(), ["A", "C", "NEW"]);
+  interest.add("quotes", ["NEWER", "NEWEST"]);
+  desired.refresh(carried("A", "B", "C"));
+  assert.deepEqual(
+    [...desired.of("quotes")],
+    ["NEW", "NEWER", "NEWEST"],
+  );
+});
+
+Deno.test("a symbol that lingers without being carried is not asked for", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { graceMs: 1_000 });
+  interest.add("quotes", ["A"]);
+  interest.remove("quotes", ["A"], 0);
+  desired.refresh(NOTHING);
+  assert.equal(desired.size, 0);
+});
+
+Deno.test("a channel is carried as * above the threshold, and by name again clearly below it", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { wildcardAbove: 10 });
+  const all = names(11);
+  const forms: string[] = [];
+  const look = () => {
+    desired.refresh(NOTHING);
+    forms.push(desired.isByWildcard("quotes") ? "*" : "names");
+  };
+  interest.add("quotes", all.slice(0, 10));
+  look();
+  interest.add("quotes", all.slice(10));
+  look();
+  for (const symbol of all.slice(0, 3)) {
+    interest.remove("quotes", [symbol]);
+    look();
+  }
+  interest.remove("quotes", all.slice(3, 4));
+  look();
+  assert.deepEqual(forms, ["names", "*", "*", "*", "*", "names"]);
+  assert.equal(desired.isByWildcard("trades"), false);
+});
+
+Deno.test("a wish for everything does not count as a name", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { wildcardAbove: 2 });
+  interest.add("quotes", ["A", "B", "*"]);
+  desired.refresh(NOTHING);
+  assert.equal(desired.isByWildcard("quotes"), false);
+  assert.deepEqual([...desired.of("quotes")], ["A", "B", "*"]);
+});
+
+Deno.test("a crowd that only lingers keeps its channel as it is", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, {
+    wildcardAbove: 2,
+    graceMs: 1_000,
+  });
+  interest.add("quotes", names(3));
+  desired.refresh(NOTHING);
+  interest.remove("quotes", names(3), 0);
+  desired.refresh(carried("*"));
+  assert.deepEqual([...desired.of("quotes")], ["*"]);
+  interest.sweep(1_000);
+  desired.refresh(carried("*"));
+  assert.equal(desired.size, 0);
+});
+
+Deno.test("the threshold asks for no * where it may not be had", () => {
+  const plan = limited(5);
+  const { interest, desired, budget } = subscriptionsOf(LIMITS, {
+    plan,
+    wildcardAbove: 2,
+  });
+  interest.add("quotes", names(4));
+  interest.add("bars", names(4));
+  desired.refresh(NOTHING);
+  assert.equal(desired.of("quotes").size, 4);
+  assert.deepEqual([...desired.of("bars")], ["*"]);
+  budget.learnNoWildcard("bars");
+  desired.refresh(NOTHING);
+  assert.deepEqual([...desired.of("bars")], names(4));
+});
+
+Deno.test("where * may not be had, it is no wish of its own and needs no place", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { plan: limited(2) });
+  interest.add("quotes", ["*", "A"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual([...desired.of("quotes")], ["A"]);
+  assert.deepEqual(desired.waiting, []);
+  desired.refresh(carried("*"));
+  assert.ok(desired.of("quotes").has("*"), "what is had is kept");
+});
+
+Deno.test("verdicts: a refused pair needs no place, a stuck one keeps its own", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS, { plan: limited(2) });
+  interest.add("quotes", ["BAD", "A", "B"]);
+  const isRefused = ({ symbol }: Pair) => symbol === "BAD";
+  desired.refresh(NOTHING, { isRefused, isStuck: () => false });
+  assert.deepEqual([...desired.of("quotes")], ["A", "B"]);
+  const isStuck = ({ symbol }: Pair) => symbol === "OLD";
+  desired.refresh(carried("OLD"), { isRefused, isStuck });
+  assert.deepEqual([...desired.of("quotes")], ["OLD", "A"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes B"]);
+});
+
+Deno.test("nothing is desired when nothing is wanted", () => {
+  const { desired } = subscriptionsOf(LIMITS, { wildcardAbove: 1 });
+  desired.refresh(carried("A", "*"));
+  assert.equal(desired.size, 0);
+  for (const channel of UPSTREAM_CHANNELS) {
+    assert.equal(desired.of(channel).size, 0);
+  }
+});

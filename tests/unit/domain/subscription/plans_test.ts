@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import {
+  type CountingRule,
+  DEFAULT_COUNTING,
+  type Plan,
+  planLimit,
+} from "../../../../src/domain/subscription/plans.ts";
+
+/** Plan, feed, pairs, channels on which `*` may be asked for. */
+const TABLE: readonly (readonly [
+  Plan,
+  "sip" | "opra",
+  number | undefined,
+  readonly string[],
+])[] = [
+  [{ name: "auto" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "auto" }, "opra", undefined, ["trades"]],
+  [{ name: "unlimited" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "unlimited" }, "opra", undefined, ["trades"]],
+  [{ name: "basic" }, "sip", 30, ["bars"]],
+  [{ name: "basic" }, "opra", 200, ["trades"]],
+  [{ name: "plus" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "plus" }, "opra", 1000, ["trades"]],
+  [{ name: "explicit", stocks: 5, options: undefined }, "sip", 5, ["bars"]],
+  [
+    { name: "explicit", stocks: 5, options: undefined },
+    "opra",
+    undefined,
+    ["trades"],
+  ],
+  [
+    { name: "explicit", stocks: undefined, options: 7 },
+    "sip",
+    undefined,
+    ["trades", "quotes", "bars"],
+  ],
+  [{ name: "explicit", stocks: undefined, options: 7 }, "opra", 7, ["trades"]],
+  [{ name: "explicit", stocks: 0, options: 0 }, "sip", 0, ["bars"]],
+];
+
+for (const [plan, feed, pairs, wildcards] of TABLE) {
+  Deno.test(`${JSON.stringify(plan)} allows ${pairs ?? "any number of"} pairs on ${feed}, and * for ${wildcards}`, () => {
+    const limit = planLimit(plan, { feed, counting: DEFAULT_COUNTING });
+    assert.equal(limit.pairs, pairs);
+    assert.deepEqual([...limit.wildcards], wildcards);
+    const counts = feed === "sip" ? ["trades", "quotes"] : ["quotes"];
+    assert.deepEqual([...limit.counts], counts);
+  });
+}
+
+Deno.test("a channel that does not count may be asked for whole", () => {
+  const counting: CountingRule = {
+    stocks: new Set(["quotes"]),
+    options: new Set(["trades", "quotes"]),
+  };
+  const stocks = planLimit({ name: "basic" }, { feed: "sip", counting });
+  assert.deepEqual([...stocks.wildcards], ["trades", "bars"]);
+  const options = planLimit({ name: "basic" }, { feed: "opra", counting });
+  assert.deepEqual([...options.counts], ["trades", "quotes"]);
+});
