@@ -108,7 +108,7 @@ function serveHealth(
   },
 ): Promise<HttpServers> {
   const { core, tools: { log }, errors } = parts;
-  const { counters, status, subscriptions, streams } = core;
+  const { counters, status, subscriptions, streams, budgets } = core;
   return serveHttp({
     health: config.health,
     metrics: config.metrics,
@@ -118,7 +118,7 @@ function serveHealth(
     streams: () => streams.reports(),
     subscriptions,
     errors: errors.report,
-    page: createMetrics({ counters, status }),
+    page: createMetrics({ counters, status, budgets }),
     onFault: (cause) => log.error("An HTTP answer failed", { cause }),
   });
 }

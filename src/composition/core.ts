@@ -6,6 +6,7 @@
 import manifest from "../../deno.json" with { type: "json" };
 import { createChannels } from "../application/broadcast/channels.ts";
 import { supervise } from "../application/feeds/supervise.ts";
+import type { BudgetSource } from "../application/status/budget_figures.ts";
 import {
   createCounters,
   type ProxyCounters,
@@ -26,6 +27,7 @@ export interface Core {
   readonly streams: Streams;
   readonly status: StatusSource;
   readonly subscriptions: SubscriptionSource;
+  readonly budgets: BudgetSource;
   /** Follows every feed, supervised, until the signal fires. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -63,6 +65,7 @@ export function composeCore(
       streams,
       draining,
     }),
+    budgets: () => books.map((book) => book.figures()),
     subscriptions: () =>
       books.map((book) =>
         book.report(book.feed === "opra" ? underlyings?.reports() ?? [] : [])

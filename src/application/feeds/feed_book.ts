@@ -18,6 +18,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/symbol_sets.ts";
+import type { BudgetFigures } from "../status/budget_figures.ts";
 import type {
   ChannelReport,
   ExpansionReport,
@@ -83,6 +84,17 @@ export class FeedBook {
     const counts = this.budget.takesPlace({ channel, symbol: "" });
     if (limit === undefined || !counts) return undefined;
     return limit - this.#used();
+  }
+
+  /** The budget in numbers. */
+  figures(): BudgetFigures {
+    return {
+      feed: this.feed,
+      limit: this.budget.limit ?? Infinity,
+      used: this.#used(),
+      waiting: this.desired.waiting.length,
+      refused: this.ledger.refusals.length,
+    };
   }
 
   /** The state of every symbol. */

@@ -78,6 +78,31 @@ export const METRICS = {
     help: "1 for the state that the feed's session is in, 0 for the others",
     labels: ["feed", "state"],
   },
+  budgetLimit: {
+    name: "alpaca_proxy_symbol_budget_limit",
+    type: "gauge",
+    help:
+      "Symbols that the plan allows on a feed; +Inf while no limit is known",
+    labels: ["feed"],
+  },
+  budgetUsed: {
+    name: "alpaca_proxy_symbol_budget_used",
+    type: "gauge",
+    help: "Counted symbols that client streams want of a feed",
+    labels: ["feed"],
+  },
+  symbolsWaiting: {
+    name: "alpaca_proxy_symbols_waiting",
+    type: "gauge",
+    help: "Wanted symbols for which the budget has no place",
+    labels: ["feed"],
+  },
+  symbolsRefused: {
+    name: "alpaca_proxy_symbols_refused",
+    type: "gauge",
+    help: "Wanted symbols that Alpaca refuses on this connection",
+    labels: ["feed"],
+  },
   draining: {
     name: "alpaca_proxy_draining",
     type: "gauge",

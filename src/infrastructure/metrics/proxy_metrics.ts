@@ -14,6 +14,7 @@ import {
   PROCESSING_BUCKETS,
   type ProxyCounters,
 } from "../../application/status/counters.ts";
+import type { BudgetSource } from "../../application/status/budget_figures.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import {
   type FeedId,
@@ -36,6 +37,8 @@ export interface MetricsPage {
 export interface MetricsSources {
   readonly counters: ProxyCounters;
   readonly status: StatusSource;
+  /** Symbol budgets of the market data feeds; none are told without it. */
+  readonly budgets?: BudgetSource;
 }
 
 /** How each channel is called in the `message_type` label. */
@@ -64,6 +67,7 @@ export function createMetrics(sources: MetricsSources): MetricsPage {
   registerCounters(registry, sources.counters);
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
+  registerBudgets(registry, sources.budgets ?? (() => []));
   registerProcess(registry, sources.status);
   return {
     contentType: registry.contentType,
@@ -159,6 +163,15 @@ function registerStatus(registry: Registry, status: StatusSource): void {
     METRICS.draining,
     () => single(Number(status().draining)),
   );
+}
+
+function registerBudgets(registry: Registry, budgets: BudgetSource): void {
+  const perFeed = (figure: "limit" | "used" | "waiting" | "refused") => () =>
+    budgets().map(({ feed, [figure]: value }) => ({ labels: { feed }, value }));
+  registerRead(registry, METRICS.budgetLimit, perFeed("limit"));
+  registerRead(registry, METRICS.budgetUsed, perFeed("used"));
+  registerRead(registry, METRICS.symbolsWaiting, perFeed("waiting"));
+  registerRead(registry, METRICS.symbolsRefused, perFeed("refused"));
 }
 
 /** What can be told of the process with no permission beyond the proxy's. */

@@ -225,3 +225,25 @@ async function runPromtool(page: string) {
   const [code] = await once(child, "close");
   return { code: Number(code), output: output.join("") };
 }
+
+Deno.test("symbol budgets are told per feed, and no known limit is infinite", async () => {
+  const page = createMetrics({
+    counters: createCounters(),
+    status: () => sampleStatus(["connected", "connected", "connected"]),
+    budgets: () => [
+      { feed: "sip", limit: Infinity, used: 7, waiting: 0, refused: 1 },
+      { feed: "opra", limit: 1000, used: 1003, waiting: 3, refused: 0 },
+    ],
+  });
+  const samples = parseSamples(
+    (await page.render()).replaceAll("+Inf", "Infinity"),
+  );
+  const told = (name: string, feed: string) =>
+    samples.get(`alpaca_proxy_${name}{feed="${feed}"}`);
+  assert.equal(told("symbol_budget_limit", "sip"), Infinity);
+  assert.equal(told("symbol_budget_limit", "opra"), 1000);
+  assert.equal(told("symbol_budget_used", "sip"), 7);
+  assert.equal(told("symbol_budget_used", "opra"), 1003);
+  assert.equal(told("symbols_waiting", "opra"), 3);
+  assert.equal(told("symbols_refused", "sip"), 1);
+});
