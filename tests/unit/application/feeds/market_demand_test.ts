@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
 import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
 import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
-import { FeedBook } from "../../../../src/application/feeds/feed_book.ts";
+import {
+  FeedBook,
+  type SubscriptionSettings,
+} from "../../../../src/application/feeds/feed_book.ts";
 import { NO_LIMIT } from "../../../support/subscriptions.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
@@ -15,21 +18,27 @@ class Desk {
   readonly log = new RecordingLog();
   readonly tracing = new CountingTracing();
   readonly refusals: string[] = [];
-  readonly book = new FeedBook("sip", {
-    plan: NO_LIMIT,
-    limits: { maxPairs: 3, maxBytes: 1_000 },
-    graceMs: 0,
-    wildcardAbove: 0,
-  });
-  readonly demand = new MarketDemand({
-    book: this.book,
-    answerTimeoutMs: TIMEOUT,
-    clock: this.clock,
-    log: this.log,
-    tracing: this.tracing,
-    onRefusal: (text) => this.refusals.push(text),
-  });
+  readonly book: FeedBook;
+  readonly demand: MarketDemand;
   session = new ScriptedSession(this.clock);
+
+  constructor(settings: Partial<SubscriptionSettings> = {}) {
+    this.book = new FeedBook("sip", {
+      plan: NO_LIMIT,
+      limits: { maxPairs: 3, maxBytes: 1_000 },
+      graceMs: 0,
+      wildcardAbove: 0,
+      ...settings,
+    });
+    this.demand = new MarketDemand({
+      book: this.book,
+      answerTimeoutMs: TIMEOUT,
+      clock: this.clock,
+      log: this.log,
+      tracing: this.tracing,
+      onRefusal: (text) => this.refusals.push(text),
+    });
+  }
 
   /** A fresh session is up. */
   attach(): ScriptedSession {
@@ -291,4 +300,123 @@ Deno.test("what an ended session still says is heard by nobody", async () => {
   assert.equal(old.requests.length, 1);
   desk.attach();
   assert.deepEqual(desk.asked, ["subscribe quotes:AAPL"]);
+});
+
+Deno.test("a client that restarts within the grace period causes no traffic at all", async () => {
+  await using desk = new Desk({ graceMs: 5_000 });
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B"] });
+  for (let restart = 0; restart < 3; restart++) {
+    desk.demand.release("quotes", ["A", "B"]);
+    await desk.clock.advance(4_999);
+    desk.demand.want("quotes", ["A", "B"]);
+    await desk.clock.advance(20_000);
+  }
+  assert.deepEqual(desk.asked, ["subscribe quotes:A quotes:B"]);
+});
+
+Deno.test("symbols are given back as their grace ends, each in its own time", async () => {
+  await using desk = new Desk({ graceMs: 5_000 });
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B"] });
+  desk.demand.release("quotes", ["A"]);
+  await desk.clock.advance(3_000);
+  desk.demand.release("quotes", ["B"]);
+  await desk.clock.advance(1_999);
+  assert.equal(desk.asked.length, 1);
+  await desk.clock.advance(1);
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:A");
+  desk.acknowledge({ quotes: ["B"] });
+  await desk.clock.advance(2_999);
+  assert.equal(desk.asked.length, 2);
+  await desk.clock.advance(1);
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:B");
+});
+
+Deno.test("a lingering symbol gives its place to a newcomer at once", async () => {
+  const plan = { ...NO_LIMIT, pairs: 2 };
+  await using desk = new Desk({ graceMs: 60_000, plan });
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B"] });
+  desk.demand.release("quotes", ["A"]);
+  desk.demand.admit("quotes", ["C"]);
+  desk.demand.want("quotes", ["C"]);
+  await desk.clock.advance(0);
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:A");
+  desk.acknowledge({ quotes: ["B"] });
+  assert.equal(desk.asked.at(-1), "subscribe quotes:C");
+  desk.acknowledge({ quotes: ["B", "C"] });
+  assert.throws(() => desk.demand.admit("quotes", ["A"]), {
+    name: "OverBudget",
+  });
+});
+
+Deno.test("symbols left while there is no session are not asked for on the next", async () => {
+  await using desk = new Desk({ graceMs: 60_000 });
+  desk.demand.want("quotes", ["A", "B", "C"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B", "C"] });
+  desk.demand.release("quotes", ["A"]);
+  desk.demand.detach();
+  desk.demand.release("quotes", ["B"]);
+  desk.attach();
+  assert.deepEqual(desk.asked, ["subscribe quotes:C"]);
+});
+
+Deno.test("grace is watched on a session that follows another at once", async () => {
+  await using desk = new Desk({ graceMs: 5_000 });
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B"] });
+  desk.demand.release("quotes", ["A"]);
+  desk.demand.detach();
+  desk.attach();
+  desk.acknowledge({ quotes: ["B"] });
+  desk.demand.release("quotes", ["B"]);
+  await desk.clock.advance(5_000);
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:B");
+});
+
+Deno.test("a stream that is over the budget changes nothing for those that run", async () => {
+  const plan = { ...NO_LIMIT, pairs: 1 };
+  await using desk = new Desk({ plan });
+  desk.demand.want("quotes", ["A"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A"] });
+  assert.throws(() => desk.demand.admit("quotes", ["B"]));
+  await desk.clock.advance(60_000);
+  assert.deepEqual(desk.asked, ["subscribe quotes:A"]);
+  assert.equal(desk.book.interest.size, 1);
+});
+
+Deno.test("the first 405 is told and learned; the next session asks for no more than fits", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  const error = { code: 405, message: "symbol limit exceeded" };
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["A"] });
+  desk.demand.refused(error);
+  await desk.clock.advance(60_000);
+  assert.deepEqual(desk.asked, [
+    "subscribe quotes:A quotes:B",
+    "subscribe quotes:A",
+    "subscribe quotes:B",
+  ]);
+  assert.deepEqual(desk.refusals, [
+    "symbol limit exceeded (code 405): quotes B",
+  ]);
+  assert.equal(desk.book.budget.limit, 1);
+  desk.demand.detach();
+  desk.attach();
+  assert.deepEqual(desk.asked, ["subscribe quotes:A"]);
+  desk.acknowledge({ quotes: ["A"] });
+  desk.demand.release("quotes", ["A"]);
+  await desk.clock.advance(0);
+  desk.acknowledge({});
+  assert.equal(desk.asked.at(-1), "subscribe quotes:B");
 });

@@ -12,6 +12,7 @@ import {
   type InterestDesk,
   Streams,
 } from "../../../../src/application/streaming/open_streams.ts";
+import { OverBudget } from "../../../../src/application/streaming/over_budget.ts";
 import {
   type ChannelName,
   CHANNELS,
@@ -202,4 +203,27 @@ Deno.test("three thousand streams come and go without a trace", () => {
   assert.equal(channels.stockQuotes.readers, 0);
   assert.equal(channels.stockQuotes.keys, 0);
   assert.equal(sip.book.size, 0);
+});
+
+Deno.test("a stream over the budget is not opened and leaves no trace", () => {
+  const channels = sixChannels();
+  const calls: string[] = [];
+  const excess = { feed: "sip", limit: 1, used: 1, requested: 1 } as const;
+  const sip: InterestDesk = {
+    admit: () => {
+      throw new OverBudget(excess);
+    },
+    want: () => calls.push("want"),
+    release: () => calls.push("release"),
+  };
+  const clock = new ManualClock();
+  const streams = new Streams({ channels, desks: { sip }, clock });
+  assert.throws(
+    () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
+    { name: "OverBudget", excess },
+  );
+  assert.deepEqual(calls, []);
+  assert.equal(streams.count, 0);
+  assert.equal(channels.stockQuotes.readers, 0);
+  assert.equal(channels.stockQuotes.keys, 0);
 });

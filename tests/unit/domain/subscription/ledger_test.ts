@@ -241,3 +241,160 @@ Deno.test("eleven thousand symbols are asked for in chunks, without repeating on
   assert.equal(requests, Math.ceil(11_000 / 400));
   assert.equal(ledger.acknowledgedCount, 11_000);
 });
+
+Deno.test("a channel that turns to * is covered all the time, and back again", () => {
+  const { interest, ledger } = subscriptionsOf(
+    { maxPairs: 3, maxBytes: 1_000 },
+    { wildcardAbove: 5 },
+  );
+  const upstream = new ScriptedUpstream({
+    budget: Infinity,
+    refused: new Map(),
+  });
+  interest.add("quotes", names(5));
+  drain(ledger, upstream);
+  const said = upstream.requests.length;
+  interest.add("quotes", ["S5"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes *"]);
+  interest.remove("quotes", ["S4", "S5"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes *"], "not clearly below");
+  interest.remove("quotes", ["S3"]);
+  drain(ledger, upstream);
+  assert.deepEqual(
+    keysOf(upstream.state),
+    ["quotes S0", "quotes S1", "quotes S2"],
+  );
+  assert.deepEqual(
+    upstream.requests.slice(said).map(({ action, pairs }) =>
+      `${action} ${pairs.map(({ symbol }) => symbol)}`
+    ),
+    [
+      "subscribe *",
+      "unsubscribe S0,S1,S2",
+      "unsubscribe S3,S4",
+      "subscribe S0,S1,S2",
+      "unsubscribe *",
+    ],
+  );
+});
+
+for (const code of [405, 413, 400]) {
+  Deno.test(`names stay names when * is refused with ${code}, on the next connection too`, () => {
+    const { interest, ledger } = subscriptionsOf(LIMITS, { wildcardAbove: 2 });
+    const upstream = new ScriptedUpstream({
+      budget: Infinity,
+      refused: new Map([["*", code]]),
+    });
+    interest.add("quotes", names(2));
+    drain(ledger, upstream);
+    interest.add("quotes", names(4));
+    drain(ledger, upstream);
+    const expected = names(4).map((name) => `quotes ${name}`);
+    assert.deepEqual(keysOf(upstream.state), expected);
+    const asksForAll = () =>
+      upstream.requests.filter(({ pairs }) =>
+        pairs.some(({ symbol }) => symbol === "*")
+      ).length;
+    assert.equal(asksForAll(), 1);
+    assert.ok(upstream.requests.every(({ action }) => action === "subscribe"));
+    ledger.reset();
+    upstream.reconnect();
+    drain(ledger, upstream);
+    assert.deepEqual(keysOf(upstream.state), expected);
+    assert.equal(asksForAll(), 1, "the refusal was remembered");
+  });
+}
+
+Deno.test("names are kept when * is neither refused nor ever carried", () => {
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS, {
+    wildcardAbove: 2,
+  });
+  interest.add("quotes", names(2));
+  ledger.next();
+  ledger.acknowledge(symbolSets([["quotes", names(2)]]));
+  interest.add("quotes", ["S2"]);
+  for (let ask = 0; ask < MAX_ASKS; ask++) {
+    assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["*"]);
+    ledger.acknowledge(symbolSets([["quotes", names(2)]]));
+  }
+  assert.deepEqual(ledger.next(), {
+    action: "subscribe",
+    pairs: [{ channel: "quotes", symbol: "S2" }],
+    probe: false,
+  });
+  ledger.acknowledge(symbolSets([["quotes", names(3)]]));
+  assert.equal(ledger.next(), undefined, "and * is not asked for again");
+  assert.equal(budget.allowsWildcard("quotes"), true, "no lesson for good");
+});
+
+Deno.test("faults of upstream cost * this connection only", () => {
+  const { interest, ledger } = subscriptionsOf(LIMITS);
+  interest.add("quotes", ["*"]);
+  for (let ask = 0; ask < MAX_ASKS; ask++) {
+    assert.ok(ledger.next());
+    ledger.refuse({ code: 500, message: "internal error" });
+  }
+  assert.equal(ledger.next(), undefined);
+  ledger.reset();
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["*"]);
+});
+
+Deno.test("a limit is learned once and kept over connections: the next one asks for no more", () => {
+  const { interest, ledger } = subscriptionsOf(LIMITS);
+  const upstream = new ScriptedUpstream({ budget: 30, refused: new Map() });
+  interest.add("quotes", names(100));
+  drain(ledger, upstream);
+  const learnedIn = upstream.requests.length;
+  ledger.reset();
+  upstream.reconnect();
+  drain(ledger, upstream);
+  assert.equal(upstream.requests.length, learnedIn + 1);
+  const expected = names(30).map((name) => `quotes ${name}`).sort();
+  assert.deepEqual(keysOf(upstream.state), expected, "first come first served");
+});
+
+Deno.test("freed places go to those who have waited longest", () => {
+  const { interest, ledger } = subscriptionsOf(LIMITS);
+  const upstream = new ScriptedUpstream({ budget: 2, refused: new Map() });
+  interest.add("quotes", ["A", "B"]);
+  drain(ledger, upstream);
+  interest.add("trades", ["FIRST"]);
+  interest.add("quotes", ["SECOND"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes A", "quotes B"]);
+  interest.remove("quotes", ["A"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes B", "trades FIRST"]);
+  interest.remove("quotes", ["B"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes SECOND", "trades FIRST"]);
+});
+
+Deno.test("a full upstream of which we do not know all is asked what it carries, and teaches nothing lasting", () => {
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS);
+  const upstream = new ScriptedUpstream({ budget: 1, refused: new Map() });
+  interest.add("quotes", ["GONE"]);
+  const lost = ledger.next();
+  assert.ok(lost);
+  upstream.answer(lost);
+  ledger.expire();
+  interest.remove("quotes", ["GONE"]);
+  interest.add("quotes", ["NEW"]);
+  drain(ledger, upstream);
+  assert.deepEqual(keysOf(upstream.state), ["quotes NEW"]);
+  assert.equal(budget.limit, undefined);
+});
+
+Deno.test("an answer that may be another's is not believed at once", () => {
+  const { interest, ledger } = subscriptionsOf(LIMITS);
+  interest.add("quotes", ["A"]);
+  ledger.next();
+  ledger.expire();
+  ledger.next();
+  assert.equal(ledger.refuse({ code: 400, message: "no" }), undefined);
+  assert.deepEqual(ledger.refusals, []);
+  assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
+  assert.equal(ledger.refuse({ code: 400, message: "no" })?.symbol, "A");
+});
