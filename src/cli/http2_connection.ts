@@ -4,12 +4,12 @@
  * good by its owner.
  *
  * Deno's HTTP/2 client (seen in 2.9.6) reads frames in native code and tells
- * JavaScript about them meanwhile. When what it tells makes JavaScript close
- * the session at once, which GOAWAY does by itself and gRPC libraries do on
- * top, the native session is freed under its own reader: a proxy that stops
- * while its client has no call ends the client's process, by a segmentation
- * fault or a failed assertion. So here a session closes in the next turn of
- * the event loop, after its reader has returned.
+ * JavaScript about them meanwhile. Whoever closes the session inside such an
+ * event frees it under its own reader. grpc-js and connect-node's own session
+ * manager do so on GOAWAY: a proxy that stops while its client has no call ends
+ * the client's process, by a segmentation fault or a failed assertion. So
+ * nothing here closes a session inside an event, and what Deno itself closes is
+ * closed in the next turn of the event loop, after the reader has returned.
  *
  * @module
  */
