@@ -31,7 +31,12 @@ import { MarketConnector } from "../infrastructure/alpaca/market_session.ts";
 import { SESSION_DEADLINES } from "../infrastructure/alpaca/open_session.ts";
 import { TradingDecoder } from "../infrastructure/alpaca/trading_decoder.ts";
 import { TradingConnector } from "../infrastructure/alpaca/trading_session.ts";
-import type { Config, KeyPair } from "../infrastructure/config/config.ts";
+import {
+  type Config,
+  type KeyPair,
+  secretsOf,
+} from "../infrastructure/config/config.ts";
+import { redact } from "../infrastructure/logging/redaction.ts";
 import type { Tools } from "./tools.ts";
 
 /** What every feed shares. */
@@ -210,6 +215,7 @@ function feedLink(
     random,
     log: around.log.with({ feed }),
     tracing,
+    redact: redact(secretsOf(config).map((secret) => secret.reveal())),
     heartbeat: config.heartbeat,
     reconnect: config.reconnect,
   });

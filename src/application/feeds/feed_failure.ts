@@ -11,7 +11,7 @@ import {
 import type { UpstreamError } from "../../domain/subscription/request.ts";
 import type { ErrorType } from "../status/counters.ts";
 
-/** A session that failed; the message is fit for operators and holds no secret. */
+/** A session that failed, in words that are fit for operators once redacted. */
 export class FeedFailure extends Error {
   override readonly name = "FeedFailure";
   readonly kind: FailureKind;
@@ -28,6 +28,16 @@ export class FeedFailure extends Error {
     super(message, { cause: options.cause });
     this.kind = options.kind ?? "transient";
     this.errorType = options.errorType;
+  }
+
+  /**
+   * The same failure in words that may be shown. Upstream's words are
+   * upstream's: nothing keeps it from quoting what it was sent. The cause and
+   * the place where it was thrown stay behind, because they quote them again.
+   */
+  redacted(redact: (text: string) => string): FeedFailure {
+    const { kind, errorType } = this;
+    return new FeedFailure(redact(this.message), { kind, errorType });
   }
 }
 

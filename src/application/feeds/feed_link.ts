@@ -46,6 +46,8 @@ export interface FeedLinkParts {
   readonly random: () => number;
   readonly log: Log;
   readonly tracing: Tracing;
+  /** Takes secrets out of upstream's words, before anybody is told them. */
+  readonly redact: (text: string) => string;
   readonly heartbeat: HeartbeatSettings;
   readonly reconnect: BackoffSettings & {
     /** Attempts in a row before the feed is given up; 0 means never. */
@@ -106,7 +108,7 @@ export class FeedLink {
 
   /** Connects, and holds the session until it ends; gives the reason. */
   async #holdSession(signal: AbortSignal): Promise<FeedFailure> {
-    const { connector, demand, clock, tracing, feed } = this.#parts;
+    const { connector, demand, clock, tracing, feed, redact } = this.#parts;
     const span = tracing.span("feed.session", {
       "feed.id": feed,
       "feed.attempt": attemptsOf(this.#link),
@@ -115,17 +117,18 @@ export class FeedLink {
       const session = await connector.connect({
         opened: () => this.#apply({ type: "opened" }),
         acknowledged: (state) => demand.acknowledged(state),
-        refused: (error) => demand.refused(error),
+        refused: ({ code, message }) =>
+          demand.refused({ code, message: redact(message) }),
       }, signal);
       span.event("authenticated");
       this.#accepted();
       const since = clock.monotonic();
-      const failure = await this.#follow(session, signal);
+      const failure = (await this.#follow(session, signal)).redacted(redact);
       if (clock.monotonic() - since >= STABLE_MS) this.#failuresInARow = 0;
       if (!signal.aborted) span.fail(failure);
       return failure;
     } catch (error) {
-      const failure = toFailure(error);
+      const failure = toFailure(error).redacted(redact);
       if (!signal.aborted) span.fail(failure);
       return failure;
     } finally {

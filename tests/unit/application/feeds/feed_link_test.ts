@@ -1,105 +1,9 @@
 import assert from "node:assert/strict";
-import type { FeedDemand } from "../../../../src/application/feeds/feed_demand.ts";
 import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
-import { FeedLink } from "../../../../src/application/feeds/feed_link.ts";
-import { createCounters } from "../../../../src/application/status/counters.ts";
 import type { FailureKind } from "../../../../src/domain/connection/failure.ts";
-import { ManualClock, settle } from "../../../support/manual_clock.ts";
-import { RecordingLog } from "../../../support/recording_log.ts";
-import {
-  type Attempt,
-  CountingTracing,
-  RecordingDemand,
-  ScriptedConnector,
-} from "./scripted_feed.ts";
-
-const RECONNECT = {
-  initialDelayMs: 500,
-  maxDelayMs: 30_000,
-  multiplier: 2,
-  maxAttempts: 0,
-};
-
-interface Options {
-  readonly maxAttempts?: number;
-  readonly demand?: FeedDemand;
-  readonly random?: number;
-  readonly start?: boolean;
-}
-
-/** A link that follows a script; disposing proves that nothing is left. */
-class Followed {
-  readonly clock = new ManualClock();
-  readonly log = new RecordingLog();
-  readonly tracing = new CountingTracing();
-  readonly counters = createCounters().feeds.sip;
-  readonly connector: ScriptedConnector;
-  readonly link: FeedLink;
-  readonly stop = new AbortController();
-  readonly done: Promise<void>;
-
-  constructor(script: readonly Attempt[], options: Options = {}) {
-    this.connector = new ScriptedConnector(this.clock, script);
-    this.link = new FeedLink({
-      feed: "sip",
-      kind: "iex",
-      connector: this.connector,
-      demand: options.demand ?? new RecordingDemand(),
-      counters: this.counters,
-      clock: this.clock,
-      random: () => options.random ?? 0.5,
-      log: this.log,
-      tracing: this.tracing,
-      heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
-      reconnect: { ...RECONNECT, maxAttempts: options.maxAttempts ?? 0 },
-    });
-    this.done = options.start === false
-      ? Promise.resolve()
-      : this.link.run(this.stop.signal);
-  }
-
-  /** States as the log told them, the first one included. */
-  get states(): string[] {
-    const moves = this.log.records.filter(({ message }) =>
-      message === "Feed state"
-    );
-    moves.forEach((move, index) =>
-      assert.equal(
-        move.fields.from,
-        index ? moves[index - 1]?.fields.to : "disconnected",
-      )
-    );
-    return moves.map(({ fields }) => String(fields.to));
-  }
-
-  /** Waits between one dial and the next, in ms. */
-  get waits(): number[] {
-    const { dialedAt } = this.connector;
-    return dialedAt.slice(1).map((at, index) => at - (dialedAt[index] ?? 0));
-  }
-
-  /** Turns the clock until `count` dials were made. */
-  async dials(count: number): Promise<void> {
-    await settle();
-    while (this.connector.dialedAt.length < count) {
-      const ms = this.clock.nextWakeIn;
-      assert.ok(ms !== undefined, "The link sleeps no more");
-      await this.clock.advance(ms);
-    }
-    await settle();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.stop.abort();
-    await this.done;
-    assert.equal(this.link.status.state, "disconnected");
-    assert.equal(this.clock.sleepers, 0, "no timer is left behind");
-    assert.equal(this.tracing.open, 0, "no span is left open");
-    for (const session of this.connector.sessions) {
-      assert.equal(session.open, false, "every session was closed");
-    }
-  }
-}
+import { settle } from "../../../support/manual_clock.ts";
+import { Followed, SECRET } from "./followed_link.ts";
+import { type Attempt, RecordingDemand } from "./scripted_feed.ts";
 
 function failing(
   kind: FailureKind,
@@ -416,4 +320,31 @@ Deno.test("a link can be run again after it has been stopped by a fault", async 
   assert.equal(feed.link.status.state, "connected");
   feed.stop.abort();
   await again;
+});
+
+Deno.test("upstream quoting a secret tells it to nobody", async () => {
+  const demand = new RecordingDemand();
+  const failure = new FeedFailure(`bad secret ${SECRET}`, {
+    kind: "refused",
+    errorType: "auth",
+    cause: new Error(SECRET),
+  });
+  await using followed = new Followed(
+    [{ failure, opened: true }, "accept"],
+    { demand },
+  );
+  await followed.dials(1);
+  assert.equal(followed.link.status.errorMessage, "bad secret <secret>");
+
+  await followed.dials(2);
+  followed.connector.events?.refused({ code: 400, message: `no ${SECRET}` });
+  followed.connector.last.drop(`goodbye ${SECRET}`);
+  await settle();
+  assert.equal(followed.link.status.errorMessage, "goodbye <secret>");
+  assert.deepEqual(demand.refusals, [{ code: 400, message: "no <secret>" }]);
+  const spans = followed.tracing.causes.join();
+  assert.match(spans, /bad secret <secret>/);
+  assert.equal(spans.includes(SECRET), false);
+  const log = JSON.stringify(followed.log.records);
+  assert.equal(log.includes(SECRET), false);
 });

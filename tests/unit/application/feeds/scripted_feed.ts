@@ -16,7 +16,10 @@ import type {
   SpanAttributes,
   Tracing,
 } from "../../../../src/application/ports/tracing.ts";
-import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
+import type {
+  SubscriptionRequest,
+  UpstreamError,
+} from "../../../../src/domain/subscription/request.ts";
 
 /** A session that records what is asked of it. */
 export class ScriptedSession implements FeedSession {
@@ -127,6 +130,8 @@ export class ScriptedConnector implements FeedConnector {
 /** Demand that only counts how it is used. */
 export class RecordingDemand implements FeedDemand {
   readonly calls: string[] = [];
+  /** What upstream refused, as it was told. */
+  readonly refusals: UpstreamError[] = [];
   subscriptionCount = 0;
 
   attach(): void {
@@ -141,8 +146,9 @@ export class RecordingDemand implements FeedDemand {
   acknowledged(): void {
     this.calls.push("acknowledged");
   }
-  refused(): void {
+  refused(error: UpstreamError): void {
     this.calls.push("refused");
+    this.refusals.push(error);
   }
 }
 
@@ -150,6 +156,8 @@ export class RecordingDemand implements FeedDemand {
 export class CountingTracing implements Tracing {
   readonly started: string[] = [];
   readonly failed: string[] = [];
+  /** What failed spans were given, with where it was thrown and its causes. */
+  readonly causes: string[] = [];
   open = 0;
 
   span(name: string, _attributes?: SpanAttributes): Span {
@@ -159,7 +167,10 @@ export class CountingTracing implements Tracing {
     return {
       event: () => {},
       set: () => {},
-      fail: () => this.failed.push(name),
+      fail: (cause) => {
+        this.failed.push(name);
+        this.causes.push(Deno.inspect(cause));
+      },
       end: () => {
         if (!ended) this.open--;
         ended = true;
