@@ -8,6 +8,7 @@ import { METRICS } from "../../src/infrastructure/metrics/declarations.ts";
 import {
   heatmap,
   Layout,
+  type Size,
   stat,
   stateTimeline,
   timeSeries,
@@ -140,6 +141,7 @@ function feeds(layout: Layout): void {
       description: "Subscriptions that Alpaca has acknowledged",
     }),
   );
+  symbols(layout, half);
   layout.add(
     half,
     timeSeries("Errors", {
@@ -158,6 +160,38 @@ function feeds(layout: Layout): void {
       legend: "{{feed}}",
       description: "Every one is a gap in the data",
       bars: true,
+    }),
+  );
+}
+
+function symbols(layout: Layout, size: Size): void {
+  const used = series("budgetUsed");
+  const limit = series("budgetLimit");
+  layout.add(
+    size,
+    timeSeries("Symbols against the plan", {
+      expr: `max by (feed) (${used})`,
+      legend: "{{feed}} wanted",
+      more: [{
+        expr: `min by (feed) (${limit}) < Inf`,
+        legend: "{{feed}} allowed",
+      }],
+      description:
+        "Counted symbols that streams want, and how many the plan allows where that is known",
+    }),
+  );
+  layout.add(
+    size,
+    timeSeries("Symbols that are not had", {
+      expr: `max by (feed) (${series("symbolsWaiting")})`,
+      legend: "{{feed}} waiting",
+      more: [{
+        expr: `max by (feed) (${series("symbolsRefused")})`,
+        legend: "{{feed}} refused",
+      }],
+      description:
+        "Waiting for a place in the plan, or refused by Alpaca: clients get nothing for these",
+      thresholds: [[null, "green"], [1, "red"]],
     }),
   );
 }

@@ -76,7 +76,6 @@ export const MATRIX: readonly MatrixEntry[] = [
       prometheusRule: {
         ...monitoring.prometheusRule,
         disabled: ["AlpacaProtocolDrift"],
-        subscriptionLimits: { sip: 0, opra: 0 },
         marketHolidays: [],
         selector: 'job="proxy"',
       },

@@ -16,8 +16,6 @@ export interface RuleWords {
   readonly here: string;
   /** `2026-12-25`. */
   readonly marketHolidays: readonly string[];
-  /** Subscriptions that the plan allows by feed; 0 is no limit. */
-  readonly subscriptionLimits: Readonly<Record<string, number>>;
   readonly dropRatio: number;
   readonly reconnectStorm: number;
   /** The alert's name in small letters is appended. */
@@ -41,16 +39,10 @@ export function fillRules(template: string, words: RuleWords): Rule[] {
       day.replaceAll("-", "")
     })`
   );
-  const limits = Object.entries(words.subscriptionLimits)
-    .filter(([, limit]) => limit > 0).sort()
-    .map(([feed, limit]) =>
-      `label_replace(vector(${limit}), "feed", "${feed}", "", "")`
-    );
   const replacements: Record<string, string> = {
     SELECTOR: words.selector,
     FEEDS: words.feeds.join("|"),
     HOLIDAYS: ["0", ...holidays].join(" + "),
-    LIMITS: limits.join(" or "),
     DROP_RATIO: String(words.dropRatio),
     RECONNECT_STORM: String(words.reconnectStorm),
     HERE: words.here,
@@ -61,7 +53,6 @@ export function fillRules(template: string, words: RuleWords): Rule[] {
   );
   const { rules }: { rules: Rule[] } = parse(text);
   return rules
-    .filter(({ alert }) => alert !== "AlpacaSymbolBudget" || limits.length > 0)
     .map((rule) =>
       rule.alert === undefined ? rule : {
         ...rule,

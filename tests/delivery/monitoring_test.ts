@@ -126,7 +126,7 @@ Deno.test("every rule asks for series that exist", () => {
     checkQuery(expr, `rule ${alert ?? record}`);
     assert.doesNotMatch(
       expr,
-      /\b(SELECTOR|FEEDS|HERE|HOLIDAYS|LIMITS|[A-Z]+_[A-Z]+)\b/,
+      /\b(SELECTOR|FEEDS|HERE|HOLIDAYS|[A-Z]+_[A-Z]+)\b/,
     );
   }
 });
