@@ -13,6 +13,7 @@ import {
   type OptionFeedKind,
   type StockFeedKind,
 } from "../../domain/connection/feed.ts";
+import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import {
   channelList,
   credential,
@@ -97,6 +98,12 @@ const STOCK_FEEDS: readonly StockFeedKind[] = [
   "test",
 ];
 const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
+
+const {
+  days: DAYS,
+  strikeWindowPercent: WINDOW,
+  maxContracts: CONTRACTS,
+} = SELECTION_BOUNDS;
 
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
@@ -302,7 +309,7 @@ export const SETTINGS = {
   ),
   optionMaxDays: subscriptions(
     "STREAM_PROXY_OPTION_MAX_DAYS",
-    integer(0, 4_000),
+    integer(DAYS.min, DAYS.max),
     {
       description:
         "Farthest expiry, in days, of an underlying's contracts for streams that do not say",
@@ -311,7 +318,7 @@ export const SETTINGS = {
   ),
   optionWindow: subscriptions(
     "STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT",
-    decimal(0.1, 1_000),
+    decimal(WINDOW.min, WINDOW.max),
     {
       description:
         "Strikes within this many percent of the underlying's price for streams that do not say",
@@ -320,7 +327,7 @@ export const SETTINGS = {
   ),
   optionMaxContracts: subscriptions(
     "STREAM_PROXY_OPTION_MAX_CONTRACTS",
-    integer(1, 100_000),
+    integer(CONTRACTS.min, CONTRACTS.max),
     {
       description:
         "Most contracts of one underlying for streams that do not say, as far as the budget has places",
