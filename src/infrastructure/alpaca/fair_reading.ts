@@ -2,19 +2,21 @@
  * Reads what upstream sends in slices, so that a flood of it does not keep
  * everybody else waiting.
  *
- * The law: after a slice of frames in a row, reading rests until the event loop
- * has come round once, in which the sockets of clients get their turn. It waits
- * for nothing else (not for a client, a log or a disk); what upstream sends
+ * The law: after a slice of frames in a row, reading rests for the shortest
+ * timer there is, in which the sockets of clients get their turn. It waits for
+ * nothing else (not for a client, a log or a disk); what upstream sends
  * meanwhile lies in the kernel's buffer. A frame that comes alone is handled at
  * once and never delayed.
  *
  * Without it, a flood is read and decoded for as long as the kernel has bytes,
  * and no client is written to for tens to hundreds of milliseconds: its queue
- * overflows although it reads.
+ * overflows although it reads. A timer, because the next turn of the event loop
+ * (`setImmediate`) is not enough: as long as there is something to run, the
+ * runtime asks the kernel about other sockets in every 61st turn only, so what
+ * clients say (their HTTP/2 windows) would go unheard just the same.
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { Clock } from "../../application/ports/clock.ts";
 
 /** Longest handling of frames in a row, in ms. */
@@ -32,22 +34,22 @@ export interface PausableSocket {
 export class FairReading {
   readonly #socket: PausableSocket;
   readonly #clock: Pick<Clock, "monotonic">;
-  readonly #nextTurn: (run: () => void) => void;
+  readonly #later: (run: () => void) => void;
   #sliceStart = -Infinity;
   #lastEnd = -Infinity;
   #resting = false;
 
-  /** @param options.nextTurn runs a function once others had their turn */
+  /** @param options.later runs a function after the shortest time */
   constructor(
     socket: PausableSocket,
     options: {
       readonly clock: Pick<Clock, "monotonic">;
-      readonly nextTurn?: (run: () => void) => void;
+      readonly later?: (run: () => void) => void;
     },
   ) {
     this.#socket = socket;
     this.#clock = options.clock;
-    this.#nextTurn = options.nextTurn ?? setImmediate;
+    this.#later = options.later ?? ((run) => void setTimeout(run, 0));
   }
 
   /** Handles one frame, and rests if the slice is used up. */
@@ -60,7 +62,7 @@ export class FairReading {
     if (this.#resting || this.#lastEnd - this.#sliceStart < SLICE_MS) return;
     this.#resting = true;
     this.#socket.pause();
-    this.#nextTurn(() => {
+    this.#later(() => {
       this.#resting = false;
       this.#sliceStart = this.#clock.monotonic();
       this.#socket.resume();

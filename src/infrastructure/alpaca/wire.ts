@@ -4,7 +4,7 @@
  * Frames go to one handler at once and in order. The client is `ws` rather than
  * the runtime's own because its reading can rest (see `fair_reading.ts`), which
  * the runtime's cannot: that one hands on frames for as long as there are bytes
- * and lets nobody else run. Pings are answered by it; nothing here speaks of
+ * and lets nobody else run meanwhile. Pings are answered by it; nothing here speaks of
  * them.
  *
  * @module

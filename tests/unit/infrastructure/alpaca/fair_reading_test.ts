@@ -13,7 +13,7 @@ function rig() {
   };
   const reading = new FairReading(socket, {
     clock: { monotonic: () => now },
-    nextTurn: (run) => turns.push(run),
+    later: (run) => turns.push(run),
   });
   return {
     said,
@@ -61,7 +61,7 @@ Deno.test("a frame whose handling fails is the caller's to know", () => {
   const { said } = rig();
   const reading = new FairReading({ pause() {}, resume() {} }, {
     clock: { monotonic: () => 0 },
-    nextTurn: () => {},
+    later: () => {},
   });
   assert.throws(
     () =>
