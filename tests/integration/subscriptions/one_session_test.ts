@@ -1,0 +1,182 @@
+/**
+ * Alpaca's own SDK and the proxy on one account, which has one place per
+ * stream: whoever is there stays, and whoever is not waits without a storm.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { ManualClock } from "../../support/manual_clock.ts";
+import { setStage, type Stage, until } from "../../support/stage.ts";
+import { startSimulator } from "../../../src/simulator/simulator.ts";
+import {
+  loadOfficialSdk,
+  type SdkQuote,
+  type SdkStream,
+} from "../simulator/official_sdk.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { carried, metric, proxyOn } from "./kit.ts";
+
+const { StockDataStream } = await loadOfficialSdk();
+
+const credentials = { keyId: "SIM_KEY", secret: "SIM_SECRET" };
+const PLACE = { endpoint: "sip", channel: "quotes" };
+const QUOTE = {
+  T: "q",
+  S: "AAPL",
+  bx: "Q",
+  bp: 1.5,
+  bs: 1,
+  ax: "P",
+  ap: 1.75,
+  as: 2,
+  c: ["R"],
+  t: "2024-01-15T10:00:00.5Z",
+  z: "C",
+};
+
+function logins({ simulator }: Pick<Stage, "simulator">, error?: number) {
+  return simulator.requests().filter((request) =>
+    request.endpoint === "sip" && request.action === "auth" &&
+    request.error === error
+  ).length;
+}
+
+/** What the proxy waited after each refusal, ms. */
+function waits({ log }: Stage): readonly number[] {
+  return log.records
+    .filter(({ message, fields }) =>
+      message === "Feed lost, retrying" && fields.feed === "sip"
+    )
+    .map(({ fields }) => Number(fields.delay_ms));
+}
+
+/** A minute passes in about a second. */
+function fastClock() {
+  const clock = new ManualClock();
+  let over = false;
+  const running = (async () => {
+    while (!over) {
+      await clock.advance(250);
+      await new Promise((resolve) => setTimeout(resolve, 4));
+    }
+  })();
+  return {
+    clock,
+    [Symbol.asyncDispose]: async () => {
+      over = true;
+      await running;
+    },
+  };
+}
+
+async function stockState(stage: Stage): Promise<string> {
+  const answer = await fetch(`${stage.health}/health`);
+  return (await answer.json()).feeds.sip.state;
+}
+
+/** The SDK says goodbye, and its socket is gone. */
+async function leave(
+  stream: SdkStream,
+  { simulator }: Pick<Stage, "simulator">,
+) {
+  stream.disconnect();
+  await until(
+    "the SDK is gone",
+    () =>
+      simulator.sessions().every(({ endpoint, encoding }) =>
+        endpoint !== "sip" || encoding !== "msgpack"
+      ),
+  );
+}
+
+Deno.test("the SDK holds the place: the proxy waits without a storm, and takes it when it is free", async () => {
+  await using clock = fastClock();
+  await using simulator = await startSimulator({ messagesPerSecond: 0 });
+  const sdk = new StockDataStream({
+    credentials,
+    url: simulator.streamUrls.stocks(),
+    reconnect: false,
+  });
+  const quotes: SdkQuote[] = [];
+  sdk.onQuote((quote) => quotes.push(quote));
+  sdk.subscribeForQuotes(["AAPL"]);
+  sdk.connect();
+  await until("the SDK is in", () => carried(simulator, PLACE).has("AAPL"));
+
+  await using stage = await proxyOn(simulator, clock.clock);
+  using client = clientOf(stage);
+  await using stream = collect(client, METHODS.streamQuotes, {
+    symbols: ["MSFT"],
+  });
+  await stream.opened;
+  await until("four refusals were met", () => waits(stage).length === 4);
+  assert.equal(await stockState(stage), "reconnecting");
+  assert.equal(logins(stage, 406), 4, "one login per wait");
+  for (const [index, delay] of waits(stage).entries()) {
+    const planned = (index + 1) * 5_000;
+    assert.ok(delay >= planned && delay <= planned * 1.1, `${delay} ms`);
+  }
+  assert.equal(
+    await metric(
+      stage,
+      'alpaca_proxy_websocket_errors_total{feed="sip",error_type="connection_limit"}',
+    ),
+    4,
+  );
+  simulator.emit("sip", [QUOTE]);
+  await until("the SDK was not disturbed", () => quotes.length === 1);
+
+  await leave(sdk, stage);
+  await until("the proxy is in", () => carried(simulator, PLACE).has("MSFT"));
+  assert.ok(logins(stage, 406) <= 5);
+  assert.equal(stream.ending(), undefined);
+});
+
+Deno.test("the proxy holds the place: the SDK is the one refused, and the proxy is not disturbed", async () => {
+  await using stage = await setStage();
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using stream = collect(client, METHODS.streamQuotes, {
+    symbols: ["AAPL"],
+  });
+  await until("the proxy is in", () => carried(simulator, PLACE).has("AAPL"));
+  const sdk = new StockDataStream({
+    credentials,
+    url: simulator.streamUrls.stocks(),
+    reconnect: false,
+  });
+  const refused = Promise.withResolvers<unknown>();
+  sdk.on("error", refused.resolve);
+  sdk.subscribeForQuotes(["MSFT"]);
+  sdk.connect();
+  assert.match(String(await refused.promise), /connection limit/i);
+  assert.equal(logins(stage, 406), 1);
+  simulator.emit("sip", [QUOTE]);
+  await until("the stream goes on", () => stream.messages.length === 1);
+  assert.equal(await stockState(stage), "connected");
+  assert.deepEqual([...carried(simulator, PLACE)], ["AAPL"]);
+  await leave(sdk, stage);
+});
+
+Deno.test("a proxy that stops leaves its place to the SDK at once", async () => {
+  await using simulator = await startSimulator({ messagesPerSecond: 0 });
+  {
+    await using stage = await proxyOn(simulator);
+    await until(
+      "the proxy is in",
+      async () => await stockState(stage) === "connected",
+    );
+  }
+  const sdk = new StockDataStream({
+    credentials,
+    url: simulator.streamUrls.stocks(),
+    reconnect: false,
+  });
+  const subscribed = Promise.withResolvers<void>();
+  sdk.on("subscription", () => subscribed.resolve());
+  sdk.subscribeForQuotes(["MSFT"]);
+  sdk.connect();
+  await subscribed.promise;
+  assert.equal(logins({ simulator }, 406), 0);
+  await leave(sdk, { simulator });
+});

@@ -1,0 +1,62 @@
+/**
+ * What upstream refuses is isolated and told; everything else goes through.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { setStage, until } from "../../support/stage.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { carried, changes, statusOf, stocks } from "./kit.ts";
+
+const PLACE = { endpoint: "sip", channel: "quotes" };
+
+Deno.test("a bad symbol among good ones is isolated, and the status names it", async () => {
+  await using stage = await setStage({
+    // Well-formed at the door, and nothing that this upstream knows.
+    simulator: { stockSymbolPattern: /^(?!BAD)[A-Z0-9.]+$/ },
+  });
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using mixed = collect(client, METHODS.streamQuotes, {
+    symbols: [...stocks(200), "BAD", ...stocks(199, 200)],
+  });
+  await mixed.opened;
+  await until("the good", () => carried(simulator, PLACE).size === 399);
+  await until("the refusal is told", async () => {
+    const { errorMessage } = await statusOf(stage, "sip");
+    return errorMessage?.endsWith("(code 400): quotes BAD") ?? false;
+  });
+  const { subscriptions } = await statusOf(stage, "sip");
+  const refused =
+    subscriptions?.channels[0]?.symbols.filter(({ state }) =>
+      state === SymbolState.REFUSED
+    ) ?? [];
+  assert.deepEqual(
+    refused.map(({ symbol, streams }) => [symbol, streams]),
+    [["BAD", 1]],
+  );
+  assert.match(refused[0]?.reason ?? "", /\(code 400\)/);
+  assert.equal(mixed.ending(), undefined);
+  const requests = changes(stage, "sip");
+  assert.ok(requests.length <= 20, `${requests.length} requests`);
+});
+
+Deno.test("doubled acknowledgements end with exactly what is wanted", async () => {
+  await using stage = await setStage();
+  const { simulator } = stage;
+  simulator.faults.duplicateAcks("sip", 3);
+  using client = clientOf(stage);
+  await using stream = collect(client, METHODS.streamQuotes, {
+    symbols: stocks(1_500),
+  });
+  await stream.opened;
+  await until("all", () => carried(simulator, PLACE).size === 1_500);
+  await until("all is quiet and had", async () => {
+    const { subscriptions } = await statusOf(stage, "sip");
+    return subscriptions?.channels[0]?.symbols.every(({ state }) =>
+      state === SymbolState.ACKNOWLEDGED
+    ) ?? false;
+  });
+  for (const { error } of changes(stage, "sip")) assert.equal(error, undefined);
+});

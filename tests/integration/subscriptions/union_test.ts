@@ -1,0 +1,168 @@
+/**
+ * Many streams, one upstream: what is carried is the union of what they want.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { setStage, until } from "../../support/stage.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { carried, changes, metric, stocks } from "./kit.ts";
+
+const STREAMS = 200;
+const SYMBOLS = 10_000;
+const PLACE = { endpoint: "sip", channel: "quotes" };
+const MAX_SYMBOLS = 400;
+const MAX_BYTES = 15_000;
+
+/** Each stream shares half of its symbols with the next one. */
+function wishOf(stream: number): string[] {
+  const share = SYMBOLS / STREAMS;
+  return Array.from(
+    { length: 2 * share },
+    (_, index) => `S${(stream * share + index) % SYMBOLS}`,
+  );
+}
+
+Deno.test("ten thousand symbols of two hundred streams survive a drop in the middle, each asked for once per connection", async () => {
+  await using stage = await setStage();
+  const { simulator } = stage;
+  await until(
+    "the stock feed is up",
+    () =>
+      simulator.sessions().some(({ endpoint, state }) =>
+        endpoint === "sip" && state === "authenticated"
+      ),
+  );
+  simulator.faults.slowAcks("sip", 20);
+  using client = clientOf(stage);
+  await using streams = new AsyncDisposableStack();
+  const opened = Array.from(
+    { length: STREAMS },
+    (_, index) =>
+      streams.use(
+        collect(client, METHODS.streamQuotes, { symbols: wishOf(index) }),
+      ),
+  );
+  await Promise.all(opened.map((stream) => stream.opened));
+  await until(
+    "a part is carried",
+    () => carried(simulator, PLACE).size >= 2_000,
+  );
+  const before = carried(simulator, PLACE).size;
+  assert.ok(before < SYMBOLS, "the drop comes in the middle");
+  simulator.connections.drop({ endpoint: "sip" }, { clean: true });
+  await until(
+    "the union is carried",
+    () => carried(simulator, PLACE).size === SYMBOLS,
+    30_000,
+  );
+  assert.deepEqual(
+    [...carried(simulator, PLACE)].sort(),
+    stocks(SYMBOLS).sort(),
+  );
+  await until(
+    "the last acknowledgement was digested",
+    async () =>
+      await metric(stage, 'alpaca_proxy_subscriptions_total{feed="sip"}') ===
+        SYMBOLS,
+  );
+  const requests = changes(stage, "sip");
+  const byConnection = Map.groupBy(requests, ({ connection }) => connection);
+  assert.equal(byConnection.size, 2);
+  for (const each of byConnection.values()) {
+    const asked = each.flatMap(({ channels }) => channels.quotes ?? []);
+    assert.equal(new Set(asked).size, asked.length, "asked for twice");
+  }
+  const last = [...byConnection.values()].at(-1) ?? [];
+  assert.equal(last.flatMap((each) => each.channels.quotes ?? []).length, 1e4);
+  assert.ok(
+    last.length <= SYMBOLS / MAX_SYMBOLS + 2,
+    `${last.length} requests`,
+  );
+  for (const { action, channels, error } of requests) {
+    assert.equal(action, "subscribe");
+    assert.equal(error, undefined);
+    assert.deepEqual(Object.keys(channels), ["quotes"]);
+    const symbols = channels.quotes ?? [];
+    assert.ok(symbols.length <= MAX_SYMBOLS);
+    assert.ok(JSON.stringify(symbols).length <= MAX_BYTES);
+  }
+  for (const stream of opened) assert.equal(stream.ending(), undefined);
+});
+
+Deno.test("streams that end leave exactly what the others want", async () => {
+  await using stage = await setStage();
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using kept = collect(client, METHODS.streamQuotes, {
+    symbols: stocks(600, 300),
+  });
+  const left = collect(client, METHODS.streamQuotes, { symbols: stocks(600) });
+  await Promise.all([kept.opened, left.opened]);
+  await until("all", () => carried(simulator, PLACE).size === 900);
+  await left.close();
+  await until("the rest", () => carried(simulator, PLACE).size === 600);
+  assert.deepEqual(
+    [...carried(simulator, PLACE)].sort(),
+    stocks(600, 300).sort(),
+  );
+});
+
+Deno.test("a client that restarts within the grace period is not seen upstream", async () => {
+  await using stage = await setStage({
+    env: { STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "60000" },
+  });
+  const { simulator } = stage;
+  for (let start = 0; start < 3; start++) {
+    using client = clientOf(stage);
+    await using stream = collect(client, METHODS.streamQuotes, {
+      symbols: ["AAPL", "MSFT"],
+    });
+    await stream.opened;
+    await until("carried", () => carried(simulator, PLACE).size === 2);
+  }
+  assert.equal(changes(stage, "sip").length, 1);
+});
+
+Deno.test("a crowd is carried as *, its streams are filtered all the same, and names return", async () => {
+  await using stage = await setStage({
+    env: { STREAM_PROXY_WILDCARD_ABOVE: "100" },
+  });
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using few = collect(client, METHODS.streamQuotes, {
+    symbols: ["AAPL"],
+  });
+  await until("names", () => carried(simulator, PLACE).has("AAPL"));
+  const crowd = collect(client, METHODS.streamQuotes, { symbols: stocks(100) });
+  await until("*", () => [...carried(simulator, PLACE)].join() === "*");
+  const quote = (S: string) => ({
+    T: "q",
+    S,
+    bx: "Q",
+    bp: 1.5,
+    bs: 1,
+    ax: "P",
+    ap: 1.75,
+    as: 2,
+    c: ["R"],
+    t: "2024-01-15T10:00:00.5Z",
+    z: "C",
+  });
+  simulator.emit("sip", [quote("NOBODY"), quote("S7"), quote("AAPL")]);
+  await until("both", () => few.messages.length + crowd.messages.length === 2);
+  assert.equal(few.messages.length, 1);
+  await crowd.close();
+  await until("names", () => [...carried(simulator, PLACE)].join() === "AAPL");
+  const forms = changes(stage, "sip").map(({ action, channels }) => {
+    const [first, ...others] = channels.quotes ?? [];
+    return `${action} ${first}${others.length > 0 ? " and others" : ""}`;
+  });
+  assert.deepEqual(forms, [
+    "subscribe AAPL",
+    "subscribe *",
+    "unsubscribe AAPL",
+    "subscribe AAPL",
+    "unsubscribe *",
+  ]);
+});
