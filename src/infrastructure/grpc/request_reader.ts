@@ -32,6 +32,8 @@ function complaint(entry: string): string | undefined {
     return `has ${entry.length} characters; at most ${MAX_LENGTH} are allowed`;
   }
   if (CONTROL.test(entry)) return "contains a control character";
+  if (entry === "*") return "is no name; an empty list means everything";
+  if (entry.includes(",")) return "contains a comma; every name is an entry";
   return undefined;
 }
 

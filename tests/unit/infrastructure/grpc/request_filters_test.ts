@@ -128,6 +128,18 @@ Deno.test("every wrong entry is named with its place", () => {
   assert.match(fields[3]?.description ?? "", /65 characters; at most 64/);
 });
 
+Deno.test("an asterisk and several names in one are refused, not waited for", () => {
+  const { details: { fields = [] } } = refusal(() =>
+    optionFilter({ symbols: ["*", "AAPL,MSFT"], underlyings: ["SPY", " O:* "] })
+  );
+  assert.deepEqual(
+    fields.map(({ field }) => field),
+    ["symbols[0]", "symbols[1]", "underlyings[1]"],
+  );
+  assert.match(fields[0]?.description ?? "", /an empty list means everything/);
+  assert.match(fields[1]?.description ?? "", /comma/);
+});
+
 Deno.test("details stay small however much is wrong", () => {
   const { details: { fields = [] }, message } = refusal(() =>
     stockFilter({ symbols: Array.from({ length: 20_000 }, () => "") })
