@@ -180,7 +180,10 @@ export function url(schemes: readonly string[]): Kind<string> {
       const hide = text.includes("@");
       if (parsed === null) return refusal("is not a URL", hide);
       if (parsed.username !== "" || parsed.password !== "") {
-        return refusal("carries a user name or a password", true);
+        return refusal(
+          "carries a user name or a password, which have to go",
+          true,
+        );
       }
       if (!schemes.includes(parsed.protocol.slice(0, -1))) {
         return refusal(undefined, hide);

@@ -20,6 +20,10 @@ export function otelMismatch(
 ): string | undefined {
   const running = otelDeno === "true";
   if (running === wanted) return undefined;
+  if (wanted && otelDeno !== undefined && otelDeno !== "false") {
+    return `OTEL_ENABLED is true, but Deno does not know OTEL_DENO=${otelDeno}: ` +
+      "nothing is traced. Write true, in full and in small letters";
+  }
   return wanted
     ? "OTEL_ENABLED is true, but Deno was started without OTEL_DENO=true: " +
       "nothing is traced. Start with `deno task start`, or set OTEL_DENO=true"
