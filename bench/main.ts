@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { describeMachine, machineText } from "./report/machine.ts";
 import { type ScenarioResult, tableText } from "./report/result.ts";
-import { fanOuts, naive } from "./scenarios/fan_out.ts";
+import { fanOuts, held, naive } from "./scenarios/fan_out.ts";
 import { footprint } from "./scenarios/footprint.ts";
 import { ingests } from "./scenarios/ingest.ts";
 import { latencies } from "./scenarios/latency.ts";
@@ -25,6 +25,7 @@ const SCENARIOS: readonly Scenario[] = [
   latencies,
   slowClients,
   footprint,
+  held,
   naive,
 ];
 

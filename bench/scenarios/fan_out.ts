@@ -26,11 +26,13 @@ const DELIVERIES = 80_000;
 interface FanOut {
   readonly clients: number;
   readonly naive?: boolean;
+  /** How long busy streams may hold messages back, in ms. */
+  readonly heldMs?: number;
 }
 
 /** Measures one number of clients beside the floor. */
 export async function fanOut(
-  { clients, naive = false }: FanOut,
+  { clients, naive = false, heldMs = 0 }: FanOut,
   effort: Effort,
 ): Promise<ScenarioResult> {
   const perFrame = Math.max(
@@ -43,6 +45,7 @@ export async function fanOut(
     perFrame,
     symbols: 1_000,
     naive,
+    env: { STREAM_PROXY_MAX_BATCH_DELAY_MS: String(heldMs) },
   });
   await using floor = await Floor.start();
   const streams = {
@@ -76,10 +79,12 @@ export async function fanOut(
   const { dropped } = await rig.counts();
   const use = await rig.proxy.use();
   return {
-    scenario: `fan-out-${clients}${naive ? "-naive" : ""}`,
+    scenario: `fan-out-${clients}${naive ? "-naive" : ""}` +
+      (heldMs > 0 ? `-held-${heldMs}` : ""),
     about: `${clients} connections × ${rate} messages/s, a frame of ` +
       `${perFrame} every ${CADENCE_MS} ms` +
-      (naive ? ", one write per message, encoded per client" : ""),
+      (naive ? ", one write per message, encoded per client" : "") +
+      (heldMs > 0 ? `, held for up to ${heldMs} ms` : ""),
     figures: [
       figure("CPU per delivered message", "µs", proxy.map(cpuPerMessage)),
       figure("floor, same batches", "µs", floors.map(cpuPerMessage)),
@@ -116,5 +121,14 @@ export const naive: Scenario = {
   run: async (effort) => [
     await fanOut({ clients: 10, naive: true }, effort),
     await fanOut({ clients: 100, naive: true }, effort),
+  ],
+};
+
+/** What fewer, larger writes save. */
+export const held: Scenario = {
+  name: "held",
+  run: async (effort) => [
+    await fanOut({ clients: 100, heldMs: 50 }, effort),
+    await fanOut({ clients: 500, heldMs: 50 }, effort),
   ],
 };

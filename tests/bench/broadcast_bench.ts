@@ -1,0 +1,93 @@
+/**
+ * What publishing and taking cost, and what they must not depend on.
+ *
+ * ```sh
+ * deno bench --allow-env tests/bench
+ * ```
+ *
+ * @module
+ */
+import { Channel } from "../../src/application/broadcast/channel.ts";
+import type { Envelope } from "../../src/application/broadcast/envelope.ts";
+import { Ring } from "../../src/application/broadcast/ring.ts";
+import { StreamIndex } from "../../src/application/broadcast/stream_index.ts";
+import { StreamQueue } from "../../src/application/broadcast/stream_queue.ts";
+
+interface Tick {
+  readonly symbol: string;
+}
+
+const counters = { sent: 0, dropped: 0 };
+const CAPACITY = 1_000;
+const BATCH = 100;
+
+/** A channel with `streams` streams of one symbol each. */
+function channelOf(streams: number): Channel<Tick> {
+  const channel = new Channel<Tick>(
+    { symbol: ({ symbol }) => symbol },
+    { capacity: CAPACITY, counters },
+  );
+  for (let i = 0; i < streams; i++) {
+    channel.subscribe({
+      symbols: new Set([`S${i}`]),
+      secondary: new Set<string>(),
+    });
+  }
+  return channel;
+}
+
+for (const streams of [10, 1_000, 10_000]) {
+  const channel = channelOf(streams);
+  const tick = { symbol: "S5" };
+  Deno.bench({
+    name: `publish to one of ${streams} streams`,
+    group: "publish",
+    baseline: streams === 10,
+    fn: () => channel.publish(tick, 0),
+  });
+}
+
+const nobody = channelOf(10_000);
+Deno.bench({
+  name: "ask for a symbol that nobody wants",
+  group: "publish",
+  fn: () => void nobody.wants("NONE"),
+});
+
+const index = new StreamIndex<Tick>();
+const queue = new StreamQueue<Tick>(CAPACITY, counters);
+const symbols = Array.from({ length: 100 }, (_, i) => `S${i}`);
+Deno.bench({
+  name: "enter and leave with 100 symbols",
+  group: "index",
+  fn() {
+    index.add(queue, symbols);
+    index.remove(queue, symbols);
+  },
+});
+
+const envelopes = Array.from({ length: BATCH }, (_, i): Envelope<Tick> => ({
+  event: { symbol: "S" },
+  sequence: i,
+  receivedAt: 0,
+  encoded: undefined,
+}));
+
+const ring = new Ring<Envelope<Tick>>(CAPACITY);
+Deno.bench({
+  name: `ring: push and take ${BATCH}`,
+  group: "queue",
+  fn() {
+    for (const envelope of envelopes) ring.push(envelope);
+    ring.take(BATCH);
+  },
+});
+
+const full = new Ring<Envelope<Tick>>(BATCH);
+Deno.bench({
+  name: `full ring: push ${BATCH}, each drops one`,
+  group: "queue",
+  fn() {
+    for (const envelope of envelopes) full.push(envelope);
+  },
+});

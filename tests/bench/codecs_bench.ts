@@ -1,0 +1,100 @@
+/**
+ * What decoding a frame and encoding a message cost.
+ *
+ * ```sh
+ * deno bench --allow-env tests/bench
+ * ```
+ *
+ * @module
+ */
+import { create, toBinary } from "@bufbuild/protobuf";
+import { FramePool } from "../../bench/feed/frame_pool.ts";
+import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import {
+  jsonCodec,
+  msgpackCodec,
+} from "../../src/infrastructure/alpaca/market_codec.ts";
+import { readStockQuote } from "../../src/infrastructure/alpaca/stock_elements.ts";
+import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
+import { FramedBatch } from "../../src/infrastructure/grpc/framed_batch.ts";
+
+const PER_FRAME = 50;
+const shape = { perFrame: PER_FRAME, symbols: 1_000 };
+const json = new FramePool({ ...shape, format: "json" });
+const texts = Array.from(
+  { length: json.length },
+  (_, i) => new TextDecoder().decode(json.payload(i)),
+);
+const msgpack = new FramePool({ ...shape, format: "msgpack" });
+const packed = Array.from(
+  { length: msgpack.length },
+  (_, i) => msgpack.payload(i).slice().buffer,
+);
+let at = 0;
+const next = (length: number) => at = (at + 1) % length;
+
+Deno.bench({
+  name: "bare JSON.parse, frame of 50",
+  group: "decode",
+  baseline: true,
+  fn: () => void JSON.parse(texts[next(texts.length)] ?? ""),
+});
+
+Deno.bench({
+  name: "JSON codec and reader, frame of 50",
+  group: "decode",
+  fn() {
+    const frame = jsonCodec.decode(texts[next(texts.length)] ?? "");
+    for (const element of frame as Record<string, unknown>[]) {
+      readStockQuote(element);
+    }
+  },
+});
+
+Deno.bench({
+  name: "MessagePack codec, frame of 50",
+  group: "decode",
+  fn: () =>
+    void msgpackCodec.decode(packed[next(packed.length)] ?? new ArrayBuffer(0)),
+});
+
+const quote = readStockQuote(
+  (JSON.parse(texts[0] ?? "") as Record<string, unknown>[])[0] ?? {},
+);
+const encode = createEncoders(() => {}).stockQuotes;
+
+Deno.bench({
+  name: "protobuf-es, create and toBinary",
+  group: "encode",
+  baseline: true,
+  fn() {
+    const { seconds, nanos } = quote.timestamp;
+    toBinary(
+      StreamQuotesResponseSchema,
+      create(StreamQuotesResponseSchema, {
+        quote: {
+          ...quote,
+          timestamp: { seconds: BigInt(seconds), nanos },
+          conditions: [...quote.conditions],
+        },
+      }),
+    );
+  },
+});
+
+Deno.bench({
+  name: "straight into bytes",
+  group: "encode",
+  fn: () => void encode(quote),
+});
+
+const bodies = Array.from({ length: 100 }, () => encode(quote));
+
+Deno.bench({
+  name: "framing a batch of 100",
+  group: "encode",
+  fn() {
+    const batch = new FramedBatch(bodies);
+    batch.copy(new Uint8Array(batch.byteLength + 5));
+  },
+});
