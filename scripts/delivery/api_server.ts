@@ -23,16 +23,28 @@ export interface ApiServer extends AsyncDisposable {
   create(path: string, object: unknown): Promise<void>;
 }
 
-/** Path of kube-apiserver; undefined when it is not here and may not come. */
+/**
+ * The path of kube-apiserver; undefined when it is not here and may not come, or
+ * cannot.
+ */
 export async function findApiServer(): Promise<string | undefined> {
   const found = await findTool("kube-apiserver");
   if (found !== undefined || !mayInstall()) return found;
   const go = await findTool("go");
   if (go === undefined) return undefined;
   say(`building kube-apiserver ${VERSION}; this takes minutes, once`);
+  try {
+    return await build(go);
+  } catch (error) {
+    say(`cannot build it: ${(error as Error).message.trim()}`);
+    return undefined;
+  }
+}
+
+async function build(go: string): Promise<string> {
   const { stdout } = await run(go, [
     ...["mod", "download", "-json", `k8s.io/kubernetes@v${VERSION}`],
-  ], { cwd: "/tmp" });
+  ], { cwd: "/tmp", seconds: 300 });
   const { Dir } = JSON.parse(stdout) as { Dir: string };
   const source = await Deno.makeTempDir({ prefix: "asp-kubernetes-" });
   try {
@@ -48,7 +60,7 @@ export async function findApiServer(): Promise<string | undefined> {
     await run(go, [
       ...["build", "-mod=mod", "-trimpath", "-o", binary],
       ...["-ldflags", `-s -w ${versions.join(" ")}`, "./cmd/kube-apiserver"],
-    ], { cwd: source, env: { GOWORK: "off" } });
+    ], { cwd: source, env: { GOWORK: "off" }, seconds: 720 });
     return binary;
   } finally {
     await run("rm", ["-rf", source]);

@@ -10,13 +10,17 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { dirname } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parse, stringify } from "yaml";
+import { commandBlocks } from "../docs/commands.ts";
 import {
   type ApiServer,
   findApiServer,
   startApiServer,
   VERSION,
 } from "./api_server.ts";
+import { ROOT } from "./generate.ts";
 import { MATRIX } from "./matrix.ts";
 import {
   chartPath,
@@ -28,7 +32,7 @@ import {
   renderText,
 } from "./render.ts";
 import { say } from "./say.ts";
-import { fetchSchemas } from "./schemas.ts";
+import { findSchemas, type Schemas } from "./schemas.ts";
 import { run, withTools } from "./tools.ts";
 
 /** Does the check, or says why it was left out. */
@@ -41,11 +45,13 @@ export async function checkCluster(): Promise<void> {
     );
     return;
   }
+  const schemas = await findSchemas();
+  if (schemas === undefined) return say(`LEFT OUT  ${what}: no schemas`);
   await withTools(what, {
-    tools: ["helm", "etcd", "go", "openssl"],
-    check: async ({ helm = "", etcd = "" }) => {
+    tools: ["helm", "kubectl", "etcd", "openssl"],
+    check: async ({ helm = "", kubectl = "", etcd = "" }) => {
       await using cluster = await startApiServer({ etcd, server });
-      await prepare(cluster);
+      await prepare(cluster, schemas);
       for (const { name, values } of MATRIX) {
         try {
           await dryRun(
@@ -61,13 +67,16 @@ export async function checkCluster(): Promise<void> {
         }
       }
       await live({ helm, cluster });
+      await followReadme({ programs: [helm, kubectl], cluster });
     },
   });
 }
 
 /** Definitions of the kinds that Kubernetes lacks, a namespace, its needs. */
-async function prepare(cluster: ApiServer): Promise<void> {
-  const { definitions } = await fetchSchemas();
+async function prepare(
+  cluster: ApiServer,
+  { definitions }: Schemas,
+): Promise<void> {
   for (const text of definitions) {
     await cluster.create(
       "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
@@ -168,6 +177,35 @@ async function live(
   ], values({ config: { LOG_LEVEL: "debug" } }));
   await run(helm, ["rollback", RELEASE, "1", ...common]);
   await run(helm, ["uninstall", RELEASE, ...common]);
+}
+
+/** Ends in a pod that streams, and here is no node to run one. */
+const WANTS_NODES = /^helm test /;
+
+/** Runs the README's commands for a cluster, as they stand there. */
+async function followReadme(
+  { programs, cluster }: {
+    readonly programs: readonly string[];
+    readonly cluster: ApiServer;
+  },
+): Promise<void> {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  const block = commandBlocks(readme).map(({ text }) => text)
+    .find((text) => text.includes("helm install"));
+  assert.ok(block, "the README tells how to install the chart");
+  const lines = block.split("\n");
+  const left = lines.filter((line) => WANTS_NODES.test(line));
+  for (const line of left) say(`LEFT OUT  ${line}: no node runs its pod`);
+  const text = lines.filter((line) => !left.includes(line)).join("\n");
+  const path = [...programs.map(dirname), Deno.env.get("PATH")].join(":");
+  const { stdout } = await run("bash", ["-euc", text], {
+    cwd: fileURLToPath(ROOT),
+    env: { PATH: path, KUBECONFIG: cluster.kubeconfig },
+    seconds: 120,
+  });
+  assert.match(stdout, /secret\/alpaca created/);
+  assert.match(stdout, /STATUS: deployed/);
+  say(`ok        the README's commands for a cluster`);
 }
 
 if (import.meta.main) await checkCluster();

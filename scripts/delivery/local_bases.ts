@@ -34,7 +34,10 @@ export async function makeLocalBases(folder: string): Promise<Bases> {
   await Deno.remove(folder, { recursive: true }).catch(() => {}); // none yet
   const packages = join(folder, "packages");
   await Deno.mkdir(packages, { recursive: true });
-  await run("apt-get", ["download", "-q", ...BUILD], { cwd: packages });
+  await run("apt-get", ["download", "-q", ...BUILD], {
+    cwd: packages,
+    seconds: 300,
+  });
   const files = [...Deno.readDirSync(packages)].map((entry) => entry.name);
   const root = async (name: string, wanted: readonly string[]) => {
     const path = join(folder, name);

