@@ -2035,7 +2035,7 @@ export const StreamProxyService: GenService<{
     output: typeof StreamTradesResponseSchema;
   },
   /**
-   * Streams minute bars of stocks, and the corrected bars that late trades cause.
+   * Streams minute bars of stocks; what late trades change in one is not sent.
    *
    * @generated from rpc cream.v1.StreamProxyService.StreamBars
    */
