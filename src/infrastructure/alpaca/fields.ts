@@ -13,6 +13,8 @@ import type { Timestamp } from "../../domain/market/timestamp.ts";
 import type { Element } from "./control.ts";
 
 const LARGEST_NANOS = 999_999_999;
+/** Characters of a wrong value that are quoted. */
+const LONGEST_QUOTE = 32;
 
 /** A field that is missing or not what the protocol says. */
 export class BadField extends Error {
@@ -20,11 +22,19 @@ export class BadField extends Error {
   readonly key: string;
 
   constructor(key: string, value: unknown) {
-    super(
-      `Field "${key}" is ${value === undefined ? "missing" : typeof value}`,
-    );
+    super(`Field "${key}" ${complaint(value)}`);
     this.key = key;
   }
+}
+
+/** What is wrong with a value, short whatever upstream sent. */
+function complaint(value: unknown): string {
+  if (value === undefined) return "is missing";
+  if (value === null) return "is null";
+  if (typeof value === "object") {
+    return `cannot be a ${Array.isArray(value) ? "list" : "map"}`;
+  }
+  return `cannot be ${JSON.stringify(String(value).slice(0, LONGEST_QUOTE))}`;
 }
 
 /**

@@ -166,3 +166,17 @@ Deno.test("an empty symbol is malformed", () => {
   const { good, read } = SPECIMENS.q as Specimen;
   assert.throws(() => read({ ...good, S: "" }), BadField);
 });
+
+Deno.test("a wrong field is told with its value, shortened", () => {
+  const told = [undefined, null, 3e9, 7n, "x".repeat(99), [], {}]
+    .map((value) => new BadField("s", value).message);
+  assert.deepEqual(told, [
+    'Field "s" is missing',
+    'Field "s" is null',
+    'Field "s" cannot be "3000000000"',
+    'Field "s" cannot be "7"',
+    `Field "s" cannot be "${"x".repeat(32)}"`,
+    'Field "s" cannot be a list',
+    'Field "s" cannot be a map',
+  ]);
+});
