@@ -27,6 +27,9 @@ const LISTEN = JSON.stringify({
   data: { streams: [TRADE_UPDATES] },
 });
 
+/** This stream has no code 406: words alone tell a taken place from a bad key. */
+const TAKEN = /connection limit|too many connections/i;
+
 /** What a trading connector needs. */
 export interface TradingConnectorParts {
   readonly url: string;
@@ -93,6 +96,10 @@ function refusalIn(reply: TradingReply): FeedFailure {
 function unauthorized(message: string): FeedFailure {
   const told = message !== "" && message !== "unauthorized";
   const text = told ? `unauthorized: ${message}` : "unauthorized";
+  if (TAKEN.test(message)) {
+    const kind = "connection_limit";
+    return new FeedFailure(text, { kind, errorType: kind });
+  }
   return new FeedFailure(text, { kind: "refused", errorType: "auth" });
 }
 

@@ -84,6 +84,7 @@ const SERVER_ERROR = {
 type Row = readonly [object, string, string, string];
 
 const REFUSED = ["refused", "auth"] as const;
+const TAKEN = ["connection_limit", "connection_limit"] as const;
 const FAULT = ["transient", "upstream_error"] as const;
 
 /** In place of `authorized`. */
@@ -93,6 +94,11 @@ const WRONG_LOGIN: readonly Row[] = [
     unauthorized("authenticate", "access key verification failed"),
     "unauthorized: access key verification failed",
     ...REFUSED,
+  ],
+  [
+    unauthorized("authenticate", "connection limit exceeded"),
+    "unauthorized: connection limit exceeded",
+    ...TAKEN,
   ],
   [{ stream: "authorization" }, "unauthorized", ...REFUSED],
   [LISTENING, "Trading stream said listening to [trade_updates]", ...FAULT],
