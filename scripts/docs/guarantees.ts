@@ -140,6 +140,11 @@ export const GUARANTEES: readonly Guarantee[] = [
     "credentials are blotted out of whatever is logged",
   ),
   promise(
+    "Secrets that Alpaca quotes in its errors reach no client, page, span or log.",
+    `${UNIT}application/feeds/feed_link_test.ts`,
+    "upstream quoting a secret tells it to nobody",
+  ),
+  promise(
     "Wrong settings are all told at once, by name and remedy, and never with a secret.",
     `${UNIT}infrastructure/config/parse_config_test.ts`,
     "no complaint ever shows a secret, wherever it was put",
