@@ -175,7 +175,7 @@ Deno.test("a fault of upstream is no objection to a symbol until it has lasted",
 });
 
 Deno.test("an unsubscribe that is refused whole is halved and not repeated for ever", () => {
-  const { interest, ledger } = subscriptionsOf(LIMITS);
+  const { ledger } = subscriptionsOf(LIMITS);
   const stuck = symbolSets([["quotes", names(4)]]);
   ledger.acknowledge(stuck);
   let requests = 0;
@@ -397,4 +397,22 @@ Deno.test("an answer that may be another's is not believed at once", () => {
   assert.deepEqual(ledger.refusals, []);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
   assert.equal(ledger.refuse({ code: 400, message: "no" })?.symbol, "A");
+});
+
+Deno.test("what a connection with late answers taught is forgotten with it", () => {
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS);
+  const full = { code: 405, message: "symbol limit exceeded" };
+  interest.add("quotes", ["A"]);
+  ledger.next();
+  ledger.expire();
+  ledger.next();
+  assert.equal(ledger.refuse(full), undefined);
+  assert.equal(ledger.next()?.probe, true);
+  ledger.acknowledge(NOTHING);
+  assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
+  assert.equal(ledger.refuse(full)?.symbol, "A");
+  assert.equal(budget.limit, 0);
+  ledger.reset();
+  assert.equal(budget.limit, undefined);
+  assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
 });

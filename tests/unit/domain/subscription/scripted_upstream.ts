@@ -8,11 +8,12 @@ import type {
   UpstreamError,
 } from "../../../../src/domain/subscription/request.ts";
 import {
-  countPairs,
   type Pair,
   pairKey,
+  pairsOf,
   type SymbolSets,
   type UpstreamChannel,
+  WILDCARD,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 
 /** What upstream says to one request. */
@@ -22,7 +23,7 @@ export type Answer =
 
 /** What the account and the feed allow. */
 export interface UpstreamRules {
-  /** Pairs in all; Infinity for no limit. */
+  /** Named pairs in all, `*` takes no place; Infinity for no limit. */
   readonly budget: number;
   /** Error code by symbol, or by channel and symbol, that refuses a request. */
   readonly refused: ReadonlyMap<string, number>;
@@ -73,7 +74,8 @@ export class ScriptedUpstream {
       if (request.action === "subscribe") symbols.add(pair.symbol);
       else symbols.delete(pair.symbol);
     }
-    if (countPairs(next) > this.#rules.budget) return refuse(405);
+    const names = pairsOf(next).filter(({ symbol }) => symbol !== WILDCARD);
+    if (names.length > this.#rules.budget) return refuse(405);
     this.#state = next;
     return { state: this.state };
   }
