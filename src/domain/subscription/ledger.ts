@@ -11,6 +11,10 @@
  * connection, the others go through. A refusal for want of room, or of `*`, is
  * learned by the budget instead, and outlives the connection.
  *
+ * Answers carry no ids. Once one was overdue on a connection, any answer may be
+ * that of another request: no single refusal is believed at once from then on,
+ * and what the budget has learned is forgotten with the connection.
+ *
  * A pair that upstream neither refuses nor acknowledges, or answers with a
  * fault of its own (500), is asked for {@linkcode MAX_ASKS} times and then set
  * aside as well; equally often it is asked to let go of one. So even a contrary
@@ -30,6 +34,7 @@ import {
   takeChunk,
   type UpstreamError,
 } from "./request.ts";
+import { Suspects } from "./suspects.ts";
 import {
   countPairs,
   type Pair,
@@ -71,8 +76,7 @@ export class Ledger {
   readonly #refusals = new Map<string, Refusal>();
   #acknowledged: SymbolSets = new Map();
   #inFlight: SubscriptionRequest | undefined;
-  /** Halves of refused requests, still to be asked for on their own. */
-  #suspects: Record<Action, (readonly Pair[])[]> = noSuspects();
+  readonly #suspects = new Suspects();
   #givenUp: Refusal[] = [];
   #doubt: Doubt = "none";
   /** An answer was overdue: since then answers may be those of others. */
@@ -97,7 +101,7 @@ export class Ledger {
   reset(): void {
     this.#acknowledged = new Map();
     this.#inFlight = undefined;
-    this.#suspects = noSuspects();
+    this.#suspects.clear();
     this.#refusals.clear();
     this.#givenUp = [];
     this.#doubt = "none";
@@ -260,31 +264,26 @@ export class Ledger {
   }
 
   #unsubscribe(): SubscriptionRequest | undefined {
-    return this.#requestSuspects("unsubscribe") ??
+    const isOpen = (pair: Pair) => this.#isSurplus(pair);
+    return this.#request(
+      "unsubscribe",
+      this.#suspects.take("unsubscribe", isOpen),
+    ) ??
       this.#request("unsubscribe", this.#surplus());
   }
 
   #subscribe(): SubscriptionRequest | undefined {
-    return this.#requestSuspects("subscribe") ??
+    const isOpen = (pair: Pair) => this.#isMissing(pair);
+    return this.#request(
+      "subscribe",
+      this.#suspects.take("subscribe", isOpen),
+    ) ??
       this.#request("subscribe", this.#desired.missing);
   }
 
-  /** The next group of suspects of which something is still to be asked. */
-  #requestSuspects(action: Action): SubscriptionRequest | undefined {
-    const groups = this.#suspects[action];
-    for (let group = groups.shift(); group; group = groups.shift()) {
-      const open = group.filter((pair) =>
-        action === "subscribe" ? this.#isMissing(pair) : this.#isSurplus(pair)
-      );
-      const request = this.#request(action, open);
-      if (request) return request;
-    }
-    return undefined;
-  }
-
-  #halve({ action, pairs }: SubscriptionRequest): void {
-    const half = pairs.length >> 1;
-    this.#suspects[action].unshift(pairs.slice(0, half), pairs.slice(half));
+  #halve(request: SubscriptionRequest): void {
+    this.#suspects.halve(request);
+    const { action, pairs } = request;
     for (const pair of pairs) this.#asks.takeBack(action, pair);
   }
 
@@ -389,8 +388,4 @@ export class Ledger {
     }
     return any;
   }
-}
-
-function noSuspects(): Record<Action, (readonly Pair[])[]> {
-  return { subscribe: [], unsubscribe: [] };
 }
