@@ -13,6 +13,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { dashboard } from "./dashboard.ts";
 import { REMEDY, ROOT, staleFiles } from "./generate.ts";
 import { checkInvariants } from "./invariants.ts";
 import { MATRIX, type MatrixEntry, REFUSALS } from "./matrix.ts";
@@ -65,6 +66,10 @@ export async function checkChart(): Promise<void> {
     check: async ({ helm = "" }) => {
       assert.deepEqual(await chartRules(helm), expectedRules());
     },
+  });
+  await withTools("dashboard: every query is understood", {
+    tools: ["promtool"],
+    check: ({ promtool = "" }) => checkQueries(promtool),
   });
   await withTools("alerts: well-formed, and firing when they should", {
     tools: ["promtool"],
@@ -156,6 +161,27 @@ function expectedRules(): Rule[] {
       feeds: String(config.STREAM_PROXY_FEEDS).split(","),
     },
   );
+}
+
+/** Has the dashboard's queries read as rules, Grafana's variables filled in. */
+async function checkQueries(promtool: string): Promise<void> {
+  const panels = dashboard().panels as readonly {
+    readonly targets?: readonly { readonly expr: string }[];
+  }[];
+  const rules = panels.flatMap(({ targets = [] }) => targets)
+    .map(({ expr }, index) => ({
+      record: `query:${index}`,
+      expr: expr.replaceAll("$__rate_interval", "1m")
+        .replaceAll("$__range", "1h"),
+    }));
+  assert.ok(rules.length > 10);
+  const file = await Deno.makeTempFile({ prefix: "asp-queries-" });
+  try {
+    await Deno.writeTextFile(file, ruleFile(rules));
+    await run(promtool, ["check", "rules", file]);
+  } finally {
+    await Deno.remove(file);
+  }
 }
 
 async function checkAlerts(promtool: string): Promise<void> {

@@ -191,7 +191,6 @@ function symbols(layout: Layout, size: Size): void {
       }],
       description:
         "Waiting for a place in the plan, or refused by Alpaca: clients get nothing for these",
-      thresholds: [[null, "green"], [1, "red"]],
     }),
   );
 }
