@@ -15,6 +15,7 @@ import { statusSource } from "../application/status/describe_proxy.ts";
 import type { StatusSource } from "../application/status/proxy_status.ts";
 import type { SubscriptionSource } from "../application/status/subscription_report.ts";
 import { Streams } from "../application/streaming/open_streams.ts";
+import { reportLosses } from "../application/streaming/report_losses.ts";
 import { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
 import type { Config } from "../infrastructure/config/config.ts";
 import { buildExpansions } from "./expansions.ts";
@@ -52,7 +53,13 @@ export function composeCore(
   const desk = desks.opra;
   const underlyings = desk &&
     buildExpansions({ config, desk, directory, clock, log });
-  const streams = new Streams({ channels, desks, underlyings, clock });
+  const streams = new Streams({
+    channels,
+    feeds: config.feeds,
+    desks,
+    underlyings,
+    clock,
+  });
   return {
     counters,
     streams,
@@ -81,6 +88,10 @@ export function composeCore(
         ),
         underlyings &&
         supervise((signal) => underlyings.run(signal), { clock, log, signal }),
+        supervise(
+          (signal) => reportLosses(streams, { clock, log, signal }),
+          { clock, log, signal },
+        ),
       ]);
     },
   };

@@ -9,7 +9,10 @@ import {
   TradeUpdatesDemand,
 } from "../application/feeds/feed_demand.ts";
 import { FeedBook } from "../application/feeds/feed_book.ts";
-import { FeedLink } from "../application/feeds/feed_link.ts";
+import {
+  FeedLink,
+  type FeedLinkParts,
+} from "../application/feeds/feed_link.ts";
 import { MarketDemand } from "../application/feeds/market_demand.ts";
 import type { FeedConnector } from "../application/ports/feed_connector.ts";
 import type { ProxyCounters } from "../application/status/counters.ts";
@@ -179,10 +182,7 @@ function marketFeed(
     clock,
     log,
     tracing,
-    onRefusal: (text) => {
-      counters.feeds[feed].errors.upstream_error++;
-      link.reportError(text);
-    },
+    onRefusal: () => counters.feeds[feed].errors.upstream_error++,
   });
   const link = feedLink(around, { feed, connector, demand });
   return { link, demand, book };
@@ -194,6 +194,33 @@ interface MarketParts {
   readonly demand: MarketDemand;
   readonly book: FeedBook;
 }
+
+const GHOST =
+  "Another session of this account is open, or a dead one is not forgotten yet (about 90 s); only one may be";
+const ADDRESS = (variable: string) =>
+  `If this goes on, check the network and ${variable}`;
+const DATA_KEY =
+  "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
+
+/** What a person can do, per feed and kind of failure. */
+const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
+  sip: {
+    refused: `${DATA_KEY}, and that the plan has ALPACA_FEED`,
+    connection_limit: GHOST,
+    transient: ADDRESS("ALPACA_STOCK_STREAM_URL"),
+  },
+  opra: {
+    refused: `${DATA_KEY}, and that the plan has ALPACA_OPTIONS_FEED`,
+    connection_limit: GHOST,
+    transient: ADDRESS("ALPACA_OPTION_STREAM_URL"),
+  },
+  trading: {
+    refused:
+      "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV says what they are for",
+    connection_limit: GHOST,
+    transient: ADDRESS("ALPACA_TRADING_STREAM_URL"),
+  },
+};
 
 function feedLink(
   around: FeedSurroundings,
@@ -218,6 +245,7 @@ function feedLink(
     redact: redact(secretsOf(config).map((secret) => secret.reveal())),
     heartbeat: config.heartbeat,
     reconnect: config.reconnect,
+    remedies: REMEDIES[feed],
   });
 }
 

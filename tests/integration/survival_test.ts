@@ -240,7 +240,7 @@ Deno.test("three thousand streams come and go and leave nothing behind", async (
   await using stage = await setStage();
   const { simulator } = stage;
   await connected(stage);
-  const before = await settledHeap();
+  let before = 0;
   for (let round = 0; round < 3; round++) {
     using client = clientOf(stage);
     const streams = Array.from(
@@ -257,6 +257,8 @@ Deno.test("three thousand streams come and go and leave nothing behind", async (
       "all streams are gone",
       async () => await metric(stage, "alpaca_proxy_grpc_clients") === 0,
     );
+    // The first round also fills caches that stay.
+    if (round === 0) before = await settledHeap();
   }
   await until(
     "upstream carries nothing",
@@ -270,14 +272,21 @@ Deno.test("three thousand streams come and go and leave nothing behind", async (
     async () =>
       await metric(stage, 'alpaca_proxy_subscriptions_total{feed="sip"}') === 0,
   );
-  const grown = await settledHeap() - before;
-  assert.ok(grown < 16 * 2 ** 20, `the heap grew by ${grown} bytes`);
+  let grown = 0;
+  await until("the memory is given back", async () => {
+    grown = await settledHeap() - before;
+    return grown < 4 * 2 ** 20;
+  }).catch((cause) => {
+    throw new Error(`The heap grew by ${grown} bytes`, { cause });
+  });
 });
 
 /** Used heap after garbage had the chance to go. */
 async function settledHeap(): Promise<number> {
+  const { gc } = globalThis as { gc?: () => void };
+  assert.ok(gc, "run this through `deno task test`, which exposes gc");
   for (let i = 0; i < 3; i++) {
-    (globalThis as { gc?: () => void }).gc?.();
+    gc();
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   return Deno.memoryUsage().heapUsed;

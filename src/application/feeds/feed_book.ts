@@ -86,6 +86,22 @@ export class FeedBook {
     return limit - this.#used();
   }
 
+  /** What upstream does not give us at the moment, in words. */
+  trouble(): string | undefined {
+    const { limit } = this.budget;
+    const { refusals } = this.ledger;
+    const [first] = refusals;
+    if (first) {
+      const { channel, symbol, error } = first;
+      const others = refusals.length - 1;
+      return `${error.message} (code ${error.code}): ${channel} ${symbol}` +
+        (others > 0 ? ` and ${others} more` : "");
+    }
+    const waiting = this.desired.waiting.length;
+    if (waiting === 0) return undefined;
+    return `symbol limit exceeded: ${waiting} wait for one of ${limit} places`;
+  }
+
   /** The budget in numbers. */
   figures(): BudgetFigures {
     return {

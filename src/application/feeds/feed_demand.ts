@@ -19,10 +19,13 @@ export interface FeedDemand {
   refused(error: UpstreamError): void;
   /** Entries in the last acknowledgement of the session that is up, else 0. */
   readonly subscriptionCount: number;
+  /** What upstream refuses at the moment, in words; `undefined` when nothing. */
+  readonly trouble: string | undefined;
 }
 
 /** Demand of the trade updates: always all of them, listened to at login. */
 export class TradeUpdatesDemand implements FeedDemand {
+  readonly trouble = undefined;
   #session: FeedSession | undefined;
 
   attach(session: FeedSession): void {

@@ -12,6 +12,7 @@ import {
   backoffDelay,
   type BackoffSettings,
 } from "../../domain/connection/backoff.ts";
+import type { FailureKind } from "../../domain/connection/failure.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
 import {
@@ -49,6 +50,8 @@ export interface FeedLinkParts {
   /** Takes secrets out of upstream's words, before anybody is told them. */
   readonly redact: (text: string) => string;
   readonly heartbeat: HeartbeatSettings;
+  /** What a person can do about a kind of failure, for the log. */
+  readonly remedies: Readonly<Partial<Record<FailureKind, string>>>;
   readonly reconnect: BackoffSettings & {
     /** Attempts in a row before the feed is given up; 0 means never. */
     readonly maxAttempts: number;
@@ -75,16 +78,11 @@ export class FeedLink {
       kind,
       state: this.#link.at,
       lastConnectedAt: this.#lastConnectedAt,
-      errorMessage: this.#errorMessage,
+      errorMessage: this.#errorMessage ?? demand.trouble,
       subscriptionCount: demand.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
       messagesReceived: messagesReceived(counters),
     };
-  }
-
-  /** Puts an error into the status without ending the session. */
-  reportError(text: string): void {
-    this.#errorMessage = text;
   }
 
   /**
@@ -188,7 +186,7 @@ export class FeedLink {
     failure: FeedFailure,
     signal: AbortSignal,
   ): Promise<void> {
-    const { clock, random, reconnect, log, counters } = this.#parts;
+    const { clock, random, reconnect, log, counters, remedies } = this.#parts;
     const { message, kind } = failure;
     const { maxAttempts } = reconnect;
     if (maxAttempts > 0 && attemptsOf(this.#link) >= maxAttempts) {
@@ -196,6 +194,7 @@ export class FeedLink {
       this.#apply({ type: "exhausted", reason: message });
       log.error("Feed given up: no attempts left", {
         cause: message,
+        remedy: remedies[kind],
         maxAttempts,
       });
       return;
@@ -207,6 +206,7 @@ export class FeedLink {
     log.warn("Feed lost, retrying", {
       cause: message,
       kind,
+      remedy: remedies[kind],
       delay_ms: Math.round(delayMs),
       attempt: attemptsOf(this.#link) + 1,
     });

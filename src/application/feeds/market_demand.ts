@@ -42,7 +42,7 @@ export interface MarketDemandParts {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
-  /** Told what upstream refuses, in words for the status. */
+  /** Told of every refusal and error, for counting. */
   readonly onRefusal: (text: string) => void;
 }
 
@@ -65,6 +65,10 @@ export class MarketDemand implements FeedDemand {
 
   get subscriptionCount(): number {
     return this.#session ? this.#book.ledger.acknowledgedCount : 0;
+  }
+
+  get trouble(): string | undefined {
+    return this.#book.trouble();
   }
 
   /**

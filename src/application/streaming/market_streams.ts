@@ -47,6 +47,7 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
+   * @throws FeedDisabled when the channel's feed is switched off
    * @throws OverBudget when the plan has no place for what it wants; nothing
    *   has changed then
    */

@@ -20,6 +20,7 @@ import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StreamReport } from "../status/stream_report.ts";
+import { FeedDisabled } from "./feed_disabled.ts";
 import type {
   MarketStreams,
   OpenStream,
@@ -50,7 +51,8 @@ export interface UnderlyingDesk {
 /** What streams are opened with. */
 export interface StreamsParts {
   readonly channels: Channels;
-  /** Feeds without one (not enabled) are never asked for anything. */
+  /** Feeds that are enabled; streams of the others are refused. */
+  readonly feeds: ReadonlySet<FeedId>;
   readonly desks: Readonly<Partial<Record<FeedId, InterestDesk>>>;
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: UnderlyingDesk | undefined;
@@ -60,7 +62,10 @@ export interface StreamsParts {
 /** Opens streams and knows which are open. */
 export class Streams implements MarketStreams {
   readonly #parts: StreamsParts;
-  readonly #open = new Set<{ report(): StreamReport }>();
+  readonly #open = new Set<{
+    report(): StreamReport;
+    takeLosses(): number;
+  }>();
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
@@ -76,6 +81,14 @@ export class Streams implements MarketStreams {
     return Array.from(this.#open, (stream) => stream.report());
   }
 
+  /** Every stream that has lost events since the last call, and how many. */
+  takeLosses(): StreamReport[] {
+    return Array.from(this.#open, (stream) => ({
+      ...stream.report(),
+      lost: stream.takeLosses(),
+    })).filter(({ lost }) => lost > 0);
+  }
+
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
@@ -84,6 +97,7 @@ export class Streams implements MarketStreams {
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
     const everything = symbols.size === 0 && secondary.size === 0;
     const { feed, upstream } = ROUTES[channel];
+    if (!this.#parts.feeds.has(feed)) throw new FeedDisabled(feed);
     const desk = this.#parts.desks[feed];
     const wanted = everything ? [WILDCARD] : symbols;
     if (upstream) desk?.admit(upstream, wanted);
@@ -138,6 +152,7 @@ class ClientStream<T> implements OpenStream<T> {
   readonly #reader: ChannelReader<T>;
   readonly #place: StreamPlace;
   #left = false;
+  #toldLost = 0;
 
   constructor(reader: ChannelReader<T>, place: StreamPlace) {
     this.#reader = reader;
@@ -154,6 +169,13 @@ class ClientStream<T> implements OpenStream<T> {
 
   batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void> {
     return this.#reader.queue.batches(signal);
+  }
+
+  takeLosses(): number {
+    const { lost } = this.#reader.queue;
+    const since = lost - this.#toldLost;
+    this.#toldLost = lost;
+    return since;
   }
 
   report(): StreamReport {

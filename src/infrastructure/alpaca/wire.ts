@@ -103,7 +103,7 @@ async function openInTime(
     if (done.signal.aborted) return;
     throw signal.aborted
       ? givenUp()
-      : new FeedFailure(`No connection to ${hostOf(url)} in ${timeoutMs} ms`, {
+      : new FeedFailure(`No connection to ${placeOf(url)} in ${timeoutMs} ms`, {
         errorType: "timeout",
       });
   });
@@ -155,7 +155,7 @@ function dialFailure(url: string, problem: string): FeedFailure {
   const status = Number(/server response: (\d{3})/.exec(problem)?.[1] ?? 0);
   const kind = failureKindOf(status);
   const said = status > 0 ? `HTTP ${status}` : problem || "no reason given";
-  return new FeedFailure(`Cannot connect to ${hostOf(url)}: ${said}`, {
+  return new FeedFailure(`Cannot connect to ${placeOf(url)}: ${said}`, {
     kind: kind === "rate_limited" ? kind : "transient",
     errorType: kind === "rate_limited" ? "rate_limited" : "dial",
   });
@@ -172,6 +172,8 @@ function closeFailure(
   );
 }
 
-function hostOf(url: string): string {
-  return new URL(url).host;
+/** Host and path; a query could hold a token. */
+function placeOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
 }

@@ -24,7 +24,8 @@ export const systemClock: Clock = {
       signal?.removeEventListener("abort", wake);
       resolve();
     };
-    const timer = setTimeout(wake, Math.min(ms, LONGEST_TIMER_MS));
+    const delay = Math.max(0, Math.min(ms, LONGEST_TIMER_MS));
+    const timer = setTimeout(wake, delay);
     signal?.addEventListener("abort", wake);
     return promise;
   },

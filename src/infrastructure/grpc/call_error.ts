@@ -56,6 +56,11 @@ export class CallError extends Error {
   }
 }
 
+/** A refusal that only the operator can lift: trying again cannot help. */
+export function failedPrecondition(message: string): CallError {
+  return new CallError(Code.FAILED_PRECONDITION, message);
+}
+
 /** The end of a call by the proxy, which the client may retry. */
 export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);

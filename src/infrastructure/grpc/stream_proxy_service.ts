@@ -18,6 +18,7 @@ import type {
   OpenStream,
   StreamFilter,
 } from "../../application/streaming/market_streams.ts";
+import { FeedDisabled } from "../../application/streaming/feed_disabled.ts";
 import { OverBudget } from "../../application/streaming/over_budget.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
@@ -25,6 +26,7 @@ import type { Beat } from "./beat.ts";
 import {
   CallError,
   ClientGone,
+  failedPrecondition,
   resourceExhausted,
   unavailable,
 } from "./call_error.ts";
@@ -87,7 +89,7 @@ class StreamServer {
     try {
       end = await this.#feed({ channel, call, span }, toFilter);
     } catch (error) {
-      end = error instanceof OverBudget ? this.#refuse(channel, error) : error;
+      end = this.#explain(channel, error);
     }
     const reason = endReason(end);
     if (reason === "fault") {
@@ -97,6 +99,12 @@ class StreamServer {
     span.set({ "stream.end": reason });
     span.end();
     endCall(call, end);
+  }
+
+  /** What a client is told of a stream that could not be opened. */
+  #explain(channel: ChannelName, error: unknown): unknown {
+    if (error instanceof FeedDisabled) return failedPrecondition(error.message);
+    return error instanceof OverBudget ? this.#refuse(channel, error) : error;
   }
 
   /** What a client is told whose symbols have no place, and the log too. */

@@ -62,7 +62,7 @@ for (const [status, kind, errorType] of REFUSALS) {
     const { wire, clock } = dialing(exchange.url);
     await assert.rejects(wire, {
       name: "FeedFailure",
-      message: `Cannot connect to ${exchange.host}: HTTP ${status}`,
+      message: `Cannot connect to ${exchange.host}/v2/sip: HTTP ${status}`,
       kind,
       errorType,
     });
@@ -77,7 +77,7 @@ Deno.test("a port that nobody listens on is a transient failure to dial", async 
   const { wire } = dialing(url);
   const failure = await wire.catch((error) => error);
   assert.ok(failure instanceof FeedFailure);
-  assert.ok(failure.message.startsWith(`Cannot connect to ${host}: `));
+  assert.ok(failure.message.startsWith(`Cannot connect to ${host}`));
   assert.equal(failure.kind, "transient");
   assert.equal(failure.errorType, "dial");
 });
@@ -91,7 +91,7 @@ Deno.test("an upgrade that is never answered is given up in time", async () => {
   assert.equal(exchange.connections, 1);
   await clock.advance(1);
   await assert.rejects(wire, {
-    message: `No connection to ${exchange.host} in 3000 ms`,
+    message: `No connection to ${exchange.host}/v2/sip in 3000 ms`,
     kind: "transient",
     errorType: "timeout",
   });

@@ -292,11 +292,14 @@ Deno.test("a connector that throws anything is answered like a failed dial", asy
 });
 
 Deno.test("a refused symbol shows in the status and the session goes on", async () => {
-  await using feed = new Followed(["accept"]);
+  const demand = new RecordingDemand();
+  await using feed = new Followed(["accept"], { demand });
   await settle();
-  feed.link.reportError("invalid syntax (code 400): quotes BAD");
+  demand.trouble = "invalid syntax (code 400): quotes BAD";
   assert.equal(feed.link.status.state, "connected");
   assert.match(feed.link.status.errorMessage ?? "", /quotes BAD/);
+  demand.trouble = undefined;
+  assert.equal(feed.link.status.errorMessage, undefined, "it is over");
 });
 
 Deno.test("answers of upstream reach the demand", async () => {

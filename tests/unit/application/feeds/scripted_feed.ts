@@ -133,6 +133,7 @@ export class RecordingDemand implements FeedDemand {
   /** What upstream refused, as it was told. */
   readonly refusals: UpstreamError[] = [];
   subscriptionCount = 0;
+  trouble: string | undefined;
 
   attach(): void {
     this.calls.push("attach");

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import fc from "fast-check";
@@ -71,7 +72,12 @@ function proxy() {
   const sip = new BookDesk();
   const opra = new BookDesk();
   const clock = new ManualClock();
-  const streams = new Streams({ channels, desks: { sip, opra }, clock });
+  const streams = new Streams({
+    channels,
+    feeds: new Set(FEEDS),
+    desks: { sip, opra },
+    clock,
+  });
   return { channels, sip, opra, streams };
 }
 
@@ -122,13 +128,34 @@ Deno.test("a stream that is disposed twice leaves once", () => {
   assert.equal(streams.count, 0);
 });
 
-Deno.test("a feed that is not enabled is asked for nothing, its streams are open all the same", () => {
+Deno.test("a stream of a feed that is switched off is refused, not left silent", () => {
   const channels = sixChannels();
   const clock = new ManualClock();
-  const streams = new Streams({ channels, desks: {}, clock });
-  using stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
+  const feeds = new Set(["trading"] as const);
+  const streams = new Streams({ channels, feeds, desks: {}, clock });
+  assert.throws(
+    () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
+    /sip feed is switched off.*STREAM_PROXY_FEEDS/,
+  );
+  assert.equal(channels.stockQuotes.readers, 0);
+  using orders = streams.open("orderUpdates", { symbols: [] });
+  assert.equal(orders.lost, 0);
   assert.equal(streams.count, 1);
-  assert.equal(stream.lost, 0);
+});
+
+Deno.test("losses are told once, per stream", () => {
+  const { streams, channels } = proxy();
+  using slow = streams.open("orderUpdates", { symbols: ["AAPL"] });
+  const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
+    typeof channels.orderUpdates.publish
+  >[0];
+  for (let i = 0; i < 12; i++) channels.orderUpdates.publish(update, i);
+  assert.equal(slow.lost, 2);
+  assert.deepEqual(
+    streams.takeLosses().map(({ filter, lost }) => [filter, lost]),
+    [["AAPL", 2]],
+  );
+  assert.deepEqual(streams.takeLosses(), []);
 });
 
 Deno.test("the place in the channel is fixed by opening, not by the first read", async () => {
@@ -217,7 +244,12 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
     release: () => calls.push("release"),
   };
   const clock = new ManualClock();
-  const streams = new Streams({ channels, desks: { sip }, clock });
+  const streams = new Streams({
+    channels,
+    feeds: new Set(FEEDS),
+    desks: { sip },
+    clock,
+  });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
     { name: "OverBudget", excess },

@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { createChannels } from "../../../../src/application/broadcast/channels.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import { Streams } from "../../../../src/application/streaming/open_streams.ts";
+import { reportLosses } from "../../../../src/application/streaming/report_losses.ts";
+import { FEEDS } from "../../../../src/domain/connection/feed.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+
+Deno.test("the log names the streams that lose, and says no more than that", async () => {
+  const clock = new ManualClock();
+  const log = new RecordingLog();
+  const capacities = {
+    stockQuotes: 1,
+    stockTrades: 1,
+    stockBars: 1,
+    optionQuotes: 1,
+    optionTrades: 1,
+    orderUpdates: 1,
+  };
+  const channels = createChannels({
+    capacities,
+    counters: createCounters(),
+    directory: new UnderlyingDirectory(),
+  });
+  const feeds = new Set(FEEDS);
+  const streams = new Streams({ channels, feeds, desks: {}, clock });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const done = reportLosses(streams, { clock, log, signal });
+  const open = Array.from(
+    { length: 7 },
+    (_, i) => streams.open("orderUpdates", { symbols: [`S${i}`] }),
+  );
+  for (let i = 0; i < 7; i++) {
+    const update = { order: { id: "1", symbol: `S${i}` } } as Parameters<
+      typeof channels.orderUpdates.publish
+    >[0];
+    for (let n = 0; n <= i; n++) channels.orderUpdates.publish(update, 0);
+  }
+  await clock.advance(30_000);
+  const told = log.records.map(({ message, fields }) =>
+    fields.filter === undefined
+      ? `${message}: ${fields.streams}`
+      : `${fields.filter} ${fields.lost}`
+  );
+  assert.deepEqual(told, [
+    "S6 6",
+    "S5 5",
+    "S4 4",
+    "S3 3",
+    "S2 2",
+    "More streams lose messages: 1",
+  ]);
+  await clock.advance(30_000);
+  assert.equal(log.records.length, 6, "nothing new was lost");
+  for (const stream of open) stream[Symbol.dispose]();
+  stop.abort();
+  await done;
+  assert.equal(clock.sleepers, 0);
+});
