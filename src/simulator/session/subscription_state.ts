@@ -79,7 +79,7 @@ export class SubscriptionState {
     }
   }
 
-  /** Whether elements of a channel and symbol go to this session. */
+  /** Whether elements of a channel and symbol are for the session. */
   wants(channel: ChannelName, symbol: string): boolean {
     const set = this.#sets.get(channel);
     return set !== undefined && (set.has(symbol) || set.has("*"));
