@@ -36,7 +36,7 @@ const SOURCES: Readonly<Record<string, Source>> = {
 export const TOOLS: readonly string[] = Object.keys(SOURCES);
 
 /** Longest that one download or build may take, in seconds. */
-const PATIENCE = 300;
+const PATIENCE = 600;
 
 /** Where programs and downloads of these checks are kept between runs. */
 export function toolFolder(): string {
