@@ -248,11 +248,11 @@ export class MarketDemand implements FeedDemand {
       this.#parts.log.warn("Upstream refuses a symbol", {
         channel,
         symbol,
-        ...error,
+        cause: text,
       });
     } else if (!request) {
       this.#parts.onRefusal(text);
-      this.#parts.log.warn("Upstream reports an error", { ...error });
+      this.#parts.log.warn("Upstream reports an error", { cause: text });
     }
   }
 }
