@@ -74,7 +74,7 @@ function fraction(text: string, from: number, to: number): number {
  *
  * @param text for example `2026-09-14T14:30:02.118450321Z`
  * @returns the point in time in UTC, or `undefined` when the text is not one;
- *   a leap second is read as the last nanosecond-exact second before it.
+ *   second 60 (a leap second) is read as second 59
  */
 export function parseRfc3339(text: string): Timestamp | undefined {
   if (text.length < 20 || text[4] !== "-" || text[7] !== "-") return undefined;

@@ -1,0 +1,44 @@
+/**
+ * What an operator and a client are told when only the operator can help.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { RpcError } from "../../src/cli/grpc_client.ts";
+import { setStage, until } from "../support/stage.ts";
+import { clientOf, collect, METHODS } from "../support/streams.ts";
+
+Deno.test("a stream of a feed that is switched off is refused with FAILED_PRECONDITION and the setting", async () => {
+  await using stage = await setStage({
+    env: { STREAM_PROXY_FEEDS: "trading" },
+  });
+  using client = clientOf(stage);
+  await using quotes = collect(client, METHODS.streamQuotes, {
+    symbols: ["AAPL"],
+  });
+  await using orders = collect(client, METHODS.streamOrderUpdates);
+  await until("the quotes are refused", () => quotes.ending() !== undefined);
+  const ending = quotes.ending();
+  assert.ok(ending instanceof RpcError);
+  assert.equal(ending.code, "FAILED_PRECONDITION");
+  assert.match(ending.details, /sip feed.*STREAM_PROXY_FEEDS/);
+  await orders.opened;
+  assert.equal(orders.ending(), undefined);
+});
+
+Deno.test("wrong credentials are logged with the variables to look at", async () => {
+  const secret = "WRONG-secret-731";
+  await using stage = await setStage({ env: { ALPACA_SECRET: secret } });
+  const lost = (feed: string) =>
+    stage.log.records.find(({ message, fields }) =>
+      message === "Feed lost, retrying" && fields.feed === feed
+    );
+  await until(
+    "every feed was refused",
+    () => ["sip", "opra", "trading"].every((feed) => lost(feed) !== undefined),
+  );
+  assert.match(String(lost("sip")?.fields.remedy), /ALPACA_KEY.*ALPACA_FEED/);
+  assert.match(String(lost("opra")?.fields.remedy), /ALPACA_OPTIONS_FEED/);
+  assert.match(String(lost("trading")?.fields.remedy), /CREAM_ENV/);
+  assert.ok(!JSON.stringify(stage.log.records).includes(secret));
+});
