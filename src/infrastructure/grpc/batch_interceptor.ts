@@ -8,30 +8,19 @@
  * the last are handed down at once, the last one carries the write's callback.
  * Cancellation, deadlines, flow control and trailers stay those of grpc-js.
  *
- * Content type: grpc-js answers `application/grpc+proto`; the contract says
- * `application/grpc`.
- *
  * Dead calls: a client can vanish after its request was read and before the
  * handler would run. grpc-js starts the handler nevertheless and never tells
  * it, so the stream would stay open for ever; here it is not started.
  *
  * @module
  */
-import {
-  Metadata,
-  ServerInterceptingCall,
-  type ServerInterceptor,
-} from "@grpc/grpc-js";
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { framesBatches } from "./framed_batch.ts";
-
-const CONTENT_TYPE = "content-type";
-const GRPC = "application/grpc";
 
 const nothing = () => {};
 
-/** Sends batches, names the content type, keeps dead calls from starting. */
+/** Sends batches, keeps dead calls from starting. */
 export const batchInterceptor: ServerInterceptor = (_method, call) => {
-  let answered = false;
   let dead = false;
   return new ServerInterceptingCall(call, {
     start(next) {
@@ -44,23 +33,11 @@ export const batchInterceptor: ServerInterceptor = (_method, call) => {
         },
       });
     },
-    sendMetadata(metadata, next) {
-      answered = true;
-      metadata.set(CONTENT_TYPE, GRPC);
-      next(metadata);
-    },
     sendMessage(message, next) {
       if (!Array.isArray(message) || framesBatches(call)) return next(message);
       const last = message.length - 1;
       for (let i = 0; i < last; i++) call.sendMessage(message[i], nothing);
       next(message[last]);
-    },
-    sendStatus(status, next) {
-      // Only a status that comes without headers before it is a header itself.
-      if (answered) return next(status);
-      const metadata = status.metadata?.clone() ?? new Metadata();
-      metadata.set(CONTENT_TYPE, GRPC);
-      next({ ...status, metadata });
     },
   });
 };

@@ -23,6 +23,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { batchInterceptor } from "./batch_interceptor.ts";
 import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
+import { gateCalls } from "./call_gate.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
 import type { OnUnknownWord } from "./encoding/order_words.ts";
 import { healthHandlers } from "./health_service.ts";
@@ -267,7 +268,10 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  for (const http2Server of http2ServersOf(server)) guardSessions(http2Server);
+  for (const http2Server of http2ServersOf(server)) {
+    guardSessions(http2Server);
+    gateCalls(http2Server);
+  }
   const listener = await Listener.open({
     host,
     port,

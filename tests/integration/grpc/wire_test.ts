@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   type BareClient,
@@ -52,6 +53,47 @@ Deno.test("a status without headers before it is application/grpc too", async ()
   const headers = await client.request(pathOf("StreamQuotes")).headers;
   assert.equal(headers["grpc-status"], "14");
   assert.equal(headers["content-type"], "application/grpc");
+});
+
+Deno.test("what grpc-js refuses by itself is application/grpc too", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const unknown = client.request(pathOf("NoSuchMethod"));
+  const late = client.request(pathOf("StreamQuotes"), { "grpc-timeout": "x" });
+  const codes = [];
+  for (const { headers } of [unknown, late]) {
+    const received = await headers;
+    assert.equal(received["content-type"], "application/grpc");
+    codes.push(received["grpc-status"]);
+  }
+  assert.deepEqual(codes, ["12", "13"]);
+});
+
+Deno.test("what is no gRPC is told so in the words of HTTP", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const status = async (headers: Record<string, string>) => {
+    const call = client.request(pathOf("GetConnectionStatus"), headers);
+    const received = await call.headers;
+    const body = await text(call.stream);
+    return { status: received[":status"], told: body.includes("gRPC alone") };
+  };
+  for (
+    const type of [
+      "application/json",
+      "text/plain",
+      "application/grpc-web",
+      "application/grpc-web+proto",
+      "application/grpc+json",
+      "",
+    ]
+  ) {
+    const answer = await status({ "content-type": type });
+    assert.deepEqual(answer, { status: 415, told: true }, type);
+  }
+  assert.equal((await status({ ":method": "PUT" })).status, 405);
+  const grpc = { "content-type": "application/grpc+proto; charset=utf-8" };
+  assert.equal((await status(grpc)).status, 200);
 });
 
 Deno.test("a message is framed with its length and sent at once", async () => {
