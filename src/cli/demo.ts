@@ -20,7 +20,7 @@ import { type DemoMarket, startDemoMarket } from "./demo_market.ts";
 import { DemoRecorder } from "./demo_recorder.ts";
 import { renderDemo } from "./demo_view.ts";
 import { NewsLog } from "./news_log.ts";
-import { ansi, choosePaint } from "./paint.ts";
+import { ansi, choosePaint, obeysSequences } from "./paint.ts";
 import { Screen } from "./screen.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { UsageError } from "./usage_error.ts";
@@ -79,7 +79,8 @@ async function run(task: DemoTask, terminal: Terminal): Promise<void> {
     terminal: endingWith(done.signal, terminal),
     end: () => done.abort(),
   };
-  const onScreen = terminal.isTerminal && !task.plain;
+  const onScreen = !task.plain &&
+    obeysSequences(terminal.isTerminal, terminal.env);
   await (onScreen ? showScreen(stage) : showLines(stage));
   await terminal.write(`${summary(stage.recorder.state()).join("\n")}\n`);
 }

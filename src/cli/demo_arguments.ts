@@ -34,7 +34,8 @@ ${describeFlags(FLAGS)}
 
 On a terminal: d drops a connection to Alpaca, m mutes one, q ends.
 DELAY is the age of a message when the client has it (median of a second), LOST
-counts messages that a client was too slow for.
+counts messages that a client was too slow for, ~ marks values from before the
+feed was lost.
 While it runs, from another terminal: deno task tail quotes AAPL
 `;
 

@@ -38,7 +38,7 @@ export function feedTable(
 ): string[] {
   const history = width >= WIDE ? Math.min(40, width - 90) : 0;
   const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${
-    "SUBS".padStart(4)
+    "SUBS".padStart(5)
   }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${
     "DELAY".padStart(8)
   }${history > 0 ? "99 %".padStart(9) : ""}${"LOST".padStart(5)}${

@@ -7,14 +7,15 @@
  * @module
  */
 import { type ChannelName, CHANNELS } from "../domain/market/channels.ts";
-import type {
-  FeedStatus,
-  OptionQuoteUpdate,
-  OptionTrade,
-  OrderUpdate,
-  StockBar,
-  StockQuote,
-  StockTrade,
+import {
+  ConnectionState,
+  type FeedStatus,
+  type OptionQuoteUpdate,
+  type OptionTrade,
+  type OrderUpdate,
+  type StockBar,
+  type StockQuote,
+  type StockTrade,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type {
   DemoAddresses,
@@ -29,6 +30,8 @@ const MAX_ORDERS = 50;
 const MAX_NEWS = 20;
 const MAX_HISTORY = 60;
 const MAX_SAMPLES = 1_000;
+/** Seconds without a message after which a delay says nothing any more. */
+const STALE_TICKS = 3;
 
 /** What a demo is about. */
 export interface DemoSubject {
@@ -46,8 +49,8 @@ export class DemoRecorder {
   readonly #now: () => number;
   readonly #startedAt: number;
   readonly #meters: Readonly<Record<ChannelName, StreamMeter>>;
-  readonly #stocks: Map<string, InstrumentRow>;
-  readonly #options: Map<string, InstrumentRow>;
+  readonly #stocks: InstrumentBook;
+  readonly #options: InstrumentBook;
   readonly #orders: OrderUpdate[] = [];
   readonly #news: News[] = [];
   #feeds: readonly FeedStatus[] = [];
@@ -59,34 +62,34 @@ export class DemoRecorder {
     this.#startedAt = now();
     const meters = CHANNELS.map((name) => [name, new StreamMeter()]);
     this.#meters = Object.fromEntries(meters);
-    this.#stocks = rowsOf(subject.stocks);
-    this.#options = rowsOf(subject.options);
+    this.#stocks = new InstrumentBook(subject.stocks, now);
+    this.#options = new InstrumentBook(subject.options, now);
   }
 
   stockQuotes(quotes: readonly StockQuote[]): void {
     this.#count("stockQuotes", quotes);
-    for (const quote of quotes) update(this.#stocks, quote, { book: quote });
+    for (const quote of quotes) this.#stocks.update(quote, { book: quote });
   }
 
   stockTrades(trades: readonly StockTrade[]): void {
     this.#count("stockTrades", trades);
-    for (const trade of trades) updateTrade(this.#stocks, trade);
+    for (const trade of trades) this.#stocks.trade(trade);
   }
 
   stockBars(bars: readonly StockBar[]): void {
     // A bar's time is the start of its minute: nothing about the way here.
     this.#meters.stockBars.count(bars.length);
-    for (const bar of bars) update(this.#stocks, bar, { bar });
+    for (const bar of bars) this.#stocks.update(bar, { bar });
   }
 
   optionQuotes(quotes: readonly OptionQuoteUpdate[]): void {
     this.#count("optionQuotes", quotes);
-    for (const quote of quotes) update(this.#options, quote, { book: quote });
+    for (const quote of quotes) this.#options.update(quote, { book: quote });
   }
 
   optionTrades(trades: readonly OptionTrade[]): void {
     this.#count("optionTrades", trades);
-    for (const trade of trades) updateTrade(this.#options, trade);
+    for (const trade of trades) this.#options.trade(trade);
   }
 
   orderUpdates(updates: readonly OrderUpdate[]): void {
@@ -131,8 +134,8 @@ export class DemoRecorder {
         optionTrades: this.#meters.optionTrades.figures(),
         orderUpdates: this.#meters.orderUpdates.figures(),
       },
-      stocks: [...this.#stocks.values()],
-      options: [...this.#options.values()],
+      stocks: this.#stocks.rows(this.#feeds[0]),
+      options: this.#options.rows(this.#feeds[1]),
       orders: [...this.#orders],
       news: [...this.#news],
     };
@@ -158,6 +161,7 @@ class StreamMeter {
   #slowest: number | undefined;
   #samples: number[] = [];
   #sampled = 0;
+  #ticksWithout = 0;
   readonly #history: number[] = [];
 
   count(messages: number): void {
@@ -176,7 +180,12 @@ class StreamMeter {
     this.#history.push(this.#perSecond);
     if (this.#history.length > MAX_HISTORY) this.#history.shift();
     // A second without messages says nothing new about how long they take.
-    if (this.#samples.length === 0) return;
+    if (this.#samples.length === 0) {
+      if (++this.#ticksWithout < STALE_TICKS) return;
+      this.#median = this.#slowest = undefined;
+      return;
+    }
+    this.#ticksWithout = 0;
     const sorted = this.#samples.sort((a, b) => a - b);
     this.#median = sorted[Math.floor(sorted.length * 0.5)];
     this.#slowest = sorted[Math.floor(sorted.length * 0.99)];
@@ -196,25 +205,40 @@ class StreamMeter {
   }
 }
 
-function rowsOf(symbols: readonly string[]): Map<string, InstrumentRow> {
-  return new Map(symbols.map((symbol) => [symbol, { symbol }]));
-}
+/** What is known of an instrument, and since when. */
+type Known = Omit<InstrumentRow, "live"> & { readonly at?: number };
 
-/** Only instruments that were asked for have a row. */
-function update(
-  rows: Map<string, InstrumentRow>,
-  { symbol }: { readonly symbol: string },
-  news: Partial<InstrumentRow>,
-): void {
-  const row = rows.get(symbol);
-  if (row) rows.set(symbol, { ...row, ...news });
-}
+/** The instruments of one feed; only those that were asked for have a row. */
+class InstrumentBook {
+  readonly #known: Map<string, Known>;
+  readonly #now: () => number;
 
-function updateTrade(
-  rows: Map<string, InstrumentRow>,
-  { symbol, price, size }: StockTrade | OptionTrade,
-): void {
-  const before = rows.get(symbol)?.trade?.price ?? price;
-  const direction = price > before ? 1 : price < before ? -1 : 0;
-  update(rows, { symbol }, { trade: { price, size, direction } });
+  constructor(symbols: readonly string[], now: () => number) {
+    this.#known = new Map(symbols.map((symbol) => [symbol, { symbol }]));
+    this.#now = now;
+  }
+
+  update({ symbol }: { readonly symbol: string }, news: Partial<Known>): void {
+    const known = this.#known.get(symbol);
+    if (!known) return;
+    this.#known.set(symbol, { ...known, ...news, at: this.#now() });
+  }
+
+  trade({ symbol, price, size }: StockTrade | OptionTrade): void {
+    const before = this.#known.get(symbol)?.trade?.price ?? price;
+    const direction = price > before ? 1 : price < before ? -1 : 0;
+    this.update({ symbol }, { trade: { price, size, direction } });
+  }
+
+  /** Values from before the feed's present connection are not live. */
+  rows(feed: FeedStatus | undefined): InstrumentRow[] {
+    const since = feed?.state === ConnectionState.CONNECTED &&
+        feed.lastConnectedAt
+      ? millisecondsOf(feed.lastConnectedAt)
+      : Infinity;
+    return [...this.#known.values()].map(({ at = -Infinity, ...row }) => ({
+      ...row,
+      live: at >= since,
+    }));
+  }
 }

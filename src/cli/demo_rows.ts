@@ -3,12 +3,16 @@
  *
  * @module
  */
-import type { OrderUpdate } from "../gen/cream/v1/stream_proxy_pb.ts";
-import { OrderEventSchema } from "../gen/cream/v1/stream_proxy_pb.ts";
+import {
+  ConnectionState,
+  ConnectionStateSchema,
+  type FeedStatus,
+  OrderEventSchema,
+  type OrderUpdate,
+} from "../gen/cream/v1/stream_proxy_pb.ts";
 import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
-import { OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
 import type { BookRow, InstrumentRow } from "./demo_state.ts";
-import { eventStyle } from "./message_lines.ts";
+import { eventStyle, sideOf } from "./message_lines.ts";
 import type { Paint } from "./paint.ts";
 import { grouped, price, timeOfDay, word } from "./text.ts";
 
@@ -16,6 +20,12 @@ import { grouped, price, timeOfDay, word } from "./text.ts";
 export interface Table {
   readonly heading: string;
   readonly rows: readonly string[];
+}
+
+/** How a table of instruments may look. */
+export interface InstrumentLooks extends TableLooks {
+  /** The feed that carries them; undefined before it is known. */
+  readonly feed: FeedStatus | undefined;
 }
 
 /** How a table may look. */
@@ -30,41 +40,65 @@ const FULL_BAR = 112;
 /** Stocks: book, last trade, last bar. */
 export function stockRows(
   rows: readonly InstrumentRow[],
-  { width, paint }: TableLooks,
+  { width, paint, feed }: InstrumentLooks,
 ): Table {
   const full = width >= FULL_BAR;
   const bar = full
     ? `${"OPEN".padStart(6)}      HIGH      LOW       CLOSE         VOLUME`
     : `BAR CLOSE  VOLUME`;
+  const columns = `${"STOCK".padEnd(6)}${BOOK_HEADING}LAST    SIZE  ${bar}`;
   return {
-    heading: paint(
-      "dim",
-      ` ${"STOCK".padEnd(6)}${BOOK_HEADING}LAST    SIZE  ${bar}`,
-    ),
-    rows: rows.map((row) =>
-      ` ${paint("bold", row.symbol.padEnd(6))}${book(row.book, paint)}  ${
-        lastTrade(row, paint)
-      }  ${barCells(row, { full, paint })}`
-    ),
+    heading: heading("STOCKS", { columns, feed, paint }),
+    rows: rows.map((row) => {
+      const { mark, paint: style } = styleOf(row, paint);
+      return `${mark}${style("bold", row.symbol.padEnd(6))}${
+        book(row.book, style)
+      }  ${lastTrade(row, style)}  ${barCells(row, { full, paint: style })}`;
+    }),
   };
 }
 
 /** Option contracts: book and last trade. */
 export function optionRows(
   rows: readonly InstrumentRow[],
-  { paint }: TableLooks,
+  { paint, feed }: InstrumentLooks,
 ): Table {
+  const columns = `${"CONTRACT".padEnd(20)}${BOOK_HEADING}LAST    SIZE`;
   return {
-    heading: paint(
-      "dim",
-      ` ${"CONTRACT".padEnd(20)}${BOOK_HEADING}LAST    SIZE`,
-    ),
-    rows: rows.map((row) =>
-      ` ${paint("bold", row.symbol.padEnd(20))}${book(row.book, paint)}  ${
-        lastTrade(row, paint)
-      }`
-    ),
+    heading: heading("CONTRACTS", { columns, feed, paint }),
+    rows: rows.map((row) => {
+      const { mark, paint: style } = styleOf(row, paint);
+      return `${mark}${style("bold", row.symbol.padEnd(20))}${
+        book(row.book, style)
+      }  ${lastTrade(row, style)}`;
+    }),
   };
+}
+
+/** The titles of the columns, or that nothing below is live. */
+function heading(
+  what: string,
+  { columns, feed, paint }: {
+    readonly columns: string;
+    readonly feed: FeedStatus | undefined;
+    readonly paint: Paint;
+  },
+): string {
+  if (!feed || feed.state === ConnectionState.CONNECTED) {
+    return paint("dim", ` ${columns}`);
+  }
+  const state = word(ConnectionStateSchema, feed.state);
+  return paint("yellow", ` ${what}, NOT LIVE: last values, feed ${state}`);
+}
+
+/** Values that are not live are marked, also where there are no colours. */
+function styleOf(
+  row: InstrumentRow,
+  paint: Paint,
+): { readonly mark: string; readonly paint: Paint } {
+  const known = row.book ?? row.trade ?? row.bar;
+  if (row.live || known === undefined) return { mark: " ", paint };
+  return { mark: "~", paint: (_style, text) => paint("dim", text) };
 }
 
 /** Order updates, newest first. */
@@ -123,8 +157,7 @@ function orderRow(
   { wide, paint }: { readonly wide: boolean; readonly paint: Paint },
 ): string {
   const { order } = update;
-  const side = order ? word(OrderSideSchema, order.side) : "";
-  const known = side === "buy" || side === "sell";
+  const side = sideOf(order);
   const type = order ? word(OrderTypeSchema, order.orderType) : "";
   const execution = update.price
     ? `${update.qty ?? ""} at ${update.price}`
@@ -139,7 +172,7 @@ function orderRow(
     ),
     paint(
       side === "buy" ? "green" : side === "sell" ? "red" : "dim",
-      (known ? side : "mleg").padEnd(4),
+      side.padEnd(4),
     ),
     (order?.qty ?? "").padStart(5),
     paint("bold", orderSymbol(update).padEnd(wide ? 22 : 8)),
@@ -150,6 +183,7 @@ function orderRow(
 
 /** Parents of multi-leg orders have no symbol of their own. */
 function orderSymbol({ order }: OrderUpdate): string {
-  const legs = order?.legs.map((leg) => leg.symbol) ?? [];
-  return order?.symbol || legs[0] || "-";
+  const [first, ...others] = order?.legs.map((leg) => leg.symbol) ?? [];
+  if (order?.symbol || !first) return order?.symbol || "-";
+  return others.length > 0 ? `${first} +${others.length}` : first;
 }

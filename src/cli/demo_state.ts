@@ -35,6 +35,8 @@ export interface BookRow {
 /** Last known values of one stock or contract. */
 export interface InstrumentRow {
   readonly symbol: string;
+  /** False when the feed is not connected, or nothing came since it is again. */
+  readonly live: boolean;
   readonly book?: BookRow;
   readonly trade?: {
     readonly price: number;

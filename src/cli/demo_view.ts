@@ -121,8 +121,8 @@ function sections(
   { room, ...looks }: Looks & { readonly room: number },
 ): string[] {
   const all: Section[] = [
-    stockRows(state.stocks, looks),
-    optionRows(state.options, looks),
+    stockRows(state.stocks, { ...looks, feed: state.feeds[0] }),
+    optionRows(state.options, { ...looks, feed: state.feeds[1] }),
     orderRows(state.orders, looks),
   ];
   // A blank line before each, where four rows of each remain.

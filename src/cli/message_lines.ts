@@ -6,11 +6,12 @@
  *
  * @module
  */
-import { OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
+import { OrderSide, OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
 import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
 import {
   type OptionQuoteUpdate,
   type OptionTrade,
+  OrderClass,
   type OrderDetails,
   OrderEvent,
   OrderEventSchema,
@@ -142,7 +143,7 @@ export function orderLine(update: OrderUpdate, paint: Paint): string {
 
 /** `buy 10 AAPL limit 150.25`, its status and what is filled of it. */
 function describeOrder(order: OrderDetails, paint: Paint): string {
-  const side = word(OrderSideSchema, order.side);
+  const side = sideOf(order);
   const symbol = order.symbol ||
     order.legs.map((leg) => leg.symbol).join(" + ") || "(no symbol)";
   const limits = [
@@ -153,7 +154,7 @@ function describeOrder(order: OrderDetails, paint: Paint): string {
   const what = [
     paint(
       side === "buy" ? "green" : side === "sell" ? "red" : "bold",
-      (side === "unspecified" ? "mleg" : side).padEnd(4),
+      side.padEnd(4),
     ),
     order.qty.padStart(5),
     paint("bold", symbol.padEnd(STOCK)),
@@ -165,6 +166,17 @@ function describeOrder(order: OrderDetails, paint: Paint): string {
       order.filledAvgPrice ? ` avg ${order.filledAvgPrice}` : ""
     }`;
   return `${what}  ${order.status.padEnd(16)} ${filled.padEnd(24)}`;
+}
+
+/** `buy`, `sell`, or `mleg`: the legs of a multi-leg order have the sides. */
+export function sideOf(order: OrderDetails | undefined): string {
+  if (!order) return "-";
+  if (order.side !== OrderSide.UNSPECIFIED) {
+    return word(OrderSideSchema, order.side);
+  }
+  const multiLeg = order.orderClass === OrderClass.MLEG ||
+    order.legs.length > 0;
+  return multiLeg ? "mleg" : "-";
 }
 
 /** Colour of an order event: money moved, order ended badly, or neither. */

@@ -29,14 +29,17 @@ export const plain: Paint = (_style, text) => text;
 export const ansi: Paint = (style, text) =>
   text === "" ? "" : `\x1b[${CODES[style]}m${text}\x1b[0m`;
 
+/** A command's environment variables. */
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Whether the output understands ANSI sequences: not every terminal does. */
+export function obeysSequences(isTerminal: boolean, env: Env): boolean {
+  return isTerminal && env["TERM"] !== "dumb";
+}
+
 /** Colours only on a terminal, and never against NO_COLOR (no-color.org). */
-export function choosePaint(
-  isTerminal: boolean,
-  env: Readonly<Record<string, string | undefined>>,
-): Paint {
-  return isTerminal && !env["NO_COLOR"] && env["TERM"] !== "dumb"
-    ? ansi
-    : plain;
+export function choosePaint(isTerminal: boolean, env: Env): Paint {
+  return obeysSequences(isTerminal, env) && !env["NO_COLOR"] ? ansi : plain;
 }
 
 // deno-lint-ignore no-control-regex -- these are the sequences `ansi` writes

@@ -3,12 +3,15 @@
  *
  * @module
  */
+import { visibleWidth } from "./paint.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 /** Terminals that know it show a frame whole; the others ignore it. */
 const BEGIN_FRAME = "\x1b[?2026h\x1b[H";
-const END_FRAME = "\x1b[J\x1b[?2026l";
+const END_FRAME = "\x1b[?2026l";
+const CLEAR_LINE = "\x1b[K";
+const CLEAR_BELOW = "\x1b[J";
 
 const encoder = new TextEncoder();
 
@@ -45,8 +48,7 @@ export class Screen implements Disposable {
   /** Shows exactly these lines. */
   draw(lines: readonly string[]): void {
     if (!this.#entered) return;
-    const rows = lines.map((line) => `${line}\x1b[K`);
-    write(`${BEGIN_FRAME}${rows.join("\r\n")}${END_FRAME}`);
+    write(frameOf(lines, Screen.size().width));
   }
 
   /** Keys as they are pressed, until the input ends; never on a pipe. */
@@ -71,6 +73,19 @@ export class Screen implements Disposable {
     write(LEAVE);
     if (this.#keys) Deno.stdin.setRaw(false);
   }
+}
+
+/**
+ * What draws `lines` over whatever a screen of `width` columns shows.
+ *
+ * After a line that fills its row the cursor still stands on the last column,
+ * so clearing what is right of it would take that character away.
+ */
+export function frameOf(lines: readonly string[], width: number): string {
+  const short = (line: string | undefined) => visibleWidth(line ?? "") < width;
+  const rows = lines.map((line) => short(line) ? line + CLEAR_LINE : line);
+  const below = short(lines.at(-1)) ? CLEAR_BELOW : "";
+  return `${BEGIN_FRAME}${rows.join("\r\n")}${below}${END_FRAME}`;
 }
 
 /** Synchronous, so that no frame is half-way out when the process ends. */

@@ -12,7 +12,7 @@ import {
 import { addressText } from "./address.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
-import { choosePaint } from "./paint.ts";
+import { choosePaint, obeysSequences } from "./paint.ts";
 import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
 import { statusTable } from "./status_table.ts";
 import { subscriptionTables } from "./subscription_table.ts";
@@ -181,7 +181,9 @@ function renderStatus(
   if (answer.status && task.subscriptions) {
     lines.push(...subscriptionTables(answer.status, paint));
   }
-  const clear = task.watch && terminal.isTerminal ? CLEAR_SCREEN : "";
+  const clear = task.watch && obeysSequences(terminal.isTerminal, terminal.env)
+    ? CLEAR_SCREEN
+    : "";
   return `${clear}${lines.join("\n")}\n`;
 }
 

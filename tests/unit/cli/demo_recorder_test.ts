@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import {
+  ConnectionState,
+  FeedStatusSchema,
   OrderUpdateSchema,
   StockBarSchema,
   StockQuoteSchema,
@@ -57,6 +59,42 @@ Deno.test("delays are the median and the slowest of a hundred of a second", () =
   const { median, slowest } = recorder.state().streams.stockQuotes;
   assert.equal(Math.round(median ?? 0), 51);
   assert.equal(Math.round(slowest ?? 0), 100);
+});
+
+Deno.test("a delay is forgotten when nothing has come for three seconds", () => {
+  const { recorder } = startRecorder();
+  recorder.stockQuotes([quote("AAPL", 5)]);
+  const medians = Array.from({ length: 4 }, () => {
+    recorder.tick(1000);
+    const { median } = recorder.state().streams.stockQuotes;
+    return median === undefined ? undefined : Math.round(median);
+  });
+  assert.deepEqual(medians, [5, 5, 5, undefined]);
+});
+
+Deno.test("a row is live from its first message on the present connection", () => {
+  const { recorder, clock } = startRecorder();
+  const sip = (state: ConnectionState, connectedAt: number) => {
+    const seconds = BigInt(connectedAt / 1000);
+    const lastConnectedAt = { seconds, nanos: 0 };
+    recorder.feeds([create(FeedStatusSchema, { state, lastConnectedAt })]);
+  };
+  const live = () => recorder.state().stocks.map((row) => row.live);
+  assert.deepEqual(live(), [false, false], "before anything is known");
+
+  sip(ConnectionState.CONNECTED, START);
+  recorder.stockQuotes([quote("AAPL", 1)]);
+  assert.deepEqual(live(), [true, false]);
+
+  sip(ConnectionState.RECONNECTING, START);
+  assert.deepEqual(live(), [false, false]);
+
+  clock.now = START + 5_000;
+  sip(ConnectionState.CONNECTED, clock.now);
+  recorder.stockTrades([
+    create(StockTradeSchema, { symbol: "MSFT", price: 1, size: 1 }),
+  ]);
+  assert.deepEqual(live(), [false, true], "AAPL's value is an old one");
 });
 
 Deno.test("a clock that is behind makes no negative delay", () => {

@@ -21,6 +21,7 @@ const figures = (total: number, perSecond: number): StreamFigures => ({
 
 const stock = (symbol: string) => ({
   symbol,
+  live: true,
   book: { bidPrice: 232.31, bidSize: 300, askPrice: 232.33, askSize: 1400 },
   trade: { price: 232.2986, size: 87, direction: -1 },
   bar: { open: 232, high: 233, low: 231, close: 232.21, volume: 2700n },
@@ -53,7 +54,10 @@ const STATE: DemoState = {
     orderUpdates: figures(36, 4.25),
   },
   stocks: ["AAPL", "MSFT", "NVDA", "TSLA", "AMZN", "SPY", "QQQ"].map(stock),
-  options: [stock("AAPL261127C00232500"), { symbol: "AAPL261127P00232500" }],
+  options: [
+    { ...stock("AAPL261127C00232500"), live: false },
+    { symbol: "AAPL261127P00232500", live: false },
+  ],
   orders: Array.from({ length: 50 }, () =>
     fromJson(OrderUpdateSchema, {
       event: "ORDER_EVENT_FILL",
@@ -68,7 +72,7 @@ const STATE: DemoState = {
 const EMPTY: DemoState = {
   ...STATE,
   feeds: [],
-  stocks: [{ symbol: "AAPL" }],
+  stocks: [{ symbol: "AAPL", live: false }],
   options: [],
   orders: [],
   news: [],
@@ -82,7 +86,7 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
       " Alpaca Stream Proxy  DEMO: SIMULATED MARKET, NO REAL DATA                  11s ",
       " gRPC localhost:50052  health localhost:8082  metrics localhost:9090",
       " 00:00:00 sip: Feed lost, retrying in 0.7 s",
-      " FEED          STATE          SUBS  STREAM         MSG/S     TOTAL   DELAY LOST",
+      " FEED          STATE           SUBS  STREAM         MSG/S     TOTAL   DELAY LOST",
       " stocks sip    ● connected       21  quotes        30 000 1 234 567 0.42 ms    0",
     ].concat(lines.slice(5)),
   );
@@ -93,7 +97,9 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
       "orders        ○ error",
       " STOCK ",
       " AAPL      300 ×  232.31   232.33   × 1400   232.2986   87   232.21     2 700",
-      " CONTRACT ",
+      " CONTRACTS, NOT LIVE: last values, feed reconnecting",
+      "~AAPL261127C00232500     300 ×  232.31",
+      " AAPL261127P00232500",
       " ORDER (UTC) ",
       "23 at 220.62",
       " d  drop a feed",
@@ -114,6 +120,18 @@ Deno.test("an empty state is a screen, too", () => {
   const lines = renderDemo(EMPTY, { width: 80, height: 24, color: false });
   assert.equal(lines.length, 24);
   assert.ok(lines.some((line) => line.includes("○ disconnected")));
+});
+
+Deno.test("what a feed brought before it was lost is marked until it speaks again", () => {
+  const connected = create(FeedStatusSchema, { feedType: 3, state: 4 });
+  const feeds = [connected, connected];
+  const size = { width: 80, height: 40 };
+  const text = (color: boolean) =>
+    renderDemo({ ...STATE, feeds }, { ...size, color }).join("\n");
+  assert.match(text(false), /^ CONTRACT .*\n~AAPL261127C00232500 /m);
+  assert.match(text(false), /^ AAPL {2}/m);
+  // deno-lint-ignore no-control-regex -- all of the row is dim
+  assert.match(text(true), /^~\x1b\[2mAAPL261127C.*\x1b\[2m +300 × /m);
 });
 
 Deno.test("colours change nothing but colours", () => {

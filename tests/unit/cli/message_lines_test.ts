@@ -186,6 +186,12 @@ Deno.test("an order update tells event, order, fill and execution", () => {
   );
 });
 
+Deno.test("a side that the schema has no number for is not taken for many legs", () => {
+  const order = { id: "p", symbol: "AAPL", qty: "1" };
+  const update = create(OrderUpdateSchema, { event: 1, order });
+  assert.match(orderLine(update, plain), / - +1 AAPL /);
+});
+
 Deno.test("the parent of a multi-leg order is known by its legs", () => {
   const update = fromJson(OrderUpdateSchema, {
     event: "ORDER_EVENT_NEW",

@@ -4,6 +4,7 @@ import {
   ansi,
   choosePaint,
   crop,
+  obeysSequences,
   padEnd,
   plain,
   type Style,
@@ -17,6 +18,12 @@ Deno.test("colours need a terminal that wants them", () => {
   assert.equal(choosePaint(true, { NO_COLOR: "1" }), plain);
   assert.equal(choosePaint(true, { TERM: "dumb" }), plain);
   assert.equal(choosePaint(false, {}), plain);
+});
+
+Deno.test("a terminal that is dumb is written to as a pipe is", () => {
+  assert.equal(obeysSequences(true, { NO_COLOR: "1" }), true);
+  assert.equal(obeysSequences(true, { TERM: "dumb" }), false);
+  assert.equal(obeysSequences(false, {}), false);
 });
 
 Deno.test("styles take no columns", () => {
