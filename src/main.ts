@@ -28,7 +28,11 @@ import {
   createJsonLog,
   type JsonLog,
 } from "./infrastructure/logging/json_log.ts";
-import { otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
+import { ProcessOutput } from "./infrastructure/logging/process_output.ts";
+import {
+  consoleRole,
+  otelMismatch,
+} from "./infrastructure/telemetry/otel_switch.ts";
 import {
   createTracing,
   noTracing,
@@ -59,13 +63,22 @@ const EXIT = { ok: 0, failed: 1, defect: 70, config: 78 } as const;
 const STOP_MS = 25_000;
 /** Longest that stopping may take after a defect, when nothing is sure. */
 const DEFECT_STOP_MS = 5_000;
+/** Longest that the last lines of the log may take to be read. */
+const LAST_LINES_MS = 500;
 
 /** Runs the program until it is told to stop, and ends the process. */
 export async function main(start: Start): Promise<never> {
   const env = readEnvironment();
   const config = readConfig(env);
-  const log = openLog(config);
-  const process = new Process(log);
+  const output = new ProcessOutput(
+    consoleRole({
+      otelDeno: env.OTEL_DENO,
+      otelDenoConsole: env.OTEL_DENO_CONSOLE,
+    }),
+    systemClock,
+  );
+  const log = openLog(config, output);
+  const process = new Process(log, output);
   greet(config, { log, otelDeno: env.OTEL_DENO });
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
   return await process.run(() => start(config, { log, tracing }));
@@ -81,9 +94,10 @@ function readConfig(env: ReturnType<typeof readEnvironment>): Config {
   }
 }
 
-function openLog(config: Config): JsonLog {
+function openLog(config: Config, output: ProcessOutput): JsonLog {
   return createJsonLog({
     level: config.logLevel,
+    write: output.put,
     clock: systemClock,
     secrets: secretsOf(config).map((secret) => secret.reveal()),
   });
@@ -107,14 +121,16 @@ function greet(
 /** One life: started, running, stopping, gone. */
 class Process {
   readonly #log: JsonLog;
+  readonly #output: ProcessOutput;
   /** Resolved by the first reason to stop: the exit code. */
   readonly #stop = Promise.withResolvers<number>();
   readonly #signal = signalCounter(() => systemClock.monotonic());
   #defects = 0;
   #stopWithinMs = STOP_MS;
 
-  constructor(log: JsonLog) {
+  constructor(log: JsonLog, output: ProcessOutput) {
     this.#log = log;
+    this.#output = output;
   }
 
   async run(start: () => Promise<Runnable>): Promise<never> {
@@ -125,7 +141,7 @@ class Process {
     } catch (cause) {
       this.#log.error("Cannot start", { cause });
       complain(`alpaca-stream-proxy cannot start: ${messageOf(cause)}.\n`);
-      return this.#exit(EXIT.failed);
+      return await this.#exit(EXIT.failed);
     }
     this.#log.info("Started", { ports: proxy.ports });
     proxy.finished.then(
@@ -137,8 +153,8 @@ class Process {
     );
     const reason = await this.#stop.promise;
     const clean = await this.#dispose(proxy);
-    if (this.#defects > 0) return this.#exit(EXIT.defect);
-    return this.#exit(clean ? reason : EXIT.failed);
+    if (this.#defects > 0) return await this.#exit(EXIT.defect);
+    return await this.#exit(clean ? reason : EXIT.failed);
   }
 
   #listen(): void {
@@ -150,6 +166,7 @@ class Process {
         if (which === "second") {
           this.#log.warn("Stopping at once", { signal });
           this.#exit(128 + numbers[signal]);
+          return;
         }
         this.#log.info("Stopping; a second signal stops at once", { signal });
         this.#stop.resolve(EXIT.ok);
@@ -199,9 +216,13 @@ class Process {
     }
   }
 
-  #exit(code: number): never {
+  async #exit(code: number): Promise<never> {
     this.#log.info("Stopped", { code });
     this.#log[Symbol.dispose]();
+    await Promise.race([
+      this.#output.written(),
+      systemClock.sleep(LAST_LINES_MS),
+    ]);
     Deno.exit(code);
   }
 }

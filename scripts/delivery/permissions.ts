@@ -14,9 +14,10 @@ import {
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 
-/** Read besides the settings: by the runtime's switch, by grpc-js and by ws. */
+/** Read besides the settings: by the runtime's switches, by grpc-js and by ws. */
 export const RUNTIME_VARIABLES: readonly string[] = [
   "OTEL_DENO",
+  "OTEL_DENO_CONSOLE",
   "GRPC_*",
   "WS_*",
 ];

@@ -7,7 +7,7 @@ import { ALL_SETTINGS } from "./settings.ts";
 import type { Env } from "./settings_reader.ts";
 
 /** Variables that are read and are no settings. */
-const EXTRA = ["OTEL_DENO"];
+const EXTRA = ["OTEL_DENO", "OTEL_DENO_CONSOLE"];
 
 /**
  * All variables, or the known ones where `--allow-env` names them one by one.

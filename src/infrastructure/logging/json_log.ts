@@ -8,19 +8,16 @@
  * (same message, same feed) are written at most once a second, with the number
  * of lines that were held back in `repeated`.
  *
- * Lines go through `console`, because Deno's OpenTelemetry exports that as log
- * records; there is no second way out that could forget the redaction.
+ * A line leaves by one door, which gets it redacted; see `process_output.ts`.
  *
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
 import { type Printable, printable } from "./printable.ts";
+import { type LineLevel, toConsole } from "./to_console.ts";
 import { redact } from "./redaction.ts";
 import { Repetition } from "./repetition.ts";
-
-/** Severity of a line. */
-export type LineLevel = "debug" | "info" | "warn" | "error";
 
 /** Least severe lines that are written; `trace` says no more than `debug`. */
 export type LogThreshold = LineLevel | "trace" | "off";
@@ -35,7 +32,7 @@ export interface JsonLogOptions {
   readonly clock?: Pick<Clock, "now" | "monotonic">;
   /**
    * Takes one finished line.
-   * @default console, standard output
+   * @default console
    */
   readonly write?: (line: string, level: LineLevel) => void;
 }
@@ -147,12 +144,4 @@ class Lines implements JsonLog {
   [Symbol.dispose](): void {
     this.#writer.flush(Infinity);
   }
-}
-
-/** Standard output for every level: one stream keeps the order of lines. */
-function toConsole(line: string, level: LineLevel): void {
-  // deno-lint-ignore no-console -- the one door for log lines
-  if (level === "debug") console.debug(line);
-  // deno-lint-ignore no-console -- the one door for log lines
-  else console.log(line);
 }

@@ -30,3 +30,19 @@ export function otelMismatch(
     : "OTEL_ENABLED is false, but Deno was started with OTEL_DENO=true: " +
       "Deno exports telemetry. Unset OTEL_DENO";
 }
+
+/**
+ * What Deno's `console` does with a line: with OpenTelemetry on it exports what
+ * it is given, and prints it as well unless it was told to `replace`.
+ */
+export function consoleRole(
+  { otelDeno, otelDenoConsole }: {
+    /** The variable `OTEL_DENO` of this process. */
+    readonly otelDeno: string | undefined;
+    /** The variable `OTEL_DENO_CONSOLE` of this process. */
+    readonly otelDenoConsole: string | undefined;
+  },
+): "prints" | "exports" | "prints and exports" {
+  if (otelDeno !== "true" || otelDenoConsole === "ignore") return "prints";
+  return otelDenoConsole === "replace" ? "exports" : "prints and exports";
+}

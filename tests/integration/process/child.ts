@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import manifest from "../../../deno.json" with { type: "json" };
 
 /** The checkout. */
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
 /** One line of the child's log. */
 export type LogLine = Readonly<Record<string, unknown>>;
@@ -174,7 +174,7 @@ function parseLine(line: string): LogLine | undefined {
 }
 
 /** What Deno needs to find its cache. */
-function denoNeeds(): Record<string, string> {
+export function denoNeeds(): Record<string, string> {
   const names = ["HOME", "PATH", "DENO_DIR", "XDG_CACHE_HOME"];
   return Object.fromEntries(
     names.map((name) => [name, Deno.env.get(name) ?? ""])

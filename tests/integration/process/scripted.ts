@@ -29,6 +29,14 @@ await main((_config, { log }) => {
   if (script === "secrets") {
     log.warn("Told KEY-zq81", { cause: new Error("SECRET-zq82") });
   }
+  if (script === "talkative") {
+    for (let i = 0; i < 2_000; i++) {
+      log.info("Much ado", { i, x: "x".repeat(1_000) });
+    }
+    setTimeout(() =>
+      Deno.stderr.writeSync(new TextEncoder().encode("alive\n"))
+    );
+  }
   const runnable: Runnable = {
     ports: { grpc: 1, health: 2, metrics: undefined },
     finished: failing.promise,

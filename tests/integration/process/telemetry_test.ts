@@ -47,9 +47,11 @@ Deno.test("spans reach a collector by default, with who sent them", async () => 
   assert.equal(resource["deployment.environment.name"], "LIVE");
 });
 
-Deno.test("the whole program sends spans of its sessions", async () => {
+Deno.test("the whole program sends spans of its sessions, and its log", async () => {
   await using collector = otlpCollector();
-  await live({ env: exportTo(collector.endpoint) });
+  const { log } = await live({ env: exportTo(collector.endpoint) });
+  assert.ok(collector.requests.includes("/v1/logs"));
+  assert.equal(log.filter(({ msg }) => msg === "Started").length, 1);
   const own = collector.spans.filter(({ scope }) =>
     scope === "alpaca-stream-proxy"
   );

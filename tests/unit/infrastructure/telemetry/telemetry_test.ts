@@ -2,7 +2,10 @@ import assert from "node:assert/strict";
 import { parseEnv } from "node:util";
 import manifest from "../../../../deno.json" with { type: "json" };
 import { SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
-import { otelMismatch } from "../../../../src/infrastructure/telemetry/otel_switch.ts";
+import {
+  consoleRole,
+  otelMismatch,
+} from "../../../../src/infrastructure/telemetry/otel_switch.ts";
 import {
   createTracing,
   noTracing,
@@ -21,6 +24,17 @@ Deno.test("a mismatch between setting and runtime is told, either way", () => {
     /OTEL_DENO=1.*Write true/,
   );
   assert.match(told(false, "true") ?? "", /Unset OTEL_DENO/);
+});
+
+Deno.test("what console does depends on both of the runtime's switches", () => {
+  const role = (otelDeno?: string, otelDenoConsole?: string) =>
+    consoleRole({ otelDeno, otelDenoConsole });
+  assert.equal(role(), "prints");
+  assert.equal(role("false", "replace"), "prints");
+  assert.equal(role("true", "ignore"), "prints");
+  assert.equal(role("true", "replace"), "exports");
+  assert.equal(role("true"), "prints and exports");
+  assert.equal(role("true", "capture"), "prints and exports");
 });
 
 Deno.test("spans can be used and misused without telemetry", () => {
@@ -42,6 +56,7 @@ Deno.test("telemetry.env says what the settings and the manifest say", async () 
   assert.equal(file.OTEL_ENABLED, SETTINGS.otelEnabled.fallback);
   assert.equal(file.CREAM_ENV, SETTINGS.environment.fallback);
   assert.equal(file.OTEL_DENO, "${OTEL_ENABLED}");
+  assert.equal(file.OTEL_DENO_CONSOLE, "replace");
   assert.ok(
     file.OTEL_RESOURCE_ATTRIBUTES?.includes(
       `service.version=${manifest.version},`,
