@@ -135,6 +135,11 @@ export const GUARANTEES: readonly Guarantee[] = [
     "three thousand streams come and go and leave nothing behind",
   ),
   promise(
+    "A log that nobody reads holds nothing up. Lines that found no room are counted.",
+    `${WHOLE}process/unread_output_test.ts`,
+    "once it is read, it tells how many lines were lost",
+  ),
+  promise(
     "Secrets stay out of logs, whatever is logged.",
     `${WHOLE}process/exit_codes_test.ts`,
     "credentials are blotted out of whatever is logged",
