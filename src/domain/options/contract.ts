@@ -24,12 +24,12 @@ export interface OptionContract {
   readonly openInterest: number;
 }
 
-const LAST_DIGIT = /[0-9]$/;
+const LETTERS_AND_DIGIT = /^[A-Z]+[0-9]$/;
 
 /**
  * Whether a root is that of adjusted contracts: they deliver something else
  * than 100 shares, so their strikes say nothing of the underlying's price.
  */
 export function isAdjustedRoot(root: string): boolean {
-  return LAST_DIGIT.test(root);
+  return LETTERS_AND_DIGIT.test(root);
 }

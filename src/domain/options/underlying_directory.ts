@@ -24,6 +24,15 @@ const KNOWN_ROOTS: ReadonlyMap<string, string> = new Map([
   ["BFB", "BF.B"],
 ]);
 
+/**
+ * The underlying that a root usually stands for, known without a catalogue;
+ * a ticker stands for itself.
+ */
+export function usualUnderlying(root: string): string {
+  return KNOWN_ROOTS.get(root) ??
+    (isAdjustedRoot(root) ? root.slice(0, -1) : root);
+}
+
 /** Translates option symbols to underlyings. */
 export class UnderlyingDirectory {
   /** Roots the catalogue spoke of: a few thousand are listed at most. */
@@ -42,7 +51,6 @@ export class UnderlyingDirectory {
    */
   underlyingOf(symbol: string): string {
     const root = occRoot(symbol);
-    return this.#learned.get(root) ?? KNOWN_ROOTS.get(root) ??
-      (isAdjustedRoot(root) ? root.slice(0, -1) : root);
+    return this.#learned.get(root) ?? usualUnderlying(root);
   }
 }

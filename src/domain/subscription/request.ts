@@ -36,7 +36,7 @@ export function takeChunk(
   const chunk: Pair[] = [];
   let bytes = 0;
   for (const pair of pairs) {
-    // Two quotes and a comma around each symbol.
+    // Two quotes and a comma around each symbol, which is ASCII.
     bytes += pair.symbol.length + 3;
     const full = chunk.length >= limits.maxPairs || bytes > limits.maxBytes;
     if (full && chunk.length > 0) break;

@@ -20,7 +20,6 @@ import {
   optionSymbol,
   stockSymbol,
   underlyingSymbol,
-  upperCase,
 } from "./symbol_spelling.ts";
 
 /** What requests are measured by. */
@@ -82,8 +81,9 @@ export function optionFilter(
 }
 
 /**
- * The filter of the order stream; order ids keep their case, and symbols their
- * slashes, because an order's symbol may be a crypto pair.
+ * The filter of the order stream; order ids keep their case. Orders are for
+ * stocks, options and crypto pairs: symbols are spelled as those of options,
+ * and keep their slashes, because of the pairs.
  *
  * @throws {CallError} INVALID_ARGUMENT naming the wrong fields.
  */
@@ -96,7 +96,7 @@ export function orderFilter(
 ): StreamFilter {
   const reader = new RequestReader(limits.maxSymbols);
   const orderIds = reader.list("order_ids", request.orderIds, asIs);
-  const symbols = reader.list("symbols", request.symbols, upperCase);
+  const symbols = reader.list("symbols", request.symbols, optionSymbol);
   reader.check();
   return { symbols, orderIds };
 }

@@ -25,6 +25,10 @@ export function largestRequest(maxEntries: number): number {
   return 2 * maxEntries * (MAX_LENGTH + ENTRY_OVERHEAD);
 }
 
+const BLANK = /\s/;
+/** Visible ASCII without quote and backslash, which JSON would escape. */
+const NAME = /^[!#-[\]-~]*$/;
+
 /** What is wrong with a trimmed entry; undefined when nothing is. */
 function complaint(entry: string): string | undefined {
   if (entry === "") return "is empty; leave it out";
@@ -34,6 +38,8 @@ function complaint(entry: string): string | undefined {
   if (CONTROL.test(entry)) return "contains a control character";
   if (entry === "*") return "is no name; an empty list means everything";
   if (entry.includes(",")) return "contains a comma; every name is an entry";
+  if (BLANK.test(entry)) return "contains a blank; every name is an entry";
+  if (!NAME.test(entry)) return "contains a character that no name has";
   return undefined;
 }
 

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
 
 const OPTION_PREFIX = /^O:/;
 /** Root padded to six characters, then date, right and strike. */
@@ -20,9 +21,6 @@ export type Spelling = (entry: string) => string;
 /** For what has a spelling of its own, like order ids. */
 export const asIs: Spelling = (entry) => entry;
 
-/** For symbols of any kind, crypto pairs included. */
-export const upperCase: Spelling = (entry) => entry.toUpperCase();
-
 /**
  * For tickers of stocks: a class share is a ticker, a dot and one letter
  * (`BRK.B`), and the same with a slash, a dash or a space means that, because
@@ -32,10 +30,18 @@ export const upperCase: Spelling = (entry) => entry.toUpperCase();
 export const stockSymbol: Spelling = (entry) =>
   entry.toUpperCase().replace(CLASS_SHARE, "$1.$2");
 
-/** For the underlyings of options: tickers, also with the options' prefix. */
+/**
+ * For the underlyings of options: tickers, also with the options' prefix. Who
+ * names a root (`SPXW`, `BRKB`, `CSGP1`) means what it is written on.
+ */
 export const underlyingSymbol: Spelling = (entry) =>
-  stockSymbol(entry.toUpperCase().replace(OPTION_PREFIX, ""));
+  usualUnderlying(
+    stockSymbol(entry.toUpperCase().replace(OPTION_PREFIX, "")),
+  );
 
-/** For OCC symbols: without the `O:` prefix and the padding of the root. */
+/**
+ * For OCC symbols: without the `O:` prefix and the padding of the root. Other
+ * symbols, crypto pairs included, stay as they are.
+ */
 export const optionSymbol: Spelling = (entry) =>
   entry.toUpperCase().replace(OPTION_PREFIX, "").replace(PADDED_OCC, "$1$2");

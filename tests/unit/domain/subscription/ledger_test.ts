@@ -46,6 +46,20 @@ Deno.test("one bad symbol of four hundred is found in twenty requests, the other
   }]);
 });
 
+Deno.test("one bad symbol is found as fast when thousands wait behind it", () => {
+  for (const bad of ["S0", "S137", "S399"]) {
+    const { interest, ledger } = subscriptionsOf(LIMITS);
+    const upstream = new ScriptedUpstream({
+      budget: Infinity,
+      refused: new Map([[bad, 400]]),
+    });
+    interest.add("quotes", names(4_000));
+    const requests = drain(ledger, upstream);
+    assert.ok(requests <= 20 + 9, `${requests} requests for ${bad}`);
+    assert.equal(ledger.acknowledgedCount, 3_999);
+  }
+});
+
 Deno.test("a full budget is filled to the last place and then left alone", () => {
   const { interest, ledger, budget } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({ budget: 30, refused: new Map() });

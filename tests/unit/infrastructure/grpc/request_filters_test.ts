@@ -49,14 +49,22 @@ Deno.test("option symbols lose prefix and padding", () => {
       "o:spxw  240327p04925000",
       "CSGP1 251017P00080000",
     ],
-    underlyings: ["O:SPY", "spxw  "],
+    underlyings: ["O:SPY", "spx  "],
   });
   assert.deepEqual(symbols, [
     "AAPL240315C00172500",
     "SPXW240327P04925000",
     "CSGP1251017P00080000",
   ]);
-  assert.deepEqual(underlyings, ["SPY", "SPXW"]);
+  assert.deepEqual(underlyings, ["SPY", "SPX"]);
+});
+
+Deno.test("who names a root means what it is written on", () => {
+  const { underlyings } = optionFilter({
+    symbols: [],
+    underlyings: ["SPXW", "spx", "BRKB", "CSGP1", "VIXW", "A", "AAPL"],
+  });
+  assert.deepEqual(underlyings, ["SPX", "BRK.B", "CSGP", "VIX", "A", "AAPL"]);
 });
 
 Deno.test("a stock that begins like the option prefix keeps its name", () => {
@@ -78,9 +86,17 @@ Deno.test("class shares are spelled with a dot, as Alpaca does", () => {
 Deno.test("what is no class share keeps its separators", () => {
   const symbols = [
     ...["BTC/USD", "PSA-PH", "ABCDEF/A", "A1/B", "X.WS", "BRK--B", "BRK/1"],
-    ...["-B", "A/B/C", "BRK  B"],
+    ...["-B", "A/B/C"],
   ];
   assert.deepEqual(stockFilter({ symbols }).symbols, symbols);
+});
+
+Deno.test("option symbols of orders may be written like those of streams", () => {
+  const symbols = ["O:AAPL240315C00172500", "spxw  240327p04925000"];
+  assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, [
+    "AAPL240315C00172500",
+    "SPXW240327P04925000",
+  ]);
 });
 
 Deno.test("order symbols keep slashes and dashes, however short", () => {
@@ -138,6 +154,24 @@ Deno.test("an asterisk and several names in one are refused, not waited for", ()
   );
   assert.match(fields[0]?.description ?? "", /an empty list means everything/);
   assert.match(fields[1]?.description ?? "", /comma/);
+});
+
+Deno.test("what no name can contain is refused, not waited for", () => {
+  const { details: { fields = [] } } = refusal(() =>
+    optionFilter({
+      symbols: ["AAPL MSFT", "AAPL\u200b", 'AA"PL', "AA\\PL", "\u0391\u0391"],
+      underlyings: ["SPY QQQ"],
+    })
+  );
+  assert.deepEqual(
+    fields.map(({ description }) => description.replace(/^".*" /, "")),
+    [
+      "contains a blank; every name is an entry",
+      ...Array(4).fill("contains a character that no name has"),
+      "contains a blank; every name is an entry",
+    ],
+  );
+  assert.throws(() => orderFilter({ orderIds: ["a b"], symbols: [] }));
 });
 
 Deno.test("details stay small however much is wrong", () => {
