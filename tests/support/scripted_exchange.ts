@@ -167,6 +167,8 @@ export type UpgradeAnswer = "open" | "never" | number;
 export class ScriptedExchange implements AsyncDisposable {
   /** What the next upgrade requests are answered with. */
   upgrades: UpgradeAnswer = "open";
+  /** Sent with an HTTP status. */
+  retryAfter: string | undefined;
   readonly #server: Server;
   readonly #sockets = new WebSocketServer({ noServer: true });
   readonly #transports = new Set<Duplex>();
@@ -244,6 +246,7 @@ export class ScriptedExchange implements AsyncDisposable {
     if (answer !== "open") {
       socket.end(
         `HTTP/1.1 ${answer} ${STATUS_CODES[answer] ?? ""}\r\n` +
+          (this.retryAfter ? `Retry-After: ${this.retryAfter}\r\n` : "") +
           "Content-Length: 0\r\nConnection: close\r\n\r\n",
       );
       return;

@@ -16,18 +16,22 @@ export class FeedFailure extends Error {
   override readonly name = "FeedFailure";
   readonly kind: FailureKind;
   readonly errorType: ErrorType;
+  /** Milliseconds that upstream asks to be left alone, if it said so. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     message: string,
     options: {
       readonly kind?: FailureKind;
       readonly errorType: ErrorType;
+      readonly retryAfterMs?: number | undefined;
       readonly cause?: unknown;
     },
   ) {
     super(message, { cause: options.cause });
     this.kind = options.kind ?? "transient";
     this.errorType = options.errorType;
+    this.retryAfterMs = options.retryAfterMs;
   }
 
   /**
@@ -36,8 +40,9 @@ export class FeedFailure extends Error {
    * the place where it was thrown stay behind, because they quote them again.
    */
   redacted(redact: (text: string) => string): FeedFailure {
-    const { kind, errorType } = this;
-    return new FeedFailure(redact(this.message), { kind, errorType });
+    const { kind, errorType, retryAfterMs } = this;
+    const message = redact(this.message);
+    return new FeedFailure(message, { kind, errorType, retryAfterMs });
   }
 }
 

@@ -187,7 +187,7 @@ export class FeedLink {
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, random, reconnect, log, counters, remedies } = this.#parts;
-    const { message, kind } = failure;
+    const { message, kind, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;
     if (maxAttempts > 0 && attemptsOf(this.#link) >= maxAttempts) {
       this.#apply({ type: "retry" });
@@ -199,10 +199,10 @@ export class FeedLink {
       });
       return;
     }
-    const delayMs = backoffDelay({ kind, attempt: this.#failuresInARow }, {
-      settings: reconnect,
-      random: random(),
-    });
+    const delayMs = backoffDelay(
+      { kind, attempt: this.#failuresInARow, retryAfterMs },
+      { settings: reconnect, random: random() },
+    );
     log.warn("Feed lost, retrying", {
       cause: message,
       kind,

@@ -34,23 +34,42 @@ const REFUSED_DELAY_MS = 60_000;
 /** Upstream that asks for fewer attempts gets at least this much peace. */
 const RATE_LIMITED_FLOOR_MS = 2_000;
 
+/** A longer wait that upstream asks for would be an outage of its own. */
+const LONGEST_ASKED_MS = 300_000;
+
 /**
  * Milliseconds to wait before attempt number `attempt` (1 is the first retry).
  *
  * Transient failures use full jitter: anything from 0 to the exponential
  * bound, so that many clients never return in step. Rate limits keep at least
  * half of the bound. The others follow their own schedules with up to 10 %
- * on top.
+ * on top. What upstream itself asks for (`Retry-After`, up to five minutes) is
+ * the least, whatever the kind.
  *
  * @param random a number in [0, 1)
  */
 export function backoffDelay(
-  failure: { readonly kind: FailureKind; readonly attempt: number },
+  failure: {
+    readonly kind: FailureKind;
+    readonly attempt: number;
+    readonly retryAfterMs?: number | undefined;
+  },
+  options: { readonly settings: BackoffSettings; readonly random: number },
+): number {
+  const asked = Math.min(failure.retryAfterMs ?? 0, LONGEST_ASKED_MS);
+  return Math.max(
+    ownDelay(failure.kind, Math.max(1, failure.attempt), options),
+    asked * (1 + options.random / 10),
+  );
+}
+
+function ownDelay(
+  kind: FailureKind,
+  attempt: number,
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
   const { settings, random } = options;
-  const attempt = Math.max(1, failure.attempt);
-  switch (failure.kind) {
+  switch (kind) {
     case "transient":
       return random *
         exponentialBound(settings.initialDelayMs, attempt, settings);

@@ -13,6 +13,7 @@ import { WebSocket } from "ws";
 import type { Clock } from "../../application/ports/clock.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
 import { failureKindOf } from "../../domain/connection/failure.ts";
+import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
 import { FairReading } from "./fair_reading.ts";
 
 /** How long a goodbye may wait for its answer. */
@@ -73,6 +74,15 @@ export async function dial(options: DialOptions): Promise<Wire> {
   const opened = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<FeedFailure>();
   let problem = "";
+  let refusal: Refusal | undefined;
+  socket.on("unexpected-response", (_request, response) => {
+    const after = response.headers["retry-after"];
+    refusal = {
+      status: response.statusCode ?? 0,
+      retryAfterMs: parseRetryAfter(after, clock.now()),
+    };
+    socket.terminate();
+  });
   socket.onopen = () => opened.resolve();
   const reading = new FairReading(socket, { clock });
   socket.onmessage = ({ data }) =>
@@ -82,7 +92,7 @@ export async function dial(options: DialOptions): Promise<Wire> {
     problem = event.message;
   };
   socket.onclose = (event) => {
-    opened.reject(dialFailure(url, problem));
+    opened.reject(dialFailure(url, refusal ?? { problem }));
     ended.resolve(closeFailure(event, problem));
   };
   await openInTime(socket, opened.promise, { url, clock, timeoutMs, signal });
@@ -150,14 +160,28 @@ function wireOf(
   };
 }
 
-/** The client tells the HTTP status of a refused upgrade only in its message. */
-function dialFailure(url: string, problem: string): FeedFailure {
-  const status = Number(/server response: (\d{3})/.exec(problem)?.[1] ?? 0);
-  const kind = failureKindOf(status);
-  const said = status > 0 ? `HTTP ${status}` : problem || "no reason given";
-  return new FeedFailure(`Cannot connect to ${placeOf(url)}: ${said}`, {
-    kind: kind === "rate_limited" ? kind : "transient",
-    errorType: kind === "rate_limited" ? "rate_limited" : "dial",
+/** An answer to the upgrade request that is not the upgrade. */
+interface Refusal {
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
+}
+
+function dialFailure(
+  url: string,
+  reason: Refusal | { readonly problem: string },
+): FeedFailure {
+  if ("problem" in reason) {
+    const said = reason.problem || "no reason given";
+    return new FeedFailure(`Cannot connect to ${placeOf(url)}: ${said}`, {
+      errorType: "dial",
+    });
+  }
+  const { status, retryAfterMs } = reason;
+  const limited = failureKindOf(status) === "rate_limited";
+  return new FeedFailure(`Cannot connect to ${placeOf(url)}: HTTP ${status}`, {
+    kind: limited ? "rate_limited" : "transient",
+    errorType: limited ? "rate_limited" : "dial",
+    retryAfterMs,
   });
 }
 

@@ -1,21 +1,17 @@
 /**
  * How long upstream asks us to wait, by the headers of an answer: `Retry-After`
- * in both of its forms (RFC 9110, 10.2.3) and Alpaca's `X-RateLimit-Reset`, a
- * Unix time in seconds.
+ * and Alpaca's `X-RateLimit-Reset`, a Unix time in seconds.
  *
  * @module
  */
+import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
 
 /** ms until the time `Retry-After` names; `undefined` when it names none. */
 export function retryAfterMs(
   headers: Headers,
   nowMs: number,
 ): number | undefined {
-  const text = headers.get("retry-after")?.trim() ?? "";
-  if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
-  // A date always names its weekday or month; other text is no date of ours.
-  const date = /[A-Za-z]{3}/.test(text) ? Date.parse(text) : NaN;
-  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
+  return parseRetryAfter(headers.get("retry-after"), nowMs);
 }
 
 /** ms until the rate window ends; `undefined` when the headers do not say. */

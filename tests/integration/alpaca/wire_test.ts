@@ -70,6 +70,23 @@ for (const [status, kind, errorType] of REFUSALS) {
   });
 }
 
+const IN_NINE_SECONDS = new Date(new ManualClock().now() + 9_000);
+const ASKED: readonly (readonly [number, string, number | undefined])[] = [
+  [429, "7", 7_000],
+  [503, IN_NINE_SECONDS.toUTCString(), 9_000],
+  [429, "soon", undefined],
+];
+
+for (const [status, retryAfter, expected] of ASKED) {
+  Deno.test(`HTTP ${status} with Retry-After: ${retryAfter} asks for ${expected} ms`, async () => {
+    await using exchange = await ScriptedExchange.start();
+    exchange.upgrades = status;
+    exchange.retryAfter = retryAfter;
+    const { wire } = dialing(exchange.url);
+    await assert.rejects(wire, { name: "FeedFailure", retryAfterMs: expected });
+  });
+}
+
 Deno.test("a port that nobody listens on is a transient failure to dial", async () => {
   const exchange = await ScriptedExchange.start();
   const { url, host } = exchange;

@@ -134,6 +134,17 @@ Deno.test("a rate limit is answered with real pauses", async () => {
   assert.deepEqual(feed.waits, [1_000, 2_000, 4_000]);
 });
 
+Deno.test("a wait that upstream asks for is kept", async () => {
+  const failure = new FeedFailure("HTTP 429", {
+    kind: "rate_limited",
+    errorType: "rate_limited",
+    retryAfterMs: 40_000,
+  });
+  await using feed = new Followed([{ failure, opened: false }], { random: 0 });
+  await feed.dials(3);
+  assert.deepEqual(feed.waits, [40_000, 40_000]);
+});
+
 Deno.test("a feed whose attempts are exhausted is in error for good", async () => {
   await using feed = new Followed([failing("transient", { opened: false })], {
     maxAttempts: 3,

@@ -50,6 +50,19 @@ Deno.test("a rate limit keeps at least half of a bound that starts at two second
   assert.equal(delay("rate_limited", 40, 0), 15_000);
 });
 
+Deno.test("what upstream asks for is the least, but never more than five minutes", () => {
+  const asked = (retryAfterMs: number, kind: FailureKind, luck = 0) =>
+    backoffDelay({ kind, attempt: 1, retryAfterMs }, {
+      settings: DEFAULTS,
+      random: luck,
+    });
+  assert.equal(asked(20_000, "rate_limited"), 20_000);
+  assert.equal(asked(20_000, "transient", 0.5), 21_000);
+  assert.equal(asked(20_000, "refused"), 60_000);
+  assert.equal(asked(0, "rate_limited"), 1_000);
+  assert.equal(asked(86_400_000, "rate_limited"), 300_000);
+});
+
 Deno.test("a refusal is tried about once a minute, however often", () => {
   for (const at of [1, 2, 50, 5_000]) {
     assert.equal(delay("refused", at, 0), 60_000);
