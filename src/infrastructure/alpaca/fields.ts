@@ -59,8 +59,8 @@ export function symbolOf(element: Element): string {
 /** A finite number. */
 export function numberAt(element: Element, key: string): number {
   const value = element[key];
-  if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (typeof value === "bigint") return Number(value);
+  const number = typeof value === "bigint" ? Number(value) : value;
+  if (typeof number === "number" && Number.isFinite(number)) return number;
   throw new BadField(key, value);
 }
 

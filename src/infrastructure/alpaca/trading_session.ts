@@ -71,8 +71,12 @@ export class TradingConnector implements FeedConnector {
     if (reply.type !== "authorization") throw unexpected(reply);
     if (!reply.authorized) throw unauthorized(reply.message);
     wire.send(LISTEN);
-    const listening = await replies.next("answer to listen", replyMs);
-    if (!isListening(listening)) throw refusalIn(listening);
+    let answer = await replies.next("answer to listen", replyMs);
+    // Being let in twice says nothing about listening.
+    if (isLetIn(answer)) {
+      answer = await replies.next("answer to listen", replyMs);
+    }
+    if (!isListening(answer)) throw refusalIn(answer);
   }
 }
 
@@ -80,11 +84,13 @@ function isListening(reply: TradingReply): boolean {
   return reply.type === "listening" && reply.streams.includes(TRADE_UPDATES);
 }
 
+function isLetIn(reply: TradingReply): boolean {
+  return reply.type === "authorization" && reply.authorized;
+}
+
 /** After login: whatever says that updates no longer come ends the session. */
 function watch(reply: TradingReply, session: WireSession): void {
-  const welcome = isListening(reply) ||
-    (reply.type === "authorization" && reply.authorized);
-  if (!welcome) session.fail(refusalIn(reply));
+  if (!isListening(reply) && !isLetIn(reply)) session.fail(refusalIn(reply));
 }
 
 function refusalIn(reply: TradingReply): FeedFailure {

@@ -172,21 +172,46 @@ for (const [answer, message, kind, errorType] of WRONG) {
   }
 }
 
-for (const swapped of [AUTHENTICATED, CONNECTED]) {
-  const said = swapped[0]?.msg;
-  Deno.test(`"${said}" at the wrong step is no login`, async () => {
-    await using exchange = await ScriptedExchange.start();
-    const failing = assert.rejects(new Stocks(exchange.url).connect(), {
-      message: swapped === CONNECTED
-        ? 'Expected "authenticated", upstream said "connected"'
-        : 'Expected "connected", upstream said "authenticated"',
-    });
-    const peer = await exchange.accept();
-    if (swapped === CONNECTED) peer.send(CONNECTED);
-    peer.send(swapped);
-    await soon(failing);
+Deno.test("being let in before the welcome is no login", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const failing = assert.rejects(new Stocks(exchange.url).connect(), {
+    message: 'Expected "connected", upstream said "authenticated"',
   });
-}
+  const peer = await exchange.accept();
+  peer.send(AUTHENTICATED);
+  await soon(failing);
+});
+
+Deno.test("a second greeting changes nothing, a third one is no login", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const connecting = new Stocks(exchange.url).connect();
+  const peer = await exchange.accept();
+  peer.sendTogether(CONNECTED, CONNECTED);
+  await peer.receive();
+  peer.send(AUTHENTICATED);
+  await (await soon(connecting)).close();
+
+  const failing = assert.rejects(new Stocks(exchange.url).connect(), {
+    message: 'Expected "authenticated", upstream said "connected"',
+  });
+  const insistent = await exchange.accept();
+  insistent.sendTogether(CONNECTED, CONNECTED, CONNECTED);
+  await soon(failing);
+});
+
+Deno.test("who is already logged in is logged in", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const stocks = new Stocks(exchange.url);
+  const connecting = stocks.connect();
+  const peer = await exchange.accept();
+  peer.send(CONNECTED);
+  await peer.receive();
+  peer.send(error(403, "already authenticated"));
+  const session = await soon(connecting);
+  peer.sendTogether(AUTHENTICATED, AUTHENTICATED, [quote(1)]);
+  await stocks.quotes.until(1);
+  await session.close();
+});
 
 Deno.test("data, unknown types and broken frames do not disturb a login", async () => {
   await using exchange = await ScriptedExchange.start();

@@ -181,6 +181,17 @@ Deno.test("a repeated listening or authorized changes nothing", async () => {
   assert.match((await soon(session.ended)).message, /code 1000/);
 });
 
+Deno.test("being authorized twice before listening is no refusal", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const connecting = new Trading(exchange.url).connect();
+  const peer = await exchange.accept();
+  await peer.receive();
+  peer.sendTogether(AUTHORIZED, AUTHORIZED);
+  await peer.receive();
+  peer.send(LISTENING);
+  await (await soon(connecting)).close();
+});
+
 Deno.test("updates between authorized and listening are not lost", async () => {
   await using exchange = await ScriptedExchange.start();
   const trading = new Trading(exchange.url);

@@ -162,6 +162,11 @@ Deno.test("what is no time is malformed", () => {
   }
 });
 
+Deno.test("a price beyond every double is malformed, also beside an exact id", () => {
+  const { good, read } = SPECIMENS.t as Specimen;
+  assert.throws(() => read({ ...good, p: 10n ** 400n }), BadField);
+});
+
 Deno.test("an empty symbol is malformed", () => {
   const { good, read } = SPECIMENS.q as Specimen;
   assert.throws(() => read({ ...good, S: "" }), BadField);
