@@ -14,6 +14,7 @@ import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { choosePaint, obeysSequences } from "./paint.ts";
 import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
+import { whySilent } from "./silence.ts";
 import { statusTable } from "./status_table.ts";
 import { subscriptionTables } from "./subscription_table.ts";
 import {
@@ -27,6 +28,8 @@ import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
 import { UsageError } from "./usage_error.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
+/** An open stream that brings nothing for so long is looked into, once. */
+const SILENCE_MS = 5_000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
@@ -115,7 +118,7 @@ interface Printing {
 }
 
 async function printStream(kind: TailKind, printing: Printing): Promise<void> {
-  const { task, terminal, progress, onOpen } = printing;
+  const { task, terminal, progress } = printing;
   using client = new ProxyClient(task.address);
   const paint = choosePaint(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
@@ -123,12 +126,47 @@ async function printStream(kind: TailKind, printing: Printing): Promise<void> {
     await terminal.write(`${paint("dim", kind.title)}\n`);
   }
   const style = task.json ? "json" : paint;
+  const heard = new AbortController();
+  let looking: Promise<void> | undefined;
+  const onOpen = () => {
+    printing.onOpen();
+    looking = lookIntoSilence(task, endingWith(heard.signal, terminal));
+  };
   const options = { style, signal: terminal.signal, onOpen } as const;
-  for await (const lines of kind.follow(client, task.selection, options)) {
-    const wanted = lines.slice(0, progress.left);
-    progress.left -= wanted.length;
-    if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
-    if (progress.left === 0) return;
+  try {
+    for await (const lines of kind.follow(client, task.selection, options)) {
+      heard.abort();
+      const wanted = lines.slice(0, progress.left);
+      progress.left -= wanted.length;
+      if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
+      if (progress.left === 0) return;
+    }
+  } finally {
+    heard.abort();
+    await looking;
+  }
+}
+
+/** Says why nothing comes, unless something does before the time is up. */
+async function lookIntoSilence(
+  task: StreamTask,
+  terminal: Terminal,
+): Promise<void> {
+  await terminal.clock.sleep(SILENCE_MS, terminal.signal);
+  if (terminal.signal.aborted) return;
+  try {
+    using client = new ProxyClient(task.address);
+    const { status } = await client.call(
+      StreamProxyService.method.getConnectionStatus,
+      { includeSubscriptions: true },
+      terminal.signal,
+    );
+    const reason = status && whySilent(status, task);
+    if (reason === undefined || terminal.signal.aborted) return;
+    terminal.say(`tail: nothing came within ${SILENCE_MS / 1000} s: ${reason}`);
+  } catch (error) {
+    // Not to be answered is the stream's to tell.
+    if (!(error instanceof RpcError)) throw error;
   }
 }
 

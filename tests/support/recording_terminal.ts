@@ -3,13 +3,14 @@
  *
  * @module
  */
+import type { Clock } from "../../src/application/ports/clock.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 
 /** Output and remarks of one command, and the interrupt that ends it. */
 export class RecordingTerminal implements Terminal {
   readonly env: Record<string, string | undefined>;
-  readonly clock = systemClock;
+  readonly clock: Clock;
   readonly isTerminal: boolean;
   readonly interrupt = new AbortController();
   readonly remarks: string[] = [];
@@ -19,9 +20,14 @@ export class RecordingTerminal implements Terminal {
   #changed = Promise.withResolvers<void>();
 
   constructor(
-    options: { env?: Record<string, string>; isTerminal?: boolean } = {},
+    options: {
+      env?: Record<string, string>;
+      isTerminal?: boolean;
+      clock?: Clock;
+    } = {},
   ) {
     this.env = options.env ?? {};
+    this.clock = options.clock ?? systemClock;
     this.isTerminal = options.isTerminal ?? false;
   }
 

@@ -223,6 +223,17 @@ Deno.test("expired contracts leave at the change of day, and the next move in", 
   assert.equal(rig.desk.wanted().length, 42);
 });
 
+Deno.test("expired contracts leave although the chain cannot be renewed", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
+  rig.catalog.outage = "HTTP 503";
+  await rig.clock.advance(14 * HOUR_MS + INTERVAL_MS);
+  const wanted = rig.desk.wanted();
+  assert.equal(wanted.length, 42);
+  assert.ok(wanted.every((symbol) => symbol.startsWith("SPY240122")));
+  assert.match(rig.expansions.reports()[0]?.reason ?? "", /not renewed/);
+});
+
 Deno.test("LEAPS are wanted by who asks for them", async () => {
   await using rig = new Rig();
   rig.list("SPY", [TODAY, TODAY + 735], strikesFrom(90, 110));
