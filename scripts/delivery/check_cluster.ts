@@ -90,6 +90,9 @@ async function prepare(
       labels: { "pod-security.kubernetes.io/enforce": "restricted" },
     },
   });
+  await cluster.create("/api/v1/namespaces", {
+    metadata: { name: "monitoring" },
+  });
   await cluster.create("/apis/node.k8s.io/v1/runtimeclasses", {
     metadata: { name: "gvisor" },
     handler: "runsc",
@@ -120,9 +123,10 @@ async function dryRun(cluster: ApiServer, text: string): Promise<void> {
   for (const manifest of [...manifests, ...manifests.flatMap(podOf)]) {
     const path = PATHS[manifest.kind];
     if (path === undefined) throw new Error(`Where do ${manifest.kind}s go?`);
+    const { namespace = NAMESPACE } = manifest.metadata;
     await patiently(() =>
       cluster.create(
-        `${path.replace("NS", NAMESPACE)}?dryRun=All&fieldValidation=Strict`,
+        `${path.replace("NS", namespace)}?dryRun=All&fieldValidation=Strict`,
         manifest satisfies Manifest,
       )
     );
@@ -172,6 +176,14 @@ async function live(
     new RegExp(`${RELEASE}-alpaca-stream-proxy.${NAMESPACE}`),
   );
   assert.match(stdout, /rollout restart/, "NOTES tell how to rotate");
+  assert.ok(!stdout.includes("WARNING"), stdout);
+  const open = MATRIX.find(({ name }) => name.startsWith("reachable from"));
+  assert.ok(open);
+  const { stdout: notes } = await run(helm, [
+    ...["install", "open", chartPath, ...common, "--values", "-"],
+    "--dry-run=server",
+  ], { input: stringify(open.values) });
+  assert.match(notes, /WARNING: networkPolicy.ingress.grpcFrom is empty/);
   await run(helm, [
     ...["upgrade", RELEASE, chartPath, ...common, "--values", "-"],
   ], values({ config: { LOG_LEVEL: "debug" } }));

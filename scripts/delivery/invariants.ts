@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { RUNTIME_VARIABLES } from "./permissions.ts";
-import { type Manifest, podSpec } from "./render.ts";
+import { type ContainerSpec, type Manifest, podSpec } from "./render.ts";
 import { SECRET } from "./settings_schema.ts";
 
 /** @throws {assert.AssertionError} naming the first promise that is broken. */
@@ -14,6 +14,8 @@ export function checkInvariants(manifests: readonly Manifest[]): void {
   checkSecrets(manifests);
   for (const manifest of manifests) checkPod(manifest);
   checkDeployment(manifests);
+  checkHeap(manifests);
+  checkEgress(manifests);
   checkProgramAgrees(manifests);
 }
 
@@ -79,24 +81,80 @@ function checkDeployment(manifests: readonly Manifest[]): void {
   assert.equal(strategy.type, "Recreate");
 }
 
+/** The proxy's container. */
+function proxyContainer(manifests: readonly Manifest[]): ContainerSpec {
+  const container = manifests.map(podSpec)
+    .find((spec) => spec !== undefined)?.containers
+    .find(({ name }) => name === "proxy");
+  assert.ok(container);
+  return container;
+}
+
+/** The heap ends before the container's memory does. */
+function checkHeap(manifests: readonly Manifest[]): void {
+  const { args = [], resources } = proxyContainer(manifests);
+  const flag = "--v8-flags=--max-old-space-size=";
+  const heap = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
+  if (heap === undefined) return;
+  const limit = String(resources?.limits?.memory ?? "");
+  const bytes = Number.parseFloat(limit) * (UNITS[limit.at(-2) ?? ""] ?? 1);
+  assert.ok(Number(heap) * 1_048_576 < bytes, `heap ${heap}, limit ${limit}`);
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  M: 1_048_576,
+  G: 1_073_741_824,
+};
+
+/** The NetworkPolicy opens the ports of everything that is dialed. */
+function checkEgress(manifests: readonly Manifest[]): void {
+  const policy = manifests.find(({ kind }) => kind === "NetworkPolicy");
+  if (policy === undefined) return;
+  const { egress } = policy.spec as {
+    egress: { ports: { port: number }[] }[];
+  };
+  const open = egress.flatMap(({ ports }) => ports).map(({ port }) => port);
+  const settings = Object.entries(settingsOf(manifests));
+  for (const [name, value] of [...settings, ["", "https://alpaca"]] as const) {
+    const isOff = name.startsWith("OTEL_") &&
+      !settings.some(([other, on]) =>
+        other === "OTEL_ENABLED" && on === "true"
+      );
+    if (isOff || !URL_SETTING.test(value)) continue;
+    const port = portOf(value);
+    assert.ok(open.includes(port), `${name}: ${port} is not among ${open}`);
+  }
+}
+
+const URL_SETTING = /^(wss?|https?):/;
+
+function portOf(text: string): number {
+  const url = new URL(text.replace(/^ws/, "http"));
+  return Number(url.port) || (url.protocol === "https:" ? 443 : 80);
+}
+
+function settingsOf(
+  manifests: readonly Manifest[],
+): Readonly<Record<string, string>> {
+  const settings = manifests.find(({ kind, metadata }) =>
+    kind === "ConfigMap" && metadata.name.endsWith("-config")
+  )?.data;
+  assert.ok(settings, "no ConfigMap with the settings");
+  return settings;
+}
+
 /**
  * The program itself reads the ConfigMap without a complaint, and may do what
  * these settings lead it to: read them, listen, connect.
  */
 function checkProgramAgrees(manifests: readonly Manifest[]): void {
-  const settings = manifests.find(({ kind, metadata }) =>
-    kind === "ConfigMap" && metadata.name.endsWith("-config")
-  )?.data;
-  assert.ok(settings, "no ConfigMap with the settings");
+  const settings = settingsOf(manifests);
   const config = parseConfig({
     ...settings,
     ALPACA_KEY: "k",
     ALPACA_SECRET: "s",
   });
-  const container = manifests.map(podSpec)
-    .find((spec) => spec !== undefined)?.containers
-    .find(({ name }) => name === "proxy");
-  assert.ok(container);
+  const container = proxyContainer(manifests);
   const env = list(container.args, "--allow-env=");
   for (
     const name of [
@@ -122,10 +180,9 @@ function checkProgramAgrees(manifests: readonly Manifest[]): void {
     assert.ok(declared?.includes(port), `port ${port} is not declared`);
   }
   for (const value of Object.values(settings)) {
-    if (!/^(wss?|https?):/.test(value)) continue;
-    const url = new URL(value.replace(/^ws/, "http"));
-    const standard = url.protocol === "https:" ? 443 : 80;
-    const address = `${url.hostname}:${url.port || standard}`;
+    if (!URL_SETTING.test(value)) continue;
+    const { hostname } = new URL(value.replace(/^ws/, "http"));
+    const address = `${hostname}:${portOf(value)}`;
     assert.ok(net.includes(address), `no ${address} in ${net}`);
   }
 }

@@ -28,7 +28,11 @@ const monitoring = {
     labels: { release: "prometheus" },
     alertLabels: { team: "trading" },
   },
-  dashboard: { enabled: true, annotations: { folder: "Trading" } },
+  dashboard: {
+    enabled: true,
+    namespace: "monitoring",
+    annotations: { folder: "Trading" },
+  },
 };
 
 /** Ways to install the chart that must come out valid. */
@@ -70,6 +74,7 @@ export const MATRIX: readonly MatrixEntry[] = [
       config: { STREAM_PROXY_METRICS_PORT: 0, STREAM_PROXY_FEEDS: "sip" },
       podMonitor: {
         enabled: true,
+        namespace: "monitoring",
         labels: { release: "prometheus" },
         relabelings: [{ targetLabel: "cluster", replacement: "main" }],
       },
@@ -89,6 +94,10 @@ export const MATRIX: readonly MatrixEntry[] = [
       service: {
         type: "LoadBalancer",
         nodePort: 30_052,
+        labels: { exposed: "true" },
+        externalTrafficPolicy: "Local",
+        ipFamilyPolicy: "SingleStack",
+        ipFamilies: ["IPv4"],
         loadBalancerClass: "example.com/lb",
         loadBalancerSourceRanges: ["10.0.0.0/8"],
         annotations: { "example.com/internal": "true" },

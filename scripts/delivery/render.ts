@@ -18,7 +18,7 @@ export const KUBERNETES: readonly string[] = ["1.30.0", "1.37.0"];
 /** A Kubernetes object, as far as the checks look into it. */
 export interface Manifest {
   readonly kind: string;
-  readonly metadata: { readonly name: string };
+  readonly metadata: { readonly name: string; readonly namespace?: string };
   readonly data?: Readonly<Record<string, string>>;
   readonly stringData?: Readonly<Record<string, string>>;
   readonly spec?: unknown;
@@ -31,6 +31,9 @@ export interface ContainerSpec {
   readonly env?: readonly { readonly name: string; readonly value?: string }[];
   readonly securityContext?: Readonly<Record<string, unknown>>;
   readonly ports?: readonly { readonly containerPort: number }[];
+  readonly resources?: {
+    readonly limits?: { readonly memory?: string | number };
+  };
 }
 
 /** A pod's spec. */

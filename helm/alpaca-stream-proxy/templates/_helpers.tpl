@@ -24,12 +24,17 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: proxy
 {{- end }}
 
+{{/* The program's version, as a label takes it. */}}
+{{- define "asp.version" -}}
+{{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
+{{- end }}
+
 {{/* Labels of every object. */}}
 {{- define "asp.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/name: {{ include "asp.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/version: {{ include "asp.version" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
 {{ toYaml . }}
@@ -37,12 +42,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/*
-Head of an object's metadata. Takes a list: root, name, own labels, own annotations.
+Head of an object's metadata. Takes a list: root, name, own labels, own
+annotations, and the namespace where it may be another.
 */}}
 {{- define "asp.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ index . 1 }}
-namespace: {{ $root.Release.Namespace }}
+namespace: {{ gt (len .) 4 | ternary (last .) "" | default $root.Release.Namespace }}
 labels:
   {{- include "asp.labels" $root | nindent 2 }}
   {{- with index . 2 }}
@@ -123,12 +129,39 @@ Takes a list: root, config.
 {{- concat $names $runtime $root.Values.permissions.extraEnv | uniq | join "," }}
 {{- end }}
 
+{{/* Ports of Alpaca and of the addresses in `config` that stand for it, as a JSON list. */}}
+{{- define "asp.upstreamPorts" -}}
+{{- $ports := list 443 -}}
+{{- range $name, $value := .Values.config }}
+{{- if and (hasPrefix "ALPACA_" $name) (regexMatch "^(wss?|https?)://" (toString $value)) }}
+{{- $ports = append $ports (include "asp.urlAddress" $value | trim | splitList ":" | last | int) }}
+{{- end }}
+{{- end }}
+{{- $ports | uniq | toJson }}
+{{- end }}
+
+{{/*
+Limit of the heap in MiB: as set, else two thirds of the memory limit, which the
+runtime does not see; nothing where neither says anything.
+*/}}
+{{- define "asp.heapLimit" -}}
+{{- $limit := .Values.heapLimitMiB -}}
+{{- if kindIs "invalid" $limit }}
+{{- $memory := include "asp.text" (get (.Values.resources.limits | default dict) "memory" | default "") -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]+)?" $memory -}}
+{{- $units := dict "_" 1 "_k" 1e3 "_M" 1e6 "_G" 1e9 "_Ki" 1024 "_Mi" 1048576 "_Gi" 1073741824 -}}
+{{- $unit := get $units (printf "_%s" (trimPrefix $number $memory)) -}}
+{{- if and $number $unit }}{{ $limit = divf (mulf (float64 $number) $unit) 1572864 | int }}{{ end -}}
+{{- end }}
+{{- if gt (int $limit) 0 }}{{ max 64 (int $limit) }}{{ end }}
+{{- end }}
+
 {{/* Arguments of a container that runs the proxy. Takes a list: root, config. */}}
 {{- define "asp.proxyArgs" -}}
 - --allow-env={{ include "asp.allowEnv" . }}
 - --allow-net={{ include "asp.allowNet" . }}
-{{- with (index . 0).Values.heapLimitMiB }}
-- --v8-flags=--max-old-space-size={{ int . }}
+{{- with include "asp.heapLimit" (index . 0) }}
+- --v8-flags=--max-old-space-size={{ . }}
 {{- end }}
 - /app/mod.ts
 {{- end }}
