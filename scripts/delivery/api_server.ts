@@ -60,7 +60,7 @@ async function build(go: string): Promise<string> {
     await run(go, [
       ...["build", "-mod=mod", "-trimpath", "-o", binary],
       ...["-ldflags", `-s -w ${versions.join(" ")}`, "./cmd/kube-apiserver"],
-    ], { cwd: source, env: { GOWORK: "off" }, seconds: 720 });
+    ], { cwd: source, env: { GOWORK: "off" }, seconds: 900 });
     return binary;
   } finally {
     await run("rm", ["-rf", source]);

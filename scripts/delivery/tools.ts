@@ -38,8 +38,13 @@ export const TOOLS: readonly string[] = Object.keys(SOURCES);
 /** Longest that one download or build may take, in seconds. */
 const PATIENCE = 600;
 
-/** Where programs and downloads of these checks are kept between runs. */
+/**
+ * Where programs and downloads of these checks are kept between runs: with
+ * those of `.ci/run`, where that has started them.
+ */
 export function toolFolder(): string {
+  const shared = Deno.env.get("CI_TOOLS");
+  if (shared !== undefined) return shared;
   const home = Deno.env.get("HOME") ?? "/tmp";
   const cache = Deno.env.get("XDG_CACHE_HOME") ?? join(home, ".cache");
   return join(cache, "alpaca-stream-proxy-delivery");
