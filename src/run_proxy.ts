@@ -108,7 +108,7 @@ function serveHealth(
   },
 ): Promise<HttpServers> {
   const { core, tools: { log }, errors } = parts;
-  const { counters, status, subscriptions, streams, budgets } = core;
+  const { counters, status, subscriptions, streams, budgets, ages } = core;
   return serveHttp({
     health: config.health,
     metrics: config.metrics,
@@ -118,6 +118,7 @@ function serveHealth(
     streams: () => streams.reports(),
     subscriptions,
     errors: errors.report,
+    lastMessageAt: ages.lastMessageAt,
     page: createMetrics({ counters, status, budgets }),
     onFault: (cause) => log.error("An HTTP answer failed", { cause }),
   });

@@ -11,6 +11,7 @@ import {
   createCounters,
   type ProxyCounters,
 } from "../application/status/counters.ts";
+import { MessageAges } from "../application/status/message_ages.ts";
 import { statusSource } from "../application/status/describe_proxy.ts";
 import type { StatusSource } from "../application/status/proxy_status.ts";
 import type { SubscriptionSource } from "../application/status/subscription_report.ts";
@@ -29,6 +30,7 @@ export interface Core {
   readonly status: StatusSource;
   readonly subscriptions: SubscriptionSource;
   readonly budgets: BudgetSource;
+  readonly ages: MessageAges;
   /** Follows every feed, supervised, until the signal fires. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -60,9 +62,11 @@ export function composeCore(
     underlyings,
     clock,
   });
+  const ages = new MessageAges(counters, clock);
   return {
     counters,
     streams,
+    ages,
     status: statusSource({
       version: manifest.version,
       environment: config.environment,
@@ -88,6 +92,7 @@ export function composeCore(
         ),
         underlyings &&
         supervise((signal) => underlyings.run(signal), { clock, log, signal }),
+        supervise((signal) => ages.run(signal), { clock, log, signal }),
         supervise(
           (signal) => reportLosses(streams, { clock, log, signal }),
           { clock, log, signal },

@@ -21,11 +21,11 @@ export interface Flow {
 }
 
 /**
- * When the last message came: `none` ever, `at` a wall clock ms, or `unseen`,
- * when one came before anybody watched and nobody wrote the moment down.
+ * When the last message came: `none` ever, `at` a wall clock ms, or `unknown`,
+ * when nobody wrote the moment down.
  */
 export type LastMessage =
-  | { readonly type: "none" | "unseen" }
+  | { readonly type: "none" | "unknown" }
   | { readonly type: "at"; readonly at: number };
 
 /** One feed. */

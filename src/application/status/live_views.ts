@@ -1,6 +1,6 @@
 /**
  * Makes {@linkcode LiveView}s: reads every source once, and what needs two
- * moments (rates, ages, latency of the last minute) out of the moment before.
+ * moments (rates, latency of the last minute) out of the moment before.
  *
  * Asked again within half a second it gives the same view, so that any number
  * of readers costs one reading. It runs nothing by itself: when nobody asks,
@@ -30,7 +30,7 @@ import type {
   LiveView,
 } from "./live_view.ts";
 import type { FeedStatus, ProxyStatus, StatusSource } from "./proxy_status.ts";
-import { LONGEST_STEP_MS, Rates } from "./rates.ts";
+import { Rates } from "./rates.ts";
 import type { RecentError } from "./recent_errors.ts";
 import type { StreamReport, StreamsReport } from "./stream_report.ts";
 import type { SubscriptionSource } from "./subscription_report.ts";
@@ -56,10 +56,7 @@ export interface LiveSources {
   readonly subscriptions?: SubscriptionSource | undefined;
   /** Newest first. */
   readonly errors?: (() => readonly RecentError[]) | undefined;
-  /**
-   * Wall clock ms of a feed's last data message. Without it, ages are known
-   * from the first message on that came while somebody watched.
-   */
+  /** Wall clock ms of a feed's last data message. */
   readonly lastMessageAt?: ((feed: FeedId) => number | undefined) | undefined;
 }
 
@@ -78,7 +75,6 @@ export class LiveViews {
   readonly #sources: LiveSources;
   readonly #rates = new Rates();
   readonly #latency = new Map<FeedId, LatencyWindow>();
-  readonly #seen = new Map<FeedId, { count: number; last: LastMessage }>();
   #latest: { readonly at: number; readonly view: LiveView } | undefined;
 
   constructor(sources: LiveSources) {
@@ -90,18 +86,17 @@ export class LiveViews {
     const at = this.#sources.monotonic();
     const latest = this.#latest;
     if (latest && at - latest.at < FRESH_MS) return latest.view;
-    const watched = latest !== undefined && at - latest.at <= LONGEST_STEP_MS;
-    const view = this.#make({ at, watched });
+    const view = this.#make(at);
     this.#latest = { at, view };
     return view;
   }
 
-  #make(moment: { readonly at: number; readonly watched: boolean }): LiveView {
+  #make(at: number): LiveView {
     const { status: source, enabled, counters } = this.#sources;
     const { streams, subscriptions, errors } = this.#sources;
     const status = source();
     const reports = subscriptions?.();
-    const rates = this.#rates.next(totals(status, counters), moment.at);
+    const rates = this.#rates.next(totals(status, counters), at);
     const flow = (name: string, total: number): Flow => ({
       total,
       perSecond: rates.get(name),
@@ -113,12 +108,9 @@ export class LiveViews {
         status: feed,
         enabled: enabled.has(feed.feed),
         received: flow(feed.feed, feed.messagesReceived),
-        lastMessage: this.#lastMessage(feed, {
-          now: status.now,
-          watched: moment.watched,
-        }),
+        lastMessage: this.#lastMessage(feed),
         processing: counters && this.#window(feed.feed)
-          .next(counters.feeds[feed.feed].processing, moment.at),
+          .next(counters.feeds[feed.feed].processing, at),
         errors: counters && nonZero(counters.feeds[feed.feed].errors),
         budget: reports?.find(({ feed: id }) => id === feed.feed)?.budget,
       })),
@@ -144,22 +136,10 @@ export class LiveViews {
     return window;
   }
 
-  /** The moment that is known, or the moment at which a growing total was seen. */
-  #lastMessage(
-    { feed, messagesReceived: count }: FeedStatus,
-    { now, watched }: { readonly now: number; readonly watched: boolean },
-  ): LastMessage {
-    const known = this.#sources.lastMessageAt?.(feed);
-    if (known !== undefined) return { type: "at", at: known };
-    const before = this.#seen.get(feed);
-    const grown = before !== undefined && count > before.count;
-    let last: LastMessage = before?.last ?? { type: "unseen" };
-    if (count === 0) last = { type: "none" };
-    else if (grown) {
-      last = watched ? { type: "at", at: now } : { type: "unseen" };
-    }
-    this.#seen.set(feed, { count, last });
-    return last;
+  #lastMessage({ feed, messagesReceived }: FeedStatus): LastMessage {
+    const at = this.#sources.lastMessageAt?.(feed);
+    if (at !== undefined) return { type: "at", at };
+    return { type: messagesReceived === 0 ? "none" : "unknown" };
   }
 }
 

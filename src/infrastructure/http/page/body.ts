@@ -126,7 +126,12 @@ function subscriptions(bind: Bindings): Markup {
   return html`
     <section class="panel" aria-labelledby="subscriptions">
       ${heading("subscriptions", "Subscriptions", note)}
-      ${scroller("Symbols by channel", bind.table(SUBSCRIPTIONS))}
+      <p class="empty" ${bind.show(
+        "subscriptions.none",
+      )}>No stream wants a symbol.</p>
+      <div ${bind.show("subscriptions.some")}>
+        ${scroller("Symbols by channel", bind.table(SUBSCRIPTIONS))}
+      </div>
       <div ${bind.show("expansions")}>
         ${scroller("Contracts by underlying", bind.table(EXPANSIONS))}
       </div>

@@ -32,6 +32,9 @@ export function present(view: LiveView): Screen {
   presentTraffic(draft, view.channels);
   presentOthers(draft, view.others);
   presentStreams(draft, view);
+  const channels = subscriptionLines(view);
+  draft.show["subscriptions.none"] = channels.length === 0;
+  draft.show["subscriptions.some"] = channels.length > 0;
   const expansions = expansionLines(subscriptions ?? []);
   draft.show["expansions"] = expansions.length > 0;
   draft.show["errors"] = errors !== undefined;
@@ -42,7 +45,7 @@ export function present(view: LiveView): Screen {
     title: `${overall} · ${status.environment} · Alpaca Stream Proxy`,
     lines: {
       streams: streamLines(streams.shown ?? [], status.now),
-      subscriptions: subscriptionLines(view),
+      subscriptions: channels,
       expansions,
       errors: errorLines(errors ?? [], status.now),
     },

@@ -12,6 +12,7 @@ import {
   countWords,
   durationWords,
   rateWords,
+  UNKNOWN,
 } from "./words.ts";
 
 /** A budget this full is worth a second look. */
@@ -43,7 +44,7 @@ export function presentFeed(
 
 function lastWords(last: LastMessage, now: number): string {
   if (last.type === "at") return agoWords(now - last.at);
-  return last.type === "none" ? "none yet" : "before you came";
+  return last.type === "none" ? "none yet" : UNKNOWN;
 }
 
 function sinceWords({ status, enabled }: LiveFeed, now: number): string {

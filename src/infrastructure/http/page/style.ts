@@ -109,7 +109,8 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .out .chart .line { stroke: var(--out); }
 .out .chart .area { fill: var(--out); }
 
-.scroller { overflow-x: auto; margin: 0 -4px; padding: 0 4px; }
+.scroller { overflow: auto; max-height: 27rem; margin: 0 -4px; padding: 0 4px; }
+.scroller thead { position: sticky; top: 0; background: var(--panel); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 3px 10px 3px 0; font-weight: 400; border-top: 1px solid var(--row); vertical-align: baseline; }
 th:last-child, td:last-child { padding-right: 0; }
@@ -154,7 +155,6 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .facts { margin-left: 0; margin-right: auto; font-size: .857rem; gap: 0 12px; }
   .feed dl { font-size: .929rem; gap: 3px 8px; }
   .lines .name { width: auto; }
-  .subscriptions th, .subscriptions td { padding-right: 5px; }
   main { padding: 10px 12px; gap: 10px; }
   .columns, .column { gap: 10px; }
   .panel { padding: 10px 12px; }
@@ -162,11 +162,12 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
-  .traffic th:first-child { width: 5.2rem; white-space: normal; }
-  .traffic .number { width: 4.6rem; }
+  .traffic th:first-child { width: 5.6rem; white-space: normal; }
+  .traffic .number { width: 4.4rem; }
   .lines th .joined { display: block; }
   .joined span { display: block; }
   th, td { padding-right: 7px; }
+  .subscriptions th, .subscriptions td { padding-right: 4px; }
   .top { gap: 6px 12px; }
   thead th { font-size: .786rem; }
   .streams th:nth-child(2), .streams td:nth-child(2) { display: none; }

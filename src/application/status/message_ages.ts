@@ -1,0 +1,43 @@
+import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import type { Clock } from "../ports/clock.ts";
+import { messagesReceived, type ProxyCounters } from "./counters.ts";
+
+/** Time between two looks, in ms: as exact as an age is. */
+const INTERVAL_MS = 1_000;
+
+/**
+ * When each feed last had data, noticed within a second. It compares counters,
+ * so that the way of a message does not have to write down the time.
+ */
+export class MessageAges {
+  readonly #counters: ProxyCounters;
+  readonly #clock: Clock;
+  readonly #seen = new Map<FeedId, { total: number; at: number }>();
+
+  constructor(counters: ProxyCounters, clock: Clock) {
+    this.#counters = counters;
+    this.#clock = clock;
+  }
+
+  /** Wall clock ms of a feed's last data message; undefined before the first. */
+  readonly lastMessageAt = (feed: FeedId): number | undefined =>
+    this.#seen.get(feed)?.at;
+
+  /** Looks once a second until `signal` fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#look();
+      await this.#clock.sleep(INTERVAL_MS, signal);
+    }
+  }
+
+  #look(): void {
+    const at = this.#clock.now();
+    for (const feed of FEEDS) {
+      const total = messagesReceived(this.#counters.feeds[feed]);
+      if (total > (this.#seen.get(feed)?.total ?? 0)) {
+        this.#seen.set(feed, { total, at });
+      }
+    }
+  }
+}
