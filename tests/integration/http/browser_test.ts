@@ -17,15 +17,13 @@ const DESKTOP = { width: 1280, height: 800, scheme: "light" } as const;
 const PHONE = { width: 390, height: 844, scheme: "dark" } as const;
 const HOSTILE = `<img src=x onerror="document.title='taken over'">`;
 
-if (CHROMIUM === undefined) {
-  // deno-lint-ignore no-console
-  console.warn(
-    "Left out, for want of a Chromium: the status page in a browser",
-  );
-}
+const LEFT_OUT = CHROMIUM === undefined
+  ? " (left out: no Chromium on this machine)"
+  : "";
 
 function browserTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, fn, ignore: CHROMIUM === undefined });
+  const ignore = CHROMIUM === undefined;
+  Deno.test({ name: `${name}${LEFT_OUT}`, fn, ignore });
 }
 
 /** A port with everything on it that can be seen. */
@@ -39,6 +37,8 @@ async function serveEverything() {
   counters.feeds.sip.received.quote = 1_000;
   counters.feeds.sip.errors.dial = 3;
   counters.feeds.sip.processing.counts[4] = 900;
+  counters.feeds.sip.received.correction = 2;
+  counters.channels.stockQuotes.dropped = 141_725;
   const servers = await serveHttp({
     health: { host: "127.0.0.1", port: 0 },
     metrics: { host: "127.0.0.1", port: 0 },
@@ -49,14 +49,17 @@ async function serveEverything() {
       throw cause;
     },
     counters,
-    streams: () => [{
-      channel: "stockQuotes",
-      filter: HOSTILE,
-      delivered: counters.feeds.sip.received.quote++,
-      waiting: 400,
-      lost: 7,
-      openedAt: status.startedAt,
-    }],
+    streams: () => {
+      counters.feeds.sip.received.quote++;
+      return Array.from({ length: 100 }, () => ({
+        channel: "stockQuotes",
+        filter: HOSTILE,
+        delivered: counters.feeds.sip.received.quote,
+        waiting: 400,
+        lost: 7,
+        openedAt: status.startedAt,
+      }));
+    },
     subscriptions: () => [{
       feed: "sip",
       channels: [{
@@ -102,12 +105,17 @@ function open(options: PageOptions): Promise<BrowserPage> {
   return BrowserPage.open(CHROMIUM, options);
 }
 
+/** Cells of the traffic table that are wider than their column. */
+const CUT_OFF = `[...document.querySelectorAll(".traffic th, .traffic td")]
+  .filter((cell) => cell.scrollWidth > cell.clientWidth)
+  .map((cell) => cell.textContent.trim())`;
+
 const linkState = `document.querySelector("[data-link]").dataset.link`;
 const textOf = (name: string) =>
   `document.querySelector('[data-text="${name}"]').textContent`;
 
 browserTest(
-  "the page follows the proxy within three seconds, without a complaint",
+  "the page follows the proxy by itself, without a complaint",
   async () => {
     await using proxy = await serveEverything();
     await using page = await open(DESKTOP);
@@ -115,13 +123,11 @@ browserTest(
     await until(
       "it is live",
       async () => await page.evaluate(linkState) === "live",
-      3_000,
     );
     proxy.change(sampleStatus(["connected", "connected", "connected"]));
     await until(
       "the change is seen",
       async () => await page.evaluate(textOf("overall")) === "Healthy",
-      3_000,
     );
     const news = await page.evaluate(
       `document.querySelector("[data-news]").textContent`,
@@ -138,7 +144,6 @@ browserTest(
             `document.querySelector('[data-chart="in.stockQuotes"] .line').getAttribute("d")`,
           ),
         )),
-      5_000,
     );
     assert.match(
       String(
@@ -202,6 +207,11 @@ for (
         ),
         0,
       );
+      assert.deepEqual(await page.evaluate(CUT_OFF), []);
+      const errors = await page.evaluate(
+        `document.querySelector("#errors").getBoundingClientRect().top`,
+      ) as number;
+      assert.ok(errors < 3_000, "a hundred streams push the errors away");
     },
   );
 }
@@ -267,7 +277,6 @@ browserTest("updates can be paused, and resumed, by keyboard", async () => {
   await until(
     "it is live",
     async () => await page.evaluate(linkState) === "live",
-    3_000,
   );
   assert.equal(await page.evaluate(textOf("overall")), "Healthy");
 });
@@ -284,7 +293,6 @@ browserTest("a page whose proxy is gone says that it is stale", async () => {
   await until(
     "it is stale",
     async () => await page.evaluate(linkState) === "lost",
-    10_000,
   );
   assert.match(
     String(

@@ -162,8 +162,9 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .cells .now { text-align: left; }
   .cells .chart { grid-column: 1 / -1; grid-row: 2; }
   .cells .total { display: none; }
-  .traffic th:first-child { width: 5.6rem; white-space: normal; }
-  .traffic .number { width: 4.4rem; }
+  .traffic th:first-child { width: 6.2rem; white-space: normal; }
+  .traffic thead th { white-space: normal; }
+  .traffic .number { width: 5rem; }
   .lines th .joined { display: block; }
   .joined span { display: block; }
   th, td { padding-right: 7px; }
