@@ -7,17 +7,11 @@ import { FEEDS } from "../../domain/connection/feed.ts";
 import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
 import type { Config, KeyPair } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
+import { readUpstream } from "./read_upstream.ts";
 import { Secret } from "./secret.ts";
 import { type Setting, SETTINGS } from "./settings.ts";
 import { type Env, SettingsReader } from "./settings_reader.ts";
 import { unknownNames } from "./unknown_names.ts";
-import {
-  DATA_API_URL,
-  isExposed,
-  optionStreamUrl,
-  stockStreamUrl,
-  tradingHost,
-} from "./upstream_urls.ts";
 
 /** What a refused credential is replaced by until the problems are thrown. */
 const NO_SECRET = new Secret("");
@@ -67,68 +61,6 @@ export function parseConfig(env: Env): Config {
   };
   if (reader.problems.length > 0) throw new ConfigError(reader.problems);
   return config;
-}
-
-type UpstreamConfig = Pick<
-  Config,
-  | "environment"
-  | "stock"
-  | "option"
-  | "trading"
-  | "dataApiUrl"
-  | "allowPlaintextUpstream"
->;
-
-function readUpstream(
-  reader: SettingsReader,
-): UpstreamConfig {
-  const environment = reader.value(
-    SETTINGS.environment,
-    "PAPER",
-  );
-  const stock = reader.value(SETTINGS.stockFeed, "sip");
-  const option = reader.value(
-    SETTINGS.optionFeed,
-    environment === "LIVE" ? "opra" : "indicative",
-  );
-  const trading = tradingHost(environment);
-  const plaintext = reader.value(SETTINGS.allowPlaintext, false);
-  const address = (setting: Setting<string>, fallback: string): string => {
-    const url = reader.value(setting, fallback);
-    if (!plaintext && isExposed(url)) refuseExposed(reader, setting, url);
-    return url;
-  };
-  return {
-    environment,
-    stock: {
-      kind: stock,
-      url: address(SETTINGS.stockUrl, stockStreamUrl(stock)),
-    },
-    option: {
-      kind: option,
-      url: address(SETTINGS.optionUrl, optionStreamUrl(option)),
-    },
-    trading: {
-      url: address(SETTINGS.tradingUrl, `wss://${trading}/stream`),
-      apiUrl: address(SETTINGS.tradingApiUrl, `https://${trading}`),
-    },
-    dataApiUrl: address(SETTINGS.dataApiUrl, DATA_API_URL),
-    allowPlaintextUpstream: plaintext,
-  };
-}
-
-function refuseExposed(
-  reader: SettingsReader,
-  setting: Setting<string>,
-  url: string,
-): void {
-  const safe = url.startsWith("ws:") ? "wss:" : "https:";
-  reader.refuse(setting.name, {
-    received: url,
-    message: "would send the credentials unencrypted to another machine",
-    remedy:
-      `Use ${safe}//, or set ${SETTINGS.allowPlaintext.name}=true if it is a simulator`,
-  });
 }
 
 function readCredentials(reader: SettingsReader): Config["credentials"] {

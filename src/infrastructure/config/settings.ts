@@ -89,7 +89,8 @@ function section(name: Section) {
   });
 }
 
-const STOCK_FEEDS: readonly StockFeedKind[] = [
+/** Stock feeds that can be followed. */
+export const STOCK_FEEDS: readonly StockFeedKind[] = [
   "sip",
   "iex",
   "delayed_sip",
@@ -97,7 +98,8 @@ const STOCK_FEEDS: readonly StockFeedKind[] = [
   "overnight",
   "test",
 ];
-const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
+/** Option feeds that can be followed. */
+export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
 
 const {
   days: DAYS,
@@ -163,11 +165,13 @@ export const SETTINGS = {
   }),
 
   stockUrl: upstream("ALPACA_STOCK_STREAM_URL", STREAM_URL, {
-    description: "WebSocket of the stock feed",
+    description:
+      "WebSocket of the stock feed; where it ends in the name of one, that is the feed",
     otherwise: "Alpaca's, by `ALPACA_FEED`",
   }),
   optionUrl: upstream("ALPACA_OPTION_STREAM_URL", STREAM_URL, {
-    description: "WebSocket of the option feed",
+    description:
+      "WebSocket of the option feed; where it ends in the name of one, that is the feed",
     otherwise: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
   }),
   tradingUrl: upstream("ALPACA_TRADING_STREAM_URL", STREAM_URL, {

@@ -128,7 +128,11 @@ Deno.test("a .env file is honoured and real variables win over it", async () => 
     );
     await using child = new Child({
       dotenv: file,
-      env: { ...rest, ALPACA_FEED: "test" },
+      env: {
+        ...rest,
+        ALPACA_FEED: "test",
+        ALPACA_STOCK_STREAM_URL: "ws://127.0.0.1:1/v2/test",
+      },
     });
     const { settings } = await child.logged("Starting") as {
       settings: Record<string, unknown>;
@@ -145,7 +149,12 @@ Deno.test("it runs where --allow-env names the variables one by one", async () =
   await using child = new Child({
     script: "tests/integration/process/scripted.ts",
     allowEnv: ["ALPACA_*", "STREAM_PROXY_*", "CREAM_ENV", "SCRIPTED"],
-    env: { ...OFFLINE, OTEL_DENO: "false", ALPACA_FEED: "iex" },
+    env: {
+      ...OFFLINE,
+      OTEL_DENO: "false",
+      ALPACA_FEED: "iex",
+      ALPACA_STOCK_STREAM_URL: "ws://127.0.0.1:1/v2/iex",
+    },
   });
   const { settings } = await child.logged("Starting") as {
     settings: Record<string, unknown>;
