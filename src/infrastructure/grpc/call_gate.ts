@@ -27,8 +27,14 @@ const ANSWER = "This port speaks gRPC alone: POST, application/grpc. Health, " +
 /** grpc-js's part: takes a stream and its headers. */
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-/** Puts the gate before whatever serves the streams of `http2Server`. */
-export function gateCalls(http2Server: Http2Server): void {
+/**
+ * Puts the gate before whatever serves the streams of `http2Server`; `admitted`
+ * is told of every stream that passes, before it is served.
+ */
+export function gateCalls(
+  http2Server: Http2Server,
+  admitted: (stream: ServerHttp2Stream) => void,
+): void {
   // Node's types name the class that both ends of a stream have in common.
   const served = http2Server.listeners("stream") as unknown as Serve[];
   http2Server.removeAllListeners("stream");
@@ -37,6 +43,7 @@ export function gateCalls(http2Server: Http2Server): void {
     const refusal = refusalOf(headers);
     if (refusal) return refuse(stream, refusal);
     answerAsGrpc(stream);
+    admitted(stream);
     for (const serve of served) serve(stream, headers);
   });
 }

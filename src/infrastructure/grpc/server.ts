@@ -26,6 +26,7 @@ import { CallError, unavailable } from "./call_error.ts";
 import { gateCalls } from "./call_gate.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
 import type { OnUnknownWord } from "./encoding/order_words.ts";
+import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
 import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
@@ -268,9 +269,10 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
+  const turns = new ConnectionTurns(options.clock);
   for (const http2Server of http2ServersOf(server)) {
     guardSessions(http2Server);
-    gateCalls(http2Server);
+    gateCalls(http2Server, (stream) => turns.seat(stream));
   }
   const listener = await Listener.open({
     host,

@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
+import { NarrowClient } from "../../support/narrow_client.ts";
 
 /** Lets sockets and promises run until nothing moves any more. */
 function breathe(): Promise<void> {
@@ -90,4 +91,35 @@ Deno.test("a slow client that reads again receives on", async () => {
   while (bytes < before + size) await breathe();
   assert.equal(bytes, open.delivered * size, "delivered means on the wire");
   assert.equal(open.delivered + open.lost, 20_001);
+});
+
+/** What a connection may take before its client says more. */
+const FIRST_WINDOW = 65_535;
+/** What one golden quote takes on the wire. */
+const QUOTE_BYTES = 5 + 55;
+
+Deno.test("on a connection that takes too little, all streams receive alike", async () => {
+  const streams = 6;
+  await using face = await startFace();
+  await using client = await NarrowClient.connect(face.server.port);
+  for (let i = 0; i < streams; i++) client.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(streams);
+
+  const publish = (quotes: number) => {
+    for (let i = 0; i < quotes; i++) {
+      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    }
+  };
+  let granted = FIRST_WINDOW;
+  publish(Math.ceil(FIRST_WINDOW / QUOTE_BYTES));
+  await client.until(granted);
+  // Each round every stream has more to say than there is room for all.
+  for (let round = 0; round < 150; round++) {
+    publish(300);
+    client.grant(20_000);
+    await client.until(granted += 20_000);
+  }
+  const least = Math.min(...client.received);
+  const most = Math.max(...client.received);
+  assert(least > most / 3, `received ${client.received.join(", ")} bytes`);
 });
