@@ -100,6 +100,7 @@ async function checkContent(image: BuiltImage): Promise<void> {
     `image size ${mega(image.bytes)} on disk, ` +
       `${mega(image.packedBytes)} to download`,
   );
+  assert.ok(image.packedBytes < 60e6, "the README promises less than 60 MB");
 }
 
 /** Every container of the check, so that none survives it. */

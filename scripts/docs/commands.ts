@@ -6,6 +6,8 @@
  *
  * - `<!-- run -->`: it ends by itself, with code 0;
  * - `<!-- run: 15 s -->`: it runs until it is interrupted, and then ends well;
+ * - `<!-- run: 15 s, against the local Alpaca -->`: so does a proxy, which gets
+ *   ready meanwhile; the local Alpaca's credentials stand for `…`;
  * - `<!-- run: with the demo -->`: as the first, while a demo runs;
  * - `<!-- not run: reason -->`: it cannot be run without an account or a
  *   cluster, say.
@@ -16,7 +18,11 @@
 /** How a block is checked. */
 export type Check =
   | { readonly how: "run"; readonly withDemo: boolean }
-  | { readonly how: "interrupt"; readonly afterSeconds: number }
+  | {
+    readonly how: "interrupt";
+    readonly afterSeconds: number;
+    readonly withAlpaca: boolean;
+  }
   | { readonly how: "not run"; readonly reason: string };
 
 /** A block of commands. */
@@ -39,8 +45,15 @@ export function commandBlocks(markdown: string): CommandBlock[] {
 function readCheck(comment: string): Check | undefined {
   const [, reason] = /^not run: (.+)$/.exec(comment) ?? [];
   if (reason) return { how: "not run", reason };
-  const [, seconds] = /^run: (\d+) s$/.exec(comment) ?? [];
-  if (seconds) return { how: "interrupt", afterSeconds: Number(seconds) };
+  const [, seconds, alpaca] =
+    /^run: (\d+) s(, against the local Alpaca)?$/.exec(comment) ?? [];
+  if (seconds) {
+    return {
+      how: "interrupt",
+      afterSeconds: Number(seconds),
+      withAlpaca: alpaca !== undefined,
+    };
+  }
   if (comment === "run") return { how: "run", withDemo: false };
   if (comment === "run: with the demo") return { how: "run", withDemo: true };
   return undefined;

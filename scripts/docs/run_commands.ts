@@ -20,11 +20,15 @@ function say(line: string): void {
 }
 
 /** Runs words in the root of the repository; gives the exit code. */
-async function run(words: readonly string[]): Promise<number> {
+async function run(
+  words: readonly string[],
+  env: Record<string, string> = {},
+): Promise<number> {
   const [command = "", ...args] = words;
   const { code } = await new Deno.Command(command, {
     args,
     cwd: ROOT,
+    env,
     stdin: "null",
     stdout: "inherit",
     stderr: "inherit",
@@ -54,6 +58,67 @@ async function startDemo(): Promise<AsyncDisposable> {
   };
 }
 
+/** Variables that point a proxy at the local Alpaca, which runs meanwhile. */
+async function startAlpaca(): Promise<
+  AsyncDisposable & { readonly env: Record<string, string> }
+> {
+  const script = "src/cli/simulate.ts";
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-net", "--allow-env", script, "--port=0"],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const env: Record<string, string> = {};
+  let text = "";
+  const lines = child.stdout.pipeThrough(new TextDecoderStream());
+  for await (const piece of lines.values({ preventCancel: true })) {
+    text += piece;
+    if (text.includes("\n\n")) break;
+  }
+  for (
+    const [, name = "", value = ""] of text.matchAll(/^export (\w+)=(.*)$/gm)
+  ) {
+    env[name] = value;
+  }
+  return {
+    env,
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGINT");
+      await Promise.all([lines.cancel(), child.status]);
+    },
+  };
+}
+
+/** Whether a proxy is ready before so many seconds have passed. */
+async function getsReady(seconds: number): Promise<boolean> {
+  const deadline = performance.now() + seconds * 1000;
+  while (performance.now() < deadline) {
+    if (await isReady()) return true;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  say("--- it did not get ready");
+  return false;
+}
+
+/** Runs a proxy until it is interrupted; 1 when it never gets ready. */
+async function runProxy(
+  text: string,
+  limit: readonly string[],
+  seconds: number,
+) {
+  await using alpaca = await startAlpaca();
+  const { ALPACA_KEY = "", ALPACA_SECRET = "", ...env } = alpaca.env;
+  const filled = text.replace("KEY=…", `KEY=${ALPACA_KEY}`)
+    .replace("SECRET=…", `SECRET=${ALPACA_SECRET}`);
+  const [code, ready] = await Promise.all([
+    run([...limit, "bash", "-euc", filled], env),
+    getsReady(seconds),
+  ]);
+  return ready ? code : 1;
+}
+
 async function isReady(): Promise<boolean> {
   try {
     const answer = await fetch("http://localhost:8082/readyz");
@@ -74,7 +139,11 @@ async function runBlock(
   if (check.how === "interrupt") {
     const limit = `${check.afterSeconds}s`;
     const preserve = ["--preserve-status", "--signal=INT", "--kill-after=30s"];
-    return await run(["timeout", ...preserve, limit, ...shell]);
+    const words = ["timeout", ...preserve, limit];
+    if (check.withAlpaca) {
+      return await runProxy(text, words, check.afterSeconds);
+    }
+    return await run([...words, ...shell]);
   }
   await using _demo = check.withDemo ? await startDemo() : undefined;
   return await run(["timeout", `${PATIENCE}s`, ...shell]);
