@@ -9,10 +9,11 @@
  *
  * @module
  */
-import type { Refusal } from "../../domain/subscription/ledger.ts";
-import type {
-  SubscriptionRequest,
-  UpstreamError,
+import type { Refusal } from "../../domain/subscription/refusals.ts";
+import {
+  isFault,
+  type SubscriptionRequest,
+  type UpstreamError,
 } from "../../domain/subscription/request.ts";
 import type {
   SymbolSets,
@@ -29,10 +30,10 @@ import { FeedFailure } from "./feed_failure.ts";
 /** Unanswered requests in a row after which an answering session is given up. */
 const PATIENCE = 3;
 
-/** From here on an error code is a fault of upstream, not of the request. */
-const INTERNAL_ERROR = 500;
-/** Pause after such a fault, in ms. */
+/** Pause after a fault of upstream, in ms. */
 const FAULT_PAUSE_MS = 1_000;
+/** Pause until what was given up without an objection is asked for again. */
+const RETRY_MS = 60_000;
 
 /** What a market feed's demand needs. */
 export interface MarketDemandParts {
@@ -54,6 +55,8 @@ export class MarketDemand implements FeedDemand {
   #scheduled = false;
   /** The session whose lingering symbols are being watched. */
   #swept: AbortController | undefined;
+  /** The session on which something given up is to be asked for again. */
+  #retried: AbortController | undefined;
   #unanswered = 0;
   #everAnswered = false;
   #answered: AbortController | undefined;
@@ -140,7 +143,7 @@ export class MarketDemand implements FeedDemand {
     this.#unanswered = 0;
     this.#everAnswered = true;
     this.#report(this.#book.ledger.refuse(error), request, error);
-    this.#schedule(error.code >= INTERNAL_ERROR ? FAULT_PAUSE_MS : 0);
+    this.#schedule(isFault(error) ? FAULT_PAUSE_MS : 0);
   }
 
   get #book(): FeedBook {
@@ -176,6 +179,20 @@ export class MarketDemand implements FeedDemand {
     const request = this.#book.ledger.next();
     this.#reportGivenUp();
     if (request) this.#send(request);
+    else if (!this.#book.ledger.inFlight) this.#retryLater();
+  }
+
+  /** Trouble passes: what was given up is asked for again, now and then. */
+  async #retryLater(): Promise<void> {
+    const { book: { ledger }, clock } = this.#parts;
+    const gone = this.#gone;
+    if (this.#retried === gone || !ledger.hasGivenUp) return;
+    this.#retried = gone;
+    await clock.sleep(RETRY_MS, gone.signal);
+    if (gone.signal.aborted) return;
+    this.#retried = undefined;
+    ledger.retry();
+    this.#sendNext();
   }
 
   #send(request: SubscriptionRequest): void {

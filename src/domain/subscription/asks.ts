@@ -48,6 +48,14 @@ export class Asks {
     }
   }
 
+  /** Whether some pair was asked for, or given back, so often. */
+  hasReached(limit: number): boolean {
+    for (const { count } of this.#counts.values()) {
+      if (count >= limit) return true;
+    }
+    return false;
+  }
+
   /** Forgets everything. */
   clear(): void {
     this.#counts.clear();

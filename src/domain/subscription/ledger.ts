@@ -18,7 +18,8 @@
  * A pair that upstream neither refuses nor acknowledges, or answers with a
  * fault of its own (500), is asked for {@linkcode MAX_ASKS} times and then set
  * aside as well; equally often it is asked to let go of one. So even a contrary
- * upstream is not asked for ever.
+ * upstream is not asked for ever, but trouble passes: {@linkcode Ledger.retry}
+ * starts afresh, at a pace that is its caller's.
  *
  * A channel that changes between `*` and names is never without both, unless
  * places are scarce: what goes is given back only when what comes is carried.
@@ -28,8 +29,11 @@
 import { type Action, Asks } from "./asks.ts";
 import type { SymbolBudget } from "./budget.ts";
 import { type DesiredPairs, isIn } from "./desired_pairs.ts";
+import { type Refusal, Refusals } from "./refusals.ts";
 import {
   type ChunkLimits,
+  isObjection,
+  NOT_ACKNOWLEDGED,
   type SubscriptionRequest,
   takeChunk,
   type UpstreamError,
@@ -38,7 +42,6 @@ import { Suspects } from "./suspects.ts";
 import {
   countPairs,
   type Pair,
-  pairKey,
   pairsOf,
   type SymbolSets,
   WILDCARD,
@@ -48,17 +51,6 @@ import {
 export const MAX_ASKS = 3;
 
 const SYMBOL_LIMIT_EXCEEDED = 405;
-/** From here on a code is a fault of upstream, not an objection to a symbol. */
-const INTERNAL_ERROR = 500;
-const NOT_ACKNOWLEDGED: UpstreamError = {
-  code: 0,
-  message: "not acknowledged",
-};
-
-/** A pair that upstream does not give us, and why. */
-export interface Refusal extends Pair {
-  readonly error: UpstreamError;
-}
 
 /**
  * Whether the last acknowledgement may be old news: a request has gone
@@ -73,7 +65,7 @@ export class Ledger {
   readonly #budget: SymbolBudget;
   readonly #limits: ChunkLimits;
   readonly #asks = new Asks();
-  readonly #refusals = new Map<string, Refusal>();
+  readonly #refusals = new Refusals();
   #acknowledged: SymbolSets = new Map();
   #inFlight: SubscriptionRequest | undefined;
   readonly #suspects = new Suspects();
@@ -110,6 +102,17 @@ export class Ledger {
     this.#asks.clear();
   }
 
+  /** Whether something was given up that upstream never objected to. */
+  get hasGivenUp(): boolean {
+    return this.#refusals.hasGivenUp || this.#asks.hasReached(MAX_ASKS);
+  }
+
+  /** What was given up without an objection may be asked for again. */
+  retry(): void {
+    this.#asks.clear();
+    this.#refusals.forgetGivenUp();
+  }
+
   /** The request that waits for its answer. */
   get inFlight(): SubscriptionRequest | undefined {
     return this.#inFlight;
@@ -127,7 +130,7 @@ export class Ledger {
 
   /** Pairs that are wanted but set aside, with upstream's reason. */
   get refusals(): readonly Refusal[] {
-    return [...this.#refusals.values()];
+    return this.#refusals.all;
   }
 
   /**
@@ -149,7 +152,9 @@ export class Ledger {
     this.#forgetIdleRefusals();
     this.refreshDesired();
     if (this.#giveUp()) this.refreshDesired();
-    if (this.#doubt === "full") return this.#reassert();
+    // On old news nothing is given back: what stays instead may be gone.
+    const mayLose = this.#doubt === "unanswered" && this.#hasSurplus();
+    if (this.#doubt === "full" || mayLose) return this.#reassert();
     // What is given back first may make room for what is asked for next.
     const request = this.#unsubscribe() ?? this.#subscribe();
     if (!request) {
@@ -164,7 +169,7 @@ export class Ledger {
   refreshDesired(): void {
     const refusals = this.#refusals;
     this.#desired.refresh(this.#acknowledged, {
-      isRefused: (pair) => refusals.size > 0 && refusals.has(pairKey(pair)),
+      isRefused: (pair) => refusals.has(pair),
       isStuck: (pair) => this.#asks.of("unsubscribe", pair) >= MAX_ASKS,
     });
   }
@@ -226,10 +231,10 @@ export class Ledger {
     if (this.#isNoObjection({ action: "subscribe", pair }, error)) {
       return undefined;
     }
-    if (pair.symbol === WILDCARD && error.code < INTERNAL_ERROR) {
+    if (pair.symbol === WILDCARD && isObjection(error)) {
       this.#budget.learnNoWildcard(pair.channel);
     }
-    return this.#setAside(pair, error);
+    return this.#refusals.add(pair, error);
   }
 
   #refuseFull(pair: Pair, error: UpstreamError): Refusal | undefined {
@@ -241,7 +246,7 @@ export class Ledger {
     // It waits for a place now; the ask stays counted in case there is none
     // although upstream's own words leave room for one.
     const mayAskAgain = this.#asks.of("subscribe", pair) < MAX_ASKS;
-    return mayAskAgain ? { ...pair, error } : this.#setAside(pair, error);
+    return mayAskAgain ? { ...pair, error } : this.#refusals.add(pair, error);
   }
 
   /**
@@ -252,7 +257,7 @@ export class Ledger {
     { action, pair }: { readonly action: Action; readonly pair: Pair },
     error: UpstreamError,
   ): boolean {
-    const isVague = error.code >= INTERNAL_ERROR || this.#wasLate;
+    const isVague = !isObjection(error) || this.#wasLate;
     return isVague && this.#asks.of(action, pair) < MAX_ASKS;
   }
 
@@ -304,6 +309,10 @@ export class Ledger {
     }
   }
 
+  #hasSurplus(): boolean {
+    return this.#surplus().next().done !== true;
+  }
+
   #isSurplus(pair: Pair): boolean {
     if (this.#desired.has(pair) || !isIn(this.#acknowledged, pair)) {
       return false;
@@ -334,15 +343,9 @@ export class Ledger {
     const before = this.#givenUp.length;
     for (const pair of this.#desired.missing) {
       if (this.#asks.of("subscribe", pair) < MAX_ASKS) continue;
-      this.#givenUp.push(this.#setAside(pair, NOT_ACKNOWLEDGED));
+      this.#givenUp.push(this.#refusals.add(pair, NOT_ACKNOWLEDGED));
     }
     return this.#givenUp.length > before;
-  }
-
-  #setAside(pair: Pair, error: UpstreamError): Refusal {
-    const refusal = { ...pair, error };
-    this.#refusals.set(pairKey(pair), refusal);
-    return refusal;
   }
 
   /**
@@ -350,9 +353,11 @@ export class Ledger {
    * one that is carried after all is not refused.
    */
   #forgetIdleRefusals(): void {
-    for (const [key, pair] of this.#refusals) {
+    for (const pair of this.#refusals.all) {
       const wanted = this.#desired.isWanted(pair);
-      if (!wanted || isIn(this.#acknowledged, pair)) this.#refusals.delete(key);
+      if (!wanted || isIn(this.#acknowledged, pair)) {
+        this.#refusals.delete(pair);
+      }
       if (!wanted) this.#asks.forget("subscribe", pair);
     }
   }

@@ -20,6 +20,24 @@ export interface UpstreamError {
   readonly message: string;
 }
 
+/** The pair was asked for often enough and never acknowledged. */
+export const NOT_ACKNOWLEDGED: UpstreamError = {
+  code: 0,
+  message: "not acknowledged",
+};
+
+const INTERNAL_ERROR = 500;
+
+/** Whether an error is a fault of upstream's own. */
+export function isFault({ code }: UpstreamError): boolean {
+  return code >= INTERNAL_ERROR;
+}
+
+/** Whether an error speaks of what was asked, and not of trouble that passes. */
+export function isObjection(error: UpstreamError): boolean {
+  return error.code !== NOT_ACKNOWLEDGED.code && !isFault(error);
+}
+
 /** Bounds of one request. */
 export interface ChunkLimits {
   /** Pairs of channel and symbol per request, at least 1. */

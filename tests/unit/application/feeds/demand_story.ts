@@ -121,14 +121,6 @@ export class Story {
     return held;
   }
 
-  /** How often a pair was in a request of the connection that is up. */
-  asksOf(action: SubscriptionRequest["action"], key: string): number {
-    return this.requests.filter((request) =>
-      request.action === action && !request.probe &&
-      request.pairs.some((pair) => pairKey(pair) === key)
-    ).length;
-  }
-
   async play(step: Step): Promise<void> {
     switch (step.do) {
       case "open":

@@ -1,90 +1,6 @@
 import assert from "node:assert/strict";
-import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
-import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
-import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
-import {
-  FeedBook,
-  type SubscriptionSettings,
-} from "../../../../src/application/feeds/feed_book.ts";
 import { NO_LIMIT } from "../../../support/subscriptions.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
-import { RecordingLog } from "../../../support/recording_log.ts";
-import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
-
-const TIMEOUT = 10_000;
-
-class Desk {
-  readonly clock = new ManualClock();
-  readonly log = new RecordingLog();
-  readonly tracing = new CountingTracing();
-  readonly refusals: string[] = [];
-  readonly book: FeedBook;
-  readonly demand: MarketDemand;
-  session = new ScriptedSession(this.clock);
-
-  constructor(settings: Partial<SubscriptionSettings> = {}) {
-    this.book = new FeedBook("sip", {
-      plan: NO_LIMIT,
-      limits: { maxPairs: 3, maxBytes: 1_000 },
-      graceMs: 0,
-      wildcardAbove: 0,
-      ...settings,
-    });
-    this.demand = new MarketDemand({
-      book: this.book,
-      answerTimeoutMs: TIMEOUT,
-      clock: this.clock,
-      log: this.log,
-      tracing: this.tracing,
-      onRefusal: (text) => this.refusals.push(text),
-    });
-  }
-
-  /** A fresh session is up. */
-  attach(): ScriptedSession {
-    this.session = new ScriptedSession(this.clock);
-    this.demand.attach(this.session);
-    return this.session;
-  }
-
-  /** Requests so far, in short. */
-  get asked(): string[] {
-    return this.session.requests.map(short);
-  }
-
-  acknowledge(lists: Readonly<Record<string, readonly string[]>>): void {
-    this.demand.acknowledged(
-      symbolSets([
-        ["trades", lists.trades ?? []],
-        ["quotes", lists.quotes ?? []],
-        ["bars", lists.bars ?? []],
-      ]),
-    );
-  }
-
-  /** The failure that the session was given, if any. */
-  async failure(): Promise<string | undefined> {
-    const none = Symbol();
-    const first = await Promise.race([
-      this.session.ended,
-      Promise.resolve(none),
-    ]);
-    return typeof first === "symbol" ? undefined : first.message;
-  }
-
-  /** Ends the session and proves that nothing is left. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.demand.detach();
-    await this.clock.advance(0);
-    assert.equal(this.clock.sleepers, 0, "no timer is left behind");
-    assert.equal(this.tracing.open, 0, "no span is left open");
-  }
-}
-
-function short({ action, pairs, probe }: SubscriptionRequest): string {
-  const symbols = pairs.map(({ channel, symbol }) => `${channel}:${symbol}`);
-  return [probe ? "probe" : action, ...symbols].join(" ");
-}
+import { Desk, TIMEOUT } from "./demand_desk.ts";
 
 Deno.test("changes within one turn of the loop are one request", async () => {
   await using desk = new Desk();
@@ -237,6 +153,37 @@ Deno.test("symbols that are never acknowledged are told in one line", async () =
   for (let ask = 0; ask < 3; ask++) desk.acknowledge({});
   assert.equal(desk.asked.length, 3);
   assert.deepEqual(desk.refusals, ["not acknowledged: quotes A and 2 more"]);
+});
+
+Deno.test("what was given up without an objection is asked for again after a minute", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A", "BAD"]);
+  desk.attach();
+  for (let ask = 0; ask < 3; ask++) desk.acknowledge({});
+  await desk.clock.advance(59_999);
+  assert.equal(desk.asked.length, 3);
+  await desk.clock.advance(1);
+  assert.deepEqual(desk.asked.slice(3), ["subscribe quotes:A quotes:BAD"]);
+  desk.acknowledge({ quotes: ["A"] });
+  desk.demand.refused({ code: 400, message: "invalid syntax" });
+  await desk.clock.advance(3_600_000);
+  assert.deepEqual(desk.asked.slice(4), ["subscribe quotes:BAD"]);
+  assert.deepEqual(
+    desk.book.ledger.refusals.map(({ symbol, error }) => [symbol, error.code]),
+    [["BAD", 400]],
+  );
+});
+
+Deno.test("upstream that forgets a symbol now and then is reminded each time", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A"]);
+  desk.attach();
+  for (let day = 1; day <= 10; day++) {
+    assert.deepEqual(desk.asked, Array(day).fill("subscribe quotes:A"));
+    desk.acknowledge({ quotes: ["A"] });
+    await desk.clock.advance(86_400_000);
+    desk.acknowledge({});
+  }
 });
 
 Deno.test("a fault of upstream is met with a pause, and costs no symbol that recovers", async () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Ledger } from "../../../../src/domain/subscription/ledger.ts";
 import type {
   SubscriptionRequest,
   UpstreamError,
@@ -92,4 +93,16 @@ export function keysOf(state: SymbolSets): string[] {
 
 function refuse(code: number): Answer {
   return { error: { code, message: `error ${code}` } };
+}
+
+/** Asks and answers until nothing is left to ask; gives the request count. */
+export function drain(ledger: Ledger, upstream: ScriptedUpstream): number {
+  let requests = 0;
+  for (let next = ledger.next(); next; next = ledger.next()) {
+    requests++;
+    const answer = upstream.answer(next);
+    if ("state" in answer) ledger.acknowledge(answer.state);
+    else ledger.refuse(answer.error);
+  }
+  return requests;
 }

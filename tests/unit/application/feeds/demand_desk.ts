@@ -1,0 +1,94 @@
+/**
+ * The demand of one feed, for tests that play upstream.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
+import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
+import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
+import {
+  FeedBook,
+  type SubscriptionSettings,
+} from "../../../../src/application/feeds/feed_book.ts";
+import { NO_LIMIT } from "../../../support/subscriptions.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
+
+/** How long the demand waits for an answer, in ms. */
+export const TIMEOUT = 10_000;
+
+/** A demand in the hands of a test, with sessions that answer what it says. */
+export class Desk {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly tracing = new CountingTracing();
+  readonly refusals: string[] = [];
+  readonly book: FeedBook;
+  readonly demand: MarketDemand;
+  session = new ScriptedSession(this.clock);
+
+  constructor(settings: Partial<SubscriptionSettings> = {}) {
+    this.book = new FeedBook("sip", {
+      plan: NO_LIMIT,
+      limits: { maxPairs: 3, maxBytes: 1_000 },
+      graceMs: 0,
+      wildcardAbove: 0,
+      ...settings,
+    });
+    this.demand = new MarketDemand({
+      book: this.book,
+      answerTimeoutMs: TIMEOUT,
+      clock: this.clock,
+      log: this.log,
+      tracing: this.tracing,
+      onRefusal: (text) => this.refusals.push(text),
+    });
+  }
+
+  /** A fresh session is up. */
+  attach(): ScriptedSession {
+    this.session = new ScriptedSession(this.clock);
+    this.demand.attach(this.session);
+    return this.session;
+  }
+
+  /** Requests so far, in short. */
+  get asked(): string[] {
+    return this.session.requests.map(short);
+  }
+
+  acknowledge(lists: Readonly<Record<string, readonly string[]>>): void {
+    this.demand.acknowledged(
+      symbolSets([
+        ["trades", lists.trades ?? []],
+        ["quotes", lists.quotes ?? []],
+        ["bars", lists.bars ?? []],
+      ]),
+    );
+  }
+
+  /** The failure that the session was given, if any. */
+  async failure(): Promise<string | undefined> {
+    const none = Symbol();
+    const first = await Promise.race([
+      this.session.ended,
+      Promise.resolve(none),
+    ]);
+    return typeof first === "symbol" ? undefined : first.message;
+  }
+
+  /** Ends the session and proves that nothing is left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.demand.detach();
+    await this.clock.advance(0);
+    assert.equal(this.clock.sleepers, 0, "no timer is left behind");
+    assert.equal(this.tracing.open, 0, "no span is left open");
+  }
+}
+
+function short({ action, pairs, probe }: SubscriptionRequest): string {
+  const symbols = pairs.map(({ channel, symbol }) => `${channel}:${symbol}`);
+  return [probe ? "probe" : action, ...symbols].join(" ");
+}
