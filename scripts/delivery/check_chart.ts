@@ -57,9 +57,7 @@ export async function checkChart(): Promise<void> {
   });
   await withTools("compose.yaml by the specification's own reader", {
     tools: ["compose-spec"],
-    check: async ({ "compose-spec": reader = "" }) => {
-      await run(reader, ["compose.yaml"], { cwd: fileURLToPath(ROOT) });
-    },
+    check: ({ "compose-spec": reader = "" }) => checkCompose(reader),
   });
   await withTools("alerts: the chart's and those of compose.yaml agree", {
     tools: ["helm"],
@@ -75,6 +73,20 @@ export async function checkChart(): Promise<void> {
     tools: ["promtool"],
     check: ({ promtool = "" }) => checkAlerts(promtool),
   });
+}
+
+/** Reads both files; the second must leave nothing of the local Alpaca. */
+async function checkCompose(reader: string): Promise<void> {
+  const cwd = fileURLToPath(ROOT);
+  await run(reader, ["compose.yaml"], { cwd });
+  const { stdout } = await run(reader, [
+    ...["-no-interpolation", "-format", "json"],
+    ...["compose.yaml", "compose.alpaca.yaml"],
+  ], { cwd });
+  const { services } = JSON.parse(stdout);
+  assert.ok(services.proxy.build && services.proxy.read_only);
+  assert.ok(!services.proxy.command, "the image's own command");
+  assert.doesNotMatch(stdout, /simulator/, "nothing of the local Alpaca");
 }
 
 async function checkEntry(helm: string, entry: MatrixEntry): Promise<void> {
