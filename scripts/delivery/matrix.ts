@@ -128,7 +128,8 @@ export const MATRIX: readonly MatrixEntry[] = [
         ALPACA_FEED: "iex",
         ALPACA_OPTIONS_FEED: "indicative",
         ALPACA_STOCK_STREAM_URL: "ws://simulator:8765/v2/iex",
-        ALPACA_OPTION_STREAM_URL: "wss://options.example.com/v1beta1/indicative",
+        ALPACA_OPTION_STREAM_URL:
+          "wss://options.example.com/v1beta1/indicative",
         ALPACA_TRADING_STREAM_URL: "ws://simulator:8765/stream",
         ALPACA_TRADING_API_URL: "http://simulator:8765",
         ALPACA_DATA_API_URL: "http://simulator:8765",
