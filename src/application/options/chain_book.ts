@@ -132,8 +132,8 @@ export class ChainBook {
   }
 
   /**
-   * Looks at a contract that somebody names or upstream delivers: an expiry
-   * that its chain lacks makes the chain load again. Cheap when repeated.
+   * Looks at a contract that somebody names: an expiry that its chain lacks
+   * makes the chain load again. Cheap when repeated.
    */
   notice(symbol: string): void {
     if (this.#noticed.has(symbol)) return;

@@ -151,17 +151,9 @@ export class Expansions {
     await Promise.all(loops);
   }
 
-  /** A contract that a stream names or upstream delivers. Cheap. */
+  /** A contract that a stream names. Cheap. */
   notice(symbol: string): void {
     this.#chains?.notice(symbol);
-  }
-
-  /**
-   * A trade or quote price of an underlying that passes by anyway, so that it
-   * need not be asked for; what is not followed is ignored. Cheap.
-   */
-  observePrice(symbol: string, price: number): void {
-    this.#prices?.observe(symbol, price);
   }
 
   /** The symbol budget may have changed: places are shared out again soon. */

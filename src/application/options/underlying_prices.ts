@@ -1,8 +1,7 @@
 /**
  * Where the underlyings of the open expansions stand.
  *
- * All of them are asked for in one request per interval, less those whose
- * trades were seen passing by. What has no stock price (an index) is priced by
+ * All of them are asked for in one request per interval. What has no stock price (an index) is priced by
  * put-call parity of its nearest expiry, and where nothing is quoted by the
  * middle of the open interest: a guess that is replaced as soon as a price is
  * known, and told as one. A known price outlives failures to renew it.
@@ -34,12 +33,9 @@ export interface UnderlyingPrice {
   readonly problem: string | undefined;
 }
 
-interface Quote {
-  price: number;
-  source: UnderlyingPrice["source"];
-  problem: string | undefined;
-  /** Monotonic ms at which it was last asked for or seen. */
-  askedAt: number;
+interface Quote extends UnderlyingPrice {
+  /** Monotonic ms at which it was last asked for. */
+  readonly askedAt: number;
 }
 
 /** What the prices need. */
@@ -68,16 +64,6 @@ export class UnderlyingPrices {
   /** The price of an underlying; `undefined` until it was asked for. */
   of(underlying: string): UnderlyingPrice | undefined {
     return this.#quotes.get(underlying);
-  }
-
-  /** A price that passes by; of use only for an underlying that is followed. */
-  observe(underlying: string, price: number): void {
-    const quote = this.#quotes.get(underlying);
-    if (quote === undefined || !(price > 0)) return;
-    quote.price = price;
-    quote.source = "trade";
-    quote.problem = undefined;
-    quote.askedAt = this.#parts.clock.monotonic();
   }
 
   /** Something is to be followed that was not before. */

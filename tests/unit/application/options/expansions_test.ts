@@ -199,17 +199,6 @@ Deno.test("a price that hovers around a boundary changes nothing", async () => {
   assert.deepEqual(rig.desk.calls, []);
 });
 
-Deno.test("a price that passes by moves the window without being asked for", async () => {
-  await using rig = new Rig();
-  using _stream = await rig.open("SPY");
-  const asked = rig.catalog.priced.length;
-  await rig.clock.advance(1);
-  rig.expansions.observePrice("SPY", 120);
-  await rig.clock.advance(INTERVAL_MS - 1);
-  assert.equal(rig.expansions.reports()[0]?.centre, 120);
-  assert.equal(rig.catalog.priced.length, asked);
-});
-
 Deno.test("expired contracts leave at the change of day, and the next move in", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
@@ -339,7 +328,6 @@ Deno.test("without a catalogue expansion is off and says why", async () => {
   await using rig = new Rig({ off: true });
   using _stream = await rig.open("SPY");
   rig.expansions.notice("SPY240115C00100000");
-  rig.expansions.observePrice("SPY", 100);
   await rig.clock.advance(HOUR_MS);
   assert.deepEqual(rig.expansions.reports(), [{
     underlying: "SPY",

@@ -74,22 +74,6 @@ Deno.test("all prices are asked for in one request per interval", async () => {
   assert.equal(rig.prices.of("SPY"), undefined);
 });
 
-Deno.test("a price that passes by need not be asked for", async () => {
-  await using rig = new Rig();
-  rig.catalog.trades.set("SPY", 101).set("QQQ", 99);
-  rig.prices.observe("SPY", 50);
-  await Promise.all([rig.follow("SPY"), rig.follow("QQQ")]);
-  await rig.clock.advance(INTERVAL_MS - 1);
-  rig.prices.observe("SPY", 103.5);
-  rig.prices.observe("SPY", NaN);
-  rig.prices.observe("SPY", 0);
-  rig.prices.observe("AAPL", 230);
-  await rig.clock.advance(1);
-  assert.deepEqual(rig.catalog.priced, [["SPY", "QQQ"], ["QQQ"]]);
-  assert.equal(rig.prices.of("SPY")?.price, 103.5);
-  assert.equal(rig.prices.of("AAPL"), undefined);
-});
-
 Deno.test("an index is priced by the calls and puts of its next expiry", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPX", 101.25);
