@@ -10,6 +10,7 @@
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { WritePacking } from "./write_packing.ts";
 
 /** Where to listen, and who takes the connections. */
 export interface ListenOptions {
@@ -60,6 +61,7 @@ export class Listener {
    */
   static async open(options: ListenOptions): Promise<Listener> {
     const sockets = new Set<Socket>();
+    const packing = new WritePacking();
     const server = createServer((socket) => {
       sockets.add(socket);
       socket.once("close", () => sockets.delete(socket));
@@ -67,6 +69,7 @@ export class Listener {
       // has nobody else to hear it, and unheard it would end the process.
       socket.on("error", () => {});
       socket.setNoDelay(true);
+      packing.pack(socket);
       options.onConnection(socket);
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
