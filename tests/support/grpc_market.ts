@@ -60,25 +60,36 @@ class MemoryStream<T> implements OpenStream<T> {
     this.#wake();
   }
 
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  take(): readonly Envelope<T>[] {
+    if (this.#end?.error !== undefined) throw this.#end.error;
+    const batch = this.#end === undefined ? this.#queue : [];
+    this.#queue = [];
+    this.#delivered += batch.length;
+    return batch;
+  }
+
+  whenReady(wake: () => void): void {
+    this.#wake = () => {
+      this.#wake = () => {};
+      queueMicrotask(wake);
+    };
+    if (this.#queue.length > 0 || this.#end) this.#wake();
+  }
+
   async *batches(
     signal: AbortSignal,
   ): AsyncGenerator<readonly Envelope<T>[], void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort);
     try {
-      while (!signal.aborted) {
-        if (this.#end?.error !== undefined) throw this.#end.error;
-        if (this.#end !== undefined) return;
-        if (this.#queue.length === 0) {
-          const { promise, resolve } = Promise.withResolvers<void>();
-          this.#wake = resolve;
-          await promise;
-          continue;
-        }
-        const batch = this.#queue;
-        this.#queue = [];
-        this.#delivered += batch.length;
-        yield batch;
+      while (!signal.aborted && !this.ended) {
+        const batch = this.take();
+        if (batch.length > 0) yield batch;
+        else await new Promise<void>((wake) => this.whenReady(wake));
       }
     } finally {
       signal.removeEventListener("abort", onAbort);

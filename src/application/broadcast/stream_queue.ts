@@ -4,8 +4,9 @@
  * Guarantees: the publisher never waits; the oldest event makes room when the
  * queue is full and is counted; at every moment
  * `published = delivered + lost + waiting`. A reader is woken once and takes
- * everything that is ready as one batch. The queue ends when its reader's
- * signal fires or when it is disposed; what was waiting then is let go.
+ * everything that is ready as one batch, in a turn of its own: after whatever
+ * published has published all of its turn. The queue ends when it is disposed;
+ * what was waiting then is let go.
  *
  * @module
  */
@@ -16,11 +17,15 @@ import { Ring } from "./ring.ts";
 /** Most events in one batch, so that one write stays within sane memory. */
 const LARGEST_BATCH = 8_192;
 
+const NOTHING: readonly never[] = [];
+/** What follows it runs once whoever runs now has finished. */
+const NEXT_TURN = Promise.resolve();
+
 /** One stream's bounded queue. */
 export class StreamQueue<T> {
   readonly #ring: Ring<Envelope<T>>;
   readonly #counters: ChannelCounters;
-  #arrival: PromiseWithResolvers<void> | undefined;
+  #waiter: (() => void) | undefined;
   #newest = 0;
   #ended = false;
   #lost = 0;
@@ -73,6 +78,30 @@ export class StreamQueue<T> {
     this.#wake();
   }
 
+  /** Whether the queue was ended; nothing is ready then, nor will be. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Takes what is ready, oldest first; nothing when nothing is. */
+  take(): readonly Envelope<T>[] {
+    if (this.#ring.size === 0) return NOTHING;
+    const batch = this.#ring.take(LARGEST_BATCH);
+    this.#delivered += batch.length;
+    this.#counters.sent += batch.length;
+    return batch;
+  }
+
+  /**
+   * Runs `wake` once, in a turn of its own, when something is ready or the
+   * queue has ended. A queue has one reader: a later `wake` replaces one that
+   * has not run.
+   */
+  whenReady(wake: () => void): void {
+    this.#waiter = wake;
+    if (this.#ring.size > 0 || this.#ended) this.#wake();
+  }
+
   /** Batches until `signal` fires or the queue is ended. */
   async *batches(
     signal: AbortSignal,
@@ -81,23 +110,18 @@ export class StreamQueue<T> {
     signal.addEventListener("abort", onAbort);
     try {
       while (!signal.aborted && !this.#ended) {
-        if (this.#ring.size > 0) yield this.#take();
-        else await (this.#arrival ??= Promise.withResolvers()).promise;
+        if (this.#ring.size > 0) yield this.take();
+        else await new Promise<void>((wake) => this.whenReady(wake));
       }
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 
-  #take(): readonly Envelope<T>[] {
-    const batch = this.#ring.take(LARGEST_BATCH);
-    this.#delivered += batch.length;
-    this.#counters.sent += batch.length;
-    return batch;
-  }
-
   #wake(): void {
-    this.#arrival?.resolve();
-    this.#arrival = undefined;
+    const wake = this.#waiter;
+    if (wake === undefined) return;
+    this.#waiter = undefined;
+    NEXT_TURN.then(wake);
   }
 }

@@ -28,7 +28,10 @@ export interface StreamFilter {
   readonly orderIds?: readonly string[];
 }
 
-/** One client's stream. */
+/**
+ * One client's stream, read by one reader: either by `batches`, or, where
+ * thousands are read, by `take` and `whenReady`, which cost no promise.
+ */
 export interface OpenStream<T> extends Disposable {
   /**
    * Batches of whatever is ready, oldest first, never empty; waits when
@@ -36,6 +39,15 @@ export interface OpenStream<T> extends Disposable {
    * called once.
    */
   batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void>;
+  /** Takes a batch of what is ready, oldest first; empty when nothing is. */
+  take(): readonly Envelope<T>[];
+  /**
+   * Runs `wake` once, in a turn of its own, when something is ready or the
+   * stream has ended.
+   */
+  whenReady(wake: () => void): void;
+  /** Whether the stream was disposed: nothing is ready then, nor will be. */
+  readonly ended: boolean;
   /** Events this stream was owed and lost because it fell behind. */
   readonly lost: number;
   /** Events handed out so far. */

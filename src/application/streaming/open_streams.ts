@@ -171,6 +171,18 @@ class ClientStream<T> implements OpenStream<T> {
     return this.#reader.queue.batches(signal);
   }
 
+  take(): readonly Envelope<T>[] {
+    return this.#reader.queue.take();
+  }
+
+  whenReady(wake: () => void): void {
+    this.#reader.queue.whenReady(wake);
+  }
+
+  get ended(): boolean {
+    return this.#reader.queue.ended;
+  }
+
   takeLosses(): number {
     const { lost } = this.#reader.queue;
     const since = lost - this.#toldLost;

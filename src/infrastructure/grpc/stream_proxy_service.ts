@@ -33,7 +33,7 @@ import {
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import { accept, encodeBatches, endCall, MAX_MESSAGES, pump } from "./pump.ts";
+import { accept, endCall } from "./pump.ts";
 import {
   optionFilter,
   orderFilter,
@@ -41,6 +41,7 @@ import {
   stockFilter,
 } from "./request_filters.ts";
 import type { Handlers, StreamCall } from "./service_bridge.ts";
+import { feed, MAX_MESSAGES } from "./stream_pump.ts";
 
 /** What the service is made of. */
 export interface StreamProxyParts {
@@ -132,15 +133,15 @@ class StreamServer {
     using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
     const encode = encoders[channel] as (event: unknown) => Uint8Array;
     accept(call);
-    const batches = encodeBatches(stream, {
-      encode,
-      signal,
-      maxMessages: unbatched ? 1 : MAX_MESSAGES,
-      onUnencodable: (cause) =>
-        log.error("An event could not be encoded", { channel, cause }),
-    });
     try {
-      await pump(call, batches, { signal, beat });
+      await feed(call, stream, {
+        encode,
+        signal,
+        beat,
+        maxMessages: unbatched ? 1 : MAX_MESSAGES,
+        onUnencodable: (cause) =>
+          log.error("An event could not be encoded", { channel, cause }),
+      });
     } finally {
       span.set({
         "stream.delivered": stream.delivered,

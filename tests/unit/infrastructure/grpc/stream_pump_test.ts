@@ -1,0 +1,275 @@
+/** How a stream's events are batched and written, and when its pump rests. */
+import assert from "node:assert/strict";
+import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+import { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
+import { Beat } from "../../../../src/infrastructure/grpc/beat.ts";
+import {
+  feed,
+  type FeedOptions,
+  MAX_BYTES,
+  MAX_MESSAGES,
+} from "../../../../src/infrastructure/grpc/stream_pump.ts";
+import { HeldSink } from "../../../support/held_sink.ts";
+import { ManualClock, settle } from "../../../support/manual_clock.ts";
+
+const CAPACITY = 100_000;
+
+function envelopes(count: number, first = 1): Envelope<number>[] {
+  return Array.from({ length: count }, (_, index) => ({
+    event: first + index,
+    sequence: first + index,
+    receivedAt: 0,
+    encoded: undefined,
+  }));
+}
+
+/** A stream that is being fed to a sink which takes writes only when told to. */
+class Feeding {
+  readonly sink = new HeldSink();
+  readonly queue = new StreamQueue<number>(CAPACITY, { sent: 0, dropped: 0 });
+  readonly stop = new AbortController();
+  readonly errors: unknown[] = [];
+  readonly done: Promise<void>;
+  #published = 0;
+
+  constructor(options: Partial<FeedOptions<number>> = {}, waiting = 0) {
+    this.publish(waiting);
+    const stream = Object.assign(this.queue, { [Symbol.dispose]() {} });
+    this.done = feed(this.sink, stream, {
+      encode: (event) => new Uint8Array([event % 251]),
+      signal: this.stop.signal,
+      onUnencodable: (error) => this.errors.push(error),
+      ...options,
+    });
+  }
+
+  publish(count = 1): void {
+    this.push(...envelopes(count, this.#published + 1));
+    this.#published += count;
+  }
+
+  push(...shared: Envelope<number>[]): void {
+    for (const envelope of shared) this.queue.push(envelope);
+  }
+
+  /** Takes writes until there are no more; the size of each. */
+  async drain(): Promise<number[]> {
+    for (let seen = -1; seen < this.sink.writes.length;) {
+      seen = this.sink.writes.length;
+      await settle();
+      this.sink.take();
+    }
+    return this.sink.writes.map(({ length }) => length);
+  }
+
+  async end(): Promise<void> {
+    this.stop.abort();
+    await this.done;
+  }
+}
+
+Deno.test("a backlog is cut by number of messages", async () => {
+  for (
+    const [waiting, sizes] of [
+      [MAX_MESSAGES, [MAX_MESSAGES]],
+      [2 * MAX_MESSAGES + 1, [MAX_MESSAGES, MAX_MESSAGES, 1]],
+    ] as const
+  ) {
+    const feeding = new Feeding({}, waiting);
+    assert.deepEqual(await feeding.drain(), sizes);
+    await feeding.end();
+  }
+});
+
+Deno.test("a backlog is cut by size, and nothing of it is left behind", async () => {
+  const feeding = new Feeding({
+    encode: () => new Uint8Array(MAX_BYTES / 4),
+  }, 9);
+  assert.deepEqual(await feeding.drain(), [4, 4, 1]);
+  await feeding.end();
+});
+
+Deno.test("the measuring baseline writes message by message", async () => {
+  const feeding = new Feeding({ maxMessages: 1 }, 3);
+  assert.deepEqual(await feeding.drain(), [1, 1, 1]);
+  await feeding.end();
+});
+
+Deno.test("an event is encoded by the first stream that needs it", async () => {
+  const shared = envelopes(5);
+  let encoded = 0;
+  const encode = (event: number) => {
+    encoded++;
+    return new Uint8Array([event]);
+  };
+  const first = new Feeding({ encode });
+  const second = new Feeding({ encode });
+  first.push(...shared);
+  second.push(...shared);
+  await first.drain();
+  await second.drain();
+  assert.equal(encoded, 5);
+  assert.deepEqual(first.sink.writes, second.sink.writes);
+  const byte = (feeding: Feeding) => feeding.sink.writes[0]?.[3];
+  assert.equal(byte(first), byte(second), "the same bytes, not equal ones");
+  await first.end();
+  await second.end();
+});
+
+Deno.test("an event that cannot be encoded is told once and left out", async () => {
+  const shared = envelopes(3);
+  const encode = (event: number) => {
+    if (event === 2) throw new Error("broken");
+    return new Uint8Array([event]);
+  };
+  const first = new Feeding({ encode });
+  const second = new Feeding({ encode });
+  for (const feeding of [first, second]) {
+    feeding.push(...shared);
+    await feeding.drain();
+    const expected = [[new Uint8Array([1]), new Uint8Array([3])]];
+    assert.deepEqual(feeding.sink.writes, expected);
+  }
+  assert.equal(first.errors.length + second.errors.length, 1);
+  await first.end();
+  await second.end();
+});
+
+Deno.test("a batch of nothing but unencodable events does not hold up the stream", async () => {
+  const feeding = new Feeding({
+    encode: (event) => {
+      if (event <= 2) throw new Error("broken");
+      return new Uint8Array([event]);
+    },
+  });
+  feeding.publish(2);
+  await settle();
+  assert.equal(feeding.sink.writes.length, 0);
+  feeding.publish();
+  await settle();
+  assert.deepEqual(feeding.sink.writes, [[new Uint8Array([3])]]);
+  await feeding.end();
+});
+
+Deno.test("what is published in one turn leaves in one write", async () => {
+  const feeding = new Feeding();
+  for (let i = 0; i < 7; i++) feeding.publish();
+  await settle();
+  assert.deepEqual(feeding.sink.writes.map(({ length }) => length), [7]);
+  await feeding.end();
+});
+
+Deno.test("the stream is asked for no more until a batch has been taken", async () => {
+  const feeding = new Feeding();
+  feeding.publish();
+  await settle();
+  assert.equal(feeding.sink.writes.length, 1);
+  feeding.publish(3);
+  await settle();
+  assert.equal(feeding.sink.writes.length, 1);
+  assert.equal(feeding.queue.waiting, 3);
+  feeding.sink.take();
+  await settle();
+  assert.deepEqual(feeding.sink.writes.map(({ length }) => length), [1, 3]);
+  assert.equal(feeding.queue.waiting, 0);
+  await feeding.end();
+});
+
+Deno.test("a signal ends a pump whose batch is never taken", async () => {
+  const feeding = new Feeding({}, 1);
+  await settle();
+  await feeding.end();
+  feeding.sink.take();
+  feeding.publish();
+  await settle();
+  assert.equal(feeding.sink.writes.length, 1);
+});
+
+Deno.test("a signal ends a pump that has nothing to write", async () => {
+  const feeding = new Feeding();
+  await settle();
+  await feeding.end();
+  assert.equal(feeding.sink.writes.length, 0);
+});
+
+Deno.test("nothing is written once the signal has fired", async () => {
+  const feeding = new Feeding({ signal: AbortSignal.abort() }, 1);
+  await feeding.done;
+  assert.equal(feeding.sink.writes.length, 0);
+});
+
+Deno.test("a stream that ends, ends its pump", async () => {
+  const feeding = new Feeding({}, 1);
+  await settle();
+  feeding.queue.end();
+  feeding.sink.take();
+  await feeding.done;
+  const idle = new Feeding();
+  await settle();
+  idle.queue.end();
+  await idle.done;
+});
+
+Deno.test("a fault of the call is the pump's fault", async () => {
+  const feeding = new Feeding();
+  feeding.sink.write = () => {
+    throw new Error("no call");
+  };
+  const failed = assert.rejects(feeding.done, /no call/);
+  feeding.publish();
+  await failed;
+  feeding.publish();
+  await settle();
+});
+
+Deno.test("a pump that has ended leaves no listener on its signal", async () => {
+  const { signal } = new AbortController();
+  let listeners = 0;
+  const { addEventListener, removeEventListener } = EventTarget.prototype;
+  signal.addEventListener = function (...args: unknown[]) {
+    listeners++;
+    Reflect.apply(addEventListener, signal, args);
+  };
+  signal.removeEventListener = function (...args: unknown[]) {
+    listeners--;
+    Reflect.apply(removeEventListener, signal, args);
+  };
+  const feeding = new Feeding({ signal });
+  assert.equal(listeners, 1);
+  feeding.queue.end();
+  await feeding.done;
+  assert.equal(listeners, 0);
+});
+
+Deno.test("a busy stream holds messages until the beat, the first one never", async () => {
+  const clock = new ManualClock();
+  const feeding = new Feeding({ beat: new Beat(clock, 5), maxMessages: 1 }, 9);
+  const { sink } = feeding;
+  await settle();
+  assert.equal(sink.writes.length, 1, "nothing was held before");
+  sink.take();
+  await clock.advance(4);
+  assert.equal(sink.writes.length, 1);
+  await clock.advance(1);
+  assert.equal(sink.writes.length, 2);
+  sink.take();
+  await settle();
+  await feeding.end();
+  assert.equal(sink.writes.length, 2, "a stream that ends waits for no beat");
+  await clock.advance(5);
+  assert.equal(sink.writes.length, 2);
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("all busy streams share one beat and one timer", async () => {
+  const clock = new ManualClock();
+  const beat = new Beat(clock, 5);
+  let woken = 0;
+  beat.next(() => woken++);
+  await clock.advance(3);
+  beat.next(() => woken++);
+  assert.equal(clock.sleepers, 1);
+  await clock.advance(2);
+  assert.equal(woken, 2);
+  assert.equal(clock.sleepers, 0);
+});
