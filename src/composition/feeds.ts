@@ -19,17 +19,12 @@ import type { ProxyCounters } from "../application/status/counters.ts";
 import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
 import { planLimit } from "../domain/subscription/plans.ts";
 import type { UpstreamChannel } from "../domain/subscription/symbol_sets.ts";
-import {
-  type ElementHandlers,
-  optionHandlers,
-  stockHandlers,
-} from "../infrastructure/alpaca/element_handlers.ts";
 import { FrameDecoder } from "../infrastructure/alpaca/frame_decoder.ts";
 import {
-  jsonCodec,
-  type MarketCodec,
-  msgpackCodec,
-} from "../infrastructure/alpaca/market_codec.ts";
+  type MarketFormat,
+  optionFormat,
+  stockFormat,
+} from "../infrastructure/alpaca/market_format.ts";
 import { MarketConnector } from "../infrastructure/alpaca/market_session.ts";
 import { SESSION_DEADLINES } from "../infrastructure/alpaca/open_session.ts";
 import { TradingDecoder } from "../infrastructure/alpaca/trading_decoder.ts";
@@ -88,31 +83,29 @@ export function buildFeeds(around: FeedSurroundings): Feeds {
 }
 
 function stockFeed(around: FeedSurroundings): MarketParts {
-  const { config, channels } = around;
+  const { config, channels, counters } = around;
   return marketFeed(around, {
     feed: "sip",
     url: config.stock.url,
-    codec: jsonCodec,
     channels: ["trades", "quotes", "bars"],
-    handlers: stockHandlers({
+    format: stockFormat({
       quotes: channels.stockQuotes,
       trades: channels.stockTrades,
       bars: channels.stockBars,
-    }),
+    }, counters.feeds.sip.received),
   });
 }
 
 function optionFeed(around: FeedSurroundings): MarketParts {
-  const { config, channels } = around;
+  const { config, channels, counters } = around;
   return marketFeed(around, {
     feed: "opra",
     url: config.option.url,
-    codec: msgpackCodec,
     channels: ["trades", "quotes"],
-    handlers: optionHandlers({
+    format: optionFormat({
       quotes: channels.optionQuotes,
       trades: channels.optionTrades,
-    }),
+    }, counters.feeds.opra.received),
   });
 }
 
@@ -141,9 +134,8 @@ type MarketFeedId = Exclude<FeedId, "trading">;
 interface MarketFeed {
   readonly feed: MarketFeedId;
   readonly url: string;
-  readonly codec: MarketCodec;
   readonly channels: readonly UpstreamChannel[];
-  readonly handlers: ElementHandlers;
+  readonly format: MarketFormat;
 }
 
 function marketFeed(
@@ -151,14 +143,13 @@ function marketFeed(
   market: MarketFeed,
 ): MarketParts {
   const { config, counters, clock, tracing } = around;
-  const { feed, url, codec, channels, handlers } = market;
+  const { feed, url, channels, format } = market;
   const log = around.log.with({ feed });
   const connector = new MarketConnector({
     url,
-    codec,
+    codec: format.codec,
     decoder: new FrameDecoder({
-      codec,
-      handlers,
+      format,
       counters: counters.feeds[feed],
       clock,
       log,

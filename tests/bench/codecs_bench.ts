@@ -10,10 +10,15 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FramePool } from "../../bench/feed/frame_pool.ts";
 import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { createCounters } from "../../src/application/status/counters.ts";
 import {
   jsonCodec,
   msgpackCodec,
 } from "../../src/infrastructure/alpaca/market_codec.ts";
+import {
+  optionFormat,
+  stockFormat,
+} from "../../src/infrastructure/alpaca/market_format.ts";
 import { readStockQuote } from "../../src/infrastructure/alpaca/stock_elements.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { FramedBatch } from "../../src/infrastructure/grpc/framed_batch.ts";
@@ -21,14 +26,13 @@ import { FramedBatch } from "../../src/infrastructure/grpc/framed_batch.ts";
 const PER_FRAME = 50;
 const shape = { perFrame: PER_FRAME, symbols: 1_000 };
 const json = new FramePool({ ...shape, format: "json" });
-const texts = Array.from(
-  { length: json.length },
-  (_, i) => new TextDecoder().decode(json.payload(i)),
-);
+const frames = Array.from({ length: json.length }, (_, i) => json.payload(i));
+const texts = frames.map((frame) => new TextDecoder().decode(frame));
+const NO_BYTES = new Uint8Array(0);
 const msgpack = new FramePool({ ...shape, format: "msgpack" });
 const packed = Array.from(
   { length: msgpack.length },
-  (_, i) => msgpack.payload(i).slice().buffer,
+  (_, i) => msgpack.payload(i),
 );
 let at = 0;
 const next = (length: number) => at = (at + 1) % length;
@@ -44,18 +48,45 @@ Deno.bench({
   name: "JSON codec and reader, frame of 50",
   group: "decode",
   fn() {
-    const frame = jsonCodec.decode(texts[next(texts.length)] ?? "");
+    const frame = jsonCodec.decode(frames[next(frames.length)] ?? NO_BYTES);
     for (const element of frame as Record<string, unknown>[]) {
       readStockQuote(element);
     }
   },
 });
 
+/** Takes everything, or nothing, and does nothing with it. */
+const sinkOf = (wanted: boolean) => ({
+  wants: () => wanted,
+  publish: () => {},
+});
+
+for (const wanted of [true, false]) {
+  const sink = sinkOf(wanted);
+  const taken = wanted ? "all of it wanted" : "none of it wanted";
+  const { received } = createCounters().feeds.sip;
+  const stocks = stockFormat(
+    { quotes: sink, trades: sink, bars: sink },
+    received,
+  ).plain;
+  Deno.bench({
+    name: `plain JSON frame of 50, ${taken}`,
+    group: "decode",
+    fn: () => void stocks.read(frames[next(frames.length)] ?? NO_BYTES, 0),
+  });
+  const options = optionFormat({ quotes: sink, trades: sink }, received).plain;
+  Deno.bench({
+    name: `plain MessagePack frame of 50, ${taken}`,
+    group: "decode MessagePack",
+    fn: () => void options.read(packed[next(packed.length)] ?? NO_BYTES, 0),
+  });
+}
+
 Deno.bench({
   name: "MessagePack codec, frame of 50",
-  group: "decode",
-  fn: () =>
-    void msgpackCodec.decode(packed[next(packed.length)] ?? new ArrayBuffer(0)),
+  group: "decode MessagePack",
+  baseline: true,
+  fn: () => void msgpackCodec.decode(packed[next(packed.length)] ?? NO_BYTES),
 });
 
 const quote = readStockQuote(

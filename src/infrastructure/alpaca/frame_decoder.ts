@@ -21,15 +21,14 @@ import {
   printable,
   readControl,
 } from "./control.ts";
-import type { ElementHandler, ElementHandlers } from "./element_handlers.ts";
+import type { ElementHandler } from "./element_handlers.ts";
 import { InexactInteger } from "./fields.ts";
-import type { MarketCodec } from "./market_codec.ts";
+import type { MarketFormat } from "./market_format.ts";
 import type { Frame } from "./wire.ts";
 
 /** What a decoder needs. */
 export interface FrameDecoderParts {
-  readonly codec: MarketCodec;
-  readonly handlers: ElementHandlers;
+  readonly format: MarketFormat;
   readonly counters: FeedCounters;
   readonly clock: Clock;
   readonly log: Log;
@@ -54,18 +53,28 @@ export class FrameDecoder {
 
   /** Publishes the data of a frame and hands its control messages on, in order. */
   receive(frame: Frame, onControl: (control: Control) => void): void {
-    const { clock, counters } = this.#parts;
-    const arrival: Arrival = { frame, receivedAt: clock.now() };
+    const { clock, counters, format } = this.#parts;
+    const receivedAt = clock.now();
     const start = clock.monotonic();
-    const elements = this.#decode(frame);
-    if (!elements) return;
+    let messages = format.plain.read(frame, receivedAt);
+    if (messages < 0) {
+      messages = this.#general({ frame, receivedAt }, onControl);
+    }
+    const seconds = (clock.monotonic() - start) / 1000;
+    if (messages > 0) observe(counters.processing, { seconds, messages });
+  }
+
+  /** Decodes a frame of whatever form; how many elements it had. */
+  #general(arrival: Arrival, onControl: (control: Control) => void): number {
+    const { counters } = this.#parts;
+    const elements = this.#decode(arrival.frame);
     for (let i = 0; i < elements.length; i++) {
       const element: unknown = elements[i];
       if (!isElement(element)) {
         this.#malformed(element, new TypeError("Not a map"));
         continue;
       }
-      const handler = this.#parts.handlers.get(element.T);
+      const handler = this.#parts.format.handlers.get(element.T);
       if (!handler) {
         this.#control(element, onControl);
         continue;
@@ -79,18 +88,18 @@ export class FrameDecoder {
         } else this.#malformed(element, error);
       }
     }
-    const seconds = (clock.monotonic() - start) / 1000;
-    observe(counters.processing, { seconds, messages: elements.length });
+    return elements.length;
   }
 
-  #decode(frame: Frame): readonly unknown[] | undefined {
-    const { codec, counters, log } = this.#parts;
+  /** The elements of a frame; none when it cannot be decoded at all. */
+  #decode(frame: Frame): readonly unknown[] {
+    const { format, counters, log } = this.#parts;
     try {
-      return listOf(codec.decode(frame));
+      return listOf(format.codec.decode(frame));
     } catch (error) {
       counters.errors.malformed_frame++;
       log.warn("Frame cannot be decoded", { cause: error });
-      return undefined;
+      return [];
     }
   }
 
@@ -103,7 +112,9 @@ export class FrameDecoder {
     let element: unknown;
     try {
       // Once per frame, however many of its elements need it.
-      arrival.exact ??= listOf(this.#parts.codec.decodeExactly(arrival.frame));
+      arrival.exact ??= listOf(
+        this.#parts.format.codec.decodeExactly(arrival.frame),
+      );
       element = arrival.exact[index];
       handler.handle(element as Element, arrival.receivedAt);
     } catch (error) {

@@ -24,20 +24,11 @@ export interface MarketCodec {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
-function textOf(frame: Frame): string {
-  return typeof frame === "string" ? frame : utf8.decode(frame);
-}
-
-function bytesOf(frame: Frame): Uint8Array {
-  if (typeof frame !== "string") return new Uint8Array(frame);
-  throw new TypeError("Cannot read a text frame as MessagePack");
-}
-
-/** Text frames with JSON: stocks. */
+/** JSON: stocks. */
 export const jsonCodec: MarketCodec = {
   contentType: "application/json",
-  decode: (frame) => JSON.parse(textOf(frame)),
-  decodeExactly: (frame) => parseWithBigInts(textOf(frame)),
+  decode: (frame) => JSON.parse(utf8.decode(frame)),
+  decodeExactly: (frame) => parseWithBigInts(utf8.decode(frame)),
   encode: (value) => JSON.stringify(value),
 };
 
@@ -50,14 +41,14 @@ extensions.register({
   decode: readTimestamp,
 });
 
-/** Binary frames with MessagePack: options, which speak nothing else. */
+/** MessagePack: options, which speak nothing else. */
 export const msgpackCodec: MarketCodec = {
   contentType: "application/msgpack",
   decode(frame) {
-    return decode(bytesOf(frame), { extensionCodec: extensions });
+    return decode(frame, { extensionCodec: extensions });
   },
   decodeExactly(frame) {
-    return decode(bytesOf(frame), {
+    return decode(frame, {
       extensionCodec: extensions,
       useBigInt64: true,
     });

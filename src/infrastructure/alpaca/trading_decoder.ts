@@ -65,8 +65,7 @@ export class TradingDecoder {
 
   #decode(frame: Frame): unknown {
     try {
-      const text = typeof frame === "string" ? frame : this.#utf8.decode(frame);
-      return parseWithNumberText(text);
+      return parseWithNumberText(this.#utf8.decode(frame));
     } catch (error) {
       this.#parts.counters.errors.malformed_frame++;
       this.#parts.log.warn("Frame cannot be decoded", { cause: error });
@@ -113,10 +112,7 @@ export class TradingDecoder {
 }
 
 function isOldHeartbeat(frame: Frame): boolean {
-  if (typeof frame === "string") {
-    return frame.length === 1 && frame.charCodeAt(0) === OLD_HEARTBEAT;
-  }
-  return frame.byteLength === 1 && new Uint8Array(frame)[0] === OLD_HEARTBEAT;
+  return frame.length === 1 && frame[0] === OLD_HEARTBEAT;
 }
 
 function readReply(message: Element): TradingReply | undefined {

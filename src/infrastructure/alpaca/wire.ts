@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Buffer } from "node:buffer";
 import { WebSocket } from "ws";
 import type { Clock } from "../../application/ports/clock.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
@@ -29,8 +30,8 @@ const CLIENT_OPTIONS = {
   closeTimeout: GOODBYE_MS,
 };
 
-/** One frame as it came: text, or bytes. */
-export type Frame = string | ArrayBuffer;
+/** The bytes of one frame; whether it was said to be text is not looked at. */
+export type Frame = Uint8Array;
 
 /** An open socket. */
 export interface Wire {
@@ -70,7 +71,6 @@ export async function dial(options: DialOptions): Promise<Wire> {
     ...CLIENT_OPTIONS,
     headers: { ...headers },
   });
-  socket.binaryType = "arraybuffer";
   const opened = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<FeedFailure>();
   let problem = "";
@@ -85,9 +85,10 @@ export async function dial(options: DialOptions): Promise<Wire> {
   });
   socket.onopen = () => opened.resolve();
   const reading = new FairReading(socket, { clock });
-  socket.onmessage = ({ data }) =>
-    // Text comes as text; bytes as what `binaryType` says.
-    reading.handle(() => options.onFrame(data as Frame));
+  // Text comes as bytes too: nobody needs it as text.
+  socket.on("message", (data) =>
+    // The client hands on one piece unless it is told otherwise.
+    reading.handle(() => options.onFrame(data as Buffer)));
   socket.onerror = (event) => {
     problem = event.message;
   };
@@ -122,7 +123,7 @@ async function openInTime(
   } catch (error) {
     opened.catch(() => {});
     // It may have opened in this very moment.
-    socket.onmessage = null;
+    socket.removeAllListeners("message");
     socket.close(NORMAL_CLOSURE);
     throw error;
   } finally {
@@ -143,7 +144,7 @@ function wireOf(
   const sayGoodbye = async () => {
     // A peer that ignores the goodbye may send on for ever, next to the session
     // that replaces this one: what it says counts no more.
-    socket.onmessage = null;
+    socket.removeAllListeners("message");
     if (socket.readyState === WebSocket.CLOSED) return;
     if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
     const done = new AbortController();

@@ -14,9 +14,9 @@ import type {
   UpstreamChannel,
 } from "../../../src/domain/subscription/symbol_sets.ts";
 import {
-  optionHandlers,
-  stockHandlers,
-} from "../../../src/infrastructure/alpaca/element_handlers.ts";
+  optionFormat,
+  stockFormat,
+} from "../../../src/infrastructure/alpaca/market_format.ts";
 import { FrameDecoder } from "../../../src/infrastructure/alpaca/frame_decoder.ts";
 import {
   jsonCodec,
@@ -163,8 +163,10 @@ export class Stocks extends Surroundings {
       url,
       codec: jsonCodec,
       decoder: new FrameDecoder({
-        codec: jsonCodec,
-        handlers: stockHandlers({ quotes, trades: nothing, bars: nothing }),
+        format: stockFormat(
+          { quotes, trades: nothing, bars: nothing },
+          counters.received,
+        ),
         counters,
         clock,
         log,
@@ -193,8 +195,7 @@ export class Options extends Surroundings {
       url,
       codec: msgpackCodec,
       decoder: new FrameDecoder({
-        codec: msgpackCodec,
-        handlers: optionHandlers({ quotes, trades: nothing }),
+        format: optionFormat({ quotes, trades: nothing }, counters.received),
         counters,
         clock,
         log,

@@ -22,15 +22,12 @@ import type {
   StockTrade,
 } from "../../../../src/domain/market/stock_events.ts";
 import type { Control } from "../../../../src/infrastructure/alpaca/control.ts";
-import {
-  optionHandlers,
-  stockHandlers,
-} from "../../../../src/infrastructure/alpaca/element_handlers.ts";
 import { FrameDecoder } from "../../../../src/infrastructure/alpaca/frame_decoder.ts";
 import {
-  jsonCodec,
-  msgpackCodec,
-} from "../../../../src/infrastructure/alpaca/market_codec.ts";
+  type MarketFormat,
+  optionFormat,
+  stockFormat,
+} from "../../../../src/infrastructure/alpaca/market_format.ts";
 import {
   TradingDecoder,
   type TradingReply,
@@ -57,6 +54,11 @@ export class RecordingSink<T> implements EventSink<T> {
     this.events.push(event);
     this.receivedAt.push(receivedAt);
   }
+
+  forget(): void {
+    this.events.length = 0;
+    this.receivedAt.length = 0;
+  }
 }
 
 /** Entries of a record of counters that have moved. */
@@ -66,6 +68,11 @@ export function moved<K extends string>(
   return Object.fromEntries(
     Object.entries(counts).filter(([, count]) => count !== 0),
   ) as Partial<Record<K, number>>;
+}
+
+/** Sets all counters of a record back to zero. */
+function zero(counts: Record<string, number>): void {
+  for (const name of Object.keys(counts)) counts[name] = 0;
 }
 
 class Counted {
@@ -80,51 +87,89 @@ class Counted {
   get received(): Partial<Record<MessageType, number>> {
     return moved(this.counters.received);
   }
+
+  /** Forgets what was counted and logged. */
+  forget(): void {
+    zero(this.counters.errors);
+    zero(this.counters.received);
+    this.log.records.length = 0;
+  }
+}
+
+/** How a desk decodes. */
+export interface DeskOptions {
+  /** Leaves every frame to the general decoder. @default false */
+  readonly generalOnly?: boolean;
+}
+
+function formatOf(
+  format: MarketFormat,
+  { generalOnly = false }: DeskOptions,
+): MarketFormat {
+  return generalOnly ? { ...format, plain: { read: () => -1 } } : format;
 }
 
 /** A stock decoder; `receive` takes a frame, or elements to make one of. */
 export class StockDesk extends Counted {
   readonly quotes: RecordingSink<StockQuote>;
-  readonly trades = new RecordingSink<StockTrade>();
-  readonly bars = new RecordingSink<StockBar>();
+  readonly trades: RecordingSink<StockTrade>;
+  readonly bars: RecordingSink<StockBar>;
   readonly controls: Control[] = [];
   readonly #decoder: FrameDecoder;
 
-  constructor(wantedQuotes?: readonly string[]) {
+  constructor(wanted?: readonly string[], options: DeskOptions = {}) {
     super();
-    this.quotes = new RecordingSink(wantedQuotes);
+    this.quotes = new RecordingSink(wanted);
+    this.trades = new RecordingSink(wanted);
+    this.bars = new RecordingSink(wanted);
     const { counters, clock, log } = this;
-    const handlers = stockHandlers(this);
-    const codec = jsonCodec;
-    this.#decoder = new FrameDecoder({ codec, handlers, counters, clock, log });
+    const format = formatOf(stockFormat(this, counters.received), options);
+    this.#decoder = new FrameDecoder({ format, counters, clock, log });
   }
 
-  receive(frame: Frame | readonly unknown[]): this {
-    const made = Array.isArray(frame) ? JSON.stringify(frame) : frame as Frame;
+  receive(frame: Frame | string | readonly unknown[]): this {
+    const made = Array.isArray(frame)
+      ? binary(JSON.stringify(frame))
+      : frameFrom(frame as Frame | string);
     this.#decoder.receive(made, (control) => this.controls.push(control));
     return this;
+  }
+
+  override forget(): void {
+    super.forget();
+    for (const sink of [this.quotes, this.trades, this.bars]) sink.forget();
+    this.controls.length = 0;
   }
 }
 
 /** An option decoder. */
 export class OptionDesk extends Counted {
-  readonly quotes = new RecordingSink<OptionQuote>();
-  readonly trades = new RecordingSink<OptionTrade>();
+  readonly quotes: RecordingSink<OptionQuote>;
+  readonly trades: RecordingSink<OptionTrade>;
   readonly controls: Control[] = [];
   readonly #decoder: FrameDecoder;
 
-  constructor() {
+  constructor(wanted?: readonly string[], options: DeskOptions = {}) {
     super();
+    this.quotes = new RecordingSink(wanted);
+    this.trades = new RecordingSink(wanted);
     const { counters, clock, log } = this;
-    const handlers = optionHandlers(this);
-    const codec = msgpackCodec;
-    this.#decoder = new FrameDecoder({ codec, handlers, counters, clock, log });
+    const format = formatOf(optionFormat(this, counters.received), options);
+    this.#decoder = new FrameDecoder({ format, counters, clock, log });
   }
 
-  receive(frame: Frame | readonly unknown[]): this {
-    const made = Array.isArray(frame) ? packed(frame) : frame as Frame;
+  receive(frame: Frame | string | readonly unknown[]): this {
+    const made = Array.isArray(frame)
+      ? packed(frame)
+      : frameFrom(frame as Frame | string);
     this.#decoder.receive(made, (control) => this.controls.push(control));
     return this;
+  }
+
+  override forget(): void {
+    super.forget();
+    for (const sink of [this.quotes, this.trades]) sink.forget();
+    this.controls.length = 0;
   }
 }
 
@@ -140,8 +185,11 @@ export class OrderDesk extends Counted {
     this.#decoder = new TradingDecoder({ sink, counters, clock, log });
   }
 
-  receive(frame: Frame): this {
-    this.#decoder.receive(frame, (reply) => this.replies.push(reply));
+  receive(frame: Frame | string): this {
+    this.#decoder.receive(
+      frameFrom(frame),
+      (reply) => this.replies.push(reply),
+    );
     return this;
   }
 
@@ -151,24 +199,24 @@ export class OrderDesk extends Counted {
   }
 }
 
-/** Bytes as a frame of its own. */
-export function frameOf(bytes: Uint8Array): ArrayBuffer {
-  return new Uint8Array(bytes).buffer;
+/** Text as the bytes of a frame; bytes as they are. */
+function frameFrom(frame: Frame | string): Frame {
+  return typeof frame === "string" ? binary(frame) : frame;
 }
 
-/** Text as a binary frame. */
-export function binary(text: string): ArrayBuffer {
-  return frameOf(new TextEncoder().encode(text));
+/** Text as a frame. */
+export function binary(text: string): Frame {
+  return new TextEncoder().encode(text);
 }
 
 /** A value as a MessagePack frame. */
-export function packed(value: unknown): ArrayBuffer {
-  return frameOf(encode(value, { useBigInt64: true }));
+export function packed(value: unknown): Frame {
+  return encode(value, { useBigInt64: true });
 }
 
 /** Bytes written in hex, spaces allowed, as a frame. */
-export function hex(text: string): ArrayBuffer {
-  return frameOf(Uint8Array.fromHex(text.replaceAll(/\s/g, "")));
+export function hex(text: string): Frame {
+  return Uint8Array.fromHex(text.replaceAll(/\s/g, ""));
 }
 
 /** A timestamp extension with the given payload. */

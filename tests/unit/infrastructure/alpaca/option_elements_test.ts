@@ -66,7 +66,7 @@ function text(word: string): string {
 }
 
 /** A frame of one quote whose values are given as MessagePack in hex. */
-function rawQuote(values: Readonly<Record<string, string>>): ArrayBuffer {
+function rawQuote(values: Readonly<Record<string, string>>): Frame {
   const plain = {
     T: text("q"),
     S: text("A"),

@@ -1,7 +1,7 @@
 /** Frames of the trading stream. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { binary, frameOf, hex, OrderDesk } from "./kit.ts";
+import { binary, hex, OrderDesk } from "./kit.ts";
 
 const data = { event: "new", order: { id: "o1" } };
 const update = { stream: "trade_updates", data };
@@ -180,6 +180,6 @@ Deno.test("no JSON, no text and no bytes, whatever they say, throw", () => {
     { numRuns: 500 },
   );
   fc.assert(fc.property(fc.uint8Array(), fc.string(), (bytes, text) => {
-    new OrderDesk().receive(frameOf(bytes)).receive(text);
+    new OrderDesk().receive(bytes).receive(text);
   }));
 });

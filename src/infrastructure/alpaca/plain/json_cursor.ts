@@ -1,0 +1,304 @@
+/**
+ * A place in the bytes of a JSON frame, and what can be read from there.
+ *
+ * Every reader moves the place behind what it has read, and throws `NOT_PLAIN`
+ * at anything it is not made for, white space included. What it accepts it
+ * reads as `JSON.parse` does, to the last bit.
+ *
+ * @module
+ */
+import { parseRfc3339 } from "../../../domain/market/rfc3339.ts";
+import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import { NOT_PLAIN } from "./plain_reader.ts";
+import { addToHash, type WordTable } from "./word_table.ts";
+
+const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30;
+const COLON = 0x3a, LARGE_E = 0x45, LARGE_T = 0x54, LARGE_Z = 0x5a;
+const BACKSLASH = 0x5c, SMALL_E = 0x65;
+const OPEN_LIST = 0x5b, CLOSE_LIST = 0x5d, OPEN_MAP = 0x7b, CLOSE_MAP = 0x7d;
+
+/** Digits that a double holds whatever they are. */
+const EXACT_DIGITS = 15;
+const NANO_DIGITS = 9;
+const DAY_LENGTH = 10;
+
+/** 10^0, 10^1, …: all that are exact and can be needed. */
+const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
+
+/** The byte as a digit; above 9 (or NaN) when it is none. */
+function digit(byte: number | undefined): number {
+  return (byte as number) - ZERO;
+}
+
+/** Whether text may hold the byte as it is; what lies behind the end may not. */
+function isPlain(byte: number): boolean {
+  return byte >= 0x20 && byte < 0x7f && byte !== BACKSLASH;
+}
+
+/** Reads one frame after another. */
+export class JsonCursor {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  /** The day that was read last, as `YYYYMMDD`, and its first second. */
+  #day = 0;
+  #dayStart = 0;
+
+  /** Goes to the start of a frame. */
+  open(frame: Uint8Array): void {
+    this.#bytes = frame;
+    this.#at = 0;
+  }
+
+  /** Reads `[`; false when the list is empty, and then its `]` too. */
+  enterList(): boolean {
+    this.#expect(OPEN_LIST);
+    if (this.#bytes[this.#at] !== CLOSE_LIST) return true;
+    this.#at++;
+    return false;
+  }
+
+  /** Reads `,` (true) or the `]` of a list (false). */
+  nextElement(): boolean {
+    return this.#commaOr(CLOSE_LIST);
+  }
+
+  /** Reads `,` (true) or the `}` of a map (false). */
+  nextField(): boolean {
+    return this.#commaOr(CLOSE_MAP);
+  }
+
+  /** Throws unless everything has been read. */
+  expectEnd(): void {
+    if (this.#at !== this.#bytes.length) throw NOT_PLAIN;
+  }
+
+  /** Reads `{"T":"x"`; the byte of x. */
+  elementType(): number {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    if (
+      bytes[at] !== OPEN_MAP || bytes[at + 1] !== QUOTE ||
+      bytes[at + 2] !== LARGE_T || bytes[at + 3] !== QUOTE ||
+      bytes[at + 4] !== COLON || bytes[at + 5] !== QUOTE ||
+      bytes[at + 7] !== QUOTE
+    ) throw NOT_PLAIN;
+    this.#at = at + 8;
+    return bytes[at + 6] as number;
+  }
+
+  /** Reads a key and its colon; as `keyOf`, 0 for a longer key. */
+  key(): number {
+    const bytes = this.#bytes;
+    const at = this.#at;
+    if (bytes[at] !== QUOTE) throw NOT_PLAIN;
+    const first = bytes[at + 1] as number;
+    const second = bytes[at + 2] as number;
+    if (first === QUOTE || !isPlain(first) || !isPlain(second)) {
+      throw NOT_PLAIN;
+    }
+    if (second === QUOTE) {
+      this.#at = at + 3;
+      this.#expect(COLON);
+      return first;
+    }
+    if (bytes[at + 3] === QUOTE) {
+      this.#at = at + 4;
+      this.#expect(COLON);
+      return (first << 8) | second;
+    }
+    this.#skipText();
+    this.#expect(COLON);
+    return 0;
+  }
+
+  /** Reads text and looks it up. */
+  word<T>(table: WordTable<T>): T {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (bytes[at] !== QUOTE) throw NOT_PLAIN;
+    const from = ++at;
+    let hash = 0;
+    for (;; at++) {
+      const byte = bytes[at] as number;
+      if (byte === QUOTE) break;
+      if (!isPlain(byte)) throw NOT_PLAIN;
+      hash = addToHash(hash, byte);
+    }
+    this.#at = at + 1;
+    return table.at(bytes, from, at, hash);
+  }
+
+  /** Reads a list that holds nothing but text, and looks all of it up. */
+  words<T>(table: WordTable<T>): T {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    if (bytes[at] !== OPEN_LIST) throw NOT_PLAIN;
+    const from = at;
+    let hash = 0;
+    // Nothing that is text can hold a bracket here: then it is looked up
+    // shortened, is no JSON, and means nothing.
+    for (;; at++) {
+      const byte = bytes[at] as number;
+      if (!isPlain(byte)) throw NOT_PLAIN;
+      hash = addToHash(hash, byte);
+      if (byte === CLOSE_LIST) break;
+    }
+    this.#at = at + 1;
+    return table.at(bytes, from, at + 1, hash);
+  }
+
+  /** Reads a number without an exponent. */
+  number(): number {
+    const bytes = this.#bytes;
+    const from = this.#at;
+    let at = from;
+    const negative = bytes[at] === MINUS;
+    if (negative) at++;
+    const first = at;
+    let mantissa = digit(bytes[at]);
+    if (!(mantissa >= 0 && mantissa <= 9)) throw NOT_PLAIN;
+    at++;
+    // A zero stands alone: behind it only a dot or the end of the number.
+    if (mantissa > 0) {
+      for (;; at++) {
+        const next = digit(bytes[at]);
+        if (!(next >= 0 && next <= 9)) break;
+        mantissa = mantissa * 10 + next;
+      }
+    }
+    let digits = at - first;
+    let scale = 0;
+    if (bytes[at] === DOT) {
+      const dot = at++;
+      for (;; at++) {
+        const next = digit(bytes[at]);
+        if (!(next >= 0 && next <= 9)) break;
+        mantissa = mantissa * 10 + next;
+      }
+      scale = at - dot - 1;
+      if (scale === 0) throw NOT_PLAIN;
+      digits += scale;
+    }
+    if (bytes[at] === SMALL_E || bytes[at] === LARGE_E) throw NOT_PLAIN;
+    this.#at = at;
+    if (digits > EXACT_DIGITS) return this.#longNumber(from, at);
+    // Both are exact, so the quotient is the double next to the true value,
+    // which is what parsing the text would give.
+    const value = scale === 0 ? mantissa : mantissa / (POWERS[scale] as number);
+    return negative ? -value : value;
+  }
+
+  /** Reads a time of the form `"2026-09-14T14:30:02.118450321Z"`. */
+  time(): Timestamp {
+    const bytes = this.#bytes;
+    const from = this.#at + 1;
+    if (bytes[from - 1] !== QUOTE || bytes[from + DAY_LENGTH] !== LARGE_T) {
+      throw NOT_PLAIN;
+    }
+    const hour = this.#twoDigits(from + 11);
+    const minute = this.#twoDigits(from + 14);
+    const second = this.#twoDigits(from + 17);
+    if (
+      bytes[from + 13] !== COLON || bytes[from + 16] !== COLON ||
+      hour > 23 || minute > 59 || second > 59
+    ) throw NOT_PLAIN;
+    let at = from + 19;
+    let nanos = 0;
+    if (bytes[at] === DOT) {
+      const dot = at++;
+      for (;; at++) {
+        const next = digit(bytes[at]);
+        if (!(next >= 0 && next <= 9)) break;
+        nanos = nanos * 10 + next;
+      }
+      const digits = at - dot - 1;
+      if (digits === 0 || digits > NANO_DIGITS) throw NOT_PLAIN;
+      nanos *= POWERS[NANO_DIGITS - digits] as number;
+    }
+    if (bytes[at] !== LARGE_Z || bytes[at + 1] !== QUOTE) throw NOT_PLAIN;
+    this.#at = at + 2;
+    const day = this.#dayFrom(from);
+    return { seconds: day + hour * 3600 + minute * 60 + second, nanos };
+  }
+
+  /** Steps over a value that is text or a number. */
+  skipValue(): void {
+    if (this.#bytes[this.#at] === QUOTE) this.#skipText();
+    else this.number();
+  }
+
+  /** Steps over the rest of a map that holds no other, its `}` included. */
+  skipFields(): void {
+    const bytes = this.#bytes;
+    for (;;) {
+      switch (bytes[this.#at]) {
+        case QUOTE:
+          this.#skipText();
+          break;
+        case CLOSE_MAP:
+          this.#at++;
+          return;
+        case OPEN_MAP:
+        case undefined:
+          throw NOT_PLAIN;
+        default:
+          this.#at++;
+      }
+    }
+  }
+
+  #skipText(): void {
+    const bytes = this.#bytes;
+    let at = this.#at + 1;
+    for (; bytes[at] !== QUOTE; at++) {
+      if (!isPlain(bytes[at] as number)) throw NOT_PLAIN;
+    }
+    this.#at = at + 1;
+  }
+
+  #expect(byte: number): void {
+    if (this.#bytes[this.#at++] !== byte) throw NOT_PLAIN;
+  }
+
+  #commaOr(end: number): boolean {
+    const byte = this.#bytes[this.#at++];
+    if (byte === COMMA) return true;
+    if (byte === end) return false;
+    throw NOT_PLAIN;
+  }
+
+  #twoDigits(at: number): number {
+    const high = digit(this.#bytes[at]);
+    const low = digit(this.#bytes[at + 1]);
+    if (!(high >= 0 && high <= 9 && low >= 0 && low <= 9)) throw NOT_PLAIN;
+    return high * 10 + low;
+  }
+
+  /** The first second of the day written as `YYYY-MM-DD`. */
+  #dayFrom(from: number): number {
+    const day = this.#twoDigits(from) * 1_000_000 +
+      this.#twoDigits(from + 2) * 10_000 +
+      this.#twoDigits(from + 5) * 100 + this.#twoDigits(from + 8);
+    if (
+      this.#bytes[from + 4] !== MINUS || this.#bytes[from + 7] !== MINUS
+    ) throw NOT_PLAIN;
+    if (day !== this.#day) this.#learnDay(from, day);
+    return this.#dayStart;
+  }
+
+  #learnDay(from: number, day: number): void {
+    const text = this.#text(from, from + DAY_LENGTH);
+    const start = parseRfc3339(`${text}T00:00:00Z`);
+    if (start === undefined) throw NOT_PLAIN;
+    this.#day = day;
+    this.#dayStart = start.seconds;
+  }
+
+  #longNumber(from: number, to: number): number {
+    return Number(this.#text(from, to));
+  }
+
+  #text(from: number, to: number): string {
+    return String.fromCharCode(...this.#bytes.subarray(from, to));
+  }
+}

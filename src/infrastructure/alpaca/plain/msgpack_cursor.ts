@@ -1,0 +1,205 @@
+/**
+ * A place in the bytes of a MessagePack frame, and what can be read from there.
+ *
+ * Every reader moves the place behind what it has read, and throws `NOT_PLAIN`
+ * at anything it is not made for. What it accepts it reads as the general
+ * decoder does.
+ *
+ * @module
+ */
+import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import { NOT_PLAIN } from "./plain_reader.ts";
+import { addToHash, type WordTable } from "./word_table.ts";
+
+// First bytes of values (MessagePack specification, "Formats").
+const FIXMAP = 0x80, FIXARRAY = 0x90, FIXSTR = 0xa0, NIL = 0xc0;
+const EXT_8 = 0xc7, FLOAT_32 = 0xca, FLOAT_64 = 0xcb;
+const UINT_8 = 0xcc, UINT_16 = 0xcd, UINT_32 = 0xce, UINT_64 = 0xcf;
+const INT_8 = 0xd0, INT_16 = 0xd1, INT_32 = 0xd2, INT_64 = 0xd3;
+const FIXEXT_4 = 0xd6, FIXEXT_8 = 0xd7, STR_8 = 0xd9;
+const ARRAY_16 = 0xdc, NEGATIVE_FIXINT = 0xe0;
+
+const SMALL_COUNT = 0x0f;
+const SMALL_LENGTH = 0x1f;
+/** Type −1, as a byte. */
+const TIMESTAMP = 0xff;
+const LARGEST_NANOS = 999_999_999;
+const UINT32_RANGE = 2 ** 32;
+/** Upper halves above this belong to integers that a double may not hold. */
+const SAFE_UPPER_HALF = 2 ** 21;
+
+/** Reads one frame after another. */
+export class MsgpackCursor {
+  #bytes: Uint8Array = new Uint8Array(0);
+  #view: DataView = new DataView(new ArrayBuffer(0));
+  #at = 0;
+
+  /** Goes to the start of a frame. */
+  open(frame: Uint8Array): void {
+    this.#bytes = frame;
+    this.#view = new DataView(
+      frame.buffer,
+      frame.byteOffset,
+      frame.byteLength,
+    );
+    this.#at = 0;
+  }
+
+  /** Reads the head of a list; how many elements it has. */
+  list(): number {
+    const head = this.#byte();
+    if ((head & ~SMALL_COUNT) === FIXARRAY) return head & SMALL_COUNT;
+    if (head !== ARRAY_16) throw NOT_PLAIN;
+    return this.#view.getUint16(this.#take(2));
+  }
+
+  /** Reads the head of a map; how many fields it has. */
+  map(): number {
+    const head = this.#byte();
+    if ((head & ~SMALL_COUNT) !== FIXMAP) throw NOT_PLAIN;
+    return head & SMALL_COUNT;
+  }
+
+  /** Throws unless everything has been read. */
+  expectEnd(): void {
+    if (this.#at !== this.#bytes.length) throw NOT_PLAIN;
+  }
+
+  /** Reads a key, or a word as short; as `keyOf`, 0 for anything longer. */
+  key(): number {
+    const head = this.#byte();
+    if ((head & ~SMALL_LENGTH) !== FIXSTR) throw NOT_PLAIN;
+    const length = head & SMALL_LENGTH;
+    const at = this.#take(length);
+    const first = this.#bytes[at] as number;
+    if (length === 1) return first;
+    return length === 2 ? (first << 8) | (this.#bytes[at + 1] as number) : 0;
+  }
+
+  /** Reads text and looks it up. */
+  word<T>(table: WordTable<T>): T {
+    const head = this.#byte();
+    if ((head & ~SMALL_LENGTH) !== FIXSTR) throw NOT_PLAIN;
+    const from = this.#take(head & SMALL_LENGTH);
+    const to = this.#at;
+    const bytes = this.#bytes;
+    let hash = 0;
+    for (let at = from; at < to; at++) {
+      const byte = bytes[at] as number;
+      if (!(byte >= 0x20 && byte < 0x7f)) throw NOT_PLAIN;
+      hash = addToHash(hash, byte);
+    }
+    return table.at(bytes, from, to, hash);
+  }
+
+  /** Reads an integer of up to 53 bits or a double. */
+  number(): number {
+    const head = this.#byte();
+    if (head < FIXMAP) return head;
+    if (head >= NEGATIVE_FIXINT) return head - 0x100;
+    const view = this.#view;
+    switch (head) {
+      case FLOAT_64:
+        return view.getFloat64(this.#take(8));
+      case FLOAT_32:
+        return view.getFloat32(this.#take(4));
+      case UINT_8:
+        return view.getUint8(this.#take(1));
+      case UINT_16:
+        return view.getUint16(this.#take(2));
+      case UINT_32:
+        return view.getUint32(this.#take(4));
+      case UINT_64: {
+        const at = this.#take(8);
+        const upper = view.getUint32(at);
+        if (upper >= SAFE_UPPER_HALF) throw NOT_PLAIN;
+        return upper * UINT32_RANGE + view.getUint32(at + 4);
+      }
+      case INT_8:
+        return view.getInt8(this.#take(1));
+      case INT_16:
+        return view.getInt16(this.#take(2));
+      case INT_32:
+        return view.getInt32(this.#take(4));
+      case INT_64: {
+        const at = this.#take(8);
+        const upper = view.getInt32(at);
+        if (upper >= SAFE_UPPER_HALF || upper < -SAFE_UPPER_HALF) {
+          throw NOT_PLAIN;
+        }
+        return upper * UINT32_RANGE + view.getUint32(at + 4);
+      }
+      default:
+        throw NOT_PLAIN;
+    }
+  }
+
+  /** Reads a timestamp extension of 4, 8 or 12 bytes. */
+  time(): Timestamp {
+    const view = this.#view;
+    switch (this.#byte()) {
+      case FIXEXT_4:
+        this.#expect(TIMESTAMP);
+        return { seconds: view.getUint32(this.#take(4)), nanos: 0 };
+      case FIXEXT_8: {
+        this.#expect(TIMESTAMP);
+        const at = this.#take(8);
+        // 30 bits of nanoseconds, then 34 bits of seconds.
+        const upper = view.getUint32(at);
+        const seconds = (upper & 0b11) * UINT32_RANGE + view.getUint32(at + 4);
+        return possible(seconds, upper >>> 2);
+      }
+      case EXT_8: {
+        this.#expect(12);
+        this.#expect(TIMESTAMP);
+        const at = this.#take(12);
+        const upper = view.getInt32(at + 4);
+        if (upper >= SAFE_UPPER_HALF || upper < -SAFE_UPPER_HALF) {
+          throw NOT_PLAIN;
+        }
+        const seconds = upper * UINT32_RANGE + view.getUint32(at + 8);
+        return possible(seconds, view.getUint32(at));
+      }
+      default:
+        throw NOT_PLAIN;
+    }
+  }
+
+  /** Steps over a value that is text, a number, a time or nil. */
+  skipValue(): void {
+    const head = this.#bytes[this.#at] as number;
+    if ((head & ~SMALL_LENGTH) === FIXSTR) {
+      this.#at += 1 + (head & SMALL_LENGTH);
+    } else if (head === STR_8) {
+      this.#at += 2 + this.#view.getUint8(this.#at + 1);
+    } else if (head === NIL) this.#at++;
+    else if (head === FIXEXT_4) this.#at += 6;
+    else if (head === FIXEXT_8) this.#at += 10;
+    else if (head === FLOAT_64) this.#at += 9;
+    else this.number();
+    if (this.#at > this.#bytes.length) throw NOT_PLAIN;
+  }
+
+  #byte(): number {
+    const at = this.#at++;
+    if (at >= this.#bytes.length) throw NOT_PLAIN;
+    return this.#bytes[at] as number;
+  }
+
+  #expect(byte: number): void {
+    if (this.#byte() !== byte) throw NOT_PLAIN;
+  }
+
+  /** Moves behind the next `length` bytes; where they start. */
+  #take(length: number): number {
+    const at = this.#at;
+    this.#at = at + length;
+    if (this.#at > this.#bytes.length) throw NOT_PLAIN;
+    return at;
+  }
+}
+
+function possible(seconds: number, nanos: number): Timestamp {
+  if (nanos > LARGEST_NANOS) throw NOT_PLAIN;
+  return { seconds, nanos };
+}
