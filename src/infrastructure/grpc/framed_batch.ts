@@ -29,12 +29,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { RecentBatches } from "./recent_batches.ts";
 
 /** A zero byte (not compressed) and the length in four bytes, big-endian. */
 const PREFIX_BYTES = 5;
 
 /** Encoded messages that are written together; never empty. */
 export type Bodies = readonly Uint8Array[];
+
+const recent = new RecentBatches();
 
 /** A batch in the shape of the one message that grpc-js frames. */
 export class FramedBatch {
@@ -53,6 +56,11 @@ export class FramedBatch {
   /** Writes all frames into `output`, from its start. */
   copy(output: Uint8Array): number {
     const bodies = this.#bodies;
+    const framed = recent.find(bodies);
+    if (framed !== undefined) {
+      output.set(framed);
+      return framed.length;
+    }
     let at = 0;
     for (let i = 0; i < bodies.length; i++) {
       const body = bodies[i] as Uint8Array;
@@ -65,6 +73,8 @@ export class FramedBatch {
       output.set(body, at + PREFIX_BYTES);
       at += PREFIX_BYTES + length;
     }
+    // grpc-js hands `output` on to be sent and never writes to it again.
+    recent.keep(bodies, output);
     return at;
   }
 }

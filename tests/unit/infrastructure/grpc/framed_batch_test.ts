@@ -98,3 +98,37 @@ Deno.test("a framing that is not as expected is not used", () => {
     assert.equal(framesBatches(call), false, name);
   }
 });
+
+Deno.test("batches of the same bodies have the same bytes, whatever was framed between", () => {
+  const pool = Array.from({ length: 6 }, (_, i) => new Uint8Array(i).fill(i));
+  const batch = fc.array(fc.constantFrom(...pool), {
+    minLength: 1,
+    maxLength: 8,
+  });
+  fc.assert(
+    fc.property(fc.array(batch, { maxLength: 30 }), (batches) => {
+      for (const bodies of [...batches, ...batches]) {
+        assert.deepEqual(
+          new Uint8Array(framing.serializeMessage([...bodies])),
+          new Uint8Array(framesOf(bodies)),
+        );
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+Deno.test("a batch that was framed a moment ago is not framed again", () => {
+  const bodies = Array.from({ length: 100 }, () => new Uint8Array(90));
+  framing.serializeMessage(bodies);
+  const output = new Uint8Array(100 * 95);
+  let pieces = 0;
+  const { set } = Uint8Array.prototype;
+  output.set = function (...args: Parameters<typeof set>) {
+    pieces++;
+    set.apply(this, args);
+  };
+  new FramedBatch([...bodies]).copy(output);
+  assert.equal(pieces, 1);
+  assert.deepEqual(output.slice(), new Uint8Array(framesOf(bodies)));
+});
