@@ -285,8 +285,11 @@ export class Floor implements AsyncDisposable {
    *
    * @param pace.batch messages per write
    * @param pace.everyMs between two writes of a stream; 0 means no pause
+   * @param pace.atOnce streams that are written to each time; all by default
    */
-  feed(pace: { batch: number; everyMs: number }): Promise<void> {
+  feed(
+    pace: { batch: number; everyMs: number; atOnce?: number },
+  ): Promise<void> {
     return this.lane.server.call("start", pace);
   }
 

@@ -53,20 +53,31 @@ function framedQuotes(count: number): Uint8Array {
   return new Uint8Array(parts);
 }
 
-/** Writes a batch to every stream each `everyMs`; skips streams that are full. */
+/** Streams follow each other in steps of this prime, not in rows. */
+const STRIDE = 7_919;
+
+/**
+ * Writes a batch to `atOnce` streams each `everyMs`, in turns; skips streams
+ * that are full.
+ */
 async function paced(
-  { bytes, batch, everyMs }: {
+  { bytes, batch, everyMs, atOnce }: {
     readonly bytes: Uint8Array;
     readonly batch: number;
     readonly everyMs: number;
+    readonly atOnce: number;
   },
   id: number,
 ): Promise<void> {
+  const all = [...streams];
+  let turn = 0;
   let due = performance.now();
   while (id === run) {
     const now = performance.now();
     for (; due <= now; due += everyMs) {
-      for (const stream of streams) {
+      for (let i = 0; i < atOnce; i++, turn++) {
+        const stream = all[(turn * STRIDE) % all.length];
+        if (stream === undefined) return;
         if (stream.writableNeedDrain) skipped++;
         else {
           stream.write(bytes);
@@ -142,12 +153,16 @@ await answerCommands({
     await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
     return { port: (server.address() as AddressInfo).port };
   },
-  /** @param everyMs between two batches of a stream; 0 means no pause */
-  start({ batch, everyMs }: { batch: number; everyMs: number }): void {
-    batch = Math.round(batch);
+  /**
+   * @param pace.everyMs between two batches of a stream; 0 means no pause
+   * @param pace.atOnce streams that are written to each time; all by default
+   */
+  start(pace: { batch: number; everyMs: number; atOnce?: number }): void {
+    const { everyMs, atOnce = streams.size } = pace;
+    const batch = Math.round(pace.batch);
     const bytes = framedQuotes(batch);
     const id = ++run;
-    if (everyMs > 0) paced({ bytes, batch, everyMs }, id);
+    if (everyMs > 0) paced({ bytes, batch, everyMs, atOnce }, id);
     else flood({ bytes, batch }, id);
   },
   stop: () => void run++,

@@ -5,7 +5,7 @@
  * @module
  */
 import { figure } from "../report/result.ts";
-import { pause, Rig } from "../rig.ts";
+import { Floor, pause, Rig } from "../rig.ts";
 import {
   batchSize,
   cores,
@@ -47,18 +47,44 @@ function loadOf(rig: Rig) {
   };
 }
 
-/** 2 000 streams of one symbol against 20 streams of a hundred. */
+/** Writes one message each to as many streams as a frame has messages. */
+function floorLoadOf(floor: Floor) {
+  const pace = {
+    batch: 1,
+    everyMs: 1000 * PER_FRAME / RATE,
+    atOnce: PER_FRAME,
+  };
+  return {
+    lane: floor.lane,
+    start: () => floor.feed(pace),
+    stop: () => floor.rest(),
+  };
+}
+
+/**
+ * 2 000 streams of one symbol against 20 streams of a hundred, and the same
+ * writes by the floor.
+ */
 export const manyStreams: Scenario = {
   name: "many-streams",
   async run(effort) {
     await using many = await Rig.start(SHAPE);
     await using few = await Rig.start(SHAPE);
-    await many.proxy.open(streamsOf(SYMBOLS / CONNECTIONS));
-    await few.proxy.open(streamsOf(1));
+    await using manyRaw = await Floor.start();
+    await using fewRaw = await Floor.start();
+    for (const { lane } of [{ lane: many.proxy }, manyRaw]) {
+      await lane.open(streamsOf(SYMBOLS / CONNECTIONS));
+    }
+    for (const { lane } of [{ lane: few.proxy }, fewRaw]) {
+      await lane.open(streamsOf(1));
+    }
     await Promise.all([many.subscribed(SYMBOLS), few.subscribed(SYMBOLS)]);
     const loads = [loadOf(many), loadOf(few)] as const;
+    const raws = [floorLoadOf(manyRaw), floorLoadOf(fewRaw)] as const;
     for (const load of loads) await measure(load, WARM_UP_MS);
+    for (const raw of raws) await measure(raw, WARM_UP_MS / 2);
     const rounds = await inTurns(loads, effort);
+    const rawRounds = await inTurns(raws, effort);
     await many.drained();
     const { dropped } = await many.counts();
     const first = rounds.map((round) => round.first);
@@ -81,6 +107,23 @@ export const manyStreams: Scenario = {
             cpuPerMessage(first) / cpuPerMessage(second)
           ),
           { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
+        ),
+        figure(
+          "floor, 2 000 streams",
+          "µs",
+          rawRounds.map((round) => cpuPerMessage(round.first)),
+        ),
+        figure(
+          "floor, 20 streams",
+          "µs",
+          rawRounds.map((round) => cpuPerMessage(round.second)),
+        ),
+        figure(
+          "ratio of the floors",
+          "×",
+          rawRounds.map(({ first, second }) =>
+            cpuPerMessage(first) / cpuPerMessage(second)
+          ),
         ),
         figure("delivered, 2 000 streams", "messages/s", first.map(perSecond)),
         figure("delivered, 20 streams", "messages/s", second.map(perSecond)),
