@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { addressText, type ProxyAddress } from "./address.ts";
+import {
+  addressText,
+  DEFAULT_GRPC_PORT,
+  type ProxyAddress,
+} from "./address.ts";
 import type { RpcError } from "./grpc_client.ts";
 
 /** Ends that the same request would meet again, at least for a while. */
@@ -49,10 +53,25 @@ export function describeEnd(
   if (opened) {
     return `the proxy at ${where} ended the stream (${error.message})`;
   }
+  const stranger = strangerAt(where, error);
+  if (stranger !== undefined) return stranger;
   if (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED") {
     return `no proxy answers at ${where} (${shortReason(error.details)})`;
   }
   return `the proxy at ${where} refused (${error.message})`;
+}
+
+/** When somebody answers who is not the proxy; undefined when it may be. */
+function strangerAt(where: string, error: RpcError): string | undefined {
+  if (/wrong version number|InvalidContentType/i.test(error.details)) {
+    return `${where} speaks no TLS; leave https:// out`;
+  }
+  const isHttp = /^HTTP \d+$/.test(error.details) ||
+    error.code === "INTERNAL" && /EPIPE|ECONNRESET/.test(error.details);
+  return isHttp
+    ? `${where} is no gRPC port (${error.details}); the proxy's is ` +
+      `STREAM_PROXY_GRPC_PORT, ${DEFAULT_GRPC_PORT} unless set`
+    : undefined;
 }
 
 function lowerFirst(text: string): string {

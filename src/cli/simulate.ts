@@ -17,6 +17,7 @@ Usage: deno task simulate [options]
   --host <address>        address to listen on (127.0.0.1)
   --port <number>         port to listen on (8765)
   --rate <number>         quotes and trades a second, 0 to 200000 (100)
+  --orders <number>       orders a second that somebody places, 0 to 1000 (0)
   --seed <text>           seed of the market (alpaca)
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
   --bar-seconds <number>  length of a bar (60)
@@ -28,6 +29,7 @@ const FLAGS = {
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: "8765" },
   rate: { type: "string", default: "100" },
+  orders: { type: "string", default: "0" },
   seed: { type: "string", default: "alpaca" },
   plan: { type: "string", default: "plus" },
   "bar-seconds": { type: "string", default: "60" },
@@ -43,12 +45,20 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     hostname: values.host,
     port: toNumber("--port", values.port),
     messagesPerSecond: toNumber("--rate", values.rate),
+    ...orders(toNumber("--orders", values.orders)),
     seed: values.seed,
     // An unknown plan is refused by the simulator, which knows them all.
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
   };
+}
+
+/** An account on which something happens, so that its stream has updates. */
+function orders(ordersPerSecond: number): Pick<SimulatorOptions, "trading"> {
+  return ordersPerSecond === 0
+    ? {}
+    : { trading: { autoTrader: { ordersPerSecond } } };
 }
 
 function toNumber(flag: string, text: string): number {

@@ -21,7 +21,7 @@ export function statusTable(
 ): readonly string[] {
   const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
   const rows = [
-    ["FEED", "STATE", "CONNECTED SINCE (UTC)", "SUBS", "TRIES", "MESSAGES"],
+    ["FEED", "STATE", "LAST CONNECTED (UTC)", "SUBS", "TRIES", "MESSAGES"],
     ...status.feeds.map((feed) => feedRow(feed, now)),
   ];
   const widths =

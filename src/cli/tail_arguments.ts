@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseOccSymbol } from "../domain/market/occ_symbol.ts";
+import { optionSymbol } from "../infrastructure/grpc/symbol_spelling.ts";
 import { SELECTION_BOUNDS } from "../domain/options/selection.ts";
 import { parseAddress, type ProxyAddress } from "./address.ts";
 import {
@@ -146,7 +148,7 @@ export function parseTailArguments(
     type: "stream",
     what,
     selection: {
-      symbols: symbols.map(readSymbol),
+      symbols: symbols.map((text) => readSymbolOf(what, text)),
       underlyings: flags.all("underlying").map(readSymbol),
       orderIds: flags.all("order-id"),
       contracts: readContracts(flags),
@@ -155,6 +157,9 @@ export function parseTailArguments(
     ...common,
   };
 }
+
+/** Streams of stocks alone. */
+const STOCK_KINDS: ReadonlySet<string> = new Set(["quotes", "trades", "bars"]);
 
 /** Flags that choose contracts of underlyings. */
 const CONTRACT_FLAGS = [
@@ -226,6 +231,26 @@ function readAddress(
     if (text) return parseAddress(text, name);
   }
   return parseAddress("localhost", "the default");
+}
+
+/** A name that this kind of stream can never bring is a mistake, not silence. */
+function readSymbolOf(what: string, text: string): string {
+  const symbol = readSymbol(text);
+  const isContract = parseOccSymbol(optionSymbol(symbol)) !== undefined;
+  if (isContract && STOCK_KINDS.has(what)) {
+    throw new UsageError(
+      text,
+      "an option contract has option-quotes and option-trades",
+    );
+  }
+  if (!isContract && TAIL_KINDS[what]?.filter === "underlying") {
+    throw new UsageError(
+      text,
+      "it is no option contract such as AAPL270115C00250000; for the contracts " +
+        `of a stock: --underlying ${symbol}`,
+    );
+  }
+  return symbol;
 }
 
 /** Exchanges spell in capitals; `aapl,msft` is a habit of other tools. */

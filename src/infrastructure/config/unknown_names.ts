@@ -8,11 +8,20 @@ import type { Env } from "./settings_reader.ts";
 
 const OURS = /^(STREAM_PROXY|ALPACA)_/i;
 
+/** What clients read to find the proxy: at home in an environment they share. */
+const OF_CLIENTS: ReadonlySet<string> = new Set([
+  "STREAM_PROXY_ADDRESS",
+  "STREAM_PROXY_ENDPOINT",
+  "STREAM_PROXY_URL",
+]);
+
 /** One warning per unknown variable, with the nearest name; values untold. */
 export function unknownNames(env: Env): string[] {
   const known = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   return Object.keys(env)
-    .filter((name) => OURS.test(name) && !known.includes(name))
+    .filter((name) =>
+      OURS.test(name) && !known.includes(name) && !OF_CLIENTS.has(name)
+    )
     .sort()
     .map((name) => {
       const near = nearest(name, known);

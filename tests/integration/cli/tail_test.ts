@@ -324,7 +324,7 @@ Deno.test("tail status shows every feed with its state and last error", async ()
   assert.equal(code, 0);
   assert.deepEqual(terminal.lines, [
     "proxy 0.1.0  paper  up 5m 00s  5 streams",
-    "FEED           STATE         CONNECTED SINCE (UTC)  SUBS  TRIES   MESSAGES  LAST ERROR",
+    "FEED           STATE         LAST CONNECTED (UTC)   SUBS  TRIES   MESSAGES  LAST ERROR",
     "sip            connected     10:00:01 (4m 59s ago)     2      0  1 234 567",
     "opra           error         never                     0      3          0  auth failed",
     "trade_updates  reconnecting  never                     0      0          0",

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import { parseFlags } from "../../../src/cli/simulate.ts";
 
 const SCRIPT = fileURLToPath(
   new URL("../../../src/cli/simulate.ts", import.meta.url),
@@ -38,6 +39,7 @@ Deno.test("task simulate refuses bad flags with code 2 and the remedy", async ()
   const cases: [string[], RegExp][] = [
     [["--rate", "fast"], /--rate must be a number, received "fast"/],
     [["--rate", "200001"], /messagesPerSecond must be from 0 to 200000/],
+    [["--orders", "1001"], /1001 orders per second: .* at most 1000/],
     [["--plan", "gold"], /plan must be one of basic, plus/],
     [["--bogus"], /Unknown option '--bogus'/],
   ];
@@ -47,6 +49,16 @@ Deno.test("task simulate refuses bad flags with code 2 and the remedy", async ()
     assert.match(text(stderr), message);
     assert.match(text(stderr), /--help/);
   }
+});
+
+Deno.test("--orders has somebody trade", () => {
+  const trading = { autoTrader: { ordersPerSecond: 2 } };
+  const options = (...flags: string[]) => {
+    const parsed = parseFlags(flags);
+    return parsed === "help" ? undefined : parsed.trading;
+  };
+  assert.deepEqual(options("--orders", "2"), trading);
+  assert.equal(options(), undefined);
 });
 
 Deno.test("task simulate says when its port is taken", async () => {

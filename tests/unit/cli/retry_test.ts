@@ -30,6 +30,18 @@ Deno.test("only ends that may heal are tried again", () => {
   }
 });
 
+Deno.test("somebody who is not the proxy is called so", () => {
+  const strangers: readonly [string, string, RegExp][] = [
+    ["UNIMPLEMENTED", "HTTP 404", /no gRPC port \(HTTP 404\).* 50052 unless/],
+    ["INTERNAL", "write EPIPE", /localhost:50052 is no gRPC port/],
+    ["INTERNAL", "wrong version number", /speaks no TLS; leave https:\/\/ out/],
+  ];
+  for (const [code, details, told] of strangers) {
+    const error = new RpcError(code, details);
+    assert.match(describeEnd(error, { address, opened: false }), told);
+  }
+});
+
 Deno.test("an end is described by what the user can see of it", () => {
   const refused = new RpcError(
     "UNAVAILABLE",

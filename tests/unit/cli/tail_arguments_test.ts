@@ -97,6 +97,14 @@ Deno.test("tail status asks for subscriptions only when told to", () => {
   }
 });
 
+Deno.test("contracts are known in every spelling, and orders have any symbol", () => {
+  const contract = "AAPL270115C00250000";
+  for (const spelling of [contract, contract.toLowerCase(), `O:${contract}`]) {
+    assert.ok(parse(`option-trades ${spelling}`).type === "stream", spelling);
+  }
+  assert.ok(parse(`orders ${contract} AAPL BTC/USD`).type === "stream");
+});
+
 Deno.test("tail status has a watch of its own", () => {
   const task = parse("status --watch --json");
   assert.ok(task.type === "status");
@@ -126,6 +134,8 @@ const REFUSED: readonly [string, RegExp][] = [
   ["toString", /toString: it is one of/],
   ["quotes *", /\*: for everything give no symbol at all/],
   ["quotes AAPL,MSFT", /AAPL,MSFT: put spaces between symbols/],
+  ["option-quotes aapl", /aapl: it is no option contract .*--underlying AAPL/],
+  ["trades AAPL270115C00250000", /an option contract has option-quotes and/],
   ["quotes AA$L", /AA\$L: a symbol has letters/],
   ["quotes --underlying SPY", /--underlying: it goes with option-quotes/],
   ["quotes --order-id 1", /--order-id: it goes with orders, not with quotes/],

@@ -407,6 +407,7 @@ Deno.test("misspelt names are pointed out, with the name that was meant", () => 
     ALPACA_SOMETHING_ELSE_ENTIRELY: "1",
     stream_proxy_host: "1",
     OTHER_VARIABLE: "1",
+    STREAM_PROXY_ADDRESS: "what clients of the proxy read",
   });
   assert.deepEqual(warnings, [
     "ALPACA_SECRT is not a known setting and is ignored; did you mean ALPACA_SECRET?",
