@@ -221,6 +221,7 @@ export const MATRIX: readonly MatrixEntry[] = [
       hostAliases: [{ ip: "10.0.0.1", hostnames: ["simulator"] }],
       initContainers: [{ name: "wait", image: "busybox:1.36" }],
       extraContainers: [{ name: "side", image: "busybox:1.36" }],
+      extraPodSpec: { hostUsers: false, setHostnameAsFQDN: true },
       extraVolumes: [{ name: "tmp", emptyDir: {} }],
       extraVolumeMounts: [{ name: "tmp", mountPath: "/tmp" }],
       extraObjects: [

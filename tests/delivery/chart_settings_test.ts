@@ -144,6 +144,7 @@ Deno.test("the schema refuses unknown values at every level of the chart's own",
     "global",
     "affinity",
     "dnsConfig",
+    "extraPodSpec",
     "podSecurityContext",
     "securityContext",
   ]);
