@@ -65,10 +65,10 @@ function atAGlance(layout: Layout): void {
   const small = { width: 4, height: 4 };
   layout.add(
     small,
-    stat("Feeds connected", {
-      expr: `sum(${series("feedState", `state="connected"`)})`,
-      description: "Sessions with Alpaca that are logged in",
-      thresholds: [[null, "red"], [1, "orange"], [2, "green"]],
+    stat("Feeds down", {
+      expr: `sum(${series("feedState", `state!~"connected|disconnected"`)})`,
+      description: "Feeds that are on and have no session with Alpaca",
+      thresholds: [[null, "green"], [1, "red"]],
     }),
   );
   layout.add(
@@ -118,9 +118,12 @@ function feeds(layout: Layout): void {
   layout.add(
     { width: 24, height: 5 },
     stateTimeline("Session of each feed", {
-      expr: `max by (feed) (${series("feedState", `state="connected"`)})`,
+      expr: `max by (feed) (${series("feedState", `state="connected"`)}` +
+        ` + ignoring(state) 2 * ${
+          series("feedState", `state="disconnected"`)
+        })`,
       legend: "{{feed}}",
-      description: "Green while connected",
+      description: "Green while connected, grey while switched off",
     }),
   );
   const half = { width: 12, height: 8 };

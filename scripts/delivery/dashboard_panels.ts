@@ -96,11 +96,12 @@ export function timeSeries(title: string, options: PanelOptions): Panel {
   });
 }
 
-/** Up or not, over time. */
+/** Down, up or off, over time: 0, 1 or 2. */
 export function stateTimeline(title: string, options: PanelOptions): Panel {
   const states = {
-    0: { text: "not connected", color: "red" },
+    0: { text: "down", color: "red" },
     1: { text: "connected", color: "green" },
+    2: { text: "off", color: "gray" },
   };
   return panel("state-timeline", { title, options }, {
     options: { showValue: "auto", mergeValues: true },
