@@ -56,46 +56,6 @@ export const SELECTION_BOUNDS: Readonly<
 /** What counts as a clear move: a part of the reach of a selection. */
 const HYSTERESIS = 0.25;
 
-/**
- * What is wrong with a selection, in one sentence that names the field, its
- * value and what it may be; `undefined` when nothing is.
- */
-export function checkSelection(selection: OptionSelection): string | undefined {
-  const { days, strikeWindowPercent, maxContracts } = SELECTION_BOUNDS;
-  const { minDays, maxDays, right } = selection;
-  for (const [name, value] of [["minDays", minDays], ["maxDays", maxDays]]) {
-    if (isWithin(Number(value), days) && Number.isInteger(value)) continue;
-    return `${name} must be a whole number ${range(days)}, received ${value}`;
-  }
-  if (minDays > maxDays) {
-    return `minDays must not be above maxDays, received ${minDays} and ${maxDays}`;
-  }
-  const percent = selection.strikeWindowPercent;
-  if (!isWithin(percent, strikeWindowPercent)) {
-    const bounds = range(strikeWindowPercent);
-    return `strikeWindowPercent must be ${bounds}, received ${percent}`;
-  }
-  if (right !== undefined && right !== "call" && right !== "put") {
-    return `right must be call, put or absent, received ${right}`;
-  }
-  const count = selection.maxContracts;
-  if (isWithin(count, maxContracts) && Number.isInteger(count)) {
-    return undefined;
-  }
-  const bounds = range(maxContracts);
-  return `maxContracts must be a whole number ${bounds}, received ${count}`;
-}
-
-type Bounds = { readonly min: number; readonly max: number };
-
-function isWithin(value: number, { min, max }: Bounds): boolean {
-  return value >= min && value <= max;
-}
-
-function range({ min, max }: Bounds): string {
-  return `from ${min} to ${max}`;
-}
-
 /** Where a selection stands in time and price. */
 export interface SelectionMoment {
   /** Today at the exchange, as days since 1970-01-01. */

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import {
-  checkSelection,
   DEFAULT_SELECTION,
   marginOf,
   type OptionSelection,
@@ -222,48 +221,4 @@ Deno.test("the strikes at the money are always selected", () => {
       assert.ok(nearest <= 2.5, `${price} against ${strikes}`);
     }
   }));
-});
-
-const WRONG: readonly (readonly [Partial<OptionSelection>, RegExp])[] = [
-  [
-    { minDays: -1 },
-    /^minDays must be a whole number from 0 to 3650, received -1$/,
-  ],
-  [{ maxDays: 1.5 }, /^maxDays .* received 1.5$/],
-  [{ maxDays: NaN }, /^maxDays .* received NaN$/],
-  [{ maxDays: 3_651 }, /^maxDays .* received 3651$/],
-  [{ minDays: 46 }, /^minDays must not be above maxDays, received 46 and 45$/],
-  [
-    { strikeWindowPercent: 0 },
-    /^strikeWindowPercent must be from 0.1 to 1000, received 0$/,
-  ],
-  [{ strikeWindowPercent: Infinity }, /^strikeWindowPercent /],
-  [
-    { maxContracts: 0 },
-    /^maxContracts must be a whole number from 1 to 10000, received 0$/,
-  ],
-  [{ maxContracts: 2.5 }, /^maxContracts /],
-];
-
-for (const [change, expected] of WRONG) {
-  Deno.test(`a selection with ${JSON.stringify(change)} is refused in words`, () => {
-    assert.match(
-      checkSelection({ ...DEFAULT_SELECTION, ...change }) ?? "",
-      expected,
-    );
-  });
-}
-
-Deno.test("a selection within bounds is accepted", () => {
-  assert.equal(checkSelection(DEFAULT_SELECTION), undefined);
-  assert.equal(
-    checkSelection({
-      minDays: 3_650,
-      maxDays: 3_650,
-      strikeWindowPercent: 1_000,
-      right: "put",
-      maxContracts: 10_000,
-    }),
-    undefined,
-  );
 });

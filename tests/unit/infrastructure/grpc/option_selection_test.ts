@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
-  checkSelection,
   type OptionSelection,
+  SELECTION_BOUNDS,
 } from "../../../../src/domain/options/selection.ts";
 import {
   OptionRight,
@@ -155,8 +155,20 @@ Deno.test("whatever is accepted is a selection that can be used", () => {
         return;
       }
       assert(selection);
-      assert.equal(checkSelection(selection), undefined);
+      assertUsable(selection);
     }),
     { numRuns: 2_000 },
   );
 });
+
+function assertUsable(selection: OptionSelection): void {
+  const { minDays, maxDays, strikeWindowPercent, maxContracts } = selection;
+  const { days, strikeWindowPercent: window } = SELECTION_BOUNDS;
+  assert.ok(days.min <= minDays && minDays <= maxDays && maxDays <= days.max);
+  assert.ok(Number.isInteger(minDays) && Number.isInteger(maxDays));
+  assert.ok(window.min <= strikeWindowPercent);
+  assert.ok(strikeWindowPercent <= window.max);
+  const { min, max } = SELECTION_BOUNDS.maxContracts;
+  assert.ok(min <= maxContracts && maxContracts <= max);
+  assert.ok(Number.isInteger(maxContracts));
+}
