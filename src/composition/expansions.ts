@@ -12,8 +12,8 @@ import { AlpacaCatalog } from "../infrastructure/catalog/alpaca_catalog.ts";
 import { RestClient } from "../infrastructure/catalog/rest_client.ts";
 import type { Config, KeyPair } from "../infrastructure/config/config.ts";
 
-/** Chains kept in memory; SPX alone has some thirty thousand contracts. */
-const MAX_CHAINS = 64;
+/** Chains kept in memory; one has about 0.4 MB, that of SPX ten times as much. */
+const MAX_CHAINS = 128;
 
 /** What the expansions share with the rest of the proxy. */
 export interface ExpansionSurroundings {
