@@ -38,9 +38,8 @@ export function answerFrom(routes: Routes): Handler {
       response.headers.set("allow", "GET, HEAD");
       return response;
     }
-    const response = await routes[pathname]?.(asked) ??
-      text("Not found\n", 404);
-    return method === "HEAD" ? new Response(null, response) : response;
+    // Of an answer to HEAD the server sends all but the body.
+    return await routes[pathname]?.(asked) ?? text("Not found\n", 404);
   };
 }
 

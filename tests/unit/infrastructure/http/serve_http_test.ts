@@ -167,6 +167,10 @@ Deno.test("HEAD answers like GET, without a body", async () => {
     const type = (await http.get(path)).response.headers.get("content-type");
     assert.equal(response.headers.get("content-type"), type);
   }
+  const length = async (method: string) =>
+    (await http.get("/readyz", method)).response.headers.get("content-length");
+  assert.equal(await length("HEAD"), "5");
+  assert.equal(await length("GET"), "5");
 });
 
 Deno.test("another method is 405, an unknown path 404 with what there is", async () => {
