@@ -9,10 +9,9 @@
  * @module
  */
 import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
-import type { Timestamp } from "../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
 import type { Element } from "./control.ts";
 
-const LARGEST_NANOS = 999_999_999;
 /** Characters of a wrong value that are quoted. */
 const LONGEST_QUOTE = 32;
 
@@ -112,20 +111,19 @@ export function codesAt(element: Element, key: string): readonly string[] {
   return value;
 }
 
-/** A time: RFC 3339 text in JSON, a decoded extension in MessagePack. */
+/**
+ * A time: RFC 3339 text in JSON, a decoded extension in MessagePack. One that
+ * no client could be told is as bad as none: its message would look timeless.
+ */
 export function timeAt(element: Element, key: string): Timestamp {
   const value = element[key];
-  if (typeof value === "string") {
-    const time = parseRfc3339(value);
-    if (time) return time;
-  } else if (isTimestamp(value)) return value;
-  throw new BadField(key, value);
-}
-
-function isTimestamp(value: unknown): value is Timestamp {
-  if (typeof value !== "object" || value === null) return false;
-  const { seconds, nanos } = value as Partial<Timestamp>;
+  const time = typeof value === "string" ? parseRfc3339(value) : value;
   // A map of upstream may have these keys too: their values are not trusted.
-  return Number.isSafeInteger(seconds) && Number.isInteger(nanos) &&
-    (nanos as number) >= 0 && (nanos as number) <= LARGEST_NANOS;
+  if (typeof time === "object" && time !== null) {
+    const { seconds, nanos } = time as Partial<Timestamp>;
+    if (seconds !== undefined && nanos !== undefined) {
+      if (isTimestamp({ seconds, nanos })) return time as Timestamp;
+    }
+  }
+  throw new BadField(key, value);
 }

@@ -8,7 +8,10 @@
  * @module
  */
 import { parseRfc3339 } from "../../../domain/market/rfc3339.ts";
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import {
+  isTimestamp,
+  type Timestamp,
+} from "../../../domain/market/timestamp.ts";
 import { NOT_PLAIN } from "./plain_reader.ts";
 import { addToHash, type WordTable } from "./word_table.ts";
 
@@ -289,7 +292,7 @@ export class JsonCursor {
   #learnDay(from: number, day: number): void {
     const text = this.#text(from, from + DAY_LENGTH);
     const start = parseRfc3339(`${text}T00:00:00Z`);
-    if (start === undefined) throw NOT_PLAIN;
+    if (start === undefined || !isTimestamp(start)) throw NOT_PLAIN;
     this.#day = day;
     this.#dayStart = start.seconds;
   }

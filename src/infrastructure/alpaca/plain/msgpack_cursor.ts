@@ -7,7 +7,10 @@
  *
  * @module
  */
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import {
+  isTimestamp,
+  type Timestamp,
+} from "../../../domain/market/timestamp.ts";
 import { NOT_PLAIN } from "./plain_reader.ts";
 import { addToHash, type WordTable } from "./word_table.ts";
 
@@ -23,7 +26,6 @@ const SMALL_COUNT = 0x0f;
 const SMALL_LENGTH = 0x1f;
 /** Type −1, as a byte. */
 const TIMESTAMP = 0xff;
-const LARGEST_NANOS = 999_999_999;
 const UINT32_RANGE = 2 ** 32;
 /** Upper halves above this belong to integers that a double may not hold. */
 const SAFE_UPPER_HALF = 2 ** 21;
@@ -200,6 +202,7 @@ export class MsgpackCursor {
 }
 
 function possible(seconds: number, nanos: number): Timestamp {
-  if (nanos > LARGEST_NANOS) throw NOT_PLAIN;
-  return { seconds, nanos };
+  const time = { seconds, nanos };
+  if (!isTimestamp(time)) throw NOT_PLAIN;
+  return time;
 }

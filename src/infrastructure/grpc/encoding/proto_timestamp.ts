@@ -8,14 +8,16 @@ import {
   type Timestamp as ProtoTimestamp,
   TimestampSchema,
 } from "@bufbuild/protobuf/wkt";
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
-import { isSendable } from "./timestamps.ts";
+import {
+  isTimestamp,
+  type Timestamp,
+} from "../../../domain/market/timestamp.ts";
 
 /** The message for a point in time; undefined for one that nobody could read. */
 export function toProtoTimestamp(
   timestamp: Timestamp,
 ): ProtoTimestamp | undefined {
-  if (!isSendable(timestamp)) return undefined;
+  if (!isTimestamp(timestamp)) return undefined;
   return create(TimestampSchema, {
     seconds: BigInt(timestamp.seconds),
     nanos: timestamp.nanos,

@@ -18,8 +18,10 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
-import { isSendable } from "./timestamps.ts";
+import {
+  isTimestamp,
+  type Timestamp,
+} from "../../../domain/market/timestamp.ts";
 
 /** Room before the body for the wrapper's tag and length. */
 const HEADROOM = 6;
@@ -140,7 +142,7 @@ export class WireWriter {
 
   /** A timestamp field; one that nobody could read is left out. */
   timestamp(tag: number, value: Timestamp): void {
-    if (!isSendable(value)) return;
+    if (!isTimestamp(value)) return;
     this.#reserve(2);
     this.#bytes[this.#at] = tag;
     const first = this.#at += 2;
