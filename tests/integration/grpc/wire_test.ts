@@ -1,8 +1,10 @@
 /** What only a client without a gRPC library can see. */
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { gzipSync } from "node:zlib";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   type BareClient,
@@ -229,6 +231,41 @@ Deno.test("a request that is no protobuf is refused", async () => {
   const [headers] = await response;
   assert.equal(headers["grpc-status"], "13");
   assert.equal(face.market.streams.size, 0);
+});
+
+Deno.test("a compressed request is understood, a bomb refused, an answer never compressed", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const ask = async (message: Uint8Array) => {
+    const packed = gzipSync(message);
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt8(1);
+    prefix.writeUInt32BE(packed.length, 1);
+    const stream = client.session.request({
+      ":method": "POST",
+      ":path": pathOf("StreamQuotes"),
+      "content-type": "application/grpc",
+      "grpc-encoding": "gzip",
+      "grpc-accept-encoding": "gzip,br",
+      te: "trailers",
+    });
+    stream.on("error", () => {});
+    const response = once(stream, "response");
+    stream.end(Buffer.concat([prefix, packed]));
+    const [headers] = await response;
+    return { stream, headers };
+  };
+  const aapl = new Uint8Array([0x0a, 4, ...Buffer.from("AAPL")]);
+  const { stream, headers } = await ask(aapl);
+  assert.equal(headers["grpc-encoding"], "identity");
+  await face.market.untilOpen(1);
+  assert.deepEqual([...face.market.streams][0]?.filter.symbols, ["AAPL"]);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  const [frame] = await once(stream, "data");
+  assert.equal(frame[0], 0, "not compressed");
+
+  const bomb = await ask(new Uint8Array(5 * 1024 * 1024));
+  assert.equal(bomb.headers["grpc-status"], "8");
 });
 
 Deno.test("a request above 4 MiB is RESOURCE_EXHAUSTED", async () => {
