@@ -239,6 +239,7 @@ function proxyArgs(simulator: Simulator): string[] {
   return [
     `--allow-env=${variables().join(",")}`,
     `--allow-net=${net.join(",")}`,
+    "--v8-flags=--max-old-space-size=682",
     "/app/mod.ts",
   ];
 }
