@@ -21,8 +21,9 @@ export function leftOut(report: string): LeftOut {
     /<testcase name="([^"]*)"[^>]*>(?:(?!<\/testcase>)[\s\S])*?<skipped/g;
   for (const [, escaped = ""] of report.matchAll(skipped)) {
     const name = unescape(escaped);
-    const [, test = name, reason = NO_REASON] =
-      /^(.*?)[\s(]*left out: (.*?)\)?$/.exec(name) ?? [];
+    const [, test = name, open, rest = NO_REASON] =
+      /^(.*?)\s*(\()?left out: (.*)$/.exec(name) ?? [];
+    const reason = open === undefined ? rest : rest.replace(/\)$/, "");
     found.set(reason, [...found.get(reason) ?? [], test]);
   }
   return found;

@@ -10,6 +10,8 @@ const REPORT = `<testsuites>
     <skipped/>
   </testcase>
   <testcase name="another (left out: no go on the PATH)" classname="x"><skipped/></testcase>
+  <testcase name="bare left out: no Python (set P)" classname="x"><skipped/></testcase>
+  <testcase name="clad (left out: no Python (set P))" classname="x"><skipped/></testcase>
   <testcase name="switched off" classname="x"><skipped/></testcase>
 </testsuites>`;
 
@@ -24,6 +26,9 @@ Deno.test("tests that were left out are told by their reasons", () => {
       "  no go on the PATH:",
       "    the Go client",
       "    another",
+      "  no Python (set P):",
+      "    bare",
+      "    clad",
       "  no reason given:",
       "    switched off",
       "",
