@@ -6,6 +6,9 @@
  */
 import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
 
+/** Part of a window that is left alone. */
+const RESERVE = 0.25;
+
 /** ms until the time `Retry-After` names; `undefined` when it names none. */
 export function retryAfterMs(
   headers: Headers,
@@ -24,9 +27,15 @@ export function windowLeftMs(
   return Math.max(0, seconds * 1000 - nowMs);
 }
 
-/** Whether an answer says that no request is left in this window. */
+/**
+ * Whether an answer says that no request is left for us in this window. A
+ * quarter of the window is not ours: the limit is the account's, and its orders
+ * count against it too.
+ */
 export function isUsedUp(headers: Headers): boolean {
-  return numberIn(headers, "x-ratelimit-remaining") === 0;
+  const remaining = numberIn(headers, "x-ratelimit-remaining");
+  const limit = numberIn(headers, "x-ratelimit-limit") ?? 0;
+  return remaining !== undefined && remaining <= limit * RESERVE;
 }
 
 function numberIn(headers: Headers, name: string): number | undefined {

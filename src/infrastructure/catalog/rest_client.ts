@@ -3,8 +3,8 @@
  *
  * One request at a time: the rate limit is per account, other programs of its
  * owner use it too, and the streams are what matters. A 429 waits as long as
- * upstream says; the last request that a window allows is followed by a pause
- * until the next one; faults of the server or the network are retried a few
+ * upstream says; when three quarters of a window are used, by whomever, there
+ * is a pause until the next one; faults of the server or the network are retried a few
  * times with a growing pause; anything else is final and told.
  *
  * No redirect is followed, because the credentials would go with it; no error

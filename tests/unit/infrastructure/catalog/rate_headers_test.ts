@@ -44,7 +44,23 @@ Deno.test("the rate window ends at a Unix second", () => {
   assert.equal(windowLeftMs(new Headers(), NOW), undefined);
 });
 
-Deno.test("a window is used up at 0 and at nothing else", () => {
+Deno.test("a quarter of a window is left to the account's orders", () => {
+  const used = (remaining: string, limit = "200") =>
+    isUsedUp(
+      new Headers({
+        "x-ratelimit-remaining": remaining,
+        "x-ratelimit-limit": limit,
+      }),
+    );
+  assert.deepEqual(["51", "50", "0"].map((left) => used(left)), [
+    false,
+    true,
+    true,
+  ]);
+  assert.equal(used("1", "none"), false);
+});
+
+Deno.test("a window of unknown size is used up at 0 and at nothing else", () => {
   const used = (value: string) =>
     isUsedUp(new Headers({ "x-ratelimit-remaining": value }));
   assert.deepEqual(["0", "1", "", "none"].map(used), [
