@@ -3,7 +3,8 @@
 # a base without a shell. Nothing is fetched at run time.
 #
 #   docker build -t alpaca-stream-proxy .
-#   docker run --read-only --cap-drop ALL -p 50052:50052 -p 8082:8082 \
+#   docker run --read-only --cap-drop ALL \
+#     -p 127.0.0.1:50052:50052 -p 127.0.0.1:8082:8082 \
 #     -e ALPACA_KEY=… -e ALPACA_SECRET=… alpaca-stream-proxy
 #
 # The bases are arguments so that a release can pin them by digest:
