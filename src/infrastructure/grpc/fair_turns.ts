@@ -23,6 +23,12 @@ import type { Clock } from "../../application/ports/clock.ts";
 /** How often a used-up window is looked at again, in ms; nothing tells of it. */
 const LOOK_EVERY_MS = 5;
 
+/**
+ * How long a look at a window is believed, in ms: looking costs some 2 µs, and
+ * many streams of a connection write in one turn of the event loop.
+ */
+const BELIEVED_MS = 1;
+
 /** Hands out the turns of one connection. */
 export class Turns {
   readonly #isFull: () => boolean;
@@ -98,9 +104,9 @@ export class Turns {
 /** Keeps the turns of every connection. */
 export class ConnectionTurns {
   readonly #turns = new WeakMap<ServerHttp2Session, Turns>();
-  readonly #clock: Pick<Clock, "sleep">;
+  readonly #clock: Pick<Clock, "sleep" | "monotonic">;
 
-  constructor(clock: Pick<Clock, "sleep">) {
+  constructor(clock: Pick<Clock, "sleep" | "monotonic">) {
     this.#clock = clock;
   }
 
@@ -114,11 +120,31 @@ export class ConnectionTurns {
     let turns = this.#turns.get(session);
     if (turns === undefined) {
       // A session that is over tells nothing and holds nobody up.
-      const isFull = () => (session.state.remoteWindowSize ?? 1) <= 0;
+      const isFull = believed(
+        () => (session.state.remoteWindowSize ?? 1) <= 0,
+        this.#clock,
+      );
       this.#turns.set(session, turns = new Turns(isFull, this.#clock));
     }
     return turns;
   }
+}
+
+/** A look whose answer holds for a moment. */
+export function believed<T>(
+  look: () => T,
+  clock: Pick<Clock, "monotonic">,
+): () => T {
+  let lookedAt = -Infinity;
+  let answer: T;
+  return () => {
+    const now = clock.monotonic();
+    if (now - lookedAt >= BELIEVED_MS) {
+      lookedAt = now;
+      answer = look();
+    }
+    return answer;
+  };
 }
 
 type Callback = (error?: Error | null) => void;

@@ -1,6 +1,9 @@
 /** Who may write while a connection takes nothing. */
 import assert from "node:assert/strict";
-import { Turns } from "../../../../src/infrastructure/grpc/fair_turns.ts";
+import {
+  believed,
+  Turns,
+} from "../../../../src/infrastructure/grpc/fair_turns.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
 function rig() {
@@ -69,4 +72,15 @@ Deno.test("last words go out of turn, and who has left has none", async () => {
   window.full = false;
   await clock.advance(50);
   assert.deepEqual(wrote, ["a", "last"]);
+});
+
+Deno.test("a look is believed for a millisecond, and no longer", async () => {
+  const clock = new ManualClock();
+  let looks = 0;
+  const look = believed(() => ++looks, clock);
+  assert.deepEqual([look(), look(), look()], [1, 1, 1]);
+  await clock.advance(0.9);
+  assert.equal(look(), 1);
+  await clock.advance(0.1);
+  assert.equal(look(), 2);
 });
