@@ -269,11 +269,11 @@ export class Floor implements AsyncDisposable {
     this.#made = made;
   }
 
-  /** Starts the processes. */
-  static async start(): Promise<Floor> {
+  /** Starts the processes. @param v8 V8 flags of the server's process */
+  static async start(v8: readonly string[] = []): Promise<Floor> {
     await using made = new AsyncDisposableStack();
     const server = made.use(
-      new Remote("floor.ts", { flags: [NET, "--allow-env"] }),
+      new Remote("floor.ts", { flags: [NET, "--allow-env", ...v8] }),
     );
     const reader = made.use(new Remote("reader.ts", { flags: [NET] }));
     const { port } = await server.call<{ port: number }>("listen");

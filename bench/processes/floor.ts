@@ -183,4 +183,8 @@ await answerCommands({
     };
   },
   decode: decodeFor,
+  /** Collects garbage where the process was started with `--expose-gc`. */
+  collect(): void {
+    (globalThis as { gc?: () => void }).gc?.();
+  },
 });
