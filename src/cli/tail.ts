@@ -28,7 +28,7 @@ import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
 import { UsageError } from "./usage_error.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
-/** An open stream that brings nothing for so long is looked into, once. */
+/** An open stream that brings nothing is looked into so often. */
 const SILENCE_MS = 5_000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
@@ -147,26 +147,41 @@ async function printStream(kind: TailKind, printing: Printing): Promise<void> {
   }
 }
 
-/** Says why nothing comes, unless something does before the time is up. */
+/** Says why nothing comes, and again when that changes, until something does. */
 async function lookIntoSilence(
   task: StreamTask,
   terminal: Terminal,
 ): Promise<void> {
-  await terminal.clock.sleep(SILENCE_MS, terminal.signal);
-  if (terminal.signal.aborted) return;
+  let said: string | undefined;
+  for (let silent = SILENCE_MS;; silent += SILENCE_MS) {
+    await terminal.clock.sleep(SILENCE_MS, terminal.signal);
+    if (terminal.signal.aborted) return;
+    const reason = await reasonForSilence(task, terminal.signal);
+    if (terminal.signal.aborted) return;
+    if (reason !== undefined && reason !== said) {
+      terminal.say(`tail: nothing came for ${silent / 1000} s: ${reason}`);
+    }
+    said = reason;
+  }
+}
+
+/** What the proxy knows; undefined when it cannot be asked. */
+async function reasonForSilence(
+  task: StreamTask,
+  signal: AbortSignal,
+): Promise<string | undefined> {
   try {
     using client = new ProxyClient(task.address);
     const { status } = await client.call(
       StreamProxyService.method.getConnectionStatus,
       { includeSubscriptions: true },
-      terminal.signal,
+      signal,
     );
-    const reason = status && whySilent(status, task);
-    if (reason === undefined || terminal.signal.aborted) return;
-    terminal.say(`tail: nothing came within ${SILENCE_MS / 1000} s: ${reason}`);
+    return status && whySilent(status, task);
   } catch (error) {
     // Not to be answered is the stream's to tell.
-    if (!(error instanceof RpcError)) throw error;
+    if (error instanceof RpcError) return undefined;
+    throw error;
   }
 }
 

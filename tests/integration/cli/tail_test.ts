@@ -438,7 +438,7 @@ Deno.test("tail status alone asks for no subscriptions", async () => {
   assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, false);
 });
 
-Deno.test("a stream that brings nothing is looked into once, and told why", async () => {
+Deno.test("a stream that brings nothing is looked into, and told why whenever that changes", async () => {
   await using proxy = await ScriptedProxy.start();
   const clock = new ManualClock();
   const terminal = new RecordingTerminal({ clock });
@@ -457,11 +457,22 @@ Deno.test("a stream that brings nothing is looked into once, and told why", asyn
   await clock.advance(5_000);
   await terminal.until(() => terminal.remarks.length > 0);
   assert.deepEqual(terminal.remarks, [
-    "tail: nothing came within 5 s: the sip feed is not live (reconnecting): " +
+    "tail: nothing came for 5 s: the sip feed is not live (reconnecting): " +
     "the connection was lost",
   ]);
   assert.equal(proxy.statusRequests[0]?.includeSubscriptions, true);
-  assert.equal(clock.sleepers, 0);
+  await until("it waits again", () => clock.sleepers > 0);
+  await clock.advance(5_000);
+  await until("it looked again", () => proxy.statusRequests.length === 2);
+  await until("it waits again", () => clock.sleepers > 0);
+  proxy.status = {
+    status: {
+      feeds: [{ feedType: FeedType.SIP, state: ConnectionState.CONNECTED }],
+    },
+  };
+  await clock.advance(5_000);
+  await terminal.until(() => terminal.remarks.length === 2);
+  assert.match(terminal.remarks[1] ?? "", /nothing came for 15 s: upstream/);
   terminal.interrupt.abort();
   assert.equal(await done, 0);
 });
