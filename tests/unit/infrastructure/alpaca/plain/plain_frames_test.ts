@@ -138,6 +138,7 @@ Deno.test("whatever is not plain is left alone, and nothing of it is published t
     `[${trade.replace("52983525029461", "9007199254740993")}]`,
     `[${trade.replace("52983525029461", "1.5")}]`,
     `[${quote.replace("14T14", "31T14")}]`,
+    `[${quote.replace("2026", "0000")}]`,
     `[${quote.replace("Z", "+01:00")}]`,
     `[${quote.replace("30:02", "30:60")}]`,
     `[${quote.replace("T14:", "T24:")}]`,
@@ -393,6 +394,19 @@ Deno.test("option elements that nobody wants are counted by both", () => {
     }),
     { numRuns: RUNS },
   );
+});
+
+Deno.test("times that no client could be told are left to the general decoder", () => {
+  const seconds = [-62_135_596_801, -62_135_596_800, 253_402_300_799];
+  for (const at of [...seconds, 253_402_300_800, 2 ** 52, -(2 ** 52)]) {
+    const bytes = new Uint8Array(12);
+    new DataView(bytes.buffer).setBigInt64(4, BigInt(at));
+    const t = new ExtData(-1, bytes);
+    const trade = { T: "t", S: "A", p: 2, s: 1, x: "N", c: "S", t };
+    const isPossible = seconds.indexOf(at) > 0;
+    assert.equal(plainOptions([trade]), isPossible ? 1 : -1, String(at));
+    options.assertSame(packed([trade]));
+  }
 });
 
 Deno.test("integers of every width and times of every form are read alike", () => {
