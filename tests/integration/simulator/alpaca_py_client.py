@@ -1,5 +1,6 @@
 """Receives one trade, one quote and one bar of stocks, and one trade and one
-quote of options, with the official alpaca-py; prints them as JSON lines."""
+quote of options, with the official alpaca-py; places an order and receives its
+updates up to the fill; prints everything as JSON lines."""
 
 import json
 import sys
@@ -7,9 +8,21 @@ import threading
 
 from alpaca.data.enums import DataFeed, OptionsFeed
 from alpaca.data.live import OptionDataStream, StockDataStream
+from alpaca.trading.client import TradingClient
+from alpaca.trading.enums import OrderSide, TimeInForce
+from alpaca.trading.requests import MarketOrderRequest
+from alpaca.trading.stream import TradingStream
 
-stock_url, option_url, option_symbol = sys.argv[1:4]
-wanted = {"stock trade", "stock quote", "stock bar", "option trade", "option quote"}
+stock_url, option_url, option_symbol, trading_url, api_url = sys.argv[1:6]
+wanted = {
+    "stock trade",
+    "stock quote",
+    "stock bar",
+    "option trade",
+    "option quote",
+    "order new",
+    "order fill",
+}
 done = threading.Event()
 lock = threading.Lock()
 
@@ -28,6 +41,11 @@ def handler(kind):
     return handle
 
 
+async def handle_order(update):
+    event = getattr(update.event, "value", update.event)
+    await handler(f"order {event}")(update)
+
+
 stocks = StockDataStream("SIM_KEY", "SIM_SECRET", feed=DataFeed.SIP, url_override=stock_url)
 stocks.subscribe_trades(handler("stock trade"), "AAPL")
 stocks.subscribe_quotes(handler("stock quote"), "*")
@@ -36,6 +54,21 @@ options = OptionDataStream("SIM_KEY", "SIM_SECRET", feed=OptionsFeed.OPRA, url_o
 options.subscribe_trades(handler("option trade"), option_symbol)
 options.subscribe_quotes(handler("option quote"), option_symbol)
 
-for stream in (stocks, options):
+orders = TradingStream("SIM_KEY", "SIM_SECRET", url_override=trading_url)
+orders.subscribe_trade_updates(handle_order)
+
+for stream in (stocks, options, orders):
     threading.Thread(target=stream.run, daemon=True).start()
-sys.exit(0 if done.wait(20) else 1)
+
+# Nothing is replayed: an order before the stream listens would be told to nobody.
+api = TradingClient("SIM_KEY", "SIM_SECRET", url_override=api_url)
+for _ in range(40):
+    if "order fill" in wanted:
+        api.submit_order(
+            MarketOrderRequest(
+                symbol="AAPL", qty=1, side=OrderSide.BUY, time_in_force=TimeInForce.DAY
+            )
+        )
+    if done.wait(0.5):
+        sys.exit(0)
+sys.exit(1)

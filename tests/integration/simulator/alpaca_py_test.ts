@@ -34,8 +34,8 @@ const python = await findPython();
 
 Deno.test({
   name: python
-    ? "alpaca-py receives stocks and options"
-    : "alpaca-py receives stocks and options (left out: no Python with " +
+    ? "alpaca-py receives stocks, options and order updates"
+    : "alpaca-py receives stocks, options and order updates (left out: no Python with " +
       "alpaca-py; pip install alpaca-py, or set ALPACA_PY_PYTHON)",
   ignore: python === undefined,
   fn: async () => {
@@ -45,9 +45,16 @@ Deno.test({
     });
     const symbol = simulator.market.optionContracts("AAPL")[0]?.symbol ?? "";
     const script = new URL("./alpaca_py_client.py", import.meta.url);
-    const { stocks, options } = simulator.streamUrls;
+    const { stocks, options, trading } = simulator.streamUrls;
     const output = await new Deno.Command(python ?? "python3", {
-      args: [fileURLToPath(script), stocks(), options(), symbol],
+      args: [
+        fileURLToPath(script),
+        stocks(),
+        options(),
+        symbol,
+        trading,
+        simulator.url,
+      ],
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     assert.ok(output.success, text(output.stderr).slice(-2000));
@@ -61,6 +68,11 @@ Deno.test({
     assert.equal(symbols["stock bar"], "AAPL");
     assert.equal(symbols["option trade"], symbol);
     assert.equal(symbols["option quote"], symbol);
+    const fill = items.find(({ kind }) => kind === "order fill");
+    assert.equal(fill.order.symbol, "AAPL");
+    assert.equal(fill.order.status, "filled");
+    assert.equal(fill.qty, 1);
+    assert.ok(fill.price > 0);
     const [{ timestamp }] = items;
     assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000);
   },
