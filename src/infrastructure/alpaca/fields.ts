@@ -63,11 +63,16 @@ export function numberAt(element: Element, key: string): number {
   throw new BadField(key, value);
 }
 
-/** A whole number that fits 32 signed bits: a size in shares or contracts. */
+/**
+ * A whole number from 0 that fits 31 bits, which is what messages to clients
+ * can carry: a size in shares or contracts.
+ */
 export function sizeAt(element: Element, key: string): number {
   const value = element[key];
   const size = typeof value === "bigint" ? Number(value) : value;
-  if (typeof size === "number" && (size | 0) === size) return size;
+  if (typeof size === "number" && size >= 0 && (size | 0) === size) {
+    return size;
+  }
   throw new BadField(key, value);
 }
 

@@ -121,7 +121,7 @@ export function harvest(
   return kept.publish(receivedAt);
 }
 
-/** Whether a number was there (not NaN) and fits 32 signed bits. */
+/** Whether a number was there (not NaN), is no less than 0 and fits 31 bits. */
 export function isSize(value: number): boolean {
-  return (value | 0) === value;
+  return value >= 0 && (value | 0) === value;
 }

@@ -176,6 +176,8 @@ Deno.test("option sizes are read as integers of any width, and no other way", ()
     assert.equal(theQuote(rawQuote({ bs }))?.bidSize, size, bs);
   }
   const wrong = [
+    "ff",
+    "d2ffffffd6",
     "ce80000000",
     "cf0000000080000000",
     "cfffffffffffffffff",

@@ -99,12 +99,14 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
   });
 
   if (sizes.length === 0) continue;
-  Deno.test(`"${type}" sizes stay within 32 signed bits`, () => {
+  Deno.test(`"${type}" sizes stay within 0 and 31 bits`, () => {
     for (const key of sizes) {
       const largest = read({ ...good, [key]: 2 ** 31 - 1 }) as Element;
       assert.ok(Object.values(largest).includes(2 ** 31 - 1), key);
       assert.throws(() => read({ ...good, [key]: 2 ** 31 }), BadField, key);
       assert.throws(() => read({ ...good, [key]: 1e300 }), BadField, key);
+      assert.throws(() => read({ ...good, [key]: -1 }), BadField, key);
+      assert.throws(() => read({ ...good, [key]: -1n }), BadField, key);
     }
   });
 }

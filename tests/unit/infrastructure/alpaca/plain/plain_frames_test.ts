@@ -411,7 +411,7 @@ Deno.test("times that no client could be told are left to the general decoder", 
 
 Deno.test("integers of every width and times of every form are read alike", () => {
   const head = "91 8a a154 a171 a153 a141 a26278 a143 a26178 a143 a163 a141";
-  const prices = "a26270 cb4010000000000000 a26170 ca41200000";
+  const asked = "a26170 ca41200000";
   const times = ["d6ff 6aa804ea", "d7ff 1c3da244 6aa804ea"];
   times.push("c70cff 00000005 000000006aa804ea");
   const sizes = [
@@ -421,14 +421,18 @@ Deno.test("integers of every width and times of every form are read alike", () =
     "ce 7fffffff",
     "cf 0000000000000007",
   ];
-  sizes.push("ff", "d0 80", "d1 8000", "d2 80000000", "d3 ffffffffffffffff");
-  for (const time of times) {
-    for (const size of sizes) {
-      const fields = `${prices} a26273 ${size} a26173 ${size} a174 ${time}`;
-      const frame = hex(`${head} ${fields}`);
+  const negative = ["ff", "d0 80", "d1 8000", "d2 80000000"];
+  negative.push("d3 ffffffffffffffff");
+  const assertEvents = (count: number, price: string, size: string) => {
+    for (const time of times) {
+      const sides = `a26270 ${price} ${asked} a26273 ${size} a26173 ${size}`;
+      const frame = hex(`${head} ${sides} a174 ${time}`);
       const desk = new OptionDesk().receive(frame);
-      assert.equal(desk.quotes.events.length, 1, `${size} ${time}`);
+      assert.equal(desk.quotes.events.length, count, `${sides} ${time}`);
       options.assertSame(frame);
     }
-  }
+  };
+  for (const size of sizes) assertEvents(1, "cb4010000000000000", size);
+  for (const price of [...sizes, ...negative]) assertEvents(1, price, "07");
+  for (const size of negative) assertEvents(0, "cb4010000000000000", size);
 });
