@@ -58,10 +58,10 @@ export function whySilent(
   status: ConnectionStatus,
   stream: { readonly what: string; readonly selection: Selection },
 ): string | undefined {
-  const source = SOURCES[stream.what];
-  const feed = status.feeds.find(({ feedType }) => source?.isOfFeed(feedType));
+  const trouble = feedTrouble(status, stream.what);
+  if (trouble !== undefined) return trouble;
+  const { source, feed } = originOf(status, stream.what);
   if (source === undefined || feed === undefined) return undefined;
-  if (feed.state !== ConnectionState.CONNECTED) return feedText(feed);
   const reasons = reasonsOf(feed, source, stream.selection);
   if (reasons.length > SHOWN) {
     const others = reasons.splice(SHOWN).length;
@@ -71,6 +71,27 @@ export function whySilent(
   return source.isLively
     ? "upstream carries it and sends nothing; the market may be closed"
     : undefined;
+}
+
+/**
+ * That the feed of a kind of stream is not live, in one line; undefined while
+ * it is. Symbols may well have nothing to say for a while: this is what can
+ * make a stream silent that has spoken before.
+ */
+export function feedTrouble(
+  status: ConnectionStatus,
+  what: string,
+): string | undefined {
+  const { feed } = originOf(status, what);
+  return feed === undefined || feed.state === ConnectionState.CONNECTED
+    ? undefined
+    : feedText(feed);
+}
+
+function originOf(status: ConnectionStatus, what: string) {
+  const source = SOURCES[what];
+  const feed = status.feeds.find(({ feedType }) => source?.isOfFeed(feedType));
+  return { source, feed };
 }
 
 function feedText({ feedType, state, errorMessage }: FeedStatus): string {

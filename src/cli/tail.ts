@@ -14,7 +14,7 @@ import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { choosePaint, obeysSequences } from "./paint.ts";
 import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
-import { whySilent } from "./silence.ts";
+import { lookIntoSilence } from "./silence_watch.ts";
 import { statusTable } from "./status_table.ts";
 import { subscriptionTables } from "./subscription_table.ts";
 import {
@@ -28,8 +28,6 @@ import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
 import { UsageError } from "./usage_error.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
-/** An open stream that brings nothing is looked into so often. */
-const SILENCE_MS = 5_000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
@@ -126,62 +124,26 @@ async function printStream(kind: TailKind, printing: Printing): Promise<void> {
     await terminal.write(`${paint("dim", kind.title)}\n`);
   }
   const style = task.json ? "json" : paint;
-  const heard = new AbortController();
+  const left = new AbortController();
+  const heard = { messages: 0 };
   let looking: Promise<void> | undefined;
   const onOpen = () => {
     printing.onOpen();
-    looking = lookIntoSilence(task, endingWith(heard.signal, terminal));
+    const until = endingWith(left.signal, terminal);
+    looking = lookIntoSilence(task, { terminal: until, heard });
   };
   const options = { style, signal: terminal.signal, onOpen } as const;
   try {
     for await (const lines of kind.follow(client, task.selection, options)) {
-      heard.abort();
+      heard.messages += lines.length;
       const wanted = lines.slice(0, progress.left);
       progress.left -= wanted.length;
       if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
       if (progress.left === 0) return;
     }
   } finally {
-    heard.abort();
+    left.abort();
     await looking;
-  }
-}
-
-/** Says why nothing comes, and again when that changes, until something does. */
-async function lookIntoSilence(
-  task: StreamTask,
-  terminal: Terminal,
-): Promise<void> {
-  let said: string | undefined;
-  for (let silent = SILENCE_MS;; silent += SILENCE_MS) {
-    await terminal.clock.sleep(SILENCE_MS, terminal.signal);
-    if (terminal.signal.aborted) return;
-    const reason = await reasonForSilence(task, terminal.signal);
-    if (terminal.signal.aborted) return;
-    if (reason !== undefined && reason !== said) {
-      terminal.say(`tail: nothing came for ${silent / 1000} s: ${reason}`);
-    }
-    said = reason;
-  }
-}
-
-/** What the proxy knows; undefined when it cannot be asked. */
-async function reasonForSilence(
-  task: StreamTask,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  try {
-    using client = new ProxyClient(task.address);
-    const { status } = await client.call(
-      StreamProxyService.method.getConnectionStatus,
-      { includeSubscriptions: true },
-      signal,
-    );
-    return status && whySilent(status, task);
-  } catch (error) {
-    // Not to be answered is the stream's to tell.
-    if (error instanceof RpcError) return undefined;
-    throw error;
   }
 }
 

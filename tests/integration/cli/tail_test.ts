@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import { create, toJson, toJsonString } from "@bufbuild/protobuf";
 import {
-  ConnectionState,
-  FeedType,
   OptionSelectionSchema,
   StreamOrderUpdatesResponseSchema,
   StreamProxyService,
@@ -10,10 +8,8 @@ import {
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { Environment } from "../../../src/gen/cream/v1/common_pb.ts";
 import { tail } from "../../../src/cli/tail.ts";
-import { ManualClock } from "../../support/manual_clock.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
-import { until } from "../../support/stage.ts";
 
 const { method } = StreamProxyService;
 
@@ -436,57 +432,4 @@ Deno.test("tail status alone asks for no subscriptions", async () => {
     0,
   );
   assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, false);
-});
-
-Deno.test("a stream that brings nothing is looked into, and told why whenever that changes", async () => {
-  await using proxy = await ScriptedProxy.start();
-  const clock = new ManualClock();
-  const terminal = new RecordingTerminal({ clock });
-  const done = tail(["quotes", "BAD", "--address", proxy.address], terminal);
-  await proxy.request(method.streamQuotes);
-  proxy.status = {
-    status: {
-      feeds: [{
-        feedType: FeedType.SIP,
-        state: ConnectionState.RECONNECTING,
-        errorMessage: "the connection was lost",
-      }],
-    },
-  };
-  await until("the stream is open", () => clock.sleepers > 0);
-  await clock.advance(5_000);
-  await terminal.until(() => terminal.remarks.length > 0);
-  assert.deepEqual(terminal.remarks, [
-    "tail: nothing came for 5 s: the sip feed is not live (reconnecting): " +
-    "the connection was lost",
-  ]);
-  assert.equal(proxy.statusRequests[0]?.includeSubscriptions, true);
-  await until("it waits again", () => clock.sleepers > 0);
-  await clock.advance(5_000);
-  await until("it looked again", () => proxy.statusRequests.length === 2);
-  await until("it waits again", () => clock.sleepers > 0);
-  proxy.status = {
-    status: {
-      feeds: [{ feedType: FeedType.SIP, state: ConnectionState.CONNECTED }],
-    },
-  };
-  await clock.advance(5_000);
-  await terminal.until(() => terminal.remarks.length === 2);
-  assert.match(terminal.remarks[1] ?? "", /nothing came for 15 s: upstream/);
-  terminal.interrupt.abort();
-  assert.equal(await done, 0);
-});
-
-Deno.test("a stream that brings something is not looked into", async () => {
-  await using proxy = await ScriptedProxy.start();
-  const clock = new ManualClock();
-  const terminal = new RecordingTerminal({ clock });
-  const done = tail(["quotes", "AAPL", "--address", proxy.address], terminal);
-  await proxy.send(method.streamQuotes, quote("AAPL"));
-  await terminal.until(() => terminal.lines.length === 1);
-  await clock.advance(60_000);
-  terminal.interrupt.abort();
-  assert.equal(await done, 0);
-  assert.deepEqual(terminal.remarks, []);
-  assert.deepEqual(proxy.statusRequests, []);
 });
