@@ -10,7 +10,10 @@ import { DesiredPairs, isIn } from "../../domain/subscription/desired_pairs.ts";
 import { InterestBook } from "../../domain/subscription/interest.ts";
 import { Ledger } from "../../domain/subscription/ledger.ts";
 import type { PlanLimit } from "../../domain/subscription/plans.ts";
-import type { ChunkLimits } from "../../domain/subscription/request.ts";
+import {
+  type ChunkLimits,
+  errorText,
+} from "../../domain/subscription/request.ts";
 import {
   type Pair,
   pairKey,
@@ -94,7 +97,7 @@ export class FeedBook {
     if (first) {
       const { channel, symbol, error } = first;
       const others = refusals.length - 1;
-      return `${error.message} (code ${error.code}): ${channel} ${symbol}` +
+      return `${errorText(error)}: ${channel} ${symbol}` +
         (others > 0 ? ` and ${others} more` : "");
     }
     const waiting = this.desired.waiting.length;
@@ -195,8 +198,7 @@ export class FeedBook {
       }
       const error = refused.get(pairKey(pair));
       if (error) {
-        const reason = `${error.message} (code ${error.code})`;
-        return { state: "refused", reason };
+        return { state: "refused", reason: errorText(error) };
       }
       if (waiting.has(pairKey(pair))) {
         const reason = `all ${this.budget.limit} places are taken`;

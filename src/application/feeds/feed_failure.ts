@@ -8,7 +8,10 @@ import {
   type FailureKind,
   failureKindOf,
 } from "../../domain/connection/failure.ts";
-import type { UpstreamError } from "../../domain/subscription/request.ts";
+import {
+  errorText,
+  type UpstreamError,
+} from "../../domain/subscription/request.ts";
 import type { ErrorType } from "../status/counters.ts";
 
 /** A session that failed, in words that are fit for operators once redacted. */
@@ -56,7 +59,7 @@ const ERROR_TYPE_BY_KIND: Readonly<Record<FailureKind, ErrorType>> = {
 /** The failure that an upstream error frame causes when it ends a session. */
 export function failureOfUpstream(error: UpstreamError): FeedFailure {
   const kind = failureKindOf(error.code);
-  return new FeedFailure(`${error.message} (code ${error.code})`, {
+  return new FeedFailure(errorText(error), {
     kind,
     errorType: ERROR_TYPE_BY_KIND[kind],
   });

@@ -11,6 +11,7 @@
  */
 import type { Refusal } from "../../domain/subscription/refusals.ts";
 import {
+  errorText,
   isFault,
   type SubscriptionRequest,
   type UpstreamError,
@@ -258,7 +259,7 @@ export class MarketDemand implements FeedDemand {
     request: SubscriptionRequest | undefined,
     error: UpstreamError,
   ): void {
-    const text = `${error.message} (code ${error.code})`;
+    const text = errorText(error);
     if (refusal) {
       const { channel, symbol } = refusal;
       this.#parts.onRefusal(`${text}: ${channel} ${symbol}`);

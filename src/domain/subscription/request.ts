@@ -26,6 +26,11 @@ export const NOT_ACKNOWLEDGED: UpstreamError = {
   message: "not acknowledged",
 };
 
+/** An error in words; a code that upstream did not give is left out. */
+export function errorText({ code, message }: UpstreamError): string {
+  return code === NOT_ACKNOWLEDGED.code ? message : `${message} (code ${code})`;
+}
+
 const INTERNAL_ERROR = 500;
 
 /** Whether an error is a fault of upstream's own. */

@@ -121,7 +121,7 @@ const WRONG: readonly (readonly [string, string, string, string])[] = [
   ],
   [
     text([{ T: "error" }]),
-    "unnamed error (code 0)",
+    "unnamed error",
     "transient",
     "upstream_error",
   ],

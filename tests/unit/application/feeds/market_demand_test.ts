@@ -153,6 +153,9 @@ Deno.test("symbols that are never acknowledged are told in one line", async () =
   for (let ask = 0; ask < 3; ask++) desk.acknowledge({});
   assert.equal(desk.asked.length, 3);
   assert.deepEqual(desk.refusals, ["not acknowledged: quotes A and 2 more"]);
+  assert.equal(desk.demand.trouble, "not acknowledged: quotes A and 2 more");
+  const [quotes] = desk.book.report([]).channels;
+  assert.equal(quotes?.symbols[0]?.reason, "not acknowledged");
 });
 
 Deno.test("what was given up without an objection is asked for again after a minute", async () => {
