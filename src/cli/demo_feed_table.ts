@@ -42,7 +42,7 @@ export function feedTable(
   }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${
     "DELAY".padStart(8)
   }${history > 0 ? "99 %".padStart(9) : ""}${"LOST".padStart(5)}${
-    history > 0 ? "  LAST SECONDS" : ""
+    history > 0 ? `  LAST ${history} s` : ""
   }`;
   const rows = STREAMS.flatMap((streams, at) =>
     streams.map(([channel, name], row) => {
