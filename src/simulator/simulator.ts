@@ -28,7 +28,7 @@ import {
   type SimulatorSettings,
 } from "./options.ts";
 import { type StreamConnection, TRADING_ENDPOINT } from "./ports.ts";
-import type { Encodable } from "./protocol/elements.ts";
+import type { Encodable, HandMadeElement } from "./protocol/elements.ts";
 import { encodingFor } from "./protocol/encoding.ts";
 import {
   type Endpoint,
@@ -60,13 +60,6 @@ import {
   type UpgradeDecision,
 } from "./transport/server.ts";
 import { SimSocket } from "./transport/sim_socket.ts";
-
-/** An element to send by hand: `T` and `S`, `t` as RFC 3339 text. */
-export interface HandMadeElement {
-  readonly T: string;
-  readonly S: string;
-  readonly [key: string]: Encodable;
-}
 
 /** Path of the trading stream. */
 const TRADING_PATH = "/stream";

@@ -41,8 +41,10 @@
  *
  * @module
  */
-import type { Simulator } from "../simulator.ts";
+import type { Connections } from "../connections.ts";
+import type { Encodable, HandMadeElement } from "../protocol/elements.ts";
 import { BodyReader } from "./control_body.ts";
+import type { Faults } from "./faults.ts";
 import {
   malformedElements,
   mixedElements,
@@ -51,7 +53,24 @@ import {
 
 const PREFIX = "/_control/";
 
-type Action = (simulator: Simulator, body: BodyReader) => unknown;
+/** What the control API controls: the simulator. */
+export interface Controlled {
+  readonly faults: Faults;
+  readonly connections: Connections;
+  readonly market: { messagesPerSecond: number };
+  sessions(): unknown;
+  requests(): unknown;
+  /** Sends elements to subscribers; how many got some. */
+  emit(endpoint: string, elements: readonly HandMadeElement[]): number;
+  /** Sends a frame as it is; how many sessions got it. */
+  emitRaw(
+    endpoint: string,
+    frame: string | Uint8Array | readonly Encodable[],
+  ): number;
+  clearGhosts(): void;
+}
+
+type Action = (simulator: Controlled, body: BodyReader) => unknown;
 
 const QUESTIONS: Readonly<Record<string, Action>> = {
   "sessions": (simulator) => simulator.sessions(),
@@ -164,7 +183,7 @@ const ORDERS: Readonly<Record<string, Action>> = {
 /** Answers a control request; undefined when the path is not one. */
 export async function answerControl(
   request: Request,
-  simulator: Simulator,
+  simulator: Controlled,
 ): Promise<Response | undefined> {
   const { pathname } = new URL(request.url);
   if (!pathname.startsWith(PREFIX)) return undefined;

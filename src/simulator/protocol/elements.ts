@@ -56,3 +56,10 @@ export const TIME_KEYS: ReadonlySet<string> = new Set([
   "created_at",
   "updated_at",
 ]);
+
+/** An element to send by hand: `T` and `S`, `t` as RFC 3339 text. */
+export interface HandMadeElement {
+  readonly T: string;
+  readonly S: string;
+  readonly [key: string]: Encodable;
+}

@@ -149,3 +149,11 @@ export function orderGroup(order: Order): Order[] {
   const root = order.parent ?? order;
   return [root, ...root.children];
 }
+
+/** A change of status and the event that tells of it. */
+export interface Move {
+  readonly status: OrderStatus;
+  readonly event: string;
+  readonly reason?: string;
+  readonly silent?: boolean;
+}

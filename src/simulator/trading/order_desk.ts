@@ -20,6 +20,7 @@ import {
 import {
   type AssetClass,
   isFinal,
+  type Move,
   type Order,
   type OrderStatus,
 } from "./order.ts";
@@ -42,14 +43,6 @@ export type UpdateListener = (update: TradeUpdate) => void;
 export type UpdateDetails =
   & Partial<Omit<TradeUpdate, "event" | "event_id" | "at" | "order">>
   & { readonly withoutExecution?: boolean };
-
-/** A change of status and the event that tells of it. */
-export interface Move {
-  readonly status: OrderStatus;
-  readonly event: string;
-  readonly reason?: string;
-  readonly silent?: boolean;
-}
 
 /** What one desk is made from. */
 export interface DeskParts {

@@ -10,11 +10,21 @@
  *
  * @module
  */
-import { isFinal, isWorking, type Order, remainingQty } from "./order.ts";
-import type { OrderDesk } from "./order_desk.ts";
+import {
+  isFinal,
+  isWorking,
+  type Move,
+  type Order,
+  remainingQty,
+} from "./order.ts";
+
+/** Who moves orders from one status to the next. */
+export interface OrderMover {
+  move(order: Order, move: Move): void;
+}
 
 /** Applies to the group what just happened to one of its orders. */
-export function followGroup(desk: OrderDesk, order: Order): void {
+export function followGroup(desk: OrderMover, order: Order): void {
   if (order.orderClass === "simple" || order.orderClass === "mleg") return;
   const exits = exitsOf(order);
   if (order.role === "entry") followEntry(desk, order, exits);
@@ -22,7 +32,7 @@ export function followGroup(desk: OrderDesk, order: Order): void {
 }
 
 /** The stop price was touched: the profit goes, the stop comes alive. */
-export function releaseStopLoss(desk: OrderDesk, stop: Order): void {
+export function releaseStopLoss(desk: OrderMover, stop: Order): void {
   stop.watching = false;
   stop.triggered = true;
   for (const other of exitsOf(stop)) {
@@ -38,13 +48,13 @@ function exitsOf(order: Order): Order[] {
   return root.role === "take_profit" ? [root, ...root.children] : root.children;
 }
 
-function followEntry(desk: OrderDesk, entry: Order, exits: Order[]): void {
+function followEntry(desk: OrderMover, entry: Order, exits: Order[]): void {
   if (entry.status === "replaced" || !isFinal(entry)) return;
   if (entry.status === "filled") activate(desk, exits);
   else cancelAll(desk, exits);
 }
 
-function followExit(desk: OrderDesk, exit: Order, exits: Order[]): void {
+function followExit(desk: OrderMover, exit: Order, exits: Order[]): void {
   if (exit.status === "replaced") return;
   // A stop that was touched lives on alone: its profit is gone for good.
   const others = exits.filter((other) => other !== exit && !other.triggered);
@@ -60,7 +70,7 @@ function followExit(desk: OrderDesk, exit: Order, exits: Order[]): void {
   }
 }
 
-function activate(desk: OrderDesk, exits: Order[]): void {
+function activate(desk: OrderMover, exits: Order[]): void {
   const profit = exits.find((exit) => exit.role === "take_profit");
   for (const exit of exits) {
     if (exit.status !== "held") continue;
@@ -69,7 +79,7 @@ function activate(desk: OrderDesk, exits: Order[]): void {
   }
 }
 
-function cancelAll(desk: OrderDesk, orders: Order[]): void {
+function cancelAll(desk: OrderMover, orders: Order[]): void {
   for (const order of orders) {
     order.watching = false;
     desk.move(order, { status: "canceled", event: "canceled" });

@@ -10,7 +10,8 @@ import { AutoTrader, type AutoTraderOptions } from "./auto_trader.ts";
 import { CryptoPrices } from "./crypto_prices.ts";
 import type { EngineOptions } from "./engine_options.ts";
 import { OrderEngine } from "./order_engine.ts";
-import { TradingStream, type TradingStreamOptions } from "./trading_stream.ts";
+import type { TradingStreamOptions } from "./stream_settings.ts";
+import { TradingStream } from "./trading_stream.ts";
 
 /** Settings of the trading half. */
 export interface TradingOptions {

@@ -23,7 +23,7 @@ import {
   encodeMessage,
   type TradingEncoding,
 } from "./trading_codec.ts";
-import type { StreamSettings } from "./trading_stream.ts";
+import type { StreamSettings } from "./stream_settings.ts";
 
 /** The only stream clients can listen to. */
 export const TRADE_UPDATES = "trade_updates";

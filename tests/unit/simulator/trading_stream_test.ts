@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { decode, encode } from "@msgpack/msgpack";
 import { ManualClock } from "../../../src/simulator/clock.ts";
 import type { Account, StreamSocket } from "../../../src/simulator/ports.ts";
-import {
-  TradingStream,
-  type TradingStreamOptions,
-} from "../../../src/simulator/trading/trading_stream.ts";
+import type { TradingStreamOptions } from "../../../src/simulator/trading/stream_settings.ts";
+import { TradingStream } from "../../../src/simulator/trading/trading_stream.ts";
 import { HandFaults } from "./trading_support.ts";
 
 const ACCOUNT: Account = {
