@@ -60,3 +60,59 @@ Deno.test("doubled acknowledgements end with exactly what is wanted", async () =
   });
   for (const { error } of changes(stage, "sip")) assert.equal(error, undefined);
 });
+
+Deno.test("an acknowledgement that contradicts is answered by asking again", async () => {
+  await using stage = await setStage();
+  const { simulator } = stage;
+  using client = clientOf(stage);
+  await using stream = collect(client, METHODS.streamQuotes, {
+    symbols: ["AAPL", "MSFT"],
+  });
+  await stream.opened;
+  await until("both", () => carried(simulator, PLACE).size === 2);
+  const asked = () =>
+    changes(stage, "sip").map(({ channels }) => channels.quotes);
+  await until("told", async () => {
+    const { subscriptionCount } = await statusOf(stage, "sip");
+    return subscriptionCount === 2;
+  });
+  simulator.emitRaw(
+    "sip",
+    JSON.stringify([{ T: "subscription", trades: [], quotes: ["MSFT"] }]),
+  );
+  await until("AAPL is asked for again", () => asked().length === 2);
+  assert.deepEqual(asked()[1], ["AAPL"]);
+  await until("told again", async () => {
+    const { subscriptionCount } = await statusOf(stage, "sip");
+    return subscriptionCount === 2;
+  });
+});
+
+Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
+  for (const code of [400, 410, 413]) {
+    await using stage = await setStage();
+    const { simulator } = stage;
+    using client = clientOf(stage);
+    await until(
+      "the feed is up",
+      async () => (await statusOf(stage, "sip")).lastConnectedAt !== undefined,
+    );
+    simulator.faults.failNext("sip", "subscribe", { code });
+    await using first = collect(client, METHODS.streamQuotes, {
+      symbols: ["AAPL"],
+    });
+    await first.opened;
+    await until("told", async () => {
+      const { errorMessage } = await statusOf(stage, "sip");
+      return errorMessage?.endsWith(`(code ${code}): quotes AAPL`) ?? false;
+    });
+    await using second = collect(client, METHODS.streamQuotes, {
+      symbols: ["MSFT"],
+    });
+    await second.opened;
+    await until("the other", () => carried(simulator, PLACE).has("MSFT"));
+    assert.equal(first.ending(), undefined);
+    const connections = changes(stage, "sip").map((each) => each.connection);
+    assert.equal(new Set(connections).size, 1, "the socket stays");
+  }
+});
