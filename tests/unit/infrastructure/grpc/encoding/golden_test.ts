@@ -1,11 +1,30 @@
 /** The bytes that existing clients of the contract were built against. */
 import assert from "node:assert/strict";
+import {
+  create,
+  type DescMessage,
+  fromBinary,
+  type MessageShape,
+  toBinary,
+} from "@bufbuild/protobuf";
 import type { ProxyStatus } from "../../../../../src/application/status/proxy_status.ts";
+import type { StreamFilter } from "../../../../../src/application/streaming/market_streams.ts";
+import {
+  GetConnectionStatusRequestSchema,
+  StreamOptionQuotesRequestSchema,
+  StreamOrderUpdatesRequestSchema,
+  StreamQuotesRequestSchema,
+} from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   type ChannelEncoders,
   createEncoders,
 } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { encodeStatus } from "../../../../../src/infrastructure/grpc/encoding/status_response.ts";
+import {
+  optionFilter,
+  orderFilter,
+  stockFilter,
+} from "../../../../../src/infrastructure/grpc/request_filters.ts";
 import {
   GOLDEN_BAR,
   GOLDEN_OPTION_QUOTE,
@@ -112,4 +131,49 @@ Deno.test("a status answer has the bytes of the contract", () => {
     encodeStatus(status).toHex(),
     "0a480a05302e312e30120608a08494ad061a0608cc8694ad062210080110041a0608a18494ad062802382a221308031006220b61757468206661696c6564300322040805100528053002",
   );
+});
+
+/** The filter that a request's bytes ask for. */
+function asked<D extends DescMessage>(
+  schema: D,
+  { hex, filter }: {
+    readonly hex: string;
+    readonly filter: (request: MessageShape<D>) => StreamFilter;
+  },
+): StreamFilter {
+  return filter(fromBinary(schema, Uint8Array.fromHex(hex)));
+}
+
+Deno.test("requests in the bytes of the contract ask for what they name", () => {
+  assert.deepEqual(
+    asked(StreamQuotesRequestSchema, {
+      hex: "0a044141504c0a044d534654",
+      filter: stockFilter,
+    }),
+    { symbols: ["AAPL", "MSFT"] },
+  );
+  assert.deepEqual(
+    asked(StreamOptionQuotesRequestSchema, {
+      hex: "0a134141504c3234303331354330303137323530301203535059",
+      filter: optionFilter,
+    }),
+    { symbols: ["AAPL240315C00172500"], underlyings: ["SPY"] },
+  );
+  assert.deepEqual(
+    asked(StreamOrderUpdatesRequestSchema, {
+      hex: "0a036f2d3112044141504c",
+      filter: orderFilter,
+    }),
+    { symbols: ["AAPL"], orderIds: ["o-1"] },
+  );
+});
+
+Deno.test("a request without bytes asks for everything, and the status for nothing more", () => {
+  assert.deepEqual(
+    asked(StreamOptionQuotesRequestSchema, { hex: "", filter: optionFilter }),
+    { symbols: [], underlyings: [] },
+  );
+  const request = create(GetConnectionStatusRequestSchema);
+  assert.equal(toBinary(GetConnectionStatusRequestSchema, request).length, 0);
+  assert.equal(request.includeSubscriptions, false);
 });
