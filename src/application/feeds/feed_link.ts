@@ -53,7 +53,10 @@ export interface FeedLinkParts {
   /** What a person can do about a kind of failure, for the log. */
   readonly remedies: Readonly<Partial<Record<FailureKind, string>>>;
   readonly reconnect: BackoffSettings & {
-    /** Attempts in a row before the feed is given up; 0 means never. */
+    /**
+     * Attempts in a row before the feed is given up; 0 means never. One that
+     * led to a session which did not last counts too.
+     */
     readonly maxAttempts: number;
   };
 }
@@ -189,7 +192,7 @@ export class FeedLink {
     const { clock, random, reconnect, log, counters, remedies } = this.#parts;
     const { message, kind, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;
-    if (maxAttempts > 0 && attemptsOf(this.#link) >= maxAttempts) {
+    if (maxAttempts > 0 && this.#failuresInARow > maxAttempts) {
       this.#apply({ type: "retry" });
       this.#apply({ type: "exhausted", reason: message });
       log.error("Feed given up: no attempts left", {

@@ -134,6 +134,18 @@ Deno.test("a rate limit is answered with real pauses", async () => {
   assert.deepEqual(feed.waits, [1_000, 2_000, 4_000]);
 });
 
+Deno.test("sessions that never last exhaust the attempts too", async () => {
+  await using feed = new Followed(["accept"], { maxAttempts: 3 });
+  await feed.clock.advance(60_000);
+  for (let drops = 0; drops < 4; drops++) {
+    assert.equal(feed.link.status.state, "connected");
+    feed.connector.last.drop("Connection closed with code 1000");
+    await feed.clock.advance(5_000);
+  }
+  assert.equal(feed.link.status.state, "error");
+  assert.equal(feed.connector.dialedAt.length, 4, "one dial and three retries");
+});
+
 Deno.test("a wait that upstream asks for is kept", async () => {
   const failure = new FeedFailure("HTTP 429", {
     kind: "rate_limited",
