@@ -10,6 +10,12 @@ import type { Env } from "./settings_reader.ts";
 const EXTRA = ["OTEL_DENO", "OTEL_DENO_CONSOLE"];
 
 /**
+ * What is taken for true of a variable that may not be read: if `console` might
+ * not print, a log line twice is better than none.
+ */
+const UNREADABLE = { OTEL_DENO_CONSOLE: "replace" };
+
+/**
  * All variables, or the known ones where `--allow-env` names them one by one.
  * Never asks for a permission: what may not be read counts as unset.
  */
@@ -18,10 +24,12 @@ export function readEnvironment(): Env {
     return Deno.env.toObject();
   }
   const names = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
-  return Object.fromEntries(
-    [...names, ...EXTRA].filter((variable) => {
-      const query = { name: "env", variable } as const;
-      return Deno.permissions.querySync(query).state === "granted";
-    }).map((name) => [name, Deno.env.get(name)]),
-  );
+  const readable = [...names, ...EXTRA].filter((variable) => {
+    const query = { name: "env", variable } as const;
+    return Deno.permissions.querySync(query).state === "granted";
+  });
+  return {
+    ...UNREADABLE,
+    ...Object.fromEntries(readable.map((name) => [name, Deno.env.get(name)])),
+  };
 }

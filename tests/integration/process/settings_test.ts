@@ -164,6 +164,19 @@ Deno.test("it runs where --allow-env names the variables one by one", async () =
   await child.logged("Started");
 });
 
+Deno.test("it logs also where it may not read how its console was set", async () => {
+  await using child = new Child({
+    script: "tests/integration/process/scripted.ts",
+    allowEnv: ["ALPACA_*", "STREAM_PROXY_*", "OTEL_DENO", "SCRIPTED"],
+    env: {
+      ...OFFLINE,
+      OTEL_ENABLED: "true",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1",
+    },
+  });
+  await child.logged("Started");
+});
+
 Deno.test("importing the module does nothing", async () => {
   const found = await import("../../../mod.ts");
   assert.equal(typeof found.startProxy, "function");
