@@ -17,6 +17,7 @@
  * | `POST /_control/mute-symbol` | `{symbol}` | no data of one symbol |
  * | `POST /_control/unmute-symbol` | `{symbol}` | ends it |
  * | `POST /_control/slow-ack` | `{endpoint?, ms}` | delays acknowledgements |
+ * | `POST /_control/delay-data` | `{endpoint?, ms}` | market data arrives late |
  * | `POST /_control/lose-ack` | `{endpoint?, count?}` | loses acknowledgements |
  * | `POST /_control/duplicate-ack` | `{endpoint?, count?}` | repeats them |
  * | `POST /_control/fail-next` | `{endpoint?, action, code, count?}` | error on `auth` or `subscribe` |
@@ -143,6 +144,8 @@ const FAULT_ORDERS: Readonly<Record<string, Action>> = {
     faults.unmuteSymbol(body.text("symbol")),
   "slow-ack": ({ faults }, body) =>
     faults.slowAcks(body.text("endpoint", "*"), body.number("ms")),
+  "delay-data": ({ faults }, body) =>
+    faults.delayData(body.text("endpoint", "*"), body.number("ms")),
   "lose-ack": ({ faults }, body) =>
     faults.loseAcks(body.text("endpoint", "*"), body.number("count", 1)),
   "duplicate-ack": ({ faults }, body) =>

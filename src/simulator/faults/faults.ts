@@ -12,6 +12,11 @@ import type { RestFaults, TradingFaults } from "../ports.ts";
 /** A client request that can be answered with a planned error. */
 export type FaultyAction = "auth" | "subscribe";
 
+function checkedDelay(delayMs: number): number {
+  if (delayMs >= 0) return delayMs;
+  throw new RangeError(`a delay must be 0 ms or more, not ${delayMs}`);
+}
+
 /** A number of planned events per endpoint. */
 class Planned<T> {
   readonly #queues = new Map<string, { value: T; left: number }[]>();
@@ -54,6 +59,7 @@ export class Faults implements TradingFaults, RestFaults {
   readonly #orders = new Planned<number>();
   readonly #market = new Planned<true>();
   readonly #ackDelays = new Map<string, number>();
+  readonly #dataDelays = new Map<string, number>();
   readonly #mutedSymbols = new Set<string>();
   readonly #rest = new Planned<number>();
   #orderDelayMs = 0;
@@ -78,10 +84,12 @@ export class Faults implements TradingFaults, RestFaults {
 
   /** Delays every subscription acknowledgement; 0 ends it. */
   slowAcks(endpoint: string, delayMs: number): void {
-    if (!(delayMs >= 0)) {
-      throw new RangeError(`a delay must be 0 ms or more, not ${delayMs}`);
-    }
-    this.#ackDelays.set(endpoint, delayMs);
+    this.#ackDelays.set(endpoint, checkedDelay(delayMs));
+  }
+
+  /** Has all market data arrive late, its times as they are; 0 ends it. */
+  delayData(endpoint: string, delayMs: number): void {
+    this.#dataDelays.set(endpoint, checkedDelay(delayMs));
   }
 
   /** Carries out the next requests without acknowledging them. */
@@ -126,7 +134,7 @@ export class Faults implements TradingFaults, RestFaults {
 
   /** Delays every order event; 0 ends it. */
   delayOrderEvents(delayMs: number): void {
-    this.#orderDelayMs = delayMs;
+    this.#orderDelayMs = checkedDelay(delayMs);
   }
 
   /** Answers the next REST requests with an HTTP status. */
@@ -139,10 +147,7 @@ export class Faults implements TradingFaults, RestFaults {
 
   /** Delays every REST reply; 0 ends it. */
   delayRequests(delayMs: number): void {
-    if (!(delayMs >= 0)) {
-      throw new RangeError(`a delay must be 0 ms or more, not ${delayMs}`);
-    }
-    this.#restDelayMs = delayMs;
+    this.#restDelayMs = checkedDelay(delayMs);
   }
 
   /** Ends every planned and lasting fault. */
@@ -154,6 +159,7 @@ export class Faults implements TradingFaults, RestFaults {
     this.#orders.clear();
     this.#market.clear();
     this.#ackDelays.clear();
+    this.#dataDelays.clear();
     this.#mutedSymbols.clear();
     this.#orderDelayMs = 0;
     this.#rest.clear();
@@ -178,6 +184,12 @@ export class Faults implements TradingFaults, RestFaults {
   /** Delay of acknowledgements in milliseconds. */
   ackDelayMs(endpoint: string): number {
     return this.#ackDelays.get(endpoint) ?? this.#ackDelays.get("*") ?? 0;
+  }
+
+  /** Delay of market data in milliseconds. */
+  dataDelayMs(endpoint: string): number {
+    if (this.#dataDelays.size === 0) return 0;
+    return this.#dataDelays.get(endpoint) ?? this.#dataDelays.get("*") ?? 0;
   }
 
   /** Whether a symbol gives no data for now. */

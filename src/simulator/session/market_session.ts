@@ -31,6 +31,7 @@ import {
   hasCredentials,
   type UpgradeHeaders,
 } from "./credentials.ts";
+import { LateData } from "./late_data.ts";
 import { Outbox } from "./outbox.ts";
 import { type LoggedRequest, loggedRequest } from "./request_log.ts";
 import type { SessionServices, SessionSocket } from "./session_services.ts";
@@ -81,6 +82,7 @@ export class MarketSession implements Listener {
   readonly #services: SessionServices;
   readonly #outbox: Outbox;
   readonly #inbox: (() => void)[] = [];
+  readonly #late: LateData;
   #slowAck: SimTimer | undefined;
   #state: State;
   #silence: Silence = { data: false, acks: false };
@@ -101,6 +103,13 @@ export class MarketSession implements Listener {
       encoding: identity.encoding,
       limits: services.policy.outbox,
       overflow: () => this.#endSlowClient(),
+    });
+    this.#late = new LateData(services.clock, {
+      maxBytes: services.policy.outbox.maxBytes,
+      arrive: (elements) => {
+        for (const element of elements) this.#outbox.add(element);
+        this.#outbox.flush();
+      },
     });
     const timeout = services.policy.authTimeoutMs;
     const deadline = services.clock.setTimer(timeout, () => this.#error(404));
@@ -145,6 +154,7 @@ export class MarketSession implements Listener {
     if (state.at === "closed") return;
     this.#state = { at: "closed" };
     this.#slowAck?.cancel();
+    this.#late.clear();
     this.#inbox.length = 0;
     this.#outbox.clear();
     if (state.at === "connected") return state.deadline.cancel();
@@ -159,7 +169,10 @@ export class MarketSession implements Listener {
   }
 
   deliver(element: Encoded): void {
-    if (!this.#silence.data) this.#outbox.add(element);
+    if (this.#silence.data) return;
+    const delayMs = this.#services.faults.dataDelayMs(this.endpoint.name);
+    if (delayMs === 0 && !this.#late.isWaiting) this.#outbox.add(element);
+    else this.#late.add(element, delayMs);
   }
 
   flush(): void {

@@ -66,6 +66,7 @@ Deno.test("every order is understood", async () => {
     ["mute-symbol", { symbol: "F" }],
     ["unmute-symbol", { symbol: "F" }],
     ["slow-ack", { ms: 5 }],
+    ["delay-data", { endpoint: "sip", ms: 5 }],
     ["lose-ack", {}],
     ["duplicate-ack", { endpoint: "sip", count: 2 }],
     ["fail-next", { action: "subscribe", code: 405 }],

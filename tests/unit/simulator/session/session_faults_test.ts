@@ -22,6 +22,50 @@ Deno.test("a slow acknowledgement delays the change and what follows it", () => 
   assert.deepEqual(client.socket.read()[0]?.[0]?.["quotes"], ["F", "GE"]);
 });
 
+Deno.test("late data keeps its order and its times, also when the delay ends", () => {
+  const rig = new SessionRig();
+  const client = rig.open();
+  client.ask(SUBSCRIBE);
+  const publish = (bp: number) => rig.publish("sip", { T: "q", S: "F", bp });
+  const arrived = () =>
+    client.socket.read().flatMap((frame) => frame.map(({ bp }) => bp));
+  rig.faults.delayData("sip", 500);
+  publish(1);
+  rig.clock.advance(200);
+  publish(2);
+  assert.deepEqual(arrived(), []);
+  rig.clock.advance(300);
+  assert.deepEqual(arrived(), [1]);
+  rig.faults.delayData("sip", 0);
+  publish(3);
+  assert.deepEqual(arrived(), [], "nothing overtakes what is late");
+  rig.clock.advance(200);
+  assert.deepEqual(arrived(), [2, 3]);
+  publish(4);
+  assert.deepEqual(arrived(), [4]);
+});
+
+Deno.test("late data is bounded: the oldest arrives early", () => {
+  const rig = new SessionRig({ slowClientBytes: 150 });
+  const client = rig.open();
+  client.ask(SUBSCRIBE);
+  rig.faults.delayData("*", 60_000);
+  for (let bp = 1; bp <= 9; bp++) rig.publish("sip", { T: "q", S: "F", bp });
+  const early = client.socket.read().flat().map(({ bp }) => bp);
+  assert.ok(early.length > 0 && early.length < 9, `${early.length} of 9`);
+  assert.deepEqual(early, Array.from(early, (_, index) => index + 1));
+});
+
+Deno.test("late data of a connection that is gone is forgotten", () => {
+  const rig = new SessionRig();
+  const client = rig.open();
+  client.ask(SUBSCRIBE);
+  rig.faults.delayData("sip", 500);
+  rig.publish("sip", { T: "q", S: "F" });
+  client.session.closed(true);
+  assert.equal(rig.clock.pending, 0);
+});
+
 Deno.test("a lost acknowledgement still subscribes", () => {
   const rig = new SessionRig();
   const client = rig.open();
