@@ -15,7 +15,10 @@ import {
 } from "../application/feeds/feed_link.ts";
 import { MarketDemand } from "../application/feeds/market_demand.ts";
 import type { FeedConnector } from "../application/ports/feed_connector.ts";
-import type { ProxyCounters } from "../application/status/counters.ts";
+import {
+  deliveriesMade,
+  type ProxyCounters,
+} from "../application/status/counters.ts";
 import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
 import { planLimit } from "../domain/subscription/plans.ts";
 import type { UpstreamChannel } from "../domain/subscription/symbol_sets.ts";
@@ -156,6 +159,7 @@ function marketFeed(
     }),
     credentials: () => reveal(config.credentials.data),
     channels,
+    deliveries: () => deliveriesMade(counters),
     clock,
     deadlines: SESSION_DEADLINES,
   });

@@ -63,6 +63,7 @@ export class StreamQueue<T> {
     if (this.#ended || envelope.sequence === this.#newest) return;
     this.#newest = envelope.sequence;
     this.#published++;
+    this.#counters.offered++;
     if (this.#ring.push(envelope)) {
       this.#lost++;
       this.#counters.dropped++;

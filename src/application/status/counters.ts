@@ -84,6 +84,8 @@ export interface FeedCounters {
 
 /** What is counted of one broadcast channel. */
 export interface ChannelCounters {
+  /** Events put into queues, once per stream. */
+  offered: number;
   /** Events handed to streams, once per stream. */
   sent: number;
   /** Events that streams lost because they fell behind, once per stream. */
@@ -119,7 +121,7 @@ export function createCounters(): ProxyCounters {
       FEEDS.map((feed) => [feed, feedCounters()]),
     ) as Record<FeedId, FeedCounters>,
     channels: Object.fromEntries(
-      CHANNELS.map((channel) => [channel, { sent: 0, dropped: 0 }]),
+      CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
   };
 }
@@ -132,6 +134,13 @@ export function messagesReceived(counters: FeedCounters): number {
       sum += counters.received[type];
     }
   }
+  return sum;
+}
+
+/** Deliveries of all channels since the process started, each stream's apart. */
+export function deliveriesMade({ channels }: ProxyCounters): number {
+  let sum = 0;
+  for (const channel of CHANNELS) sum += channels[channel].offered;
   return sum;
 }
 

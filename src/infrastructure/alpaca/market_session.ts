@@ -45,6 +45,8 @@ export interface MarketConnectorParts {
   readonly credentials: () => { readonly key: string; readonly secret: string };
   /** Channels that this stream has; a probe without symbols names them. */
   readonly channels: readonly UpstreamChannel[];
+  /** Deliveries made so far, by which reading is paced. @default none */
+  readonly deliveries?: () => number;
   readonly clock: Clock;
   readonly deadlines: SessionDeadlines;
 }
@@ -58,10 +60,11 @@ export class MarketConnector implements FeedConnector {
   }
 
   connect(events: FeedEvents, signal: AbortSignal): Promise<FeedSession> {
-    const { url, codec, decoder, clock, deadlines } = this.#parts;
+    const { url, codec, decoder, deliveries, clock, deadlines } = this.#parts;
     return openSession<Control>({
       url,
       headers: { "Content-Type": codec.contentType },
+      deliveries,
       receive: (frame, onReply) => decoder.receive(frame, onReply),
       logIn: (wire, replies) => this.#logIn(wire, replies),
       encode: (request) => codec.encode(this.#message(request)),

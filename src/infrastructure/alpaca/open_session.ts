@@ -28,6 +28,8 @@ export const SESSION_DEADLINES: SessionDeadlines = {
 /** What one protocol does in its own way. */
 export interface SessionScript<R> {
   readonly url: string;
+  /** Deliveries made so far, if this session's frames make many. */
+  readonly deliveries?: (() => number) | undefined;
   /** Headers of the upgrade request. */
   readonly headers: Readonly<Record<string, string>>;
   /** Publishes what a frame carries and hands replies on. */
@@ -60,6 +62,7 @@ export async function openSession<R>(
   const wire = await dial({
     url: script.url,
     headers: script.headers,
+    deliveries: script.deliveries,
     onFrame: (frame) => {
       pulse.beat();
       script.receive(frame, onReply);

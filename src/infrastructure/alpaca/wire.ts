@@ -54,6 +54,8 @@ export interface DialOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly onFrame: (frame: Frame) => void;
   readonly clock: Clock;
+  /** Deliveries made so far; see `fair_reading.ts`. @default none */
+  readonly deliveries?: (() => number) | undefined;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -65,7 +67,7 @@ export interface DialOptions {
  *   host and the HTTP status, if there was one
  */
 export async function dial(options: DialOptions): Promise<Wire> {
-  const { url, headers, clock, timeoutMs, signal } = options;
+  const { url, headers, clock, deliveries, timeoutMs, signal } = options;
   if (signal.aborted) throw givenUp();
   const socket = new WebSocket(url, {
     ...CLIENT_OPTIONS,
@@ -84,7 +86,7 @@ export async function dial(options: DialOptions): Promise<Wire> {
     socket.terminate();
   });
   socket.onopen = () => opened.resolve();
-  const reading = new FairReading(socket, { clock });
+  const reading = new FairReading(socket, { clock, deliveries });
   // Text comes as bytes too: nobody needs it as text.
   socket.on("message", (data) =>
     // The client hands on one piece unless it is told otherwise.

@@ -2,10 +2,11 @@
 import assert from "node:assert/strict";
 import { FairReading } from "../../../../src/infrastructure/alpaca/fair_reading.ts";
 
-/** A reading whose clock and event loop are moved by hand. */
+/** A reading whose clock, deliveries and event loop are moved by hand. */
 function rig() {
   let now = 0;
-  const turns: (() => void)[] = [];
+  let deliveries = 1_000_000;
+  let turns: { run: () => void; ms: number }[] = [];
   const said: string[] = [];
   const socket = {
     pause: () => void said.push("pause"),
@@ -13,14 +14,27 @@ function rig() {
   };
   const reading = new FairReading(socket, {
     clock: { monotonic: () => now },
-    later: (run) => turns.push(run),
+    deliveries: () => deliveries,
+    later: (run, ms) => turns.push({ run, ms }),
   });
   return {
     said,
-    /** One frame that takes `ms` to handle. */
-    frame: (ms: number) => reading.handle(() => now += ms),
+    /** One frame that takes `ms` to handle and makes deliveries. */
+    frame: (ms: number, made = 0) =>
+      reading.handle(() => {
+        now += ms;
+        deliveries += made;
+      }),
     pass: (ms: number) => now += ms,
-    turn: () => turns.splice(0).forEach((run) => run()),
+    /** Lets the planned timers fire, each at its time; how long they took. */
+    turn: () => {
+      const due = turns;
+      turns = [];
+      const longest = Math.max(0, ...due.map(({ ms }) => ms));
+      now += longest;
+      for (const { run } of due) run();
+      return longest;
+    },
   };
 }
 
@@ -71,4 +85,44 @@ Deno.test("a frame whose handling fails is the caller's to know", () => {
     /as it is/,
   );
   assert.deepEqual(said, []);
+});
+
+Deno.test("a frame of many deliveries ends the slice, however quick it was", () => {
+  const { frame, said, turn } = rig();
+  frame(0.01, 4_999);
+  assert.deepEqual(said, []);
+  frame(0.01, 1);
+  assert.deepEqual(said, ["pause"]);
+  turn();
+  assert.deepEqual(said, ["pause", "resume"]);
+  frame(0.01, 4_999);
+  assert.deepEqual(said, ["pause", "resume"], "the count has started over");
+});
+
+Deno.test("a rest is as long as its deliveries ask for, those that still came included", () => {
+  const { frame, said, turn } = rig();
+  frame(0.01, 10_000);
+  frame(0.01, 20_000);
+  assert.equal(turn(), 0);
+  assert.deepEqual(said, ["pause"]);
+  // 30 000 are six slices' worth; the first needs no rest of its own.
+  assert.equal(turn(), 5);
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+Deno.test("no rest is longer than twenty milliseconds", () => {
+  const { frame, said, turn } = rig();
+  frame(0.01, 10_000_000);
+  assert.equal(turn(), 0);
+  assert.equal(turn(), 20);
+  assert.deepEqual(said, ["pause", "resume"]);
+});
+
+Deno.test("time that passed anyway is part of the rest", () => {
+  const { frame, said, pass, turn } = rig();
+  frame(0.01, 30_000);
+  pass(3);
+  assert.equal(turn(), 0);
+  assert.equal(turn(), 2);
+  assert.deepEqual(said, ["pause", "resume"]);
 });

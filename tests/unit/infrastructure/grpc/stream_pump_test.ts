@@ -26,7 +26,11 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
 /** A stream that is being fed to a sink which takes writes only when told to. */
 class Feeding {
   readonly sink = new HeldSink();
-  readonly queue = new StreamQueue<number>(CAPACITY, { sent: 0, dropped: 0 });
+  readonly queue = new StreamQueue<number>(CAPACITY, {
+    offered: 0,
+    sent: 0,
+    dropped: 0,
+  });
   readonly stop = new AbortController();
   readonly errors: unknown[] = [];
   readonly done: Promise<void>;
