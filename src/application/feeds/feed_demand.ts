@@ -17,6 +17,11 @@ export interface FeedDemand {
   ask(): void;
   acknowledged(state: SymbolSets): void;
   refused(error: UpstreamError): void;
+  /**
+   * Monotonic ms of the last acknowledgement of the session that is up;
+   * `undefined` where only what {@linkcode FeedDemand.ask} asks is acknowledged.
+   */
+  readonly acknowledgedAt: number | undefined;
   /** Entries in the last acknowledgement of the session that is up, else 0. */
   readonly subscriptionCount: number;
   /** What upstream refuses at the moment, in words; `undefined` when nothing. */
@@ -26,6 +31,7 @@ export interface FeedDemand {
 /** Demand of the trade updates: always all of them, listened to at login. */
 export class TradeUpdatesDemand implements FeedDemand {
   readonly trouble = undefined;
+  readonly acknowledgedAt = undefined;
   #session: FeedSession | undefined;
 
   attach(session: FeedSession): void {

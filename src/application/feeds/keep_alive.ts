@@ -9,7 +9,9 @@ import { FeedFailure } from "./feed_failure.ts";
 
 /**
  * Watches a session until `signal` fires: asks it when it is quiet, fails it
- * when it does not answer. Any frame counts as an answer.
+ * when it does not answer. Any frame counts as an answer. One that is never
+ * quiet is asked now and then what it carries; whether it answers that is not
+ * judged here.
  */
 export async function keepAlive(
   session: FeedSession,
@@ -22,11 +24,13 @@ export async function keepAlive(
 ): Promise<void> {
   const { demand, clock, settings, signal } = options;
   let asked: { readonly at: number; readonly frames: number } | undefined;
+  let auditedAt = clock.monotonic();
   while (!signal.aborted) {
     if (asked && asked.frames !== session.frames) asked = undefined;
     const now = clock.monotonic();
     const { lastFrameAt } = session;
-    const facts = { now, lastFrameAt, askedAt: asked?.at };
+    auditedAt = Math.max(auditedAt, demand.acknowledgedAt ?? auditedAt);
+    const facts = { now, lastFrameAt, askedAt: asked?.at, auditedAt };
     const action = judgeHeartbeat(facts, settings);
     if (action.type === "dead") {
       const silence = Math.round(now - lastFrameAt);
@@ -37,9 +41,12 @@ export async function keepAlive(
       );
       return;
     }
-    if (action.type === "ask") {
-      asked = { at: now, frames: session.frames };
-      demand.ask();
-    } else await clock.sleep(action.ms, signal);
+    if (action.type === "wait") {
+      await clock.sleep(action.ms, signal);
+      continue;
+    }
+    if (action.type === "ask") asked = { at: now, frames: session.frames };
+    auditedAt = now;
+    demand.ask();
   }
 }

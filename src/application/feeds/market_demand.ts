@@ -60,6 +60,7 @@ export class MarketDemand implements FeedDemand {
   #retried: AbortController | undefined;
   #unanswered = 0;
   #everAnswered = false;
+  #acknowledgedAt: number | undefined;
   #answered: AbortController | undefined;
   #span: Span | undefined;
 
@@ -73,6 +74,10 @@ export class MarketDemand implements FeedDemand {
 
   get trouble(): string | undefined {
     return this.#book.trouble();
+  }
+
+  get acknowledgedAt(): number | undefined {
+    return this.#acknowledgedAt;
   }
 
   /**
@@ -111,6 +116,7 @@ export class MarketDemand implements FeedDemand {
     this.#book.ledger.reset();
     this.#unanswered = 0;
     this.#everAnswered = false;
+    this.#acknowledgedAt = undefined;
     this.#sendNext();
   }
 
@@ -131,6 +137,7 @@ export class MarketDemand implements FeedDemand {
     if (!this.#session) return;
     this.#unanswered = 0;
     this.#everAnswered = true;
+    this.#acknowledgedAt = this.#parts.clock.monotonic();
     this.#settle();
     this.#book.ledger.acknowledge(state);
     this.#sendNext();

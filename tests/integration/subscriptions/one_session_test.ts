@@ -5,7 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { ManualClock } from "../../support/manual_clock.ts";
+import { fastClock } from "../../support/fast_clock.ts";
 import { setStage, type Stage, until } from "../../support/stage.ts";
 import { startSimulator } from "../../../src/simulator/simulator.ts";
 import {
@@ -48,25 +48,6 @@ function waits({ log }: Stage): readonly number[] {
       message === "Feed lost, retrying" && fields.feed === "sip"
     )
     .map(({ fields }) => Number(fields.delay_ms));
-}
-
-/** A minute passes in about a second. */
-function fastClock() {
-  const clock = new ManualClock();
-  let over = false;
-  const running = (async () => {
-    while (!over) {
-      await clock.advance(250);
-      await new Promise((resolve) => setTimeout(resolve, 4));
-    }
-  })();
-  return {
-    clock,
-    [Symbol.asyncDispose]: async () => {
-      over = true;
-      await running;
-    },
-  };
 }
 
 async function stockState(stage: Stage): Promise<string> {

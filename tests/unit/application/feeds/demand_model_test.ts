@@ -15,7 +15,8 @@ import {
   WILDCARD,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
-import { type Scene, type Step, Story } from "./demand_story.ts";
+import type { Scene, Step } from "./demand_steps.ts";
+import { Story } from "./demand_story.ts";
 import type { Truth } from "./model_upstream.ts";
 
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "BAD", "*"];
@@ -114,6 +115,10 @@ const open = (scene: Scene): fc.Arbitrary<Step> =>
   });
 const close: fc.Arbitrary<Step> = fc.record({
   do: fc.constantFrom("close" as const, "change" as const),
+  which: fc.nat(),
+});
+const forget: fc.Arbitrary<Step> = fc.record({
+  do: fc.constant("forget" as const),
   which: fc.nat(),
 });
 const wait: fc.Arbitrary<Step> = fc.record({
@@ -279,6 +284,20 @@ Deno.test("a limit that is learned is used to its last place, whatever comes and
       assertExact(story, script.scene.truth.limit);
       await story.end();
     }),
+    { numRuns: 800 },
+  );
+});
+
+Deno.test("what upstream forgets in silence is had again when it was asked what it carries", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      scriptOf(unknown, () => forget, () => forget),
+      async (script) => {
+        const story = await played(script);
+        assertExact(story, script.scene.truth.limit);
+        await story.end();
+      },
+    ),
     { numRuns: 800 },
   );
 });

@@ -9,62 +9,24 @@ import { FeedBook } from "../../../../src/application/feeds/feed_book.ts";
 import { MarketDemand } from "../../../../src/application/feeds/market_demand.ts";
 import { OverBudget } from "../../../../src/application/streaming/over_budget.ts";
 import { isIn } from "../../../../src/domain/subscription/desired_pairs.ts";
-import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
 import type {
-  ChunkLimits,
   SubscriptionRequest,
 } from "../../../../src/domain/subscription/request.ts";
 import {
   type Pair,
   pairKey,
   pairsOf,
-  type SymbolSets,
   type UpstreamChannel,
   WILDCARD,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
-import { type Answer, ModelUpstream, type Truth } from "./model_upstream.ts";
+import type { Scene, Step } from "./demand_steps.ts";
+import { type Answer, ModelUpstream } from "./model_upstream.ts";
 import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
 
 /** Deadline of an answer, ms. */
 export const TIMEOUT = 10_000;
-
-/** How a story is set up. */
-export interface Scene {
-  readonly plan: PlanLimit;
-  readonly truth: Truth;
-  readonly limits: ChunkLimits;
-  readonly graceMs: number;
-  readonly wildcardAbove: number;
-}
-
-/** What may happen. */
-export type Step =
-  | {
-    readonly do: "open";
-    readonly channel: UpstreamChannel;
-    readonly symbols: readonly string[];
-    /** False for wishes that are not asked whether there is room. */
-    readonly admitted: boolean;
-  }
-  | { readonly do: "close" | "change"; readonly which: number }
-  /** Time passes: whatever upstream does, or after it has answered all. */
-  | { readonly do: "wait" | "pass"; readonly ms: number }
-  | { readonly do: "contradict"; readonly state: SymbolSets }
-  | {
-    readonly do:
-      | "answer"
-      | "process"
-      | "deliver"
-      | "lose request"
-      | "lose answer"
-      | "repeat"
-      | "fault"
-      | "ask"
-      | "drop"
-      | "connect";
-  };
 
 interface Held {
   readonly channel: UpstreamChannel;
@@ -134,6 +96,10 @@ export class Story {
         if (left) this.#open(left, true);
         break;
       }
+      case "forget":
+        this.#truthful = false;
+        this.upstream.forget(step.which);
+        break;
       case "wait":
         await this.clock.advance(step.ms);
         break;

@@ -72,13 +72,53 @@ Deno.test("a quiet link that answers lives for ever, asked once an interval", as
   assert.ok(calls.length >= 55 && calls.length <= 60, `${calls.length} asks`);
 });
 
-Deno.test("a busy link is never asked", async () => {
-  await using watched = watch();
-  for (let second = 0; second < 300; second++) {
-    await watched.clock.advance(1_000);
-    watched.session.hear();
+/** Data once a second; says at which second the link was asked. */
+async function chatter(
+  watched: Watch,
+  options: { readonly seconds: number; readonly ackEvery?: number },
+): Promise<number[]> {
+  const { clock, session, demand } = watched;
+  const asked: number[] = [];
+  for (let second = 1; second <= options.seconds; second++) {
+    await clock.advance(1_000);
+    session.hear();
+    const acknowledged = second % (options.ackEvery ?? Infinity) === 0;
+    if (acknowledged) demand.acknowledgedAt = clock.monotonic();
+    asked.push(...demand.calls.splice(0).map(() => second));
   }
-  assert.deepEqual(watched.demand.calls, []);
+  return asked;
+}
+
+Deno.test("a busy link is audited every five minutes, and lives whether it answers or not", async () => {
+  await using watched = watch({ intervalMs: 30_000, timeoutMs: 1_000 });
+  const asked = await chatter(watched, { seconds: 1_500 });
+  assert.deepEqual(asked, [300, 600, 900, 1_200, 1_500]);
+  assert.equal(watched.deadAt(), undefined);
+});
+
+Deno.test("a busy link that has just said what it carries is not asked", async () => {
+  await using watched = watch();
+  assert.deepEqual(
+    await chatter(watched, { seconds: 3_000, ackEvery: 299 }),
+    [],
+  );
+  const { acknowledgedAt } = watched.demand;
+  const asked = await chatter(watched, { seconds: 400 });
+  assert.deepEqual(asked.map((second) => 3_000 + second), [
+    (acknowledgedAt ?? 0) / 1_000 + 300,
+  ]);
+});
+
+Deno.test("a link that falls mute after an unanswered audit has the usual time", async () => {
+  await using watched = watch();
+  await chatter(watched, { seconds: 299 });
+  await watched.clock.advance(1_000);
+  assert.deepEqual(watched.demand.calls, ["ask"], "audited, at 300 s");
+  await watched.clock.advance(88_999);
+  assert.equal(watched.deadAt(), undefined);
+  assert.deepEqual(watched.demand.calls, ["ask", "ask"]);
+  await watched.clock.advance(1);
+  assert.equal(watched.deadAt(), 299_000 + 90_000);
 });
 
 Deno.test("with frames at any times, death comes within interval + timeout of the last", async () => {

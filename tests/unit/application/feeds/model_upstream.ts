@@ -11,6 +11,7 @@ import type {
 import {
   type Pair,
   pairKey,
+  pairsOf,
   type SymbolSets,
   type UpstreamChannel,
   WILDCARD,
@@ -77,6 +78,13 @@ export class ModelUpstream {
   /** A copy of the full state, as an acknowledgement has it. */
   get state(): SymbolSets {
     return copyOf(this.#state);
+  }
+
+  /** Carries one pair less, and says nothing of it. */
+  forget(which: number): void {
+    const pairs = pairsOf(this.#state);
+    const pair = pairs[which % Math.max(1, pairs.length)];
+    if (pair) this.#state.get(pair.channel)?.delete(pair.symbol);
   }
 
   /** Looks at the oldest request; its answer waits to be sent. */

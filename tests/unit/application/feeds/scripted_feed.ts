@@ -134,6 +134,7 @@ export class RecordingDemand implements FeedDemand {
   readonly refusals: UpstreamError[] = [];
   subscriptionCount = 0;
   trouble: string | undefined;
+  acknowledgedAt: number | undefined;
 
   attach(): void {
     this.calls.push("attach");

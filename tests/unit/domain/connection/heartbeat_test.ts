@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  AUDIT_MS,
   type HeartbeatSettings,
   judgeHeartbeat,
 } from "../../../../src/domain/connection/heartbeat.ts";
@@ -10,7 +11,7 @@ const SETTINGS: HeartbeatSettings = { intervalMs: 30, timeoutMs: 60 };
 Deno.test("a link that just spoke is left alone for the interval", () => {
   assert.deepEqual(
     judgeHeartbeat(
-      { now: 110, lastFrameAt: 100, askedAt: undefined },
+      { now: 110, lastFrameAt: 100, askedAt: undefined, auditedAt: 100 },
       SETTINGS,
     ),
     { type: "wait", ms: 20 },
@@ -18,16 +19,16 @@ Deno.test("a link that just spoke is left alone for the interval", () => {
 });
 
 Deno.test("a link that was quiet for the interval is asked", () => {
-  for (const now of [130, 131, 5_000]) {
-    assert.deepEqual(
-      judgeHeartbeat({ now, lastFrameAt: 100, askedAt: undefined }, SETTINGS),
-      { type: "ask" },
-    );
+  const facts = { lastFrameAt: 100, askedAt: undefined, auditedAt: 100 };
+  for (const now of [130, 131, 5_000, 100 + AUDIT_MS]) {
+    assert.deepEqual(judgeHeartbeat({ ...facts, now }, SETTINGS), {
+      type: "ask",
+    });
   }
 });
 
 Deno.test("a link that was asked has the timeout to answer", () => {
-  const facts = { lastFrameAt: 100, askedAt: 130 };
+  const facts = { lastFrameAt: 100, askedAt: 130, auditedAt: 100 };
   assert.deepEqual(judgeHeartbeat({ ...facts, now: 189 }, SETTINGS), {
     type: "wait",
     ms: 1,
@@ -37,9 +38,34 @@ Deno.test("a link that was asked has the timeout to answer", () => {
   });
 });
 
+Deno.test("a busy link is audited when it has not said for long what it carries", () => {
+  const facts = { askedAt: undefined, auditedAt: 100 };
+  const due = 100 + AUDIT_MS;
+  for (const [early, ms] of [[1_000, 30], [10, 10], [1, 1]] as const) {
+    const now = due - early;
+    assert.deepEqual(
+      judgeHeartbeat({ ...facts, now, lastFrameAt: now }, SETTINGS),
+      { type: "wait", ms },
+    );
+  }
+  assert.deepEqual(
+    judgeHeartbeat({ ...facts, now: due, lastFrameAt: due }, SETTINGS),
+    { type: "audit" },
+  );
+});
+
+Deno.test("a link that has a question to answer is not audited", () => {
+  const facts = { lastFrameAt: 100, askedAt: 130, auditedAt: -AUDIT_MS };
+  assert.deepEqual(judgeHeartbeat({ ...facts, now: 131 }, SETTINGS), {
+    type: "wait",
+    ms: 30,
+  });
+});
+
 interface Run {
   readonly deadAt: number | undefined;
   readonly asks: number;
+  readonly audits: number;
 }
 
 /**
@@ -54,6 +80,8 @@ function follow(
   const heard = [...frames].sort((a, b) => a - b);
   let now = 0;
   let asks = 0;
+  let audits = 0;
+  let auditedAt = 0;
   let askedAt: number | undefined;
   let frameCount = 0;
   while (now <= options.until) {
@@ -61,14 +89,18 @@ function follow(
     if (askedAt !== undefined && seen.length !== frameCount) {
       askedAt = undefined;
     }
-    const facts = { now, lastFrameAt: seen.at(-1) ?? 0, askedAt };
+    const facts = { now, lastFrameAt: seen.at(-1) ?? 0, askedAt, auditedAt };
     const action = judgeHeartbeat(facts, settings);
-    if (action.type === "dead") return { deadAt: now, asks };
+    if (action.type === "dead") return { deadAt: now, asks, audits };
     if (action.type === "wait") {
       assert.ok(action.ms > 0, "a wait is never empty");
       now += action.ms;
+    } else if (action.type === "audit") {
+      audits++;
+      auditedAt = now;
     } else {
       asks++;
+      auditedAt = now;
       askedAt = now;
       frameCount = seen.length;
       if (options.answerMs !== undefined) {
@@ -77,7 +109,7 @@ function follow(
       }
     }
   }
-  return { deadAt: undefined, asks };
+  return { deadAt: undefined, asks, audits };
 }
 
 const settings = fc.record({
@@ -121,12 +153,17 @@ Deno.test("a socket that answers in time is left alone, however quiet", () => {
   );
 });
 
-Deno.test("a busy link is never asked", () => {
-  const frames = Array.from({ length: 101 }, (_, index) => index * 10);
-  assert.equal(follow(frames, SETTINGS, { until: 1_000 }).asks, 0);
+Deno.test("a busy link is never asked whether it lives, and never dead for an audit", () => {
+  const settings = { intervalMs: 30_000, timeoutMs: 1 };
+  const frames = Array.from({ length: 2_000 }, (_, index) => index * 1_000);
+  assert.deepEqual(follow(frames, settings, { until: 1_999_000 }), {
+    deadAt: undefined,
+    asks: 0,
+    audits: Math.floor(1_999_000 / AUDIT_MS),
+  });
 });
 
 Deno.test("while an answer is awaited the link is looked at every interval", () => {
-  const facts = { now: 131, lastFrameAt: 100, askedAt: 130 };
+  const facts = { now: 131, lastFrameAt: 100, askedAt: 130, auditedAt: 100 };
   assert.deepEqual(judgeHeartbeat(facts, SETTINGS), { type: "wait", ms: 30 });
 });

@@ -1,0 +1,109 @@
+/**
+ * A stock stream that can do what the simulator never does: forget a symbol in
+ * silence, and close the connection when asked for a certain one.
+ *
+ * @module
+ */
+import type { AddressInfo } from "node:net";
+import { type WebSocket, WebSocketServer } from "ws";
+
+type Channels = Record<"trades" | "quotes" | "bars", Set<string>>;
+
+const CHANNELS = ["trades", "quotes", "bars"] as const;
+
+/** A request of the client, as far as it matters here. */
+type Message =
+  & { readonly action: "auth" | "subscribe" | "unsubscribe" }
+  & Partial<Record<typeof CHANNELS[number], readonly string[]>>;
+
+/** The server; it keeps what it carries for the connection that is open. */
+export class RoughUpstream implements AsyncDisposable {
+  /** Symbols that cost the connection of whoever asks for them. */
+  readonly deadly = new Set<string>();
+  /** Connections that have logged in. */
+  logins = 0;
+  /** Symbols of each subscribe, oldest first. */
+  readonly asked: (readonly string[])[] = [];
+  readonly #server: WebSocketServer;
+  #socket: WebSocket | undefined;
+  #carried = nothing();
+
+  private constructor(server: WebSocketServer) {
+    this.#server = server;
+    server.on("connection", (socket: WebSocket) => this.#welcome(socket));
+  }
+
+  /** Listens on a port that the system chooses. */
+  static async start(): Promise<RoughUpstream> {
+    const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+    const listening = Promise.withResolvers<void>();
+    server.on("listening", listening.resolve);
+    await listening.promise;
+    return new RoughUpstream(server);
+  }
+
+  /** Where clients connect. */
+  get url(): string {
+    const { port } = this.#server.address() as AddressInfo;
+    return `ws://127.0.0.1:${port}/v2/sip`;
+  }
+
+  /** Symbols whose quotes are carried. */
+  get quotes(): ReadonlySet<string> {
+    return this.#carried.quotes;
+  }
+
+  /** Sends elements in one frame. */
+  send(...elements: readonly object[]): void {
+    this.#socket?.send(JSON.stringify(elements));
+  }
+
+  /** Carries a symbol's quotes no more, and says nothing of it. */
+  forget(symbol: string): void {
+    this.#carried.quotes.delete(symbol);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const client of this.#server.clients) client.terminate();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+
+  #welcome(socket: WebSocket): void {
+    this.#socket = socket;
+    this.#carried = nothing();
+    socket.on("message", (data: Uint8Array) => {
+      this.#answer(JSON.parse(new TextDecoder().decode(data)));
+    });
+    this.send({ T: "success", msg: "connected" });
+  }
+
+  #answer(message: Message): void {
+    const { action } = message;
+    if (action === "auth") {
+      this.logins++;
+      return this.send({ T: "success", msg: "authenticated" });
+    }
+    const symbols = CHANNELS.flatMap((channel) => message[channel] ?? []);
+    if (action === "subscribe") {
+      this.asked.push(symbols);
+      if (symbols.some((symbol) => this.deadly.has(symbol))) {
+        return this.#socket?.terminate();
+      }
+    }
+    for (const channel of CHANNELS) {
+      for (const symbol of message[channel] ?? []) {
+        if (action === "subscribe") this.#carried[channel].add(symbol);
+        else this.#carried[channel].delete(symbol);
+      }
+    }
+    const state = CHANNELS.map((channel) => [
+      channel,
+      [...this.#carried[channel]],
+    ]);
+    this.send({ T: "subscription", ...Object.fromEntries(state) });
+  }
+}
+
+function nothing(): Channels {
+  return { trades: new Set(), quotes: new Set(), bars: new Set() };
+}
