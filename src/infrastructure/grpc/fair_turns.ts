@@ -44,9 +44,16 @@ export class Turns {
     this.#clock = clock;
   }
 
+  /** Whether a write has its turn now; if so, it is counted as under way. */
+  enter(): boolean {
+    if (!this.#isOpen()) return false;
+    this.#writing++;
+    return true;
+  }
+
   /** Runs `write` when its turn has come: now, or later. */
   take(write: () => void): void {
-    if (this.#isOpen()) return this.#begin(write);
+    if (this.enter()) return write();
     this.#waiting.add(write);
     if (!this.#looking) void this.#look(this.#looking = new AbortController());
   }
@@ -162,18 +169,24 @@ function writeInTurns(stream: ServerHttp2Stream, turns: Turns): void {
     under--;
     turns.done();
   };
+  const begin = (chunk: Uint8Array, callback?: Callback) => {
+    under++;
+    write(chunk, (error) => {
+      // What was under way when the stream closed has been counted then.
+      if (under > 0) through();
+      callback?.(error);
+    });
+  };
   const inTurn = (chunk: Uint8Array, callback?: Callback): boolean => {
-    const run = () => {
-      held.delete(run);
-      under++;
-      write(chunk, (error) => {
-        // What was under way when the stream closed has been counted then.
-        if (under > 0) through();
-        callback?.(error);
-      });
-    };
-    held.add(run);
-    turns.take(run);
+    if (turns.enter()) begin(chunk, callback);
+    else {
+      const run = () => {
+        held.delete(run);
+        begin(chunk, callback);
+      };
+      held.add(run);
+      turns.take(run);
+    }
     return true;
   };
   stream.write = inTurn as typeof stream.write;

@@ -5,8 +5,10 @@
  * a hundred streams of one connection that tick together are a hundred socket
  * writes, and a batch of 512 KiB is one for every 16 KiB. A socket write costs
  * some ten microseconds whatever it carries, so it is the number of them that
- * counts. Here a connection is corked by the first frame of a turn and uncorked
- * before the event loop does anything else: same bytes, same order, one write.
+ * counts. Here a connection is corked while it says more than one thing in a
+ * turn, and uncorked before the event loop does anything else: same bytes, same
+ * order, one write. A connection that says one thing at a time, as one with a
+ * single stream does, is left alone: corking has its price too.
  *
  * @module
  */
@@ -21,30 +23,44 @@ export interface PackableSocket {
 
 /** Packs what is written to connections. */
 export class WritePacking {
-  #corked: PackableSocket[] = [];
+  /** The sockets that were corked in the turn that is under way, if one is. */
+  #turn: PackableSocket[] | undefined;
 
-  /** Packs all later writes to `socket`. */
+  /** Packs later writes to `socket`. */
   pack(socket: PackableSocket): void {
     const { write } = socket;
     let turn: PackableSocket[] | undefined;
+    let writes = 0;
+    let isCorked = false;
     socket.write = (...args) => {
-      // A socket is in the list of a turn once; after that turn the list is
-      // another one.
-      if (turn !== this.#corked) {
-        turn = this.#corked;
-        this.#cork(socket);
+      const now = this.#turn ?? this.#begin();
+      if (now !== turn) {
+        // Who had more to say the last time is taken at its word.
+        isCorked = writes > 1;
+        writes = 0;
+        turn = now;
+        if (isCorked) cork(socket, now);
+      } else if (!isCorked) {
+        isCorked = true;
+        cork(socket, now);
       }
+      writes++;
       return write.apply(socket, args);
     };
   }
 
-  #cork(socket: PackableSocket): void {
-    socket.cork();
-    if (this.#corked.push(socket) > 1) return;
+  #begin(): PackableSocket[] {
+    const turn: PackableSocket[] = [];
+    this.#turn = turn;
     process.nextTick(() => {
-      const corked = this.#corked;
-      this.#corked = [];
-      for (const socket of corked) socket.uncork();
+      this.#turn = undefined;
+      for (const socket of turn) socket.uncork();
     });
+    return turn;
   }
+}
+
+function cork(socket: PackableSocket, turn: PackableSocket[]): void {
+  socket.cork();
+  turn.push(socket);
 }

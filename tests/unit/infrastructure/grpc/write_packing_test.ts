@@ -29,40 +29,63 @@ function packed(packing = new WritePacking()): NotedSocket {
   return socket;
 }
 
-Deno.test("the writes of one turn go out together, in order", async () => {
+Deno.test("the writes of one turn go out together after the first, in order", async () => {
   const socket = packed();
   for (const text of ["a", "b", "c"]) assert.equal(socket.write(text), true);
-  assert.deepEqual(socket.notes, ["cork", "a", "b", "c"]);
+  assert.deepEqual(socket.notes, ["a", "cork", "b", "c"]);
   await nextTurn();
-  assert.deepEqual(socket.notes, ["cork", "a", "b", "c", "uncork"]);
+  assert.deepEqual(socket.notes, ["a", "cork", "b", "c", "uncork"]);
 });
 
-Deno.test("each turn is packed by itself", async () => {
+Deno.test("who had more to say the last time is corked from the first write on", async () => {
   const socket = packed();
-  socket.write("a");
+  for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();
-  socket.write("b");
+  socket.notes.length = 0;
+  for (const text of ["c", "d"]) socket.write(text);
   await nextTurn();
-  assert.deepEqual(socket.notes, [
-    "cork",
-    "a",
-    "uncork",
-    "cork",
-    "b",
-    "uncork",
-  ]);
+  assert.deepEqual(socket.notes, ["cork", "c", "d", "uncork"]);
 });
 
-Deno.test("a socket that is quiet is left alone", async () => {
-  const packing = new WritePacking();
-  const [busy, quiet] = [packed(packing), packed(packing)];
-  busy.write("a");
+Deno.test("who says one thing at a time is never corked", async () => {
+  const socket = packed();
+  for (const text of ["a", "b", "c"]) {
+    socket.write(text);
+    await nextTurn();
+  }
+  assert.deepEqual(socket.notes, ["a", "b", "c"]);
+});
+
+Deno.test("who has become quieter is corked no more", async () => {
+  const socket = packed();
+  for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();
-  assert.deepEqual(busy.notes, ["cork", "a", "uncork"]);
+  for (const text of ["c", "d"]) {
+    socket.write(text);
+    await nextTurn();
+  }
+  assert.deepEqual(
+    socket.notes,
+    ["a", "cork", "b", "uncork", "cork", "c", "uncork", "d"],
+  );
+});
+
+Deno.test("each connection is packed by itself", async () => {
+  const packing = new WritePacking();
+  const [busy, calm, quiet] = [
+    packed(packing),
+    packed(packing),
+    packed(packing),
+  ];
+  for (const text of ["a", "b"]) busy.write(text);
+  calm.write("c");
+  await nextTurn();
+  assert.deepEqual(busy.notes, ["a", "cork", "b", "uncork"]);
+  assert.deepEqual(calm.notes, ["c"]);
   assert.deepEqual(quiet.notes, []);
 });
 
-Deno.test("what is written while a turn ends waits for the next one", async () => {
+Deno.test("what is written while a turn ends is uncorked in the next one", async () => {
   const socket = packed();
   const { uncork } = socket;
   let answered = false;
@@ -71,10 +94,10 @@ Deno.test("what is written while a turn ends waits for the next one", async () =
     if (!answered) socket.write("answer");
     answered = true;
   };
-  socket.write("a");
+  for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();
   assert.deepEqual(
     socket.notes,
-    ["cork", "a", "uncork", "cork", "answer", "uncork"],
+    ["a", "cork", "b", "uncork", "cork", "answer", "uncork"],
   );
 });
