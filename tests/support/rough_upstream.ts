@@ -1,6 +1,6 @@
 /**
  * A stock stream that can do what the simulator never does: forget a symbol in
- * silence, and close the connection when asked for a certain one.
+ * silence.
  *
  * @module
  */
@@ -18,8 +18,6 @@ type Message =
 
 /** The server; it keeps what it carries for the connection that is open. */
 export class RoughUpstream implements AsyncDisposable {
-  /** Symbols that cost the connection of whoever asks for them. */
-  readonly deadly = new Set<string>();
   /** Connections that have logged in. */
   logins = 0;
   /** Symbols of each subscribe, oldest first. */
@@ -86,9 +84,6 @@ export class RoughUpstream implements AsyncDisposable {
     const symbols = CHANNELS.flatMap((channel) => message[channel] ?? []);
     if (action === "subscribe") {
       this.asked.push(symbols);
-      if (symbols.some((symbol) => this.deadly.has(symbol))) {
-        return this.#socket?.terminate();
-      }
     }
     for (const channel of CHANNELS) {
       for (const symbol of message[channel] ?? []) {

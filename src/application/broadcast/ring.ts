@@ -38,14 +38,18 @@ export class Ring<T> {
 
   /** Appends an item; true when the oldest one had to make room. */
   push(item: T): boolean {
-    const overflow = this.#size === this.#capacity;
-    if (overflow) this.#dropOldest();
-    else if (this.#size === this.#slots.length) this.#grow();
+    if (this.#size === this.#capacity) {
+      // All slots are in use: the oldest one's is where the newest belongs.
+      this.#slots[this.#head] = item;
+      if (++this.#head === this.#capacity) this.#head = 0;
+      return true;
+    }
+    if (this.#size === this.#slots.length) this.#grow();
     let at = this.#head + this.#size;
     if (at >= this.#slots.length) at -= this.#slots.length;
     this.#slots[at] = item;
     this.#size++;
-    return overflow;
+    return false;
   }
 
   /** Takes up to `limit` items, oldest first. */
@@ -68,12 +72,6 @@ export class Ring<T> {
     this.#slots = [];
     this.#head = 0;
     this.#size = 0;
-  }
-
-  #dropOldest(): void {
-    this.#slots[this.#head] = undefined;
-    if (++this.#head === this.#slots.length) this.#head = 0;
-    this.#size--;
   }
 
   #grow(): void {
