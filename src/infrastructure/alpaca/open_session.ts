@@ -28,7 +28,7 @@ export const SESSION_DEADLINES: SessionDeadlines = {
 /** What one protocol does in its own way. */
 export interface SessionScript<R> {
   readonly url: string;
-  /** Deliveries made so far, if this session's frames make many. */
+  /** Deliveries made so far, where frames make many. */
   readonly deliveries?: (() => number) | undefined;
   /** Headers of the upgrade request. */
   readonly headers: Readonly<Record<string, string>>;

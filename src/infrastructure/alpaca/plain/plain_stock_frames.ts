@@ -1,6 +1,10 @@
 /**
  * Plain frames of the stock stream (Alpaca: Real-time Stock Data), in JSON.
  *
+ * The readers of the three types are straight lines of their own although they
+ * resemble each other, and those of `plain_option_frames.ts`: each runs once per
+ * tick, and a loop over tables of fields would cost what these readers save.
+ *
  * @module
  */
 import type { MessageType } from "../../../application/status/counters.ts";
