@@ -242,11 +242,13 @@ export class Ledger {
       this.#doubt = "full";
       return undefined;
     }
-    this.#budget.learnFull(pair, pairsOf(this.#acknowledged));
+    const carried = pairsOf(this.#acknowledged);
+    this.#budget.learnFull(pair, carried);
     // It waits for a place now; the ask stays counted in case there is none
     // although upstream's own words leave room for one.
     const mayAskAgain = this.#asks.of("subscribe", pair) < MAX_ASKS;
-    return mayAskAgain ? { ...pair, error } : this.#refusals.add(pair, error);
+    if (mayAskAgain) return { ...pair, error };
+    return this.#refusals.addFull(pair, error, this.#budget.placesOf(carried));
   }
 
   /**
@@ -350,9 +352,14 @@ export class Ledger {
 
   /**
    * A symbol that nobody wants any more gets a fresh chance when it returns;
-   * one that is carried after all is not refused.
+   * one that is carried after all is not refused, and one that there was no
+   * place for may have one as soon as fewer are taken.
    */
   #forgetIdleRefusals(): void {
+    const taken = () => this.#budget.placesOf(pairsOf(this.#acknowledged));
+    for (const pair of this.#refusals.takeRoomed(taken)) {
+      this.#asks.forget("subscribe", pair);
+    }
     for (const pair of this.#refusals.all) {
       const wanted = this.#desired.isWanted(pair);
       if (!wanted || isIn(this.#acknowledged, pair)) {

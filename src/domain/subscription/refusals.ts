@@ -14,6 +14,8 @@ export interface Refusal extends Pair {
 /** Refusals by pair. */
 export class Refusals {
   readonly #byPair = new Map<string, Refusal>();
+  /** Places that were taken when there was none for a pair, by pair. */
+  readonly #fullAt = new Map<string, number>();
 
   /** Every refusal, oldest first. */
   get all(): readonly Refusal[] {
@@ -32,9 +34,32 @@ export class Refusals {
     return refusal;
   }
 
+  /** Sets a pair aside that there was no place for while `taken` were taken. */
+  addFull(pair: Pair, error: UpstreamError, taken: number): Refusal {
+    this.#fullAt.set(pairKey(pair), taken);
+    return this.add(pair, error);
+  }
+
   /** Takes a pair back. */
   delete(pair: Pair): void {
-    this.#byPair.delete(pairKey(pair));
+    const key = pairKey(pair);
+    this.#byPair.delete(key);
+    this.#fullAt.delete(key);
+  }
+
+  /**
+   * Takes the pairs back that there may be a place for by now.
+   *
+   * @param taken places that are taken; asked only if the answer matters
+   */
+  takeRoomed(taken: () => number): readonly Pair[] {
+    if (this.#fullAt.size === 0) return [];
+    const now = taken();
+    const roomed = this.all.filter((pair) =>
+      (this.#fullAt.get(pairKey(pair)) ?? 0) > now
+    );
+    for (const pair of roomed) this.delete(pair);
+    return roomed;
   }
 
   /** Whether a pair was given up without an objection of upstream. */
@@ -52,5 +77,6 @@ export class Refusals {
   /** Takes everything back. */
   clear(): void {
     this.#byPair.clear();
+    this.#fullAt.clear();
   }
 }

@@ -316,3 +316,29 @@ Deno.test("what a connection with late answers taught is forgotten with it", () 
   assert.equal(budget.limit, undefined);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
 });
+
+Deno.test("a pair that found no place has one when fewer are taken, however often it was asked for", () => {
+  const { interest, ledger } = subscriptionsOf({ ...LIMITS, maxPairs: 1 });
+  const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
+  interest.add("quotes", ["A"]);
+  // Upstream carries it and forgets it, until others have its place.
+  ledger.next();
+  ledger.acknowledge(carried("A"));
+  ledger.acknowledge(NOTHING);
+  ledger.next();
+  ledger.acknowledge(carried("A"));
+  ledger.acknowledge(carried("B", "C"));
+  interest.add("quotes", ["B", "C"]);
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
+  ledger.refuse({ code: 405, message: "symbol limit exceeded" });
+  assert.equal(ledger.refusals.length, 1, "it was asked for often enough");
+  assert.equal(ledger.next(), undefined);
+
+  interest.remove("quotes", ["C"]);
+  assert.equal(ledger.next()?.action, "unsubscribe");
+  ledger.acknowledge(carried("B"));
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
+  ledger.acknowledge(carried("A", "B"));
+  assert.deepEqual(ledger.refusals, []);
+  assert.equal(ledger.next(), undefined);
+});
