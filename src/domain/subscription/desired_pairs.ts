@@ -74,6 +74,19 @@ export class DesiredPairs {
     return this.of(channel).has(symbol);
   }
 
+  /** A pair of `state`, rather one that is desired; none of an empty one. */
+  anyOf(state: SymbolSets): Pair | undefined {
+    let any: Pair | undefined;
+    for (const [channel, symbols] of state) {
+      for (const symbol of symbols) {
+        const pair = { channel, symbol };
+        if (this.has(pair)) return pair;
+        any ??= pair;
+      }
+    }
+    return any;
+  }
+
   /** Whether somebody needs a pair, allowed or not. */
   isWanted(pair: Pair): boolean {
     const { channel, symbol } = pair;

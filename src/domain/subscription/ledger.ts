@@ -180,7 +180,8 @@ export class Ledger {
    */
   probe(): SubscriptionRequest | undefined {
     if (this.#inFlight) return undefined;
-    const pair = this.#anyCarried();
+    // Asking for what is carried, rather for what is to stay, is no change.
+    const pair = this.#desired.anyOf(this.#acknowledged);
     const pairs = pair ? [pair] : [];
     return this.#inFlight = { action: "subscribe", pairs, probe: true };
   }
@@ -386,18 +387,5 @@ export class Ledger {
   #reassert(): SubscriptionRequest | undefined {
     this.#doubt = "none";
     return this.probe();
-  }
-
-  /** A carried pair, rather one that is to stay: asking for it is no change. */
-  #anyCarried(): Pair | undefined {
-    let any: Pair | undefined;
-    for (const [channel, symbols] of this.#acknowledged) {
-      for (const symbol of symbols) {
-        const pair = { channel, symbol };
-        if (this.#desired.has(pair)) return pair;
-        any ??= pair;
-      }
-    }
-    return any;
   }
 }
