@@ -149,6 +149,8 @@ export class MemoryMarket implements MarketStreams {
       sequence: ++this.#sequence,
       receivedAt: 0,
       encoded: undefined,
+      holders: 0,
+      bytes: 0,
     };
     for (const stream of this.streams) {
       if (stream.channel === channel) stream.push(envelope);

@@ -20,6 +20,8 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
     sequence: first + index,
     receivedAt: 0,
     encoded: undefined,
+    holders: 0,
+    bytes: 0,
   }));
 }
 
