@@ -108,7 +108,8 @@ function serveHealth(
   },
 ): Promise<HttpServers> {
   const { core, tools: { log }, errors } = parts;
-  const { counters, status, subscriptions, streams, budgets, ages } = core;
+  const { counters, status, subscriptions, streams, budgets, ages, memory } =
+    core;
   return serveHttp({
     health: config.health,
     metrics: config.metrics,
@@ -119,7 +120,7 @@ function serveHealth(
     subscriptions,
     errors: errors.report,
     lastMessageAt: ages.lastMessageAt,
-    page: createMetrics({ counters, status, budgets }),
+    page: createMetrics({ counters, status, budgets, queueMemory: memory }),
     onFault: (cause) => log.error("An HTTP answer failed", { cause }),
   });
 }

@@ -28,8 +28,6 @@ export const SMALLEST_BATCH = 16;
 
 /** Bytes of one slot: a reference. */
 const SLOT_BYTES = 8;
-/** A batch is encoded and framed while its events are still there. */
-const FLIGHT_FACTOR = 1.5;
 /** Bytes that a batch is assumed to need for each event before it is taken. */
 const FLIGHT_BYTES = 400;
 /** Part of the limit that may be in flight. */
@@ -58,6 +56,8 @@ export class QueueMemory implements SlotUsage {
   readonly limit: number;
   /** Allocated slots of all queues; kept by their rings. */
   slots = 0;
+  /** Bytes in flight up to which a batch may have its full length. */
+  readonly #freeFlight: number;
   #envelopes = 0;
   #inFlight = 0;
   readonly #queues = new Set<HoldingQueue>();
@@ -65,6 +65,8 @@ export class QueueMemory implements SlotUsage {
   /** @param limit bytes, above 0 */
   constructor(limit: number = Infinity) {
     this.limit = limit;
+    this.#freeFlight = limit * FLIGHT_SHARE -
+      LARGEST_BATCH * FLIGHT_BYTES / BATCH_SHARE;
   }
 
   /** Estimated bytes of everything that queues and readers hold. */
@@ -95,6 +97,7 @@ export class QueueMemory implements SlotUsage {
 
   /** Events that the next batch may have. */
   get batchLimit(): number {
+    if (this.#inFlight <= this.#freeFlight) return LARGEST_BATCH;
     const room = this.limit * FLIGHT_SHARE - this.#inFlight;
     const events = Math.floor(room * BATCH_SHARE / FLIGHT_BYTES);
     return Math.max(SMALLEST_BATCH, Math.min(LARGEST_BATCH, events));
@@ -106,13 +109,16 @@ export class QueueMemory implements SlotUsage {
    * @returns bytes in flight, for {@linkcode QueueMemory.land}
    */
   depart(batch: readonly Envelope<unknown>[]): number {
-    let bytes = 0;
+    let taken = 0;
+    let released = 0;
     for (let i = 0; i < batch.length; i++) {
       const envelope = batch[i] as Envelope<unknown>;
-      bytes += envelope.bytes;
-      if (--envelope.holders === 0) this.#envelopes -= envelope.bytes;
+      taken += envelope.bytes;
+      if (--envelope.holders === 0) released += envelope.bytes;
     }
-    bytes *= FLIGHT_FACTOR;
+    this.#envelopes -= released;
+    // Half as much again for what a batch is encoded and framed to.
+    const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
     return bytes;
   }

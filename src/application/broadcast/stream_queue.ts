@@ -168,6 +168,7 @@ export class StreamQueue<T> implements HoldingQueue {
   }
 
   #land(): void {
+    if (this.#inFlight === 0) return;
     this.#memory.land(this.#inFlight);
     this.#inFlight = 0;
   }

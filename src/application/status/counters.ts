@@ -48,6 +48,12 @@ export const ERROR_TYPES = [
 /** One reason for counting a WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
 
+/** Limits that clients were refused or ended by, as the `limit` label spells them. */
+export const REFUSAL_REASONS = ["symbols", "stalled"] as const;
+
+/** One limit that clients were refused or ended by. */
+export type RefusalReason = typeof REFUSAL_REASONS[number];
+
 /** Upper bounds in seconds of the processing-latency histogram. */
 export const PROCESSING_BUCKETS: readonly number[] = [
   0.00001,
@@ -96,6 +102,8 @@ export interface ChannelCounters {
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
+  /** Calls and connections refused or ended, by the limit that was reached. */
+  readonly refusals: Record<RefusalReason, number>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -123,6 +131,7 @@ export function createCounters(): ProxyCounters {
     channels: Object.fromEntries(
       CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
+    refusals: zeroes(REFUSAL_REASONS),
   };
 }
 

@@ -116,6 +116,15 @@ export interface Config {
     /** How long it may take to answer. */
     readonly timeoutMs: number;
   };
+  /** What all clients may use together. */
+  readonly limits: {
+    /** Symbols, underlyings and order ids that all open streams may name. */
+    readonly maxSymbols: number;
+    /** Bytes that the queues of all streams may hold. */
+    readonly queueMemoryBytes: number;
+    /** How long waiting messages may be left untaken, in ms; 0: no limit. */
+    readonly stalledStreamMs: number;
+  };
   /** How many messages a stream may fall behind, per channel. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
   /** What looks like a mistake but is not certainly one; log each at start. */

@@ -126,6 +126,9 @@ function describeProcess(config: Config): Values<ProcessRow> {
     maxDelay: config.reconnect.maxDelayMs / 1000,
     multiplier: config.reconnect.multiplier,
     maxAttempts: config.reconnect.maxAttempts,
+    maxSymbolsInAll: config.limits.maxSymbols,
+    queueMemory: config.limits.queueMemoryBytes / 1_048_576,
+    stalledStream: config.limits.stalledStreamMs / 1000,
     ...config.capacities,
   };
 }

@@ -13,6 +13,8 @@ import { type Setting, SETTINGS } from "./settings.ts";
 import { type Env, SettingsReader } from "./settings_reader.ts";
 import { unknownNames } from "./unknown_names.ts";
 
+const MIB = 1_048_576;
+
 /** What a refused credential is replaced by until the problems are thrown. */
 const NO_SECRET = new Secret("");
 
@@ -48,6 +50,11 @@ export function parseConfig(env: Env): Config {
     heartbeat: {
       intervalMs: 1000 * reader.value(SETTINGS.heartbeatInterval, 0),
       timeoutMs: 1000 * reader.value(SETTINGS.heartbeatTimeout, 0),
+    },
+    limits: {
+      maxSymbols: reader.value(SETTINGS.maxSymbolsInAll, 1),
+      queueMemoryBytes: MIB * reader.value(SETTINGS.queueMemory, 16),
+      stalledStreamMs: 1000 * reader.value(SETTINGS.stalledStream, 0),
     },
     capacities: {
       stockQuotes: reader.value(SETTINGS.stockQuotes, 0),

@@ -39,6 +39,7 @@ export const SECTIONS = [
   "Logs and traces",
   "Subscriptions",
   "WebSocket tuning",
+  "Limits",
   "Channel capacities",
 ] as const;
 
@@ -120,6 +121,7 @@ const listening = section("Listening");
 const signals = section("Logs and traces");
 const subscriptions = section("Subscriptions");
 const tuning = section("WebSocket tuning");
+const limits = section("Limits");
 const capacities = section("Channel capacities");
 
 /** All settings, by the short name that the parser uses. */
@@ -364,6 +366,34 @@ export const SETTINGS = {
     "STREAM_PROXY_MAX_RECONNECT_ATTEMPTS",
     integer(0, 1_000_000),
     { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
+  ),
+
+  maxSymbolsInAll: limits(
+    "STREAM_PROXY_MAX_SYMBOLS",
+    integer(1, 10_000_000),
+    {
+      description:
+        "Most symbols, underlyings and order ids that all open streams may name together; a stream beyond it is refused",
+      fallback: "250000",
+    },
+  ),
+  queueMemory: limits(
+    "STREAM_PROXY_QUEUE_MEMORY_MB",
+    integer(16, 1_048_576),
+    {
+      description:
+        "MiB that the queues of all streams may hold together; beyond it the longest queues lose their oldest messages, which are counted as lost",
+      fallback: "256",
+    },
+  ),
+  stalledStream: limits(
+    "STREAM_PROXY_STALLED_STREAM_SECS",
+    integer(0, 86_400),
+    {
+      description:
+        "A stream with waiting messages that has taken none for this long is ended with `UNAVAILABLE`; 0 never",
+      fallback: "300",
+    },
   ),
 
   stockQuotes: capacities("STREAM_PROXY_STOCK_QUOTES_CAPACITY", CAPACITY, {

@@ -20,6 +20,7 @@ import type {
 } from "../../application/streaming/market_streams.ts";
 import { FeedDisabled } from "../../application/streaming/feed_disabled.ts";
 import { OverBudget } from "../../application/streaming/over_budget.ts";
+import { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import type { Beat } from "./beat.ts";
@@ -28,6 +29,8 @@ import {
   ClientGone,
   failedPrecondition,
   resourceExhausted,
+  stalled,
+  tooManySymbols,
   unavailable,
 } from "./call_error.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
@@ -105,6 +108,13 @@ class StreamServer {
   /** What a client is told of a stream that could not be opened. */
   #explain(channel: ChannelName, error: unknown): unknown {
     if (error instanceof FeedDisabled) return failedPrecondition(error.message);
+    if (error instanceof TooManySymbols) {
+      this.#parts.log.warn("A stream exceeds the symbols of all streams", {
+        channel,
+        ...error.excess,
+      });
+      return tooManySymbols(error);
+    }
     return error instanceof OverBudget ? this.#refuse(channel, error) : error;
   }
 
@@ -133,8 +143,10 @@ class StreamServer {
     using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
     const encode = encoders[channel] as (event: unknown) => Uint8Array;
     accept(call);
+    const stall = Promise.withResolvers<CallError>();
+    stream.whenStalled((reason) => stall.resolve(stalled(reason)));
     try {
-      await feed(call, stream, {
+      const fed = feed(call, stream, {
         encode,
         signal,
         beat,
@@ -142,6 +154,10 @@ class StreamServer {
         onUnencodable: (cause) =>
           log.error("An event could not be encoded", { channel, cause }),
       });
+      // A pump whose client does not read waits for its last write; it ends
+      // with the call.
+      const end = await Promise.race([fed, stall.promise]);
+      if (end !== undefined) return end;
     } finally {
       span.set({
         "stream.delivered": stream.delivered,

@@ -103,6 +103,24 @@ export const METRICS = {
     help: "Wanted symbols that Alpaca refuses on this connection",
     labels: ["feed"],
   },
+  refusals: {
+    name: "alpaca_proxy_refusals_total",
+    type: "counter",
+    help: "Clients that were refused or ended at a limit, by limit",
+    labels: ["limit"],
+  },
+  queueMemory: {
+    name: "alpaca_proxy_queue_memory_bytes",
+    type: "gauge",
+    help: "Estimated bytes that the queues of all client streams hold",
+    labels: [],
+  },
+  queueMemoryLimit: {
+    name: "alpaca_proxy_queue_memory_limit_bytes",
+    type: "gauge",
+    help: "Bytes that they may hold before the longest ones are shortened",
+    labels: [],
+  },
   draining: {
     name: "alpaca_proxy_draining",
     type: "gauge",

@@ -13,6 +13,7 @@ import {
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,
   type ProxyCounters,
+  REFUSAL_REASONS,
 } from "../../application/status/counters.ts";
 import type { BudgetSource } from "../../application/status/budget_figures.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
@@ -39,6 +40,8 @@ export interface MetricsSources {
   readonly status: StatusSource;
   /** Symbol budgets of the market data feeds; none are told without it. */
   readonly budgets?: BudgetSource;
+  /** Memory of the client queues, in bytes; 0 without it. */
+  readonly queueMemory?: { readonly bytes: number; readonly limit: number };
 }
 
 /** How each channel is called in the `message_type` label. */
@@ -68,6 +71,7 @@ export function createMetrics(sources: MetricsSources): MetricsPage {
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
   registerBudgets(registry, sources.budgets ?? (() => []));
+  registerLimits(registry, sources);
   registerProcess(registry, sources.status);
   return {
     contentType: registry.contentType,
@@ -172,6 +176,31 @@ function registerBudgets(registry: Registry, budgets: BudgetSource): void {
   registerRead(registry, METRICS.budgetUsed, perFeed("used"));
   registerRead(registry, METRICS.symbolsWaiting, perFeed("waiting"));
   registerRead(registry, METRICS.symbolsRefused, perFeed("refused"));
+}
+
+function registerLimits(
+  registry: Registry,
+  { counters, queueMemory }: MetricsSources,
+): void {
+  registerRead(
+    registry,
+    METRICS.refusals,
+    () =>
+      REFUSAL_REASONS.map((limit) => ({
+        labels: { limit },
+        value: counters.refusals[limit],
+      })),
+  );
+  registerRead(
+    registry,
+    METRICS.queueMemory,
+    () => single(queueMemory?.bytes ?? 0),
+  );
+  registerRead(
+    registry,
+    METRICS.queueMemoryLimit,
+    () => single(queueMemory?.limit ?? 0),
+  );
 }
 
 /** What can be told of the process with no permission beyond the proxy's. */

@@ -86,6 +86,11 @@ Deno.test("credentials alone give the documented defaults", () => {
       maxAttempts: 0,
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
+    limits: {
+      maxSymbols: 250_000,
+      queueMemoryBytes: 256 * 1_048_576,
+      stalledStreamMs: 300_000,
+    },
     capacities: {
       stockQuotes: 10_000,
       stockTrades: 10_000,
@@ -145,6 +150,9 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_MAX_DAYS: "27",
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
+    STREAM_PROXY_MAX_SYMBOLS: "31",
+    STREAM_PROXY_QUEUE_MEMORY_MB: "32",
+    STREAM_PROXY_STALLED_STREAM_SECS: "33",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -192,6 +200,11 @@ Deno.test("every setting has an effect under its own name", () => {
       maxAttempts: 7,
     },
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
+    limits: {
+      maxSymbols: 31,
+      queueMemoryBytes: 32 * 1_048_576,
+      stalledStreamMs: 33_000,
+    },
     capacities: {
       stockQuotes: 11,
       stockTrades: 12,
