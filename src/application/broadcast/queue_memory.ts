@@ -120,6 +120,7 @@ export class QueueMemory implements SlotUsage {
     // Half as much again for what a batch is encoded and framed to.
     const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
+    if (this.#queued > this.#queueLimit) this.#shorten();
     return bytes;
   }
 
