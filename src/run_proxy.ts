@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { composeCore, type Core } from "./composition/core.ts";
 import type { Tools } from "./composition/tools.ts";
@@ -17,6 +18,7 @@ import {
 } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
+import { heapLimit } from "./infrastructure/metrics/heap_limit.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
@@ -72,6 +74,9 @@ export async function startProxy(
     ),
     tracing: parts.tracing ?? createTracing(),
   };
+  for (const problem of memoryProblems(config, heapLimit())) {
+    tools.log.warn(problem);
+  }
   const stopping = new AbortController();
   const draining = () => stopping.signal.aborted;
   const core = composeCore(config, { tools, draining });

@@ -10,6 +10,7 @@ import type {
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel } from "./channel.ts";
+import { EVENT_BYTES } from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
 /** One channel per data type. */
@@ -19,20 +20,6 @@ export type Channels = {
 
 /** How many events a stream of each channel may fall behind. */
 export type Capacities = Readonly<Record<ChannelName, number>>;
-
-/**
- * Bytes that an event and its envelope occupy in the heap, without slots:
- * measured over 50,000 and more decoded events of each type (Deno 2.9.6) and
- * rounded up; twice the measured size for orders, which may have legs.
- */
-const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
-  stockQuotes: 300,
-  stockTrades: 280,
-  stockBars: 350,
-  optionQuotes: 280,
-  optionTrades: 240,
-  orderUpdates: 2_000,
-};
 
 const bySymbol = {
   symbol: (event: { readonly symbol: string }) => event.symbol,

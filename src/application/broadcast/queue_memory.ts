@@ -19,6 +19,7 @@
  * @module
  */
 import type { Envelope } from "./envelope.ts";
+import { SLOT_BYTES } from "./memory_needs.ts";
 import type { SlotUsage } from "./ring.ts";
 
 /** Most events in one batch, so that one write stays within sane memory. */
@@ -26,8 +27,6 @@ export const LARGEST_BATCH = 8_192;
 /** Events that a batch may have however much is in flight. */
 export const SMALLEST_BATCH = 16;
 
-/** Bytes of one slot: a reference. */
-const SLOT_BYTES = 8;
 /** Bytes that a batch is assumed to need for each event before it is taken. */
 const FLIGHT_BYTES = 400;
 /** Part of the limit that may be in flight. */

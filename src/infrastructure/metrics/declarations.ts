@@ -151,6 +151,12 @@ export const METRICS = {
     help: "JavaScript heap reserved in bytes",
     labels: [],
   },
+  heapLimit: {
+    name: "process_heap_limit_bytes",
+    type: "gauge",
+    help: "JavaScript heap at which the runtime ends the process in bytes",
+    labels: [],
+  },
   cpu: {
     name: "process_cpu_seconds_total",
     type: "counter",

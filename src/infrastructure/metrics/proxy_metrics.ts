@@ -24,6 +24,7 @@ import {
 } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { METRICS } from "./declarations.ts";
+import { heapLimit } from "./heap_limit.ts";
 import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";
 
 /** A page of metrics in the Prometheus text format. */
@@ -214,6 +215,7 @@ function registerProcess(registry: Registry, status: StatusSource): void {
   registerRead(registry, METRICS.residentMemory, () => single(memory().rss));
   registerRead(registry, METRICS.heapUsed, () => single(memory().heapUsed));
   registerRead(registry, METRICS.heapTotal, () => single(memory().heapTotal));
+  registerRead(registry, METRICS.heapLimit, () => single(heapLimit()));
   registerRead(registry, METRICS.cpu, () => {
     const { user, system } = process.cpuUsage();
     return single((user + system) / 1e6);
