@@ -59,8 +59,15 @@ export function composeCore(
   const { links, desks, books } = feeds;
   const desk = desks.opra;
   const underlyings = desk &&
-    buildExpansions({ config, desk, directory, clock, log });
-  const streams = new Streams({
+    buildExpansions({
+      config,
+      desk,
+      directory,
+      clock,
+      log,
+      maxContracts: () => limits.maxSymbols - streams.symbols,
+    });
+  const streams: Streams = new Streams({
     channels,
     feeds: config.feeds,
     desks,
