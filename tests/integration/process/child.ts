@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly dotenv?: string;
   /** Run instead of `mod.ts`; a path from the root of the checkout. */
   readonly script?: string;
+  /** Limit of the JavaScript heap in MiB. @default the runtime's own */
+  readonly heapMiB?: number;
   /** Variables that may be read. @default all */
   readonly allowEnv?: readonly string[];
 }
@@ -72,8 +74,12 @@ export class Child implements AsyncDisposable {
 
   /** Starts the program the way `deno task start` does, but never prompting. */
   constructor(options: ChildOptions = {}) {
+    const { heapMiB } = options;
+    const flags = heapMiB === undefined
+      ? []
+      : [`--v8-flags=--max-old-space-size=${heapMiB}`];
     this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...startArguments(options)],
+      args: ["run", "--no-prompt", ...flags, ...startArguments(options)],
       cwd: ROOT,
       clearEnv: true,
       env: { ...denoNeeds(), ...options.env },
