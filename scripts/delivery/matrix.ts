@@ -306,12 +306,12 @@ export const REFUSALS: readonly Refusal[] = [
     name: "queues that do not fit into the heap",
     values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 400 } },
     says:
-      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(400\).*may need 805 MiB.*memory/,
+      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(400\).*may need 817 MiB.*memory/,
   },
   {
     name: "symbols that do not fit into the heap",
     values: { credentials, config: { STREAM_PROXY_MAX_SYMBOLS: 1_000_000 } },
-    says: /MAX_SYMBOLS \(1000000\).*may need 1591 MiB/,
+    says: /MAX_SYMBOLS \(1000000\).*may need 1639 MiB/,
   },
   {
     name: "a container that is too small for the settings",

@@ -26,7 +26,7 @@ Deno.test("settings that may need more than the heap are named with the remedy",
     problem,
     "The heap limit of 682 MiB may be too small: " +
       "STREAM_PROXY_QUEUE_MEMORY_MB=300 and STREAM_PROXY_MAX_SYMBOLS=250000 " +
-      "may need 706 MiB; lower them, or raise the limit " +
+      "may need 718 MiB; lower them, or raise the limit " +
       "(--v8-flags=--max-old-space-size, in MiB)",
   );
 });
