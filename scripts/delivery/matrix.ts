@@ -304,9 +304,9 @@ export const REFUSALS: readonly Refusal[] = [
   },
   {
     name: "queues that do not fit into the heap",
-    values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 400 } },
+    values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 500 } },
     says:
-      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(400\).*may need 817 MiB.*memory/,
+      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(500\).*may need 724 MiB.*memory/,
   },
   {
     name: "symbols that do not fit into the heap",

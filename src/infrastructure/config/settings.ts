@@ -374,7 +374,7 @@ export const SETTINGS = {
     {
       description:
         "Most symbols, underlyings and order ids that all open streams may name together; a stream beyond it is refused",
-      fallback: "250000",
+      fallback: "100000",
     },
   ),
   queueMemory: limits(

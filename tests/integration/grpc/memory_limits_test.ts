@@ -49,7 +49,7 @@ Deno.test("a client that reads again after its stream has stalled gets what was 
 Deno.test("a stream beyond the symbols of all streams is refused with figures and the setting", async () => {
   await using face = await startFace();
   face.market.admit = () => {
-    throw new TooManySymbols({ limit: 250_000, used: 249_999, requested: 3 });
+    throw new TooManySymbols({ limit: 100_000, used: 99_999, requested: 3 });
   };
   await using client = await bareClient(face);
   const { trailers } = client.request(pathOf("StreamQuotes"));
@@ -58,7 +58,7 @@ Deno.test("a stream beyond the symbols of all streams is refused with figures an
   assert.equal(
     decodeURIComponent(String(text)),
     "The limit on the symbols, underlyings and order ids of all open streams " +
-      "is exceeded by 2: 250000 allowed, 249999 used, 3 more requested; name " +
+      "is exceeded by 2: 100000 allowed, 99999 used, 3 more requested; name " +
       "fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
   );
   assert.equal(face.log.records.length, 1);

@@ -87,7 +87,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
     limits: {
-      maxSymbols: 250_000,
+      maxSymbols: 100_000,
       queueMemoryBytes: 256 * 1_048_576,
       stalledStreamMs: 300_000,
     },
