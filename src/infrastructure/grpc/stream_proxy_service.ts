@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
@@ -37,6 +38,7 @@ import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import { accept, endCall } from "./pump.ts";
+import { RecentAnswer } from "./recent_answer.ts";
 import {
   optionFilter,
   orderFilter,
@@ -55,6 +57,7 @@ export interface StreamProxyParts {
   readonly limits: RequestLimits;
   readonly encoders: ChannelEncoders;
   readonly calls: OpenCalls;
+  readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
   /** Writes message by message, as a baseline for measurements. */
@@ -176,6 +179,7 @@ export function streamProxyHandlers(
 ): Handlers<typeof StreamProxyService> {
   const server = new StreamServer(parts);
   const { limits, status, subscriptions } = parts;
+  const detailed = new RecentAnswer(parts.clock);
   return {
     streamQuotes: (request, call) =>
       void server.serve(
@@ -210,6 +214,8 @@ export function streamProxyHandlers(
         () => orderFilter(request, limits),
       ),
     getConnectionStatus: ({ includeSubscriptions }) =>
-      encodeStatus(status(), includeSubscriptions ? subscriptions?.() : []),
+      includeSubscriptions
+        ? detailed.get(() => encodeStatus(status(), subscriptions?.()))
+        : encodeStatus(status(), []),
   };
 }
