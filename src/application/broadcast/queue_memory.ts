@@ -9,7 +9,7 @@
  * - in flight: batches that readers have taken and not finished with.
  *
  * When slots and envelopes exceed the limit, the longest queues are shortened
- * to a common length, oldest events first, until a sixteenth of the limit is
+ * to a common length, oldest events first, until a 64th of the limit is
  * free. Shortening visits all queues, but frees so much that its cost per
  * published event is constant; a publisher without pressure adds and compares.
  * What is in flight cannot be taken back: batches become smaller while much of
@@ -34,7 +34,7 @@ const FLIGHT_SHARE = 1 / 4;
 /** Part of the remaining room that one batch may use. */
 const BATCH_SHARE = 1 / 16;
 /** Part of the limit that shortening frees. */
-const FREED_SHARE = 1 / 16;
+const FREED_SHARE = 1 / 64;
 
 /** Least part of all waiting events that one step of shortening drops. */
 const LEAST_PART = 1 / 64;
