@@ -29,11 +29,13 @@ interface Segment<T> {
 export class Ring<T extends object | number> {
   readonly #capacity: number;
   readonly #usage: SlotUsage;
-  /** The segment of the oldest item, and that item's slot. */
+  /** The segment of the oldest item, its slots, and that item's slot. */
   #first: Segment<T> | undefined;
+  #oldest: (T | undefined)[] = [];
   #head = 0;
-  /** The segment of the newest item, and the slot after it. */
+  /** The segment of the newest item, its slots, and the slot after it. */
   #last: Segment<T> | undefined;
+  #newest: (T | undefined)[] = [];
   #tail = 0;
   #spare: Segment<T> | undefined;
   #size = 0;
@@ -59,24 +61,26 @@ export class Ring<T extends object | number> {
 
   /** Appends an item; returns the oldest one when that had to make room. */
   push(item: T): T | undefined {
-    const dropped = this.#size === this.#capacity ? this.shift() : undefined;
-    let last = this.#last;
-    if (last === undefined || this.#tail === last.items.length) {
-      last = this.#extend(last);
-    }
-    last.items[this.#tail++] = item;
-    this.#size++;
+    let dropped: T | undefined;
+    if (this.#size === this.#capacity) {
+      const oldest = this.#oldest;
+      dropped = oldest[this.#head];
+      oldest[this.#head] = undefined;
+      if (++this.#head === oldest.length) this.#advance();
+    } else this.#size++;
+    if (this.#tail === this.#newest.length) this.#extend();
+    this.#newest[this.#tail++] = item;
     return dropped;
   }
 
   /** Removes the oldest item; `undefined` when there is none. */
   shift(): T | undefined {
-    const first = this.#first;
-    if (first === undefined || this.#size === 0) return undefined;
-    const item = first.items[this.#head];
-    first.items[this.#head++] = undefined;
+    if (this.#size === 0) return undefined;
+    const oldest = this.#oldest;
+    const item = oldest[this.#head];
+    oldest[this.#head] = undefined;
     this.#size--;
-    if (this.#head === first.items.length) this.#advance(first);
+    if (++this.#head === oldest.length) this.#advance();
     return item;
   }
 
@@ -85,15 +89,14 @@ export class Ring<T extends object | number> {
     const count = Math.min(limit, this.#size);
     const taken = new Array<T>(count);
     for (let at = 0; at < count;) {
-      const first = this.#first as Segment<T>;
-      const { items } = first;
-      const end = Math.min(items.length, this.#head + count - at);
+      const oldest = this.#oldest;
+      const end = Math.min(oldest.length, this.#head + count - at);
       for (let i = this.#head; i < end; i++) {
-        taken[at++] = items[i] as T;
-        items[i] = undefined;
+        taken[at++] = oldest[i] as T;
+        oldest[i] = undefined;
       }
       this.#head = end;
-      if (end === items.length) this.#advance(first);
+      if (end === oldest.length) this.#advance();
     }
     this.#size -= count;
     if (this.#size === 0) this.#startOver();
@@ -117,22 +120,28 @@ export class Ring<T extends object | number> {
     for (let segment = this.#first; segment; segment = segment.next) {
       this.#usage.slots -= segment.items.length;
     }
-    if (this.#spare) this.#usage.slots -= this.#spare.items.length;
-    this.#first = this.#last = this.#spare = undefined;
+    this.#freeSpare();
+    this.#first = this.#last = undefined;
+    this.#oldest = this.#newest = [];
     this.#head = this.#tail = this.#size = 0;
   }
 
   /** Links one more segment, twice as large as the last one. */
-  #extend(last: Segment<T> | undefined): Segment<T> {
+  #extend(): void {
+    const last = this.#last;
     const length = last
       ? Math.min(SEGMENT, 2 * last.items.length)
       : Math.min(SMALLEST, this.#capacity);
     const segment = this.#spare ?? this.#allocate(length);
     this.#spare = undefined;
-    if (last) last.next = segment;
-    else this.#first = segment;
+    this.#last = segment;
+    this.#newest = segment.items;
     this.#tail = 0;
-    return this.#last = segment;
+    if (last) last.next = segment;
+    else {
+      this.#first = segment;
+      this.#oldest = segment.items;
+    }
   }
 
   #allocate(length: number): Segment<T> {
@@ -141,27 +150,31 @@ export class Ring<T extends object | number> {
   }
 
   /** Unlinks the first segment, all of whose items are gone. */
-  #advance(first: Segment<T>): void {
+  #advance(): void {
     this.#head = 0;
-    const { next } = first;
-    if (next === undefined) {
+    const first = this.#first;
+    const next = first?.next;
+    if (first === undefined || next === undefined) {
+      // The only one: nothing is left in it, and it is filled again.
       this.#tail = 0;
       return;
     }
     this.#first = next;
+    this.#oldest = next.items;
     first.next = undefined;
-    if (this.#size > 0 && first.items.length === SEGMENT) this.#keep(first);
+    const isKept = this.#spare === undefined && this.#size > 0 &&
+      first.items.length === SEGMENT;
+    if (isKept) this.#spare = first;
     else this.#usage.slots -= first.items.length;
-  }
-
-  #keep(segment: Segment<T>): void {
-    if (this.#spare) this.#usage.slots -= segment.items.length;
-    else this.#spare = segment;
   }
 
   /** An empty ring starts over in its newest segment and frees the spare one. */
   #startOver(): void {
     this.#head = this.#tail = 0;
+    this.#freeSpare();
+  }
+
+  #freeSpare(): void {
     if (this.#spare) this.#usage.slots -= this.#spare.items.length;
     this.#spare = undefined;
   }
