@@ -60,7 +60,14 @@ export class Story {
     const { plan, truth, limits, graceMs, wildcardAbove } = scene;
     this.upstream = new ModelUpstream(truth);
     this.upstream.onChange = () => this.#checkCoverage();
-    this.book = new FeedBook("sip", { plan, limits, graceMs, wildcardAbove });
+    const now = () => this.clock.monotonic();
+    this.book = new FeedBook("sip", {
+      plan,
+      limits,
+      graceMs,
+      wildcardAbove,
+      now,
+    });
     this.demand = new MarketDemand({
       book: this.book,
       answerTimeoutMs: TIMEOUT,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_ASKS } from "../../../../src/domain/subscription/ledger.ts";
+import { MAX_ASKS } from "../../../../src/domain/subscription/asks.ts";
 import {
   countPairs,
   symbolSets,
@@ -311,9 +311,9 @@ Deno.test("what a connection with late answers taught is forgotten with it", () 
   ledger.acknowledge(NOTHING);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
   assert.equal(ledger.refuse(full)?.symbol, "A");
-  assert.equal(budget.limit, 0);
+  assert.equal(budget.ceiling, 0);
   ledger.reset();
-  assert.equal(budget.limit, undefined);
+  assert.equal(budget.ceiling, undefined);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
 });
 
