@@ -4,7 +4,7 @@
  * A retest requests one pair alone, at a time when nothing else is to be
  * requested, so that a refusal disturbs no other pair: upstream then leaves its
  * state as it was. Three kinds of refusal have timers: the symbol limit (tested
- * with the pair that has waited longest, or with one that a stream was refused
+ * with a pair that waits for a place, or with one that a stream was refused
  * for), `*` on a channel, and single pairs.
  *
  * @module
@@ -20,6 +20,7 @@ import {
   type Pair,
   pairsOf,
   type SymbolSets,
+  UPSTREAM_CHANNELS,
   WILDCARD,
 } from "./symbol_sets.ts";
 
@@ -48,6 +49,7 @@ export class Retests {
   #wish: Pair | undefined;
   #current: Retest | undefined;
   #lastAt = -Infinity;
+  #limitTests = 0;
   /** Monotonic ms at which what was given up is requested again. */
   #retryAt: number | undefined;
 
@@ -192,12 +194,21 @@ export class Retests {
     if (next) yield { ...next, of: "pair" };
   }
 
-  /** The pair to test the limit with; none while the limit is not reached. */
+  /**
+   * The pair to test the limit with; none while the limit is not reached. The
+   * channels take turns: perhaps only some of them count.
+   */
   #limitPair(acknowledged: SymbolSets): Pair | undefined {
     const isReached = this.#budget.isReached(acknowledged);
     const wish = this.#wish;
     this.#wish = undefined;
-    return this.#desired.waiting.find(isReached) ?? this.#refusals.firstFull ??
+    const waiting = UPSTREAM_CHANNELS.flatMap((channel) =>
+      this.#desired.waiting.find((pair) =>
+        pair.channel === channel && isReached(pair)
+      ) ?? []
+    );
+    return waiting[this.#limitTests++ % Math.max(1, waiting.length)] ??
+      this.#refusals.firstFull ??
       (wish && isReached(wish) ? wish : undefined);
   }
 }

@@ -463,7 +463,7 @@ Deno.test("whatever upstream refuses for a while, and however the limit moves, a
         }
       },
     ),
-    { numRuns: 1_500 },
+    { numRuns: 800 },
   );
 });
 
