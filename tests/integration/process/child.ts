@@ -27,7 +27,7 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Stands in for `.env` in the working folder. @default none */
   readonly dotenv?: string;
-  /** Run instead of `mod.ts`; a path from the root of the checkout. */
+  /** Run instead of the program; a path from the root of the checkout. */
   readonly script?: string;
   /** Variables that may be read. @default all */
   readonly allowEnv?: readonly string[];
@@ -56,7 +56,7 @@ export function startArguments(options: ChildOptions = {}): string[] {
   const dotenv = options.dotenv ?? `${ROOT}tests/no-such-file.env`;
   return words
     .map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word)
-    .map((word) => word === "mod.ts" ? options.script ?? word : word)
+    .map((word) => word === "src/start.ts" ? options.script ?? word : word)
     .map((word) =>
       word === "--allow-env" && options.allowEnv
         ? `${word}=${options.allowEnv.join(",")}`
