@@ -60,7 +60,7 @@ export async function startProxy(
   const clock = parts.clock ?? systemClock;
   const secrets = secretsOf(config).map((secret) => secret.reveal());
   const errors = new RecentErrors({
-    now: () => clock.now(),
+    clock,
     redact: redact(secrets),
   });
   const tools: Tools = {

@@ -29,6 +29,7 @@ import type { Log } from "../ports/log.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/proxy_status.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
 import type { FeedDemand } from "./feed_demand.ts";
 import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";
@@ -70,7 +71,7 @@ export class FeedLink {
   #refusalsInARow = 0;
   /** Monotonic ms at which a session last was up. */
   #workedAt: number | undefined;
-  #lastConnectedAt: number | undefined;
+  #lastConnected: WallStamp | undefined;
   #errorMessage: string | undefined;
 
   constructor(parts: FeedLinkParts) {
@@ -84,7 +85,7 @@ export class FeedLink {
       feed,
       kind,
       state: this.#link.at,
-      lastConnectedAt: this.#lastConnectedAt,
+      lastConnectedAt: this.#lastConnected?.at,
       errorMessage: this.#errorMessage ?? demand.trouble,
       subscriptionCount: demand.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
@@ -175,7 +176,7 @@ export class FeedLink {
     this.#apply({ type: "accepted" });
     this.#refusalsInARow = 0;
     this.#workedAt = this.#parts.clock.monotonic();
-    this.#lastConnectedAt = this.#parts.clock.now();
+    this.#lastConnected = new WallStamp(this.#parts.clock);
     this.#errorMessage = undefined;
     this.#parts.log.info("Feed connected");
   }
