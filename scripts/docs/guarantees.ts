@@ -55,6 +55,21 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a refused symbol is told with upstream's words, the others go through",
   ),
   promise(
+    "Nothing that Alpaca refuses is given up: it is requested again at growing intervals, without disturbing what flows. A plan that is set is never overridden.",
+    `${UNIT}domain/subscription/ledger_model_test.ts`,
+    "whatever upstream refuses for a while, and however the limit moves, all that can be had is had in time",
+  ),
+  promise(
+    "A signal stops the program also while it is still loading, with code 0, before anything is opened.",
+    `${WHOLE}process/early_signal_test.ts`,
+    "a SIGTERM while the program loads ends it with 0 before anything is opened",
+  ),
+  promise(
+    "A login that is refused although the key worked before is retried within seconds.",
+    `${WHOLE}subscriptions/refusal_spell_test.ts`,
+    "a login refused once after a session that worked costs seconds",
+  ),
+  promise(
     "A malformed or unknown message costs that message: not its frame, not the connection. It is counted.",
     `${WHOLE}survival_test.ts`,
     "a hundred bad elements cost nothing but themselves",

@@ -1,4 +1,8 @@
 import assert from "node:assert/strict";
+import {
+  DOUBTED,
+  REJECTED,
+} from "../../../../src/domain/subscription/retest.ts";
 import { MAX_ASKS } from "../../../../src/domain/subscription/asks.ts";
 import {
   countPairs,
@@ -315,6 +319,52 @@ Deno.test("what a connection with late answers taught is forgotten with it", () 
   ledger.reset();
   assert.equal(budget.ceiling, undefined);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
+});
+
+Deno.test("symbols that were carried a moment ago and are rejected are requested again soon, all of them when one is accepted", () => {
+  let now = 0;
+  const { interest, ledger } = subscriptionsOf(
+    { ...LIMITS, maxPairs: 1 },
+    { now: () => now },
+  );
+  const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
+  interest.add("quotes", ["A", "B", "NEW"]);
+  ledger.next();
+  ledger.acknowledge(carried("A", "B"));
+  ledger.reset();
+  for (let next = ledger.next(); next; next = ledger.next()) {
+    ledger.refuse({ code: 400, message: "invalid syntax" });
+  }
+  assert.equal(ledger.refusals.length, 3);
+  assert.equal(ledger.dueAt, DOUBTED.firstMs);
+  now = DOUBTED.firstMs;
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
+  ledger.acknowledge(carried("A"));
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["B"]);
+  ledger.acknowledge(carried("A", "B"));
+  assert.equal(ledger.next(), undefined, "the other one never worked");
+  assert.equal(ledger.dueAt, REJECTED.firstMs);
+});
+
+Deno.test("a retest that is not answered, or with an error of upstream's own, is made again later", () => {
+  let now = 0;
+  const { interest, ledger } = subscriptionsOf(LIMITS, { now: () => now });
+  interest.add("quotes", ["BAD"]);
+  ledger.next();
+  ledger.refuse({ code: 400, message: "invalid syntax" });
+  now = ledger.dueAt ?? 0;
+  assert.equal(ledger.next()?.pairs.length, 1);
+  assert.deepEqual(ledger.retesting, { channel: "quotes", symbol: "BAD" });
+  assert.equal(ledger.refuse({ code: 500, message: "oops" }), undefined);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, now + 2 * REJECTED.firstMs);
+  now = ledger.dueAt ?? 0;
+  assert.ok(ledger.next());
+  ledger.expire();
+  assert.equal(ledger.next()?.probe, true, "what is carried is asked for");
+  ledger.acknowledge(NOTHING);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, now + REJECTED.longestMs);
 });
 
 Deno.test("a pair that found no place has one when fewer are taken, however often it was asked for", () => {
