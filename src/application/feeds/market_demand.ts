@@ -114,6 +114,17 @@ export class MarketDemand implements FeedDemand {
     return this.#book.freePlaces(channel);
   }
 
+  /**
+   * A symbol is left out for want of a place: where the limit was learned, it
+   * may be tested with that symbol.
+   */
+  miss(channel: UpstreamChannel, symbol: string): void {
+    const { budget, ledger } = this.#book;
+    if (!budget.learned) return;
+    ledger.wish({ channel, symbol });
+    this.#wakeWhenDue();
+  }
+
   attach(session: FeedSession): void {
     this.#session = session;
     this.#gone = new AbortController();

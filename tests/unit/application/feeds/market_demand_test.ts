@@ -510,3 +510,31 @@ Deno.test("a limit that was learned is tested with what a stream was refused for
   desk.demand.admit("quotes", ["E"]);
   assert.equal(desk.book.budget.limit, undefined);
 });
+
+Deno.test("a contract that an expansion leaves out tests a learned limit, and no limit that is set", async () => {
+  for (const name of ["auto", "basic"] as const) {
+    const counting = DEFAULT_COUNTING;
+    await using desk = new Desk({
+      plan: planLimit({ name }, { feed: "sip", counting }),
+    });
+    desk.demand.want("quotes", ["A", "B"]);
+    desk.attach();
+    desk.acknowledge({ quotes: ["A"] });
+    desk.demand.refused(FULL);
+    desk.demand.release("quotes", ["B"]);
+    await desk.clock.advance(0);
+    const before = desk.asked.length;
+    desk.demand.miss("quotes", "C");
+    await desk.clock.advance(LEARNED_LIMIT.firstMs);
+    const isOpen = name === "auto";
+    assert.deepEqual(
+      desk.asked.slice(before),
+      isOpen ? ["subscribe quotes:C"] : [],
+    );
+    if (!isOpen) continue;
+    assert.equal(desk.demand.freePlaces("quotes"), 0);
+    desk.acknowledge({ quotes: ["A", "C"] });
+    assert.equal(desk.demand.freePlaces("quotes"), undefined);
+    desk.acknowledge({ quotes: ["A"] });
+  }
+});

@@ -364,7 +364,7 @@ Deno.test("a retest that is not answered, or with an error of upstream's own, is
   assert.equal(ledger.next()?.probe, true, "what is carried is asked for");
   ledger.acknowledge(NOTHING);
   assert.equal(ledger.next(), undefined);
-  assert.equal(ledger.dueAt, now + REJECTED.longestMs);
+  assert.equal(ledger.dueAt, now + 4 * REJECTED.firstMs);
 });
 
 Deno.test("a pair that found no place has one when fewer are taken, however often it was asked for", () => {
