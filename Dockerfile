@@ -74,9 +74,9 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
 # the process starts; real variables win over it.
 ENTRYPOINT ["/bin/deno", "run", "--quiet", "--no-prompt", "--cached-only", "--no-remote", "--frozen", "--no-code-cache", "--env-file=/app/telemetry.env", "--deny-read", "--deny-write", "--deny-run", "--deny-ffi", "--deny-sys", "--deny-import"]
 
-# start.ts installs its signal handlers before it loads the program, about 30 ms
-# after the start. The kernel drops a SIGTERM to PID 1 that comes earlier; run
-# with an init process (--init, or init: true) to close that gap.
+# start.ts installs its signal handlers before it loads the program, some tens of
+# milliseconds after the start. The kernel drops a SIGTERM to PID 1 that comes
+# earlier; run with an init process (--init, or init: true) to close that gap.
 #
 # What the proxy itself may do with the default settings. Other ports, addresses
 # of a simulator, or another program of the image (src/cli/tail.ts,

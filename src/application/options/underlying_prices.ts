@@ -1,9 +1,9 @@
 /**
  * Where the underlyings of the open expansions stand.
  *
- * All of them are asked for in one request per interval. What has no stock price (an index) is priced by
- * put-call parity of its nearest expiry, and where nothing is quoted by the
- * middle of the open interest: a guess that is replaced as soon as a price is
+ * All of them are asked for in one request per interval. What has no stock
+ * price (an index) is priced by put-call parity of its nearest expiry, and where
+ * nothing is quoted by the middle of the open interest: a guess that is replaced as soon as a price is
  * known, and told as one. A known price outlives failures to renew it.
  *
  * @module

@@ -66,8 +66,8 @@ export function isDoubted(refusal: {
  * bound, so that many clients never return in step. Rate limits keep at least
  * half of the bound, and so do refusals that are doubted, whose bound starts at
  * half a second whatever the settings say. The others follow their own
- * schedules with up to 10 % on top. What upstream itself asks for (`Retry-After`, up to five minutes) is
- * the least, whatever the kind.
+ * schedules with up to 10 % on top. What upstream itself asks for
+ * (`Retry-After`, up to five minutes) is the least, whatever the kind.
  *
  * @param random a number in [0, 1)
  */

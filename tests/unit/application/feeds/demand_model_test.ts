@@ -194,7 +194,7 @@ async function played({ scene, steps }: Script): Promise<Story> {
   for (const step of steps) await story.play(step);
   story.upstream.faults = 0;
   await story.rest();
-  const { book, upstream } = story;
+  const { upstream } = story;
   // A heartbeat's question is refused while it names what is not carried; every
   // such refusal is one lie less.
   for (
@@ -233,7 +233,7 @@ function obtainable({ book, upstream, held }: Story): Map<string, Pair> {
 
 /** Upstream carries what can be had, and as much of it as it has places for. */
 function assertExact(story: Story, limit: number | undefined): void {
-  const { book, upstream } = story;
+  const { upstream } = story;
   const wanted = obtainable(story);
   const carried = keysOf(upstream.state);
   const { counts } = story.scene.plan;
