@@ -44,7 +44,7 @@ export class Retests {
   readonly #asks: Asks;
   readonly #refusals: Refusals;
   readonly #now: () => number;
-  /** What the connection before carried at its end, and when that was. */
+  /** What was carried last, and when a connection last ended or began. */
   #before: { readonly state: SymbolSets; readonly at: number } | undefined;
   #wish: Pair | undefined;
   #current: Retest | undefined;
@@ -68,14 +68,18 @@ export class Retests {
     this.#now = parts.now;
   }
 
-  /** A connection that carried `state` ends: refusals of it are doubted. */
+  /**
+   * A connection that carried `state` ends, or the next one begins: what was
+   * carried last counts as recent, however long nothing was connected.
+   */
   reset(state: SymbolSets): void {
     this.#current = undefined;
     this.#retryAt = undefined;
-    if (countPairs(state) === 0) return;
+    const last = countPairs(state) > 0 ? state : this.#before?.state;
+    if (last === undefined) return;
     const at = this.#now();
-    this.#before = { state, at };
-    this.#budget.confirm(pairsOf(state), at);
+    this.#before = { state: last, at };
+    this.#budget.confirm(pairsOf(last), at);
   }
 
   /** A stream was refused for want of a place for `pair`: it may test the limit. */

@@ -194,7 +194,7 @@ async function played({ scene, steps }: Script): Promise<Story> {
   for (const step of steps) await story.play(step);
   story.upstream.faults = 0;
   await story.rest();
-  const { upstream } = story;
+  const { book, upstream } = story;
   // A heartbeat's question is refused while it names what is not carried; every
   // such refusal is one lie less.
   for (

@@ -346,6 +346,28 @@ Deno.test("symbols that were carried a moment ago and are rejected are requested
   assert.equal(ledger.dueAt, REJECTED.firstMs);
 });
 
+Deno.test("what was carried before an outage of hours is not taken for refused, nor its number for too high", () => {
+  let now = 0;
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS, {
+    now: () => now,
+  });
+  interest.add("quotes", ["A", "B"]);
+  ledger.next();
+  ledger.acknowledge(symbolSets([["quotes", ["A", "B"]]]));
+  ledger.reset();
+  now = 5 * 3_600_000;
+  ledger.reset();
+  ledger.next();
+  ledger.refuse({ code: 405, message: "symbol limit exceeded" });
+  ledger.next();
+  ledger.acknowledge(symbolSets([["quotes", ["A"]]]));
+  ledger.next();
+  ledger.refuse({ code: 405, message: "symbol limit exceeded" });
+  assert.equal(ledger.next(), undefined);
+  assert.deepEqual([budget.limit, budget.ceiling], [undefined, 1]);
+  assert.equal(ledger.dueAt, now + DOUBTED.firstMs);
+});
+
 Deno.test("a retest that is not answered, or with an error of upstream's own, is made again later", () => {
   let now = 0;
   const { interest, ledger } = subscriptionsOf(LIMITS, { now: () => now });
