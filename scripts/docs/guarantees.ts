@@ -57,7 +57,7 @@ export const GUARANTEES: readonly Guarantee[] = [
   promise(
     "Nothing that Alpaca refuses is given up: it is requested again at growing intervals, without disturbing what flows. A plan that is set is never overridden.",
     `${UNIT}domain/subscription/ledger_model_test.ts`,
-    "whatever upstream refuses for a while, and however the limit moves, all that can be had is had in time",
+    "after any spell of refusals and any change of the limit, everything obtainable is carried in time",
   ),
   promise(
     "A signal stops the program also while it is still loading, with code 0, before anything is opened.",

@@ -65,9 +65,9 @@ export function isDoubted(refusal: {
  * Transient failures use full jitter: anything from 0 to the exponential
  * bound, so that many clients never return in step. Rate limits keep at least
  * half of the bound, and so do refusals that are doubted, whose bound starts at
- * half a second whatever the settings say. The others follow their own
+ * half a second on any settings. The others follow their own
  * schedules with up to 10 % on top. What upstream itself asks for
- * (`Retry-After`, up to five minutes) is the least, whatever the kind.
+ * (`Retry-After`, up to five minutes) is the least, for every kind.
  *
  * @param random a number in [0, 1)
  */

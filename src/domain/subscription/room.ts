@@ -22,7 +22,7 @@ export class Room {
     }));
   }
 
-  /** Whether every limit that counts the pair has a place for it. */
+  /** Whether the pair fits under every limit that counts it. */
   fits({ channel, symbol }: Pair): boolean {
     return symbol === WILDCARD ||
       this.#limits.every(({ left, counts }) =>

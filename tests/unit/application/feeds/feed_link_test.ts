@@ -142,7 +142,7 @@ Deno.test("a key that worked and is refused for good is tried ever more slowly, 
   assert.equal(feed.link.status.state, "error");
 });
 
-Deno.test("a refusal long after the key last worked is believed at once", async () => {
+Deno.test("a refusal long after the key last worked is believed immediately", async () => {
   const down: Attempt[] = Array(7_000).fill(
     failing("transient", { opened: false }),
   );

@@ -186,7 +186,7 @@ Deno.test("what was given up without an objection is asked for again after a min
   );
 });
 
-Deno.test("a refused symbol is requested again alone, at growing intervals, and its refusal is told once", async () => {
+Deno.test("a refused symbol is requested again alone, at growing intervals, and its refusal is logged once", async () => {
   await using desk = new Desk();
   desk.demand.want("quotes", ["A", "BAD"]);
   desk.attach();

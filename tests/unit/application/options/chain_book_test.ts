@@ -179,7 +179,7 @@ Deno.test("a chain that cannot be renewed stays in use, with the reason", async 
   assert.equal(later.chain.day, TODAY + 1);
 });
 
-Deno.test("an underlying without contracts is asked for again every five minutes, and told once", async () => {
+Deno.test("an underlying without contracts is asked for again every five minutes, and logged once", async () => {
   await using rig = new Rig();
   rig.list("SPY", []);
   using _use = rig.book.use("SPY");

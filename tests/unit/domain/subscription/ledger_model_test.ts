@@ -33,7 +33,7 @@ type Step =
   /** The answer comes once more, as an old state. */
   | { readonly do: "repeat" }
   | { readonly do: "contradict"; readonly state: SymbolSets }
-  /** Upstream refuses so many subscribes, whatever they name. */
+  /** Upstream refuses `requests` subscribes, of any symbols. */
   | { readonly do: "refuse"; readonly code: number; readonly requests: number }
   /** The account's limit changes. */
   | { readonly do: "limit"; readonly to: number }
@@ -207,7 +207,7 @@ class Story {
     assert.fail("The ledger never rests");
   }
 
-  /** Lets time pass, asking whatever becomes due. */
+  /** Lets time pass, requesting what becomes due. */
   pass(ms: number): void {
     const end = this.now + ms;
     this.drain();
@@ -419,7 +419,7 @@ const plans = fc.constantFrom<PlanLimit>(
   { ...NO_LIMIT, isOpen: false, pairs: 5 },
 );
 
-Deno.test("whatever upstream refuses for a while, and however the limit moves, all that can be had is had in time", () => {
+Deno.test("after any spell of refusals and any change of the limit, everything obtainable is carried in time", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, spell),

@@ -35,7 +35,7 @@ export class ScriptedUpstream {
   readonly requests: SubscriptionRequest[] = [];
   /** Named pairs in all, as of now. */
   budget: number;
-  /** Subscribes to come that are refused with `code`, whatever they name. */
+  /** Subscribes to come that are refused with `code`, of any symbols. */
   refusing = { code: 405, requests: 0 };
   readonly #rules: UpstreamRules;
   #state = new Map<UpstreamChannel, Set<string>>();
