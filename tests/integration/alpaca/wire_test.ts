@@ -15,21 +15,27 @@ import {
 } from "../../support/scripted_exchange.ts";
 import { soon, turn } from "./kit.ts";
 
+function unexpected(error: unknown): never {
+  throw error;
+}
+
 /** Everything for one dial; frames are kept as text. */
 function dialing(url: string) {
   const clock = new ManualClock();
   const abort = new AbortController();
   const frames: Frame[] = [];
+  const faults: unknown[] = [];
   const wire = dial({
     url,
     headers: { "Content-Type": "application/json", "X-Extra": "1" },
     onFrame: (frame) => frames.push(frame),
+    onFault: (error) => faults.push(error),
     clock,
     timeoutMs: 3_000,
     signal: abort.signal,
   });
   wire.catch(() => {}); // Each test says what it expects of it.
-  return { clock, abort, frames, wire };
+  return { clock, abort, frames, faults, wire };
 }
 
 Deno.test("headers go with the upgrade request", async () => {
@@ -137,6 +143,7 @@ Deno.test("an abort before dialing opens nothing", async () => {
     url: exchange.url,
     headers: {},
     onFrame: (frame) => frames.push(frame),
+    onFault: unexpected,
     clock: new ManualClock(),
     timeoutMs: 1_000,
     signal: AbortSignal.abort(),
@@ -253,6 +260,7 @@ Deno.test("a flood of frames lets the rest of the program have its turns", async
       while (performance.now() < busy);
       frames++;
     },
+    onFault: unexpected,
     clock: systemClock,
     timeoutMs: 3_000,
     signal: new AbortController().signal,

@@ -1,9 +1,9 @@
 /**
- * A place in the bytes of a MessagePack frame, and what can be read from there.
+ * A position in the bytes of a MessagePack frame, and the readers of values.
  *
- * Every reader moves the place behind what it has read, and throws `NOT_PLAIN`
- * at anything it is not made for. What it accepts it reads as the general
- * decoder does.
+ * Every reader moves the position behind what it has read, and throws `NOT_PLAIN`
+ * at anything it does not support and at the end of the frame. What it accepts
+ * it reads as the general decoder does.
  *
  * @module
  */
@@ -75,7 +75,10 @@ export class MsgpackCursor {
     const at = this.#take(length);
     const first = this.#bytes[at] as number;
     if (length === 1) return first;
-    return length === 2 ? (first << 8) | (this.#bytes[at + 1] as number) : 0;
+    // A first byte of zero would make it equal to a key of one letter.
+    return length === 2 && first !== 0
+      ? (first << 8) | (this.#bytes[at + 1] as number)
+      : 0;
   }
 
   /** Reads text and looks it up. */
@@ -169,17 +172,16 @@ export class MsgpackCursor {
 
   /** Steps over a value that is text, a number, a time or nil. */
   skipValue(): void {
-    const head = this.#bytes[this.#at] as number;
-    if ((head & ~SMALL_LENGTH) === FIXSTR) {
-      this.#at += 1 + (head & SMALL_LENGTH);
-    } else if (head === STR_8) {
-      this.#at += 2 + this.#view.getUint8(this.#at + 1);
-    } else if (head === NIL) this.#at++;
-    else if (head === FIXEXT_4) this.#at += 6;
-    else if (head === FIXEXT_8) this.#at += 10;
-    else if (head === FLOAT_64) this.#at += 9;
-    else this.number();
-    if (this.#at > this.#bytes.length) throw NOT_PLAIN;
+    const head = this.#byte();
+    if ((head & ~SMALL_LENGTH) === FIXSTR) this.#take(head & SMALL_LENGTH);
+    else if (head === FLOAT_64) this.#take(8);
+    else if (head === FIXEXT_8) this.#take(9);
+    else if (head === FIXEXT_4) this.#take(5);
+    else if (head === STR_8) this.#take(this.#byte());
+    else if (head !== NIL) {
+      this.#at--;
+      this.number();
+    }
   }
 
   #byte(): number {

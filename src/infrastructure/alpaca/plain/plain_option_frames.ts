@@ -14,6 +14,7 @@ import {
   harvest,
   isSize,
   NOT_PLAIN,
+  type OnPublishError,
   type PlainReader,
 } from "./plain_reader.ts";
 
@@ -37,9 +38,17 @@ export class PlainOptionFrames implements PlainReader {
     this.#kept = new FrameHarvest(received);
   }
 
-  read(frame: Uint8Array, receivedAt: number): number {
+  read(
+    frame: Uint8Array,
+    receivedAt: number,
+    onPublishError: OnPublishError,
+  ): number {
     this.#cursor.open(frame);
-    return harvest(this.#kept, receivedAt, this.#readElements);
+    return harvest(this.#kept, {
+      receivedAt,
+      onPublishError,
+      readElements: this.#readElements,
+    });
   }
 
   readonly #readElements = (): void => {
@@ -171,10 +180,14 @@ export class PlainOptionFrames implements PlainReader {
     });
   }
 
+  /** Steps over the rest of a message that no stream wants. */
   #skipFields(count: number): void {
+    const cursor = this.#cursor;
     for (let left = count; left > 0; left--) {
-      this.#cursor.skipValue();
-      this.#cursor.skipValue();
+      const key = cursor.key();
+      // The last of equal keys counts: the message may be another one.
+      if (key === S || key === TYPE) throw NOT_PLAIN;
+      cursor.skipValue();
     }
   }
 }
