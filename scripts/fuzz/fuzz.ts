@@ -117,7 +117,9 @@ class Search {
       for (let i = 0; i < BATCH && done < runs && !this.#failure; i++, done++) {
         const input = this.#make();
         if (!this.#try(input)) break;
-        if (this.#target.signature() !== DECLINED) valid.push(input);
+        if (isWatched && this.#target.signature() !== DECLINED) {
+          valid.push(input);
+        }
       }
       if (isWatched && await coverage?.take()) valid.forEach(this.#keep);
       onProgress?.(this.#runs);
@@ -139,11 +141,9 @@ class Search {
       const { shape, write } = this.#target;
       return write(anyFrame(random, shape), random);
     }
-    return mutate(
-      random.pick(this.#corpus),
-      random.pick(this.#corpus),
-      random,
-    );
+    const frame = random.pick(this.#corpus);
+    const other = random.pick(this.#corpus);
+    return mutate(frame, { other, random, isText: this.#target.isText });
   }
 
   /** Runs an input; false when it is handled wrongly. */

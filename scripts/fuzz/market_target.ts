@@ -172,6 +172,7 @@ export class MarketTarget implements Target {
   readonly name: Feed;
   readonly shape;
   readonly write;
+  readonly isText;
   readonly #pairs: Readonly<Record<Mode, Pair>>;
   #turn = 0;
 
@@ -180,6 +181,7 @@ export class MarketTarget implements Target {
     this.shape = {
       messages: feed === "stock" ? STOCK_MESSAGES : OPTION_MESSAGES,
     };
+    this.isText = feed === "stock";
     this.write = feed === "stock" ? writeJson : writeMsgpack;
     this.#pairs = {
       all: new Pair(feed, "all"),
@@ -193,6 +195,8 @@ export class MarketTarget implements Target {
     const turn = TURNS[this.#turn++ % TURNS.length] ?? [];
     const problem = this.#runIn("all", input);
     if (problem) return problem;
+    // A frame that is declined is declined before any listener is looked at.
+    if (!thorough && this.signature() === DECLINED) return undefined;
     for (const mode of thorough ? OTHER_MODES : turn) {
       const problem = this.#runIn(mode, input) ?? this.#compare(mode);
       if (problem) return problem;

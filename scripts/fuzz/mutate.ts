@@ -33,45 +33,57 @@ const ODD_BYTES: readonly number[] = [
   ...new TextEncoder().encode('"\\{}[]:,-.0eETS \n'),
 ];
 
-/** A frame with one to five changes, parts of `other` among them. */
+/** What changes are made of. */
+export interface MutateOptions {
+  /** A frame of which parts are taken. */
+  readonly other: Uint8Array;
+  readonly random: Random;
+  /** Whether to stay within ASCII mostly: other bytes end a text early. */
+  readonly isText: boolean;
+}
+
+/** A frame with one to five changes. */
 export function mutate(
   frame: Uint8Array,
-  other: Uint8Array,
-  random: Random,
+  { other, random, isText }: MutateOptions,
 ): Uint8Array {
   let bytes = Array.from(frame);
-  for (let i = 1 + random.below(5); i > 0; i--) {
-    bytes = changed(bytes, other, random);
+  const mask = isText && !random.oneIn(8) ? 0x7f : 0xff;
+  for (let i = 1 + random.below(random.oneIn(4) ? 5 : 2); i > 0; i--) {
+    bytes = changed(bytes, { other, random, mask });
   }
   return Uint8Array.from(bytes.slice(0, LONGEST));
 }
 
 function changed(
   bytes: number[],
-  other: Uint8Array,
-  random: Random,
+  { other, random, mask }: {
+    readonly other: Uint8Array;
+    readonly random: Random;
+    readonly mask: number;
+  },
 ): number[] {
   const at = random.below(bytes.length + 1);
   const length = 1 + random.below(random.oneIn(4) ? 64 : 4);
   switch (random.below(9)) {
     case 0:
-      bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
+      bytes[at] = ((bytes[at] ?? 0) ^ (1 << random.below(8))) & mask;
       break;
     case 1:
-      bytes[at] = random.pick(ODD_BYTES);
+      bytes[at] = random.pick(ODD_BYTES) & mask;
       break;
     case 2:
-      bytes[at] = random.below(256);
+      bytes[at] = random.below(256) & mask;
       break;
     // A length that is a little too small or too large.
     case 3:
-      bytes[at] = ((bytes[at] ?? 0) + random.pick([-2, -1, 1, 2]) + 256) & 0xff;
+      bytes[at] = ((bytes[at] ?? 0) + random.pick([-2, -1, 1, 2])) & mask;
       break;
     case 4:
       bytes.splice(at, length);
       break;
     case 5:
-      bytes.splice(at, 0, random.pick(ODD_BYTES));
+      bytes.splice(at, 0, random.pick(ODD_BYTES) & mask);
       break;
     case 6:
       bytes.splice(at, 0, ...bytes.slice(at, at + length));

@@ -61,6 +61,7 @@ export class OrderTarget implements Target {
   readonly name = "order";
   readonly shape = { messages: ORDER_MESSAGES, alone: true };
   readonly write = writeJson;
+  readonly isText = true;
   readonly #working = new Lane(false);
   readonly #failing = new Lane(true);
 

@@ -15,6 +15,8 @@ export interface Target {
   readonly name: DecoderName;
   readonly shape: FrameShape;
   readonly write: Write;
+  /** Whether its frames are text. */
+  readonly isText: boolean;
   /**
    * Decodes an input.
    *

@@ -46,6 +46,7 @@ Deno.test("a decoder that throws or miscounts is found and the input made small"
     name: "option",
     shape: target.shape,
     write: target.write,
+    isText: false,
     run(input) {
       if (input.includes(0xc1)) throw new Error("Broken");
       return undefined;
