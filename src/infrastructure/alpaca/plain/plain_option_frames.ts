@@ -83,7 +83,7 @@ export class PlainOptionFrames implements PlainReader {
       switch (cursor.key()) {
         case S:
           symbol = cursor.word(this.#symbols);
-          if (!quotes.wants(symbol)) return this.#skipFields(left);
+          if (!quotes.wants(symbol)) return cursor.skipFields(left);
           break;
         case BX:
           bidExchange = cursor.word(this.#codes);
@@ -143,7 +143,7 @@ export class PlainOptionFrames implements PlainReader {
       switch (cursor.key()) {
         case S:
           symbol = cursor.word(this.#symbols);
-          if (!trades.wants(symbol)) return this.#skipFields(left);
+          if (!trades.wants(symbol)) return cursor.skipFields(left);
           break;
         case P:
           price = cursor.number();
@@ -178,16 +178,5 @@ export class PlainOptionFrames implements PlainReader {
       exchange,
       condition,
     });
-  }
-
-  /** Steps over the rest of a message that no stream wants. */
-  #skipFields(count: number): void {
-    const cursor = this.#cursor;
-    for (let left = count; left > 0; left--) {
-      const key = cursor.key();
-      // The last of equal keys counts: the message may be another one.
-      if (key === S || key === TYPE) throw NOT_PLAIN;
-      cursor.skipValue();
-    }
   }
 }
