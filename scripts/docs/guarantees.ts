@@ -72,7 +72,7 @@ export const GUARANTEES: readonly Guarantee[] = [
   promise(
     "A message of more than 16 MiB ends the session with that cause, and the feed reconnects.",
     `${WHOLE}alpaca/wire_test.ts`,
-    "a message as large as allowed is read, a larger one ends the session with its cause",
+    "a message over 16 MiB ends the session with that cause",
   ),
   promise(
     "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",
