@@ -129,7 +129,6 @@ function serveStreams(
   parts: { readonly core: Core; readonly tools: Tools },
 ): Promise<GrpcServer> {
   const { core, tools } = parts;
-  const { errors } = core.counters.feeds.trading;
   return serveGrpc({
     ...config.grpc,
     ...tools,
@@ -138,6 +137,5 @@ function serveStreams(
     subscriptions: core.subscriptions,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
-    onUnknownWord: () => errors.unknown_word++,
   });
 }

@@ -75,6 +75,21 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a hundred bad elements cost nothing but themselves",
   ),
   promise(
+    "No bytes from Alpaca end a session or the process: an error in a decoder or a handler costs that message or frame, and is counted with or without open streams.",
+    `${WHOLE}alpaca/hostile_session_test.ts`,
+    "option frames cut behind the head of a str8 leave the session up",
+  ),
+  promise(
+    "Text from Alpaca has limits (64 characters for a symbol or code), so nothing that it sends stays in memory without a bound.",
+    `${UNIT}infrastructure/alpaca/hostile_frames_test.ts`,
+    "3,000 symbols of 60,000 characters leave nothing in memory",
+  ),
+  promise(
+    "A message of more than 16 MiB ends the session with that cause, and the feed reconnects.",
+    `${WHOLE}alpaca/wire_test.ts`,
+    "a message over 16 MiB ends the session with that cause",
+  ),
+  promise(
     "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",
     `${UNIT}application/broadcast/stream_queue_test.ts`,
     "published is delivered plus lost plus waiting at every moment, in order",

@@ -94,7 +94,6 @@ export type FaceOptions =
     Pick<
       ServeGrpcOptions,
       | "clock"
-      | "onUnknownWord"
       | "port"
       | "subscriptions"
       | "maxSymbols"

@@ -25,7 +25,6 @@ import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { gateCalls } from "./call_gate.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
-import type { OnUnknownWord } from "./encoding/order_words.ts";
 import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
 import { Listener } from "./listener.ts";
@@ -79,8 +78,6 @@ export interface ServeGrpcOptions {
    * @default `DEFAULT_SELECTION`
    */
   readonly defaultSelection?: OptionSelection;
-  /** Told of words of the broker that the schema has no number for. */
-  readonly onUnknownWord?: OnUnknownWord;
   /**
    * Writes message by message, as a baseline for measurements.
    *
@@ -195,8 +192,7 @@ export class GrpcServer implements AsyncDisposable {
 
 function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
-  const { onUnknownWord = () => {}, unbatched = false, maxBatchDelayMs = 0 } =
-    options;
+  const { unbatched = false, maxBatchDelayMs = 0 } = options;
   const limits = {
     maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
     defaultSelection: options.defaultSelection ??
@@ -219,7 +215,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
-  const encoders = createEncoders(onUnknownWord);
+  const encoders = createEncoders();
   const reflection = new Reflection([
     StreamProxyService,
     Health,
