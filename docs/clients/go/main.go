@@ -48,8 +48,8 @@ func main() {
 			log.Fatal(err)
 		}
 		log.Print(err)
-		// Doubles while attempts fail quickly; a stream that lasted resets it.
-		if time.Since(started) > delay {
+		// A stream that lasted a second resets the delay; others double it.
+		if time.Since(started) > time.Second {
 			delay = firstDelay
 		} else {
 			delay = min(2*delay, maxDelay)

@@ -14,6 +14,7 @@ options = {
     "grpc.keepalive_time_ms": 20_000,
     "grpc.keepalive_timeout_ms": 10_000,
     "grpc.keepalive_permit_without_calls": 1,
+    "grpc.http2.ping_timeout_ms": 10_000,
     "grpc.http2.max_pings_without_data": 0,
     "grpc.max_reconnect_backoff_ms": 10_000,
 }
@@ -40,7 +41,7 @@ with grpc.insecure_channel(address, list(options.items())) as channel:
             if error.code() in PERMANENT:
                 raise
             print(error.code().name, error.details(), file=sys.stderr)
-        # Doubles while attempts fail quickly; a stream that lasted resets it.
-        lasted = time.monotonic() - started > delay
+        # A stream that lasted a second resets the delay; others double it.
+        lasted = time.monotonic() - started > 1
         delay = 0.5 if lasted else min(2 * delay, 10)
         time.sleep(delay * random.uniform(0.5, 1))

@@ -41,7 +41,7 @@ for (let delay = 500;;) {
     console.error(message);
   }
   clearTimeout(opening);
-  // Doubles while attempts fail quickly; a stream that lasted resets it.
-  delay = Date.now() - started > delay ? 500 : Math.min(2 * delay, 10_000);
+  // A stream that lasted a second resets the delay; others double it.
+  delay = Date.now() - started > 1000 ? 500 : Math.min(2 * delay, 10_000);
   await sleep(delay * (0.5 + Math.random() / 2));
 }

@@ -30,12 +30,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             Err(status) => eprintln!("{status}"),
             Ok(()) => eprintln!("the stream ended"),
         }
-        // Doubles while attempts fail quickly; a stream that lasted resets it.
-        let lasted = started.elapsed() > delay;
-        delay = if lasted {
-            FIRST_DELAY
-        } else {
-            MAX_DELAY.min(2 * delay)
+        // A stream that lasted a second resets the delay; others double it.
+        delay = match started.elapsed().as_secs() {
+            0 => MAX_DELAY.min(2 * delay),
+            _ => FIRST_DELAY,
         };
         sleep(delay.mul_f32(0.5 + fastrand::f32() / 2.0)).await;
     }
