@@ -56,6 +56,9 @@ export function describeEnd(
   if (opened) {
     return `the proxy at ${where} ended the stream (${error.message})`;
   }
+  if (/^HTTP 50[234]$/.test(error.details)) {
+    return `a balancer at ${where} has no proxy behind it (${error.details})`;
+  }
   const stranger = strangerAt(where, error);
   if (stranger !== undefined) return stranger;
   if (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED") {

@@ -66,6 +66,13 @@ Deno.test("an end is described by what the user can see of it", () => {
     "the proxy at localhost:50052 ended the stream (UNAVAILABLE: stopping)",
   );
   assert.equal(
+    describeEnd(new RpcError("UNAVAILABLE", "HTTP 502"), {
+      address,
+      opened: false,
+    }),
+    "a balancer at localhost:50052 has no proxy behind it (HTTP 502)",
+  );
+  assert.equal(
     describeEnd(new RpcError("UNIMPLEMENTED", ""), { address, opened: false }),
     "the proxy at localhost:50052 refused (UNIMPLEMENTED)",
   );
