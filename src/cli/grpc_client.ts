@@ -195,9 +195,8 @@ function rpcErrorOf(error: unknown): RpcError {
  * breaks inside a message is UNAVAILABLE" covers it.
  */
 function streamErrorOf(error: unknown): RpcError {
-  const { code, rawMessage } = ConnectError.from(error);
-  const broken = code === Code.InvalidArgument &&
-    rawMessage.startsWith("protocol error");
+  const { code, rawMessage, isWireError } = ConnectError.from(error);
+  const broken = code === Code.InvalidArgument && !isWireError;
   return broken
     ? new RpcError("UNAVAILABLE", rawMessage, error)
     : rpcErrorOf(error);

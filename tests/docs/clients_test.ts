@@ -58,13 +58,14 @@ Deno.test("the documented clients leave a machine that has vanished within 35 s"
   allBack("the machine vanished", await path.goDark(0));
 });
 
+const BEHIND =
+  "the documented clients survive restarts, timeouts and broken connections behind";
+
 for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
   const reason = await missingBalancer(kind);
+  const leftOut = reason ? ` (left out: ${reason})` : "";
   Deno.test({
-    name: `the documented clients survive restarts, timeouts and broken ` +
-      `connections behind ${kind.program}${
-        reason ? ` (left out: ${reason})` : ""
-      }`,
+    name: `${BEHIND} ${kind.program}${leftOut}`,
     ignore: reason !== undefined,
     fn: async () => {
       await using path = await setUp(kind);

@@ -28,8 +28,10 @@ var options = []grpc.DialOption{
 		Time: 20 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true,
 	}),
 	grpc.WithConnectParams(grpc.ConnectParams{
-		Backoff:           backoff.Config{BaseDelay: firstDelay, Multiplier: 2, Jitter: 0.2, MaxDelay: maxDelay},
-		MinConnectTimeout: 10 * time.Second,
+		Backoff: backoff.Config{
+			BaseDelay: firstDelay, MaxDelay: maxDelay, Multiplier: 2, Jitter: 0.2,
+		},
+		MinConnectTimeout: maxDelay,
 	}),
 }
 
