@@ -7,7 +7,11 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { ScriptedProxy } from "../support/scripted_proxy.ts";
+import { until } from "../support/stage.ts";
 import {
+  Balancer,
   type BalancerKind,
   envoy,
   haproxy,
@@ -15,7 +19,8 @@ import {
   nginx,
 } from "./balancers.ts";
 import { ClientPath, type Recovery } from "./client_path.ts";
-import { ClientBuilds, TAIL } from "./client_process.ts";
+import { ClientBuilds, startClient, TAIL } from "./client_process.ts";
+import { freePort } from "./ports.ts";
 
 /** Seconds until a client has to be back; keepalive alone takes up to 30. */
 const LIMIT_S = 35;
@@ -58,6 +63,27 @@ Deno.test("the documented clients leave a machine that has vanished within 35 s"
   allBack("the machine vanished", await path.goDark(0));
 });
 
+/** Runs each client until a refusal ends it. */
+async function refuseAll(kind?: BalancerKind): Promise<void> {
+  await using proxy = await ScriptedProxy.start();
+  await using ports = new AsyncDisposableStack();
+  let { port } = proxy;
+  if (kind) {
+    port = freePort();
+    ports.use(await Balancer.start(kind, { listen: port, proxy: proxy.port }));
+  }
+  const built = await Promise.all(projects.map((one) => builds.build(one)));
+  for (const client of [...built, TAIL]) {
+    await using running = startClient(client, `127.0.0.1:${port}`);
+    const { streamQuotes } = StreamProxyService.method;
+    await proxy.refuse(streamQuotes, "INVALID_ARGUMENT", "symbols[0]: empty");
+    await until(`${client.name} ends`, () => running.ended !== undefined);
+    assert.match(running.ended ?? "", /^code 1, [^]*symbols\[0\]: empty/);
+  }
+}
+
+Deno.test("a refused request ends the documented clients", () => refuseAll());
+
 const BEHIND =
   "the documented clients survive restarts, timeouts and broken connections behind";
 
@@ -74,5 +100,11 @@ for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
       allBack("a timeout", await path.beQuiet(3_000));
       allBack("a broken connection", await path.breakConnections());
     },
+  });
+  Deno.test({
+    name:
+      `a refused request ends the documented clients behind ${kind.program}${leftOut}`,
+    ignore: reason !== undefined,
+    fn: () => refuseAll(kind),
   });
 }
