@@ -13,7 +13,6 @@ const baseUrl = `http://${
 const sessionManager = new Http2SessionManager(baseUrl, {
   pingIntervalMs: 20_000,
   pingTimeoutMs: 10_000,
-  pingIdleConnection: true,
 });
 const transport = createGrpcTransport({ baseUrl, sessionManager });
 const client = createClient(StreamProxyService, transport);
@@ -31,8 +30,10 @@ for (let delay = 500;;) {
   const started = Date.now();
   let accepted = false;
   const onHeader = () => void (accepted = true);
-  // The proxy sends headers immediately; connect-node has no dial timeout.
-  const opening = setTimeout(() => accepted || sessionManager.abort(), 10_000);
+  // connect-node has no dial timeout.
+  const dialing = setTimeout(() => {
+    if (sessionManager.state() === "connecting") sessionManager.abort();
+  }, 10_000);
   try {
     const request = { symbols: ["AAPL", "MSFT"] };
     for await (const { quote } of client.streamQuotes(request, { onHeader })) {
@@ -45,7 +46,7 @@ for (let delay = 500;;) {
     if (PERMANENT.has(code) && !accepted) throw error;
     console.error(message);
   }
-  clearTimeout(opening);
+  clearTimeout(dialing);
   // A stream that lasted a second resets the delay; others double it.
   delay = Date.now() - started > 1000 ? 500 : Math.min(2 * delay, 10_000);
   await sleep(delay * (0.5 + Math.random() / 2));
