@@ -160,6 +160,21 @@ export const GUARANTEES: readonly Guarantee[] = [
     "whatever happens the budget is kept, used up, and given back",
   ),
   promise(
+    "The documented clients and `tail` reconnect after restarts, timeouts and broken connections, also behind nginx, haproxy and Envoy.",
+    "tests/docs/clients_test.ts",
+    "the documented clients survive restarts, timeouts and broken connections behind",
+  ),
+  promise(
+    "They leave a connection that has gone dead without a FIN within 35 s.",
+    "tests/docs/clients_test.ts",
+    "the documented clients leave a machine that has vanished within 35 s",
+  ),
+  promise(
+    "The proxy answers clients' keepalive, however frequent, and never ends a connection for it.",
+    `${WHOLE}grpc/keepalive_test.ts`,
+    "a thousand PINGs without an open stream are answered, without GOAWAY",
+  ),
+  promise(
     "A client that leaves or vanishes frees everything it held, at once.",
     `${WHOLE}survival_test.ts`,
     "three thousand streams come and go and leave nothing behind",
