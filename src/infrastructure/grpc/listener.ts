@@ -80,7 +80,6 @@ export class Listener {
       socket.on("error", () => {});
       const release = options.connections.admit("grpc", {
         close: () => socket.resetAndDestroy(),
-        descriptor: descriptorOf(socket),
       });
       if (release === undefined) {
         socket.resetAndDestroy();
@@ -142,7 +141,7 @@ export class Listener {
    * Works around Deno 2.9.6, whose node:net servers accept nothing more after
    * one failed accept (out of descriptors, for example) and report no error. To
    * listen again on a listening socket is harmless, and makes Deno look at the
-   * queue again. `accept_shortage_test.ts` fails when that is no longer needed.
+   * queue again. `descriptors_test.ts` fails when that is no longer needed.
    */
   async #keepAccepting(
     { clock, connections }: ListenOptions,
@@ -162,12 +161,4 @@ export class Listener {
 /** The part of node:net's internal handle of a server that is used. */
 interface ListeningHandle {
   readonly listen?: (backlog: number) => number;
-}
-
-/** The number of a socket's descriptor, where Deno 2.9.6 tells it. */
-function descriptorOf(socket: Socket): number | undefined {
-  const { _handle } = socket as {
-    readonly _handle?: { readonly fdForIpc?: () => number } | null;
-  };
-  return _handle?.fdForIpc?.();
 }

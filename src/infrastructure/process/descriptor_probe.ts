@@ -4,7 +4,7 @@
  * Deno 2.9.6 has no call for that with `--allow-net --allow-env` alone. But to
  * measure resident memory it opens a file of `/proc`, and reports 0 bytes when
  * it cannot: no process has 0 bytes, so 0 means that no descriptor is left.
- * `descriptor_probe_test.ts` fails when that changes.
+ * `descriptors_test.ts` fails when that changes.
  *
  * @module
  */
