@@ -4,8 +4,10 @@
  */
 import { createServer, type Socket } from "node:net";
 
-const report = (msg: string, fields: Record<string, unknown> = {}) =>
-  console.log(JSON.stringify({ msg, ...fields }));
+function report(msg: string, fields: Record<string, unknown> = {}): void {
+  const line = `${JSON.stringify({ msg, ...fields })}\n`;
+  Deno.stdout.writeSync(new TextEncoder().encode(line));
+}
 
 // Deno 2.9.6 panics when it first installs a signal handler in a shortage.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());
