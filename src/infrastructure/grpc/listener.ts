@@ -12,7 +12,6 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
-import type { Clock } from "../../application/ports/clock.ts";
 import { WritePacking } from "./write_packing.ts";
 
 /** Connections that the system queues until they are accepted. */
@@ -27,7 +26,6 @@ export interface ListenOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly connections: ConnectionLimits;
-  readonly clock: Clock;
   readonly onConnection: (socket: Socket) => void;
 }
 
@@ -58,7 +56,7 @@ export class Listener {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
-  readonly #closing = new AbortController();
+  #upkeep: ReturnType<typeof setInterval> | undefined;
 
   private constructor(server: Server, port: number, sockets: Set<Socket>) {
     this.#server = server;
@@ -112,7 +110,7 @@ export class Listener {
     // A TCP server that listens always has an address object.
     const port = typeof address === "object" && address ? address.port : 0;
     const listener = new Listener(server, port, sockets);
-    listener.#keepAccepting(options);
+    listener.#keepAccepting(options.connections);
     return listener;
   }
 
@@ -123,7 +121,7 @@ export class Listener {
 
   /** Stops accepting; resolves when the last connection is gone. */
   close(): Promise<void> {
-    this.#closing.abort();
+    clearInterval(this.#upkeep);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     return promise;
@@ -143,18 +141,14 @@ export class Listener {
    * listen again on a listening socket is harmless, and makes Deno look at the
    * queue again. `descriptors_test.ts` fails when that is no longer needed.
    */
-  async #keepAccepting(
-    { clock, connections }: ListenOptions,
-  ): Promise<void> {
-    const { signal } = this.#closing;
+  #keepAccepting(connections: ConnectionLimits): void {
     const server = this.#server as {
       readonly _handle?: ListeningHandle | null;
     };
-    while (!signal.aborted) {
-      await clock.sleep(LOOK_MS, signal);
+    this.#upkeep = setInterval(() => {
       connections.checkDescriptors();
-      if (!signal.aborted) server._handle?.listen?.(BACKLOG);
-    }
+      server._handle?.listen?.(BACKLOG);
+    }, LOOK_MS);
   }
 }
 

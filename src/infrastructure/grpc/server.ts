@@ -299,7 +299,6 @@ export async function serveGrpc(
   const listener = await Listener.open({
     host,
     port,
-    clock: options.clock,
     connections: options.connections ?? ownLimits(options),
     onConnection: (socket) => injector.injectConnection(socket),
   });

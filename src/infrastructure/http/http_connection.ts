@@ -25,6 +25,16 @@ const MAX_LINGER_BYTES = 256 * 1024;
 /** How long a connection is read after a final answer, in ms. */
 const LINGER_MS = 1_000;
 
+const TOO_LONG: ConnectionError = {
+  status: 431,
+  reason: "The request line and headers are too long",
+};
+
+const NOT_HTTP: ConnectionError = {
+  status: 400,
+  reason: "This port serves HTTP/1.1 without TLS",
+};
+
 /** What a connection is served with. */
 export interface HttpConnectionOptions {
   readonly handler: Handler;
@@ -127,12 +137,8 @@ export class HttpConnection {
     for (;;) {
       const head = this.#buffer.takeHead();
       if (head !== undefined) return parseHead(head);
-      if (this.#buffer.full) {
-        return {
-          status: 431,
-          reason: "The request line and headers are too long",
-        };
-      }
+      if (this.#buffer.full) return TOO_LONG;
+      if (!this.#buffer.plausible) return NOT_HTTP;
       const count = await this.#conn.read(this.#buffer.room());
       if (count === null) return undefined;
       this.#buffer.filled(count);

@@ -20,14 +20,15 @@ export class RequestBuffer {
   /** Bytes that are known not to end a head. */
   #scanned = 0;
 
-  /** True while no byte is waiting. */
-  get empty(): boolean {
-    return this.#length === 0;
-  }
-
   /** True when there is no room for more. */
   get full(): boolean {
     return this.#length >= MAX_HEAD_BYTES;
+  }
+
+  /** False when the bytes cannot become a request: TLS, for example. */
+  get plausible(): boolean {
+    const [first = LF] = this.#bytes.subarray(0, this.#length);
+    return first === LF || first === CR || (first > 0x20 && first < 0x7f);
   }
 
   /** Room to read into; call {@linkcode filled} with the number of bytes read. */
@@ -66,11 +67,6 @@ export class RequestBuffer {
     }
     this.#scanned = this.#length;
     return undefined;
-  }
-
-  /** Forgets all bytes. */
-  clear(): void {
-    this.#drop(this.#length);
   }
 
   /** Clients may send empty lines before a request. */
