@@ -158,9 +158,8 @@ export const hostPatterns: Kind<readonly string[]> = {
   read: (text) => {
     const value = text.split(",").map((part) => part.trim()).filter(Boolean);
     const wrong = value.find((part) =>
-      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)*\.[A-Za-z][0-9A-Za-z_-]*$/.test(
-        part,
-      )
+      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)+$/.test(part) ||
+      !/[A-Za-z]/.test(part)
     );
     return wrong === undefined
       ? { value }
