@@ -89,7 +89,9 @@ function schemaOf(setting: Setting<unknown>): Schema {
     return { type: "string", pattern: `^(${schemes.join("|")})://[^@#\\s]+$` };
   }
   if (accepts.startsWith("a comma-separated list of host names")) {
-    return ANY_TEXT;
+    const one =
+      "(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*";
+    return { type: "string", pattern: `^${one}(,${one})*$` };
   }
   const list = /^a comma-separated list of (.+?)(?:, or (\w+))?$/.exec(accepts);
   if (list !== null) return listSchema(setting, list);

@@ -99,6 +99,7 @@ export type FaceOptions =
       | "subscriptions"
       | "maxSymbols"
       | "defaultSelection"
+      | "connections"
     >
   >
   & { readonly market?: MemoryMarket };
