@@ -41,7 +41,7 @@ export interface RunningProxy extends AsyncDisposable {
   readonly config: Config;
   /** Where it listens. */
   readonly ports: ProxyPorts;
-  /** Rejects when a part died that cannot be started again; else resolves at the end. */
+  /** Resolves when the ports are closed, which only disposing does. */
   readonly finished: Promise<void>;
 }
 

@@ -2,11 +2,12 @@
  * Limits how many client connections are open, and keeps descriptors in
  * reserve for the sessions to Alpaca.
  *
- * | Limit | What happens at it |
- * | --- | --- |
- * | gRPC connections | a new one is refused |
- * | HTTP connections | the one that is idle for longest is closed for the new one; without an idle one the new one is refused |
- * | file descriptors | the limit is learned from the first failure; then some connections are closed, so that the reserve is free again, and new ones are refused before it is used |
+ * - gRPC connections: above the limit a new one is refused.
+ * - HTTP connections: at the limit the one that is idle for longest is closed
+ *   for the new one; without an idle one the new one is refused.
+ * - File descriptors: the limit is learned from the first failure. Then some
+ *   connections are closed, so that the reserve is free again, and new ones are
+ *   refused before the reserve is used.
  *
  * A shortage of descriptors closes idle HTTP connections first, then the newest
  * gRPC connections, at most a quarter of all at a time. The learned limit
@@ -36,6 +37,9 @@ export const HTTP_IN_SHORTAGE = 8;
  * than a learned limit asks for: refused ones hold a descriptor for a moment.
  */
 const PERSISTENT_MS = 5_000;
+
+/** What an operator can do about a shortage of descriptors. */
+const RAISE_LIMIT = "Raise the limit (ulimit -n)";
 
 /** Time between two log lines about the same reason, in ms. */
 const LOG_EVERY_MS = 60_000;
@@ -213,7 +217,8 @@ export class ConnectionLimits {
     }
     this.#warn(
       "descriptors",
-      "Out of file descriptors; closed connections to keep some for the feeds. Raise the limit (ulimit -n)",
+      "Out of file descriptors; closed connections to keep some for the feeds. " +
+        RAISE_LIMIT,
       { connections: before, closed, descriptors: this.#use.limit },
     );
   }
@@ -237,13 +242,13 @@ export class ConnectionLimits {
     } else {
       this.#warn(
         "refused descriptors",
-        "Refusing connections, because file descriptors are short. Raise the limit (ulimit -n)",
+        `Refusing connections, because file descriptors are short. ${RAISE_LIMIT}`,
         { connections: this.#size, descriptors: this.#use.limit },
       );
     }
   }
 
-  /** Logs the first of a kind at once and then one a minute with their number. */
+  /** Logs the first of a kind, then at most one a minute with their number. */
   #warn(
     kind: string,
     message: string,

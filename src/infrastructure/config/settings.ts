@@ -382,7 +382,9 @@ export const SETTINGS = {
   httpIdle: limits("STREAM_PROXY_HTTP_IDLE_SECS", SECONDS, {
     description:
       "How long an HTTP connection may stay without a request, with an unfinished request or with an unread answer",
-    fallback: "60",
+    // Longer than the 60 s of common load balancers and scrapes: where the
+    // server closes first, their next request can meet a closed connection.
+    fallback: "75",
   }),
   allowedHosts: limits("STREAM_PROXY_ALLOWED_HOSTS", hostPatterns, {
     description:

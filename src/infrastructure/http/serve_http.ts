@@ -40,7 +40,7 @@ export type PageSources = Pick<
 >;
 
 /** Longest wait for a client, in ms, where none is set. */
-const IDLE_MS = 60_000;
+const IDLE_MS = 75_000;
 
 /** Where metrics come from. */
 export interface MetricsText {
@@ -62,7 +62,7 @@ export interface ServeHttpOptions
   /** Counts and limits the connections of these and all other ports. */
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
-  /** Longest wait for a client, in ms. @default 60_000 */
+  /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
    * Names under which the status page is served, beside IP addresses and

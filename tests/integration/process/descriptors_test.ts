@@ -149,7 +149,7 @@ shortageTest(
     }
     const { accepted } = await child.logged("released");
     assert.ok(Number(accepted) < 150, "the rest of the queue is not accepted");
-    using late = await Deno.connect({
+    using _late = await Deno.connect({
       hostname: "127.0.0.1",
       port: Number(port),
     });

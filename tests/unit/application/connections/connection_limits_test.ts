@@ -162,7 +162,7 @@ Deno.test("other failures of accept are counted by reason and close nothing", ()
   assert.equal(limits.figures.http, 1);
 });
 
-Deno.test("limits hold whatever is opened, closed and run out of", async () => {
+Deno.test("limits hold for any order of opening, closing and shortage", async () => {
   const step = fc.oneof(
     fc.record({
       do: fc.constant("open"),

@@ -89,7 +89,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     limits: {
       maxConnections: 4_096,
       maxHttpConnections: 256,
-      httpIdleMs: 60_000,
+      httpIdleMs: 75_000,
       allowedHosts: [],
     },
     capacities: {

@@ -121,7 +121,7 @@ Deno.test("a connection is kept as the version and Connection say", () => {
   assert.equal(kept("1.0", "x"), false);
 });
 
-Deno.test("no head throws, whatever its bytes", () => {
+Deno.test("no head throws: any bytes are a request or an error", () => {
   const piece = fc.oneof(
     fc.constantFrom(
       "GET",
@@ -142,8 +142,8 @@ Deno.test("no head throws, whatever its bytes", () => {
       "Transfer-Encoding: chunked",
       "0",
     ),
-    fc.string({ unit: "binary", maxLength: 4 })
-      .map((text) => text.replace(/[^\x00-\xff]/gu, "\xff")),
+    fc.array(fc.integer({ min: 0, max: 255 }), { maxLength: 4 })
+      .map((codes) => String.fromCharCode(...codes)),
   );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 20 }), (pieces) => {
