@@ -376,19 +376,19 @@ export const SETTINGS = {
   }),
   maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {
     description:
-      "Connections of the health and metrics ports together; at the limit an idle one is closed for a new one",
+      "Connections of the health and metrics ports together; idle ones make room",
     fallback: "256",
   }),
   httpIdle: limits("STREAM_PROXY_HTTP_IDLE_SECS", SECONDS, {
     description:
-      "How long an HTTP connection may stay without a request, with an unfinished request or with an unread answer",
+      "Longest wait for an HTTP client: for its request, or until it reads",
     // Longer than the 60 s of common load balancers and scrapes: where the
     // server closes first, their next request can meet a closed connection.
     fallback: "75",
   }),
   allowedHosts: limits("STREAM_PROXY_ALLOWED_HOSTS", hostPatterns, {
     description:
-      "Names with a dot under which the status page is served, such as `proxy.example.org,*.trading.svc`; IP addresses, localhost and names without a dot always are",
+      "Names with a dot that the status page is served under, beside IP addresses",
     otherwise: "none",
   }),
 

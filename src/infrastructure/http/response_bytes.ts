@@ -49,10 +49,10 @@ export function headBytes(
   { modern, keepAlive, length }: HeadOptions,
 ): Uint8Array<ArrayBuffer> {
   const { status, headers } = response;
-  const names = [...headers.keys()].sort((a, b) => rank(a) - rank(b));
+  const fields = [...headers].sort(([a], [b]) => rank(a) - rank(b));
   const lines = [
     `HTTP/1.${modern ? 1 : 0} ${status} ${REASONS[status] ?? "Unknown"}`,
-    ...names.map((name) => `${name}: ${headers.get(name)}`),
+    ...fields.map(([name, value]) => `${name}: ${value}`),
   ];
   if (length !== undefined) lines.push(`content-length: ${length}`);
   else if (modern) lines.push("transfer-encoding: chunked");
