@@ -92,7 +92,8 @@ shortageTest(
       await flood.open(grpc, 150);
       await flood.open(health, 150);
       await child.logged(
-        "Out of file descriptors; closed connections to keep some for the feeds. Raise the limit (ulimit -n)",
+        "Out of file descriptors; closed connections to keep some for the feeds. " +
+          "Raise the limit (ulimit -n)",
       );
       assert.equal(await fetchText(`http://127.0.0.1:${health}/healthz`), "OK");
       assert.equal(simulator.sessions().length, 3);
