@@ -205,6 +205,31 @@ export const GUARANTEES: readonly Guarantee[] = [
     "start asks for exactly net and env",
   ),
   promise(
+    "Out of file descriptors, feeds stay connected and can reconnect, health checks are answered, and both ports recover.",
+    `${WHOLE}process/descriptors_test.ts`,
+    "out of descriptors, feeds stay connected and reconnect, and both ports recover",
+  ),
+  promise(
+    "Idle HTTP connections are closed, and do not keep a probe out.",
+    `${WHOLE}http/limits_test.ts`,
+    "3000 idle connections leave room for a probe, and none is kept",
+  ),
+  promise(
+    "A slow or malformed HTTP request gets an answer or is cut off; it causes no fault.",
+    `${WHOLE}http/limits_test.ts`,
+    "what is no request gets an answer of HTTP and no fault",
+  ),
+  promise(
+    "gRPC connections above the limit are UNAVAILABLE and served when there is room.",
+    `${WHOLE}grpc/connections_test.ts`,
+    "a gRPC connection above the limit is UNAVAILABLE until one is closed",
+  ),
+  promise(
+    "A web site cannot read the status page through a visitor's browser (DNS rebinding).",
+    `${WHOLE}http/limits_test.ts`,
+    "the name in an absolute request target is the one that counts",
+  ),
+  promise(
     "Messages have the bytes of the published contract.",
     `${WHOLE}grpc/streams_test.ts`,
     "a grpc-js client receives the very bytes of the contract",

@@ -98,6 +98,7 @@ export type FaceOptions =
       | "subscriptions"
       | "maxSymbols"
       | "defaultSelection"
+      | "connections"
     >
   >
   & { readonly market?: MemoryMarket };

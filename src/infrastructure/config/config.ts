@@ -116,6 +116,17 @@ export interface Config {
     /** How long it may take to answer. */
     readonly timeoutMs: number;
   };
+  /** What clients may use up. */
+  readonly limits: {
+    /** gRPC connections at a time. */
+    readonly maxConnections: number;
+    /** Connections of the health and metrics ports together. */
+    readonly maxHttpConnections: number;
+    /** Longest wait for an HTTP client, in ms. */
+    readonly httpIdleMs: number;
+    /** Names with a dot under which the status page is served. */
+    readonly allowedHosts: readonly string[];
+  };
   /** How many messages a stream may fall behind, per channel. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
   /** What looks like a mistake but is not certainly one; log each at start. */

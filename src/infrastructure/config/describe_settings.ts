@@ -126,6 +126,10 @@ function describeProcess(config: Config): Values<ProcessRow> {
     maxDelay: config.reconnect.maxDelayMs / 1000,
     multiplier: config.reconnect.multiplier,
     maxAttempts: config.reconnect.maxAttempts,
+    maxConnections: config.limits.maxConnections,
+    maxHttpConnections: config.limits.maxHttpConnections,
+    httpIdle: config.limits.httpIdleMs / 1000,
+    allowedHosts: config.limits.allowedHosts.join(",") || "none",
     ...config.capacities,
   };
 }

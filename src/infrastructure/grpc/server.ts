@@ -10,9 +10,11 @@
  * @module
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
+import { createCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
@@ -40,6 +42,8 @@ import { streamProxyHandlers } from "./stream_proxy_service.ts";
 const KEEPALIVE_MS = 60_000;
 /** A probe has to be answered within this time, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** Connections at a time where no limits are given. */
+const MAX_CONNECTIONS = 4_096;
 /** Grace of a server that is disposed of without a word, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
 /** What clients are given to read their streams' last status, in ms. */
@@ -60,6 +64,12 @@ export interface ServeGrpcOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /**
+   * Counts and limits the connections of this and all other ports.
+   *
+   * @default limits of this port alone, at 4096 connections
+   */
+  readonly connections?: ConnectionLimits;
   /**
    * What the status tells, on demand, of each feed's subscriptions.
    *
@@ -250,6 +260,18 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   return server;
 }
 
+/** Limits of a server that shares none with other ports. */
+function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
+  const counters = createCounters();
+  return new ConnectionLimits({
+    maxGrpc: MAX_CONNECTIONS,
+    maxHttp: 0,
+    counters,
+    clock,
+    log,
+  });
+}
+
 /**
  * Serves gRPC without TLS until stopped.
  *
@@ -273,6 +295,7 @@ export async function serveGrpc(
   const listener = await Listener.open({
     host,
     port,
+    connections: options.connections ?? ownLimits(options),
     onConnection: (socket) => injector.injectConnection(socket),
   });
   return new GrpcServer(

@@ -31,6 +31,8 @@ export interface ChildOptions {
   readonly script?: string;
   /** Variables that may be read. @default all */
   readonly allowEnv?: readonly string[];
+  /** Most file descriptors, by `prlimit`. @default those of this process */
+  readonly maxDescriptors?: number;
 }
 
 /** Credentials and addresses that lead nowhere, so that nothing is dialed. */
@@ -72,8 +74,10 @@ export class Child implements AsyncDisposable {
 
   /** Starts the program the way `deno task start` does, but never prompting. */
   constructor(options: ChildOptions = {}) {
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...startArguments(options)],
+    const { maxDescriptors: most } = options;
+    const run = ["run", "--no-prompt", ...startArguments(options)];
+    this.#process = new Deno.Command(most ? "prlimit" : Deno.execPath(), {
+      args: most ? [`--nofile=${most}:${most}`, Deno.execPath(), ...run] : run,
       cwd: ROOT,
       clearEnv: true,
       env: { ...denoNeeds(), ...options.env },

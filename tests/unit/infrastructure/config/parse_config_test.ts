@@ -86,6 +86,12 @@ Deno.test("credentials alone give the documented defaults", () => {
       maxAttempts: 0,
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
+    limits: {
+      maxConnections: 4_096,
+      maxHttpConnections: 256,
+      httpIdleMs: 75_000,
+      allowedHosts: [],
+    },
     capacities: {
       stockQuotes: 10_000,
       stockTrades: 10_000,
@@ -145,6 +151,10 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_MAX_DAYS: "27",
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
+    STREAM_PROXY_MAX_CONNECTIONS: "31",
+    STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
+    STREAM_PROXY_HTTP_IDLE_SECS: "33",
+    STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -192,6 +202,12 @@ Deno.test("every setting has an effect under its own name", () => {
       maxAttempts: 7,
     },
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
+    limits: {
+      maxConnections: 31,
+      maxHttpConnections: 32,
+      httpIdleMs: 33_000,
+      allowedHosts: ["proxy.example.org", "*.svc"],
+    },
     capacities: {
       stockQuotes: 11,
       stockTrades: 12,
