@@ -94,11 +94,11 @@ export type FaceOptions =
     Pick<
       ServeGrpcOptions,
       | "clock"
-      | "onUnknownWord"
       | "port"
       | "subscriptions"
       | "maxSymbols"
       | "defaultSelection"
+      | "connections"
     >
   >
   & { readonly market?: MemoryMarket };

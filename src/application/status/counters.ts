@@ -8,6 +8,10 @@
  */
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import {
+  ACCEPT_FAILURES,
+  type AcceptFailure,
+} from "../connections/accept_loop.ts";
 
 /** Kinds of upstream messages, as the `message_type` label spells them. */
 export const MESSAGE_TYPES = [
@@ -48,10 +52,16 @@ export const ERROR_TYPES = [
 /** One reason for counting a WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
 
-/** Limits that clients were refused or ended by, as the `limit` label spells them. */
-export const REFUSAL_REASONS = ["symbols", "stalled"] as const;
+/** Limits at which clients are refused or ended, as the `limit` label spells them. */
+export const REFUSAL_REASONS = [
+  "connections",
+  "http_connections",
+  "descriptors",
+  "symbols",
+  "stalled",
+] as const;
 
-/** One limit that clients were refused or ended by. */
+/** One limit at which clients are refused or ended. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
 /** Upper bounds in seconds of the processing-latency histogram. */
@@ -102,8 +112,10 @@ export interface ChannelCounters {
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
-  /** Calls and connections refused or ended, by the limit that was reached. */
+  /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
+  /** Connections that could not be accepted, by reason. */
+  readonly acceptFailures: Record<AcceptFailure, number>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -132,6 +144,7 @@ export function createCounters(): ProxyCounters {
       CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
     refusals: zeroes(REFUSAL_REASONS),
+    acceptFailures: zeroes(ACCEPT_FAILURES),
   };
 }
 

@@ -7,14 +7,14 @@ import type { ChannelName } from "../../domain/market/channels.ts";
 import type { ChannelReader } from "../broadcast/channel.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { StreamReport } from "../status/stream_report.ts";
+import type { WallStamp } from "../status/wall_stamp.ts";
 import type { OpenStream, Stall, StreamFilter } from "./market_streams.ts";
 
 /** What a stream is made with, beside its queue. */
 export interface StreamPlace {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
-  /** Wall clock ms. */
-  readonly openedAt: number;
+  readonly opened: WallStamp;
   /** Monotonic ms from which a stall is counted. */
   readonly progressAt: number;
   /** Gives everything back; called once. */
@@ -100,7 +100,7 @@ export class ClientStream<T> implements OpenStream<T> {
 
   /** What the stream has received and lost. */
   report(): StreamReport {
-    const { channel, filter, openedAt } = this.#place;
+    const { channel, filter, opened: { at: openedAt } } = this.#place;
     const { delivered, waiting, lost } = this.#reader.queue;
     const described = describeFilter(filter);
     return { channel, filter: described, openedAt, delivered, waiting, lost };

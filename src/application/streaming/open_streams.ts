@@ -20,6 +20,7 @@ import type { Channels } from "../broadcast/channels.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/stream_report.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
 import { ClientStream } from "./client_stream.ts";
 import { FeedDisabled } from "./feed_disabled.ts";
 import type {
@@ -143,7 +144,7 @@ export class Streams implements MarketStreams {
     const stream = new ClientStream(reader, {
       channel,
       filter,
-      openedAt: clock.now(),
+      opened: new WallStamp(clock),
       progressAt: clock.monotonic(),
       leave: () => {
         this.#open.delete(stream as ClientStream<unknown>);

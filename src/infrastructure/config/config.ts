@@ -116,8 +116,16 @@ export interface Config {
     /** How long it may take to answer. */
     readonly timeoutMs: number;
   };
-  /** What all clients may use together. */
+  /** What clients may use up together. */
   readonly limits: {
+    /** gRPC connections at a time. */
+    readonly maxConnections: number;
+    /** Connections of the health and metrics ports together. */
+    readonly maxHttpConnections: number;
+    /** Longest wait for an HTTP client, in ms. */
+    readonly httpIdleMs: number;
+    /** Names with a dot under which the status page is served. */
+    readonly allowedHosts: readonly string[];
     /** Symbols, underlyings and order ids that all open streams may name. */
     readonly maxSymbols: number;
     /** Bytes that the queues of all streams may hold. */

@@ -51,11 +51,7 @@ export function parseConfig(env: Env): Config {
       intervalMs: 1000 * reader.value(SETTINGS.heartbeatInterval, 0),
       timeoutMs: 1000 * reader.value(SETTINGS.heartbeatTimeout, 0),
     },
-    limits: {
-      maxSymbols: reader.value(SETTINGS.maxSymbolsInAll, 1),
-      queueMemoryBytes: MIB * reader.value(SETTINGS.queueMemory, 16),
-      stalledStreamMs: 1000 * reader.value(SETTINGS.stalledStream, 0),
-    },
+    limits: readLimits(reader),
     capacities: {
       stockQuotes: reader.value(SETTINGS.stockQuotes, 0),
       stockTrades: reader.value(SETTINGS.stockTrades, 0),
@@ -150,6 +146,18 @@ function readSubscriptions(reader: SettingsReader): Config["subscriptions"] {
     },
     wildcardAbove: reader.value(SETTINGS.wildcardAbove, 0),
     maxSymbolsPerStream: reader.value(SETTINGS.maxSymbols, 1),
+  };
+}
+
+function readLimits(reader: SettingsReader): Config["limits"] {
+  return {
+    maxConnections: reader.value(SETTINGS.maxConnections, 1),
+    maxHttpConnections: reader.value(SETTINGS.maxHttpConnections, 1),
+    httpIdleMs: 1000 * reader.value(SETTINGS.httpIdle, 1),
+    allowedHosts: reader.value(SETTINGS.allowedHosts, []),
+    maxSymbols: reader.value(SETTINGS.maxSymbolsInAll, 1),
+    queueMemoryBytes: MIB * reader.value(SETTINGS.queueMemory, 16),
+    stalledStreamMs: 1000 * reader.value(SETTINGS.stalledStream, 0),
   };
 }
 

@@ -106,7 +106,7 @@ export const METRICS = {
   refusals: {
     name: "alpaca_proxy_refusals_total",
     type: "counter",
-    help: "Clients that were refused or ended at a limit, by limit",
+    help: "Connections, streams and requests refused or ended at a limit",
     labels: ["limit"],
   },
   queueMemory: {
@@ -119,6 +119,37 @@ export const METRICS = {
     name: "alpaca_proxy_queue_memory_limit_bytes",
     type: "gauge",
     help: "Bytes that they may hold before the longest ones are shortened",
+    labels: [],
+  },
+  acceptFailures: {
+    name: "alpaca_proxy_accept_failures_total",
+    type: "counter",
+    help: "Connections that could not be accepted, by reason",
+    labels: ["reason"],
+  },
+  grpcConnections: {
+    name: "alpaca_proxy_grpc_connections",
+    type: "gauge",
+    help: "Open gRPC connections",
+    labels: [],
+  },
+  httpConnections: {
+    name: "alpaca_proxy_http_connections",
+    type: "gauge",
+    help: "Open connections of the health and metrics ports",
+    labels: [],
+  },
+  openDescriptors: {
+    name: "alpaca_proxy_open_descriptors",
+    type: "gauge",
+    help: "File descriptors in use, at least, by the numbers of new sockets",
+    labels: [],
+  },
+  descriptorLimit: {
+    name: "alpaca_proxy_descriptor_limit",
+    type: "gauge",
+    help:
+      "File descriptors that can be open, learned when none is left; +Inf while not known",
     labels: [],
   },
   draining: {

@@ -87,6 +87,10 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
     limits: {
+      maxConnections: 4_096,
+      maxHttpConnections: 256,
+      httpIdleMs: 75_000,
+      allowedHosts: [],
       maxSymbols: 100_000,
       queueMemoryBytes: 256 * 1_048_576,
       stalledStreamMs: 300_000,
@@ -150,9 +154,13 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_MAX_DAYS: "27",
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
-    STREAM_PROXY_MAX_SYMBOLS: "31",
-    STREAM_PROXY_QUEUE_MEMORY_MB: "32",
-    STREAM_PROXY_STALLED_STREAM_SECS: "33",
+    STREAM_PROXY_MAX_CONNECTIONS: "31",
+    STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
+    STREAM_PROXY_HTTP_IDLE_SECS: "33",
+    STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
+    STREAM_PROXY_MAX_SYMBOLS: "34",
+    STREAM_PROXY_QUEUE_MEMORY_MB: "35",
+    STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -201,9 +209,13 @@ Deno.test("every setting has an effect under its own name", () => {
     },
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
     limits: {
-      maxSymbols: 31,
-      queueMemoryBytes: 32 * 1_048_576,
-      stalledStreamMs: 33_000,
+      maxConnections: 31,
+      maxHttpConnections: 32,
+      httpIdleMs: 33_000,
+      allowedHosts: ["proxy.example.org", "*.svc"],
+      maxSymbols: 34,
+      queueMemoryBytes: 35 * 1_048_576,
+      stalledStreamMs: 36_000,
     },
     capacities: {
       stockQuotes: 11,
