@@ -372,7 +372,7 @@ export const SETTINGS = {
 
   maxConnections: limits("STREAM_PROXY_MAX_CONNECTIONS", CONNECTIONS, {
     description: "gRPC connections at a time; more are reset",
-    fallback: "4096",
+    fallback: "2048",
   }),
   maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {
     description:
