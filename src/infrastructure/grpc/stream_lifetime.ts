@@ -21,7 +21,7 @@ import { setImmediate } from "node:timers";
 import type { Clock } from "../../application/ports/clock.ts";
 
 /** Time that a client has to take the rest of a stream and its status, in ms. */
-export const STATUS_GRACE_MS = 10_000;
+export const STATUS_GRACE_MS = 5_000;
 /** How often streams that are ending are looked at, in ms. */
 const LOOK_EVERY_MS = 250;
 
