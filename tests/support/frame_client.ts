@@ -51,6 +51,16 @@ export interface Frame {
   readonly payload: Uint8Array;
 }
 
+/** Whether a SETTINGS or PING frame answers one. */
+function isAck({ flags }: Frame): boolean {
+  return (flags & Flag.ack) !== 0;
+}
+
+/** The number in four bytes of a frame's payload, big-endian. */
+export function numberAt({ payload }: Frame, at: number): number {
+  return new DataView(payload.buffer, payload.byteOffset).getUint32(at);
+}
+
 const ascii = (text: string) => [...new TextEncoder().encode(text)];
 
 /** An unsigned number in four bytes, big-endian. */
@@ -200,6 +210,14 @@ export class FrameClient implements AsyncDisposable {
     this.sendFrame(Type.goaway, { payload });
   }
 
+  /** Resolves once the server has read everything that was sent before. */
+  async roundTrip(): Promise<void> {
+    const pongs = () => this.of(Type.ping).filter(isAck).length;
+    const before = pongs();
+    this.sendFrame(Type.ping, { payload: new Array<number>(8).fill(7) });
+    await this.until(() => pongs() > before || this.end !== undefined);
+  }
+
   /** Frames of one type, of one stream if named. */
   of(type: number, stream?: number): Frame[] {
     return this.frames.filter((found) =>
@@ -247,8 +265,8 @@ export class FrameClient implements AsyncDisposable {
 
   #take(received: Frame): void {
     this.frames.push(received);
-    const { type, flags, payload } = received;
-    if ((flags & Flag.ack) !== 0) return;
+    const { type, payload } = received;
+    if (isAck(received)) return;
     if (type === Type.settings) this.sendFrame(type, { flags: Flag.ack });
     else if (type === Type.ping && this.answersPings) {
       this.sendFrame(type, { flags: Flag.ack, payload: [...payload] });
