@@ -113,8 +113,8 @@ export interface FrameClientOptions {
 export class FrameClient implements AsyncDisposable {
   /** Frames that were received, oldest first. */
   readonly frames: Frame[] = [];
-  /** Answers pings while true. */
-  answersPings = true;
+  /** Whether PING and SETTINGS are answered. */
+  answers = true;
   /** Why the connection ended: `end`, `close`, or the code of an error. */
   end: string | undefined;
   readonly socket: Socket;
@@ -143,11 +143,7 @@ export class FrameClient implements AsyncDisposable {
     { streamWindow = 2 ** 31 - 1, connectionWindow = 65_535 }:
       FrameClientOptions = {},
   ): Promise<FrameClient> {
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      allowHalfOpen: true,
-    });
+    const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");
     socket.setNoDelay(true);
     const client = new FrameClient(socket);
@@ -266,9 +262,9 @@ export class FrameClient implements AsyncDisposable {
   #take(received: Frame): void {
     this.frames.push(received);
     const { type, payload } = received;
-    if (isAck(received)) return;
+    if (isAck(received) || !this.answers) return;
     if (type === Type.settings) this.sendFrame(type, { flags: Flag.ack });
-    else if (type === Type.ping && this.answersPings) {
+    else if (type === Type.ping) {
       this.sendFrame(type, { flags: Flag.ack, payload: [...payload] });
     }
   }

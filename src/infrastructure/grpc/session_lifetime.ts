@@ -43,7 +43,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 
 /** Time that the last frames of a connection have to leave, in ms. */
-export const LINGER_MS = 5_000;
+export const LINGER_MS = 10_000;
 /** Equal parts of the keepalive timeout, after each of which it looks. */
 const LOOKS = 4;
 /** Bytes of a frame before its payload; the fourth is its type. */
@@ -53,8 +53,6 @@ const GOAWAY = 7;
 /** Where GOAWAY has its error code, and where its debug data starts. */
 const GOAWAY_CODE = HEADER_BYTES + 4;
 const GOAWAY_BYTES = GOAWAY_CODE + 4;
-/** PING without payload data: length 8, type 6, no flags, stream 0. */
-const PING = Buffer.from([0, 0, 8, 6, ...new Array<number>(13).fill(0)]);
 
 /** What {@linkcode guardSessions} needs. */
 export interface SessionOptions {
@@ -90,9 +88,8 @@ class GuardedSession {
   /** Fires when the connection is over. */
   readonly #over = new AbortController();
   readonly #openStreams = new Set<Http2Stream>();
-  /** Whether the library may no longer write. */
+  /** Whether what the library writes is dropped. */
   #isSilenced = false;
-  #isEnding = false;
 
   constructor(
     session: ServerHttp2Session,
@@ -115,8 +112,9 @@ class GuardedSession {
     this.#replace("close", (close) => setImmediate(close));
     this.#replace("destroy", (destroy, cause) => {
       setImmediate(() => {
-        if (this.#openStreams.size === 0) destroy();
-        else this.#end(destroy, "The HTTP/2 session failed", { cause });
+        this.#refuseStreams(cause);
+        destroy();
+        void this.#resetLater();
       });
     });
     this.#guardWrites();
@@ -164,31 +162,24 @@ class GuardedSession {
       return true;
     }
     if (this.#openStreams.size === 0) return true;
-    this.#isSilenced = true;
-    this.#session.destroy(new Error(`GOAWAY with code ${code}`));
+    const error = new Error(`GOAWAY with code ${code}`);
+    this.#refuseStreams(error);
+    this.#session.destroy(error);
     return false;
   }
 
-  /** Ends the connection; `destroy` is the session's own method. */
-  #end(
-    destroy: () => void,
-    reason: string,
-    fields: Record<string, unknown>,
-  ): void {
+  /** Ends the open streams, if any; the library sends nothing after that. */
+  #refuseStreams(cause: unknown): void {
     const socket = this.#socket;
-    if (!this.#isEnding && !socket.destroyed) {
-      this.#isEnding = true;
-      this.#options.log.warn(`${reason}; ending the connection`, {
-        peer: `${socket.remoteAddress}:${socket.remotePort}`,
-        streams: this.#openStreams.size,
-        ...fields,
-      });
-      this.#isSilenced = false;
-      socket.write(Buffer.concat([...this.#openStreams].map(refusal)));
-      this.#isSilenced = true;
-      void this.#resetLater();
-    }
-    destroy();
+    const streams = this.#openStreams;
+    if (streams.size === 0 || this.#isSilenced || socket.destroyed) return;
+    this.#options.log.warn("Ending a connection with open streams", {
+      peer: `${socket.remoteAddress}:${socket.remotePort}`,
+      streams: streams.size,
+      cause,
+    });
+    socket.write(Buffer.concat([...streams].map(refusal)));
+    this.#isSilenced = true;
   }
 
   /** Resets the connection if it is not closed in time. */
@@ -200,18 +191,16 @@ class GuardedSession {
 
   /**
    * Pings until the connection is over. Any bytes count as an answer, so that
-   * a client that sends much is not ended for a late one. The frame is written
-   * here, because `ServerHttp2Session.ping` sends none once a session closes,
-   * and the streams of a closing session may go on for hours.
+   * a client that sends much is not ended for a late one.
    */
   async #keepAlive(): Promise<void> {
     const { clock, keepaliveMs, keepaliveTimeoutMs } = this.#options;
     const { signal } = this.#over;
     for (;;) {
       await clock.sleep(keepaliveMs, signal);
-      if (signal.aborted) return;
+      if (signal.aborted || this.#session.destroyed) return;
       const { bytesRead } = this.#socket;
-      this.#socket.write(PING);
+      this.#ping();
       // In parts, because after a pause of this process timers run before
       // what has arrived meanwhile is read.
       for (let look = 0; look < LOOKS; look++) {
@@ -223,6 +212,20 @@ class GuardedSession {
       return this.#session.destroy(
         new Error(`No answer to a ping for ${keepaliveTimeoutMs} ms`),
       );
+    }
+  }
+
+  /**
+   * Sends what the client has to answer. A session that is closing, because
+   * its client has sent GOAWAY, sends no pings, but its streams may go on for
+   * hours. SETTINGS has to be answered too; GOAWAY, once more, flushes it.
+   */
+  #ping(): void {
+    const session = this.#session;
+    if (!session.closed) session.ping(() => {});
+    else {
+      session.settings({});
+      session.goaway();
     }
   }
 }
