@@ -169,8 +169,10 @@ Deno.test("a connect client that cancels many streams keeps its others", async (
   await face.market.untilOpen(1);
   for (let cancelled = 0; cancelled < TOO_MANY; cancelled += BATCH) {
     const cancel = new AbortController();
-    const ends = Array.from({ length: BATCH }, () =>
-      assert.rejects(Array.fromAsync(client.streamTrades({}, cancel))));
+    const ends = Array.from(
+      { length: BATCH },
+      () => assert.rejects(Array.fromAsync(client.streamTrades({}, cancel))),
+    );
     await until("all are open", () => face.market.streams.size === BATCH + 1);
     cancel.abort();
     await Promise.all(ends);
