@@ -97,6 +97,23 @@ for (const [moment, open] of Object.entries(MOMENTS)) {
   }
 }
 
+Deno.test("a reset with NO_ERROR releases a stream that its client does not read", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  const read = client.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(1);
+  const other = client.open(pathOf("StreamTrades"));
+  await face.market.untilOpen(2);
+  // The window of the connection is used up by the first stream.
+  await fill(face, client);
+  client.reset(read, 0);
+  await until("one stream is left", () => {
+    const { server, market } = face;
+    return server.openCalls === 1 && market.streams.size === 1;
+  }, RELEASE_MS);
+  assert.deepEqual(client.of(Type.rstStream, other), []);
+});
+
 Deno.test("a reset that overtakes the status of a stream releases it", async () => {
   await using face = await startFace();
   await using client = await FrameClient.connect(face.server.port, {
