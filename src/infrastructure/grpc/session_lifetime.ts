@@ -5,9 +5,10 @@
  * report for the ends that HTTP/2 libraries make is often another one:
  * RST_STREAM(NO_ERROR) reads as INTERNAL or INVALID_ARGUMENT, CANCEL and some
  * TCP resets as CANCELLED. RST_STREAM(REFUSED_STREAM) reads as UNAVAILABLE in
- * all of them. So a connection whose streams cannot be sent a status ends like
+ * nearly all. So a connection whose streams cannot be sent a status ends like
  * this: every open stream is reset with REFUSED_STREAM, then the connection is
- * closed; if that is not through after {@linkcode LINGER_MS}, by a TCP reset.
+ * closed; if its client has not taken all after {@linkcode LINGER_MS}, by a TCP
+ * reset. (connect-es 2.2.0 reads REFUSED_STREAM as INTERNAL, which it retries.)
  * This replaces what the libraries do:
  *
  * - Errors. A session that the library ends (protocol errors, flood guards,
@@ -109,12 +110,17 @@ class GuardedSession {
     });
     // An error event without a listener would end the process.
     session.on("error", () => {});
-    this.#replace("close", (close) => setImmediate(close));
+    const close = session.close.bind(session);
+    this.#replace("close", (original) => setImmediate(original));
     this.#replace("destroy", (destroy, cause) => {
       setImmediate(() => {
         this.#refuseStreams(cause);
+        // The socket of a closed session is read until its client closes it.
+        // Otherwise what the client still sends would be answered by a TCP
+        // reset, which can overtake the frames that ended its streams.
+        close();
         destroy();
-        void this.#resetLater();
+        void this.#closeLater();
       });
     });
     this.#guardWrites();
@@ -182,11 +188,13 @@ class GuardedSession {
     this.#isSilenced = true;
   }
 
-  /** Resets the connection if it is not closed in time. */
-  async #resetLater(): Promise<void> {
+  /** Closes the socket if its client does not in time. */
+  async #closeLater(): Promise<void> {
     const { signal } = this.#over;
     await this.#options.clock.sleep(LINGER_MS, signal);
-    if (!signal.aborted) this.#socket.resetAndDestroy();
+    if (signal.aborted) return;
+    if (this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
   }
 
   /**

@@ -6,13 +6,13 @@
  *
  * - A client or gateway resets a stream with NO_ERROR while a write waits for
  *   flow control. The write has no stream any more, so it never finishes. Such
- *   a stream is destroyed as soon as it is aborted. The test "RST_STREAM of any
- *   code releases a stream with a pending write" passes without this once the
- *   library does it.
+ *   a stream is destroyed as soon as it is aborted. Without this, the test "a
+ *   reset with NO_ERROR releases a stream that its client does not read" fails
+ *   until the library does it.
  * - The proxy ends a call whose client does not read. The status comes after
  *   the data, so it is never sent. After {@linkcode STATUS_GRACE_MS} the stream
- *   is reset with REFUSED_STREAM, the one code that every gRPC client reports
- *   as UNAVAILABLE.
+ *   is reset with REFUSED_STREAM, the code that gRPC clients report as
+ *   UNAVAILABLE.
  *
  * @module
  */
