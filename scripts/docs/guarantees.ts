@@ -228,6 +228,8 @@ export const GUARANTEES: readonly Guarantee[] = [
     "A web site cannot read the status page through a visitor's browser (DNS rebinding).",
     `${WHOLE}http/limits_test.ts`,
     "the name in an absolute request target is the one that counts",
+  ),
+  promise(
     "A stream is released within a second of its end, whichever side ends it, however, and whether or not its client reads.",
     `${WHOLE}grpc/stream_ends_test.ts`,
     "a reset with NO_ERROR releases a stream that its client does not read",
