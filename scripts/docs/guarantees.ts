@@ -230,6 +230,26 @@ export const GUARANTEES: readonly Guarantee[] = [
     "the name in an absolute request target is the one that counts",
   ),
   promise(
+    "A stream is released within a second of its end, whichever side ends it, however, and whether or not its client reads.",
+    `${WHOLE}grpc/stream_ends_test.ts`,
+    "a reset with NO_ERROR releases a stream that its client does not read",
+  ),
+  promise(
+    "A connection that the proxy or its HTTP/2 library ends is one that clients of five makes retry.",
+    `${WHOLE}grpc/session_ends_test.ts`,
+    "a client that answers no ping is ended in a way it retries",
+  ),
+  promise(
+    "A client that cancels many streams keeps its others.",
+    `${WHOLE}grpc/session_ends_test.ts`,
+    "a connect client that cancels many streams keeps its others",
+  ),
+  promise(
+    "A client machine that vanishes is noticed, and everything it held is released.",
+    `${WHOLE}grpc/session_ends_test.ts`,
+    "a machine that vanishes is noticed with and without a flood",
+  ),
+  promise(
     "Messages have the bytes of the published contract.",
     `${WHOLE}grpc/streams_test.ts`,
     "a grpc-js client receives the very bytes of the contract",

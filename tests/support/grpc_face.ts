@@ -99,6 +99,8 @@ export type FaceOptions =
       | "maxSymbols"
       | "defaultSelection"
       | "connections"
+      | "keepaliveMs"
+      | "keepaliveTimeoutMs"
     >
   >
   & { readonly market?: MemoryMarket };

@@ -66,6 +66,8 @@ export interface Config {
   readonly grpc: Listen & {
     /** Longest time that messages are held for a larger write, in ms. */
     readonly maxBatchDelayMs: number;
+    /** Time between two pings of a connection, in ms. */
+    readonly keepaliveMs: number;
   };
   /** Where health checks and metrics are. */
   readonly health: Listen;

@@ -117,6 +117,7 @@ function describeProcess(config: Config): Values<ProcessRow> {
     healthPort: config.health.port,
     metricsPort: config.metrics.port,
     maxBatchDelay: config.grpc.maxBatchDelayMs,
+    grpcKeepalive: config.grpc.keepaliveMs / 1000,
     logLevel: config.logLevel,
     otelEnabled: config.telemetry.enabled,
     otelEndpoint: withoutQuery(config.telemetry.endpoint),

@@ -126,6 +126,7 @@ function readListening(
     grpc: {
       ...listen(SETTINGS.grpcPort),
       maxBatchDelayMs: reader.value(SETTINGS.maxBatchDelay, 0),
+      keepaliveMs: reader.value(SETTINGS.grpcKeepalive, 60) * 1000,
     },
     health: listen(SETTINGS.healthPort),
     metrics: listen(SETTINGS.metricsPort),

@@ -221,6 +221,15 @@ export const SETTINGS = {
       fallback: "0",
     },
   ),
+  grpcKeepalive: listening(
+    "STREAM_PROXY_GRPC_KEEPALIVE_SECS",
+    integer(5, 3_600),
+    {
+      description:
+        "Time between two pings of a gRPC connection; one that does not answer within 20 s is ended. Set it below the idle timeout of a balancer in between",
+      fallback: "60",
+    },
+  ),
 
   logLevel: signals("LOG_LEVEL", logLevel, {
     description:

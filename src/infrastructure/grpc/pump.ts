@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Metadata } from "@grpc/grpc-js";
+import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { ClientGone, toStatus } from "./call_error.ts";
 import type { Bodies } from "./service_bridge.ts";
 
@@ -16,7 +16,14 @@ export interface BodySink {
 interface EndableCall {
   readonly cancelled: boolean;
   readonly writableEnded: boolean;
+  /** Writes that have not finished. */
+  readonly writableLength: number;
   emit(event: "error", status: unknown): unknown;
+}
+
+/** The part of a call that sends; grpc-js declares it private. */
+interface Sender {
+  readonly call?: { sendStatus(status: StatusObject): void };
 }
 
 /**
@@ -52,10 +59,20 @@ export function accept(call: { sendMetadata(metadata: Metadata): void }): void {
   call.sendMetadata(new Metadata());
 }
 
-/** Ends a call with the status of `reason`, unless nobody is left to be told. */
+/**
+ * Ends a call with the status of `reason`, unless its client has gone.
+ *
+ * A status follows the data that was written before. grpc-js 1.14.7 sends none
+ * to HTTP/2 before that data has been taken, so a client that does not read
+ * would keep its call open. With a write pending, the status is therefore given
+ * to HTTP/2 directly, which ends the stream in time (`stream_lifetime.ts`).
+ */
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;
   if (call.cancelled || call.writableEnded) return;
+  const status = toStatus(reason);
+  const { call: sender } = call as Sender;
+  if (call.writableLength > 0 && sender) sender.sendStatus(status);
   // The documented way to end a stream with a status; `destroy` sends none.
-  call.emit("error", toStatus(reason));
+  else call.emit("error", status);
 }

@@ -35,12 +35,13 @@ import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { largestRequest } from "./request_reader.ts";
 import { offer } from "./service_bridge.ts";
-import { guardSessions, http2ServersOf } from "./session_guard.ts";
+import { guardSessions, http2ServersOf } from "./session_lifetime.ts";
+import { StreamReleaser } from "./stream_lifetime.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 
-/** Connections are probed after this time without traffic, in ms. */
+/** Default time between two pings of a connection, in ms. */
 const KEEPALIVE_MS = 60_000;
-/** A probe has to be answered within this time, in ms. */
+/** Default time in which a ping has to be answered, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** Connections at a time where no limits are given. */
 const MAX_CONNECTIONS = 4_096;
@@ -99,6 +100,19 @@ export interface ServeGrpcOptions {
    * write. @default 0: nothing is held
    */
   readonly maxBatchDelayMs?: number;
+  /**
+   * Time between two pings of a connection, in ms.
+   *
+   * @default 60_000
+   */
+  readonly keepaliveMs?: number;
+  /**
+   * Time in ms in which a client has to answer a ping; else its connection is
+   * reset. Clients then report UNAVAILABLE.
+   *
+   * @default 20_000
+   */
+  readonly keepaliveTimeoutMs?: number;
 }
 
 /** A running gRPC server. */
@@ -212,10 +226,6 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     interceptors: [batchInterceptor],
     // Bookkeeping for every message that nothing here reads.
     "grpc.enable_channelz": 0,
-    // A client whose machine has vanished says nothing; without a probe its
-    // streams would be held for ever.
-    "grpc.keepalive_time_ms": KEEPALIVE_MS,
-    "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
     // A request that is too large for grpc-js is refused without naming a field.
     "grpc.max_receive_message_length": Math.max(
       MIN_RECEIVE_BYTES,
@@ -288,10 +298,19 @@ export async function serveGrpc(
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  const turns = new ConnectionTurns(options.clock);
+  const { clock, log } = options;
+  const turns = new ConnectionTurns(clock);
+  const releaser = new StreamReleaser(clock);
   for (const http2Server of http2ServersOf(server)) {
-    guardSessions(http2Server);
+    guardSessions(http2Server, {
+      clock,
+      log,
+      keepaliveMs: options.keepaliveMs ?? KEEPALIVE_MS,
+      keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
+    });
     gateCalls(http2Server, (stream) => turns.seat(stream));
+    // First of all, so that it also holds for streams that are refused.
+    http2Server.prependListener("stream", (stream) => releaser.guard(stream));
   }
   const listener = await Listener.open({
     host,

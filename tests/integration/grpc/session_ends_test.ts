@@ -1,0 +1,256 @@
+/** How connections end that the proxy or its HTTP/2 library ends. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer } from "node:http2";
+import type { AddressInfo } from "node:net";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { fastClock } from "../../support/fast_clock.ts";
+import {
+  FrameClient,
+  numberAt,
+  Type,
+  uint32,
+} from "../../support/frame_client.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import {
+  connectClient,
+  type Face,
+  pathOf,
+  startFace,
+} from "../../support/grpc_face.ts";
+import { until } from "../../support/stage.ts";
+
+const PROTOCOL_ERROR = 1;
+const REFUSED_STREAM = 7;
+const CANCEL = 8;
+
+/** Short times: a connection that does not answer ends within 200 ms. */
+const KEEPALIVE = { keepaliveMs: 100, keepaliveTimeoutMs: 100 };
+
+/** Opens streams and waits until the proxy has them. */
+async function openStreams(
+  face: Face,
+  client: FrameClient,
+  count: number,
+): Promise<number[]> {
+  const ids = Array.from(
+    { length: count },
+    () => client.open(pathOf("StreamQuotes")),
+  );
+  await face.market.untilOpen(face.market.streams.size + count);
+  return ids;
+}
+
+/** The codes with which each stream was reset. */
+function resets(client: FrameClient, ids: readonly number[]): number[][] {
+  return ids.map((id) =>
+    client.of(Type.rstStream, id).map((frame) => numberAt(frame, 0))
+  );
+}
+
+/** Codes of the GOAWAY frames that a client received. */
+function goaways(client: FrameClient): number[] {
+  return client.of(Type.goaway).map((frame) => numberAt(frame, 4));
+}
+
+function untilGone(face: Face): Promise<void> {
+  return until("the connection and its streams are gone", () => {
+    const { server, market } = face;
+    return server.connections === 0 && server.openCalls === 0 &&
+      market.streams.size === 0;
+  });
+}
+
+Deno.test("a client that answers no ping is ended in a way it retries", async () => {
+  await using face = await startFace(KEEPALIVE);
+  await using client = await FrameClient.connect(face.server.port);
+  client.answers = false;
+  const ids = await openStreams(face, client, 3);
+  await client.until(() => client.end !== undefined);
+  await untilGone(face);
+  assert.deepEqual(resets(client, ids), ids.map(() => [REFUSED_STREAM]));
+  assert.deepEqual(goaways(client), []);
+  const [record, ...more] = face.log.records;
+  assert.deepEqual(more, []);
+  assert.equal(record?.level, "warn");
+  assert.equal(record.fields["streams"], 3);
+});
+
+Deno.test("a client that answers pings stays, also after its GOAWAY", async () => {
+  await using face = await startFace(KEEPALIVE);
+  await using client = await FrameClient.connect(face.server.port);
+  const [id] = await openStreams(face, client, 1);
+  await client.until(() => client.of(Type.ping).length >= 3);
+  client.goaway(0);
+  await client.until(() => goaways(client).length > 0);
+  const asked = client.of(Type.settings).length;
+  await client.until(() => client.of(Type.settings).length >= asked + 3);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await client.until(() => client.of(Type.data, id).length > 0);
+  client.answers = false;
+  await client.until(() => client.end !== undefined);
+  await untilGone(face);
+});
+
+Deno.test("a machine that vanishes is noticed with and without a flood", async () => {
+  await using time = fastClock();
+  await using face = await startFace({ clock: time.clock });
+  for (const messages of [0, 20_000]) {
+    await using client = await FrameClient.connect(face.server.port, {
+      connectionWindow: 2 ** 30,
+    });
+    await openStreams(face, client, 2);
+    client.socket.pause();
+    for (let i = 0; i < messages; i++) {
+      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+      if (i % 500 === 0) await new Promise((next) => setTimeout(next, 0));
+    }
+    await untilGone(face);
+  }
+});
+
+Deno.test("a client that connects and says nothing is noticed", async () => {
+  await using face = await startFace(KEEPALIVE);
+  const conn = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: face.server.port,
+  });
+  await until("it is connected", () => face.server.connections === 1);
+  await until("it is gone", () => face.server.connections === 0);
+  conn.close();
+});
+
+Deno.test("a protocol error ends the streams of its connection in a way clients retry", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  const ids = await openStreams(face, client, 2);
+  client.sendFrame(Type.windowUpdate, { payload: uint32(0) });
+  await client.until(() => client.end !== undefined);
+  await untilGone(face);
+  assert.deepEqual(resets(client, ids), ids.map(() => [REFUSED_STREAM]));
+  assert.deepEqual(goaways(client), []);
+});
+
+Deno.test("a protocol error without streams is named", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  client.sendFrame(Type.windowUpdate, { payload: uint32(0) });
+  await client.until(() => client.end !== undefined);
+  assert.deepEqual(goaways(client), [PROTOCOL_ERROR]);
+  assert.deepEqual(face.log.records, []);
+});
+
+/** More resets than nghttp2 allows at once: 1000, and 33 a second. */
+const TOO_MANY = 1_200;
+/** Streams that a client opens, and cancels, together. */
+const BATCH = 100;
+
+Deno.test("a client that cancels many streams keeps its others", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  const [kept] = await openStreams(face, client, 1);
+  for (let i = 0; i < TOO_MANY; i++) {
+    client.reset(client.open(pathOf("StreamQuotes")), CANCEL);
+    if (i % BATCH === 0) await client.roundTrip();
+  }
+  await client.until(() => goaways(client).length > 0);
+  assert.deepEqual(goaways(client), [0], "clients take it as a clean end");
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await client.until(() => client.of(Type.data, kept).length > 0);
+  assert.deepEqual(client.of(Type.rstStream, kept), []);
+  assert.equal(client.end, undefined);
+});
+
+Deno.test("a connect client that cancels many streams keeps its others", async () => {
+  await using face = await startFace();
+  using client = connectClient(face);
+  const leave = new AbortController();
+  const kept = client.streamQuotes({}, leave)[Symbol.asyncIterator]();
+  const first = kept.next();
+  await face.market.untilOpen(1);
+  for (let cancelled = 0; cancelled < TOO_MANY; cancelled += BATCH) {
+    const cancel = new AbortController();
+    // Streams on their way to a connection that takes no more are refused.
+    const refused: Code[] = [];
+    const ends = Array.from(
+      { length: BATCH },
+      () =>
+        Array.fromAsync(client.streamTrades({}, cancel)).catch((error) => {
+          if (!cancel.signal.aborted) {
+            refused.push(ConnectError.from(error).code);
+          }
+        }),
+    );
+    await until("all are open or refused", () => {
+      return face.market.streams.size + refused.length === BATCH + 1;
+    });
+    cancel.abort();
+    await Promise.all(ends);
+    await until("all are released", () => face.market.streams.size === 1);
+    const retried = [Code.Unavailable, Code.Internal];
+    assert(refused.every((code) => retried.includes(code)), String(refused));
+  }
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  assert.equal((await first).value?.quote?.symbol, "AAPL");
+  leave.abort();
+  await until("it is released", () => face.market.streams.size === 0);
+});
+
+Deno.test("Deno ignores the settings of the limit of resets", async () => {
+  const options = { streamResetBurst: 5, streamResetRate: 1 };
+  const server = createServer(options);
+  server.on("stream", (stream) => stream.on("error", () => {}));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  {
+    const { port } = server.address() as AddressInfo;
+    await using client = await FrameClient.connect(port);
+    for (let i = 0; i < 100; i++) client.reset(client.open("/"), CANCEL);
+    await client.roundTrip();
+    assert.deepEqual(
+      goaways(client),
+      [],
+      "use the settings instead of a patch",
+    );
+  }
+  await new Promise((resolve) => server.close(resolve));
+});
+
+/** Opens a stream of a client that does not read, and fills its window. */
+async function stall(
+  face: Face,
+  headers: readonly [string, string][] = [],
+): Promise<FrameClient> {
+  const client = await FrameClient.connect(face.server.port, {
+    streamWindow: 100,
+  });
+  client.open(pathOf("StreamQuotes"), { headers });
+  await face.market.untilOpen(1);
+  for (let i = 0; i < 1_000; i++) {
+    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  }
+  await client.until(() => client.of(Type.data).length > 0);
+  return client;
+}
+
+Deno.test("a stopping server ends streams that take no status, and connections cleanly", async () => {
+  await using time = fastClock();
+  await using face = await startFace({ clock: time.clock });
+  await using client = await stall(face);
+  await face.server.stop(60_000);
+  assert.deepEqual(resets(client, [1]), [[REFUSED_STREAM]]);
+  assert.deepEqual(goaways(client), [0]);
+  assert.deepEqual(face.log.records, [], "nothing had to be broken off");
+  await untilGone(face);
+});
+
+Deno.test("a stream that is ended while its client does not read is released", async () => {
+  await using time = fastClock();
+  await using face = await startFace({ clock: time.clock });
+  await using client = await stall(face, [["grpc-timeout", "300m"]]);
+  await client.until(() => client.of(Type.rstStream).length > 0);
+  assert.deepEqual(resets(client, [1]), [[REFUSED_STREAM]]);
+  await until("the call is released", () => face.server.openCalls === 0);
+  assert.equal(face.market.streams.size, 0);
+  assert.equal(client.end, undefined, "the connection goes on");
+});
