@@ -48,6 +48,19 @@ export const ERROR_TYPES = [
 /** One reason for counting a WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
 
+/** Limits at which clients are refused, as the `limit` label spells them. */
+export const REFUSAL_REASONS = [
+  "streams_per_connection",
+  "streams",
+  "request_bytes",
+  "request_time",
+  "metadata",
+  "frames",
+] as const;
+
+/** One limit at which clients are refused. */
+export type RefusalReason = typeof REFUSAL_REASONS[number];
+
 /** Upper bounds in seconds of the processing-latency histogram. */
 export const PROCESSING_BUCKETS: readonly number[] = [
   0.00001,
@@ -96,6 +109,8 @@ export interface ChannelCounters {
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
+  /** Refusals of connections, streams and requests, by limit. */
+  readonly refusals: Record<RefusalReason, number>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -123,6 +138,7 @@ export function createCounters(): ProxyCounters {
     channels: Object.fromEntries(
       CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
+    refusals: zeroes(REFUSAL_REASONS),
   };
 }
 

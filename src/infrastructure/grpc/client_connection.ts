@@ -1,0 +1,322 @@
+/**
+ * One client's connection within the limits: what each frame costs, which
+ * requests are unfinished, and when the connection is reset.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import {
+  constants,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+  type ServerStreamResponseOptions,
+} from "node:http2";
+import type { Socket } from "node:net";
+import { status as Code } from "@grpc/grpc-js";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { RefusalReason } from "../../application/status/counters.ts";
+import { CallError } from "./call_error.ts";
+import {
+  FLAG_ACK,
+  FLAG_END_STREAM,
+  type FrameHeader,
+  FrameType,
+} from "./frame_reader.ts";
+import { type FrameRules, PacedSocket } from "./paced_socket.ts";
+import type {
+  PendingRequest,
+  PendingRequests,
+  RequestFault,
+} from "./pending_requests.ts";
+import type { ReadScheduler } from "./read_scheduler.ts";
+import { refuseStream } from "./refuse_stream.ts";
+import type { RefusalLog } from "./refusal_log.ts";
+
+/** Resets and control frames that a connection may send at one time. */
+const CONTROL_BURST = 10_000;
+/** Resets and control frames that a connection may send each second. */
+const CONTROL_PER_MS = 1;
+/** Bytes that may wait for a client that sends PINGs and does not read. */
+const MAX_UNREAD_BYTES = 1024 * 1024;
+
+/** What a connection is made of. */
+export interface ClientConnectionOptions {
+  readonly socket: Socket;
+  readonly session: ServerHttp2Session;
+  readonly scheduler: ReadScheduler;
+  readonly requests: PendingRequests;
+  readonly limits: {
+    readonly maxStreamsPerConnection: number;
+    readonly maxPendingRequestBytes: number;
+    readonly requestTimeoutMs: number;
+  };
+  readonly log: RefusalLog;
+  readonly clock: Pick<Clock, "monotonic">;
+}
+
+/** A stream that a client has opened, from its HEADERS to its close. */
+interface OpenRequest {
+  readonly pending: PendingRequest;
+  /** Unknown between the frame and HTTP/2's event. */
+  stream: ServerHttp2Stream | undefined;
+  /** Whether requests and answers alternate. */
+  isDuplex: boolean;
+}
+
+/** Applies the limits to one connection. */
+export class ClientConnection implements FrameRules {
+  /** Address and port of the client. */
+  readonly peer: string;
+  readonly #options: ClientConnectionOptions;
+  readonly #reader: PacedSocket;
+  readonly #open = new Map<number, OpenRequest>();
+  /** The connection's own opening: preface and SETTINGS. */
+  readonly #opening: PendingRequest;
+  #lastStream = 0;
+  /** A stream that was opened at the limit; 0 when there is none. */
+  #overLimit = 0;
+  #tokens = CONTROL_BURST;
+  #refilledAt: number;
+
+  constructor(options: ClientConnectionOptions) {
+    const { socket, clock, scheduler, requests } = options;
+    this.#options = options;
+    this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.#refilledAt = clock.monotonic();
+    this.#opening = requests.open(() =>
+      this.#drop(
+        "request_time",
+        `No HTTP/2 preface within ${options.limits.requestTimeoutMs} ms, ` +
+          "the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
+      )
+    );
+    this.#reader = new PacedSocket(socket, scheduler, this);
+    socket.once("close", () => {
+      requests.release(this.#opening);
+      for (const { pending } of this.#open.values()) requests.release(pending);
+      this.#open.clear();
+    });
+  }
+
+  /** Units of work: 1 is about what a new stream costs. */
+  costOf({ type, flags }: FrameHeader): number {
+    switch (type) {
+      case FrameType.DATA:
+        // The end of a request starts its call.
+        return (flags & FLAG_END_STREAM) === 0 ? 1 / 16 : 1;
+      case FrameType.HEADERS:
+      case FrameType.RST_STREAM:
+        return 1;
+      case FrameType.WINDOW_UPDATE:
+        return 0;
+      default:
+        return (flags & FLAG_ACK) === 0 ? 1 / 8 : 0;
+    }
+  }
+
+  /** Keeps account of a frame that is about to be read. */
+  begin(frame: FrameHeader): boolean {
+    const { type, flags, stream, length } = frame;
+    const ends = (flags & FLAG_END_STREAM) !== 0;
+    switch (type) {
+      case FrameType.HEADERS:
+        if (stream > this.#lastStream) this.#opened(stream);
+        if (ends) this.#completed(stream);
+        break;
+      case FrameType.DATA:
+        this.#received(stream, length);
+        if (ends) this.#completed(stream);
+        else if (length === 0) this.#useToken();
+        break;
+      case FrameType.WINDOW_UPDATE:
+        break;
+      case FrameType.SETTINGS:
+        this.#options.requests.release(this.#opening);
+        // HTTP/2 ends a connection that exceeds an acknowledged limit of
+        // streams; without the acknowledgement it refuses the stream alone,
+        // as RFC 9113 (5.1.2) asks for.
+        if ((flags & FLAG_ACK) !== 0) return false;
+        this.#useToken();
+        break;
+      case FrameType.RST_STREAM:
+        this.#completed(stream);
+        this.#useToken();
+        break;
+      default:
+        if ((flags & FLAG_ACK) === 0) this.#useToken();
+    }
+    return true;
+  }
+
+  /** Finds out what became of a stream that was opened at the limit. */
+  afterRead(): void {
+    const { session, limits, log } = this.#options;
+    if (this.#overLimit === 0 || session.destroyed) return;
+    const accepted = session.state.lastProcStreamID ?? 0;
+    if (accepted < this.#overLimit) {
+      log.report(
+        "streams_per_connection",
+        this.peer,
+        `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
+          "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
+      );
+    }
+    this.#overLimit = 0;
+  }
+
+  /** Ties the stream of HTTP/2 to its frames. */
+  attach(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    { isDuplex }: { readonly isDuplex: boolean },
+  ): void {
+    const id = stream.id ?? 0;
+    const request = this.#open.get(id) ?? this.#track(id);
+    const { pending } = request;
+    const { requests } = this.#options;
+    request.stream = stream;
+    request.isDuplex = isDuplex;
+    if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
+    const encoding = headers["grpc-encoding"] ?? "identity";
+    pending.isCompressed = encoding !== "identity";
+    const respond = stream.respond;
+    stream.respond = (
+      headers?: OutgoingHttpHeaders,
+      options?: ServerStreamResponseOptions,
+    ) => {
+      respond.call(stream, headers, options);
+      requests.answer(pending);
+      if (options?.endStream && !pending.isComplete) closeUnread(stream);
+    };
+    stream.once("close", () => {
+      requests.release(pending);
+      this.#open.delete(id);
+    });
+    // It may have closed before this event.
+    if (stream.destroyed) {
+      requests.release(pending);
+      this.#open.delete(id);
+    }
+  }
+
+  #opened(id: number): void {
+    this.#lastStream = id;
+    if (this.#open.size >= this.#options.limits.maxStreamsPerConnection) {
+      this.#overLimit = id;
+    } else this.#track(id);
+  }
+
+  #track(id: number): OpenRequest {
+    const { requests } = this.#options;
+    const request: OpenRequest = {
+      pending: requests.open((fault) => this.#refuse(id, fault)),
+      stream: undefined,
+      isDuplex: false,
+    };
+    this.#open.set(id, request);
+    return request;
+  }
+
+  #received(id: number, bytes: number): void {
+    const request = this.#open.get(id);
+    if (request === undefined) return;
+    const { requests } = this.#options;
+    // A client may keep such a stream open and send when it likes.
+    if (request.isDuplex) requests.stopDeadline(request.pending);
+    requests.receive(request.pending, bytes);
+  }
+
+  #completed(id: number): void {
+    const request = this.#open.get(id);
+    if (request) this.#options.requests.complete(request.pending);
+  }
+
+  /** Ends the call of an unfinished request. */
+  #refuse(id: number, fault: RequestFault): void {
+    const request = this.#open.get(id);
+    if (request === undefined) return;
+    const { stream, pending } = request;
+    const { limits, log } = this.#options;
+    const [limit, error] = faultError(fault, pending.received, limits);
+    log.report(limit, this.peer, error.message);
+    if (stream === undefined) this.#open.delete(id);
+    else refuseStream(stream, error);
+  }
+
+  /** One of the frames of which no client sends many. */
+  #useToken(): void {
+    const now = this.#options.clock.monotonic();
+    const refilled = this.#tokens + (now - this.#refilledAt) * CONTROL_PER_MS;
+    this.#refilledAt = now;
+    this.#tokens = Math.min(CONTROL_BURST, refilled) - 1;
+    if (this.#tokens < 0) {
+      this.#drop(
+        "frames",
+        `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`,
+      );
+    } else if (this.#options.socket.writableLength > MAX_UNREAD_BYTES) {
+      this.#useUnread();
+    }
+  }
+
+  #useUnread(): void {
+    // A client that has stopped to read may still send; its answers pile up.
+    this.#tokens -= 100;
+  }
+
+  #drop(limit: RefusalReason, reason: string): void {
+    const { session, socket, log } = this.#options;
+    log.report(limit, this.peer, reason);
+    this.#reader.close();
+    socket.pause();
+    if (!session.destroyed) session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    setImmediate(() => socket.resetAndDestroy());
+  }
+}
+
+/** Resets a stream whose answer is complete and whose request is not. */
+function closeUnread(stream: ServerHttp2Stream): void {
+  stream.resume();
+  setImmediate(() => {
+    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
+}
+
+function faultError(
+  fault: RequestFault,
+  received: number,
+  limits: ClientConnectionOptions["limits"],
+): [RefusalReason, CallError] {
+  switch (fault) {
+    case "too_slow":
+      return [
+        "request_time",
+        new CallError(
+          Code.DEADLINE_EXCEEDED,
+          `The request did not arrive whole within ${limits.requestTimeoutMs} ` +
+            "ms, the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
+        ),
+      ];
+    case "over_budget":
+      return [
+        "request_bytes",
+        new CallError(
+          Code.RESOURCE_EXHAUSTED,
+          `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the ` +
+            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one holds " +
+            `the most, ${received}; send it faster or smaller`,
+        ),
+      ];
+    case "too_large":
+      return [
+        "request_bytes",
+        new CallError(
+          Code.RESOURCE_EXHAUSTED,
+          `The request has more than ${received} bytes; name fewer symbols, ` +
+            "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them",
+        ),
+      ];
+  }
+}

@@ -1,0 +1,164 @@
+/**
+ * Stands between a client's socket and HTTP/2: looks at the frames, and hands
+ * them on at the pace of a {@linkcode ReadScheduler}.
+ *
+ * While bytes wait here the socket is paused, so that at most one chunk of a
+ * connection is held; TCP makes its client wait.
+ *
+ * It relies on how Deno 2.9.6 reads HTTP/2: its session listens to the socket's
+ * `data` event. `admission_test.ts` fails should that change.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import { type FrameHeader, FrameReader } from "./frame_reader.ts";
+import type { PacedReader, ReadScheduler } from "./read_scheduler.ts";
+
+/** What a connection's frames are judged by. */
+export interface FrameRules {
+  /** Units of work that a frame costs. */
+  costOf(frame: FrameHeader): number;
+  /**
+   * Called before a frame is handed on. Returns false to drop a frame that has
+   * no payload.
+   */
+  begin(frame: FrameHeader): boolean;
+  /** Called after some frames were handed on. */
+  afterRead(): void;
+}
+
+type Deliver = (chunk: Uint8Array) => void;
+
+/** The reading half of one connection. */
+export class PacedSocket implements PacedReader {
+  readonly #socket: Socket;
+  readonly #scheduler: ReadScheduler;
+  readonly #rules: FrameRules;
+  readonly #deliver: Deliver;
+  readonly #frames = new FrameReader();
+  /** Unread bytes; more than one chunk only while a pause takes effect. */
+  #chunks: Uint8Array[] = [];
+  #at = 0;
+  /** A frame whose header was read, and that has not begun. */
+  #held: FrameHeader | undefined;
+  /** Offset behind that header in the first chunk. */
+  #heldTo = 0;
+  #isPaused = false;
+  #isClosed = false;
+
+  /**
+   * Takes over the reading of `socket`, which HTTP/2 has been given already.
+   *
+   * @throws {Error} when HTTP/2 does not read from the socket's `data` event
+   */
+  constructor(
+    socket: Socket,
+    scheduler: ReadScheduler,
+    rules: FrameRules,
+  ) {
+    const [deliver, ...others] = socket.listeners("data") as Deliver[];
+    if (deliver === undefined || others.length > 0) {
+      throw new Error(
+        "Cannot pace HTTP/2: this version of Deno reads sockets in another " +
+          "way; use the pinned version",
+      );
+    }
+    this.#socket = socket;
+    this.#scheduler = scheduler;
+    this.#rules = rules;
+    this.#deliver = deliver;
+    socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
+    socket.off("data", deliver);
+    socket.once("close", () => this.close());
+  }
+
+  /** Whether bytes wait to be handed on. */
+  get isWaiting(): boolean {
+    return this.#chunks.length > 0;
+  }
+
+  /** Reads nothing more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#chunks = [];
+    this.#scheduler.remove(this);
+  }
+
+  /** Hands on frames that cost at most `units`, at least one. */
+  advance(units: number): number {
+    const used = this.#read(units, true);
+    this.#settle();
+    return used;
+  }
+
+  #receive(chunk: Uint8Array): void {
+    if (this.#isClosed) return;
+    const waited = this.isWaiting;
+    this.#chunks.push(chunk);
+    if (!waited) {
+      this.#scheduler.use(this.#read(this.#scheduler.available, false));
+    }
+    if (this.isWaiting) this.#scheduler.enqueue(this);
+    this.#settle();
+  }
+
+  /** Pauses the socket while bytes wait. */
+  #settle(): void {
+    if (this.#isClosed || this.isWaiting === this.#isPaused) return;
+    this.#isPaused = this.isWaiting;
+    if (this.#isPaused) this.#socket.pause();
+    else this.#socket.resume();
+  }
+
+  /** Hands on frames while their cost allows; returns the cost. */
+  #read(units: number, force: boolean): number {
+    let used = 0;
+    let chunk: Uint8Array | undefined;
+    while ((chunk = this.#chunks[0]) !== undefined) {
+      // Bytes from `from` to `at` are read and not handed on yet.
+      let from = this.#at;
+      let at = from;
+      if (this.#held !== undefined) at = this.#heldTo;
+      for (;;) {
+        let frame = this.#held;
+        if (frame === undefined) {
+          at = this.#frames.skipPayload(chunk, at);
+          const read = this.#frames.readHeader(chunk, at);
+          // A header that goes on in the next chunk is handed on with it.
+          if (read === undefined) break;
+          frame = read.frame;
+          at = read.at;
+        }
+        // Negative where the header began in the chunk before.
+        const start = at - frame.bytes.length;
+        const cost = this.#rules.costOf(frame);
+        if (used + cost > units && !(force && used === 0)) {
+          this.#hand(chunk, from, start);
+          this.#at = Math.max(from, start);
+          this.#held = frame;
+          this.#heldTo = at;
+          this.#rules.afterRead();
+          return used;
+        }
+        this.#held = undefined;
+        used += cost;
+        const isPassed = this.#rules.begin(frame);
+        if (this.#isClosed) return used;
+        if (start >= from && isPassed) continue;
+        this.#hand(chunk, from, start);
+        if (isPassed) this.#hand(frame.bytes, 0, frame.bytes.length);
+        from = at;
+      }
+      this.#hand(chunk, from, at);
+      if (this.#isClosed) return used;
+      this.#chunks.shift();
+      this.#at = 0;
+    }
+    this.#rules.afterRead();
+    return used;
+  }
+
+  #hand(chunk: Uint8Array, from: number, to: number): void {
+    if (to > from && !this.#isClosed) this.#deliver(chunk.subarray(from, to));
+  }
+}
