@@ -113,21 +113,25 @@ export class Admission {
   }
 
   /** Has a new connection served by `serve`, within the limits. */
-  connect(socket: Socket, serve: (socket: Socket) => void): void {
-    this.#opening = undefined;
-    serve(socket);
-    const session = this.#opening as ServerHttp2Session | undefined;
-    if (session === undefined) return;
+  connect(socket: Socket, serve: () => void): void {
+    const { limits, clock } = this.#options;
     const connection = new ClientConnection({
       socket,
-      session,
+      serve: () => {
+        serve();
+        // HTTP/2 announces the session in the same call.
+        const session = this.#opening;
+        this.#opening = undefined;
+        return session;
+      },
       scheduler: this.#scheduler,
       requests: this.#requests,
-      limits: this.#options.limits,
+      limits,
       log: this.#log,
-      clock: this.#options.clock,
+      clock,
     });
-    this.#connections.set(session, connection);
+    const { session } = connection;
+    if (session) this.#connections.set(session, connection);
   }
 
   /**

@@ -44,7 +44,8 @@ const MAX_UNREAD_BYTES = 1024 * 1024;
 /** What a connection is made of. */
 export interface ClientConnectionOptions {
   readonly socket: Socket;
-  readonly session: ServerHttp2Session;
+  /** Gives the socket to HTTP/2; returns the session. */
+  readonly serve: () => ServerHttp2Session | undefined;
   readonly scheduler: ReadScheduler;
   readonly requests: PendingRequests;
   readonly limits: {
@@ -71,6 +72,7 @@ export class ClientConnection implements FrameRules {
   readonly peer: string;
   readonly #options: ClientConnectionOptions;
   readonly #reader: PacedSocket;
+  #session: ServerHttp2Session | undefined;
   readonly #open = new Map<number, OpenRequest>();
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
@@ -92,11 +94,14 @@ export class ClientConnection implements FrameRules {
           "the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
       )
     );
-    this.#reader = new PacedSocket(socket, scheduler, this);
+    this.#reader = new PacedSocket(socket, {
+      serve: () => this.#session = options.serve(),
+      scheduler,
+      rules: this,
+    });
     socket.once("close", () => {
       requests.release(this.#opening);
       for (const { pending } of this.#open.values()) requests.release(pending);
-      this.#open.clear();
     });
   }
 
@@ -152,8 +157,9 @@ export class ClientConnection implements FrameRules {
 
   /** Finds out what became of a stream that was opened at the limit. */
   afterRead(): void {
-    const { session, limits, log } = this.#options;
-    if (this.#overLimit === 0 || session.destroyed) return;
+    const { limits, log } = this.#options;
+    const session = this.#session;
+    if (this.#overLimit === 0 || !session || session.destroyed) return;
     const accepted = session.state.lastProcStreamID ?? 0;
     if (accepted < this.#overLimit) {
       log.report(
@@ -164,6 +170,25 @@ export class ClientConnection implements FrameRules {
       );
     }
     this.#overLimit = 0;
+  }
+
+  /** Ends streams whose client is gone. */
+  endStreams(count: number): number {
+    let ended = 0;
+    for (const [id, { stream }] of this.#open) {
+      if (ended === count) break;
+      this.#open.delete(id);
+      if (stream === undefined || stream.destroyed) continue;
+      stream.close(constants.NGHTTP2_CANCEL);
+      stream.destroy();
+      ended++;
+    }
+    return ended;
+  }
+
+  /** The session that HTTP/2 made of the connection. */
+  get session(): ServerHttp2Session | undefined {
+    return this.#session;
   }
 
   /** Ties the stream of HTTP/2 to its frames. */
@@ -267,11 +292,14 @@ export class ClientConnection implements FrameRules {
   }
 
   #drop(limit: RefusalReason, reason: string): void {
-    const { session, socket, log } = this.#options;
+    const { socket, log } = this.#options;
+    const session = this.#session;
     log.report(limit, this.peer, reason);
-    this.#reader.close();
+    this.#reader.stop();
     socket.pause();
-    if (!session.destroyed) session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (session && !session.destroyed) {
+      session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    }
     setImmediate(() => socket.resetAndDestroy());
   }
 }

@@ -3,10 +3,13 @@
  * them on at the pace of a {@linkcode ReadScheduler}.
  *
  * While bytes wait here the socket is paused, so that at most one chunk of a
- * connection is held; TCP makes its client wait.
+ * connection is held; TCP makes its client wait. When the socket has closed, its
+ * streams end at the same pace before HTTP/2 ends the session: ending thousands
+ * in one call would stop everything else for that long.
  *
- * It relies on how Deno 2.9.6 reads HTTP/2: its session listens to the socket's
- * `data` event. `admission_test.ts` fails should that change.
+ * It relies on how Deno 2.9.6 uses a socket for HTTP/2: its session listens to
+ * the events `data`, `error` and `close`. `admission_test.ts` fails should that
+ * change.
  *
  * @module
  */
@@ -25,16 +28,23 @@ export interface FrameRules {
   begin(frame: FrameHeader): boolean;
   /** Called after some frames were handed on. */
   afterRead(): void;
+  /** Ends at most `count` streams; returns how many ended. */
+  endStreams(count: number): number;
 }
 
-type Deliver = (chunk: Uint8Array) => void;
+type Listener = (...args: unknown[]) => void;
+
+function listeners(socket: Socket, event: string): Listener[] {
+  return socket.listeners(event) as Listener[];
+}
 
 /** The reading half of one connection. */
 export class PacedSocket implements PacedReader {
   readonly #socket: Socket;
   readonly #scheduler: ReadScheduler;
   readonly #rules: FrameRules;
-  readonly #deliver: Deliver;
+  readonly #deliver: Listener;
+  readonly #onClosed: readonly Listener[];
   readonly #frames = new FrameReader();
   /** Unread bytes; more than one chunk only while a pause takes effect. */
   #chunks: Uint8Array[] = [];
@@ -45,40 +55,62 @@ export class PacedSocket implements PacedReader {
   #heldTo = 0;
   #isPaused = false;
   #isClosed = false;
+  /** Whether the socket has closed and the session has not. */
+  #isGone = false;
 
   /**
-   * Takes over the reading of `socket`, which HTTP/2 has been given already.
+   * Has `serve` give the socket to HTTP/2 and takes over its events.
    *
-   * @throws {Error} when HTTP/2 does not read from the socket's `data` event
+   * @throws {Error} when HTTP/2 does not listen to them as expected
    */
   constructor(
     socket: Socket,
-    scheduler: ReadScheduler,
-    rules: FrameRules,
+    { serve, scheduler, rules }: {
+      readonly serve: () => void;
+      readonly scheduler: ReadScheduler;
+      readonly rules: FrameRules;
+    },
   ) {
-    const [deliver, ...others] = socket.listeners("data") as Deliver[];
-    if (deliver === undefined || others.length > 0) {
-      throw new Error(
-        "Cannot pace HTTP/2: this version of Deno reads sockets in another " +
-          "way; use the pinned version",
-      );
-    }
     this.#socket = socket;
     this.#scheduler = scheduler;
     this.#rules = rules;
+    const before = {
+      error: listeners(socket, "error"),
+      close: listeners(socket, "close"),
+    };
+    serve();
+    const [deliver, ...others] = listeners(socket, "data");
+    const added = (name: "error" | "close") =>
+      listeners(socket, name).filter((one) => !before[name].includes(one));
+    this.#onClosed = added("close");
+    if (
+      deliver === undefined || others.length > 0 || this.#onClosed.length === 0
+    ) {
+      throw new Error(
+        "Cannot pace HTTP/2: this version of Deno uses sockets in another " +
+          "way; use the pinned version",
+      );
+    }
     this.#deliver = deliver;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.off("data", deliver);
-    socket.once("close", () => this.close());
+    for (const listener of this.#onClosed) socket.off("close", listener);
+    // `close` follows every `error`, and ends the session as well.
+    for (const listener of added("error")) socket.off("error", listener);
+    socket.once("close", () => {
+      this.stop();
+      this.#isGone = true;
+      scheduler.enqueue(this);
+    });
   }
 
-  /** Whether bytes wait to be handed on. */
+  /** Whether bytes wait to be handed on, or streams to be ended. */
   get isWaiting(): boolean {
-    return this.#chunks.length > 0;
+    return this.#chunks.length > 0 || this.#isGone;
   }
 
   /** Reads nothing more. */
-  close(): void {
+  stop(): void {
     this.#isClosed = true;
     this.#chunks = [];
     this.#scheduler.remove(this);
@@ -86,9 +118,19 @@ export class PacedSocket implements PacedReader {
 
   /** Hands on frames that cost at most `units`, at least one. */
   advance(units: number): number {
+    if (this.#isGone) return this.#end(units);
     const used = this.#read(units, true);
     this.#settle();
     return used;
+  }
+
+  /** Ends streams of a closed socket, and the session after them. */
+  #end(units: number): number {
+    const ended = this.#rules.endStreams(units);
+    if (ended === units) return ended;
+    this.#isGone = false;
+    for (const listener of this.#onClosed) listener.call(this.#socket, false);
+    return ended;
   }
 
   #receive(chunk: Uint8Array): void {
