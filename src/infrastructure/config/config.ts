@@ -116,6 +116,17 @@ export interface Config {
     /** How long it may take to answer. */
     readonly timeoutMs: number;
   };
+  /** What clients may use up. */
+  readonly limits: {
+    /** Streams of one gRPC connection. */
+    readonly maxStreamsPerConnection: number;
+    /** Streaming calls of all connections. */
+    readonly maxStreams: number;
+    /** Bytes of unfinished requests of all connections. */
+    readonly maxPendingRequestBytes: number;
+    /** Time in which a request has to arrive whole, in ms. */
+    readonly requestTimeoutMs: number;
+  };
   /** How many messages a stream may fall behind, per channel. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
   /** What looks like a mistake but is not certainly one; log each at start. */

@@ -126,6 +126,10 @@ function describeProcess(config: Config): Values<ProcessRow> {
     maxDelay: config.reconnect.maxDelayMs / 1000,
     multiplier: config.reconnect.multiplier,
     maxAttempts: config.reconnect.maxAttempts,
+    maxStreamsPerConnection: config.limits.maxStreamsPerConnection,
+    maxStreams: config.limits.maxStreams,
+    maxPendingRequest: config.limits.maxPendingRequestBytes / 2 ** 20,
+    requestTimeout: config.limits.requestTimeoutMs / 1000,
     ...config.capacities,
   };
 }

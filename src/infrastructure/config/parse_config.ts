@@ -49,6 +49,7 @@ export function parseConfig(env: Env): Config {
       intervalMs: 1000 * reader.value(SETTINGS.heartbeatInterval, 0),
       timeoutMs: 1000 * reader.value(SETTINGS.heartbeatTimeout, 0),
     },
+    limits: readLimits(reader),
     capacities: {
       stockQuotes: reader.value(SETTINGS.stockQuotes, 0),
       stockTrades: reader.value(SETTINGS.stockTrades, 0),
@@ -143,6 +144,16 @@ function readSubscriptions(reader: SettingsReader): Config["subscriptions"] {
     },
     wildcardAbove: reader.value(SETTINGS.wildcardAbove, 0),
     maxSymbolsPerStream: reader.value(SETTINGS.maxSymbols, 1),
+  };
+}
+
+function readLimits(reader: SettingsReader): Config["limits"] {
+  return {
+    maxStreamsPerConnection: reader.value(SETTINGS.maxStreamsPerConnection, 1),
+    maxStreams: reader.value(SETTINGS.maxStreams, 1),
+    maxPendingRequestBytes: 2 ** 20 *
+      reader.value(SETTINGS.maxPendingRequest, 8),
+    requestTimeoutMs: 1000 * reader.value(SETTINGS.requestTimeout, 1),
   };
 }
 

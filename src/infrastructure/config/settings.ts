@@ -39,6 +39,7 @@ export const SECTIONS = [
   "Logs and traces",
   "Subscriptions",
   "WebSocket tuning",
+  "Limits",
   "Channel capacities",
 ] as const;
 
@@ -110,6 +111,7 @@ const {
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const CAPACITY = integer(1, 10_000_000);
+const STREAMS = integer(1, 1_000_000);
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
@@ -120,6 +122,7 @@ const listening = section("Listening");
 const signals = section("Logs and traces");
 const subscriptions = section("Subscriptions");
 const tuning = section("WebSocket tuning");
+const limits = section("Limits");
 const capacities = section("Channel capacities");
 
 /** All settings, by the short name that the parser uses. */
@@ -365,6 +368,35 @@ export const SETTINGS = {
     integer(0, 1_000_000),
     { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
   ),
+
+  maxStreamsPerConnection: limits(
+    "STREAM_PROXY_MAX_STREAMS_PER_CONNECTION",
+    STREAMS,
+    {
+      description:
+        "Streams of one gRPC connection; announced to clients, more are refused with REFUSED_STREAM",
+      fallback: "2000",
+    },
+  ),
+  maxStreams: limits("STREAM_PROXY_MAX_STREAMS", STREAMS, {
+    description:
+      "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
+    fallback: "10000",
+  }),
+  maxPendingRequest: limits(
+    "STREAM_PROXY_MAX_PENDING_REQUEST_MB",
+    integer(8, 65_536),
+    {
+      description:
+        "Megabytes of all unfinished requests; the largest is refused with RESOURCE_EXHAUSTED",
+      fallback: "32",
+    },
+  ),
+  requestTimeout: limits("STREAM_PROXY_REQUEST_TIMEOUT_SECS", SECONDS, {
+    description:
+      "Time in which a request has to arrive whole; later ones end with DEADLINE_EXCEEDED",
+    fallback: "10",
+  }),
 
   stockQuotes: capacities("STREAM_PROXY_STOCK_QUOTES_CAPACITY", CAPACITY, {
     description: "Stock quotes a stream may fall behind",

@@ -18,7 +18,7 @@ import type {
   ServerStreamResponseOptions,
 } from "node:http2";
 import type { CallError } from "./call_error.ts";
-import { refuseStream } from "./refuse_stream.ts";
+import { closeUnread, refuseStream } from "./refuse_stream.ts";
 
 /** What the two kinds of existing clients send; parameters may follow. */
 const ACCEPTED = /^application\/grpc(\+proto)?\s*(;|$)/;
@@ -75,7 +75,7 @@ function refuse(stream: ServerHttp2Stream, refusal: OutgoingHttpHeaders): void {
   // A stranger that leaves early has nobody else to hear it.
   stream.on("error", () => {});
   stream.respond({ ...refusal, "content-type": "text/plain; charset=utf-8" });
-  stream.end(ANSWER);
+  stream.end(ANSWER, () => closeUnread(stream));
   stream.resume();
 }
 

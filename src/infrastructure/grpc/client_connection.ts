@@ -31,7 +31,7 @@ import type {
   RequestFault,
 } from "./pending_requests.ts";
 import type { ReadScheduler } from "./read_scheduler.ts";
-import { refuseStream } from "./refuse_stream.ts";
+import { closeUnread, refuseStream } from "./refuse_stream.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 
 /** Resets and control frames that a connection may send at one time. */
@@ -115,9 +115,9 @@ export class ClientConnection implements FrameRules {
       case FrameType.RST_STREAM:
         return 1;
       case FrameType.WINDOW_UPDATE:
-        return 0;
+        return 1 / 64;
       default:
-        return (flags & FLAG_ACK) === 0 ? 1 / 8 : 0;
+        return 1 / 8;
     }
   }
 
@@ -142,15 +142,14 @@ export class ClientConnection implements FrameRules {
         // HTTP/2 ends a connection that exceeds an acknowledged limit of
         // streams; without the acknowledgement it refuses the stream alone,
         // as RFC 9113 (5.1.2) asks for.
-        if ((flags & FLAG_ACK) !== 0) return false;
         this.#useToken();
-        break;
+        return (flags & FLAG_ACK) === 0;
       case FrameType.RST_STREAM:
         this.#completed(stream);
         this.#useToken();
         break;
       default:
-        if ((flags & FLAG_ACK) === 0) this.#useToken();
+        this.#useToken();
     }
     return true;
   }
@@ -302,14 +301,6 @@ export class ClientConnection implements FrameRules {
     }
     setImmediate(() => socket.resetAndDestroy());
   }
-}
-
-/** Resets a stream whose answer is complete and whose request is not. */
-function closeUnread(stream: ServerHttp2Stream): void {
-  stream.resume();
-  setImmediate(() => {
-    if (!stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
 }
 
 function faultError(

@@ -39,6 +39,8 @@ export class PendingRequest {
   isAnswered = false;
   /** Whether the bytes are compressed, so that they may grow. */
   isCompressed = false;
+  /** Whether it was refused; what still arrives is dropped by HTTP/2. */
+  isRefused = false;
   /** What it counts in the budget, in bytes. */
   charge = 0;
   /** Monotonic time in ms at which it began. */
@@ -88,6 +90,7 @@ export class PendingRequests {
 
   /** Counts bytes of a request; may refuse this or another request. */
   receive(request: PendingRequest, bytes: number): void {
+    if (request.isRefused) return;
     const { maxRequestBytes, maxPendingBytes } = this.#bounds;
     request.received += bytes;
     const { received } = request;
@@ -133,6 +136,7 @@ export class PendingRequests {
 
   #refuse(request: PendingRequest, fault: RequestFault): void {
     this.release(request);
+    request.isRefused = true;
     request.refuse(fault);
   }
 

@@ -66,6 +66,12 @@ export const METRICS = {
     help: "Reconnection attempts, by feed",
     labels: ["feed"],
   },
+  refusals: {
+    name: "alpaca_proxy_refusals_total",
+    type: "counter",
+    help: "Connections, streams and requests refused or ended at a limit",
+    labels: ["limit"],
+  },
   processing: {
     name: "alpaca_proxy_message_processing_seconds",
     type: "histogram",

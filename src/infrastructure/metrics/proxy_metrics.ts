@@ -13,6 +13,7 @@ import {
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,
   type ProxyCounters,
+  REFUSAL_REASONS,
 } from "../../application/status/counters.ts";
 import type { BudgetSource } from "../../application/status/budget_figures.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
@@ -65,6 +66,7 @@ const STATES: Readonly<Record<LinkState, boolean>> = {
 export function createMetrics(sources: MetricsSources): MetricsPage {
   const registry = new Registry();
   registerCounters(registry, sources.counters);
+  registerRefusals(registry, sources.counters);
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
   registerBudgets(registry, sources.budgets ?? (() => []));
@@ -111,6 +113,21 @@ function registerCounters(registry: Registry, counters: ProxyCounters): void {
     perFeed((feed) => [
       { labels: { feed }, value: counters.feeds[feed].reconnects },
     ]),
+  );
+}
+
+function registerRefusals(
+  registry: Registry,
+  { refusals }: ProxyCounters,
+): void {
+  registerRead(
+    registry,
+    METRICS.refusals,
+    () =>
+      REFUSAL_REASONS.map((limit) => ({
+        labels: { limit },
+        value: refusals[limit],
+      })),
   );
 }
 
