@@ -147,9 +147,9 @@ export class Admission {
     const connection = session && this.#connections.get(session);
     const kind = this.#options.methods.get(headers[":path"] ?? "");
     const isDuplex = kind === "bidi_streaming";
-    connection?.attach(stream, headers, { isDuplex });
+    const refusal = connection?.attach(stream, headers, { isDuplex });
     const peer = connection?.peer ?? "unknown";
-    return this.#metadataRefusal(headers, peer) ??
+    return refusal ?? this.#metadataRefusal(headers, peer) ??
       this.#countRefusal(stream, kind ?? "unary", peer);
   }
 

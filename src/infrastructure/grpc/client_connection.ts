@@ -21,6 +21,7 @@ import { CallError } from "./call_error.ts";
 import {
   FLAG_ACK,
   FLAG_END_STREAM,
+  FLAG_PADDED,
   type FrameHeader,
   FrameType,
 } from "./frame_reader.ts";
@@ -34,6 +35,8 @@ import type { ReadScheduler } from "./read_scheduler.ts";
 import { closeUnread, refuseStream } from "./refuse_stream.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 
+/** A compression flag and a length in four bytes. */
+const PREFIX_BYTES = 5;
 /** Resets and control frames that a connection may send at one time. */
 const CONTROL_BURST = 10_000;
 /** Resets and control frames that a connection may send each second. */
@@ -64,6 +67,8 @@ interface OpenRequest {
   stream: ServerHttp2Stream | undefined;
   /** Whether requests and answers alternate. */
   isDuplex: boolean;
+  /** Why it is refused, where that was decided before HTTP/2's event. */
+  refusal: CallError | undefined;
 }
 
 /** Applies the limits to one connection. */
@@ -122,7 +127,7 @@ export class ClientConnection implements FrameRules {
   }
 
   /** Keeps account of a frame that is about to be read. */
-  begin(frame: FrameHeader): boolean {
+  begin(frame: FrameHeader, payload: Uint8Array): boolean {
     const { type, flags, stream, length } = frame;
     const ends = (flags & FLAG_END_STREAM) !== 0;
     switch (type) {
@@ -131,7 +136,7 @@ export class ClientConnection implements FrameRules {
         if (ends) this.#completed(stream);
         break;
       case FrameType.DATA:
-        this.#received(stream, length);
+        this.#received(frame, payload);
         if (ends) this.#completed(stream);
         else if (length === 0) this.#useToken();
         break;
@@ -190,12 +195,16 @@ export class ClientConnection implements FrameRules {
     return this.#session;
   }
 
-  /** Ties the stream of HTTP/2 to its frames. */
+  /**
+   * Ties the stream of HTTP/2 to its frames.
+   *
+   * @returns why it is refused; `undefined` when it is not
+   */
   attach(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     { isDuplex }: { readonly isDuplex: boolean },
-  ): void {
+  ): CallError | undefined {
     const id = stream.id ?? 0;
     const request = this.#open.get(id) ?? this.#track(id);
     const { pending } = request;
@@ -223,6 +232,7 @@ export class ClientConnection implements FrameRules {
       requests.release(pending);
       this.#open.delete(id);
     }
+    return request.refusal;
   }
 
   #opened(id: number): void {
@@ -238,18 +248,24 @@ export class ClientConnection implements FrameRules {
       pending: requests.open((fault) => this.#refuse(id, fault)),
       stream: undefined,
       isDuplex: false,
+      refusal: undefined,
     };
     this.#open.set(id, request);
     return request;
   }
 
-  #received(id: number, bytes: number): void {
-    const request = this.#open.get(id);
+  #received(frame: FrameHeader, payload: Uint8Array): void {
+    const request = this.#open.get(frame.stream);
     if (request === undefined) return;
+    const { pending } = request;
     const { requests } = this.#options;
     // A client may keep such a stream open and send when it likes.
-    if (request.isDuplex) requests.stopDeadline(request.pending);
-    requests.receive(request.pending, bytes);
+    if (request.isDuplex) requests.stopDeadline(pending);
+    else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
+      const message = announcedBytes(payload);
+      if (message > 0) requests.announce(pending, message);
+    }
+    requests.receive(pending, frame.length);
   }
 
   #completed(id: number): void {
@@ -263,9 +279,13 @@ export class ClientConnection implements FrameRules {
     if (request === undefined) return;
     const { stream, pending } = request;
     const { limits, log } = this.#options;
-    const [limit, error] = faultError(fault, pending.received, limits);
+    const [limit, error] = faultError(
+      fault,
+      Math.max(pending.received, pending.announced),
+      limits,
+    );
     log.report(limit, this.peer, error.message);
-    if (stream === undefined) this.#open.delete(id);
+    if (stream === undefined) request.refusal = error;
     else refuseStream(stream, error);
   }
 
@@ -303,9 +323,16 @@ export class ClientConnection implements FrameRules {
   }
 }
 
+/** Bytes of a gRPC message and its prefix; 0 when they are not known yet. */
+function announcedBytes(payload: Uint8Array): number {
+  if (payload.length < PREFIX_BYTES) return 0;
+  const { buffer, byteOffset } = payload;
+  return PREFIX_BYTES + new DataView(buffer, byteOffset).getUint32(1);
+}
+
 function faultError(
   fault: RequestFault,
-  received: number,
+  bytes: number,
   limits: ClientConnectionOptions["limits"],
 ): [RefusalReason, CallError] {
   switch (fault) {
@@ -324,8 +351,8 @@ function faultError(
         new CallError(
           Code.RESOURCE_EXHAUSTED,
           `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the ` +
-            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one holds " +
-            `the most, ${received}; send it faster or smaller`,
+            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the " +
+            `most, ${bytes}; retry later or send less`,
         ),
       ];
     case "too_large":
@@ -333,7 +360,7 @@ function faultError(
         "request_bytes",
         new CallError(
           Code.RESOURCE_EXHAUSTED,
-          `The request has more than ${received} bytes; name fewer symbols, ` +
+          `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
             "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them",
         ),
       ];

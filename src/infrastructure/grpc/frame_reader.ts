@@ -20,6 +20,9 @@ export const FLAG_END_STREAM = 1;
 /** ACK of SETTINGS and PING. */
 export const FLAG_ACK = 1;
 
+/** PADDED of DATA. */
+export const FLAG_PADDED = 8;
+
 /** Bytes of a frame before its payload. */
 const HEADER_BYTES = 9;
 /** Bytes that a client sends before its first frame. */

@@ -22,10 +22,10 @@ export interface FrameRules {
   /** Units of work that a frame costs. */
   costOf(frame: FrameHeader): number;
   /**
-   * Called before a frame is handed on. Returns false to drop a frame that has
-   * no payload.
+   * Called before a frame is handed on. `payload` is as much of its payload as
+   * has arrived. Returns false to drop a frame that has no payload.
    */
-  begin(frame: FrameHeader): boolean;
+  begin(frame: FrameHeader, payload: Uint8Array): boolean;
   /** Called after some frames were handed on. */
   afterRead(): void;
   /** Ends at most `count` streams; returns how many ended. */
@@ -184,7 +184,10 @@ export class PacedSocket implements PacedReader {
         }
         this.#held = undefined;
         used += cost;
-        const isPassed = this.#rules.begin(frame);
+        const isPassed = this.#rules.begin(
+          frame,
+          chunk.subarray(at, at + frame.length),
+        );
         if (this.#isClosed) return used;
         if (start >= from && isPassed) continue;
         this.#hand(chunk, from, start);

@@ -33,6 +33,8 @@ export interface RequestBounds {
 export class PendingRequest {
   /** Bytes that arrived. */
   received = 0;
+  /** Bytes that its message announces; 0 while unknown. */
+  announced = 0;
   /** Whether the client has sent all of it. */
   isComplete = false;
   /** Whether the response has begun. */
@@ -88,19 +90,28 @@ export class PendingRequests {
     return request;
   }
 
+  /**
+   * Counts the bytes that a request announces, so that it can be refused before
+   * they arrive; may refuse this or another request.
+   */
+  announce(request: PendingRequest, bytes: number): void {
+    request.announced = bytes;
+    this.receive(request, 0);
+  }
+
   /** Counts bytes of a request; may refuse this or another request. */
   receive(request: PendingRequest, bytes: number): void {
     if (request.isRefused) return;
     const { maxRequestBytes, maxPendingBytes } = this.#bounds;
     request.received += bytes;
-    const { received } = request;
+    const size = Math.max(request.received, request.announced);
     const charge = request.isCompressed
-      ? Math.min(received * MAX_EXPANSION, received + maxRequestBytes)
-      : received;
+      ? Math.min(size * MAX_EXPANSION, size + maxRequestBytes)
+      : size;
     this.#bytes += charge - request.charge;
     request.charge = charge;
     if (charge > 0) this.#charged.add(request);
-    if (received > maxRequestBytes) return this.#refuse(request, "too_large");
+    if (size > maxRequestBytes) return this.#refuse(request, "too_large");
     while (this.#bytes > maxPendingBytes) {
       this.#refuse(this.#largest(request), "over_budget");
     }
