@@ -86,6 +86,12 @@ Deno.test("credentials alone give the documented defaults", () => {
       maxAttempts: 0,
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
+    limits: {
+      maxStreamsPerConnection: 2_000,
+      maxStreams: 10_000,
+      maxPendingRequestBytes: 33_554_432,
+      requestTimeoutMs: 10_000,
+    },
     capacities: {
       stockQuotes: 10_000,
       stockTrades: 10_000,
@@ -122,6 +128,10 @@ Deno.test("every setting has an effect under its own name", () => {
     OTEL_EXPORTER_OTLP_ENDPOINT: "http://collector:4318/",
     STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "3",
     STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: "4",
+    STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: "31",
+    STREAM_PROXY_MAX_STREAMS: "32",
+    STREAM_PROXY_MAX_PENDING_REQUEST_MB: "33",
+    STREAM_PROXY_REQUEST_TIMEOUT_SECS: "34",
     STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "5",
     STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: "6",
     STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "1.5",
@@ -192,6 +202,12 @@ Deno.test("every setting has an effect under its own name", () => {
       maxAttempts: 7,
     },
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
+    limits: {
+      maxStreamsPerConnection: 31,
+      maxStreams: 32,
+      maxPendingRequestBytes: 33 * 2 ** 20,
+      requestTimeoutMs: 34_000,
+    },
     capacities: {
       stockQuotes: 11,
       stockTrades: 12,
