@@ -29,8 +29,10 @@ import type { Log } from "../../application/ports/log.ts";
 import type { RefusalReason } from "../../application/status/counters.ts";
 import { CallError } from "./call_error.ts";
 import { ClientConnection } from "./client_connection.ts";
+import { MAX_BLOCK_BYTES } from "./header_block.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { ReadScheduler } from "./read_scheduler.ts";
+import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
 import { RefusalLog } from "./refusal_log.ts";
 
 /** What clients may use up. */
@@ -55,8 +57,6 @@ export const DEFAULT_ADMISSION: AdmissionLimits = {
 
 /** Unary calls that may be open beside the streaming ones. */
 const MAX_UNARY_CALLS = 1_000;
-/** Bytes of a call's metadata, counted as SETTINGS_MAX_HEADER_LIST_SIZE does. */
-const MAX_METADATA_BYTES = 64 * 1024;
 /** What HTTP/2 adds to each header when it measures a list of them. */
 const HEADER_OVERHEAD = 32;
 
@@ -105,11 +105,16 @@ export class Admission {
 
   /** Announces the limits of a connection to the clients of `http2Server`. */
   announce(http2Server: Http2Server): void {
+    const { maxStreamsPerConnection } = this.#options.limits;
     http2Server.updateSettings({
-      maxConcurrentStreams: this.#options.limits.maxStreamsPerConnection,
+      maxFrameSize: MAX_BLOCK_BYTES,
       maxHeaderListSize: MAX_METADATA_BYTES,
     });
-    http2Server.on("session", (session) => this.#opening = session);
+    http2Server.on("session", (session) => {
+      this.#opening = session;
+      // Apart from the others, because `ClientConnection` acknowledges those.
+      session.settings({ maxConcurrentStreams: maxStreamsPerConnection });
+    });
   }
 
   /** Has a new connection served by `serve`, within the limits. */
@@ -159,12 +164,9 @@ export class Admission {
   ): CallError | undefined {
     const bytes = metadataBytes(headers);
     if (bytes <= MAX_METADATA_BYTES) return undefined;
-    return this.#refuse(
-      "metadata",
-      peer,
-      `The request has ${bytes} bytes of metadata; at most ` +
-        `${MAX_METADATA_BYTES} are accepted: send less`,
-    );
+    const error = metadataError(bytes);
+    this.#log.report("metadata", peer, error.message);
+    return error;
   }
 
   #countRefusal(

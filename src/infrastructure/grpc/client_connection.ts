@@ -14,17 +14,18 @@ import {
   type ServerStreamResponseOptions,
 } from "node:http2";
 import type { Socket } from "node:net";
-import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { RefusalReason } from "../../application/status/counters.ts";
-import { CallError } from "./call_error.ts";
+import type { CallError } from "./call_error.ts";
 import {
   FLAG_ACK,
+  FLAG_END_HEADERS,
   FLAG_END_STREAM,
   FLAG_PADDED,
   type FrameHeader,
   FrameType,
 } from "./frame_reader.ts";
+import { HeaderBlock, MAX_BLOCK_BYTES } from "./header_block.ts";
 import { type FrameRules, PacedSocket } from "./paced_socket.ts";
 import type {
   PendingRequest,
@@ -33,8 +34,21 @@ import type {
 } from "./pending_requests.ts";
 import type { ReadScheduler } from "./read_scheduler.ts";
 import { closeUnread, refuseStream } from "./refuse_stream.ts";
+import { MAX_METADATA_BYTES, metadataError, requestError } from "./refusals.ts";
 import type { RefusalLog } from "./refusal_log.ts";
 
+/** SETTINGS without payload, with ACK. */
+const SETTINGS_ACK = Uint8Array.of(
+  0,
+  0,
+  0,
+  FrameType.SETTINGS,
+  FLAG_ACK,
+  0,
+  0,
+  0,
+  0,
+);
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
 /** Resets and control frames that a connection may send at one time. */
@@ -82,6 +96,9 @@ export class ClientConnection implements FrameRules {
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
   #lastStream = 0;
+  /** A header block whose last frame has not begun. */
+  #block: HeaderBlock | undefined;
+  #isAcknowledged = false;
   /** A stream that was opened at the limit; 0 when there is none. */
   #overLimit = 0;
   #tokens = CONTROL_BURST;
@@ -127,13 +144,21 @@ export class ClientConnection implements FrameRules {
   }
 
   /** Keeps account of a frame that is about to be read. */
-  begin(frame: FrameHeader, payload: Uint8Array): boolean {
+  begin(
+    frame: FrameHeader,
+    payload: Uint8Array,
+  ): boolean | Uint8Array | HeaderBlock {
     const { type, flags, stream, length } = frame;
     const ends = (flags & FLAG_END_STREAM) !== 0;
     switch (type) {
       case FrameType.HEADERS:
         if (stream > this.#lastStream) this.#opened(stream);
         if (ends) this.#completed(stream);
+        if ((flags & FLAG_END_HEADERS) !== 0) break;
+        return this.#collect(this.#block = new HeaderBlock(frame), frame);
+      case FrameType.CONTINUATION:
+        this.#useToken();
+        if (this.#block) return this.#collect(this.#block, frame);
         break;
       case FrameType.DATA:
         this.#received(frame, payload);
@@ -143,12 +168,8 @@ export class ClientConnection implements FrameRules {
       case FrameType.WINDOW_UPDATE:
         break;
       case FrameType.SETTINGS:
-        this.#options.requests.release(this.#opening);
-        // HTTP/2 ends a connection that exceeds an acknowledged limit of
-        // streams; without the acknowledgement it refuses the stream alone,
-        // as RFC 9113 (5.1.2) asks for.
         this.#useToken();
-        return (flags & FLAG_ACK) === 0;
+        return this.#settings(flags);
       case FrameType.RST_STREAM:
         this.#completed(stream);
         this.#useToken();
@@ -156,7 +177,52 @@ export class ClientConnection implements FrameRules {
       default:
         this.#useToken();
     }
+    return this.#acknowledgement();
+  }
+
+  /** A frame's part of a header block in several frames. */
+  #collect(block: HeaderBlock, frame: FrameHeader): HeaderBlock {
+    block.begin(frame);
+    const request = this.#open.get(block.stream);
+    if (request) this.#options.requests.receive(request.pending, frame.length);
+    if (request && block.bytes > MAX_METADATA_BYTES) {
+      request.refusal = metadataError(block.bytes);
+    }
+    if (block.bytes > MAX_BLOCK_BYTES) {
+      this.#drop(
+        "metadata",
+        `A request has more than ${MAX_BLOCK_BYTES} bytes of metadata`,
+      );
+    }
+    if ((frame.flags & FLAG_END_HEADERS) !== 0) {
+      this.#block = undefined;
+      const { refusal } = request ?? {};
+      if (refusal) {
+        this.#options.log.report("metadata", this.peer, refusal.message);
+      }
+    }
+    return block;
+  }
+
+  /**
+   * Settings of the client pass. Its acknowledgements do not: HTTP/2 ends a
+   * connection that exceeds an acknowledged limit of streams; without the
+   * acknowledgement it refuses the stream alone, as RFC 9113 (5.1.2) asks for.
+   */
+  #settings(flags: number): boolean {
+    if ((flags & FLAG_ACK) !== 0) return false;
+    this.#options.requests.release(this.#opening);
     return true;
+  }
+
+  /**
+   * Our first settings are acknowledged here, in the place of the client, right
+   * behind its own: they only raise what it may send.
+   */
+  #acknowledgement(): boolean | Uint8Array {
+    if (this.#isAcknowledged) return true;
+    this.#isAcknowledged = true;
+    return SETTINGS_ACK;
   }
 
   /** Finds out what became of a stream that was opened at the limit. */
@@ -261,7 +327,7 @@ export class ClientConnection implements FrameRules {
     const { requests } = this.#options;
     // A client may keep such a stream open and send when it likes.
     if (request.isDuplex) requests.stopDeadline(pending);
-    else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
+    else if (pending.announced === 0 && (frame.flags & FLAG_PADDED) === 0) {
       const message = announcedBytes(payload);
       if (message > 0) requests.announce(pending, message);
     }
@@ -279,11 +345,12 @@ export class ClientConnection implements FrameRules {
     if (request === undefined) return;
     const { stream, pending } = request;
     const { limits, log } = this.#options;
-    const [limit, error] = faultError(
+    const [limit, error] = requestError(
       fault,
       Math.max(pending.received, pending.announced),
       limits,
     );
+    if (this.#block?.stream === id) return this.#drop(limit, error.message);
     log.report(limit, this.peer, error.message);
     if (stream === undefined) request.refusal = error;
     else refuseStream(stream, error);
@@ -328,41 +395,4 @@ function announcedBytes(payload: Uint8Array): number {
   if (payload.length < PREFIX_BYTES) return 0;
   const { buffer, byteOffset } = payload;
   return PREFIX_BYTES + new DataView(buffer, byteOffset).getUint32(1);
-}
-
-function faultError(
-  fault: RequestFault,
-  bytes: number,
-  limits: ClientConnectionOptions["limits"],
-): [RefusalReason, CallError] {
-  switch (fault) {
-    case "too_slow":
-      return [
-        "request_time",
-        new CallError(
-          Code.DEADLINE_EXCEEDED,
-          `The request did not arrive whole within ${limits.requestTimeoutMs} ` +
-            "ms, the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
-        ),
-      ];
-    case "over_budget":
-      return [
-        "request_bytes",
-        new CallError(
-          Code.RESOURCE_EXHAUSTED,
-          `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the ` +
-            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the " +
-            `most, ${bytes}; retry later or send less`,
-        ),
-      ];
-    case "too_large":
-      return [
-        "request_bytes",
-        new CallError(
-          Code.RESOURCE_EXHAUSTED,
-          `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
-            "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them",
-        ),
-      ];
-  }
 }

@@ -13,6 +13,7 @@ export const FrameType = {
   SETTINGS: 4,
   PING: 6,
   WINDOW_UPDATE: 8,
+  CONTINUATION: 9,
 } as const;
 
 /** END_STREAM of DATA and HEADERS. */
@@ -20,11 +21,13 @@ export const FLAG_END_STREAM = 1;
 /** ACK of SETTINGS and PING. */
 export const FLAG_ACK = 1;
 
-/** PADDED of DATA. */
+/** END_HEADERS of HEADERS and CONTINUATION. */
+export const FLAG_END_HEADERS = 4;
+/** PADDED of DATA and HEADERS. */
 export const FLAG_PADDED = 8;
 
 /** Bytes of a frame before its payload. */
-const HEADER_BYTES = 9;
+export const HEADER_BYTES = 9;
 /** Bytes that a client sends before its first frame. */
 const PREFACE_BYTES = 24;
 

@@ -15,6 +15,7 @@
  */
 import type { Socket } from "node:net";
 import { type FrameHeader, FrameReader } from "./frame_reader.ts";
+import { HeaderBlock } from "./header_block.ts";
 import type { PacedReader, ReadScheduler } from "./read_scheduler.ts";
 
 /** What a connection's frames are judged by. */
@@ -23,9 +24,17 @@ export interface FrameRules {
   costOf(frame: FrameHeader): number;
   /**
    * Called before a frame is handed on. `payload` is as much of its payload as
-   * has arrived. Returns false to drop a frame that has no payload.
+   * has arrived. Returns what is handed on instead of it:
+   *
+   * - `true`: itself;
+   * - bytes: these, and then itself;
+   * - `false`: nothing, which is allowed for frames without a payload;
+   * - a header block: nothing until that is complete.
    */
-  begin(frame: FrameHeader, payload: Uint8Array): boolean;
+  begin(
+    frame: FrameHeader,
+    payload: Uint8Array,
+  ): boolean | Uint8Array | HeaderBlock;
   /** Called after some frames were handed on. */
   afterRead(): void;
   /** Ends at most `count` streams; returns how many ended. */
@@ -53,6 +62,8 @@ export class PacedSocket implements PacedReader {
   #held: FrameHeader | undefined;
   /** Offset behind that header in the first chunk. */
   #heldTo = 0;
+  /** A header block that is not complete. */
+  #block: HeaderBlock | undefined;
   #isPaused = false;
   #isClosed = false;
   /** Whether the socket has closed and the session has not. */
@@ -184,15 +195,20 @@ export class PacedSocket implements PacedReader {
         }
         this.#held = undefined;
         used += cost;
-        const isPassed = this.#rules.begin(
+        const action = this.#rules.begin(
           frame,
           chunk.subarray(at, at + frame.length),
         );
         if (this.#isClosed) return used;
-        if (start >= from && isPassed) continue;
+        const isBatched = action === true && this.#block === undefined;
+        if (start >= from && isBatched) continue;
         this.#hand(chunk, from, start);
-        if (isPassed) this.#hand(frame.bytes, 0, frame.bytes.length);
         from = at;
+        if (action instanceof HeaderBlock) this.#block = action;
+        else if (action !== false) {
+          if (action !== true) this.#hand(action, 0, action.length);
+          this.#hand(frame.bytes, 0, frame.bytes.length);
+        }
       }
       this.#hand(chunk, from, at);
       if (this.#isClosed) return used;
@@ -204,6 +220,13 @@ export class PacedSocket implements PacedReader {
   }
 
   #hand(chunk: Uint8Array, from: number, to: number): void {
-    if (to > from && !this.#isClosed) this.#deliver(chunk.subarray(from, to));
+    if (to <= from || this.#isClosed) return;
+    const bytes = chunk.subarray(from, to);
+    const block = this.#block;
+    if (block === undefined) return this.#deliver(bytes);
+    block.add(bytes);
+    if (!block.isComplete) return;
+    this.#block = undefined;
+    this.#deliver(block.join());
   }
 }

@@ -3,24 +3,21 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import {
   type AdmissionLimits,
   DEFAULT_ADMISSION,
 } from "../../../src/infrastructure/grpc/admission.ts";
-import {
-  Flag,
-  FrameClient,
-  numberAt,
-  Type,
-} from "../../support/frame_client.ts";
+import { FrameClient, numberAt, Type } from "../../support/frame_client.ts";
 import {
   bareClient,
   type Face,
   type FaceOptions,
+  grpcClient,
   pathOf,
+  RAW,
   startFace,
 } from "../../support/grpc_face.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -198,6 +195,49 @@ Deno.test("a client that sends without end is cut off", async () => {
     }
     assert(sent < 16 * 2 ** 20, `${sent} bytes of ${type}`);
   }
+});
+
+Deno.test("200 kB of metadata fail their call and not the connection", async () => {
+  await using face = await startFace();
+  using client = grpcClient(face);
+  const open = (value?: string) => {
+    const metadata = new Metadata();
+    if (value) metadata.set("x-large", value);
+    const call = client.makeServerStreamRequest(
+      QUOTES,
+      RAW.serialize,
+      RAW.deserialize,
+      new Uint8Array(0),
+      metadata,
+    );
+    const failed = new Promise<ServiceError>((resolve) =>
+      call.on("error", (error) => resolve(error as ServiceError))
+    );
+    return { call, failed };
+  };
+  const kept = open().call;
+  await once(kept, "metadata");
+  // Not of the characters that HPACK makes shorter.
+  for (const bytes of [100_000, 200_000]) {
+    const error = await open("{|}~".repeat(bytes / 4)).failed;
+    assert.equal(error.code, 8);
+    assert.match(error.details, /bytes of metadata; at most 65536/);
+  }
+  assert.equal(face.refusals.metadata, 2);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await once(kept, "data");
+  kept.cancel();
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a header block without end ends its connection", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  client.sendFrame(Type.headers, { stream: 1, payload: [0x83, 0x86] });
+  const payload = new Array<number>(16_000).fill(0);
+  for (let i = 0; i < 40; i++) client.sendFrame(9, { stream: 1, payload });
+  await client.until(() => client.end !== undefined);
+  assert.equal(face.refusals.metadata, 1);
 });
 
 Deno.test("an idle reflection stream has no deadline", async () => {
