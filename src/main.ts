@@ -9,7 +9,8 @@
  * | 78 | the settings are wrong; nothing was started |
  * | 130, 143 | a second SIGINT or SIGTERM did not want to wait |
  *
- * Nothing else in the program ends the process or listens for signals.
+ * Nothing else in the program ends the process or listens for signals, apart
+ * from stop_signals.ts, which receives them while the program is loading.
  *
  * @module
  */
@@ -37,6 +38,7 @@ import {
   createTracing,
   noTracing,
 } from "./infrastructure/telemetry/tracing.ts";
+import { listenForStop, type StopSignals } from "./stop_signals.ts";
 
 /** What the process runs. */
 export interface Runnable extends AsyncDisposable {
@@ -66,8 +68,15 @@ const DEFECT_STOP_MS = 5_000;
 /** Longest that the last lines of the log may take to be read. */
 const LAST_LINES_MS = 500;
 
-/** Runs the program until it is told to stop, and ends the process. */
-export async function main(start: Start): Promise<never> {
+/**
+ * Runs the program until a signal stops it, and ends the process.
+ *
+ * @param signals handlers that are installed already; installed now otherwise
+ */
+export async function main(
+  start: Start,
+  signals: StopSignals = listenForStop(),
+): Promise<never> {
   const env = readEnvironment();
   const config = readConfig(env);
   const output = new ProcessOutput(
@@ -78,7 +87,7 @@ export async function main(start: Start): Promise<never> {
     systemClock,
   );
   const log = openLog(config, output);
-  const process = new Process(log, output);
+  const process = new Process(log, { output, signals });
   greet(config, { log, otelDeno: env.OTEL_DENO });
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
   return await process.run(() => start(config, { log, tracing }));
@@ -122,19 +131,27 @@ function greet(
 class Process {
   readonly #log: JsonLog;
   readonly #output: ProcessOutput;
+  readonly #signals: StopSignals;
   /** Resolved by the first reason to stop: the exit code. */
   readonly #stop = Promise.withResolvers<number>();
   readonly #signal = signalCounter(() => systemClock.monotonic());
+  /** A signal has asked for the stop. */
+  #isStopping = false;
   #defects = 0;
   #stopWithinMs = STOP_MS;
 
-  constructor(log: JsonLog, output: ProcessOutput) {
+  constructor(
+    log: JsonLog,
+    parts: { readonly output: ProcessOutput; readonly signals: StopSignals },
+  ) {
     this.#log = log;
-    this.#output = output;
+    this.#output = parts.output;
+    this.#signals = parts.signals;
   }
 
   async run(start: () => Promise<Runnable>): Promise<never> {
     this.#listen();
+    if (this.#isStopping) return await this.#exit(EXIT.ok);
     let proxy: Runnable;
     try {
       proxy = await start();
@@ -159,19 +176,18 @@ class Process {
 
   #listen(): void {
     const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
-    for (const signal of ["SIGINT", "SIGTERM"] as const) {
-      Deno.addSignalListener(signal, () => {
-        const which = this.#signal();
-        if (which === "echo") return;
-        if (which === "second") {
-          this.#log.warn("Stopping at once", { signal });
-          this.#exit(128 + numbers[signal]);
-          return;
-        }
-        this.#log.info("Stopping; a second signal stops at once", { signal });
-        this.#stop.resolve(EXIT.ok);
-      });
-    }
+    this.#signals.handle((signal) => {
+      const which = this.#signal();
+      if (which === "echo") return;
+      if (which === "second") {
+        this.#log.warn("Stopping at once", { signal });
+        this.#exit(128 + numbers[signal]);
+        return;
+      }
+      this.#log.info("Stopping; a second signal stops at once", { signal });
+      this.#isStopping = true;
+      this.#stop.resolve(EXIT.ok);
+    });
     globalThis.addEventListener("unhandledrejection", (event) => {
       event.preventDefault();
       this.#defect("Unhandled rejection", event.reason);

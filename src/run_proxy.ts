@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { composeCore, type Core } from "./composition/core.ts";
 import type { Tools } from "./composition/tools.ts";
@@ -18,6 +19,7 @@ import {
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
+import { descriptorProbe } from "./infrastructure/process/descriptor_probe.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
 /** How long client streams may take to notice that they were ended, in ms. */
@@ -39,7 +41,7 @@ export interface RunningProxy extends AsyncDisposable {
   readonly config: Config;
   /** Where it listens. */
   readonly ports: ProxyPorts;
-  /** Rejects when a part died that cannot be started again; else resolves at the end. */
+  /** Resolves when the ports are closed, which only disposing does. */
   readonly finished: Promise<void>;
 }
 
@@ -60,7 +62,7 @@ export async function startProxy(
   const clock = parts.clock ?? systemClock;
   const secrets = secretsOf(config).map((secret) => secret.reveal());
   const errors = new RecentErrors({
-    now: () => clock.now(),
+    clock,
     redact: redact(secrets),
   });
   const tools: Tools = {
@@ -75,14 +77,24 @@ export async function startProxy(
   const stopping = new AbortController();
   const draining = () => stopping.signal.aborted;
   const core = composeCore(config, { tools, draining });
-  const http = made.use(await serveHealth(config, { core, tools, errors }));
+  const connections = new ConnectionLimits({
+    maxGrpc: config.limits.maxConnections,
+    maxHttp: config.limits.maxHttpConnections,
+    counters: core.counters,
+    clock,
+    log: tools.log,
+    outOfDescriptors: descriptorProbe(),
+  });
+  const http = made.use(
+    await serveHealth(config, { core, tools, errors, connections }),
+  );
   const following = new AbortController();
   let feeds: Promise<void> = Promise.resolve();
   made.defer(async () => {
     following.abort();
     await feeds;
   });
-  const grpc = await serveStreams(config, { core, tools });
+  const grpc = await serveStreams(config, { core, tools, connections });
   made.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   made.defer(() => stopping.abort());
   feeds = core.run(following.signal);
@@ -105,9 +117,10 @@ function serveHealth(
     readonly core: Core;
     readonly tools: Tools;
     readonly errors: RecentErrors;
+    readonly connections: ConnectionLimits;
   },
 ): Promise<HttpServers> {
-  const { core, tools: { log }, errors } = parts;
+  const { core, tools: { clock, log }, errors, connections } = parts;
   const { counters, status, subscriptions, streams, budgets, ages } = core;
   return serveHttp({
     health: config.health,
@@ -119,20 +132,33 @@ function serveHealth(
     subscriptions,
     errors: errors.report,
     lastMessageAt: ages.lastMessageAt,
-    page: createMetrics({ counters, status, budgets }),
+    page: createMetrics({
+      counters,
+      status,
+      budgets,
+      connections: () => connections.figures,
+    }),
+    connections,
+    clock,
+    idleMs: config.limits.httpIdleMs,
+    allowedHosts: config.limits.allowedHosts,
     onFault: (cause) => log.error("An HTTP answer failed", { cause }),
   });
 }
 
 function serveStreams(
   config: Config,
-  parts: { readonly core: Core; readonly tools: Tools },
+  parts: {
+    readonly core: Core;
+    readonly tools: Tools;
+    readonly connections: ConnectionLimits;
+  },
 ): Promise<GrpcServer> {
-  const { core, tools } = parts;
-  const { errors } = core.counters.feeds.trading;
+  const { core, tools, connections } = parts;
   return serveGrpc({
     ...config.grpc,
     ...tools,
+    connections,
     streams: core.streams,
     status: core.status,
     subscriptions: core.subscriptions,
@@ -140,6 +166,5 @@ function serveStreams(
     refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
-    onUnknownWord: () => errors.unknown_word++,
   });
 }

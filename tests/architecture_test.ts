@@ -16,7 +16,12 @@ const ROOT = new URL("../", import.meta.url);
 const GENERATED = "src/gen/";
 
 /** Files that combine parts which know nothing of each other. */
-const COMPOSERS = ["src/run_proxy.ts", "src/main.ts"];
+const COMPOSERS = [
+  "src/run_proxy.ts",
+  "src/main.ts",
+  "src/start.ts",
+  "src/stop_signals.ts",
+];
 const DOOR = "mod.ts";
 const MANIFEST = "deno.json";
 
@@ -59,7 +64,7 @@ function mayImport(from: string, to: string): boolean {
 function mayUseRuntime(path: string): boolean {
   const layer = layerOf(path);
   if (layer === "simulator" || layer === "cli" || isAdapter(layer)) return true;
-  return path === "src/main.ts" || path === "src/run_proxy.ts";
+  return COMPOSERS.includes(path);
 }
 
 /** What time, chance and the outside world are called. */
@@ -102,6 +107,18 @@ const sources = await readSources(ROOT, ["src", DOOR]);
 Deno.test("every import points inwards", () => {
   assert.ok(sources.size > 50, "the sources were found");
   assert.deepEqual(offences(sources), []);
+});
+
+Deno.test("the entry point loads nothing but the signal handlers before it listens", () => {
+  const eager = (file: string) =>
+    importsOf(sources).filter(({ from, specifier }) =>
+      from === file &&
+      !withoutComments(sources.get(file) ?? "").includes(
+        `import("${specifier}")`,
+      )
+    ).map(({ specifier }) => specifier);
+  assert.deepEqual(eager("src/start.ts"), ["./stop_signals.ts"]);
+  assert.deepEqual(eager("src/stop_signals.ts"), []);
 });
 
 Deno.test("no file imports itself by a circle", () => {

@@ -33,7 +33,7 @@ server.on("stream", (incoming) => {
 
 /** `count` gRPC messages as the proxy would frame them, back to back. */
 function framedQuotes(count: number): Uint8Array {
-  const encode = createEncoders(() => {}).stockQuotes;
+  const encode = createEncoders().stockQuotes;
   const parts: number[] = [];
   for (let i = 0; i < count; i++) {
     const body = encode({

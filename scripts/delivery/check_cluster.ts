@@ -103,6 +103,7 @@ const PATHS: Readonly<Record<string, string>> = {
   ConfigMap: "/api/v1/namespaces/NS/configmaps",
   Deployment: "/apis/apps/v1/namespaces/NS/deployments",
   GRPCRoute: "/apis/gateway.networking.k8s.io/v1/namespaces/NS/grpcroutes",
+  HTTPRoute: "/apis/gateway.networking.k8s.io/v1/namespaces/NS/httproutes",
   Ingress: "/apis/networking.k8s.io/v1/namespaces/NS/ingresses",
   NetworkPolicy: "/apis/networking.k8s.io/v1/namespaces/NS/networkpolicies",
   Pod: "/api/v1/namespaces/NS/pods",

@@ -240,7 +240,7 @@ function proxyArgs(simulator: Simulator): string[] {
     `--allow-env=${variables().join(",")}`,
     `--allow-net=${net.join(",")}`,
     "--v8-flags=--max-old-space-size=682",
-    "/app/mod.ts",
+    "/app/src/start.ts",
   ];
 }
 

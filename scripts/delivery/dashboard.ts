@@ -56,6 +56,7 @@ function panels(): readonly unknown[] {
   feeds(layout);
   clients(layout);
   latency(layout);
+  limits(layout);
   process(layout);
   return layout.panels;
 }
@@ -252,6 +253,45 @@ function latency(layout: Layout): void {
       legend: "{{feed}}",
       description: "One message in a hundred takes longer",
       unit: "s",
+    }),
+  );
+}
+
+function limits(layout: Layout): void {
+  layout.row("Limits");
+  const third = { width: 8, height: 7 };
+  layout.add(
+    third,
+    timeSeries("Refusals", {
+      expr: rate("refusals", "limit"),
+      legend: "{{limit}}",
+      more: [{
+        expr: rate("acceptFailures", "reason"),
+        legend: "not accepted: {{reason}}",
+      }],
+      description: "Connections, streams and requests refused at a limit",
+      unit: "cps",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Client connections", {
+      expr: series("grpcConnections"),
+      legend: "{{instance}} gRPC",
+      more: [{
+        expr: series("httpConnections"),
+        legend: "{{instance}} health and metrics",
+      }],
+      description: "Open connections by port",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("File descriptors", {
+      expr: series("openDescriptors"),
+      legend: "{{instance}} open",
+      more: [{ expr: series("descriptorLimit"), legend: "{{instance}} limit" }],
+      description: "In use, at least, and the limit once it has been reached",
     }),
   );
 }

@@ -119,6 +119,18 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["Ingress", "GRPCRoute"],
   },
   {
+    name: "a route without a limit on the length of a stream",
+    values: {
+      credentials,
+      gateway: {
+        enabled: true,
+        kind: "HTTPRoute",
+        parentRefs: [{ name: "public" }],
+      },
+    },
+    kinds: ["HTTPRoute"],
+  },
+  {
     name: "every setting off its default",
     values: {
       credentials,

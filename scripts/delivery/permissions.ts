@@ -53,5 +53,5 @@ export function network(): string[] {
 export function dockerCommand(): string {
   return `CMD ["--allow-env=${variables().join(",")}", \\
      "--allow-net=${network().join(",")}", \\
-     "/app/mod.ts"]`;
+     "/app/src/start.ts"]`;
 }

@@ -26,7 +26,9 @@ const DEFINITIONS: readonly {
   },
   {
     module: "sigs.k8s.io/gateway-api@v1.4.0",
-    files: ["config/crd/standard/gateway.networking.k8s.io_grpcroutes.yaml"],
+    files: ["grpcroutes", "httproutes"].map((kind) =>
+      `config/crd/standard/gateway.networking.k8s.io_${kind}.yaml`
+    ),
   },
 ];
 

@@ -88,6 +88,11 @@ function schemaOf(setting: Setting<unknown>): Schema {
     const schemes = words(url[1] ?? "").map((word) => word.replace("://", ""));
     return { type: "string", pattern: `^(${schemes.join("|")})://[^@#\\s]+$` };
   }
+  if (accepts.startsWith("a comma-separated list of host names")) {
+    const one =
+      "(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*";
+    return { type: "string", pattern: `^${one}(,${one})*$` };
+  }
   const list = /^a comma-separated list of (.+?)(?:, or (\w+))?$/.exec(accepts);
   if (list !== null) return listSchema(setting, list);
   if (accepts.startsWith("an IP address or a host name")) {

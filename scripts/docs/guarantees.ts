@@ -55,9 +55,39 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a refused symbol is told with upstream's words, the others go through",
   ),
   promise(
+    "Nothing that Alpaca refuses is given up: it is requested again at growing intervals, without disturbing what flows. A plan that is set is never overridden.",
+    `${UNIT}domain/subscription/ledger_model_test.ts`,
+    "after any spell of refusals and any change of the limit, everything obtainable is carried in time",
+  ),
+  promise(
+    "A signal stops the program also while it is still loading, with code 0, before anything is opened.",
+    `${WHOLE}process/early_signal_test.ts`,
+    "a SIGTERM while the program loads ends it with 0 before anything is opened",
+  ),
+  promise(
+    "A login that is refused although the key worked before is retried within seconds.",
+    `${WHOLE}subscriptions/refusal_spell_test.ts`,
+    "a login refused once after a session that worked costs seconds",
+  ),
+  promise(
     "A malformed or unknown message costs that message: not its frame, not the connection. It is counted.",
     `${WHOLE}survival_test.ts`,
     "a hundred bad elements cost nothing but themselves",
+  ),
+  promise(
+    "No bytes from Alpaca end a session or the process: an error in a decoder or a handler costs that message or frame, and is counted with or without open streams.",
+    `${WHOLE}alpaca/hostile_session_test.ts`,
+    "option frames cut behind the head of a str8 leave the session up",
+  ),
+  promise(
+    "Text from Alpaca has limits (64 characters for a symbol or code), so nothing that it sends stays in memory without a bound.",
+    `${UNIT}infrastructure/alpaca/hostile_frames_test.ts`,
+    "3,000 symbols of 60,000 characters leave nothing in memory",
+  ),
+  promise(
+    "A message of more than 16 MiB ends the session with that cause, and the feed reconnects.",
+    `${WHOLE}alpaca/wire_test.ts`,
+    "a message over 16 MiB ends the session with that cause",
   ),
   promise(
     "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",
@@ -130,6 +160,21 @@ export const GUARANTEES: readonly Guarantee[] = [
     "whatever happens the budget is kept, used up, and given back",
   ),
   promise(
+    "The documented clients and `tail` reconnect after restarts, timeouts and broken connections, also behind nginx, haproxy and Envoy.",
+    "tests/docs/clients_test.ts",
+    "the documented clients survive restarts, timeouts and broken connections behind",
+  ),
+  promise(
+    "They leave a connection that has gone dead without a FIN within 35 s.",
+    "tests/docs/clients_test.ts",
+    "the documented clients leave a machine that has vanished within 35 s",
+  ),
+  promise(
+    "The proxy answers clients' keepalive, however frequent, and never ends a connection for it.",
+    `${WHOLE}grpc/keepalive_test.ts`,
+    "a thousand PINGs without an open stream are answered, without GOAWAY",
+  ),
+  promise(
     "A client that leaves or vanishes frees everything it held, at once.",
     `${WHOLE}survival_test.ts`,
     "three thousand streams come and go and leave nothing behind",
@@ -158,6 +203,31 @@ export const GUARANTEES: readonly Guarantee[] = [
     "The program asks for network and environment, and for nothing else.",
     `${WHOLE}process/settings_test.ts`,
     "start asks for exactly net and env",
+  ),
+  promise(
+    "Out of file descriptors, feeds stay connected and can reconnect, health checks are answered, and both ports recover.",
+    `${WHOLE}process/descriptors_test.ts`,
+    "out of descriptors, feeds stay connected and reconnect, and both ports recover",
+  ),
+  promise(
+    "Idle HTTP connections are closed, and do not keep a probe out.",
+    `${WHOLE}http/limits_test.ts`,
+    "3000 idle connections leave room for a probe, and none is kept",
+  ),
+  promise(
+    "A slow or malformed HTTP request gets an answer or is cut off; it causes no fault.",
+    `${WHOLE}http/limits_test.ts`,
+    "what is no request gets an answer of HTTP and no fault",
+  ),
+  promise(
+    "gRPC connections above the limit are UNAVAILABLE and served when there is room.",
+    `${WHOLE}grpc/connections_test.ts`,
+    "a gRPC connection above the limit is UNAVAILABLE until one is closed",
+  ),
+  promise(
+    "A web site cannot read the status page through a visitor's browser (DNS rebinding).",
+    `${WHOLE}http/limits_test.ts`,
+    "the name in an absolute request target is the one that counts",
   ),
   promise(
     "Messages have the bytes of the published contract.",

@@ -19,6 +19,7 @@ import {
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
+import { isWorthRetrying, LONGEST_DELAY_MS, retryDelay } from "./retry.ts";
 
 /** Takes what the six streams bring. */
 export interface DemoListener {
@@ -43,7 +44,6 @@ export interface Following {
 }
 
 const STATUS_INTERVAL_MS = 250;
-const RETRY_MS = 1_000;
 
 /** Follows everything until the signal fires. */
 export async function followDemo(following: Following): Promise<void> {
@@ -116,18 +116,23 @@ function streamsOf(
   ];
 }
 
-/** Runs again what the proxy ended, and says so. */
+/** Repeats a call that ended, after a delay; gives up on a wrong request. */
 async function persist(run: Run, following: Following): Promise<void> {
   const { recorder, clock, signal } = following;
+  let failures = 0;
   while (!signal.aborted) {
+    const started = clock.monotonic();
     try {
       await run();
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof RpcError)) throw error;
       recorder.say("bad", `a call ended: ${error.message}`);
+      if (!isWorthRetrying(error)) return;
     }
-    await clock.sleep(RETRY_MS, signal);
+    const lasted = clock.monotonic() - started > LONGEST_DELAY_MS;
+    failures = lasted ? 1 : failures + 1;
+    await clock.sleep(retryDelay(failures, Math.random()), signal);
   }
 }
 

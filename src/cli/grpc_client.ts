@@ -78,6 +78,7 @@ export class ProxyClient implements Disposable {
     const either = signal ? [signal, left.signal] : [left.signal];
     const ended = AbortSignal.any(either);
     const inbox = new Inbox<MessageShape<O>>();
+    let opened = false;
     const reading = inbox.fill(async () => {
       const { message } = await this.#transport.stream(
         method,
@@ -86,6 +87,7 @@ export class ProxyClient implements Disposable {
         undefined,
         only(request),
       );
+      opened = true;
       onOpen?.();
       return message;
     });
@@ -96,7 +98,8 @@ export class ProxyClient implements Disposable {
         yield batch;
       }
     } catch (error) {
-      if (!signal?.aborted) throw rpcErrorOf(error);
+      if (signal?.aborted) return;
+      throw opened ? streamErrorOf(error) : rpcErrorOf(error);
     } finally {
       left.abort();
       inbox.drop();
@@ -183,6 +186,20 @@ async function* only<T>(one: T): AsyncGenerator<T, void> {
 function rpcErrorOf(error: unknown): RpcError {
   const { code, rawMessage } = ConnectError.from(error);
   return new RpcError(statusName(code), rawMessage, error);
+}
+
+/**
+ * Reports a stream that broke off as UNAVAILABLE. connect-es 2.2.0 reports it
+ * as InvalidArgument ("protocol error: incomplete envelope") when the break
+ * falls inside a message, as if the request were wrong. The test "a stream that
+ * breaks inside a message is UNAVAILABLE" covers it.
+ */
+function streamErrorOf(error: unknown): RpcError {
+  const { code, rawMessage, isWireError } = ConnectError.from(error);
+  const broken = code === Code.InvalidArgument && !isWireError;
+  return broken
+    ? new RpcError("UNAVAILABLE", rawMessage, error)
+    : rpcErrorOf(error);
 }
 
 /** The name of a status as gRPC spells it. */

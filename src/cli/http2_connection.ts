@@ -23,20 +23,26 @@ import {
 import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
 
-/** How a peer that has vanished is noticed. */
+/** Detects a peer that has vanished: within 30 s by default. */
 export interface KeepAlive {
   /**
-   * Milliseconds between two questions to the peer.
+   * Milliseconds between two PING frames.
    *
-   * @default 30_000
+   * @default 20_000
    */
   readonly intervalMs?: number;
   /**
-   * Milliseconds within which it has to answer.
+   * Milliseconds within which the peer has to reply.
    *
    * @default 10_000
    */
   readonly timeoutMs?: number;
+  /**
+   * Milliseconds within which a connection has to open.
+   *
+   * @default 10_000
+   */
+  readonly dialTimeoutMs?: number;
 }
 
 /** A connection as connect-node's transports use it. */
@@ -51,7 +57,12 @@ export class Http2Connection implements Disposable {
 
   constructor(url: string, keepAlive: KeepAlive = {}) {
     this.authority = new URL(url).origin;
-    this.#keepAlive = { intervalMs: 30_000, timeoutMs: 10_000, ...keepAlive };
+    this.#keepAlive = {
+      intervalMs: 20_000,
+      timeoutMs: 10_000,
+      dialTimeoutMs: 10_000,
+      ...keepAlive,
+    };
   }
 
   /**
@@ -81,24 +92,39 @@ export class Http2Connection implements Disposable {
       ClientHttp2Session
     >();
     const session = connect(this.authority);
-    const close = () => destroy(undefined, constants.NGHTTP2_CANCEL);
+    const close = () => {
+      failed(new ConnectError("the connection was closed", Code.Canceled));
+      destroy(undefined, constants.NGHTTP2_CANCEL);
+    };
     const destroy = closeInOwnTurn(session);
     const forget = () => {
       if (this.#current === promise) this.#current = undefined;
     };
-    this.#closers.add(close);
-    session.once("connect", () => resolve(session));
-    session.once("goaway", forget);
-    session.on("error", (error) => {
+    const { dialTimeoutMs } = this.#keepAlive;
+    const failed = (error: unknown) => {
+      clearTimeout(dialing);
       forget();
       reject(error);
-    });
-    session.once("close", () => {
-      forget();
+    };
+    const dialing = setTimeout(() => {
+      const reason = `no connection within ${dialTimeoutMs} ms`;
+      failed(new ConnectError(reason, Code.Unavailable));
+      // Deno 2.9.6 reports neither "error" nor "close" before TCP gives up.
       this.#closers.delete(close);
-      reject(new ConnectError("the connection was closed", Code.Canceled));
+      session.destroy();
+    }, dialTimeoutMs);
+    this.#closers.add(close);
+    session.once("connect", () => {
+      clearTimeout(dialing);
+      probe(session, this.#keepAlive);
+      resolve(session);
     });
-    probe(session, this.#keepAlive);
+    session.once("goaway", forget);
+    session.on("error", failed);
+    session.once("close", () => {
+      this.#closers.delete(close);
+      failed(new ConnectError("the connection was closed", Code.Canceled));
+    });
     return promise;
   }
 }
@@ -132,13 +158,14 @@ function probe(
       new ConnectError(`no sign of life in ${timeoutMs} ms`, Code.Unavailable),
     );
   const ask = () => {
-    if (session.destroyed || session.connecting) return;
+    if (session.destroyed) return;
     patience ??= setTimeout(giveUp, timeoutMs);
     session.ping(() => {
       clearTimeout(patience);
       patience = undefined;
     });
   };
+  if (session.destroyed) return;
   const rhythm = setInterval(ask, intervalMs);
   session.once("close", () => {
     clearInterval(rhythm);

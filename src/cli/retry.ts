@@ -10,24 +10,27 @@ import {
 } from "./address.ts";
 import type { RpcError } from "./grpc_client.ts";
 
-/** Ends that the same request would meet again, at least for a while. */
-const HOPELESS: ReadonlySet<string> = new Set([
-  "RESOURCE_EXHAUSTED",
+/**
+ * Statuses that name an error in the request itself. Any other status may come
+ * from a balancer, a broken connection or a shortage, and is retried.
+ */
+const PERMANENT: ReadonlySet<string> = new Set([
   "INVALID_ARGUMENT",
-  "NOT_FOUND",
-  "PERMISSION_DENIED",
   "UNAUTHENTICATED",
+  "PERMISSION_DENIED",
   "UNIMPLEMENTED",
-  "OUT_OF_RANGE",
+  "NOT_FOUND",
   "FAILED_PRECONDITION",
 ]);
 
 const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 10_000;
 
-/** True when waiting may help. */
+/** Milliseconds that a client waits between two attempts at most. */
+export const LONGEST_DELAY_MS = 10_000;
+
+/** Whether the same request may succeed later. */
 export function isWorthRetrying(error: RpcError): boolean {
-  return !HOPELESS.has(error.code);
+  return !PERMANENT.has(error.code);
 }
 
 /**
@@ -52,6 +55,9 @@ export function describeEnd(
   }
   if (opened) {
     return `the proxy at ${where} ended the stream (${error.message})`;
+  }
+  if (/^HTTP 50[234]$/.test(error.details)) {
+    return `a balancer at ${where} has no proxy behind it (${error.details})`;
   }
   const stranger = strangerAt(where, error);
   if (stranger !== undefined) return stranger;

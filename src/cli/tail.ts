@@ -223,7 +223,8 @@ function waitAfter(
     return undefined;
   }
   if (!task.reconnect) {
-    const remedy = opened
+    const reached = opened || error.code === "RESOURCE_EXHAUSTED";
+    const remedy = reached
       ? ""
       : "\nStart one with: deno task demo, or deno task start. Elsewhere? --address HOST:PORT";
     terminal.say(`tail: ${reason}${remedy}`);

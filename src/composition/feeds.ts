@@ -170,6 +170,7 @@ function marketFeed(
     limits: chunks,
     graceMs,
     wildcardAbove,
+    now: () => clock.monotonic(),
   });
   const demand: MarketDemand = new MarketDemand({
     book,

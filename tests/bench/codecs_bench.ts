@@ -61,6 +61,10 @@ const sinkOf = (wanted: boolean) => ({
   publish: () => {},
 });
 
+const fail = (error: unknown) => {
+  throw error;
+};
+
 for (const wanted of [true, false]) {
   const sink = sinkOf(wanted);
   const taken = wanted ? "all of it wanted" : "none of it wanted";
@@ -72,13 +76,15 @@ for (const wanted of [true, false]) {
   Deno.bench({
     name: `plain JSON frame of 50, ${taken}`,
     group: "decode",
-    fn: () => void stocks.read(frames[next(frames.length)] ?? NO_BYTES, 0),
+    fn: () =>
+      void stocks.read(frames[next(frames.length)] ?? NO_BYTES, 0, fail),
   });
   const options = optionFormat({ quotes: sink, trades: sink }, received).plain;
   Deno.bench({
     name: `plain MessagePack frame of 50, ${taken}`,
     group: "decode MessagePack",
-    fn: () => void options.read(packed[next(packed.length)] ?? NO_BYTES, 0),
+    fn: () =>
+      void options.read(packed[next(packed.length)] ?? NO_BYTES, 0, fail),
   });
 }
 
@@ -92,7 +98,7 @@ Deno.bench({
 const quote = readStockQuote(
   (JSON.parse(texts[0] ?? "") as Record<string, unknown>[])[0] ?? {},
 );
-const encode = createEncoders(() => {}).stockQuotes;
+const encode = createEncoders().stockQuotes;
 
 Deno.bench({
   name: "protobuf-es, create and toBinary",

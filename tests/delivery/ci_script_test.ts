@@ -43,7 +43,8 @@ async function play(
       esac`,
     );
     await program("bin/cargo", "exit 1");
-    for (const name of ["promtool", "chromium", "pip"]) {
+    const fetched = ["promtool", "chromium", "pip"];
+    for (const name of [...fetched, "nginx", "haproxy", "envoy"]) {
       await program(`bin/${name}`, "");
     }
     await program("tools/python/bin/pip", "");

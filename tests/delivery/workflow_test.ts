@@ -59,6 +59,11 @@ Deno.test("compose.yaml runs the proxy confined and away from the network at lar
     assert.equal(services[name].read_only, true, name);
     assert.deepEqual(services[name].cap_drop, ["ALL"], name);
   }
+  assert.equal(
+    services.proxy.init,
+    true,
+    "a signal reaches it while it starts",
+  );
   for (const { ports = [] } of Object.values<{ ports?: string[] }>(services)) {
     for (const port of ports) assert.match(port, /^127\.0\.0\.1:/);
   }

@@ -1,135 +1,110 @@
 /**
- * The client examples of the documentation do what it says: they print quotes
- * of the proxy, and come back when it was restarted or the connection broke.
+ * The documented clients, and `tail`, print quotes and survive what happens
+ * between them and the proxy, directly and behind balancers.
+ *
+ * `deno task clients:matrix` runs the same events with their real durations.
  *
  * @module
  */
 import assert from "node:assert/strict";
-import { setStage, type Stage, until } from "../support/stage.ts";
-import { TextLineStream } from "../support/text_lines.ts";
+import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { ScriptedProxy } from "../support/scripted_proxy.ts";
+import { until } from "../support/stage.ts";
 import {
-  CLIENT_PROJECTS,
-  type ClientProject,
-  type Command,
-} from "./client_projects.ts";
-import { startRelay } from "./relay.ts";
+  Balancer,
+  type BalancerKind,
+  envoy,
+  haproxy,
+  missingBalancer,
+  nginx,
+} from "./balancers.ts";
+import { ClientPath, type Recovery } from "./client_path.ts";
+import { ClientBuilds, startClient, TAIL } from "./client_process.ts";
+import { freePort } from "./ports.ts";
 
-const CLIENTS = new URL("../../docs/clients/", import.meta.url);
+/** Seconds until a client has to be back; keepalive alone takes up to 30. */
+const LIMIT_S = 35;
 
-for (const project of CLIENT_PROJECTS) {
-  const { language } = project;
-  const missing = await project.missing();
+const { projects, missing } = await ClientBuilds.available();
+const builds = new ClientBuilds();
+
+for (const [language, reason] of missing) {
   Deno.test({
-    name: `the ${language} client of the README prints quotes and survives ` +
-      `restarts and broken connections${
-        missing ? ` (left out: ${missing})` : ""
-      }`,
-    ignore: missing !== undefined,
-    fn: () => follow(project),
+    name: `the ${language} client survives what happens on its way to the ` +
+      `proxy (left out: ${reason})`,
+    ignore: true,
+    fn: () => {},
   });
 }
 
-async function follow(project: ClientProject): Promise<void> {
-  await using folder = await copyOf(project.folder);
-  const command = await project.prepare(folder.path);
-  await using relay = await startRelay();
-  await using client = start(command, {
-    cwd: folder.path,
-    env: { STREAM_PROXY_ADDRESS: relay.address },
+async function setUp(kind?: BalancerKind): Promise<ClientPath> {
+  const built = await Promise.all(projects.map((one) => builds.build(one)));
+  return await ClientPath.start([...built, TAIL], kind);
+}
+
+/** Every client was back in time. */
+function allBack(event: string, recovery: Recovery): void {
+  assert.equal(recovery.size, projects.length + 1);
+  for (const [client, state] of recovery) {
+    const back = typeof state === "number" && state <= LIMIT_S;
+    assert(back, `${client} after ${event}: ${state}`);
+  }
+}
+
+Deno.test("the documented clients survive restarts, broken connections and pauses", async () => {
+  await using path = await setUp();
+  allBack("a restart", await path.killProxy());
+  allBack("a broken connection", await path.breakConnections());
+  allBack("a pause", await path.pauseClients(1_000));
+});
+
+Deno.test("the documented clients leave a machine that has vanished within 35 s", async () => {
+  await using path = await setUp();
+  allBack("the machine vanished", await path.goDark(0));
+});
+
+/** Runs each client until a refusal ends it. */
+async function refuseAll(kind?: BalancerKind): Promise<void> {
+  await using proxy = await ScriptedProxy.start();
+  await using ports = new AsyncDisposableStack();
+  let { port } = proxy;
+  if (kind) {
+    port = freePort();
+    ports.use(await Balancer.start(kind, { listen: port, proxy: proxy.port }));
+  }
+  const built = await Promise.all(projects.map((one) => builds.build(one)));
+  for (const client of [...built, TAIL]) {
+    await using running = startClient(client, `127.0.0.1:${port}`);
+    const { streamQuotes } = StreamProxyService.method;
+    await proxy.refuse(streamQuotes, "INVALID_ARGUMENT", "symbols[0]: empty");
+    await until(`${client.name} ends`, () => running.ended !== undefined);
+    assert.match(running.ended ?? "", /^code 1, [^]*symbols\[0\]: empty/);
+  }
+}
+
+Deno.test("a refused request ends the documented clients", () => refuseAll());
+
+const BEHIND =
+  "the documented clients survive restarts, timeouts and broken connections behind";
+
+for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
+  const reason = await missingBalancer(kind);
+  const leftOut = reason ? ` (left out: ${reason})` : "";
+  Deno.test({
+    name: `${BEHIND} ${kind.program}${leftOut}`,
+    ignore: reason !== undefined,
+    fn: async () => {
+      await using path = await setUp(kind);
+      allBack("a restart of the proxy", await path.killProxy());
+      allBack("a restart of the balancer", await path.killBalancer());
+      allBack("a timeout", await path.beQuiet(3_000));
+      allBack("a broken connection", await path.breakConnections());
+    },
   });
-  {
-    await using stage = await setStage();
-    relay.target = stage.proxy.ports.grpc;
-    await printed(stage, client, { symbol: "AAPL", bid: 150.25, ask: 150.27 });
-  }
-  await using stage = await setStage();
-  relay.target = stage.proxy.ports.grpc;
-  await printed(stage, client, { symbol: "MSFT", bid: 402.11, ask: 402.13 });
-  relay.breakAll();
-  await printed(stage, client, { symbol: "AAPL", bid: 150.35, ask: 150.37 });
-}
-
-/** Sends a quote until the client prints it. */
-async function printed(
-  { simulator }: Stage,
-  client: Client,
-  { symbol, bid, ask }: { symbol: string; bid: number; ask: number },
-): Promise<void> {
-  const venue = { bx: "Q", bs: 100, ax: "P", as: 100, c: ["R"], z: "C" };
-  const t = "2026-01-05T14:30:00.123456789Z";
-  const line = `${symbol} ${bid} x ${ask}`;
-  await until(`the client prints "${line}"`, () => {
-    assert.equal(client.ended, undefined, `It ended: ${client.ended}`);
-    simulator.emit("sip", [
-      { T: "q", S: symbol, bp: bid, ap: ask, t, ...venue },
-    ]);
-    return client.lines.includes(line);
-  }, 60_000);
-}
-
-/** A client that runs. */
-interface Client extends AsyncDisposable {
-  /** What it has printed so far. */
-  readonly lines: readonly string[];
-  /** What it said when it ended by itself. */
-  readonly ended: string | undefined;
-}
-
-function start(
-  { words: [command = "", ...args], env }: Command,
-  place: { readonly cwd: string; readonly env: Record<string, string> },
-): Client {
-  const child = new Deno.Command(command, {
-    args,
-    cwd: place.cwd,
-    env: { ...env, ...place.env },
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const lines: string[] = [];
-  let ended: string | undefined;
-  const complaint = new Response(child.stderr).text();
-  const over = Promise.all([
-    (async () => {
-      const text = child.stdout.pipeThrough(new TextLineStream());
-      for await (const line of text) lines.push(line);
-    })(),
-    (async () => {
-      const { code } = await child.status;
-      ended = `code ${code}, ${await complaint}`;
-    })(),
-  ]);
-  return {
-    lines,
-    get ended() {
-      return ended;
-    },
-    async [Symbol.asyncDispose]() {
-      if (ended === undefined) child.kill("SIGKILL");
-      await over;
-    },
-  };
-}
-
-async function copyOf(
-  name: string,
-): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await Deno.makeTempDir({ prefix: "client-" });
-  await copyFolder(new URL(`${name}/`, CLIENTS), path);
-  return {
-    path,
-    [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }),
-  };
-}
-
-/** Copies what is committed, not what somebody has built there. */
-async function copyFolder(from: URL, to: string): Promise<void> {
-  const made = ["gen", "node_modules", "target", "cream", "__pycache__"];
-  for await (const { name, isDirectory } of Deno.readDir(from)) {
-    if (made.includes(name)) continue;
-    if (isDirectory) {
-      await Deno.mkdir(`${to}/${name}`);
-      await copyFolder(new URL(`${name}/`, from), `${to}/${name}`);
-    } else await Deno.copyFile(new URL(name, from), `${to}/${name}`);
-  }
+  Deno.test({
+    name:
+      `a refused request ends the documented clients behind ${kind.program}${leftOut}`,
+    ignore: reason !== undefined,
+    fn: () => refuseAll(kind),
+  });
 }

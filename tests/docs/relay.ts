@@ -11,25 +11,51 @@ export interface Relay extends AsyncDisposable {
   readonly address: string;
   /** Port on loopback that new connections are passed on to. */
   target: number;
-  /** Ends every connection in the middle of whatever it does. */
+  /** Breaks every connection. */
   breakAll(): void;
+  /**
+   * Drops everything from now on, as when a machine vanishes: connections stay
+   * open and carry nothing any more, new ones receive no reply.
+   */
+  goDark(): void;
+  /** Serves new connections again; those from before stay dead. */
+  recover(): void;
 }
 
 /** Starts a relay on a free port. */
 export async function startRelay(): Promise<Relay> {
   const sockets = new Set<Socket>();
+  /** Clients that dialed in the dark. */
+  const held = new Set<Socket>();
+  let dark = false;
   const keep = (socket: Socket) => {
     sockets.add(socket);
     socket.on("error", () => {});
-    socket.once("close", () => sockets.delete(socket));
+    socket.once("close", () => {
+      sockets.delete(socket);
+      held.delete(socket);
+    });
   };
-  const server = createServer((client) => {
-    const behind = connect(relay.target, "127.0.0.1");
-    for (const socket of [client, behind]) keep(socket);
-    client.once("close", () => behind.destroy());
-    behind.once("close", () => client.destroy());
+  const serve = (client: Socket) => {
+    const behind = connect({
+      port: relay.target,
+      host: "127.0.0.1",
+      allowHalfOpen: true,
+    });
+    keep(behind);
+    // An end passes by `pipe`, behind the data; a break passes immediately.
+    client.once("close", (broken) => broken && behind.destroy());
+    behind.once("close", (broken) => broken && client.destroy());
     client.pipe(behind).pipe(client);
-  });
+  };
+  const server = createServer(
+    { allowHalfOpen: true, pauseOnConnect: true },
+    (client) => {
+      keep(client);
+      if (dark) held.add(client);
+      else serve(client);
+    },
+  );
   const breakAll = () => {
     for (const socket of [...sockets]) socket.destroy();
   };
@@ -37,6 +63,15 @@ export async function startRelay(): Promise<Relay> {
     address: "",
     target: 0,
     breakAll,
+    goDark() {
+      dark = true;
+      for (const socket of sockets) socket.unpipe().pause();
+    },
+    recover() {
+      dark = false;
+      for (const client of held) serve(client);
+      held.clear();
+    },
     async [Symbol.asyncDispose]() {
       breakAll();
       await new Promise((resolve) => server.close(resolve));

@@ -1,20 +1,26 @@
 /**
- * An HTTP/2 server, frame by frame, that answers every call at once and then
- * says GOAWAY: in the same piece as the answer, in a piece of its own, or
- * before any call. It knows no more of HTTP/2 than that.
+ * An HTTP/2 server, frame by frame, that answers every call immediately and
+ * then sends GOAWAY: in the same segment as the answer, in a segment of its
+ * own, or before any call. Or it ends each stream inside its first message.
  *
  * @module
  */
 
-/** When the server says GOAWAY. */
-export type Moment = "at once" | "with the answer" | "after the answer";
+/** When the server breaks off. */
+export type Moment =
+  | "at once"
+  | "with the answer"
+  | "after the answer"
+  | "inside a message";
 
+const DATA = 0;
 const HEADERS = 1;
 const SETTINGS = 4;
 const PING = 6;
 const GOAWAY = 7;
 const ACK = 0x1;
-const END_STREAM_AND_HEADERS = 0x5;
+const END_STREAM = 0x1;
+const END_HEADERS = 0x4;
 
 const HEADER_BYTES = 9;
 /** `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` */
@@ -50,6 +56,12 @@ const ANSWER = [
   ...literal("grpc-status", "14"),
 ];
 
+/** Response headers of a stream that has begun. */
+const BEGIN = [0x88, ...literal("content-type", "application/grpc")];
+
+/** Two bytes of a message that announces ten. */
+const HALF_MESSAGE = [0, 0, 0, 0, 10, 1, 2];
+
 /** Last stream 2^31 - 1: whatever was sent was heard. */
 const FAREWELL = frame(GOAWAY, { payload: [127, 255, 255, 255, 0, 0, 0, 0] });
 
@@ -84,8 +96,15 @@ async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
       }
       if (type !== HEADERS) continue;
       const stream = (id[1] ?? 0) << 16 | (id[2] ?? 0) << 8 | (id[3] ?? 0);
+      if (moment === "inside a message") {
+        await write([
+          ...frame(HEADERS, { flags: END_HEADERS, stream, payload: BEGIN }),
+          ...frame(DATA, { flags: END_STREAM, stream, payload: HALF_MESSAGE }),
+        ]);
+        continue;
+      }
       const answer = frame(HEADERS, {
-        flags: END_STREAM_AND_HEADERS,
+        flags: END_STREAM | END_HEADERS,
         stream,
         payload: ANSWER,
       });

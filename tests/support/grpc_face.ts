@@ -98,12 +98,12 @@ export type FaceOptions =
     Pick<
       ServeGrpcOptions,
       | "clock"
-      | "onUnknownWord"
       | "port"
       | "subscriptions"
       | "maxSymbols"
       | "defaultSelection"
       | "admission"
+      | "connections"
     >
   >
   & { readonly market?: MemoryMarket };

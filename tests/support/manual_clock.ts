@@ -23,7 +23,7 @@ export const MANUAL_EPOCH = Date.UTC(2024, 0, 15, 15, 0, 0);
 /** A `Clock` for tests: time passes only by `advance`. */
 export class ManualClock implements Clock {
   readonly #sleepers = new Set<Sleeper>();
-  readonly #epoch: number;
+  #epoch: number;
   #elapsed = 0;
   #order = 0;
 
@@ -34,6 +34,11 @@ export class ManualClock implements Clock {
   /** Wall clock ms: the epoch plus everything advanced so far. */
   now(): number {
     return this.#epoch + this.#elapsed;
+  }
+
+  /** Sets the wall clock forward by `ms`, or back; no time passes. */
+  setWall(ms: number): void {
+    this.#epoch += ms;
   }
 
   /** Everything advanced so far, in ms. */

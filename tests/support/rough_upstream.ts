@@ -1,6 +1,6 @@
 /**
  * A stock stream that can do what the simulator never does: forget a symbol in
- * silence.
+ * silence, and refuse for a while what it accepted before.
  *
  * @module
  */
@@ -22,6 +22,10 @@ export class RoughUpstream implements AsyncDisposable {
   logins = 0;
   /** Symbols of each subscribe, oldest first. */
   readonly asked: (readonly string[])[] = [];
+  /** What every subscribe is answered with; `undefined` accepts it. */
+  refusal: { readonly code: number; readonly msg: string } | undefined;
+  /** Logins to come that are refused with 402. */
+  refusedLogins = 0;
   readonly #server: WebSocketServer;
   #socket: WebSocket | undefined;
   #carried = nothing();
@@ -61,6 +65,11 @@ export class RoughUpstream implements AsyncDisposable {
     this.#carried.quotes.delete(symbol);
   }
 
+  /** Breaks the connection that is open. */
+  drop(): void {
+    this.#socket?.terminate();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.#server.clients) client.terminate();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -78,12 +87,16 @@ export class RoughUpstream implements AsyncDisposable {
   #answer(message: Message): void {
     const { action } = message;
     if (action === "auth") {
+      if (this.refusedLogins-- > 0) {
+        return this.send({ T: "error", code: 402, msg: "auth failed" });
+      }
       this.logins++;
       return this.send({ T: "success", msg: "authenticated" });
     }
     const symbols = CHANNELS.flatMap((channel) => message[channel] ?? []);
     if (action === "subscribe") {
       this.asked.push(symbols);
+      if (this.refusal) return this.send({ T: "error", ...this.refusal });
     }
     for (const channel of CHANNELS) {
       for (const symbol of message[channel] ?? []) {

@@ -16,6 +16,7 @@ export const NO_LIMIT: PlanLimit = {
   pairs: undefined,
   counts: new Set(UPSTREAM_CHANNELS),
   wildcards: new Set(UPSTREAM_CHANNELS),
+  isOpen: true,
 };
 
 /** One feed's subscriptions. */
@@ -33,12 +34,15 @@ export function subscriptionsOf(
     readonly plan?: PlanLimit;
     readonly graceMs?: number;
     readonly wildcardAbove?: number;
+    /** Monotonic ms. @default always 0 */
+    readonly now?: () => number;
   } = {},
 ): Subscriptions {
-  const { plan = NO_LIMIT, graceMs = 0, wildcardAbove = 0 } = options;
+  const { plan = NO_LIMIT, graceMs = 0, wildcardAbove = 0, now = () => 0 } =
+    options;
   const interest = new InterestBook(graceMs);
   const budget = new SymbolBudget(plan);
   const desired = new DesiredPairs(interest, { budget, wildcardAbove });
-  const ledger = new Ledger(desired, { budget, limits });
+  const ledger = new Ledger(desired, { budget, limits, now });
   return { interest, budget, desired, ledger };
 }

@@ -5,32 +5,69 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"math/rand/v2"
 	"os"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
 	cream "quotes/gen/cream/v1"
 )
 
+const firstDelay, maxDelay = 500 * time.Millisecond, 10 * time.Second
+
+// Detects a dead connection within 30 s; waits at most 10 s between dials.
+var options = []grpc.DialOption{
+	grpc.WithTransportCredentials(insecure.NewCredentials()),
+	grpc.WithKeepaliveParams(keepalive.ClientParameters{
+		Time: 20 * time.Second, Timeout: 10 * time.Second, PermitWithoutStream: true,
+	}),
+	grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff: backoff.Config{
+			BaseDelay: firstDelay, MaxDelay: maxDelay, Multiplier: 2, Jitter: 0.2,
+		},
+		MinConnectTimeout: maxDelay,
+	}),
+}
+
 func main() {
 	address := cmp.Or(os.Getenv("STREAM_PROXY_ADDRESS"), "localhost:50052")
-	conn, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(address, options...)
 	if err != nil {
 		log.Fatal(err)
 	}
 	defer conn.Close()
 	client := cream.NewStreamProxyServiceClient(conn)
-	for {
-		// The proxy restarts or is away: come back. Anything else is our mistake.
-		if err := follow(client); status.Code(err) != codes.Unavailable {
+	for delay := firstDelay; ; {
+		started := time.Now()
+		err := follow(client)
+		if isPermanent(err) {
 			log.Fatal(err)
 		}
-		time.Sleep(time.Second)
+		log.Print(err)
+		// A stream that lasted a second resets the delay; others double it.
+		if time.Since(started) > time.Second {
+			delay = firstDelay
+		} else {
+			delay = min(2*delay, maxDelay)
+		}
+		time.Sleep(delay/2 + rand.N(delay/2))
 	}
+}
+
+// Errors in our own request. Every other end of a stream is retried.
+func isPermanent(err error) bool {
+	switch status.Code(err) {
+	case codes.InvalidArgument, codes.Unauthenticated, codes.PermissionDenied,
+		codes.Unimplemented, codes.NotFound, codes.FailedPrecondition:
+		return true
+	}
+	return false
 }
 
 func follow(client cream.StreamProxyServiceClient) error {

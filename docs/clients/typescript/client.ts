@@ -1,26 +1,53 @@
-import { setTimeout } from "node:timers/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import {
+  createGrpcTransport,
+  Http2SessionManager,
+} from "@connectrpc/connect-node";
 import { StreamProxyService } from "./gen/cream/v1/stream_proxy_pb.ts";
 
-const address = process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052";
-const client = createClient(
-  StreamProxyService,
-  createGrpcTransport({ baseUrl: `http://${address}` }),
-);
-/** The proxy restarts, is away, or the connection broke. */
-const AWAY = new Set([Code.Unavailable, Code.Aborted, Code.Canceled]);
+const baseUrl = `http://${
+  process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052"
+}`;
+// Detects a dead connection within 30 s.
+const sessionManager = new Http2SessionManager(baseUrl, {
+  pingIntervalMs: 20_000,
+  pingTimeoutMs: 10_000,
+});
+const transport = createGrpcTransport({ baseUrl, sessionManager });
+const client = createClient(StreamProxyService, transport);
+/** Errors in our own request. Every other end of a stream is retried. */
+const PERMANENT = new Set([
+  Code.InvalidArgument,
+  Code.Unauthenticated,
+  Code.PermissionDenied,
+  Code.Unimplemented,
+  Code.NotFound,
+  Code.FailedPrecondition,
+]);
 
-for (;;) {
+for (let delay = 500;;) {
+  const started = Date.now();
+  let accepted = false;
+  const onHeader = () => void (accepted = true);
+  // connect-node has no dial timeout.
+  const dialing = setTimeout(() => {
+    if (sessionManager.state() === "connecting") sessionManager.abort();
+  }, 10_000);
   try {
-    const stream = client.streamQuotes({ symbols: ["AAPL", "MSFT"] });
-    for await (const { quote } of stream) {
+    const request = { symbols: ["AAPL", "MSFT"] };
+    for await (const { quote } of client.streamQuotes(request, { onHeader })) {
       if (!quote) continue;
       console.log(`${quote.symbol} ${quote.bidPrice} x ${quote.askPrice}`);
     }
   } catch (error) {
-    // Anything else is our mistake, and would happen again.
-    if (!AWAY.has(ConnectError.from(error).code)) throw error;
+    const { code, message } = ConnectError.from(error);
+    // A stream that breaks off may end in InvalidArgument too.
+    if (PERMANENT.has(code) && !accepted) throw error;
+    console.error(message);
   }
-  await setTimeout(1000);
+  clearTimeout(dialing);
+  // A stream that lasted a second resets the delay; others double it.
+  delay = Date.now() - started > 1000 ? 500 : Math.min(2 * delay, 10_000);
+  await sleep(delay * (0.5 + Math.random() / 2));
 }

@@ -163,7 +163,7 @@ runtime does not see; nothing where neither says anything.
 {{- with include "asp.heapLimit" (index . 0) }}
 - --v8-flags=--max-old-space-size={{ . }}
 {{- end }}
-- /app/mod.ts
+- /app/src/start.ts
 {{- end }}
 
 {{/* Credentials as environment variables. */}}

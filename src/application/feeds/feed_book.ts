@@ -39,6 +39,8 @@ export interface SubscriptionSettings {
   readonly graceMs: number;
   /** Symbols on a channel above which it is carried as `*`; 0 never. */
   readonly wildcardAbove: number;
+  /** Monotonic ms. */
+  readonly now: () => number;
 }
 
 /** The subscriptions of one feed. */
@@ -51,31 +53,39 @@ export class FeedBook {
 
   constructor(feed: FeedId, settings: SubscriptionSettings) {
     this.feed = feed;
-    const { plan, limits, graceMs, wildcardAbove } = settings;
+    const { plan, limits, graceMs, wildcardAbove, now } = settings;
     this.interest = new InterestBook(graceMs);
     const budget = this.budget = new SymbolBudget(plan);
     this.desired = new DesiredPairs(this.interest, { budget, wildcardAbove });
-    this.ledger = new Ledger(this.desired, { budget, limits });
+    this.ledger = new Ledger(this.desired, { budget, limits, now });
   }
 
   /**
-   * Checks whether a new stream's symbols have a place; changes nothing.
+   * Checks whether a new stream's symbols have a place; subscribes nothing. A
+   * stream that is refused because of a learned limit may have it tested.
    *
    * @throws OverBudget
    */
   admit(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { limit } = this.budget;
     if (limit === undefined || this.desired.isByWildcard(channel)) return;
-    let requested = 0;
-    for (const symbol of new Set(symbols)) {
-      const pair = { channel, symbol };
-      if (!this.budget.takesPlace(pair)) continue;
-      if (this.interest.streamsOf(pair) === 0) requested++;
-    }
-    if (requested === 0) return;
+    const requested = Array.from(new Set(symbols), (symbol) => ({
+      channel,
+      symbol,
+    })).filter((pair) =>
+      this.budget.takesPlace(pair) && this.interest.streamsOf(pair) === 0
+    );
+    const [first] = requested;
+    if (first === undefined) return;
     const used = this.#used();
-    if (used + requested <= limit) return;
-    throw new OverBudget({ feed: this.feed, limit, used, requested });
+    if (used + requested.length <= limit) return;
+    if (this.budget.learned) this.ledger.wish(first);
+    throw new OverBudget({
+      feed: this.feed,
+      limit,
+      used,
+      requested: requested.length,
+    });
   }
 
   /**
@@ -91,7 +101,6 @@ export class FeedBook {
 
   /** What upstream does not give us at the moment, in words. */
   trouble(): string | undefined {
-    const { limit } = this.budget;
     const { refusals } = this.ledger;
     const [first] = refusals;
     if (first) {
@@ -102,7 +111,8 @@ export class FeedBook {
     }
     const waiting = this.desired.waiting.length;
     if (waiting === 0) return undefined;
-    return `symbol limit exceeded: ${waiting} wait for one of ${limit} places`;
+    const places = this.#places;
+    return `symbol limit exceeded: ${waiting} wait for one of ${places} places`;
   }
 
   /** The budget in numbers. */
@@ -132,6 +142,13 @@ export class FeedBook {
       },
       expansions,
     };
+  }
+
+  /** Places in force: what upstream has shown, or else what the plan says. */
+  get #places(): number | undefined {
+    const { ceiling, limit } = this.budget;
+    if (ceiling === undefined || limit === undefined) return ceiling ?? limit;
+    return Math.min(ceiling, limit);
   }
 
   /** Places that streams take or wait for; refused pairs need none. */
@@ -201,7 +218,7 @@ export class FeedBook {
         return { state: "refused", reason: errorText(error) };
       }
       if (waiting.has(pairKey(pair))) {
-        const reason = `all ${this.budget.limit} places are taken`;
+        const reason = `all ${this.#places} places are taken`;
         return { state: "waiting", reason };
       }
       return { state: "requested", reason: undefined };

@@ -11,6 +11,7 @@
 import {
   backoffDelay,
   type BackoffSettings,
+  isDoubted,
 } from "../../domain/connection/backoff.ts";
 import type { FailureKind } from "../../domain/connection/failure.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
@@ -28,6 +29,7 @@ import type { Log } from "../ports/log.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/proxy_status.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
 import type { FeedDemand } from "./feed_demand.ts";
 import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";
@@ -66,7 +68,10 @@ export class FeedLink {
   readonly #parts: FeedLinkParts;
   #link: Link = DISCONNECTED;
   #failuresInARow = 0;
-  #lastConnectedAt: number | undefined;
+  #refusalsInARow = 0;
+  /** Monotonic ms at which a session last was up. */
+  #workedAt: number | undefined;
+  #lastConnected: WallStamp | undefined;
   #errorMessage: string | undefined;
 
   constructor(parts: FeedLinkParts) {
@@ -80,7 +85,7 @@ export class FeedLink {
       feed,
       kind,
       state: this.#link.at,
-      lastConnectedAt: this.#lastConnectedAt,
+      lastConnectedAt: this.#lastConnected?.at,
       errorMessage: this.#errorMessage ?? demand.trouble,
       subscriptionCount: demand.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
@@ -125,6 +130,7 @@ export class FeedLink {
       this.#accepted();
       const since = clock.monotonic();
       const failure = (await this.#follow(session, signal)).redacted(redact);
+      this.#workedAt = clock.monotonic();
       if (clock.monotonic() - since >= STABLE_MS) this.#failuresInARow = 0;
       if (!signal.aborted) span.fail(failure);
       return failure;
@@ -168,7 +174,9 @@ export class FeedLink {
 
   #accepted(): void {
     this.#apply({ type: "accepted" });
-    this.#lastConnectedAt = this.#parts.clock.now();
+    this.#refusalsInARow = 0;
+    this.#workedAt = this.#parts.clock.monotonic();
+    this.#lastConnected = new WallStamp(this.#parts.clock);
     this.#errorMessage = undefined;
     this.#parts.log.info("Feed connected");
   }
@@ -177,12 +185,21 @@ export class FeedLink {
     this.#failuresInARow++;
     this.#parts.counters.errors[failure.errorType]++;
     this.#errorMessage = failure.message;
-    const rejected = failure.kind === "refused" &&
+    if (failure.kind === "refused") this.#refusalsInARow++;
+    // A key that worked a moment ago is no error that a person has to mend.
+    const rejected = failure.kind === "refused" && !this.#isDoubted &&
       this.#link.at === "authenticating";
     this.#apply({
       type: rejected ? "rejected" : "lost",
       reason: failure.message,
     });
+  }
+
+  get #isDoubted(): boolean {
+    const sinceAcceptedMs = this.#workedAt === undefined
+      ? undefined
+      : this.#parts.clock.monotonic() - this.#workedAt;
+    return isDoubted({ count: this.#refusalsInARow, sinceAcceptedMs });
   }
 
   async #waitForRetry(
@@ -202,14 +219,17 @@ export class FeedLink {
       });
       return;
     }
+    const doubted = this.#isDoubted ? this.#refusalsInARow : undefined;
     const delayMs = backoffDelay(
-      { kind, attempt: this.#failuresInARow, retryAfterMs },
+      { kind, attempt: this.#failuresInARow, retryAfterMs, doubted },
       { settings: reconnect, random: random() },
     );
     log.warn("Feed lost, retrying", {
       cause: message,
       kind,
-      remedy: remedies[kind],
+      remedy: kind === "refused" && this.#isDoubted
+        ? undefined
+        : remedies[kind],
       delay_ms: Math.round(delayMs),
       attempt: attemptsOf(this.#link) + 1,
     });

@@ -33,8 +33,6 @@ const PATIENCE = 3;
 
 /** Pause after a fault of upstream, in ms. */
 const FAULT_PAUSE_MS = 1_000;
-/** Pause until what was given up without an objection is asked for again. */
-const RETRY_MS = 60_000;
 
 /** What a market feed's demand needs. */
 export interface MarketDemandParts {
@@ -56,8 +54,8 @@ export class MarketDemand implements FeedDemand {
   #scheduled = false;
   /** The session whose lingering symbols are being watched. */
   #swept: AbortController | undefined;
-  /** The session on which something given up is to be asked for again. */
-  #retried: AbortController | undefined;
+  /** The sleep until something refused or given up is requested again. */
+  #due: { readonly at: number; readonly over: AbortController } | undefined;
   #unanswered = 0;
   #everAnswered = false;
   #acknowledgedAt: number | undefined;
@@ -81,12 +79,18 @@ export class MarketDemand implements FeedDemand {
   }
 
   /**
-   * Checks whether a new stream's symbols have a place; changes nothing.
+   * Checks whether a new stream's symbols have a place; subscribes nothing.
    *
    * @throws OverBudget
    */
   admit(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    this.#book.admit(channel, symbols);
+    try {
+      this.#book.admit(channel, symbols);
+    } catch (error) {
+      // What the stream was refused for may test a learned limit.
+      this.#wakeWhenDue();
+      throw error;
+    }
   }
 
   /** A stream wants these symbols from now on. */
@@ -110,6 +114,17 @@ export class MarketDemand implements FeedDemand {
     return this.#book.freePlaces(channel);
   }
 
+  /**
+   * A symbol is left out for want of a place: where the limit was learned, it
+   * may be tested with that symbol.
+   */
+  miss(channel: UpstreamChannel, symbol: string): void {
+    const { budget, ledger } = this.#book;
+    if (!budget.learned) return;
+    ledger.wish({ channel, symbol });
+    this.#wakeWhenDue();
+  }
+
   attach(session: FeedSession): void {
     this.#session = session;
     this.#gone = new AbortController();
@@ -124,6 +139,8 @@ export class MarketDemand implements FeedDemand {
     this.#session = undefined;
     this.#settle();
     this.#gone.abort();
+    this.#due?.over.abort();
+    this.#due = undefined;
     this.#book.ledger.reset();
     this.#book.interest.dropLingering();
   }
@@ -187,20 +204,24 @@ export class MarketDemand implements FeedDemand {
     const request = this.#book.ledger.next();
     this.#reportGivenUp();
     if (request) this.#send(request);
-    else if (!this.#book.ledger.inFlight) this.#retryLater();
+    else if (!this.#book.ledger.inFlight) this.#wakeWhenDue();
   }
 
-  /** Trouble passes: what was given up is asked for again, now and then. */
-  async #retryLater(): Promise<void> {
+  /** Looks again when something refused or given up is to be requested again. */
+  #wakeWhenDue(): void {
     const { book: { ledger }, clock } = this.#parts;
-    const gone = this.#gone;
-    if (this.#retried === gone || !ledger.hasGivenUp) return;
-    this.#retried = gone;
-    await clock.sleep(RETRY_MS, gone.signal);
-    if (gone.signal.aborted) return;
-    this.#retried = undefined;
-    ledger.retry();
-    this.#sendNext();
+    const at = this.#session && ledger.dueAt;
+    if (at === this.#due?.at) return;
+    this.#due?.over.abort();
+    this.#due = undefined;
+    if (at === undefined) return;
+    const over = new AbortController();
+    this.#due = { at, over };
+    clock.sleep(at - clock.monotonic(), over.signal).then(() => {
+      if (over.signal.aborted) return;
+      this.#due = undefined;
+      this.#sendNext();
+    });
   }
 
   #send(request: SubscriptionRequest): void {

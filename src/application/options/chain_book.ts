@@ -3,7 +3,8 @@
  *
  * A chain is loaded when it is first used, again on every new exchange day, and
  * again when a contract turns up whose expiry it lacks. Loads follow one
- * another; one that fails is repeated after a growing pause. Meanwhile the
+ * another; one that fails is repeated after a growing pause, and one without
+ * contracts every five minutes. Meanwhile the
  * chain is `off` with the reason, or, when there is one of before, that one
  * stays in use. At most so many chains are kept: those that nobody uses go
  * first, the least recently used before the others; when all are in use a
@@ -29,6 +30,8 @@ import { Bell } from "./bell.ts";
 /** Pause after the first failure; it doubles with each further one. */
 const FIRST_RETRY_MS = 5_000;
 const LONGEST_RETRY_MS = 300_000;
+/** How long an underlying without contracts is believed to have none, in ms. */
+const EMPTY_MS = 300_000;
 /** How soon a new day is noticed. */
 const LOOK_EVERY_MS = 60_000;
 /** New expiries that a day's surprises may reload a chain for. */
@@ -231,12 +234,18 @@ export class ChainBook {
 
   #loaded(entry: Entry, chain: Chain): void {
     if (entry.chain?.day !== chain.day) entry.surprises.clear();
+    const isEmpty = chain.contracts.length === 0;
+    const isNews = !isEmpty || entry.chain === undefined ||
+      entry.reason !== undefined;
     entry.chain = chain;
     entry.reason = undefined;
     entry.failures = 0;
-    entry.retryAt = 0;
+    // An empty list is a fact of the moment: it is asked for again.
+    entry.surprised ||= isEmpty;
+    entry.retryAt = isEmpty ? this.#parts.clock.monotonic() + EMPTY_MS : 0;
     // What was looked at before may be a surprise to the new chain.
     this.#noticed.clear();
+    if (!isNews) return;
     this.#parts.log.info("An option chain is loaded", {
       underlying: entry.underlying,
       contracts: chain.contracts.length,

@@ -50,6 +50,8 @@ export interface ExpansionDesk {
    * for; `undefined` when no limit is known.
    */
   freePlaces(channel: UpstreamChannel): number | undefined;
+  /** Names a symbol that is left out for want of a place; repeated while it is. */
+  miss(channel: UpstreamChannel, symbol: string): void;
 }
 
 /** Settings of the expansions. */
@@ -206,6 +208,9 @@ export class Expansions {
       const changes = sharing
         .map((expansion, at) => expansion.take(given[at] ?? []))
         .filter((change) => change !== undefined);
+      const left = sharing.find(({ wish, held }) => held.size < wish.length);
+      const missed = left?.wish.find((symbol) => !left.held.has(symbol));
+      if (missed !== undefined) desk.miss(channel, missed);
       if (changes.length === 0) return;
       this.#tell(channel, changes);
     }

@@ -1,9 +1,9 @@
 /**
  * Where the underlyings of the open expansions stand.
  *
- * All of them are asked for in one request per interval. What has no stock price (an index) is priced by
- * put-call parity of its nearest expiry, and where nothing is quoted by the
- * middle of the open interest: a guess that is replaced as soon as a price is
+ * All of them are asked for in one request per interval. What has no stock
+ * price (an index) is priced by put-call parity of its nearest expiry, and where
+ * nothing is quoted by the middle of the open interest: a guess that is replaced as soon as a price is
  * known, and told as one. A known price outlives failures to renew it.
  *
  * @module
@@ -23,6 +23,9 @@ import type { Chain } from "./chain_book.ts";
 
 /** Strikes asked for around the last parity, as a part of it. */
 const PARITY_WINDOW = 0.03;
+
+/** How long an underlying is believed to have no stock price, in ms. */
+const UNPRICED_MS = 900_000;
 
 /** A price and what it rests on. */
 export interface UnderlyingPrice {
@@ -53,8 +56,11 @@ export interface UnderlyingPricesParts {
 export class UnderlyingPrices {
   readonly #parts: UnderlyingPricesParts;
   readonly #quotes = new Map<string, Quote>();
-  /** Chains whose underlying has no stock price; asked again with the next. */
-  readonly #unpriced = new WeakSet<Chain>();
+  /**
+   * Chains whose underlying had no stock price, with the monotonic ms until
+   * which it is not asked for; a new chain is asked for immediately.
+   */
+  readonly #unpricedUntil = new WeakMap<Chain, number>();
   readonly #bell = new Bell();
 
   constructor(parts: UnderlyingPricesParts) {
@@ -117,15 +123,18 @@ export class UnderlyingPrices {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Chain>> {
     const left = new Map(stale);
-    const names = [...stale.keys()]
-      .filter((name) => !this.#unpriced.has(chainIn(stale, name)));
+    const now = this.#parts.clock.monotonic();
+    const names = [...stale.keys()].filter((name) =>
+      (this.#unpricedUntil.get(chainIn(stale, name)) ?? 0) <= now
+    );
     if (names.length === 0) return left;
     try {
       const prices = await this.#parts.catalog.prices(names, signal);
       for (const name of names) {
         const price = prices.get(name);
-        if (price === undefined) this.#unpriced.add(chainIn(stale, name));
-        else {
+        if (price === undefined) {
+          this.#unpricedUntil.set(chainIn(stale, name), now + UNPRICED_MS);
+        } else {
           this.#set(name, { price, source: "trade" });
           left.delete(name);
         }

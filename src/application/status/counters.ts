@@ -8,6 +8,10 @@
  */
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import {
+  ACCEPT_FAILURES,
+  type AcceptFailure,
+} from "../connections/accept_loop.ts";
 
 /** Kinds of upstream messages, as the `message_type` label spells them. */
 export const MESSAGE_TYPES = [
@@ -50,6 +54,9 @@ export type ErrorType = typeof ERROR_TYPES[number];
 
 /** Limits at which clients are refused, as the `limit` label spells them. */
 export const REFUSAL_REASONS = [
+  "connections",
+  "http_connections",
+  "descriptors",
   "streams_per_connection",
   "streams",
   "request_bytes",
@@ -111,6 +118,8 @@ export interface ProxyCounters {
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
+  /** Connections that could not be accepted, by reason. */
+  readonly acceptFailures: Record<AcceptFailure, number>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -139,6 +148,7 @@ export function createCounters(): ProxyCounters {
       CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
     refusals: zeroes(REFUSAL_REASONS),
+    acceptFailures: zeroes(ACCEPT_FAILURES),
   };
 }
 

@@ -6,6 +6,7 @@ import type {
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedStatus, ProxyStatus, StatusSource } from "./proxy_status.ts";
+import { WallStamp } from "./wall_stamp.ts";
 
 /** What a status source reads. */
 export interface StatusParts {
@@ -25,10 +26,10 @@ export interface StatusParts {
 
 /** A source of snapshots; a feed that is not enabled is disconnected for good. */
 export function statusSource(parts: StatusParts): StatusSource {
-  const startedAt = parts.clock.now();
+  const started = new WallStamp(parts.clock);
   return (): ProxyStatus => ({
     version: parts.version,
-    startedAt,
+    startedAt: started.at,
     now: parts.clock.now(),
     environment: parts.environment,
     feeds: FEEDS.map((feed) =>

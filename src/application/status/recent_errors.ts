@@ -9,7 +9,9 @@
  *
  * @module
  */
+import type { Clock } from "../ports/clock.ts";
 import type { Log, LogFields } from "../ports/log.ts";
+import { WallStamp } from "./wall_stamp.ts";
 
 /** Longest text that is kept of a message or of a cause, in characters. */
 const LONGEST = 300;
@@ -28,10 +30,12 @@ export interface RecentError {
   readonly times: number;
 }
 
+/** An entry as it is kept. */
+type Entry = Omit<RecentError, "at"> & { readonly stamp: WallStamp };
+
 /** How recent errors are kept. */
 export interface RecentErrorsOptions {
-  /** Wall clock ms. */
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Entries that are kept. @default 30 */
   readonly capacity?: number;
   /** Takes secrets out of a text. @default the text as it is */
@@ -41,14 +45,15 @@ export interface RecentErrorsOptions {
 /** Keeps the last warnings and errors that were logged. */
 export class RecentErrors {
   readonly #options: Required<RecentErrorsOptions>;
-  #entries: readonly RecentError[] = [];
+  #entries: readonly Entry[] = [];
 
   constructor(options: RecentErrorsOptions) {
     this.#options = { capacity: 30, redact: (text) => text, ...options };
   }
 
   /** What is kept, the newest first. */
-  readonly report = (): readonly RecentError[] => this.#entries;
+  readonly report = (): readonly RecentError[] =>
+    this.#entries.map(({ stamp, ...entry }) => ({ ...entry, at: stamp.at }));
 
   /** A log that does what `log` does, and is heard here. */
   listen(log: Log): Log {
@@ -79,11 +84,11 @@ export class RecentErrors {
   }
 
   #keep(news: Omit<RecentError, "at" | "times">): void {
-    const at = this.#options.now();
+    const stamp = new WallStamp(this.#options.clock);
     const [last, ...older] = this.#entries;
     this.#entries = last && isRepeated(last, news)
-      ? [{ ...last, at, times: last.times + 1 }, ...older]
-      : [{ ...news, at, times: 1 }, ...this.#entries]
+      ? [{ ...last, stamp, times: last.times + 1 }, ...older]
+      : [{ ...news, stamp, times: 1 }, ...this.#entries]
         .slice(0, this.#options.capacity);
   }
 
@@ -105,7 +110,7 @@ function feedOf(fields: LogFields): string | undefined {
 }
 
 function isRepeated(
-  last: RecentError,
+  last: Entry,
   news: Omit<RecentError, "at" | "times">,
 ): boolean {
   return last.level === news.level && last.feed === news.feed &&

@@ -20,6 +20,7 @@ import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StreamReport } from "../status/stream_report.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
 import { FeedDisabled } from "./feed_disabled.ts";
 import type {
   MarketStreams,
@@ -113,7 +114,7 @@ export class Streams implements MarketStreams {
     const stream = new ClientStream(reader, {
       channel,
       filter,
-      openedAt: this.#parts.clock.now(),
+      opened: new WallStamp(this.#parts.clock),
       leave: () => {
         this.#open.delete(stream);
         kept.dispose();
@@ -143,7 +144,7 @@ export class Streams implements MarketStreams {
 interface StreamPlace {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
-  readonly openedAt: number;
+  readonly opened: WallStamp;
   /** Gives everything back; called once. */
   readonly leave: () => void;
 }
@@ -191,7 +192,7 @@ class ClientStream<T> implements OpenStream<T> {
   }
 
   report(): StreamReport {
-    const { channel, filter, openedAt } = this.#place;
+    const { channel, filter, opened: { at: openedAt } } = this.#place;
     const { delivered, waiting, lost } = this.#reader.queue;
     const described = describeFilter(filter);
     return { channel, filter: described, openedAt, delivered, waiting, lost };

@@ -31,6 +31,12 @@ const CONNECTION_LIMIT_DELAYS_MS: readonly number[] = [
 /** A person has to act first; asking once a minute notices when one has. */
 const REFUSED_DELAY_MS = 60_000;
 
+/** First wait after a refusal that is doubted; it doubles up to a minute. */
+const DOUBTED_DELAY_MS = 500;
+
+/** How long after a login that succeeded a refused one is doubted, in ms. */
+const TRUST_MS = 24 * 3_600_000;
+
 /** Upstream that asks for fewer attempts gets at least this much peace. */
 const RATE_LIMITED_FLOOR_MS = 2_000;
 
@@ -38,13 +44,30 @@ const RATE_LIMITED_FLOOR_MS = 2_000;
 const LONGEST_ASKED_MS = 300_000;
 
 /**
+ * Whether a refused login is more likely trouble of upstream than a bad key:
+ * the same key was accepted within the last 24 hours, and was not yet refused
+ * so often in a row that the wait has grown to a minute.
+ */
+export function isDoubted(refusal: {
+  /** Refusals in a row, at least 1. */
+  readonly count: number;
+  /** Ms since the key was last accepted; `undefined` when it never was. */
+  readonly sinceAcceptedMs: number | undefined;
+}): boolean {
+  const { count, sinceAcceptedMs } = refusal;
+  return sinceAcceptedMs !== undefined && sinceAcceptedMs <= TRUST_MS &&
+    doubtedBound(count) < REFUSED_DELAY_MS;
+}
+
+/**
  * Milliseconds to wait before attempt number `attempt` (1 is the first retry).
  *
  * Transient failures use full jitter: anything from 0 to the exponential
  * bound, so that many clients never return in step. Rate limits keep at least
- * half of the bound. The others follow their own schedules with up to 10 %
- * on top. What upstream itself asks for (`Retry-After`, up to five minutes) is
- * the least, whatever the kind.
+ * half of the bound, and so do refusals that are doubted, whose bound starts at
+ * half a second on any settings. The others follow their own
+ * schedules with up to 10 % on top. What upstream itself asks for
+ * (`Retry-After`, up to five minutes) is the least, for every kind.
  *
  * @param random a number in [0, 1)
  */
@@ -53,23 +76,25 @@ export function backoffDelay(
     readonly kind: FailureKind;
     readonly attempt: number;
     readonly retryAfterMs?: number | undefined;
+    /** Doubted refusals in a row; absent when the refusal is believed. */
+    readonly doubted?: number | undefined;
   },
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
   const asked = Math.min(failure.retryAfterMs ?? 0, LONGEST_ASKED_MS);
   return Math.max(
-    ownDelay(failure.kind, Math.max(1, failure.attempt), options),
+    ownDelay(failure, options),
     asked * (1 + options.random / 10),
   );
 }
 
 function ownDelay(
-  kind: FailureKind,
-  attempt: number,
+  failure: Parameters<typeof backoffDelay>[0],
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
   const { settings, random } = options;
-  switch (kind) {
+  const attempt = Math.max(1, failure.attempt);
+  switch (failure.kind) {
     case "transient":
       return random *
         exponentialBound(settings.initialDelayMs, attempt, settings);
@@ -84,9 +109,18 @@ function ownDelay(
         0;
       return delay * (1 + random / 10);
     }
-    case "refused":
-      return REFUSED_DELAY_MS * (1 + random / 10);
+    case "refused": {
+      if (failure.doubted === undefined) {
+        return REFUSED_DELAY_MS * (1 + random / 10);
+      }
+      return doubtedBound(failure.doubted) * (1 + random) / 2;
+    }
   }
+}
+
+function doubtedBound(count: number): number {
+  const growth = 2 ** Math.min(Math.max(0, count - 1), 30);
+  return Math.min(DOUBTED_DELAY_MS * growth, REFUSED_DELAY_MS);
 }
 
 function exponentialBound(

@@ -6,6 +6,9 @@
 import type { SubscriptionRequest } from "./request.ts";
 import { type Pair, pairKey } from "./symbol_sets.ts";
 
+/** How often one pair is asked for on one connection. */
+export const MAX_ASKS = 3;
+
 /** What is asked of a pair. */
 export type Action = SubscriptionRequest["action"];
 

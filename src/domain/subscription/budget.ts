@@ -1,84 +1,224 @@
 /**
  * The symbol budget of one feed: what the plan allows, and what upstream's
- * refusals have taught. What was learned outlives the connection.
+ * refusals have shown.
+ *
+ * Two limits come from refusals, and both expire:
+ *
+ * - The **ceiling** is what upstream carried when it last refused a pair for
+ *   want of room. It limits only what is requested, on every plan, and ends
+ *   with the connection or with a retest that succeeds.
+ * - The **learned limit** also decides which streams are admitted. Only a plan
+ *   that leaves the limit open has one, so it never overrides a setting; it is
+ *   never below what was carried within {@linkcode RECENT_MS}, and never 0. It
+ *   outlives the connection and is retested while a pair or a stream needs it.
  *
  * @module
  */
 import type { PlanLimit } from "./plans.ts";
 import {
+  DOUBTED,
+  LEARNED_LIMIT,
+  RECENT_MS,
+  REJECTED,
+  RetestTimer,
+} from "./retest.ts";
+import { type CountedLimit, Room } from "./room.ts";
+import {
   type Pair,
+  pairsOf,
+  type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
   WILDCARD,
 } from "./symbol_sets.ts";
 
-/** Counts places and remembers refusals. */
+/** Counts places and remembers refusals for a limited time. */
 export class SymbolBudget {
   readonly #plan: PlanLimit;
-  readonly #refusedWildcards = new Set<UpstreamChannel>();
-  #counts: ReadonlySet<UpstreamChannel>;
-  #learned: number | undefined;
+  readonly #wildcards = new Map<UpstreamChannel, RetestTimer>();
+  /** Monotonic ms at which `*` was last carried, by channel. */
+  readonly #wildcardAt = new Map<UpstreamChannel, number>();
+  #learned: CountedLimit | undefined;
+  #ceiling: CountedLimit | undefined;
+  #timer: RetestTimer | undefined;
+  /** The most pairs that were carried lately, and when they last were. */
+  #peak: { readonly pairs: readonly Pair[]; readonly at: number } | undefined;
 
   constructor(plan: PlanLimit) {
     this.#plan = plan;
-    this.#counts = plan.counts;
   }
 
-  /** Pairs allowed, by the plan or by experience; `undefined` while unknown. */
+  /**
+   * Pairs that streams may want, by the plan or, where it leaves that open, by
+   * experience; `undefined` while unknown.
+   */
   get limit(): number | undefined {
-    const { pairs } = this.#plan;
-    if (pairs === undefined) return this.#learned;
-    return Math.min(pairs, this.#learned ?? pairs);
+    return this.#plan.pairs ?? this.#learned?.places;
   }
 
   /** Whether the limit comes from experience. */
   get learned(): boolean {
-    return this.#learned !== undefined && this.limit === this.#learned;
+    return this.#plan.pairs === undefined && this.#learned !== undefined;
+  }
+
+  /** Places upstream had when it last refused one; `undefined` when it has not. */
+  get ceiling(): number | undefined {
+    return this.#ceiling?.places;
   }
 
   /** Whether a pair takes a place; `*` never does, it is had or not had. */
-  takesPlace({ channel, symbol }: Pair): boolean {
-    return symbol !== WILDCARD && this.#counts.has(channel);
+  takesPlace(pair: Pair): boolean {
+    return counts({ counts: this.#counts }, pair);
+  }
+
+  /** Whether some limit in force counts a pair. */
+  isScarce(pair: Pair): boolean {
+    return this.#limits().some((limit) => counts(limit, pair));
   }
 
   /** Whether `*` may be asked for. */
   allowsWildcard(channel: UpstreamChannel): boolean {
-    return this.#plan.wildcards.has(channel) &&
-      !this.#refusedWildcards.has(channel);
+    return this.#plan.wildcards.has(channel) && !this.#wildcards.has(channel);
   }
 
   /** Number of places that pairs take. */
   placesOf(pairs: Iterable<Pair>): number {
-    let places = 0;
-    for (const pair of pairs) if (this.takesPlace(pair)) places++;
-    return places;
+    return placesIn({ counts: this.#counts }, pairs);
+  }
+
+  /** Places to give away, none of them taken yet. */
+  room(): Room {
+    return new Room(this.#limits());
+  }
+
+  /** Whether a pair fits beside those that are carried. */
+  fits(pair: Pair, carried: SymbolSets): boolean {
+    return this.#roomBeside(carried).fits(pair);
+  }
+
+  /**
+   * Tells of pairs whether a limit that refusals have shown is what keeps them
+   * out, beside those that are carried.
+   */
+  isReached(carried: SymbolSets): (pair: Pair) => boolean {
+    const room = this.#roomBeside(carried);
+    const { pairs = Infinity } = this.#plan;
+    const isPlanFull = this.placesOf(pairsOf(carried)) >= pairs;
+    return (pair) => !room.fits(pair) && !(isPlanFull && this.takesPlace(pair));
+  }
+
+  /** A connection begins: what the last one refused for want of room may fit. */
+  connect(now: number): void {
+    this.#ceiling = undefined;
+    this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
   }
 
   /** Upstream refused `*` on a channel, whatever the reason. */
-  learnNoWildcard(channel: UpstreamChannel): void {
-    this.#refusedWildcards.add(channel);
+  refuseWildcard(channel: UpstreamChannel, now: number): void {
+    if (this.#wildcards.has(channel)) return;
+    const carriedAt = this.#wildcardAt.get(channel) ?? -Infinity;
+    const isDoubted = !this.#plan.isOpen || now - carriedAt <= RECENT_MS;
+    const pace = isDoubted ? DOUBTED : REJECTED;
+    this.#wildcards.set(channel, new RetestTimer(pace, now));
   }
 
   /** Upstream had no place for `refused` while it carried `carried`. */
-  learnFull(refused: Pair, carried: readonly Pair[]): void {
-    // A refusal on a channel that should not count says that every one does.
-    if (!this.takesPlace(refused)) this.#counts = new Set(UPSTREAM_CHANNELS);
-    this.#learned = this.placesOf(carried);
+  refuseFull(
+    refused: Pair,
+    { carried, now }: { readonly carried: readonly Pair[]; now: number },
+  ): void {
+    // A refusal on a channel that should not count shows that every one does.
+    const counts = this.takesPlace(refused) ? this.#counts : EVERY_CHANNEL;
+    const places = placesIn({ counts }, carried);
+    const isDoubted = !this.#plan.isOpen || places === 0 ||
+      places < this.#peakPlaces(counts, now);
+    this.#ceiling = { places, counts };
+    if (!isDoubted) this.#learned = this.#ceiling;
+    const pace = isDoubted ? DOUBTED : LEARNED_LIMIT;
+    if (this.#timer?.pace !== pace) this.#timer = new RetestTimer(pace, now);
   }
 
-  /** Forgets the lessons: the plan alone counts again. */
-  unlearn(): void {
-    this.#refusedWildcards.clear();
-    this.#counts = this.#plan.counts;
+  /** Upstream carries a pair for which it had no place before. */
+  acceptRetest(carried: readonly Pair[], now: number): void {
+    const learned = this.#learned;
+    this.#ceiling = undefined;
+    if (learned && placesIn(learned, carried) > learned.places) {
+      this.#learned = undefined;
+    }
+    this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
+  }
+
+  /** Forgets what refusals have shown: the plan alone counts again. */
+  forget(): void {
+    this.#wildcards.clear();
     this.#learned = undefined;
+    this.#ceiling = undefined;
+    this.#timer = undefined;
   }
 
   /** Upstream carries these pairs: what was learned against them was wrong. */
-  learnCarried(carried: readonly Pair[]): void {
+  confirm(carried: readonly Pair[], now: number): void {
     for (const { channel, symbol } of carried) {
-      if (symbol === WILDCARD) this.#refusedWildcards.delete(channel);
+      if (symbol !== WILDCARD) continue;
+      this.#wildcards.delete(channel);
+      this.#wildcardAt.set(channel, now);
     }
-    if (this.#learned === undefined) return;
-    this.#learned = Math.max(this.#learned, this.placesOf(carried));
+    this.#learned = this.#learned && raised(this.#learned, carried);
+    this.#ceiling = this.#ceiling && raised(this.#ceiling, carried);
+    const peak = this.#peak;
+    const isPeak = peak === undefined || now - peak.at > RECENT_MS ||
+      carried.length >= peak.pairs.length;
+    if (isPeak) this.#peak = { pairs: carried, at: now };
   }
+
+  /** The timer of the limit that refusals have shown, if there is one. */
+  get limitTimer(): RetestTimer | undefined {
+    return this.#timer;
+  }
+
+  /** The timers of refused wildcards. */
+  get wildcardTimers(): Iterable<readonly [UpstreamChannel, RetestTimer]> {
+    return this.#wildcards;
+  }
+
+  get #counts(): ReadonlySet<UpstreamChannel> {
+    return this.#learned?.counts ?? this.#plan.counts;
+  }
+
+  #limits(): CountedLimit[] {
+    const { pairs, counts } = this.#plan;
+    const limits = pairs === undefined ? [] : [{ places: pairs, counts }];
+    if (this.#learned) limits.push(this.#learned);
+    if (this.#ceiling) limits.push(this.#ceiling);
+    return limits;
+  }
+
+  #roomBeside(carried: SymbolSets): Room {
+    const room = this.room();
+    for (const pair of pairsOf(carried)) room.take(pair);
+    return room;
+  }
+
+  #peakPlaces(counts: ReadonlySet<UpstreamChannel>, now: number): number {
+    if (!this.#peak || now - this.#peak.at > RECENT_MS) return 0;
+    return placesIn({ counts }, this.#peak.pairs);
+  }
+}
+
+const EVERY_CHANNEL: ReadonlySet<UpstreamChannel> = new Set(UPSTREAM_CHANNELS);
+
+type Counting = Pick<CountedLimit, "counts">;
+
+function counts(limit: Counting, { channel, symbol }: Pair): boolean {
+  return symbol !== WILDCARD && limit.counts.has(channel);
+}
+
+function placesIn(limit: Counting, pairs: Iterable<Pair>): number {
+  let places = 0;
+  for (const pair of pairs) if (counts(limit, pair)) places++;
+  return places;
+}
+
+function raised(limit: CountedLimit, carried: readonly Pair[]): CountedLimit {
+  return { ...limit, places: Math.max(limit.places, placesIn(limit, carried)) };
 }

@@ -16,6 +16,7 @@
  */
 import type { SymbolBudget } from "./budget.ts";
 import type { InterestBook } from "./interest.ts";
+import type { Room } from "./room.ts";
 import {
   type Pair,
   type SymbolSets,
@@ -131,30 +132,33 @@ export class DesiredPairs {
       if (isIn(acknowledged, everything)) this.#desire(everything);
       else this.#miss(everything);
     }
-    let places = this.#placeCarried(acknowledged, isStuck);
+    const room = this.#budget.room();
+    this.#placeCarried(acknowledged, { room, isStuck });
     for (const pair of this.#interest.pairs()) {
       if (this.has(pair) || this.#isCovered(pair)) continue;
       if (isRefused(pair)) continue;
       const { channel, symbol } = pair;
-      if (!this.#budget.takesPlace(pair)) this.#miss({ channel, symbol });
-      else if (places > 0) {
-        places--;
+      if (room.fits(pair)) {
+        room.take(pair);
         this.#miss({ channel, symbol });
       } else this.#waiting.push({ channel, symbol });
     }
     for (const pair of [...this.#interest.lingering()].reverse()) {
       if (this.#isCovered(pair) || !isIn(acknowledged, pair)) continue;
-      if (this.#budget.takesPlace(pair) && places-- <= 0) continue;
+      if (!room.fits(pair)) continue;
+      room.take(pair);
       this.#desire(pair);
     }
   }
 
-  /** Keeps the needed and stuck pairs that are carried; gives the places left. */
+  /** Keeps the needed and stuck pairs that are carried, and their places. */
   #placeCarried(
     acknowledged: SymbolSets,
-    isStuck: (pair: Pair) => boolean,
-  ): number {
-    let places = this.#budget.limit ?? Infinity;
+    { room, isStuck }: {
+      readonly room: Room;
+      readonly isStuck: (pair: Pair) => boolean;
+    },
+  ): void {
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
@@ -162,11 +166,10 @@ export class DesiredPairs {
         const isNeeded = this.isWanted(pair) &&
           (symbol === WILDCARD || !this.#isCovered(pair));
         if (!isNeeded && !isStuck(pair)) continue;
-        if (this.#budget.takesPlace(pair)) places--;
+        room.take(pair);
         this.#desire(pair);
       }
     }
-    return places;
   }
 
   /** Whether a pair need not be asked for by name, or cannot be. */

@@ -7,9 +7,9 @@
  * acknowledgement is repaired by the next look; after a request that nothing
  * answered upstream is asked what it carries. One request is in flight at a
  * time. A refused request is halved until the symbol that upstream objects to
- * stands alone; that one is set aside for as long as it is wanted on this
- * connection, the others go through. A refusal for want of room, or of `*`, is
- * learned by the budget instead, and outlives the connection.
+ * stands alone; that one is set aside, the others go through. A refusal for
+ * want of room, or of `*`, is noted by the budget instead. No refusal is kept:
+ * each is retested at growing intervals ({@linkcode Retests}).
  *
  * Answers carry no ids. Once one was overdue on a connection, any answer may be
  * that of another request: no single refusal is believed at once from then on,
@@ -17,40 +17,37 @@
  *
  * A pair that upstream neither refuses nor acknowledges, or answers with a
  * fault of its own (500), is asked for {@linkcode MAX_ASKS} times and then set
- * aside as well; equally often it is asked to let go of one. So even a contrary
- * upstream is not asked for ever, but trouble passes: {@linkcode Ledger.retry}
- * starts afresh, at a pace that is its caller's.
+ * aside as well; equally often it is asked to let go of one. After
+ * {@linkcode RETRY_MS} the counts start at zero again.
  *
  * A channel that changes between `*` and names is never without both, unless
  * places are scarce: what goes is given back only when what comes is carried.
  *
  * @module
  */
-import { type Action, Asks } from "./asks.ts";
+import { type Action, Asks, MAX_ASKS } from "./asks.ts";
 import type { SymbolBudget } from "./budget.ts";
 import { type DesiredPairs, isIn } from "./desired_pairs.ts";
+import { Difference } from "./difference.ts";
 import { type Refusal, Refusals } from "./refusals.ts";
 import {
   type ChunkLimits,
+  isFull,
   isObjection,
   NOT_ACKNOWLEDGED,
   type SubscriptionRequest,
   takeChunk,
   type UpstreamError,
 } from "./request.ts";
+import { Retests } from "./retests.ts";
 import { Suspects } from "./suspects.ts";
 import {
   countPairs,
   type Pair,
   pairsOf,
   type SymbolSets,
-  WILDCARD,
+  without,
 } from "./symbol_sets.ts";
-
-/** How often one pair is asked for on one connection. */
-export const MAX_ASKS = 3;
-
-const SYMBOL_LIMIT_EXCEEDED = 405;
 
 /**
  * Whether the last acknowledgement may be old news: a request has gone
@@ -62,10 +59,13 @@ type Doubt = "none" | "unanswered" | "full";
 /** Computes requests and digests their answers. */
 export class Ledger {
   readonly #desired: DesiredPairs;
+  readonly #difference: Difference;
   readonly #budget: SymbolBudget;
   readonly #limits: ChunkLimits;
   readonly #asks = new Asks();
   readonly #refusals = new Refusals();
+  readonly #retests: Retests;
+  readonly #now: () => number;
   #acknowledged: SymbolSets = new Map();
   #inFlight: SubscriptionRequest | undefined;
   readonly #suspects = new Suspects();
@@ -74,16 +74,23 @@ export class Ledger {
   /** An answer was overdue: since then answers may be those of others. */
   #wasLate = false;
 
+  /** @param options.now monotonic ms */
   constructor(
     desired: DesiredPairs,
     options: {
       readonly budget: SymbolBudget;
       readonly limits: ChunkLimits;
+      readonly now: () => number;
     },
   ) {
+    const { budget, limits, now } = options;
     this.#desired = desired;
-    this.#budget = options.budget;
-    this.#limits = options.limits;
+    this.#difference = new Difference(desired, budget);
+    this.#budget = budget;
+    this.#limits = limits;
+    this.#now = now;
+    const [asks, refusals] = [this.#asks, this.#refusals];
+    this.#retests = new Retests({ desired, budget, asks, refusals, now });
   }
 
   /**
@@ -91,26 +98,35 @@ export class Ledger {
    * was learned from answers that may have been those of others is forgotten.
    */
   reset(): void {
+    this.#retests.reset(this.#acknowledged);
     this.#acknowledged = new Map();
     this.#inFlight = undefined;
     this.#suspects.clear();
     this.#refusals.clear();
     this.#givenUp = [];
     this.#doubt = "none";
-    if (this.#wasLate) this.#budget.unlearn();
+    if (this.#wasLate) this.#budget.forget();
+    this.#budget.connect(this.#now());
     this.#wasLate = false;
     this.#asks.clear();
   }
 
-  /** Whether something was given up that upstream never objected to. */
-  get hasGivenUp(): boolean {
-    return this.#refusals.hasGivenUp || this.#asks.hasReached(MAX_ASKS);
+  /**
+   * Monotonic ms at which {@linkcode Ledger.next} has something to request
+   * although nothing else changes; `undefined` when it has not.
+   */
+  get dueAt(): number | undefined {
+    return this.#retests.dueAt;
   }
 
-  /** What was given up without an objection may be asked for again. */
-  retry(): void {
-    this.#asks.clear();
-    this.#refusals.forgetGivenUp();
+  /** A stream was refused for want of a place for `pair`: it may test the limit. */
+  wish(pair: Pair): void {
+    this.#retests.wish(pair);
+  }
+
+  /** The pair that is requested again, alone, to test a refusal. */
+  get retesting(): Pair | undefined {
+    return this.#retests.current?.pair;
   }
 
   /** The request that waits for its answer. */
@@ -149,17 +165,19 @@ export class Ledger {
    */
   next(): SubscriptionRequest | undefined {
     if (this.#inFlight) return undefined;
+    this.#retests.takeBackGivenUp();
     this.#forgetIdleRefusals();
     this.refreshDesired();
     if (this.#giveUp()) this.refreshDesired();
     // On old news nothing is given back: what stays instead may be gone.
-    const mayLose = this.#doubt === "unanswered" && this.#hasSurplus();
+    const mayLose = this.#doubt === "unanswered" &&
+      this.#difference.hasSurplus(this.#acknowledged);
     if (this.#doubt === "full" || mayLose) return this.#reassert();
     // What is given back first may make room for what is asked for next.
     const request = this.#unsubscribe() ?? this.#subscribe();
     if (!request) {
       this.#forgetIdleAsks();
-      return this.#doubt === "none" ? undefined : this.#reassert();
+      return this.#doubt === "none" ? this.#takeRetest() : this.#reassert();
     }
     for (const pair of request.pairs) this.#asks.add(request.action, pair);
     return this.#inFlight = request;
@@ -188,10 +206,12 @@ export class Ledger {
 
   /** Upstream said what it carries: the whole state, never a difference. */
   acknowledge(state: SymbolSets): void {
-    this.#acknowledged = state;
+    const carried = pairsOf(state);
+    this.#retests.acknowledge(state);
     this.#inFlight = undefined;
+    this.#acknowledged = state;
     this.#doubt = "none";
-    this.#budget.learnCarried(pairsOf(state));
+    this.#budget.confirm(carried, this.#now());
   }
 
   /**
@@ -202,11 +222,13 @@ export class Ledger {
   refuse(error: UpstreamError): Refusal | undefined {
     const request = this.#inFlight;
     this.#inFlight = undefined;
+    if (this.#retests.current) return this.#refuseRetest(error);
     const [pair] = request?.pairs ?? [];
     if (!request || !pair) return undefined;
     const { action, pairs, probe } = request;
     if (pairs.length > 1) this.#halve(request);
-    else if (probe) this.#forgetCarried(pair);
+    // Upstream objects to what it said it carries: then it does not.
+    else if (probe) this.#acknowledged = without(this.#acknowledged, pair);
     else if (action === "subscribe") return this.#refusePair(pair, error);
     else if (!this.#isNoObjection({ action, pair }, error)) {
       return { ...pair, error };
@@ -222,20 +244,23 @@ export class Ledger {
     if (!this.#inFlight) return;
     if (!this.#inFlight.probe) this.#doubt = "unanswered";
     this.#inFlight = undefined;
+    this.#retests.refuse();
     this.#wasLate = true;
   }
 
   #refusePair(pair: Pair, error: UpstreamError): Refusal | undefined {
-    const isFull = error.code === SYMBOL_LIMIT_EXCEEDED &&
-      pair.symbol !== WILDCARD;
-    if (isFull) return this.#refuseFull(pair, error);
+    if (isFull(error, pair)) return this.#refuseFull(pair, error);
     if (this.#isNoObjection({ action: "subscribe", pair }, error)) {
       return undefined;
     }
-    if (pair.symbol === WILDCARD && isObjection(error)) {
-      this.#budget.learnNoWildcard(pair.channel);
-    }
-    return this.#refusals.add(pair, error);
+    if (!isObjection(error)) return this.#refusals.giveUp(pair, error);
+    return this.#retests.reject(pair, error);
+  }
+
+  /** No single refusal is believed where answers may be those of others. */
+  #refuseRetest(error: UpstreamError): undefined {
+    const isBelieved = isObjection(error) && !this.#wasLate;
+    this.#retests.refuse(isBelieved ? error : undefined, this.#acknowledged);
   }
 
   #refuseFull(pair: Pair, error: UpstreamError): Refusal | undefined {
@@ -244,7 +269,7 @@ export class Ledger {
       return undefined;
     }
     const carried = pairsOf(this.#acknowledged);
-    this.#budget.learnFull(pair, carried);
+    this.#budget.refuseFull(pair, { carried, now: this.#now() });
     // It waits for a place now; the ask stays counted in case there is none
     // although upstream's own words leave room for one.
     const mayAskAgain = this.#asks.of("subscribe", pair) < MAX_ASKS;
@@ -264,24 +289,29 @@ export class Ledger {
     return isVague && this.#asks.of(action, pair) < MAX_ASKS;
   }
 
-  /** Upstream objects to what it said it carries: then it does not. */
-  #forgetCarried({ channel, symbol }: Pair): void {
-    const symbols = new Set(this.#acknowledged.get(channel));
-    symbols.delete(symbol);
-    this.#acknowledged = new Map(this.#acknowledged).set(channel, symbols);
+  #takeRetest(): SubscriptionRequest | undefined {
+    const pair = this.#retests.take(this.#acknowledged);
+    if (pair === undefined) return undefined;
+    return this.#inFlight = {
+      action: "subscribe",
+      pairs: [pair],
+      probe: false,
+    };
   }
 
   #unsubscribe(): SubscriptionRequest | undefined {
-    const isOpen = (pair: Pair) => this.#isSurplus(pair);
+    const state = this.#acknowledged;
+    const isOpen = (pair: Pair) => this.#difference.isSurplus(pair, state);
     return this.#request(
       "unsubscribe",
       this.#suspects.take("unsubscribe", isOpen),
     ) ??
-      this.#request("unsubscribe", this.#surplus());
+      this.#request("unsubscribe", this.#difference.surplus(state));
   }
 
   #subscribe(): SubscriptionRequest | undefined {
-    const isOpen = (pair: Pair) => this.#isMissing(pair);
+    const state = this.#acknowledged;
+    const isOpen = (pair: Pair) => this.#difference.isMissing(pair, state);
     return this.#request(
       "subscribe",
       this.#suspects.take("subscribe", isOpen),
@@ -303,50 +333,12 @@ export class Ledger {
     return pairs.length > 0 ? { action, pairs, probe: false } : undefined;
   }
 
-  *#surplus(): Generator<Pair> {
-    for (const [channel, symbols] of this.#acknowledged) {
-      for (const symbol of symbols) {
-        const pair = { channel, symbol };
-        if (this.#isSurplus(pair)) yield pair;
-      }
-    }
-  }
-
-  #hasSurplus(): boolean {
-    return this.#surplus().next().done !== true;
-  }
-
-  #isSurplus(pair: Pair): boolean {
-    if (this.#desired.has(pair) || !isIn(this.#acknowledged, pair)) {
-      return false;
-    }
-    return !this.#isStillNeeded(pair);
-  }
-
-  /**
-   * Whether a surplus pair stands in for one that is not carried yet. Where
-   * places are counted, nobody's place is held up for that.
-   */
-  #isStillNeeded(pair: Pair): boolean {
-    const { channel, symbol } = pair;
-    const isCounted = this.#budget.limit !== undefined;
-    if (isCounted && this.#budget.takesPlace(pair)) return false;
-    if (symbol !== WILDCARD) {
-      return this.#isMissing({ channel, symbol: WILDCARD });
-    }
-    return this.#desired.missing.some((pair) => pair.channel === channel);
-  }
-
-  #isMissing(pair: Pair): boolean {
-    return this.#desired.has(pair) && !isIn(this.#acknowledged, pair);
-  }
-
   /** Sets aside what was asked for often enough; true when something was. */
   #giveUp(): boolean {
     const before = this.#givenUp.length;
     for (const pair of this.#desired.missing) {
       if (this.#asks.of("subscribe", pair) < MAX_ASKS) continue;
-      this.#givenUp.push(this.#refusals.add(pair, NOT_ACKNOWLEDGED));
+      this.#givenUp.push(this.#refusals.giveUp(pair, NOT_ACKNOWLEDGED));
     }
     return this.#givenUp.length > before;
   }

@@ -18,6 +18,8 @@ export interface PlanLimit {
   readonly counts: ReadonlySet<UpstreamChannel>;
   /** Channels on which `*` may be asked for. */
   readonly wildcards: ReadonlySet<UpstreamChannel>;
+  /** True when no plan was set, so that a limit may be learned. */
+  readonly isOpen: boolean;
 }
 
 /** A plan by name, or the limits themselves. */
@@ -61,12 +63,14 @@ export function planLimit(
 ): PlanLimit {
   const { feed, counting } = options;
   const limits = limitsOf(plan);
+  const isOpen = plan.name === "auto";
   if (feed === "opra") {
     // Upstream refuses `*` for option quotes on every plan (error 413).
     return {
       pairs: limits.options,
       counts: counting.options,
       wildcards: new Set(["trades"]),
+      isOpen,
     };
   }
   // A wildcard is every symbol: a plan that counts symbols does not give it.
@@ -77,6 +81,7 @@ export function planLimit(
     pairs: limits.stocks,
     counts: counting.stocks,
     wildcards: new Set(wildcards),
+    isOpen,
   };
 }
 

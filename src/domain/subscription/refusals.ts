@@ -1,25 +1,32 @@
 /**
- * Pairs that a connection has set aside, and why.
+ * Pairs that a connection has set aside, why, and when each is retested.
  *
  * @module
  */
 import { isObjection, type UpstreamError } from "./request.ts";
-import { type Pair, pairKey } from "./symbol_sets.ts";
+import { DOUBTED, REJECTED, RetestTimer } from "./retest.ts";
+import { type Pair, pairKey, WILDCARD } from "./symbol_sets.ts";
 
 /** A pair that upstream does not give us, and why. */
 export interface Refusal extends Pair {
   readonly error: UpstreamError;
 }
 
+interface Entry {
+  readonly refusal: Refusal;
+  /** Absent where another rule decides when the pair is requested again. */
+  readonly timer: RetestTimer | undefined;
+}
+
 /** Refusals by pair. */
 export class Refusals {
-  readonly #byPair = new Map<string, Refusal>();
+  readonly #byPair = new Map<string, Entry>();
   /** Places that were taken when there was none for a pair, by pair. */
   readonly #fullAt = new Map<string, number>();
 
   /** Every refusal, oldest first. */
   get all(): readonly Refusal[] {
-    return [...this.#byPair.values()];
+    return Array.from(this.#byPair.values(), ({ refusal }) => refusal);
   }
 
   /** Whether a pair is set aside. */
@@ -27,17 +34,36 @@ export class Refusals {
     return this.#byPair.size > 0 && this.#byPair.has(pairKey(pair));
   }
 
-  /** Sets a pair aside. */
-  add(pair: Pair, error: UpstreamError): Refusal {
+  /**
+   * Sets a pair aside that upstream rejects. One that is rejected again keeps
+   * its timer.
+   *
+   * @param options.isDoubted whether upstream carried the pair a moment ago
+   */
+  reject(
+    pair: Pair,
+    error: UpstreamError,
+    options: { readonly now: number; readonly isDoubted: boolean },
+  ): Refusal {
+    const { now, isDoubted } = options;
+    const key = pairKey(pair);
+    // A refused `*` is retested by the budget, which outlives the connection.
+    const timer = pair.symbol === WILDCARD ? undefined : this.#byPair
+      .get(key)?.timer ??
+      new RetestTimer(isDoubted ? DOUBTED : REJECTED, now);
+    return this.#set(key, { refusal: { ...pair, error }, timer });
+  }
+
+  /** Sets a pair aside that was given up: it was requested often enough. */
+  giveUp(pair: Pair, error: UpstreamError): Refusal {
     const refusal = { ...pair, error };
-    this.#byPair.set(pairKey(pair), refusal);
-    return refusal;
+    return this.#set(pairKey(pair), { refusal, timer: undefined });
   }
 
   /** Sets a pair aside that there was no place for while `taken` were taken. */
   addFull(pair: Pair, error: UpstreamError, taken: number): Refusal {
     this.#fullAt.set(pairKey(pair), taken);
-    return this.add(pair, error);
+    return this.giveUp(pair, error);
   }
 
   /** Takes a pair back. */
@@ -62,6 +88,25 @@ export class Refusals {
     return roomed;
   }
 
+  /** The first pair that there was no place for. */
+  get firstFull(): Pair | undefined {
+    if (this.#fullAt.size === 0) return undefined;
+    return this.all.find((pair) => this.#fullAt.has(pairKey(pair)));
+  }
+
+  /** The rejected pair whose retest is due first. */
+  get nextRetest():
+    | { readonly pair: Pair; readonly timer: RetestTimer }
+    | undefined {
+    let next: { pair: Pair; timer: RetestTimer } | undefined;
+    for (const { refusal, timer } of this.#byPair.values()) {
+      if (!timer || (next && next.timer.at <= timer.at)) continue;
+      const { channel, symbol } = refusal;
+      next = { pair: { channel, symbol }, timer };
+    }
+    return next;
+  }
+
   /** Whether a pair was given up without an objection of upstream. */
   get hasGivenUp(): boolean {
     return this.all.some(({ error }) => !isObjection(error));
@@ -74,9 +119,28 @@ export class Refusals {
     }
   }
 
+  /** Takes back the pairs that there was no place for. */
+  forgetFull(): void {
+    for (const pair of this.all) {
+      if (this.#fullAt.has(pairKey(pair))) this.delete(pair);
+    }
+  }
+
+  /** Takes back the pairs whose rejection is doubted. */
+  forgetDoubted(): void {
+    for (const { refusal, timer } of [...this.#byPair.values()]) {
+      if (timer?.pace === DOUBTED) this.delete(refusal);
+    }
+  }
+
   /** Takes everything back. */
   clear(): void {
     this.#byPair.clear();
     this.#fullAt.clear();
+  }
+
+  #set(key: string, entry: Entry): Refusal {
+    this.#byPair.set(key, entry);
+    return entry.refusal;
   }
 }

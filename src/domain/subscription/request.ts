@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Pair } from "./symbol_sets.ts";
+import { type Pair, WILDCARD } from "./symbol_sets.ts";
 
 /** One request to upstream. Requests carry no ids: answers come in order. */
 export interface SubscriptionRequest {
@@ -31,7 +31,13 @@ export function errorText({ code, message }: UpstreamError): string {
   return code === NOT_ACKNOWLEDGED.code ? message : `${message} (code ${code})`;
 }
 
+const SYMBOL_LIMIT_EXCEEDED = 405;
 const INTERNAL_ERROR = 500;
+
+/** Whether an error says that there is no place for a named pair. */
+export function isFull({ code }: UpstreamError, { symbol }: Pair): boolean {
+  return code === SYMBOL_LIMIT_EXCEEDED && symbol !== WILDCARD;
+}
 
 /** Whether an error is a fault of upstream's own. */
 export function isFault({ code }: UpstreamError): boolean {

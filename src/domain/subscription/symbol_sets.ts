@@ -60,6 +60,16 @@ export function symbolSets(
   );
 }
 
+/** A state with one pair less. */
+export function without(
+  state: SymbolSets,
+  { channel, symbol }: Pair,
+): SymbolSets {
+  const symbols = new Set(state.get(channel));
+  symbols.delete(symbol);
+  return new Map(state).set(channel, symbols);
+}
+
 /** Every pair of a state. */
 export function pairsOf(state: SymbolSets): readonly Pair[] {
   const pairs: Pair[] = [];

@@ -9,6 +9,7 @@ import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../domain/subscription/symbol_sets.ts";
+import { MAX_SYMBOL_LENGTH, shorten } from "./text_limits.ts";
 
 /** A decoded map of a frame, its values not yet trusted. */
 export type Element = Readonly<Record<string, unknown>>;
@@ -24,9 +25,13 @@ export function isElement(value: unknown): value is Element {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A foreign word for a log line: short, and safe whatever it is. */
+/** The longest part of a foreign word that is logged. */
+const MAX_PRINTED = 32;
+
+/** A foreign word for a log line: short, and safe for any value. */
 export function printable(word: unknown): string {
-  return typeof word === "string" ? word.slice(0, 32) : typeof word;
+  if (typeof word !== "string") return typeof word;
+  return word.length > MAX_PRINTED ? shorten(word).slice(0, MAX_PRINTED) : word;
 }
 
 /** Reads a control message; `undefined` when the element is none. */
@@ -44,7 +49,7 @@ export function readControl(element: Element): Control | undefined {
 }
 
 function readError(element: Element): UpstreamError {
-  const code = typeof element.code === "number" ? element.code : 0;
+  const code = Number.isSafeInteger(element.code) ? Number(element.code) : 0;
   return { code, message: textOf(element.msg) || "unnamed error" };
 }
 
@@ -56,12 +61,17 @@ function readState(element: Element): SymbolSets {
     if (!Array.isArray(symbols) || symbols.length === 0) continue;
     state.set(
       channel,
-      new Set(symbols.filter((symbol) => typeof symbol === "string")),
+      new Set(symbols.filter(isSymbol)),
     );
   }
   return state;
 }
 
+/** A longer one was never asked for. */
+function isSymbol(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_SYMBOL_LENGTH;
+}
+
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? shorten(value) : "";
 }

@@ -15,6 +15,7 @@ import type {
   StockTrade,
 } from "../../domain/market/stock_events.ts";
 import type { Element } from "./control.ts";
+import { symbolOf } from "./fields.ts";
 import { readOptionQuote, readOptionTrade } from "./option_elements.ts";
 import {
   readStockBar,
@@ -50,14 +51,16 @@ export interface OptionSinks {
   readonly trades: EventSink<OptionTrade>;
 }
 
-/** Publishes what a sink wants; an event that nobody wants is not even built. */
+/**
+ * Publishes what a sink wants. The symbol is always checked; the other fields
+ * only of a message that is wanted, because the event is not built otherwise.
+ */
 function into<T>(
   sink: EventSink<T>,
   read: (element: Element) => T,
 ): ElementHandler["handle"] {
   return (element, receivedAt) => {
-    const symbol = element.S;
-    if (typeof symbol === "string" && !sink.wants(symbol)) return;
+    if (!sink.wants(symbolOf(element))) return;
     sink.publish(read(element), receivedAt);
   };
 }

@@ -11,6 +11,12 @@
 import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
 import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
 import type { Element } from "./control.ts";
+import {
+  MAX_CODE_LENGTH,
+  MAX_CODES,
+  MAX_SYMBOL_LENGTH,
+  MAX_TEXT_LENGTH,
+} from "./text_limits.ts";
 
 /** Characters of a wrong value that are quoted. */
 const LONGEST_QUOTE = 32;
@@ -33,7 +39,12 @@ function complaint(value: unknown): string {
   if (typeof value === "object") {
     return `cannot be a ${Array.isArray(value) ? "list" : "map"}`;
   }
-  return `cannot be ${JSON.stringify(String(value).slice(0, LONGEST_QUOTE))}`;
+  if (typeof value === "symbol") return `cannot be ${value.description}`;
+  const text = String(value);
+  const quoted = JSON.stringify(text.slice(0, LONGEST_QUOTE));
+  return text.length > LONGEST_QUOTE
+    ? `cannot be ${quoted}… (${text.length} characters)`
+    : `cannot be ${quoted}`;
 }
 
 /**
@@ -48,10 +59,13 @@ export class InexactInteger extends Error {
   }
 }
 
-/** The symbol of an element: text with at least one character. */
+/** The symbol of an element: text of 1 to 64 characters. */
 export function symbolOf(element: Element): string {
   const value = element.S;
-  if (typeof value === "string" && value.length > 0) return value;
+  if (
+    typeof value === "string" && value.length > 0 &&
+    value.length <= MAX_SYMBOL_LENGTH
+  ) return value;
   throw new BadField("S", value);
 }
 
@@ -97,21 +111,35 @@ function fits64Bits(value: bigint): boolean {
     BigInt.asIntN(64, value) === value;
 }
 
-/** A code; absent or null is empty. */
+/** A code of up to 64 characters; absent or null is empty. */
 export function codeAt(element: Element, key: string): string {
+  return textUpTo(MAX_CODE_LENGTH, element, key);
+}
+
+/** Text for people, up to 1,024 characters; absent or null is empty. */
+export function textAt(element: Element, key: string): string {
+  return textUpTo(MAX_TEXT_LENGTH, element, key);
+}
+
+function textUpTo(length: number, element: Element, key: string): string {
   const value = element[key];
-  if (typeof value === "string") return value;
+  if (typeof value === "string" && value.length <= length) return value;
   if (value === undefined || value === null) return "";
   throw new BadField(key, value);
 }
 
-/** A list of codes; absent or null is empty. */
+/** A list of up to 32 codes; absent or null is empty. */
 export function codesAt(element: Element, key: string): readonly string[] {
   const value = element[key];
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value)) throw new BadField(key, value);
+  if (!Array.isArray(value) || value.length > MAX_CODES) {
+    throw new BadField(key, value);
+  }
   for (let i = 0; i < value.length; i++) {
-    if (typeof value[i] !== "string") throw new BadField(key, value[i]);
+    const code: unknown = value[i];
+    if (typeof code !== "string" || code.length > MAX_CODE_LENGTH) {
+      throw new BadField(key, code);
+    }
   }
   return value;
 }
@@ -127,7 +155,8 @@ export function timeAt(element: Element, key: string): Timestamp {
   if (typeof time === "object" && time !== null) {
     const { seconds, nanos } = time as Partial<Timestamp>;
     if (seconds !== undefined && nanos !== undefined) {
-      if (isTimestamp({ seconds, nanos })) return time as Timestamp;
+      const copy = { seconds, nanos };
+      if (isTimestamp(copy)) return copy;
     }
   }
   throw new BadField(key, value);

@@ -1,10 +1,13 @@
 /**
- * From a frame to published events, at once and without ever throwing.
+ * Decodes the frames of one market data feed and publishes their events.
  *
- * One bad element costs that element: an unknown type, a missing field, a
- * foreign value are counted and passed over, and their neighbours arrive. A
- * frame that cannot be decoded at all costs that frame. Nothing here costs the
- * socket.
+ * Nothing is thrown. A message that cannot be read, or whose handler throws, is
+ * counted and logged, and the other messages of the frame are delivered. A frame
+ * that cannot be decoded costs that frame.
+ *
+ * What is checked does not depend on the open streams, with one exception: the
+ * fields of a quote, trade or minute bar other than its type and symbol are read
+ * only when a stream wants it, so a wrong value there is counted only then.
  *
  * @module
  */
@@ -22,7 +25,7 @@ import {
   readControl,
 } from "./control.ts";
 import type { ElementHandler } from "./element_handlers.ts";
-import { InexactInteger } from "./fields.ts";
+import { BadField, InexactInteger } from "./fields.ts";
 import type { MarketFormat } from "./market_format.ts";
 import type { Frame } from "./wire.ts";
 
@@ -43,6 +46,8 @@ interface Arrival {
   exact?: readonly unknown[];
 }
 
+const NOT_A_MAP = new TypeError("Not a map");
+
 /** Decodes the frames of one market data feed. */
 export class FrameDecoder {
   readonly #parts: FrameDecoderParts;
@@ -51,44 +56,90 @@ export class FrameDecoder {
     this.#parts = parts;
   }
 
-  /** Publishes the data of a frame and hands its control messages on, in order. */
+  /**
+   * Publishes the data of a frame and hands its control messages on, in order.
+   * Never throws, also when a sink or `onControl` does.
+   */
   receive(frame: Frame, onControl: (control: Control) => void): void {
-    const { clock, counters, format } = this.#parts;
-    const receivedAt = clock.now();
-    const start = clock.monotonic();
-    let messages = format.plain.read(frame, receivedAt);
-    if (messages < 0) {
-      messages = this.#general({ frame, receivedAt }, onControl);
+    const { clock, counters } = this.#parts;
+    try {
+      const receivedAt = clock.now();
+      const start = clock.monotonic();
+      let messages = this.#fast(frame, receivedAt);
+      if (messages < 0) {
+        messages = this.#general({ frame, receivedAt }, onControl);
+      }
+      const seconds = (clock.monotonic() - start) / 1000;
+      if (messages > 0) observe(counters.processing, { seconds, messages });
+    } catch (error) {
+      this.fault(error);
     }
-    const seconds = (clock.monotonic() - start) / 1000;
-    if (messages > 0) observe(counters.processing, { seconds, messages });
   }
 
-  /** Decodes a frame of whatever form; how many elements it had. */
+  /** Counts and logs that handling a frame failed; never throws. */
+  fault(error: unknown): void {
+    const { counters, log } = this.#parts;
+    counters.errors.malformed_frame++;
+    try {
+      log.error("Frame could not be processed", { cause: error });
+    } catch {
+      // The count is all that can be left behind.
+    }
+  }
+
+  /** As `PlainReader.read`, without throwing. */
+  #fast(frame: Frame, receivedAt: number): number {
+    try {
+      return this.#parts.format.plain.read(
+        frame,
+        receivedAt,
+        this.#onPublishError,
+      );
+    } catch (error) {
+      // Nothing was published: the general decoder takes the frame.
+      this.#parts.log.error("Fast decoder failed", { cause: error });
+      return -1;
+    }
+  }
+
+  readonly #onPublishError = (error: unknown): void =>
+    this.#malformed(undefined, error);
+
+  /** Decodes a frame of any form; returns the number of its elements. */
   #general(arrival: Arrival, onControl: (control: Control) => void): number {
-    const { counters } = this.#parts;
     const elements = this.#decode(arrival.frame);
     for (let i = 0; i < elements.length; i++) {
       const element: unknown = elements[i];
       if (!isElement(element)) {
-        this.#malformed(element, new TypeError("Not a map"));
+        this.#malformed(element, NOT_A_MAP);
         continue;
       }
       const handler = this.#parts.format.handlers.get(element.T);
-      if (!handler) {
-        this.#control(element, onControl);
-        continue;
-      }
-      counters.received[handler.type]++;
       try {
-        handler.handle(element, arrival.receivedAt);
+        if (handler) this.#data(handler, i, { arrival, element });
+        else this.#control(element, onControl);
       } catch (error) {
-        if (error instanceof InexactInteger) {
-          this.#handleExactly(handler, i, arrival);
-        } else this.#malformed(element, error);
+        this.#malformed(element, error);
       }
     }
     return elements.length;
+  }
+
+  #data(
+    handler: ElementHandler,
+    index: number,
+    { arrival, element }: {
+      readonly arrival: Arrival;
+      readonly element: Element;
+    },
+  ): void {
+    this.#parts.counters.received[handler.type]++;
+    try {
+      handler.handle(element, arrival.receivedAt);
+    } catch (error) {
+      if (!(error instanceof InexactInteger)) throw error;
+      this.#handleExactly(handler, index, arrival);
+    }
   }
 
   /** The elements of a frame; none when it cannot be decoded at all. */
@@ -109,17 +160,11 @@ export class FrameDecoder {
     index: number,
     arrival: Arrival,
   ): void {
-    let element: unknown;
-    try {
-      // Once per frame, however many of its elements need it.
-      arrival.exact ??= listOf(
-        this.#parts.format.codec.decodeExactly(arrival.frame),
-      );
-      element = arrival.exact[index];
-      handler.handle(element as Element, arrival.receivedAt);
-    } catch (error) {
-      this.#malformed(element, error);
-    }
+    // Once per frame, however many of its elements need it.
+    arrival.exact ??= listOf(
+      this.#parts.format.codec.decodeExactly(arrival.frame),
+    );
+    handler.handle(arrival.exact[index] as Element, arrival.receivedAt);
   }
 
   #control(element: Element, onControl: (control: Control) => void): void {
@@ -138,11 +183,17 @@ export class FrameDecoder {
   #malformed(element: unknown, error: unknown): void {
     const { counters, log } = this.#parts;
     counters.errors.malformed_element++;
-    log.warn("Element is malformed", {
-      type: isElement(element) ? printable(element.T) : typeof element,
-      cause: error instanceof Error ? error.message : String(error),
-    });
+    const type = isElement(element) ? printable(element.T) : typeof element;
+    if (isUpstreamsMistake(error)) {
+      log.warn("Element is malformed", { type, cause: error.message });
+    } else log.error("Element could not be processed", { type, cause: error });
   }
+}
+
+/** Whether the error speaks of what was received; any other one is a bug. */
+function isUpstreamsMistake(error: unknown): error is Error {
+  return error === NOT_A_MAP || error instanceof BadField ||
+    error instanceof InexactInteger;
 }
 
 /** Upstream sends arrays only; a lone map is read as an array of one. */

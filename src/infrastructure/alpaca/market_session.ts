@@ -66,6 +66,7 @@ export class MarketConnector implements FeedConnector {
       headers: { "Content-Type": codec.contentType },
       deliveries,
       receive: (frame, onReply) => decoder.receive(frame, onReply),
+      onFault: (error) => decoder.fault(error),
       logIn: (wire, replies) => this.#logIn(wire, replies),
       encode: (request) => codec.encode(this.#message(request)),
       route: (control, session) => route(control, session, events),

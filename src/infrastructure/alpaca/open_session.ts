@@ -32,8 +32,10 @@ export interface SessionScript<R> {
   readonly deliveries?: (() => number) | undefined;
   /** Headers of the upgrade request. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Publishes what a frame carries and hands replies on. */
+  /** Publishes the data of a frame and hands replies on. */
   receive(frame: Frame, onReply: (reply: R) => void): void;
+  /** Counts and logs what a handler of a frame or of a reply threw. */
+  onFault(error: unknown): void;
   /** The handshake; throws `FeedFailure` when it does not go as it should. */
   logIn(wire: Wire, replies: Mailbox<R>): Promise<void>;
   encode(request: SubscriptionRequest): Payload;
@@ -67,6 +69,7 @@ export async function openSession<R>(
       pulse.beat();
       script.receive(frame, onReply);
     },
+    onFault: (error) => script.onFault(error),
     clock,
     timeoutMs: deadlines.dialMs,
     signal,
@@ -86,8 +89,14 @@ export async function openSession<R>(
   }
   const session = new WireSession(wire, { pulse, encode: script.encode });
   onReply = (reply) => script.route(reply, session);
-  // Upstream may have said more in the breath in which it let us in.
-  for (const reply of replies.takeAll()) onReply(reply);
+  // Replies that arrived together with the one that ended the login.
+  for (const reply of replies.takeAll()) {
+    try {
+      onReply(reply);
+    } catch (error) {
+      script.onFault(error);
+    }
+  }
   return session;
 }
 

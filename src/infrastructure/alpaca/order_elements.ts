@@ -14,15 +14,17 @@ import type {
   OrderUpdate,
 } from "../../domain/market/order_events.ts";
 import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
-import type { Timestamp } from "../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
 import { type Element, isElement } from "./control.ts";
 import { BadField } from "./fields.ts";
+import { MAX_LEGS, MAX_TEXT_LENGTH } from "./text_limits.ts";
 
 /**
  * Reads the `data` of a `trade_updates` message whose numbers were kept as
  * text.
  *
- * @throws BadField when the event or the order's id is missing
+ * @throws BadField when the event or the order's id is missing, a text has more
+ *   than 1,024 characters, or the order has more than 64 legs
  */
 export function readOrderUpdate(data: Element): OrderUpdate {
   const order = data.order;
@@ -68,10 +70,14 @@ function readOrder(order: Element): OrderDetails {
     expiredAt: time(order, "expired_at"),
     failedAt: time(order, "failed_at"),
     commission: optional(order, "commission"),
-    legs: Array.isArray(order.legs)
-      ? order.legs.filter(isElement).map(readLeg)
-      : [],
+    legs: readLegs(order.legs),
   };
+}
+
+function readLegs(legs: unknown): readonly OrderLeg[] {
+  if (!Array.isArray(legs)) return [];
+  if (legs.length > MAX_LEGS) throw new BadField("legs", legs);
+  return legs.filter(isElement).map(readLeg);
 }
 
 function readLeg(leg: Element): OrderLeg {
@@ -107,14 +113,18 @@ function required(element: Element, key: string): string {
 
 function optional(element: Element, key: string): string | undefined {
   const value = element[key];
-  return typeof value === "string" ? value : undefined;
+  if (typeof value !== "string") return undefined;
+  if (value.length > MAX_TEXT_LENGTH) throw new BadField(key, value);
+  return value;
 }
 
 function text(element: Element, key: string): string {
   return optional(element, key) ?? "";
 }
 
+/** A time that a client can be sent: one of the years 1 to 9999. */
 function time(element: Element, key: string): Timestamp | undefined {
   const value = optional(element, key);
-  return value === undefined ? undefined : parseRfc3339(value);
+  const time = value === undefined ? undefined : parseRfc3339(value);
+  return time !== undefined && isTimestamp(time) ? time : undefined;
 }

@@ -25,6 +25,7 @@ import {
   numberAt,
   sizeAt,
   symbolOf,
+  textAt,
   timeAt,
 } from "./fields.ts";
 
@@ -124,9 +125,9 @@ export function readTradingStatus(element: Element): StockTradingStatus {
     symbol: symbolOf(element),
     timestamp: timeAt(element, "t"),
     statusCode: codeAt(element, "sc"),
-    statusMessage: codeAt(element, "sm"),
+    statusMessage: textAt(element, "sm"),
     reasonCode: codeAt(element, "rc"),
-    reasonMessage: codeAt(element, "rm"),
+    reasonMessage: textAt(element, "rm"),
     tape: codeAt(element, "z"),
   };
 }

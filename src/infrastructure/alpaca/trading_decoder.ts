@@ -1,8 +1,10 @@
 /**
- * Frames of the trading stream: objects in JSON, in text or binary frames.
+ * Decodes the frames of the trading stream: objects in JSON, in text or binary
+ * frames.
  *
- * Order updates are published at once; everything else is a reply of the
- * session. As on the market streams, a bad message costs itself.
+ * Order updates are published; every other message is a reply of the session.
+ * Nothing is thrown: as on the market streams, a message that cannot be read, or
+ * whose handler throws, is counted and logged.
  *
  * @module
  */
@@ -14,9 +16,12 @@ import {
   observe,
 } from "../../application/status/counters.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
+import { unknownWords } from "../../domain/market/order_words.ts";
 import { type Element, isElement, printable } from "./control.ts";
 import { parseWithNumberText } from "./exact_json.ts";
+import { BadField } from "./fields.ts";
 import { readOrderUpdate } from "./order_elements.ts";
+import { shorten } from "./text_limits.ts";
 import type { Frame } from "./wire.ts";
 
 /** What the trading stream says about the session. */
@@ -37,6 +42,12 @@ export interface TradingDecoderParts {
   readonly log: Log;
 }
 
+const NOT_A_MAP = new TypeError("Not a map");
+const NO_DATA = new TypeError("No data");
+/** Unknown values of one update that are logged. */
+const MAX_NAMED = 8;
+/** Names in a list of streams that are looked at; the stream has three. */
+const MAX_STREAMS = 16;
 /** Keep-alive byte of an older version of the stream, still to be ignored. */
 const OLD_HEARTBEAT = 0x01;
 
@@ -49,18 +60,38 @@ export class TradingDecoder {
     this.#parts = parts;
   }
 
-  /** Publishes an order update, or hands a reply on. */
+  /**
+   * Publishes order updates and hands replies on, in order. Never throws, also
+   * when the sink or `onReply` does.
+   */
   receive(frame: Frame, onReply: (reply: TradingReply) => void): void {
     if (isOldHeartbeat(frame)) return;
     const { clock, counters } = this.#parts;
-    const receivedAt = clock.now();
-    const start = clock.monotonic();
-    const decoded = this.#decode(frame);
-    if (decoded === undefined) return;
-    const messages = Array.isArray(decoded) ? decoded : [decoded];
-    for (const message of messages) this.#handle(message, receivedAt, onReply);
-    const seconds = (clock.monotonic() - start) / 1000;
-    observe(counters.processing, { seconds, messages: messages.length });
+    try {
+      const receivedAt = clock.now();
+      const start = clock.monotonic();
+      const decoded = this.#decode(frame);
+      if (decoded === undefined) return;
+      const messages = Array.isArray(decoded) ? decoded : [decoded];
+      for (const message of messages) {
+        this.#handle(message, receivedAt, onReply);
+      }
+      const seconds = (clock.monotonic() - start) / 1000;
+      observe(counters.processing, { seconds, messages: messages.length });
+    } catch (error) {
+      this.fault(error);
+    }
+  }
+
+  /** Counts and logs that handling a frame failed; never throws. */
+  fault(error: unknown): void {
+    const { counters, log } = this.#parts;
+    counters.errors.malformed_frame++;
+    try {
+      log.error("Frame could not be processed", { cause: error });
+    } catch {
+      // The count is all that can be left behind.
+    }
   }
 
   #decode(frame: Frame): unknown {
@@ -78,12 +109,35 @@ export class TradingDecoder {
     receivedAt: number,
     onReply: (reply: TradingReply) => void,
   ): void {
-    const { counters } = this.#parts;
-    if (!isElement(message)) return this.#malformed(new TypeError("Not a map"));
-    if (message.stream === "trade_updates") {
-      counters.received.order_update++;
-      return this.#publish(message.data, receivedAt);
+    try {
+      if (!isElement(message)) throw NOT_A_MAP;
+      if (message.stream === "trade_updates") {
+        this.#publish(message.data, receivedAt);
+      } else this.#reply(message, onReply);
+    } catch (error) {
+      this.#malformed(error);
     }
+  }
+
+  #publish(data: unknown, receivedAt: number): void {
+    const { counters, log, sink } = this.#parts;
+    counters.received.order_update++;
+    if (!isElement(data)) throw NO_DATA;
+    const update = readOrderUpdate(data);
+    const unknown = unknownWords(update);
+    if (unknown.length > 0) {
+      counters.errors.unknown_word++;
+      log.warn("Order update has values that are not known", {
+        values: unknown.slice(0, MAX_NAMED).map(({ kind, word }) =>
+          `${kind}: ${printable(word)}`
+        ),
+      });
+    }
+    sink.publish(update, receivedAt);
+  }
+
+  #reply(message: Element, onReply: (reply: TradingReply) => void): void {
+    const { counters, log } = this.#parts;
     const reply = readReply(message);
     if (reply) {
       counters.received.control++;
@@ -91,23 +145,18 @@ export class TradingDecoder {
     }
     counters.received.unknown++;
     counters.errors.unknown_type++;
-    this.#parts.log.warn("Message of an unknown stream", {
+    log.warn("Message of an unknown stream", {
       stream: printable(message.stream),
     });
   }
 
-  #publish(data: unknown, receivedAt: number): void {
-    try {
-      if (!isElement(data)) throw new TypeError("No data");
-      this.#parts.sink.publish(readOrderUpdate(data), receivedAt);
-    } catch (error) {
-      this.#malformed(error);
-    }
-  }
-
   #malformed(error: unknown): void {
-    this.#parts.counters.errors.malformed_element++;
-    this.#parts.log.warn("Order update is malformed", { cause: error });
+    const { counters, log } = this.#parts;
+    counters.errors.malformed_element++;
+    const isUpstreams = error === NOT_A_MAP || error === NO_DATA ||
+      error instanceof BadField;
+    if (isUpstreams) log.warn("Order update is malformed", { cause: error });
+    else log.error("Message could not be processed", { cause: error });
   }
 }
 
@@ -129,7 +178,7 @@ function readReply(message: Element): TradingReply | undefined {
       };
     case "listening":
       return typeof data.error === "string"
-        ? { type: "error", message: data.error }
+        ? { type: "error", message: shorten(data.error) }
         : { type: "listening", streams: textsOf(data.streams) };
     default:
       return undefined;
@@ -137,11 +186,10 @@ function readReply(message: Element): TradingReply | undefined {
 }
 
 function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
+  return typeof value === "string" ? shorten(value) : "";
 }
 
 function textsOf(value: unknown): readonly string[] {
-  return Array.isArray(value)
-    ? value.filter((item) => typeof item === "string")
-    : [];
+  if (!Array.isArray(value)) return [];
+  return value.slice(0, MAX_STREAMS).map(textOf).filter((text) => text !== "");
 }

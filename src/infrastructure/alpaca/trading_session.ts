@@ -54,6 +54,7 @@ export class TradingConnector implements FeedConnector {
       url,
       headers: {},
       receive: (frame, onReply) => decoder.receive(frame, onReply),
+      onFault: (error) => decoder.fault(error),
       logIn: (wire, replies) => this.#logIn(wire, replies),
       encode: () => LISTEN,
       route: watch,

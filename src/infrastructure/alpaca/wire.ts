@@ -21,8 +21,19 @@ import { FairReading } from "./fair_reading.ts";
 const GOODBYE_MS = 2_000;
 const NORMAL_CLOSURE = 1000;
 
+/**
+ * Largest message that is read, in bytes. The largest expected one, the
+ * acknowledgement of every stock on three channels, has about 300 kB. A larger
+ * message ends the session with this limit as the cause: `ws` reads no further.
+ * Parsed, 16 MiB of the worst JSON take 470 MB of heap.
+ */
+export const MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;
+
 const CLIENT_OPTIONS = {
+  // Not offered, so that a peer that compresses anyway is in breach of the
+  // protocol: a small message cannot become a large one.
   perMessageDeflate: false,
+  maxPayload: MAX_MESSAGE_BYTES,
   // Text that is not UTF-8 costs its frame (the decoder says so), not the
   // session.
   skipUTF8Validation: true,
@@ -53,6 +64,8 @@ export interface DialOptions {
   /** Headers of the upgrade request. */
   readonly headers: Readonly<Record<string, string>>;
   readonly onFrame: (frame: Frame) => void;
+  /** Receives what `onFrame` throws, which costs that frame only. */
+  readonly onFault: (error: unknown) => void;
   readonly clock: Clock;
   /** Deliveries made so far; see `fair_reading.ts`. @default none */
   readonly deliveries?: (() => number) | undefined;
@@ -90,10 +103,15 @@ export async function dial(options: DialOptions): Promise<Wire> {
   // Text comes as bytes too: nobody needs it as text.
   socket.on("message", (data) =>
     // The client hands on one piece unless it is told otherwise.
-    reading.handle(() => options.onFrame(data as Buffer)));
-  socket.onerror = (event) => {
-    problem = event.message;
-  };
+    reading.handle(() => {
+      try {
+        options.onFrame(data as Buffer);
+      } catch (error) {
+        // Thrown into the emitter of `ws`, it would end the process.
+        options.onFault(error);
+      }
+    }));
+  socket.on("error", (error) => problem = problemOf(error));
   socket.onclose = (event) => {
     opened.reject(dialFailure(url, refusal ?? { problem }));
     ended.resolve(closeFailure(event, problem));
@@ -197,6 +215,13 @@ function closeFailure(
     `Connection closed with code ${event.code}${reason ? `: ${reason}` : ""}`,
     { errorType: "closed" },
   );
+}
+
+/** What went wrong, as far as the message of `ws` does not say it. */
+function problemOf(error: Error & { readonly code?: string }): string {
+  return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
+    ? `a message is larger than ${MAX_MESSAGE_BYTES} bytes`
+    : error.message;
 }
 
 /** Host and path; a query could hold a token. */

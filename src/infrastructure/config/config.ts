@@ -118,6 +118,14 @@ export interface Config {
   };
   /** What clients may use up. */
   readonly limits: {
+    /** gRPC connections at a time. */
+    readonly maxConnections: number;
+    /** Connections of the health and metrics ports together. */
+    readonly maxHttpConnections: number;
+    /** Longest wait for an HTTP client, in ms. */
+    readonly httpIdleMs: number;
+    /** Names with a dot under which the status page is served. */
+    readonly allowedHosts: readonly string[];
     /** Streams of one gRPC connection. */
     readonly maxStreamsPerConnection: number;
     /** Streaming calls of all connections. */

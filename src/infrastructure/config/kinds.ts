@@ -151,6 +151,22 @@ export const host: Kind<string> = {
       : refusal(),
 };
 
+/** A comma-separated list of host names; `*.` stands for all names below one. */
+export const hostPatterns: Kind<readonly string[]> = {
+  accepts:
+    "a comma-separated list of host names with a dot, such as a.example.org,*.svc",
+  read: (text) => {
+    const value = text.split(",").map((part) => part.trim()).filter(Boolean);
+    const wrong = value.find((part) =>
+      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)+$/.test(part) ||
+      !/[A-Za-z]/.test(part)
+    );
+    return wrong === undefined
+      ? { value }
+      : refusal(`does not accept ${quote(wrong)}`);
+  },
+};
+
 /** A key or a secret: printable ASCII without spaces or quotes. */
 export const credential: Kind<Secret> = {
   accepts: "the text as Alpaca shows it",

@@ -149,6 +149,10 @@ function readSubscriptions(reader: SettingsReader): Config["subscriptions"] {
 
 function readLimits(reader: SettingsReader): Config["limits"] {
   return {
+    maxConnections: reader.value(SETTINGS.maxConnections, 1),
+    maxHttpConnections: reader.value(SETTINGS.maxHttpConnections, 1),
+    httpIdleMs: 1000 * reader.value(SETTINGS.httpIdle, 1),
+    allowedHosts: reader.value(SETTINGS.allowedHosts, []),
     maxStreamsPerConnection: reader.value(SETTINGS.maxStreamsPerConnection, 1),
     maxStreams: reader.value(SETTINGS.maxStreams, 1),
     maxPendingRequestBytes: 2 ** 20 *

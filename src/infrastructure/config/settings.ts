@@ -21,6 +21,7 @@ import {
   feedList,
   flag,
   host,
+  hostPatterns,
   integer,
   type Kind,
   logLevel,
@@ -111,6 +112,7 @@ const {
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const CAPACITY = integer(1, 10_000_000);
+const CONNECTIONS = integer(1, 1_000_000);
 const STREAMS = integer(1, 1_000_000);
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
@@ -369,6 +371,27 @@ export const SETTINGS = {
     { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
   ),
 
+  maxConnections: limits("STREAM_PROXY_MAX_CONNECTIONS", CONNECTIONS, {
+    description: "gRPC connections at a time; more are reset",
+    fallback: "4096",
+  }),
+  maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {
+    description:
+      "Connections of the health and metrics ports together; idle ones make room",
+    fallback: "256",
+  }),
+  httpIdle: limits("STREAM_PROXY_HTTP_IDLE_SECS", SECONDS, {
+    description:
+      "Longest wait for an HTTP client: for its request, or until it reads",
+    // Longer than the 60 s of common load balancers and scrapes: where the
+    // server closes first, their next request can meet a closed connection.
+    fallback: "75",
+  }),
+  allowedHosts: limits("STREAM_PROXY_ALLOWED_HOSTS", hostPatterns, {
+    description:
+      "Names with a dot that the status page is served under, beside IP addresses",
+    otherwise: "none",
+  }),
   maxStreamsPerConnection: limits(
     "STREAM_PROXY_MAX_STREAMS_PER_CONNECTION",
     STREAMS,

@@ -3,20 +3,29 @@
  *
  * grpc-js could listen by itself, but then it owns the sockets: a port that is
  * taken is reported as text on stderr, Nagle's algorithm cannot be switched
- * off, and the only way to force a connection closed tells clients CANCEL,
- * which existing ones take as "never come back". A broken connection they
- * retry. So sockets are accepted here and handed on.
+ * off, and the only way to force a connection closed makes clients report
+ * CANCELLED, which existing ones never retry. A reset connection they retry. So
+ * sockets are accepted here, within `ConnectionLimits`; a refused one is reset,
+ * which clients report as UNAVAILABLE.
  *
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import { WritePacking } from "./write_packing.ts";
 
-/** Where to listen, and who takes the connections. */
+/** Connections that the system queues until they are accepted. */
+const BACKLOG = 511;
+
+/** Time between two looks at the queue of new connections, in ms. */
+const LOOK_MS = 250;
+
+/** Where to listen, and what takes the connections. */
 export interface ListenOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
+  readonly connections: ConnectionLimits;
   readonly onConnection: (socket: Socket) => void;
 }
 
@@ -47,6 +56,7 @@ export class Listener {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
+  #upkeep: ReturnType<typeof setInterval> | undefined;
 
   private constructor(server: Server, port: number, sockets: Set<Socket>) {
     this.#server = server;
@@ -63,28 +73,45 @@ export class Listener {
     const sockets = new Set<Socket>();
     const packing = new WritePacking();
     const server = createServer((socket) => {
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
       // HTTP/2 ends its streams when the socket closes; an error before that
-      // has nobody else to hear it, and unheard it would end the process.
+      // has no other listener, and without one it would end the process.
       socket.on("error", () => {});
+      const release = options.connections.admit("grpc", {
+        close: () => socket.resetAndDestroy(),
+      });
+      if (release === undefined) {
+        socket.resetAndDestroy();
+        return;
+      }
+      sockets.add(socket);
+      socket.once("close", () => {
+        sockets.delete(socket);
+        release();
+      });
       socket.setNoDelay(true);
       packing.pack(socket);
       options.onConnection(socket);
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);
-    server.listen(options.port, options.host, resolve);
+    server.listen(options.port, options.host, BACKLOG, resolve);
     try {
       await promise;
     } catch (error) {
       throw listenError(options, error as Error);
     }
     server.off("error", reject);
+    // Node reports a failed accept here; it does not close the port.
+    server.on(
+      "error",
+      (cause) => options.connections.acceptFailed("gRPC", cause),
+    );
     const address = server.address();
     // A TCP server that listens always has an address object.
     const port = typeof address === "object" && address ? address.port : 0;
-    return new Listener(server, port, sockets);
+    const listener = new Listener(server, port, sockets);
+    listener.#keepAccepting(options.connections);
+    return listener;
   }
 
   /** How many connections are open. */
@@ -94,6 +121,7 @@ export class Listener {
 
   /** Stops accepting; resolves when the last connection is gone. */
   close(): Promise<void> {
+    clearInterval(this.#upkeep);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     return promise;
@@ -107,4 +135,24 @@ export class Listener {
   breakAll(): void {
     for (const socket of [...this.#sockets]) socket.resetAndDestroy();
   }
+  /**
+   * Works around Deno 2.9.6, whose node:net servers accept nothing more after
+   * one failed accept (out of descriptors, for example) and report no error. To
+   * listen again on a listening socket is harmless, and makes Deno look at the
+   * queue again. `descriptors_test.ts` fails when that is no longer needed.
+   */
+  #keepAccepting(connections: ConnectionLimits): void {
+    const server = this.#server as {
+      readonly _handle?: ListeningHandle | null;
+    };
+    this.#upkeep = setInterval(() => {
+      connections.checkDescriptors();
+      server._handle?.listen?.(BACKLOG);
+    }, LOOK_MS);
+  }
+}
+
+/** The part of node:net's internal handle of a server that is used. */
+interface ListeningHandle {
+  readonly listen?: (backlog: number) => number;
 }

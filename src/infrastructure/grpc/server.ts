@@ -10,6 +10,7 @@
  * @module
  */
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
@@ -34,7 +35,6 @@ import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { gateCalls } from "./call_gate.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
-import type { OnUnknownWord } from "./encoding/order_words.ts";
 import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
 import { Listener } from "./listener.ts";
@@ -50,6 +50,8 @@ import { streamProxyHandlers } from "./stream_proxy_service.ts";
 const KEEPALIVE_MS = 60_000;
 /** A probe has to be answered within this time, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
+/** Connections at a time where no limits are given. */
+const MAX_CONNECTIONS = 4_096;
 /** Grace of a server that is disposed of without a word, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
 /** What clients are given to read their streams' last status, in ms. */
@@ -70,6 +72,12 @@ export interface ServeGrpcOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /**
+   * Counts and limits the connections of this and all other ports.
+   *
+   * @default limits of this port alone, at 4096 connections
+   */
+  readonly connections?: ConnectionLimits;
   /**
    * What the status tells, on demand, of each feed's subscriptions.
    *
@@ -100,8 +108,6 @@ export interface ServeGrpcOptions {
    * @default `DEFAULT_SELECTION`
    */
   readonly defaultSelection?: OptionSelection;
-  /** Told of words of the broker that the schema has no number for. */
-  readonly onUnknownWord?: OnUnknownWord;
   /**
    * Writes message by message, as a baseline for measurements.
    *
@@ -239,8 +245,7 @@ function createAdmission(options: ServeGrpcOptions): Admission {
 
 function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
-  const { onUnknownWord = () => {}, unbatched = false, maxBatchDelayMs = 0 } =
-    options;
+  const { unbatched = false, maxBatchDelayMs = 0 } = options;
   const limits = {
     maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
     defaultSelection: options.defaultSelection ??
@@ -260,7 +265,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
-  const encoders = createEncoders(onUnknownWord);
+  const encoders = createEncoders();
   const reflection = new Reflection([
     StreamProxyService,
     Health,
@@ -295,6 +300,18 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   return server;
 }
 
+/** Limits of a server that shares none with other ports. */
+function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
+  const counters = createCounters();
+  return new ConnectionLimits({
+    maxGrpc: MAX_CONNECTIONS,
+    maxHttp: 0,
+    counters,
+    clock,
+    log,
+  });
+}
+
 /**
  * Serves gRPC without TLS until stopped.
  *
@@ -323,6 +340,7 @@ export async function serveGrpc(
   const listener = await Listener.open({
     host,
     port,
+    connections: options.connections ?? ownLimits(options),
     onConnection: (socket) =>
       admission.connect(socket, () => injector.injectConnection(socket)),
   });

@@ -7,9 +7,12 @@
  * @module
  */
 
-/** What a route may want to know of a request. */
+/** The parts of a request that routes read. */
+export type RouteRequest = Pick<Request, "method" | "url" | "headers">;
+
+/** A request to a route. */
 export interface Asked {
-  readonly request: Request;
+  readonly request: RouteRequest;
   /** Settles when the answer is through, or its connection gone. */
   readonly completed: Promise<void>;
 }

@@ -14,8 +14,11 @@ import {
   type LiveSources,
   LiveViews,
 } from "../../application/status/live_views.ts";
+import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type { Clock } from "../../application/ports/clock.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
+import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { type Address, listen } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
@@ -36,6 +39,9 @@ export type PageSources = Pick<
   "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
 >;
 
+/** Longest wait for a client, in ms, where none is set. */
+const IDLE_MS = 75_000;
+
 /** Where metrics come from. */
 export interface MetricsText {
   readonly contentType: string;
@@ -53,7 +59,19 @@ export interface ServeHttpOptions
   readonly feeds: ReadonlySet<FeedId>;
   readonly status: StatusSource;
   readonly page: MetricsText;
-  /** Told when an answer could not be made. */
+  /** Counts and limits the connections of these and all other ports. */
+  readonly connections: ConnectionLimits;
+  readonly clock: Clock;
+  /** Longest wait for a client, in ms. @default 75_000 */
+  readonly idleMs?: number;
+  /**
+   * Names under which the status page is served, beside IP addresses and
+   * localhost; `*.example.org` stands for all names below it.
+   *
+   * @default none
+   */
+  readonly allowedHosts?: readonly string[];
+  /** Receives the cause of each answer that could not be made. */
   readonly onFault: (cause: unknown) => void;
 }
 
@@ -62,7 +80,7 @@ export interface HttpServers extends AsyncDisposable {
   readonly healthPort: number;
   /** Undefined when metrics have no port of their own. */
   readonly metricsPort: number | undefined;
-  /** Rejects if a server dies by itself; resolves once all are disposed. */
+  /** Resolves when all ports are closed; nothing but disposing closes them. */
   readonly finished: Promise<void>;
 }
 
@@ -75,9 +93,11 @@ export async function serveHttp(
   options: ServeHttpOptions,
 ): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
+  const { connections, clock, idleMs = IDLE_MS } = options;
   const open = (address: Address, routes: Routes) => {
     const handler = guard(answerFrom(routes), options.onFault);
-    return opened.use(listen(address, handler));
+    const port = listen(address, { handler, connections, clock, idleMs });
+    return opened.use(port);
   };
   const metrics = metricsRoute(options.page);
   const { routes: page, events } = await pageRoutes(options);
@@ -122,8 +142,13 @@ async function pageRoutes(
     maxViewers,
     pulse,
   });
+  const hosts = new AllowedHosts([
+    options.health.host,
+    ...options.allowedHosts ?? [],
+  ]);
   const page = await statusPage(screen);
-  return { routes: { ...page, "/events": events.answer }, events };
+  const routes = hosts.protect({ ...page, "/events": events.answer });
+  return { routes, events };
 }
 
 function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
@@ -146,7 +171,7 @@ function metricsRoute(page: MetricsText): Route {
     answer(await page.render(), { status: 200, type: page.contentType });
 }
 
-/** A fault costs its own answer: it is told to the log, not to the caller. */
+/** Limits a fault to its own answer; the cause goes to the log, not the caller. */
 function guard(handler: Handler, onFault: (cause: unknown) => void): Handler {
   return async (asked) => {
     try {

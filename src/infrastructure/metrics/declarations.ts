@@ -66,12 +66,6 @@ export const METRICS = {
     help: "Reconnection attempts, by feed",
     labels: ["feed"],
   },
-  refusals: {
-    name: "alpaca_proxy_refusals_total",
-    type: "counter",
-    help: "Connections, streams and requests refused or ended at a limit",
-    labels: ["limit"],
-  },
   processing: {
     name: "alpaca_proxy_message_processing_seconds",
     type: "histogram",
@@ -108,6 +102,43 @@ export const METRICS = {
     type: "gauge",
     help: "Wanted symbols that Alpaca refuses on this connection",
     labels: ["feed"],
+  },
+  refusals: {
+    name: "alpaca_proxy_refusals_total",
+    type: "counter",
+    help: "Connections, streams and requests refused or ended at a limit",
+    labels: ["limit"],
+  },
+  acceptFailures: {
+    name: "alpaca_proxy_accept_failures_total",
+    type: "counter",
+    help: "Connections that could not be accepted, by reason",
+    labels: ["reason"],
+  },
+  grpcConnections: {
+    name: "alpaca_proxy_grpc_connections",
+    type: "gauge",
+    help: "Open gRPC connections",
+    labels: [],
+  },
+  httpConnections: {
+    name: "alpaca_proxy_http_connections",
+    type: "gauge",
+    help: "Open connections of the health and metrics ports",
+    labels: [],
+  },
+  openDescriptors: {
+    name: "alpaca_proxy_open_descriptors",
+    type: "gauge",
+    help: "File descriptors in use, at least, by the numbers of new sockets",
+    labels: [],
+  },
+  descriptorLimit: {
+    name: "alpaca_proxy_descriptor_limit",
+    type: "gauge",
+    help:
+      "File descriptors that can be open, learned when none is left; +Inf while not known",
+    labels: [],
   },
   draining: {
     name: "alpaca_proxy_draining",

@@ -8,6 +8,8 @@
  */
 import process from "node:process";
 import { Registry } from "prom-client";
+import { ACCEPT_FAILURES } from "../../application/connections/accept_loop.ts";
+import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
   ERROR_TYPES,
   MESSAGE_TYPES,
@@ -40,6 +42,8 @@ export interface MetricsSources {
   readonly status: StatusSource;
   /** Symbol budgets of the market data feeds; none are told without it. */
   readonly budgets?: BudgetSource;
+  /** Client connections and descriptors; without it, none are reported. */
+  readonly connections?: () => ConnectionFigures;
 }
 
 /** How each channel is called in the `message_type` label. */
@@ -66,10 +70,10 @@ const STATES: Readonly<Record<LinkState, boolean>> = {
 export function createMetrics(sources: MetricsSources): MetricsPage {
   const registry = new Registry();
   registerCounters(registry, sources.counters);
-  registerRefusals(registry, sources.counters);
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
   registerBudgets(registry, sources.budgets ?? (() => []));
+  registerConnections(registry, sources);
   registerProcess(registry, sources.status);
   return {
     contentType: registry.contentType,
@@ -113,21 +117,6 @@ function registerCounters(registry: Registry, counters: ProxyCounters): void {
     perFeed((feed) => [
       { labels: { feed }, value: counters.feeds[feed].reconnects },
     ]),
-  );
-}
-
-function registerRefusals(
-  registry: Registry,
-  { refusals }: ProxyCounters,
-): void {
-  registerRead(
-    registry,
-    METRICS.refusals,
-    () =>
-      REFUSAL_REASONS.map((limit) => ({
-        labels: { limit },
-        value: refusals[limit],
-      })),
   );
 }
 
@@ -191,15 +180,56 @@ function registerBudgets(registry: Registry, budgets: BudgetSource): void {
   registerRead(registry, METRICS.symbolsRefused, perFeed("refused"));
 }
 
+function registerConnections(
+  registry: Registry,
+  { counters, connections }: MetricsSources,
+): void {
+  registerRead(
+    registry,
+    METRICS.refusals,
+    () =>
+      REFUSAL_REASONS.map((limit) => ({
+        labels: { limit },
+        value: counters.refusals[limit],
+      })),
+  );
+  registerRead(
+    registry,
+    METRICS.acceptFailures,
+    () =>
+      ACCEPT_FAILURES.map((reason) => ({
+        labels: { reason },
+        value: counters.acceptFailures[reason],
+      })),
+  );
+  const gauge = (read: (figures: ConnectionFigures) => number) => () =>
+    connections ? single(read(connections())) : [];
+  registerRead(registry, METRICS.grpcConnections, gauge(({ grpc }) => grpc));
+  registerRead(registry, METRICS.httpConnections, gauge(({ http }) => http));
+  registerRead(
+    registry,
+    METRICS.openDescriptors,
+    gauge(({ descriptors }) => descriptors),
+  );
+  registerRead(
+    registry,
+    METRICS.descriptorLimit,
+    gauge(({ descriptorLimit }) => descriptorLimit ?? Infinity),
+  );
+}
+
 /** What can be told of the process with no permission beyond the proxy's. */
 function registerProcess(registry: Registry, status: StatusSource): void {
   const memory = () => Deno.memoryUsage();
+  let resident = 0;
+  // Out of descriptors, Deno 2.9.6 reports 0 bytes.
+  const residentBytes = () => resident = memory().rss || resident;
   registerRead(registry, METRICS.build, () => {
     const { version, environment } = status();
     const labels = { version, deno: Deno.version.deno, environment };
     return [{ labels, value: 1 }];
   });
-  registerRead(registry, METRICS.residentMemory, () => single(memory().rss));
+  registerRead(registry, METRICS.residentMemory, () => single(residentBytes()));
   registerRead(registry, METRICS.heapUsed, () => single(memory().heapUsed));
   registerRead(registry, METRICS.heapTotal, () => single(memory().heapTotal));
   registerRead(registry, METRICS.cpu, () => {

@@ -1,5 +1,10 @@
 /** Dialing and closing, against a peer that misbehaves. */
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import {
@@ -7,7 +12,11 @@ import {
   WireSession,
 } from "../../../src/infrastructure/alpaca/session.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { dial, type Frame } from "../../../src/infrastructure/alpaca/wire.ts";
+import {
+  dial,
+  type Frame,
+  MAX_MESSAGE_BYTES,
+} from "../../../src/infrastructure/alpaca/wire.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import {
   ScriptedExchange,
@@ -15,21 +24,27 @@ import {
 } from "../../support/scripted_exchange.ts";
 import { soon, turn } from "./kit.ts";
 
+function unexpected(error: unknown): never {
+  throw error;
+}
+
 /** Everything for one dial; frames are kept as text. */
 function dialing(url: string) {
   const clock = new ManualClock();
   const abort = new AbortController();
   const frames: Frame[] = [];
+  const faults: unknown[] = [];
   const wire = dial({
     url,
     headers: { "Content-Type": "application/json", "X-Extra": "1" },
     onFrame: (frame) => frames.push(frame),
+    onFault: (error) => faults.push(error),
     clock,
     timeoutMs: 3_000,
     signal: abort.signal,
   });
   wire.catch(() => {}); // Each test says what it expects of it.
-  return { clock, abort, frames, wire };
+  return { clock, abort, frames, faults, wire };
 }
 
 Deno.test("headers go with the upgrade request", async () => {
@@ -137,6 +152,7 @@ Deno.test("an abort before dialing opens nothing", async () => {
     url: exchange.url,
     headers: {},
     onFrame: (frame) => frames.push(frame),
+    onFault: unexpected,
     clock: new ManualClock(),
     timeoutMs: 1_000,
     signal: AbortSignal.abort(),
@@ -253,6 +269,7 @@ Deno.test("a flood of frames lets the rest of the program have its turns", async
       while (performance.now() < busy);
       frames++;
     },
+    onFault: unexpected,
     clock: systemClock,
     timeoutMs: 3_000,
     signal: new AbortController().signal,
@@ -266,4 +283,109 @@ Deno.test("a flood of frames lets the rest of the program have its turns", async
   // A read of the socket brings eight, and a few reads come after a pause.
   assert.ok(most <= 64, `${most} frames without a turn`);
   await wire.close();
+});
+
+Deno.test("what the handler of a frame throws costs that frame, not the socket", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const frames: string[] = [];
+  const faults: unknown[] = [];
+  const bug = new Error("A bug in a handler");
+  const dialed = dial({
+    url: exchange.url,
+    headers: {},
+    onFrame(frame) {
+      const text = new TextDecoder().decode(frame);
+      if (text === "bad") throw bug;
+      frames.push(text);
+    },
+    onFault: (error) => faults.push(error),
+    clock: systemClock,
+    timeoutMs: 3_000,
+    signal: new AbortController().signal,
+  });
+  const peer = await exchange.accept();
+  const wire = await dialed;
+  peer.sendTogether("one", "bad", "two");
+  while (frames.length < 2) await settle();
+  assert.deepEqual([frames, faults], [["one", "two"], [bug]]);
+  await wire.close();
+  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
+});
+
+Deno.test("a message over 16 MiB ends the session with that cause", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, frames } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  const open = await wire;
+  peer.send(new Uint8Array(MAX_MESSAGE_BYTES));
+  while (frames.length < 1) await settle();
+  assert.equal(frames[0]?.length, MAX_MESSAGE_BYTES);
+  peer.send(new Uint8Array(MAX_MESSAGE_BYTES + 1));
+  const failure = await soon(open.ended);
+  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.equal(failure.kind, "transient");
+  assert.equal(frames.length, 1);
+  await open.close();
+});
+
+Deno.test("many fragments of one message are limited in sum", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { wire, frames } = dialing(exchange.url);
+  const peer = await exchange.accept();
+  const open = await wire;
+  peer.sendInFragments("x".repeat(MAX_MESSAGE_BYTES + 1), 1024 * 1024);
+  const failure = await soon(open.ended);
+  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.deepEqual(frames, []);
+  await open.close();
+});
+
+/** A server that answers an upgrade by hand and then sends the given bytes. */
+async function upgradedByHand(header: string, bytes: readonly number[]) {
+  const server = createServer();
+  const sockets: Duplex[] = [];
+  server.on("upgrade", (request, socket) => {
+    sockets.push(socket);
+    const key = request.headers["sec-websocket-key"];
+    const accept = createHash("sha1")
+      .update(`${key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
+    socket.on("error", () => {});
+    socket.on("data", () => socket.end()); // The close frame of the client.
+    socket.write(
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
+        `Connection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n` +
+        `${header}\r\n`,
+    );
+    socket.write(Uint8Array.from(bytes));
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `ws://127.0.0.1:${port}/v2/sip`,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+Deno.test("a server that compresses although it was not offered is refused", async () => {
+  const header = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
+  await using server = await upgradedByHand(header, []);
+  const { wire, frames } = dialing(server.url);
+  await assert.rejects(soon(wire), { name: "FeedFailure", errorType: "dial" });
+  assert.deepEqual(frames, []);
+});
+
+Deno.test("a compressed message ends the session", async () => {
+  // FIN, RSV1 (compressed), text, three bytes.
+  await using server = await upgradedByHand("", [0xc1, 0x03, 0x4b, 0x04, 0x00]);
+  const { wire, frames } = dialing(server.url);
+  const open = await soon(wire);
+  const failure = await soon(open.ended);
+  assert.match(failure.message, /RSV1 must be clear/);
+  assert.deepEqual(frames, []);
+  await open.close();
 });

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { ProxyClient, RpcError } from "../../../src/cli/grpc_client.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { startAbruptServer } from "../../support/abrupt_server.ts";
+import { startFullBacklog } from "../../support/full_backlog.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { startFace } from "../../support/grpc_face.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
@@ -50,6 +52,32 @@ Deno.test("a peer that answers keeps its silent stream", async () => {
   assert.equal(value?.[0]?.quote?.symbol, "AAPL");
   await stream.return();
   await face.market.untilOpen(0);
+});
+
+Deno.test("a connection that does not open in time is UNAVAILABLE", async () => {
+  using full = await startFullBacklog();
+  using client = new ProxyClient(
+    { host: "127.0.0.1", port: full.port, tls: false },
+    { dialTimeoutMs: 50 },
+  );
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const stream = client.stream(streamQuotes, {});
+    await assert.rejects(stream.next(), {
+      code: "UNAVAILABLE",
+      details: "no connection within 50 ms",
+    });
+  }
+});
+
+Deno.test("a stream that breaks inside a message is UNAVAILABLE", async () => {
+  await using server = startAbruptServer("inside a message");
+  const { port } = server;
+  using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+  const stream = client.stream(streamQuotes, {});
+  await assert.rejects(stream.next(), {
+    code: "UNAVAILABLE",
+    details: "protocol error: incomplete envelope",
+  });
 });
 
 Deno.test("a reader that is behind leaves the socket unread", async () => {

@@ -187,19 +187,35 @@ Deno.test("tail does not repeat a request that was refused", async () => {
   assert.match(terminal.remarks[0] ?? "", /INVALID_ARGUMENT: no such symbol/);
 });
 
-Deno.test("tail says in one line that the proxy has no room, and does not try again", async () => {
+Deno.test("tail prints that the proxy has no room and tries again", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
-  const done = tail(["quotes", "A", "--address", proxy.address], terminal);
+  const args = ["quotes", "A", "--json", "--address", proxy.address];
+  const done = tail([...args, "--count", "1"], terminal);
   await proxy.refuse(
     method.streamQuotes,
     "RESOURCE_EXHAUSTED",
     "The symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols",
   );
+  await proxy.send(method.streamQuotes, quote("A"));
+
+  assert.equal(await done, 0);
+  assert.equal(
+    terminal.remarks[0]?.replace(/\d\.\d s$/, "N s"),
+    `tail: the proxy at ${proxy.address} has no room: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols; next attempt in N s`,
+  );
+});
+
+Deno.test("tail --no-reconnect ends when the proxy has no room", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal();
+  const args = ["quotes", "A", "--no-reconnect", "--address", proxy.address];
+  const done = tail(args, terminal);
+  await proxy.refuse(method.streamQuotes, "RESOURCE_EXHAUSTED", "Full");
 
   assert.equal(await done, 1);
   assert.deepEqual(terminal.remarks, [
-    `tail: the proxy at ${proxy.address} has no room: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols`,
+    `tail: the proxy at ${proxy.address} has no room: full`,
   ]);
 });
 

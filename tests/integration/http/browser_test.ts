@@ -8,6 +8,7 @@ import { createCounters } from "../../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../../src/application/status/proxy_status.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
+import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { until } from "../../support/stage.ts";
 import { BrowserPage, findChromium, type PageOptions } from "./browser.ts";
@@ -42,6 +43,7 @@ async function serveEverything() {
   const servers = await serveHttp({
     health: { host: "127.0.0.1", port: 0 },
     metrics: { host: "127.0.0.1", port: 0 },
+    ...httpDependencies(),
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => status = { ...status, now: status.now + 1_000 },
     page: { contentType: "text/plain", render: () => Promise.resolve("") },

@@ -6,6 +6,7 @@ import {
   type ServeHttpOptions,
 } from "../../../src/infrastructure/http/serve_http.ts";
 import { DEMO_ACCOUNT } from "../../../src/simulator/options.ts";
+import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { setStage, until } from "../../support/stage.ts";
@@ -14,6 +15,7 @@ function serve(options: Partial<ServeHttpOptions> = {}) {
   return serveHttp({
     health: { host: "127.0.0.1", port: 0 },
     metrics: { host: "127.0.0.1", port: 0 },
+    ...httpDependencies(),
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
     page: { contentType: "text/plain", render: () => Promise.resolve("") },

@@ -27,10 +27,12 @@ export interface ChildOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Stands in for `.env` in the working folder. @default none */
   readonly dotenv?: string;
-  /** Run instead of `mod.ts`; a path from the root of the checkout. */
+  /** Run instead of the program; a path from the root of the checkout. */
   readonly script?: string;
   /** Variables that may be read. @default all */
   readonly allowEnv?: readonly string[];
+  /** Most file descriptors, by `prlimit`. @default those of this process */
+  readonly maxDescriptors?: number;
 }
 
 /** Credentials and addresses that lead nowhere, so that nothing is dialed. */
@@ -56,7 +58,7 @@ export function startArguments(options: ChildOptions = {}): string[] {
   const dotenv = options.dotenv ?? `${ROOT}tests/no-such-file.env`;
   return words
     .map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word)
-    .map((word) => word === "mod.ts" ? options.script ?? word : word)
+    .map((word) => word === "src/start.ts" ? options.script ?? word : word)
     .map((word) =>
       word === "--allow-env" && options.allowEnv
         ? `${word}=${options.allowEnv.join(",")}`
@@ -72,8 +74,10 @@ export class Child implements AsyncDisposable {
 
   /** Starts the program the way `deno task start` does, but never prompting. */
   constructor(options: ChildOptions = {}) {
-    this.#process = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", ...startArguments(options)],
+    const { maxDescriptors: most } = options;
+    const run = ["run", "--no-prompt", ...startArguments(options)];
+    this.#process = new Deno.Command(most ? "prlimit" : Deno.execPath(), {
+      args: most ? [`--nofile=${most}:${most}`, Deno.execPath(), ...run] : run,
       cwd: ROOT,
       clearEnv: true,
       env: { ...denoNeeds(), ...options.env },

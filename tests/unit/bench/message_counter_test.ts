@@ -5,7 +5,7 @@ import { concat } from "../../../bench/http2/frames.ts";
 import { MessageCounter } from "../../../bench/http2/message_counter.ts";
 import { createEncoders } from "../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 
-const encode = createEncoders(() => {}).stockQuotes;
+const encode = createEncoders().stockQuotes;
 
 function framed(seconds: number, nanos: number, symbol: string): Uint8Array {
   const body = encode({

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { status } from "@grpc/grpc-js";
 import { RpcError } from "../../../src/cli/grpc_client.ts";
 import {
   describeEnd,
@@ -19,14 +20,20 @@ Deno.test("waits double from half a second to ten and keep half of it", () => {
   assert.ok(retryDelay(100, 0.999_999) <= 10_000);
 });
 
-Deno.test("only ends that may heal are tried again", () => {
-  for (const code of ["UNAVAILABLE", "INTERNAL", "UNKNOWN", "ABORTED", "OK"]) {
-    assert.equal(isWorthRetrying(new RpcError(code, "")), true, code);
-  }
-  for (
-    const code of ["INVALID_ARGUMENT", "UNIMPLEMENTED", "RESOURCE_EXHAUSTED"]
-  ) {
-    assert.equal(isWorthRetrying(new RpcError(code, "")), false, code);
+Deno.test("every status is retried but those that name an error in the request", () => {
+  const permanent = [
+    "INVALID_ARGUMENT",
+    "UNAUTHENTICATED",
+    "PERMISSION_DENIED",
+    "UNIMPLEMENTED",
+    "NOT_FOUND",
+    "FAILED_PRECONDITION",
+  ];
+  const all = Object.keys(status).filter((name) => isNaN(Number(name)));
+  assert.equal(all.length, 17);
+  for (const code of all) {
+    const retried = isWorthRetrying(new RpcError(code, ""));
+    assert.equal(retried, !permanent.includes(code), code);
   }
 });
 
@@ -57,6 +64,13 @@ Deno.test("an end is described by what the user can see of it", () => {
       opened: true,
     }),
     "the proxy at localhost:50052 ended the stream (UNAVAILABLE: stopping)",
+  );
+  assert.equal(
+    describeEnd(new RpcError("UNAVAILABLE", "HTTP 502"), {
+      address,
+      opened: false,
+    }),
+    "a balancer at localhost:50052 has no proxy behind it (HTTP 502)",
   );
   assert.equal(
     describeEnd(new RpcError("UNIMPLEMENTED", ""), { address, opened: false }),

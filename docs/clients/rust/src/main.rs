@@ -1,5 +1,6 @@
 use std::{env, time::Duration};
 
+use tokio::time::{Instant, sleep};
 use tonic::{Code, Status, transport::Channel};
 
 mod cream {
@@ -7,23 +8,49 @@ mod cream {
 }
 use cream::{StreamQuotesRequest, stream_proxy_service_client::StreamProxyServiceClient};
 
+const FIRST_DELAY: Duration = Duration::from_millis(500);
+const MAX_DELAY: Duration = Duration::from_secs(10);
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = env::var("STREAM_PROXY_ADDRESS").unwrap_or("localhost:50052".into());
-    let channel = Channel::from_shared(format!("http://{address}"))?.connect_lazy();
+    // Detects a dead connection within 30 s.
+    let channel = Channel::from_shared(format!("http://{address}"))?
+        .connect_timeout(Duration::from_secs(10))
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .keep_alive_while_idle(true)
+        .connect_lazy();
     let mut client = StreamProxyServiceClient::new(channel);
+    let mut delay = FIRST_DELAY;
     loop {
-        // The proxy restarts or is away: come back. Anything else is our mistake.
+        let started = Instant::now();
         match follow(&mut client).await {
-            Err(status) if !may_retry(&status) => return Err(status.into()),
-            _ => tokio::time::sleep(Duration::from_secs(1)).await,
+            Err(status) if is_permanent(&status) => return Err(status.into()),
+            Err(status) => eprintln!("{status}"),
+            Ok(()) => eprintln!("the stream ended"),
         }
+        // A stream that lasted a second resets the delay; others double it.
+        delay = match started.elapsed().as_secs() {
+            0 => MAX_DELAY.min(2 * delay),
+            _ => FIRST_DELAY,
+        };
+        sleep(delay.mul_f32(0.5 + fastrand::f32() / 2.0)).await;
     }
 }
 
-/// A connection that breaks in the middle of a stream is `Unknown` to tonic.
-fn may_retry(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::Unknown)
+/// Errors in our own request. Every other end of a stream is retried.
+fn is_permanent(status: &Status) -> bool {
+    use Code::*;
+    matches!(
+        status.code(),
+        InvalidArgument
+            | Unauthenticated
+            | PermissionDenied
+            | Unimplemented
+            | NotFound
+            | FailedPrecondition
+    )
 }
 
 async fn follow(client: &mut StreamProxyServiceClient<Channel>) -> Result<(), Status> {

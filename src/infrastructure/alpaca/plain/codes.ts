@@ -13,9 +13,9 @@ const CODE_BITS = 10;
 /** What a list of codes is that is not there. */
 export const NO_CODES: readonly string[] = [];
 
-/** A table of symbols. */
+/** A table of symbols; an empty one is left to the general decoder. */
 export function symbolTable(): WordTable<string> {
-  return new WordTable((symbol) => symbol, SYMBOL_BITS);
+  return new WordTable((symbol) => symbol || undefined, SYMBOL_BITS);
 }
 
 /** A table of codes: exchanges, tapes, conditions. */

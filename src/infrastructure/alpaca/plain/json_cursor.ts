@@ -1,9 +1,9 @@
 /**
- * A place in the bytes of a JSON frame, and what can be read from there.
+ * A position in the bytes of a JSON frame, and the readers of values.
  *
- * Every reader moves the place behind what it has read, and throws `NOT_PLAIN`
- * at anything it is not made for, white space included. What it accepts it
- * reads as `JSON.parse` does, to the last bit.
+ * Every reader moves the position behind what it has read, and throws `NOT_PLAIN`
+ * at anything it does not support, white space included. What it accepts it reads
+ * as `JSON.parse` does, to the last bit.
  *
  * @module
  */
@@ -18,10 +18,13 @@ import { addToHash, type WordTable } from "./word_table.ts";
 const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30;
 const COLON = 0x3a, LARGE_E = 0x45, LARGE_T = 0x54, LARGE_Z = 0x5a;
 const BACKSLASH = 0x5c, SMALL_E = 0x65;
+const TYPE_KEY = 0x54, SYMBOL_KEY = 0x53;
 const OPEN_LIST = 0x5b, CLOSE_LIST = 0x5d, OPEN_MAP = 0x7b, CLOSE_MAP = 0x7d;
 
 /** Digits that a double holds whatever they are. */
 const EXACT_DIGITS = 15;
+/** Bytes of the longest number that is read; a double needs no more than 25. */
+const MAX_NUMBER_BYTES = 64;
 const NANO_DIGITS = 9;
 const DAY_LENGTH = 10;
 
@@ -138,8 +141,8 @@ export class JsonCursor {
     if (bytes[at] !== OPEN_LIST) throw NOT_PLAIN;
     const from = at;
     let hash = 0;
-    // Nothing that is text can hold a bracket here: then it is looked up
-    // shortened, is no JSON, and means nothing.
+    // A code with a bracket in it would be cut there: then the text is no JSON
+    // and not interned, and the frame is left to the general decoder.
     for (;; at++) {
       const byte = bytes[at] as number;
       if (!isPlain(byte)) throw NOT_PLAIN;
@@ -224,30 +227,36 @@ export class JsonCursor {
     return { seconds: day + hour * 3600 + minute * 60 + second, nanos };
   }
 
-  /** Steps over a value that is text or a number. */
+  /** Steps over a value that is text, a number or a list of text. */
   skipValue(): void {
-    if (this.#bytes[this.#at] === QUOTE) this.#skipText();
+    const byte = this.#bytes[this.#at];
+    if (byte === QUOTE) this.#skipText();
+    else if (byte === OPEN_LIST) this.#skipTexts();
     else this.number();
   }
 
-  /** Steps over the rest of a map that holds no other, its `}` included. */
+  /**
+   * Steps over the rest of a map of such values, its `}` included; a second
+   * type or symbol is not plain, because the last of equal keys counts.
+   */
   skipFields(): void {
-    const bytes = this.#bytes;
-    for (;;) {
-      switch (bytes[this.#at]) {
-        case QUOTE:
-          this.#skipText();
-          break;
-        case CLOSE_MAP:
-          this.#at++;
-          return;
-        case OPEN_MAP:
-        case undefined:
-          throw NOT_PLAIN;
-        default:
-          this.#at++;
-      }
+    while (this.nextField()) {
+      const key = this.key();
+      if (key === TYPE_KEY || key === SYMBOL_KEY) throw NOT_PLAIN;
+      this.skipValue();
     }
+  }
+
+  #skipTexts(): void {
+    this.#at++;
+    if (this.#bytes[this.#at] === CLOSE_LIST) {
+      this.#at++;
+      return;
+    }
+    do {
+      if (this.#bytes[this.#at] !== QUOTE) throw NOT_PLAIN;
+      this.#skipText();
+    } while (this.nextElement());
   }
 
   #skipText(): void {
@@ -298,6 +307,7 @@ export class JsonCursor {
   }
 
   #longNumber(from: number, to: number): number {
+    if (to - from > MAX_NUMBER_BYTES) throw NOT_PLAIN;
     return Number(this.#text(from, to));
   }
 

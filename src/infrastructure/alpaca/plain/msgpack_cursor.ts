@@ -1,9 +1,9 @@
 /**
- * A place in the bytes of a MessagePack frame, and what can be read from there.
+ * A position in the bytes of a MessagePack frame, and the readers of values.
  *
- * Every reader moves the place behind what it has read, and throws `NOT_PLAIN`
- * at anything it is not made for. What it accepts it reads as the general
- * decoder does.
+ * Every reader moves the position behind what it has read, and throws `NOT_PLAIN`
+ * at anything it does not support and at the end of the frame. What it accepts
+ * it reads as the general decoder does.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { addToHash, type WordTable } from "./word_table.ts";
 
 // First bytes of values (MessagePack specification, "Formats").
 const FIXMAP = 0x80, FIXARRAY = 0x90, FIXSTR = 0xa0, NIL = 0xc0;
-const EXT_8 = 0xc7, FLOAT_32 = 0xca, FLOAT_64 = 0xcb;
+const BIN_8 = 0xc4, EXT_8 = 0xc7, FLOAT_32 = 0xca, FLOAT_64 = 0xcb;
 const UINT_8 = 0xcc, UINT_16 = 0xcd, UINT_32 = 0xce, UINT_64 = 0xcf;
 const INT_8 = 0xd0, INT_16 = 0xd1, INT_32 = 0xd2, INT_64 = 0xd3;
 const FIXEXT_4 = 0xd6, FIXEXT_8 = 0xd7, STR_8 = 0xd9;
@@ -24,11 +24,41 @@ const ARRAY_16 = 0xdc, NEGATIVE_FIXINT = 0xe0;
 
 const SMALL_COUNT = 0x0f;
 const SMALL_LENGTH = 0x1f;
+/** nil, false and true, floats, integers, extensions of a fixed length. */
+const SCALAR_SIZES: Readonly<Record<number, number>> = {
+  [NIL]: 1,
+  0xc2: 1,
+  0xc3: 1,
+  [FLOAT_32]: 5,
+  [FLOAT_64]: 9,
+  [UINT_8]: 2,
+  [UINT_16]: 3,
+  [UINT_32]: 5,
+  [UINT_64]: 9,
+  [INT_8]: 2,
+  [INT_16]: 3,
+  [INT_32]: 5,
+  [INT_64]: 9,
+  0xd4: 3,
+  0xd5: 4,
+  [FIXEXT_4]: 6,
+  [FIXEXT_8]: 10,
+  0xd8: 18,
+};
 /** Type −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_RANGE = 2 ** 32;
 /** Upper halves above this belong to integers that a double may not hold. */
 const SAFE_UPPER_HALF = 2 ** 21;
+
+const TYPE_KEY = 0x54, SYMBOL_KEY = 0x53;
+
+/** Bytes of a value by its head, the head included; 0 when that is not enough. */
+const SIZES = Uint8Array.from({ length: 256 }, (_, head) => {
+  if (head < FIXMAP || head >= NEGATIVE_FIXINT) return 1;
+  if (head < FIXSTR) return 0;
+  return head < NIL ? 1 + (head & SMALL_LENGTH) : SCALAR_SIZES[head] ?? 0;
+});
 
 /** Reads one frame after another. */
 export class MsgpackCursor {
@@ -75,7 +105,10 @@ export class MsgpackCursor {
     const at = this.#take(length);
     const first = this.#bytes[at] as number;
     if (length === 1) return first;
-    return length === 2 ? (first << 8) | (this.#bytes[at + 1] as number) : 0;
+    // A first byte of zero would make it equal to a key of one letter.
+    return length === 2 && first !== 0
+      ? (first << 8) | (this.#bytes[at + 1] as number)
+      : 0;
   }
 
   /** Reads text and looks it up. */
@@ -167,19 +200,42 @@ export class MsgpackCursor {
     }
   }
 
-  /** Steps over a value that is text, a number, a time or nil. */
+  /** Steps over a value that holds no other one. */
   skipValue(): void {
-    const head = this.#bytes[this.#at] as number;
-    if ((head & ~SMALL_LENGTH) === FIXSTR) {
-      this.#at += 1 + (head & SMALL_LENGTH);
-    } else if (head === STR_8) {
-      this.#at += 2 + this.#view.getUint8(this.#at + 1);
-    } else if (head === NIL) this.#at++;
-    else if (head === FIXEXT_4) this.#at += 6;
-    else if (head === FIXEXT_8) this.#at += 10;
-    else if (head === FLOAT_64) this.#at += 9;
-    else this.number();
-    if (this.#at > this.#bytes.length) throw NOT_PLAIN;
+    this.#at = this.#behind(this.#at);
+    if (!(this.#at <= this.#bytes.length)) throw NOT_PLAIN;
+  }
+
+  /**
+   * Steps over fields of such values; a second type or symbol is not plain,
+   * because the last of equal keys counts.
+   */
+  skipFields(count: number): void {
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let left = count; left > 0; left--) {
+      const head = bytes[at] as number;
+      if ((head & ~SMALL_LENGTH) !== FIXSTR) throw NOT_PLAIN;
+      if (head === FIXSTR + 1) {
+        const key = bytes[at + 1];
+        if (key === TYPE_KEY || key === SYMBOL_KEY) throw NOT_PLAIN;
+      }
+      at = this.#behind(at + 1 + (head & SMALL_LENGTH));
+    }
+    if (!(at <= bytes.length)) throw NOT_PLAIN;
+    this.#at = at;
+  }
+
+  /** Where the value at a position ends; NaN or beyond the end when it is cut. */
+  #behind(at: number): number {
+    const head = this.#bytes[at] as number;
+    const size = SIZES[head];
+    if (size) return at + size;
+    if (head === STR_8 || head === BIN_8) {
+      return at + 2 + (this.#bytes[at + 1] as number);
+    }
+    if (head === EXT_8) return at + 3 + (this.#bytes[at + 1] as number);
+    throw NOT_PLAIN;
   }
 
   #byte(): number {

@@ -14,6 +14,7 @@ import {
   harvest,
   isSize,
   NOT_PLAIN,
+  type OnPublishError,
   type PlainReader,
 } from "./plain_reader.ts";
 
@@ -37,9 +38,17 @@ export class PlainOptionFrames implements PlainReader {
     this.#kept = new FrameHarvest(received);
   }
 
-  read(frame: Uint8Array, receivedAt: number): number {
+  read(
+    frame: Uint8Array,
+    receivedAt: number,
+    onPublishError: OnPublishError,
+  ): number {
     this.#cursor.open(frame);
-    return harvest(this.#kept, receivedAt, this.#readElements);
+    return harvest(this.#kept, {
+      receivedAt,
+      onPublishError,
+      readElements: this.#readElements,
+    });
   }
 
   readonly #readElements = (): void => {
@@ -74,7 +83,7 @@ export class PlainOptionFrames implements PlainReader {
       switch (cursor.key()) {
         case S:
           symbol = cursor.word(this.#symbols);
-          if (!quotes.wants(symbol)) return this.#skipFields(left);
+          if (!quotes.wants(symbol)) return cursor.skipFields(left);
           break;
         case BX:
           bidExchange = cursor.word(this.#codes);
@@ -134,7 +143,7 @@ export class PlainOptionFrames implements PlainReader {
       switch (cursor.key()) {
         case S:
           symbol = cursor.word(this.#symbols);
-          if (!trades.wants(symbol)) return this.#skipFields(left);
+          if (!trades.wants(symbol)) return cursor.skipFields(left);
           break;
         case P:
           price = cursor.number();
@@ -169,12 +178,5 @@ export class PlainOptionFrames implements PlainReader {
       exchange,
       condition,
     });
-  }
-
-  #skipFields(count: number): void {
-    for (let left = count; left > 0; left--) {
-      this.#cursor.skipValue();
-      this.#cursor.skipValue();
-    }
   }
 }

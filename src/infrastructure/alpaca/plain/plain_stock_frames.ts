@@ -23,6 +23,7 @@ import {
   harvest,
   isSize,
   NOT_PLAIN,
+  type OnPublishError,
   type PlainReader,
 } from "./plain_reader.ts";
 
@@ -50,9 +51,17 @@ export class PlainStockFrames implements PlainReader {
     this.#kept = new FrameHarvest(received);
   }
 
-  read(frame: Uint8Array, receivedAt: number): number {
+  read(
+    frame: Uint8Array,
+    receivedAt: number,
+    onPublishError: OnPublishError,
+  ): number {
     this.#cursor.open(frame);
-    return harvest(this.#kept, receivedAt, this.#readElements);
+    return harvest(this.#kept, {
+      receivedAt,
+      onPublishError,
+      readElements: this.#readElements,
+    });
   }
 
   readonly #readElements = (): void => {

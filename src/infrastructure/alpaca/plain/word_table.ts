@@ -1,15 +1,18 @@
 /**
- * What short runs of bytes mean, looked up by the bytes themselves.
+ * Interns short text, looked up by its bytes.
  *
- * A feed says the same few thousand symbols and the same few dozen codes over
- * and over. Finding the one text that was made before costs a fraction of
- * making another, and keeps ticks from filling the heap with copies. The table
- * is bounded: a newcomer takes the place of whoever lies in its way, so
- * forgetting costs time, never correctness.
+ * A feed repeats a few thousand symbols and a few dozen codes. Finding the string
+ * that was made before costs a fraction of making another, and keeps ticks from
+ * filling the heap with copies. Memory is bounded in entries and in bytes: a new
+ * entry evicts the colliding one, and text longer than {@linkcode MAX_WORD_BYTES}
+ * is left to the general decoder. Eviction costs time, never correctness.
  *
  * @module
  */
 import { NOT_PLAIN } from "./plain_reader.ts";
+
+/** Bytes of the longest entry; a full table of 2^15 symbols holds 2 MiB of text. */
+export const MAX_WORD_BYTES = 64;
 
 /** Meanings by their bytes. */
 export class WordTable<T> {
@@ -35,7 +38,7 @@ export class WordTable<T> {
    * The meaning of the ASCII bytes `from` up to `to`.
    *
    * @param hash of these bytes, made with {@linkcode addToHash}
-   * @throws NotPlain when they mean nothing
+   * @throws NotPlain when they mean nothing or are longer than an entry may be
    */
   at(bytes: Uint8Array, from: number, to: number, hash: number): T {
     const first = (hash ^ (hash >>> 15)) & this.#mask;
@@ -56,6 +59,8 @@ export class WordTable<T> {
   }
 
   #learn(slot: number, bytes: Uint8Array, from: number, to: number): T {
+    // Longer text would also overflow the stack, spread into arguments.
+    if (to - from > MAX_WORD_BYTES) throw NOT_PLAIN;
     const word = String.fromCharCode(...bytes.subarray(from, to));
     const meaning = this.#make(word);
     if (meaning === undefined) throw NOT_PLAIN;

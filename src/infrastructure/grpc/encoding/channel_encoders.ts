@@ -15,7 +15,6 @@ import {
   encodeStockTrade,
 } from "./market_responses.ts";
 import { encodeOrderUpdate } from "./order_response.ts";
-import { type OnUnknownWord, WordBook } from "./order_words.ts";
 import { WireWriter } from "./wire_writer.ts";
 
 /** Makes the response message of an event. */
@@ -30,15 +29,14 @@ export type ChannelEncoders = {
  * Makes the encoders of all channels; they share one scratch buffer, which is
  * safe because encoding never waits.
  */
-export function createEncoders(onUnknownWord: OnUnknownWord): ChannelEncoders {
+export function createEncoders(): ChannelEncoders {
   const writer = new WireWriter();
-  const words = new WordBook(onUnknownWord);
   return {
     stockQuotes: (quote) => encodeStockQuote(writer, quote),
     stockTrades: (trade) => encodeStockTrade(writer, trade),
     stockBars: (bar) => encodeStockBar(writer, bar),
     optionQuotes: (quote) => encodeOptionQuote(writer, quote),
     optionTrades: (trade) => encodeOptionTrade(writer, trade),
-    orderUpdates: (update) => encodeOrderUpdate(words, update),
+    orderUpdates: encodeOrderUpdate,
   };
 }

@@ -3,7 +3,7 @@
  * write twice.
  *
  * Decimal text passes through digit for digit; words become numbers by
- * {@linkcode WordBook}.
+ * {@linkcode numberOf}.
  *
  * @module
  */
@@ -21,7 +21,7 @@ import {
   type OrderUpdateSchema,
   StreamOrderUpdatesResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
-import type { WordBook } from "./order_words.ts";
+import { numberOf } from "./order_words.ts";
 import { toProtoTimestamp } from "./proto_timestamp.ts";
 
 /** Fields that are left out when undefined: absent and unset are the same. */
@@ -42,12 +42,11 @@ function time<const K extends string>(
 
 function legOf(
   leg: OrderLeg,
-  words: WordBook,
 ): MessageInitShape<typeof OrderUpdateLegSchema> {
   return {
     id: leg.id,
     symbol: leg.symbol,
-    side: words.numberOf("side", leg.side),
+    side: numberOf("side", leg.side),
     qty: leg.qty,
     filledQty: leg.filledQty,
     filledAvgPrice: leg.filledAvgPrice,
@@ -58,17 +57,16 @@ function legOf(
 
 function orderOf(
   order: OrderDetails,
-  words: WordBook,
 ): MessageInitShape<typeof OrderDetailsSchema> {
   return {
     id: order.id,
     clientOrderId: order.clientOrderId,
     symbol: order.symbol,
-    assetClass: words.numberOf("asset_class", order.assetClass),
-    orderClass: words.numberOf("order_class", order.orderClass),
-    orderType: words.numberOf("order_type", order.orderType),
-    side: words.numberOf("side", order.side),
-    timeInForce: words.numberOf("time_in_force", order.timeInForce),
+    assetClass: numberOf("asset_class", order.assetClass),
+    orderClass: numberOf("order_class", order.orderClass),
+    orderType: numberOf("order_type", order.orderType),
+    side: numberOf("side", order.side),
+    timeInForce: numberOf("time_in_force", order.timeInForce),
     qty: order.qty,
     filledQty: order.filledQty,
     filledAvgPrice: order.filledAvgPrice,
@@ -83,20 +81,19 @@ function orderOf(
     ...time("canceledAt", order.canceledAt),
     ...time("expiredAt", order.expiredAt),
     ...time("failedAt", order.failedAt),
-    legs: order.legs.map((leg) => legOf(leg, words)),
+    legs: order.legs.map((leg) => legOf(leg)),
     ...optional("commission", order.commission),
   };
 }
 
 function updateOf(
   update: OrderUpdate,
-  words: WordBook,
 ): MessageInitShape<typeof OrderUpdateSchema> {
   return {
-    event: words.numberOf("event", update.event),
+    event: numberOf("event", update.event),
     eventId: update.eventId,
     ...time("timestamp", update.timestamp),
-    order: orderOf(update.order, words),
+    order: orderOf(update.order),
     ...optional("executionId", update.executionId),
     ...optional("price", update.price),
     ...optional("qty", update.qty),
@@ -106,13 +103,12 @@ function updateOf(
 
 /** A `StreamOrderUpdatesResponse`. */
 export function encodeOrderUpdate(
-  words: WordBook,
   update: OrderUpdate,
 ): Uint8Array {
   return toBinary(
     StreamOrderUpdatesResponseSchema,
     create(StreamOrderUpdatesResponseSchema, {
-      update: updateOf(update, words),
+      update: updateOf(update),
     }),
   );
 }

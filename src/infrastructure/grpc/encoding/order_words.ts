@@ -1,12 +1,15 @@
 /**
  * The broker's words for orders and their numbers in the schema.
  *
- * Words are open sets: the broker invents new ones without notice. A word
- * without a number becomes 0, because an invented number would be read as
- * something else, and is reported so that somebody finds out.
+ * An unknown word becomes 0, the unspecified value, because an invented number
+ * would be read as something else. The decoder of order updates counts it.
  *
  * @module
  */
+import type {
+  KnownWord,
+  WordKind,
+} from "../../../domain/market/order_words.ts";
 import {
   OrderSide,
   type OrderSide as OrderSideNumber,
@@ -18,23 +21,14 @@ import {
   OrderEvent,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 
-/** Which of an order's words was not known. */
-export type WordKind =
-  | "event"
-  | "asset_class"
-  | "order_class"
-  | "order_type"
-  | "side"
-  | "time_in_force";
-
-/** Told of every word that has no number, once per encoded event. */
-export type OnUnknownWord = (kind: WordKind, word: string) => void;
-
-/** The words of one kind; `""` is listed where the broker leaves it blank. */
+/** The numbers of the words of one kind. */
 type Words<N extends number> = ReadonlyMap<string, N>;
 
 /** Events, with those that the schema knows to have no number of their own. */
-export const EVENTS: Words<OrderEvent> = new Map<string, OrderEvent>([
+export const EVENTS: Words<OrderEvent> = new Map<
+  KnownWord<"event">,
+  OrderEvent
+>([
   ["new", OrderEvent.NEW],
   ["fill", OrderEvent.FILL],
   ["partial_fill", OrderEvent.PARTIAL_FILL],
@@ -55,7 +49,10 @@ export const EVENTS: Words<OrderEvent> = new Map<string, OrderEvent>([
 ]);
 
 /** Asset classes; blank for the parent of a multi-leg order. */
-export const ASSET_CLASSES: Words<AssetClass> = new Map<string, AssetClass>([
+export const ASSET_CLASSES: Words<AssetClass> = new Map<
+  KnownWord<"asset_class">,
+  AssetClass
+>([
   ["", AssetClass.UNSPECIFIED],
   ["us_equity", AssetClass.US_EQUITY],
   ["us_option", AssetClass.US_OPTION],
@@ -63,7 +60,10 @@ export const ASSET_CLASSES: Words<AssetClass> = new Map<string, AssetClass>([
 ]);
 
 /** Order classes; a simple order is usually left blank by the broker. */
-export const ORDER_CLASSES: Words<OrderClass> = new Map<string, OrderClass>([
+export const ORDER_CLASSES: Words<OrderClass> = new Map<
+  KnownWord<"order_class">,
+  OrderClass
+>([
   ["", OrderClass.SIMPLE],
   ["simple", OrderClass.SIMPLE],
   ["bracket", OrderClass.BRACKET],
@@ -73,7 +73,10 @@ export const ORDER_CLASSES: Words<OrderClass> = new Map<string, OrderClass>([
 ]);
 
 /** Order types. */
-export const ORDER_TYPES: Words<OrderType> = new Map<string, OrderType>([
+export const ORDER_TYPES: Words<OrderType> = new Map<
+  KnownWord<"order_type">,
+  OrderType
+>([
   ["", OrderType.UNSPECIFIED],
   ["limit", OrderType.LIMIT],
   ["market", OrderType.MARKET],
@@ -83,14 +86,20 @@ export const ORDER_TYPES: Words<OrderType> = new Map<string, OrderType>([
 ]);
 
 /** Sides; blank for the parent of a multi-leg order. */
-export const SIDES: Words<OrderSideNumber> = new Map<string, OrderSideNumber>([
+export const SIDES: Words<OrderSideNumber> = new Map<
+  KnownWord<"side">,
+  OrderSideNumber
+>([
   ["", OrderSide.UNSPECIFIED],
   ["buy", OrderSide.BUY],
   ["sell", OrderSide.SELL],
 ]);
 
 /** Times in force. */
-export const TIMES_IN_FORCE: Words<TimeInForce> = new Map<string, TimeInForce>([
+export const TIMES_IN_FORCE: Words<TimeInForce> = new Map<
+  KnownWord<"time_in_force">,
+  TimeInForce
+>([
   ["", TimeInForce.UNSPECIFIED],
   ["day", TimeInForce.DAY],
   ["gtc", TimeInForce.GTC],
@@ -113,19 +122,16 @@ const KINDS = {
 type NumberOf<K extends WordKind> = typeof KINDS[K] extends Words<infer N> ? N
   : never;
 
-/** Looks words up, and reports those it does not find. */
-export class WordBook {
-  readonly #onUnknownWord: OnUnknownWord;
+/** The number of a word; 0, the unspecified value, when it has none. */
+export function numberOf<K extends WordKind>(
+  kind: K,
+  word: string,
+): NumberOf<K> {
+  // Every enum of the schema has 0, its unspecified value.
+  return (KINDS[kind].get(word) ?? 0) as NumberOf<K>;
+}
 
-  constructor(onUnknownWord: OnUnknownWord) {
-    this.#onUnknownWord = onUnknownWord;
-  }
-
-  /** The number of a word; 0 when it has none. */
-  numberOf<K extends WordKind>(kind: K, word: string): NumberOf<K> {
-    const known = KINDS[kind].get(word);
-    if (known === undefined) this.#onUnknownWord(kind, word);
-    // Every enum of the schema has 0, its unspecified value.
-    return (known ?? 0) as NumberOf<K>;
-  }
+/** The words that have a number, by field. */
+export function numberedWords(kind: WordKind): readonly string[] {
+  return [...KINDS[kind].keys()];
 }

@@ -35,6 +35,7 @@ export class Desk {
       limits: { maxPairs: 3, maxBytes: 1_000 },
       graceMs: 0,
       wildcardAbove: 0,
+      now: () => this.clock.monotonic(),
       ...settings,
     });
     this.demand = new MarketDemand({

@@ -28,6 +28,9 @@ import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
 /** Deadline of an answer, ms. */
 export const TIMEOUT = 10_000;
 
+/** How long nothing may happen but retests until all is quiet, ms. */
+const QUIET_MS = 61_000;
+
 interface Held {
   readonly channel: UpstreamChannel;
   readonly symbols: readonly string[];
@@ -60,7 +63,14 @@ export class Story {
     const { plan, truth, limits, graceMs, wildcardAbove } = scene;
     this.upstream = new ModelUpstream(truth);
     this.upstream.onChange = () => this.#checkCoverage();
-    this.book = new FeedBook("sip", { plan, limits, graceMs, wildcardAbove });
+    const now = () => this.clock.monotonic();
+    this.book = new FeedBook("sip", {
+      plan,
+      limits,
+      graceMs,
+      wildcardAbove,
+      now,
+    });
     this.demand = new MarketDemand({
       book: this.book,
       answerTimeoutMs: TIMEOUT,
@@ -176,17 +186,27 @@ export class Story {
     this.demand.detach();
   }
 
-  /** Lets upstream be sound until nothing happens any more. */
-  async rest(): Promise<void> {
+  /**
+   * Lets upstream be sound until nothing happens any more, or nothing for
+   * `quietMs` but retests of what it refuses.
+   */
+  async rest(quietMs = QUIET_MS): Promise<void> {
+    let since = this.clock.monotonic();
     for (let turn = 0; turn < 5_000; turn++) {
       this.connect();
       await this.#settle();
       const { requests, answers } = this.upstream;
+      const { nextWakeIn } = this.clock;
+      const isQuiet = this.clock.monotonic() - since >= quietMs;
       if (requests.length + answers.length > 0) {
+        const isRetest = this.book.ledger.retesting !== undefined;
+        if (!isRetest) since = this.clock.monotonic();
         await this.play({ do: "answer" });
-      } else if (this.clock.nextWakeIn !== undefined) {
-        await this.clock.advance(this.clock.nextWakeIn);
-      } else if (this.#session) return;
+      } else if (this.#session && (nextWakeIn === undefined || isQuiet)) {
+        return;
+      } else if (nextWakeIn !== undefined) {
+        await this.clock.advance(nextWakeIn);
+      }
     }
     assert.fail("There is no rest");
   }
@@ -305,6 +325,7 @@ export class Story {
 
   #checkSubscribe(pairs: readonly Pair[]): void {
     const { budget, ledger, interest, desired } = this.book;
+    if (ledger.retesting) return this.#checkRetest(pairs);
     for (const pair of pairs) {
       assert.ok(!isIn(ledger.acknowledged, pair), "carried already");
       if (pair.symbol === WILDCARD) {
@@ -320,6 +341,16 @@ export class Story {
       budget.placesOf(known) <= (budget.limit ?? Infinity),
       "over a known budget",
     );
+  }
+
+  /** A retest names one pair alone that is refused, or has no place. */
+  #checkRetest(pairs: readonly Pair[]): void {
+    const { ledger, desired } = this.book;
+    const [pair, ...others] = pairs;
+    assert.ok(pair);
+    assert.deepEqual(others, []);
+    assert.ok(!desired.has(pair), "it would have been requested anyway");
+    assert.ok(!isIn(ledger.acknowledged, pair), "carried already");
   }
 
   #checkUnsubscribe(pairs: readonly Pair[]): void {
@@ -359,7 +390,6 @@ export class Story {
 
   #isScarce(pair: Pair): boolean {
     const { budget } = this.book;
-    return budget.limit !== undefined && budget.takesPlace(pair) &&
-      this.scene.wildcardAbove > 0;
+    return budget.isScarce(pair) && this.scene.wildcardAbove > 0;
   }
 }

@@ -11,6 +11,7 @@ const LIMITED: PlanLimit = {
   pairs: 3,
   counts: new Set(["trades", "quotes"]),
   wildcards: new Set(["bars"]),
+  isOpen: true,
 };
 
 function bookOf(
@@ -22,7 +23,13 @@ function bookOf(
 ): FeedBook {
   const { plan = LIMITED, graceMs = 0, wildcardAbove = 0 } = options;
   const limits = { maxPairs: 100, maxBytes: 10_000 };
-  return new FeedBook("sip", { plan, limits, graceMs, wildcardAbove });
+  return new FeedBook("sip", {
+    plan,
+    limits,
+    graceMs,
+    wildcardAbove,
+    now: () => 0,
+  });
 }
 
 /** What a new stream would be told; `undefined` when it is welcome. */

@@ -108,6 +108,51 @@ Deno.test("refused credentials are an error that is retried once a minute", asyn
   ]);
 });
 
+Deno.test("a login refused after a session that worked is tried again within seconds, and is no error yet", async () => {
+  await using feed = new Followed(["accept", failing("refused"), "accept"]);
+  await feed.clock.advance(60_000);
+  feed.connector.last.drop();
+  await feed.dials(2);
+  assert.equal(feed.link.status.state, "reconnecting");
+  assert.equal(feed.link.status.errorMessage, "refused it is");
+  const [, second] = feed.log.records.filter(({ message }) =>
+    message === "Feed lost, retrying"
+  );
+  assert.equal(second?.fields.remedy, undefined, "the key is not to be blamed");
+  await feed.dials(3);
+  assert.equal(feed.link.status.state, "connected");
+  assert.deepEqual(feed.waits, [60_250, 375]);
+  assert.ok(!feed.states.includes("error"));
+});
+
+Deno.test("a key that worked and is refused for good is tried ever more slowly, and is an error within two minutes", async () => {
+  await using feed = new Followed(["accept", failing("refused")], {
+    random: 0,
+  });
+  await feed.clock.advance(60_000);
+  feed.connector.last.drop();
+  await feed.dials(9);
+  assert.deepEqual(
+    feed.waits.slice(1),
+    [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000],
+  );
+  assert.equal(feed.states.at(-1), "error");
+  await feed.dials(11);
+  assert.deepEqual(feed.waits.slice(-2), [60_000, 60_000]);
+  assert.equal(feed.link.status.state, "error");
+});
+
+Deno.test("a refusal long after the key last worked is believed immediately", async () => {
+  const down: Attempt[] = Array(7_000).fill(
+    failing("transient", { opened: false }),
+  );
+  await using feed = new Followed(["accept", ...down, failing("refused")]);
+  await feed.clock.advance(60_000);
+  feed.connector.last.drop();
+  await feed.dials(7_002);
+  assert.equal(feed.link.status.state, "error");
+});
+
 Deno.test("a connection limit waits on its own schedule, past a ghost of 90 s", async () => {
   await using feed = new Followed([failing("connection_limit")], { random: 0 });
   await feed.dials(8);

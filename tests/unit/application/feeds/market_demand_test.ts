@@ -1,4 +1,13 @@
 import assert from "node:assert/strict";
+import {
+  DEFAULT_COUNTING,
+  type Plan,
+  planLimit,
+} from "../../../../src/domain/subscription/plans.ts";
+import {
+  LEARNED_LIMIT,
+  REJECTED,
+} from "../../../../src/domain/subscription/retest.ts";
 import { NO_LIMIT } from "../../../support/subscriptions.ts";
 import { Desk, TIMEOUT } from "./demand_desk.ts";
 
@@ -169,12 +178,59 @@ Deno.test("what was given up without an objection is asked for again after a min
   assert.deepEqual(desk.asked.slice(3), ["subscribe quotes:A quotes:BAD"]);
   desk.acknowledge({ quotes: ["A"] });
   desk.demand.refused({ code: 400, message: "invalid syntax" });
-  await desk.clock.advance(3_600_000);
+  await desk.clock.advance(REJECTED.firstMs - 1);
   assert.deepEqual(desk.asked.slice(4), ["subscribe quotes:BAD"]);
   assert.deepEqual(
     desk.book.ledger.refusals.map(({ symbol, error }) => [symbol, error.code]),
     [["BAD", 400]],
   );
+});
+
+Deno.test("a refused symbol is requested again alone, at growing intervals, and its refusal is logged once", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["A", "BAD"]);
+  desk.attach();
+  const error = { code: 400, message: "invalid syntax" };
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["A"] });
+  desk.demand.refused(error);
+  const first = desk.asked.length;
+  const at: number[] = [];
+  const start = desk.clock.monotonic();
+  desk.session.onRequest = () => {
+    at.push(Math.round((desk.clock.monotonic() - start) / 60_000));
+    queueMicrotask(() => desk.demand.refused(error));
+  };
+  await desk.clock.advance(4 * 3_600_000);
+  const asked = desk.asked.slice(first);
+  assert.deepEqual([...new Set(asked)], ["subscribe quotes:BAD"]);
+  assert.deepEqual(at, [10, 30, 70, 130, 190]);
+  assert.equal(desk.refusals.length, 1);
+  assert.equal(desk.log.messages("warn").length, 1);
+
+  desk.session.onRequest = () => {};
+  await desk.clock.advance(3_600_000);
+  desk.acknowledge({ quotes: ["A", "BAD"] });
+  assert.equal(desk.demand.trouble, undefined);
+});
+
+Deno.test("a refused * is requested again alone while names are carried on", async () => {
+  await using desk = new Desk();
+  desk.demand.want("quotes", ["*", "A"]);
+  desk.attach();
+  const error = { code: 405, message: "symbol limit exceeded" };
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  desk.demand.refused(error);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["A"] });
+  const before = desk.asked.length;
+  await desk.clock.advance(REJECTED.firstMs);
+  assert.deepEqual(desk.asked.slice(before), ["subscribe quotes:*"]);
+  desk.acknowledge({ quotes: ["A", "*"] });
+  assert.equal(desk.book.budget.allowsWildcard("quotes"), true);
+  assert.equal(desk.demand.trouble, undefined);
 });
 
 Deno.test("upstream that forgets a symbol now and then is reminded each time", async () => {
@@ -351,7 +407,7 @@ Deno.test("the first 405 is told and learned; the next session asks for no more 
   await desk.clock.advance(0);
   desk.acknowledge({ quotes: ["A"] });
   desk.demand.refused(error);
-  await desk.clock.advance(60_000);
+  await desk.clock.advance(59_999);
   assert.deepEqual(desk.asked, [
     "subscribe quotes:A quotes:B",
     "subscribe quotes:A",
@@ -369,4 +425,116 @@ Deno.test("the first 405 is told and learned; the next session asks for no more 
   await desk.clock.advance(0);
   desk.acknowledge({});
   assert.equal(desk.asked.at(-1), "subscribe quotes:B");
+});
+
+const FULL = { code: 405, message: "symbol limit exceeded" };
+
+const PLANS: readonly Plan[] = [
+  { name: "auto" },
+  { name: "unlimited" },
+  { name: "plus" },
+  { name: "basic" },
+  { name: "explicit", stocks: 4, options: 4 },
+];
+
+for (const feed of ["sip", "opra"] as const) {
+  for (const plan of PLANS) {
+    Deno.test(`a spell of 405 after a reconnect of ${feed} is over within a minute, with the plan ${JSON.stringify(plan)}`, async () => {
+      const counting = DEFAULT_COUNTING;
+      await using desk = new Desk({
+        plan: planLimit(plan, { feed, counting }),
+      });
+      const symbols = ["A", "B", "C"];
+      desk.demand.want("quotes", symbols);
+      desk.attach();
+      desk.acknowledge({ quotes: symbols });
+      await desk.clock.advance(30_000);
+      desk.demand.detach();
+
+      const over = desk.clock.monotonic() + 3_000;
+      const carried = new Set<string>();
+      const session = desk.attach();
+      const answer = () => {
+        const { pairs } = session.requests.at(-1) ?? { pairs: [] };
+        queueMicrotask(() => {
+          if (desk.clock.monotonic() < over) return desk.demand.refused(FULL);
+          for (const { symbol } of pairs) carried.add(symbol);
+          desk.acknowledge({ quotes: [...carried] });
+        });
+      };
+      session.onRequest = answer;
+      answer();
+      await desk.clock.advance(2_000);
+      assert.deepEqual([...carried], []);
+      assert.match(desk.demand.trouble ?? "", /symbol limit exceeded/);
+      desk.demand.admit("quotes", ["D"]);
+      await desk.clock.advance(10_000);
+      assert.deepEqual([...carried].sort(), symbols);
+      assert.equal(desk.demand.trouble, undefined);
+      desk.demand.admit("quotes", ["D"]);
+      assert.equal(desk.book.budget.learned, false);
+    });
+  }
+}
+
+Deno.test("a limit that was learned is tested with what a stream was refused for, and given up when it has risen", async () => {
+  await using desk = new Desk({
+    plan: planLimit({ name: "auto" }, {
+      feed: "sip",
+      counting: DEFAULT_COUNTING,
+    }),
+  });
+  desk.demand.want("quotes", ["A", "B"]);
+  desk.attach();
+  desk.acknowledge({ quotes: ["A", "B"] });
+  desk.demand.want("quotes", ["C"]);
+  await desk.clock.advance(0);
+  desk.demand.refused(FULL);
+  desk.demand.release("quotes", ["C"]);
+  await desk.clock.advance(0);
+  assert.equal(desk.book.budget.limit, 2);
+  await desk.clock.advance(86_400_000);
+  const before = desk.asked.length;
+  assert.throws(() => desk.demand.admit("quotes", ["D"]), /2 allowed/);
+  await desk.clock.advance(0);
+  assert.deepEqual(desk.asked.slice(before), ["subscribe quotes:D"]);
+  desk.demand.refused(FULL);
+  await desk.clock.advance(LEARNED_LIMIT.longestMs);
+  assert.equal(desk.asked.length, before + 1, "nobody needs it any more");
+
+  assert.throws(() => desk.demand.admit("quotes", ["E"]), /2 allowed/);
+  await desk.clock.advance(0);
+  desk.acknowledge({ quotes: ["A", "B", "E"] });
+  assert.equal(desk.asked.at(-1), "unsubscribe quotes:E");
+  desk.acknowledge({ quotes: ["A", "B"] });
+  desk.demand.admit("quotes", ["E"]);
+  assert.equal(desk.book.budget.limit, undefined);
+});
+
+Deno.test("a contract that an expansion leaves out tests a learned limit, and no limit that is set", async () => {
+  for (const name of ["auto", "basic"] as const) {
+    const counting = DEFAULT_COUNTING;
+    await using desk = new Desk({
+      plan: planLimit({ name }, { feed: "sip", counting }),
+    });
+    desk.demand.want("quotes", ["A", "B"]);
+    desk.attach();
+    desk.acknowledge({ quotes: ["A"] });
+    desk.demand.refused(FULL);
+    desk.demand.release("quotes", ["B"]);
+    await desk.clock.advance(0);
+    const before = desk.asked.length;
+    desk.demand.miss("quotes", "C");
+    await desk.clock.advance(LEARNED_LIMIT.firstMs);
+    const isOpen = name === "auto";
+    assert.deepEqual(
+      desk.asked.slice(before),
+      isOpen ? ["subscribe quotes:C"] : [],
+    );
+    if (!isOpen) continue;
+    assert.equal(desk.demand.freePlaces("quotes"), 0);
+    desk.acknowledge({ quotes: ["A", "C"] });
+    assert.equal(desk.demand.freePlaces("quotes"), undefined);
+    desk.acknowledge({ quotes: ["A"] });
+  }
 });

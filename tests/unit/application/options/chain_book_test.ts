@@ -179,6 +179,36 @@ Deno.test("a chain that cannot be renewed stays in use, with the reason", async 
   assert.equal(later.chain.day, TODAY + 1);
 });
 
+Deno.test("an underlying without contracts is asked for again every five minutes, and logged once", async () => {
+  await using rig = new Rig();
+  rig.list("SPY", []);
+  using _use = rig.book.use("SPY");
+  await rig.clock.advance(299_999);
+  assert.deepEqual(rig.expiriesOf("SPY"), []);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  await rig.clock.advance(300_001);
+  assert.equal(rig.catalog.asked.length, 3);
+  assert.equal(rig.log.messages("info").length, 1);
+  rig.list("SPY", [TODAY + 7]);
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [7]);
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.catalog.asked.length, 4);
+});
+
+Deno.test("refused credentials of the catalogue are tried again within five minutes, for as long as it takes", async () => {
+  await using rig = new Rig();
+  using _use = rig.book.use("SPY");
+  await rig.clock.advance(0);
+  rig.catalog.outage = "HTTP 401 unauthorized";
+  using _other = rig.book.use("QQQ");
+  await rig.clock.advance(6 * HOUR_MS);
+  assert.equal(rig.book.state("QQQ").at, "off");
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+});
+
 Deno.test("a list that is suddenly empty does not end a chain", async () => {
   await using rig = new Rig();
   using _spy = rig.book.use("SPY");

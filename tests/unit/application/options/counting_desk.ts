@@ -16,6 +16,9 @@ export class CountingDesk implements ExpansionDesk {
   /** Every call that changed something, oldest first. */
   readonly calls: { action: "want" | "release"; symbols: string[] }[] = [];
 
+  /** Symbols named as left out, oldest first. */
+  readonly missed: string[] = [];
+
   constructor(limit?: number) {
     this.limit = limit;
   }
@@ -38,6 +41,10 @@ export class CountingDesk implements ExpansionDesk {
   freePlaces(channel: UpstreamChannel): number | undefined {
     if (channel !== "quotes" || this.limit === undefined) return undefined;
     return this.limit - this.#book.wanted(channel).size;
+  }
+
+  miss(_channel: UpstreamChannel, symbol: string): void {
+    this.missed.push(symbol);
   }
 
   /** Symbols wanted on a channel, in alphabetical order. */

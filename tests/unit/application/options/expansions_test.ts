@@ -265,6 +265,8 @@ Deno.test("the budget goes to the oldest first, and every place is used", async 
     rig.expansions.reports()[2]?.reason,
     "the symbol budget has places for 5 of 10 contracts",
   );
+  assert.ok(rig.desk.missed.length > 0, "one that is left out is named");
+  assert.ok(!rig.desk.wanted().includes(rig.desk.missed.at(-1) ?? ""));
   first[Symbol.dispose]();
   await rig.clock.advance(0);
   assert.deepEqual(rig.counts, { QQQ: 10, IWM: 10 });

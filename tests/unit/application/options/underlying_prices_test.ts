@@ -126,6 +126,23 @@ Deno.test("where nothing is quoted the open interest is a guess, told as one", a
   assert.equal(rig.prices.of("SPX")?.problem, undefined);
 });
 
+Deno.test("an underlying that had no stock price is asked for again within a quarter of an hour", async () => {
+  await using rig = new Rig();
+  rig.catalog.indexes.set("SPY", 101.25);
+  await rig.follow("SPY");
+  assert.equal(rig.prices.of("SPY")?.source, "parity");
+  rig.catalog.trades.set("SPY", 102);
+  await rig.clock.advance(899_000);
+  assert.equal(rig.catalog.priced.length, 1);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.prices.of("SPY"), {
+    price: 102,
+    source: "trade",
+    problem: undefined,
+    askedAt: 900_000,
+  });
+});
+
 Deno.test("a known price outlives failures to renew it", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 101);

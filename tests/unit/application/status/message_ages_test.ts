@@ -21,6 +21,10 @@ Deno.test("the moment of a feed's last data is known within a second, whoever wa
   counters.feeds.sip.received.trade++;
   await clock.advance(1_000);
   assert.equal(ages.lastMessageAt("sip"), seen + 61_000);
+  clock.setWall(-3_600_000);
+  await clock.advance(5_000);
+  const age = clock.now() - (ages.lastMessageAt("sip") ?? 0);
+  assert.equal(age, 5_000, "a wall clock that is set changes no age");
   ending.abort();
   await running;
 });

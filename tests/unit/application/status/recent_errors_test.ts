@@ -6,7 +6,7 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 function setup(options: { capacity?: number } = {}) {
   let now = 0;
   const recent = new RecentErrors({
-    now: () => now,
+    clock: { now: () => now, monotonic: () => now },
     redact: (text) => text.replaceAll("hunter2", "<secret>"),
     ...options,
   });

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   backoffDelay,
   type BackoffSettings,
+  isDoubted,
 } from "../../../../src/domain/connection/backoff.ts";
 import {
   type FailureKind,
@@ -68,6 +69,28 @@ Deno.test("a refusal is tried about once a minute, however often", () => {
     assert.equal(delay("refused", at, 0), 60_000);
     assert.ok(delay("refused", at, MOST) <= 66_000);
   }
+});
+
+Deno.test("a refusal that is doubted waits half a second at first, and doubles up to a minute", () => {
+  const waits = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((doubted) =>
+    backoffDelay({ kind: "refused", attempt: 1, doubted }, {
+      settings: DEFAULTS,
+      random: MOST,
+    })
+  );
+  assert.deepEqual(
+    waits.map(Math.round),
+    [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000],
+  );
+});
+
+Deno.test("a refusal is doubted for a day after the key was accepted, until it has lasted a minute", () => {
+  const day = 86_400_000;
+  assert.equal(isDoubted({ count: 1, sinceAcceptedMs: undefined }), false);
+  assert.equal(isDoubted({ count: 1, sinceAcceptedMs: 0 }), true);
+  assert.equal(isDoubted({ count: 7, sinceAcceptedMs: day }), true);
+  assert.equal(isDoubted({ count: 8, sinceAcceptedMs: 0 }), false);
+  assert.equal(isDoubted({ count: 1, sinceAcceptedMs: day + 1 }), false);
 });
 
 Deno.test("waits after a connection limit outlast a ghost session of 90 s", () => {

@@ -2,16 +2,25 @@ import assert from "node:assert/strict";
 import { SymbolBudget } from "../../../../src/domain/subscription/budget.ts";
 import {
   DEFAULT_COUNTING,
+  type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
-import type {
-  Pair,
-  UpstreamChannel,
+import {
+  DOUBTED,
+  LEARNED_LIMIT,
+  RECENT_MS,
+  REJECTED,
+} from "../../../../src/domain/subscription/retest.ts";
+import {
+  type Pair,
+  symbolSets,
+  type UpstreamChannel,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 
-function budgetOf(name: "auto" | "basic"): SymbolBudget {
+function budgetOf(plan: Plan | Exclude<Plan["name"], "explicit">) {
   const options = { feed: "sip", counting: DEFAULT_COUNTING } as const;
-  return new SymbolBudget(planLimit({ name }, options));
+  const set = typeof plan === "string" ? { name: plan } : plan;
+  return new SymbolBudget(planLimit(set, options));
 }
 
 function pairs(channel: UpstreamChannel, count: number): Pair[] {
@@ -21,32 +30,91 @@ function pairs(channel: UpstreamChannel, count: number): Pair[] {
   );
 }
 
+function refuse(budget: SymbolBudget, carried: readonly Pair[], now = 0) {
+  budget.refuseFull(NEW, { carried, now });
+}
+
 const NEW: Pair = { channel: "quotes", symbol: "NEW" };
+const ALL: Pair = { channel: "quotes", symbol: "*" };
 
 Deno.test("a limit is what was carried when upstream had no place left", () => {
   const budget = budgetOf("auto");
   assert.equal(budget.limit, undefined);
-  budget.learnFull(NEW, [...pairs("quotes", 20), ...pairs("bars", 9)]);
+  refuse(budget, [...pairs("quotes", 20), ...pairs("bars", 9)]);
   assert.deepEqual([budget.limit, budget.learned], [20, true]);
+  assert.equal(budget.ceiling, 20);
 });
 
-Deno.test("a plan that promises more than there is, is corrected downwards only", () => {
-  const budget = budgetOf("basic");
-  assert.deepEqual([budget.limit, budget.learned], [30, false]);
-  budget.learnFull(NEW, pairs("quotes", 29));
-  assert.deepEqual([budget.limit, budget.learned], [29, true]);
-  budget.learnCarried(pairs("quotes", 40));
-  assert.deepEqual([budget.limit, budget.learned], [30, false]);
+Deno.test("an explicit plan is never overridden: a refusal limits requests only, for a minute at most", () => {
+  const plans: readonly (Plan | "basic" | "plus" | "unlimited")[] = [
+    "basic",
+    "plus",
+    "unlimited",
+    { name: "explicit", stocks: 50, options: undefined },
+  ];
+  for (const plan of plans) {
+    const budget = budgetOf(plan);
+    const before = budget.limit;
+    refuse(budget, pairs("quotes", 20));
+    assert.deepEqual([budget.limit, budget.learned], [before, false]);
+    assert.equal(budget.ceiling, 20);
+    const carried = symbolSets([[
+      "quotes",
+      pairs("quotes", 20).map(({ symbol }) => symbol),
+    ]]);
+    assert.equal(budget.fits(NEW, carried), false);
+    const timer = budget.limitTimer;
+    for (let now = 0; timer && now < 3_600_000;) {
+      assert.ok(timer.at - now <= DOUBTED.longestMs);
+      now = timer.at;
+      timer.advance(now);
+    }
+    assert.ok(timer);
+  }
+});
+
+Deno.test("no limit is learned below what was carried a moment ago, nor from an empty connection", () => {
+  const budget = budgetOf("auto");
+  refuse(budget, []);
+  assert.equal(budget.limit, undefined, "0 is no limit of any plan");
+  assert.equal(budget.limitTimer?.pace, DOUBTED);
+  budget.connect(0);
+  budget.confirm(pairs("quotes", 3), 0);
+  refuse(budget, pairs("quotes", 2), RECENT_MS);
+  assert.equal(budget.limit, undefined);
+  assert.equal(budget.ceiling, 2);
+  refuse(budget, pairs("quotes", 2), RECENT_MS + 1);
+  assert.equal(budget.limit, 2, "by now it is believed");
+  assert.equal(budget.limitTimer?.pace, LEARNED_LIMIT);
+});
+
+Deno.test("a learned limit outlives what contradicts it for a moment", () => {
+  const budget = budgetOf("auto");
+  budget.confirm(pairs("quotes", 30), 0);
+  refuse(budget, pairs("quotes", 30));
+  assert.equal(budget.limit, 30);
+  budget.connect(1_000);
+  assert.equal(budget.ceiling, undefined);
+  refuse(budget, [], 1_000);
+  assert.deepEqual([budget.limit, budget.ceiling], [30, 0]);
+  budget.acceptRetest(pairs("quotes", 1), 7_000);
+  assert.deepEqual([budget.limit, budget.ceiling], [30, undefined]);
+});
+
+Deno.test("a limit is void when a retest finds a place beyond it", () => {
+  const budget = budgetOf("auto");
+  refuse(budget, pairs("quotes", 10));
+  budget.acceptRetest(pairs("quotes", 11), 60_000);
+  assert.deepEqual([budget.limit, budget.ceiling], [undefined, undefined]);
+  assert.equal(budget.limitTimer, undefined);
 });
 
 Deno.test("a limit grows with what upstream carries all the same", () => {
   const budget = budgetOf("auto");
-  budget.learnCarried(pairs("quotes", 50));
-  assert.equal(budget.limit, undefined, "carrying much teaches no limit");
-  budget.learnFull(NEW, pairs("quotes", 10));
-  budget.learnCarried(pairs("quotes", 12));
+  refuse(budget, pairs("quotes", 10));
+  budget.confirm(pairs("quotes", 12), 0);
   assert.equal(budget.limit, 12);
-  budget.learnCarried(pairs("quotes", 3));
+  budget.confirm(pairs("quotes", 3), 0);
   assert.equal(budget.limit, 12);
 });
 
@@ -54,28 +122,40 @@ Deno.test("a refusal on a channel that should not count says that every one does
   const budget = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
   assert.equal(budget.takesPlace(bar), false);
-  budget.learnFull(bar, [...pairs("quotes", 20), ...pairs("bars", 10)]);
+  const carried = [...pairs("quotes", 20), ...pairs("bars", 10)];
+  budget.refuseFull(bar, { carried, now: 0 });
   assert.equal(budget.limit, 30);
   assert.equal(budget.takesPlace(bar), true);
 });
 
 Deno.test("* takes no place, is refused per channel and forgiven when carried", () => {
   const budget = budgetOf("auto");
-  const all: Pair = { channel: "quotes", symbol: "*" };
-  assert.equal(budget.takesPlace(all), false);
-  budget.learnNoWildcard("quotes");
+  assert.equal(budget.takesPlace(ALL), false);
+  budget.refuseWildcard("quotes", 0);
   assert.equal(budget.allowsWildcard("quotes"), false);
   assert.equal(budget.allowsWildcard("trades"), true);
-  budget.learnCarried([all]);
+  assert.equal([...budget.wildcardTimers][0]?.[1].pace, REJECTED);
+  budget.confirm([ALL], 0);
   assert.equal(budget.allowsWildcard("quotes"), true);
 });
 
-Deno.test("what was unlearned leaves the plan alone", () => {
-  const budget = budgetOf("basic");
-  budget.learnFull({ channel: "bars", symbol: "A" }, pairs("quotes", 3));
-  budget.learnNoWildcard("bars");
-  budget.unlearn();
-  assert.deepEqual([budget.limit, budget.learned], [30, false]);
-  assert.equal(budget.takesPlace({ channel: "bars", symbol: "A" }), false);
+Deno.test("a refusal of * is doubted when it was carried a moment ago, and where a plan gives it", () => {
+  const known = budgetOf("auto");
+  known.confirm([ALL], 0);
+  known.refuseWildcard("quotes", RECENT_MS);
+  assert.equal([...known.wildcardTimers][0]?.[1].pace, DOUBTED);
+  const set = budgetOf("unlimited");
+  set.refuseWildcard("quotes", 0);
+  assert.equal([...set.wildcardTimers][0]?.[1].pace, DOUBTED);
+});
+
+Deno.test("what is forgotten leaves the plan alone", () => {
+  const budget = budgetOf("auto");
+  const bar: Pair = { channel: "bars", symbol: "A" };
+  budget.refuseFull(bar, { carried: pairs("quotes", 3), now: 0 });
+  budget.refuseWildcard("bars", 0);
+  budget.forget();
+  assert.deepEqual([budget.limit, budget.learned], [undefined, false]);
+  assert.equal(budget.takesPlace(bar), false);
   assert.equal(budget.allowsWildcard("bars"), true);
 });

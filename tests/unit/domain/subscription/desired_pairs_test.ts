@@ -16,6 +16,7 @@ function limited(pairs: number): PlanLimit {
     pairs,
     counts: new Set(["trades", "quotes"]),
     wildcards: new Set(["bars"]),
+    isOpen: false,
   };
 }
 
@@ -140,7 +141,7 @@ Deno.test("the threshold asks for no * where it may not be had", () => {
   desired.refresh(NOTHING);
   assert.equal(desired.of("quotes").size, 4);
   assert.deepEqual([...desired.of("bars")], ["*"]);
-  budget.learnNoWildcard("bars");
+  budget.refuseWildcard("bars", 0);
   desired.refresh(NOTHING);
   assert.deepEqual([...desired.of("bars")], names(4));
 });

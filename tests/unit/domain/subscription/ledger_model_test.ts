@@ -3,6 +3,7 @@ import fc from "fast-check";
 import type { SymbolBudget } from "../../../../src/domain/subscription/budget.ts";
 import type { InterestBook } from "../../../../src/domain/subscription/interest.ts";
 import type { Ledger } from "../../../../src/domain/subscription/ledger.ts";
+import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
 import type {
   ChunkLimits,
   SubscriptionRequest,
@@ -19,7 +20,7 @@ import {
   ScriptedUpstream,
   type UpstreamRules,
 } from "./scripted_upstream.ts";
-import { subscriptionsOf } from "../../../support/subscriptions.ts";
+import { NO_LIMIT, subscriptionsOf } from "../../../support/subscriptions.ts";
 
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "BAD", "WORSE", "*"];
 
@@ -32,6 +33,11 @@ type Step =
   /** The answer comes once more, as an old state. */
   | { readonly do: "repeat" }
   | { readonly do: "contradict"; readonly state: SymbolSets }
+  /** Upstream refuses `requests` subscribes, of any symbols. */
+  | { readonly do: "refuse"; readonly code: number; readonly requests: number }
+  /** The account's limit changes. */
+  | { readonly do: "limit"; readonly to: number }
+  | { readonly do: "pass"; readonly ms: number }
   | { readonly do: "probe" | "reconnect" };
 
 const channel = fc.constantFrom(...UPSTREAM_CHANNELS);
@@ -59,6 +65,23 @@ const fault: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ do: "probe" as const }),
   fc.constant({ do: "reconnect" as const }),
 );
+/** What passes: refusals of everything, and limits that rise and fall. */
+const spell: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    do: fc.constant("refuse" as const),
+    code: fc.constantFrom(405, 405, 400, 413, 500),
+    requests: fc.integer({ min: 1, max: 40 }),
+  }),
+  fc.record({
+    do: fc.constant("limit" as const),
+    to: fc.oneof(fc.constant(Infinity), fc.integer({ min: 0, max: 8 })),
+  }),
+  fc.record({
+    do: fc.constant("pass" as const),
+    ms: fc.constantFrom(1_000, 6_000, 61_000, 700_000),
+  }),
+  fc.constant({ do: "reconnect" as const }),
+);
 const limits: fc.Arbitrary<ChunkLimits> = fc.record({
   maxPairs: fc.integer({ min: 1, max: 6 }),
   maxBytes: fc.integer({ min: 1, max: 40 }),
@@ -84,12 +107,18 @@ class Story {
   readonly ledger: Ledger;
   readonly upstream: ScriptedUpstream;
   readonly limits: ChunkLimits;
+  now = 0;
   readonly #held: { channel: UpstreamChannel; symbol: string }[] = [];
   #lastAnswer: Answer | undefined;
 
-  constructor(rules: UpstreamRules, limits: ChunkLimits) {
+  constructor(
+    rules: UpstreamRules,
+    limits: ChunkLimits,
+    plan: PlanLimit = NO_LIMIT,
+  ) {
     this.limits = limits;
-    const { interest, budget, ledger } = subscriptionsOf(limits);
+    const now = () => this.now;
+    const { interest, budget, ledger } = subscriptionsOf(limits, { plan, now });
     this.interest = interest;
     this.budget = budget;
     this.ledger = ledger;
@@ -134,6 +163,15 @@ class Story {
       case "probe":
         this.ledger.probe();
         break;
+      case "refuse":
+        this.upstream.refusing = { ...step };
+        break;
+      case "limit":
+        this.upstream.budget = step.to;
+        break;
+      case "pass":
+        this.pass(step.ms);
+        break;
       case "reconnect":
         this.ledger.reset();
         this.upstream.reconnect();
@@ -167,6 +205,19 @@ class Story {
       if (!this.answerOnce()) return requests;
     }
     assert.fail("The ledger never rests");
+  }
+
+  /** Lets time pass, requesting what becomes due. */
+  pass(ms: number): void {
+    const end = this.now + ms;
+    this.drain();
+    for (let due = this.ledger.dueAt; due !== undefined && due <= end;) {
+      assert.ok(due > this.now, "what was due has been asked");
+      this.now = due;
+      this.drain();
+      due = this.ledger.dueAt;
+    }
+    this.now = end;
   }
 
   #tell(answer: Answer): void {
@@ -246,7 +297,7 @@ Deno.test("when quiet, acknowledged is wanted minus refused, and a full budget i
         for (const { error, ...pair } of ledger.refusals) {
           assert.equal(error.code, upstream.refusal(pair));
         }
-        const { limit } = story.budget;
+        const limit = story.budget.limit ?? story.budget.ceiling;
         const obtainable = story.wantedKeys.filter((key) =>
           !refused.has(key) && !isRefusedWildcard(story, key)
         );
@@ -361,6 +412,67 @@ Deno.test("an upstream that answers anything at all is not asked for ever", () =
     { numRuns: 2_000 },
   );
 });
+
+const plans = fc.constantFrom<PlanLimit>(
+  NO_LIMIT,
+  { ...NO_LIMIT, isOpen: false },
+  { ...NO_LIMIT, isOpen: false, pairs: 5 },
+);
+
+Deno.test("after any spell of refusals and any change of the limit, everything obtainable is carried in time", () => {
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer, answer, spell),
+      rules,
+      limits,
+      plans,
+      (steps, rules, limits, plan) => {
+        const story = new Story(rules, limits, plan);
+        for (const step of steps) story.play(step);
+        const { ledger, upstream, budget } = story;
+        upstream.refusing.requests = 0;
+        // Longer than every interval, and than what was carried is remembered.
+        story.pass(4 * 3_600_000);
+        const carried = keysOf(upstream.state);
+        assert.deepEqual(keysOf(ledger.acknowledged), carried);
+        const refused = new Set<string>();
+        for (const { error, ...pair } of ledger.refusals) {
+          const isBad = error.code === upstream.refusal(pair);
+          if (isBad) refused.add(pairKey(pair));
+          else assert.ok(!budget.fits(pair, ledger.acknowledged), "not asked");
+        }
+        const obtainable = story.wantedKeys.filter((key) =>
+          !refused.has(key) && !isRefusedWildcard(story, key)
+        );
+        const [wildcards, named] = partition(
+          obtainable,
+          (key) => key.endsWith("*"),
+        );
+        const isIn = (key: string) => carried.includes(key);
+        assert.ok(carried.every((key) => obtainable.includes(key)));
+        assert.ok(wildcards.every(isIn));
+        const places = Math.min(upstream.budget, plan.pairs ?? Infinity);
+        // Nothing is taken away when the limit falls below what is carried.
+        const least = Math.min(places, named.length);
+        assert.ok(named.filter(isIn).length >= least, "a place is left empty");
+        if (!plan.isOpen) assert.equal(budget.limit, plan.pairs);
+        else if (budget.limit !== undefined) {
+          assert.ok(
+            budget.limit >= Math.min(places, named.filter(isIn).length),
+          );
+        }
+      },
+    ),
+    { numRuns: 800 },
+  );
+});
+
+function partition<T>(
+  all: readonly T[],
+  isFirst: (each: T) => boolean,
+): [T[], T[]] {
+  return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
+}
 
 /** Whether a wanted `*` is left out because upstream has refused it before. */
 function isRefusedWildcard({ budget }: Story, key: string): boolean {

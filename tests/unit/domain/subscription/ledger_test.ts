@@ -1,5 +1,9 @@
 import assert from "node:assert/strict";
-import { MAX_ASKS } from "../../../../src/domain/subscription/ledger.ts";
+import {
+  DOUBTED,
+  REJECTED,
+} from "../../../../src/domain/subscription/retest.ts";
+import { MAX_ASKS } from "../../../../src/domain/subscription/asks.ts";
 import {
   countPairs,
   symbolSets,
@@ -311,10 +315,78 @@ Deno.test("what a connection with late answers taught is forgotten with it", () 
   ledger.acknowledge(NOTHING);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
   assert.equal(ledger.refuse(full)?.symbol, "A");
-  assert.equal(budget.limit, 0);
+  assert.equal(budget.ceiling, 0);
   ledger.reset();
-  assert.equal(budget.limit, undefined);
+  assert.equal(budget.ceiling, undefined);
   assert.equal(ledger.next()?.pairs[0]?.symbol, "A");
+});
+
+Deno.test("symbols that were carried a moment ago and are rejected are requested again soon, all of them when one is accepted", () => {
+  let now = 0;
+  const { interest, ledger } = subscriptionsOf(
+    { ...LIMITS, maxPairs: 1 },
+    { now: () => now },
+  );
+  const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
+  interest.add("quotes", ["A", "B", "NEW"]);
+  ledger.next();
+  ledger.acknowledge(carried("A", "B"));
+  ledger.reset();
+  for (let next = ledger.next(); next; next = ledger.next()) {
+    ledger.refuse({ code: 400, message: "invalid syntax" });
+  }
+  assert.equal(ledger.refusals.length, 3);
+  assert.equal(ledger.dueAt, DOUBTED.firstMs);
+  now = DOUBTED.firstMs;
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
+  ledger.acknowledge(carried("A"));
+  assert.deepEqual(ledger.next()?.pairs.map(({ symbol }) => symbol), ["B"]);
+  ledger.acknowledge(carried("A", "B"));
+  assert.equal(ledger.next(), undefined, "the other one never worked");
+  assert.equal(ledger.dueAt, REJECTED.firstMs);
+});
+
+Deno.test("what was carried before an outage of hours is not taken for refused, nor its number for too high", () => {
+  let now = 0;
+  const { interest, ledger, budget } = subscriptionsOf(LIMITS, {
+    now: () => now,
+  });
+  interest.add("quotes", ["A", "B"]);
+  ledger.next();
+  ledger.acknowledge(symbolSets([["quotes", ["A", "B"]]]));
+  ledger.reset();
+  now = 5 * 3_600_000;
+  ledger.reset();
+  ledger.next();
+  ledger.refuse({ code: 405, message: "symbol limit exceeded" });
+  ledger.next();
+  ledger.acknowledge(symbolSets([["quotes", ["A"]]]));
+  ledger.next();
+  ledger.refuse({ code: 405, message: "symbol limit exceeded" });
+  assert.equal(ledger.next(), undefined);
+  assert.deepEqual([budget.limit, budget.ceiling], [undefined, 1]);
+  assert.equal(ledger.dueAt, now + DOUBTED.firstMs);
+});
+
+Deno.test("a retest that is not answered, or with an error of upstream's own, is made again later", () => {
+  let now = 0;
+  const { interest, ledger } = subscriptionsOf(LIMITS, { now: () => now });
+  interest.add("quotes", ["BAD"]);
+  ledger.next();
+  ledger.refuse({ code: 400, message: "invalid syntax" });
+  now = ledger.dueAt ?? 0;
+  assert.equal(ledger.next()?.pairs.length, 1);
+  assert.deepEqual(ledger.retesting, { channel: "quotes", symbol: "BAD" });
+  assert.equal(ledger.refuse({ code: 500, message: "oops" }), undefined);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, now + 2 * REJECTED.firstMs);
+  now = ledger.dueAt ?? 0;
+  assert.ok(ledger.next());
+  ledger.expire();
+  assert.equal(ledger.next()?.probe, true, "what is carried is asked for");
+  ledger.acknowledge(NOTHING);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, now + 4 * REJECTED.firstMs);
 });
 
 Deno.test("a pair that found no place has one when fewer are taken, however often it was asked for", () => {

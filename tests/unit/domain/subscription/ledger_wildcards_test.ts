@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { MAX_ASKS } from "../../../../src/domain/subscription/ledger.ts";
+import { MAX_ASKS } from "../../../../src/domain/subscription/asks.ts";
 import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { subscriptionsOf } from "../../../support/subscriptions.ts";
 import { drain, keysOf, ScriptedUpstream } from "./scripted_upstream.ts";

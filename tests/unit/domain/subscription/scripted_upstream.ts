@@ -33,11 +33,16 @@ export interface UpstreamRules {
 /** One connection's subscriptions, and every request that it saw. */
 export class ScriptedUpstream {
   readonly requests: SubscriptionRequest[] = [];
+  /** Named pairs in all, as of now. */
+  budget: number;
+  /** Subscribes to come that are refused with `code`, of any symbols. */
+  refusing = { code: 405, requests: 0 };
   readonly #rules: UpstreamRules;
   #state = new Map<UpstreamChannel, Set<string>>();
 
   constructor(rules: UpstreamRules) {
     this.#rules = rules;
+    this.budget = rules.budget;
   }
 
   /** A new connection starts with nothing. */
@@ -64,19 +69,23 @@ export class ScriptedUpstream {
   /** Applies a request whole, or refuses it whole. */
   answer(request: SubscriptionRequest): Answer {
     this.requests.push(request);
+    const isSubscribe = request.action === "subscribe";
+    if (isSubscribe && this.refusing.requests > 0) {
+      this.refusing.requests--;
+      return refuse(this.refusing.code);
+    }
     const next = new Map(this.state) as Map<UpstreamChannel, Set<string>>;
     for (const pair of request.pairs) {
       const code = this.refusal(pair);
-      if (code !== undefined && request.action === "subscribe") {
-        return refuse(code);
-      }
+      if (code !== undefined && isSubscribe) return refuse(code);
       const symbols = next.get(pair.channel) ?? new Set();
       next.set(pair.channel, symbols);
-      if (request.action === "subscribe") symbols.add(pair.symbol);
+      if (isSubscribe) symbols.add(pair.symbol);
       else symbols.delete(pair.symbol);
     }
-    const names = pairsOf(next).filter(({ symbol }) => symbol !== WILDCARD);
-    if (names.length > this.#rules.budget) return refuse(405);
+    const before = namesIn(this.#state);
+    const after = namesIn(next);
+    if (after > before && after > this.budget) return refuse(405);
     this.#state = next;
     return { state: this.state };
   }
@@ -89,6 +98,10 @@ export function keysOf(state: SymbolSets): string[] {
     for (const symbol of symbols) keys.push(pairKey({ channel, symbol }));
   }
   return keys.sort();
+}
+
+function namesIn(state: SymbolSets): number {
+  return pairsOf(state).filter(({ symbol }) => symbol !== WILDCARD).length;
 }
 
 function refuse(code: number): Answer {

@@ -119,8 +119,8 @@ Deno.test("all times of an order are read", () => {
 });
 
 Deno.test("an update of nothing but event and order id is read", () => {
-  const read = received({ event: "restated", order: { id: "o" } });
-  assert.equal(read.event, "restated");
+  const read = received({ event: "new", order: { id: "o" } });
+  assert.equal(read.event, "new");
   assert.equal(read.timestamp, undefined);
   assert.equal(read.executionId, undefined);
   assert.equal(read.price, undefined);

@@ -87,6 +87,10 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
     limits: {
+      maxConnections: 4_096,
+      maxHttpConnections: 256,
+      httpIdleMs: 75_000,
+      allowedHosts: [],
       maxStreamsPerConnection: 2_000,
       maxStreams: 10_000,
       maxPendingRequestBytes: 33_554_432,
@@ -155,6 +159,10 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_MAX_DAYS: "27",
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
+    STREAM_PROXY_MAX_CONNECTIONS: "31",
+    STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
+    STREAM_PROXY_HTTP_IDLE_SECS: "33",
+    STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -203,6 +211,10 @@ Deno.test("every setting has an effect under its own name", () => {
     },
     heartbeat: { intervalMs: 3_000, timeoutMs: 4_000 },
     limits: {
+      maxConnections: 31,
+      maxHttpConnections: 32,
+      httpIdleMs: 33_000,
+      allowedHosts: ["proxy.example.org", "*.svc"],
       maxStreamsPerConnection: 31,
       maxStreams: 32,
       maxPendingRequestBytes: 33 * 2 ** 20,

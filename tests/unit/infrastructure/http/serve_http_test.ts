@@ -6,6 +6,7 @@ import {
   serveHttp,
   type ServeHttpOptions,
 } from "../../../../src/infrastructure/http/serve_http.ts";
+import { httpDependencies } from "../../../support/http_dependencies.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const ALL: ReadonlySet<FeedId> = new Set<FeedId>(["sip", "opra", "trading"]);
@@ -19,6 +20,7 @@ async function setup(options: Partial<ServeHttpOptions> = {}) {
   const servers = await serveHttp({
     health: { host: "127.0.0.1", port: 0 },
     metrics: { host: "127.0.0.1", port: 0 },
+    ...httpDependencies(),
     feeds: ALL,
     status: () => status,
     page: {

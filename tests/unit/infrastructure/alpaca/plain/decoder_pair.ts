@@ -13,6 +13,11 @@ export const RUNS = Number(Deno.env.get("PLAIN_FRAME_RUNS") ?? 5_000);
 /** What desks want that do not want everything. */
 export const WANTED = ["AAPL", "SPY261218C00650000"];
 
+/** Takes errors that no sink of a test throws. */
+export function rethrow(error: unknown): never {
+  throw error;
+}
+
 /** Everything that a desk has published, counted and heard. */
 function outcome(desk: StockDesk | OptionDesk) {
   const { quotes, trades, controls, received, errors } = desk;

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { optionFormat } from "../../../../../src/infrastructure/alpaca/market_format.ts";
 import { hex, OptionDesk, packed } from "../kit.ts";
-import { changesOf, Pair, RUNS, WANTED } from "./decoder_pair.ts";
+import { changesOf, Pair, rethrow, RUNS, WANTED } from "./decoder_pair.ts";
 
 const options = new Pair((options) => new OptionDesk(undefined, options));
 const someOptions = new Pair((options) => new OptionDesk(WANTED, options));
@@ -15,7 +15,7 @@ function plainOptions(value: unknown): number {
   const nobody = { wants: () => true, publish: () => {} };
   const { received } = createCounters().feeds.opra;
   const format = optionFormat({ quotes: nobody, trades: nobody }, received);
-  return format.plain.read(packed(value), 0);
+  return format.plain.read(packed(value), 0, rethrow);
 }
 
 Deno.test("what the option stream usually sends is plain", () => {

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { stockFormat } from "../../../../../src/infrastructure/alpaca/market_format.ts";
 import { binary, StockDesk } from "../kit.ts";
-import { changesOf, Pair, RUNS, WANTED } from "./decoder_pair.ts";
+import { changesOf, Pair, rethrow, RUNS, WANTED } from "./decoder_pair.ts";
 
 const TIME = "2026-09-14T14:30:02.118450321Z";
 
@@ -16,7 +16,11 @@ function plainStocks(text: string): number {
   const nobody = { wants: () => true, publish: () => {} };
   const sinks = { quotes: nobody, trades: nobody, bars: nobody };
   const { received } = createCounters().feeds.sip;
-  return stockFormat(sinks, received).plain.read(binary(text), 0);
+  return stockFormat(sinks, received).plain.read(
+    binary(text),
+    0,
+    rethrow,
+  );
 }
 
 const quote =

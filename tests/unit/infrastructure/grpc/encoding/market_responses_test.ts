@@ -31,7 +31,7 @@ import {
 
 /** How many inputs each law is tried on; GRPC_ENCODER_RUNS asks for more. */
 const numRuns = Number(Deno.env.get("GRPC_ENCODER_RUNS") ?? 10_000);
-const encoders = createEncoders(() => {});
+const encoders = createEncoders();
 
 /** A timestamp as the generated code wants it. */
 const proto = ({ seconds, nanos }: Timestamp) => ({

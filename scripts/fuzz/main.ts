@@ -1,0 +1,138 @@
+/**
+ * Fuzzes the decoders of what upstream sends: `deno task fuzz --help`.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { foundInputs } from "./corpus.ts";
+import { Coverage } from "./coverage.ts";
+import { fuzz, type FuzzReport } from "./fuzz.ts";
+import { type DecoderName, DECODERS, type Target } from "./target.ts";
+
+const USAGE = `Usage: deno task fuzz [options]
+
+  --runs N          inputs, shared among the decoders; default 1000000
+  --seconds T       stop earlier after so long
+  --seed S          where to start; default by chance, and printed
+  --decoder NAME    ${DECODERS.join(", ")} or all; default all
+  --input HEX       try this one input and print its outcome
+  --no-coverage     guide the search by outcomes only
+  --help            this text
+
+Exits with 1 when an input is handled wrongly. Prints the input in hex.
+`;
+
+function print(text: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+}
+
+/** @throws Error naming the option that is wrong */
+function readArguments(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    allowNegative: true,
+    options: {
+      runs: { type: "string", default: "1000000" },
+      seconds: { type: "string" },
+      seed: { type: "string" },
+      decoder: { type: "string", default: "all" },
+      input: { type: "string" },
+      coverage: { type: "boolean", default: true },
+      help: { type: "boolean", default: false },
+    },
+  });
+  const { decoder, input, help, coverage } = values;
+  const decoders = DECODERS.filter((name) =>
+    decoder === "all" || decoder === name
+  );
+  if (decoders.length === 0) throw new Error(`No decoder ${decoder}`);
+  if (input !== undefined && decoders.length > 1) {
+    throw new Error("--input needs --decoder");
+  }
+  return {
+    decoders,
+    input,
+    help,
+    coverage,
+    runs: count("runs", values.runs),
+    seconds: values.seconds && count("seconds", values.seconds),
+    seed: values.seed === undefined
+      ? crypto.getRandomValues(new Uint32Array(1))[0] ?? 0
+      : count("seed", values.seed),
+  };
+}
+
+function count(name: string, text: string): number {
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new Error(`--${name} ${text} is not a whole number`);
+}
+
+/** Loaded late, so that coverage knows of every function. */
+async function makeTarget(name: DecoderName): Promise<Target> {
+  const { MarketTarget } = await import("./market_target.ts");
+  const { OrderTarget } = await import("./order_target.ts");
+  return name === "order" ? new OrderTarget() : new MarketTarget(name);
+}
+
+async function tryOne(name: DecoderName, hex: string): Promise<boolean> {
+  const target = await makeTarget(name);
+  const problem = target.run(
+    Uint8Array.fromHex(hex.replaceAll(/\s/g, "")),
+    true,
+  );
+  print(problem ?? `No problem; ${target.signature()}`);
+  return problem === undefined;
+}
+
+function summary(name: string, report: FuzzReport, ms: number): string {
+  const { runs, truncations, corpus } = report;
+  const rate = Math.round(1000 * runs / ms);
+  return `${name}: ${runs} inputs (${truncations} truncated) in ${
+    (ms / 1000).toFixed(1)
+  } s, ${rate}/s, corpus ${corpus}`;
+}
+
+async function main(args: readonly string[]): Promise<boolean> {
+  const options = readArguments(args);
+  const { decoders, seed, seconds } = options;
+  if (options.help) {
+    print(USAGE);
+    return true;
+  }
+  if (options.input !== undefined) {
+    return tryOne(decoders[0] as DecoderName, options.input);
+  }
+  using coverage = options.coverage ? await Coverage.start() : undefined;
+  print(`seed ${seed}`);
+  for (const name of decoders) {
+    const target = await makeTarget(name);
+    const start = performance.now();
+    const report = await fuzz(target, {
+      seed,
+      runs: Math.ceil(options.runs / decoders.length),
+      ...(seconds && { maxMs: 1000 * seconds / decoders.length }),
+      seeds: foundInputs(name),
+      coverage,
+    });
+    print(summary(name, report, performance.now() - start));
+    if (coverage) {
+      print(`${coverage.reached} blocks of code reached so far`);
+    }
+    if (report.failure) {
+      const { input, problem } = report.failure;
+      print(`FAILED with --seed ${seed}\n${problem}`);
+      print(`deno task fuzz --decoder ${name} --input ${input.toHex()}`);
+      return false;
+    }
+  }
+  return true;
+}
+
+if (import.meta.main) {
+  try {
+    Deno.exit(await main(Deno.args) ? 0 : 1);
+  } catch (error) {
+    print(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
+    Deno.exit(2);
+  }
+}

@@ -1,0 +1,262 @@
+/**
+ * The market data decoders: fast against general, with all, some or no symbols
+ * wanted, and with handlers that fail.
+ *
+ * @module
+ */
+import { FrameDecoder } from "../../src/infrastructure/alpaca/frame_decoder.ts";
+import {
+  type MarketFormat,
+  optionFormat,
+  stockFormat,
+} from "../../src/infrastructure/alpaca/market_format.ts";
+import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
+import {
+  describe,
+  flawOf,
+  HANDLER_ERROR,
+  Outcome,
+  same,
+  STILL_CLOCK,
+  sum,
+} from "./outcome.ts";
+import { DECLINED, type Target } from "./target.ts";
+import { writeJson, writeMsgpack } from "./writers.ts";
+
+const WANTED: ReadonlySet<string> = new Set(SYMBOLS.slice(0, 2));
+
+/** What the open streams of a pair of lanes want, and whether its sinks fail. */
+const MODES = {
+  all: { wants: () => true },
+  some: { wants: (symbol: string) => WANTED.has(symbol) },
+  none: { wants: () => false },
+  failing: {
+    wants(symbol: string) {
+      if (symbol === "MSFT") throw HANDLER_ERROR;
+      return true;
+    },
+    fails: true,
+  },
+};
+
+type Mode = keyof typeof MODES;
+type Feed = "stock" | "option";
+
+const OTHER_MODES = ["some", "none", "failing"] as const;
+/** Modes beside "all" by turns: one input in two is tried in another one, too. */
+const TURNS: readonly (readonly Mode[])[] = OTHER_MODES.flatMap((
+  mode,
+) => [[mode], []]);
+
+/** One decoder and what it makes of frames. */
+class Lane {
+  readonly outcome = new Outcome();
+  /** Whether the fast decoder took the last frame. */
+  isPlain = false;
+  /** What the fast decoder threw at the last frame, instead of declining it. */
+  crash: unknown;
+  readonly #decoder: FrameDecoder;
+  readonly #onControl: (control: unknown) => void;
+
+  constructor(feed: Feed, mode: Mode, fast: boolean) {
+    const { outcome } = this;
+    outcome.isNoting = mode === "all" && !fast;
+    const { counters, log } = outcome;
+    const sink = (channel: string) =>
+      outcome.sink<unknown>(channel, MODES[mode]);
+    const sinks = {
+      quotes: sink("quotes"),
+      trades: sink("trades"),
+      bars: sink("bars"),
+    };
+    const make = feed === "stock" ? stockFormat : optionFormat;
+    const format = this.#watched(make(sinks, counters.received), fast);
+    this.#decoder = new FrameDecoder({
+      format,
+      counters,
+      log,
+      clock: STILL_CLOCK,
+    });
+    this.#onControl = (control) => {
+      if (mode === "failing") throw HANDLER_ERROR;
+      outcome.controls.push(control);
+    };
+  }
+
+  run(frame: Uint8Array): void {
+    this.outcome.clear();
+    this.crash = undefined;
+    this.isPlain = false;
+    this.#decoder.receive(frame, this.#onControl);
+  }
+
+  #watched(format: MarketFormat, fast: boolean): MarketFormat {
+    const { plain } = format;
+    const read: typeof plain.read = (frame, receivedAt, onPublishError) => {
+      if (!fast) return -1;
+      try {
+        const messages = plain.read(frame, receivedAt, onPublishError);
+        this.isPlain = messages >= 0;
+        return messages;
+      } catch (error) {
+        if (error !== HANDLER_ERROR) this.crash = error;
+        throw error;
+      }
+    };
+    return { ...format, plain: { read } };
+  }
+}
+
+class Pair {
+  readonly fast: Lane;
+  readonly general: Lane;
+
+  constructor(feed: Feed, mode: Mode) {
+    this.fast = new Lane(feed, mode, true);
+    this.general = new Lane(feed, mode, false);
+  }
+
+  /** Runs both; what differs between them, or is wrong with both. */
+  run(frame: Uint8Array): string | undefined {
+    this.fast.run(frame);
+    this.general.run(frame);
+    const { fast, general } = this;
+    const problem = fast.crash !== undefined
+      ? `The fast decoder threw ${fast.crash}`
+      : differenceOf(fast.outcome, general.outcome) ??
+        imbalanceOf(general.outcome);
+    return problem &&
+      `${problem}\nfast: ${describe(fast.outcome)}\ngeneral: ${
+        describe(general.outcome)
+      }`;
+  }
+}
+
+function differenceOf(fast: Outcome, general: Outcome): string | undefined {
+  if (!same(fast.events, general.events)) return "The events differ";
+  if (!same(fast.controls, general.controls)) return "The replies differ";
+  if (!same(fast.counters, general.counters)) return "The counters differ";
+  const fault = fast.faults[0] ?? general.faults[0];
+  return fault === undefined
+    ? undefined
+    : `An unexpected error was thrown: ${fault}`;
+}
+
+function imbalanceOf(outcome: Outcome): string | undefined {
+  const { counters: { received, errors }, events, messages } = outcome;
+  const counted = sum(Object.values(received));
+  if (errors.malformed_frame > 1) return "A frame was counted twice";
+  if (errors.malformed_frame === 1 && (counted > 0 || messages > 0)) {
+    return "A malformed frame has messages";
+  }
+  if (errors.unknown_type !== received.unknown) return "Unknown types differ";
+  if (counted > messages || errors.malformed_element > messages) {
+    return "A message was counted twice";
+  }
+  for (const [, event] of events) {
+    const flaw = flawOf(event) ?? symbolFlaw(event);
+    if (flaw !== undefined) return `An event cannot be sent: ${flaw}`;
+  }
+  return undefined;
+}
+
+function symbolFlaw(event: unknown): string | undefined {
+  const { symbol } = event as { readonly symbol: string };
+  return symbol.length >= 1 && symbol.length <= 64
+    ? undefined
+    : "symbol has a wrong length";
+}
+
+/** A market data stream. */
+export class MarketTarget implements Target {
+  readonly name: Feed;
+  readonly shape;
+  readonly write;
+  readonly isText;
+  readonly #pairs: Readonly<Record<Mode, Pair>>;
+  #turn = 0;
+
+  constructor(feed: Feed) {
+    this.name = feed;
+    this.shape = {
+      messages: feed === "stock" ? STOCK_MESSAGES : OPTION_MESSAGES,
+    };
+    this.isText = feed === "stock";
+    this.write = feed === "stock" ? writeJson : writeMsgpack;
+    this.#pairs = {
+      all: new Pair(feed, "all"),
+      some: new Pair(feed, "some"),
+      none: new Pair(feed, "none"),
+      failing: new Pair(feed, "failing"),
+    };
+  }
+
+  run(input: Uint8Array, thorough: boolean): string | undefined {
+    const turn = TURNS[this.#turn++ % TURNS.length] ?? [];
+    const problem = this.#runIn("all", input);
+    if (problem) return problem;
+    // A frame that is declined is declined before any listener is looked at.
+    if (!thorough && this.signature() === DECLINED) return undefined;
+    for (const mode of thorough ? OTHER_MODES : turn) {
+      const problem = this.#runIn(mode, input) ?? this.#compare(mode);
+      if (problem) return problem;
+    }
+    return undefined;
+  }
+
+  #runIn(mode: Mode, input: Uint8Array): string | undefined {
+    const problem = this.#pairs[mode].run(input);
+    return problem && `Mode "${mode}": ${problem}`;
+  }
+
+  /** What depends on the mode and must not. */
+  #compare(mode: Mode): string | undefined {
+    const all = this.#pairs.all.general.outcome;
+    const other = this.#pairs[mode].general.outcome;
+    const problem = mode === "failing"
+      ? same(all.counters.received, other.counters.received)
+        ? undefined
+        : "A failing handler changes what is counted as received"
+      : dependenceOf(all, other, MODES[mode].wants);
+    return problem &&
+      `${problem}\nall: ${describe(all)}\n${mode}: ${describe(other)}`;
+  }
+
+  signature(): string {
+    const { all } = this.#pairs;
+    const { counters, notes, controls } = all.general.outcome;
+    if (counters.errors.malformed_frame > 0) return DECLINED;
+    const types = Object.entries(counters.received).flatMap(([type, count]) =>
+      count > 0 ? [type] : []
+    );
+    return [
+      all.fast.isPlain,
+      Math.min(controls.length, 2),
+      ...types,
+      ...notes,
+    ].join(";");
+  }
+}
+
+/** What differs although only what is wanted does. */
+function dependenceOf(
+  all: Outcome,
+  fewer: Outcome,
+  wants: (symbol: string) => boolean,
+): string | undefined {
+  const [a, b] = [all.counters, fewer.counters];
+  if (
+    !same(a.received, b.received) || !same(all.controls, fewer.controls) ||
+    a.errors.malformed_frame !== b.errors.malformed_frame ||
+    a.errors.unknown_type !== b.errors.unknown_type
+  ) return "Counters depend on who listens";
+  if (a.errors.malformed_element < b.errors.malformed_element) {
+    return "More is malformed when less is wanted";
+  }
+  const wanted = all.events.filter(([, event]) =>
+    wants((event as { readonly symbol: string }).symbol)
+  );
+  return same(wanted, fewer.events)
+    ? undefined
+    : "Other events depend on who listens";
+}

@@ -1,0 +1,267 @@
+/**
+ * Limits how many client connections are open, and keeps descriptors in
+ * reserve for the sessions to Alpaca.
+ *
+ * - gRPC connections: above the limit a new one is refused.
+ * - HTTP connections: at the limit the one that is idle for longest is closed
+ *   for the new one; without an idle one the new one is refused.
+ * - File descriptors: the limit is learned from the first failure. Then some
+ *   connections are closed, so that the reserve is free again, and new ones are
+ *   refused before the reserve is used.
+ *
+ * A shortage of descriptors closes idle HTTP connections first, then the newest
+ * gRPC connections, at most a quarter of all at a time. The learned limit
+ * expires and is tested again. A few HTTP connections are admitted in a
+ * shortage too, because an orchestrator restarts a process whose health checks
+ * fail.
+ *
+ * @module
+ */
+import type { ProxyCounters, RefusalReason } from "../status/counters.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import { acceptFailureOf, codeOf } from "./accept_loop.ts";
+import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
+
+/** Ports come in two kinds; health and metrics share one limit. */
+export type ConnectionKind = "grpc" | "http";
+
+/** Descriptors that a shortage frees: three sessions, name lookups, REST, logs. */
+export const DESCRIPTOR_RESERVE = 24;
+
+/** HTTP connections that are admitted although descriptors are short. */
+export const HTTP_IN_SHORTAGE = 8;
+
+/**
+ * How long a shortage has to last, in ms, before more connections are closed
+ * than a learned limit asks for: refused ones hold a descriptor for a moment.
+ */
+const PERSISTENT_MS = 5_000;
+
+/** What an operator can do about a shortage of descriptors. */
+const RAISE_LIMIT = "Raise the limit (ulimit -n)";
+
+/** Time between two log lines about the same reason, in ms. */
+const LOG_EVERY_MS = 60_000;
+
+/** An accepted connection, as far as limits need it. */
+export interface AcceptedConnection {
+  /** Closes the connection; called once at most. */
+  readonly close: () => void;
+  /** Monotonic ms since which no request is under way; undefined in one. */
+  readonly idleSince?: () => number | undefined;
+  /** Number of the socket's descriptor, where the platform tells it. */
+  readonly descriptor?: number | undefined;
+}
+
+/** What the limits are made of. */
+export interface ConnectionLimitsOptions {
+  /** gRPC connections at a time. */
+  readonly maxGrpc: number;
+  /** HTTP connections at a time, over all HTTP ports. */
+  readonly maxHttp: number;
+  readonly counters: Pick<ProxyCounters, "refusals" | "acceptFailures">;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** True while the process cannot open another descriptor. @default never */
+  readonly outOfDescriptors?: () => boolean;
+}
+
+/** Figures for metrics. */
+export interface ConnectionFigures {
+  readonly grpc: number;
+  readonly http: number;
+  /** Descriptors in use, at least. */
+  readonly descriptors: number;
+  /** Limit of descriptors; undefined while it is not known. */
+  readonly descriptorLimit: number | undefined;
+}
+
+/** Admits, counts and closes client connections. */
+export class ConnectionLimits {
+  readonly #options: ConnectionLimitsOptions;
+  readonly #open: Readonly<Record<ConnectionKind, Set<AcceptedConnection>>> = {
+    grpc: new Set(),
+    http: new Set(),
+  };
+  readonly #use: DescriptorUse;
+  readonly #logged = new Map<string, { at: number; since: number }>();
+  /** Connections of both kinds that fit beside the reserve. */
+  #ceiling: { readonly value: number; readonly until: number } | undefined;
+  /** Since when descriptors are short although the reserve should be free. */
+  #unexplainedSince: number | undefined;
+
+  constructor(options: ConnectionLimitsOptions) {
+    this.#options = options;
+    this.#use = new DescriptorUse(() => options.clock.monotonic());
+  }
+
+  /** What is open and in use. */
+  get figures(): ConnectionFigures {
+    return {
+      grpc: this.#open.grpc.size,
+      http: this.#open.http.size,
+      descriptors: this.#use.open(this.#size),
+      descriptorLimit: this.#use.limit,
+    };
+  }
+
+  /**
+   * Admits a connection, or counts its refusal.
+   *
+   * @returns releases the connection's slot, to be called when it is closed;
+   * undefined when it is refused and the caller has to close it
+   */
+  admit(
+    kind: ConnectionKind,
+    connection: AcceptedConnection,
+  ): (() => void) | undefined {
+    const { descriptor } = connection;
+    if (descriptor !== undefined && descriptor >= 0) {
+      this.#use.observe(descriptor, this.#size + 1);
+    }
+    const refusal = kind === "grpc" ? this.#refuseGrpc() : this.#refuseHttp();
+    if (refusal !== undefined) {
+      this.#countRefusal(refusal);
+      return undefined;
+    }
+    const open = this.#open[kind];
+    open.add(connection);
+    return () => void open.delete(connection);
+  }
+
+  /** Counts and logs a failed accept; frees descriptors when it lacks them. */
+  acceptFailed(port: string, cause: unknown): void {
+    const code = codeOf(cause);
+    this.#options.counters.acceptFailures[acceptFailureOf(code)]++;
+    this.#warn(
+      `accept ${port} ${code}`,
+      "Cannot accept connections; trying again until it succeeds",
+      { port, code },
+    );
+    if (code === "EMFILE") this.#freeDescriptors();
+  }
+
+  /** Frees descriptors if none is left; for ports whose accept does not fail. */
+  checkDescriptors(): void {
+    if (this.#options.outOfDescriptors?.()) this.#freeDescriptors();
+    else this.#unexplainedSince = undefined;
+  }
+
+  get #size(): number {
+    return this.#open.grpc.size + this.#open.http.size;
+  }
+
+  #refuseGrpc(): RefusalReason | undefined {
+    if (this.#open.grpc.size >= this.#options.maxGrpc) return "connections";
+    return this.#short ? "descriptors" : undefined;
+  }
+
+  #refuseHttp(): RefusalReason | undefined {
+    const { http } = this.#open;
+    if (http.size >= this.#options.maxHttp && !this.#closeIdle()) {
+      return "http_connections";
+    }
+    if (!this.#short || http.size < HTTP_IN_SHORTAGE) return undefined;
+    return this.#closeIdle() ? undefined : "descriptors";
+  }
+
+  /** True when another connection would use the reserve. */
+  get #short(): boolean {
+    return this.#size >= this.#validCeiling;
+  }
+
+  get #validCeiling(): number {
+    const { value = Infinity, until = 0 } = this.#ceiling ?? {};
+    return until > this.#options.clock.monotonic() ? value : Infinity;
+  }
+
+  /** Closes the HTTP connection that is idle for longest; false without one. */
+  #closeIdle(): boolean {
+    let longest: AcceptedConnection | undefined;
+    let since = Infinity;
+    for (const connection of this.#open.http) {
+      const idleSince = connection.idleSince?.() ?? Infinity;
+      if (idleSince >= since) continue;
+      longest = connection;
+      since = idleSince;
+    }
+    if (longest === undefined) return false;
+    this.#close("http", longest);
+    return true;
+  }
+
+  #close(kind: ConnectionKind, connection: AcceptedConnection): void {
+    this.#open[kind].delete(connection);
+    connection.close();
+  }
+
+  #freeDescriptors(): void {
+    const now = this.#options.clock.monotonic();
+    const before = this.#size;
+    if (before <= this.#validCeiling && this.#validCeiling < Infinity) {
+      this.#unexplainedSince ??= now;
+      if (now - this.#unexplainedSince < PERSISTENT_MS) return;
+    }
+    this.#unexplainedSince = undefined;
+    this.#use.exhausted(before);
+    const quota = Math.min(DESCRIPTOR_RESERVE, Math.ceil(before / 4));
+    this.#ceiling = { value: before - quota, until: now + LIMIT_VALID_MS };
+    let closed = 0;
+    while (closed < quota && this.#closeIdle()) closed++;
+    for (const connection of [...this.#open.grpc].reverse()) {
+      if (closed >= quota) break;
+      this.#close("grpc", connection);
+      this.#options.counters.refusals.descriptors++;
+      closed++;
+    }
+    this.#warn(
+      "descriptors",
+      "Out of file descriptors; closed connections to keep some for the feeds. " +
+        RAISE_LIMIT,
+      { connections: before, closed, descriptors: this.#use.limit },
+    );
+  }
+
+  #countRefusal(reason: RefusalReason): void {
+    const { counters: { refusals }, maxGrpc, maxHttp } = this.#options;
+    refusals[reason]++;
+    const { grpc, http } = this.#open;
+    if (reason === "connections") {
+      this.#warn(
+        reason,
+        `Refusing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`,
+        { connections: grpc.size },
+      );
+    } else if (reason === "http_connections") {
+      this.#warn(
+        reason,
+        `Refusing HTTP connections above STREAM_PROXY_MAX_HTTP_CONNECTIONS=${maxHttp}`,
+        { connections: http.size },
+      );
+    } else {
+      this.#warn(
+        "refused descriptors",
+        `Refusing connections, because file descriptors are short. ${RAISE_LIMIT}`,
+        { connections: this.#size, descriptors: this.#use.limit },
+      );
+    }
+  }
+
+  /** Logs the first of a kind, then at most one a minute with their number. */
+  #warn(
+    kind: string,
+    message: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
+    const { clock, log } = this.#options;
+    const now = clock.monotonic();
+    const logged = this.#logged.get(kind) ?? { at: -Infinity, since: 0 };
+    this.#logged.set(kind, logged);
+    logged.since++;
+    if (now - logged.at < LOG_EVERY_MS) return;
+    log.warn(message, { ...fields, times: logged.since });
+    logged.at = now;
+    logged.since = 0;
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * `deno task clients:matrix`: each documented client and `tail`, directly and
+ * behind nginx, haproxy and Envoy, through everything that can happen on the
+ * way, with real durations. Prints the seconds until each client printed a new
+ * quote. Takes about eight minutes; the paths run at the same time.
+ *
+ * @module
+ */
+import {
+  type BalancerKind,
+  envoy,
+  haproxy,
+  missingBalancer,
+  nginx,
+} from "./balancers.ts";
+import { ClientPath, type Recovery } from "./client_path.ts";
+import { ClientBuilds, type PreparedClient, TAIL } from "./client_process.ts";
+
+const LIMIT_S = 35;
+const PAUSE_MS = 100_000;
+const DARK_MS = 180_000;
+
+/** One row: what happened, and how each client came back. */
+interface Row {
+  readonly path: string;
+  readonly event: string;
+  readonly recovery: Recovery;
+}
+
+/** The paths; `undefined` is the direct one. */
+const KINDS: readonly (BalancerKind | undefined)[] = [
+  undefined,
+  nginx("5s"),
+  nginx("1h"),
+  haproxy("5s"),
+  haproxy("1h"),
+  envoy("15s"),
+  envoy("0s"),
+];
+
+const EVENTS: readonly [string, (path: ClientPath) => Promise<Recovery>][] = [
+  ["proxy killed", (path) => path.killProxy()],
+  ["balancer killed", (path) => path.killBalancer()],
+  ["8 s without data", (path) => path.beQuiet(8_000)],
+  ["20 s without data", (path) => path.beQuiet(20_000)],
+  ["connection broken", (path) => path.breakConnections()],
+  ["machine vanished", (path) => path.goDark(0)],
+  ["client paused 100 s", (path) => path.pauseClients(PAUSE_MS)],
+  ["packets dropped 180 s", (path) => path.goDark(DARK_MS)],
+];
+
+async function rowsOf(
+  clients: readonly PreparedClient[],
+  kind: BalancerKind | undefined,
+): Promise<Row[]> {
+  const name = kind?.name ?? "direct";
+  const rows: Row[] = [];
+  await using path = await ClientPath.start(clients, kind);
+  for (const [event, run] of EVENTS) {
+    if (event === "balancer killed" && !kind) continue;
+    rows.push({ path: name, event, recovery: await run(path) });
+    log(`${name}: ${event}`);
+  }
+  return rows;
+}
+
+function table(rows: readonly Row[], clients: readonly string[]): string {
+  const head = ["path", "event", ...clients];
+  const body = rows.map(({ path, event, recovery }) => [
+    path,
+    event,
+    ...clients.map((name) => cell(recovery.get(name))),
+  ]);
+  return [head, head.map(() => "---"), ...body]
+    .map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+function cell(state: number | string | undefined): string {
+  if (typeof state === "number") return state.toFixed(1);
+  return (state ?? "").split("\n")[0] ?? "";
+}
+
+async function main(): Promise<number> {
+  const { projects, missing } = await ClientBuilds.available();
+  for (const [name, reason] of missing) log(`left out: ${name}: ${reason}`);
+  const builds = new ClientBuilds();
+  const built = await Promise.all(projects.map((one) => builds.build(one)));
+  const clients = [...built, TAIL];
+  const running = KINDS.map(async (kind) => {
+    const reason = kind && await missingBalancer(kind);
+    if (reason === undefined) return await rowsOf(clients, kind);
+    log(`left out: ${kind?.name}: ${reason}`);
+    return [];
+  });
+  const rows = (await Promise.all(running)).flat();
+  print(table(rows, clients.map(({ name }) => name)));
+  const late = rows.flatMap(({ recovery }) => [...recovery.values()])
+    .filter((state) => typeof state === "string" || state > LIMIT_S);
+  print(`\n${late.length} of ${rows.length * clients.length} not in time`);
+  return late.length === 0 ? 0 : 1;
+}
+
+const encoder = new TextEncoder();
+
+function print(text: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+}
+
+function log(text: string): void {
+  Deno.stderr.writeSync(encoder.encode(`${text}\n`));
+}
+
+if (import.meta.main) Deno.exit(await main());

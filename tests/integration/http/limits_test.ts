@@ -1,0 +1,235 @@
+/** What clients of the HTTP ports may use up, over real sockets. */
+import assert from "node:assert/strict";
+import type { ConnectionLimitsOptions } from "../../../src/application/connections/connection_limits.ts";
+import type { FeedId } from "../../../src/domain/connection/feed.ts";
+import {
+  serveHttp,
+  type ServeHttpOptions,
+} from "../../../src/infrastructure/http/serve_http.ts";
+import { httpDependencies } from "../../support/http_dependencies.ts";
+import { RawConnection, rawRequest } from "../../support/raw_http.ts";
+import { sampleStatus } from "../../support/sample_status.ts";
+import { until } from "../../support/stage.ts";
+
+async function serve(
+  options: Partial<ServeHttpOptions> = {},
+  limits: Partial<ConnectionLimitsOptions> = {},
+) {
+  const dependencies = httpDependencies(limits);
+  const servers = await serveHttp({
+    health: { host: "127.0.0.1", port: 0 },
+    metrics: { host: "127.0.0.1", port: 0 },
+    ...dependencies,
+    feeds: new Set<FeedId>(["sip"]),
+    status: () => sampleStatus(["connected", "connected", "connected"]),
+    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    onFault: (cause) => {
+      throw cause;
+    },
+    ...options,
+  });
+  return {
+    port: servers.healthPort,
+    figures: () => dependencies.connections.figures,
+    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
+  };
+}
+
+const HEALTHZ = "GET /healthz HTTP/1.1\r\nHost: proxy\r\n\r\n";
+
+async function openMany(
+  port: number,
+  count: number,
+  all: DisposableStack,
+): Promise<RawConnection[]> {
+  const opened: RawConnection[] = [];
+  while (opened.length < count) {
+    opened.push(all.use(await RawConnection.open(port)));
+  }
+  return opened;
+}
+
+Deno.test("3000 idle connections leave room for a probe, and none is kept", async () => {
+  await using http = await serve({ idleMs: 1_000 });
+  using all = new DisposableStack();
+  for (let wave = 0; wave < 10; wave++) {
+    await openMany(http.port, 300, all);
+    assert.ok(http.figures().http <= 256);
+    using probe = await RawConnection.open(http.port);
+    await probe.send(HEALTHZ);
+    assert.match((await probe.readUntil(/OK$/)).text, /^HTTP\/1\.1 200 OK/);
+  }
+  await until("all are closed", () => http.figures().http === 0);
+});
+
+Deno.test("a connection is closed when it has been idle since its last request", async () => {
+  await using http = await serve({ idleMs: 200 });
+  using connection = await RawConnection.open(http.port);
+  await connection.send(HEALTHZ);
+  assert.match((await connection.readUntil(/OK$/)).text, /200 OK/);
+  await connection.closed();
+});
+
+Deno.test("a request that arrives byte by byte is cut off", async () => {
+  await using http = await serve({ idleMs: 300 });
+  using slow = await RawConnection.open(http.port);
+  let over = false;
+  const closed = slow.closed().then(() => over = true);
+  for (const byte of `${HEALTHZ.slice(0, -2)}X: ${"x".repeat(200)}`) {
+    await slow.send(byte).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    if (over) break;
+  }
+  assert.ok(over);
+  await closed;
+});
+
+Deno.test("an answer that is not read is cut off", async () => {
+  const page = {
+    contentType: "text/plain",
+    render: () => Promise.resolve("x".repeat(20_000_000)),
+  };
+  await using http = await serve({ idleMs: 300, page });
+  using deaf = await RawConnection.open(http.port);
+  await deaf.send("GET /metrics HTTP/1.1\r\nHost: proxy\r\n\r\n");
+  await until("it is served", () => http.figures().http === 1);
+  await until("it is cut off", () => http.figures().http === 0);
+});
+
+Deno.test("viewers of events stay longer than an idle connection", async () => {
+  await using http = await serve({ idleMs: 300 });
+  using viewer = await RawConnection.open(http.port);
+  await viewer.send("GET /events HTTP/1.1\r\nHost: proxy\r\n\r\n");
+  const { text } = await viewer.readUntil(/(data: [^]*){3}/);
+  assert.match(text, /transfer-encoding: chunked/);
+});
+
+Deno.test("above the limit with no idle connection a new one is refused", async () => {
+  await using http = await serve({}, { maxHttp: 2 });
+  using all = new DisposableStack();
+  for (const viewer of await openMany(http.port, 2, all)) {
+    await viewer.send("GET /events HTTP/1.1\r\nHost: proxy\r\n\r\n");
+    await viewer.readUntil(/data: /);
+  }
+  using refused = await RawConnection.open(http.port);
+  await refused.closed();
+  assert.equal(http.figures().http, 2);
+});
+
+Deno.test("requests that follow each other in one packet are all answered", async () => {
+  await using http = await serve();
+  using connection = await RawConnection.open(http.port);
+  await connection.send(HEALTHZ.repeat(39));
+  await connection.send(
+    HEALTHZ.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"),
+  );
+  const { text } = await connection.readUntil();
+  assert.equal(text.match(/HTTP\/1\.1 200 OK/g)?.length, 40);
+});
+
+Deno.test("a request body is not read, its answer ends the connection", async () => {
+  await using http = await serve();
+  const posted = await rawRequest(
+    http.port,
+    `POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n${
+      "x".repeat(200_000)
+    }`,
+  );
+  assert.match(posted, /^HTTP\/1\.1 405 /);
+  assert.match(posted, /connection: close/);
+});
+
+Deno.test("what is no request gets an answer of HTTP and no fault", async () => {
+  await using http = await serve();
+  const answers: Readonly<Record<string, RegExp>> = {
+    "GET / HTTP/1.1\r\nHost: a b\r\n\r\n": /^HTTP\/1\.1 400 [^]*Host header/,
+    "GET / HTTP/1.1\r\nHost: [\r\n\r\n": /^HTTP\/1\.1 400 /,
+    "GET / HTTP/1.1\r\n\r\n": /^HTTP\/1\.1 400 [^]*missing/,
+    "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": /^HTTP\/1\.1 400 /,
+    "\x16\x03\x01\x00\xa5\x01": /^HTTP\/1\.1 400 [^]*without TLS/,
+    [`GET /${"y".repeat(40_000)} HTTP/1.1\r\nHost: a\r\n\r\n`]:
+      /^HTTP\/1\.1 431 /,
+    "GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n":
+      /^HTTP\/1\.1 404 /,
+    "BREW / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n":
+      /^HTTP\/1\.1 405 /,
+    "GET /healthz HTTP/1.0\r\n\r\n": /^HTTP\/1\.0 200 OK[^]*OK$/,
+  };
+  for (const [request, answer] of Object.entries(answers)) {
+    assert.match(await rawRequest(http.port, request), answer);
+  }
+});
+
+Deno.test("answers are the same bytes as those of Deno.serve before", async () => {
+  await using http = await serve();
+  const answer = await rawRequest(
+    http.port,
+    "GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+  );
+  assert.equal(
+    answer.replace(/^date: .*$/m, "date: …"),
+    [
+      "HTTP/1.1 200 OK",
+      "content-type: text/plain; charset=utf-8",
+      "cache-control: no-store",
+      "x-content-type-options: nosniff",
+      "content-length: 2",
+      "date: …",
+      "connection: close",
+      "",
+      "OK",
+    ].join("\r\n"),
+  );
+});
+
+/** Host to whether the status page is served under it. */
+const HOSTS: Readonly<Record<string, boolean>> = {
+  "127.0.0.1:8082": true,
+  "10.1.2.3": true,
+  "[::1]:8082": true,
+  "localhost:8082": true,
+  "LOCALHOST.": true,
+  "proxy.localhost": true,
+  "alpaca-stream-proxy:8082": true,
+  "status.example.org": true,
+  "a.b.svc.cluster.local": true,
+  "svc.cluster.local": false,
+  "example.org": false,
+  "evil.example": false,
+  "127.0.0.1.evil.example": false,
+  "localhost.evil.example": false,
+  "status.example.org.evil.example": false,
+};
+
+for (const [host, served] of Object.entries(HOSTS)) {
+  const verb = served ? "served" : "refused";
+  Deno.test(`the status page is ${verb} under the name ${host}`, async () => {
+    await using http = await serve({
+      allowedHosts: ["status.example.org", "*.svc.cluster.local"],
+    });
+    const get = (path: string) =>
+      rawRequest(
+        http.port,
+        `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+      );
+    const page = await get("/");
+    if (served) assert.match(page, /^HTTP\/1\.1 200 /);
+    else {
+      assert.match(page, /^HTTP\/1\.1 403 /);
+      assert.match(page, /STREAM_PROXY_ALLOWED_HOSTS/);
+      assert.match(await get("/events"), /^HTTP\/1\.1 403 /);
+    }
+    for (const path of ["/health", "/healthz", "/readyz", "/metrics"]) {
+      assert.match(await get(path), /^HTTP\/1\.1 200 /, path);
+    }
+  });
+}
+
+Deno.test("the name in an absolute request target is the one that counts", async () => {
+  await using http = await serve();
+  const answer = await rawRequest(
+    http.port,
+    "GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+  );
+  assert.match(answer, /^HTTP\/1\.1 403 [^]*evil\.example/);
+});

@@ -1,0 +1,72 @@
+/**
+ * What upstream refuses for a moment although it worked before: the whole proxy
+ * against a scripted stream.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { fastClock } from "../../support/fast_clock.ts";
+import { RoughUpstream } from "../../support/rough_upstream.ts";
+import { setStage, until } from "../../support/stage.ts";
+import { clientOf, collect, METHODS } from "../../support/streams.ts";
+
+const SYMBOLS = ["AAPL", "MSFT", "TSLA"];
+
+for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
+  Deno.test(`a spell of 405 after a reconnect costs less than a minute, and no new stream, with ALPACA_PLAN=${ALPACA_PLAN}`, async () => {
+    await using upstream = await RoughUpstream.start();
+    await using time = fastClock();
+    const { clock } = time;
+    await using stage = await setStage({
+      clock,
+      env: { ALPACA_STOCK_STREAM_URL: upstream.url, ALPACA_PLAN },
+    });
+    using client = clientOf(stage);
+    await using _three = collect(client, METHODS.streamQuotes, {
+      symbols: SYMBOLS,
+    });
+    await until("three are carried", () => upstream.quotes.size === 3);
+    const { logins } = upstream;
+    upstream.refusal = { code: 405, msg: "symbol limit exceeded" };
+    const asked = upstream.asked.length;
+    upstream.drop();
+    await until(
+      "it was asked and refused",
+      () => upstream.asked.length > asked,
+    );
+    await clock.sleep(3_000);
+    upstream.refusal = undefined;
+    const since = clock.monotonic();
+    await using _fourth = collect(client, METHODS.streamQuotes, {
+      symbols: ["SPY"],
+    });
+    await until("all are carried", () => upstream.quotes.size === 4, 60_000);
+    const took = clock.monotonic() - since;
+    assert.ok(took < 60_000, `${took} ms`);
+    assert.equal(upstream.logins, logins + 1, "on the same connection");
+  });
+}
+
+Deno.test("a login refused once after a session that worked costs seconds", async () => {
+  await using upstream = await RoughUpstream.start();
+  await using time = fastClock();
+  const { clock } = time;
+  await using stage = await setStage({
+    clock,
+    env: { ALPACA_STOCK_STREAM_URL: upstream.url },
+  });
+  using client = clientOf(stage);
+  await using _stream = collect(client, METHODS.streamQuotes, {
+    symbols: SYMBOLS,
+  });
+  await until("three are carried", () => upstream.quotes.size === 3);
+  const { logins } = upstream;
+  upstream.refusedLogins = 1;
+  const since = clock.monotonic();
+  upstream.drop();
+  await until("it is back", () => upstream.logins > logins, 60_000);
+  await until("three are carried", () => upstream.quotes.size === 3);
+  const took = clock.monotonic() - since;
+  assert.ok(took < 15_000, `${took} ms`);
+  assert.ok(upstream.refusedLogins < 0, "it was refused in between");
+});
