@@ -6,6 +6,7 @@
  * @module
  */
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
+import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { composeCore, type Core } from "./composition/core.ts";
 import type { Tools } from "./composition/tools.ts";
@@ -18,6 +19,7 @@ import {
 } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
+import { heapLimit } from "./infrastructure/metrics/heap_limit.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
 import { descriptorProbe } from "./infrastructure/process/descriptor_probe.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
@@ -74,6 +76,9 @@ export async function startProxy(
     ),
     tracing: parts.tracing ?? createTracing(),
   };
+  for (const problem of memoryProblems(config, heapLimit())) {
+    tools.log.warn(problem);
+  }
   const stopping = new AbortController();
   const draining = () => stopping.signal.aborted;
   const core = composeCore(config, { tools, draining });
@@ -121,7 +126,8 @@ function serveHealth(
   },
 ): Promise<HttpServers> {
   const { core, tools: { clock, log }, errors, connections } = parts;
-  const { counters, status, subscriptions, streams, budgets, ages } = core;
+  const { counters, status, subscriptions, streams, budgets, ages, memory } =
+    core;
   return serveHttp({
     health: config.health,
     metrics: config.metrics,
@@ -136,6 +142,7 @@ function serveHealth(
       counters,
       status,
       budgets,
+      queueMemory: memory,
       connections: () => connections.figures,
     }),
     connections,

@@ -56,6 +56,8 @@ function encodePerClient(): void {
     return take.call(this, limit).map((envelope) => ({
       ...envelope as object,
       encoded: undefined,
+      holders: 0,
+      bytes: 0,
     }));
   };
 }

@@ -322,9 +322,33 @@ function process(layout: Layout): void {
     timeSeries("JavaScript heap", {
       expr: series("heapUsed"),
       legend: "{{instance}} used",
-      more: [{ expr: series("heapTotal"), legend: "{{instance}} reserved" }],
-      description: "Heap in use and reserved",
+      more: [
+        { expr: series("heapTotal"), legend: "{{instance}} reserved" },
+        { expr: series("heapLimit"), legend: "{{instance}} limit" },
+      ],
+      description: "Heap in use and reserved, and where the process ends",
       unit: "bytes",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Queue memory", {
+      expr: series("queueMemory"),
+      legend: "{{instance}} held",
+      more: [
+        { expr: series("queueMemoryLimit"), legend: "{{instance}} limit" },
+      ],
+      description: "What slow clients have not taken; at the limit they lose",
+      unit: "bytes",
+    }),
+  );
+  layout.add(
+    third,
+    timeSeries("Refused at a limit", {
+      expr: `increase(${series("refusals")}[$__rate_interval])`,
+      legend: "{{limit}}",
+      description: "Clients that were refused or ended, by limit",
+      bars: true,
     }),
   );
 }

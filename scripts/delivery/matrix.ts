@@ -157,8 +157,11 @@ export const MATRIX: readonly MatrixEntry[] = [
         STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: 1.5,
         STREAM_PROXY_STOCK_QUOTES_CAPACITY: 10_000_000,
         STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: 1_000_000,
+        STREAM_PROXY_QUEUE_MEMORY_MB: 3_000,
+        STREAM_PROXY_MAX_SYMBOLS: 100_000,
       },
-      heapLimitMiB: 768,
+      resources: { limits: { memory: "6Gi" } },
+      heapLimitMiB: 4_096,
     },
   },
   {
@@ -310,6 +313,30 @@ export const REFUSALS: readonly Refusal[] = [
     name: "an unknown value",
     values: { credentials, replicas: 1 },
     says: /replicas/,
+  },
+  {
+    name: "queues that do not fit into the heap",
+    values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 500 } },
+    says:
+      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(500\).*may need 724 MiB.*memory/,
+  },
+  {
+    name: "symbols that do not fit into the heap",
+    values: { credentials, config: { STREAM_PROXY_MAX_SYMBOLS: 1_000_000 } },
+    says: /MAX_SYMBOLS \(1000000\).*may need 1639 MiB/,
+  },
+  {
+    name: "a container that is too small for the settings",
+    values: { credentials, resources: { limits: { memory: "512Mi" } } },
+    says: /heap limit is 341 MiB.*raise resources\.limits\.memory/,
+  },
+  {
+    name: "a capacity that all queues together cannot hold",
+    values: {
+      credentials,
+      config: { STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: 10_000_000 },
+    },
+    says: /OPTIONS_QUOTES_CAPACITY is 10000000.*holds 932067 such messages/,
   },
   {
     name: "a word that the program does not know",

@@ -259,6 +259,26 @@ export const GUARANTEES: readonly Guarantee[] = [
     `${WHOLE}grpc/streams_test.ts`,
     "a grpc-js client receives the very bytes of the contract",
   ),
+  promise(
+    "All client queues share one memory budget. When it is used up, the longest queues lose their oldest messages, counted as lost; a client that keeps up loses nothing.",
+    `${UNIT}application/broadcast/queue_memory_test.ts`,
+    "whatever queues do, none loses count and together they stay within the budget",
+  ),
+  promise(
+    "Clients that open streams and do not read them cannot exhaust the heap.",
+    `${WHOLE}process/stuck_consumer_test.ts`,
+    "ninety stuck streams cost themselves their messages, and nothing else",
+  ),
+  promise(
+    "A stream that has messages waiting and takes none for five minutes ends with `UNAVAILABLE`, is logged and counted. A stream with nothing waiting never ends for that.",
+    `${UNIT}application/streaming/end_stalled_test.ts`,
+    "a stream that takes nothing of what waits is ended, logged and counted",
+  ),
+  promise(
+    "What all open streams name together is limited; a stream beyond the limit is refused with `RESOURCE_EXHAUSTED` and the figures.",
+    `${UNIT}application/streaming/open_streams_test.ts`,
+    "what all open streams name together is limited",
+  ),
 ];
 
 /** The table of promises. */

@@ -5,6 +5,7 @@
  */
 import manifest from "../../deno.json" with { type: "json" };
 import { createChannels } from "../application/broadcast/channels.ts";
+import { QueueMemory } from "../application/broadcast/queue_memory.ts";
 import { supervise } from "../application/feeds/supervise.ts";
 import type { BudgetSource } from "../application/status/budget_figures.ts";
 import {
@@ -15,6 +16,7 @@ import { MessageAges } from "../application/status/message_ages.ts";
 import { statusSource } from "../application/status/describe_proxy.ts";
 import type { StatusSource } from "../application/status/proxy_status.ts";
 import type { SubscriptionSource } from "../application/status/subscription_report.ts";
+import { endStalled } from "../application/streaming/end_stalled.ts";
 import { Streams } from "../application/streaming/open_streams.ts";
 import { reportLosses } from "../application/streaming/report_losses.ts";
 import { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
@@ -31,6 +33,8 @@ export interface Core {
   readonly subscriptions: SubscriptionSource;
   readonly budgets: BudgetSource;
   readonly ages: MessageAges;
+  /** What the queues of all streams hold. */
+  readonly memory: QueueMemory;
   /** Follows every feed, supervised, until the signal fires. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -48,25 +52,36 @@ export function composeCore(
   const { clock, log } = tools;
   const counters = createCounters();
   const directory = new UnderlyingDirectory();
-  const { capacities } = config;
-  const channels = createChannels({ capacities, counters, directory });
+  const { capacities, limits } = config;
+  const memory = new QueueMemory(limits.queueMemoryBytes);
+  const channels = createChannels({ capacities, counters, memory, directory });
   const feeds = buildFeeds({ config, channels, counters, ...tools });
   const { links, desks, books } = feeds;
   const desk = desks.opra;
   const underlyings = desk &&
-    buildExpansions({ config, desk, directory, clock, log });
-  const streams = new Streams({
+    buildExpansions({
+      config,
+      desk,
+      directory,
+      clock,
+      log,
+      maxContracts: () => limits.maxSymbols - streams.symbols,
+    });
+  const streams: Streams = new Streams({
     channels,
     feeds: config.feeds,
     desks,
     underlyings,
     clock,
+    maxSymbols: limits.maxSymbols,
+    refusals: counters.refusals,
   });
   const ages = new MessageAges(counters, clock);
   return {
     counters,
     streams,
     ages,
+    memory,
     status: statusSource({
       version: manifest.version,
       environment: config.environment,
@@ -92,6 +107,17 @@ export function composeCore(
         ),
         underlyings &&
         supervise((signal) => underlyings.run(signal), { clock, log, signal }),
+        supervise(
+          (signal) =>
+            endStalled(streams, {
+              memory,
+              stalledMs: limits.stalledStreamMs,
+              clock,
+              log,
+              signal,
+            }),
+          { clock, log, signal },
+        ),
         supervise((signal) => ages.run(signal), { clock, log, signal }),
         supervise(
           (signal) => reportLosses(streams, { clock, log, signal }),

@@ -22,11 +22,13 @@ export interface ExpansionSurroundings {
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
   readonly log: Log;
+  /** Most contracts that may be chosen for all underlyings together. */
+  readonly maxContracts: () => number;
 }
 
 /** Wires the expansions; nothing is looked up yet. */
 export function buildExpansions(around: ExpansionSurroundings): Expansions {
-  const { config, desk, directory, clock, log } = around;
+  const { config, desk, directory, clock, log, maxContracts } = around;
   const { chains, selection, priceIntervalMs } = config.options;
   return new Expansions({
     catalog: chains ? catalogOf(config, { clock, log }) : undefined,
@@ -34,7 +36,12 @@ export function buildExpansions(around: ExpansionSurroundings): Expansions {
     directory,
     clock,
     log,
-    settings: { selection, priceIntervalMs, maxChains: MAX_CHAINS },
+    settings: {
+      selection,
+      priceIntervalMs,
+      maxChains: MAX_CHAINS,
+      maxContracts,
+    },
   });
 }
 

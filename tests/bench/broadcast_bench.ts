@@ -71,6 +71,8 @@ const envelopes = Array.from({ length: BATCH }, (_, i): Envelope<Tick> => ({
   sequence: i,
   receivedAt: 0,
   encoded: undefined,
+  holders: 0,
+  bytes: 0,
 }));
 
 const ring = new Ring<Envelope<Tick>>(CAPACITY);

@@ -7,6 +7,7 @@ import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import type {
   MarketStreams,
   OpenStream,
+  Stall,
   StreamFilter,
 } from "../../src/application/streaming/market_streams.ts";
 import type {
@@ -62,6 +63,13 @@ class MemoryStream<T> implements OpenStream<T> {
 
   get ended(): boolean {
     return this.#end !== undefined;
+  }
+
+  /** Says that the stream has stalled; replaced by the reader. */
+  stall: (stall: Stall) => void = () => {};
+
+  whenStalled(onStall: (stall: Stall) => void): void {
+    this.stall = onStall;
   }
 
   take(): readonly Envelope<T>[] {
@@ -149,6 +157,8 @@ export class MemoryMarket implements MarketStreams {
       sequence: ++this.#sequence,
       receivedAt: 0,
       encoded: undefined,
+      holders: 0,
+      bytes: 0,
     };
     for (const stream of this.streams) {
       if (stream.channel === channel) stream.push(envelope);

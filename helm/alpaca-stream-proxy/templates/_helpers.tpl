@@ -211,6 +211,21 @@ runtime does not see; nothing where neither says anything.
 {{- $ports = append $ports (int $value) }}
 {{- end }}
 {{- end }}
+{{- with include "asp.heapLimit" $ }}
+{{- $queues := int64 $.Values.config.STREAM_PROXY_QUEUE_MEMORY_MB }}
+{{- $symbols := int64 $.Values.config.STREAM_PROXY_MAX_SYMBOLS }}
+{{- $needed := add 96 $queues (div (mul $symbols 1350) 1048576) }}
+{{- if gt $needed (int64 .) }}
+{{- fail (printf "the heap limit is %s MiB, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d), config.STREAM_PROXY_MAX_SYMBOLS (%d) and 96 MiB for the rest may need %d MiB: lower these two, raise resources.limits.memory (two thirds of it are the heap's) or set heapLimitMiB" . $queues $symbols $needed) }}
+{{- end }}
+{{- range $name, $bytes := dict "STOCK_QUOTES" 308 "STOCK_TRADES" 288 "STOCK_BARS" 358 "OPTIONS_QUOTES" 288 "OPTIONS_TRADES" 248 "ORDER_UPDATES" 2008 }}
+{{- $capacity := printf "STREAM_PROXY_%s_CAPACITY" $name }}
+{{- $most := div (mul $queues 1048576) $bytes }}
+{{- if gt (int64 (get $.Values.config $capacity)) $most }}
+{{- fail (printf "config.%s is %d, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d) holds %d such messages in all queues: lower the one or raise the other" $capacity (int64 (get $.Values.config $capacity)) $queues $most) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .serviceMonitor.enabled .podMonitor.enabled }}
 {{- fail "serviceMonitor and podMonitor are both enabled: every sample would be kept twice. Choose one" }}
 {{- end }}

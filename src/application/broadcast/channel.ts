@@ -10,6 +10,8 @@
  */
 import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
+import type { Envelope } from "./envelope.ts";
+import { QueueMemory } from "./queue_memory.ts";
 import { pushAll, StreamIndex, takeOut } from "./stream_index.ts";
 import { StreamQueue } from "./stream_queue.ts";
 
@@ -24,6 +26,17 @@ export interface ChannelKeys<T> {
   readonly secondary?: (event: T) => string;
   /** Whether the second key can be told from the symbol alone. */
   readonly secondaryOfSymbol?: (symbol: string) => string;
+}
+
+/** What a channel is limited by. */
+export interface ChannelOptions {
+  /** How many events each stream may fall behind; exact, and at least 1. */
+  readonly capacity: number;
+  readonly counters: ChannelCounters;
+  /** Shared by the queues of all channels. @default unlimited */
+  readonly memory?: QueueMemory;
+  /** Estimated bytes of an event with its envelope. @default 0 */
+  readonly eventBytes?: number;
 }
 
 /** What a stream wants of a channel; both lists empty means everything. */
@@ -42,19 +55,20 @@ export class Channel<T> implements EventSink<T> {
   readonly #keys: ChannelKeys<T>;
   readonly #capacity: number;
   readonly #counters: ChannelCounters;
+  readonly #memory: QueueMemory;
+  readonly #eventBytes: number;
   readonly #bySymbol = new StreamIndex<T>();
   readonly #bySecondary = new StreamIndex<T>();
   readonly #everything: StreamQueue<T>[] = [];
   #sequence = 0;
   #readers = 0;
 
-  constructor(
-    keys: ChannelKeys<T>,
-    options: { readonly capacity: number; readonly counters: ChannelCounters },
-  ) {
+  constructor(keys: ChannelKeys<T>, options: ChannelOptions) {
     this.#keys = keys;
     this.#capacity = options.capacity;
     this.#counters = options.counters;
+    this.#memory = options.memory ?? new QueueMemory();
+    this.#eventBytes = options.eventBytes ?? 0;
   }
 
   /** Open readers. */
@@ -79,22 +93,29 @@ export class Channel<T> implements EventSink<T> {
 
   /** Offers an event to every stream that wants it. */
   publish(event: T, receivedAt: number): void {
-    const envelope = {
+    const envelope: Envelope<T> = {
       event,
       sequence: ++this.#sequence,
       receivedAt,
       encoded: undefined,
+      holders: 0,
+      bytes: this.#eventBytes,
     };
     pushAll(this.#everything, envelope);
     this.#bySymbol.push(this.#keys.symbol(event), envelope);
     if (this.#bySecondary.size > 0 && this.#keys.secondary) {
       this.#bySecondary.push(this.#keys.secondary(event), envelope);
     }
+    if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
   /** Enters a reader, effective at once. */
   subscribe(filter: ChannelFilter): ChannelReader<T> {
-    const queue = new StreamQueue<T>(this.#capacity, this.#counters);
+    const queue = new StreamQueue<T>(
+      this.#capacity,
+      this.#counters,
+      this.#memory,
+    );
     const everything = filter.symbols.size === 0 && filter.secondary.size === 0;
     if (everything) this.#everything.push(queue);
     this.#bySymbol.add(queue, filter.symbols);

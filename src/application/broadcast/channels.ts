@@ -10,6 +10,8 @@ import type {
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel } from "./channel.ts";
+import { EVENT_BYTES } from "./memory_needs.ts";
+import type { QueueMemory } from "./queue_memory.ts";
 
 /** One channel per data type. */
 export type Channels = {
@@ -28,13 +30,15 @@ export interface ChannelsParts {
   /** Exact, and at least 1. */
   readonly capacities: Capacities;
   readonly counters: ProxyCounters;
+  /** Shared by all queues. @default unlimited */
+  readonly memory?: QueueMemory;
   /** Finds the underlying of an option symbol. */
   readonly directory: UnderlyingDirectory;
 }
 
 /** Makes the channels. */
 export function createChannels(parts: ChannelsParts): Channels {
-  const { capacities, counters, directory } = parts;
+  const { capacities, counters, memory, directory } = parts;
   const bySymbolOrUnderlying = {
     ...bySymbol,
     secondary: (event: { readonly symbol: string }) =>
@@ -44,6 +48,8 @@ export function createChannels(parts: ChannelsParts): Channels {
   const options = (name: ChannelName) => ({
     capacity: capacities[name],
     counters: counters.channels[name],
+    eventBytes: EVENT_BYTES[name],
+    ...(memory && { memory }),
   });
   return {
     stockQuotes: new Channel<ChannelEvents["stockQuotes"]>(

@@ -1,9 +1,10 @@
 /**
  * An event on its way to streams: shared by all of them, never copied.
  *
- * `encoded` is the encode-once cache of law "work is done once": the first
- * stream that needs the bytes has them made, every later one finds them, and
- * they are collected with the envelope when the last queue has let go.
+ * `encoded` caches the bytes: the first stream that needs them has them made,
+ * later ones find them. They are collected with the envelope, or earlier, when
+ * only queues that have fallen behind still hold it
+ * ({@linkcode QueueMemory.sweep}).
  */
 export interface Envelope<T> {
   readonly event: T;
@@ -13,4 +14,8 @@ export interface Envelope<T> {
   readonly receivedAt: number;
   /** Bytes of the response message that carries this event, once made. */
   encoded: Uint8Array | undefined;
+  /** Queues that hold the envelope. */
+  holders: number;
+  /** Estimated bytes of the event and this envelope. */
+  readonly bytes: number;
 }

@@ -1,34 +1,57 @@
 /**
  * A bounded first-in, first-out buffer that drops its oldest item to make room.
  *
- * The bound is exact. Memory follows use: an idle stream of a channel with a
- * capacity of 50 000 costs next to nothing, and a drained buffer gives back
- * what a burst made it take.
+ * The bound is exact. Items are stored in linked segments of at most
+ * {@linkcode SEGMENT} slots, so that memory is proportional to the number of
+ * items at every moment: growing copies nothing, and dropping the oldest items
+ * frees their slots. One emptied segment is kept for reuse.
  *
  * @module
  */
 
+/** Slots of the first segment; each further one has twice as many. */
 const SMALLEST = 16;
-/** A drained buffer larger than this is given back. */
-const KEPT = 1024;
+/** Slots of the largest segment. */
+const SEGMENT = 512;
+
+/** Counts the slots of all rings that share it. */
+export interface SlotUsage {
+  /** Allocated slots, each of the size of one reference. */
+  slots: number;
+}
+
+interface Segment<T> {
+  readonly items: (T | undefined)[];
+  next: Segment<T> | undefined;
+}
 
 /** Bounded FIFO with drop-oldest overflow. */
-export class Ring<T> {
+export class Ring<T extends object | number> {
   readonly #capacity: number;
-  #slots: (T | undefined)[] = [];
+  readonly #usage: SlotUsage;
+  /** The segment of the oldest item, its slots, and that item's slot. */
+  #first: Segment<T> | undefined;
+  #oldest: (T | undefined)[] = [];
   #head = 0;
+  /** The segment of the newest item, its slots, and the slot after it. */
+  #last: Segment<T> | undefined;
+  #newest: (T | undefined)[] = [];
+  #tail = 0;
+  #spare: Segment<T> | undefined;
   #size = 0;
 
   /**
+   * @param usage is kept up to date with the slots that this ring allocates
    * @throws RangeError when the capacity is not a whole number of at least 1
    */
-  constructor(capacity: number) {
+  constructor(capacity: number, usage: SlotUsage = { slots: 0 }) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(
         `Cannot make a ring: capacity must be a whole number of at least 1, current value is ${capacity}`,
       );
     }
     this.#capacity = capacity;
+    this.#usage = usage;
   }
 
   /** Items in the buffer. */
@@ -36,54 +59,123 @@ export class Ring<T> {
     return this.#size;
   }
 
-  /** Appends an item; true when the oldest one had to make room. */
-  push(item: T): boolean {
+  /** Appends an item; returns the oldest one when that had to make room. */
+  push(item: T): T | undefined {
+    let dropped: T | undefined;
     if (this.#size === this.#capacity) {
-      // All slots are in use: the oldest one's is where the newest belongs.
-      this.#slots[this.#head] = item;
-      if (++this.#head === this.#capacity) this.#head = 0;
-      return true;
-    }
-    if (this.#size === this.#slots.length) this.#grow();
-    let at = this.#head + this.#size;
-    if (at >= this.#slots.length) at -= this.#slots.length;
-    this.#slots[at] = item;
-    this.#size++;
-    return false;
+      const oldest = this.#oldest;
+      dropped = oldest[this.#head];
+      oldest[this.#head] = undefined;
+      if (++this.#head === oldest.length) this.#advance();
+    } else this.#size++;
+    if (this.#tail === this.#newest.length) this.#extend();
+    this.#newest[this.#tail++] = item;
+    return dropped;
+  }
+
+  /** Removes the oldest item; `undefined` when there is none. */
+  shift(): T | undefined {
+    if (this.#size === 0) return undefined;
+    const oldest = this.#oldest;
+    const item = oldest[this.#head];
+    oldest[this.#head] = undefined;
+    this.#size--;
+    if (++this.#head === oldest.length) this.#advance();
+    return item;
   }
 
   /** Takes up to `limit` items, oldest first. */
   take(limit: number): T[] {
     const count = Math.min(limit, this.#size);
     const taken = new Array<T>(count);
-    const slots = this.#slots;
-    for (let i = 0; i < count; i++) {
-      taken[i] = slots[this.#head] as T;
-      slots[this.#head] = undefined;
-      if (++this.#head === slots.length) this.#head = 0;
+    for (let at = 0; at < count;) {
+      const oldest = this.#oldest;
+      const end = Math.min(oldest.length, this.#head + count - at);
+      for (let i = this.#head; i < end; i++) {
+        taken[at++] = oldest[i] as T;
+        oldest[i] = undefined;
+      }
+      this.#head = end;
+      if (end === oldest.length) this.#advance();
     }
     this.#size -= count;
-    if (this.#size === 0 && slots.length > KEPT) this.clear();
+    if (this.#size === 0) this.#startOver();
     return taken;
   }
 
-  /** Lets go of everything. */
-  clear(): void {
-    this.#slots = [];
-    this.#head = 0;
-    this.#size = 0;
+  /** Calls `visit` with each item from the `from`th oldest up to the `to`th. */
+  visit(from: number, to: number, visit: (item: T) => void): void {
+    let at = this.#head + from;
+    let left = Math.min(to, this.#size) - from;
+    for (let segment = this.#first; segment && left > 0;) {
+      const { items, next } = segment;
+      for (; at < items.length && left > 0; at++, left--) visit(items[at] as T);
+      at -= items.length;
+      segment = next;
+    }
   }
 
-  #grow(): void {
-    const length = Math.min(
-      this.#capacity,
-      Math.max(SMALLEST, this.#slots.length * 2),
-    );
-    const slots = new Array<T | undefined>(length);
-    for (let i = 0; i < this.#size; i++) {
-      slots[i] = this.#slots[(this.#head + i) % this.#slots.length];
+  /** Removes everything. */
+  clear(): void {
+    for (let segment = this.#first; segment; segment = segment.next) {
+      this.#usage.slots -= segment.items.length;
     }
-    this.#slots = slots;
+    this.#freeSpare();
+    this.#first = this.#last = undefined;
+    this.#oldest = this.#newest = [];
+    this.#head = this.#tail = this.#size = 0;
+  }
+
+  /** Links one more segment, twice as large as the last one. */
+  #extend(): void {
+    const last = this.#last;
+    const length = last
+      ? Math.min(SEGMENT, 2 * last.items.length)
+      : Math.min(SMALLEST, this.#capacity);
+    const segment = this.#spare ?? this.#allocate(length);
+    this.#spare = undefined;
+    this.#last = segment;
+    this.#newest = segment.items;
+    this.#tail = 0;
+    if (last) last.next = segment;
+    else {
+      this.#first = segment;
+      this.#oldest = segment.items;
+    }
+  }
+
+  #allocate(length: number): Segment<T> {
+    this.#usage.slots += length;
+    return { items: new Array<T | undefined>(length), next: undefined };
+  }
+
+  /** Unlinks the first segment, all of whose items are gone. */
+  #advance(): void {
     this.#head = 0;
+    const first = this.#first;
+    const next = first?.next;
+    if (first === undefined || next === undefined) {
+      // The only one: nothing is left in it, and it is filled again.
+      this.#tail = 0;
+      return;
+    }
+    this.#first = next;
+    this.#oldest = next.items;
+    first.next = undefined;
+    const isKept = this.#spare === undefined && this.#size > 0 &&
+      first.items.length === SEGMENT;
+    if (isKept) this.#spare = first;
+    else this.#usage.slots -= first.items.length;
+  }
+
+  /** An empty ring starts over in its newest segment and frees the spare one. */
+  #startOver(): void {
+    this.#head = this.#tail = 0;
+    this.#freeSpare();
+  }
+
+  #freeSpare(): void {
+    if (this.#spare) this.#usage.slots -= this.#spare.items.length;
+    this.#spare = undefined;
   }
 }

@@ -92,6 +92,8 @@ export class ChainBook {
   readonly #parts: ChainBookParts;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
+  /** Those of them without users, in the same order. */
+  readonly #unused = new Set<Entry>();
   readonly #noticed = new Set<string>();
   readonly #bell = new Bell();
 
@@ -175,12 +177,15 @@ export class ChainBook {
   #touch(entry: Entry): void {
     this.#entries.delete(entry.underlying);
     this.#entries.set(entry.underlying, entry);
+    this.#unused.delete(entry);
+    if (entry.users === 0) this.#unused.add(entry);
   }
 
   #trim(): void {
-    for (const { underlying, users } of this.#entries.values()) {
+    for (const entry of this.#unused) {
       if (this.#entries.size <= this.#parts.maxChains) return;
-      if (users === 0) this.#entries.delete(underlying);
+      this.#entries.delete(entry.underlying);
+      this.#unused.delete(entry);
     }
   }
 

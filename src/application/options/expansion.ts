@@ -28,6 +28,8 @@ export interface ExpansionInput {
   readonly price: number;
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
+  /** Most contracts that it may wish for, 0 or more. */
+  readonly room: number;
 }
 
 /** What changes when an expansion is given other contracts. */
@@ -46,7 +48,8 @@ export class Expansion {
   #ranked: readonly OptionContract[] = [];
   #wish: readonly string[] = NOTHING;
   #held: ReadonlySet<string> = new Set();
-  #basis: Omit<ExpansionInput, "price"> | undefined;
+  #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
+  #isCut = false;
   #focus: { readonly centre: number; readonly margin: number } | undefined;
 
   constructor(scope: ExpansionScope) {
@@ -56,6 +59,11 @@ export class Expansion {
   /** Contracts it would have if there were places for all, best first. */
   get wish(): readonly string[] {
     return this.#wish;
+  }
+
+  /** Whether it would wish for more if there were more room. */
+  get isCut(): boolean {
+    return this.#isCut;
   }
 
   /** Contracts it has. */
@@ -68,19 +76,27 @@ export class Expansion {
     return this.#focus?.centre;
   }
 
-  /** Chooses anew if the chain, the day or (by more than the margin) the price has changed. */
+  /**
+   * Chooses again if the chain, the day, the room or (by more than the margin)
+   * the price has changed.
+   */
   consider(input: ExpansionInput): void {
-    const { chain, price, today } = input;
+    const { chain, price, today, room } = input;
     const centre = recentre(price, this.#focus);
     const same = this.#basis?.chain === chain && this.#basis.today === today;
-    if (same && centre === this.#focus?.centre) return;
+    const fits = this.#isCut
+      ? this.#wish.length === room
+      : this.#wish.length <= room;
+    if (same && fits && centre === this.#focus?.centre) return;
     const { selection } = this.scope;
     this.#basis = { chain, today };
-    this.#ranked = selectContracts(chain.contracts, selection, {
+    const ranked = selectContracts(chain.contracts, selection, {
       today,
       centre,
       held: this.#held,
     });
+    this.#isCut = ranked.length > room;
+    this.#ranked = this.#isCut ? ranked.slice(0, room) : ranked;
     this.#wish = this.#ranked.map(({ symbol }) => symbol);
     this.#aim(centre);
   }

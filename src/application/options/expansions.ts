@@ -7,7 +7,8 @@
  * what is chosen is told to the demand of the feed like the symbols of any
  * stream, new contracts before old ones are given up. Places in the symbol
  * budget go to the oldest expansion first, and are shared out again whenever
- * there are more or fewer of them. Opening never waits and never fails: what
+ * there are more or fewer of them; so does what the limit on the symbols of all
+ * streams leaves for contracts. Opening never waits and never fails: what
  * cannot be expanded yet, or at all, says so in its report, and the stream
  * still receives whatever of its underlying others have subscribed.
  *
@@ -62,6 +63,8 @@ export interface ExpansionSettings {
   readonly priceIntervalMs: number;
   /** Chains kept in memory. */
   readonly maxChains: number;
+  /** Most contracts that all expansions may wish for. @default unlimited */
+  readonly maxContracts?: () => number;
 }
 
 /** What the expansions need. */
@@ -177,18 +180,28 @@ export class Expansions {
   }
 
   #chooseAll(): void {
-    const today = exchangeDay(this.#parts.clock.now());
+    const { clock, settings: { maxContracts } } = this.#parts;
+    const today = exchangeDay(clock.now());
+    let room = Math.max(0, maxContracts?.() ?? Infinity);
     for (const expansion of this.#open.values()) {
-      const { underlying } = expansion.scope;
-      const state = this.#chainState(underlying);
-      if (state.at !== "ready") continue;
-      const { chain } = state;
-      const price = this.#prices?.of(underlying)?.price;
-      // Without contracts there is nothing to price, and nothing to choose.
-      if (price === undefined && chain.contracts.length > 0) continue;
-      expansion.consider({ chain, price: price ?? 0, today });
+      this.#choose(expansion, { today, room });
+      room = Math.max(0, room - expansion.wish.length);
     }
     for (const channel of UPSTREAM_CHANNELS) this.#shareOut(channel);
+  }
+
+  #choose(
+    expansion: Expansion,
+    { today, room }: { readonly today: number; readonly room: number },
+  ): void {
+    const { underlying } = expansion.scope;
+    const state = this.#chainState(underlying);
+    if (state.at !== "ready") return;
+    const { chain } = state;
+    const price = this.#prices?.of(underlying)?.price;
+    // Without contracts there is nothing to price, and nothing to choose.
+    if (price === undefined && chain.contracts.length > 0) return;
+    expansion.consider({ chain, price: price ?? 0, today, room });
   }
 
   /** Repeated while overdrawn: a contract given up may be wanted by others. */
@@ -275,6 +288,9 @@ export class Expansions {
     if (held.size < wish.length) {
       return `the symbol budget has places for ${held.size} of ` +
         `${wish.length} contracts`;
+    }
+    if (expansion.isCut) {
+      return `STREAM_PROXY_MAX_SYMBOLS leaves room for ${wish.length} contracts`;
     }
     if (wish.length === 0) return "no contract is within the selection";
     const price = this.#prices?.of(underlying);

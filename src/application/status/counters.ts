@@ -52,7 +52,7 @@ export const ERROR_TYPES = [
 /** One reason for counting a WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
 
-/** Limits at which clients are refused, as the `limit` label spells them. */
+/** Limits at which clients are refused or ended, as the `limit` label spells them. */
 export const REFUSAL_REASONS = [
   "connections",
   "http_connections",
@@ -63,9 +63,11 @@ export const REFUSAL_REASONS = [
   "request_time",
   "metadata",
   "frames",
+  "symbols",
+  "stalled",
 ] as const;
 
-/** One limit at which clients are refused. */
+/** One limit at which clients are refused or ended. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
 /** Upper bounds in seconds of the processing-latency histogram. */

@@ -28,6 +28,14 @@ export interface StreamFilter {
   readonly orderIds?: readonly string[];
 }
 
+/** Why the proxy has ended a stream whose client does not read. */
+export interface Stall {
+  /** Messages that waited. */
+  readonly waiting: number;
+  /** How long none was taken, in ms. */
+  readonly stalledMs: number;
+}
+
 /**
  * One client's stream, read by one reader: either by `batches`, or, where
  * thousands are read, by `take` and `whenReady`, which cost no promise.
@@ -46,6 +54,11 @@ export interface OpenStream<T> extends Disposable {
    * stream has ended.
    */
   whenReady(wake: () => void): void;
+  /**
+   * Runs `onStall` when messages have waited and none was taken for longer
+   * than is allowed. The stream is to be ended then, and disposed.
+   */
+  whenStalled(onStall: (stall: Stall) => void): void;
   /** Whether the stream was disposed: nothing is ready then, nor will be. */
   readonly ended: boolean;
   /** Events this stream was owed and lost because it fell behind. */
@@ -60,6 +73,7 @@ export interface MarketStreams {
    * Opens a stream.
    *
    * @throws FeedDisabled when the channel's feed is switched off
+   * @throws TooManySymbols when open streams name too many symbols with it
    * @throws OverBudget when the plan has no place for what it wants; nothing
    *   has changed then
    */

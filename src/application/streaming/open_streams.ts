@@ -15,18 +15,20 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/symbol_sets.ts";
-import type { Channel, ChannelReader } from "../broadcast/channel.ts";
+import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
-import type { Envelope } from "../broadcast/envelope.ts";
 import type { Clock } from "../ports/clock.ts";
+import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/stream_report.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
+import { ClientStream } from "./client_stream.ts";
 import { FeedDisabled } from "./feed_disabled.ts";
 import type {
   MarketStreams,
   OpenStream,
   StreamFilter,
 } from "./market_streams.ts";
+import { TooManySymbols } from "./too_many_symbols.ts";
 
 /** Where a stream's interest in symbols is told. */
 export interface InterestDesk {
@@ -58,15 +60,17 @@ export interface StreamsParts {
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: UnderlyingDesk | undefined;
   readonly clock: Clock;
+  /** Symbols, underlyings and order ids of all streams. @default unlimited */
+  readonly maxSymbols?: number | undefined;
+  /** Where refused and stalled streams are counted. @default nowhere */
+  readonly refusals?: ProxyCounters["refusals"] | undefined;
 }
 
 /** Opens streams and knows which are open. */
 export class Streams implements MarketStreams {
   readonly #parts: StreamsParts;
-  readonly #open = new Set<{
-    report(): StreamReport;
-    takeLosses(): number;
-  }>();
+  readonly #open = new Set<ClientStream<unknown>>();
+  #symbols = 0;
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
@@ -75,6 +79,11 @@ export class Streams implements MarketStreams {
   /** Streams that are open now. */
   get count(): number {
     return this.#open.size;
+  }
+
+  /** Symbols, underlyings and order ids that open streams name together. */
+  get symbols(): number {
+    return this.#symbols;
   }
 
   /** What every open stream has received and lost. */
@@ -90,6 +99,24 @@ export class Streams implements MarketStreams {
     })).filter(({ lost }) => lost > 0);
   }
 
+  /**
+   * Ends the streams that have had messages waiting and have taken none for
+   * `stalledMs`, counts them and reports on them. To be called regularly: what
+   * a stream has taken is compared with the call before.
+   */
+  endStalled(stalledMs: number): StreamReport[] {
+    const { clock, refusals } = this.#parts;
+    const now = clock.monotonic();
+    const ended: StreamReport[] = [];
+    for (const stream of [...this.#open]) {
+      if (stream.stalledFor(now) < stalledMs) continue;
+      ended.push(stream.report());
+      if (refusals) refusals.stalled++;
+      stream.stall(now);
+    }
+    return ended;
+  }
+
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
@@ -99,6 +126,8 @@ export class Streams implements MarketStreams {
     const everything = symbols.size === 0 && secondary.size === 0;
     const { feed, upstream } = ROUTES[channel];
     if (!this.#parts.feeds.has(feed)) throw new FeedDisabled(feed);
+    const named = symbols.size + secondary.size;
+    this.#checkSymbols(named);
     const desk = this.#parts.desks[feed];
     const wanted = everything ? [WILDCARD] : symbols;
     if (upstream) desk?.admit(upstream, wanted);
@@ -110,18 +139,31 @@ export class Streams implements MarketStreams {
       undo.defer(() => desk.release(upstream, wanted));
     }
     if (upstream && feed === "opra") this.#expand(upstream, filter, undo);
+    const { clock } = this.#parts;
     const kept = undo.move();
     const stream = new ClientStream(reader, {
       channel,
       filter,
-      opened: new WallStamp(this.#parts.clock),
+      opened: new WallStamp(clock),
+      progressAt: clock.monotonic(),
       leave: () => {
-        this.#open.delete(stream);
+        this.#open.delete(stream as ClientStream<unknown>);
+        this.#symbols -= named;
         kept.dispose();
       },
     });
-    this.#open.add(stream);
+    this.#symbols += named;
+    this.#open.add(stream as ClientStream<unknown>);
     return stream;
+  }
+
+  /** @throws TooManySymbols when `requested` more exceed the limit */
+  #checkSymbols(requested: number): void {
+    const { maxSymbols: limit = Infinity, refusals } = this.#parts;
+    const used = this.#symbols;
+    if (requested === 0 || used + requested <= limit) return;
+    if (refusals) refusals.symbols++;
+    throw new TooManySymbols({ limit, used, requested });
   }
 
   #expand(
@@ -138,84 +180,4 @@ export class Streams implements MarketStreams {
       undo.use(underlyings.open(upstream, underlying, filter.selection));
     }
   }
-}
-
-/** What a stream knows beside its place in the channel. */
-interface StreamPlace {
-  readonly channel: ChannelName;
-  readonly filter: StreamFilter;
-  readonly opened: WallStamp;
-  /** Gives everything back; called once. */
-  readonly leave: () => void;
-}
-
-class ClientStream<T> implements OpenStream<T> {
-  readonly #reader: ChannelReader<T>;
-  readonly #place: StreamPlace;
-  #left = false;
-  #toldLost = 0;
-
-  constructor(reader: ChannelReader<T>, place: StreamPlace) {
-    this.#reader = reader;
-    this.#place = place;
-  }
-
-  get lost(): number {
-    return this.#reader.queue.lost;
-  }
-
-  get delivered(): number {
-    return this.#reader.queue.delivered;
-  }
-
-  batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void> {
-    return this.#reader.queue.batches(signal);
-  }
-
-  take(): readonly Envelope<T>[] {
-    return this.#reader.queue.take();
-  }
-
-  whenReady(wake: () => void): void {
-    this.#reader.queue.whenReady(wake);
-  }
-
-  get ended(): boolean {
-    return this.#reader.queue.ended;
-  }
-
-  takeLosses(): number {
-    const { lost } = this.#reader.queue;
-    const since = lost - this.#toldLost;
-    this.#toldLost = lost;
-    return since;
-  }
-
-  report(): StreamReport {
-    const { channel, filter, opened: { at: openedAt } } = this.#place;
-    const { delivered, waiting, lost } = this.#reader.queue;
-    const described = describeFilter(filter);
-    return { channel, filter: described, openedAt, delivered, waiting, lost };
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#left) return;
-    this.#left = true;
-    this.#place.leave();
-  }
-}
-
-/** Names shown of a filter; the others are only counted. */
-const SHOWN = 3;
-
-function describeFilter(filter: StreamFilter): string {
-  const names = [
-    ...filter.symbols,
-    ...(filter.underlyings ?? []).map((name) => `underlying ${name}`),
-    ...(filter.orderIds ?? []).map((id) => `order ${id}`),
-  ];
-  if (names.length === 0) return "everything";
-  const shown = names.slice(0, SHOWN).join(", ");
-  const others = names.length - SHOWN;
-  return others > 0 ? `${shown} and ${others} more` : shown;
 }

@@ -116,7 +116,7 @@ export interface Config {
     /** How long it may take to answer. */
     readonly timeoutMs: number;
   };
-  /** What clients may use up. */
+  /** What clients may use up together. */
   readonly limits: {
     /** gRPC connections at a time. */
     readonly maxConnections: number;
@@ -134,6 +134,12 @@ export interface Config {
     readonly maxPendingRequestBytes: number;
     /** Time in which a request has to arrive whole, in ms. */
     readonly requestTimeoutMs: number;
+    /** Symbols, underlyings and order ids that all open streams may name. */
+    readonly maxSymbols: number;
+    /** Bytes that the queues of all streams may hold. */
+    readonly queueMemoryBytes: number;
+    /** How long waiting messages may be left untaken, in ms; 0: no limit. */
+    readonly stalledStreamMs: number;
   };
   /** How many messages a stream may fall behind, per channel. */
   readonly capacities: Readonly<Record<ChannelName, number>>;

@@ -134,6 +134,9 @@ function describeProcess(config: Config): Values<ProcessRow> {
     maxStreams: config.limits.maxStreams,
     maxPendingRequest: config.limits.maxPendingRequestBytes / 2 ** 20,
     requestTimeout: config.limits.requestTimeoutMs / 1000,
+    maxSymbolsInAll: config.limits.maxSymbols,
+    queueMemory: config.limits.queueMemoryBytes / 1_048_576,
+    stalledStream: config.limits.stalledStreamMs / 1000,
     ...config.capacities,
   };
 }

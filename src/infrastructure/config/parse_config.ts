@@ -13,6 +13,8 @@ import { type Setting, SETTINGS } from "./settings.ts";
 import { type Env, SettingsReader } from "./settings_reader.ts";
 import { unknownNames } from "./unknown_names.ts";
 
+const MIB = 1_048_576;
+
 /** What a refused credential is replaced by until the problems are thrown. */
 const NO_SECRET = new Secret("");
 
@@ -158,6 +160,9 @@ function readLimits(reader: SettingsReader): Config["limits"] {
     maxPendingRequestBytes: 2 ** 20 *
       reader.value(SETTINGS.maxPendingRequest, 8),
     requestTimeoutMs: 1000 * reader.value(SETTINGS.requestTimeout, 1),
+    maxSymbols: reader.value(SETTINGS.maxSymbolsInAll, 1),
+    queueMemoryBytes: MIB * reader.value(SETTINGS.queueMemory, 16),
+    stalledStreamMs: 1000 * reader.value(SETTINGS.stalledStream, 0),
   };
 }
 

@@ -373,7 +373,7 @@ export const SETTINGS = {
 
   maxConnections: limits("STREAM_PROXY_MAX_CONNECTIONS", CONNECTIONS, {
     description: "gRPC connections at a time; more are reset",
-    fallback: "4096",
+    fallback: "2048",
   }),
   maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {
     description:
@@ -420,6 +420,33 @@ export const SETTINGS = {
       "Time in which a request has to arrive whole; later ones end with DEADLINE_EXCEEDED",
     fallback: "10",
   }),
+  maxSymbolsInAll: limits(
+    "STREAM_PROXY_MAX_SYMBOLS",
+    integer(1, 10_000_000),
+    {
+      description:
+        "Most symbols, underlyings and order ids that all open streams may name together; a stream beyond it is refused",
+      fallback: "100000",
+    },
+  ),
+  queueMemory: limits(
+    "STREAM_PROXY_QUEUE_MEMORY_MB",
+    integer(16, 1_048_576),
+    {
+      description:
+        "MiB that the queues of all streams may hold together; beyond it the longest queues lose their oldest messages, which are counted as lost",
+      fallback: "256",
+    },
+  ),
+  stalledStream: limits(
+    "STREAM_PROXY_STALLED_STREAM_SECS",
+    integer(0, 86_400),
+    {
+      description:
+        "A stream with waiting messages that has taken none for this long is ended with `UNAVAILABLE`; 0 never",
+      fallback: "300",
+    },
+  ),
 
   stockQuotes: capacities("STREAM_PROXY_STOCK_QUOTES_CAPACITY", CAPACITY, {
     description: "Stock quotes a stream may fall behind",

@@ -11,7 +11,9 @@ import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
+import type { Stall } from "../../application/streaming/market_streams.ts";
 import type { OverBudget } from "../../application/streaming/over_budget.ts";
+import type { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
 import {
   BadRequestSchema,
   QuotaFailureSchema,
@@ -80,6 +82,26 @@ export function resourceExhausted({ excess }: OverBudget): CallError {
     `${description}; name fewer symbols, close other streams, or take a ` +
       "larger plan and set ALPACA_PLAN to it",
     { quotas: [{ subject: `feed:${feed} symbols`, description }] },
+  );
+}
+
+/** The refusal of a stream that names more than is left for all streams. */
+export function tooManySymbols({ message }: TooManySymbols): CallError {
+  return new CallError(
+    Code.RESOURCE_EXHAUSTED,
+    `${message}; name fewer, close other streams, or raise ` +
+      "STREAM_PROXY_MAX_SYMBOLS",
+    { quotas: [{ subject: "symbols of all streams", description: message }] },
+  );
+}
+
+/** The end of a stream whose client does not read. */
+export function stalled({ waiting, stalledMs }: Stall): CallError {
+  const seconds = Math.floor(stalledMs / 1000);
+  return unavailable(
+    `The stream has stalled: ${waiting} messages waiting, nothing read for ` +
+      `${seconds} s; reopen it and read faster ` +
+      "(STREAM_PROXY_STALLED_STREAM_SECS)",
   );
 }
 

@@ -281,6 +281,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
       limits,
       encoders,
       calls,
+      clock,
       log,
       tracing,
       unbatched,

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
@@ -20,6 +21,7 @@ import type {
 } from "../../application/streaming/market_streams.ts";
 import { FeedDisabled } from "../../application/streaming/feed_disabled.ts";
 import { OverBudget } from "../../application/streaming/over_budget.ts";
+import { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import type { Beat } from "./beat.ts";
@@ -28,12 +30,15 @@ import {
   ClientGone,
   failedPrecondition,
   resourceExhausted,
+  stalled,
+  tooManySymbols,
   unavailable,
 } from "./call_error.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import { accept, endCall } from "./pump.ts";
+import { RecentAnswer } from "./recent_answer.ts";
 import {
   optionFilter,
   orderFilter,
@@ -52,6 +57,7 @@ export interface StreamProxyParts {
   readonly limits: RequestLimits;
   readonly encoders: ChannelEncoders;
   readonly calls: OpenCalls;
+  readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
   /** Writes message by message, as a baseline for measurements. */
@@ -105,6 +111,13 @@ class StreamServer {
   /** What a client is told of a stream that could not be opened. */
   #explain(channel: ChannelName, error: unknown): unknown {
     if (error instanceof FeedDisabled) return failedPrecondition(error.message);
+    if (error instanceof TooManySymbols) {
+      this.#parts.log.warn("A stream exceeds the symbols of all streams", {
+        channel,
+        ...error.excess,
+      });
+      return tooManySymbols(error);
+    }
     return error instanceof OverBudget ? this.#refuse(channel, error) : error;
   }
 
@@ -133,8 +146,10 @@ class StreamServer {
     using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
     const encode = encoders[channel] as (event: unknown) => Uint8Array;
     accept(call);
+    const stall = Promise.withResolvers<CallError>();
+    stream.whenStalled((reason) => stall.resolve(stalled(reason)));
     try {
-      await feed(call, stream, {
+      const fed = feed(call, stream, {
         encode,
         signal,
         beat,
@@ -142,6 +157,10 @@ class StreamServer {
         onUnencodable: (cause) =>
           log.error("An event could not be encoded", { channel, cause }),
       });
+      // A pump whose client does not read waits for its last write; it ends
+      // with the call.
+      const end = await Promise.race([fed, stall.promise]);
+      if (end !== undefined) return end;
     } finally {
       span.set({
         "stream.delivered": stream.delivered,
@@ -160,6 +179,7 @@ export function streamProxyHandlers(
 ): Handlers<typeof StreamProxyService> {
   const server = new StreamServer(parts);
   const { limits, status, subscriptions } = parts;
+  const detailed = new RecentAnswer(parts.clock);
   return {
     streamQuotes: (request, call) =>
       void server.serve(
@@ -194,6 +214,8 @@ export function streamProxyHandlers(
         () => orderFilter(request, limits),
       ),
     getConnectionStatus: ({ includeSubscriptions }) =>
-      encodeStatus(status(), includeSubscriptions ? subscriptions?.() : []),
+      includeSubscriptions
+        ? detailed.get(() => encodeStatus(status(), subscriptions?.()))
+        : encodeStatus(status(), []),
   };
 }

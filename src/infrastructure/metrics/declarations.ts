@@ -109,6 +109,18 @@ export const METRICS = {
     help: "Connections, streams and requests refused or ended at a limit",
     labels: ["limit"],
   },
+  queueMemory: {
+    name: "alpaca_proxy_queue_memory_bytes",
+    type: "gauge",
+    help: "Estimated bytes that the queues of all client streams hold",
+    labels: [],
+  },
+  queueMemoryLimit: {
+    name: "alpaca_proxy_queue_memory_limit_bytes",
+    type: "gauge",
+    help: "Bytes that they may hold before the longest ones are shortened",
+    labels: [],
+  },
   acceptFailures: {
     name: "alpaca_proxy_accept_failures_total",
     type: "counter",
@@ -168,6 +180,12 @@ export const METRICS = {
     name: "process_heap_total_bytes",
     type: "gauge",
     help: "JavaScript heap reserved in bytes",
+    labels: [],
+  },
+  heapLimit: {
+    name: "process_heap_limit_bytes",
+    type: "gauge",
+    help: "JavaScript heap at which the runtime ends the process in bytes",
     labels: [],
   },
   cpu: {

@@ -26,6 +26,7 @@ import {
 } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { METRICS } from "./declarations.ts";
+import { heapLimit } from "./heap_limit.ts";
 import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";
 
 /** A page of metrics in the Prometheus text format. */
@@ -44,6 +45,8 @@ export interface MetricsSources {
   readonly budgets?: BudgetSource;
   /** Client connections and descriptors; without it, none are reported. */
   readonly connections?: () => ConnectionFigures;
+  /** Memory of the client queues, in bytes; 0 without it. */
+  readonly queueMemory?: { readonly bytes: number; readonly limit: number };
 }
 
 /** How each channel is called in the `message_type` label. */
@@ -73,6 +76,7 @@ export function createMetrics(sources: MetricsSources): MetricsPage {
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
   registerBudgets(registry, sources.budgets ?? (() => []));
+  registerMemory(registry, sources);
   registerConnections(registry, sources);
   registerProcess(registry, sources.status);
   return {
@@ -180,6 +184,22 @@ function registerBudgets(registry: Registry, budgets: BudgetSource): void {
   registerRead(registry, METRICS.symbolsRefused, perFeed("refused"));
 }
 
+function registerMemory(
+  registry: Registry,
+  { queueMemory }: MetricsSources,
+): void {
+  registerRead(
+    registry,
+    METRICS.queueMemory,
+    () => single(queueMemory?.bytes ?? 0),
+  );
+  registerRead(
+    registry,
+    METRICS.queueMemoryLimit,
+    () => single(queueMemory?.limit ?? 0),
+  );
+}
+
 function registerConnections(
   registry: Registry,
   { counters, connections }: MetricsSources,
@@ -232,6 +252,7 @@ function registerProcess(registry: Registry, status: StatusSource): void {
   registerRead(registry, METRICS.residentMemory, () => single(residentBytes()));
   registerRead(registry, METRICS.heapUsed, () => single(memory().heapUsed));
   registerRead(registry, METRICS.heapTotal, () => single(memory().heapTotal));
+  registerRead(registry, METRICS.heapLimit, () => single(heapLimit()));
   registerRead(registry, METRICS.cpu, () => {
     const { user, system } = process.cpuUsage();
     return single((user + system) / 1e6);

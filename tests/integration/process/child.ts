@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly dotenv?: string;
   /** Run instead of the program; a path from the root of the checkout. */
   readonly script?: string;
+  /** Limit of the JavaScript heap in MiB. @default the runtime's own */
+  readonly heapMiB?: number;
   /** Variables that may be read. @default all */
   readonly allowEnv?: readonly string[];
   /** Most file descriptors, by `prlimit`. @default those of this process */
@@ -74,8 +76,11 @@ export class Child implements AsyncDisposable {
 
   /** Starts the program the way `deno task start` does, but never prompting. */
   constructor(options: ChildOptions = {}) {
-    const { maxDescriptors: most } = options;
-    const run = ["run", "--no-prompt", ...startArguments(options)];
+    const { maxDescriptors: most, heapMiB } = options;
+    const flags = heapMiB === undefined
+      ? []
+      : [`--v8-flags=--max-old-space-size=${heapMiB}`];
+    const run = ["run", "--no-prompt", ...flags, ...startArguments(options)];
     this.#process = new Deno.Command(most ? "prlimit" : Deno.execPath(), {
       args: most ? [`--nofile=${most}:${most}`, Deno.execPath(), ...run] : run,
       cwd: ROOT,

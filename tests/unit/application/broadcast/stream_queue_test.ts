@@ -10,6 +10,8 @@ function envelope(sequence: number): Envelope<number> {
     sequence,
     receivedAt: 0,
     encoded: undefined,
+    holders: 0,
+    bytes: 0,
   };
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { ChainBook } from "../../../../src/application/options/chain_book.ts";
 import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
@@ -289,4 +290,21 @@ Deno.test("a fault that is no failure of the catalogue ends the loop", async () 
     rig.book.run(new AbortController().signal),
     /a mistake/,
   );
+});
+
+Deno.test("thirty thousand underlyings come and go in time that grows with their number", () => {
+  const book = new ChainBook({
+    catalog: new ScriptedCatalog(),
+    directory: new UnderlyingDirectory(),
+    clock: new ManualClock(),
+    log: new RecordingLog(),
+    maxChains: 128,
+    onChange: () => {},
+  });
+  const before = process.cpuUsage();
+  const uses = Array.from({ length: 30_000 }, (_, i) => book.use(`U${i}`));
+  for (const use of uses) use[Symbol.dispose]();
+  const { user, system } = process.cpuUsage(before);
+  // Processor time, which other processes do not add to; 50 ms are usual.
+  assert.ok(user + system < 1_500_000, `${user + system} µs`);
 });

@@ -28,7 +28,9 @@ class Rig implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #run: Promise<void>;
 
-  constructor(options: { limit?: number; off?: boolean } = {}) {
+  constructor(
+    options: { limit?: number; off?: boolean; room?: () => number } = {},
+  ) {
     const { catalog, clock } = this;
     this.desk = new CountingDesk(options.limit);
     this.expansions = new Expansions({
@@ -41,6 +43,7 @@ class Rig implements AsyncDisposable {
         selection: DEFAULT_SELECTION,
         priceIntervalMs: INTERVAL_MS,
         maxChains: 10,
+        ...(options.room && { maxContracts: options.room }),
       },
     });
     for (const underlying of ["SPY", "QQQ", "IWM"]) {
@@ -473,3 +476,30 @@ function checkBudget({ desk, expansions }: Rig, named: number): void {
     .some(({ reason }) => reason?.startsWith("the symbol budget") ?? false);
   if (isShort) assert.equal(used, room, "nobody waits beside a free place");
 }
+
+Deno.test("all expansions share the room for contracts, the oldest first", async () => {
+  let room = 15;
+  await using rig = new Rig({ room: () => room });
+  const ten = { maxContracts: 10 };
+  using _spy = await rig.open("SPY", ten);
+  using _qqq = await rig.open("QQQ", ten);
+  using _iwm = await rig.open("IWM", ten, "trades");
+  await rig.clock.advance(INTERVAL_MS);
+  const contracts = () =>
+    rig.expansions.reports().map(({ contracts }) => contracts);
+  assert.deepEqual(contracts(), [10, 5, 0]);
+  assert.equal(
+    rig.expansions.reports()[1]?.reason,
+    "STREAM_PROXY_MAX_SYMBOLS leaves room for 5 contracts",
+  );
+  room = 8;
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(contracts(), [8, 0, 0]);
+  room = -3;
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(contracts(), [0, 0, 0]);
+  room = 30;
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(contracts(), [10, 10, 10]);
+  assert.equal(rig.expansions.reports()[1]?.reason, undefined);
+});

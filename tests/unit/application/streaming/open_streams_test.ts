@@ -13,6 +13,7 @@ import {
   type InterestDesk,
   Streams,
 } from "../../../../src/application/streaming/open_streams.ts";
+import { TooManySymbols } from "../../../../src/application/streaming/too_many_symbols.ts";
 import { OverBudget } from "../../../../src/application/streaming/over_budget.ts";
 import {
   type ChannelName,
@@ -258,4 +259,45 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
   assert.equal(streams.count, 0);
   assert.equal(channels.stockQuotes.readers, 0);
   assert.equal(channels.stockQuotes.keys, 0);
+});
+
+Deno.test("what all open streams name together is limited", () => {
+  const counters = createCounters();
+  const sip = new BookDesk();
+  const streams = new Streams({
+    channels: sixChannels(),
+    feeds: new Set(FEEDS),
+    desks: { sip },
+    clock: new ManualClock(),
+    maxSymbols: 5,
+    refusals: counters.refusals,
+  });
+  const quotes = streams.open("stockQuotes", { symbols: ["A", "B", "A"] });
+  using _options = streams.open("optionQuotes", {
+    symbols: [],
+    underlyings: ["SPY"],
+  });
+  using _orders = streams.open("orderUpdates", {
+    symbols: ["A"],
+    orderIds: ["id"],
+  });
+  assert.equal(streams.symbols, 5);
+  assert.throws(
+    () => streams.open("stockTrades", { symbols: ["A"] }),
+    (error) => {
+      assert.ok(error instanceof TooManySymbols);
+      assert.deepEqual(error.excess, { limit: 5, used: 5, requested: 1 });
+      assert.match(error.message, /exceeded by 1: 5 allowed, 5 used, 1 more/);
+      return true;
+    },
+  );
+  assert.equal(counters.refusals.symbols, 1);
+  assert.deepEqual(sip.wanted, ["quotes A 1", "quotes B 1"]);
+  // Everything is one interest, however many symbols there are.
+  using _everything = streams.open("stockTrades", { symbols: [] });
+  quotes[Symbol.dispose]();
+  quotes[Symbol.dispose]();
+  assert.equal(streams.symbols, 3);
+  using _again = streams.open("stockTrades", { symbols: ["A", "B"] });
+  assert.equal(counters.refusals.symbols, 1);
 });

@@ -95,6 +95,9 @@ Deno.test("credentials alone give the documented defaults", () => {
       maxStreams: 10_000,
       maxPendingRequestBytes: 33_554_432,
       requestTimeoutMs: 10_000,
+      maxSymbols: 100_000,
+      queueMemoryBytes: 256 * 1_048_576,
+      stalledStreamMs: 300_000,
     },
     capacities: {
       stockQuotes: 10_000,
@@ -163,6 +166,9 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
     STREAM_PROXY_HTTP_IDLE_SECS: "33",
     STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
+    STREAM_PROXY_MAX_SYMBOLS: "34",
+    STREAM_PROXY_QUEUE_MEMORY_MB: "35",
+    STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
   const { credentials, ...rest } = config;
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
@@ -219,6 +225,9 @@ Deno.test("every setting has an effect under its own name", () => {
       maxStreams: 32,
       maxPendingRequestBytes: 33 * 2 ** 20,
       requestTimeoutMs: 34_000,
+      maxSymbols: 34,
+      queueMemoryBytes: 35 * 1_048_576,
+      stalledStreamMs: 36_000,
     },
     capacities: {
       stockQuotes: 11,

@@ -20,6 +20,8 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
     sequence: first + index,
     receivedAt: 0,
     encoded: undefined,
+    holders: 0,
+    bytes: 0,
   }));
 }
 
@@ -38,7 +40,10 @@ class Feeding {
 
   constructor(options: Partial<FeedOptions<number>> = {}, waiting = 0) {
     this.publish(waiting);
-    const stream = Object.assign(this.queue, { [Symbol.dispose]() {} });
+    const stream = Object.assign(this.queue, {
+      whenStalled() {},
+      [Symbol.dispose]() {},
+    });
     this.done = feed(this.sink, stream, {
       encode: (event) => new Uint8Array([event % 251]),
       signal: this.stop.signal,

@@ -247,3 +247,26 @@ Deno.test("symbol budgets are told per feed, and no known limit is infinite", as
   assert.equal(told("symbols_waiting", "opra"), 3);
   assert.equal(told("symbols_refused", "sip"), 1);
 });
+
+Deno.test("limits show what they hold and whom they refused", async () => {
+  const counters = createCounters();
+  const queueMemory = { bytes: 7, limit: 100 };
+  const page = createMetrics({
+    counters,
+    status: () => sampleStatus(["connected", "connected", "connected"]),
+    queueMemory,
+  });
+  counters.refusals.stalled = 2;
+  queueMemory.bytes = 9;
+  const samples = parseSamples(await page.render());
+  const refused = (limit: string) =>
+    samples.get(`alpaca_proxy_refusals_total{limit="${limit}"}`);
+  assert.equal(refused("stalled"), 2);
+  assert.equal(refused("symbols"), 0);
+  assert.equal(samples.get("alpaca_proxy_queue_memory_bytes"), 9);
+  assert.equal(samples.get("alpaca_proxy_queue_memory_limit_bytes"), 100);
+  assert.ok(
+    (samples.get("process_heap_limit_bytes") ?? 0) > 2 ** 26,
+    "a heap limit that the runtime reports",
+  );
+});

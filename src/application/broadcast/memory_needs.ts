@@ -1,0 +1,84 @@
+/**
+ * What the heap has to hold at most, by the settings.
+ *
+ * @module
+ */
+import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+
+/**
+ * Bytes that an event and its envelope occupy in the heap, without slots:
+ * measured over 50,000 and more decoded events of each type (Deno 2.9.6) and
+ * rounded up; twice the measured size for orders, which may have legs.
+ */
+export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
+  stockQuotes: 300,
+  stockTrades: 280,
+  stockBars: 350,
+  optionQuotes: 280,
+  optionTrades: 240,
+  orderUpdates: 2_000,
+};
+
+/** Bytes of the slot that a queue holds an event by. */
+export const SLOT_BYTES = 8;
+
+/**
+ * Bytes for each entry that a stream names, in all structures: about 440 for a
+ * symbol that no other stream names, 1,320 for an underlying.
+ */
+const ENTRY_BYTES = 1_350;
+/** Bytes for everything else, above what an idle proxy uses (about 40 MiB). */
+const BASE_BYTES = 96 * 1_048_576;
+
+/** Settings that decide how much memory is needed. */
+export interface MemorySettings {
+  readonly capacities: Readonly<Record<ChannelName, number>>;
+  readonly limits: {
+    readonly maxSymbols: number;
+    readonly queueMemoryBytes: number;
+  };
+}
+
+/** Bytes of heap that a proxy with these settings may come to need. */
+export function heapNeeded({ limits }: MemorySettings): number {
+  const { maxSymbols, queueMemoryBytes } = limits;
+  return BASE_BYTES + maxSymbols * ENTRY_BYTES + queueMemoryBytes;
+}
+
+/**
+ * What does not fit: a heap below what the settings may need, and channels of
+ * which a single full queue exceeds the memory of all queues.
+ *
+ * @param heapLimit bytes at which the runtime gives up
+ */
+export function memoryProblems(
+  settings: MemorySettings,
+  heapLimit: number,
+): readonly string[] {
+  const { capacities, limits: { queueMemoryBytes } } = settings;
+  const problems = CHANNELS.flatMap((channel) => {
+    const bytes = EVENT_BYTES[channel] + SLOT_BYTES;
+    const most = Math.floor(queueMemoryBytes / bytes);
+    const capacity = capacities[channel];
+    if (capacity <= most) return [];
+    return [
+      `The ${channel} capacity of ${capacity} can never be used: ` +
+      `STREAM_PROXY_QUEUE_MEMORY_MB=${mib(queueMemoryBytes)} holds ${most} ` +
+      "events of that type in all queues; lower the one or raise the other",
+    ];
+  });
+  const needed = heapNeeded(settings);
+  if (needed <= heapLimit) return problems;
+  return [
+    ...problems,
+    `The heap limit of ${mib(heapLimit)} MiB may be too small: ` +
+    `STREAM_PROXY_QUEUE_MEMORY_MB=${mib(queueMemoryBytes)} and ` +
+    `STREAM_PROXY_MAX_SYMBOLS=${settings.limits.maxSymbols} may need ` +
+    `${mib(needed)} MiB; lower them, or raise the limit ` +
+    "(--v8-flags=--max-old-space-size, in MiB)",
+  ];
+}
+
+function mib(bytes: number): number {
+  return Math.ceil(bytes / 1_048_576);
+}

@@ -1,0 +1,65 @@
+/** How a client learns of the limits on what all streams hold together. */
+import assert from "node:assert/strict";
+import { TooManySymbols } from "../../../src/application/streaming/too_many_symbols.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+
+Deno.test("a stalled stream ends with UNAVAILABLE, the figures and what to do", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const { headers, trailers } = client.request(pathOf("StreamQuotes"));
+  await headers;
+  await face.market.untilOpen(1);
+  const [stream] = face.market.streams;
+  stream?.stall({ waiting: 12, stalledMs: 300_400 });
+  const { "grpc-status": code, "grpc-message": text } = await trailers;
+  assert.equal(code, "14");
+  assert.equal(
+    decodeURIComponent(String(text)),
+    "The stream has stalled: 12 messages waiting, nothing read for 300 s; " +
+      "reopen it and read faster (STREAM_PROXY_STALLED_STREAM_SECS)",
+  );
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a client that reads again after its stream has stalled gets what was sent, then the status", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  const { stream: call, headers, trailers } = client.request(
+    pathOf("StreamQuotes"),
+  );
+  await headers;
+  await face.market.untilOpen(1);
+  call.pause();
+  for (let i = 0; i < 5_000; i++) {
+    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  }
+  const [stream] = face.market.streams;
+  assert.ok(stream);
+  stream.stall({ waiting: 1, stalledMs: 1_000 });
+  await face.market.untilOpen(0);
+  let bytes = 0;
+  call.on("data", (chunk: Uint8Array) => bytes += chunk.length);
+  call.resume();
+  assert.equal((await trailers)["grpc-status"], "14");
+  assert.equal((await trailers)["grpc-status"], "14");
+  assert.equal(bytes % (5 + 55), 0, "whole messages only");
+});
+
+Deno.test("a stream beyond the symbols of all streams is refused with figures and the setting", async () => {
+  await using face = await startFace();
+  face.market.admit = () => {
+    throw new TooManySymbols({ limit: 100_000, used: 99_999, requested: 3 });
+  };
+  await using client = await bareClient(face);
+  const { trailers } = client.request(pathOf("StreamQuotes"));
+  const { "grpc-status": code, "grpc-message": text } = await trailers;
+  assert.equal(code, "8");
+  assert.equal(
+    decodeURIComponent(String(text)),
+    "The limit on the symbols, underlyings and order ids of all open streams " +
+      "is exceeded by 2: 100000 allowed, 99999 used, 3 more requested; name " +
+      "fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
+  );
+  assert.equal(face.log.records.length, 1);
+});

@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Channel } from "../../../../src/application/broadcast/channel.ts";
+import {
+  QueueMemory,
+  SMALLEST_BATCH,
+} from "../../../../src/application/broadcast/queue_memory.ts";
+import type { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
+
+interface Tick {
+  readonly symbol: string;
+}
+
+const EVENT_BYTES = 300;
+/** An upper bound of what taken batches may add to the limit. */
+const FLIGHT = (streams: number) => streams * SMALLEST_BATCH * EVENT_BYTES * 2;
+
+function channelOf(memory: QueueMemory, capacity = 100_000) {
+  const counters = { offered: 0, sent: 0, dropped: 0 };
+  const channel = new Channel<Tick>({ symbol: ({ symbol }) => symbol }, {
+    capacity,
+    counters,
+    memory,
+    eventBytes: EVENT_BYTES,
+  });
+  const open = (...symbols: string[]): StreamQueue<Tick> =>
+    channel.subscribe({ symbols: new Set(symbols), secondary: new Set() })
+      .queue;
+  return { channel, counters, open };
+}
+
+function assertLaw(queue: StreamQueue<Tick>): void {
+  const { published, delivered, lost, waiting } = queue;
+  assert.equal(published, delivered + lost + waiting);
+}
+
+Deno.test("whatever queues do, none loses count and together they stay within the budget", () => {
+  const SYMBOLS = ["A", "B", "C", "D", "E"];
+  const step = fc.record({
+    symbol: fc.constantFrom(...SYMBOLS),
+    count: fc.integer({ min: 1, max: 400 }),
+    reader: fc.option(fc.nat(20)),
+    close: fc.boolean(),
+  });
+  const limit = 200_000;
+  fc.assert(
+    fc.property(
+      fc.array(fc.subarray(SYMBOLS), { minLength: 1, maxLength: 12 }),
+      fc.array(step, { maxLength: 40, size: "max" }),
+      (filters, steps) => {
+        const memory = new QueueMemory(limit);
+        const { channel, counters, open } = channelOf(memory);
+        const queues = filters.map((symbols) => open(...symbols));
+        for (const { symbol, count, reader, close } of steps) {
+          for (let i = 0; i < count; i++) {
+            channel.publish({ symbol }, 0);
+            assert.ok(
+              memory.bytes <= limit + FLIGHT(queues.length),
+              `${memory.bytes} bytes`,
+            );
+          }
+          const queue = queues[(reader ?? 0) % queues.length];
+          if (reader !== null) queue?.take();
+          else if (close) queue?.end();
+          for (const each of queues) if (!each.ended) assertLaw(each);
+        }
+        let dropped = 0;
+        for (const { lost } of queues) dropped += lost;
+        assert.equal(counters.dropped, dropped);
+        for (const queue of queues) queue.end();
+        assert.equal(memory.bytes, 0);
+      },
+    ),
+    { numRuns: 200 },
+  );
+});
+
+Deno.test("the longest queues are shortened to one length, the others lose nothing", () => {
+  const memory = new QueueMemory(1_000_000);
+  const { channel, open } = channelOf(memory);
+  const long = open("A", "B");
+  const longer = open("A", "C");
+  const short = open("D");
+  for (let i = 0; i < 500; i++) channel.publish({ symbol: "D" }, 0);
+  for (let i = 0; i < 5_000; i++) {
+    for (const symbol of ["B", "C", "C"]) channel.publish({ symbol }, 0);
+  }
+  assert.ok(longer.lost > long.lost && long.lost > 0);
+  assert.ok(Math.abs(long.waiting - longer.waiting) < 400);
+  assert.equal(short.lost, 0);
+  assert.equal(short.waiting, 500);
+  assert.ok(memory.bytes > 900_000 && memory.bytes <= 1_000_000);
+});
+
+Deno.test("a reader that keeps up loses nothing to a stuck one", () => {
+  const memory = new QueueMemory(1_000_000);
+  const { channel, open } = channelOf(memory);
+  const stuck = Array.from({ length: 50 }, () => open());
+  const reader = open();
+  let taken = 0;
+  for (let i = 0; i < 30_000; i++) {
+    channel.publish({ symbol: "A" }, 0);
+    if (i % 20 === 19) taken += reader.take().length;
+  }
+  assert.equal(taken, 30_000);
+  assert.equal(reader.lost, 0);
+  for (const queue of stuck) assert.ok(queue.lost > 0);
+});
+
+Deno.test("an event that many queues share counts once, its slots for each", () => {
+  const memory = new QueueMemory(100_000_000);
+  const { channel, open } = channelOf(memory);
+  const queues = Array.from({ length: 90 }, () => open());
+  for (let i = 0; i < 1_008; i++) channel.publish({ symbol: "A" }, 0);
+  // Segments of 16, 32, … 512 slots hold 1,008 events.
+  assert.equal(memory.bytes, 1_008 * EVENT_BYTES + 90 * 1_008 * 8);
+  for (const queue of queues.slice(1)) queue.end();
+  assert.equal(memory.bytes, 1_008 * EVENT_BYTES + 1_008 * 8);
+  queues[0]?.end();
+  assert.equal(memory.bytes, 0);
+});
+
+Deno.test("a batch counts until its reader comes back, or its queue ends", () => {
+  const memory = new QueueMemory(100_000_000);
+  const { channel, open } = channelOf(memory);
+  const queue = open();
+  for (let i = 0; i < 10; i++) channel.publish({ symbol: "A" }, 0);
+  const slots = memory.bytes - 10 * EVENT_BYTES;
+  assert.equal(queue.take().length, 10);
+  assert.equal(memory.bytes, slots + 1.5 * 10 * EVENT_BYTES);
+  assert.deepEqual(queue.take(), []);
+  assert.equal(memory.bytes, slots);
+  channel.publish({ symbol: "A" }, 0);
+  assert.equal(queue.take().length, 1);
+  queue.end();
+  assert.equal(memory.bytes, 0);
+});
+
+Deno.test("five hundred readers that never come back have a bounded total in flight", () => {
+  const limit = 8 * 1_048_576;
+  const memory = new QueueMemory(limit);
+  const { channel, open } = channelOf(memory);
+  const queues = Array.from({ length: 500 }, () => open());
+  for (let i = 0; i < 2_500; i++) channel.publish({ symbol: "A" }, 0);
+  for (const queue of queues) queue.take();
+  const sizes = queues.map(({ delivered }) => delivered);
+  assert.deepEqual(sizes, sizes.toSorted((a, b) => b - a));
+  for (const queue of queues) assert.ok(queue.delivered >= SMALLEST_BATCH);
+  assert.ok(memory.bytes <= limit + FLIGHT(queues.length));
+});
+
+Deno.test("cached bytes of an event outlive one sweep and not two", () => {
+  const memory = new QueueMemory(100_000_000);
+  const { channel, open } = channelOf(memory);
+  const late = open();
+  const reader = open();
+  const encoded = (envelope: { encoded: Uint8Array | undefined }) =>
+    envelope.encoded = new Uint8Array(9);
+  channel.publish({ symbol: "A" }, 0);
+  const [old] = reader.take();
+  assert.ok(old && encoded(old));
+  memory.sweep();
+  channel.publish({ symbol: "A" }, 0);
+  const [fresh] = reader.take();
+  assert.ok(fresh && encoded(fresh));
+  assert.ok(old.encoded);
+  memory.sweep();
+  assert.equal(old.encoded, undefined);
+  assert.ok(fresh.encoded);
+  assert.deepEqual(late.take(), [old, fresh]);
+});
+
+Deno.test("that an event cannot be encoded is not forgotten", () => {
+  const memory = new QueueMemory(100_000_000);
+  const { channel, open } = channelOf(memory);
+  const late = open();
+  const reader = open();
+  channel.publish({ symbol: "A" }, 0);
+  const [odd] = reader.take();
+  assert.ok(odd);
+  odd.encoded = new Uint8Array(0);
+  memory.sweep();
+  memory.sweep();
+  assert.equal(late.take()[0]?.encoded?.length, 0);
+});

@@ -1,0 +1,133 @@
+import assert from "node:assert/strict";
+import { createChannels } from "../../../../src/application/broadcast/channels.ts";
+import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import { endStalled } from "../../../../src/application/streaming/end_stalled.ts";
+import type { Stall } from "../../../../src/application/streaming/market_streams.ts";
+import { Streams } from "../../../../src/application/streaming/open_streams.ts";
+import { FEEDS } from "../../../../src/domain/connection/feed.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { GOLDEN_QUOTE } from "../../../support/grpc_events.ts";
+import { ManualClock, settle } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+
+const CAPACITY = 10;
+
+/** Streams of quotes that are watched with a limit of ten seconds. */
+function watched(stalledMs = 10_000) {
+  const counters = createCounters();
+  const memory = new QueueMemory();
+  const clock = new ManualClock();
+  const log = new RecordingLog();
+  const channels = createChannels({
+    capacities: {
+      stockQuotes: CAPACITY,
+      stockTrades: CAPACITY,
+      stockBars: CAPACITY,
+      optionQuotes: CAPACITY,
+      optionTrades: CAPACITY,
+      orderUpdates: CAPACITY,
+    },
+    counters,
+    memory,
+    directory: new UnderlyingDirectory(),
+  });
+  const streams = new Streams({
+    channels,
+    feeds: new Set(FEEDS),
+    desks: {},
+    clock,
+    refusals: counters.refusals,
+  });
+  const stop = new AbortController();
+  const { signal } = stop;
+  const done = endStalled(streams, { memory, stalledMs, clock, log, signal });
+  const open = () => {
+    const stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
+    const stalls: Stall[] = [];
+    stream.whenStalled((stall) => stalls.push(stall));
+    return { stream, stalls };
+  };
+  const publish = () => channels.stockQuotes.publish(GOLDEN_QUOTE, 0);
+  return {
+    clock,
+    counters,
+    log,
+    open,
+    publish,
+    streams,
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await settle();
+      await done;
+      assert.equal(clock.sleepers, 0);
+    },
+  };
+}
+
+Deno.test("a stream that takes nothing of what waits is ended, logged and counted", async () => {
+  await using watch = watched();
+  const { stream, stalls } = watch.open();
+  await watch.clock.advance(3_000);
+  for (let i = 0; i < 4; i++) watch.publish();
+  await watch.clock.advance(9_000);
+  assert.deepEqual(stalls, []);
+  await watch.clock.advance(1_000);
+  assert.deepEqual(stalls, [{ waiting: 4, stalledMs: 10_000 }]);
+  assert.equal(stream.ended, true);
+  assert.equal(watch.streams.count, 0);
+  assert.equal(watch.counters.refusals.stalled, 1);
+  const [line] = watch.log.records.filter(({ level }) => level === "warn");
+  assert.deepEqual(line?.fields, {
+    channel: "stockQuotes",
+    filter: "AAPL",
+    waiting: 4,
+    stalledMs: 10_000,
+  });
+  await watch.clock.advance(60_000);
+  assert.equal(stalls.length, 1);
+});
+
+Deno.test("a stream without waiting messages is never stalled", async () => {
+  await using watch = watched();
+  const { stream, stalls } = watch.open();
+  watch.publish();
+  assert.equal(stream.take().length, 1);
+  await watch.clock.advance(86_400_000 / 100);
+  assert.deepEqual(stalls, []);
+  assert.equal(stream.ended, false);
+  stream[Symbol.dispose]();
+});
+
+Deno.test("a stream that takes a little now and then is slow, not stalled", async () => {
+  await using watch = watched();
+  const { stream, stalls } = watch.open();
+  for (let i = 0; i < 20; i++) {
+    for (let j = 0; j < 50; j++) watch.publish();
+    assert.ok(stream.take().length > 0);
+    watch.publish();
+    await watch.clock.advance(9_000);
+  }
+  assert.deepEqual(stalls, []);
+  stream[Symbol.dispose]();
+});
+
+Deno.test("without a limit a stream that takes nothing stays open", async () => {
+  await using watch = watched(0);
+  const { stream, stalls } = watch.open();
+  watch.publish();
+  await watch.clock.advance(1_000_000);
+  assert.deepEqual(stalls, []);
+  stream[Symbol.dispose]();
+});
+
+Deno.test("of many stalled streams five are logged by name", async () => {
+  await using watch = watched();
+  for (let i = 0; i < 8; i++) watch.open();
+  watch.publish();
+  await watch.clock.advance(12_000);
+  const warnings = watch.log.records.filter(({ level }) => level === "warn");
+  assert.equal(warnings.length, 6);
+  assert.deepEqual(warnings.at(-1)?.fields, { streams: 3 });
+  assert.equal(watch.counters.refusals.stalled, 8);
+});
