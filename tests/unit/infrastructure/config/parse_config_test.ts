@@ -87,7 +87,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
     limits: {
-      maxConnections: 4_096,
+      maxConnections: 2_048,
       maxHttpConnections: 256,
       httpIdleMs: 75_000,
       allowedHosts: [],
