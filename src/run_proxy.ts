@@ -169,6 +169,8 @@ function serveStreams(
     streams: core.streams,
     status: core.status,
     subscriptions: core.subscriptions,
+    admission: config.limits,
+    refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
   });

@@ -225,6 +225,31 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a gRPC connection above the limit is UNAVAILABLE until one is closed",
   ),
   promise(
+    "Streams above the limit of a connection are refused alone, also to a client that ignores the announced limit.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "a stream above the connection's limit is refused alone, whether or not the client has read the limit",
+  ),
+  promise(
+    "When all streams are used up, the status and health are still answered.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "when the streams of the proxy are used up, the status and health are still answered",
+  ),
+  promise(
+    "Unfinished requests of all clients share one budget and have a deadline; small requests pass meanwhile.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "unfinished requests of all clients share a budget, and small requests pass",
+  ),
+  promise(
+    "Thousands of streams that are opened or lost in one moment do not stop the messages to others.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "streams opened in one packet are opened over several turns of the event loop",
+  ),
+  promise(
+    "Metadata that are too large fail their call and not the connection.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "200 kB of metadata fail their call and not the connection",
+  ),
+  promise(
     "A web site cannot read the status page through a visitor's browser (DNS rebinding).",
     `${WHOLE}http/limits_test.ts`,
     "the name in an absolute request target is the one that counts",

@@ -28,6 +28,10 @@ import type {
   SpanAttributes,
   Tracing,
 } from "../../src/application/ports/tracing.ts";
+import {
+  createCounters,
+  type ProxyCounters,
+} from "../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../src/application/status/proxy_status.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
@@ -98,6 +102,7 @@ export type FaceOptions =
       | "subscriptions"
       | "maxSymbols"
       | "defaultSelection"
+      | "admission"
       | "connections"
       | "keepaliveMs"
       | "keepaliveTimeoutMs"
@@ -111,6 +116,8 @@ export interface Face extends AsyncDisposable {
   readonly market: MemoryMarket;
   readonly log: RecordingLog;
   readonly tracing: RecordingTracing;
+  /** Refusals so far, by limit. */
+  readonly refusals: ProxyCounters["refusals"];
   /** What the status source answers; replace it to change the weather. */
   status: ProxyStatus;
   /** `http://127.0.0.1:port` */
@@ -122,7 +129,8 @@ export async function startFace(options: FaceOptions = {}): Promise<Face> {
   const { market = new MemoryMarket(), ...chosen } = options;
   const log = new RecordingLog();
   const tracing = new RecordingTracing();
-  const face = { market, log, tracing, status: ALL_UP };
+  const { refusals } = createCounters();
+  const face = { market, log, tracing, refusals, status: ALL_UP };
   const server = await serveGrpc({
     host: "127.0.0.1",
     port: 0,
@@ -131,6 +139,7 @@ export async function startFace(options: FaceOptions = {}): Promise<Face> {
     clock: systemClock,
     log,
     tracing,
+    refusals,
     ...chosen,
   });
   return Object.assign(face, {

@@ -57,6 +57,12 @@ export const REFUSAL_REASONS = [
   "connections",
   "http_connections",
   "descriptors",
+  "streams_per_connection",
+  "streams",
+  "request_bytes",
+  "request_time",
+  "metadata",
+  "frames",
   "symbols",
   "stalled",
 ] as const;

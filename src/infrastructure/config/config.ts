@@ -128,6 +128,14 @@ export interface Config {
     readonly httpIdleMs: number;
     /** Names with a dot under which the status page is served. */
     readonly allowedHosts: readonly string[];
+    /** Streams of one gRPC connection. */
+    readonly maxStreamsPerConnection: number;
+    /** Streaming calls of all connections. */
+    readonly maxStreams: number;
+    /** Bytes of unfinished requests of all connections. */
+    readonly maxPendingRequestBytes: number;
+    /** Time in which a request has to arrive whole, in ms. */
+    readonly requestTimeoutMs: number;
     /** Symbols, underlyings and order ids that all open streams may name. */
     readonly maxSymbols: number;
     /** Bytes that the queues of all streams may hold. */

@@ -156,6 +156,11 @@ function readLimits(reader: SettingsReader): Config["limits"] {
     maxHttpConnections: reader.value(SETTINGS.maxHttpConnections, 1),
     httpIdleMs: 1000 * reader.value(SETTINGS.httpIdle, 1),
     allowedHosts: reader.value(SETTINGS.allowedHosts, []),
+    maxStreamsPerConnection: reader.value(SETTINGS.maxStreamsPerConnection, 1),
+    maxStreams: reader.value(SETTINGS.maxStreams, 1),
+    maxPendingRequestBytes: 2 ** 20 *
+      reader.value(SETTINGS.maxPendingRequest, 8),
+    requestTimeoutMs: 1000 * reader.value(SETTINGS.requestTimeout, 1),
     maxSymbols: reader.value(SETTINGS.maxSymbolsInAll, 1),
     queueMemoryBytes: MIB * reader.value(SETTINGS.queueMemory, 16),
     stalledStreamMs: 1000 * reader.value(SETTINGS.stalledStream, 0),

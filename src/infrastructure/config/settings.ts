@@ -113,6 +113,7 @@ const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const CAPACITY = integer(1, 10_000_000);
 const CONNECTIONS = integer(1, 1_000_000);
+const STREAMS = integer(1, 1_000_000);
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
@@ -399,6 +400,34 @@ export const SETTINGS = {
     description:
       "Names with a dot that the status page is served under, beside IP addresses",
     otherwise: "none",
+  }),
+  maxStreamsPerConnection: limits(
+    "STREAM_PROXY_MAX_STREAMS_PER_CONNECTION",
+    STREAMS,
+    {
+      description:
+        "Streams of one gRPC connection; announced to clients, more are refused with REFUSED_STREAM",
+      fallback: "2000",
+    },
+  ),
+  maxStreams: limits("STREAM_PROXY_MAX_STREAMS", STREAMS, {
+    description:
+      "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
+    fallback: "10000",
+  }),
+  maxPendingRequest: limits(
+    "STREAM_PROXY_MAX_PENDING_REQUEST_MB",
+    integer(8, 65_536),
+    {
+      description:
+        "Megabytes of all unfinished requests; the largest is refused with RESOURCE_EXHAUSTED",
+      fallback: "32",
+    },
+  ),
+  requestTimeout: limits("STREAM_PROXY_REQUEST_TIMEOUT_SECS", SECONDS, {
+    description:
+      "Time in which a request has to arrive whole; later ones end with DEADLINE_EXCEEDED",
+    fallback: "10",
   }),
   maxSymbolsInAll: limits(
     "STREAM_PROXY_MAX_SYMBOLS",

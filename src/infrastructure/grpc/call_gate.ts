@@ -17,6 +17,8 @@ import type {
   ServerHttp2Stream,
   ServerStreamResponseOptions,
 } from "node:http2";
+import type { CallError } from "./call_error.ts";
+import { closeUnread, refuseStream } from "./refuse_stream.ts";
 
 /** What the two kinds of existing clients send; parameters may follow. */
 const ACCEPTED = /^application\/grpc(\+proto)?\s*(;|$)/;
@@ -27,21 +29,33 @@ const ANSWER = "This port speaks gRPC alone: POST, application/grpc. Health, " +
 /** grpc-js's part: takes a stream and its headers. */
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
+/** Judges and prepares a stream; returns why it is refused, if it is. */
+export type Admit = (
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+) => CallError | undefined;
+
 /**
- * Puts the gate before whatever serves the streams of `http2Server`; `admitted`
- * is told of every stream that passes, before it is served.
+ * Puts the gate before the listeners that serve the streams of `http2Server`.
+ * `admit` judges every stream; those that pass are given to `admitted` before
+ * they are served.
  */
 export function gateCalls(
   http2Server: Http2Server,
-  admitted: (stream: ServerHttp2Stream) => void,
+  { admit, admitted }: {
+    readonly admit: Admit;
+    readonly admitted: (stream: ServerHttp2Stream) => void;
+  },
 ): void {
   // Node's types name the class that both ends of a stream have in common.
   const served = http2Server.listeners("stream") as unknown as Serve[];
   http2Server.removeAllListeners("stream");
   http2Server.on("stream", (either, headers) => {
     const stream = either as ServerHttp2Stream;
+    const limit = admit(stream, headers);
     const refusal = refusalOf(headers);
     if (refusal) return refuse(stream, refusal);
+    if (limit) return refuseStream(stream, limit);
     answerAsGrpc(stream);
     admitted(stream);
     for (const serve of served) serve(stream, headers);
@@ -61,7 +75,7 @@ function refuse(stream: ServerHttp2Stream, refusal: OutgoingHttpHeaders): void {
   // A stranger that leaves early has nobody else to hear it.
   stream.on("error", () => {});
   stream.respond({ ...refusal, "content-type": "text/plain; charset=utf-8" });
-  stream.end(ANSWER);
+  stream.end(ANSWER, () => closeUnread(stream));
   stream.resume();
 }
 

@@ -14,7 +14,10 @@ import { ConnectionLimits } from "../../application/connections/connection_limit
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
-import { createCounters } from "../../application/status/counters.ts";
+import {
+  createCounters,
+  type ProxyCounters,
+} from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
@@ -22,6 +25,11 @@ import type { OptionSelection } from "../../domain/options/selection.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import {
+  Admission,
+  type AdmissionLimits,
+  DEFAULT_ADMISSION,
+} from "./admission.ts";
 import { batchInterceptor } from "./batch_interceptor.ts";
 import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
@@ -34,7 +42,7 @@ import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { largestRequest } from "./request_reader.ts";
-import { offer } from "./service_bridge.ts";
+import { methodKinds, offer } from "./service_bridge.ts";
 import { guardSessions, http2ServersOf } from "./session_lifetime.ts";
 import { StreamReleaser } from "./stream_lifetime.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
@@ -44,7 +52,7 @@ const KEEPALIVE_MS = 60_000;
 /** Default time in which a ping has to be answered, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
 /** Connections at a time where no limits are given. */
-const MAX_CONNECTIONS = 4_096;
+const MAX_CONNECTIONS = 2_048;
 /** Grace of a server that is disposed of without a word, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
 /** What clients are given to read their streams' last status, in ms. */
@@ -83,6 +91,18 @@ export interface ServeGrpcOptions {
    * @default 20_000
    */
   readonly maxSymbols?: number;
+  /**
+   * What clients may use up.
+   *
+   * @default `DEFAULT_ADMISSION`
+   */
+  readonly admission?: AdmissionLimits;
+  /**
+   * Where refusals are counted.
+   *
+   * @default counters that nothing reads
+   */
+  readonly refusals?: ProxyCounters["refusals"];
   /**
    * What the option selection of a request leaves open.
    *
@@ -214,6 +234,29 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
+/** Bytes of the largest request that is read. */
+function maxRequestBytes(
+  { maxSymbols = DEFAULT_LIMITS.maxSymbols }: ServeGrpcOptions,
+): number {
+  return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
+}
+
+function createAdmission(options: ServeGrpcOptions): Admission {
+  return new Admission({
+    limits: options.admission ?? DEFAULT_ADMISSION,
+    maxRequestBytes: maxRequestBytes(options),
+    methods: new Map([
+      ...methodKinds(StreamProxyService),
+      ...methodKinds(Health),
+      ...methodKinds(ServerReflection),
+      ...methodKinds(ServerReflection, OLD_REFLECTION),
+    ]),
+    refusals: options.refusals ?? createCounters().refusals,
+    clock: options.clock,
+    log: options.log,
+  });
+}
+
 function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
   const { unbatched = false, maxBatchDelayMs = 0 } = options;
@@ -227,10 +270,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     // Bookkeeping for every message that nothing here reads.
     "grpc.enable_channelz": 0,
     // A request that is too large for grpc-js is refused without naming a field.
-    "grpc.max_receive_message_length": Math.max(
-      MIN_RECEIVE_BYTES,
-      largestRequest(limits.maxSymbols),
-    ),
+    "grpc.max_receive_message_length": maxRequestBytes(options),
   });
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
@@ -301,6 +341,7 @@ export async function serveGrpc(
   const { clock, log } = options;
   const turns = new ConnectionTurns(clock);
   const releaser = new StreamReleaser(clock);
+  const admission = createAdmission(options);
   for (const http2Server of http2ServersOf(server)) {
     guardSessions(http2Server, {
       clock,
@@ -308,7 +349,11 @@ export async function serveGrpc(
       keepaliveMs: options.keepaliveMs ?? KEEPALIVE_MS,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
     });
-    gateCalls(http2Server, (stream) => turns.seat(stream));
+    admission.announce(http2Server);
+    gateCalls(http2Server, {
+      admit: (stream, headers) => admission.admit(stream, headers),
+      admitted: (stream) => turns.seat(stream),
+    });
     // First of all, so that it also holds for streams that are refused.
     http2Server.prependListener("stream", (stream) => releaser.guard(stream));
   }
@@ -316,7 +361,8 @@ export async function serveGrpc(
     host,
     port,
     connections: options.connections ?? ownLimits(options),
-    onConnection: (socket) => injector.injectConnection(socket),
+    onConnection: (socket) =>
+      admission.connect(socket, () => injector.injectConnection(socket)),
   });
   return new GrpcServer(
     {

@@ -9,6 +9,7 @@
 import { Buffer } from "node:buffer";
 import {
   type DescMessage,
+  type DescMethod,
   type DescService,
   fromBinary,
   type MessageShape,
@@ -90,6 +91,17 @@ function definitionOf(
       responseDeserialize: (bytes: Buffer) => bytes,
     },
   ]));
+}
+
+/** Kinds of a service's methods, by the path under which they are called. */
+export function methodKinds(
+  service: DescService,
+  name: string = service.typeName,
+): [path: string, kind: DescMethod["methodKind"]][] {
+  return service.methods.map((method) => [
+    `/${name}/${method.name}`,
+    method.methodKind,
+  ]);
 }
 
 /** Answers a unary call, and turns whatever is thrown into a status. */

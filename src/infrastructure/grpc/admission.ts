@@ -1,0 +1,221 @@
+/**
+ * Limits what clients may use up, before a call is made.
+ *
+ * Every limit has a total over all connections, so that no client can use up
+ * the proxy:
+ *
+ * - streams of a connection: announced by SETTINGS, and refused beyond it with
+ *   REFUSED_STREAM by HTTP/2 itself;
+ * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status,
+ *   health) have a reserve of their own;
+ * - bytes and time of unfinished requests: `pending_requests.ts`;
+ * - metadata of a call: RESOURCE_EXHAUSTED;
+ * - work of one turn of the event loop: `read_scheduler.ts`;
+ * - resets and control frames of a connection: above a rate that no client
+ *   library reaches, the connection is reset.
+ *
+ * @module
+ */
+import type { Socket } from "node:net";
+import type {
+  Http2Server,
+  IncomingHttpHeaders,
+  ServerHttp2Session,
+  ServerHttp2Stream,
+} from "node:http2";
+import { status as Code } from "@grpc/grpc-js";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
+import type { RefusalReason } from "../../application/status/counters.ts";
+import { CallError } from "./call_error.ts";
+import { ClientConnection } from "./client_connection.ts";
+import { MAX_BLOCK_BYTES } from "./header_block.ts";
+import { PendingRequests } from "./pending_requests.ts";
+import { ReadScheduler } from "./read_scheduler.ts";
+import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
+import { RefusalLog } from "./refusal_log.ts";
+
+/** What clients may use up. */
+export interface AdmissionLimits {
+  /** Streams of one connection. */
+  readonly maxStreamsPerConnection: number;
+  /** Streaming calls of all connections. */
+  readonly maxStreams: number;
+  /** Bytes of unfinished requests of all connections. */
+  readonly maxPendingRequestBytes: number;
+  /** Time in which a request has to arrive whole, in ms. */
+  readonly requestTimeoutMs: number;
+}
+
+/** The limits of a proxy whose settings are the defaults. */
+export const DEFAULT_ADMISSION: AdmissionLimits = {
+  maxStreamsPerConnection: 2_000,
+  maxStreams: 10_000,
+  maxPendingRequestBytes: 32 * 1024 * 1024,
+  requestTimeoutMs: 10_000,
+};
+
+/** Unary calls that may be open beside the streaming ones. */
+const MAX_UNARY_CALLS = 1_000;
+/** What HTTP/2 adds to each header when it measures a list of them. */
+const HEADER_OVERHEAD = 32;
+
+/** How requests and responses of a method alternate. */
+export type MethodKind =
+  | "unary"
+  | "server_streaming"
+  | "client_streaming"
+  | "bidi_streaming";
+
+/** What {@linkcode Admission} is made of. */
+export interface AdmissionOptions {
+  readonly limits: AdmissionLimits;
+  /** Bytes of the largest request. */
+  readonly maxRequestBytes: number;
+  /** Kinds of the methods that are served, by path. */
+  readonly methods: ReadonlyMap<string, MethodKind>;
+  /** Refusals so far, by limit. */
+  readonly refusals: Record<RefusalReason, number>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Admits connections and streams. */
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #scheduler = new ReadScheduler();
+  readonly #requests: PendingRequests;
+  readonly #log: RefusalLog;
+  readonly #connections = new WeakMap<object, ClientConnection>();
+  #opening: ServerHttp2Session | undefined;
+  #streaming = 0;
+  #unary = 0;
+
+  constructor(options: AdmissionOptions) {
+    const { limits, clock, log, refusals } = options;
+    this.#options = options;
+    this.#requests = new PendingRequests({
+      // The gRPC prefix, and padding of a few frames.
+      maxRequestBytes: options.maxRequestBytes + 4_096,
+      maxPendingBytes: limits.maxPendingRequestBytes,
+      timeoutMs: limits.requestTimeoutMs,
+    }, clock);
+    this.#log = new RefusalLog({ counts: refusals, log, clock });
+  }
+
+  /** Announces the limits of a connection to the clients of `http2Server`. */
+  announce(http2Server: Http2Server): void {
+    const { maxStreamsPerConnection } = this.#options.limits;
+    http2Server.updateSettings({
+      maxFrameSize: MAX_BLOCK_BYTES,
+      maxHeaderListSize: MAX_METADATA_BYTES,
+    });
+    http2Server.on("session", (session) => {
+      this.#opening = session;
+      // Apart from the others, because `ClientConnection` acknowledges those.
+      session.settings({ maxConcurrentStreams: maxStreamsPerConnection });
+    });
+  }
+
+  /** Has a new connection served by `serve`, within the limits. */
+  connect(socket: Socket, serve: () => void): void {
+    const { limits, clock } = this.#options;
+    const connection = new ClientConnection({
+      socket,
+      serve: () => {
+        serve();
+        // HTTP/2 announces the session in the same call.
+        const session = this.#opening;
+        this.#opening = undefined;
+        return session;
+      },
+      scheduler: this.#scheduler,
+      requests: this.#requests,
+      limits,
+      log: this.#log,
+      clock,
+    });
+    const { session } = connection;
+    if (session) this.#connections.set(session, connection);
+  }
+
+  /**
+   * Counts a new stream as open until it closes.
+   *
+   * @returns why it is refused; `undefined` when it is not
+   */
+  admit(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): CallError | undefined {
+    const { session } = stream;
+    const connection = session && this.#connections.get(session);
+    const kind = this.#options.methods.get(headers[":path"] ?? "");
+    const isDuplex = kind === "bidi_streaming";
+    const refusal = connection?.attach(stream, headers, { isDuplex });
+    const peer = connection?.peer ?? "unknown";
+    return refusal ?? this.#metadataRefusal(headers, peer) ??
+      this.#countRefusal(stream, kind ?? "unary", peer);
+  }
+
+  #metadataRefusal(
+    headers: IncomingHttpHeaders,
+    peer: string,
+  ): CallError | undefined {
+    const bytes = metadataBytes(headers);
+    if (bytes <= MAX_METADATA_BYTES) return undefined;
+    const error = metadataError(bytes);
+    this.#log.report("metadata", peer, error.message);
+    return error;
+  }
+
+  #countRefusal(
+    stream: ServerHttp2Stream,
+    kind: MethodKind,
+    peer: string,
+  ): CallError | undefined {
+    if (kind === "unary") {
+      if (this.#unary >= MAX_UNARY_CALLS) {
+        return this.#refuse(
+          "streams",
+          peer,
+          `The proxy has ${this.#unary} unanswered unary calls, as many as ` +
+            "it accepts; retry later",
+        );
+      }
+      this.#unary++;
+      stream.once("close", () => this.#unary--);
+      return undefined;
+    }
+    const { maxStreams } = this.#options.limits;
+    if (this.#streaming >= maxStreams) {
+      return this.#refuse(
+        "streams",
+        peer,
+        `The proxy has ${this.#streaming} open streams, as many as ` +
+          "STREAM_PROXY_MAX_STREAMS allows; close streams or raise it",
+      );
+    }
+    this.#streaming++;
+    stream.once("close", () => this.#streaming--);
+    return undefined;
+  }
+
+  #refuse(limit: RefusalReason, peer: string, reason: string): CallError {
+    this.#log.report(limit, peer, reason);
+    return new CallError(Code.RESOURCE_EXHAUSTED, reason);
+  }
+}
+
+/** Bytes of a request's headers as HTTP/2 counts them. */
+function metadataBytes(headers: IncomingHttpHeaders): number {
+  let bytes = 0;
+  for (const name in headers) {
+    const value = headers[name];
+    const values = Array.isArray(value) ? value : [value];
+    for (const one of values) {
+      bytes += name.length + (one?.length ?? 0) + HEADER_OVERHEAD;
+    }
+  }
+  return bytes;
+}

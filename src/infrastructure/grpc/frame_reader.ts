@@ -1,0 +1,91 @@
+/**
+ * Finds the frames in the bytes of an HTTP/2 connection, without decoding them.
+ *
+ * @module
+ */
+
+/** Frame types (RFC 9113, section 6). */
+export const FrameType = {
+  DATA: 0,
+  HEADERS: 1,
+  PRIORITY: 2,
+  RST_STREAM: 3,
+  SETTINGS: 4,
+  PING: 6,
+  WINDOW_UPDATE: 8,
+  CONTINUATION: 9,
+} as const;
+
+/** END_STREAM of DATA and HEADERS. */
+export const FLAG_END_STREAM = 1;
+/** ACK of SETTINGS and PING. */
+export const FLAG_ACK = 1;
+
+/** END_HEADERS of HEADERS and CONTINUATION. */
+export const FLAG_END_HEADERS = 4;
+/** PADDED of DATA and HEADERS. */
+export const FLAG_PADDED = 8;
+
+/** Bytes of a frame before its payload. */
+export const HEADER_BYTES = 9;
+/** Bytes that a client sends before its first frame. */
+const PREFACE_BYTES = 24;
+
+/** The fixed part of one frame. */
+export interface FrameHeader {
+  readonly type: number;
+  readonly flags: number;
+  /** Stream id; 0 is the connection. */
+  readonly stream: number;
+  /** Bytes of the payload. */
+  readonly length: number;
+  /** The header as it was received. */
+  readonly bytes: Uint8Array;
+}
+
+/** Follows the frames of one connection across the chunks that carry them. */
+export class FrameReader {
+  #header = new Uint8Array(HEADER_BYTES);
+  #headerBytes = 0;
+  /** Bytes until the next frame begins. */
+  #rest = PREFACE_BYTES;
+
+  /**
+   * Skips bytes of the current frame (at first, of the preface) from offset
+   * `from` of `chunk`; returns the offset behind them.
+   */
+  skipPayload(chunk: Uint8Array, from: number): number {
+    const skipped = Math.min(this.#rest, chunk.length - from);
+    this.#rest -= skipped;
+    return from + skipped;
+  }
+
+  /**
+   * Reads the next frame's header at offset `from`, where the current frame has
+   * ended. Returns `undefined` when `chunk` ends first; the header is continued
+   * with the next chunk then.
+   */
+  readHeader(
+    chunk: Uint8Array,
+    from: number,
+  ): { readonly frame: FrameHeader; readonly at: number } | undefined {
+    let at = from;
+    const header = this.#header;
+    while (this.#headerBytes < HEADER_BYTES) {
+      if (at === chunk.length) return undefined;
+      header[this.#headerBytes++] = chunk[at++] as number;
+    }
+    const byte = (index: number) => header[index] as number;
+    const frame = {
+      length: byte(0) << 16 | byte(1) << 8 | byte(2),
+      type: byte(3),
+      flags: byte(4),
+      stream: (byte(5) & 0x7f) << 24 | byte(6) << 16 | byte(7) << 8 | byte(8),
+      bytes: header,
+    };
+    this.#rest = frame.length;
+    this.#headerBytes = 0;
+    this.#header = new Uint8Array(HEADER_BYTES);
+    return { frame, at };
+  }
+}

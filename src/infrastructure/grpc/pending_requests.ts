@@ -1,0 +1,172 @@
+/**
+ * Requests that have begun to arrive and are not answered yet: their bytes have
+ * a common budget, and their arrival has a deadline.
+ *
+ * Request bytes lie outside the V8 heap, so its limit does not bound them. When
+ * the budget is exceeded, the largest unfinished request is refused: ordinary
+ * requests are a few hundred bytes and keep arriving while a client that sends
+ * large ones fills the budget.
+ *
+ * @module
+ */
+import type { Clock } from "../../application/ports/clock.ts";
+
+/** How often deadlines are checked, in ms. */
+const CHECK_EVERY_MS = 500;
+/** Deflate expands at most by this factor. */
+const MAX_EXPANSION = 1032;
+
+/** Why a request is refused. */
+export type RequestFault = "too_large" | "over_budget" | "too_slow";
+
+/** Bounds of unfinished requests. */
+export interface RequestBounds {
+  /** Bytes of one request. */
+  readonly maxRequestBytes: number;
+  /** Bytes of all unfinished requests together. */
+  readonly maxPendingBytes: number;
+  /** Time in which a request has to arrive, in ms. */
+  readonly timeoutMs: number;
+}
+
+/** Something that a client has begun to send and has to finish. */
+export class PendingRequest {
+  /** Bytes that arrived. */
+  received = 0;
+  /** Bytes that its message announces; 0 while unknown. */
+  announced = 0;
+  /** Whether the client has sent all of it. */
+  isComplete = false;
+  /** Whether the response has begun. */
+  isAnswered = false;
+  /** Whether the bytes are compressed, so that they may grow. */
+  isCompressed = false;
+  /** Whether it was refused; what still arrives is dropped by HTTP/2. */
+  isRefused = false;
+  /** What it counts in the budget, in bytes. */
+  charge = 0;
+  /** Monotonic time in ms at which it began. */
+  readonly since: number;
+  /** Ends the request. */
+  readonly refuse: (fault: RequestFault) => void;
+
+  constructor(since: number, refuse: (fault: RequestFault) => void) {
+    this.since = since;
+    this.refuse = refuse;
+  }
+}
+
+/** Keeps account of the unfinished requests of all connections. */
+export class PendingRequests {
+  readonly #bounds: RequestBounds;
+  readonly #clock: Pick<Clock, "monotonic" | "sleep">;
+  /** Those that have a deadline, oldest first. */
+  readonly #arriving = new Set<PendingRequest>();
+  /** Those that have bytes in the budget. */
+  readonly #charged = new Set<PendingRequest>();
+  #bytes = 0;
+  #checking: AbortController | undefined;
+
+  constructor(
+    bounds: RequestBounds,
+    clock: Pick<Clock, "monotonic" | "sleep">,
+  ) {
+    this.#bounds = bounds;
+    this.#clock = clock;
+  }
+
+  /** Bytes in the budget that are in use. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Begins a request; it has to be released when it is answered or over. */
+  open(refuse: (fault: RequestFault) => void): PendingRequest {
+    const request = new PendingRequest(this.#clock.monotonic(), refuse);
+    this.#arriving.add(request);
+    if (this.#checking === undefined) {
+      void this.#check(this.#checking = new AbortController());
+    }
+    return request;
+  }
+
+  /**
+   * Counts the bytes that a request announces, so that it can be refused before
+   * they arrive; may refuse this or another request.
+   */
+  announce(request: PendingRequest, bytes: number): void {
+    request.announced = bytes;
+    this.receive(request, 0);
+  }
+
+  /** Counts bytes of a request; may refuse this or another request. */
+  receive(request: PendingRequest, bytes: number): void {
+    if (request.isRefused) return;
+    const { maxRequestBytes, maxPendingBytes } = this.#bounds;
+    request.received += bytes;
+    const size = Math.max(request.received, request.announced);
+    const charge = request.isCompressed
+      ? Math.min(size * MAX_EXPANSION, size + maxRequestBytes)
+      : size;
+    this.#bytes += charge - request.charge;
+    request.charge = charge;
+    if (charge > 0) this.#charged.add(request);
+    if (size > maxRequestBytes) return this.#refuse(request, "too_large");
+    while (this.#bytes > maxPendingBytes) {
+      this.#refuse(this.#largest(request), "over_budget");
+    }
+  }
+
+  /** Takes note that the client has sent all of a request. */
+  complete(request: PendingRequest): void {
+    request.isComplete = true;
+    this.stopDeadline(request);
+    if (request.isAnswered) this.release(request);
+  }
+
+  /** Takes note that the response has begun: a complete request was read. */
+  answer(request: PendingRequest): void {
+    request.isAnswered = true;
+    if (request.isComplete) this.release(request);
+  }
+
+  /** Gives a request unlimited time. */
+  stopDeadline(request: PendingRequest): void {
+    if (!this.#arriving.delete(request) || this.#arriving.size > 0) return;
+    this.#checking?.abort();
+    this.#checking = undefined;
+  }
+
+  /** Removes a request from all accounts; idempotent. */
+  release(request: PendingRequest): void {
+    this.#bytes -= request.charge;
+    request.charge = 0;
+    this.#charged.delete(request);
+    this.stopDeadline(request);
+  }
+
+  #refuse(request: PendingRequest, fault: RequestFault): void {
+    this.release(request);
+    request.isRefused = true;
+    request.refuse(fault);
+  }
+
+  #largest(request: PendingRequest): PendingRequest {
+    let largest = request;
+    for (const other of this.#charged) {
+      if (other.charge > largest.charge) largest = other;
+    }
+    return largest;
+  }
+
+  async #check({ signal }: AbortController): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(CHECK_EVERY_MS, signal);
+      const limit = this.#clock.monotonic() - this.#bounds.timeoutMs;
+      for (const request of this.#arriving) {
+        if (signal.aborted || request.since > limit) break;
+        this.#refuse(request, "too_slow");
+      }
+    }
+  }
+}

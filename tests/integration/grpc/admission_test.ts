@@ -1,0 +1,304 @@
+/** What clients may use up: streams, unfinished requests, turns of the loop. */
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
+import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
+import {
+  type AdmissionLimits,
+  DEFAULT_ADMISSION,
+} from "../../../src/infrastructure/grpc/admission.ts";
+import { FrameClient, numberAt, Type } from "../../support/frame_client.ts";
+import {
+  bareClient,
+  type Face,
+  type FaceOptions,
+  grpcClient,
+  pathOf,
+  RAW,
+  startFace,
+} from "../../support/grpc_face.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+
+const REFUSED_STREAM = 7;
+const QUOTES = pathOf("StreamQuotes");
+const CHECK = `/${Health.typeName}/Check`;
+const REFLECTION = `/${ServerReflection.typeName}/ServerReflectionInfo`;
+
+function start(
+  limits: Partial<AdmissionLimits>,
+  more: FaceOptions = {},
+): Promise<Face> {
+  return startFace({
+    ...more,
+    admission: { ...DEFAULT_ADMISSION, ...limits },
+  });
+}
+
+/** The status of a call on a bare connection, headers or trailers. */
+async function statusOf(
+  client: Awaited<ReturnType<typeof bareClient>>,
+  path: string,
+) {
+  const trailers = await client.request(path).trailers;
+  return {
+    code: Number(trailers["grpc-status"]),
+    message: decodeURI(String(trailers["grpc-message"] ?? "")),
+  };
+}
+
+/** The warnings about one limit. */
+function warnings(face: Face, limit: string) {
+  return face.log.records.filter(({ level, fields }) =>
+    level === "warn" && fields.limit === limit
+  );
+}
+
+/** Opens a stream whose message is announced and not sent. */
+function openUnfinished(client: FrameClient, announced: number[]): number {
+  const stream = client.open(QUOTES, { halfClose: false });
+  client.sendFrame(Type.data, { stream, payload: [0, ...announced] });
+  return stream;
+}
+
+/** The one reason for refusals at a limit that the log has. */
+function reasonOf(face: Face, limit: string): string {
+  const lines = warnings(face, limit);
+  assert.equal(lines.length, 1, "one line, however many refusals");
+  return String(lines[0]?.fields.reason);
+}
+
+Deno.test("the streams that a connection may open are announced", async () => {
+  await using face = await startFace();
+  await using client = await bareClient(face);
+  await client.request(QUOTES).headers;
+  assert.equal(client.session.remoteSettings.maxConcurrentStreams, 2_000);
+});
+
+Deno.test("a stream above the connection's limit is refused alone, whether or not the client has read the limit", async () => {
+  await using face = await start({ maxStreamsPerConnection: 3 });
+  await using client = await FrameClient.connect(face.server.port);
+  for (let i = 0; i < 4; i++) client.open(QUOTES);
+  await client.until(() => client.of(Type.rstStream).length === 1);
+  // The settings were read and acknowledged long ago, and are ignored.
+  await client.roundTrip();
+  client.open(QUOTES);
+  await client.until(() => client.of(Type.rstStream).length === 2);
+  const refused = client.of(Type.rstStream);
+  assert.deepEqual(refused.map(({ stream }) => stream), [7, 9]);
+  for (const frame of refused) assert.equal(numberAt(frame, 0), REFUSED_STREAM);
+  assert.equal(client.of(Type.goaway).length, 0);
+  assert.equal(face.market.streams.size, 3);
+  assert.equal(face.refusals.streams_per_connection, 2);
+  const [line] = warnings(face, "streams_per_connection");
+  assert.match(String(line?.fields.peer), /^127\.0\.0\.1:\d+$/);
+  assert.match(
+    String(line?.fields.reason),
+    /STREAM_PROXY_MAX_STREAMS_PER_CONNECTION/,
+  );
+
+  client.reset(1, 8);
+  await face.market.untilOpen(2);
+  client.open(QUOTES);
+  await face.market.untilOpen(3);
+});
+
+Deno.test("when the streams of the proxy are used up, the status and health are still answered", async () => {
+  await using face = await start({ maxStreams: 2 });
+  await using first = await bareClient(face);
+  await using second = await bareClient(face);
+  const kept = first.request(QUOTES);
+  await kept.headers;
+  await first.request(QUOTES).headers;
+  const { code, message } = await statusOf(second, QUOTES);
+  assert.equal(code, 8);
+  assert.match(message, /2 open streams.*STREAM_PROXY_MAX_STREAMS/);
+  assert.equal(face.refusals.streams, 1);
+  const status = pathOf("GetConnectionStatus");
+  assert.equal((await statusOf(second, status)).code, 0);
+  assert.equal((await statusOf(second, CHECK)).code, 0);
+  kept.cancel();
+  await face.market.untilOpen(1);
+  await second.request(QUOTES).headers;
+});
+
+Deno.test("a request that does not arrive whole in time ends with DEADLINE_EXCEEDED", async () => {
+  await using face = await start({ requestTimeoutMs: 50 });
+  await using client = await FrameClient.connect(face.server.port);
+  const stream = openUnfinished(client, [0, 0, 1, 0]);
+  await client.until(() => client.of(Type.rstStream, stream).length === 1);
+  assert.equal(client.of(Type.headers, stream).length, 1);
+  assert.match(reasonOf(face, "request_time"), /REQUEST_TIMEOUT_SECS/);
+  const [reset] = client.of(Type.rstStream, stream);
+  assert.equal(reset && numberAt(reset, 0), 0, "NO_ERROR after the status");
+  assert.equal(face.refusals.request_time, 1);
+  client.open(QUOTES);
+  await face.market.untilOpen(1);
+});
+
+Deno.test("a connection that never completes its preface is reset in time", async () => {
+  await using face = await start({ requestTimeoutMs: 50 });
+  const socket = connectTcp(face.server.port, "127.0.0.1");
+  socket.on("error", () => {});
+  await once(socket, "connect");
+  socket.write("PRI * HTTP/2.0\r\n");
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  await closed;
+  assert.equal(face.refusals.request_time, 1);
+});
+
+Deno.test("unfinished requests of all clients share a budget, and small requests pass", async () => {
+  await using face = await start({ maxPendingRequestBytes: 100_000 });
+  await using large = await FrameClient.connect(face.server.port);
+  await using other = await FrameClient.connect(face.server.port);
+  const streams = [0, 1, 2, 3].map(() => openUnfinished(large, [0, 1, 0, 0]));
+  const payload = new Array<number>(15_000).fill(65);
+  for (let i = 0; i < 4; i++) {
+    for (const stream of streams) {
+      large.sendFrame(Type.data, { stream, payload });
+    }
+    await large.roundTrip();
+    other.open(QUOTES);
+    await face.market.untilOpen(i + 1);
+  }
+  const ended = streams.filter((id) => large.of(Type.headers, id).length > 0);
+  assert(ended.length >= 2, `${ended.length} of 4 were refused`);
+  assert.match(
+    reasonOf(face, "request_bytes"),
+    /STREAM_PROXY_MAX_PENDING_REQUEST_MB/,
+  );
+  assert.equal(face.refusals.request_bytes, ended.length);
+  assert.equal(other.of(Type.rstStream).length, 0);
+});
+
+Deno.test("a client that sends without end is cut off", async () => {
+  await using face = await start({});
+  await using client = await bareClient(face);
+  const chunk = new Uint8Array(64 * 1024);
+  for (const type of ["application/grpc", "application/octet-stream"]) {
+    const stream = client.session.request({
+      ":method": "POST",
+      ":path": QUOTES,
+      "content-type": type,
+    });
+    stream.on("error", () => {});
+    stream.resume();
+    let sent = 0;
+    while (!stream.closed) {
+      if (stream.writableLength < 2 ** 20) {
+        stream.write(chunk);
+        sent += chunk.length;
+      }
+      await nextTurn();
+    }
+    assert(sent < 16 * 2 ** 20, `${sent} bytes of ${type}`);
+  }
+});
+
+Deno.test("200 kB of metadata fail their call and not the connection", async () => {
+  await using face = await startFace();
+  using client = grpcClient(face);
+  const open = (value?: string) => {
+    const metadata = new Metadata();
+    if (value) metadata.set("x-large", value);
+    const call = client.makeServerStreamRequest(
+      QUOTES,
+      RAW.serialize,
+      RAW.deserialize,
+      new Uint8Array(0),
+      metadata,
+    );
+    const failed = new Promise<ServiceError>((resolve) =>
+      call.on("error", (error) => resolve(error as ServiceError))
+    );
+    return { call, failed };
+  };
+  const kept = open().call;
+  await once(kept, "metadata");
+  // Not of the characters that HPACK makes shorter.
+  for (const bytes of [100_000, 200_000]) {
+    const error = await open("{|}~".repeat(bytes / 4)).failed;
+    assert.equal(error.code, 8);
+    assert.match(error.details, /bytes of metadata; at most 65536/);
+  }
+  assert.equal(face.refusals.metadata, 2);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await once(kept, "data");
+  kept.cancel();
+  await face.market.untilOpen(0);
+});
+
+Deno.test("a header block without end ends its connection", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  client.sendFrame(Type.headers, { stream: 1, payload: [0x83, 0x86] });
+  const payload = new Array<number>(16_000).fill(0);
+  for (let i = 0; i < 40; i++) client.sendFrame(9, { stream: 1, payload });
+  await client.until(() => client.end !== undefined);
+  assert.equal(face.refusals.metadata, 1);
+});
+
+Deno.test("an idle reflection stream has no deadline", async () => {
+  await using face = await start({ requestTimeoutMs: 50 });
+  await using client = await FrameClient.connect(face.server.port);
+  const stream = client.open(REFLECTION, { halfClose: false });
+  const slow = openUnfinished(client, [0, 0, 1, 0]);
+  await client.until(() => client.of(Type.rstStream, slow).length === 1);
+  assert.equal(client.of(Type.rstStream, stream).length, 0);
+});
+
+Deno.test("streams opened in one packet are opened over several turns of the event loop", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  await client.roundTrip();
+  await using good = await bareClient(face);
+  const quotes = good.request(QUOTES);
+  await quotes.headers;
+  for (let i = 0; i < 400; i++) client.open(pathOf("StreamTrades"));
+  let most = 0;
+  for (let before = 1; before < 401;) {
+    await nextTurn();
+    const now = face.market.streams.size;
+    most = Math.max(most, now - before);
+    before = now;
+  }
+  assert(most <= 24, `${most} streams were opened in one turn`);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await once(quotes.stream, "data");
+});
+
+Deno.test("streams of a lost connection end over several turns of the event loop", async () => {
+  await using face = await startFace();
+  const client = await FrameClient.connect(face.server.port);
+  for (let i = 0; i < 400; i++) client.open(QUOTES);
+  await face.market.untilOpen(400);
+  await client[Symbol.asyncDispose]();
+  let most = 0;
+  for (let before = 400; before > 0;) {
+    await nextTurn();
+    const now = face.market.streams.size;
+    most = Math.max(most, before - now);
+    before = now;
+  }
+  assert(most <= 24, `${most} streams ended in one turn`);
+  while (face.server.openCalls > 0) await nextTurn();
+});
+
+Deno.test("1 000 cancelled streams are no flood, 20 000 pings are", async () => {
+  await using face = await startFace();
+  await using polite = await FrameClient.connect(face.server.port);
+  await using flooding = await FrameClient.connect(face.server.port);
+  for (let i = 0; i < 900; i++) polite.reset(polite.open(QUOTES), 8);
+  await polite.roundTrip();
+  const ping = [0, 0, 8, Type.ping, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const pings = new Array<number[]>(1_000).fill(ping).flat();
+  for (let i = 0; i < 20; i++) flooding.send(pings);
+  await flooding.until(() => flooding.end !== undefined);
+  assert.equal(face.refusals.frames, 1);
+  assert.equal(warnings(face, "frames").length, 1);
+  polite.open(QUOTES);
+  await face.market.untilOpen(1);
+  assert.equal(polite.end, undefined);
+});

@@ -1,0 +1,84 @@
+/** How much is read in one turn, and from which connections. */
+import assert from "node:assert/strict";
+import {
+  type PacedReader,
+  ReadScheduler,
+} from "../../../../src/infrastructure/grpc/read_scheduler.ts";
+
+/** A connection with `left` units of work. */
+class Work implements PacedReader {
+  left: number;
+  readonly log: string[];
+  readonly name: string;
+
+  constructor(name: string, left: number, log: string[]) {
+    this.name = name;
+    this.left = left;
+    this.log = log;
+  }
+
+  get isWaiting(): boolean {
+    return this.left > 0;
+  }
+
+  advance(units: number): number {
+    const used = Math.min(units, this.left);
+    this.left -= used;
+    this.log.push(this.name);
+    return used;
+  }
+}
+
+function rig() {
+  const turns: (() => void)[] = [];
+  const scheduler = new ReadScheduler((run) => turns.push(run));
+  const log: string[] = [];
+  const turn = () => turns.shift()?.();
+  return { scheduler, turns, log, turn };
+}
+
+Deno.test("a turn reads a bounded amount and the next one goes on", () => {
+  const { scheduler, log, turn, turns } = rig();
+  const work = new Work("a", 50, log);
+  scheduler.enqueue(work);
+  turn();
+  assert.equal(work.left, 26);
+  turn();
+  assert.equal(work.left, 2);
+  turn();
+  assert.equal(work.left, 0);
+  turn();
+  assert.equal(turns.length, 0, "nothing is scheduled while nothing waits");
+});
+
+Deno.test("a connection with little to read waits for one round of the others", () => {
+  const { scheduler, log, turn } = rig();
+  for (const name of ["a", "b", "c"]) {
+    scheduler.enqueue(new Work(name, 1000, log));
+  }
+  scheduler.enqueue(new Work("small", 1, log));
+  turn();
+  assert.equal(log.indexOf("small"), 3);
+});
+
+Deno.test("new bytes are read right away while the turn has room, and not before those that wait", () => {
+  const { scheduler, log, turn } = rig();
+  assert.equal(scheduler.available, 4);
+  scheduler.use(22);
+  assert.equal(scheduler.available, 2);
+  scheduler.use(10);
+  assert.equal(scheduler.available, 0);
+  turn();
+  assert.equal(scheduler.available, 4);
+  scheduler.enqueue(new Work("a", 100, log));
+  assert.equal(scheduler.available, 0);
+});
+
+Deno.test("a connection that has ended is not read", () => {
+  const { scheduler, log, turn } = rig();
+  const work = new Work("a", 5, log);
+  scheduler.enqueue(work);
+  scheduler.remove(work);
+  turn();
+  assert.deepEqual(log, []);
+});
