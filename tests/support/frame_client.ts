@@ -143,11 +143,7 @@ export class FrameClient implements AsyncDisposable {
     { streamWindow = 2 ** 31 - 1, connectionWindow = 65_535 }:
       FrameClientOptions = {},
   ): Promise<FrameClient> {
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      allowHalfOpen: true,
-    });
+    const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");
     socket.setNoDelay(true);
     const client = new FrameClient(socket);
