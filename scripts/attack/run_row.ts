@@ -36,6 +36,7 @@ export interface RowContext {
 interface Seen {
   rssPeak: number;
   probeMs: number;
+  probeFailure?: string;
 }
 
 /** Looks at the proxy until `signal` fires; kills it beyond the limit. */
@@ -71,8 +72,9 @@ async function probe(
       await response.body?.cancel();
       if (!response.ok) throw new Error(`Not ready: ${response.status}`);
       seen.probeMs = Math.max(seen.probeMs, performance.now() - start);
-    } catch {
+    } catch (error) {
       seen.probeMs = Infinity;
+      seen.probeFailure ??= String(error);
     }
     await pause(PROBE_MS);
   }
@@ -207,6 +209,9 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     lost: report.lost,
     silent: silent.filter(([, count]) => count === 0).map(([name]) => name),
     probeMs: seen.probeMs,
+    ...seen.probeFailure === undefined
+      ? {}
+      : { probeFailure: seen.probeFailure },
     rssBefore: before.rss,
     rssPeak: seen.rssPeak,
     rssAfter: after.rss,

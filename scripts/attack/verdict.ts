@@ -22,6 +22,8 @@ export interface Measured {
   readonly silent: readonly string[];
   /** Longest time of a health check; Infinity when one failed. */
   readonly probeMs: number;
+  /** Why the first failed health check failed. */
+  readonly probeFailure?: string;
   readonly rssBefore: number;
   readonly rssPeak: number;
   readonly rssAfter: number;
@@ -88,7 +90,7 @@ export function failures(
     if (measured.probeMs > limits.probeMs) {
       also.push(
         measured.probeMs === Infinity
-          ? "a health check failed"
+          ? `a health check failed: ${measured.probeFailure}`
           : `a health check took ${Math.round(measured.probeMs)} ms`,
       );
     }

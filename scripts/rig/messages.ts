@@ -10,7 +10,7 @@ import {
   FRAME,
   http2Frame,
 } from "../../bench/http2/frames.ts";
-import { type Field, grpcFields, headerBlock, integer } from "./hpack.ts";
+import { type Field, grpcFields, headerBlock } from "./hpack.ts";
 
 /** Methods of the service. */
 export type Method =
@@ -37,13 +37,24 @@ export function pathOf(method: Method): string {
   return `${SERVICE}/${method}`;
 }
 
+/** Encodes an integer as protobuf does: seven bits a byte, lowest first. */
+function varint(value: number): number[] {
+  const bytes: number[] = [];
+  let rest = value;
+  for (; rest >= 128; rest = Math.floor(rest / 128)) {
+    bytes.push(rest % 128 + 128);
+  }
+  bytes.push(rest);
+  return bytes;
+}
+
 /** Encodes a repeated text field; `number` is below 16. */
 export function texts(number: number, values: readonly string[]): Uint8Array {
   const parts: Uint8Array[] = [];
   for (const value of values) {
     const bytes = ascii.encode(value);
     parts.push(
-      new Uint8Array([number << 3 | 2, ...integer(bytes.length, 7)]),
+      new Uint8Array([number << 3 | 2, ...varint(bytes.length)]),
       bytes,
     );
   }
