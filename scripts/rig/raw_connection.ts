@@ -15,7 +15,12 @@ import {
   http2Frame,
   windowUpdate,
 } from "../../bench/http2/frames.ts";
-import { type Call, callFrames, resetFrame } from "./messages.ts";
+import {
+  type Call,
+  callFrames,
+  MAX_FRAME_BYTES,
+  resetFrame,
+} from "./messages.ts";
 
 /** How the connection behaves. */
 export interface RawOptions {
@@ -28,8 +33,9 @@ export interface RawOptions {
   readonly reads?: boolean;
 }
 
-/** Bytes that a stream may send before it is granted more. */
+/** Bytes that a stream may send before it is granted more, either way. */
 const STREAM_WINDOW = 65_535;
+const SETTING_INITIAL_WINDOW = 4;
 const CONNECTION_WINDOW = 1 << 30;
 /** Code of a GOAWAY that says no more than that the server stops. */
 const NO_ERROR = 0;
@@ -46,6 +52,11 @@ export class RawConnection {
   #consumed = 0;
   #closed = false;
   readonly #end = Promise.withResolvers<void>();
+  /** What the peer still takes: of the connection, of a stream by number. */
+  #room = STREAM_WINDOW;
+  #streamRoom = STREAM_WINDOW;
+  readonly #rooms = new Map<number, number>();
+  #grant = Promise.withResolvers<void>();
 
   /** Streams that were answered with headers that do not end them. */
   accepted = 0;
@@ -151,6 +162,35 @@ export class RawConnection {
     await Promise.race([this.#flushing, this.end]);
   }
 
+  /**
+   * Sends a request's body as the peer's windows allow; resolves once all of
+   * it is sent, or the stream or the connection has ended.
+   *
+   * @param end whether the request ends with it
+   */
+  async body(stream: number, bytes: Uint8Array, end: boolean): Promise<void> {
+    for (let at = 0; at < bytes.length && !this.#closed;) {
+      const room = this.#rooms.get(stream) ?? this.#streamRoom;
+      const size = Math.min(
+        MAX_FRAME_BYTES,
+        bytes.length - at,
+        room,
+        this.#room,
+      );
+      if (size <= 0) {
+        await Promise.race([this.#grant.promise, this.end]);
+        continue;
+      }
+      this.#rooms.set(stream, room - size);
+      this.#room -= size;
+      const payload = bytes.subarray(at, at + size);
+      at += size;
+      const flags = end && at === bytes.length ? END_STREAM : 0;
+      await this.put(http2Frame(FRAME.data, { stream, flags, payload }));
+    }
+    this.#rooms.delete(stream);
+  }
+
   /** Ends the connection. */
   close(): void {
     this.#finish();
@@ -224,9 +264,37 @@ export class RawConnection {
       case FRAME.goAway:
         this.goAways.push(view.getUint32(HEADER_BYTES + 4));
         break;
+      case FRAME.windowUpdate:
+        this.#granted(stream, view.getUint32(HEADER_BYTES));
+        break;
       case FRAME.settings:
+        if (!(flags & ACK)) this.#configure(view);
+        this.#acknowledge(frame, flags);
+        break;
       case FRAME.ping:
         this.#acknowledge(frame, flags);
+    }
+  }
+
+  #granted(stream: number, size: number): void {
+    if (stream === 0) this.#room += size;
+    else {
+      const room = this.#rooms.get(stream) ?? this.#streamRoom;
+      this.#rooms.set(stream, room + size);
+    }
+    this.#grant.resolve();
+    this.#grant = Promise.withResolvers();
+  }
+
+  #configure(settings: DataView): void {
+    for (let at = HEADER_BYTES; at + 6 <= settings.byteLength; at += 6) {
+      if (settings.getUint16(at) !== SETTING_INITIAL_WINDOW) continue;
+      const room = settings.getUint32(at + 2);
+      const more = room - this.#streamRoom;
+      for (const [stream, left] of this.#rooms) {
+        this.#rooms.set(stream, left + more);
+      }
+      this.#streamRoom = room;
     }
   }
 
@@ -247,6 +315,7 @@ export class RawConnection {
     // Trailers after a reset, or a reset after trailers, count once.
     if (!this.#open.delete(stream)) return;
     this.#read.delete(stream);
+    this.#rooms.delete(stream);
     this.ended++;
   }
 

@@ -11,7 +11,6 @@ import {
   dataFrames,
   framed,
   headerFrames,
-  MAX_FRAME_BYTES,
   OPEN,
   pathOf,
   texts,
@@ -51,23 +50,14 @@ function announce(connection: RawConnection): number {
 export const unfinished: Attack = async (target) => {
   const all = await connections(target, UNFINISHED_CONNECTIONS);
   const each = scaled(target, UNFINISHED / UNFINISHED_CONNECTIONS);
-  const chunk = http2Frame(0, {
-    payload: new Uint8Array(MAX_FRAME_BYTES),
-  });
-  await Promise.race([
-    pause(12_000),
-    Promise.all(all.map(async (connection) => {
-      const streams = Array.from({ length: each }, () => announce(connection));
-      const rounds = Math.floor(REQUEST_BYTES / MAX_FRAME_BYTES);
-      for (let round = 0; round < rounds && !connection.closed; round++) {
-        for (const stream of streams) {
-          const frame = chunk.slice();
-          new DataView(frame.buffer).setUint32(5, stream);
-          await connection.put(frame);
-        }
-      }
-    })),
-  ]);
+  const body = new Uint8Array(REQUEST_BYTES - 1);
+  const sending = all.flatMap((connection) =>
+    Array.from({ length: each }, () => {
+      const stream = announce(connection);
+      return connection.body(stream, body, false);
+    })
+  );
+  await Promise.race([pause(12_000), Promise.all(sending)]);
   await pause(2_000);
   const sent = Math.round(sum(all, ({ sentBytes }) => sentBytes) / MIB);
   return {
@@ -203,26 +193,30 @@ export const symbols: Attack = async (target) => {
   const each = 20_000;
   const first = target.random.below(1_000_000);
   const all = await connections(target, 5);
+  const block = headerBlock(grpcFields(pathOf("StreamQuotes")));
   for (let i = 0; i < streams; i++) {
     const names = Array.from(
       { length: each },
       (_, k) => symbolNumber(first + i * each + k),
     );
-    all[i % all.length]?.call({
-      method: "StreamQuotes",
-      message: texts(1, names),
-    });
-    await pause(20);
+    const connection = all[i % all.length];
+    if (!connection) break;
+    const stream = connection.nextStream();
+    connection.send(headerFrames(stream, block));
+    await Promise.race([
+      connection.body(stream, framed(texts(1, names)), true),
+      pause(2_000),
+    ]);
   }
   await settled(
     15_000,
-    () => sum(all, (one) => one.accepted + one.ended) >= streams,
+    () => sum(all, (one) => one.accepted + one.resets) >= streams,
   );
   await pause(2_000);
   return {
     about: `${streams} streams of ${each} symbols, ` +
       `${sum(all, ({ accepted }) => accepted)} accepted, ` +
-      `${sum(all, ({ ended }) => ended)} refused`,
+      `${sum(all, ({ resets }) => resets)} reset`,
     problems: [],
   };
 };
@@ -245,7 +239,7 @@ export const gzipBomb: Attack = async (target: Target) => {
     for (let i = 0; i < each; i++) {
       const stream = connection.nextStream();
       connection.send(headerFrames(stream, block));
-      connection.send(dataFrames(stream, body));
+      connection.body(stream, body, true);
     }
   }
   await pause(4_000);

@@ -69,7 +69,7 @@ export const streams10k: Attack = (target) =>
 export const streams40k: Attack = (target) =>
   openMany(target, { streams: 40_000, connections: 10 });
 
-/** `count` requests that are reset right behind their headers. */
+/** `count` requests, each with its reset right behind it. */
 function openedAndReset(connection: RawConnection, count: number): Uint8Array {
   return concat(Array.from({ length: count }, () => {
     const stream = connection.nextStream();
@@ -77,19 +77,26 @@ function openedAndReset(connection: RawConnection, count: number): Uint8Array {
   }));
 }
 
-/** 10 000 streams that are opened and reset in one go. */
+/** 10 000 streams that are opened and then all reset, in one go. */
 export const resetsOnce: Attack = async (target) => {
   const connection = await RawConnection.open({ port: target.ports.grpc });
-  const count = scaled(target, 10_000);
-  await connection.put(openedAndReset(connection, count));
+  const streams = Array.from(
+    { length: scaled(target, 10_000) },
+    () => connection.nextStream(),
+  );
+  await connection.put(concat([
+    ...streams.map((stream) => callFrames(stream, QUOTE)),
+    ...streams.map((stream) => resetFrame(stream)),
+  ]));
   await pause(5_000);
   return {
-    about: `${count} opened and reset, GOAWAY codes [${connection.goAways}]`,
+    about: `${streams.length} opened and reset, GOAWAY codes ` +
+      `[${connection.goAways}]`,
     problems: [],
   };
 };
 
-/** The same without a pause, on a new connection whenever one is ended. */
+/** Opened and reset without a pause, on a new connection after each GOAWAY. */
 export const resetsSustained: Attack = async (target) => {
   let count = 0;
   let used = 0;
@@ -118,12 +125,14 @@ export const cancelStorm: Attack = async (target) => {
   const connection = await RawConnection.open({ port: target.ports.grpc });
   const kept = Array.from({ length: 5 }, () => connection.call(QUOTE));
   await settled(2_000, () => connection.accepted >= kept.length);
+  const start = performance.now();
   let cancelled = 0;
   await during(Math.max(2_000, 20_000 * target.scale), async () => {
     const stream = connection.call(QUOTE);
-    await pause(10);
-    connection.cancel(stream);
     cancelled++;
+    // By the clock, so that a late timer does not lower the rate.
+    await pause(Math.max(1, start + 10 * cancelled - performance.now()));
+    connection.cancel(stream);
     return !connection.closed;
   });
   await pause(500);
