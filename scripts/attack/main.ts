@@ -19,27 +19,21 @@ interface Result {
   readonly failures: readonly string[];
 }
 
-/** Runs the rows on one proxy as long as it lives, else on the next one. */
+/**
+ * Runs the rows, each against processes of its own: what an attack leaves in a
+ * heap does not hide what the next one adds.
+ */
 async function* runAll(
   { rows, seed, scale }: AttackOptions,
 ): AsyncGenerator<Result, void> {
   await using watch = new ProcessWatch();
-  let shared: Range | undefined;
-  try {
-    for (const row of rows) {
-      const isAlone = row.descriptors !== undefined;
-      const range = isAlone
-        ? await Range.start({ seed, descriptors: row.descriptors })
-        : shared ??= await Range.start({ seed });
-      const measured = await runRow(row, { range, watch, seed, scale });
-      if (isAlone || !measured.isAlive) {
-        await range[Symbol.asyncDispose]();
-        if (!isAlone) shared = undefined;
-      }
-      yield { measured, failures: failures(measured, row) };
-    }
-  } finally {
-    await shared?.[Symbol.asyncDispose]();
+  for (const row of rows) {
+    await using range = await Range.start({
+      seed,
+      descriptors: row.descriptors,
+    });
+    const measured = await runRow(row, { range, watch, seed, scale });
+    yield { measured, failures: failures(measured, row) };
   }
 }
 

@@ -153,7 +153,7 @@ function increased(
   return Object.fromEntries(entries);
 }
 
-/** Runs a row. The range is of no use after a row whose proxy has ended. */
+/** Runs a row; afterwards the proxy may have ended. */
 export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   const { range, seed, scale } = context;
   const rates = { ...RATES, ...row.rates };
@@ -195,7 +195,7 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     ? await rest(context, before).catch(() => before)
     : before;
   if (isAlive) await range.setRates(RATES);
-  const silent = [
+  const received = [
     ["stock quotes", report.stockQuotes],
     ["option quotes", report.optionQuotes],
     ["order updates", report.orderUpdates],
@@ -207,13 +207,14 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     gapMs: report.gapMs,
     controlGapMs: report.controlGapMs,
     lost: report.lost,
-    silent: silent.filter(([, count]) => count === 0).map(([name]) => name),
+    received: Object.fromEntries(received),
+    silent: received.filter(([, count]) => count === 0).map(([name]) => name),
     probeMs: seen.probeMs,
     ...seen.probeFailure === undefined
       ? {}
       : { probeFailure: seen.probeFailure },
     rssBefore: before.rss,
-    rssPeak: seen.rssPeak,
+    rssPeak: Math.max(seen.rssPeak, after.rss),
     rssAfter: after.rss,
     isAlive: isAlive && range.proxy.exitCode === undefined,
     ...range.proxy.exitCode === undefined

@@ -18,6 +18,8 @@ export interface Measured {
   readonly controlGapMs: number;
   /** Streams that the good client lost. */
   readonly lost: number;
+  /** Messages of the good client by kind. */
+  readonly received: Readonly<Record<string, number>>;
   /** Streams of the good client that brought nothing. */
   readonly silent: readonly string[];
   /** Longest time of a health check; Infinity when one failed. */

@@ -40,6 +40,12 @@ const CONNECTION_WINDOW = 1 << 30;
 /** Code of a GOAWAY that says no more than that the server stops. */
 const NO_ERROR = 0;
 
+/**
+ * Open connections. The runtime (Deno 2.9.6) closes a socket that is not being
+ * read once its object is collected.
+ */
+const live = new Set<RawConnection>();
+
 /** One connection. */
 export class RawConnection {
   readonly #connection: Deno.TcpConn;
@@ -74,6 +80,7 @@ export class RawConnection {
   private constructor(connection: Deno.TcpConn, options: RawOptions) {
     this.#connection = connection;
     this.#polite = options.polite ?? true;
+    live.add(this);
     if (options.reads ?? true) {
       this.#listen().catch(() => {}).finally(() => this.#finish());
     }
@@ -152,8 +159,7 @@ export class RawConnection {
   send(bytes: Uint8Array): void {
     if (this.#closed) return;
     this.#outbox.push(bytes);
-    this.#flushing ??= this.#flush().catch(() => this.#finish())
-      .finally(() => this.#flushing = undefined);
+    this.#flushing ??= this.#flush();
   }
 
   /** Sends bytes and resolves once the kernel has them, or on the end. */
@@ -199,6 +205,7 @@ export class RawConnection {
   #finish(): void {
     if (this.#closed) return;
     this.#closed = true;
+    live.delete(this);
     this.#outbox = [];
     this.ended += this.#open.size;
     this.#open.clear();
@@ -211,15 +218,27 @@ export class RawConnection {
   }
 
   async #flush(): Promise<void> {
-    while (this.#outbox.length > 0 && !this.#closed) {
-      const parts = this.#outbox;
-      this.#outbox = [];
-      const bytes = parts.length === 1 ? parts[0] : concat(parts);
-      for (let at = 0; bytes && at < bytes.length;) {
-        const size = await this.#connection.write(bytes.subarray(at));
-        at += size;
-        this.sentBytes += size;
+    try {
+      // Starts after `#flushing` is set, so that the end can clear it.
+      await undefined;
+      while (this.#outbox.length > 0 && !this.#closed) {
+        const parts = this.#outbox;
+        this.#outbox = [];
+        await this.#write(parts.length === 1 ? parts[0] : concat(parts));
       }
+    } catch {
+      this.#finish();
+    } finally {
+      // In the same step as the last look at the outbox.
+      this.#flushing = undefined;
+    }
+  }
+
+  async #write(bytes: Uint8Array = new Uint8Array(0)): Promise<void> {
+    for (let at = 0; at < bytes.length;) {
+      const size = await this.#connection.write(bytes.subarray(at));
+      at += size;
+      this.sentBytes += size;
     }
   }
 

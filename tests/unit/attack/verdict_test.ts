@@ -19,6 +19,7 @@ const GOOD: Measured = {
   gapMs: 250,
   controlGapMs: 20,
   lost: 0,
+  received: { "stock quotes": 3_000 },
   silent: [],
   probeMs: 40,
   rssBefore: 200 * MIB,

@@ -105,6 +105,26 @@ Deno.test("an HTTP/2 server reads the headers and the body of a call", async () 
   await once(server, "close");
 });
 
+Deno.test("what is sent right after a flush is sent", async () => {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  const [server, client] = await Promise.all([
+    listener.accept(),
+    RawConnection.open({ port, hello: false, reads: false }),
+  ]);
+  const buffer = new Uint8Array(100);
+  for (let round = 0; round < 20; round++) {
+    // Each round sends after another number of turns of the promise queue.
+    await client.put(new Uint8Array(1));
+    for (let turn = 0; turn < round; turn++) await undefined;
+    client.send(new Uint8Array(1));
+    for (let got = 0; got < 2;) got += await server.read(buffer) ?? 2;
+  }
+  client.close();
+  server.close();
+  listener.close();
+});
+
 Deno.test("DATA frames carry a body whole, and only the last one ends it", () => {
   fc.assert(fc.property(fc.integer({ min: 0, max: 40_000 }), (size) => {
     const bytes = dataFrames(3, new Uint8Array(size));
