@@ -161,7 +161,7 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   await range.setRates(rates);
   await pause(1_000);
   await range.reset();
-  await pause(QUIET_MS);
+  await pause(Math.max(QUIET_MS * scale, AFTER_MS));
   const quiet = await range.report();
   const before = await stateOf(context);
   await range.reset();

@@ -149,9 +149,11 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
   const samples: Sample[] = [];
   const start = performance.now();
   const elapsed = () => (performance.now() - start) / 1000;
+  // At least ten samples of a short run.
+  const step = Math.min(SAMPLE_SECONDS, options.minutes * 6);
   let nextLine = 0;
   try {
-    await pause(Math.min(SAMPLE_SECONDS, options.minutes * 6) * 1000);
+    await pause(step * 1000);
     while (elapsed() < options.minutes * 60) {
       const sample = await takeSample(proxy, watch, elapsed());
       samples.push(sample);
@@ -160,8 +162,7 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
         print(sampleText(sample));
         nextLine += LINE_SECONDS;
       }
-      const left = options.minutes * 60 - elapsed();
-      await pause(Math.min(SAMPLE_SECONDS, Math.max(0.1, left)) * 1000);
+      await pause(step * 1000);
     }
     samples.push(await takeSample(proxy, watch, elapsed()));
   } finally {
