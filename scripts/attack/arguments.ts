@@ -29,7 +29,10 @@ export const USAGE = `Usage: deno task attack [options]
 Starts a simulator, the proxy with the chart's limits and a well-behaved client,
 each in a process of its own, and attacks the proxy on loopback. The exit code
 is 1 when a row fails. Attackers and simulator run at a lower priority (nice 5),
-so that gaps are the proxy's and not those of a machine with few cores.
+so that gaps are the proxy's and not those of a machine with few cores. A gap is
+time without a stock quote while a control, straight from the simulator, got
+some. A proxy beyond 1 GiB is killed, as the kernel does. "RSS after" is what is
+left after a rest of at most 20 s, during which garbage is collected.
 
 Rows: ${ROWS.map(({ name }) => name).join(", ")}
 `;

@@ -158,11 +158,11 @@ function startProxy(
     ...environment,
     ALPACA_OPTION_STREAM_URL: `ws://127.0.0.1:${optionPort}/v1beta1/opra`,
   };
-  return ProxyProcess.start(
-    env,
-    descriptors === undefined ? {} : {
+  return ProxyProcess.start(env, {
+    v8: ["--expose-gc"],
+    ...descriptors === undefined ? {} : {
       // The runtime raises its soft limit to the hard one.
       under: ["prlimit", `--nofile=${descriptors}:${descriptors}`],
     },
-  );
+  });
 }

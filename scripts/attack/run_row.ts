@@ -19,8 +19,9 @@ const QUIET_MS = 3_000;
 const AFTER_MS = 1_500;
 /** Longest that an attack may take before its process is killed, in ms. */
 const ATTACK_MS = 120_000;
-/** Longest rest until everything is back, in ms. */
+/** Longest rest until everything is back, and when to collect, in ms. */
 const REST_MS = 20_000;
+const COLLECT_MS = 3_000;
 const WATCH_MS = 100;
 const PROBE_MS = 250;
 const PROBE_TIMEOUT_MS = 10_000;
@@ -130,16 +131,21 @@ async function stateOf({ range, watch }: RowContext): Promise<State> {
   };
 }
 
-/** Waits until the proxy holds what it held before, within a time. */
+/**
+ * Waits until the proxy holds what it held before, within a time. Garbage is
+ * collected on the way, since V8 by itself waits until the heap is fuller.
+ */
 async function rest(context: RowContext, before: State): Promise<State> {
-  const deadline = performance.now() + REST_MS;
+  const start = performance.now();
   for (;;) {
     const now = await stateOf(context);
     const isBack = now.streams <= before.streams &&
       now.descriptors <= before.descriptors + LIMITS.descriptorMargin &&
       now.rss <= before.rss + LIMITS.rssMarginBytes;
-    if (isBack || performance.now() > deadline) return now;
-    await pause(500);
+    const rested = performance.now() - start;
+    if (isBack || rested > REST_MS) return now;
+    if (rested > COLLECT_MS) await context.range.proxy.collect();
+    await pause(1_000);
   }
 }
 

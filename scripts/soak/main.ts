@@ -155,16 +155,24 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
   try {
     await pause(step * 1000);
     while (elapsed() < options.minutes * 60) {
-      const sample = await takeSample(proxy, watch, elapsed());
-      samples.push(sample);
-      out?.line(JSON.stringify(sample));
-      if (sample.at >= nextLine) {
-        print(sampleText(sample));
-        nextLine += LINE_SECONDS;
+      const sample = await takeSample(proxy, watch, elapsed())
+        .catch((cause) => {
+          if (proxy.exitCode !== undefined) {
+            throw new Error(`The proxy ended with ${proxy.exitCode}`);
+          }
+          // A busy machine; the next look is as good.
+          print(`A sample failed: ${cause}`);
+        });
+      if (sample) {
+        samples.push(sample);
+        out?.line(JSON.stringify(sample));
+        if (sample.at >= nextLine) {
+          print(sampleText(sample));
+          nextLine += LINE_SECONDS;
+        }
       }
       await pause(step * 1000);
     }
-    samples.push(await takeSample(proxy, watch, elapsed()));
   } finally {
     stop.abort();
     await Promise.all(background);
@@ -186,6 +194,7 @@ async function openOut(path: string) {
   };
 }
 
+/** Runs the command; the result is the exit code. */
 async function main(args: readonly string[]): Promise<number> {
   let options: SoakOptions | "help";
   try {
