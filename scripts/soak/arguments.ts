@@ -39,7 +39,9 @@ export const USAGE = `Usage: deno task soak [options]
   --out FILE         write each sample as a line of JSON
   --help             this text
 
-The exit code is 1 when memory grows by more than the bound or the proxy ends.
+Growth is judged after a warm-up of a fifth of the run (at most 15 minutes), in
+whose first half clients come and go five times as fast: what is bounded is full
+then. The exit code is 1 when memory grows by more than the bound or the proxy ends.
 `;
 
 /** Reads the arguments. @throws RangeError naming what is wrong */

@@ -27,6 +27,12 @@ const FAULT_SECONDS = 20;
 /** Seconds that a client process lives. */
 const CLIENT_SECONDS = 120;
 const CLIENTS = 2;
+/**
+ * How many times faster clients come and go in the first half of the warm-up,
+ * so that what is bounded (the runtime's store of read buffers) is full when the
+ * growth is judged.
+ */
+const WARM_UP_CHURN = 5;
 const ORDERS_PER_SECOND = 5;
 
 const MIB = 2 ** 20;
@@ -52,10 +58,10 @@ async function every(
 /** Keeps client processes running, each for a limited time. */
 async function keepClients(
   plan: ChurnPlan,
-  { restarts }: SoakOptions,
+  { restarts, minutes }: SoakOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const lifetime = restarts ? CLIENT_SECONDS : Infinity;
+  const rush = performance.now() + warmUpSeconds(minutes * 60) * 1000 / 2;
   let number = 0;
   const live = async () => {
     const seed = `${plan.seed}/${number++}`;
@@ -63,8 +69,11 @@ async function keepClients(
       new URL("./churn_process.ts", import.meta.url),
       { flags: ["--allow-net=127.0.0.1"], under: NICE },
     );
-    await client.call("start", { ...plan, seed });
-    const end = performance.now() + lifetime * 1000;
+    const isRush = performance.now() < rush;
+    const factor = plan.factor * (isRush ? WARM_UP_CHURN : 1);
+    await client.call("start", { ...plan, factor, seed });
+    const lifetime = restarts ? CLIENT_SECONDS * 1000 : Infinity;
+    const end = isRush ? rush : performance.now() + lifetime;
     while (!signal.aborted && performance.now() < end) await pause(100);
   };
   await Promise.all(Array.from(
