@@ -140,9 +140,10 @@ export const cancelStorm: Attack = async (target) => {
   return {
     about: `${cancelled} cancelled, ${alive} of ${kept.length} streams ` +
       `alive, GOAWAY codes [${connection.goAways}]`,
-    problems: alive === kept.length
+    // Libraries end all streams of a connection that is refused.
+    problems: alive === kept.length && !connection.isRefused
       ? []
-      : ["cancels of an honest client end its other streams"],
+      : ["cancels of an honest client end its connection"],
   };
 };
 
