@@ -24,7 +24,7 @@ const REST_MS = 20_000;
 const COLLECT_MS = 3_000;
 const WATCH_MS = 100;
 const PROBE_MS = 250;
-const PROBE_TIMEOUT_MS = 10_000;
+const PROBE_TIMEOUT_MS = 5_000;
 
 /** What a row needs. */
 export interface RowContext {
@@ -56,13 +56,17 @@ async function watchProxy(
   }
 }
 
-/** Asks for the health until `signal` fires. */
+/**
+ * Asks for the health until `signal` fires. One failure is forgiven, as the
+ * chart's probes do; two in a row are not.
+ */
 async function probe(
   { range }: RowContext,
   seen: Seen,
   signal: AbortSignal,
 ): Promise<void> {
   const url = `http://127.0.0.1:${range.proxy.ports.health}/readyz`;
+  let failed = 0;
   while (!signal.aborted) {
     const start = performance.now();
     try {
@@ -73,9 +77,10 @@ async function probe(
       await response.body?.cancel();
       if (!response.ok) throw new Error(`Not ready: ${response.status}`);
       seen.probeMs = Math.max(seen.probeMs, performance.now() - start);
+      failed = 0;
     } catch (error) {
-      seen.probeMs = Infinity;
       seen.probeFailure ??= String(error);
+      if (++failed > 1) seen.probeMs = Infinity;
     }
     await pause(PROBE_MS);
   }

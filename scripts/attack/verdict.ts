@@ -22,7 +22,7 @@ export interface Measured {
   readonly received: Readonly<Record<string, number>>;
   /** Streams of the good client that brought nothing. */
   readonly silent: readonly string[];
-  /** Longest time of a health check; Infinity when one failed. */
+  /** Longest time of a health check; Infinity when two in a row failed. */
   readonly probeMs: number;
   /** Why the first failed health check failed. */
   readonly probeFailure?: string;
@@ -92,7 +92,7 @@ export function failures(
     if (measured.probeMs > limits.probeMs) {
       also.push(
         measured.probeMs === Infinity
-          ? `a health check failed: ${measured.probeFailure}`
+          ? `health checks failed: ${measured.probeFailure}`
           : `a health check took ${Math.round(measured.probeMs)} ms`,
       );
     }

@@ -41,7 +41,10 @@ const WRONG: readonly (readonly [Partial<Measured>, RegExp])[] = [
   [{ lost: 2 }, /2 good streams lost/],
   [{ silent: ["order updates"] }, /nothing on order updates/],
   [{ probeMs: 3_001 }, /a health check took 3001 ms/],
-  [{ probeMs: Infinity }, /a health check failed/],
+  [
+    { probeMs: Infinity, probeFailure: "timeout" },
+    /health checks failed: timeout/,
+  ],
   [{ rssPeak: 1_025 * MIB }, /RSS reached 1025 MiB/],
   [{ rssAfter: 329 * MIB }, /RSS stays at 329 MiB, before 200 MiB/],
   [{ isAlive: false, exitCode: 133 }, /the proxy ended with 133/],
