@@ -114,7 +114,7 @@ function sampleText(sample: Sample): string {
 }
 
 function growthText({ what, slope, last, bound, isOver }: Growth): string {
-  const text = `${what.padEnd(20)} ${slope.toFixed(1).padStart(7)} MiB/h` +
+  const text = `${what.padEnd(23)} ${slope.toFixed(1).padStart(7)} MiB/h` +
     `  at the end ${last.toFixed(1)} MiB`;
   if (bound === undefined) return text;
   return `${text}  ${isOver ? "TOO MUCH" : "pass"}, bound ${bound} MiB/h`;

@@ -60,6 +60,26 @@ export function slopePerHour(points: readonly Point[]): number {
   return covariance / variance * 3600 / MIB;
 }
 
+/** Parts that a run is cut into for {@linkcode lows}. */
+const PARTS = 6;
+
+/**
+ * The lowest point of each sixth of `points`: what is left after a garbage
+ * collection, without the sawtooth between two of them.
+ */
+export function lows(points: readonly Point[]): readonly Point[] {
+  const size = Math.ceil(points.length / PARTS);
+  const found: Point[] = [];
+  for (let at = 0; at < points.length; at += size) {
+    found.push(
+      points.slice(at, at + size).reduce((low, one) =>
+        one[1] < low[1] ? one : low
+      ),
+    );
+  }
+  return found;
+}
+
 /** Bytes of resident memory that are not V8's heap. */
 export function beyondHeap({ rss, heapTotal }: Sample): number {
   return rss - heapTotal;
@@ -82,9 +102,14 @@ export function judge(
   const growth = (
     what: string,
     of: (sample: Sample) => number,
-    limit?: number,
+    options: {
+      readonly limit?: number;
+      readonly line?: (points: readonly Point[]) => readonly Point[];
+    } = {},
   ): Growth => {
-    const slope = slopePerHour(steady.map((s): Point => [s.at, of(s)]));
+    const { limit, line = (points) => points } = options;
+    const points = steady.map((s): Point => [s.at, of(s)]);
+    const slope = slopePerHour(line(points));
     const last = steady.at(-1);
     return {
       what,
@@ -96,7 +121,10 @@ export function judge(
   };
   return [
     growth("RSS", ({ rss }) => rss),
-    growth("heap used", ({ heapUsed }) => heapUsed, bound),
-    growth("RSS beyond the heap", beyondHeap, bound),
+    growth("heap after collections", ({ heapUsed }) => heapUsed, {
+      limit: bound,
+      line: lows,
+    }),
+    growth("RSS beyond the heap", beyondHeap, { limit: bound }),
   ];
 }

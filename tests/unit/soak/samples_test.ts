@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { parseSoak } from "../../../scripts/soak/arguments.ts";
 import {
   judge,
+  lows,
   type Sample,
   slopePerHour,
   warmUpSeconds,
@@ -39,6 +40,15 @@ Deno.test("the slope of a line is its growth per hour, wherever it starts", () =
       assert(Math.abs(slopePerHour(points) - perHour) < 1e-3);
     },
   ));
+});
+
+Deno.test("a sawtooth on a flat floor has a flat slope", () => {
+  const points = Array.from({ length: 121 }, (_, i) => {
+    // Seven samples from one collection to the next.
+    return [i * 10, (40 + i % 7 * 5) * MIB] as const;
+  });
+  assert(Math.abs(slopePerHour(lows(points))) < 1e-9);
+  assert.equal(lows(points.slice(0, 5)).length, 5);
 });
 
 Deno.test("one point has no slope", () => {
