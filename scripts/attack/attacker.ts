@@ -1,5 +1,5 @@
 /**
- * Makes one attack in a process of its own, so that it disturbs nothing but
+ * Makes one attack in a process of its own, so that it affects nothing but
  * the proxy; its connections end with it.
  *
  * @module
