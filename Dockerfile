@@ -56,10 +56,13 @@ COPY --from=build /out/bin/deno /bin/deno
 COPY --from=build /out/deno-dir /deno-dir
 COPY --from=build /app /app
 
-# No HOME and no cache to write: the root may be read-only.
+# No HOME and no cache to write: the root may be read-only. Two malloc arenas
+# are enough for a single-threaded event loop with helper threads; glibc's default
+# of eight per core keeps up to 9 MiB more resident.
 ENV DENO_DIR=/deno-dir \
     DENO_NO_UPDATE_CHECK=1 \
     DENO_NO_PROMPT=1 \
+    MALLOC_ARENA_MAX=2 \
     NO_COLOR=1
 WORKDIR /app
 # Numeric, so that Kubernetes can check runAsNonRoot.

@@ -72,20 +72,25 @@ export class Remote implements AsyncDisposable {
   #stopping = false;
 
   /**
-   * @param script file name inside `bench/processes`
+   * @param script file name inside `bench/processes`, or a module's address
    * @param options.flags flags of `deno run`: permissions, V8 flags
+   * @param options.under a command and its arguments that run the process in
+   * their own place, for example `["nice", "-n", "5"]`
    */
   constructor(
-    script: string,
+    script: string | URL,
     options: {
       readonly flags: readonly string[];
       readonly env?: Readonly<Record<string, string>>;
+      readonly under?: readonly string[];
     },
   ) {
-    this.name = script;
-    const url = new URL(`./processes/${script}`, import.meta.url);
-    this.#child = new Deno.Command("deno", {
-      args: ["run", "-q", ...options.flags, url.href],
+    const url = new URL(script, new URL("./processes/", import.meta.url));
+    this.name = url.pathname.slice(url.pathname.lastIndexOf("/") + 1);
+    const run = ["deno", "run", "-q", ...options.flags, url.href];
+    const [command = "deno", ...args] = [...options.under ?? [], ...run];
+    this.#child = new Deno.Command(command, {
+      args,
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",
@@ -98,6 +103,21 @@ export class Remote implements AsyncDisposable {
   /** The operating system's number of the process. */
   get pid(): number {
     return this.#child.pid;
+  }
+
+  /** Resolves with the exit code when the process has ended. */
+  get ended(): Promise<number> {
+    return this.#child.status.then(({ code }) => code);
+  }
+
+  /** Kills the process; commands under way reject. */
+  kill(): void {
+    this.#stopping = true;
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
   }
 
   /** Runs a command over there; rejects with its error, or when it is gone. */

@@ -62,7 +62,9 @@ export class Pacer {
     await this.stop();
     this.#latest = 0;
     const run = ++this.#run;
-    this.#running = rate > 0 ? this.#paced(rate, run) : this.#flood(run);
+    const running = rate > 0 ? this.#paced(rate, run) : this.#flood(run);
+    // A peer that has gone ends the run, not the process.
+    this.#running = running.catch(() => {});
   }
 
   /** Stops; resolves once nothing more will be sent. */

@@ -1,0 +1,90 @@
+/**
+ * What all attacks share.
+ *
+ * @module
+ */
+import type { SeededRandom } from "../../../src/simulator/random.ts";
+import { RawConnection } from "../../rig/raw_connection.ts";
+import type { Ports } from "../../rig/stand.ts";
+
+/** What an attack works against. */
+export interface Target {
+  readonly ports: Ports;
+  readonly random: SeededRandom;
+  /** Option contracts that tick. */
+  readonly options: readonly string[];
+  /** Share of the full attack, above 0 and at most 1. */
+  readonly scale: number;
+}
+
+/** What came of an attack. */
+export interface Outcome {
+  /** What was done and answered, for the report. */
+  readonly about: string;
+  /** What the proxy should have done otherwise; empty when all is well. */
+  readonly problems: readonly string[];
+}
+
+/** Attacks, and resolves within a bounded time; connections stay open. */
+export type Attack = (target: Target) => Promise<Outcome>;
+
+/** Resolves after `ms`. */
+export function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** `count` scaled, at least one. */
+export function scaled({ scale }: Target, count: number): number {
+  return Math.max(1, Math.round(count * scale));
+}
+
+/** Opens `count` connections to the gRPC port; refused ones are left out. */
+export async function connections(
+  { ports }: Target,
+  count: number,
+  options: { readonly polite?: boolean; readonly reads?: boolean } = {},
+): Promise<RawConnection[]> {
+  const opened = await Promise.allSettled(
+    Array.from(
+      { length: count },
+      () => RawConnection.open({ port: ports.grpc, ...options }),
+    ),
+  );
+  return opened.filter((one) => one.status === "fulfilled")
+    .map(({ value }) => value);
+}
+
+/** Runs `step` until it returns false or `ms` have passed. */
+export async function during(
+  ms: number,
+  step: () => boolean | Promise<boolean>,
+): Promise<void> {
+  const end = performance.now() + ms;
+  while (performance.now() < end && await step()) { /* next step */ }
+}
+
+/** Waits until `check` holds, at most `ms`; whether it does. */
+export async function settled(
+  ms: number,
+  check: () => boolean,
+): Promise<boolean> {
+  await during(ms, async () => {
+    if (check()) return false;
+    await pause(20);
+    return true;
+  });
+  return check();
+}
+
+/** Sums a figure of connections. */
+export function sum(
+  all: readonly RawConnection[],
+  of: (connection: RawConnection) => number,
+): number {
+  return all.reduce((total, one) => total + of(one), 0);
+}
+
+/** How many connections have ended. */
+export function endedCount(all: readonly RawConnection[]): number {
+  return all.filter(({ closed }) => closed).length;
+}

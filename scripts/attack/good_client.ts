@@ -1,0 +1,122 @@
+/**
+ * A well-behaved client in a process of its own: stock quotes, one stream of
+ * option quotes and the order updates, and beside them the same stock quotes
+ * straight from the simulator, as a control.
+ *
+ * @module
+ */
+import { answerCommands } from "../../bench/control.ts";
+import { ReaderConnection } from "../../bench/http2/reader_connection.ts";
+import { pathOf, texts } from "../rig/messages.ts";
+import { ArrivalLog, worst, worstBeyond } from "./gaps.ts";
+
+/** What the client follows. */
+export interface GoodPlan {
+  readonly grpc: number;
+  readonly stocks: readonly string[];
+  readonly options: readonly string[];
+  /** The simulator's stock stream, and an account that only this client uses. */
+  readonly controlUrl: string;
+  readonly key: string;
+  readonly secret: string;
+}
+
+/** What the client saw since the last reset. */
+export interface GoodReport {
+  /** Longest time without a stock quote while the control got some, in ms. */
+  readonly gapMs: number;
+  /** The same without the correction. */
+  readonly rawGapMs: number;
+  /** Longest time without a stock quote from the simulator, in ms. */
+  readonly controlGapMs: number;
+  readonly stockQuotes: number;
+  readonly optionQuotes: number;
+  readonly orderUpdates: number;
+  /** Streams that ended since they were opened. */
+  readonly lost: number;
+}
+
+const STREAMS = 3;
+
+const now = () => performance.now();
+const arrivals = new ArrivalLog(now());
+const controlArrivals = new ArrivalLog(now());
+let connections: ReaderConnection[] = [];
+let counted = { optionQuotes: 0, orderUpdates: 0 };
+
+async function open(plan: GoodPlan): Promise<void> {
+  for (const connection of connections) connection.close();
+  const stocks = await ReaderConnection.open(
+    plan.grpc,
+    () => arrivals.arrive(now()),
+  );
+  const options = await ReaderConnection.open(plan.grpc, () => {});
+  const orders = await ReaderConnection.open(plan.grpc, () => {});
+  connections = [stocks, options, orders];
+  const read = true;
+  stocks.openStream({
+    path: pathOf("StreamQuotes"),
+    message: texts(1, plan.stocks),
+    read,
+  });
+  options.openStream({
+    path: pathOf("StreamOptionQuotes"),
+    message: texts(1, plan.options),
+    read,
+  });
+  orders.openStream({
+    path: pathOf("StreamOrderUpdates"),
+    message: texts(1, []),
+    read,
+  });
+}
+
+/** Follows the stock quotes of the simulator without the proxy. */
+function follow({ controlUrl, key, secret, stocks }: GoodPlan): void {
+  const socket = new WebSocket(controlUrl);
+  socket.binaryType = "arraybuffer";
+  const send = (message: unknown) => socket.send(JSON.stringify(message));
+  socket.addEventListener("message", ({ data }) => {
+    const text = typeof data === "string"
+      ? data
+      : new TextDecoder().decode(data);
+    if (text.includes('"T":"q"')) return controlArrivals.arrive(now());
+    if (text.includes('"connected"')) send({ action: "auth", key, secret });
+    if (text.includes('"authenticated"')) {
+      send({ action: "subscribe", quotes: stocks });
+    }
+  });
+}
+
+function counts() {
+  const [, options, orders] = connections;
+  return {
+    optionQuotes: options?.messages ?? 0,
+    orderUpdates: orders?.messages ?? 0,
+  };
+}
+
+await answerCommands({
+  open,
+  follow,
+  reset(): void {
+    arrivals.reset(now());
+    controlArrivals.reset(now());
+    counted = counts();
+  },
+  report(): GoodReport {
+    const silences = arrivals.silences(now());
+    const control = controlArrivals.silences(now());
+    const { optionQuotes, orderUpdates } = counts();
+    const ended = connections.reduce((sum, one) => sum + one.ended, 0);
+    return {
+      gapMs: worstBeyond(silences, control),
+      rawGapMs: worst(silences),
+      controlGapMs: worst(control),
+      stockQuotes: arrivals.arrivals,
+      optionQuotes: optionQuotes - counted.optionQuotes,
+      orderUpdates: orderUpdates - counted.orderUpdates,
+      lost: connections.length === 0 ? STREAMS : ended,
+    };
+  },
+});

@@ -1,0 +1,50 @@
+/**
+ * The rows of the report: which attack, under which load, and which of the
+ * proxy's limits should refuse it.
+ *
+ * @module
+ */
+import { type AttackName, ATTACKS } from "./attacks/all.ts";
+
+/** Messages per second of the feeds. */
+export interface FeedRates {
+  readonly stocks: number;
+  readonly options: number;
+}
+
+/** A row of the report. */
+export interface Row {
+  readonly name: AttackName;
+  /** Values of the label `limit`, one of which has to count refusals. */
+  readonly refusals?: readonly string[];
+  /** Rates of the feeds while it lasts. */
+  readonly rates?: Partial<FeedRates>;
+  /** Descriptors that the proxy may have; a proxy of its own is started. */
+  readonly descriptors?: number;
+}
+
+/** The rates of the feeds without an attack. */
+export const RATES: FeedRates = { stocks: 1_000, options: 200 };
+
+const DETAILS: Readonly<Partial<Record<AttackName, Omit<Row, "name">>>> = {
+  "unfinished-requests": { refusals: ["request_bytes", "request_time"] },
+  "trickled-requests": { refusals: ["request_time", "request_bytes"] },
+  "streams-10k": { refusals: ["streams_per_connection"] },
+  "streams-40k": { refusals: ["streams_per_connection", "streams"] },
+  "metadata": { refusals: ["metadata"] },
+  "symbol-lists": { refusals: ["symbols"] },
+  "http-idle": { refusals: ["http_connections"] },
+  "slowloris": { refusals: ["http_connections"] },
+  "descriptors": {
+    refusals: ["descriptors", "connections", "http_connections"],
+    descriptors: 256,
+  },
+  "never-read-stocks": { rates: { stocks: 20_000 } },
+  "never-read-options": { rates: { options: 60_000 } },
+};
+
+/** All rows in the order of the run. */
+export const ROWS: readonly Row[] = Object.keys(ATTACKS).map((key) => {
+  const name = key as AttackName;
+  return { name, ...DETAILS[name] };
+});

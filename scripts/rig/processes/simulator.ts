@@ -1,0 +1,26 @@
+/**
+ * The simulator in a process of its own; faults are injected through its
+ * control API.
+ *
+ * @module
+ */
+import { answerCommands } from "../../../bench/control.ts";
+import type { SimulatorOptions } from "../../../src/simulator/options.ts";
+import {
+  type Simulator,
+  startSimulator,
+} from "../../../src/simulator/simulator.ts";
+
+let simulator: Simulator | undefined;
+
+await answerCommands({
+  async start(options: SimulatorOptions) {
+    simulator = await startSimulator(options);
+    const { market } = simulator;
+    return {
+      url: simulator.url,
+      environment: simulator.environment(),
+      stocks: market.stockSymbols(),
+    };
+  },
+});
