@@ -10,7 +10,7 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
-import { SECTIONS } from "../src/infrastructure/config/settings.ts";
+import { SECTIONS } from "../src/infrastructure/config/setting.ts";
 import { settingsTable } from "../src/infrastructure/config/settings_table.ts";
 import {
   blockNames,

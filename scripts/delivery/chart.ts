@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Setting } from "../../src/infrastructure/config/settings.ts";
+import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { isMap, isNode, isScalar, parseDocument } from "yaml";
 import { ALPACA_HOSTS, RUNTIME_VARIABLES } from "./permissions.ts";
 import { replaceRegion } from "./regions.ts";

@@ -4,10 +4,8 @@
  *
  * @module
  */
-import {
-  ALL_SETTINGS,
-  type Setting,
-} from "../../src/infrastructure/config/settings.ts";
+import type { Setting } from "../../src/infrastructure/config/setting.ts";
+import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 
 /** A JSON Schema of one value. */
 export type Schema = Readonly<Record<string, unknown>>;

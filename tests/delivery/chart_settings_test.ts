@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
-import {
-  ALL_SETTINGS,
-  type Setting,
-} from "../../src/infrastructure/config/settings.ts";
+import type { Setting } from "../../src/infrastructure/config/setting.ts";
+import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { CHART, valueRows } from "../../scripts/delivery/chart.ts";
 import { REMEDY, ROOT } from "../../scripts/delivery/generate.ts";
 import {

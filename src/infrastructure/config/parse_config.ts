@@ -9,7 +9,8 @@ import type { Config, KeyPair } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { readUpstream } from "./read_upstream.ts";
 import { Secret } from "./secret.ts";
-import { type Setting, SETTINGS } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { SETTINGS } from "./settings.ts";
 import { type Env, SettingsReader } from "./settings_reader.ts";
 import { unknownNames } from "./unknown_names.ts";
 

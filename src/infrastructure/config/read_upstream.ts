@@ -6,12 +6,8 @@
  */
 import type { Environment } from "../../domain/connection/feed.ts";
 import type { Config } from "./config.ts";
-import {
-  OPTION_FEEDS,
-  type Setting,
-  SETTINGS,
-  STOCK_FEEDS,
-} from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
 import type { SettingsReader } from "./settings_reader.ts";
 import {
   DATA_API_URL,

@@ -21,75 +21,15 @@ import {
   feedList,
   flag,
   host,
-  hostPatterns,
   integer,
-  type Kind,
   logLevel,
   plan,
   url,
   word,
 } from "./kinds.ts";
+import { LIMIT_SETTINGS } from "./limit_settings.ts";
+import { section, type Setting } from "./setting.ts";
 import { DATA_API_URL } from "./upstream_urls.ts";
-
-/** Headings under which the documentation lists the settings. */
-export const SECTIONS = [
-  "Credentials",
-  "Feeds",
-  "Upstream addresses",
-  "Listening",
-  "Logs and traces",
-  "Subscriptions",
-  "WebSocket tuning",
-  "Limits",
-  "Channel capacities",
-] as const;
-
-/** One heading of the documentation. */
-export type Section = typeof SECTIONS[number];
-
-/** One variable. */
-export interface Setting<T> {
-  /** Name of the environment variable. */
-  readonly name: string;
-  /** Other names that are accepted for it. */
-  readonly aliases: readonly string[];
-  readonly section: Section;
-  readonly kind: Kind<T>;
-  /** Text that is read when it is unset; undefined when there is none. */
-  readonly fallback: string | undefined;
-  /** What stands in for it when unset and there is no fixed fallback. */
-  readonly otherwise: string | undefined;
-  /** One line for users, without a full stop. */
-  readonly description: string;
-  /** True when its value is never shown. */
-  readonly secret: boolean;
-}
-
-interface Details {
-  readonly description: string;
-  readonly fallback?: string;
-  readonly otherwise?: string;
-  readonly aliases?: readonly string[];
-  readonly secret?: boolean;
-}
-
-/** A section's row maker: name, kind, details. */
-function section(name: Section) {
-  return <T>(
-    variable: string,
-    kind: Kind<T>,
-    details: Details,
-  ): Setting<T> => ({
-    name: variable,
-    kind,
-    section: name,
-    aliases: details.aliases ?? [],
-    fallback: details.fallback,
-    otherwise: details.otherwise,
-    description: details.description,
-    secret: details.secret ?? false,
-  });
-}
 
 /** Stock feeds that can be followed. */
 export const STOCK_FEEDS: readonly StockFeedKind[] = [
@@ -111,9 +51,6 @@ const {
 
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
-const CAPACITY = integer(1, 10_000_000);
-const CONNECTIONS = integer(1, 1_000_000);
-const STREAMS = integer(1, 1_000_000);
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
@@ -124,8 +61,6 @@ const listening = section("Listening");
 const signals = section("Logs and traces");
 const subscriptions = section("Subscriptions");
 const tuning = section("WebSocket tuning");
-const limits = section("Limits");
-const capacities = section("Channel capacities");
 
 /** All settings, by the short name that the parser uses. */
 export const SETTINGS = {
@@ -380,107 +315,7 @@ export const SETTINGS = {
     { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
   ),
 
-  maxConnections: limits("STREAM_PROXY_MAX_CONNECTIONS", CONNECTIONS, {
-    description: "gRPC connections at a time; more are reset",
-    fallback: "2048",
-  }),
-  maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {
-    description:
-      "Connections of the health and metrics ports together; idle ones make room",
-    fallback: "256",
-  }),
-  httpIdle: limits("STREAM_PROXY_HTTP_IDLE_SECS", SECONDS, {
-    description:
-      "Longest wait for an HTTP client: for its request, or until it reads",
-    // Longer than the 60 s of common load balancers and scrapes: where the
-    // server closes first, their next request can meet a closed connection.
-    fallback: "75",
-  }),
-  allowedHosts: limits("STREAM_PROXY_ALLOWED_HOSTS", hostPatterns, {
-    description:
-      "Names with a dot that the status page is served under, beside IP addresses",
-    otherwise: "none",
-  }),
-  maxStreamsPerConnection: limits(
-    "STREAM_PROXY_MAX_STREAMS_PER_CONNECTION",
-    STREAMS,
-    {
-      description:
-        "Streams of one gRPC connection; announced to clients, more are refused with REFUSED_STREAM",
-      fallback: "2000",
-    },
-  ),
-  maxStreams: limits("STREAM_PROXY_MAX_STREAMS", STREAMS, {
-    description:
-      "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
-    fallback: "10000",
-  }),
-  maxPendingRequest: limits(
-    "STREAM_PROXY_MAX_PENDING_REQUEST_MB",
-    integer(8, 65_536),
-    {
-      description:
-        "Megabytes of all unfinished requests; the largest is refused with RESOURCE_EXHAUSTED",
-      fallback: "32",
-    },
-  ),
-  requestTimeout: limits("STREAM_PROXY_REQUEST_TIMEOUT_SECS", SECONDS, {
-    description:
-      "Time in which a request has to arrive whole; later ones end with DEADLINE_EXCEEDED",
-    fallback: "10",
-  }),
-  maxSymbolsInAll: limits(
-    "STREAM_PROXY_MAX_SYMBOLS",
-    integer(1, 10_000_000),
-    {
-      description:
-        "Most symbols, underlyings and order ids that all open streams may name together; a stream beyond it is refused",
-      fallback: "100000",
-    },
-  ),
-  queueMemory: limits(
-    "STREAM_PROXY_QUEUE_MEMORY_MB",
-    integer(16, 1_048_576),
-    {
-      description:
-        "MiB that the queues of all streams may hold together; beyond it the longest queues lose their oldest messages, which are counted as lost",
-      fallback: "256",
-    },
-  ),
-  stalledStream: limits(
-    "STREAM_PROXY_STALLED_STREAM_SECS",
-    integer(0, 86_400),
-    {
-      description:
-        "A stream with waiting messages that has taken none for this long is ended with `UNAVAILABLE`; 0 never",
-      fallback: "300",
-    },
-  ),
-
-  stockQuotes: capacities("STREAM_PROXY_STOCK_QUOTES_CAPACITY", CAPACITY, {
-    description: "Stock quotes a stream may fall behind",
-    fallback: "10000",
-  }),
-  stockTrades: capacities("STREAM_PROXY_STOCK_TRADES_CAPACITY", CAPACITY, {
-    description: "Stock trades a stream may fall behind",
-    fallback: "10000",
-  }),
-  stockBars: capacities("STREAM_PROXY_STOCK_BARS_CAPACITY", CAPACITY, {
-    description: "Stock bars a stream may fall behind",
-    fallback: "1000",
-  }),
-  optionQuotes: capacities("STREAM_PROXY_OPTIONS_QUOTES_CAPACITY", CAPACITY, {
-    description: "Option quotes a stream may fall behind",
-    fallback: "50000",
-  }),
-  optionTrades: capacities("STREAM_PROXY_OPTIONS_TRADES_CAPACITY", CAPACITY, {
-    description: "Option trades a stream may fall behind",
-    fallback: "10000",
-  }),
-  orderUpdates: capacities("STREAM_PROXY_ORDER_UPDATES_CAPACITY", CAPACITY, {
-    description: "Order updates a stream may fall behind",
-    fallback: "1000",
-  }),
+  ...LIMIT_SETTINGS,
 } as const;
 
 /** All settings in the order of the documentation. */

@@ -5,7 +5,8 @@
  */
 import type { Problem } from "./config_error.ts";
 import { SECRET_MARK } from "./secret.ts";
-import { ALL_SETTINGS, type Setting } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { ALL_SETTINGS } from "./settings.ts";
 
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;

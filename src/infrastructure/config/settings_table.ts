@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { ALL_SETTINGS, type Section, type Setting } from "./settings.ts";
+import type { Section, Setting } from "./setting.ts";
+import { ALL_SETTINGS } from "./settings.ts";
 
 /** The Markdown table of one section, header included, one row a variable. */
 export function settingsTable(section: Section): string {

@@ -1,10 +1,8 @@
 import assert from "node:assert/strict";
 import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
-import {
-  ALL_SETTINGS,
-  SECTIONS,
-} from "../../../../src/infrastructure/config/settings.ts";
+import { SECTIONS } from "../../../../src/infrastructure/config/setting.ts";
+import { ALL_SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
 import { settingsTable } from "../../../../src/infrastructure/config/settings_table.ts";
 
 const ENV = {
