@@ -4,7 +4,7 @@
  *
  * - gRPC connections: above the limit a new one is refused.
  * - HTTP connections: at the limit the one that is idle for longest is closed
- *   for the new one; without an idle one the new one is refused.
+ *   for the new one; without an idle one the new one is refused. Both count.
  * - File descriptors: the limit is learned from the first failure. Then some
  *   connections are closed, so that the reserve is free again, and new ones are
  *   refused before the reserve is used.
@@ -159,8 +159,9 @@ export class ConnectionLimits {
 
   #refuseHttp(): RefusalReason | undefined {
     const { http } = this.#open;
-    if (http.size >= this.#options.maxHttp && !this.#closeIdle()) {
-      return "http_connections";
+    if (http.size >= this.#options.maxHttp) {
+      if (!this.#closeIdle()) return "http_connections";
+      this.#countRefusal("http_connections");
     }
     if (!this.#short || http.size < HTTP_IN_SHORTAGE) return undefined;
     return this.#closeIdle() ? undefined : "descriptors";
@@ -236,7 +237,7 @@ export class ConnectionLimits {
     } else if (reason === "http_connections") {
       this.#warn(
         reason,
-        `Refusing HTTP connections above STREAM_PROXY_MAX_HTTP_CONNECTIONS=${maxHttp}`,
+        `Closing HTTP connections above STREAM_PROXY_MAX_HTTP_CONNECTIONS=${maxHttp}`,
         { connections: http.size },
       );
     } else {

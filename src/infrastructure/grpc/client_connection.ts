@@ -51,6 +51,8 @@ const SETTINGS_ACK = Uint8Array.of(
 );
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
+/** Bytes of a request whose decoding costs one unit of work. */
+const BYTES_PER_UNIT = 4_096;
 /** Resets and control frames that a connection may send at one time. */
 const CONTROL_BURST = 10_000;
 /** Resets and control frames that a connection may send each second. */
@@ -128,11 +130,14 @@ export class ClientConnection implements FrameRules {
   }
 
   /** Units of work: 1 is about what a new stream costs. */
-  costOf({ type, flags }: FrameHeader): number {
+  costOf({ type, flags, stream, length }: FrameHeader): number {
     switch (type) {
-      case FrameType.DATA:
-        // The end of a request starts its call.
-        return (flags & FLAG_END_STREAM) === 0 ? 1 / 16 : 1;
+      case FrameType.DATA: {
+        if ((flags & FLAG_END_STREAM) === 0) return 1 / 16;
+        // The end of a request starts its call: decoding and checking it.
+        const { received } = this.#open.get(stream)?.pending ?? { received: 0 };
+        return 1 + (received + length) / BYTES_PER_UNIT;
+      }
       case FrameType.HEADERS:
       case FrameType.RST_STREAM:
         return 1;

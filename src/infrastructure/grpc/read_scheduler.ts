@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { afterPolling, nextTurn, type Turns } from "./turns.ts";
 
 /** Units of work of one turn, all connections together. */
 const TURN_UNITS = 24;
@@ -27,13 +27,13 @@ export interface PacedReader {
 /** Schedules the reading of all connections. */
 export class ReadScheduler {
   readonly #waiting = new Set<PacedReader>();
-  readonly #defer: (run: () => void) => void;
+  readonly #turns: Turns;
   #used = 0;
   #isScheduled = false;
 
-  /** @param defer runs a function in a later turn of the event loop */
-  constructor(defer: (run: () => void) => void = (run) => setImmediate(run)) {
-    this.#defer = defer;
+  /** @param turns how later turns of the event loop are had */
+  constructor(turns: Turns = { next: nextTurn, polled: afterPolling }) {
+    this.#turns = turns;
   }
 
   /** Units that a connection with new bytes may use in this turn. */
@@ -63,20 +63,23 @@ export class ReadScheduler {
   #schedule(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    this.#defer(() => this.#run());
+    this.#turns.next(this.#run);
   }
 
-  #run(): void {
-    this.#isScheduled = false;
+  readonly #run = (): void => {
     this.#used = 0;
-    while (this.#used < TURN_UNITS) {
-      const [reader] = this.#waiting;
-      if (reader === undefined) return;
+    for (const reader of this.#waiting) {
+      if (this.#used >= TURN_UNITS) break;
       this.#waiting.delete(reader);
       // Progress is counted even where a reader only skipped free frames.
       this.#used += Math.max(1, reader.advance(QUANTUM_UNITS));
+      // Behind the others: a set iterates over what is added meanwhile too.
       if (reader.isWaiting) this.#waiting.add(reader);
     }
-    this.#schedule();
-  }
+    this.#isScheduled = false;
+    if (this.#waiting.size > 0) {
+      this.#isScheduled = true;
+      this.#turns.polled(this.#run);
+    } else if (this.#used > 0) this.#schedule();
+  };
 }

@@ -34,6 +34,7 @@ import {
   tooManySymbols,
   unavailable,
 } from "./call_error.ts";
+import { DeliveryScheduler } from "./delivery_scheduler.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
@@ -75,6 +76,7 @@ function endReason(end: unknown): string {
 /** Serves the streams of all clients. */
 class StreamServer {
   readonly #parts: StreamProxyParts;
+  readonly #deliveries = new DeliveryScheduler();
 
   constructor(parts: StreamProxyParts) {
     this.#parts = parts;
@@ -145,6 +147,7 @@ class StreamServer {
     // only as long as the name is a literal, so it is restated here.
     using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
     const encode = encoders[channel] as (event: unknown) => Uint8Array;
+    using lane = this.#deliveries.lane(call.getPeer());
     accept(call);
     const stall = Promise.withResolvers<CallError>();
     stream.whenStalled((reason) => stall.resolve(stalled(reason)));
@@ -153,6 +156,7 @@ class StreamServer {
         encode,
         signal,
         beat,
+        lane,
         maxMessages: unbatched ? 1 : MAX_MESSAGES,
         onUnencodable: (cause) =>
           log.error("An event could not be encoded", { channel, cause }),

@@ -22,6 +22,7 @@
 import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
 import type { Beat } from "./beat.ts";
+import type { DeliveryLane } from "./delivery_scheduler.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
 import type { BodySink } from "./pump.ts";
 
@@ -43,6 +44,8 @@ export interface FeedOptions<T> {
   readonly onUnencodable: (error: unknown) => void;
   /** Waited for between two writes. @default nothing is waited for */
   readonly beat?: Beat | undefined;
+  /** Shares writes with other connections. @default each is made immediately */
+  readonly lane?: DeliveryLane;
   /** @default MAX_MESSAGES */
   readonly maxMessages?: number;
 }
@@ -109,7 +112,7 @@ class StreamPump<T> {
       const bodies = this.#bodies();
       if (bodies.length > 0) this.#call.write(bodies, this.#taken);
       else if (this.#stream.ended) this.end();
-      else this.#stream.whenReady(this.next);
+      else this.#stream.whenReady(this.#ready);
     } catch (fault) {
       this.end(fault);
     }
@@ -117,7 +120,13 @@ class StreamPump<T> {
 
   readonly #taken = (): void => {
     const { beat } = this.#options;
-    if (beat) beat.next(this.next);
+    if (beat) beat.next(this.#ready);
+    else this.#ready();
+  };
+
+  readonly #ready = (): void => {
+    const { lane } = this.#options;
+    if (lane) lane.run(this.next);
     else this.next();
   };
 

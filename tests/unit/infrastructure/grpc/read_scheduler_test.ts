@@ -31,7 +31,10 @@ class Work implements PacedReader {
 
 function rig() {
   const turns: (() => void)[] = [];
-  const scheduler = new ReadScheduler((run) => turns.push(run));
+  const scheduler = new ReadScheduler({
+    next: (run) => turns.push(run),
+    polled: (run) => turns.push(run),
+  });
   const log: string[] = [];
   const turn = () => turns.shift()?.();
   return { scheduler, turns, log, turn };

@@ -1,0 +1,31 @@
+/**
+ * Later turns of the event loop.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+
+/** How later turns of the event loop are had. */
+export interface Turns {
+  /** Runs a function in the next turn. */
+  readonly next: (run: () => void) => void;
+  /** Runs a function after all sockets were polled. */
+  readonly polled: (run: () => void) => void;
+}
+
+/** Runs a function in the next turn. */
+export function nextTurn(run: () => void): void {
+  setImmediate(run);
+}
+
+/**
+ * Runs a function after all sockets were polled, at least 1 ms later.
+ *
+ * While something is ready to run, as `setImmediate` always is, the runtime
+ * (Deno 2.9.6 on tokio) polls sockets only in every 61st turn. Work that fills
+ * many turns in a row would keep Alpaca, clients and health checks waiting for
+ * 61 of them.
+ */
+export function afterPolling(run: () => void): void {
+  setTimeout(run, 0);
+}
