@@ -216,17 +216,22 @@ async function played({ scene, steps }: Script): Promise<Story> {
   return story;
 }
 
-/** What could be had of what is wanted, by name or as `*`. */
+/**
+ * What upstream would give of what is wanted. On a channel that is carried as
+ * `*` that is `*`, also when each name that is wanted would be refused.
+ */
 function obtainable({ book, upstream, held }: Story): Map<string, Pair> {
   const pairs = new Map<string, Pair>();
   for (const [key, pair] of held) {
-    if (upstream.refusal(pair) !== undefined) continue;
-    if (pair.symbol === WILDCARD && !book.budget.allowsWildcard(pair.channel)) {
-      continue;
+    const { channel, symbol } = pair;
+    if (book.desired.isByWildcard(channel)) {
+      const all = { channel, symbol: WILDCARD };
+      pairs.set(pairKey(all), all);
+    } else if (upstream.refusal(pair) === undefined) {
+      const isAsked = symbol !== WILDCARD ||
+        book.budget.allowsWildcard(channel);
+      if (isAsked) pairs.set(key, pair);
     }
-    const all = { channel: pair.channel, symbol: WILDCARD };
-    if (!book.desired.isByWildcard(pair.channel)) pairs.set(key, pair);
-    else pairs.set(pairKey(all), all);
   }
   return pairs;
 }
