@@ -20,9 +20,6 @@ import type { Scene, Step } from "./demand_steps.ts";
 import { Story } from "./demand_story.ts";
 import type { Truth } from "./model_upstream.ts";
 
-/** A learned limit has been tested with every channel by then, ms. */
-const EVERY_TEST_MS = 500_000;
-
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "BAD", "*"];
 const STOCK_CHANNELS = UPSTREAM_CHANNELS;
 const OPTION_CHANNELS: readonly UpstreamChannel[] = ["trades", "quotes"];
@@ -361,7 +358,7 @@ Deno.test("an upstream that repeats and contradicts itself is followed to the tr
           assert.ok(isOfUse, `${key} is surplus`);
         }
         story.drop();
-        await story.rest(EVERY_TEST_MS);
+        await story.rest();
         const { plan, truth } = script.scene;
         assertExact(story, Math.min(truth.limit, plan.pairs ?? Infinity));
         await story.end();
