@@ -88,6 +88,34 @@ Deno.test("no limit is learned below what was carried a moment ago, nor from an 
   assert.equal(budget.limitTimer?.pace, LEARNED_LIMIT);
 });
 
+Deno.test("what was carried a moment ago is counted in places, until the moment it was given back", () => {
+  const budget = budgetOf("auto");
+  budget.confirm(pairs("quotes", 3), 0);
+  budget.confirm([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
+  refuse(budget, pairs("quotes", 2), 2_000);
+  assert.equal(budget.limit, undefined, "3 places were taken");
+  budget.confirm(pairs("quotes", 20), 3_000);
+  const now = 3_600_000;
+  budget.confirm(pairs("quotes", 2), now);
+  refuse(budget, pairs("quotes", 2), now + RECENT_MS);
+  assert.equal(budget.limit, undefined, "20 were carried for an hour");
+  refuse(budget, pairs("quotes", 2), now + RECENT_MS + 1);
+  assert.equal(budget.limit, 2);
+});
+
+Deno.test("a connection puts off no test of a learned limit, and starts its intervals anew", () => {
+  const budget = budgetOf("auto");
+  refuse(budget, pairs("quotes", 20));
+  const { firstMs } = LEARNED_LIMIT;
+  budget.connect(50_000);
+  assert.equal(budget.limitTimer?.at, firstMs);
+  budget.limitTimer?.advance(firstMs);
+  budget.limitTimer?.advance(3 * firstMs);
+  assert.equal(budget.limitTimer?.at, 7 * firstMs);
+  budget.connect(4 * firstMs);
+  assert.equal(budget.limitTimer?.at, 5 * firstMs);
+});
+
 Deno.test("a learned limit outlives what contradicts it for a moment", () => {
   const budget = budgetOf("auto");
   budget.confirm(pairs("quotes", 30), 0);
