@@ -217,20 +217,19 @@ export class Retests {
 
   /**
    * The pair to test the limit with; none while the limit is not reached. One
-   * pair of each channel is tested, because perhaps only some of them count.
+   * pair of each channel is tested, because perhaps only some of them count. A
+   * wish is used up by the test of its channel.
    */
   #limitPair(acknowledged: SymbolSets): Pair | undefined {
     const isReached = this.#budget.isReached(acknowledged);
-    const waiting = [
-      ...this.#desired.waiting,
-      ...this.#wish ? [this.#wish] : [],
-    ];
     for (const channel of this.#untested) {
       this.#untested.delete(channel);
-      if (this.#untested.size === 0) this.#wish = undefined;
-      const pair = waiting.find((pair) =>
-        pair.channel === channel && isReached(pair)
-      );
+      const isToTest = (pair: Pair) =>
+        pair.channel === channel && isReached(pair);
+      const wish = this.#wish;
+      if (wish?.channel === channel) this.#wish = undefined;
+      const pair = this.#desired.waiting.find(isToTest) ??
+        (wish && isToTest(wish) ? wish : undefined);
       if (pair) return pair;
     }
     return this.#refusals.firstFull;

@@ -124,6 +124,27 @@ Deno.test("a pair that found no place and is then rejected is not tested again a
   assert.ok(tests.length < 15, `${tests.length} tests in ten minutes`);
 });
 
+Deno.test("what a stream was refused for is tested once", () => {
+  const story = stage();
+  const { interest, ledger, time } = story;
+  learnOnePlace(story);
+  interest.remove("bars", ["FIRST"]);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, undefined);
+  ledger.wish({ channel: "bars", symbol: "X" });
+  time.now = 1_000_000;
+  assert.equal(requested(story), "bars X");
+  ledger.refuse(FULL);
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, undefined);
+  ledger.wish({ channel: "quotes", symbol: "Y" });
+  time.now = 2_000_000;
+  assert.equal(requested(story), "quotes Y");
+  ledger.acknowledge(quotes("A"));
+  assert.equal(ledger.next(), undefined);
+  assert.equal(ledger.dueAt, undefined);
+});
+
 Deno.test("connections that end more often than a retest is due put off none", () => {
   const story = stage();
   const { interest, ledger, time } = story;
