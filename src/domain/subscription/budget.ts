@@ -36,8 +36,6 @@ import {
 export class SymbolBudget {
   readonly #plan: PlanLimit;
   readonly #wildcards = new Map<UpstreamChannel, RetestTimer>();
-  /** Monotonic ms at which `*` was last carried, by channel. */
-  readonly #wildcardAt = new Map<UpstreamChannel, number>();
   /** The most places that were taken lately, as the plan and as all count. */
   readonly #peaks: Readonly<Record<"plan" | "every", RecentPeak>> = {
     plan: new RecentPeak(),
@@ -120,12 +118,18 @@ export class SymbolBudget {
     else this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
   }
 
-  /** Upstream refused `*` on a channel, whatever the reason. */
-  refuseWildcard(channel: UpstreamChannel, now: number): void {
-    if (this.#wildcards.has(channel)) return;
-    const carriedAt = this.#wildcardAt.get(channel) ?? -Infinity;
-    const isDoubted = !this.#plan.isOpen || now - carriedAt <= RECENT_MS;
-    const pace = isDoubted ? DOUBTED : REJECTED;
+  /**
+   * Upstream refused `*` on a channel, with any error. One that is refused
+   * again keeps its timer, unless it is no longer doubted.
+   *
+   * @param options.isRecent whether it was carried a moment ago
+   */
+  refuseWildcard(
+    channel: UpstreamChannel,
+    { now, isRecent }: { readonly now: number; readonly isRecent: boolean },
+  ): void {
+    const pace = isRecent || !this.#plan.isOpen ? DOUBTED : REJECTED;
+    if (this.#wildcards.get(channel)?.pace === pace) return;
     this.#wildcards.set(channel, new RetestTimer(pace, now));
   }
 
@@ -208,9 +212,6 @@ export class SymbolBudget {
     const { plan, every } = this.#peaks;
     plan.note(placesIn(this.#plan, carried), now);
     every.note(placesIn({ counts: EVERY_CHANNEL }, carried), now);
-    for (const { channel, symbol } of carried) {
-      if (symbol === WILDCARD) this.#wildcardAt.set(channel, now);
-    }
   }
 
   #peakPlaces(counts: ReadonlySet<UpstreamChannel>, now: number): number {

@@ -44,22 +44,22 @@ export class Refusals {
    * Sets a pair aside that upstream rejects. One that is rejected again keeps
    * its timer, unless it is no longer doubted.
    *
-   * @param options.isDoubted whether upstream carried the pair a moment ago
+   * @param options.isRecent whether upstream carried the pair a moment ago
    */
   reject(
     pair: Pair,
     error: UpstreamError,
-    options: { readonly now: number; readonly isDoubted: boolean },
+    options: { readonly now: number; readonly isRecent: boolean },
   ): Refusal {
-    const { now, isDoubted } = options;
+    const { now, isRecent } = options;
     const key = pairKey(pair);
     this.#fullAt.delete(key);
-    const refusal = isDoubted
+    const refusal = isRecent
       ? { ...pair, error, isPassing: true as const }
       : { ...pair, error };
     // A refused `*` is retested by the budget, which outlives the connection.
     if (pair.symbol === WILDCARD) return this.#set(key, { refusal });
-    const pace = isDoubted ? DOUBTED : REJECTED;
+    const pace = isRecent ? DOUBTED : REJECTED;
     const before = this.#byPair.get(key)?.timer;
     const timer = before?.pace === pace ? before : new RetestTimer(pace, now);
     return this.#set(key, { refusal, timer });

@@ -96,11 +96,11 @@ export class Retests {
   /** Sets a pair aside that upstream rejects. */
   reject(pair: Pair, error: UpstreamError): Refusal {
     const now = this.#now();
+    const isRecent = this.#lately.has(pair, now);
     if (pair.symbol === WILDCARD) {
-      this.#budget.refuseWildcard(pair.channel, now);
+      this.#budget.refuseWildcard(pair.channel, { now, isRecent });
     }
-    const isDoubted = this.#lately.has(pair, now);
-    return this.#refusals.reject(pair, error, { now, isDoubted });
+    return this.#refusals.reject(pair, error, { now, isRecent });
   }
 
   /** The retest that is in flight. */

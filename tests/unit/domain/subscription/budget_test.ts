@@ -159,7 +159,7 @@ Deno.test("a refusal on a channel that should not count says that every one does
 Deno.test("* takes no place, is refused per channel and forgiven when carried", () => {
   const budget = budgetOf("auto");
   assert.equal(budget.takesPlace(ALL), false);
-  budget.refuseWildcard("quotes", 0);
+  budget.refuseWildcard("quotes", { now: 0, isRecent: false });
   assert.equal(budget.allowsWildcard("quotes"), false);
   assert.equal(budget.allowsWildcard("trades"), true);
   assert.equal([...budget.wildcardTimers][0]?.[1].pace, REJECTED);
@@ -167,21 +167,24 @@ Deno.test("* takes no place, is refused per channel and forgiven when carried", 
   assert.equal(budget.allowsWildcard("quotes"), true);
 });
 
-Deno.test("a refusal of * is doubted when it was carried a moment ago, and where a plan gives it", () => {
+Deno.test("a refusal of * is doubted while it was carried a moment ago, and where a plan gives it", () => {
+  const pace = (budget: SymbolBudget) =>
+    [...budget.wildcardTimers][0]?.[1].pace;
   const known = budgetOf("auto");
-  known.confirm([ALL], 0);
-  known.refuseWildcard("quotes", RECENT_MS);
-  assert.equal([...known.wildcardTimers][0]?.[1].pace, DOUBTED);
+  known.refuseWildcard("quotes", { now: 0, isRecent: true });
+  assert.equal(pace(known), DOUBTED);
+  known.refuseWildcard("quotes", { now: RECENT_MS, isRecent: false });
+  assert.equal(pace(known), REJECTED);
   const set = budgetOf("unlimited");
-  set.refuseWildcard("quotes", 0);
-  assert.equal([...set.wildcardTimers][0]?.[1].pace, DOUBTED);
+  set.refuseWildcard("quotes", { now: 0, isRecent: false });
+  assert.equal(pace(set), DOUBTED);
 });
 
 Deno.test("what is forgotten leaves the plan alone", () => {
   const budget = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
   budget.refuseFull(bar, { carried: pairs("quotes", 3), now: 0 });
-  budget.refuseWildcard("bars", 0);
+  budget.refuseWildcard("bars", { now: 0, isRecent: false });
   budget.forget();
   assert.deepEqual([budget.limit, budget.learned], [undefined, false]);
   assert.equal(budget.takesPlace(bar), false);

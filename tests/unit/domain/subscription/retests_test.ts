@@ -230,3 +230,20 @@ Deno.test("what was carried stays recent while nothing at all is carried", () =>
     ledger.refuse(BAD);
   }
 });
+
+Deno.test("* that was carried a moment ago is requested again soon, also after hours in which all is refused", () => {
+  const story = stage();
+  const { interest, ledger, time } = story;
+  interest.add("bars", ["*"]);
+  assert.equal(requested(story), "bars *");
+  ledger.acknowledge(symbolSets([["bars", ["*"]]]));
+  ledger.reset();
+  assert.equal(requested(story), "bars *");
+  ledger.refuse(FULL);
+  while (time.now < 6 * RECENT_MS) {
+    const before = time.now;
+    assert.equal(retested(story), "bars *");
+    assert.ok(time.now - before <= DOUBTED.longestMs);
+    ledger.refuse(FULL);
+  }
+});
