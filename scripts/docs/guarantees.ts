@@ -60,6 +60,11 @@ export const GUARANTEES: readonly Guarantee[] = [
     "after any spell of refusals and any change of the limit, everything obtainable is carried in time",
   ),
   promise(
+    "What Alpaca carried within the last ten minutes and then refuses for a while is carried again within 75 seconds of the end of that, also when connections come and go (a learned limit has intervals of its own).",
+    `${UNIT}domain/subscription/ledger_model_test.ts`,
+    "what was carried within ten minutes and is wanted is carried again within 75 seconds of the end of any spell",
+  ),
+  promise(
     "A signal stops the program also while it is still loading, with code 0, before anything is opened.",
     `${WHOLE}process/early_signal_test.ts`,
     "a SIGTERM while the program loads ends it with 0 before anything is opened",

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import type { Clock } from "../../src/application/ports/clock.ts";
 
 interface Sleeper {
@@ -109,13 +110,5 @@ export class ManualClock implements Clock {
  * after all of them, however deep they are.
  */
 export function settle(): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => {
-    port1.close();
-    port2.close();
-    resolve();
-  };
-  port2.postMessage(null);
-  return promise;
+  return new Promise((resolve) => setImmediate(() => resolve()));
 }

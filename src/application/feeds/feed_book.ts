@@ -151,10 +151,13 @@ export class FeedBook {
     return Math.min(ceiling, limit);
   }
 
-  /** Places that streams take or wait for; refused pairs need none. */
+  /**
+   * Places that streams take or wait for. Refused pairs need none, unless the
+   * refusal is expected to pass: otherwise others were admitted in their place.
+   */
   #used(): number {
     const refused = this.ledger.refusals.filter((pair) =>
-      this.interest.streamsOf(pair) > 0
+      !pair.isPassing && this.interest.streamsOf(pair) > 0
     );
     return this.#placesOf(this.interest.pairs()) - this.#placesOf(refused);
   }

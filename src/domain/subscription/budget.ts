@@ -36,13 +36,16 @@ import {
 export class SymbolBudget {
   readonly #plan: PlanLimit;
   readonly #wildcards = new Map<UpstreamChannel, RetestTimer>();
-  /** Monotonic ms at which `*` was last carried, by channel. */
-  readonly #wildcardAt = new Map<UpstreamChannel, number>();
+  /** The most places that were taken lately, as the plan and as all count. */
+  readonly #peaks: Readonly<Record<"plan" | "every", RecentPeak>> = {
+    plan: new RecentPeak(),
+    every: new RecentPeak(),
+  };
   #learned: CountedLimit | undefined;
   #ceiling: CountedLimit | undefined;
   #timer: RetestTimer | undefined;
-  /** The most pairs that were carried lately, and when they last were. */
-  #peak: { readonly pairs: readonly Pair[]; readonly at: number } | undefined;
+  /** What upstream last said it carries. */
+  #carried: readonly Pair[] = [];
 
   constructor(plan: PlanLimit) {
     this.#plan = plan;
@@ -110,15 +113,23 @@ export class SymbolBudget {
   /** A connection begins: what the last one refused for want of room may fit. */
   connect(now: number): void {
     this.#ceiling = undefined;
-    this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
+    const timer = this.#learned && this.#timer;
+    if (timer?.pace === LEARNED_LIMIT) timer.restart(now);
+    else this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
   }
 
-  /** Upstream refused `*` on a channel, whatever the reason. */
-  refuseWildcard(channel: UpstreamChannel, now: number): void {
-    if (this.#wildcards.has(channel)) return;
-    const carriedAt = this.#wildcardAt.get(channel) ?? -Infinity;
-    const isDoubted = !this.#plan.isOpen || now - carriedAt <= RECENT_MS;
-    const pace = isDoubted ? DOUBTED : REJECTED;
+  /**
+   * Upstream refused `*` on a channel, with any error. One that is refused
+   * again keeps its timer, unless it is no longer doubted.
+   *
+   * @param options.isRecent whether it was carried a moment ago
+   */
+  refuseWildcard(
+    channel: UpstreamChannel,
+    { now, isRecent }: { readonly now: number; readonly isRecent: boolean },
+  ): void {
+    const pace = isRecent || !this.#plan.isOpen ? DOUBTED : REJECTED;
+    if (this.#wildcards.get(channel)?.pace === pace) return;
     this.#wildcards.set(channel, new RetestTimer(pace, now));
   }
 
@@ -158,17 +169,15 @@ export class SymbolBudget {
 
   /** Upstream carries these pairs: what was learned against them was wrong. */
   confirm(carried: readonly Pair[], now: number): void {
+    // What was carried before was until now, for all that is known.
+    this.#noteCarried(this.#carried, now);
+    this.#noteCarried(carried, now);
+    this.#carried = carried;
     for (const { channel, symbol } of carried) {
-      if (symbol !== WILDCARD) continue;
-      this.#wildcards.delete(channel);
-      this.#wildcardAt.set(channel, now);
+      if (symbol === WILDCARD) this.#wildcards.delete(channel);
     }
     this.#learned = this.#learned && raised(this.#learned, carried);
     this.#ceiling = this.#ceiling && raised(this.#ceiling, carried);
-    const peak = this.#peak;
-    const isPeak = peak === undefined || now - peak.at > RECENT_MS ||
-      carried.length >= peak.pairs.length;
-    if (isPeak) this.#peak = { pairs: carried, at: now };
   }
 
   /** The timer of the limit that refusals have shown, if there is one. */
@@ -199,9 +208,31 @@ export class SymbolBudget {
     return room;
   }
 
+  #noteCarried(carried: readonly Pair[], now: number): void {
+    const { plan, every } = this.#peaks;
+    plan.note(placesIn(this.#plan, carried), now);
+    every.note(placesIn({ counts: EVERY_CHANNEL }, carried), now);
+  }
+
   #peakPlaces(counts: ReadonlySet<UpstreamChannel>, now: number): number {
-    if (!this.#peak || now - this.#peak.at > RECENT_MS) return 0;
-    return placesIn({ counts }, this.#peak.pairs);
+    const { plan, every } = this.#peaks;
+    return (counts === EVERY_CHANNEL ? every : plan).at(now);
+  }
+}
+
+/** The greatest of the numbers that were noted within {@linkcode RECENT_MS}. */
+class RecentPeak {
+  #value = 0;
+  #at = -Infinity;
+
+  note(value: number, now: number): void {
+    if (value < this.at(now)) return;
+    this.#value = value;
+    this.#at = now;
+  }
+
+  at(now: number): number {
+    return now - this.#at <= RECENT_MS ? this.#value : 0;
   }
 }
 

@@ -10,12 +10,18 @@ import { type Pair, pairKey, WILDCARD } from "./symbol_sets.ts";
 /** A pair that upstream does not give us, and why. */
 export interface Refusal extends Pair {
   readonly error: UpstreamError;
+  /**
+   * True where the refusal contradicts what was carried a moment ago, or says
+   * that there was no place: the pair is expected back and keeps its place in
+   * the count of what streams want.
+   */
+  readonly isPassing?: true;
 }
 
 interface Entry {
   readonly refusal: Refusal;
   /** Absent where another rule decides when the pair is requested again. */
-  readonly timer: RetestTimer | undefined;
+  readonly timer?: RetestTimer;
 }
 
 /** Refusals by pair. */
@@ -36,34 +42,39 @@ export class Refusals {
 
   /**
    * Sets a pair aside that upstream rejects. One that is rejected again keeps
-   * its timer.
+   * its timer, unless it is no longer doubted.
    *
-   * @param options.isDoubted whether upstream carried the pair a moment ago
+   * @param options.isRecent whether upstream carried the pair a moment ago
    */
   reject(
     pair: Pair,
     error: UpstreamError,
-    options: { readonly now: number; readonly isDoubted: boolean },
+    options: { readonly now: number; readonly isRecent: boolean },
   ): Refusal {
-    const { now, isDoubted } = options;
+    const { now, isRecent } = options;
     const key = pairKey(pair);
+    this.#fullAt.delete(key);
+    const refusal = isRecent
+      ? { ...pair, error, isPassing: true as const }
+      : { ...pair, error };
     // A refused `*` is retested by the budget, which outlives the connection.
-    const timer = pair.symbol === WILDCARD ? undefined : this.#byPair
-      .get(key)?.timer ??
-      new RetestTimer(isDoubted ? DOUBTED : REJECTED, now);
-    return this.#set(key, { refusal: { ...pair, error }, timer });
+    if (pair.symbol === WILDCARD) return this.#set(key, { refusal });
+    const pace = isRecent ? DOUBTED : REJECTED;
+    const before = this.#byPair.get(key)?.timer;
+    const timer = before?.pace === pace ? before : new RetestTimer(pace, now);
+    return this.#set(key, { refusal, timer });
   }
 
   /** Sets a pair aside that was given up: it was requested often enough. */
   giveUp(pair: Pair, error: UpstreamError): Refusal {
-    const refusal = { ...pair, error };
-    return this.#set(pairKey(pair), { refusal, timer: undefined });
+    return this.#set(pairKey(pair), { refusal: { ...pair, error } });
   }
 
   /** Sets a pair aside that there was no place for while `taken` were taken. */
   addFull(pair: Pair, error: UpstreamError, taken: number): Refusal {
-    this.#fullAt.set(pairKey(pair), taken);
-    return this.giveUp(pair, error);
+    const key = pairKey(pair);
+    this.#fullAt.set(key, taken);
+    return this.#set(key, { refusal: { ...pair, error, isPassing: true } });
   }
 
   /** Takes a pair back. */

@@ -50,6 +50,15 @@ export class RetestTimer {
     return this.#at;
   }
 
+  /**
+   * A connection begins: intervals grow from the first one again. What is due
+   * before is not put off, so that a connection which often ends puts off none.
+   */
+  restart(now: number): void {
+    this.#intervalMs = this.pace.firstMs;
+    this.#at = Math.min(this.#at, now + this.pace.firstMs);
+  }
+
   /** A retest is made now; the next one is due after twice the interval. */
   advance(now: number): void {
     this.#intervalMs = Math.min(2 * this.#intervalMs, this.pace.longestMs);

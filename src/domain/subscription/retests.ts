@@ -11,16 +11,18 @@
  */
 import { type Asks, MAX_ASKS } from "./asks.ts";
 import type { SymbolBudget } from "./budget.ts";
+import { CarriedLately } from "./carried_lately.ts";
 import { type DesiredPairs, isIn } from "./desired_pairs.ts";
 import type { Refusal, Refusals } from "./refusals.ts";
 import { isFull, type UpstreamError } from "./request.ts";
-import { RECENT_MS, type RetestTimer, RETRY_MS } from "./retest.ts";
+import { type RetestTimer, RETRY_MS } from "./retest.ts";
 import {
   countPairs,
   type Pair,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
+  type UpstreamChannel,
   WILDCARD,
 } from "./symbol_sets.ts";
 
@@ -35,6 +37,8 @@ export interface Retest {
 
 interface Candidate extends Retest {
   readonly timer: RetestTimer;
+  /** Monotonic ms at which it is due. */
+  readonly at: number;
 }
 
 /** Refusals of one feed and their retests. */
@@ -44,12 +48,14 @@ export class Retests {
   readonly #asks: Asks;
   readonly #refusals: Refusals;
   readonly #now: () => number;
-  /** What was carried last, and when a connection last ended or began. */
-  #before: { readonly state: SymbolSets; readonly at: number } | undefined;
+  readonly #lately = new CarriedLately();
+  /** The last state that carried something. */
+  #last: SymbolSets = new Map();
   #wish: Pair | undefined;
   #current: Retest | undefined;
   #lastAt = -Infinity;
-  #limitTests = 0;
+  /** Channels that the limit is still to be tested with before its timer ends. */
+  #untested = new Set<UpstreamChannel>();
   /** Monotonic ms at which what was given up is requested again. */
   #retryAt: number | undefined;
 
@@ -73,13 +79,13 @@ export class Retests {
    * carried last counts as recent, however long nothing was connected.
    */
   reset(state: SymbolSets): void {
+    const now = this.#now();
     this.#current = undefined;
     this.#retryAt = undefined;
-    const last = countPairs(state) > 0 ? state : this.#before?.state;
-    if (last === undefined) return;
-    const at = this.#now();
-    this.#before = { state: last, at };
-    this.#budget.confirm(pairsOf(last), at);
+    this.#untested.clear();
+    if (countPairs(state) > 0) this.#last = state;
+    this.#lately.note(new Map(), now);
+    this.#budget.confirm(pairsOf(this.#last), now);
   }
 
   /** A stream was refused for want of a place for `pair`: it may test the limit. */
@@ -90,13 +96,11 @@ export class Retests {
   /** Sets a pair aside that upstream rejects. */
   reject(pair: Pair, error: UpstreamError): Refusal {
     const now = this.#now();
+    const isRecent = this.#lately.has(pair, now);
     if (pair.symbol === WILDCARD) {
-      this.#budget.refuseWildcard(pair.channel, now);
+      this.#budget.refuseWildcard(pair.channel, { now, isRecent });
     }
-    const before = this.#before;
-    const isDoubted = before !== undefined && now - before.at <= RECENT_MS &&
-      isIn(before.state, pair);
-    return this.#refusals.reject(pair, error, { now, isDoubted });
+    return this.#refusals.reject(pair, error, { now, isRecent });
   }
 
   /** The retest that is in flight. */
@@ -111,12 +115,14 @@ export class Retests {
   acknowledge(state: SymbolSets): void {
     const retest = this.#current;
     this.#current = undefined;
+    this.#lately.note(state, this.#now());
     if (!retest || !isIn(state, retest.pair)) return;
     const { pair, of } = retest;
     this.#asks.clear();
     this.#refusals.delete(pair);
     if (of === "pair") this.#refusals.forgetDoubted();
     if (of !== "limit") return;
+    this.#untested.clear();
     this.#budget.acceptRetest(pairsOf(state), this.#now());
     this.#refusals.forgetFull();
   }
@@ -130,11 +136,17 @@ export class Retests {
     const retest = this.#current;
     this.#current = undefined;
     if (!retest || !error) return;
-    const { pair } = retest;
+    const { pair, of } = retest;
     if (isFull(error, pair)) {
       const now = this.#now();
       this.#budget.refuseFull(pair, { carried: pairsOf(carried), now });
-    } else if (this.#desired.isWanted(pair)) this.reject(pair, error);
+      return;
+    }
+    // An objection to the pair says nothing of the limit: the next pair tests it.
+    if (of === "limit" && !this.#refusals.has(pair)) {
+      this.#untested.add(pair.channel);
+    }
+    if (this.#desired.isWanted(pair)) this.reject(pair, error);
   }
 
   /** What was given up without an error of upstream is requested again in time. */
@@ -148,9 +160,7 @@ export class Retests {
   /** Monotonic ms of what is next to request again; `undefined` for nothing. */
   get dueAt(): number | undefined {
     let testAt = Infinity;
-    for (const { timer } of this.#candidates()) {
-      testAt = Math.min(testAt, timer.at);
-    }
+    for (const { at } of this.#candidates()) testAt = Math.min(testAt, at);
     const dueAt = Math.min(
       Math.max(testAt, this.#lastAt + SPACING_MS),
       this.#retryAt ?? Infinity,
@@ -168,9 +178,12 @@ export class Retests {
       this.#asks.hasReached(MAX_ASKS);
     if (hasGivenUp) this.#retryAt ??= now + RETRY_MS;
     if (now < this.#lastAt + SPACING_MS) return undefined;
-    for (const { timer, pair: first, of } of this.#candidates()) {
-      if (timer.at > now) continue;
-      timer.advance(now);
+    for (const { timer, pair: first, of, at } of this.#candidates()) {
+      if (at > now) continue;
+      if (timer.at <= now) {
+        timer.advance(now);
+        if (of === "limit") this.#untested = new Set(UPSTREAM_CHANNELS);
+      }
       this.#lastAt = now;
       const pair = of === "limit" ? this.#limitPair(acknowledged) : first;
       if (pair === undefined || isIn(acknowledged, pair)) continue;
@@ -189,30 +202,36 @@ export class Retests {
     const { limitTimer } = this.#budget;
     const pair = this.#desired.waiting[0] ?? this.#refusals.firstFull ??
       this.#wish;
-    if (limitTimer && pair) yield { pair, of: "limit", timer: limitTimer };
+    if (limitTimer && pair) {
+      const at = this.#untested.size > 0 ? -Infinity : limitTimer.at;
+      yield { pair, of: "limit", timer: limitTimer, at };
+    }
     for (const [channel, timer] of this.#budget.wildcardTimers) {
       const pair = { channel, symbol: WILDCARD };
-      if (this.#desired.isWanted(pair)) yield { pair, of: "wildcard", timer };
+      if (!this.#desired.isWanted(pair)) continue;
+      yield { pair, of: "wildcard", timer, at: timer.at };
     }
     const next = this.#refusals.nextRetest;
-    if (next) yield { ...next, of: "pair" };
+    if (next) yield { ...next, of: "pair", at: next.timer.at };
   }
 
   /**
-   * The pair to test the limit with; none while the limit is not reached. The
-   * channels take turns: perhaps only some of them count.
+   * The pair to test the limit with; none while the limit is not reached. One
+   * pair of each channel is tested, because perhaps only some of them count. A
+   * wish is used up by the test of its channel.
    */
   #limitPair(acknowledged: SymbolSets): Pair | undefined {
     const isReached = this.#budget.isReached(acknowledged);
-    const wish = this.#wish;
-    this.#wish = undefined;
-    const waiting = UPSTREAM_CHANNELS.flatMap((channel) =>
-      this.#desired.waiting.find((pair) =>
-        pair.channel === channel && isReached(pair)
-      ) ?? []
-    );
-    return waiting[this.#limitTests++ % Math.max(1, waiting.length)] ??
-      this.#refusals.firstFull ??
-      (wish && isReached(wish) ? wish : undefined);
+    for (const channel of this.#untested) {
+      this.#untested.delete(channel);
+      const isToTest = (pair: Pair) =>
+        pair.channel === channel && isReached(pair);
+      const wish = this.#wish;
+      if (wish?.channel === channel) this.#wish = undefined;
+      const pair = this.#desired.waiting.find(isToTest) ??
+        (wish && isToTest(wish) ? wish : undefined);
+      if (pair) return pair;
+    }
+    return this.#refusals.firstFull;
   }
 }

@@ -81,7 +81,7 @@ class Growth {
 /** Turns the clock once somebody sleeps on it. */
 export async function turn(clock: ManualClock, ms: number): Promise<void> {
   for (let i = 0; clock.sleepers === 0; i++) {
-    if (i === 100_000) throw new Error("Nobody sleeps on the clock");
+    if (i === 1_000_000) throw new Error("Nobody sleeps on the clock");
     await settle();
   }
   await clock.advance(ms);

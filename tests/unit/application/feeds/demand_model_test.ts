@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { isDeepStrictEqual } from "node:util";
 import fc from "fast-check";
 import {
   DEFAULT_COUNTING,
@@ -7,21 +6,22 @@ import {
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
 import {
-  type Pair,
   pairKey,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-  WILDCARD,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
+import {
+  assertExact,
+  obtainable,
+  played,
+  type Script,
+} from "./demand_outcome.ts";
 import type { Scene, Step } from "./demand_steps.ts";
 import { Story } from "./demand_story.ts";
 import type { Truth } from "./model_upstream.ts";
-
-/** A learned limit has been tested with every channel by then, ms. */
-const EVERY_TEST_MS = 500_000;
 
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "BAD", "*"];
 const STOCK_CHANNELS = UPSTREAM_CHANNELS;
@@ -159,11 +159,6 @@ const lie = (scene: Scene): fc.Arbitrary<Step> =>
     }),
   );
 
-interface Script {
-  readonly scene: Scene;
-  readonly steps: readonly Step[];
-}
-
 function scriptOf(
   scenes: fc.Arbitrary<Scene>,
   ...more: ((scene: Scene) => fc.Arbitrary<Step>)[]
@@ -186,68 +181,6 @@ function scriptOf(
       ),
     })
   );
-}
-
-/** Plays a script to its end, and on until all is quiet and the truth heard. */
-async function played({ scene, steps }: Script): Promise<Story> {
-  const story = new Story(scene);
-  for (const step of steps) await story.play(step);
-  story.upstream.faults = 0;
-  await story.rest();
-  const { book, upstream } = story;
-  // A heartbeat's question is refused while it names what is not carried; every
-  // such refusal is one lie less.
-  for (
-    let beat = 0;
-    beat < 2 * UPSTREAM_CHANNELS.length * SYMBOLS.length;
-    beat++
-  ) {
-    await story.play({ do: "ask" });
-    await story.rest();
-    if (
-      isDeepStrictEqual(
-        keysOf(book.ledger.acknowledged),
-        keysOf(upstream.state),
-      )
-    ) break;
-  }
-  assert.deepEqual(keysOf(book.ledger.acknowledged), keysOf(upstream.state));
-  assert.deepEqual([...book.interest.lingering()], []);
-  return story;
-}
-
-/** What could be had of what is wanted, by name or as `*`. */
-function obtainable({ book, upstream, held }: Story): Map<string, Pair> {
-  const pairs = new Map<string, Pair>();
-  for (const [key, pair] of held) {
-    if (upstream.refusal(pair) !== undefined) continue;
-    if (pair.symbol === WILDCARD && !book.budget.allowsWildcard(pair.channel)) {
-      continue;
-    }
-    const all = { channel: pair.channel, symbol: WILDCARD };
-    if (!book.desired.isByWildcard(pair.channel)) pairs.set(key, pair);
-    else pairs.set(pairKey(all), all);
-  }
-  return pairs;
-}
-
-/** Upstream carries what can be had, and as much of it as it has places for. */
-function assertExact(story: Story, limit: number | undefined): void {
-  const { upstream } = story;
-  const wanted = obtainable(story);
-  const carried = keysOf(upstream.state);
-  const { counts } = story.scene.plan;
-  const isCounted = ([, { channel, symbol }]: readonly [string, Pair]) =>
-    symbol !== WILDCARD && counts.has(channel);
-  const needPlaces = [...wanted].filter(isCounted);
-  if (limit === undefined || needPlaces.length <= limit) {
-    assert.deepEqual(carried, [...wanted.keys()].sort());
-    return;
-  }
-  const free = [...wanted].filter((each) => !isCounted(each));
-  for (const [key] of free) assert.ok(carried.includes(key), `${key} is free`);
-  for (const key of carried) assert.ok(wanted.has(key), `${key} is surplus`);
-  assert.equal(carried.length, free.length + limit, "every place is used");
 }
 
 Deno.test("with a plan that is true, upstream is never made to say 405, and carries exactly what is wanted and allowed", async () => {
@@ -356,7 +289,7 @@ Deno.test("an upstream that repeats and contradicts itself is followed to the tr
           assert.ok(isOfUse, `${key} is surplus`);
         }
         story.drop();
-        await story.rest(EVERY_TEST_MS);
+        await story.rest();
         const { plan, truth } = script.scene;
         assertExact(story, Math.min(truth.limit, plan.pairs ?? Infinity));
         await story.end();

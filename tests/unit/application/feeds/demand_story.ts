@@ -28,8 +28,11 @@ import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
 /** Deadline of an answer, ms. */
 export const TIMEOUT = 10_000;
 
-/** How long nothing may happen but retests until all is quiet, ms. */
-const QUIET_MS = 61_000;
+/**
+ * How long nothing may happen but retests until all is quiet, ms: the interval
+ * of a minute, and a second for each pair that is then tested.
+ */
+const QUIET_MS = 70_000;
 
 interface Held {
   readonly channel: UpstreamChannel;
@@ -238,7 +241,9 @@ export class Story {
   /** Asks for admission, and does the sum anew. */
   #isAdmitted({ channel, symbols }: Held): boolean {
     const { budget, desired, ledger } = this.book;
-    const refused = new Set(ledger.refusals.map(pairKey));
+    const refused = new Set(
+      ledger.refusals.filter(({ isPassing }) => !isPassing).map(pairKey),
+    );
     const held = this.held;
     const places = (pairs: Iterable<Pair>) =>
       [...pairs].filter((pair) =>

@@ -107,6 +107,25 @@ Deno.test("lingering and refused symbols need no place", () => {
   assert.equal(book.freePlaces("quotes"), 2);
 });
 
+Deno.test("symbols that were carried a moment ago keep their places while they are refused", () => {
+  const book = bookOf();
+  book.interest.add("quotes", ["A", "B"]);
+  book.ledger.next();
+  book.ledger.acknowledge(symbolSets([["quotes", ["A", "B"]]]));
+  book.ledger.reset();
+  for (let next = book.ledger.next(); next; next = book.ledger.next()) {
+    book.ledger.refuse({ code: 400, message: "invalid syntax" });
+  }
+  assert.equal(book.ledger.refusals.length, 2);
+  assert.deepEqual(excess(book, "quotes", ["C", "D"]), {
+    feed: "sip",
+    limit: 3,
+    used: 2,
+    requested: 2,
+  });
+  assert.equal(book.freePlaces("quotes"), 1);
+});
+
 Deno.test("free places are known where a limit is known and counts", () => {
   const book = bookOf();
   book.interest.add("quotes", ["A"]);

@@ -88,6 +88,34 @@ Deno.test("no limit is learned below what was carried a moment ago, nor from an 
   assert.equal(budget.limitTimer?.pace, LEARNED_LIMIT);
 });
 
+Deno.test("what was carried a moment ago is counted in places, until the moment it was given back", () => {
+  const budget = budgetOf("auto");
+  budget.confirm(pairs("quotes", 3), 0);
+  budget.confirm([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
+  refuse(budget, pairs("quotes", 2), 2_000);
+  assert.equal(budget.limit, undefined, "3 places were taken");
+  budget.confirm(pairs("quotes", 20), 3_000);
+  const now = 3_600_000;
+  budget.confirm(pairs("quotes", 2), now);
+  refuse(budget, pairs("quotes", 2), now + RECENT_MS);
+  assert.equal(budget.limit, undefined, "20 were carried for an hour");
+  refuse(budget, pairs("quotes", 2), now + RECENT_MS + 1);
+  assert.equal(budget.limit, 2);
+});
+
+Deno.test("a connection puts off no test of a learned limit, and starts its intervals anew", () => {
+  const budget = budgetOf("auto");
+  refuse(budget, pairs("quotes", 20));
+  const { firstMs } = LEARNED_LIMIT;
+  budget.connect(50_000);
+  assert.equal(budget.limitTimer?.at, firstMs);
+  budget.limitTimer?.advance(firstMs);
+  budget.limitTimer?.advance(3 * firstMs);
+  assert.equal(budget.limitTimer?.at, 7 * firstMs);
+  budget.connect(4 * firstMs);
+  assert.equal(budget.limitTimer?.at, 5 * firstMs);
+});
+
 Deno.test("a learned limit outlives what contradicts it for a moment", () => {
   const budget = budgetOf("auto");
   budget.confirm(pairs("quotes", 30), 0);
@@ -131,7 +159,7 @@ Deno.test("a refusal on a channel that should not count says that every one does
 Deno.test("* takes no place, is refused per channel and forgiven when carried", () => {
   const budget = budgetOf("auto");
   assert.equal(budget.takesPlace(ALL), false);
-  budget.refuseWildcard("quotes", 0);
+  budget.refuseWildcard("quotes", { now: 0, isRecent: false });
   assert.equal(budget.allowsWildcard("quotes"), false);
   assert.equal(budget.allowsWildcard("trades"), true);
   assert.equal([...budget.wildcardTimers][0]?.[1].pace, REJECTED);
@@ -139,21 +167,24 @@ Deno.test("* takes no place, is refused per channel and forgiven when carried", 
   assert.equal(budget.allowsWildcard("quotes"), true);
 });
 
-Deno.test("a refusal of * is doubted when it was carried a moment ago, and where a plan gives it", () => {
+Deno.test("a refusal of * is doubted while it was carried a moment ago, and where a plan gives it", () => {
+  const pace = (budget: SymbolBudget) =>
+    [...budget.wildcardTimers][0]?.[1].pace;
   const known = budgetOf("auto");
-  known.confirm([ALL], 0);
-  known.refuseWildcard("quotes", RECENT_MS);
-  assert.equal([...known.wildcardTimers][0]?.[1].pace, DOUBTED);
+  known.refuseWildcard("quotes", { now: 0, isRecent: true });
+  assert.equal(pace(known), DOUBTED);
+  known.refuseWildcard("quotes", { now: RECENT_MS, isRecent: false });
+  assert.equal(pace(known), REJECTED);
   const set = budgetOf("unlimited");
-  set.refuseWildcard("quotes", 0);
-  assert.equal([...set.wildcardTimers][0]?.[1].pace, DOUBTED);
+  set.refuseWildcard("quotes", { now: 0, isRecent: false });
+  assert.equal(pace(set), DOUBTED);
 });
 
 Deno.test("what is forgotten leaves the plan alone", () => {
   const budget = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
   budget.refuseFull(bar, { carried: pairs("quotes", 3), now: 0 });
-  budget.refuseWildcard("bars", 0);
+  budget.refuseWildcard("bars", { now: 0, isRecent: false });
   budget.forget();
   assert.deepEqual([budget.limit, budget.learned], [undefined, false]);
   assert.equal(budget.takesPlace(bar), false);

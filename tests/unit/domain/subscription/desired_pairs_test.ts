@@ -141,7 +141,7 @@ Deno.test("the threshold asks for no * where it may not be had", () => {
   desired.refresh(NOTHING);
   assert.equal(desired.of("quotes").size, 4);
   assert.deepEqual([...desired.of("bars")], ["*"]);
-  budget.refuseWildcard("bars", 0);
+  budget.refuseWildcard("bars", { now: 0, isRecent: false });
   desired.refresh(NOTHING);
   assert.deepEqual([...desired.of("bars")], names(4));
 });

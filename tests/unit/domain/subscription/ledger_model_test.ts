@@ -8,6 +8,7 @@ import type {
   ChunkLimits,
   SubscriptionRequest,
 } from "../../../../src/domain/subscription/request.ts";
+import { RECENT_MS } from "../../../../src/domain/subscription/retest.ts";
 import {
   pairKey,
   type SymbolSets,
@@ -464,6 +465,44 @@ Deno.test("after any spell of refusals and any change of the limit, everything o
       },
     ),
     { numRuns: 800 },
+  );
+});
+
+Deno.test("what was carried within ten minutes and is wanted is carried again within 75 seconds of the end of any spell", () => {
+  const passing = spell.filter((step) =>
+    step.do !== "limit" && !(step.do === "pass" && step.ms > RECENT_MS)
+  );
+  fc.assert(
+    fc.property(
+      stepsOf(want, want, leave, answer, answer, passing, passing),
+      generous,
+      limits,
+      plans.filter(({ pairs }) => pairs === undefined),
+      (steps, rules, limits, plan) => {
+        const story = new Story(rules, limits, plan);
+        const carriedAt = new Map<string, number>();
+        for (const step of steps) {
+          story.play(step);
+          for (const key of keysOf(story.ledger.acknowledged)) {
+            carriedAt.set(key, story.now);
+          }
+        }
+        const { upstream, wantedKeys, budget } = story;
+        upstream.refusing.requests = 0;
+        // A limit that was learned has intervals of its own.
+        assert.ok(plan.isOpen || budget.limit === undefined);
+        if (budget.limit !== undefined) return;
+        const end = story.now;
+        story.pass(75_000);
+        const carried = keysOf(upstream.state);
+        for (const key of wantedKeys) {
+          const at = carriedAt.get(key) ?? -Infinity;
+          if (end - at > RECENT_MS) continue;
+          assert.ok(carried.includes(key), `${key} is missing`);
+        }
+      },
+    ),
+    { numRuns: 1_000 },
   );
 });
 
