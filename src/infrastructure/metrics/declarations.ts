@@ -124,7 +124,8 @@ export const METRICS = {
   acceptFailures: {
     name: "alpaca_proxy_accept_failures_total",
     type: "counter",
-    help: "Connections that could not be accepted, by reason",
+    help:
+      "Connections that could not be accepted and looks that found no descriptor, by reason",
     labels: ["reason"],
   },
   grpcConnections: {
@@ -142,7 +143,7 @@ export const METRICS = {
   openDescriptors: {
     name: "alpaca_proxy_open_descriptors",
     type: "gauge",
-    help: "File descriptors in use, at least, by the numbers of new sockets",
+    help: "File descriptors in use, at least; measured every 15 s",
     labels: [],
   },
   descriptorLimit: {
