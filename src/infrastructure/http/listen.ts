@@ -306,23 +306,28 @@ function parseInPieces(socket: Socket, connection: Connection): void {
   parser?.unconsume?.();
   const [parse] = socket.listeners("data") as ((bytes: Uint8Array) => void)[];
   if (parse === undefined) return;
-  const take = (bytes: Uint8Array) => {
-    if (socket.destroyed) return;
-    if (connection.dropped !== undefined) {
-      connection.dropped += bytes.length;
-      if (connection.dropped > MAX_LINGER_BYTES) socket.destroy();
+  const pieces: Uint8Array[] = [];
+  const parseNext = () => {
+    const [bytes] = pieces;
+    if (bytes === undefined || socket.destroyed) return;
+    parse.call(socket, bytes.subarray(0, PIECE_BYTES));
+    const rest = bytes.subarray(PIECE_BYTES);
+    pieces.splice(0, 1, ...(rest.length > 0 ? [rest] : []));
+    if (connection.dropped !== undefined) pieces.length = 0;
+    if (pieces.length === 0) return void socket.resume();
+    socket.pause();
+    setImmediate(parseNext);
+  };
+  socket.on("data", (bytes: Uint8Array) => {
+    if (connection.dropped === undefined) {
+      // node:http resumes the socket by itself: more may come early.
+      if (pieces.push(bytes) === 1) parseNext();
+      else socket.pause();
       return;
     }
-    parse.call(socket, bytes.subarray(0, PIECE_BYTES));
-    if (bytes.length <= PIECE_BYTES) return;
-    socket.pause();
-    setImmediate(() => {
-      if (socket.destroyed) return;
-      socket.resume();
-      take(bytes.subarray(PIECE_BYTES));
-    });
-  };
-  socket.on("data", take);
+    connection.dropped += bytes.length;
+    if (connection.dropped > MAX_LINGER_BYTES) socket.destroy();
+  });
   socket.off("data", parse);
 }
 

@@ -96,6 +96,28 @@ Deno.test("a request body is not read, its answer ends the connection", async ()
   assert.match(posted, /connection: close/);
 });
 
+Deno.test("a body in chunks is dropped in the order in which it arrives", async () => {
+  await using http = await serve();
+  const chunk = `8000\r\n${"x".repeat(0x8000)}\r\n`;
+  const posted = await rawRequest(
+    http.port,
+    `POST /health HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${
+      chunk.repeat(40)
+    }0\r\n\r\n`,
+  );
+  assert.match(posted, /^HTTP\/1\.1 405 /);
+});
+
+Deno.test("a head of many pieces is read whole", async () => {
+  await using http = await serve();
+  const cookies = "Cookie: a=b\r\n".repeat(1_500);
+  const answer = await rawRequest(
+    http.port,
+    HEALTHZ.replace("\r\n\r\n", `\r\n${cookies}Connection: close\r\n\r\n`),
+  );
+  assert.match(answer, /^HTTP\/1\.1 200 OK[^]*OK$/);
+});
+
 Deno.test("what is no request gets an answer of HTTP and no fault", async () => {
   await using http = await serve();
   const answers: Readonly<Record<string, RegExp>> = {
