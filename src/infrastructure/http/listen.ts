@@ -24,6 +24,7 @@ import type { Socket } from "node:net";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { hasBody, routeRequest, sendAnswer } from "./node_messages.ts";
+import { type ParsedInput, parseInPieces } from "./parse_in_pieces.ts";
 import { type Handler, text } from "./routes.ts";
 
 /** How long answers that are under way may take when a port closes, in ms. */
@@ -40,12 +41,6 @@ const MAX_HEAD_BYTES = 32 * 1024;
 
 /** Requests that one connection may send before the first is answered. */
 const MAX_PIPELINED = 8;
-
-/** Bytes that are parsed without a pause. */
-const PIECE_BYTES = 512;
-
-/** Bytes that are read and dropped after what is no request, at most. */
-const MAX_LINGER_BYTES = 256 * 1024;
 
 /** Connections that the system queues until they are accepted. */
 const BACKLOG = 511;
@@ -118,8 +113,8 @@ interface Connection {
   idleSince: number;
   /** Settles after the last answer of those that are pending. */
   answered: Promise<void>;
-  /** Bytes dropped since what was no request; undefined before that. */
-  dropped: number | undefined;
+  /** Ends the parsing after what was no request. */
+  readonly input: ParsedInput;
 }
 
 class HttpPort {
@@ -196,7 +191,7 @@ class HttpPort {
       pending: 0,
       idleSince: clock.monotonic(),
       answered: Promise.resolve(),
-      dropped: undefined,
+      input: parseInPieces(socket),
     };
     const release = connections.admit("http", {
       close: () => socket.destroy(),
@@ -208,7 +203,6 @@ class HttpPort {
       return;
     }
     this.#open.set(socket, connection);
-    parseInPieces(socket, connection);
     socket.once("close", () => {
       this.#open.delete(socket);
       release();
@@ -273,13 +267,13 @@ class HttpPort {
   #refuse(socket: Socket, code: string | undefined): void {
     const connection = this.#open.get(socket);
     if (
-      connection === undefined || connection.dropped !== undefined ||
+      connection === undefined || connection.input.ended ||
       !socket.writable || code === "ERR_HTTP_REQUEST_TIMEOUT"
     ) {
       socket.destroy();
       return;
     }
-    connection.dropped = 0;
+    connection.input.end();
     this.#enqueue(socket, async () => {
       const patience = new AbortController();
       socket.once("close", () => patience.abort());
@@ -289,46 +283,6 @@ class HttpPort {
       socket.destroy();
     });
   }
-}
-
-/**
- * Limits how much of a client's input is parsed without a pause.
- *
- * node:http of Deno 2.9.6 reports all requests of one read, 2,000 in 64 KB,
- * before anything else runs, also when their connection is destroyed by the
- * first of them. So its parser is detached from the socket and receives small
- * pieces here. `requests_test.ts` fails when that is no longer needed.
- */
-function parseInPieces(socket: Socket, connection: Connection): void {
-  const { parser } = socket as {
-    readonly parser?: { readonly unconsume?: () => void } | null;
-  };
-  parser?.unconsume?.();
-  const [parse] = socket.listeners("data") as ((bytes: Uint8Array) => void)[];
-  if (parse === undefined) return;
-  const pieces: Uint8Array[] = [];
-  const parseNext = () => {
-    const [bytes] = pieces;
-    if (bytes === undefined || socket.destroyed) return;
-    parse.call(socket, bytes.subarray(0, PIECE_BYTES));
-    const rest = bytes.subarray(PIECE_BYTES);
-    pieces.splice(0, 1, ...(rest.length > 0 ? [rest] : []));
-    if (connection.dropped !== undefined) pieces.length = 0;
-    if (pieces.length === 0) return void socket.resume();
-    socket.pause();
-    setImmediate(parseNext);
-  };
-  socket.on("data", (bytes: Uint8Array) => {
-    if (connection.dropped === undefined) {
-      // node:http resumes the socket by itself: more may come early.
-      if (pieces.push(bytes) === 1) parseNext();
-      else socket.pause();
-      return;
-    }
-    connection.dropped += bytes.length;
-    if (connection.dropped > MAX_LINGER_BYTES) socket.destroy();
-  });
-  socket.off("data", parse);
 }
 
 const REASONS = {
