@@ -124,8 +124,7 @@ export const METRICS = {
   acceptFailures: {
     name: "alpaca_proxy_accept_failures_total",
     type: "counter",
-    help:
-      "Connections that could not be accepted and looks that found no descriptor, by reason",
+    help: "Connections that could not be accepted, by reason",
     labels: ["reason"],
   },
   grpcConnections: {
