@@ -5,9 +5,9 @@
  *   descriptors, for example) and reports no error. To listen again on a
  *   listening socket is harmless, and makes Deno look at the queue again.
  * - Failed accepts are not reported, so the limits look for shortages here.
- * - The number of a server's socket cannot be read. A connection of
- *   `Deno.connect` has its number under a symbol, so one is opened to a port of
- *   its own now and then: the system gives it the lowest number that is free.
+ * - The number of a socket of node:net cannot be read. One that `Deno.listen`
+ *   accepts has its number under a symbol, so one is opened now and then: the
+ *   system gives it the lowest number that is free.
  *
  * `descriptors_test.ts` fails when the first two are no longer needed, and when
  * the third no longer works.
@@ -81,10 +81,12 @@ export async function descriptorsInUse(): Promise<number | undefined> {
   if (state !== "granted") return undefined;
   try {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    using connection = await Deno.connect({ port: listener.addr.port });
-    const number = numberOf(connection);
-    // All lower numbers are in use, one of them by the listener.
-    return number === undefined ? undefined : number - 1;
+    const { port } = listener.addr;
+    using _client = await Deno.connect({ hostname: "127.0.0.1", port });
+    using accepted = await listener.accept();
+    const number = numberOf(accepted);
+    // All lower numbers are in use, two of them by the listener and the client.
+    return number === undefined ? undefined : number - 2;
   } catch {
     // No descriptor is left.
     return undefined;
