@@ -21,6 +21,7 @@ import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import { heapLimit } from "./infrastructure/metrics/heap_limit.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
+import { AcceptUpkeep } from "./infrastructure/process/accept_upkeep.ts";
 import { descriptorProbe } from "./infrastructure/process/descriptor_probe.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
@@ -90,8 +91,10 @@ export async function startProxy(
     log: tools.log,
     outOfDescriptors: descriptorProbe(),
   });
+  const { keep: keepAccepting } = made.use(new AcceptUpkeep(connections));
+  const ports = { connections, keepAccepting };
   const http = made.use(
-    await serveHealth(config, { core, tools, errors, connections }),
+    await serveHealth(config, { core, tools, errors, ports }),
   );
   const following = new AbortController();
   let feeds: Promise<void> = Promise.resolve();
@@ -99,7 +102,7 @@ export async function startProxy(
     following.abort();
     await feeds;
   });
-  const grpc = await serveStreams(config, { core, tools, connections });
+  const grpc = await serveStreams(config, { core, tools, ports });
   made.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   made.defer(() => stopping.abort());
   feeds = core.run(following.signal);
@@ -116,16 +119,22 @@ export async function startProxy(
   };
 }
 
+/** What all ports share. */
+interface PortParts {
+  readonly connections: ConnectionLimits;
+  readonly keepAccepting: AcceptUpkeep["keep"];
+}
+
 function serveHealth(
   config: Config,
   parts: {
     readonly core: Core;
     readonly tools: Tools;
     readonly errors: RecentErrors;
-    readonly connections: ConnectionLimits;
+    readonly ports: PortParts;
   },
 ): Promise<HttpServers> {
-  const { core, tools: { clock, log }, errors, connections } = parts;
+  const { core, tools: { clock, log }, errors, ports } = parts;
   const { counters, status, subscriptions, streams, budgets, ages, memory } =
     core;
   return serveHttp({
@@ -143,9 +152,9 @@ function serveHealth(
       status,
       budgets,
       queueMemory: memory,
-      connections: () => connections.figures,
+      connections: () => ports.connections.figures,
     }),
-    connections,
+    ...ports,
     clock,
     idleMs: config.limits.httpIdleMs,
     allowedHosts: config.limits.allowedHosts,
@@ -158,14 +167,14 @@ function serveStreams(
   parts: {
     readonly core: Core;
     readonly tools: Tools;
-    readonly connections: ConnectionLimits;
+    readonly ports: PortParts;
   },
 ): Promise<GrpcServer> {
-  const { core, tools, connections } = parts;
+  const { core, tools, ports } = parts;
   return serveGrpc({
     ...config.grpc,
     ...tools,
-    connections,
+    ...ports,
     streams: core.streams,
     status: core.status,
     subscriptions: core.subscriptions,

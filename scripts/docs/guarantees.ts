@@ -221,7 +221,7 @@ export const GUARANTEES: readonly Guarantee[] = [
   ),
   promise(
     "A slow or malformed HTTP request gets an answer or is cut off; it causes no fault.",
-    `${WHOLE}http/limits_test.ts`,
+    `${WHOLE}http/requests_test.ts`,
     "what is no request gets an answer of HTTP and no fault",
   ),
   promise(

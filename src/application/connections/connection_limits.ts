@@ -20,7 +20,7 @@
 import type { ProxyCounters, RefusalReason } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import { acceptFailureOf, codeOf } from "./accept_loop.ts";
+import { acceptFailureOf, codeOf } from "./accept_failures.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
 
 /** Ports come in two kinds; health and metrics share one limit. */
@@ -50,8 +50,6 @@ export interface AcceptedConnection {
   readonly close: () => void;
   /** Monotonic ms since which no request is under way; undefined in one. */
   readonly idleSince?: () => number | undefined;
-  /** Number of the socket's descriptor, where the platform tells it. */
-  readonly descriptor?: number | undefined;
 }
 
 /** What the limits are made of. */
@@ -116,10 +114,6 @@ export class ConnectionLimits {
     kind: ConnectionKind,
     connection: AcceptedConnection,
   ): (() => void) | undefined {
-    const { descriptor } = connection;
-    if (descriptor !== undefined && descriptor >= 0) {
-      this.#use.observe(descriptor, this.#size + 1);
-    }
     const refusal = kind === "grpc" ? this.#refuseGrpc() : this.#refuseHttp();
     if (refusal !== undefined) {
       this.#countRefusal(refusal);
@@ -142,10 +136,20 @@ export class ConnectionLimits {
     if (code === "EMFILE") this.#freeDescriptors();
   }
 
-  /** Frees descriptors if none is left; for ports whose accept does not fail. */
+  /**
+   * Frees descriptors if none is left, for ports that do not report that they
+   * could not accept; counted as such a failure.
+   */
   checkDescriptors(): void {
-    if (this.#options.outOfDescriptors?.()) this.#freeDescriptors();
-    else this.#unexplainedSince = undefined;
+    if (this.#options.outOfDescriptors?.()) {
+      this.#options.counters.acceptFailures.descriptors++;
+      this.#freeDescriptors();
+    } else this.#unexplainedSince = undefined;
+  }
+
+  /** Notes how many descriptors are in use, at least. */
+  observeDescriptors(count: number): void {
+    this.#use.observe(count, this.#size);
   }
 
   get #size(): number {

@@ -2,8 +2,8 @@
  * Estimates how many file descriptors the process uses, and learns its limit.
  *
  * Without permission to read `/proc` or to call getrlimit, two facts remain.
- * The system gives each new socket the lowest free number, so a socket with
- * number n proves that n + 1 descriptors are in use. And an accept that fails
+ * The system gives each new socket the lowest free number, so the number of a
+ * socket proves how many descriptors are in use. And an accept that fails
  * for want of descriptors shows that all that are allowed are in use. Both
  * facts expire: limits can be raised while the process runs.
  *
@@ -29,13 +29,13 @@ export class DescriptorUse {
   }
 
   /**
-   * Notes the number of a new socket.
+   * Notes how many descriptors are in use, at least.
    *
-   * @param own client connections that are open, this one included
+   * @param own client connections that are open, which are among them
    */
-  observe(descriptor: number, own: number): void {
+  observe(count: number, own: number): void {
     this.#turn();
-    const others = Math.max(0, descriptor + 1 - own);
+    const others = Math.max(0, count - own);
     this.#others.current = Math.max(this.#others.current, others);
   }
 

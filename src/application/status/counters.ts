@@ -11,7 +11,7 @@ import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import {
   ACCEPT_FAILURES,
   type AcceptFailure,
-} from "../connections/accept_loop.ts";
+} from "../connections/accept_failures.ts";
 
 /** Kinds of upstream messages, as the `message_type` label spells them. */
 export const MESSAGE_TYPES = [

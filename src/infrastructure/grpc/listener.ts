@@ -17,9 +17,6 @@ import { WritePacking } from "./write_packing.ts";
 /** Connections that the system queues until they are accepted. */
 const BACKLOG = 511;
 
-/** Time between two looks at the queue of new connections, in ms. */
-const LOOK_MS = 250;
-
 /** Where to listen, and what takes the connections. */
 export interface ListenOptions {
   readonly host: string;
@@ -27,6 +24,12 @@ export interface ListenOptions {
   readonly port: number;
   readonly connections: ConnectionLimits;
   readonly onConnection: (socket: Socket) => void;
+  /**
+   * Keeps the server accepting after a failed accept, until it is disposed.
+   *
+   * @default nothing is done
+   */
+  readonly keepAccepting?: ((server: object) => Disposable) | undefined;
 }
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -56,12 +59,18 @@ export class Listener {
   readonly port: number;
   readonly #server: Server;
   readonly #sockets: Set<Socket>;
-  #upkeep: ReturnType<typeof setInterval> | undefined;
+  readonly #accepting: Disposable | undefined;
 
-  private constructor(server: Server, port: number, sockets: Set<Socket>) {
+  private constructor(
+    server: Server,
+    port: number,
+    sockets: Set<Socket>,
+    accepting: Disposable | undefined,
+  ) {
     this.#server = server;
     this.port = port;
     this.#sockets = sockets;
+    this.#accepting = accepting;
   }
 
   /**
@@ -109,9 +118,8 @@ export class Listener {
     const address = server.address();
     // A TCP server that listens always has an address object.
     const port = typeof address === "object" && address ? address.port : 0;
-    const listener = new Listener(server, port, sockets);
-    listener.#keepAccepting(options.connections);
-    return listener;
+    const accepting = options.keepAccepting?.(server);
+    return new Listener(server, port, sockets, accepting);
   }
 
   /** How many connections are open. */
@@ -121,7 +129,7 @@ export class Listener {
 
   /** Stops accepting; resolves when the last connection is gone. */
   close(): Promise<void> {
-    clearInterval(this.#upkeep);
+    this.#accepting?.[Symbol.dispose]();
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     return promise;
@@ -135,24 +143,4 @@ export class Listener {
   breakAll(): void {
     for (const socket of [...this.#sockets]) socket.resetAndDestroy();
   }
-  /**
-   * Works around Deno 2.9.6, whose node:net servers accept nothing more after
-   * one failed accept (out of descriptors, for example) and report no error. To
-   * listen again on a listening socket is harmless, and makes Deno look at the
-   * queue again. `descriptors_test.ts` fails when that is no longer needed.
-   */
-  #keepAccepting(connections: ConnectionLimits): void {
-    const server = this.#server as {
-      readonly _handle?: ListeningHandle | null;
-    };
-    this.#upkeep = setInterval(() => {
-      connections.checkDescriptors();
-      server._handle?.listen?.(BACKLOG);
-    }, LOOK_MS);
-  }
-}
-
-/** The part of node:net's internal handle of a server that is used. */
-interface ListeningHandle {
-  readonly listen?: (backlog: number) => number;
 }

@@ -37,7 +37,7 @@ import { gateCalls } from "./call_gate.ts";
 import { createEncoders } from "./encoding/channel_encoders.ts";
 import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
-import { Listener } from "./listener.ts";
+import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
@@ -79,6 +79,8 @@ export interface ServeGrpcOptions {
    * @default limits of this port alone, at 4096 connections
    */
   readonly connections?: ConnectionLimits;
+  /** See {@linkcode ListenOptions}. @default nothing is done */
+  readonly keepAccepting?: ListenOptions["keepAccepting"];
   /**
    * What the status tells, on demand, of each feed's subscriptions.
    *
@@ -361,6 +363,7 @@ export async function serveGrpc(
     host,
     port,
     connections: options.connections ?? ownLimits(options),
+    keepAccepting: options.keepAccepting,
     onConnection: (socket) =>
       admission.connect(socket, () => injector.injectConnection(socket)),
   });

@@ -20,7 +20,7 @@ import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
-import { type Address, listen } from "./listen.ts";
+import { type Address, listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { present } from "./page/present.ts";
 import {
@@ -51,7 +51,10 @@ export interface MetricsText {
 
 /** What the HTTP side is made of. */
 export interface ServeHttpOptions
-  extends PageSources, Pick<LiveEventsOptions, "maxViewers" | "pulse"> {
+  extends
+    PageSources,
+    Pick<LiveEventsOptions, "maxViewers" | "pulse">,
+    Pick<PortOptions, "keepAccepting"> {
   readonly health: { readonly host: string; readonly port: number };
   /** Port 0 means that there is no port of its own for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
@@ -93,26 +96,35 @@ export async function serveHttp(
   options: ServeHttpOptions,
 ): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
-  const { connections, clock, idleMs = IDLE_MS } = options;
-  const open = (address: Address, routes: Routes) => {
+  const { connections, clock, idleMs = IDLE_MS, keepAccepting } = options;
+  const open = async (address: Address, routes: Routes) => {
     const handler = guard(answerFrom(routes), options.onFault);
-    const port = listen(address, { handler, connections, clock, idleMs });
-    return opened.use(port);
+    return opened.use(
+      await listen(address, {
+        handler,
+        connections,
+        clock,
+        idleMs,
+        keepAccepting,
+      }),
+    );
   };
   const metrics = metricsRoute(options.page);
   const { routes: page, events } = await pageRoutes(options);
-  const health = open({
+  const health = await open({
     ...options.health,
     purpose: "health checks",
     variable: "STREAM_PROXY_HEALTH_PORT",
   }, { ...page, ...healthRoutes(options), "/metrics": metrics });
   const servers = [health];
   if (options.metrics.port !== 0) {
-    servers.push(open({
-      ...options.metrics,
-      purpose: "metrics",
-      variable: "STREAM_PROXY_METRICS_PORT",
-    }, { "/metrics": metrics }));
+    servers.push(
+      await open({
+        ...options.metrics,
+        purpose: "metrics",
+        variable: "STREAM_PROXY_METRICS_PORT",
+      }, { "/metrics": metrics }),
+    );
   }
   // Made after the ports, so that it ends before them: they wait for it.
   opened.use(events);

@@ -142,7 +142,7 @@ export const METRICS = {
   openDescriptors: {
     name: "alpaca_proxy_open_descriptors",
     type: "gauge",
-    help: "File descriptors in use, at least, by the numbers of new sockets",
+    help: "File descriptors in use, at least; measured every 15 s",
     labels: [],
   },
   descriptorLimit: {

@@ -8,7 +8,7 @@
  */
 import process from "node:process";
 import { Registry } from "prom-client";
-import { ACCEPT_FAILURES } from "../../application/connections/accept_loop.ts";
+import { ACCEPT_FAILURES } from "../../application/connections/accept_failures.ts";
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
   ERROR_TYPES,

@@ -6,6 +6,7 @@ import {
   type Simulator,
   startSimulator,
 } from "../../../src/simulator/simulator.ts";
+import { descriptorsInUse } from "../../../src/infrastructure/process/accept_upkeep.ts";
 import { FREE_PORTS, until } from "../../support/stage.ts";
 import { Child } from "./child.ts";
 
@@ -133,6 +134,16 @@ shortageTest(
     assert.equal((await child.ended()).code, 0);
   },
 );
+
+Deno.test("descriptors in use are counted by the number of a new socket", async () => {
+  const before = await descriptorsInUse() ?? NaN;
+  using sockets = new DisposableStack();
+  for (let opened = 0; opened < 40; opened++) {
+    sockets.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  }
+  const after = await descriptorsInUse() ?? NaN;
+  assert.ok(after >= 40 && after > before, `${before}, then ${after}`);
+});
 
 shortageTest(
   "Deno 2.9.6 still needs the workarounds for accepting out of descriptors",

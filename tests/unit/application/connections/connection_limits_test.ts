@@ -27,13 +27,11 @@ function setup(options: Partial<ConnectionLimitsOptions> = {}) {
   const open = (
     kind: ConnectionKind,
     idleSince?: number | undefined,
-    descriptor?: number,
   ) => {
     const connection = { closed: 0, idleSince, release: () => {} };
     const release = limits.admit(kind, {
       close: () => void connection.closed++,
       idleSince: () => connection.idleSince,
-      descriptor,
     });
     if (release === undefined) return undefined;
     connection.release = release;
@@ -119,9 +117,8 @@ Deno.test("while descriptors are short gRPC is refused, some HTTP is not", () =>
 
 Deno.test("a learned limit of descriptors expires and is tested again", async () => {
   const { limits, open, clock } = setup();
-  for (let opened = 0; opened < 40; opened++) {
-    open("grpc", undefined, opened + 20);
-  }
+  for (let opened = 0; opened < 40; opened++) open("grpc");
+  limits.observeDescriptors(60);
   limits.acceptFailed("gRPC", NONE_LEFT);
   assert.equal(limits.figures.descriptorLimit, 60);
   assert.equal(open("grpc"), undefined);
@@ -132,7 +129,9 @@ Deno.test("a learned limit of descriptors expires and is tested again", async ()
 
 Deno.test("a shortage that refused connections cause closes no more than the first time", async () => {
   let exhausted = true;
-  const { limits, open, clock } = setup({ outOfDescriptors: () => exhausted });
+  const { limits, open, clock, counters } = setup({
+    outOfDescriptors: () => exhausted,
+  });
   for (let opened = 0; opened < 40; opened++) open("grpc");
   limits.checkDescriptors();
   const left = limits.figures.grpc;
@@ -143,6 +142,7 @@ Deno.test("a shortage that refused connections cause closes no more than the fir
     limits.checkDescriptors();
   }
   assert.equal(limits.figures.grpc, left);
+  assert.equal(counters.acceptFailures.descriptors, 21);
   exhausted = true;
   for (let turn = 0; turn < 24; turn++) {
     await clock.advance(250);
