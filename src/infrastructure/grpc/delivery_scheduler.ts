@@ -12,7 +12,7 @@
  *
  * @module
  */
-import { afterPolling, nextTurn, type Turns } from "./turns.ts";
+import { EVENT_LOOP, TURN_MS, type Turns } from "./turns.ts";
 
 /** Writes of one turn, all connections together. */
 export const TURN_RUNS = 512;
@@ -32,7 +32,7 @@ export class DeliveryScheduler {
   #isScheduled = false;
 
   /** @param turns how later turns of the event loop are had */
-  constructor(turns: Turns = { next: nextTurn, polled: afterPolling }) {
+  constructor(turns: Turns = EVENT_LOOP) {
     this.#turns = turns;
   }
 
@@ -81,10 +81,11 @@ export class DeliveryScheduler {
   }
 
   readonly #serve = (): void => {
+    const end = this.#turns.now() + TURN_MS;
     this.#turn++;
     this.#used = 0;
     for (const lane of this.#backlog) {
-      if (this.#used >= TURN_RUNS) break;
+      if (this.#used >= TURN_RUNS || this.#turns.now() >= end) break;
       this.#backlog.delete(lane);
       const count = Math.min(LANE_RUNS, lane.waiting);
       this.#used += count;

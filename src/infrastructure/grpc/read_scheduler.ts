@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { afterPolling, nextTurn, type Turns } from "./turns.ts";
+import { EVENT_LOOP, TURN_MS, type Turns } from "./turns.ts";
 
 /** Units of work of one turn, all connections together. */
 const TURN_UNITS = 24;
@@ -32,7 +32,7 @@ export class ReadScheduler {
   #isScheduled = false;
 
   /** @param turns how later turns of the event loop are had */
-  constructor(turns: Turns = { next: nextTurn, polled: afterPolling }) {
+  constructor(turns: Turns = EVENT_LOOP) {
     this.#turns = turns;
   }
 
@@ -67,9 +67,10 @@ export class ReadScheduler {
   }
 
   readonly #run = (): void => {
+    const end = this.#turns.now() + TURN_MS;
     this.#used = 0;
     for (const reader of this.#waiting) {
-      if (this.#used >= TURN_UNITS) break;
+      if (this.#used >= TURN_UNITS || this.#turns.now() >= end) break;
       this.#waiting.delete(reader);
       // Progress is counted even where a reader only skipped free frames.
       this.#used += Math.max(1, reader.advance(QUANTUM_UNITS));

@@ -5,16 +5,28 @@
  */
 import { setImmediate } from "node:timers";
 
+/** Longest part of a turn that one scheduler uses, in ms. */
+export const TURN_MS = 5;
+
 /** How later turns of the event loop are had. */
 export interface Turns {
   /** Runs a function in the next turn. */
   readonly next: (run: () => void) => void;
   /** Runs a function after all sockets were polled. */
   readonly polled: (run: () => void) => void;
+  /** Monotonic ms. */
+  readonly now: () => number;
 }
 
+/** Turns of the event loop of this process. */
+export const EVENT_LOOP: Turns = {
+  next: nextTurn,
+  polled: afterPolling,
+  now: () => performance.now(),
+};
+
 /** Runs a function in the next turn. */
-export function nextTurn(run: () => void): void {
+function nextTurn(run: () => void): void {
   setImmediate(run);
 }
 
@@ -26,6 +38,6 @@ export function nextTurn(run: () => void): void {
  * many turns in a row would keep Alpaca, clients and health checks waiting for
  * 61 of them.
  */
-export function afterPolling(run: () => void): void {
+function afterPolling(run: () => void): void {
   setTimeout(run, 0);
 }

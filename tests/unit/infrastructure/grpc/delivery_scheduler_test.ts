@@ -9,9 +9,11 @@ import {
 
 function rig() {
   const turns: (() => void)[] = [];
+  let now = 0;
   const scheduler = new DeliveryScheduler({
     next: (run) => turns.push(run),
     polled: (run) => turns.push(run),
+    now: () => now,
   });
   const log: string[] = [];
   const lane = (name: string) => {
@@ -20,7 +22,8 @@ function rig() {
     return { lane, write };
   };
   const turn = () => turns.shift()?.();
-  return { scheduler, turns, log, lane, turn };
+  const pass = (ms: number) => now += ms;
+  return { scheduler, turns, log, lane, turn, pass };
 }
 
 Deno.test("a connection with few writes is never held back", () => {
@@ -97,4 +100,19 @@ Deno.test("a connection without streams is forgotten", () => {
   assert.equal(scheduler.size, 1);
   second[Symbol.dispose]();
   assert.equal(scheduler.size, 0);
+});
+
+Deno.test("a turn ends after its time, however few writes it made", () => {
+  const { turns, lane, turn, pass } = rig();
+  let made = 0;
+  const slow = () => {
+    made++;
+    pass(1);
+  };
+  const { lane: busy } = lane("busy");
+  for (let i = 0; i < 1_000; i++) busy.run(slow);
+  const before = made;
+  turn();
+  assert.equal(made - before, LANE_RUNS, "at least one connection is served");
+  assert.equal(turns.length, 1, "and the rest has a turn of its own");
 });

@@ -31,13 +31,16 @@ class Work implements PacedReader {
 
 function rig() {
   const turns: (() => void)[] = [];
+  let now = 0;
   const scheduler = new ReadScheduler({
     next: (run) => turns.push(run),
     polled: (run) => turns.push(run),
+    now: () => now,
   });
   const log: string[] = [];
   const turn = () => turns.shift()?.();
-  return { scheduler, turns, log, turn };
+  const pass = (ms: number) => now += ms;
+  return { scheduler, turns, log, turn, pass };
 }
 
 Deno.test("a turn reads a bounded amount and the next one goes on", () => {
@@ -84,4 +87,17 @@ Deno.test("a connection that has ended is not read", () => {
   scheduler.remove(work);
   turn();
   assert.deepEqual(log, []);
+});
+
+Deno.test("a turn ends after its time, however little it read", () => {
+  const { scheduler, log, turn, pass } = rig();
+  const work = new Work("a", 50, log);
+  const { advance } = work;
+  work.advance = (units) => {
+    pass(10);
+    return advance.call(work, units);
+  };
+  scheduler.enqueue(work);
+  turn();
+  assert.equal(work.left, 46, "one quantum");
 });
