@@ -81,6 +81,18 @@ export class Channel<T> implements EventSink<T> {
     return this.#bySymbol.size + this.#bySecondary.size;
   }
 
+  /** Symbols that some reader is entered under. */
+  get symbols(): number {
+    return this.#bySymbol.size;
+  }
+
+  /** How many of these symbols no reader is entered under. */
+  countNew(symbols: Iterable<string>): number {
+    let count = 0;
+    for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;
+    return count;
+  }
+
   /** Whether an event of this symbol would reach anybody. */
   wants(symbol: string): boolean {
     if (this.#everything.length > 0 || this.#bySymbol.has(symbol)) return true;

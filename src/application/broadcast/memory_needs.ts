@@ -24,7 +24,8 @@ export const SLOT_BYTES = 8;
 
 /**
  * Bytes for each entry that a stream names, in all structures: about 440 for a
- * symbol that no other stream names, 1,320 for an underlying.
+ * symbol that no other stream names, 1,320 for an underlying, 400 for the ten
+ * repeated symbols that count as one.
  */
 const ENTRY_BYTES = 1_350;
 /** Bytes for everything else, above what an idle proxy uses (about 40 MiB). */
