@@ -85,9 +85,9 @@ export const GUARANTEES: readonly Guarantee[] = [
     "3,000 symbols of 60,000 characters leave nothing in memory",
   ),
   promise(
-    "A message of more than 16 MiB ends the session with that cause, and the feed reconnects.",
+    "A message of more than 4 MiB (1 MiB on the trading stream) ends the session with that cause, and the feed reconnects.",
     `${WHOLE}alpaca/wire_test.ts`,
-    "a message over 16 MiB ends the session with that cause",
+    "a message over 4 MiB ends the session with that cause",
   ),
   promise(
     "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",

@@ -312,7 +312,7 @@ Deno.test("what the handler of a frame throws costs that frame, not the socket",
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
 });
 
-Deno.test("a message over 16 MiB ends the session with that cause", async () => {
+Deno.test("a message over 4 MiB ends the session with that cause", async () => {
   await using exchange = await ScriptedExchange.start();
   const { wire, frames } = dialing(exchange.url);
   const peer = await exchange.accept();
@@ -322,7 +322,7 @@ Deno.test("a message over 16 MiB ends the session with that cause", async () => 
   assert.equal(frames[0]?.length, MAX_MESSAGE_BYTES);
   peer.send(new Uint8Array(MAX_MESSAGE_BYTES + 1));
   const failure = await soon(open.ended);
-  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.match(failure.message, /a message is larger than 4194304 bytes$/);
   assert.equal(failure.kind, "transient");
   assert.equal(frames.length, 1);
   await open.close();
@@ -335,7 +335,7 @@ Deno.test("many fragments of one message are limited in sum", async () => {
   const open = await wire;
   peer.sendInFragments("x".repeat(MAX_MESSAGE_BYTES + 1), 1024 * 1024);
   const failure = await soon(open.ended);
-  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.match(failure.message, /a message is larger than 4194304 bytes$/);
   assert.deepEqual(frames, []);
   await open.close();
 });
