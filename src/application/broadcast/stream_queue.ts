@@ -97,6 +97,11 @@ export class StreamQueue<T> implements HoldingQueue {
     }
   }
 
+  /** Frees slots that a longer queue once needed. */
+  compact(): void {
+    this.#ring.compact();
+  }
+
   /**
    * Drops the cached bytes of events that have waited since the last call; a
    * reader that comes for them has them made again.
