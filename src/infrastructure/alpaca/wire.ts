@@ -10,6 +10,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
+import type { ClientRequest } from "node:http";
 import { WebSocket } from "ws";
 import type { Clock } from "../../application/ports/clock.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
@@ -30,7 +31,19 @@ const NORMAL_CLOSURE = 1000;
  */
 export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
 
+/** Informational responses (HTTP 1xx) before the one that counts. */
+const MAX_INFORMATIONAL = 16;
+
 const CLIENT_OPTIONS = {
+  // A server that sends nothing else would fill 100 MB a second.
+  finishRequest(request: ClientRequest): void {
+    let count = 0;
+    request.on("information", () => {
+      if (++count <= MAX_INFORMATIONAL) return;
+      request.destroy(new Error("too many informational responses"));
+    });
+    request.end();
+  },
   // Not offered, so that a peer that compresses anyway is in breach of the
   // protocol: a small message cannot become a large one.
   perMessageDeflate: false,
