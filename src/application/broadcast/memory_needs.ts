@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
 /**
  * Bytes that an event and its envelope occupy in the heap, without slots:
  * measured over 50,000 and more decoded events of each type (Deno 2.9.6) and
- * rounded up; twice the measured size for orders, which may have legs.
+ * rounded up; twice the measured size for orders, which may have legs
+ * ({@linkcode orderBytes}).
  */
 export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   stockQuotes: 300,
@@ -18,6 +20,15 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   optionTrades: 240,
   orderUpdates: 2_000,
 };
+
+/**
+ * Bytes of an order update with its envelope. One of 64 legs with the longest
+ * texts has 250 times the usual size.
+ */
+export function orderBytes(update: OrderUpdate): number {
+  // Texts beyond Latin-1 take two bytes a character.
+  return Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
+}
 
 /** Bytes of the slot that a queue holds an event by. */
 export const SLOT_BYTES = 8;
