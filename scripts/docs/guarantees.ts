@@ -90,7 +90,7 @@ export const GUARANTEES: readonly Guarantee[] = [
     "of a frame of faulty messages eight are logged, and all are counted",
   ),
   promise(
-    "A message of more than 4 MiB (1 MiB on the trading stream) ends the session with that cause, and the feed reconnects.",
+    "A message of more than 4 MiB (512 KiB on the trading stream) ends the session with that cause, and the feed reconnects.",
     `${WHOLE}alpaca/wire_test.ts`,
     "a message over 4 MiB ends the session with that cause",
   ),

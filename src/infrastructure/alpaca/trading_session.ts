@@ -29,9 +29,9 @@ const LISTEN = JSON.stringify({
 
 /**
  * Bytes of the largest message. An update of 64 legs has about 100 kB; parsed
- * with the text of every number, 16 MiB of the worst JSON exceed the heap.
+ * with the text of every number, 1 MiB of the worst JSON takes 180 MB of heap.
  */
-const MAX_MESSAGE_BYTES = 1024 * 1024;
+const MAX_MESSAGE_BYTES = 512 * 1024;
 
 /** This stream has no code 406: words alone tell a taken place from a bad key. */
 const TAKEN = /connection limit|too many connections/i;
