@@ -90,9 +90,14 @@ export const GUARANTEES: readonly Guarantee[] = [
     "3,000 symbols of 60,000 characters leave nothing in memory",
   ),
   promise(
-    "A message of more than 16 MiB ends the session with that cause, and the feed reconnects.",
+    "A frame of any number of faulty messages is logged with nine lines at most; all of them are counted.",
+    `${UNIT}infrastructure/alpaca/hostile_frames_test.ts`,
+    "of a frame of faulty messages eight are logged, and all are counted",
+  ),
+  promise(
+    "A message of more than 4 MiB (512 KiB on the trading stream) ends the session with that cause, and the feed reconnects.",
     `${WHOLE}alpaca/wire_test.ts`,
-    "a message over 16 MiB ends the session with that cause",
+    "a message over 4 MiB ends the session with that cause",
   ),
   promise(
     "Per stream, published = delivered + lost + waiting. Nothing is lost without being counted.",
@@ -298,6 +303,16 @@ export const GUARANTEES: readonly Guarantee[] = [
     "A stream that has messages waiting and takes none for five minutes ends with `UNAVAILABLE`, is logged and counted. A stream with nothing waiting never ends for that.",
     `${UNIT}application/streaming/end_stalled_test.ts`,
     "a stream that takes nothing of what waits is ended, logged and counted",
+  ),
+  promise(
+    "A client that reads slowly gets batches of what it reads in a second, so that its stream does not count as stalled.",
+    `${UNIT}infrastructure/grpc/stream_pump_test.ts`,
+    "batches shrink to what a slow client reads in a second, and grow again",
+  ),
+  promise(
+    "In the limit on the symbols of all streams, one that another stream of the same type names counts as a tenth: four services that name every stock on three channels are within the default.",
+    `${UNIT}application/streaming/open_streams_test.ts`,
+    "four services that name every stock on three channels are within the default",
   ),
   promise(
     "What all open streams name together is limited; a stream beyond the limit is refused with `RESOURCE_EXHAUSTED` and the figures.",

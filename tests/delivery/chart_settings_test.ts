@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { Ajv } from "ajv";
 import { parse } from "yaml";
+import {
+  EVENT_BYTES,
+  heapNeeded,
+  SLOT_BYTES,
+} from "../../src/application/broadcast/memory_needs.ts";
+import { CHANNELS } from "../../src/domain/market/channels.ts";
 import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { CHART, valueRows } from "../../scripts/delivery/chart.ts";
@@ -175,5 +181,33 @@ Deno.test("every value has a line in the chart's README", () => {
   for (const path of rows) {
     const isEntry = path.startsWith("credentials.values.");
     assert.ok(isEntry || readme.includes(`| \`${path}\` |`), path);
+  }
+});
+
+Deno.test("the chart computes memory with the program's numbers", () => {
+  const helpers = read(`${CHART}/templates/_helpers.tpl`);
+  const needed = (maxSymbols: number) =>
+    heapNeeded({
+      capacities: EVENT_BYTES,
+      limits: { maxSymbols, queueMemoryBytes: 0 },
+    });
+  const base = needed(0) / 1_048_576;
+  const entry = needed(1) - needed(0);
+  assert.ok(
+    helpers.includes(
+      `add ${base} $queues (div (add (mul $symbols ${entry}) 1048575) 1048576)`,
+    ),
+  );
+  const [, dict = ""] = /range \$name, \$bytes := dict ([^}]*?) \}\}/.exec(
+    helpers,
+  ) ?? [];
+  const words = dict.split(" ");
+  assert.equal(words.length, 2 * CHANNELS.length);
+  for (const channel of CHANNELS) {
+    const name = channel.replace("option", "options")
+      .replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+    const at = words.indexOf(`"${name}"`);
+    assert.ok(at >= 0, name);
+    assert.equal(Number(words[at + 1]), EVENT_BYTES[channel] + SLOT_BYTES);
   }
 });

@@ -214,7 +214,7 @@ runtime does not see; nothing where neither says anything.
 {{- with include "asp.heapLimit" $ }}
 {{- $queues := int64 $.Values.config.STREAM_PROXY_QUEUE_MEMORY_MB }}
 {{- $symbols := int64 $.Values.config.STREAM_PROXY_MAX_SYMBOLS }}
-{{- $needed := add 96 $queues (div (mul $symbols 1350) 1048576) }}
+{{- $needed := add 96 $queues (div (add (mul $symbols 1350) 1048575) 1048576) }}
 {{- if gt $needed (int64 .) }}
 {{- fail (printf "the heap limit is %s MiB, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d), config.STREAM_PROXY_MAX_SYMBOLS (%d) and 96 MiB for the rest may need %d MiB: lower these two, raise resources.limits.memory (two thirds of it are the heap's) or set heapLimitMiB" . $queues $symbols $needed) }}
 {{- end }}

@@ -29,7 +29,7 @@ export interface ChannelKeys<T> {
 }
 
 /** What a channel is limited by. */
-export interface ChannelOptions {
+export interface ChannelOptions<T> {
   /** How many events each stream may fall behind; exact, and at least 1. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
@@ -37,6 +37,8 @@ export interface ChannelOptions {
   readonly memory?: QueueMemory;
   /** Estimated bytes of an event with its envelope. @default 0 */
   readonly eventBytes?: number;
+  /** Bytes of one event where they differ much. @default eventBytes of each */
+  readonly measure?: (event: T) => number;
 }
 
 /** What a stream wants of a channel; both lists empty means everything. */
@@ -57,18 +59,20 @@ export class Channel<T> implements EventSink<T> {
   readonly #counters: ChannelCounters;
   readonly #memory: QueueMemory;
   readonly #eventBytes: number;
+  readonly #measure: ((event: T) => number) | undefined;
   readonly #bySymbol = new StreamIndex<T>();
   readonly #bySecondary = new StreamIndex<T>();
   readonly #everything: StreamQueue<T>[] = [];
   #sequence = 0;
   #readers = 0;
 
-  constructor(keys: ChannelKeys<T>, options: ChannelOptions) {
+  constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
     this.#keys = keys;
     this.#capacity = options.capacity;
     this.#counters = options.counters;
     this.#memory = options.memory ?? new QueueMemory();
     this.#eventBytes = options.eventBytes ?? 0;
+    this.#measure = options.measure;
   }
 
   /** Open readers. */
@@ -79,6 +83,18 @@ export class Channel<T> implements EventSink<T> {
   /** Keys that some reader is entered under. */
   get keys(): number {
     return this.#bySymbol.size + this.#bySecondary.size;
+  }
+
+  /** Symbols that some reader is entered under. */
+  get symbols(): number {
+    return this.#bySymbol.size;
+  }
+
+  /** How many of these symbols no reader is entered under. */
+  countNew(symbols: Iterable<string>): number {
+    let count = 0;
+    for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;
+    return count;
   }
 
   /** Whether an event of this symbol would reach anybody. */
@@ -99,7 +115,7 @@ export class Channel<T> implements EventSink<T> {
       receivedAt,
       encoded: undefined,
       holders: 0,
-      bytes: this.#eventBytes,
+      bytes: this.#measure ? this.#measure(event) : this.#eventBytes,
     };
     pushAll(this.#everything, envelope);
     this.#bySymbol.push(this.#keys.symbol(event), envelope);

@@ -10,7 +10,7 @@ import type {
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel } from "./channel.ts";
-import { EVENT_BYTES } from "./memory_needs.ts";
+import { EVENT_BYTES, orderBytes } from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
 /** One channel per data type. */
@@ -75,6 +75,6 @@ export function createChannels(parts: ChannelsParts): Channels {
     orderUpdates: new Channel<ChannelEvents["orderUpdates"]>({
       symbol: (update) => update.order.symbol,
       secondary: (update) => update.order.id,
-    }, options("orderUpdates")),
+    }, { ...options("orderUpdates"), measure: orderBytes }),
   };
 }

@@ -3,12 +3,14 @@
  *
  * @module
  */
+import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
 /**
  * Bytes that an event and its envelope occupy in the heap, without slots:
  * measured over 50,000 and more decoded events of each type (Deno 2.9.6) and
- * rounded up; twice the measured size for orders, which may have legs.
+ * rounded up; twice the measured size for orders, which may have legs
+ * ({@linkcode orderBytes}).
  */
 export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   stockQuotes: 300,
@@ -19,12 +21,22 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   orderUpdates: 2_000,
 };
 
+/**
+ * Bytes of an order update with its envelope. One of 64 legs with the longest
+ * texts has 250 times the usual size.
+ */
+export function orderBytes(update: OrderUpdate): number {
+  // Texts beyond Latin-1 take two bytes a character.
+  return Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
+}
+
 /** Bytes of the slot that a queue holds an event by. */
 export const SLOT_BYTES = 8;
 
 /**
  * Bytes for each entry that a stream names, in all structures: about 440 for a
- * symbol that no other stream names, 1,320 for an underlying.
+ * symbol that no other stream names, 1,320 for an underlying, 400 for the ten
+ * repeated symbols that count as one.
  */
 const ENTRY_BYTES = 1_350;
 /** Bytes for everything else, above what an idle proxy uses (about 40 MiB). */

@@ -8,10 +8,12 @@
  *   queues share it ({@linkcode Envelope.holders});
  * - in flight: batches that readers have taken and not finished with.
  *
- * When slots and envelopes exceed the limit, the longest queues are shortened
- * to a common length, oldest events first, until a 64th of the limit is
- * free. Shortening visits all queues, but frees so much that its cost per
- * published event is constant; a publisher without pressure adds and compares.
+ * When slots and envelopes exceed the limit, unused slots are freed, and then the
+ * longest queues are shortened to a common length, oldest events first, until a
+ * 64th of the limit is free. Shortening visits all queues, but frees so much that
+ * its cost per published event is constant; where it cannot free as much, it is
+ * repeated after a 64th more is held, or a second later. A publisher without
+ * pressure adds and compares.
  * What is in flight cannot be taken back: batches become smaller while much of
  * it is, so that it stays within a quarter of the limit, but for
  * {@linkcode SMALLEST_BATCH} events a reader.
@@ -43,6 +45,8 @@ const LEAST_PART = 1 / 64;
 export interface HoldingQueue {
   /** Events that wait to be taken. */
   readonly waiting: number;
+  /** Frees slots that it does not use. */
+  compact(): void;
   /** Drops the oldest events until `length` are left, and counts them as lost. */
   shorten(length: number): void;
   /** Drops the cached bytes of events that have waited since the last call. */
@@ -59,6 +63,8 @@ export class QueueMemory implements SlotUsage {
   readonly #freeFlight: number;
   #envelopes = 0;
   #inFlight = 0;
+  /** Bytes up to which shortening is known to free too little. */
+  #futileUpTo = 0;
   readonly #queues = new Set<HoldingQueue>();
 
   /** @param limit bytes, above 0 */
@@ -86,7 +92,7 @@ export class QueueMemory implements SlotUsage {
   /** Counts an event that at least one queue has just taken up. */
   hold(envelope: Envelope<unknown>): void {
     this.#envelopes += envelope.bytes;
-    if (this.#queued > this.#queueLimit) this.#shorten();
+    this.#fit();
   }
 
   /** A queue has let an event go. */
@@ -119,7 +125,7 @@ export class QueueMemory implements SlotUsage {
     // Half as much again for what a batch is encoded and framed to.
     const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
-    if (this.#queued > this.#queueLimit) this.#shorten();
+    this.#fit();
     return bytes;
   }
 
@@ -133,6 +139,7 @@ export class QueueMemory implements SlotUsage {
    * larger blocks, so that a few old ones could retain much more than they are.
    */
   sweep(): void {
+    this.#futileUpTo = 0;
     for (const queue of this.#queues) queue.forgetEncoded();
   }
 
@@ -145,9 +152,18 @@ export class QueueMemory implements SlotUsage {
     return this.limit - Math.min(this.#inFlight, this.limit * FLIGHT_SHARE);
   }
 
-  /** Shortens the longest queues until enough is free. */
-  #shorten(): void {
-    const target = this.#queueLimit - this.limit * FREED_SHARE;
+  #fit(): void {
+    const queued = this.#queued;
+    if (queued <= this.#queueLimit || queued <= this.#futileUpTo) return;
+    const freed = this.limit * FREED_SHARE;
+    const target = this.#queueLimit - freed;
+    for (const queue of this.#queues) queue.compact();
+    this.#shorten(target);
+    this.#futileUpTo = this.#queued > target ? this.#queued + freed : 0;
+  }
+
+  /** Shortens the longest queues until they hold `target` bytes, if they can. */
+  #shorten(target: number): void {
     const queues = [...this.#queues]
       .filter(({ waiting }) => waiting > 1)
       .sort((a, b) => b.waiting - a.waiting);

@@ -115,6 +115,18 @@ export class Ring<T extends object | number> {
     }
   }
 
+  /** Frees slots when the items need less than a quarter of them. */
+  compact(): void {
+    let slots = this.#spare?.items.length ?? 0;
+    for (let segment = this.#first; segment; segment = segment.next) {
+      slots += segment.items.length;
+    }
+    if (slots <= 4 * this.#size + (this.#size > 0 ? SMALLEST : 0)) return;
+    const items = this.take(this.#size);
+    this.clear();
+    for (const item of items) this.push(item);
+  }
+
   /** Removes everything. */
   clear(): void {
     for (let segment = this.#first; segment; segment = segment.next) {

@@ -97,6 +97,11 @@ export class StreamQueue<T> implements HoldingQueue {
     }
   }
 
+  /** Frees slots that a longer queue once needed. */
+  compact(): void {
+    this.#ring.compact();
+  }
+
   /**
    * Drops the cached bytes of events that have waited since the last call; a
    * reader that comes for them has them made again.
@@ -130,11 +135,15 @@ export class StreamQueue<T> implements HoldingQueue {
   /**
    * Takes what is ready, oldest first; nothing when nothing is. The reader has
    * finished with the batch that it took before.
+   *
+   * @param limit events, at least 1
    */
-  take(): readonly Envelope<T>[] {
+  take(limit: number = Infinity): readonly Envelope<T>[] {
     this.#land();
     if (this.#ring.size === 0) return NOTHING;
-    const batch = this.#ring.take(this.#memory.batchLimit);
+    const batch = this.#ring.take(
+      Math.min(limit, this.#memory.batchLimit),
+    );
     this.#inFlight = this.#memory.depart(batch);
     this.#delivered += batch.length;
     this.#counters.sent += batch.length;

@@ -16,6 +16,11 @@ import { WallStamp } from "./wall_stamp.ts";
 /** Longest text that is kept of a message or of a cause, in characters. */
 const LONGEST = 300;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+/** UTF-8 of the longest text. */
+const start = new Uint8Array(3 * LONGEST);
+
 /** One thing that went wrong, once or several times in a row. */
 export interface RecentError {
   readonly level: "warn" | "error";
@@ -100,7 +105,10 @@ export class RecentErrors {
   #clean(text: string): string {
     // Redacted first: half a secret would not be recognized.
     const clean = this.#options.redact(text);
-    return clean.length > LONGEST ? `${clean.slice(0, LONGEST)}…` : clean;
+    if (clean.length <= LONGEST) return clean;
+    // A copy: a slice would keep the whole text in memory.
+    const { written } = encoder.encodeInto(clean.slice(0, LONGEST), start);
+    return `${decoder.decode(start.subarray(0, written))}…`;
   }
 }
 

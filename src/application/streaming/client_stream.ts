@@ -51,8 +51,8 @@ export class ClientStream<T> implements OpenStream<T> {
     return this.#reader.queue.batches(signal);
   }
 
-  take(): readonly Envelope<T>[] {
-    return this.#reader.queue.take();
+  take(limit?: number): readonly Envelope<T>[] {
+    return this.#reader.queue.take(limit);
   }
 
   whenReady(wake: () => void): void {

@@ -47,8 +47,14 @@ export interface OpenStream<T> extends Disposable {
    * called once.
    */
   batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void>;
-  /** Takes a batch of what is ready, oldest first; empty when nothing is. */
-  take(): readonly Envelope<T>[];
+  /**
+   * Takes a batch of what is ready, oldest first; empty when nothing is. A
+   * stream that has taken nothing for long counts as stalled, so a batch should
+   * not be larger than what its client reads in a few seconds.
+   *
+   * @param limit events, at least 1
+   */
+  take(limit?: number): readonly Envelope<T>[];
   /**
    * Runs `wake` once, in a turn of its own, when something is ready or the
    * stream has ended.

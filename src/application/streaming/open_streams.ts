@@ -5,9 +5,10 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import type {
-  ChannelEvents,
-  ChannelName,
+import {
+  type ChannelEvents,
+  type ChannelName,
+  CHANNELS,
 } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ROUTES } from "../../domain/subscription/routes.ts";
@@ -30,6 +31,12 @@ import type {
 } from "./market_streams.ts";
 import { TooManySymbols } from "./too_many_symbols.ts";
 
+/**
+ * Symbols that other streams of the same channel name already which count as
+ * one: such a symbol takes about 40 bytes, a symbol of its own 440.
+ */
+const REPEATED_AS_ONE = 10;
+
 /** Where a stream's interest in symbols is told. */
 export interface InterestDesk {
   /** @throws OverBudget when the plan has no place for the symbols */
@@ -51,6 +58,16 @@ export interface UnderlyingDesk {
   reconsider(): void;
 }
 
+/** What a stream names. */
+interface Names {
+  /** Symbols. */
+  readonly named: number;
+  /** Those of them that no other stream of the channel names. */
+  readonly distinct: number;
+  /** Underlyings and order ids. */
+  readonly secondary: number;
+}
+
 /** What streams are opened with. */
 export interface StreamsParts {
   readonly channels: Channels;
@@ -60,7 +77,7 @@ export interface StreamsParts {
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: UnderlyingDesk | undefined;
   readonly clock: Clock;
-  /** Symbols, underlyings and order ids of all streams. @default unlimited */
+  /** Limit on {@linkcode Streams.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
   /** Where refused and stalled streams are counted. @default nowhere */
   readonly refusals?: ProxyCounters["refusals"] | undefined;
@@ -70,7 +87,10 @@ export interface StreamsParts {
 export class Streams implements MarketStreams {
   readonly #parts: StreamsParts;
   readonly #open = new Set<ClientStream<unknown>>();
-  #symbols = 0;
+  /** Symbols that open streams name, each as often as it is named. */
+  #named = 0;
+  /** Underlyings and order ids that open streams name. */
+  #secondary = 0;
 
   constructor(parts: StreamsParts) {
     this.#parts = parts;
@@ -81,9 +101,12 @@ export class Streams implements MarketStreams {
     return this.#open.size;
   }
 
-  /** Symbols, underlyings and order ids that open streams name together. */
+  /**
+   * Symbols, underlyings and order ids that open streams name together. A
+   * symbol that another stream of the same channel names counts as a tenth.
+   */
   get symbols(): number {
-    return this.#symbols;
+    return this.#weigh({ named: 0, distinct: 0, secondary: 0 });
   }
 
   /** What every open stream has received and lost. */
@@ -126,12 +149,15 @@ export class Streams implements MarketStreams {
     const everything = symbols.size === 0 && secondary.size === 0;
     const { feed, upstream } = ROUTES[channel];
     if (!this.#parts.feeds.has(feed)) throw new FeedDisabled(feed);
-    const named = symbols.size + secondary.size;
-    this.#checkSymbols(named);
+    const source: Channel<ChannelEvents[C]> = this.#parts.channels[channel];
+    this.#checkSymbols({
+      named: symbols.size,
+      distinct: source.countNew(symbols),
+      secondary: secondary.size,
+    });
     const desk = this.#parts.desks[feed];
     const wanted = everything ? [WILDCARD] : symbols;
     if (upstream) desk?.admit(upstream, wanted);
-    const source: Channel<ChannelEvents[C]> = this.#parts.channels[channel];
     using undo = new DisposableStack();
     const reader = undo.use(source.subscribe({ symbols, secondary }));
     if (upstream && desk) {
@@ -148,22 +174,36 @@ export class Streams implements MarketStreams {
       progressAt: clock.monotonic(),
       leave: () => {
         this.#open.delete(stream as ClientStream<unknown>);
-        this.#symbols -= named;
+        this.#named -= symbols.size;
+        this.#secondary -= secondary.size;
         kept.dispose();
       },
     });
-    this.#symbols += named;
+    this.#named += symbols.size;
+    this.#secondary += secondary.size;
     this.#open.add(stream as ClientStream<unknown>);
     return stream;
   }
 
-  /** @throws TooManySymbols when `requested` more exceed the limit */
-  #checkSymbols(requested: number): void {
+  /** @throws TooManySymbols when a stream with these names exceeds the limit */
+  #checkSymbols(names: Names): void {
     const { maxSymbols: limit = Infinity, refusals } = this.#parts;
-    const used = this.#symbols;
+    const used = this.symbols;
+    const requested = this.#weigh(names) - used;
     if (requested === 0 || used + requested <= limit) return;
     if (refusals) refusals.symbols++;
     throw new TooManySymbols({ limit, used, requested });
+  }
+
+  /** What open streams and a new one with these names count together. */
+  #weigh({ named, distinct, secondary }: Names): number {
+    let all = distinct;
+    for (const channel of CHANNELS) {
+      all += this.#parts.channels[channel].symbols;
+    }
+    const repeated = this.#named + named - all;
+    return all + Math.ceil(repeated / REPEATED_AS_ONE) + this.#secondary +
+      secondary;
   }
 
   #expand(

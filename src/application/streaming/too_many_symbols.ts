@@ -1,10 +1,13 @@
-/** The limit on the entries of all open streams, and what a new one asks for. */
+/**
+ * The limit on the entries of all open streams, and what a new one adds. Counted
+ * as `Streams.symbols` does: ten repeated symbols are one entry.
+ */
 export interface SymbolExcess {
   /** Entries that all open streams may name together. */
   readonly limit: number;
-  /** Entries that open streams name. */
+  /** Entries of open streams. */
   readonly used: number;
-  /** Entries that the new stream names. */
+  /** Entries that the new stream adds. */
   readonly requested: number;
 }
 

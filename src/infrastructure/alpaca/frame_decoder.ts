@@ -26,6 +26,7 @@ import {
 } from "./control.ts";
 import type { ElementHandler } from "./element_handlers.ts";
 import { BadField, InexactInteger } from "./fields.ts";
+import { FrameLog } from "./frame_log.ts";
 import type { MarketFormat } from "./market_format.ts";
 import type { Frame } from "./wire.ts";
 
@@ -47,13 +48,20 @@ interface Arrival {
 }
 
 const NOT_A_MAP = new TypeError("Not a map");
+/**
+ * Bytes of the largest frame that is decoded exactly: that takes ten times the
+ * time and memory, and frames of data have less than 100 kB.
+ */
+const MAX_EXACT_BYTES = 512 * 1024;
 
 /** Decodes the frames of one market data feed. */
 export class FrameDecoder {
   readonly #parts: FrameDecoderParts;
+  readonly #faults: FrameLog;
 
   constructor(parts: FrameDecoderParts) {
     this.#parts = parts;
+    this.#faults = new FrameLog(parts.log);
   }
 
   /**
@@ -65,10 +73,12 @@ export class FrameDecoder {
     try {
       const receivedAt = clock.now();
       const start = clock.monotonic();
+      this.#faults.start();
       let messages = this.#fast(frame, receivedAt);
       if (messages < 0) {
         messages = this.#general({ frame, receivedAt }, onControl);
       }
+      this.#faults.end();
       const seconds = (clock.monotonic() - start) / 1000;
       if (messages > 0) observe(counters.processing, { seconds, messages });
     } catch (error) {
@@ -137,7 +147,9 @@ export class FrameDecoder {
     try {
       handler.handle(element, arrival.receivedAt);
     } catch (error) {
-      if (!(error instanceof InexactInteger)) throw error;
+      const isExactable = error instanceof InexactInteger &&
+        arrival.frame.length <= MAX_EXACT_BYTES;
+      if (!isExactable) throw error;
       this.#handleExactly(handler, index, arrival);
     }
   }
@@ -168,7 +180,7 @@ export class FrameDecoder {
   }
 
   #control(element: Element, onControl: (control: Control) => void): void {
-    const { counters, log } = this.#parts;
+    const { counters } = this.#parts;
     const control = readControl(element);
     if (control) {
       counters.received.control++;
@@ -177,16 +189,22 @@ export class FrameDecoder {
     }
     counters.received.unknown++;
     counters.errors.unknown_type++;
-    log.warn("Element of an unknown type", { type: printable(element.T) });
+    this.#faults.warn("Element of an unknown type", {
+      type: printable(element.T),
+    });
   }
 
   #malformed(element: unknown, error: unknown): void {
-    const { counters, log } = this.#parts;
-    counters.errors.malformed_element++;
+    this.#parts.counters.errors.malformed_element++;
     const type = isElement(element) ? printable(element.T) : typeof element;
     if (isUpstreamsMistake(error)) {
-      log.warn("Element is malformed", { type, cause: error.message });
-    } else log.error("Element could not be processed", { type, cause: error });
+      this.#faults.warn("Element is malformed", { type, cause: error.message });
+    } else {
+      this.#faults.error("Element could not be processed", {
+        type,
+        cause: error,
+      });
+    }
   }
 }
 

@@ -26,9 +26,10 @@ const TIMESTAMP_TYPE = -1;
 const BINARY: unique symbol = Symbol("binary data");
 const EXTENSION: unique symbol = Symbol("an extension");
 const INVALID_UTF8: unique symbol = Symbol("text that is not UTF-8");
-// Stand-ins for what is nested too deep to be of use.
-const SKIPPED_LIST: readonly unknown[] = Object.freeze([]);
-const SKIPPED_MAP: Readonly<Record<string, unknown>> = Object.freeze({});
+// Shared, because one byte makes each: for what is empty, and for what is nested
+// too deep to be of use.
+const EMPTY_LIST: readonly unknown[] = Object.freeze([]);
+const EMPTY_MAP: Readonly<Record<string, unknown>> = Object.freeze({});
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -133,8 +134,9 @@ class Reader {
   #list(length: number, depth: number): readonly unknown[] {
     if (depth > MAX_DEPTH) {
       this.#skip(length);
-      return SKIPPED_LIST;
+      return EMPTY_LIST;
     }
+    if (length === 0) return EMPTY_LIST;
     this.#expect(length);
     const list: unknown[] = [];
     for (let i = 0; i < length; i++) list.push(this.#value(depth + 1));
@@ -144,8 +146,9 @@ class Reader {
   #map(size: number, depth: number): Readonly<Record<string, unknown>> {
     if (depth > MAX_DEPTH) {
       this.#skip(2 * size);
-      return SKIPPED_MAP;
+      return EMPTY_MAP;
     }
+    if (size === 0) return EMPTY_MAP;
     this.#expect(2 * size);
     const map: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {

@@ -30,6 +30,8 @@ export interface SessionScript<R> {
   readonly url: string;
   /** Deliveries made so far, where frames make many. */
   readonly deliveries?: (() => number) | undefined;
+  /** Bytes of the largest message. @default that of `dial` */
+  readonly maxMessageBytes?: number;
   /** Headers of the upgrade request. */
   readonly headers: Readonly<Record<string, string>>;
   /** Publishes the data of a frame and hands replies on. */
@@ -65,6 +67,7 @@ export async function openSession<R>(
     url: script.url,
     headers: script.headers,
     deliveries: script.deliveries,
+    maxMessageBytes: script.maxMessageBytes,
     onFrame: (frame) => {
       pulse.beat();
       script.receive(frame, onReply);

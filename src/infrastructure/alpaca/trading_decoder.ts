@@ -20,6 +20,7 @@ import { unknownWords } from "../../domain/market/order_words.ts";
 import { type Element, isElement, printable } from "./control.ts";
 import { parseWithNumberText } from "./exact_json.ts";
 import { BadField } from "./fields.ts";
+import { FrameLog } from "./frame_log.ts";
 import { readOrderUpdate } from "./order_elements.ts";
 import { shorten } from "./text_limits.ts";
 import type { Frame } from "./wire.ts";
@@ -55,9 +56,11 @@ const OLD_HEARTBEAT = 0x01;
 export class TradingDecoder {
   readonly #parts: TradingDecoderParts;
   readonly #utf8 = new TextDecoder("utf-8", { fatal: true });
+  readonly #faults: FrameLog;
 
   constructor(parts: TradingDecoderParts) {
     this.#parts = parts;
+    this.#faults = new FrameLog(parts.log);
   }
 
   /**
@@ -73,9 +76,11 @@ export class TradingDecoder {
       const decoded = this.#decode(frame);
       if (decoded === undefined) return;
       const messages = Array.isArray(decoded) ? decoded : [decoded];
+      this.#faults.start();
       for (const message of messages) {
         this.#handle(message, receivedAt, onReply);
       }
+      this.#faults.end();
       const seconds = (clock.monotonic() - start) / 1000;
       observe(counters.processing, { seconds, messages: messages.length });
     } catch (error) {
@@ -120,14 +125,14 @@ export class TradingDecoder {
   }
 
   #publish(data: unknown, receivedAt: number): void {
-    const { counters, log, sink } = this.#parts;
+    const { counters, sink } = this.#parts;
     counters.received.order_update++;
     if (!isElement(data)) throw NO_DATA;
     const update = readOrderUpdate(data);
     const unknown = unknownWords(update);
     if (unknown.length > 0) {
       counters.errors.unknown_word++;
-      log.warn("Order update has values that are not known", {
+      this.#faults.warn("Order update has values that are not known", {
         values: unknown.slice(0, MAX_NAMED).map(({ kind, word }) =>
           `${kind}: ${printable(word)}`
         ),
@@ -137,7 +142,7 @@ export class TradingDecoder {
   }
 
   #reply(message: Element, onReply: (reply: TradingReply) => void): void {
-    const { counters, log } = this.#parts;
+    const { counters } = this.#parts;
     const reply = readReply(message);
     if (reply) {
       counters.received.control++;
@@ -145,18 +150,20 @@ export class TradingDecoder {
     }
     counters.received.unknown++;
     counters.errors.unknown_type++;
-    log.warn("Message of an unknown stream", {
+    this.#faults.warn("Message of an unknown stream", {
       stream: printable(message.stream),
     });
   }
 
   #malformed(error: unknown): void {
-    const { counters, log } = this.#parts;
-    counters.errors.malformed_element++;
+    this.#parts.counters.errors.malformed_element++;
     const isUpstreams = error === NOT_A_MAP || error === NO_DATA ||
       error instanceof BadField;
-    if (isUpstreams) log.warn("Order update is malformed", { cause: error });
-    else log.error("Message could not be processed", { cause: error });
+    if (isUpstreams) {
+      this.#faults.warn("Order update is malformed", { cause: error });
+    } else {
+      this.#faults.error("Message could not be processed", { cause: error });
+    }
   }
 }
 

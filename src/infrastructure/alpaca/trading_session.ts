@@ -27,6 +27,12 @@ const LISTEN = JSON.stringify({
   data: { streams: [TRADE_UPDATES] },
 });
 
+/**
+ * Bytes of the largest message. An update of 64 legs has about 100 kB; parsed
+ * with the text of every number, 1 MiB of the worst JSON takes 180 MB of heap.
+ */
+const MAX_MESSAGE_BYTES = 512 * 1024;
+
 /** This stream has no code 406: words alone tell a taken place from a bad key. */
 const TAKEN = /connection limit|too many connections/i;
 
@@ -53,6 +59,7 @@ export class TradingConnector implements FeedConnector {
     return openSession<TradingReply>({
       url,
       headers: {},
+      maxMessageBytes: MAX_MESSAGE_BYTES,
       receive: (frame, onReply) => decoder.receive(frame, onReply),
       onFault: (error) => decoder.fault(error),
       logIn: (wire, replies) => this.#logIn(wire, replies),

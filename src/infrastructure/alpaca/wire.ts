@@ -10,6 +10,7 @@
  * @module
  */
 import type { Buffer } from "node:buffer";
+import type { ClientRequest } from "node:http";
 import { WebSocket } from "ws";
 import type { Clock } from "../../application/ports/clock.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
@@ -22,18 +23,30 @@ const GOODBYE_MS = 2_000;
 const NORMAL_CLOSURE = 1000;
 
 /**
- * Largest message that is read, in bytes. The largest expected one, the
- * acknowledgement of every stock on three channels, has about 300 kB. A larger
- * message ends the session with this limit as the cause: `ws` reads no further.
- * Parsed, 16 MiB of the worst JSON take 470 MB of heap.
+ * Largest message that is read, in bytes, where the protocol sets no smaller
+ * limit. The acknowledgement of every stock on three channels has about 300 kB,
+ * that of 100,000 option contracts 2.4 MB. A larger message ends the session
+ * with this limit as the cause: `ws` reads no further. Parsed, 4 MiB of the worst
+ * JSON take 150 MB of heap.
  */
-export const MAX_MESSAGE_BYTES: number = 16 * 1024 * 1024;
+export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
+
+/** Informational responses (HTTP 1xx) before the one that counts. */
+const MAX_INFORMATIONAL = 16;
 
 const CLIENT_OPTIONS = {
+  // A server that sends nothing else would fill 100 MB a second.
+  finishRequest(request: ClientRequest): void {
+    let count = 0;
+    request.on("information", () => {
+      if (++count <= MAX_INFORMATIONAL) return;
+      request.destroy(new Error("too many informational responses"));
+    });
+    request.end();
+  },
   // Not offered, so that a peer that compresses anyway is in breach of the
   // protocol: a small message cannot become a large one.
   perMessageDeflate: false,
-  maxPayload: MAX_MESSAGE_BYTES,
   // Text that is not UTF-8 costs its frame (the decoder says so), not the
   // session.
   skipUTF8Validation: true,
@@ -70,6 +83,8 @@ export interface DialOptions {
   /** Deliveries made so far; see `fair_reading.ts`. @default none */
   readonly deliveries?: (() => number) | undefined;
   readonly timeoutMs: number;
+  /** Bytes of the largest message. @default MAX_MESSAGE_BYTES */
+  readonly maxMessageBytes?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -81,9 +96,11 @@ export interface DialOptions {
  */
 export async function dial(options: DialOptions): Promise<Wire> {
   const { url, headers, clock, deliveries, timeoutMs, signal } = options;
+  const maxPayload = options.maxMessageBytes ?? MAX_MESSAGE_BYTES;
   if (signal.aborted) throw givenUp();
   const socket = new WebSocket(url, {
     ...CLIENT_OPTIONS,
+    maxPayload,
     headers: { ...headers },
   });
   const opened = Promise.withResolvers<void>();
@@ -111,7 +128,7 @@ export async function dial(options: DialOptions): Promise<Wire> {
         options.onFault(error);
       }
     }));
-  socket.on("error", (error) => problem = problemOf(error));
+  socket.on("error", (error) => problem = problemOf(error, maxPayload));
   socket.onclose = (event) => {
     opened.reject(dialFailure(url, refusal ?? { problem }));
     ended.resolve(closeFailure(event, problem));
@@ -218,9 +235,12 @@ function closeFailure(
 }
 
 /** What went wrong, as far as the message of `ws` does not say it. */
-function problemOf(error: Error & { readonly code?: string }): string {
+function problemOf(
+  error: Error & { readonly code?: string },
+  maxPayload: number,
+): string {
   return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
-    ? `a message is larger than ${MAX_MESSAGE_BYTES} bytes`
+    ? `a message is larger than ${maxPayload} bytes`
     : error.message;
 }
 

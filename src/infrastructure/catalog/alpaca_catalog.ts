@@ -14,7 +14,13 @@ import {
   type OptionCatalog,
 } from "../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { listOf, mapOf, readContract, readMid } from "./catalog_answers.ts";
+import {
+  fieldsOf,
+  listOf,
+  mapOf,
+  readContract,
+  readMid,
+} from "./catalog_answers.ts";
 import type { RestClient } from "./rest_client.ts";
 
 /** Entries on a page; 1 000 contracts are parsed in a few milliseconds. */
@@ -129,7 +135,7 @@ export class AlpacaCatalog implements OptionCatalog {
     try {
       const body = await client.get(address, signal);
       return Object.entries(mapOf(body, "trades")).flatMap(([name, trade]) => {
-        const price = Object(trade).p;
+        const price = fieldsOf(trade).p;
         return typeof price === "number" && price > 0 ? [[name, price]] : [];
       });
     } catch (error) {
@@ -156,7 +162,7 @@ async function* pages(
   for (;;) {
     const body = await client.get(url, signal);
     yield body;
-    const next: unknown = Object(body).next_page_token;
+    const next = fieldsOf(body).next_page_token;
     if (typeof next !== "string" || next === "") return;
     if (seen.has(next)) throw pagingFault(url, "a page names itself as next");
     if (seen.size + 1 >= MOST_PAGES) {

@@ -8,6 +8,9 @@ import { CatalogUnavailable } from "../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { dayOfDate } from "../../domain/options/exchange_day.ts";
 
+/** Characters of a symbol, an underlying or a root; OCC symbols have 21. */
+const MAX_NAME_LENGTH = 64;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** @throws CatalogUnavailable when the body has no such list */
@@ -31,16 +34,14 @@ export function mapOf(body: unknown, name: string): Fields {
 export function readContract(item: unknown): OptionContract | undefined {
   const fields = fieldsOf(item);
   const { symbol, underlying_symbol: underlying, root_symbol: root } = fields;
-  if (typeof symbol !== "string" || typeof underlying !== "string") {
-    return undefined;
-  }
-  const expiryDay = dayOfDate(String(fields.expiration_date));
-  const strike = Number(fields.strike_price ?? NaN);
-  if (typeof root !== "string" || expiryDay === undefined) return undefined;
+  if (!isName(symbol) || !isName(underlying) || !isName(root)) return undefined;
+  const expiryDay = dayOfDate(textOf(fields.expiration_date));
+  const strike = Number(textOf(fields.strike_price) || NaN);
+  if (expiryDay === undefined) return undefined;
   if (!(strike > 0) || !Number.isFinite(strike)) return undefined;
   const right = fields.type;
   if (right !== "call" && right !== "put") return undefined;
-  const interest = Number(fields.open_interest ?? 0);
+  const interest = Number(textOf(fields.open_interest));
   const openInterest = interest > 0 && interest < Infinity ? interest : 0;
   return { symbol, underlying, root, expiryDay, right, strike, openInterest };
 }
@@ -52,7 +53,19 @@ export function readMid(item: unknown): number | undefined {
   return bp > 0 && ap >= bp ? (bp + ap) / 2 : undefined;
 }
 
-function fieldsOf(value: unknown): Fields {
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_NAME_LENGTH;
+}
+
+/** Text of text or a number; of anything else none: converting it can throw. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number"
+    ? String(value)
+    : "";
+}
+
+/** The fields of a map; none of anything else. */
+export function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null ? value as Fields : {};
 }
 

@@ -26,8 +26,11 @@ const FAULT_DELAY_MS = 1_000;
 const LONGEST_DELAY_MS = 60_000;
 /** For an answer and its body. */
 const TIMEOUT_MS = 15_000;
-/** A page of 1 000 contracts is less than 1 MB. */
-const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/**
+ * A page of 1,000 contracts has less than 1 MB. Parsed, the worst JSON takes up
+ * to 40 times its size.
+ */
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
 /** Of an error's body, which is one sentence. */
 const MAX_ERROR_BYTES = 64 * 1024;
 const LONGEST_WORDS = 200;

@@ -71,7 +71,7 @@ export const LIMIT_SETTINGS = {
     integer(1, 10_000_000),
     {
       description:
-        "Most symbols, underlyings and order ids that all open streams may name together; a stream beyond it is refused",
+        "Symbols, underlyings and order ids of all open streams; a symbol that another stream of its type names counts as a tenth; a stream beyond it is refused",
       fallback: "100000",
     },
   ),

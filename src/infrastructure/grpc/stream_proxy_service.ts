@@ -141,7 +141,8 @@ class StreamServer {
     },
     toFilter: () => StreamFilter,
   ): Promise<unknown> {
-    const { streams, calls, log, encoders, unbatched, beat } = this.#parts;
+    const { streams, calls, log, encoders, unbatched, beat, clock } =
+      this.#parts;
     const signal = calls.admit(call);
     // A channel's encoder takes that channel's events; the pairing survives
     // only as long as the name is a literal, so it is restated here.
@@ -157,6 +158,7 @@ class StreamServer {
         signal,
         beat,
         lane,
+        clock,
         maxMessages: unbatched ? 1 : MAX_MESSAGES,
         onUnencodable: (cause) =>
           log.error("An event could not be encoded", { channel, cause }),

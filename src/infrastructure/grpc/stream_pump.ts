@@ -11,7 +11,9 @@
  * A batch is cut to {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}, so that
  * a backlog does not become one huge write. The cut is large: a stream writes
  * once in a few turns of the event loop, so whatever is cut off is lost time
- * when everything is busy.
+ * when everything is busy. For a client that reads slowly, batches shrink to what
+ * it reads in a second: it gets newer events, and its stream does not look
+ * stalled while a large batch is written.
  *
  * Callbacks rather than generators: thousands of streams that carry one event
  * at a time pay for each wake-up, and a chain of generators made that some
@@ -20,6 +22,7 @@
  * @module
  */
 import type { Envelope } from "../../application/broadcast/envelope.ts";
+import type { Clock } from "../../application/ports/clock.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
 import type { Beat } from "./beat.ts";
 import type { DeliveryLane } from "./delivery_scheduler.ts";
@@ -30,6 +33,13 @@ import type { BodySink } from "./pump.ts";
 export const MAX_MESSAGES = 8_192;
 /** A write is cut once it has reached this many bytes. */
 export const MAX_BYTES = 512 * 1024;
+
+/** A write that takes longer makes the next batch smaller, in ms. */
+const SLOW_MS = 1_000;
+/** A write that takes less makes the next batch twice as large, in ms. */
+const FAST_MS = 250;
+/** Messages of the largest write that is not timed. */
+const SMALL = 16;
 
 /** What an event that could not be encoded leaves in its envelope. */
 const UNENCODABLE = new Uint8Array(0);
@@ -48,6 +58,8 @@ export interface FeedOptions<T> {
   readonly lane?: DeliveryLane;
   /** @default MAX_MESSAGES */
   readonly maxMessages?: number;
+  /** Times writes. @default batches are as large as possible */
+  readonly clock?: Pick<Clock, "monotonic"> | undefined;
 }
 
 /**
@@ -84,6 +96,11 @@ class StreamPump<T> {
   /** What was taken of the stream, and how much of it was written. */
   #batch: readonly Envelope<T>[] = NOTHING;
   #written = 0;
+  /** Events of the next batch. */
+  #limit = MAX_MESSAGES;
+  /** Messages of the write that is timed, 0 without one, and its start. */
+  #timed = 0;
+  #startedAt = 0;
   #over = false;
 
   constructor(
@@ -110,8 +127,10 @@ class StreamPump<T> {
     if (this.#over) return;
     try {
       const bodies = this.#bodies();
-      if (bodies.length > 0) this.#call.write(bodies, this.#taken);
-      else if (this.#stream.ended) this.end();
+      if (bodies.length > 0) {
+        this.#startTiming(bodies.length);
+        this.#call.write(bodies, this.#taken);
+      } else if (this.#stream.ended) this.end();
       else this.#stream.whenReady(this.#ready);
     } catch (fault) {
       this.end(fault);
@@ -119,6 +138,7 @@ class StreamPump<T> {
   };
 
   readonly #taken = (): void => {
+    if (this.#timed > 0) this.#adapt();
     const { beat } = this.#options;
     if (beat) beat.next(this.#ready);
     else this.#ready();
@@ -130,12 +150,30 @@ class StreamPump<T> {
     else this.next();
   };
 
+  #startTiming(messages: number): void {
+    const { clock } = this.#options;
+    this.#timed = clock && messages > SMALL ? messages : 0;
+    if (this.#timed > 0) this.#startedAt = clock?.monotonic() ?? 0;
+  }
+
+  /** Fits the next batch to how long the client took for the last write. */
+  #adapt(): void {
+    const now = this.#options.clock?.monotonic() ?? 0;
+    const elapsed = now - this.#startedAt;
+    if (elapsed > SLOW_MS) {
+      const perSecond = Math.floor(this.#timed * 1_000 / elapsed);
+      this.#limit = Math.max(SMALL + 1, perSecond);
+    } else if (elapsed < FAST_MS && this.#limit < MAX_MESSAGES) {
+      this.#limit = Math.min(MAX_MESSAGES, 2 * this.#limit);
+    }
+  }
+
   /** The next write; empty only when nothing is ready. */
   #bodies(): Uint8Array[] {
     const bodies: Uint8Array[] = [];
     while (bodies.length === 0) {
       if (this.#written === this.#batch.length) {
-        this.#batch = this.#stream.take();
+        this.#batch = this.#stream.take(this.#limit);
         this.#written = 0;
         if (this.#batch.length === 0) break;
       }

@@ -265,3 +265,12 @@ Deno.test("HTTP 429 on the upgrade of the trading stream is rate limiting", asyn
   await assert.rejects(trading.connect(), { kind: "rate_limited" });
   assert.deepEqual(trading.story.told, []);
 });
+
+Deno.test("a message over 512 KiB ends a trading session with that cause", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { session, peer } = await tradingSession(exchange);
+  peer.send(new Uint8Array(512 * 1024 + 1));
+  const failure = await soon(session.ended);
+  assert.match(failure.message, /a message is larger than 524288 bytes$/);
+  await session.close();
+});

@@ -312,7 +312,7 @@ Deno.test("what the handler of a frame throws costs that frame, not the socket",
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
 });
 
-Deno.test("a message over 16 MiB ends the session with that cause", async () => {
+Deno.test("a message over 4 MiB ends the session with that cause", async () => {
   await using exchange = await ScriptedExchange.start();
   const { wire, frames } = dialing(exchange.url);
   const peer = await exchange.accept();
@@ -322,7 +322,7 @@ Deno.test("a message over 16 MiB ends the session with that cause", async () => 
   assert.equal(frames[0]?.length, MAX_MESSAGE_BYTES);
   peer.send(new Uint8Array(MAX_MESSAGE_BYTES + 1));
   const failure = await soon(open.ended);
-  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.match(failure.message, /a message is larger than 4194304 bytes$/);
   assert.equal(failure.kind, "transient");
   assert.equal(frames.length, 1);
   await open.close();
@@ -335,7 +335,7 @@ Deno.test("many fragments of one message are limited in sum", async () => {
   const open = await wire;
   peer.sendInFragments("x".repeat(MAX_MESSAGE_BYTES + 1), 1024 * 1024);
   const failure = await soon(open.ended);
-  assert.match(failure.message, /a message is larger than 16777216 bytes$/);
+  assert.match(failure.message, /a message is larger than 4194304 bytes$/);
   assert.deepEqual(frames, []);
   await open.close();
 });
@@ -389,3 +389,50 @@ Deno.test("a compressed message ends the session", async () => {
   assert.deepEqual(frames, []);
   await open.close();
 });
+
+/** A server that answers an upgrade with the same bytes again and again. */
+async function answeringWith(head: string, repeated: string) {
+  const server = createServer();
+  const sockets: Duplex[] = [];
+  server.on("upgrade", (_request, socket) => {
+    sockets.push(socket);
+    socket.on("error", () => {});
+    const send = () => {
+      while (!socket.destroyed && socket.write(repeated.repeat(100)));
+      if (!socket.destroyed) socket.once("drain", send);
+    };
+    socket.write(head);
+    send();
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `ws://127.0.0.1:${port}/v2/sip`,
+    [Symbol.asyncDispose]: async () => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const ENDLESS: readonly (readonly [string, string, string, RegExp])[] = [
+  [
+    "informational responses",
+    "",
+    "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
+    /too many informational responses$/,
+  ],
+  ["headers", "HTTP/1.1 101 S\r\n", "X-A: b\r\n", /Header overflow$/],
+  ["body", "HTTP/1.1 301 M\r\nLocation: /\r\n\r\n", "x", /HTTP 301$/],
+];
+
+for (const [what, head, repeated, message] of ENDLESS) {
+  Deno.test(`an upgrade that is answered by endless ${what} fails soon`, async () => {
+    await using server = await answeringWith(head, repeated);
+    const { wire, clock } = dialing(server.url);
+    await assert.rejects(soon(wire), { message });
+    assert.equal(clock.sleepers, 0);
+  });
+}

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
+import { EVENT_BYTES } from "../../../../src/application/broadcast/memory_needs.ts";
+import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../../src/domain/market/option_events.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
@@ -7,6 +9,7 @@ import type {
   OrderDetails,
   OrderUpdate,
 } from "../../../../src/domain/market/order_events.ts";
+import { GOLDEN_ORDER_UPDATE } from "../../../support/grpc_events.ts";
 
 const CAPACITIES = {
   stockQuotes: 1,
@@ -79,4 +82,30 @@ Deno.test("an order is found by its id or by its symbol, once", () => {
   orderUpdates.publish(orderUpdate("id-2", "AAPL"), 0);
   orderUpdates.publish(orderUpdate("id-2", "MSFT"), 0);
   assert.equal(reader.queue.waiting, 3);
+});
+
+Deno.test("an order update of long texts counts with its size", () => {
+  const memory = new QueueMemory();
+  const channels = createChannels({
+    capacities: CAPACITIES,
+    counters: createCounters(),
+    memory,
+    directory: new UnderlyingDirectory(),
+  });
+  const all = { symbols: new Set<string>(), secondary: new Set<string>() };
+  using _reader = channels.orderUpdates.subscribe(all);
+  channels.orderUpdates.publish(GOLDEN_ORDER_UPDATE, 0);
+  const slots = 6 * 8;
+  assert.equal(memory.bytes, slots + EVENT_BYTES.orderUpdates);
+  const { order } = GOLDEN_ORDER_UPDATE;
+  const legs = Array.from({ length: 64 }, () => ({
+    ...order.legs[0],
+    id: "x".repeat(1_024),
+    symbol: "x".repeat(1_024),
+  } as typeof order.legs[0]));
+  channels.orderUpdates.publish(
+    { ...GOLDEN_ORDER_UPDATE, order: { ...order, legs } } as OrderUpdate,
+    0,
+  );
+  assert.ok(memory.bytes > 64 * 2 * 2 * 1_024);
 });

@@ -5,6 +5,7 @@ import {
   QueueMemory,
   SMALLEST_BATCH,
 } from "../../../../src/application/broadcast/queue_memory.ts";
+import type { HoldingQueue } from "../../../../src/application/broadcast/queue_memory.ts";
 import type { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
 
 interface Tick {
@@ -182,4 +183,46 @@ Deno.test("that an event cannot be encoded is not forgotten", () => {
   memory.sweep();
   memory.sweep();
   assert.equal(late.take()[0]?.encoded?.length, 0);
+});
+
+Deno.test("slots that a burst has left are freed before any event is lost", () => {
+  const memory = new QueueMemory(1_000_000);
+  const { channel, counters, open } = channelOf(memory);
+  const bursts = Array.from({ length: 150 }, (_, i) => open(`B${i}`, "all"));
+  for (const [i, queue] of bursts.entries()) {
+    for (let n = 0; n < 600; n++) channel.publish({ symbol: `B${i}` }, 0);
+    while (queue.take().length > 0);
+  }
+  assert.ok(memory.bytes > 600_000, "each keeps a segment of 512 slots");
+  const slow = open("A");
+  for (let i = 0; i < 2_000; i++) channel.publish({ symbol: "A" }, 0);
+  assert.equal(slow.lost, 0);
+  assert.equal(counters.dropped, 0);
+  // What has been compacted still works.
+  channel.publish({ symbol: "all" }, 0);
+  for (const queue of bursts) assert.equal(queue.take().length, 1);
+});
+
+Deno.test("shortening that can free nothing is not repeated for every event", () => {
+  const memory = new QueueMemory(1_000_000);
+  let visits = 0;
+  const queue: HoldingQueue = {
+    waiting: 1,
+    compact: () => void visits++,
+    shorten: () => assert.fail("there is nothing to drop"),
+    forgetEncoded() {},
+  };
+  memory.enter(queue);
+  memory.slots = 200_000;
+  const envelope = { event: 0, sequence: 1, receivedAt: 0, encoded: undefined };
+  const hold = () => memory.hold({ ...envelope, holders: 1, bytes: 100 });
+  for (let i = 0; i < 150; i++) hold();
+  assert.equal(visits, 1);
+  // A 64th of the limit more: it may help now.
+  for (let i = 0; i < 10; i++) hold();
+  assert.equal(visits, 2);
+  memory.sweep();
+  hold();
+  hold();
+  assert.equal(visits, 3);
 });

@@ -7,13 +7,15 @@ Deno.test("a ring behaves like an array that drops its oldest item", () => {
     { weight: 3, arbitrary: fc.constant("push" as const) },
     { weight: 1, arbitrary: fc.nat(40) },
     { weight: 1, arbitrary: fc.constant("burst" as const) },
+    { weight: 1, arbitrary: fc.constant("compact" as const) },
   );
   fc.assert(
     fc.property(
       fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(1_500)),
       fc.array(step, { maxLength: 120, size: "max" }),
       (capacity, steps) => {
-        const ring = new Ring<number>(capacity);
+        const usage = { slots: 0 };
+        const ring = new Ring<number>(capacity, usage);
         const model: number[] = [];
         let next = 0;
         const push = () => {
@@ -25,7 +27,10 @@ Deno.test("a ring behaves like an array that drops its oldest item", () => {
         for (const step of steps) {
           if (step === "push") push();
           else if (step === "burst") { for (let i = 0; i < 300; i++) push(); }
-          else assert.deepEqual(ring.take(step), model.splice(0, step));
+          else if (step === "compact") {
+            ring.compact();
+            assert.ok(usage.slots <= 4 * ring.size + 16);
+          } else assert.deepEqual(ring.take(step), model.splice(0, step));
           assert.equal(ring.size, model.length);
         }
         assert.deepEqual(ring.take(Infinity), model);

@@ -67,3 +67,29 @@ Deno.test("secrets are taken out before a text is cut", () => {
   assert.doesNotMatch(JSON.stringify(error), /hunt/);
   assert.equal(error?.cause, "key <secret>");
 });
+
+Deno.test("of a long text only its beginning is kept in memory", () => {
+  const clock = { now: () => 0, monotonic: () => 0 };
+  const recent = new RecentErrors({ clock });
+  const nothing = () => {};
+  const silent: Log = {
+    debug: nothing,
+    info: nothing,
+    warn: nothing,
+    error: nothing,
+    with: () => silent,
+  };
+  const log = recent.listen(silent);
+  const used = () => {
+    (globalThis as { gc?: () => void }).gc?.();
+    return Deno.memoryUsage().heapUsed;
+  };
+  const before = used();
+  for (let i = 0; i < 30; i++) {
+    const text = Array.from({ length: 100_000 }, (_, n) => `${i} ${n};`).join();
+    log.warn(`Fault ${i}`, { cause: new Error(text) });
+  }
+  assert.equal(recent.report().length, 30);
+  assert.equal(recent.report()[0]?.cause?.length, 301);
+  assert.ok(used() - before < 5_000_000, `${used() - before} bytes`);
+});

@@ -301,3 +301,51 @@ Deno.test("what all open streams name together is limited", () => {
   using _again = streams.open("stockTrades", { symbols: ["A", "B"] });
   assert.equal(counters.refusals.symbols, 1);
 });
+
+Deno.test("a symbol that another stream of the channel names counts as a tenth", () => {
+  const streams = new Streams({
+    channels: sixChannels(),
+    feeds: new Set(FEEDS),
+    desks: {},
+    clock: new ManualClock(),
+    maxSymbols: 30,
+  });
+  const symbols = Array.from({ length: 20 }, (_, i) => `S${i}`);
+  const first = streams.open("stockQuotes", { symbols });
+  assert.equal(streams.symbols, 20);
+  // Five more streams of the same symbols: 100 repeated ones are 10 entries.
+  const repeats = Array.from(
+    { length: 5 },
+    () => streams.open("stockQuotes", { symbols }),
+  );
+  assert.equal(streams.symbols, 30);
+  assert.throws(
+    () => streams.open("stockQuotes", { symbols }),
+    { excess: { limit: 30, used: 30, requested: 2 } },
+  );
+  assert.throws(() => streams.open("stockTrades", { symbols: ["S0"] }), {
+    excess: { limit: 30, used: 30, requested: 1 },
+  });
+  // The symbols are distinct as long as one stream names them.
+  first[Symbol.dispose]();
+  assert.equal(streams.symbols, 28);
+  for (const stream of repeats) stream[Symbol.dispose]();
+  assert.equal(streams.symbols, 0);
+});
+
+Deno.test("four services that name every stock on three channels are within the default", () => {
+  const streams = new Streams({
+    channels: sixChannels(),
+    feeds: new Set(FEEDS),
+    desks: {},
+    clock: new ManualClock(),
+    maxSymbols: 100_000,
+  });
+  const symbols = Array.from({ length: 11_000 }, (_, i) => `S${i}`);
+  for (let service = 0; service < 4; service++) {
+    streams.open("stockQuotes", { symbols });
+    streams.open("stockTrades", { symbols });
+    streams.open("stockBars", { symbols });
+  }
+  assert.equal(streams.symbols, 33_000 + 9_900);
+});

@@ -385,3 +385,38 @@ Deno.test("an order of endless text or legs is malformed", () => {
   const desk = new OrderDesk().update({ ...minimal, order: longest });
   assert.deepEqual(desk.errors, {});
 });
+
+Deno.test("of a frame of faulty messages eight are logged, and all are counted", () => {
+  const faulty = 100_000;
+  const last = { messages: faulty - 8 };
+  const stock = new StockDesk().receive(`[${"0,".repeat(faulty - 1)}0]`);
+  assert.deepEqual(stock.errors, { malformed_element: faulty });
+  const unknown = new OptionDesk().receive(
+    hex(`dd000186a0${"80".repeat(faulty)}`),
+  );
+  assert.deepEqual(unknown.errors, { unknown_type: faulty });
+  const orders = new OrderDesk().receive(`[${"{},".repeat(faulty - 1)}{}]`);
+  assert.deepEqual(orders.errors, { unknown_type: faulty });
+  for (const { log } of [stock, unknown, orders]) {
+    assert.equal(log.records.length, 9);
+    assert.equal(
+      log.records[8]?.message,
+      "More messages of the frame are faulty",
+    );
+    assert.deepEqual(log.records[8]?.fields, last);
+  }
+  // The next frame is logged from its first message again.
+  assert.equal(stock.receive("[0]").log.records.length, 10);
+});
+
+Deno.test("a frame over 512 KiB is not decoded a second time for exact integers", () => {
+  const trade = { ...stockTrade(), i: 0 };
+  const exact = JSON.stringify(trade).replace('"i":0', '"i":9007199254740993');
+  const fits = new StockDesk().receive(`[${exact},0]`);
+  assert.equal(fits.trades.events[0]?.tradeId, 9007199254740993n);
+  const large = new StockDesk().receive(
+    `[${exact},"${"x".repeat(512 * 1024)}"]`,
+  );
+  assert.deepEqual(large.trades.events, []);
+  assert.deepEqual(large.errors, { malformed_element: 2 });
+});

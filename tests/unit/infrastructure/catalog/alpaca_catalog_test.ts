@@ -86,7 +86,18 @@ const BAD_ENTRIES: readonly unknown[] = [
   listed("B", { expiration_date: "soon" }),
   listed("B", { expiration_date: undefined }),
   listed("B", { type: "straddle" }),
+  // Values that cannot be converted to text or a number.
+  listed("B", { strike_price: { toString: 1, valueOf: 1 } }),
+  listed("B", { expiration_date: { toString: 1, valueOf: 1 } }),
+  listed("B".repeat(65)),
 ];
+
+Deno.test("open interest that is no number counts as none", async () => {
+  const interest = { open_interest: { toString: 1, valueOf: 1 } };
+  await using api = new ScriptedApi([page([listed("A", interest)])]);
+  const [contract] = await catalogOf(api).contracts("SPY", api.signal);
+  assert.equal(contract?.openInterest, 0);
+});
 
 for (const entry of BAD_ENTRIES) {
   Deno.test(`a contract like ${JSON.stringify(entry)} costs itself only`, async () => {

@@ -282,3 +282,29 @@ Deno.test("all busy streams share one beat and one timer", async () => {
   assert.equal(woken, 2);
   assert.equal(clock.sleepers, 0);
 });
+
+Deno.test("batches shrink to what a slow client reads in a second, and grow again", async () => {
+  const clock = new ManualClock();
+  const feeding = new Feeding({ clock }, 60_000);
+  const { writes } = feeding.sink;
+  const next = async (perSecond: number): Promise<number | undefined> => {
+    await settle();
+    await clock.advance((writes.at(-1)?.length ?? 0) * 1_000 / perSecond);
+    feeding.sink.take();
+    await settle();
+    return writes.at(-1)?.length;
+  };
+  assert.equal(await next(1_000_000), MAX_MESSAGES);
+  assert.equal(await next(100), 100);
+  assert.equal(await next(100), 100);
+  assert.equal(await next(40), 40);
+  // A message a second: the stream is served every 17 s, and is not stalled.
+  assert.equal(await next(1), 17);
+  assert.equal(await next(1), 17);
+  assert.equal(await next(100_000), 34);
+  for (let size = 68; size < MAX_MESSAGES; size *= 2) {
+    assert.equal(await next(100_000), size);
+  }
+  assert.equal(await next(100_000), MAX_MESSAGES);
+  await feeding.end();
+});
