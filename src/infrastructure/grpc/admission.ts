@@ -5,7 +5,7 @@
  * the proxy:
  *
  * - streams of a connection: announced by SETTINGS, and refused beyond it with
- *   REFUSED_STREAM by HTTP/2 itself;
+ *   REFUSED_STREAM;
  * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status,
  *   health) have a reserve of their own;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
@@ -103,18 +103,13 @@ export class Admission {
     this.#log = new RefusalLog({ counts: refusals, log, clock });
   }
 
-  /** Announces the limits of a connection to the clients of `http2Server`. */
+  /** Announces the limits of requests to the clients of `http2Server`. */
   announce(http2Server: Http2Server): void {
-    const { maxStreamsPerConnection } = this.#options.limits;
     http2Server.updateSettings({
       maxFrameSize: MAX_BLOCK_BYTES,
       maxHeaderListSize: MAX_METADATA_BYTES,
     });
-    http2Server.on("session", (session) => {
-      this.#opening = session;
-      // Apart from the others, because `ClientConnection` acknowledges those.
-      session.settings({ maxConcurrentStreams: maxStreamsPerConnection });
-    });
+    http2Server.on("session", (session) => this.#opening = session);
   }
 
   /** Has a new connection served by `serve`, within the limits. */
@@ -142,7 +137,8 @@ export class Admission {
   /**
    * Counts a new stream as open until it closes.
    *
-   * @returns why it is refused; `undefined` when it is not
+   * @returns why it is refused; `undefined` when it is not, or when it has been
+   * reset
    */
   admit(
     stream: ServerHttp2Stream,
@@ -154,6 +150,7 @@ export class Admission {
     const isDuplex = kind === "bidi_streaming";
     const refusal = connection?.attach(stream, headers, { isDuplex });
     const peer = connection?.peer ?? "unknown";
+    if (stream.closed) return undefined;
     return refusal ?? this.#metadataRefusal(headers, peer) ??
       this.#countRefusal(stream, kind ?? "unary", peer);
   }

@@ -24,6 +24,7 @@ import {
   FLAG_PADDED,
   type FrameHeader,
   FrameType,
+  HEADER_BYTES,
 } from "./frame_reader.ts";
 import { HeaderBlock, MAX_BLOCK_BYTES } from "./header_block.ts";
 import { type FrameRules, PacedSocket } from "./paced_socket.ts";
@@ -49,6 +50,8 @@ const SETTINGS_ACK = Uint8Array.of(
   0,
   0,
 );
+/** Id of SETTINGS_MAX_CONCURRENT_STREAMS. */
+const MAX_CONCURRENT_STREAMS = 3;
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
 /** Resets and control frames that a connection may send at one time. */
@@ -99,8 +102,8 @@ export class ClientConnection implements FrameRules {
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
   #isAcknowledged = false;
-  /** A stream that was opened at the limit; 0 when there is none. */
-  #overLimit = 0;
+  /** Acknowledgements that the client owes for our opening frames. */
+  #unacknowledged = 2;
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
@@ -121,6 +124,7 @@ export class ClientConnection implements FrameRules {
       scheduler,
       rules: this,
     });
+    socket.write(streamLimit(options.limits.maxStreamsPerConnection));
     socket.once("close", () => {
       requests.release(this.#opening);
       for (const { pending } of this.#open.values()) requests.release(pending);
@@ -169,7 +173,7 @@ export class ClientConnection implements FrameRules {
         break;
       case FrameType.SETTINGS:
         this.#useToken();
-        return this.#settings(flags);
+        return this.#settings(frame);
       case FrameType.RST_STREAM:
         this.#completed(stream);
         this.#useToken();
@@ -205,14 +209,18 @@ export class ClientConnection implements FrameRules {
   }
 
   /**
-   * Settings of the client pass. Its acknowledgements do not: HTTP/2 ends a
-   * connection that exceeds an acknowledged limit of streams; without the
-   * acknowledgement it refuses the stream alone, as RFC 9113 (5.1.2) asks for.
+   * Settings of the client pass. Its acknowledgements of our two opening frames
+   * do not: `#acknowledgement` has made the one that HTTP/2 expects.
    */
-  #settings(flags: number): boolean {
-    if ((flags & FLAG_ACK) !== 0) return false;
-    this.#options.requests.release(this.#opening);
-    return true;
+  #settings({ flags, length }: FrameHeader): boolean {
+    if ((flags & FLAG_ACK) === 0) {
+      this.#options.requests.release(this.#opening);
+      return true;
+    }
+    // With a payload it is an error, which HTTP/2 answers.
+    if (length > 0 || this.#unacknowledged === 0) return true;
+    this.#unacknowledged--;
+    return false;
   }
 
   /**
@@ -223,23 +231,6 @@ export class ClientConnection implements FrameRules {
     if (this.#isAcknowledged) return true;
     this.#isAcknowledged = true;
     return SETTINGS_ACK;
-  }
-
-  /** Finds out what became of a stream that was opened at the limit. */
-  afterRead(): void {
-    const { limits, log } = this.#options;
-    const session = this.#session;
-    if (this.#overLimit === 0 || !session || session.destroyed) return;
-    const accepted = session.state.lastProcStreamID ?? 0;
-    if (accepted < this.#overLimit) {
-      log.report(
-        "streams_per_connection",
-        this.peer,
-        `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
-          "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
-      );
-    }
-    this.#overLimit = 0;
   }
 
   /** Ends streams whose client is gone. */
@@ -272,14 +263,21 @@ export class ClientConnection implements FrameRules {
     { isDuplex }: { readonly isDuplex: boolean },
   ): CallError | undefined {
     const id = stream.id ?? 0;
-    const request = this.#open.get(id) ?? this.#track(id);
+    const request = this.#open.get(id);
+    if (request === undefined) {
+      this.#refuseOverLimit(stream);
+      return undefined;
+    }
     const { pending } = request;
     const { requests } = this.#options;
+    if ((headers["grpc-encoding"] ?? "identity") !== "identity") {
+      pending.isCompressed = true;
+      // Bytes that arrived with the headers were counted without this.
+      requests.receive(pending, 0);
+    }
     request.stream = stream;
     request.isDuplex = isDuplex;
     if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
-    const encoding = headers["grpc-encoding"] ?? "identity";
-    pending.isCompressed = encoding !== "identity";
     const respond = stream.respond;
     stream.respond = (
       headers?: OutgoingHttpHeaders,
@@ -303,21 +301,29 @@ export class ClientConnection implements FrameRules {
 
   #opened(id: number): void {
     this.#lastStream = id;
-    if (this.#open.size >= this.#options.limits.maxStreamsPerConnection) {
-      this.#overLimit = id;
-    } else this.#track(id);
-  }
-
-  #track(id: number): OpenRequest {
-    const { requests } = this.#options;
-    const request: OpenRequest = {
+    const { requests, limits } = this.#options;
+    if (this.#open.size >= limits.maxStreamsPerConnection) return;
+    this.#open.set(id, {
       pending: requests.open((fault) => this.#refuse(id, fault)),
       stream: undefined,
       isDuplex: false,
       refusal: undefined,
-    };
-    this.#open.set(id, request);
-    return request;
+    });
+  }
+
+  /** Clients retry such a stream: it was not processed (RFC 9113, 8.7). */
+  #refuseOverLimit(stream: ServerHttp2Stream): void {
+    const { limits, log } = this.#options;
+    log.report(
+      "streams_per_connection",
+      this.peer,
+      `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
+        "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
+    );
+    stream.on("error", () => {});
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    stream.destroy();
+    this.#useToken();
   }
 
   #received(frame: FrameHeader, payload: Uint8Array): void {
@@ -327,7 +333,7 @@ export class ClientConnection implements FrameRules {
     const { requests } = this.#options;
     // A client may keep such a stream open and send when it likes.
     if (request.isDuplex) requests.stopDeadline(pending);
-    else if (pending.announced === 0 && (frame.flags & FLAG_PADDED) === 0) {
+    else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
       const message = announcedBytes(payload);
       if (message > 0) requests.announce(pending, message);
     }
@@ -388,6 +394,23 @@ export class ClientConnection implements FrameRules {
     }
     setImmediate(() => socket.resetAndDestroy());
   }
+}
+
+/**
+ * SETTINGS that announce how many streams the connection may have.
+ *
+ * nghttp2 (1.69.0, in Deno 2.9.6) does not know of it, because it would end a
+ * connection after some 500 refusals: streams that were opened before this
+ * frame was read.
+ */
+function streamLimit(streams: number): Uint8Array {
+  const frame = new Uint8Array(HEADER_BYTES + 6);
+  const view = new DataView(frame.buffer);
+  frame[2] = 6;
+  frame[3] = FrameType.SETTINGS;
+  view.setUint16(HEADER_BYTES, MAX_CONCURRENT_STREAMS);
+  view.setUint32(HEADER_BYTES + 2, streams);
+  return frame;
 }
 
 /** Bytes of a gRPC message and its prefix; 0 when they are not known yet. */

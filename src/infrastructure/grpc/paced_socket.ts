@@ -35,8 +35,6 @@ export interface FrameRules {
     frame: FrameHeader,
     payload: Uint8Array,
   ): boolean | Uint8Array | HeaderBlock;
-  /** Called after some frames were handed on. */
-  afterRead(): void;
   /** Ends at most `count` streams; returns how many ended. */
   endStreams(count: number): number;
 }
@@ -190,7 +188,6 @@ export class PacedSocket implements PacedReader {
           this.#at = Math.max(from, start);
           this.#held = frame;
           this.#heldTo = at;
-          this.#rules.afterRead();
           return used;
         }
         this.#held = undefined;
@@ -215,7 +212,6 @@ export class PacedSocket implements PacedReader {
       this.#chunks.shift();
       this.#at = 0;
     }
-    this.#rules.afterRead();
     return used;
   }
 
