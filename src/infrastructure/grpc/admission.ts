@@ -34,6 +34,7 @@ import { PendingRequests } from "./pending_requests.ts";
 import { ReadScheduler } from "./read_scheduler.ts";
 import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
 import { RefusalLog } from "./refusal_log.ts";
+import type { SocketBacklog } from "./socket_backlog.ts";
 
 /** What clients may use up. */
 export interface AdmissionLimits {
@@ -153,6 +154,11 @@ export class Admission {
     if (stream.closed) return undefined;
     return refusal ?? this.#metadataRefusal(headers, peer) ??
       this.#countRefusal(stream, kind ?? "unary", peer);
+  }
+
+  /** What waits in the socket of a stream; undefined when it is closed. */
+  backlogOf({ session }: ServerHttp2Stream): SocketBacklog | undefined {
+    return session && this.#connections.get(session)?.backlog;
   }
 
   #metadataRefusal(

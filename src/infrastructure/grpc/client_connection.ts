@@ -37,6 +37,7 @@ import type { ReadScheduler } from "./read_scheduler.ts";
 import { closeUnread, refuseStream } from "./refuse_stream.ts";
 import { MAX_METADATA_BYTES, metadataError, requestError } from "./refusals.ts";
 import type { RefusalLog } from "./refusal_log.ts";
+import { SocketBacklog } from "./socket_backlog.ts";
 
 /** SETTINGS without payload, with ACK. */
 const SETTINGS_ACK = Uint8Array.of(
@@ -92,6 +93,8 @@ interface OpenRequest {
 export class ClientConnection implements FrameRules {
   /** Address and port of the client. */
   readonly peer: string;
+  /** What its client has not read. */
+  readonly backlog: SocketBacklog;
   readonly #options: ClientConnectionOptions;
   readonly #reader: PacedSocket;
   #session: ServerHttp2Session | undefined;
@@ -111,6 +114,7 @@ export class ClientConnection implements FrameRules {
     const { socket, clock, scheduler, requests } = options;
     this.#options = options;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.backlog = new SocketBacklog(socket);
     this.#refilledAt = clock.monotonic();
     this.#opening = requests.open(() =>
       this.#drop(

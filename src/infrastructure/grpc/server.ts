@@ -352,7 +352,10 @@ export async function serveGrpc(
     admission.announce(http2Server);
     gateCalls(http2Server, {
       admit: (stream, headers) => admission.admit(stream, headers),
-      admitted: (stream) => turns.seat(stream),
+      admitted: (stream) => {
+        const backlog = admission.backlogOf(stream);
+        if (backlog) turns.seat(stream, backlog);
+      },
     });
     // First of all, so that it also holds for streams that are refused.
     http2Server.prependListener("stream", (stream) => releaser.guard(stream));
