@@ -25,7 +25,6 @@ import type {
 } from "node:http2";
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
-import type { Log } from "../../application/ports/log.ts";
 import type { RefusalReason } from "../../application/status/counters.ts";
 import { CallError } from "./call_error.ts";
 import { ClientConnection } from "./client_connection.ts";
@@ -33,7 +32,7 @@ import { MAX_BLOCK_BYTES } from "./header_block.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { ReadScheduler } from "./read_scheduler.ts";
 import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
-import { RefusalLog } from "./refusal_log.ts";
+import type { RefusalLog } from "./refusal_log.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
 
 /** What clients may use up. */
@@ -75,10 +74,8 @@ export interface AdmissionOptions {
   readonly maxRequestBytes: number;
   /** Kinds of the methods that are served, by path. */
   readonly methods: ReadonlyMap<string, MethodKind>;
-  /** Refusals so far, by limit. */
-  readonly refusals: Record<RefusalReason, number>;
+  readonly refusals: RefusalLog;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** Admits connections and streams. */
@@ -93,7 +90,7 @@ export class Admission {
   #unary = 0;
 
   constructor(options: AdmissionOptions) {
-    const { limits, clock, log, refusals } = options;
+    const { limits, clock, refusals } = options;
     this.#options = options;
     this.#requests = new PendingRequests({
       // The gRPC prefix, and padding of a few frames.
@@ -101,7 +98,7 @@ export class Admission {
       maxPendingBytes: limits.maxPendingRequestBytes,
       timeoutMs: limits.requestTimeoutMs,
     }, clock);
-    this.#log = new RefusalLog({ counts: refusals, log, clock });
+    this.#log = refusals;
   }
 
   /** Announces the limits of requests to the clients of `http2Server`. */

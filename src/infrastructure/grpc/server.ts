@@ -39,7 +39,9 @@ import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
 import { Listener } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
+import { PendingAnswers } from "./pending_answers.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { largestRequest } from "./request_reader.ts";
 import { methodKinds, offer } from "./service_bridge.ts";
@@ -241,7 +243,10 @@ function maxRequestBytes(
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
-function createAdmission(options: ServeGrpcOptions): Admission {
+function createAdmission(
+  options: ServeGrpcOptions,
+  refusals: RefusalLog,
+): Admission {
   return new Admission({
     limits: options.admission ?? DEFAULT_ADMISSION,
     maxRequestBytes: maxRequestBytes(options),
@@ -251,13 +256,16 @@ function createAdmission(options: ServeGrpcOptions): Admission {
       ...methodKinds(ServerReflection),
       ...methodKinds(ServerReflection, OLD_REFLECTION),
     ]),
-    refusals: options.refusals ?? createCounters().refusals,
+    refusals,
     clock: options.clock,
-    log: options.log,
   });
 }
 
-function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
+function createServer(
+  calls: OpenCalls,
+  refusals: RefusalLog,
+  options: ServeGrpcOptions,
+): Server {
   const { streams, status, clock, log, tracing } = options;
   const { unbatched = false, maxBatchDelayMs = 0 } = options;
   const limits = {
@@ -272,6 +280,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     // A request that is too large for grpc-js is refused without naming a field.
     "grpc.max_receive_message_length": maxRequestBytes(options),
   });
+  const answers = new PendingAnswers(clock, refusals);
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
@@ -284,6 +293,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const reflecting = reflectionHandlers({ reflection, calls, log });
   offer(server, StreamProxyService, {
     onFault,
+    answers,
     handlers: streamProxyHandlers({
       streams,
       status,
@@ -300,11 +310,13 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   });
   offer(server, Health, {
     onFault,
+    answers,
     handlers: healthHandlers({ status, calls, clock, log }),
   });
-  offer(server, ServerReflection, { onFault, handlers: reflecting });
+  offer(server, ServerReflection, { onFault, answers, handlers: reflecting });
   offer(server, ServerReflection, {
     onFault,
+    answers,
     handlers: reflecting,
     name: OLD_REFLECTION,
   });
@@ -334,14 +346,16 @@ export async function serveGrpc(
 ): Promise<GrpcServer> {
   const { host, port } = options;
   const calls = new OpenCalls();
-  const server = createServer(calls, options);
+  const { clock, log } = options;
+  const counts = options.refusals ?? createCounters().refusals;
+  const refusals = new RefusalLog({ counts, log, clock });
+  const server = createServer(calls, refusals, options);
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  const { clock, log } = options;
   const turns = new ConnectionTurns(clock);
   const releaser = new StreamReleaser(clock);
-  const admission = createAdmission(options);
+  const admission = createAdmission(options, refusals);
   for (const http2Server of http2ServersOf(server)) {
     guardSessions(http2Server, {
       clock,
