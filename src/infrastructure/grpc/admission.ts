@@ -33,7 +33,7 @@ import { PendingRequests } from "./pending_requests.ts";
 import { ReadScheduler } from "./read_scheduler.ts";
 import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
 import type { RefusalLog } from "./refusal_log.ts";
-import type { SocketBacklog } from "./socket_backlog.ts";
+import { BacklogShare, type SocketBacklog } from "./socket_backlog.ts";
 
 /** What clients may use up. */
 export interface AdmissionLimits {
@@ -82,6 +82,7 @@ export interface AdmissionOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #scheduler = new ReadScheduler();
+  readonly #backlogShare = new BacklogShare();
   readonly #requests: PendingRequests;
   readonly #log: RefusalLog;
   readonly #connections = new WeakMap<object, ClientConnection>();
@@ -124,6 +125,7 @@ export class Admission {
       },
       scheduler: this.#scheduler,
       requests: this.#requests,
+      backlogShare: this.#backlogShare,
       limits,
       log: this.#log,
       clock,

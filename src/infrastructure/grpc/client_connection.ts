@@ -24,7 +24,6 @@ import {
   FLAG_PADDED,
   type FrameHeader,
   FrameType,
-  HEADER_BYTES,
 } from "./frame_reader.ts";
 import { HeaderBlock, MAX_BLOCK_BYTES } from "./header_block.ts";
 import { type FrameRules, PacedSocket } from "./paced_socket.ts";
@@ -37,30 +36,15 @@ import type { ReadScheduler } from "./read_scheduler.ts";
 import { closeUnread, refuseStream } from "./refuse_stream.ts";
 import { MAX_METADATA_BYTES, metadataError, requestError } from "./refusals.ts";
 import type { RefusalLog } from "./refusal_log.ts";
-import { SocketBacklog } from "./socket_backlog.ts";
+import { SETTINGS_ACK, streamLimit } from "./settings_frames.ts";
+import { type BacklogShare, SocketBacklog } from "./socket_backlog.ts";
 
-/** SETTINGS without payload, with ACK. */
-const SETTINGS_ACK = Uint8Array.of(
-  0,
-  0,
-  0,
-  FrameType.SETTINGS,
-  FLAG_ACK,
-  0,
-  0,
-  0,
-  0,
-);
-/** Id of SETTINGS_MAX_CONCURRENT_STREAMS. */
-const MAX_CONCURRENT_STREAMS = 3;
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
 /** Resets and control frames that a connection may send at one time. */
 const CONTROL_BURST = 10_000;
 /** Resets and control frames that a connection may send each second. */
 const CONTROL_PER_MS = 1;
-/** Bytes that may wait for a client that sends PINGs and does not read. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** What a connection is made of. */
 export interface ClientConnectionOptions {
@@ -69,6 +53,7 @@ export interface ClientConnectionOptions {
   readonly serve: () => ServerHttp2Session | undefined;
   readonly scheduler: ReadScheduler;
   readonly requests: PendingRequests;
+  readonly backlogShare: BacklogShare;
   readonly limits: {
     readonly maxStreamsPerConnection: number;
     readonly maxPendingRequestBytes: number;
@@ -114,7 +99,7 @@ export class ClientConnection implements FrameRules {
     const { socket, clock, scheduler, requests } = options;
     this.#options = options;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.backlog = new SocketBacklog(socket);
+    this.backlog = new SocketBacklog(socket, options.backlogShare);
     this.#refilledAt = clock.monotonic();
     this.#opening = requests.open(() =>
       this.#drop(
@@ -127,6 +112,7 @@ export class ClientConnection implements FrameRules {
       serve: () => this.#session = options.serve(),
       scheduler,
       rules: this,
+      backlog: this.backlog,
     });
     socket.write(streamLimit(options.limits.maxStreamsPerConnection));
     socket.once("close", () => {
@@ -377,14 +363,7 @@ export class ClientConnection implements FrameRules {
         "frames",
         `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`,
       );
-    } else if (this.#options.socket.writableLength > MAX_UNREAD_BYTES) {
-      this.#useUnread();
     }
-  }
-
-  #useUnread(): void {
-    // A client that has stopped to read may still send; its answers pile up.
-    this.#tokens -= 100;
   }
 
   #drop(limit: RefusalReason, reason: string): void {
@@ -398,23 +377,6 @@ export class ClientConnection implements FrameRules {
     }
     setImmediate(() => socket.resetAndDestroy());
   }
-}
-
-/**
- * SETTINGS that announce how many streams the connection may have.
- *
- * nghttp2 (1.69.0, in Deno 2.9.6) does not know of it, because it would end a
- * connection after some 500 refusals: streams that were opened before this
- * frame was read.
- */
-function streamLimit(streams: number): Uint8Array {
-  const frame = new Uint8Array(HEADER_BYTES + 6);
-  const view = new DataView(frame.buffer);
-  frame[2] = 6;
-  frame[3] = FrameType.SETTINGS;
-  view.setUint16(HEADER_BYTES, MAX_CONCURRENT_STREAMS);
-  view.setUint32(HEADER_BYTES + 2, streams);
-  return frame;
 }
 
 /** Bytes of a gRPC message and its prefix; 0 when they are not known yet. */

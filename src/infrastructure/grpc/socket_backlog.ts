@@ -10,8 +10,14 @@
  * @module
  */
 
-/** Bytes that may wait before writes to the connection's streams are held. */
-export const MAX_BACKLOG_BYTES = 256 * 1024;
+/** Bytes that may wait in one socket before writes to its streams are held. */
+const MAX_BYTES = 256 * 1024;
+/** The same where many clients do not read. */
+const MIN_BYTES = 16 * 1024;
+/** What the sockets of clients that do not read hold together, about. */
+const TOTAL_BYTES = 64 * 1024 * 1024;
+/** Reading stops at so many times the bytes at which writes are held. */
+const UNREAD_FACTOR = 4;
 
 /** What is needed of a socket. */
 export interface BackloggedSocket {
@@ -20,20 +26,51 @@ export interface BackloggedSocket {
   once(event: "drain" | "close", listener: () => void): unknown;
 }
 
+/** The share that one socket has of the bytes of all. */
+export class BacklogShare {
+  #full = 0;
+  #bytes = MAX_BYTES;
+
+  /** Bytes that may wait in a socket. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Takes note that `change` more sockets are full; negative for fewer. */
+  update(change: 1 | -1): void {
+    this.#full += change;
+    const share = TOTAL_BYTES / Math.max(1, this.#full);
+    this.#bytes = Math.max(MIN_BYTES, Math.min(MAX_BYTES, share));
+  }
+}
+
 /** The bytes that wait in one socket, and what waits for them to leave. */
 export class SocketBacklog {
   readonly #socket: BackloggedSocket;
+  readonly #share: BacklogShare;
   readonly #waiting = new Set<() => void>();
   #isListening = false;
 
-  constructor(socket: BackloggedSocket) {
+  constructor(socket: BackloggedSocket, share: BacklogShare) {
     this.#socket = socket;
-    socket.once("close", () => this.#waiting.clear());
+    this.#share = share;
+    socket.once("close", () => {
+      this.#waiting.clear();
+      this.#setListening(false);
+    });
   }
 
-  /** Whether nothing more should be written. */
+  /** Whether no more messages should be written. */
   get isFull(): boolean {
-    return this.#socket.writableLength >= MAX_BACKLOG_BYTES;
+    return this.#socket.writableLength >= this.#share.bytes;
+  }
+
+  /**
+   * Whether nothing more should be read: also the answers to PINGs and to
+   * refused requests, which flow control does not limit, wait in the socket.
+   */
+  get isOverfull(): boolean {
+    return this.#socket.writableLength >= UNREAD_FACTOR * this.#share.bytes;
   }
 
   /**
@@ -52,9 +89,9 @@ export class SocketBacklog {
 
   #listen(): void {
     if (this.#isListening || this.#waiting.size === 0) return;
-    this.#isListening = true;
+    this.#setListening(true);
     this.#socket.once("drain", () => {
-      this.#isListening = false;
+      this.#setListening(false);
       for (const run of this.#waiting) {
         if (this.isFull) break;
         this.#waiting.delete(run);
@@ -62,5 +99,11 @@ export class SocketBacklog {
       }
       this.#listen();
     });
+  }
+
+  #setListening(isListening: boolean): void {
+    if (isListening === this.#isListening) return;
+    this.#isListening = isListening;
+    this.#share.update(isListening ? 1 : -1);
   }
 }

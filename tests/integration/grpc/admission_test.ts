@@ -363,3 +363,22 @@ Deno.test("compressed bytes that arrive with the headers count as what they may 
   await client.until(() => client.of(Type.headers, stream).length > 0);
   assert.equal(face.refusals.request_bytes, 1);
 });
+
+Deno.test("a client that does not read is not read either, until it does", async () => {
+  await using face = await start({ maxStreams: 1 });
+  await using client = await FrameClient.connect(face.server.port);
+  client.open(QUOTES);
+  await client.roundTrip();
+  client.socket.pause();
+  let opened = 0;
+  // The system's buffers take some megabytes of answers.
+  while (client.socket.writableLength < 2 ** 20) {
+    assert(opened < 200_000, "everything was read");
+    for (let i = 0; i < 200; i++, opened++) client.open(QUOTES);
+    await nextTurn();
+  }
+  const { streams } = face.refusals;
+  client.socket.resume();
+  await client.until(() => face.refusals.streams > streams + 1_000);
+  assert.equal(client.end, undefined);
+});
