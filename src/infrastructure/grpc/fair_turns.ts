@@ -186,8 +186,7 @@ function writeInTurns(
     under--;
     turns.done();
   };
-  const whenRoom = (run: () => void) => {
-    if (!backlog.isFull) return run();
+  const block = (run: () => void) => {
     const resume = () => {
       blocked.delete(resume);
       run();
@@ -200,7 +199,9 @@ function writeInTurns(
     write(chunk, (error) => {
       // What was under way when the stream closed has been counted then.
       if (under > 0) through();
-      whenRoom(() => callback?.(error));
+      if (!callback) return;
+      if (backlog.isFull) block(() => callback(error));
+      else callback(error);
     });
   };
   const inTurn = (chunk: Uint8Array, callback?: Callback) => {
@@ -219,7 +220,8 @@ function writeInTurns(
     blocked.clear();
   };
   stream.write = ((chunk: Uint8Array, callback?: Callback): boolean => {
-    whenRoom(() => inTurn(chunk, callback));
+    if (backlog.isFull) block(() => inTurn(chunk, callback));
+    else inTurn(chunk, callback);
     return true;
   }) as typeof stream.write;
   stream.end = (() => {
