@@ -10,6 +10,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { type SendingCall, sendStatus } from "./pump.ts";
 import type { RefusalLog } from "./refusal_log.ts";
+import type { AnswerLimit } from "./service_bridge.ts";
 
 /** Bytes of large answers that may be untaken at one time. */
 const MAX_BYTES = 32 * 1024 * 1024;
@@ -26,7 +27,7 @@ export interface AnsweredCall extends SendingCall {
 }
 
 /** Keeps account of the answers that are being sent. */
-export class PendingAnswers {
+export class PendingAnswers implements AnswerLimit {
   readonly #clock: Pick<Clock, "sleep">;
   readonly #log: RefusalLog;
   #bytes = 0;

@@ -25,7 +25,6 @@ import type {
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
 import { type Bodies, FramedBatch } from "./framed_batch.ts";
-import type { PendingAnswers } from "./pending_answers.ts";
 
 export type { Bodies };
 
@@ -51,14 +50,20 @@ export type Handlers<S extends DescService> = {
   readonly [K in keyof S["method"]]: Handler<S["method"][K]>;
 };
 
+/** Limits what the answers of unary calls hold together. */
+export interface AnswerLimit {
+  /** Counts an answer of `bytes`; @throws {CallError} when it is too much. */
+  hold(call: ServerUnaryCall<unknown, unknown>, bytes: number): void;
+}
+
 /** How {@linkcode offer} offers a service. */
 export interface OfferOptions {
   /** Full name to offer the service under. @default its own */
   readonly name?: string;
   /** Told of whatever a unary handler throws. */
   readonly onFault: (error: unknown) => void;
-  /** Limits the answers of unary calls. */
-  readonly answers: PendingAnswers;
+  /** Limits the answers of unary calls. @default nothing does */
+  readonly answers?: AnswerLimit;
 }
 
 /** What grpc-js frames: it asks for a method that only Buffers have. */
@@ -142,7 +147,7 @@ function unary(
     let body: Uint8Array;
     try {
       body = handler(call.request.take());
-      answers.hold(call, body.length);
+      answers?.hold(call, body.length);
     } catch (error) {
       onFault(error);
       callback(toStatus(error));

@@ -354,7 +354,7 @@ Deno.test("a request whose length arrives in two parts is read", async () => {
 });
 
 Deno.test("compressed bytes that arrive with the headers count as what they may become", async () => {
-  await using face = await start({ maxPendingRequestBytes: 100_000 });
+  await using face = await start({ maxPendingRequestBytes: 50_000 });
   await using client = await FrameClient.connect(face.server.port);
   const stream = client.open(QUOTES, {
     headers: [["grpc-encoding", "gzip"]],

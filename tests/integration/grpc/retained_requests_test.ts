@@ -79,20 +79,28 @@ async function used(): Promise<number> {
 
 const blanks = Buffer.alloc(3 * MEGABYTE, " ");
 const REQUESTS: readonly [string, string, Buffer][] = [
-  ["a field that is not known", QUOTES, field(99, blanks)],
   [
-    "one symbol many times",
+    "a field that is not known is not kept while its stream is open",
+    QUOTES,
+    field(99, blanks),
+  ],
+  [
+    "one symbol many times is not kept while its stream is open",
     QUOTES,
     Buffer.concat(
       new Array<Buffer>(20_000).fill(field(1, Buffer.from("AAPL"))),
     ),
   ],
-  ["the name of a service", WATCH, field(1, blanks)],
+  [
+    "the name of a service is not kept while its stream is open",
+    WATCH,
+    field(1, blanks),
+  ],
 ];
 
-for (const [what, path, body] of REQUESTS) {
+for (const [name, path, body] of REQUESTS) {
   Deno.test({
-    name: `${what} is not kept while its stream is open`,
+    name,
     ignore: gc === undefined,
     async fn() {
       const message = framed(body);
