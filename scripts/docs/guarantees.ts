@@ -240,6 +240,26 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a stream above the connection's limit is refused alone, whether or not the client has read the limit",
   ),
   promise(
+    "A client that opens more streams than that before it has read the limit keeps its connection.",
+    `${WHOLE}grpc/admission_test.ts`,
+    "3 000 streams that are opened before the limit is read cost the connection nothing",
+  ),
+  promise(
+    "A client that does not read is sent no more than its socket takes, however large its windows, and is not read either.",
+    `${WHOLE}grpc/backpressure_test.ts`,
+    "a client with large windows that does not read is sent no more than its socket takes",
+  ),
+  promise(
+    "No request is kept for the life of its stream, whatever it contains.",
+    `${WHOLE}grpc/retained_requests_test.ts`,
+    "a field that is not known is not kept while its stream is open",
+  ),
+  promise(
+    "Large answers that are not read share one budget and are given up in time.",
+    `${WHOLE}grpc/retained_requests_test.ts`,
+    "large answers that nobody reads have a common limit, and an end",
+  ),
+  promise(
     "When all streams are used up, the status and health are still answered.",
     `${WHOLE}grpc/admission_test.ts`,
     "when the streams of the proxy are used up, the status and health are still answered",

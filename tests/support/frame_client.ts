@@ -170,11 +170,13 @@ export class FrameClient implements AsyncDisposable {
    * Sends a request and gives the id of its stream.
    *
    * @param halfClose whether the request ends; if not, a message may follow
+   * @param message bytes of the first DATA frame
    */
   open(
     path: string,
-    { halfClose = true, headers = [] }: {
+    { halfClose = true, headers = [], message = EMPTY_MESSAGE }: {
       readonly halfClose?: boolean;
+      readonly message?: readonly number[];
       readonly headers?: readonly [string, string][];
     } = {},
   ): number {
@@ -189,7 +191,7 @@ export class FrameClient implements AsyncDisposable {
       ...frame(Type.data, {
         flags: halfClose ? Flag.endStream : 0,
         stream,
-        payload: EMPTY_MESSAGE,
+        payload: message,
       }),
     ]);
     return stream;

@@ -63,6 +63,7 @@ export const REFUSAL_REASONS = [
   "request_time",
   "metadata",
   "frames",
+  "answers",
   "symbols",
   "stalled",
 ] as const;

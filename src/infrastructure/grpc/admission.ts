@@ -5,7 +5,7 @@
  * the proxy:
  *
  * - streams of a connection: announced by SETTINGS, and refused beyond it with
- *   REFUSED_STREAM by HTTP/2 itself;
+ *   REFUSED_STREAM;
  * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status,
  *   health) have a reserve of their own;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
@@ -25,7 +25,6 @@ import type {
 } from "node:http2";
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
-import type { Log } from "../../application/ports/log.ts";
 import type { RefusalReason } from "../../application/status/counters.ts";
 import { CallError } from "./call_error.ts";
 import { ClientConnection } from "./client_connection.ts";
@@ -33,7 +32,8 @@ import { MAX_BLOCK_BYTES } from "./header_block.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { ReadScheduler } from "./read_scheduler.ts";
 import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
-import { RefusalLog } from "./refusal_log.ts";
+import type { RefusalLog } from "./refusal_log.ts";
+import { BacklogShare, type SocketBacklog } from "./socket_backlog.ts";
 
 /** What clients may use up. */
 export interface AdmissionLimits {
@@ -74,16 +74,15 @@ export interface AdmissionOptions {
   readonly maxRequestBytes: number;
   /** Kinds of the methods that are served, by path. */
   readonly methods: ReadonlyMap<string, MethodKind>;
-  /** Refusals so far, by limit. */
-  readonly refusals: Record<RefusalReason, number>;
+  readonly refusals: RefusalLog;
   readonly clock: Clock;
-  readonly log: Log;
 }
 
 /** Admits connections and streams. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #scheduler = new ReadScheduler();
+  readonly #backlogShare = new BacklogShare();
   readonly #requests: PendingRequests;
   readonly #log: RefusalLog;
   readonly #connections = new WeakMap<object, ClientConnection>();
@@ -92,7 +91,7 @@ export class Admission {
   #unary = 0;
 
   constructor(options: AdmissionOptions) {
-    const { limits, clock, log, refusals } = options;
+    const { limits, clock, refusals } = options;
     this.#options = options;
     this.#requests = new PendingRequests({
       // The gRPC prefix, and padding of a few frames.
@@ -100,21 +99,16 @@ export class Admission {
       maxPendingBytes: limits.maxPendingRequestBytes,
       timeoutMs: limits.requestTimeoutMs,
     }, clock);
-    this.#log = new RefusalLog({ counts: refusals, log, clock });
+    this.#log = refusals;
   }
 
-  /** Announces the limits of a connection to the clients of `http2Server`. */
+  /** Announces the limits of requests to the clients of `http2Server`. */
   announce(http2Server: Http2Server): void {
-    const { maxStreamsPerConnection } = this.#options.limits;
     http2Server.updateSettings({
       maxFrameSize: MAX_BLOCK_BYTES,
       maxHeaderListSize: MAX_METADATA_BYTES,
     });
-    http2Server.on("session", (session) => {
-      this.#opening = session;
-      // Apart from the others, because `ClientConnection` acknowledges those.
-      session.settings({ maxConcurrentStreams: maxStreamsPerConnection });
-    });
+    http2Server.on("session", (session) => this.#opening = session);
   }
 
   /** Has a new connection served by `serve`, within the limits. */
@@ -131,6 +125,7 @@ export class Admission {
       },
       scheduler: this.#scheduler,
       requests: this.#requests,
+      backlogShare: this.#backlogShare,
       limits,
       log: this.#log,
       clock,
@@ -142,7 +137,8 @@ export class Admission {
   /**
    * Counts a new stream as open until it closes.
    *
-   * @returns why it is refused; `undefined` when it is not
+   * @returns why it is refused; `undefined` when it is not, or when it has been
+   * reset
    */
   admit(
     stream: ServerHttp2Stream,
@@ -154,8 +150,14 @@ export class Admission {
     const isDuplex = kind === "bidi_streaming";
     const refusal = connection?.attach(stream, headers, { isDuplex });
     const peer = connection?.peer ?? "unknown";
+    if (stream.closed) return undefined;
     return refusal ?? this.#metadataRefusal(headers, peer) ??
       this.#countRefusal(stream, kind ?? "unary", peer);
+  }
+
+  /** What waits in the socket of a stream; undefined when it is closed. */
+  backlogOf({ session }: ServerHttp2Stream): SocketBacklog | undefined {
+    return session && this.#connections.get(session)?.backlog;
   }
 
   #metadataRefusal(

@@ -19,6 +19,24 @@ import { framesBatches } from "./framed_batch.ts";
 
 const nothing = () => {};
 
+/** The part of a call that reads; grpc-js declares it private. */
+interface Reader {
+  readonly decoder?: { readPartialMessage?: unknown[] };
+}
+
+/**
+ * Drops the bytes of a request that was read. grpc-js 1.14.7 keeps them until
+ * the next request of the call begins, which in most calls is never. The test "a
+ * field that is not known is not kept while its stream is open" fails without
+ * this.
+ */
+function forgetRequest(call: unknown): void {
+  const { decoder } = call as Reader;
+  if (Array.isArray(decoder?.readPartialMessage)) {
+    decoder.readPartialMessage = [];
+  }
+}
+
 /** Sends batches, keeps dead calls from starting. */
 export const batchInterceptor: ServerInterceptor = (_method, call) => {
   let dead = false;
@@ -29,6 +47,7 @@ export const batchInterceptor: ServerInterceptor = (_method, call) => {
           dead = true;
         },
         onReceiveHalfClose(next) {
+          forgetRequest(call);
           if (!dead) next();
         },
       });

@@ -29,7 +29,10 @@ const ANSWER = "This port speaks gRPC alone: POST, application/grpc. Health, " +
 /** grpc-js's part: takes a stream and its headers. */
 type Serve = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
-/** Judges and prepares a stream; returns why it is refused, if it is. */
+/**
+ * Judges and prepares a stream; returns why it is refused, if it is. A stream
+ * that it closes is not served either.
+ */
 export type Admit = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
@@ -53,6 +56,7 @@ export function gateCalls(
   http2Server.on("stream", (either, headers) => {
     const stream = either as ServerHttp2Stream;
     const limit = admit(stream, headers);
+    if (stream.closed) return;
     const refusal = refusalOf(headers);
     if (refusal) return refuse(stream, refusal);
     if (limit) return refuseStream(stream, limit);

@@ -36,19 +36,9 @@ import type { ReadScheduler } from "./read_scheduler.ts";
 import { closeUnread, refuseStream } from "./refuse_stream.ts";
 import { MAX_METADATA_BYTES, metadataError, requestError } from "./refusals.ts";
 import type { RefusalLog } from "./refusal_log.ts";
+import { SETTINGS_ACK, streamLimit } from "./settings_frames.ts";
+import { type BacklogShare, SocketBacklog } from "./socket_backlog.ts";
 
-/** SETTINGS without payload, with ACK. */
-const SETTINGS_ACK = Uint8Array.of(
-  0,
-  0,
-  0,
-  FrameType.SETTINGS,
-  FLAG_ACK,
-  0,
-  0,
-  0,
-  0,
-);
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
 /** Bytes of a request whose decoding costs one unit of work. */
@@ -57,8 +47,6 @@ const BYTES_PER_UNIT = 4_096;
 const CONTROL_BURST = 10_000;
 /** Resets and control frames that a connection may send each second. */
 const CONTROL_PER_MS = 1;
-/** Bytes that may wait for a client that sends PINGs and does not read. */
-const MAX_UNREAD_BYTES = 1024 * 1024;
 
 /** What a connection is made of. */
 export interface ClientConnectionOptions {
@@ -67,6 +55,7 @@ export interface ClientConnectionOptions {
   readonly serve: () => ServerHttp2Session | undefined;
   readonly scheduler: ReadScheduler;
   readonly requests: PendingRequests;
+  readonly backlogShare: BacklogShare;
   readonly limits: {
     readonly maxStreamsPerConnection: number;
     readonly maxPendingRequestBytes: number;
@@ -91,6 +80,8 @@ interface OpenRequest {
 export class ClientConnection implements FrameRules {
   /** Address and port of the client. */
   readonly peer: string;
+  /** What its client has not read. */
+  readonly backlog: SocketBacklog;
   readonly #options: ClientConnectionOptions;
   readonly #reader: PacedSocket;
   #session: ServerHttp2Session | undefined;
@@ -101,8 +92,8 @@ export class ClientConnection implements FrameRules {
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
   #isAcknowledged = false;
-  /** A stream that was opened at the limit; 0 when there is none. */
-  #overLimit = 0;
+  /** Acknowledgements that the client owes for our opening frames. */
+  #unacknowledged = 2;
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
@@ -110,6 +101,7 @@ export class ClientConnection implements FrameRules {
     const { socket, clock, scheduler, requests } = options;
     this.#options = options;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.backlog = new SocketBacklog(socket, options.backlogShare);
     this.#refilledAt = clock.monotonic();
     this.#opening = requests.open(() =>
       this.#drop(
@@ -122,7 +114,9 @@ export class ClientConnection implements FrameRules {
       serve: () => this.#session = options.serve(),
       scheduler,
       rules: this,
+      backlog: this.backlog,
     });
+    socket.write(streamLimit(options.limits.maxStreamsPerConnection));
     socket.once("close", () => {
       requests.release(this.#opening);
       for (const { pending } of this.#open.values()) requests.release(pending);
@@ -174,7 +168,7 @@ export class ClientConnection implements FrameRules {
         break;
       case FrameType.SETTINGS:
         this.#useToken();
-        return this.#settings(flags);
+        return this.#settings(frame);
       case FrameType.RST_STREAM:
         this.#completed(stream);
         this.#useToken();
@@ -210,14 +204,18 @@ export class ClientConnection implements FrameRules {
   }
 
   /**
-   * Settings of the client pass. Its acknowledgements do not: HTTP/2 ends a
-   * connection that exceeds an acknowledged limit of streams; without the
-   * acknowledgement it refuses the stream alone, as RFC 9113 (5.1.2) asks for.
+   * Settings of the client pass. Its acknowledgements of our two opening frames
+   * do not: `#acknowledgement` has made the one that HTTP/2 expects.
    */
-  #settings(flags: number): boolean {
-    if ((flags & FLAG_ACK) !== 0) return false;
-    this.#options.requests.release(this.#opening);
-    return true;
+  #settings({ flags, length }: FrameHeader): boolean {
+    if ((flags & FLAG_ACK) === 0) {
+      this.#options.requests.release(this.#opening);
+      return true;
+    }
+    // With a payload it is an error, which HTTP/2 answers.
+    if (length > 0 || this.#unacknowledged === 0) return true;
+    this.#unacknowledged--;
+    return false;
   }
 
   /**
@@ -228,23 +226,6 @@ export class ClientConnection implements FrameRules {
     if (this.#isAcknowledged) return true;
     this.#isAcknowledged = true;
     return SETTINGS_ACK;
-  }
-
-  /** Finds out what became of a stream that was opened at the limit. */
-  afterRead(): void {
-    const { limits, log } = this.#options;
-    const session = this.#session;
-    if (this.#overLimit === 0 || !session || session.destroyed) return;
-    const accepted = session.state.lastProcStreamID ?? 0;
-    if (accepted < this.#overLimit) {
-      log.report(
-        "streams_per_connection",
-        this.peer,
-        `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
-          "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
-      );
-    }
-    this.#overLimit = 0;
   }
 
   /** Ends streams whose client is gone. */
@@ -277,14 +258,21 @@ export class ClientConnection implements FrameRules {
     { isDuplex }: { readonly isDuplex: boolean },
   ): CallError | undefined {
     const id = stream.id ?? 0;
-    const request = this.#open.get(id) ?? this.#track(id);
+    const request = this.#open.get(id);
+    if (request === undefined) {
+      this.#refuseOverLimit(stream);
+      return undefined;
+    }
     const { pending } = request;
     const { requests } = this.#options;
+    if ((headers["grpc-encoding"] ?? "identity") !== "identity") {
+      pending.isCompressed = true;
+      // Bytes that arrived with the headers were counted without this.
+      requests.receive(pending, 0);
+    }
     request.stream = stream;
     request.isDuplex = isDuplex;
     if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
-    const encoding = headers["grpc-encoding"] ?? "identity";
-    pending.isCompressed = encoding !== "identity";
     const respond = stream.respond;
     stream.respond = (
       headers?: OutgoingHttpHeaders,
@@ -308,21 +296,29 @@ export class ClientConnection implements FrameRules {
 
   #opened(id: number): void {
     this.#lastStream = id;
-    if (this.#open.size >= this.#options.limits.maxStreamsPerConnection) {
-      this.#overLimit = id;
-    } else this.#track(id);
-  }
-
-  #track(id: number): OpenRequest {
-    const { requests } = this.#options;
-    const request: OpenRequest = {
+    const { requests, limits } = this.#options;
+    if (this.#open.size >= limits.maxStreamsPerConnection) return;
+    this.#open.set(id, {
       pending: requests.open((fault) => this.#refuse(id, fault)),
       stream: undefined,
       isDuplex: false,
       refusal: undefined,
-    };
-    this.#open.set(id, request);
-    return request;
+    });
+  }
+
+  /** Clients retry such a stream: it was not processed (RFC 9113, 8.7). */
+  #refuseOverLimit(stream: ServerHttp2Stream): void {
+    const { limits, log } = this.#options;
+    log.report(
+      "streams_per_connection",
+      this.peer,
+      `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
+        "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
+    );
+    stream.on("error", () => {});
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    stream.destroy();
+    this.#useToken();
   }
 
   #received(frame: FrameHeader, payload: Uint8Array): void {
@@ -332,7 +328,7 @@ export class ClientConnection implements FrameRules {
     const { requests } = this.#options;
     // A client may keep such a stream open and send when it likes.
     if (request.isDuplex) requests.stopDeadline(pending);
-    else if (pending.announced === 0 && (frame.flags & FLAG_PADDED) === 0) {
+    else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
       const message = announcedBytes(payload);
       if (message > 0) requests.announce(pending, message);
     }
@@ -372,14 +368,7 @@ export class ClientConnection implements FrameRules {
         "frames",
         `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`,
       );
-    } else if (this.#options.socket.writableLength > MAX_UNREAD_BYTES) {
-      this.#useUnread();
     }
-  }
-
-  #useUnread(): void {
-    // A client that has stopped to read may still send; its answers pile up.
-    this.#tokens -= 100;
   }
 
   #drop(limit: RefusalReason, reason: string): void {

@@ -19,6 +19,7 @@
  */
 import type { ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import type { Clock } from "../../application/ports/clock.ts";
+import type { SocketBacklog } from "./socket_backlog.ts";
 
 /** How often a used-up window is looked at again, in ms; nothing tells of it. */
 const LOOK_EVERY_MS = 5;
@@ -117,10 +118,15 @@ export class ConnectionTurns {
     this.#clock = clock;
   }
 
-  /** Has a stream's writes wait for their turns. */
-  seat(stream: ServerHttp2Stream): void {
+  /**
+   * Has a stream's writes wait for their turns, and for the socket.
+   *
+   * @param backlog what waits in the socket of the stream's connection
+   */
+  seat(stream: ServerHttp2Stream, backlog: SocketBacklog): void {
     const { session } = stream;
-    if (session) writeInTurns(stream, this.#of(session as ServerHttp2Session));
+    if (!session) return;
+    writeInTurns(stream, this.#of(session as ServerHttp2Session), backlog);
   }
 
   #of(session: ServerHttp2Session): Turns {
@@ -156,28 +162,49 @@ export function believed<T>(
 
 type Callback = (error?: Error | null) => void;
 
-/** Puts `turns` between a stream and whoever writes to it. */
-function writeInTurns(stream: ServerHttp2Stream, turns: Turns): void {
+/**
+ * Puts `turns` and `backlog` between a stream and what writes to it. A write
+ * counts as taken when the backlog has room again, so that the memory of what
+ * waits there is that of batches in flight.
+ */
+function writeInTurns(
+  stream: ServerHttp2Stream,
+  turns: Turns,
+  backlog: SocketBacklog,
+): void {
   const write = stream.write.bind(stream) as (
     chunk: Uint8Array,
     callback: Callback,
   ) => boolean;
   const end = stream.end.bind(stream);
+  /** Writes that wait for their turn. */
   const held = new Set<() => void>();
+  /** Writes and callbacks that wait for room in the socket. */
+  const blocked = new Set<() => void>();
   let under = 0;
   const through = () => {
     under--;
     turns.done();
+  };
+  const block = (run: () => void) => {
+    const resume = () => {
+      blocked.delete(resume);
+      run();
+    };
+    blocked.add(resume);
+    backlog.wait(resume);
   };
   const begin = (chunk: Uint8Array, callback?: Callback) => {
     under++;
     write(chunk, (error) => {
       // What was under way when the stream closed has been counted then.
       if (under > 0) through();
-      callback?.(error);
+      if (!callback) return;
+      if (backlog.isFull) block(() => callback(error));
+      else callback(error);
     });
   };
-  const inTurn = (chunk: Uint8Array, callback?: Callback): boolean => {
+  const inTurn = (chunk: Uint8Array, callback?: Callback) => {
     if (turns.enter()) begin(chunk, callback);
     else {
       const run = () => {
@@ -187,15 +214,26 @@ function writeInTurns(stream: ServerHttp2Stream, turns: Turns): void {
       held.add(run);
       turns.take(run);
     }
-    return true;
   };
-  stream.write = inTurn as typeof stream.write;
+  const clear = () => {
+    for (const run of blocked) backlog.cancel(run);
+    blocked.clear();
+  };
+  stream.write = ((chunk: Uint8Array, callback?: Callback): boolean => {
+    if (backlog.isFull) block(() => inTurn(chunk, callback));
+    else inTurn(chunk, callback);
+    return true;
+  }) as typeof stream.write;
   stream.end = (() => {
+    // Without room, what is left of the stream would wait for a client that
+    // does not read; its status may still arrive in time.
+    clear();
     // The last words come after everything else, so nothing is held any more.
     for (const run of [...held]) turns.force(run);
     return end();
   }) as typeof stream.end;
   stream.once("close", () => {
+    clear();
     for (const run of held) turns.leave(run);
     held.clear();
     while (under > 0) through();

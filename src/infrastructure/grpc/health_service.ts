@@ -25,6 +25,8 @@ import type { Bodies, Handlers, StreamCall } from "./service_bridge.ts";
 
 /** How often Watch looks, in ms. */
 const LOOK_EVERY_MS = 1000;
+/** How much of an unknown name is quoted back, in characters. */
+const MAX_QUOTED = 64;
 
 const SERVICES: ReadonlySet<string> = new Set([
   "",
@@ -44,6 +46,11 @@ function answer(status: Serving): Uint8Array {
     HealthCheckResponseSchema,
     create(HealthCheckResponseSchema, { status }),
   );
+}
+
+/** A name from a request, short enough for a header. */
+function quoted(name: string): string {
+  return JSON.stringify(name.slice(0, MAX_QUOTED));
 }
 
 function servingNow({ status, calls }: HealthParts): Serving {
@@ -71,16 +78,22 @@ async function* changes(
   }
 }
 
-async function watch(
-  parts: HealthParts,
-  service: string,
-  call: StreamCall,
-): Promise<void> {
-  // A service that does not exist now may exist later, so the standard has
-  // Watch say so and stay open.
-  const look = SERVICES.has(service)
+/**
+ * What a watch of `service` looks at; the name, which can have megabytes, is not
+ * kept. A service that does not exist now may exist later, so the standard has
+ * Watch say so and stay open.
+ */
+function lookOf(parts: HealthParts, service: string): () => Serving {
+  return SERVICES.has(service)
     ? () => servingNow(parts)
     : () => Serving.SERVICE_UNKNOWN;
+}
+
+async function watch(
+  parts: HealthParts,
+  look: () => Serving,
+  call: StreamCall,
+): Promise<void> {
   let end: unknown;
   try {
     const signal = parts.calls.admit(call);
@@ -103,10 +116,11 @@ export function healthHandlers(parts: HealthParts): Handlers<typeof Health> {
       if (SERVICES.has(service)) return answer(servingNow(parts));
       throw new CallError(
         Code.NOT_FOUND,
-        `There is no service ${JSON.stringify(service)}; ask for ` +
+        `There is no service ${quoted(service)}; ask for ` +
           `"${StreamProxyService.typeName}" or for ""`,
       );
     },
-    watch: ({ service }, call) => void watch(parts, service, call),
+    watch: ({ service }, call) =>
+      void watch(parts, lookOf(parts, service), call),
   };
 }

@@ -3,7 +3,8 @@
  * them on at the pace of a {@linkcode ReadScheduler}.
  *
  * While bytes wait here the socket is paused, so that at most one chunk of a
- * connection is held; TCP makes its client wait. When the socket has closed, its
+ * connection is held; TCP makes its client wait. So does a client that does not
+ * read: its frames are not answered any more. When the socket has closed, its
  * streams end at the same pace before HTTP/2 ends the session: ending thousands
  * in one call would stop everything else for that long.
  *
@@ -17,6 +18,7 @@ import type { Socket } from "node:net";
 import { type FrameHeader, FrameReader } from "./frame_reader.ts";
 import { HeaderBlock } from "./header_block.ts";
 import type { PacedReader, ReadScheduler } from "./read_scheduler.ts";
+import type { SocketBacklog } from "./socket_backlog.ts";
 
 /** What a connection's frames are judged by. */
 export interface FrameRules {
@@ -35,8 +37,6 @@ export interface FrameRules {
     frame: FrameHeader,
     payload: Uint8Array,
   ): boolean | Uint8Array | HeaderBlock;
-  /** Called after some frames were handed on. */
-  afterRead(): void;
   /** Ends at most `count` streams; returns how many ended. */
   endStreams(count: number): number;
 }
@@ -52,6 +52,7 @@ export class PacedSocket implements PacedReader {
   readonly #socket: Socket;
   readonly #scheduler: ReadScheduler;
   readonly #rules: FrameRules;
+  readonly #backlog: SocketBacklog;
   readonly #deliver: Listener;
   readonly #onClosed: readonly Listener[];
   readonly #frames = new FrameReader();
@@ -65,6 +66,8 @@ export class PacedSocket implements PacedReader {
   /** A header block that is not complete. */
   #block: HeaderBlock | undefined;
   #isPaused = false;
+  /** Whether reading waits for the client to read. */
+  #isHeld = false;
   #isClosed = false;
   /** Whether the socket has closed and the session has not. */
   #isGone = false;
@@ -76,15 +79,17 @@ export class PacedSocket implements PacedReader {
    */
   constructor(
     socket: Socket,
-    { serve, scheduler, rules }: {
+    { serve, scheduler, rules, backlog }: {
       readonly serve: () => void;
       readonly scheduler: ReadScheduler;
       readonly rules: FrameRules;
+      readonly backlog: SocketBacklog;
     },
   ) {
     this.#socket = socket;
     this.#scheduler = scheduler;
     this.#rules = rules;
+    this.#backlog = backlog;
     const before = {
       error: listeners(socket, "error"),
       close: listeners(socket, "close"),
@@ -115,9 +120,9 @@ export class PacedSocket implements PacedReader {
     });
   }
 
-  /** Whether bytes wait to be handed on, or streams to be ended. */
+  /** Whether bytes can be handed on, or streams be ended. */
   get isWaiting(): boolean {
-    return this.#chunks.length > 0 || this.#isGone;
+    return this.#isGone || this.#chunks.length > 0 && !this.#isHeld;
   }
 
   /** Reads nothing more. */
@@ -130,6 +135,7 @@ export class PacedSocket implements PacedReader {
   /** Hands on frames that cost at most `units`, at least one. */
   advance(units: number): number {
     if (this.#isGone) return this.#end(units);
+    if (this.#holds()) return 0;
     const used = this.#read(units, true);
     this.#settle();
     return used;
@@ -146,19 +152,31 @@ export class PacedSocket implements PacedReader {
 
   #receive(chunk: Uint8Array): void {
     if (this.#isClosed) return;
-    const waited = this.isWaiting;
+    const waited = this.#chunks.length > 0;
     this.#chunks.push(chunk);
-    if (!waited) {
+    if (!waited && !this.#holds()) {
       this.#scheduler.use(this.#read(this.#scheduler.available, false));
     }
     if (this.isWaiting) this.#scheduler.enqueue(this);
     this.#settle();
   }
 
+  /** Holds bytes while the client does not read what it is sent. */
+  #holds(): boolean {
+    if (this.#isHeld || !this.#backlog.isOverfull) return this.#isHeld;
+    this.#isHeld = true;
+    this.#backlog.wait(() => {
+      this.#isHeld = false;
+      if (this.isWaiting) this.#scheduler.enqueue(this);
+    });
+    return true;
+  }
+
   /** Pauses the socket while bytes wait. */
   #settle(): void {
-    if (this.#isClosed || this.isWaiting === this.#isPaused) return;
-    this.#isPaused = this.isWaiting;
+    const isPaused = this.#chunks.length > 0;
+    if (this.#isClosed || isPaused === this.#isPaused) return;
+    this.#isPaused = isPaused;
     if (this.#isPaused) this.#socket.pause();
     else this.#socket.resume();
   }
@@ -190,7 +208,6 @@ export class PacedSocket implements PacedReader {
           this.#at = Math.max(from, start);
           this.#held = frame;
           this.#heldTo = at;
-          this.#rules.afterRead();
           return used;
         }
         this.#held = undefined;
@@ -215,7 +232,6 @@ export class PacedSocket implements PacedReader {
       this.#chunks.shift();
       this.#at = 0;
     }
-    this.#rules.afterRead();
     return used;
   }
 

@@ -13,8 +13,12 @@ import type { Clock } from "../../application/ports/clock.ts";
 
 /** How often deadlines are checked, in ms. */
 const CHECK_EVERY_MS = 500;
-/** Deflate expands at most by this factor. */
-const MAX_EXPANSION = 1032;
+/**
+ * What a compressed byte counts. Lists of symbols expand 5 to 50 times, deflate
+ * at most 1032 times; a client that opens hundreds of compressed streams in one
+ * moment has to fit.
+ */
+const EXPANSION = 256;
 
 /** Why a request is refused. */
 export type RequestFault = "too_large" | "over_budget" | "too_slow";
@@ -106,7 +110,7 @@ export class PendingRequests {
     request.received += bytes;
     const size = Math.max(request.received, request.announced);
     const charge = request.isCompressed
-      ? Math.min(size * MAX_EXPANSION, size + maxRequestBytes)
+      ? Math.min(size * EXPANSION, size + maxRequestBytes)
       : size;
     this.#bytes += charge - request.charge;
     request.charge = charge;

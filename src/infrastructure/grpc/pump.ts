@@ -13,8 +13,7 @@ export interface BodySink {
 }
 
 /** What is needed of a grpc-js call to end it. */
-interface EndableCall {
-  readonly cancelled: boolean;
+interface EndableCall extends SendingCall {
   readonly writableEnded: boolean;
   /** Writes that have not finished. */
   readonly writableLength: number;
@@ -24,6 +23,22 @@ interface EndableCall {
 /** The part of a call that sends; grpc-js declares it private. */
 interface Sender {
   readonly call?: { sendStatus(status: StatusObject): void };
+}
+
+/** A call of any kind. */
+export interface SendingCall {
+  readonly cancelled: boolean;
+}
+
+/**
+ * Gives the status of `reason` to HTTP/2 although a write is pending.
+ *
+ * @returns whether grpc-js has that way
+ */
+export function sendStatus(call: SendingCall, reason: unknown): boolean {
+  const { call: sender } = call as Sender;
+  sender?.sendStatus(toStatus(reason));
+  return sender !== undefined;
 }
 
 /**
@@ -70,9 +85,7 @@ export function accept(call: { sendMetadata(metadata: Metadata): void }): void {
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;
   if (call.cancelled || call.writableEnded) return;
-  const status = toStatus(reason);
-  const { call: sender } = call as Sender;
-  if (call.writableLength > 0 && sender) sender.sendStatus(status);
+  if (call.writableLength > 0 && sendStatus(call, reason)) return;
   // The documented way to end a stream with a status; `destroy` sends none.
-  else call.emit("error", status);
+  call.emit("error", toStatus(reason));
 }

@@ -18,12 +18,18 @@ import type { Log } from "../../application/ports/log.ts";
 import {
   type ServerReflection,
   type ServerReflectionRequest,
+  ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import { accept, endCall, pump } from "./pump.ts";
-import type { Bodies, DuplexCall, Handlers } from "./service_bridge.ts";
+import type {
+  Bodies,
+  DuplexCall,
+  Handlers,
+  UnreadRequest,
+} from "./service_bridge.ts";
 import { descriptorsOf, SymbolIndex } from "./symbol_index.ts";
 
 type Answer = NonNullable<
@@ -45,6 +51,18 @@ function fileAnswer(file: DescFile | undefined, what: string): Answer {
   };
 }
 
+/** Bytes of a request, which its answer repeats. */
+const MAX_REQUEST_BYTES = 1_024;
+
+function checkLength(request: ServerReflectionRequest): void {
+  const { length } = toBinary(ServerReflectionRequestSchema, request);
+  if (length <= MAX_REQUEST_BYTES) return;
+  throw new CallError(
+    Code.INVALID_ARGUMENT,
+    `The request has ${length} bytes; at most ${MAX_REQUEST_BYTES} are read`,
+  );
+}
+
 /** Answers questions about the services it was made with. */
 export class Reflection {
   readonly #services: readonly DescService[];
@@ -55,8 +73,13 @@ export class Reflection {
     this.#index = new SymbolIndex(services.map(({ file }) => file));
   }
 
-  /** The serialized `ServerReflectionResponse` to a request. */
+  /**
+   * The serialized `ServerReflectionResponse` to a request.
+   *
+   * @throws {CallError} INVALID_ARGUMENT for a text that is too long to repeat
+   */
   answer(request: ServerReflectionRequest): Uint8Array {
+    checkLength(request);
     return toBinary(
       ServerReflectionResponseSchema,
       create(ServerReflectionResponseSchema, {
@@ -124,10 +147,11 @@ async function serve(
   async function* answers(): AsyncGenerator<Bodies, void> {
     // Plain iteration destroys a duplex stream once its readable half has
     // ended, and a destroyed call cannot send its status any more.
-    const requests: AsyncIterable<ServerReflectionRequest> = call.iterator({
-      destroyOnReturn: false,
-    });
-    for await (const request of requests) yield [reflection.answer(request)];
+    const requests: AsyncIterable<UnreadRequest<ServerReflectionRequest>> = call
+      .iterator({ destroyOnReturn: false });
+    for await (const request of requests) {
+      yield [reflection.answer(request.take())];
+    }
   }
   let signal: AbortSignal;
   try {

@@ -26,6 +26,8 @@ export function largestRequest(maxEntries: number): number {
 }
 
 const BLANK = /\s/;
+/** Characters that an entry may have with the blanks around it. */
+const MAX_RAW_LENGTH = 2 * MAX_LENGTH;
 /** Visible ASCII without quote and backslash, which JSON would escape. */
 const NAME = /^[!#-[\]-~]*$/;
 
@@ -66,7 +68,10 @@ export class RequestReader {
     }
     const kept = new Set<string>();
     for (const [i, raw] of entries.entries()) {
-      const entry = spelling(raw.trim()).trim();
+      // Of a long one, what is left after trimming could keep all of it.
+      const entry = raw.length > MAX_RAW_LENGTH
+        ? raw
+        : spelling(raw.trim()).trim();
       const wrong = complaint(entry);
       if (wrong === undefined) kept.add(entry);
       else {

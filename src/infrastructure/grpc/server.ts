@@ -39,7 +39,9 @@ import { ConnectionTurns } from "./fair_turns.ts";
 import { healthHandlers } from "./health_service.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
+import { PendingAnswers } from "./pending_answers.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
+import { RefusalLog } from "./refusal_log.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { largestRequest } from "./request_reader.ts";
 import { methodKinds, offer } from "./service_bridge.ts";
@@ -243,7 +245,10 @@ function maxRequestBytes(
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
-function createAdmission(options: ServeGrpcOptions): Admission {
+function createAdmission(
+  options: ServeGrpcOptions,
+  refusals: RefusalLog,
+): Admission {
   return new Admission({
     limits: options.admission ?? DEFAULT_ADMISSION,
     maxRequestBytes: maxRequestBytes(options),
@@ -253,13 +258,16 @@ function createAdmission(options: ServeGrpcOptions): Admission {
       ...methodKinds(ServerReflection),
       ...methodKinds(ServerReflection, OLD_REFLECTION),
     ]),
-    refusals: options.refusals ?? createCounters().refusals,
+    refusals,
     clock: options.clock,
-    log: options.log,
   });
 }
 
-function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
+function createServer(
+  calls: OpenCalls,
+  refusals: RefusalLog,
+  options: ServeGrpcOptions,
+): Server {
   const { streams, status, clock, log, tracing } = options;
   const { unbatched = false, maxBatchDelayMs = 0 } = options;
   const limits = {
@@ -274,6 +282,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
     // A request that is too large for grpc-js is refused without naming a field.
     "grpc.max_receive_message_length": maxRequestBytes(options),
   });
+  const answers = new PendingAnswers(clock, refusals);
   const onFault = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
@@ -286,6 +295,7 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   const reflecting = reflectionHandlers({ reflection, calls, log });
   offer(server, StreamProxyService, {
     onFault,
+    answers,
     handlers: streamProxyHandlers({
       streams,
       status,
@@ -302,11 +312,13 @@ function createServer(calls: OpenCalls, options: ServeGrpcOptions): Server {
   });
   offer(server, Health, {
     onFault,
+    answers,
     handlers: healthHandlers({ status, calls, clock, log }),
   });
-  offer(server, ServerReflection, { onFault, handlers: reflecting });
+  offer(server, ServerReflection, { onFault, answers, handlers: reflecting });
   offer(server, ServerReflection, {
     onFault,
+    answers,
     handlers: reflecting,
     name: OLD_REFLECTION,
   });
@@ -336,14 +348,16 @@ export async function serveGrpc(
 ): Promise<GrpcServer> {
   const { host, port } = options;
   const calls = new OpenCalls();
-  const server = createServer(calls, options);
+  const { clock, log } = options;
+  const counts = options.refusals ?? createCounters().refusals;
+  const refusals = new RefusalLog({ counts, log, clock });
+  const server = createServer(calls, refusals, options);
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  const { clock, log } = options;
   const turns = new ConnectionTurns(clock);
   const releaser = new StreamReleaser(clock);
-  const admission = createAdmission(options);
+  const admission = createAdmission(options, refusals);
   for (const http2Server of http2ServersOf(server)) {
     guardSessions(http2Server, {
       clock,
@@ -354,7 +368,10 @@ export async function serveGrpc(
     admission.announce(http2Server);
     gateCalls(http2Server, {
       admit: (stream, headers) => admission.admit(stream, headers),
-      admitted: (stream) => turns.seat(stream),
+      admitted: (stream) => {
+        const backlog = admission.backlogOf(stream);
+        if (backlog) turns.seat(stream, backlog);
+      },
     });
     // First of all, so that it also holds for streams that are refused.
     http2Server.prependListener("stream", (stream) => releaser.guard(stream));

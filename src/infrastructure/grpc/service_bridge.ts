@@ -32,7 +32,7 @@ export type { Bodies };
 export type StreamCall = ServerWritableStream<unknown, Bodies>;
 
 /** A call that streams both ways. */
-export type DuplexCall<I> = ServerDuplexStream<I, Bodies>;
+export type DuplexCall<I> = ServerDuplexStream<UnreadRequest<I>, Bodies>;
 
 /** What serves one method: takes a request and gives bytes, or is given a call. */
 type Handler<M> = M extends {
@@ -50,12 +50,20 @@ export type Handlers<S extends DescService> = {
   readonly [K in keyof S["method"]]: Handler<S["method"][K]>;
 };
 
+/** Limits what the answers of unary calls hold together. */
+export interface AnswerLimit {
+  /** Counts an answer of `bytes`; @throws {CallError} when it is too much. */
+  hold(call: ServerUnaryCall<unknown, unknown>, bytes: number): void;
+}
+
 /** How {@linkcode offer} offers a service. */
 export interface OfferOptions {
   /** Full name to offer the service under. @default its own */
   readonly name?: string;
   /** Told of whatever a unary handler throws. */
   readonly onFault: (error: unknown) => void;
+  /** Limits the answers of unary calls. @default nothing does */
+  readonly answers?: AnswerLimit;
 }
 
 /** What grpc-js frames: it asks for a method that only Buffers have. */
@@ -84,7 +92,10 @@ function definitionOf(
         method.methodKind === "bidi_streaming",
       responseStream: method.methodKind === "server_streaming" ||
         method.methodKind === "bidi_streaming",
-      requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
+      requestDeserialize: (bytes: Buffer) =>
+        new UnreadRequest(
+          fromBinary(method.input, bytes, { readUnknownFields: false }),
+        ),
       responseSerialize: serialize,
       // The client's half of a definition, which a server never calls.
       requestSerialize: () => Buffer.alloc(0),
@@ -104,18 +115,39 @@ export function methodKinds(
   ]);
 }
 
+/**
+ * A request until its handler takes it. grpc-js keeps what a deserializer
+ * returns for as long as the call is open, which can be hours; a request can
+ * have megabytes.
+ */
+export class UnreadRequest<T = unknown> {
+  #message: T | undefined;
+
+  constructor(message: T) {
+    this.#message = message;
+  }
+
+  /** The request; to be called once. */
+  take(): T {
+    const message = this.#message as T;
+    this.#message = undefined;
+    return message;
+  }
+}
+
 /** Answers a unary call, and turns whatever is thrown into a status. */
 function unary(
   handler: (request: unknown) => Uint8Array,
-  onFault: (error: unknown) => void,
+  { onFault, answers }: OfferOptions,
 ): UntypedHandleCall {
   return (
-    call: ServerUnaryCall<unknown, Uint8Array>,
+    call: ServerUnaryCall<UnreadRequest, Uint8Array>,
     callback: sendUnaryData<Uint8Array>,
   ) => {
     let body: Uint8Array;
     try {
-      body = handler(call.request);
+      body = handler(call.request.take());
+      answers?.hold(call, body.length);
     } catch (error) {
       onFault(error);
       callback(toStatus(error));
@@ -128,15 +160,16 @@ function unary(
 function adapt(
   kind: string,
   handler: unknown,
-  onFault: (error: unknown) => void,
+  options: OfferOptions,
 ): UntypedHandleCall {
   // `Handlers` ties each handler to its method's kind; here the tie is untyped.
   if (kind === "unary") {
-    return unary(handler as (request: unknown) => Uint8Array, onFault);
+    return unary(handler as (request: unknown) => Uint8Array, options);
   }
   if (kind === "server_streaming") {
     const serve = handler as (request: unknown, call: StreamCall) => void;
-    return (call: StreamCall) => serve(call.request, call);
+    return (call: StreamCall) =>
+      serve((call.request as UnreadRequest).take(), call);
   }
   return handler as UntypedHandleCall;
 }
@@ -145,15 +178,14 @@ function adapt(
 export function offer<S extends DescService>(
   server: Server,
   service: S,
-  { handlers, name = service.typeName, onFault }: OfferOptions & {
-    readonly handlers: Handlers<S>;
-  },
+  { handlers, ...options }: OfferOptions & { readonly handlers: Handlers<S> },
 ): void {
+  const { name = service.typeName } = options;
   const byName = handlers as Readonly<Record<string, unknown>>;
   const implementation = Object.fromEntries(
     service.methods.map(({ localName, methodKind }) => [
       localName,
-      adapt(methodKind, byName[localName], onFault),
+      adapt(methodKind, byName[localName], options),
     ]),
   );
   server.addService(definitionOf(service, name), implementation);

@@ -45,6 +45,8 @@ import type { Log } from "../../application/ports/log.ts";
 
 /** Time that the last frames of a connection have to leave, in ms. */
 export const LINGER_MS = 10_000;
+/** Streams of a session that are ended in one turn of the event loop. */
+const ENDS_PER_TURN = 24;
 /** Equal parts of the keepalive timeout, after each of which it looks. */
 const LOOKS = 4;
 /** Bytes of a frame before its payload; the fourth is its type. */
@@ -91,6 +93,8 @@ class GuardedSession {
   readonly #openStreams = new Set<Http2Stream>();
   /** Whether what the library writes is dropped. */
   #isSilenced = false;
+  /** Whether the session is being destroyed. */
+  #isEnding = false;
 
   constructor(
     session: ServerHttp2Session,
@@ -113,14 +117,18 @@ class GuardedSession {
     const close = session.close.bind(session);
     this.#replace("close", (original) => setImmediate(original));
     this.#replace("destroy", (destroy, cause) => {
+      if (this.#isEnding) return;
+      this.#isEnding = true;
       setImmediate(() => {
         this.#refuseStreams(cause);
-        // The socket of a closed session is read until its client closes it.
-        // Otherwise what the client still sends would be answered by a TCP
-        // reset, which can overtake the frames that ended its streams.
-        close();
-        destroy();
-        void this.#closeLater();
+        this.#endStreams([...this.#openStreams], () => {
+          // The socket of a closed session is read until its client closes it.
+          // Otherwise what the client still sends would be answered by a TCP
+          // reset, which can overtake the frames that ended its streams.
+          close();
+          destroy();
+          void this.#closeLater();
+        });
       });
     });
     this.#guardWrites();
@@ -186,6 +194,20 @@ class GuardedSession {
     });
     socket.write(Buffer.concat([...streams].map(refusal)));
     this.#isSilenced = true;
+  }
+
+  /**
+   * Ends `streams` in later turns of the event loop, and runs `then`. To end
+   * thousands in one call would stop everything else for half a second.
+   */
+  #endStreams(streams: Http2Stream[], then: () => void): void {
+    for (const stream of streams.splice(-ENDS_PER_TURN)) {
+      if (stream.destroyed) continue;
+      stream.close(constants.NGHTTP2_CANCEL);
+      stream.destroy();
+    }
+    if (streams.length === 0) then();
+    else setImmediate(() => this.#endStreams(streams, then));
   }
 
   /** Closes the socket if its client does not in time. */

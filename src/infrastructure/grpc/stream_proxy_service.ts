@@ -179,6 +179,23 @@ class StreamServer {
   }
 }
 
+/**
+ * Reads a filter once, and holds its request no longer: streams can be open for
+ * hours.
+ */
+function once<R>(
+  request: R,
+  read: (request: R, limits: RequestLimits) => StreamFilter,
+  limits: RequestLimits,
+): () => StreamFilter {
+  let unread: R | undefined = request;
+  return () => {
+    const taken = unread as R;
+    unread = undefined;
+    return read(taken, limits);
+  };
+}
+
 /** Handlers of all seven methods. */
 export function streamProxyHandlers(
   parts: StreamProxyParts,
@@ -191,33 +208,33 @@ export function streamProxyHandlers(
       void server.serve(
         "stockQuotes",
         call,
-        () => stockFilter(request, limits),
+        once(request, stockFilter, limits),
       ),
     streamTrades: (request, call) =>
       void server.serve(
         "stockTrades",
         call,
-        () => stockFilter(request, limits),
+        once(request, stockFilter, limits),
       ),
     streamBars: (request, call) =>
-      void server.serve("stockBars", call, () => stockFilter(request, limits)),
+      void server.serve("stockBars", call, once(request, stockFilter, limits)),
     streamOptionQuotes: (request, call) =>
       void server.serve(
         "optionQuotes",
         call,
-        () => optionFilter(request, limits),
+        once(request, optionFilter, limits),
       ),
     streamOptionTrades: (request, call) =>
       void server.serve(
         "optionTrades",
         call,
-        () => optionFilter(request, limits),
+        once(request, optionFilter, limits),
       ),
     streamOrderUpdates: (request, call) =>
       void server.serve(
         "orderUpdates",
         call,
-        () => orderFilter(request, limits),
+        once(request, orderFilter, limits),
       ),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions

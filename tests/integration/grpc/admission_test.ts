@@ -10,7 +10,13 @@ import {
   type AdmissionLimits,
   DEFAULT_ADMISSION,
 } from "../../../src/infrastructure/grpc/admission.ts";
-import { FrameClient, numberAt, Type } from "../../support/frame_client.ts";
+import {
+  Flag,
+  frame,
+  FrameClient,
+  numberAt,
+  Type,
+} from "../../support/frame_client.ts";
 import {
   bareClient,
   type Face,
@@ -301,4 +307,78 @@ Deno.test("1 000 cancelled streams are no flood, 20 000 pings are", async () => 
   polite.open(QUOTES);
   await face.market.untilOpen(1);
   assert.equal(polite.end, undefined);
+});
+
+Deno.test("3 000 streams that are opened before the limit is read cost the connection nothing", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  for (let i = 0; i < 3_000; i++) client.open(QUOTES);
+  await face.market.untilOpen(2_000);
+  await client.until(() =>
+    face.refusals.streams_per_connection === 1_000 || client.end !== undefined
+  );
+  await client.roundTrip();
+  assert.equal(client.end, undefined);
+  assert.equal(client.of(Type.goaway).length, 0);
+  assert.equal(face.market.streams.size, 2_000);
+  const refused = client.of(Type.rstStream);
+  assert.equal(refused.length, 1_000);
+  assert(refused.every((reset) => numberAt(reset, 0) === REFUSED_STREAM));
+});
+
+Deno.test("no frames reach HTTP/2 uncounted, inside of an acknowledgement", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  const payload = frame(Type.ping, { payload: [1, 2, 3, 4, 5, 6, 7, 8] });
+  client.sendFrame(Type.settings, { flags: Flag.ack, payload });
+  await client.until(() =>
+    client.end !== undefined || client.of(Type.ping).length > 0
+  );
+  assert.equal(client.of(Type.ping).length, 0);
+});
+
+Deno.test("a request whose length arrives in two parts is read", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port);
+  const stream = client.open(QUOTES, { halfClose: false, message: [0, 0] });
+  await client.roundTrip();
+  const symbols = ["A", "B"].flatMap((name) => [10, 1, name.charCodeAt(0)]);
+  client.sendFrame(Type.data, {
+    stream,
+    flags: Flag.endStream,
+    payload: [0, 0, symbols.length, ...symbols],
+  });
+  await client.until(() => client.of(Type.headers, stream).length > 0);
+  assert.equal(face.refusals.request_bytes, 0);
+  await face.market.untilOpen(1);
+});
+
+Deno.test("compressed bytes that arrive with the headers count as what they may become", async () => {
+  await using face = await start({ maxPendingRequestBytes: 50_000 });
+  await using client = await FrameClient.connect(face.server.port);
+  const stream = client.open(QUOTES, {
+    headers: [["grpc-encoding", "gzip"]],
+    message: [1, 0, 0, 1, 0, ...new Array<number>(256).fill(0)],
+  });
+  await client.until(() => client.of(Type.headers, stream).length > 0);
+  assert.equal(face.refusals.request_bytes, 1);
+});
+
+Deno.test("a client that does not read is not read either, until it does", async () => {
+  await using face = await start({ maxStreams: 1 });
+  await using client = await FrameClient.connect(face.server.port);
+  client.open(QUOTES);
+  await client.roundTrip();
+  client.socket.pause();
+  let opened = 0;
+  // The system's buffers take some megabytes of answers.
+  while (client.socket.writableLength < 2 ** 20) {
+    assert(opened < 200_000, "everything was read");
+    for (let i = 0; i < 200; i++, opened++) client.open(QUOTES);
+    await nextTurn();
+  }
+  const { streams } = face.refusals;
+  client.socket.resume();
+  await client.until(() => face.refusals.streams > streams + 1_000);
+  assert.equal(client.end, undefined);
 });

@@ -1,6 +1,7 @@
 /** What a client that does not keep up costs, and whom. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { FrameClient } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
@@ -122,4 +123,40 @@ Deno.test("on a connection that takes too little, all streams receive alike", as
   const least = Math.min(...client.received);
   const most = Math.max(...client.received);
   assert(least > most / 3, `received ${client.received.join(", ")} bytes`);
+});
+
+Deno.test("a client with large windows that does not read is sent no more than its socket takes", async () => {
+  await using face = await startFace();
+  await using client = await FrameClient.connect(face.server.port, {
+    connectionWindow: 2 ** 31 - 1,
+  });
+  client.open(pathOf("StreamQuotes"));
+  client.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(2);
+  await client.roundTrip();
+  const streams = [...face.market.streams];
+  const delivered = () =>
+    streams.reduce((sum, stream) => sum + stream.delivered, 0);
+  client.socket.pause();
+  // The system's buffers on both sides take some megabytes.
+  for (let before = -1; before < delivered();) {
+    before = delivered();
+    assert(before < 1_000_000, `${before} messages were sent unread`);
+    for (let i = 0; i < 50_000; i++) {
+      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+      if (i % 1_000 === 0) await breathe();
+    }
+  }
+  const unread = delivered();
+  // One that comes later waits as well, and one that leaves is released.
+  const third = client.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(3);
+  client.reset(third, 8);
+  await face.market.untilOpen(2);
+  client.socket.resume();
+  while (delivered() === unread) await breathe();
+  const now = delivered();
+  await client.roundTrip();
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  while (delivered() === now) await breathe();
 });

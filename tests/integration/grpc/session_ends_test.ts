@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:http2";
 import type { AddressInfo } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { fastClock } from "../../support/fast_clock.ts";
 import {
@@ -92,6 +93,22 @@ Deno.test("a client that answers pings stays, also after its GOAWAY", async () =
   await untilGone(face);
 });
 
+Deno.test("a session that is closing for hours has its settings acknowledged", async () => {
+  await using time = fastClock();
+  await using face = await startFace({
+    clock: time.clock,
+    keepaliveMs: 2_000,
+    keepaliveTimeoutMs: 10_000,
+  });
+  await using client = await FrameClient.connect(face.server.port);
+  const [stream] = await openStreams(face, client, 1);
+  client.goaway(0);
+  await client.until(() => client.of(Type.settings).length > 30);
+  assert.equal(client.end, undefined);
+  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await client.until(() => client.of(Type.data, stream).length > 0);
+});
+
 Deno.test("a machine that vanishes is noticed with and without a flood", async () => {
   await using time = fastClock();
   await using face = await startFace({ clock: time.clock });
@@ -129,6 +146,23 @@ Deno.test("a protocol error ends the streams of its connection in a way clients 
   await untilGone(face);
   assert.deepEqual(resets(client, ids), ids.map(() => [REFUSED_STREAM]));
   assert.deepEqual(goaways(client), []);
+});
+
+Deno.test("an unanswered ping ends 400 streams over several turns of the event loop", async () => {
+  await using face = await startFace(KEEPALIVE);
+  await using client = await FrameClient.connect(face.server.port);
+  await openStreams(face, client, 400);
+  client.answers = false;
+  let most = 0;
+  for (let before = 400; before > 0;) {
+    await nextTurn();
+    const now = face.market.streams.size;
+    most = Math.max(most, before - now);
+    before = now;
+  }
+  assert(most <= 24, `${most} streams ended in one turn`);
+  await client.until(() => client.end !== undefined);
+  assert.equal(client.of(Type.rstStream).length, 400);
 });
 
 Deno.test("a protocol error without streams is named", async () => {
