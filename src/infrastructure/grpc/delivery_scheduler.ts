@@ -30,6 +30,8 @@ export class DeliveryScheduler {
   #turn = 0;
   #used = 0;
   #isScheduled = false;
+  /** Cancels a later turn that serves the backlog. */
+  #cancel: (() => void) | undefined;
 
   /** @param turns how later turns of the event loop are had */
   constructor(turns: Turns = EVENT_LOOP) {
@@ -50,7 +52,10 @@ export class DeliveryScheduler {
   lane(connection: string): DeliveryLane {
     let lane = this.#lanes.get(connection);
     if (lane === undefined) {
-      lane = new DeliveryLane(this, () => this.#lanes.delete(connection));
+      lane = new DeliveryLane(this, (lane) => {
+        this.#lanes.delete(connection);
+        this.#forget(lane);
+      });
       this.#lanes.set(connection, lane);
     }
     lane.streams++;
@@ -80,8 +85,18 @@ export class DeliveryScheduler {
     this.#turns.next(this.#serve);
   }
 
+  /** Without a backlog there is nothing to serve. */
+  #forget(lane: DeliveryLane): void {
+    this.#backlog.delete(lane);
+    if (this.#backlog.size > 0 || this.#cancel === undefined) return;
+    this.#cancel();
+    this.#cancel = undefined;
+    this.#isScheduled = false;
+  }
+
   readonly #serve = (): void => {
     const end = this.#turns.now() + TURN_MS;
+    this.#cancel = undefined;
     this.#turn++;
     this.#used = 0;
     for (const lane of this.#backlog) {
@@ -96,7 +111,7 @@ export class DeliveryScheduler {
       if (lane.waiting > 0) this.#backlog.add(lane);
     }
     this.#isScheduled = this.#backlog.size > 0;
-    if (this.#isScheduled) this.#turns.polled(this.#serve);
+    if (this.#isScheduled) this.#cancel = this.#turns.polled(this.#serve);
     else if (this.#used >= RESET_AFTER) this.#schedule();
   };
 }
@@ -109,12 +124,15 @@ export class DeliveryLane implements Disposable {
   turn = 0;
   used = 0;
   readonly #scheduler: DeliveryScheduler;
-  readonly #onEmpty: () => void;
+  readonly #onEmpty: (lane: DeliveryLane) => void;
   #writes: (() => void)[] = [];
   #next = 0;
 
   /** Made by {@linkcode DeliveryScheduler.lane}. */
-  constructor(scheduler: DeliveryScheduler, onEmpty: () => void) {
+  constructor(
+    scheduler: DeliveryScheduler,
+    onEmpty: (lane: DeliveryLane) => void,
+  ) {
     this.#scheduler = scheduler;
     this.#onEmpty = onEmpty;
   }
@@ -145,6 +163,6 @@ export class DeliveryLane implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    if (--this.streams === 0) this.#onEmpty();
+    if (--this.streams === 0) this.#onEmpty(this);
   }
 }

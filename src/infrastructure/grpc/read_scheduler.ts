@@ -30,6 +30,8 @@ export class ReadScheduler {
   readonly #turns: Turns;
   #used = 0;
   #isScheduled = false;
+  /** Cancels a later turn that reads on. */
+  #cancel: (() => void) | undefined;
 
   /** @param turns how later turns of the event loop are had */
   constructor(turns: Turns = EVENT_LOOP) {
@@ -58,6 +60,10 @@ export class ReadScheduler {
   /** Removes a reader whose connection has ended. */
   remove(reader: PacedReader): void {
     this.#waiting.delete(reader);
+    if (this.#waiting.size > 0 || this.#cancel === undefined) return;
+    this.#cancel();
+    this.#cancel = undefined;
+    this.#isScheduled = false;
   }
 
   #schedule(): void {
@@ -68,6 +74,7 @@ export class ReadScheduler {
 
   readonly #run = (): void => {
     const end = this.#turns.now() + TURN_MS;
+    this.#cancel = undefined;
     this.#used = 0;
     for (const reader of this.#waiting) {
       if (this.#used >= TURN_UNITS || this.#turns.now() >= end) break;
@@ -80,7 +87,7 @@ export class ReadScheduler {
     this.#isScheduled = false;
     if (this.#waiting.size > 0) {
       this.#isScheduled = true;
-      this.#turns.polled(this.#run);
+      this.#cancel = this.#turns.polled(this.#run);
     } else if (this.#used > 0) this.#schedule();
   };
 }

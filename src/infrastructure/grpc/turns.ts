@@ -12,8 +12,8 @@ export const TURN_MS = 5;
 export interface Turns {
   /** Runs a function in the next turn. */
   readonly next: (run: () => void) => void;
-  /** Runs a function after all sockets were polled. */
-  readonly polled: (run: () => void) => void;
+  /** Runs a function after all sockets were polled; returns what cancels it. */
+  readonly polled: (run: () => void) => () => void;
   /** Monotonic ms. */
   readonly now: () => number;
 }
@@ -38,6 +38,7 @@ function nextTurn(run: () => void): void {
  * many turns in a row would keep Alpaca, clients and health checks waiting for
  * 61 of them.
  */
-function afterPolling(run: () => void): void {
-  setTimeout(run, 0);
+function afterPolling(run: () => void): () => void {
+  const timer = setTimeout(run, 0);
+  return () => clearTimeout(timer);
 }

@@ -12,7 +12,10 @@ function rig() {
   let now = 0;
   const scheduler = new DeliveryScheduler({
     next: (run) => turns.push(run),
-    polled: (run) => turns.push(run),
+    polled: (run) => {
+      turns.push(run);
+      return () => void turns.splice(turns.indexOf(run), 1);
+    },
     now: () => now,
   });
   const log: string[] = [];
@@ -115,4 +118,14 @@ Deno.test("a turn ends after its time, however few writes it made", () => {
   turn();
   assert.equal(made - before, LANE_RUNS, "at least one connection is served");
   assert.equal(turns.length, 1, "and the rest has a turn of its own");
+});
+
+Deno.test("writes of a connection that has ended are not waited for", () => {
+  const { turns, lane, turn } = rig();
+  const busy = lane("busy");
+  for (let i = 0; i < 10_000; i++) busy.write();
+  turn();
+  assert.equal(turns.length, 1);
+  busy.lane[Symbol.dispose]();
+  assert.equal(turns.length, 0, "no timer is left");
 });

@@ -34,7 +34,10 @@ function rig() {
   let now = 0;
   const scheduler = new ReadScheduler({
     next: (run) => turns.push(run),
-    polled: (run) => turns.push(run),
+    polled: (run) => {
+      turns.push(run);
+      return () => void turns.splice(turns.indexOf(run), 1);
+    },
     now: () => now,
   });
   const log: string[] = [];
@@ -100,4 +103,14 @@ Deno.test("a turn ends after its time, however little it read", () => {
   scheduler.enqueue(work);
   turn();
   assert.equal(work.left, 46, "one quantum");
+});
+
+Deno.test("a connection that has ended is not waited for", () => {
+  const { scheduler, log, turn, turns } = rig();
+  const work = new Work("a", 5_000, log);
+  scheduler.enqueue(work);
+  turn();
+  assert.equal(turns.length, 1);
+  scheduler.remove(work);
+  assert.equal(turns.length, 0, "no timer is left");
 });
