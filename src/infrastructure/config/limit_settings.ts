@@ -44,13 +44,13 @@ export const LIMIT_SETTINGS = {
     {
       description:
         "Streams of one gRPC connection; announced to clients, more are refused with REFUSED_STREAM",
-      fallback: "2000",
+      fallback: "1000",
     },
   ),
   maxStreams: limits("STREAM_PROXY_MAX_STREAMS", STREAMS, {
     description:
       "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
-    fallback: "10000",
+    fallback: "5000",
   }),
   maxPendingRequest: limits(
     "STREAM_PROXY_MAX_PENDING_REQUEST_MB",

@@ -49,8 +49,8 @@ export interface AdmissionLimits {
 
 /** The limits of a proxy whose settings are the defaults. */
 export const DEFAULT_ADMISSION: AdmissionLimits = {
-  maxStreamsPerConnection: 2_000,
-  maxStreams: 10_000,
+  maxStreamsPerConnection: 1_000,
+  maxStreams: 5_000,
   maxPendingRequestBytes: 32 * 1024 * 1024,
   requestTimeoutMs: 10_000,
 };

@@ -80,7 +80,7 @@ Deno.test("the streams that a connection may open are announced", async () => {
   await using face = await startFace();
   await using client = await bareClient(face);
   await client.request(QUOTES).headers;
-  assert.equal(client.session.remoteSettings.maxConcurrentStreams, 2_000);
+  assert.equal(client.session.remoteSettings.maxConcurrentStreams, 1_000);
 });
 
 Deno.test("a stream above the connection's limit is refused alone, whether or not the client has read the limit", async () => {
@@ -314,16 +314,16 @@ Deno.test("3 000 streams that are opened before the limit is read cost the conne
   await using face = await startFace();
   await using client = await FrameClient.connect(face.server.port);
   for (let i = 0; i < 3_000; i++) client.open(QUOTES);
-  await face.market.untilOpen(2_000);
+  await face.market.untilOpen(1_000);
   await client.until(() =>
-    face.refusals.streams_per_connection === 1_000 || client.end !== undefined
+    face.refusals.streams_per_connection === 2_000 || client.end !== undefined
   );
   await client.roundTrip();
   assert.equal(client.end, undefined);
   assert.equal(client.of(Type.goaway).length, 0);
-  assert.equal(face.market.streams.size, 2_000);
+  assert.equal(face.market.streams.size, 1_000);
   const refused = client.of(Type.rstStream);
-  assert.equal(refused.length, 1_000);
+  assert.equal(refused.length, 2_000);
   assert(refused.every((reset) => numberAt(reset, 0) === REFUSED_STREAM));
 });
 
