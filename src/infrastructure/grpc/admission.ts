@@ -134,6 +134,11 @@ export class Admission {
     if (session) this.#connections.set(session, connection);
   }
 
+  /** Resolves when the streams of all connections that closed have ended. */
+  idle(): Promise<void> {
+    return this.#scheduler.idle();
+  }
+
   /**
    * Counts a new stream as open until it closes.
    *

@@ -32,6 +32,7 @@ export class ReadScheduler {
   #isScheduled = false;
   /** Cancels a later turn that reads on. */
   #cancel: (() => void) | undefined;
+  #idle: PromiseWithResolvers<void> | undefined;
 
   /** @param turns how later turns of the event loop are had */
   constructor(turns: Turns = EVENT_LOOP) {
@@ -57,13 +58,27 @@ export class ReadScheduler {
     this.#schedule();
   }
 
+  /** Resolves when no connection waits. */
+  idle(): Promise<void> {
+    if (this.#waiting.size === 0) return Promise.resolve();
+    this.#idle ??= Promise.withResolvers();
+    return this.#idle.promise;
+  }
+
   /** Removes a reader whose connection has ended. */
   remove(reader: PacedReader): void {
     this.#waiting.delete(reader);
-    if (this.#waiting.size > 0 || this.#cancel === undefined) return;
+    if (this.#waiting.size > 0) return;
+    this.#becomeIdle();
+    if (this.#cancel === undefined) return;
     this.#cancel();
     this.#cancel = undefined;
     this.#isScheduled = false;
+  }
+
+  #becomeIdle(): void {
+    this.#idle?.resolve();
+    this.#idle = undefined;
   }
 
   #schedule(): void {
@@ -88,6 +103,9 @@ export class ReadScheduler {
     if (this.#waiting.size > 0) {
       this.#isScheduled = true;
       this.#cancel = this.#turns.polled(this.#run);
-    } else if (this.#used > 0) this.#schedule();
+      return;
+    }
+    this.#becomeIdle();
+    if (this.#used > 0) this.#schedule();
   };
 }

@@ -145,6 +145,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #calls: OpenCalls;
   readonly #listener: Listener;
   readonly #endSessions: () => void;
+  readonly #streamsEnded: () => Promise<void>;
   readonly #options: ServeGrpcOptions;
   #stopped: Promise<void> | undefined;
 
@@ -155,6 +156,7 @@ export class GrpcServer implements AsyncDisposable {
       readonly calls: OpenCalls;
       readonly listener: Listener;
       readonly endSessions: () => void;
+      readonly streamsEnded: () => Promise<void>;
     },
     options: ServeGrpcOptions,
   ) {
@@ -162,6 +164,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#calls = parts.calls;
     this.#listener = parts.listener;
     this.#endSessions = parts.endSessions;
+    this.#streamsEnded = parts.streamsEnded;
     this.#options = options;
   }
 
@@ -234,6 +237,7 @@ export class GrpcServer implements AsyncDisposable {
       this.#listener.breakAll();
     }
     await closed;
+    await this.#streamsEnded();
     this.#server.forceShutdown();
   }
 }
@@ -390,6 +394,7 @@ export async function serveGrpc(
       calls,
       listener,
       endSessions: () => injector.destroy(),
+      streamsEnded: () => admission.idle(),
     },
     options,
   );

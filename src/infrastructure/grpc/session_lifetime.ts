@@ -156,7 +156,8 @@ class GuardedSession {
     const socket = this.#socket;
     const write = socket.write as (...args: unknown[]) => boolean;
     socket.write = ((chunk: Uint8Array, ...more: unknown[]): boolean => {
-      if (this.#isSilenced) return false;
+      // A closed socket makes an error, with a stack, of each write.
+      if (this.#isSilenced || socket.destroyed) return false;
       if (chunk[3] === GOAWAY && !this.#passesGoaway(chunk)) return false;
       return write.call(socket, chunk, ...more);
     }) as typeof socket.write;

@@ -23,6 +23,8 @@ const UNREAD_FACTOR = 4;
 export interface BackloggedSocket {
   /** Bytes that the system has not taken. */
   readonly writableLength: number;
+  /** Whether nothing can be written any more. */
+  readonly destroyed: boolean;
   once(event: "drain" | "close", listener: () => void): unknown;
 }
 
@@ -60,9 +62,10 @@ export class SocketBacklog {
     });
   }
 
-  /** Whether no more messages should be written. */
+  /** Whether no more messages should be written; a closed socket stays full. */
   get isFull(): boolean {
-    return this.#socket.writableLength >= this.#share.bytes;
+    return this.#socket.destroyed ||
+      this.#socket.writableLength >= this.#share.bytes;
   }
 
   /**
@@ -78,6 +81,7 @@ export class SocketBacklog {
    * wait run in order, while there is room.
    */
   wait(run: () => void): void {
+    if (this.#socket.destroyed) return;
     this.#waiting.add(run);
     this.#listen();
   }

@@ -167,14 +167,6 @@ Deno.test("large answers that nobody reads have a common limit, and an end", asy
     clock: time.clock,
     subscriptions: () => [report],
   });
-  // Once the connection has closed, its calls end over a few turns.
-  await using _turns = {
-    async [Symbol.asyncDispose]() {
-      for (let turn = 0; turn < 100; turn++) {
-        await new Promise((resolve) => setTimeout(resolve, 1));
-      }
-    },
-  };
   await using client = caller(face);
   const ask = (detailed: boolean) =>
     client.call(STATUS, framed(Uint8Array.from(detailed ? [120, 1] : [])));

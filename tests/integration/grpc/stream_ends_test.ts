@@ -10,8 +10,8 @@ import {
 import { type Face, pathOf, startFace } from "../../support/grpc_face.ts";
 import { until } from "../../support/stage.ts";
 
-/** A second, and what a busy machine may add, in ms. */
-const RELEASE_MS = 3_000;
+/** Longest that a stream may be held after its end, in ms. */
+const RELEASE_MS = 1_000;
 
 /** Resolves when no call and no market stream is open. */
 function untilReleased({ server, market }: Face): Promise<void> {
