@@ -235,6 +235,11 @@ export const GUARANTEES: readonly Guarantee[] = [
     "a gRPC connection above the limit is UNAVAILABLE until one is closed",
   ),
   promise(
+    "Idle gRPC connections do not keep new clients out: at the limit, the longest idle one is closed.",
+    `${WHOLE}grpc/connections_test.ts`,
+    "gRPC connections without a stream make room for new ones",
+  ),
+  promise(
     "Streams above the limit of a connection are refused alone, also to a client that ignores the announced limit.",
     `${WHOLE}grpc/admission_test.ts`,
     "a stream above the connection's limit is refused alone, whether or not the client has read the limit",

@@ -2,15 +2,15 @@
  * Limits how many client connections are open, and keeps descriptors in
  * reserve for the sessions to Alpaca.
  *
- * - gRPC connections: above the limit a new one is refused.
- * - HTTP connections: at the limit the one that is idle for longest is closed
- *   for the new one; without an idle one the new one is refused. Both count.
+ * - gRPC and HTTP connections: at the limit the one that is idle for longest
+ *   (without a stream, without a request) is closed for the new one; without an
+ *   idle one the new one is refused. Both count.
  * - File descriptors: the limit is learned from the first failure. Then some
  *   connections are closed, so that the reserve is free again, and new ones are
  *   refused before the reserve is used.
  *
- * A shortage of descriptors closes idle HTTP connections first, then the newest
- * gRPC connections, at most a quarter of all at a time. The learned limit
+ * A shortage of descriptors closes idle HTTP connections first, then idle gRPC
+ * connections, then the newest of those, at most a quarter of all at a time. The learned limit
  * expires and is tested again. A few HTTP connections are admitted in a
  * shortage too, because an orchestrator restarts a process whose health checks
  * fail.
@@ -50,6 +50,8 @@ export interface AcceptedConnection {
   readonly close: () => void;
   /** Monotonic ms since which no request is under way; undefined in one. */
   readonly idleSince?: () => number | undefined;
+  /** Address and port of the client, for logs. */
+  readonly peer?: string;
 }
 
 /** What the limits are made of. */
@@ -114,9 +116,12 @@ export class ConnectionLimits {
     kind: ConnectionKind,
     connection: AcceptedConnection,
   ): (() => void) | undefined {
-    const refusal = kind === "grpc" ? this.#refuseGrpc() : this.#refuseHttp();
+    const { peer } = connection;
+    const refusal = kind === "grpc"
+      ? this.#refuseGrpc(peer)
+      : this.#refuseHttp(peer);
     if (refusal !== undefined) {
-      this.#countRefusal(refusal);
+      this.#countRefusal(refusal, peer);
       return undefined;
     }
     const open = this.#open[kind];
@@ -156,19 +161,22 @@ export class ConnectionLimits {
     return this.#open.grpc.size + this.#open.http.size;
   }
 
-  #refuseGrpc(): RefusalReason | undefined {
-    if (this.#open.grpc.size >= this.#options.maxGrpc) return "connections";
+  #refuseGrpc(peer: string | undefined): RefusalReason | undefined {
+    if (this.#open.grpc.size >= this.#options.maxGrpc) {
+      if (!this.#closeIdle("grpc")) return "connections";
+      this.#countRefusal("connections", peer);
+    }
     return this.#short ? "descriptors" : undefined;
   }
 
-  #refuseHttp(): RefusalReason | undefined {
+  #refuseHttp(peer: string | undefined): RefusalReason | undefined {
     const { http } = this.#open;
     if (http.size >= this.#options.maxHttp) {
-      if (!this.#closeIdle()) return "http_connections";
-      this.#countRefusal("http_connections");
+      if (!this.#closeIdle("http")) return "http_connections";
+      this.#countRefusal("http_connections", peer);
     }
     if (!this.#short || http.size < HTTP_IN_SHORTAGE) return undefined;
-    return this.#closeIdle() ? undefined : "descriptors";
+    return this.#closeIdle("http") ? undefined : "descriptors";
   }
 
   /** True when another connection would use the reserve. */
@@ -181,18 +189,18 @@ export class ConnectionLimits {
     return until > this.#options.clock.monotonic() ? value : Infinity;
   }
 
-  /** Closes the HTTP connection that is idle for longest; false without one. */
-  #closeIdle(): boolean {
+  /** Closes the connection that is idle for longest; false without one. */
+  #closeIdle(kind: ConnectionKind): boolean {
     let longest: AcceptedConnection | undefined;
     let since = Infinity;
-    for (const connection of this.#open.http) {
+    for (const connection of this.#open[kind]) {
       const idleSince = connection.idleSince?.() ?? Infinity;
       if (idleSince >= since) continue;
       longest = connection;
       since = idleSince;
     }
     if (longest === undefined) return false;
-    this.#close("http", longest);
+    this.#close(kind, longest);
     return true;
   }
 
@@ -213,11 +221,15 @@ export class ConnectionLimits {
     const quota = Math.min(DESCRIPTOR_RESERVE, Math.ceil(before / 4));
     this.#ceiling = { value: before - quota, until: now + LIMIT_VALID_MS };
     let closed = 0;
-    while (closed < quota && this.#closeIdle()) closed++;
+    while (closed < quota && this.#closeIdle("http")) closed++;
+    const { refusals } = this.#options.counters;
+    for (; closed < quota && this.#closeIdle("grpc"); closed++) {
+      refusals.descriptors++;
+    }
     for (const connection of [...this.#open.grpc].reverse()) {
       if (closed >= quota) break;
       this.#close("grpc", connection);
-      this.#options.counters.refusals.descriptors++;
+      refusals.descriptors++;
       closed++;
     }
     this.#warn(
@@ -228,27 +240,27 @@ export class ConnectionLimits {
     );
   }
 
-  #countRefusal(reason: RefusalReason): void {
+  #countRefusal(reason: RefusalReason, peer: string | undefined): void {
     const { counters: { refusals }, maxGrpc, maxHttp } = this.#options;
     refusals[reason]++;
     const { grpc, http } = this.#open;
     if (reason === "connections") {
       this.#warn(
         reason,
-        `Refusing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`,
-        { connections: grpc.size },
+        `Closing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`,
+        { connections: grpc.size, peer },
       );
     } else if (reason === "http_connections") {
       this.#warn(
         reason,
         `Closing HTTP connections above STREAM_PROXY_MAX_HTTP_CONNECTIONS=${maxHttp}`,
-        { connections: http.size },
+        { connections: http.size, peer },
       );
     } else {
       this.#warn(
         "refused descriptors",
         `Refusing connections, because file descriptors are short. ${RAISE_LIMIT}`,
-        { connections: this.#size, descriptors: this.#use.limit },
+        { connections: this.#size, descriptors: this.#use.limit, peer },
       );
     }
   }

@@ -18,7 +18,8 @@ const capacities = section("Channel capacities");
 /** Limits and capacities, by the short name that the parser uses. */
 export const LIMIT_SETTINGS = {
   maxConnections: limits("STREAM_PROXY_MAX_CONNECTIONS", CONNECTIONS, {
-    description: "gRPC connections at a time; more are reset",
+    description:
+      "gRPC connections at a time; ones without a stream make room, else more are reset",
     fallback: "2048",
   }),
   maxHttpConnections: limits("STREAM_PROXY_MAX_HTTP_CONNECTIONS", CONNECTIONS, {

@@ -112,7 +112,7 @@ export class Admission {
   }
 
   /** Has a new connection served by `serve`, within the limits. */
-  connect(socket: Socket, serve: () => void): void {
+  connect(socket: Socket, serve: () => void): ClientConnection {
     const { limits, clock } = this.#options;
     const connection = new ClientConnection({
       socket,
@@ -132,6 +132,7 @@ export class Admission {
     });
     const { session } = connection;
     if (session) this.#connections.set(session, connection);
+    return connection;
   }
 
   /** Resolves when the streams of all connections that closed have ended. */

@@ -86,6 +86,8 @@ export class ClientConnection implements FrameRules {
   readonly #reader: PacedSocket;
   #session: ServerHttp2Session | undefined;
   readonly #open = new Map<number, OpenRequest>();
+  /** When the last open stream closed, or the connection was accepted. */
+  #idleSince: number;
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
   #lastStream = 0;
@@ -103,6 +105,7 @@ export class ClientConnection implements FrameRules {
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.backlog = new SocketBacklog(socket, options.backlogShare);
     this.#refilledAt = clock.monotonic();
+    this.#idleSince = this.#refilledAt;
     this.#opening = requests.open(() =>
       this.#drop(
         "request_time",
@@ -228,6 +231,18 @@ export class ClientConnection implements FrameRules {
     return SETTINGS_ACK;
   }
 
+  /** Monotonic ms since which no stream is open; undefined while one is. */
+  idleSince(): number | undefined {
+    return this.#open.size > 0 ? undefined : this.#idleSince;
+  }
+
+  #closed(id: number): void {
+    this.#open.delete(id);
+    if (this.#open.size === 0) {
+      this.#idleSince = this.#options.clock.monotonic();
+    }
+  }
+
   /** Ends streams whose client is gone. */
   endStreams(count: number): number {
     let ended = 0;
@@ -284,12 +299,12 @@ export class ClientConnection implements FrameRules {
     };
     stream.once("close", () => {
       requests.release(pending);
-      this.#open.delete(id);
+      this.#closed(id);
     });
     // It may have closed before this event.
     if (stream.destroyed) {
       requests.release(pending);
-      this.#open.delete(id);
+      this.#closed(id);
     }
     return request.refusal;
   }

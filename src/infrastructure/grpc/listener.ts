@@ -11,7 +11,10 @@
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
-import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type {
+  AcceptedConnection,
+  ConnectionLimits,
+} from "../../application/connections/connection_limits.ts";
 import { WritePacking } from "./write_packing.ts";
 
 /** Connections that the system queues until they are accepted. */
@@ -23,7 +26,10 @@ export interface ListenOptions {
   /** 0 picks a free port. */
   readonly port: number;
   readonly connections: ConnectionLimits;
-  readonly onConnection: (socket: Socket) => void;
+  /** Serves a connection; what it returns tells whether that is idle. */
+  readonly onConnection: (
+    socket: Socket,
+  ) => Pick<AcceptedConnection, "idleSince">;
   /**
    * Keeps the server accepting after a failed accept, until it is disposed.
    *
@@ -85,8 +91,11 @@ export class Listener {
       // HTTP/2 ends its streams when the socket closes; an error before that
       // has no other listener, and without one it would end the process.
       socket.on("error", () => {});
+      let served: Pick<AcceptedConnection, "idleSince"> = {};
       const release = options.connections.admit("grpc", {
         close: () => socket.resetAndDestroy(),
+        idleSince: () => served.idleSince?.(),
+        peer: `${socket.remoteAddress}:${socket.remotePort}`,
       });
       if (release === undefined) {
         socket.resetAndDestroy();
@@ -99,7 +108,7 @@ export class Listener {
       });
       socket.setNoDelay(true);
       packing.pack(socket);
-      options.onConnection(socket);
+      served = options.onConnection(socket);
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     server.once("error", reject);

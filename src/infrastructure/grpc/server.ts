@@ -385,8 +385,13 @@ export async function serveGrpc(
     port,
     connections: options.connections ?? ownLimits(options),
     keepAccepting: options.keepAccepting,
-    onConnection: (socket) =>
-      admission.connect(socket, () => injector.injectConnection(socket)),
+    onConnection: (socket) => {
+      const served = admission.connect(
+        socket,
+        () => injector.injectConnection(socket),
+      );
+      return { idleSince: () => served.idleSince() };
+    },
   });
   return new GrpcServer(
     {

@@ -197,6 +197,7 @@ class HttpPort {
       close: () => socket.destroy(),
       idleSince: () =>
         connection.pending > 0 ? undefined : connection.idleSince,
+      peer: `${socket.remoteAddress}:${socket.remotePort}`,
     });
     if (release === undefined) {
       socket.destroy();

@@ -9,8 +9,8 @@ import {
   RAW,
   startFace,
 } from "../../support/grpc_face.ts";
+import { FrameClient } from "../../support/frame_client.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
-import { RawConnection } from "../../support/raw_http.ts";
 import { until } from "../../support/stage.ts";
 
 /** How a grpc-js client reports that its call fails; null if it does not. */
@@ -31,11 +31,12 @@ Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed"
   await using face = await startFace({ connections });
   using client = grpcClient(face);
   {
-    using all = new DisposableStack();
+    await using all = new AsyncDisposableStack();
     for (let opened = 0; opened < 3; opened++) {
-      all.use(await RawConnection.open(face.server.port));
+      const busy = all.use(await FrameClient.connect(face.server.port));
+      busy.open(pathOf("StreamQuotes"));
     }
-    await until("all are accepted", () => face.server.connections === 3);
+    await face.market.untilOpen(3);
     assert.equal((await failureOfCall(client))?.code, status.UNAVAILABLE);
     using refused = connectClient(face);
     await assert.rejects(
@@ -50,4 +51,29 @@ Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed"
     async () => await failureOfCall(client) === null,
   );
   assert.equal(connections.figures.grpc, 1);
+});
+
+Deno.test("gRPC connections without a stream make room for new ones", async () => {
+  const { connections } = httpDependencies({ maxGrpc: 3 });
+  await using face = await startFace({ connections });
+  await using busy = await FrameClient.connect(face.server.port);
+  busy.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(1);
+  await using used = await FrameClient.connect(face.server.port);
+  const once = used.open(pathOf("StreamQuotes"));
+  await face.market.untilOpen(2);
+  used.reset(once, 8);
+  await face.market.untilOpen(1);
+  await using silent = await FrameClient.connect(face.server.port);
+  await silent.roundTrip();
+
+  using client = grpcClient(face);
+  assert.equal(await failureOfCall(client), null);
+  await used.until(() => used.end !== undefined);
+  assert.equal(silent.end, undefined, "the longest idle one is closed");
+  using another = grpcClient(face);
+  assert.equal(await failureOfCall(another), null);
+  await silent.until(() => silent.end !== undefined);
+  assert.equal(busy.end, undefined);
+  assert.equal(face.market.streams.size, 1);
 });

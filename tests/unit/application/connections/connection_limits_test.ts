@@ -49,32 +49,32 @@ Deno.test("gRPC connections above the limit are refused until one is closed", ()
   for (let more = 0; more < 5; more++) assert.equal(open("grpc"), undefined);
   assert.equal(counters.refusals.connections, 5);
   assert.deepEqual(log.messages("warn"), [
-    "Refusing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=2",
+    "Closing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=2",
   ]);
   first?.release();
   assert.ok(open("grpc"));
   assert.equal(limits.figures.grpc, 2);
 });
 
-Deno.test("at the limit of HTTP connections the one idle for longest makes room", () => {
-  const { open, counters, limits } = setup({ maxHttp: 3 });
-  const [recent, longest, busy] = [
-    open("http", 5),
-    open("http", 3),
-    open("http"),
-  ];
-  assert.ok(open("http"));
-  assert.deepEqual([recent?.closed, longest?.closed, busy?.closed], [0, 1, 0]);
-  assert.ok(open("http"));
-  assert.equal(recent?.closed, 1);
-  assert.equal(open("http"), undefined);
-  assert.equal(
-    counters.refusals.http_connections,
-    3,
-    "two closed, one refused",
-  );
-  assert.equal(limits.figures.http, 3);
-});
+for (
+  const [kind, reason] of [
+    ["http", "http_connections"],
+    ["grpc", "connections"],
+  ] as const
+) {
+  Deno.test(`at the limit of ${kind} connections the one idle for longest makes room`, () => {
+    const { open, counters, limits } = setup({ maxHttp: 3, maxGrpc: 3 });
+    const [recent, longest, busy] = [open(kind, 5), open(kind, 3), open(kind)];
+    assert.ok(open(kind));
+    const closed = [recent?.closed, longest?.closed, busy?.closed];
+    assert.deepEqual(closed, [0, 1, 0]);
+    assert.ok(open(kind));
+    assert.equal(recent?.closed, 1);
+    assert.equal(open(kind), undefined);
+    assert.equal(counters.refusals[reason], 3, "two closed, one refused");
+    assert.equal(limits.figures[kind], 3);
+  });
+}
 
 Deno.test("a refusal is logged once a minute, with the number it stands for", async () => {
   const { open, clock, log } = setup({ maxGrpc: 1 });
@@ -100,6 +100,17 @@ Deno.test("out of descriptors, idle HTTP and then the newest gRPC connections ar
   assert.equal(counters.acceptFailures.descriptors, 1);
   assert.equal(counters.refusals.descriptors, shed);
   assert.equal(log.messages("warn").length, 2);
+});
+
+Deno.test("out of descriptors, gRPC connections without a stream are closed before others", () => {
+  const { limits, open } = setup();
+  const idle = Array.from({ length: 5 }, (_, at) => open("grpc", at));
+  const busy = Array.from({ length: 35 }, () => open("grpc"));
+  limits.acceptFailed("gRPC", NONE_LEFT);
+  assert.deepEqual(idle.map((one) => one?.closed), [1, 1, 1, 1, 1]);
+  const closed = busy.map((one) => one?.closed);
+  assert.deepEqual(closed.slice(-5), [1, 1, 1, 1, 1]);
+  assert(closed.slice(0, -5).every((count) => count === 0));
 });
 
 Deno.test("while descriptors are short gRPC is refused, some HTTP is not", () => {
