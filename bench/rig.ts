@@ -65,6 +65,8 @@ function proxyEnv(
     STREAM_PROXY_GRPC_PORT: "0",
     STREAM_PROXY_HEALTH_PORT: "0",
     STREAM_PROXY_METRICS_PORT: "0",
+    // Scenarios open up to 10 000 streams; the default limit is 5 000.
+    STREAM_PROXY_MAX_STREAMS: "20000",
     OTEL_ENABLED: "false",
     LOG_LEVEL: "error",
     ...env,
