@@ -60,7 +60,7 @@ export const BLOCKS: Blocks = {
   guarantees: guaranteeTable,
   dependencies: dependencyTable,
   "exit-codes": () => commentTable("src/main.ts"),
-  "control-api": () => commentTable("src/simulator/faults/control_api.ts"),
+  "control-api": () => commentTable("simulator/src/faults/control_api.ts"),
   "state-machine": stateDiagram,
   tasks: () =>
     table(

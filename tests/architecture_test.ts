@@ -23,12 +23,19 @@ const COMPOSERS = [
   "src/stop_signals.ts",
 ];
 const DOOR = "mod.ts";
+/** The simulator is a package of its own, imported by its name alone. */
+const SIMULATOR = {
+  name: "@alpaca-stream-proxy/simulator",
+  folder: "simulator/",
+  entry: "simulator/mod.ts",
+} as const;
 const MANIFEST = "deno.json";
 
 /** The layer of a file: an adapter is one of its own. */
 function layerOf(path: string): string {
   if (path === DOOR || path === MANIFEST) return path;
   if (COMPOSERS.includes(path)) return "composer";
+  if (path.startsWith(SIMULATOR.folder)) return "simulator";
   const [, layer = "", part = ""] = path.split("/");
   if (layer === "composition") return "composer";
   return layer === "infrastructure" ? `${layer}/${part}` : layer;
@@ -80,13 +87,20 @@ function offences(sources: Sources): string[] {
     const said = `${from} imports ${specifier}`;
     if (specifier === "*") found.push(`${said}: a target that is computed`);
     else if (INLINE.test(specifier)) found.push(`${said}: not mapped`);
-    else if (to === undefined) {
+    else if (specifier === SIMULATOR.name) {
+      if (layerOf(from) !== "cli") {
+        found.push(`${said}: ${layerOf(from)} may not see simulator`);
+      }
+    } else if (to === undefined) {
       const generated = from.startsWith(GENERATED) &&
         specifier.startsWith("@bufbuild/");
       if (!generated && !mayUseRuntime(from)) found.push(`${said}: a package`);
     } else if (to !== MANIFEST && !sources.has(to)) {
       found.push(`${said}: no such file`);
-    } else if (!mayImport(layerOf(from), layerOf(to))) {
+    } else if (
+      !mayImport(layerOf(from), layerOf(to)) ||
+      (layerOf(to) === "simulator" && layerOf(from) !== "simulator")
+    ) {
       found.push(`${said}: ${layerOf(from)} may not see ${layerOf(to)}`);
     }
   }
@@ -102,7 +116,13 @@ function offences(sources: Sources): string[] {
   return found;
 }
 
-const sources = await readSources(ROOT, ["src", DOOR]);
+const sources = await readSources(ROOT, [
+  "src",
+  DOOR,
+  "simulator/src",
+  "simulator/main.ts",
+  SIMULATOR.entry,
+]);
 
 Deno.test("every import points inwards", () => {
   assert.ok(sources.size > 50, "the sources were found");
@@ -139,9 +159,9 @@ import manifest from "../deno.json" with { type: "json" };`,
 } from "../../application/a.ts";
 import * as http from "node:http";`,
   "src/infrastructure/grpc/a.ts": `import { g } from "../../gen/g.ts";`,
-  "src/simulator/a.ts": `import { WebSocketServer } from "ws";`,
+  "simulator/src/a.ts": `import { WebSocketServer } from "ws";`,
   "src/gen/g.ts": `import type { M } from "@bufbuild/protobuf";`,
-  "src/cli/demo.ts": `import { s } from "../simulator/a.ts";`,
+  "src/cli/demo.ts": `import { s } from "@alpaca-stream-proxy/simulator";`,
 };
 
 const BROKEN: readonly (readonly [string, string, RegExp])[] = [
@@ -171,17 +191,26 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     /may not see composer/,
   ],
   [
-    "src/simulator/a.ts",
-    `import { a } from "../domain/a.ts";`,
+    "simulator/src/a.ts",
+    `import { a } from "../../src/domain/a.ts";`,
     /simulator may not see domain/,
   ],
   [
     "src/run_proxy.ts",
-    `await import("./simulator/a.ts");`,
+    `await import("@alpaca-stream-proxy/simulator");`,
     /composer may not see simulator/,
   ],
   ["src/run_proxy.ts", `import "./cli/demo.ts";`, /may not see cli/],
-  ["mod.ts", `export * from "./src/simulator/a.ts";`, /may not see simulator/],
+  [
+    "mod.ts",
+    `export * from "@alpaca-stream-proxy/simulator";`,
+    /may not see simulator/,
+  ],
+  [
+    "src/cli/demo.ts",
+    `import { s } from "../../simulator/src/a.ts";`,
+    /cli may not see simulator/,
+  ],
   ["src/cli/demo.ts", `import { a } from "./gone.ts";`, /no such file/],
   ["src/cli/demo.ts", `import a from "npm:ws@8";`, /not mapped/],
   ["src/cli/demo.ts", `await import(name);`, /computed/],

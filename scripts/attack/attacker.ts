@@ -5,7 +5,7 @@
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
-import { SeededRandom } from "../../src/simulator/random.ts";
+import { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import type { Ports } from "../rig/stand.ts";
 import { type AttackName, ATTACKS } from "./attacks/all.ts";
 

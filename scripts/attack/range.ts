@@ -7,8 +7,7 @@
 import { Remote } from "../../bench/control.ts";
 import { optionSymbol } from "../../bench/feed/symbols.ts";
 import { until } from "../../bench/rig.ts";
-import type { Account } from "../../src/simulator/ports.ts";
-import { DEMO_ACCOUNT } from "../../src/simulator/options.ts";
+import { type Account, DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { NICE, ProxyProcess, SimulatorProcess } from "../rig/stand.ts";
 import type { GoodPlan, GoodReport } from "./good_client.ts";
 import { type FeedRates, RATES } from "./rows.ts";

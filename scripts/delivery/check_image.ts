@@ -9,10 +9,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  type Simulator,
-  startSimulator,
-} from "../../src/simulator/simulator.ts";
+import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { buildImage, type BuiltImage } from "./build_image.ts";
 import {
   type Container,

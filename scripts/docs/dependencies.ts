@@ -4,6 +4,7 @@
  * @module
  */
 import manifest from "../../deno.json" with { type: "json" };
+import simulator from "../../simulator/deno.json" with { type: "json" };
 import { code, table } from "./blocks.ts";
 
 /** Why the program itself needs a package. */
@@ -31,13 +32,18 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "yaml": "Scripts and tests: the chart's values and manifests",
 };
 
+/** Imports of all packages of the workspace, by name. */
+export const IMPORTS: Readonly<Record<string, string>> = {
+  ...manifest.imports,
+  ...simulator.imports,
+};
+
 /** The table of dependencies, with the pinned versions of deno.json. */
 export function dependencyTable(): string {
-  const imports: Readonly<Record<string, string>> = manifest.imports;
   const rows = (why: Readonly<Record<string, string>>) =>
     Object.entries(why).map(([name, reason]) => [
       code(name),
-      versionOf(imports[name] ?? ""),
+      versionOf(IMPORTS[name] ?? ""),
       reason,
     ]);
   return table(["Package", "Version", "Why it is there"], [

@@ -62,7 +62,7 @@ async function startDemo(): Promise<AsyncDisposable> {
 async function startAlpaca(): Promise<
   AsyncDisposable & { readonly env: Record<string, string> }
 > {
-  const script = "src/cli/simulate.ts";
+  const script = "simulator/main.ts";
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-net", "--allow-env", script, "--port=0"],
     cwd: ROOT,

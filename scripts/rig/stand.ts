@@ -5,7 +5,7 @@
  */
 import { Remote } from "../../bench/control.ts";
 import { until } from "../../bench/rig.ts";
-import type { SimulatorOptions } from "../../src/simulator/options.ts";
+import type { SimulatorOptions } from "@alpaca-stream-proxy/simulator";
 import type { HeapUse } from "./proc.ts";
 
 /** The memory limit that the chart sets by default. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "../../src/simulator/random.ts";
+import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { http2Frame } from "../../bench/http2/frames.ts";
 import { grpcFields, headerBlock } from "../rig/hpack.ts";
 import {

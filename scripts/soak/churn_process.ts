@@ -4,7 +4,7 @@
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
-import { SeededRandom } from "../../src/simulator/random.ts";
+import { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { Churn, type ChurnPlan } from "./churn.ts";
 
 let churn: Churn | undefined;

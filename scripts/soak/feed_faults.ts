@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "../../src/simulator/random.ts";
+import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
 
 /** A request to the control API. */
 export interface FeedFault {

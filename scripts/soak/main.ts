@@ -6,7 +6,7 @@
  */
 import { Remote } from "../../bench/control.ts";
 import { pause } from "../../bench/rig.ts";
-import { SeededRandom } from "../../src/simulator/random.ts";
+import { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { ProcessWatch } from "../rig/proc.ts";
 import { NICE, ProxyProcess, SimulatorProcess, total } from "../rig/stand.ts";
 import { parseSoak, type SoakOptions, USAGE } from "./arguments.ts";

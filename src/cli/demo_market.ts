@@ -7,7 +7,7 @@ import type { Log } from "../application/ports/log.ts";
 import { parseConfig } from "../infrastructure/config/parse_config.ts";
 import { noTracing } from "../infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../run_proxy.ts";
-import { type Simulator, startSimulator } from "../simulator/simulator.ts";
+import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoTask } from "./demo_arguments.ts";
 import type { DemoAddresses } from "./demo_state.ts";
 import { chooseContracts } from "./demo_contracts.ts";

@@ -5,10 +5,7 @@
  *
  * @module
  */
-import {
-  type Simulator,
-  startSimulator,
-} from "../../src/simulator/simulator.ts";
+import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { Child } from "../integration/process/child.ts";
 import { FREE_PORTS } from "../support/stage.ts";
 import { Balancer, type BalancerKind } from "./balancers.ts";

@@ -5,9 +5,14 @@
  */
 import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
+import simulator from "../../simulator/deno.json" with { type: "json" };
 import { BLOCKS, REMEDY, SNIPPETS, staleDocs } from "../../scripts/docs.ts";
 import { blockNames, fillBlocks } from "../../scripts/docs/blocks.ts";
-import { AT_RUN_TIME, ELSEWHERE } from "../../scripts/docs/dependencies.ts";
+import {
+  AT_RUN_TIME,
+  ELSEWHERE,
+  IMPORTS,
+} from "../../scripts/docs/dependencies.ts";
 import { ENDPOINTS } from "../../scripts/docs/endpoints.ts";
 import { GUARANTEES } from "../../scripts/docs/guarantees.ts";
 import { markdownFiles, readSource } from "../../scripts/docs/sources.ts";
@@ -62,11 +67,14 @@ Deno.test("every dependency is pinned and has a reason", () => {
   const reasons = [...Object.keys(AT_RUN_TIME), ...Object.keys(ELSEWHERE)];
   assert.deepEqual(
     reasons.sort(),
-    Object.keys(manifest.imports).sort(),
+    Object.keys(IMPORTS).sort(),
     "Say in scripts/docs/dependencies.ts why each import of deno.json is there",
   );
-  for (const specifier of Object.values(manifest.imports)) {
-    assert.match(specifier, /^npm:.+@\d+\.\d+\.\d+$/);
+  for (const { imports } of [manifest, simulator]) {
+    for (const [name, specifier] of Object.entries(imports)) {
+      assert.match(specifier, /^npm:.+@\d+\.\d+\.\d+$/);
+      assert.equal(specifier, IMPORTS[name], "one version in the workspace");
+    }
   }
 });
 

@@ -1,6 +1,6 @@
 /** What becomes of secrets that upstream quotes back, in the program as wired. */
 import assert from "node:assert/strict";
-import { DEMO_ACCOUNT } from "../../src/simulator/options.ts";
+import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { setStage, until } from "../support/stage.ts";
 
 const KEY = "KEY-quoted-731";

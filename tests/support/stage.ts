@@ -6,11 +6,11 @@
 import type { Clock } from "../../src/application/ports/clock.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { type RunningProxy, startProxy } from "../../src/run_proxy.ts";
-import type { SimulatorOptions } from "../../src/simulator/options.ts";
 import {
   type Simulator,
+  type SimulatorOptions,
   startSimulator,
-} from "../../src/simulator/simulator.ts";
+} from "@alpaca-stream-proxy/simulator";
 import { RecordingLog } from "./recording_log.ts";
 
 /** What a stage is set up with. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "../../../src/simulator/random.ts";
+import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import type { Ports } from "../../rig/stand.ts";
 

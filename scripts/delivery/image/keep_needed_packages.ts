@@ -120,16 +120,21 @@ async function main(modules: readonly string[]): Promise<void> {
 }
 
 /**
- * Takes what is gone out of `deno.json` and has Deno shorten the lock file.
+ * Takes what is gone out of each package's `deno.json` and has Deno shorten the
+ * lock file.
  * What stays must be what was locked, checksum by checksum.
  */
 async function forgetRest(
   keep: ReadonlySet<string>,
   modules: readonly string[],
 ): Promise<void> {
-  const manifest = JSON.parse(Deno.readTextFileSync("deno.json"));
-  manifest.imports = neededImports(manifest.imports, keep);
-  Deno.writeTextFileSync("deno.json", JSON.stringify(manifest, null, 2));
+  const { workspace } = JSON.parse(Deno.readTextFileSync("deno.json"));
+  for (const folder of [".", ...workspace]) {
+    const path = join(folder, "deno.json");
+    const manifest = JSON.parse(Deno.readTextFileSync(path));
+    manifest.imports = neededImports(manifest.imports, keep);
+    Deno.writeTextFileSync(path, JSON.stringify(manifest, null, 2));
+  }
   const before = lockedPackages();
   await deno([
     "install",

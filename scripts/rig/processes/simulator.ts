@@ -5,11 +5,11 @@
  * @module
  */
 import { answerCommands } from "../../../bench/control.ts";
-import type { SimulatorOptions } from "../../../src/simulator/options.ts";
 import {
   type Simulator,
+  type SimulatorOptions,
   startSimulator,
-} from "../../../src/simulator/simulator.ts";
+} from "@alpaca-stream-proxy/simulator";
 
 let simulator: Simulator | undefined;
 

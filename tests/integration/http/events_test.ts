@@ -5,7 +5,7 @@ import {
   serveHttp,
   type ServeHttpOptions,
 } from "../../../src/infrastructure/http/serve_http.ts";
-import { DEMO_ACCOUNT } from "../../../src/simulator/options.ts";
+import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";

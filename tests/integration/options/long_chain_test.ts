@@ -4,8 +4,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { formatOptionSymbol } from "../../../src/simulator/market/option_symbol.ts";
-import type { OptionContract } from "../../../src/simulator/ports.ts";
+import {
+  formatOptionSymbol,
+  type OptionContract,
+} from "@alpaca-stream-proxy/simulator";
 import { OptionStage } from "./stage.ts";
 
 const CHAIN = 10_000;

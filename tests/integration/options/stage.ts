@@ -13,12 +13,12 @@ import {
 import { UnderlyingDirectory } from "../../../src/domain/options/underlying_directory.ts";
 import { AlpacaCatalog } from "../../../src/infrastructure/catalog/alpaca_catalog.ts";
 import { RestClient } from "../../../src/infrastructure/catalog/rest_client.ts";
-import { ManualClock as SimulatorClock } from "../../../src/simulator/clock.ts";
-import type { SimulatorOptions } from "../../../src/simulator/options.ts";
 import {
+  ManualClock as SimulatorClock,
   type Simulator,
+  type SimulatorOptions,
   startSimulator,
-} from "../../../src/simulator/simulator.ts";
+} from "@alpaca-stream-proxy/simulator";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { CountingDesk } from "../../unit/application/options/counting_desk.ts";

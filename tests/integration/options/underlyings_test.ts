@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { occRoot } from "../../../src/domain/market/occ_symbol.ts";
-import type { Simulator } from "../../../src/simulator/simulator.ts";
+import type { Simulator } from "@alpaca-stream-proxy/simulator";
 import { setStage, until } from "../../support/stage.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 

@@ -6,8 +6,7 @@
 import { ConnectError } from "@connectrpc/connect";
 import { RpcError } from "../../../src/cli/grpc_client.ts";
 import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
-import type { LoggedRequest } from "../../../src/simulator/session/request_log.ts";
-import type { Simulator } from "../../../src/simulator/simulator.ts";
+import type { LoggedRequest, Simulator } from "@alpaca-stream-proxy/simulator";
 import type { Clock } from "../../../src/application/ports/clock.ts";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
 import { startProxy } from "../../../src/run_proxy.ts";

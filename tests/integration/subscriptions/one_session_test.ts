@@ -7,12 +7,12 @@
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
 import { setStage, type Stage, until } from "../../support/stage.ts";
-import { startSimulator } from "../../../src/simulator/simulator.ts";
+import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import {
   loadOfficialSdk,
   type SdkQuote,
   type SdkStream,
-} from "../simulator/official_sdk.ts";
+} from "../../../simulator/tests/integration/official_sdk.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { carried, metric, proxyOn } from "./kit.ts";
 

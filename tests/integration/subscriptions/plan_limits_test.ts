@@ -7,7 +7,7 @@
 import assert from "node:assert/strict";
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { PlanName } from "../../../src/simulator/ports.ts";
+import type { PlanName } from "@alpaca-stream-proxy/simulator";
 import { setStage, type Stage, until } from "../../support/stage.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import {

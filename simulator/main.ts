@@ -1,0 +1,117 @@
+/**
+ * `deno task simulate`: the local Alpaca alone, on a fixed port, until it is
+ * interrupted. Prints the variables that point a proxy or an SDK at it.
+ *
+ * @module
+ */
+import process from "node:process";
+import { parseArgs } from "node:util";
+import type { PlanName } from "./src/ports.ts";
+import { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
+import { startSimulator } from "./src/simulator.ts";
+
+const HELP = `A faithful local Alpaca: streams, orders and REST on one port.
+
+Usage: deno task simulate [options]
+
+  --host <address>        address to listen on (127.0.0.1)
+  --port <number>         port to listen on (8765)
+  --rate <number>         quotes and trades a second, 0 to 200000 (100)
+  --orders <number>       orders a second that somebody places, 0 to 1000 (0)
+  --seed <text>           seed of the market (alpaca)
+  --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
+  --bar-seconds <number>  length of a bar (60)
+  --universe <number>     number of stocks, up to 11000 (70)
+  --help                  this text
+`;
+
+const FLAGS = {
+  host: { type: "string", default: "127.0.0.1" },
+  port: { type: "string", default: "8765" },
+  rate: { type: "string", default: "100" },
+  orders: { type: "string", default: "0" },
+  seed: { type: "string", default: "alpaca" },
+  plan: { type: "string", default: "plus" },
+  "bar-seconds": { type: "string", default: "60" },
+  universe: { type: "string", default: "70" },
+  help: { type: "boolean", default: false },
+} as const;
+
+/** Flags as options of the simulator, or `help`. Throws for bad flags. */
+export function parseFlags(args: string[]): SimulatorOptions | "help" {
+  const { values } = parseArgs({ args, options: FLAGS });
+  if (values.help) return "help";
+  return {
+    hostname: values.host,
+    port: toNumber("--port", values.port),
+    messagesPerSecond: toNumber("--rate", values.rate),
+    ...orders(toNumber("--orders", values.orders)),
+    seed: values.seed,
+    // An unknown plan is refused by the simulator, which knows them all.
+    accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
+    barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
+    universeSize: toNumber("--universe", values.universe),
+  };
+}
+
+/** An account on which something happens, so that its stream has updates. */
+function orders(ordersPerSecond: number): Pick<SimulatorOptions, "trading"> {
+  return ordersPerSecond === 0
+    ? {}
+    : { trading: { autoTrader: { ordersPerSecond } } };
+}
+
+function toNumber(flag: string, text: string): number {
+  const value = text.trim() === "" ? NaN : Number(text);
+  if (Number.isFinite(value)) return value;
+  throw new RangeError(`${flag} must be a number, received "${text}"`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
+}
+
+async function simulate(options: SimulatorOptions): Promise<void> {
+  const interrupted = Promise.withResolvers<void>();
+  const stop = () => interrupted.resolve();
+  Deno.addSignalListener("SIGINT", stop);
+  Deno.addSignalListener("SIGTERM", stop);
+  try {
+    await using simulator = await startSimulator(options);
+    for (const [name, value] of Object.entries(simulator.environment())) {
+      print(`export ${name}=${value}\n`);
+    }
+    print(
+      `\nThe local Alpaca listens on ${simulator.url}. ` +
+        `Paste the lines above into another shell, then: deno task start\n` +
+        `Faults on command: ${simulator.url}/_control/sessions. ` +
+        `Ctrl-C ends it.\n`,
+    );
+    await interrupted.promise;
+  } finally {
+    Deno.removeSignalListener("SIGINT", stop);
+    Deno.removeSignalListener("SIGTERM", stop);
+  }
+}
+
+/** Runs the command; the result is the exit code. */
+export async function main(args: string[]): Promise<number> {
+  try {
+    const options = parseFlags(args);
+    if (options === "help") print(HELP);
+    else await simulate(options);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    const isTaken = "code" in error && error.code === "EADDRINUSE";
+    const isUsage = error instanceof RangeError || error instanceof TypeError;
+    if (!isTaken && !isUsage) throw error;
+    const message = isTaken
+      ? `the port is taken; choose another one with --port`
+      : error.message;
+    process.stderr.write(`simulate: ${message}\nTry --help.\n`);
+    return isTaken ? 1 : 2;
+  }
+}
+
+if (import.meta.main) Deno.exit(await main(Deno.args));

@@ -1,0 +1,79 @@
+/**
+ * The official Python SDK, unmodified, against the simulator. Wants a Python
+ * that has alpaca-py: `ALPACA_PY_PYTHON` names it, else `python3` is tried.
+ * Left out, with a line that says so, where there is none.
+ */
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { startSimulator } from "../../src/simulator.ts";
+
+async function succeeds(python: string): Promise<boolean> {
+  try {
+    const args = ["-c", "import alpaca"];
+    return (await new Deno.Command(python, { args }).output()).success;
+  } catch (error) {
+    // No such program is the same as a program without the package.
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
+
+async function findPython(): Promise<string | undefined> {
+  const named = Deno.env.get("ALPACA_PY_PYTHON");
+  if (named) {
+    assert.ok(
+      await succeeds(named),
+      `ALPACA_PY_PYTHON is "${named}", which cannot import alpaca`,
+    );
+    return named;
+  }
+  return await succeeds("python3") ? "python3" : undefined;
+}
+
+const python = await findPython();
+
+Deno.test({
+  name: python
+    ? "alpaca-py receives stocks, options and order updates"
+    : "alpaca-py receives stocks, options and order updates (left out: no Python with " +
+      "alpaca-py; pip install alpaca-py, or set ALPACA_PY_PYTHON)",
+  ignore: python === undefined,
+  fn: async () => {
+    await using simulator = await startSimulator({
+      messagesPerSecond: 500,
+      barSeconds: 1,
+    });
+    const symbol = simulator.market.optionContracts("AAPL")[0]?.symbol ?? "";
+    const script = new URL("./alpaca_py_client.py", import.meta.url);
+    const { stocks, options, trading } = simulator.streamUrls;
+    const output = await new Deno.Command(python ?? "python3", {
+      args: [
+        fileURLToPath(script),
+        stocks(),
+        options(),
+        symbol,
+        trading,
+        simulator.url,
+      ],
+    }).output();
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.ok(output.success, text(output.stderr).slice(-2000));
+    const items = text(output.stdout).trim().split("\n").map((line) =>
+      JSON.parse(line)
+    );
+    const symbols = Object.fromEntries(
+      items.map((item) => [item.kind, item.symbol]),
+    );
+    assert.equal(symbols["stock trade"], "AAPL");
+    assert.equal(symbols["stock bar"], "AAPL");
+    assert.equal(symbols["option trade"], symbol);
+    assert.equal(symbols["option quote"], symbol);
+    const fill = items.find(({ kind }) => kind === "order fill");
+    assert.equal(fill.order.symbol, "AAPL");
+    assert.equal(fill.order.status, "filled");
+    assert.equal(fill.qty, 1);
+    assert.ok(fill.price > 0);
+    const [{ timestamp }] = items;
+    assert.ok(Math.abs(Date.parse(timestamp) - Date.now()) < 60_000);
+  },
+});

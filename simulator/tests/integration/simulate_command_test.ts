@@ -1,0 +1,80 @@
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+import { parseFlags } from "../../main.ts";
+
+const SCRIPT = fileURLToPath(
+  new URL("../../main.ts", import.meta.url),
+);
+
+function command(...flags: string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "-q", "--allow-net", "--allow-env", SCRIPT, ...flags],
+    stdout: "piped",
+    stderr: "piped",
+    env: { NO_COLOR: "1" },
+  });
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+
+Deno.test("task simulate prints its variables and ends with 0 on SIGTERM", async () => {
+  await using child = command("--port", "0", "--plan", "basic").spawn();
+  const reader = child.stdout.getReader();
+  let shown = "";
+  while (!shown.includes("Ctrl-C")) {
+    const { value, done } = await reader.read();
+    assert.ok(!done, "it ended before it was ready");
+    shown += text(value);
+  }
+  assert.match(shown, /^export ALPACA_KEY=SIM_KEY$/m);
+  const [, url] = /^export ALPACA_STOCK_STREAM_URL=(.+)$/m.exec(shown) ?? [];
+  assert.match(url ?? "", /^ws:\/\/127\.0\.0\.1:\d+\/v2\/iex$/);
+  child.kill("SIGTERM");
+  await reader.cancel();
+  await child.stderr.cancel();
+  assert.equal((await child.status).code, 0);
+});
+
+Deno.test("task simulate refuses bad flags with code 2 and the remedy", async () => {
+  const cases: [string[], RegExp][] = [
+    [["--rate", "fast"], /--rate must be a number, received "fast"/],
+    [["--rate", "200001"], /messagesPerSecond must be from 0 to 200000/],
+    [["--orders", "1001"], /1001 orders per second: .* at most 1000/],
+    [["--plan", "gold"], /plan must be one of basic, plus/],
+    [["--bogus"], /Unknown option '--bogus'/],
+  ];
+  for (const [flags, message] of cases) {
+    const { code, stderr } = await command(...flags).output();
+    assert.equal(code, 2);
+    assert.match(text(stderr), message);
+    assert.match(text(stderr), /--help/);
+  }
+});
+
+Deno.test("--orders has somebody trade", () => {
+  const trading = { autoTrader: { ordersPerSecond: 2 } };
+  const options = (...flags: string[]) => {
+    const parsed = parseFlags(flags);
+    return parsed === "help" ? undefined : parsed.trading;
+  };
+  assert.deepEqual(options("--orders", "2"), trading);
+  assert.equal(options(), undefined);
+});
+
+Deno.test("task simulate says when its port is taken", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { code, stderr } = await command(
+    "--port",
+    String(listener.addr.port),
+  ).output();
+  assert.equal(code, 1);
+  assert.match(text(stderr), /port is taken; choose another one with --port/);
+});
+
+Deno.test("task simulate explains its flags", async () => {
+  const { code, stdout } = await command("--help").output();
+  assert.equal(code, 0);
+  for (const flag of ["--host", "--port", "--rate", "--seed", "--plan"]) {
+    assert.ok(text(stdout).includes(flag));
+  }
+});

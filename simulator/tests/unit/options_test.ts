@@ -1,0 +1,24 @@
+import assert from "node:assert/strict";
+import { resolveOptions } from "../../src/options.ts";
+
+Deno.test("every option has a default", () => {
+  const settings = resolveOptions({});
+  assert.ok(Object.values(settings).every((value) => value !== undefined));
+  assert.equal(settings.ghostSeconds, 90);
+  assert.equal(settings.authTimeoutSeconds, 10);
+});
+
+Deno.test("all problems are told together, by name and value", () => {
+  const wrong = {
+    messagesPerSecond: 200_001,
+    universeSize: 1.5,
+    accounts: [{ key: "K", secret: "S", plan: "gold" as never }],
+  };
+  assert.throws(() => resolveOptions(wrong), (error: Error) => {
+    assert.match(error.message, /messagesPerSecond .* 200001/);
+    assert.match(error.message, /universeSize .* 1\.5/);
+    assert.match(error.message, /plan must be one of basic, plus.*"gold"/);
+    assert.doesNotMatch(error.message, /"?secret/);
+    return error instanceof RangeError;
+  });
+});

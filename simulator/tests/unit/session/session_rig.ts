@@ -1,0 +1,130 @@
+/** A market session with a socket that only remembers, for tests. */
+import { ManualClock } from "../../../src/clock.ts";
+import { Faults } from "../../../src/faults/faults.ts";
+import { resolveOptions, type SimulatorOptions } from "../../../src/options.ts";
+import type { Element } from "../../../src/protocol/elements.ts";
+import { encodingFor } from "../../../src/protocol/encoding.ts";
+import { endpointNamed } from "../../../src/protocol/endpoints.ts";
+import { Audience } from "../../../src/session/audience.ts";
+import type { UpgradeHeaders } from "../../../src/session/credentials.ts";
+import { MarketSession } from "../../../src/session/market_session.ts";
+import { RequestLog } from "../../../src/session/request_log.ts";
+import { SessionRegistry } from "../../../src/session/session_registry.ts";
+import type { SessionSocket } from "../../../src/session/session_services.ts";
+import { sessionPolicy } from "../../../src/session_policy.ts";
+import { decode, encode } from "@msgpack/msgpack";
+
+/** What a frame holds after decoding. */
+export type Frame = readonly Record<string, unknown>[];
+
+/** Remembers what was sent; `bufferedBytes` is set by the test. */
+export class RecordingSocket implements SessionSocket {
+  readonly frames: (string | Uint8Array)[] = [];
+  bufferedBytes = 0;
+  closed: { code: number; reason: string } | undefined;
+  readonly taken: (() => void)[] = [];
+
+  sendFrame(frame: string | Uint8Array, taken?: () => void): void {
+    this.frames.push(frame);
+    if (taken) this.taken.push(taken);
+  }
+
+  close(code: number, reason: string): void {
+    this.closed = { code, reason };
+  }
+
+  /** Frames so far, decoded; forgets them. */
+  read(): Frame[] {
+    return this.frames.splice(0).map((frame) =>
+      typeof frame === "string" ? JSON.parse(frame) : decode(frame)
+    );
+  }
+}
+
+/** One client's view: its socket, and requests as plain objects. */
+export interface RigClient {
+  readonly socket: RecordingSocket;
+  readonly session: MarketSession;
+  /** Sends a request and returns what came back at once. */
+  ask(request: unknown): Frame[];
+  /** Logs in with the demo pair. */
+  logIn(): Frame[];
+}
+
+/** Parts shared by the sessions of one test. */
+export class SessionRig {
+  readonly clock = new ManualClock();
+  readonly faults = new Faults();
+  readonly requests = new RequestLog();
+  readonly #options: SimulatorOptions;
+  readonly #registry: SessionRegistry<MarketSession>;
+  readonly #audiences = new Map<string, Audience>();
+  #number = 0;
+
+  constructor(options: SimulatorOptions = {}) {
+    this.#options = options;
+    this.#registry = new SessionRegistry(
+      this.clock,
+      resolveOptions(options).ghostSeconds * 1000,
+    );
+  }
+
+  /** Connects a client; its greeting waits in the socket. */
+  connect(endpoint = "sip", headers: UpgradeHeaders = {}): RigClient {
+    const settings = resolveOptions(this.#options);
+    const socket = new RecordingSocket();
+    const stream = endpointNamed(endpoint);
+    const contentType = headers["content-type"] as string | undefined;
+    const encoding = encodingFor(stream.kind, contentType);
+    const session = new MarketSession(
+      { number: ++this.#number, endpoint: stream, encoding, socket },
+      {
+        clock: this.clock,
+        accounts: settings.accounts,
+        registry: this.#registry,
+        faults: this.faults,
+        requests: this.requests,
+        audience: this.audience(endpoint),
+        policy: sessionPolicy(settings),
+      },
+      headers,
+    );
+    const ask = (request: unknown) => {
+      socket.read();
+      session.receive(write(request, encoding));
+      return socket.read();
+    };
+    const logIn = () =>
+      ask({ action: "auth", key: "SIM_KEY", secret: "SIM_SECRET" });
+    return { socket, session, ask, logIn };
+  }
+
+  /** Connects and logs in. */
+  open(endpoint = "sip", headers: UpgradeHeaders = {}): RigClient {
+    const client = this.connect(endpoint, headers);
+    client.logIn();
+    return client;
+  }
+
+  /** Everybody on an endpoint. */
+  audience(endpoint: string): Audience {
+    const known = this.#audiences.get(endpoint);
+    if (known) return known;
+    const made = new Audience();
+    this.#audiences.set(endpoint, made);
+    return made;
+  }
+
+  /** Publishes elements to an endpoint's subscribers. */
+  publish(endpoint: string, ...elements: Element[]): void {
+    for (const element of elements) this.audience(endpoint).publish(element);
+    this.audience(endpoint).flush();
+  }
+}
+
+function write(request: unknown, encoding: string): string | Uint8Array {
+  if (typeof request === "string" || request instanceof Uint8Array) {
+    return request;
+  }
+  return encoding === "json" ? JSON.stringify(request) : encode(request);
+}

@@ -1,0 +1,421 @@
+import assert from "node:assert/strict";
+import { decode, encode } from "@msgpack/msgpack";
+import { ManualClock } from "../../src/clock.ts";
+import type { Account, StreamSocket } from "../../src/ports.ts";
+import type { TradingStreamOptions } from "../../src/trading/stream_settings.ts";
+import { TradingStream } from "../../src/trading/trading_stream.ts";
+import { HandFaults } from "./trading_support.ts";
+
+const ACCOUNT: Account = {
+  key: "PK1",
+  secret: "shh",
+  plan: "plus",
+  token: "tok",
+};
+const OTHER: Account = { key: "PK2", secret: "psst", plan: "basic" };
+const AUTHORIZED = {
+  stream: "authorization",
+  data: { status: "authorized", action: "authenticate" },
+};
+const LISTENING = { stream: "listening", data: { streams: ["trade_updates"] } };
+const LISTEN = { action: "listen", data: { streams: ["trade_updates"] } };
+const LOGIN = { action: "auth", key: "PK1", secret: "shh" };
+
+/** A socket that remembers what was sent and how it ended. */
+class Tape implements StreamSocket {
+  readonly frames: (string | Uint8Array)[] = [];
+  ended: { code: number; reason: string } | "terminated" | undefined;
+
+  send(data: string | Uint8Array): void {
+    this.frames.push(data);
+  }
+  close(code: number, reason: string): void {
+    this.ended = { code, reason };
+  }
+  terminate(): void {
+    this.ended = "terminated";
+  }
+  messages(): unknown[] {
+    return this.frames.map((frame) =>
+      JSON.parse(
+        typeof frame === "string" ? frame : new TextDecoder().decode(frame),
+      )
+    );
+  }
+}
+
+function open(
+  options: TradingStreamOptions & { frames?: "text" | "binary" } = {},
+) {
+  const clock = new ManualClock();
+  const faults = new HandFaults();
+  const { frames = "binary", ...settings } = options;
+  const stream = new TradingStream(
+    { clock, faults, accounts: [ACCOUNT, OTHER], frames },
+    settings,
+  );
+  const connect = (contentType?: string) => {
+    const tape = new Tape();
+    const connection = stream.connect(
+      tape,
+      contentType === undefined ? {} : { contentType },
+    );
+    const say = (message: unknown) =>
+      connection.receive(JSON.stringify(message));
+    return { tape, connection, say };
+  };
+  return { clock, faults, stream, connect };
+}
+
+function listening(options: Parameters<typeof open>[0] = {}) {
+  const exchange = open(options);
+  const client = exchange.connect();
+  client.say(LOGIN);
+  client.say(LISTEN);
+  client.tape.frames.length = 0;
+  return { ...exchange, ...client };
+}
+
+Deno.test("nothing is said before the client logs in", () => {
+  const { connect } = open();
+  assert.deepEqual(connect().tape.frames, []);
+});
+
+for (
+  const [name, message] of [
+    ["the key pair", LOGIN],
+    ["the older form", {
+      action: "authenticate",
+      data: { key_id: "PK1", secret_key: "shh" },
+    }],
+    ["an OAuth token", {
+      action: "authenticate",
+      data: { oauth_token: "tok" },
+    }],
+    ["a token in place of the secret", {
+      action: "auth",
+      key: "oauth",
+      secret: "tok",
+    }],
+  ] as const
+) {
+  Deno.test(`a client logs in with ${name} and listens`, () => {
+    const { connect, stream } = open();
+    const { tape, say } = connect();
+    say(message);
+    say(LISTEN);
+    assert.deepEqual(tape.messages(), [AUTHORIZED, LISTENING]);
+    assert.equal(stream.listeners, 1);
+  });
+}
+
+for (
+  const [name, message] of [
+    ["a wrong secret", { action: "auth", key: "PK1", secret: "x" }],
+    ["an unknown key", { action: "auth", key: "PK9", secret: "shh" }],
+    ["no credentials", { action: "auth" }],
+    ["another account's secret", {
+      action: "auth",
+      key: "PK1",
+      secret: "psst",
+    }],
+    ["an empty token", { action: "auth", key: "oauth", secret: "" }],
+  ] as const
+) {
+  Deno.test(`${name} is unauthorized and the socket stays open`, () => {
+    const { connect } = open();
+    const { tape, say } = connect();
+    say(message);
+    assert.deepEqual(tape.messages(), [{
+      stream: "authorization",
+      data: {
+        status: "unauthorized",
+        action: "authenticate",
+        message: "access key verification failed",
+      },
+    }]);
+    assert.equal(tape.ended, undefined);
+    say(LOGIN);
+    assert.deepEqual(tape.messages()[1], AUTHORIZED);
+  });
+}
+
+Deno.test("a refused login closes the socket when so set", () => {
+  const { connect } = open({ closeUnauthorized: true });
+  const { tape, say } = connect();
+  say({ action: "auth", key: "x", secret: "y" });
+  assert.deepEqual(tape.ended, { code: 1008, reason: "unauthorized" });
+});
+
+Deno.test("listening before the login is unauthorized", () => {
+  const { connect, stream } = open();
+  const { tape, say } = connect();
+  say(LISTEN);
+  assert.deepEqual(tape.messages(), [{
+    stream: "authorization",
+    data: { status: "unauthorized", action: "listen" },
+  }]);
+  assert.equal(stream.listeners, 0);
+});
+
+Deno.test("listen replaces the whole set and leaves out unknown names", () => {
+  const { tape, say, stream } = listening();
+  say({
+    action: "listen",
+    data: { streams: ["account_updates", "trade_updates"] },
+  });
+  say({ action: "listen", data: { streams: ["account_updates"] } });
+  say({ action: "listen", data: { streams: [] } });
+  assert.deepEqual(tape.messages(), [
+    LISTENING,
+    { stream: "listening", data: { streams: [] } },
+    { stream: "listening", data: { streams: [] } },
+  ]);
+  stream.emitTradeUpdate({ event: "new" });
+  assert.equal(tape.frames.length, 3);
+});
+
+Deno.test("frames are JSON in binary unless set to text", () => {
+  for (const frames of ["binary", "text"] as const) {
+    const { tape, stream } = listening({ frames });
+    stream.emitTradeUpdate({ event: "fill", qty: "1" });
+    assert.equal(
+      typeof tape.frames[0],
+      frames === "text" ? "string" : "object",
+    );
+    assert.deepEqual(tape.messages(), [
+      { stream: "trade_updates", data: { event: "fill", qty: "1" } },
+    ]);
+  }
+});
+
+Deno.test("a MessagePack upgrade speaks MessagePack both ways", () => {
+  const { connect, stream } = open();
+  const { tape, connection } = connect("application/msgpack; v=1");
+  connection.receive(encode(LOGIN));
+  connection.receive(encode(LISTEN));
+  stream.emitTradeUpdate({ event: "new" });
+  assert.deepEqual(
+    tape.frames.map((frame) => decode(frame as Uint8Array)),
+    [AUTHORIZED, LISTENING, {
+      stream: "trade_updates",
+      data: { event: "new" },
+    }],
+  );
+});
+
+Deno.test("requests are read from text, binary JSON and MessagePack alike", () => {
+  for (
+    const data of [
+      JSON.stringify(LOGIN),
+      new TextEncoder().encode(`\n ${JSON.stringify(LOGIN)}`),
+      encode(LOGIN),
+    ]
+  ) {
+    const { connect } = open();
+    const { tape, connection } = connect();
+    connection.receive(data);
+    assert.deepEqual(tape.messages(), [AUTHORIZED]);
+  }
+});
+
+for (
+  const [name, data] of [
+    ["no JSON", "{nonsense"],
+    ["no object", "17"],
+    ["no known action", '{"action":"dance"}'],
+    ["no MessagePack", new Uint8Array([0xc1])],
+  ] as const
+) {
+  Deno.test(`a message that is ${name} gets an error and a close`, () => {
+    const { tape, connection, stream } = listening();
+    connection.receive(data);
+    assert.deepEqual(tape.messages(), [
+      { action: "error", data: { error_message: "invalid syntax" } },
+    ]);
+    assert.deepEqual(tape.ended, { code: 1011, reason: "invalid syntax" });
+    assert.equal(stream.connections, 0);
+  });
+}
+
+Deno.test("a client that does not log in is closed after the timeout", () => {
+  const { connect, clock, stream } = open({ authTimeoutMs: 10_000 });
+  const silent = connect();
+  const quick = connect();
+  quick.say(LOGIN);
+  clock.advance(10_000);
+  assert.deepEqual(silent.tape.ended, { code: 1008, reason: "auth timeout" });
+  assert.equal(quick.tape.ended, undefined);
+  assert.equal(stream.connections, 1);
+});
+
+Deno.test("a second session of the account is unauthorized, the first lives", () => {
+  const { connect, stream } = open();
+  const first = connect();
+  first.say(LOGIN);
+  const second = connect();
+  second.say(LOGIN);
+  assert.deepEqual(second.tape.messages(), [{
+    stream: "authorization",
+    data: {
+      status: "unauthorized",
+      action: "authenticate",
+      message: "connection limit exceeded",
+    },
+  }]);
+  const foreign = connect();
+  foreign.say({ action: "auth", key: "PK2", secret: "psst" });
+  assert.deepEqual(foreign.tape.messages(), [AUTHORIZED]);
+  first.connection.closed(true);
+  second.say(LOGIN);
+  assert.deepEqual(second.tape.messages()[1], AUTHORIZED);
+  assert.equal(stream.connections, 2);
+});
+
+Deno.test("a session may log in again on its own socket", () => {
+  const { tape, say } = listening();
+  say(LOGIN);
+  assert.deepEqual(tape.messages(), [AUTHORIZED]);
+});
+
+Deno.test("the limit may be lifted, or close the oldest session", () => {
+  const free = open({ tradingSessionLimit: 0 });
+  const clients = [free.connect(), free.connect()];
+  for (const { say, tape } of clients) {
+    say(LOGIN);
+    assert.deepEqual(tape.messages(), [AUTHORIZED]);
+  }
+  const taking = open({ overLimit: "close_oldest" });
+  const old = taking.connect();
+  old.say(LOGIN);
+  const young = taking.connect();
+  young.say(LOGIN);
+  assert.deepEqual(young.tape.messages(), [AUTHORIZED]);
+  assert.notEqual(old.tape.ended, undefined);
+});
+
+Deno.test("the limit may be told at the upgrade with HTTP 429", () => {
+  const { connect, stream } = open({ overLimit: "http_429" });
+  assert.equal(stream.refuseUpgrade(), undefined);
+  connect().say(LOGIN);
+  assert.equal(stream.refuseUpgrade(), undefined); // the other account is free
+  connect().say({ action: "auth", key: "PK2", secret: "psst" });
+  assert.equal(stream.refuseUpgrade(), 429);
+});
+
+Deno.test("a session lost without a close counts until its ghost is gone", () => {
+  const { connect, clock } = open({ ghostSessionMs: 90_000 });
+  const lost = connect();
+  lost.say(LOGIN);
+  lost.connection.closed(false);
+  const next = connect();
+  next.say(LOGIN);
+  assert.match(JSON.stringify(next.tape.messages()[0]), /connection limit/);
+  clock.advance(90_000);
+  next.connection.closed(true);
+  const late = connect();
+  late.say(LOGIN);
+  assert.deepEqual(late.tape.messages(), [AUTHORIZED]);
+});
+
+Deno.test("events go to the sessions of their account alone", () => {
+  const { connect, stream } = open();
+  const mine = connect();
+  mine.say(LOGIN);
+  mine.say(LISTEN);
+  const theirs = connect();
+  theirs.say({ action: "auth", key: "PK2", secret: "psst" });
+  theirs.say(LISTEN);
+  stream.emitTradeUpdate({ event: "new" }, "PK2");
+  assert.equal(mine.tape.frames.length, 2);
+  assert.equal(theirs.tape.frames.length, 3);
+  stream.emitTradeUpdate({ event: "new" });
+  assert.equal(mine.tape.frames.length, 3);
+  assert.equal(stream.sent, 3);
+});
+
+Deno.test("hand-made updates and frames arrive exactly as given", () => {
+  const { tape, stream } = listening({ frames: "text" });
+  for (const data of [null, 17, { order: "no" }, []]) {
+    stream.emitTradeUpdate(data);
+  }
+  stream.emitFrame("{broken");
+  stream.emitFrame(new Uint8Array([1]));
+  assert.deepEqual(tape.frames.slice(0, 5), [
+    '{"stream":"trade_updates","data":null}',
+    '{"stream":"trade_updates","data":17}',
+    '{"stream":"trade_updates","data":{"order":"no"}}',
+    '{"stream":"trade_updates","data":[]}',
+    "{broken",
+  ]);
+  assert.deepEqual(tape.frames[5], new Uint8Array([1]));
+});
+
+Deno.test("faults double, lose and delay order events in order", () => {
+  const { tape, stream, faults, clock } = listening();
+  faults.copies = 2;
+  stream.emitTradeUpdate({ event: "fill" });
+  assert.equal(tape.frames.length, 2);
+  faults.copies = 0;
+  stream.emitTradeUpdate({ event: "lost" });
+  assert.equal(tape.frames.length, 2);
+  faults.copies = 1;
+  faults.delayMs = 500;
+  stream.emitTradeUpdate({ event: "late" });
+  faults.delayMs = 0;
+  stream.emitTradeUpdate({ event: "next" });
+  assert.equal(tape.frames.length, 2);
+  clock.advance(500);
+  assert.deepEqual(
+    tape.messages().slice(2).map((message) =>
+      (message as { data: { event: string } }).data.event
+    ),
+    ["late", "next"],
+  );
+});
+
+Deno.test("faults refuse logins, lose acknowledgements and break listening", () => {
+  const { connect, faults, stream } = open();
+  const { tape, say } = connect();
+  faults.authError = 500;
+  say(LOGIN);
+  assert.match(JSON.stringify(tape.messages()[0]), /unauthorized/);
+  faults.authError = undefined;
+  say(LOGIN);
+  faults.ackCopies = 0;
+  say(LISTEN);
+  assert.equal(tape.frames.length, 2);
+  assert.equal(stream.listeners, 1);
+  faults.listenError = 500;
+  say(LISTEN);
+  assert.deepEqual(tape.messages()[2], {
+    action: "error",
+    data: { error_message: "internal server error" },
+  });
+  assert.notEqual(tape.ended, undefined);
+});
+
+Deno.test("a server fault tells every client and closes it", () => {
+  const { tape, stream } = listening();
+  stream.failConnections();
+  assert.deepEqual(tape.messages(), [
+    { action: "error", data: { error_message: "internal server error" } },
+  ]);
+  assert.deepEqual(tape.ended, { code: 1011, reason: "internal server error" });
+});
+
+Deno.test("dropped connections are cut without a close frame", () => {
+  const { tape, stream } = listening();
+  stream.dropConnections();
+  assert.equal(tape.ended, "terminated");
+  assert.equal(stream.connections, 0);
+});
+
+Deno.test("a client that cannot take ten thousand waiting events is closed", () => {
+  const { tape, stream, faults } = listening();
+  faults.delayMs = 60_000;
+  for (let count = 0; count <= 10_000; count++) {
+    stream.emitTradeUpdate({ event: "new" });
+  }
+  assert.deepEqual(tape.ended, { code: 1008, reason: "slow client" });
+});
