@@ -163,13 +163,11 @@ function marketFeed(
     clock,
     deadlines: SESSION_DEADLINES,
   });
-  const { plan, counting, chunks, graceMs, wildcardAbove } =
-    config.subscriptions;
+  const { plan, counting, chunks, graceMs } = config.subscriptions;
   const book = new FeedBook(feed, {
     plan: planLimit(plan, { feed, counting }),
     limits: chunks,
     graceMs,
-    wildcardAbove,
     now: () => clock.monotonic(),
   });
   const demand: MarketDemand = new MarketDemand({

@@ -33,16 +33,14 @@ export function subscriptionsOf(
   options: {
     readonly plan?: PlanLimit;
     readonly graceMs?: number;
-    readonly wildcardAbove?: number;
     /** Monotonic ms. @default always 0 */
     readonly now?: () => number;
   } = {},
 ): Subscriptions {
-  const { plan = NO_LIMIT, graceMs = 0, wildcardAbove = 0, now = () => 0 } =
-    options;
+  const { plan = NO_LIMIT, graceMs = 0, now = () => 0 } = options;
   const interest = new InterestBook(graceMs);
   const budget = new SymbolBudget(plan);
-  const desired = new DesiredPairs(interest, { budget, wildcardAbove });
+  const desired = new DesiredPairs(interest, budget);
   const ledger = new Ledger(desired, { budget, limits, now });
   return { interest, budget, desired, ledger };
 }

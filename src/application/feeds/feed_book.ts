@@ -37,8 +37,6 @@ export interface SubscriptionSettings {
   readonly limits: ChunkLimits;
   /** How long a symbol that nobody wants any more stays subscribed, in ms. */
   readonly graceMs: number;
-  /** Symbols on a channel above which it is carried as `*`; 0 never. */
-  readonly wildcardAbove: number;
   /** Monotonic ms. */
   readonly now: () => number;
 }
@@ -53,10 +51,10 @@ export class FeedBook {
 
   constructor(feed: FeedId, settings: SubscriptionSettings) {
     this.feed = feed;
-    const { plan, limits, graceMs, wildcardAbove, now } = settings;
+    const { plan, limits, graceMs, now } = settings;
     this.interest = new InterestBook(graceMs);
     const budget = this.budget = new SymbolBudget(plan);
-    this.desired = new DesiredPairs(this.interest, { budget, wildcardAbove });
+    this.desired = new DesiredPairs(this.interest, budget);
     this.ledger = new Ledger(this.desired, { budget, limits, now });
   }
 
@@ -68,7 +66,7 @@ export class FeedBook {
    */
   admit(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { limit } = this.budget;
-    if (limit === undefined || this.desired.isByWildcard(channel)) return;
+    if (limit === undefined) return;
     const requested = Array.from(new Set(symbols), (symbol) => ({
       channel,
       symbol,
@@ -159,31 +157,13 @@ export class FeedBook {
     const refused = this.ledger.refusals.filter((pair) =>
       !pair.isPassing && this.interest.streamsOf(pair) > 0
     );
-    return this.#placesOf(this.interest.pairs()) - this.#placesOf(refused);
-  }
-
-  /** Places of pairs, without channels that are carried as `*`. */
-  #placesOf(pairs: Iterable<Pair>): number {
-    let places = 0;
-    for (const pair of pairs) {
-      if (this.desired.isByWildcard(pair.channel)) continue;
-      if (this.budget.takesPlace(pair)) places++;
-    }
-    return places;
+    const { budget, interest } = this;
+    return budget.placesOf(interest.pairs()) - budget.placesOf(refused);
   }
 
   #reportChannel(channel: UpstreamChannel, explain: Explain): ChannelReport {
     const symbols: SymbolReport[] = [];
     let unfiltered = 0;
-    const all = { channel, symbol: WILDCARD };
-    const isWanted = this.interest.streamsOf(all) > 0;
-    if (this.desired.isByWildcard(channel) && !isWanted) {
-      symbols.push({
-        symbol: WILDCARD,
-        streams: 0,
-        ...explain(all),
-      });
-    }
     for (const pair of this.interest.wanted(channel).values()) {
       const { symbol, streams } = pair;
       if (symbol === WILDCARD && !this.desired.has(pair)) unfiltered = streams;
@@ -210,10 +190,7 @@ export class FeedBook {
     );
     const waiting = new Set(this.desired.waiting.map(pairKey));
     return (pair) => {
-      const all = { channel: pair.channel, symbol: WILDCARD };
-      const byWildcard = this.desired.isByWildcard(pair.channel) &&
-        isIn(acknowledged, all);
-      if (byWildcard || isIn(acknowledged, pair)) {
+      if (isIn(acknowledged, pair)) {
         return { state: "acknowledged", reason: undefined };
       }
       const error = refused.get(pairKey(pair));

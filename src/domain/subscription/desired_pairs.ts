@@ -8,9 +8,6 @@
  *   released first gives way first.
  * - `*` is asked for only where it may be. Elsewhere a stream that wants
  *   everything receives what is carried for others.
- * - A channel on which more symbols are wanted than the threshold says is
- *   carried as `*` where that is allowed, and by name again when the number has
- *   fallen clearly below it, lingering ones included.
  *
  * @module
  */
@@ -20,13 +17,9 @@ import type { Room } from "./room.ts";
 import {
   type Pair,
   type SymbolSets,
-  UPSTREAM_CHANNELS,
   type UpstreamChannel,
   WILDCARD,
 } from "./symbol_sets.ts";
-
-/** A channel returns to names below this part of the threshold. */
-const RETURN_BELOW = 0.8;
 
 const NOTHING: ReadonlySet<string> = new Set();
 
@@ -44,25 +37,13 @@ const never = () => false;
 export class DesiredPairs {
   readonly #interest: InterestBook;
   readonly #budget: SymbolBudget;
-  readonly #wildcardAbove: number;
-  /** Channels with more symbols than the threshold, allowed as `*` or not. */
-  readonly #crowded = new Set<UpstreamChannel>();
-  readonly #byWildcard = new Set<UpstreamChannel>();
   #sets = new Map<UpstreamChannel, Set<string>>();
   #missing: Pair[] = [];
   #waiting: Pair[] = [];
 
-  /** @param options.wildcardAbove symbols on a channel; 0 never switches */
-  constructor(
-    interest: InterestBook,
-    options: {
-      readonly budget: SymbolBudget;
-      readonly wildcardAbove: number;
-    },
-  ) {
+  constructor(interest: InterestBook, budget: SymbolBudget) {
     this.#interest = interest;
-    this.#budget = options.budget;
-    this.#wildcardAbove = options.wildcardAbove;
+    this.#budget = budget;
   }
 
   /** The desired symbols of a channel, as of the last refresh. */
@@ -89,10 +70,8 @@ export class DesiredPairs {
   }
 
   /** Whether somebody needs a pair, allowed or not. */
-  isWanted(pair: Pair): boolean {
-    const { channel, symbol } = pair;
-    return this.#interest.wanted(channel).has(symbol) ||
-      (symbol === WILDCARD && this.#crowded.has(channel));
+  isWanted({ channel, symbol }: Pair): boolean {
+    return this.#interest.wanted(channel).has(symbol);
   }
 
   /** Number of desired pairs. */
@@ -112,30 +91,19 @@ export class DesiredPairs {
     return this.#waiting;
   }
 
-  /** Whether a channel is carried as `*` because of its many symbols. */
-  isByWildcard(channel: UpstreamChannel): boolean {
-    return this.#byWildcard.has(channel);
-  }
-
   /** Computes everything anew. */
   refresh(
     acknowledged: SymbolSets,
     verdicts: Verdicts = { isRefused: never, isStuck: never },
   ): void {
     const { isRefused, isStuck } = verdicts;
-    this.#chooseForms(isRefused);
     this.#sets = new Map();
     this.#missing = [];
     this.#waiting = [];
-    for (const channel of this.#byWildcard) {
-      const everything = { channel, symbol: WILDCARD };
-      if (isIn(acknowledged, everything)) this.#desire(everything);
-      else this.#miss(everything);
-    }
     const room = this.#budget.room();
     this.#placeCarried(acknowledged, { room, isStuck });
     for (const pair of this.#interest.pairs()) {
-      if (this.has(pair) || this.#isCovered(pair)) continue;
+      if (this.has(pair) || !this.#isAllowed(pair)) continue;
       if (isRefused(pair)) continue;
       const { channel, symbol } = pair;
       if (room.fits(pair)) {
@@ -144,7 +112,7 @@ export class DesiredPairs {
       } else this.#waiting.push({ channel, symbol });
     }
     for (const pair of [...this.#interest.lingering()].reverse()) {
-      if (this.#isCovered(pair) || !isIn(acknowledged, pair)) continue;
+      if (!this.#isAllowed(pair) || !isIn(acknowledged, pair)) continue;
       if (!room.fits(pair)) continue;
       room.take(pair);
       this.#desire(pair);
@@ -162,42 +130,17 @@ export class DesiredPairs {
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        // A `*` that upstream carries is had, whatever was said of it before.
-        const isNeeded = this.isWanted(pair) &&
-          (symbol === WILDCARD || !this.#isCovered(pair));
-        if (!isNeeded && !isStuck(pair)) continue;
+        // A wanted `*` that is carried is kept, even where it was refused before.
+        if (!this.isWanted(pair) && !isStuck(pair)) continue;
         room.take(pair);
         this.#desire(pair);
       }
     }
   }
 
-  /** Whether a pair need not be asked for by name, or cannot be. */
-  #isCovered({ channel, symbol }: Pair): boolean {
-    if (symbol === WILDCARD) return !this.#budget.allowsWildcard(channel);
-    return this.#byWildcard.has(channel);
-  }
-
-  #chooseForms(isRefused: (pair: Pair) => boolean): void {
-    const above = this.#wildcardAbove;
-    if (above === 0) return;
-    const lingering = new Map<UpstreamChannel, number>();
-    for (const { channel, symbol } of this.#interest.lingering()) {
-      if (symbol === WILDCARD) continue;
-      lingering.set(channel, (lingering.get(channel) ?? 0) + 1);
-    }
-    for (const channel of UPSTREAM_CHANNELS) {
-      const wanted = this.#interest.wanted(channel);
-      const names = wanted.size - (wanted.has(WILDCARD) ? 1 : 0);
-      const left = names + (lingering.get(channel) ?? 0);
-      if (names > above) this.#crowded.add(channel);
-      else if (left < above * RETURN_BELOW) this.#crowded.delete(channel);
-      const isByWildcard = this.#crowded.has(channel) &&
-        this.#budget.allowsWildcard(channel) &&
-        !isRefused({ channel, symbol: WILDCARD });
-      if (isByWildcard) this.#byWildcard.add(channel);
-      else this.#byWildcard.delete(channel);
-    }
+  /** Whether a pair may be requested: `*` only where the budget allows it. */
+  #isAllowed({ channel, symbol }: Pair): boolean {
+    return symbol !== WILDCARD || this.#budget.allowsWildcard(channel);
   }
 
   #miss(pair: Pair): void {

@@ -90,8 +90,6 @@ export interface Config {
     readonly graceMs: number;
     /** Bounds of one request to upstream. */
     readonly chunks: ChunkLimits;
-    /** Symbols on a channel above which it is carried as `*`; 0 never. */
-    readonly wildcardAbove: number;
     /** Symbols, underlyings or order ids that one stream may name. */
     readonly maxSymbolsPerStream: number;
   };

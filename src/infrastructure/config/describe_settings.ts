@@ -38,7 +38,6 @@ type SubscriptionRow =
   | "unsubscribeGrace"
   | "chunkSymbols"
   | "chunkBytes"
-  | "wildcardAbove"
   | "maxSymbols"
   | "optionChains"
   | "optionPriceInterval"
@@ -91,7 +90,6 @@ function describeSubscriptions(config: Config): Values<SubscriptionRow> {
     unsubscribeGrace: subscriptions.graceMs,
     chunkSymbols: chunks.maxPairs,
     chunkBytes: chunks.maxBytes,
-    wildcardAbove: subscriptions.wildcardAbove,
     maxSymbols: subscriptions.maxSymbolsPerStream,
     optionChains: options.chains,
     optionPriceInterval: options.priceIntervalMs / 1000,

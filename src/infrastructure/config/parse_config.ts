@@ -146,7 +146,6 @@ function readSubscriptions(reader: SettingsReader): Config["subscriptions"] {
       maxPairs: reader.value(SETTINGS.chunkSymbols, 1),
       maxBytes: reader.value(SETTINGS.chunkBytes, 64),
     },
-    wildcardAbove: reader.value(SETTINGS.wildcardAbove, 0),
     maxSymbolsPerStream: reader.value(SETTINGS.maxSymbols, 1),
   };
 }

@@ -228,15 +228,6 @@ export const SETTINGS = {
       fallback: "15000",
     },
   ),
-  wildcardAbove: subscriptions(
-    "STREAM_PROXY_WILDCARD_ABOVE",
-    integer(0, 1_000_000),
-    {
-      description:
-        "Symbols on one channel above which upstream is asked for `*` where the plan allows it, until they are fewer than four fifths of it; 0 never",
-      fallback: "0",
-    },
-  ),
   maxSymbols: subscriptions(
     "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM",
     integer(1, 1_000_000),

@@ -3,11 +3,7 @@ import {
   DEFAULT_COUNTING,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
-import {
-  UPSTREAM_CHANNELS,
-  type UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
-import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { assertExact, played } from "./demand_outcome.ts";
 import type { Step } from "./demand_steps.ts";
 
@@ -17,40 +13,12 @@ const AUTO = planLimit({ name: "auto" }, {
   counting: DEFAULT_COUNTING,
 });
 
-Deno.test("a channel that is carried as * keeps it when each name that is left would be refused", async () => {
-  const story = await played({
-    scene: {
-      plan: AUTO,
-      limits: { maxPairs: 1, maxBytes: 25 },
-      graceMs: 30_000,
-      wildcardAbove: 2,
-      truth: {
-        limit: Infinity,
-        bad: new Map([["quotes BAD", 409], ["quotes A", 413]]),
-        counts: SIP,
-        wildcards: new Set(UPSTREAM_CHANNELS),
-        wildcardError: 405,
-      },
-    },
-    steps: [
-      { do: "connect" },
-      openAll("quotes", ["A", "FFFFFF", "EEEEE"]),
-      openAll("quotes", ["A", "BAD"]),
-      { do: "close", which: 0 },
-    ],
-  });
-  assert.deepEqual(keysOf(story.upstream.state), ["quotes *"]);
-  assertExact(story, Infinity);
-  await story.end();
-});
-
 Deno.test("a channel that does not count is had within a minute of a reconnect, although a repeated answer said that it counts", async () => {
   const story = await played({
     scene: {
       plan: AUTO,
       limits: { maxPairs: 1, maxBytes: 15 },
       graceMs: 30_000,
-      wildcardAbove: 0,
       truth: {
         limit: 1,
         bad: new Map([["bars BAD", 400]]),

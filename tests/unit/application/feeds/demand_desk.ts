@@ -34,7 +34,6 @@ export class Desk {
       plan: NO_LIMIT,
       limits: { maxPairs: 3, maxBytes: 1_000 },
       graceMs: 0,
-      wildcardAbove: 0,
       now: () => this.clock.monotonic(),
       ...settings,
     });

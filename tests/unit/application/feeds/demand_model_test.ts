@@ -40,7 +40,6 @@ const shape = {
     maxBytes: fc.integer({ min: 1, max: 40 }),
   }),
   graceMs: fc.constantFrom(0, 1_000, 30_000),
-  wildcardAbove: fc.constantFrom(0, 0, 2, 4),
 };
 
 /** A feed, what is thought of its limits, and what they are. */
@@ -283,8 +282,8 @@ Deno.test("an upstream that repeats and contradicts itself is followed to the tr
         const wanted = obtainable(story);
         for (const pair of pairsOf(story.upstream.state)) {
           const key = pairKey(pair);
-          // A `*` that was made up, and then asked about, is had where it is
-          // wanted, by somebody or for many names, allowed or not.
+          // A `*` that upstream made up is kept where a stream wants it, allowed
+          // or not.
           const isOfUse = wanted.has(key) || story.book.desired.isWanted(pair);
           assert.ok(isOfUse, `${key} is surplus`);
         }

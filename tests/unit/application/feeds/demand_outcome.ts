@@ -47,18 +47,12 @@ export async function played({ scene, steps }: Script): Promise<Story> {
   return story;
 }
 
-/**
- * What upstream would give of what is wanted. On a channel that is carried as
- * `*` that is `*`, also when each name that is wanted would be refused.
- */
+/** The wanted pairs that upstream accepts, by key. */
 export function obtainable({ book, upstream, held }: Story): Map<string, Pair> {
   const pairs = new Map<string, Pair>();
   for (const [key, pair] of held) {
     const { channel, symbol } = pair;
-    if (book.desired.isByWildcard(channel)) {
-      const all = { channel, symbol: WILDCARD };
-      pairs.set(pairKey(all), all);
-    } else if (upstream.refusal(pair) === undefined) {
+    if (upstream.refusal(pair) === undefined) {
       const isAsked = symbol !== WILDCARD ||
         book.budget.allowsWildcard(channel);
       if (isAsked) pairs.set(key, pair);

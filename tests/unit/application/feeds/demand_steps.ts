@@ -17,7 +17,6 @@ export interface Scene {
   readonly truth: Truth;
   readonly limits: ChunkLimits;
   readonly graceMs: number;
-  readonly wildcardAbove: number;
 }
 
 /** What may happen. */

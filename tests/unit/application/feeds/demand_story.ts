@@ -63,7 +63,7 @@ export class Story {
 
   constructor(scene: Scene) {
     this.scene = scene;
-    const { plan, truth, limits, graceMs, wildcardAbove } = scene;
+    const { plan, truth, limits, graceMs } = scene;
     this.upstream = new ModelUpstream(truth);
     this.upstream.onChange = () => this.#checkCoverage();
     const now = () => this.clock.monotonic();
@@ -71,7 +71,6 @@ export class Story {
       plan,
       limits,
       graceMs,
-      wildcardAbove,
       now,
     });
     this.demand = new MarketDemand({
@@ -240,15 +239,13 @@ export class Story {
 
   /** Asks for admission, and does the sum anew. */
   #isAdmitted({ channel, symbols }: Held): boolean {
-    const { budget, desired, ledger } = this.book;
+    const { budget, ledger } = this.book;
     const refused = new Set(
       ledger.refusals.filter(({ isPassing }) => !isPassing).map(pairKey),
     );
     const held = this.held;
     const places = (pairs: Iterable<Pair>) =>
-      [...pairs].filter((pair) =>
-        budget.takesPlace(pair) && !desired.isByWildcard(pair.channel)
-      );
+      [...pairs].filter((pair) => budget.takesPlace(pair));
     const used = places(held.values())
       .filter((pair) => !refused.has(pairKey(pair))).length;
     const fresh = places(
@@ -329,14 +326,13 @@ export class Story {
   }
 
   #checkSubscribe(pairs: readonly Pair[]): void {
-    const { budget, ledger, interest, desired } = this.book;
+    const { budget, ledger, interest } = this.book;
     if (ledger.retesting) return this.#checkRetest(pairs);
     for (const pair of pairs) {
       assert.ok(!isIn(ledger.acknowledged, pair), "carried already");
       if (pair.symbol === WILDCARD) {
         assert.ok(this.scene.plan.wildcards.has(pair.channel), "no * here");
         assert.ok(budget.allowsWildcard(pair.channel), "refused before");
-        if (desired.isByWildcard(pair.channel)) continue;
       }
       assert.ok(interest.streamsOf(pair) > 0, "nobody wants it");
     }
@@ -359,14 +355,11 @@ export class Story {
   }
 
   #checkUnsubscribe(pairs: readonly Pair[]): void {
-    const { ledger, interest, desired } = this.book;
+    const { ledger, interest } = this.book;
     for (const pair of pairs) {
       assert.ok(isIn(ledger.acknowledged, pair), "not carried");
       const isHeld = interest.streamsOf(pair) > 0;
-      assert.ok(
-        !isHeld || desired.isByWildcard(pair.channel),
-        "a place is taken away",
-      );
+      assert.ok(!isHeld, "a place is taken away");
     }
   }
 
@@ -376,7 +369,7 @@ export class Story {
     const refused = new Set(this.book.ledger.refusals.map(pairKey));
     for (const [key, pair] of this.#covered) {
       if (!held.has(key) || refused.has(key)) this.#covered.delete(key);
-      else if (this.#truthful && !this.#isScarce(pair)) {
+      else if (this.#truthful) {
         assert.ok(this.upstream.covers(pair), `${key} is not covered`);
       }
     }
@@ -391,10 +384,5 @@ export class Story {
         this.#covered.set(key, pair);
       }
     }
-  }
-
-  #isScarce(pair: Pair): boolean {
-    const { budget } = this.book;
-    return budget.isScarce(pair) && this.scene.wildcardAbove > 0;
   }
 }

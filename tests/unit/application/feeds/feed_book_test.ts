@@ -18,16 +18,14 @@ function bookOf(
   options: {
     readonly plan?: PlanLimit;
     readonly graceMs?: number;
-    readonly wildcardAbove?: number;
   } = {},
 ): FeedBook {
-  const { plan = LIMITED, graceMs = 0, wildcardAbove = 0 } = options;
+  const { plan = LIMITED, graceMs = 0 } = options;
   const limits = { maxPairs: 100, maxBytes: 10_000 };
   return new FeedBook("sip", {
     plan,
     limits,
     graceMs,
-    wildcardAbove,
     now: () => 0,
   });
 }
@@ -203,29 +201,6 @@ Deno.test("the report tells of every symbol where it stands and why", () => {
     budget: { limit: 3, learned: false, used: 4 },
     expansions: [],
   });
-});
-
-Deno.test("a channel that is carried as * says so once, and its names are had", () => {
-  const plan = { ...LIMITED, pairs: undefined, wildcards: LIMITED.counts };
-  const book = bookOf({ plan, wildcardAbove: 1 });
-  book.interest.add("quotes", ["A", "B"]);
-  book.ledger.next();
-  book.ledger.acknowledge(symbolSets([["quotes", ["*"]]]));
-  const had = { state: "acknowledged", reason: undefined } as const;
-  const expected = [
-    { symbol: "*", streams: 0, ...had },
-    { symbol: "A", streams: 1, ...had },
-    { symbol: "B", streams: 1, ...had },
-  ];
-  const [quotes] = book.report([]).channels;
-  assert.deepEqual(quotes?.symbols, expected);
-  book.interest.add("quotes", ["*"]);
-  const [both] = book.report([]).channels;
-  assert.deepEqual(
-    both?.symbols.filter(({ symbol }) => symbol === "*"),
-    [{ symbol: "*", streams: 1, ...had }],
-  );
-  assert.equal(both?.unfiltered, 0);
 });
 
 Deno.test("a feed that nobody uses reports its budget alone", () => {

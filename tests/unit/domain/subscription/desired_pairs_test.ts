@@ -24,10 +24,6 @@ function carried(...symbols: string[]): SymbolSets {
   return symbolSets([["quotes", symbols]]);
 }
 
-function names(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `S${index}`);
-}
-
 const short = ({ channel, symbol }: Pair) => `${channel} ${symbol}`;
 
 Deno.test("pairs get places in the order in which they were first wanted, across channels", () => {
@@ -85,65 +81,11 @@ Deno.test("a symbol that lingers without being carried is not asked for", () => 
   assert.equal(desired.size, 0);
 });
 
-Deno.test("a channel is carried as * above the threshold, and by name again clearly below it", () => {
-  const { interest, desired } = subscriptionsOf(LIMITS, { wildcardAbove: 10 });
-  const all = names(11);
-  const forms: string[] = [];
-  const look = () => {
-    desired.refresh(NOTHING);
-    forms.push(desired.isByWildcard("quotes") ? "*" : "names");
-  };
-  interest.add("quotes", all.slice(0, 10));
-  look();
-  interest.add("quotes", all.slice(10));
-  look();
-  for (const symbol of all.slice(0, 3)) {
-    interest.remove("quotes", [symbol]);
-    look();
-  }
-  interest.remove("quotes", all.slice(3, 4));
-  look();
-  assert.deepEqual(forms, ["names", "*", "*", "*", "*", "names"]);
-  assert.equal(desired.isByWildcard("trades"), false);
-});
-
-Deno.test("a wish for everything does not count as a name", () => {
-  const { interest, desired } = subscriptionsOf(LIMITS, { wildcardAbove: 2 });
+Deno.test("* is desired beside the names of its channel", () => {
+  const { interest, desired } = subscriptionsOf(LIMITS);
   interest.add("quotes", ["A", "B", "*"]);
   desired.refresh(NOTHING);
-  assert.equal(desired.isByWildcard("quotes"), false);
   assert.deepEqual([...desired.of("quotes")], ["A", "B", "*"]);
-});
-
-Deno.test("a crowd that only lingers keeps its channel as it is", () => {
-  const { interest, desired } = subscriptionsOf(LIMITS, {
-    wildcardAbove: 2,
-    graceMs: 1_000,
-  });
-  interest.add("quotes", names(3));
-  desired.refresh(NOTHING);
-  interest.remove("quotes", names(3), 0);
-  desired.refresh(carried("*"));
-  assert.deepEqual([...desired.of("quotes")], ["*"]);
-  interest.sweep(1_000);
-  desired.refresh(carried("*"));
-  assert.equal(desired.size, 0);
-});
-
-Deno.test("the threshold asks for no * where it may not be had", () => {
-  const plan = limited(5);
-  const { interest, desired, budget } = subscriptionsOf(LIMITS, {
-    plan,
-    wildcardAbove: 2,
-  });
-  interest.add("quotes", names(4));
-  interest.add("bars", names(4));
-  desired.refresh(NOTHING);
-  assert.equal(desired.of("quotes").size, 4);
-  assert.deepEqual([...desired.of("bars")], ["*"]);
-  budget.refuseWildcard("bars", { now: 0, isRecent: false });
-  desired.refresh(NOTHING);
-  assert.deepEqual([...desired.of("bars")], names(4));
 });
 
 Deno.test("where * may not be had, it is no wish of its own and needs no place", () => {
@@ -169,7 +111,7 @@ Deno.test("verdicts: a refused pair needs no place, a stuck one keeps its own", 
 });
 
 Deno.test("nothing is desired when nothing is wanted", () => {
-  const { desired } = subscriptionsOf(LIMITS, { wildcardAbove: 1 });
+  const { desired } = subscriptionsOf(LIMITS);
   desired.refresh(carried("A", "*"));
   assert.equal(desired.size, 0);
   for (const channel of UPSTREAM_CHANNELS) {

@@ -70,7 +70,6 @@ Deno.test("credentials alone give the documented defaults", () => {
       },
       graceMs: 5_000,
       chunks: { maxPairs: 400, maxBytes: 15_000 },
-      wildcardAbove: 0,
       maxSymbolsPerStream: 20_000,
     },
     options: {
@@ -161,7 +160,6 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "21",
     STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: "22",
     STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES: "230",
-    STREAM_PROXY_WILDCARD_ABOVE: "24",
     STREAM_PROXY_MAX_SYMBOLS_PER_STREAM: "25",
     STREAM_PROXY_OPTION_CHAINS: "false",
     STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: "26",
@@ -201,7 +199,6 @@ Deno.test("every setting has an effect under its own name", () => {
       counting: { stocks: new Set(["bars"]), options: new Set() },
       graceMs: 21,
       chunks: { maxPairs: 22, maxBytes: 230 },
-      wildcardAbove: 24,
       maxSymbolsPerStream: 25,
     },
     options: {
