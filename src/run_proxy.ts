@@ -135,7 +135,7 @@ function serveHealth(
   },
 ): Promise<HttpServers> {
   const { core, tools: { clock, log }, errors, ports } = parts;
-  const { counters, status, subscriptions, streams, budgets, ages, memory } =
+  const { counters, status, subscriptions, streams, quotas, ages, memory } =
     core;
   return serveHttp({
     health: config.health,
@@ -150,7 +150,7 @@ function serveHealth(
     page: createMetrics({
       counters,
       status,
-      budgets,
+      quotas,
       queueMemory: memory,
       connections: () => ports.connections.figures,
     }),

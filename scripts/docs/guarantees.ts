@@ -51,17 +51,17 @@ export const GUARANTEES: readonly Guarantee[] = [
   ),
   promise(
     "A symbol that Alpaca refuses costs that symbol. The others go through.",
-    `${UNIT}application/feeds/market_demand_test.ts`,
+    `${UNIT}application/feeds/subscription_manager_test.ts`,
     "a refused symbol is told with upstream's words, the others go through",
   ),
   promise(
     "Nothing that Alpaca refuses is given up: it is requested again at growing intervals, without disturbing what flows. A plan that is set is never overridden.",
-    `${UNIT}domain/subscription/ledger_model_test.ts`,
+    `${UNIT}domain/subscription/reconciler_model_test.ts`,
     "after any spell of refusals and any change of the limit, everything obtainable is carried in time",
   ),
   promise(
     "What Alpaca carried within the last ten minutes and then refuses for a while is carried again within 75 seconds of the end of that, also when connections come and go (a learned limit has intervals of its own).",
-    `${UNIT}domain/subscription/ledger_model_test.ts`,
+    `${UNIT}domain/subscription/reconciler_model_test.ts`,
     "what was carried within ten minutes and is wanted is carried again within 75 seconds of the end of any spell",
   ),
   promise(
@@ -167,7 +167,7 @@ export const GUARANTEES: readonly Guarantee[] = [
   promise(
     "What the plan allows is never exceeded by a choice of contracts, and no place is left unused.",
     `${UNIT}application/options/expansions_test.ts`,
-    "whatever happens the budget is kept, used up, and given back",
+    "the quota is never exceeded, used completely, and returned",
   ),
   promise(
     "The documented clients and `tail` reconnect after restarts, timeouts and broken connections, also behind nginx, haproxy and Envoy.",

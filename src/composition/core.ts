@@ -7,7 +7,6 @@ import manifest from "../../deno.json" with { type: "json" };
 import { createChannels } from "../application/broadcast/channels.ts";
 import { QueueMemory } from "../application/broadcast/queue_memory.ts";
 import { supervise } from "../application/feeds/supervise.ts";
-import type { BudgetSource } from "../application/status/budget_figures.ts";
 import {
   createCounters,
   type ProxyCounters,
@@ -15,7 +14,10 @@ import {
 import { MessageAges } from "../application/status/message_ages.ts";
 import { statusSource } from "../application/status/describe_proxy.ts";
 import type { StatusSource } from "../application/status/proxy_status.ts";
-import type { SubscriptionSource } from "../application/status/subscription_report.ts";
+import type {
+  QuotaSource,
+  SubscriptionSource,
+} from "../application/status/subscription_report.ts";
 import { endStalled } from "../application/streaming/end_stalled.ts";
 import { Streams } from "../application/streaming/open_streams.ts";
 import { reportLosses } from "../application/streaming/report_losses.ts";
@@ -31,7 +33,7 @@ export interface Core {
   readonly streams: Streams;
   readonly status: StatusSource;
   readonly subscriptions: SubscriptionSource;
-  readonly budgets: BudgetSource;
+  readonly quotas: QuotaSource;
   readonly ages: MessageAges;
   /** What the queues of all streams hold. */
   readonly memory: QueueMemory;
@@ -56,12 +58,12 @@ export function composeCore(
   const memory = new QueueMemory(limits.queueMemoryBytes);
   const channels = createChannels({ capacities, counters, memory, directory });
   const feeds = buildFeeds({ config, channels, counters, ...tools });
-  const { links, desks, books } = feeds;
-  const desk = desks.opra;
-  const underlyings = desk &&
+  const { links, managers } = feeds;
+  const sink = managers.opra;
+  const underlyings = sink &&
     buildExpansions({
       config,
-      desk,
+      sink,
       directory,
       clock,
       log,
@@ -70,7 +72,7 @@ export function composeCore(
   const streams: Streams = new Streams({
     channels,
     feeds: config.feeds,
-    desks,
+    sinks: managers,
     underlyings,
     clock,
     maxSymbols: limits.maxSymbols,
@@ -91,10 +93,11 @@ export function composeCore(
       streams,
       draining,
     }),
-    budgets: () => books.map((book) => book.figures()),
+    quotas: () =>
+      Object.values(managers).map((manager) => manager.reportQuota()),
     subscriptions: () =>
-      books.map((book) =>
-        book.report(book.feed === "opra" ? underlyings?.reports() ?? [] : [])
+      Object.entries(managers).map(([feed, manager]) =>
+        manager.report(feed === "opra" ? underlyings?.reports() ?? [] : [])
       ),
     async run(signal) {
       await Promise.all([

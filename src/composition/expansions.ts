@@ -3,8 +3,8 @@
  *
  * @module
  */
+import type { SubscriptionSink } from "../application/feeds/subscription_manager.ts";
 import { Expansions } from "../application/options/expansions.ts";
-import type { ExpansionDesk } from "../application/options/expansions.ts";
 import type { Clock } from "../application/ports/clock.ts";
 import type { Log } from "../application/ports/log.ts";
 import type { UnderlyingDirectory } from "../domain/options/underlying_directory.ts";
@@ -18,7 +18,7 @@ const MAX_CHAINS = 128;
 /** What the expansions share with the rest of the proxy. */
 export interface ExpansionSurroundings {
   readonly config: Config;
-  readonly desk: ExpansionDesk;
+  readonly sink: SubscriptionSink;
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
   readonly log: Log;
@@ -28,11 +28,11 @@ export interface ExpansionSurroundings {
 
 /** Wires the expansions; nothing is looked up yet. */
 export function buildExpansions(around: ExpansionSurroundings): Expansions {
-  const { config, desk, directory, clock, log, maxContracts } = around;
+  const { config, sink, directory, clock, log, maxContracts } = around;
   const { chains, selection, priceIntervalMs } = config.options;
   return new Expansions({
     catalog: chains ? catalogOf(config, { clock, log }) : undefined,
-    desk,
+    sink,
     directory,
     clock,
     log,

@@ -1,19 +1,18 @@
 /**
- * Wires the three feeds: connector, demand and link of each that is enabled.
+ * Wires the enabled feeds: connector, subscriptions and feed loop of each.
  *
  * @module
  */
 import type { Channels } from "../application/broadcast/channels.ts";
 import {
-  type FeedDemand,
-  TradeUpdatesDemand,
-} from "../application/feeds/feed_demand.ts";
-import { FeedBook } from "../application/feeds/feed_book.ts";
-import {
   FeedLink,
   type FeedLinkParts,
 } from "../application/feeds/feed_link.ts";
-import { MarketDemand } from "../application/feeds/market_demand.ts";
+import { SubscriptionManager } from "../application/feeds/subscription_manager.ts";
+import {
+  TradeUpdatesSubscription,
+  type UpstreamSubscriptions,
+} from "../application/feeds/upstream_subscriptions.ts";
 import type { FeedConnector } from "../application/ports/feed_connector.ts";
 import {
   deliveriesMade,
@@ -21,6 +20,7 @@ import {
 } from "../application/status/counters.ts";
 import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
 import { planLimit } from "../domain/subscription/plans.ts";
+import { createSubscriptions } from "../domain/subscription/reconciler.ts";
 import type { UpstreamChannel } from "../domain/subscription/symbol_sets.ts";
 import { FrameDecoder } from "../infrastructure/alpaca/frame_decoder.ts";
 import {
@@ -50,10 +50,10 @@ export interface FeedSurroundings extends Tools {
 /** The enabled feeds. */
 export interface Feeds {
   readonly links: Readonly<Partial<Record<FeedId, FeedLink>>>;
-  /** Demand of the market data feeds, for streams to tell their interest. */
-  readonly desks: Readonly<Partial<Record<MarketFeedId, MarketDemand>>>;
-  /** Subscriptions of the market data feeds, for the status. */
-  readonly books: readonly FeedBook[];
+  /** Subscriptions of the market data feeds. */
+  readonly managers: Readonly<
+    Partial<Record<MarketFeedId, SubscriptionManager>>
+  >;
 }
 
 /** What each feed carries, by the settings. */
@@ -77,11 +77,10 @@ export function buildFeeds(around: FeedSurroundings): Feeds {
       ...(opra && { opra: opra.link }),
       ...(trading && { trading }),
     },
-    desks: {
-      ...(sip && { sip: sip.demand }),
-      ...(opra && { opra: opra.demand }),
+    managers: {
+      ...(sip && { sip: sip.manager }),
+      ...(opra && { opra: opra.manager }),
     },
-    books: [sip, opra].flatMap((market) => market ? [market.book] : []),
   };
 }
 
@@ -127,8 +126,8 @@ function tradingFeed(around: FeedSurroundings): FeedLink {
     clock,
     deadlines: SESSION_DEADLINES,
   });
-  const demand = new TradeUpdatesDemand();
-  return feedLink(around, { feed: "trading", connector, demand });
+  const subscriptions = new TradeUpdatesSubscription();
+  return feedLink(around, { feed: "trading", connector, subscriptions });
 }
 
 type MarketFeedId = Exclude<FeedId, "trading">;
@@ -164,29 +163,28 @@ function marketFeed(
     deadlines: SESSION_DEADLINES,
   });
   const { plan, counting, chunks, graceMs } = config.subscriptions;
-  const book = new FeedBook(feed, {
-    plan: planLimit(plan, { feed, counting }),
-    limits: chunks,
-    graceMs,
-    now: () => clock.monotonic(),
-  });
-  const demand: MarketDemand = new MarketDemand({
-    book,
-    answerTimeoutMs: SESSION_DEADLINES.replyMs,
+  const manager = new SubscriptionManager({
+    feed,
+    subscriptions: createSubscriptions({
+      plan: planLimit(plan, { feed, counting }),
+      limits: chunks,
+      graceMs,
+      now: () => clock.monotonic(),
+    }),
+    replyTimeoutMs: SESSION_DEADLINES.replyMs,
     clock,
     log,
     tracing,
-    onRefusal: () => counters.feeds[feed].errors.upstream_error++,
+    onRejection: () => counters.feeds[feed].errors.upstream_error++,
   });
-  const link = feedLink(around, { feed, connector, demand });
-  return { link, demand, book };
+  const link = feedLink(around, { feed, connector, subscriptions: manager });
+  return { link, manager };
 }
 
 /** What a market data feed is made of. */
 interface MarketParts {
   readonly link: FeedLink;
-  readonly demand: MarketDemand;
-  readonly book: FeedBook;
+  readonly manager: SubscriptionManager;
 }
 
 const GHOST =
@@ -221,16 +219,16 @@ function feedLink(
   parts: {
     readonly feed: FeedId;
     readonly connector: FeedConnector;
-    readonly demand: FeedDemand;
+    readonly subscriptions: UpstreamSubscriptions;
   },
 ): FeedLink {
   const { config, counters, clock, random, tracing } = around;
-  const { feed, connector, demand } = parts;
+  const { feed, connector, subscriptions } = parts;
   return new FeedLink({
     feed,
     kind: feedKinds(config)[feed],
     connector,
-    demand,
+    subscriptions,
     counters: counters.feeds[feed],
     clock,
     random,

@@ -1,13 +1,13 @@
 /**
- * Interest, budget and ledger of one feed, wired as the proxy wires them.
+ * The subscriptions of one feed, with defaults for tests.
  *
  * @module
  */
-import { SymbolBudget } from "../../src/domain/subscription/budget.ts";
-import { DesiredPairs } from "../../src/domain/subscription/desired_pairs.ts";
-import { InterestBook } from "../../src/domain/subscription/interest.ts";
-import { Ledger } from "../../src/domain/subscription/ledger.ts";
 import type { PlanLimit } from "../../src/domain/subscription/plans.ts";
+import {
+  createSubscriptions,
+  type Subscriptions,
+} from "../../src/domain/subscription/reconciler.ts";
 import type { ChunkLimits } from "../../src/domain/subscription/request.ts";
 import { UPSTREAM_CHANNELS } from "../../src/domain/subscription/symbol_sets.ts";
 
@@ -19,15 +19,7 @@ export const NO_LIMIT: PlanLimit = {
   isOpen: true,
 };
 
-/** One feed's subscriptions. */
-export interface Subscriptions {
-  readonly interest: InterestBook;
-  readonly budget: SymbolBudget;
-  readonly desired: DesiredPairs;
-  readonly ledger: Ledger;
-}
-
-/** Makes the subscriptions of a feed. */
+/** Creates the subscriptions of a feed. */
 export function subscriptionsOf(
   limits: ChunkLimits,
   options: {
@@ -38,9 +30,5 @@ export function subscriptionsOf(
   } = {},
 ): Subscriptions {
   const { plan = NO_LIMIT, graceMs = 0, now = () => 0 } = options;
-  const interest = new InterestBook(graceMs);
-  const budget = new SymbolBudget(plan);
-  const desired = new DesiredPairs(interest, budget);
-  const ledger = new Ledger(desired, { budget, limits, now });
-  return { interest, budget, desired, ledger };
+  return createSubscriptions({ plan, limits, graceMs, now });
 }

@@ -30,9 +30,9 @@ import type { Tracing } from "../ports/tracing.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/proxy_status.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import type { FeedDemand } from "./feed_demand.ts";
 import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";
+import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /** A session that lived this long was stable: the next failure starts afresh. */
 const STABLE_MS = 10_000;
@@ -42,7 +42,7 @@ export interface FeedLinkParts {
   readonly feed: FeedId;
   readonly kind: FeedKind;
   readonly connector: FeedConnector;
-  readonly demand: FeedDemand;
+  readonly subscriptions: UpstreamSubscriptions;
   readonly counters: FeedCounters;
   readonly clock: Clock;
   /** Numbers in [0, 1), for jitter. */
@@ -80,14 +80,14 @@ export class FeedLink {
 
   /** A snapshot of the link. */
   get status(): FeedStatus {
-    const { feed, kind, demand, counters } = this.#parts;
+    const { feed, kind, subscriptions, counters } = this.#parts;
     return {
       feed,
       kind,
       state: this.#link.at,
       lastConnectedAt: this.#lastConnected?.at,
-      errorMessage: this.#errorMessage ?? demand.trouble,
-      subscriptionCount: demand.subscriptionCount,
+      errorMessage: this.#errorMessage ?? subscriptions.trouble,
+      subscriptionCount: subscriptions.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
       messagesReceived: messagesReceived(counters),
     };
@@ -114,7 +114,8 @@ export class FeedLink {
 
   /** Connects, and holds the session until it ends; gives the reason. */
   async #holdSession(signal: AbortSignal): Promise<FeedFailure> {
-    const { connector, demand, clock, tracing, feed, redact } = this.#parts;
+    const { connector, subscriptions, clock, tracing, feed, redact } =
+      this.#parts;
     const span = tracing.span("feed.session", {
       "feed.id": feed,
       "feed.attempt": attemptsOf(this.#link),
@@ -122,9 +123,9 @@ export class FeedLink {
     try {
       const session = await connector.connect({
         opened: () => this.#apply({ type: "opened" }),
-        acknowledged: (state) => demand.acknowledged(state),
+        acknowledged: (state) => subscriptions.acknowledged(state),
         refused: ({ code, message }) =>
-          demand.refused({ code, message: redact(message) }),
+          subscriptions.refused({ code, message: redact(message) }),
       }, signal);
       span.event("authenticated");
       this.#accepted();
@@ -147,16 +148,16 @@ export class FeedLink {
     session: FeedSession,
     signal: AbortSignal,
   ): Promise<FeedFailure> {
-    const { demand, clock, heartbeat: settings } = this.#parts;
+    const { subscriptions, clock, heartbeat: settings } = this.#parts;
     const over = new AbortController();
     const goodbye = () => session.close();
     signal.addEventListener("abort", goodbye);
     let watching: Promise<void> | undefined;
     try {
       if (signal.aborted) goodbye();
-      demand.attach(session);
+      subscriptions.attach(session);
       watching = keepAlive(session, {
-        demand,
+        subscriptions,
         clock,
         settings,
         signal: over.signal,
@@ -165,7 +166,7 @@ export class FeedLink {
     } finally {
       signal.removeEventListener("abort", goodbye);
       over.abort();
-      demand.detach();
+      subscriptions.detach();
       await watching;
       // A second dial before upstream has let go of this one would be refused.
       await session.close();

@@ -4,8 +4,8 @@ import {
 } from "../../domain/connection/heartbeat.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
-import type { FeedDemand } from "./feed_demand.ts";
 import { FeedFailure } from "./feed_failure.ts";
+import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /**
  * Watches a session until `signal` fires: asks it when it is quiet, fails it
@@ -16,20 +16,20 @@ import { FeedFailure } from "./feed_failure.ts";
 export async function keepAlive(
   session: FeedSession,
   options: {
-    readonly demand: FeedDemand;
+    readonly subscriptions: UpstreamSubscriptions;
     readonly clock: Clock;
     readonly settings: HeartbeatSettings;
     readonly signal: AbortSignal;
   },
 ): Promise<void> {
-  const { demand, clock, settings, signal } = options;
+  const { subscriptions, clock, settings, signal } = options;
   let asked: { readonly at: number; readonly frames: number } | undefined;
   let auditedAt = clock.monotonic();
   while (!signal.aborted) {
     if (asked && asked.frames !== session.frames) asked = undefined;
     const now = clock.monotonic();
     const { lastFrameAt } = session;
-    auditedAt = Math.max(auditedAt, demand.acknowledgedAt ?? auditedAt);
+    auditedAt = Math.max(auditedAt, subscriptions.acknowledgedAt ?? auditedAt);
     const facts = { now, lastFrameAt, askedAt: asked?.at, auditedAt };
     const action = judgeHeartbeat(facts, settings);
     if (action.type === "dead") {
@@ -47,6 +47,6 @@ export async function keepAlive(
     }
     if (action.type === "ask") asked = { at: now, frames: session.frames };
     auditedAt = now;
-    demand.ask();
+    subscriptions.ask();
   }
 }

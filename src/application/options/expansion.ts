@@ -1,6 +1,6 @@
 /**
- * One underlying's contracts on one channel, chosen by one selection and shared
- * by every stream that asks for just that.
+ * The contracts of one underlying on one channel, chosen by one selection and
+ * shared by every stream that requests the same.
  *
  * @module
  */
@@ -12,116 +12,119 @@ import {
   selectContracts,
 } from "../../domain/options/selection.ts";
 import type { UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
-import type { Chain } from "./chain_book.ts";
+import type { Chain } from "./option_chain_cache.ts";
 
-/** What is expanded, where, and how. */
+/** Underlying, channel and selection of an expansion. */
 export interface ExpansionScope {
   readonly channel: UpstreamChannel;
   readonly underlying: string;
   readonly selection: OptionSelection;
 }
 
-/** What a ranking depends on. */
+/** What the ranking of contracts depends on. */
 export interface ExpansionInput {
   readonly chain: Chain;
   /** USD. */
   readonly price: number;
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
-  /** Most contracts that it may wish for, 0 or more. */
-  readonly room: number;
+  /** Most contracts to desire, 0 or more. */
+  readonly maxContracts: number;
 }
 
-/** What changes when an expansion is given other contracts. */
+/** The difference that an assignment of contracts makes. */
 export interface ExpansionChange {
   readonly added: readonly string[];
-  readonly dropped: readonly string[];
+  readonly removed: readonly string[];
 }
 
-const NOTHING: readonly string[] = [];
-
-/** Chooses contracts and remembers which of them it holds. */
+/** Ranks contracts and keeps those that it was assigned. */
 export class Expansion {
   readonly scope: ExpansionScope;
   /** Streams that share it. */
   streams = 0;
   #ranked: readonly OptionContract[] = [];
-  #wish: readonly string[] = NOTHING;
-  #held: ReadonlySet<string> = new Set();
+  #desired: readonly string[] = [];
+  #assigned: ReadonlySet<string> = new Set();
   #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
-  #isCut = false;
+  #isTruncated = false;
   #focus: { readonly centre: number; readonly margin: number } | undefined;
 
   constructor(scope: ExpansionScope) {
     this.scope = scope;
   }
 
-  /** Contracts it would have if there were places for all, best first. */
-  get wish(): readonly string[] {
-    return this.#wish;
+  /** The selected contracts, best first, however many slots are free. */
+  get desired(): readonly string[] {
+    return this.#desired;
   }
 
-  /** Whether it would wish for more if there were more room. */
-  get isCut(): boolean {
-    return this.#isCut;
+  /** Whether `maxContracts` has truncated the selection. */
+  get isTruncated(): boolean {
+    return this.#isTruncated;
   }
 
-  /** Contracts it has. */
-  get held(): ReadonlySet<string> {
-    return this.#held;
+  /** Contracts that have slots. */
+  get assigned(): ReadonlySet<string> {
+    return this.#assigned;
   }
 
-  /** Price that the strikes are measured from; `undefined` before the first. */
+  /** Price that the strikes are measured from, USD; `undefined` before the first. */
   get centre(): number | undefined {
     return this.#focus?.centre;
   }
 
   /**
-   * Chooses again if the chain, the day, the room or (by more than the margin)
+   * Selects again if the chain, the day, the maximum or (by more than the margin)
    * the price has changed.
    */
-  consider(input: ExpansionInput): void {
-    const { chain, price, today, room } = input;
+  update(input: ExpansionInput): void {
+    const { chain, price, today, maxContracts } = input;
     const centre = recentre(price, this.#focus);
-    const same = this.#basis?.chain === chain && this.#basis.today === today;
-    const fits = this.#isCut
-      ? this.#wish.length === room
-      : this.#wish.length <= room;
-    if (same && fits && centre === this.#focus?.centre) return;
+    const isSame = this.#basis?.chain === chain && this.#basis.today === today;
+    const fits = this.#isTruncated
+      ? this.#desired.length === maxContracts
+      : this.#desired.length <= maxContracts;
+    if (isSame && fits && centre === this.#focus?.centre) return;
     const { selection } = this.scope;
     this.#basis = { chain, today };
     const ranked = selectContracts(chain.contracts, selection, {
       today,
       centre,
-      held: this.#held,
+      held: this.#assigned,
     });
-    this.#isCut = ranked.length > room;
-    this.#ranked = this.#isCut ? ranked.slice(0, room) : ranked;
-    this.#wish = this.#ranked.map(({ symbol }) => symbol);
-    this.#aim(centre);
+    this.#isTruncated = ranked.length > maxContracts;
+    this.#ranked = ranked.slice(0, maxContracts);
+    this.#desired = this.#ranked.map(({ symbol }) => symbol);
+    this.#setFocus(centre);
   }
 
-  /** Takes these of its wish and nothing else. */
-  take(given: readonly string[]): ExpansionChange | undefined {
-    const before = this.#held;
-    const added = given.filter((symbol) => !before.has(symbol));
-    if (added.length === 0 && given.length === before.size) return undefined;
-    this.#held = new Set(given);
-    if (this.#focus) this.#aim(this.#focus.centre);
-    const dropped = [...before].filter((symbol) => !this.#held.has(symbol));
-    return { added, dropped };
+  /**
+   * Replaces the assigned contracts by a part of the desired ones; `undefined`
+   * when that changes nothing.
+   */
+  assign(symbols: readonly string[]): ExpansionChange | undefined {
+    const before = this.#assigned;
+    const added = symbols.filter((symbol) => !before.has(symbol));
+    if (added.length === 0 && symbols.length === before.size) return undefined;
+    const assigned = this.#assigned = new Set(symbols);
+    if (this.#focus) this.#setFocus(this.#focus.centre);
+    const removed = [...before].filter((symbol) => !assigned.has(symbol));
+    return { added, removed };
   }
 
-  /** The margin is that of the contracts which it has, not of those it wants. */
-  #aim(centre: number): void {
+  /** Sets centre and margin; the assigned contracts determine the margin. */
+  #setFocus(centre: number): void {
     const { strikeWindowPercent } = this.scope.selection;
-    const held = this.#ranked.filter(({ symbol }) => this.#held.has(symbol));
-    const margin = marginOf(held, { centre, strikeWindowPercent });
+    const assigned = this.#ranked.filter(({ symbol }) =>
+      this.#assigned.has(symbol)
+    );
+    const margin = marginOf(assigned, { centre, strikeWindowPercent });
     this.#focus = { centre, margin };
   }
 }
 
-/** One text per scope, for use as a key. */
+/** Returns one string per scope, for use as a map key. */
 export function scopeKey(scope: ExpansionScope): string {
   const { channel, underlying, selection } = scope;
   const { minDays, maxDays, strikeWindowPercent, right, maxContracts } =

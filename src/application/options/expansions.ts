@@ -1,97 +1,89 @@
 /**
- * Options by underlying: a stream that names SPY wants contracts of SPY, but
- * upstream knows contracts only.
+ * Expands underlyings to option contracts: streams request options of SPY, but
+ * upstream accepts contracts only.
  *
- * Streams that want the same part of the same chain on the same channel share
- * an expansion. A loop keeps chains and prices current and chooses contracts;
- * what is chosen is told to the demand of the feed like the symbols of any
- * stream, new contracts before old ones are given up. Places in the symbol
- * budget go to the oldest expansion first, and are shared out again whenever
- * there are more or fewer of them; so does what the limit on the symbols of all
- * streams leaves for contracts. Opening never waits and never fails: what
- * cannot be expanded yet, or at all, says so in its report, and the stream
- * still receives whatever of its underlying others have subscribed.
+ * Streams that request the same part of the same chain on the same channel share
+ * an expansion. A loop keeps chains and prices current and selects contracts,
+ * which are subscribed like the symbols of a stream; new contracts are added
+ * before old ones are removed. Slots of the symbol quota go to the oldest
+ * expansion first and are allocated again whenever their number changes; so are
+ * the contracts that the limit on the symbols of all streams allows. Opening
+ * never waits and never fails: the report of an expansion without contracts has
+ * the reason, and its streams still receive the contracts of the underlying that
+ * others have subscribed.
  *
  * @module
  */
-import { allot } from "../../domain/options/allotment.ts";
 import { exchangeDay } from "../../domain/options/exchange_day.ts";
-import type { OptionSelection } from "../../domain/options/selection.ts";
+import {
+  allocateSlots,
+  type OptionSelection,
+} from "../../domain/options/selection.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../domain/subscription/symbol_sets.ts";
+import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { ExpansionReport } from "../status/subscription_report.ts";
-import { Bell } from "./bell.ts";
-import { type Chain, ChainBook, type ChainState } from "./chain_book.ts";
 import { Expansion, type ExpansionChange, scopeKey } from "./expansion.ts";
+import {
+  type Chain,
+  type ChainState,
+  OptionChainCache,
+} from "./option_chain_cache.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
+import { WakeSignal } from "./wake_signal.ts";
 
-/** Rounds after which an overdrawn budget is left for the next turn. */
-const MOST_ROUNDS = 4;
+/** Allocation rounds per update while more is requested than there are slots. */
+const MAX_ROUNDS = 4;
 
-const SWITCHED_OFF: ChainState = {
+const DISABLED: ChainState = {
   at: "off",
   reason: "expansion of underlyings is switched off",
 };
 
-/** The market demand of the option feed. */
-export interface ExpansionDesk {
-  /** Adds one reference to each symbol. */
-  want(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  /** Takes one reference from each symbol. */
-  release(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  /**
-   * Places left in the budget on this channel, counting what is wanted and not
-   * what upstream carries yet; below 0 when more is wanted than there is room
-   * for; `undefined` when no limit is known.
-   */
-  freePlaces(channel: UpstreamChannel): number | undefined;
-  /** Names a symbol that is left out for want of a place; repeated while it is. */
-  miss(channel: UpstreamChannel, symbol: string): void;
-}
-
 /** Settings of the expansions. */
 export interface ExpansionSettings {
-  /** For streams that do not say what they want. */
+  /** The selection of streams that request none. */
   readonly selection: OptionSelection;
-  /** How often the underlyings' prices are asked for. */
+  /** How often the underlyings' prices are fetched, in ms. */
   readonly priceIntervalMs: number;
   /** Chains kept in memory. */
   readonly maxChains: number;
-  /** Most contracts that all expansions may wish for. @default unlimited */
+  /** Most contracts of all expansions together. @default unlimited */
   readonly maxContracts?: () => number;
 }
 
 /** What the expansions need. */
 export interface ExpansionParts {
-  /** Absent when expansion is switched off. */
+  /** Absent when expansion is disabled by a setting. */
   readonly catalog: OptionCatalog | undefined;
-  readonly desk: ExpansionDesk;
+  /** The subscriptions of the option feed. */
+  readonly sink: SubscriptionSink;
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
   readonly log: Log;
   readonly settings: ExpansionSettings;
 }
 
-/** Turns underlyings into contracts and keeps them current. */
+/** Expands underlyings to contracts and keeps them current. */
 export class Expansions {
   readonly #parts: ExpansionParts;
-  readonly #chains: ChainBook | undefined;
+  readonly #chains: OptionChainCache | undefined;
   readonly #prices: UnderlyingPrices | undefined;
   /** Oldest first. */
   readonly #open = new Map<string, Expansion>();
-  readonly #bell = new Bell();
+  readonly #signal = new WakeSignal();
 
   constructor(parts: ExpansionParts) {
     this.#parts = parts;
     const { catalog, directory, clock, log, settings } = parts;
     if (!catalog) return;
-    this.#chains = new ChainBook({
+    this.#chains = new OptionChainCache({
       catalog,
       directory,
       clock,
@@ -99,7 +91,7 @@ export class Expansions {
       maxChains: settings.maxChains,
       onChange: () => {
         this.#prices?.wake();
-        this.#bell.ring();
+        this.#signal.wake();
       },
     });
     this.#prices = new UnderlyingPrices({
@@ -107,12 +99,12 @@ export class Expansions {
       clock,
       intervalMs: settings.priceIntervalMs,
       followed: () => this.#followed(),
-      onChange: () => this.#bell.ring(),
+      onChange: () => this.#signal.wake(),
     });
   }
 
   /**
-   * Adds a stream's interest; disposing gives it back, twice or once. Never
+   * Adds a stream's request until disposed; disposing is idempotent. Never
    * throws, never waits.
    *
    * @param selection absent means the one of the settings
@@ -130,7 +122,7 @@ export class Expansions {
     expansion.streams++;
     const chain = this.#chains?.use(underlying);
     this.#prices?.wake();
-    this.#bell.ring();
+    this.#signal.wake();
     let isOpen = true;
     return {
       [Symbol.dispose]: () => {
@@ -142,7 +134,7 @@ export class Expansions {
     };
   }
 
-  /** The supervised loop; it ends when `signal` fires. */
+  /** Keeps the expansions current until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const ending = AbortSignal.any([signal, stop.signal]);
@@ -151,22 +143,22 @@ export class Expansions {
       this.#chains?.run(ending),
       this.#prices?.run(ending),
     ].map((loop) => loop?.finally(() => stop.abort()));
-    // A fault in one of them ends the others before all are started again.
+    // A failed loop stops the others, before all of them are restarted.
     await Promise.allSettled(loops);
     await Promise.all(loops);
   }
 
-  /** A contract that a stream names. Cheap. */
-  notice(symbol: string): void {
-    this.#chains?.notice(symbol);
+  /** Observes a contract that a stream requests, to find missing expiries. */
+  observe(symbol: string): void {
+    this.#chains?.observe(symbol);
   }
 
-  /** The symbol budget may have changed: places are shared out again soon. */
-  reconsider(): void {
-    this.#bell.ring();
+  /** Allocates slots again soon, because their number may have changed. */
+  rebalance(): void {
+    this.#signal.wake();
   }
 
-  /** Where every expansion stands, oldest first. */
+  /** Reports every expansion, oldest first. */
   reports(): readonly ExpansionReport[] {
     return [...this.#open.values()].map((expansion) => this.#report(expansion));
   }
@@ -174,80 +166,84 @@ export class Expansions {
   async #follow(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#parts;
     while (!signal.aborted) {
-      this.#chooseAll();
-      await this.#bell.wait(settings.priceIntervalMs, { clock, signal });
+      this.#updateAll();
+      await this.#signal.wait(settings.priceIntervalMs, { clock, signal });
     }
   }
 
-  #chooseAll(): void {
+  #updateAll(): void {
     const { clock, settings: { maxContracts } } = this.#parts;
     const today = exchangeDay(clock.now());
-    let room = Math.max(0, maxContracts?.() ?? Infinity);
+    let left = Math.max(0, maxContracts?.() ?? Infinity);
     for (const expansion of this.#open.values()) {
-      this.#choose(expansion, { today, room });
-      room = Math.max(0, room - expansion.wish.length);
+      this.#update(expansion, { today, maxContracts: left });
+      left = Math.max(0, left - expansion.desired.length);
     }
-    for (const channel of UPSTREAM_CHANNELS) this.#shareOut(channel);
+    for (const channel of UPSTREAM_CHANNELS) this.#allocate(channel);
   }
 
-  #choose(
+  #update(
     expansion: Expansion,
-    { today, room }: { readonly today: number; readonly room: number },
+    limits: { readonly today: number; readonly maxContracts: number },
   ): void {
     const { underlying } = expansion.scope;
     const state = this.#chainState(underlying);
     if (state.at !== "ready") return;
     const { chain } = state;
     const price = this.#prices?.of(underlying)?.price;
-    // Without contracts there is nothing to price, and nothing to choose.
+    // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return;
-    expansion.consider({ chain, price: price ?? 0, today, room });
+    expansion.update({ chain, price: price ?? 0, ...limits });
   }
 
-  /** Repeated while overdrawn: a contract given up may be wanted by others. */
-  #shareOut(channel: UpstreamChannel): void {
-    const { desk } = this.#parts;
+  /**
+   * Assigns contracts within the free slots. Repeated while more is requested than
+   * there are slots: a removed contract keeps its slot if a stream requests it.
+   */
+  #allocate(channel: UpstreamChannel): void {
+    const { sink } = this.#parts;
     const sharing = [...this.#open.values()]
       .filter((expansion) => expansion.scope.channel === channel);
     if (sharing.length === 0) return;
-    for (let round = 0; round < MOST_ROUNDS; round++) {
-      const free = desk.freePlaces(channel);
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const free = sink.freeSlots(channel);
       if (round > 0 && !(free !== undefined && free < 0)) return;
-      const own = new Set(sharing.flatMap(({ held }) => [...held])).size;
-      const given = allot(
-        sharing.map(({ wish }) => wish),
+      const own =
+        new Set(sharing.flatMap(({ assigned }) => [...assigned])).size;
+      const allocated = allocateSlots(
+        sharing.map(({ desired }) => desired),
         free === undefined ? Infinity : own + free,
       );
       const changes = sharing
-        .map((expansion, at) => expansion.take(given[at] ?? []))
+        .map((expansion, at) => expansion.assign(allocated[at] ?? []))
         .filter((change) => change !== undefined);
-      const left = sharing.find(({ wish, held }) => held.size < wish.length);
-      const missed = left?.wish.find((symbol) => !left.held.has(symbol));
-      if (missed !== undefined) desk.miss(channel, missed);
+      const leftOut = sharing.map(firstLeftOut).find((symbol) => symbol);
+      if (leftOut !== undefined) sink.testLimitWith(channel, leftOut);
       if (changes.length === 0) return;
-      this.#tell(channel, changes);
+      this.#apply(channel, changes);
     }
   }
 
-  #tell(channel: UpstreamChannel, changes: readonly ExpansionChange[]): void {
-    const { desk } = this.#parts;
+  /** Adds before it removes, so that contracts that move stay subscribed. */
+  #apply(channel: UpstreamChannel, changes: readonly ExpansionChange[]): void {
+    const { sink } = this.#parts;
     for (const { added } of changes) {
-      if (added.length > 0) desk.want(channel, added);
+      if (added.length > 0) sink.add(channel, added);
     }
-    for (const { dropped } of changes) {
-      if (dropped.length > 0) desk.release(channel, dropped);
+    for (const { removed } of changes) {
+      if (removed.length > 0) sink.remove(channel, removed);
     }
   }
 
   #close(key: string, expansion: Expansion): void {
     this.#open.delete(key);
-    const change = expansion.take([]);
-    if (change) this.#tell(expansion.scope.channel, [change]);
-    this.#bell.ring();
+    const change = expansion.assign([]);
+    if (change) this.#apply(expansion.scope.channel, [change]);
+    this.#signal.wake();
   }
 
   #chainState(underlying: string): ChainState {
-    return this.#chains?.state(underlying) ?? SWITCHED_OFF;
+    return this.#chains?.state(underlying) ?? DISABLED;
   }
 
   #followed(): ReadonlyMap<string, Chain> {
@@ -261,42 +257,49 @@ export class Expansions {
   }
 
   #report(expansion: Expansion): ExpansionReport {
-    const { scope: { underlying, channel }, streams, held, centre } = expansion;
+    const { scope, streams, assigned, centre } = expansion;
+    const { underlying, channel } = scope;
     const chain = this.#chainState(underlying);
     const isPending = chain.at === "ready" && centre === undefined;
     return {
       underlying,
       channel,
       streams,
-      contracts: held.size,
+      contracts: assigned.size,
       state: isPending ? "loading" : chain.at,
       reason: this.#reason(expansion, chain),
       centre: centre || undefined,
     };
   }
 
-  /** What keeps an expansion from being what was asked for, if anything. */
+  /** Why an expansion differs from what was requested; `undefined` if it does not. */
   #reason(expansion: Expansion, chain: ChainState): string | undefined {
     if (chain.at === "loading") return undefined;
     if (chain.at === "off") return chain.reason;
     if (chain.reason) return `the chain is not renewed: ${chain.reason}`;
-    const { scope: { underlying }, held, wish, centre } = expansion;
+    const { scope: { underlying }, assigned, desired, centre } = expansion;
     if (chain.chain.contracts.length === 0) {
       return `no option contracts of ${underlying} are listed`;
     }
     if (centre === undefined) return undefined;
-    if (held.size < wish.length) {
-      return `the symbol budget has places for ${held.size} of ` +
-        `${wish.length} contracts`;
+    if (assigned.size < desired.length) {
+      return `the symbol quota has slots for ${assigned.size} of ` +
+        `${desired.length} contracts`;
     }
-    if (expansion.isCut) {
-      return `STREAM_PROXY_MAX_SYMBOLS leaves room for ${wish.length} contracts`;
+    if (expansion.isTruncated) {
+      return `STREAM_PROXY_MAX_SYMBOLS leaves room for ${desired.length} contracts`;
     }
-    if (wish.length === 0) return "no contract is within the selection";
+    if (desired.length === 0) return "no contract is within the selection";
     const price = this.#prices?.of(underlying);
     if (price?.problem === undefined) return undefined;
     return price.source === "guess"
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;
   }
+}
+
+/** The best contract of an expansion that has no slot. */
+function firstLeftOut({ desired, assigned }: Expansion): string | undefined {
+  if (assigned.size === desired.length) return undefined;
+  return desired.find((symbol) => !assigned.has(symbol));
 }

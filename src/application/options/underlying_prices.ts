@@ -1,16 +1,17 @@
 /**
- * Where the underlyings of the open expansions stand.
+ * Fetches the prices of the underlyings of the open expansions.
  *
- * All of them are asked for in one request per interval. What has no stock
+ * One request per interval fetches all of them. An underlying without a stock
  * price (an index) is priced by put-call parity of its nearest expiry, and where
- * nothing is quoted by the middle of the open interest: a guess that is replaced as soon as a price is
- * known, and told as one. A known price outlives failures to renew it.
+ * nothing is quoted by the median of the open interest: a guess, reported as one
+ * and replaced by the first price. A known price is kept while it cannot be
+ * renewed.
  *
  * @module
  */
 import type { OptionContract } from "../../domain/options/contract.ts";
 import {
-  middleOfInterest,
+  medianByOpenInterest,
   parityPrice,
 } from "../../domain/options/implied_price.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -18,37 +19,37 @@ import {
   CatalogUnavailable,
   type OptionCatalog,
 } from "../ports/option_catalog.ts";
-import { Bell } from "./bell.ts";
-import type { Chain } from "./chain_book.ts";
+import type { Chain } from "./option_chain_cache.ts";
+import { WakeSignal } from "./wake_signal.ts";
 
-/** Strikes asked for around the last parity, as a part of it. */
+/** Strikes requested around the last price, as a fraction of it. */
 const PARITY_WINDOW = 0.03;
 
-/** How long an underlying is believed to have no stock price, in ms. */
+/** Pause until an underlying without a stock price is looked up again, in ms. */
 const UNPRICED_MS = 900_000;
 
-/** A price and what it rests on. */
+/** A price and its source. */
 export interface UnderlyingPrice {
   /** USD. */
   readonly price: number;
   readonly source: "trade" | "parity" | "guess";
-  /** Why it is old or only a guess. */
+  /** Why the price is old or a guess. */
   readonly problem: string | undefined;
 }
 
 interface Quote extends UnderlyingPrice {
-  /** Monotonic ms at which it was last asked for. */
-  readonly askedAt: number;
+  /** Monotonic ms at which it was last requested. */
+  readonly requestedAt: number;
 }
 
-/** What the prices need. */
+/** What the prices are fetched with. */
 export interface UnderlyingPricesParts {
   readonly catalog: OptionCatalog;
   readonly clock: Clock;
   readonly intervalMs: number;
   /** The chains of the underlyings to follow; empty chains have no price. */
   readonly followed: () => ReadonlyMap<string, Chain>;
-  /** Told after prices were asked for. */
+  /** Called after prices were requested. */
   readonly onChange: () => void;
 }
 
@@ -58,23 +59,23 @@ export class UnderlyingPrices {
   readonly #quotes = new Map<string, Quote>();
   /**
    * Chains whose underlying had no stock price, with the monotonic ms until
-   * which it is not asked for; a new chain is asked for immediately.
+   * which it is not requested; for a new chain it is requested immediately.
    */
   readonly #unpricedUntil = new WeakMap<Chain, number>();
-  readonly #bell = new Bell();
+  readonly #signal = new WakeSignal();
 
   constructor(parts: UnderlyingPricesParts) {
     this.#parts = parts;
   }
 
-  /** The price of an underlying; `undefined` until it was asked for. */
+  /** The price of an underlying; `undefined` until it was requested. */
   of(underlying: string): UnderlyingPrice | undefined {
     return this.#quotes.get(underlying);
   }
 
-  /** Something is to be followed that was not before. */
+  /** Fetches the prices of newly followed underlyings soon. */
   wake(): void {
-    this.#bell.ring();
+    this.#signal.wake();
   }
 
   /** Keeps the prices current until `signal` fires. */
@@ -82,15 +83,15 @@ export class UnderlyingPrices {
     const { clock } = this.#parts;
     while (!signal.aborted) {
       await this.#refresh(signal);
-      await this.#bell.wait(this.#untilStale(), { clock, signal });
+      await this.#signal.wait(this.#untilStale(), { clock, signal });
     }
   }
 
   #untilStale(): number {
     const { clock, intervalMs } = this.#parts;
     let oldest = Infinity;
-    for (const { askedAt } of this.#quotes.values()) {
-      oldest = Math.min(oldest, askedAt);
+    for (const { requestedAt } of this.#quotes.values()) {
+      oldest = Math.min(oldest, requestedAt);
     }
     return Math.max(0, oldest + intervalMs - clock.monotonic());
   }
@@ -104,21 +105,21 @@ export class UnderlyingPrices {
       [...followed].filter(([name]) => this.#isStale(name)),
     );
     if (stale.size === 0) return;
-    const left = await this.#askStocks(stale, signal);
+    const left = await this.#fetchStocks(stale, signal);
     for (const [name, chain] of left) {
-      if (!signal.aborted) await this.#askOptions(name, { chain, signal });
+      if (!signal.aborted) await this.#fetchOptions(name, { chain, signal });
     }
     if (!signal.aborted) this.#parts.onChange();
   }
 
   #isStale(underlying: string): boolean {
     const { clock, intervalMs } = this.#parts;
-    const askedAt = this.#quotes.get(underlying)?.askedAt ?? -Infinity;
-    return clock.monotonic() - askedAt >= intervalMs;
+    const requestedAt = this.#quotes.get(underlying)?.requestedAt ?? -Infinity;
+    return clock.monotonic() - requestedAt >= intervalMs;
   }
 
-  /** Answers those that are left to be priced by their options. */
-  async #askStocks(
+  /** Returns those that are left to be priced by their options. */
+  async #fetchStocks(
     stale: ReadonlyMap<string, Chain>,
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, Chain>> {
@@ -142,7 +143,7 @@ export class UnderlyingPrices {
     } catch (error) {
       if (signal.aborted) return left;
       if (!(error instanceof CatalogUnavailable)) throw error;
-      // Options are on the same host: no use asking there too.
+      // Options are on the same host, so they are not requested.
       for (const name of names) {
         this.#keepOrGuess(name, chainIn(stale, name), error.message);
         left.delete(name);
@@ -151,7 +152,7 @@ export class UnderlyingPrices {
     return left;
   }
 
-  async #askOptions(
+  async #fetchOptions(
     underlying: string,
     options: { readonly chain: Chain; readonly signal: AbortSignal },
   ): Promise<void> {
@@ -169,7 +170,7 @@ export class UnderlyingPrices {
     }
   }
 
-  /** Near the last price if there is one, else (or if it is gone) anywhere. */
+  /** Requests strikes near the last price if there is one, then all of them. */
   async #parity(
     underlying: string,
     options: { readonly chain: Chain; readonly signal: AbortSignal },
@@ -196,7 +197,7 @@ export class UnderlyingPrices {
     if (last && last.source !== "guess") {
       return this.#set(underlying, { ...last, problem });
     }
-    const price = middleOfInterest(nearest(chain));
+    const price = medianByOpenInterest(nearest(chain));
     // A chain without contracts is never followed.
     if (price === undefined) return;
     this.#set(underlying, { price, source: "guess", problem });
@@ -207,8 +208,8 @@ export class UnderlyingPrices {
     quote: Pick<Quote, "price" | "source"> & { problem?: string | undefined },
   ): void {
     const { price, source, problem } = quote;
-    const askedAt = this.#parts.clock.monotonic();
-    this.#quotes.set(underlying, { price, source, problem, askedAt });
+    const requestedAt = this.#parts.clock.monotonic();
+    this.#quotes.set(underlying, { price, source, problem, requestedAt });
   }
 }
 

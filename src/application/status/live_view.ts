@@ -12,7 +12,7 @@ import type { LatencySummary } from "./latency_window.ts";
 import type { FeedStatus, ProxyStatus } from "./proxy_status.ts";
 import type { RecentError } from "./recent_errors.ts";
 import type { StreamReport } from "./stream_report.ts";
-import type { BudgetReport, FeedSubscriptions } from "./subscription_report.ts";
+import type { FeedSubscriptions, QuotaReport } from "./subscription_report.ts";
 
 /** A total with its rate per second, where one is known. */
 export interface Flow {
@@ -39,7 +39,7 @@ export interface LiveFeed {
   readonly processing: LatencySummary | undefined;
   /** Errors since the start, the most frequent first; none that are zero. */
   readonly errors: readonly (readonly [ErrorType, number])[] | undefined;
-  readonly budget: BudgetReport | undefined;
+  readonly quota: QuotaReport | undefined;
 }
 
 /** One channel: in from upstream, out to streams. */

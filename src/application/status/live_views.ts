@@ -112,7 +112,7 @@ export class LiveViews {
         processing: counters && this.#window(feed.feed)
           .next(counters.feeds[feed.feed].processing, at),
         errors: counters && nonZero(counters.feeds[feed.feed].errors),
-        budget: reports?.find(({ feed: id }) => id === feed.feed)?.budget,
+        quota: reports?.find(({ feed: id }) => id === feed.feed)?.quota,
       })),
       channels: counters && CHANNELS.map((channel): LiveChannel => ({
         channel,

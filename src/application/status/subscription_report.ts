@@ -1,5 +1,5 @@
 /**
- * What is wanted of upstream, what it acknowledged and what it refused.
+ * Reports of subscriptions: requested, acknowledged and refused symbols.
  *
  * @module
  */
@@ -7,11 +7,10 @@ import type { FeedId } from "../../domain/connection/feed.ts";
 import type { UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
 
 /**
- * Where a symbol stands on a channel:
- * `acknowledged` upstream carries it; `requested` it was or will be asked for;
- * `waiting` the budget has no place for it yet; `refused` upstream said no;
- * `lingering` nobody wants it any more, and it is given back after the grace
- * period.
+ * State of a symbol on a channel: `acknowledged` upstream carries it;
+ * `requested` it was or will be requested; `waiting` the quota has no slot for
+ * it yet; `refused` upstream rejected it; `lingering` no stream requests it any
+ * more, and it is unsubscribed after the grace period.
  */
 export type SymbolState =
   | "acknowledged"
@@ -24,9 +23,9 @@ export type SymbolState =
 export interface SymbolReport {
   readonly symbol: string;
   readonly state: SymbolState;
-  /** Streams that want it; 0 while it lingers. */
+  /** Streams that request it; 0 while it lingers. */
   readonly streams: number;
-  /** Upstream's words for a refusal, or why it waits. */
+  /** Upstream's error message, or why the symbol waits. */
   readonly reason: string | undefined;
 }
 
@@ -35,20 +34,29 @@ export interface ChannelReport {
   readonly channel: UpstreamChannel;
   readonly symbols: readonly SymbolReport[];
   /**
-   * Streams without a filter that receive what is being received for others,
-   * because `*` cannot be asked for here.
+   * Streams without a filter that receive what is carried for others, because
+   * `*` cannot be requested here.
    */
   readonly unfiltered: number;
 }
 
-/** The symbol budget of a feed. */
-export interface BudgetReport {
+/** The symbol quota of a feed. */
+export interface QuotaReport {
   /** Pairs allowed; `undefined` when no limit is known. */
   readonly limit: number | undefined;
   /** True when the limit was learned from a refusal, not set. */
   readonly learned: boolean;
-  /** Counted pairs that streams want. */
+  /** Counted pairs that streams request. */
   readonly used: number;
+}
+
+/** The quota of one feed with its failures, for metrics. */
+export interface FeedQuota extends QuotaReport {
+  readonly feed: FeedId;
+  /** Requested pairs that wait for a slot. */
+  readonly waiting: number;
+  /** Requested pairs that upstream rejects. */
+  readonly refused: number;
 }
 
 /** An underlying whose contracts are chosen for streams. */
@@ -58,7 +66,7 @@ export interface ExpansionReport {
   readonly streams: number;
   /** Contracts chosen at the moment. */
   readonly contracts: number;
-  /** `off` when the catalogue cannot be read; `reason` says why. */
+  /** `off` when the option catalog cannot be read; `reason` says why. */
   readonly state: "loading" | "ready" | "off";
   readonly reason: string | undefined;
   /** Price that the strikes are measured from, USD. */
@@ -69,9 +77,12 @@ export interface ExpansionReport {
 export interface FeedSubscriptions {
   readonly feed: FeedId;
   readonly channels: readonly ChannelReport[];
-  readonly budget: BudgetReport;
+  readonly quota: QuotaReport;
   readonly expansions: readonly ExpansionReport[];
 }
 
-/** Makes a report on demand; feeds without subscriptions are left out. */
+/** Returns a report per market data feed. */
 export type SubscriptionSource = () => readonly FeedSubscriptions[];
+
+/** Returns the quota of every market data feed. */
+export type QuotaSource = () => readonly FeedQuota[];

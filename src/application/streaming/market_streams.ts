@@ -80,7 +80,7 @@ export interface MarketStreams {
    *
    * @throws FeedDisabled when the channel's feed is switched off
    * @throws TooManySymbols when open streams name too many symbols with it
-   * @throws OverBudget when the plan has no place for what it wants; nothing
+   * @throws QuotaExceeded when the plan has no place for what it wants; nothing
    *   has changed then
    */
   open<C extends ChannelName>(

@@ -18,6 +18,7 @@ import {
 } from "../../domain/subscription/symbol_sets.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
+import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/stream_report.ts";
@@ -37,25 +38,17 @@ import { TooManySymbols } from "./too_many_symbols.ts";
  */
 const REPEATED_AS_ONE = 10;
 
-/** Where a stream's interest in symbols is told. */
-export interface InterestDesk {
-  /** @throws OverBudget when the plan has no place for the symbols */
-  admit(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  want(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  release(channel: UpstreamChannel, symbols: Iterable<string>): void;
-}
-
-/** Where a stream's interest in underlyings is told; disposing takes it back. */
-export interface UnderlyingDesk {
+/** Takes the underlyings that streams request; disposing removes them. */
+export interface UnderlyingSink {
   open(
     channel: UpstreamChannel,
     underlying: string,
     selection: OptionSelection | undefined,
   ): Disposable;
-  /** Tells of an option symbol that somebody names. */
-  notice(symbol: string): void;
-  /** Tells that places in the symbol budget were taken or given back. */
-  reconsider(): void;
+  /** Observes an option symbol that a stream requests. */
+  observe(symbol: string): void;
+  /** Allocates slots of the symbol quota again. */
+  rebalance(): void;
 }
 
 /** What a stream names. */
@@ -73,9 +66,9 @@ export interface StreamsParts {
   readonly channels: Channels;
   /** Feeds that are enabled; streams of the others are refused. */
   readonly feeds: ReadonlySet<FeedId>;
-  readonly desks: Readonly<Partial<Record<FeedId, InterestDesk>>>;
+  readonly sinks: Readonly<Partial<Record<FeedId, SubscriptionSink>>>;
   /** Resolves underlyings to contracts; without it none are subscribed. */
-  readonly underlyings?: UnderlyingDesk | undefined;
+  readonly underlyings?: UnderlyingSink | undefined;
   readonly clock: Clock;
   /** Limit on {@linkcode Streams.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
@@ -155,14 +148,14 @@ export class Streams implements MarketStreams {
       distinct: source.countNew(symbols),
       secondary: secondary.size,
     });
-    const desk = this.#parts.desks[feed];
+    const sink = this.#parts.sinks[feed];
     const wanted = everything ? [WILDCARD] : symbols;
-    if (upstream) desk?.admit(upstream, wanted);
+    if (upstream) sink?.checkQuota(upstream, wanted);
     using undo = new DisposableStack();
     const reader = undo.use(source.subscribe({ symbols, secondary }));
-    if (upstream && desk) {
-      desk.want(upstream, wanted);
-      undo.defer(() => desk.release(upstream, wanted));
+    if (upstream && sink) {
+      sink.add(upstream, wanted);
+      undo.defer(() => sink.remove(upstream, wanted));
     }
     if (upstream && feed === "opra") this.#expand(upstream, filter, undo);
     const { clock } = this.#parts;
@@ -213,9 +206,9 @@ export class Streams implements MarketStreams {
   ): void {
     const { underlyings } = this.#parts;
     if (!underlyings) return;
-    undo.defer(() => underlyings.reconsider());
-    underlyings.reconsider();
-    for (const symbol of filter.symbols) underlyings.notice(symbol);
+    undo.defer(() => underlyings.rebalance());
+    underlyings.rebalance();
+    for (const symbol of filter.symbols) underlyings.observe(symbol);
     for (const underlying of new Set(filter.underlyings)) {
       undo.use(underlyings.open(upstream, underlying, filter.selection));
     }

@@ -1,5 +1,5 @@
 /**
- * Listed option contracts, as the catalogue describes them.
+ * Listed option contracts, as the option catalog describes them.
  *
  * @module
  */
@@ -11,7 +11,7 @@ export type OptionRight = "call" | "put";
 export interface OptionContract {
   /** Compact OCC symbol. */
   readonly symbol: string;
-  /** The underlying's own symbol; never to be derived from the root. */
+  /** The underlying's symbol, which does not follow from the root. */
   readonly underlying: string;
   /** OCC root: `SPXW` for some contracts of SPX, `CSGP1` for adjusted ones. */
   readonly root: string;
@@ -20,7 +20,7 @@ export interface OptionContract {
   readonly right: OptionRight;
   /** USD. */
   readonly strike: number;
-  /** Contracts outstanding as of the last count; 0 when none is known. */
+  /** Contracts outstanding as of the last count; 0 when unknown. */
   readonly openInterest: number;
 }
 
@@ -28,7 +28,7 @@ const LETTERS_AND_DIGIT = /^[A-Z]+[0-9]$/;
 
 /**
  * Whether a root is that of adjusted contracts: they deliver something else
- * than 100 shares, so their strikes say nothing of the underlying's price.
+ * than 100 shares, so their strikes do not relate to the underlying's price.
  */
 export function isAdjustedRoot(root: string): boolean {
   return LETTERS_AND_DIGIT.test(root);

@@ -1,13 +1,13 @@
 /**
- * Calendar days of the option exchanges, as days since 1970-01-01, so that
- * two of them can be subtracted.
+ * Converts calendar days of the option exchanges to days since 1970-01-01, which
+ * can be subtracted.
  *
  * @module
  */
 
 const MS_PER_DAY = 86_400_000;
 
-/** The dates of New York, daylight saving included. */
+/** Dates in New York, with daylight saving time. */
 const NEW_YORK = new Intl.DateTimeFormat("en-US", {
   timeZone: "America/New_York",
   year: "numeric",
@@ -30,14 +30,14 @@ export function exchangeDay(nowMs: number): number {
   return daysOf(part("year"), part("month"), part("day"));
 }
 
-/** Days since 1970-01-01 of a `YYYY-MM-DD` date; `undefined` if it is none. */
+/** Days since 1970-01-01 of a `YYYY-MM-DD` date; `undefined` if invalid. */
 export function dayOfDate(date: string): number | undefined {
   return dayOfMatch(DATE.exec(date), 0);
 }
 
 /**
  * Days since 1970-01-01 of the `YYMMDD` in an OCC symbol (years 2000 to 2099);
- * `undefined` if it is no date.
+ * `undefined` if invalid.
  */
 export function dayOfExpiration(expiration: string): number | undefined {
   return dayOfMatch(SHORT_DATE.exec(expiration), 2000);

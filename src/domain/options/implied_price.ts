@@ -1,22 +1,22 @@
 /**
- * What an option chain says of its underlying's price.
+ * Derives an underlying's price from its option chain.
  *
- * An index (SPX, VIX) is no stock and has no last trade to ask for, but its
- * options know where it stands: by put-call parity a call less a put of the
- * same strike and expiry is worth the underlying's forward price less the
- * strike. At the strike where both cost nearly the same, rates and dividends
- * hardly matter, and for an expiry days away the forward is the price within
- * about a tenth of a percent: exact enough to centre a window of strikes.
+ * An index (SPX, VIX) has no last trade, but its options imply a price: by
+ * put-call parity a call less a put of the same strike and expiry is worth the
+ * underlying's forward price less the strike. At the strike where both cost
+ * nearly the same, rates and dividends hardly matter, and for an expiry days away
+ * the forward is the price within about 0.1 percent: exact enough to centre a
+ * window of strikes.
  *
- * Where nothing is quoted, the middle of the open interest is a rough guess:
- * positions are held around where the price has been.
+ * Where nothing is quoted, the median of the open interest is a rough guess:
+ * positions are held around past prices.
  *
  * @module
  */
 import { isAdjustedRoot, type OptionContract } from "./contract.ts";
 
-/** Strikes around the money that have a say; the median of them counts. */
-const STRIKES_ASKED = 5;
+/** Strikes nearest to the money, whose median is the price. */
+const STRIKES_USED = 5;
 
 /**
  * The underlying's price by put-call parity, USD; `undefined` when no strike
@@ -30,7 +30,7 @@ export function parityPrice(
   mids: ReadonlyMap<string, number>,
 ): number | undefined {
   const pairs = new Map<string, { call?: number; put?: number }>();
-  const said: { readonly gap: number; readonly price: number }[] = [];
+  const estimates: { readonly gap: number; readonly price: number }[] = [];
   for (const { root, strike, right, symbol } of contracts) {
     const mid = mids.get(symbol);
     if (mid === undefined || isAdjustedRoot(root)) continue;
@@ -41,19 +41,19 @@ export function parityPrice(
     pairs.set(key, pair);
     if (pair.call === undefined || pair.put === undefined) continue;
     const gap = pair.call - pair.put;
-    said.push({ gap: Math.abs(gap), price: strike + gap });
+    estimates.push({ gap: Math.abs(gap), price: strike + gap });
   }
-  const nearest = said.sort((a, b) => a.gap - b.gap).slice(0, STRIKES_ASKED)
+  const nearest = estimates.sort((a, b) => a.gap - b.gap).slice(0, STRIKES_USED)
     .map(({ price }) => price).sort((a, b) => a - b);
   return nearest[nearest.length >> 1];
 }
 
 /**
- * The strike that half of the open interest lies below; every contract counts
- * once more, so that a chain without any has its middle strike. `undefined`
- * for no contracts at all.
+ * The strike that half of the open interest lies below. Every contract counts
+ * one more, so that a chain without open interest has its middle strike.
+ * `undefined` without contracts.
  */
-export function middleOfInterest(
+export function medianByOpenInterest(
   contracts: readonly OptionContract[],
 ): number | undefined {
   const usual = contracts.filter(({ root }) => !isAdjustedRoot(root));

@@ -1,23 +1,22 @@
 /**
- * Which contracts of a chain are worth a place in the symbol budget.
+ * Selects the contracts of a chain that get slots of the symbol quota.
  *
- * A chain is larger than any plan's limit, so a part of it is chosen: the
+ * A chain is larger than any plan's limit, so a part of it is selected: the
  * nearest expiries first, within each the strikes nearest to the underlying's
  * price, up to a maximum.
  *
- * The choice follows the price without flapping, by two rules. The centre that
- * strikes are measured from stays where it is until the price has moved away
- * from it by a margin, a quarter of what the selection reaches to. And when it
- * does move, a contract that is selected already counts as nearer than it is,
- * by the same quarter: it leaves when it is clearly outside, or clearly farther
- * than one that could take its place, never for a tie. So a price that hovers
- * around a boundary changes nothing, and every change needs a move of its own.
+ * Two rules keep the selection from flapping. The centre that strikes are
+ * measured from stays until the price has moved away from it by a margin, a
+ * quarter of the selection's reach. And when it moves, the distance of a selected
+ * contract counts as a quarter less: it is dropped when it is clearly outside, or
+ * clearly farther than its replacement. So a price that hovers around a boundary
+ * changes nothing.
  *
  * @module
  */
 import type { OptionContract, OptionRight } from "./contract.ts";
 
-/** What part of a chain a stream wants. */
+/** The part of a chain that a stream requests. */
 export interface OptionSelection {
   /** Nearest expiry, in calendar days from today; 0 is today. */
   readonly minDays: number;
@@ -31,7 +30,7 @@ export interface OptionSelection {
   readonly maxContracts: number;
 }
 
-/** What a stream gets that does not say what it wants. */
+/** The selection of a stream that requests none. */
 export const DEFAULT_SELECTION: OptionSelection = {
   minDays: 0,
   maxDays: 45,
@@ -40,7 +39,7 @@ export const DEFAULT_SELECTION: OptionSelection = {
   maxContracts: 100,
 };
 
-/** What the fields of a selection may be, both ends included. */
+/** Bounds of the fields of a selection, inclusive. */
 export const SELECTION_BOUNDS: Readonly<
   Record<
     "days" | "strikeWindowPercent" | "maxContracts",
@@ -53,16 +52,16 @@ export const SELECTION_BOUNDS: Readonly<
   maxContracts: { min: 1, max: 10_000 },
 };
 
-/** What counts as a clear move: a part of the reach of a selection. */
+/** How far a clear move is, as a fraction of the reach of a selection. */
 const HYSTERESIS = 0.25;
 
-/** Where a selection stands in time and price. */
+/** Time, price and previous result of a selection. */
 export interface SelectionMoment {
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
   /** Price that the strikes are measured from, USD. */
   readonly centre: number;
-  /** Symbols that are selected now; they are not given up for little. */
+  /** Symbols that are selected now; they are preferred. */
   readonly held: ReadonlySet<string>;
 }
 
@@ -87,7 +86,7 @@ export function selectContracts(
     if (days < minDays || days > maxDays) continue;
     if (right && contract.right !== right) continue;
     const off = Math.abs(contract.strike - centre);
-    // Only what could matter is looked up: chains are long.
+    // Chains are long: look up only contracts within reach.
     if (off > window * (1 + HYSTERESIS)) continue;
     const isHeld = held.has(contract.symbol);
     const distance = isHeld ? off / (1 + HYSTERESIS) : off;
@@ -97,7 +96,7 @@ export function selectContracts(
     .map(({ contract }) => contract);
 }
 
-/** Nearest expiry, then nearest strike, then the alphabet. */
+/** Orders by nearest expiry, nearest strike, then symbol. */
 function byRank(a: Candidate, b: Candidate): number {
   return a.contract.expiryDay - b.contract.expiryDay ||
     a.distance - b.distance ||
@@ -107,9 +106,9 @@ function byRank(a: Candidate, b: Candidate): number {
 /**
  * How far the price may be from the centre before the centre follows, USD.
  *
- * A quarter of the strike window; but when the maximum cut the selection short
- * of the window, a quarter of the distance that it does reach to, or the
- * strikes at the money would be out of it before anything moves.
+ * A quarter of the strike window. When the maximum truncates the selection
+ * inside the window, a quarter of the distance that it reaches: otherwise the
+ * price could leave the selection before the centre moves.
  */
 export function marginOf(
   selected: readonly OptionContract[],
@@ -125,8 +124,8 @@ export function marginOf(
 }
 
 /**
- * The price that a selection is to be centred on: the one before, until the
- * price has moved away from it by more than the margin.
+ * The price to centre a selection on: the previous centre, until the price has
+ * moved away from it by more than the margin.
  */
 export function recentre(
   price: number,
@@ -135,4 +134,30 @@ export function recentre(
   if (before === undefined) return price;
   const { centre, margin } = before;
   return Math.abs(price - centre) > margin ? price : centre;
+}
+
+/**
+ * Shares slots of the symbol quota among selections.
+ *
+ * The oldest gets its contracts first, so that a new selection never takes a slot
+ * from a running stream, and freed slots go to the one that has waited longest. A
+ * contract of several selections uses one slot.
+ *
+ * @param desired contracts of each selection, oldest selection first, best
+ *   contract first
+ * @param slots slots in all; below 0 counts as 0
+ */
+export function allocateSlots(
+  desired: readonly (readonly string[])[],
+  slots: number,
+): readonly (readonly string[])[] {
+  const taken = new Set<string>();
+  return desired.map((symbols) =>
+    symbols.filter((symbol) => {
+      if (taken.has(symbol)) return true;
+      if (taken.size >= slots) return false;
+      taken.add(symbol);
+      return true;
+    })
+  );
 }

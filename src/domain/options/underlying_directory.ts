@@ -1,10 +1,10 @@
 /**
- * Which underlying an option symbol belongs to.
+ * Resolves option symbols to underlyings.
  *
- * The catalogue knows best. Where it has not been asked (or cannot be), roots
- * that are known to differ from their underlying are translated, and the digit
- * of an adjusted root is dropped. A root is never matched by its beginning:
- * `A` is Agilent and has nothing to do with AAPL.
+ * The option catalog is authoritative. Without an entry from it, roots that are
+ * known to differ from their underlying are translated, and the digit of an
+ * adjusted root is dropped. Roots match exactly, never by prefix: `A` is Agilent,
+ * not AAPL.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import { occRoot } from "../market/occ_symbol.ts";
 import { isAdjustedRoot, type OptionContract } from "./contract.ts";
 
 /**
- * Series of indexes that trade under a root of their own, and class shares,
- * whose dot a root cannot carry.
+ * Index series with a root of their own, and class shares, whose root lacks the
+ * dot.
  */
 const KNOWN_ROOTS: ReadonlyMap<string, string> = new Map([
   ["SPXW", "SPX"],
@@ -24,21 +24,18 @@ const KNOWN_ROOTS: ReadonlyMap<string, string> = new Map([
   ["BFB", "BF.B"],
 ]);
 
-/**
- * The underlying that a root usually stands for, known without a catalogue;
- * a ticker stands for itself.
- */
+/** Resolves an option root without the catalog; a ticker resolves to itself. */
 export function usualUnderlying(root: string): string {
   return KNOWN_ROOTS.get(root) ??
     (isAdjustedRoot(root) ? root.slice(0, -1) : root);
 }
 
-/** Translates option symbols to underlyings. */
+/** Resolves option symbols, with the roots learned from the catalog. */
 export class UnderlyingDirectory {
-  /** Roots the catalogue spoke of: a few thousand are listed at most. */
+  /** Underlying by root, from the catalog: a few thousand at most. */
   readonly #learned = new Map<string, string>();
 
-  /** Learns the roots of contracts from the catalogue. */
+  /** Adds the roots of contracts from the catalog. */
   learn(contracts: Iterable<OptionContract>): void {
     for (const { root, underlying } of contracts) {
       this.#learned.set(root, underlying);
@@ -46,8 +43,8 @@ export class UnderlyingDirectory {
   }
 
   /**
-   * The underlying of a compact OCC symbol; `""` for text too short to be one.
-   * Remembers nothing, so that made-up symbols cost no memory.
+   * The underlying of a compact OCC symbol; `""` for shorter text. Stores
+   * nothing, so that invalid symbols use no memory.
    */
   underlyingOf(symbol: string): string {
     const root = occRoot(symbol);

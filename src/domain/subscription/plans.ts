@@ -1,24 +1,24 @@
 /**
- * What Alpaca's plans allow (Alpaca: About Market Data API).
+ * Symbol limits of Alpaca's plans (Alpaca: About Market Data API).
  *
- * How upstream counts is not documented exactly; the channels that count are
- * therefore settings, with the rule that fits what users report as default:
- * stock trades and quotes jointly, option quotes alone.
+ * Alpaca does not document exactly what it counts, so the counted channels are
+ * settings. The default fits what users report: stock trades and quotes jointly,
+ * option quotes alone.
  *
  * @module
  */
 import type { FeedId } from "../connection/feed.ts";
 import type { UpstreamChannel } from "./symbol_sets.ts";
 
-/** What a plan says of one feed. */
+/** The limits of a plan for one feed. */
 export interface PlanLimit {
-  /** Pairs of channel and symbol; `undefined` when no limit is known. */
+  /** Pairs of channel and symbol; `undefined` when the plan sets no limit. */
   readonly pairs: number | undefined;
   /** Channels whose pairs count. */
   readonly counts: ReadonlySet<UpstreamChannel>;
-  /** Channels on which `*` may be asked for. */
+  /** Channels on which `*` may be requested. */
   readonly wildcards: ReadonlySet<UpstreamChannel>;
-  /** True when no plan was set, so that a limit may be learned. */
+  /** True when no plan is configured, so that a limit may be learned. */
   readonly isOpen: boolean;
 }
 
@@ -33,7 +33,7 @@ export type Plan =
     readonly options: number | undefined;
   };
 
-/** Which channels count against a limit, per market. */
+/** The channels that count against a limit, per market. */
 export interface CountingRule {
   /** Channels of the stock feed. */
   readonly stocks: ReadonlySet<UpstreamChannel>;
@@ -41,7 +41,7 @@ export interface CountingRule {
   readonly options: ReadonlySet<UpstreamChannel>;
 }
 
-/** The rule that fits what users report. */
+/** The default rule, which fits what users report. */
 export const DEFAULT_COUNTING: CountingRule = {
   stocks: new Set(["trades", "quotes"]),
   options: new Set(["quotes"]),
@@ -53,7 +53,7 @@ const NO_LIMIT = { stocks: undefined, options: undefined };
 
 const ALL: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
 
-/** What a plan says of a market data feed. */
+/** Returns the limits of a plan for a market data feed. */
 export function planLimit(
   plan: Plan,
   options: {
@@ -65,7 +65,7 @@ export function planLimit(
   const limits = limitsOf(plan);
   const isOpen = plan.name === "auto";
   if (feed === "opra") {
-    // Upstream refuses `*` for option quotes on every plan (error 413).
+    // Alpaca refuses `*` for option quotes on every plan (error 413).
     return {
       pairs: limits.options,
       counts: counting.options,
@@ -73,7 +73,7 @@ export function planLimit(
       isOpen,
     };
   }
-  // A wildcard is every symbol: a plan that counts symbols does not give it.
+  // A plan that limits symbols does not offer `*` on the counted channels.
   const wildcards = limits.stocks === undefined
     ? ALL
     : ALL.filter((channel) => !counting.stocks.has(channel));

@@ -1,16 +1,16 @@
 /**
- * Subscription requests and what upstream answers to them.
+ * Subscription requests and the errors that upstream replies with.
  *
  * @module
  */
 import { type Pair, WILDCARD } from "./symbol_sets.ts";
 
-/** One request to upstream. Requests carry no ids: answers come in order. */
+/** One request to upstream. Requests carry no ids; replies arrive in order. */
 export interface SubscriptionRequest {
   readonly action: "subscribe" | "unsubscribe";
-  /** Never more than the chunk limits allow; empty only for a probe. */
+  /** At most what the chunk limits allow; empty only for a probe. */
   readonly pairs: readonly Pair[];
-  /** True when the request only asks for an answer and changes nothing. */
+  /** True when the request changes nothing and only asks for a reply. */
   readonly probe: boolean;
 }
 
@@ -20,13 +20,13 @@ export interface UpstreamError {
   readonly message: string;
 }
 
-/** The pair was asked for often enough and never acknowledged. */
+/** Stands for the missing reply to a pair that was requested repeatedly. */
 export const NOT_ACKNOWLEDGED: UpstreamError = {
   code: 0,
   message: "not acknowledged",
 };
 
-/** An error in words; a code that upstream did not give is left out. */
+/** Formats an error; a code that upstream did not send is left out. */
 export function errorText({ code, message }: UpstreamError): string {
   return code === NOT_ACKNOWLEDGED.code ? message : `${message} (code ${code})`;
 }
@@ -34,22 +34,25 @@ export function errorText({ code, message }: UpstreamError): string {
 const SYMBOL_LIMIT_EXCEEDED = 405;
 const INTERNAL_ERROR = 500;
 
-/** Whether an error says that there is no place for a named pair. */
-export function isFull({ code }: UpstreamError, { symbol }: Pair): boolean {
+/** Whether an error says that the symbol limit leaves no slot for a named pair. */
+export function isOverLimit(
+  { code }: UpstreamError,
+  { symbol }: Pair,
+): boolean {
   return code === SYMBOL_LIMIT_EXCEEDED && symbol !== WILDCARD;
 }
 
-/** Whether an error is a fault of upstream's own. */
-export function isFault({ code }: UpstreamError): boolean {
+/** Whether an error is an internal error of upstream (5xx). */
+export function isServerError({ code }: UpstreamError): boolean {
   return code >= INTERNAL_ERROR;
 }
 
-/** Whether an error speaks of what was asked, and not of trouble that passes. */
-export function isObjection(error: UpstreamError): boolean {
-  return error.code !== NOT_ACKNOWLEDGED.code && !isFault(error);
+/** Whether an error rejects what was requested, rather than a temporary failure. */
+export function isRejection(error: UpstreamError): boolean {
+  return error.code !== NOT_ACKNOWLEDGED.code && !isServerError(error);
 }
 
-/** Bounds of one request. */
+/** Limits of one request. */
 export interface ChunkLimits {
   /** Pairs of channel and symbol per request, at least 1. */
   readonly maxPairs: number;

@@ -1,5 +1,5 @@
 /**
- * Which feed and upstream channel feeds which broadcast channel.
+ * Maps each broadcast channel to its feed and upstream channel.
  *
  * @module
  */
@@ -7,10 +7,10 @@ import type { FeedId } from "../connection/feed.ts";
 import type { ChannelName } from "../market/channels.ts";
 import type { UpstreamChannel } from "./symbol_sets.ts";
 
-/** Where a broadcast channel comes from. */
+/** The source of a broadcast channel. */
 export interface Route {
   readonly feed: FeedId;
-  /** `undefined` for order updates, which are always listened to. */
+  /** `undefined` for order updates, which need no subscription. */
   readonly upstream: UpstreamChannel | undefined;
 }
 

@@ -1,5 +1,5 @@
 /**
- * Which symbols on which upstream channel.
+ * Pairs of upstream channel and symbol, and sets of them.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export function countPairs(sets: SymbolSets): number {
   return count;
 }
 
-/** One text per pair, for use as a key. */
+/** Returns one string per pair, for use as a map key. */
 export function pairKey(pair: Pair): string {
   return `${pair.channel} ${pair.symbol}`;
 }
@@ -51,7 +51,7 @@ export function groupPairs(
   return groups;
 }
 
-/** Makes a state from lists, for adapters that read an acknowledgement. */
+/** Builds sets from lists, for adapters that read an acknowledgement. */
 export function symbolSets(
   lists: Iterable<readonly [UpstreamChannel, Iterable<string>]>,
 ): SymbolSets {
@@ -60,20 +60,25 @@ export function symbolSets(
   );
 }
 
-/** A state with one pair less. */
-export function without(
-  state: SymbolSets,
-  { channel, symbol }: Pair,
-): SymbolSets {
-  const symbols = new Set(state.get(channel));
-  symbols.delete(symbol);
-  return new Map(state).set(channel, symbols);
+/** Whether the sets contain a pair. */
+export function hasPair(sets: SymbolSets, { channel, symbol }: Pair): boolean {
+  return sets.get(channel)?.has(symbol) ?? false;
 }
 
-/** Every pair of a state. */
-export function pairsOf(state: SymbolSets): readonly Pair[] {
+/** Returns a copy of the sets without one pair. */
+export function without(
+  sets: SymbolSets,
+  { channel, symbol }: Pair,
+): SymbolSets {
+  const symbols = new Set(sets.get(channel));
+  symbols.delete(symbol);
+  return new Map(sets).set(channel, symbols);
+}
+
+/** Lists every pair of the sets. */
+export function pairsOf(sets: SymbolSets): readonly Pair[] {
   const pairs: Pair[] = [];
-  for (const [channel, symbols] of state) {
+  for (const [channel, symbols] of sets) {
     for (const symbol of symbols) pairs.push({ channel, symbol });
   }
   return pairs;

@@ -12,7 +12,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import type { Stall } from "../../application/streaming/market_streams.ts";
-import type { OverBudget } from "../../application/streaming/over_budget.ts";
+import type { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
 import type { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
 import {
   BadRequestSchema,
@@ -72,7 +72,7 @@ export function unavailable(message: string): CallError {
  * The refusal of a stream whose symbols have no place in the budget: which
  * budget, what is used of it, and what would help.
  */
-export function resourceExhausted({ excess }: OverBudget): CallError {
+export function resourceExhausted({ excess }: QuotaExceeded): CallError {
   const { feed, limit, used, requested } = excess;
   const description = `The symbol budget of feed ${feed} is exceeded by ${
     used + requested - limit

@@ -20,7 +20,7 @@ import type {
   StreamFilter,
 } from "../../application/streaming/market_streams.ts";
 import { FeedDisabled } from "../../application/streaming/feed_disabled.ts";
-import { OverBudget } from "../../application/streaming/over_budget.ts";
+import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
 import { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
@@ -120,11 +120,13 @@ class StreamServer {
       });
       return tooManySymbols(error);
     }
-    return error instanceof OverBudget ? this.#refuse(channel, error) : error;
+    return error instanceof QuotaExceeded
+      ? this.#refuse(channel, error)
+      : error;
   }
 
   /** What a client is told whose symbols have no place, and the log too. */
-  #refuse(channel: ChannelName, error: OverBudget): CallError {
+  #refuse(channel: ChannelName, error: QuotaExceeded): CallError {
     this.#parts.log.warn("A stream has no place in the symbol budget", {
       channel,
       ...error.excess,

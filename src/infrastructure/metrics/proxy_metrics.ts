@@ -17,7 +17,7 @@ import {
   type ProxyCounters,
   REFUSAL_REASONS,
 } from "../../application/status/counters.ts";
-import type { BudgetSource } from "../../application/status/budget_figures.ts";
+import type { QuotaSource } from "../../application/status/subscription_report.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import {
   type FeedId,
@@ -41,8 +41,8 @@ export interface MetricsPage {
 export interface MetricsSources {
   readonly counters: ProxyCounters;
   readonly status: StatusSource;
-  /** Symbol budgets of the market data feeds; none are told without it. */
-  readonly budgets?: BudgetSource;
+  /** Symbol quotas of the market data feeds. @default none */
+  readonly quotas?: QuotaSource;
   /** Client connections and descriptors; without it, none are reported. */
   readonly connections?: () => ConnectionFigures;
   /** Memory of the client queues, in bytes; 0 without it. */
@@ -75,7 +75,7 @@ export function createMetrics(sources: MetricsSources): MetricsPage {
   registerCounters(registry, sources.counters);
   registerLatency(registry, sources.counters);
   registerStatus(registry, sources.status);
-  registerBudgets(registry, sources.budgets ?? (() => []));
+  registerQuotas(registry, sources.quotas ?? (() => []));
   registerMemory(registry, sources);
   registerConnections(registry, sources);
   registerProcess(registry, sources.status);
@@ -175,9 +175,12 @@ function registerStatus(registry: Registry, status: StatusSource): void {
   );
 }
 
-function registerBudgets(registry: Registry, budgets: BudgetSource): void {
+function registerQuotas(registry: Registry, quotas: QuotaSource): void {
   const perFeed = (figure: "limit" | "used" | "waiting" | "refused") => () =>
-    budgets().map(({ feed, [figure]: value }) => ({ labels: { feed }, value }));
+    quotas().map(({ feed, [figure]: value = Infinity }) => ({
+      labels: { feed },
+      value,
+    }));
   registerRead(registry, METRICS.budgetLimit, perFeed("limit"));
   registerRead(registry, METRICS.budgetUsed, perFeed("used"));
   registerRead(registry, METRICS.symbolsWaiting, perFeed("waiting"));

@@ -4,7 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { OverBudget } from "../../../src/application/streaming/over_budget.ts";
+import { QuotaExceeded } from "../../../src/application/feeds/quota_exceeded.ts";
 import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -28,7 +28,7 @@ async function startSmallPlan(): Promise<Face> {
     for (const { filter } of face.market.streams) used += filter.symbols.length;
     const requested = symbols.length;
     if (used + requested <= LIMIT) return;
-    throw new OverBudget({ feed: "sip", limit: LIMIT, used, requested });
+    throw new QuotaExceeded({ feed: "sip", limit: LIMIT, used, requested });
   };
   return face;
 }
@@ -81,7 +81,7 @@ Deno.test("a grpc-js client finds the quota failure in the trailers", async () =
 Deno.test("a refused stream is one block of headers and nothing else", async () => {
   await using face = await startSmallPlan();
   face.market.admit = () => {
-    throw new OverBudget({ feed: "opra", limit: 0, used: 0, requested: 1 });
+    throw new QuotaExceeded({ feed: "opra", limit: 0, used: 0, requested: 1 });
   };
   await using bare = await bareClient(face);
   const { headers, trailers } = bare.request(pathOf("StreamOptionQuotes"));

@@ -159,7 +159,7 @@ Deno.test("large answers that nobody reads have a common limit, and an end", asy
       })),
       unfiltered: 0,
     }],
-    budget: { limit: undefined, learned: false, used: 1 },
+    quota: { limit: undefined, learned: false, used: 1 },
     expansions: [],
   };
   await using time = fastClock();

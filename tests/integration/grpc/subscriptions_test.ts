@@ -24,7 +24,7 @@ const REPORT: FeedSubscriptions = {
     }],
     unfiltered: 0,
   }],
-  budget: { limit: 30, learned: false, used: 1 },
+  quota: { limit: 30, learned: false, used: 1 },
   expansions: [],
 };
 

@@ -74,7 +74,7 @@ async function serveEverything() {
           reason: "symbol limit exceeded",
         }],
       }],
-      budget: { limit: 30, learned: false, used: 29 },
+      quota: { limit: 30, learned: false, used: 29 },
       expansions: [{
         underlying: "AAPL",
         channel: "quotes",

@@ -35,7 +35,7 @@ function longChain(): OptionContract[] {
   return contracts;
 }
 
-/** Lists the long chain; `onPage` is told each time that it is read. */
+/** Lists the long chain; `onPage` is called for each page. */
 function list(stage: OptionStage, onPage: (page: number) => void = () => {}) {
   const chain = longChain();
   assert.equal(chain.length, CHAIN);
@@ -50,7 +50,7 @@ function list(stage: OptionStage, onPage: (page: number) => void = () => {}) {
 const symbolsOf = (contracts: readonly { readonly symbol: string }[]) =>
   contracts.map(({ symbol }) => symbol).sort();
 
-Deno.test("a chain of 10 000 contracts arrives whole, with a 429 in the middle", async () => {
+Deno.test("a chain of 10 000 contracts is loaded completely, with a 429 in between", async () => {
   await using stage = await OptionStage.open();
   const { chain, pages } = list(stage, (page) => {
     // Planned while page 5 is answered: page 6 is refused, then served.
@@ -83,7 +83,7 @@ Deno.test("a rate limit is kept, not run into", async () => {
   assert.deepEqual(stage.log.records, [], "nothing had to be asked twice");
 });
 
-Deno.test("a rate limit that others use up is waited for", async () => {
+Deno.test("a rate limit used up by others is waited for", async () => {
   await using stage = await OptionStage.open({
     simulator: { rest: { tradingRequestsPerMinute: 16 } },
   });
@@ -103,7 +103,7 @@ Deno.test("a rate limit that others use up is waited for", async () => {
   assert.deepEqual(pauses, [60_000]);
 });
 
-Deno.test("of a long chain the nearest contracts are wanted, LEAPS on request", async () => {
+Deno.test("of a long chain the nearest contracts are selected, LEAPS on request", async () => {
   await using stage = await OptionStage.open();
   list(stage);
   stage.simulator.emit("sip", [
@@ -112,14 +112,14 @@ Deno.test("of a long chain the nearest contracts are wanted, LEAPS on request", 
   stage.run();
   using _near = await stage.open("SPY", { maxContracts: 40 });
   await stage.seen(() => stage.reportOf("SPY")?.contracts === 40);
-  const strikes = stage.desk.wanted().map((symbol) => {
+  const strikes = stage.sink.symbols().map((symbol) => {
     assert.ok(symbol.startsWith("SPY260918"), symbol);
     return Number(symbol.slice(-8)) / 1000;
   });
   assert.deepEqual([Math.min(...strikes), Math.max(...strikes)], [562, 581]);
-  const before = stage.desk.wanted().length;
+  const before = stage.sink.symbols().length;
   using _leaps = await stage.open("SPY", { minDays: 365, maxDays: 1_000 });
-  await stage.seen(() => stage.desk.wanted().length === before + 100);
-  const far = stage.desk.wanted().filter((it) => it.startsWith("SPY290121"));
+  await stage.seen(() => stage.sink.symbols().length === before + 100);
+  const far = stage.sink.symbols().filter((it) => it.startsWith("SPY290121"));
   assert.equal(far.length, 100);
 });

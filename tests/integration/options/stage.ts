@@ -21,7 +21,7 @@ import {
 } from "@alpaca-stream-proxy/simulator";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
-import { CountingDesk } from "../../unit/application/options/counting_desk.ts";
+import { CountingSink } from "../../unit/application/options/counting_sink.ts";
 import {
   socketTurn,
   until,
@@ -46,7 +46,7 @@ export interface StageOptions {
 export class OptionStage implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly log = new RecordingLog();
-  readonly desk = new CountingDesk();
+  readonly sink = new CountingSink();
   readonly directory = new UnderlyingDirectory();
   readonly simulator: Simulator;
   readonly catalog: AlpacaCatalog;
@@ -65,7 +65,7 @@ export class OptionStage implements AsyncDisposable {
     this.clock = new ManualClock(now);
     this.simulator = simulator;
     this.#simulatorClock = simulatorClock;
-    const { clock, log, desk, directory } = this;
+    const { clock, log, sink, directory } = this;
     const { url } = simulator;
     const host = () => ({
       url,
@@ -89,7 +89,7 @@ export class OptionStage implements AsyncDisposable {
     };
     this.expansions = new Expansions({
       catalog: this.catalog,
-      desk,
+      sink,
       directory,
       clock,
       log,

@@ -15,7 +15,7 @@ function carried(simulator: Simulator, channel: string): readonly string[] {
     .flatMap(({ subscriptions }) => subscriptions[channel] ?? []);
 }
 
-Deno.test("an underlying is subscribed as its contracts, weeklies included, and given back", async () => {
+Deno.test("an underlying is subscribed as its contracts, weeklies included, and unsubscribed", async () => {
   await using stage = await setStage({
     env: { STREAM_PROXY_OPTION_MAX_CONTRACTS: "40" },
     simulator: { messagesPerSecond: 500 },
@@ -47,7 +47,7 @@ Deno.test("an underlying is subscribed as its contracts, weeklies included, and 
   );
 });
 
-Deno.test("a chain takes only the places that the plan has left", async () => {
+Deno.test("a chain uses only the slots that the plan has left", async () => {
   await using stage = await setStage({
     env: { ALPACA_PLAN: "options=25" },
     simulator: { messagesPerSecond: 0 },
@@ -63,7 +63,7 @@ Deno.test("a chain takes only the places that the plan has left", async () => {
   });
   await chain.opened;
   await until(
-    "every place is used",
+    "every slot is used",
     () => carried(simulator, "quotes").length === 25,
   );
   await named.close();
@@ -77,7 +77,7 @@ Deno.test("a chain takes only the places that the plan has left", async () => {
   );
 });
 
-Deno.test("without access to the catalogue a stream receives what others subscribed", async () => {
+Deno.test("without access to the catalog a stream receives what others have subscribed", async () => {
   await using stage = await setStage({
     env: { STREAM_PROXY_OPTION_CHAINS: "false" },
   });

@@ -76,7 +76,7 @@ export async function statusOf(stage: Stage, index: "sip" | "opra") {
   return feed;
 }
 
-/** What a refused stream was told, as a user and as a program read it. */
+/** The error of a refused stream, as text and as details. */
 export function refusal(ending: unknown) {
   if (!(ending instanceof RpcError)) {
     throw new Error(`Not refused but: ${ending}`);

@@ -1,6 +1,6 @@
 /**
- * Alpaca's own SDK and the proxy on one account, which has one place per
- * stream: whoever is there stays, and whoever is not waits without a storm.
+ * Alpaca's own SDK and the proxy on one account, which allows one session per
+ * stream: the connected one stays connected, the other retries slowly.
  *
  * @module
  */
@@ -70,7 +70,7 @@ async function leave(
   );
 }
 
-Deno.test("the SDK holds the place: the proxy waits without a storm, and takes it when it is free", async () => {
+Deno.test("while the SDK holds the session the proxy retries slowly, and connects when it is free", async () => {
   await using clock = fastClock();
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   const sdk = new StockDataStream({
@@ -113,7 +113,7 @@ Deno.test("the SDK holds the place: the proxy waits without a storm, and takes i
   assert.equal(stream.ending(), undefined);
 });
 
-Deno.test("the proxy holds the place: the SDK is the one refused, and the proxy is not disturbed", async () => {
+Deno.test("while the proxy holds the session the SDK is refused, and the proxy is not affected", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   using client = clientOf(stage);
@@ -139,7 +139,7 @@ Deno.test("the proxy holds the place: the SDK is the one refused, and the proxy 
   await leave(sdk, stage);
 });
 
-Deno.test("a proxy that stops leaves its place to the SDK at once", async () => {
+Deno.test("a proxy that stops releases its session to the SDK immediately", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   {
     await using stage = await proxyOn(simulator);

@@ -1,6 +1,6 @@
 /**
- * The plans' limits, end to end: what is carried, what is refused, and what a
- * user is told.
+ * The plans' limits, end to end: what is carried, what is refused, and the
+ * errors of refused streams.
  *
  * @module
  */
@@ -88,7 +88,7 @@ const KNOWN: readonly Limit[] = [
 ];
 
 for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
-  Deno.test(`ALPACA_PLAN=${plan}: ${limit} symbols on ${endpoint}, and the next stream is told why not`, async () => {
+  Deno.test(`ALPACA_PLAN=${plan}: ${limit} symbols on ${endpoint}, and the next stream is refused with the numbers`, async () => {
     await using stage = await stageOf(account, plan);
     const { simulator } = stage;
     const place = { endpoint, channel: "quotes" };
@@ -136,7 +136,7 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
   });
 }
 
-Deno.test("trades and quotes of a stock take a place each, bars take none", async () => {
+Deno.test("trades and quotes of a stock use a slot each, bars use none", async () => {
   await using stage = await stageOf("basic", "basic");
   const { simulator } = stage;
   using client = clientOf(stage);
@@ -161,7 +161,7 @@ Deno.test("trades and quotes of a stock take a place each, bars take none", asyn
   for (const stream of running) assert.equal(stream.ending(), undefined);
 });
 
-Deno.test("a plan that is not told is learned from the first refusal, and streams that run go on", async () => {
+Deno.test("an unknown limit is learned from the first refusal, and open streams continue", async () => {
   await using stage = await stageOf("basic", "auto");
   const { simulator } = stage;
   const place = { endpoint: "iex", channel: "quotes" };
@@ -191,7 +191,7 @@ Deno.test("a plan that is not told is learned from the first refusal, and stream
     stocks(10, 30),
     "who came last waits",
   );
-  assert.equal(waiting[0]?.reason, "all 30 places are taken");
+  assert.equal(waiting[0]?.reason, "all 30 slots are in use");
 
   await using third = collect(client, METHODS.streamQuotes, {
     symbols: ["S99"],
@@ -224,7 +224,7 @@ Deno.test("a plan that is not told is learned from the first refusal, and stream
   assert.equal(second.ending(), undefined);
 });
 
-Deno.test("where * may not be had, a stream without symbols receives what others do, and the status says so", async () => {
+Deno.test("where * is not offered, a stream without symbols receives what others do, and the status reports it", async () => {
   await using stage = await stageOf("basic", "basic");
   const { simulator } = stage;
   using client = clientOf(stage);

@@ -1,5 +1,5 @@
 /**
- * What upstream refuses is isolated and told; everything else goes through.
+ * Rejected symbols are isolated and reported; the others are subscribed.
  *
  * @module
  */
@@ -23,7 +23,7 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
   });
   await mixed.opened;
   await until("the good", () => carried(simulator, PLACE).size === 399);
-  await until("the refusal is told", async () => {
+  await until("the rejection is reported", async () => {
     const { errorMessage } = await statusOf(stage, "sip");
     return errorMessage?.endsWith("(code 400): quotes BAD") ?? false;
   });
@@ -42,7 +42,7 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
   assert.ok(requests.length <= 20, `${requests.length} requests`);
 });
 
-Deno.test("doubled acknowledgements end with exactly what is wanted", async () => {
+Deno.test("duplicate acknowledgements end with exactly what is requested", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   simulator.faults.duplicateAcks("sip", 3);
@@ -61,7 +61,7 @@ Deno.test("doubled acknowledgements end with exactly what is wanted", async () =
   for (const { error } of changes(stage, "sip")) assert.equal(error, undefined);
 });
 
-Deno.test("an acknowledgement that contradicts is answered by asking again", async () => {
+Deno.test("a contradicting acknowledgement causes another request", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   using client = clientOf(stage);
@@ -72,7 +72,7 @@ Deno.test("an acknowledgement that contradicts is answered by asking again", asy
   await until("both", () => carried(simulator, PLACE).size === 2);
   const asked = () =>
     changes(stage, "sip").map(({ channels }) => channels.quotes);
-  await until("told", async () => {
+  await until("reported", async () => {
     const { subscriptionCount } = await statusOf(stage, "sip");
     return subscriptionCount === 2;
   });
@@ -82,7 +82,7 @@ Deno.test("an acknowledgement that contradicts is answered by asking again", asy
   );
   await until("AAPL is asked for again", () => asked().length === 2);
   assert.deepEqual(asked()[1], ["AAPL"]);
-  await until("told again", async () => {
+  await until("reported again", async () => {
     const { subscriptionCount } = await statusOf(stage, "sip");
     return subscriptionCount === 2;
   });
@@ -102,7 +102,7 @@ Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
       symbols: ["AAPL"],
     });
     await first.opened;
-    await until("told", async () => {
+    await until("reported", async () => {
       const { errorMessage } = await statusOf(stage, "sip");
       return errorMessage?.endsWith(`(code ${code}): quotes AAPL`) ?? false;
     });

@@ -90,7 +90,7 @@ Deno.test("ten thousand symbols of two hundred streams survive a drop in the mid
   for (const stream of opened) assert.equal(stream.ending(), undefined);
 });
 
-Deno.test("streams that end leave exactly what the others want", async () => {
+Deno.test("when streams end, exactly the symbols of the others stay subscribed", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   using client = clientOf(stage);

@@ -5,10 +5,10 @@
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type {
-  BudgetReport,
   ChannelReport,
   ExpansionReport,
   FeedSubscriptions,
+  QuotaReport,
   SymbolReport,
   SymbolState as SymbolStateWord,
 } from "../../../application/status/subscription_report.ts";
@@ -51,7 +51,7 @@ export const EXPANSION_STATES: Readonly<
 export function subscriptionsOf(report: FeedSubscriptions): Message {
   return {
     channels: report.channels.map(channelOf),
-    budget: budgetOf(report.budget),
+    budget: budgetOf(report.quota),
     expansions: report.expansions.map(expansionOf),
   };
 }
@@ -77,7 +77,7 @@ function symbolOf(
   };
 }
 
-function budgetOf({ limit, learned, used }: BudgetReport) {
+function budgetOf({ limit, learned, used }: QuotaReport) {
   return { ...(limit !== undefined && { limit }), learned, used };
 }
 

@@ -2,7 +2,7 @@ import type {
   LastMessage,
   LiveFeed,
 } from "../../../application/status/live_view.ts";
-import type { BudgetReport } from "../../../application/status/subscription_report.ts";
+import type { QuotaReport } from "../../../application/status/subscription_report.ts";
 import { FEED_NAMES, STATES } from "./names.ts";
 import type { Draft, Tone } from "./screen.ts";
 import { bars, gauge, ICONS } from "./shapes.ts";
@@ -69,20 +69,20 @@ function presentProcessing(draft: Draft, feed: LiveFeed): void {
 }
 
 function presentSubscriptions(draft: Draft, feed: LiveFeed): void {
-  const { budget, status } = feed;
+  const { quota, status } = feed;
   const name = `feed.${status.feed}`;
   draft.text[`${name}.subscriptions`] = countWords(status.subscriptionCount);
-  const words = budgetWords(budget);
+  const words = quotaWords(quota);
   draft.text[`${name}.budget`] = words;
   draft.show[`${name}.budget`] = words !== "";
-  const share = budget?.limit ? budget.used / budget.limit : undefined;
+  const share = quota?.limit ? quota.used / quota.limit : undefined;
   draft.draw[`${name}.gauge`] = gauge(share ?? 0);
   draft.tone[`${name}.gauge`] = gaugeTone(share);
 }
 
-function budgetWords(budget: BudgetReport | undefined): string {
-  if (budget?.limit === undefined) return "";
-  const { used, limit, learned } = budget;
+function quotaWords(quota: QuotaReport | undefined): string {
+  if (quota?.limit === undefined) return "";
+  const { used, limit, learned } = quota;
   const known = learned ? ", learned" : "";
   return `${countWords(used)} of ${countWords(limit)}${known}`;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { TradeUpdatesDemand } from "../../../../src/application/feeds/feed_demand.ts";
+import { TradeUpdatesSubscription } from "../../../../src/application/feeds/upstream_subscriptions.ts";
 import {
   failureOfUpstream,
   FeedFailure,
@@ -40,20 +40,20 @@ Deno.test("whatever was thrown becomes a failure that keeps its cause", () => {
 });
 
 Deno.test("trade updates are one subscription while their session is up", () => {
-  const demand = new TradeUpdatesDemand();
+  const subscriptions = new TradeUpdatesSubscription();
   const session = new ScriptedSession(new ManualClock());
-  assert.equal(demand.subscriptionCount, 0);
-  demand.ask();
-  demand.attach(session);
-  assert.equal(demand.subscriptionCount, 1);
-  demand.ask();
+  assert.equal(subscriptions.subscriptionCount, 0);
+  subscriptions.ask();
+  subscriptions.attach(session);
+  assert.equal(subscriptions.subscriptionCount, 1);
+  subscriptions.ask();
   assert.deepEqual(session.requests, [{
     action: "subscribe",
     pairs: [],
     probe: true,
   }]);
-  demand.detach();
-  demand.ask();
+  subscriptions.detach();
+  subscriptions.ask();
   assert.equal(session.requests.length, 1);
-  assert.equal(demand.subscriptionCount, 0);
+  assert.equal(subscriptions.subscriptionCount, 0);
 });

@@ -3,7 +3,7 @@ import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
 import type { FailureKind } from "../../../../src/domain/connection/failure.ts";
 import { settle } from "../../../support/manual_clock.ts";
 import { Followed, SECRET } from "./followed_link.ts";
-import { type Attempt, RecordingDemand } from "./scripted_feed.ts";
+import { type Attempt, RecordingSubscriptions } from "./scripted_feed.ts";
 
 function failing(
   kind: FailureKind,
@@ -33,8 +33,8 @@ Deno.test("a session comes up through the states of the machine", async () => {
 });
 
 Deno.test("a dropped session is followed by the next, with counters and words", async () => {
-  const demand = new RecordingDemand();
-  await using feed = new Followed(["accept"], { demand });
+  const subscriptions = new RecordingSubscriptions();
+  await using feed = new Followed(["accept"], { subscriptions });
   await feed.clock.advance(60_000);
   feed.connector.last.hear();
   feed.connector.last.drop("Connection closed with code 1006");
@@ -50,7 +50,7 @@ Deno.test("a dropped session is followed by the next, with counters and words", 
   assert.equal(feed.link.status.state, "connected");
   assert.equal(feed.link.status.errorMessage, undefined);
   assert.equal(feed.counters.reconnects, 1);
-  assert.deepEqual(demand.calls.filter((call) => call !== "ask"), [
+  assert.deepEqual(subscriptions.calls.filter((call) => call !== "ask"), [
     "attach",
     "detach",
     "attach",
@@ -254,8 +254,8 @@ Deno.test("after a stable session the next failure starts afresh", async () => {
 });
 
 Deno.test("a mute session is given up, closed and replaced", async () => {
-  const demand = new RecordingDemand();
-  await using feed = new Followed(["accept"], { demand });
+  const subscriptions = new RecordingSubscriptions();
+  await using feed = new Followed(["accept"], { subscriptions });
   await feed.clock.advance(89_999);
   assert.equal(feed.connector.sessions.length, 1);
   await feed.clock.advance(1);
@@ -263,18 +263,18 @@ Deno.test("a mute session is given up, closed and replaced", async () => {
   assert.equal(feed.connector.sessions[0]?.open, false);
   await feed.clock.advance(250);
   assert.equal(feed.connector.sessions.length, 2);
-  assert.ok(demand.calls.includes("ask"));
+  assert.ok(subscriptions.calls.includes("ask"));
 });
 
 Deno.test("shutting down closes the session once and leaves nothing", async () => {
-  const demand = new RecordingDemand();
-  const feed = new Followed(["accept"], { demand });
+  const subscriptions = new RecordingSubscriptions();
+  const feed = new Followed(["accept"], { subscriptions });
   await settle();
   const session = feed.connector.last;
   feed.stop.abort();
   await feed.done;
   assert.ok(session.closes >= 1);
-  assert.deepEqual(demand.calls, ["attach", "detach"]);
+  assert.deepEqual(subscriptions.calls, ["attach", "detach"]);
   assert.deepEqual(feed.tracing.failed, [], "a goodbye is no failure");
   assert.equal(feed.counters.errors.closed, 0, "a goodbye is no error");
   assert.equal(feed.states.at(-1), "disconnected");
@@ -325,8 +325,8 @@ Deno.test("a link that is told to stop before it starts dials nothing", async ()
   assert.equal(feed.link.status.state, "disconnected");
 });
 
-Deno.test("demand that throws costs a session, closed before the next dial", async () => {
-  class FaultyDemand extends RecordingDemand {
+Deno.test("subscriptions that throws costs a session, closed before the next dial", async () => {
+  class FaultyDemand extends RecordingSubscriptions {
     override attach(): void {
       super.attach();
       if (this.calls.length === 1) throw new Error("a mistake in attach");
@@ -335,8 +335,8 @@ Deno.test("demand that throws costs a session, closed before the next dial", asy
       throw new Error("a mistake in ask");
     }
   }
-  const demand = new FaultyDemand();
-  await using feed = new Followed(["accept"], { demand });
+  const subscriptions = new FaultyDemand();
+  await using feed = new Followed(["accept"], { subscriptions });
   await settle();
   assert.equal(feed.link.status.errorMessage, "a mistake in attach");
   assert.equal(feed.connector.sessions[0]?.open, false);
@@ -360,23 +360,23 @@ Deno.test("a connector that throws anything is answered like a failed dial", asy
 });
 
 Deno.test("a refused symbol shows in the status and the session goes on", async () => {
-  const demand = new RecordingDemand();
-  await using feed = new Followed(["accept"], { demand });
+  const subscriptions = new RecordingSubscriptions();
+  await using feed = new Followed(["accept"], { subscriptions });
   await settle();
-  demand.trouble = "invalid syntax (code 400): quotes BAD";
+  subscriptions.trouble = "invalid syntax (code 400): quotes BAD";
   assert.equal(feed.link.status.state, "connected");
   assert.match(feed.link.status.errorMessage ?? "", /quotes BAD/);
-  demand.trouble = undefined;
+  subscriptions.trouble = undefined;
   assert.equal(feed.link.status.errorMessage, undefined, "it is over");
 });
 
-Deno.test("answers of upstream reach the demand", async () => {
-  const demand = new RecordingDemand();
-  await using feed = new Followed(["accept"], { demand });
+Deno.test("answers of upstream reach the subscriptions", async () => {
+  const subscriptions = new RecordingSubscriptions();
+  await using feed = new Followed(["accept"], { subscriptions });
   await settle();
   feed.connector.events?.acknowledged(new Map());
   feed.connector.events?.refused({ code: 400, message: "no" });
-  assert.deepEqual(demand.calls.slice(-2), ["acknowledged", "refused"]);
+  assert.deepEqual(subscriptions.calls.slice(-2), ["acknowledged", "refused"]);
 });
 
 Deno.test("a link can be run again after it has been stopped by a fault", async () => {
@@ -394,7 +394,7 @@ Deno.test("a link can be run again after it has been stopped by a fault", async 
 });
 
 Deno.test("upstream quoting a secret tells it to nobody", async () => {
-  const demand = new RecordingDemand();
+  const subscriptions = new RecordingSubscriptions();
   const failure = new FeedFailure(`bad secret ${SECRET}`, {
     kind: "refused",
     errorType: "auth",
@@ -402,7 +402,7 @@ Deno.test("upstream quoting a secret tells it to nobody", async () => {
   });
   await using followed = new Followed(
     [{ failure, opened: true }, "accept"],
-    { demand },
+    { subscriptions },
   );
   await followed.dials(1);
   assert.equal(followed.link.status.errorMessage, "bad secret <secret>");
@@ -412,7 +412,10 @@ Deno.test("upstream quoting a secret tells it to nobody", async () => {
   followed.connector.last.drop(`goodbye ${SECRET}`);
   await settle();
   assert.equal(followed.link.status.errorMessage, "goodbye <secret>");
-  assert.deepEqual(demand.refusals, [{ code: 400, message: "no <secret>" }]);
+  assert.deepEqual(subscriptions.refusals, [{
+    code: 400,
+    message: "no <secret>",
+  }]);
   const spans = followed.tracing.causes.join();
   assert.match(spans, /bad secret <secret>/);
   assert.equal(spans.includes(SECRET), false);

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import type { FeedDemand } from "../../../../src/application/feeds/feed_demand.ts";
+import type { UpstreamSubscriptions } from "../../../../src/application/feeds/upstream_subscriptions.ts";
 import { FeedLink } from "../../../../src/application/feeds/feed_link.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
@@ -12,7 +12,7 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 import {
   type Attempt,
   CountingTracing,
-  RecordingDemand,
+  RecordingSubscriptions,
   ScriptedConnector,
 } from "./scripted_feed.ts";
 
@@ -29,7 +29,7 @@ export const SECRET = "hush-hush";
 /** How a followed link differs from the usual. */
 export interface FollowedOptions {
   readonly maxAttempts?: number;
-  readonly demand?: FeedDemand;
+  readonly subscriptions?: UpstreamSubscriptions;
   readonly random?: number;
   readonly start?: boolean;
 }
@@ -51,7 +51,7 @@ export class Followed {
       feed: "sip",
       kind: "iex",
       connector: this.connector,
-      demand: options.demand ?? new RecordingDemand(),
+      subscriptions: options.subscriptions ?? new RecordingSubscriptions(),
       counters: this.counters,
       clock: this.clock,
       random: () => options.random ?? 0.5,

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { keepAlive } from "../../../../src/application/feeds/keep_alive.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
-import { RecordingDemand, ScriptedSession } from "./scripted_feed.ts";
+import { RecordingSubscriptions, ScriptedSession } from "./scripted_feed.ts";
 
 const SETTINGS = { intervalMs: 30_000, timeoutMs: 60_000 };
 
 interface Watch extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly session: ScriptedSession;
-  readonly demand: RecordingDemand;
+  readonly subscriptions: RecordingSubscriptions;
   /** When the session was failed, if it was. */
   readonly deadAt: () => number | undefined;
 }
@@ -17,12 +17,12 @@ interface Watch extends AsyncDisposable {
 function watch(settings = SETTINGS): Watch {
   const clock = new ManualClock();
   const session = new ScriptedSession(clock);
-  const demand = new RecordingDemand();
+  const subscriptions = new RecordingSubscriptions();
   const over = new AbortController();
   let deadAt: number | undefined;
   session.ended.then(() => deadAt ??= clock.monotonic());
   const watching = keepAlive(session, {
-    demand,
+    subscriptions,
     clock,
     settings,
     signal: over.signal,
@@ -30,7 +30,7 @@ function watch(settings = SETTINGS): Watch {
   return {
     clock,
     session,
-    demand,
+    subscriptions,
     deadAt: () => deadAt,
     async [Symbol.asyncDispose]() {
       over.abort();
@@ -43,7 +43,7 @@ function watch(settings = SETTINGS): Watch {
 Deno.test("a socket that was mute from the start is given up after interval and timeout", async () => {
   await using watched = watch();
   await watched.clock.advance(89_999);
-  assert.deepEqual(watched.demand.calls, ["ask"]);
+  assert.deepEqual(watched.subscriptions.calls, ["ask"]);
   assert.equal(watched.deadAt(), undefined);
   await watched.clock.advance(1);
   assert.equal(watched.deadAt(), 90_000);
@@ -68,7 +68,7 @@ Deno.test("a quiet link that answers lives for ever, asked once an interval", as
     watched.session.hear();
   }
   assert.equal(watched.deadAt(), undefined);
-  const { calls } = watched.demand;
+  const { calls } = watched.subscriptions;
   assert.ok(calls.length >= 55 && calls.length <= 60, `${calls.length} asks`);
 });
 
@@ -77,14 +77,14 @@ async function chatter(
   watched: Watch,
   options: { readonly seconds: number; readonly ackEvery?: number },
 ): Promise<number[]> {
-  const { clock, session, demand } = watched;
+  const { clock, session, subscriptions } = watched;
   const asked: number[] = [];
   for (let second = 1; second <= options.seconds; second++) {
     await clock.advance(1_000);
     session.hear();
     const acknowledged = second % (options.ackEvery ?? Infinity) === 0;
-    if (acknowledged) demand.acknowledgedAt = clock.monotonic();
-    asked.push(...demand.calls.splice(0).map(() => second));
+    if (acknowledged) subscriptions.acknowledgedAt = clock.monotonic();
+    asked.push(...subscriptions.calls.splice(0).map(() => second));
   }
   return asked;
 }
@@ -102,7 +102,7 @@ Deno.test("a busy link that has just said what it carries is not asked", async (
     await chatter(watched, { seconds: 3_000, ackEvery: 299 }),
     [],
   );
-  const { acknowledgedAt } = watched.demand;
+  const { acknowledgedAt } = watched.subscriptions;
   const asked = await chatter(watched, { seconds: 400 });
   assert.deepEqual(asked.map((second) => 3_000 + second), [
     (acknowledgedAt ?? 0) / 1_000 + 300,
@@ -113,10 +113,10 @@ Deno.test("a link that falls mute after an unanswered audit has the usual time",
   await using watched = watch();
   await chatter(watched, { seconds: 299 });
   await watched.clock.advance(1_000);
-  assert.deepEqual(watched.demand.calls, ["ask"], "audited, at 300 s");
+  assert.deepEqual(watched.subscriptions.calls, ["ask"], "audited, at 300 s");
   await watched.clock.advance(88_999);
   assert.equal(watched.deadAt(), undefined);
-  assert.deepEqual(watched.demand.calls, ["ask", "ask"]);
+  assert.deepEqual(watched.subscriptions.calls, ["ask", "ask"]);
   await watched.clock.advance(1);
   assert.equal(watched.deadAt(), 299_000 + 90_000);
 });

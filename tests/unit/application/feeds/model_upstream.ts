@@ -22,7 +22,7 @@ export type Answer =
   | { readonly state: SymbolSets }
   | { readonly error: UpstreamError };
 
-/** What the account and the feed really allow, told to nobody. */
+/** What the account and the feed allow, unknown to the proxy. */
 export interface Truth {
   /** Counted pairs; Infinity for no limit. */
   readonly limit: number;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FeedDemand } from "../../../../src/application/feeds/feed_demand.ts";
+import type { UpstreamSubscriptions } from "../../../../src/application/feeds/upstream_subscriptions.ts";
 import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
 import type { Clock } from "../../../../src/application/ports/clock.ts";
 import type {
@@ -128,7 +128,7 @@ export class ScriptedConnector implements FeedConnector {
 }
 
 /** Demand that only counts how it is used. */
-export class RecordingDemand implements FeedDemand {
+export class RecordingSubscriptions implements UpstreamSubscriptions {
   readonly calls: string[] = [];
   /** What upstream refused, as it was told. */
   readonly refusals: UpstreamError[] = [];

@@ -12,7 +12,7 @@ import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
-import { CountingDesk } from "./counting_desk.ts";
+import { CountingSink } from "./counting_sink.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
 const TODAY = exchangeDay(MANUAL_EPOCH);
@@ -23,7 +23,7 @@ const HOUR_MS = 3_600_000;
 class Rig implements AsyncDisposable {
   readonly catalog = new ScriptedCatalog();
   readonly clock = new ManualClock();
-  readonly desk: CountingDesk;
+  readonly sink: CountingSink;
   readonly expansions: Expansions;
   readonly #end = new AbortController();
   readonly #run: Promise<void>;
@@ -32,10 +32,10 @@ class Rig implements AsyncDisposable {
     options: { limit?: number; off?: boolean; room?: () => number } = {},
   ) {
     const { catalog, clock } = this;
-    this.desk = new CountingDesk(options.limit);
+    this.sink = new CountingSink(options.limit);
     this.expansions = new Expansions({
       catalog: options.off ? undefined : catalog,
-      desk: this.desk,
+      sink: this.sink,
       directory: new UnderlyingDirectory(),
       clock,
       log: new RecordingLog(),
@@ -85,7 +85,7 @@ class Rig implements AsyncDisposable {
   /** Contracts wanted of each underlying. */
   get counts(): Record<string, number> {
     const counts: Record<string, number> = {};
-    for (const symbol of this.desk.wanted()) {
+    for (const symbol of this.sink.symbols()) {
       const root = symbol.slice(0, -15);
       counts[root] = (counts[root] ?? 0) + 1;
     }
@@ -94,7 +94,7 @@ class Rig implements AsyncDisposable {
 
   /** Strikes wanted of the quotes channel. */
   get strikes(): number[] {
-    const strikes = this.desk.wanted()
+    const strikes = this.sink.symbols()
       .map((symbol) => Number(symbol.slice(-8)) / 1000);
     return [...new Set(strikes)].sort((a, b) => a - b);
   }
@@ -106,11 +106,11 @@ class Rig implements AsyncDisposable {
   }
 }
 
-Deno.test("an underlying becomes the contracts nearest to its price", async () => {
+Deno.test("an underlying expands to the contracts nearest to its price", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY");
   assert.equal(
-    rig.desk.wanted().length,
+    rig.sink.symbols().length,
     84,
     "21 strikes, two rights, two days",
   );
@@ -126,7 +126,7 @@ Deno.test("an underlying becomes the contracts nearest to its price", async () =
   }]);
 });
 
-Deno.test("opening neither waits nor fails, whatever the catalogue does", async () => {
+Deno.test("opening neither waits nor fails while the catalog fails", async () => {
   await using rig = new Rig();
   rig.catalog.contracts = async (_underlying, signal) => {
     await rig.clock.sleep(Infinity, signal);
@@ -135,10 +135,10 @@ Deno.test("opening neither waits nor fails, whatever the catalogue does", async 
   using _stream = rig.expansions.open("quotes", "SPY");
   await rig.clock.advance(HOUR_MS);
   assert.equal(rig.expansions.reports()[0]?.state, "loading");
-  assert.deepEqual(rig.desk.calls, []);
+  assert.deepEqual(rig.sink.calls, []);
 });
 
-Deno.test("streams that want the same share it, and the last one ends it", async () => {
+Deno.test("streams with the same request share an expansion, and the last one ends it", async () => {
   await using rig = new Rig();
   const first = await rig.open("SPY", { maxContracts: 10 });
   const second = await rig.open("SPY", { maxContracts: 10 });
@@ -150,22 +150,22 @@ Deno.test("streams that want the same share it, and the last one ends it", async
     ) => [it.channel, it.streams, it.contracts]),
     [["quotes", 2, 10], ["trades", 1, 10], ["quotes", 1, 4]],
   );
-  assert.equal(rig.desk.wanted().length, 10, "the four are among the ten");
-  assert.equal(rig.desk.wanted("trades").length, 10);
+  assert.equal(rig.sink.symbols().length, 10, "the four are among the ten");
+  assert.equal(rig.sink.symbols("trades").length, 10);
   first[Symbol.dispose]();
   first[Symbol.dispose]();
   await rig.clock.advance(0);
-  assert.equal(rig.desk.wanted().length, 10);
+  assert.equal(rig.sink.symbols().length, 10);
   second[Symbol.dispose]();
-  assert.equal(rig.desk.wanted().length, 4, "given back at once");
+  assert.equal(rig.sink.symbols().length, 4, "removed immediately");
   other[Symbol.dispose]();
   trades[Symbol.dispose]();
-  assert.deepEqual([...rig.desk.wanted(), ...rig.desk.wanted("trades")], []);
+  assert.deepEqual([...rig.sink.symbols(), ...rig.sink.symbols("trades")], []);
   assert.deepEqual(rig.expansions.reports(), []);
   assert.deepEqual(rig.catalog.asked, ["SPY"]);
 });
 
-Deno.test("no price is asked for when no expansion is open", async () => {
+Deno.test("no price is requested when no expansion is open", async () => {
   await using rig = new Rig();
   await rig.clock.advance(HOUR_MS);
   const stream = await rig.open("SPY");
@@ -178,15 +178,15 @@ Deno.test("no price is asked for when no expansion is open", async () => {
 Deno.test("the window moves with the price, new contracts before old ones", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxDays: 0 });
-  rig.desk.calls.length = 0;
+  rig.sink.calls.length = 0;
   await rig.move("SPY", 102.5);
-  assert.deepEqual(rig.desk.calls, [], "within the margin");
+  assert.deepEqual(rig.sink.calls, [], "within the margin");
   await rig.move("SPY", 105);
   // 10.5 around 105; what is held may stay until 13.125 away.
   assert.deepEqual(rig.strikes, strikesFrom(92, 115));
-  assert.deepEqual(rig.desk.calls.map(({ action }) => action), [
-    "want",
-    "release",
+  assert.deepEqual(rig.sink.calls.map(({ action }) => action), [
+    "add",
+    "remove",
   ]);
   assert.equal(rig.expansions.reports()[0]?.centre, 105);
 });
@@ -195,24 +195,24 @@ Deno.test("a price that hovers around a boundary changes nothing", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxContracts: 20 });
   await rig.move("SPY", 104.5);
-  rig.desk.calls.length = 0;
+  rig.sink.calls.length = 0;
   for (let turn = 0; turn < 50; turn++) {
     await rig.move("SPY", turn % 2 === 0 ? 104.1 : 104.9);
   }
-  assert.deepEqual(rig.desk.calls, []);
+  assert.deepEqual(rig.sink.calls, []);
 });
 
 Deno.test("expired contracts leave at the change of day, and the next move in", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
   const expiryOf = (symbol: string) => symbol.slice(3, 9);
-  const expiries = () => [...new Set(rig.desk.wanted().map(expiryOf))];
+  const expiries = () => [...new Set(rig.sink.symbols().map(expiryOf))];
   assert.deepEqual(expiries(), ["240115"]);
   await rig.clock.advance(14 * HOUR_MS - 1);
   assert.deepEqual(expiries(), ["240115"]);
   await rig.clock.advance(INTERVAL_MS);
   assert.deepEqual(expiries(), ["240122"]);
-  assert.equal(rig.desk.wanted().length, 42);
+  assert.equal(rig.sink.symbols().length, 42);
 });
 
 Deno.test("expired contracts leave although the chain cannot be renewed", async () => {
@@ -220,23 +220,23 @@ Deno.test("expired contracts leave although the chain cannot be renewed", async 
   using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
   rig.catalog.outage = "HTTP 503";
   await rig.clock.advance(14 * HOUR_MS + INTERVAL_MS);
-  const wanted = rig.desk.wanted();
+  const wanted = rig.sink.symbols();
   assert.equal(wanted.length, 42);
   assert.ok(wanted.every((symbol) => symbol.startsWith("SPY240122")));
   assert.match(rig.expansions.reports()[0]?.reason ?? "", /not renewed/);
 });
 
-Deno.test("LEAPS are wanted by who asks for them", async () => {
+Deno.test("LEAPS are selected by streams that request them", async () => {
   await using rig = new Rig();
   rig.list("SPY", [TODAY, TODAY + 735], strikesFrom(90, 110));
   using _stream = await rig.open("SPY", { minDays: 300, maxDays: 1_100 });
-  assert.equal(rig.desk.wanted().length, 42);
+  assert.equal(rig.sink.symbols().length, 42);
   assert.ok(
-    rig.desk.wanted().every((symbol) => symbol.startsWith("SPY260119")),
+    rig.sink.symbols().every((symbol) => symbol.startsWith("SPY260119")),
   );
 });
 
-Deno.test("contracts come by their underlying, not by the letters of their root", async () => {
+Deno.test("contracts are selected by underlying, not by the prefix of their root", async () => {
   await using rig = new Rig();
   const days = [TODAY + 4];
   const strikes = [100];
@@ -258,7 +258,7 @@ Deno.test("contracts come by their underlying, not by the letters of their root"
   assert.deepEqual(rig.counts, { A: 2, CSGP: 2, CSGP1: 2, SPX: 2, SPXW: 2 });
 });
 
-Deno.test("the budget goes to the oldest first, and every place is used", async () => {
+Deno.test("slots go to the oldest expansion first, and every slot is used", async () => {
   await using rig = new Rig({ limit: 25 });
   const first = await rig.open("SPY", { maxContracts: 10 });
   using _second = await rig.open("QQQ", { maxContracts: 10 });
@@ -266,49 +266,49 @@ Deno.test("the budget goes to the oldest first, and every place is used", async 
   assert.deepEqual(rig.counts, { SPY: 10, QQQ: 10, IWM: 5 });
   assert.equal(
     rig.expansions.reports()[2]?.reason,
-    "the symbol budget has places for 5 of 10 contracts",
+    "the symbol quota has slots for 5 of 10 contracts",
   );
-  assert.ok(rig.desk.missed.length > 0, "one that is left out is named");
-  assert.ok(!rig.desk.wanted().includes(rig.desk.missed.at(-1) ?? ""));
+  assert.ok(rig.sink.leftOut.length > 0, "one that is left out is named");
+  assert.ok(!rig.sink.symbols().includes(rig.sink.leftOut.at(-1) ?? ""));
   first[Symbol.dispose]();
   await rig.clock.advance(0);
   assert.deepEqual(rig.counts, { QQQ: 10, IWM: 10 });
   assert.equal(rig.expansions.reports()[1]?.reason, undefined);
 });
 
-Deno.test("a budget that shrinks takes from the youngest, and gives back", async () => {
+Deno.test("a shrinking quota takes slots from the newest expansion, and returns them when it grows", async () => {
   await using rig = new Rig({ limit: 40 });
   using _first = await rig.open("SPY", { maxContracts: 10 });
   using _second = await rig.open("QQQ", { maxContracts: 10 });
   const others = Array.from({ length: 28 }, (_, at) => `OTHER${at}`);
-  rig.desk.want("quotes", others);
-  assert.equal(rig.desk.freePlaces("quotes"), -8);
-  rig.expansions.reconsider();
+  rig.sink.add("quotes", others);
+  assert.equal(rig.sink.freeSlots("quotes"), -8);
+  rig.expansions.rebalance();
   await rig.clock.advance(0);
   assert.equal(rig.counts["SPY"], 10);
   assert.equal(rig.counts["QQQ"], 2);
-  rig.desk.release("quotes", others.splice(0, 5));
+  rig.sink.remove("quotes", others.splice(0, 5));
   await rig.clock.advance(INTERVAL_MS);
-  assert.equal(rig.counts["QQQ"], 7, "noticed without being told");
-  rig.desk.limit = undefined;
-  rig.expansions.reconsider();
+  assert.equal(rig.counts["QQQ"], 7, "noticed without rebalance()");
+  rig.sink.limit = undefined;
+  rig.expansions.rebalance();
   await rig.clock.advance(0);
   assert.equal(rig.counts["QQQ"], 10);
 });
 
-Deno.test("a window that moves within a full budget never overdraws it", async () => {
+Deno.test("a window that moves within a full quota never exceeds it", async () => {
   await using rig = new Rig({ limit: 20 });
   using _stream = await rig.open("SPY", { maxContracts: 100 });
   for (const price of [120, 80, 101, 140]) {
     await rig.move("SPY", price);
-    assert.equal(rig.desk.wanted().length, 20);
+    assert.equal(rig.sink.symbols().length, 20);
     const centre = rig.strikes.reduce((sum, it) => sum + it, 0) /
       rig.strikes.length;
     assert.ok(Math.abs(centre - price) <= 1, `${rig.strikes} around ${price}`);
   }
 });
 
-Deno.test("with few places the window follows even a slow price", async () => {
+Deno.test("with few slots the window follows even a slow price", async () => {
   await using rig = new Rig({ limit: 6 });
   using _stream = await rig.open("SPY", { maxContracts: 100 });
   for (let price = 100; price < 104; price += 0.4) {
@@ -318,21 +318,21 @@ Deno.test("with few places the window follows even a slow price", async () => {
   }
 });
 
-Deno.test("a contract that others want too frees no place when it is given up", async () => {
+Deno.test("a removed contract that a stream requests too frees no slot", async () => {
   await using rig = new Rig({ limit: 10 });
   using _stream = await rig.open("SPY", { maxContracts: 100 });
-  const named = rig.desk.wanted().slice(0, 4);
-  rig.desk.want("quotes", named);
+  const named = rig.sink.symbols().slice(0, 4);
+  rig.sink.add("quotes", named);
   await rig.move("SPY", 130);
-  assert.equal(rig.desk.wanted().length, 10);
-  assert.equal(rig.desk.freePlaces("quotes"), 0);
-  assert.ok(named.every((symbol) => rig.desk.wanted().includes(symbol)));
+  assert.equal(rig.sink.symbols().length, 10);
+  assert.equal(rig.sink.freeSlots("quotes"), 0);
+  assert.ok(named.every((symbol) => rig.sink.symbols().includes(symbol)));
 });
 
-Deno.test("without a catalogue expansion is off and says why", async () => {
+Deno.test("without a catalog the expansion is off, with the reason", async () => {
   await using rig = new Rig({ off: true });
   using _stream = await rig.open("SPY");
-  rig.expansions.notice("SPY240115C00100000");
+  rig.expansions.observe("SPY240115C00100000");
   await rig.clock.advance(HOUR_MS);
   assert.deepEqual(rig.expansions.reports(), [{
     underlying: "SPY",
@@ -343,10 +343,10 @@ Deno.test("without a catalogue expansion is off and says why", async () => {
     reason: "expansion of underlyings is switched off",
     centre: undefined,
   }]);
-  assert.deepEqual(rig.desk.calls, []);
+  assert.deepEqual(rig.sink.calls, []);
 });
 
-Deno.test("an account without access is told so, until it has some", async () => {
+Deno.test("an account without access is reported until it has access", async () => {
   await using rig = new Rig();
   rig.catalog.outage = "HTTP 403 forbidden.";
   using _stream = await rig.open("SPY");
@@ -355,10 +355,10 @@ Deno.test("an account without access is told so, until it has some", async () =>
   assert.equal(report?.reason, "HTTP 403 forbidden.");
   rig.catalog.outage = undefined;
   await rig.clock.advance(5_000);
-  assert.equal(rig.desk.wanted().length, 84);
+  assert.equal(rig.sink.symbols().length, 84);
 });
 
-Deno.test("an underlying without options says so", async () => {
+Deno.test("an underlying without options is reported as such", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("NOPE");
   const [report] = rig.expansions.reports();
@@ -369,7 +369,7 @@ Deno.test("an underlying without options says so", async () => {
   assert.equal(rig.catalog.priced.length, 0);
 });
 
-Deno.test("a selection that nothing fits says so", async () => {
+Deno.test("a selection without contracts is reported as such", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { minDays: 20, maxDays: 30 });
   assert.equal(
@@ -378,7 +378,7 @@ Deno.test("a selection that nothing fits says so", async () => {
   );
 });
 
-Deno.test("a price that is only a guess is told as one", async () => {
+Deno.test("a guessed price is reported as a guess", async () => {
   await using rig = new Rig();
   rig.catalog.trades.clear();
   using _stream = await rig.open("SPY");
@@ -391,19 +391,19 @@ Deno.test("a price that is only a guess is told as one", async () => {
   assert.match(report?.reason ?? "", /^no price is known, strikes are centred/);
 });
 
-Deno.test("a new expiry that turns up is in the selection soon after", async () => {
+Deno.test("a new expiry is selected soon after a stream requests it", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxContracts: 1_000 });
   rig.list("SPY", [TODAY, TODAY + 2, TODAY + 7], strikesFrom(50, 150));
   const expiryDay = TODAY + 2;
-  rig.expansions.notice(
+  rig.expansions.observe(
     occSymbol("SPY", { expiryDay, right: "call", strike: 100 }),
   );
   await rig.clock.advance(0);
-  assert.equal(rig.desk.wanted().length, 126);
+  assert.equal(rig.sink.symbols().length, 126);
 });
 
-Deno.test("a fault in one of the loops ends them all, and they can run again", async () => {
+Deno.test("a fault in one loop ends all of them, and they can run again", async () => {
   const rig = new Rig();
   await rig[Symbol.asyncDispose]();
   const prices = rig.catalog.prices.bind(rig.catalog);
@@ -417,7 +417,7 @@ Deno.test("a fault in one of the loops ends them all, and they can run again", a
   rig.catalog.prices = prices;
   const run = rig.expansions.run(end.signal);
   await rig.clock.advance(0);
-  assert.equal(rig.desk.wanted().length, 84);
+  assert.equal(rig.sink.symbols().length, 84);
   end.abort();
   await run;
 });
@@ -438,7 +438,7 @@ const step = fc.oneof(
   fc.record({ do: fc.constant("named" as const), count: fc.nat(30) }),
 );
 
-Deno.test("whatever happens the budget is kept, used up, and given back", async () => {
+Deno.test("the quota is never exceeded, used completely, and returned", async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
       await using rig = new Rig({ limit: 50 });
@@ -452,32 +452,32 @@ Deno.test("whatever happens the budget is kept, used up, and given back", async 
           streams.splice(it.which, 1)[0]?.[Symbol.dispose]();
         } else if (it.do === "move") {
           rig.catalog.trades.set(it.underlying, it.price);
-        } else if (it.do === "limit") rig.desk.limit = it.limit;
+        } else if (it.do === "limit") rig.sink.limit = it.limit;
         else {
-          rig.desk.release("quotes", named);
+          rig.sink.remove("quotes", named);
           named = Array.from({ length: it.count }, (_, at) => `N${at}`);
-          rig.desk.want("quotes", named);
+          rig.sink.add("quotes", named);
         }
         await rig.clock.advance(INTERVAL_MS);
         checkBudget(rig, named.length);
       }
       for (const stream of streams) stream[Symbol.dispose]();
-      assert.equal(rig.desk.wanted().length, named.length);
+      assert.equal(rig.sink.symbols().length, named.length);
     }),
     { numRuns: 60 },
   );
 });
 
-function checkBudget({ desk, expansions }: Rig, named: number): void {
-  const room = Math.max(0, (desk.limit ?? Infinity) - named);
-  const used = desk.wanted().length - named;
+function checkBudget({ sink, expansions }: Rig, named: number): void {
+  const room = Math.max(0, (sink.limit ?? Infinity) - named);
+  const used = sink.symbols().length - named;
   assert.ok(used <= room, `${used} of ${room} places`);
   const isShort = expansions.reports()
-    .some(({ reason }) => reason?.startsWith("the symbol budget") ?? false);
-  if (isShort) assert.equal(used, room, "nobody waits beside a free place");
+    .some(({ reason }) => reason?.startsWith("the symbol quota") ?? false);
+  if (isShort) assert.equal(used, room, "no slot is left free");
 }
 
-Deno.test("all expansions share the room for contracts, the oldest first", async () => {
+Deno.test("all expansions share the maximum of contracts, the oldest first", async () => {
   let room = 15;
   await using rig = new Rig({ room: () => room });
   const ten = { maxContracts: 10 };

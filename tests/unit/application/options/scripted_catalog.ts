@@ -1,6 +1,5 @@
 /**
- * A catalogue that answers what the test says, at once, and remembers what it
- * was asked.
+ * An option catalog with scripted replies that records its requests.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Chain } from "../../../../src/application/options/chain_book.ts";
+import type { Chain } from "../../../../src/application/options/option_chain_cache.ts";
 import { UnderlyingPrices } from "../../../../src/application/options/underlying_prices.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -53,10 +53,10 @@ class Rig implements AsyncDisposable {
   }
 }
 
-Deno.test("all prices are asked for in one request per interval", async () => {
+Deno.test("all prices are fetched in one request per interval", async () => {
   await using rig = new Rig();
   await rig.clock.advance(10 * INTERVAL_MS);
-  assert.equal(rig.catalog.priced.length, 0, "nobody needs one");
+  assert.equal(rig.catalog.priced.length, 0, "not needed");
   rig.catalog.trades.set("SPY", 101).set("QQQ", 99);
   await Promise.all([rig.follow("SPY"), rig.follow("QQQ")]);
   assert.deepEqual(rig.catalog.priced, [["SPY", "QQQ"]]);
@@ -70,7 +70,7 @@ Deno.test("all prices are asked for in one request per interval", async () => {
   assert.equal(rig.catalog.priced.length, 11);
   rig.followed.clear();
   await rig.clock.advance(10 * INTERVAL_MS);
-  assert.equal(rig.catalog.priced.length, 11, "nobody needs one any more");
+  assert.equal(rig.catalog.priced.length, 11, "no longer needed");
   assert.equal(rig.prices.of("SPY"), undefined);
 });
 
@@ -91,7 +91,7 @@ Deno.test("an index is priced by the calls and puts of its next expiry", async (
   assert.deepEqual(near?.strikes?.map(Math.round), [98, 104], "3 % around");
 });
 
-Deno.test("an index that jumps out of the strikes asked for is found again", async () => {
+Deno.test("an index that leaves the requested strikes is found again", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPX", 82);
   await rig.follow("SPX");
@@ -104,7 +104,7 @@ Deno.test("an index that jumps out of the strikes asked for is found again", asy
   assert.equal(rig.prices.of("SPX")?.price, 119);
 });
 
-Deno.test("where nothing is quoted the open interest is a guess, told as one", async () => {
+Deno.test("where nothing is quoted the price is guessed from the open interest, and reported as a guess", async () => {
   await using rig = new Rig();
   const contracts = gridOf({ days: [DAY + 2], strikes: strikesFrom(10, 200) })
     .map((it) => ({ ...it, openInterest: it.strike === 117 ? 9_999 : 0 }));
@@ -126,7 +126,7 @@ Deno.test("where nothing is quoted the open interest is a guess, told as one", a
   assert.equal(rig.prices.of("SPX")?.problem, undefined);
 });
 
-Deno.test("an underlying that had no stock price is asked for again within a quarter of an hour", async () => {
+Deno.test("an underlying without a stock price is looked up again within 15 minutes", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPY", 101.25);
   await rig.follow("SPY");
@@ -139,7 +139,7 @@ Deno.test("an underlying that had no stock price is asked for again within a qua
     price: 102,
     source: "trade",
     problem: undefined,
-    askedAt: 900_000,
+    requestedAt: 900_000,
   });
 });
 
@@ -157,7 +157,7 @@ Deno.test("a known price outlives failures to renew it", async () => {
   assert.equal(rig.prices.of("SPY")?.problem, undefined);
 });
 
-Deno.test("a price that was never known is guessed while it cannot be asked for", async () => {
+Deno.test("an unknown price is guessed while it cannot be fetched", async () => {
   await using rig = new Rig();
   rig.catalog.priceOutage = "HTTP 403";
   await rig.follow("SPY");

@@ -35,7 +35,7 @@ function watched(stalledMs = 10_000) {
   const streams = new Streams({
     channels,
     feeds: new Set(FEEDS),
-    desks: {},
+    sinks: {},
     clock,
     refusals: counters.refusals,
   });

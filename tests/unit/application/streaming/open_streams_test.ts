@@ -9,17 +9,15 @@ import type {
   OpenStream,
   StreamFilter,
 } from "../../../../src/application/streaming/market_streams.ts";
-import {
-  type InterestDesk,
-  Streams,
-} from "../../../../src/application/streaming/open_streams.ts";
+import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
+import { Streams } from "../../../../src/application/streaming/open_streams.ts";
 import { TooManySymbols } from "../../../../src/application/streaming/too_many_symbols.ts";
-import { OverBudget } from "../../../../src/application/streaming/over_budget.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
 import {
   type ChannelName,
   CHANNELS,
 } from "../../../../src/domain/market/channels.ts";
-import { InterestBook } from "../../../../src/domain/subscription/interest.ts";
+import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
@@ -34,26 +32,30 @@ const CAPACITIES = {
   orderUpdates: 10,
 };
 
-/** A desk that keeps the book, and whose releases must match its wants. */
-class BookDesk implements InterestDesk {
-  readonly book = new InterestBook();
+/** A sink that counts references; symbols removed must have been added. */
+class RefCountSink implements SubscriptionSink {
+  readonly refCounts = new SymbolRefCounts();
 
-  admit(): void {}
+  checkQuota(): void {}
 
-  want(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    this.book.add(channel, symbols);
+  freeSlots(): undefined {}
+
+  testLimitWith(): void {}
+
+  add(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    this.refCounts.add(channel, symbols);
   }
 
-  release(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
     for (const symbol of symbols) {
-      assert.ok(this.book.wanted(channel).has(symbol), "released unwanted");
-      this.book.remove(channel, [symbol]);
+      assert.ok(this.refCounts.symbols(channel).has(symbol), "never added");
+      this.refCounts.remove(channel, [symbol]);
     }
   }
 
   get wanted(): string[] {
     return UPSTREAM_CHANNELS.flatMap((channel) =>
-      [...this.book.wanted(channel)].map(([symbol, { streams }]) =>
+      [...this.refCounts.symbols(channel)].map(([symbol, { streams }]) =>
         `${channel} ${symbol} ${streams}`
       )
     );
@@ -70,13 +72,13 @@ function sixChannels() {
 
 function proxy() {
   const channels = sixChannels();
-  const sip = new BookDesk();
-  const opra = new BookDesk();
+  const sip = new RefCountSink();
+  const opra = new RefCountSink();
   const clock = new ManualClock();
   const streams = new Streams({
     channels,
     feeds: new Set(FEEDS),
-    desks: { sip, opra },
+    sinks: { sip, opra },
     clock,
   });
   return { channels, sip, opra, streams };
@@ -133,7 +135,7 @@ Deno.test("a stream of a feed that is switched off is refused, not left silent",
   const channels = sixChannels();
   const clock = new ManualClock();
   const feeds = new Set(["trading"] as const);
-  const streams = new Streams({ channels, feeds, desks: {}, clock });
+  const streams = new Streams({ channels, feeds, sinks: {}, clock });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
     /sip feed is switched off.*STREAM_PROXY_FEEDS/,
@@ -230,30 +232,32 @@ Deno.test("three thousand streams come and go without a trace", () => {
   for (const stream of held) stream[Symbol.dispose]();
   assert.equal(channels.stockQuotes.readers, 0);
   assert.equal(channels.stockQuotes.keys, 0);
-  assert.equal(sip.book.size, 0);
+  assert.equal([...sip.refCounts.pairs()].length, 0);
 });
 
 Deno.test("a stream over the budget is not opened and leaves no trace", () => {
   const channels = sixChannels();
   const calls: string[] = [];
   const excess = { feed: "sip", limit: 1, used: 1, requested: 1 } as const;
-  const sip: InterestDesk = {
-    admit: () => {
-      throw new OverBudget(excess);
+  const sip: SubscriptionSink = {
+    checkQuota: () => {
+      throw new QuotaExceeded(excess);
     },
-    want: () => calls.push("want"),
-    release: () => calls.push("release"),
+    add: () => calls.push("add"),
+    remove: () => calls.push("remove"),
+    freeSlots: () => undefined,
+    testLimitWith: () => {},
   };
   const clock = new ManualClock();
   const streams = new Streams({
     channels,
     feeds: new Set(FEEDS),
-    desks: { sip },
+    sinks: { sip },
     clock,
   });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
-    { name: "OverBudget", excess },
+    { name: "QuotaExceeded", excess },
   );
   assert.deepEqual(calls, []);
   assert.equal(streams.count, 0);
@@ -263,11 +267,11 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
 
 Deno.test("what all open streams name together is limited", () => {
   const counters = createCounters();
-  const sip = new BookDesk();
+  const sip = new RefCountSink();
   const streams = new Streams({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
-    desks: { sip },
+    sinks: { sip },
     clock: new ManualClock(),
     maxSymbols: 5,
     refusals: counters.refusals,
@@ -306,7 +310,7 @@ Deno.test("a symbol that another stream of the channel names counts as a tenth",
   const streams = new Streams({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
-    desks: {},
+    sinks: {},
     clock: new ManualClock(),
     maxSymbols: 30,
   });
@@ -337,7 +341,7 @@ Deno.test("four services that name every stock on three channels are within the 
   const streams = new Streams({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
-    desks: {},
+    sinks: {},
     clock: new ManualClock(),
     maxSymbols: 100_000,
   });

@@ -25,7 +25,7 @@ Deno.test("the log names the streams that lose, and says no more than that", asy
     directory: new UnderlyingDirectory(),
   });
   const feeds = new Set(FEEDS);
-  const streams = new Streams({ channels, feeds, desks: {}, clock });
+  const streams = new Streams({ channels, feeds, sinks: {}, clock });
   const stop = new AbortController();
   const { signal } = stop;
   const done = reportLosses(streams, { clock, log, signal });

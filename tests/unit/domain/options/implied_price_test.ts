@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  middleOfInterest,
+  medianByOpenInterest,
   parityPrice,
 } from "../../../../src/domain/options/implied_price.ts";
 import { gridOf, strikesFrom } from "./chains.ts";
@@ -20,7 +20,7 @@ function midsAround(
   }));
 }
 
-Deno.test("calls and puts of an index tell where it stands", () => {
+Deno.test("calls and puts of an index imply its price", () => {
   const contracts = gridOf({
     underlying: "SPX",
     days: [DAY],
@@ -44,7 +44,7 @@ Deno.test("one absurd quote does not move the price", () => {
   assert.ok(price !== undefined && Math.abs(price - 100.3) < 1e-9);
 });
 
-Deno.test("adjusted contracts have no say", () => {
+Deno.test("adjusted contracts are ignored", () => {
   const usual = gridOf({ underlying: "CSGP", days: [DAY], strikes: [75] });
   const adjusted = gridOf({
     underlying: "CSGP",
@@ -60,25 +60,25 @@ Deno.test("adjusted contracts have no say", () => {
   assert.equal(parityPrice(adjusted, mids), undefined);
 });
 
-Deno.test("a strike without both sides says nothing", () => {
+Deno.test("a strike without both a call and a put is ignored", () => {
   const contracts = gridOf({ days: [DAY], strikes: [100] });
   const call = contracts.filter(({ right }) => right === "call");
   assert.equal(parityPrice(contracts, midsAround(100, call)), undefined);
   assert.equal(parityPrice([], new Map()), undefined);
 });
 
-Deno.test("the middle of the open interest ignores strikes nobody holds", () => {
+Deno.test("the median of the open interest ignores strikes without positions", () => {
   // An index lists far more strikes below the price than above it.
   const contracts = gridOf({ days: [DAY], strikes: strikesFrom(10, 120, 10) })
     .map((contract) => ({
       ...contract,
       openInterest: Math.abs(contract.strike - 100) <= 10 ? 5_000 : 0,
     }));
-  assert.equal(middleOfInterest(contracts), 100);
+  assert.equal(medianByOpenInterest(contracts), 100);
 });
 
 Deno.test("without any interest it is the middle strike", () => {
   const contracts = gridOf({ days: [DAY], strikes: strikesFrom(80, 120) });
-  assert.equal(middleOfInterest(contracts), 100);
-  assert.equal(middleOfInterest([]), undefined);
+  assert.equal(medianByOpenInterest(contracts), 100);
+  assert.equal(medianByOpenInterest([]), undefined);
 });

@@ -23,7 +23,7 @@ for (const [symbol, underlying] of GUESSES) {
   });
 }
 
-Deno.test("the catalogue's word overrules every guess", () => {
+Deno.test("the catalog overrides known roots", () => {
   const directory = new UnderlyingDirectory();
   const contracts = gridOf({
     underlying: "META",

@@ -48,7 +48,7 @@ for (const [plan, feed, pairs, wildcards] of TABLE) {
   });
 }
 
-Deno.test("a channel that does not count may be asked for whole", () => {
+Deno.test("* may be requested on a channel that does not count", () => {
   const counting: CountingRule = {
     stocks: new Set(["quotes"]),
     options: new Set(["trades", "quotes"]),

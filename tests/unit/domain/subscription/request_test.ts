@@ -18,7 +18,7 @@ const pairs: fc.Arbitrary<Pair[]> = fc.array(fc.record({
   }),
 }));
 
-Deno.test("a chunk is the longest start of the pairs that fits, and never empty", () => {
+Deno.test("a chunk is the longest prefix of the pairs that fits, and never empty", () => {
   const limits = fc.record({
     maxPairs: fc.integer({ min: 1, max: 10 }),
     maxBytes: fc.integer({ min: 1, max: 100 }),
@@ -41,7 +41,7 @@ Deno.test("a chunk is the longest start of the pairs that fits, and never empty"
   );
 });
 
-Deno.test("a chunk looks no further than it has to", () => {
+Deno.test("a chunk reads one pair beyond its end at most", () => {
   let looked = 0;
   function* endless(): Generator<Pair> {
     for (;;) {

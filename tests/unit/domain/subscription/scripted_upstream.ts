@@ -1,9 +1,9 @@
 /**
- * Upstream's subscription rules as a model, for tests of the ledger.
+ * Upstream's subscription rules as a model, for tests of the reconciler.
  *
  * @module
  */
-import type { Ledger } from "../../../../src/domain/subscription/ledger.ts";
+import type { SubscriptionReconciler } from "../../../../src/domain/subscription/reconciler.ts";
 import type {
   SubscriptionRequest,
   UpstreamError,
@@ -25,7 +25,7 @@ export type Answer =
 /** What the account and the feed allow. */
 export interface UpstreamRules {
   /** Named pairs in all, `*` takes no place; Infinity for no limit. */
-  readonly budget: number;
+  readonly quota: number;
   /** Error code by symbol, or by channel and symbol, that refuses a request. */
   readonly refused: ReadonlyMap<string, number>;
 }
@@ -34,7 +34,7 @@ export interface UpstreamRules {
 export class ScriptedUpstream {
   readonly requests: SubscriptionRequest[] = [];
   /** Named pairs in all, as of now. */
-  budget: number;
+  quota: number;
   /** Subscribes to come that are refused with `code`, of any symbols. */
   refusing = { code: 405, requests: 0 };
   readonly #rules: UpstreamRules;
@@ -42,7 +42,7 @@ export class ScriptedUpstream {
 
   constructor(rules: UpstreamRules) {
     this.#rules = rules;
-    this.budget = rules.budget;
+    this.quota = rules.quota;
   }
 
   /** A new connection starts with nothing. */
@@ -85,7 +85,7 @@ export class ScriptedUpstream {
     }
     const before = namesIn(this.#state);
     const after = namesIn(next);
-    if (after > before && after > this.budget) return refuse(405);
+    if (after > before && after > this.quota) return refuse(405);
     this.#state = next;
     return { state: this.state };
   }
@@ -109,13 +109,16 @@ function refuse(code: number): Answer {
 }
 
 /** Asks and answers until nothing is left to ask; gives the request count. */
-export function drain(ledger: Ledger, upstream: ScriptedUpstream): number {
+export function drain(
+  reconciler: SubscriptionReconciler,
+  upstream: ScriptedUpstream,
+): number {
   let requests = 0;
-  for (let next = ledger.next(); next; next = ledger.next()) {
+  for (let next = reconciler.next(); next; next = reconciler.next()) {
     requests++;
     const answer = upstream.answer(next);
-    if ("state" in answer) ledger.acknowledge(answer.state);
-    else ledger.refuse(answer.error);
+    if ("state" in answer) reconciler.acknowledge(answer.state);
+    else reconciler.reject(answer.error);
   }
   return requests;
 }

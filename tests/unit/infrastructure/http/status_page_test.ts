@@ -198,7 +198,7 @@ Deno.test("subscriptions stand against their budget, and refusals have reasons",
         { symbol: "MSFT", state: "waiting", streams: 1, reason: undefined },
       ],
     }],
-    budget: { limit: 30, learned: true, used: 28 },
+    quota: { limit: 30, learned: true, used: 28 },
     expansions: [],
   };
   const { text, tone, draw, lines } = screenOf({

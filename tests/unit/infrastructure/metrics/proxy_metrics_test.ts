@@ -230,9 +230,23 @@ Deno.test("symbol budgets are told per feed, and no known limit is infinite", as
   const page = createMetrics({
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
-    budgets: () => [
-      { feed: "sip", limit: Infinity, used: 7, waiting: 0, refused: 1 },
-      { feed: "opra", limit: 1000, used: 1003, waiting: 3, refused: 0 },
+    quotas: () => [
+      {
+        feed: "sip",
+        limit: undefined,
+        learned: false,
+        used: 7,
+        waiting: 0,
+        refused: 1,
+      },
+      {
+        feed: "opra",
+        limit: 1000,
+        learned: false,
+        used: 1003,
+        waiting: 3,
+        refused: 0,
+      },
     ],
   });
   const samples = parseSamples(

@@ -130,7 +130,7 @@ const SUBSCRIPTIONS: FeedSubscriptions = {
       unfiltered: 2,
     },
   ],
-  budget: { limit: 200, learned: true, used: 1 },
+  quota: { limit: 200, learned: true, used: 1 },
   expansions: [
     {
       underlying: "SPY",
@@ -196,8 +196,8 @@ Deno.test("subscriptions are told of the feed that they belong to", () => {
 
 Deno.test("an unknown limit is unset, a limit of zero is not", () => {
   const limits = [undefined, 0].map((limit) => {
-    const budget = { limit, learned: false, used: 0 };
-    const report = { ...SUBSCRIPTIONS, feed: "sip" as const, budget };
+    const quota = { limit, learned: false, used: 0 };
+    const report = { ...SUBSCRIPTIONS, feed: "sip" as const, quota };
     const { feeds } = decode(encodeStatus(PROXY, [report]));
     return feeds[0]?.subscriptions?.budget?.limit;
   });

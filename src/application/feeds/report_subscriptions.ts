@@ -1,0 +1,122 @@
+/**
+ * Reports the subscriptions of one feed: the state of each symbol, and why a
+ * symbol is not carried.
+ *
+ * @module
+ */
+import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
+import { errorText } from "../../domain/subscription/request.ts";
+import {
+  hasPair,
+  type Pair,
+  pairKey,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+  WILDCARD,
+} from "../../domain/subscription/symbol_sets.ts";
+import type {
+  ChannelReport,
+  QuotaReport,
+  SymbolReport,
+} from "../status/subscription_report.ts";
+
+/** State and reason of one symbol. */
+type SymbolStatus = Pick<SymbolReport, "state" | "reason">;
+
+/**
+ * Counts the slots that streams use or wait for. A rejected pair needs none,
+ * unless the rejection is transient: then no other stream gets its slot.
+ */
+export function slotsInUse(
+  { refCounts, quota, reconciler }: Subscriptions,
+): number {
+  const rejected = reconciler.rejections.filter((pair) =>
+    !pair.isTransient && refCounts.streamsOf(pair) > 0
+  );
+  return quota.slotsOf(refCounts.pairs()) - quota.slotsOf(rejected);
+}
+
+/** Reports the quota of a feed. */
+export function reportQuota(subscriptions: Subscriptions): QuotaReport {
+  const { limit, learned } = subscriptions.quota;
+  return { limit, learned, used: slotsInUse(subscriptions) };
+}
+
+/** Summarizes what upstream does not carry at the moment; `undefined` if nothing. */
+export function describeTrouble(
+  { quota, desired, reconciler: { rejections } }: Subscriptions,
+): string | undefined {
+  const [first] = rejections;
+  if (first) {
+    const { channel, symbol, error } = first;
+    const others = rejections.length - 1;
+    return `${errorText(error)}: ${channel} ${symbol}` +
+      (others > 0 ? ` and ${others} more` : "");
+  }
+  const waiting = desired.waiting.length;
+  if (waiting === 0) return undefined;
+  const slots = slotsAvailable(quota);
+  return `symbol limit exceeded: ${waiting} wait for one of ${slots} slots`;
+}
+
+/** Reports every symbol of the channels that are in use. */
+export function reportChannels(
+  subscriptions: Subscriptions,
+): readonly ChannelReport[] {
+  subscriptions.reconciler.refreshDesired();
+  const statusOf = symbolStatuses(subscriptions);
+  return UPSTREAM_CHANNELS
+    .map((channel) => reportChannel(channel, subscriptions, statusOf))
+    .filter(({ symbols, unfiltered }) => symbols.length + unfiltered > 0);
+}
+
+function reportChannel(
+  channel: UpstreamChannel,
+  { refCounts, desired, reconciler }: Subscriptions,
+  statusOf: (pair: Pair) => SymbolStatus,
+): ChannelReport {
+  const symbols: SymbolReport[] = [];
+  let unfiltered = 0;
+  for (const pair of refCounts.symbols(channel).values()) {
+    const { symbol, streams } = pair;
+    if (symbol === WILDCARD && !desired.has(pair)) unfiltered = streams;
+    else symbols.push({ symbol, streams, ...statusOf(pair) });
+  }
+  for (const pair of refCounts.lingering()) {
+    if (pair.channel !== channel) continue;
+    if (!hasPair(reconciler.acknowledged, pair)) continue;
+    const { symbol } = pair;
+    symbols.push({ symbol, streams: 0, state: "lingering", reason: undefined });
+  }
+  return { channel, symbols, unfiltered };
+}
+
+function symbolStatuses(
+  { quota, desired, reconciler }: Subscriptions,
+): (pair: Pair) => SymbolStatus {
+  const { acknowledged, rejections } = reconciler;
+  const errors = new Map(
+    rejections.map((rejection) => [pairKey(rejection), rejection.error]),
+  );
+  const waiting = new Set(desired.waiting.map(pairKey));
+  return (pair) => {
+    if (hasPair(acknowledged, pair)) {
+      return { state: "acknowledged", reason: undefined };
+    }
+    const error = errors.get(pairKey(pair));
+    if (error) return { state: "refused", reason: errorText(error) };
+    if (!waiting.has(pairKey(pair))) {
+      return { state: "requested", reason: undefined };
+    }
+    const reason = `all ${slotsAvailable(quota)} slots are in use`;
+    return { state: "waiting", reason };
+  };
+}
+
+/** Slots in force: the lower of what refusals have shown and the limit. */
+function slotsAvailable(
+  { ceiling, limit }: Subscriptions["quota"],
+): number | undefined {
+  if (ceiling === undefined || limit === undefined) return ceiling ?? limit;
+  return Math.min(ceiling, limit);
+}

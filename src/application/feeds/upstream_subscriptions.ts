@@ -1,0 +1,58 @@
+/**
+ * The subscriptions of one feed, as its feed loop uses them.
+ *
+ * @module
+ */
+import type { UpstreamError } from "../../domain/subscription/request.ts";
+import type { SymbolSets } from "../../domain/subscription/symbol_sets.ts";
+import type { FeedSession } from "../ports/feed_connector.ts";
+
+/** Subscribes what streams request on the session that is connected. */
+export interface UpstreamSubscriptions {
+  /** Starts with a new session, on which everything requested is subscribed. */
+  attach(session: FeedSession): void;
+  /** Ends with the session. */
+  detach(): void;
+  /** Sends a request that changes nothing but has to be answered. */
+  ask(): void;
+  /** Handles an acknowledgement: the full state of the session. */
+  acknowledged(state: SymbolSets): void;
+  /** Handles an error reply. */
+  refused(error: UpstreamError): void;
+  /**
+   * Monotonic ms of the last acknowledgement of the session; `undefined` where
+   * only {@linkcode UpstreamSubscriptions.ask} is acknowledged.
+   */
+  readonly acknowledgedAt: number | undefined;
+  /** Pairs that the session acknowledged, 0 without a session. */
+  readonly subscriptionCount: number;
+  /** What upstream refuses at the moment; `undefined` when nothing. */
+  readonly trouble: string | undefined;
+}
+
+/** The trade updates: one subscription, made by the login. */
+export class TradeUpdatesSubscription implements UpstreamSubscriptions {
+  readonly trouble = undefined;
+  readonly acknowledgedAt = undefined;
+  #session: FeedSession | undefined;
+
+  attach(session: FeedSession): void {
+    this.#session = session;
+  }
+
+  detach(): void {
+    this.#session = undefined;
+  }
+
+  ask(): void {
+    this.#session?.request({ action: "subscribe", pairs: [], probe: true });
+  }
+
+  acknowledged(): void {}
+
+  refused(): void {}
+
+  get subscriptionCount(): number {
+    return this.#session ? 1 : 0;
+  }
+}

@@ -1,0 +1,394 @@
+/**
+ * Reconciles what a session carries with the desired set of its feed.
+ *
+ * Each request is computed from the difference between the desired set
+ * ({@linkcode DesiredSet}) and the last acknowledgement, which is always the
+ * full state. So a late, repeated or contradicting acknowledgement is corrected
+ * by the next request; after an unanswered request, upstream is asked what it
+ * carries. One request is in flight at a time.
+ *
+ * A refused request is bisected until the rejected symbol is alone; that one is
+ * set aside, the others are subscribed. A refusal because of the symbol limit,
+ * or of `*`, is recorded by the quota instead. No refusal is permanent: each is
+ * retested at growing intervals ({@linkcode RetestScheduler}).
+ *
+ * Replies carry no ids. Once one was overdue in a session, any reply may belong
+ * to another request: from then on a single refusal is not conclusive, and what
+ * the quota has learned is discarded with the session.
+ *
+ * A pair that upstream neither refuses nor acknowledges, or answers with an
+ * internal error (500), is requested {@linkcode MAX_ATTEMPTS} times and then set
+ * aside as well; unsubscribing is attempted equally often. The counts start at
+ * zero again after `RETRY_MS`.
+ *
+ * A channel that changes between `*` and names always carries one of them,
+ * unless a limit counts the pairs: the old ones are unsubscribed once the new
+ * ones are carried.
+ *
+ * @module
+ */
+import { DesiredSet } from "./desired_set.ts";
+import type { PlanLimit } from "./plans.ts";
+import { SymbolQuota } from "./quota.ts";
+import { SymbolRefCounts } from "./ref_counts.ts";
+import type { Rejection } from "./rejected_symbols.ts";
+import {
+  type ChunkLimits,
+  isOverLimit,
+  isRejection,
+  NOT_ACKNOWLEDGED,
+  type SubscriptionRequest,
+  takeChunk,
+  type UpstreamError,
+} from "./request.ts";
+import { RetestScheduler } from "./retest_scheduler.ts";
+import { type Action, MAX_ATTEMPTS, SessionState } from "./session_state.ts";
+import {
+  countPairs,
+  hasPair,
+  type Pair,
+  pairsOf,
+  type SymbolSets,
+  without,
+} from "./symbol_sets.ts";
+
+/** How the subscriptions of a feed are managed. */
+export interface SubscriptionSettings {
+  readonly plan: PlanLimit;
+  readonly limits: ChunkLimits;
+  /** How long a symbol stays subscribed after its last stream has closed, in ms. */
+  readonly graceMs: number;
+  /** Monotonic ms. */
+  readonly now: () => number;
+}
+
+/** The subscriptions of one feed, from reference counts to requests. */
+export interface Subscriptions {
+  readonly refCounts: SymbolRefCounts;
+  readonly quota: SymbolQuota;
+  readonly desired: DesiredSet;
+  readonly reconciler: SubscriptionReconciler;
+}
+
+/** Creates the subscriptions of one feed. */
+export function createSubscriptions(
+  { plan, limits, graceMs, now }: SubscriptionSettings,
+): Subscriptions {
+  const refCounts = new SymbolRefCounts(graceMs);
+  const quota = new SymbolQuota(plan);
+  const desired = new DesiredSet(refCounts, quota);
+  const reconciler = new SubscriptionReconciler({
+    desired,
+    quota,
+    limits,
+    now,
+  });
+  return { refCounts, quota, desired, reconciler };
+}
+
+/** Computes requests and applies their replies. */
+export class SubscriptionReconciler {
+  readonly #desired: DesiredSet;
+  readonly #quota: SymbolQuota;
+  readonly #limits: ChunkLimits;
+  readonly #now: () => number;
+  readonly #retests: RetestScheduler;
+  #session = new SessionState();
+
+  /** @param parts.now monotonic ms */
+  constructor(parts: {
+    readonly desired: DesiredSet;
+    readonly quota: SymbolQuota;
+    readonly limits: ChunkLimits;
+    readonly now: () => number;
+  }) {
+    this.#desired = parts.desired;
+    this.#quota = parts.quota;
+    this.#limits = parts.limits;
+    this.#now = parts.now;
+    this.#retests = new RetestScheduler(this.#session, parts);
+  }
+
+  /**
+   * Starts a session that carries nothing yet and has no failed pairs. What the
+   * quota learned from unreliable replies is discarded.
+   */
+  reset(): void {
+    const { repliesUnreliable } = this.#session;
+    this.#session = new SessionState();
+    this.#retests.startSession(this.#session);
+    if (repliesUnreliable) this.#quota.resetLearned();
+    this.#quota.startSession(this.#now());
+  }
+
+  /**
+   * Monotonic ms at which {@linkcode SubscriptionReconciler.next} has a request
+   * although nothing else changes; `undefined` for never.
+   */
+  get dueAt(): number | undefined {
+    return this.#retests.dueAt;
+  }
+
+  /** Lets a learned limit be tested with a pair that a stream was refused for. */
+  testLimitWith(pair: Pair): void {
+    this.#retests.testLimitWith(pair);
+  }
+
+  /** The pair that is requested alone to retest a refusal. */
+  get retesting(): Pair | undefined {
+    return this.#session.retest?.pair;
+  }
+
+  /** The request that waits for its reply. */
+  get inFlight(): SubscriptionRequest | undefined {
+    return this.#session.inFlight;
+  }
+
+  /** Every pair that upstream last acknowledged. */
+  get acknowledged(): SymbolSets {
+    return this.#session.acknowledged;
+  }
+
+  /** Number of acknowledged pairs; `*` counts as one. */
+  get acknowledgedCount(): number {
+    return countPairs(this.#session.acknowledged);
+  }
+
+  /** Pairs that are requested by streams but set aside, with upstream's error. */
+  get rejections(): readonly Rejection[] {
+    return this.#session.rejected.all;
+  }
+
+  /**
+   * Takes the pairs that were set aside since the last call because upstream
+   * never acknowledged them; {@linkcode reject} does not return these.
+   */
+  takeGivenUp(): readonly Rejection[] {
+    const { givenUp } = this.#session;
+    if (givenUp.length > 0) this.#session.givenUp = [];
+    return givenUp;
+  }
+
+  /**
+   * Returns the next request, now in flight; `undefined` when one already is or
+   * when there is nothing to request.
+   */
+  next(): SubscriptionRequest | undefined {
+    const session = this.#session;
+    if (session.inFlight) return undefined;
+    this.#retests.retryGivenUp();
+    this.#restoreRejected();
+    this.refreshDesired();
+    if (this.#giveUp()) this.refreshDesired();
+    // While the acknowledged state is uncertain nothing is unsubscribed: what is
+    // believed to replace it may not be carried.
+    const isUncertain = session.ackState === "unanswered" &&
+      this.#desired.surplus(session.acknowledged).next().done !== true;
+    if (session.ackState === "over_limit" || isUncertain) {
+      return this.#requestState();
+    }
+    // Unsubscribing first may free slots for the next subscribe.
+    const request = this.#change("unsubscribe") ?? this.#change("subscribe");
+    if (!request) {
+      this.#dropIdleAttempts();
+      return session.ackState === "current"
+        ? this.#takeRetest()
+        : this.#requestState();
+    }
+    for (const pair of request.pairs) {
+      session.attempts.increment(request.action, pair);
+    }
+    return session.inFlight = request;
+  }
+
+  /** Recomputes the desired set. */
+  refreshDesired(): void {
+    const { acknowledged, rejected, attempts } = this.#session;
+    this.#desired.refresh(acknowledged, {
+      isRejected: (pair) => rejected.has(pair),
+      isStuck: (pair) => attempts.of("unsubscribe", pair) >= MAX_ATTEMPTS,
+    });
+  }
+
+  /**
+   * Returns a request that changes nothing but has to be answered; `undefined`
+   * when a request is in flight, whose reply then serves the same purpose.
+   */
+  probe(): SubscriptionRequest | undefined {
+    const session = this.#session;
+    if (session.inFlight) return undefined;
+    // Subscribing a carried pair is no change; one that is to stay is preferred.
+    const carried = pairsOf(session.acknowledged);
+    const pair = carried.find((pair) => this.#desired.has(pair)) ?? carried[0];
+    const pairs = pair ? [pair] : [];
+    return session.inFlight = { action: "subscribe", pairs, probe: true };
+  }
+
+  /** Applies an acknowledgement: everything that upstream carries. */
+  acknowledge(state: SymbolSets): void {
+    const session = this.#session;
+    this.#retests.acknowledge(state);
+    session.inFlight = undefined;
+    session.acknowledged = state;
+    session.ackState = "current";
+    this.#quota.raiseLimit(pairsOf(state), this.#now());
+  }
+
+  /**
+   * Applies an error reply to the request in flight, of which upstream then has
+   * applied nothing.
+   *
+   * @returns the pair that is now set aside, if the refusal isolated one
+   */
+  reject(error: UpstreamError): Rejection | undefined {
+    const session = this.#session;
+    const request = session.inFlight;
+    session.inFlight = undefined;
+    if (session.retest) {
+      const isConclusive = isRejection(error) && !session.repliesUnreliable;
+      this.#retests.fail(isConclusive ? error : undefined);
+      return undefined;
+    }
+    const [pair] = request?.pairs ?? [];
+    if (!request || !pair) return undefined;
+    const { action, pairs, probe } = request;
+    if (pairs.length > 1) {
+      session.bisection.split(request);
+      for (const pair of pairs) session.attempts.decrement(action, pair);
+    } else if (probe) {
+      // Upstream rejects a pair that it acknowledged: it does not carry it.
+      session.acknowledged = without(session.acknowledged, pair);
+    } else if (action === "subscribe") {
+      return this.#rejectPair(pair, error);
+    } else if (this.#isConclusive({ action, pair }, error)) {
+      return { ...pair, error };
+    }
+    return undefined;
+  }
+
+  /**
+   * Applies an overdue reply: pairs still missing are requested again. Upstream
+   * may have applied the request all the same.
+   */
+  expire(): void {
+    const session = this.#session;
+    if (!session.inFlight) return;
+    if (!session.inFlight.probe) session.ackState = "unanswered";
+    session.inFlight = undefined;
+    session.repliesUnreliable = true;
+    this.#retests.fail();
+  }
+
+  #rejectPair(pair: Pair, error: UpstreamError): Rejection | undefined {
+    const session = this.#session;
+    const isFull = isOverLimit(error, pair);
+    if (!this.#isConclusive({ action: "subscribe", pair }, error)) {
+      if (isFull) session.ackState = "over_limit";
+      return undefined;
+    }
+    if (!isFull) {
+      return isRejection(error)
+        ? this.#retests.reject(pair, error)
+        : session.rejected.giveUp(pair, error);
+    }
+    const carried = pairsOf(session.acknowledged);
+    this.#quota.recordLimit(pair, { carried, now: this.#now() });
+    // The pair now waits for a slot. The attempt stays counted, in case upstream
+    // refuses it although its own limit leaves a slot.
+    const mayRetry = session.attempts.of("subscribe", pair) < MAX_ATTEMPTS;
+    if (mayRetry) return { ...pair, error };
+    const used = this.#quota.slotsOf(carried);
+    return session.rejected.addOverLimit(pair, error, used);
+  }
+
+  /**
+   * Whether an error is accepted as the reply about the pair. An internal error
+   * of upstream, or possibly the reply to another request, is not until the pair
+   * was requested often enough.
+   */
+  #isConclusive(
+    { action, pair }: { readonly action: Action; readonly pair: Pair },
+    error: UpstreamError,
+  ): boolean {
+    const { repliesUnreliable, attempts } = this.#session;
+    if (isRejection(error) && !repliesUnreliable) return true;
+    return attempts.of(action, pair) >= MAX_ATTEMPTS;
+  }
+
+  #takeRetest(): SubscriptionRequest | undefined {
+    const pair = this.#retests.take();
+    if (pair === undefined) return undefined;
+    const pairs = [pair];
+    return this.#session.inFlight = {
+      action: "subscribe",
+      pairs,
+      probe: false,
+    };
+  }
+
+  /** The next chunk of the difference; parts of refused requests come first. */
+  #change(action: Action): SubscriptionRequest | undefined {
+    const desired = this.#desired;
+    const { acknowledged, bisection } = this.#session;
+    const isSubscribe = action === "subscribe";
+    const part = bisection.take(
+      action,
+      (pair) =>
+        isSubscribe
+          ? desired.isMissing(pair, acknowledged)
+          : desired.isSurplus(pair, acknowledged),
+    );
+    const all = isSubscribe ? desired.missing : desired.surplus(acknowledged);
+    const pairs = takeChunk(part.length > 0 ? part : all, this.#limits);
+    return pairs.length > 0 ? { action, pairs, probe: false } : undefined;
+  }
+
+  /** Sets aside pairs requested often enough; true when there were some. */
+  #giveUp(): boolean {
+    const { attempts, rejected, givenUp } = this.#session;
+    const before = givenUp.length;
+    for (const pair of this.#desired.missing) {
+      if (attempts.of("subscribe", pair) < MAX_ATTEMPTS) continue;
+      givenUp.push(rejected.giveUp(pair, NOT_ACKNOWLEDGED));
+    }
+    return givenUp.length > before;
+  }
+
+  /**
+   * Restores pairs that are set aside: those that may have a slot by now, those
+   * that are carried after all, and those that no stream requests any more, so
+   * that they start anew when a stream requests them again.
+   */
+  #restoreRejected(): void {
+    const { rejected, attempts, acknowledged } = this.#session;
+    const countUsed = () => this.#quota.slotsOf(pairsOf(acknowledged));
+    for (const pair of rejected.takeRetryable(countUsed)) {
+      attempts.forget("subscribe", pair);
+    }
+    for (const pair of rejected.all) {
+      const isRequested = this.#desired.isRequested(pair);
+      if (!isRequested || hasPair(acknowledged, pair)) rejected.delete(pair);
+      if (!isRequested) attempts.forget("subscribe", pair);
+    }
+  }
+
+  /**
+   * Drops counts of pairs that are neither requested nor carried, so that a
+   * session which sees ever new symbols does not grow. Called only when there is
+   * nothing to request: until then the counts bound the retries. At most one
+   * count per pair that is desired or carried is kept.
+   */
+  #dropIdleAttempts(): void {
+    const { attempts, acknowledged } = this.#session;
+    if (attempts.size <= this.#desired.size + this.acknowledgedCount) return;
+    attempts.retain((pair) =>
+      this.#desired.isRequested(pair) || hasPair(acknowledged, pair)
+    );
+  }
+
+  /** Asks upstream what it carries, once: the probe may be refused as well. */
+  #requestState(): SubscriptionRequest | undefined {
+    this.#session.ackState = "current";
+    return this.probe();
+  }
+}

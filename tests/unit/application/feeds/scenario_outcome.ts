@@ -1,0 +1,88 @@
+/**
+ * How a subscription scenario is to end.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import {
+  type Pair,
+  WILDCARD,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
+import type { Scene, Step } from "./scenario_steps.ts";
+import { Scenario } from "./subscription_scenario.ts";
+
+/** More heartbeats than pairs that a scenario can name, each way. */
+const MAX_HEARTBEATS = 48;
+
+/** A scene and what happens in it. */
+export interface Script {
+  readonly scene: Scene;
+  readonly steps: readonly Step[];
+}
+
+/** Plays a script to its end, and on until all is quiet and the truth heard. */
+export async function played({ scene, steps }: Script): Promise<Scenario> {
+  const scenario = new Scenario(scene);
+  for (const step of steps) await scenario.play(step);
+  scenario.upstream.faults = 0;
+  await scenario.rest();
+  const { subscriptions, upstream } = scenario;
+  // A heartbeat's question is refused while it names what is not carried; every
+  // such refusal is one lie less.
+  for (let beat = 0; beat < MAX_HEARTBEATS; beat++) {
+    await scenario.play({ do: "ask" });
+    await scenario.rest();
+    if (
+      isDeepStrictEqual(
+        keysOf(subscriptions.reconciler.acknowledged),
+        keysOf(upstream.state),
+      )
+    ) break;
+  }
+  assert.deepEqual(
+    keysOf(subscriptions.reconciler.acknowledged),
+    keysOf(upstream.state),
+  );
+  assert.deepEqual([...subscriptions.refCounts.lingering()], []);
+  return scenario;
+}
+
+/** The wanted pairs that upstream accepts, by key. */
+export function obtainable(
+  { subscriptions, upstream, held }: Scenario,
+): Map<string, Pair> {
+  const pairs = new Map<string, Pair>();
+  for (const [key, pair] of held) {
+    const { channel, symbol } = pair;
+    if (upstream.refusal(pair) === undefined) {
+      const isAsked = symbol !== WILDCARD ||
+        subscriptions.quota.allowsWildcard(channel);
+      if (isAsked) pairs.set(key, pair);
+    }
+  }
+  return pairs;
+}
+
+/** Upstream carries what can be had, and as much of it as it has places for. */
+export function assertExact(
+  scenario: Scenario,
+  limit: number | undefined,
+): void {
+  const { upstream } = scenario;
+  const wanted = obtainable(scenario);
+  const carried = keysOf(upstream.state);
+  const { counts } = scenario.scene.plan;
+  const isCounted = ([, { channel, symbol }]: readonly [string, Pair]) =>
+    symbol !== WILDCARD && counts.has(channel);
+  const needPlaces = [...wanted].filter(isCounted);
+  if (limit === undefined || needPlaces.length <= limit) {
+    assert.deepEqual(carried, [...wanted.keys()].sort());
+    return;
+  }
+  const free = [...wanted].filter((each) => !isCounted(each));
+  for (const [key] of free) assert.ok(carried.includes(key), `${key} is free`);
+  for (const key of carried) assert.ok(wanted.has(key), `${key} is surplus`);
+  assert.equal(carried.length, free.length + limit, "every slot is used");
+}

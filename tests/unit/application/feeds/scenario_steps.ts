@@ -1,0 +1,47 @@
+/**
+ * What can happen in a subscription scenario.
+ *
+ * @module
+ */
+import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
+import type { ChunkLimits } from "../../../../src/domain/subscription/request.ts";
+import type {
+  SymbolSets,
+  UpstreamChannel,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import type { Truth } from "./model_upstream.ts";
+
+/** How a scenario is set up. */
+export interface Scene {
+  readonly plan: PlanLimit;
+  readonly truth: Truth;
+  readonly limits: ChunkLimits;
+  readonly graceMs: number;
+}
+
+/** What may happen. */
+export type Step =
+  | {
+    readonly do: "open";
+    readonly channel: UpstreamChannel;
+    readonly symbols: readonly string[];
+    /** False for wishes that are not asked whether there is room. */
+    readonly admitted: boolean;
+  }
+  | { readonly do: "close" | "change" | "forget"; readonly which: number }
+  /** Time passes: whatever upstream does, or after it has answered all. */
+  | { readonly do: "wait" | "pass"; readonly ms: number }
+  | { readonly do: "contradict"; readonly state: SymbolSets }
+  | {
+    readonly do:
+      | "answer"
+      | "process"
+      | "deliver"
+      | "lose request"
+      | "lose answer"
+      | "repeat"
+      | "fault"
+      | "ask"
+      | "drop"
+      | "connect";
+  };

@@ -1,0 +1,312 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
+import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { gridOf, occSymbol } from "../../domain/options/chains.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
+
+const TODAY = exchangeDay(MANUAL_EPOCH);
+const HOUR_MS = 3_600_000;
+
+/** A running chain cache; disposing it ends its loop and checks for leftovers. */
+class Rig implements AsyncDisposable {
+  readonly catalog = new ScriptedCatalog();
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly directory = new UnderlyingDirectory();
+  readonly cache: OptionChainCache;
+  readonly #end = new AbortController();
+  readonly #run: Promise<void>;
+  changes = 0;
+
+  constructor(maxChains = 10) {
+    const { catalog, clock, log, directory } = this;
+    this.cache = new OptionChainCache({
+      catalog,
+      clock,
+      log,
+      directory,
+      maxChains,
+      onChange: () => this.changes++,
+    });
+    for (const underlying of ["SPY", "QQQ", "IWM"]) {
+      this.list(underlying, [TODAY, TODAY + 7]);
+    }
+    this.#run = this.cache.run(this.#end.signal);
+  }
+
+  list(underlying: string, days: readonly number[]): void {
+    this.catalog.listed.set(
+      underlying,
+      gridOf({ underlying, days, strikes: [100] }),
+    );
+  }
+
+  expiriesOf(underlying: string): readonly number[] | undefined {
+    const state = this.cache.state(underlying);
+    return state.at === "ready"
+      ? state.chain.expiries.map((day) => day - TODAY)
+      : undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#run;
+    assert.equal(this.clock.sleepers, 0);
+  }
+}
+
+Deno.test("a chain is loaded when it is first used, and once", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.catalog.asked, []);
+  using _quotes = rig.cache.use("SPY");
+  using _trades = rig.cache.use("SPY");
+  assert.deepEqual(rig.cache.state("SPY"), { at: "loading" });
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  assert.equal(rig.changes, 1);
+});
+
+Deno.test("a released chain that is used again is not loaded again", async () => {
+  await using rig = new Rig();
+  rig.cache.use("SPY")[Symbol.dispose]();
+  using _first = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  _first[Symbol.dispose]();
+  using _second = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
+Deno.test("chains in use are loaded again on every exchange day", async () => {
+  await using rig = new Rig();
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.cache.use("QQQ")[Symbol.dispose]();
+  rig.list("SPY", [TODAY + 1, TODAY + 7]);
+  // 15:00 UTC is 10:00 in New York: its day has 14 hours left.
+  await rig.clock.advance(14 * HOUR_MS - 1);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  await rig.clock.advance(60_000);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
+  assert.deepEqual(rig.expiriesOf("SPY"), [1, 7]);
+});
+
+Deno.test("a contract with an expiry that the chain lacks reloads it once", async () => {
+  await using rig = new Rig();
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const symbol = (days: number, root = "SPY") =>
+    occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 50 });
+  rig.cache.observe(symbol(7));
+  rig.cache.observe(symbol(-1));
+  rig.cache.observe(symbol(3, "QQQ"));
+  rig.cache.observe("SPY");
+  rig.cache.observe("SPYXXXXXXC00050000");
+  await rig.clock.advance(60_000);
+  assert.deepEqual(rig.catalog.asked, ["SPY"], "nothing new in any of these");
+  rig.list("SPY", [TODAY, TODAY + 3, TODAY + 7]);
+  rig.cache.observe(symbol(3));
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 3, 7]);
+  for (let again = 0; again < 5; again++) {
+    rig.cache.observe(symbol(5));
+    await rig.clock.advance(60_000);
+  }
+  assert.equal(rig.catalog.asked.length, 3, "an unlisted expiry reloads once");
+});
+
+Deno.test("invalid expiries reload a chain a few times a day at most", async () => {
+  await using rig = new Rig();
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  for (let days = 100; days < 200; days++) {
+    const expiryDay = TODAY + days;
+    rig.cache.observe(
+      occSymbol("SPY", { expiryDay, right: "put", strike: 50 }),
+    );
+    await rig.clock.advance(0);
+  }
+  assert.equal(rig.catalog.asked.length, 9);
+});
+
+Deno.test("a chain that cannot be loaded is off with the reason, and retried at growing intervals", async () => {
+  await using rig = new Rig();
+  rig.catalog.outage = "HTTP 403 forbidden.";
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.cache.state("SPY"), {
+    at: "off",
+    reason: "HTTP 403 forbidden.",
+  });
+  for (
+    const [pauseMs, asked] of [[5_000, 2], [10_000, 3], [20_000, 4]] as const
+  ) {
+    await rig.clock.advance(pauseMs - 1);
+    assert.equal(rig.catalog.asked.length, asked - 1);
+    await rig.clock.advance(1);
+    assert.equal(rig.catalog.asked.length, asked);
+  }
+  await rig.clock.advance(2 * HOUR_MS);
+  const before = rig.catalog.asked.length;
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.catalog.asked.length - before, 12, "every five minutes");
+  assert.equal(rig.log.messages("warn").length, 1, "logged once");
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
+Deno.test("a chain that cannot be renewed stays in use, with the reason", async () => {
+  await using rig = new Rig();
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.catalog.outage = "HTTP 500";
+  await rig.clock.advance(15 * HOUR_MS);
+  const state = rig.cache.state("SPY");
+  assert.ok(state.at === "ready");
+  assert.equal(state.reason, "HTTP 500");
+  assert.equal(state.chain.day, TODAY);
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  const later = rig.cache.state("SPY");
+  assert.ok(later.at === "ready");
+  assert.equal(later.reason, undefined);
+  assert.equal(later.chain.day, TODAY + 1);
+});
+
+Deno.test("an underlying without contracts is loaded again every five minutes, and logged once", async () => {
+  await using rig = new Rig();
+  rig.list("SPY", []);
+  using _use = rig.cache.use("SPY");
+  await rig.clock.advance(299_999);
+  assert.deepEqual(rig.expiriesOf("SPY"), []);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  await rig.clock.advance(300_001);
+  assert.equal(rig.catalog.asked.length, 3);
+  assert.equal(rig.log.messages("info").length, 1);
+  rig.list("SPY", [TODAY + 7]);
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [7]);
+  await rig.clock.advance(HOUR_MS);
+  assert.equal(rig.catalog.asked.length, 4);
+});
+
+Deno.test("refused credentials of the catalog are retried within five minutes, without end", async () => {
+  await using rig = new Rig();
+  using _use = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.catalog.outage = "HTTP 401 unauthorized";
+  using _other = rig.cache.use("QQQ");
+  await rig.clock.advance(6 * HOUR_MS);
+  assert.equal(rig.cache.state("QQQ").at, "off");
+  rig.catalog.outage = undefined;
+  await rig.clock.advance(300_000);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+});
+
+Deno.test("an empty list does not replace a chain", async () => {
+  await using rig = new Rig();
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", []);
+  await rig.clock.advance(15 * HOUR_MS);
+  const state = rig.cache.state("SPY");
+  assert.ok(state.at === "ready");
+  assert.equal(state.reason, "no contracts are listed any more");
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+});
+
+Deno.test("the least recently used chain is evicted", async () => {
+  await using rig = new Rig(2);
+  const spy = rig.cache.use("SPY");
+  using _qqq = rig.cache.use("QQQ");
+  await rig.clock.advance(0);
+  spy[Symbol.dispose]();
+  using _iwm = rig.cache.use("IWM");
+  await rig.clock.advance(0);
+  assert.equal(rig.cache.size, 2);
+  assert.equal(rig.expiriesOf("SPY"), undefined);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+  assert.deepEqual(rig.expiriesOf("IWM"), [0, 7]);
+});
+
+Deno.test("when every chain is in use a further one waits", async () => {
+  await using rig = new Rig(1);
+  const spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  using _qqq = rig.cache.use("QQQ");
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.cache.state("QQQ"), {
+    at: "off",
+    reason: "all 1 option chains in memory are in use",
+  });
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  spy[Symbol.dispose]();
+  spy[Symbol.dispose]();
+  await rig.clock.advance(5_000);
+  assert.deepEqual(rig.expiriesOf("QQQ"), [0, 7]);
+  assert.equal(rig.cache.size, 1);
+});
+
+Deno.test("missing chains are loaded before others are renewed", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(30_000);
+  using _spy = rig.cache.use("SPY");
+  // The day is over, but the loop has not run yet.
+  await rig.clock.advance(14 * HOUR_MS - 30_000 + 1);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+  using _qqq = rig.cache.use("QQQ");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "QQQ", "SPY"]);
+});
+
+Deno.test("the directory learns the roots of what was loaded", async () => {
+  await using rig = new Rig();
+  const listed = gridOf({
+    underlying: "META",
+    root: "FB1",
+    days: [TODAY],
+    strikes: [300],
+  });
+  rig.catalog.listed.set("META", listed);
+  using _meta = rig.cache.use("META");
+  await rig.clock.advance(0);
+  const [contract] = listed;
+  assert.equal(rig.directory.underlyingOf(contract?.symbol ?? ""), "META");
+});
+
+Deno.test("an error other than a failure of the catalog ends the loop", async () => {
+  const rig = new Rig();
+  await rig[Symbol.asyncDispose]();
+  rig.catalog.contracts = () => Promise.reject(new TypeError("a mistake"));
+  using _spy = rig.cache.use("SPY");
+  await assert.rejects(
+    rig.cache.run(new AbortController().signal),
+    /a mistake/,
+  );
+});
+
+Deno.test("thirty thousand underlyings are used and released in linear time", () => {
+  const cache = new OptionChainCache({
+    catalog: new ScriptedCatalog(),
+    directory: new UnderlyingDirectory(),
+    clock: new ManualClock(),
+    log: new RecordingLog(),
+    maxChains: 128,
+    onChange: () => {},
+  });
+  const before = process.cpuUsage();
+  const uses = Array.from({ length: 30_000 }, (_, i) => cache.use(`U${i}`));
+  for (const use of uses) use[Symbol.dispose]();
+  const { user, system } = process.cpuUsage(before);
+  // Processor time, which other processes do not add to; 50 ms are usual.
+  assert.ok(user + system < 1_500_000, `${user + system} µs`);
+});

@@ -1,0 +1,120 @@
+import assert from "node:assert/strict";
+import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
+import {
+  type Pair,
+  type SymbolSets,
+  symbolSets,
+  UPSTREAM_CHANNELS,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+import { subscriptionsOf } from "../../../support/subscriptions.ts";
+
+const LIMITS = { maxPairs: 400, maxBytes: 15_000 };
+const NOTHING = symbolSets([]);
+
+function limited(pairs: number): PlanLimit {
+  return {
+    pairs,
+    counts: new Set(["trades", "quotes"]),
+    wildcards: new Set(["bars"]),
+    isOpen: false,
+  };
+}
+
+function carried(...symbols: string[]): SymbolSets {
+  return symbolSets([["quotes", symbols]]);
+}
+
+const short = ({ channel, symbol }: Pair) => `${channel} ${symbol}`;
+
+Deno.test("pairs get slots in the order of their first request, across channels", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(3) });
+  refCounts.add("quotes", ["A"]);
+  refCounts.add("bars", ["A"]);
+  refCounts.add("trades", ["B"]);
+  refCounts.add("quotes", ["A", "C", "D"]);
+  refCounts.add("trades", ["A"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual(desired.missing.map(short), [
+    "quotes A",
+    "bars A",
+    "trades B",
+    "quotes C",
+  ]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes D", "trades A"]);
+});
+
+Deno.test("a used slot is not given to a pair requested earlier", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(1) });
+  refCounts.add("quotes", ["FIRST", "SECOND"]);
+  desired.refresh(carried("SECOND"));
+  assert.deepEqual([...desired.of("quotes")], ["SECOND"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes FIRST"]);
+});
+
+Deno.test("lingering symbols are dropped for new ones, in the order of release", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, {
+    plan: limited(3),
+    graceMs: 1_000,
+  });
+  refCounts.add("quotes", ["A", "B", "C"]);
+  refCounts.remove("quotes", ["B"], 0);
+  refCounts.remove("quotes", ["A"], 1);
+  refCounts.remove("quotes", ["C"], 2);
+  desired.refresh(carried("A", "B", "C"));
+  assert.equal(desired.size, 3, "their slots are not needed");
+  refCounts.add("quotes", ["NEW"]);
+  desired.refresh(carried("A", "B", "C"));
+  assert.deepEqual([...desired.of("quotes")].sort(), ["A", "C", "NEW"]);
+  refCounts.add("quotes", ["NEWER", "NEWEST"]);
+  desired.refresh(carried("A", "B", "C"));
+  assert.deepEqual(
+    [...desired.of("quotes")],
+    ["NEW", "NEWER", "NEWEST"],
+  );
+});
+
+Deno.test("a lingering symbol that is not carried is not requested", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { graceMs: 1_000 });
+  refCounts.add("quotes", ["A"]);
+  refCounts.remove("quotes", ["A"], 0);
+  desired.refresh(NOTHING);
+  assert.equal(desired.size, 0);
+});
+
+Deno.test("* is desired beside the names of its channel", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS);
+  refCounts.add("quotes", ["A", "B", "*"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual([...desired.of("quotes")], ["A", "B", "*"]);
+});
+
+Deno.test("where * is not offered it is not desired and needs no slot", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(2) });
+  refCounts.add("quotes", ["*", "A"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual([...desired.of("quotes")], ["A"]);
+  assert.deepEqual(desired.waiting, []);
+  desired.refresh(carried("*"));
+  assert.ok(desired.of("quotes").has("*"), "what is had is kept");
+});
+
+Deno.test("a rejected pair needs no slot, a stuck one keeps its own", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(2) });
+  refCounts.add("quotes", ["BAD", "A", "B"]);
+  const isRejected = ({ symbol }: Pair) => symbol === "BAD";
+  desired.refresh(NOTHING, { isRejected, isStuck: () => false });
+  assert.deepEqual([...desired.of("quotes")], ["A", "B"]);
+  const isStuck = ({ symbol }: Pair) => symbol === "OLD";
+  desired.refresh(carried("OLD"), { isRejected, isStuck });
+  assert.deepEqual([...desired.of("quotes")], ["OLD", "A"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes B"]);
+});
+
+Deno.test("nothing is desired when nothing is requested", () => {
+  const { desired } = subscriptionsOf(LIMITS);
+  desired.refresh(carried("A", "*"));
+  assert.equal(desired.size, 0);
+  for (const channel of UPSTREAM_CHANNELS) {
+    assert.equal(desired.of(channel).size, 0);
+  }
+});

@@ -1,0 +1,191 @@
+import assert from "node:assert/strict";
+import { SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
+import {
+  DEFAULT_COUNTING,
+  type Plan,
+  planLimit,
+} from "../../../../src/domain/subscription/plans.ts";
+import {
+  CONTRADICTED,
+  LEARNED_LIMIT,
+  RECENT_MS,
+  REJECTED,
+} from "../../../../src/domain/subscription/retest_timer.ts";
+import {
+  type Pair,
+  symbolSets,
+  type UpstreamChannel,
+} from "../../../../src/domain/subscription/symbol_sets.ts";
+
+function budgetOf(plan: Plan | Exclude<Plan["name"], "explicit">) {
+  const options = { feed: "sip", counting: DEFAULT_COUNTING } as const;
+  const set = typeof plan === "string" ? { name: plan } : plan;
+  return new SymbolQuota(planLimit(set, options));
+}
+
+function pairs(channel: UpstreamChannel, count: number): Pair[] {
+  return Array.from(
+    { length: count },
+    (_, index) => ({ channel, symbol: `S${index}` }),
+  );
+}
+
+function refuse(quota: SymbolQuota, carried: readonly Pair[], now = 0) {
+  quota.recordLimit(NEW, { carried, now });
+}
+
+const NEW: Pair = { channel: "quotes", symbol: "NEW" };
+const ALL: Pair = { channel: "quotes", symbol: "*" };
+
+Deno.test("a learned limit is the number carried when upstream had no slot left", () => {
+  const quota = budgetOf("auto");
+  assert.equal(quota.limit, undefined);
+  refuse(quota, [...pairs("quotes", 20), ...pairs("bars", 9)]);
+  assert.deepEqual([quota.limit, quota.learned], [20, true]);
+  assert.equal(quota.ceiling, 20);
+});
+
+Deno.test("an explicit plan is never overridden: a refusal limits requests only, for a minute at most", () => {
+  const plans: readonly (Plan | "basic" | "plus" | "unlimited")[] = [
+    "basic",
+    "plus",
+    "unlimited",
+    { name: "explicit", stocks: 50, options: undefined },
+  ];
+  for (const plan of plans) {
+    const quota = budgetOf(plan);
+    const before = quota.limit;
+    refuse(quota, pairs("quotes", 20));
+    assert.deepEqual([quota.limit, quota.learned], [before, false]);
+    assert.equal(quota.ceiling, 20);
+    const carried = symbolSets([[
+      "quotes",
+      pairs("quotes", 20).map(({ symbol }) => symbol),
+    ]]);
+    assert.equal(quota.fits(NEW, carried), false);
+    const timer = quota.limitTimer;
+    for (let now = 0; timer && now < 3_600_000;) {
+      assert.ok(timer.at - now <= CONTRADICTED.longestMs);
+      now = timer.at;
+      timer.advance(now);
+    }
+    assert.ok(timer);
+  }
+});
+
+Deno.test("no limit is learned below what was carried recently, nor from an empty session", () => {
+  const quota = budgetOf("auto");
+  refuse(quota, []);
+  assert.equal(quota.limit, undefined, "0 is no limit of any plan");
+  assert.equal(quota.limitTimer?.pace, CONTRADICTED);
+  quota.startSession(0);
+  quota.raiseLimit(pairs("quotes", 3), 0);
+  refuse(quota, pairs("quotes", 2), RECENT_MS);
+  assert.equal(quota.limit, undefined);
+  assert.equal(quota.ceiling, 2);
+  refuse(quota, pairs("quotes", 2), RECENT_MS + 1);
+  assert.equal(quota.limit, 2, "by now it is believed");
+  assert.equal(quota.limitTimer?.pace, LEARNED_LIMIT);
+});
+
+Deno.test("recently carried pairs are counted in slots, until they are unsubscribed", () => {
+  const quota = budgetOf("auto");
+  quota.raiseLimit(pairs("quotes", 3), 0);
+  quota.raiseLimit([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
+  refuse(quota, pairs("quotes", 2), 2_000);
+  assert.equal(quota.limit, undefined, "3 places were taken");
+  quota.raiseLimit(pairs("quotes", 20), 3_000);
+  const now = 3_600_000;
+  quota.raiseLimit(pairs("quotes", 2), now);
+  refuse(quota, pairs("quotes", 2), now + RECENT_MS);
+  assert.equal(quota.limit, undefined, "20 were carried for an hour");
+  refuse(quota, pairs("quotes", 2), now + RECENT_MS + 1);
+  assert.equal(quota.limit, 2);
+});
+
+Deno.test("a new session does not postpone the retest of a learned limit, and restarts its intervals", () => {
+  const quota = budgetOf("auto");
+  refuse(quota, pairs("quotes", 20));
+  const { firstMs } = LEARNED_LIMIT;
+  quota.startSession(50_000);
+  assert.equal(quota.limitTimer?.at, firstMs);
+  quota.limitTimer?.advance(firstMs);
+  quota.limitTimer?.advance(3 * firstMs);
+  assert.equal(quota.limitTimer?.at, 7 * firstMs);
+  quota.startSession(4 * firstMs);
+  assert.equal(quota.limitTimer?.at, 5 * firstMs);
+});
+
+Deno.test("a learned limit outlives a ceiling that contradicts it", () => {
+  const quota = budgetOf("auto");
+  quota.raiseLimit(pairs("quotes", 30), 0);
+  refuse(quota, pairs("quotes", 30));
+  assert.equal(quota.limit, 30);
+  quota.startSession(1_000);
+  assert.equal(quota.ceiling, undefined);
+  refuse(quota, [], 1_000);
+  assert.deepEqual([quota.limit, quota.ceiling], [30, 0]);
+  quota.liftLimit(pairs("quotes", 1), 7_000);
+  assert.deepEqual([quota.limit, quota.ceiling], [30, undefined]);
+});
+
+Deno.test("a learned limit ends when a retest finds a slot beyond it", () => {
+  const quota = budgetOf("auto");
+  refuse(quota, pairs("quotes", 10));
+  quota.liftLimit(pairs("quotes", 11), 60_000);
+  assert.deepEqual([quota.limit, quota.ceiling], [undefined, undefined]);
+  assert.equal(quota.limitTimer, undefined);
+});
+
+Deno.test("a learned limit grows with what upstream carries", () => {
+  const quota = budgetOf("auto");
+  refuse(quota, pairs("quotes", 10));
+  quota.raiseLimit(pairs("quotes", 12), 0);
+  assert.equal(quota.limit, 12);
+  quota.raiseLimit(pairs("quotes", 3), 0);
+  assert.equal(quota.limit, 12);
+});
+
+Deno.test("a refusal on a channel that should not count shows that every channel counts", () => {
+  const quota = budgetOf("auto");
+  const bar: Pair = { channel: "bars", symbol: "A" };
+  assert.equal(quota.usesSlot(bar), false);
+  const carried = [...pairs("quotes", 20), ...pairs("bars", 10)];
+  quota.recordLimit(bar, { carried, now: 0 });
+  assert.equal(quota.limit, 30);
+  assert.equal(quota.usesSlot(bar), true);
+});
+
+Deno.test("* uses no slot, is refused per channel and allowed again when carried", () => {
+  const quota = budgetOf("auto");
+  assert.equal(quota.usesSlot(ALL), false);
+  quota.rejectWildcard("quotes", { now: 0, isRecent: false });
+  assert.equal(quota.allowsWildcard("quotes"), false);
+  assert.equal(quota.allowsWildcard("trades"), true);
+  assert.equal([...quota.wildcardTimers][0]?.[1].pace, REJECTED);
+  quota.raiseLimit([ALL], 0);
+  assert.equal(quota.allowsWildcard("quotes"), true);
+});
+
+Deno.test("a refusal of * is retested soon if it was carried recently or the plan has it", () => {
+  const pace = (quota: SymbolQuota) => [...quota.wildcardTimers][0]?.[1].pace;
+  const known = budgetOf("auto");
+  known.rejectWildcard("quotes", { now: 0, isRecent: true });
+  assert.equal(pace(known), CONTRADICTED);
+  known.rejectWildcard("quotes", { now: RECENT_MS, isRecent: false });
+  assert.equal(pace(known), REJECTED);
+  const set = budgetOf("unlimited");
+  set.rejectWildcard("quotes", { now: 0, isRecent: false });
+  assert.equal(pace(set), CONTRADICTED);
+});
+
+Deno.test("resetting what was learned leaves the plan", () => {
+  const quota = budgetOf("auto");
+  const bar: Pair = { channel: "bars", symbol: "A" };
+  quota.recordLimit(bar, { carried: pairs("quotes", 3), now: 0 });
+  quota.rejectWildcard("bars", { now: 0, isRecent: false });
+  quota.resetLearned();
+  assert.deepEqual([quota.limit, quota.learned], [undefined, false]);
+  assert.equal(quota.usesSlot(bar), false);
+  assert.equal(quota.allowsWildcard("bars"), true);
+});
