@@ -11,6 +11,7 @@
  */
 import manifest from "../deno.json" with { type: "json" };
 import { SECTIONS } from "../src/infrastructure/config/setting.ts";
+import { SETTINGS } from "../src/infrastructure/config/settings.ts";
 import { settingsTable } from "../src/infrastructure/config/settings_table.ts";
 import {
   blockNames,
@@ -22,10 +23,10 @@ import {
 } from "./docs/blocks.ts";
 import { dependencyTable } from "./docs/dependencies.ts";
 import { endpointTable } from "./docs/endpoints.ts";
-import { guaranteeTable } from "./docs/guarantees.ts";
 import {
   feedTable,
   metricTable,
+  rpcList,
   rpcTable,
   stateTable,
 } from "./docs/service_tables.ts";
@@ -38,6 +39,7 @@ export const REMEDY = "deno task docs:generate";
 
 /** Client examples, by path, with the language of their fence. */
 export const SNIPPETS: Readonly<Record<string, string>> = {
+  "docs/clients/typescript/quickstart.ts": "ts",
   "docs/clients/typescript/client.ts": "ts",
   "docs/clients/python/client.py": "python",
   "docs/clients/go/main.go": "go",
@@ -50,14 +52,15 @@ export const BLOCKS: Blocks = {
   settings: () =>
     SECTIONS.map((section) => `### ${section}\n\n${settingsTable(section)}`)
       .join("\n\n"),
+  "main-settings": mainSettingsTable,
   rpcs: rpcTable,
+  "rpc-list": rpcList,
   states: stateTable,
   feeds: feedTable,
   metrics: metricTable,
   endpoints: endpointTable,
   mapping: mappingTable,
   "order-events": orderEventTable,
-  guarantees: guaranteeTable,
   dependencies: dependencyTable,
   "exit-codes": () => commentTable("src/main.ts"),
   "control-api": () => commentTable("simulator/src/faults/control_api.ts"),
@@ -77,6 +80,25 @@ export const BLOCKS: Blocks = {
     ]),
   ),
 };
+
+/** The settings that most users change, each on one short line. */
+function mainSettingsTable(): string {
+  const { key, secret, environment, feeds, stockFeed, optionFeed } = SETTINGS;
+  const main = [
+    ...[key, secret, environment, feeds, stockFeed, optionFeed],
+    ...[SETTINGS.plan, SETTINGS.grpcPort],
+  ];
+  return table(
+    ["Variable", "Default", "Description"],
+    main.map(({ name, fallback, otherwise, description }) => [
+      code(name),
+      fallback === undefined ? otherwise ?? "" : code(fallback),
+      description.length > 80
+        ? description.replace(/[:;,].*/, "")
+        : description,
+    ]),
+  );
+}
 
 /** The table in the comment that opens a file. */
 async function commentTable(path: string): Promise<string> {

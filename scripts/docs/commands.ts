@@ -1,8 +1,8 @@
 /**
  * Commands that the documentation prints.
  *
- * Every `sh` block of the README says, in the comment above it, how it is
- * checked:
+ * The comment above an `sh` block says how it is checked; every block of the
+ * README has one:
  *
  * - `<!-- run -->`: it ends by itself, with code 0;
  * - `<!-- run: 15 s -->`: it runs until it is interrupted, and then ends well;

@@ -27,8 +27,9 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "ajv": "Tests: the chart's schema of values",
   "axe-core": "Tests: the status page for people who cannot see it",
   "decimal.js": "Simulator: exact arithmetic with money",
-  "fast-check": "Tests: laws instead of examples",
+  "fast-check": "Tests: properties instead of examples",
   "hdr-histogram-js": "Benchmarks: latency percentiles",
+  "js-tokens": "Scripts: comments and strings of the sources",
   "yaml": "Scripts and tests: the chart's values and manifests",
 };
 

@@ -49,6 +49,18 @@ export async function rpcTable(): Promise<string> {
   );
 }
 
+/** Every RPC with the first part of its description. */
+export async function rpcList(): Promise<string> {
+  const said = protoComments(await readSource(CONTRACT));
+  return table(
+    ["RPC", "Description"],
+    StreamProxyService.methods.map(({ name }) => [
+      code(name),
+      comment(said, name).replace(/[;.].*/s, ""),
+    ]),
+  );
+}
+
 /** Every state of a feed's session. */
 export async function stateTable(): Promise<string> {
   const said = protoComments(await readSource(CONTRACT));

@@ -132,7 +132,7 @@ Deno.test("every rule asks for series that exist", () => {
 });
 
 Deno.test("every alert says how bad it is, what it is, and where to read on", () => {
-  const operations = read("docs/operations.md");
+  const alertDocs = read("docs/alerts.md");
   for (const { alert, labels = {}, annotations = {} } of rules) {
     if (alert === undefined) continue;
     assert.match(labels.severity ?? "", /^(critical|warning|info)$/, alert);
@@ -142,15 +142,15 @@ Deno.test("every alert says how bad it is, what it is, and where to read on", ()
       alert,
     );
     assert.ok(
-      operations.includes(`### ${alert}\n`),
-      `docs/operations.md has no section "### ${alert}"`,
+      alertDocs.includes(`### ${alert}\n`),
+      `docs/alerts.md has no section "### ${alert}"`,
     );
   }
 });
 
-Deno.test("docs/operations.md explains no alert that does not exist", () => {
+Deno.test("docs/alerts.md explains no alert that does not exist", () => {
   const known = new Set(rules.map(({ alert }) => alert));
-  const sections = read("docs/operations.md").matchAll(/^### (Alpaca\w+)$/gm);
+  const sections = read("docs/alerts.md").matchAll(/^### (Alpaca\w+)$/gm);
   for (const [, name = ""] of sections) assert.ok(known.has(name), name);
 });
 

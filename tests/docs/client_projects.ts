@@ -76,6 +76,7 @@ async function prepareTypeScript(folder: string): Promise<Command> {
     "-q",
     "--node-modules-dir=auto",
     "client.ts",
+    "quickstart.ts",
   ], folder);
   const sources = (await filesBelow(folder, ["node_modules"]))
     .filter((path) => path.endsWith(".ts"));

@@ -63,6 +63,25 @@ Deno.test("the documented clients leave a machine that has vanished within 35 s"
   allBack("the machine vanished", await path.goDark(0));
 });
 
+const typescript = projects.find(({ language }) => language === "TypeScript");
+Deno.test({
+  name: typescript
+    ? "the quickstart of the README prints quotes"
+    : `the quickstart of the README (left out: ${missing.get("TypeScript")})`,
+  ignore: !typescript,
+  fn: async () => {
+    assert(typescript);
+    const { cwd } = await builds.build(typescript);
+    await using proxy = await ScriptedProxy.start();
+    const command = { words: ["node", "out/quickstart.js"] };
+    const client = { name: "quickstart", cwd, command };
+    await using running = startClient(client, proxy.address);
+    const quote = { symbol: "AAPL", bidPrice: 1, askPrice: 2 };
+    await proxy.send(StreamProxyService.method.streamQuotes, { quote });
+    await until("it prints a quote", () => running.lines.includes("AAPL 1 2"));
+  },
+});
+
 /** Runs each client until a refusal ends it. */
 async function refuseAll(kind?: BalancerKind): Promise<void> {
   await using proxy = await ScriptedProxy.start();

@@ -14,7 +14,6 @@ import {
   IMPORTS,
 } from "../../scripts/docs/dependencies.ts";
 import { ENDPOINTS } from "../../scripts/docs/endpoints.ts";
-import { GUARANTEES } from "../../scripts/docs/guarantees.ts";
 import { markdownFiles, readSource } from "../../scripts/docs/sources.ts";
 import { importsOf, readSources } from "../support/source_graph.ts";
 import { setStage } from "../support/stage.ts";
@@ -33,15 +32,16 @@ Deno.test("every block that can be written stands somewhere", async () => {
   assert.deepEqual(unused, []);
 });
 
-Deno.test("the README holds a client of each language as it is run", async () => {
-  const readme = await readSource("README.md");
+Deno.test("each client is printed as it is run, once", async () => {
+  const texts = await Promise.all((await markdownFiles()).map(readSource));
   for (const path of Object.keys(SNIPPETS)) {
-    if (path.endsWith("/build.rs")) continue; // in docs/clients/README.md
-    assert.ok(readme.includes(`\n${await readSource(path)}\`\`\`\n`), path);
+    const fenced = `\n${await readSource(path)}\`\`\`\n`;
+    const pages = texts.filter((text) => text.includes(fenced));
+    assert.equal(pages.length, 1, path);
   }
 });
 
-Deno.test("a stale block is noticed, and one that nobody writes is an error", async () => {
+Deno.test("a stale block is rewritten, and an unknown one is an error", async () => {
   const text = "<!-- generated:a -->\nold\n<!-- /generated -->";
   assert.match(await fillBlocks(text, { a: () => "new" }), /\n\nnew\n\n/);
   await assert.rejects(
@@ -101,8 +101,19 @@ Deno.test("the proxy itself imports what is said to be needed at run time", asyn
   );
 });
 
-for (const { promise, file, test } of GUARANTEES) {
-  Deno.test(`a test stands behind: ${promise}`, async () => {
+/** `Test: `name` ([file](../path))` below each guarantee. */
+const GUARANTEE_TEST = /Test:\s+`([^`]+)`\s+\(\[[^\]]+\]\(\.\.\/([^)]+)\)\)/g;
+const guarantees = await readSource("docs/guarantees.md");
+const guaranteeTests = [...guarantees.matchAll(GUARANTEE_TEST)];
+
+Deno.test("every guarantee names its test", () => {
+  const count = guarantees.match(/^- /gm)?.length ?? 0;
+  assert.ok(count > 50, `${count} guarantees`);
+  assert.equal(guaranteeTests.length, count);
+});
+
+for (const [, test = "", file = ""] of guaranteeTests) {
+  Deno.test(`the test of a guarantee exists: ${test}`, async () => {
     const text = await readSource(file);
     assert.ok(
       new RegExp(`["\`]${RegExp.escape(test)}["\`]`).test(text),

@@ -15,7 +15,7 @@ const REPORT = `<testsuites>
   <testcase name="switched off" classname="x"><skipped/></testcase>
 </testsuites>`;
 
-Deno.test("tests that were left out are told by their reasons", () => {
+Deno.test("tests that were left out are listed by their reasons", () => {
   assert.equal(
     describe(leftOut(REPORT)),
     [

@@ -2075,7 +2075,7 @@ export const StreamProxyService: GenService<{
     output: typeof StreamOrderUpdatesResponseSchema;
   },
   /**
-   * Tells the state of the proxy and of its feeds; answers OK also when no feed is up.
+   * Returns the state of the proxy and of its feeds; answers OK also when no feed is up.
    *
    * @generated from rpc cream.v1.StreamProxyService.GetConnectionStatus
    */
