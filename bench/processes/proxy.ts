@@ -7,7 +7,7 @@
 import process from "node:process";
 import { Writable } from "node:stream";
 import { Ring } from "../../src/application/broadcast/ring.ts";
-import { FrameDecoder } from "../../src/infrastructure/alpaca/frame_decoder.ts";
+import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { startProxy } from "../../src/run_proxy.ts";
 import { answerCommands } from "../control.ts";

@@ -1,6 +1,6 @@
 /**
- * The life of a session as a diagram, found by trying every event in every
- * state.
+ * The state machine of a session as a diagram, made by applying every event to
+ * every state.
  *
  * @module
  */
@@ -13,36 +13,36 @@ import {
 
 const LINKS: readonly Link[] = [
   DISCONNECTED,
-  { at: "connecting", attempt: 1 },
-  { at: "authenticating", attempt: 1 },
-  { at: "connected" },
-  { at: "reconnecting", attempt: 1, reason: "" },
-  { at: "error", attempt: 1, reason: "", final: false },
+  { state: "connecting", attempt: 1 },
+  { state: "authenticating", attempt: 1 },
+  { state: "connected" },
+  { state: "reconnecting", attempt: 1 },
+  { state: "error", attempt: 1, final: false },
 ];
 
 const EVENTS: readonly LinkEvent[] = [
-  { type: "connect" },
-  { type: "opened" },
-  { type: "accepted" },
-  { type: "rejected", reason: "" },
-  { type: "lost", reason: "" },
-  { type: "delay_elapsed" },
-  { type: "exhausted", reason: "" },
-  { type: "retry" },
-  { type: "shutdown" },
+  "connect",
+  "opened",
+  "accepted",
+  "rejected",
+  "lost",
+  "delay_elapsed",
+  "exhausted",
+  "retry",
+  "shutdown",
 ];
 
 /** A Mermaid diagram of every edge. */
 export function stateDiagram(): string {
   const edges = LINKS.flatMap((from) =>
     EVENTS.map((event) => ({ from, event, to: advance(from, event) }))
-  ).filter(({ from, to }) => from.at !== to.at);
+  ).filter(({ from, to }) => from.state !== to.state);
   return [
     "```mermaid",
     "stateDiagram-v2",
     "  [*] --> disconnected",
     ...edges.map(({ from, event, to }) =>
-      `  ${from.at} --> ${to.at} : ${event.type}`
+      `  ${from.state} --> ${to.state} : ${event}`
     ),
     "```",
   ].join("\n");

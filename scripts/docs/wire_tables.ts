@@ -7,10 +7,10 @@ import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
-  type ElementHandlers,
+  type MessageHandlers,
   optionHandlers,
   stockHandlers,
-} from "../../src/infrastructure/alpaca/element_handlers.ts";
+} from "../../src/infrastructure/alpaca/messages.ts";
 import { EVENTS } from "../../src/infrastructure/grpc/encoding/order_words.ts";
 import { code, table } from "./blocks.ts";
 
@@ -65,31 +65,25 @@ export function mappingTable(): string {
 interface Carried {
   readonly word: string;
   readonly type: MessageType;
-  /** The RPC whose sink it asked, if any. */
+  /** The RPC of the handler's sink, if it has one. */
   readonly rpc: string | undefined;
 }
 
-/** Gives each handler an element and sees which sink it asks. */
+/** Lists the handlers with the RPC that each publishes to. */
 function carried(
-  make: (sink: <T>(rpc: string) => EventSink<T>) => ElementHandlers,
+  make: (sink: <T>(rpc: string) => EventSink<T>) => MessageHandlers,
 ): Carried[] {
-  let asked: string | undefined;
-  const handlers = make((rpc) => ({
-    wants() {
-      asked = rpc;
-      return false;
-    },
-    publish() {},
-  }));
-  return [...handlers].map(([word, { type, handle }]) => {
-    asked = undefined;
-    try {
-      handle({ T: word, S: "AAPL" }, 0);
-    } catch {
-      // No sink was asked: the element was read, and is not a whole one.
-    }
-    return { word: String(word), type, rpc: asked };
+  const rpcs = new Map<unknown, string>();
+  const handlers = make((rpc) => {
+    const sink = { wants: () => false, publish() {} };
+    rpcs.set(sink, rpc);
+    return sink;
   });
+  return [...handlers].map(([word, { type, sink }]) => ({
+    word: String(word),
+    type,
+    rpc: rpcs.get(sink),
+  }));
 }
 
 /** Every order event of Alpaca, with its number. */

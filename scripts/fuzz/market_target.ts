@@ -4,12 +4,12 @@
  *
  * @module
  */
-import { FrameDecoder } from "../../src/infrastructure/alpaca/frame_decoder.ts";
 import {
+  FrameDecoder,
   type MarketFormat,
   optionFormat,
   stockFormat,
-} from "../../src/infrastructure/alpaca/market_format.ts";
+} from "../../src/infrastructure/alpaca/decode.ts";
 import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
 import {
   describe,
@@ -51,9 +51,9 @@ const TURNS: readonly (readonly Mode[])[] = OTHER_MODES.flatMap((
 /** One decoder and what it makes of frames. */
 class Lane {
   readonly outcome = new Outcome();
-  /** Whether the fast decoder took the last frame. */
-  isPlain = false;
-  /** What the fast decoder threw at the last frame, instead of declining it. */
+  /** Whether the fast decoder supported the last frame. */
+  isFast = false;
+  /** What the fast decoder threw at the last frame. */
   crash: unknown;
   readonly #decoder: FrameDecoder;
   readonly #onControl: (control: unknown) => void;
@@ -86,24 +86,23 @@ class Lane {
   run(frame: Uint8Array): void {
     this.outcome.clear();
     this.crash = undefined;
-    this.isPlain = false;
+    this.isFast = false;
     this.#decoder.receive(frame, this.#onControl);
   }
 
   #watched(format: MarketFormat, fast: boolean): MarketFormat {
-    const { plain } = format;
-    const read: typeof plain.read = (frame, receivedAt, onPublishError) => {
-      if (!fast) return -1;
+    const decodeFrame = (frame: Uint8Array) => {
+      if (!fast) return undefined;
       try {
-        const messages = plain.read(frame, receivedAt, onPublishError);
-        this.isPlain = messages >= 0;
-        return messages;
+        const batch = format.fast.decodeFrame(frame);
+        this.isFast = batch !== undefined;
+        return batch;
       } catch (error) {
         if (error !== HANDLER_ERROR) this.crash = error;
         throw error;
       }
     };
-    return { ...format, plain: { read } };
+    return { ...format, fast: { decodeFrame } };
   }
 }
 
@@ -230,7 +229,7 @@ export class MarketTarget implements Target {
       count > 0 ? [type] : []
     );
     return [
-      all.fast.isPlain,
+      all.fast.isFast,
       Math.min(controls.length, 2),
       ...types,
       ...notes,

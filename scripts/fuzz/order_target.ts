@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { TradingDecoder } from "../../src/infrastructure/alpaca/trading_decoder.ts";
+import { TradingDecoder } from "../../src/infrastructure/alpaca/trading.ts";
 import { ORDER_MESSAGES } from "./grammar.ts";
 import {
   describe,

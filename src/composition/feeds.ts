@@ -22,16 +22,18 @@ import type { FeedId, FeedKind } from "../domain/connection/feed.ts";
 import { planLimit } from "../domain/subscription/plans.ts";
 import { createSubscriptions } from "../domain/subscription/reconciler.ts";
 import type { UpstreamChannel } from "../domain/subscription/symbol_sets.ts";
-import { FrameDecoder } from "../infrastructure/alpaca/frame_decoder.ts";
 import {
+  FrameDecoder,
   type MarketFormat,
   optionFormat,
   stockFormat,
-} from "../infrastructure/alpaca/market_format.ts";
-import { MarketConnector } from "../infrastructure/alpaca/market_session.ts";
-import { SESSION_DEADLINES } from "../infrastructure/alpaca/open_session.ts";
-import { TradingDecoder } from "../infrastructure/alpaca/trading_decoder.ts";
-import { TradingConnector } from "../infrastructure/alpaca/trading_session.ts";
+} from "../infrastructure/alpaca/decode.ts";
+import { MarketConnector } from "../infrastructure/alpaca/market.ts";
+import { SESSION_DEADLINES } from "../infrastructure/alpaca/session.ts";
+import {
+  TradingConnector,
+  TradingDecoder,
+} from "../infrastructure/alpaca/trading.ts";
 import {
   type Config,
   type KeyPair,
@@ -189,28 +191,39 @@ interface MarketParts {
 
 const GHOST =
   "Another session of this account is open, or a dead one is not forgotten yet (about 90 s); only one may be";
-const ADDRESS = (variable: string) =>
-  `If this goes on, check the network and ${variable}`;
+
+/** Remedies of failures that usually pass by themselves. */
+function transient(variable: string): FeedLinkParts["remedies"] {
+  const remedy = `If this goes on, check the network and ${variable}`;
+  return {
+    dial: remedy,
+    timeout: remedy,
+    heartbeat: remedy,
+    closed: remedy,
+    upstream_error: remedy,
+  };
+}
+
 const DATA_KEY =
   "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
 
 /** What a person can do, per feed and kind of failure. */
 const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
   sip: {
-    refused: `${DATA_KEY}, and that the plan has ALPACA_FEED`,
+    auth: `${DATA_KEY}, and that the plan has ALPACA_FEED`,
     connection_limit: GHOST,
-    transient: ADDRESS("ALPACA_STOCK_STREAM_URL"),
+    ...transient("ALPACA_STOCK_STREAM_URL"),
   },
   opra: {
-    refused: `${DATA_KEY}, and that the plan has ALPACA_OPTIONS_FEED`,
+    auth: `${DATA_KEY}, and that the plan has ALPACA_OPTIONS_FEED`,
     connection_limit: GHOST,
-    transient: ADDRESS("ALPACA_OPTION_STREAM_URL"),
+    ...transient("ALPACA_OPTION_STREAM_URL"),
   },
   trading: {
-    refused:
+    auth:
       "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV says what they are for",
     connection_limit: GHOST,
-    transient: ADDRESS("ALPACA_TRADING_STREAM_URL"),
+    ...transient("ALPACA_TRADING_STREAM_URL"),
   },
 };
 

@@ -14,12 +14,10 @@ import { createCounters } from "../../src/application/status/counters.ts";
 import {
   jsonCodec,
   msgpackCodec,
-} from "../../src/infrastructure/alpaca/market_codec.ts";
-import {
   optionFormat,
   stockFormat,
-} from "../../src/infrastructure/alpaca/market_format.ts";
-import { readStockQuote } from "../../src/infrastructure/alpaca/stock_elements.ts";
+} from "../../src/infrastructure/alpaca/decode.ts";
+import { readStockQuote } from "../../src/infrastructure/alpaca/messages.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { FramedBatch } from "../../src/infrastructure/grpc/framed_batch.ts";
 
@@ -72,19 +70,21 @@ for (const wanted of [true, false]) {
   const stocks = stockFormat(
     { quotes: sink, trades: sink, bars: sink },
     received,
-  ).plain;
+  ).fast;
   Deno.bench({
-    name: `plain JSON frame of 50, ${taken}`,
+    name: `fast JSON frame of 50, ${taken}`,
     group: "decode",
     fn: () =>
-      void stocks.read(frames[next(frames.length)] ?? NO_BYTES, 0, fail),
+      void stocks.decodeFrame(frames[next(frames.length)] ?? NO_BYTES)
+        ?.publish(0, fail),
   });
-  const options = optionFormat({ quotes: sink, trades: sink }, received).plain;
+  const options = optionFormat({ quotes: sink, trades: sink }, received).fast;
   Deno.bench({
-    name: `plain MessagePack frame of 50, ${taken}`,
+    name: `fast MessagePack frame of 50, ${taken}`,
     group: "decode MessagePack",
     fn: () =>
-      void options.read(packed[next(packed.length)] ?? NO_BYTES, 0, fail),
+      void options.decodeFrame(packed[next(packed.length)] ?? NO_BYTES)
+        ?.publish(0, fail),
   });
 }
 

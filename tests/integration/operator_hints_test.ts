@@ -31,7 +31,7 @@ Deno.test("wrong credentials are logged with the variables to look at", async ()
   await using stage = await setStage({ env: { ALPACA_SECRET: secret } });
   const lost = (feed: string) =>
     stage.log.records.find(({ message, fields }) =>
-      message === "Feed lost, retrying" && fields.feed === feed
+      message === "Feed connection failed, retrying" && fields.feed === feed
     );
   await until(
     "every feed was refused",

@@ -1,10 +1,10 @@
 /**
- * Follows one feed for ever: sessions end, the story goes on.
+ * Keeps one session of a feed open: connects, follows the session until it ends,
+ * backs off and reconnects.
  *
- * One session at a time. Whatever ends it is sorted once
- * ({@linkcode FeedFailure}), counted, told, and answered with the wait that
- * its kind asks for; then the next attempt is made. Client streams know
- * nothing of it: they stay open and continue when data does.
+ * There is at most one session at a time. Its failure ({@linkcode FeedFailure}) is
+ * counted, logged and shown in the status; its type decides the backoff. Client
+ * streams stay open meanwhile and continue when data does.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   type BackoffSettings,
   isDoubted,
 } from "../../domain/connection/backoff.ts";
-import type { FailureKind } from "../../domain/connection/failure.ts";
+import type { FailureType } from "../../domain/connection/failure.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
 import {
@@ -34,10 +34,10 @@ import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
-/** A session that lived this long was stable: the next failure starts afresh. */
+/** A session of this length resets the backoff. */
 const STABLE_MS = 10_000;
 
-/** What a link needs. */
+/** Dependencies of a link. */
 export interface FeedLinkParts {
   readonly feed: FeedId;
   readonly kind: FeedKind;
@@ -49,28 +49,28 @@ export interface FeedLinkParts {
   readonly random: () => number;
   readonly log: Log;
   readonly tracing: Tracing;
-  /** Takes secrets out of upstream's words, before anybody is told them. */
+  /** Removes secrets from Alpaca's text. */
   readonly redact: (text: string) => string;
   readonly heartbeat: HeartbeatSettings;
-  /** What a person can do about a kind of failure, for the log. */
-  readonly remedies: Readonly<Partial<Record<FailureKind, string>>>;
+  /** What the operator can do about a failure, for the log. */
+  readonly remedies: Readonly<Partial<Record<FailureType, string>>>;
   readonly reconnect: BackoffSettings & {
     /**
-     * Attempts in a row before the feed is given up; 0 means never. One that
-     * led to a session which did not last counts too.
+     * Consecutive failures after which the feed stops reconnecting; 0 means never.
+     * A session that was not stable counts too.
      */
     readonly maxAttempts: number;
   };
 }
 
-/** One feed's link to upstream, with its state. */
+/** The connection of one feed, with its state. */
 export class FeedLink {
   readonly #parts: FeedLinkParts;
   #link: Link = DISCONNECTED;
-  #failuresInARow = 0;
-  #refusalsInARow = 0;
-  /** Monotonic ms at which a session last was up. */
-  #workedAt: number | undefined;
+  #consecutiveFailures = 0;
+  #consecutiveAuthFailures = 0;
+  /** Monotonic ms at which a session was last up. */
+  #authenticatedAt: number | undefined;
   #lastConnected: WallStamp | undefined;
   #errorMessage: string | undefined;
 
@@ -78,13 +78,13 @@ export class FeedLink {
     this.#parts = parts;
   }
 
-  /** A snapshot of the link. */
+  /** Returns a snapshot of the link. */
   get status(): FeedStatus {
     const { feed, kind, subscriptions, counters } = this.#parts;
     return {
       feed,
       kind,
-      state: this.#link.at,
+      state: this.#link.state,
       lastConnectedAt: this.#lastConnected?.at,
       errorMessage: this.#errorMessage ?? subscriptions.trouble,
       subscriptionCount: subscriptions.subscriptionCount,
@@ -94,26 +94,26 @@ export class FeedLink {
   }
 
   /**
-   * Follows the feed until `signal` fires. A feed whose attempts are exhausted
-   * stays in its error state until then.
+   * Keeps a session open until `signal` fires. After the last attempt the link
+   * stays in state `error` until then.
    */
   async run(signal: AbortSignal): Promise<void> {
-    this.#apply({ type: "connect" });
+    this.#apply("connect");
     try {
-      while (!signal.aborted && this.#link.at === "connecting") {
-        const failure = await this.#holdSession(signal);
+      while (!signal.aborted && this.#link.state === "connecting") {
+        const failure = await this.#runSession(signal);
         if (signal.aborted) break;
-        this.#note(failure);
+        this.#onFailure(failure);
         await this.#waitForRetry(failure, signal);
       }
       if (!signal.aborted) await aborted(signal);
     } finally {
-      this.#apply({ type: "shutdown" });
+      this.#apply("shutdown");
     }
   }
 
-  /** Connects, and holds the session until it ends; gives the reason. */
-  async #holdSession(signal: AbortSignal): Promise<FeedFailure> {
+  /** Connects and follows the session until it ends; returns the reason. */
+  async #runSession(signal: AbortSignal): Promise<FeedFailure> {
     const { connector, subscriptions, clock, tracing, feed, redact } =
       this.#parts;
     const span = tracing.span("feed.session", {
@@ -122,17 +122,17 @@ export class FeedLink {
     });
     try {
       const session = await connector.connect({
-        opened: () => this.#apply({ type: "opened" }),
+        opened: () => this.#apply("opened"),
         acknowledged: (state) => subscriptions.acknowledged(state),
         refused: ({ code, message }) =>
           subscriptions.refused({ code, message: redact(message) }),
       }, signal);
       span.event("authenticated");
-      this.#accepted();
+      this.#onConnected();
       const since = clock.monotonic();
       const failure = (await this.#follow(session, signal)).redacted(redact);
-      this.#workedAt = clock.monotonic();
-      if (clock.monotonic() - since >= STABLE_MS) this.#failuresInARow = 0;
+      this.#authenticatedAt = clock.monotonic();
+      if (clock.monotonic() - since >= STABLE_MS) this.#consecutiveFailures = 0;
       if (!signal.aborted) span.fail(failure);
       return failure;
     } catch (error) {
@@ -150,13 +150,13 @@ export class FeedLink {
   ): Promise<FeedFailure> {
     const { subscriptions, clock, heartbeat: settings } = this.#parts;
     const over = new AbortController();
-    const goodbye = () => session.close();
-    signal.addEventListener("abort", goodbye);
-    let watching: Promise<void> | undefined;
+    const close = () => session.close();
+    signal.addEventListener("abort", close);
+    let heartbeat: Promise<void> | undefined;
     try {
-      if (signal.aborted) goodbye();
+      if (signal.aborted) close();
       subscriptions.attach(session);
-      watching = keepAlive(session, {
+      heartbeat = keepAlive(session, {
         subscriptions,
         clock,
         settings,
@@ -164,43 +164,40 @@ export class FeedLink {
       }).catch((error) => session.fail(toFailure(error)));
       return await session.ended;
     } finally {
-      signal.removeEventListener("abort", goodbye);
+      signal.removeEventListener("abort", close);
       over.abort();
       subscriptions.detach();
-      await watching;
-      // A second dial before upstream has let go of this one would be refused.
+      await heartbeat;
+      // Alpaca rejects a second connection until this one is closed.
       await session.close();
     }
   }
 
-  #accepted(): void {
-    this.#apply({ type: "accepted" });
-    this.#refusalsInARow = 0;
-    this.#workedAt = this.#parts.clock.monotonic();
+  #onConnected(): void {
+    this.#apply("accepted");
+    this.#consecutiveAuthFailures = 0;
+    this.#authenticatedAt = this.#parts.clock.monotonic();
     this.#lastConnected = new WallStamp(this.#parts.clock);
     this.#errorMessage = undefined;
     this.#parts.log.info("Feed connected");
   }
 
-  #note(failure: FeedFailure): void {
-    this.#failuresInARow++;
+  #onFailure(failure: FeedFailure): void {
+    this.#consecutiveFailures++;
     this.#parts.counters.errors[failure.errorType]++;
     this.#errorMessage = failure.message;
-    if (failure.kind === "refused") this.#refusalsInARow++;
-    // A key that worked a moment ago is no error that a person has to mend.
-    const rejected = failure.kind === "refused" && !this.#isDoubted &&
-      this.#link.at === "authenticating";
-    this.#apply({
-      type: rejected ? "rejected" : "lost",
-      reason: failure.message,
-    });
+    if (failure.errorType === "auth") this.#consecutiveAuthFailures++;
+    // A key that worked a moment ago is not an error that the operator can correct.
+    const rejected = failure.errorType === "auth" && !this.#isDoubted &&
+      this.#link.state === "authenticating";
+    this.#apply(rejected ? "rejected" : "lost");
   }
 
   get #isDoubted(): boolean {
-    const sinceAcceptedMs = this.#workedAt === undefined
+    const sinceAcceptedMs = this.#authenticatedAt === undefined
       ? undefined
-      : this.#parts.clock.monotonic() - this.#workedAt;
-    return isDoubted({ count: this.#refusalsInARow, sinceAcceptedMs });
+      : this.#parts.clock.monotonic() - this.#authenticatedAt;
+    return isDoubted({ count: this.#consecutiveAuthFailures, sinceAcceptedMs });
   }
 
   async #waitForRetry(
@@ -208,43 +205,51 @@ export class FeedLink {
     signal: AbortSignal,
   ): Promise<void> {
     const { clock, random, reconnect, log, counters, remedies } = this.#parts;
-    const { message, kind, retryAfterMs } = failure;
+    const { message, errorType, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;
-    if (maxAttempts > 0 && this.#failuresInARow > maxAttempts) {
-      this.#apply({ type: "retry" });
-      this.#apply({ type: "exhausted", reason: message });
-      log.error("Feed given up: no attempts left", {
+    if (maxAttempts > 0 && this.#consecutiveFailures > maxAttempts) {
+      this.#apply("retry");
+      this.#apply("exhausted");
+      log.error("Feed failed: no reconnect attempts left", {
         cause: message,
-        remedy: remedies[kind],
+        remedy: remedies[errorType],
         maxAttempts,
       });
       return;
     }
-    const doubted = this.#isDoubted ? this.#refusalsInARow : undefined;
+    const doubted = errorType === "auth" && this.#isDoubted
+      ? this.#consecutiveAuthFailures
+      : undefined;
     const delayMs = backoffDelay(
-      { kind, attempt: this.#failuresInARow, retryAfterMs, doubted },
+      {
+        type: errorType,
+        attempt: this.#consecutiveFailures,
+        retryAfterMs,
+        doubted,
+      },
       { settings: reconnect, random: random() },
     );
-    log.warn("Feed lost, retrying", {
+    log.warn("Feed connection failed, retrying", {
       cause: message,
-      kind,
-      remedy: kind === "refused" && this.#isDoubted
-        ? undefined
-        : remedies[kind],
+      error_type: errorType,
+      remedy: doubted === undefined ? remedies[errorType] : undefined,
       delay_ms: Math.round(delayMs),
       attempt: attemptsOf(this.#link) + 1,
     });
     await clock.sleep(delayMs, signal);
     if (signal.aborted) return;
     counters.reconnects++;
-    this.#apply({ type: "retry" });
-    this.#apply({ type: "delay_elapsed" });
+    this.#apply("retry");
+    this.#apply("delay_elapsed");
   }
 
   #apply(event: LinkEvent): void {
     const next = advance(this.#link, event);
-    if (next.at !== this.#link.at) {
-      this.#parts.log.debug("Feed state", { from: this.#link.at, to: next.at });
+    if (next.state !== this.#link.state) {
+      this.#parts.log.debug("Feed state", {
+        from: this.#link.state,
+        to: next.state,
+      });
     }
     this.#link = next;
   }

@@ -1,6 +1,6 @@
 import {
+  heartbeatAction,
   type HeartbeatSettings,
-  judgeHeartbeat,
 } from "../../domain/connection/heartbeat.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
@@ -8,10 +8,9 @@ import { FeedFailure } from "./feed_failure.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /**
- * Watches a session until `signal` fires: asks it when it is quiet, fails it
- * when it does not answer. Any frame counts as an answer. One that is never
- * quiet is asked now and then what it carries; whether it answers that is not
- * judged here.
+ * Sends heartbeats on a session until `signal` fires: probes an idle session, and
+ * fails it when no frame follows in time. Audits a busy one without waiting for
+ * the reply.
  */
 export async function keepAlive(
   session: FeedSession,
@@ -23,19 +22,19 @@ export async function keepAlive(
   },
 ): Promise<void> {
   const { subscriptions, clock, settings, signal } = options;
-  let asked: { readonly at: number; readonly frames: number } | undefined;
+  let probe: { readonly at: number; readonly frames: number } | undefined;
   let auditedAt = clock.monotonic();
   while (!signal.aborted) {
-    if (asked && asked.frames !== session.frames) asked = undefined;
+    if (probe && probe.frames !== session.frames) probe = undefined;
     const now = clock.monotonic();
     const { lastFrameAt } = session;
     auditedAt = Math.max(auditedAt, subscriptions.acknowledgedAt ?? auditedAt);
-    const facts = { now, lastFrameAt, askedAt: asked?.at, auditedAt };
-    const action = judgeHeartbeat(facts, settings);
+    const times = { now, lastFrameAt, probedAt: probe?.at, auditedAt };
+    const action = heartbeatAction(times, settings);
     if (action.type === "dead") {
-      const silence = Math.round(now - lastFrameAt);
+      const idleMs = Math.round(now - lastFrameAt);
       session.fail(
-        new FeedFailure(`Mute for ${silence} ms, and no answer when asked`, {
+        new FeedFailure(`No data for ${idleMs} ms and no heartbeat reply`, {
           errorType: "heartbeat",
         }),
       );
@@ -45,7 +44,7 @@ export async function keepAlive(
       await clock.sleep(action.ms, signal);
       continue;
     }
-    if (action.type === "ask") asked = { at: now, frames: session.frames };
+    if (action.type === "probe") probe = { at: now, frames: session.frames };
     auditedAt = now;
     subscriptions.ask();
   }

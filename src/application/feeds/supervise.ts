@@ -1,15 +1,14 @@
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 
-/** Pause before a part that failed is started again. */
+/** Delay before a failed task is restarted. */
 const RESTART_MS = 1_000;
 
 /**
- * Keeps a part running until `signal` fires: a fault in it (or an end that
- * nobody asked for) is a mistake of ours, is logged as an error, and costs a
- * pause, never silence.
+ * Runs a task until `signal` fires. A task that throws or returns early, which is
+ * a bug, is logged and restarted after a second.
  *
- * @param run the part; it is to end only when its signal fires
+ * @param run the task; must return only when its signal fires
  */
 export async function supervise(
   run: (signal: AbortSignal) => Promise<void>,
@@ -21,17 +20,14 @@ export async function supervise(
 ): Promise<void> {
   const { clock, log, signal } = options;
   while (!signal.aborted) {
-    let cause: unknown = "it ended by itself";
+    let cause: unknown = "it returned early";
     try {
       await run(signal);
       if (signal.aborted) return;
     } catch (error) {
       cause = error;
     }
-    log.error("A part failed and is started again", {
-      cause,
-      delay_ms: RESTART_MS,
-    });
+    log.error("Task failed, restarting", { cause, delay_ms: RESTART_MS });
     await clock.sleep(RESTART_MS, signal);
   }
 }

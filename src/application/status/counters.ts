@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import {
@@ -35,14 +36,7 @@ export type MessageType = typeof MESSAGE_TYPES[number];
 
 /** Reasons for counting a WebSocket error, as the `error_type` label spells them. */
 export const ERROR_TYPES = [
-  "dial",
-  "rate_limited",
-  "timeout",
-  "auth",
-  "connection_limit",
-  "heartbeat",
-  "closed",
-  "upstream_error",
+  ...FAILURE_TYPES,
   "malformed_frame",
   "malformed_element",
   "unknown_type",

@@ -1,12 +1,12 @@
 /**
- * How long to wait before the next attempt, as a pure function of what
- * happened, how often, and a random number.
+ * Computes how long to wait before the next connection attempt from the failure,
+ * the number of attempts and a random number.
  *
  * @module
  */
-import type { FailureKind } from "./failure.ts";
+import type { FailureType } from "./failure.ts";
 
-/** Bounds of the exponential schedule. */
+/** Settings of the exponential schedule. */
 export interface BackoffSettings {
   readonly initialDelayMs: number;
   readonly maxDelayMs: number;
@@ -15,9 +15,9 @@ export interface BackoffSettings {
 }
 
 /**
- * Waits after a connection-limit refusal: the first ones are short because a
- * clean close frees the place within seconds, together they outlast the 90 s
- * for which upstream keeps a ghost session.
+ * Waits after `connection_limit`. The first ones are short because a clean close
+ * frees the connection within seconds; their sum exceeds the 90 s for which
+ * Alpaca keeps a ghost session.
  */
 const CONNECTION_LIMIT_DELAYS_MS: readonly number[] = [
   5_000,
@@ -28,76 +28,73 @@ const CONNECTION_LIMIT_DELAYS_MS: readonly number[] = [
   30_000,
 ];
 
-/** A person has to act first; asking once a minute notices when one has. */
-const REFUSED_DELAY_MS = 60_000;
+/** Wait after `auth`: the operator has to act, which is noticed within a minute. */
+const AUTH_DELAY_MS = 60_000;
 
-/** First wait after a refusal that is doubted; it doubles up to a minute. */
+/** First wait after a doubted `auth` failure; doubles up to `AUTH_DELAY_MS`. */
 const DOUBTED_DELAY_MS = 500;
 
-/** How long after a login that succeeded a refused one is doubted, in ms. */
+/** How long after a successful login an `auth` failure is doubted. */
 const TRUST_MS = 24 * 3_600_000;
 
-/** Upstream that asks for fewer attempts gets at least this much peace. */
+/** Lowest first bound after `rate_limited`. */
 const RATE_LIMITED_FLOOR_MS = 2_000;
 
-/** A longer wait that upstream asks for would be an outage of its own. */
-const LONGEST_ASKED_MS = 300_000;
+/** Longest `Retry-After` that is followed; more would be an outage in itself. */
+const MAX_RETRY_AFTER_MS = 300_000;
 
 /**
- * Whether a refused login is more likely trouble of upstream than a bad key:
- * the same key was accepted within the last 24 hours, and was not yet refused
- * so often in a row that the wait has grown to a minute.
+ * Whether an `auth` failure is more likely an outage of Alpaca than a bad key: the
+ * same key was accepted within the last 24 hours, and the wait after consecutive
+ * failures has not grown to a minute yet.
  */
-export function isDoubted(refusal: {
-  /** Refusals in a row, at least 1. */
+export function isDoubted(failures: {
+  /** Consecutive `auth` failures, at least 1. */
   readonly count: number;
   /** Ms since the key was last accepted; `undefined` when it never was. */
   readonly sinceAcceptedMs: number | undefined;
 }): boolean {
-  const { count, sinceAcceptedMs } = refusal;
+  const { count, sinceAcceptedMs } = failures;
   return sinceAcceptedMs !== undefined && sinceAcceptedMs <= TRUST_MS &&
-    doubtedBound(count) < REFUSED_DELAY_MS;
+    doubtedBound(count) < AUTH_DELAY_MS;
 }
 
 /**
- * Milliseconds to wait before attempt number `attempt` (1 is the first retry).
+ * Returns the milliseconds to wait before attempt number `attempt` (1 is the first
+ * retry).
  *
- * Transient failures use full jitter: anything from 0 to the exponential
- * bound, so that many clients never return in step. Rate limits keep at least
- * half of the bound, and so do refusals that are doubted, whose bound starts at
- * half a second on any settings. The others follow their own
- * schedules with up to 10 % on top. What upstream itself asks for
- * (`Retry-After`, up to five minutes) is the least, for every kind.
+ * Most failures use full jitter: a random part of the exponential bound, so that
+ * many proxies do not reconnect simultaneously. `rate_limited` waits at least half
+ * of the bound, and so does a doubted `auth`, whose bound starts at 500 ms for any
+ * settings. `connection_limit` and `auth` have fixed schedules plus up to 10 %.
+ * `Retry-After`, up to five minutes, is the minimum for every type.
  *
  * @param random a number in [0, 1)
  */
 export function backoffDelay(
   failure: {
-    readonly kind: FailureKind;
+    readonly type: FailureType;
     readonly attempt: number;
     readonly retryAfterMs?: number | undefined;
-    /** Doubted refusals in a row; absent when the refusal is believed. */
+    /** Consecutive doubted `auth` failures; absent when not doubted. */
     readonly doubted?: number | undefined;
   },
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
-  const asked = Math.min(failure.retryAfterMs ?? 0, LONGEST_ASKED_MS);
+  const minimum = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
   return Math.max(
-    ownDelay(failure, options),
-    asked * (1 + options.random / 10),
+    scheduledDelay(failure, options),
+    minimum * (1 + options.random / 10),
   );
 }
 
-function ownDelay(
+function scheduledDelay(
   failure: Parameters<typeof backoffDelay>[0],
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
   const { settings, random } = options;
   const attempt = Math.max(1, failure.attempt);
-  switch (failure.kind) {
-    case "transient":
-      return random *
-        exponentialBound(settings.initialDelayMs, attempt, settings);
+  switch (failure.type) {
     case "rate_limited": {
       const initial = Math.max(settings.initialDelayMs, RATE_LIMITED_FLOOR_MS);
       const bound = exponentialBound(initial, attempt, settings);
@@ -109,18 +106,21 @@ function ownDelay(
         0;
       return delay * (1 + random / 10);
     }
-    case "refused": {
+    case "auth": {
       if (failure.doubted === undefined) {
-        return REFUSED_DELAY_MS * (1 + random / 10);
+        return AUTH_DELAY_MS * (1 + random / 10);
       }
       return doubtedBound(failure.doubted) * (1 + random) / 2;
     }
+    default:
+      return random *
+        exponentialBound(settings.initialDelayMs, attempt, settings);
   }
 }
 
 function doubtedBound(count: number): number {
   const growth = 2 ** Math.min(Math.max(0, count - 1), 30);
-  return Math.min(DOUBTED_DELAY_MS * growth, REFUSED_DELAY_MS);
+  return Math.min(DOUBTED_DELAY_MS * growth, AUTH_DELAY_MS);
 }
 
 function exponentialBound(
@@ -128,7 +128,7 @@ function exponentialBound(
   attempt: number,
   settings: BackoffSettings,
 ): number {
-  // Growth overflows to Infinity after enough attempts, and 0 of that is NaN.
+  // Growth overflows to Infinity after enough attempts, and 0 × Infinity is NaN.
   const growth = Math.min(
     settings.multiplier ** (attempt - 1),
     Number.MAX_SAFE_INTEGER,

@@ -1,34 +1,44 @@
 /**
- * Why a session could not be had or could not be kept, sorted by what helps.
+ * Why a session could not be opened or has ended.
  *
  * @module
  */
 
 /**
- * - `transient`: the network, a server fault, a deadline: try again soon.
- * - `rate_limited`: upstream asked for fewer attempts (HTTP 429): try later.
- * - `connection_limit`: another session holds the one place (406), often a
- *   ghost of our own that upstream drops after about 90 s.
- * - `refused`: credentials, plan or scope (402, 409, 411, `unauthorized`):
- *   only a person can help, so it is tried slowly in case one has.
+ * Reasons for a failed session, as the `error_type` label spells them. Only
+ * three of them change how the proxy retries (`backoff.ts`):
+ *
+ * - `rate_limited`: Alpaca limits connection attempts (HTTP 429).
+ * - `connection_limit`: another session uses the account's only connection
+ *   (406), often a ghost session of this proxy, which Alpaca drops after about
+ *   90 s.
+ * - `auth`: credentials, plan or scope (402, 409, 411, `unauthorized`), which
+ *   only the operator can correct.
  */
-export type FailureKind =
-  | "transient"
-  | "rate_limited"
-  | "connection_limit"
-  | "refused";
+export const FAILURE_TYPES = [
+  "dial",
+  "rate_limited",
+  "timeout",
+  "auth",
+  "connection_limit",
+  "heartbeat",
+  "closed",
+  "upstream_error",
+] as const;
 
-/** Upstream error codes that say what to do about a lost session. */
-const KIND_BY_CODE: ReadonlyMap<number, FailureKind> = new Map([
-  [402, "refused"],
+/** One reason for a failed session. */
+export type FailureType = typeof FAILURE_TYPES[number];
+
+const TYPE_BY_CODE: ReadonlyMap<number, FailureType> = new Map([
+  [402, "auth"],
   [406, "connection_limit"],
-  [409, "refused"],
-  [411, "refused"],
-  [412, "refused"],
+  [409, "auth"],
+  [411, "auth"],
+  [412, "auth"],
   [429, "rate_limited"],
 ]);
 
-/** What an error code of the stream protocol, or an HTTP status, asks for. */
-export function failureKindOf(code: number): FailureKind {
-  return KIND_BY_CODE.get(code) ?? "transient";
+/** The failure that an error code of the stream protocol means. */
+export function failureTypeOf(code: number): FailureType {
+  return TYPE_BY_CODE.get(code) ?? "upstream_error";
 }

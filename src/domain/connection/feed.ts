@@ -1,5 +1,5 @@
 /**
- * Names of the upstream feeds and of the states of a feed's session.
+ * Names of the upstream feeds.
  *
  * @module
  */
@@ -7,9 +7,8 @@
 /**
  * The three sessions that the proxy holds: stocks, options, trade updates.
  *
- * The words are the ones operators know from settings, health bodies and
- * metric labels; which product a session really carries is its
- * {@linkcode FeedKind}.
+ * Settings, health bodies and metric labels use these names. {@linkcode FeedKind}
+ * is the product that a session carries.
  */
 export type FeedId = "sip" | "opra" | "trading";
 
@@ -28,17 +27,10 @@ export type StockFeedKind =
 /** The option feeds that can be subscribed. */
 export type OptionFeedKind = "opra" | "indicative";
 
-/** What a session truly carries. */
+/** The product that a session carries. */
 export type FeedKind = StockFeedKind | OptionFeedKind | "trade_updates";
-
-/** States of a feed's session, as health, status and metrics spell them. */
-export type LinkState =
-  | "disconnected"
-  | "connecting"
-  | "authenticating"
-  | "connected"
-  | "reconnecting"
-  | "error";
 
 /** Paper or live money. */
 export type Environment = "PAPER" | "LIVE";
+
+export type { LinkState } from "./link.ts";

@@ -1,67 +1,66 @@
 /**
- * When to ask a link whether it is alive and what it carries, and when to give
- * it up.
+ * Decides when to probe a session and when to fail it.
  *
- * Any frame proves life. After `intervalMs` without one the link is asked; a
- * link that says nothing for `timeoutMs` after that is dead. So a mute socket
- * is noticed within interval + timeout of its last frame, and a quiet but
- * healthy one answers and is left alone.
+ * Any frame proves that the session is alive. After `intervalMs` without a frame
+ * it is probed; without a frame for `timeoutMs` after that it is dead. So a dead
+ * socket is detected within interval + timeout of its last frame, and an idle but
+ * healthy one replies and continues.
  *
- * A busy link proves that it lives, not that it carries what is wanted. So it
- * is audited: asked the same when it has not said for {@linkcode AUDIT_MS} what
- * it carries. Nobody's life hangs on the answer to that.
+ * A busy session is alive but may have lost subscriptions. It is audited, probed
+ * in the same way, when it has not acknowledged its subscriptions for
+ * {@linkcode AUDIT_MS}. An unanswered audit does not fail the session.
  *
  * @module
  */
 
 /**
- * How long a link that always has traffic is believed to carry what it last
- * said, in ms. It bounds how long a subscription that was lost in silence goes
- * unnoticed; the answer lists every symbol, so it is not asked for often.
+ * Interval between acknowledgements on a busy session, in ms. It bounds how long a
+ * silently lost subscription goes unnoticed; the reply lists every symbol, so it
+ * is not requested often.
  */
 export const AUDIT_MS = 300_000;
 
-/** Settings of the rule, in milliseconds. */
+/** Settings of the heartbeat, in ms. */
 export interface HeartbeatSettings {
   readonly intervalMs: number;
   readonly timeoutMs: number;
 }
 
-/** What to do now. */
+/** What to do next. */
 export type HeartbeatAction =
   | { readonly type: "wait"; readonly ms: number }
-  | { readonly type: "ask" }
-  /** Ask, and do not wait for the answer. */
+  | { readonly type: "probe" }
+  /** Probe, and do not wait for the reply. */
   | { readonly type: "audit" }
   | { readonly type: "dead" };
 
-/** What is known of the link; all times on one monotonic clock, in ms. */
+/** Times of a session, in monotonic ms. */
 export interface HeartbeatFacts {
   readonly now: number;
   readonly lastFrameAt: number;
-  /** When the question was asked that nothing has answered yet, if one was. */
-  readonly askedAt: number | undefined;
-  /** When it last said what it carries, or was last asked to. */
+  /** When the unanswered probe was sent; `undefined` when there is none. */
+  readonly probedAt: number | undefined;
+  /** When subscriptions were last acknowledged or probed. */
   readonly auditedAt: number;
 }
 
-/** Applies the rule; `wait` says how long nothing can change. */
-export function judgeHeartbeat(
+/** Returns the next action; `wait` has the time until it can change. */
+export function heartbeatAction(
   facts: HeartbeatFacts,
   settings: HeartbeatSettings,
 ): HeartbeatAction {
-  const { now, lastFrameAt, askedAt, auditedAt } = facts;
-  if (askedAt !== undefined) {
-    const left = askedAt + settings.timeoutMs - now;
+  const { now, lastFrameAt, probedAt, auditedAt } = facts;
+  if (probedAt !== undefined) {
+    const left = probedAt + settings.timeoutMs - now;
     if (left <= 0) return { type: "dead" };
-    // An answer may have come right after the question: the next one is then
-    // due an interval later, which may be long before this one runs out.
+    // The reply may arrive immediately; the next probe is then due an interval
+    // later, which may be long before this timeout.
     return { type: "wait", ms: Math.min(left, settings.intervalMs) };
   }
   const left = lastFrameAt + settings.intervalMs - now;
-  if (left <= 0) return { type: "ask" };
-  const trusted = auditedAt + AUDIT_MS - now;
-  return trusted > 0
-    ? { type: "wait", ms: Math.min(left, trusted) }
+  if (left <= 0) return { type: "probe" };
+  const auditIn = auditedAt + AUDIT_MS - now;
+  return auditIn > 0
+    ? { type: "wait", ms: Math.min(left, auditIn) }
     : { type: "audit" };
 }

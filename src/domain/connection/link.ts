@@ -1,5 +1,5 @@
 /**
- * The life of a feed's link as a pure function.
+ * The state machine of a feed's connection, as a pure function.
  *
  * ```text
  * disconnected --connect--> connecting --opened--> authenticating
@@ -7,105 +7,93 @@
  * authenticating --rejected--> error
  * connecting, authenticating, connected --lost--> reconnecting
  * reconnecting --delay_elapsed--> connecting
- * reconnecting --exhausted--> error (for good)
+ * reconnecting --exhausted--> error (final)
  * error --retry--> reconnecting
- * anything --shutdown--> disconnected
+ * any state --shutdown--> disconnected
  * ```
  *
- * `lost` while connecting or authenticating is a dial that failed or a socket
- * that closed before it answered. An event that does not apply changes nothing.
+ * `lost` while connecting or authenticating is a failed dial or a socket that
+ * closed before it replied. An event that does not apply changes nothing.
  *
  * @module
  */
 
-/** Where a link stands, with only the data that is true there. */
+/** The state of a link with the data that belongs to it. */
 export type Link =
-  | { readonly at: "disconnected" }
-  | { readonly at: "connecting" | "authenticating"; readonly attempt: number }
-  | { readonly at: "connected" }
+  | { readonly state: "disconnected" | "connected" }
   | {
-    readonly at: "reconnecting";
+    readonly state: "connecting" | "authenticating" | "reconnecting";
     readonly attempt: number;
-    readonly reason: string;
   }
   | {
-    readonly at: "error";
+    readonly state: "error";
     readonly attempt: number;
-    readonly reason: string;
-    /** True when no retry will follow. */
+    /** Whether no retry follows. */
     readonly final: boolean;
   };
 
-/** What can happen to a link. */
+/** States of a link, as health, status and metrics spell them. */
+export type LinkState = Link["state"];
+
+/** Events that change a link. */
 export type LinkEvent =
-  | { readonly type: "connect" | "opened" | "accepted" }
-  | { readonly type: "delay_elapsed" | "retry" | "shutdown" }
-  | {
-    readonly type: "rejected" | "lost" | "exhausted";
-    readonly reason: string;
-  };
+  | "connect"
+  | "opened"
+  | "accepted"
+  | "rejected"
+  | "lost"
+  | "delay_elapsed"
+  | "exhausted"
+  | "retry"
+  | "shutdown";
 
 /** A link before its first connection. */
-export const DISCONNECTED: Link = { at: "disconnected" };
+export const DISCONNECTED: Link = { state: "disconnected" };
 
-/** Connection attempts since the link was last connected; 0 while it is. */
+/** Reconnection attempts since the link was last connected; 0 while it is. */
 export function attemptsOf(link: Link): number {
   return "attempt" in link ? link.attempt : 0;
 }
 
-/** Where a link goes next; an event that does not apply returns the same link. */
+/** Returns the next link; the same one when the event does not apply. */
 export function advance(link: Link, event: LinkEvent): Link {
-  switch (event.type) {
-    case "shutdown":
-      return link.at === "disconnected" ? link : DISCONNECTED;
+  switch (event) {
     case "connect":
-      return link.at === "disconnected"
-        ? { at: "connecting", attempt: 0 }
+      return link.state === "disconnected"
+        ? { state: "connecting", attempt: 0 }
         : link;
     case "opened":
-      return link.at === "connecting"
-        ? { ...link, at: "authenticating" }
+      return link.state === "connecting"
+        ? { ...link, state: "authenticating" }
         : link;
     case "accepted":
-      return link.at === "authenticating" ? { at: "connected" } : link;
+      return link.state === "authenticating" ? { state: "connected" } : link;
     case "rejected":
-      return link.at === "authenticating"
-        ? {
-          at: "error",
-          attempt: link.attempt,
-          reason: event.reason,
-          final: false,
-        }
+      return link.state === "authenticating"
+        ? { state: "error", attempt: link.attempt, final: false }
         : link;
     case "lost":
       return isOpenOrOpening(link)
-        ? {
-          at: "reconnecting",
-          attempt: attemptsOf(link),
-          reason: event.reason,
-        }
+        ? { state: "reconnecting", attempt: attemptsOf(link) }
         : link;
     case "delay_elapsed":
-      return link.at === "reconnecting"
-        ? { at: "connecting", attempt: link.attempt + 1 }
+      return link.state === "reconnecting"
+        ? { state: "connecting", attempt: link.attempt + 1 }
         : link;
     case "exhausted":
-      return link.at === "reconnecting"
-        ? {
-          at: "error",
-          attempt: link.attempt,
-          reason: event.reason,
-          final: true,
-        }
+      return link.state === "reconnecting"
+        ? { state: "error", attempt: link.attempt, final: true }
         : link;
     case "retry":
-      return link.at === "error" && !link.final
-        ? { at: "reconnecting", attempt: link.attempt, reason: link.reason }
+      return link.state === "error" && !link.final
+        ? { state: "reconnecting", attempt: link.attempt }
         : link;
+    case "shutdown":
+      return link.state === "disconnected" ? link : DISCONNECTED;
   }
 }
 
 function isOpenOrOpening(link: Link): boolean {
-  return link.at === "connecting" || link.at === "authenticating" ||
-    link.at === "connected";
+  return link.state === "connecting" || link.state === "authenticating" ||
+    link.state === "connected";
 }

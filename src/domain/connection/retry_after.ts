@@ -1,9 +1,9 @@
 /**
- * Milliseconds that a `Retry-After` header asks us to wait, in both of its
- * forms (RFC 9110, 10.2.3); `undefined` when it says neither.
+ * Parses a `Retry-After` header in either form (RFC 9110, 10.2.3): milliseconds to
+ * wait, or `undefined` when it is invalid.
  *
  * @param text the header's value
- * @param nowMs the wall clock, which a date is compared with
+ * @param nowMs the wall clock, which a date is relative to
  */
 export function parseRetryAfter(
   text: string | null | undefined,
@@ -11,7 +11,7 @@ export function parseRetryAfter(
 ): number | undefined {
   const value = text?.trim() ?? "";
   if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
-  // A date always names its weekday or month; other text is no date of ours.
+  // A valid date names a month; `Date.parse` accepts more.
   const date = /[A-Za-z]{3}/.test(value) ? Date.parse(value) : NaN;
   return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

@@ -16,7 +16,7 @@ export type ChannelName =
   | "optionTrades"
   | "orderUpdates";
 
-/** What each channel carries. */
+/** The event type of each channel. */
 export interface ChannelEvents extends Record<ChannelName, unknown> {
   readonly stockQuotes: StockQuote;
   readonly stockTrades: StockTrade;
@@ -26,7 +26,7 @@ export interface ChannelEvents extends Record<ChannelName, unknown> {
   readonly orderUpdates: OrderUpdate;
 }
 
-/** Every channel, in the order in which the documentation lists them. */
+/** Every channel, in the order of the documentation. */
 export const CHANNELS: readonly ChannelName[] = [
   "stockQuotes",
   "stockTrades",

@@ -1,19 +1,19 @@
 /**
- * OCC option symbols, parsed from the right.
+ * Parses OCC option symbols, from the right.
  *
  * `ROOT` (1 to 6 characters) + `YYMMDD` + `C` or `P` + strike × 1000 in eight
- * digits. Adjusted contracts carry a digit in the root (`CSGP1251017P…`), so
- * only the fixed-width tail can be trusted to find where the root ends.
+ * digits. Adjusted contracts have a digit in the root (`CSGP1251017P…`), so only
+ * the fixed width of the rest determines where the root ends.
  *
  * @module
  */
 
-/** Length of what follows the root: date, right and strike. */
+/** Length of date, right and strike. */
 const TAIL = 15;
 
 const COMPACT = /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
 
-/** What an option symbol says. */
+/** The parts of an option symbol. */
 export interface OccSymbol {
   readonly root: string;
   /** `YYMMDD`. */
@@ -23,7 +23,7 @@ export interface OccSymbol {
   readonly strikeMills: number;
 }
 
-/** Reads a compact OCC symbol; `undefined` when it is not one. */
+/** Parses a compact OCC symbol; `undefined` when it is invalid. */
 export function parseOccSymbol(symbol: string): OccSymbol | undefined {
   const match = COMPACT.exec(symbol);
   if (match === null) return undefined;
@@ -37,8 +37,8 @@ export function parseOccSymbol(symbol: string): OccSymbol | undefined {
 }
 
 /**
- * The root of a compact OCC symbol without checking the rest: the cheap form
- * for symbols that upstream sent. Text too short to have a root gives `""`.
+ * Returns the root of a compact OCC symbol without validating the rest, for symbols
+ * received from Alpaca; `""` when the text is too short.
  */
 export function occRoot(symbol: string): string {
   return symbol.length > TAIL ? symbol.slice(0, -TAIL) : "";

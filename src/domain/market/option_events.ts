@@ -1,6 +1,6 @@
 /**
- * What the option stream says. Sizes are contracts, prices USD per share of
- * the contract, and there is one condition code where stocks have a list.
+ * Events of the option stream. Sizes are contracts, prices USD per share of the
+ * contract, and there is one condition code where stocks have a list.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export interface OptionQuote {
   readonly askExchange: string;
   readonly askPrice: number;
   readonly askSize: number;
-  /** One code; empty when upstream sends none. */
+  /** One code; empty when Alpaca sends none. */
   readonly condition: string;
 }
 

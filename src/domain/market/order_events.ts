@@ -1,22 +1,22 @@
 /**
- * What the trading stream says of an order.
+ * Order updates of the trading stream.
  *
- * Quantities and prices are decimal text and stay digit for digit what the
- * broker sent: they are money. Words (event, class, type, side, …) are open
- * sets: the broker invents new ones, so they stay text here and each face maps
- * the ones it knows.
+ * Quantities and prices are money: decimal text with the broker's digits.
+ * Enumerated fields (event, class, type, side, …) are open sets, because the
+ * broker adds values without notice: they are text here, and each API maps the
+ * values that it knows.
  *
  * @module
  */
 import type { Timestamp } from "./timestamp.ts";
 
-/** One thing that happened to an order, with the order's state after it. */
+/** An event of an order, with the order's state after it. */
 export interface OrderUpdate {
-  /** The broker's word: `new`, `fill`, `partial_fill`, `canceled`, … */
+  /** `new`, `fill`, `partial_fill`, `canceled`, … */
   readonly event: string;
   /**
-   * Unique per event and equal for a repeat of it: the broker's own id where
-   * it sends one, else derived from the event's identity.
+   * Unique per event and equal for a repeat of it: the broker's id if it sends one,
+   * else derived from the fields that identify the event.
    */
   readonly eventId: string;
   readonly timestamp: Timestamp | undefined;
@@ -30,7 +30,7 @@ export interface OrderUpdate {
   readonly positionQty: string | undefined;
 }
 
-/** An order as the broker sees it; text fields are empty where it says nothing. */
+/** The state of an order; absent text fields are empty. */
 export interface OrderDetails {
   readonly id: string;
   readonly clientOrderId: string;
@@ -69,4 +69,67 @@ export interface OrderLeg {
   readonly filledAvgPrice: string;
   readonly ratioQty: string;
   readonly status: string;
+}
+
+/**
+ * Known values of the enumerated fields; `""` where the broker leaves the field
+ * empty. Other values are passed on and counted.
+ */
+export const ORDER_ENUMS = {
+  event: [
+    "new",
+    "fill",
+    "partial_fill",
+    "canceled",
+    "expired",
+    "rejected",
+    "pending_new",
+    "stopped",
+    "replaced",
+    "suspended",
+    "pending_cancel",
+    "pending_replace",
+    "calculated",
+    "done_for_day",
+    "trade_bust",
+    "order_replace_rejected",
+    "order_cancel_rejected",
+  ],
+  asset_class: ["", "us_equity", "us_option", "crypto"],
+  order_class: ["", "simple", "bracket", "oco", "oto", "mleg"],
+  order_type: ["", "limit", "market", "stop", "stop_limit", "trailing_stop"],
+  side: ["", "buy", "sell"],
+  time_in_force: ["", "day", "gtc", "ioc", "fok", "opg", "cls"],
+} as const;
+
+/** An enumerated field of an order update. */
+export type OrderField = keyof typeof ORDER_ENUMS;
+
+/** A known value of a field. */
+export type KnownValue<K extends OrderField> = typeof ORDER_ENUMS[K][number];
+
+/** An unknown value of an enumerated field. */
+export interface UnknownEnum {
+  readonly field: OrderField;
+  readonly value: string;
+}
+
+/** Returns the unknown values of an update and of its legs. */
+export function unknownEnums(update: OrderUpdate): readonly UnknownEnum[] {
+  const { event, order } = update;
+  const values: readonly UnknownEnum[] = [
+    { field: "event", value: event },
+    { field: "asset_class", value: order.assetClass },
+    { field: "order_class", value: order.orderClass },
+    { field: "order_type", value: order.orderType },
+    { field: "side", value: order.side },
+    { field: "time_in_force", value: order.timeInForce },
+    ...order.legs.map((leg) => ({ field: "side" as const, value: leg.side })),
+  ];
+  return values.filter(({ field, value }) => !isKnown(field, value));
+}
+
+function isKnown(field: OrderField, value: string): boolean {
+  const known: readonly string[] = ORDER_ENUMS[field];
+  return known.includes(value);
 }

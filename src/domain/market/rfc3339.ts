@@ -1,10 +1,6 @@
 /**
- * Reading RFC 3339 text without building a `Date`.
- *
- * One call per tick, so the digits are read by character code and the day
- * number is computed, not looked up. Anything that is not a full date and time
- * with an offset gives `undefined`; a wrong time shown as right would be worse
- * than a lost element.
+ * Parses RFC 3339 times without a `Date`, which has no nanoseconds and costs more:
+ * this runs once per tick in the general decoder.
  *
  * @module
  */
@@ -13,7 +9,7 @@ import type { Timestamp } from "./timestamp.ts";
 const ZERO = 48;
 const SECONDS_PER_DAY = 86_400;
 
-/** The number written by digits `from` up to `to`, or NaN. */
+/** The number of the digits `from` up to `to`, or NaN. */
 function digits(text: string, from: number, to: number): number {
   let value = 0;
   for (let at = from; at < to; at++) {
@@ -46,7 +42,7 @@ function daysInMonth(year: number, month: number): number {
   return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
 }
 
-/** Seconds east of UTC that the text from `at` says, or NaN. */
+/** Seconds east of UTC of the offset at `at`, or NaN. */
 function offsetSeconds(text: string, at: number): number {
   const sign = text.charAt(at);
   if (sign === "Z" || sign === "z") return text.length === at + 1 ? 0 : NaN;
@@ -59,22 +55,22 @@ function offsetSeconds(text: string, at: number): number {
   return sign === "-" ? -seconds : seconds;
 }
 
-/** Nanoseconds written by the fraction digits `from` up to `to`, or NaN. */
+/** Nanoseconds of the fraction digits `from` up to `to`, or NaN. */
 function fraction(text: string, from: number, to: number): number {
   if (to === from) return NaN;
-  // Digits past the ninth are below what a Timestamp can say.
+  // Digits past the ninth are below the resolution of a Timestamp.
   const kept = Math.min(to, from + 9);
   if (Number.isNaN(digits(text, kept, to))) return NaN;
   return digits(text, from, kept) * 10 ** (9 - (kept - from));
 }
 
 /**
- * Reads an RFC 3339 date and time with any offset and any number of fraction
+ * Parses an RFC 3339 date and time with any offset and any number of fraction
  * digits (digits past the ninth are cut off).
  *
  * @param text for example `2026-09-14T14:30:02.118450321Z`
- * @returns the point in time in UTC, or `undefined` when the text is not one;
- *   second 60 (a leap second) is read as second 59
+ * @returns the time in UTC, or `undefined` unless the text is a full date and time
+ *   with an offset; second 60 (a leap second) becomes second 59
  */
 export function parseRfc3339(text: string): Timestamp | undefined {
   if (text.length < 20 || text[4] !== "-" || text[7] !== "-") return undefined;

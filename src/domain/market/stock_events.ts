@@ -1,10 +1,9 @@
 /**
- * What the stock stream says, in the field's own words.
+ * Events of the stock stream.
  *
- * Prices are US dollars as the double that upstream sent; sizes are shares.
- * Codes (exchanges, conditions, tapes) are passed through as they came, because
- * the same letter means different things on different tapes and only the
- * consumer knows which table it needs.
+ * Prices are US dollars as the double that Alpaca sent; sizes are shares. Codes
+ * (exchanges, conditions, tapes) are passed through unchanged, because the same
+ * letter has different meanings on different tapes.
  *
  * @module
  */
@@ -14,7 +13,7 @@ import type { Timestamp } from "./timestamp.ts";
 export interface StockQuote {
   readonly symbol: string;
   readonly timestamp: Timestamp;
-  /** Venue code of the best bid; empty when upstream names none. */
+  /** Exchange code of the best bid; empty when Alpaca sends none. */
   readonly bidExchange: string;
   /** USD; 0 means that there is no active bid. */
   readonly bidPrice: number;
@@ -24,9 +23,9 @@ export interface StockQuote {
   /** USD; 0 means that there is no active ask. */
   readonly askPrice: number;
   readonly askSize: number;
-  /** Condition codes in upstream's order; may be empty. */
+  /** Condition codes in Alpaca's order; may be empty. */
   readonly conditions: readonly string[];
-  /** `A`, `B`, `C`, `N` or `O`; empty when upstream names none. */
+  /** `A`, `B`, `C`, `N` or `O`; empty when Alpaca sends none. */
   readonly tape: string;
 }
 
@@ -34,7 +33,7 @@ export interface StockQuote {
 export interface StockTrade {
   readonly symbol: string;
   readonly timestamp: Timestamp;
-  /** Exact: a `bigint` only where a double would lose digits. */
+  /** Exact; a `bigint` only where a double would lose digits. */
   readonly tradeId: number | bigint;
   readonly exchange: string;
   /** USD. */
@@ -45,7 +44,7 @@ export interface StockTrade {
   readonly tape: string;
 }
 
-/** Which of the three bar channels a bar came from. */
+/** The bar channel: minute bars, corrected minute bars, running daily bars. */
 export type BarKind = "minute" | "updated" | "daily";
 
 /** Aggregated trades of one minute, or of the running day. */
@@ -60,13 +59,13 @@ export interface StockBar {
   readonly close: number;
   /** Shares; a `bigint` only where a double would lose digits. */
   readonly volume: number | bigint;
-  /** Volume-weighted average price in USD; 0 when upstream has none. */
+  /** Volume-weighted average price in USD; 0 when Alpaca sends none. */
   readonly vwap: number;
-  /** Number of trades; 0 when upstream has none. */
+  /** Number of trades; 0 when Alpaca sends none. */
   readonly tradeCount: number;
 }
 
-/** A trade that was reported wrongly, and what it should have said. */
+/** A wrongly reported trade and its correction. */
 export interface StockCorrection {
   readonly symbol: string;
   readonly timestamp: Timestamp;
@@ -82,7 +81,7 @@ export interface StockCorrection {
   readonly tape: string;
 }
 
-/** A trade that never happened: cancelled (`C`) or reported in error (`E`). */
+/** A cancelled trade (`C`), or one that was reported in error (`E`). */
 export interface StockCancel {
   readonly symbol: string;
   readonly timestamp: Timestamp;
@@ -90,7 +89,7 @@ export interface StockCancel {
   readonly exchange: string;
   readonly price: number;
   readonly size: number;
-  /** `C` for a cancellation, `E` for an error; other words pass through. */
+  /** `C` for a cancellation, `E` for an error; other values pass through. */
   readonly action: string;
   readonly tape: string;
 }

@@ -1,9 +1,8 @@
 /**
- * Points in time with nanosecond precision, as exchanges state them.
+ * Times with nanosecond precision.
  *
- * A timestamp is two plain numbers rather than a `bigint`, a `Date` or a
- * `Temporal.Instant`, because one is made for every tick: both numbers are
- * exact, and neither costs more than the element they were read from.
+ * A timestamp is two exact numbers instead of a `bigint`, a `Date` or a
+ * `Temporal.Instant`, because one is created for every tick.
  *
  * @module
  */
@@ -23,9 +22,9 @@ const LAST_SECOND = 253_402_300_799;
 const LAST_NANO = 999_999_999;
 
 /**
- * Whether these two numbers are a point in time that every receiver can name:
- * in the years 1 to 9999, which is all that `google.protobuf.Timestamp` and
- * RFC 3339 allow. A consumer may convert one without checking it and fail.
+ * Whether a timestamp is in the years 1 to 9999, the range of
+ * `google.protobuf.Timestamp` and RFC 3339. A consumer may convert it without a
+ * check and fail on any other.
  */
 export function isTimestamp({ seconds, nanos }: Timestamp): boolean {
   return Number.isInteger(seconds) && Number.isInteger(nanos) &&

@@ -1,39 +1,50 @@
 /**
- * Reading the fields of an element, one rule per kind of field.
+ * Reads the fields of a message, one function per kind of field.
  *
- * A reader that meets a value it cannot accept throws {@linkcode BadField},
- * which costs that element and nothing else. Numbers and times must be there;
- * codes that say nothing (absent, null) are empty text, because upstream leaves
- * them out for an empty side of the book.
+ * A value that is not valid throws {@linkcode InvalidField}, which costs that
+ * message only. Numbers and times are required; absent and null codes are empty
+ * text, because Alpaca omits the exchange of an empty side of the order book.
+ *
+ * Text has limits far above real values, because an event is kept in every queue
+ * that wants it and sent to every client.
  *
  * @module
  */
 import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
 import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
-import type { Element } from "./control.ts";
-import {
-  MAX_CODE_LENGTH,
-  MAX_CODES,
-  MAX_SYMBOL_LENGTH,
-  MAX_TEXT_LENGTH,
-} from "./text_limits.ts";
 
-/** Characters of a wrong value that are quoted. */
-const LONGEST_QUOTE = 32;
+/** Characters of a symbol; a client request allows as many. OCC symbols have 21. */
+export const MAX_SYMBOL_LENGTH = 64;
+/** Characters of an exchange, tape, condition or other code; real ones have 1 to 4. */
+export const MAX_CODE_LENGTH = 64;
+/** Conditions of one message; real ones have at most 4. */
+export const MAX_CODES = 32;
+/** Characters of any other text, for example the fields of an order. */
+export const MAX_TEXT_LENGTH = 1_024;
+/** Characters of an error message that are kept for the log and the status. */
+const MAX_ERROR_LENGTH = 256;
+/** Characters of a value that an error or a log line quotes. */
+const MAX_QUOTED_LENGTH = 32;
 
-/** A field that is missing or not what the protocol says. */
-export class BadField extends Error {
-  override readonly name = "BadField";
-  readonly key: string;
+/** A decoded map of a frame; its values are not validated. */
+export type Message = Readonly<Record<string, unknown>>;
+
+/** Whether a decoded value is a map. */
+export function isMessage(value: unknown): value is Message {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** A field that is missing or not valid. */
+export class InvalidField extends Error {
+  override readonly name = "InvalidField";
 
   constructor(key: string, value: unknown) {
-    super(`Field "${key}" ${complaint(value)}`);
-    this.key = key;
+    super(`Field "${key}" ${problemOf(value)}`);
   }
 }
 
-/** What is wrong with a value, short whatever upstream sent. */
-function complaint(value: unknown): string {
+/** What is wrong with a value; short for any value. */
+function problemOf(value: unknown): string {
   if (value === undefined) return "is missing";
   if (value === null) return "is null";
   if (typeof value === "object") {
@@ -41,16 +52,13 @@ function complaint(value: unknown): string {
   }
   if (typeof value === "symbol") return `cannot be ${value.description}`;
   const text = String(value);
-  const quoted = JSON.stringify(text.slice(0, LONGEST_QUOTE));
-  return text.length > LONGEST_QUOTE
+  const quoted = JSON.stringify(text.slice(0, MAX_QUOTED_LENGTH));
+  return text.length > MAX_QUOTED_LENGTH
     ? `cannot be ${quoted}… (${text.length} characters)`
     : `cannot be ${quoted}`;
 }
 
-/**
- * A whole number that the decoding could not hold: the frame has to be decoded
- * once more, exactly.
- */
+/** An integer that the decoding rounded: the frame must be decoded exactly. */
 export class InexactInteger extends Error {
   override readonly name = "InexactInteger";
 
@@ -59,51 +67,51 @@ export class InexactInteger extends Error {
   }
 }
 
-/** The symbol of an element: text of 1 to 64 characters. */
-export function symbolOf(element: Element): string {
-  const value = element.S;
+/** Reads the symbol of a message: text of 1 to 64 characters. */
+export function readSymbol(message: Message): string {
+  const value = message.S;
   if (
     typeof value === "string" && value.length > 0 &&
     value.length <= MAX_SYMBOL_LENGTH
   ) return value;
-  throw new BadField("S", value);
+  throw new InvalidField("S", value);
 }
 
-/** A finite number. */
-export function numberAt(element: Element, key: string): number {
-  const value = element[key];
+/** Reads a finite number. */
+export function readNumber(message: Message, key: string): number {
+  const value = message[key];
   const number = typeof value === "bigint" ? Number(value) : value;
   if (typeof number === "number" && Number.isFinite(number)) return number;
-  throw new BadField(key, value);
+  throw new InvalidField(key, value);
 }
 
 /**
- * A whole number from 0 that fits 31 bits, which is what messages to clients
- * can carry: a size in shares or contracts.
+ * Reads a size in shares or contracts: an integer from 0 to 2^31 − 1, the range
+ * of the messages to clients.
  */
-export function sizeAt(element: Element, key: string): number {
-  const value = element[key];
+export function readSize(message: Message, key: string): number {
+  const value = message[key];
   const size = typeof value === "bigint" ? Number(value) : value;
   if (typeof size === "number" && size >= 0 && (size | 0) === size) {
     return size;
   }
-  throw new BadField(key, value);
+  throw new InvalidField(key, value);
 }
 
 /**
- * A whole number of up to 64 bits, exact.
+ * Reads an exact integer of up to 64 bits.
  *
- * @throws InexactInteger when the digits were lost before they came here
+ * @throws InexactInteger when the decoding lost digits
  */
-export function integerAt(element: Element, key: string): number | bigint {
-  const value = element[key];
+export function readInteger(message: Message, key: string): number | bigint {
+  const value = message[key];
   if (Number.isSafeInteger(value)) return value as number;
   if (typeof value === "bigint" && fits64Bits(value)) {
     const number = Number(value);
     return Number.isSafeInteger(number) ? number : value;
   }
   if (Number.isInteger(value)) throw new InexactInteger(key);
-  throw new BadField(key, value);
+  throw new InvalidField(key, value);
 }
 
 function fits64Bits(value: bigint): boolean {
@@ -111,47 +119,47 @@ function fits64Bits(value: bigint): boolean {
     BigInt.asIntN(64, value) === value;
 }
 
-/** A code of up to 64 characters; absent or null is empty. */
-export function codeAt(element: Element, key: string): string {
-  return textUpTo(MAX_CODE_LENGTH, element, key);
+/** Reads a code of up to 64 characters; absent or null is empty. */
+export function readString(message: Message, key: string): string {
+  return readUpTo(MAX_CODE_LENGTH, message, key);
 }
 
-/** Text for people, up to 1,024 characters; absent or null is empty. */
-export function textAt(element: Element, key: string): string {
-  return textUpTo(MAX_TEXT_LENGTH, element, key);
+/** Reads text of up to 1,024 characters; absent or null is empty. */
+export function readText(message: Message, key: string): string {
+  return readUpTo(MAX_TEXT_LENGTH, message, key);
 }
 
-function textUpTo(length: number, element: Element, key: string): string {
-  const value = element[key];
+function readUpTo(length: number, message: Message, key: string): string {
+  const value = message[key];
   if (typeof value === "string" && value.length <= length) return value;
   if (value === undefined || value === null) return "";
-  throw new BadField(key, value);
+  throw new InvalidField(key, value);
 }
 
-/** A list of up to 32 codes; absent or null is empty. */
-export function codesAt(element: Element, key: string): readonly string[] {
-  const value = element[key];
+/** Reads a list of up to 32 codes; absent or null is empty. */
+export function readStrings(message: Message, key: string): readonly string[] {
+  const value = message[key];
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value) || value.length > MAX_CODES) {
-    throw new BadField(key, value);
+    throw new InvalidField(key, value);
   }
   for (let i = 0; i < value.length; i++) {
     const code: unknown = value[i];
     if (typeof code !== "string" || code.length > MAX_CODE_LENGTH) {
-      throw new BadField(key, code);
+      throw new InvalidField(key, code);
     }
   }
   return value;
 }
 
 /**
- * A time: RFC 3339 text in JSON, a decoded extension in MessagePack. One that
- * no client could be told is as bad as none: its message would look timeless.
+ * Reads a time: RFC 3339 text in JSON, a decoded extension in MessagePack. Years
+ * outside 1 to 9999 are invalid, because no message to a client can hold them.
  */
-export function timeAt(element: Element, key: string): Timestamp {
-  const value = element[key];
+export function readTime(message: Message, key: string): Timestamp {
+  const value = message[key];
   const time = typeof value === "string" ? parseRfc3339(value) : value;
-  // A map of upstream may have these keys too: their values are not trusted.
+  // A map in the frame may have these keys too, with any values.
   if (typeof time === "object" && time !== null) {
     const { seconds, nanos } = time as Partial<Timestamp>;
     if (seconds !== undefined && nanos !== undefined) {
@@ -159,5 +167,28 @@ export function timeAt(element: Element, key: string): Timestamp {
       if (isTimestamp(copy)) return copy;
     }
   }
-  throw new BadField(key, value);
+  throw new InvalidField(key, value);
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Cuts an error message to 256 characters; empty when the value is not text. The
+ * result is a copy: a slice would keep the whole text, up to a frame long, in
+ * memory as long as the slice is kept.
+ */
+export function errorMessage(value: unknown): string {
+  if (typeof value !== "string") return "";
+  if (value.length <= MAX_ERROR_LENGTH) return value;
+  const start = value.slice(0, MAX_ERROR_LENGTH);
+  return `${decoder.decode(encoder.encode(start))}…`;
+}
+
+/** A value of the frame for a log line: at most 32 characters of any value. */
+export function printable(value: unknown): string {
+  if (typeof value !== "string") return typeof value;
+  return value.length > MAX_QUOTED_LENGTH
+    ? errorMessage(value).slice(0, MAX_QUOTED_LENGTH)
+    : value;
 }

@@ -1,20 +1,19 @@
 /**
- * Decodes MessagePack from a peer that may send anything.
+ * Decodes untrusted MessagePack.
  *
- * A library decoder is not used for input because it allocates what a length
- * field announces (`@msgpack/msgpack` 3.1.3 makes an array of 65,535 slots for
- * three bytes, once per nesting level) and rejects a frame for the key
- * `__proto__` or a key that is not text. Here memory is proportional to the
- * bytes that are present, and a value that no message uses costs nothing: fields
- * whose key is not short ASCII text are stepped over, and so are values nested
- * deeper than the symbol list of an acknowledgement.
+ * Memory is proportional to the bytes of the frame, and values that no message
+ * uses are skipped: fields whose key is not short ASCII text, and values nested
+ * deeper than the symbol list of an acknowledgement. `@msgpack/msgpack` 3.1.3 is
+ * not used for input because it allocates the length that a header claims (an
+ * array of 65,535 slots for three bytes, once per nesting level) and rejects a
+ * frame for the key `__proto__` or a key that is not text.
  *
  * @module
  */
 import type { Timestamp } from "../../domain/market/timestamp.ts";
-import { MAX_SYMBOL_LENGTH, MAX_TEXT_LENGTH } from "./text_limits.ts";
+import { MAX_SYMBOL_LENGTH, MAX_TEXT_LENGTH } from "./fields.ts";
 
-/** Depth of the deepest list of the protocol: frame, message, list. */
+/** Deepest nesting of the protocol: frame, message, list. */
 const MAX_DEPTH = 2;
 /** Bytes of the longest key that is read; the protocol's longest has 12. */
 const MAX_KEY_LENGTH = 16;
@@ -22,12 +21,12 @@ const MAX_KEY_LENGTH = 16;
 const MAX_TEXT_BYTES = 4 * MAX_TEXT_LENGTH;
 const TIMESTAMP_TYPE = -1;
 
-// Values that no field accepts; descriptions are for error messages.
+// Placeholders that no field accepts; the descriptions are for error messages.
 const BINARY: unique symbol = Symbol("binary data");
 const EXTENSION: unique symbol = Symbol("an extension");
 const INVALID_UTF8: unique symbol = Symbol("text that is not UTF-8");
-// Shared, because one byte makes each: for what is empty, and for what is nested
-// too deep to be of use.
+// Shared instances for empty and for too deeply nested values, which need only
+// one byte each.
 const EMPTY_LIST: readonly unknown[] = Object.freeze([]);
 const EMPTY_MAP: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -38,11 +37,11 @@ const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
  * Decodes a frame that holds exactly one value.
  *
  * Integers that a double cannot hold are `bigint`, timestamp extensions are
- * {@linkcode Timestamp}. Text longer than 4,096 bytes is cut to so many. A
- * `symbol` stands for binary data, other extensions and invalid UTF-8.
+ * {@linkcode Timestamp}. Text is cut to 4,096 bytes. A `symbol` represents binary
+ * data, other extensions and invalid UTF-8.
  *
- * @throws RangeError when the frame is cut short, has bytes left over or holds a
- *   byte that starts no value
+ * @throws RangeError when the frame is truncated, has trailing bytes or contains
+ *   the unused byte 0xc1
  */
 export function decodeMsgpack(frame: Uint8Array): unknown {
   return new Reader(frame).frame();
@@ -153,7 +152,7 @@ class Reader {
     const map: Record<string, unknown> = {};
     for (let i = 0; i < size; i++) {
       const key = this.#key();
-      // Assigning it would change the map's prototype.
+      // Assigning this key would change the prototype of the map.
       if (key === undefined || key === "__proto__") this.#skip(1);
       else map[key] = this.#value(depth + 1);
     }
@@ -180,7 +179,7 @@ class Reader {
   #text(length: number): string | symbol {
     const from = this.#take(length);
     if (length > MAX_TEXT_BYTES) {
-      // No field accepts as much, so where it is cut does not matter.
+      // No field accepts this length, so it may be cut inside a character.
       return lenient.decode(this.#bytes.subarray(from, from + MAX_TEXT_BYTES));
     }
     const ascii = length <= MAX_SYMBOL_LENGTH
@@ -194,17 +193,17 @@ class Reader {
     }
   }
 
-  /** Short ASCII text, faster than by a `TextDecoder`; `undefined` for other. */
+  /** Reads short ASCII text, faster than `TextDecoder`; `undefined` for other text. */
   #ascii(from: number, length: number): string | undefined {
     const bytes = this.#bytes.subarray(from, from + length);
     for (let i = 0; i < bytes.length; i++) {
       if (bytes[i] as number >= 0x80) return undefined;
     }
-    // No more arguments than a symbol has characters.
+    // At most as many arguments as a symbol has characters.
     return String.fromCharCode(...bytes);
   }
 
-  /** The timestamp extension in its forms of 4, 8 and 12 bytes. */
+  /** Reads the timestamp extension of 4, 8 or 12 bytes. */
   #extension(length: number): Timestamp | symbol {
     const type = this.#view.getInt8(this.#take(1));
     const at = this.#take(length);
@@ -229,7 +228,7 @@ class Reader {
     }
   }
 
-  /** Steps over values, however deep, without recursion and without a copy. */
+  /** Skips values of any depth without recursion and without copying. */
   #skip(count: number): void {
     for (let left = count; left > 0; left--) {
       this.#expect(left);
@@ -245,7 +244,7 @@ class Reader {
     }
   }
 
-  /** Bytes that follow the head of a value that holds no other values. */
+  /** Bytes after the head of a value that contains no other values. */
   #scalarLength(head: number): number {
     if (head >= 0xd9) return this.#uint(1 << (head - 0xd9)); // str
     if (head >= 0xd4) return 1 + (1 << (head - 0xd4)); // fixext
@@ -270,7 +269,7 @@ class Reader {
     if (count > this.#bytes.length - this.#at) throw cutShort();
   }
 
-  /** Moves behind the next `length` bytes; returns where they start. */
+  /** Moves past the next `length` bytes and returns where they start. */
   #take(length: number): number {
     this.#expect(length);
     const at = this.#at;

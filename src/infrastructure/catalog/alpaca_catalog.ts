@@ -1,10 +1,10 @@
 /**
- * Alpaca's REST endpoints as the option catalogue: `GET /v2/options/contracts`
- * of the trading API (Alpaca docs, "Get Option Contracts"), and of the data API
+ * The option catalogue over Alpaca's REST API: `GET /v2/options/contracts` of the
+ * trading API (Alpaca docs, "Get Option Contracts"), and of the data API
  * `GET /v2/stocks/trades/latest` and `GET /v1beta1/options/snapshots/{underlying}`.
  *
- * Pages are small on purpose: a page is parsed in one go, and the sockets of
- * the streams wait meanwhile.
+ * Pages are small because parsing a page blocks the sockets of the streams. An
+ * entry that is not valid is skipped; a body of another shape is an error.
  *
  * @module
  */
@@ -14,46 +14,45 @@ import {
   type OptionCatalog,
 } from "../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import {
-  fieldsOf,
-  listOf,
-  mapOf,
-  readContract,
-  readMid,
-} from "./catalog_answers.ts";
+import { dayOfDate } from "../../domain/options/exchange_day.ts";
 import type { RestClient } from "./rest_client.ts";
 
-/** Entries on a page; 1 000 contracts are parsed in a few milliseconds. */
-const PAGE = 1_000;
-/** More pages than this is not a chain but a fault; SPX has about 30. */
-const MOST_PAGES = 100;
-/** The default of the endpoint is the next weekend, which would miss LEAPS. */
+/** Entries on a page; 1,000 contracts are parsed in a few ms. */
+const PAGE_SIZE = 1_000;
+/** Pages of one query; the chain of SPX has about 30. */
+const MAX_PAGES = 100;
+/** Overrides the default of the endpoint, the next weekend, to include LEAPS. */
 const LAST_EXPIRY = "2100-01-01";
-/** Symbols in one request for prices: an address has its limits. */
-const PRICES_AT_ONCE = 200;
+/** Symbols per request for prices; the length of a URL is limited. */
+const MAX_SYMBOLS_PER_REQUEST = 200;
 const MS_PER_DAY = 86_400_000;
 
-/** What upstream says to a request it does not understand. */
+/** Characters of a symbol, an underlying or a root; OCC symbols have 21. */
+const MAX_NAME_LENGTH = 64;
+
+/** Status codes of an invalid request. */
 const BAD_REQUEST: ReadonlySet<number> = new Set([400, 404, 422]);
 
-/** One of Alpaca's hosts and the account's key pair for it. */
+type Fields = Readonly<Record<string, unknown>>;
+
+/** A client and the address of one API. */
 export interface CatalogHost {
   readonly client: RestClient;
   /** Without a slash at the end. */
   readonly url: string;
 }
 
-/** What the catalogue needs. */
+/** Dependencies of the catalogue. */
 export interface AlpacaCatalogParts {
   readonly trading: CatalogHost;
   readonly data: CatalogHost;
-  /** Stock feed to ask for prices; absent leaves the best one to Alpaca. */
+  /** Stock feed of prices; Alpaca chooses the best one when `undefined`. */
   readonly stockFeed: string | undefined;
-  /** Option feed to ask for prices: `opra` or `indicative`. */
+  /** Option feed of prices: `opra` or `indicative`. */
   readonly optionFeed: string;
 }
 
-/** Looks contracts and prices up at Alpaca. */
+/** Looks up contracts and prices. */
 export class AlpacaCatalog implements OptionCatalog {
   readonly #parts: AlpacaCatalogParts;
 
@@ -69,12 +68,12 @@ export class AlpacaCatalog implements OptionCatalog {
     const first = new URL(`${url}/v2/options/contracts`);
     first.searchParams.set("underlying_symbols", underlying);
     first.searchParams.set("expiration_date_lte", LAST_EXPIRY);
-    // Pages may overlap when contracts are listed in between.
+    // Pages overlap when contracts are listed between two requests.
     const found = new Map<string, OptionContract>();
     for await (const page of pages(client, first, signal)) {
       for (const item of listOf(page, "option_contracts")) {
         const contract = readContract(item);
-        // Only the catalogue's own word says what a contract is written on.
+        // The contract's own field decides its underlying, not the query.
         if (contract?.underlying !== underlying) continue;
         found.set(contract.symbol, contract);
       }
@@ -87,8 +86,8 @@ export class AlpacaCatalog implements OptionCatalog {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, number>> {
     const prices = new Map<string, number>();
-    for (let at = 0; at < underlyings.length; at += PRICES_AT_ONCE) {
-      const some = underlyings.slice(at, at + PRICES_AT_ONCE);
+    for (let at = 0; at < underlyings.length; at += MAX_SYMBOLS_PER_REQUEST) {
+      const some = underlyings.slice(at, at + MAX_SYMBOLS_PER_REQUEST);
       for (const [symbol, price] of await this.#prices(some, signal)) {
         prices.set(symbol, price);
       }
@@ -121,8 +120,8 @@ export class AlpacaCatalog implements OptionCatalog {
   }
 
   /**
-   * An index among the stocks may make upstream refuse all of them: then the
-   * halves are asked for, down to the one that is at fault.
+   * Alpaca may reject all symbols for one of them, for example an index. The list
+   * is then bisected to find that symbol.
    */
   async #prices(
     symbols: readonly string[],
@@ -150,31 +149,31 @@ export class AlpacaCatalog implements OptionCatalog {
   }
 }
 
-/** Every page from `first` on; a token that comes twice is a fault. */
+/** Yields every page from `first` on; a repeated page token is an error. */
 async function* pages(
   client: RestClient,
   first: URL,
   signal: AbortSignal,
 ): AsyncGenerator<unknown, void> {
   const url = new URL(first);
-  url.searchParams.set("limit", String(PAGE));
+  url.searchParams.set("limit", String(PAGE_SIZE));
   const seen = new Set<string>();
   for (;;) {
     const body = await client.get(url, signal);
     yield body;
     const next = fieldsOf(body).next_page_token;
     if (typeof next !== "string" || next === "") return;
-    if (seen.has(next)) throw pagingFault(url, "a page names itself as next");
-    if (seen.size + 1 >= MOST_PAGES) {
-      throw pagingFault(url, `more than ${MOST_PAGES} pages`);
+    if (seen.has(next)) throw pagingError(url, "a page token is repeated");
+    if (seen.size + 1 >= MAX_PAGES) {
+      throw pagingError(url, `more than ${MAX_PAGES} pages`);
     }
     seen.add(next);
     url.searchParams.set("page_token", next);
   }
 }
 
-function pagingFault(url: URL, words: string): CatalogUnavailable {
-  return new CatalogUnavailable(`${url.host}${url.pathname}: ${words}`);
+function pagingError(url: URL, reason: string): CatalogUnavailable {
+  return new CatalogUnavailable(`${url.host}${url.pathname}: ${reason}`);
 }
 
 function isBadRequest(error: unknown): boolean {
@@ -184,4 +183,66 @@ function isBadRequest(error: unknown): boolean {
 
 function dateOfDay(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
+}
+
+/** @throws CatalogUnavailable when the body has no such list */
+function listOf(body: unknown, name: string): readonly unknown[] {
+  const value = fieldsOf(body)[name];
+  // Alpaca may send null for an empty list.
+  if (value === null) return [];
+  if (!Array.isArray(value)) throw unexpected(name);
+  return value;
+}
+
+/** @throws CatalogUnavailable when the body has no such map */
+function mapOf(body: unknown, name: string): Fields {
+  const value = fieldsOf(body)[name];
+  if (value === null) return {};
+  if (typeof value !== "object" || Array.isArray(value)) throw unexpected(name);
+  return fieldsOf(value);
+}
+
+/** A contract; `undefined` when it lacks a field that selection needs. */
+function readContract(item: unknown): OptionContract | undefined {
+  const fields = fieldsOf(item);
+  const { symbol, underlying_symbol: underlying, root_symbol: root } = fields;
+  if (!isName(symbol) || !isName(underlying) || !isName(root)) return undefined;
+  const expiryDay = dayOfDate(textOf(fields.expiration_date));
+  const strike = Number(textOf(fields.strike_price) || NaN);
+  if (expiryDay === undefined) return undefined;
+  if (!(strike > 0) || !Number.isFinite(strike)) return undefined;
+  const right = fields.type;
+  if (right !== "call" && right !== "put") return undefined;
+  const interest = Number(textOf(fields.open_interest));
+  const openInterest = interest > 0 && interest < Infinity ? interest : 0;
+  return { symbol, underlying, root, expiryDay, right, strike, openInterest };
+}
+
+/** Mid price of a snapshot's quote, USD; `undefined` unless both sides are quoted. */
+function readMid(item: unknown): number | undefined {
+  const { bp, ap } = fieldsOf(fieldsOf(item).latestQuote);
+  if (typeof bp !== "number" || typeof ap !== "number") return undefined;
+  return bp > 0 && ap >= bp ? (bp + ap) / 2 : undefined;
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_NAME_LENGTH;
+}
+
+/** Text or a number as text; `""` for other values, whose conversion can throw. */
+function textOf(value: unknown): string {
+  return typeof value === "string" || typeof value === "number"
+    ? String(value)
+    : "";
+}
+
+/** The fields of a map; `{}` for other values. */
+function fieldsOf(value: unknown): Fields {
+  return typeof value === "object" && value !== null ? value as Fields : {};
+}
+
+function unexpected(name: string): CatalogUnavailable {
+  return new CatalogUnavailable(
+    `the response has no "${name}": check the address of the API`,
+  );
 }

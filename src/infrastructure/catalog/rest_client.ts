@@ -1,43 +1,45 @@
 /**
- * GET requests to Alpaca's REST API, patient within bounds.
+ * GET requests to Alpaca's REST API, with retries.
  *
- * One request at a time: the rate limit is per account, other programs of its
- * owner use it too, and the streams are what matters. A 429 waits as long as
- * upstream says; when three quarters of a window are used, by whomever, there
- * is a pause until the next one; faults of the server or the network are retried a few
- * times with a growing pause; anything else is final and told.
+ * One request is in flight at a time: the rate limit belongs to the account, and
+ * other programs use it too. A 429 is retried after the time that Alpaca asks for;
+ * when three quarters of a rate window are used, the next request waits for the
+ * next window; server and network errors are retried with exponential backoff;
+ * other errors are final. `p-retry` is not used: it cannot take the delay from a
+ * response or the time from the injected clock.
  *
- * No redirect is followed, because the credentials would go with it; no error
- * carries more of the outside's words than was cleaned of secrets.
+ * Redirects are not followed, because the credentials would follow. Errors quote
+ * responses only after secrets have been removed.
  *
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import { CatalogUnavailable } from "../../application/ports/option_catalog.ts";
-import { BodyTooLarge, readText } from "./bounded_body.ts";
-import { isUsedUp, retryAfterMs, windowLeftMs } from "./rate_headers.ts";
+import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
 
-/** Attempts for one answer. */
-const ATTEMPTS = 5;
-/** Wait after the first fault that does not say how long; then it doubles. */
-const FAULT_DELAY_MS = 1_000;
-/** No wait is longer than this, whatever a header says. */
-const LONGEST_DELAY_MS = 60_000;
-/** For an answer and its body. */
+const MAX_ATTEMPTS = 5;
+/** Delay after the first error without a `Retry-After`; it doubles. */
+const FIRST_DELAY_MS = 1_000;
+/** Longest delay, also of a `Retry-After`. */
+const MAX_DELAY_MS = 60_000;
+/** For a response with its body. */
 const TIMEOUT_MS = 15_000;
 /**
- * A page of 1,000 contracts has less than 1 MB. Parsed, the worst JSON takes up
- * to 40 times its size.
+ * Bytes of the largest body. A page of 1,000 contracts has less than 1 MB; parsed,
+ * the worst JSON takes up to 40 times its size.
  */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
-/** Of an error's body, which is one sentence. */
+/** Bytes of the largest error body, which is one sentence. */
 const MAX_ERROR_BYTES = 64 * 1024;
-const LONGEST_WORDS = 200;
+/** Characters of a quoted error. */
+const MAX_ERROR_LENGTH = 200;
+/** Part of a rate window that is left to other programs of the account. */
+const RESERVE = 0.25;
 
-/** What a client needs. */
+/** Dependencies of a client. */
 export interface RestClientParts {
-  /** Reveals the key pair at the moment of a request, and only then. */
+  /** Reveals the key pair; called only to send a request. */
   readonly credentials: () => KeyPair;
   readonly clock: Clock;
   readonly log: Log;
@@ -48,20 +50,21 @@ interface KeyPair {
   readonly secret: string;
 }
 
+/** The body of a response, or a failed attempt. */
 type Outcome =
   | { readonly body: unknown }
   | {
-    readonly said: string;
+    readonly error: string;
     readonly status?: number;
-    /** Absent when trying again cannot help. */
+    /** Absent when a retry cannot help. */
     readonly retryMs?: number;
   };
 
-/** Reads JSON from one account's REST endpoints. */
+/** Reads JSON from the REST endpoints of one account. */
 export class RestClient {
   readonly #parts: RestClientParts;
   #last: Promise<unknown> = Promise.resolve();
-  /** Monotonic ms before which the rate window has no request left. */
+  /** Monotonic ms at which the next rate window begins. */
   #notBefore = 0;
 
   constructor(parts: RestClientParts) {
@@ -69,44 +72,42 @@ export class RestClient {
   }
 
   /**
-   * The body of a GET request as JSON. Requests are answered in the order of
-   * their calls; one whose `signal` has fired is not sent.
+   * Returns the body of a GET request as JSON. Requests are sent in the order of
+   * the calls; one whose `signal` has fired is not sent.
    *
    * @throws CatalogUnavailable
    */
   get(url: URL, signal: AbortSignal): Promise<unknown> {
-    const answer = this.#last.then(() => this.#getPatiently(url, signal));
-    this.#last = answer.catch(() => {});
-    return answer;
+    const response = this.#last.then(() => this.#getWithRetries(url, signal));
+    this.#last = response.catch(() => {});
+    return response;
   }
 
-  async #getPatiently(url: URL, signal: AbortSignal): Promise<unknown> {
+  async #getWithRetries(url: URL, signal: AbortSignal): Promise<unknown> {
     const { clock, log } = this.#parts;
-    let said = "given up";
+    let error = "aborted";
     let status: number | undefined;
-    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      await this.#awaitWindow(signal);
+    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+      const windowMs = this.#notBefore - clock.monotonic();
+      if (windowMs > 0) await clock.sleep(windowMs, signal);
       if (signal.aborted) break;
       const outcome = await this.#attempt(url, { attempt, signal });
       if ("body" in outcome) return outcome.body;
-      ({ said, status } = outcome);
+      ({ error, status } = outcome);
       const { retryMs } = outcome;
-      if (retryMs === undefined || attempt === ATTEMPTS) break;
-      const delayMs = Math.min(retryMs, LONGEST_DELAY_MS);
-      log.debug("A REST request is retried", {
+      if (retryMs === undefined || attempt === MAX_ATTEMPTS) break;
+      const delayMs = Math.min(retryMs, MAX_DELAY_MS);
+      log.debug("REST request failed, retrying", {
         path: url.pathname,
-        cause: said,
+        cause: error,
         delay_ms: delayMs,
       });
       await clock.sleep(delayMs, signal);
     }
-    throw new CatalogUnavailable(`${url.host}${url.pathname}: ${said}`, status);
-  }
-
-  async #awaitWindow(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts;
-    const delayMs = this.#notBefore - clock.monotonic();
-    if (delayMs > 0) await clock.sleep(delayMs, signal);
+    throw new CatalogUnavailable(
+      `${url.host}${url.pathname}: ${error}`,
+      status,
+    );
   }
 
   async #attempt(
@@ -116,9 +117,9 @@ export class RestClient {
     const pair = this.#parts.credentials();
     const headers = authHeaders(pair);
     if (headers === undefined) {
-      return { said: "the key or the secret holds characters no header can" };
+      return { error: "the key or the secret is not valid in an HTTP header" };
     }
-    const faultDelayMs = FAULT_DELAY_MS * 2 ** (attempt - 1);
+    const backoffMs = FIRST_DELAY_MS * 2 ** (attempt - 1);
     using deadline = new Deadline(this.#parts.clock, signal);
     try {
       const response = await fetch(url, {
@@ -126,52 +127,52 @@ export class RestClient {
         redirect: "manual",
         signal: deadline.signal,
       });
-      return await this.#read(response, { pair, faultDelayMs });
+      return await this.#read(response, { pair, backoffMs });
     } catch (error) {
       if (deadline.passed) {
-        const said = `no whole answer within ${TIMEOUT_MS} ms`;
-        return { said, retryMs: faultDelayMs };
+        return {
+          error: `no complete response within ${TIMEOUT_MS} ms`,
+          retryMs: backoffMs,
+        };
       }
-      if (error instanceof BodyTooLarge) return { said: error.message };
-      return { said: clean(wordsOf(error), pair), retryMs: faultDelayMs };
+      if (error instanceof BodyTooLarge) return { error: error.message };
+      return { error: clean(textOf(error), pair), retryMs: backoffMs };
     }
   }
 
   async #read(
     response: Response,
-    options: { readonly pair: KeyPair; readonly faultDelayMs: number },
+    options: { readonly pair: KeyPair; readonly backoffMs: number },
   ): Promise<Outcome> {
     const { status, headers } = response;
+    const { pair, backoffMs } = options;
     const now = this.#parts.clock.now();
-    if (isUsedUp(headers)) this.#pause(windowLeftMs(headers, now) ?? 0);
+    if (isUsedUp(headers)) {
+      const windowMs = Math.min(windowLeftMs(headers, now) ?? 0, MAX_DELAY_MS);
+      this.#notBefore = this.#parts.clock.monotonic() + windowMs;
+    }
     if (response.ok) {
       return { body: JSON.parse(await readText(response, MAX_BODY_BYTES)) };
     }
     if (status < 400) {
       await response.body?.cancel();
-      const said = `HTTP ${status}, a redirect, which is not followed: ` +
+      const error = `HTTP ${status}: redirects are not followed; ` +
         "check the address of the API";
-      return { said, status };
+      return { error, status };
     }
-    const words = clean(await errorWords(response), options.pair);
-    const said = `HTTP ${status}${words && ` ${words}`}`;
-    const { faultDelayMs } = options;
+    const reason = clean(await errorMessage(response), pair);
+    const error = `HTTP ${status}${reason && ` ${reason}`}`;
     if (status === 429) {
       const asked = retryAfterMs(headers, now) ?? windowLeftMs(headers, now);
-      return { said, status, retryMs: Math.max(asked ?? 0, faultDelayMs) };
+      return { error, status, retryMs: Math.max(asked ?? 0, backoffMs) };
     }
-    if (status < 500) return { said, status };
+    if (status < 500) return { error, status };
     const asked = retryAfterMs(headers, now) ?? 0;
-    return { said, status, retryMs: Math.max(asked, faultDelayMs) };
-  }
-
-  #pause(delayMs: number): void {
-    this.#notBefore = this.#parts.clock.monotonic() +
-      Math.min(delayMs, LONGEST_DELAY_MS);
+    return { error, status, retryMs: Math.max(asked, backoffMs) };
   }
 }
 
-/** A signal that also fires when the time is up; disposing ends its timer. */
+/** A signal that also fires after `TIMEOUT_MS`; disposing clears its timer. */
 class Deadline implements Disposable {
   readonly signal: AbortSignal;
   passed = false;
@@ -192,7 +193,7 @@ class Deadline implements Disposable {
   }
 }
 
-/** The runtime quotes a value it cannot send, so its words are not used. */
+/** `undefined` for an invalid value: the error of the runtime would quote it. */
 function authHeaders({ key, secret }: KeyPair): Headers | undefined {
   try {
     return new Headers({
@@ -205,15 +206,78 @@ function authHeaders({ key, secret }: KeyPair): Headers | undefined {
   }
 }
 
-/** Alpaca's own words, if the body has some. */
-async function errorWords(response: Response): Promise<string> {
+/** Ms until the time of `Retry-After`; `undefined` without a valid one. */
+export function retryAfterMs(
+  headers: Headers,
+  nowMs: number,
+): number | undefined {
+  return parseRetryAfter(headers.get("retry-after"), nowMs);
+}
+
+/**
+ * Ms until the rate window ends by `X-RateLimit-Reset`, a Unix time in seconds;
+ * `undefined` without a valid one.
+ */
+export function windowLeftMs(
+  headers: Headers,
+  nowMs: number,
+): number | undefined {
+  const seconds = numberIn(headers, "x-ratelimit-reset");
+  if (seconds === undefined || seconds <= 0) return undefined;
+  return Math.max(0, seconds * 1000 - nowMs);
+}
+
+/**
+ * Whether three quarters of the rate window are used. The rest is left to other
+ * programs: the account's orders count against the same limit.
+ */
+export function isUsedUp(headers: Headers): boolean {
+  const remaining = numberIn(headers, "x-ratelimit-remaining");
+  const limit = numberIn(headers, "x-ratelimit-limit") ?? 0;
+  return remaining !== undefined && remaining <= limit * RESERVE;
+}
+
+function numberIn(headers: Headers, name: string): number | undefined {
+  const text = headers.get(name)?.trim();
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** A body exceeds its limit; the rest of it was not read. */
+class BodyTooLarge extends Error {
+  override readonly name = "BodyTooLarge";
+}
+
+/**
+ * Reads a body as UTF-8 text. The limit bounds memory when the address is wrong (a
+ * download, an endless stream). The connection is released in any case.
+ *
+ * @throws BodyTooLarge
+ */
+async function readText(response: Response, maxBytes: number): Promise<string> {
+  if (response.body === null) return "";
+  const decoder = new TextDecoder();
+  let text = "";
+  let size = 0;
+  // Leaving the loop by a throw cancels the stream and releases the connection.
+  for await (const chunk of response.body) {
+    size += chunk.byteLength;
+    if (size > maxBytes) {
+      throw new BodyTooLarge(`the response is longer than ${maxBytes} bytes`);
+    }
+    text += decoder.decode(chunk, { stream: true });
+  }
+  return text + decoder.decode();
+}
+
+/** The `message` of an error body, if there is one. */
+async function errorMessage(response: Response): Promise<string> {
   try {
     const text = await readText(response, MAX_ERROR_BYTES);
     const body: unknown = JSON.parse(text);
     if (typeof body !== "object" || body === null) return "";
     return "message" in body ? String(body.message) : "";
   } catch (error) {
-    // A body that is too long or no JSON has nothing to add to the status.
+    // A body that is too long or not JSON adds nothing to the status.
     if (error instanceof BodyTooLarge || error instanceof SyntaxError) {
       return "";
     }
@@ -221,19 +285,19 @@ async function errorWords(response: Response): Promise<string> {
   }
 }
 
-function wordsOf(error: unknown): string {
-  if (error instanceof SyntaxError) return "the answer is not JSON";
+function textOf(error: unknown): string {
+  if (error instanceof SyntaxError) return "the response is not JSON";
   if (!(error instanceof Error)) return String(error);
-  // The runtime says only "fetch failed"; its cause knows more.
+  // The message of the runtime is "fetch failed"; its cause has the reason.
   const { message, cause } = error;
   return cause instanceof Error ? `${message}: ${cause.message}` : message;
 }
 
-/** Without secrets and addresses, which may hold some, and not too long. */
-function clean(words: string, { key, secret }: KeyPair): string {
-  let text = words.replaceAll(/\s*(?:for url )?\(?https?:\/\/\S*/g, "");
+/** Removes secrets, and addresses, which may contain some; limits the length. */
+function clean(message: string, { key, secret }: KeyPair): string {
+  let text = message.replaceAll(/\s*(?:for url )?\(?https?:\/\/\S*/g, "");
   for (const hidden of [secret, key]) {
     if (hidden !== "") text = text.replaceAll(hidden, "<secret>");
   }
-  return text.slice(0, LONGEST_WORDS);
+  return text.slice(0, MAX_ERROR_LENGTH);
 }

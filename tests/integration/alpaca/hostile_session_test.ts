@@ -5,17 +5,17 @@
 import assert from "node:assert/strict";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
 import {
+  acceptLogin,
+  acceptTradingLogin,
   AUTHENTICATED,
   CONNECTED,
-  letIn,
-  letTrade,
   Options,
   packed,
   quote,
   soon,
   Stocks,
   Trading,
-} from "./kit.ts";
+} from "./connector_harness.ts";
 
 const LONG = "x".repeat(130_000);
 
@@ -57,7 +57,7 @@ Deno.test("stock messages with texts of 130,000 characters leave the session up"
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connect();
   const peer = await exchange.accept();
-  await letIn(peer);
+  await acceptLogin(peer);
   const session = await soon(connecting);
   const wrong = [{ bx: LONG }, { S: LONG }, { c: [LONG] }, { z: LONG }];
   for (const fields of wrong) peer.send([{ ...quote(1), ...fields }]);
@@ -70,13 +70,13 @@ Deno.test("stock messages with texts of 130,000 characters leave the session up"
   await session.close();
 });
 
-Deno.test("what a sink, a demand or a log throws leaves a market session up", async () => {
+Deno.test("errors of a sink, a reply handler or a log leave a market session up", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const bug = () => {
     throw new Error("A bug in a handler");
   };
-  stocks.story.acknowledged = bug;
+  stocks.events.acknowledged = bug;
   const connecting = stocks.connect();
   const peer = await exchange.accept();
   peer.send(CONNECTED);
@@ -91,22 +91,22 @@ Deno.test("what a sink, a demand or a log throws leaves a market session up", as
   peer.send([{ T: "unknown" }]);
   peer.send([{ T: "subscription", trades: ["A"] }]);
   peer.send([{ T: "error", code: 400, msg: "marker" }]);
-  await stocks.story.until(2);
+  await stocks.events.until(2);
   stocks.quotes.publish = publish;
   peer.send([quote(2)]);
   await stocks.quotes.until(1);
-  assert.deepEqual(stocks.story.told, ["opened", "refused 400 marker"]);
+  assert.deepEqual(stocks.events.calls, ["opened", "refused 400 marker"]);
   const { malformed_element, malformed_frame } = stocks.counters.errors;
   assert.ok(malformed_element + malformed_frame >= 4);
   await session.close();
 });
 
-Deno.test("what a channel of orders throws leaves a trading session up", async () => {
+Deno.test("an error of the order channel leaves a trading session up", async () => {
   await using exchange = await ScriptedExchange.start();
   const trading = new Trading(exchange.url);
   const connecting = trading.connect();
   const peer = await exchange.accept();
-  await letTrade(peer);
+  await acceptTradingLogin(peer);
   const session = await soon(connecting);
   const { publish } = trading.orders;
   let thrown = 0;

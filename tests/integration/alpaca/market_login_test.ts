@@ -15,7 +15,7 @@ import {
   soon,
   Stocks,
   turn,
-} from "./kit.ts";
+} from "./connector_harness.ts";
 
 const AUTH = `{"action":"auth","key":"${KEY}","secret":"${SECRET}"}`;
 
@@ -25,7 +25,7 @@ Deno.test("a stock login is JSON text: welcome, auth, authenticated", async () =
   const connecting = stocks.connect();
   const peer = await exchange.accept();
   assert.equal(peer.headers["content-type"], "application/json");
-  await stocks.story.until(1);
+  await stocks.events.until(1);
   assert.equal(peer.unread, 0, "nothing is sent before the welcome");
   peer.send(CONNECTED);
   const auth = await peer.receive();
@@ -33,7 +33,7 @@ Deno.test("a stock login is JSON text: welcome, auth, authenticated", async () =
   assert.equal(auth.text, AUTH);
   peer.send(AUTHENTICATED);
   const session = await soon(connecting);
-  assert.deepEqual(stocks.story.told, ["opened"]);
+  assert.deepEqual(stocks.events.calls, ["opened"]);
   assert.equal(session.frames, 2);
   assert.equal(peer.unread, 0);
   await session.close();
@@ -75,86 +75,74 @@ Deno.test("an option login is the same transcript in MessagePack", async () => {
 const error = (code: number, msg: string) => [{ T: "error", code, msg }];
 const text = (value: unknown) => JSON.stringify(value);
 
-/** Wrong answers, and what they make of the attempt: message, kind, errorType. */
-const WRONG: readonly (readonly [string, string, string, string])[] = [
+/** Wrong replies, and the failure: message, errorType. */
+const WRONG: readonly (readonly [string, string, string])[] = [
   [
     text(error(402, "auth failed")),
     "auth failed (code 402)",
-    "refused",
     "auth",
   ],
   [
     text(error(409, "insufficient subscription")),
     "insufficient subscription (code 409)",
-    "refused",
     "auth",
   ],
   [
     text(error(411, "insufficient scope")),
     "insufficient scope (code 411)",
-    "refused",
     "auth",
   ],
   [
     text(error(412, "option messages are only available in MsgPack format")),
     "option messages are only available in MsgPack format (code 412)",
-    "refused",
     "auth",
   ],
   [
     text(error(406, "connection limit exceeded")),
     "connection limit exceeded (code 406)",
     "connection_limit",
-    "connection_limit",
   ],
   [
     text(error(404, "auth timeout")),
     "auth timeout (code 404)",
-    "transient",
     "upstream_error",
   ],
   [
     text(error(500, "internal error")),
     "internal error (code 500)",
-    "transient",
     "upstream_error",
   ],
   [
     text([{ T: "error" }]),
     "unnamed error",
-    "transient",
     "upstream_error",
   ],
   [
     text([{ T: "success", msg: "hello" }]),
-    'Expected "STEP", upstream said "hello"',
-    "transient",
+    'Expected "STEP", received "hello"',
     "upstream_error",
   ],
   [
     text([{ T: "success" }]),
-    'Expected "STEP", upstream said ""',
-    "transient",
+    'Expected "STEP", received ""',
     "upstream_error",
   ],
   [
     text([{ T: "subscription", trades: [] }]),
-    'Expected "STEP", upstream said subscription',
-    "transient",
+    'Expected "STEP", received subscription',
     "upstream_error",
   ],
 ];
 
-for (const [answer, message, kind, errorType] of WRONG) {
+for (const [answer, message, errorType] of WRONG) {
   for (const step of ["connected", "authenticated"]) {
-    Deno.test(`${answer} in place of "${step}" is ${kind}`, async () => {
+    Deno.test(`${answer} in place of "${step}" is ${errorType}`, async () => {
       await using exchange = await ScriptedExchange.start();
       const stocks = new Stocks(exchange.url);
       const connecting = stocks.connect();
       const failing = assert.rejects(connecting, {
         name: "FeedFailure",
         message: message.replace("STEP", step),
-        kind,
         errorType,
       });
       const peer = await exchange.accept();
@@ -172,17 +160,17 @@ for (const [answer, message, kind, errorType] of WRONG) {
   }
 }
 
-Deno.test("being let in before the welcome is no login", async () => {
+Deno.test("`authenticated` before the welcome message is not a login", async () => {
   await using exchange = await ScriptedExchange.start();
   const failing = assert.rejects(new Stocks(exchange.url).connect(), {
-    message: 'Expected "connected", upstream said "authenticated"',
+    message: 'Expected "connected", received "authenticated"',
   });
   const peer = await exchange.accept();
   peer.send(AUTHENTICATED);
   await soon(failing);
 });
 
-Deno.test("a second greeting changes nothing, a third one is no login", async () => {
+Deno.test("a second welcome message is ignored, a third one fails the login", async () => {
   await using exchange = await ScriptedExchange.start();
   const connecting = new Stocks(exchange.url).connect();
   const peer = await exchange.accept();
@@ -192,14 +180,14 @@ Deno.test("a second greeting changes nothing, a third one is no login", async ()
   await (await soon(connecting)).close();
 
   const failing = assert.rejects(new Stocks(exchange.url).connect(), {
-    message: 'Expected "authenticated", upstream said "connected"',
+    message: 'Expected "authenticated", received "connected"',
   });
   const insistent = await exchange.accept();
   insistent.sendTogether(CONNECTED, CONNECTED, CONNECTED);
   await soon(failing);
 });
 
-Deno.test("who is already logged in is logged in", async () => {
+Deno.test("error 403 (already authenticated) is a successful login", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connect();
@@ -230,31 +218,30 @@ Deno.test("data, unknown types and broken frames do not disturb a login", async 
   await session.close();
 });
 
-Deno.test("a welcome that never comes is given up in time", async () => {
+Deno.test("a missing welcome message times out", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const failing = assert.rejects(stocks.connect(), {
-    message: `No welcome within ${DEADLINES.replyMs} ms`,
-    kind: "transient",
+    message: `No welcome message within ${DEADLINES.replyMs} ms`,
     errorType: "timeout",
   });
   const peer = await exchange.accept();
-  await stocks.story.until(1);
+  await stocks.events.until(1);
   await turn(stocks.clock, DEADLINES.replyMs);
   await soon(failing);
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
   assert.equal(stocks.clock.sleepers, 0);
 });
 
-Deno.test("a login that is never answered is given up in time, each reply having its own", async () => {
+Deno.test("a missing login reply times out, with a deadline per reply", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const failing = assert.rejects(stocks.connect(), {
-    message: `No answer to the login within ${DEADLINES.replyMs} ms`,
+    message: `No login reply within ${DEADLINES.replyMs} ms`,
     errorType: "timeout",
   });
   const peer = await exchange.accept();
-  await stocks.story.until(1);
+  await stocks.events.until(1);
   await turn(stocks.clock, DEADLINES.replyMs - 1);
   peer.send(CONNECTED);
   await peer.receive();
@@ -302,11 +289,11 @@ Deno.test("an abort during the login closes the socket with 1000", async () => {
   for (const step of ["welcome", "answer"]) {
     const stocks = new Stocks(exchange.url);
     const failing = assert.rejects(stocks.connect(), {
-      message: "Logging in was given up",
+      message: "Login aborted",
       errorType: "closed",
     });
     const peer = await exchange.accept();
-    await stocks.story.until(1);
+    await stocks.events.until(1);
     if (step === "answer") {
       peer.send(CONNECTED);
       await peer.receive();
@@ -318,7 +305,7 @@ Deno.test("an abort during the login closes the socket with 1000", async () => {
   }
 });
 
-Deno.test("an abort in the moment of opening is not overlooked", async () => {
+Deno.test("an abort during `opened` ends the login", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connector.connect({
@@ -327,14 +314,14 @@ Deno.test("an abort in the moment of opening is not overlooked", async () => {
     refused: () => {},
   }, stocks.abort.signal);
   const failing = assert.rejects(connecting, {
-    message: "Logging in was given up",
+    message: "Login aborted",
   });
   const peer = await exchange.accept();
   await soon(failing);
   assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
 });
 
-Deno.test("an abort between opening and logging in is not overlooked", async () => {
+Deno.test("an abort between opening and login ends the attempt", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const { clock, abort } = stocks;
@@ -348,7 +335,7 @@ Deno.test("an abort between opening and logging in is not overlooked", async () 
   };
   const failing = assert.rejects(stocks.connect(), {
     name: "FeedFailure",
-    message: /given up$/,
+    message: /aborted$/,
   });
   const peer = await exchange.accept();
   await soon(failing);

@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
 import {
+  acceptLogin,
   AUTHENTICATED,
   CONNECTED,
-  letIn,
   PROBE,
   quote,
   request,
   soon,
   Stocks,
-} from "./kit.ts";
+} from "./connector_harness.ts";
 
 const error = (code: number, msg: string) => [{ T: "error", code, msg }];
 const text = (value: unknown) => JSON.stringify(value);
@@ -21,11 +21,11 @@ async function stockSession(exchange: ScriptedExchange) {
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connect();
   const peer = await exchange.accept();
-  await letIn(peer);
+  await acceptLogin(peer);
   return { stocks, peer, session: await connecting };
 }
 
-Deno.test("an abort after the login leaves the session to its owner", async () => {
+Deno.test("an abort after the login does not end the session", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
   stocks.abort.abort();
@@ -64,7 +64,7 @@ Deno.test("requests are exactly the JSON that upstream documents", async () => {
   assert.equal(peer.unread, 0);
 });
 
-Deno.test("acknowledgements and refusals are told in order", async () => {
+Deno.test("acknowledgements and rejections are reported in order", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
   peer.send([{ T: "subscription", trades: ["AAPL"], quotes: [], bars: ["*"] }]);
@@ -73,8 +73,8 @@ Deno.test("acknowledgements and refusals are told in order", async () => {
   }
   peer.send([{ T: "success", msg: "authenticated" }]);
   peer.send([{ T: "subscription" }]);
-  await stocks.story.until(11);
-  assert.deepEqual(stocks.story.told, [
+  await stocks.events.until(11);
+  assert.deepEqual(stocks.events.calls, [
     "opened",
     "acknowledged trades=AAPL bars=*",
     "refused 400 e400",
@@ -91,13 +91,13 @@ Deno.test("acknowledgements and refusals are told in order", async () => {
 });
 
 for (
-  const [code, kind, errorType] of [
-    [401, "transient", "upstream_error"],
-    [402, "refused", "auth"],
-    [404, "transient", "upstream_error"],
-    [406, "connection_limit", "connection_limit"],
-    [407, "transient", "upstream_error"],
-    [411, "refused", "auth"],
+  const [code, errorType] of [
+    [401, "upstream_error"],
+    [402, "auth"],
+    [404, "upstream_error"],
+    [406, "connection_limit"],
+    [407, "upstream_error"],
+    [411, "auth"],
   ] as const
 ) {
   Deno.test(`error ${code} after the login ends the session`, async () => {
@@ -106,16 +106,15 @@ for (
     peer.send(error(code, "no more"));
     const failure = await soon(session.ended);
     assert.equal(failure.message, `no more (code ${code})`);
-    assert.equal(failure.kind, kind);
     assert.equal(failure.errorType, errorType);
-    assert.deepEqual(stocks.story.told, ["opened"]);
+    assert.deepEqual(stocks.events.calls, ["opened"]);
     await session.close();
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
     assert.equal(await soon(session.ended), failure);
   });
 }
 
-Deno.test("nothing that comes with the last word of the login is lost", async () => {
+Deno.test("nothing that arrives with the last login reply is lost", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connect();
@@ -129,8 +128,8 @@ Deno.test("nothing that comes with the last word of the login is lost", async ()
     error(405, "symbol limit exceeded"),
   );
   const session = await soon(connecting);
-  await stocks.story.until(4);
-  assert.deepEqual(stocks.story.told, [
+  await stocks.events.until(4);
+  assert.deepEqual(stocks.events.calls, [
     "opened",
     "acknowledged trades=A",
     "acknowledged trades=A quotes=B",
@@ -199,7 +198,7 @@ Deno.test("pings of the server are answered", async () => {
   await session.close();
 });
 
-Deno.test("every frame is a proof of life, whatever it says", async () => {
+Deno.test("every frame counts as activity", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
   assert.equal(session.frames, 2);
@@ -212,7 +211,7 @@ Deno.test("every frame is a proof of life, whatever it says", async () => {
   await session.close();
 });
 
-Deno.test("a session that is failed ends with that reason, once", async () => {
+Deno.test("fail ends a session with its first reason", async () => {
   await using exchange = await ScriptedExchange.start();
   const { peer, session } = await stockSession(exchange);
   const mute = new FeedFailure("mute", { errorType: "heartbeat" });
@@ -224,13 +223,13 @@ Deno.test("a session that is failed ends with that reason, once", async () => {
   assert.equal(await soon(session.ended), mute);
 });
 
-Deno.test("one connector makes one session after another", async () => {
+Deno.test("one connector opens one session after another", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   for (let i = 0; i < 3; i++) {
     const connecting = stocks.connect();
     const peer = await exchange.accept();
-    await letIn(peer);
+    await acceptLogin(peer);
     const session = await soon(connecting);
     assert.equal(session.frames, 2);
     peer.drop();

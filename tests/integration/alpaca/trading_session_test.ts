@@ -5,17 +5,17 @@ import {
   type ScriptedPeer,
 } from "../../support/scripted_exchange.ts";
 import {
+  acceptTradingLogin,
   AUTHORIZED,
   DEADLINES,
   KEY,
-  letTrade,
   LISTENING,
   PROBE,
   SECRET,
   soon,
   Trading,
   turn,
-} from "./kit.ts";
+} from "./connector_harness.ts";
 
 const AUTHENTICATE =
   `{"action":"authenticate","data":{"key_id":"${KEY}","secret_key":"${SECRET}"}}`;
@@ -33,7 +33,7 @@ async function tradingSession(exchange: ScriptedExchange) {
   const trading = new Trading(exchange.url);
   const connecting = trading.connect();
   const peer = await exchange.accept();
-  await letTrade(peer);
+  await acceptTradingLogin(peer);
   return { trading, peer, session: await connecting };
 }
 
@@ -48,13 +48,13 @@ for (const form of ["text", "binary"]) {
     assert.equal(peer.headers["content-type"], undefined);
     const auth = await peer.receive();
     assert.deepEqual([auth.text, auth.binary], [AUTHENTICATE, false]);
-    assert.equal(peer.unread, 0, "listen waits for the answer to the login");
+    assert.equal(peer.unread, 0, "listen waits for the login reply");
     say(peer, AUTHORIZED);
     const listen = await peer.receive();
     assert.deepEqual([listen.text, listen.binary], [LISTEN, false]);
     say(peer, LISTENING);
     const session = await soon(connecting);
-    assert.deepEqual(trading.story.told, ["opened"]);
+    assert.deepEqual(trading.events.calls, ["opened"]);
     say(peer, update("o1"));
     await trading.orders.until(1);
     session.request(PROBE);
@@ -81,49 +81,70 @@ const SERVER_ERROR = {
   data: { error_message: "internal server error" },
 };
 
-type Row = readonly [object, string, string, string];
-
-const REFUSED = ["refused", "auth"] as const;
-const TAKEN = ["connection_limit", "connection_limit"] as const;
-const FAULT = ["transient", "upstream_error"] as const;
+/** A reply, and the failure: message, errorType. */
+type Row = readonly [object, string, string];
 
 /** In place of `authorized`. */
 const WRONG_LOGIN: readonly Row[] = [
-  [unauthorized("authenticate"), "unauthorized", ...REFUSED],
+  [unauthorized("authenticate"), "unauthorized", "auth"],
   [
     unauthorized("authenticate", "access key verification failed"),
     "unauthorized: access key verification failed",
-    ...REFUSED,
+    "auth",
   ],
   [
     unauthorized("authenticate", "connection limit exceeded"),
     "unauthorized: connection limit exceeded",
-    ...TAKEN,
+    "connection_limit",
   ],
-  [{ stream: "authorization" }, "unauthorized", ...REFUSED],
-  [LISTENING, "Trading stream said listening to [trade_updates]", ...FAULT],
-  [SERVER_ERROR, 'Trading stream said error "internal server error"', ...FAULT],
-  [{ action: "error" }, 'Trading stream said error ""', ...FAULT],
+  [{ stream: "authorization" }, "unauthorized", "auth"],
+  [
+    LISTENING,
+    "Unexpected reply of the trading stream: listening to [trade_updates]",
+    "upstream_error",
+  ],
+  [
+    SERVER_ERROR,
+    'Unexpected reply of the trading stream: error "internal server error"',
+    "upstream_error",
+  ],
+  [
+    { action: "error" },
+    'Unexpected reply of the trading stream: error ""',
+    "upstream_error",
+  ],
 ];
 
 /** In place of `listening`, and after the login. */
 const WRONG_LISTENING: readonly Row[] = [
-  [unauthorized("listen"), "unauthorized", ...REFUSED],
-  [LISTENING_TO_NOTHING, "Trading stream said listening to []", ...FAULT],
+  [unauthorized("listen"), "unauthorized", "auth"],
+  [
+    LISTENING_TO_NOTHING,
+    "Unexpected reply of the trading stream: listening to []",
+    "upstream_error",
+  ],
   [
     LISTENING_TO_OTHERS,
-    "Trading stream said listening to [account_updates]",
-    ...FAULT,
+    "Unexpected reply of the trading stream: listening to [account_updates]",
+    "upstream_error",
   ],
-  [OLD_ERROR, 'Trading stream said error "not allowed"', ...FAULT],
-  [SERVER_ERROR, 'Trading stream said error "internal server error"', ...FAULT],
+  [
+    OLD_ERROR,
+    'Unexpected reply of the trading stream: error "not allowed"',
+    "upstream_error",
+  ],
+  [
+    SERVER_ERROR,
+    'Unexpected reply of the trading stream: error "internal server error"',
+    "upstream_error",
+  ],
 ];
 
-for (const [answer, message, kind, errorType] of WRONG_LOGIN) {
-  Deno.test(`${JSON.stringify(answer)} to the login is ${kind}`, async () => {
+for (const [answer, message, errorType] of WRONG_LOGIN) {
+  Deno.test(`${JSON.stringify(answer)} to the login is ${errorType}`, async () => {
     await using exchange = await ScriptedExchange.start();
     const trading = new Trading(exchange.url);
-    const failure = { name: "FeedFailure", message, kind, errorType };
+    const failure = { name: "FeedFailure", message, errorType };
     const failing = assert.rejects(trading.connect(), failure);
     const peer = await exchange.accept();
     await peer.receive();
@@ -135,13 +156,13 @@ for (const [answer, message, kind, errorType] of WRONG_LOGIN) {
   });
 }
 
-for (const [answer, message, kind, errorType] of WRONG_LISTENING) {
+for (const [answer, message, errorType] of WRONG_LISTENING) {
   const said = JSON.stringify(answer);
 
-  Deno.test(`${said} to listen is ${kind}`, async () => {
+  Deno.test(`${said} to listen is ${errorType}`, async () => {
     await using exchange = await ScriptedExchange.start();
     const trading = new Trading(exchange.url);
-    const failure = { name: "FeedFailure", message, kind, errorType };
+    const failure = { name: "FeedFailure", message, errorType };
     const failing = assert.rejects(trading.connect(), failure);
     const peer = await exchange.accept();
     await peer.receive();
@@ -158,15 +179,15 @@ for (const [answer, message, kind, errorType] of WRONG_LISTENING) {
     peer.send(answer);
     const failure = await soon(session.ended);
     assert.deepEqual(
-      [failure.message, failure.kind, failure.errorType],
-      [message, kind, errorType],
+      [failure.message, failure.errorType],
+      [message, errorType],
     );
     await session.close();
     assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
   });
 }
 
-Deno.test("a repeated listening or authorized changes nothing", async () => {
+Deno.test("a repeated `listening` or `authorized` changes nothing", async () => {
   await using exchange = await ScriptedExchange.start();
   const { trading, peer, session } = await tradingSession(exchange);
   peer.send(LISTENING);
@@ -181,7 +202,7 @@ Deno.test("a repeated listening or authorized changes nothing", async () => {
   assert.match((await soon(session.ended)).message, /code 1000/);
 });
 
-Deno.test("being authorized twice before listening is no refusal", async () => {
+Deno.test("a repeated `authorized` before `listening` is ignored", async () => {
   await using exchange = await ScriptedExchange.start();
   const connecting = new Trading(exchange.url).connect();
   const peer = await exchange.accept();
@@ -210,13 +231,12 @@ Deno.test("updates between authorized and listening are not lost", async () => {
   await session.close();
 });
 
-for (const answered of ["the login", "listen"]) {
-  Deno.test(`an answer to ${answered} that never comes is given up in time`, async () => {
+for (const answered of ["login", "listen"]) {
+  Deno.test(`a ${answered} reply that never comes ends the attempt in time`, async () => {
     await using exchange = await ScriptedExchange.start();
     const trading = new Trading(exchange.url);
     const failing = assert.rejects(trading.connect(), {
-      message: `No answer to ${answered} within ${DEADLINES.replyMs} ms`,
-      kind: "transient",
+      message: `No ${answered} reply within ${DEADLINES.replyMs} ms`,
       errorType: "timeout",
     });
     const peer = await exchange.accept();
@@ -236,7 +256,7 @@ Deno.test("an abort during the login closes the socket with 1000", async () => {
   await using exchange = await ScriptedExchange.start();
   const trading = new Trading(exchange.url);
   const failing = assert.rejects(trading.connect(), {
-    message: "Logging in was given up",
+    message: "Login aborted",
   });
   const peer = await exchange.accept();
   await peer.receive();
@@ -246,7 +266,7 @@ Deno.test("an abort during the login closes the socket with 1000", async () => {
   assert.equal(trading.clock.sleepers, 0);
 });
 
-Deno.test("a login that the server cuts off ends the attempt", async () => {
+Deno.test("a connection that drops during the login ends the attempt", async () => {
   await using exchange = await ScriptedExchange.start();
   const failing = assert.rejects(new Trading(exchange.url).connect(), {
     message: /^Connection closed with code/,
@@ -262,8 +282,8 @@ Deno.test("HTTP 429 on the upgrade of the trading stream is rate limiting", asyn
   await using exchange = await ScriptedExchange.start();
   exchange.upgrades = 429;
   const trading = new Trading(exchange.url);
-  await assert.rejects(trading.connect(), { kind: "rate_limited" });
-  assert.deepEqual(trading.story.told, []);
+  await assert.rejects(trading.connect(), { errorType: "rate_limited" });
+  assert.deepEqual(trading.events.calls, []);
 });
 
 Deno.test("a message over 512 KiB ends a trading session with that cause", async () => {

@@ -45,7 +45,7 @@ function logins({ simulator }: Pick<Stage, "simulator">, error?: number) {
 function waits({ log }: Stage): readonly number[] {
   return log.records
     .filter(({ message, fields }) =>
-      message === "Feed lost, retrying" && fields.feed === "sip"
+      message === "Feed connection failed, retrying" && fields.feed === "sip"
     )
     .map(({ fields }) => Number(fields.delay_ms));
 }

@@ -7,9 +7,9 @@
  * @module
  */
 import type {
-  KnownWord,
-  WordKind,
-} from "../../../domain/market/order_words.ts";
+  KnownValue,
+  OrderField,
+} from "../../../domain/market/order_events.ts";
 import {
   OrderSide,
   type OrderSide as OrderSideNumber,
@@ -26,7 +26,7 @@ type Words<N extends number> = ReadonlyMap<string, N>;
 
 /** Events, with those that the schema knows to have no number of their own. */
 export const EVENTS: Words<OrderEvent> = new Map<
-  KnownWord<"event">,
+  KnownValue<"event">,
   OrderEvent
 >([
   ["new", OrderEvent.NEW],
@@ -50,7 +50,7 @@ export const EVENTS: Words<OrderEvent> = new Map<
 
 /** Asset classes; blank for the parent of a multi-leg order. */
 export const ASSET_CLASSES: Words<AssetClass> = new Map<
-  KnownWord<"asset_class">,
+  KnownValue<"asset_class">,
   AssetClass
 >([
   ["", AssetClass.UNSPECIFIED],
@@ -61,7 +61,7 @@ export const ASSET_CLASSES: Words<AssetClass> = new Map<
 
 /** Order classes; a simple order is usually left blank by the broker. */
 export const ORDER_CLASSES: Words<OrderClass> = new Map<
-  KnownWord<"order_class">,
+  KnownValue<"order_class">,
   OrderClass
 >([
   ["", OrderClass.SIMPLE],
@@ -74,7 +74,7 @@ export const ORDER_CLASSES: Words<OrderClass> = new Map<
 
 /** Order types. */
 export const ORDER_TYPES: Words<OrderType> = new Map<
-  KnownWord<"order_type">,
+  KnownValue<"order_type">,
   OrderType
 >([
   ["", OrderType.UNSPECIFIED],
@@ -87,7 +87,7 @@ export const ORDER_TYPES: Words<OrderType> = new Map<
 
 /** Sides; blank for the parent of a multi-leg order. */
 export const SIDES: Words<OrderSideNumber> = new Map<
-  KnownWord<"side">,
+  KnownValue<"side">,
   OrderSideNumber
 >([
   ["", OrderSide.UNSPECIFIED],
@@ -97,7 +97,7 @@ export const SIDES: Words<OrderSideNumber> = new Map<
 
 /** Times in force. */
 export const TIMES_IN_FORCE: Words<TimeInForce> = new Map<
-  KnownWord<"time_in_force">,
+  KnownValue<"time_in_force">,
   TimeInForce
 >([
   ["", TimeInForce.UNSPECIFIED],
@@ -116,14 +116,14 @@ const KINDS = {
   order_type: ORDER_TYPES,
   side: SIDES,
   time_in_force: TIMES_IN_FORCE,
-} as const satisfies Record<WordKind, Words<number>>;
+} as const satisfies Record<OrderField, Words<number>>;
 
 /** The number type of each kind of word. */
-type NumberOf<K extends WordKind> = typeof KINDS[K] extends Words<infer N> ? N
+type NumberOf<K extends OrderField> = typeof KINDS[K] extends Words<infer N> ? N
   : never;
 
 /** The number of a word; 0, the unspecified value, when it has none. */
-export function numberOf<K extends WordKind>(
+export function numberOf<K extends OrderField>(
   kind: K,
   word: string,
 ): NumberOf<K> {
@@ -132,6 +132,6 @@ export function numberOf<K extends WordKind>(
 }
 
 /** The words that have a number, by field. */
-export function numberedWords(kind: WordKind): readonly string[] {
+export function numberedWords(kind: OrderField): readonly string[] {
   return [...KINDS[kind].keys()];
 }

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
-import type { FailureKind } from "../../../../src/domain/connection/failure.ts";
+import type { FailureType } from "../../../../src/domain/connection/failure.ts";
 import { settle } from "../../../support/manual_clock.ts";
 import { Followed, SECRET } from "./followed_link.ts";
 import { type Attempt, RecordingSubscriptions } from "./scripted_feed.ts";
 
 function failing(
-  kind: FailureKind,
+  errorType: FailureType,
   options: { readonly opened?: boolean } = {},
 ): Attempt {
   return {
-    failure: new FeedFailure(`${kind} it is`, { kind, errorType: "dial" }),
+    failure: new FeedFailure(`${errorType} it is`, { errorType }),
     opened: options.opened ?? true,
   };
 }
@@ -32,7 +32,7 @@ Deno.test("a session comes up through the states of the machine", async () => {
   });
 });
 
-Deno.test("a dropped session is followed by the next, with counters and words", async () => {
+Deno.test("a dropped session is replaced, with counters and the reason", async () => {
   const subscriptions = new RecordingSubscriptions();
   await using feed = new Followed(["accept"], { subscriptions });
   await feed.clock.advance(60_000);
@@ -63,8 +63,8 @@ Deno.test("a dropped session is followed by the next, with counters and words", 
   ]);
 });
 
-Deno.test("failed dials back off exponentially, and count as attempts", async () => {
-  await using feed = new Followed([failing("transient", { opened: false })]);
+Deno.test("failed connection attempts back off exponentially and are counted", async () => {
+  await using feed = new Followed([failing("dial", { opened: false })]);
   await feed.dials(9);
   assert.deepEqual(feed.waits, [
     250,
@@ -85,13 +85,13 @@ Deno.test("failed dials back off exponentially, and count as attempts", async ()
   );
 });
 
-Deno.test("refused credentials are an error that is retried once a minute", async () => {
-  await using feed = new Followed([failing("refused"), "accept"], {
+Deno.test("rejected credentials are state `error`, retried once a minute", async () => {
+  await using feed = new Followed([failing("auth"), "accept"], {
     random: 0,
   });
   await settle();
   assert.equal(feed.link.status.state, "error");
-  assert.equal(feed.link.status.errorMessage, "refused it is");
+  assert.equal(feed.link.status.errorMessage, "auth it is");
   await feed.clock.advance(59_999);
   assert.equal(feed.link.status.state, "error");
   await feed.clock.advance(1);
@@ -108,15 +108,15 @@ Deno.test("refused credentials are an error that is retried once a minute", asyn
   ]);
 });
 
-Deno.test("a login refused after a session that worked is tried again within seconds, and is no error yet", async () => {
-  await using feed = new Followed(["accept", failing("refused"), "accept"]);
+Deno.test("a login rejected after a working session is retried within seconds, without state `error`", async () => {
+  await using feed = new Followed(["accept", failing("auth"), "accept"]);
   await feed.clock.advance(60_000);
   feed.connector.last.drop();
   await feed.dials(2);
   assert.equal(feed.link.status.state, "reconnecting");
-  assert.equal(feed.link.status.errorMessage, "refused it is");
+  assert.equal(feed.link.status.errorMessage, "auth it is");
   const [, second] = feed.log.records.filter(({ message }) =>
-    message === "Feed lost, retrying"
+    message === "Feed connection failed, retrying"
   );
   assert.equal(second?.fields.remedy, undefined, "the key is not to be blamed");
   await feed.dials(3);
@@ -125,8 +125,8 @@ Deno.test("a login refused after a session that worked is tried again within sec
   assert.ok(!feed.states.includes("error"));
 });
 
-Deno.test("a key that worked and is refused for good is tried ever more slowly, and is an error within two minutes", async () => {
-  await using feed = new Followed(["accept", failing("refused")], {
+Deno.test("a key that is no longer accepted is retried more and more slowly, and is state `error` within two minutes", async () => {
+  await using feed = new Followed(["accept", failing("auth")], {
     random: 0,
   });
   await feed.clock.advance(60_000);
@@ -142,11 +142,11 @@ Deno.test("a key that worked and is refused for good is tried ever more slowly, 
   assert.equal(feed.link.status.state, "error");
 });
 
-Deno.test("a refusal long after the key last worked is believed immediately", async () => {
+Deno.test("an auth failure long after the last login is not doubted", async () => {
   const down: Attempt[] = Array(7_000).fill(
-    failing("transient", { opened: false }),
+    failing("dial", { opened: false }),
   );
-  await using feed = new Followed(["accept", ...down, failing("refused")]);
+  await using feed = new Followed(["accept", ...down, failing("auth")]);
   await feed.clock.advance(60_000);
   feed.connector.last.drop();
   await feed.dials(7_002);
@@ -168,7 +168,7 @@ Deno.test("a connection limit waits on its own schedule, past a ghost of 90 s", 
   assert.ok(!feed.states.includes("error"), "a full place is no error");
 });
 
-Deno.test("a rate limit is answered with real pauses", async () => {
+Deno.test("a rate limit has a minimum delay", async () => {
   await using feed = new Followed(
     [failing("rate_limited", { opened: false })],
     {
@@ -179,7 +179,7 @@ Deno.test("a rate limit is answered with real pauses", async () => {
   assert.deepEqual(feed.waits, [1_000, 2_000, 4_000]);
 });
 
-Deno.test("sessions that never last exhaust the attempts too", async () => {
+Deno.test("short sessions exhaust the attempts too", async () => {
   await using feed = new Followed(["accept"], { maxAttempts: 3 });
   await feed.clock.advance(60_000);
   for (let drops = 0; drops < 4; drops++) {
@@ -191,9 +191,8 @@ Deno.test("sessions that never last exhaust the attempts too", async () => {
   assert.equal(feed.connector.dialedAt.length, 4, "one dial and three retries");
 });
 
-Deno.test("a wait that upstream asks for is kept", async () => {
+Deno.test("Retry-After is followed", async () => {
   const failure = new FeedFailure("HTTP 429", {
-    kind: "rate_limited",
     errorType: "rate_limited",
     retryAfterMs: 40_000,
   });
@@ -202,23 +201,23 @@ Deno.test("a wait that upstream asks for is kept", async () => {
   assert.deepEqual(feed.waits, [40_000, 40_000]);
 });
 
-Deno.test("a feed whose attempts are exhausted is in error for good", async () => {
-  await using feed = new Followed([failing("transient", { opened: false })], {
+Deno.test("a feed without attempts left stays in state `error`", async () => {
+  await using feed = new Followed([failing("dial", { opened: false })], {
     maxAttempts: 3,
   });
   await feed.clock.advance(3_600_000);
   assert.equal(feed.connector.dialedAt.length, 4, "one dial and three retries");
   assert.equal(feed.link.status.state, "error");
-  assert.equal(feed.link.status.errorMessage, "transient it is");
+  assert.equal(feed.link.status.errorMessage, "dial it is");
   assert.equal(feed.clock.sleepers, 0);
   assert.deepEqual(feed.log.messages("error"), [
-    "Feed given up: no attempts left",
+    "Feed failed: no reconnect attempts left",
   ]);
   assert.equal(feed.counters.reconnects, 3);
 });
 
-Deno.test("refused credentials exhaust the attempts too, along the machine's edges", async () => {
-  await using feed = new Followed([failing("refused")], { maxAttempts: 1 });
+Deno.test("rejected credentials exhaust the attempts too, along the edges of the state machine", async () => {
+  await using feed = new Followed([failing("auth")], { maxAttempts: 1 });
   await feed.clock.advance(3_600_000);
   assert.equal(feed.connector.dialedAt.length, 2);
   assert.deepEqual(feed.states.slice(-4), [
@@ -230,20 +229,20 @@ Deno.test("refused credentials exhaust the attempts too, along the machine's edg
   assert.equal(feed.link.status.state, "error");
 });
 
-Deno.test("sessions that end at once keep backing off", async () => {
+Deno.test("sessions that end immediately keep backing off", async () => {
   await using feed = new Followed(["accept"]);
   feed.connector.onSession = (session) => session.drop();
   await feed.dials(7);
   assert.deepEqual(feed.waits, [250, 500, 1_000, 2_000, 4_000, 8_000]);
 });
 
-Deno.test("after a stable session the next failure starts afresh", async () => {
+Deno.test("a stable session resets the backoff", async () => {
   await using feed = new Followed([
-    failing("transient"),
-    failing("transient"),
-    failing("transient"),
+    failing("dial"),
+    failing("dial"),
+    failing("dial"),
     "accept",
-    failing("transient"),
+    failing("dial"),
     "accept",
   ]);
   await feed.dials(4);
@@ -253,7 +252,7 @@ Deno.test("after a stable session the next failure starts afresh", async () => {
   assert.deepEqual(feed.waits.slice(-2), [10_000 + 250, 500]);
 });
 
-Deno.test("a mute session is given up, closed and replaced", async () => {
+Deno.test("a silent session is failed, closed and replaced", async () => {
   const subscriptions = new RecordingSubscriptions();
   await using feed = new Followed(["accept"], { subscriptions });
   await feed.clock.advance(89_999);
@@ -281,7 +280,7 @@ Deno.test("shutting down closes the session once and leaves nothing", async () =
   await feed[Symbol.asyncDispose]();
 });
 
-Deno.test("sessions of the past hear nothing of the shutdown", async () => {
+Deno.test("previous sessions have no listener on the shutdown signal", async () => {
   const feed = new Followed(["accept"]);
   await feed.dials(1);
   feed.connector.last.drop();
@@ -292,7 +291,7 @@ Deno.test("sessions of the past hear nothing of the shutdown", async () => {
   assert.equal(past?.closes, 1, "no listener was left on the signal");
 });
 
-Deno.test("shutting down while dialing gives the dial up", async () => {
+Deno.test("shutting down while connecting aborts the attempt", async () => {
   const feed = new Followed(["hang"]);
   await settle();
   assert.equal(feed.link.status.state, "connecting");
@@ -301,15 +300,15 @@ Deno.test("shutting down while dialing gives the dial up", async () => {
   assert.deepEqual(feed.tracing.failed, []);
 });
 
-Deno.test("shutting down while waiting for a retry dials no more", async () => {
-  const feed = new Followed([failing("refused")]);
+Deno.test("shutting down during the backoff makes no further attempt", async () => {
+  const feed = new Followed([failing("auth")]);
   await settle();
   await feed[Symbol.asyncDispose]();
   assert.equal(feed.connector.dialedAt.length, 1);
   assert.equal(feed.counters.reconnects, 0);
 });
 
-Deno.test("a session that comes up too late is closed, not kept", async () => {
+Deno.test("a session that opens after the shutdown is closed", async () => {
   const feed = new Followed(["accept"]);
   feed.connector.onSession = () => feed.stop.abort();
   await feed.done;
@@ -317,7 +316,7 @@ Deno.test("a session that comes up too late is closed, not kept", async () => {
   await feed[Symbol.asyncDispose]();
 });
 
-Deno.test("a link that is told to stop before it starts dials nothing", async () => {
+Deno.test("a link that is stopped before it starts does not connect", async () => {
   const feed = new Followed(["accept"], { start: false });
   feed.stop.abort();
   await feed.link.run(feed.stop.signal);
@@ -325,8 +324,8 @@ Deno.test("a link that is told to stop before it starts dials nothing", async ()
   assert.equal(feed.link.status.state, "disconnected");
 });
 
-Deno.test("subscriptions that throws costs a session, closed before the next dial", async () => {
-  class FaultyDemand extends RecordingSubscriptions {
+Deno.test("subscriptions that throw cost a session, closed before the next dial", async () => {
+  class FaultySubscriptions extends RecordingSubscriptions {
     override attach(): void {
       super.attach();
       if (this.calls.length === 1) throw new Error("a mistake in attach");
@@ -335,7 +334,7 @@ Deno.test("subscriptions that throws costs a session, closed before the next dia
       throw new Error("a mistake in ask");
     }
   }
-  const subscriptions = new FaultyDemand();
+  const subscriptions = new FaultySubscriptions();
   await using feed = new Followed(["accept"], { subscriptions });
   await settle();
   assert.equal(feed.link.status.errorMessage, "a mistake in attach");
@@ -347,7 +346,7 @@ Deno.test("subscriptions that throws costs a session, closed before the next dia
   assert.equal(feed.connector.sessions[1]?.open, false);
 });
 
-Deno.test("a connector that throws anything is answered like a failed dial", async () => {
+Deno.test("any error of a connector is a dial failure", async () => {
   await using feed = new Followed(["accept"]);
   feed.connector.onSession = () => {
     feed.connector.last.open = false;
@@ -359,7 +358,7 @@ Deno.test("a connector that throws anything is answered like a failed dial", asy
   assert.equal(feed.counters.errors.dial, 1);
 });
 
-Deno.test("a refused symbol shows in the status and the session goes on", async () => {
+Deno.test("a rejected symbol is shown in the status and the session continues", async () => {
   const subscriptions = new RecordingSubscriptions();
   await using feed = new Followed(["accept"], { subscriptions });
   await settle();
@@ -379,7 +378,7 @@ Deno.test("answers of upstream reach the subscriptions", async () => {
   assert.deepEqual(subscriptions.calls.slice(-2), ["acknowledged", "refused"]);
 });
 
-Deno.test("a link can be run again after it has been stopped by a fault", async () => {
+Deno.test("a link can run again after it was stopped", async () => {
   await using feed = new Followed(["accept"], { start: false });
   const first = new AbortController();
   const run = feed.link.run(first.signal);
@@ -393,10 +392,9 @@ Deno.test("a link can be run again after it has been stopped by a fault", async 
   await again;
 });
 
-Deno.test("upstream quoting a secret tells it to nobody", async () => {
+Deno.test("a secret that upstream quotes reaches no status, log or span", async () => {
   const subscriptions = new RecordingSubscriptions();
   const failure = new FeedFailure(`bad secret ${SECRET}`, {
-    kind: "refused",
     errorType: "auth",
     cause: new Error(SECRET),
   });

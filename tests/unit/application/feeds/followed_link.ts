@@ -58,7 +58,7 @@ export class Followed {
       log: this.log,
       tracing: this.tracing,
       redact: (text) => text.replaceAll(SECRET, "<secret>"),
-      remedies: { refused: "Check the key" },
+      remedies: { auth: "Check the key" },
       heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
       reconnect: { ...RECONNECT, maxAttempts: options.maxAttempts ?? 0 },
     });

@@ -65,7 +65,7 @@ export class ScriptedSession implements FeedSession {
   close(): Promise<void> {
     this.closes++;
     this.open = false;
-    this.fail(new FeedFailure("Closed by us", { errorType: "closed" }));
+    this.fail(new FeedFailure("Closed by the proxy", { errorType: "closed" }));
     return Promise.resolve();
   }
 }
@@ -113,7 +113,9 @@ export class ScriptedConnector implements FeedConnector {
       this.#script.at(-1) ?? "accept";
     if (attempt === "hang") {
       await this.#clock.sleep(Infinity, signal);
-      throw new FeedFailure("Dialing was given up", { errorType: "closed" });
+      throw new FeedFailure("Connection attempt aborted", {
+        errorType: "closed",
+      });
     }
     if (attempt !== "accept") {
       if (attempt.opened) events.opened();

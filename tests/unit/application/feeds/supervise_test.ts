@@ -10,7 +10,7 @@ function surroundings() {
   return { clock, log, signal: stop.signal, stop };
 }
 
-Deno.test("a part that fails is logged and started again after a pause", async () => {
+Deno.test("a task that throws is logged and restarted after a delay", async () => {
   const around = surroundings();
   let starts = 0;
   const done = supervise(async (signal) => {
@@ -21,7 +21,7 @@ Deno.test("a part that fails is logged and started again after a pause", async (
   await around.clock.advance(10);
   assert.equal(starts, 1);
   assert.deepEqual(around.log.messages("error"), [
-    "A part failed and is started again",
+    "Task failed, restarting",
   ]);
   await around.clock.advance(999);
   assert.equal(starts, 1);
@@ -32,7 +32,7 @@ Deno.test("a part that fails is logged and started again after a pause", async (
   assert.equal(around.clock.sleepers, 0);
 });
 
-Deno.test("a part that throws before it waits does not spin", async () => {
+Deno.test("a task that throws immediately is not restarted in a tight loop", async () => {
   const around = surroundings();
   let starts = 0;
   const done = supervise(() => {
@@ -45,7 +45,7 @@ Deno.test("a part that throws before it waits does not spin", async () => {
   await done;
 });
 
-Deno.test("a part that ends unasked is a fault, and does not spin either", async () => {
+Deno.test("a task that returns early is an error, and is not restarted in a tight loop", async () => {
   const around = surroundings();
   let starts = 0;
   const done = supervise(() => {
@@ -55,12 +55,12 @@ Deno.test("a part that ends unasked is a fault, and does not spin either", async
   }, around);
   await settle();
   assert.equal(starts, 1);
-  assert.equal(around.log.records[0]?.fields.cause, "it ended by itself");
+  assert.equal(around.log.records[0]?.fields.cause, "it returned early");
   around.stop.abort();
   await done;
 });
 
-Deno.test("a part that ends because it was told to is not started again", async () => {
+Deno.test("a task that ends because of its signal is not restarted", async () => {
   const around = surroundings();
   let starts = 0;
   const done = supervise((signal) => {
@@ -73,7 +73,7 @@ Deno.test("a part that ends because it was told to is not started again", async 
   assert.deepEqual(around.log.records, []);
 });
 
-Deno.test("nothing is started when it is too late", async () => {
+Deno.test("nothing starts after the signal", async () => {
   const around = surroundings();
   around.stop.abort();
   await supervise(() => assert.fail("Started"), around);

@@ -6,8 +6,9 @@ import {
   isDoubted,
 } from "../../../../src/domain/connection/backoff.ts";
 import {
-  type FailureKind,
-  failureKindOf,
+  FAILURE_TYPES,
+  type FailureType,
+  failureTypeOf,
 } from "../../../../src/domain/connection/failure.ts";
 
 const DEFAULTS: BackoffSettings = {
@@ -28,19 +29,19 @@ const attempt = fc.oneof(
 );
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-function delay(kind: FailureKind, at: number, luck: number): number {
-  return backoffDelay({ kind, attempt: at }, {
+function delay(type: FailureType, at: number, luck: number): number {
+  return backoffDelay({ type, attempt: at }, {
     settings: DEFAULTS,
     random: luck,
   });
 }
 
-Deno.test("a transient failure waits anything up to the exponential bound", () => {
+Deno.test("a transient failure waits a random part of the exponential bound", () => {
   const bounds = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000];
   bounds.forEach((bound, index) => {
-    assert.equal(delay("transient", index + 1, 0), 0);
-    assert.equal(delay("transient", index + 1, 0.5), bound / 2);
-    assert.ok(delay("transient", index + 1, MOST) < bound);
+    assert.equal(delay("dial", index + 1, 0), 0);
+    assert.equal(delay("dial", index + 1, 0.5), bound / 2);
+    assert.ok(delay("dial", index + 1, MOST) < bound);
   });
 });
 
@@ -51,29 +52,29 @@ Deno.test("a rate limit keeps at least half of a bound that starts at two second
   assert.equal(delay("rate_limited", 40, 0), 15_000);
 });
 
-Deno.test("what upstream asks for is the least, but never more than five minutes", () => {
-  const asked = (retryAfterMs: number, kind: FailureKind, luck = 0) =>
-    backoffDelay({ kind, attempt: 1, retryAfterMs }, {
+Deno.test("Retry-After is the minimum, up to five minutes", () => {
+  const asked = (retryAfterMs: number, type: FailureType, luck = 0) =>
+    backoffDelay({ type, attempt: 1, retryAfterMs }, {
       settings: DEFAULTS,
       random: luck,
     });
   assert.equal(asked(20_000, "rate_limited"), 20_000);
-  assert.equal(asked(20_000, "transient", 0.5), 21_000);
-  assert.equal(asked(20_000, "refused"), 60_000);
+  assert.equal(asked(20_000, "dial", 0.5), 21_000);
+  assert.equal(asked(20_000, "auth"), 60_000);
   assert.equal(asked(0, "rate_limited"), 1_000);
   assert.equal(asked(86_400_000, "rate_limited"), 300_000);
 });
 
-Deno.test("a refusal is tried about once a minute, however often", () => {
+Deno.test("an auth failure is retried once a minute", () => {
   for (const at of [1, 2, 50, 5_000]) {
-    assert.equal(delay("refused", at, 0), 60_000);
-    assert.ok(delay("refused", at, MOST) <= 66_000);
+    assert.equal(delay("auth", at, 0), 60_000);
+    assert.ok(delay("auth", at, MOST) <= 66_000);
   }
 });
 
-Deno.test("a refusal that is doubted waits half a second at first, and doubles up to a minute", () => {
+Deno.test("a doubted auth failure waits 500 ms at first, doubling up to a minute", () => {
   const waits = [1, 2, 3, 4, 5, 6, 7, 8, 50].map((doubted) =>
-    backoffDelay({ kind: "refused", attempt: 1, doubted }, {
+    backoffDelay({ type: "auth", attempt: 1, doubted }, {
       settings: DEFAULTS,
       random: MOST,
     })
@@ -84,7 +85,7 @@ Deno.test("a refusal that is doubted waits half a second at first, and doubles u
   );
 });
 
-Deno.test("a refusal is doubted for a day after the key was accepted, until it has lasted a minute", () => {
+Deno.test("an auth failure is doubted within a day of the last login, until the wait is a minute", () => {
   const day = 86_400_000;
   assert.equal(isDoubted({ count: 1, sinceAcceptedMs: undefined }), false);
   assert.equal(isDoubted({ count: 1, sinceAcceptedMs: 0 }), true);
@@ -106,16 +107,11 @@ Deno.test("waits after a connection limit outlast a ghost session of 90 s", () =
   assert.equal(delay("connection_limit", 5_000, 0), waits.at(-1));
 });
 
-Deno.test("a delay is finite, never negative, and bounded for every kind", () => {
-  const kind = fc.constantFrom<FailureKind>(
-    "transient",
-    "rate_limited",
-    "connection_limit",
-    "refused",
-  );
+Deno.test("a delay is finite, never negative, and bounded for every type", () => {
+  const type = fc.constantFrom(...FAILURE_TYPES);
   fc.assert(
-    fc.property(kind, settings, attempt, random, (kind, settings, at, luck) => {
-      const ms = backoffDelay({ kind, attempt: at }, {
+    fc.property(type, settings, attempt, random, (type, settings, at, luck) => {
+      const ms = backoffDelay({ type, attempt: at }, {
         settings,
         random: luck,
       });
@@ -130,7 +126,7 @@ Deno.test("a delay is finite, never negative, and bounded for every kind", () =>
   );
 });
 
-Deno.test("waiting never gets shorter with more attempts and equal luck", () => {
+Deno.test("the delay never decreases with attempts for the same random number", () => {
   fc.assert(
     fc.property(
       settings,
@@ -138,9 +134,9 @@ Deno.test("waiting never gets shorter with more attempts and equal luck", () => 
       random,
       (settings, at, luck) => {
         const options = { settings, random: luck };
-        const now = backoffDelay({ kind: "transient", attempt: at }, options);
+        const now = backoffDelay({ type: "closed", attempt: at }, options);
         const next = backoffDelay(
-          { kind: "transient", attempt: at + 1 },
+          { type: "closed", attempt: at + 1 },
           options,
         );
         assert.ok(next >= now);
@@ -151,28 +147,28 @@ Deno.test("waiting never gets shorter with more attempts and equal luck", () => 
 });
 
 Deno.test("an attempt below the first counts as the first", () => {
-  assert.equal(delay("transient", 0, 0.5), 250);
+  assert.equal(delay("dial", 0, 0.5), 250);
   assert.equal(delay("connection_limit", -3, 0), 5_000);
 });
 
-const KINDS: readonly (readonly [number, FailureKind])[] = [
-  [400, "transient"],
-  [401, "transient"],
-  [402, "refused"],
-  [404, "transient"],
+const TYPES: readonly (readonly [number, FailureType])[] = [
+  [400, "upstream_error"],
+  [401, "upstream_error"],
+  [402, "auth"],
+  [404, "upstream_error"],
   [406, "connection_limit"],
-  [407, "transient"],
-  [409, "refused"],
-  [411, "refused"],
-  [412, "refused"],
+  [407, "upstream_error"],
+  [409, "auth"],
+  [411, "auth"],
+  [412, "auth"],
   [429, "rate_limited"],
-  [500, "transient"],
-  [502, "transient"],
-  [0, "transient"],
+  [500, "upstream_error"],
+  [502, "upstream_error"],
+  [0, "upstream_error"],
 ];
 
-for (const [code, kind] of KINDS) {
-  Deno.test(`code ${code} asks for the ${kind} treatment`, () => {
-    assert.equal(failureKindOf(code), kind);
+for (const [code, type] of TYPES) {
+  Deno.test(`code ${code} is ${type}`, () => {
+    assert.equal(failureTypeOf(code), type);
   });
 }

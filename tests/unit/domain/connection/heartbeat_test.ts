@@ -2,61 +2,61 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   AUDIT_MS,
+  heartbeatAction,
   type HeartbeatSettings,
-  judgeHeartbeat,
 } from "../../../../src/domain/connection/heartbeat.ts";
 
 const SETTINGS: HeartbeatSettings = { intervalMs: 30, timeoutMs: 60 };
 
-Deno.test("a link that just spoke is left alone for the interval", () => {
+Deno.test("a session with a recent frame is not probed for the interval", () => {
   assert.deepEqual(
-    judgeHeartbeat(
-      { now: 110, lastFrameAt: 100, askedAt: undefined, auditedAt: 100 },
+    heartbeatAction(
+      { now: 110, lastFrameAt: 100, probedAt: undefined, auditedAt: 100 },
       SETTINGS,
     ),
     { type: "wait", ms: 20 },
   );
 });
 
-Deno.test("a link that was quiet for the interval is asked", () => {
-  const facts = { lastFrameAt: 100, askedAt: undefined, auditedAt: 100 };
+Deno.test("a session that was idle for the interval is probed", () => {
+  const facts = { lastFrameAt: 100, probedAt: undefined, auditedAt: 100 };
   for (const now of [130, 131, 5_000, 100 + AUDIT_MS]) {
-    assert.deepEqual(judgeHeartbeat({ ...facts, now }, SETTINGS), {
-      type: "ask",
+    assert.deepEqual(heartbeatAction({ ...facts, now }, SETTINGS), {
+      type: "probe",
     });
   }
 });
 
-Deno.test("a link that was asked has the timeout to answer", () => {
-  const facts = { lastFrameAt: 100, askedAt: 130, auditedAt: 100 };
-  assert.deepEqual(judgeHeartbeat({ ...facts, now: 189 }, SETTINGS), {
+Deno.test("a probed session has the timeout to reply", () => {
+  const facts = { lastFrameAt: 100, probedAt: 130, auditedAt: 100 };
+  assert.deepEqual(heartbeatAction({ ...facts, now: 189 }, SETTINGS), {
     type: "wait",
     ms: 1,
   });
-  assert.deepEqual(judgeHeartbeat({ ...facts, now: 190 }, SETTINGS), {
+  assert.deepEqual(heartbeatAction({ ...facts, now: 190 }, SETTINGS), {
     type: "dead",
   });
 });
 
-Deno.test("a busy link is audited when it has not said for long what it carries", () => {
-  const facts = { askedAt: undefined, auditedAt: 100 };
+Deno.test("a busy session without a recent acknowledgement is audited", () => {
+  const facts = { probedAt: undefined, auditedAt: 100 };
   const due = 100 + AUDIT_MS;
   for (const [early, ms] of [[1_000, 30], [10, 10], [1, 1]] as const) {
     const now = due - early;
     assert.deepEqual(
-      judgeHeartbeat({ ...facts, now, lastFrameAt: now }, SETTINGS),
+      heartbeatAction({ ...facts, now, lastFrameAt: now }, SETTINGS),
       { type: "wait", ms },
     );
   }
   assert.deepEqual(
-    judgeHeartbeat({ ...facts, now: due, lastFrameAt: due }, SETTINGS),
+    heartbeatAction({ ...facts, now: due, lastFrameAt: due }, SETTINGS),
     { type: "audit" },
   );
 });
 
-Deno.test("a link that has a question to answer is not audited", () => {
-  const facts = { lastFrameAt: 100, askedAt: 130, auditedAt: -AUDIT_MS };
-  assert.deepEqual(judgeHeartbeat({ ...facts, now: 131 }, SETTINGS), {
+Deno.test("a session with an unanswered probe is not audited", () => {
+  const facts = { lastFrameAt: 100, probedAt: 130, auditedAt: -AUDIT_MS };
+  assert.deepEqual(heartbeatAction({ ...facts, now: 131 }, SETTINGS), {
     type: "wait",
     ms: 30,
   });
@@ -82,15 +82,15 @@ function follow(
   let asks = 0;
   let audits = 0;
   let auditedAt = 0;
-  let askedAt: number | undefined;
+  let probedAt: number | undefined;
   let frameCount = 0;
   while (now <= options.until) {
     const seen = heard.filter((at) => at <= now);
-    if (askedAt !== undefined && seen.length !== frameCount) {
-      askedAt = undefined;
+    if (probedAt !== undefined && seen.length !== frameCount) {
+      probedAt = undefined;
     }
-    const facts = { now, lastFrameAt: seen.at(-1) ?? 0, askedAt, auditedAt };
-    const action = judgeHeartbeat(facts, settings);
+    const facts = { now, lastFrameAt: seen.at(-1) ?? 0, probedAt, auditedAt };
+    const action = heartbeatAction(facts, settings);
     if (action.type === "dead") return { deadAt: now, asks, audits };
     if (action.type === "wait") {
       assert.ok(action.ms > 0, "a wait is never empty");
@@ -101,7 +101,7 @@ function follow(
     } else {
       asks++;
       auditedAt = now;
-      askedAt = now;
+      probedAt = now;
       frameCount = seen.length;
       if (options.answerMs !== undefined) {
         heard.push(now + options.answerMs);
@@ -117,7 +117,7 @@ const settings = fc.record({
   timeoutMs: fc.integer({ min: 1, max: 200 }),
 });
 
-Deno.test("a socket that goes mute is noticed within interval + timeout of its last frame", () => {
+Deno.test("a silent socket is dead within interval + timeout of its last frame", () => {
   fc.assert(
     fc.property(
       settings,
@@ -137,7 +137,7 @@ Deno.test("a socket that goes mute is noticed within interval + timeout of its l
   );
 });
 
-Deno.test("a socket that answers in time is left alone, however quiet", () => {
+Deno.test("an idle socket that replies in time is never dead", () => {
   fc.assert(
     fc.property(
       settings,
@@ -153,7 +153,7 @@ Deno.test("a socket that answers in time is left alone, however quiet", () => {
   );
 });
 
-Deno.test("a busy link is never asked whether it lives, and never dead for an audit", () => {
+Deno.test("a busy session is never probed, and never dead because of an audit", () => {
   const settings = { intervalMs: 30_000, timeoutMs: 1 };
   const frames = Array.from({ length: 2_000 }, (_, index) => index * 1_000);
   assert.deepEqual(follow(frames, settings, { until: 1_999_000 }), {
@@ -163,7 +163,7 @@ Deno.test("a busy link is never asked whether it lives, and never dead for an au
   });
 });
 
-Deno.test("while an answer is awaited the link is looked at every interval", () => {
-  const facts = { now: 131, lastFrameAt: 100, askedAt: 130, auditedAt: 100 };
-  assert.deepEqual(judgeHeartbeat(facts, SETTINGS), { type: "wait", ms: 30 });
+Deno.test("while a probe is unanswered, the session is checked every interval", () => {
+  const facts = { now: 131, lastFrameAt: 100, probedAt: 130, auditedAt: 100 };
+  assert.deepEqual(heartbeatAction(facts, SETTINGS), { type: "wait", ms: 30 });
 });

@@ -9,59 +9,56 @@ import {
   type LinkEvent,
 } from "../../../../src/domain/connection/link.ts";
 
-const reason = "because";
-
 const EVENTS: readonly LinkEvent[] = [
-  { type: "connect" },
-  { type: "opened" },
-  { type: "accepted" },
-  { type: "rejected", reason },
-  { type: "lost", reason },
-  { type: "delay_elapsed" },
-  { type: "exhausted", reason },
-  { type: "retry" },
-  { type: "shutdown" },
+  "connect",
+  "opened",
+  "accepted",
+  "rejected",
+  "lost",
+  "delay_elapsed",
+  "exhausted",
+  "retry",
+  "shutdown",
 ];
 
 const attempt = 7;
-const old = "old";
 const LINKS = {
-  disconnected: { at: "disconnected" },
-  connecting: { at: "connecting", attempt },
-  authenticating: { at: "authenticating", attempt },
-  connected: { at: "connected" },
-  reconnecting: { at: "reconnecting", attempt, reason: old },
-  error: { at: "error", attempt, reason: old, final: false },
-  final: { at: "error", attempt, reason: old, final: true },
+  disconnected: { state: "disconnected" },
+  connecting: { state: "connecting", attempt },
+  authenticating: { state: "authenticating", attempt },
+  connected: { state: "connected" },
+  reconnecting: { state: "reconnecting", attempt },
+  error: { state: "error", attempt, final: false },
+  final: { state: "error", attempt, final: true },
 } as const satisfies Readonly<Record<string, Link>>;
 
 /** Every pair that moves, with where it leads; all other pairs stay. */
 const MOVES: Readonly<
   Record<keyof typeof LINKS, Readonly<Partial<Record<string, Link>>>>
 > = {
-  disconnected: { connect: { at: "connecting", attempt: 0 } },
+  disconnected: { connect: { state: "connecting", attempt: 0 } },
   connecting: {
-    opened: { at: "authenticating", attempt },
-    lost: { at: "reconnecting", attempt, reason },
+    opened: { state: "authenticating", attempt },
+    lost: { state: "reconnecting", attempt },
     shutdown: DISCONNECTED,
   },
   authenticating: {
-    accepted: { at: "connected" },
-    rejected: { at: "error", attempt, reason, final: false },
-    lost: { at: "reconnecting", attempt, reason },
+    accepted: { state: "connected" },
+    rejected: { state: "error", attempt, final: false },
+    lost: { state: "reconnecting", attempt },
     shutdown: DISCONNECTED,
   },
   connected: {
-    lost: { at: "reconnecting", attempt: 0, reason },
+    lost: { state: "reconnecting", attempt: 0 },
     shutdown: DISCONNECTED,
   },
   reconnecting: {
-    delay_elapsed: { at: "connecting", attempt: attempt + 1 },
-    exhausted: { at: "error", attempt, reason, final: true },
+    delay_elapsed: { state: "connecting", attempt: attempt + 1 },
+    exhausted: { state: "error", attempt, final: true },
     shutdown: DISCONNECTED,
   },
   error: {
-    retry: { at: "reconnecting", attempt, reason: old },
+    retry: { state: "reconnecting", attempt },
     shutdown: DISCONNECTED,
   },
   final: { shutdown: DISCONNECTED },
@@ -69,9 +66,9 @@ const MOVES: Readonly<
 
 for (const [name, link] of Object.entries(LINKS)) {
   for (const event of EVENTS) {
-    const to = MOVES[name as keyof typeof LINKS][event.type];
-    const says = to ? `leads to ${to.at}` : "changes nothing";
-    Deno.test(`link: ${event.type} while ${name} ${says}`, () => {
+    const to = MOVES[name as keyof typeof LINKS][event];
+    const says = to ? `leads to ${to.state}` : "changes nothing";
+    Deno.test(`link: ${event} while ${name} ${says}`, () => {
       const next = advance(link, event);
       if (to) assert.deepEqual(next, to);
       else assert.equal(next, link, "the very same link comes back");
@@ -102,12 +99,12 @@ const ANNOUNCED: readonly string[] = [
   "reconnecting disconnected",
 ];
 
-Deno.test("the machine has exactly the published edges and the announced ones", () => {
+Deno.test("the state machine has exactly the documented edges", () => {
   const edges = new Set<string>();
   for (const link of Object.values(LINKS)) {
     for (const event of EVENTS) {
       const next = advance(link, event);
-      if (next.at !== link.at) edges.add(`${link.at} ${next.at}`);
+      if (next.state !== link.state) edges.add(`${link.state} ${next.state}`);
     }
   }
   assert.deepEqual([...edges].sort(), [...PUBLISHED, ...ANNOUNCED].sort());
@@ -125,11 +122,11 @@ Deno.test("every state is reached from the start, along known edges only", () =>
           const before = structuredClone(link);
           const next = advance(link, event);
           assert.deepEqual(link, before, "a link is never changed in place");
-          if (next.at !== link.at) {
-            assert.ok(allowed.has(`${link.at} ${next.at}`));
+          if (next.state !== link.state) {
+            assert.ok(allowed.has(`${link.state} ${next.state}`));
           } else assert.equal(next, link);
           link = next;
-          reached.add(link.at);
+          reached.add(link.state);
         }
       },
     ),
@@ -147,8 +144,8 @@ Deno.test("attempts are the dials made since the link was last connected", () =>
         let redials = 0;
         for (const event of walk) {
           const next = advance(link, event);
-          if (next !== link && event.type === "delay_elapsed") redials++;
-          if (next.at === "connected" || next.at === "disconnected") {
+          if (next !== link && event === "delay_elapsed") redials++;
+          if (next.state === "connected" || next.state === "disconnected") {
             redials = 0;
           }
           link = next;

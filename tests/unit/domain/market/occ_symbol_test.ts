@@ -24,7 +24,7 @@ const parts = fc.record({
   strikeMills: fc.integer({ min: 0, max: 99_999_999 }),
 });
 
-Deno.test("every root is found again, also one that ends in a digit", () => {
+Deno.test("every root is parsed, also one that ends in a digit", () => {
   fc.assert(
     fc.property(parts, ({ root, expiration, right, strikeMills }) => {
       const date = String(expiration).padStart(6, "0");
@@ -91,7 +91,7 @@ for (const symbol of REFUSED) {
   });
 }
 
-Deno.test("a text without room for a root has none", () => {
+Deno.test("a text that is too short has no root", () => {
   for (const text of ["", "AAPL", "270115C00172500"]) {
     assert.equal(occRoot(text), "");
   }

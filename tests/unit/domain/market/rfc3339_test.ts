@@ -45,7 +45,7 @@ const text = fc.tuple(date, time, fraction, offset).map((parts) =>
   `${parts[0]}T${parts.slice(1).join("")}`
 );
 
-Deno.test("a time is read exactly as the platform reads it", () => {
+Deno.test("a time equals that of Date.parse", () => {
   fc.assert(
     fc.property(text, (written) => {
       assert.deepEqual(parseRfc3339(written), byTemporal(written));
@@ -54,7 +54,7 @@ Deno.test("a time is read exactly as the platform reads it", () => {
   );
 });
 
-Deno.test("a time with one character changed is read as the platform reads it, or not at all", () => {
+Deno.test("a time with one changed character equals that of Date.parse or is invalid", () => {
   const character = fc.constantFrom(..."0123456789-+:.TZtz \u0661x\n");
   fc.assert(
     fc.property(text, fc.nat(), character, (written, at, changed) => {
@@ -138,7 +138,7 @@ for (const written of REFUSED) {
   });
 }
 
-Deno.test("any text at all is read or refused, never thrown at", () => {
+Deno.test("no text throws", () => {
   fc.assert(
     fc.property(
       fc.string({ unit: "binary", maxLength: 40, size: "max" }),

@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import {
-  BadField,
-  timeAt,
+  InvalidField,
+  readTime,
 } from "../../../../src/infrastructure/alpaca/fields.ts";
 
 const LAST = 253_402_300_799;
 
 Deno.test("a time is read from text and from an extension", () => {
   const first = { seconds: -62_135_596_800, nanos: 0 };
-  assert.deepEqual(timeAt({ t: "0001-01-01T00:00:00Z" }, "t"), first);
+  assert.deepEqual(readTime({ t: "0001-01-01T00:00:00Z" }, "t"), first);
   const last = { seconds: LAST, nanos: 999_999_999 };
-  assert.deepEqual(timeAt({ t: last }, "t"), last);
+  assert.deepEqual(readTime({ t: last }, "t"), last);
 });
 
-Deno.test("a time that no client could be told is as bad as none", () => {
+Deno.test("a time outside the years 1 to 9999 is invalid", () => {
   const times = [
     undefined,
     null,
@@ -31,6 +31,6 @@ Deno.test("a time that no client could be told is as bad as none", () => {
     { seconds: 2 ** 60, nanos: 0 },
   ];
   for (const t of times) {
-    assert.throws(() => timeAt({ t }, "t"), BadField, JSON.stringify(t));
+    assert.throws(() => readTime({ t }, "t"), InvalidField, JSON.stringify(t));
   }
 });

@@ -40,7 +40,7 @@ for (const decoder of DECODERS) {
   }
 }
 
-Deno.test("a decoder that throws or miscounts is found and the input made small", async () => {
+Deno.test("a decoder that throws or miscounts is found and its input minimized", async () => {
   const target = TARGETS.option();
   const broken: Target = {
     name: "option",

@@ -4,20 +4,20 @@ import { encode } from "@msgpack/msgpack";
 import {
   MAX_CODE_LENGTH,
   MAX_CODES,
-  MAX_LEGS,
   MAX_SYMBOL_LENGTH,
   MAX_TEXT_LENGTH,
-} from "../../../../src/infrastructure/alpaca/text_limits.ts";
+} from "../../../../src/infrastructure/alpaca/fields.ts";
+import { MAX_LEGS } from "../../../../src/infrastructure/alpaca/order_messages.ts";
 import {
   binary,
   hex,
-  OptionDesk,
-  OrderDesk,
+  OptionHarness,
+  OrderHarness,
   packed,
-  StockDesk,
+  StockHarness,
   timeExt,
-} from "./kit.ts";
-import { Pair } from "./plain/decoder_pair.ts";
+} from "./decoder_harness.ts";
+import { Pair } from "./fast/decoder_pair.ts";
 
 const TIME = "2026-09-14T14:30:02.1Z";
 const LONG = "x".repeat(130_000);
@@ -44,10 +44,10 @@ function optionTrade(fields: Record<string, unknown> = {}) {
 const LISTENERS = [undefined, ["MSFT"], []] as const;
 
 const stockPairs = LISTENERS.map((wanted) =>
-  new Pair((options) => new StockDesk(wanted, options))
+  new Pair((options) => new StockHarness(wanted, options))
 );
 const optionPairs = LISTENERS.map((wanted) =>
-  new Pair((options) => new OptionDesk(wanted, options))
+  new Pair((options) => new OptionHarness(wanted, options))
 );
 
 /** Fails unless both decoders agree on a frame, for every set of listeners. */
@@ -58,11 +58,11 @@ function assertAgreed(pairs: readonly Pair[], frame: Uint8Array): void {
 for (const text of ["9182a154a171a172d9", "9183a154a171a153a141a172d9"]) {
   Deno.test(`an option frame cut behind the head of a str8 costs that frame: ${text}`, () => {
     for (const wanted of LISTENERS) {
-      const desk = new OptionDesk(wanted).receive(hex(text));
-      assert.deepEqual(desk.errors, { malformed_frame: 1 });
-      assert.deepEqual(desk.received, {});
-      desk.receive([optionTrade()]);
-      assert.deepEqual(desk.received, { trade: 1 });
+      const harness = new OptionHarness(wanted).receive(hex(text));
+      assert.deepEqual(harness.errors, { malformed_frame: 1 });
+      assert.deepEqual(harness.received, {});
+      harness.receive([optionTrade()]);
+      assert.deepEqual(harness.received, { trade: 1 });
     }
     assertAgreed(optionPairs, hex(text));
   });
@@ -82,25 +82,25 @@ const LONG_FIELDS: readonly (readonly [string, unknown, number])[] = [
 for (const [name, bad, malformed] of LONG_FIELDS) {
   Deno.test(`130,000 characters in ${name} cost that message at most`, () => {
     const frame = binary(JSON.stringify([stockQuote(), bad, stockTrade()]));
-    const desk = new StockDesk().receive(frame);
-    const { malformed_element = 0, ...others } = desk.errors;
+    const harness = new StockHarness().receive(frame);
+    const { malformed_element = 0, ...others } = harness.errors;
     assert.deepEqual([malformed_element, others], [malformed, {}]);
-    const events = desk.quotes.events.length + desk.trades.events.length;
+    const events = harness.quotes.events.length + harness.trades.events.length;
     assert.equal(events, 3 - malformed);
     assertAgreed(stockPairs, frame);
   });
 }
 
-Deno.test("a symbol of 130,000 characters is malformed for every listener", () => {
+Deno.test("a symbol of 130,000 characters is invalid, wanted or not", () => {
   const frame = binary(JSON.stringify([
     stockQuote({ S: LONG }),
     stockTrade({ S: LONG }),
     stockQuote(),
   ]));
   for (const wanted of LISTENERS) {
-    const desk = new StockDesk(wanted).receive(frame);
-    assert.deepEqual(desk.errors, { malformed_element: 2 });
-    assert.deepEqual(desk.received, { quote: 2, trade: 1 });
+    const harness = new StockHarness(wanted).receive(frame);
+    assert.deepEqual(harness.errors, { malformed_element: 2 });
+    assert.deepEqual(harness.received, { quote: 2, trade: 1 });
   }
   assertAgreed(stockPairs, frame);
 });
@@ -110,22 +110,22 @@ Deno.test("a number of 130,000 digits costs that message", () => {
   for (const number of [digits, `0.5${digits}`, `-${digits}`]) {
     const text = JSON.stringify([stockTrade({ i: "#" }), stockQuote()])
       .replace('"#"', number);
-    const desk = new StockDesk().receive(text);
-    assert.deepEqual(desk.errors, { malformed_element: 1 });
-    assert.equal(desk.quotes.events.length, 1);
+    const harness = new StockHarness().receive(text);
+    assert.deepEqual(harness.errors, { malformed_element: 1 });
+    assert.equal(harness.quotes.events.length, 1);
     assertAgreed(stockPairs, binary(text));
   }
 });
 
-Deno.test("an empty symbol is malformed for every listener", () => {
+Deno.test("an empty symbol is invalid, wanted or not", () => {
   for (const wanted of LISTENERS) {
-    const stocks = new StockDesk(wanted).receive([
+    const stocks = new StockHarness(wanted).receive([
       stockQuote({ S: "" }),
       stockTrade({ S: "" }),
       { T: "b", S: "" },
     ]);
     assert.deepEqual(stocks.errors, { malformed_element: 3 });
-    const options = new OptionDesk(wanted).receive([optionTrade({ S: "" })]);
+    const options = new OptionHarness(wanted).receive([optionTrade({ S: "" })]);
     assert.deepEqual(options.errors, { malformed_element: 1 });
   }
 });
@@ -140,23 +140,23 @@ Deno.test("texts and lists of the longest length are delivered, longer ones are 
   ];
   for (const [good, bad] of cases) {
     const frame = binary(JSON.stringify([stockTrade(good), stockTrade(bad)]));
-    const desk = new StockDesk().receive(frame);
-    assert.deepEqual(desk.errors, { malformed_element: 1 });
-    assert.equal(desk.trades.events.length, 1);
+    const harness = new StockHarness().receive(frame);
+    assert.deepEqual(harness.errors, { malformed_element: 1 });
+    assert.equal(harness.trades.events.length, 1);
     assertAgreed(stockPairs, frame);
   }
 });
 
 Deno.test("3,000 symbols of 60,000 characters leave nothing in memory", () => {
-  const desk = new StockDesk([]);
+  const harness = new StockHarness([]);
   const used = () => {
     (globalThis as { gc?: () => void }).gc?.();
     return Deno.memoryUsage().heapUsed;
   };
   const before = used();
   for (let i = 0; i < 3_000; i++) {
-    desk.receive([stockQuote({ S: `${i}`.padEnd(60_000, "x") })]);
-    desk.forget();
+    harness.receive([stockQuote({ S: `${i}`.padEnd(60_000, "x") })]);
+    harness.forget();
   }
   const grown = (used() - before) / 2 ** 20;
   assert.ok(grown < 20, `${grown.toFixed(1)} MiB are kept`);
@@ -187,9 +187,11 @@ for (const [name, key] of KEYS) {
       ...good.subarray(1),
       ...hex(`${key} 81 a153 a158`),
     ]);
-    const desk = new OptionDesk().receive(message);
-    assert.deepEqual(desk.errors, {});
-    assert.deepEqual(desk.trades.events.map((event) => event.symbol), [OPTION]);
+    const harness = new OptionHarness().receive(message);
+    assert.deepEqual(harness.errors, {});
+    assert.deepEqual(harness.trades.events.map((event) => event.symbol), [
+      OPTION,
+    ]);
     assertAgreed(optionPairs, message);
   });
 }
@@ -199,40 +201,44 @@ Deno.test("of equal keys the last one counts, also when no stream wants the firs
     JSON.stringify(stockTrade({ S: first }))
       .replace(/\}$/, `,"S":${JSON.stringify(last)}}`);
   const frame = binary(`[${twice("AAPL", "MSFT")},${twice("MSFT", "AAPL")}]`);
-  const desk = new StockDesk(["MSFT"]).receive(frame);
-  assert.deepEqual(desk.trades.events.map((event) => event.symbol), ["MSFT"]);
+  const harness = new StockHarness(["MSFT"]).receive(frame);
+  assert.deepEqual(harness.trades.events.map((event) => event.symbol), [
+    "MSFT",
+  ]);
   assertAgreed(stockPairs, frame);
   const retyped = stockTrade({ S: "GE" });
   const text = JSON.stringify([retyped]).replace(/\}\]$/, ',"T":"zz"}]');
   assertAgreed(stockPairs, binary(text));
-  assert.deepEqual(new StockDesk([]).receive(text).errors, { unknown_type: 1 });
+  assert.deepEqual(new StockHarness([]).receive(text).errors, {
+    unknown_type: 1,
+  });
 });
 
-Deno.test("an unwanted message that is no JSON costs its frame, as a wanted one does", () => {
+Deno.test("an unwanted message that is not JSON costs its frame, like a wanted one", () => {
   for (const rest of ["@", "1.5.2", "[1,]", '"x":', "nul", '"a":01']) {
     const text = `[{"T":"q","S":"AAPL",${rest}}]`;
     for (const wanted of LISTENERS) {
-      const desk = new StockDesk(wanted).receive(text);
-      assert.deepEqual(desk.errors, { malformed_frame: 1 }, rest);
+      const harness = new StockHarness(wanted).receive(text);
+      assert.deepEqual(harness.errors, { malformed_frame: 1 }, rest);
     }
   }
 });
 
-Deno.test("20,000 nested lists of announced length cost that frame and no memory", () => {
+Deno.test("20,000 nested lists with a false length cost that frame and no memory", () => {
   const heads = new Uint8Array(60_000);
   for (let i = 0; i < heads.length; i += 3) heads.set([0xdc, 0xff, 0xff], i);
   const huge = hex("dd ffffffff");
   const before = Deno.memoryUsage().rss;
   for (const frame of [heads, huge, hex("df ffffffff"), hex("db ffffffff")]) {
-    const desk = new OptionDesk().receive(frame).receive([optionTrade()]);
-    assert.deepEqual(desk.errors, { malformed_frame: 1 });
-    assert.equal(desk.trades.events.length, 1);
+    const harness = new OptionHarness().receive(frame).receive([optionTrade()]);
+    assert.deepEqual(harness.errors, { malformed_frame: 1 });
+    assert.equal(harness.trades.events.length, 1);
   }
   const grown = (Deno.memoryUsage().rss - before) / 2 ** 20;
   assert.ok(grown < 200, `${grown.toFixed(0)} MiB more`);
 });
 
-Deno.test("values nested a hundred thousand deep cost the message they are in at most", () => {
+Deno.test("values nested 100,000 deep cost at most their message", () => {
   const deep = new Uint8Array(100_001).fill(0x91);
   deep[100_000] = 0xc0;
   const good = packed([optionTrade()]);
@@ -242,73 +248,77 @@ Deno.test("values nested a hundred thousand deep cost the message they are in at
     ...hex("82 a154 a17a a164"),
     ...deep,
   ]);
-  const desk = new OptionDesk().receive(message);
-  assert.deepEqual(desk.errors, { unknown_type: 1 });
-  assert.equal(desk.trades.events.length, 1);
+  const harness = new OptionHarness().receive(message);
+  assert.deepEqual(harness.errors, { unknown_type: 1 });
+  assert.equal(harness.trades.events.length, 1);
 });
 
-Deno.test("what a sink throws costs that message, in both decoders", () => {
+Deno.test("an error of a sink costs that message, in both decoders", () => {
   for (const generalOnly of [false, true]) {
-    const desk = new StockDesk(undefined, { generalOnly });
-    desk.quotes.publish = () => {
+    const harness = new StockHarness(undefined, { generalOnly });
+    harness.quotes.publish = () => {
       throw new RangeError("Maximum call stack size exceeded");
     };
-    desk.receive([stockTrade(), stockQuote(), stockTrade()]);
-    assert.equal(desk.trades.events.length, 2);
-    assert.deepEqual(desk.errors, { malformed_element: 1 });
-    assert.deepEqual(desk.received, { quote: 1, trade: 2 });
-    assert.deepEqual(desk.log.messages("error"), [
-      "Element could not be processed",
+    harness.receive([stockTrade(), stockQuote(), stockTrade()]);
+    assert.equal(harness.trades.events.length, 2);
+    assert.deepEqual(harness.errors, { malformed_element: 1 });
+    assert.deepEqual(harness.received, { quote: 1, trade: 2 });
+    assert.deepEqual(harness.log.messages("error"), [
+      "Failed to handle a message",
     ]);
   }
 });
 
-Deno.test("what the question for takers throws costs that message, in both decoders", () => {
+Deno.test("an error of `wants` costs that message, in both decoders", () => {
   for (const generalOnly of [false, true]) {
-    const desk = new OptionDesk(undefined, { generalOnly });
-    desk.trades.wants = (symbol) => {
+    const harness = new OptionHarness(undefined, { generalOnly });
+    harness.trades.wants = (symbol) => {
       if (symbol === "BAD") throw new Error("A bug in an index");
       return true;
     };
-    desk.receive([optionTrade(), optionTrade({ S: "BAD" }), optionTrade()]);
-    assert.equal(desk.trades.events.length, 2);
-    assert.deepEqual(desk.errors, { malformed_element: 1 });
-    assert.deepEqual(desk.received, { trade: 3 });
+    harness.receive([optionTrade(), optionTrade({ S: "BAD" }), optionTrade()]);
+    assert.equal(harness.trades.events.length, 2);
+    assert.deepEqual(harness.errors, { malformed_element: 1 });
+    assert.deepEqual(harness.received, { trade: 3 });
   }
 });
 
-Deno.test("what the handler of a control message throws costs that message", () => {
-  const desk = new StockDesk();
-  desk.controls.push = () => {
+Deno.test("an error of the control handler costs that message", () => {
+  const harness = new StockHarness();
+  harness.controls.push = () => {
     throw new Error("A bug in the demand");
   };
-  desk.receive([
+  harness.receive([
     { T: "subscription", trades: ["AAPL"] },
     stockQuote(),
     { T: "error", code: 405, msg: "symbol limit exceeded" },
   ]);
-  assert.equal(desk.quotes.events.length, 1);
-  assert.deepEqual(desk.errors, { malformed_element: 2 });
+  assert.equal(harness.quotes.events.length, 1);
+  assert.deepEqual(harness.errors, { malformed_element: 2 });
 });
 
-Deno.test("a fault outside of any message costs that frame", () => {
-  const desk = new StockDesk();
-  const { now } = desk.clock;
-  desk.clock.now = () => {
+Deno.test("an error outside of any message costs that frame", () => {
+  const harness = new StockHarness();
+  const { now } = harness.clock;
+  harness.clock.now = () => {
     throw new Error("A bug in the clock");
   };
-  desk.receive([stockQuote()]);
-  assert.deepEqual(desk.errors, { malformed_frame: 1 });
-  desk.clock.now = now;
-  desk.receive([stockQuote()]);
-  assert.equal(desk.quotes.events.length, 1);
+  harness.receive([stockQuote()]);
+  assert.deepEqual(harness.errors, { malformed_frame: 1 });
+  harness.clock.now = now;
+  harness.receive([stockQuote()]);
+  assert.equal(harness.quotes.events.length, 1);
 });
 
-Deno.test("error texts of upstream are cut before they are kept", () => {
-  const desk = new StockDesk().receive([{ T: "error", code: 402, msg: LONG }]);
-  const [control] = desk.controls;
+Deno.test("error messages of Alpaca are cut before they are kept", () => {
+  const harness = new StockHarness().receive([{
+    T: "error",
+    code: 402,
+    msg: LONG,
+  }]);
+  const [control] = harness.controls;
   assert.ok(control?.type === "error" && control.error.message.length < 300);
-  const orders = new OrderDesk().receive(JSON.stringify({
+  const orders = new OrderHarness().receive(JSON.stringify({
     stream: "listening",
     data: { streams: Array(100_000).fill(LONG.slice(0, 1_000)) },
   }));
@@ -318,21 +328,21 @@ Deno.test("error texts of upstream are cut before they are kept", () => {
 const order = { id: "o1", side: "buy" };
 const minimal = { event: "new", order };
 
-Deno.test("what the sink of orders throws costs that update", () => {
-  const desk = new OrderDesk();
-  desk.orders.publish = () => {
+Deno.test("an error of the order sink costs that update", () => {
+  const harness = new OrderHarness();
+  harness.orders.publish = () => {
     throw new Error("A bug in a channel");
   };
-  desk.update(minimal);
-  assert.deepEqual(desk.errors, { malformed_element: 1 });
-  desk.replies.push = () => {
+  harness.update(minimal);
+  assert.deepEqual(harness.errors, { malformed_element: 1 });
+  harness.replies.push = () => {
     throw new Error("A bug in the session");
   };
-  desk.receive('{"stream":"listening","data":{"streams":[]}}');
-  assert.deepEqual(desk.errors, { malformed_element: 2 });
+  harness.receive('{"stream":"listening","data":{"streams":[]}}');
+  assert.deepEqual(harness.errors, { malformed_element: 2 });
 });
 
-Deno.test("an order's time that no client could be sent gives way to a good one", () => {
+Deno.test("an order time outside the years 1 to 9999 is replaced by a valid one", () => {
   const seconds = 1_789_396_267;
   const wrong = [
     "0000-12-31T23:59:59Z",
@@ -343,17 +353,17 @@ Deno.test("an order's time that no client could be sent gives way to a good one"
   ];
   for (const timestamp of wrong) {
     const at = "2026-09-14T14:31:07Z";
-    const desk = new OrderDesk().update({ ...minimal, timestamp, at });
+    const harness = new OrderHarness().update({ ...minimal, timestamp, at });
     assert.deepEqual(
-      desk.orders.events[0]?.timestamp,
+      harness.orders.events[0]?.timestamp,
       { seconds, nanos: 0 },
       timestamp,
     );
   }
 });
 
-Deno.test("words that are not known are counted with no stream open, once per update", () => {
-  const desk = new OrderDesk().update({
+Deno.test("unknown enum values are counted without open streams, once per update", () => {
+  const harness = new OrderHarness().update({
     event: "pondering",
     order: {
       ...order,
@@ -362,15 +372,15 @@ Deno.test("words that are not known are counted with no stream open, once per up
       legs: [{ side: "lend" }],
     },
   });
-  assert.deepEqual(desk.errors, { unknown_word: 1 });
-  assert.equal(desk.orders.events.length, 1);
-  assert.deepEqual(desk.log.records.map(({ fields }) => fields.values), [
+  assert.deepEqual(harness.errors, { unknown_word: 1 });
+  assert.equal(harness.orders.events.length, 1);
+  assert.deepEqual(harness.log.records.map(({ fields }) => fields.values), [
     ["event: pondering", "order_type: pegged", "side: borrow", "side: lend"],
   ]);
-  assert.deepEqual(desk.update(minimal).errors, { unknown_word: 1 });
+  assert.deepEqual(harness.update(minimal).errors, { unknown_word: 1 });
 });
 
-Deno.test("an order of endless text or legs is malformed", () => {
+Deno.test("an order with too much text or too many legs is invalid", () => {
   const at = (length: number) => "x".repeat(length);
   const wrong = [
     { ...order, client_order_id: at(MAX_TEXT_LENGTH + 1) },
@@ -378,30 +388,30 @@ Deno.test("an order of endless text or legs is malformed", () => {
     { ...order, id: at(MAX_TEXT_LENGTH + 1) },
   ];
   for (const bad of wrong) {
-    const desk = new OrderDesk().update({ ...minimal, order: bad });
-    assert.deepEqual(desk.errors, { malformed_element: 1 });
+    const harness = new OrderHarness().update({ ...minimal, order: bad });
+    assert.deepEqual(harness.errors, { malformed_element: 1 });
   }
   const longest = { ...order, client_order_id: at(MAX_TEXT_LENGTH) };
-  const desk = new OrderDesk().update({ ...minimal, order: longest });
-  assert.deepEqual(desk.errors, {});
+  const harness = new OrderHarness().update({ ...minimal, order: longest });
+  assert.deepEqual(harness.errors, {});
 });
 
 Deno.test("of a frame of faulty messages eight are logged, and all are counted", () => {
   const faulty = 100_000;
   const last = { messages: faulty - 8 };
-  const stock = new StockDesk().receive(`[${"0,".repeat(faulty - 1)}0]`);
+  const stock = new StockHarness().receive(`[${"0,".repeat(faulty - 1)}0]`);
   assert.deepEqual(stock.errors, { malformed_element: faulty });
-  const unknown = new OptionDesk().receive(
+  const unknown = new OptionHarness().receive(
     hex(`dd000186a0${"80".repeat(faulty)}`),
   );
   assert.deepEqual(unknown.errors, { unknown_type: faulty });
-  const orders = new OrderDesk().receive(`[${"{},".repeat(faulty - 1)}{}]`);
+  const orders = new OrderHarness().receive(`[${"{},".repeat(faulty - 1)}{}]`);
   assert.deepEqual(orders.errors, { unknown_type: faulty });
   for (const { log } of [stock, unknown, orders]) {
     assert.equal(log.records.length, 9);
     assert.equal(
       log.records[8]?.message,
-      "More messages of the frame are faulty",
+      "Further invalid messages in the same frame",
     );
     assert.deepEqual(log.records[8]?.fields, last);
   }
@@ -412,9 +422,9 @@ Deno.test("of a frame of faulty messages eight are logged, and all are counted",
 Deno.test("a frame over 512 KiB is not decoded a second time for exact integers", () => {
   const trade = { ...stockTrade(), i: 0 };
   const exact = JSON.stringify(trade).replace('"i":0', '"i":9007199254740993');
-  const fits = new StockDesk().receive(`[${exact},0]`);
+  const fits = new StockHarness().receive(`[${exact},0]`);
   assert.equal(fits.trades.events[0]?.tradeId, 9007199254740993n);
-  const large = new StockDesk().receive(
+  const large = new StockHarness().receive(
     `[${exact},"${"x".repeat(512 * 1024)}"]`,
   );
   assert.deepEqual(large.trades.events, []);

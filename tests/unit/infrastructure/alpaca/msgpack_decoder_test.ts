@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { decode, encode, ExtData } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { decodeMsgpack } from "../../../../src/infrastructure/alpaca/msgpack_decoder.ts";
-import { hex } from "./kit.ts";
+import { hex } from "./decoder_harness.ts";
 
 const key = fc.string({ unit: "grapheme-ascii", maxLength: 16 })
   .filter((key) => key !== "__proto__");
@@ -42,7 +42,7 @@ Deno.test("integers of 64 bits are exact", () => {
   }));
 });
 
-Deno.test("a frame cut anywhere, or with bytes behind it, is an error", () => {
+Deno.test("a truncated frame and trailing bytes are errors", () => {
   const short = fc.array(message, { maxLength: 2 });
   fc.assert(
     fc.property(short, (frame) => {
@@ -71,7 +71,7 @@ Deno.test("bytes of any kind give a value or a RangeError", () => {
   );
 });
 
-Deno.test("the three forms of a time are read, other extensions are symbols", () => {
+Deno.test("the three forms of a timestamp are read, other extensions are symbols", () => {
   assert.deepEqual(decodeMsgpack(hex("d6ff 00000001")), {
     seconds: 1,
     nanos: 0,
@@ -96,7 +96,7 @@ Deno.test("text that is not UTF-8 is a symbol, and longer text is cut", () => {
   assert.equal(decodeMsgpack(encode("x".repeat(9_999))), "x".repeat(4_096));
 });
 
-Deno.test("what is nested deeper than any message is stepped over", () => {
+Deno.test("values nested deeper than any message are skipped", () => {
   const value = [{ a: [[1, { b: [2] }], { c: { d: 1 } }], e: 5 }];
   assert.deepEqual(decodeMsgpack(encode(value)), [{ a: [[], {}], e: 5 }]);
 });

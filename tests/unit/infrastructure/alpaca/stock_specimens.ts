@@ -1,5 +1,5 @@
 /**
- * One good element of every type of the stock stream, and what it means.
+ * One valid message of every type of the stock stream, and its event.
  *
  * @module
  */
@@ -12,20 +12,20 @@ import {
   readStockQuote,
   readStockTrade,
   readTradingStatus,
-} from "../../../../src/infrastructure/alpaca/stock_elements.ts";
+} from "../../../../src/infrastructure/alpaca/messages.ts";
 
 /** The time of every specimen, and what it means. */
 export const TIME = "2026-09-14T14:30:02.118450321Z";
 export const timestamp = { seconds: 1_789_396_202, nanos: 118_450_321 };
 
 /** A decoded map. */
-export type Element = Readonly<Record<string, unknown>>;
+export type Message = Readonly<Record<string, unknown>>;
 
-/** One type of element: a good one, what it means, and its fields by kind. */
+/** One type of message: a valid one, its event, and its fields by kind. */
 export interface Specimen {
-  readonly good: Element;
+  readonly valid: Message;
   readonly means: unknown;
-  readonly read: (element: Element) => unknown;
+  readonly read: (message: Message) => unknown;
   readonly numbers: readonly string[];
   readonly sizes: readonly string[];
   readonly ids: readonly string[];
@@ -69,7 +69,7 @@ const barFields = {
 /** Specimens by type word. */
 export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   t: {
-    good: {
+    valid: {
       T: "t",
       S: "MSFT",
       i: 71675212345678,
@@ -98,7 +98,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: ["c"],
   },
   q: {
-    good: {
+    valid: {
       T: "q",
       S: "F",
       bx: "N",
@@ -131,25 +131,25 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: ["c"],
   },
   b: {
-    good: { T: "b", ...bar },
+    valid: { T: "b", ...bar },
     means: { kind: "minute", ...barMeans },
-    read: (element) => readStockBar(element, "minute"),
+    read: (message) => readStockBar(message, "minute"),
     ...barFields,
   },
   u: {
-    good: { T: "u", ...bar },
+    valid: { T: "u", ...bar },
     means: { kind: "updated", ...barMeans },
-    read: (element) => readStockBar(element, "updated"),
+    read: (message) => readStockBar(message, "updated"),
     ...barFields,
   },
   d: {
-    good: { T: "d", ...bar },
+    valid: { T: "d", ...bar },
     means: { kind: "daily", ...barMeans },
-    read: (element) => readStockBar(element, "daily"),
+    read: (message) => readStockBar(message, "daily"),
     ...barFields,
   },
   s: {
-    good: {
+    valid: {
       T: "s",
       S: "AAPL",
       sc: "H",
@@ -176,7 +176,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: [],
   },
   l: {
-    good: { T: "l", S: "IONM", u: 3.24, d: 2.65, i: "B", t: TIME, z: "C" },
+    valid: { T: "l", S: "IONM", u: 3.24, d: 2.65, i: "B", t: TIME, z: "C" },
     means: {
       symbol: "IONM",
       timestamp,
@@ -193,7 +193,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: [],
   },
   x: {
-    good: {
+    valid: {
       T: "x",
       S: "GOOGL",
       i: 465,
@@ -222,7 +222,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: [],
   },
   c: {
-    good: {
+    valid: {
       T: "c",
       S: "EEM",
       x: "M",
@@ -259,7 +259,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
     lists: ["oc", "cc"],
   },
   i: {
-    good: { T: "i", S: "INAQU", p: 9.12, t: TIME, z: "C" },
+    valid: { T: "i", S: "INAQU", p: 9.12, t: TIME, z: "C" },
     means: { symbol: "INAQU", timestamp, price: 9.12, tape: "C" },
     read: readStockImbalance,
     numbers: ["p"],

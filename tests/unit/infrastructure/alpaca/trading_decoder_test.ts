@@ -1,49 +1,51 @@
 /** Frames of the trading stream. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { binary, hex, OrderDesk } from "./kit.ts";
+import { binary, hex, OrderHarness } from "./decoder_harness.ts";
 
 const data = { event: "new", order: { id: "o1" } };
 const update = { stream: "trade_updates", data };
 
 Deno.test("updates arrive in text and in binary frames", () => {
   const text = JSON.stringify(update);
-  const desk = new OrderDesk().receive(text).receive(binary(text));
-  assert.deepEqual(desk.orders.events.map(({ order }) => order.id), [
+  const harness = new OrderHarness().receive(text).receive(binary(text));
+  assert.deepEqual(harness.orders.events.map(({ order }) => order.id), [
     "o1",
     "o1",
   ]);
-  assert.deepEqual(desk.received, { order_update: 2 });
-  assert.deepEqual(desk.errors, {});
-  assert.deepEqual(desk.orders.receivedAt, [
-    desk.clock.now(),
-    desk.clock.now(),
+  assert.deepEqual(harness.received, { order_update: 2 });
+  assert.deepEqual(harness.errors, {});
+  assert.deepEqual(harness.orders.receivedAt, [
+    harness.clock.now(),
+    harness.clock.now(),
   ]);
 });
 
 Deno.test("an array of messages is read one by one", () => {
-  const desk = new OrderDesk().receive(JSON.stringify([update, 7, update]));
-  assert.equal(desk.orders.events.length, 2);
-  assert.deepEqual(desk.errors, { malformed_element: 1 });
+  const harness = new OrderHarness().receive(
+    JSON.stringify([update, 7, update]),
+  );
+  assert.equal(harness.orders.events.length, 2);
+  assert.deepEqual(harness.errors, { malformed_element: 1 });
 });
 
-Deno.test("the one byte heartbeat of old is passed over", () => {
-  const desk = new OrderDesk().receive(hex("01")).receive("\u0001");
-  assert.deepEqual(desk.errors, {});
-  assert.deepEqual(desk.received, {});
+Deno.test("the one-byte keep-alive of older versions is ignored", () => {
+  const harness = new OrderHarness().receive(hex("01")).receive("\u0001");
+  assert.deepEqual(harness.errors, {});
+  assert.deepEqual(harness.received, {});
 });
 
 Deno.test("a frame that is not JSON costs that frame", () => {
   const deep = "[".repeat(50_000) + "]".repeat(50_000);
   const wrong = ["", "{", "\u0002", hex("02"), hex("ff fe"), hex("90"), deep];
   for (const frame of wrong) {
-    const desk = new OrderDesk().receive(frame).update(data);
-    assert.deepEqual(desk.errors, { malformed_frame: 1 });
-    assert.equal(desk.orders.events.length, 1);
+    const harness = new OrderHarness().receive(frame).update(data);
+    assert.deepEqual(harness.errors, { malformed_frame: 1 });
+    assert.equal(harness.orders.events.length, 1);
   }
 });
 
-Deno.test("an update without its order, its id or its event is malformed", () => {
+Deno.test("an update without order, order id or event is invalid", () => {
   const wrong = [
     undefined,
     null,
@@ -62,17 +64,17 @@ Deno.test("an update without its order, its id or its event is malformed", () =>
     { order: { id: "o" } },
   ];
   for (const bad of wrong) {
-    const desk = new OrderDesk().update(bad).update(data);
+    const harness = new OrderHarness().update(bad).update(data);
     assert.deepEqual(
-      desk.errors,
+      harness.errors,
       { malformed_element: 1 },
       JSON.stringify(bad),
     );
-    assert.equal(desk.orders.events.length, 1);
+    assert.equal(harness.orders.events.length, 1);
   }
 });
 
-Deno.test("messages of other streams are counted and passed over", () => {
+Deno.test("messages of other streams are counted and ignored", () => {
   const wrong = [
     { stream: "account_updates", data: {} },
     { stream: null },
@@ -81,21 +83,27 @@ Deno.test("messages of other streams are counted and passed over", () => {
     {},
   ];
   for (const message of wrong) {
-    const desk = new OrderDesk().receive(JSON.stringify(message)).update(data);
-    assert.deepEqual(desk.errors, { unknown_type: 1 }, JSON.stringify(message));
-    assert.deepEqual(desk.received, { unknown: 1, order_update: 1 });
+    const harness = new OrderHarness().receive(JSON.stringify(message)).update(
+      data,
+    );
+    assert.deepEqual(
+      harness.errors,
+      { unknown_type: 1 },
+      JSON.stringify(message),
+    );
+    assert.deepEqual(harness.received, { unknown: 1, order_update: 1 });
   }
 });
 
-Deno.test("what is no message is malformed", () => {
+Deno.test("values that are not messages are invalid", () => {
   for (const text of ["null", "7", '"x"', "true", "[[]]"]) {
-    const desk = new OrderDesk().receive(text);
-    assert.deepEqual(desk.errors, { malformed_element: 1 }, text);
+    const harness = new OrderHarness().receive(text);
+    assert.deepEqual(harness.errors, { malformed_element: 1 }, text);
   }
-  assert.deepEqual(new OrderDesk().receive("[]").errors, {});
+  assert.deepEqual(new OrderHarness().receive("[]").errors, {});
 });
 
-Deno.test("replies of the session are read in all their forms", () => {
+Deno.test("session replies are read in all their forms", () => {
   const authorization = (fields: unknown) => ({
     stream: "authorization",
     data: fields,
@@ -145,14 +153,14 @@ Deno.test("replies of the session are read in all their forms", () => {
     }],
   ] as const;
   for (const [message, reply] of cases) {
-    const desk = new OrderDesk().receive(JSON.stringify(message));
-    assert.deepEqual(desk.replies, [reply]);
-    assert.deepEqual(desk.received, { control: 1 });
-    assert.deepEqual(desk.errors, {});
+    const harness = new OrderHarness().receive(JSON.stringify(message));
+    assert.deepEqual(harness.replies, [reply]);
+    assert.deepEqual(harness.received, { control: 1 });
+    assert.deepEqual(harness.errors, {});
   }
 });
 
-Deno.test("no JSON, no text and no bytes, whatever they say, throw", () => {
+Deno.test("no JSON, no text and no bytes throw", () => {
   const key = fc.constantFrom(
     "stream",
     "data",
@@ -174,12 +182,12 @@ Deno.test("no JSON, no text and no bytes, whatever they say, throw", () => {
   }));
   fc.assert(
     fc.property(fc.oneof(message, fc.jsonValue()), (any) => {
-      const desk = new OrderDesk().receive(JSON.stringify(any) ?? "");
-      assert.equal(desk.update(data).orders.events.at(-1)?.order.id, "o1");
+      const harness = new OrderHarness().receive(JSON.stringify(any) ?? "");
+      assert.equal(harness.update(data).orders.events.at(-1)?.order.id, "o1");
     }),
     { numRuns: 500 },
   );
   fc.assert(fc.property(fc.uint8Array(), fc.string(), (bytes, text) => {
-    new OrderDesk().receive(bytes).receive(text);
+    new OrderHarness().receive(bytes).receive(text);
   }));
 });

@@ -37,7 +37,7 @@ function page(contracts: readonly unknown[], next: string | null = null) {
 const symbolsOf = (contracts: readonly { readonly symbol: string }[]) =>
   contracts.map(({ symbol }) => symbol);
 
-Deno.test("a chain is asked for with every expiry and read page by page", async () => {
+Deno.test("a chain is requested with every expiry and read page by page", async () => {
   await using api = new ScriptedApi([
     page([listed("A1"), listed("A2")], "two"),
     page([listed("A3")], "three"),
@@ -64,7 +64,7 @@ Deno.test("a chain is asked for with every expiry and read page by page", async 
   assert.equal(second?.searchParams.get("page_token"), "two");
 });
 
-Deno.test("what a contract is written on decides, whatever its root", async () => {
+Deno.test("the underlying of a contract decides, not its root", async () => {
   await using api = new ScriptedApi([page([
     listed("SPXW1", { underlying_symbol: "SPX", root_symbol: "SPXW" }),
     listed("AAPL1", { underlying_symbol: "AAPL", root_symbol: "SPX" }),
@@ -92,7 +92,7 @@ const BAD_ENTRIES: readonly unknown[] = [
   listed("B".repeat(65)),
 ];
 
-Deno.test("open interest that is no number counts as none", async () => {
+Deno.test("open interest that is not a number counts as 0", async () => {
   const interest = { open_interest: { toString: 1, valueOf: 1 } };
   await using api = new ScriptedApi([page([listed("A", interest)])]);
   const [contract] = await catalogOf(api).contracts("SPY", api.signal);
@@ -124,21 +124,21 @@ for (const [what, answer] of NO_ANSWERS) {
   });
 }
 
-Deno.test("an underlying that nobody knows has no contracts", async () => {
+Deno.test("an unknown underlying has no contracts", async () => {
   await using api = new ScriptedApi([page([])]);
   assert.deepEqual(await catalogOf(api).contracts("NOPE", api.signal), []);
 });
 
-Deno.test("a page that names itself as the next one is a fault", async () => {
+Deno.test("a repeated page token is an error", async () => {
   await using api = new ScriptedApi([page([listed("A")], "again")]);
   await assert.rejects(
     catalogOf(api).contracts("SPY", api.signal),
-    /a page names itself as next/,
+    /a page token is repeated/,
   );
   assert.equal(api.requests.length, 2);
 });
 
-Deno.test("pages that do not end are a fault", async () => {
+Deno.test("too many pages are an error", async () => {
   let count = 0;
   const more: Answer = () =>
     Response.json({ option_contracts: [], next_page_token: `${count++}` });
@@ -150,7 +150,7 @@ Deno.test("pages that do not end are a fault", async () => {
   assert.equal(api.requests.length, 100);
 });
 
-Deno.test("prices are read for all at once, and left out where there are none", async () => {
+Deno.test("prices are read in one request; symbols without one are omitted", async () => {
   await using api = new ScriptedApi([
     json({
       trades: {
@@ -176,7 +176,7 @@ Deno.test("without a stock feed Alpaca chooses one", async () => {
   assert.equal(api.requests[0]?.url.searchParams.has("feed"), false);
 });
 
-Deno.test("a symbol that upstream refuses costs its own price only", async () => {
+Deno.test("a rejected symbol costs only its own price", async () => {
   const answer: Answer = (url) => {
     const symbols = url.searchParams.get("symbols")?.split(",") ?? [];
     if (symbols.includes("SPX")) {
@@ -192,7 +192,7 @@ Deno.test("a symbol that upstream refuses costs its own price only", async () =>
   assert.deepEqual([...prices.keys()], ["A", "B", "C", "D", "E", "F"]);
 });
 
-Deno.test("a plan without access to prices is not asked again by halves", async () => {
+Deno.test("a plan without access to prices is not bisected", async () => {
   await using api = new ScriptedApi([
     json({ message: "forbidden" }, { status: 403 }),
   ]);
@@ -203,7 +203,7 @@ Deno.test("a plan without access to prices is not asked again by halves", async 
   assert.equal(api.requests.length, 1);
 });
 
-Deno.test("very many underlyings are asked for in several requests", async () => {
+Deno.test("many underlyings take several requests", async () => {
   await using api = new ScriptedApi([json({ trades: {} })]);
   const names = Array.from({ length: 450 }, (_, at) => `S${at}`);
   await catalogOf(api).prices(names, api.signal);
@@ -212,7 +212,7 @@ Deno.test("very many underlyings are asked for in several requests", async () =>
   assert.deepEqual(counts, [200, 200, 50]);
 });
 
-Deno.test("option prices are the middle of quotes with both sides", async () => {
+Deno.test("option prices are the mid of quotes with both sides", async () => {
   const snapshot = (bp: unknown, ap: unknown) => ({ latestQuote: { bp, ap } });
   await using api = new ScriptedApi([
     json({

@@ -12,7 +12,7 @@ function status(code: number, headers?: Record<string, string>) {
   });
 }
 
-Deno.test("a request carries the key pair and brings back JSON", async () => {
+Deno.test("a request sends the key pair and returns JSON", async () => {
   await using api = new ScriptedApi([OK]);
   assert.deepEqual(await api.get("/v2/thing?a=1"), { fine: true });
   const [request] = api.requests;
@@ -21,7 +21,7 @@ Deno.test("a request carries the key pair and brings back JSON", async () => {
   assert.equal(request?.url.search, "?a=1");
 });
 
-Deno.test("requests follow one another in the order of their calls", async () => {
+Deno.test("requests are sent one at a time in the order of the calls", async () => {
   const gate = Promise.withResolvers<void>();
   await using api = new ScriptedApi([
     async () => (await gate.promise, Response.json(1)),
@@ -68,7 +68,7 @@ for (const [what, headers, ms] of PAUSES) {
   });
 }
 
-Deno.test("the last request of a window is followed by a pause until the next", async () => {
+Deno.test("after the last request of a window the next one waits for the next window", async () => {
   const headers = {
     "x-ratelimit-remaining": "0",
     "x-ratelimit-reset": `${NOW / 1000 + 20}`,
@@ -82,7 +82,7 @@ Deno.test("the last request of a window is followed by a pause until the next", 
   assert.equal(await next, 2);
 });
 
-Deno.test("faults are retried with a growing pause, then told", async () => {
+Deno.test("server errors are retried with exponential backoff, then thrown", async () => {
   await using api = new ScriptedApi([status(503)]);
   const failed = assert.rejects(api.get("/v2/thing"), (error) => {
     assert.ok(error instanceof CatalogUnavailable);
@@ -95,7 +95,7 @@ Deno.test("faults are retried with a growing pause, then told", async () => {
   assert.equal(api.requests.length, 5);
 });
 
-Deno.test("a fault says for how long too", async () => {
+Deno.test("a server error may have a Retry-After", async () => {
   await using api = new ScriptedApi([status(503, { "retry-after": "30" }), OK]);
   const answer = api.get();
   await api.pass(30_000);
@@ -115,7 +115,7 @@ for (const code of [400, 401, 403, 404, 422]) {
   });
 }
 
-Deno.test("a request after one that failed is answered", async () => {
+Deno.test("a failed request does not affect the next one", async () => {
   await using api = new ScriptedApi([status(403), OK]);
   const first = assert.rejects(api.get());
   const second = api.get();
@@ -123,7 +123,7 @@ Deno.test("a request after one that failed is answered", async () => {
   assert.deepEqual(await second, { fine: true });
 });
 
-Deno.test("a redirect is not followed: the credentials would go with it", async () => {
+Deno.test("redirects are not followed: the credentials would follow", async () => {
   let isGivenBack = false;
   // A body without an end shows that the connection is given back.
   const body = new ReadableStream({
@@ -137,13 +137,13 @@ Deno.test("a redirect is not followed: the credentials would go with it", async 
   await using api = new ScriptedApi([moved, OK]);
   await assert.rejects(
     api.get(),
-    /HTTP 302, a redirect, which is not followed/,
+    /HTTP 302: redirects are not followed/,
   );
   assert.equal(api.requests.length, 1);
   await until(() => isGivenBack, () => "the connection");
 });
 
-Deno.test("an answer that does not come is given up on time", async () => {
+Deno.test("a missing response times out", async () => {
   const gate = Promise.withResolvers<void>();
   await using api = new ScriptedApi([
     async () => (await gate.promise, new Response()),
@@ -157,7 +157,7 @@ Deno.test("an answer that does not come is given up on time", async () => {
   gate.resolve();
 });
 
-Deno.test("a body that stops half-way is given up on time", async () => {
+Deno.test("an incomplete body times out", async () => {
   const stuck = () => {
     const body = new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode("{")),
@@ -172,12 +172,15 @@ Deno.test("a body that stops half-way is given up on time", async () => {
   assert.deepEqual(await answer, { fine: true });
 });
 
-Deno.test("every attempt that is too late says so in the end", async () => {
+Deno.test("an error after only timeouts names the timeout", async () => {
   const gate = Promise.withResolvers<void>();
   await using api = new ScriptedApi([
     async () => (await gate.promise, new Response()),
   ]);
-  const failed = assert.rejects(api.get(), /no whole answer within 15000 ms/);
+  const failed = assert.rejects(
+    api.get(),
+    /no complete response within 15000 ms/,
+  );
   for (const pauseMs of [1_000, 2_000, 4_000, 8_000, undefined]) {
     await api.pass(15_000);
     if (pauseMs !== undefined) await api.pass(pauseMs);
@@ -186,7 +189,7 @@ Deno.test("every attempt that is too late says so in the end", async () => {
   gate.resolve();
 });
 
-Deno.test("an endless body costs an error and not the memory", async () => {
+Deno.test("an endless body is an error and takes no memory", async () => {
   let sent = 0;
   const endless = () => {
     const chunk = new Uint8Array(1024 * 1024).fill(32);
@@ -204,34 +207,34 @@ Deno.test("an endless body costs an error and not the memory", async () => {
   assert.ok(sent < 100, `${sent} MiB were sent`);
 });
 
-Deno.test("a long error body is not read to its end", async () => {
+Deno.test("a long error body is not read to the end", async () => {
   await using api = new ScriptedApi([
     () => new Response("x".repeat(1_000_000), { status: 403 }),
   ]);
   await assert.rejects(api.get(), /: HTTP 403$/);
 });
 
-Deno.test("a page where JSON should be is a fault that says so", async () => {
+Deno.test("a body that is not JSON is an error that says so", async () => {
   await using api = new ScriptedApi([() => new Response("<html>"), OK]);
   const answer = api.get();
   await api.pass(1_000);
   await answer;
   const [line] = api.log.records;
-  assert.equal(line?.fields["cause"], "the answer is not JSON");
+  assert.equal(line?.fields["cause"], "the response is not JSON");
 });
 
-Deno.test("a signal ends a pause, and what waits behind it is not sent", async () => {
+Deno.test("a signal ends a delay, and queued requests are not sent", async () => {
   await using api = new ScriptedApi([status(429, { "retry-after": "30" })]);
   const end = new AbortController();
   const first = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
-  const second = assert.rejects(api.get("/", end.signal), /given up/);
+  const second = assert.rejects(api.get("/", end.signal), /aborted/);
   await until(() => api.clock.nextWakeIn === 30_000, () => "the pause");
   end.abort();
   await Promise.all([first, second]);
   assert.equal(api.requests.length, 1);
 });
 
-Deno.test("a signal ends a request that is under way", async () => {
+Deno.test("a signal aborts a request in flight", async () => {
   const gate = Promise.withResolvers<void>();
   await using api = new ScriptedApi([
     async () => (await gate.promise, new Response()),
@@ -265,7 +268,7 @@ async function said(
   return `${words} ${JSON.stringify(api.log.records)}`;
 }
 
-Deno.test("upstream that repeats the credentials does not get them into an error", async () => {
+Deno.test("credentials that Alpaca quotes are not part of an error", async () => {
   await using api = new ScriptedApi([
     json({
       message: `no such key: ${SECRETS.key}, ${SECRETS.secret}, ` +
@@ -280,15 +283,15 @@ Deno.test("upstream that repeats the credentials does not get them into an error
   }
 });
 
-Deno.test("credentials that no header can carry do not get into an error", async () => {
+Deno.test("credentials that are invalid in a header are not part of an error", async () => {
   await using api = new ScriptedApi([OK], { ...SECRETS, key: "bad\nPKSECRET" });
   const words = await said(api, api.get());
-  assert.match(words, /characters no header can/);
+  assert.match(words, /not valid in an HTTP header/);
   assert.ok(!words.includes("PKSECRET"), words);
   assert.equal(api.requests.length, 0);
 });
 
-Deno.test("an address with a password in it does not get into an error", async () => {
+Deno.test("an address with a password is not part of an error", async () => {
   await using api = new ScriptedApi([OK], SECRETS);
   const gone = Deno.listen({ port: 0, hostname: "127.0.0.1" });
   const { port } = gone.addr;

@@ -1,14 +1,12 @@
 /** How the broker's words and texts reach the wire. */
 import assert from "node:assert/strict";
 import { fromBinary } from "@bufbuild/protobuf";
-import type {
-  OrderDetails,
-  OrderUpdate,
-} from "../../../../../src/domain/market/order_events.ts";
 import {
-  ORDER_WORDS,
-  type WordKind,
-} from "../../../../../src/domain/market/order_words.ts";
+  ORDER_ENUMS,
+  type OrderDetails,
+  type OrderField,
+  type OrderUpdate,
+} from "../../../../../src/domain/market/order_events.ts";
 import {
   AssetClass,
   OrderClass,
@@ -106,8 +104,8 @@ Deno.test("words that are property names of objects are unknown too", () => {
 });
 
 Deno.test("every word that is known has a number, and no other one", () => {
-  for (const [kind, words] of Object.entries(ORDER_WORDS)) {
-    const numbered = numberedWords(kind as WordKind);
+  for (const [kind, words] of Object.entries(ORDER_ENUMS)) {
+    const numbered = numberedWords(kind as OrderField);
     assert.deepEqual(numbered.toSorted(), words.toSorted(), kind);
   }
 });

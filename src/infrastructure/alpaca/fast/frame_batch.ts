@@ -1,0 +1,119 @@
+/**
+ * Fast decoding of common frames, straight from bytes to events.
+ *
+ * Nearly every frame is a list of quotes, trades and minute bars with the
+ * fields of the protocol in any order, short numbers, and ASCII text without
+ * escapes. A fast decoder reads such a frame in one pass and builds only the
+ * events that streams want: no text of the frame and no map per message. That
+ * is two to four times as fast as general decoding.
+ *
+ * Invariant: a fast decoder decodes a whole frame or none of it, and with the
+ * same outcome (events, counters) as the general decoder. Frames that it does
+ * not support (an unknown type, a missing field, an invalid value, a control
+ * message, a length beyond a limit) fall back to the general decoder, which
+ * validates, counts and logs. Messages that no stream wants are skipped: both
+ * decoders check their syntax, type and symbol, and not their other fields.
+ * `deno task fuzz` and the property tests compare the two.
+ *
+ * @module
+ */
+import type { EventSink } from "../../../application/ports/event_sink.ts";
+import type { MessageType } from "../../../application/status/counters.ts";
+
+/** Decodes the common frames of one feed. */
+export interface FastDecoder {
+  /**
+   * Decodes a frame without publishing or counting anything.
+   *
+   * @returns the batch to publish, valid until the next call; `undefined` when
+   *   the frame is not supported
+   * @throws any error of a sink's `wants`
+   */
+  decodeFrame(frame: Uint8Array): FrameBatch | undefined;
+}
+
+/** Thrown at the first byte that a fast decoder does not support; has no stack. */
+export class Unsupported extends Error {
+  override readonly name = "Unsupported";
+}
+
+/** The only instance: creating an error costs more than reading a frame. */
+export const UNSUPPORTED: Unsupported = new Unsupported(
+  "The frame is not supported",
+);
+
+/** The events of one frame, held until the whole frame has been read. */
+export class FrameBatch {
+  /** Messages by type, wanted or not. */
+  quotes = 0;
+  trades = 0;
+  bars = 0;
+  readonly #received: Record<MessageType, number>;
+  readonly #sinks: EventSink<unknown>[] = [];
+  readonly #events: unknown[] = [];
+
+  /** @param received counters of messages by type */
+  constructor(received: Record<MessageType, number>) {
+    this.#received = received;
+  }
+
+  /** Adds an event for a sink. */
+  add<T>(sink: EventSink<T>, event: T): void {
+    // A sink and its event have the same index in two lists, which the types of
+    // the lists cannot express.
+    this.#sinks.push(sink as EventSink<unknown>);
+    this.#events.push(event);
+  }
+
+  /**
+   * Counts the messages, publishes the events in order and clears the batch.
+   *
+   * @param receivedAt wall clock ms at which the frame arrived
+   * @param onPublishError called with what a sink throws, once per event; the
+   *   other events are published
+   * @returns the number of messages
+   */
+  publish(
+    receivedAt: number,
+    onPublishError: (error: unknown) => void,
+  ): number {
+    const received = this.#received;
+    const messages = this.quotes + this.trades + this.bars;
+    received.quote += this.quotes;
+    received.trade += this.trades;
+    received.bar += this.bars;
+    const sinks = this.#sinks;
+    const events = this.#events;
+    try {
+      for (let i = 0; i < events.length; i++) {
+        try {
+          sinks[i]?.publish(events[i], receivedAt);
+        } catch (error) {
+          onPublishError(error);
+        }
+      }
+    } finally {
+      this.clear();
+    }
+    return messages;
+  }
+
+  /** Discards everything. */
+  clear(): void {
+    this.#sinks.length = 0;
+    this.#events.length = 0;
+    this.quotes = this.trades = this.bars = 0;
+  }
+}
+
+/** A key of one or two letters as a number, as the cursors return it. */
+export function keyCode(key: string): number {
+  return key.length === 1
+    ? key.charCodeAt(0)
+    : (key.charCodeAt(0) << 8) | key.charCodeAt(1);
+}
+
+/** Whether a number is present (not NaN), at least 0 and fits 31 bits. */
+export function isSize(value: number): boolean {
+  return value >= 0 && (value | 0) === value;
+}

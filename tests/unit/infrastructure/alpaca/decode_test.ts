@@ -1,0 +1,336 @@
+/** Frames of the market data streams: what a bad one costs, and what it does not. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  binary,
+  hex,
+  OptionHarness,
+  packed,
+  StockHarness,
+} from "./decoder_harness.ts";
+
+const TIME = "2026-09-14T14:30:02.1Z";
+
+function trade(i: unknown, symbol = "AAPL"): Record<string, unknown> {
+  return { T: "t", S: symbol, i, x: "V", p: 1.5, s: 1, c: ["@"], t: TIME };
+}
+
+function quote(bp: unknown, symbol = "AAPL"): Record<string, unknown> {
+  return { T: "q", S: symbol, bp, bs: 1, ap: 2, as: 1, t: TIME, z: "C" };
+}
+
+/** Elements that cost themselves, by the error they are counted as. */
+const BAD: readonly (readonly [unknown, string])[] = [
+  [quote(undefined), "malformed_element"],
+  [quote("1"), "malformed_element"],
+  [{ T: "t" }, "malformed_element"],
+  [{ T: "u", S: "A" }, "malformed_element"],
+  [{ ...trade(1), s: 0.5 }, "malformed_element"],
+  [{ ...trade(1), t: "yesterday" }, "malformed_element"],
+  [{ ...trade(1e300) }, "malformed_element"],
+  [null, "malformed_element"],
+  [7, "malformed_element"],
+  ["q", "malformed_element"],
+  [[quote(1)], "malformed_element"],
+  [{}, "unknown_type"],
+  [{ T: "n", headline: "news" }, "unknown_type"],
+  [{ T: null }, "unknown_type"],
+  [{ T: ["q"] }, "unknown_type"],
+  [{ T: "constructor" }, "unknown_type"],
+  [{ T: { toString: 1, valueOf: 2 } }, "unknown_type"],
+  [{ t: "q", S: "AAPL" }, "unknown_type"],
+];
+
+/** One frame's text, with its ids written as they are. */
+function literal(elements: readonly Record<string, unknown>[]): string {
+  return JSON.stringify(elements).replaceAll(/"#(-?\d+)"/g, "$1");
+}
+
+Deno.test("100 invalid messages between 100 valid ones cost only themselves", () => {
+  const harness = new StockHarness();
+  const frame: unknown[] = [];
+  const expected: Record<string, number> = {};
+  for (let i = 0; i < 100; i++) {
+    const [bad, error] = BAD[i % BAD.length] ?? [];
+    expected[error ?? ""] = (expected[error ?? ""] ?? 0) + 1;
+    frame.push(quote(i), bad);
+  }
+  harness.receive(frame);
+  const bids = harness.quotes.events.map((event) => event.bidPrice);
+  assert.deepEqual(bids, Array.from({ length: 100 }, (_, i) => i));
+  assert.deepEqual(harness.errors, expected);
+  assert.deepEqual(harness.trades.events, []);
+});
+
+Deno.test("each invalid message is counted and logged once", () => {
+  for (const [element, error] of BAD) {
+    const harness = new StockHarness().receive([element]);
+    assert.deepEqual(harness.errors, { [error]: 1 }, JSON.stringify(element));
+    assert.equal(harness.log.messages("warn").length, 1);
+  }
+});
+
+Deno.test("an unknown type is shortened before it is logged", () => {
+  const harness = new StockHarness().receive([{ T: "x".repeat(10_000) }]);
+  assert.ok(JSON.stringify(harness.log.records).length < 200);
+});
+
+Deno.test("events carry the time at which their frame arrived", async () => {
+  const harness = new StockHarness();
+  harness.receive([quote(1)]);
+  const first = harness.clock.now();
+  await harness.clock.advance(250);
+  harness.receive([quote(2), quote(3)]);
+  assert.deepEqual(harness.quotes.receivedAt, [
+    first,
+    first + 250,
+    first + 250,
+  ]);
+});
+
+Deno.test("every message of a frame is in the latency histogram", () => {
+  const harness = new StockHarness().receive([
+    quote(1),
+    quote("bad"),
+    trade(2),
+  ]);
+  const { counts } = harness.counters.processing;
+  assert.equal(counts.reduce((sum, count) => sum + count), 3);
+});
+
+Deno.test("an unwanted quote is counted and not published", () => {
+  const harness = new StockHarness(["MSFT"]);
+  harness.receive([quote(1, "AAPL"), quote(2, "MSFT"), quote("bad", "AAPL")]);
+  assert.deepEqual(harness.quotes.events.map(({ symbol }) => symbol), ["MSFT"]);
+  assert.deepEqual(harness.received, { quote: 3 });
+});
+
+Deno.test("a single map is read as an array of one", () => {
+  const harness = new StockHarness().receive(JSON.stringify(quote(4)));
+  assert.deepEqual(harness.quotes.events.map((event) => event.bidPrice), [4]);
+});
+
+Deno.test("an empty array is a frame without messages", () => {
+  const stocks = new StockHarness().receive("[]");
+  const options = new OptionHarness().receive(hex("90"));
+  for (const harness of [stocks, options]) {
+    assert.deepEqual(harness.errors, {});
+    assert.deepEqual(harness.received, {});
+    assert.deepEqual(harness.controls, []);
+  }
+});
+
+Deno.test("a stock frame that is not JSON costs that frame", () => {
+  const wrong = [
+    "",
+    "[",
+    `${JSON.stringify([quote(1)])}${JSON.stringify([quote(2)])}`,
+    "\u0001",
+    hex("9182a154a773756363657373a36d7367a9636f6e6e6563746564"),
+    hex("ff fe 00"),
+    new Uint8Array(0),
+  ];
+  for (const frame of wrong) {
+    const harness = new StockHarness().receive(frame).receive([quote(5)]);
+    assert.deepEqual(harness.errors, { malformed_frame: 1 });
+    assert.deepEqual(harness.quotes.events.map((event) => event.bidPrice), [5]);
+  }
+});
+
+Deno.test("an option frame that is not MessagePack costs that frame", () => {
+  const wrong = [
+    JSON.stringify([quote(1)]),
+    new Uint8Array(0),
+    hex("92"),
+    hex("c1"),
+    hex("91 81 a1"),
+    hex("90 90"),
+  ];
+  for (const frame of wrong) {
+    const harness = new OptionHarness().receive(frame).receive([quote(5)]);
+    assert.deepEqual(harness.errors, { malformed_frame: 1 });
+    assert.deepEqual(harness.quotes.events.map((event) => event.bidPrice), [5]);
+  }
+});
+
+Deno.test("JSON in a binary frame is read like text", () => {
+  const harness = new StockHarness().receive(
+    binary(JSON.stringify([quote(1)])),
+  );
+  assert.equal(harness.quotes.events.length, 1);
+});
+
+Deno.test("ids beyond 2^53 are exact, also beside plain neighbours", () => {
+  const harness = new StockHarness().receive(literal([
+    trade(1),
+    trade("#9007199254740993"),
+    quote(3),
+    trade("#9223372036854775807"),
+    trade(2),
+  ]));
+  const ids = harness.trades.events.map((event) => event.tradeId);
+  assert.deepEqual(ids, [1, 9007199254740993n, 9223372036854775807n, 2]);
+  assert.deepEqual(harness.quotes.events.map((event) => event.bidPrice), [3]);
+  assert.deepEqual(harness.received, { trade: 4, quote: 1 });
+  assert.deepEqual(harness.errors, {});
+});
+
+Deno.test("the largest whole number of a double stays a number", () => {
+  const harness = new StockHarness().receive(literal([
+    trade("#9007199254740991"),
+    trade("#9007199254740992"),
+  ]));
+  const ids = harness.trades.events.map((event) => event.tradeId);
+  assert.deepEqual(ids, [9007199254740991, 9007199254740992n]);
+});
+
+Deno.test("volumes, corrections and cancels beyond 2^53 are accepted", () => {
+  const big = "#9007199254740993";
+  const bar = { S: "A", o: 1, h: 1, l: 1, c: 1, v: big, t: TIME };
+  const harness = new StockHarness().receive(literal([
+    { T: "b", ...bar },
+    { T: "d", ...bar },
+    { T: "c", S: "A", oi: big, op: 1, os: 1, ci: big, cp: 1, cs: 1, t: TIME },
+    { T: "x", S: "A", i: big, p: 1, s: 1, a: "C", t: TIME },
+  ]));
+  assert.deepEqual(harness.errors, {});
+  assert.deepEqual(harness.bars.events.map(({ volume }) => volume), [
+    9007199254740993n,
+  ]);
+});
+
+Deno.test("ids beyond 64 bits, or with a fraction, are invalid", () => {
+  const wrong = ["18446744073709551616", "1e300", "1e19", "9007199254740993.0"];
+  for (const id of wrong) {
+    const text = JSON.stringify([trade(1), trade("#"), trade(2)])
+      .replace('"#"', id);
+    const harness = new StockHarness().receive(text);
+    assert.deepEqual(harness.errors, { malformed_element: 1 }, id);
+    const ids = harness.trades.events.map((event) => event.tradeId);
+    assert.deepEqual(ids, [1, 2], id);
+  }
+});
+
+Deno.test("a frame of many ids beyond 2^53 is decoded a second time only once", () => {
+  const ids = Array.from(
+    { length: 500 },
+    (_, i) => 9007199254740993n + BigInt(i),
+  );
+  const frame = literal(ids.map((id) => trade(`#${id}`)));
+  const original = JSON.parse;
+  let parses = 0;
+  JSON.parse = (...parameters: Parameters<typeof JSON.parse>) => {
+    if (parameters[0] === frame) parses++;
+    return original(...parameters);
+  };
+  const harness = new StockHarness();
+  try {
+    harness.receive(frame);
+  } finally {
+    JSON.parse = original;
+  }
+  assert.deepEqual(harness.trades.events.map((event) => event.tradeId), ids);
+  assert.equal(parses, 2);
+});
+
+Deno.test("a frame that is too deep to decode exactly costs the message that needed it", () => {
+  const deep = "[".repeat(20_000) + "]".repeat(20_000);
+  const frame = literal([trade(1), trade("#9007199254740993"), trade(2)])
+    .replace("[", `[{"T":"n","deep":${deep}},`);
+  const harness = new StockHarness().receive(frame);
+  assert.deepEqual(harness.trades.events.map((event) => event.tradeId), [1, 2]);
+  assert.deepEqual(harness.errors, { malformed_element: 1, unknown_type: 1 });
+});
+
+Deno.test("control messages inside data frames are passed on in order", () => {
+  const harness = new StockHarness().receive([
+    quote(1),
+    { T: "success", msg: "connected" },
+    quote(2),
+    { T: "error", code: 405, msg: "symbol limit exceeded" },
+    { T: "subscription", trades: ["AAPL"] },
+    quote(3),
+  ]);
+  assert.deepEqual(harness.controls, [
+    { type: "success", message: "connected" },
+    { type: "error", error: { code: 405, message: "symbol limit exceeded" } },
+    { type: "subscription", state: new Map([["trades", new Set(["AAPL"])]]) },
+  ]);
+  assert.equal(harness.quotes.events.length, 3);
+  assert.deepEqual(harness.received, { quote: 3, control: 3 });
+  assert.deepEqual(harness.errors, {});
+});
+
+const anyElement = fc.oneof(
+  fc.json().map((text): unknown => JSON.parse(text)),
+  fc.record({
+    T: fc.oneof(
+      fc.constantFrom(..."tqbdusl cxi".split("")),
+      fc.constantFrom("success", "error", "subscription"),
+      fc.object(),
+      fc.string(),
+    ),
+    S: fc.oneof(fc.string(), fc.jsonValue()),
+    t: fc.oneof(fc.constant(TIME), fc.jsonValue()),
+    i: fc.oneof(fc.integer(), fc.double(), fc.jsonValue()),
+    p: fc.oneof(fc.double(), fc.jsonValue()),
+    s: fc.oneof(fc.integer(), fc.jsonValue()),
+    c: fc.oneof(fc.array(fc.string()), fc.jsonValue()),
+    v: fc.oneof(fc.double(), fc.maxSafeInteger()),
+    code: fc.jsonValue(),
+    msg: fc.jsonValue(),
+    trades: fc.jsonValue(),
+    quotes: fc.array(fc.jsonValue()),
+  }, { requiredKeys: ["T"] }),
+);
+
+Deno.test("no JSON throws, and the valid quote after it arrives", () => {
+  fc.assert(
+    fc.property(fc.array(anyElement), (elements) => {
+      const harness = new StockHarness().receive([...elements, quote(-77)]);
+      assert.equal(harness.quotes.events.at(-1)?.bidPrice, -77);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("no MessagePack throws", () => {
+  fc.assert(
+    fc.property(fc.array(anyElement), (elements) => {
+      const harness = new OptionHarness().receive(
+        packed([...elements, quote(-77)]),
+      );
+      const { malformed_frame = 0 } = harness.errors;
+      // A key "__proto__" is refused by the decoder and costs the frame.
+      if (malformed_frame === 0) {
+        assert.equal(harness.quotes.events.at(-1)?.bidPrice, -77);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+Deno.test("no bytes and no text throw", () => {
+  const bytes = fc.uint8Array({ maxLength: 64 });
+  fc.assert(
+    fc.property(bytes, fc.string(), (any, text) => {
+      new StockHarness().receive(any).receive(text);
+      new OptionHarness().receive(any).receive(text);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("no valid frame with changed bytes throws", () => {
+  const good = new Uint8Array(packed([quote(1), trade(2), quote(3)]));
+  const change = fc.tuple(fc.nat(good.length - 1), fc.nat(255));
+  fc.assert(
+    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
+      const bytes = good.slice();
+      for (const [at, value] of changes) bytes[at] = value;
+      new OptionHarness().receive(bytes);
+      new StockHarness().receive(bytes);
+    }),
+    { numRuns: 2000 },
+  );
+});
