@@ -27,9 +27,9 @@ const NONE: ReadonlySet<string> = new Set();
 /** What a session has shown about single pairs. */
 export interface PairStatus {
   /** Whether upstream rejects the pair, which then needs no slot. */
-  readonly isRejected: (pair: Pair) => boolean;
+  isRejected(pair: Pair): boolean;
   /** Whether unsubscribing the pair has no effect; it then keeps its slot. */
-  readonly isStuck: (pair: Pair) => boolean;
+  isStuck(pair: Pair): boolean;
 }
 
 const never = () => false;
@@ -132,12 +132,14 @@ export class DesiredSet {
   #keepCarried(
     carried: SymbolSets,
     slots: SlotAllocation,
-    { isStuck }: PairStatus,
+    status: PairStatus,
   ): void {
     for (const [channel, symbols] of carried) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        if (this.isRequested(pair) || isStuck(pair)) this.#desire(pair, slots);
+        if (this.isRequested(pair) || status.isStuck(pair)) {
+          this.#desire(pair, slots);
+        }
       }
     }
   }

@@ -178,7 +178,7 @@ export class SubscriptionReconciler {
     if (session.inFlight) return undefined;
     this.#retests.retryGivenUp();
     this.#restoreRejected();
-    this.refreshDesired();
+    this.#desired.refresh(session.acknowledged, session);
     if (this.#giveUp()) this.refreshDesired();
     // While the acknowledged state is uncertain nothing is unsubscribed: what is
     // believed to replace it may not be carried.
@@ -203,11 +203,7 @@ export class SubscriptionReconciler {
 
   /** Recomputes the desired set. */
   refreshDesired(): void {
-    const { acknowledged, rejected, attempts } = this.#session;
-    this.#desired.refresh(acknowledged, {
-      isRejected: (pair) => rejected.has(pair),
-      isStuck: (pair) => attempts.of("unsubscribe", pair) >= MAX_ATTEMPTS,
-    });
+    this.#desired.refresh(this.#session.acknowledged, this.#session);
   }
 
   /**

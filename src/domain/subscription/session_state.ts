@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { PairStatus } from "./desired_set.ts";
 import { RejectedSymbols, type Rejection } from "./rejected_symbols.ts";
 import type { SubscriptionRequest } from "./request.ts";
 import type { Pair, SymbolSets, UpstreamChannel } from "./symbol_sets.ts";
@@ -28,7 +29,7 @@ export interface Retest {
 }
 
 /** The mutable state of one session. */
-export class SessionState {
+export class SessionState implements PairStatus {
   /** Every pair that upstream last acknowledged. */
   acknowledged: SymbolSets = new Map();
   ackState: AckState = "current";
@@ -49,6 +50,14 @@ export class SessionState {
   untested = new Set<UpstreamChannel>();
   /** Monotonic ms at which given-up pairs are requested again. */
   retryAt: number | undefined;
+
+  isRejected(pair: Pair): boolean {
+    return this.rejected.has(pair);
+  }
+
+  isStuck(pair: Pair): boolean {
+    return this.attempts.of("unsubscribe", pair) >= MAX_ATTEMPTS;
+  }
 }
 
 /**
