@@ -68,7 +68,7 @@ Deno.test("symbols that are not carried are named with their reasons", () => {
   const feed = stocks(
     ["AAPL", SymbolState.ACKNOWLEDGED],
     ["BAD", SymbolState.REFUSED, "invalid syntax (code 400)"],
-    ["MSFT", SymbolState.WAITING, "all 30 places are taken"],
+    ["MSFT", SymbolState.WAITING, "all 30 slots are in use"],
     ["OTHER", SymbolState.REFUSED],
     ["TSLA", SymbolState.REQUESTED],
     ["NVDA", SymbolState.REQUESTED],
@@ -80,7 +80,7 @@ Deno.test("symbols that are not carried are named with their reasons", () => {
       symbols: ["AAPL", "BAD", "MSFT", "TSLA", "NVDA", "AMD"],
     }),
     "BAD is refused (invalid syntax (code 400)); " +
-      "MSFT is waiting (all 30 places are taken); TSLA is requested; and 2 more",
+      "MSFT is waiting (all 30 slots are in use); TSLA is requested; and 2 more",
   );
 });
 
@@ -129,7 +129,7 @@ Deno.test("underlyings are told by what keeps their contracts away", () => {
     feedType: FeedType.INDICATIVE,
     subscriptions: {
       expansions: [
-        of("SPX", "the symbol budget has places for 0 of 100 contracts"),
+        of("SPX", "the symbol quota has slots for 0 of 100 contracts"),
         of("FOO", "no option contracts of FOO are listed"),
         of("QQQ"),
         of("SPY", undefined, 100),
@@ -143,7 +143,7 @@ Deno.test("underlyings are told by what keeps their contracts away", () => {
       feed,
       underlyings: ["SPXW", "FOO", "QQQ", "SPY"],
     }),
-    "SPX: the symbol budget has places for 0 of 100 contracts; " +
+    "SPX: the symbol quota has slots for 0 of 100 contracts; " +
       "FOO: no option contracts of FOO are listed; " +
       "QQQ: its contracts are being looked up",
   );

@@ -54,7 +54,7 @@ Deno.test("every channel counts its symbols by state, every symbol has a row", (
                 symbol: "TSLA",
                 state: SymbolState.WAITING,
                 streams: 1,
-                reason: "all 30 places are taken",
+                reason: "all 30 slots are in use",
               },
               { symbol: "OLD", state: SymbolState.LINGERING },
             ],
@@ -72,7 +72,7 @@ Deno.test("every channel counts its symbols by state, every symbol has a row", (
     "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
     "  trades   AAPL    acknowledged       12",
     "  trades   MSFT    requested           1",
-    "  trades   TSLA    waiting             1  all 30 places are taken",
+    "  trades   TSLA    waiting             1  all 30 slots are in use",
     "  trades   OLD     lingering           0",
   ]);
 });
