@@ -1,17 +1,16 @@
 /**
- * How the driver and its processes talk: one JSON object per line, commands on
- * standard input, answers on standard output.
+ * Remote commands for child processes: one JSON object per line, commands on
+ * standard input, replies on standard output.
  *
- * Answers are marked, so that whatever else a process prints is passed on and
- * not misread. A process ends when its standard input does, so none of them
- * outlives the driver.
+ * Replies start with a mark; other lines are forwarded to standard error. A process
+ * ends with its standard input, so that none outlives the driver.
  *
  * @module
  */
 
 const MARK = "@";
 
-/** What a process answers to, by name. */
+/** Handlers of commands, by name. */
 export type Commands = Readonly<Record<string, (args: never) => unknown>>;
 
 interface Call {
@@ -20,7 +19,7 @@ interface Call {
   readonly args: unknown;
 }
 
-interface Answer {
+interface Reply {
   readonly id: number;
   readonly result?: unknown;
   readonly error?: string;
@@ -38,30 +37,30 @@ export async function* lines(
   }
 }
 
-/** Answers commands until standard input ends, then ends the process. */
+/** Runs commands until standard input ends, then ends the process. */
 export async function answerCommands(commands: Commands): Promise<never> {
   for await (const line of lines(Deno.stdin.readable)) {
-    // Not awaited: a command that waits must not hold up the next one.
+    // Not awaited: a command that waits must not block the next one.
     answer(JSON.parse(line), commands);
   }
   Deno.exit(0);
 }
 
 async function answer(call: Call, commands: Commands): Promise<void> {
-  let answer: Answer;
+  let reply: Reply;
   try {
     const run = commands[call.command];
     if (!run) throw new Error(`No such command: ${call.command}`);
-    answer = { id: call.id, result: await run(call.args as never) };
+    reply = { id: call.id, result: await run(call.args as never) };
   } catch (error) {
-    answer = { id: call.id, error: String(error) };
+    reply = { id: call.id, error: String(error) };
   }
   Deno.stdout.writeSync(
-    new TextEncoder().encode(`${MARK}${JSON.stringify(answer)}\n`),
+    new TextEncoder().encode(`${MARK}${JSON.stringify(reply)}\n`),
   );
 }
 
-/** A process of the bench, seen from the driver. */
+/** A child process that runs commands. */
 export class Remote implements AsyncDisposable {
   readonly name: string;
   readonly #child: Deno.ChildProcess;
@@ -74,8 +73,7 @@ export class Remote implements AsyncDisposable {
   /**
    * @param script file name inside `bench/processes`, or a module's address
    * @param options.flags flags of `deno run`: permissions, V8 flags
-   * @param options.under a command and its arguments that run the process in
-   * their own place, for example `["nice", "-n", "5"]`
+   * @param options.under a command prefix, for example `["nice", "-n", "5"]`
    */
   constructor(
     script: string | URL,
@@ -100,7 +98,7 @@ export class Remote implements AsyncDisposable {
     this.#listening = this.#listen();
   }
 
-  /** The operating system's number of the process. */
+  /** Process id. */
   get pid(): number {
     return this.#child.pid;
   }
@@ -110,17 +108,17 @@ export class Remote implements AsyncDisposable {
     return this.#child.status.then(({ code }) => code);
   }
 
-  /** Kills the process; commands under way reject. */
+  /** Kills the process; pending commands reject. */
   kill(): void {
     this.#stopping = true;
     try {
       this.#child.kill("SIGKILL");
     } catch {
-      // It has ended already.
+      // It has ended.
     }
   }
 
-  /** Runs a command over there; rejects with its error, or when it is gone. */
+  /** Runs a command; rejects with its error, or when the process ends. */
   async call<T>(command: string, args: unknown = {}): Promise<T> {
     const id = ++this.#next;
     const waiting = Promise.withResolvers<unknown>();
@@ -138,25 +136,25 @@ export class Remote implements AsyncDisposable {
         );
         continue;
       }
-      const { id, result, error } = JSON.parse(line.slice(1)) as Answer;
+      const { id, result, error } = JSON.parse(line.slice(1)) as Reply;
       const waiting = this.#waiting.get(id);
       this.#waiting.delete(id);
       if (error === undefined) waiting?.resolve(result);
       else waiting?.reject(new Error(`${this.name}: ${error}`));
     }
     for (const { reject } of this.#waiting.values()) {
-      reject(new Error(`${this.name} ended unasked`));
+      reject(new Error(`${this.name} has ended`));
     }
   }
 
-  /** Ends the process by ending its input; one that lingers is killed. */
+  /** Ends the process by closing its input; kills it after 5 s. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stopping) return;
     this.#stopping = true;
     await this.#input.close().catch(() => {});
-    const patience = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), 5_000);
     await this.#child.status;
-    clearTimeout(patience);
+    clearTimeout(timer);
     await this.#listening;
   }
 }

@@ -1,10 +1,11 @@
 /**
- * Measures the proxy: starts feeder, proxy and readers as processes on
- * loopback and prints one table per scenario, with the floors of the same run.
+ * Measures the proxy: starts feeder, proxy and readers as processes on loopback
+ * and prints one table per scenario, with the floors measured in the same run.
  *
  * @module
  */
 import { parseArgs } from "node:util";
+import { print, runCommand } from "../scripts/rig/command_line.ts";
 import { describeMachine, machineText } from "./report/machine.ts";
 import { type ScenarioResult, tableText } from "./report/result.ts";
 import { fanOuts, held, naive } from "./scenarios/fan_out.ts";
@@ -31,9 +32,9 @@ const SCENARIOS: readonly Scenario[] = [
 
 const USAGE = `Usage: deno task bench [options]
 
-  --only NAME[,NAME]  only these scenarios (a name's beginning is enough)
+  --only NAME[,NAME]  only scenarios whose name starts with one of these
   --quick             fewer and shorter repetitions
-  --soak MINUTES      how long to look for growth; default 0.5, asked for: 10
+  --soak MINUTES      length of the run that measures memory growth (0.5)
   --json              one JSON object instead of tables
   --help              this text
 
@@ -45,12 +46,10 @@ Scenarios: ${SCENARIOS.map(({ name }) => name).join(", ")}
 const FULL: Effort = { repetitions: 5, windowMs: 1_500, soakMinutes: 0.5 };
 const QUICK: Effort = { repetitions: 3, windowMs: 800, soakMinutes: 0.1 };
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
+type BenchCommand = Exclude<ReturnType<typeof parseBench>, "help">;
 
-/** @throws Error naming the option that is wrong */
-function readArguments(args: readonly string[]) {
+/** Reads the arguments. @throws Error that names the wrong one */
+function parseBench(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -61,33 +60,23 @@ function readArguments(args: readonly string[]) {
       help: { type: "boolean", default: false },
     },
   });
+  if (values.help) return "help";
   const names = values.only?.split(",") ?? [""];
   const chosen = SCENARIOS.filter(({ name }) =>
     names.some((start) => name.startsWith(start))
   );
   if (chosen.length === 0) {
-    throw new Error(`--only ${values.only}: no such scenario; see --help`);
+    throw new Error(`--only: no scenario "${values.only}"; see --help`);
   }
   const effort = values.quick ? QUICK : FULL;
   const soakMinutes = Number(values.soak ?? effort.soakMinutes);
   if (!(soakMinutes >= 0)) {
-    throw new Error(`--soak ${values.soak}: must be a number of minutes`);
+    throw new Error(`--soak must be minutes, received "${values.soak}"`);
   }
-  return { ...values, chosen, effort: { ...effort, soakMinutes } };
+  return { json: values.json, chosen, effort: { ...effort, soakMinutes } };
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: ReturnType<typeof readArguments>;
-  try {
-    options = readArguments(args);
-  } catch (error) {
-    print(error instanceof Error ? error.message : String(error));
-    return 2;
-  }
-  if (options.help) {
-    print(USAGE);
-    return 0;
-  }
+async function run(options: BenchCommand): Promise<number> {
   const machine = describeMachine();
   if (!options.json) print(`${machineText(machine)}\n`);
   const results: ScenarioResult[] = [];
@@ -101,4 +90,4 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-Deno.exitCode = await main(Deno.args);
+await runCommand({ usage: USAGE, parse: parseBench, run });

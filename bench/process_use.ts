@@ -1,5 +1,5 @@
 /**
- * What the bench asks of a process under test.
+ * Start options and resource usage of a measured process.
  *
  * @module
  */
@@ -12,23 +12,23 @@ export interface ProxyStart {
   readonly naive: boolean;
 }
 
-/** What a process has used since it started. */
+/** Resources used since the process started. */
 export interface ProcessUse {
   /** User and system time of all its threads. */
   readonly cpuMicros: number;
   /** Resident memory, bytes. */
   readonly rss: number;
-  /** The most of it that was seen, bytes. */
+  /** Largest sample of it, bytes. */
   readonly peakRss: number;
   readonly heapUsed: number;
-  /** Bytes outside of the heap that the heap holds. */
+  /** Bytes outside of the heap that objects in it hold. */
   readonly external: number;
   /** Batches written to streams. */
   readonly writes: number;
   /** Messages in those batches. */
   readonly written: number;
-  /** Frames taken in from upstream. */
+  /** Frames received from upstream. */
   readonly frames: number;
-  /** When this was so, in ms of the process's own monotonic time. */
+  /** Time of the sample, in ms of the process's monotonic clock. */
   readonly at: number;
 }

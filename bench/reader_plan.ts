@@ -1,5 +1,5 @@
 /**
- * What a reader process is told to open, and what it reports.
+ * The streams that a reader process opens, and its reports.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 /** Streams to open. */
 export interface ReaderPlan {
   readonly port: number;
-  /** Whose symbols; quiet ones never tick. */
+  /** Kind of the symbols; quiet ones have no quotes. */
   readonly market: "stock" | "option" | "quiet";
   readonly connections: number;
   readonly streamsPerConnection: number;
@@ -19,19 +19,19 @@ export interface ReaderPlan {
   readonly read?: boolean;
 }
 
-/** What has come so far. */
+/** Totals received so far. */
 export interface ReaderReport {
-  /** Whole messages. */
+  /** Complete messages. */
   readonly messages: number;
   /** Bytes of gRPC messages with their prefixes. */
   readonly bytes: number;
   /** Streams that the server ended. */
   readonly ended: number;
-  /** When this was so, in ms of the reader's own monotonic time. */
+  /** Time of the report, in ms of the reader's monotonic clock. */
   readonly at: number;
 }
 
-/** Latencies from the feeder's sending to the reader's receiving, in µs. */
+/** Latencies from the feeder's write to the reader's read, in µs. */
 export interface Latency {
   readonly samples: number;
   readonly p50: number;

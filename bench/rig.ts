@@ -1,6 +1,6 @@
 /**
- * The processes of one experiment: feeder → proxy → reader, and the floor
- * beside them.
+ * The processes of a scenario: feeder → proxy → reader, and the floor, which is
+ * raw HTTP/2 with its own reader.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { PacerReport } from "./feed/pacer.ts";
 import type { ProcessUse } from "./process_use.ts";
 import type { Latency, ReaderPlan, ReaderReport } from "./reader_plan.ts";
 
-/** How the experiment is set up. */
+/** How the processes are set up. */
 export interface RigOptions extends PoolShape {
   /** One write per message and one encoding per client. @default false */
   readonly naive?: boolean;
@@ -21,12 +21,11 @@ export interface RigOptions extends PoolShape {
 }
 
 /**
- * What happened between two looks. A process that is busy answers late, so each
- * looks at its own clock: what the server did is divided by the server's time,
- * what the reader got by the reader's.
+ * The work done between two samples. A busy process replies late, so server and
+ * reader each measure the time of their own part.
  */
 export interface Window {
-  /** What the server did. */
+  /** Work of the server. */
   readonly server: {
     readonly seconds: number;
     /** CPU time of all its threads. */
@@ -34,14 +33,14 @@ export interface Window {
     /** Batches, and messages in them. */
     readonly writes: number;
     readonly written: number;
-    /** Upstream frames that it took in. */
+    /** Upstream frames received. */
     readonly frames: number;
   };
-  /** What the reader got. */
+  /** Messages of the reader. */
   readonly reader: { readonly seconds: number; readonly messages: number };
 }
 
-/** What the proxy's own metrics say. */
+/** Totals of the proxy's metrics. */
 export interface ProxyCounts {
   readonly received: number;
   readonly sent: number;
@@ -73,19 +72,21 @@ function proxyEnv(
   };
 }
 
-/** Flags for the proxy process from outside, for example `--cpu-prof`. */
+/** Flags of the proxy process from the environment, for example `--cpu-prof`. */
 function extraFlags(): string[] {
   return Deno.env.get("BENCH_PROXY_FLAGS")?.split(" ") ?? [];
 }
 
-/** Waits for real, looking every few milliseconds. */
+/** Waits until `check` returns true. @throws Error after 60 s */
 export async function until(
   what: string,
   check: () => boolean | Promise<boolean>,
 ): Promise<void> {
   const deadline = performance.now() + 60_000;
   while (!await check()) {
-    if (performance.now() > deadline) throw new Error(`Never so: ${what}`);
+    if (performance.now() > deadline) {
+      throw new Error(`Not within 60 s: ${what}`);
+    }
     await pause(10);
   }
 }
@@ -95,7 +96,7 @@ export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** A server under measurement with the reader of its streams. */
+/** A measured server and the reader of its streams. */
 export class Lane {
   readonly server: Remote;
   readonly reader: Remote;
@@ -112,44 +113,45 @@ export class Lane {
     return this.reader.call("open", { ...plan, port: this.port });
   }
 
-  /** What the server's process has used so far. */
-  use(): Promise<ProcessUse> {
+  /** Reads what the server process has used so far. */
+  usage(): Promise<ProcessUse> {
     return this.server.call("use");
   }
 
-  /** What the reader has got so far. */
-  got(): Promise<ReaderReport> {
+  /** Reads what the reader has received so far. */
+  received(): Promise<ReaderReport> {
     return this.reader.call("report");
   }
 
-  /** Latencies since this was last asked. */
+  /** Latencies since the last call. */
   latencies(): Promise<Latency> {
     return this.reader.call("latencies");
   }
 
-  /** Looks twice, `ms` apart. */
+  /** Takes two samples, `ms` apart. */
   async window(ms: number): Promise<Window> {
-    const [use, got] = await Promise.all([this.use(), this.got()]);
+    const sample = () => Promise.all([this.usage(), this.received()]);
+    const [startUse, start] = await sample();
     await pause(ms);
-    const [used, gotten] = await Promise.all([this.use(), this.got()]);
-    if (gotten.ended > 0) throw new Error(`${gotten.ended} streams have ended`);
+    const [endUse, end] = await sample();
+    if (end.ended > 0) throw new Error(`${end.ended} streams have ended`);
     return {
       server: {
-        seconds: (used.at - use.at) / 1000,
-        cpuMicros: used.cpuMicros - use.cpuMicros,
-        writes: used.writes - use.writes,
-        written: used.written - use.written,
-        frames: used.frames - use.frames,
+        seconds: (endUse.at - startUse.at) / 1000,
+        cpuMicros: endUse.cpuMicros - startUse.cpuMicros,
+        writes: endUse.writes - startUse.writes,
+        written: endUse.written - startUse.written,
+        frames: endUse.frames - startUse.frames,
       },
       reader: {
-        seconds: (gotten.at - got.at) / 1000,
-        messages: gotten.messages - got.messages,
+        seconds: (end.at - start.at) / 1000,
+        messages: end.messages - start.messages,
       },
     };
   }
 }
 
-/** A feeder, a proxy that follows it and a reader. */
+/** A feeder, a proxy that is connected to it, and a reader. */
 export class Rig implements AsyncDisposable {
   readonly feeder: Remote;
   readonly proxy: Lane;
@@ -202,31 +204,31 @@ export class Rig implements AsyncDisposable {
     return answer.ok;
   }
 
-  /** Waits until the proxy has subscribed this many pairs upstream. */
-  subscribed(pairs: number): Promise<void> {
+  /** Waits until the proxy has subscribed to this many pairs. */
+  untilSubscribed(pairs: number): Promise<void> {
     return until(
       `${pairs} subscriptions`,
       async () => await this.feeder.call<number>("subscriptions") >= pairs,
     );
   }
 
-  /** Starts the feed; 0 quotes a second means as many as are taken. */
-  feed(rate: number): Promise<void> {
+  /** Starts the feed; a rate of 0 means as many quotes as the proxy reads. */
+  startFeed(rate: number): Promise<void> {
     return this.feeder.call("start", { rate });
   }
 
   /** Stops the feed. */
-  rest(): Promise<PacerReport> {
+  stopFeed(): Promise<PacerReport> {
     return this.feeder.call("stop");
   }
 
-  /** Waits until nothing has been moving for a while. */
-  async drained(): Promise<void> {
+  /** Waits until no message has arrived for 300 ms. */
+  async untilDrained(): Promise<void> {
     let seen = "";
     await until("everything has arrived", async () => {
       await pause(300);
       const [got, counts] = await Promise.all([
-        this.proxy.got(),
+        this.proxy.received(),
         this.counts(),
       ]);
       const now = `${got.bytes} ${counts.received} ${counts.sent}`;
@@ -261,7 +263,7 @@ export class Rig implements AsyncDisposable {
   }
 }
 
-/** Raw `node:http2` with a reader of its own. */
+/** Raw `node:http2` with its own reader. */
 export class Floor implements AsyncDisposable {
   readonly lane: Lane;
   readonly #made: AsyncDisposableStack;
@@ -283,20 +285,20 @@ export class Floor implements AsyncDisposable {
   }
 
   /**
-   * Starts to write to every stream.
+   * Starts writing to the streams.
    *
    * @param pace.batch messages per write
    * @param pace.everyMs between two writes of a stream; 0 means no pause
    * @param pace.atOnce streams that are written to each time; all by default
    */
-  feed(
+  startFeed(
     pace: { batch: number; everyMs: number; atOnce?: number },
   ): Promise<void> {
     return this.lane.server.call("start", pace);
   }
 
   /** Stops writing. */
-  rest(): Promise<void> {
+  stopFeed(): Promise<void> {
     return this.lane.server.call("stop");
   }
 

@@ -1,10 +1,9 @@
 /**
- * One time for all processes of a bench run.
+ * A clock that all processes of a bench run share.
  *
- * `performance.timeOrigin` is the wall clock at the start of a process to the
- * microsecond and `performance.now()` is monotonic from there, so processes of
- * one machine agree to within microseconds as long as nobody sets its clock
- * while they start.
+ * `performance.timeOrigin` is the wall clock at the start of a process, to the
+ * microsecond, and `performance.now()` is monotonic from there. Processes of one
+ * machine agree within microseconds unless its clock is set while they start.
  *
  * @module
  */
@@ -12,7 +11,7 @@
 const ORIGIN_SECONDS = Math.floor(performance.timeOrigin / 1000);
 const ORIGIN_REST_MS = performance.timeOrigin - ORIGIN_SECONDS * 1000;
 
-/** A point in time that keeps its nanoseconds: seconds and the rest. */
+/** A time as seconds and nanoseconds. */
 export interface Moment {
   readonly seconds: number;
   readonly nanos: number;

@@ -1,14 +1,16 @@
 /**
- * One serving thread of the experiment: writes whatever bytes it is given to
- * all of its streams and says when they are taken.
+ * One serving thread of the experiment: writes the bytes that it receives to all
+ * of its streams and reports when they are written.
  *
  * @module
  */
 import { createServer, type ServerHttp2Stream } from "node:http2";
 import type { AddressInfo } from "node:net";
 
-/** What a worker says: where it listens, or that a batch is written. */
-export type FromWorker = { readonly port: number } | { readonly taken: number };
+/** Messages of a worker: its port, or the end of a batch. */
+export type FromWorker = { readonly port: number } | {
+  readonly written: number;
+};
 
 const scope = globalThis as unknown as {
   postMessage(message: FromWorker): void;
@@ -19,7 +21,7 @@ const server = createServer({ maxSessionMemory: 1_000_000 });
 server.on("connection", (socket) => socket.setNoDelay(true));
 server.on("session", (session) => session.on("error", () => {}));
 server.on("stream", (incoming) => {
-  // A server's streams are server streams, which the event's type forgets.
+  // The type of the event does not say that these are server streams.
   const stream = incoming as ServerHttp2Stream;
   stream.respond({ ":status": 200, "content-type": "application/grpc" });
   stream.on("error", () => {});
@@ -32,7 +34,7 @@ scope.onmessage = async ({ data }) => {
       (stream) => new Promise<unknown>((done) => stream.write(data, done)),
     ),
   );
-  scope.postMessage({ taken: streams.size });
+  scope.postMessage({ written: streams.size });
 };
 server.listen(0, "127.0.0.1", () => {
   scope.postMessage({ port: (server.address() as AddressInfo).port });

@@ -1,15 +1,14 @@
 /**
- * Is it worth serving from several threads? One thread decodes frames and
- * posts the bytes of each batch to serving threads, which write them to raw
- * HTTP/2 streams: the best that the proxy could become that way.
+ * Measures whether several serving threads would help: one thread decodes frames
+ * and posts the bytes of each batch to serving threads, which write them to raw
+ * HTTP/2 streams. This is an upper bound for such a design.
  *
  * ```sh
  * deno run -A bench/experiments/serving_workers.ts
  * ```
  *
  * Not part of the proxy: a worker's module needs `--allow-read`, and one port
- * for several threads needs `--unstable-net`, both of which the proxy does
- * without.
+ * for several threads needs `--unstable-net`; the proxy has neither.
  *
  * @module
  */
@@ -47,24 +46,24 @@ function framed(): Uint8Array<ArrayBuffer> {
 
 class ServingWorker implements Disposable {
   readonly #worker: Worker;
-  #told = Promise.withResolvers<FromWorker>();
+  #message = Promise.withResolvers<FromWorker>();
 
   constructor() {
     const url = new URL("./serving_worker.ts", import.meta.url);
     this.#worker = new Worker(url, { type: "module" });
-    this.#worker.onmessage = ({ data }) => this.#told.resolve(data);
+    this.#worker.onmessage = ({ data }) => this.#message.resolve(data);
   }
 
-  async told(): Promise<FromWorker> {
-    const said = await this.#told.promise;
-    this.#told = Promise.withResolvers();
-    return said;
+  async nextMessage(): Promise<FromWorker> {
+    const message = await this.#message.promise;
+    this.#message = Promise.withResolvers();
+    return message;
   }
 
   /** Resolves once all streams have taken the bytes. */
   async write(bytes: Uint8Array): Promise<void> {
     this.#worker.postMessage(bytes);
-    await this.told();
+    await this.nextMessage();
   }
 
   [Symbol.dispose](): void {
@@ -82,13 +81,15 @@ async function measure(threads: number, clients: number): Promise<string> {
     flags: ["--allow-net=127.0.0.1"],
   });
   for (const worker of workers) {
-    const said = await worker.told();
-    if (!("port" in said)) throw new Error("A worker did not say its port");
+    const message = await worker.nextMessage();
+    if (!("port" in message)) {
+      throw new Error("A worker did not report its port");
+    }
     await reader.call("open", {
       market: "stock",
       connections: clients / threads,
       streamsPerConnection: 1,
-      port: said.port,
+      port: message.port,
     });
   }
   const bytes = framed();

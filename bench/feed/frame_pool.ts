@@ -1,10 +1,9 @@
 /**
- * Frames that are encoded before a run starts, so that a feeder costs next to
- * nothing while it runs: what is left to do per frame is to write the time of
- * sending over the time of each of its quotes.
+ * Frames that are encoded before a run, so that the feeder only overwrites the
+ * timestamps of their quotes when it sends them.
  *
- * All frames lie back to back as WebSocket frames in one buffer, so a run of
- * them is one slice and one write.
+ * All frames are in one buffer as WebSocket frames, so a sequence of them is one
+ * slice and one write.
  *
  * @module
  */
@@ -16,25 +15,25 @@ import { OPCODE, webSocketFrame } from "./websocket_frames.ts";
 /** How the quotes of a feed are encoded. */
 export type FeedFormat = "json" | "msgpack";
 
-/** What a pool is made of. */
+/** Options of a pool. */
 export interface PoolShape {
   readonly format: FeedFormat;
   /** Quotes per frame. */
   readonly perFrame: number;
-  /** Instruments that take turns. */
+  /** Number of instruments. */
   readonly symbols: number;
 }
 
-/** Fewest quotes in a pool, so that no cache sees the same ones all the time. */
+/** Minimum of quotes in a pool, so that quotes do not stay in caches. */
 const FEWEST = 8_192;
 const PLACEHOLDER = "2026-01-01T00:00:00.000000000Z";
 const TIMESTAMP_EXTENSION = -1;
-/** Instruments follow each other in steps of this prime, not in rows. */
+/** Step between instruments, a prime, so that they are not in order. */
 const STRIDE = 7_919;
 
 const utf8 = new TextEncoder();
 
-/** Cents that look like a market and differ from quote to quote. */
+/** Cents of a plausible price that differs from quote to quote. */
 function priceOf(index: number): number {
   return (10_000 + (index * 37) % 5_000) / 100;
 }
@@ -76,11 +75,11 @@ function optionQuote(index: number, symbols: number): Record<string, unknown> {
 
 interface Encoded {
   readonly payload: Uint8Array;
-  /** Where the times are, from the start of the payload. */
+  /** Offsets of the timestamps in the payload. */
   readonly stamps: readonly number[];
 }
 
-/** Every place in `bytes` where `mark` stands. */
+/** Offsets of `mark` in `bytes`. */
 function placesOf(mark: Uint8Array, bytes: Uint8Array): number[] {
   const places: number[] = [];
   for (let at = 0; at + mark.length <= bytes.length; at++) {
@@ -100,20 +99,20 @@ function encodeFrame(shape: PoolShape, first: number): Encoded {
     return { payload, stamps: placesOf(utf8.encode(PLACEHOLDER), payload) };
   }
   const payload = encode(indexes.map((index) => optionQuote(index, symbols)));
-  // fixext 8, type -1, then the eight bytes that are to be stamped.
+  // fixext 8, type -1, then the eight bytes of the timestamp.
   const mark = new Uint8Array([0xd7, 0xff, 0, 0, 0, 0, 0, 0, 0, 0]);
   const stamps = placesOf(mark, payload).map((place) => place + 2);
   return { payload, stamps };
 }
 
-/** Encoded frames, ready to be stamped and sent. */
+/** Encoded frames. */
 export class FramePool {
   readonly shape: PoolShape;
   /** Number of frames. */
   readonly length: number;
-  /** All frames, back to back. */
+  /** All frames, one after another. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Where each frame starts, and where the last one ends. */
+  /** Start of each frame, and the end of the last one. */
   readonly starts: Uint32Array;
   readonly #headers: readonly number[];
   readonly #stamps: Uint32Array;
@@ -155,7 +154,7 @@ export class FramePool {
     return this.bytes.subarray(this.starts[from], this.starts[to]);
   }
 
-  /** The payload of a frame, as a codec gets it. */
+  /** The payload of a frame. */
   payload(frame: number): Uint8Array<ArrayBuffer> {
     const start = (this.starts[frame] ?? 0) + (this.#headers[frame] ?? 0);
     return this.bytes.subarray(start, this.starts[frame + 1]);
@@ -183,7 +182,7 @@ export class FramePool {
   }
 }
 
-/** A moment as Alpaca writes it, always with nine fraction digits. */
+/** A time in Alpaca's format, always with nine fraction digits. */
 export function stampText({ seconds, nanos }: Moment): Uint8Array {
   const date = new Date(seconds * 1000).toISOString().slice(0, 19);
   return utf8.encode(`${date}.${String(nanos).padStart(9, "0")}Z`);

@@ -1,7 +1,6 @@
 /**
- * The upstream side of one market data session: Alpaca's login and
- * acknowledgements, and nothing that would slow down the sending of quotes.
- * Whatever is subscribed is acknowledged; what is sent is up to the pacer.
+ * The upstream side of a market data session: Alpaca's login and acknowledgements.
+ * All subscriptions are acknowledged; the pacer decides what is sent.
  *
  * @module
  */
@@ -17,7 +16,7 @@ import {
 
 const CHANNELS = ["trades", "quotes", "bars"] as const;
 
-/** A connection that has been upgraded and speaks Alpaca's protocol. */
+/** An upgraded connection with Alpaca's protocol. */
 export class MarketSession {
   readonly #connection: Deno.TcpConn;
   readonly #format: FeedFormat;
@@ -30,7 +29,7 @@ export class MarketSession {
     this.#format = format;
   }
 
-  /** Upgrades a connection, greets, and answers until it closes. */
+  /** Upgrades a connection, sends the greeting, and replies until it closes. */
   static async accept(
     connection: Deno.TcpConn,
     format: FeedFormat,
@@ -47,7 +46,7 @@ export class MarketSession {
     return session;
   }
 
-  /** Whether the peer is still there. */
+  /** Whether the connection is open. */
   get open(): boolean {
     return this.#open;
   }

@@ -1,39 +1,38 @@
 /**
- * Sends frames at a rate, or as fast as the peer takes them.
+ * Sends frames at a rate, or as fast as the peer reads.
  *
- * A frame carries the time at which it is sent; one that is late by more than
- * a few milliseconds, because the peer did not take earlier ones, carries the
- * time at which it should have been sent, so that waiting is never left out of
- * a latency (no "coordinated omission").
+ * A frame carries the time at which it is sent. A frame that is more than a few
+ * milliseconds late, because the peer did not read earlier ones, carries its
+ * scheduled time, so that latencies include the wait (no coordinated omission).
  *
  * @module
  */
 import { momentAt } from "../wall_clock.ts";
 import type { FramePool } from "./frame_pool.ts";
 
-/** Where frames go. */
+/** Destination of frames. */
 export interface FrameSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** Between two looks at the clock, in ms. */
+/** Interval of clock readings, in ms. */
 const REST_MS = 0.25;
 /** A frame later than this is stamped with its intended time, in ms. */
 const LATE_MS = 3;
-/** Frames of one write when nothing is paced. */
+/** Frames per write without a rate. */
 const FRAMES_AT_ONCE = 32;
 
 const never = new Int32Array(new SharedArrayBuffer(4));
 
-/** What a pacer has done. */
+/** Totals of a pacer. */
 export interface PacerReport {
   /** Quotes that were handed to the kernel. */
   readonly sent: number;
-  /** Longest time that a frame was sent after its turn, in ms. */
+  /** Largest delay of a frame after its scheduled time, in ms. */
   readonly latestMs: number;
 }
 
-/** Sends the frames of a pool round and round. */
+/** Sends the frames of a pool repeatedly. */
 export class Pacer {
   readonly #pool: FramePool;
   readonly #sink: FrameSink;
@@ -48,7 +47,7 @@ export class Pacer {
     this.#sink = sink;
   }
 
-  /** What has been sent since the pacer was made. */
+  /** Totals since the pacer was created. */
   get report(): PacerReport {
     return { sent: this.#sent, latestMs: this.#latest };
   }
@@ -63,17 +62,17 @@ export class Pacer {
     this.#latest = 0;
     const run = ++this.#run;
     const running = rate > 0 ? this.#paced(rate, run) : this.#flood(run);
-    // A peer that has gone ends the run, not the process.
+    // A closed connection ends the run, not the process.
     this.#running = running.catch(() => {});
   }
 
-  /** Stops; resolves once nothing more will be sent. */
+  /** Stops; resolves when no more frames will be sent. */
   async stop(): Promise<void> {
     this.#run++;
     await this.#running;
   }
 
-  /** Sends `quotes` quotes at once, beside whatever is paced. */
+  /** Sends `quotes` quotes immediately, in addition to the paced ones. */
   async burst(quotes: number): Promise<void> {
     const frames = Math.ceil(quotes / this.#pool.shape.perFrame);
     const intended = performance.now();
@@ -95,7 +94,7 @@ export class Pacer {
     while (run === this.#run) {
       const now = performance.now();
       if (now < due) {
-        // Timers are good to two milliseconds here; this is good to 0.1.
+        // Timers are accurate to two milliseconds here; this wait to 0.1.
         Atomics.wait(never, 0, 0, Math.min(REST_MS, due - now));
         await turn();
         continue;
@@ -107,7 +106,7 @@ export class Pacer {
     }
   }
 
-  /** Sends up to `count` frames and returns how many. */
+  /** Sends up to `count` frames and returns their number. */
   async #send(count: number, at: number): Promise<number> {
     const pool = this.#pool;
     const from = this.#at;
@@ -120,7 +119,7 @@ export class Pacer {
   }
 }
 
-/** Lets sockets and commands have their turn. */
+/** Yields to sockets and commands. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 /**
- * Names of the instruments of a bench: all of one length, so that the place of
- * a timestamp inside an encoded message never moves.
+ * Names of the instruments of a bench, all of one length, so that the offset of the
+ * timestamp in an encoded message is constant.
  *
  * @module
  */
@@ -24,7 +24,7 @@ export function optionSymbol(index: number): string {
   return `SPY261218C${String(100_000 + index * 500).padStart(8, "0")}`;
 }
 
-/** Symbols that no feeder of the bench ever sends. */
+/** Symbols without quotes. */
 export function quietSymbol(index: number): string {
   return `Z${stockSymbol(index)}`;
 }

@@ -1,6 +1,6 @@
 /**
- * As much of RFC 6455 as a feeder needs: it writes unmasked frames and reads
- * the small masked ones that a client sends.
+ * The part of RFC 6455 that a feeder needs: writes unmasked frames and reads small
+ * masked ones.
  *
  * @module
  */
@@ -46,11 +46,11 @@ export interface ClientFrame {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-/** Cuts the bytes of a client into frames. */
+/** Parses frames from the bytes of a client. */
 export class ClientFrames {
   #rest = new Uint8Array(0);
 
-  /** The frames that are complete once `chunk` has come. */
+  /** Adds `chunk` and returns the frames that are now complete. */
   push(chunk: Uint8Array): ClientFrame[] {
     const bytes = new Uint8Array(this.#rest.length + chunk.length);
     bytes.set(this.#rest);
@@ -92,7 +92,7 @@ function readFrame(
   return { opcode: first & 0x0f, final: (first & FINAL) !== 0, payload, size };
 }
 
-/** The answer to an upgrade request whose key is `key`. */
+/** The response to an upgrade request with this key. */
 export async function upgradeAnswer(key: string): Promise<string> {
   const digest = await crypto.subtle.digest(
     "SHA-1",

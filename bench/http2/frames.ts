@@ -1,11 +1,11 @@
 /**
- * As much of HTTP/2 (RFC 9113) and HPACK (RFC 7541) as a reader needs that
- * opens gRPC streams and counts what comes.
+ * The part of HTTP/2 (RFC 9113) and HPACK (RFC 7541) that a reader of gRPC streams
+ * needs.
  *
  * @module
  */
 
-/** Frame types that a reader looks at. */
+/** Frame types. */
 export const FRAME = {
   data: 0,
   headers: 1,
@@ -18,7 +18,7 @@ export const FRAME = {
 
 /** Bytes of a frame header. */
 export const HEADER_BYTES = 9;
-/** Flag of DATA and HEADERS: nothing follows on this stream. */
+/** Flag of DATA and HEADERS: the end of the stream. */
 export const END_STREAM = 0x1;
 /** Flag of HEADERS: the block is complete. */
 export const END_HEADERS = 0x4;
@@ -51,7 +51,7 @@ export function http2Frame(
   return frame;
 }
 
-/** Grants `bytes` more to a stream, or to the connection (stream 0). */
+/** Extends the window of a stream, or of the connection (stream 0). */
 export function windowUpdate(
   stream: number,
   bytes: number,
@@ -61,7 +61,7 @@ export function windowUpdate(
   return http2Frame(FRAME.windowUpdate, { stream, payload });
 }
 
-/** What a client says first: preface, its windows. */
+/** First bytes of a client: preface and windows. */
 export function clientHello(windows: {
   readonly stream: number;
   readonly connection: number;
@@ -123,7 +123,7 @@ export function grpcRequest(
   ]);
 }
 
-/** Byte arrays, one after another. */
+/** Concatenates byte arrays. */
 export function concat(
   parts: readonly Uint8Array[],
 ): Uint8Array<ArrayBuffer> {

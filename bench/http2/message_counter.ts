@@ -1,9 +1,9 @@
 /**
- * Counts the messages of one gRPC stream and reads the times that they carry.
+ * Counts the messages of one gRPC stream and reads their timestamps.
  *
- * Only the five-byte prefixes are read, and of a message that lies in one
- * piece the timestamp, which stands at the same place in each response that
- * has one: after the wrapper and the symbol.
+ * Reads only the five-byte prefixes and, of messages that are in one chunk, the
+ * timestamp, which follows the wrapper and the symbol in every response that has
+ * one.
  *
  * @module
  */
@@ -13,19 +13,19 @@ const TIMESTAMP_TAG = 0x12;
 const SECONDS_TAG = 0x08;
 const NANOS_TAG = 0x10;
 
-/** Told the time that a message carries. */
+/** Called with the timestamp of a message. */
 export type OnStamp = (seconds: number, nanos: number) => void;
 
 /** Counts the messages of one stream. */
 export class MessageCounter {
   #messages = 0;
   #bytes = 0;
-  /** Bytes of the current message that have not come yet. */
+  /** Missing bytes of the current message. */
   #missing = 0;
   readonly #prefix = new Uint8Array(PREFIX_BYTES);
   #prefixBytes = 0;
 
-  /** Whole messages so far. */
+  /** Complete messages so far. */
   get messages(): number {
     return this.#messages;
   }
@@ -35,7 +35,7 @@ export class MessageCounter {
     return this.#bytes;
   }
 
-  /** Takes the bytes `from` up to `to` of `chunk`, the stream's next ones. */
+  /** Reads the bytes `from` up to `to` of `chunk`, the next ones of the stream. */
   push(chunk: Uint8Array, from: number, to: number, onStamp: OnStamp): void {
     this.#bytes += to - from;
     let at = from;
@@ -58,7 +58,7 @@ export class MessageCounter {
     }
   }
 
-  /** Takes a message whose prefix is whole; gives where the next one starts. */
+  /** Reads a message with a complete prefix; returns the start of the next one. */
   #whole(
     chunk: Uint8Array,
     at: number,

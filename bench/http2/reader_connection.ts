@@ -1,6 +1,6 @@
 /**
- * A gRPC client that costs next to nothing: it opens streams over plain
- * HTTP/2, grants windows, and counts what comes.
+ * A minimal gRPC client over plain HTTP/2: opens streams, sends WINDOW_UPDATE and
+ * counts messages.
  *
  * @module
  */
@@ -24,10 +24,10 @@ export interface StreamPlan {
   readonly read: boolean;
 }
 
-/** Bytes that a stream, and a connection, may be ahead of the reader. */
+/** Flow-control windows of a stream and of a connection, in bytes. */
 const STREAM_WINDOW = 1 << 20;
 const CONNECTION_WINDOW = 1 << 30;
-/** Windows are granted again once this much of them is used. */
+/** Part of a window after which it is extended. */
 const STREAM_GRANT = STREAM_WINDOW / 2;
 const CONNECTION_GRANT = CONNECTION_WINDOW / 4;
 
@@ -72,7 +72,7 @@ export class ReaderConnection {
     return reader;
   }
 
-  /** Streams whose headers have come. */
+  /** Streams with response headers. */
   get accepted(): number {
     return this.#accepted;
   }
@@ -104,7 +104,7 @@ export class ReaderConnection {
     this.#send(grpcRequest(id, { path, message }));
   }
 
-  /** Breaks the connection. */
+  /** Closes the connection. */
   close(): void {
     this.#connection.close();
   }
@@ -126,7 +126,7 @@ export class ReaderConnection {
     this.#writing = false;
   }
 
-  /** Reads into one buffer, handles whole pieces, keeps what is left over. */
+  /** Reads into one buffer, handles complete frames, keeps the rest. */
   async #listen(): Promise<void> {
     const buffer = new Uint8Array(1 << 20);
     let filled = 0;
@@ -140,7 +140,7 @@ export class ReaderConnection {
     }
   }
 
-  /** Handles whole frames and gives how many bytes they were. */
+  /** Handles complete frames and returns their size. */
   #handle(bytes: Uint8Array, filled: number): number {
     let at = 0;
     while (filled - at >= HEADER_BYTES) {

@@ -1,5 +1,5 @@
 /**
- * Plays upstream: a WebSocket server that costs as little as possible.
+ * A minimal upstream: a WebSocket server that sends pre-encoded frames.
  *
  * @module
  */
@@ -14,7 +14,7 @@ let pacer: Pacer | undefined;
 let session: MarketSession | undefined;
 
 function prepared(): Pacer {
-  if (!pacer) throw new Error("Nobody has connected yet");
+  if (!pacer) throw new Error("No client has connected yet");
   return pacer;
 }
 
@@ -27,7 +27,7 @@ async function acceptAll(shape: PoolShape): Promise<void> {
 }
 
 await answerCommands({
-  /** Encodes the frames and starts to accept; gives the port. */
+  /** Encodes the frames, starts accepting connections and returns the port. */
   prepare(shape: PoolShape): { port: number; bytesPerQuote: number } {
     acceptAll(shape);
     const bytes = pool?.bytes.length ?? 0;

@@ -1,6 +1,6 @@
 /**
- * What the machine can do: raw `node:http2` that writes ready-made bytes, and
- * bare decoders. Nothing here is a design, only a limit.
+ * The limits of this machine: raw `node:http2` that writes pre-encoded bytes, and
+ * bare decoders.
  *
  * @module
  */
@@ -23,7 +23,7 @@ let skipped = 0;
 const server = createServer({ maxSessionMemory: 1_000_000 });
 server.on("session", (session) => session.on("error", () => {}));
 server.on("stream", (incoming) => {
-  // A server's streams are server streams, which the event's type forgets.
+  // The type of the event does not say that these are server streams.
   const stream = incoming as ServerHttp2Stream;
   stream.respond({ ":status": 200, "content-type": "application/grpc" });
   stream.on("error", () => {});
@@ -53,14 +53,14 @@ function framedQuotes(count: number): Uint8Array {
   return new Uint8Array(parts);
 }
 
-/** Streams follow each other in steps of this prime, not in rows. */
+/** Step between streams, a prime, so that neighbours are not written in order. */
 const STRIDE = 7_919;
 
 /**
- * Writes a batch to `atOnce` streams each `everyMs`, in turns; skips streams
- * that are full.
+ * Writes a batch to the next `atOnce` streams every `everyMs`; skips streams that
+ * are full.
  */
-async function paced(
+async function writePaced(
   { bytes, batch, everyMs, atOnce }: {
     readonly bytes: Uint8Array;
     readonly batch: number;
@@ -90,8 +90,8 @@ async function paced(
   }
 }
 
-/** Writes batch after batch to every stream, each once the last one is taken. */
-async function flood(
+/** Writes batches to every stream without pause, each after the previous one. */
+async function writeUnpaced(
   { bytes, batch }: { readonly bytes: Uint8Array; readonly batch: number },
   id: number,
 ): Promise<void> {
@@ -116,7 +116,7 @@ nanosecondTimes.register({
   },
 });
 
-/** Decodes the frames of a pool for `ms` and does nothing with them. */
+/** Decodes the frames of a pool for `ms` and discards the result. */
 function decodeFor(
   shape: { format: FeedFormat; perFrame: number; symbols: number; ms: number },
 ): { messages: number; cpuMicros: number; ms: number } {
@@ -162,8 +162,8 @@ await answerCommands({
     const batch = Math.round(pace.batch);
     const bytes = framedQuotes(batch);
     const id = ++run;
-    if (everyMs > 0) paced({ bytes, batch, everyMs, atOnce }, id);
-    else flood({ bytes, batch }, id);
+    if (everyMs > 0) writePaced({ bytes, batch, everyMs, atOnce }, id);
+    else writeUnpaced({ bytes, batch }, id);
   },
   stop: () => void run++,
   skipped: () => skipped,

@@ -1,5 +1,5 @@
 /**
- * Plays the clients: many connections and streams, counted and timed.
+ * The clients: opens connections and streams, counts messages, measures latency.
  *
  * @module
  */
@@ -12,8 +12,8 @@ import type { Latency, ReaderPlan, ReaderReport } from "../reader_plan.ts";
 import { microsSince } from "../wall_clock.ts";
 
 const SERVICE = "/cream.v1.StreamProxyService";
-/** An hour, in µs: whatever is later than that is not a latency. */
-const LONGEST_MICROS = 3_600_000_000;
+/** Largest recorded latency in µs: an hour. */
+const MAX_MICROS = 3_600_000_000;
 
 const connections: ReaderConnection[] = [];
 let latencies = newHistogram();
@@ -22,7 +22,7 @@ let timing = false;
 function newHistogram(): Histogram {
   return build({
     lowestDiscernibleValue: 1,
-    highestTrackableValue: LONGEST_MICROS,
+    highestTrackableValue: MAX_MICROS,
     numberOfSignificantValueDigits: 3,
   });
 }
@@ -40,7 +40,7 @@ const METHODS = {
   quiet: "StreamQuotes",
 };
 
-/** The symbols of stream `index`; none means all. */
+/** Symbols of stream `index`; an empty list means all. */
 function symbolsOf(plan: ReaderPlan, index: number): string[] {
   const { symbolsPerStream = 0, firstSymbol = 0 } = plan;
   const first = firstSymbol + index * symbolsPerStream;
@@ -50,7 +50,7 @@ function symbolsOf(plan: ReaderPlan, index: number): string[] {
   );
 }
 
-/** Opens what is planned beside what is open; resolves when all are accepted. */
+/** Opens more streams; resolves when all are accepted. */
 async function open(plan: ReaderPlan): Promise<void> {
   const opened: ReaderConnection[] = [];
   let index = 0;
@@ -101,7 +101,7 @@ await answerCommands({
     ended: sum(connections.map(({ ended }) => ended)),
     at: performance.now(),
   }),
-  /** Latencies since the last time this was asked, and from now on. */
+  /** Returns the latencies since the last call and starts a new histogram. */
   latencies(): Latency {
     const seen = latency();
     latencies = newHistogram();

@@ -1,18 +1,18 @@
 /**
- * Where a run was made.
+ * Describes the machine of a run.
  *
  * @module
  */
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 
-/** What absolute figures depend on. */
+/** Hardware, versions and load. */
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
   readonly deno: string;
   readonly v8: string;
-  /** Load of the last minute when the run started: other people's work. */
+  /** Load average of the minute before the run. */
   readonly load: number;
   readonly date: string;
 }
@@ -30,7 +30,7 @@ export function describeMachine(): Machine {
   };
 }
 
-/** The same in one line. */
+/** Formats it in one line. */
 export function machineText(machine: Machine): string {
   const { cpu, cores, memoryGiB, deno, v8, load, date } = machine;
   return `${cores} cores of ${cpu}, ${memoryGiB} GiB, Deno ${deno}, V8 ${v8}, ` +

@@ -1,11 +1,11 @@
 /**
- * What a scenario gives back, for people and for machines.
+ * Results of a scenario, as data and as a table.
  *
  * @module
  */
 import { type Spread, spreadOf, spreadText } from "./spread.ts";
 
-/** What a figure should be. */
+/** Target of a figure. */
 export interface Aim {
   readonly text: string;
   readonly met: boolean;
@@ -19,7 +19,7 @@ export interface Figure {
   readonly aim?: Aim;
 }
 
-/** One scenario's table. */
+/** Table of a scenario. */
 export interface ScenarioResult {
   readonly scenario: string;
   readonly about: string;
@@ -39,7 +39,7 @@ export function figure(
   return { ...plain, aim: { text: aim.text, met: aim.met(value.median) } };
 }
 
-/** Lines of a table with padded columns. */
+/** Formats a table. */
 export function tableText(result: ScenarioResult): string {
   const rows = result.figures.map(({ what, unit, value, aim }) => [
     what,

@@ -1,5 +1,5 @@
 /**
- * A measured figure: never one number, always what repetitions said.
+ * Median and range of repeated measurements.
  *
  * @module
  */
@@ -9,29 +9,25 @@ export interface Spread {
   readonly median: number;
   readonly min: number;
   readonly max: number;
-  /** How many repetitions. */
+  /** Number of repetitions. */
   readonly n: number;
 }
 
-/**
- * The spread of some values.
- *
- * @throws RangeError when there are none
- */
+/** Computes the spread. @throws RangeError without values */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = values.toSorted((a, b) => a - b);
   const { length: n } = sorted;
   const [min] = sorted;
   const max = sorted[n - 1];
   if (min === undefined || max === undefined) {
-    throw new RangeError("Cannot spread no values");
+    throw new RangeError("No values");
   }
   const upper = sorted[n >> 1] ?? max;
   const lower = sorted[(n - 1) >> 1] ?? min;
   return { median: (lower + upper) / 2, min, max, n };
 }
 
-/** A number in few digits: `0.82`, `3.1`, `412`, `318 k`, `1.24 M`. */
+/** Formats a number with few digits: `0.82`, `3.1`, `412`, `318 k`, `1.24 M`. */
 export function short(value: number): string {
   const size = Math.abs(value);
   if (size >= 1e6) return `${digits(value / 1e6)} M`;

@@ -1,36 +1,36 @@
 /**
- * Every message to every client, one connection each.
+ * Sends every message to every client, with one connection per client.
  *
  * @module
  */
 import { figure, type ScenarioResult } from "../report/result.ts";
 import { Floor, Rig, type Window } from "../rig.ts";
 import {
+  alternate,
   batchSize,
   cores,
   cpuPerMessage,
   type Effort,
-  inTurns,
   measure,
   perSecond,
   type Scenario,
   WARM_UP_MS,
 } from "./scenario.ts";
 
-/** Upstream sends a frame this often, in ms. */
+/** Interval of upstream frames, in ms. */
 const CADENCE_MS = 10;
-/** Deliveries per second that are offered, whatever the number of clients. */
+/** Deliveries per second, for any number of clients. */
 const DELIVERIES = 80_000;
 
-/** How to fan out. */
+/** Options of a fan-out scenario. */
 interface FanOut {
   readonly clients: number;
   readonly naive?: boolean;
-  /** How long busy streams may hold messages back, in ms. */
+  /** Largest batch delay of busy streams, in ms. */
   readonly heldMs?: number;
 }
 
-/** Measures one number of clients beside the floor. */
+/** Measures one number of clients and the floor. */
 export async function fanOut(
   { clients, naive = false, heldMs = 0 }: FanOut,
   effort: Effort,
@@ -57,27 +57,27 @@ export async function fanOut(
   await floor.lane.open(streams);
   const proxied = {
     lane: rig.proxy,
-    start: () => rig.feed(rate),
-    stop: () => rig.rest(),
+    start: () => rig.startFeed(rate),
+    stop: () => rig.stopFeed(),
   };
   const raw = {
     lane: floor.lane,
     start: (proxied?: Window) => {
       const batch = Math.round(proxied ? batchSize(proxied) : perFrame);
-      return floor.feed({ batch, everyMs: 1000 * batch / rate });
+      return floor.startFeed({ batch, everyMs: 1000 * batch / rate });
     },
-    stop: () => floor.rest(),
+    stop: () => floor.stopFeed(),
   };
   await measure(proxied, WARM_UP_MS);
   await measure(raw, WARM_UP_MS / 2);
-  const rounds = await inTurns([proxied, raw], effort);
+  const rounds = await alternate([proxied, raw], effort);
   const [proxy, floors] = [
     rounds.map(({ first }) => first),
     rounds.map(({ second }) => second),
   ];
-  await rig.drained();
+  await rig.untilDrained();
   const { dropped } = await rig.counts();
-  const use = await rig.proxy.use();
+  const use = await rig.proxy.usage();
   return {
     scenario: `fan-out-${clients}${naive ? "-naive" : ""}` +
       (heldMs > 0 ? `-held-${heldMs}` : ""),
@@ -115,7 +115,7 @@ export const fanOuts: readonly Scenario[] = [10, 50, 100, 500].map((
   run: async (effort: Effort) => [await fanOut({ clients }, effort)],
 }));
 
-/** What the naive way costs. */
+/** Cost without batching and without shared encoding. */
 export const naive: Scenario = {
   name: "naive",
   run: async (effort) => [
@@ -124,7 +124,7 @@ export const naive: Scenario = {
   ],
 };
 
-/** What fewer, larger writes save. */
+/** Savings by fewer and larger writes. */
 export const held: Scenario = {
   name: "held",
   run: async (effort) => [

@@ -1,5 +1,5 @@
 /**
- * What a stream costs that nothing happens on.
+ * Memory of idle streams.
  *
  * @module
  */
@@ -16,10 +16,10 @@ async function memory(lane: Lane) {
     await lane.server.call("collect");
     await pause(200);
   }
-  return await lane.use();
+  return await lane.usage();
 }
 
-/** What a server uses before and with the streams, and how long they take. */
+/** Opens the streams; measures memory before and after, and the time. */
 async function openAll(lane: Lane) {
   const open = (streamsPerConnection: number, connections: number) =>
     lane.open({
@@ -47,7 +47,7 @@ export const footprint: Scenario = {
       v8: V8,
     });
     const proxy = await openAll(rig.proxy);
-    await rig.subscribed(STREAMS);
+    await rig.untilSubscribed(STREAMS);
     const after = await proxy.after();
     await using floor = await Floor.start(V8);
     const raw = await openAll(floor.lane);

@@ -1,5 +1,5 @@
 /**
- * What decoding and publishing cost beside a bare decoder.
+ * Cost of decoding and publishing compared with a bare decoder.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import { type Effort, measure, type Scenario, WARM_UP_MS } from "./scenario.ts";
 const PER_FRAME = 50;
 const SYMBOLS = 5_000;
 
-/** Messages and what they cost. */
+/** Messages and their cost. */
 interface Decoded {
   readonly messages: number;
   readonly cpuMicros: number;
@@ -25,8 +25,8 @@ const perSecond = ({ messages, ms }: Decoded) => 1000 * messages / ms;
 async function ingestWindow(rig: Rig, ms: number): Promise<Decoded> {
   const load = {
     lane: rig.proxy,
-    start: () => rig.feed(0),
-    stop: () => rig.rest(),
+    start: () => rig.startFeed(0),
+    stop: () => rig.stopFeed(),
   };
   const { server } = await measure(load, ms);
   return {
@@ -68,7 +68,7 @@ async function ingest(
   const proxy = rounds.map((round) => round.proxy);
   const floor = rounds.map((round) => round.floor);
   const decoder = format === "json" ? "JSON.parse" : "MessagePack decode";
-  const who = listeners === 0 ? "nobody listening" : "one wildcard listener";
+  const who = listeners === 0 ? "no listener" : "one wildcard listener";
   return {
     scenario: `ingest-${format}-${listeners}`,
     about: `${who}, frames of ${PER_FRAME}, fed without pause`,
@@ -92,7 +92,7 @@ async function ingest(
   };
 }
 
-const NOBODY = 0.6;
+const NO_LISTENER = 0.6;
 const ONE_LISTENER = 0.35;
 
 /** Both encodings, without and with a listener. */
@@ -100,7 +100,7 @@ export const ingests: readonly Scenario[] = (["json", "msgpack"] as const).map(
   (format) => ({
     name: `ingest-${format}`,
     run: async (effort: Effort) => [
-      await ingest({ format, listeners: 0, aim: NOBODY }, effort),
+      await ingest({ format, listeners: 0, aim: NO_LISTENER }, effort),
       await ingest({ format, listeners: 1, aim: ONE_LISTENER }, effort),
     ],
   }),

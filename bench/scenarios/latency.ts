@@ -1,6 +1,5 @@
 /**
- * From the feeder's send to the reader's receive, before, during and after a
- * burst.
+ * Latency from the feeder's write to the reader's read, before and after a burst.
  *
  * @module
  */
@@ -12,50 +11,54 @@ import { type Effort, type Scenario, WARM_UP_MS } from "./scenario.ts";
 const CLIENTS = 10;
 const RATE = 20_000;
 const PER_FRAME = 20;
-/** One look at the latencies after a burst, in ms. */
-const LOOK_MS = 100;
-const LOOKS = 60;
+/** Length and number of latency samples after a burst. */
+const SAMPLE_MS = 100;
+const SAMPLES = 60;
 const CALM_MICROS = 5_000;
-/** A look that saw fewer messages than this has seen a backlog, not calm. */
-const FEWEST = 0.8 * CLIENTS * RATE * LOOK_MS / 1000;
-/** Calm looks in a row before it counts as calm. */
-const CALM_LOOKS = 2;
-/** The burst is meant to take 100 ms; a second after that all is calm. */
+/** A sample with fewer messages has seen a backlog. */
+const MIN_MESSAGES = 0.8 * CLIENTS * RATE * SAMPLE_MS / 1000;
+/** Calm samples in a row that end the wait. */
+const CALM_SAMPLES = 2;
+/** Target: a second after the burst, which should take 100 ms. */
 const BACK_MS = 100 + 1_000;
 
-/** What one repetition saw. */
-interface Story {
+/** Measurements of one repetition. */
+interface Repetition {
   readonly before: Latency;
-  /** p99 of each look after the burst, µs. */
+  /** p99 of each sample after the burst, µs. */
   readonly after: readonly number[];
   /** From the start of the burst until p99 stayed under 5 ms again, ms. */
   readonly backAfterMs: number;
 }
 
-async function tell(rig: Rig, burst: number, ms: number): Promise<Story> {
-  await rig.feed(RATE);
+async function measureBurst(
+  rig: Rig,
+  burst: number,
+  ms: number,
+): Promise<Repetition> {
+  await rig.startFeed(RATE);
   await pause(500);
   await rig.proxy.latencies();
   await pause(ms);
   const before = await rig.proxy.latencies();
   const start = performance.now();
-  // Not waited for: it may take longer than it should, which is not calm.
+  // Not awaited: a burst that takes longer than it should is part of the result.
   const sent = rig.feeder.call("burst", { quotes: burst });
   const after: number[] = [];
   let backAfterMs = Infinity;
   let calmSince = Infinity;
-  for (let calm = 0; after.length < LOOKS && calm < CALM_LOOKS;) {
+  for (let calm = 0; after.length < SAMPLES && calm < CALM_SAMPLES;) {
     const from = performance.now() - start;
-    await pause(LOOK_MS);
+    await pause(SAMPLE_MS);
     const { p99, samples } = await rig.proxy.latencies();
     after.push(p99);
-    if (samples < FEWEST || p99 >= CALM_MICROS) calm = 0;
+    if (samples < MIN_MESSAGES || p99 >= CALM_MICROS) calm = 0;
     else if (calm++ === 0) calmSince = from;
-    if (calm === CALM_LOOKS) backAfterMs = calmSince;
+    if (calm === CALM_SAMPLES) backAfterMs = calmSince;
   }
   await sent;
-  await rig.rest();
-  await rig.drained();
+  await rig.stopFeed();
+  await rig.untilDrained();
   return { before, after, backAfterMs };
 }
 
@@ -73,20 +76,20 @@ async function latency(
     connections: CLIENTS,
     streamsPerConnection: 1,
   });
-  await rig.subscribed(1);
-  await rig.feed(RATE);
+  await rig.untilSubscribed(1);
+  await rig.startFeed(RATE);
   await pause(WARM_UP_MS);
-  const stories: Story[] = [];
+  const repetitionsDone: Repetition[] = [];
   for (let i = 0; i < repetitions; i++) {
-    stories.push(await tell(rig, burst, windowMs));
+    repetitionsDone.push(await measureBurst(rig, burst, windowMs));
   }
-  const { sent } = await rig.rest();
-  await rig.drained();
-  const got = await rig.proxy.got();
+  const { sent } = await rig.stopFeed();
+  await rig.untilDrained();
+  const got = await rig.proxy.received();
   const { dropped, received } = await rig.counts();
-  const use = await rig.proxy.use();
+  const use = await rig.proxy.usage();
   const ms = (pick: (latency: Latency) => number) =>
-    stories.map(({ before }) => pick(before) / 1000);
+    repetitionsDone.map(({ before }) => pick(before) / 1000);
   return {
     scenario: `latency-${burst / 1000}k`,
     about: `${RATE} messages/s to ${CLIENTS} clients, then ${burst} at once`,
@@ -99,14 +102,14 @@ async function latency(
       figure("p99.9 before", "ms", ms(({ p999 }) => p999)),
       figure("max before", "ms", ms(({ max }) => max)),
       figure(
-        "p99 in the worst look after the burst",
+        "largest p99 after the burst",
         "ms",
-        stories.map(({ after }) => Math.max(...after) / 1000),
+        repetitionsDone.map(({ after }) => Math.max(...after) / 1000),
       ),
       figure(
-        "p99 back under 5 ms, from the burst's start",
+        "p99 under 5 ms again, from the burst's start",
         "ms",
-        stories.map(({ backAfterMs }) => backAfterMs),
+        repetitionsDone.map(({ backAfterMs }) => backAfterMs),
         { text: `≤ ${BACK_MS}`, met: (back) => back <= BACK_MS },
       ),
       figure("lost by queues", "messages", [dropped], {
@@ -116,7 +119,7 @@ async function latency(
       figure("unaccounted for", "messages", [
         sent * CLIENTS - got.messages - dropped,
       ], { text: "0", met: (rest) => rest === 0 }),
-      figure("not taken in", "messages", [sent - received]),
+      figure("not received", "messages", [sent - received]),
       figure("peak RSS", "MiB", [use.peakRss / 2 ** 20]),
     ],
   };

@@ -1,5 +1,5 @@
 /**
- * Many streams that want little each: cost must grow with deliveries, not with
+ * Many streams with few symbols each: cost must grow with deliveries, not with
  * streams.
  *
  * @module
@@ -7,10 +7,10 @@
 import { figure } from "../report/result.ts";
 import { Floor, pause, Rig } from "../rig.ts";
 import {
+  alternate,
   batchSize,
   cores,
   cpuPerMessage,
-  inTurns,
   measure,
   perSecond,
   type Scenario,
@@ -29,7 +29,7 @@ const SHAPE = {
   symbols: SYMBOLS,
 } as const;
 
-/** 2 000 symbols over the streams of 20 connections. */
+/** Spreads 2,000 symbols over the streams of 20 connections. */
 function streamsOf(streamsPerConnection: number) {
   return {
     market: "stock",
@@ -42,12 +42,12 @@ function streamsOf(streamsPerConnection: number) {
 function loadOf(rig: Rig) {
   return {
     lane: rig.proxy,
-    start: () => rig.feed(RATE),
-    stop: () => rig.rest(),
+    start: () => rig.startFeed(RATE),
+    stop: () => rig.stopFeed(),
   };
 }
 
-/** Writes one message each to as many streams as a frame has messages. */
+/** Writes one message to each of as many streams as a frame has messages. */
 function floorLoadOf(floor: Floor) {
   const pace = {
     batch: 1,
@@ -56,15 +56,12 @@ function floorLoadOf(floor: Floor) {
   };
   return {
     lane: floor.lane,
-    start: () => floor.feed(pace),
-    stop: () => floor.rest(),
+    start: () => floor.startFeed(pace),
+    stop: () => floor.stopFeed(),
   };
 }
 
-/**
- * 2 000 streams of one symbol against 20 streams of a hundred, and the same
- * writes by the floor.
- */
+/** 2,000 streams of one symbol and 20 streams of a hundred, on proxy and floor. */
 export const manyStreams: Scenario = {
   name: "many-streams",
   async run(effort) {
@@ -78,14 +75,17 @@ export const manyStreams: Scenario = {
     for (const { lane } of [{ lane: few.proxy }, fewRaw]) {
       await lane.open(streamsOf(1));
     }
-    await Promise.all([many.subscribed(SYMBOLS), few.subscribed(SYMBOLS)]);
+    await Promise.all([
+      many.untilSubscribed(SYMBOLS),
+      few.untilSubscribed(SYMBOLS),
+    ]);
     const loads = [loadOf(many), loadOf(few)] as const;
     const raws = [floorLoadOf(manyRaw), floorLoadOf(fewRaw)] as const;
     for (const load of loads) await measure(load, WARM_UP_MS);
     for (const raw of raws) await measure(raw, WARM_UP_MS / 2);
-    const rounds = await inTurns(loads, effort);
-    const rawRounds = await inTurns(raws, effort);
-    await many.drained();
+    const rounds = await alternate(loads, effort);
+    const rawRounds = await alternate(raws, effort);
+    await many.untilDrained();
     const { dropped } = await many.counts();
     const first = rounds.map((round) => round.first);
     const second = rounds.map((round) => round.second);
@@ -137,7 +137,7 @@ export const manyStreams: Scenario = {
   },
 };
 
-/** The same feed with 5 000 more streams whose symbols never tick. */
+/** The same feed with 5,000 more streams whose symbols have no quotes. */
 export const quietStreams: Scenario = {
   name: "quiet-streams",
   async run(effort) {
@@ -151,18 +151,18 @@ export const quietStreams: Scenario = {
       streamsPerConnection: QUIET_STREAMS / CONNECTIONS,
       symbolsPerStream: 1,
     });
-    await alone.subscribed(SYMBOLS);
-    await beside.subscribed(SYMBOLS + QUIET_STREAMS);
+    await alone.untilSubscribed(SYMBOLS);
+    await beside.untilSubscribed(SYMBOLS + QUIET_STREAMS);
     const loads = [loadOf(beside), loadOf(alone)] as const;
     for (const load of loads) await measure(load, WARM_UP_MS);
     await pause(500);
-    const rounds = await inTurns(loads, effort);
+    const rounds = await alternate(loads, effort);
     const first = rounds.map((round) => round.first);
     const second = rounds.map((round) => round.second);
     return [{
       scenario: "quiet-streams",
       about: `20 streams of a hundred symbols, ${RATE} messages/s, with and ` +
-        `without ${QUIET_STREAMS} streams whose symbols never tick`,
+        `without ${QUIET_STREAMS} streams whose symbols have no quotes`,
       figures: [
         figure("CPU per message, with them", "µs", first.map(cpuPerMessage)),
         figure("without", "µs", second.map(cpuPerMessage)),

@@ -1,31 +1,30 @@
 /**
- * One stream of all symbols, fed as fast as the proxy takes it.
+ * One stream of all symbols, fed as fast as the proxy reads.
  *
  * @module
  */
 import { figure } from "../report/result.ts";
 import { Floor, Rig } from "../rig.ts";
 import {
+  alternate,
   batchSize,
   cores,
   cpuPerMessage,
   framesPerSecond,
-  inTurns,
   measure,
   perSecond,
   type Scenario,
   WARM_UP_MS,
 } from "./scenario.ts";
 
-/** Quotes of one upstream frame: what a busy feed packs. */
+/** Quotes per upstream frame, as in a busy feed. */
 const PER_FRAME = 50;
 /**
- * Messages per write of the floor: what a busy proxy packs at least. Not what
- * the proxy wrote in this round, for a proxy that writes badly must not be
- * compared with a floor that is made to write as badly.
+ * Messages per write of the floor: what a busy proxy batches at least. The batch
+ * size of the proxy would lower the floor when the proxy batches badly.
  */
 const FLOOR_BATCH = 512;
-/** Aims: messages per second, or share of the floor. */
+/** Targets: messages per second, or share of the floor. */
 const ENOUGH = 300_000;
 const SHARE = 0.5;
 
@@ -47,26 +46,26 @@ export const saturation: Scenario = {
     await using floor = await Floor.start();
     await rig.proxy.open(ALL);
     await floor.lane.open(ALL);
-    await rig.subscribed(1);
+    await rig.untilSubscribed(1);
     const proxied = {
       lane: rig.proxy,
-      start: () => rig.feed(0),
-      stop: () => rig.rest(),
+      start: () => rig.startFeed(0),
+      stop: () => rig.stopFeed(),
     };
     const raw = {
       lane: floor.lane,
-      start: () => floor.feed({ batch: FLOOR_BATCH, everyMs: 0 }),
-      stop: () => floor.rest(),
+      start: () => floor.startFeed({ batch: FLOOR_BATCH, everyMs: 0 }),
+      stop: () => floor.stopFeed(),
     };
     await measure(proxied, WARM_UP_MS);
     await measure(raw, WARM_UP_MS / 2);
     const start = await rig.counts();
-    const rounds = await inTurns([proxied, raw], effort);
-    await rig.drained();
+    const rounds = await alternate([proxied, raw], effort);
+    await rig.untilDrained();
     const end = await rig.counts();
     const received = end.received - start.received;
     const dropped = end.dropped - start.dropped;
-    const use = await rig.proxy.use();
+    const use = await rig.proxy.usage();
     const proxy = rounds.map(({ first }) => first);
     const floors = rounds.map(({ second }) => second);
     const ratios = rounds.map(({ first, second }) =>
@@ -84,7 +83,7 @@ export const saturation: Scenario = {
       figures: [
         delivered,
         figure(
-          "taken in meanwhile",
+          "received meanwhile",
           "messages/s",
           proxy.map((window) => PER_FRAME * framesPerSecond(window)),
         ),

@@ -1,5 +1,5 @@
 /**
- * What all scenarios share.
+ * Interface and helpers of the scenarios.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import type { ScenarioResult } from "../report/result.ts";
 import type { Lane, Window } from "../rig.ts";
 import { pause } from "../rig.ts";
 
-/** How long and how often to measure. */
+/** Number and length of measurements. */
 export interface Effort {
   /** Repetitions of each measurement. */
   readonly repetitions: number;
   /** Length of one, in ms. */
   readonly windowMs: number;
-  /** Minutes of the runs that look for growth. */
+  /** Minutes of the runs that measure memory growth. */
   readonly soakMinutes: number;
 }
 
-/** One row of the bench's list. */
+/** A scenario of the bench. */
 export interface Scenario {
   readonly name: string;
   run(effort: Effort): Promise<ScenarioResult[]>;
@@ -28,15 +28,15 @@ export const SETTLE_MS = 500;
 /** Time for the optimizing compiler, once per process, in ms. */
 export const WARM_UP_MS = 2_500;
 
-/** Something that can be set going and stopped. */
+/** A load that can be started and stopped. */
 export interface Load {
   readonly lane: Lane;
-  /** @param before what the other load of the same round did, if there is one */
+  /** @param before window of the other load of the same round, if any */
   start(before?: Window): Promise<unknown>;
   stop(): Promise<unknown>;
 }
 
-/** One window of a load, settled. */
+/** Starts a load, waits until it is steady, measures it and stops it. */
 export async function measure(
   load: Load,
   ms: number,
@@ -46,16 +46,13 @@ export async function measure(
   await pause(SETTLE_MS);
   const window = await load.lane.window(ms);
   await load.stop();
-  // What is still under way belongs to nobody's next window.
+  // Messages in flight must not count in the next window.
   await pause(SETTLE_MS / 2);
   return window;
 }
 
-/**
- * Windows of two loads in turns, so that whatever else the machine does hits
- * both alike.
- */
-export async function inTurns(
+/** Measures two loads alternately, so that other load affects both equally. */
+export async function alternate(
   [first, second]: readonly [Load, Load],
   { repetitions, windowMs }: Effort,
 ): Promise<{ first: Window; second: Window }[]> {
@@ -70,12 +67,12 @@ export async function inTurns(
   return rounds;
 }
 
-/** CPU µs per message that the server wrote to a stream. */
+/** CPU µs per message written to a stream. */
 export function cpuPerMessage({ server }: Window): number {
   return server.cpuMicros / Math.max(1, server.written);
 }
 
-/** Messages that readers got, per second. */
+/** Messages received by readers, per second. */
 export function perSecond({ reader }: Window): number {
   return reader.messages / reader.seconds;
 }
@@ -85,12 +82,12 @@ export function batchSize({ server }: Window): number {
   return Math.max(1, server.written / Math.max(1, server.writes));
 }
 
-/** Cores that the process used. */
+/** Cores used by the process. */
 export function cores({ server }: Window): number {
   return server.cpuMicros / 1e6 / server.seconds;
 }
 
-/** Upstream frames that were taken in, per second. */
+/** Upstream frames received, per second. */
 export function framesPerSecond({ server }: Window): number {
   return server.frames / server.seconds;
 }

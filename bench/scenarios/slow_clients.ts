@@ -1,5 +1,5 @@
 /**
- * Streams that are never read must cost the others nothing.
+ * Streams that are never read must not affect the others.
  *
  * @module
  */
@@ -17,7 +17,7 @@ const RATE = 5_000;
 
 const SHAPE = { format: "json", perFrame: 10, symbols: SYMBOLS } as const;
 
-async function stage(neverRead: boolean): Promise<Rig> {
+async function startRig(neverRead: boolean): Promise<Rig> {
   const rig = await Rig.start(SHAPE);
   await rig.proxy.open({
     market: "stock",
@@ -26,7 +26,7 @@ async function stage(neverRead: boolean): Promise<Rig> {
     symbolsPerStream: 1,
   });
   if (neverRead) {
-    // All symbols each: they fall behind at once and stay there.
+    // All symbols each: they fall behind immediately.
     await rig.proxy.open({
       market: "stock",
       connections: CONNECTIONS,
@@ -34,8 +34,8 @@ async function stage(neverRead: boolean): Promise<Rig> {
       read: false,
     });
   }
-  await rig.subscribed(neverRead ? 1 : SYMBOLS);
-  await rig.feed(RATE);
+  await rig.untilSubscribed(neverRead ? 1 : SYMBOLS);
+  await rig.startFeed(RATE);
   await pause(WARM_UP_MS);
   await rig.proxy.latencies();
   return rig;
@@ -45,35 +45,34 @@ async function stage(neverRead: boolean): Promise<Rig> {
 export const slowClients: Scenario = {
   name: "slow-clients",
   async run({ repetitions, windowMs, soakMinutes }) {
-    await using alone = await stage(false);
-    await alone.rest();
-    await using beside = await stage(true);
-    // Until the queues of those that never read are full.
+    await using alone = await startRig(false);
+    await alone.stopFeed();
+    await using beside = await startRig(true);
+    // Until the queues of the unread streams are full.
     await pause(1000 * 12_000 / RATE);
-    await beside.rest();
+    await beside.stopFeed();
     const rounds: { with: Latency; without: Latency }[] = [];
-    const look = async (rig: Rig) => {
-      await rig.feed(RATE);
+    const sample = async (rig: Rig) => {
+      await rig.startFeed(RATE);
       await pause(500);
       await rig.proxy.latencies();
       await pause(2 * windowMs);
       const latency = await rig.proxy.latencies();
-      await rig.rest();
+      await rig.stopFeed();
       return latency;
     };
     for (let i = 0; i < repetitions; i++) {
-      // In turns, and each first every other time: whatever else the machine
-      // does hits both alike.
+      // Alternately, in changing order, so that other load affects both equally.
       const [first, second] = i % 2 === 0 ? [beside, alone] : [alone, beside];
-      const seen = [await look(first), await look(second)] as const;
+      const seen = [await sample(first), await sample(second)] as const;
       const [one, other] = i % 2 === 0 ? seen : [seen[1], seen[0]] as const;
       rounds.push({ with: one, without: other });
     }
-    const start = await beside.proxy.use();
-    await beside.feed(RATE);
+    const start = await beside.proxy.usage();
+    await beside.startFeed(RATE);
     await pause(soakMinutes * 60_000);
-    await beside.rest();
-    const end = await beside.proxy.use();
+    await beside.stopFeed();
+    const end = await beside.proxy.usage();
     const { dropped } = await beside.counts();
     return [{
       scenario: "slow-clients",

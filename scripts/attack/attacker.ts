@@ -1,15 +1,15 @@
 /**
- * Makes one attack in a process of its own, so that it affects nothing but
- * the proxy; its connections end with it.
+ * Runs one attack in its own process, so that it affects only the proxy and its
+ * connections end with the process.
  *
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
 import { SeededRandom } from "@alpaca-stream-proxy/simulator";
-import type { Ports } from "../rig/stand.ts";
+import type { Ports } from "../rig/child_processes.ts";
 import { type AttackName, ATTACKS } from "./attacks/all.ts";
 
-/** What to do to whom. */
+/** An attack and its target. */
 export interface AttackOrder {
   readonly name: AttackName;
   readonly ports: Ports;

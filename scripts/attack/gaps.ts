@@ -1,23 +1,23 @@
 /**
- * How long nothing arrived, and how much of that was the proxy's doing.
+ * Measures gaps between arrivals and the part of them that the proxy caused.
  *
  * @module
  */
 
-/** A time in which nothing arrived, in ms of one clock. */
-export interface Silence {
+/** A time without arrivals, in ms of one clock. */
+export interface Gap {
   readonly from: number;
   readonly to: number;
 }
 
-/** Shorter silences are the pace of the feed, in ms. */
-export const LEAST_MS = 20;
+/** Shorter gaps are normal for the feed, in ms. */
+export const MIN_GAP_MS = 20;
 
-/** Remembers the silences between arrivals. */
+/** Records the gaps between arrivals. */
 export class ArrivalLog {
   #last: number;
   #arrivals = 0;
-  #silences: Silence[] = [];
+  #gaps: Gap[] = [];
 
   /** @param now when the log starts */
   constructor(now: number) {
@@ -29,44 +29,44 @@ export class ArrivalLog {
     return this.#arrivals;
   }
 
-  /** Something arrived. */
-  arrive(now: number): void {
+  /** Records an arrival. */
+  record(now: number): void {
     this.#arrivals++;
-    if (now - this.#last >= LEAST_MS) {
-      this.#silences.push({ from: this.#last, to: now });
+    if (now - this.#last >= MIN_GAP_MS) {
+      this.#gaps.push({ from: this.#last, to: now });
     }
     this.#last = now;
   }
 
-  /** All silences, the one that still lasts included. */
-  silences(now: number): readonly Silence[] {
-    if (now - this.#last < LEAST_MS) return this.#silences;
-    return [...this.#silences, { from: this.#last, to: now }];
+  /** All gaps, including the current one. */
+  gaps(now: number): readonly Gap[] {
+    if (now - this.#last < MIN_GAP_MS) return this.#gaps;
+    return [...this.#gaps, { from: this.#last, to: now }];
   }
 
-  /** Starts anew. */
+  /** Removes all arrivals and gaps. */
   reset(now: number): void {
     this.#last = now;
     this.#arrivals = 0;
-    this.#silences = [];
+    this.#gaps = [];
   }
 }
 
-/** The longest silence in ms; 0 without any. */
-export function worst(silences: readonly Silence[]): number {
-  return silences.reduce((most, { from, to }) => Math.max(most, to - from), 0);
+/** The longest gap in ms; 0 without any. */
+export function longestGap(gaps: readonly Gap[]): number {
+  return gaps.reduce((most, { from, to }) => Math.max(most, to - from), 0);
 }
 
 /**
- * The longest silence in ms without the time in which the control was silent
- * too: then the feed sent nothing, or this process did not run.
+ * The longest gap in ms without the time in which the control had a gap too: the
+ * feed sent nothing then, or this process was not scheduled.
  */
-export function worstBeyond(
-  silences: readonly Silence[],
-  control: readonly Silence[],
+export function longestProxyGap(
+  gaps: readonly Gap[],
+  control: readonly Gap[],
 ): number {
   let most = 0;
-  for (const { from, to } of silences) {
+  for (const { from, to } of gaps) {
     let shared = 0;
     for (const other of control) {
       const overlap = Math.min(to, other.to) - Math.max(from, other.from);

@@ -1,17 +1,68 @@
 /**
- * Attacks a proxy on loopback, row by row, beside a well-behaved client, and
- * reports what it and the proxy went through.
+ * Attacks a proxy on loopback, row by row, while a reference client streams from
+ * it, and reports gaps, memory and refusals.
  *
  * @module
  */
-import { ProcessWatch } from "../rig/proc.ts";
-import { type AttackOptions, parseAttack, USAGE } from "./arguments.ts";
-import { Range } from "./range.ts";
+import { parseArgs } from "node:util";
+import { namesOf, print, runCommand } from "../rig/command_line.ts";
+import { ProcessSampler } from "../rig/process_stats.ts";
+import { type Row, ROWS } from "./rows.ts";
 import { runRow } from "./run_row.ts";
+import { TestBed } from "./test_bed.ts";
 import { cells, COLUMNS, failures, type Measured, table } from "./verdict.ts";
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+/** What a run is asked to do. */
+export interface AttackOptions {
+  readonly rows: readonly Row[];
+  readonly seed: string;
+  readonly json: boolean;
+  /** Share of each attack's size and length, above 0 and at most 1. */
+  readonly scale: number;
+}
+
+const QUICK_SCALE = 0.05;
+
+const USAGE = `Usage: deno task attack [options]
+
+  --only A[,B]   only these rows
+  --seed TEXT    seed of the random generator (attack)
+  --quick        a twentieth of each attack
+  --json         one JSON object per row instead of a table
+  --help         this text
+
+Starts a simulator, the proxy with the chart's limits and a reference client as
+child processes, and attacks the proxy on loopback. The exit code is 1 when a row
+fails. Attacker and simulator run at a lower priority (nice 5), so that a machine
+with few cores does not cause gaps. A gap is time without a stock quote while a
+control, directly from the simulator, received some. A proxy above 1 GiB is killed,
+as the kernel does. "RSS after" is measured after at most 20 s of recovery, with
+garbage collection.
+
+Rows: ${ROWS.map(({ name }) => name).join(", ")}
+`;
+
+/** Reads the arguments. @throws RangeError that names the wrong one */
+export function parseAttack(
+  args: readonly string[],
+): AttackOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: "string" },
+      seed: { type: "string", default: "attack" },
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  const { only, seed, json, quick } = values;
+  const scale = quick ? QUICK_SCALE : 1;
+  if (only === undefined) return { rows: ROWS, seed, json, scale };
+  const names = namesOf("--only", only, ROWS.map(({ name }) => name));
+  const rows = names.flatMap((name) => ROWS.filter((row) => row.name === name));
+  return { rows, seed, json, scale };
 }
 
 interface Result {
@@ -19,20 +70,15 @@ interface Result {
   readonly failures: readonly string[];
 }
 
-/**
- * Runs the rows, each against processes of its own: what an attack leaves in a
- * heap does not hide what the next one adds.
- */
+/** Runs each row with new processes, so that rows do not share a heap. */
 async function* runAll(
   { rows, seed, scale }: AttackOptions,
 ): AsyncGenerator<Result, void> {
-  await using watch = new ProcessWatch();
+  await using sampler = new ProcessSampler();
   for (const row of rows) {
-    await using range = await Range.start({
-      seed,
-      descriptors: row.descriptors,
-    });
-    const measured = await runRow(row, { range, watch, seed, scale });
+    const { descriptors } = row;
+    await using testBed = await TestBed.start({ seed, descriptors });
+    const measured = await runRow(row, { testBed, sampler, seed, scale });
     yield { measured, failures: failures(measured, row) };
   }
 }
@@ -43,27 +89,13 @@ function rowText({ measured, failures }: Result): string {
   return `${name}: ${about}\n  ${result}`;
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  let options: AttackOptions | "help";
-  try {
-    options = parseAttack(args);
-  } catch (error) {
-    print(error instanceof Error ? error.message : String(error));
-    return 2;
-  }
-  if (options === "help") {
-    print(USAGE);
-    return 0;
-  }
+async function run(options: AttackOptions): Promise<number> {
   const results: Result[] = [];
   for await (const result of runAll(options)) {
     results.push(result);
     const { measured, failures } = result;
-    print(
-      options.json
-        ? JSON.stringify({ ...measured, failures })
-        : rowText(result),
-    );
+    const json = () => JSON.stringify({ ...measured, failures });
+    print(options.json ? json() : rowText(result));
   }
   if (!options.json) {
     const lines = results.map(({ measured, failures }) =>
@@ -74,4 +106,6 @@ async function main(args: readonly string[]): Promise<number> {
   return results.some(({ failures }) => failures.length > 0) ? 1 : 0;
 }
 
-Deno.exitCode = await main(Deno.args);
+if (import.meta.main) {
+  await runCommand({ usage: USAGE, parse: parseAttack, run });
+}

@@ -1,71 +1,71 @@
 /**
- * Runs one row: a quiet time, the attack, a rest, with looks at the proxy all
- * the while.
+ * Runs one row: a quiet phase, the attack and a recovery phase, while memory and
+ * health of the proxy are sampled.
  *
  * @module
  */
 import { Remote } from "../../bench/control.ts";
 import { pause } from "../../bench/rig.ts";
-import type { ProcessWatch } from "../rig/proc.ts";
-import { NICE, total } from "../rig/stand.ts";
+import type { ProcessSampler } from "../rig/process_stats.ts";
+import { NICE, total } from "../rig/child_processes.ts";
 import type { AttackOrder } from "./attacker.ts";
 import type { Outcome } from "./attacks/attack.ts";
-import type { Range } from "./range.ts";
+import type { TestBed } from "./test_bed.ts";
 import { RATES, type Row } from "./rows.ts";
 import { LIMITS, type Measured } from "./verdict.ts";
 
-/** Lengths of the quiet time and of what is watched after an attack, in ms. */
+/** Lengths of the quiet phase and of the measurement after an attack, in ms. */
 const QUIET_MS = 3_000;
 const AFTER_MS = 1_500;
 /** Longest that an attack may take before its process is killed, in ms. */
 const ATTACK_MS = 120_000;
-/** Longest rest until everything is back, and when to collect, in ms. */
-const REST_MS = 20_000;
+/** Longest recovery, and when to collect garbage, in ms. */
+const RECOVERY_MS = 20_000;
 const COLLECT_MS = 3_000;
-const WATCH_MS = 100;
+const SAMPLE_MS = 100;
 const PROBE_MS = 250;
 const PROBE_TIMEOUT_MS = 5_000;
 
-/** What a row needs. */
+/** Processes and options of a row. */
 export interface RowContext {
-  readonly range: Range;
-  readonly watch: ProcessWatch;
+  readonly testBed: TestBed;
+  readonly sampler: ProcessSampler;
   readonly seed: string;
   readonly scale: number;
 }
 
-interface Seen {
+interface Observed {
   rssPeak: number;
   probeMs: number;
   probeFailure?: string;
 }
 
-/** Looks at the proxy until `signal` fires; kills it beyond the limit. */
-async function watchProxy(
-  { range, watch }: RowContext,
-  seen: Seen,
+/** Samples memory until `signal` aborts; kills the proxy above the limit. */
+async function sampleMemory(
+  { testBed, sampler }: RowContext,
+  observed: Observed,
   signal: AbortSignal,
 ): Promise<void> {
   while (!signal.aborted) {
-    const holding = await watch.look(range.proxy.pid);
-    if (!holding) return;
-    seen.rssPeak = Math.max(seen.rssPeak, holding.rss);
-    // As the kernel does with a container.
-    if (holding.rss > LIMITS.rssBytes) range.proxy.kill();
-    await pause(WATCH_MS);
+    const stats = await sampler.sample(testBed.proxy.pid);
+    if (!stats) return;
+    observed.rssPeak = Math.max(observed.rssPeak, stats.rss);
+    // The kernel does so with a container.
+    if (stats.rss > LIMITS.rssBytes) testBed.proxy.kill();
+    await pause(SAMPLE_MS);
   }
 }
 
 /**
- * Asks for the health until `signal` fires. One failure is forgiven, as the
- * chart's probes do; two in a row are not.
+ * Probes readiness until `signal` aborts. Like the chart's probes, it tolerates
+ * one failure but not two in a row.
  */
 async function probe(
-  { range }: RowContext,
-  seen: Seen,
+  { testBed }: RowContext,
+  observed: Observed,
   signal: AbortSignal,
 ): Promise<void> {
-  const url = `http://127.0.0.1:${range.proxy.ports.health}/readyz`;
+  const url = `http://127.0.0.1:${testBed.proxy.ports.health}/readyz`;
   let failed = 0;
   while (!signal.aborted) {
     const start = performance.now();
@@ -76,17 +76,17 @@ async function probe(
       });
       await response.body?.cancel();
       if (!response.ok) throw new Error(`Not ready: ${response.status}`);
-      seen.probeMs = Math.max(seen.probeMs, performance.now() - start);
+      observed.probeMs = Math.max(observed.probeMs, performance.now() - start);
       failed = 0;
     } catch (error) {
-      seen.probeFailure ??= String(error);
-      if (++failed > 1) seen.probeMs = Infinity;
+      observed.probeFailure ??= String(error);
+      if (++failed > 1) observed.probeMs = Infinity;
     }
     await pause(PROBE_MS);
   }
 }
 
-async function makeAttack(
+async function attack(
   order: AttackOrder,
 ): Promise<Outcome & AsyncDisposable> {
   const attacker = new Remote(new URL("./attacker.ts", import.meta.url), {
@@ -108,7 +108,7 @@ async function stop(attacker: Remote): Promise<void> {
   await attacker.ended;
 }
 
-/** What a proxy holds: streams, descriptors, memory and refusals. */
+/** Streams, descriptors, memory and refusals of a proxy. */
 interface State {
   readonly streams: number;
   readonly descriptors: number;
@@ -118,10 +118,10 @@ interface State {
 
 const REFUSAL = /^alpaca_proxy_refusals_total\{.*limit="([^"]*)"/;
 
-async function stateOf({ range, watch }: RowContext): Promise<State> {
-  const [metrics, holding] = await Promise.all([
-    range.proxy.metrics(),
-    watch.look(range.proxy.pid),
+async function stateOf({ testBed, sampler }: RowContext): Promise<State> {
+  const [metrics, stats] = await Promise.all([
+    testBed.proxy.metrics(),
+    sampler.sample(testBed.proxy.pid),
   ]);
   const refusals: Record<string, number> = {};
   for (const [key, value] of metrics) {
@@ -130,26 +130,27 @@ async function stateOf({ range, watch }: RowContext): Promise<State> {
   }
   return {
     streams: total(metrics, "alpaca_proxy_grpc_clients"),
-    descriptors: holding?.descriptors ?? 0,
-    rss: holding?.rss ?? 0,
+    descriptors: stats?.descriptors ?? 0,
+    rss: stats?.rss ?? 0,
     refusals,
   };
 }
 
 /**
- * Waits until the proxy holds what it held before, within a time. Garbage is
- * collected on the way, since V8 by itself waits until the heap is fuller.
+ * Waits until the proxy is back at its state before the attack, at most
+ * {@linkcode RECOVERY_MS}. Collects garbage, since V8 waits until the heap is
+ * fuller.
  */
-async function rest(context: RowContext, before: State): Promise<State> {
+async function recover(context: RowContext, before: State): Promise<State> {
   const start = performance.now();
   for (;;) {
     const now = await stateOf(context);
     const isBack = now.streams <= before.streams &&
       now.descriptors <= before.descriptors + LIMITS.descriptorMargin &&
       now.rss <= before.rss + LIMITS.rssMarginBytes;
-    const rested = performance.now() - start;
-    if (isBack || rested > REST_MS) return now;
-    if (rested > COLLECT_MS) await context.range.proxy.collect();
+    const waited = performance.now() - start;
+    if (isBack || waited > RECOVERY_MS) return now;
+    if (waited > COLLECT_MS) await context.testBed.proxy.collect();
     await pause(1_000);
   }
 }
@@ -164,48 +165,48 @@ function increased(
   return Object.fromEntries(entries);
 }
 
-/** Runs a row; afterwards the proxy may have ended. */
+/** Runs a row; the proxy may have ended afterwards. */
 export async function runRow(row: Row, context: RowContext): Promise<Measured> {
-  const { range, seed, scale } = context;
+  const { testBed, seed, scale } = context;
   const rates = { ...RATES, ...row.rates };
-  await range.reopen();
-  await range.setRates(rates);
+  await testBed.reopen();
+  await testBed.setRates(rates);
   await pause(1_000);
-  await range.reset();
+  await testBed.reset();
   await pause(Math.max(QUIET_MS * scale, AFTER_MS));
-  const quiet = await range.report();
+  const quiet = await testBed.report();
   const before = await stateOf(context);
-  await range.reset();
+  await testBed.reset();
 
-  const seen: Seen = { rssPeak: before.rss, probeMs: 0 };
+  const observed: Observed = { rssPeak: before.rss, probeMs: 0 };
   const over = new AbortController();
   const watching = Promise.all([
-    watchProxy(context, seen, over.signal),
-    probe(context, seen, over.signal),
+    sampleMemory(context, observed, over.signal),
+    probe(context, observed, over.signal),
   ]);
   const order: AttackOrder = {
     name: row.name,
-    ports: range.proxy.ports,
-    options: range.options,
+    ports: testBed.proxy.ports,
+    options: testBed.options,
     scale,
     seed,
   };
   let outcome: Outcome;
   {
-    await using attack = await makeAttack(order);
-    outcome = attack;
+    await using made = await attack(order);
+    outcome = made;
     await pause(AFTER_MS);
   }
-  // The end of all its connections is part of the attack.
+  // Closing all its connections is part of the attack.
   await pause(AFTER_MS);
-  const report = await range.report();
+  const report = await testBed.report();
   over.abort();
   await watching;
-  const isAlive = range.proxy.exitCode === undefined;
+  const isAlive = testBed.proxy.exitCode === undefined;
   const after = isAlive
-    ? await rest(context, before).catch(() => before)
+    ? await recover(context, before).catch(() => before)
     : before;
-  if (isAlive) await range.setRates(RATES);
+  if (isAlive) await testBed.setRates(RATES);
   const received = [
     ["stock quotes", report.stockQuotes],
     ["option quotes", report.optionQuotes],
@@ -220,17 +221,17 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     lost: report.lost,
     received: Object.fromEntries(received),
     silent: received.filter(([, count]) => count === 0).map(([name]) => name),
-    probeMs: seen.probeMs,
-    ...seen.probeFailure === undefined
+    probeMs: observed.probeMs,
+    ...observed.probeFailure === undefined
       ? {}
-      : { probeFailure: seen.probeFailure },
+      : { probeFailure: observed.probeFailure },
     rssBefore: before.rss,
-    rssPeak: Math.max(seen.rssPeak, after.rss),
+    rssPeak: Math.max(observed.rssPeak, after.rss),
     rssAfter: after.rss,
-    isAlive: isAlive && range.proxy.exitCode === undefined,
-    ...range.proxy.exitCode === undefined
+    isAlive: isAlive && testBed.proxy.exitCode === undefined,
+    ...testBed.proxy.exitCode === undefined
       ? {}
-      : { exitCode: range.proxy.exitCode },
+      : { exitCode: testBed.proxy.exitCode },
     streams: [before.streams, after.streams],
     descriptors: [before.descriptors, after.descriptors],
     refusals: increased(before.refusals, after.refusals),

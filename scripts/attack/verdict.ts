@@ -1,26 +1,26 @@
 /**
- * What is measured in a row, and what it has to be.
+ * The measurements of a row and the limits that they are judged by.
  *
  * @module
  */
 import type { Row } from "./rows.ts";
 
-/** What a row measured. Memory is in bytes. */
+/** Measurements of a row. Memory is in bytes. */
 export interface Measured {
   readonly name: string;
-  /** What the attack reports of itself. */
+  /** Summary of the attack. */
   readonly about: string;
-  /** Longest silence of the good client without an attack, right before. */
+  /** Longest gap of the reference client right before the attack. */
   readonly quietGapMs: number;
-  /** Longest silence of the good client while the control heard data. */
+  /** Longest gap of the reference client while the control received data. */
   readonly gapMs: number;
-  /** Longest silence of the control, straight from the simulator. */
+  /** Longest gap of the control connection to the simulator. */
   readonly controlGapMs: number;
-  /** Streams that the good client lost. */
+  /** Streams that the reference client lost. */
   readonly lost: number;
-  /** Messages of the good client by kind. */
+  /** Messages of the reference client by kind. */
   readonly received: Readonly<Record<string, number>>;
-  /** Streams of the good client that brought nothing. */
+  /** Streams of the reference client without messages. */
   readonly silent: readonly string[];
   /** Longest time of a health check; Infinity when two in a row failed. */
   readonly probeMs: number;
@@ -36,18 +36,18 @@ export interface Measured {
   readonly descriptors: readonly [before: number, after: number];
   /** Refusals by value of the label `limit`, where there were any. */
   readonly refusals: Readonly<Record<string, number>>;
-  /** What the attack found wrong. */
+  /** Wrong behaviour that the attack observed. */
   readonly problems: readonly string[];
 }
 
-/** What a row has to keep to. */
+/** Limits of a row. */
 export interface Limits {
   readonly gapMs: number;
   readonly probeMs: number;
   readonly rssBytes: number;
-  /** How much more may be resident after a row than before it. */
+  /** Largest increase of resident memory over a row. */
   readonly rssMarginBytes: number;
-  /** Descriptors that may be open beyond those before. */
+  /** Largest increase of open descriptors over a row. */
   readonly descriptorMargin: number;
 }
 
@@ -63,27 +63,28 @@ export const LIMITS: Limits = {
   descriptorMargin: 4,
 };
 
-/** What a row fails by; empty when it passes. */
+/** Why a row fails; empty when it passes. */
 export function failures(
   measured: Measured,
   row: Row,
   limits: Limits = LIMITS,
 ): readonly string[] {
-  const found: string[] = [];
+  const reasons: string[] = [];
   const { rssBefore, rssPeak, rssAfter, streams, descriptors } = measured;
   const mib = (bytes: number) => `${Math.round(bytes / MIB)} MiB`;
   if (!measured.isAlive) {
     const { exitCode } = measured;
-    found.push(`the proxy ended${exitCode ? ` with ${exitCode}` : ""}`);
+    reasons.push(`the proxy ended${exitCode ? ` with ${exitCode}` : ""}`);
   }
-  if (rssPeak > limits.rssBytes) found.push(`RSS reached ${mib(rssPeak)}`);
+  if (rssPeak > limits.rssBytes) reasons.push(`RSS reached ${mib(rssPeak)}`);
   if (measured.gapMs > limits.gapMs) {
-    found.push(`a gap of ${Math.round(measured.gapMs)} ms`);
+    reasons.push(`a gap of ${Math.round(measured.gapMs)} ms`);
   }
-  if (measured.isAlive) found.push(...alive());
-  return [...found, ...measured.problems];
+  if (measured.isAlive) reasons.push(...lasting());
+  return [...reasons, ...measured.problems];
 
-  function alive(): string[] {
+  /** Reasons that need a running proxy. */
+  function lasting(): string[] {
     const also: string[] = [];
     if (measured.lost > 0) also.push(`${measured.lost} good streams lost`);
     if (measured.silent.length > 0) {

@@ -1,12 +1,12 @@
 /**
- * Inputs that were handled wrongly once, by what was wrong. Each is a test, and
- * the search starts from them.
+ * Inputs that a decoder once handled wrongly. Each is a regression test and a
+ * start of the search.
  *
  * @module
  */
 import type { DecoderName } from "./target.ts";
 
-/** Inputs in hex by decoder and name. */
+/** Inputs in hex by decoder and fault. */
 export const FOUND: Readonly<
   Record<DecoderName, Readonly<Record<string, string>>>
 > = {
@@ -42,7 +42,7 @@ export const FOUND: Readonly<
   },
 };
 
-/** Those of one decoder, as bytes. */
+/** Inputs of one decoder, as bytes. */
 export function foundInputs(decoder: DecoderName): readonly Uint8Array[] {
   return Object.values(FOUND[decoder]).map((hex) => Uint8Array.fromHex(hex));
 }

@@ -1,13 +1,13 @@
 /**
- * Which parts of the decoders an input has reached for the first time.
+ * Reports the code blocks of the decoders that were reached for the first time.
  *
- * V8 reports each block once, so that a look at the coverage is cheap.
+ * V8 reports each block once, so reading the coverage is cheap.
  *
  * @module
  */
 import { Session } from "node:inspector/promises";
 
-/** Sources whose coverage is of interest. */
+/** Source files whose coverage counts. */
 const WATCHED = /\/src\/(?:infrastructure\/alpaca|domain\/market)\//;
 
 interface ScriptCoverage {
@@ -33,7 +33,7 @@ export class Coverage implements Disposable {
     this.#session = session;
   }
 
-  /** Starts; what is loaded later is watched from its first line. */
+  /** Starts; modules that are imported later are covered completely. */
   static async start(): Promise<Coverage> {
     const session = new Session();
     session.connect();
@@ -43,7 +43,7 @@ export class Coverage implements Disposable {
     return coverage;
   }
 
-  /** Turns the counting on or off; it makes the decoders a third slower. */
+  /** Enables or disables counting, which makes the decoders a third slower. */
   async turn(on: boolean): Promise<void> {
     if (on === this.#isOn) return;
     this.#isOn = on;

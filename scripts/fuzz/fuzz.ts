@@ -1,10 +1,9 @@
 /**
  * Searches for inputs that a decoder handles wrongly.
  *
- * Inputs are frames made by the grammar of the protocol, changed copies of what
- * was interesting before, and every beginning of every good frame. Interesting is
- * what had an effect that no input had before, and the inputs of a batch that
- * reached code for the first time.
+ * Inputs are frames from a grammar of the protocol, mutations of the corpus, and
+ * every prefix of every valid frame. The corpus keeps inputs with an outcome that
+ * no earlier input had, and the inputs of a batch that reached new code.
  *
  * @module
  */
@@ -12,57 +11,57 @@ import type { Coverage } from "./coverage.ts";
 import { anyFrame } from "./grammar.ts";
 import { minimize, mutate } from "./mutate.ts";
 import { Random } from "./random.ts";
-import { DECLINED, goodFrames, type Target } from "./target.ts";
+import { DECLINED, type Target, validFrames } from "./target.ts";
 
-/** How long and from where to search. */
+/** Length and start of a search. */
 export interface FuzzOptions {
   readonly seed: number;
   /** Inputs beside the truncated ones. */
   readonly runs: number;
-  /** Milliseconds after which to stop earlier. @default none */
+  /** Time limit in ms. @default none */
   readonly maxMs?: number;
   /** Inputs to start from. */
   readonly seeds: readonly Uint8Array[];
-  /** Guides the search. @default by outcomes only */
+  /** Guides the search. @default outcomes only */
   readonly coverage?: Coverage | undefined;
   /** Called after each batch. */
   readonly onProgress?: (runs: number) => void;
 }
 
-/** An input that is handled wrongly, made as small as possible. */
+/** An input that is handled wrongly, minimized. */
 export interface Failure {
   readonly input: Uint8Array;
   readonly problem: string;
 }
 
-/** What a search has found. */
+/** Result of a search. */
 export interface FuzzReport {
   /** Inputs that were tried, truncated ones included. */
   readonly runs: number;
   readonly truncations: number;
-  /** Inputs that were kept. */
+  /** Size of the corpus. */
   readonly corpus: number;
   readonly failure: Failure | undefined;
 }
 
-/** Most inputs that are kept; later ones replace earlier ones. */
-const MOST_KEPT = 4_096;
-/** Bytes of the longest input that is kept: short ones are tried faster. */
-const LONGEST_KEPT = 1_024;
-/** Inputs of which the coverage is watched, and after how many it is again. */
-const WATCHED = 50_000;
-const WATCH_EVERY = 1_000_000;
-/** Inputs between two looks at the coverage. */
+/** Capacity of the corpus; new inputs replace the oldest. */
+const MAX_CORPUS = 4_096;
+/** Longest input of the corpus in bytes; short inputs run faster. */
+const MAX_INPUT_BYTES = 1_024;
+/** Coverage is measured for 50,000 of every 1,000,000 inputs. */
+const COVERED = 50_000;
+const COVERED_PERIOD = 1_000_000;
+/** Inputs between two readings of the coverage. */
 const BATCH = 256;
 
-/** Searches until something is found or the time is up. */
+/** Searches until an input fails or a limit is reached. */
 export async function fuzz(
   target: Target,
   options: FuzzOptions,
 ): Promise<FuzzReport> {
   const search = new Search(target, options);
   const { stackTraceLimit } = Error;
-  // Most inputs are errors, and most of an error's cost is its stack.
+  // Most inputs cause errors, whose main cost is the stack trace.
   Error.stackTraceLimit = 0;
   try {
     search.truncateAll();
@@ -90,12 +89,12 @@ class Search {
     this.#random = new Random(options.seed);
   }
 
-  /** Tries every good frame and every seed, cut behind each of its bytes. */
+  /** Tries every prefix of every valid frame and of every seed. */
   truncateAll(): void {
     const { shape, write } = this.#target;
-    // Which notation a frame is written in must not hang on the seed.
+    // The notation of these frames must not depend on the seed.
     const usual = new Random(1);
-    const frames = goodFrames(shape).map((frame) => write(frame, usual));
+    const frames = validFrames(shape).map((frame) => write(frame, usual));
     for (const frame of [...frames, ...this.#options.seeds]) {
       this.#keep(frame);
       for (let length = frame.length; length >= 0; length--) {
@@ -105,23 +104,23 @@ class Search {
     }
   }
 
-  /** Tries made-up inputs. */
+  /** Tries generated and mutated inputs. */
   async explore(): Promise<void> {
     const { coverage, runs, maxMs = Infinity, onProgress } = this.#options;
     const end = performance.now() + maxMs;
     let done = 0;
     while (done < runs && !this.#failure && performance.now() < end) {
-      const isWatched = done % WATCH_EVERY < WATCHED;
-      await coverage?.turn(isWatched);
+      const isCovered = done % COVERED_PERIOD < COVERED;
+      await coverage?.turn(isCovered);
       const valid: Uint8Array[] = [];
       for (let i = 0; i < BATCH && done < runs && !this.#failure; i++, done++) {
-        const input = this.#make();
+        const input = this.#nextInput();
         if (!this.#try(input)) break;
-        if (isWatched && this.#target.signature() !== DECLINED) {
+        if (isCovered && this.#target.signature() !== DECLINED) {
           valid.push(input);
         }
       }
-      if (isWatched && await coverage?.take()) valid.forEach(this.#keep);
+      if (isCovered && await coverage?.take()) valid.forEach(this.#keep);
       onProgress?.(this.#runs);
     }
   }
@@ -135,7 +134,7 @@ class Search {
     };
   }
 
-  #make(): Uint8Array {
+  #nextInput(): Uint8Array {
     const random = this.#random;
     if (random.oneIn(2)) {
       const { shape, write } = this.#target;
@@ -146,7 +145,7 @@ class Search {
     return mutate(frame, { other, random, isText: this.#target.isText });
   }
 
-  /** Runs an input; false when it is handled wrongly. */
+  /** Runs an input; returns false when it is handled wrongly. */
   #try(input: Uint8Array, thorough = false): boolean {
     this.#runs++;
     const problem = this.#problemOf(input, thorough);
@@ -180,7 +179,7 @@ class Search {
   }
 
   readonly #keep = (input: Uint8Array): void => {
-    if (input.length > LONGEST_KEPT) return;
-    this.#corpus[this.#kept++ % MOST_KEPT] = input;
+    if (input.length > MAX_INPUT_BYTES) return;
+    this.#corpus[this.#kept++ % MAX_CORPUS] = input;
   };
 }

@@ -1,5 +1,5 @@
 /**
- * The messages of the three streams, and ways in which one can be wrong.
+ * Generates messages of the three streams and faults in them.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import {
   time,
 } from "./values.ts";
 
-/** Symbols of the messages; open streams of the tests want the first two. */
+/** Symbols of the messages; test streams subscribe to the first two. */
 export const SYMBOLS: readonly string[] = [
   "AAPL",
   "SPY261218C00650000",
@@ -74,7 +74,7 @@ const CONTROL: readonly Node[] = [
   }),
 ];
 
-/** One good message of each type of the stock stream. */
+/** One valid message of each type of the stock stream. */
 export const STOCK_MESSAGES: readonly Node[] = [
   map(quote),
   map(trade),
@@ -124,7 +124,7 @@ export const STOCK_MESSAGES: readonly Node[] = [
   ...CONTROL,
 ];
 
-/** One good message of each type of the option stream. */
+/** One valid message of each type of the option stream. */
 export const OPTION_MESSAGES: readonly Node[] = [
   map({
     T: text("q"),
@@ -191,7 +191,7 @@ const update = map({
   order,
 });
 
-/** One good message of each type of the trading stream. */
+/** One valid message of each type of the trading stream. */
 export const ORDER_MESSAGES: readonly Node[] = [
   map({ stream: text("trade_updates"), data: update }),
   map({
@@ -209,18 +209,18 @@ export const ORDER_MESSAGES: readonly Node[] = [
   }),
 ];
 
-/** Messages of a frame and whether they stand in a list. */
+/** Messages of a frame and whether they are in a list. */
 export interface FrameShape {
   readonly messages: readonly Node[];
   /** Whether upstream sends single messages, too. @default false */
   readonly alone?: boolean;
 }
 
-/** A frame of good messages, of which most times some are made wrong. */
+/** A frame of valid messages, most of the time with faults. */
 export function anyFrame(random: Random, shape: FrameShape): Node {
   const count = random.oneIn(30) ? random.below(12) : 1 + random.below(2);
   const messages = Array.from({ length: count }, () => {
-    // The first three are those that matter.
+    // The first three carry the data.
     const usual = shape.messages.slice(0, 3);
     const good = random.pick(random.oneIn(3) ? shape.messages : usual);
     let message = withSymbol(good, random);
@@ -247,7 +247,7 @@ function isText(node: Node, value: string): boolean {
   return node.kind === "text" && node.text === value;
 }
 
-/** The node with one thing changed, here or further in. */
+/** A copy of the node with one change, at any depth. */
 function wrong(node: Node, random: Random): Node {
   if (node.kind === "list" && node.items.length > 0) {
     const items = [...node.items];
@@ -278,12 +278,12 @@ function wrongField([key, value]: Field, random: Random): Field {
   }
 }
 
-/** An equal key, or any other. */
+/** The same key or another one. */
 function anyKey(random: Random, fields: readonly Field[]): Node {
   return random.oneIn(2) ? random.pick(fields)[0] : anyNode(random, 0);
 }
 
-/** Replaces, removes, doubles, moves or adds one item. */
+/** Replaces, removes, duplicates, moves or adds one item. */
 function change<T>(
   items: T[],
   random: Random,

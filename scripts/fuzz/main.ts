@@ -1,9 +1,10 @@
 /**
- * Fuzzes the decoders of what upstream sends: `deno task fuzz --help`.
+ * Fuzzes the decoders of upstream messages: `deno task fuzz --help`.
  *
  * @module
  */
 import { parseArgs } from "node:util";
+import { print, runCommand } from "../rig/command_line.ts";
 import { foundInputs } from "./corpus.ts";
 import { Coverage } from "./coverage.ts";
 import { fuzz, type FuzzReport } from "./fuzz.ts";
@@ -11,23 +12,21 @@ import { type DecoderName, DECODERS, type Target } from "./target.ts";
 
 const USAGE = `Usage: deno task fuzz [options]
 
-  --runs N          inputs, shared among the decoders; default 1000000
-  --seconds T       stop earlier after so long
-  --seed S          where to start; default by chance, and printed
-  --decoder NAME    ${DECODERS.join(", ")} or all; default all
-  --input HEX       try this one input and print its outcome
+  --runs N          inputs, shared among the decoders (1000000)
+  --seconds T       stop after this time
+  --seed S          seed (random; printed)
+  --decoder NAME    ${DECODERS.join(", ")} or all (all)
+  --input HEX       try one input and print its outcome
   --no-coverage     guide the search by outcomes only
   --help            this text
 
-Exits with 1 when an input is handled wrongly. Prints the input in hex.
+Exits with 1 when an input is handled wrongly, and prints the input in hex.
 `;
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
-}
+type FuzzCommand = Exclude<ReturnType<typeof parseFuzz>, "help">;
 
-/** @throws Error naming the option that is wrong */
-function readArguments(args: readonly string[]) {
+/** Reads the arguments. @throws Error that names the wrong one */
+function parseFuzz(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
     allowNegative: true,
@@ -41,18 +40,20 @@ function readArguments(args: readonly string[]) {
       help: { type: "boolean", default: false },
     },
   });
-  const { decoder, input, help, coverage } = values;
+  if (values.help) return "help";
+  const { decoder, input, coverage } = values;
   const decoders = DECODERS.filter((name) =>
     decoder === "all" || decoder === name
   );
-  if (decoders.length === 0) throw new Error(`No decoder ${decoder}`);
+  if (decoders.length === 0) {
+    throw new Error(`--decoder must be a decoder, received "${decoder}"`);
+  }
   if (input !== undefined && decoders.length > 1) {
     throw new Error("--input needs --decoder");
   }
   return {
     decoders,
     input,
-    help,
     coverage,
     runs: count("runs", values.runs),
     seconds: values.seconds && count("seconds", values.seconds),
@@ -64,10 +65,10 @@ function readArguments(args: readonly string[]) {
 
 function count(name: string, text: string): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new Error(`--${name} ${text} is not a whole number`);
+  throw new Error(`--${name} must be a whole number, received "${text}"`);
 }
 
-/** Loaded late, so that coverage knows of every function. */
+/** Imports the decoders late, so that coverage includes every function. */
 async function makeTarget(name: DecoderName): Promise<Target> {
   const { MarketTarget } = await import("./market_target.ts");
   const { OrderTarget } = await import("./order_target.ts");
@@ -92,15 +93,11 @@ function summary(name: string, report: FuzzReport, ms: number): string {
   } s, ${rate}/s, corpus ${corpus}`;
 }
 
-async function main(args: readonly string[]): Promise<boolean> {
-  const options = readArguments(args);
+async function run(options: FuzzCommand): Promise<number> {
   const { decoders, seed, seconds } = options;
-  if (options.help) {
-    print(USAGE);
-    return true;
-  }
   if (options.input !== undefined) {
-    return tryOne(decoders[0] as DecoderName, options.input);
+    const isRight = await tryOne(decoders[0] as DecoderName, options.input);
+    return isRight ? 0 : 1;
   }
   using coverage = options.coverage ? await Coverage.start() : undefined;
   print(`seed ${seed}`);
@@ -116,23 +113,19 @@ async function main(args: readonly string[]): Promise<boolean> {
     });
     print(summary(name, report, performance.now() - start));
     if (coverage) {
-      print(`${coverage.reached} blocks of code reached so far`);
+      print(`${coverage.reached} code blocks reached so far`);
     }
     if (report.failure) {
       const { input, problem } = report.failure;
       print(`FAILED with --seed ${seed}\n${problem}`);
       print(`deno task fuzz --decoder ${name} --input ${input.toHex()}`);
-      return false;
+      return 1;
     }
   }
-  return true;
+  return 0;
 }
 
 if (import.meta.main) {
-  try {
-    Deno.exit(await main(Deno.args) ? 0 : 1);
-  } catch (error) {
-    print(`${error instanceof Error ? error.message : error}\n\n${USAGE}`);
-    Deno.exit(2);
-  }
+  await runCommand({ usage: USAGE, parse: parseFuzz, run });
+  Deno.exit(); // the inspector that coverage uses keeps the process alive
 }

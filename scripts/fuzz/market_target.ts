@@ -1,6 +1,6 @@
 /**
- * The market data decoders: fast against general, with all, some or no symbols
- * wanted, and with handlers that fail.
+ * The market data decoders: compares the fast with the general one, with all, some
+ * or no symbols subscribed, and with failing handlers.
  *
  * @module
  */
@@ -13,11 +13,11 @@ import {
 import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
 import {
   describe,
+  FIXED_CLOCK,
   flawOf,
   HANDLER_ERROR,
   Outcome,
   same,
-  STILL_CLOCK,
   sum,
 } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
@@ -25,7 +25,7 @@ import { writeJson, writeMsgpack } from "./writers.ts";
 
 const WANTED: ReadonlySet<string> = new Set(SYMBOLS.slice(0, 2));
 
-/** What the open streams of a pair of lanes want, and whether its sinks fail. */
+/** Subscribed symbols of a pair of lanes, and whether its sinks fail. */
 const MODES = {
   all: { wants: () => true },
   some: { wants: (symbol: string) => WANTED.has(symbol) },
@@ -43,12 +43,12 @@ type Mode = keyof typeof MODES;
 type Feed = "stock" | "option";
 
 const OTHER_MODES = ["some", "none", "failing"] as const;
-/** Modes beside "all" by turns: one input in two is tried in another one, too. */
+/** Modes beside "all", in turn: every other input also runs in one of them. */
 const TURNS: readonly (readonly Mode[])[] = OTHER_MODES.flatMap((
   mode,
 ) => [[mode], []]);
 
-/** One decoder and what it makes of frames. */
+/** One decoder and its outcome. */
 class Lane {
   readonly outcome = new Outcome();
   /** Whether the fast decoder supported the last frame. */
@@ -75,7 +75,7 @@ class Lane {
       format,
       counters,
       log,
-      clock: STILL_CLOCK,
+      clock: FIXED_CLOCK,
     });
     this.#onControl = (control) => {
       if (mode === "failing") throw HANDLER_ERROR;
@@ -115,7 +115,7 @@ class Pair {
     this.general = new Lane(feed, mode, false);
   }
 
-  /** Runs both; what differs between them, or is wrong with both. */
+  /** Runs both decoders and returns a difference or a fault. */
   run(frame: Uint8Array): string | undefined {
     this.fast.run(frame);
     this.general.run(frame);
@@ -194,7 +194,7 @@ export class MarketTarget implements Target {
     const turn = TURNS[this.#turn++ % TURNS.length] ?? [];
     const problem = this.#runIn("all", input);
     if (problem) return problem;
-    // A frame that is declined is declined before any listener is looked at.
+    // A frame is declined before subscriptions are read.
     if (!thorough && this.signature() === DECLINED) return undefined;
     for (const mode of thorough ? OTHER_MODES : turn) {
       const problem = this.#runIn(mode, input) ?? this.#compare(mode);
@@ -208,7 +208,7 @@ export class MarketTarget implements Target {
     return problem && `Mode "${mode}": ${problem}`;
   }
 
-  /** What depends on the mode and must not. */
+  /** A difference that depends on the mode and must not. */
   #compare(mode: Mode): string | undefined {
     const all = this.#pairs.all.general.outcome;
     const other = this.#pairs[mode].general.outcome;
@@ -237,7 +237,7 @@ export class MarketTarget implements Target {
   }
 }
 
-/** What differs although only what is wanted does. */
+/** A difference between two modes beyond the subscribed symbols. */
 function dependenceOf(
   all: Outcome,
   fewer: Outcome,

@@ -1,11 +1,11 @@
 /**
- * Changes the bytes of a frame without regard to what they mean.
+ * Changes the bytes of a frame regardless of their meaning.
  *
  * @module
  */
 import type { Random } from "./random.ts";
 
-/** Frames do not grow beyond this, so that a run stays fast. */
+/** Longest frame, so that runs stay fast. */
 const LONGEST = 1_024;
 const ODD_BYTES: readonly number[] = [
   0x00,
@@ -33,12 +33,12 @@ const ODD_BYTES: readonly number[] = [
   ...new TextEncoder().encode('"\\{}[]:,-.0eETS \n'),
 ];
 
-/** What changes are made of. */
+/** Sources of a change. */
 export interface MutateOptions {
-  /** A frame of which parts are taken. */
+  /** Frame to copy parts from. */
   readonly other: Uint8Array;
   readonly random: Random;
-  /** Whether to stay within ASCII mostly: other bytes end a text early. */
+  /** Whether to use mostly ASCII: other bytes end a text early. */
   readonly isText: boolean;
 }
 
@@ -99,7 +99,7 @@ function changed(
   return bytes;
 }
 
-/** A smaller input that still fails, found by leaving out ever smaller parts. */
+/** Minimizes a failing input by removing smaller and smaller parts. */
 export function minimize(
   input: Uint8Array,
   fails: (input: Uint8Array) => boolean,

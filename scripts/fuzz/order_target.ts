@@ -1,6 +1,5 @@
 /**
- * The decoder of the trading stream, against what a plain parser says of the
- * same frame.
+ * The decoder of the trading stream, compared with a plain JSON parser.
  *
  * @module
  */
@@ -8,11 +7,11 @@ import { TradingDecoder } from "../../src/infrastructure/alpaca/trading.ts";
 import { ORDER_MESSAGES } from "./grammar.ts";
 import {
   describe,
+  FIXED_CLOCK,
   flawOf,
   HANDLER_ERROR,
   Outcome,
   same,
-  STILL_CLOCK,
 } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
 import { writeJson } from "./writers.ts";
@@ -21,14 +20,14 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 /** Nesting that a decoder may decline, because its parser recurses. */
 const DEEP = 500;
 
-/** What a frame has to be counted as. */
+/** Expected counts of a frame. */
 interface Expected {
   readonly updates: number;
   readonly others: number;
   readonly foreign: number;
 }
 
-/** A decoder whose handlers work or fail. */
+/** A decoder with working or failing handlers. */
 class Lane {
   readonly outcome = new Outcome();
   readonly #decoder: TradingDecoder;
@@ -41,7 +40,7 @@ class Lane {
       sink: outcome.sink("orders", { wants: () => true, fails }),
       counters,
       log,
-      clock: STILL_CLOCK,
+      clock: FIXED_CLOCK,
     });
     this.#onReply = (reply) => {
       if (fails) throw HANDLER_ERROR;
@@ -131,7 +130,7 @@ function failingProblem(
     : "A failing handler is not counted once";
 }
 
-/** What a plain parser says; `undefined` when the frame is not JSON. */
+/** Parses JSON; `undefined` when the frame is not JSON. */
 function expect(input: Uint8Array): Expected | undefined {
   const nothing = { updates: 0, others: 0, foreign: 0 };
   if (input.length === 1 && input[0] === 1) return nothing;

@@ -1,5 +1,5 @@
 /**
- * What a decoder makes of a frame, kept so that two outcomes can be compared.
+ * Records the outcome of decoding a frame and compares outcomes.
  *
  * @module
  */
@@ -17,8 +17,8 @@ import {
 /** Thrown by the sinks of a lane whose handlers fail. */
 export const HANDLER_ERROR = new Error("A handler failed on purpose");
 
-/** A clock that stands still. */
-export const STILL_CLOCK = {
+/** A clock with a fixed time. */
+export const FIXED_CLOCK = {
   now: () => 1_789_396_202_500,
   monotonic: () => 0,
   sleep: () => Promise.resolve(),
@@ -27,16 +27,16 @@ export const STILL_CLOCK = {
 /** A published event and the name of its channel. */
 export type Published = readonly [channel: string, event: unknown];
 
-/** Everything that one decoder has published, counted and logged of a frame. */
+/** Everything that a decoder published, counted and logged for a frame. */
 export class Outcome {
   readonly counters: FeedCounters = createCounters().feeds.sip;
   readonly events: Published[] = [];
   readonly controls: unknown[] = [];
-  /** What was logged as the proxy's own fault. */
+  /** Errors that were logged as internal. */
   readonly faults: unknown[] = [];
-  /** What was logged as upstream's mistake, without values. */
+  /** Warnings about upstream messages, without values. */
   readonly notes = new Set<string>();
-  /** Whether `notes` are taken. */
+  /** Whether `notes` are recorded. */
   isNoting = true;
   readonly log: Log = {
     debug: () => {},
@@ -50,7 +50,7 @@ export class Outcome {
     with: () => this.log,
   };
 
-  /** Forgets everything. */
+  /** Removes everything. */
   clear(): void {
     const { received, errors, processing } = this.counters;
     zero(received);
@@ -60,7 +60,7 @@ export class Outcome {
     this.notes.clear();
   }
 
-  /** A sink of this outcome. */
+  /** A sink that records into this outcome. */
   sink<T>(
     channel: string,
     options: {
@@ -77,7 +77,7 @@ export class Outcome {
     };
   }
 
-  /** Messages of the frame, as the latency histogram has them. */
+  /** Messages that the latency histogram counted. */
   get messages(): number {
     return sum(this.counters.processing.counts);
   }
@@ -102,7 +102,7 @@ function note(message: string, fields: LogFields | undefined): string {
   return `${message} ${text.slice(0, value < 0 ? 24 : value)}`;
 }
 
-/** Whether two values are the same to the last bit, −0 and NaN included. */
+/** Compares two values deeply, −0 and NaN included. */
 export function same(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || !a || !b) return false;
@@ -121,16 +121,16 @@ export function same(a: unknown, b: unknown): boolean {
     );
 }
 
-/** Longest text that an event may carry. */
-const LONGEST_TEXT = 1_024;
-/** Longest list. */
-const MOST_ITEMS = 64;
+/** Longest text in an event. */
+const MAX_TEXT = 1_024;
+/** Longest list in an event. */
+const MAX_ITEMS = 64;
 
-/** What no client could be sent of an event; `undefined` when all is well. */
+/** A part of an event that cannot be encoded; `undefined` without one. */
 export function flawOf(value: unknown, path = "event"): string | undefined {
   switch (typeof value) {
     case "string":
-      return value.length > LONGEST_TEXT ? `${path} is too long` : undefined;
+      return value.length > MAX_TEXT ? `${path} is too long` : undefined;
     case "number":
       return Number.isFinite(value) ? undefined : `${path} is ${value}`;
     case "bigint":
@@ -144,9 +144,9 @@ export function flawOf(value: unknown, path = "event"): string | undefined {
   }
   if (value === null) return `${path} is null`;
   const entries = Object.entries(value);
-  if (entries.length > MOST_ITEMS) return `${path} has too many items`;
+  if (entries.length > MAX_ITEMS) return `${path} has too many items`;
   if ("nanos" in value && !isTimestamp(value as Timestamp)) {
-    return `${path} is no time`;
+    return `${path} is not a valid time`;
   }
   for (const [key, item] of entries) {
     const flaw = flawOf(item, `${path}.${key}`);
@@ -155,7 +155,7 @@ export function flawOf(value: unknown, path = "event"): string | undefined {
   return undefined;
 }
 
-/** An outcome for people. */
+/** Formats an outcome. */
 export function describe(outcome: Outcome): string {
   const { counters, events, controls, faults, notes } = outcome;
   const moved = (counts: Record<string, number>) =>

@@ -1,10 +1,10 @@
 /**
- * Seeded random choices, so that a run can be repeated.
+ * Seeded random choices for reproducible runs.
  *
  * @module
  */
 
-/** A generator of 32-bit numbers (sfc32) and choices made of them. */
+/** A generator of 32-bit numbers (sfc32) with choices. */
 export class Random {
   #a: number;
   #b: number;

@@ -1,5 +1,5 @@
 /**
- * What is fuzzed.
+ * The decoders under test.
  *
  * @module
  */
@@ -20,11 +20,11 @@ export interface Target {
   /**
    * Decodes an input.
    *
-   * @param thorough whether in every lane, or in those whose turn it is
-   * @returns what is wrong with the outcomes, or `undefined`
+   * @param thorough whether to use every lane, or only the next ones in turn
+   * @returns a description of the wrong outcome, or `undefined`
    */
   run(input: Uint8Array, thorough: boolean): string | undefined;
-  /** What was special about the last input: equal for inputs of equal effect. */
+  /** Identifies the outcome of the last input: equal for equal outcomes. */
   signature(): string;
 }
 
@@ -34,8 +34,8 @@ export const DECODERS = ["stock", "option", "order"] as const;
 /** The name of a decoder. */
 export type DecoderName = typeof DECODERS[number];
 
-/** Good frames: each message alone, doubled, and all of them together. */
-export function goodFrames({ messages, alone }: FrameShape): readonly Node[] {
+/** Valid frames: each message once, twice, and all messages together. */
+export function validFrames({ messages, alone }: FrameShape): readonly Node[] {
   const frames: Node[] = messages.flatMap((message) => [
     { kind: "list", items: [message] } as const,
     { kind: "list", items: [message, message] } as const,

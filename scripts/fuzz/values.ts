@@ -1,6 +1,6 @@
 /**
- * Messages as trees that can say what no object can: equal keys, keys that are
- * not text, numbers in any notation, raw bytes.
+ * Messages as trees, which unlike objects can hold duplicate keys, keys that are not
+ * text, numbers in any notation, and raw bytes.
  *
  * @module
  */
@@ -14,10 +14,10 @@ export type Node =
   | { readonly kind: "time"; readonly seconds: number; readonly nanos: number }
   | { readonly kind: "list"; readonly items: readonly Node[] }
   | { readonly kind: "map"; readonly fields: readonly Field[] }
-  /** Bytes in place of a value, of any meaning or none. */
+  /** Raw bytes in place of a value. */
   | { readonly kind: "raw"; readonly bytes: readonly number[] };
 
-/** A key, which JSON writes as text in any case, and its value. */
+/** A key, which JSON always writes as text, and its value. */
 export type Field = readonly [Node, Node];
 
 /** Text as a node. */
@@ -25,7 +25,7 @@ export function text(value: string): Node {
   return { kind: "text", text: value };
 }
 
-/** A number as it is to be written in JSON. */
+/** A number in its JSON notation. */
 export function number(value: number | bigint | string): Node {
   return { kind: "number", text: String(value) };
 }
@@ -201,7 +201,7 @@ const NASTY_RAW: readonly (readonly number[])[] = [
   [0x2c],
 ];
 
-/** A value of any kind, mostly one that has broken a decoder somewhere. */
+/** A value of any kind, mostly of those that are known to break decoders. */
 export function anyNode(random: Random, depth = 2): Node {
   switch (random.below(depth > 0 ? 9 : 6)) {
     case 0:

@@ -1,6 +1,6 @@
 /**
- * Writes value trees in both encodings, in the notation that upstream uses or in
- * any other one that means the same.
+ * Writes value trees as JSON or MessagePack, in upstream's notation or in an
+ * equivalent one.
  *
  * @module
  */
@@ -99,7 +99,7 @@ function rfc3339(seconds: number, nanos: number): string {
 export const writeMsgpack: Write = (node, random) => {
   const out = new Packer();
   const write = (node: Node): void => {
-    // Mostly the shortest form, as encoders write it; sometimes a longer one.
+    // Mostly the shortest form, as encoders do; sometimes a longer one.
     const longer = random.oneIn(60) ? 1 + random.below(3) : 0;
     switch (node.kind) {
       case "text":
@@ -133,7 +133,7 @@ export const writeMsgpack: Write = (node, random) => {
   return Uint8Array.from(out.bytes);
 };
 
-/** MessagePack bytes as they are written. */
+/** A growing MessagePack buffer. */
 class Packer {
   readonly bytes: number[] = [];
 

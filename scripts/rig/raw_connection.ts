@@ -1,7 +1,7 @@
 /**
- * An HTTP/2 client connection that sends any bytes, in any order, and counts
- * what comes back. It answers SETTINGS and PING unless that is switched off,
- * and grants flow-control windows only to streams that are read.
+ * An HTTP/2 client connection that sends arbitrary bytes in any order and counts
+ * what it receives. It acknowledges SETTINGS and PING unless that is disabled, and
+ * sends WINDOW_UPDATE only for streams that are read.
  *
  * @module
  */
@@ -37,7 +37,7 @@ export interface RawOptions {
 const STREAM_WINDOW = 65_535;
 const SETTING_INITIAL_WINDOW = 4;
 const CONNECTION_WINDOW = 1 << 30;
-/** Code of a GOAWAY that says no more than that the server stops. */
+/** Code of a GOAWAY without an error. */
 const NO_ERROR = 0;
 
 /**
@@ -213,7 +213,7 @@ export class RawConnection {
     try {
       this.#connection.close();
     } catch {
-      // The peer was first.
+      // The peer has closed it.
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * Clients that come and go: kinds of churn, each at its own pace.
+ * Opens and closes connections, streams and requests: kinds of churn, each at its
+ * own pace.
  *
  * @module
  */
@@ -15,7 +16,7 @@ import {
   texts,
 } from "../rig/messages.ts";
 import { RawConnection } from "../rig/raw_connection.ts";
-import type { Ports } from "../rig/stand.ts";
+import type { Ports } from "../rig/child_processes.ts";
 
 /** Kinds of churn that a client process makes. */
 export const CHURN_KINDS = [
@@ -49,7 +50,7 @@ const STREAMS_PER_CONNECTION = 10;
 /** Streams that are read slowly, and what they are granted, in bytes. */
 const SLOW_STREAMS = 4;
 const SLOW_GRANT = 2_048;
-/** Connections that are opened and say nothing, and event streams of HTTP. */
+/** Connections that send nothing, and HTTP event streams. */
 const HALF_OPEN = 20;
 const VIEWERS = 3;
 
@@ -87,12 +88,12 @@ export class Churn {
     this.#random = random;
   }
 
-  /** Steps taken so far, and faults of the steps themselves. */
+  /** Steps so far, including failed ones. */
   get steps(): number {
     return this.#steps;
   }
 
-  /** Starts all kinds; they go on until the process ends. */
+  /** Starts all kinds; they run until the process ends. */
   start(): void {
     const run: Readonly<Record<ChurnKind, () => Promise<void>>> = {
       streams: () => this.#replaceStream(),
@@ -109,7 +110,7 @@ export class Churn {
 
   async #repeat(kind: ChurnKind, step: () => Promise<void>): Promise<void> {
     for (;;) {
-      // A refused connection is part of the churn, not a reason to stop.
+      // Refused connections are part of the churn.
       await step().catch(() => {});
       this.#steps++;
       const jitter = 0.5 + this.#random.next();
@@ -117,7 +118,7 @@ export class Churn {
     }
   }
 
-  /** A request of any kind, as different clients make them. */
+  /** Picks a random request. */
   #call(): Call {
     const kind = this.#random.below(10);
     const symbols = Array.from(

@@ -1,5 +1,5 @@
 /**
- * One client process of a soak; the driver ends it and starts the next one.
+ * One client process of a soak run; the driver replaces it from time to time.
  *
  * @module
  */

@@ -1,6 +1,5 @@
 /**
- * Faults of the feeds, injected one after another through the simulator's
- * control API.
+ * Faults of the feeds, for the simulator's control API.
  *
  * @module
  */
@@ -15,7 +14,7 @@ export interface FeedFault {
 const MARKET = ["sip", "opra"] as const;
 const ALL = [...MARKET, "trading"] as const;
 
-/** The faults to inject together, in this order. */
+/** Picks the faults to inject next, in this order. */
 export function nextFaults(
   random: SeededRandom,
   stocks: readonly string[],

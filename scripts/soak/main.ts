@@ -1,16 +1,22 @@
 /**
- * Runs a proxy for a long time with clients that come and go and feeds that
- * fail, samples its memory and judges whether it grows.
+ * Runs a proxy for a long time with client churn and feed faults, samples its
+ * memory and fails when it grows.
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import { Remote } from "../../bench/control.ts";
 import { pause } from "../../bench/rig.ts";
 import { SeededRandom } from "@alpaca-stream-proxy/simulator";
-import { ProcessWatch } from "../rig/proc.ts";
-import { NICE, ProxyProcess, SimulatorProcess, total } from "../rig/stand.ts";
-import { parseSoak, type SoakOptions, USAGE } from "./arguments.ts";
-import type { ChurnPlan } from "./churn.ts";
+import { namesOf, positive, print, runCommand } from "../rig/command_line.ts";
+import { ProcessSampler } from "../rig/process_stats.ts";
+import {
+  NICE,
+  ProxyProcess,
+  SimulatorProcess,
+  total,
+} from "../rig/child_processes.ts";
+import { CHURN_KINDS, type ChurnKind, type ChurnPlan } from "./churn.ts";
 import { nextFaults } from "./feed_faults.ts";
 import {
   beyondHeap,
@@ -28,17 +34,81 @@ const FAULT_SECONDS = 20;
 const CLIENT_SECONDS = 120;
 const CLIENTS = 2;
 /**
- * How many times faster clients come and go in the first half of the warm-up,
- * so that what is bounded (the runtime's store of read buffers) is full when the
- * growth is judged.
+ * Factor of the churn in the first half of the warm-up, so that bounded memory
+ * (the runtime's pool of read buffers) is full when growth is judged.
  */
 const WARM_UP_CHURN = 5;
 const ORDERS_PER_SECOND = 5;
 
 const MIB = 2 ** 20;
 
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${text}\n`));
+/** What a run is asked to do. */
+export interface SoakOptions {
+  readonly minutes: number;
+  readonly seed: string;
+  /** Factor of the normal rate of churn. */
+  readonly churn: number;
+  /** Quotes and trades a second from the simulator. */
+  readonly rate: number;
+  readonly kinds: readonly ChurnKind[];
+  /** Whether faults are injected into the feeds. */
+  readonly faults: boolean;
+  /** Whether client processes are restarted. */
+  readonly restarts: boolean;
+  /** Largest growth in MiB per hour. */
+  readonly bound: number;
+  /** File for the samples, one JSON object per line. */
+  readonly out?: string;
+}
+
+const USAGE = `Usage: deno task soak [options]
+
+  --minutes N        length of the run (60)
+  --seed TEXT        seed of the load (soak)
+  --churn N          factor of the normal rate of client churn (1)
+  --rate N           quotes and trades a second (1000)
+  --kinds A,B        only these kinds of churn: ${CHURN_KINDS.join(", ")}
+  --no-faults        no feed faults
+  --no-restarts      no restarts of client processes
+  --bound N          largest growth in MiB per hour after the warm-up (5)
+  --out FILE         write each sample as a line of JSON
+  --help             this text
+
+Growth is judged after a warm-up of a fifth of the run, at most 15 minutes. In its
+first half the churn is five times as fast, so that bounded buffers are full
+afterwards. The exit code is 1 when memory grows by more than the bound or the
+proxy exits.
+`;
+
+/** Reads the arguments. @throws RangeError that names the wrong one */
+export function parseSoak(args: readonly string[]): SoakOptions | "help" {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      minutes: { type: "string", default: "60" },
+      seed: { type: "string", default: "soak" },
+      churn: { type: "string", default: "1" },
+      rate: { type: "string", default: "1000" },
+      kinds: { type: "string", default: CHURN_KINDS.join(",") },
+      "no-faults": { type: "boolean", default: false },
+      "no-restarts": { type: "boolean", default: false },
+      bound: { type: "string", default: "5" },
+      out: { type: "string" },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return "help";
+  return {
+    minutes: positive("--minutes", values.minutes),
+    seed: values.seed,
+    churn: positive("--churn", values.churn),
+    rate: positive("--rate", values.rate),
+    kinds: namesOf("--kinds", values.kinds, CHURN_KINDS),
+    faults: !values["no-faults"],
+    restarts: !values["no-restarts"],
+    bound: positive("--bound", values.bound),
+    ...values.out === undefined ? {} : { out: values.out },
+  };
 }
 
 /** Repeats `step` every `seconds` until `signal` fires. */
@@ -61,7 +131,7 @@ async function keepClients(
   { restarts, minutes }: SoakOptions,
   signal: AbortSignal,
 ): Promise<void> {
-  const rush = performance.now() + warmUpSeconds(minutes * 60) * 1000 / 2;
+  const rushEnd = performance.now() + warmUpSeconds(minutes * 60) * 1000 / 2;
   let number = 0;
   const live = async () => {
     const seed = `${plan.seed}/${number++}`;
@@ -69,11 +139,11 @@ async function keepClients(
       new URL("./churn_process.ts", import.meta.url),
       { flags: ["--allow-net=127.0.0.1"], under: NICE },
     );
-    const isRush = performance.now() < rush;
+    const isRush = performance.now() < rushEnd;
     const factor = plan.factor * (isRush ? WARM_UP_CHURN : 1);
     await client.call("start", { ...plan, factor, seed });
     const lifetime = restarts ? CLIENT_SECONDS * 1000 : Infinity;
-    const end = isRush ? rush : performance.now() + lifetime;
+    const end = isRush ? rushEnd : performance.now() + lifetime;
     while (!signal.aborted && performance.now() < end) await pause(100);
   };
   await Promise.all(Array.from(
@@ -84,18 +154,18 @@ async function keepClients(
 
 async function takeSample(
   proxy: ProxyProcess,
-  watch: ProcessWatch,
+  sampler: ProcessSampler,
   at: number,
 ): Promise<Sample> {
-  const [holding, heap, metrics] = await Promise.all([
-    watch.look(proxy.pid),
+  const [stats, heap, metrics] = await Promise.all([
+    sampler.sample(proxy.pid),
     proxy.heap(),
     proxy.metrics(),
   ]);
-  if (!holding) throw new Error("The proxy has ended");
+  if (!stats) throw new Error("The proxy has ended");
   return {
     at: Math.round(at * 10) / 10,
-    ...holding,
+    ...stats,
     ...heap,
     streams: total(metrics, "alpaca_proxy_grpc_clients"),
     queued: total(metrics, "alpaca_proxy_queue_memory_bytes"),
@@ -122,7 +192,7 @@ function growthText({ what, slope, last, bound, isOver }: Growth): string {
 
 async function soak(options: SoakOptions): Promise<readonly Growth[]> {
   await using parts = new AsyncDisposableStack();
-  const watch = parts.use(new ProcessWatch());
+  const sampler = parts.use(new ProcessSampler());
   const simulator = parts.use(
     await SimulatorProcess.start({
       seed: options.seed,
@@ -164,12 +234,12 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
   try {
     await pause(step * 1000);
     while (elapsed() < options.minutes * 60) {
-      const sample = await takeSample(proxy, watch, elapsed())
+      const sample = await takeSample(proxy, sampler, elapsed())
         .catch((cause) => {
           if (proxy.exitCode !== undefined) {
             throw new Error(`The proxy ended with ${proxy.exitCode}`);
           }
-          // A busy machine; the next look is as good.
+          // The machine was busy; the next sample counts as well.
           print(`A sample failed: ${cause}`);
         });
       if (sample) {
@@ -203,22 +273,10 @@ async function openOut(path: string) {
   };
 }
 
-/** Runs the command; the result is the exit code. */
-async function main(args: readonly string[]): Promise<number> {
-  let options: SoakOptions | "help";
-  try {
-    options = parseSoak(args);
-  } catch (error) {
-    print(error instanceof Error ? error.message : String(error));
-    return 2;
-  }
-  if (options === "help") {
-    print(USAGE);
-    return 0;
-  }
+async function run(options: SoakOptions): Promise<number> {
   const growths = await soak(options);
   for (const growth of growths) print(growthText(growth));
   return growths.some(({ isOver }) => isOver) ? 1 : 0;
 }
 
-Deno.exitCode = await main(Deno.args);
+if (import.meta.main) await runCommand({ usage: USAGE, parse: parseSoak, run });

@@ -1,15 +1,15 @@
 /**
- * What a soak measures, and what it concludes from it.
+ * Samples of a soak run and the growth computed from them.
  *
  * @module
  */
 
-/** One look at the proxy. Memory is in bytes. */
+/** State of the proxy at one time. Memory is in bytes. */
 export interface Sample {
   /** Seconds since the load started. */
   readonly at: number;
   readonly rss: number;
-  /** The part of `rss` that no file backs. */
+  /** Anonymous part of `rss`. */
   readonly anonymous: number;
   readonly heapUsed: number;
   /** Bytes that V8 has committed for its heap. */
@@ -21,7 +21,7 @@ export interface Sample {
   readonly descriptors: number;
   /** Open gRPC streams. */
   readonly streams: number;
-  /** Bytes that wait in queues; 0 where the proxy does not report it. */
+  /** Bytes in queues; 0 where the proxy does not report it. */
   readonly queued: number;
   /** Messages received from upstream so far. */
   readonly received: number;
@@ -86,8 +86,8 @@ export function beyondHeap({ rss, heapTotal }: Sample): number {
 }
 
 /**
- * Seconds at the start of a run that are left out: a fifth of it, and at most
- * a quarter of an hour.
+ * Seconds at the start of a run that are not judged: a fifth of it, at most 15
+ * minutes.
  */
 export function warmUpSeconds(runSeconds: number): number {
   return Math.min(runSeconds / 5, 15 * 60);

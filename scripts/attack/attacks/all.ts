@@ -1,5 +1,5 @@
 /**
- * All attacks by the names of their rows.
+ * All attacks by name.
  *
  * @module
  */

@@ -1,31 +1,31 @@
 /**
- * What all attacks share.
+ * Interface and helpers of the attacks.
  *
  * @module
  */
 import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
 import { RawConnection } from "../../rig/raw_connection.ts";
-import type { Ports } from "../../rig/stand.ts";
+import type { Ports } from "../../rig/child_processes.ts";
 
-/** What an attack works against. */
+/** Target and size of an attack. */
 export interface Target {
   readonly ports: Ports;
   readonly random: SeededRandom;
-  /** Option contracts that tick. */
+  /** Option contracts with quotes. */
   readonly options: readonly string[];
   /** Share of the full attack, above 0 and at most 1. */
   readonly scale: number;
 }
 
-/** What came of an attack. */
+/** Result of an attack. */
 export interface Outcome {
-  /** What was done and answered, for the report. */
+  /** Summary for the report. */
   readonly about: string;
-  /** What the proxy should have done otherwise; empty when all is well. */
+  /** Wrong behaviour of the proxy that the attack observed. */
   readonly problems: readonly string[];
 }
 
-/** Attacks, and resolves within a bounded time; connections stay open. */
+/** Runs an attack of bounded length; its connections stay open. */
 export type Attack = (target: Target) => Promise<Outcome>;
 
 /** Resolves after `ms`. */
@@ -38,7 +38,7 @@ export function scaled({ scale }: Target, count: number): number {
   return Math.max(1, Math.round(count * scale));
 }
 
-/** Opens `count` connections to the gRPC port; refused ones are left out. */
+/** Opens `count` connections to the gRPC port; refused ones are dropped. */
 export async function connections(
   { ports }: Target,
   count: number,
@@ -63,7 +63,7 @@ export async function during(
   while (performance.now() < end && await step()) { /* next step */ }
 }
 
-/** Waits until `check` holds, at most `ms`; whether it does. */
+/** Waits until `check` returns true, at most `ms`; returns its last result. */
 export async function settled(
   ms: number,
   check: () => boolean,

@@ -17,14 +17,14 @@ import {
 
 const ascii = new TextEncoder();
 
-/** Opens `count` plain TCP connections to `port`; failures are left out. */
+/** Opens `count` plain TCP connections to `port`; failures are dropped. */
 async function sockets(port: number, count: number): Promise<RawConnection[]> {
   const all: RawConnection[] = [];
   for (let i = 0; i < count; i++) {
     try {
       all.push(await RawConnection.open({ port, hello: false, polite: false }));
     } catch {
-      // Refused, which is an answer.
+      // A refused connection is a valid answer.
     }
   }
   return all;
@@ -122,12 +122,12 @@ async function statusOf(port: number, head: string): Promise<number> {
     try {
       connection.close();
     } catch {
-      // The timer was first.
+      // Closed by the timer.
     }
   }
 }
 
-/** Values of Host that no server has, and lines that replace it. */
+/** Host lines that are invalid or name no server. */
 const BAD_HOSTS: readonly string[] = [
   "Host: a b",
   "Host: [::1",

@@ -46,7 +46,7 @@ function announce(connection: RawConnection): number {
   return stream;
 }
 
-/** Whole streams of large requests but for their last bytes. */
+/** Large requests without their last byte. */
 export const unfinished: Attack = async (target) => {
   const all = await connections(target, UNFINISHED_CONNECTIONS);
   const each = scaled(target, UNFINISHED / UNFINISHED_CONNECTIONS);
@@ -95,7 +95,7 @@ export const trickle: Attack = async (target) => {
   };
 };
 
-/** A metadata field of so many bytes. */
+/** A metadata field with a value of `bytes` bytes. */
 function large(bytes: number): Field {
   return ["x-large", "m".repeat(bytes)];
 }

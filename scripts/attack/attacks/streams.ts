@@ -11,7 +11,7 @@ import {
   texts,
 } from "../../rig/messages.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
-import { parseMetrics, total } from "../../rig/stand.ts";
+import { parseMetrics, total } from "../../rig/child_processes.ts";
 import {
   type Attack,
   connections,

@@ -1,5 +1,5 @@
 /**
- * The proxy as its image runs it, with a control line for its ports and its
+ * Runs the proxy as the image does, and answers commands about its ports and
  * memory.
  *
  * @module
@@ -8,7 +8,7 @@ import { getHeapSpaceStatistics, getHeapStatistics } from "node:v8";
 import { answerCommands } from "../../../bench/control.ts";
 import { main } from "../../../src/main.ts";
 import { type ProxyPorts, startProxy } from "../../../src/run_proxy.ts";
-import type { HeapUse } from "../proc.ts";
+import type { HeapUse } from "../process_stats.ts";
 
 const ports = Promise.withResolvers<ProxyPorts>();
 

@@ -1,6 +1,5 @@
 /**
- * The simulator in a process of its own; faults are injected through its
- * control API.
+ * Runs the simulator; faults are injected through its control API.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /** When a row of the attack fails. */
 import assert from "node:assert/strict";
-import { parseAttack } from "../../../scripts/attack/arguments.ts";
+import { parseAttack } from "../../../scripts/attack/main.ts";
 import { type Row, ROWS } from "../../../scripts/attack/rows.ts";
 import {
   cells,

@@ -1,7 +1,7 @@
 /** What a soak concludes from its samples. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseSoak } from "../../../scripts/soak/arguments.ts";
+import { parseSoak } from "../../../scripts/soak/main.ts";
 import {
   judge,
   lows,

@@ -1,19 +1,19 @@
 /**
- * A simulator and a proxy, each in a process of its own, on loopback.
+ * Runs a simulator and a proxy as child processes on loopback.
  *
  * @module
  */
 import { Remote } from "../../bench/control.ts";
 import { until } from "../../bench/rig.ts";
 import type { SimulatorOptions } from "@alpaca-stream-proxy/simulator";
-import type { HeapUse } from "./proc.ts";
+import type { HeapUse } from "./process_stats.ts";
 
 /** The memory limit that the chart sets by default. */
 export const MEMORY_LIMIT_MIB = 1024;
 /** The heap limit that the chart derives from it: two thirds. */
 export const HEAP_LIMIT_MIB = Math.floor(MEMORY_LIMIT_MIB * 2 / 3);
 
-/** Runs helpers and load below the priority of what is measured. */
+/** Command prefix for load and helpers: a lower priority than the proxy's. */
 export const NICE: readonly string[] = ["nice", "-n", "5"];
 
 const MODULES = new URL("./processes/", import.meta.url);
@@ -29,7 +29,7 @@ export interface Ports {
 export interface ProxyOptions {
   /** Settings beside those that point it at the simulator. */
   readonly env?: Readonly<Record<string, string>>;
-  /** A command that runs it in its own place, for example `prlimit`. */
+  /** Command prefix, for example `prlimit`. */
   readonly under?: readonly string[];
   /** More V8 flags. */
   readonly v8?: readonly string[];
@@ -144,7 +144,7 @@ export class ProxyProcess implements AsyncDisposable {
     return this.#remote.call("collect");
   }
 
-  /** The metrics page, parsed: value by name and labels as they stand. */
+  /** Fetches the metrics: values by name with labels. */
   async metrics(): Promise<ReadonlyMap<string, number>> {
     const response = await fetch(
       `http://127.0.0.1:${this.ports.metrics}/metrics`,
@@ -153,7 +153,7 @@ export class ProxyProcess implements AsyncDisposable {
     return parseMetrics(await response.text());
   }
 
-  /** Kills it, as the kernel does for want of memory. */
+  /** Kills it, as the kernel does when memory runs out. */
   kill(): void {
     this.#remote.kill();
   }

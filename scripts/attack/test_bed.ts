@@ -1,6 +1,6 @@
 /**
- * What the attacks are made against: simulator, option feeder, proxy and the
- * well-behaved client, each in a process of its own.
+ * The processes of an attack run but for the attacker: simulator, option feeder,
+ * proxy and reference client.
  *
  * @module
  */
@@ -8,17 +8,21 @@ import { Remote } from "../../bench/control.ts";
 import { optionSymbol } from "../../bench/feed/symbols.ts";
 import { until } from "../../bench/rig.ts";
 import { type Account, DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
-import { NICE, ProxyProcess, SimulatorProcess } from "../rig/stand.ts";
-import type { GoodPlan, GoodReport } from "./good_client.ts";
+import {
+  NICE,
+  ProxyProcess,
+  SimulatorProcess,
+} from "../rig/child_processes.ts";
+import type { ReferencePlan, ReferenceReport } from "./reference_client.ts";
 import { type FeedRates, RATES } from "./rows.ts";
 
-/** Option contracts that tick. */
+/** Option contracts with quotes. */
 const CONTRACTS = 900;
-/** Of those, the ones that the good client follows. */
+/** Contracts that the reference client subscribes to. */
 const FOLLOWED = 20;
 const ORDERS_PER_SECOND = 10;
 
-/** The account of the control, which may not be the proxy's. */
+/** Account of the control connection: an account has one connection. */
 const CONTROL_ACCOUNT: Account = {
   ...DEMO_ACCOUNT,
   key: "CONTROL_KEY",
@@ -26,27 +30,27 @@ const CONTROL_ACCOUNT: Account = {
   token: "CONTROL_TOKEN",
 };
 
-/** How the range is set up. */
-export interface RangeOptions {
+/** How the processes are set up. */
+export interface TestBedOptions {
   readonly seed: string;
-  /** Descriptors that the proxy may have; the system's own limit by default. */
+  /** Descriptor limit of the proxy. @default the system's */
   readonly descriptors?: number | undefined;
 }
 
-/** All processes but the attacker. */
-export class Range implements AsyncDisposable {
+/** The processes but for the attacker. */
+export class TestBed implements AsyncDisposable {
   readonly simulator: SimulatorProcess;
   readonly proxy: ProxyProcess;
-  /** All option contracts that tick. */
+  /** Option contracts with quotes. */
   readonly options: readonly string[];
   readonly #feeder: Remote;
-  readonly #good: Remote;
+  readonly #reference: Remote;
   readonly #parts: AsyncDisposableStack;
 
   private constructor(
-    made: Pick<Range, "simulator" | "proxy" | "options"> & {
+    made: Pick<TestBed, "simulator" | "proxy" | "options"> & {
       readonly feeder: Remote;
-      readonly good: Remote;
+      readonly reference: Remote;
     },
     parts: AsyncDisposableStack,
   ) {
@@ -54,12 +58,12 @@ export class Range implements AsyncDisposable {
     this.proxy = made.proxy;
     this.options = made.options;
     this.#feeder = made.feeder;
-    this.#good = made.good;
+    this.#reference = made.reference;
     this.#parts = parts;
   }
 
-  /** Starts all of it; resolves when the good client gets data. */
-  static async start(options: RangeOptions): Promise<Range> {
+  /** Starts the processes; resolves when the reference client receives data. */
+  static async start(options: TestBedOptions): Promise<TestBed> {
     await using parts = new AsyncDisposableStack();
     const simulator = parts.use(
       await SimulatorProcess.start({
@@ -86,41 +90,41 @@ export class Range implements AsyncDisposable {
         descriptors: options.descriptors,
       }),
     );
-    const good = parts.use(
-      new Remote(new URL("./good_client.ts", import.meta.url), {
+    const reference = parts.use(
+      new Remote(new URL("./reference_client.ts", import.meta.url), {
         flags: ["--allow-net=127.0.0.1"],
       }),
     );
-    const range = new Range({
+    const testBed = new TestBed({
       simulator,
       proxy,
       options: Array.from({ length: CONTRACTS }, (_, i) => optionSymbol(i)),
       feeder,
-      good,
+      reference,
     }, parts.move());
-    await good.call("follow", range.#plan());
-    await range.reopen();
+    await reference.call("follow", testBed.#plan());
+    await testBed.reopen();
     await feeder.call("start", { rate: RATES.options });
-    await until("the good client gets data", async () => {
-      const { stockQuotes, optionQuotes } = await range.report();
+    await until("the reference client receives data", async () => {
+      const { stockQuotes, optionQuotes } = await testBed.report();
       return stockQuotes > 0 && optionQuotes > 0;
     });
-    return range;
+    return testBed;
   }
 
-  /** Opens the good client's streams anew. */
+  /** Reopens the streams of the reference client. */
   reopen(): Promise<void> {
-    return this.#good.call("open", this.#plan());
+    return this.#reference.call("open", this.#plan());
   }
 
-  /** Forgets what the good client saw. */
+  /** Resets the report of the reference client. */
   reset(): Promise<void> {
-    return this.#good.call("reset");
+    return this.#reference.call("reset");
   }
 
-  /** What the good client saw since. */
-  report(): Promise<GoodReport> {
-    return this.#good.call("report");
+  /** Reads what the reference client received since the last reset. */
+  report(): Promise<ReferenceReport> {
+    return this.#reference.call("report");
   }
 
   /** Sets the rates of the feeds. */
@@ -133,7 +137,7 @@ export class Range implements AsyncDisposable {
     await this.#parts.disposeAsync();
   }
 
-  #plan(): GoodPlan {
+  #plan(): ReferencePlan {
     const { environment, stocks } = this.simulator;
     return {
       grpc: this.proxy.ports.grpc,

@@ -1,29 +1,29 @@
 /**
- * A well-behaved client in a process of its own: stock quotes, one stream of
- * option quotes and the order updates, and beside them the same stock quotes
- * straight from the simulator, as a control.
+ * A well-behaved client in its own process: streams stock quotes, option quotes
+ * and order updates through the proxy, and the same stock quotes directly from
+ * the simulator as a control.
  *
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
 import { ReaderConnection } from "../../bench/http2/reader_connection.ts";
 import { pathOf, texts } from "../rig/messages.ts";
-import { ArrivalLog, worst, worstBeyond } from "./gaps.ts";
+import { ArrivalLog, longestGap, longestProxyGap } from "./gaps.ts";
 
-/** What the client follows. */
-export interface GoodPlan {
+/** What the client subscribes to. */
+export interface ReferencePlan {
   readonly grpc: number;
   readonly stocks: readonly string[];
   readonly options: readonly string[];
-  /** The simulator's stock stream, and an account that only this client uses. */
+  /** The simulator's stock stream, and the account for it. */
   readonly controlUrl: string;
   readonly key: string;
   readonly secret: string;
 }
 
-/** What the client saw since the last reset. */
-export interface GoodReport {
-  /** Longest time without a stock quote while the control got some, in ms. */
+/** What the client received since the last reset. */
+export interface ReferenceReport {
+  /** Longest time without a stock quote while the control received some, in ms. */
   readonly gapMs: number;
   /** The same without the correction. */
   readonly rawGapMs: number;
@@ -44,11 +44,11 @@ const controlArrivals = new ArrivalLog(now());
 let connections: ReaderConnection[] = [];
 let counted = { optionQuotes: 0, orderUpdates: 0 };
 
-async function open(plan: GoodPlan): Promise<void> {
+async function open(plan: ReferencePlan): Promise<void> {
   for (const connection of connections) connection.close();
   const stocks = await ReaderConnection.open(
     plan.grpc,
-    () => arrivals.arrive(now()),
+    () => arrivals.record(now()),
   );
   const options = await ReaderConnection.open(plan.grpc, () => {});
   const orders = await ReaderConnection.open(plan.grpc, () => {});
@@ -71,8 +71,8 @@ async function open(plan: GoodPlan): Promise<void> {
   });
 }
 
-/** Follows the stock quotes of the simulator without the proxy. */
-function follow({ controlUrl, key, secret, stocks }: GoodPlan): void {
+/** Subscribes to the stock quotes of the simulator without the proxy. */
+function follow({ controlUrl, key, secret, stocks }: ReferencePlan): void {
   const socket = new WebSocket(controlUrl);
   socket.binaryType = "arraybuffer";
   const send = (message: unknown) => socket.send(JSON.stringify(message));
@@ -80,7 +80,7 @@ function follow({ controlUrl, key, secret, stocks }: GoodPlan): void {
     const text = typeof data === "string"
       ? data
       : new TextDecoder().decode(data);
-    if (text.includes('"T":"q"')) return controlArrivals.arrive(now());
+    if (text.includes('"T":"q"')) return controlArrivals.record(now());
     if (text.includes('"connected"')) send({ action: "auth", key, secret });
     if (text.includes('"authenticated"')) {
       send({ action: "subscribe", quotes: stocks });
@@ -104,15 +104,15 @@ await answerCommands({
     controlArrivals.reset(now());
     counted = counts();
   },
-  report(): GoodReport {
-    const silences = arrivals.silences(now());
-    const control = controlArrivals.silences(now());
+  report(): ReferenceReport {
+    const gaps = arrivals.gaps(now());
+    const control = controlArrivals.gaps(now());
     const { optionQuotes, orderUpdates } = counts();
     const ended = connections.reduce((sum, one) => sum + one.ended, 0);
     return {
-      gapMs: worstBeyond(silences, control),
-      rawGapMs: worst(silences),
-      controlGapMs: worst(control),
+      gapMs: longestProxyGap(gaps, control),
+      rawGapMs: longestGap(gaps),
+      controlGapMs: longestGap(control),
       stockQuotes: arrivals.arrivals,
       optionQuotes: optionQuotes - counted.optionQuotes,
       orderUpdates: orderUpdates - counted.orderUpdates,

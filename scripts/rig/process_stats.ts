@@ -1,8 +1,8 @@
 /**
- * What the kernel and V8 report about a process.
+ * Samples memory and descriptors of a process.
  *
- * The runtime gives a program `/proc` only together with all permissions; so a
- * shell reads it, one for the whole run, without a new process per look.
+ * Deno allows reading `/proc` only with all permissions, so one shell reads it
+ * for the whole run.
  *
  * @module
  */
@@ -19,18 +19,18 @@ export interface HeapUse {
   readonly malloced: number;
 }
 
-/** What a process holds. */
-export interface Holding {
+/** Memory and descriptors of a process. */
+export interface ProcessStats {
   /** Resident memory in bytes. */
   readonly rss: number;
-  /** The part of it that no file backs, in bytes. */
+  /** Anonymous part of the resident memory, in bytes. */
   readonly anonymous: number;
   /** Open descriptors. */
   readonly descriptors: number;
 }
 
-/** Answers each line `PID` with `RSS-kB anonymous-kB descriptors`. */
-const LOOK = `while read -r pid; do
+/** Replies to each line `PID` with `RSS-kB anonymous-kB descriptors`. */
+const SCRIPT = `while read -r pid; do
   rss=0; anon=0
   { while read -r key value _; do
     case $key in VmRSS:) rss=$value ;; RssAnon:) anon=$value ;; esac
@@ -39,46 +39,46 @@ const LOOK = `while read -r pid; do
   echo "$rss $anon $#"
 done`;
 
-/** Reads an answer of the shell; undefined for a process that has ended. */
-export function parseHolding(line: string): Holding | undefined {
+/** Parses a reply of the shell; undefined for a process that has ended. */
+export function parseStats(line: string): ProcessStats | undefined {
   const [rss = 0, anonymous = 0, descriptors = 0] = line.split(" ").map(Number);
-  // A process that has ended and was not waited for has no memory.
+  // A zombie has no memory.
   if (!(rss > 0)) return undefined;
   return { rss: rss * 1024, anonymous: anonymous * 1024, descriptors };
 }
 
-/** Looks at processes from outside. Linux only. */
-export class ProcessWatch implements AsyncDisposable {
+/** Samples processes. Linux only. */
+export class ProcessSampler implements AsyncDisposable {
   readonly #shell: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #answers: AsyncGenerator<string, void>;
+  readonly #replies: AsyncGenerator<string, void>;
   #last: Promise<unknown> = Promise.resolve();
 
   constructor() {
     this.#shell = new Deno.Command("sh", {
-      args: ["-c", LOOK],
+      args: ["-c", SCRIPT],
       stdin: "piped",
       stdout: "piped",
     }).spawn();
     this.#input = this.#shell.stdin.getWriter();
-    this.#answers = lines(this.#shell.stdout);
+    this.#replies = lines(this.#shell.stdout);
   }
 
-  /** What process `pid` holds; undefined when it has ended. */
-  look(pid: number): Promise<Holding | undefined> {
-    const answer = this.#last.then(async () => {
+  /** Samples process `pid`; undefined when it has ended. */
+  sample(pid: number): Promise<ProcessStats | undefined> {
+    const reply = this.#last.then(async () => {
       await this.#input.write(new TextEncoder().encode(`${pid}\n`));
-      const { value } = await this.#answers.next();
-      return value ? parseHolding(value) : undefined;
+      const { value } = await this.#replies.next();
+      return value ? parseStats(value) : undefined;
     });
-    this.#last = answer.catch(() => {});
-    return answer;
+    this.#last = reply.catch(() => {});
+    return reply;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#last;
     await this.#input.close();
-    await this.#answers.return();
+    await this.#replies.return();
     await this.#shell.status;
   }
 }
