@@ -1,16 +1,14 @@
 /**
- * Generates, lints and checks everything that comes from `proto/`.
+ * Generates code from `proto/` and checks it with buf.
  *
- * `generate` rewrites `src/gen/`. `check` changes nothing and fails when a
- * .proto file is not linted or formatted, when it breaks clients generated from
- * `proto/baseline.binpb` (the last released contract), or when `src/gen/` is
- * not what the sources generate. `baseline` accepts the present contract as
- * released.
+ * `generate` rewrites `src/gen/`. `check` fails when a .proto file violates lint or
+ * format rules, when it breaks clients generated from `proto/baseline.binpb` (the
+ * last released contract), or when `src/gen/` is stale. `baseline` makes the current
+ * contract the released one.
  *
- * buf and its plugin are npm packages run from Deno's cache: nothing is
- * installed into the repository, and their exact bytes are pinned by
- * `scripts/proto.lock` rather than by deno.lock, because they carry a native
- * program that nobody who only runs the proxy should have to download.
+ * buf and its plugin are npm packages that run from Deno's cache. They are locked by
+ * `scripts/proto.lock` instead of deno.lock, because they include a native program
+ * that running the proxy does not need.
  *
  * @module
  */
@@ -18,14 +16,14 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import process from "node:process";
 
-// 1.75.0 cannot be resolved: one of its platform packages was never published.
+// 1.75.0 cannot be installed: one of its platform packages is not published.
 const BUF = "npm:@bufbuild/buf@1.74.0";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const protoDir = join(root, "proto");
 const generatedDir = join(root, "src", "gen");
 
-/** Runs buf inside `proto/`; its complaints go straight to the terminal. */
+/** Runs buf in `proto/`; its messages go to the terminal. */
 async function buf(...args: string[]): Promise<void> {
   const { success } = await new Deno.Command("deno", {
     args: [
@@ -43,7 +41,7 @@ async function buf(...args: string[]): Promise<void> {
   if (!success) throw new Error(`buf ${args[0]} found problems, see above`);
 }
 
-/** Reads every file below `dir`, keyed by its path inside it. */
+/** Reads every file below `dir`, by path relative to `base`. */
 async function readTree(
   dir: string,
   files: Map<string, string> = new Map(),
@@ -57,19 +55,19 @@ async function readTree(
   return files;
 }
 
-/** Throws unless `src/gen/` holds exactly what `proto/` generates. */
+/** @throws Error when `src/gen/` differs from what `proto/` generates */
 async function checkGenerated(): Promise<void> {
   const scratch = await Deno.makeTempDir({ prefix: "proto-check-" });
   try {
     await buf("generate", ".", "--output", join(scratch, "base", "of"));
-    // `out` is `../src/gen`, taken from the folder that --output names.
+    // `out` is `../src/gen`, relative to the folder of --output.
     const fresh = await readTree(join(scratch, "base", "src", "gen"));
     const committed = await readTree(generatedDir);
     const stale = [...new Set([...fresh.keys(), ...committed.keys()])]
       .filter((path) => fresh.get(path) !== committed.get(path));
     if (stale.length > 0) {
       throw new Error(
-        `src/gen is not current: ${stale.join(", ")}; ` +
+        `src/gen is stale: ${stale.join(", ")}; ` +
           "run `deno task proto:generate` and commit the result",
       );
     }
@@ -96,7 +94,7 @@ const command = commands[Deno.args[0] ?? ""];
 try {
   if (command === undefined) {
     throw new Error(
-      `Cannot run "${Deno.args[0] ?? ""}": the commands are ${
+      `There is no command "${Deno.args[0] ?? ""}"; the commands are ${
         Object.keys(commands).join(", ")
       }`,
     );

@@ -1,42 +1,52 @@
 /**
- * Runs all tests, then says which were left out and why.
+ * Runs the tests, lists the skipped ones with their reasons, and ends with the
+ * line `N passed, N failed, N skipped`. Steps of tests count as tests.
  *
- * A test that needs a tool which is not there has `left out: reason` in its
- * name and is ignored: this list is where that can be seen.
+ * A test that needs a missing tool is ignored, and its name ends with
+ * `(skipped: reason)`.
  *
- * Arguments go to `deno test`; its exit code is that of this program.
+ * Arguments are passed to `deno test`; the exit code is that of `deno test`.
  *
  * @module
  */
 
-/** Why tests were left out, with the names of the tests. */
-export type LeftOut = ReadonlyMap<string, readonly string[]>;
-
-const NO_REASON = "no reason given";
-
-/** Reads a JUnit report. */
-export function leftOut(report: string): LeftOut {
-  const found = new Map<string, string[]>();
-  const skipped =
-    /<testcase name="([^"]*)"[^>]*>(?:(?!<\/testcase>)[\s\S])*?<skipped/g;
-  for (const [, escaped = ""] of report.matchAll(skipped)) {
-    const name = unescape(escaped);
-    const [, test = name, open, rest = NO_REASON] =
-      /^(.*?)\s*(\()?left out: (.*)$/.exec(name) ?? [];
-    const reason = open === undefined ? rest : rest.replace(/\)$/, "");
-    found.set(reason, [...found.get(reason) ?? [], test]);
-  }
-  return found;
+/** The result of a run. */
+export interface TestReport {
+  readonly passed: number;
+  readonly failed: number;
+  /** Names of skipped tests by reason. */
+  readonly skipped: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The list for people; empty when nothing was left out. */
-export function describe(reasons: LeftOut): string {
-  if (reasons.size === 0) return "";
-  const lines = [...reasons].flatMap(([reason, tests]) => [
+/** Reads a JUnit report. */
+export function readReport(junit: string): TestReport {
+  let passed = 0;
+  let failed = 0;
+  const skipped = new Map<string, string[]>();
+  const cases =
+    /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+  for (const [, name = "", body = ""] of junit.matchAll(cases)) {
+    if (body.includes("<failure") || body.includes("<error")) failed++;
+    else if (!body.includes("<skipped")) passed++;
+    else {
+      const [, test = "", reason = "no reason given"] =
+        /^(.*?)(?: \(skipped: (.*)\))?$/.exec(unescape(name)) ?? [];
+      skipped.set(reason, [...skipped.get(reason) ?? [], test]);
+    }
+  }
+  return { passed, failed, skipped };
+}
+
+/** Formats skipped tests and totals. */
+export function formatReport({ passed, failed, skipped }: TestReport): string {
+  const lines = [...skipped].flatMap(([reason, tests]) => [
     `  ${reason}:`,
     ...tests.map((test) => `    ${test}`),
   ]);
-  return ["", "Left out:", ...lines, ""].join("\n");
+  const list = lines.length === 0 ? [] : ["Skipped:", ...lines, ""];
+  const count = [...skipped.values()].flat().length;
+  const total = `${passed} passed, ${failed} failed, ${count} skipped`;
+  return [...list, total, ""].join("\n");
 }
 
 function unescape(text: string): string {
@@ -60,7 +70,7 @@ async function main(args: readonly string[]): Promise<number> {
       stdout: "inherit",
       stderr: "inherit",
     }).spawn().status;
-    const text = describe(leftOut(await Deno.readTextFile(report)));
+    const text = formatReport(readReport(await Deno.readTextFile(report)));
     Deno.stdout.writeSync(new TextEncoder().encode(text));
     return code;
   } finally {

@@ -1,88 +1,100 @@
 /**
- * Builds the image without an engine and unpacks it.
+ * Builds the image with buildah and unpacks it into a folder.
  *
- * buildah with chroot isolation and the vfs driver needs no daemon and no
- * kernel feature; the bases are `BUILD_IMAGE` and `RUNTIME_IMAGE` where these
- * variables are set, and local stand-ins otherwise.
+ * buildah with chroot isolation and the vfs driver needs root but no daemon and
+ * no kernel feature. The variables `BUILD_IMAGE` and `RUNTIME_IMAGE` name the
+ * base images; without them stand-ins are made of Debian packages.
  *
  * @module
  */
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { UnpackedImage } from "./container.ts";
-import { makeLocalBases } from "./local_bases.ts";
-import { run } from "./tools.ts";
+import { makeBaseRoots } from "./debian_base_images.ts";
+import { runProgram } from "./run_program.ts";
 
 const TAG = "localhost/alpaca-stream-proxy";
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** A built image. */
-export interface BuiltImage extends UnpackedImage {
-  /** On disk. */
+/** An image unpacked on disk. */
+export interface UnpackedImage {
+  /** Root folder of its files. */
+  readonly root: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  /** Command of the health check. */
+  readonly health: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  /** Size on disk. */
   readonly bytes: number;
-  /** To download: its files as one gzipped archive. */
+  /** Size of the files as one gzipped archive. */
   readonly packedBytes: number;
 }
 
-/** Builds into `folder` and unpacks into `folder`/root. */
-export async function buildImage(
-  buildah: string,
-  folder: string,
-): Promise<BuiltImage> {
-  const b = (...args: string[]) =>
-    run(buildah, [
+type Buildah = (...args: string[]) => Promise<string>;
+
+/** Builds in `folder` and unpacks into `folder`/root. */
+export async function buildImage(folder: string): Promise<UnpackedImage> {
+  const buildah: Buildah = async (...args) => {
+    const { stdout } = await runProgram("buildah", [
       ...["--root", join(folder, "storage"), "--runroot", join(folder, "run")],
       ...["--storage-driver", "vfs", ...args],
     ], { env: { BUILDAH_ISOLATION: "chroot" } });
-  const bases = await baseImages(b, folder);
-  await b(
-    "build",
-    ...["--format", "docker", "-t", TAG],
+    return stdout.trim();
+  };
+  const bases = await baseImages(buildah, folder);
+  await buildah(
+    ...["build", "--format", "docker", "-t", TAG],
     ...["--build-arg", `BUILD_IMAGE=${bases.build}`],
-    ...["--build-arg", `RUNTIME_IMAGE=${bases.runtime}`],
-    fileURLToPath(new URL("../../", import.meta.url)),
+    ...["--build-arg", `RUNTIME_IMAGE=${bases.runtime}`, ROOT],
   );
-  return await unpack(b, folder);
+  return await unpack(buildah, folder);
 }
 
-type Buildah = (...args: string[]) => Promise<{ stdout: string }>;
-
 async function baseImages(
-  b: Buildah,
+  buildah: Buildah,
   folder: string,
-): Promise<{ build: string; runtime: string }> {
+): Promise<{ readonly build: string; readonly runtime: string }> {
   const build = Deno.env.get("BUILD_IMAGE");
   const runtime = Deno.env.get("RUNTIME_IMAGE");
   if (build !== undefined && runtime !== undefined) return { build, runtime };
-  const roots = await makeLocalBases(join(folder, "bases"));
+  const roots = await makeBaseRoots(join(folder, "bases"));
   const names = { build: `${TAG}-build-base`, runtime: `${TAG}-runtime-base` };
   for (const kind of ["build", "runtime"] as const) {
-    const container = (await b("from", "scratch")).stdout.trim();
-    await b("add", "-q", container, roots[kind], "/");
+    const container = await buildah("from", "scratch");
+    await buildah("add", "-q", container, roots[kind], "/");
     const env = [
       "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
       "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt",
       ...(kind === "build" ? ["DENO_TLS_CA_STORE=system,mozilla"] : []),
     ];
-    await b("config", ...env.flatMap((pair) => ["--env", pair]), container);
-    await b("commit", "-q", container, names[kind]);
-    await b("rm", container);
+    const flags = env.flatMap((pair) => ["--env", pair]);
+    await buildah("config", ...flags, container);
+    await buildah("commit", "-q", container, names[kind]);
+    await buildah("rm", container);
   }
   return names;
 }
 
-async function unpack(b: Buildah, folder: string): Promise<BuiltImage> {
-  const container = (await b("from", "--pull-never", TAG)).stdout.trim();
-  const mounted = (await b("mount", container)).stdout.trim();
+async function unpack(
+  buildah: Buildah,
+  folder: string,
+): Promise<UnpackedImage> {
+  const container = await buildah("from", "--pull-never", TAG);
+  const mounted = await buildah("mount", container);
   const root = join(folder, "root");
-  // The store itself is closed to the container's user.
-  await run("cp", ["-a", mounted, root]);
-  await run("chmod", ["755", folder]);
-  await b("umount", container);
-  await b("rm", container);
-  const { Docker } = JSON.parse(
-    (await b("inspect", "-t", "image", TAG)).stdout,
-  );
-  const config = Docker.config;
+  // buildah's storage is not readable for the container's user.
+  await runProgram("cp", ["-a", mounted, root]);
+  await runProgram("chmod", ["755", folder]);
+  await buildah("umount", container);
+  await buildah("rm", container);
+  const { Docker } = JSON.parse(await buildah("inspect", "-t", "image", TAG));
+  const { config } = Docker;
+  const size = async (script: string) => {
+    const { stdout } = await runProgram("sh", ["-euc", script, "sh", root]);
+    return Number.parseInt(stdout);
+  };
   return {
     root,
     user: config.User,
@@ -91,10 +103,7 @@ async function unpack(b: Buildah, folder: string): Promise<BuiltImage> {
     command: config.Cmd,
     health: config.Healthcheck.Test.slice(1),
     labels: config.Labels,
-    bytes: Number((await run("du", ["-sb", root])).stdout.split("\t")[0]),
-    packedBytes: Number(
-      (await run("sh", ["-c", 'tar -cC "$1" . | gzip | wc -c', "sh", root]))
-        .stdout,
-    ),
+    bytes: await size('du -sb "$1"'),
+    packedBytes: await size('tar -cC "$1" . | gzip | wc -c'),
   };
 }

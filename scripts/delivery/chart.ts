@@ -1,12 +1,12 @@
 /**
- * The generated parts of the Helm chart: values, schema, README, lists.
+ * Generates the parts of the Helm chart that follow from the settings: values,
+ * schema, README and the lists that templates read.
  *
  * @module
  */
 import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { isMap, isNode, isScalar, parseDocument } from "yaml";
 import { ALPACA_HOSTS, RUNTIME_VARIABLES } from "./permissions.ts";
-import { replaceRegion } from "./regions.ts";
 import {
   chartDefault,
   describe,
@@ -15,26 +15,22 @@ import {
   SECRET,
 } from "./settings_schema.ts";
 
-/** Where the chart is, from the root of the checkout. */
+/** Folder of the chart, from the root of the repository. */
 export const CHART = "helm/alpaca-stream-proxy";
 
-/** Secrets without which the program does not start. */
-export function requiredCredentials(): string[] {
+/** Credentials that the program requires. */
+function requiredCredentials(): string[] {
   return SECRET.filter((row) => row.otherwise === "required")
     .map((row) => row.name);
 }
 
-/** values.yaml with its generated regions as they should be. */
-export function withSettings(values: string): string {
-  const regions = {
+/** Bodies of the generated blocks of values.yaml, by name. */
+export function settingsBlocks(): Record<string, string> {
+  return {
     config: PLAIN.map(configLine).join("\n"),
-    keys: SECRET.map((row) => entry(row, row.name)).join("\n"),
-    values: SECRET.map((row) => entry(row, "")).join("\n"),
+    keys: SECRET.map((row) => secretLine(row, row.name)).join("\n"),
+    values: SECRET.map((row) => secretLine(row, "")).join("\n"),
   };
-  return Object.entries(regions).reduce(
-    (text, [name, body]) => replaceRegion(text, { name, body }),
-    values,
-  );
 }
 
 function configLine(setting: Setting<unknown>): string {
@@ -42,7 +38,7 @@ function configLine(setting: Setting<unknown>): string {
   return `  # -- ${describe(setting)}\n  ${setting.name}: ${value}`;
 }
 
-function entry(setting: Setting<unknown>, value: string): string {
+function secretLine(setting: Setting<unknown>, value: string): string {
   return `    # -- ${setting.description}\n` +
     `    ${setting.name}: ${JSON.stringify(value)}`;
 }
@@ -51,7 +47,7 @@ interface ObjectSchema {
   properties: Record<string, ObjectSchema & Record<string, unknown>>;
 }
 
-/** values.schema.json with its generated properties as they should be. */
+/** Replaces the generated properties of values.schema.json. */
 export function withSettingsSchema(schema: string): string {
   const root = JSON.parse(schema) as ObjectSchema;
   const { config, credentials } = root.properties;
@@ -83,7 +79,7 @@ function byName(
   ) as ObjectSchema["properties"];
 }
 
-/** README.md made of its template and of values.yaml. */
+/** Fills README.template.md with tables of the documented values. */
 export function readme(template: string, values: string): string {
   const rows = valueRows(values);
   const below = (path: string) =>
@@ -101,14 +97,14 @@ export function readme(template: string, values: string): string {
     .replace("<!-- values -->", () => table(rest));
 }
 
-/** One documented value. */
+/** A documented value of values.yaml. */
 export interface ValueRow {
   readonly path: string;
   readonly text: string;
   readonly value: unknown;
 }
 
-/** Every value that has a `# --` comment above it, in the order of the file. */
+/** Values with a `# --` comment above them, in file order. */
 export function valueRows(values: string): ValueRow[] {
   return rowsBelow(parseDocument(values).contents, { values, path: [] });
 }
@@ -145,7 +141,7 @@ function table(rows: readonly ValueRow[]): string {
   ].map((line) => line.replaceAll("\\|", "|")).join("\n");
 }
 
-/** Lists that the templates read. */
+/** Lists that the templates read, by path from the root. */
 export function chartLists(): Record<string, string> {
   return {
     [`${CHART}/files/alpaca_hosts.txt`]: `${ALPACA_HOSTS.join("\n")}\n`,

@@ -1,107 +1,91 @@
 /**
- * Builds the image, runs it with a read-only root, a numeric user and no
- * capability, streams through it from the simulator, and stops it.
+ * Builds the image and runs it as the chart does: a read-only root, a numeric
+ * user, no capabilities. Streams quotes from the simulator through it, reads
+ * metrics and a trace, and stops it with SIGTERM.
+ *
+ * Needs root, buildah, bubblewrap and a Debian mirror; without them it exits
+ * with 3 and names what is missing.
  *
  * ```sh
- * deno run -A scripts/delivery/check_image.ts [--install]
+ * deno run -A scripts/delivery/check_image.ts
  * ```
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
-import { buildImage, type BuiltImage } from "./build_image.ts";
-import {
-  type Container,
-  type ContainerOptions,
-  startContainer,
-} from "./container.ts";
-import { network, variables } from "./permissions.ts";
-import { say } from "./say.ts";
-import { findTool, run, withTools } from "./tools.ts";
+import { buildImage, type UnpackedImage } from "./build_image.ts";
+import { Container, type ContainerOptions } from "./container.ts";
+import { allowedAddresses, allowedVariables } from "./permissions.ts";
+import { findProgram, runProgram } from "./run_program.ts";
 
-/** Ports of the containers, away from the defaults of a proxy that runs here. */
+/** Ports of the container, other than the defaults of a proxy that runs here. */
 const PORTS = { grpc: 45_052, health: 45_082, metrics: 45_090 } as const;
 const HOST = "127.0.0.1";
+const GRPC = `${HOST}:${PORTS.grpc}`;
 
-/** Builds the image and proves what the Dockerfile promises. */
-export async function checkImage(): Promise<void> {
-  const { mayRun, why } = await canRunContainers();
-  await withTools("Dockerfile by hadolint", {
-    tools: ["hadolint"],
-    check: async ({ hadolint = "" }) => {
-      await run(hadolint, ["--failure-threshold", "info", "Dockerfile"]);
-    },
-  });
-  const what = "image: built, run read-only, streamed, stopped";
-  if (Deno.uid() !== 0) {
-    say(`LEFT OUT  ${what}: chroot isolation wants root`);
-    return;
-  }
-  await withTools(what, {
-    tools: ["buildah", "bwrap"],
-    check: async ({ buildah = "" }) => {
-      const folder = await Deno.makeTempDir({ prefix: "asp-image-" });
-      try {
-        const image = await buildImage(buildah, folder);
-        await checkContent(image);
-        if (mayRun) await checkRunning(image);
-        else say(`LEFT OUT  running the image: ${why}`);
-      } finally {
-        await run("rm", ["-rf", folder]);
-      }
-    },
-  });
+function log(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-async function canRunContainers(): Promise<{ mayRun: boolean; why: string }> {
-  const bwrap = await findTool("bwrap");
-  if (bwrap === undefined) return { mayRun: false, why: "no bwrap" };
-  const words = ["--unshare-user", "--ro-bind", "/", "/", "true"];
-  const { code, stderr } = await run("setpriv", [
-    ...["--reuid", "65532", "--regid", "65532", "--clear-groups", bwrap],
-    ...words,
+/** Why the image cannot be built or run here; undefined when it can. */
+async function findObstacle(): Promise<string | undefined> {
+  if (Deno.uid() !== 0) return "not root";
+  for (const name of ["buildah", "bwrap", "apt-get"]) {
+    if (findProgram(name) === undefined) return `no ${name} on the PATH`;
+  }
+  const { code, stderr } = await runProgram("setpriv", [
+    ...["--reuid", "65532", "--regid", "65532", "--clear-groups"],
+    ...["bwrap", "--unshare-user", "--ro-bind", "/", "/", "true"],
   ], { accept: [0, 1, 127] });
-  return { mayRun: code === 0, why: stderr.trim() };
+  return code === 0 ? undefined : stderr.trim();
 }
 
-/** What is in the image, without running it. */
-async function checkContent(image: BuiltImage): Promise<void> {
-  assert.match(image.user, /^\d+:\d+$/, "the user is a number");
-  for (const shell of ["sh", "bash", "dash", "busybox"]) {
-    const { stdout } = await run("find", [image.root, "-name", shell]);
-    assert.equal(stdout, "", `the image has a shell: ${stdout}`);
+async function main(): Promise<number> {
+  const obstacle = await findObstacle();
+  if (obstacle !== undefined) {
+    log(`skipped: the image: ${obstacle}`);
+    return 3;
   }
-  const { stdout: writable } = await run("find", [
-    ...[
-      `${image.root}/app`,
-      `${image.root}/deno-dir`,
-      `${image.root}/bin/deno`,
-    ],
-    ...["(", "-perm", "/0022", "-o", "-perm", "/6000", ")"],
-    ...["!", "-type", "l"],
-  ]);
-  assert.equal(writable, "", `writable or set-id in the image: ${writable}`);
+  const folder = await Deno.makeTempDir({ prefix: "asp-image-" });
+  try {
+    const image = await buildImage(folder);
+    await checkFiles(image);
+    await checkRun(image);
+    return 0;
+  } finally {
+    await runProgram("rm", ["-rf", folder]);
+  }
+}
+
+/** Checks files, user and labels of the image. */
+async function checkFiles({ root, ...image }: UnpackedImage): Promise<void> {
+  const find = async (...args: string[]) =>
+    (await runProgram("find", args)).stdout;
+  assert.match(image.user, /^\d+:\d+$/, "the user is numeric");
+  for (const shell of ["sh", "bash", "dash", "busybox"]) {
+    assert.equal(await find(root, "-name", shell), "", "a shell");
+  }
+  const writable = await find(
+    ...[`${root}/app`, `${root}/deno-dir`, `${root}/bin/deno`],
+    ...["(", "-perm", "/0022", "-o", "-perm", "/6000", ")", "!", "-type", "l"],
+  );
+  assert.equal(writable, "", `writable or set-id files: ${writable}`);
   for (const name of ["fast-check", "@alpacahq/alpaca-trade-api"]) {
-    const { stdout } = await run("sh", [
-      "-c",
-      `find ${image.root}/deno-dir/npm/*/${name} -name package.json`,
-    ]);
-    assert.equal(stdout, "", `only tests need ${name}`);
+    const path = `${root}/deno-dir/npm/*/${name}/*/package.json`;
+    const found = await find(`${root}/deno-dir/npm`, "-path", path);
+    assert.equal(found, "", `${name} is for tests only`);
   }
   for (const label of ["title", "licenses", "version", "revision", "source"]) {
     assert.ok(`org.opencontainers.image.${label}` in image.labels, label);
   }
-  const mega = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
-  say(
-    `image size ${mega(image.bytes)} on disk, ` +
-      `${mega(image.packedBytes)} to download`,
-  );
-  assert.ok(image.packedBytes < 60e6, "the README promises less than 60 MB");
+  const mb = (bytes: number) => `${(bytes / 1e6).toFixed(0)} MB`;
+  log(`image size ${mb(image.bytes)}, compressed ${mb(image.packedBytes)}`);
+  assert.ok(image.packedBytes < 60e6, "the README states less than 60 MB");
 }
 
-/** Every container of the check, so that none survives it. */
-async function checkRunning(image: BuiltImage): Promise<void> {
+/** Runs the proxy and its clients from the image, then stops it. */
+async function checkRun(image: UnpackedImage): Promise<void> {
   await using simulator = await startSimulator({ messagesPerSecond: 500 });
   const traces = Promise.withResolvers<void>();
   await using collector = Deno.serve(
@@ -112,8 +96,8 @@ async function checkRunning(image: BuiltImage): Promise<void> {
       return new Response();
     },
   );
-  const proxy = startContainer(image, {
-    args: proxyArgs(simulator),
+  const proxy = new Container(image, {
+    command: proxyCommand(simulator),
     env: {
       ...simulator.environment(),
       STREAM_PROXY_HOST: HOST,
@@ -124,125 +108,125 @@ async function checkRunning(image: BuiltImage): Promise<void> {
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
     },
   });
-  const ended = proxy.ended();
-  const died = ended.then(({ code, stdout, stderr }) => {
-    throw new Error(`the proxy ended with ${code}\n${stdout}${stderr}`);
+  const crashed = proxy.ended.then(({ code, stdout, stderr }) => {
+    throw new Error(`the proxy exited with ${code}\n${stdout}${stderr}`);
   });
-  died.catch(() => {}); // it ends in the end
+  crashed.catch(() => {}); // expected after SIGTERM
   try {
-    await Promise.race([died, meetProxy(image, proxy)]);
-    await Promise.race([died, deadline(traces.promise, "a trace")]);
-    say("traces reach a collector (OTEL_ENABLED decides before the start)");
-    const before = performance.now();
+    await Promise.race([crashed, checkProxy(image, proxy)]);
+    await Promise.race([crashed, within30s(traces.promise, "a trace")]);
+    log("a trace reached the collector");
+    const start = performance.now();
     Deno.kill(await proxy.innerPid(), "SIGTERM");
-    const { code, stdout } = await ended;
-    const ms = Math.round(performance.now() - before);
+    const { code, stdout } = await within30s(proxy.ended, "SIGTERM");
     assert.equal(code, 0, stdout);
-    say(`SIGTERM: exit code ${code} after ${ms} ms`);
+    log(
+      `SIGTERM: exit code 0 after ${Math.round(performance.now() - start)} ms`,
+    );
   } finally {
-    kill(proxy);
-    await ended;
+    proxy.kill();
+    await proxy.ended;
   }
 }
 
-/** Ends what is left of a container. */
-function kill({ process }: Container): void {
-  try {
-    process.kill("SIGKILL");
-  } catch (error) {
-    if (!(error instanceof TypeError)) throw error; // it has ended already
-  }
-}
-
-async function meetProxy(image: BuiltImage, proxy: Container): Promise<void> {
-  await answers(`http://${HOST}:${PORTS.health}/healthz`);
-  const alive = performance.now() - proxy.startedAt;
-  await answers(`http://${HOST}:${PORTS.health}/readyz`);
-  const ready = performance.now() - proxy.startedAt;
-  say(
-    `cold start: answers after ${alive.toFixed(0)} ms, ` +
-      `ready (a feed is logged in) after ${ready.toFixed(0)} ms`,
+async function checkProxy(
+  image: UnpackedImage,
+  proxy: Container,
+): Promise<void> {
+  const sinceStart = () => Math.round(performance.now() - proxy.startedAt);
+  await fetchOk(`http://${HOST}:${PORTS.health}/healthz`);
+  const alive = sinceStart();
+  await fetchOk(`http://${HOST}:${PORTS.health}/readyz`);
+  log(
+    `cold start: /healthz after ${alive} ms, /readyz after ${sinceStart()} ms`,
   );
   await checkConfinement(proxy);
-  const health = await inImage(image, {
-    whole: image.health,
-    env: { STREAM_PROXY_HEALTH_PORT: String(PORTS.health) },
-  });
-  assert.equal(health.code, 0, health.stderr);
-  const unhealthy = await inImage(image, {
-    whole: image.health,
-    env: { STREAM_PROXY_HEALTH_PORT: "1" },
-  });
-  assert.equal(unhealthy.code, 1, "a dead port is unhealthy");
-  say("HEALTHCHECK: 0 for a living proxy, 1 for a dead port");
-  const open = ["--allow-env", "--allow-net"];
-  const address = `${HOST}:${PORTS.grpc}`;
-  const serving = await inImage(image, {
-    args: [...open, "/app/scripts/delivery/image/grpc_health.ts", address],
-    env: { OTEL_ENABLED: "false" },
-  });
-  assert.equal(serving.code, 0, serving.stdout + serving.stderr);
-  const quotes = await inImage(image, {
-    args: [
-      ...[...open, "/app/src/cli/tail.ts", "quotes", "AAPL"],
-      ...["--count", "5", "--json", "--address", address],
-    ],
-    env: { OTEL_ENABLED: "false" },
-  });
-  assert.equal(quotes.code, 0, quotes.stderr);
-  const lines = quotes.stdout.trim().split("\n");
-  assert.equal(lines.length, 5);
-  for (const line of lines) assert.match(line, /AAPL/);
-  say("5 quotes of AAPL from the simulator, through the image, to the image");
-  const metrics = await answers(`http://${HOST}:${PORTS.metrics}/metrics`);
+  await checkHealthcheck(image);
+  await checkClients(image);
+  const metrics = await fetchOk(`http://${HOST}:${PORTS.metrics}/metrics`);
   assert.match(metrics, /alpaca_proxy_messages_sent_total\{[^}]+\} [1-9]/);
 }
 
-/** What the kernel says of the process. */
+/** Checks capabilities, user and mounts of the process. */
 async function checkConfinement(proxy: Container): Promise<void> {
   const pid = await proxy.innerPid();
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
   const field = (name: string) =>
     new RegExp(`^${name}:\\s+(.+)$`, "m").exec(status)?.[1] ?? "";
-  assert.equal(field("CapEff"), "0000000000000000", "no capability");
-  assert.equal(field("CapBnd"), "0000000000000000", "none to be had");
+  assert.equal(field("CapEff"), "0000000000000000", "effective capabilities");
+  assert.equal(field("CapBnd"), "0000000000000000", "bounding set");
   assert.equal(field("NoNewPrivs"), "1");
   assert.match(field("Uid"), /^65532\b/);
   const mounts = await Deno.readTextFile(`/proc/${pid}/mounts`);
   const root = mounts.split("\n").find((line) => line.split(" ")[1] === "/");
   assert.match(root?.split(" ")[3] ?? "", /^ro,/, "the root is read-only");
-  say("confined: uid 65532, no capability, no new privileges, root read-only");
+  log(
+    "confined: uid 65532, no capabilities, no new privileges, read-only root",
+  );
 }
 
-/** Runs a container to its end; one that takes 30 s is ended and told of. */
-async function inImage(image: BuiltImage, options: ContainerOptions) {
-  const container = startContainer(image, options);
-  const result = container.ended();
+/** The health check exits with 0 for this proxy and with 1 for a closed port. */
+async function checkHealthcheck(image: UnpackedImage): Promise<void> {
+  for (const [port, expected] of [[PORTS.health, 0], [1, 1]] as const) {
+    const { code, stderr } = await runToEnd(image, {
+      entrypoint: image.health,
+      command: [],
+      env: { STREAM_PROXY_HEALTH_PORT: String(port) },
+    });
+    assert.equal(code, expected, stderr);
+  }
+  log("HEALTHCHECK: 0 for a healthy proxy, 1 for a closed port");
+}
+
+/** The image's own clients are served by the proxy. */
+async function checkClients(image: UnpackedImage): Promise<void> {
+  const client = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runToEnd(image, {
+      command: ["--allow-env", "--allow-net", ...args],
+      env: { OTEL_ENABLED: "false" },
+    });
+    assert.equal(code, 0, stdout + stderr);
+    return stdout;
+  };
+  await client("/app/scripts/delivery/image/grpc_health.ts", GRPC);
+  const quotes = await client(
+    ...["/app/src/cli/tail.ts", "quotes", "AAPL", "--count", "5", "--json"],
+    ...["--address", GRPC],
+  );
+  const lines = quotes.trim().split("\n");
+  assert.equal(lines.length, 5);
+  for (const line of lines) assert.match(line, /AAPL/);
+  log("grpc_health: SERVING; tail: 5 quotes from the simulator");
+}
+
+/** Runs a container to its end, at most 30 s. */
+async function runToEnd(image: UnpackedImage, options: ContainerOptions) {
+  const container = new Container(image, options);
   try {
-    return await deadline(result, "a container");
+    return await within30s(container.ended, "a container");
   } catch (error) {
-    kill(container);
-    const { stdout, stderr } = await result;
-    const words = (options.whole ?? options.args ?? []).join(" ");
-    throw new Error(`${words}\n${stdout}${stderr}`, { cause: error });
+    container.kill();
+    const { stdout, stderr } = await container.ended;
+    const command = options.command?.join(" ");
+    throw new Error(`${command}\n${stdout}${stderr}`, { cause: error });
   }
 }
 
-/** The arguments that a chart would work out for these ports and addresses. */
-function proxyArgs(simulator: Simulator): string[] {
+/** Permissions and flags as the chart derives them for these addresses. */
+function proxyCommand(simulator: Simulator): string[] {
   const ports = Object.values(PORTS).map((port) => `${HOST}:${port}`);
-  const alpaca = network().filter((one) => one.endsWith(":443"));
+  const alpaca = allowedAddresses().filter((one) => one.endsWith(":443"));
   const net = [...ports, new URL(simulator.url).host, ...alpaca];
   return [
-    `--allow-env=${variables().join(",")}`,
+    `--allow-env=${allowedVariables().join(",")}`,
     `--allow-net=${net.join(",")}`,
     "--v8-flags=--max-old-space-size=682",
     "/app/src/start.ts",
   ];
 }
 
-/** The body of the first 200 that a URL answers with. */
-async function answers(url: string): Promise<string> {
+/** Fetches until the status is 200, at most 20 s, and returns the body. */
+async function fetchOk(url: string): Promise<string> {
   const end = performance.now() + 20_000;
   for (;;) {
     try {
@@ -250,23 +234,23 @@ async function answers(url: string): Promise<string> {
       const text = await response.text();
       if (response.ok) return text;
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error; // nobody listens yet
+      if (!(error instanceof TypeError)) throw error; // not listening yet
     }
-    if (performance.now() > end) throw new Error(`${url} does not answer`);
+    if (performance.now() > end) throw new Error(`No 200 from ${url} in 20 s`);
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }
 
-async function deadline<T>(promise: Promise<T>, what: string): Promise<T> {
+async function within30s<T>(promise: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
+  const timeout = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`${what} took 30 s`)), 30_000);
   });
   try {
-    return await Promise.race([promise, late]);
+    return await Promise.race([promise, timeout]);
   } finally {
     clearTimeout(timer);
   }
 }
 
-if (import.meta.main) await checkImage();
+if (import.meta.main) Deno.exit(await main());

@@ -1,96 +1,103 @@
 /**
- * Everything in the delivery that follows from the program: the chart's
- * settings, schema and README, the image's permissions, the dashboard.
+ * Generates the files that follow from the program's settings: the chart's
+ * values, schema and README, the permissions of the image, and the alerts for
+ * compose.yaml.
  *
  * ```sh
- * deno run -A scripts/delivery/generate.ts         # write what has changed
- * deno run -A scripts/delivery/generate.ts check   # name what would change
+ * deno run -A scripts/delivery/generate.ts         # write stale files
+ * deno run -A scripts/delivery/generate.ts check   # name stale files
  * ```
  *
  * @module
  */
+import { parse } from "yaml";
+import { fillRules, ruleFile } from "./alert_rules.ts";
 import {
   CHART,
   chartLists,
   readme,
-  withSettings,
+  settingsBlocks,
   withSettingsSchema,
 } from "./chart.ts";
-import { dashboard } from "./dashboard.ts";
 import { dockerCommand } from "./permissions.ts";
-import { replaceRegion } from "./regions.ts";
-import { fillRules, ruleFile, type RuleWords } from "./rules.ts";
-import { say } from "./say.ts";
-import { parse } from "yaml";
 
-/** How a stale file is mended; tests say it too. */
+/** Command that rewrites stale files. */
 export const REMEDY = "deno run -A scripts/delivery/generate.ts";
 
-/** The root of the checkout. */
+/** Root folder of the repository. */
 export const ROOT = new URL("../../", import.meta.url);
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 
-/** Every generated file, by its path from the root, as it should be. */
+/** Current content of every generated file, by path from the root. */
 export function generatedFiles(): Record<string, string> {
-  const values = withSettings(read(`${CHART}/values.yaml`));
+  const values = fillBlocks(read(`${CHART}/values.yaml`), settingsBlocks());
+  const schema = read(`${CHART}/values.schema.json`);
+  const template = read(`${CHART}/README.template.md`);
   return {
     ...chartLists(),
     [`${CHART}/values.yaml`]: values,
-    [`${CHART}/values.schema.json`]: withSettingsSchema(
-      read(`${CHART}/values.schema.json`),
-    ),
-    [`${CHART}/README.md`]: readme(
-      read(`${CHART}/README.template.md`),
-      values,
-    ),
-    [`${CHART}/files/dashboard.json`]: `${
-      JSON.stringify(dashboard(), null, 2)
-    }\n`,
-    "monitoring/prometheus/alerts.yaml": ruleFile(
-      fillRules(read(`${CHART}/files/rules.yaml`), composeWords(values)),
-    ),
-    "Dockerfile": replaceRegion(read("Dockerfile"), {
-      name: "command",
-      body: dockerCommand(),
-    }),
+    [`${CHART}/values.schema.json`]: withSettingsSchema(schema),
+    [`${CHART}/README.md`]: readme(template, values),
+    "monitoring/prometheus/alerts.yaml": composeAlerts(values),
+    "Dockerfile": fillBlocks(read("Dockerfile"), { command: dockerCommand() }),
   };
 }
 
-/** The alerts of compose.yaml: the chart's defaults, another selector. */
-function composeWords(values: string): RuleWords {
+/** Replaces the lines between the markers `>>> name` and `<<< name`. */
+function fillBlocks(
+  text: string,
+  blocks: Readonly<Record<string, string>>,
+): string {
+  const lines = text.split("\n");
+  for (const [name, body] of Object.entries(blocks)) {
+    const start = lines.findIndex((line) => line.includes(`>>> ${name}`));
+    const end = lines.findIndex((line) => line.includes(`<<< ${name}`));
+    if (start < 0 || end < start) {
+      throw new Error(
+        `The markers ">>> ${name}" and "<<< ${name}" are missing`,
+      );
+    }
+    lines.splice(start + 1, end - start - 1, body);
+  }
+  return lines.join("\n");
+}
+
+/** The chart's rules with its default values and another selector. */
+function composeAlerts(values: string): string {
   const { prometheusRule, config } = parse(values);
-  return {
+  const rules = fillRules(read(`${CHART}/files/rules.yaml`), {
     ...prometheusRule,
     selector: `job="alpaca-stream-proxy"`,
     here: "compose",
     feeds: config.STREAM_PROXY_FEEDS.split(","),
-  };
+  });
+  return ruleFile(rules);
 }
 
-/** Paths of generated files that are not as they should be. */
-export function staleFiles(): string[] {
-  return Object.entries(generatedFiles())
-    .filter(([path, wanted]) => {
-      try {
-        return read(path) !== wanted;
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return true;
-        throw error;
-      }
-    })
-    .map(([path]) => path);
+function isStale(path: string, content: string): boolean {
+  try {
+    return read(path) !== content;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw error;
+  }
 }
 
-if (import.meta.main) {
-  const stale = staleFiles();
-  if (Deno.args[0] === "check") {
-    for (const path of stale) say(`${path} is stale: run ${REMEDY}`);
-    Deno.exit(stale.length === 0 ? 0 : 1);
+function main(isCheck: boolean): number {
+  const log = (line: string) =>
+    Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  const stale = Object.entries(generatedFiles())
+    .filter(([path, content]) => isStale(path, content));
+  for (const [path, content] of stale) {
+    if (isCheck) {
+      log(`${path} is stale: run ${REMEDY}`);
+    } else {
+      Deno.writeTextFileSync(new URL(path, ROOT), content);
+      log(`wrote ${path}`);
+    }
   }
-  const files = generatedFiles();
-  for (const path of stale) {
-    Deno.writeTextFileSync(new URL(path, ROOT), files[path] ?? "");
-    say(`wrote ${path}`);
-  }
+  return isCheck && stale.length > 0 ? 1 : 0;
 }
+
+if (import.meta.main) Deno.exit(main(Deno.args[0] === "check"));

@@ -1,5 +1,5 @@
 /**
- * What the proxy may do in its image, worked out from the table of settings.
+ * Derives the permissions of the proxy in its image from the settings.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import {
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 
-/** Read besides the settings: by the runtime's switches, by grpc-js and by ws. */
+/** Variables beside the settings, read by Deno, grpc-js and ws. */
 export const RUNTIME_VARIABLES: readonly string[] = [
   "OTEL_DENO",
   "OTEL_DENO_CONSOLE",
@@ -22,7 +22,7 @@ export const RUNTIME_VARIABLES: readonly string[] = [
   "WS_*",
 ];
 
-/** Every host of Alpaca that any setting can lead to. */
+/** Alpaca hosts that some combination of settings connects to. */
 export const ALPACA_HOSTS: readonly string[] = [
   ...new Set([
     new URL(stockStreamUrl("sip")).hostname,
@@ -34,13 +34,13 @@ export const ALPACA_HOSTS: readonly string[] = [
 ];
 
 /** Names of all variables that the program reads. */
-export function variables(): string[] {
+export function allowedVariables(): string[] {
   const names = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   return [...names, ...RUNTIME_VARIABLES];
 }
 
-/** The default `--allow-net`: the three ports, and Alpaca by TLS. */
-export function network(): string[] {
+/** Addresses of the default `--allow-net`: three ports and Alpaca over TLS. */
+export function allowedAddresses(): string[] {
   const host = SETTINGS.host.fallback;
   const ports = [SETTINGS.grpcPort, SETTINGS.healthPort, SETTINGS.metricsPort];
   return [
@@ -49,9 +49,9 @@ export function network(): string[] {
   ];
 }
 
-/** The `CMD` of the Dockerfile. */
+/** The `CMD` instruction of the Dockerfile. */
 export function dockerCommand(): string {
-  return `CMD ["--allow-env=${variables().join(",")}", \\
-     "--allow-net=${network().join(",")}", \\
+  return `CMD ["--allow-env=${allowedVariables().join(",")}", \\
+     "--allow-net=${allowedAddresses().join(",")}", \\
      "/app/src/start.ts"]`;
 }

@@ -1,37 +1,115 @@
 /**
- * The quick part of `scripts/delivery/check_chart.ts`, where there is a Helm.
+ * Renders the chart with Helm and validates the manifests with kubeconform
+ * (schemas: `scripts/delivery/fetch_schemas.sh`) and promtool.
  */
 import assert from "node:assert/strict";
-import { checkInvariants } from "../../scripts/delivery/invariants.ts";
-import { MATRIX, REFUSALS } from "../../scripts/delivery/matrix.ts";
-import { readManifests, renderText } from "../../scripts/delivery/render.ts";
-import { findTool } from "../../scripts/delivery/tools.ts";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import {
+  fillRules,
+  type Rule,
+  type RuleValues,
+} from "../../scripts/delivery/alert_rules.ts";
+import { runProgram } from "../../scripts/delivery/run_program.ts";
+import { requires } from "../support/requires.ts";
+import { checkRules } from "./promtool.ts";
+import { CHART_CASES, REJECTED_CASES } from "./chart_cases.ts";
+import { checkInvariants } from "./chart_invariants.ts";
+import {
+  CHART_PATH,
+  defaultValues,
+  KUBERNETES,
+  NAMESPACE,
+  parseManifests,
+  RELEASE,
+  renderChart,
+} from "./chart_render.ts";
 
-const helm = await findTool("helm");
-const leftOut = helm === undefined
-  ? " (left out: no helm on this machine; " +
-    "deno run -A scripts/delivery/check_chart.ts --install fetches it)"
-  : "";
-
-for (const { name, values } of MATRIX) {
-  Deno.test({
-    name: `the chart keeps its promises with ${name}${leftOut}`,
-    ignore: helm === undefined,
+for (const { name, values, kinds = [] } of CHART_CASES) {
+  Deno.test(requires(["helm"], {
+    name: `the chart keeps its invariants with ${name}`,
     fn: async () => {
-      const text = await renderText({ helm: helm ?? "", values });
-      checkInvariants(readManifests(text));
+      const manifests = parseManifests(await renderChart(values));
+      checkInvariants(manifests);
+      const found = new Set(manifests.map(({ kind }) => kind));
+      for (const kind of ["ConfigMap", "Deployment", "Service", ...kinds]) {
+        assert.ok(found.has(kind), kind);
+      }
     },
-  });
+  }));
+
+  Deno.test(requires(["helm"], {
+    name: `helm lint accepts the chart with ${name}`,
+    fn: async () => {
+      await runProgram("helm", [
+        ...["lint", "--strict", "--quiet", "--namespace", NAMESPACE],
+        ...["--kube-version", KUBERNETES[0] ?? "", "--values", "-", CHART_PATH],
+      ], { input: stringify(values) });
+    },
+  }));
 }
 
-for (const { name, values, says } of REFUSALS) {
-  Deno.test({
-    name: `the chart refuses ${name}${leftOut}`,
-    ignore: helm === undefined,
+for (const { name, values, error } of REJECTED_CASES) {
+  Deno.test(requires(["helm"], {
+    name: `the chart rejects ${name}`,
     fn: () =>
       assert.rejects(
-        renderText({ helm: helm ?? "", values }),
-        (error: Error) => says.test(error.message),
+        renderChart(values),
+        ({ message }: Error) => error.test(message),
       ),
+  }));
+}
+
+for (const kubernetes of KUBERNETES) {
+  Deno.test(requires(["helm", "kubeconform", "KUBERNETES_SCHEMAS"], {
+    name: `the chart is valid for Kubernetes ${kubernetes}`,
+    fn: async () => {
+      const texts: string[] = [];
+      for (const { values } of CHART_CASES) {
+        texts.push(await renderChart(values, { kubernetes }));
+      }
+      const schemas = Deno.env.get("KUBERNETES_SCHEMAS");
+      await runProgram("kubeconform", [
+        ...["-strict", "-summary", "-kubernetes-version", kubernetes],
+        "-schema-location",
+        `${schemas}/v${kubernetes}/{{.ResourceKind}}{{.KindSuffix}}.json`,
+        "-schema-location",
+        `${schemas}/custom/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json`,
+        "-",
+      ], { input: texts.join("\n---\n") });
+    },
+  }));
+}
+
+/** The chart's rules with its default values, filled without Helm. */
+function expectedRules(): Rule[] {
+  const { config, prometheusRule } = defaultValues();
+  const fullname = `${RELEASE}-alpaca-stream-proxy`;
+  const template = Deno.readTextFileSync(join(CHART_PATH, "files/rules.yaml"));
+  return fillRules(template, {
+    ...prometheusRule as unknown as RuleValues,
+    selector: `job="${fullname}",namespace="${NAMESPACE}"`,
+    here: `${NAMESPACE}/${fullname}`,
+    feeds: String(config.STREAM_PROXY_FEEDS).split(","),
   });
 }
+
+Deno.test(requires(["helm"], {
+  name: "the chart fills the alert rules as scripts/delivery does",
+  fn: async () => {
+    const manifests = parseManifests(
+      await renderChart({
+        credentials: { existingSecret: "alpaca" },
+        prometheusRule: { enabled: true },
+      }),
+    );
+    const rule = manifests.find(({ kind }) => kind === "PrometheusRule");
+    const { groups } = rule?.spec as { groups: { rules: unknown }[] };
+    assert.deepEqual(groups[0]?.rules, expectedRules());
+  },
+}));
+
+Deno.test(requires(["promtool"], {
+  name: "promtool accepts the chart's rules",
+  fn: () => checkRules(expectedRules()),
+}));

@@ -1,5 +1,6 @@
 /**
- * `.ci/run` itself, with a Deno that only plays: what it counts, what it ends.
+ * `.ci/run` with stubs in place of Deno and of the tools: what it counts, skips
+ * and ends.
  *
  * @module
  */
@@ -8,24 +9,28 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 
-/** Steps beside the tests: all of them, and without the delivery's. */
-const STEPS = { all: 11, program: 7 };
-
-interface Played {
-  /** What the tests print and end with, in shell. */
-  readonly tests?: string;
-  /** What `deno install` does, the first step of all, in shell. */
+/** Shell commands in place of steps; a step without one succeeds. */
+interface Stubs {
+  /** `deno install`. */
   readonly install?: string;
-  /** What `deno lint` does, in shell. */
-  readonly lint?: string;
-  readonly seconds?: number;
-  readonly part?: string;
+  /** `deno task check`. */
+  readonly check?: string;
+  /** `deno task test tests/unit`. */
+  readonly unit?: string;
+  /** `deno task test --ignore=tests/unit`. */
+  readonly integration?: string;
+  /** `check_image.ts`. */
+  readonly image?: string;
+  /** `pip`, which installs Python packages. */
+  readonly pip?: string;
 }
 
-/** Runs the script; its whole output, its last line, its exit code. */
-async function play(
-  { tests, install = "", lint = "", seconds = 300, part = "all" }: Played,
-) {
+const PASS = "echo '10 passed, 0 failed, 1 skipped'";
+/** Checks beside the tests. */
+const CHECKS = 4;
+
+/** Runs the script and returns its output, last line and exit code. */
+async function runScript(stubs: Stubs) {
   const folder = await Deno.makeTempDir({ prefix: "ci-" });
   try {
     const program = async (path: string, text: string) => {
@@ -33,28 +38,29 @@ async function play(
       await Deno.mkdir(join(file, ".."), { recursive: true });
       await Deno.writeTextFile(file, `#!/bin/bash\n${text}\n`, { mode: 0o755 });
     };
-    // npx -y deno@2.9.6 WORD WORD …
+    // npx -y deno@2.9.6 COMMAND ARGUMENTS…
     await program(
       "bin/npx",
-      `case "$3 $4" in
-        "task test") ${tests ?? "echo 'ok | 1 passed | 0 failed (1s)'"} ;;
-        install*) ${install} : ;;
-        lint*) ${lint} : ;;
+      `case "$3 $4 $5" in
+        install*) ${stubs.install ?? ":"} ;;
+        "task check "*) ${stubs.check ?? ":"} ;;
+        "task test tests/unit") ${stubs.unit ?? PASS} ;;
+        "task test --ignore=tests/unit") ${stubs.integration ?? PASS} ;;
+        "run -A "*) ${stubs.image ?? ":"} ;;
       esac`,
     );
-    await program("bin/cargo", "exit 1");
-    const fetched = ["promtool", "chromium", "pip"];
-    for (const name of [...fetched, "nginx", "haproxy", "envoy"]) {
+    const tools = ["python3", "go", "nginx", "haproxy", "chromium", "promtool"];
+    for (const name of [...tools, "buildah", "bwrap"]) {
       await program(`bin/${name}`, "");
     }
-    await program("tools/python/bin/pip", "");
-    await program("tools/python/bin/python", "");
+    await program("bin/cargo", "exit 1");
+    await program("tools/python/bin/pip", stubs.pip ?? "");
+    await Deno.mkdir(join(folder, "tools/schemas"));
     const { code, stdout } = await new Deno.Command("bash", {
-      args: [fileURLToPath(new URL(".ci/run", ROOT)), part],
+      args: [fileURLToPath(new URL(".ci/run", ROOT))],
       env: {
         PATH: `${join(folder, "bin")}:${Deno.env.get("PATH")}`,
         CI_TOOLS: join(folder, "tools"),
-        CI_SECONDS: String(seconds),
       },
       stdin: "null",
       stderr: "inherit",
@@ -66,82 +72,58 @@ async function play(
   }
 }
 
-Deno.test("the CI script counts every step and every test, by Deno's last summary", async () => {
-  const { code, last } = await play({
-    tests: `echo 'ok | 99 passed | 0 failed (1s)'
-      echo 'ok | 12 passed (30 steps) | 0 failed | 3 ignored (4s)'`,
+Deno.test("the CI script adds up checks and tests", async () => {
+  const { code, last } = await runScript({
+    unit: "echo '10 passed, 0 failed, 1 skipped'",
+    integration: "echo 'Skipped:'; echo '5 passed, 0 failed, 2 skipped'",
   });
-  assert.equal(last, `${STEPS.all + 12} passed, 0 failed`);
+  assert.equal(last, `${CHECKS + 15} passed, 0 failed, 3 skipped`);
   assert.equal(code, 0);
 });
 
-Deno.test("the CI script runs a part alone", async () => {
-  const { last } = await play({ part: "program" });
-  assert.equal(last, `${STEPS.program + 1} passed, 0 failed`);
-});
-
-Deno.test("the CI script counts failed tests and failed steps once each, and fails", async () => {
-  const { code, text, last } = await play({
-    tests: `echo 'FAILED | 10 passed (2 steps) | 2 failed (1 step) | 1 ignored'
-      exit 1`,
-    lint: "exit 1;",
+Deno.test("the CI script fails when tests or checks fail, and prints their output", async () => {
+  const { code, text, last } = await runScript({
+    unit:
+      "echo 'the name of a test'; echo '8 passed, 2 failed, 1 skipped'; exit 1",
+    check: "echo 'a lint error'; exit 1",
   });
-  assert.equal(last, `${STEPS.all - 1 + 10} passed, 3 failed`);
-  assert.match(text, /^failed: lint$/m);
-  assert.match(text, /^left out: the Rust client/m);
+  assert.equal(last, `${CHECKS - 1 + 18} passed, 3 failed, 2 skipped`);
+  assert.match(text, /^the name of a test$/m);
+  assert.match(text, /^a lint error$/m);
   assert.equal(code, 1);
 });
 
-Deno.test("the CI script fails when the tests end without a summary", async () => {
-  for (const tests of ["echo 'error: out of memory'; exit 1", "exit 0"]) {
-    const { code, last } = await play({ tests, part: "program" });
-    assert.equal(last, `${STEPS.program} passed, 1 failed`);
-    assert.equal(code, 1);
-  }
+Deno.test("the CI script fails when a test run ends early or fails outside of tests", async () => {
+  const { code, last } = await runScript({
+    unit: "echo 'error: out of memory'; exit 1",
+    integration: `${PASS}; exit 1`,
+  });
+  assert.equal(last, `${CHECKS} passed, 2 failed, 0 skipped`);
+  assert.equal(code, 1);
 });
 
-/** Lint leaves `sleep MARKER` behind, started in this way. */
-async function leaves(start: (sleep: string) => string) {
-  const marker = `600.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
-  const { code, text, last } = await play({
-    lint: `${start(`sleep ${marker}`)} >/dev/null 2>&1 & disown;`,
-    part: "program",
+Deno.test("the CI script names tools and checks that it skips", async () => {
+  const { code, text, last } = await runScript({
+    pip: "exit 1",
+    image: "echo 'skipped: the image: not root'; exit 3",
   });
-  assert.match(text, /^failed: lint: it left processes running$/m);
+  assert.match(text, /^skipped: checks with grpcio==/m);
+  assert.match(text, /^skipped: the image: not root$/m);
+  assert.equal(last, `${CHECKS - 1 + 20} passed, 0 failed, 3 skipped`);
+  assert.equal(code, 0);
+});
+
+Deno.test("the CI script ends a process that a step leaves behind, and fails", async () => {
+  const marker = `600.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+  const { code, text, last } = await runScript({
+    check: `setsid sleep ${marker} >/dev/null 2>&1 & disown`,
+  });
   assert.match(text, new RegExp(`sleep ${marker.replace(".", "\\.")}`));
-  assert.equal(last, `${STEPS.program + 1} passed, 1 failed`);
+  assert.equal(last, `${CHECKS + 20} passed, 1 failed, 2 skipped`);
   assert.equal(code, 1);
   const { code: alive } = await new Deno.Command("pgrep", {
     args: ["-f", `sleep ${marker}`],
     stdout: "null",
   }).output();
   assert.equal(alive, 1, "the process still runs");
-}
-
-Deno.test("the CI script ends what a step leaves behind, however detached, and says so", async () => {
-  await leaves((sleep) => `setsid ${sleep}`);
-});
-
-// The kernel shows no environment of a process in the midst of an execve; here
-// that lasts for half a second.
-Deno.test("the CI script waits for a process that shows no environment yet", async () => {
-  await leaves((sleep) =>
-    `setsid env -i /bin/bash -c "/bin/sleep 0.5; CI_RUN_MARK=$CI_RUN_MARK exec /bin/${sleep}"`
-  );
-});
-
-Deno.test("the CI script ends a step that hangs, leaves the rest out, and does not pass", async () => {
-  const { code, text, last } = await play({
-    install: "sleep 600;",
-    seconds: 5,
-    part: "program",
-  });
-  assert.match(
-    text,
-    /^left out: locked dependencies: no time is left for the rest of it$/m,
-  );
-  assert.match(text, /^left out: types: no time is left$/m);
-  assert.match(text, /^failed: no time is left for the tests$/m);
-  assert.equal(last, "0 passed, 1 failed");
-  assert.equal(code, 1);
 });

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
-  neededImports,
+  keptImports,
   reachable,
-} from "../../scripts/delivery/image/keep_needed_packages.ts";
+} from "../../scripts/delivery/image/prune_packages.ts";
 import { whyUnhealthy } from "../../scripts/delivery/image/healthcheck.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 
@@ -19,7 +19,7 @@ Deno.test("the image lets the program read every setting and its aliases, by nam
   assert.ok(!list.includes("*"));
 });
 
-Deno.test("the image denies what the program never needs", () => {
+Deno.test("the image denies every permission that the program does not need", () => {
   const entry = /^ENTRYPOINT (\[.+\])$/m.exec(dockerfile)?.[1] ?? "[]";
   const words: string[] = JSON.parse(entry);
   for (const what of ["read", "write", "run", "ffi", "sys", "import"]) {
@@ -29,14 +29,14 @@ Deno.test("the image denies what the program never needs", () => {
   assert.ok(!/"(-A|--allow-all)"/.test(dockerfile));
 });
 
-Deno.test("the image's bases are arguments, its user is a number", () => {
+Deno.test("the image's bases are build arguments, its user is numeric", () => {
   for (const line of dockerfile.match(/^FROM .+$/gm) ?? []) {
     assert.match(line, /^FROM \$\{(BUILD|RUNTIME)_IMAGE\}/);
   }
   assert.match(dockerfile, /^USER 65532:65532$/m);
 });
 
-Deno.test("a package stays in the image when a module can reach it, however far", () => {
+Deno.test("a package stays in the image when a module imports it, directly or indirectly", () => {
   const npm = (name: string, ...dependencies: string[]) => [
     `${name}@1`,
     { name, version: "1", dependencies },
@@ -53,7 +53,7 @@ Deno.test("a package stays in the image when a module can reach it, however far"
   const keep = reachable(graph);
   assert.deepEqual([...keep].sort(), ["a/1", "b/1", "c/1"]);
   assert.deepEqual(
-    neededImports(
+    keptImports(
       { a: "npm:a@1", "only-for-tests": "npm:only-for-tests@1" },
       keep,
     ),
@@ -61,7 +61,7 @@ Deno.test("a package stays in the image when a module can reach it, however far"
   );
 });
 
-Deno.test("the health check tells a living proxy from a sick and from a dead one", async () => {
+Deno.test("the health check distinguishes healthy, unhealthy and stopped proxies", async () => {
   let status = 200;
   const server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },

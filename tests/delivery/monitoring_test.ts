@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import {
   ERROR_TYPES,
@@ -11,9 +12,11 @@ import {
   METRICS,
 } from "../../src/infrastructure/metrics/declarations.ts";
 import { CHART } from "../../scripts/delivery/chart.ts";
-import { dashboard } from "../../scripts/delivery/dashboard.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
-import type { Rule } from "../../scripts/delivery/rules.ts";
+import { runProgram } from "../../scripts/delivery/run_program.ts";
+import type { Rule } from "../../scripts/delivery/alert_rules.ts";
+import { requires } from "../support/requires.ts";
+import { checkRules } from "./promtool.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 const { groups } = parse(read("monitoring/prometheus/alerts.yaml"));
@@ -21,7 +24,7 @@ const rules: Rule[] = groups[0].rules;
 
 type Labels = ReadonlySet<string>;
 
-/** Series of a declared metric, as Prometheus keeps them. */
+/** Series and labels that Prometheus stores for a metric. */
 function seriesOf(
   { name, type, labels }: MetricDeclaration,
 ): [string, Labels][] {
@@ -34,7 +37,7 @@ function seriesOf(
   ];
 }
 
-/** Series that exist: the program's, its recordings, Prometheus' own. */
+/** Series of the program, of the recording rules and of Prometheus itself. */
 const SERIES = new Map<string, Labels>([
   ["up", new Set(["job", "namespace", "instance"])],
   ...rules.map((
@@ -43,7 +46,7 @@ const SERIES = new Map<string, Labels>([
   ...ALL_METRICS.flatMap(seriesOf),
 ]);
 
-/** Words that a label may have, where the program closes the set. */
+/** Values of the labels that have a closed set. */
 const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   feed: FEEDS,
   error_type: ERROR_TYPES,
@@ -54,13 +57,13 @@ const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** Checks that a query asks for series, labels and words that exist. */
+/** Checks that a query names existing series, labels and label values. */
 function checkQuery(expr: string, where: string): void {
   const selectors = [...expr.matchAll(/([a-z_:]+)\{([^}]*)\}/g)];
   assert.ok(selectors.length > 0 || /vector\(time/.test(expr), where);
   for (const [, name = "", inside = ""] of selectors) {
     const labels = SERIES.get(name);
-    assert.ok(labels, `${where} asks for ${name}, which no metric is called`);
+    assert.ok(labels, `${where}: there is no metric ${name}`);
     for (
       const [, label = "", text = ""] of inside.matchAll(
         /(\w+)[=!]~?"([^"]*)"/g,
@@ -83,9 +86,13 @@ interface Panel {
   readonly targets?: readonly { readonly expr: string }[];
 }
 
-const panels = dashboard().panels as readonly Panel[];
+const dashboard: {
+  readonly panels: readonly Panel[];
+  readonly templating: unknown;
+} = JSON.parse(read(`${CHART}/files/dashboard.json`));
+const { panels } = dashboard;
 
-Deno.test("every query of the dashboard asks for a metric that exists", () => {
+Deno.test("every query of the dashboard names existing metrics", () => {
   const queries = panels.flatMap(({ title, targets = [] }) =>
     targets.map(({ expr }) => ({ title, expr }))
   );
@@ -93,16 +100,16 @@ Deno.test("every query of the dashboard asks for a metric that exists", () => {
   for (const { title, expr } of queries) checkQuery(expr, `panel "${title}"`);
 });
 
-Deno.test("the dashboard shows every metric of the program, or says which it leaves out", () => {
-  const text = JSON.stringify(panels) + JSON.stringify(dashboard().templating);
-  const leftOut = new Set<string>([
-    METRICS.connections.name, // feed_state tells more
-    METRICS.draining.name, // lasts seconds; an alert watches it
+Deno.test("the dashboard shows every metric of the program, or names the exceptions", () => {
+  const text = JSON.stringify(panels) + JSON.stringify(dashboard.templating);
+  const exceptions = new Set<string>([
+    METRICS.connections.name, // feed_state has more detail
+    METRICS.draining.name, // lasts seconds; an alert covers it
   ]);
   for (const { name } of Object.values(METRICS)) {
     assert.ok(
-      text.includes(name) !== leftOut.has(name),
-      `${name}: show it in scripts/delivery/dashboard.ts or leave it out here`,
+      text.includes(name) !== exceptions.has(name),
+      `${name}: show it in files/dashboard.json or list it here`,
     );
   }
 });
@@ -112,16 +119,16 @@ Deno.test("the dashboard's panels have a description and do not overlap", () => 
   for (const { title, type, description = "", gridPos } of panels) {
     assert.ok(type === "row" || description !== "", title);
     for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
-      assert.ok(x < 24, `"${title}" leaves the page`);
+      assert.ok(x < 24, `"${title}" exceeds the width`);
       for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
-        assert.ok(!taken.has(`${x},${y}`), `"${title}" covers another panel`);
+        assert.ok(!taken.has(`${x},${y}`), `"${title}" overlaps another panel`);
         taken.add(`${x},${y}`);
       }
     }
   }
 });
 
-Deno.test("every rule asks for series that exist", () => {
+Deno.test("every rule names existing series", () => {
   for (const { alert, record, expr } of rules) {
     checkQuery(expr, `rule ${alert ?? record}`);
     assert.doesNotMatch(
@@ -131,7 +138,7 @@ Deno.test("every rule asks for series that exist", () => {
   }
 });
 
-Deno.test("every alert says how bad it is, what it is, and where to read on", () => {
+Deno.test("every alert has a severity, a summary, a description and a runbook", () => {
   const alertDocs = read("docs/alerts.md");
   for (const { alert, labels = {}, annotations = {} } of rules) {
     if (alert === undefined) continue;
@@ -148,15 +155,48 @@ Deno.test("every alert says how bad it is, what it is, and where to read on", ()
   }
 });
 
-Deno.test("docs/alerts.md explains no alert that does not exist", () => {
+Deno.test("docs/alerts.md has no section about a removed alert", () => {
   const known = new Set(rules.map(({ alert }) => alert));
   const sections = read("docs/alerts.md").matchAll(/^### (Alpaca\w+)$/gm);
   for (const [, name = ""] of sections) assert.ok(known.has(name), name);
 });
 
-Deno.test("the values leave out no alert under a name that does not exist", () => {
+Deno.test("alert names are unique and start with Alpaca", () => {
   const template: { rules: Rule[] } = parse(read(`${CHART}/files/rules.yaml`));
   const names = template.rules.flatMap(({ alert }) => alert ?? []);
   assert.equal(new Set(names).size, names.length);
   for (const name of names) assert.match(name, /^Alpaca[A-Za-z]+$/);
 });
+
+/** Replaces Grafana's variables, which promtool does not know. */
+function withoutVariables(expr: string): string {
+  return expr.replaceAll("$__rate_interval", "1m").replaceAll("$__range", "1h");
+}
+
+Deno.test(requires(["promtool"], {
+  name: "promtool accepts the queries of the dashboard",
+  fn: () =>
+    checkRules(
+      panels.flatMap(({ targets = [] }) => targets).map(({ expr }, index) => ({
+        record: `query:${index}`,
+        expr: withoutVariables(expr),
+      })),
+    ),
+}));
+
+Deno.test(requires(["promtool"], {
+  name: "the alerts of compose.yaml fire when they should",
+  fn: async () => {
+    const cwd = fileURLToPath(new URL("monitoring/prometheus/", ROOT));
+    const promtool = (...args: string[]) =>
+      runProgram("promtool", args, { cwd });
+    await promtool("check", "rules", "alerts.yaml");
+    await promtool("check", "config", "prometheus.yaml");
+    await promtool(
+      "test",
+      "rules",
+      "alerts_test.yaml",
+      "market_hours_test.yaml",
+    );
+  },
+}));

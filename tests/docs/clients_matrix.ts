@@ -82,14 +82,14 @@ function cell(state: number | string | undefined): string {
 
 async function main(): Promise<number> {
   const { projects, missing } = await ClientBuilds.available();
-  for (const [name, reason] of missing) log(`left out: ${name}: ${reason}`);
+  for (const [name, reason] of missing) log(`skipped: ${name}: ${reason}`);
   const builds = new ClientBuilds();
   const built = await Promise.all(projects.map((one) => builds.build(one)));
   const clients = [...built, TAIL];
   const running = KINDS.map(async (kind) => {
     const reason = kind && await missingBalancer(kind);
     if (reason === undefined) return await rowsOf(clients, kind);
-    log(`left out: ${kind?.name}: ${reason}`);
+    log(`skipped: ${kind?.name}: ${reason}`);
     return [];
   });
   const rows = (await Promise.all(running)).flat();

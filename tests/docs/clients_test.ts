@@ -31,7 +31,7 @@ const builds = new ClientBuilds();
 for (const [language, reason] of missing) {
   Deno.test({
     name: `the ${language} client survives what happens on its way to the ` +
-      `proxy (left out: ${reason})`,
+      `proxy (skipped: ${reason})`,
     ignore: true,
     fn: () => {},
   });
@@ -67,7 +67,7 @@ const typescript = projects.find(({ language }) => language === "TypeScript");
 Deno.test({
   name: typescript
     ? "the quickstart of the README prints quotes"
-    : `the quickstart of the README (left out: ${missing.get("TypeScript")})`,
+    : `the quickstart of the README (skipped: ${missing.get("TypeScript")})`,
   ignore: !typescript,
   fn: async () => {
     assert(typescript);
@@ -108,9 +108,9 @@ const BEHIND =
 
 for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
   const reason = await missingBalancer(kind);
-  const leftOut = reason ? ` (left out: ${reason})` : "";
+  const skipped = reason ? ` (skipped: ${reason})` : "";
   Deno.test({
-    name: `${BEHIND} ${kind.program}${leftOut}`,
+    name: `${BEHIND} ${kind.program}${skipped}`,
     ignore: reason !== undefined,
     fn: async () => {
       await using path = await setUp(kind);
@@ -122,7 +122,7 @@ for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
   });
   Deno.test({
     name:
-      `a refused request ends the documented clients behind ${kind.program}${leftOut}`,
+      `a refused request ends the documented clients behind ${kind.program}${skipped}`,
     ignore: reason !== undefined,
     fn: () => refuseAll(kind),
   });

@@ -351,7 +351,7 @@ for (const journey of JOURNEYS) {
     for (const kind of CLIENTS) {
       await t.step({
         name: kind.missing
-          ? `${kind.name} left out: ${kind.missing}`
+          ? `${kind.name} (skipped: ${kind.missing})`
           : kind.name,
         ignore: kind.missing !== undefined,
         fn: async () => {
@@ -374,7 +374,7 @@ for (const journey of JOURNEYS) {
 for (const kind of CLIENTS) {
   Deno.test({
     name: `getConnectionStatus tells ${kind.name} the truth about all feeds${
-      kind.missing ? ` (left out: ${kind.missing})` : ""
+      kind.missing ? ` (skipped: ${kind.missing})` : ""
     }`,
     ignore: kind.missing !== undefined,
     fn: async () => {

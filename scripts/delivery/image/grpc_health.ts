@@ -1,7 +1,7 @@
 /**
- * Asks a gRPC server `grpc.health.v1.Health/Check` and ends with 0 when it
- * says SERVING, with 1 otherwise. Asks again until `--seconds` have passed, as
- * `helm test` may come before the first feed has connected.
+ * Calls `grpc.health.v1.Health/Check` until the status is SERVING and exits
+ * with 0, or with 1 after `--seconds`: `helm test` may run before the first feed
+ * has connected.
  *
  * ```sh
  * grpc_health.ts proxy:50052 --seconds 60
@@ -18,20 +18,21 @@ import {
   HealthCheckResponseSchema,
 } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 
-/** Longest that one answer may take, in ms. */
-const PATIENCE_MS = 3_000;
+/** Deadline of a call, in ms. */
+const TIMEOUT_MS = 3_000;
+const encoder = new TextEncoder();
 
-/** What the server says of itself; rejects when it cannot be asked. */
-export async function askHealth(address: string): Promise<string> {
+/** Returns the name of the serving status. @throws ServiceError when the call fails */
+async function checkHealth(address: string): Promise<string> {
   const client = new Client(address, credentials.createInsecure());
   try {
     return await new Promise((resolve, reject) => {
       client.makeUnaryRequest(
         "/grpc.health.v1.Health/Check",
-        () => Buffer.alloc(0), // no service name: the server as a whole
+        () => Buffer.alloc(0), // no service name: the whole server
         (bytes) => fromBinary(HealthCheckResponseSchema, bytes),
         undefined,
-        { deadline: Date.now() + PATIENCE_MS },
+        { deadline: Date.now() + TIMEOUT_MS },
         (error, response) => {
           if (error !== null) reject(error);
           else resolve(nameOf(response));
@@ -49,21 +50,18 @@ function nameOf(response: HealthCheckResponse | undefined): string {
     `status ${status}`;
 }
 
-/** Asks once a second until it is SERVING or the time is up. */
-export async function waitUntilServing(
+/** Checks once a second until the status is SERVING or the time is up. */
+async function waitUntilServing(
   address: string,
-  { seconds, say }: {
-    readonly seconds: number;
-    readonly say: (line: string) => void;
-  },
+  seconds: number,
 ): Promise<boolean> {
   const end = performance.now() + seconds * 1000;
   for (;;) {
-    const answer = await askHealth(address).catch((error: Error) =>
+    const status = await checkHealth(address).catch((error: Error) =>
       error.message
     );
-    say(`${address}: ${answer}`);
-    if (answer === "SERVING") return true;
+    Deno.stdout.writeSync(encoder.encode(`${address}: ${status}\n`));
+    if (status === "SERVING") return true;
     if (performance.now() > end) return false;
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
@@ -75,10 +73,9 @@ if (import.meta.main) {
     allowPositionals: true,
     options: { seconds: { type: "string", default: "0" } },
   });
-  const encoder = new TextEncoder();
-  const serving = await waitUntilServing(positionals[0] ?? "localhost:50052", {
-    seconds: Number(values.seconds),
-    say: (line) => Deno.stdout.writeSync(encoder.encode(`${line}\n`)),
-  });
+  const serving = await waitUntilServing(
+    positionals[0] ?? "localhost:50052",
+    Number(values.seconds),
+  );
   Deno.exit(serving ? 0 : 1);
 }

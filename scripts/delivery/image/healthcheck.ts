@@ -1,17 +1,17 @@
 /**
  * The image's health check: `GET /healthz` of the proxy in the same container.
- * Ends with 0 when it answers 200, with 1 and a reason otherwise.
+ * Exits with 0 on status 200, otherwise with 1 and a reason.
  *
  * @module
  */
 
-/** Longest that the answer may take, in ms. */
-const PATIENCE_MS = 4_000;
+/** Timeout of the request. */
+const TIMEOUT_MS = 4_000;
 
-/** Why the proxy is not healthy; undefined when it is. */
+/** Why the proxy is unhealthy; undefined when it is healthy. */
 export async function whyUnhealthy(url: string): Promise<string | undefined> {
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch(url, { signal });
     const text = await response.text();
     return response.ok

@@ -106,7 +106,7 @@ const missing = await go("mod", "download");
 Deno.test({
   name: missing === undefined
     ? "the official Go SDK receives stocks and options, field by field"
-    : "the official Go SDK receives stocks and options (left out: no Go on " +
+    : "the official Go SDK receives stocks and options (skipped: no Go on " +
       "the PATH, or its modules cannot be downloaded)",
   ignore: missing !== undefined,
   fn: async () => {

@@ -35,7 +35,7 @@ const python = await findPython();
 Deno.test({
   name: python
     ? "alpaca-py receives stocks, options and order updates"
-    : "alpaca-py receives stocks, options and order updates (left out: no Python with " +
+    : "alpaca-py receives stocks, options and order updates (skipped: no Python with " +
       "alpaca-py; pip install alpaca-py, or set ALPACA_PY_PYTHON)",
   ignore: python === undefined,
   fn: async () => {

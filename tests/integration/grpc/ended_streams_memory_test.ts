@@ -6,7 +6,7 @@ import { type Face, pathOf, startFace } from "../../support/grpc_face.ts";
 import { until } from "../../support/stage.ts";
 
 const { gc } = globalThis as { gc?: () => void };
-const missing = gc ? "" : " (left out: run with --v8-flags=--expose-gc)";
+const missing = gc ? "" : " (skipped: run with --v8-flags=--expose-gc)";
 
 const WARM_UP = 50;
 const CYCLES = 200;

@@ -87,7 +87,7 @@ for (const kind of await probeKinds()) {
   const { name, missing } = kind;
   Deno.test({
     name: `${name} reads a code that it retries when the proxy ends it${
-      missing ? ` (left out: ${missing})` : ""
+      missing ? ` (skipped: ${missing})` : ""
     }`,
     ignore: missing !== undefined,
     fn: () => read(kind),

@@ -19,7 +19,7 @@ const PHONE = { width: 390, height: 844, scheme: "dark" } as const;
 const HOSTILE = `<img src=x onerror="document.title='taken over'">`;
 
 const LEFT_OUT = CHROMIUM === undefined
-  ? " (left out: no Chromium on this machine)"
+  ? " (skipped: no Chromium on this machine)"
   : "";
 
 function browserTest(name: string, fn: () => Promise<void>): void {

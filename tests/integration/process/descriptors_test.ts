@@ -9,7 +9,7 @@ import { Child } from "./child.ts";
 
 const MISSING = await hasPrlimit()
   ? ""
-  : " (left out: no prlimit on this machine)";
+  : " (skipped: no prlimit on this machine)";
 
 /** Enough for Deno, three sessions and some forty clients. */
 const MAX_DESCRIPTORS = 96;

@@ -51,12 +51,12 @@ const RUNS: readonly (readonly [string, readonly string[]])[] = [
 
 for (const [name, prefix] of RUNS) {
   const isPid1 = prefix.length > 0;
-  const leftOut = isPid1 && !canUnshare
-    ? " left out: no namespaces may be made"
+  const skipped = isPid1 && !canUnshare
+    ? " (skipped: namespaces are not permitted)"
     : "";
   Deno.test({
-    name: `${name}${leftOut}`,
-    ignore: leftOut !== "" || Deno.build.os === "windows",
+    name: `${name}${skipped}`,
+    ignore: skipped !== "" || Deno.build.os === "windows",
     async fn() {
       const [command = "", ...args] = [
         ...prefix,

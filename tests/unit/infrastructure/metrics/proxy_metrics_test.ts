@@ -181,7 +181,7 @@ const promtool = await findPromtool();
 
 Deno.test({
   name: "promtool finds nothing but the one name that the contract fixes" +
-    (promtool ? "" : " (left out: no promtool on the PATH)"),
+    (promtool ? "" : " (skipped: no promtool on the PATH)"),
   ignore: !promtool,
   fn: async () => {
     const { counters, page } = setup();
@@ -197,7 +197,7 @@ Deno.test({
 
 Deno.test({
   name: "promtool would notice a broken page" +
-    (promtool ? "" : " (left out: no promtool on the PATH)"),
+    (promtool ? "" : " (skipped: no promtool on the PATH)"),
   ignore: !promtool,
   fn: async () => {
     const { code } = await runPromtool("# TYPE a counter\na 1\na 2\n");

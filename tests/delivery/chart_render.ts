@@ -1,21 +1,21 @@
 /**
- * Renders the chart and reads what comes out.
+ * Renders the chart with Helm and parses the manifests.
  *
  * @module
  */
 import { fileURLToPath } from "node:url";
 import { parse, parseAllDocuments, stringify } from "yaml";
-import { CHART } from "./chart.ts";
-import { run } from "./tools.ts";
+import { CHART } from "../../scripts/delivery/chart.ts";
+import { runProgram } from "../../scripts/delivery/run_program.ts";
 
-/** The release that the checks render. */
+/** Name of the rendered release. */
 export const RELEASE = "proxy";
 /** Its namespace. */
 export const NAMESPACE = "trading";
-/** Oldest and newest Kubernetes that the chart is checked for. */
+/** Oldest and newest supported Kubernetes. */
 export const KUBERNETES: readonly string[] = ["1.30.0", "1.37.0"];
 
-/** A Kubernetes object, as far as the checks look into it. */
+/** The parts of a Kubernetes object that the tests read. */
 export interface Manifest {
   readonly kind: string;
   readonly metadata: { readonly name: string; readonly namespace?: string };
@@ -43,47 +43,48 @@ export interface PodSpec {
   readonly [key: string]: unknown;
 }
 
-/** Where the chart is on disk. */
-export const chartPath: string = fileURLToPath(
+/** Folder of the chart. */
+export const CHART_PATH: string = fileURLToPath(
   new URL(`../../${CHART}`, import.meta.url),
 );
 
-/** What a chart is rendered with. */
+/** How the chart is rendered. */
 export interface RenderOptions {
-  readonly helm: string;
-  readonly values: unknown;
+  /** Version to render for. @default the oldest of {@linkcode KUBERNETES} */
   readonly kubernetes?: string;
 }
 
-/** The text that `helm template` prints. */
-export async function renderText(options: RenderOptions): Promise<string> {
-  const { helm, values, kubernetes = KUBERNETES[0] ?? "" } = options;
-  const { stdout } = await run(helm, [
-    ...["template", RELEASE, chartPath, "--namespace", NAMESPACE],
+/** Renders the chart. @throws Error with Helm's message when it is rejected */
+export async function renderChart(
+  values: unknown,
+  { kubernetes = KUBERNETES[0] ?? "" }: RenderOptions = {},
+): Promise<string> {
+  const { stdout } = await runProgram("helm", [
+    ...["template", RELEASE, CHART_PATH, "--namespace", NAMESPACE],
     ...["--kube-version", kubernetes, "--values", "-"],
   ], { input: stringify(values) });
   return stdout;
 }
 
-/** The objects in a rendered text. */
-export function readManifests(text: string): Manifest[] {
+/** Parses rendered manifests. */
+export function parseManifests(text: string): Manifest[] {
   return parseAllDocuments(text)
     .map((document) => (document as { toJS(): Manifest | null }).toJS())
     .filter((manifest) => manifest !== null);
 }
 
-/** The spec of a Deployment's or a Pod's pod; undefined for other kinds. */
+/** Spec of a Pod or of a Deployment's pod template; undefined for other kinds. */
 export function podSpec({ kind, spec }: Manifest): PodSpec | undefined {
   if (kind === "Pod") return spec as PodSpec;
   if (kind !== "Deployment") return undefined;
   return (spec as { template: { spec: PodSpec } }).template.spec;
 }
 
-/** values.yaml as it stands. */
+/** Reads values.yaml. */
 export function defaultValues(): {
   readonly config: Readonly<Record<string, string | number | boolean>>;
   readonly prometheusRule: Readonly<Record<string, unknown>>;
   readonly [key: string]: unknown;
 } {
-  return parse(Deno.readTextFileSync(`${chartPath}/values.yaml`));
+  return parse(Deno.readTextFileSync(`${CHART_PATH}/values.yaml`));
 }

@@ -1,22 +1,22 @@
 /**
- * Values that the chart is rendered with, and values that it must refuse.
+ * Values that the chart accepts and values that it rejects.
  *
  * @module
  */
 
-/** One way to install the chart. */
-export interface MatrixEntry {
+/** Values that render to valid manifests. */
+export interface ChartCase {
   readonly name: string;
   readonly values: Readonly<Record<string, unknown>>;
-  /** Kinds beyond the usual ones that must come out. */
+  /** Kinds that are rendered beyond ConfigMap, Deployment and Service. */
   readonly kinds?: readonly string[];
 }
 
-/** What must not be installed, and what is said about it. */
-export interface Refusal {
+/** Values that the chart rejects, and its error message. */
+export interface RejectedCase {
   readonly name: string;
   readonly values: Readonly<Record<string, unknown>>;
-  readonly says: RegExp;
+  readonly error: RegExp;
 }
 
 const credentials = { existingSecret: "alpaca" };
@@ -35,8 +35,8 @@ const monitoring = {
   },
 };
 
-/** Ways to install the chart that must come out valid. */
-export const MATRIX: readonly MatrixEntry[] = [
+/** Values that render to valid manifests. */
+export const CHART_CASES: readonly ChartCase[] = [
   { name: "defaults with an existing Secret", values: { credentials } },
   {
     name: "credentials in the values",
@@ -54,7 +54,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["Secret"],
   },
   {
-    name: "entries of the Secret under other names",
+    name: "other keys in the Secret",
     values: {
       credentials: {
         existingSecret: "broker",
@@ -63,12 +63,12 @@ export const MATRIX: readonly MatrixEntry[] = [
     },
   },
   {
-    name: "everything that watches, by Service",
+    name: "all monitoring, through a Service",
     values: { credentials, ...monitoring },
     kinds: ["ServiceMonitor", "PrometheusRule"],
   },
   {
-    name: "everything that watches, by pod, without a metrics port",
+    name: "all monitoring, through a PodMonitor, without a metrics port",
     values: {
       credentials,
       config: { STREAM_PROXY_METRICS_PORT: 0, STREAM_PROXY_FEEDS: "sip" },
@@ -88,7 +88,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["PodMonitor", "PrometheusRule"],
   },
   {
-    name: "reachable from outside by every way",
+    name: "every way in from outside the cluster",
     values: {
       credentials,
       service: {
@@ -119,7 +119,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["Ingress", "GRPCRoute"],
   },
   {
-    name: "a route without a limit on the length of a stream",
+    name: "an HTTPRoute without a stream time limit",
     values: {
       credentials,
       gateway: {
@@ -131,7 +131,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["HTTPRoute"],
   },
   {
-    name: "every setting off its default",
+    name: "every setting changed from its default",
     values: {
       credentials,
       config: {
@@ -165,7 +165,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     },
   },
   {
-    name: "every hook for the operator",
+    name: "every extension point for the operator",
     values: {
       credentials,
       nameOverride: "quotes",
@@ -254,7 +254,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     kinds: ["PodDisruptionBudget"],
   },
   {
-    name: "closed to the world and without tests",
+    name: "no network policy and no Helm tests",
     values: {
       credentials,
       networkPolicy: { enabled: false },
@@ -262,7 +262,7 @@ export const MATRIX: readonly MatrixEntry[] = [
     },
   },
   {
-    name: "a collector and everybody as a client",
+    name: "a collector, and clients from every address",
     values: {
       credentials,
       config: {
@@ -282,99 +282,99 @@ export const MATRIX: readonly MatrixEntry[] = [
   },
 ];
 
-/** What must be refused. */
-export const REFUSALS: readonly Refusal[] = [
+/** Values that the chart rejects. */
+export const REJECTED_CASES: readonly RejectedCase[] = [
   {
     name: "two replicas",
     values: { credentials, replicaCount: 2 },
-    says: /replicaCount/,
+    error: /replicaCount/,
   },
   {
     name: "no credentials",
     values: {},
-    says: /credentials\.existingSecret is empty/,
+    error: /credentials\.existingSecret is empty/,
   },
   {
-    name: "half of the credentials",
+    name: "a key without its secret",
     values: { credentials: { values: { ALPACA_KEY: "PKTEST" } } },
-    says: /credentials\.values\.ALPACA_SECRET/,
+    error: /credentials\.values\.ALPACA_SECRET/,
   },
   {
     name: "a secret among the settings",
     values: { credentials, config: { ALPACA_SECRET: "very-secret-text" } },
-    says: /ALPACA_SECRET/,
+    error: /ALPACA_SECRET/,
   },
   {
-    name: "a misspelt setting",
+    name: "a misspelled setting",
     values: { credentials, config: { STREAM_PROXY_GRPC_PROT: 50_052 } },
-    says: /STREAM_PROXY_GRPC_PROT/,
+    error: /STREAM_PROXY_GRPC_PROT/,
   },
   {
     name: "an unknown value",
     values: { credentials, replicas: 1 },
-    says: /replicas/,
+    error: /replicas/,
   },
   {
-    name: "queues that do not fit into the heap",
+    name: "queues larger than the heap",
     values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 500 } },
-    says:
+    error:
       /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(500\).*may need 725 MiB.*memory/,
   },
   {
-    name: "symbols that do not fit into the heap",
+    name: "more symbols than the heap can hold",
     values: { credentials, config: { STREAM_PROXY_MAX_SYMBOLS: 1_000_000 } },
-    says: /MAX_SYMBOLS \(1000000\).*may need 1640 MiB/,
+    error: /MAX_SYMBOLS \(1000000\).*may need 1640 MiB/,
   },
   {
-    name: "a container that is too small for the settings",
+    name: "a memory limit below what the settings need",
     values: { credentials, resources: { limits: { memory: "512Mi" } } },
-    says: /heap limit is 341 MiB.*raise resources\.limits\.memory/,
+    error: /heap limit is 341 MiB.*raise resources\.limits\.memory/,
   },
   {
-    name: "a capacity that all queues together cannot hold",
+    name: "a queue capacity above the total queue memory",
     values: {
       credentials,
       config: { STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: 10_000_000 },
     },
-    says: /OPTIONS_QUOTES_CAPACITY is 10000000.*holds 932067 such messages/,
+    error: /OPTIONS_QUOTES_CAPACITY is 10000000.*holds 932067 such messages/,
   },
   {
-    name: "a word that the program does not know",
+    name: "an enum value that the program rejects",
     values: { credentials, config: { CREAM_ENV: "STAGING" } },
-    says: /CREAM_ENV/,
+    error: /CREAM_ENV/,
   },
   {
-    name: "a port that the program does not have",
+    name: "a port out of range",
     values: { credentials, config: { STREAM_PROXY_GRPC_PORT: 70_000 } },
-    says: /STREAM_PROXY_GRPC_PORT/,
+    error: /STREAM_PROXY_GRPC_PORT/,
   },
   {
-    name: "one port twice",
+    name: "the same port for two servers",
     values: { credentials, config: { STREAM_PROXY_METRICS_PORT: 8082 } },
-    says: /another port of config has already/,
+    error: /another port of config has already/,
   },
   {
-    name: "a stop that does not fit",
+    name: "a pre-stop delay that exceeds the grace period",
     values: { credentials, preStopSleepSeconds: 20 },
-    says: /terminationGracePeriodSeconds is 40/,
+    error: /terminationGracePeriodSeconds is 40/,
   },
   {
-    name: "two monitors",
+    name: "a ServiceMonitor and a PodMonitor",
     values: {
       credentials,
       serviceMonitor: { enabled: true },
       podMonitor: { enabled: true },
     },
-    says: /both enabled/,
+    error: /both enabled/,
   },
   {
     name: "a route without a Gateway",
     values: { credentials, gateway: { enabled: true } },
-    says: /gateway\.parentRefs/,
+    error: /gateway\.parentRefs/,
   },
   {
     name: "an Ingress without a host",
     values: { credentials, ingress: { enabled: true } },
-    says: /ingress\.hosts/,
+    error: /ingress\.hosts/,
   },
 ];

@@ -1,15 +1,16 @@
 /**
- * What must be true of every rendering of the chart.
+ * Invariants of every rendered chart: credentials only in Secrets, confined
+ * containers, one replica, and permissions that cover the settings.
  *
  * @module
  */
 import assert from "node:assert/strict";
+import { RUNTIME_VARIABLES } from "../../scripts/delivery/permissions.ts";
+import { SECRET } from "../../scripts/delivery/settings_schema.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { RUNTIME_VARIABLES } from "./permissions.ts";
-import { type ContainerSpec, type Manifest, podSpec } from "./render.ts";
-import { SECRET } from "./settings_schema.ts";
+import { type ContainerSpec, type Manifest, podSpec } from "./chart_render.ts";
 
-/** @throws {assert.AssertionError} naming the first promise that is broken. */
+/** @throws {assert.AssertionError} naming the first broken invariant */
 export function checkInvariants(manifests: readonly Manifest[]): void {
   checkSecrets(manifests);
   for (const manifest of manifests) checkPod(manifest);
@@ -27,7 +28,7 @@ function checkSecrets(manifests: readonly Manifest[]): void {
     manifests.filter(({ kind }) => kind !== "Secret"),
   );
   for (const secret of secrets) {
-    assert.ok(!elsewhere.includes(secret), "a credential stands in the open");
+    assert.ok(!elsewhere.includes(secret), "a credential outside a Secret");
   }
   const names = new Set(SECRET.map(({ name }) => name));
   for (const { kind, data = {}, metadata } of manifests) {
@@ -46,7 +47,7 @@ function checkSecrets(manifests: readonly Manifest[]): void {
   }
 }
 
-/** Containers of ours are confined, and no pod gets a token. */
+/** The containers of the image are confined, and no pod gets a token. */
 function checkPod(manifest: Manifest): void {
   const spec = podSpec(manifest);
   if (spec === undefined) return;
@@ -77,7 +78,7 @@ function checkDeployment(manifests: readonly Manifest[]): void {
   const deployment = manifests.find(({ kind }) => kind === "Deployment");
   assert.ok(deployment);
   const { replicas, strategy } = deployment.spec as DeploymentSpec;
-  assert.ok(replicas <= 1, "one session for each feed and account");
+  assert.ok(replicas <= 1, "Alpaca allows one session per feed and account");
   assert.equal(strategy.type, "Recreate");
 }
 
@@ -90,7 +91,7 @@ function proxyContainer(manifests: readonly Manifest[]): ContainerSpec {
   return container;
 }
 
-/** The heap ends before the container's memory does. */
+/** The heap limit is below the container's memory limit. */
 function checkHeap(manifests: readonly Manifest[]): void {
   const { args = [], resources } = proxyContainer(manifests);
   const flag = "--v8-flags=--max-old-space-size=";
@@ -106,7 +107,7 @@ const UNITS: Readonly<Record<string, number>> = {
   G: 1_073_741_824,
 };
 
-/** The NetworkPolicy opens the ports of everything that is dialed. */
+/** The NetworkPolicy allows the ports of all outgoing connections. */
 function checkEgress(manifests: readonly Manifest[]): void {
   const policy = manifests.find(({ kind }) => kind === "NetworkPolicy");
   if (policy === undefined) return;
@@ -144,8 +145,8 @@ function settingsOf(
 }
 
 /**
- * The program itself reads the ConfigMap without a complaint, and may do what
- * these settings lead it to: read them, listen, connect.
+ * The program accepts the ConfigMap, and its permissions let it read these
+ * settings, listen on their ports and connect to their URLs.
  */
 function checkProgramAgrees(manifests: readonly Manifest[]): void {
   const settings = settingsOf(manifests);

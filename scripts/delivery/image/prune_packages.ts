@@ -1,13 +1,13 @@
 /**
- * Runs while the image is built: deletes from `DENO_DIR` every npm package
- * that none of the given modules can reach, and the files of the others that
- * no runtime reads (types, source maps, Markdown).
+ * Deletes from `DENO_DIR`, while the image is built, the npm packages that none
+ * of the given modules imports, directly or indirectly, and the files of the
+ * others that are not read at run time (types, source maps, Markdown).
  *
- * The lock file is installed whole, tests' tools included, because that is what
- * proves it; this leaves what the program runs with, a fifth of it.
+ * The build installs the complete lock file, tests' packages included, because
+ * that verifies it; about a fifth of the files remains.
  *
  * ```sh
- * deno run -A keep_needed_packages.ts mod.ts src/cli/tail.ts
+ * deno run -A prune_packages.ts mod.ts src/cli/tail.ts
  * ```
  *
  * @module
@@ -28,7 +28,7 @@ interface ModuleGraph {
   >;
 }
 
-/** The packages, as `name/version`, that a module graph can reach. */
+/** Packages, as `name/version`, that a module graph reaches. */
 export function reachable(graph: ModuleGraph): Set<string> {
   const waiting = graph.modules
     .map((module) => module.npmPackage)
@@ -45,8 +45,8 @@ export function reachable(graph: ModuleGraph): Set<string> {
   }));
 }
 
-/** `imports` without the packages that are not among `keep`. */
-export function neededImports(
+/** Drops the imports of packages that are not in `keep`. */
+export function keptImports(
   imports: Readonly<Record<string, string>>,
   keep: ReadonlySet<string>,
 ): Record<string, string> {
@@ -90,14 +90,14 @@ function installed(registry: string): string[] {
     );
 }
 
-/** Types, source maps and prose: licences stay. */
-const DEAD_WEIGHT = /\.(d\.[cm]?ts|map|md|markdown|flow)$/i;
+/** Types, source maps and Markdown; licences stay. */
+const UNUSED_FILES = /\.(d\.[cm]?ts|map|md|markdown|flow)$/i;
 
-function removeDeadWeight(folder: string): void {
+function removeUnusedFiles(folder: string): void {
   for (const entry of Deno.readDirSync(folder)) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory) removeDeadWeight(path);
-    else if (DEAD_WEIGHT.test(entry.name) && !/licen[cs]e/i.test(entry.name)) {
+    if (entry.isDirectory) removeUnusedFiles(path);
+    else if (UNUSED_FILES.test(entry.name) && !/licen[cs]e/i.test(entry.name)) {
       Deno.removeSync(path);
     }
   }
@@ -112,19 +112,19 @@ async function main(modules: readonly string[]): Promise<void> {
     const registry = join(cache, "npm", host);
     for (const found of installed(registry)) {
       const path = join(registry, found);
-      if (keep.has(found)) removeDeadWeight(path);
+      if (keep.has(found)) removeUnusedFiles(path);
       else Deno.removeSync(path, { recursive: true });
     }
   }
-  await forgetRest(keep, modules);
+  await pruneManifest(keep, modules);
 }
 
 /**
- * Takes what is gone out of each package's `deno.json` and has Deno shorten the
- * lock file.
- * What stays must be what was locked, checksum by checksum.
+ * Removes the deleted packages from each `deno.json` and from deno.lock.
+ *
+ * @throws Error when a remaining package was not locked with the same checksum
  */
-async function forgetRest(
+async function pruneManifest(
   keep: ReadonlySet<string>,
   modules: readonly string[],
 ): Promise<void> {
@@ -132,7 +132,7 @@ async function forgetRest(
   for (const folder of [".", ...workspace]) {
     const path = join(folder, "deno.json");
     const manifest = JSON.parse(Deno.readTextFileSync(path));
-    manifest.imports = neededImports(manifest.imports, keep);
+    manifest.imports = keptImports(manifest.imports, keep);
     Deno.writeTextFileSync(path, JSON.stringify(manifest, null, 2));
   }
   const before = lockedPackages();
@@ -145,7 +145,7 @@ async function forgetRest(
   ]);
   for (const [id, integrity] of Object.entries(lockedPackages())) {
     if (before[id] === integrity) continue;
-    throw new Error(`deno.lock now has ${id}, which was not locked before`);
+    throw new Error(`deno.lock has ${id}, which was not locked before`);
   }
 }
 

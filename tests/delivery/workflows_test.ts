@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { ROOT } from "../../scripts/delivery/generate.ts";
+import { runProgram } from "../../scripts/delivery/run_program.ts";
+import { requires } from "../support/requires.ts";
+
+const cwd = fileURLToPath(ROOT);
 
 const folder = new URL(".github/workflows/", ROOT);
 const names = [...Deno.readDirSync(folder)].map(({ name }) => name);
@@ -12,7 +17,7 @@ for (const name of names) {
     workflow.jobs,
   );
 
-  Deno.test(`${name} pins every action by its full commit, and says which release that is`, () => {
+  Deno.test(`${name} pins every action by its full commit, and names its release`, () => {
     const lines = text.split("\n").filter((line) => /\buses:/.test(line));
     assert.ok(lines.length > 0);
     for (const line of lines) {
@@ -23,14 +28,14 @@ for (const name of names) {
     }
   });
 
-  Deno.test(`${name} starts from no permission and each job names its own`, () => {
+  Deno.test(`${name} grants no permission but those that each job names`, () => {
     assert.deepEqual(workflow.permissions, {});
     for (const [job, { permissions }] of jobs) assert.ok(permissions, job);
     assert.ok(!("pull_request_target" in workflow.on));
   });
 }
 
-Deno.test("a release signs what it publishes, with provenance and a bill of materials", () => {
+Deno.test("a release signs what it publishes, with provenance and a software bill of materials", () => {
   const text = Deno.readTextFileSync(new URL("release.yml", folder));
   for (
     const part of [
@@ -46,7 +51,7 @@ Deno.test("a release signs what it publishes, with provenance and a bill of mate
   assert.ok(!text.includes(":latest"));
 });
 
-Deno.test("compose.yaml runs the proxy confined and away from the network at large", () => {
+Deno.test("compose.yaml confines the proxy and publishes ports on loopback only", () => {
   const { services } = parse(
     Deno.readTextFileSync(new URL("compose.yaml", ROOT)),
     { merge: true },
@@ -62,9 +67,40 @@ Deno.test("compose.yaml runs the proxy confined and away from the network at lar
   assert.equal(
     services.proxy.init,
     true,
-    "a signal reaches it while it starts",
+    "a signal during the start reaches it",
   );
   for (const { ports = [] } of Object.values<{ ports?: string[] }>(services)) {
     for (const port of ports) assert.match(port, /^127\.0\.0\.1:/);
   }
 });
+
+Deno.test(requires(["actionlint"], {
+  name: "actionlint accepts the workflows",
+  fn: async () => {
+    const files = names.map((name) => `.github/workflows/${name}`);
+    await runProgram("actionlint", ["-no-color", ...files], { cwd });
+  },
+}));
+
+Deno.test(requires(["hadolint"], {
+  name: "hadolint accepts the Dockerfile",
+  fn: async () => {
+    const args = ["--failure-threshold", "info", "Dockerfile"];
+    await runProgram("hadolint", args, { cwd });
+  },
+}));
+
+Deno.test(requires(["compose-spec"], {
+  name: "compose.yaml is valid, and compose.alpaca.yaml removes the simulator",
+  fn: async () => {
+    await runProgram("compose-spec", ["compose.yaml"], { cwd });
+    const { stdout } = await runProgram("compose-spec", [
+      ...["-no-interpolation", "-format", "json"],
+      ...["compose.yaml", "compose.alpaca.yaml"],
+    ], { cwd });
+    const { proxy } = JSON.parse(stdout).services;
+    assert.ok(proxy.build && proxy.read_only);
+    assert.ok(!proxy.command, "the command of the image applies");
+    assert.doesNotMatch(stdout, /simulator/);
+  },
+}));
