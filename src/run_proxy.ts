@@ -21,8 +21,10 @@ import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 import { heapLimit } from "./infrastructure/metrics/heap_limit.ts";
 import { createMetrics } from "./infrastructure/metrics/proxy_metrics.ts";
-import { AcceptUpkeep } from "./infrastructure/process/accept_upkeep.ts";
-import { descriptorProbe } from "./infrastructure/process/descriptor_probe.ts";
+import {
+  AcceptRetry,
+  descriptorProbe,
+} from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
 /** How long client streams may take to notice that they were ended, in ms. */
@@ -91,7 +93,7 @@ export async function startProxy(
     log: tools.log,
     outOfDescriptors: descriptorProbe(),
   });
-  const { keep: keepAccepting } = made.use(new AcceptUpkeep(connections));
+  const { keep: keepAccepting } = made.use(new AcceptRetry(connections));
   const ports = { connections, keepAccepting };
   const http = made.use(
     await serveHealth(config, { core, tools, errors, ports }),
@@ -122,7 +124,7 @@ export async function startProxy(
 /** What all ports share. */
 interface PortParts {
   readonly connections: ConnectionLimits;
-  readonly keepAccepting: AcceptUpkeep["keep"];
+  readonly keepAccepting: AcceptRetry["keep"];
 }
 
 function serveHealth(

@@ -2,31 +2,34 @@
  * Limits how many client connections are open, and keeps descriptors in
  * reserve for the sessions to Alpaca.
  *
- * - gRPC and HTTP connections: at the limit the one that is idle for longest
- *   (without a stream, without a request) is closed for the new one; without an
- *   idle one the new one is refused. Both count.
- * - File descriptors: the limit is learned from the first failure. Then some
- *   connections are closed, so that the reserve is free again, and new ones are
- *   refused before the reserve is used.
+ * - gRPC and HTTP connections: at the limit, the longest idle one (without a
+ *   stream, without a request) is closed for a new one; if none is idle, the new
+ *   one is refused. Both are counted as refusals.
+ * - File descriptors: the limit is learned from the first failed accept. Then
+ *   some connections are closed, so that the reserve is free again, and new ones
+ *   are refused before the reserve is used.
  *
  * A shortage of descriptors closes idle HTTP connections first, then idle gRPC
- * connections, then the newest of those, at most a quarter of all at a time. The learned limit
- * expires and is tested again. A few HTTP connections are admitted in a
- * shortage too, because an orchestrator restarts a process whose health checks
- * fail.
+ * connections, then the newest of those, at most a quarter of all at a time. The
+ * learned limit expires and is tested again. A few HTTP connections are admitted
+ * in a shortage too, because an orchestrator restarts a process whose health
+ * checks fail.
  *
  * @module
  */
-import type { ProxyCounters, RefusalReason } from "../status/counters.ts";
+import type {
+  AcceptFailure,
+  ProxyCounters,
+  RefusalReason,
+} from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import { acceptFailureOf, codeOf } from "./accept_failures.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
 
-/** Ports come in two kinds; health and metrics share one limit. */
+/** Kinds of connections; the health and metrics ports share one limit. */
 export type ConnectionKind = "grpc" | "http";
 
-/** Descriptors that a shortage frees: three sessions, name lookups, REST, logs. */
+/** Descriptors that a shortage frees, for three sessions, DNS, REST and logs. */
 export const DESCRIPTOR_RESERVE = 24;
 
 /** HTTP connections that are admitted although descriptors are short. */
@@ -38,13 +41,13 @@ export const HTTP_IN_SHORTAGE = 8;
  */
 const PERSISTENT_MS = 5_000;
 
-/** What an operator can do about a shortage of descriptors. */
+/** Advice for a shortage of descriptors. */
 const RAISE_LIMIT = "Raise the limit (ulimit -n)";
 
 /** Time between two log lines about the same reason, in ms. */
 const LOG_EVERY_MS = 60_000;
 
-/** An accepted connection, as far as limits need it. */
+/** An accepted connection. */
 export interface AcceptedConnection {
   /** Closes the connection; called once at most. */
   readonly close: () => void;
@@ -54,7 +57,7 @@ export interface AcceptedConnection {
   readonly peer?: string;
 }
 
-/** What the limits are made of. */
+/** What {@linkcode ConnectionLimits} needs. */
 export interface ConnectionLimitsOptions {
   /** gRPC connections at a time. */
   readonly maxGrpc: number;
@@ -135,15 +138,15 @@ export class ConnectionLimits {
     this.#options.counters.acceptFailures[acceptFailureOf(code)]++;
     this.#warn(
       `accept ${port} ${code}`,
-      "Cannot accept connections; trying again until it succeeds",
+      "Cannot accept connections; retrying until it succeeds",
       { port, code },
     );
     if (code === "EMFILE") this.#freeDescriptors();
   }
 
   /**
-   * Frees descriptors if none is left, for ports that do not report that they
-   * could not accept; counted as such a failure.
+   * Frees descriptors if none is left, for ports that do not report failed
+   * accepts; counts one.
    */
   checkDescriptors(): void {
     if (this.#options.outOfDescriptors?.()) {
@@ -152,7 +155,7 @@ export class ConnectionLimits {
     } else this.#unexplainedSince = undefined;
   }
 
-  /** Notes how many descriptors are in use, at least. */
+  /** Records how many descriptors are in use, at least. */
   observeDescriptors(count: number): void {
     this.#use.observe(count, this.#size);
   }
@@ -189,7 +192,7 @@ export class ConnectionLimits {
     return until > this.#options.clock.monotonic() ? value : Infinity;
   }
 
-  /** Closes the connection that is idle for longest; false without one. */
+  /** Closes the longest idle connection; false if none is idle. */
   #closeIdle(kind: ConnectionKind): boolean {
     let longest: AcceptedConnection | undefined;
     let since = Infinity;
@@ -281,4 +284,28 @@ export class ConnectionLimits {
     logged.at = now;
     logged.since = 0;
   }
+}
+
+/** Error codes of accept(2), by group; firewalls add EPERM. */
+const GROUPS: Readonly<Record<string, AcceptFailure>> = {
+  EMFILE: "descriptors",
+  ENFILE: "descriptors",
+  ENOMEM: "memory",
+  ENOBUFS: "memory",
+  ECONNABORTED: "aborted",
+  EINTR: "aborted",
+  EPROTO: "aborted",
+  EPERM: "aborted",
+};
+
+/** The error code of what `accept` threw; the error's name without one. */
+export function codeOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return "unknown";
+  const { code } = cause as Error & { readonly code?: unknown };
+  return typeof code === "string" ? code : cause.name;
+}
+
+/** The group of an error code. */
+export function acceptFailureOf(code: string): AcceptFailure {
+  return Object.hasOwn(GROUPS, code) ? GROUPS[code] ?? "other" : "other";
 }

@@ -1,25 +1,25 @@
 /**
  * Estimates how many file descriptors the process uses, and learns its limit.
  *
- * Without permission to read `/proc` or to call getrlimit, two facts remain.
- * The system gives each new socket the lowest free number, so the number of a
- * socket proves how many descriptors are in use. And an accept that fails
- * for want of descriptors shows that all that are allowed are in use. Both
- * facts expire: limits can be raised while the process runs.
+ * Without permission to read `/proc` or to call getrlimit, two observations
+ * remain. The system gives each new socket the lowest free number, so the number
+ * of a socket shows how many descriptors are in use. And an accept that fails
+ * with EMFILE shows that all that are allowed are in use. Both observations
+ * expire: limits can be raised while the process runs.
  *
  * @module
  */
 
-/** How long an observation counts at least, in ms; at most twice as long. */
+/** How long an observation is used at least, in ms; at most twice as long. */
 const WINDOW_MS = 5 * 60_000;
 
-/** How long a learned limit counts, in ms; then it is tested again. */
+/** How long a learned limit is used, in ms; then it is tested again. */
 export const LIMIT_VALID_MS = 10 * 60_000;
 
-/** Descriptor use of the process, as far as it can be known. */
+/** Descriptor use of the process. */
 export class DescriptorUse {
   readonly #monotonic: () => number;
-  /** Most descriptors in use beside client connections: this window's, the last's. */
+  /** Most descriptors beside client connections, in this window and the last. */
   #others = { since: -Infinity, current: 0, last: 0 };
   #limit: { readonly value: number; readonly until: number } | undefined;
 
@@ -29,9 +29,9 @@ export class DescriptorUse {
   }
 
   /**
-   * Notes how many descriptors are in use, at least.
+   * Records how many descriptors are in use, at least.
    *
-   * @param own client connections that are open, which are among them
+   * @param own open client connections, which are among them
    */
   observe(count: number, own: number): void {
     this.#turn();
@@ -45,7 +45,7 @@ export class DescriptorUse {
     return own + Math.max(this.#others.current, this.#others.last);
   }
 
-  /** Notes that no descriptor is left while `own` connections are open. */
+  /** Records that no descriptor is left while `own` connections are open. */
   exhausted(own: number): void {
     this.#limit = {
       value: this.open(own),

@@ -9,10 +9,6 @@
 import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import {
-  ACCEPT_FAILURES,
-  type AcceptFailure,
-} from "../connections/accept_failures.ts";
 
 /** Kinds of upstream messages, as the `message_type` label spells them. */
 export const MESSAGE_TYPES = [
@@ -45,6 +41,17 @@ export const ERROR_TYPES = [
 
 /** One reason for counting a WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
+
+/** Groups of reasons for which `accept` fails, as the `reason` label spells them. */
+export const ACCEPT_FAILURES = [
+  "descriptors",
+  "memory",
+  "aborted",
+  "other",
+] as const;
+
+/** One reason for which `accept` failed. */
+export type AcceptFailure = typeof ACCEPT_FAILURES[number];
 
 /** Limits at which clients are refused or ended, as the `limit` label spells them. */
 export const REFUSAL_REASONS = [

@@ -1,32 +1,32 @@
 /**
- * The listening socket and the connections that came through it.
+ * Listens for gRPC connections and accepts them within `ConnectionLimits`.
  *
- * grpc-js could listen by itself, but then it owns the sockets: a port that is
- * taken is reported as text on stderr, Nagle's algorithm cannot be switched
- * off, and the only way to force a connection closed makes clients report
- * CANCELLED, which existing ones never retry. A reset connection they retry. So
- * sockets are accepted here, within `ConnectionLimits`; a refused one is reset,
- * which clients report as UNAVAILABLE.
+ * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it
+ * reports a port that is taken as text on stderr, Nagle's algorithm cannot be
+ * switched off, and the only way to force a connection closed makes clients
+ * report CANCELLED, which existing ones never retry. They retry after a reset:
+ * clients report it as UNAVAILABLE.
  *
  * @module
  */
 import { createServer, type Server, type Socket } from "node:net";
+import { CannotListen } from "../../application/connections/cannot_listen.ts";
 import type {
   AcceptedConnection,
   ConnectionLimits,
 } from "../../application/connections/connection_limits.ts";
-import { WritePacking } from "./write_packing.ts";
+import { WriteCorker } from "./http2_workarounds/cork_writes.ts";
 
 /** Connections that the system queues until they are accepted. */
 const BACKLOG = 511;
 
-/** Where to listen, and what takes the connections. */
+/** Where to listen, and what serves the connections. */
 export interface ListenOptions {
   readonly host: string;
   /** 0 picks a free port. */
   readonly port: number;
   readonly connections: ConnectionLimits;
-  /** Serves a connection; what it returns tells whether that is idle. */
+  /** Serves a connection; returns whether it is idle. */
   readonly onConnection: (
     socket: Socket,
   ) => Pick<AcceptedConnection, "idleSince">;
@@ -38,28 +38,7 @@ export interface ListenOptions {
   readonly keepAccepting?: ((server: object) => Disposable) | undefined;
 }
 
-const REMEDIES: Readonly<Record<string, string>> = {
-  EADDRINUSE: "the port is taken; set STREAM_PROXY_GRPC_PORT to a free one",
-  EACCES:
-    "the port needs privileges; set STREAM_PROXY_GRPC_PORT to one above 1023",
-  EADDRNOTAVAIL:
-    "this machine has no such address; set STREAM_PROXY_HOST to one it has",
-  ENOTFOUND: "the host name is unknown; set STREAM_PROXY_HOST to an address",
-};
-
-function listenError(
-  { host, port }: ListenOptions,
-  cause: Error & { code?: string },
-): Error {
-  // Deno tells some of these apart less well than the system does.
-  const remedy = REMEDIES[cause.code ?? ""] ??
-    `${cause.message}; check STREAM_PROXY_HOST and STREAM_PROXY_GRPC_PORT`;
-  return new Error(`Cannot serve gRPC on ${host}:${port}: ${remedy}`, {
-    cause,
-  });
-}
-
-/** An open port. */
+/** An open gRPC port. */
 export class Listener {
   /** The port it listens on. */
   readonly port: number;
@@ -80,13 +59,13 @@ export class Listener {
   }
 
   /**
-   * Starts to listen.
+   * Opens a port.
    *
-   * @throws {Error} naming host, port and the variable to change.
+   * @throws {CannotListen} when the port is taken or may not be opened
    */
   static async open(options: ListenOptions): Promise<Listener> {
     const sockets = new Set<Socket>();
-    const packing = new WritePacking();
+    const corker = new WriteCorker();
     const server = createServer((socket) => {
       // HTTP/2 ends its streams when the socket closes; an error before that
       // has no other listener, and without one it would end the process.
@@ -107,7 +86,7 @@ export class Listener {
         release();
       });
       socket.setNoDelay(true);
-      packing.pack(socket);
+      corker.attach(socket);
       served = options.onConnection(socket);
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -115,8 +94,12 @@ export class Listener {
     server.listen(options.port, options.host, BACKLOG, resolve);
     try {
       await promise;
-    } catch (error) {
-      throw listenError(options, error as Error);
+    } catch (cause) {
+      throw new CannotListen({
+        ...options,
+        purpose: "gRPC",
+        variable: "STREAM_PROXY_GRPC_PORT",
+      }, cause);
     }
     server.off("error", reject);
     // Node reports a failed accept here; it does not close the port.
@@ -136,7 +119,7 @@ export class Listener {
     return this.#sockets.size;
   }
 
-  /** Stops accepting; resolves when the last connection is gone. */
+  /** Stops accepting; resolves when the last connection has closed. */
   close(): Promise<void> {
     this.#accepting?.[Symbol.dispose]();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -145,11 +128,10 @@ export class Listener {
   }
 
   /**
-   * Breaks all connections that are still open, by a reset: after an orderly
-   * close, clients report streams without a status as CANCELLED, which existing
-   * ones never retry; a reset they do.
+   * Resets all open connections: after an orderly close, clients report streams
+   * without a status as CANCELLED, which existing ones never retry.
    */
-  breakAll(): void {
+  resetAll(): void {
     for (const socket of [...this.#sockets]) socket.resetAndDestroy();
   }
 }

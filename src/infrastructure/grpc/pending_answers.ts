@@ -9,7 +9,7 @@ import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { type SendingCall, sendStatus } from "./pump.ts";
-import type { RefusalLog } from "./refusal_log.ts";
+import type { RefusalLog } from "./limits/refusals.ts";
 import type { AnswerLimit } from "./service_bridge.ts";
 
 /** Bytes of large answers that may be untaken at one time. */

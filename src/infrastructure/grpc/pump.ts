@@ -80,7 +80,7 @@ export function accept(call: { sendMetadata(metadata: Metadata): void }): void {
  * A status follows the data that was written before. grpc-js 1.14.7 sends none
  * to HTTP/2 before that data has been taken, so a client that does not read
  * would keep its call open. With a write pending, the status is therefore given
- * to HTTP/2 directly, which ends the stream in time (`stream_lifetime.ts`).
+ * to HTTP/2 directly, which ends the stream in time (`patch_stream.ts`).
  */
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;

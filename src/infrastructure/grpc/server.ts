@@ -25,28 +25,24 @@ import type { OptionSelection } from "../../domain/options/selection.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { batchInterceptor } from "./batch_interceptor.ts";
+import { Beat } from "./beat.ts";
+import { CallError, unavailable } from "./call_error.ts";
+import { createEncoders } from "./encoding/channel_encoders.ts";
+import { healthHandlers } from "./health_service.ts";
 import {
   Admission,
   type AdmissionLimits,
   DEFAULT_ADMISSION,
-} from "./admission.ts";
-import { batchInterceptor } from "./batch_interceptor.ts";
-import { Beat } from "./beat.ts";
-import { CallError, unavailable } from "./call_error.ts";
-import { gateCalls } from "./call_gate.ts";
-import { createEncoders } from "./encoding/channel_encoders.ts";
-import { ConnectionTurns } from "./fair_turns.ts";
-import { healthHandlers } from "./health_service.ts";
+} from "./limits/admission.ts";
+import { RefusalLog } from "./limits/refusals.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { PendingAnswers } from "./pending_answers.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
-import { RefusalLog } from "./refusal_log.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { largestRequest } from "./request_reader.ts";
 import { methodKinds, offer } from "./service_bridge.ts";
-import { guardSessions, http2ServersOf } from "./session_lifetime.ts";
-import { StreamReleaser } from "./stream_lifetime.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 
 /** Default time between two pings of a connection, in ms. */
@@ -234,7 +230,7 @@ export class GrpcServer implements AsyncDisposable {
         connections: this.#listener.connections,
         streams: this.#calls.size,
       });
-      this.#listener.breakAll();
+      this.#listener.resetAll();
     }
     await closed;
     await this.#streamsEnded();
@@ -250,10 +246,11 @@ function maxRequestBytes(
 }
 
 function createAdmission(
+  server: Server,
   options: ServeGrpcOptions,
   refusals: RefusalLog,
 ): Admission {
-  return new Admission({
+  return new Admission(server, {
     limits: options.admission ?? DEFAULT_ADMISSION,
     maxRequestBytes: maxRequestBytes(options),
     methods: new Map([
@@ -264,6 +261,9 @@ function createAdmission(
     ]),
     refusals,
     clock: options.clock,
+    log: options.log,
+    keepaliveMs: options.keepaliveMs ?? KEEPALIVE_MS,
+    keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
   });
 }
 
@@ -354,32 +354,12 @@ export async function serveGrpc(
   const calls = new OpenCalls();
   const { clock, log } = options;
   const counts = options.refusals ?? createCounters().refusals;
-  const refusals = new RefusalLog({ counts, log, clock });
+  const refusals = new RefusalLog(counts, log, clock);
   const server = createServer(calls, refusals, options);
   const injector = server.createConnectionInjector(
     ServerCredentials.createInsecure(),
   );
-  const turns = new ConnectionTurns(clock);
-  const releaser = new StreamReleaser(clock);
-  const admission = createAdmission(options, refusals);
-  for (const http2Server of http2ServersOf(server)) {
-    guardSessions(http2Server, {
-      clock,
-      log,
-      keepaliveMs: options.keepaliveMs ?? KEEPALIVE_MS,
-      keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
-    });
-    admission.announce(http2Server);
-    gateCalls(http2Server, {
-      admit: (stream, headers) => admission.admit(stream, headers),
-      admitted: (stream) => {
-        const backlog = admission.backlogOf(stream);
-        if (backlog) turns.seat(stream, backlog);
-      },
-    });
-    // First of all, so that it also holds for streams that are refused.
-    http2Server.prependListener("stream", (stream) => releaser.guard(stream));
-  }
+  const admission = createAdmission(server, options, refusals);
   const listener = await Listener.open({
     host,
     port,

@@ -34,10 +34,10 @@ import {
   tooManySymbols,
   unavailable,
 } from "./call_error.ts";
-import { DeliveryScheduler } from "./delivery_scheduler.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import type { OpenCalls } from "./open_calls.ts";
+import { WriteScheduler } from "./limits/turn_scheduler.ts";
 import { accept, endCall } from "./pump.ts";
 import { RecentAnswer } from "./recent_answer.ts";
 import {
@@ -76,7 +76,7 @@ function endReason(end: unknown): string {
 /** Serves the streams of all clients. */
 class StreamServer {
   readonly #parts: StreamProxyParts;
-  readonly #deliveries = new DeliveryScheduler();
+  readonly #writes = new WriteScheduler();
 
   constructor(parts: StreamProxyParts) {
     this.#parts = parts;
@@ -150,7 +150,7 @@ class StreamServer {
     // only as long as the name is a literal, so it is restated here.
     using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
     const encode = encoders[channel] as (event: unknown) => Uint8Array;
-    using lane = this.#deliveries.lane(call.getPeer());
+    using writes = this.#writes.queueOf(call.getPeer());
     accept(call);
     const stall = Promise.withResolvers<CallError>();
     stream.whenStalled((reason) => stall.resolve(stalled(reason)));
@@ -159,7 +159,7 @@ class StreamServer {
         encode,
         signal,
         beat,
-        lane,
+        writes,
         clock,
         maxMessages: unbatched ? 1 : MAX_MESSAGES,
         onUnencodable: (cause) =>

@@ -25,8 +25,8 @@ import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
 import type { Beat } from "./beat.ts";
-import type { DeliveryLane } from "./delivery_scheduler.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
+import type { WriteQueue } from "./limits/turn_scheduler.ts";
 import type { BodySink } from "./pump.ts";
 
 /** Most messages of one write. */
@@ -55,7 +55,7 @@ export interface FeedOptions<T> {
   /** Waited for between two writes. @default nothing is waited for */
   readonly beat?: Beat | undefined;
   /** Shares writes with other connections. @default each is made immediately */
-  readonly lane?: DeliveryLane;
+  readonly writes?: WriteQueue;
   /** @default MAX_MESSAGES */
   readonly maxMessages?: number;
   /** Times writes. @default batches are as large as possible */
@@ -145,8 +145,8 @@ class StreamPump<T> {
   };
 
   readonly #ready = (): void => {
-    const { lane } = this.#options;
-    if (lane) lane.run(this.next);
+    const { writes } = this.#options;
+    if (writes) writes.run(this.next);
     else this.next();
   };
 

@@ -1,15 +1,15 @@
 /**
  * Opens a port and serves HTTP/1.x on it, in bounded time and memory.
  *
- * `Deno.serve` of Deno 2.9.6 cannot be used: it stops for good when one accept
- * fails (out of descriptors, for example), keeps idle connections without a
- * limit in number or time, and answers a bad `Host` with 500. node:http has
- * deadlines for requests. What it lacks is added here: the number of
- * connections is limited by `ConnectionLimits`, the requests of one connection
- * are answered one after the other, and an answer has to be taken in time.
+ * `Deno.serve` of Deno 2.9.6 cannot be used: it stops after one failed accept
+ * (out of descriptors, for example), keeps idle connections without a limit in
+ * number or time, and responds to an invalid `Host` with 500. node:http has
+ * deadlines for requests. This file adds what it lacks: `ConnectionLimits` limits
+ * the number of connections, the requests of one connection are answered one
+ * after the other, and the client has to read a response in time.
  *
- * Disposing a port closes idle connections, lets answers that are under way
- * complete within a second, then closes the rest.
+ * Disposing a port closes idle connections, gives responses that are under way a
+ * second to complete, then closes the rest.
  *
  * @module
  */
@@ -21,54 +21,42 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Socket } from "node:net";
+import {
+  CannotListen,
+  type ListenAddress,
+} from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
-import { hasBody, routeRequest, sendAnswer } from "./node_messages.ts";
+import { hasBody, routeRequest, sendResponse } from "./node_messages.ts";
 import { type ParsedInput, parseInPieces } from "./parse_in_pieces.ts";
 import { type Handler, text } from "./routes.ts";
 
-/** How long answers that are under way may take when a port closes, in ms. */
-const LAST_ANSWERS_MS = 1_000;
+/** Time for responses that are under way when a port closes, in ms. */
+const CLOSE_GRACE_MS = 1_000;
 
 /** Longest time between two checks of deadlines, in ms. */
 const CHECK_MS = 1_000;
 
-/** How long bytes that are not wanted are read and dropped, in ms. */
+/** How long unneeded bytes are read and dropped, in ms. */
 const LINGER_MS = 1_000;
 
-/** Largest request line and headers, in bytes: browsers send all their cookies. */
+/** Largest request line and headers, in bytes; browsers send all their cookies. */
 const MAX_HEAD_BYTES = 32 * 1024;
 
-/** Requests that one connection may send before the first is answered. */
+/** Requests that one connection may have in the pipeline. */
 const MAX_PIPELINED = 8;
 
 /** Connections that the system queues until they are accepted. */
 const BACKLOG = 511;
 
-/** Thrown when a port cannot be opened; the message says which and why. */
-export class CannotListen extends Error {
-  override readonly name = "CannotListen";
-}
-
-/** What to listen on, and which variable sets it. */
-export interface Address {
-  readonly host: string;
-  /** 0 lets the system choose. */
-  readonly port: number;
-  /** What the port is for, in a word: "health". */
-  readonly purpose: string;
-  /** The environment variable that sets the port. */
-  readonly variable: string;
-}
-
-/** What a port is served with. */
+/** What {@linkcode listen} needs. */
 export interface PortOptions {
   readonly handler: Handler;
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
   /**
    * Longest wait for a client, in ms: for the next request, for the rest of a
-   * request, and until an answer or one event is taken.
+   * request, and until it has read a response or one event.
    */
   readonly idleMs: number;
   /**
@@ -92,7 +80,7 @@ export interface Port extends AsyncDisposable {
  * @throws {CannotListen} when the port is taken or may not be opened.
  */
 export async function listen(
-  address: Address,
+  address: ListenAddress,
   options: PortOptions,
 ): Promise<Port> {
   const port = new HttpPort({ ...options, name: address.purpose });
@@ -105,15 +93,15 @@ export async function listen(
   };
 }
 
-/** What is known of an open connection. */
+/** An open connection. */
 interface Connection {
   /** Requests that are not answered yet. */
   pending: number;
-  /** Monotonic ms since which there are none. */
+  /** Monotonic ms since which none is pending. */
   idleSince: number;
-  /** Settles after the last answer of those that are pending. */
+  /** Settles after the last pending request. */
   answered: Promise<void>;
-  /** Ends the parsing after what was no request. */
+  /** Ends the parsing after an invalid request. */
   readonly input: ParsedInput;
 }
 
@@ -134,22 +122,22 @@ class HttpPort {
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: Math.min(CHECK_MS, idleMs / 4),
       maxHeaderSize: MAX_HEAD_BYTES,
-      // The answer of node:http gives no reason.
+      // The response of node:http has no reason.
       requireHostHeader: false,
     });
     server.on("connection", (socket) => this.#admit(socket));
     server.on("request", (request, response) => {
-      this.#enqueue(request.socket, () => this.#answer(request, response));
+      this.#enqueue(request.socket, () => this.#respond(request, response));
     });
     server.on("clientError", (error: { readonly code?: string }, socket) => {
-      this.#refuse(socket as Socket, error.code);
+      this.#reject(socket as Socket, error.code);
     });
     this.finished = new Promise((resolve) => server.once("close", resolve));
     this.#server = server;
   }
 
   /** @returns the port number */
-  async open(address: Address): Promise<number> {
+  async open(address: ListenAddress): Promise<number> {
     const { connections, name, keepAccepting } = this.#options;
     const server = this.#server;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -158,7 +146,7 @@ class HttpPort {
     try {
       await promise;
     } catch (cause) {
-      throw new CannotListen(explain(address, cause), { cause });
+      throw new CannotListen(address, cause);
     }
     server.off("error", reject);
     server.on("error", (cause) => connections.acceptFailed(name, cause));
@@ -175,12 +163,12 @@ class HttpPort {
     for (const [socket, { pending }] of this.#open) {
       if (pending === 0) socket.destroy();
     }
-    const patience = new AbortController();
+    const closed = new AbortController();
     await Promise.race([
       this.finished,
-      this.#options.clock.sleep(LAST_ANSWERS_MS, patience.signal),
+      this.#options.clock.sleep(CLOSE_GRACE_MS, closed.signal),
     ]);
-    patience.abort();
+    closed.abort();
     for (const socket of this.#open.keys()) socket.destroy();
     await this.finished;
   }
@@ -210,8 +198,8 @@ class HttpPort {
     });
   }
 
-  /** Answers after all earlier requests of the connection. */
-  #enqueue(socket: Socket, answer: () => Promise<void>): void {
+  /** Responds after all earlier requests of the connection. */
+  #enqueue(socket: Socket, respond: () => Promise<void>): void {
     const connection = this.#open.get(socket);
     if (connection === undefined || socket.destroyed) return;
     if (++connection.pending > MAX_PIPELINED) {
@@ -220,9 +208,9 @@ class HttpPort {
     }
     connection.answered = connection.answered.then(async () => {
       try {
-        if (!socket.destroyed) await answer();
+        if (!socket.destroyed) await respond();
       } catch {
-        // The connection is gone, or the handler has failed.
+        // The connection has closed, or the handler has failed.
         socket.destroy();
       }
       connection.pending--;
@@ -231,23 +219,23 @@ class HttpPort {
     });
   }
 
-  async #answer(
+  async #respond(
     request: IncomingMessage,
     response: ServerResponse<IncomingMessage>,
   ): Promise<void> {
     const { promise: completed, resolve } = Promise.withResolvers<void>();
     const withBody = hasBody(request);
     if (withBody) await this.#dropBody(request);
-    const asked = routeRequest(request);
-    const invalid = typeof asked === "string";
+    const routed = routeRequest(request);
+    const invalid = typeof routed === "string";
     try {
-      let answer = text("Shutting down\n", 503);
-      if (invalid) answer = text(`${asked}\n`, 400);
+      let content = text("Shutting down\n", 503);
+      if (invalid) content = text(`${routed}\n`, 400);
       else if (!this.#closing) {
-        answer = await this.#options.handler({ request: asked, completed });
+        content = await this.#options.handler({ request: routed, completed });
       }
-      await sendAnswer(answer, response, {
-        patienceMs: this.#options.idleMs,
+      await sendResponse(content, response, {
+        timeoutMs: this.#options.idleMs,
         keepAlive: response.shouldKeepAlive && !withBody && !invalid &&
           !this.#closing,
       });
@@ -256,16 +244,16 @@ class HttpPort {
     }
   }
 
-  /** Waits a moment for the end of a body: unread bytes reset the connection. */
+  /** Waits briefly for the end of a body: unread bytes reset the connection. */
   async #dropBody(request: IncomingMessage): Promise<void> {
-    const patience = new AbortController();
-    request.once("close", () => patience.abort());
+    const closed = new AbortController();
+    request.once("close", () => closed.abort());
     request.resume();
-    await this.#options.clock.sleep(LINGER_MS, patience.signal);
+    await this.#options.clock.sleep(LINGER_MS, closed.signal);
   }
 
-  /** Answers what is no request, and closes. */
-  #refuse(socket: Socket, code: string | undefined): void {
+  /** Responds to bytes that are not a request, and closes. */
+  #reject(socket: Socket, code: string | undefined): void {
     const connection = this.#open.get(socket);
     if (
       connection === undefined || connection.input.ended ||
@@ -276,11 +264,11 @@ class HttpPort {
     }
     connection.input.end();
     this.#enqueue(socket, async () => {
-      const patience = new AbortController();
-      socket.once("close", () => patience.abort());
+      const closed = new AbortController();
+      socket.once("close", () => closed.abort());
       socket.resume();
-      socket.end(refusal(code === "HPE_HEADER_OVERFLOW" ? 431 : 400));
-      await this.#options.clock.sleep(LINGER_MS, patience.signal);
+      socket.end(errorResponse(code === "HPE_HEADER_OVERFLOW" ? 431 : 400));
+      await this.#options.clock.sleep(LINGER_MS, closed.signal);
       socket.destroy();
     });
   }
@@ -291,8 +279,8 @@ const REASONS = {
   431: "The request line and headers are too long\n",
 };
 
-/** A whole answer to what is no request. */
-function refusal(status: keyof typeof REASONS): string {
+/** A whole response to bytes that are not a request. */
+function errorResponse(status: keyof typeof REASONS): string {
   const reason = REASONS[status];
   return [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
@@ -303,24 +291,4 @@ function refusal(status: keyof typeof REASONS): string {
     "",
     reason,
   ].join("\r\n");
-}
-
-function explain(address: Address, cause: unknown): string {
-  const { host, port, purpose, variable } = address;
-  const where = `Cannot listen on ${host}:${port} for ${purpose}`;
-  const { code, message } = cause as Error & { readonly code?: string };
-  switch (code) {
-    case "EADDRINUSE":
-      return `${where}: another process has the port. ` +
-        `Stop it, or set ${variable} to a free port`;
-    // Deno 2.9.6 reports EADDRNOTAVAIL as EINVAL.
-    case "EADDRNOTAVAIL":
-    case "EINVAL":
-      return `${where}: this machine has no such address. ` +
-        `Set STREAM_PROXY_HOST to one of its own, or to 0.0.0.0 for all`;
-    case "EACCES":
-      return `${where}: not permitted. ` +
-        `Set ${variable} to a port of 1024 or above`;
-  }
-  return `${where}: ${message}. Check STREAM_PROXY_HOST and ${variable}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Translates between the messages of node:http and those of the routes.
+ * Converts between the messages of node:http and those of the routes.
  *
  * @module
  */
@@ -12,10 +12,10 @@ const HOST = /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
 /**
  * The request as routes read it.
  *
- * Its URL has the host that the client names, or `localhost` without one. A
- * target that is no path of this server ("*", "host:port") becomes `/*`.
+ * Its URL has the host of the `Host` header, or `localhost` without one. A target
+ * that is not a path of this server ("*", "host:port") becomes `/*`.
  *
- * @returns one sentence for the client when the request is invalid
+ * @returns the reason, for the client, when the request is invalid
  */
 export function routeRequest(message: IncomingMessage): RouteRequest | string {
   const { host: hosts = [] } = message.headersDistinct;
@@ -54,45 +54,45 @@ export function hasBody({ headers }: IncomingMessage): boolean {
     Number(headers["content-length"] ?? 0) > 0;
 }
 
-/** What sending an answer depends on. */
+/** How {@linkcode sendResponse} sends. */
 export interface SendOptions {
-  /** Longest time in which the client has to take the answer or one event, in ms. */
-  readonly patienceMs: number;
+  /** Time in which the client has to read the response or one event, in ms. */
+  readonly timeoutMs: number;
   /** Whether another request may follow on the connection. */
   readonly keepAlive: boolean;
 }
 
 /**
- * Sends an answer; resolves when it is sent or its connection is gone. A client
- * that does not take it in time is disconnected.
+ * Sends a response; resolves when it is sent or its connection has closed. A
+ * client that does not read it in time is disconnected.
  *
- * An event stream is sent event by event as it is read, every other answer
+ * An event stream is sent event by event as it is read, every other response
  * whole, with its length.
  */
-export async function sendAnswer(
-  answer: Response,
+export async function sendResponse(
+  response: Response,
   to: ServerResponse<IncomingMessage>,
-  { patienceMs, keepAlive }: SendOptions,
+  { timeoutMs, keepAlive }: SendOptions,
 ): Promise<void> {
   const { req: { httpVersion, socket } } = to;
   if (socket.destroyed) {
-    await answer.body?.cancel();
+    await response.body?.cancel();
     return;
   }
-  to.statusCode = answer.status;
-  for (const [name, value] of answer.headers) to.setHeader(name, value);
+  to.statusCode = response.status;
+  for (const [name, value] of response.headers) to.setHeader(name, value);
   if (!keepAlive) to.setHeader("connection", "close");
   // HTTP/1.1 keeps a connection without a header.
   else if (httpVersion !== "1.0") to.removeHeader("connection");
-  const client = new Client(to, patienceMs);
-  if (isEvents(answer)) {
-    await sendEvents(answer.body, to, client);
+  const client = new Client(to, timeoutMs);
+  if (isEvents(response)) {
+    await sendEvents(response.body, to, client);
   } else {
-    const body = await answer.bytes();
+    const body = await response.bytes();
     to.setHeader("content-length", body.length);
     to.end(body);
   }
-  await client.gone();
+  await client.done();
 }
 
 async function sendEvents(
@@ -111,16 +111,16 @@ async function sendEvents(
   to.end();
 }
 
-/** Waits for a client to take what was sent, for a limited time. */
+/** Waits until a client has read what was sent, for a limited time. */
 class Client {
   readonly #to: ServerResponse<IncomingMessage>;
-  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
   readonly #closed = Promise.withResolvers<void>();
   #drained = Promise.withResolvers<void>();
 
-  constructor(to: ServerResponse<IncomingMessage>, patienceMs: number) {
+  constructor(to: ServerResponse<IncomingMessage>, timeoutMs: number) {
     this.#to = to;
-    this.#patienceMs = patienceMs;
+    this.#timeoutMs = timeoutMs;
     to.on("drain", () => this.#drained.resolve());
     to.once("close", () => {
       this.#drained.resolve();
@@ -128,30 +128,30 @@ class Client {
     });
   }
 
-  /** Resolves when more can be sent, or nothing any more. */
+  /** Resolves when more can be sent, or the connection has closed. */
   async ready(): Promise<void> {
     if (this.#to.closed) return;
     this.#drained = Promise.withResolvers();
     await this.#inTime(this.#drained.promise);
   }
 
-  /** Resolves when the answer is sent or its connection closed. */
-  async gone(): Promise<void> {
+  /** Resolves when the response is sent or its connection has closed. */
+  async done(): Promise<void> {
     await this.#inTime(this.#closed.promise);
   }
 
   async #inTime(event: Promise<void>): Promise<void> {
     const { socket } = this.#to.req;
-    const late = setTimeout(() => socket.destroy(), this.#patienceMs);
+    const late = setTimeout(() => socket.destroy(), this.#timeoutMs);
     await event;
     clearTimeout(late);
   }
 }
 
-/** Events have no known length; every other answer is a short text. */
+/** Events have no known length; every other response is a short text. */
 function isEvents(
-  answer: Response,
-): answer is Response & { readonly body: ReadableStream<Uint8Array> } {
-  return answer.body !== null &&
-    answer.headers.get("content-type") === "text/event-stream";
+  response: Response,
+): response is Response & { readonly body: ReadableStream<Uint8Array> } {
+  return response.body !== null &&
+    response.headers.get("content-type") === "text/event-stream";
 }

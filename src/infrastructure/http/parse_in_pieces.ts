@@ -1,31 +1,33 @@
 /**
- * Limits how much of a client's input is parsed without a pause.
+ * Limits how much of a client's input is parsed in one turn of the event loop.
  *
- * node:http of Deno 2.9.6 reports all requests of one read, 2,000 in 64 KB,
- * before anything else runs, also when their connection is destroyed by the
- * first of them: that takes 100 ms. So its parser is detached from the socket
- * and receives small pieces here. `requests_test.ts` fails when that is no
- * longer needed, and when it no longer works.
+ * - Product: node:http of Deno 2.9.6.
+ * - Symptom: it reports all requests of one read, 2,000 in 64 KB, before anything
+ *   else runs, also when the first of them destroys their connection: that takes
+ *   100 ms. So its parser is detached from the socket and receives small pieces.
+ * - Report: none found.
+ * - Test: "Deno 2.9.6 still needs the workaround for many requests in one packet"
+ *   fails when this is no longer needed, and when it no longer works.
  *
  * @module
  */
 import type { Socket } from "node:net";
 
-/** Bytes that are parsed without a pause. */
+/** Bytes that are parsed in one turn. */
 const PIECE_BYTES = 512;
 
 /** Bytes that are read and dropped after the end of parsing, at most. */
 const MAX_DROPPED_BYTES = 256 * 1024;
 
-/** What a client sends. */
+/** The input of one client. */
 export interface ParsedInput {
-  /** True when nothing more is parsed. */
+  /** Whether the parsing has ended. */
   readonly ended: boolean;
-  /** Ends the parsing; what still arrives is dropped, then the socket closed. */
+  /** Ends the parsing; later bytes are dropped, and too many close the socket. */
   end(): void;
 }
 
-/** The part of a socket's HTTP parser that is used. */
+/** The part of node:http's internal parser that is used. */
 interface Parser {
   readonly unconsume?: () => void;
 }
@@ -59,7 +61,7 @@ export function parseInPieces(socket: Socket): ParsedInput {
     }
     waiting.push(bytes);
     if (waiting.length === 1) parseNext();
-    // node:http resumes the socket by itself, so more may come early.
+    // node:http resumes the socket too, so more may come early.
     else socket.pause();
   });
   if (parse) socket.off("data", parse);

@@ -14,13 +14,14 @@ import {
   type LiveSources,
   LiveViews,
 } from "../../application/status/live_views.ts";
+import type { ListenAddress } from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { StatusSource } from "../../application/status/proxy_status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
-import { type Address, listen, type PortOptions } from "./listen.ts";
+import { listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { present } from "./page/present.ts";
 import {
@@ -97,7 +98,7 @@ export async function serveHttp(
 ): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
   const { connections, clock, idleMs = IDLE_MS, keepAccepting } = options;
-  const open = async (address: Address, routes: Routes) => {
+  const open = async (address: ListenAddress, routes: Routes) => {
     const handler = guard(answerFrom(routes), options.onFault);
     return opened.use(
       await listen(address, {

@@ -8,9 +8,9 @@
  */
 import process from "node:process";
 import { Registry } from "prom-client";
-import { ACCEPT_FAILURES } from "../../application/connections/accept_failures.ts";
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
+  ACCEPT_FAILURES,
   ERROR_TYPES,
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,

@@ -9,7 +9,7 @@ import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection
 import {
   type AdmissionLimits,
   DEFAULT_ADMISSION,
-} from "../../../src/infrastructure/grpc/admission.ts";
+} from "../../../src/infrastructure/grpc/limits/admission.ts";
 import {
   Flag,
   frame,

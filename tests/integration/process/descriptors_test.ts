@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { METHODS } from "../../support/streams.ts";
 import { ProxyClient } from "../../../src/cli/grpc_client.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
-import { descriptorsInUse } from "../../../src/infrastructure/process/accept_upkeep.ts";
+import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor_shortage.ts";
 import { FREE_PORTS, until } from "../../support/stage.ts";
 import { Child } from "./child.ts";
 

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
+  acceptFailureOf,
+  codeOf,
   type ConnectionKind,
   ConnectionLimits,
   type ConnectionLimitsOptions,
@@ -210,4 +212,13 @@ Deno.test("limits hold for any order of opening, closing and shortage", async ()
     }),
     { numRuns: 200 },
   );
+});
+
+Deno.test("an error is known by its code, or else by its name", () => {
+  const emfile = Object.assign(new Error("x"), { code: "EMFILE" });
+  assert.equal(codeOf(emfile), "EMFILE");
+  assert.equal(codeOf(new TypeError("x")), "TypeError");
+  assert.equal(codeOf("x"), "unknown");
+  assert.equal(acceptFailureOf("ENFILE"), "descriptors");
+  assert.equal(acceptFailureOf("constructor"), "other");
 });

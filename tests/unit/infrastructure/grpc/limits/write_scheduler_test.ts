@@ -2,15 +2,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  DeliveryScheduler,
-  LANE_RUNS,
-  TURN_RUNS,
-} from "../../../../src/infrastructure/grpc/delivery_scheduler.ts";
+  WRITE_LIMITS,
+  WriteScheduler,
+} from "../../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
+
+const { perConnection: PER_CONNECTION, perTurn: PER_TURN } = WRITE_LIMITS;
 
 function rig() {
   const turns: (() => void)[] = [];
   let now = 0;
-  const scheduler = new DeliveryScheduler({
+  const scheduler = new WriteScheduler({
     next: (run) => turns.push(run),
     polled: (run) => {
       turns.push(run);
@@ -19,57 +20,60 @@ function rig() {
     now: () => now,
   });
   const log: string[] = [];
-  const lane = (name: string) => {
-    const lane = scheduler.lane(name);
-    const write = (text = name) => lane.run(() => log.push(text));
-    return { lane, write };
+  const queue = (name: string) => {
+    const queue = scheduler.queueOf(name);
+    const write = (text = name) => queue.run(() => log.push(text));
+    return { queue, write };
   };
   const turn = () => turns.shift()?.();
   const pass = (ms: number) => now += ms;
-  return { scheduler, turns, log, lane, turn, pass };
+  return { scheduler, turns, log, queue, turn, pass };
 }
 
 Deno.test("a connection with few writes is never held back", () => {
-  const { log, lane, turn } = rig();
-  const { write } = lane("a");
+  const { log, queue, turn } = rig();
+  const { write } = queue("a");
   for (let i = 0; i < 1_000; i++) {
     write();
     assert.equal(log.length, i + 1, "the write is made in the call");
-    if (i % (LANE_RUNS / 2) === 0) turn();
+    if (i % (PER_CONNECTION / 2) === 0) turn();
   }
 });
 
 Deno.test("a burst of one connection lets the others write before it goes on", () => {
-  const { log, lane, turn } = rig();
-  const [busy, good] = [lane("busy"), lane("good")];
+  const { log, queue, turn } = rig();
+  const [busy, good] = [queue("busy"), queue("good")];
   for (let i = 0; i < 10_000; i++) busy.write();
-  assert.equal(log.length, LANE_RUNS);
+  assert.equal(log.length, PER_CONNECTION);
   good.write();
   assert.equal(log.at(-1), "good", "a connection within its limit goes first");
   turn();
-  assert.ok(log.length <= LANE_RUNS + 1 + TURN_RUNS);
+  assert.ok(log.length <= PER_CONNECTION + 1 + PER_TURN);
 });
 
 Deno.test("connections with waiting writes are served in rounds", () => {
-  const { log, lane, turn } = rig();
-  const lanes = Array.from({ length: 10 }, (_, i) => lane(`busy ${i}`));
-  for (const { write } of lanes) for (let i = 0; i < 500; i++) write();
-  const late = lane("late");
-  for (let i = 0; i < LANE_RUNS + 1; i++) late.write();
+  const { log, queue, turn } = rig();
+  const queues = Array.from({ length: 10 }, (_, i) => queue(`busy ${i}`));
+  for (const { write } of queues) for (let i = 0; i < 500; i++) write();
+  const late = queue("late");
+  for (let i = 0; i < PER_CONNECTION + 1; i++) late.write();
   const from = log.length;
   turn();
   const waited = log.slice(from).indexOf("late");
-  assert.ok(waited <= lanes.length * LANE_RUNS, `behind ${waited} writes`);
+  assert.ok(
+    waited <= queues.length * PER_CONNECTION,
+    `behind ${waited} writes`,
+  );
 });
 
 Deno.test("all writes are made, each connection's in order, a bounded number a turn", () => {
   fc.assert(fc.property(
     fc.array(fc.tuple(fc.nat(20), fc.integer({ min: 1, max: 60 }))),
     (bursts) => {
-      const { turns, log, lane, turn } = rig();
+      const { turns, log, queue, turn } = rig();
       const asked = new Map<string, string[]>();
-      const lanes = new Map(
-        bursts.map(([id]) => [id, lane(`${id}`)]),
+      const queues = new Map(
+        bursts.map(([id]) => [id, queue(`${id}`)]),
       );
       for (const [id, count] of bursts) {
         const texts = asked.get(`${id}`) ?? [];
@@ -77,14 +81,14 @@ Deno.test("all writes are made, each connection's in order, a bounded number a t
         for (let i = 0; i < count; i++) {
           const text = `${id}:${texts.length}`;
           texts.push(text);
-          lanes.get(id)?.write(text);
+          queues.get(id)?.write(text);
         }
       }
-      assert.ok(log.length <= TURN_RUNS);
+      assert.ok(log.length <= PER_TURN);
       while (turns.length > 0) {
         const before = log.length;
         turn();
-        assert.ok(log.length - before < TURN_RUNS + LANE_RUNS);
+        assert.ok(log.length - before < PER_TURN + PER_CONNECTION);
       }
       for (const [id, texts] of asked) {
         const made = log.filter((text) => text.startsWith(`${id}:`));
@@ -95,10 +99,10 @@ Deno.test("all writes are made, each connection's in order, a bounded number a t
 });
 
 Deno.test("a connection without streams is forgotten", () => {
-  const { scheduler, lane } = rig();
-  const first = lane("a").lane;
-  const second = lane("a").lane;
-  assert.equal(first, second, "streams of a connection share its lane");
+  const { scheduler, queue } = rig();
+  const first = queue("a").queue;
+  const second = queue("a").queue;
+  assert.equal(first, second, "streams of a connection share its queue");
   first[Symbol.dispose]();
   assert.equal(scheduler.size, 1);
   second[Symbol.dispose]();
@@ -106,26 +110,30 @@ Deno.test("a connection without streams is forgotten", () => {
 });
 
 Deno.test("a turn ends after its time, however few writes it made", () => {
-  const { turns, lane, turn, pass } = rig();
+  const { turns, queue, turn, pass } = rig();
   let made = 0;
   const slow = () => {
     made++;
     pass(1);
   };
-  const { lane: busy } = lane("busy");
+  const { queue: busy } = queue("busy");
   for (let i = 0; i < 1_000; i++) busy.run(slow);
   const before = made;
   turn();
-  assert.equal(made - before, LANE_RUNS, "at least one connection is served");
+  assert.equal(
+    made - before,
+    PER_CONNECTION,
+    "at least one connection is served",
+  );
   assert.equal(turns.length, 1, "and the rest has a turn of its own");
 });
 
 Deno.test("writes of a connection that has ended are not waited for", () => {
-  const { turns, lane, turn } = rig();
-  const busy = lane("busy");
+  const { turns, queue, turn } = rig();
+  const busy = queue("busy");
   for (let i = 0; i < 10_000; i++) busy.write();
   turn();
   assert.equal(turns.length, 1);
-  busy.lane[Symbol.dispose]();
+  busy.queue[Symbol.dispose]();
   assert.equal(turns.length, 0, "no timer is left");
 });

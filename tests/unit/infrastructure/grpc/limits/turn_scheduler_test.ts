@@ -1,12 +1,13 @@
 /** How much is read in one turn, and from which connections. */
 import assert from "node:assert/strict";
 import {
-  type PacedReader,
-  ReadScheduler,
-} from "../../../../src/infrastructure/grpc/read_scheduler.ts";
+  READ_LIMITS,
+  TurnScheduler,
+  type WaitingWork,
+} from "../../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
 
 /** A connection with `left` units of work. */
-class Work implements PacedReader {
+class Work implements WaitingWork {
   left: number;
   readonly log: string[];
   readonly name: string;
@@ -32,7 +33,7 @@ class Work implements PacedReader {
 function rig() {
   const turns: (() => void)[] = [];
   let now = 0;
-  const scheduler = new ReadScheduler({
+  const scheduler = new TurnScheduler(READ_LIMITS, {
     next: (run) => turns.push(run),
     polled: (run) => {
       turns.push(run);

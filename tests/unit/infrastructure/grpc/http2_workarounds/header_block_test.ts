@@ -5,9 +5,9 @@ import fc from "fast-check";
 import {
   type FrameHeader,
   FrameReader,
-} from "../../../../src/infrastructure/grpc/frame_reader.ts";
-import { HeaderBlock } from "../../../../src/infrastructure/grpc/header_block.ts";
-import { frame } from "../../../support/frame_client.ts";
+} from "../../../../../src/infrastructure/grpc/http2_workarounds/frames.ts";
+import { HeaderBlock } from "../../../../../src/infrastructure/grpc/http2_workarounds/header_block.ts";
+import { frame } from "../../../../support/frame_client.ts";
 
 const PREFACE = new Uint8Array(24);
 

@@ -1,7 +1,7 @@
-/** What a connection says in one turn goes out in one piece. */
+/** The writes of a connection in one turn become one socket write. */
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import { WritePacking } from "../../../../src/infrastructure/grpc/write_packing.ts";
+import { WriteCorker } from "../../../../../src/infrastructure/grpc/http2_workarounds/cork_writes.ts";
 
 const nextTurn = () => new Promise<void>((done) => setImmediate(done));
 
@@ -23,22 +23,22 @@ class NotedSocket {
   }
 }
 
-function packed(packing = new WritePacking()): NotedSocket {
+function corked(corker = new WriteCorker()): NotedSocket {
   const socket = new NotedSocket();
-  packing.pack(socket);
+  corker.attach(socket);
   return socket;
 }
 
 Deno.test("the writes of one turn go out together after the first, in order", async () => {
-  const socket = packed();
+  const socket = corked();
   for (const text of ["a", "b", "c"]) assert.equal(socket.write(text), true);
   assert.deepEqual(socket.notes, ["a", "cork", "b", "c"]);
   await nextTurn();
   assert.deepEqual(socket.notes, ["a", "cork", "b", "c", "uncork"]);
 });
 
-Deno.test("who had more to say the last time is corked from the first write on", async () => {
-  const socket = packed();
+Deno.test("a socket with several writes in the previous turn is corked from the first write on", async () => {
+  const socket = corked();
   for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();
   socket.notes.length = 0;
@@ -47,8 +47,8 @@ Deno.test("who had more to say the last time is corked from the first write on",
   assert.deepEqual(socket.notes, ["cork", "c", "d", "uncork"]);
 });
 
-Deno.test("who says one thing at a time is never corked", async () => {
-  const socket = packed();
+Deno.test("a socket with one write per turn is never corked", async () => {
+  const socket = corked();
   for (const text of ["a", "b", "c"]) {
     socket.write(text);
     await nextTurn();
@@ -56,8 +56,8 @@ Deno.test("who says one thing at a time is never corked", async () => {
   assert.deepEqual(socket.notes, ["a", "b", "c"]);
 });
 
-Deno.test("who has become quieter is corked no more", async () => {
-  const socket = packed();
+Deno.test("a socket with fewer writes than before is no longer corked", async () => {
+  const socket = corked();
   for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();
   for (const text of ["c", "d"]) {
@@ -70,12 +70,12 @@ Deno.test("who has become quieter is corked no more", async () => {
   );
 });
 
-Deno.test("each connection is packed by itself", async () => {
-  const packing = new WritePacking();
+Deno.test("each connection is corked by itself", async () => {
+  const corker = new WriteCorker();
   const [busy, calm, quiet] = [
-    packed(packing),
-    packed(packing),
-    packed(packing),
+    corked(corker),
+    corked(corker),
+    corked(corker),
   ];
   for (const text of ["a", "b"]) busy.write(text);
   calm.write("c");
@@ -85,8 +85,8 @@ Deno.test("each connection is packed by itself", async () => {
   assert.deepEqual(quiet.notes, []);
 });
 
-Deno.test("what is written while a turn ends is uncorked in the next one", async () => {
-  const socket = packed();
+Deno.test("writes made while a turn ends are uncorked in the next one", async () => {
+  const socket = corked();
   const { uncork } = socket;
   let answered = false;
   socket.uncork = function () {

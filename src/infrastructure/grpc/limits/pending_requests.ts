@@ -1,6 +1,6 @@
 /**
- * Requests that have begun to arrive and are not answered yet: their bytes have
- * a common budget, and their arrival has a deadline.
+ * Limits requests that have begun to arrive and are not answered yet: their bytes
+ * have a common budget, and each has a deadline.
  *
  * Request bytes lie outside the V8 heap, so its limit does not bound them. When
  * the budget is exceeded, the largest unfinished request is refused: ordinary
@@ -9,14 +9,14 @@
  *
  * @module
  */
-import type { Clock } from "../../application/ports/clock.ts";
+import type { Clock } from "../../../application/ports/clock.ts";
 
 /** How often deadlines are checked, in ms. */
 const CHECK_EVERY_MS = 500;
 /**
- * What a compressed byte counts. Lists of symbols expand 5 to 50 times, deflate
- * at most 1032 times; a client that opens hundreds of compressed streams in one
- * moment has to fit.
+ * Bytes that a compressed byte counts as. Lists of symbols expand 5 to 50 times,
+ * deflate at most 1032 times; a client that opens hundreds of compressed streams
+ * together has to fit.
  */
 const EXPANSION = 256;
 
@@ -33,7 +33,7 @@ export interface RequestBounds {
   readonly timeoutMs: number;
 }
 
-/** Something that a client has begun to send and has to finish. */
+/** A request that a client has begun to send. */
 export class PendingRequest {
   /** Bytes that arrived. */
   received = 0;
@@ -47,7 +47,7 @@ export class PendingRequest {
   isCompressed = false;
   /** Whether it was refused; what still arrives is dropped by HTTP/2. */
   isRefused = false;
-  /** What it counts in the budget, in bytes. */
+  /** Bytes that it counts in the budget. */
   charge = 0;
   /** Monotonic time in ms at which it began. */
   readonly since: number;
@@ -60,7 +60,7 @@ export class PendingRequest {
   }
 }
 
-/** Keeps account of the unfinished requests of all connections. */
+/** The unfinished requests of all connections. */
 export class PendingRequests {
   readonly #bounds: RequestBounds;
   readonly #clock: Pick<Clock, "monotonic" | "sleep">;
@@ -79,12 +79,12 @@ export class PendingRequests {
     this.#clock = clock;
   }
 
-  /** Bytes in the budget that are in use. */
+  /** Bytes of the budget that are in use. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Begins a request; it has to be released when it is answered or over. */
+  /** Begins a request; it has to be released when it is answered or ended. */
   open(refuse: (fault: RequestFault) => void): PendingRequest {
     const request = new PendingRequest(this.#clock.monotonic(), refuse);
     this.#arriving.add(request);
@@ -121,27 +121,27 @@ export class PendingRequests {
     }
   }
 
-  /** Takes note that the client has sent all of a request. */
+  /** Records that the client has sent all of a request. */
   complete(request: PendingRequest): void {
     request.isComplete = true;
     this.stopDeadline(request);
     if (request.isAnswered) this.release(request);
   }
 
-  /** Takes note that the response has begun: a complete request was read. */
+  /** Records that the response has begun: a complete request was read. */
   answer(request: PendingRequest): void {
     request.isAnswered = true;
     if (request.isComplete) this.release(request);
   }
 
-  /** Gives a request unlimited time. */
+  /** Removes the deadline of a request. */
   stopDeadline(request: PendingRequest): void {
     if (!this.#arriving.delete(request) || this.#arriving.size > 0) return;
     this.#checking?.abort();
     this.#checking = undefined;
   }
 
-  /** Removes a request from all accounts; idempotent. */
+  /** Removes a request from budget and deadline; idempotent. */
   release(request: PendingRequest): void {
     this.#bytes -= request.charge;
     request.charge = 0;

@@ -1,22 +1,20 @@
 /**
- * One client's connection within the limits: what each frame costs, which
- * requests are unfinished, and when the connection is reset.
+ * The limits of one client's connection: what each frame costs, which requests
+ * are unfinished, and when the connection is reset.
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import {
   constants,
   type IncomingHttpHeaders,
-  type OutgoingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
-  type ServerStreamResponseOptions,
 } from "node:http2";
 import type { Socket } from "node:net";
-import type { Clock } from "../../application/ports/clock.ts";
-import type { RefusalReason } from "../../application/status/counters.ts";
-import type { CallError } from "./call_error.ts";
+import { setImmediate } from "node:timers";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { RefusalReason } from "../../../application/status/counters.ts";
+import type { CallError } from "../call_error.ts";
 import {
   FLAG_ACK,
   FLAG_END_HEADERS,
@@ -24,20 +22,46 @@ import {
   FLAG_PADDED,
   type FrameHeader,
   FrameType,
-} from "./frame_reader.ts";
-import { HeaderBlock, MAX_BLOCK_BYTES } from "./header_block.ts";
-import { type FrameRules, PacedSocket } from "./paced_socket.ts";
+} from "../http2_workarounds/frames.ts";
+import {
+  HeaderBlock,
+  MAX_BLOCK_BYTES,
+} from "../http2_workarounds/header_block.ts";
+import {
+  type FrameRules,
+  PacedSocket,
+} from "../http2_workarounds/paced_socket.ts";
+import {
+  type EndedStreams,
+  patchStream,
+} from "../http2_workarounds/patch_stream.ts";
+import {
+  replaceSessionEnd,
+  type SessionEndOptions,
+} from "../http2_workarounds/session_end.ts";
+import {
+  type BacklogShare,
+  SocketBacklog,
+} from "../http2_workarounds/socket_backlog.ts";
+import {
+  SettingsAcks,
+  streamLimit,
+} from "../http2_workarounds/stream_limit.ts";
 import type {
   PendingRequest,
   PendingRequests,
   RequestFault,
 } from "./pending_requests.ts";
-import type { ReadScheduler } from "./read_scheduler.ts";
-import { closeUnread, refuseStream } from "./refuse_stream.ts";
-import { MAX_METADATA_BYTES, metadataError, requestError } from "./refusals.ts";
-import type { RefusalLog } from "./refusal_log.ts";
-import { SETTINGS_ACK, streamLimit } from "./settings_frames.ts";
-import { type BacklogShare, SocketBacklog } from "./socket_backlog.ts";
+import {
+  closeUnread,
+  MAX_METADATA_BYTES,
+  metadataError,
+  type RefusalLog,
+  requestError,
+  sendError,
+} from "./refusals.ts";
+import { reused, RoundRobin } from "./round_robin.ts";
+import type { TurnScheduler } from "./turn_scheduler.ts";
 
 /** A compression flag and a length in four bytes. */
 const PREFIX_BYTES = 5;
@@ -45,24 +69,22 @@ const PREFIX_BYTES = 5;
 const BYTES_PER_UNIT = 4_096;
 /** Resets and control frames that a connection may send at one time. */
 const CONTROL_BURST = 10_000;
-/** Resets and control frames that a connection may send each second. */
+/** Resets and control frames that a connection may send per ms, on average. */
 const CONTROL_PER_MS = 1;
 
-/** What a connection is made of. */
-export interface ClientConnectionOptions {
-  readonly socket: Socket;
-  /** Gives the socket to HTTP/2; returns the session. */
-  readonly serve: () => ServerHttp2Session | undefined;
-  readonly scheduler: ReadScheduler;
+/** What all connections share. */
+export interface ConnectionShared extends SessionEndOptions {
+  readonly clock: Clock;
+  readonly scheduler: TurnScheduler;
   readonly requests: PendingRequests;
   readonly backlogShare: BacklogShare;
+  readonly endedStreams: EndedStreams;
   readonly limits: {
     readonly maxStreamsPerConnection: number;
     readonly maxPendingRequestBytes: number;
     readonly requestTimeoutMs: number;
   };
-  readonly log: RefusalLog;
-  readonly clock: Pick<Clock, "monotonic">;
+  readonly refusals: RefusalLog;
 }
 
 /** A stream that a client has opened, from its HEADERS to its close. */
@@ -80,11 +102,13 @@ interface OpenRequest {
 export class ClientConnection implements FrameRules {
   /** Address and port of the client. */
   readonly peer: string;
-  /** What its client has not read. */
-  readonly backlog: SocketBacklog;
-  readonly #options: ClientConnectionOptions;
+  /** The session that HTTP/2 made of the connection. */
+  session: ServerHttp2Session | undefined;
+  readonly #socket: Socket;
+  readonly #shared: ConnectionShared;
   readonly #reader: PacedSocket;
-  #session: ServerHttp2Session | undefined;
+  readonly #backlog: SocketBacklog;
+  readonly #roundRobin: RoundRobin;
   readonly #open = new Map<number, OpenRequest>();
   /** When the last open stream closed, or the connection was accepted. */
   #idleSince: number;
@@ -93,33 +117,51 @@ export class ClientConnection implements FrameRules {
   #lastStream = 0;
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
-  #isAcknowledged = false;
-  /** Acknowledgements that the client owes for our opening frames. */
-  #unacknowledged = 2;
+  readonly #settingsAcks = new SettingsAcks();
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
-  constructor(options: ClientConnectionOptions) {
-    const { socket, clock, scheduler, requests } = options;
-    this.#options = options;
+  /** @param serve gives the socket to HTTP/2; returns the session */
+  constructor(
+    socket: Socket,
+    serve: () => ServerHttp2Session | undefined,
+    shared: ConnectionShared,
+  ) {
+    const { clock, requests, limits } = shared;
+    this.#socket = socket;
+    this.#shared = shared;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.backlog = new SocketBacklog(socket, options.backlogShare);
+    this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#refilledAt = clock.monotonic();
     this.#idleSince = this.#refilledAt;
     this.#opening = requests.open(() =>
       this.#drop(
         "request_time",
-        `No HTTP/2 preface within ${options.limits.requestTimeoutMs} ms, ` +
+        `No HTTP/2 preface within ${limits.requestTimeoutMs} ms, ` +
           "the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
       )
     );
     this.#reader = new PacedSocket(socket, {
-      serve: () => this.#session = options.serve(),
-      scheduler,
+      serve: () => this.session = serve(),
+      scheduler: shared.scheduler,
       rules: this,
-      backlog: this.backlog,
+      backlog: this.#backlog,
     });
-    socket.write(streamLimit(options.limits.maxStreamsPerConnection));
+    const session = this.session;
+    if (session) {
+      replaceSessionEnd({
+        socket,
+        session,
+        openStreams: () => this.#openStreams(),
+        endStreams: (count) => this.endStreams(count),
+      }, shared);
+    }
+    // The state of a session that is over has no window, and is not full.
+    this.#roundRobin = new RoundRobin(
+      reused(() => (session?.state.remoteWindowSize ?? 1) <= 0, clock),
+      clock,
+    );
+    socket.write(streamLimit(limits.maxStreamsPerConnection));
     socket.once("close", () => {
       requests.release(this.#opening);
       for (const { pending } of this.#open.values()) requests.release(pending);
@@ -145,7 +187,7 @@ export class ClientConnection implements FrameRules {
     }
   }
 
-  /** Keeps account of a frame that is about to be read. */
+  /** Counts a frame that is about to be read. */
   begin(
     frame: FrameHeader,
     payload: Uint8Array,
@@ -171,7 +213,9 @@ export class ClientConnection implements FrameRules {
         break;
       case FrameType.SETTINGS:
         this.#useToken();
-        return this.#settings(frame);
+        if ((flags & FLAG_ACK) !== 0) return this.#settingsAcks.passes(length);
+        this.#shared.requests.release(this.#opening);
+        return true;
       case FrameType.RST_STREAM:
         this.#completed(stream);
         this.#useToken();
@@ -179,14 +223,14 @@ export class ClientConnection implements FrameRules {
       default:
         this.#useToken();
     }
-    return this.#acknowledgement();
+    return this.#settingsAcks.next();
   }
 
-  /** A frame's part of a header block in several frames. */
+  /** Adds a frame to a header block in several frames. */
   #collect(block: HeaderBlock, frame: FrameHeader): HeaderBlock {
     block.begin(frame);
     const request = this.#open.get(block.stream);
-    if (request) this.#options.requests.receive(request.pending, frame.length);
+    if (request) this.#shared.requests.receive(request.pending, frame.length);
     if (request && block.bytes > MAX_METADATA_BYTES) {
       request.refusal = metadataError(block.bytes);
     }
@@ -200,35 +244,10 @@ export class ClientConnection implements FrameRules {
       this.#block = undefined;
       const { refusal } = request ?? {};
       if (refusal) {
-        this.#options.log.report("metadata", this.peer, refusal.message);
+        this.#shared.refusals.report("metadata", this.peer, refusal.message);
       }
     }
     return block;
-  }
-
-  /**
-   * Settings of the client pass. Its acknowledgements of our two opening frames
-   * do not: `#acknowledgement` has made the one that HTTP/2 expects.
-   */
-  #settings({ flags, length }: FrameHeader): boolean {
-    if ((flags & FLAG_ACK) === 0) {
-      this.#options.requests.release(this.#opening);
-      return true;
-    }
-    // With a payload it is an error, which HTTP/2 answers.
-    if (length > 0 || this.#unacknowledged === 0) return true;
-    this.#unacknowledged--;
-    return false;
-  }
-
-  /**
-   * Our first settings are acknowledged here, in the place of the client, right
-   * behind its own: they only raise what it may send.
-   */
-  #acknowledgement(): boolean | Uint8Array {
-    if (this.#isAcknowledged) return true;
-    this.#isAcknowledged = true;
-    return SETTINGS_ACK;
   }
 
   /** Monotonic ms since which no stream is open; undefined while one is. */
@@ -239,11 +258,18 @@ export class ClientConnection implements FrameRules {
   #closed(id: number): void {
     this.#open.delete(id);
     if (this.#open.size === 0) {
-      this.#idleSince = this.#options.clock.monotonic();
+      this.#idleSince = this.#shared.clock.monotonic();
     }
   }
 
-  /** Ends streams whose client is gone. */
+  /** Ids of the streams that HTTP/2 has opened and not closed. */
+  #openStreams(): number[] {
+    return [...this.#open].filter(([, { stream }]) =>
+      stream !== undefined && !stream.destroyed
+    ).map(([id]) => id);
+  }
+
+  /** Ends at most `count` streams of a connection that has ended or will. */
   endStreams(count: number): number {
     let ended = 0;
     for (const [id, { stream }] of this.#open) {
@@ -257,13 +283,8 @@ export class ClientConnection implements FrameRules {
     return ended;
   }
 
-  /** The session that HTTP/2 made of the connection. */
-  get session(): ServerHttp2Session | undefined {
-    return this.#session;
-  }
-
   /**
-   * Ties the stream of HTTP/2 to its frames.
+   * Counts a stream of HTTP/2 with its frames, and replaces its methods.
    *
    * @returns why it is refused; `undefined` when it is not
    */
@@ -279,7 +300,7 @@ export class ClientConnection implements FrameRules {
       return undefined;
     }
     const { pending } = request;
-    const { requests } = this.#options;
+    const { requests, endedStreams } = this.#shared;
     if ((headers["grpc-encoding"] ?? "identity") !== "identity") {
       pending.isCompressed = true;
       // Bytes that arrived with the headers were counted without this.
@@ -288,15 +309,15 @@ export class ClientConnection implements FrameRules {
     request.stream = stream;
     request.isDuplex = isDuplex;
     if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
-    const respond = stream.respond;
-    stream.respond = (
-      headers?: OutgoingHttpHeaders,
-      options?: ServerStreamResponseOptions,
-    ) => {
-      respond.call(stream, headers, options);
-      requests.answer(pending);
-      if (options?.endStream && !pending.isComplete) closeUnread(stream);
-    };
+    patchStream(stream, {
+      roundRobin: this.#roundRobin,
+      backlog: this.#backlog,
+      endedStreams,
+      onResponse: (isEnd) => {
+        requests.answer(pending);
+        if (isEnd && !pending.isComplete) closeUnread(stream);
+      },
+    });
     stream.once("close", () => {
       requests.release(pending);
       this.#closed(id);
@@ -311,7 +332,7 @@ export class ClientConnection implements FrameRules {
 
   #opened(id: number): void {
     this.#lastStream = id;
-    const { requests, limits } = this.#options;
+    const { requests, limits } = this.#shared;
     if (this.#open.size >= limits.maxStreamsPerConnection) return;
     this.#open.set(id, {
       pending: requests.open((fault) => this.#refuse(id, fault)),
@@ -323,14 +344,13 @@ export class ClientConnection implements FrameRules {
 
   /** Clients retry such a stream: it was not processed (RFC 9113, 8.7). */
   #refuseOverLimit(stream: ServerHttp2Stream): void {
-    const { limits, log } = this.#options;
-    log.report(
+    const { limits, refusals } = this.#shared;
+    refusals.report(
       "streams_per_connection",
       this.peer,
       `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
         "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
     );
-    stream.on("error", () => {});
     stream.close(constants.NGHTTP2_REFUSED_STREAM);
     stream.destroy();
     this.#useToken();
@@ -340,8 +360,8 @@ export class ClientConnection implements FrameRules {
     const request = this.#open.get(frame.stream);
     if (request === undefined) return;
     const { pending } = request;
-    const { requests } = this.#options;
-    // A client may keep such a stream open and send when it likes.
+    const { requests } = this.#shared;
+    // A client may keep such a stream open and send at any time.
     if (request.isDuplex) requests.stopDeadline(pending);
     else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
       const message = announcedBytes(payload);
@@ -352,7 +372,7 @@ export class ClientConnection implements FrameRules {
 
   #completed(id: number): void {
     const request = this.#open.get(id);
-    if (request) this.#options.requests.complete(request.pending);
+    if (request) this.#shared.requests.complete(request.pending);
   }
 
   /** Ends the call of an unfinished request. */
@@ -360,21 +380,21 @@ export class ClientConnection implements FrameRules {
     const request = this.#open.get(id);
     if (request === undefined) return;
     const { stream, pending } = request;
-    const { limits, log } = this.#options;
+    const { limits, refusals } = this.#shared;
     const [limit, error] = requestError(
       fault,
       Math.max(pending.received, pending.announced),
       limits,
     );
     if (this.#block?.stream === id) return this.#drop(limit, error.message);
-    log.report(limit, this.peer, error.message);
+    refusals.report(limit, this.peer, error.message);
     if (stream === undefined) request.refusal = error;
-    else refuseStream(stream, error);
+    else sendError(stream, error);
   }
 
-  /** One of the frames of which no client sends many. */
+  /** Limits the rate of frames of which no client library sends many. */
   #useToken(): void {
-    const now = this.#options.clock.monotonic();
+    const now = this.#shared.clock.monotonic();
     const refilled = this.#tokens + (now - this.#refilledAt) * CONTROL_PER_MS;
     this.#refilledAt = now;
     this.#tokens = Math.min(CONTROL_BURST, refilled) - 1;
@@ -387,9 +407,9 @@ export class ClientConnection implements FrameRules {
   }
 
   #drop(limit: RefusalReason, reason: string): void {
-    const { socket, log } = this.#options;
-    const session = this.#session;
-    log.report(limit, this.peer, reason);
+    const socket = this.#socket;
+    const session = this.session;
+    this.#shared.refusals.report(limit, this.peer, reason);
     this.#reader.stop();
     socket.pause();
     if (session && !session.destroyed) {

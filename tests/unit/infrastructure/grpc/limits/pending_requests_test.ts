@@ -5,8 +5,8 @@ import {
   type PendingRequest,
   PendingRequests,
   type RequestFault,
-} from "../../../../src/infrastructure/grpc/pending_requests.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
+} from "../../../../../src/infrastructure/grpc/limits/pending_requests.ts";
+import { ManualClock } from "../../../../support/manual_clock.ts";
 
 const BOUNDS = {
   maxRequestBytes: 1_000,

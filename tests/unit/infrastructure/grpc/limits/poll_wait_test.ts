@@ -1,6 +1,6 @@
 /** Waiting for a poll of all sockets goes by how late the timer is. */
 import assert from "node:assert/strict";
-import { PollWait } from "../../../../src/infrastructure/grpc/turns.ts";
+import { PollWait } from "../../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
 
 /** A wait whose timers become due when the test says so. */
 function rig() {
@@ -19,7 +19,7 @@ function rig() {
   return { wait: wait.wait, due, timers, log };
 }
 
-Deno.test("those who wait run together after a punctual timer", () => {
+Deno.test("functions that wait run together after a punctual timer", () => {
   const { wait, due, timers, log } = rig();
   wait(() => log.push("a"));
   wait(() => log.push("b"));
@@ -29,7 +29,7 @@ Deno.test("those who wait run together after a punctual timer", () => {
   assert.equal(timers.length, 0, "no timer is left");
 });
 
-Deno.test("a late timer shows that the event loop did not rest, and is repeated", () => {
+Deno.test("a late timer shows that the event loop was not idle, and is repeated", () => {
   const { wait, due, log } = rig();
   wait(() => log.push("a"));
   due(5);
@@ -39,7 +39,7 @@ Deno.test("a late timer shows that the event loop did not rest, and is repeated"
   assert.deepEqual(log, ["a"]);
 });
 
-Deno.test("an event loop that never rests is waited for no longer than 20 ms", () => {
+Deno.test("an event loop that is never idle is waited for no longer than 20 ms", () => {
   const { wait, due, log } = rig();
   wait(() => log.push("a"));
   for (let i = 0; i < 3; i++) due(4);
@@ -48,7 +48,7 @@ Deno.test("an event loop that never rests is waited for no longer than 20 ms", (
   assert.deepEqual(log, ["a"]);
 });
 
-Deno.test("who waits again while the others run, waits for the next poll", () => {
+Deno.test("a function that waits again while the others run waits for the next poll", () => {
   const { wait, due, log, timers } = rig();
   wait(() => {
     log.push("a");

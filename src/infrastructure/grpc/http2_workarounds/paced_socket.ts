@@ -1,32 +1,40 @@
 /**
- * Stands between a client's socket and HTTP/2: looks at the frames, and hands
- * them on at the pace of a {@linkcode ReadScheduler}.
+ * Limits how many frames of a connection HTTP/2 reads in one turn of the event
+ * loop, and lets {@linkcode FrameRules} inspect each of them before.
  *
- * While bytes wait here the socket is paused, so that at most one chunk of a
- * connection is held; TCP makes its client wait. So does a client that does not
- * read: its frames are not answered any more. When the socket has closed, its
- * streams end at the same pace before HTTP/2 ends the session: ending thousands
- * in one call would stop everything else for that long.
+ * - Product: node:http2 of Deno 2.9.6.
+ * - Symptom: it reads all frames of a chunk in one call and ends all streams of a
+ *   lost connection in one call. A chunk of 64 KiB opens thousands of streams,
+ *   each some 200 to 400 µs, before anything else runs. It has no limit on
+ *   the rate of control frames either.
+ * - Report: none found.
+ * - Test: "node:http2 opens all streams of a chunk in one turn" fails once this
+ *   can go; "streams opened in one packet are opened over several turns of the
+ *   event loop" and "streams of a lost connection end over several turns of the
+ *   event loop" fail without it.
  *
- * It relies on how Deno 2.9.6 uses a socket for HTTP/2: its session listens to
- * the events `data`, `error` and `close`. `admission_test.ts` fails should that
- * change.
+ * The socket is paused while bytes wait here, so that at most one chunk of a
+ * connection is held and TCP makes its client wait. Reading also stops for a
+ * client that does not read what it is sent.
+ *
+ * It relies on the listeners that a session adds to its socket: `data`, `error`
+ * and `close`. The constructor throws if they are others.
  *
  * @module
  */
 import type { Socket } from "node:net";
-import { type FrameHeader, FrameReader } from "./frame_reader.ts";
+import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
+import { type FrameHeader, FrameReader } from "./frames.ts";
 import { HeaderBlock } from "./header_block.ts";
-import type { PacedReader, ReadScheduler } from "./read_scheduler.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
 
-/** What a connection's frames are judged by. */
+/** Inspects the frames of a connection. */
 export interface FrameRules {
-  /** Units of work that a frame costs. */
+  /** Units of work that a frame costs, see `READ_LIMITS`. */
   costOf(frame: FrameHeader): number;
   /**
-   * Called before a frame is handed on. `payload` is as much of its payload as
-   * has arrived. Returns what is handed on instead of it:
+   * Called before a frame is delivered to HTTP/2. `payload` is as much of its
+   * payload as has arrived. Returns what is delivered instead of it:
    *
    * - `true`: itself;
    * - bytes: these, and then itself;
@@ -48,15 +56,15 @@ function listeners(socket: Socket, event: string): Listener[] {
 }
 
 /** The reading half of one connection. */
-export class PacedSocket implements PacedReader {
+export class PacedSocket implements WaitingWork {
   readonly #socket: Socket;
-  readonly #scheduler: ReadScheduler;
+  readonly #scheduler: TurnScheduler;
   readonly #rules: FrameRules;
   readonly #backlog: SocketBacklog;
   readonly #deliver: Listener;
   readonly #onClosed: readonly Listener[];
   readonly #frames = new FrameReader();
-  /** Unread bytes; more than one chunk only while a pause takes effect. */
+  /** Unread bytes; more than one chunk only until a pause takes effect. */
   #chunks: Uint8Array[] = [];
   #at = 0;
   /** A frame whose header was read, and that has not begun. */
@@ -66,22 +74,21 @@ export class PacedSocket implements PacedReader {
   /** A header block that is not complete. */
   #block: HeaderBlock | undefined;
   #isPaused = false;
-  /** Whether reading waits for the client to read. */
-  #isHeld = false;
+  /** Whether reading waits until the client reads. */
+  #isStopped = false;
   #isClosed = false;
-  /** Whether the socket has closed and the session has not. */
-  #isGone = false;
+  /** Whether the socket has closed and its streams have not ended. */
+  #isEnding = false;
 
   /**
-   * Has `serve` give the socket to HTTP/2 and takes over its events.
-   *
-   * @throws {Error} when HTTP/2 does not listen to them as expected
+   * @param options.serve gives the socket to HTTP/2
+   * @throws {Error} when HTTP/2 does not listen to the socket as expected
    */
   constructor(
     socket: Socket,
     { serve, scheduler, rules, backlog }: {
       readonly serve: () => void;
-      readonly scheduler: ReadScheduler;
+      readonly scheduler: TurnScheduler;
       readonly rules: FrameRules;
       readonly backlog: SocketBacklog;
     },
@@ -103,8 +110,8 @@ export class PacedSocket implements PacedReader {
       deliver === undefined || others.length > 0 || this.#onClosed.length === 0
     ) {
       throw new Error(
-        "Cannot pace HTTP/2: this version of Deno uses sockets in another " +
-          "way; use the pinned version",
+        "Cannot limit HTTP/2 reads: node:http2 of this Deno version uses " +
+          "sockets differently; use Deno 2.9.6",
       );
     }
     this.#deliver = deliver;
@@ -115,27 +122,27 @@ export class PacedSocket implements PacedReader {
     for (const listener of added("error")) socket.off("error", listener);
     socket.once("close", () => {
       this.stop();
-      this.#isGone = true;
+      this.#isEnding = true;
       scheduler.enqueue(this);
     });
   }
 
-  /** Whether bytes can be handed on, or streams be ended. */
+  /** Whether bytes can be delivered, or streams be ended. */
   get isWaiting(): boolean {
-    return this.#isGone || this.#chunks.length > 0 && !this.#isHeld;
+    return this.#isEnding || this.#chunks.length > 0 && !this.#isStopped;
   }
 
-  /** Reads nothing more. */
+  /** Drops what was not read, and reads nothing more. */
   stop(): void {
     this.#isClosed = true;
     this.#chunks = [];
     this.#scheduler.remove(this);
   }
 
-  /** Hands on frames that cost at most `units`, at least one. */
+  /** Delivers frames that cost at most `units`, at least one. */
   advance(units: number): number {
-    if (this.#isGone) return this.#end(units);
-    if (this.#holds()) return 0;
+    if (this.#isEnding) return this.#end(units);
+    if (this.#mustStop()) return 0;
     const used = this.#read(units, true);
     this.#settle();
     return used;
@@ -145,7 +152,7 @@ export class PacedSocket implements PacedReader {
   #end(units: number): number {
     const ended = this.#rules.endStreams(units);
     if (ended === units) return ended;
-    this.#isGone = false;
+    this.#isEnding = false;
     for (const listener of this.#onClosed) listener.call(this.#socket, false);
     return ended;
   }
@@ -154,19 +161,19 @@ export class PacedSocket implements PacedReader {
     if (this.#isClosed) return;
     const waited = this.#chunks.length > 0;
     this.#chunks.push(chunk);
-    if (!waited && !this.#holds()) {
+    if (!waited && !this.#mustStop()) {
       this.#scheduler.use(this.#read(this.#scheduler.available, false));
     }
     if (this.isWaiting) this.#scheduler.enqueue(this);
     this.#settle();
   }
 
-  /** Holds bytes while the client does not read what it is sent. */
-  #holds(): boolean {
-    if (this.#isHeld || !this.#backlog.isOverfull) return this.#isHeld;
-    this.#isHeld = true;
+  /** Stops reading while the client does not read what it is sent. */
+  #mustStop(): boolean {
+    if (this.#isStopped || !this.#backlog.isOverfull) return this.#isStopped;
+    this.#isStopped = true;
     this.#backlog.wait(() => {
-      this.#isHeld = false;
+      this.#isStopped = false;
       if (this.isWaiting) this.#scheduler.enqueue(this);
     });
     return true;
@@ -181,12 +188,12 @@ export class PacedSocket implements PacedReader {
     else this.#socket.resume();
   }
 
-  /** Hands on frames while their cost allows; returns the cost. */
+  /** Delivers frames while their cost allows; returns the cost. */
   #read(units: number, force: boolean): number {
     let used = 0;
     let chunk: Uint8Array | undefined;
     while ((chunk = this.#chunks[0]) !== undefined) {
-      // Bytes from `from` to `at` are read and not handed on yet.
+      // Bytes from `from` to `at` are read and not delivered yet.
       let from = this.#at;
       let at = from;
       if (this.#held !== undefined) at = this.#heldTo;
@@ -195,7 +202,7 @@ export class PacedSocket implements PacedReader {
         if (frame === undefined) {
           at = this.#frames.skipPayload(chunk, at);
           const read = this.#frames.readHeader(chunk, at);
-          // A header that goes on in the next chunk is handed on with it.
+          // A header that goes on in the next chunk is delivered with it.
           if (read === undefined) break;
           frame = read.frame;
           at = read.at;
@@ -204,7 +211,7 @@ export class PacedSocket implements PacedReader {
         const start = at - frame.bytes.length;
         const cost = this.#rules.costOf(frame);
         if (used + cost > units && !(force && used === 0)) {
-          this.#hand(chunk, from, start);
+          this.#forward(chunk, from, start);
           this.#at = Math.max(from, start);
           this.#held = frame;
           this.#heldTo = at;
@@ -219,15 +226,15 @@ export class PacedSocket implements PacedReader {
         if (this.#isClosed) return used;
         const isBatched = action === true && this.#block === undefined;
         if (start >= from && isBatched) continue;
-        this.#hand(chunk, from, start);
+        this.#forward(chunk, from, start);
         from = at;
         if (action instanceof HeaderBlock) this.#block = action;
         else if (action !== false) {
-          if (action !== true) this.#hand(action, 0, action.length);
-          this.#hand(frame.bytes, 0, frame.bytes.length);
+          if (action !== true) this.#forward(action, 0, action.length);
+          this.#forward(frame.bytes, 0, frame.bytes.length);
         }
       }
-      this.#hand(chunk, from, at);
+      this.#forward(chunk, from, at);
       if (this.#isClosed) return used;
       this.#chunks.shift();
       this.#at = 0;
@@ -235,7 +242,7 @@ export class PacedSocket implements PacedReader {
     return used;
   }
 
-  #hand(chunk: Uint8Array, from: number, to: number): void {
+  #forward(chunk: Uint8Array, from: number, to: number): void {
     if (to <= from || this.#isClosed) return;
     const bytes = chunk.subarray(from, to);
     const block = this.#block;

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
-import { FrameReader } from "../../../../src/infrastructure/grpc/frame_reader.ts";
-import { frame } from "../../../support/frame_client.ts";
+import { FrameReader } from "../../../../../src/infrastructure/grpc/http2_workarounds/frames.ts";
+import { frame } from "../../../../support/frame_client.ts";
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 

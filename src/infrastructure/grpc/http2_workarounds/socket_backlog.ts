@@ -1,34 +1,31 @@
 /**
  * Limits the bytes that wait in a socket for a client that does not read.
  *
- * Deno's HTTP/2 (2.9.6) writes to the socket whatever flow control allows, and
- * its streams count a write as taken when the socket has it. A client whose
- * windows are large (256 MiB in Envoy) and that does not read would have all of
- * that kept in memory. The test "a client with large windows that does not read
- * is sent no more than its socket takes" fails without this.
+ * - Product: node:http2 of Deno 2.9.6.
+ * - Symptom: it writes to the socket as much as flow control allows, whether or
+ *   not the socket is full, and completes a stream's write once the socket has
+ *   it. A client with large windows (256 MiB in Envoy) that does not read has all
+ *   of that kept in memory.
+ * - Report: none found; https://github.com/denoland/deno/pull/36044 made writes
+ *   wait for flow control, not for the socket.
+ * - Test: "node:http2 fills the socket of a client that does not read" fails once
+ *   this can go; "a client with large windows that does not read is sent no more
+ *   than its socket takes" fails without it.
  *
  * @module
  */
+import type { Socket } from "node:net";
 
 /** Bytes that may wait in one socket before writes to its streams are held. */
 const MAX_BYTES = 256 * 1024;
-/** The same where many clients do not read. */
+/** The same while many clients do not read. */
 const MIN_BYTES = 16 * 1024;
-/** What the sockets of clients that do not read hold together, about. */
+/** Bytes of the sockets of all clients that do not read, about. */
 const TOTAL_BYTES = 64 * 1024 * 1024;
-/** Reading stops at so many times the bytes at which writes are held. */
+/** Reading stops at this multiple of the bytes at which writes are held. */
 const UNREAD_FACTOR = 4;
 
-/** What is needed of a socket. */
-export interface BackloggedSocket {
-  /** Bytes that the system has not taken. */
-  readonly writableLength: number;
-  /** Whether nothing can be written any more. */
-  readonly destroyed: boolean;
-  once(event: "drain" | "close", listener: () => void): unknown;
-}
-
-/** The share that one socket has of the bytes of all. */
+/** Divides the bytes of all sockets between those that are full. */
 export class BacklogShare {
   #full = 0;
   #bytes = MAX_BYTES;
@@ -38,7 +35,7 @@ export class BacklogShare {
     return this.#bytes;
   }
 
-  /** Takes note that `change` more sockets are full; negative for fewer. */
+  /** Counts one more full socket, or one less. */
   update(change: 1 | -1): void {
     this.#full += change;
     const share = TOTAL_BYTES / Math.max(1, this.#full);
@@ -46,14 +43,14 @@ export class BacklogShare {
   }
 }
 
-/** The bytes that wait in one socket, and what waits for them to leave. */
+/** The bytes that wait in one socket, and the functions that wait for room. */
 export class SocketBacklog {
-  readonly #socket: BackloggedSocket;
+  readonly #socket: Socket;
   readonly #share: BacklogShare;
   readonly #waiting = new Set<() => void>();
   #isListening = false;
 
-  constructor(socket: BackloggedSocket, share: BacklogShare) {
+  constructor(socket: Socket, share: BacklogShare) {
     this.#socket = socket;
     this.#share = share;
     socket.once("close", () => {
@@ -69,16 +66,16 @@ export class SocketBacklog {
   }
 
   /**
-   * Whether nothing more should be read: also the answers to PINGs and to
-   * refused requests, which flow control does not limit, wait in the socket.
+   * Whether no more frames should be read: PING replies and responses to rejected
+   * requests, which flow control does not limit, wait in the socket too.
    */
   get isOverfull(): boolean {
     return this.#socket.writableLength >= UNREAD_FACTOR * this.#share.bytes;
   }
 
   /**
-   * Runs `run` once the socket has room; never when it closes before. Those that
-   * wait run in order, while there is room.
+   * Runs `run` once the socket has room, in the order of these calls; never when
+   * it closes before.
    */
   wait(run: () => void): void {
     if (this.#socket.destroyed) return;
@@ -86,7 +83,7 @@ export class SocketBacklog {
     this.#listen();
   }
 
-  /** Does not run `run` any more. */
+  /** Removes a `run` that waits. */
   cancel(run: () => void): void {
     this.#waiting.delete(run);
   }

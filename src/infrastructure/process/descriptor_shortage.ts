@@ -1,16 +1,21 @@
 /**
- * Keeps ports accepting, and descriptors watched, on Deno 2.9.6.
+ * Keeps ports accepting through a shortage of file descriptors, and measures how
+ * many are in use.
  *
- * - A server of node:net accepts nothing more after one failed accept (out of
- *   descriptors, for example) and reports no error. To listen again on a
- *   listening socket is harmless, and makes Deno look at the queue again.
- * - Failed accepts are not reported, so the limits look for shortages here.
- * - The number of a socket of node:net cannot be read. One that `Deno.listen`
- *   accepts has its number under a symbol, so one is opened now and then: the
- *   system gives it the lowest number that is free.
- *
- * `descriptors_test.ts` fails when the first two are no longer needed, and when
- * the third no longer works.
+ * - Product: Deno 2.9.6.
+ * - Symptoms:
+ *   1. A server of node:net accepts nothing more after one failed accept (out of
+ *      descriptors, for example) and reports no error. Listening again on a
+ *      listening socket is harmless, and makes Deno check the queue again.
+ *   2. Failed accepts are not reported, so `ConnectionLimits` checks for shortages.
+ *   3. No call counts descriptors with `--allow-net --allow-env` alone. A socket
+ *      that `Deno.listen` accepts has its number under a symbol, and the system
+ *      gives it the lowest number that is free. And `Deno.memoryUsage` opens a file
+ *      of `/proc`: it reports 0 resident bytes when it cannot.
+ * - Report: none found for node:net; https://github.com/denoland/deno/issues/10148
+ *   was the same for `Deno.listen`.
+ * - Test: `descriptors_test.ts` fails when 1 and 2 are no longer needed, and when
+ *   3 no longer works.
  *
  * @module
  */
@@ -19,11 +24,11 @@ import type { ConnectionLimits } from "../../application/connections/connection_
 /** Connections that the system queues until they are accepted. */
 const BACKLOG = 511;
 
-/** Time between two looks at the queues of new connections, in ms. */
-const LOOK_MS = 250;
+/** Time between two checks of the queues of new connections, in ms. */
+const CHECK_MS = 250;
 
-/** Looks between two measurements of descriptors: 15 s. */
-const LOOKS_PER_MEASUREMENT = 60;
+/** Checks between two measurements of descriptors: 15 s. */
+const CHECKS_PER_MEASUREMENT = 60;
 
 /** The part of node:net's internal handle of a server that is used. */
 interface ListeningServer {
@@ -32,18 +37,18 @@ interface ListeningServer {
   } | null;
 }
 
-/** Looks after all ports of the process until it is disposed. */
-export class AcceptUpkeep implements AsyncDisposable {
+/** Retries the accepts of all ports, and measures descriptors, until disposed. */
+export class AcceptRetry implements AsyncDisposable {
   readonly #connections: ConnectionLimits;
   readonly #servers = new Set<ListeningServer>();
   readonly #timer: ReturnType<typeof setInterval>;
-  #looks = 0;
+  #checks = 0;
   #measuring: Promise<void> = Promise.resolve();
 
-  /** @param connections learn of shortages and of descriptors in use */
+  /** @param connections receives shortages and the descriptors in use */
   constructor(connections: ConnectionLimits) {
     this.#connections = connections;
-    this.#timer = setInterval(() => this.#look(), LOOK_MS);
+    this.#timer = setInterval(() => this.#check(), CHECK_MS);
   }
 
   /** Keeps a server of node:net or node:http accepting until disposed. */
@@ -58,10 +63,10 @@ export class AcceptUpkeep implements AsyncDisposable {
     await this.#measuring;
   }
 
-  #look(): void {
+  #check(): void {
     this.#connections.checkDescriptors();
     for (const server of this.#servers) server._handle?.listen?.(BACKLOG);
-    if (this.#looks++ % LOOKS_PER_MEASUREMENT > 0) return;
+    if (this.#checks++ % CHECKS_PER_MEASUREMENT > 0) return;
     this.#measuring = this.#measure();
   }
 
@@ -77,7 +82,7 @@ export async function descriptorsInUse(): Promise<number | undefined> {
     name: "net",
     host: "127.0.0.1",
   });
-  // To ask would wait for an answer on a terminal.
+  // Deno would wait for an answer on a terminal.
   if (state !== "granted") return undefined;
   try {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -93,7 +98,7 @@ export async function descriptorsInUse(): Promise<number | undefined> {
   }
 }
 
-/** A socket's number, which Deno 2.9.6 keeps under a symbol of its own. */
+/** A socket's descriptor number. */
 function numberOf(connection: Deno.TcpConn): number | undefined {
   for (const symbol of Object.getOwnPropertySymbols(connection)) {
     if (symbol.description !== "Deno.internal.fd") continue;
@@ -101,4 +106,14 @@ function numberOf(connection: Deno.TcpConn): number | undefined {
     return typeof value === "number" && value > 0 ? value : undefined;
   }
   return undefined;
+}
+
+/**
+ * Makes a function that returns whether no descriptor is left; a call takes some
+ * 7 µs. It returns false always where resident memory cannot be measured.
+ */
+export function descriptorProbe(): () => boolean {
+  const residentBytes = () => Deno.memoryUsage().rss;
+  const works = residentBytes() > 0;
+  return () => works && residentBytes() === 0;
 }

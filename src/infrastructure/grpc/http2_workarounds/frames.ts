@@ -1,5 +1,6 @@
 /**
- * Finds the frames in the bytes of an HTTP/2 connection, without decoding them.
+ * Reads and writes HTTP/2 frames (RFC 9113) beside node:http2, without decoding
+ * their payloads.
  *
  * @module
  */
@@ -12,6 +13,7 @@ export const FrameType = {
   RST_STREAM: 3,
   SETTINGS: 4,
   PING: 6,
+  GOAWAY: 7,
   WINDOW_UPDATE: 8,
   CONTINUATION: 9,
 } as const;
@@ -20,13 +22,12 @@ export const FrameType = {
 export const FLAG_END_STREAM = 1;
 /** ACK of SETTINGS and PING. */
 export const FLAG_ACK = 1;
-
 /** END_HEADERS of HEADERS and CONTINUATION. */
 export const FLAG_END_HEADERS = 4;
 /** PADDED of DATA and HEADERS. */
 export const FLAG_PADDED = 8;
 
-/** Bytes of a frame before its payload. */
+/** Bytes of a frame before its payload; the fourth is its type. */
 export const HEADER_BYTES = 9;
 /** Bytes that a client sends before its first frame. */
 const PREFACE_BYTES = 24;
@@ -88,4 +89,31 @@ export class FrameReader {
     this.#header = new Uint8Array(HEADER_BYTES);
     return { frame, at };
   }
+}
+
+/** Writes a frame. */
+export function frameOf(
+  type: number,
+  { flags = 0, stream = 0, payload = [] }: {
+    readonly flags?: number;
+    readonly stream?: number;
+    readonly payload?: ArrayLike<number>;
+  },
+): Uint8Array {
+  const { length } = payload;
+  const frame = new Uint8Array(HEADER_BYTES + length);
+  frame.set([length >> 16, length >> 8, length, type, flags]);
+  frame.set(uint32(stream), 5);
+  frame.set(payload, HEADER_BYTES);
+  return frame;
+}
+
+/** RST_STREAM with an error code. */
+export function resetOf(stream: number, code: number): Uint8Array {
+  return frameOf(FrameType.RST_STREAM, { stream, payload: uint32(code) });
+}
+
+/** The four bytes of an unsigned number, big-endian. */
+export function uint32(value: number): [number, number, number, number] {
+  return [value >>> 24, value >>> 16, value >>> 8, value];
 }

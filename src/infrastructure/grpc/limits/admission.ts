@@ -1,5 +1,5 @@
 /**
- * Limits what clients may use up, before a call is made.
+ * Limits what clients may use up, before grpc-js makes a call.
  *
  * Every limit has a total over all connections, so that no client can use up
  * the proxy:
@@ -10,7 +10,7 @@
  *   health) have a reserve of their own;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
  * - metadata of a call: RESOURCE_EXHAUSTED;
- * - work of one turn of the event loop: `read_scheduler.ts`;
+ * - work of one turn of the event loop: `turn_scheduler.ts`;
  * - resets and control frames of a connection: above a rate that no client
  *   library reaches, the connection is reset.
  *
@@ -18,22 +18,33 @@
  */
 import type { Socket } from "node:net";
 import type {
-  Http2Server,
   IncomingHttpHeaders,
   ServerHttp2Session,
   ServerHttp2Stream,
 } from "node:http2";
-import { status as Code } from "@grpc/grpc-js";
-import type { Clock } from "../../application/ports/clock.ts";
-import type { RefusalReason } from "../../application/status/counters.ts";
-import { CallError } from "./call_error.ts";
-import { ClientConnection } from "./client_connection.ts";
-import { MAX_BLOCK_BYTES } from "./header_block.ts";
+import { type Server, status as Code } from "@grpc/grpc-js";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { Log } from "../../../application/ports/log.ts";
+import type { RefusalReason } from "../../../application/status/counters.ts";
+import { CallError } from "../call_error.ts";
+import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
+import {
+  http2ServersOf,
+  interceptStreams,
+} from "../http2_workarounds/intercept_streams.ts";
+import { EndedStreams } from "../http2_workarounds/patch_stream.ts";
+import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
+import {
+  ClientConnection,
+  type ConnectionShared,
+} from "./client_connection.ts";
 import { PendingRequests } from "./pending_requests.ts";
-import { ReadScheduler } from "./read_scheduler.ts";
-import { MAX_METADATA_BYTES, metadataError } from "./refusals.ts";
-import type { RefusalLog } from "./refusal_log.ts";
-import { BacklogShare, type SocketBacklog } from "./socket_backlog.ts";
+import {
+  MAX_METADATA_BYTES,
+  metadataError,
+  type RefusalLog,
+} from "./refusals.ts";
+import { READ_LIMITS, TurnScheduler } from "./turn_scheduler.ts";
 
 /** What clients may use up. */
 export interface AdmissionLimits {
@@ -67,7 +78,7 @@ export type MethodKind =
   | "client_streaming"
   | "bidi_streaming";
 
-/** What {@linkcode Admission} is made of. */
+/** What {@linkcode Admission} needs. */
 export interface AdmissionOptions {
   readonly limits: AdmissionLimits;
   /** Bytes of the largest request. */
@@ -76,60 +87,60 @@ export interface AdmissionOptions {
   readonly methods: ReadonlyMap<string, MethodKind>;
   readonly refusals: RefusalLog;
   readonly clock: Clock;
+  readonly log: Log;
+  /** Time between two pings of a connection, in ms; above 0. */
+  readonly keepaliveMs: number;
+  /** Time in which a client has to answer a ping, in ms; above 0. */
+  readonly keepaliveTimeoutMs: number;
 }
 
-/** Admits connections and streams. */
+/** Admits connections and streams to a gRPC server. */
 export class Admission {
   readonly #options: AdmissionOptions;
-  readonly #scheduler = new ReadScheduler();
-  readonly #backlogShare = new BacklogShare();
-  readonly #requests: PendingRequests;
-  readonly #log: RefusalLog;
+  readonly #shared: ConnectionShared;
   readonly #connections = new WeakMap<object, ClientConnection>();
+  /** The session of the connection that is being given to HTTP/2. */
   #opening: ServerHttp2Session | undefined;
   #streaming = 0;
   #unary = 0;
 
-  constructor(options: AdmissionOptions) {
-    const { limits, clock, refusals } = options;
+  constructor(server: Server, options: AdmissionOptions) {
+    const { limits, clock } = options;
     this.#options = options;
-    this.#requests = new PendingRequests({
-      // The gRPC prefix, and padding of a few frames.
-      maxRequestBytes: options.maxRequestBytes + 4_096,
-      maxPendingBytes: limits.maxPendingRequestBytes,
-      timeoutMs: limits.requestTimeoutMs,
-    }, clock);
-    this.#log = refusals;
+    this.#shared = {
+      ...options,
+      scheduler: new TurnScheduler(READ_LIMITS),
+      requests: new PendingRequests({
+        // The gRPC prefix, and padding of a few frames.
+        maxRequestBytes: options.maxRequestBytes + 4_096,
+        maxPendingBytes: limits.maxPendingRequestBytes,
+        timeoutMs: limits.requestTimeoutMs,
+      }, clock),
+      backlogShare: new BacklogShare(),
+      endedStreams: new EndedStreams(clock),
+    };
+    for (const http2Server of http2ServersOf(server)) {
+      http2Server.updateSettings({
+        maxFrameSize: MAX_BLOCK_BYTES,
+        maxHeaderListSize: MAX_METADATA_BYTES,
+      });
+      http2Server.on("session", (session) => this.#opening = session);
+      interceptStreams(
+        http2Server,
+        (stream, headers) => this.#admit(stream, headers),
+      );
+    }
   }
 
-  /** Announces the limits of requests to the clients of `http2Server`. */
-  announce(http2Server: Http2Server): void {
-    http2Server.updateSettings({
-      maxFrameSize: MAX_BLOCK_BYTES,
-      maxHeaderListSize: MAX_METADATA_BYTES,
-    });
-    http2Server.on("session", (session) => this.#opening = session);
-  }
-
-  /** Has a new connection served by `serve`, within the limits. */
+  /** Limits a new connection, which `serve` gives to the gRPC server. */
   connect(socket: Socket, serve: () => void): ClientConnection {
-    const { limits, clock } = this.#options;
-    const connection = new ClientConnection({
-      socket,
-      serve: () => {
-        serve();
-        // HTTP/2 announces the session in the same call.
-        const session = this.#opening;
-        this.#opening = undefined;
-        return session;
-      },
-      scheduler: this.#scheduler,
-      requests: this.#requests,
-      backlogShare: this.#backlogShare,
-      limits,
-      log: this.#log,
-      clock,
-    });
+    const connection = new ClientConnection(socket, () => {
+      serve();
+      // HTTP/2 announces the session in the same call.
+      const session = this.#opening;
+      this.#opening = undefined;
+      return session;
+    }, this.#shared);
     const { session } = connection;
     if (session) this.#connections.set(session, connection);
     return connection;
@@ -137,7 +148,7 @@ export class Admission {
 
   /** Resolves when the streams of all connections that closed have ended. */
   idle(): Promise<void> {
-    return this.#scheduler.idle();
+    return this.#shared.scheduler.idle();
   }
 
   /**
@@ -146,10 +157,11 @@ export class Admission {
    * @returns why it is refused; `undefined` when it is not, or when it has been
    * reset
    */
-  admit(
+  #admit(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
   ): CallError | undefined {
+    this.#shared.endedStreams.guard(stream);
     const { session } = stream;
     const connection = session && this.#connections.get(session);
     const kind = this.#options.methods.get(headers[":path"] ?? "");
@@ -157,27 +169,22 @@ export class Admission {
     const refusal = connection?.attach(stream, headers, { isDuplex });
     const peer = connection?.peer ?? "unknown";
     if (stream.closed) return undefined;
-    return refusal ?? this.#metadataRefusal(headers, peer) ??
-      this.#countRefusal(stream, kind ?? "unary", peer);
+    return refusal ?? this.#checkMetadata(headers, peer) ??
+      this.#count(stream, kind ?? "unary", peer);
   }
 
-  /** What waits in the socket of a stream; undefined when it is closed. */
-  backlogOf({ session }: ServerHttp2Stream): SocketBacklog | undefined {
-    return session && this.#connections.get(session)?.backlog;
-  }
-
-  #metadataRefusal(
+  #checkMetadata(
     headers: IncomingHttpHeaders,
     peer: string,
   ): CallError | undefined {
     const bytes = metadataBytes(headers);
     if (bytes <= MAX_METADATA_BYTES) return undefined;
     const error = metadataError(bytes);
-    this.#log.report("metadata", peer, error.message);
+    this.#options.refusals.report("metadata", peer, error.message);
     return error;
   }
 
-  #countRefusal(
+  #count(
     stream: ServerHttp2Stream,
     kind: MethodKind,
     peer: string,
@@ -210,7 +217,7 @@ export class Admission {
   }
 
   #refuse(limit: RefusalReason, peer: string, reason: string): CallError {
-    this.#log.report(limit, peer, reason);
+    this.#options.refusals.report(limit, peer, reason);
     return new CallError(Code.RESOURCE_EXHAUSTED, reason);
   }
 }

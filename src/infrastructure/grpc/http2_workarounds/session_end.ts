@@ -1,0 +1,270 @@
+/**
+ * Replaces how HTTP/2 connections end, so that the process survives and clients
+ * reconnect.
+ *
+ * gRPC clients retry UNAVAILABLE and give up on most other codes. What they
+ * report for the ends that HTTP/2 libraries make is often another one:
+ * RST_STREAM(NO_ERROR) reads as INTERNAL or INVALID_ARGUMENT, CANCEL and some
+ * TCP resets as CANCELLED. RST_STREAM(REFUSED_STREAM) reads as UNAVAILABLE in
+ * nearly all (connect-es 2.2.0 reads it as INTERNAL, which it retries). So a
+ * connection whose streams cannot be sent a status ends like this: each open
+ * stream is reset with REFUSED_STREAM, then the connection is closed; if its
+ * client has not taken all after {@linkcode LINGER_MS}, by a TCP reset.
+ *
+ * Process crash on a close within a read
+ * - Product: node:http2 of Deno 2.9.6.
+ * - Symptom: it reads frames in native code and calls JavaScript meanwhile. A
+ *   session that closes in such a call is freed under its reader; a connection
+ *   that starts with GOAWAY ends the process with a segmentation fault. So
+ *   sessions close in the next turn of the event loop.
+ * - Report: none found for servers; clients: https://github.com/denoland/deno/issues/36788
+ * - Test: "node:http2 crashes on a connection that starts with GOAWAY" fails once
+ *   this can go.
+ *
+ * Errors of a session (protocol errors, flood guards)
+ * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
+ * - Symptom: GOAWAY with an error code, and RST_STREAM(CANCEL) or none. By design;
+ *   no report.
+ * - Test: "a protocol error ends the streams of its connection in a way clients
+ *   retry" fails without this.
+ *
+ * Keepalive
+ * - Product: @grpc/grpc-js 1.14.7.
+ * - Symptom: it ends a session that does not answer pings with
+ *   RST_STREAM(NO_ERROR). Its keepalive is off; the one here replaces it.
+ * - Report: https://github.com/grpc/grpc-node/issues/2953 (why it destroys
+ *   sessions; the code is not mentioned).
+ * - Test: "a client that answers no ping is ended in a way it retries" fails
+ *   without this.
+ *
+ * Limit of cancelled streams
+ * - Product: nghttp2 1.69.0 in Deno 2.9.6.
+ * - Symptom: it answers more than 1000 resets, plus 33 a second, with
+ *   GOAWAY(INTERNAL_ERROR), on which some clients drop every stream; Deno ignores
+ *   `streamResetBurst` and `streamResetRate`, the settings for it. nghttp2 itself
+ *   keeps the session open, so the frame is sent as GOAWAY(NO_ERROR): open streams
+ *   continue, new ones use a new connection.
+ * - Report: none found.
+ * - Test: "Deno ignores the settings of the limit of resets" fails once the
+ *   settings can be used instead.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { constants, type ServerHttp2Session } from "node:http2";
+import type { Socket } from "node:net";
+import { setImmediate } from "node:timers";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { Log } from "../../../application/ports/log.ts";
+import { FrameType, HEADER_BYTES, resetOf } from "./frames.ts";
+
+/** Time that the last frames of a connection have to leave, in ms. */
+const LINGER_MS = 10_000;
+/** Streams of a session that are ended in one turn of the event loop. */
+const ENDS_PER_TURN = 24;
+/** Equal parts of the keepalive timeout; bytes are checked after each. */
+const CHECKS = 4;
+/** Offset of the error code in GOAWAY, and of its debug data. */
+const GOAWAY_CODE = HEADER_BYTES + 4;
+const GOAWAY_BYTES = GOAWAY_CODE + 4;
+
+/** What {@linkcode replaceSessionEnd} needs. */
+export interface SessionEndOptions {
+  readonly clock: Pick<Clock, "sleep">;
+  readonly log: Log;
+  /** Time between two pings of a connection, in ms; above 0. */
+  readonly keepaliveMs: number;
+  /** Time in which something has to arrive after a ping, in ms; above 0. */
+  readonly keepaliveTimeoutMs: number;
+}
+
+/** A new connection. */
+export interface Connection {
+  readonly socket: Socket;
+  readonly session: ServerHttp2Session;
+  /** Ids of the open streams. */
+  openStreams(): number[];
+  /** Ends at most `count` streams. */
+  endStreams(count: number): void;
+}
+
+/** Replaces how the session of a connection ends, and pings its client. */
+export function replaceSessionEnd(
+  connection: Connection,
+  options: SessionEndOptions,
+): void {
+  new SessionEnd(connection, options).replace();
+}
+
+class SessionEnd {
+  readonly #connection: Connection;
+  readonly #session: ServerHttp2Session;
+  readonly #socket: Socket;
+  readonly #options: SessionEndOptions;
+  /** Fires when the socket has closed. */
+  readonly #closed = new AbortController();
+  /** Whether frames that HTTP/2 writes are dropped. */
+  #dropsWrites = false;
+  /** Whether the session is being destroyed. */
+  #isEnding = false;
+
+  constructor(connection: Connection, options: SessionEndOptions) {
+    this.#connection = connection;
+    this.#session = connection.session;
+    this.#socket = connection.socket;
+    this.#options = options;
+  }
+
+  replace(): void {
+    const session = this.#session;
+    // An error event without a listener would end the process.
+    session.on("error", () => {});
+    const close = session.close.bind(session);
+    this.#replaceMethod("close", (original) => setImmediate(original));
+    this.#replaceMethod("destroy", (destroy, cause) => {
+      if (this.#isEnding) return;
+      this.#isEnding = true;
+      setImmediate(() => {
+        this.#resetStreams(cause);
+        this.#endStreams(this.#connection.openStreams().length, () => {
+          // The socket of a closed session is read until its client closes it.
+          // Otherwise what the client still sends would be answered by a TCP
+          // reset, which can overtake the frames that ended its streams.
+          close();
+          destroy();
+          void this.#closeLater();
+        });
+      });
+    });
+    this.#filterWrites();
+    this.#socket.once("close", () => this.#closed.abort());
+    void this.#keepAlive();
+  }
+
+  /** Replaces a method of the session; `instead` may call the original. */
+  #replaceMethod(
+    name: "close" | "destroy",
+    instead: (original: () => void, argument: unknown) => void,
+  ): void {
+    const session = this.#session;
+    const method = session[name] as (...args: unknown[]) => void;
+    Object.defineProperty(session, name, {
+      configurable: true,
+      writable: true,
+      value: (...args: unknown[]) =>
+        instead(() => method.apply(session, args), args[0]),
+    });
+  }
+
+  /** Inspects each frame; HTTP/2 writes each one by itself. */
+  #filterWrites(): void {
+    const socket = this.#socket;
+    const write = socket.write as (...args: unknown[]) => boolean;
+    socket.write = ((chunk: Uint8Array, ...more: unknown[]): boolean => {
+      // A closed socket makes an error, with a stack, of each write.
+      if (this.#dropsWrites || socket.destroyed) return false;
+      if (chunk[3] === FrameType.GOAWAY && !this.#passesGoaway(chunk)) {
+        return false;
+      }
+      return write.call(socket, chunk, ...more);
+    }) as typeof socket.write;
+  }
+
+  /** Whether a GOAWAY may be sent, as it is or changed. */
+  #passesGoaway(frame: Uint8Array): boolean {
+    const code = new DataView(frame.buffer, frame.byteOffset)
+      .getUint32(GOAWAY_CODE);
+    if (code === constants.NGHTTP2_NO_ERROR) return true;
+    // Only the limit of resets sends this code without debug data.
+    if (
+      code === constants.NGHTTP2_INTERNAL_ERROR &&
+      frame.length === GOAWAY_BYTES && !this.#session.destroyed
+    ) {
+      frame.fill(0, GOAWAY_CODE);
+      return true;
+    }
+    if (this.#connection.openStreams().length === 0) return true;
+    const error = new Error(`GOAWAY with code ${code}`);
+    this.#resetStreams(error);
+    this.#session.destroy(error);
+    return false;
+  }
+
+  /** Resets the open streams, if any; HTTP/2 sends nothing after that. */
+  #resetStreams(cause: unknown): void {
+    const socket = this.#socket;
+    const streams = this.#connection.openStreams();
+    if (streams.length === 0 || this.#dropsWrites || socket.destroyed) return;
+    this.#options.log.warn("Ending a connection with open streams", {
+      peer: `${socket.remoteAddress}:${socket.remotePort}`,
+      streams: streams.length,
+      cause,
+    });
+    const resets = streams.map((id) =>
+      resetOf(id, constants.NGHTTP2_REFUSED_STREAM)
+    );
+    socket.write(Buffer.concat(resets));
+    this.#dropsWrites = true;
+  }
+
+  /**
+   * Ends the `count` oldest streams in later turns of the event loop, and runs
+   * `then`. Ending thousands in one call would block everything else for half a
+   * second.
+   */
+  #endStreams(count: number, then: () => void): void {
+    const left = count - ENDS_PER_TURN;
+    this.#connection.endStreams(Math.min(count, ENDS_PER_TURN));
+    if (left <= 0) then();
+    else setImmediate(() => this.#endStreams(left, then));
+  }
+
+  /** Closes the socket if its client does not in time. */
+  async #closeLater(): Promise<void> {
+    const { signal } = this.#closed;
+    await this.#options.clock.sleep(LINGER_MS, signal);
+    if (signal.aborted) return;
+    if (this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
+  }
+
+  /**
+   * Pings until the connection ends. Any bytes count as a reply, so that a client
+   * that sends much is not ended for a late one.
+   */
+  async #keepAlive(): Promise<void> {
+    const { clock, keepaliveMs, keepaliveTimeoutMs } = this.#options;
+    const { signal } = this.#closed;
+    for (;;) {
+      await clock.sleep(keepaliveMs, signal);
+      if (signal.aborted || this.#session.destroyed) return;
+      const { bytesRead } = this.#socket;
+      this.#ping();
+      // In parts, because after a pause of this process timers run before
+      // what has arrived meanwhile is read.
+      for (let check = 0; check < CHECKS; check++) {
+        await clock.sleep(keepaliveTimeoutMs / CHECKS, signal);
+        if (this.#socket.bytesRead !== bytesRead) break;
+      }
+      if (signal.aborted) return;
+      if (this.#socket.bytesRead !== bytesRead) continue;
+      return this.#session.destroy(
+        new Error(`No reply to a ping for ${keepaliveTimeoutMs} ms`),
+      );
+    }
+  }
+
+  /**
+   * Sends a frame that needs a reply. A session that is closing, because its
+   * client has sent GOAWAY, sends no pings, but its streams may stay open for
+   * hours. SETTINGS needs a reply too; another GOAWAY flushes it.
+   */
+  #ping(): void {
+    const session = this.#session;
+    if (!session.closed) session.ping(() => {});
+    else {
+      session.settings({});
+      session.goaway();
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What happens to a call or connection that a limit refuses: its error, how the
+ * error is sent, and how it is counted and logged.
+ *
+ * @module
+ */
+import { constants, type ServerHttp2Stream } from "node:http2";
+import { setImmediate } from "node:timers";
+import { status as Code } from "@grpc/grpc-js";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { Log } from "../../../application/ports/log.ts";
+import type { RefusalReason } from "../../../application/status/counters.ts";
+import { CallError } from "../call_error.ts";
+import type { RequestFault } from "./pending_requests.ts";
+
+/** Bytes of a call's metadata, counted as SETTINGS_MAX_HEADER_LIST_SIZE does. */
+export const MAX_METADATA_BYTES = 64 * 1024;
+
+/** Shortest time between two lines about one limit, in ms. */
+const LOG_EVERY_MS = 10_000;
+
+/** The error of a call whose metadata are too large. */
+export function metadataError(bytes: number): CallError {
+  return new CallError(
+    Code.RESOURCE_EXHAUSTED,
+    `The request has ${bytes} bytes of metadata; at most ` +
+      `${MAX_METADATA_BYTES} are accepted: send less`,
+  );
+}
+
+/** The limit that an unfinished request exceeds, and the error of its call. */
+export function requestError(
+  fault: RequestFault,
+  bytes: number,
+  limits: {
+    readonly requestTimeoutMs: number;
+    readonly maxPendingRequestBytes: number;
+  },
+): [RefusalReason, CallError] {
+  switch (fault) {
+    case "too_slow":
+      return [
+        "request_time",
+        new CallError(
+          Code.DEADLINE_EXCEEDED,
+          `The request did not arrive whole within ${limits.requestTimeoutMs} ` +
+            "ms, the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
+        ),
+      ];
+    case "over_budget":
+      return [
+        "request_bytes",
+        new CallError(
+          Code.RESOURCE_EXHAUSTED,
+          `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the ` +
+            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the " +
+            `most, ${bytes}; retry later or send less`,
+        ),
+      ];
+    case "too_large":
+      return [
+        "request_bytes",
+        new CallError(
+          Code.RESOURCE_EXHAUSTED,
+          `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
+            "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them",
+        ),
+      ];
+  }
+}
+
+/** Ends a stream with `error`, whether grpc-js has made a call of it or not. */
+export function sendError(stream: ServerHttp2Stream, error: CallError): void {
+  if (stream.destroyed || stream.closed) return;
+  stream.resume();
+  if (stream.headersSent) {
+    // gRPC clients report this code as RESOURCE_EXHAUSTED.
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    return;
+  }
+  stream.respond({
+    ":status": 200,
+    "content-type": "application/grpc",
+    "grpc-status": String(error.code),
+    "grpc-message": encodeURI(error.message),
+  }, { endStream: true });
+}
+
+/**
+ * Resets a stream whose response is complete and whose request may not be:
+ * NO_ERROR has the client stop sending (RFC 9113, 8.1).
+ */
+export function closeUnread(stream: ServerHttp2Stream): void {
+  stream.resume();
+  setImmediate(() => {
+    if (stream.destroyed) return;
+    stream.close(constants.NGHTTP2_NO_ERROR);
+    // A stream that grpc-js has paused would keep what it has buffered.
+    setImmediate(() => stream.destroy());
+  });
+}
+
+/** Counts refusals by limit, and logs them at a bounded rate. */
+export class RefusalLog {
+  readonly #counts: Record<RefusalReason, number>;
+  readonly #log: Log;
+  readonly #clock: Pick<Clock, "monotonic">;
+  readonly #lines = new Map<RefusalReason, { at: number; counted: number }>();
+
+  /** @param counts refusals by limit, which it increments */
+  constructor(
+    counts: Record<RefusalReason, number>,
+    log: Log,
+    clock: Pick<Clock, "monotonic">,
+  ) {
+    this.#counts = counts;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Counts one refusal; at most one line per limit and 10 s is logged. */
+  report(limit: RefusalReason, peer: string, reason: string): void {
+    const count = ++this.#counts[limit];
+    const now = this.#clock.monotonic();
+    const last = this.#lines.get(limit);
+    if (last !== undefined && now - last.at < LOG_EVERY_MS) return;
+    this.#lines.set(limit, { at: now, counted: count });
+    this.#log.warn("Refused a client at a limit", {
+      limit,
+      peer,
+      reason,
+      refusals: count - (last?.counted ?? 0),
+    });
+  }
+}
