@@ -9,7 +9,7 @@
  */
 import type { Timestamp } from "./timestamp.ts";
 
-/** The national best bid and offer (or the top of one book, on IEX). */
+/** The national best bid and offer (or the top of the order book of IEX). */
 export interface StockQuote {
   readonly symbol: string;
   readonly timestamp: Timestamp;

@@ -218,7 +218,7 @@ Deno.test("close is idempotent", async () => {
   assert.equal(clock.sleepers, 0);
 });
 
-Deno.test("close waits two seconds for a peer that does not reply, and ignores its frames", async () => {
+Deno.test("close waits two seconds for a reply and ignores further frames", async () => {
   await using exchange = await ScriptedExchange.start();
   const { connecting, clock, frames } = dialing(exchange.url);
   const peer = await exchange.accept();

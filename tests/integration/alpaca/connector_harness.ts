@@ -78,10 +78,10 @@ class Growth {
   }
 }
 
-/** Turns the clock once somebody sleeps on it. */
+/** Advances the clock once there is a sleeper. */
 export async function turn(clock: ManualClock, ms: number): Promise<void> {
   for (let i = 0; clock.sleepers === 0; i++) {
-    if (i === 1_000_000) throw new Error("Nobody sleeps on the clock");
+    if (i === 1_000_000) throw new Error("The clock has no sleeper");
     await settle();
   }
   await clock.advance(ms);

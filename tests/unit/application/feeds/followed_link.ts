@@ -67,7 +67,7 @@ export class Followed {
       : this.link.run(this.stop.signal);
   }
 
-  /** States as the log told them, the first one included. */
+  /** States as logged, the first one included. */
   get states(): string[] {
     const moves = this.log.records.filter(({ message }) =>
       message === "Feed state"

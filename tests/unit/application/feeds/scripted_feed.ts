@@ -73,11 +73,11 @@ export class ScriptedSession implements FeedSession {
 /** How one attempt goes. */
 export type Attempt =
   | "accept"
-  /** Never answers; ends when it is given up. */
+  /** Never answers; ends when it is aborted. */
   | "hang"
   | { readonly failure: FeedFailure; readonly opened: boolean };
 
-/** A connector that plays a script; the last attempt repeats for ever. */
+/** A connector that plays a script; the last attempt repeats. */
 export class ScriptedConnector implements FeedConnector {
   readonly sessions: ScriptedSession[] = [];
   readonly dialedAt: number[] = [];
@@ -129,10 +129,10 @@ export class ScriptedConnector implements FeedConnector {
   }
 }
 
-/** Demand that only counts how it is used. */
+/** Subscriptions that only record how they are used. */
 export class RecordingSubscriptions implements UpstreamSubscriptions {
   readonly calls: string[] = [];
-  /** What upstream refused, as it was told. */
+  /** Errors that were passed on. */
   readonly refusals: UpstreamError[] = [];
   subscriptionCount = 0;
   trouble: string | undefined;

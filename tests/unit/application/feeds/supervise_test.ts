@@ -37,7 +37,7 @@ Deno.test("a task that throws immediately is not restarted in a tight loop", asy
   let starts = 0;
   const done = supervise(() => {
     starts++;
-    throw new Error("at once");
+    throw new Error("immediately");
   }, around);
   await settle();
   assert.equal(starts, 1);
@@ -45,7 +45,7 @@ Deno.test("a task that throws immediately is not restarted in a tight loop", asy
   await done;
 });
 
-Deno.test("a task that returns early is an error, and is not restarted in a tight loop", async () => {
+Deno.test("a task that returns early is an error, without a tight loop", async () => {
   const around = surroundings();
   let starts = 0;
   const done = supervise(() => {

@@ -85,7 +85,7 @@ Deno.test("a doubted auth failure waits 500 ms at first, doubling up to a minute
   );
 });
 
-Deno.test("an auth failure is doubted within a day of the last login, until the wait is a minute", () => {
+Deno.test("an auth failure is doubted within a day, until the wait is a minute", () => {
   const day = 86_400_000;
   assert.equal(isDoubted({ count: 1, sinceAcceptedMs: undefined }), false);
   assert.equal(isDoubted({ count: 1, sinceAcceptedMs: 0 }), true);

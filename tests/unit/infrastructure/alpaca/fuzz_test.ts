@@ -18,7 +18,7 @@ const TARGETS: Readonly<Record<Target["name"], () => Target>> = {
 };
 
 for (const decoder of DECODERS) {
-  Deno.test(`no made-up frame of the ${decoder} stream, and none cut short, is handled wrongly`, async () => {
+  Deno.test(`generated ${decoder} frames, whole or truncated, are handled correctly`, async () => {
     const report = await fuzz(TARGETS[decoder](), {
       seed: 1,
       runs: RUNS,

@@ -10,7 +10,7 @@ function unexpected(error: unknown): never {
 
 const gone = new FeedFailure("gone", { errorType: "closed" });
 
-Deno.test("replies are returned in order, whether they arrive before or after the call", async () => {
+Deno.test("replies are returned in order, before and after the call", async () => {
   const clock = new ManualClock();
   const replies = new ReplyQueue<number>(clock);
   replies.add(1);

@@ -103,7 +103,7 @@ Deno.test("a server error may have a Retry-After", async () => {
 });
 
 for (const code of [400, 401, 403, 404, 422]) {
-  Deno.test(`a ${code} is final and told in upstream's words`, async () => {
+  Deno.test(`a ${code} is final and quotes the message of Alpaca`, async () => {
     await using api = new ScriptedApi([status(code)]);
     await assert.rejects(api.get(), (error) => {
       assert.ok(error instanceof CatalogUnavailable);

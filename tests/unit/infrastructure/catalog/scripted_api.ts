@@ -69,7 +69,7 @@ export class ScriptedApi implements AsyncDisposable {
     return this.client.get(new URL(path, this.url), signal);
   }
 
-  /** Waits until the client sleeps for exactly so long, then lets it pass. */
+  /** Waits until the client sleeps for exactly `ms`, then advances the clock. */
   async pass(ms: number): Promise<void> {
     await until(
       () => this.clock.nextWakeIn === ms,
@@ -78,7 +78,7 @@ export class ScriptedApi implements AsyncDisposable {
     await this.clock.advance(ms);
   }
 
-  /** Waits until so many requests have arrived. */
+  /** Waits until `count` requests have arrived. */
   async arrived(count: number): Promise<void> {
     await until(
       () => this.requests.length >= count,
