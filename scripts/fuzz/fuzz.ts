@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { problemOf } from "./plain_keys.ts";
 import type { Coverage } from "./coverage.ts";
 import { anyFrame } from "./grammar.ts";
 import { minimize, mutate } from "./mutate.ts";
@@ -170,7 +171,7 @@ class Search {
 
   #problemOf(input: Uint8Array, thorough = true): string | undefined {
     try {
-      return this.#target.run(input, thorough);
+      return problemOf(this.#target, input, thorough);
     } catch (error) {
       return `The decoder threw ${
         error instanceof Error ? error.stack : error

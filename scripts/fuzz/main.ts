@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { problemOf } from "./plain_keys.ts";
 import { parseArgs } from "node:util";
 import { print, runCommand } from "../rig/command_line.ts";
 import { foundInputs } from "./corpus.ts";
@@ -77,10 +78,8 @@ async function makeTarget(name: DecoderName): Promise<Target> {
 
 async function tryOne(name: DecoderName, hex: string): Promise<boolean> {
   const target = await makeTarget(name);
-  const problem = target.run(
-    Uint8Array.fromHex(hex.replaceAll(/\s/g, "")),
-    true,
-  );
+  const input = Uint8Array.fromHex(hex.replaceAll(/\s/g, ""));
+  const problem = problemOf(target, input, true);
   print(problem ?? `No problem; ${target.signature()}`);
   return problem === undefined;
 }

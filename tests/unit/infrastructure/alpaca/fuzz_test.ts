@@ -7,6 +7,10 @@ import { FOUND, foundInputs } from "../../../../scripts/fuzz/corpus.ts";
 import { fuzz } from "../../../../scripts/fuzz/fuzz.ts";
 import { MarketTarget } from "../../../../scripts/fuzz/market_target.ts";
 import { OrderTarget } from "../../../../scripts/fuzz/order_target.ts";
+import {
+  problemOf,
+  withPlainKeys,
+} from "../../../../scripts/fuzz/plain_keys.ts";
 import { DECODERS, type Target } from "../../../../scripts/fuzz/target.ts";
 
 const RUNS = 34_000;
@@ -56,4 +60,36 @@ Deno.test("a decoder that throws or miscounts is found and its input minimized",
   const { failure } = await fuzz(broken, { seed: 1, runs: 5_000, seeds: [] });
   assert.deepEqual(failure?.input, new Uint8Array([0xc1]));
   assert.match(failure?.problem ?? "", /Broken/);
+});
+
+const utf8 = {
+  encode: (text: string) => new TextEncoder().encode(text),
+  decode: (bytes?: Uint8Array) => bytes && new TextDecoder().decode(bytes),
+};
+
+Deno.test("V8 misreads keys with escapes", () => {
+  JSON.parse(String.raw`{"h":[],"\\":0}`);
+  const [, key] = Object.keys(JSON.parse(String.raw`{"h":1,"\"":2}`));
+  assert.equal(key, "\\", "scripts/fuzz/plain_keys.ts can go");
+});
+
+Deno.test("keys are written without escapes, values are left alone", () => {
+  const plain = (text: string) => utf8.decode(withPlainKeys(utf8.encode(text)));
+  assert.equal(
+    plain(String.raw`[{"\u0054":"\u0054:","\\" : 1,"S":"\"a\":"}]`),
+    String.raw`[{"T":"\u0054:","k" : 1,"S":"\"a\":"}]`,
+  );
+  assert.equal(plain('[{"T":"q"}]'), undefined);
+});
+
+Deno.test("a difference that only an escaped key causes is no problem of a decoder", () => {
+  const target: Target = {
+    ...TARGETS.stock(),
+    isText: true,
+    run: (input) => utf8.decode(input)?.includes("\\u") ? "differs" : undefined,
+    signature: () => "",
+  };
+  const problem = (text: string) => problemOf(target, utf8.encode(text), true);
+  assert.equal(problem(String.raw`[{"\u0054":"q"}]`), undefined);
+  assert.equal(problem(String.raw`[{"T":"\u0071"}]`), "differs");
 });
