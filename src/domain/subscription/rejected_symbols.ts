@@ -22,22 +22,23 @@ interface Entry {
   readonly rejection: Rejection;
   /** Absent where another rule decides when the pair is requested again. */
   readonly timer?: RetestTimer;
+  /** Slots in use when upstream had none for the pair; absent otherwise. */
+  readonly usedSlots?: number;
 }
 
 /** Rejections by pair. */
 export class RejectedSymbols {
-  readonly #byPair = new Map<string, Entry>();
-  /** Slots that were in use when there was none for a pair, by pair. */
-  readonly #overLimitAt = new Map<string, number>();
+  /** Oldest first. */
+  readonly #entries = new Map<string, Entry>();
 
   /** Every rejection, oldest first. */
   get all(): readonly Rejection[] {
-    return Array.from(this.#byPair.values(), ({ rejection }) => rejection);
+    return Array.from(this.#entries.values(), ({ rejection }) => rejection);
   }
 
   /** Whether a pair is set aside. */
   has(pair: Pair): boolean {
-    return this.#byPair.size > 0 && this.#byPair.has(pairKey(pair));
+    return this.#entries.size > 0 && this.#entries.has(pairKey(pair));
   }
 
   /**
@@ -52,37 +53,31 @@ export class RejectedSymbols {
     options: { readonly now: number; readonly isRecent: boolean },
   ): Rejection {
     const { now, isRecent } = options;
-    const key = pairKey(pair);
-    this.#overLimitAt.delete(key);
     const rejection = isRecent
       ? { ...pair, error, isTransient: true as const }
       : { ...pair, error };
     // The quota, which outlives the session, has the timer of a refused `*`.
-    if (pair.symbol === WILDCARD) return this.#set(key, { rejection });
+    if (pair.symbol === WILDCARD) return this.#set({ rejection });
     const pace = isRecent ? CONTRADICTED : REJECTED;
-    const before = this.#byPair.get(key)?.timer;
+    const before = this.#entries.get(pairKey(pair))?.timer;
     const timer = before?.pace === pace ? before : new RetestTimer(pace, now);
-    return this.#set(key, { rejection, timer });
+    return this.#set({ rejection, timer });
   }
 
   /** Sets aside a pair that was requested often enough without effect. */
   giveUp(pair: Pair, error: UpstreamError): Rejection {
-    return this.#set(pairKey(pair), { rejection: { ...pair, error } });
+    return this.#set({ rejection: { ...pair, error } });
   }
 
-  /** Sets aside a pair that upstream had no slot for while `used` were in use. */
-  addOverLimit(pair: Pair, error: UpstreamError, used: number): Rejection {
-    const key = pairKey(pair);
-    this.#overLimitAt.set(key, used);
+  /** Sets aside a pair that upstream had no slot for with `usedSlots` in use. */
+  addOverLimit(pair: Pair, error: UpstreamError, usedSlots: number): Rejection {
     const rejection = { ...pair, error, isTransient: true as const };
-    return this.#set(key, { rejection });
+    return this.#set({ rejection, usedSlots });
   }
 
   /** Removes a pair. */
   delete(pair: Pair): void {
-    const key = pairKey(pair);
-    this.#byPair.delete(key);
-    this.#overLimitAt.delete(key);
+    this.#entries.delete(pairKey(pair));
   }
 
   /**
@@ -91,19 +86,18 @@ export class RejectedSymbols {
    * @param countUsed counts the slots in use; called only if the count matters
    */
   takeRetryable(countUsed: () => number): readonly Pair[] {
-    if (this.#overLimitAt.size === 0) return [];
-    const used = countUsed();
-    const retryable = this.all.filter((pair) =>
-      (this.#overLimitAt.get(pairKey(pair)) ?? 0) > used
+    let used: number | undefined;
+    return this.#take(({ usedSlots }) =>
+      usedSlots !== undefined && usedSlots > (used ??= countUsed())
     );
-    for (const pair of retryable) this.delete(pair);
-    return retryable;
   }
 
   /** The first pair that upstream had no slot for. */
   get firstOverLimit(): Pair | undefined {
-    if (this.#overLimitAt.size === 0) return undefined;
-    return this.all.find((pair) => this.#overLimitAt.has(pairKey(pair)));
+    for (const { rejection, usedSlots } of this.#entries.values()) {
+      if (usedSlots !== undefined) return rejection;
+    }
+    return undefined;
   }
 
   /** The rejected pair whose retest is due first. */
@@ -111,7 +105,7 @@ export class RejectedSymbols {
     | { readonly pair: Pair; readonly timer: RetestTimer }
     | undefined {
     let next: { pair: Pair; timer: RetestTimer } | undefined;
-    for (const { rejection, timer } of this.#byPair.values()) {
+    for (const { rejection, timer } of this.#entries.values()) {
       if (!timer || (next && next.timer.at <= timer.at)) continue;
       const { channel, symbol } = rejection;
       next = { pair: { channel, symbol }, timer };
@@ -126,27 +120,31 @@ export class RejectedSymbols {
 
   /** Removes the pairs that were given up without being rejected. */
   deleteGivenUp(): void {
-    for (const rejection of this.all) {
-      if (!isRejection(rejection.error)) this.delete(rejection);
-    }
+    this.#take(({ rejection }) => !isRejection(rejection.error));
   }
 
   /** Removes the pairs that upstream had no slot for. */
   deleteOverLimit(): void {
-    for (const pair of this.all) {
-      if (this.#overLimitAt.has(pairKey(pair))) this.delete(pair);
-    }
+    this.#take(({ usedSlots }) => usedSlots !== undefined);
   }
 
   /** Removes the pairs whose rejection contradicts what was carried recently. */
   deleteContradicted(): void {
-    for (const { rejection, timer } of [...this.#byPair.values()]) {
-      if (timer?.pace === CONTRADICTED) this.delete(rejection);
-    }
+    this.#take(({ timer }) => timer?.pace === CONTRADICTED);
   }
 
-  #set(key: string, entry: Entry): Rejection {
-    this.#byPair.set(key, entry);
+  #take(isTaken: (entry: Entry) => boolean): readonly Rejection[] {
+    const taken: Rejection[] = [];
+    for (const [key, entry] of this.#entries) {
+      if (!isTaken(entry)) continue;
+      this.#entries.delete(key);
+      taken.push(entry.rejection);
+    }
+    return taken;
+  }
+
+  #set(entry: Entry): Rejection {
+    this.#entries.set(pairKey(entry.rejection), entry);
     return entry.rejection;
   }
 }

@@ -70,7 +70,7 @@ async function leave(
   );
 }
 
-Deno.test("while the SDK holds the session the proxy retries slowly, and connects when it is free", async () => {
+Deno.test("while the SDK is connected the proxy retries slowly, then connects", async () => {
   await using clock = fastClock();
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   const sdk = new StockDataStream({
@@ -113,7 +113,7 @@ Deno.test("while the SDK holds the session the proxy retries slowly, and connect
   assert.equal(stream.ending(), undefined);
 });
 
-Deno.test("while the proxy holds the session the SDK is refused, and the proxy is not affected", async () => {
+Deno.test("while the proxy is connected the SDK is refused", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   using client = clientOf(stage);

@@ -88,7 +88,7 @@ const KNOWN: readonly Limit[] = [
 ];
 
 for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
-  Deno.test(`ALPACA_PLAN=${plan}: ${limit} symbols on ${endpoint}, and the next stream is refused with the numbers`, async () => {
+  Deno.test(`ALPACA_PLAN=${plan} allows ${limit} symbols on ${endpoint}`, async () => {
     await using stage = await stageOf(account, plan);
     const { simulator } = stage;
     const place = { endpoint, channel: "quotes" };
@@ -161,7 +161,7 @@ Deno.test("trades and quotes of a stock use a slot each, bars use none", async (
   for (const stream of running) assert.equal(stream.ending(), undefined);
 });
 
-Deno.test("an unknown limit is learned from the first refusal, and open streams continue", async () => {
+Deno.test("an unknown limit is learned from the first refusal; streams continue", async () => {
   await using stage = await stageOf("basic", "auto");
   const { simulator } = stage;
   const place = { endpoint: "iex", channel: "quotes" };
@@ -224,7 +224,7 @@ Deno.test("an unknown limit is learned from the first refusal, and open streams 
   assert.equal(second.ending(), undefined);
 });
 
-Deno.test("where * is not offered, a stream without symbols receives what others do, and the status reports it", async () => {
+Deno.test("where * is not offered, a stream without symbols receives what others do", async () => {
   await using stage = await stageOf("basic", "basic");
   const { simulator } = stage;
   using client = clientOf(stage);

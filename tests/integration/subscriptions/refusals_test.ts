@@ -13,7 +13,7 @@ const PLACE = { endpoint: "sip", channel: "quotes" };
 
 Deno.test("a bad symbol among good ones is isolated, and the status names it", async () => {
   await using stage = await setStage({
-    // Well-formed at the door, and nothing that this upstream knows.
+    // Well-formed, but unknown to this upstream.
     simulator: { stockSymbolPattern: /^(?!BAD)[A-Z0-9.]+$/ },
   });
   const { simulator } = stage;

@@ -23,7 +23,7 @@ function wishOf(stream: number): string[] {
   );
 }
 
-Deno.test("ten thousand symbols of two hundred streams survive a drop in the middle, each asked for once per connection", async () => {
+Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", async () => {
   await using stage = await setStage();
   const { simulator } = stage;
   await until(

@@ -43,7 +43,7 @@ export class ModelUpstream {
   readonly answers: Answer[] = [];
   /** Requests to come that are answered with 500. */
   faults = 0;
-  /** Told after every change of the state. */
+  /** Called after every change of the state. */
   onChange: () => void = () => {};
   #state = new Map<UpstreamChannel, Set<string>>();
 

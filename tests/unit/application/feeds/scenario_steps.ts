@@ -25,11 +25,11 @@ export type Step =
     readonly do: "open";
     readonly channel: UpstreamChannel;
     readonly symbols: readonly string[];
-    /** False for wishes that are not asked whether there is room. */
+    /** False for requests that do not check the quota. */
     readonly admitted: boolean;
   }
   | { readonly do: "close" | "change" | "forget"; readonly which: number }
-  /** Time passes: whatever upstream does, or after it has answered all. */
+  /** Time passes, immediately or after upstream has answered everything. */
   | { readonly do: "wait" | "pass"; readonly ms: number }
   | { readonly do: "contradict"; readonly state: SymbolSets }
   | {

@@ -12,7 +12,7 @@ const AUTO = planLimit({ name: "auto" }, {
   counting: DEFAULT_COUNTING,
 });
 
-Deno.test("a channel that does not count is carried within a minute of a reconnect, although a repeated reply suggested that it counts", async () => {
+Deno.test("a repeated reply does not make an uncounted channel count for good", async () => {
   const scenario = await played({
     scene: {
       plan: AUTO,

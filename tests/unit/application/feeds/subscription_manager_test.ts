@@ -141,7 +141,7 @@ Deno.test("a change while a probe is in flight waits for its reply", async () =>
   );
 });
 
-Deno.test("a refused symbol is told with upstream's words, the others go through", async () => {
+Deno.test("a rejected symbol is reported with its error, the others are subscribed", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["AAPL", "BAD"]);
   harness.attach();
@@ -199,7 +199,7 @@ Deno.test("pairs given up without a rejection are requested again after a minute
   );
 });
 
-Deno.test("a refused symbol is requested again alone, at growing intervals, and its refusal is logged once", async () => {
+Deno.test("a rejected symbol is retested alone, at growing intervals, and logged once", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["A", "BAD"]);
   harness.attach();
@@ -411,7 +411,7 @@ Deno.test("a stream over the quota changes nothing for open streams", async () =
   assert.equal([...harness.subscriptions.refCounts.pairs()].length, 1);
 });
 
-Deno.test("the first 405 is reported and learned; the next session requests no more than fits", async () => {
+Deno.test("the first 405 is learned; the next session requests no more than fits", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["A", "B"]);
   harness.attach();
@@ -452,7 +452,7 @@ const PLANS: readonly Plan[] = [
 
 for (const feed of ["sip", "opra"] as const) {
   for (const plan of PLANS) {
-    Deno.test(`a spell of 405 after a reconnect of ${feed} is over within a minute, with the plan ${JSON.stringify(plan)}`, async () => {
+    Deno.test(`405s of ${feed} after a reconnect pass with ${JSON.stringify(plan)}`, async () => {
       const counting = DEFAULT_COUNTING;
       await using harness = new ManagerHarness({
         plan: planLimit(plan, { feed, counting }),
@@ -492,7 +492,7 @@ for (const feed of ["sip", "opra"] as const) {
   }
 }
 
-Deno.test("a learned limit is tested with a pair that a stream was refused for, and dropped when it has risen", async () => {
+Deno.test("a pair that a stream was refused for tests the learned limit", async () => {
   await using harness = new ManagerHarness({
     plan: planLimit({ name: "auto" }, {
       feed: "sip",
@@ -526,7 +526,7 @@ Deno.test("a learned limit is tested with a pair that a stream was refused for, 
   assert.equal(harness.subscriptions.quota.limit, undefined);
 });
 
-Deno.test("a contract that an expansion leaves out tests a learned limit, not a configured one", async () => {
+Deno.test("a contract that was left out tests a learned limit, not a configured one", async () => {
   for (const name of ["auto", "basic"] as const) {
     const counting = DEFAULT_COUNTING;
     await using harness = new ManagerHarness({

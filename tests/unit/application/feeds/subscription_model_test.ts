@@ -95,7 +95,7 @@ const wellKnown = sceneOf(fc.oneof(explicit, auto), {
 const unknown = sceneOf(auto, {
   limit: () => fc.oneof(small, fc.constant(Infinity)),
 });
-/** Whatever was set, the account has something else. */
+/** The account's limit differs from the configured one. */
 const anyScene = sceneOf(
   fc.oneof(explicit, auto, fc.constant<Plan>({ name: "basic" })),
   { limit: () => fc.oneof(small, fc.constant(Infinity)) },
@@ -182,7 +182,7 @@ function scriptOf(
   );
 }
 
-Deno.test("with a correct plan upstream never answers 405, and carries exactly what is requested and allowed", async () => {
+Deno.test("with a correct plan upstream never answers 405, and every slot is used", async () => {
   await fc.assert(
     fc.asyncProperty(scriptOf(wellKnown), async (script) => {
       const scenario = new Scenario(script.scene);
@@ -209,7 +209,7 @@ Deno.test("with a correct plan upstream never answers 405, and carries exactly w
   );
 });
 
-Deno.test("a learned limit is used to its last slot, whatever streams open and close", async () => {
+Deno.test("a learned limit is used to its last slot", async () => {
   await fc.assert(
     fc.asyncProperty(scriptOf(unknown), async (script) => {
       const scenario = await played(script);
@@ -225,7 +225,7 @@ Deno.test("a learned limit is used to its last slot, whatever streams open and c
   );
 });
 
-Deno.test("symbols that upstream drops without notice are carried again after a probe", async () => {
+Deno.test("symbols that upstream drops are carried again after a probe", async () => {
   await fc.assert(
     fc.asyncProperty(
       scriptOf(unknown, () => forget, () => forget),
@@ -239,7 +239,7 @@ Deno.test("symbols that upstream drops without notice are carried again after a 
   );
 });
 
-Deno.test("with late and lost replies, errors and disconnects, only rejected symbols are missing", async () => {
+Deno.test("with lost replies, errors and disconnects, only rejected symbols are missing", async () => {
   await fc.assert(
     fc.asyncProperty(
       scriptOf(anyScene, () => trouble, () => trouble),
@@ -275,7 +275,7 @@ Deno.test("with late and lost replies, errors and disconnects, only rejected sym
   );
 });
 
-Deno.test("with repeated and contradicting replies the true state is reached, within the protocol's rules", async () => {
+Deno.test("with repeated and contradicting replies the true state is reached", async () => {
   await fc.assert(
     fc.asyncProperty(
       scriptOf(anyScene, () => trouble, lie, lie),

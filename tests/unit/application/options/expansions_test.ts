@@ -61,7 +61,7 @@ class Rig implements AsyncDisposable {
     this.catalog.listed.set(underlying, gridOf({ underlying, days, strikes }));
   }
 
-  /** Opens at most so many contracts and lets the loop settle. */
+  /** Opens an expansion and lets the loop settle. */
   async open(
     underlying: string,
     selection?: Partial<OptionSelection>,
@@ -138,7 +138,7 @@ Deno.test("opening neither waits nor fails while the catalog fails", async () =>
   assert.deepEqual(rig.sink.calls, []);
 });
 
-Deno.test("streams with the same request share an expansion, and the last one ends it", async () => {
+Deno.test("streams with the same request share one expansion until the last ends", async () => {
   await using rig = new Rig();
   const first = await rig.open("SPY", { maxContracts: 10 });
   const second = await rig.open("SPY", { maxContracts: 10 });
@@ -276,7 +276,7 @@ Deno.test("slots go to the oldest expansion first, and every slot is used", asyn
   assert.equal(rig.expansions.reports()[1]?.reason, undefined);
 });
 
-Deno.test("a shrinking quota takes slots from the newest expansion, and returns them when it grows", async () => {
+Deno.test("a shrinking quota takes slots from the newest expansion, and returns them", async () => {
   await using rig = new Rig({ limit: 40 });
   using _first = await rig.open("SPY", { maxContracts: 10 });
   using _second = await rig.open("QQQ", { maxContracts: 10 });

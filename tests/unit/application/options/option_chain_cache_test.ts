@@ -137,7 +137,7 @@ Deno.test("invalid expiries reload a chain a few times a day at most", async () 
   assert.equal(rig.catalog.asked.length, 9);
 });
 
-Deno.test("a chain that cannot be loaded is off with the reason, and retried at growing intervals", async () => {
+Deno.test("a chain that cannot be loaded is off, and retried at growing intervals", async () => {
   await using rig = new Rig();
   rig.catalog.outage = "HTTP 403 forbidden.";
   using _spy = rig.cache.use("SPY");
@@ -182,7 +182,7 @@ Deno.test("a chain that cannot be renewed stays in use, with the reason", async 
   assert.equal(later.chain.day, TODAY + 1);
 });
 
-Deno.test("an underlying without contracts is loaded again every five minutes, and logged once", async () => {
+Deno.test("an underlying without contracts is loaded again every five minutes", async () => {
   await using rig = new Rig();
   rig.list("SPY", []);
   using _use = rig.cache.use("SPY");
@@ -199,7 +199,7 @@ Deno.test("an underlying without contracts is loaded again every five minutes, a
   assert.equal(rig.catalog.asked.length, 4);
 });
 
-Deno.test("refused credentials of the catalog are retried within five minutes, without end", async () => {
+Deno.test("refused credentials of the catalog are retried within five minutes", async () => {
   await using rig = new Rig();
   using _use = rig.cache.use("SPY");
   await rig.clock.advance(0);

@@ -104,7 +104,7 @@ Deno.test("an index that leaves the requested strikes is found again", async () 
   assert.equal(rig.prices.of("SPX")?.price, 119);
 });
 
-Deno.test("where nothing is quoted the price is guessed from the open interest, and reported as a guess", async () => {
+Deno.test("without quotes the price is guessed from the open interest", async () => {
   await using rig = new Rig();
   const contracts = gridOf({ days: [DAY + 2], strikes: strikesFrom(10, 200) })
     .map((it) => ({ ...it, openInterest: it.strike === 117 ? 9_999 : 0 }));

@@ -45,7 +45,7 @@ Deno.test("a learned limit is the number carried when upstream had no slot left"
   assert.equal(quota.ceiling, 20);
 });
 
-Deno.test("an explicit plan is never overridden: a refusal limits requests only, for a minute at most", () => {
+Deno.test("a configured plan is never overridden: a refusal limits requests for a minute", () => {
   const plans: readonly (Plan | "basic" | "plus" | "unlimited")[] = [
     "basic",
     "plus",
@@ -103,7 +103,7 @@ Deno.test("recently carried pairs are counted in slots, until they are unsubscri
   assert.equal(quota.limit, 2);
 });
 
-Deno.test("a new session does not postpone the retest of a learned limit, and restarts its intervals", () => {
+Deno.test("a new session restarts the intervals of a retest but does not postpone it", () => {
   const quota = budgetOf("auto");
   refuse(quota, pairs("quotes", 20));
   const { firstMs } = LEARNED_LIMIT;

@@ -250,7 +250,7 @@ function stepsOf(...kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(...kinds), { maxLength: 80, size: "max" });
 }
 
-Deno.test("with a sound upstream, exactly the requested symbols are carried, each requested once", () => {
+Deno.test("with a sound upstream, each symbol is requested once and carried", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer),
@@ -322,7 +322,7 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
   );
 });
 
-Deno.test("lost, late, repeated and contradicting replies are corrected by the next requests", () => {
+Deno.test("lost, late, repeated and contradicting replies are corrected", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, fault),
@@ -352,7 +352,7 @@ Deno.test("lost, late, repeated and contradicting replies are corrected by the n
   );
 });
 
-Deno.test("after a reconnect everything requested is carried again, whatever happened before", () => {
+Deno.test("after a reconnect everything requested is carried again", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, fault),
@@ -431,7 +431,7 @@ const plans = fc.constantFrom<PlanLimit>(
   { ...NO_LIMIT, isOpen: false, pairs: 5 },
 );
 
-Deno.test("after any spell of refusals and any change of the limit, everything obtainable is carried in time", () => {
+Deno.test("after refusals and changes of the limit, everything available is carried", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, spell),
@@ -485,7 +485,7 @@ Deno.test("after any spell of refusals and any change of the limit, everything o
   );
 });
 
-Deno.test("what was carried within ten minutes and is wanted is carried again within 75 seconds of the end of any spell", () => {
+Deno.test("recently carried symbols are carried again within 75 s after refusals end", () => {
   const passing = spell.filter((step) =>
     step.do !== "limit" && !(step.do === "pass" && step.ms > RECENT_MS)
   );

@@ -18,7 +18,7 @@ function names(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `S${index}`);
 }
 
-Deno.test("one bad symbol of four hundred is found in twenty requests, the others are subscribed", () => {
+Deno.test("one bad symbol of 400 is found in 20 requests, the others are subscribed", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: Infinity,
@@ -321,7 +321,7 @@ Deno.test("what was learned in a session with overdue replies is discarded with 
   assert.equal(reconciler.next()?.pairs[0]?.symbol, "A");
 });
 
-Deno.test("recently carried symbols that are rejected are retested soon, all of them when one is accepted", () => {
+Deno.test("rejected recent symbols are retested soon, all of them when one is accepted", () => {
   let now = 0;
   const { refCounts, reconciler } = subscriptionsOf(
     { ...LIMITS, maxPairs: 1 },
@@ -346,7 +346,7 @@ Deno.test("recently carried symbols that are rejected are retested soon, all of 
   assert.equal(reconciler.dueAt, REJECTED.firstMs);
 });
 
-Deno.test("symbols carried before an outage of hours are recent, and their number is no learned limit", () => {
+Deno.test("symbols carried before an outage of hours are recent", () => {
   let now = 0;
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS, {
     now: () => now,
@@ -389,7 +389,7 @@ Deno.test("a retest without a reply, or with an internal error, is repeated late
   assert.equal(reconciler.dueAt, now + 4 * REJECTED.firstMs);
 });
 
-Deno.test("a pair refused by the limit is requested again when slots free up, however often it was requested", () => {
+Deno.test("a pair refused by the limit is requested again when slots free up", () => {
   const { refCounts, reconciler } = subscriptionsOf({ ...LIMITS, maxPairs: 1 });
   const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
   refCounts.add("quotes", ["A"]);

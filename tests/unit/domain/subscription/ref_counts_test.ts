@@ -51,7 +51,7 @@ Deno.test("a symbol lingers from its last removal until its grace period ends", 
   assert.equal(refCounts.nextSweepAt, undefined);
 });
 
-Deno.test("a symbol that is requested again lingers no more, and its next grace period is complete", () => {
+Deno.test("a symbol that is requested again starts a new grace period", () => {
   const refCounts = new SymbolRefCounts(100);
   refCounts.add("quotes", ["A"]);
   refCounts.remove("quotes", ["A"], 0);

@@ -191,7 +191,7 @@ Deno.test("a recent pair that is rejected in several sessions is still retested 
   }
 });
 
-Deno.test("a pair that is dropped and then rejected is retested soon, and seldom once it is no longer recent", () => {
+Deno.test("a pair that is dropped and then rejected is retested soon while recent", () => {
   const scenario = stage();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A", "B"]);
@@ -235,7 +235,7 @@ Deno.test("carried pairs stay recent while nothing at all is carried", () => {
   }
 });
 
-Deno.test("a recently carried * is retested soon, also after hours in which everything is refused", () => {
+Deno.test("a recently carried * is retested soon, also after hours of refusals", () => {
   const scenario = stage();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("bars", ["*"]);
