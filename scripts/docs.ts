@@ -63,7 +63,7 @@ export const BLOCKS: Blocks = {
   "order-events": orderEventTable,
   dependencies: dependencyTable,
   "exit-codes": () => commentTable("src/main.ts"),
-  "control-api": () => commentTable("simulator/src/faults/control_api.ts"),
+  "control-api": () => commentTable("simulator/src/control_api.ts"),
   "state-machine": stateDiagram,
   tasks: () =>
     table(

@@ -1,23 +1,26 @@
 /**
- * `deno task simulate`: the local Alpaca alone, on a fixed port, until it is
- * interrupted. Prints the variables that point a proxy or an SDK at it.
+ * `deno task simulate`: runs the simulator on a fixed port until it is
+ * interrupted, and prints the environment variables to use.
  *
  * @module
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import type { PlanName } from "./src/ports.ts";
-import { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
-import { startSimulator } from "./src/simulator.ts";
+import {
+  DEMO_ACCOUNT,
+  type PlanName,
+  type SimulatorOptions,
+  startSimulator,
+} from "./mod.ts";
 
-const HELP = `A faithful local Alpaca: streams, orders and REST on one port.
+const HELP = `Simulates Alpaca on one port: streams, orders and REST.
 
 Usage: deno task simulate [options]
 
   --host <address>        address to listen on (127.0.0.1)
   --port <number>         port to listen on (8765)
-  --rate <number>         quotes and trades a second, 0 to 200000 (100)
-  --orders <number>       orders a second that somebody places, 0 to 1000 (0)
+  --rate <number>         quotes and trades per second, 0 to 200000 (100)
+  --orders <number>       orders per second of an auto trader, 0 to 1000 (0)
   --seed <text>           seed of the market (alpaca)
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
   --bar-seconds <number>  length of a bar (60)
@@ -37,7 +40,7 @@ const FLAGS = {
   help: { type: "boolean", default: false },
 } as const;
 
-/** Flags as options of the simulator, or `help`. Throws for bad flags. */
+/** Parses flags into options, or `help`; throws a RangeError or TypeError. */
 export function parseFlags(args: string[]): SimulatorOptions | "help" {
   const { values } = parseArgs({ args, options: FLAGS });
   if (values.help) return "help";
@@ -45,17 +48,17 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     hostname: values.host,
     port: toNumber("--port", values.port),
     messagesPerSecond: toNumber("--rate", values.rate),
-    ...orders(toNumber("--orders", values.orders)),
+    ...trading(toNumber("--orders", values.orders)),
     seed: values.seed,
-    // An unknown plan is refused by the simulator, which knows them all.
+    // The simulator rejects unknown plans.
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
   };
 }
 
-/** An account on which something happens, so that its stream has updates. */
-function orders(ordersPerSecond: number): Pick<SimulatorOptions, "trading"> {
+/** An auto trader, so that the trading stream has updates. */
+function trading(ordersPerSecond: number): Pick<SimulatorOptions, "trading"> {
   return ordersPerSecond === 0
     ? {}
     : { trading: { autoTrader: { ordersPerSecond } } };
@@ -82,10 +85,10 @@ async function simulate(options: SimulatorOptions): Promise<void> {
       print(`export ${name}=${value}\n`);
     }
     print(
-      `\nThe local Alpaca listens on ${simulator.url}. ` +
+      `\nThe simulator listens on ${simulator.url}. ` +
         `Paste the lines above into another shell, then: deno task start\n` +
-        `Faults on command: ${simulator.url}/_control/sessions. ` +
-        `Ctrl-C ends it.\n`,
+        `Control API: ${simulator.url}/_control/sessions. ` +
+        `Stop with Ctrl-C.\n`,
     );
     await interrupted.promise;
   } finally {
@@ -94,7 +97,7 @@ async function simulate(options: SimulatorOptions): Promise<void> {
   }
 }
 
-/** Runs the command; the result is the exit code. */
+/** Runs the command; returns the exit code. */
 export async function main(args: string[]): Promise<number> {
   try {
     const options = parseFlags(args);

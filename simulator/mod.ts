@@ -13,10 +13,51 @@
  *
  * @module
  */
-export { ManualClock } from "./src/clock.ts";
-export { formatOptionSymbol } from "./src/market/option_symbol.ts";
+export type { Account, PlanName } from "./src/accounts.ts";
+export { type Clock, ManualClock, type Timer } from "./src/clock.ts";
+export type {
+  Connections,
+  ConnectionSelector,
+  DropOptions,
+  MuteOptions,
+} from "./src/connections.ts";
+export type { Faults, FaultyAction } from "./src/faults.ts";
+export type { Market } from "./src/market/market.ts";
+export {
+  formatOptionSymbol,
+  type OptionTerms,
+} from "./src/market/option_chains.ts";
+export type {
+  MarketPrices,
+  OptionContract,
+  PriceQuote,
+  PriceSource,
+} from "./src/market/prices.ts";
 export { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
-export type { Account, OptionContract, PlanName } from "./src/ports.ts";
+export type { Encodable, Message } from "./src/protocol/messages.ts";
+export { Timestamp } from "./src/protocol/timestamp.ts";
 export { SeededRandom } from "./src/random.ts";
+export type { RestOptions } from "./src/rest/rest_api.ts";
 export type { LoggedRequest } from "./src/session/request_log.ts";
-export { type Simulator, startSimulator } from "./src/simulator.ts";
+export type { SymbolCounting } from "./src/session/subscription_state.ts";
+export {
+  type SessionInfo,
+  type Simulator,
+  startSimulator,
+} from "./src/simulator.ts";
+export type { AutoTraderOptions } from "./src/trading/auto_trader.ts";
+export type { ManualFill, ManualFills } from "./src/trading/manual_fills.ts";
+export type { UpdateListener } from "./src/trading/order_store.ts";
+export type { EngineOptions, OrderEngine } from "./src/trading/order_engine.ts";
+export type {
+  LegFillJson,
+  OrderJson,
+  TradeUpdate,
+} from "./src/trading/order_json.ts";
+export { OrderRejection } from "./src/trading/order_request.ts";
+export type { Trading, TradingOptions } from "./src/trading/trading.ts";
+export type {
+  TradingFrames,
+  TradingStream,
+  TradingStreamOptions,
+} from "./src/trading/trading_stream.ts";

@@ -1,6 +1,26 @@
-import type { SimClock, SimTimer } from "./ports.ts";
+/**
+ * Time: the system's clock, or one that a test advances.
+ *
+ * @module
+ */
 
-class SystemTimer implements SimTimer {
+/** A running timer; cancelling one that has fired does nothing. */
+export interface Timer extends Disposable {
+  /** Stops the timer; the callback will not run any more. */
+  cancel(): void;
+}
+
+/** A source of time. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Nanoseconds since the Unix epoch, never earlier than the call before. */
+  nowNanos(): bigint;
+  /** Runs `callback` once after `delayMs` milliseconds. */
+  setTimer(delayMs: number, callback: () => void): Timer;
+}
+
+class SystemTimer implements Timer {
   readonly #id: ReturnType<typeof setTimeout>;
 
   constructor(delayMs: number, callback: () => void) {
@@ -19,10 +39,11 @@ class SystemTimer implements SimTimer {
 let latestNanos = 0n;
 
 /**
- * Real time. The system's clock gives the milliseconds, so that a simulator
- * follows its corrections for weeks; the process's own gives what is finer.
+ * Real time. Milliseconds come from the system's clock, so that a simulator
+ * that runs for weeks follows its corrections; the fraction comes from
+ * `performance.now()`.
  */
-export const systemClock: SimClock = {
+export const systemClock: Clock = {
   now: () => Date.now(),
   nowNanos: () => {
     const fraction = Math.floor((performance.now() % 1) * 1e6);
@@ -38,8 +59,8 @@ interface Planned {
   readonly callback: () => void;
 }
 
-/** Time turned by hand: timers fire in order while `advance` runs. */
-export class ManualClock implements SimClock {
+/** A clock that a test advances: timers fire in order within `advance`. */
+export class ManualClock implements Clock {
   #nowMs: number;
   #order = 0;
   readonly #planned = new Set<Planned>();
@@ -57,7 +78,7 @@ export class ManualClock implements SimClock {
     return BigInt(Math.round(this.#nowMs * 1e3)) * 1000n;
   }
 
-  setTimer(delayMs: number, callback: () => void): SimTimer {
+  setTimer(delayMs: number, callback: () => void): Timer {
     const at = this.#nowMs + Math.max(0, delayMs);
     const planned = { at, order: this.#order++, callback };
     this.#planned.add(planned);
@@ -65,12 +86,12 @@ export class ManualClock implements SimClock {
     return { cancel, [Symbol.dispose]: cancel };
   }
 
-  /** Timers that are still to fire. */
+  /** Number of timers that have not fired. */
   get pending(): number {
     return this.#planned.size;
   }
 
-  /** Moves time on by `millis`, firing every timer that falls due. */
+  /** Advances time by `millis` and fires every timer that becomes due. */
   advance(millis: number): void {
     const end = this.#nowMs + millis;
     for (let due = this.#nextUntil(end); due; due = this.#nextUntil(end)) {

@@ -1,12 +1,12 @@
 /**
- * Every open connection of the simulator, and what can be done to one.
+ * The open connections of the simulator: drop, mute or half-open them.
  *
  * @module
  */
-import { MarketSession } from "./session/market_session.ts";
-import type { SimSocket } from "./transport/sim_socket.ts";
+import type { MarketSession } from "./session/market_session.ts";
+import type { Socket } from "./socket.ts";
 
-/** Picks connections; without members it picks all of them. */
+/** Selects connections; all of them without members. */
 export interface ConnectionSelector {
   /** Name of a market endpoint, or `trading`. */
   readonly endpoint?: string;
@@ -14,7 +14,7 @@ export interface ConnectionSelector {
   readonly connection?: number;
 }
 
-/** What a mute socket keeps to itself; by default everything. */
+/** What a muted connection does not send; by default nothing is sent. */
 export interface MuteOptions {
   /** No market data or order events. Default true. */
   readonly data?: boolean;
@@ -26,10 +26,11 @@ export interface MuteOptions {
 
 /** How a connection is dropped. */
 export interface DropOptions {
-  /** With a close frame; without one a ghost stays behind. Default false. */
+  /** With a close frame; without one a ghost session remains. Default false. */
   readonly clean?: boolean;
   /** Close code of a clean drop. Default 1000. */
   readonly code?: number;
+  /** Reason of a clean drop. Default empty. */
   readonly reason?: string;
 }
 
@@ -38,7 +39,7 @@ export interface Connection {
   /** Counts from 1 over all endpoints. */
   readonly number: number;
   readonly endpoint: string;
-  readonly socket: SimSocket;
+  readonly socket: Socket;
   /** The market session; undefined on the trading stream. */
   readonly session: MarketSession | undefined;
 }
@@ -48,27 +49,43 @@ export class Connections {
   readonly #open = new Map<number, Connection>();
   #accepted = 0;
 
-  /** Connections accepted so far. */
+  /** Number of connections accepted so far. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** The number for the next connection. */
+  /**
+   * The number for the next connection.
+   *
+   * @internal
+   */
   nextNumber(): number {
     return ++this.#accepted;
   }
 
-  /** Adds a connection. */
+  /**
+   * Adds a connection.
+   *
+   * @internal
+   */
   add(connection: Connection): void {
     this.#open.set(connection.number, connection);
   }
 
-  /** Takes a connection out that has ended. */
+  /**
+   * Removes a connection that has ended.
+   *
+   * @internal
+   */
   remove(number: number): void {
     this.#open.delete(number);
   }
 
-  /** The connections that a selector picks. */
+  /**
+   * The connections that a selector matches.
+   *
+   * @internal
+   */
   select(selector: ConnectionSelector = {}): readonly Connection[] {
     const { endpoint, connection } = selector;
     return [...this.#open.values()].filter((open) =>
@@ -77,45 +94,49 @@ export class Connections {
     );
   }
 
-  /** Authenticated market sessions of an endpoint. */
+  /**
+   * Authenticated market sessions of an endpoint.
+   *
+   * @internal
+   */
   sessions(endpoint: string): readonly MarketSession[] {
     return this.select({ endpoint })
       .map((open) => open.session)
-      .filter((session) => session?.account !== undefined)
-      .filter((session) => session instanceof MarketSession);
+      .filter((session) => session !== undefined)
+      .filter((session) => session.account !== undefined);
   }
 
-  /** Ends connections; returns how many. */
+  /** Ends connections; returns their number. */
   drop(selector: ConnectionSelector = {}, options: DropOptions = {}): number {
     const { clean = false, code = 1000, reason = "" } = options;
-    const picked = this.select(selector);
-    for (const { socket } of picked) {
+    const selected = this.select(selector);
+    for (const { socket } of selected) {
       if (clean) socket.close(code, reason);
       else socket.terminate();
     }
-    return picked.length;
+    return selected.length;
   }
 
-  /** Leaves connections open that neither read nor write any more. */
+  /** Stops reading and writing, TCP stays open; returns their number. */
   halfOpen(selector: ConnectionSelector = {}): number {
-    const picked = this.select(selector);
-    for (const { socket } of picked) socket.halfOpen();
-    return picked.length;
+    const selected = this.select(selector);
+    for (const { socket } of selected) socket.halfOpen();
+    return selected.length;
   }
 
-  /** Silences connections until `unmute`. */
+  /** Stops sending until `unmute`; returns the number of connections. */
   mute(selector: ConnectionSelector = {}, options: MuteOptions = {}): number {
     const { data = true, acks = true, pongs = true } = options;
-    const picked = this.select(selector);
-    for (const { socket, session } of picked) {
+    const selected = this.select(selector);
+    for (const { socket, session } of selected) {
       session?.mute({ data, acks });
-      // The trading stream tells data and replies apart only on its own side.
+      // On the trading stream data and replies cannot be told apart here.
       socket.mute({ pongs, frames: !session && (data || acks) });
     }
-    return picked.length;
+    return selected.length;
   }
 
-  /** Ends `mute`. */
+  /** Ends `mute`; returns the number of connections. */
   unmute(selector: ConnectionSelector = {}): number {
     return this.mute(selector, { data: false, acks: false, pongs: false });
   }

@@ -1,15 +1,23 @@
-import { systemClock } from "./clock.ts";
-import { STOCK_SYMBOL } from "./session/subscription_state.ts";
-import type { SymbolCounting } from "./session/subscription_state.ts";
-import type { Account, SimClock, TradingFrames } from "./ports.ts";
-import { CLOSING_ERRORS } from "./protocol/errors.ts";
+/**
+ * The options of a simulator with their defaults and ranges.
+ *
+ * @module
+ */
+import { type Account, PLANS } from "./accounts.ts";
+import { type Clock, systemClock } from "./clock.ts";
 import { MAX_RATE } from "./market/engine.ts";
 import { MAX_UNIVERSE } from "./market/universe.ts";
-import { PLANS } from "./plans.ts";
-import type { RestOptions } from "./rest/rest_context.ts";
+import { CLOSING_ERRORS } from "./protocol/endpoints.ts";
+import type { RestOptions } from "./rest/rest_api.ts";
+import type { SessionPolicy } from "./session/market_session.ts";
+import {
+  STOCK_SYMBOL,
+  type SymbolCounting,
+} from "./session/subscription_state.ts";
 import type { TradingOptions } from "./trading/trading.ts";
+import type { TradingFrames } from "./trading/trading_stream.ts";
 
-/** The account that a simulator accepts when it is given none. */
+/** The default account. */
 export const DEMO_ACCOUNT: Account = {
   key: "SIM_KEY",
   secret: "SIM_SECRET",
@@ -18,8 +26,8 @@ export const DEMO_ACCOUNT: Account = {
 };
 
 /**
- * Everything that can be set about a simulator. What Alpaca's documents leave
- * open is an option here, with the likeliest behaviour as its default.
+ * Options of a simulator. Behaviour that Alpaca's documents leave open is an
+ * option, with the likeliest behaviour as its default.
  */
 export interface SimulatorOptions {
   /** Port to listen on. Default 0: any free one. */
@@ -30,7 +38,7 @@ export interface SimulatorOptions {
   readonly seed?: string | number;
   /** Accounts that may log in. Default: `SIM_KEY`/`SIM_SECRET` on Plus. */
   readonly accounts?: readonly Account[];
-  /** Quotes and trades a second, 0 to 200 000. Default 100; 0 is silence. */
+  /** Quotes and trades a second, 0 to 200 000. Default 100. */
   readonly messagesPerSecond?: number;
   /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */
   readonly universeSize?: number;
@@ -38,45 +46,45 @@ export interface SimulatorOptions {
   readonly barSeconds?: number;
   /** Mean seconds between halts; 0 for none. Default 300. */
   readonly haltEverySeconds?: number;
-  /** Milliseconds between the market's beats. Default 10. */
+  /** Milliseconds between two ticks of the market. Default 10. */
   readonly tickMs?: number;
   /** Source of time. Default: the system's. */
-  readonly clock?: SimClock;
-  /** How long a ghost session keeps its place. Default 90 s. */
+  readonly clock?: Clock;
+  /** How long a ghost session keeps its slot. Default 90 s. */
   readonly ghostSeconds?: number;
   /** Seconds between the server's pings; 0 sends none. Default 10. */
   readonly pingSeconds?: number;
-  /** Seconds of a peer's silence that end a connection. Default 20. */
+  /** Seconds without data from the client that end a connection. Default 20. */
   readonly pongTimeoutSeconds?: number;
-  /** Seconds a client has for its login. Default 10. */
+  /** Seconds in which a client must log in. Default 10. */
   readonly authTimeoutSeconds?: number;
   /** Bytes that may wait for a slow client before 407. Default 64 MiB. */
   readonly slowClientBytes?: number;
-  /** Bytes in a socket above which elements coalesce. Default 256 KiB. */
+  /** Bytes in a socket above which messages coalesce. Default 256 KiB. */
   readonly coalesceAboveBytes?: number;
-  /** Bytes at which a data frame is closed. Default 256 KiB. */
+  /** Bytes at which a data frame is complete. Default 256 KiB. */
   readonly maxFrameBytes?: number;
   /** Longest client message; longer ones close with 1009. Default 16 MiB. */
   readonly maxMessageBytes?: number;
-  /** Agree to permessage-deflate. Default true. */
+  /** Accept permessage-deflate. Default true. */
   readonly compression?: boolean;
   /** Error codes that close the socket. Default 402, 404, 407, 409, 411. */
   readonly closingErrors?: readonly number[];
   /** Close code after those errors. Default 1000. */
   readonly closeCode?: number;
-  /** Refuse messages not in the negotiated encoding with 400. Default false. */
+  /** Reject messages not in the negotiated encoding with 400. Default false. */
   readonly strictEncoding?: boolean;
   /** How the stock symbol limit counts. Default `trades_and_quotes`. */
   readonly symbolCounting?: SymbolCounting;
   /** Count option trades against the quote limit. Default false. */
   readonly countOptionTrades?: boolean;
-  /** Stock symbols that are well-formed; others are 400. */
+  /** Well-formed stock symbols; others are rejected with 400. */
   readonly stockSymbolPattern?: RegExp;
   /** Opcode of trading frames. Default `binary`, as on the paper host. */
   readonly tradingFrames?: TradingFrames;
   /** Settings of orders, of the trading stream and of the auto trader. */
   readonly trading?: TradingOptions;
-  /** Request limits and how much history the REST endpoints keep. */
+  /** Request limits of the REST endpoints. */
   readonly rest?: RestOptions;
 }
 
@@ -131,7 +139,7 @@ const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["maxMessageBytes", 1, 2 ** 30],
 ];
 
-/** Options that count whole things. */
+/** Options that must be integers. */
 const WHOLE: ReadonlySet<string> = new Set([
   "port",
   "universeSize",
@@ -139,8 +147,8 @@ const WHOLE: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Fills in the defaults. Throws one RangeError that names every option that is
- * out of its range, and what the range is.
+ * Fills in the defaults. Throws one RangeError that names every option out of
+ * range with its value and range.
  */
 export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
   const settings = { ...DEFAULTS, ...options };
@@ -161,4 +169,19 @@ export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
   }
   if (problems.length > 0) throw new RangeError(problems.join("; "));
   return settings;
+}
+
+/** The settings that concern single sessions. */
+export function sessionPolicy(settings: SimulatorSettings): SessionPolicy {
+  const { slowClientBytes, coalesceAboveBytes, maxFrameBytes } = settings;
+  return {
+    authTimeoutMs: settings.authTimeoutSeconds * 1000,
+    closingErrors: new Set(settings.closingErrors),
+    closeCode: settings.closeCode,
+    strictEncoding: settings.strictEncoding,
+    symbolCounting: settings.symbolCounting,
+    countOptionTrades: settings.countOptionTrades,
+    stockSymbolPattern: settings.stockSymbolPattern,
+    outbox: { maxBytes: slowClientBytes, coalesceAboveBytes, maxFrameBytes },
+  };
 }

@@ -1,7 +1,8 @@
-import type { SimulatorRandom } from "./ports.ts";
-
-/** Seeded random numbers: Chris Doty-Humphrey's sfc32 over a hashed seed. */
-export class SeededRandom implements SimulatorRandom {
+/**
+ * Seeded random numbers: the same seed gives the same numbers in the same
+ * order. The generator is Chris Doty-Humphrey's sfc32 over a hashed seed.
+ */
+export class SeededRandom {
   readonly #seed: string;
   #a: number;
   #b: number;
@@ -15,25 +16,30 @@ export class SeededRandom implements SimulatorRandom {
     for (let round = 0; round < 12; round++) this.#word();
   }
 
+  /** A number in [0, 1). */
   next(): number {
     return this.#word() / 2 ** 32;
   }
 
+  /** A whole number in [0, limit). */
   below(limit: number): number {
     return Math.floor(this.next() * limit);
   }
 
+  /** One of `items`; throws a RangeError when they are empty. */
   pick<T>(items: readonly T[]): T {
     if (items.length === 0) throw new RangeError("cannot pick from nothing");
     // The index is within the checked length.
     return items[this.below(items.length)] as T;
   }
 
+  /** A normally distributed number with mean 0 and deviation 1. */
   gaussian(): number {
     const radius = Math.sqrt(-2 * Math.log(1 - this.next()));
     return radius * Math.cos(2 * Math.PI * this.next());
   }
 
+  /** A version 4 UUID made from this sequence. */
   uuid(): string {
     const hex = Array.from(
       { length: 4 },
@@ -49,6 +55,7 @@ export class SeededRandom implements SimulatorRandom {
     ].join("-");
   }
 
+  /** An independent sequence; the same label always gives the same one. */
   fork(label: string): SeededRandom {
     return new SeededRandom(`${this.#seed}/${label}`);
   }

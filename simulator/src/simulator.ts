@@ -1,17 +1,9 @@
 /**
- * A faithful local Alpaca: market-data streams, trade updates and the REST
- * endpoints around them, on one port, from a seeded market.
+ * A local Alpaca on one port: market-data streams, trade updates and the REST
+ * endpoints around them, from a seeded market.
  *
- * It is written against Alpaca's published protocol and shares no code with
- * any client of it. Whatever SDK can be pointed at another address can be
- * pointed here; see `environment()` and `streamUrls`.
- *
- * ```ts
- * await using simulator = await startSimulator({ messagesPerSecond: 0 });
- * simulator.emit("sip", [{ T: "q", S: "AAPL", bp: 1, ap: 2, t: "…" }]);
- * simulator.faults.rejectUpgrades("sip", 429, 2);
- * simulator.connections.drop({ endpoint: "opra" });
- * ```
+ * It is written against Alpaca's published protocol and shares no code with any
+ * client of it. SDKs that accept another address can connect to it.
  *
  * @module
  */
@@ -19,16 +11,15 @@ import type { IncomingMessage } from "node:http";
 // @ts-types="@types/ws"
 import type { WebSocket } from "ws";
 import { Connections } from "./connections.ts";
-import { answerControl } from "./faults/control_api.ts";
-import { Faults } from "./faults/faults.ts";
+import { answerControl } from "./control_api.ts";
+import { Faults, TRADING_ENDPOINT } from "./faults.ts";
 import { Market } from "./market/market.ts";
 import {
   resolveOptions,
+  sessionPolicy,
   type SimulatorOptions,
   type SimulatorSettings,
 } from "./options.ts";
-import { type StreamConnection, TRADING_ENDPOINT } from "./ports.ts";
-import type { Encodable, HandMadeElement } from "./protocol/elements.ts";
 import { encodingFor } from "./protocol/encoding.ts";
 import {
   type Endpoint,
@@ -37,76 +28,73 @@ import {
   ENDPOINTS,
   findEndpoint,
 } from "./protocol/endpoints.ts";
+import type { Encodable, Message } from "./protocol/messages.ts";
 import { SeededRandom } from "./random.ts";
-import { feedHistories } from "./rest/feed_histories.ts";
-import type { MarketHistory } from "./rest/market_history.ts";
-import { RecordingAudience } from "./rest/recording_audience.ts";
+import { RestApi } from "./rest/rest_api.ts";
+import { type Server, startServer, type UpgradeDecision } from "./server.ts";
 import {
-  type RestDependencies,
-  restDependencies,
-} from "./rest/rest_context.ts";
-import { handleRest } from "./rest/routes.ts";
-import { Audience } from "./session/audience.ts";
-import { MarketSession } from "./session/market_session.ts";
+  MarketSession,
+  type SessionDependencies,
+} from "./session/market_session.ts";
 import { type LoggedRequest, RequestLog } from "./session/request_log.ts";
 import { SessionRegistry } from "./session/session_registry.ts";
-import type { SessionServices } from "./session/session_services.ts";
-import { type SessionInfo, sessionInfo, tradingInfo } from "./session_info.ts";
-import { sessionPolicy } from "./session_policy.ts";
+import { Subscribers } from "./session/subscribers.ts";
+import { Socket, type SocketHandler } from "./socket.ts";
 import { Trading } from "./trading/trading.ts";
-import {
-  type Server,
-  startServer,
-  type UpgradeDecision,
-} from "./transport/server.ts";
-import { SimSocket } from "./transport/sim_socket.ts";
 
 /** Path of the trading stream. */
 const TRADING_PATH = "/stream";
 
+/** One session as `sessions()` reports it. */
+export interface SessionInfo {
+  /** Number of the connection. */
+  readonly connection: number;
+  /** Market endpoint or `trading`. */
+  readonly endpoint: string;
+  /** `ghost`: ended uncleanly and still holds its slot. */
+  readonly state: "connected" | "authenticated" | "ghost";
+  /** Key id of the account after the login. */
+  readonly account: string | undefined;
+  /** Encoding of its frames; undefined on the trading stream. */
+  readonly encoding: "json" | "msgpack" | undefined;
+  /** Symbols by channel; empty on the trading stream. */
+  readonly subscriptions: Readonly<Record<string, readonly string[]>>;
+  /** Bytes that wait because the client is slow. */
+  readonly pendingBytes: number;
+}
+
 /** A running simulator. */
 export class Simulator implements AsyncDisposable {
-  /** Faults on command. */
+  /** Fault injection. */
   readonly faults: Faults = new Faults();
-  /** The open connections, and how to drop, mute or half-open them. */
+  /** The open connections: drop, mute or half-open them. */
   readonly connections: Connections = new Connections();
-  /** Prices, chains and bars; `messagesPerSecond` is settable. */
+  /** Prices and option chains; `messagesPerSecond` is settable. */
   readonly market: Market;
-  /** Order engines and the trade-updates stream. */
+  /** Order engines and the trading stream. */
   readonly trading: Trading;
   readonly #settings: SimulatorSettings;
-  readonly #histories: ReadonlyMap<EndpointName, MarketHistory>;
-  readonly #rest: RestDependencies;
-  readonly #audiences: ReadonlyMap<EndpointName, Audience>;
+  readonly #rest: RestApi;
+  readonly #subscribers: ReadonlyMap<EndpointName, Subscribers>;
   readonly #registry: SessionRegistry<MarketSession>;
   readonly #requests = new RequestLog();
   #server: Server | undefined;
 
-  /** Use `startSimulator`; this makes the parts and listens nowhere. */
+  /** Use `startSimulator`: the constructor does not open a port. */
   constructor(settings: SimulatorSettings) {
     this.#settings = settings;
     const { clock, ghostSeconds } = settings;
     const random = new SeededRandom(settings.seed);
     const { faults } = this;
     this.#registry = new SessionRegistry(clock, ghostSeconds * 1000);
-    this.#histories = feedHistories(
-      settings.universeSize,
-      settings.rest.historyPerSymbol,
-    );
-    this.#audiences = new Map(
-      ENDPOINTS.map(({ name }) => {
-        const history = this.#histories.get(name);
-        return [
-          name,
-          history ? new RecordingAudience(history) : new Audience(),
-        ];
-      }),
+    this.#subscribers = new Map(
+      ENDPOINTS.map(({ name }) => [name, new Subscribers()]),
     );
     this.market = new Market({
       ...settings,
       random: random.fork("market"),
       faults,
-      audiences: this.#audiences,
+      subscribers: this.#subscribers,
     });
     this.trading = new Trading({
       clock,
@@ -116,14 +104,13 @@ export class Simulator implements AsyncDisposable {
       faults,
       frames: settings.tradingFrames,
     }, settings.trading);
-    this.#rest = restDependencies({
+    this.#rest = new RestApi({
       clock,
       random: random.fork("rest"),
       accounts: settings.accounts,
       market: this.market,
       trading: this.trading,
       faults,
-      historyOf: (feed) => this.#histories.get(feed),
     }, settings.rest);
   }
 
@@ -140,7 +127,7 @@ export class Simulator implements AsyncDisposable {
     });
   }
 
-  /** Base of the REST endpoints, for example `http://127.0.0.1:8765`. */
+  /** Base URL of the REST endpoints, for example `http://127.0.0.1:8765`. */
   get url(): string {
     const { hostname } = this.#settings;
     const host = hostname === "0.0.0.0" ? "127.0.0.1" : hostname;
@@ -148,7 +135,7 @@ export class Simulator implements AsyncDisposable {
     return `http://${name}:${this.#server?.port ?? this.#settings.port}`;
   }
 
-  /** Addresses of the WebSockets. */
+  /** URLs of the streams. */
   get streamUrls(): {
     stocks(feed?: string): string;
     options(feed?: string): string;
@@ -163,7 +150,7 @@ export class Simulator implements AsyncDisposable {
     };
   }
 
-  /** Variables that point the proxy here, for the first account. */
+  /** Environment variables of the proxy for this simulator and its first account. */
   environment(): Record<string, string> {
     const [account] = this.#settings.accounts;
     const basic = account?.plan === "basic";
@@ -184,28 +171,28 @@ export class Simulator implements AsyncDisposable {
   }
 
   /**
-   * Sends exactly these elements, at once and in one frame per session, to
-   * every session that subscribes to them. Returns how many deliveries that
-   * made. Throws a RangeError for an unknown endpoint.
+   * Sends these messages unchanged, in one frame per session, to the sessions
+   * that subscribe to them. Returns the number of deliveries. Throws a
+   * RangeError for an unknown endpoint.
    */
-  emit(endpoint: string, elements: readonly HandMadeElement[]): number {
+  emit(endpoint: string, messages: readonly Message[]): number {
     const { name } = endpointNamed(endpoint);
-    const audience = this.#audiences.get(name);
+    const subscribers = this.#subscribersOf(name);
     let delivered = 0;
-    for (const element of elements) {
-      if (this.faults.isSymbolMuted(element.S)) continue;
-      this.market.observe(name, element);
-      delivered += audience?.publish(element) ?? 0;
+    for (const message of messages) {
+      if (this.faults.isSymbolMuted(message.S)) continue;
+      this.market.observe(name, message);
+      delivered += subscribers.publish(message);
     }
-    audience?.flush();
+    subscribers.flush();
     return delivered;
   }
 
   /**
    * Sends a frame to every authenticated session of an endpoint, subscribed or
-   * not: text or bytes as they are, a list of values as one array in the
-   * session's own encoding. `trading` takes text and bytes only. Returns how
-   * many sessions got it.
+   * not: text or bytes unchanged, a list of values as one array in the session's
+   * encoding. `trading` takes text and bytes only. Returns the number of
+   * sessions. Throws a RangeError for an unknown endpoint.
    */
   emitRaw(
     endpoint: string,
@@ -227,12 +214,19 @@ export class Simulator implements AsyncDisposable {
     return sessions.length;
   }
 
-  /** Who is connected, and which ghosts still hold a place. */
+  /** The connections and the ghost sessions. */
   sessions(): readonly SessionInfo[] {
     const open = this.connections.select().map((connection) => {
       const { number, endpoint, session } = connection;
-      if (session) return sessionInfo(session);
-      return tradingInfo(number, endpoint);
+      return session ? sessionInfo(session) : {
+        connection: number,
+        endpoint,
+        state: "connected" as const,
+        account: undefined,
+        encoding: undefined,
+        subscriptions: {},
+        pendingBytes: 0,
+      };
     });
     const ghosts = this.#registry.ghosts().map((session) => ({
       ...sessionInfo(session),
@@ -241,17 +235,17 @@ export class Simulator implements AsyncDisposable {
     return [...open, ...ghosts];
   }
 
-  /** Every client request of the market streams, oldest first. */
+  /** The latest client requests of the market streams, oldest first. */
   requests(): readonly LoggedRequest[] {
     return this.#requests.all();
   }
 
-  /** Frees the places of all ghost sessions now. */
+  /** Ends all ghost sessions. */
   clearGhosts(): void {
     this.#registry.clearGhosts();
   }
 
-  /** Stops the market, cuts every connection and frees the port. */
+  /** Stops the market, cuts every connection and closes the port. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.market[Symbol.dispose]();
     this.trading[Symbol.dispose]();
@@ -264,8 +258,7 @@ export class Simulator implements AsyncDisposable {
     const endpoint = findEndpoint(path);
     if (!endpoint && path !== TRADING_PATH) return { status: 404 };
     const name = endpoint?.name ?? TRADING_ENDPOINT;
-    const status = this.faults.takeUpgradeStatus(name) ??
-      (endpoint ? undefined : this.trading.stream.refuseUpgrade());
+    const status = this.faults.takeUpgradeStatus(name);
     if (status !== undefined) return { status };
     return {
       accept: (ws) =>
@@ -282,7 +275,7 @@ export class Simulator implements AsyncDisposable {
     const encoding = encodingFor(endpoint.kind, contentType);
     const session = new MarketSession(
       { number, endpoint, encoding, socket },
-      this.#services(endpoint),
+      this.#sessionDependencies(endpoint.name),
       request.headers,
     );
     this.connections.add({ number, endpoint: endpoint.name, socket, session });
@@ -292,51 +285,70 @@ export class Simulator implements AsyncDisposable {
   #acceptTrading(ws: WebSocket, request: IncomingMessage) {
     const socket = this.#socket(ws);
     const number = this.connections.nextNumber();
-    const contentType = request.headers["content-type"] ?? null;
-    const stream = this.trading.stream.connect(socket, { contentType });
+    const contentType = request.headers["content-type"];
+    const session = this.trading.stream.connect(socket, contentType);
     const endpoint = TRADING_ENDPOINT;
     this.connections.add({ number, endpoint, socket, session: undefined });
-    socket.attach(this.#tracked(number, stream));
+    socket.attach(this.#tracked(number, session));
   }
 
-  #tracked(number: number, connection: StreamConnection): StreamConnection {
+  /** Removes the connection when its socket has ended. */
+  #tracked(number: number, handler: SocketHandler): SocketHandler {
     return {
-      receive: (data) => connection.receive(data),
+      receive: (data) => handler.receive(data),
       closed: (clean) => {
         this.connections.remove(number);
-        connection.closed(clean);
+        handler.closed(clean);
       },
     };
   }
 
-  #socket(ws: WebSocket): SimSocket {
+  #socket(ws: WebSocket): Socket {
     const { clock, pingSeconds, pongTimeoutSeconds } = this.#settings;
     const keepalive = {
       pingIntervalMs: pingSeconds * 1000,
       pongTimeoutMs: pongTimeoutSeconds * 1000,
     };
-    return new SimSocket(ws, { clock, keepalive });
+    return new Socket(ws, { clock, keepalive });
   }
 
-  #services({ name }: Endpoint): SessionServices {
-    const audience = this.#audiences.get(name);
-    if (!audience) throw new RangeError(`no audience for "${name}"`);
+  #sessionDependencies(endpoint: EndpointName): SessionDependencies {
     return {
       clock: this.#settings.clock,
       accounts: this.#settings.accounts,
       registry: this.#registry,
       faults: this.faults,
       requests: this.#requests,
-      audience,
+      subscribers: this.#subscribersOf(endpoint),
       policy: sessionPolicy(this.#settings),
     };
   }
 
+  #subscribersOf(endpoint: EndpointName): Subscribers {
+    const subscribers = this.#subscribers.get(endpoint);
+    // The constructor creates them for every endpoint.
+    if (!subscribers) throw new RangeError(`unknown endpoint "${endpoint}"`);
+    return subscribers;
+  }
+
   async #handleHttp(request: Request): Promise<Response> {
     return await answerControl(request, this) ??
-      await handleRest(request, this.#rest) ??
+      await this.#rest.handle(request) ??
       Response.json({ message: "endpoint not found" }, { status: 404 });
   }
+}
+
+function sessionInfo(session: MarketSession): SessionInfo {
+  const account = session.account?.key;
+  return {
+    connection: session.number,
+    endpoint: session.endpoint.name,
+    state: account === undefined ? "connected" : "authenticated",
+    account,
+    encoding: session.encoding,
+    subscriptions: session.subscriptions,
+    pendingBytes: session.pendingBytes,
+  };
 }
 
 /**

@@ -1,34 +1,55 @@
 /**
- * The beat of the market: every few milliseconds it shares out the messages
- * that the rate allows among the feeds, by what is subscribed to on each.
+ * Generates messages: every few milliseconds the engine distributes the number
+ * that the rate allows among the feeds, weighted by their subscriptions.
  *
  * @module
  */
-import type { SimClock, SimTimer } from "../ports.ts";
-import { instantFromNanos } from "../protocol/instant.ts";
-import type { MarketFeed } from "./feed.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { type Timestamp, timestampFromNanos } from "../protocol/timestamp.ts";
 
-/** The most messages a second that can be asked for. */
+/** The time span over which messages are distributed. */
+export interface Span {
+  readonly from: Timestamp;
+  /** Length in nanoseconds. */
+  readonly nanos: number;
+}
+
+/** One endpoint of the market. */
+export interface MarketFeed {
+  /** Its weight in the total rate; 0 without subscriptions. */
+  weight(): number;
+  /** Publishes `count` quotes and trades. */
+  produce(count: number, span: Span): void;
+  /** Publishes what is due at `now`: bars, halts, bands. */
+  advanceTo(now: Timestamp): void;
+  /** Sends what was published. */
+  flush(): void;
+}
+
+/** Number of quotes per trade of a symbol. */
+export const QUOTES_PER_TRADE = 4;
+
+/** Maximum of messages per second. */
 export const MAX_RATE = 200_000;
 
-/** Time that is caught up at most after the process was held up. */
+/** Maximum of time that is caught up after the process was blocked. */
 const MAX_CATCH_UP_NANOS = 250_000_000n;
 
-/** Drives the feeds by the clock. */
+/** Generates messages at a rate per second. */
 export class MarketEngine implements Disposable {
-  readonly #clock: SimClock;
+  readonly #clock: Clock;
   readonly #feeds: readonly MarketFeed[];
   readonly #tickMs: number;
   readonly #owed: number[];
   #rate: number;
   #last: bigint;
-  #timer: SimTimer | undefined;
+  #timer: Timer | undefined;
   #disposed = false;
 
-  /** Starts at once; a rate of 0 makes nothing at all. */
+  /** Starts immediately; a rate of 0 generates nothing. */
   constructor(
     feeds: readonly MarketFeed[],
-    options: { clock: SimClock; messagesPerSecond: number; tickMs: number },
+    options: { clock: Clock; messagesPerSecond: number; tickMs: number },
   ) {
     this.#feeds = feeds;
     this.#owed = feeds.map(() => 0);
@@ -39,7 +60,7 @@ export class MarketEngine implements Disposable {
     this.#plan();
   }
 
-  /** Messages a second over all feeds. */
+  /** Messages per second over all feeds. */
   get messagesPerSecond(): number {
     return this.#rate;
   }
@@ -67,9 +88,9 @@ export class MarketEngine implements Disposable {
     this.#last = now;
     const nanos = elapsed > MAX_CATCH_UP_NANOS ? MAX_CATCH_UP_NANOS : elapsed;
     this.#produce(now - nanos, Number(nanos));
-    const instant = instantFromNanos(now);
+    const time = timestampFromNanos(now);
     for (const feed of this.#feeds) {
-      feed.keepTime(instant);
+      feed.advanceTo(time);
       feed.flush();
     }
     this.#plan();
@@ -79,7 +100,7 @@ export class MarketEngine implements Disposable {
     const weights = this.#feeds.map((feed) => feed.weight());
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     if (total === 0) return;
-    const span = { from: instantFromNanos(from), nanos };
+    const span = { from: timestampFromNanos(from), nanos };
     const messages = this.#rate * nanos / 1e9;
     for (const [index, feed] of this.#feeds.entries()) {
       const share = messages * (weights[index] ?? 0) / total;

@@ -1,28 +1,66 @@
-import type { OptionContract } from "../ports.ts";
+/**
+ * Option chains: which contracts are listed, and their OCC symbols.
+ *
+ * @module
+ */
 import { isMonthly, nextFridays } from "./calendar.ts";
-import { formatOptionSymbol, parseOptionSymbol } from "./option_symbol.ts";
+import type { OptionContract } from "./prices.ts";
 import { type Issue, LISTED_ISSUES, SPX } from "./universe.ts";
 
-/** Weeks ahead that weekly options are listed for. */
+/** The terms of a contract, as in a compact OCC symbol. */
+export interface OptionTerms {
+  /** OCC root, up to six characters. */
+  readonly root: string;
+  /** Expiration day as `YYYY-MM-DD`. */
+  readonly expiration: string;
+  /** Whether the contract is a call or a put. */
+  readonly type: "call" | "put";
+  /** Strike price in dollars. */
+  readonly strike: number;
+}
+
+const OCC = /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{2})(\d{2})(\d{2})([CP])(\d{8})$/;
+
+/** Formats a compact OCC symbol: root, YYMMDD, C or P, strike × 1000. */
+export function formatOptionSymbol(terms: OptionTerms): string {
+  const day = terms.expiration.slice(2).replaceAll("-", "");
+  const type = terms.type === "call" ? "C" : "P";
+  const strike = String(Math.round(terms.strike * 1000)).padStart(8, "0");
+  return `${terms.root}${day}${type}${strike}`;
+}
+
+/** Parses a compact OCC symbol; undefined for other text. */
+export function parseOptionSymbol(symbol: string): OptionTerms | undefined {
+  const parts = OCC.exec(symbol);
+  if (!parts) return undefined;
+  const [, root = "", year, month, day, type, strike] = parts;
+  return {
+    root,
+    expiration: `20${year}-${month}-${day}`,
+    type: type === "C" ? "call" : "put",
+    strike: Number(strike) / 1000,
+  };
+}
+
+/** Number of weeks with weekly expirations. */
 const WEEKS = 5;
-/** Weeks ahead in which third Fridays are listed. */
+/** Number of weeks with monthly expirations. */
 const MONTHLY_WEEKS = 27;
 const STRIKES_EACH_SIDE = 10;
-/** SPY's chain alone is larger than the 1000 quotes of a plan. */
+/** SPY's chain alone exceeds the 1000 quotes of a plan. */
 const WIDE_STRIKES_EACH_SIDE = 40;
 
-/** One root of an underlying, and which expiries it has. */
+/** One root of an underlying and its expirations. */
 interface Root {
   readonly root: string;
   readonly expiries: "all" | "monthly" | "weekly";
 }
 
 /**
- * The listed option contracts, made per underlying when first asked for.
+ * The listed option contracts, created per underlying on first use.
  *
  * Every well-known stock has a chain. SPX has two roots (SPX monthly, SPXW
- * weekly), BRK.B drops its dot, and CSGP has an adjusted root CSGP1 beside
- * its own.
+ * weekly), BRK.B loses its dot, and CSGP also has the adjusted root CSGP1.
  */
 export class OptionChains {
   readonly #fridays: readonly string[];
@@ -30,7 +68,7 @@ export class OptionChains {
   readonly #underlyingOfRoot = new Map<string, string>();
   readonly #chains = new Map<string, ReadonlyMap<string, OptionContract>>();
 
-  /** Expiries follow the day of `nowMs`. */
+  /** Expirations follow the day of `nowMs`. */
   constructor(nowMs: number) {
     this.#fridays = nextFridays(nowMs, MONTHLY_WEEKS)
       .filter((day, index) => index < WEEKS || isMonthly(day));
@@ -52,7 +90,7 @@ export class OptionChains {
     return [...this.#chain(underlying).values()];
   }
 
-  /** Looks a contract up by its OCC symbol. */
+  /** One contract by its OCC symbol. */
   find(symbol: string): OptionContract | undefined {
     const root = parseOptionSymbol(symbol)?.root;
     const underlying = root && this.#underlyingOfRoot.get(root);

@@ -1,38 +1,41 @@
-import type { Faults } from "../faults/faults.ts";
-import type { SimulatorRandom } from "../ports.ts";
-import type { Instant } from "../protocol/instant.ts";
-import type { Audience } from "../session/audience.ts";
-import {
-  type Listings,
-  type MarketFeed,
-  QUOTES_PER_TRADE,
-  type Span,
-  Wanted,
-} from "./feed.ts";
+import type { Faults } from "../faults.ts";
+import type { Timestamp } from "../protocol/timestamp.ts";
+import type { SeededRandom } from "../random.ts";
+import type { Subscribers } from "../session/subscribers.ts";
+import { type MarketFeed, QUOTES_PER_TRADE, type Span } from "./engine.ts";
+import { type Listings, SubscribedListings } from "./listings.ts";
 import type { OptionFeedStyle, OptionListing } from "./option_listing.ts";
 
 /** Trades of the indicative feed are this many nanoseconds old. */
 const INDICATIVE_TRADE_DELAY = 15 * 60 * 1e9;
 
-/** What an option feed is made of. */
-export interface OptionFeedParts {
-  readonly audience: Audience;
+/** Dependencies of an option feed. */
+export interface OptionFeedDependencies {
+  readonly subscribers: Subscribers;
   readonly listings: Listings<OptionListing>;
-  readonly random: SimulatorRandom;
+  readonly random: SeededRandom;
   readonly faults: Faults;
   readonly style: OptionFeedStyle;
 }
 
 /** One option endpoint's quotes and trades. */
 export class OptionFeed implements MarketFeed {
-  readonly #parts: OptionFeedParts;
-  readonly #quotes: Wanted<OptionListing>;
-  readonly #trades: Wanted<OptionListing>;
+  readonly #deps: OptionFeedDependencies;
+  readonly #quotes: SubscribedListings<OptionListing>;
+  readonly #trades: SubscribedListings<OptionListing>;
 
-  constructor(parts: OptionFeedParts) {
-    this.#parts = parts;
-    this.#quotes = new Wanted(parts.audience, "quotes", parts.listings);
-    this.#trades = new Wanted(parts.audience, "trades", parts.listings);
+  constructor(deps: OptionFeedDependencies) {
+    this.#deps = deps;
+    this.#quotes = new SubscribedListings(
+      deps.subscribers,
+      "quotes",
+      deps.listings,
+    );
+    this.#trades = new SubscribedListings(
+      deps.subscribers,
+      "trades",
+      deps.listings,
+    );
   }
 
   weight(): number {
@@ -43,7 +46,7 @@ export class OptionFeed implements MarketFeed {
   produce(count: number, span: Span): void {
     const quotes = this.#quotes.listings;
     const trades = this.#trades.listings;
-    const { random } = this.#parts;
+    const { random } = this.#deps;
     const quoteWeight = quotes.length * QUOTES_PER_TRADE;
     const share = quoteWeight / (quoteWeight + trades.length);
     for (let index = 0; index < count; index++) {
@@ -53,25 +56,25 @@ export class OptionFeed implements MarketFeed {
     }
   }
 
-  keepTime(): void {
-    // Option streams carry nothing that is due by the clock.
+  advanceTo(): void {
+    // Option streams have no messages that depend on the time.
   }
 
   flush(): void {
-    this.#parts.audience.flush();
+    this.#deps.subscribers.flush();
   }
 
-  #quote(listing: OptionListing, at: Instant): void {
-    const { audience, random, faults } = this.#parts;
+  #quote(listing: OptionListing, at: Timestamp): void {
+    const { subscribers, random, faults } = this.#deps;
     if (faults.isSymbolMuted(listing.symbol)) return;
-    audience.publish(listing.quote(random, at));
+    subscribers.publish(listing.quote(random, at));
   }
 
-  #trade(listing: OptionListing, at: Instant): void {
-    const { audience, random, faults, style } = this.#parts;
+  #trade(listing: OptionListing, at: Timestamp): void {
+    const { subscribers, random, faults, style } = this.#deps;
     if (faults.isSymbolMuted(listing.symbol)) return;
-    if (!audience.wants("quotes", listing.symbol)) listing.quote(random, at);
+    if (!subscribers.has("quotes", listing.symbol)) listing.quote(random, at);
     const delay = style === "indicative" ? INDICATIVE_TRADE_DELAY : 0;
-    audience.publish(listing.trade(random, at.plus(-delay)));
+    subscribers.publish(listing.trade(random, at.plus(-delay)));
   }
 }

@@ -1,12 +1,13 @@
-import type { OptionContract, PriceQuote, SimulatorRandom } from "../ports.ts";
-import type { Element } from "../protocol/elements.ts";
-import type { Instant } from "../protocol/instant.ts";
-import type { Instrument } from "./instrument.ts";
-import {
-  lastTradingTime,
-  theoreticalPrice,
-  yearsUntil,
-} from "./option_pricing.ts";
+/**
+ * One option contract on one feed: its quotes and trades.
+ *
+ * @module
+ */
+import type { Message } from "../protocol/messages.ts";
+import type { Timestamp } from "../protocol/timestamp.ts";
+import type { SeededRandom } from "../random.ts";
+import type { OptionContract, PriceQuote } from "./prices.ts";
+import type { Instrument } from "./universe.ts";
 
 /** Exchanges of options, from Alpaca's table. */
 const EXCHANGES = [..."ABCDEHIJMNPQSTUWXZ"];
@@ -14,13 +15,13 @@ const EXCHANGES = [..."ABCDEHIJMNPQSTUWXZ"];
 /** Trade conditions with their usual frequencies. */
 const TRADE_CONDITIONS = [..."IIIIIIaaafgjSS"];
 
-/** Quotes only ever show this condition. */
+/** The only condition of option quotes. */
 const QUOTE_CONDITION = "A";
 
-/** Whether prices are the market's own or made imprecise on purpose. */
+/** Exact prices, or prices modified as on the indicative feed. */
 export type OptionFeedStyle = "opra" | "indicative";
 
-/** One contract on one feed: its book follows the underlying's price. */
+/** One contract on one feed; its prices follow the underlying. */
 export class OptionListing {
   readonly contract: OptionContract;
   readonly symbol: string;
@@ -31,8 +32,8 @@ export class OptionListing {
   #ask = 0;
   #bidSize = 0;
   #askSize = 0;
-  #lastTrade: Element | undefined;
-  #lastQuote: Element | undefined;
+  #lastTrade: Message | undefined;
+  #lastQuote: Message | undefined;
 
   constructor(
     contract: OptionContract,
@@ -46,18 +47,18 @@ export class OptionListing {
     this.#lastTradingMs = lastTradingTime(contract.expiration);
   }
 
-  /** Latest trade, generated or sent by hand. */
-  get lastTrade(): Element | undefined {
+  /** Latest trade, generated or sent by a test. */
+  get lastTrade(): Message | undefined {
     return this.#lastTrade;
   }
 
-  /** Latest quote, generated or sent by hand. */
-  get lastQuote(): Element | undefined {
+  /** Latest quote, generated or sent by a test. */
+  get lastQuote(): Message | undefined {
     return this.#lastQuote;
   }
 
-  /** The book as prices and sizes in contracts. */
-  get book(): PriceQuote {
+  /** Best bid and ask; sizes in contracts. */
+  get bestQuote(): PriceQuote {
     return {
       bid: this.#bid / 100,
       bidSize: this.#bidSize,
@@ -66,10 +67,10 @@ export class OptionListing {
     };
   }
 
-  /** Moves the underlying and the book; a worthless option's bid is 0. */
-  quote(random: SimulatorRandom, at: Instant): Element {
+  /** Moves the prices; the bid of a worthless option is 0. */
+  quote(random: SeededRandom, at: Timestamp): Message {
     this.#underlying.step(random);
-    this.#rebook(random, at);
+    this.#updatePrices(random, at);
     return this.#lastQuote = {
       T: "q",
       S: this.symbol,
@@ -84,9 +85,9 @@ export class OptionListing {
     };
   }
 
-  /** A trade at the bid or the ask; at the ask when nobody bids. */
-  trade(random: SimulatorRandom, at: Instant): Element {
-    if (this.#ask === 0) this.#rebook(random, at);
+  /** A trade at the bid or the ask; at the ask if the bid is 0. */
+  trade(random: SeededRandom, at: Timestamp): Message {
+    if (this.#ask === 0) this.#updatePrices(random, at);
     const sells = random.next() < 0.5 && this.#bid > 0;
     return this.#lastTrade = {
       T: "t",
@@ -99,18 +100,18 @@ export class OptionListing {
     };
   }
 
-  /** Takes over a quote or trade that was sent by hand. */
-  observe(element: Element): void {
-    if (element.T === "t") this.#lastTrade = element;
-    if (element.T !== "q") return;
-    this.#lastQuote = element;
-    this.#bid = Math.round(Number(element["bp"]) * 100);
-    this.#ask = Math.round(Number(element["ap"]) * 100);
-    this.#bidSize = Number(element["bs"]);
-    this.#askSize = Number(element["as"]);
+  /** Takes over a quote or trade that a test sent. */
+  observe(message: Message): void {
+    if (message.T === "t") this.#lastTrade = message;
+    if (message.T !== "q") return;
+    this.#lastQuote = message;
+    this.#bid = Math.round(Number(message["bp"]) * 100);
+    this.#ask = Math.round(Number(message["ap"]) * 100);
+    this.#bidSize = Number(message["bs"]);
+    this.#askSize = Number(message["as"]);
   }
 
-  #rebook(random: SimulatorRandom, at: Instant): void {
+  #updatePrices(random: SeededRandom, at: Timestamp): void {
     const cents = 100 * theoreticalPrice(this.contract, {
       spot: this.#underlying.price,
       volatility: this.#underlying.issue.volatility,
@@ -126,4 +127,50 @@ export class OptionListing {
     this.#bidSize = this.#bid === 0 ? 0 : 1 + random.below(150);
     this.#askSize = 1 + random.below(150);
   }
+}
+
+const RATE = 0.04;
+const YEAR_MS = 365.25 * 86_400_000;
+const SHORTEST_YEARS = 1 / (365 * 24);
+
+/**
+ * Theoretical price of an option in dollars (Black and Scholes, with a smile
+ * that grows away from the money); never below its intrinsic value at the
+ * money's forward.
+ */
+function theoreticalPrice(
+  contract: Pick<OptionContract, "strike" | "type">,
+  market: { spot: number; volatility: number; yearsLeft: number },
+): number {
+  const { strike, type } = contract;
+  const { spot, yearsLeft } = market;
+  const distance = Math.log(strike / spot);
+  const volatility = market.volatility * (1 + 2 * distance * distance);
+  const deviation = volatility * Math.sqrt(yearsLeft);
+  const d1 = (-distance + RATE * yearsLeft) / deviation + deviation / 2;
+  const d2 = d1 - deviation;
+  const discounted = strike * Math.exp(-RATE * yearsLeft);
+  const call = spot * normal(d1) - discounted * normal(d2);
+  return Math.max(0, type === "call" ? call : call - spot + discounted);
+}
+
+/** The last trading time of an expiration day `YYYY-MM-DD`, in ms. */
+function lastTradingTime(expiration: string): number {
+  return Date.parse(`${expiration}T20:00:00Z`);
+}
+
+/** Years until a contract's last trade, at least one hour. */
+function yearsUntil(lastTradingMs: number, nowMs: number): number {
+  return Math.max(SHORTEST_YEARS, (lastTradingMs - nowMs) / YEAR_MS);
+}
+
+/** Cumulative normal distribution (Abramowitz and Stegun 26.2.17). */
+function normal(x: number): number {
+  const t = 1 / (1 + 0.2316419 * Math.abs(x));
+  const density = 0.3989422804014327 * Math.exp((-x * x) / 2);
+  const tail = density * t *
+    (0.31938153 +
+      t * (-0.356563782 +
+          t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))));
+  return x >= 0 ? 1 - tail : tail;
 }

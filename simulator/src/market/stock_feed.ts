@@ -1,69 +1,61 @@
 /**
- * What one stock endpoint publishes: quotes and trades at the rate it is
- * given, bars when their time is over, and now and then what goes wrong in
- * real markets: corrections, cancels, late trades, halts.
- *
- * Nothing is made for channels and symbols that nobody listens to.
+ * The messages of one stock endpoint: quotes and trades at the given rate, bars
+ * when they are over, and at random corrections, cancels, late trades and halts.
+ * Nothing is generated for channels and symbols without a subscription.
  *
  * @module
  */
-import type { Faults } from "../faults/faults.ts";
-import type { SimulatorRandom } from "../ports.ts";
-import type { Element } from "../protocol/elements.ts";
-import { type Instant, instantFromMillis } from "../protocol/instant.ts";
-import type { Audience } from "../session/audience.ts";
-import { BarSchedule } from "./bar_schedule.ts";
+import type { Faults } from "../faults.ts";
+import type { Encodable, Message } from "../protocol/messages.ts";
+import { type Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
+import type { SeededRandom } from "../random.ts";
+import type { Subscribers } from "../session/subscribers.ts";
+import { BarSchedule } from "./bars.ts";
 import { isRegularHours } from "./calendar.ts";
-import {
-  type Listings,
-  type MarketFeed,
-  QUOTES_PER_TRADE,
-  type Span,
-  Wanted,
-} from "./feed.ts";
-import { Interruptions } from "./interruptions.ts";
+import { type MarketFeed, QUOTES_PER_TRADE, type Span } from "./engine.ts";
+import { Halts } from "./halts.ts";
+import { type Listings, SubscribedListings } from "./listings.ts";
 import type { StockListing } from "./stock_listing.ts";
-import { cancelOf, correctionOf } from "./trade_sequels.ts";
 
-/** One trade in so many is corrected, and as many are cancelled. */
-const TRADES_PER_SEQUEL = 4000;
-/** One trade in so many is reported late. */
+/** Of this many trades one is corrected and one cancelled. */
+const TRADES_PER_CORRECTION = 4000;
+/** Of this many trades one is late. */
 const TRADES_PER_LATE_ONE = 1000;
 const NANOS = 1e9;
 
-/** What a stock feed is made of. */
-export interface StockFeedParts {
-  readonly audience: Audience;
+/** Dependencies of a stock feed. */
+export interface StockFeedDependencies {
+  readonly subscribers: Subscribers;
   readonly listings: Listings<StockListing>;
-  readonly random: SimulatorRandom;
+  readonly random: SeededRandom;
   readonly faults: Faults;
   /** Length of a bar. */
   readonly barSeconds: number;
   /** Mean time between halts. */
   readonly haltEverySeconds: number;
-  /** How far timestamps lie in the past. */
+  /** Delay of all timestamps. */
   readonly delaySeconds: number;
 }
 
-/** One stock endpoint's elements. */
+/** The messages of one stock endpoint. */
 export class StockFeed implements MarketFeed {
-  readonly #parts: StockFeedParts;
-  readonly #quotes: Wanted<StockListing>;
-  readonly #trades: Wanted<StockListing>;
+  readonly #deps: StockFeedDependencies;
+  readonly #quotes: SubscribedListings<StockListing>;
+  readonly #trades: SubscribedListings<StockListing>;
   readonly #bars: BarSchedule;
-  readonly #interruptions: Interruptions;
+  readonly #halts: Halts;
   #hoursSecond = NaN;
   #regularHours = false;
 
-  constructor(parts: StockFeedParts) {
-    this.#parts = parts;
-    const { audience, listings } = parts;
-    this.#quotes = new Wanted(audience, "quotes", listings);
-    this.#trades = new Wanted(audience, "trades", listings);
-    this.#interruptions = new Interruptions(parts);
+  constructor(deps: StockFeedDependencies) {
+    this.#deps = deps;
+    const { subscribers, listings } = deps;
+    this.#quotes = new SubscribedListings(subscribers, "quotes", listings);
+    this.#trades = new SubscribedListings(subscribers, "trades", listings);
+    this.#halts = new Halts(deps);
     this.#bars = new BarSchedule({
-      ...parts,
-      silentTrade: (listing, at) => this.#silentTrade(listing, at),
+      ...deps,
+      unsentTrade: (listing, at) => this.#unsentTrade(listing, at),
     });
   }
 
@@ -75,7 +67,7 @@ export class StockFeed implements MarketFeed {
   produce(count: number, span: Span): void {
     const quotes = this.#quotes.listings;
     const trades = this.#trades.listings;
-    const { random, delaySeconds } = this.#parts;
+    const { random, delaySeconds } = this.#deps;
     const quoteWeight = quotes.length * QUOTES_PER_TRADE;
     const share = quoteWeight / (quoteWeight + trades.length);
     for (let index = 0; index < count; index++) {
@@ -86,77 +78,176 @@ export class StockFeed implements MarketFeed {
     }
   }
 
-  keepTime(now: Instant): void {
-    const at = now.plus(-this.#parts.delaySeconds * NANOS);
-    this.#bars.keepTime(at);
-    this.#interruptions.keepTime(at);
+  advanceTo(now: Timestamp): void {
+    const at = now.plus(-this.#deps.delaySeconds * NANOS);
+    this.#bars.advanceTo(at);
+    this.#halts.advanceTo(at);
   }
 
   flush(): void {
-    this.#parts.audience.flush();
+    this.#deps.subscribers.flush();
   }
 
-  #quote(listing: StockListing, at: Instant): void {
-    if (this.#isSilent(listing.symbol)) return;
-    this.#parts.audience.publish(listing.quote(this.#parts.random, at));
+  #quote(listing: StockListing, at: Timestamp): void {
+    if (this.#isStopped(listing.symbol)) return;
+    this.#deps.subscribers.publish(listing.quote(this.#deps.random, at));
   }
 
-  #trade(listing: StockListing, at: Instant): void {
-    const { audience, random, faults } = this.#parts;
-    if (this.#isSilent(listing.symbol)) return;
+  #trade(listing: StockListing, at: Timestamp): void {
+    const { subscribers, random, faults } = this.#deps;
+    if (this.#isStopped(listing.symbol)) return;
     const late = faults.takeLateTrade() ||
       random.next() < 1 / TRADES_PER_LATE_ONE;
     this.#followPrice(listing, at);
     const trade = late
-      ? listing.lateTrade(this.#moment(at.plus(-this.#lateness())))
-      : listing.trade(this.#moment(at));
-    audience.publish(trade);
-    const sequel = this.#sequelOf(trade, at);
-    if (sequel) audience.publish(sequel);
+      ? listing.lateTrade(this.#input(at.plus(-this.#lateness())))
+      : listing.trade(this.#input(at));
+    subscribers.publish(trade);
+    const correction = this.#correctionOf(trade, at);
+    if (correction) subscribers.publish(correction);
   }
 
-  /** Moves the book when no quotes do it, so that trades are not stuck. */
-  #followPrice(listing: StockListing, at: Instant): void {
-    const { audience, random } = this.#parts;
-    if (!audience.wants("quotes", listing.symbol)) listing.quote(random, at);
+  /** Moves the prices if no quote does, so that trade prices change. */
+  #followPrice(listing: StockListing, at: Timestamp): void {
+    const { subscribers, random } = this.#deps;
+    if (!subscribers.has("quotes", listing.symbol)) listing.quote(random, at);
   }
 
-  #silentTrade(listing: StockListing, at: Instant): void {
+  #unsentTrade(listing: StockListing, at: Timestamp): void {
     this.#followPrice(listing, at);
-    listing.trade(this.#moment(at));
+    listing.trade(this.#input(at));
   }
 
-  #sequelOf(trade: Element, at: Instant): Element | undefined {
-    const { random, faults } = this.#parts;
-    const planned = faults.takeTradeSequel();
-    const chance = random.next() * TRADES_PER_SEQUEL;
+  #correctionOf(trade: Message, at: Timestamp): Message | undefined {
+    const { random, faults } = this.#deps;
+    const planned = faults.takeTradeCorrection();
+    const chance = random.next() * TRADES_PER_CORRECTION;
     if (planned === "correct" || chance < 1) return correctionOf(trade, at);
     return planned === "cancel" || chance < 2
       ? cancelOf(trade, at, chance < 1.5 ? "E" : "C")
       : undefined;
   }
 
-  /** How long ago a late trade happened, in nanoseconds. */
+  /** Age of a late trade in nanoseconds. */
   #lateness(): number {
-    const { random, barSeconds } = this.#parts;
+    const { random, barSeconds } = this.#deps;
     return (0.3 + random.next()) * barSeconds * NANOS;
   }
 
-  #isSilent(symbol: string): boolean {
-    return this.#parts.faults.isSymbolMuted(symbol) ||
-      this.#interruptions.isHalted(symbol);
+  #isStopped(symbol: string): boolean {
+    return this.#deps.faults.isSymbolMuted(symbol) ||
+      this.#halts.isHalted(symbol);
   }
 
-  #moment(at: Instant) {
+  #input(at: Timestamp) {
     if (at.seconds !== this.#hoursSecond) {
       this.#hoursSecond = at.seconds;
-      const start = instantFromMillis(at.seconds * 1000);
+      const start = timestampFromMillis(at.seconds * 1000);
       this.#regularHours = isRegularHours(start.seconds * 1000);
     }
     return {
-      random: this.#parts.random,
+      random: this.#deps.random,
       at,
       regularHours: this.#regularHours,
     };
+  }
+}
+
+/** A `c` message: the trade at one cent more with a new id. */
+function correctionOf(trade: Message, at: Timestamp): Message {
+  const price = Number(trade["p"]);
+  const id = trade["i"];
+  const corrected = typeof id === "bigint" ? id + 1n : Number(id) + 1;
+  return {
+    T: "c",
+    S: trade.S,
+    x: field(trade, "x"),
+    oi: field(trade, "i"),
+    op: price,
+    os: field(trade, "s"),
+    oc: field(trade, "c"),
+    ci: corrected,
+    cp: Math.round((price + 0.01) * 10_000) / 10_000,
+    cs: field(trade, "s"),
+    cc: field(trade, "c"),
+    t: at,
+    z: field(trade, "z"),
+  };
+}
+
+/** An `x` message for a trade: `C` cancelled, `E` sent in error. */
+function cancelOf(
+  trade: Message,
+  at: Timestamp,
+  action: "C" | "E",
+): Message {
+  return {
+    T: "x",
+    S: trade.S,
+    i: field(trade, "i"),
+    x: field(trade, "x"),
+    p: field(trade, "p"),
+    s: field(trade, "s"),
+    a: action,
+    t: at,
+    z: field(trade, "z"),
+  };
+}
+
+function field(trade: Message, key: string): Encodable {
+  return trade[key] ?? null;
+}
+
+const QUOTE_EVERY_SECONDS = 5;
+const TRADE_EVERY_SECONDS = 5;
+const TRADE_PHASE = 2;
+
+/**
+ * The test stream: FAKEPACA around the clock, a quote every five seconds and a
+ * trade in between, independent of the market's rate.
+ */
+export class TestFeed implements MarketFeed {
+  readonly #subscribers: Subscribers;
+  readonly #random: SeededRandom;
+  readonly #listing: StockListing | undefined;
+  readonly #bars: BarSchedule;
+  #second = NaN;
+
+  constructor(deps: StockFeedDependencies) {
+    this.#subscribers = deps.subscribers;
+    this.#random = deps.random;
+    this.#listing = deps.listings.all()[0];
+    const unsentTrade = (listing: StockListing, at: Timestamp) =>
+      void listing.trade(this.#input(at));
+    this.#bars = new BarSchedule({ ...deps, unsentTrade });
+  }
+
+  weight(): number {
+    return 0;
+  }
+
+  produce(): void {
+    // The test stream does not depend on the rate.
+  }
+
+  advanceTo(now: Timestamp): void {
+    this.#bars.advanceTo(now);
+    const listing = this.#listing;
+    if (now.seconds === this.#second || !listing) return;
+    this.#second = now.seconds;
+    if (now.seconds % QUOTE_EVERY_SECONDS === 0) {
+      this.#subscribers.publish(listing.quote(this.#random, now));
+    }
+    if (now.seconds % TRADE_EVERY_SECONDS === TRADE_PHASE) {
+      this.#subscribers.publish(listing.trade(this.#input(now)));
+    }
+  }
+
+  flush(): void {
+    this.#subscribers.flush();
+  }
+
+  #input(at: Timestamp) {
+    return { random: this.#random, at, regularHours: true };
   }
 }

@@ -1,30 +1,25 @@
 /**
- * One stock as one feed shows it: a book around the instrument's true price,
- * trades at or inside that book, and the bars that these trades make.
+ * One stock on one feed: quotes around the instrument's price, trades at or
+ * between bid and ask, and the bars of these trades.
  *
  * @module
  */
-import type { PriceQuote, SimulatorRandom } from "../ports.ts";
-import type { Element } from "../protocol/elements.ts";
-import type { Instant } from "../protocol/instant.ts";
-import { BarBuilder } from "./bar_builder.ts";
-import {
-  type FeedStyle,
-  REGULAR_QUOTE,
-  type TradeConditions,
-  tradeConditions,
-} from "./feed_style.ts";
-import type { Instrument } from "./instrument.ts";
+import type { EndpointName } from "../protocol/endpoints.ts";
+import type { Message } from "../protocol/messages.ts";
+import type { Timestamp } from "../protocol/timestamp.ts";
+import type { SeededRandom } from "../random.ts";
+import type { PriceQuote } from "./prices.ts";
+import type { Instrument, Issue } from "./universe.ts";
 
-/** Price units per dollar: one ten-thousandth, the finest that prints have. */
+/** Price units per dollar: trade prices have at most four decimals. */
 const UNITS = 10_000;
 const CENT = 100;
 const ROUND_LOT = 100;
 
-/** What a trade is made with. */
-export interface TradeMoment {
-  readonly random: SimulatorRandom;
-  readonly at: Instant;
+/** Inputs of a generated trade. */
+export interface TradeInput {
+  readonly random: SeededRandom;
+  readonly at: Timestamp;
   /** Whether the exchanges are in their regular hours. */
   readonly regularHours: boolean;
 }
@@ -45,8 +40,8 @@ export class StockListing {
   #bidSize = 0;
   #askSize = 0;
   #nextTradeId: number;
-  #lastTrade: Element | undefined;
-  #lastQuote: Element | undefined;
+  #lastTrade: Message | undefined;
+  #lastQuote: Message | undefined;
 
   constructor(instrument: Instrument, style: FeedStyle, firstTradeId: number) {
     this.instrument = instrument;
@@ -57,18 +52,18 @@ export class StockListing {
     this.#nextTradeId = firstTradeId;
   }
 
-  /** Latest trade, generated or sent by hand. */
-  get lastTrade(): Element | undefined {
+  /** Latest trade, generated or sent by a test. */
+  get lastTrade(): Message | undefined {
     return this.#lastTrade;
   }
 
-  /** Latest quote, generated or sent by hand. */
-  get lastQuote(): Element | undefined {
+  /** Latest quote, generated or sent by a test. */
+  get lastQuote(): Message | undefined {
     return this.#lastQuote;
   }
 
-  /** The book as prices and sizes. */
-  get book(): PriceQuote {
+  /** Best bid and ask. */
+  get bestQuote(): PriceQuote {
     return {
       bid: this.#bid / UNITS,
       bidSize: this.#bidSize,
@@ -77,10 +72,10 @@ export class StockListing {
     };
   }
 
-  /** Moves the price and the book; the new quote has bid < ask. */
-  quote(random: SimulatorRandom, at: Instant): Element {
+  /** Moves the price; the new quote has bid < ask. */
+  quote(random: SeededRandom, at: Timestamp): Message {
     this.instrument.step(random);
-    this.#rebook(random);
+    this.#updatePrices(random);
     const style = this.#style;
     return this.#lastQuote = {
       T: "q",
@@ -97,9 +92,9 @@ export class StockListing {
     };
   }
 
-  /** A trade at the bid, at the ask, or inside them; it joins the bars. */
-  trade(moment: TradeMoment): Element {
-    const trade = this.#print(moment);
+  /** A trade at the bid, at the ask, or between them; added to the bars. */
+  trade(input: TradeInput): Message {
+    const trade = this.#nextTrade(input);
     const price = Number(trade["p"]);
     const size = Number(trade["s"]);
     this.#bar.add(price, size, size >= ROUND_LOT);
@@ -107,30 +102,25 @@ export class StockListing {
     return trade;
   }
 
-  /** A trade reported late; it changes the bar before the running one. */
-  lateTrade(moment: TradeMoment): Element {
-    const trade = this.#print(moment);
+  /** A late trade; added to the bar before the current one. */
+  lateTrade(input: TradeInput): Message {
+    const trade = this.#nextTrade(input);
     this.#closedBar?.add(Number(trade["p"]), Number(trade["s"]), false);
     this.#closedBarChanged = this.#closedBar !== undefined;
     return { ...trade, c: this.#conditions.late };
   }
 
-  /** The running bar. */
+  /** The current bar. */
   get bar(): BarBuilder {
     return this.#bar;
   }
 
-  /** The running day. */
+  /** The bar of the current day. */
   get day(): BarBuilder {
     return this.#day;
   }
 
-  /** The bar before the running one. */
-  get closedBar(): BarBuilder | undefined {
-    return this.#closedBar;
-  }
-
-  /** Ends the running bar and starts the next one. */
+  /** Closes the current bar and starts the next one. */
   closeBar(): BarBuilder {
     const closed = this.#bar;
     this.#closedBar = closed;
@@ -151,41 +141,41 @@ export class StockListing {
     return this.#closedBar;
   }
 
-  /** Takes over a quote or trade that was sent by hand. */
-  observe(element: Element): void {
-    if (element.T === "t") {
-      this.#lastTrade = element;
-      this.instrument.moveTo(Number(element["p"]));
-    } else if (element.T === "q") {
-      this.#lastQuote = element;
-      this.#bid = Math.round(Number(element["bp"]) * UNITS);
-      this.#ask = Math.round(Number(element["ap"]) * UNITS);
-      this.#bidSize = Number(element["bs"]);
-      this.#askSize = Number(element["as"]);
+  /** Takes over a quote or trade that a test sent. */
+  observe(message: Message): void {
+    if (message.T === "t") {
+      this.#lastTrade = message;
+      this.instrument.moveTo(Number(message["p"]));
+    } else if (message.T === "q") {
+      this.#lastQuote = message;
+      this.#bid = Math.round(Number(message["bp"]) * UNITS);
+      this.#ask = Math.round(Number(message["ap"]) * UNITS);
+      this.#bidSize = Number(message["bs"]);
+      this.#askSize = Number(message["as"]);
       if (this.#bid > 0 && this.#ask > 0) {
         this.instrument.moveTo((this.#bid + this.#ask) / 2 / UNITS);
       }
     }
   }
 
-  #print(moment: TradeMoment): Element {
-    if (this.#bid === 0) this.#rebook(moment.random);
-    const inside = moment.random.next() < 0.1;
-    const size = tradeSize(moment.random);
+  #nextTrade(input: TradeInput): Message {
+    if (this.#bid === 0) this.#updatePrices(input.random);
+    const inside = input.random.next() < 0.1;
+    const size = tradeSize(input.random);
     return this.#lastTrade = {
       T: "t",
       S: this.symbol,
       i: this.#nextTradeId++,
-      x: inside ? "D" : moment.random.pick(this.#style.tradeExchanges),
-      p: this.#tradePrice(moment.random, inside) / UNITS,
+      x: inside ? "D" : input.random.pick(this.#style.tradeExchanges),
+      p: this.#tradePrice(input.random, inside) / UNITS,
       s: size,
-      c: this.#condition(moment, size < ROUND_LOT),
-      t: moment.at,
+      c: this.#condition(input, size < ROUND_LOT),
+      t: input.at,
       z: this.tape,
     };
   }
 
-  #rebook(random: SimulatorRandom): void {
+  #updatePrices(random: SeededRandom): void {
     const middle = this.instrument.price * UNITS;
     const tick = middle < UNITS ? 1 : CENT;
     const spread = (1 + random.below(3)) * this.#style.spreadFactor *
@@ -197,25 +187,168 @@ export class StockListing {
     this.#askSize = (1 + random.below(20)) * 100;
   }
 
-  #tradePrice(random: SimulatorRandom, inside: boolean): number {
+  #tradePrice(random: SeededRandom, inside: boolean): number {
     if (!inside) return random.next() < 0.5 ? this.#bid : this.#ask;
     return this.#bid + random.below(this.#ask - this.#bid + 1);
   }
 
-  #condition(moment: TradeMoment, oddLot: boolean): readonly string[] {
+  #condition(input: TradeInput, oddLot: boolean): readonly string[] {
     const kinds = this.#conditions;
-    if (!moment.regularHours) {
+    if (!input.regularHours) {
       return oddLot ? kinds.extendedOddLot : kinds.extended;
     }
-    if (moment.random.next() < 0.25) {
+    if (input.random.next() < 0.25) {
       return oddLot ? kinds.oddSweep : kinds.sweep;
     }
     return oddLot ? kinds.oddLot : kinds.regular;
   }
 }
 
-function tradeSize(random: SimulatorRandom): number {
+function tradeSize(random: SeededRandom): number {
   const kind = random.next();
   if (kind < 0.4) return 1 + random.below(99);
   return kind < 0.8 ? 100 : (2 + random.below(30)) * 100;
 }
+
+/** Open, high, low, close and volume of one symbol. */
+export class BarBuilder {
+  #open = 0;
+  #high = 0;
+  #low = 0;
+  #close = 0;
+  #volume = 0;
+  #count = 0;
+  #notional = 0;
+
+  /** Number of trades, odd lots included. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether a trade has set prices; a bar without one is not sent. */
+  get isEligible(): boolean {
+    return this.#close > 0;
+  }
+
+  /** Adds a trade; odd lots add volume but do not set prices. */
+  add(price: number, size: number, setsPrices: boolean): void {
+    this.#volume += size;
+    this.#count++;
+    this.#notional += price * size;
+    if (!setsPrices) return;
+    if (this.#close === 0) this.#open = this.#high = this.#low = price;
+    if (price > this.#high) this.#high = price;
+    if (price < this.#low) this.#low = price;
+    this.#close = price;
+  }
+
+  /** The bar as a message of type `b`, `u` or `d` that starts at `t`. */
+  toMessage(
+    T: "b" | "u" | "d",
+    { S, t }: { S: string; t: Timestamp },
+  ): Message {
+    return {
+      T,
+      S,
+      o: this.#open,
+      h: this.#high,
+      l: this.#low,
+      c: this.#close,
+      v: this.#volume,
+      n: this.#count,
+      vw: this.#averagePrice(),
+      t,
+    };
+  }
+
+  #averagePrice(): number {
+    if (this.#volume === 0) return 0;
+    const average = this.#notional / this.#volume;
+    return Math.round(average * 1e6) / 1e6;
+  }
+}
+
+/** What differs between stock feeds; only codes of Alpaca's tables occur. */
+export interface FeedStyle {
+  /** Exchanges of bids and asks. */
+  readonly quoteExchanges: readonly string[];
+  /** Exchanges of trades; off-exchange trades are always `D`. */
+  readonly tradeExchanges: readonly string[];
+  /** Tape of every message; undefined for the issue's own. */
+  readonly tape?: "N";
+  /** Spread as a multiple of the consolidated one. */
+  readonly spreadFactor: number;
+  /** Delay of all timestamps. */
+  readonly delaySeconds: number;
+}
+
+const CONSOLIDATED: FeedStyle = {
+  quoteExchanges: ["P", "Q", "N", "Z", "K", "U", "V", "Y", "J", "B"],
+  tradeExchanges: ["Q", "P", "N", "Z", "K", "U", "V", "H", "M", "X"],
+  spreadFactor: 1,
+  delaySeconds: 0,
+};
+
+const IEX: FeedStyle = {
+  quoteExchanges: ["V"],
+  tradeExchanges: ["V"],
+  spreadFactor: 4,
+  delaySeconds: 0,
+};
+
+const OVERNIGHT: FeedStyle = {
+  quoteExchanges: ["D"],
+  tradeExchanges: ["D"],
+  tape: "N",
+  spreadFactor: 6,
+  delaySeconds: 0,
+};
+
+const FIFTEEN_MINUTES = 15 * 60;
+
+/** The style of a stock feed. */
+export function feedStyle(endpoint: EndpointName): FeedStyle {
+  if (endpoint === "iex") return IEX;
+  if (endpoint === "boats") return OVERNIGHT;
+  if (endpoint === "overnight") {
+    return { ...OVERNIGHT, delaySeconds: FIFTEEN_MINUTES };
+  }
+  if (endpoint === "delayed_sip") {
+    return { ...CONSOLIDATED, delaySeconds: FIFTEEN_MINUTES };
+  }
+  return CONSOLIDATED;
+}
+
+/** Trade conditions of one tape by kind of trade. */
+interface TradeConditions {
+  readonly regular: readonly string[];
+  readonly oddLot: readonly string[];
+  readonly sweep: readonly string[];
+  readonly oddSweep: readonly string[];
+  readonly extended: readonly string[];
+  readonly extendedOddLot: readonly string[];
+  readonly late: readonly string[];
+}
+
+function conditions(regular: string): TradeConditions {
+  return {
+    regular: [regular],
+    oddLot: [regular, "I"],
+    sweep: [regular, "F"],
+    oddSweep: [regular, "F", "I"],
+    extended: [regular, "T"],
+    extendedOddLot: [regular, "T", "I"],
+    late: [regular, "Z"],
+  };
+}
+
+const CTS = conditions(" ");
+const UTP = conditions("@");
+
+/** The conditions of an issue's tape: CTS for A and B, UTP for C. */
+function tradeConditions(issue: Issue): TradeConditions {
+  return issue.tape === "C" ? UTP : CTS;
+}
+
+/** Condition of a regular two-sided quote on every tape. */
+const REGULAR_QUOTE: readonly string[] = ["R"];

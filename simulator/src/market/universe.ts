@@ -1,4 +1,11 @@
-/** One stock or index that the simulated market knows. */
+/**
+ * The stocks and indexes of the simulated market and their prices.
+ *
+ * @module
+ */
+import type { SeededRandom } from "../random.ts";
+
+/** One stock or index of the simulated market. */
 export interface Issue {
   readonly symbol: string;
   /** A NYSE, B Arca and regional, C Nasdaq. */
@@ -26,7 +33,7 @@ BRK.B A 457.6 15|UBER A 76.4 38|SNAP A 10.3 64|SPY B 571.9 14|QQQ C 486.3 19
 IWM B 219.4 22|DIA B 421.7 13|XLF B 46.2 17|GLD B 246.8 14|TLT C 97.3 15
 `;
 
-/** Stocks that every universe starts with. */
+/** The stocks that a universe begins with. */
 export const LISTED_ISSUES: readonly Issue[] = LISTED.trim()
   .split(/[|\n]/)
   .map((row) => {
@@ -55,12 +62,12 @@ export const FAKEPACA: Issue = {
   volatility: 0.3,
 };
 
-/** Most stocks a universe may have; about the number of listed US stocks. */
+/** Maximum size of a universe: about the number of listed US stocks. */
 export const MAX_UNIVERSE = 11_000;
 
 /**
- * The first `size` stocks: the well-known ones, then made-up ones whose
- * symbols start with Z and have five letters, so that they meet no real one.
+ * The first `size` stocks: well-known ones, then synthetic ones whose symbols
+ * start with Z and have five letters, which no real symbol does.
  */
 export function buildUniverse(size: number): readonly Issue[] {
   const issues = LISTED_ISSUES.slice(0, size);
@@ -83,4 +90,45 @@ function syntheticIssue(number: number): Issue {
     price: 2 + ((number * 7919) % 29_800) / 100,
     volatility: 0.2 + ((number * 31) % 60) / 100,
   };
+}
+
+/** Weight of the pull back to the starting price, per step. */
+const PULL = 0.0005;
+
+/** Share of the yearly volatility that one step moves the price by. */
+const STEP = 0.0004;
+
+/**
+ * The price of one stock or index, shared by all feeds: a random walk around
+ * the starting price, so that a simulator that runs for weeks still shows
+ * plausible prices.
+ */
+export class Instrument {
+  readonly issue: Issue;
+  #price: number;
+
+  constructor(issue: Issue) {
+    this.issue = issue;
+    this.#price = issue.price;
+  }
+
+  /** Price in dollars. */
+  get price(): number {
+    return this.#price;
+  }
+
+  /** Moves the price by one random step; never below a third of the start. */
+  step(random: SeededRandom): void {
+    const { price, volatility } = this.issue;
+    // Three uniform numbers approximate a normal distribution cheaply.
+    const normal = random.next() + random.next() + random.next() - 1.5;
+    const pull = (price - this.#price) * PULL;
+    const moved = this.#price * (1 + normal * volatility * STEP) + pull;
+    this.#price = Math.max(moved, price / 3);
+  }
+
+  /** Sets the price from a message that a test sent. */
+  moveTo(price: number): void {
+    if (price > 0) this.#price = price;
+  }
 }

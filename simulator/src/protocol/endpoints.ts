@@ -1,7 +1,10 @@
-import type { ChannelName } from "./channels.ts";
-import { OPTION_CHANNELS, STOCK_CHANNELS } from "./channels.ts";
+/**
+ * The market-data streams of Alpaca: endpoints, channels and error codes.
+ *
+ * @module
+ */
 
-/** Names the simulator's market-data streams go by. */
+/** Names of the market-data streams. */
 export type EndpointName =
   | "sip"
   | "iex"
@@ -12,15 +15,76 @@ export type EndpointName =
   | "opra"
   | "indicative";
 
-/** One market-data stream: what it carries and where it is found. */
+/** Every channel of the stock and option streams, as acknowledged. */
+export type ChannelName =
+  | "trades"
+  | "quotes"
+  | "bars"
+  | "updatedBars"
+  | "dailyBars"
+  | "statuses"
+  | "lulds"
+  | "imbalances"
+  | "corrections"
+  | "cancelErrors";
+
+/** One market-data stream. */
 export interface Endpoint {
   readonly name: EndpointName;
   /** Stocks (JSON or MessagePack) or options (MessagePack only). */
   readonly kind: "stocks" | "options";
-  /** The path SDKs of today use; first one is the canonical. */
+  /** Paths of the WebSocket; the first one is canonical. */
   readonly paths: readonly string[];
   /** Channels in the order of the acknowledgement. */
   readonly channels: readonly ChannelName[];
+}
+
+/** Channels of a stock stream in the order of Alpaca's examples. */
+const STOCK_CHANNELS: readonly ChannelName[] = [
+  "trades",
+  "quotes",
+  "bars",
+  "updatedBars",
+  "dailyBars",
+  "statuses",
+  "lulds",
+  "corrections",
+  "cancelErrors",
+  "imbalances",
+];
+
+const OPTION_CHANNELS: readonly ChannelName[] = ["trades", "quotes"];
+
+/** Channels that follow `trades` and cannot be requested. */
+export const AUTOMATIC_CHANNELS: readonly ChannelName[] = [
+  "corrections",
+  "cancelErrors",
+];
+
+/** Channels of all Alpaca streams; other keys of a request are ignored. */
+export const ANY_CHANNEL: ReadonlySet<string> = new Set([
+  ...STOCK_CHANNELS,
+  "orderbooks",
+  "news",
+  "pricing",
+]);
+
+const CHANNEL_OF_TYPE: Readonly<Record<string, ChannelName>> = {
+  t: "trades",
+  q: "quotes",
+  b: "bars",
+  u: "updatedBars",
+  d: "dailyBars",
+  s: "statuses",
+  l: "lulds",
+  i: "imbalances",
+  c: "corrections",
+  x: "cancelErrors",
+};
+
+/** The channel whose subscribers receive a message type. */
+export function channelOfType(type: string): ChannelName | undefined {
+  return CHANNEL_OF_TYPE[type];
 }
 
 function stocks(name: EndpointName, ...paths: string[]): Endpoint {
@@ -53,15 +117,51 @@ const BY_PATH = new Map(
   ),
 );
 
-/** The stream at a path, undefined when there is none. */
+/** The stream at a path; undefined if there is none. */
 export function findEndpoint(path: string): Endpoint | undefined {
   return BY_PATH.get(path.length > 1 ? path.replace(/\/$/, "") : path);
 }
 
-/** The stream of a name; throws a RangeError for any other word. */
+/** The stream of a name; throws a RangeError for an unknown name. */
 export function endpointNamed(name: string): Endpoint {
   const found = ENDPOINTS.find((endpoint) => endpoint.name === name);
   if (found) return found;
   const known = ENDPOINTS.map((endpoint) => endpoint.name).join(", ");
   throw new RangeError(`unknown endpoint "${name}"; use one of ${known}`);
 }
+
+/** The error codes of Alpaca's market-data streams with their exact texts. */
+export const ERROR_TEXTS = {
+  400: "invalid syntax",
+  401: "not authenticated",
+  402: "auth failed",
+  403: "already authenticated",
+  404: "auth timeout",
+  405: "symbol limit exceeded",
+  406: "connection limit exceeded",
+  407: "slow client",
+  408: "v2 not enabled",
+  409: "insufficient subscription",
+  410: "invalid subscribe action for this feed",
+  411: "insufficient scope",
+  412: "option messages are only available in MsgPack format",
+  413: "star subscription is not allowed for option quotes",
+  500: "internal error",
+} as const;
+
+/** A documented error code of the market-data streams. */
+export type ErrorCode = keyof typeof ERROR_TEXTS;
+
+/** The exact text of a code; "internal error" for an undocumented one. */
+export function errorText(code: number): string {
+  return code in ERROR_TEXTS
+    ? ERROR_TEXTS[code as ErrorCode]
+    : ERROR_TEXTS[500];
+}
+
+/**
+ * Errors after which the simulator closes the socket. Only 404 and 407 are
+ * documented; after the others a client cannot succeed on the same socket. The
+ * option `closingErrors` replaces this list.
+ */
+export const CLOSING_ERRORS: readonly number[] = [402, 404, 407, 409, 411];

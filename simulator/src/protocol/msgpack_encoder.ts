@@ -1,15 +1,15 @@
 /**
- * MessagePack as Alpaca's streams speak it, written from the format's table:
+ * Encodes MessagePack as Alpaca's streams do, from the format's specification:
  * minimal-width integers, float64 for prices and for fractions, `T` first in
- * every element, timestamps as extension −1 in its 4, 8 and 12 byte forms.
+ * every message, timestamps as extension −1 in its 4, 8 and 12 byte forms.
  *
- * This is on purpose not a library: the proxies under test use libraries to
- * decode, and a common misreading would hide on both sides.
+ * Not a library on purpose: clients under test decode with libraries, and a
+ * shared misreading would hide on both sides.
  *
  * @module
  */
-import { type Encodable, priceKeys, TIME_KEYS } from "./elements.ts";
-import { Instant, parseInstant } from "./instant.ts";
+import { type Encodable, priceKeys, TIME_KEYS } from "./messages.ts";
+import { parseTimestamp, Timestamp } from "./timestamp.ts";
 
 const UTF8 = new TextEncoder();
 const NO_PRICES: ReadonlySet<string> = new Set();
@@ -21,12 +21,12 @@ class MsgpackWriter {
   #view = new DataView(this.#bytes.buffer);
   #length = 0;
 
-  /** Forgets what was written and keeps the memory. */
+  /** Discards the content and keeps the memory. */
   reset(): void {
     this.#length = 0;
   }
 
-  /** A copy of what was written. */
+  /** A copy of the content. */
   take(): Uint8Array {
     return this.#bytes.slice(0, this.#length);
   }
@@ -38,13 +38,13 @@ class MsgpackWriter {
     else if (typeof value === "bigint") this.#bigint(value);
     else if (typeof value === "boolean") this.#byte(value ? 0xc3 : 0xc2);
     else if (value === null) this.#byte(0xc0);
-    else if (value instanceof Instant) this.#instant(value);
+    else if (value instanceof Timestamp) this.#timestamp(value);
     else if (value instanceof Uint8Array) this.#binary(value);
     else if (Array.isArray(value)) this.#array(value, floats);
-    else this.#element(value as Record<string, Encodable | undefined>);
+    else this.#map(value as Record<string, Encodable | undefined>);
   }
 
-  #element(value: Record<string, Encodable | undefined>): void {
+  #map(value: Record<string, Encodable | undefined>): void {
     const type = value["T"];
     const floats = typeof type === "string" ? priceKeys(type) : NO_PRICES;
     let count = 0;
@@ -65,8 +65,8 @@ class MsgpackWriter {
   #member(key: string, member: Encodable, floats: ReadonlySet<string>): void {
     if (typeof member === "number" && floats.has(key)) this.#float(member);
     else if (typeof member === "string" && TIME_KEYS.has(key)) {
-      const instant = parseInstant(member);
-      if (instant) this.#instant(instant);
+      const timestamp = parseTimestamp(member);
+      if (timestamp) this.#timestamp(timestamp);
       else this.#text(member);
     } else this.value(member, NO_PRICES);
   }
@@ -176,7 +176,7 @@ class MsgpackWriter {
     this.#length += 8;
   }
 
-  #instant({ seconds, nanos }: Instant): void {
+  #timestamp({ seconds, nanos }: Timestamp): void {
     this.#reserve(15);
     if (seconds < 0 || seconds >= MAX_SAFE_EXT_SECONDS) {
       this.#byte(0xc7).#byte(12).#byte(0xff).#u32(nanos);
@@ -234,17 +234,17 @@ export function encodeMsgpack(value: Encodable | object): Uint8Array {
   return writer.take();
 }
 
-/** One frame (an array) from elements that are encoded already. */
-export function msgpackFrame(elements: readonly Uint8Array[]): Uint8Array {
-  const head = arrayHeader(elements.length);
+/** One frame (an array) of encoded messages. */
+export function msgpackFrame(messages: readonly Uint8Array[]): Uint8Array {
+  const head = arrayHeader(messages.length);
   let length = head.length;
-  for (const element of elements) length += element.length;
+  for (const message of messages) length += message.length;
   const frame = new Uint8Array(length);
   frame.set(head);
   let at = head.length;
-  for (const element of elements) {
-    frame.set(element, at);
-    at += element.length;
+  for (const message of messages) {
+    frame.set(message, at);
+    at += message.length;
   }
   return frame;
 }

@@ -1,50 +1,83 @@
 /**
- * One client of a market-data stream, from the greeting to the close.
+ * The server's side of one market-data connection, from the greeting to the
+ * close:
  *
  *   connected → (auth) → authenticated → (subscribe, unsubscribe)* → closed
  *
  * Every frame is an array of maps with `T` first; greetings, errors and
- * acknowledgements are arrays of exactly one. Alpaca's protocol, "WebSocket
- * Stream" and "Real-time Stock Data".
+ * acknowledgements are arrays of exactly one. Alpaca docs "WebSocket Stream"
+ * and "Real-time Stock Data".
  *
  * @module
  */
-import type { Account, SimTimer } from "../ports.ts";
-import { type Plan, PLANS } from "../plans.ts";
+import {
+  type Account,
+  findAccount,
+  findAccountByHeaders,
+  hasCredentials,
+  type Plan,
+  PLANS,
+  type UpgradeHeaders,
+} from "../accounts.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { DelayQueue } from "../delay_queue.ts";
+import type { Faults } from "../faults.ts";
 import {
   type ClientMessage,
   decodeClientMessage,
-} from "../protocol/client_message.ts";
-import type { Encodable } from "../protocol/elements.ts";
-import {
   encode,
   type Encoded,
   type Encoding,
   frameOf,
 } from "../protocol/encoding.ts";
-import type { Endpoint } from "../protocol/endpoints.ts";
-import { errorText } from "../protocol/errors.ts";
-import type { Listener } from "./audience.ts";
+import { type Endpoint, errorText } from "../protocol/endpoints.ts";
+import type { Encodable } from "../protocol/messages.ts";
+import { Outbox, type OutboxLimits, type SessionSocket } from "./outbox.ts";
 import {
-  findAccount,
-  findAccountByHeaders,
-  hasCredentials,
-  type UpgradeHeaders,
-} from "./credentials.ts";
-import { LateData } from "./late_data.ts";
-import { Outbox } from "./outbox.ts";
-import { type LoggedRequest, loggedRequest } from "./request_log.ts";
-import type { SessionServices, SessionSocket } from "./session_services.ts";
+  type LoggedRequest,
+  loggedRequest,
+  type RequestLog,
+} from "./request_log.ts";
+import type { SessionRegistry } from "./session_registry.ts";
+import type { Subscriber, Subscribers } from "./subscribers.ts";
 import {
   parseChange,
   type SubscriptionRules,
   SubscriptionState,
+  type SymbolCounting,
 } from "./subscription_state.ts";
 
-/** Requests that may wait behind a slow acknowledgement. */
+/** Maximum of requests that wait behind a delayed acknowledgement. */
 const MAX_WAITING_REQUESTS = 10_000;
 
-/** What one session is made for. */
+/** Behaviour that Alpaca's documents leave open or that a test shortens. */
+export interface SessionPolicy {
+  /** Time in which a client must log in; 10 000 ms on Alpaca. */
+  readonly authTimeoutMs: number;
+  /** Errors after which the socket is closed. */
+  readonly closingErrors: ReadonlySet<number>;
+  /** Close code after those errors. */
+  readonly closeCode: number;
+  /** Reject messages that are not in the negotiated encoding. */
+  readonly strictEncoding: boolean;
+  readonly symbolCounting: SymbolCounting;
+  readonly countOptionTrades: boolean;
+  readonly stockSymbolPattern: RegExp;
+  readonly outbox: OutboxLimits;
+}
+
+/** What the sessions of one endpoint share. */
+export interface SessionDependencies {
+  readonly clock: Clock;
+  readonly accounts: readonly Account[];
+  readonly registry: SessionRegistry;
+  readonly faults: Faults;
+  readonly requests: RequestLog;
+  readonly subscribers: Subscribers;
+  readonly policy: SessionPolicy;
+}
+
+/** Identity and socket of one session. */
 export interface SessionIdentity {
   /** Number of the connection, unique in the simulator. */
   readonly number: number;
@@ -53,84 +86,86 @@ export interface SessionIdentity {
   readonly socket: SessionSocket;
 }
 
-/** What `mute` silences. */
-export interface Silence {
-  /** No data elements. */
+/** What a muted session does not send. */
+export interface Mute {
+  /** No data messages. */
   readonly data: boolean;
   /** No acknowledgements and no errors. */
   readonly acks: boolean;
 }
 
-type Open = {
+type Login = {
   readonly account: Account;
-  readonly place: string;
+  readonly slot: string;
   readonly rules: SubscriptionRules;
   readonly subscriptions: SubscriptionState;
 };
 
 type State =
-  | { readonly at: "connected"; readonly deadline: SimTimer }
-  | { readonly at: "authenticated"; readonly open: Open }
+  | { readonly at: "connected"; readonly deadline: Timer }
+  | { readonly at: "authenticated"; readonly login: Login }
   | { readonly at: "closed" };
 
 /** The server's side of one market-data connection. */
-export class MarketSession implements Listener {
+export class MarketSession implements Subscriber {
   readonly number: number;
   readonly endpoint: Endpoint;
   readonly encoding: Encoding;
   readonly #socket: SessionSocket;
-  readonly #services: SessionServices;
+  readonly #deps: SessionDependencies;
   readonly #outbox: Outbox;
-  readonly #inbox: (() => void)[] = [];
-  readonly #late: LateData;
-  #slowAck: SimTimer | undefined;
+  readonly #requests: (() => void)[] = [];
+  readonly #delayed: DelayQueue<Encoded>;
+  #delayedBytes = 0;
+  #ackTimer: Timer | undefined;
   #state: State;
-  #silence: Silence = { data: false, acks: false };
-  #endedHere = false;
+  #mute: Mute = { data: false, acks: false };
+  #closedHere = false;
 
-  /** Greets the client and starts its login timer. */
+  /** Greets the client and starts the login timer. */
   constructor(
     identity: SessionIdentity,
-    services: SessionServices,
+    deps: SessionDependencies,
     headers: UpgradeHeaders = {},
   ) {
     this.number = identity.number;
     this.endpoint = identity.endpoint;
     this.encoding = identity.encoding;
     this.#socket = identity.socket;
-    this.#services = services;
+    this.#deps = deps;
     this.#outbox = new Outbox(identity.socket, {
       encoding: identity.encoding,
-      limits: services.policy.outbox,
-      overflow: () => this.#endSlowClient(),
+      limits: deps.policy.outbox,
+      overflow: () => this.#closeSlowClient(),
     });
-    this.#late = new LateData(services.clock, {
-      maxBytes: services.policy.outbox.maxBytes,
-      arrive: (elements) => {
-        for (const element of elements) this.#outbox.add(element);
-        this.#outbox.flush();
-      },
+    this.#delayed = new DelayQueue(deps.clock, (messages) => {
+      for (const message of messages) {
+        this.#delayedBytes -= message.length;
+        this.#outbox.add(message);
+      }
+      this.#outbox.flush();
     });
-    const timeout = services.policy.authTimeoutMs;
-    const deadline = services.clock.setTimer(timeout, () => this.#error(404));
+    const timeout = deps.policy.authTimeoutMs;
+    const deadline = deps.clock.setTimer(timeout, () => this.#error(404));
     this.#state = { at: "connected", deadline };
     this.#control({ T: "success", msg: "connected" });
     if (hasCredentials(headers)) {
-      this.#logIn(findAccountByHeaders(services.accounts, headers));
+      const code = this.#logIn(findAccountByHeaders(deps.accounts, headers));
+      if (code !== undefined) this.#error(code);
     }
   }
 
-  /** The account after a login, undefined before. */
+  /** The account; undefined before the login. */
   get account(): Account | undefined {
     return this.#state.at === "authenticated"
-      ? this.#state.open.account
+      ? this.#state.login.account
       : undefined;
   }
 
-  /** Full subscription state; empty before the login. */
+  /** Symbols by channel; empty before the login. */
   get subscriptions(): Record<string, string[]> {
     return this.#state.at === "authenticated"
-      ? this.#state.open.subscriptions.snapshot()
+      ? this.#state.login.subscriptions.snapshot()
       : {};
   }
 
@@ -139,79 +174,88 @@ export class MarketSession implements Listener {
     return this.#outbox.pendingBytes;
   }
 
-  /** Takes one message of the client. */
+  /** Handles one message of the client. */
   receive(data: string | Uint8Array): void {
     const message = decodeClientMessage(data);
     const entry = this.#log(message);
-    if (this.#inbox.length >= MAX_WAITING_REQUESTS) return this.#error(500);
-    this.#inbox.push(() => this.#handle(message, entry));
-    this.#work();
+    if (this.#requests.length >= MAX_WAITING_REQUESTS) return this.#error(500);
+    this.#requests.push(() => this.#handle(message, entry));
+    this.#handleWaiting();
   }
 
-  /** The socket is gone; without a close frame its place stays a ghost's. */
+  /** Ends the session; without a close frame a ghost keeps its slot. */
   closed(clean: boolean): void {
     const state = this.#state;
     if (state.at === "closed") return;
     this.#state = { at: "closed" };
-    this.#slowAck?.cancel();
-    this.#late.clear();
-    this.#inbox.length = 0;
+    this.#ackTimer?.cancel();
+    this.#delayed.clear();
+    this.#requests.length = 0;
     this.#outbox.clear();
     if (state.at === "connected") return state.deadline.cancel();
-    this.#leaveAudience(state.open.subscriptions);
-    const { place } = state.open;
-    this.#services.registry.release(place, this, clean || this.#endedHere);
+    const { slot, subscriptions } = state.login;
+    this.#deleteSubscriptions(subscriptions);
+    this.#deps.registry.release(slot, this, clean || this.#closedHere);
   }
 
-  /** Silences data, acknowledgements, or both, until told otherwise. */
-  mute(silence: Silence): void {
-    this.#silence = silence;
+  /** Stops sending data, acknowledgements, or both; replaces the last mute. */
+  mute(mute: Mute): void {
+    this.#mute = mute;
   }
 
-  deliver(element: Encoded): void {
-    if (this.#silence.data) return;
-    const delayMs = this.#services.faults.dataDelayMs(this.endpoint.name);
-    if (delayMs === 0 && !this.#late.isWaiting) this.#outbox.add(element);
-    else this.#late.add(element, delayMs);
+  deliver(message: Encoded): void {
+    if (this.#mute.data) return;
+    const { faults, policy } = this.#deps;
+    const delayMs = faults.dataDelayMs(this.endpoint.name);
+    if (delayMs === 0 && this.#delayed.length === 0) {
+      return this.#outbox.add(message);
+    }
+    this.#delayed.add(message, delayMs);
+    this.#delayedBytes += message.length;
+    // Bounded, so that a forgotten fault does not fill the memory.
+    if (this.#delayedBytes > policy.outbox.maxBytes) {
+      this.#delayed.releaseOldest();
+    }
   }
 
   flush(): void {
     this.#outbox.flush();
   }
 
-  /** Sends elements in one frame of their own, subscribed or not. */
-  deliverFrame(elements: readonly Encodable[]): void {
-    const parts = elements.map((element) => encode(this.encoding, element));
-    this.deliverRaw(frameOf(this.encoding, parts));
+  /** Sends messages in one frame, subscribed or not. */
+  deliverFrame(messages: readonly Encodable[]): void {
+    const encoded = messages.map((message) => encode(this.encoding, message));
+    this.deliverRaw(frameOf(this.encoding, encoded));
   }
 
   /** Sends bytes or text as they are. */
   deliverRaw(frame: Encoded): void {
-    if (this.#silence.data) return;
+    if (this.#mute.data) return;
     this.#outbox.addFrame(frame);
     this.#outbox.flush();
   }
 
-  #work(): void {
-    while (!this.#slowAck && this.#state.at !== "closed") {
-      const next = this.#inbox.shift();
+  #handleWaiting(): void {
+    while (!this.#ackTimer && this.#state.at !== "closed") {
+      const next = this.#requests.shift();
       if (!next) return;
       next();
     }
   }
 
   #handle(message: ClientMessage | undefined, entry: LoggedRequest): void {
-    const settle = (code: number | undefined) => {
+    const respond = () => {
+      const code = this.#respond(message);
       entry.error = code;
       if (code !== undefined) this.#error(code);
     };
-    const delayMs = this.#services.faults.ackDelayMs(this.endpoint.name);
-    const change = message?.members["action"] !== "auth";
-    if (delayMs === 0 || !change) return settle(this.#respond(message));
-    this.#slowAck = this.#services.clock.setTimer(delayMs, () => {
-      this.#slowAck = undefined;
-      settle(this.#respond(message));
-      this.#work();
+    const delayMs = this.#deps.faults.ackDelayMs(this.endpoint.name);
+    const isAuth = message?.members["action"] === "auth";
+    if (delayMs === 0 || isAuth) return respond();
+    this.#ackTimer = this.#deps.clock.setTimer(delayMs, () => {
+      this.#ackTimer = undefined;
+      respond();
+      this.#handleWaiting();
     });
   }
 
@@ -219,7 +263,7 @@ export class MarketSession implements Listener {
     if (!message) return 400;
     const { encoding, members } = message;
     if (this.endpoint.kind === "options" && encoding === "json") return 412;
-    if (this.#services.policy.strictEncoding && encoding !== this.encoding) {
+    if (this.#deps.policy.strictEncoding && encoding !== this.encoding) {
       return 400;
     }
     switch (members["action"]) {
@@ -235,35 +279,30 @@ export class MarketSession implements Listener {
 
   #authenticate(members: ClientMessage["members"]): number | undefined {
     if (this.#state.at !== "connected") return 403;
-    return this.#admit(findAccount(this.#services.accounts, members));
+    return this.#logIn(findAccount(this.#deps.accounts, members));
   }
 
-  #logIn(account: Account | undefined): void {
-    const code = this.#admit(account);
-    if (code !== undefined) this.#error(code);
-  }
-
-  #admit(account: Account | undefined): number | undefined {
-    const { faults, registry } = this.#services;
+  #logIn(account: Account | undefined): number | undefined {
+    const { faults, registry } = this.#deps;
     const planned = faults.takeError(this.endpoint.name, "auth");
     if (planned !== undefined) return planned;
     if (!account) return 402;
     const plan = PLANS[account.plan];
     if (!plan.feeds.has(this.endpoint.name)) return 409;
-    const place = `${account.key}@${this.endpoint.name}`;
-    if (!registry.claim(place, this, plan.connections)) return 406;
+    const slot = `${account.key}@${this.endpoint.name}`;
+    if (!registry.claim(slot, this, plan.connections)) return 406;
     if (this.#state.at === "connected") this.#state.deadline.cancel();
-    const open = this.#open(account, { place, plan });
-    this.#state = { at: "authenticated", open };
+    const login = this.#newLogin(account, { slot, plan });
+    this.#state = { at: "authenticated", login };
     this.#control({ T: "success", msg: "authenticated" });
     return undefined;
   }
 
-  #open(
+  #newLogin(
     account: Account,
-    { place, plan }: { place: string; plan: Plan },
-  ): Open {
-    const { policy, audience } = this.#services;
+    { slot, plan }: { slot: string; plan: Plan },
+  ): Login {
+    const { policy, subscribers } = this.#deps;
     const { symbolCounting, countOptionTrades, stockSymbolPattern } = policy;
     const rules: SubscriptionRules = {
       endpoint: this.endpoint,
@@ -275,9 +314,9 @@ export class MarketSession implements Listener {
     const subscriptions = new SubscriptionState(
       rules,
       (change, channel, symbol) =>
-        audience.change(this, { change, channel, symbol }),
+        subscribers.change(this, { change, channel, symbol }),
     );
-    return { account, place, rules, subscriptions };
+    return { account, slot, rules, subscriptions };
   }
 
   #change(
@@ -285,31 +324,31 @@ export class MarketSession implements Listener {
     members: ClientMessage["members"],
   ): number | undefined {
     if (this.#state.at !== "authenticated") return 401;
-    const { faults } = this.#services;
-    const { open } = this.#state;
+    const { faults } = this.#deps;
+    const { rules, subscriptions } = this.#state.login;
     const planned = faults.takeError(this.endpoint.name, "subscribe");
     if (planned !== undefined) return planned;
-    const parsed = parseChange(members, open.rules);
+    const parsed = parseChange(members, rules);
     if ("error" in parsed) return parsed.error;
     if (action === "unsubscribe") {
-      open.subscriptions.unsubscribe(parsed.changes);
+      subscriptions.unsubscribe(parsed.changes);
     } else {
-      const refusal = open.subscriptions.subscribe(parsed.changes);
-      if (refusal !== undefined) return refusal;
+      const code = subscriptions.subscribe(parsed.changes);
+      if (code !== undefined) return code;
     }
-    this.#acknowledge(open.subscriptions);
+    this.#acknowledge(subscriptions);
     return undefined;
   }
 
   #acknowledge(subscriptions: SubscriptionState): void {
-    const copies = this.#services.faults.takeAckCopies(this.endpoint.name);
+    const copies = this.#deps.faults.takeAckCopies(this.endpoint.name);
     for (let copy = 0; copy < copies; copy++) {
       this.#control({ T: "subscription", ...subscriptions.snapshot() });
     }
   }
 
   #control(message: Readonly<Record<string, Encodable>>): void {
-    if (this.#silence.acks) return;
+    if (this.#mute.acks) return;
     this.#outbox.addFrame(
       frameOf(this.encoding, [encode(this.encoding, message)]),
     );
@@ -319,38 +358,38 @@ export class MarketSession implements Listener {
   #error(code: number): void {
     if (this.#state.at === "closed") return;
     this.#control({ T: "error", code, msg: errorText(code) });
-    const { closingErrors, closeCode } = this.#services.policy;
+    const { closingErrors, closeCode } = this.#deps.policy;
     if (!closingErrors.has(code)) return;
-    this.#endedHere = true;
+    this.#closedHere = true;
     this.#socket.close(closeCode, errorText(code));
   }
 
-  #endSlowClient(): void {
+  #closeSlowClient(): void {
     const message = { T: "error", code: 407, msg: errorText(407) };
     const parts = [encode(this.encoding, message)];
-    this.#endedHere = true;
+    this.#closedHere = true;
     this.#socket.sendFrame(frameOf(this.encoding, parts));
-    this.#socket.close(this.#services.policy.closeCode, errorText(407));
+    this.#socket.close(this.#deps.policy.closeCode, errorText(407));
   }
 
-  #leaveAudience(subscriptions: SubscriptionState): void {
+  #deleteSubscriptions(subscriptions: SubscriptionState): void {
     for (const channel of this.endpoint.channels) {
       for (const symbol of subscriptions.symbols(channel)) {
         const change = "delete";
-        this.#services.audience.change(this, { change, channel, symbol });
+        this.#deps.subscribers.change(this, { change, channel, symbol });
       }
     }
   }
 
   #log(message: ClientMessage | undefined): LoggedRequest {
     const { number: connection, endpoint } = this;
-    const at = this.#services.clock.now();
+    const at = this.#deps.clock.now();
     const entry = loggedRequest(message, {
       connection,
       endpoint: endpoint.name,
       at,
     });
-    this.#services.requests.add(entry);
+    this.#deps.requests.add(entry);
     return entry;
   }
 }

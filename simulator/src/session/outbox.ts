@@ -1,48 +1,49 @@
 /**
- * What waits to be sent to one session.
+ * The send queue of one session.
  *
- * Elements gather until `flush`, which puts them into array frames. While the
- * socket is behind, nothing is written and the arrays grow longer: this is
- * how Alpaca coalesces for a slow client. What waits here and in the socket is
- * bounded by bytes; over the bound the client is told 407, if it can still be
- * told, and `overflow` runs.
+ * Messages collect until `flush`, which puts them into array frames. While the
+ * client is slow nothing is written and the arrays grow: this is how Alpaca
+ * coalesces. The bytes that wait here and in the socket are bounded; above the
+ * bound the queue is dropped and `overflow` runs, which closes with error 407.
  *
  * @module
  */
 import { type Encoded, type Encoding, frameOf } from "../protocol/encoding.ts";
 
-/** The part of a socket that an outbox writes to. */
-export interface OutboxSocket {
-  /** Bytes written but not yet taken by the network. */
+/** The socket of a session. */
+export interface SessionSocket {
+  /** Bytes written but not yet accepted by the network. */
   readonly bufferedBytes: number;
-  /** Writes a frame; `taken` runs when the network has it. */
-  sendFrame(frame: Encoded, taken?: () => void): void;
+  /** Writes a frame; `written` runs when the network has accepted it. */
+  sendFrame(frame: Encoded, written?: () => void): void;
+  /** Starts a clean close; cuts the connection if the client does not reply. */
+  close(code: number, reason: string): void;
 }
 
 /** Bounds of an outbox, in bytes. */
 export interface OutboxLimits {
-  /** Most bytes that may wait, here and in the socket together. */
+  /** Maximum of bytes that wait, here and in the socket together. */
   readonly maxBytes: number;
-  /** Above this many bytes in the socket, elements wait and coalesce. */
+  /** Above this many bytes in the socket, messages wait and coalesce. */
   readonly coalesceAboveBytes: number;
-  /** A frame is closed when it has reached this many bytes. */
+  /** A frame is complete when it has reached this many bytes. */
   readonly maxFrameBytes: number;
 }
 
-/** Elements and frames on their way to one session, in order. */
+/** Messages and frames for one session, in order. */
 export class Outbox {
   readonly #encoding: Encoding;
-  readonly #socket: OutboxSocket;
+  readonly #socket: SessionSocket;
   readonly #limits: OutboxLimits;
   readonly #overflow: () => void;
   #frames: Encoded[] = [];
-  #elements: Encoded[] = [];
-  #elementBytes = 0;
+  #messages: Encoded[] = [];
+  #messageBytes = 0;
   #frameBytes = 0;
   #overflowed = false;
 
   constructor(
-    socket: OutboxSocket,
+    socket: SessionSocket,
     options: {
       encoding: Encoding;
       limits: OutboxLimits;
@@ -55,20 +56,20 @@ export class Outbox {
     this.#overflow = options.overflow;
   }
 
-  /** Bytes that wait in this outbox; the socket's own are not counted. */
+  /** Bytes in this queue, without those in the socket. */
   get pendingBytes(): number {
-    return this.#elementBytes + this.#frameBytes;
+    return this.#messageBytes + this.#frameBytes;
   }
 
-  /** Adds one encoded element to the frame that is being gathered. */
-  add(element: Encoded): void {
+  /** Adds one encoded message to the current frame. */
+  add(message: Encoded): void {
     if (this.#overflowed) return;
-    this.#elements.push(element);
-    this.#elementBytes += element.length + 1;
-    if (this.#elementBytes >= this.#limits.maxFrameBytes) this.#seal();
+    this.#messages.push(message);
+    this.#messageBytes += message.length + 1;
+    if (this.#messageBytes >= this.#limits.maxFrameBytes) this.#seal();
   }
 
-  /** Adds a whole frame behind everything that was added before it. */
+  /** Adds a complete frame. */
   addFrame(frame: Encoded): void {
     if (this.#overflowed) return;
     this.#seal();
@@ -76,7 +77,7 @@ export class Outbox {
     this.#frameBytes += frame.length;
   }
 
-  /** Writes what waits, as far as the socket keeps up. */
+  /** Writes frames until the socket has too many unsent bytes. */
   flush(): void {
     if (this.#overflowed) return;
     while (this.#hasPending && !this.#isBehind) {
@@ -95,16 +96,16 @@ export class Outbox {
     }
   }
 
-  /** Drops everything that waits. */
+  /** Drops all messages. */
   clear(): void {
     this.#frames = [];
-    this.#elements = [];
+    this.#messages = [];
     this.#frameBytes = 0;
-    this.#elementBytes = 0;
+    this.#messageBytes = 0;
   }
 
   get #hasPending(): boolean {
-    return this.#frames.length > 0 || this.#elements.length > 0;
+    return this.#frames.length > 0 || this.#messages.length > 0;
   }
 
   get #isBehind(): boolean {
@@ -128,11 +129,11 @@ export class Outbox {
   };
 
   #seal(): void {
-    if (this.#elements.length === 0) return;
-    const frame = frameOf(this.#encoding, this.#elements);
+    if (this.#messages.length === 0) return;
+    const frame = frameOf(this.#encoding, this.#messages);
     this.#frames.push(frame);
     this.#frameBytes += frame.length;
-    this.#elements = [];
-    this.#elementBytes = 0;
+    this.#messages = [];
+    this.#messageBytes = 0;
   }
 }

@@ -1,55 +1,47 @@
-import type { ClientMessage } from "../protocol/client_message.ts";
+import type { ClientMessage } from "../protocol/encoding.ts";
 
-/** One request of a client, as the simulator understood it. No secrets. */
+/** One decoded request of a client, without credentials. */
 export interface LoggedRequest {
   /** Number of the connection, counting from 1 over all endpoints. */
   readonly connection: number;
   /** Name of the endpoint the connection is on. */
   readonly endpoint: string;
-  /** Milliseconds since the epoch at which it came. */
+  /** When it was received, in milliseconds since the epoch. */
   readonly at: number;
-  /** `auth`, `subscribe`, `unsubscribe`, or whatever the client wrote. */
+  /** `auth`, `subscribe`, `unsubscribe`, or other text; empty if absent. */
   readonly action: string;
-  /** Encoding of the message, or undefined when it could not be read. */
+  /** Encoding of the message; undefined for an invalid one. */
   readonly encoding: "json" | "msgpack" | undefined;
   /** Symbols by channel; empty for anything but (un)subscribe. */
   readonly channels: Readonly<Record<string, readonly string[]>>;
-  /** Code of the error it was answered with; undefined when accepted. */
+  /** Code of the error reply; undefined when accepted. */
   error: number | undefined;
 }
 
-/** The latest requests of all clients; the oldest make room for new ones. */
+/** The latest requests of all clients, up to twice the capacity. */
 export class RequestLog {
   readonly #capacity: number;
   #entries: LoggedRequest[] = [];
-  #forgotten = 0;
 
   constructor(capacity = 20_000) {
     this.#capacity = capacity;
-  }
-
-  /** Requests that were pushed out by newer ones. */
-  get forgotten(): number {
-    return this.#forgotten;
   }
 
   /** Appends a request. */
   add(entry: LoggedRequest): void {
     this.#entries.push(entry);
     if (this.#entries.length < this.#capacity * 2) return;
-    // Cut in halves, so that appending stays cheap.
-    const surplus = this.#entries.length - this.#capacity;
-    this.#entries = this.#entries.slice(surplus);
-    this.#forgotten += surplus;
+    // Dropped in bulk, so that appending stays cheap.
+    this.#entries = this.#entries.slice(-this.#capacity);
   }
 
-  /** Requests in the order they came. */
+  /** Requests, oldest first. */
   all(): readonly LoggedRequest[] {
     return [...this.#entries];
   }
 }
 
-/** What the log keeps of a message; keys and secrets are left out. */
+/** The log entry of a message; keys and secrets are left out. */
 export function loggedRequest(
   message: ClientMessage | undefined,
   origin: Pick<LoggedRequest, "connection" | "endpoint" | "at">,

@@ -1,68 +1,68 @@
-import type { SimClock, SimTimer } from "../ports.ts";
+import type { Clock, Timer } from "../clock.ts";
 
 /**
- * Who holds the authenticated sessions of each account and endpoint.
+ * Counts the authenticated sessions of each account and endpoint.
  *
- * A session that died without a close frame keeps its place as a ghost for
- * some seconds; that is why a crashed client meets "connection limit exceeded"
- * when it comes back. A clean close frees the place at once.
+ * A session that ended without a close frame keeps its slot for some seconds
+ * (a ghost session), so a client that crashed gets "connection limit exceeded"
+ * when it reconnects. A clean close frees the slot.
  */
 export class SessionRegistry<Session extends object = object>
   implements Disposable {
-  readonly #clock: SimClock;
+  readonly #clock: Clock;
   #ghostMs: number;
-  readonly #places = new Map<string, Set<Session>>();
-  readonly #ghosts = new Map<Session, { place: string; timer: SimTimer }>();
+  readonly #slots = new Map<string, Set<Session>>();
+  readonly #ghosts = new Map<Session, { slot: string; timer: Timer }>();
 
-  /** `ghostMs` 0 frees every place at once. */
-  constructor(clock: SimClock, ghostMs: number) {
+  /** `ghostMs` 0 disables ghost sessions. */
+  constructor(clock: Clock, ghostMs: number) {
     this.#clock = clock;
     this.#ghostMs = ghostMs;
   }
 
-  /** Takes a place; false when all `limit` of them are taken. */
-  claim(place: string, session: Session, limit: number): boolean {
-    const holders = this.#places.get(place) ?? new Set();
+  /** Takes one of the `limit` slots of a name; false when none is free. */
+  claim(slot: string, session: Session, limit: number): boolean {
+    const holders = this.#slots.get(slot) ?? new Set();
     if (holders.size >= limit) return false;
     holders.add(session);
-    this.#places.set(place, holders);
+    this.#slots.set(slot, holders);
     return true;
   }
 
-  /** Gives a place back, at once when `clean`, else after the ghost's time. */
-  release(place: string, session: Session, clean: boolean): void {
-    if (!this.#places.get(place)?.has(session)) return;
-    if (clean || this.#ghostMs === 0) return this.#free(place, session);
+  /** Frees a slot: immediately when `clean`, else after the ghost's time. */
+  release(slot: string, session: Session, clean: boolean): void {
+    if (!this.#slots.get(slot)?.has(session)) return;
+    if (clean || this.#ghostMs === 0) return this.#free(slot, session);
     const timer = this.#clock.setTimer(this.#ghostMs, () => {
       this.#ghosts.delete(session);
-      this.#free(place, session);
+      this.#free(slot, session);
     });
-    this.#ghosts.set(session, { place, timer });
+    this.#ghosts.set(session, { slot, timer });
   }
 
-  /** Sessions that died unclean and still hold their place. */
+  /** Sessions that ended uncleanly and still hold their slot. */
   ghosts(): readonly Session[] {
     return [...this.#ghosts.keys()];
   }
 
-  /** Frees every ghost's place now. */
+  /** Frees the slots of all ghost sessions. */
   clearGhosts(): void {
-    for (const [session, { place, timer }] of this.#ghosts) {
+    for (const [session, { slot, timer }] of this.#ghosts) {
       timer.cancel();
-      this.#free(place, session);
+      this.#free(slot, session);
     }
     this.#ghosts.clear();
   }
 
-  /** Frees every ghost's place, now and from now on. */
+  /** Frees the slots of all ghost sessions, present and future. */
   [Symbol.dispose](): void {
     this.#ghostMs = 0;
     this.clearGhosts();
   }
 
-  #free(place: string, session: Session): void {
-    const holders = this.#places.get(place);
+  #free(slot: string, session: Session): void {
+    const holders = this.#slots.get(slot);
     holders?.delete(session);
-    if (holders?.size === 0) this.#places.delete(place);
+    if (holders?.size === 0) this.#slots.delete(slot);
   }
 }

@@ -1,11 +1,16 @@
+/**
+ * The subscriptions of one session, and the rules for its requests.
+ *
+ * @module
+ */
+import type { Plan } from "../accounts.ts";
 import {
   ANY_CHANNEL,
   AUTOMATIC_CHANNELS,
   type ChannelName,
-} from "../protocol/channels.ts";
-import type { Endpoint } from "../protocol/endpoints.ts";
-import type { ErrorCode } from "../protocol/errors.ts";
-import type { Plan } from "../plans.ts";
+  type Endpoint,
+  type ErrorCode,
+} from "../protocol/endpoints.ts";
 
 /** How the symbol limit of the Basic plan is counted; Alpaca's is unknown. */
 export type SymbolCounting = "trades_and_quotes" | "distinct_symbols";
@@ -17,17 +22,17 @@ export interface SubscriptionRules {
   readonly symbolCounting: SymbolCounting;
   /** Whether option trades count against the option quote limit. */
   readonly countOptionTrades: boolean;
-  /** Symbols that a stock stream takes for well-formed. */
+  /** Symbols that a stock stream accepts as well-formed. */
   readonly stockSymbolPattern: RegExp;
 }
 
-/** One channel's share of a request. */
+/** The symbols of one channel in a request. */
 export interface ChannelChange {
   readonly channel: ChannelName;
   readonly symbols: readonly string[];
 }
 
-/** Everything a subscribe or unsubscribe asks for, or why it is refused. */
+/** The channels of a valid request, or the error code of an invalid one. */
 export type ParsedChange =
   | { readonly changes: readonly ChannelChange[] }
   | { readonly error: ErrorCode };
@@ -39,7 +44,7 @@ export const STOCK_SYMBOL = /^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,4})*$/;
 export const OPTION_SYMBOL =
   /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
 
-/** Told of every symbol that really joins or leaves a channel. */
+/** Called for every symbol that is added to or deleted from a channel. */
 export type ChangeListener = (
   change: "add" | "delete",
   channel: ChannelName,
@@ -47,8 +52,8 @@ export type ChangeListener = (
 ) => void;
 
 /**
- * What one session is subscribed to. Requests are all or nothing: a refused
- * one leaves the state as it was.
+ * The subscriptions of one session. A request is applied as a whole or, when
+ * it is rejected, not at all.
  */
 export class SubscriptionState {
   readonly #rules: SubscriptionRules;
@@ -63,7 +68,7 @@ export class SubscriptionState {
     }
   }
 
-  /** Adds to the state; returns the code of a refusal, or undefined. */
+  /** Adds symbols; returns 405 when the plan's limit would be exceeded. */
   subscribe(changes: readonly ChannelChange[]): ErrorCode | undefined {
     if (this.#exceedsLimit(changes)) return 405;
     for (const { channel, symbols } of changes) {
@@ -72,17 +77,11 @@ export class SubscriptionState {
     return undefined;
   }
 
-  /** Takes from the state; symbols that are not in it are passed over. */
+  /** Removes symbols; those not subscribed are ignored. */
   unsubscribe(changes: readonly ChannelChange[]): void {
     for (const { channel, symbols } of changes) {
       for (const symbol of symbols) this.#mirrored(channel, "delete", symbol);
     }
-  }
-
-  /** Whether elements of a channel and symbol are for the session. */
-  wants(channel: ChannelName, symbol: string): boolean {
-    const set = this.#sets.get(channel);
-    return set !== undefined && (set.has(symbol) || set.has("*"));
   }
 
   /** Symbols of one channel in order of subscription. */
@@ -90,7 +89,7 @@ export class SubscriptionState {
     return this.#sets.get(channel) ?? new Set();
   }
 
-  /** Full state of every channel, as acknowledgements show it. */
+  /** Symbols of every channel, as in an acknowledgement. */
   snapshot(): Record<string, string[]> {
     const channels: Record<string, string[]> = {};
     for (const [channel, set] of this.#sets) channels[channel] = [...set];
@@ -143,9 +142,9 @@ export class SubscriptionState {
 }
 
 /**
- * Reads the channels of a request. Null and empty lists are passed over even
- * for foreign channels; a non-empty foreign list is 410, a request without
- * any channel or with a malformed symbol is 400.
+ * Reads the channels of a request. Null and empty lists are ignored; a list of
+ * symbols for a channel the stream lacks is 410, a request without any channel
+ * or with a malformed symbol is 400.
  */
 export function parseChange(
   members: Readonly<Record<string, unknown>>,

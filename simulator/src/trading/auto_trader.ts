@@ -1,24 +1,18 @@
 /**
- * A trader that never sleeps, for demos and load: it submits seeded random
- * orders at a settable rate, with a mix of outcomes that shows every usual
- * life: fills in one or many parts, cancels, replacements, rejections,
- * expiries, brackets and multi-leg option strategies.
+ * Submits seeded random orders at a rate, for demos and load tests. The mix
+ * contains every usual outcome: complete and partial fills, cancels,
+ * replacements, rejections, expirations, brackets and multi-leg option orders.
  *
- * Bounded: while `maxOpenOrders` are open it only cancels. A refused request
- * is counted and costs nothing else.
+ * Bounded: at `maxOpenOrders` open orders it only cancels.
  *
  * @module
  */
-import type {
-  PriceSource,
-  SimClock,
-  SimTimer,
-  SimulatorRandom,
-} from "../ports.ts";
+import type { Clock, Timer } from "../clock.ts";
+import type { PriceSource } from "../market/prices.ts";
+import type { SeededRandom } from "../random.ts";
 import type { OrderEngine } from "./order_engine.ts";
-import { OrderRefusal } from "./order_refusal.ts";
-import type { WireOrder } from "./order_wire.ts";
-import { planOrder, type TradePlan } from "./trade_plans.ts";
+import type { OrderJson } from "./order_json.ts";
+import { OrderRejection } from "./order_request.ts";
 
 /** Settings of an auto trader. */
 export interface AutoTraderOptions {
@@ -26,42 +20,41 @@ export interface AutoTraderOptions {
   readonly ordersPerSecond?: number;
   /** Symbols to trade; default the first five stocks of the market. */
   readonly symbols?: readonly string[];
-  /** Open orders beyond which it only cancels. Default 100. */
+  /** Number of open orders at which it only cancels. Default 100. */
   readonly maxOpenOrders?: number;
 }
 
-/** What an auto trader works with. */
-export interface AutoTraderParts {
+/** What an auto trader needs. */
+export interface AutoTraderDependencies {
   readonly engine: OrderEngine;
-  readonly clock: SimClock;
-  readonly random: SimulatorRandom;
+  readonly clock: Clock;
+  readonly random: SeededRandom;
   readonly prices: PriceSource;
 }
 
-const SEQUEL_DELAY_MS = 1_500;
+const FOLLOW_UP_DELAY_MS = 1_500;
 
-/** Trades from construction until disposed. */
+/** Submits random orders from construction until disposed. */
 export class AutoTrader implements Disposable {
-  readonly #parts: AutoTraderParts;
+  readonly #deps: AutoTraderDependencies;
   readonly #intervalMs: number;
   readonly #symbols: readonly string[];
   readonly #maxOpen: number;
-  readonly #timers = new Set<SimTimer>();
+  readonly #timers = new Set<Timer>();
   #submitted = 0;
-  #refused = 0;
 
-  /** Starts trading; throws a `RangeError` for a rate out of range. */
-  constructor(parts: AutoTraderParts, options: AutoTraderOptions = {}) {
+  /** Starts; throws a RangeError for a rate out of range. */
+  constructor(deps: AutoTraderDependencies, options: AutoTraderOptions = {}) {
     const { ordersPerSecond = 1, maxOpenOrders = 100 } = options;
     if (!(ordersPerSecond > 0 && ordersPerSecond <= 1_000)) {
       throw new RangeError(
         `Cannot trade ${ordersPerSecond} orders per second: it must be above 0 and at most 1000`,
       );
     }
-    this.#parts = parts;
+    this.#deps = deps;
     this.#intervalMs = 1_000 / ordersPerSecond;
     this.#symbols = options.symbols ??
-      parts.prices.stockSymbols().slice(0, 5);
+      deps.prices.stockSymbols().slice(0, 5);
     if (this.#symbols.length === 0) {
       throw new RangeError("Cannot trade without symbols: the market is empty");
     }
@@ -69,17 +62,12 @@ export class AutoTrader implements Disposable {
     this.#later(this.#intervalMs, () => this.#trade());
   }
 
-  /** Orders taken in so far. */
+  /** Number of accepted orders. */
   get submitted(): number {
     return this.#submitted;
   }
 
-  /** Requests the exchange turned down so far. */
-  get refused(): number {
-    return this.#refused;
-  }
-
-  /** Stops trading; open orders live on. */
+  /** Stops; open orders stay open. */
   [Symbol.dispose](): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
@@ -87,7 +75,7 @@ export class AutoTrader implements Disposable {
 
   #trade(): void {
     this.#later(this.#intervalMs, () => this.#trade());
-    const { engine, random, prices } = this.#parts;
+    const { engine, random, prices } = this.#deps;
     if (engine.openCount >= this.#maxOpen) {
       engine.cancelAll();
       return;
@@ -97,27 +85,25 @@ export class AutoTrader implements Disposable {
       random,
       prices,
       symbol,
-      position: Number(
-        engine.positions().find((held) => held.symbol === symbol)?.qty ?? 0,
-      ),
+      position: engine.position(symbol).toNumber(),
     });
     const order = plan && this.#attempt(() => engine.submit(plan.body));
     if (plan === undefined || order === undefined) return;
     this.#submitted++;
-    if (plan.sequel === "reject") this.#parts.engine.venue.reject(order.id);
-    else if (plan.sequel !== undefined) {
-      this.#later(SEQUEL_DELAY_MS, () => this.#follow(plan, order));
+    if (plan.next === "reject") engine.manualFills.reject(order.id);
+    else if (plan.next !== undefined) {
+      this.#later(FOLLOW_UP_DELAY_MS, () => this.#followUp(plan, order));
     }
   }
 
-  #follow(plan: TradePlan, order: WireOrder): void {
-    const { engine } = this.#parts;
-    switch (plan.sequel) {
+  #followUp(plan: TradePlan, order: OrderJson): void {
+    const { engine } = this.#deps;
+    switch (plan.next) {
       case "cancel":
         this.#attempt(() => engine.cancel(order.id));
         break;
       case "expire":
-        engine.venue.expire(order.id);
+        engine.manualFills.expire(order.id);
         break;
       case "replace":
         this.#attempt(() => engine.replace(order.id, plan.changes ?? {}));
@@ -125,22 +111,175 @@ export class AutoTrader implements Disposable {
     }
   }
 
-  /** A refusal is part of trading; anything else is a fault of ours. */
+  /** Ignores rejections; other errors are bugs of the simulator. */
   #attempt<T>(action: () => T): T | undefined {
     try {
       return action();
     } catch (error) {
-      if (!(error instanceof OrderRefusal)) throw error;
-      this.#refused++;
+      if (!(error instanceof OrderRejection)) throw error;
       return undefined;
     }
   }
 
   #later(delayMs: number, action: () => void): void {
-    const timer = this.#parts.clock.setTimer(delayMs, () => {
+    const timer = this.#deps.clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       action();
     });
     this.#timers.add(timer);
   }
+}
+
+/** A request for `OrderEngine.submit` and what happens to the order later. */
+interface TradePlan {
+  readonly body: Readonly<Record<string, unknown>>;
+  readonly next?: "cancel" | "replace" | "reject" | "expire";
+  /** Body of the replacement. */
+  readonly changes?: Readonly<Record<string, unknown>>;
+}
+
+/** Inputs of a plan. */
+interface PlanContext {
+  readonly random: SeededRandom;
+  readonly prices: PriceSource;
+  readonly symbol: string;
+  /** Signed position in the symbol. */
+  readonly position: number;
+}
+
+interface Terms extends PlanContext {
+  readonly side: "buy" | "sell";
+  readonly price: number;
+  readonly qty: string;
+}
+
+type Planner = (terms: Terms) => TradePlan | undefined;
+
+const MIX: readonly (readonly [weight: number, planner: Planner])[] = [
+  [30, planMarket],
+  [25, planMarketableLimit],
+  [12, planCancel],
+  [9, planReplace],
+  [5, planReject],
+  [5, planExpire],
+  [5, planImmediate],
+  [4, planBracket],
+  [5, planStrategy],
+];
+const TOTAL_WEIGHT = MIX.reduce((sum, [weight]) => sum + weight, 0);
+const LARGEST_POSITION = 500;
+/** Distance of strikes from the price; those farther away rarely fill. */
+const NEAR_MONEY = 0.03;
+
+/** Picks a plan at random; undefined for a symbol without a price. */
+function planOrder(context: PlanContext): TradePlan | undefined {
+  const { random, prices, symbol, position } = context;
+  const price = prices.lastPrice(symbol);
+  if (price === undefined) return undefined;
+  const isLarge = Math.abs(position) > LARGEST_POSITION;
+  const side = isLarge
+    ? position > 0 ? "sell" : "buy"
+    : random.pick(["buy", "sell"] as const);
+  const qty = String(1 + random.below(100));
+  let pick = random.below(TOTAL_WEIGHT);
+  for (const [weight, planner] of MIX) {
+    pick -= weight;
+    if (pick < 0) return planner({ ...context, side, price, qty });
+  }
+  return undefined;
+}
+
+function base({ symbol, side, qty }: Terms) {
+  return { symbol, side, qty, time_in_force: "day" };
+}
+
+/** A limit price relative to the last price, in percent towards a fill. */
+function limit({ price, side }: Terms, percentInto: number): string {
+  const direction = side === "buy" ? 1 : -1;
+  const value = price * (1 + direction * percentInto / 100);
+  return value.toFixed(value >= 1 ? 2 : 4);
+}
+
+function planMarket(terms: Terms): TradePlan {
+  return { body: { ...base(terms), type: "market" } };
+}
+
+function planMarketableLimit(terms: Terms): TradePlan {
+  return {
+    body: { ...base(terms), type: "limit", limit_price: limit(terms, 1) },
+  };
+}
+
+function planCancel(terms: Terms): TradePlan {
+  return {
+    body: { ...base(terms), type: "limit", limit_price: limit(terms, -5) },
+    next: "cancel",
+  };
+}
+
+function planReplace(terms: Terms): TradePlan {
+  return {
+    body: { ...base(terms), type: "limit", limit_price: limit(terms, -5) },
+    next: "replace",
+    changes: { limit_price: limit(terms, 1) },
+  };
+}
+
+function planReject(terms: Terms): TradePlan {
+  return { body: { ...base(terms), type: "market" }, next: "reject" };
+}
+
+function planExpire(terms: Terms): TradePlan {
+  return {
+    body: { ...base(terms), type: "limit", limit_price: limit(terms, -8) },
+    next: "expire",
+  };
+}
+
+function planImmediate(terms: Terms): TradePlan {
+  return {
+    body: {
+      ...base(terms),
+      type: "limit",
+      time_in_force: terms.random.pick(["ioc", "fok"] as const),
+      limit_price: limit(terms, terms.random.pick([0.5, -1])),
+    },
+  };
+}
+
+function planBracket(terms: Terms): TradePlan {
+  return {
+    body: {
+      ...base(terms),
+      type: "market",
+      order_class: "bracket",
+      take_profit: { limit_price: limit(terms, 0.3) },
+      stop_loss: { stop_price: limit(terms, -0.3) },
+    },
+  };
+}
+
+/** Two contracts of one expiration: one bought, one sold. */
+function planStrategy(terms: Terms): TradePlan | undefined {
+  const contracts = terms.prices.optionContracts(terms.symbol)
+    .filter(({ strike }) => Math.abs(strike / terms.price - 1) < NEAR_MONEY);
+  const first = contracts[terms.random.below(Math.max(1, contracts.length))];
+  if (first === undefined) return planMarket(terms);
+  const second = contracts.find((other) =>
+    other.symbol !== first.symbol && other.type === first.type &&
+    other.expiration === first.expiration
+  );
+  if (second === undefined) return planMarket(terms);
+  return {
+    body: {
+      order_class: "mleg",
+      type: "market",
+      time_in_force: "day",
+      qty: String(1 + terms.random.below(5)),
+      legs: [
+        { symbol: first.symbol, ratio_qty: "1", side: "buy" },
+        { symbol: second.symbol, ratio_qty: "1", side: "sell" },
+      ],
+    },
+  };
 }

@@ -1,16 +1,33 @@
 /**
- * What an order is inside the simulated exchange. Times are nanoseconds since
- * the Unix epoch, amounts are exact decimals; the text forms of Alpaca's
- * protocol are made in `order_wire.ts`.
+ * The data of an order. Times are nanoseconds since the Unix epoch, amounts are
+ * exact decimals; `order_json.ts` writes both as text.
  *
  * @module
  */
-import type { Decimal } from "./decimals.ts";
+import { Decimal as BaseDecimal } from "decimal.js";
 
-/** Words of Alpaca's `status` field that this exchange uses. */
+/** Exact decimal arithmetic for quantities and prices. */
+export const Decimal: typeof BaseDecimal = BaseDecimal.clone({
+  precision: 60,
+  defaults: true,
+});
+/** One exact decimal number. */
+export type Decimal = BaseDecimal;
+
+/** Zero; decimals are immutable. */
+export const ZERO: Decimal = new Decimal(0);
+
+/** Decimal places of quantities and of average prices in Alpaca's protocol. */
+export const MAX_DECIMAL_PLACES = 9;
+
+/** Plain decimal text without trailing zeros: `402.11`, never `4.0211e+2`. */
+export function decimalText(value: Decimal): string {
+  return value.isZero() ? "0" : value.toFixed();
+}
+
+/** Values of Alpaca's `status` field. */
 export type OrderStatus =
   | "pending_new"
-  | "accepted"
   | "new"
   | "held"
   | "partially_filled"
@@ -26,7 +43,7 @@ export type OrderStatus =
   | "suspended"
   | "calculated";
 
-/** Words of Alpaca's `type` field. */
+/** Values of Alpaca's `type` field. */
 export type OrderType =
   | "market"
   | "limit"
@@ -34,26 +51,23 @@ export type OrderType =
   | "stop_limit"
   | "trailing_stop";
 
-/** How orders belong together; `simple` goes out as an empty word. */
+/** Values of Alpaca's `order_class` field; `simple` is sent as empty text. */
 export type OrderClass = "simple" | "bracket" | "oco" | "oto" | "mleg";
 
-/** Words of Alpaca's `side` field. */
+/** Values of Alpaca's `side` field. */
 export type OrderSide = "buy" | "sell";
 
-/** Words of Alpaca's `time_in_force` field. */
-export type TimeInForce = "day" | "gtc" | "opg" | "cls" | "ioc" | "fok";
+/** Values of Alpaca's `time_in_force` field that are simulated. */
+export type TimeInForce = "day" | "gtc" | "ioc" | "fok";
 
-/** Asset classes this exchange trades. */
-export type AssetClass = "us_equity" | "us_option" | "crypto";
-
-/** Words of Alpaca's `position_intent` field. */
+/** Values of Alpaca's `position_intent` field. */
 export type PositionIntent =
   | "buy_to_open"
   | "buy_to_close"
   | "sell_to_open"
   | "sell_to_close";
 
-/** The part an order plays in its group. */
+/** The part of an order in its group. */
 export type OrderRole =
   | "alone"
   | "entry"
@@ -62,14 +76,13 @@ export type OrderRole =
   | "strategy"
   | "leg";
 
-/** One living or finished order. */
+/** One open or finished order. */
 export interface Order {
   readonly id: string;
   readonly clientOrderId: string;
   readonly assetId: string;
   /** Empty for the parent of a multi-leg order. */
   readonly symbol: string;
-  readonly assetClass: AssetClass | "";
   readonly orderClass: OrderClass;
   readonly role: OrderRole;
   readonly type: OrderType;
@@ -77,9 +90,7 @@ export interface Order {
   readonly positionIntent: PositionIntent | "" | undefined;
   readonly timeInForce: TimeInForce;
   readonly extendedHours: boolean;
-  readonly notional: Decimal | undefined;
-  /** Undefined for orders of a notional amount. */
-  qty: Decimal | undefined;
+  qty: Decimal;
   /** Units of this leg in one unit of its multi-leg parent. */
   readonly ratioQty: Decimal | undefined;
   readonly limitPrice: Decimal | undefined;
@@ -92,9 +103,9 @@ export interface Order {
   filledQty: Decimal;
   /** Sum of price times quantity over all executions. */
   filledValue: Decimal;
-  /** The stop price was touched: it behaves as market or limit from now on. */
+  /** The stop price was reached: from now on a market or limit order. */
   triggered: boolean;
-  /** A held stop-loss that watches the market beside its take-profit. */
+  /** A held stop-loss that becomes active when its stop price is reached. */
   watching: boolean;
   readonly createdAt: bigint;
   updatedAt: bigint;
@@ -108,8 +119,6 @@ export interface Order {
   replacedAt: bigint | undefined;
   replacedBy: string | undefined;
   readonly replaces: string | undefined;
-  /** When an opening or closing auction order may execute. */
-  readonly releaseAt: bigint | undefined;
   parent: Order | undefined;
   children: Order[];
 }
@@ -129,29 +138,30 @@ const WORKING: ReadonlySet<OrderStatus> = new Set<OrderStatus>([
   "stopped",
 ]);
 
-/** Whether nothing can happen to the order any more. */
+/** Whether the order has ended. */
 export function isFinal(order: Order): boolean {
   return FINAL.has(order.status);
 }
 
-/** Whether the order rests at the venue and may execute now. */
+/** Whether the order may execute now. */
 export function isWorking(order: Order): boolean {
   return WORKING.has(order.status);
 }
 
-/** Quantity still to execute; undefined for orders of a notional amount. */
-export function remainingQty(order: Order): Decimal | undefined {
-  return order.qty?.minus(order.filledQty);
+/** Quantity still to execute. */
+export function remainingQty(order: Order): Decimal {
+  return order.qty.minus(order.filledQty);
 }
 
-/** The order and all that live and end with it: parent first. */
-export function orderGroup(order: Order): Order[] {
-  const root = order.parent ?? order;
-  return [root, ...root.children];
+const OCC_SYMBOL = /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
+
+/** The asset class of a symbol: an option for an OCC symbol, else a stock. */
+export function assetClassOf(symbol: string): "us_equity" | "us_option" {
+  return OCC_SYMBOL.test(symbol) ? "us_option" : "us_equity";
 }
 
-/** A change of status and the event that tells of it. */
-export interface Move {
+/** A change of status and its event. */
+export interface StatusChange {
   readonly status: OrderStatus;
   readonly event: string;
   readonly reason?: string;

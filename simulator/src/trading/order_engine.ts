@@ -1,117 +1,139 @@
 /**
- * A living order engine for one account: orders are submitted, replaced and
- * canceled, meet the market of a `PriceSource` and end; every step is told as
- * a trade update of Alpaca's protocol.
+ * The order engine of one account: orders are submitted, replaced and canceled,
+ * match against the prices of a `PriceSource`, and end. Every step is announced
+ * as a trade update of Alpaca's protocol.
  *
- * Time passes on the given clock only and chance comes from the given seed
- * only, so the same requests at the same times give the same updates, ids
- * included. A market look happens every `matchIntervalMs` while orders are
- * open; nothing runs while there are none.
+ * Time comes from the given clock and randomness from the given seed, so the
+ * same requests at the same times produce the same updates, ids included. Orders
+ * are matched every `matchIntervalMs` while there are open ones.
  *
  * @module
  */
-import type {
-  PriceSource,
-  SimClock,
-  SimTimer,
-  SimulatorRandom,
-} from "../ports.ts";
-import {
-  type AccountFigures,
-  accountFigures,
-  checkFunds,
-} from "./account_figures.ts";
-import { AssetIds } from "./asset_ids.ts";
-import {
-  type EngineOptions,
-  type EngineSettings,
-  engineSettings,
-} from "./engine_options.ts";
-import type { Execution } from "./fill_activities.ts";
-import { isFinal, isWorking, type Order } from "./order.ts";
-import { OrderDesk, type UpdateListener } from "./order_desk.ts";
-import { createOrder, type OrderStamp } from "./order_factory.ts";
-import { matchOrder, watchStop } from "./order_matcher.ts";
-import { invalid, notFound } from "./order_refusal.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { nextBoundary } from "../market/calendar.ts";
+import type { PriceSource } from "../market/prices.ts";
+import type { SeededRandom } from "../random.ts";
+import { ManualFills } from "./manual_fills.ts";
+import { matchOrder, watchStop } from "./matching.ts";
+import { type Decimal, isFinal, isWorking, type Order } from "./order.ts";
+import { createOrder } from "./order_factory.ts";
+import { type OrderJson, renderOrder } from "./order_json.ts";
 import { finishReplacement, startReplacement } from "./order_replacement.ts";
-import {
-  assetClassOf,
-  type OrderRequest,
-  parseOrderRequest,
-} from "./order_request.ts";
+import { invalid, notFound, parseOrderRequest } from "./order_request.ts";
 import { checkOrderRules } from "./order_rules.ts";
-import type { WireOrder } from "./order_wire.ts";
-import type { Position } from "./position_book.ts";
-import { isRegularSession, nextBoundary } from "./session_hours.ts";
-import { Venue } from "./venue.ts";
-
-/** What an engine is made from. */
-export interface EngineParts {
-  readonly clock: SimClock;
-  readonly random: SimulatorRandom;
-  readonly prices: PriceSource;
-  /** Shared by everything that names assets; made from `random` if absent. */
-  readonly assetIds?: AssetIds;
-}
+import { OrderStore, type UpdateListener } from "./order_store.ts";
 
 const GTC_DAYS_MS = 90 * 86_400_000;
 const NANOS_PER_MS = 1_000_000n;
 
+/** Settings of an order engine. */
+export interface EngineOptions {
+  /** Announce `pending_new` before `new`, as paper trading may. Default true. */
+  readonly pendingNewEvents?: boolean;
+  /** Announce `pending_cancel` and `pending_replace`. Default false. */
+  readonly pendingChangeEvents?: boolean;
+  /** Milliseconds from submission to `new`. Default 5. */
+  readonly acceptDelayMs?: number;
+  /** Milliseconds from a cancel or replace request to its effect. Default 5. */
+  readonly changeDelayMs?: number;
+  /** Milliseconds between two matches. Default 25. */
+  readonly matchIntervalMs?: number;
+  /** Probability that a match fills only a part. Default 0.25. */
+  readonly partialFillChance?: number;
+  /** Fill at most the size of the quote, or any quantity. Default `quote`. */
+  readonly liquidity?: "quote" | "unlimited";
+  /** Maximum of finished orders and executions to keep. Default 10,000. */
+  readonly historyCapacity?: number;
+}
+
+const DEFAULTS: Required<EngineOptions> = {
+  pendingNewEvents: true,
+  pendingChangeEvents: false,
+  acceptDelayMs: 5,
+  changeDelayMs: 5,
+  matchIntervalMs: 25,
+  partialFillChance: 0.25,
+  liquidity: "quote",
+  historyCapacity: 10_000,
+};
+
+/** What an engine needs. */
+export interface EngineDependencies {
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+  readonly prices: PriceSource;
+  /** The asset id of a symbol. */
+  readonly assetId: (symbol: string) => string;
+}
+
 /** Submits, replaces, cancels and fills the orders of one account. */
 export class OrderEngine implements Disposable {
-  /** What a venue may do to orders on its own account; for tests and demos. */
-  readonly venue: Venue;
-  readonly #desk: OrderDesk;
-  readonly #settings: EngineSettings;
-  readonly #timers = new Set<SimTimer>();
-  #matchTimer: SimTimer | undefined;
+  /** Fills, rejections and other events on demand. */
+  readonly manualFills: ManualFills;
+  readonly #store: OrderStore;
+  readonly #settings: Required<EngineOptions>;
+  readonly #assetId: (symbol: string) => string;
+  readonly #timers = new Set<Timer>();
+  #matchTimer: Timer | undefined;
   #disposed = false;
 
-  /** Starts an engine without orders. */
-  constructor(parts: EngineParts, options: EngineOptions = {}) {
-    this.#settings = engineSettings(options);
-    this.#desk = new OrderDesk({
-      clock: parts.clock,
-      random: parts.random,
-      prices: parts.prices,
-      assetIds: parts.assetIds ?? new AssetIds(parts.random),
-      settings: this.#settings,
-    });
-    this.venue = new Venue(this.#desk);
+  /** Creates an engine; throws a RangeError for options out of range. */
+  constructor(deps: EngineDependencies, options: EngineOptions = {}) {
+    this.#settings = { ...DEFAULTS, ...options };
+    const { partialFillChance, matchIntervalMs, historyCapacity } =
+      this.#settings;
+    if (!(partialFillChance >= 0 && partialFillChance <= 1)) {
+      throw new RangeError(
+        `partialFillChance must be from 0 to 1, received ${partialFillChance}`,
+      );
+    }
+    if (!(matchIntervalMs > 0)) {
+      throw new RangeError(
+        `matchIntervalMs must be above 0, received ${matchIntervalMs}`,
+      );
+    }
+    this.#store = new OrderStore({ ...deps, historyCapacity });
+    this.#assetId = deps.assetId;
+    this.manualFills = new ManualFills(this.#store);
   }
 
-  /** Hears every update from now on, until disposed. */
+  /** Calls `listener` with every update from now on, until disposed. */
   onUpdate(listener: UpdateListener): Disposable {
-    return this.#desk.onUpdate(listener);
+    return this.#store.onUpdate(listener);
   }
 
-  /** Orders that are not finished. */
+  /** Number of orders that are not finished. */
   get openCount(): number {
-    return this.#desk.book.openCount;
+    return this.#store.openCount;
   }
 
   /**
-   * Takes a request of the shape of `POST /v2/orders`; throws an
-   * `OrderRefusal` that says what is wrong with it.
+   * Submits an order with the body of `POST /v2/orders`. Throws an
+   * `OrderRejection` with the reason for an invalid one.
    */
-  submit(body: unknown): WireOrder {
+  submit(body: unknown): OrderJson {
     const request = parseOrderRequest(body);
-    checkOrderRules(request, this.#desk.prices);
+    checkOrderRules(request, this.#store.prices);
     this.#checkClientId(request.clientOrderId);
-    if (this.#settings.checkBuyingPower) checkFunds(this.#desk, request);
-    const order = createOrder(request, this.#stamp(request));
-    this.#desk.book.add(order);
+    const order = createOrder(request, {
+      now: this.#store.clock.nowNanos(),
+      random: this.#store.random,
+      assetId: this.#assetId,
+      position: (symbol) => this.#store.position(symbol),
+      expiresAt: this.#expiresAt(request),
+    });
+    this.#store.add(order);
     if (this.#settings.pendingNewEvents) {
-      this.#desk.announce(order, "pending_new", { withoutExecution: true });
+      this.#store.announce(order, "pending_new", { withoutExecution: true });
     }
     this.#later(this.#settings.acceptDelayMs, () => this.#accept(order));
-    this.#armMatching();
-    return this.#desk.render(order);
+    this.#startMatching();
+    return renderOrder(order);
   }
 
   /**
-   * Asks to cancel an order; the answer comes as an update. Throws an
-   * `OrderRefusal` (404, 422) when there is nothing to cancel.
+   * Requests to cancel an order; the result is an update. Throws an
+   * `OrderRejection` (404, 422) for an order that cannot be canceled.
    */
   cancel(orderId: string): void {
     const order = this.#mustGet(orderId);
@@ -120,28 +142,26 @@ export class OrderEngine implements Disposable {
     }
     if (order.role === "leg") throw invalid("legs cannot be canceled alone");
     const before = order.status;
-    this.#desk.move(order, {
+    this.#store.move(order, {
       status: "pending_cancel",
       event: "pending_cancel",
       silent: !this.#settings.pendingChangeEvents,
     });
     this.#later(this.#settings.changeDelayMs, () => {
       if (isFinal(order)) return;
-      if (this.venue.refusesCancel()) {
-        return this.venue.rejectCancel(order, before);
+      if (this.manualFills.takeCancelRejection()) {
+        return this.manualFills.rejectCancel(order, before);
       }
-      this.#desk.move(order, { status: "canceled", event: "canceled" });
+      this.#store.move(order, { status: "canceled", event: "canceled" });
     });
   }
 
-  /** Asks to cancel every open order; returns their ids. */
+  /** Requests to cancel every open order; returns their ids. */
   cancelAll(): string[] {
     const ids: string[] = [];
-    for (const order of this.#desk.book.open()) {
-      const following = order.parent !== undefined &&
-        !isFinal(order.parent);
-      if (isFinal(order) || following) continue;
-      if (isChanging(order)) continue;
+    for (const order of this.#store.open()) {
+      const follows = order.parent !== undefined && !isFinal(order.parent);
+      if (isFinal(order) || follows || isChanging(order)) continue;
       this.cancel(order.id);
       ids.push(order.id);
     }
@@ -149,66 +169,70 @@ export class OrderEngine implements Disposable {
   }
 
   /**
-   * Replaces an order as `PATCH /v2/orders/{id}` does; returns the new order,
-   * which becomes `new` when the old one is told to be `replaced`.
+   * Replaces an order with the body of `PATCH /v2/orders/{id}`. Returns the new
+   * order, which becomes `new` when the old one becomes `replaced`. Throws an
+   * `OrderRejection` (404, 422) for an order that cannot be replaced.
    */
-  replace(orderId: string, body: unknown): WireOrder {
+  replace(orderId: string, body: unknown): OrderJson {
     const order = this.#mustGet(orderId);
     const before = order.status;
-    const next = startReplacement(this.#desk, order, body, {
+    const next = startReplacement(this.#store, order, body, {
+      announcePending: this.#settings.pendingChangeEvents,
       checkClientId: (id) => this.#checkClientId(id),
-      times: (request) => this.#times(request),
+      expiresAt: (request) => this.#expiresAt(request),
     });
     this.#later(this.#settings.changeDelayMs, () => {
-      finishReplacement(this.#desk, { old: order, next, before }, {
-        refused: this.venue.refusesReplace(),
+      finishReplacement(this.#store, { old: order, next, before }, {
+        rejected: this.manualFills.takeReplaceRejection(),
       });
     });
-    this.#armMatching();
-    return this.#desk.render(next);
+    this.#startMatching();
+    return renderOrder(next);
   }
 
-  /** One order, or undefined. */
+  /**
+   * One order, or undefined.
+   *
+   * @internal
+   */
   get(orderId: string): Order | undefined {
-    return this.#desk.book.get(orderId);
+    return this.#store.get(orderId);
   }
 
-  /** One order by the client's own id, or undefined. */
+  /**
+   * One order by the client's own id, or undefined.
+   *
+   * @internal
+   */
   getByClientId(clientOrderId: string): Order | undefined {
-    return this.#desk.book.getByClientId(clientOrderId);
+    return this.#store.getByClientId(clientOrderId);
   }
 
-  /** Every order that is remembered, oldest first. */
+  /**
+   * Every order that is kept, oldest first.
+   *
+   * @internal
+   */
   orders(): Iterable<Order> {
-    return this.#desk.book.all();
+    return this.#store.all();
   }
 
-  /** Writes an order as Alpaca would. */
-  render(order: Order, nested = true): WireOrder {
-    return this.#desk.render(order, nested);
+  /**
+   * Number of executions that are kept.
+   *
+   * @internal
+   */
+  get executionCount(): number {
+    return this.#store.executionCount;
   }
 
-  /** Every execution that is remembered, oldest first. */
-  executions(): Iterable<Execution> {
-    return this.#desk.fills.all();
-  }
-
-  /** All positions. */
-  positions(): Position[] {
-    return this.#desk.positions.all();
-  }
-
-  /** Cash, market values and buying power at current prices. */
-  figures(): AccountFigures {
-    return accountFigures(this.#desk.positions, this.#desk.prices);
-  }
-
-  /** Looks at the market once for every open order, without waiting. */
-  matchNow(): void {
-    const now = this.#desk.clock.nowNanos();
-    for (const order of this.#desk.book.open()) {
-      if (!isFinal(order)) this.#step(order, now);
-    }
+  /**
+   * Signed quantity held of a symbol; negative when short.
+   *
+   * @internal
+   */
+  position(symbol: string): Decimal {
+    return this.#store.position(symbol);
   }
 
   /** Stops all timers; orders stay as they are. */
@@ -221,122 +245,74 @@ export class OrderEngine implements Disposable {
 
   #accept(order: Order): void {
     if (order.status !== "pending_new") return;
-    const now = this.#desk.clock.nowNanos();
-    const queued = order.releaseAt !== undefined && order.releaseAt > now;
-    if (queued) {
-      this.#desk.move(order, { status: "accepted", event: "accepted" });
-    } else this.#desk.move(order, { status: "new", event: "new" });
-    if (order.role === "entry" && this.#settings.heldEvents) {
-      for (const exit of order.children) this.#desk.announce(exit, "held");
+    const now = this.#store.clock.nowNanos();
+    this.#store.move(order, { status: "new", event: "new" });
+    if (order.role === "entry") {
+      for (const exit of order.children) this.#store.announce(exit, "held");
     }
-    if (!queued) this.#step(order, now);
+    this.#match(order, now);
   }
 
-  #step(order: Order, now: bigint): void {
+  #match(order: Order, now: bigint): void {
     if (order.role === "leg") return;
-    const auction = order.timeInForce === "opg" || order.timeInForce === "cls";
-    if (order.status === "accepted" && (order.releaseAt ?? now) <= now) {
-      this.#desk.move(order, { status: "new", event: "new" });
-      matchOrder(this.#desk, order);
-      if (auction) this.venue.expire(order.id);
-    } else if (order.expiresAt !== undefined && order.expiresAt <= now) {
+    if (order.expiresAt !== undefined && order.expiresAt <= now) {
       if (order.parent === undefined || isFinal(order.parent)) {
-        this.venue.expire(order.id);
+        this.manualFills.expire(order.id);
       }
-    } else if (order.watching && this.#isOpenFor(order)) {
-      watchStop(this.#desk, order);
-    } else if (isWorking(order) && this.#isOpenFor(order)) {
-      matchOrder(this.#desk, order);
-    }
-  }
-
-  #isOpenFor(order: Order): boolean {
-    return this.#settings.marketHours === "always" ||
-      order.assetClass === "crypto" || order.extendedHours ||
-      isRegularSession(this.#desk.clock.now());
+    } else if (order.watching) watchStop(this.#store, order);
+    else if (isWorking(order)) matchOrder(this.#store, order, this.#settings);
   }
 
   #mustGet(orderId: string): Order {
-    const order = this.#desk.book.get(orderId);
+    const order = this.#store.get(orderId);
     if (order === undefined) throw notFound(`order not found for ${orderId}`);
     return order;
   }
 
   #checkClientId(id: string | undefined): void {
-    if (id !== undefined && this.#desk.book.getByClientId(id) !== undefined) {
+    if (id !== undefined && this.#store.getByClientId(id) !== undefined) {
       throw invalid("client_order_id must be unique");
     }
   }
 
-  #stamp(request: OrderRequest): OrderStamp {
-    return {
-      now: this.#desk.clock.nowNanos(),
-      random: this.#desk.random,
-      assetIds: this.#desk.assetIds,
-      positionQty: (symbol) => this.#desk.positions.qty(symbol),
-      ...this.#times(request),
-    };
-  }
-
-  /** When the order may execute and when it ends, by its time in force. */
-  #times(
-    { timeInForce, extendedHours, symbol }: Pick<
-      OrderRequest,
-      "timeInForce" | "extendedHours" | "symbol"
+  /** When an order expires by its time in force; undefined for never. */
+  #expiresAt(
+    { timeInForce, extendedHours }: Pick<
+      Order,
+      "timeInForce" | "extendedHours"
     >,
-  ): { expiresAt: bigint | undefined; releaseAt: bigint | undefined } {
-    const now = this.#desk.clock.now();
+  ): bigint | undefined {
+    const now = this.#store.clock.now();
     const at = (ms: number) => BigInt(Math.round(ms)) * NANOS_PER_MS;
-    const closed = this.#settings.marketHours === "regular" &&
-      assetClassOf(symbol) !== "crypto" && !extendedHours &&
-      !isRegularSession(now);
-    const releaseAt = closed ? at(nextBoundary(now, "open")) : undefined;
-    switch (timeInForce) {
-      case "opg":
-        return {
-          expiresAt: undefined,
-          releaseAt: at(nextBoundary(now, "open")),
-        };
-      case "cls":
-        return {
-          expiresAt: undefined,
-          releaseAt: at(nextBoundary(now, "close")),
-        };
-      case "ioc":
-      case "fok":
-        return { expiresAt: undefined, releaseAt };
-      case "gtc":
-        return { expiresAt: at(now + GTC_DAYS_MS), releaseAt };
-      case "day": {
-        const end = extendedHours ? "extended" : "close";
-        return { expiresAt: at(nextBoundary(now, end)), releaseAt };
-      }
-    }
+    if (timeInForce === "gtc") return at(now + GTC_DAYS_MS);
+    if (timeInForce !== "day") return undefined;
+    return at(nextBoundary(now, extendedHours ? "extended" : "close"));
   }
 
   #later(delayMs: number, action: () => void): void {
     if (this.#disposed) return;
-    const timer = this.#desk.clock.setTimer(delayMs, () => {
+    const timer = this.#store.clock.setTimer(delayMs, () => {
       this.#timers.delete(timer);
       action();
     });
     this.#timers.add(timer);
   }
 
-  #armMatching(): void {
+  #startMatching(): void {
     if (this.#matchTimer !== undefined || this.#disposed) return;
-    this.#matchTimer = this.#desk.clock.setTimer(
-      this.#settings.matchIntervalMs,
-      () => {
-        this.#matchTimer = undefined;
-        this.matchNow();
-        if (this.#desk.book.openCount > 0) this.#armMatching();
-      },
-    );
+    const { matchIntervalMs } = this.#settings;
+    this.#matchTimer = this.#store.clock.setTimer(matchIntervalMs, () => {
+      this.#matchTimer = undefined;
+      const now = this.#store.clock.nowNanos();
+      for (const order of this.#store.open()) {
+        if (!isFinal(order)) this.#match(order, now);
+      }
+      if (this.#store.openCount > 0) this.#startMatching();
+    });
   }
 }
 
-/** Whether a cancel or a replacement is under way. */
+/** Whether a cancel or a replacement is pending. */
 function isChanging({ status }: Order): boolean {
   return status === "pending_cancel" || status === "pending_replace";
 }

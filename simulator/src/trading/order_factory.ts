@@ -1,41 +1,49 @@
 /**
- * Turns an accepted request into orders: one for a simple request, a parent
- * with its held exits for bracket, oco and oto, a parent with its legs for a
- * multi-leg strategy.
+ * Creates the orders of a request: one for a simple request, a parent with held
+ * exits for bracket, oco and oto, a parent with its legs for a multi-leg order.
  *
  * @module
  */
-import type { SimulatorRandom } from "../ports.ts";
-import { type AssetIds, ZERO_UUID } from "./asset_ids.ts";
-import { type Decimal, ZERO } from "./decimals.ts";
-import type { Order, OrderRole, OrderSide, PositionIntent } from "./order.ts";
-import { assetClassOf, type OrderRequest } from "./order_request.ts";
+import type { SeededRandom } from "../random.ts";
+import {
+  type Decimal,
+  type Order,
+  type OrderRole,
+  type OrderSide,
+  type PositionIntent,
+  ZERO,
+} from "./order.ts";
+import type { OrderRequest } from "./order_request.ts";
+
+/** The asset id of the parent of a multi-leg order, which has no asset. */
+const ZERO_UUID = "00000000-0000-0000-0000-000000000000";
 
 /** What the exchange adds to a request. */
-export interface OrderStamp {
+export interface OrderContext {
   /** Nanoseconds since the epoch. */
   readonly now: bigint;
-  readonly random: SimulatorRandom;
-  readonly assetIds: AssetIds;
+  readonly random: SeededRandom;
   readonly expiresAt: bigint | undefined;
-  readonly releaseAt: bigint | undefined;
-  /** The id of the order this one replaces. */
-  readonly replaces?: string;
-  /** Signed position in a symbol, to tell opening from closing. */
-  positionQty(symbol: string): Decimal;
+  /** Signed position in a symbol: decides between opening and closing. */
+  position(symbol: string): Decimal;
+  /** The asset id of a symbol. */
+  assetId(symbol: string): string;
 }
 
-/** Makes the order and its children; all begin as `pending_new` or `held`. */
-export function createOrder(request: OrderRequest, stamp: OrderStamp): Order {
-  if (request.orderClass === "mleg") return createStrategy(request, stamp);
-  if (request.orderClass === "oco") return createOco(request, stamp);
+/** Creates the order and its children, `pending_new` or `held`. */
+export function createOrder(
+  request: OrderRequest,
+  context: OrderContext,
+): Order {
+  if (request.orderClass === "mleg") return createStrategy(request, context);
+  if (request.orderClass === "oco") return createOco(request, context);
   const alone = request.orderClass === "simple";
-  const order = make(request, stamp, { role: alone ? "alone" : "entry" });
-  if (!alone) attach(order, exitsOf(request, stamp));
+  const order = make(request, context, { role: alone ? "alone" : "entry" });
+  if (!alone) attach(order, exitsOf(request, context));
   return order;
 }
 
-/** What differs between an order and the request it came from. */
+/** Fields of an order that differ from its request. */
 type Part =
   & { role: OrderRole }
   & Partial<
@@ -53,20 +61,20 @@ type Part =
     >
   >;
 
-function createOco(request: OrderRequest, stamp: OrderStamp): Order {
+function createOco(request: OrderRequest, context: OrderContext): Order {
   const [profit, stop] = exitsOf(
     { ...request, side: opposite(request.side) },
-    stamp,
+    context,
   );
-  const root = make(request, stamp, {
+  const root = make(request, context, {
     role: "take_profit",
     limitPrice: profit?.limitPrice ?? request.limitPrice,
   });
   return attach(root, stop === undefined ? [] : [stop]);
 }
 
-/** The exits of an entry: other side, same quantity, held until it fills. */
-function exitsOf(request: OrderRequest, stamp: OrderStamp): Order[] {
+/** The exits of an entry: opposite side, same quantity, held. */
+function exitsOf(request: OrderRequest, context: OrderContext): Order[] {
   const side = opposite(request.side);
   const base = { ...request, side, clientOrderId: undefined };
   const exits: Order[] = [];
@@ -74,7 +82,7 @@ function exitsOf(request: OrderRequest, stamp: OrderStamp): Order[] {
     ? "buy_to_close"
     : "sell_to_close";
   if (request.takeProfit !== undefined) {
-    exits.push(make(base, stamp, {
+    exits.push(make(base, context, {
       role: "take_profit",
       type: "limit",
       limitPrice: request.takeProfit,
@@ -84,7 +92,7 @@ function exitsOf(request: OrderRequest, stamp: OrderStamp): Order[] {
   }
   if (request.stopLoss !== undefined) {
     const { stopPrice, limitPrice } = request.stopLoss;
-    exits.push(make(base, stamp, {
+    exits.push(make(base, context, {
       role: "stop_loss",
       type: limitPrice === undefined ? "stop" : "stop_limit",
       limitPrice,
@@ -96,47 +104,45 @@ function exitsOf(request: OrderRequest, stamp: OrderStamp): Order[] {
   return exits;
 }
 
-function createStrategy(request: OrderRequest, stamp: OrderStamp): Order {
-  const parent = make(request, stamp, {
+function createStrategy(request: OrderRequest, context: OrderContext): Order {
+  const parent = make(request, context, {
     role: "strategy",
     symbol: "",
     positionIntent: "",
   });
   const legs = request.legs.map((leg) =>
-    make({ ...request, clientOrderId: undefined }, stamp, {
+    make({ ...request, clientOrderId: undefined }, context, {
       role: "leg",
       symbol: leg.symbol,
       side: leg.side,
       ratioQty: leg.ratioQty,
-      qty: request.qty?.times(leg.ratioQty),
+      qty: request.qty.times(leg.ratioQty),
       limitPrice: undefined,
       positionIntent: leg.positionIntent ??
-        intentOf(leg.side, stamp.positionQty(leg.symbol)),
+        intentOf(leg.side, context.position(leg.symbol)),
     })
   );
   return attach(parent, legs);
 }
 
-function make(request: OrderRequest, stamp: OrderStamp, part: Part): Order {
+function make(request: OrderRequest, context: OrderContext, part: Part): Order {
   const symbol = part.symbol ?? request.symbol;
   const side = part.side ?? request.side;
   const pick = <K extends keyof Part & keyof OrderRequest>(key: K) =>
     (key in part ? part[key] : request[key]) as OrderRequest[K];
   return {
-    id: stamp.random.uuid(),
-    clientOrderId: request.clientOrderId ?? stamp.random.uuid(),
-    assetId: symbol === "" ? ZERO_UUID : stamp.assetIds.of(symbol),
+    id: context.random.uuid(),
+    clientOrderId: request.clientOrderId ?? context.random.uuid(),
+    assetId: symbol === "" ? ZERO_UUID : context.assetId(symbol),
     symbol,
-    assetClass: symbol === "" ? "" : assetClassOf(symbol),
     orderClass: request.orderClass,
     role: part.role,
     type: pick("type"),
     side,
     positionIntent: part.positionIntent ?? request.positionIntent ??
-      (side === "" ? "" : intentOf(side, stamp.positionQty(symbol))),
+      (side === "" ? "" : intentOf(side, context.position(symbol))),
     timeInForce: request.timeInForce,
     extendedHours: request.extendedHours,
-    notional: request.notional,
     qty: pick("qty"),
     ratioQty: part.ratioQty,
     limitPrice: pick("limitPrice"),
@@ -149,19 +155,18 @@ function make(request: OrderRequest, stamp: OrderStamp, part: Part): Order {
     filledValue: ZERO,
     triggered: false,
     watching: false,
-    createdAt: stamp.now,
-    updatedAt: stamp.now,
-    submittedAt: stamp.now,
+    createdAt: context.now,
+    updatedAt: context.now,
+    submittedAt: context.now,
     filledAt: undefined,
     expiredAt: undefined,
-    expiresAt: stamp.expiresAt,
+    expiresAt: context.expiresAt,
     cancelRequestedAt: undefined,
     canceledAt: undefined,
     failedAt: undefined,
     replacedAt: undefined,
     replacedBy: undefined,
-    replaces: stamp.replaces,
-    releaseAt: stamp.releaseAt,
+    replaces: undefined,
     parent: undefined,
     children: [],
   };
@@ -177,7 +182,7 @@ function opposite(side: OrderSide | ""): OrderSide {
   return side === "buy" ? "sell" : "buy";
 }
 
-/** An order against the position closes it, any other opens. */
+/** An order against the position closes it, any other one opens. */
 function intentOf(side: OrderSide, position: Decimal): PositionIntent {
   if (side === "buy") {
     return position.isNegative() && !position.isZero()

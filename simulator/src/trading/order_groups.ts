@@ -1,46 +1,46 @@
 /**
- * How orders of one group move each other (Alpaca docs "Placing Orders"):
+ * How the orders of a group affect each other (Alpaca docs "Placing Orders"):
  *
- * - the exits of a bracket or oto are held until the entry is filled whole;
- * - then the take-profit goes to the venue, and a stop-loss beside it keeps
- *   being held while it watches the market;
- * - when one of two exits executes, the other shrinks with it; when one is
- *   finished in any way, the other is canceled;
- * - an entry that ends without being filled takes its exits with it.
+ * - the exits of a bracket or oto are held until the entry is completely filled;
+ * - then the take-profit becomes active, and a stop-loss beside it stays held
+ *   while it watches the last price;
+ * - when one of two exits executes in part, the quantity of the other shrinks;
+ *   when one ends, the other is canceled;
+ * - when an entry ends without being filled, its exits are canceled.
  *
  * @module
  */
 import {
   isFinal,
   isWorking,
-  type Move,
   type Order,
   remainingQty,
+  type StatusChange,
 } from "./order.ts";
 
-/** Who moves orders from one status to the next. */
+/** Changes the status of orders; implemented by `OrderStore`. */
 export interface OrderMover {
-  move(order: Order, move: Move): void;
+  move(order: Order, change: StatusChange): void;
 }
 
-/** Applies to the group what just happened to one of its orders. */
-export function followGroup(desk: OrderMover, order: Order): void {
+/** Updates the group of an order that has just changed. */
+export function followGroup(store: OrderMover, order: Order): void {
   if (order.orderClass === "simple" || order.orderClass === "mleg") return;
   const exits = exitsOf(order);
-  if (order.role === "entry") followEntry(desk, order, exits);
-  else followExit(desk, order, exits);
+  if (order.role === "entry") followEntry(store, order, exits);
+  else followExit(store, order, exits);
 }
 
-/** The stop price was touched: the profit goes, the stop comes alive. */
-export function releaseStopLoss(desk: OrderMover, stop: Order): void {
+/** Activates a stop-loss whose stop price was reached; cancels the profit. */
+export function releaseStopLoss(store: OrderMover, stop: Order): void {
   stop.watching = false;
   stop.triggered = true;
   for (const other of exitsOf(stop)) {
     if (other === stop || isFinal(other)) continue;
     other.watching = false;
-    desk.move(other, { status: "canceled", event: "canceled" });
+    store.move(other, { status: "canceled", event: "canceled" });
   }
-  desk.move(stop, { status: "new", event: "new" });
+  store.move(stop, { status: "new", event: "new" });
 }
 
 function exitsOf(order: Order): Order[] {
@@ -48,17 +48,17 @@ function exitsOf(order: Order): Order[] {
   return root.role === "take_profit" ? [root, ...root.children] : root.children;
 }
 
-function followEntry(desk: OrderMover, entry: Order, exits: Order[]): void {
+function followEntry(store: OrderMover, entry: Order, exits: Order[]): void {
   if (entry.status === "replaced" || !isFinal(entry)) return;
-  if (entry.status === "filled") activate(desk, exits);
-  else cancelAll(desk, exits);
+  if (entry.status === "filled") activate(store, exits);
+  else cancelAll(store, exits);
 }
 
-function followExit(desk: OrderMover, exit: Order, exits: Order[]): void {
+function followExit(store: OrderMover, exit: Order, exits: Order[]): void {
   if (exit.status === "replaced") return;
-  // A stop that was touched lives on alone: its profit is gone for good.
+  // A triggered stop has no other exit: its profit was canceled.
   const others = exits.filter((other) => other !== exit && !other.triggered);
-  if (isFinal(exit)) return cancelAll(desk, others);
+  if (isFinal(exit)) return cancelAll(store, others);
   if (exit.status === "partially_filled") {
     for (const other of others) {
       if (!isFinal(other)) other.qty = remainingQty(exit);
@@ -70,18 +70,18 @@ function followExit(desk: OrderMover, exit: Order, exits: Order[]): void {
   }
 }
 
-function activate(desk: OrderMover, exits: Order[]): void {
+function activate(store: OrderMover, exits: Order[]): void {
   const profit = exits.find((exit) => exit.role === "take_profit");
   for (const exit of exits) {
     if (exit.status !== "held") continue;
     if (exit.role === "stop_loss" && profit !== undefined) exit.watching = true;
-    else desk.move(exit, { status: "new", event: "new" });
+    else store.move(exit, { status: "new", event: "new" });
   }
 }
 
-function cancelAll(desk: OrderMover, orders: Order[]): void {
+function cancelAll(store: OrderMover, orders: Order[]): void {
   for (const order of orders) {
     order.watching = false;
-    desk.move(order, { status: "canceled", event: "canceled" });
+    store.move(order, { status: "canceled", event: "canceled" });
   }
 }

@@ -1,30 +1,31 @@
 /**
  * `PATCH /v2/orders/{id}`: a replacement is a new order with its own id that
- * takes the place of the old one, in its group too. The old order is told to
- * be `replaced`, then the new one to be `new`; if the venue refuses, the old
- * one lives on (`order_replace_rejected`) and the new one is `rejected`.
+ * takes the place of the old one, also in its group. The old order becomes
+ * `replaced`, then the new one `new`. If the replacement is rejected, the old
+ * order stays (`order_replace_rejected`) and the new one is `rejected`.
  *
  * @module
  */
-import { type Decimal, decimalText, ZERO } from "./decimals.ts";
-import { isFinal, type Order, type OrderStatus } from "./order.ts";
-import type { OrderDesk } from "./order_desk.ts";
-import { invalid } from "./order_refusal.ts";
+import {
+  type Decimal,
+  decimalText,
+  isFinal,
+  type Order,
+  type OrderStatus,
+} from "./order.ts";
 import {
   clientOrderIdOf,
-  type OrderRequest,
-  pricePolicy,
-  TIMES_IN_FORCE,
-} from "./order_request.ts";
-import {
   type Fields,
+  invalid,
   objectOf,
   optionalPositive,
-  optionalWord,
-} from "./request_fields.ts";
+  optionalValue,
+  priceReader,
+  TIMES_IN_FORCE,
+} from "./order_request.ts";
+import type { OrderStore } from "./order_store.ts";
 
 const REPLACEABLE: ReadonlySet<OrderStatus> = new Set<OrderStatus>([
-  "accepted",
   "new",
   "held",
   "partially_filled",
@@ -32,24 +33,27 @@ const REPLACEABLE: ReadonlySet<OrderStatus> = new Set<OrderStatus>([
 
 /** What a replacement needs from the engine. */
 export interface ReplacementRules {
-  /** Throws when the client's id is taken. */
+  /** Whether to announce `pending_replace`. */
+  readonly announcePending: boolean;
+  /** Throws an `OrderRejection` for a client order id in use. */
   checkClientId(id: string | undefined): void;
-  /** When an order of this time in force executes and ends. */
-  times(
-    request: Pick<OrderRequest, "timeInForce" | "extendedHours" | "symbol">,
-  ): Pick<Order, "expiresAt" | "releaseAt">;
+  /** When an order of this time in force expires. */
+  expiresAt(
+    order: Pick<Order, "timeInForce" | "extendedHours">,
+  ): bigint | undefined;
 }
 
-/** The two orders of a replacement and where the old one came from. */
+/** The two orders of a replacement. */
 export interface Replacement {
   readonly old: Order;
   readonly next: Order;
+  /** Status of the old order before the request. */
   readonly before: OrderStatus;
 }
 
-/** Checks a replacement and makes its order; it does not work yet. */
+/** Checks a replacement and creates its order, which is not active yet. */
 export function startReplacement(
-  desk: OrderDesk,
+  store: OrderStore,
   old: Order,
   body: unknown,
   rules: ReplacementRules,
@@ -57,16 +61,13 @@ export function startReplacement(
   const changes = readChanges(old, objectOf(body, "request body"));
   rules.checkClientId(changes.clientOrderId);
   const timeInForce = changes.timeInForce ?? old.timeInForce;
-  const now = desk.clock.nowNanos();
+  const now = store.clock.nowNanos();
   const next: Order = {
     ...old,
-    ...(desk.settings.replacementKeepsFills
-      ? {}
-      : { filledQty: ZERO, filledValue: ZERO }),
     ...changes.fields,
-    ...rules.times({ ...old, timeInForce }),
-    id: desk.random.uuid(),
-    clientOrderId: changes.clientOrderId ?? desk.random.uuid(),
+    expiresAt: rules.expiresAt({ ...old, timeInForce }),
+    id: store.random.uuid(),
+    clientOrderId: changes.clientOrderId ?? store.random.uuid(),
     timeInForce,
     status: "pending_new",
     replaces: old.id,
@@ -76,42 +77,41 @@ export function startReplacement(
     submittedAt: now,
     children: [],
   };
-  desk.book.add(next);
-  desk.move(old, {
+  store.add(next);
+  store.move(old, {
     status: "pending_replace",
     event: "pending_replace",
-    silent: !desk.settings.pendingChangeEvents,
+    silent: !rules.announcePending,
   });
   return next;
 }
 
-/** Lets the replacement take effect, or be refused. */
+/** Activates the replacement, or rejects it. */
 export function finishReplacement(
-  desk: OrderDesk,
+  store: OrderStore,
   { old, next, before }: Replacement,
-  { refused }: { refused: boolean },
+  { rejected }: { rejected: boolean },
 ): void {
-  if (isFinal(old) || refused) {
+  if (isFinal(old) || rejected) {
     if (!isFinal(old)) {
       old.status = before;
-      desk.announce(old, "order_replace_rejected");
+      store.announce(old, "order_replace_rejected");
     }
-    unlink(next);
-    return desk.move(next, { status: "rejected", event: "rejected" });
+    // A rejected replacement must not end the group.
+    next.parent = undefined;
+    return store.move(next, { status: "rejected", event: "rejected" });
   }
   old.replacedBy = next.id;
   takePlace(old, next);
-  desk.move(old, { status: "replaced", event: "replaced" });
+  store.move(old, { status: "replaced", event: "replaced" });
   if (isFinal(next)) return;
   const partly = !next.filledQty.isZero();
   if (before === "held") {
     next.status = "held";
     next.watching = old.watching;
-    desk.announce(next, "held");
-  } else if (before === "accepted") {
-    desk.move(next, { status: "accepted", event: "accepted" });
+    store.announce(next, "held");
   } else {
-    desk.move(next, {
+    store.move(next, {
       status: partly ? "partially_filled" : "new",
       event: "new",
     });
@@ -134,10 +134,10 @@ function readChanges(old: Order, body: Fields): Changes {
     throw invalid(`unable to replace order, order is in "${old.status}" state`);
   }
   if (old.role === "leg") throw invalid("legs cannot be replaced alone");
-  if (old.role === "strategy" || old.notional !== undefined) {
+  if (old.role === "strategy") {
     throw invalid("this kind of order cannot be replaced");
   }
-  const readPrice = pricePolicy({ symbol: old.symbol, multiLeg: false });
+  const readPrice = priceReader(false);
   const trail = optionalPositive(body, "trail");
   const byPrice = old.trailPrice !== undefined;
   const given = {
@@ -153,7 +153,7 @@ function readChanges(old: Order, body: Fields): Changes {
   );
   return {
     clientOrderId: clientOrderIdOf(body),
-    timeInForce: optionalWord(body, "time_in_force", TIMES_IN_FORCE),
+    timeInForce: optionalValue(body, "time_in_force", TIMES_IN_FORCE),
     fields,
   };
 }
@@ -179,7 +179,7 @@ function checkChanges(old: Order, given: Amounts): void {
   }
 }
 
-/** Puts the new order where the old one was among its relatives. */
+/** Puts the new order into the group of the old one. */
 function takePlace(old: Order, next: Order): void {
   if (old.parent !== undefined) {
     old.parent.children = old.parent.children.map((child) =>
@@ -190,9 +190,4 @@ function takePlace(old: Order, next: Order): void {
   next.children = old.children;
   for (const child of next.children) child.parent = next;
   old.children = [];
-}
-
-/** A refused replacement belongs to no group, so it cannot end one. */
-function unlink(next: Order): void {
-  next.parent = undefined;
 }

@@ -1,22 +1,20 @@
 /**
- * The rules of the exchange for a well-formed request: which fields go with
- * which type, class and asset. Each rule is one function that throws an
- * `OrderRefusal`; an order that passes them all is accepted.
+ * The rules of the exchange for a well-formed request: which fields are allowed
+ * for a type, class and asset. Each rule throws an `OrderRejection`.
  *
  * @module
  */
-import type { PriceSource } from "../ports.ts";
-import { invalid, malformed } from "./order_refusal.ts";
-import { assetClassOf, type OrderRequest } from "./order_request.ts";
+import type { PriceSource } from "../market/prices.ts";
+import { assetClassOf } from "./order.ts";
+import { invalid, type OrderRequest } from "./order_request.ts";
 
 const MAX_LEGS = 4;
 
-/** Throws the first broken rule as a refusal; returns when there is none. */
+/** Throws the rejection of the first violated rule. */
 export function checkOrderRules(
   request: OrderRequest,
   prices: PriceSource,
 ): void {
-  checkSize(request);
   checkPrices(request);
   checkExtendedHours(request);
   if (request.orderClass === "mleg") checkLegs(request, prices);
@@ -24,22 +22,6 @@ export function checkOrderRules(
     checkAsset(request, prices);
     checkAssetRules(request);
     checkGroup(request);
-  }
-}
-
-function checkSize({ qty, notional, type, timeInForce }: OrderRequest): void {
-  if (qty === undefined && notional === undefined) {
-    throw malformed("qty or notional is required");
-  }
-  if (qty !== undefined && notional !== undefined) {
-    throw malformed("only one of qty or notional is accepted");
-  }
-  if (notional === undefined) return;
-  if (type !== "market" || !["day", "gtc", "ioc"].includes(timeInForce)) {
-    throw invalid("notional orders must be market orders for the day");
-  }
-  if (notional.decimalPlaces() > 2) {
-    throw invalid("notional value must be limited to 2 decimal places");
   }
 }
 
@@ -84,37 +66,23 @@ function checkAsset({ symbol }: OrderRequest, prices: PriceSource): void {
 }
 
 function checkAssetRules(request: OrderRequest): void {
-  const { symbol, qty, type, timeInForce, orderClass } = request;
-  switch (assetClassOf(symbol)) {
-    case "us_equity":
-      if (qty !== undefined && !qty.isInteger() && timeInForce !== "day") {
-        throw invalid("fractional orders must be DAY orders");
-      }
-      if (qty !== undefined && !qty.isInteger() && orderClass !== "simple") {
-        throw invalid("fractional orders must be simple orders");
-      }
-      return;
-    case "us_option":
-      if (qty === undefined || !qty.isInteger()) {
-        throw invalid("option orders require a whole qty");
-      }
-      if (timeInForce !== "day" && timeInForce !== "gtc") {
-        throw invalid("invalid time_in_force for an option order");
-      }
-      if (orderClass !== "simple") {
-        throw invalid(`${orderClass} orders are not available for options`);
-      }
-      return;
-    case "crypto":
-      if (!["market", "limit", "stop_limit"].includes(type)) {
-        throw invalid("invalid order type for crypto order");
-      }
-      if (timeInForce !== "gtc" && timeInForce !== "ioc") {
-        throw invalid("invalid crypto time_in_force");
-      }
-      if (orderClass !== "simple") {
-        throw invalid("crypto orders not allowed for advanced order_class");
-      }
+  const { symbol, qty, timeInForce, orderClass } = request;
+  if (assetClassOf(symbol) === "us_equity") {
+    if (qty.isInteger()) return;
+    if (timeInForce !== "day") {
+      throw invalid("fractional orders must be DAY orders");
+    }
+    if (orderClass !== "simple") {
+      throw invalid("fractional orders must be simple orders");
+    }
+    return;
+  }
+  if (!qty.isInteger()) throw invalid("option orders require a whole qty");
+  if (timeInForce !== "day" && timeInForce !== "gtc") {
+    throw invalid("invalid time_in_force for an option order");
+  }
+  if (orderClass !== "simple") {
+    throw invalid(`${orderClass} orders are not available for options`);
   }
 }
 
@@ -145,7 +113,7 @@ function checkGroup(request: OrderRequest): void {
   checkExitOrder(request);
 }
 
-/** The profit of a long entry lies above its stop, of a short one below. */
+/** The profit of a long entry is above its stop, of a short one below. */
 function checkExitOrder(request: OrderRequest): void {
   const { takeProfit, stopLoss } = request;
   if (takeProfit === undefined || stopLoss === undefined) return;
@@ -169,9 +137,7 @@ function checkLegs(request: OrderRequest, prices: PriceSource): void {
   if (legs.length < 2 || legs.length > MAX_LEGS) {
     throw invalid(`mleg orders require 2 to ${MAX_LEGS} legs`);
   }
-  if (qty === undefined || !qty.isInteger()) {
-    throw invalid("mleg orders require a whole qty");
-  }
+  if (!qty.isInteger()) throw invalid("mleg orders require a whole qty");
   if (type !== "market" && type !== "limit") {
     throw invalid("mleg orders must be market or limit orders");
   }

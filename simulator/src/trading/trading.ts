@@ -1,55 +1,65 @@
 /**
- * The trading half of the simulator: one order engine per account, one stream
- * for all, and an auto trader where one is wanted.
+ * Orders and trade updates: one order engine per account, one stream for all,
+ * and an optional auto trader.
  *
  * @module
  */
-import type { TradingDependencies } from "../ports.ts";
-import { AssetIds } from "./asset_ids.ts";
+import type { Account } from "../accounts.ts";
+import type { Clock } from "../clock.ts";
+import type { TradingFaults } from "../faults.ts";
+import type { PriceSource } from "../market/prices.ts";
+import type { SeededRandom } from "../random.ts";
 import { AutoTrader, type AutoTraderOptions } from "./auto_trader.ts";
-import { CryptoPrices } from "./crypto_prices.ts";
-import type { EngineOptions } from "./engine_options.ts";
-import { OrderEngine } from "./order_engine.ts";
-import type { TradingStreamOptions } from "./stream_settings.ts";
-import { TradingStream } from "./trading_stream.ts";
+import { type EngineOptions, OrderEngine } from "./order_engine.ts";
+import {
+  type TradingFrames,
+  TradingStream,
+  type TradingStreamOptions,
+} from "./trading_stream.ts";
 
-/** Settings of the trading half. */
+/** Settings of orders and of the trading stream. */
 export interface TradingOptions {
-  /** How orders live. */
+  /** Behaviour of orders. */
   readonly engine?: EngineOptions;
-  /** How sessions of the stream behave. */
+  /** Behaviour of the stream's sessions. */
   readonly stream?: TradingStreamOptions;
-  /** Trades on the first account when given. Default: nobody trades. */
+  /** Trades on the first account if given. Default: no auto trader. */
   readonly autoTrader?: AutoTraderOptions;
 }
 
-/** Engines, stream and auto trader, wired to each other. */
+/** What orders and trading stream need. */
+export interface TradingDependencies {
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+  readonly prices: PriceSource;
+  readonly accounts: readonly Account[];
+  readonly faults: TradingFaults;
+  readonly frames: TradingFrames;
+}
+
+/** Engines, stream and auto trader. */
 export class Trading implements Disposable {
-  /** The `/stream` endpoint. */
+  /** The trading stream, `/stream`. */
   readonly stream: TradingStream;
-  /** Ids of assets, the same in orders, positions and contracts. */
-  readonly assetIds: AssetIds;
-  /** The market with currency pairs added. */
-  readonly prices: CryptoPrices;
+  /** The UUID of a symbol, equal in orders and contracts of one seed. */
+  readonly assetId: (symbol: string) => string;
   readonly #engines = new Map<string, OrderEngine>();
   readonly #autoTrader: AutoTrader | undefined;
 
-  /** Makes an engine for every account; throws when there is none. */
-  constructor(parts: TradingDependencies, options: TradingOptions = {}) {
-    const { clock, random } = parts;
-    const [first] = parts.accounts;
-    if (first === undefined) {
-      throw new RangeError("Cannot trade without an account");
-    }
-    this.assetIds = new AssetIds(random.fork("assets"));
-    this.prices = new CryptoPrices(parts.prices, { clock, random });
-    this.stream = new TradingStream(parts, options.stream);
-    for (const account of parts.accounts) {
+  /** Creates an engine per account; throws a RangeError without accounts. */
+  constructor(deps: TradingDependencies, options: TradingOptions = {}) {
+    const { clock, random, prices } = deps;
+    const [first] = deps.accounts;
+    if (first === undefined) throw new RangeError("accounts is empty");
+    const ids = random.fork("assets");
+    this.assetId = (symbol) => ids.fork(`asset ${symbol}`).uuid();
+    this.stream = new TradingStream(deps, options.stream);
+    for (const account of deps.accounts) {
       const engine = new OrderEngine({
         clock,
         random: random.fork(`orders of ${account.key}`),
-        prices: this.prices,
-        assetIds: this.assetIds,
+        prices,
+        assetId: this.assetId,
       }, options.engine);
       engine.onUpdate((update) =>
         this.stream.emitTradeUpdate(update, account.key)
@@ -60,15 +70,15 @@ export class Trading implements Disposable {
       engine: this.engineOf(first.key),
       clock,
       random: random.fork("auto trader"),
-      prices: parts.prices,
+      prices,
     }, options.autoTrader);
   }
 
-  /** The orders of one account; throws a `RangeError` for a foreign key. */
+  /** The orders of one account; throws a RangeError for an unknown key. */
   engineOf(accountKey: string): OrderEngine {
     const engine = this.#engines.get(accountKey);
     if (engine === undefined) {
-      throw new RangeError(`Cannot find an account with key ${accountKey}`);
+      throw new RangeError(`there is no account with key ${accountKey}`);
     }
     return engine;
   }

@@ -1,167 +1,167 @@
 /**
  * One client of the trading stream (Alpaca docs "Websocket Streaming").
  *
- * The client logs in, then listens; the server answers with objects of the
- * form `{"stream": …, "data": …}`. Nothing is sent unasked before the login.
- * `listen` replaces the whole set; unknown names are left out of the answer.
- * There is no replay: what happened before `listen` is not told.
+ * The client logs in, then listens; the server replies with objects of the form
+ * `{"stream": …, "data": …}`. Nothing is sent before the login. `listen`
+ * replaces the whole set; the reply leaves out unknown names. Events before
+ * `listen` are not sent later.
  *
  * @module
  */
-import {
-  type Account,
-  type SimClock,
-  type SimTimer,
-  type StreamConnection,
-  type StreamSocket,
-  TRADING_ENDPOINT,
-  type TradingFaults,
-} from "../ports.ts";
-import { Outbox } from "./outbox.ts";
-import {
-  decodeMessage,
-  encodeMessage,
-  type TradingEncoding,
-} from "./trading_codec.ts";
-import type { StreamSettings } from "./stream_settings.ts";
+import { encode } from "@msgpack/msgpack";
+import { type Account, findAccount, findByToken } from "../accounts.ts";
+import type { Clock, Timer } from "../clock.ts";
+import { DelayQueue } from "../delay_queue.ts";
+import { TRADING_ENDPOINT, type TradingFaults } from "../faults.ts";
+import { decodeClientMessage, type Encoded } from "../protocol/encoding.ts";
+import type { SocketHandler } from "../socket.ts";
 
-/** The only stream clients can listen to. */
+/** The only stream that clients can listen to. */
 export const TRADE_UPDATES = "trade_updates";
 
 const WRONG_KEY = "access key verification failed";
+const NO_SLOT = "connection limit exceeded";
 const NORMAL_CLOSURE = 1000;
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
-const OUTBOX_CAPACITY = 10_000;
+const MAX_DELAYED_MESSAGES = 10_000;
+const toUtf8 = new TextEncoder();
 
-/** What a session asks of the stream it belongs to. */
-export interface SessionHost {
-  readonly clock: SimClock;
-  readonly faults: TradingFaults;
-  readonly settings: StreamSettings;
-  /** The account of these credentials, or undefined. */
-  findAccount(credentials: Credentials): Account | undefined;
-  /** Whether one more session of the account is allowed; takes the place. */
-  admit(session: TradingSession, account: Account): boolean;
-  /** The session is over. */
-  left(session: TradingSession, clean: boolean): void;
+/** Encoding of a session's frames: JSON in binary or text, or MessagePack. */
+export type TradingEncoding = "binary" | "text" | "msgpack";
+
+/** The socket of a trading session. */
+export interface TradingSocket {
+  /** Sends text (a string) or binary (bytes); ignored after the close. */
+  sendFrame(data: Encoded): void;
+  /** Starts a clean close with a code and a reason. */
+  close(code: number, reason: string): void;
 }
 
-/** What a client shows to log in. */
-export interface Credentials {
-  readonly key?: string;
-  readonly secret?: string;
-  readonly token?: string;
+/** The stream of a session. */
+export interface SessionHost {
+  readonly clock: Clock;
+  readonly faults: TradingFaults;
+  readonly accounts: readonly Account[];
+  /** Time in which a client must log in; 0 for no limit. */
+  readonly authTimeoutMs: number;
+  /** Whether the account may have one more session. */
+  hasFreeSlot(account: Account): boolean;
+  /** Removes a session that has ended. */
+  remove(session: TradingSession): void;
 }
 
 /** The protocol state of one connection. */
-export class TradingSession implements StreamConnection {
-  readonly #socket: StreamSocket;
+export class TradingSession implements SocketHandler {
+  readonly #socket: TradingSocket;
   readonly #host: SessionHost;
   readonly #encoding: TradingEncoding;
-  readonly #outbox: Outbox;
+  readonly #delayed: DelayQueue<Encoded>;
   #account: Account | undefined;
   #listening = false;
   #over = false;
-  #authTimer: SimTimer | undefined;
+  #authTimer: Timer | undefined;
 
-  /** Waits for the client to log in. */
+  /** Starts the login timer. */
   constructor(
-    socket: StreamSocket,
+    socket: TradingSocket,
     options: { host: SessionHost; encoding: TradingEncoding },
   ) {
     this.#socket = socket;
     this.#host = options.host;
     this.#encoding = options.encoding;
-    this.#outbox = new Outbox(options.host.clock, {
-      deliver: (data) => this.#socket.send(data),
-      capacity: OUTBOX_CAPACITY,
+    const { clock, authTimeoutMs } = options.host;
+    this.#delayed = new DelayQueue(clock, (messages) => {
+      for (const message of messages) this.#socket.sendFrame(message);
     });
-    const { authTimeoutMs } = options.host.settings;
     if (authTimeoutMs > 0) {
-      this.#authTimer = options.host.clock.setTimer(
+      this.#authTimer = clock.setTimer(
         authTimeoutMs,
         () => this.end(POLICY_VIOLATION, "auth timeout"),
       );
     }
   }
 
-  /** The account that logged in, if any. */
+  /** The account; undefined before the login. */
   get account(): Account | undefined {
     return this.#account;
   }
 
-  /** Whether order events are to be sent to this client. */
+  /** Whether the client receives order events. */
   get listening(): boolean {
     return this.#listening && !this.#over;
   }
 
   receive(data: string | Uint8Array): void {
     if (this.#over) return;
-    let message: unknown;
-    try {
-      message = decodeMessage(data);
-    } catch {
-      return this.fail("invalid syntax"); // the reason is of no use to a client
-    }
-    if (typeof message !== "object" || message === null) {
-      return this.fail("invalid syntax");
-    }
-    this.#handle(message as Record<string, unknown>);
+    const message = decodeClientMessage(data);
+    if (message === undefined) return this.fail("invalid syntax");
+    this.#handle(message.members);
   }
 
-  closed(clean: boolean): void {
+  closed(): void {
+    if (!this.#over) this.#finish();
+  }
+
+  /** Sends a message of the protocol. */
+  send(message: unknown, delayMs = 0): void {
+    if (this.#encoding === "msgpack") {
+      return this.sendRaw(encode(message), delayMs);
+    }
+    const text = JSON.stringify(message);
+    this.sendRaw(
+      this.#encoding === "text" ? text : toUtf8.encode(text),
+      delayMs,
+    );
+  }
+
+  /**
+   * Sends a frame unchanged. Too many delayed frames close the session as a slow
+   * client.
+   */
+  sendRaw(data: Encoded, delayMs = 0): void {
     if (this.#over) return;
-    this.#finish(clean);
-  }
-
-  /** Sends a message of the protocol; ends the session when it is too slow. */
-  say(message: unknown, delayMs = 0): void {
-    this.sendRaw(encodeMessage(message, this.#encoding), delayMs);
-  }
-
-  /** Sends bytes or text exactly as given. */
-  sendRaw(data: string | Uint8Array, delayMs = 0): void {
-    if (this.#over) return;
-    if (!this.#outbox.put(data, delayMs)) {
-      this.end(POLICY_VIOLATION, "slow client");
+    if (delayMs <= 0 && this.#delayed.length === 0) {
+      return this.#socket.sendFrame(data);
     }
+    if (this.#delayed.length >= MAX_DELAYED_MESSAGES) {
+      return this.end(POLICY_VIOLATION, "slow client");
+    }
+    this.#delayed.add(data, delayMs);
   }
 
-  /** Tells of a server fault and closes, as Alpaca does. */
+  /** Sends an error and closes, as Alpaca does. */
   fail(errorMessage: string): void {
-    this.say({ action: "error", data: { error_message: errorMessage } });
+    this.send({ action: "error", data: { error_message: errorMessage } });
     this.end(INTERNAL_ERROR, errorMessage);
   }
 
   /** Closes the connection from the server's side. */
   end(code = NORMAL_CLOSURE, reason = ""): void {
     if (this.#over) return;
-    this.#finish(true);
+    this.#finish();
     this.#socket.close(code, reason);
   }
 
-  /** Cuts the TCP connection without a close frame. */
-  terminate(): void {
-    if (this.#over) return;
-    this.#finish(false);
-    this.#socket.terminate();
-  }
-
-  #handle(message: Record<string, unknown>): void {
+  #handle(message: Readonly<Record<string, unknown>>): void {
     switch (message["action"]) {
       case "auth":
-        return this.#logIn({
-          key: textOf(message["key"]),
-          secret: textOf(message["secret"]),
-        }, this.#host.settings.authReplyAction);
+        return this.#logIn(
+          findAccount(this.#host.accounts, {
+            key: message["key"],
+            secret: message["secret"],
+          }),
+        );
       case "authenticate": {
         const data = recordOf(message["data"]);
-        return this.#logIn({
-          key: textOf(data["key_id"]),
-          secret: textOf(data["secret_key"]),
-          token: textOf(data["oauth_token"]),
-        }, "authenticate");
+        const { accounts } = this.#host;
+        return this.#logIn(
+          findByToken(accounts, data["oauth_token"]) ??
+            findAccount(accounts, {
+              key: data["key_id"],
+              secret: data["secret_key"],
+            }),
+        );
       }
       case "listen":
         return this.#listen(recordOf(message["data"])["streams"]);
@@ -170,35 +170,24 @@ export class TradingSession implements StreamConnection {
     }
   }
 
-  #logIn(
-    given: { key: string; secret: string; token?: string },
-    action: string,
-  ): void {
-    const token = given.key === "oauth" || given.key === "access_token"
-      ? given.secret
-      : given.token ?? "";
+  /** Alpaca replies to both forms of the login with `authenticate`. */
+  #logIn(account: Account | undefined): void {
+    const action = "authenticate";
     const planned = this.#host.faults.takeError(TRADING_ENDPOINT, "auth");
-    const account = planned === undefined
-      ? this.#host.findAccount({ ...given, token })
-      : undefined;
-    if (account === undefined) return this.#refuse(action, WRONG_KEY);
-    if (this.#account === undefined && !this.#host.admit(this, account)) {
-      return this.#refuse(action, "connection limit exceeded");
+    const isFull = account !== undefined && this.#account === undefined &&
+      !this.#host.hasFreeSlot(account);
+    if (account === undefined || planned !== undefined || isFull) {
+      const message = isFull && planned === undefined ? NO_SLOT : WRONG_KEY;
+      this.#authorization({ status: "unauthorized", action, message });
+      return;
     }
     this.#account = account;
     this.#authTimer?.cancel();
     this.#authorization({ status: "authorized", action });
   }
 
-  #refuse(action: string, message: string): void {
-    this.#authorization({ status: "unauthorized", action, message });
-    if (this.#host.settings.closeUnauthorized) {
-      this.end(POLICY_VIOLATION, "unauthorized");
-    }
-  }
-
   #authorization(data: Record<string, string>): void {
-    this.say({ stream: "authorization", data });
+    this.send({ stream: "authorization", data });
   }
 
   #listen(names: unknown): void {
@@ -214,23 +203,19 @@ export class TradingSession implements StreamConnection {
     const streams = this.#listening ? [TRADE_UPDATES] : [];
     const copies = faults.takeAckCopies(TRADING_ENDPOINT);
     for (let copy = 0; copy < copies; copy++) {
-      this.say(
+      this.send(
         { stream: "listening", data: { streams } },
         faults.ackDelayMs(TRADING_ENDPOINT),
       );
     }
   }
 
-  #finish(clean: boolean): void {
+  #finish(): void {
     this.#over = true;
     this.#authTimer?.cancel();
-    this.#outbox[Symbol.dispose]();
-    this.#host.left(this, clean);
+    this.#delayed.clear();
+    this.#host.remove(this);
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
 }
 
 function recordOf(value: unknown): Record<string, unknown> {

@@ -1,186 +1,124 @@
 /**
- * The `/stream` endpoint: order events of each account go to the sessions
- * that logged in with its credentials and listen. Faults may copy, lose or
- * delay events; nothing is ever replayed.
- *
- * Where Alpaca's documents are silent (session limit, ghost sessions, what
- * happens after a refusal) the behaviour is a setting.
+ * The trading stream, `/stream`: the order events of each account go to the
+ * sessions that are logged in to it and listen. Faults can duplicate, drop or
+ * delay events.
  *
  * @module
  */
-import type {
-  Account,
-  SimClock,
-  SimTimer,
-  StreamConnection,
-  StreamSocket,
-  TradingDependencies,
-  TradingFaults,
-} from "../ports.ts";
-import type {
-  StreamSettings,
-  TradingStreamOptions,
-} from "./stream_settings.ts";
-import { tradingEncoding } from "./trading_codec.ts";
+import type { Account } from "../accounts.ts";
+import type { Clock } from "../clock.ts";
+import type { TradingFaults } from "../faults.ts";
+import { isMsgpack } from "../protocol/encoding.ts";
+import type { SocketHandler } from "../socket.ts";
 import {
-  type Credentials,
   type SessionHost,
   TRADE_UPDATES,
   TradingSession,
+  type TradingSocket,
 } from "./trading_session.ts";
 
-/** A place taken by a session that was lost without a close frame. */
-interface Ghost {
-  readonly account: Account;
-  readonly timer: SimTimer;
+/** Opcode of the frames; Alpaca's paper host sends JSON in binary frames. */
+export type TradingFrames = "binary" | "text";
+
+/** Settings of the trading stream. */
+export interface TradingStreamOptions {
+  /** Authenticated sessions per account; 0 for no limit. Default 1. */
+  readonly tradingSessionLimit?: number;
+  /** Time in which a client must log in; 0 for no limit. Default 10,000 ms. */
+  readonly authTimeoutMs?: number;
 }
 
-/** Serves order events to any number of connections. */
-export class TradingStream implements SessionHost, Disposable {
-  readonly clock: SimClock;
+/** What the trading stream needs. */
+export interface TradingStreamDependencies {
+  readonly clock: Clock;
+  readonly accounts: readonly Account[];
   readonly faults: TradingFaults;
-  readonly settings: StreamSettings;
-  readonly #accounts: readonly Account[];
-  readonly #frames: "binary" | "text";
-  readonly #sessions = new Set<TradingSession>();
-  readonly #ghosts = new Set<Ghost>();
-  #sent = 0;
+  readonly frames: TradingFrames;
+}
 
-  /** Opens the stream; no connection yet. */
+/** Sends order events to any number of connections. */
+export class TradingStream implements Disposable {
+  readonly #host: SessionHost;
+  readonly #frames: TradingFrames;
+  readonly #sessionLimit: number;
+  readonly #sessions = new Set<TradingSession>();
+
+  /** Creates the stream without connections. */
   constructor(
-    parts: Pick<
-      TradingDependencies,
-      "clock" | "accounts" | "faults" | "frames"
-    >,
+    { clock, faults, accounts, frames }: TradingStreamDependencies,
     options: TradingStreamOptions = {},
   ) {
-    this.clock = parts.clock;
-    this.faults = parts.faults;
-    this.#accounts = parts.accounts;
-    this.#frames = parts.frames;
-    this.settings = {
-      tradingSessionLimit: 1,
-      overLimit: "unauthorized",
-      ghostSessionMs: 0,
-      authTimeoutMs: 10_000,
-      closeUnauthorized: false,
-      authReplyAction: "authenticate",
-      ...options,
+    const { tradingSessionLimit = 1, authTimeoutMs = 10_000 } = options;
+    this.#frames = frames;
+    this.#sessionLimit = tradingSessionLimit;
+    this.#host = {
+      clock,
+      faults,
+      accounts,
+      authTimeoutMs,
+      hasFreeSlot: (account) => this.#hasFreeSlot(account),
+      remove: (session) => void this.#sessions.delete(session),
     };
   }
 
-  /** Open connections, logged in or not. */
+  /** Number of open connections, logged in or not. */
   get connections(): number {
     return this.#sessions.size;
   }
 
-  /** Connections that receive order events. */
+  /** Number of connections that receive order events. */
   get listeners(): number {
-    return [...this.#sessions].filter((session) => session.listening).length;
+    return this.#listening().length;
   }
 
-  /** Order events sent so far, one for each connection and copy. */
-  get sent(): number {
-    return this.#sent;
-  }
-
-  /** HTTP status to answer an upgrade with; undefined to accept it. */
-  refuseUpgrade(): number | undefined {
-    const { overLimit, tradingSessionLimit } = this.settings;
-    if (overLimit !== "http_429" || tradingSessionLimit === 0) return undefined;
-    const full = this.#accounts.every((account) =>
-      this.#places(account) >= tradingSessionLimit
-    );
-    return full ? 429 : undefined;
-  }
-
-  /** Takes over a socket that was upgraded on `/stream`. */
-  connect(
-    socket: StreamSocket,
-    options: { contentType?: string | null } = {},
-  ): StreamConnection {
+  /**
+   * Handles a socket that was upgraded on `/stream`.
+   *
+   * @internal
+   */
+  connect(socket: TradingSocket, contentType?: string): SocketHandler {
     const session = new TradingSession(socket, {
-      host: this,
-      encoding: tradingEncoding(options.contentType ?? null, this.#frames),
+      host: this.#host,
+      encoding: isMsgpack(contentType) ? "msgpack" : this.#frames,
     });
     this.#sessions.add(session);
     return session;
   }
 
   /**
-   * Sends an update object exactly as given to every listener, or to those of
-   * one account; faults apply. Nothing checks the object.
+   * Sends a trade update unchanged and unchecked to every listener, or to those
+   * of one account. Faults apply.
    */
   emitTradeUpdate(data: unknown, accountKey?: string): void {
-    const copies = this.faults.takeOrderEventCopies();
-    const delayMs = this.faults.orderEventDelayMs();
+    const copies = this.#host.faults.takeOrderEventCopies();
+    const delayMs = this.#host.faults.orderEventDelayMs();
     for (const session of this.#listening(accountKey)) {
       for (let copy = 0; copy < copies; copy++) {
-        session.say({ stream: TRADE_UPDATES, data }, delayMs);
-        this.#sent++;
+        session.send({ stream: TRADE_UPDATES, data }, delayMs);
       }
     }
   }
 
-  /** Sends a whole frame exactly as given to every listener. */
+  /** Sends a frame unchanged to every listener. */
   emitFrame(frame: string | Uint8Array): void {
     for (const session of this.#listening()) session.sendRaw(frame);
   }
 
-  /** Tells every connection of a server fault, then closes it. */
+  /** Sends a server error to every connection and closes it. */
   failConnections(errorMessage = "internal server error"): void {
     for (const session of [...this.#sessions]) session.fail(errorMessage);
   }
 
-  /** Closes every connection with a code and a reason. */
-  closeConnections(code = 1000, reason = ""): void {
-    for (const session of [...this.#sessions]) session.end(code, reason);
-  }
-
-  /** Cuts every connection without a close frame. */
-  dropConnections(): void {
-    for (const session of [...this.#sessions]) session.terminate();
-  }
-
-  /** Closes everything and forgets the ghosts. */
+  /** Closes every connection. */
   [Symbol.dispose](): void {
-    this.closeConnections();
-    for (const { timer } of this.#ghosts) timer.cancel();
-    this.#ghosts.clear();
+    for (const session of [...this.#sessions]) session.end();
   }
 
-  findAccount({ key, secret, token }: Credentials): Account | undefined {
-    return this.#accounts.find((account) =>
-      (account.key === key && account.secret === secret) ||
-      (token !== undefined && token !== "" && account.token === token)
-    );
-  }
-
-  admit(_session: TradingSession, account: Account): boolean {
-    const { tradingSessionLimit, overLimit } = this.settings;
-    if (tradingSessionLimit === 0) return true;
-    if (this.#places(account) < tradingSessionLimit) return true;
-    if (overLimit !== "close_oldest") return false;
-    const oldest = [...this.#sessions].find((other) =>
-      other.account?.key === account.key
-    );
-    oldest?.end(1008, "replaced by a newer session");
-    return true;
-  }
-
-  left(session: TradingSession, clean: boolean): void {
-    this.#sessions.delete(session);
-    const { ghostSessionMs } = this.settings;
-    const { account } = session;
-    if (clean || account === undefined || ghostSessionMs <= 0) return;
-    const ghost: Ghost = {
-      account,
-      timer: this.clock.setTimer(
-        ghostSessionMs,
-        () => void this.#ghosts.delete(ghost),
-      ),
-    };
-    this.#ghosts.add(ghost);
+  #hasFreeSlot(account: Account): boolean {
+    if (this.#sessionLimit === 0) return true;
+    const used = [...this.#sessions]
+      .filter((session) => session.account?.key === account.key);
+    return used.length < this.#sessionLimit;
   }
 
   #listening(accountKey?: string): TradingSession[] {
@@ -188,12 +126,5 @@ export class TradingStream implements SessionHost, Disposable {
       session.listening &&
       (accountKey === undefined || session.account?.key === accountKey)
     );
-  }
-
-  /** Places of an account that are taken, ghosts included. */
-  #places(account: Account): number {
-    const isTheirs = (other: Account | undefined) => other?.key === account.key;
-    return [...this.#sessions].filter((s) => isTheirs(s.account)).length +
-      [...this.#ghosts].filter((ghost) => isTheirs(ghost.account)).length;
   }
 }

@@ -1,26 +1,27 @@
 /**
- * ULIDs as Alpaca's `event_id`: 48 bits of milliseconds, then 80 bits of
- * chance, in 26 characters of Crockford's base 32. Two ids of one sequence
- * always sort in the order they were made, also within one millisecond.
+ * ULIDs for `event_id`: 48 bits of milliseconds and 80 random bits in 26
+ * characters of Crockford's base 32. The ids of one sequence sort in the order of
+ * their creation, also within one millisecond.
  *
  * @module
  */
-import type { SimClock, SimulatorRandom } from "../ports.ts";
+import type { Clock } from "../clock.ts";
+import type { SeededRandom } from "../random.ts";
 
 const ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const TIME_CHARACTERS = 10;
-const CHANCE_CHARACTERS = 16;
+const RANDOM_CHARACTERS = 16;
 
-/** Makes ids that only ever grow, from one clock and one source of chance. */
+/** Creates growing ids from a clock and random numbers. */
 export class UlidSequence {
-  readonly #clock: SimClock;
-  readonly #random: SimulatorRandom;
+  readonly #clock: Clock;
+  readonly #random: SeededRandom;
   #lastMs = -1;
-  /** The chance part as base 32 digits, most significant first. */
+  /** The random part as base 32 digits, most significant first. */
   #digits: number[] = [];
 
-  /** Starts a sequence; the same clock and chance give the same ids. */
-  constructor(clock: SimClock, random: SimulatorRandom) {
+  /** The same clock and seed give the same ids. */
+  constructor(clock: Clock, random: SeededRandom) {
     this.#clock = clock;
     this.#random = random;
   }
@@ -37,18 +38,18 @@ export class UlidSequence {
   #restart(ms: number): void {
     this.#lastMs = ms;
     this.#digits = Array.from(
-      { length: CHANCE_CHARACTERS },
+      { length: RANDOM_CHARACTERS },
       () => this.#random.below(ALPHABET.length),
     );
   }
 
   #increment(): void {
-    for (let place = CHANCE_CHARACTERS - 1; place >= 0; place--) {
+    for (let place = RANDOM_CHARACTERS - 1; place >= 0; place--) {
       const digit = this.#digits[place] ?? 0;
       this.#digits[place] = (digit + 1) % ALPHABET.length;
       if (digit + 1 < ALPHABET.length) return;
     }
-    this.#restart(this.#lastMs + 1); // all chance used up: borrow a millisecond
+    this.#restart(this.#lastMs + 1); // overflow: borrow a millisecond
   }
 }
 

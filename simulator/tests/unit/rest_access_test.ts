@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BASIC, keys, restBench } from "./rest_support.ts";
 
-const DATA = "/v2/stocks/meta/exchanges";
+const DATA = "/v2/stocks/trades/latest?symbols=MSFT";
 
 for (
   const [name, headers] of [

@@ -1,18 +1,10 @@
+import type { Account } from "../../src/accounts.ts";
 import { ManualClock } from "../../src/clock.ts";
-import { Faults } from "../../src/faults/faults.ts";
-import type {
-  Account,
-  MarketView,
-  OptionContract,
-  WireElement,
-} from "../../src/ports.ts";
+import { Faults } from "../../src/faults.ts";
+import type { MarketPrices, OptionContract } from "../../src/market/prices.ts";
+import type { Message } from "../../src/protocol/messages.ts";
 import { SeededRandom } from "../../src/random.ts";
-import { MarketHistory } from "../../src/rest/market_history.ts";
-import {
-  restDependencies,
-  type RestOptions,
-} from "../../src/rest/rest_context.ts";
-import { handleRest } from "../../src/rest/routes.ts";
+import { RestApi, type RestOptions } from "../../src/rest/rest_api.ts";
 import { Trading } from "../../src/trading/trading.ts";
 import {
   contract,
@@ -32,8 +24,8 @@ export const BASIC: Account = { key: "PK2", secret: "psst", plan: "basic" };
 const TIME = "2026-09-14T14:29:58.25Z";
 
 /** A market of MSFT, SPY and two SPY calls, with one trade and quote each. */
-export class HandMarket extends HandPrices implements MarketView {
-  latestTrade(symbol: string): WireElement | undefined {
+export class HandMarket extends HandPrices implements MarketPrices {
+  latestTrade(symbol: string): Message | undefined {
     const price = this.lastPrice(symbol);
     return price === undefined ? undefined : {
       T: "t",
@@ -45,7 +37,7 @@ export class HandMarket extends HandPrices implements MarketView {
     };
   }
 
-  latestQuote(symbol: string): WireElement | undefined {
+  latestQuote(symbol: string): Message | undefined {
     const quote = this.quote(symbol);
     return quote && {
       T: "q",
@@ -55,25 +47,6 @@ export class HandMarket extends HandPrices implements MarketView {
       t: TIME,
     };
   }
-
-  minuteBar(symbol: string): WireElement | undefined {
-    return this.#bar(symbol, "b");
-  }
-
-  dailyBar(symbol: string): WireElement | undefined {
-    return this.#bar(symbol, "d");
-  }
-
-  previousDailyBar(): undefined {
-    return undefined;
-  }
-
-  #bar(symbol: string, T: string): WireElement | undefined {
-    const price = this.lastPrice(symbol);
-    return price === undefined || symbol.length > 6
-      ? undefined
-      : { T, S: symbol, o: price, h: price, l: price, c: price, v: 1, t: TIME };
-  }
 }
 
 export interface RestBench extends Disposable {
@@ -81,7 +54,6 @@ export interface RestBench extends Disposable {
   readonly market: HandMarket;
   readonly faults: Faults;
   readonly trading: Trading;
-  readonly history: MarketHistory;
   /** Sends a request with the Plus account's keys, unless told otherwise. */
   send(path: string, init?: RequestInit): Promise<Response>;
   /** The JSON of a GET that must succeed. */
@@ -116,22 +88,20 @@ export function restBench(
     faults,
     frames: "binary",
   }, { engine: { partialFillChance: 0 } });
-  const history = new MarketHistory(100);
-  const deps = restDependencies({
+  const api = new RestApi({
     clock,
     random,
     accounts,
     market,
     trading,
     faults,
-    historyOf: (feed) => feed === "sip" ? history : undefined,
   }, { tradingRequestsPerMinute: 100_000, ...options });
   const send = async (path: string, init: RequestInit = {}) => {
     const request = new Request(`http://localhost${path}`, {
       ...init,
       headers: { ...(init.headers ?? keys(PLUS)) },
     });
-    return await handleRest(request, deps) ??
+    return await api.handle(request) ??
       new Response("no such path", { status: 599 });
   };
   return {
@@ -139,7 +109,6 @@ export function restBench(
     market,
     faults,
     trading,
-    history,
     send,
     get: async (path) => {
       const response = await send(path);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { renderOrder } from "../../src/trading/order_json.ts";
 import { bench, HIGH_CALL, LOW_CALL, order } from "./trading_support.ts";
 
 Deno.test("a market order lives pending_new, new, fill", () => {
@@ -110,8 +111,8 @@ Deno.test("a trailing stop follows the best price by its distance", () => {
   desk.clock.advance(100);
   const resting = desk.engine.get(id);
   assert.ok(resting);
-  assert.equal(desk.engine.render(resting).hwm, "410");
-  assert.equal(desk.engine.render(resting).stop_price, "408");
+  assert.equal(renderOrder(resting).hwm, "410");
+  assert.equal(renderOrder(resting).stop_price, "408");
   desk.prices.set("MSFT", 407.9, 408);
   desk.clock.advance(100);
   assert.equal(desk.last().event, "fill");
@@ -127,7 +128,7 @@ Deno.test("a trailing stop by percent measures from the water mark", () => {
   desk.clock.advance(100);
   const resting = desk.engine.get(id);
   assert.ok(resting);
-  assert.equal(desk.engine.render(resting).stop_price, "404");
+  assert.equal(renderOrder(resting).stop_price, "404");
 });
 
 Deno.test("a canceled order says so after the venue took the request", () => {
@@ -152,7 +153,7 @@ Deno.test("a cancel that comes too late leaves the order alive", () => {
     order({ type: "limit", limit_price: "390" }),
   );
   desk.clock.advance(10);
-  desk.engine.venue.refuseNextCancels();
+  desk.engine.manualFills.rejectNextCancels();
   desk.engine.cancel(id);
   desk.clock.advance(10);
   assert.equal(desk.last().event, "order_cancel_rejected");
@@ -200,7 +201,7 @@ Deno.test("a refused replacement leaves the old order to fill", () => {
   using desk = bench();
   const old = desk.engine.submit(order({ type: "limit", limit_price: "390" }));
   desk.clock.advance(10);
-  desk.engine.venue.refuseNextReplaces();
+  desk.engine.manualFills.rejectNextReplaces();
   const next = desk.engine.replace(old.id, { limit_price: "391" });
   desk.clock.advance(10);
   assert.deepEqual(desk.events().slice(2), [
@@ -281,69 +282,15 @@ Deno.test("a good-till-canceled order outlives the day", () => {
   assert.equal(desk.last().event, "expired");
 });
 
-Deno.test("auction orders are accepted and execute at open or close only", () => {
-  using desk = bench({ matchIntervalMs: 60_000 });
-  desk.engine.submit(order({ time_in_force: "cls" }));
-  desk.engine.submit(order({ time_in_force: "opg", side: "sell" }));
-  desk.clock.advance(3_600_000);
-  assert.deepEqual(desk.events().slice(2), ["accepted", "accepted"]);
-  desk.clock.advance(5 * 3_600_000); // past 16:00
-  assert.deepEqual(desk.events().slice(4), ["new", "fill"]);
-  assert.equal(desk.last().order.side, "buy");
-  desk.clock.advance(18 * 3_600_000); // past 09:30 next morning
-  assert.deepEqual(desk.events().slice(6), ["new", "fill"]);
-  assert.equal(desk.last().order.side, "sell");
-});
-
-Deno.test("an auction order that cannot execute expires", () => {
-  using desk = bench({ matchIntervalMs: 60_000 });
-  desk.engine.submit(
-    order({ time_in_force: "cls", type: "limit", limit_price: "300" }),
-  );
-  desk.clock.advance(6 * 3_600_000);
-  assert.deepEqual(desk.events().slice(1), ["accepted", "new", "expired"]);
-});
-
-Deno.test("outside regular hours an order is accepted and waits for the open", () => {
-  const saturday = Date.parse("2026-09-12T15:00:00Z");
-  using desk = bench(
-    { marketHours: "regular", matchIntervalMs: 60_000 },
-    { startMs: saturday },
-  );
-  desk.engine.submit(order());
-  desk.clock.advance(40 * 3_600_000);
-  assert.deepEqual(desk.events(), ["pending_new", "accepted"]);
-  desk.clock.advance(8 * 3_600_000); // Monday 11:00 in New York
-  assert.equal(desk.last().event, "fill");
-});
-
-Deno.test("a notional order buys for its dollars to nine decimals", () => {
+Deno.test("stock and option orders carry their asset class", () => {
   using desk = bench();
-  desk.engine.submit(order({ qty: undefined, notional: "1000" }));
-  desk.clock.advance(10);
-  const { order: filled, qty } = desk.last();
-  assert.equal(desk.last().event, "fill");
-  assert.equal(qty, "2.486943546"); // 1000 / 402.1 rounded down
-  assert.equal(filled.notional, "1000");
-  assert.equal(filled.qty, null);
-  assert.equal(filled.filled_qty, qty);
-});
-
-Deno.test("crypto and option orders carry their asset class", () => {
-  using desk = bench();
-  const coin = desk.engine.submit(
-    order({ symbol: "BTC/USD", qty: "0.25", time_in_force: "gtc" }),
-  );
-  assert.equal(coin.asset_class, "crypto");
+  const stock = desk.engine.submit(order({ qty: "3" }));
+  assert.equal(stock.asset_class, "us_equity");
   const option = desk.engine.submit(order({ symbol: LOW_CALL, qty: "2" }));
   assert.equal(option.asset_class, "us_option");
   desk.clock.advance(20);
-  const held = new Map(
-    desk.engine.positions().map(({ symbol, qty }) => [symbol, qty.toFixed()]),
-  );
-  assert.deepEqual(held, new Map([["BTC/USD", "0.25"], [LOW_CALL, "2"]]));
-  // 1 000 000 − 0.25 × 108 010 − 2 × 100 × 12.4
-  assert.equal(desk.engine.figures().cash.toFixed(), "970517.5");
+  assert.equal(desk.engine.position("MSFT").toFixed(), "3");
+  assert.equal(desk.engine.position(LOW_CALL).toFixed(), "2");
 });
 
 Deno.test("a multi-leg order fills all legs in one event at the net price", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { OrderRefusal } from "../../src/trading/order_refusal.ts";
+import { OrderRejection } from "../../src/trading/order_request.ts";
 import { bench, HIGH_CALL, LOW_CALL, order } from "./trading_support.ts";
 
 const LEGS = [
@@ -28,18 +28,11 @@ const REFUSED: readonly [
   ["no type", order({ type: undefined }), 400, /type is required/],
   ["a foreign type", order({ type: "iceberg" }), 422, /invalid type/],
   ["a foreign time", order({ time_in_force: "gtd" }), 422, /time_in_force/],
-  ["no quantity", order({ qty: undefined }), 400, /qty or notional/],
+  ["no quantity", order({ qty: undefined }), 400, /qty is required/],
   ["quantity zero", order({ qty: "0" }), 422, /qty must be > 0/],
   ["a negative quantity", order({ qty: "-3" }), 422, /qty must be > 0/],
   ["quantity in words", order({ qty: "ten" }), 400, /qty must be a decimal/],
   ["ten decimals", order({ qty: "0.0000000001" }), 422, /9 decimal places/],
-  ["both amounts", order({ notional: "10" }), 400, /only one of/],
-  [
-    "a notional limit order",
-    order({ qty: null, notional: "10", type: "limit", limit_price: "1" }),
-    422,
-    /notional/,
-  ],
   ["no limit price", order({ type: "limit" }), 422, /require limit_price/],
   ["no stop price", order({ type: "stop" }), 422, /require stop_price/],
   ["a needless limit", order({ limit_price: "1" }), 422, /no limit_price/],
@@ -80,23 +73,6 @@ const REFUSED: readonly [
     order({ symbol: LOW_CALL, qty: "0.5" }),
     422,
     /whole qty/,
-  ],
-  [
-    "crypto for the day",
-    order({ symbol: "BTC/USD", qty: "0.1" }),
-    422,
-    /crypto time_in_force/,
-  ],
-  [
-    "a trailing coin",
-    order({
-      symbol: "BTC/USD",
-      type: "trailing_stop",
-      trail_price: "1",
-      time_in_force: "gtc",
-    }),
-    422,
-    /order type for crypto/,
   ],
   [
     "a bracket without exits",
@@ -162,7 +138,7 @@ for (const [name, body, status, text] of REFUSED) {
   Deno.test(`an order with ${name} is refused with ${status}`, () => {
     using desk = bench();
     assert.throws(() => desk.engine.submit(body), (error: unknown) => {
-      assert.ok(error instanceof OrderRefusal);
+      assert.ok(error instanceof OrderRejection);
       assert.equal(error.status, status);
       assert.match(error.message, text);
       assert.equal(Math.trunc(error.code / 100_000), status);
@@ -178,17 +154,6 @@ Deno.test("a client order id can be used once", () => {
   const mine = order({ client_order_id: "mine" });
   assert.equal(desk.engine.submit(mine).client_order_id, "mine");
   assert.throws(() => desk.engine.submit(mine), /must be unique/);
-});
-
-Deno.test("an order the account cannot pay is forbidden", () => {
-  using desk = bench({ cash: "1000" });
-  assert.throws(() => desk.engine.submit(order()), (error: unknown) => {
-    assert.ok(error instanceof OrderRefusal);
-    assert.equal(error.status, 403);
-    assert.equal(error.message, "insufficient buying power");
-    return true;
-  });
-  desk.engine.submit(order({ qty: "4" }));
 });
 
 Deno.test("a finished or unknown order can be neither canceled nor replaced", () => {
@@ -219,7 +184,7 @@ Deno.test("a replacement cannot ask for less than is filled", () => {
 Deno.test("settings out of range are named", () => {
   assert.throws(
     () => bench({ partialFillChance: 1.5 }),
-    /partialFillChance 1.5/,
+    /partialFillChance .* 1.5/,
   );
-  assert.throws(() => bench({ matchIntervalMs: 0 }), /matchIntervalMs 0/);
+  assert.throws(() => bench({ matchIntervalMs: 0 }), /matchIntervalMs .* 0/);
 });

@@ -1,14 +1,16 @@
+import { ManualClock } from "../../src/clock.ts";
+import type { TradingFaults } from "../../src/faults.ts";
 import type {
   OptionContract,
   PriceQuote,
   PriceSource,
-  TradingFaults,
-} from "../../src/ports.ts";
-import { ManualClock } from "../../src/clock.ts";
+} from "../../src/market/prices.ts";
 import { SeededRandom } from "../../src/random.ts";
-import type { EngineOptions } from "../../src/trading/engine_options.ts";
-import { OrderEngine } from "../../src/trading/order_engine.ts";
-import type { TradeUpdate } from "../../src/trading/order_wire.ts";
+import {
+  type EngineOptions,
+  OrderEngine,
+} from "../../src/trading/order_engine.ts";
+import type { TradeUpdate } from "../../src/trading/order_json.ts";
 
 /** Monday 2026-09-14, 10:30 in New York. */
 export const MONDAY_MORNING = Date.parse("2026-09-14T14:30:00Z");
@@ -67,14 +69,13 @@ export function contract(symbol: string, strike: number): OptionContract {
 export const LOW_CALL = "SPY261218C00650000";
 export const HIGH_CALL = "SPY261218C00660000";
 
-/** MSFT 402.00 × 402.10, SPY 650.00 × 650.02, two SPY calls, BTC/USD. */
+/** MSFT 402.00 × 402.10, SPY 650.00 × 650.02, two SPY calls. */
 export function handMarket(): HandPrices {
   return new HandPrices([contract(LOW_CALL, 650), contract(HIGH_CALL, 660)])
     .set("MSFT", 402, 402.1)
     .set("SPY", 650, 650.02)
     .set(LOW_CALL, 12.3, 12.4)
-    .set(HIGH_CALL, 8.1, 8.2)
-    .set("BTC/USD", 108_000, 108_010, 5);
+    .set(HIGH_CALL, 8.1, 8.2);
 }
 
 export interface Bench extends Disposable {
@@ -95,7 +96,8 @@ export function bench(
   const clock = new ManualClock(parts.startMs ?? MONDAY_MORNING);
   const prices = handMarket();
   const random = new SeededRandom(parts.seed ?? "orders");
-  const engine = new OrderEngine({ clock, random, prices }, {
+  const assetId = (symbol: string) => random.fork(symbol).uuid();
+  const engine = new OrderEngine({ clock, random, prices, assetId }, {
     partialFillChance: 0,
     ...options,
   });

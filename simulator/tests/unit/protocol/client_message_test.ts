@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { encode } from "@msgpack/msgpack";
-import { decodeClientMessage } from "../../../src/protocol/client_message.ts";
+import { decodeClientMessage } from "../../../src/protocol/encoding.ts";
 import { encodingFor } from "../../../src/protocol/encoding.ts";
 import { findEndpoint } from "../../../src/protocol/endpoints.ts";
 

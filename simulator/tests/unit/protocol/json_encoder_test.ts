@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { Instant } from "../../../src/protocol/instant.ts";
-import { encodeJson, jsonFrame } from "../../../src/protocol/json_encoder.ts";
+import { Timestamp } from "../../../src/protocol/timestamp.ts";
+import { encodeJson, jsonFrame } from "../../../src/protocol/encoding.ts";
 
 Deno.test("a trade reads as Alpaca writes it, T first", () => {
   const trade = {
@@ -10,7 +10,7 @@ Deno.test("a trade reads as Alpaca writes it, T first", () => {
     i: 9_007_199_254_740_993n,
     p: 402.115,
     c: ["@", "I"],
-    t: new Instant(0x6aa804ea, 118_450_321),
+    t: new Timestamp(0x6aa804ea, 118_450_321),
   };
   assert.equal(
     encodeJson(trade),

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decode, ExtensionCodec } from "@msgpack/msgpack";
-import { Instant } from "../../../src/protocol/instant.ts";
+import { Timestamp } from "../../../src/protocol/timestamp.ts";
 import {
   encodeMsgpack,
   msgpackFrame,
@@ -24,13 +24,13 @@ Deno.test("control frames have the bytes of the protocol tables", () => {
 });
 
 Deno.test("timestamps take 4, 8 or 12 bytes as their value needs", () => {
-  const cases: [Instant, string][] = [
-    [new Instant(0x6aa804e8, 0), "d6ff6aa804e8"],
-    [new Instant(0x6aa804ea, 118_450_321), "d7ff1c3da2446aa804ea"],
-    [new Instant(2 ** 32, 0), "d7ff0000000100000000"],
-    [new Instant(2 ** 34 - 1, 999_999_999), "d7ffee6b27ffffffffff"],
-    [new Instant(2 ** 34, 1), "c70cff000000010000000400000000"],
-    [new Instant(-1, 5), "c70cff00000005ffffffffffffffff"],
+  const cases: [Timestamp, string][] = [
+    [new Timestamp(0x6aa804e8, 0), "d6ff6aa804e8"],
+    [new Timestamp(0x6aa804ea, 118_450_321), "d7ff1c3da2446aa804ea"],
+    [new Timestamp(2 ** 32, 0), "d7ff0000000100000000"],
+    [new Timestamp(2 ** 34 - 1, 999_999_999), "d7ffee6b27ffffffffff"],
+    [new Timestamp(2 ** 34, 1), "c70cff000000010000000400000000"],
+    [new Timestamp(-1, 5), "c70cff00000005ffffffffffffffff"],
   ];
   for (const [instant, expected] of cases) {
     assert.equal(hex(encodeMsgpack(instant)), expected);
@@ -127,7 +127,7 @@ Deno.test("an independent decoder reads back every instant", () => {
   const seconds = fc.integer({ min: -(2 ** 40), max: 2 ** 40 });
   const nanos = fc.integer({ min: 0, max: 999_999_999 });
   fc.assert(fc.property(seconds, nanos, (s, ns) => {
-    const bytes = encodeMsgpack(new Instant(s, ns));
+    const bytes = encodeMsgpack(new Timestamp(s, ns));
     assert.deepEqual(decode(bytes, { extensionCodec: codec }), [s, ns]);
   }));
 });

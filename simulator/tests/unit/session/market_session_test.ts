@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { PlanName } from "../../../src/ports.ts";
-import { ERROR_TEXTS } from "../../../src/protocol/errors.ts";
+import type { PlanName } from "../../../src/accounts.ts";
+import { ERROR_TEXTS } from "../../../src/protocol/endpoints.ts";
 import { SessionRig } from "./session_rig.ts";
 
 const ALL_STOCK_CHANNELS = {
@@ -289,7 +289,7 @@ Deno.test("a session that is gone receives nothing", () => {
   client.session.closed(true);
   rig.publish("sip", { T: "q", S: "F" });
   assert.deepEqual(client.socket.frames, []);
-  assert.equal(rig.audience("sip").wants("quotes", "F"), false);
+  assert.equal(rig.subscribers("sip").has("quotes", "F"), false);
 });
 
 Deno.test("every request is logged without its secrets", () => {

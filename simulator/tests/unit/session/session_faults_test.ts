@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Faults } from "../../../src/faults/faults.ts";
+import { Faults } from "../../../src/faults.ts";
 import { SessionRig } from "./session_rig.ts";
 
 const SUBSCRIBE = { action: "subscribe", quotes: ["F"] };
@@ -141,7 +141,7 @@ Deno.test("reset ends every fault", () => {
   assert.equal(faults.takeOrderEventCopies(), 1);
   assert.equal(faults.orderEventDelayMs(), 0);
   assert.equal(faults.takeLateTrade(), false);
-  assert.equal(faults.takeTradeSequel(), undefined);
+  assert.equal(faults.takeTradeCorrection(), undefined);
 });
 
 Deno.test("a fault that cannot be is refused by name and value", () => {

@@ -1,17 +1,17 @@
 /** A market session with a socket that only remembers, for tests. */
 import { ManualClock } from "../../../src/clock.ts";
-import { Faults } from "../../../src/faults/faults.ts";
+import { Faults } from "../../../src/faults.ts";
 import { resolveOptions, type SimulatorOptions } from "../../../src/options.ts";
-import type { Element } from "../../../src/protocol/elements.ts";
+import type { Message } from "../../../src/protocol/messages.ts";
 import { encodingFor } from "../../../src/protocol/encoding.ts";
 import { endpointNamed } from "../../../src/protocol/endpoints.ts";
-import { Audience } from "../../../src/session/audience.ts";
-import type { UpgradeHeaders } from "../../../src/session/credentials.ts";
+import { Subscribers } from "../../../src/session/subscribers.ts";
+import type { UpgradeHeaders } from "../../../src/accounts.ts";
 import { MarketSession } from "../../../src/session/market_session.ts";
 import { RequestLog } from "../../../src/session/request_log.ts";
 import { SessionRegistry } from "../../../src/session/session_registry.ts";
-import type { SessionSocket } from "../../../src/session/session_services.ts";
-import { sessionPolicy } from "../../../src/session_policy.ts";
+import type { SessionSocket } from "../../../src/session/outbox.ts";
+import { sessionPolicy } from "../../../src/options.ts";
 import { decode, encode } from "@msgpack/msgpack";
 
 /** What a frame holds after decoding. */
@@ -24,9 +24,9 @@ export class RecordingSocket implements SessionSocket {
   closed: { code: number; reason: string } | undefined;
   readonly taken: (() => void)[] = [];
 
-  sendFrame(frame: string | Uint8Array, taken?: () => void): void {
+  sendFrame(frame: string | Uint8Array, written?: () => void): void {
     this.frames.push(frame);
-    if (taken) this.taken.push(taken);
+    if (written) this.taken.push(written);
   }
 
   close(code: number, reason: string): void {
@@ -58,7 +58,7 @@ export class SessionRig {
   readonly requests = new RequestLog();
   readonly #options: SimulatorOptions;
   readonly #registry: SessionRegistry<MarketSession>;
-  readonly #audiences = new Map<string, Audience>();
+  readonly #subscribers = new Map<string, Subscribers>();
   #number = 0;
 
   constructor(options: SimulatorOptions = {}) {
@@ -84,7 +84,7 @@ export class SessionRig {
         registry: this.#registry,
         faults: this.faults,
         requests: this.requests,
-        audience: this.audience(endpoint),
+        subscribers: this.subscribers(endpoint),
         policy: sessionPolicy(settings),
       },
       headers,
@@ -106,19 +106,21 @@ export class SessionRig {
     return client;
   }
 
-  /** Everybody on an endpoint. */
-  audience(endpoint: string): Audience {
-    const known = this.#audiences.get(endpoint);
+  /** The sessions of an endpoint. */
+  subscribers(endpoint: string): Subscribers {
+    const known = this.#subscribers.get(endpoint);
     if (known) return known;
-    const made = new Audience();
-    this.#audiences.set(endpoint, made);
+    const made = new Subscribers();
+    this.#subscribers.set(endpoint, made);
     return made;
   }
 
   /** Publishes elements to an endpoint's subscribers. */
-  publish(endpoint: string, ...elements: Element[]): void {
-    for (const element of elements) this.audience(endpoint).publish(element);
-    this.audience(endpoint).flush();
+  publish(endpoint: string, ...messages: Message[]): void {
+    for (const message of messages) {
+      this.subscribers(endpoint).publish(message);
+    }
+    this.subscribers(endpoint).flush();
   }
 }
 

@@ -1,0 +1,306 @@
+/**
+ * The control API: the methods of `Faults`, `Connections` and `Simulator` as
+ * JSON over HTTP, for shells and for tests in other languages.
+ *
+ * | Request | Body | Effect |
+ * | --- | --- | --- |
+ * | `GET /_control/sessions` | | connections and ghost sessions |
+ * | `GET /_control/requests` | | client requests of the market streams |
+ * | `GET /_control/rate` | | `{messagesPerSecond}` |
+ * | `POST /_control/rate` | `{messagesPerSecond}` | sets it, 0 to 200 000 |
+ * | `POST /_control/emit` | `{endpoint, elements}` | sends messages to subscribers |
+ * | `POST /_control/emit-raw` | `{endpoint, text}` or `{endpoint, base64}` | sends a frame unchanged |
+ * | `POST /_control/drop` | `{endpoint?, connection?, clean?, code?, reason?}` | ends connections |
+ * | `POST /_control/half-open` | `{endpoint?, connection?}` | stops reading and writing, TCP stays open |
+ * | `POST /_control/mute` | `{endpoint?, connection?, data?, acks?, pongs?}` | stops sending |
+ * | `POST /_control/unmute` | `{endpoint?, connection?}` | ends `mute` |
+ * | `POST /_control/mute-symbol` | `{symbol}` | stops the data of one symbol |
+ * | `POST /_control/unmute-symbol` | `{symbol}` | ends `mute-symbol` |
+ * | `POST /_control/slow-ack` | `{endpoint?, ms}` | delays acknowledgements |
+ * | `POST /_control/delay-data` | `{endpoint?, ms}` | delays market data |
+ * | `POST /_control/lose-ack` | `{endpoint?, count?}` | drops acknowledgements |
+ * | `POST /_control/duplicate-ack` | `{endpoint?, count?}` | sends acknowledgements twice |
+ * | `POST /_control/fail-next` | `{endpoint?, action, code, count?}` | error on `auth` or `subscribe` |
+ * | `POST /_control/reject-upgrades` | `{endpoint?, status, count?}` | rejects upgrades with an HTTP status |
+ * | `POST /_control/malformed` | `{endpoint, symbol?}` | sends malformed messages |
+ * | `POST /_control/unknown-type` | `{endpoint, symbol?}` | sends a message of an unknown type |
+ * | `POST /_control/mixed-frame` | `{endpoint, symbol?, count?}` | sends one large frame, valid and malformed |
+ * | `POST /_control/late-trades` | `{count?}` | timestamps the next trades in the past |
+ * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
+ * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
+ * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates (2) or drops (0) order events |
+ * | `POST /_control/delay-orders` | `{ms}` | delays order events |
+ * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
+ * | `POST /_control/delay-requests` | `{ms}` | delays REST replies |
+ * | `POST /_control/clear-ghosts` | | ends ghost sessions |
+ * | `POST /_control/reset` | | ends all faults, mutes and ghost sessions |
+ *
+ * `endpoint` is the name of a stream (`sip`, `opra`, …) or `trading`; if it is
+ * optional and missing, the request applies to all of them. An invalid request
+ * is answered with 400 and `{message}`, an unknown one with 404. There is no
+ * authentication: the simulator listens on 127.0.0.1 by default.
+ *
+ * @module
+ */
+import type { Connections, ConnectionSelector } from "./connections.ts";
+import type { Faults, FaultyAction } from "./faults.ts";
+import {
+  malformedMessages,
+  mixedMessages,
+  unknownMessage,
+} from "./odd_messages.ts";
+import type { Encodable, Message } from "./protocol/messages.ts";
+
+const PREFIX = "/_control/";
+
+/** The part of the simulator that the control API uses. */
+export interface Controlled {
+  readonly faults: Faults;
+  readonly connections: Connections;
+  readonly market: { messagesPerSecond: number };
+  sessions(): unknown;
+  requests(): unknown;
+  emit(endpoint: string, messages: readonly Message[]): number;
+  emitRaw(
+    endpoint: string,
+    frame: string | Uint8Array | readonly Encodable[],
+  ): number;
+  clearGhosts(): void;
+}
+
+type Action = (simulator: Controlled, body: BodyReader) => unknown;
+
+const GET_ACTIONS: Readonly<Record<string, Action>> = {
+  "sessions": (simulator) => simulator.sessions(),
+  "requests": (simulator) => simulator.requests(),
+  "rate": ({ market }) => ({ messagesPerSecond: market.messagesPerSecond }),
+};
+
+const STREAM_ACTIONS: Readonly<Record<string, Action>> = {
+  "emit": (simulator, body) => ({
+    delivered: simulator.emit(body.text("endpoint"), body.messages()),
+  }),
+  "emit-raw": (simulator, body) => ({
+    sessions: simulator.emitRaw(body.text("endpoint"), body.frame()),
+  }),
+  "malformed": (simulator, body) => ({
+    sessions: simulator.emitRaw(
+      body.text("endpoint"),
+      malformedMessages(body.text("symbol", "AAPL")),
+    ),
+  }),
+  "unknown-type": (simulator, body) => ({
+    sessions: simulator.emitRaw(body.text("endpoint"), [
+      unknownMessage(body.text("symbol", "AAPL")),
+    ]),
+  }),
+  "mixed-frame": (simulator, body) => ({
+    sessions: simulator.emitRaw(
+      body.text("endpoint"),
+      mixedMessages(body.text("symbol", "AAPL"), body.number("count", 10_000)),
+    ),
+  }),
+  "rate": ({ market }, body) => {
+    market.messagesPerSecond = body.number("messagesPerSecond");
+    return { messagesPerSecond: market.messagesPerSecond };
+  },
+};
+
+const CONNECTION_ACTIONS: Readonly<Record<string, Action>> = {
+  "drop": ({ connections }, body) => ({
+    connections: connections.drop(body.selector(), {
+      clean: body.flag("clean", false),
+      code: body.number("code", 1000),
+      reason: body.text("reason", ""),
+    }),
+  }),
+  "half-open": ({ connections }, body) => ({
+    connections: connections.halfOpen(body.selector()),
+  }),
+  "mute": ({ connections }, body) => ({
+    connections: connections.mute(body.selector(), {
+      data: body.flag("data", true),
+      acks: body.flag("acks", true),
+      pongs: body.flag("pongs", true),
+    }),
+  }),
+  "unmute": ({ connections }, body) => ({
+    connections: connections.unmute(body.selector()),
+  }),
+  "reset": (simulator) => {
+    simulator.faults.reset();
+    simulator.clearGhosts();
+    return { connections: simulator.connections.unmute() };
+  },
+  "clear-ghosts": (simulator) => simulator.clearGhosts(),
+};
+
+const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
+  "mute-symbol": ({ faults }, body) => faults.muteSymbol(body.text("symbol")),
+  "unmute-symbol": ({ faults }, body) =>
+    faults.unmuteSymbol(body.text("symbol")),
+  "slow-ack": ({ faults }, body) =>
+    faults.slowAcks(body.text("endpoint", "*"), body.number("ms")),
+  "delay-data": ({ faults }, body) =>
+    faults.delayData(body.text("endpoint", "*"), body.number("ms")),
+  "lose-ack": ({ faults }, body) =>
+    faults.loseAcks(body.text("endpoint", "*"), body.number("count", 1)),
+  "duplicate-ack": ({ faults }, body) =>
+    faults.duplicateAcks(body.text("endpoint", "*"), body.number("count", 1)),
+  "fail-next": ({ faults }, body) =>
+    faults.failNext(body.text("endpoint", "*"), body.action(), {
+      code: body.number("code"),
+      count: body.number("count", 1),
+    }),
+  "reject-upgrades": ({ faults }, body) =>
+    faults.rejectUpgrades(
+      body.text("endpoint", "*"),
+      body.number("status"),
+      body.number("count", 1),
+    ),
+  "late-trades": ({ faults }, body) =>
+    faults.lateTrades(body.number("count", 1)),
+  "correct-trades": ({ faults }, body) =>
+    faults.correctTrades(body.number("count", 1)),
+  "cancel-trades": ({ faults }, body) =>
+    faults.cancelTrades(body.number("count", 1)),
+  "copy-orders": ({ faults }, body) =>
+    faults.copyOrderEvents(body.number("copies"), body.number("count", 1)),
+  "delay-orders": ({ faults }, body) =>
+    faults.delayOrderEvents(body.number("ms")),
+  "fail-requests": ({ faults }, body) =>
+    faults.failRequests(body.number("status"), body.number("count", 1)),
+  "delay-requests": ({ faults }, body) =>
+    faults.delayRequests(body.number("ms")),
+};
+
+const POST_ACTIONS: Readonly<Record<string, Action>> = {
+  ...STREAM_ACTIONS,
+  ...CONNECTION_ACTIONS,
+  ...FAULT_ACTIONS,
+};
+
+/** Replies to a control request; undefined for other paths. */
+export async function answerControl(
+  request: Request,
+  simulator: Controlled,
+): Promise<Response | undefined> {
+  const { pathname } = new URL(request.url);
+  if (!pathname.startsWith(PREFIX)) return undefined;
+  const actions = request.method === "GET" ? GET_ACTIONS : POST_ACTIONS;
+  const name = pathname.slice(PREFIX.length);
+  const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
+  if (!action) return failure(404, `no ${request.method} ${pathname}`);
+  try {
+    const body = new BodyReader(await readJson(request));
+    return Response.json(action(simulator, body) ?? { ok: true });
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof SyntaxError) {
+      return failure(400, error.message);
+    }
+    throw error;
+  }
+}
+
+async function readJson(request: Request): Promise<unknown> {
+  const text = request.method === "GET" ? "" : await request.text();
+  return text === "" ? {} : JSON.parse(text);
+}
+
+function failure(status: number, message: string): Response {
+  return Response.json({ message }, { status });
+}
+
+/** Keys of ids, which may be sent as text above 2^53. */
+const ID_KEYS: ReadonlySet<string> = new Set(["i", "oi", "ci"]);
+
+/**
+ * Reads the members of a control request. Each method throws a RangeError that
+ * names the member, the expected type and the value.
+ */
+class BodyReader {
+  readonly #members: Readonly<Record<string, unknown>>;
+
+  /** Throws a RangeError when the body is not a JSON object. */
+  constructor(body: unknown) {
+    if (!isObject(body)) throw new RangeError("the body must be a JSON object");
+    this.#members = body;
+  }
+
+  /** Text; the fallback if the member is absent. */
+  text(name: string, fallback?: string): string {
+    const value = this.#members[name] ?? fallback;
+    if (typeof value === "string") return value;
+    throw mustBe(name, "text", value);
+  }
+
+  /** A finite number. */
+  number(name: string, fallback?: number): number {
+    const value = this.#members[name] ?? fallback;
+    if (typeof value === "number") return value;
+    throw mustBe(name, "a number", value);
+  }
+
+  /** True or false. */
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.#members[name] ?? fallback;
+    if (typeof value === "boolean") return value;
+    throw mustBe(name, "true or false", value);
+  }
+
+  /** `endpoint` and `connection`, both optional. */
+  selector(): ConnectionSelector {
+    const { endpoint, connection } = this.#members;
+    return {
+      ...(endpoint === undefined ? {} : { endpoint: this.text("endpoint") }),
+      ...(connection === undefined
+        ? {}
+        : { connection: this.number("connection") }),
+    };
+  }
+
+  /** `action`: auth or subscribe. */
+  action(): FaultyAction {
+    const value = this.#members["action"];
+    if (value === "auth" || value === "subscribe") return value;
+    throw mustBe("action", '"auth" or "subscribe"', value);
+  }
+
+  /** `elements`: messages with text `T` and `S`; long ids may be text. */
+  messages(): Message[] {
+    const value = this.#members["elements"];
+    if (!Array.isArray(value)) throw mustBe("elements", "a list", value);
+    return value.map(readMessage);
+  }
+
+  /** `text`, or the bytes of `base64`. */
+  frame(): string | Uint8Array {
+    const { base64 } = this.#members;
+    if (base64 === undefined) return this.text("text");
+    return Uint8Array.fromBase64(this.text("base64"));
+  }
+}
+
+function readMessage(value: unknown): Message {
+  if (!isObject(value)) throw mustBe("an element", "an object", value);
+  const { T, S } = value;
+  if (typeof T !== "string") throw mustBe("T", "text", T);
+  if (typeof S !== "string") throw mustBe("S", "text", S);
+  const message: Record<string, Encodable> = {};
+  for (const [key, member] of Object.entries(value)) {
+    const isLongId = ID_KEYS.has(key) && typeof member === "string" &&
+      /^\d+$/.test(member);
+    // All values of parsed JSON are encodable.
+    message[key] = isLongId ? BigInt(member) : member as Encodable;
+  }
+  return { ...message, T, S };
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function mustBe(name: string, what: string, value: unknown): RangeError {
+  const received = JSON.stringify(value) ?? "nothing";
+  return new RangeError(`${name} must be ${what}, received ${received}`);
+}

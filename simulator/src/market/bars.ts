@@ -1,0 +1,112 @@
+/**
+ * When bars are sent: `b` right after the end of a bar, `u` half a bar later if
+ * late trades changed it, `d` with every bar. A bar without a trade that sets
+ * prices is not sent.
+ *
+ * A symbol with a subscription to bars but not to trades gets a few unsent
+ * trades when its bar closes.
+ *
+ * @module
+ */
+import type { Faults } from "../faults.ts";
+import { Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
+import type { SeededRandom } from "../random.ts";
+import type { Subscribers } from "../session/subscribers.ts";
+import { sessionDay } from "./calendar.ts";
+import { type Listings, SubscribedListings } from "./listings.ts";
+import type { StockListing } from "./stock_listing.ts";
+
+const MAX_UNSENT_TRADES = 12;
+
+/** Dependencies of a bar schedule. */
+export interface BarScheduleDependencies {
+  readonly subscribers: Subscribers;
+  readonly listings: Listings<StockListing>;
+  readonly random: SeededRandom;
+  readonly faults: Faults;
+  readonly barSeconds: number;
+  /** Makes a trade that is added to the bars but not sent. */
+  readonly unsentTrade: (listing: StockListing, at: Timestamp) => void;
+}
+
+/** The bars of one stock endpoint. */
+export class BarSchedule {
+  readonly #deps: BarScheduleDependencies;
+  readonly #subscribed: readonly SubscribedListings<StockListing>[];
+  #barStart = NaN;
+  #updatesDue = false;
+  #day = NaN;
+
+  constructor(deps: BarScheduleDependencies) {
+    this.#deps = deps;
+    this.#subscribed = (["bars", "updatedBars", "dailyBars"] as const).map(
+      (channel) =>
+        new SubscribedListings(deps.subscribers, channel, deps.listings),
+    );
+  }
+
+  /** Publishes what is due at `now`. */
+  advanceTo(now: Timestamp): void {
+    const { barSeconds } = this.#deps;
+    const start = Math.floor(now.seconds / barSeconds) * barSeconds;
+    if (Number.isNaN(this.#barStart)) this.#start(start);
+    if (start > this.#barStart) {
+      this.#closeBars(this.#barStart);
+      this.#barStart = start;
+      this.#updatesDue = true;
+      this.#turnDay(start);
+    }
+    const elapsed = now.seconds + now.nanos / 1e9 - start;
+    if (this.#updatesDue && elapsed >= barSeconds / 2) {
+      this.#updatesDue = false;
+      this.#publishUpdates(start - barSeconds);
+    }
+  }
+
+  #start(start: number): void {
+    this.#barStart = start;
+    this.#day = sessionDay(start * 1000);
+  }
+
+  #turnDay(start: number): void {
+    const day = sessionDay(start * 1000);
+    if (day === this.#day) return;
+    this.#day = day;
+    for (const listing of this.#deps.listings.all()) listing.closeDay();
+  }
+
+  #closeBars(start: number): void {
+    const end = new Timestamp(start + this.#deps.barSeconds, 0).plus(-1);
+    this.#addUnsentTrades(end);
+    const t = new Timestamp(start, 0);
+    const day = timestampFromMillis(this.#day);
+    for (const listing of this.#deps.listings.all()) {
+      if (listing.bar.count === 0) continue;
+      const bar = listing.closeBar();
+      const S = listing.symbol;
+      if (!bar.isEligible || this.#deps.faults.isSymbolMuted(S)) continue;
+      this.#deps.subscribers.publish(bar.toMessage("b", { S, t }));
+      this.#deps.subscribers.publish(listing.day.toMessage("d", { S, t: day }));
+    }
+  }
+
+  #addUnsentTrades(at: Timestamp): void {
+    const { subscribers, random, unsentTrade } = this.#deps;
+    const listings = new Set(this.#subscribed.flatMap((one) => one.listings));
+    for (const listing of listings) {
+      if (subscribers.has("trades", listing.symbol)) continue;
+      const count = 1 + random.below(MAX_UNSENT_TRADES);
+      for (let left = count; left > 0; left--) unsentTrade(listing, at);
+    }
+  }
+
+  #publishUpdates(start: number): void {
+    const t = new Timestamp(start, 0);
+    for (const listing of this.#deps.listings.all()) {
+      const bar = listing.takeUpdatedBar();
+      if (!bar?.isEligible) continue;
+      const message = bar.toMessage("u", { S: listing.symbol, t });
+      this.#deps.subscribers.publish(message);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * The market as orders and REST endpoints see it.
+ *
+ * @module
+ */
+import type { Message } from "../protocol/messages.ts";
+
+/** The best bid and ask of a stock or an option contract. */
+export interface PriceQuote {
+  /** Best bid price in dollars. */
+  readonly bid: number;
+  /** Size at the bid: shares for stocks, contracts for options. */
+  readonly bidSize: number;
+  /** Best ask price in dollars; never below the bid. */
+  readonly ask: number;
+  /** Size at the ask: shares for stocks, contracts for options. */
+  readonly askSize: number;
+}
+
+/** One listed option contract of the simulated market. */
+export interface OptionContract {
+  /** Compact OCC symbol, for example `SPY261218C00650000`. */
+  readonly symbol: string;
+  /** OCC root; differs from the underlying for SPXW and adjusted contracts. */
+  readonly root: string;
+  /** The underlying's own symbol. */
+  readonly underlying: string;
+  /** Expiration day as `YYYY-MM-DD`. */
+  readonly expiration: string;
+  /** Whether the contract is a call or a put. */
+  readonly type: "call" | "put";
+  /** Strike price in dollars. */
+  readonly strike: number;
+  /** European for indexes, American otherwise. */
+  readonly style: "american" | "european";
+}
+
+/** Prices of stocks and option contracts, as the order engine needs them. */
+export interface PriceSource {
+  /** Last traded price in dollars; undefined for an unknown symbol. */
+  lastPrice(symbol: string): number | undefined;
+  /** Current best bid and ask; undefined for an unknown symbol. */
+  quote(symbol: string): PriceQuote | undefined;
+  /** Contracts of one underlying, or of all; in symbol order. */
+  optionContracts(underlying?: string): readonly OptionContract[];
+  /** One listed contract by its OCC symbol. */
+  optionContract(symbol: string): OptionContract | undefined;
+  /** Every stock symbol of the universe. */
+  stockSymbols(): readonly string[];
+}
+
+/** Prices together with the latest messages, as the REST endpoints need them. */
+export interface MarketPrices extends PriceSource {
+  /** Latest trade of a stock or contract; undefined for an unknown symbol. */
+  latestTrade(symbol: string): Message | undefined;
+  /** Latest quote of a stock or contract; undefined for an unknown symbol. */
+  latestQuote(symbol: string): Message | undefined;
+}
