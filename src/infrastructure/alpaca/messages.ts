@@ -224,7 +224,7 @@ export function readStockImbalance(message: Message): StockImbalance {
 }
 
 /** Option message `T` = `q`. */
-export function readOptionQuote(message: Message): OptionQuote {
+function readOptionQuote(message: Message): OptionQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -239,7 +239,7 @@ export function readOptionQuote(message: Message): OptionQuote {
 }
 
 /** Option message `T` = `t`. */
-export function readOptionTrade(message: Message): OptionTrade {
+function readOptionTrade(message: Message): OptionTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),

@@ -4,7 +4,7 @@
  * A feed repeats a few thousand symbols and a few dozen codes. Finding the
  * existing string costs a fraction of creating another, and ticks do not fill
  * the heap with copies. Memory is bounded in entries and in bytes: a new entry
- * evicts the colliding one, and text longer than {@linkcode MAX_ENTRY_BYTES} is
+ * evicts the colliding one, and text longer than `MAX_ENTRY_BYTES` is
  * not supported by the fast decoders. Eviction costs time, never correctness.
  *
  * @module
@@ -12,7 +12,7 @@
 import { UNSUPPORTED } from "./frame_batch.ts";
 
 /** Bytes of the longest entry; a full table of 2^15 symbols holds 2 MiB of text. */
-export const MAX_ENTRY_BYTES = 64;
+const MAX_ENTRY_BYTES = 64;
 /** 32,768 symbols: all stocks of the market, or many option chains. */
 const SYMBOL_BITS = 15;
 /** 1,024 codes or lists of codes. */
