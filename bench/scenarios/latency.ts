@@ -92,7 +92,7 @@ async function latency(
     repetitionsDone.map(({ before }) => pick(before) / 1000);
   return {
     scenario: `latency-${burst / 1000}k`,
-    about: `${RATE} messages/s to ${CLIENTS} clients, then ${burst} at once`,
+    about: `${RATE} messages/s to ${CLIENTS} clients, then a burst of ${burst}`,
     figures: [
       figure("p50 before", "ms", ms(({ p50 }) => p50)),
       figure("p99 before", "ms", ms(({ p99 }) => p99), {

@@ -108,7 +108,7 @@ function schemaOf(setting: Setting<unknown>): Schema {
   return ANY_TEXT;
 }
 
-/** For kinds that cannot be told in a schema: the program itself is stricter. */
+/** For kinds that a schema cannot express: the program itself is stricter. */
 export const ANY_TEXT: Schema = { type: "string", minLength: 1 };
 
 /** `info`, or `info,h2=warn`. */

@@ -49,7 +49,7 @@ for (const streams of [10, 1_000, 10_000]) {
 
 const nobody = channelOf(10_000);
 Deno.bench({
-  name: "ask for a symbol that nobody wants",
+  name: "test a symbol without a subscriber",
   group: "publish",
   fn: () => void nobody.wants("NONE"),
 });

@@ -63,7 +63,7 @@ for (const [change, expected] of WRONG) {
   });
 }
 
-Deno.test("of a proxy that has ended only its end and its gap are told", () => {
+Deno.test("of a proxy that has ended only its end and its gap are reported", () => {
   const found = failures(
     { ...GOOD, isAlive: false, lost: 3, probeMs: Infinity, refusals: {} },
     ROW,

@@ -21,7 +21,7 @@ function decoded(bytes: readonly number[], bits: number): [number, number] {
   }
 }
 
-Deno.test("an integer is read back whatever its prefix", () => {
+Deno.test("an integer with any prefix is decoded", () => {
   fc.assert(fc.property(
     fc.integer({ min: 0, max: 2 ** 31 }),
     fc.integer({ min: 4, max: 7 }),
