@@ -3,13 +3,26 @@
  *
  * @module
  */
-import type { PlanLimit } from "../../src/domain/subscription/plans.ts";
+import type {
+  CountingRule,
+  PlanLimit,
+} from "../../src/domain/subscription/plans.ts";
 import {
   createSubscriptions,
   type Subscriptions,
 } from "../../src/domain/subscription/reconciler.ts";
 import type { ChunkLimits } from "../../src/domain/subscription/request.ts";
-import { UPSTREAM_CHANNELS } from "../../src/domain/subscription/symbol_sets.ts";
+import {
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "../../src/domain/subscription/symbol_sets.ts";
+
+/** The counted channels of the default settings. */
+export const DEFAULT_COUNTING: CountingRule = {
+  stocks: new Set(["trades", "quotes"]),
+  options: new Set(["quotes"]),
+};
 
 /** A plan without limits on which every channel would count. */
 export const NO_LIMIT: PlanLimit = {
@@ -31,4 +44,13 @@ export function subscriptionsOf(
 ): Subscriptions {
   const { plan = NO_LIMIT, graceMs = 0, now = () => 0 } = options;
   return createSubscriptions({ plan, limits, graceMs, now });
+}
+
+/** Builds sets of symbols from lists. */
+export function symbolSets(
+  lists: Iterable<readonly [UpstreamChannel, Iterable<string>]>,
+): SymbolSets {
+  return new Map(
+    Array.from(lists, ([channel, symbols]) => [channel, new Set(symbols)]),
+  );
 }

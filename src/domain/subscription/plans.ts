@@ -2,7 +2,7 @@
  * Symbol limits of Alpaca's plans (Alpaca: About Market Data API).
  *
  * Alpaca does not document exactly what it counts, so the counted channels are
- * settings. The default fits what users report: stock trades and quotes jointly,
+ * settings. Their default fits what users report: stock trades and quotes jointly,
  * option quotes alone.
  *
  * @module
@@ -40,12 +40,6 @@ export interface CountingRule {
   /** Channels of the option feed. */
   readonly options: ReadonlySet<UpstreamChannel>;
 }
-
-/** The default rule, which fits what users report. */
-export const DEFAULT_COUNTING: CountingRule = {
-  stocks: new Set(["trades", "quotes"]),
-  options: new Set(["quotes"]),
-};
 
 const BASIC = { stocks: 30, options: 200 };
 const PLUS = { stocks: undefined, options: 1000 };

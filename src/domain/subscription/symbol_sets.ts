@@ -51,15 +51,6 @@ export function groupPairs(
   return groups;
 }
 
-/** Builds sets from lists, for adapters that read an acknowledgement. */
-export function symbolSets(
-  lists: Iterable<readonly [UpstreamChannel, Iterable<string>]>,
-): SymbolSets {
-  return new Map(
-    Array.from(lists, ([channel, symbols]) => [channel, new Set(symbols)]),
-  );
-}
-
 /** Whether the sets contain a pair. */
 export function hasPair(sets: SymbolSets, { channel, symbol }: Pair): boolean {
   return sets.get(channel)?.has(symbol) ?? false;

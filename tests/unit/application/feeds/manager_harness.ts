@@ -5,14 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
-import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
 import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
 import {
   createSubscriptions,
   type Subscriptions,
   type SubscriptionSettings,
 } from "../../../../src/domain/subscription/reconciler.ts";
-import { NO_LIMIT } from "../../../support/subscriptions.ts";
+import { NO_LIMIT, symbolSets } from "../../../support/subscriptions.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";

@@ -1,10 +1,8 @@
-import {
-  DEFAULT_COUNTING,
-  planLimit,
-} from "../../../../src/domain/subscription/plans.ts";
+import { planLimit } from "../../../../src/domain/subscription/plans.ts";
 import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { assertExact, played } from "./scenario_outcome.ts";
 import type { Step } from "./scenario_steps.ts";
+import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";
 
 const SIP = DEFAULT_COUNTING.stocks;
 const AUTO = planLimit({ name: "auto" }, {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import {
-  DEFAULT_COUNTING,
   type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
@@ -8,7 +7,7 @@ import {
   LEARNED_LIMIT,
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
-import { NO_LIMIT } from "../../../support/subscriptions.ts";
+import { DEFAULT_COUNTING, NO_LIMIT } from "../../../support/subscriptions.ts";
 import { ManagerHarness, TIMEOUT } from "./manager_harness.ts";
 
 Deno.test("changes within one turn of the event loop are one request", async () => {

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  DEFAULT_COUNTING,
   type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
@@ -22,6 +21,7 @@ import {
 import type { Scene, Step } from "./scenario_steps.ts";
 import { Scenario } from "./subscription_scenario.ts";
 import type { Truth } from "./model_upstream.ts";
+import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";
 
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "FFFFFF", "BAD", "*"];
 const STOCK_CHANNELS = UPSTREAM_CHANNELS;

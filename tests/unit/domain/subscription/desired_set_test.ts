@@ -3,10 +3,9 @@ import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
 import {
   type Pair,
   type SymbolSets,
-  symbolSets,
   UPSTREAM_CHANNELS,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
-import { subscriptionsOf } from "../../../support/subscriptions.ts";
+import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 
 const LIMITS = { maxPairs: 400, maxBytes: 15_000 };
 const NOTHING = symbolSets([]);

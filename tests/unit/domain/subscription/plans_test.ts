@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import {
   type CountingRule,
-  DEFAULT_COUNTING,
   type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
+import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";
 
 /** Plan, feed, pairs, channels on which `*` may be asked for. */
 const TABLE: readonly (readonly [

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
 import {
-  DEFAULT_COUNTING,
   type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/plans.ts";
@@ -11,11 +10,14 @@ import {
   RECENT_MS,
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
-import {
-  type Pair,
-  symbolSets,
-  type UpstreamChannel,
+import type {
+  Pair,
+  UpstreamChannel,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
+import {
+  DEFAULT_COUNTING,
+  symbolSets,
+} from "../../../support/subscriptions.ts";
 
 function budgetOf(plan: Plan | Exclude<Plan["name"], "explicit">) {
   const options = { feed: "sip", counting: DEFAULT_COUNTING } as const;

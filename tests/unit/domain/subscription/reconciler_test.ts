@@ -4,11 +4,8 @@ import {
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
 import { MAX_ATTEMPTS } from "../../../../src/domain/subscription/session_state.ts";
-import {
-  countPairs,
-  symbolSets,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
-import { subscriptionsOf } from "../../../support/subscriptions.ts";
+import { countPairs } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 import { drain, keysOf, ScriptedUpstream } from "./scripted_upstream.ts";
 
 const LIMITS = { maxPairs: 400, maxBytes: 15_000 };

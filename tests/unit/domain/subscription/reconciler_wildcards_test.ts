@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { MAX_ATTEMPTS } from "../../../../src/domain/subscription/session_state.ts";
-import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
-import { subscriptionsOf } from "../../../support/subscriptions.ts";
+import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 import { drain, keysOf, ScriptedUpstream } from "./scripted_upstream.ts";
 
 const LIMITS = { maxPairs: 400, maxBytes: 15_000 };

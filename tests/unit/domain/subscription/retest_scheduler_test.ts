@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
-import {
-  DEFAULT_COUNTING,
-  planLimit,
-} from "../../../../src/domain/subscription/plans.ts";
+import { planLimit } from "../../../../src/domain/subscription/plans.ts";
 import {
   CONTRADICTED,
   LEARNED_LIMIT,
   RECENT_MS,
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
-import { symbolSets } from "../../../../src/domain/subscription/symbol_sets.ts";
-import { subscriptionsOf } from "../../../support/subscriptions.ts";
+import {
+  DEFAULT_COUNTING,
+  subscriptionsOf,
+  symbolSets,
+} from "../../../support/subscriptions.ts";
 
 const FULL = { code: 405, message: "symbol limit exceeded" };
 const BAD = { code: 400, message: "invalid syntax" };
