@@ -46,6 +46,6 @@ export async function keepAlive(
     }
     if (action.type === "probe") probe = { at: now, frames: session.frames };
     auditedAt = now;
-    subscriptions.ask();
+    subscriptions.probe();
   }
 }

@@ -243,7 +243,7 @@ export class SubscriptionManager
     refCounts.dropLingering();
   }
 
-  ask(): void {
+  probe(): void {
     const session = this.#session;
     const probe = session && this.#parts.subscriptions.reconciler.probe();
     if (probe) this.#send(session, probe);

@@ -14,14 +14,14 @@ export interface UpstreamSubscriptions {
   /** Ends with the session. */
   detach(): void;
   /** Sends a request that changes nothing but has to be answered. */
-  ask(): void;
+  probe(): void;
   /** Handles an acknowledgement: the full state of the session. */
   acknowledged(state: SymbolSets): void;
   /** Handles an error reply. */
   refused(error: UpstreamError): void;
   /**
    * Monotonic ms of the last acknowledgement of the session; `undefined` where
-   * only {@linkcode UpstreamSubscriptions.ask} is acknowledged.
+   * only {@linkcode UpstreamSubscriptions.probe} is acknowledged.
    */
   readonly acknowledgedAt: number | undefined;
   /** Pairs that the session acknowledged, 0 without a session. */
@@ -44,7 +44,7 @@ export class TradeUpdatesSubscription implements UpstreamSubscriptions {
     this.#session = undefined;
   }
 
-  ask(): void {
+  probe(): void {
     this.#session?.request({ action: "subscribe", pairs: [], probe: true });
   }
 

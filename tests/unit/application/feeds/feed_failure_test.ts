@@ -41,17 +41,17 @@ Deno.test("trade updates are one subscription while their session is up", () => 
   const subscriptions = new TradeUpdatesSubscription();
   const session = new ScriptedSession(new ManualClock());
   assert.equal(subscriptions.subscriptionCount, 0);
-  subscriptions.ask();
+  subscriptions.probe();
   subscriptions.attach(session);
   assert.equal(subscriptions.subscriptionCount, 1);
-  subscriptions.ask();
+  subscriptions.probe();
   assert.deepEqual(session.requests, [{
     action: "subscribe",
     pairs: [],
     probe: true,
   }]);
   subscriptions.detach();
-  subscriptions.ask();
+  subscriptions.probe();
   assert.equal(session.requests.length, 1);
   assert.equal(subscriptions.subscriptionCount, 0);
 });

@@ -50,7 +50,7 @@ Deno.test("a dropped session is replaced, with counters and the reason", async (
   assert.equal(feed.link.status.state, "connected");
   assert.equal(feed.link.status.errorMessage, undefined);
   assert.equal(feed.counters.reconnects, 1);
-  assert.deepEqual(subscriptions.calls.filter((call) => call !== "ask"), [
+  assert.deepEqual(subscriptions.calls.filter((call) => call !== "probe"), [
     "attach",
     "detach",
     "attach",
@@ -262,7 +262,7 @@ Deno.test("a silent session is failed, closed and replaced", async () => {
   assert.equal(feed.connector.sessions[0]?.open, false);
   await feed.clock.advance(250);
   assert.equal(feed.connector.sessions.length, 2);
-  assert.ok(subscriptions.calls.includes("ask"));
+  assert.ok(subscriptions.calls.includes("probe"));
 });
 
 Deno.test("shutting down closes the session once and leaves nothing", async () => {
@@ -330,8 +330,8 @@ Deno.test("subscriptions that throw cost a session, closed before the next dial"
       super.attach();
       if (this.calls.length === 1) throw new Error("a mistake in attach");
     }
-    override ask(): void {
-      throw new Error("a mistake in ask");
+    override probe(): void {
+      throw new Error("a mistake in probe");
     }
   }
   const subscriptions = new FaultySubscriptions();
@@ -342,7 +342,7 @@ Deno.test("subscriptions that throw cost a session, closed before the next dial"
   await feed.dials(2);
   assert.equal(feed.link.status.state, "connected");
   await feed.clock.advance(30_000);
-  assert.equal(feed.link.status.errorMessage, "a mistake in ask");
+  assert.equal(feed.link.status.errorMessage, "a mistake in probe");
   assert.equal(feed.connector.sessions[1]?.open, false);
 });
 

@@ -43,7 +43,7 @@ function watch(settings = SETTINGS): Watch {
 Deno.test("a socket without any frame is failed after interval + timeout", async () => {
   await using watched = watch();
   await watched.clock.advance(89_999);
-  assert.deepEqual(watched.subscriptions.calls, ["ask"]);
+  assert.deepEqual(watched.subscriptions.calls, ["probe"]);
   assert.equal(watched.deadAt(), undefined);
   await watched.clock.advance(1);
   assert.equal(watched.deadAt(), 90_000);
@@ -112,10 +112,10 @@ Deno.test("an unanswered audit does not shorten the time to fail", async () => {
   await using watched = watch();
   await chatter(watched, { seconds: 299 });
   await watched.clock.advance(1_000);
-  assert.deepEqual(watched.subscriptions.calls, ["ask"], "audited, at 300 s");
+  assert.deepEqual(watched.subscriptions.calls, ["probe"], "audited, at 300 s");
   await watched.clock.advance(88_999);
   assert.equal(watched.deadAt(), undefined);
-  assert.deepEqual(watched.subscriptions.calls, ["ask", "ask"]);
+  assert.deepEqual(watched.subscriptions.calls, ["probe", "probe"]);
   await watched.clock.advance(1);
   assert.equal(watched.deadAt(), 299_000 + 90_000);
 });

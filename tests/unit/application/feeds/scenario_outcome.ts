@@ -32,7 +32,7 @@ export async function played({ scene, steps }: Script): Promise<Scenario> {
   // A heartbeat's question is refused while it names what is not carried; every
   // such refusal is one lie less.
   for (let beat = 0; beat < MAX_HEARTBEATS; beat++) {
-    await scenario.play({ do: "ask" });
+    await scenario.play({ do: "probe" });
     await scenario.rest();
     if (
       isDeepStrictEqual(

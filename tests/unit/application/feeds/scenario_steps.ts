@@ -41,7 +41,7 @@ export type Step =
       | "lose answer"
       | "repeat"
       | "fault"
-      | "ask"
+      | "probe"
       | "drop"
       | "connect";
   };

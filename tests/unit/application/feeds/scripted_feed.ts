@@ -144,8 +144,8 @@ export class RecordingSubscriptions implements UpstreamSubscriptions {
   detach(): void {
     this.calls.push("detach");
   }
-  ask(): void {
-    this.calls.push("ask");
+  probe(): void {
+    this.calls.push("probe");
   }
   acknowledged(): void {
     this.calls.push("acknowledged");

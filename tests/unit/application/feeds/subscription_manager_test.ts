@@ -106,7 +106,7 @@ Deno.test("a late reply to a repeated request settles it", async () => {
 Deno.test("an unanswered probe does not fail the session", async () => {
   await using harness = new ManagerHarness();
   harness.attach();
-  harness.manager.ask();
+  harness.manager.probe();
   assert.deepEqual(harness.asked, ["probe"]);
   await harness.clock.advance(10 * TIMEOUT);
   assert.equal(await harness.failure(), undefined);
@@ -119,14 +119,14 @@ Deno.test("no probe is sent while a request is in flight", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["AAPL"]);
   harness.attach();
-  harness.manager.ask();
+  harness.manager.probe();
   assert.deepEqual(harness.asked, ["subscribe quotes:AAPL"]);
 });
 
 Deno.test("a change while a probe is in flight waits for its reply", async () => {
   await using harness = new ManagerHarness();
   harness.attach();
-  harness.manager.ask();
+  harness.manager.probe();
   harness.manager.add("quotes", ["AAPL"]);
   await harness.clock.advance(0);
   assert.deepEqual(harness.asked, ["probe"]);

@@ -133,7 +133,7 @@ const connection: fc.Arbitrary<Step> = fc.constantFrom<Step>(
   { do: "drop" },
   { do: "connect" },
   { do: "connect" },
-  { do: "ask" },
+  { do: "probe" },
 );
 /** Answers late or lost, and faults of upstream: everything said is true. */
 const trouble: fc.Arbitrary<Step> = fc.constantFrom<Step>(

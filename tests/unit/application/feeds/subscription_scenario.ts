@@ -155,8 +155,8 @@ export class Scenario {
       case "fault":
         this.upstream.faults++;
         break;
-      case "ask":
-        this.manager.ask();
+      case "probe":
+        this.manager.probe();
         break;
       case "drop":
         this.drop();
