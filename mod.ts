@@ -3,8 +3,8 @@
  * Markets allows an account, and serves them to any number of gRPC clients.
  *
  * Run directly, this module is the program: it reads its settings from
- * environment variables and runs until SIGTERM or SIGINT. Imported, it does
- * nothing by itself and offers the same program as a library:
+ * environment variables and runs until SIGTERM or SIGINT. Imported, it starts
+ * nothing and provides the same program as a library:
  *
  * ```ts ignore
  * import { parseConfig, startProxy } from "@alpaca-stream-proxy/proxy";
@@ -18,7 +18,7 @@
  * @module
  */
 import { main } from "./src/main.ts";
-import { startProxy } from "./src/run_proxy.ts";
+import { startProxy } from "./src/proxy.ts";
 
 export type { Clock } from "./src/application/ports/clock.ts";
 export type { Log, LogFields } from "./src/application/ports/log.ts";
@@ -39,7 +39,7 @@ export type { OptionSelection } from "./src/domain/options/selection.ts";
 export type { CountingRule, Plan } from "./src/domain/subscription/plans.ts";
 export type { ChunkLimits } from "./src/domain/subscription/request.ts";
 export type { UpstreamChannel } from "./src/domain/subscription/symbol_sets.ts";
-export type { Tools } from "./src/composition/tools.ts";
+export type { Dependencies } from "./src/feeds.ts";
 export type {
   Config,
   KeyPair,
@@ -53,11 +53,6 @@ export {
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";
 export type { Env } from "./src/infrastructure/config/settings_reader.ts";
-export {
-  type ProxyParts,
-  type ProxyPorts,
-  type RunningProxy,
-  startProxy,
-} from "./src/run_proxy.ts";
+export { type ProxyPorts, type RunningProxy, startProxy } from "./src/proxy.ts";
 
 if (import.meta.main) await main(startProxy);

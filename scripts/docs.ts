@@ -12,7 +12,6 @@
 import manifest from "../deno.json" with { type: "json" };
 import { SECTIONS } from "../src/infrastructure/config/setting.ts";
 import { SETTINGS } from "../src/infrastructure/config/settings.ts";
-import { settingsTable } from "../src/infrastructure/config/settings_table.ts";
 import {
   blockNames,
   type Blocks,
@@ -31,6 +30,7 @@ import {
   stateTable,
 } from "./docs/service_tables.ts";
 import { markdownFiles, readSource, ROOT } from "./docs/sources.ts";
+import { settingsTable } from "./docs/settings_table.ts";
 import { stateDiagram } from "./docs/state_machine.ts";
 import { mappingTable, orderEventTable } from "./docs/wire_tables.ts";
 
@@ -83,16 +83,21 @@ export const BLOCKS: Blocks = {
 
 /** The settings that most users change, each on one short line. */
 function mainSettingsTable(): string {
-  const { key, secret, environment, feeds, stockFeed, optionFeed } = SETTINGS;
   const main = [
-    ...[key, secret, environment, feeds, stockFeed, optionFeed],
-    ...[SETTINGS.plan, SETTINGS.grpcPort],
+    SETTINGS.ALPACA_KEY,
+    SETTINGS.ALPACA_SECRET,
+    SETTINGS.CREAM_ENV,
+    SETTINGS.STREAM_PROXY_FEEDS,
+    SETTINGS.ALPACA_FEED,
+    SETTINGS.ALPACA_OPTIONS_FEED,
+    SETTINGS.ALPACA_PLAN,
+    SETTINGS.STREAM_PROXY_GRPC_PORT,
   ];
   return table(
     ["Variable", "Default", "Description"],
-    main.map(({ name, fallback, otherwise, description }) => [
+    main.map(({ name, default: fallback, whenUnset, description }) => [
       code(name),
-      fallback === undefined ? otherwise ?? "" : code(fallback),
+      fallback === undefined ? whenUnset ?? "" : code(fallback),
       description.length > 80
         ? description.replace(/[:;,].*/, "")
         : description,

@@ -4,32 +4,36 @@
  * | Exit code | Means |
  * | --- | --- |
  * | 0 | stopped by SIGTERM or SIGINT, everything closed cleanly |
- * | 1 | could not start (a taken port, say), or a part failed for good |
- * | 70 | a defect: an error that nobody caught |
- * | 78 | the settings are wrong; nothing was started |
- * | 130, 143 | a second SIGINT or SIGTERM did not want to wait |
+ * | 1 | could not start (a port in use, for example), or a part failed permanently |
+ * | 70 | a defect: an uncaught error |
+ * | 78 | the configuration is invalid; nothing was started |
+ * | 130, 143 | forced exit on a second SIGINT or SIGTERM |
  *
- * Nothing else in the program ends the process or listens for signals, apart
- * from stop_signals.ts, which receives them while the program is loading.
+ * Nothing else in the program ends the process or handles signals, apart from
+ * stop_signals.ts, which receives them while the program is loading.
  *
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
-import { signalCounter } from "./infrastructure/clock/signal_echo.ts";
+import { debounceSignals } from "./infrastructure/clock/debounce_signals.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import { ConfigError } from "./infrastructure/config/config_error.ts";
-import { describeSettings } from "./infrastructure/config/describe_settings.ts";
-import { explainProblems } from "./infrastructure/config/explain_problems.ts";
-import { parseConfig } from "./infrastructure/config/parse_config.ts";
+import {
+  ConfigError,
+  formatErrors,
+} from "./infrastructure/config/config_error.ts";
+import {
+  describeSettings,
+  parseConfig,
+} from "./infrastructure/config/parse_config.ts";
 import { readEnvironment } from "./infrastructure/config/read_environment.ts";
 import {
   createJsonLog,
   type JsonLog,
 } from "./infrastructure/logging/json_log.ts";
-import { ProcessOutput } from "./infrastructure/logging/process_output.ts";
+import { ProcessOutput } from "./infrastructure/logging/output.ts";
 import {
   consoleRole,
   otelMismatch,
@@ -40,38 +44,38 @@ import {
 } from "./infrastructure/telemetry/tracing.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
 
-/** What the process runs. */
+/** The program that the process runs. */
 export interface Runnable extends AsyncDisposable {
-  /** Ports that are open, for the log. */
+  /** Open ports, for the log. */
   readonly ports: {
     readonly grpc: number;
     readonly health: number;
     readonly metrics: number | undefined;
   };
-  /** Rejects when a part has failed for good. */
+  /** Rejects when a part has failed permanently. */
   readonly finished: Promise<void>;
 }
 
-/** Starts what the process runs. */
+/** Starts the program. */
 export type Start = (
   config: Config,
-  parts: { readonly log: Log; readonly tracing: Tracing },
+  deps: { readonly log: Log; readonly tracing: Tracing },
 ) => Promise<Runnable>;
 
-/** What the process ends with. */
+/** Exit codes. */
 const EXIT = { ok: 0, failed: 1, defect: 70, config: 78 } as const;
 
-/** Longest that a clean stop may take; orchestrators kill after 30 s. */
+/** Longest clean stop; orchestrators kill after 30 s. */
 const STOP_MS = 25_000;
-/** Longest that stopping may take after a defect, when nothing is sure. */
+/** Longest stop after a defect, when parts may no longer respond. */
 const DEFECT_STOP_MS = 5_000;
-/** Longest that the last lines of the log may take to be read. */
+/** Longest wait until the last lines of the log are written. */
 const LAST_LINES_MS = 500;
 
 /**
  * Runs the program until a signal stops it, and ends the process.
  *
- * @param signals handlers that are installed already; installed now otherwise
+ * @param signals handlers that are installed already @default installed now
  */
 export async function main(
   start: Start,
@@ -88,7 +92,7 @@ export async function main(
   );
   const log = openLog(config, output);
   const process = new Process(log, { output, signals });
-  greet(config, { log, otelDeno: env.OTEL_DENO });
+  logStartup(config, { log, otelDeno: env.OTEL_DENO });
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
   return await process.run(() => start(config, { log, tracing }));
 }
@@ -98,7 +102,7 @@ function readConfig(env: ReturnType<typeof readEnvironment>): Config {
     return parseConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    complain(explainProblems(error));
+    writeError(formatErrors(error));
     Deno.exit(EXIT.config);
   }
 }
@@ -112,8 +116,8 @@ function openLog(config: Config, output: ProcessOutput): JsonLog {
   });
 }
 
-/** The first lines of the log: what runs, with which settings, what is odd. */
-function greet(
+/** Logs the versions, the settings in force and probable mistakes in them. */
+function logStartup(
   config: Config,
   { log, otelDeno }: { log: Log; otelDeno: string | undefined },
 ): void {
@@ -127,15 +131,15 @@ function greet(
   if (mismatch !== undefined) log.warn(mismatch);
 }
 
-/** One life: started, running, stopping, gone. */
+/** Runs the program once: start, wait, stop, exit. */
 class Process {
   readonly #log: JsonLog;
   readonly #output: ProcessOutput;
   readonly #signals: StopSignals;
-  /** Resolved by the first reason to stop: the exit code. */
+  /** Resolves with the exit code on the first reason to stop. */
   readonly #stop = Promise.withResolvers<number>();
-  readonly #signal = signalCounter(() => systemClock.monotonic());
-  /** A signal has asked for the stop. */
+  readonly #classifySignal = debounceSignals(() => systemClock.monotonic());
+  /** A signal has requested the stop. */
   #isStopping = false;
   #defects = 0;
   #stopWithinMs = STOP_MS;
@@ -157,14 +161,14 @@ class Process {
       proxy = await start();
     } catch (cause) {
       this.#log.error("Cannot start", { cause });
-      complain(`alpaca-stream-proxy cannot start: ${messageOf(cause)}.\n`);
+      writeError(`alpaca-stream-proxy cannot start: ${messageOf(cause)}.\n`);
       return await this.#exit(EXIT.failed);
     }
     this.#log.info("Started", { ports: proxy.ports });
     proxy.finished.then(
       () => this.#stop.resolve(EXIT.ok),
       (cause) => {
-        this.#log.error("A part has failed for good; stopping", { cause });
+        this.#log.error("A part failed permanently; stopping", { cause });
         this.#stop.resolve(EXIT.failed);
       },
     );
@@ -177,14 +181,14 @@ class Process {
   #listen(): void {
     const numbers = { SIGINT: 2, SIGTERM: 15 } as const;
     this.#signals.handle((signal) => {
-      const which = this.#signal();
-      if (which === "echo") return;
-      if (which === "second") {
-        this.#log.warn("Stopping at once", { signal });
+      const kind = this.#classifySignal();
+      if (kind === "duplicate") return;
+      if (kind === "second") {
+        this.#log.warn("Forced exit on a second signal", { signal });
         this.#exit(128 + numbers[signal]);
         return;
       }
-      this.#log.info("Stopping; a second signal stops at once", { signal });
+      this.#log.info("Stopping; a second signal forces the exit", { signal });
       this.#isStopping = true;
       this.#stop.resolve(EXIT.ok);
     });
@@ -198,7 +202,7 @@ class Process {
     });
   }
 
-  /** Feeds are still closed cleanly if they can be, so that no ghost stays. */
+  /** Stops; upstream sessions are still closed, so that none stays open at Alpaca. */
   #defect(message: string, cause: unknown): void {
     this.#log.error(`${message}; stopping`, { cause });
     this.#defects++;
@@ -206,7 +210,7 @@ class Process {
     this.#stop.resolve(EXIT.defect);
   }
 
-  /** True when everything was closed in time and without an error. */
+  /** Stops the program; true when everything was closed in time without an error. */
   async #dispose(proxy: Runnable): Promise<boolean> {
     const closed = new AbortController();
     const disposal = this.#disposal(proxy);
@@ -215,7 +219,7 @@ class Process {
     const outcome = await Promise.race([disposal, overdue]);
     closed.abort();
     if (outcome === "overdue") {
-      this.#log.error("Not stopped in time; leaving what is still open", {
+      this.#log.error("Not stopped in time; exiting with open connections", {
         waitedMs: this.#stopWithinMs,
       });
     }
@@ -247,7 +251,7 @@ function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-/** For people: plain text on standard error, apart from the log. */
-function complain(text: string): void {
+/** Writes plain text to standard error, separate from the log. */
+function writeError(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

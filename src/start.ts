@@ -1,6 +1,5 @@
 /**
- * The entry point of the program: installs the signal handlers, then loads
- * everything else.
+ * The entry point: installs the signal handlers, then loads the program.
  *
  * `mod.ts` runs the same program, but its handlers are installed only after the
  * whole module graph is loaded.
@@ -12,7 +11,7 @@ import { listenForStop } from "./stop_signals.ts";
 const signals = listenForStop();
 const [{ main }, { startProxy }] = await Promise.all([
   import("./main.ts"),
-  import("./run_proxy.ts"),
+  import("./proxy.ts"),
 ]);
-await signals.noted();
+await signals.delivered();
 await main(startProxy, signals);

@@ -1,9 +1,9 @@
 /**
- * Receives SIGINT and SIGTERM from the earliest moment on.
+ * Receives SIGINT and SIGTERM while the program is still loading.
  *
- * The kernel drops a signal that PID 1 of a container has no handler for, and
- * the process would run until it is killed, its upstream sessions left open.
- * So this module imports nothing: {@linkcode listenForStop} can run before the
+ * The kernel drops a signal that PID 1 of a container has no handler for: the
+ * process would run until it is killed, with its upstream sessions open. So
+ * this module imports nothing, and {@linkcode listenForStop} can run before the
  * rest of the program is loaded.
  *
  * @module
@@ -12,28 +12,28 @@
 /** A signal that asks the process to stop. */
 export type StopSignal = "SIGINT" | "SIGTERM";
 
-/** Signals that arrive; those that no handler has taken yet are kept. */
+/** Received signals; they are kept until a handler is set. */
 export interface StopSignals {
-  /** Passes the signals that have arrived, and every later one, to `handler`. */
+  /** Passes the received signals, and every later one, to `handler`. */
   handle(handler: (signal: StopSignal) => void): void;
   /**
-   * Resolves when signals that have arrived were noted: loading modules keeps
-   * the event loop from doing so.
+   * Resolves when the event loop has delivered pending signals, which it does
+   * not do while modules are loading.
    */
-  noted(): Promise<void>;
+  delivered(): Promise<void>;
 }
 
-/** Turns of the event loop in which an arrived signal is noted. */
+/** Turns of the event loop in which a pending signal is delivered. */
 const TURNS = 3;
 
 /**
- * Installs the signal handlers. A signal does not end the process by itself:
- * Deno 2.9.6 crashes (SIGSEGV) when it exits while it loads modules.
+ * Installs the signal handlers. They do not end the process: Deno 2.9.6 crashes
+ * (SIGSEGV) when it exits while it loads modules.
  */
 export function listenForStop(): StopSignals {
-  const arrived: StopSignal[] = [];
+  const received: StopSignal[] = [];
   let receive = (signal: StopSignal): void => {
-    arrived.push(signal);
+    received.push(signal);
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => receive(signal));
@@ -41,9 +41,9 @@ export function listenForStop(): StopSignals {
   return {
     handle(handler) {
       receive = handler;
-      for (const signal of arrived.splice(0)) handler(signal);
+      for (const signal of received.splice(0)) handler(signal);
     },
-    async noted() {
+    async delivered() {
       for (let turn = 0; turn < TURNS; turn++) {
         await new Promise((resolve) => setTimeout(resolve));
       }

@@ -1,11 +1,12 @@
 /**
- * The direction of imports is a rule, and this is where it is kept.
+ * Enforces the layers: which folder may import which, and which files may use
+ * packages and the runtime.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import {
-  circlesOf,
+  importCycles,
   importsOf,
   readSources,
   type Sources,
@@ -15,14 +16,15 @@ import {
 const ROOT = new URL("../", import.meta.url);
 const GENERATED = "src/gen/";
 
-/** Files that combine parts which know nothing of each other. */
+/** The files of the composition root, which import every layer. */
 const COMPOSERS = [
-  "src/run_proxy.ts",
+  "src/feeds.ts",
+  "src/proxy.ts",
   "src/main.ts",
   "src/start.ts",
   "src/stop_signals.ts",
 ];
-const DOOR = "mod.ts";
+const ENTRY_POINT = "mod.ts";
 /** The simulator is a package of its own, imported by its name alone. */
 const SIMULATOR = {
   name: "@alpaca-stream-proxy/simulator",
@@ -31,13 +33,12 @@ const SIMULATOR = {
 } as const;
 const MANIFEST = "deno.json";
 
-/** The layer of a file: an adapter is one of its own. */
+/** The layer of a file; each adapter is a layer of its own. */
 function layerOf(path: string): string {
-  if (path === DOOR || path === MANIFEST) return path;
+  if (path === ENTRY_POINT || path === MANIFEST) return path;
   if (COMPOSERS.includes(path)) return "composer";
   if (path.startsWith(SIMULATOR.folder)) return "simulator";
   const [, layer = "", part = ""] = path.split("/");
-  if (layer === "composition") return "composer";
   return layer === "infrastructure" ? `${layer}/${part}` : layer;
 }
 
@@ -58,7 +59,7 @@ function mayImport(from: string, to: string): boolean {
     case "cli":
       return true;
     case "composer":
-    case DOOR:
+    case ENTRY_POINT:
       return to === "domain" || to === "application" || isAdapter(to) ||
         to === "composer" || to === MANIFEST;
   }
@@ -74,34 +75,34 @@ function mayUseRuntime(path: string): boolean {
   return COMPOSERS.includes(path);
 }
 
-/** What time, chance and the outside world are called. */
+/** How code reaches time, randomness and the outside world. */
 const OUTSIDE =
   /\b(?:Deno\.|process\.|console\.|Date\.now\b|performance\.|Math\.random\b|crypto\.|setTimeout\b|setInterval\b|queueMicrotask\b|fetch\(|new (?:WebSocket|Date|Worker)\b|AbortSignal\.timeout\b)/;
 
 const INLINE = /^(?:npm|jsr|https?|file|data):/;
 
-/** Every offence of the given sources against the rules, in words. */
-function offences(sources: Sources): string[] {
+/** Describes every violation of the rules in the given sources. */
+function violations(sources: Sources): string[] {
   const found: string[] = [];
   for (const { from, specifier, to } of importsOf(sources)) {
-    const said = `${from} imports ${specifier}`;
-    if (specifier === "*") found.push(`${said}: a target that is computed`);
-    else if (INLINE.test(specifier)) found.push(`${said}: not mapped`);
+    const what = `${from} imports ${specifier}`;
+    if (specifier === "*") found.push(`${what}: a computed target`);
+    else if (INLINE.test(specifier)) found.push(`${what}: not mapped`);
     else if (specifier === SIMULATOR.name) {
       if (layerOf(from) !== "cli") {
-        found.push(`${said}: ${layerOf(from)} may not see simulator`);
+        found.push(`${what}: ${layerOf(from)} may not import simulator`);
       }
     } else if (to === undefined) {
       const generated = from.startsWith(GENERATED) &&
         specifier.startsWith("@bufbuild/");
-      if (!generated && !mayUseRuntime(from)) found.push(`${said}: a package`);
+      if (!generated && !mayUseRuntime(from)) found.push(`${what}: a package`);
     } else if (to !== MANIFEST && !sources.has(to)) {
-      found.push(`${said}: no such file`);
+      found.push(`${what}: no such file`);
     } else if (
       !mayImport(layerOf(from), layerOf(to)) ||
       (layerOf(to) === "simulator" && layerOf(from) !== "simulator")
     ) {
-      found.push(`${said}: ${layerOf(from)} may not see ${layerOf(to)}`);
+      found.push(`${what}: ${layerOf(from)} may not import ${layerOf(to)}`);
     }
   }
   for (const [path, text] of sources) {
@@ -110,23 +111,25 @@ function offences(sources: Sources): string[] {
       found.push(`${path} uses Deno`);
     }
     const pure = ["domain", "application"].includes(layerOf(path));
-    const [word] = OUTSIDE.exec(code) ?? [];
-    if (pure && word) found.push(`${path} says ${word} where a port is due`);
+    const [outside] = OUTSIDE.exec(code) ?? [];
+    if (pure && outside) {
+      found.push(`${path} uses ${outside} instead of a port`);
+    }
   }
   return found;
 }
 
 const sources = await readSources(ROOT, [
   "src",
-  DOOR,
+  ENTRY_POINT,
   "simulator/src",
   "simulator/main.ts",
   SIMULATOR.entry,
 ]);
 
 Deno.test("every import points inwards", () => {
-  assert.ok(sources.size > 50, "the sources were found");
-  assert.deepEqual(offences(sources), []);
+  assert.ok(sources.size > 50, "sources found");
+  assert.deepEqual(violations(sources), []);
 });
 
 Deno.test("the entry point loads nothing but the signal handlers before it listens", () => {
@@ -141,18 +144,18 @@ Deno.test("the entry point loads nothing but the signal handlers before it liste
   assert.deepEqual(eager("src/stop_signals.ts"), []);
 });
 
-Deno.test("no file imports itself by a circle", () => {
+Deno.test("there is no import cycle", () => {
   const edges = importsOf(sources);
-  assert.ok(edges.length > sources.size, "the imports were found");
-  assert.deepEqual(circlesOf(edges), []);
+  assert.ok(edges.length > sources.size, "imports found");
+  assert.deepEqual(importCycles(edges), []);
 });
 
-/** A little repository, for proving that the rules can be broken. */
+/** A small repository to test the rules with. */
 const LEGAL: Readonly<Record<string, string>> = {
-  "mod.ts": `export { run } from "./src/run_proxy.ts";`,
-  "src/run_proxy.ts": `import { a } from "./infrastructure/http/a.ts";
+  "mod.ts": `export { run } from "./src/proxy.ts";`,
+  "src/proxy.ts": `import { a } from "./infrastructure/http/a.ts";
 import manifest from "../deno.json" with { type: "json" };`,
-  "src/domain/a.ts": `export const a = 1; // Deno. is only a word here`,
+  "src/domain/a.ts": `export const a = 1; // Deno. in a comment`,
   "src/application/a.ts": `import { a } from "../domain/a.ts";`,
   "src/infrastructure/http/a.ts": `import {
   a,
@@ -168,48 +171,48 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
   [
     "src/domain/a.ts",
     `import type { b } from "../application/a.ts";`,
-    /domain may not see application/,
+    /domain may not import application/,
   ],
   [
     "src/application/a.ts",
     `export { b } from "../infrastructure/http/a.ts";`,
-    /application may not see infrastructure\/http/,
+    /application may not import infrastructure\/http/,
   ],
   [
     "src/infrastructure/http/a.ts",
     `import { b } from "../grpc/a.ts";`,
-    /infrastructure\/http may not see infrastructure\/grpc/,
+    /infrastructure\/http may not import infrastructure\/grpc/,
   ],
   [
     "src/infrastructure/http/a.ts",
     `import { g } from "../../gen/g.ts";`,
-    /may not see gen/,
+    /may not import gen/,
   ],
   [
     "src/infrastructure/http/a.ts",
-    `import { run } from "../../run_proxy.ts";`,
-    /may not see composer/,
+    `import { run } from "../../proxy.ts";`,
+    /may not import composer/,
   ],
   [
     "simulator/src/a.ts",
     `import { a } from "../../src/domain/a.ts";`,
-    /simulator may not see domain/,
+    /simulator may not import domain/,
   ],
   [
-    "src/run_proxy.ts",
+    "src/proxy.ts",
     `await import("@alpaca-stream-proxy/simulator");`,
-    /composer may not see simulator/,
+    /composer may not import simulator/,
   ],
-  ["src/run_proxy.ts", `import "./cli/demo.ts";`, /may not see cli/],
+  ["src/proxy.ts", `import "./cli/demo.ts";`, /may not import cli/],
   [
     "mod.ts",
     `export * from "@alpaca-stream-proxy/simulator";`,
-    /may not see simulator/,
+    /may not import simulator/,
   ],
   [
     "src/cli/demo.ts",
     `import { s } from "../../simulator/src/a.ts";`,
-    /cli may not see simulator/,
+    /cli may not import simulator/,
   ],
   ["src/cli/demo.ts", `import { a } from "./gone.ts";`, /no such file/],
   ["src/cli/demo.ts", `import a from "npm:ws@8";`, /not mapped/],
@@ -218,23 +221,25 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
   ["src/domain/a.ts", `import { x } from "node:path";`, /a package/],
   ["mod.ts", `import { x } from "node:path";`, /a package/],
   ["mod.ts", `Deno.exit(1);`, /mod.ts uses Deno/],
-  ["src/application/a.ts", `const now = Date.now();`, /says Date.now/],
-  ["src/domain/a.ts", `const chance = Math.random();`, /says Math.random/],
-  ["src/application/a.ts", `setTimeout(go, 1);`, /says setTimeout/],
+  ["src/application/a.ts", `const now = Date.now();`, /uses Date.now/],
+  ["src/domain/a.ts", `const chance = Math.random();`, /uses Math.random/],
+  ["src/application/a.ts", `setTimeout(go, 1);`, /uses setTimeout/],
 ];
 
-Deno.test("a legal repository has no offence", () => {
-  assert.deepEqual(offences(new Map(Object.entries(LEGAL))), []);
+Deno.test("a legal repository has no violation", () => {
+  assert.deepEqual(violations(new Map(Object.entries(LEGAL))), []);
 });
 
 for (const [path, text, expected] of BROKEN) {
-  Deno.test(`${path} may not say ${text}`, () => {
-    const found = offences(new Map(Object.entries({ ...LEGAL, [path]: text })));
+  Deno.test(`${path} may not contain ${text}`, () => {
+    const found = violations(
+      new Map(Object.entries({ ...LEGAL, [path]: text })),
+    );
     assert.match(found.join("\n"), expected);
   });
 }
 
-Deno.test("a circle is found however long it is", () => {
+Deno.test("an import cycle of any length is found", () => {
   const edges = importsOf(
     new Map([
       ["src/a.ts", `import "./b.ts"; import { c } from "./c.ts";`],
@@ -243,7 +248,7 @@ Deno.test("a circle is found however long it is", () => {
       ["src/d.ts", `import { b } from "./b.ts";`],
     ]),
   );
-  assert.deepEqual(circlesOf(edges), [[
+  assert.deepEqual(importCycles(edges), [[
     "src/b.ts",
     "src/c.ts",
     "src/d.ts",

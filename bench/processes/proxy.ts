@@ -9,7 +9,7 @@ import { Writable } from "node:stream";
 import { Ring } from "../../src/application/broadcast/ring.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../src/run_proxy.ts";
+import { startProxy } from "../../src/proxy.ts";
 import { answerCommands } from "../control.ts";
 import type { ProcessUse, ProxyStart } from "../process_use.ts";
 

@@ -20,7 +20,7 @@ export const CHART = "helm/alpaca-stream-proxy";
 
 /** Credentials that the program requires. */
 function requiredCredentials(): string[] {
-  return SECRET.filter((row) => row.otherwise === "required")
+  return SECRET.filter((row) => row.whenUnset === "required")
     .map((row) => row.name);
 }
 

@@ -41,10 +41,14 @@ export function allowedVariables(): string[] {
 
 /** Addresses of the default `--allow-net`: three ports and Alpaca over TLS. */
 export function allowedAddresses(): string[] {
-  const host = SETTINGS.host.fallback;
-  const ports = [SETTINGS.grpcPort, SETTINGS.healthPort, SETTINGS.metricsPort];
+  const host = SETTINGS.STREAM_PROXY_HOST.default;
+  const ports = [
+    SETTINGS.STREAM_PROXY_GRPC_PORT,
+    SETTINGS.STREAM_PROXY_HEALTH_PORT,
+    SETTINGS.STREAM_PROXY_METRICS_PORT,
+  ];
   return [
-    ...ports.map((port) => `${host}:${port.fallback}`),
+    ...ports.map((port) => `${host}:${port.default}`),
     ...ALPACA_HOSTS.map((name) => `${name}:443`),
   ];
 }

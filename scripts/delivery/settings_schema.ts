@@ -43,27 +43,27 @@ const FIXED_PORTS: ReadonlySet<string> = new Set([
 export function chartDefault(setting: Setting<unknown>): ConfigValue {
   const own = CHART_DEFAULTS[setting.name];
   if (own !== undefined) return own.value;
-  if (setting.fallback === undefined) return "";
+  if (setting.default === undefined) return "";
   const { type } = schemaOf(setting);
-  if (type === "integer" || type === "number") return Number(setting.fallback);
-  if (type === "boolean") return setting.fallback === "true";
-  return setting.fallback;
+  if (type === "integer" || type === "number") return Number(setting.default);
+  if (type === "boolean") return setting.default === "true";
+  return setting.default;
 }
 
 /** What the chart accepts for a setting, never more than the program does. */
 export function schemaFor(setting: Setting<unknown>): Schema {
-  const unset = setting.fallback === undefined ? orEmpty : same;
+  const unset = setting.default === undefined ? orEmpty : same;
   return { description: describe(setting), ...unset(schemaOf(setting)) };
 }
 
 /** One line for people. */
 export function describe(setting: Setting<unknown>): string {
-  const otherwise = setting.otherwise === undefined
+  const otherwise = setting.whenUnset === undefined
     ? ""
-    : `; when empty: ${setting.otherwise}`;
+    : `; when empty: ${setting.whenUnset}`;
   const own = CHART_DEFAULTS[setting.name];
   const why = own === undefined ? "" : `; ${own.value} here because ${own.why}`;
-  return `${setting.description} (${setting.kind.accepts}${otherwise}${why})`;
+  return `${setting.description} (${setting.parser.accepts}${otherwise}${why})`;
 }
 
 const same = (schema: Schema): Schema => schema;
@@ -167,10 +167,12 @@ function readable(
   setting: Setting<unknown>,
   texts: readonly string[],
 ): readonly string[] {
-  const refused = texts.find((text) => !("value" in setting.kind.read(text)));
+  const refused = texts.find((text) =>
+    !("value" in setting.parser.parse(text))
+  );
   if (refused === undefined) return texts;
   throw new Error(
-    `${setting.name} says it accepts "${setting.kind.accepts}" but refuses ` +
+    `${setting.name} says it accepts "${setting.parser.accepts}" but refuses ` +
       `"${refused}": teach scripts/delivery/settings_schema.ts this kind`,
   );
 }

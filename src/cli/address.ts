@@ -1,9 +1,9 @@
 /**
- * Where the proxy is, as a user writes it.
+ * Parses the address of a proxy.
  *
  * @module
  */
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./flags.ts";
 
 /** Address of a proxy's gRPC port. */
 export interface ProxyAddress {
@@ -13,7 +13,7 @@ export interface ProxyAddress {
   readonly tls: boolean;
 }
 
-/** The port that the proxy listens on unless told otherwise. */
+/** The default port of the proxy. */
 export const DEFAULT_GRPC_PORT = 50052;
 
 const ACCEPTED =
@@ -23,25 +23,25 @@ const ACCEPTED =
  * Reads `localhost:50052`, `[::1]:50052`, `http://host:50052` or
  * `https://host` (TLS).
  *
- * @param source how the user gave it, for the message: `--address`
- * @throws {UsageError} when it is none of these.
+ * @param source where it was set, for the message: `--address`
+ * @throws {UsageError} when it is none of these
  */
 export function parseAddress(text: string, source: string): ProxyAddress {
-  const refused = () => new UsageError(`${source} ${text}`, ACCEPTED);
+  const invalid = () => new UsageError(`${source} ${text}`, ACCEPTED);
   const match =
     /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(?::(\d{1,5}))?\/?$/
       .exec(text);
   const host = match?.[2];
-  if (host === undefined) throw refused();
+  if (host === undefined) throw invalid();
   const tls = match?.[1] === "https";
   const port = match?.[3] === undefined
     ? tls ? 443 : DEFAULT_GRPC_PORT
     : Number(match[3]);
-  if (port < 1 || port > 65_535) throw refused();
+  if (port < 1 || port > 65_535) throw invalid();
   return { host, port, tls };
 }
 
-/** The address as gRPC and people write it: `localhost:50052`. */
+/** The address as text: `localhost:50052`. */
 export function addressText(address: ProxyAddress): string {
   return `${address.host}:${address.port}`;
 }

@@ -1,5 +1,5 @@
 /**
- * `deno task demo`: market, proxy and client in one process, to look at.
+ * `deno task demo`: a simulated market, the proxy and a client in one process.
  *
  * @module
  */
@@ -11,26 +11,26 @@ import {
 import { type DemoListener, followDemo } from "./demo_client.ts";
 import {
   DemoLines,
-  greeting,
-  newsText,
+  eventText,
+  introduction,
   ratesLine,
   summary,
 } from "./demo_lines.ts";
 import { type DemoMarket, startDemoMarket } from "./demo_market.ts";
 import { DemoRecorder } from "./demo_recorder.ts";
 import { renderDemo } from "./demo_view.ts";
-import { NewsLog } from "./news_log.ts";
-import { ansi, choosePaint, obeysSequences } from "./paint.ts";
+import { DemoLog } from "./demo_log.ts";
+import { ansi, chooseColors, supportsAnsi } from "./colors.ts";
 import { Screen } from "./screen.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./flags.ts";
 
 const FRAME_MS = 200;
 const SECOND_MS = 1_000;
 
 /**
- * Runs the demo and tells its exit code: 0 when it ended as asked (also by an
- * interrupt or a closed pipe), 2 when the arguments make no sense. Rejects
+ * Runs the demo and returns its exit code: 0 when it ended as requested (also
+ * by an interrupt or a closed pipe), 2 when the arguments are invalid. Rejects
  * when the market or the proxy cannot start.
  */
 export async function demo(
@@ -45,28 +45,28 @@ export async function demo(
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
     if (!(error instanceof UsageError)) throw error;
-    terminal.say(`${error.message}\nSee: deno task demo --help`);
+    terminal.writeError(`${error.message}\nSee: deno task demo --help`);
     return EXIT.usage;
   }
 }
 
-/** Everything that a demo on some kind of output works with. */
-interface Stage {
+/** A running demo. */
+interface Demo {
   readonly task: DemoTask;
   readonly market: DemoMarket;
-  readonly log: NewsLog;
+  readonly log: DemoLog;
   readonly recorder: DemoRecorder;
-  /** Its signal fires at the end of the demo, whatever ends it. */
+  /** Its signal fires at the end of the demo. */
   readonly terminal: Terminal;
   /** Ends the demo. */
   readonly end: () => void;
 }
 
 async function run(task: DemoTask, terminal: Terminal): Promise<void> {
-  const log = new NewsLog();
+  const log = new DemoLog();
   await using market = await startDemoMarket(task, log);
   const done = new AbortController();
-  const stage: Stage = {
+  const running: Demo = {
     task,
     market,
     log,
@@ -80,21 +80,21 @@ async function run(task: DemoTask, terminal: Terminal): Promise<void> {
     end: () => done.abort(),
   };
   const onScreen = !task.plain &&
-    obeysSequences(terminal.isTerminal, terminal.env);
-  await (onScreen ? showScreen(stage) : showLines(stage));
-  await terminal.write(`${summary(stage.recorder.state()).join("\n")}\n`);
+    supportsAnsi(terminal.isTerminal, terminal.env);
+  await (onScreen ? showScreen(running) : showLines(running));
+  await terminal.write(`${summary(running.recorder.state()).join("\n")}\n`);
 }
 
-/** What belongs to one kind of output. */
+/** One kind of output: screen or lines. */
 interface Output {
   readonly listeners: readonly DemoListener[];
-  /** What it does again and again until the signal fires. */
+  /** Loops that run until the signal fires. */
   readonly loops: readonly Promise<void>[];
 }
 
 /** Runs a demo until the time or the user ends it, or a part of it fails. */
-async function play(stage: Stage, output: Output): Promise<void> {
-  const { task, market, recorder, terminal, end } = stage;
+async function play(running: Demo, output: Output): Promise<void> {
+  const { task, market, recorder, terminal, end } = running;
   const { listeners, loops } = output;
   const { clock, signal } = terminal;
   const parts: Promise<void>[] = [
@@ -105,57 +105,57 @@ async function play(stage: Stage, output: Output): Promise<void> {
     parts.push(clock.sleep(task.seconds * SECOND_MS, signal).then(end));
   }
   for (const part of parts) part.catch(end);
-  // Nothing may still run when the market is taken down.
+  // Every part must have ended before the market is stopped.
   const ends = await Promise.allSettled(parts);
   const failed = ends.find((one) => one.status === "rejected");
   if (failed) throw failed.reason;
 }
 
-async function showScreen(stage: Stage): Promise<void> {
-  const { recorder, terminal, log } = stage;
+async function showScreen(running: Demo): Promise<void> {
+  const { recorder, terminal, log } = running;
   using screen = Screen.enter();
-  log.reportTo((tone, text) => recorder.say(tone, text));
-  // Waits for a key that may never come, so nobody waits for it.
-  void obeyKeys(screen, stage);
-  const color = choosePaint(terminal.isTerminal, terminal.env) === ansi;
+  log.reportTo((tone, text) => recorder.addEvent(tone, text));
+  // Not awaited: it waits for a key that may never be pressed.
+  void handleKeys(screen, running);
+  const color = chooseColors(terminal.isTerminal, terminal.env) === ansi;
   const frames = every(FRAME_MS, terminal, () => {
     screen.draw(renderDemo(recorder.state(), { ...Screen.size(), color }));
   });
   const seconds = every(SECOND_MS, terminal, (elapsedMs) => {
     recorder.tick(elapsedMs);
   });
-  await play(stage, { listeners: [recorder], loops: [frames, seconds] });
+  await play(running, { listeners: [recorder], loops: [frames, seconds] });
 }
 
-async function obeyKeys(screen: Screen, stage: Stage): Promise<void> {
-  const { recorder, market, end } = stage;
+async function handleKeys(screen: Screen, running: Demo): Promise<void> {
+  const { recorder, market, end } = running;
   for await (const key of screen.keys()) {
-    if (key === "d") recorder.say("plain", market.drop());
-    else if (key === "m") recorder.say("plain", market.mute());
+    if (key === "d") recorder.addEvent("plain", market.drop());
+    else if (key === "m") recorder.addEvent("plain", market.mute());
     else if (key === "q") end();
   }
 }
 
-async function showLines(stage: Stage): Promise<void> {
-  const { task, market, recorder, terminal, log } = stage;
-  const paint = choosePaint(terminal.isTerminal, terminal.env);
+async function showLines(running: Demo): Promise<void> {
+  const { task, market, recorder, terminal, log } = running;
+  const paint = chooseColors(terminal.isTerminal, terminal.env);
   const lines = new DemoLines({ all: task.all, paint });
-  for (const line of greeting(market.addresses, task)) lines.remark(line);
-  log.reportTo((tone, text) => lines.remark(newsText({ tone, text })));
+  for (const line of introduction(market.addresses, task)) lines.comment(line);
+  log.reportTo((tone, text) => lines.comment(eventText({ tone, text })));
   const flushes = every(FRAME_MS, terminal, () => terminal.write(lines.take()));
   const seconds = every(SECOND_MS, terminal, (elapsedMs) => {
     recorder.tick(elapsedMs);
-    if (elapsedMs > 0) lines.remark(ratesLine(recorder.state()));
+    if (elapsedMs > 0) lines.comment(ratesLine(recorder.state()));
     lines.tick();
   });
-  await play(stage, {
+  await play(running, {
     listeners: [recorder, lines],
     loops: [flushes, seconds],
   });
   await terminal.write(lines.take());
 }
 
-/** Does something again and again, the first time at once with 0 elapsed. */
+/** Repeats an action, the first time immediately with 0 elapsed. */
 async function every(
   intervalMs: number,
   { clock, signal }: Terminal,

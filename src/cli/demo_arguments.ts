@@ -3,29 +3,33 @@
  *
  * @module
  */
-import { describeFlags, type FlagTable, readArguments } from "./flags.ts";
-import { UsageError } from "./usage_error.ts";
+import {
+  describeFlags,
+  type FlagTable,
+  readArguments,
+  UsageError,
+} from "./flags.ts";
 
 const FLAGS = {
   seconds: { value: "N", help: "end after N seconds, with a summary" },
   rate: {
     value: "N",
-    help: "messages a second that the market makes (default 200)",
+    help: "messages per second of the market (default 200)",
   },
   symbols: {
     value: "A,B,C",
     help: "stocks to follow (default AAPL,MSFT,NVDA,TSLA,AMZN,SPY,QQQ)",
   },
-  seed: { value: "TEXT", help: "makes the same market again" },
-  plain: { help: "lines instead of a view, also on a terminal" },
-  all: { help: "lines: every message, not a few of each kind a second" },
+  seed: { value: "TEXT", help: "the same text makes the same market" },
+  plain: { help: "lines instead of a screen, also on a terminal" },
+  all: { help: "lines: every message, not two of each kind per second" },
   help: { help: "show this text" },
 } as const satisfies FlagTable;
 
 /** What `demo --help` prints. */
 export const DEMO_HELP =
-  `Shows the proxy at work, without an account: a local Alpaca with a simulated
-market, the proxy in front of it, and a gRPC client of the proxy.
+  `Runs a demo without an account: a local Alpaca with a simulated market, the
+proxy in front of it, and a gRPC client of the proxy.
 
 Usage: deno task demo [flags]
 
@@ -33,13 +37,13 @@ Flags:
 ${describeFlags(FLAGS)}
 
 On a terminal: d drops a connection to Alpaca, m mutes one, q ends.
-DELAY is the age of a message when the client has it (median of a second), LOST
-counts messages that a client was too slow for, ~ marks values from before the
-feed was lost.
+DELAY is the age of a message when the client receives it (median of a second),
+LOST counts messages that a slow client lost, ~ marks values from before the
+feed was disconnected.
 While it runs, from another terminal: deno task tail quotes AAPL
 `;
 
-/** What the user asked for. */
+/** The parsed command. */
 export interface DemoTask {
   readonly type: "demo";
   /** Undefined: until interrupted. */
@@ -51,13 +55,13 @@ export interface DemoTask {
   readonly all: boolean;
 }
 
-/** Stocks of the simulated market that everybody knows. */
+/** Well-known stocks of the simulated market. */
 const DEFAULT_SYMBOLS = "AAPL,MSFT,NVDA,TSLA,AMZN,SPY,QQQ";
 
-/** Fits one screen; a demo is not a scanner. */
+/** What fits one screen. */
 const MAX_SYMBOLS = 50;
 
-/** @throws {UsageError} naming the first argument that cannot be used. */
+/** @throws {UsageError} naming the first argument that cannot be used */
 export function parseDemoArguments(
   args: readonly string[],
 ): DemoTask | { readonly type: "help" } {
@@ -86,6 +90,6 @@ function readSymbols(text: string): readonly string[] {
   ) return symbols;
   throw new UsageError(
     `--symbols ${text}`,
-    `it takes up to ${MAX_SYMBOLS} tickers with commas between, as in AAPL,MSFT`,
+    `it takes up to ${MAX_SYMBOLS} tickers separated by commas, as in AAPL,MSFT`,
   );
 }

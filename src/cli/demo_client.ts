@@ -1,7 +1,6 @@
 /**
- * The demo as a client: six streams, and the proxy's word on itself.
- *
- * Everything here goes through the ports that any other client would use.
+ * The client of the demo: six streams and the status of the proxy, over the
+ * same ports as any other client.
  *
  * @module
  */
@@ -19,9 +18,9 @@ import {
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
-import { isWorthRetrying, LONGEST_DELAY_MS, retryDelay } from "./retry.ts";
+import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "./retry.ts";
 
-/** Takes what the six streams bring. */
+/** Receives the messages of the six streams. */
 export interface DemoListener {
   stockQuotes(quotes: readonly StockQuote[]): void;
   stockTrades(trades: readonly StockTrade[]): void;
@@ -31,7 +30,7 @@ export interface DemoListener {
   orderUpdates(updates: readonly OrderUpdate[]): void;
 }
 
-/** What to follow, and whom to tell. */
+/** What the client follows, and who receives it. */
 export interface Following {
   /** Where the proxy listens: `127.0.0.1:50052`. */
   readonly dial: { readonly grpc: string; readonly metrics: string };
@@ -51,9 +50,9 @@ export async function followDemo(following: Following): Promise<void> {
     parseAddress(following.dial.grpc, "the demo's address"),
   );
   await Promise.all([
-    ...streamsOf(client, following).map((run) => persist(run, following)),
-    persist(() => watchStatus(client, following), following),
-    persist(() => watchLosses(following), following),
+    ...streamsOf(client, following).map((run) => retry(run, following)),
+    retry(() => watchStatus(client, following), following),
+    retry(() => watchLosses(following), following),
   ]);
 }
 
@@ -66,28 +65,28 @@ function streamsOf(
   const { method } = StreamProxyService;
   const stocks = { symbols: [...following.stocks] };
   const options = { symbols: [...following.options] };
-  const tell = (hand: (listener: DemoListener) => void) =>
-    listeners.forEach(hand);
+  const notify = (call: (listener: DemoListener) => void) =>
+    listeners.forEach(call);
   return [
     async () => {
       const stream = client.stream(method.streamQuotes, stocks, { signal });
       for await (const batch of stream) {
         const quotes = batch.flatMap(({ quote }) => quote ?? []);
-        tell((listener) => listener.stockQuotes(quotes));
+        notify((listener) => listener.stockQuotes(quotes));
       }
     },
     async () => {
       const stream = client.stream(method.streamTrades, stocks, { signal });
       for await (const batch of stream) {
         const trades = batch.flatMap(({ trade }) => trade ?? []);
-        tell((listener) => listener.stockTrades(trades));
+        notify((listener) => listener.stockTrades(trades));
       }
     },
     async () => {
       const stream = client.stream(method.streamBars, stocks, { signal });
       for await (const batch of stream) {
         const bars = batch.flatMap(({ bar }) => bar ?? []);
-        tell((listener) => listener.stockBars(bars));
+        notify((listener) => listener.stockBars(bars));
       }
     },
     async () => {
@@ -95,7 +94,7 @@ function streamsOf(
       const stream = client.stream(streamOptionQuotes, options, { signal });
       for await (const batch of stream) {
         const quotes = batch.flatMap(({ quote }) => quote ?? []);
-        tell((listener) => listener.optionQuotes(quotes));
+        notify((listener) => listener.optionQuotes(quotes));
       }
     },
     async () => {
@@ -103,21 +102,21 @@ function streamsOf(
       const stream = client.stream(streamOptionTrades, options, { signal });
       for await (const batch of stream) {
         const trades = batch.flatMap(({ trade }) => trade ?? []);
-        tell((listener) => listener.optionTrades(trades));
+        notify((listener) => listener.optionTrades(trades));
       }
     },
     async () => {
       const stream = client.stream(method.streamOrderUpdates, {}, { signal });
       for await (const batch of stream) {
         const updates = batch.flatMap(({ update }) => update ?? []);
-        tell((listener) => listener.orderUpdates(updates));
+        notify((listener) => listener.orderUpdates(updates));
       }
     },
   ];
 }
 
-/** Repeats a call that ended, after a delay; gives up on a wrong request. */
-async function persist(run: Run, following: Following): Promise<void> {
+/** Repeats a call that ended, after a delay; stops on an invalid request. */
+async function retry(run: Run, following: Following): Promise<void> {
   const { recorder, clock, signal } = following;
   let failures = 0;
   while (!signal.aborted) {
@@ -127,10 +126,10 @@ async function persist(run: Run, following: Following): Promise<void> {
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof RpcError)) throw error;
-      recorder.say("bad", `a call ended: ${error.message}`);
+      recorder.addEvent("bad", `call failed: ${error.message}`);
       if (!isWorthRetrying(error)) return;
     }
-    const lasted = clock.monotonic() - started > LONGEST_DELAY_MS;
+    const lasted = clock.monotonic() - started > MAX_DELAY_MS;
     failures = lasted ? 1 : failures + 1;
     await clock.sleep(retryDelay(failures, Math.random()), signal);
   }
@@ -148,7 +147,7 @@ async function watchStatus(
   }
 }
 
-/** How `/metrics` calls the channels. */
+/** Labels of the channels in `/metrics`. */
 const LABELS: Readonly<Record<ChannelName, string>> = {
   stockQuotes: "stock_quote",
   stockTrades: "stock_trade",

@@ -1,5 +1,5 @@
 /**
- * Feeds on the left, the streams that they carry on the right.
+ * The table of feeds, on the left, and their streams, on the right.
  *
  * @module
  */
@@ -12,11 +12,11 @@ import {
   FeedTypeSchema,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoState, StreamFigures } from "./demo_state.ts";
-import { padEnd, type Paint } from "./paint.ts";
+import { type Colors, padEnd } from "./colors.ts";
 import { stateStyle } from "./status_table.ts";
-import { grouped, latency, word } from "./text.ts";
+import { enumName, grouped, latency } from "./text.ts";
 
-/** Streams by the place of their feed in a status answer. */
+/** Streams by the index of their feed in the status. */
 const STREAMS: readonly (readonly [ChannelName, string])[][] = [
   [["stockQuotes", "quotes"], ["stockTrades", "trades"], ["stockBars", "bars"]],
   [["optionQuotes", "option quotes"], ["optionTrades", "option trades"]],
@@ -28,13 +28,13 @@ const FEED = 13;
 const STATE = 15;
 const STREAM = 13;
 
-/** Wide enough for the slowest of a hundred and a line of history. */
+/** From this width on, the 99th percentile and the history are shown. */
 const WIDE = 100;
 
 /** One heading and six rows. */
 export function feedTable(
   state: DemoState,
-  { width, paint }: { readonly width: number; readonly paint: Paint },
+  { width, paint }: { readonly width: number; readonly paint: Colors },
 ): string[] {
   const history = width >= WIDE ? Math.min(40, width - 90) : 0;
   const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${
@@ -60,23 +60,23 @@ export function feedTable(
 
 function feedCells(
   feed: FeedStatus | undefined,
-  { name, paint }: { readonly name: string; readonly paint: Paint },
+  { name, paint }: { readonly name: string; readonly paint: Colors },
 ): string {
   const label = feed && feed.feedType !== FeedType.TRADE_UPDATES
-    ? `${name} ${paint("dim", word(FeedTypeSchema, feed.feedType))}`
+    ? `${name} ${paint("dim", enumName(FeedTypeSchema, feed.feedType))}`
     : name;
   const state = feed?.state ?? ConnectionState.DISCONNECTED;
   const dot = state === ConnectionState.CONNECTED ? "●" : "○";
-  const said = `${dot} ${word(ConnectionStateSchema, state)}`;
+  const stateText = `${dot} ${enumName(ConnectionStateSchema, state)}`;
   const subs = feed ? grouped(feed.subscriptionCount) : "-";
   return `${padEnd(label, FEED)} ${
-    padEnd(paint(stateStyle(state), said), STATE)
+    padEnd(paint(stateStyle(state), stateText), STATE)
   }${subs.padStart(5)}`;
 }
 
 function streamCells(
   figures: StreamFigures,
-  { history, paint }: { readonly history: number; readonly paint: Paint },
+  { history, paint }: { readonly history: number; readonly paint: Colors },
 ): string {
   const rate = figures.perSecond > 0 && figures.perSecond < 9.95
     ? figures.perSecond.toFixed(1)

@@ -1,8 +1,8 @@
 /**
- * The demo for pipes: lines, a few of each kind a second.
+ * The output of the demo for pipes: lines, two of each kind per second.
  *
- * Lines that wait for a slow reader are bounded; what does not fit is counted
- * and the count is written.
+ * The queue for a slow reader is bounded; dropped lines are counted, and the
+ * count is written.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import type {
   StockTrade,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoListener } from "./demo_client.ts";
-import type { DemoAddresses, DemoState, News } from "./demo_state.ts";
+import type { DemoAddresses, DemoEvent, DemoState } from "./demo_state.ts";
 import {
   optionQuoteLine,
   optionTradeLine,
@@ -25,14 +25,14 @@ import {
   stockQuoteLine,
   stockTradeLine,
 } from "./message_lines.ts";
-import type { Paint } from "./paint.ts";
+import type { Colors } from "./colors.ts";
 import { duration, grouped } from "./text.ts";
 
-/** Of each kind in a second, unless all are wanted. */
+/** Lines of each kind per second, unless all are shown. */
 const SHOWN_PER_SECOND = 2;
-const MAX_WAITING = 10_000;
+const MAX_QUEUED = 10_000;
 
-/** The streams in the order of every line about them. */
+/** The streams in the order of the output. */
 export const STREAM_NAMES: readonly (readonly [ChannelName, string])[] = [
   ["stockQuotes", "quotes"],
   ["stockTrades", "trades"],
@@ -42,15 +42,15 @@ export const STREAM_NAMES: readonly (readonly [ChannelName, string])[] = [
   ["orderUpdates", "order updates"],
 ];
 
-/** Collects lines until they are taken. */
+/** Queues lines until they are taken. */
 export class DemoLines implements DemoListener {
-  readonly #paint: Paint;
+  readonly #paint: Colors;
   readonly #limit: number;
   readonly #shown = new Map<string, number>();
   #lines: string[] = [];
-  #left = 0;
+  #dropped = 0;
 
-  constructor(options: { readonly all: boolean; readonly paint: Paint }) {
+  constructor(options: { readonly all: boolean; readonly paint: Colors }) {
     this.#paint = options.paint;
     this.#limit = options.all ? Infinity : SHOWN_PER_SECOND;
   }
@@ -79,31 +79,31 @@ export class DemoLines implements DemoListener {
     this.#add("order", updates, orderLine);
   }
 
-  /** Adds a remark, marked as one. */
-  remark(text: string): void {
+  /** Adds a comment, marked with `#`. */
+  comment(text: string): void {
     this.#push(this.#paint("dim", `# ${text}`));
   }
 
-  /** Ends a second: kinds may be shown again. */
+  /** Begins the next second. */
   tick(): void {
     this.#shown.clear();
   }
 
-  /** Hands out what has gathered, every line with its end. */
+  /** Takes the queued lines, each with its line end. */
   take(): string {
     const lines = this.#lines;
     this.#lines = [];
-    if (this.#left > 0) {
-      lines.push(`# ${this.#left} lines left out: slow reader`);
+    if (this.#dropped > 0) {
+      lines.push(`# ${this.#dropped} lines dropped: slow reader`);
     }
-    this.#left = 0;
+    this.#dropped = 0;
     return lines.map((line) => `${line}\n`).join("");
   }
 
   #add<T>(
     kind: string,
     messages: readonly T[],
-    toLine: (message: T, paint: Paint) => string,
+    toLine: (message: T, paint: Colors) => string,
   ): void {
     const shown = this.#shown.get(kind) ?? 0;
     const picked = messages.slice(0, Math.max(0, this.#limit - shown));
@@ -114,27 +114,29 @@ export class DemoLines implements DemoListener {
   }
 
   #push(line: string): void {
-    if (this.#lines.length < MAX_WAITING) this.#lines.push(line);
-    else this.#left++;
+    if (this.#lines.length < MAX_QUEUED) this.#lines.push(line);
+    else this.#dropped++;
   }
 }
 
 /** First lines of a demo without a screen. */
-export function greeting(
+export function introduction(
   addresses: DemoAddresses,
   { all }: { readonly all: boolean },
 ): string[] {
   return [
     "Alpaca Stream Proxy demo: SIMULATED MARKET, NO REAL DATA",
-    `gRPC ${addresses.grpc}  health http://${addresses.health}/health  metrics http://${addresses.metrics}/metrics`,
+    `gRPC ${addresses.grpc}  health http://${addresses.health}/health  ` +
+    `metrics http://${addresses.metrics}/metrics`,
     `from another terminal: deno task tail quotes AAPL --address ${addresses.grpc}`,
     all
       ? "every message is shown"
-      : `at most ${SHOWN_PER_SECOND} messages of each kind a second are shown; --all shows every one`,
+      : `at most ${SHOWN_PER_SECOND} messages of each kind per second are ` +
+        "shown; --all shows every one",
   ];
 }
 
-/** One line on how much flows. */
+/** One line with the rates. */
 export function ratesLine(state: DemoState): string {
   const rates = STREAM_NAMES.map(([channel, name]) =>
     `${name} ${grouped(Math.round(state.streams[channel].perSecond))}/s`
@@ -142,12 +144,12 @@ export function ratesLine(state: DemoState): string {
   return `${duration(state.elapsedMs)}  ${rates.join("  ")}`;
 }
 
-/** News as a remark. */
-export function newsText(news: Pick<News, "tone" | "text">): string {
-  return news.tone === "bad" ? `! ${news.text}` : news.text;
+/** An event as a comment. */
+export function eventText(event: Pick<DemoEvent, "tone" | "text">): string {
+  return event.tone === "bad" ? `! ${event.text}` : event.text;
 }
 
-/** Last lines: what came, what was lost. */
+/** Last lines: received and lost messages. */
 export function summary(state: DemoState): string[] {
   const seconds = Math.max(0.001, state.elapsedMs / 1000);
   const figures = STREAM_NAMES.map(([channel, name]) => ({

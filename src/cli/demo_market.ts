@@ -1,45 +1,44 @@
 /**
- * The other end of the demo: a local Alpaca, and the proxy in front of it.
+ * The server side of the demo: a local Alpaca with the proxy in front of it.
  *
  * @module
  */
 import type { Log } from "../application/ports/log.ts";
 import { parseConfig } from "../infrastructure/config/parse_config.ts";
 import { noTracing } from "../infrastructure/telemetry/tracing.ts";
-import { startProxy } from "../run_proxy.ts";
+import { startProxy } from "../proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoTask } from "./demo_arguments.ts";
 import type { DemoAddresses } from "./demo_state.ts";
-import { chooseContracts } from "./demo_contracts.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./flags.ts";
 
-/** A bar is a minute long at Alpaca; nobody waits that long for a first look. */
+/** Length of a bar; a minute, as at Alpaca, is too long for a demo. */
 const BAR_SECONDS = 5;
 
-/** How fast the proxy of the demo finds a mute feed out, in seconds. */
+/** Heartbeat interval and timeout of the demo, in seconds. */
 const HEARTBEAT_SECONDS = "2";
 
 const HOST = "127.0.0.1";
 
-/** The ports that the documentation names, where they are free. */
+/** The default ports, used where they are free. */
 const PORTS = { grpc: 50052, health: 8082, metrics: 9090 } as const;
 
-/** A running market with a proxy; disposing it stops both. */
+/** A running simulator with a proxy; disposing it stops both. */
 export interface DemoMarket extends AsyncDisposable {
   readonly addresses: DemoAddresses;
-  /** The same as `addresses`, without a name to look up. */
+  /** The same as `addresses`, by IP address. */
   readonly dial: { readonly grpc: string; readonly metrics: string };
   readonly stocks: readonly string[];
-  /** Option contracts worth following, by OCC symbol. */
+  /** Option contracts to follow, by OCC symbol. */
   readonly options: readonly string[];
-  /** Drops a connection to Alpaca, each in turn; says what it did. */
+  /** Drops a connection to Alpaca, each in turn; describes what it did. */
   drop(): string;
-  /** Leaves a connection open and silent, each in turn; says what it did. */
+  /** Mutes a connection but leaves it open, each in turn; describes it. */
   mute(): string;
 }
 
 /**
- * Starts both, the market first.
+ * Starts both, the simulator first.
  *
  * @throws {UsageError} for a symbol that the market does not list.
  */
@@ -83,9 +82,9 @@ function startDemoSimulator(task: DemoTask): Promise<Simulator> {
     seed: task.seed,
     messagesPerSecond: task.messagesPerSecond,
     barSeconds: BAR_SECONDS,
-    // So that what a message says about its age is the way, not the beat.
+    // Short, so that the age of a message is its transit time, not the tick.
     tickMs: 2,
-    // A dropped connection may come back at once.
+    // A dropped connection may reconnect immediately.
     ghostSeconds: 0,
     trading: {
       autoTrader: { ordersPerSecond: 1, symbols: task.symbols.slice(0, 5) },
@@ -106,7 +105,7 @@ function listed(
   );
 }
 
-/** The port as a setting, or 0 when somebody listens on it already. */
+/** The port as a setting, or 0 when it is in use. */
 function freePort(port: number): string {
   try {
     Deno.listen({ hostname: HOST, port }).close();
@@ -117,8 +116,8 @@ function freePort(port: number): string {
   }
 }
 
-/** Attempts that fail after a drop, so that there is something to see. */
-const REFUSALS = 2;
+/** Attempts that fail after a drop, so that the retries are visible. */
+const REJECTIONS = 2;
 
 const FEEDS = [
   { endpoint: "sip", name: "stock" },
@@ -133,18 +132,18 @@ function faultsOf(
 ): Pick<DemoMarket, "drop" | "mute"> {
   const drop = inTurn(({ endpoint, name }) => {
     if (connections.drop({ endpoint }) === 0) return undefined;
-    faults.rejectUpgrades(endpoint, 502, REFUSALS);
-    return `you dropped the ${name} feed; Alpaca refuses it ${REFUSALS} times`;
+    faults.rejectUpgrades(endpoint, 502, REJECTIONS);
+    return `you dropped the ${name} feed; Alpaca rejects it ${REJECTIONS} times`;
   });
   const mute = inTurn(({ endpoint, name }) =>
     connections.mute({ endpoint }) > 0
-      ? `you muted the ${name} feed: its socket stays open, nothing comes`
+      ? `you muted the ${name} feed: its socket stays open without data`
       : undefined
   );
   return { drop, mute };
 }
 
-/** Applies a fault to the next feed that is connected, round and round. */
+/** Applies a fault to the next connected feed, in rotation. */
 function inTurn(fault: (feed: FeedName) => string | undefined): () => string {
   let turn = 0;
   return () => {
@@ -155,4 +154,56 @@ function inTurn(fault: (feed: FeedName) => string | undefined): () => string {
     }
     return "no feed is connected";
   };
+}
+
+/** The properties of a contract that the choice depends on. */
+interface Contract {
+  readonly symbol: string;
+  readonly expiration: string;
+  readonly strike: number;
+  readonly type: "call" | "put";
+}
+
+/** The part of the market that the choice depends on. */
+export interface ContractSource {
+  lastPrice(symbol: string): number | undefined;
+  optionContracts(underlying?: string): readonly Contract[];
+}
+
+/** Underlyings whose contracts are followed. */
+const MAX_UNDERLYINGS = 4;
+
+/**
+ * The call and the put nearest to the money that expire first, for the first
+ * few stocks that have options.
+ */
+export function chooseContracts(
+  stocks: readonly string[],
+  market: ContractSource,
+): readonly string[] {
+  const pairs = stocks.map((stock) => {
+    const chain = market.optionContracts(stock);
+    const last = market.lastPrice(stock) ?? 0;
+    return [
+      nearest(chain, { last, type: "call" }),
+      nearest(chain, { last, type: "put" }),
+    ];
+  });
+  return pairs.filter((pair) => pair.some(Boolean))
+    .slice(0, MAX_UNDERLYINGS)
+    .flat()
+    .filter((symbol) => symbol !== undefined);
+}
+
+function nearest(
+  chain: readonly Contract[],
+  { last, type }: { readonly last: number; readonly type: "call" | "put" },
+): string | undefined {
+  const [first] = chain.filter((contract) => contract.type === type)
+    .toSorted((a, b) =>
+      a.expiration.localeCompare(b.expiration) ||
+      Math.abs(a.strike - last) - Math.abs(b.strike - last) ||
+      a.strike - b.strike
+    );
+  return first?.symbol;
 }

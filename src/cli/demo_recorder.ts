@@ -1,8 +1,8 @@
 /**
- * Turns messages into the demo's state.
+ * Converts messages to the state of the demo.
  *
- * Bounded whatever comes: instruments are those asked for, orders, news,
- * history and latency samples have capacities, the oldest go first.
+ * It is bounded: instruments are those requested; orders, events, history and
+ * latency samples have capacities and evict the oldest.
  *
  * @module
  */
@@ -19,21 +19,21 @@ import {
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type {
   DemoAddresses,
+  DemoEvent,
   DemoState,
   InstrumentRow,
-  News,
   StreamFigures,
 } from "./demo_state.ts";
 import { millisecondsOf } from "./text.ts";
 
 const MAX_ORDERS = 50;
-const MAX_NEWS = 20;
+const MAX_EVENTS = 20;
 const MAX_HISTORY = 60;
 const MAX_SAMPLES = 1_000;
-/** Seconds without a message after which a delay says nothing any more. */
+/** Seconds without a message after which the last delay is discarded. */
 const STALE_TICKS = 3;
 
-/** What a demo is about. */
+/** What the demo shows. */
 export interface DemoSubject {
   readonly addresses: DemoAddresses;
   readonly messagesPerSecond: number;
@@ -43,16 +43,16 @@ export interface DemoSubject {
 
 type Timed = StockQuote | StockTrade | OptionQuoteUpdate | OptionTrade;
 
-/** Collects until asked for the state. */
+/** Records messages and computes the state. */
 export class DemoRecorder {
   readonly #subject: DemoSubject;
   readonly #now: () => number;
   readonly #startedAt: number;
   readonly #meters: Readonly<Record<ChannelName, StreamMeter>>;
-  readonly #stocks: InstrumentBook;
-  readonly #options: InstrumentBook;
+  readonly #stocks: InstrumentValues;
+  readonly #options: InstrumentValues;
   readonly #orders: OrderUpdate[] = [];
-  readonly #news: News[] = [];
+  readonly #events: DemoEvent[] = [];
   #feeds: readonly FeedStatus[] = [];
 
   /** @param now milliseconds since the epoch, with a fraction if possible */
@@ -62,8 +62,8 @@ export class DemoRecorder {
     this.#startedAt = now();
     const meters = CHANNELS.map((name) => [name, new StreamMeter()]);
     this.#meters = Object.fromEntries(meters);
-    this.#stocks = new InstrumentBook(subject.stocks, now);
-    this.#options = new InstrumentBook(subject.options, now);
+    this.#stocks = new InstrumentValues(subject.stocks, now);
+    this.#options = new InstrumentValues(subject.options, now);
   }
 
   stockQuotes(quotes: readonly StockQuote[]): void {
@@ -77,7 +77,7 @@ export class DemoRecorder {
   }
 
   stockBars(bars: readonly StockBar[]): void {
-    // A bar's time is the start of its minute: nothing about the way here.
+    // A bar's time is the start of its minute, so it has no delay.
     this.#meters.stockBars.count(bars.length);
     for (const bar of bars) this.#stocks.update(bar, { bar });
   }
@@ -98,28 +98,28 @@ export class DemoRecorder {
     this.#orders.length = Math.min(this.#orders.length, MAX_ORDERS);
   }
 
-  /** Takes the proxy's own word on its feeds. */
+  /** Records the feeds of the status. */
   feeds(feeds: readonly FeedStatus[]): void {
     this.#feeds = feeds;
   }
 
-  /** Takes the proxy's count of lost messages. */
+  /** Records the number of lost messages. */
   lost(channel: ChannelName, count: number): void {
     this.#meters[channel].lost = count;
   }
 
-  /** Adds something that happened. */
-  say(tone: News["tone"], text: string): void {
-    this.#news.unshift({ at: this.#now(), tone, text });
-    this.#news.length = Math.min(this.#news.length, MAX_NEWS);
+  /** Adds an event. */
+  addEvent(tone: DemoEvent["tone"], text: string): void {
+    this.#events.unshift({ at: this.#now(), tone, text });
+    this.#events.length = Math.min(this.#events.length, MAX_EVENTS);
   }
 
-  /** Ends a stretch of `elapsedMs` for the rates; call it every second. */
+  /** Computes the rates of the last `elapsedMs`; call it every second. */
   tick(elapsedMs: number): void {
     for (const name of CHANNELS) this.#meters[name].tick(elapsedMs);
   }
 
-  /** What is known now; the lists are copies or never changed. */
+  /** The present state; its lists are copies or immutable. */
   state(): DemoState {
     return {
       addresses: this.#subject.addresses,
@@ -137,7 +137,7 @@ export class DemoRecorder {
       stocks: this.#stocks.rows(this.#feeds[0]),
       options: this.#options.rows(this.#feeds[1]),
       orders: [...this.#orders],
-      news: [...this.#news],
+      events: [...this.#events],
     };
   }
 
@@ -168,7 +168,7 @@ class StreamMeter {
     this.#total += messages;
   }
 
-  /** Clocks of one machine may differ in the last digits: never below 0. */
+  /** At least 0: clocks of one machine may differ in the last digits. */
   sample(milliseconds: number): void {
     this.#samples[this.#sampled++ % MAX_SAMPLES] = Math.max(0, milliseconds);
   }
@@ -179,7 +179,7 @@ class StreamMeter {
     this.#perSecond = elapsedMs > 0 ? 1000 * count / elapsedMs : 0;
     this.#history.push(this.#perSecond);
     if (this.#history.length > MAX_HISTORY) this.#history.shift();
-    // A second without messages says nothing new about how long they take.
+    // A second without messages has no new delay.
     if (this.#samples.length === 0) {
       if (++this.#ticksWithout < STALE_TICKS) return;
       this.#median = this.#slowest = undefined;
@@ -205,11 +205,11 @@ class StreamMeter {
   }
 }
 
-/** What is known of an instrument, and since when. */
+/** Last values of an instrument, and their time. */
 type Known = Omit<InstrumentRow, "live"> & { readonly at?: number };
 
-/** The instruments of one feed; only those that were asked for have a row. */
-class InstrumentBook {
+/** The instruments of one feed; only the requested ones have a row. */
+class InstrumentValues {
   readonly #known: Map<string, Known>;
   readonly #now: () => number;
 
@@ -218,10 +218,13 @@ class InstrumentBook {
     this.#now = now;
   }
 
-  update({ symbol }: { readonly symbol: string }, news: Partial<Known>): void {
+  update(
+    { symbol }: { readonly symbol: string },
+    values: Partial<Known>,
+  ): void {
     const known = this.#known.get(symbol);
     if (!known) return;
-    this.#known.set(symbol, { ...known, ...news, at: this.#now() });
+    this.#known.set(symbol, { ...known, ...values, at: this.#now() });
   }
 
   trade({ symbol, price, size }: StockTrade | OptionTrade): void {

@@ -1,5 +1,5 @@
 /**
- * What the demo shows, as plain data: a view is a function of it.
+ * The state of the demo, as plain data; the view is a function of it.
  *
  * @module
  */
@@ -16,16 +16,16 @@ export interface StreamFigures {
   readonly perSecond: number;
   /** `perSecond` of the last seconds, oldest first. */
   readonly history: readonly number[];
-  /** Milliseconds from the message's own time to us; undefined if unknown. */
+  /** Age of a message on arrival, in ms; undefined if unknown. */
   readonly median: number | undefined;
-  /** The same for the slowest of a hundred. */
+  /** The 99th percentile of the same. */
   readonly slowest: number | undefined;
   /** Messages that the proxy reports as lost to slow streams. */
   readonly lost: number;
 }
 
 /** Best bid and ask of an instrument. */
-export interface BookRow {
+export interface TopOfBook {
   readonly bidPrice: number;
   readonly bidSize: number;
   readonly askPrice: number;
@@ -35,13 +35,13 @@ export interface BookRow {
 /** Last known values of one stock or contract. */
 export interface InstrumentRow {
   readonly symbol: string;
-  /** False when the feed is not connected, or nothing came since it is again. */
+  /** False while the feed is not connected or has sent nothing since. */
   readonly live: boolean;
-  readonly book?: BookRow;
+  readonly book?: TopOfBook;
   readonly trade?: {
     readonly price: number;
     readonly size: number;
-    /** Compared with the trade before. */
+    /** Compared with the previous trade. */
     readonly direction: -1 | 0 | 1;
   };
   readonly bar?: {
@@ -53,15 +53,15 @@ export interface InstrumentRow {
   };
 }
 
-/** Something that happened, for the user. */
-export interface News {
+/** An event that is shown to the user. */
+export interface DemoEvent {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly tone: "good" | "bad" | "plain";
   readonly text: string;
 }
 
-/** Where the demo's proxy can be reached. */
+/** Addresses of the demo's proxy. */
 export interface DemoAddresses {
   /** `localhost:50052`. */
   readonly grpc: string;
@@ -69,11 +69,11 @@ export interface DemoAddresses {
   readonly metrics: string;
 }
 
-/** Everything on the screen. */
+/** Everything that is shown. */
 export interface DemoState {
   readonly addresses: DemoAddresses;
   readonly elapsedMs: number;
-  /** Messages a second that the simulator was asked for. */
+  /** Messages per second of the simulator. */
   readonly messagesPerSecond: number;
   readonly feeds: readonly FeedStatus[];
   readonly streams: Readonly<Record<ChannelName, StreamFigures>>;
@@ -82,5 +82,5 @@ export interface DemoState {
   /** Newest first. */
   readonly orders: readonly OrderUpdate[];
   /** Newest first. */
-  readonly news: readonly News[];
+  readonly events: readonly DemoEvent[];
 }

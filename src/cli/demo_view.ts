@@ -1,27 +1,27 @@
 /**
- * The demo's screen as a pure function of its state and size.
+ * The screen of the demo as a pure function of its state and size.
  *
- * From top to bottom: what this is and where it is, the last news, feeds and
- * streams, then instruments and orders in as many rows as there is room for,
- * then the keys. Eighty columns by twenty-four lines show all of it; more room
- * adds columns and rows, less crops.
+ * From top to bottom: title and addresses, the last events, feeds and streams,
+ * then instruments and orders in the remaining rows, then the keys. 80 columns
+ * by 24 lines show all of it; a larger screen has more columns and rows, a
+ * smaller one crops.
  *
  * @module
  */
 import { feedTable } from "./demo_feed_table.ts";
-import { optionRows, orderRows, stockRows } from "./demo_rows.ts";
-import type { DemoState, News } from "./demo_state.ts";
+import { optionRows, orderRows, stockRows } from "./demo_tables.ts";
+import type { DemoEvent, DemoState } from "./demo_state.ts";
 import {
   ansi,
+  type Colors,
   crop,
   padEnd,
-  type Paint,
   plain,
   visibleWidth,
-} from "./paint.ts";
+} from "./colors.ts";
 import { duration } from "./text.ts";
 
-/** The room there is and whether it has colours. */
+/** Size of the screen, and whether it has colours. */
 export interface ViewSize {
   readonly width: number;
   readonly height: number;
@@ -37,7 +37,7 @@ export function renderDemo(
   const above = [
     title(state, { width, paint }),
     where(state, { width, paint }),
-    ...newsLines(state.news, { height, paint }),
+    ...eventLines(state.events, { height, paint }),
     ...feedTable(state, { width, paint }),
   ];
   const below = [keys(state, { width, paint })];
@@ -48,20 +48,20 @@ export function renderDemo(
   return [...lines, ...below].map((line) => crop(line, width));
 }
 
-interface Looks {
+interface Theme {
   readonly width: number;
-  readonly paint: Paint;
+  readonly paint: Colors;
 }
 
-/** What must be seen comes first: narrow terminals crop on the right. */
-function title(state: DemoState, { width, paint }: Looks): string {
+/** The most important text is on the left: narrow terminals crop on the right. */
+function title(state: DemoState, { width, paint }: Theme): string {
   const left = ` ${paint("bold", "Alpaca Stream Proxy")}  ${
     paint("yellow", "DEMO: SIMULATED MARKET, NO REAL DATA")
   }`;
   return spread(left, `${duration(state.elapsedMs)} `, width);
 }
 
-function where(state: DemoState, { width, paint }: Looks): string {
+function where(state: DemoState, { width, paint }: Theme): string {
   const { grpc, health, metrics } = state.addresses;
   const left = ` gRPC ${paint("cyan", grpc)}  health ${
     paint("cyan", health)
@@ -72,23 +72,25 @@ function where(state: DemoState, { width, paint }: Looks): string {
 
 const TONES = { good: "green", bad: "red", plain: "dim" } as const;
 
-/** Below this height the news have one line. */
+/** Below this height one event is shown. */
 const TALL = 32;
 
 /** Newest last, like a log. */
-function newsLines(
-  news: readonly News[],
-  { height, paint }: { readonly height: number; readonly paint: Paint },
+function eventLines(
+  events: readonly DemoEvent[],
+  { height, paint }: { readonly height: number; readonly paint: Colors },
 ): string[] {
   const count = height < TALL ? 1 : 4;
-  const lines = news.slice(0, count).toReversed().map(({ at, tone, text }) => {
-    const time = new Date(at).toISOString().slice(11, 19);
-    return ` ${paint("dim", time)} ${paint(TONES[tone], text)}`;
-  });
+  const lines = events.slice(0, count).toReversed().map(
+    ({ at, tone, text }) => {
+      const time = new Date(at).toISOString().slice(11, 19);
+      return ` ${paint("dim", time)} ${paint(TONES[tone], text)}`;
+    },
+  );
   return [...lines, ...Array<string>(count - lines.length).fill("")];
 }
 
-function keys(state: DemoState, { width, paint }: Looks): string {
+function keys(state: DemoState, { width, paint }: Theme): string {
   const key = (name: string, does: string) =>
     `${paint("inverse", ` ${name} `)} ${does}`;
   const left = [
@@ -104,13 +106,13 @@ function keys(state: DemoState, { width, paint }: Looks): string {
   return spread(left, paint("dim", command), width);
 }
 
-/** The second text at the right edge, or left out where it does not fit. */
+/** Puts `right` at the right edge, or omits it where it does not fit. */
 function spread(left: string, right: string, width: number): string {
   const room = width - visibleWidth(right);
   return visibleWidth(left) + 2 > room ? left : padEnd(left, room) + right;
 }
 
-/** A table with its heading, and how many rows of it would be good to see. */
+/** A table with its heading. */
 interface Section {
   readonly heading: string;
   readonly rows: readonly string[];
@@ -118,14 +120,14 @@ interface Section {
 
 function sections(
   state: DemoState,
-  { room, ...looks }: Looks & { readonly room: number },
+  { room, ...looks }: Theme & { readonly room: number },
 ): string[] {
   const all: Section[] = [
     stockRows(state.stocks, { ...looks, feed: state.feeds[0] }),
     optionRows(state.options, { ...looks, feed: state.feeds[1] }),
     orderRows(state.orders, looks),
   ];
-  // A blank line before each, where four rows of each remain.
+  // A blank line before each, if that leaves four rows of each.
   const spaced = room >= 6 * all.length;
   const overhead = spaced ? 2 : 1;
   const shares = share(
@@ -139,20 +141,20 @@ function sections(
   });
 }
 
-/** Splits `room` rows: one each in turn until all are content or it is gone. */
+/** Distributes `room` rows: one each in turn until all are satisfied or none is left. */
 export function share(room: number, wanted: readonly number[]): number[] {
   const given = wanted.map(() => 0);
   let left = Math.max(0, room);
   while (left > 0) {
-    let gave = false;
+    let assigned = false;
     for (const [index, want] of wanted.entries()) {
       const has = given[index] ?? 0;
       if (has >= want || left === 0) continue;
       given[index] = has + 1;
       left--;
-      gave = true;
+      assigned = true;
     }
-    if (!gave) break;
+    if (!assigned) break;
   }
   return given;
 }

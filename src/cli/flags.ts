@@ -1,19 +1,32 @@
 /**
  * Command-line arguments: `--name value`, `--name=value`, `--switch`, words.
  *
- * A command describes its flags once; the description is what is read, what
- * `--help` prints and what an error message names. Everything after `--` is a
- * word. Nothing is guessed: an unknown or repeated flag is an error.
+ * A table describes the flags of a command for parsing, for `--help` and for
+ * error messages. Arguments after `--` are words. An unknown or repeated flag
+ * is an error.
  *
  * @module
  */
-import { UsageError } from "./usage_error.ts";
+import { parseArgs } from "node:util";
+
+/** Thrown for arguments that cannot be used; its text is for the user. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+
+  /**
+   * @param argument as the user typed it
+   * @param accepted what is accepted instead, without a full stop
+   */
+  constructor(argument: string, accepted: string) {
+    super(`Cannot use ${argument}: ${accepted}`);
+  }
+}
 
 /** One flag of a command. */
 export interface Flag {
-  /** Stands for the value in `--help`; a flag without one is a switch. */
+  /** Placeholder of the value in `--help`; a flag without one is a switch. */
   readonly value?: string;
-  /** May be given more than once. */
+  /** Whether it may be given more than once. */
   readonly repeats?: boolean;
   /** One line for `--help`. */
   readonly help: string;
@@ -22,7 +35,7 @@ export interface Flag {
 /** The flags of a command by name, without the dashes. */
 export type FlagTable = Readonly<Record<string, Flag>>;
 
-/** What stood on the command line. */
+/** The parsed command line. */
 export interface Arguments<Name extends string> {
   readonly words: readonly string[];
   /** True when the flag was given. */
@@ -31,7 +44,7 @@ export interface Arguments<Name extends string> {
   all(name: Name): readonly string[];
   /** The value of a flag that does not repeat. */
   text(name: Name): string | undefined;
-  /** The value as a number within `min` and `max`, whole unless said otherwise. */
+  /** The value as a number within the range. */
   number(name: Name, range: NumberRange): number | undefined;
 }
 
@@ -39,85 +52,37 @@ export interface Arguments<Name extends string> {
 export interface NumberRange {
   readonly min: number;
   readonly max: number;
+  /** @default whole numbers only */
   readonly fractions?: boolean;
 }
 
-/** @throws {UsageError} naming the first argument that cannot be used. */
+/** @throws {UsageError} naming the first argument that cannot be used */
 export function readArguments<T extends FlagTable>(
   args: readonly string[],
   table: T,
 ): Arguments<keyof T & string> {
-  const words: string[] = [];
+  const options = Object.entries(table).map(([name, { value }]) => [name, {
+    type: value === undefined ? "boolean" as const : "string" as const,
+    multiple: true,
+    ...(name === "help" && { short: "h" }),
+  }]);
+  // Not strict: the errors of strict mode do not say what is accepted.
+  const { positionals, tokens } = parseArgs({
+    args: [...args],
+    options: Object.fromEntries(options),
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const given = new Map<string, string[]>();
-  for (let at = 0; at < args.length; at++) {
-    const arg = args[at] ?? "";
-    if (arg === "--") {
-      words.push(...args.slice(at + 1));
-      break;
-    }
-    if (!arg.startsWith("-") || arg === "-") {
-      words.push(arg);
-      continue;
-    }
-    const { name, flag, inline } = findFlag(arg, table);
-    const values = given.get(name) ?? [];
-    if (values.length > 0 && !flag.repeats) {
-      throw new UsageError(arg, `--${name} may be given only once`);
-    }
-    const next = args[at + 1];
-    if (flag.value !== undefined && inline === undefined) {
-      values.push(requireValue({ name, flag, next }));
-      at++;
-    } else {
-      values.push(inline ?? "");
-    }
-    given.set(name, values);
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const values = given.get(token.name) ?? [];
+    values.push(checkOption(token, { table, isRepeated: values.length > 0 }));
+    given.set(token.name, values);
   }
-  return argumentsOf(words, given);
-}
-
-function findFlag(
-  arg: string,
-  table: FlagTable,
-): { name: string; flag: Flag; inline: string | undefined } {
-  const equals = arg.indexOf("=");
-  const spelled = equals < 0 ? arg : arg.slice(0, equals);
-  const name = spelled === "-h" ? "help" : spelled.slice(2);
-  const flag = spelled === "-h" || spelled.startsWith("--")
-    ? Object.hasOwn(table, name) ? table[name] : undefined
-    : undefined;
-  if (flag === undefined) {
-    const known = Object.keys(table).map((one) => `--${one}`).join(", ");
-    throw new UsageError(spelled, `the flags are ${known}`);
-  }
-  const inline = equals < 0 ? undefined : arg.slice(equals + 1);
-  if (flag.value === undefined && inline !== undefined) {
-    throw new UsageError(arg, `--${name} takes no value`);
-  }
-  if (inline === "") throw new UsageError(arg, missing(name, flag));
-  return { name, flag, inline };
-}
-
-function requireValue(
-  { name, flag, next }: { name: string; flag: Flag; next: string | undefined },
-): string {
-  const negative = next !== undefined && /^-[\d.]/.test(next);
-  if (next === undefined || next === "" || next.startsWith("-") && !negative) {
-    throw new UsageError(`--${name}`, missing(name, flag));
-  }
-  return next;
-}
-
-function missing(name: string, flag: Flag): string {
-  return `it needs a value, as in --${name} ${flag.value}`;
-}
-
-function argumentsOf<Name extends string>(
-  words: readonly string[],
-  given: ReadonlyMap<string, readonly string[]>,
-): Arguments<Name> {
   return {
-    words,
+    words: positionals,
     has: (name) => given.has(name),
     all: (name) => given.get(name) ?? [],
     text: (name) => given.get(name)?.[0],
@@ -126,6 +91,42 @@ function argumentsOf<Name extends string>(
       return text === undefined ? undefined : readNumber(name, text, range);
     },
   };
+}
+
+/** The value of an option, empty for a switch. */
+function checkOption(
+  { name, rawName, value, inlineValue }: {
+    readonly name: string;
+    readonly rawName: string;
+    readonly value?: string | undefined;
+    readonly inlineValue?: boolean | undefined;
+  },
+  { table, isRepeated }: {
+    readonly table: FlagTable;
+    readonly isRepeated: boolean;
+  },
+): string {
+  const flag = Object.hasOwn(table, name) ? table[name] : undefined;
+  if (flag === undefined) {
+    const known = Object.keys(table).map((one) => `--${one}`).join(", ");
+    throw new UsageError(rawName, `the flags are ${known}`);
+  }
+  if (isRepeated && !flag.repeats) {
+    throw new UsageError(rawName, `--${name} may be given only once`);
+  }
+  if (flag.value === undefined) {
+    if (value === undefined) return "";
+    throw new UsageError(`${rawName}=${value}`, `--${name} takes no value`);
+  }
+  // The next argument is taken as the value even if it is another flag.
+  const isFlag = !inlineValue && /^-(?![\d.])/.test(value ?? "");
+  if (!value || isFlag) {
+    throw new UsageError(
+      rawName,
+      `it needs a value, as in --${name} ${flag.value}`,
+    );
+  }
+  return value;
 }
 
 function readNumber(name: string, text: string, range: NumberRange): number {

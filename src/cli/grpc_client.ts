@@ -1,11 +1,11 @@
 /**
  * A client of `cream.v1.StreamProxyService`.
  *
- * A stream is an async iterable of batches: what arrived since the last look,
+ * A stream is an async iterable of batches: the messages since the last batch,
  * oldest first, never empty. It ends when its signal fires, and throws an
- * `RpcError` when the other side ends it with anything but OK. While the
- * reader is behind by `MAX_WAITING` messages the socket is left unread, so
- * that HTTP/2 tells the proxy who the slow one is; nothing piles up here.
+ * `RpcError` when the server ends it with a status other than OK. While
+ * `MAX_QUEUED` messages are queued the socket is not read, so that HTTP/2 flow
+ * control limits the queue and the proxy detects the slow client.
  *
  * @module
  */
@@ -21,18 +21,18 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { addressText, type ProxyAddress } from "./address.ts";
 import { Http2Connection, type KeepAlive } from "./http2_connection.ts";
 
-/** Messages that may wait for the reader before the socket is left unread. */
-const MAX_WAITING = 4096;
+/** Messages that are queued before the socket is no longer read. */
+const MAX_QUEUED = 4096;
 
-/** Long enough for a slow machine, short enough for a person. */
+/** Deadline of unary calls. */
 const UNARY_TIMEOUT_MS = 5_000;
 
-/** How a call ended when it did not end well. */
+/** A call that ended with a status other than OK. */
 export class RpcError extends Error {
   override readonly name = "RpcError";
   /** Name of the gRPC status: `UNAVAILABLE`. */
   readonly code: string;
-  /** What the other side said. */
+  /** The message of the status. */
   readonly details: string;
 
   constructor(code: string, details: string, cause?: unknown) {
@@ -42,7 +42,7 @@ export class RpcError extends Error {
   }
 }
 
-/** What a streaming call may be told. */
+/** Options of a streaming call. */
 export interface StreamOptions {
   /** Ends the stream; the iteration then returns. */
   readonly signal?: AbortSignal;
@@ -77,9 +77,9 @@ export class ProxyClient implements Disposable {
     const left = new AbortController();
     const either = signal ? [signal, left.signal] : [left.signal];
     const ended = AbortSignal.any(either);
-    const inbox = new Inbox<MessageShape<O>>();
+    const queue = new ReceiveQueue<MessageShape<O>>();
     let opened = false;
-    const reading = inbox.fill(async () => {
+    const reading = queue.fill(async () => {
       const { message } = await this.#transport.stream(
         method,
         ended,
@@ -93,7 +93,7 @@ export class ProxyClient implements Disposable {
     });
     try {
       for (;;) {
-        const batch = await inbox.take();
+        const batch = await queue.take();
         if (batch === undefined || signal?.aborted) return;
         yield batch;
       }
@@ -102,7 +102,7 @@ export class ProxyClient implements Disposable {
       throw opened ? streamErrorOf(error) : rpcErrorOf(error);
     } finally {
       left.abort();
-      inbox.drop();
+      queue.drop();
       await reading;
     }
   }
@@ -133,21 +133,21 @@ export class ProxyClient implements Disposable {
   }
 }
 
-/** What has arrived and was not taken yet, up to `MAX_WAITING` messages. */
-class Inbox<T> {
-  #waiting: T[] = [];
+/** A bounded queue of received messages. */
+class ReceiveQueue<T> {
+  #messages: T[] = [];
   #end: { readonly error?: unknown } | undefined;
   #arrival = Promise.withResolvers<void>();
-  #room = Promise.withResolvers<void>();
+  #space = Promise.withResolvers<void>();
   #dropped = false;
 
-  /** Puts in whatever a call brings; never rejects. */
+  /** Adds the messages of a call; never rejects. */
   async fill(call: () => Promise<AsyncIterable<T>>): Promise<void> {
     try {
       for await (const message of await call()) {
         this.#arrival.resolve();
-        if (this.#waiting.push(message) < MAX_WAITING) continue;
-        await this.#room.promise;
+        if (this.#messages.push(message) < MAX_QUEUED) continue;
+        await this.#space.promise;
         if (this.#dropped) break;
       }
       this.#end = {};
@@ -157,25 +157,25 @@ class Inbox<T> {
     this.#arrival.resolve();
   }
 
-  /** Everything that waits, once there is something; undefined at the end. */
+  /** Takes all messages, waits for the first; undefined at the end. */
   async take(): Promise<readonly T[] | undefined> {
-    while (this.#waiting.length === 0) {
+    while (this.#messages.length === 0) {
       if (this.#end && "error" in this.#end) throw this.#end.error;
       if (this.#end) return undefined;
       await this.#arrival.promise;
       this.#arrival = Promise.withResolvers();
     }
-    const batch = this.#waiting;
-    this.#waiting = [];
-    this.#room.resolve();
-    this.#room = Promise.withResolvers();
+    const batch = this.#messages;
+    this.#messages = [];
+    this.#space.resolve();
+    this.#space = Promise.withResolvers();
     return batch;
   }
 
-  /** Lets go of a call that waits for room: nobody takes any more. */
+  /** Ends a call that waits for space. */
   drop(): void {
     this.#dropped = true;
-    this.#room.resolve();
+    this.#space.resolve();
   }
 }
 

@@ -1,15 +1,16 @@
 /**
- * The HTTP/2 connection under a gRPC client: dialed by the first call, dialed
- * anew by the first call after it was lost or told to go away, and closed for
- * good by its owner.
+ * The HTTP/2 connection of a gRPC client: dialed by the first call, dialed
+ * again by the first call after it was lost or received GOAWAY, and closed by
+ * its owner.
  *
- * Deno's HTTP/2 client (seen in 2.9.6) reads frames in native code and tells
- * JavaScript about them meanwhile. Whoever closes the session inside such an
- * event frees it under its own reader. grpc-js and connect-node's own session
- * manager do so on GOAWAY: a proxy that stops while its client has no call ends
- * the client's process, by a segmentation fault or a failed assertion. So
- * nothing here closes a session inside an event, and what Deno itself closes is
- * closed in the next turn of the event loop, after the reader has returned.
+ * Works around a crash of Deno 2.9.6 on GOAWAY: its HTTP/2 client reads frames
+ * in native code and calls JavaScript while reading. Closing the session in
+ * such an event frees it under its own reader. grpc-js and the session manager
+ * of connect-node do so on GOAWAY: a proxy that stops while its client has no
+ * call ends the client's process with a segmentation fault or a failed
+ * assertion. So nothing here closes a session in an event, and what Deno itself
+ * closes is deferred to the next turn of the event loop, after the reader has
+ * returned. goaway_test.ts covers it.
  *
  * @module
  */
@@ -23,7 +24,7 @@ import {
 import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
 
-/** Detects a peer that has vanished: within 30 s by default. */
+/** Detects an unreachable peer, within 30 s by default. */
 export interface KeepAlive {
   /**
    * Milliseconds between two PING frames.
@@ -52,7 +53,7 @@ export class Http2Connection implements Disposable {
   readonly #keepAlive: Required<KeepAlive>;
   /** The session that new calls use. */
   #current: Promise<ClientHttp2Session> | undefined;
-  /** Closes each session that lives; one that goes away lives on for a while. */
+  /** Closes each open session; one that received GOAWAY stays open for a while. */
   readonly #closers = new Set<() => void>();
 
   constructor(url: string, keepAlive: KeepAlive = {}) {
@@ -68,7 +69,7 @@ export class Http2Connection implements Disposable {
   /**
    * Opens a stream, and a session before when there is none.
    *
-   * @throws whatever keeps the session from being opened.
+   * @throws when the session cannot be opened
    */
   async request(
     method: string,
@@ -79,10 +80,10 @@ export class Http2Connection implements Disposable {
     return session.request({ ...headers, ":method": method, ":path": path });
   }
 
-  /** Bytes that arrive need no notice: the peer is asked in any case. */
+  /** Unused: pings are sent regardless of received bytes. */
   notifyResponseByteRead(): void {}
 
-  /** Closes the connection and breaks off what runs on it. */
+  /** Closes the connection and ends its calls. */
   [Symbol.dispose](): void {
     for (const close of this.#closers) close();
   }
@@ -116,7 +117,7 @@ export class Http2Connection implements Disposable {
     this.#closers.add(close);
     session.once("connect", () => {
       clearTimeout(dialing);
-      probe(session, this.#keepAlive);
+      keepAlive(session, this.#keepAlive);
       resolve(session);
     });
     session.once("goaway", forget);
@@ -129,7 +130,7 @@ export class Http2Connection implements Disposable {
   }
 }
 
-/** Defers every close but that by the function which is returned. */
+/** Defers every close, except by the returned function. */
 function closeInOwnTurn(
   session: ClientHttp2Session,
 ): ClientHttp2Session["destroy"] {
@@ -147,28 +148,31 @@ function closeInOwnTurn(
   return destroy;
 }
 
-/** Asks the peer for a sign of life until the session is closed. */
-function probe(
+/** Pings the peer until the session is closed. */
+function keepAlive(
   session: ClientHttp2Session,
   { intervalMs, timeoutMs }: Required<KeepAlive>,
 ): void {
-  let patience: ReturnType<typeof setTimeout> | undefined;
-  const giveUp = () =>
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+  const expire = () =>
     session.destroy(
-      new ConnectError(`no sign of life in ${timeoutMs} ms`, Code.Unavailable),
+      new ConnectError(
+        `no ping reply within ${timeoutMs} ms`,
+        Code.Unavailable,
+      ),
     );
-  const ask = () => {
+  const ping = () => {
     if (session.destroyed) return;
-    patience ??= setTimeout(giveUp, timeoutMs);
+    deadline ??= setTimeout(expire, timeoutMs);
     session.ping(() => {
-      clearTimeout(patience);
-      patience = undefined;
+      clearTimeout(deadline);
+      deadline = undefined;
     });
   };
   if (session.destroyed) return;
-  const rhythm = setInterval(ask, intervalMs);
+  const pings = setInterval(ping, intervalMs);
   session.once("close", () => {
-    clearInterval(rhythm);
-    clearTimeout(patience);
+    clearInterval(pings);
+    clearTimeout(deadline);
   });
 }

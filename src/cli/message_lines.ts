@@ -1,8 +1,8 @@
 /**
- * One message of the proxy as one aligned line.
+ * Formats a message as one aligned line.
  *
- * Times are UTC, to the nanosecond. Sizes stand outside, prices inside, as in
- * an order book: `3 × 150.25 | 150.27 × 4`.
+ * Times are UTC, to the nanosecond. Sizes are outside, prices inside, as in an
+ * order book: `3 × 150.25 | 150.27 × 4`.
  *
  * @module
  */
@@ -20,10 +20,10 @@ import {
   type StockQuote,
   type StockTrade,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
-import type { Paint, Style } from "./paint.ts";
-import { conditions, grouped, price, timeOfDay, word } from "./text.ts";
+import type { Colors, Style } from "./colors.ts";
+import { conditions, enumName, grouped, price, timeOfDay } from "./text.ts";
 
-/** Columns of a ticker; longer ones push the rest of their line. */
+/** Columns of a ticker; longer ones shift the rest of the line. */
 const STOCK = 6;
 /** Columns of an OCC symbol with a root of four to six letters. */
 const OPTION = 21;
@@ -46,7 +46,7 @@ export const STOCK_QUOTE_TITLE =
 export const OPTION_QUOTE_TITLE = `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`;
 
 /** Best bid and offer of a stock. */
-export function stockQuoteLine(quote: StockQuote, paint: Paint): string {
+export function stockQuoteLine(quote: StockQuote, paint: Colors): string {
   return joined([
     head(quote, { width: STOCK, paint }),
     book(quote, paint),
@@ -57,7 +57,7 @@ export function stockQuoteLine(quote: StockQuote, paint: Paint): string {
 /** Best bid and offer of an option contract. */
 export function optionQuoteLine(
   quote: OptionQuoteUpdate,
-  paint: Paint,
+  paint: Colors,
 ): string {
   return joined([
     head(quote, { width: OPTION, paint }),
@@ -72,7 +72,7 @@ export const STOCK_TRADE_TITLE = `${STOCK_TITLE}  ${EXECUTION_TITLE} TAPE ${
 } CONDITIONS`;
 
 /** Execution of a stock. */
-export function stockTradeLine(trade: StockTrade, paint: Paint): string {
+export function stockTradeLine(trade: StockTrade, paint: Colors): string {
   // The wire carries the 64 bits signed; the id itself is not.
   const id = BigInt.asUintN(64, trade.tradeId);
   return joined([
@@ -89,7 +89,7 @@ export const OPTION_TRADE_TITLE =
   `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`;
 
 /** Execution of an option contract. */
-export function optionTradeLine(trade: OptionTrade, paint: Paint): string {
+export function optionTradeLine(trade: OptionTrade, paint: Colors): string {
   return joined([
     head(trade, { width: OPTION, paint }),
     `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
@@ -103,7 +103,7 @@ export const STOCK_BAR_TITLE = `${STOCK_TITLE}  ${
 }  ${"VOLUME".padStart(11)}  ${"TRADES".padStart(7)}  VWAP`;
 
 /** One minute of a stock. */
-export function stockBarLine(bar: StockBar, paint: Paint): string {
+export function stockBarLine(bar: StockBar, paint: Colors): string {
   const rising = bar.close >= bar.open;
   return joined([
     head(bar, { width: STOCK, paint }),
@@ -127,8 +127,8 @@ export const ORDER_TITLE = [
 ].join("  ");
 
 /** Something that happened to an order. */
-export function orderLine(update: OrderUpdate, paint: Paint): string {
-  const event = word(OrderEventSchema, update.event);
+export function orderLine(update: OrderUpdate, paint: Colors): string {
+  const event = enumName(OrderEventSchema, update.event);
   const execution = update.price !== undefined && update.price !== ""
     ? `${update.qty || "?"} @ ${update.price}`
     : "";
@@ -142,12 +142,12 @@ export function orderLine(update: OrderUpdate, paint: Paint): string {
 }
 
 /** `buy 10 AAPL limit 150.25`, its status and what is filled of it. */
-function describeOrder(order: OrderDetails, paint: Paint): string {
+function describeOrder(order: OrderDetails, paint: Colors): string {
   const side = sideOf(order);
   const symbol = order.symbol ||
     order.legs.map((leg) => leg.symbol).join(" + ") || "(no symbol)";
   const limits = [
-    word(OrderTypeSchema, order.orderType),
+    enumName(OrderTypeSchema, order.orderType),
     order.limitPrice ? order.limitPrice : "",
     order.stopPrice ? `stop ${order.stopPrice}` : "",
   ].filter(Boolean).join(" ");
@@ -172,7 +172,7 @@ function describeOrder(order: OrderDetails, paint: Paint): string {
 export function sideOf(order: OrderDetails | undefined): string {
   if (!order) return "-";
   if (order.side !== OrderSide.UNSPECIFIED) {
-    return word(OrderSideSchema, order.side);
+    return enumName(OrderSideSchema, order.side);
   }
   const multiLeg = order.orderClass === OrderClass.MLEG ||
     order.legs.length > 0;
@@ -203,14 +203,14 @@ interface Headed {
 
 function head(
   message: Headed,
-  { width, paint }: { width: number; paint: Paint },
+  { width, paint }: { width: number; paint: Colors },
 ): string {
   return `${paint("dim", timeOfDay(message.timestamp))}  ${
     paint("bold", message.symbol.padEnd(width))
   }`;
 }
 
-function book(quote: StockQuote | OptionQuoteUpdate, paint: Paint): string {
+function book(quote: StockQuote | OptionQuoteUpdate, paint: Colors): string {
   const bid = `${String(quote.bidSize).padStart(6)} × ${price(quote.bidPrice)}`;
   const ask = `${price(quote.askPrice)} × ${String(quote.askSize).padEnd(6)}`;
   const venues = `${quote.bidExchange || "-"}/${quote.askExchange || "-"}`;

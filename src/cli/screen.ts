@@ -1,13 +1,13 @@
 /**
- * The terminal as a screen of its own: entered, drawn, and always left.
+ * Full-screen output on a terminal, restored at the end.
  *
  * @module
  */
-import { visibleWidth } from "./paint.ts";
+import { visibleWidth } from "./colors.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-/** Terminals that know it show a frame whole; the others ignore it. */
+/** Terminals that support it show a whole frame; others ignore it. */
 const BEGIN_FRAME = "\x1b[?2026h\x1b[H";
 const END_FRAME = "\x1b[?2026l";
 const CLEAR_LINE = "\x1b[K";
@@ -15,7 +15,7 @@ const CLEAR_BELOW = "\x1b[J";
 
 const encoder = new TextEncoder();
 
-/** Draws lines over each other on the alternate screen, and reads keys. */
+/** Draws frames on the alternate screen and reads keys. */
 export class Screen implements Disposable {
   #entered = true;
   readonly #keys: boolean;
@@ -23,18 +23,18 @@ export class Screen implements Disposable {
 
   private constructor(keys: boolean) {
     this.#keys = keys;
-    // Also for an exit that nobody planned.
+    // Also for an unplanned exit.
     globalThis.addEventListener("unload", this.#leave);
     if (keys) Deno.stdin.setRaw(true, { cbreak: true });
     write(ENTER);
   }
 
-  /** Takes the terminal; keys only when the input is one, too. */
+  /** Enters the alternate screen; reads keys only if stdin is a terminal. */
   static enter(): Screen {
     return new Screen(Deno.stdin.isTerminal());
   }
 
-  /** Columns and rows now; a resize is seen by the next frame. */
+  /** Present columns and rows; a resize applies to the next frame. */
   static size(): { readonly width: number; readonly height: number } {
     try {
       const { columns, rows } = Deno.consoleSize();
@@ -51,7 +51,7 @@ export class Screen implements Disposable {
     write(frameOf(lines, Screen.size().width));
   }
 
-  /** Keys as they are pressed, until the input ends; never on a pipe. */
+  /** Keys as they are pressed, until the input ends; none on a pipe. */
   async *keys(): AsyncGenerator<string, void> {
     if (!this.#keys) return;
     const bytes = new Uint8Array(64);
@@ -65,7 +65,7 @@ export class Screen implements Disposable {
     }
   }
 
-  /** Gives the terminal back as it was; twice is once. */
+  /** Restores the terminal; idempotent. */
   [Symbol.dispose](): void {
     if (!this.#entered) return;
     this.#entered = false;
@@ -76,10 +76,10 @@ export class Screen implements Disposable {
 }
 
 /**
- * What draws `lines` over whatever a screen of `width` columns shows.
+ * The sequences that draw `lines` over the previous frame.
  *
- * After a line that fills its row the cursor still stands on the last column,
- * so clearing what is right of it would take that character away.
+ * After a line that fills its row the cursor is still on the last column, so
+ * clearing to the right of it would delete that character.
  */
 export function frameOf(lines: readonly string[], width: number): string {
   const short = (line: string | undefined) => visibleWidth(line ?? "") < width;
@@ -88,19 +88,19 @@ export function frameOf(lines: readonly string[], width: number): string {
   return `${BEGIN_FRAME}${rows.join("\r\n")}${below}${END_FRAME}`;
 }
 
-/** Synchronous, so that no frame is half-way out when the process ends. */
+/** Writes synchronously, so that no frame is incomplete at exit. */
 function write(text: string): void {
   let rest = encoder.encode(text);
   try {
     while (rest.length > 0) rest = rest.subarray(Deno.stdout.writeSync(rest));
   } catch (error) {
-    // The terminal is gone; the signal that says so ends the command.
-    if (!isGone(error)) throw error;
+    // The terminal is closed; its SIGHUP ends the command.
+    if (!isClosed(error)) throw error;
   }
 }
 
-/** What a terminal says after its window was closed. */
-function isGone(error: unknown): boolean {
+/** Whether the terminal was closed. */
+function isClosed(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe ||
     error instanceof Error && "code" in error && error.code === "EIO";
 }

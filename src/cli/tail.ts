@@ -1,5 +1,5 @@
 /**
- * `deno task tail`: a gRPC client of the proxy for humans and pipes.
+ * `deno task tail`: a gRPC client of the proxy for terminals and pipes.
  *
  * @module
  */
@@ -12,11 +12,10 @@ import {
 import { addressText } from "./address.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
-import { choosePaint, obeysSequences } from "./paint.ts";
-import { describeEnd, isWorthRetrying, retryDelay } from "./retry.ts";
-import { lookIntoSilence } from "./silence_watch.ts";
-import { statusTable } from "./status_table.ts";
-import { subscriptionTables } from "./subscription_table.ts";
+import { chooseColors, supportsAnsi } from "./colors.ts";
+import { describeFailure, isWorthRetrying, retryDelay } from "./retry.ts";
+import { reportNoData } from "./explain_no_data.ts";
+import { statusTable, subscriptionTables } from "./status_table.ts";
 import {
   parseTailArguments,
   type StatusTask,
@@ -25,15 +24,15 @@ import {
   type TailTask,
 } from "./tail_arguments.ts";
 import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
-import { UsageError } from "./usage_error.ts";
+import { UsageError } from "./flags.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
- * Runs `tail` and tells its exit code: 0 when it ended as asked (also by an
- * interrupt or a closed pipe), 1 when the proxy is away or refuses, 2 when the
- * arguments make no sense.
+ * Runs `tail` and returns its exit code: 0 when it ended as requested (also by
+ * an interrupt or a closed pipe), 1 when the proxy is not reachable or rejects
+ * the request, 2 when the arguments are invalid.
  */
 export async function tail(
   args: readonly string[],
@@ -47,7 +46,7 @@ export async function tail(
   } catch (error) {
     if (error instanceof Deno.errors.BrokenPipe) return EXIT.ok;
     if (!(error instanceof UsageError)) throw error;
-    terminal.say(`${error.message}\nSee: deno task tail --help`);
+    terminal.writeError(`${error.message}\nSee: deno task tail --help`);
     return EXIT.usage;
   }
 }
@@ -81,11 +80,11 @@ async function followStream(
   const kind = TAIL_KINDS[task.what];
   if (kind === undefined) throw new UsageError(task.what, "not a stream");
   const progress = { left: task.count ?? Infinity, titled: false };
-  let away = false;
+  let disconnected = false;
   for (let attempt = 1; !terminal.signal.aborted; attempt++) {
     let opened = false;
     const onOpen = () => {
-      if (away) terminal.say(`tail: connected to ${at(task)}`);
+      if (disconnected) terminal.writeError(`tail: connected to ${at(task)}`);
       opened = true;
       attempt = 0;
     };
@@ -96,7 +95,7 @@ async function followStream(
     } catch (error) {
       const wait = waitAfter(error, { task, terminal, opened, attempt });
       if (wait === undefined) return EXIT.failed;
-      away = true;
+      disconnected = true;
       await wait;
     }
   }
@@ -118,24 +117,24 @@ interface Printing {
 async function printStream(kind: TailKind, printing: Printing): Promise<void> {
   const { task, terminal, progress } = printing;
   using client = new ProxyClient(task.address);
-  const paint = choosePaint(terminal.isTerminal, terminal.env);
+  const paint = chooseColors(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
     progress.titled = true;
     await terminal.write(`${paint("dim", kind.title)}\n`);
   }
   const style = task.json ? "json" : paint;
   const left = new AbortController();
-  const heard = { messages: 0 };
-  let looking: Promise<void> | undefined;
+  const received = { messages: 0 };
+  let watching: Promise<void> | undefined;
   const onOpen = () => {
     printing.onOpen();
     const until = endingWith(left.signal, terminal);
-    looking = lookIntoSilence(task, { terminal: until, heard });
+    watching = reportNoData(task, { terminal: until, received });
   };
   const options = { style, signal: terminal.signal, onOpen } as const;
   try {
     for await (const lines of kind.follow(client, task.selection, options)) {
-      heard.messages += lines.length;
+      received.messages += lines.length;
       const wanted = lines.slice(0, progress.left);
       progress.left -= wanted.length;
       if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
@@ -143,7 +142,7 @@ async function printStream(kind: TailKind, printing: Printing): Promise<void> {
     }
   } finally {
     left.abort();
-    await looking;
+    await watching;
   }
 }
 
@@ -151,24 +150,24 @@ async function followStatus(
   task: StatusTask,
   terminal: Terminal,
 ): Promise<number> {
-  let away = false;
+  let disconnected = false;
   for (let attempt = 1; !terminal.signal.aborted; attempt++) {
     try {
-      // A new connection per look: a proxy that restarts is found at once.
+      // A new connection per request finds a restarted proxy immediately.
       using client = new ProxyClient(task.address);
       const answer = await client.call(
         StreamProxyService.method.getConnectionStatus,
         { includeSubscriptions: task.subscriptions },
         terminal.signal,
       );
-      if (away) terminal.say(`tail: connected to ${at(task)}`);
-      away = false;
+      if (disconnected) terminal.writeError(`tail: connected to ${at(task)}`);
+      disconnected = false;
       attempt = 0;
       await terminal.write(renderStatus(answer, { task, terminal }));
       if (!task.watch) return EXIT.ok;
       await terminal.clock.sleep(WATCH_INTERVAL_MS, terminal.signal);
     } catch (error) {
-      // Whoever asks once wants an answer now.
+      // Without --watch the result is needed now.
       const asked = { ...task, reconnect: task.reconnect && task.watch };
       const wait = waitAfter(error, {
         task: asked,
@@ -177,7 +176,7 @@ async function followStatus(
         attempt,
       });
       if (wait === undefined) return EXIT.failed;
-      away = true;
+      disconnected = true;
       await wait;
     }
   }
@@ -191,12 +190,12 @@ function renderStatus(
   if (task.json) {
     return `${toJsonString(GetConnectionStatusResponseSchema, answer)}\n`;
   }
-  const paint = choosePaint(terminal.isTerminal, terminal.env);
+  const paint = chooseColors(terminal.isTerminal, terminal.env);
   const lines = answer.status ? [...statusTable(answer.status, paint)] : [];
   if (answer.status && task.subscriptions) {
     lines.push(...subscriptionTables(answer.status, paint));
   }
-  const clear = task.watch && obeysSequences(terminal.isTerminal, terminal.env)
+  const clear = task.watch && supportsAnsi(terminal.isTerminal, terminal.env)
     ? CLEAR_SCREEN
     : "";
   return `${clear}${lines.join("\n")}\n`;
@@ -209,7 +208,7 @@ interface Attempt {
   readonly attempt: number;
 }
 
-/** Says what happened; undefined when trying again is not wanted or no use. */
+/** Reports the failure; undefined when there is no retry. */
 function waitAfter(
   error: unknown,
   attempt: Attempt,
@@ -217,21 +216,22 @@ function waitAfter(
   const { task, terminal, opened } = attempt;
   if (!(error instanceof RpcError)) throw error;
   if (terminal.signal.aborted) return Promise.resolve();
-  const reason = describeEnd(error, { address: task.address, opened });
+  const reason = describeFailure(error, { address: task.address, opened });
   if (!isWorthRetrying(error)) {
-    terminal.say(`tail: ${reason}`);
+    terminal.writeError(`tail: ${reason}`);
     return undefined;
   }
   if (!task.reconnect) {
     const reached = opened || error.code === "RESOURCE_EXHAUSTED";
     const remedy = reached
       ? ""
-      : "\nStart one with: deno task demo, or deno task start. Elsewhere? --address HOST:PORT";
-    terminal.say(`tail: ${reason}${remedy}`);
+      : "\nStart one with: deno task demo, or deno task start. " +
+        "For another address: --address HOST:PORT";
+    terminal.writeError(`tail: ${reason}${remedy}`);
     return undefined;
   }
   const delay = retryDelay(attempt.attempt, Math.random());
-  terminal.say(
+  terminal.writeError(
     `tail: ${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`,
   );
   return terminal.clock.sleep(delay, terminal.signal);

@@ -12,14 +12,18 @@ import {
   describeFlags,
   type FlagTable,
   readArguments,
+  UsageError,
 } from "./flags.ts";
-import { type ContractWish, type Selection, TAIL_KINDS } from "./tail_kinds.ts";
-import { UsageError } from "./usage_error.ts";
+import {
+  type ContractSelection,
+  type Selection,
+  TAIL_KINDS,
+} from "./tail_kinds.ts";
 
 const FLAGS = {
   address: {
     value: "HOST:PORT",
-    help: "where the proxy is (default localhost:50052)",
+    help: "address of the proxy (default localhost:50052)",
   },
   underlying: {
     value: "ROOT",
@@ -35,7 +39,10 @@ const FLAGS = {
     value: "PERCENT",
     help: "with --underlying: strikes this near to the price",
   },
-  right: { value: "call|put", help: "with --underlying: calls or puts alone" },
+  right: {
+    value: "call|put",
+    help: "with --underlying: only calls or only puts",
+  },
   "max-contracts": {
     value: "N",
     help: "with --underlying: most contracts of each",
@@ -43,15 +50,15 @@ const FLAGS = {
   "order-id": {
     value: "ID",
     repeats: true,
-    help: "orders: this order only",
+    help: "orders: only this order",
   },
   json: { help: "one protobuf-JSON object per line, for pipes" },
   count: { value: "N", help: "end after N messages" },
   seconds: { value: "N", help: "end after N seconds" },
-  watch: { help: "status: look again every second" },
-  subscriptions: { help: "status: what is asked of upstream, by symbol" },
+  watch: { help: "status: update every second" },
+  subscriptions: { help: "status: upstream subscriptions by symbol" },
   "no-reconnect": {
-    help: "fail when the proxy is away instead of waiting for it",
+    help: "fail when the proxy is unreachable; do not wait",
   },
   help: { help: "show this text" },
 } as const satisfies FlagTable;
@@ -61,18 +68,18 @@ type TailFlags = Arguments<keyof typeof FLAGS>;
 const WHATS = [...Object.keys(TAIL_KINDS), "status"];
 
 /** What `tail --help` prints. */
-export const TAIL_HELP = `Shows what a proxy sends, as it comes.
+export const TAIL_HELP = `Shows the messages of a proxy as they arrive.
 
 Usage: deno task tail <what> [symbol ...] [flags]
 
   what: ${WHATS.join(", ")}
-  No symbols means everything (option quotes: whatever the proxy receives).
+  No symbols means everything (option quotes: what other streams request).
 
 Flags:
 ${describeFlags(FLAGS)}
 
-Variables: STREAM_PROXY_ADDRESS or STREAM_PROXY_URL, in place of --address;
-NO_COLOR, for a terminal without colours.
+Variables: STREAM_PROXY_ADDRESS or STREAM_PROXY_URL instead of --address;
+NO_COLOR disables colours.
 
 Examples:
   deno task tail quotes AAPL MSFT
@@ -82,7 +89,7 @@ Examples:
   deno task tail status --subscriptions
 `;
 
-/** What both commands of `tail` are told. */
+/** Options of both commands of `tail`. */
 interface Common {
   readonly address: ProxyAddress;
   readonly json: boolean;
@@ -105,14 +112,14 @@ export interface StreamTask extends Common {
 export interface StatusTask extends Common {
   readonly type: "status";
   readonly watch: boolean;
-  /** Whether to show what is asked of upstream, symbol by symbol. */
+  /** Whether to show the upstream subscriptions by symbol. */
   readonly subscriptions: boolean;
 }
 
-/** What the user asked for. */
+/** The parsed command. */
 export type TailTask = { readonly type: "help" } | StreamTask | StatusTask;
 
-/** @throws {UsageError} naming the first argument that cannot be used. */
+/** @throws {UsageError} naming the first argument that cannot be used */
 export function parseTailArguments(
   args: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -121,12 +128,12 @@ export function parseTailArguments(
   if (flags.has("help")) return { type: "help" };
   const [what, ...symbols] = flags.words;
   if (what === undefined) {
-    throw new UsageError("an empty command", `say what: ${WHATS.join(", ")}`);
+    throw new UsageError("an empty command", `name one of ${WHATS.join(", ")}`);
   }
   if (!WHATS.includes(what)) {
     throw new UsageError(what, `it is one of ${WHATS.join(", ")}`);
   }
-  refuseForeignFlags(what, flags);
+  rejectOtherFlags(what, flags);
   const common: Common = {
     address: readAddress(flags, env),
     json: flags.has("json"),
@@ -158,7 +165,7 @@ export function parseTailArguments(
   };
 }
 
-/** Streams of stocks alone. */
+/** Streams of stocks. */
 const STOCK_KINDS: ReadonlySet<string> = new Set(["quotes", "trades", "bars"]);
 
 /** Flags that choose contracts of underlyings. */
@@ -174,8 +181,8 @@ const DAYS = SELECTION_BOUNDS.days;
 const WINDOW = { ...SELECTION_BOUNDS.strikeWindowPercent, fractions: true };
 const CONTRACTS = SELECTION_BOUNDS.maxContracts;
 
-/** Undefined: as the proxy's settings say. */
-function readContracts(flags: TailFlags): ContractWish | undefined {
+/** Undefined: the defaults of the proxy. */
+function readContracts(flags: TailFlags): ContractSelection | undefined {
   const given = CONTRACT_FLAGS.find((name) => flags.has(name));
   if (given === undefined) return undefined;
   if (!flags.has("underlying")) {
@@ -190,13 +197,13 @@ function readContracts(flags: TailFlags): ContractWish | undefined {
   };
 }
 
-function readRight(text: string | undefined): ContractWish["right"] {
+function readRight(text: string | undefined): ContractSelection["right"] {
   if (text === undefined || text === "call" || text === "put") return text;
   throw new UsageError(`--right ${text}`, "it takes call or put");
 }
 
-/** A flag that would be ignored is a mistake that the user should see. */
-function refuseForeignFlags(what: string, flags: TailFlags): void {
+/** Rejects flags that would be ignored. */
+function rejectOtherFlags(what: string, flags: TailFlags): void {
   const filter = TAIL_KINDS[what]?.filter;
   if (flags.has("underlying") && filter !== "underlying") {
     throw new UsageError(
@@ -233,33 +240,33 @@ function readAddress(
   return parseAddress("localhost", "the default");
 }
 
-/** A name that this kind of stream can never bring is a mistake, not silence. */
+/** Rejects a symbol that this kind of stream can never deliver. */
 function readSymbolOf(what: string, text: string): string {
   const symbol = readSymbol(text);
   const isContract = parseOccSymbol(optionSymbol(symbol)) !== undefined;
   if (isContract && STOCK_KINDS.has(what)) {
     throw new UsageError(
       text,
-      "an option contract has option-quotes and option-trades",
+      "use option-quotes or option-trades for an option contract",
     );
   }
   if (!isContract && TAIL_KINDS[what]?.filter === "underlying") {
     throw new UsageError(
       text,
-      "it is no option contract such as AAPL270115C00250000; for the contracts " +
+      "it is not an option contract such as AAPL270115C00250000; for the contracts " +
         `of a stock: --underlying ${symbol}`,
     );
   }
   return symbol;
 }
 
-/** Exchanges spell in capitals; `aapl,msft` is a habit of other tools. */
+/** Converts to upper case and rejects lists such as `aapl,msft`. */
 function readSymbol(text: string): string {
   if (/^[A-Za-z0-9.:/ _-]+$/.test(text)) return text.toUpperCase();
   const remedy = text === "*"
-    ? "for everything give no symbol at all"
+    ? "for everything, omit the symbols"
     : text.includes(",")
     ? "put spaces between symbols"
-    : "a symbol has letters, digits, dots, dashes and slashes";
+    : "a symbol consists of letters, digits, dots, dashes and slashes";
   throw new UsageError(text === "" ? "an empty symbol" : text, remedy);
 }

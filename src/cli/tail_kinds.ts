@@ -1,5 +1,5 @@
 /**
- * What `tail` can follow: one entry per stream of the service.
+ * The streams that `tail` can follow.
  *
  * @module
  */
@@ -29,10 +29,10 @@ import {
   stockQuoteLine,
   stockTradeLine,
 } from "./message_lines.ts";
-import type { Paint } from "./paint.ts";
+import type { Colors } from "./colors.ts";
 
-/** Which contracts of underlyings; what is undefined the proxy decides. */
-export interface ContractWish {
+/** Contracts of underlyings; the proxy applies its defaults where undefined. */
+export interface ContractSelection {
   /** Calendar days from today. */
   readonly minDays: number | undefined;
   /** Calendar days from today. */
@@ -44,23 +44,23 @@ export interface ContractWish {
   readonly maxContracts: number | undefined;
 }
 
-/** Which messages to follow; empty lists mean all of them. */
+/** Selects messages; empty lists mean all. */
 export interface Selection {
   readonly symbols: readonly string[];
   readonly underlyings: readonly string[];
   readonly orderIds: readonly string[];
   /** Undefined: the contracts that the proxy chooses. */
-  readonly contracts: ContractWish | undefined;
+  readonly contracts: ContractSelection | undefined;
 }
 
-/** How messages become lines: canonical protobuf-JSON, or text for people. */
-export type LineStyle = "json" | Paint;
+/** Format of the lines: canonical protobuf-JSON, or aligned text. */
+export type LineStyle = "json" | Colors;
 
 /** One stream of the service as lines. */
 export interface TailKind {
-  /** Column titles of the lines for people. */
+  /** Column titles of the aligned text. */
   readonly title: string;
-  /** Which filter of a selection it has besides symbols. */
+  /** Which filter it has besides symbols. */
   readonly filter: "underlying" | "order-id" | undefined;
   /** Follows the stream: batches of lines without line ends. */
   follow(
@@ -70,7 +70,7 @@ export interface TailKind {
   ): AsyncIterable<readonly string[]>;
 }
 
-/** The streams by the word that `tail` knows them by. */
+/** The streams by their name in `tail`. */
 export const TAIL_KINDS: Readonly<Record<string, TailKind>> = {
   quotes: kind(StreamProxyService.method.streamQuotes, {
     title: STOCK_QUOTE_TITLE,
@@ -130,14 +130,14 @@ interface KindParts<I extends DescMessage, O extends DescMessage> {
   readonly title: string;
   readonly filter?: "underlying" | "order-id";
   readonly request: (selection: Selection) => MessageInitShape<I>;
-  /** Undefined for a message without content, which becomes no line. */
+  /** Undefined for a message without content, which is not shown. */
   readonly line: (
     message: MessageShape<O>,
-    paint: Paint,
+    paint: Colors,
   ) => string | undefined;
 }
 
-/** Hides the message types of one method behind lines. */
+/** Converts the messages of one method to lines. */
 function kind<I extends DescMessage, O extends DescMessage>(
   method: DescMethodServerStreaming<I, O>,
   parts: KindParts<I, O>,

@@ -1,30 +1,30 @@
 /**
- * The process around a command: its output, its interrupt, its environment.
+ * The process of a command: its output, its signals, its environment.
  *
- * Commands take a `Terminal` instead of reaching for `Deno`, so that a test can
- * run one with its own output and its own end.
+ * Commands receive a `Terminal` and do not use `Deno` directly, so that tests
+ * can replace it.
  *
  * @module
  */
 import type { Clock } from "../application/ports/clock.ts";
-import { signalCounter } from "../infrastructure/clock/signal_echo.ts";
+import { debounceSignals } from "../infrastructure/clock/debounce_signals.ts";
 import { systemClock } from "../infrastructure/clock/system_clock.ts";
 
-/** What a command may touch of its process. */
+/** The parts of its process that a command uses. */
 export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** True when the output is a terminal. */
   readonly isTerminal: boolean;
-  /** Fires when the user wants the command to end. */
+  /** Fires when the user ends the command. */
   readonly signal: AbortSignal;
-  /** Writes to the output; rejects with `BrokenPipe` when nobody reads it. */
+  /** Writes to standard output; rejects with `BrokenPipe` when it is closed. */
   write(text: string): Promise<void>;
-  /** Writes one line for the user, apart from the output. */
-  say(line: string): void;
+  /** Writes one line to standard error. */
+  writeError(line: string): void;
 }
 
-/** What the exit codes say. */
+/** Exit codes. */
 export const EXIT = {
   ok: 0,
   failed: 1,
@@ -32,7 +32,7 @@ export const EXIT = {
   interrupted: 130,
 } as const;
 
-/** The same process for a part of a command that has its own end. */
+/** The same terminal for a part of a command with its own end signal. */
 export function endingWith(
   signal: AbortSignal,
   terminal: Terminal,
@@ -43,13 +43,13 @@ export function endingWith(
     isTerminal: terminal.isTerminal,
     signal: AbortSignal.any([terminal.signal, signal]),
     write: (text) => terminal.write(text),
-    say: (line) => terminal.say(line),
+    writeError: (line) => terminal.writeError(line),
   };
 }
 
 const encoder = new TextEncoder();
 
-/** Writes all of it: the runtime's own call may stop half-way. */
+/** Writes the whole text; one call of the runtime may write only a part. */
 async function writeAll(
   stream: { write(bytes: Uint8Array): Promise<number> },
   text: string,
@@ -59,19 +59,18 @@ async function writeAll(
 }
 
 /**
- * Runs a command as a process: signals end it, its number is the exit code.
+ * Runs a command as a process: signals end it, its result is the exit code.
  *
- * The first SIGINT, SIGTERM or SIGHUP fires the signal, the second one ends
- * the process at once. An output that nobody reads any more (`| head`) is a
- * normal end.
+ * The first SIGINT, SIGTERM or SIGHUP fires the signal, the second one forces
+ * the exit. A closed output (`| head`) is a normal end.
  */
 export async function runCommand(
   command: (terminal: Terminal) => Promise<number>,
 ): Promise<never> {
   const interrupt = new AbortController();
-  const count = signalCounter(() => systemClock.monotonic());
+  const classify = debounceSignals(() => systemClock.monotonic());
   const onSignal = () => {
-    if (count() === "second") Deno.exit(EXIT.interrupted);
+    if (classify() === "second") Deno.exit(EXIT.interrupted);
     interrupt.abort();
   };
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -88,11 +87,11 @@ function processTerminal(signal: AbortSignal): Terminal {
     isTerminal: Deno.stdout.isTerminal(),
     signal,
     write: (text) => writeAll(Deno.stdout, text),
-    say: (line) => {
+    writeError: (line) => {
       try {
         Deno.stderr.writeSync(encoder.encode(`${line}\n`));
       } catch (error) {
-        // Nobody reads what we have to say: go on without saying it.
+        // Standard error is closed: continue without it.
         if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
       }
     },

@@ -1,5 +1,5 @@
 /**
- * Prices, times, counts and codes as people read them.
+ * Formats prices, times, counts and codes.
  *
  * @module
  */
@@ -27,15 +27,15 @@ export function millisecondsOf(timestamp: Timestamp): number {
 }
 
 /**
- * A price with its decimal point always in the same column: at least two
- * decimals, up to four where they say something; a dash for 0, which means
- * that there is no price. Nine columns up to 9999.
+ * A price with its decimal point always in the same column: two to four
+ * decimals, without trailing zeros; a dash for 0, which means no price. Nine
+ * columns up to 9999.
  */
 export function price(value: number): string {
   if (value === 0) return "-".padStart(4).padEnd(9);
   const [whole = "", fraction = ""] = value.toFixed(4).split(".");
-  const said = fraction.replace(/0{1,2}$/, "");
-  return `${whole.padStart(4)}.${said.padEnd(4)}`;
+  const decimals = fraction.replace(/0{1,2}$/, "");
+  return `${whole.padStart(4)}.${decimals.padEnd(4)}`;
 }
 
 /** `12 345`, with thin groups of three. */
@@ -55,7 +55,7 @@ export function duration(milliseconds: number): string {
   return `${Math.floor(hours / 24)}d ${hours % 24}h`;
 }
 
-/** `0.42 ms`, `12 ms`, `1.3 s`: three digits that matter, seven columns. */
+/** `0.42 ms`, `12 ms`, `1.3 s`: up to three digits, seven columns. */
 export function latency(milliseconds: number | undefined): string {
   if (milliseconds === undefined) return "-".padStart(7);
   const text = milliseconds < 10
@@ -66,14 +66,14 @@ export function latency(milliseconds: number | undefined): string {
   return text.padStart(7);
 }
 
-/** The word of an enum value in lower case: `partial_fill`; `?7` if unknown. */
-export function word(schema: DescEnum, value: number): string {
+/** The name of an enum value in lower case: `partial_fill`; `?7` if unknown. */
+export function enumName(schema: DescEnum, value: number): string {
   const name = schema.value[value]?.localName;
   return name === undefined ? `?${value}` : name.toLowerCase();
 }
 
-/** Condition codes as they came: `[@ I]`; nothing when there are none. */
+/** Condition codes: `[@ I]`; empty when there are none. */
 export function conditions(codes: readonly string[]): string {
-  const said = codes.filter((code) => code.trim() !== "");
-  return said.length === 0 ? "" : `[${said.join(" ")}]`;
+  const shown = codes.filter((code) => code.trim() !== "");
+  return shown.length === 0 ? "" : `[${shown.join(" ")}]`;
 }

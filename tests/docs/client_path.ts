@@ -7,7 +7,7 @@
  */
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { Child } from "../integration/process/child.ts";
-import { FREE_PORTS } from "../support/stage.ts";
+import { FREE_PORTS } from "../support/harness.ts";
 import { Balancer, type BalancerKind } from "./balancers.ts";
 import {
   type PreparedClient,

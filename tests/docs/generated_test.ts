@@ -16,7 +16,7 @@ import {
 import { ENDPOINTS } from "../../scripts/docs/endpoints.ts";
 import { markdownFiles, readSource } from "../../scripts/docs/sources.ts";
 import { importsOf, readSources } from "../support/source_graph.ts";
-import { setStage } from "../support/stage.ts";
+import { startHarness } from "../support/harness.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
@@ -51,8 +51,8 @@ Deno.test("a stale block is rewritten, and an unknown one is an error", async ()
 });
 
 Deno.test("the documented endpoints are those of a running proxy", async () => {
-  await using stage = await setStage();
-  const answer = await fetch(`${stage.health}/no-such-path`);
+  await using harness = await startHarness();
+  const answer = await fetch(`${harness.health}/no-such-path`);
   const paths = [...(await answer.text()).matchAll(/^GET (\S+)$/gm)]
     .map(([, path]) => path);
   assert.ok(paths.length > 3, "The 404 names the paths");
@@ -81,8 +81,8 @@ Deno.test("every dependency is pinned and has a reason", () => {
 Deno.test("the proxy itself imports what is said to be needed at run time", async () => {
   const entries = [
     "src/main.ts",
-    "src/run_proxy.ts",
-    "src/composition",
+    "src/proxy.ts",
+    "src/feeds.ts",
     "src/domain",
     "src/application",
     "src/infrastructure",

@@ -5,14 +5,14 @@
  */
 import assert from "node:assert/strict";
 import { RpcError } from "../../src/cli/grpc_client.ts";
-import { setStage, until } from "../support/stage.ts";
+import { startHarness, until } from "../support/harness.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 Deno.test("a stream of a feed that is switched off is refused with FAILED_PRECONDITION and the setting", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     env: { STREAM_PROXY_FEEDS: "trading" },
   });
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using quotes = collect(client, METHODS.streamQuotes, {
     symbols: ["AAPL"],
   });
@@ -28,9 +28,9 @@ Deno.test("a stream of a feed that is switched off is refused with FAILED_PRECON
 
 Deno.test("wrong credentials are logged with the variables to look at", async () => {
   const secret = "WRONG-secret-731";
-  await using stage = await setStage({ env: { ALPACA_SECRET: secret } });
+  await using harness = await startHarness({ env: { ALPACA_SECRET: secret } });
   const lost = (feed: string) =>
-    stage.log.records.find(({ message, fields }) =>
+    harness.log.records.find(({ message, fields }) =>
       message === "Feed connection failed, retrying" && fields.feed === feed
     );
   await until(
@@ -40,5 +40,5 @@ Deno.test("wrong credentials are logged with the variables to look at", async ()
   assert.match(String(lost("sip")?.fields.remedy), /ALPACA_KEY.*ALPACA_FEED/);
   assert.match(String(lost("opra")?.fields.remedy), /ALPACA_OPTIONS_FEED/);
   assert.match(String(lost("trading")?.fields.remedy), /CREAM_ENV/);
-  assert.ok(!JSON.stringify(stage.log.records).includes(secret));
+  assert.ok(!JSON.stringify(harness.log.records).includes(secret));
 });

@@ -1,25 +1,25 @@
 /** What becomes of secrets that upstream quotes back, in the program as wired. */
 import assert from "node:assert/strict";
 import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
-import { setStage, until } from "../support/stage.ts";
+import { startHarness, until } from "../support/harness.ts";
 
 const KEY = "KEY-quoted-731";
 const SECRET = "SECRET-quoted-732";
 
 Deno.test("secrets that upstream quotes are on no page, in no body and no log line", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     simulator: { accounts: [{ ...DEMO_ACCOUNT, key: KEY, secret: SECRET }] },
     env: { ALPACA_KEY: KEY, ALPACA_SECRET: SECRET },
   });
   const read = async (path: string) =>
-    await (await fetch(stage.health + path)).text();
+    await (await fetch(harness.health + path)).text();
   const tellsOf = (words: string) =>
     until(words, async () => (await read("/")).includes(words));
   await until("connected", async () => {
     return JSON.parse(await read("/health")).status === "healthy";
   });
   const complain = (code: number, msg: string) =>
-    stage.simulator.emitRaw(
+    harness.simulator.emitRaw(
       "sip",
       JSON.stringify([{ T: "error", code, msg: `${msg} of ${KEY}:${SECRET}` }]),
     );
@@ -30,5 +30,5 @@ Deno.test("secrets that upstream quotes are on no page, in no body and no log li
   for (const path of ["/", "/health", "/metrics"]) {
     assert.doesNotMatch(await read(path), /quoted-73/, path);
   }
-  assert.doesNotMatch(JSON.stringify(stage.log.records), /quoted-73/);
+  assert.doesNotMatch(JSON.stringify(harness.log.records), /quoted-73/);
 });

@@ -6,9 +6,9 @@
  * @module
  */
 
-/** When the server breaks off. */
+/** When the server sends GOAWAY. */
 export type Moment =
-  | "at once"
+  | "immediately"
   | "with the answer"
   | "after the answer"
   | "inside a message";
@@ -42,11 +42,11 @@ function frame(
   ];
 }
 
-/** A header that no table has: literal name, literal value. */
+/** A header field with literal name and value. */
 function literal(name: string, value: string): number[] {
   const bytes = [...new TextEncoder().encode(name)];
-  const said = [...new TextEncoder().encode(value)];
-  return [0, bytes.length, ...bytes, said.length, ...said];
+  const content = [...new TextEncoder().encode(value)];
+  return [0, bytes.length, ...bytes, content.length, ...content];
 }
 
 /** Status 200 and the gRPC status UNAVAILABLE, which end the stream. */
@@ -62,16 +62,18 @@ const BEGIN = [0x88, ...literal("content-type", "application/grpc")];
 /** Two bytes of a message that announces ten. */
 const HALF_MESSAGE = [0, 0, 0, 0, 10, 1, 2];
 
-/** Last stream 2^31 - 1: whatever was sent was heard. */
-const FAREWELL = frame(GOAWAY, { payload: [127, 255, 255, 255, 0, 0, 0, 0] });
+/** Last stream 2^31 - 1: every sent request was received. */
+const GOAWAY_FRAME = frame(GOAWAY, {
+  payload: [127, 255, 255, 255, 0, 0, 0, 0],
+});
 
-/** Serves one connection until its client leaves. */
+/** Serves one connection until its client closes it. */
 async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
   const write = async (bytes: number[]) => {
     await conn.write(new Uint8Array(bytes));
   };
   await write(frame(SETTINGS));
-  if (moment === "at once") await write(FAREWELL);
+  if (moment === "immediately") await write(GOAWAY_FRAME);
   let rest: number[] = [];
   let skip = PREFACE_BYTES;
   const piece = new Uint8Array(16_384);
@@ -108,11 +110,12 @@ async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
         stream,
         payload: ANSWER,
       });
-      if (moment === "with the answer") await write([...answer, ...FAREWELL]);
-      else await write(answer);
+      if (moment === "with the answer") {
+        await write([...answer, ...GOAWAY_FRAME]);
+      } else await write(answer);
       if (moment === "after the answer") {
         await new Promise((resolve) => setTimeout(resolve, 5));
-        await write(FAREWELL);
+        await write(GOAWAY_FRAME);
       }
     }
   }
@@ -128,7 +131,7 @@ export function startAbruptServer(
     const serving: Promise<void>[] = [];
     for await (const conn of listener) {
       open.add(conn);
-      // A client that breaks off is what this server is for.
+      // Clients are expected to close their connections.
       const served = serve(conn, moment).catch(() => {});
       serving.push(served.finally(() => {
         if (open.delete(conn)) conn.close();

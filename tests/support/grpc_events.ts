@@ -1,5 +1,5 @@
 /**
- * Domain events for tests of the gRPC face: the ones whose bytes the contract
+ * Domain events for tests of the gRPC API: the ones whose bytes the contract
  * fixes, and arbitrary ones.
  *
  * @module

@@ -1,9 +1,9 @@
 /**
- * A clock turned by hand.
+ * A clock that a test advances.
  *
  * Nothing moves until `advance` is called; then every sleeper that is due runs
  * in the order of its wake-up time (and of its call, when two are equal), with
- * the time standing at exactly that moment, and whatever it set in motion may
+ * the time standing at exactly that moment, and its effects
  * settle before the next one wakes. A sleeper that starts another sleep within
  * the advanced stretch is woken in the same `advance`.
  *
@@ -18,7 +18,7 @@ interface Sleeper {
   readonly wake: () => void;
 }
 
-/** Where a manual clock starts when it is not told: a Monday, 15:00 UTC. */
+/** The default start of a manual clock: a Monday, 15:00 UTC. */
 export const MANUAL_EPOCH = Date.UTC(2024, 0, 15, 15, 0, 0);
 
 /** A `Clock` for tests: time passes only by `advance`. */
@@ -47,12 +47,12 @@ export class ManualClock implements Clock {
     return this.#elapsed;
   }
 
-  /** How many sleeps are pending: 0 proves that nothing was left behind. */
+  /** How many sleeps are pending: 0 proves that none has leaked. */
   get sleepers(): number {
     return this.#sleepers.size;
   }
 
-  /** Ms until the next sleeper is due; undefined when nobody sleeps. */
+  /** Ms until the next sleeper is due; undefined when there is none. */
   get nextWakeIn(): number | undefined {
     const next = this.#next();
     return next && next.wakeAt - this.#elapsed;

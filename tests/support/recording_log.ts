@@ -1,18 +1,18 @@
 /**
- * A log that remembers, for tests that check what an operator would be told.
+ * A log that records its lines.
  *
  * @module
  */
 import type { Log, LogFields } from "../../src/application/ports/log.ts";
 
-/** One remembered line. */
+/** One recorded line. */
 export interface LogRecord {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly message: string;
   readonly fields: LogFields;
 }
 
-/** A `Log` that keeps every record, those of its children included. */
+/** A `Log` that records every line, those of its children included. */
 export class RecordingLog implements Log {
   /** All records so far, oldest first; shared with every child. */
   readonly records: LogRecord[];

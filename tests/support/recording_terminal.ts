@@ -7,15 +7,15 @@ import type { Clock } from "../../src/application/ports/clock.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 
-/** Output and remarks of one command, and the interrupt that ends it. */
+/** Output and errorLines of one command, and the interrupt that ends it. */
 export class RecordingTerminal implements Terminal {
   readonly env: Record<string, string | undefined>;
   readonly clock: Clock;
   readonly isTerminal: boolean;
   readonly interrupt = new AbortController();
-  readonly remarks: string[] = [];
+  readonly errorLines: string[] = [];
   output = "";
-  /** Set to see a command whose reader has left. */
+  /** Set to simulate a closed output. */
   broken = false;
   #changed = Promise.withResolvers<void>();
 
@@ -47,12 +47,12 @@ export class RecordingTerminal implements Terminal {
     return Promise.resolve();
   }
 
-  say(line: string): void {
-    this.remarks.push(line);
+  writeError(line: string): void {
+    this.errorLines.push(line);
     this.#change();
   }
 
-  /** Resolves as soon as the condition holds after some write or remark. */
+  /** Resolves as soon as the condition holds after a write. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await this.#changed.promise;
   }

@@ -6,7 +6,7 @@
 import type {
   FeedStatus,
   ProxyStatus,
-} from "../../src/application/status/proxy_status.ts";
+} from "../../src/application/status/status.ts";
 import type { FeedId, LinkState } from "../../src/domain/connection/feed.ts";
 
 const KINDS = {

@@ -1,6 +1,6 @@
 /**
  * An upstream that does exactly what a test tells it to: a real WebSocket
- * server on a port of its own, which says nothing by itself.
+ * server on a port of its own, which sends nothing by itself.
  *
  * A test takes each connection with {@linkcode ScriptedExchange.accept} and
  * plays the server's part on it, step by step. Waiting for something that does
@@ -36,7 +36,7 @@ export interface SeenClose {
   readonly reason: string;
 }
 
-/** Things in the order in which they came, for whoever asks next. */
+/** A queue of received items. */
 class Arrivals<T> {
   readonly #what: string;
   readonly #items: T[] = [];
@@ -149,7 +149,7 @@ export class ScriptedPeer {
     this.#socket.close(code, reason);
   }
 
-  /** Stops reading: whatever the client says from now on is never answered. */
+  /** Stops reading: later messages of the client receive no reply. */
   turnDeaf(): void {
     this.#socket.pause();
   }

@@ -1,6 +1,6 @@
 /**
- * A proxy that says exactly what a test tells it to: a real gRPC server of
- * `cream.v1.StreamProxyService` on a port of its own.
+ * A proxy that a test scripts: a real gRPC server of
+ * `cream.v1.StreamProxyService` on a separate port.
  *
  * @module
  */
@@ -31,8 +31,8 @@ import {
 
 type Call = ServerWritableStream<Message, Message>;
 
-/** How a stream is turned away. */
-interface Refusal {
+/** How a stream is rejected. */
+interface Rejection {
   readonly code: keyof typeof status;
   readonly details: string;
   readonly done: () => void;
@@ -45,16 +45,16 @@ interface OpenStream {
   readonly call: Call;
 }
 
-/** Speaks the contract's wire and keeps what it was asked. */
+/** Serves the contract and records the requests. */
 export class ScriptedProxy implements AsyncDisposable {
-  /** What `GetConnectionStatus` answers. */
+  /** The response of `GetConnectionStatus`. */
   status: MessageInitShape<typeof GetConnectionStatusResponseSchema> = {
     status: { version: "9.9.9" },
   };
-  /** What it was asked of its status, oldest first. */
+  /** Received status requests, oldest first. */
   readonly statusRequests: GetConnectionStatusRequest[] = [];
   readonly port: number;
-  readonly #refusals = new Map<DescMethod, Refusal>();
+  readonly #rejections = new Map<DescMethod, Rejection>();
   readonly #server: Server;
   readonly #streams = new Set<OpenStream>();
   readonly #arrivals: (() => void)[] = [];
@@ -116,14 +116,14 @@ export class ScriptedProxy implements AsyncDisposable {
     }
   }
 
-  /** Turns the next stream of `method` away, before any headers. */
+  /** Rejects the next stream of `method`, before any headers. */
   async refuse(
     method: DescMethodServerStreaming,
     code: keyof typeof status,
     details: string,
   ): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#refusals.set(method, { code, details, done: resolve });
+    this.#rejections.set(method, { code, details, done: resolve });
     await promise;
   }
 
@@ -171,12 +171,12 @@ export class ScriptedProxy implements AsyncDisposable {
   }
 
   #accept(method: DescMethod, call: Call): void {
-    const refusal = this.#refusals.get(method);
-    if (refusal) {
-      this.#refusals.delete(method);
-      const { code, details } = refusal;
+    const rejection = this.#rejections.get(method);
+    if (rejection) {
+      this.#rejections.delete(method);
+      const { code, details } = rejection;
       call.emit("error", { code: status[code], details });
-      refusal.done();
+      rejection.done();
       return;
     }
     const stream = { method, request: call.request, call };

@@ -65,7 +65,7 @@ export function withoutComments(text: string): string {
   );
 }
 
-/** Every import of every file. An import whose target is computed has `*`. */
+/** Every import of every file. A computed target is `*`. */
 export function importsOf(sources: Sources): ImportEdge[] {
   const edges: ImportEdge[] = [];
   for (const [from, text] of sources) {
@@ -82,21 +82,21 @@ export function importsOf(sources: Sources): ImportEdge[] {
   return edges;
 }
 
-/** Circles of imports, each once, as paths that end where they begin. */
-export function circlesOf(edges: readonly ImportEdge[]): string[][] {
+/** Finds import cycles, each once, as paths that end where they begin. */
+export function importCycles(edges: readonly ImportEdge[]): string[][] {
   const targets = new Map<string, string[]>();
   for (const { from, to } of edges) {
     if (to !== undefined) targets.set(from, [...targets.get(from) ?? [], to]);
   }
   const done = new Set<string>();
-  const circles: string[][] = [];
-  const visit = (file: string, way: readonly string[]) => {
-    const at = way.indexOf(file);
-    if (at >= 0) circles.push([...way.slice(at), file]);
+  const cycles: string[][] = [];
+  const visit = (file: string, path: readonly string[]) => {
+    const at = path.indexOf(file);
+    if (at >= 0) cycles.push([...path.slice(at), file]);
     if (at >= 0 || done.has(file)) return;
-    for (const to of targets.get(file) ?? []) visit(to, [...way, file]);
+    for (const to of targets.get(file) ?? []) visit(to, [...path, file]);
     done.add(file);
   };
   for (const file of targets.keys()) visit(file, []);
-  return circles;
+  return cycles;
 }

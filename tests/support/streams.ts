@@ -7,7 +7,7 @@ import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import { parseAddress } from "../../src/cli/address.ts";
 import { ProxyClient } from "../../src/cli/grpc_client.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { Stage } from "./stage.ts";
+import type { Harness } from "./harness.ts";
 
 /** A stream that collects what it receives until it is closed. */
 export interface Collected extends AsyncDisposable {
@@ -21,9 +21,9 @@ export interface Collected extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** A connection to the proxy of a stage. */
-export function clientOf(stage: Stage): ProxyClient {
-  return new ProxyClient(parseAddress(stage.address, "the stage"));
+/** A connection to the proxy of a harness. */
+export function clientOf(harness: Harness): ProxyClient {
+  return new ProxyClient(parseAddress(harness.address, "the harness"));
 }
 
 /** Opens a stream and collects its messages in the background. */

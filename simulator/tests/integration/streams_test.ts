@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { encode } from "@msgpack/msgpack";
 import { startSimulator } from "../../src/simulator.ts";
-import { connectDeaf } from "./deaf_client.ts";
+import { connectStalled } from "./stalled_client.ts";
 import { RawClient, refusal } from "./raw_client.ts";
 
 const SILENT = { messagesPerSecond: 0 };
@@ -182,7 +182,7 @@ Deno.test("a client that does not read is cut off at the bound", async () => {
     ...SILENT,
     slowClientBytes: 2_000_000,
   });
-  using _deaf = await connectDeaf(simulator.streamUrls.stocks());
+  using _deaf = await connectStalled(simulator.streamUrls.stocks());
   const isOpen = () => simulator.sessions().length > 0;
   await until(() => simulator.requests().length === 2);
   const filler = { ...QUOTE, note: "x".repeat(100_000) };

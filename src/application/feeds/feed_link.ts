@@ -28,7 +28,7 @@ import type { FeedConnector, FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Tracing } from "../ports/tracing.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
-import type { FeedStatus } from "../status/proxy_status.ts";
+import type { FeedStatus } from "../status/status.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";

@@ -1,12 +1,12 @@
-/** Time as a port, so that no rule about time needs real time to be tested. */
+/** Time as a port, so that tests need no real time. */
 export interface Clock {
   /** Wall clock: milliseconds since the Unix epoch. */
   now(): number;
-  /** Monotonic milliseconds with a fraction; only differences mean anything. */
+  /** Monotonic milliseconds with a fraction; only differences are meaningful. */
   monotonic(): number;
   /**
-   * Resolves after `ms`, or at once when `signal` fires: it never rejects, so
-   * a loop simply re-checks its signal.
+   * Resolves after `ms`, or as soon as `signal` fires. It never rejects, so that
+   * a loop only re-checks its signal.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

@@ -1,9 +1,9 @@
 /**
- * Where a decoder puts events. Both calls return at once and never throw, so
- * that the reader of the upstream socket never waits.
+ * Receives events from a decoder. Both calls are synchronous and never throw,
+ * so that the upstream reader never waits.
  */
 export interface EventSink<T> {
-  /** Whether an event of this symbol has a taker; if not, none need be built. */
+  /** Whether events of this symbol have a subscriber; if not, none are decoded. */
   wants(symbol: string): boolean;
   /** @param receivedAt wall clock ms at which the frame arrived */
   publish(event: T, receivedAt: number): void;

@@ -1,9 +1,9 @@
 /**
- * Sessions with upstream, as the use cases see them.
+ * The port to upstream sessions.
  *
- * A connector dials and logs in; the session it gives carries data until it
- * ends. Market data itself does not pass through here: the adapter decodes and
- * publishes it on the spot, so that the reader of the socket never waits.
+ * A connector dials and logs in; its session carries data until it ends. Market
+ * data does not pass through this port: the adapter decodes and publishes it
+ * synchronously, so that the upstream reader never waits.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type {
 import type { SymbolSets } from "../../domain/subscription/symbol_sets.ts";
 import type { FeedFailure } from "../feeds/feed_failure.ts";
 
-/** What a session tells while it comes up and while it lives. */
+/** Events of a session, from dialing to its end. */
 export interface FeedEvents {
   /** The transport is open; logging in begins. */
   opened(): void;
-  /** Upstream stated everything that it carries for us. */
+  /** Upstream acknowledged: `state` is all that is subscribed. */
   acknowledged(state: SymbolSets): void;
-  /** Upstream refused a request; the session lives on. */
+  /** Upstream rejected a request; the session continues. */
   refused(error: UpstreamError): void;
 }
 
@@ -28,23 +28,23 @@ export interface FeedEvents {
 export interface FeedSession {
   /** Monotonic ms at which the last frame arrived. */
   readonly lastFrameAt: number;
-  /** Frames received so far; any frame proves life. */
+  /** Frames received so far; any frame counts as activity. */
   readonly frames: number;
   /** Sends a request; a session that has ended ignores it. */
   request(request: SubscriptionRequest): void;
   /** Why the session ended; never rejects. */
   readonly ended: Promise<FeedFailure>;
-  /** Ends a session that misbehaves, for the given reason. */
+  /** Ends the session for the given reason. */
   fail(failure: FeedFailure): void;
-  /** Says goodbye (close code 1000) and waits for the answer, within bounds. */
+  /** Closes the session (code 1000) and waits for the reply, up to a deadline. */
   close(): Promise<void>;
 }
 
 /** Makes sessions of one feed, one at a time. */
 export interface FeedConnector {
   /**
-   * Dials and logs in, within deadlines. When `signal` fires the attempt is
-   * given up and its socket closed.
+   * Dials and logs in, within deadlines. When `signal` fires, the attempt ends
+   * and its socket is closed.
    *
    * @throws FeedFailure
    */

@@ -1,15 +1,15 @@
 /** Values that a log line may carry; secrets are never passed to a log. */
 export type LogFields = Readonly<Record<string, unknown>>;
 
-/** Where parts report what an operator should know; never on the way of a tick. */
+/** The log; never called per message. */
 export interface Log {
-  /** For whoever looks for a fault. */
+  /** Details for troubleshooting. */
   debug(message: string, fields?: LogFields): void;
-  /** What happened as it should. */
+  /** Normal events. */
   info(message: string, fields?: LogFields): void;
-  /** What went wrong and is being dealt with. */
+  /** Failures that the program handles. */
   warn(message: string, fields?: LogFields): void;
-  /** What went wrong and needs a person. */
+  /** Failures that need an operator. */
   error(message: string, fields?: LogFields): void;
   /** A log that adds `fields` to every line. */
   with(fields: LogFields): Log;

@@ -5,16 +5,16 @@
  */
 import type { OptionContract } from "../../domain/options/contract.ts";
 
-/** Which contracts' prices are asked for. */
+/** Selects the contracts whose prices are looked up. */
 export interface MidsQuery {
   readonly underlying: string;
   /** Expiration as days since 1970-01-01. */
   readonly expiryDay: number;
-  /** Lowest and highest strike, USD; absent asks for all. */
+  /** Lowest and highest strike, USD; absent means all. */
   readonly strikes?: readonly [lowest: number, highest: number];
 }
 
-/** Where contracts and prices are looked up. */
+/** Looks up contracts and prices. */
 export interface OptionCatalog {
   /**
    * Every active contract of an underlying, all expiries; none for an
@@ -49,10 +49,10 @@ export interface OptionCatalog {
   ): Promise<ReadonlyMap<string, number>>;
 }
 
-/** The catalogue cannot be read; the message says why and holds no secret. */
+/** The catalogue cannot be read; the message has the cause and no secret. */
 export class CatalogUnavailable extends Error {
   override readonly name = "CatalogUnavailable";
-  /** HTTP status of a refusal; `undefined` when there was no such answer. */
+  /** HTTP status of the response; `undefined` when there was none. */
   readonly status: number | undefined;
 
   constructor(message: string, status?: number) {

@@ -3,20 +3,20 @@ export type SpanAttributes = Readonly<
   Record<string, string | number | boolean>
 >;
 
-/** One stretch of work that operators can find in their tracing backend. */
+/** One operation in the tracing backend. */
 export interface Span {
-  /** Notes a moment within the work. */
+  /** Adds an event to the span. */
   event(name: string, attributes?: SpanAttributes): void;
   /** Adds attributes, or replaces those of the same name. */
   set(attributes: SpanAttributes): void;
   /** Marks the span as failed; it still has to be ended. */
   fail(cause: unknown): void;
-  /** Ends the stretch of work; later calls do nothing. */
+  /** Ends the span; later calls do nothing. */
   end(): void;
 }
 
 /** Makes spans for sessions, subscribes, reconnects and client streams. */
 export interface Tracing {
-  /** Begins a span with no parent: sessions and streams outlive their cause. */
+  /** Begins a span without a parent: sessions and streams outlive their cause. */
   span(name: string, attributes?: SpanAttributes): Span;
 }

@@ -1,8 +1,8 @@
 /**
- * Everything that is counted, as plain numbers owned by the part that counts.
+ * All counters, as plain numbers.
  *
- * The hot path only ever adds to a number; the metrics adapter reads these at
- * scrape time. Label sets are closed: they are the keys of these records.
+ * The hot path only increments; the metrics adapter reads at scrape time. Label
+ * cardinality is bounded: the labels are the keys of these records.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
-/** Kinds of upstream messages, as the `message_type` label spells them. */
+/** Types of upstream messages: values of the `message_type` label. */
 export const MESSAGE_TYPES = [
   "quote",
   "trade",
@@ -27,10 +27,10 @@ export const MESSAGE_TYPES = [
   "unknown",
 ] as const;
 
-/** One kind of upstream message. */
+/** One type of upstream message. */
 export type MessageType = typeof MESSAGE_TYPES[number];
 
-/** Reasons for counting a WebSocket error, as the `error_type` label spells them. */
+/** Types of WebSocket errors: values of the `error_type` label. */
 export const ERROR_TYPES = [
   ...FAILURE_TYPES,
   "malformed_frame",
@@ -39,10 +39,10 @@ export const ERROR_TYPES = [
   "unknown_word",
 ] as const;
 
-/** One reason for counting a WebSocket error. */
+/** One type of WebSocket error. */
 export type ErrorType = typeof ERROR_TYPES[number];
 
-/** Groups of reasons for which `accept` fails, as the `reason` label spells them. */
+/** Groups of `accept` failures: values of the `reason` label. */
 export const ACCEPT_FAILURES = [
   "descriptors",
   "memory",
@@ -53,7 +53,7 @@ export const ACCEPT_FAILURES = [
 /** One reason for which `accept` failed. */
 export type AcceptFailure = typeof ACCEPT_FAILURES[number];
 
-/** Limits at which clients are refused or ended, as the `limit` label spells them. */
+/** Limits at which clients are rejected: values of the `limit` label. */
 export const REFUSAL_REASONS = [
   "connections",
   "http_connections",
@@ -69,7 +69,7 @@ export const REFUSAL_REASONS = [
   "stalled",
 ] as const;
 
-/** One limit at which clients are refused or ended. */
+/** One limit at which clients are rejected. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
 /** Upper bounds in seconds of the processing-latency histogram. */
@@ -96,21 +96,21 @@ export interface Latency {
   sum: number;
 }
 
-/** What is counted of one upstream feed. */
+/** Counters of one upstream feed. */
 export interface FeedCounters {
   readonly received: Record<MessageType, number>;
   readonly errors: Record<ErrorType, number>;
   /** Reconnection attempts, since the process started. */
   reconnects: number;
-  /** From a frame's arrival until its messages stood in every queue. */
+  /** From a frame's arrival until its messages are in every queue. */
   readonly processing: Latency;
 }
 
-/** What is counted of one broadcast channel. */
+/** Counters of one broadcast channel. */
 export interface ChannelCounters {
   /** Events put into queues, once per stream. */
   offered: number;
-  /** Events handed to streams, once per stream. */
+  /** Events delivered to streams, once per stream. */
   sent: number;
   /** Events that streams lost because they fell behind, once per stream. */
   dropped: number;
@@ -142,7 +142,7 @@ function feedCounters(): FeedCounters {
   };
 }
 
-/** Makes a set of counters that all stand at zero. */
+/** Makes a set of counters, all zero. */
 export function createCounters(): ProxyCounters {
   return {
     feeds: Object.fromEntries(
@@ -167,7 +167,7 @@ export function messagesReceived(counters: FeedCounters): number {
   return sum;
 }
 
-/** Deliveries of all channels since the process started, each stream's apart. */
+/** Deliveries of all channels since the process started, once per stream. */
 export function deliveriesMade({ channels }: ProxyCounters): number {
   let sum = 0;
   for (const channel of CHANNELS) sum += channels[channel].offered;

@@ -1,15 +1,15 @@
 /**
- * The processing latency of the last minute, out of a histogram that counts
- * since the start.
+ * Computes the processing latency of the last minute from a histogram that
+ * counts since the start.
  *
  * @module
  */
 import { type Latency, PROCESSING_BUCKETS } from "./counters.ts";
 
-/** How far back the window reaches, in ms. */
+/** Length of the window, in ms. */
 const WINDOW_MS = 60_000;
 
-/** What a histogram says. */
+/** Summary of a histogram. */
 export interface LatencySummary {
   /** Messages that were measured. */
   readonly count: number;
@@ -23,7 +23,7 @@ export interface LatencySummary {
   readonly p99: number | undefined;
   /** Messages per bucket; the last one is beyond the last bound. */
   readonly counts: readonly number[];
-  /** True when `count` is of the last minute at most, false when of all time. */
+  /** True for the last minute, false for all time. */
   readonly recent: boolean;
 }
 
@@ -33,13 +33,13 @@ interface Sample {
   readonly sum: number;
 }
 
-/** Follows one histogram. */
+/** Samples one histogram. */
 export class LatencyWindow {
   #samples: Sample[] = [];
 
   /**
-   * Sums the histogram up: over the last minute as far as it was followed, and
-   * over all time when nothing came in that stretch.
+   * Summarizes the histogram over the last minute as far as it was sampled, or
+   * over all time when no message arrived in that time.
    *
    * @param at monotonic ms
    */
@@ -73,7 +73,7 @@ function summarize(
   };
 }
 
-/** Upper bound of the bucket in which the sample of this rank lies. */
+/** Upper bound of the bucket that contains the sample of this rank. */
 function bound(counts: readonly number[], rank: number): number | undefined {
   if (rank === 0) return undefined;
   let seen = 0;

@@ -1,11 +1,10 @@
 /**
- * The last warnings and errors, kept for people who look.
+ * Keeps the last warnings and errors for the status page.
  *
- * It listens at the log: whoever is given the log that `listen` returns is
- * heard, and the lines go on to where they went before. At most `capacity`
- * entries are kept; the oldest makes room. An entry that repeats the one
- * before it (same feed, same words) is counted there instead of standing
- * twice, so that a feed in trouble does not push out everything else.
+ * `listen` wraps a log: lines are recorded and passed on. At most `capacity`
+ * entries are kept; a new entry evicts the oldest. An entry that repeats the
+ * one before it (same feed, same text) increments its count instead, so that
+ * one failing feed does not evict everything else.
  *
  * @module
  */
@@ -14,14 +13,14 @@ import type { Log, LogFields } from "../ports/log.ts";
 import { WallStamp } from "./wall_stamp.ts";
 
 /** Longest text that is kept of a message or of a cause, in characters. */
-const LONGEST = 300;
+const MAX_TEXT = 300;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 /** UTF-8 of the longest text. */
-const start = new Uint8Array(3 * LONGEST);
+const start = new Uint8Array(3 * MAX_TEXT);
 
-/** One thing that went wrong, once or several times in a row. */
+/** One warning or error, once or several times in a row. */
 export interface RecentError {
   readonly level: "warn" | "error";
   /** Wall clock ms of the last time. */
@@ -29,7 +28,7 @@ export interface RecentError {
   /** The feed it belongs to, where it belongs to one. */
   readonly feed: string | undefined;
   readonly message: string;
-  /** Why, where that was said. */
+  /** The cause, if one was logged. */
   readonly cause: string | undefined;
   /** How often in a row. */
   readonly times: number;
@@ -43,11 +42,11 @@ export interface RecentErrorsOptions {
   readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Entries that are kept. @default 30 */
   readonly capacity?: number;
-  /** Takes secrets out of a text. @default the text as it is */
+  /** Replaces secrets in a text. @default no change */
   readonly redact?: (text: string) => string;
 }
 
-/** Keeps the last warnings and errors that were logged. */
+/** Records the last warnings and errors of a log. */
 export class RecentErrors {
   readonly #options: Required<RecentErrorsOptions>;
   #entries: readonly Entry[] = [];
@@ -56,17 +55,17 @@ export class RecentErrors {
     this.#options = { capacity: 30, redact: (text) => text, ...options };
   }
 
-  /** What is kept, the newest first. */
+  /** The entries, newest first. */
   readonly report = (): readonly RecentError[] =>
     this.#entries.map(({ stamp, ...entry }) => ({ ...entry, at: stamp.at }));
 
-  /** A log that does what `log` does, and is heard here. */
+  /** A log that passes every line on to `log` and records it. */
   listen(log: Log): Log {
-    return this.#over(log, undefined);
+    return this.#wrap(log, undefined);
   }
 
-  #over(log: Log, feed: string | undefined): Log {
-    const note = (level: RecentError["level"]) =>
+  #wrap(log: Log, feed: string | undefined): Log {
+    const record = (level: RecentError["level"]) =>
     (
       message: string,
       fields: LogFields = {},
@@ -82,18 +81,18 @@ export class RecentErrors {
     return {
       debug: (message, fields) => log.debug(message, fields),
       info: (message, fields) => log.info(message, fields),
-      warn: note("warn"),
-      error: note("error"),
-      with: (fields) => this.#over(log.with(fields), feedOf(fields) ?? feed),
+      warn: record("warn"),
+      error: record("error"),
+      with: (fields) => this.#wrap(log.with(fields), feedOf(fields) ?? feed),
     };
   }
 
-  #keep(news: Omit<RecentError, "at" | "times">): void {
+  #keep(entry: Omit<RecentError, "at" | "times">): void {
     const stamp = new WallStamp(this.#options.clock);
     const [last, ...older] = this.#entries;
-    this.#entries = last && isRepeated(last, news)
+    this.#entries = last && isRepeated(last, entry)
       ? [{ ...last, stamp, times: last.times + 1 }, ...older]
-      : [{ ...news, stamp, times: 1 }, ...this.#entries]
+      : [{ ...entry, stamp, times: 1 }, ...this.#entries]
         .slice(0, this.#options.capacity);
   }
 
@@ -103,11 +102,11 @@ export class RecentErrors {
   }
 
   #clean(text: string): string {
-    // Redacted first: half a secret would not be recognized.
+    // Redacted first: half a secret would not be found.
     const clean = this.#options.redact(text);
-    if (clean.length <= LONGEST) return clean;
+    if (clean.length <= MAX_TEXT) return clean;
     // A copy: a slice would keep the whole text in memory.
-    const { written } = encoder.encodeInto(clean.slice(0, LONGEST), start);
+    const { written } = encoder.encodeInto(clean.slice(0, MAX_TEXT), start);
     return `${decoder.decode(start.subarray(0, written))}…`;
   }
 }
@@ -119,8 +118,8 @@ function feedOf(fields: LogFields): string | undefined {
 
 function isRepeated(
   last: Entry,
-  news: Omit<RecentError, "at" | "times">,
+  entry: Omit<RecentError, "at" | "times">,
 ): boolean {
-  return last.level === news.level && last.feed === news.feed &&
-    last.message === news.message && last.cause === news.cause;
+  return last.level === entry.level && last.feed === entry.feed &&
+    last.message === entry.message && last.cause === entry.cause;
 }

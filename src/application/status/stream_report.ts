@@ -1,5 +1,5 @@
 /**
- * What is told of each open client stream.
+ * Reports on open client streams.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { ChannelName } from "../../domain/market/channels.ts";
 /** One open client stream. */
 export interface StreamReport {
   readonly channel: ChannelName;
-  /** What was asked for, in the client's own words; empty means everything. */
+  /** The filter as the client sent it; empty means everything. */
   readonly filter: string;
-  /** Events that the client was given. */
+  /** Events delivered to the client. */
   readonly delivered: number;
-  /** Events that wait for the client: its lag. */
+  /** Events queued for the client: its lag. */
   readonly waiting: number;
   /** Events that the client lost because it fell behind. */
   readonly lost: number;

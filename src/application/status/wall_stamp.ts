@@ -1,14 +1,14 @@
 import type { Clock } from "../ports/clock.ts";
 
-/** A step of the wall clock below this is not followed, in ms. */
+/** Wall clock steps below this are ignored, in ms. */
 const TOLERANCE_MS = 1_000;
 
 /**
- * The moment of its making, as wall time.
+ * Records the moment of its creation as wall time.
  *
  * The moment is kept on the monotonic clock. When the wall clock is set, the
- * stamp moves with it, so that the difference between it and the present wall
- * time is always the time that has passed. It is constant otherwise.
+ * stamp moves with it, so that its distance from the present wall time is
+ * always the time that has passed. It is constant otherwise.
  */
 export class WallStamp {
   readonly #clock: Pick<Clock, "now" | "monotonic">;

@@ -1,18 +1,17 @@
 /**
  * The machine's own clock.
  *
- * A sleep holds one timer and at most one listener, and both are gone when it
- * resolves, whichever came first: a loop may sleep for ever on one long-lived
- * signal without growing.
+ * A sleep holds one timer and at most one listener; both are removed when it
+ * resolves, so that a loop may sleep on one long-lived signal without growing.
  *
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
 
-/** What `setTimeout` can hold; it fires at once when asked for more. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+/** The longest delay of `setTimeout`, which fires immediately above it. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Time as the operating system tells it. */
+/** The operating system's time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -24,7 +23,7 @@ export const systemClock: Clock = {
       signal?.removeEventListener("abort", wake);
       resolve();
     };
-    const delay = Math.max(0, Math.min(ms, LONGEST_TIMER_MS));
+    const delay = Math.max(0, Math.min(ms, MAX_TIMER_MS));
     const timer = setTimeout(wake, delay);
     signal?.addEventListener("abort", wake);
     return promise;

@@ -1,5 +1,5 @@
 /**
- * The proxy's settings as a value: read once, checked, never changed.
+ * The configuration: read once, checked, immutable.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { CountingRule, Plan } from "../../domain/subscription/plans.ts";
 import type { ChunkLimits } from "../../domain/subscription/request.ts";
 import type { Secret } from "./secret.ts";
 
-/** Least severe line that is written; `trace` says no more than `debug`. */
+/** Least severe line that is written; `trace` writes no more than `debug`. */
 export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "off";
 
 /** One pair of Alpaca API credentials. */
@@ -38,14 +38,14 @@ export interface Listen {
 export interface Config {
   /** Paper account or real money. */
   readonly environment: Environment;
-  /** Who the proxy is to Alpaca. */
+  /** Credentials of the Alpaca account. */
   readonly credentials: {
     /** For trade updates and the trading API. */
     readonly trading: KeyPair;
-    /** For stocks and options; the trading pair unless set apart. */
+    /** For stocks and options; the trading pair unless set separately. */
     readonly data: KeyPair;
   };
-  /** Sessions to open; the others stay disconnected for good. */
+  /** Sessions to open; the others are never connected. */
   readonly feeds: ReadonlySet<FeedId>;
   /** The stock feed and its WebSocket. */
   readonly stock: { readonly kind: StockFeedKind; readonly url: string };
@@ -60,16 +60,16 @@ export interface Config {
   };
   /** Base of the market data REST API, without a slash at the end. */
   readonly dataApiUrl: string;
-  /** True when credentials may travel unencrypted beyond this machine. */
+  /** True when credentials may be sent unencrypted to other machines. */
   readonly allowPlaintextUpstream: boolean;
-  /** Where gRPC clients come in. */
+  /** Where the gRPC server listens. */
   readonly grpc: Listen & {
-    /** Longest time that messages are held for a larger write, in ms. */
+    /** Longest time that messages are delayed for a larger write, in ms. */
     readonly maxBatchDelayMs: number;
     /** Time between two pings of a connection, in ms. */
     readonly keepaliveMs: number;
   };
-  /** Where health checks and metrics are. */
+  /** Where health checks and metrics are served. */
   readonly health: Listen;
   /** Port 0 means that `/metrics` is on the health port only. */
   readonly metrics: Listen;
@@ -81,27 +81,26 @@ export interface Config {
   };
   /** Least severe lines to log. */
   readonly logLevel: LogLevel;
-  /** How a lost session is dialed again. */
-  /** What upstream is asked for, and within which limits. */
+  /** Upstream subscriptions and their limits. */
   readonly subscriptions: {
     readonly plan: Plan;
     readonly counting: CountingRule;
-    /** A symbol that nobody wants any more stays subscribed for this long. */
+    /** How long a symbol that no stream requests stays subscribed. */
     readonly graceMs: number;
     /** Bounds of one request to upstream. */
     readonly chunks: ChunkLimits;
-    /** Symbols, underlyings or order ids that one stream may name. */
+    /** Most symbols, underlyings or order ids of one stream. */
     readonly maxSymbolsPerStream: number;
   };
-  /** How underlyings become contracts. */
+  /** Expansion of underlyings to contracts. */
   readonly options: {
     /** Whether underlyings are resolved to contracts. */
     readonly chains: boolean;
     readonly priceIntervalMs: number;
-    /** What a stream gets that does not say which contracts it wants. */
+    /** Applies to streams that do not select contracts. */
     readonly selection: OptionSelection;
   };
-  /** How long a lost feed is waited for. */
+  /** Backoff after a lost session. */
   readonly reconnect: {
     readonly initialDelayMs: number;
     readonly maxDelayMs: number;
@@ -109,14 +108,14 @@ export interface Config {
     /** 0 means unlimited. */
     readonly maxAttempts: number;
   };
-  /** How a mute session is noticed. */
+  /** Detection of sessions that are open but send nothing. */
   readonly heartbeat: {
-    /** A link silent for this long is asked whether it lives. */
+    /** Time without a frame after which a heartbeat is sent. */
     readonly intervalMs: number;
-    /** How long it may take to answer. */
+    /** How long its reply may take. */
     readonly timeoutMs: number;
   };
-  /** What clients may use up together. */
+  /** Limits on what all clients together may use. */
   readonly limits: {
     /** gRPC connections at a time. */
     readonly maxConnections: number;
@@ -132,22 +131,22 @@ export interface Config {
     readonly maxStreams: number;
     /** Bytes of unfinished requests of all connections. */
     readonly maxPendingRequestBytes: number;
-    /** Time in which a request has to arrive whole, in ms. */
+    /** Time in which a request has to arrive completely, in ms. */
     readonly requestTimeoutMs: number;
-    /** Symbols, underlyings and order ids that all open streams may name. */
+    /** Symbols, underlyings and order ids of all open streams. */
     readonly maxSymbols: number;
     /** Bytes that the queues of all streams may hold. */
     readonly queueMemoryBytes: number;
-    /** How long waiting messages may be left untaken, in ms; 0: no limit. */
+    /** How long a stream with queued messages may take none, in ms; 0: no limit. */
     readonly stalledStreamMs: number;
   };
-  /** How many messages a stream may fall behind, per channel. */
+  /** Capacity of a stream queue, per channel, in messages. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
-  /** What looks like a mistake but is not certainly one; log each at start. */
+  /** Probable mistakes in the settings; log each at start. */
   readonly warnings: readonly string[];
 }
 
-/** Every secret in the settings, for whoever has to keep them out of sight. */
+/** Every secret of the configuration, for redaction. */
 export function secretsOf(config: Config): readonly Secret[] {
   const { trading, data } = config.credentials;
   return [trading.key, trading.secret, data.key, data.secret];

@@ -1,14 +1,15 @@
 /**
- * What is wrong with the settings, all of it at once.
+ * Configuration errors, all of them together.
  *
  * @module
  */
+import { SETTINGS } from "./settings.ts";
 
 /** One thing that is wrong with one variable. */
 export interface Problem {
   /** The environment variable. */
   readonly variable: string;
-  /** The value as it may be shown; undefined when unset or not to be shown. */
+  /** The value; undefined when it is unset or must not be shown. */
   readonly received: string | undefined;
   /** What is wrong, without a full stop: "is required". */
   readonly message: string;
@@ -26,7 +27,7 @@ export class ConfigError extends Error {
   /** Takes every problem that was found. */
   constructor(problems: readonly Problem[]) {
     super(
-      `Cannot use the settings: ${problems.length} ${
+      `Invalid configuration: ${problems.length} ${
         problems.length === 1 ? "problem" : "problems"
       }\n${
         problems.map((problem) => `  ${describeProblem(problem)}`).join("\n")
@@ -36,10 +37,37 @@ export class ConfigError extends Error {
   }
 }
 
-/** One line of text per problem: variable, value, what is wrong, remedy. */
+/** One line of text: variable, value, what is wrong, remedy. */
 export function describeProblem(problem: Problem): string {
-  const value = problem.received === undefined
-    ? ""
-    : `=${JSON.stringify(problem.received)}`;
-  return `${problem.variable}${value} ${problem.message}. ${problem.remedy}.`;
+  return `${subject(problem)} ${problem.message}. ${problem.remedy}.`;
+}
+
+/** Formats the errors for a terminal: every problem with its remedy. */
+export function formatErrors({ problems }: ConfigError): string {
+  const count = problems.length === 1
+    ? "1 invalid setting"
+    : `${problems.length} invalid settings`;
+  const lines = problems.flatMap((problem) => [
+    `  ${subject(problem)} ${problem.message}.`,
+    `    ${problem.remedy}.`,
+  ]);
+  const needsAccount = problems.some(({ variable, received, message }) =>
+    variable === SETTINGS.ALPACA_KEY.name && received === undefined &&
+    message.startsWith("is required")
+  );
+  return [
+    `alpaca-stream-proxy cannot start: ${count}.`,
+    "",
+    ...lines,
+    "",
+    ...needsAccount ? ["To try it without an account: deno task demo"] : [],
+    "README.md lists every setting.",
+    "",
+  ].join("\n");
+}
+
+function subject({ variable, received }: Problem): string {
+  return received === undefined
+    ? variable
+    : `${variable}=${JSON.stringify(received)}`;
 }

@@ -1,23 +1,23 @@
 /**
- * Reads the environment with whatever permission there is.
+ * Reads the environment with the permission that is granted.
  *
  * @module
  */
 import { ALL_SETTINGS } from "./settings.ts";
 import type { Env } from "./settings_reader.ts";
 
-/** Variables that are read and are no settings. */
+/** Variables that are read besides the settings. */
 const EXTRA = ["OTEL_DENO", "OTEL_DENO_CONSOLE"];
 
 /**
- * What is taken for true of a variable that may not be read: if `console` might
- * not print, a log line twice is better than none.
+ * Values that are assumed for variables that must not be read: where `console`
+ * may or may not print, a log line written twice is better than none.
  */
 const UNREADABLE = { OTEL_DENO_CONSOLE: "replace" };
 
 /**
- * All variables, or the known ones where `--allow-env` names them one by one.
- * Never asks for a permission: what may not be read counts as unset.
+ * Reads all variables, or the known ones where `--allow-env` lists them.
+ * Never prompts for a permission: what must not be read counts as unset.
  */
 export function readEnvironment(): Env {
   if (Deno.permissions.querySync({ name: "env" }).state === "granted") {

@@ -2,13 +2,13 @@
  * A text that cannot be printed by accident.
  *
  * String conversion, JSON, `console.log` and the inspectors of Deno and Node
- * all show `<secret>`; the text comes out by {@linkcode Secret.reveal} alone,
- * so that a search for `reveal` finds every place where secrets travel.
+ * all show `<secret>`. Only {@linkcode Secret.reveal} returns the text, so that
+ * a search for `reveal` finds every use of a secret.
  *
  * @module
  */
 
-/** What stands in for a secret wherever one would have been printed. */
+/** Shown in place of a secret. */
 export const SECRET_MARK = "<secret>";
 
 /** Holds a secret text. */
@@ -20,7 +20,7 @@ export class Secret {
     this.#text = text;
   }
 
-  /** The text itself, for the one place that must send it. */
+  /** The text itself, for the code that must send it. */
   reveal(): string {
     return this.#text;
   }

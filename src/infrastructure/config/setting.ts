@@ -1,9 +1,10 @@
 /**
- * What a setting is: its variable, how its text is parsed, and its description.
+ * What a setting is: its variable, its parser, and where its value goes.
  *
  * @module
  */
-import type { Kind } from "./kinds.ts";
+import type { Config } from "./config.ts";
+import type { Parser } from "./parsers.ts";
 
 /** Headings under which the documentation lists the settings. */
 export const SECTIONS = [
@@ -21,47 +22,73 @@ export const SECTIONS = [
 /** One heading of the documentation. */
 export type Section = typeof SECTIONS[number];
 
-/** One variable. */
-export interface Setting<T> {
-  /** Name of the environment variable. */
-  readonly name: string;
-  /** Other names that are accepted for it. */
+/** Dotted paths of the parts of a configuration that can hold a `T`. */
+export type PathOf<T, C = Config> = {
+  [K in keyof C & string]: [T] extends [C[K]] ? K
+    : C[K] extends readonly unknown[] ? never
+    : C[K] extends object ? `${K}.${PathOf<T, C[K]>}`
+    : never;
+}[keyof C & string];
+
+/** One setting, without its name. */
+export interface Row<T> {
+  readonly parser: Parser<T>;
+  /** Where the value goes in the configuration; several may share one. */
+  readonly paths: readonly [string, ...string[]];
+  /** Other names that are accepted for the variable. */
   readonly aliases: readonly string[];
-  readonly section: Section;
-  readonly kind: Kind<T>;
-  /** Text that is read when it is unset; undefined when there is none. */
-  readonly fallback: string | undefined;
-  /** What stands in for it when unset and there is no fixed fallback. */
-  readonly otherwise: string | undefined;
+  /** Text that is parsed when it is unset; undefined when there is none. */
+  readonly default: string | undefined;
+  /** What applies when it is unset and has no fixed default. */
+  readonly whenUnset: string | undefined;
   /** One line for users, without a full stop. */
   readonly description: string;
   /** True when its value is never shown. */
   readonly secret: boolean;
+  /** Units of the configuration in one unit of the variable: ms per second. */
+  readonly scale: number;
 }
 
-/** The optional parts of a setting. */
-export interface Details {
-  readonly description: string;
-  readonly fallback?: string;
-  readonly otherwise?: string;
-  readonly aliases?: readonly string[];
-  readonly secret?: boolean;
+/** One variable. */
+export interface Setting<T> extends Row<T> {
+  /** Name of the environment variable. */
+  readonly name: string;
+  readonly section: Section;
 }
 
-/** Makes the settings of one section: variable, kind, details. */
-export function section(name: Section) {
-  return <T>(
-    variable: string,
-    kind: Kind<T>,
-    details: Details,
-  ): Setting<T> => ({
-    name: variable,
-    kind,
-    section: name,
-    aliases: details.aliases ?? [],
-    fallback: details.fallback,
-    otherwise: details.otherwise,
-    description: details.description,
-    secret: details.secret ?? false,
-  });
+/** Describes one variable: how it is parsed and where its value goes. */
+export function row<T>(
+  parser: Parser<T>,
+  paths: PathOf<T> | readonly [PathOf<T>, ...PathOf<T>[]],
+  details:
+    & Pick<Row<T>, "description">
+    & Partial<
+      Pick<Row<T>, "aliases" | "default" | "whenUnset" | "secret" | "scale">
+    >,
+): Row<T> {
+  return {
+    aliases: [],
+    default: undefined,
+    whenUnset: undefined,
+    secret: false,
+    scale: 1,
+    ...details,
+    parser,
+    paths: typeof paths === "string" ? [paths] : paths,
+  };
+}
+
+/** The type of the value that a row's parser makes. */
+type ValueOf<R> = R extends Row<infer T> ? T : never;
+
+/** Names the rows of one section by their variables. */
+export function section<R extends Record<string, Row<unknown>>>(
+  name: Section,
+  rows: R,
+): { readonly [K in keyof R]: Setting<ValueOf<R[K]>> } {
+  const settings: Record<string, Setting<unknown>> = {};
+  for (const [variable, details] of Object.entries(rows)) {
+    settings[variable] = { ...details, name: variable, section: name };
+  }
+  return settings as { [K in keyof R]: Setting<ValueOf<R[K]>> };
 }

@@ -1,9 +1,10 @@
 /**
- * Every setting of the program, in one table: parsing, the documentation, the
- * settings line of the log and the search for misspelt names all read it.
+ * Every setting of the program in one table. Parsing, the documentation, the
+ * settings line of the log, the chart's schema and the search for misspelled
+ * names are derived from it.
  *
- * An empty or blank value counts as unset, as compose files and charts pass
- * unset variables that way. Values are trimmed.
+ * An empty or blank value counts as unset, because compose files and charts
+ * pass unset variables that way. Values are trimmed.
  *
  * @module
  */
@@ -21,14 +22,14 @@ import {
   feedList,
   flag,
   host,
+  hostPatterns,
   integer,
   logLevel,
+  oneOf,
   plan,
   url,
-  word,
-} from "./kinds.ts";
-import { LIMIT_SETTINGS } from "./limit_settings.ts";
-import { section, type Setting } from "./setting.ts";
+} from "./parsers.ts";
+import { row, section, type Setting } from "./setting.ts";
 import { DATA_API_URL } from "./upstream_urls.ts";
 
 /** Stock feeds that can be followed. */
@@ -43,6 +44,9 @@ export const STOCK_FEEDS: readonly StockFeedKind[] = [
 /** Option feeds that can be followed. */
 export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
 
+const MS_PER_SECOND = 1_000;
+const BYTES_PER_MIB = 1_048_576;
+
 const {
   days: DAYS,
   strikeWindowPercent: WINDOW,
@@ -51,262 +55,429 @@ const {
 
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
+const COUNT = integer(1, 1_000_000);
+const CAPACITY = integer(1, 10_000_000);
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
-const credentials = section("Credentials");
-const feeds = section("Feeds");
-const upstream = section("Upstream addresses");
-const listening = section("Listening");
-const signals = section("Logs and traces");
-const subscriptions = section("Subscriptions");
-const tuning = section("WebSocket tuning");
-
-/** All settings, by the short name that the parser uses. */
+/** All settings, by variable. */
 export const SETTINGS = {
-  key: credentials("ALPACA_KEY", credential, {
-    description: "Alpaca API key",
-    aliases: ["APCA_API_KEY_ID"],
-    otherwise: "required",
-    secret: true,
+  ...section("Credentials", {
+    ALPACA_KEY: row(credential, "credentials.trading.key", {
+      description: "Alpaca API key",
+      aliases: ["APCA_API_KEY_ID"],
+      whenUnset: "required",
+      secret: true,
+    }),
+    ALPACA_SECRET: row(credential, "credentials.trading.secret", {
+      description: "Alpaca API secret",
+      aliases: ["APCA_API_SECRET_KEY"],
+      whenUnset: "required",
+      secret: true,
+    }),
+    ALPACA_DATA_KEY: row(credential, "credentials.data.key", {
+      description: "Key for stocks and options, where it differs",
+      whenUnset: "`ALPACA_KEY`",
+      secret: true,
+    }),
+    ALPACA_DATA_SECRET: row(credential, "credentials.data.secret", {
+      description: "Secret for stocks and options, where it differs",
+      whenUnset: "`ALPACA_SECRET`",
+      secret: true,
+    }),
   }),
-  secret: credentials("ALPACA_SECRET", credential, {
-    description: "Alpaca API secret",
-    aliases: ["APCA_API_SECRET_KEY"],
-    otherwise: "required",
-    secret: true,
+  ...section("Feeds", {
+    CREAM_ENV: row(oneOf<Environment>(["PAPER", "LIVE"]), "environment", {
+      description: "Paper account or real money",
+      default: "PAPER",
+    }),
+    STREAM_PROXY_FEEDS: row(feedList(FEEDS), "feeds", {
+      description: "Sessions to open: stocks, options, trade updates",
+      default: "sip,opra,trading",
+    }),
+    ALPACA_FEED: row(oneOf(STOCK_FEEDS), "stock.kind", {
+      description: "Stock feed: `sip` is all exchanges, `iex` is the free one",
+      default: "sip",
+    }),
+    ALPACA_OPTIONS_FEED: row(oneOf(OPTION_FEEDS), "option.kind", {
+      description: "Option feed: `opra` is the full one, `indicative` is free",
+      whenUnset: "`opra` with `LIVE`, `indicative` with `PAPER`",
+    }),
   }),
-  dataKey: credentials("ALPACA_DATA_KEY", credential, {
-    description: "Key for stocks and options, where it differs",
-    otherwise: "`ALPACA_KEY`",
-    secret: true,
-  }),
-  dataSecret: credentials("ALPACA_DATA_SECRET", credential, {
-    description: "Secret for stocks and options, where it differs",
-    otherwise: "`ALPACA_SECRET`",
-    secret: true,
-  }),
-
-  environment: feeds("CREAM_ENV", word<Environment>(["PAPER", "LIVE"]), {
-    description: "Paper account or real money",
-    fallback: "PAPER",
-  }),
-  feeds: feeds("STREAM_PROXY_FEEDS", feedList(FEEDS), {
-    description: "Sessions to open: stocks, options, trade updates",
-    fallback: "sip,opra,trading",
-  }),
-  stockFeed: feeds("ALPACA_FEED", word(STOCK_FEEDS), {
-    description: "Stock feed: `sip` is all exchanges, `iex` is the free one",
-    fallback: "sip",
-  }),
-  optionFeed: feeds("ALPACA_OPTIONS_FEED", word(OPTION_FEEDS), {
-    description: "Option feed: `opra` is the full one, `indicative` is free",
-    otherwise: "`opra` with `LIVE`, `indicative` with `PAPER`",
-  }),
-
-  stockUrl: upstream("ALPACA_STOCK_STREAM_URL", STREAM_URL, {
-    description:
-      "WebSocket of the stock feed; where it ends in the name of one, that is the feed",
-    otherwise: "Alpaca's, by `ALPACA_FEED`",
-  }),
-  optionUrl: upstream("ALPACA_OPTION_STREAM_URL", STREAM_URL, {
-    description:
-      "WebSocket of the option feed; where it ends in the name of one, that is the feed",
-    otherwise: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
-  }),
-  tradingUrl: upstream("ALPACA_TRADING_STREAM_URL", STREAM_URL, {
-    description: "WebSocket of the trade updates",
-    otherwise: "Alpaca's, by `CREAM_ENV`",
-  }),
-  tradingApiUrl: upstream("ALPACA_TRADING_API_URL", API_URL, {
-    description: "Trading REST API",
-    otherwise: "Alpaca's, by `CREAM_ENV`",
-  }),
-  dataApiUrl: upstream("ALPACA_DATA_API_URL", API_URL, {
-    description: "Market data REST API",
-    fallback: DATA_API_URL,
-  }),
-  allowPlaintext: upstream("STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM", flag, {
-    description:
-      "Accept `ws:` and `http:` addresses beyond this machine, for a simulator",
-    fallback: "false",
-  }),
-
-  host: listening("STREAM_PROXY_HOST", host, {
-    description: "Address that all ports listen on",
-    fallback: "0.0.0.0",
-  }),
-  grpcPort: listening("STREAM_PROXY_GRPC_PORT", PORT, {
-    description: "gRPC server port; 0 picks a free one",
-    fallback: "50052",
-  }),
-  healthPort: listening("STREAM_PROXY_HEALTH_PORT", PORT, {
-    description: "Health check HTTP port; 0 picks a free one",
-    fallback: "8082",
-  }),
-  metricsPort: listening("STREAM_PROXY_METRICS_PORT", PORT, {
-    description: "Prometheus metrics port; 0 turns it off",
-    fallback: "9090",
-  }),
-  maxBatchDelay: listening(
-    "STREAM_PROXY_MAX_BATCH_DELAY_MS",
-    integer(0, 100),
-    {
+  ...section("Upstream addresses", {
+    ALPACA_STOCK_STREAM_URL: row(STREAM_URL, "stock.url", {
       description:
-        "Longest time that a busy stream may hold messages back for fewer, larger writes; the first message after a silence is never held",
-      fallback: "0",
-    },
-  ),
-  grpcKeepalive: listening(
-    "STREAM_PROXY_GRPC_KEEPALIVE_SECS",
-    integer(5, 3_600),
-    {
+        "WebSocket of the stock feed; a path that ends in a feed name selects that feed",
+      whenUnset: "Alpaca's, by `ALPACA_FEED`",
+    }),
+    ALPACA_OPTION_STREAM_URL: row(STREAM_URL, "option.url", {
       description:
-        "Time between two pings of a gRPC connection; one that does not answer within 20 s is ended. Set it below the idle timeout of a balancer in between",
-      fallback: "60",
-    },
-  ),
-
-  logLevel: signals("LOG_LEVEL", logLevel, {
-    description:
-      "Least severe lines to log: trace, debug, info, warn, error, off",
-    aliases: ["RUST_LOG"],
-    fallback: "info",
-  }),
-  otelEnabled: signals("OTEL_ENABLED", flag, {
-    description: "OpenTelemetry tracing",
-    fallback: "true",
-  }),
-  otelEndpoint: signals("OTEL_EXPORTER_OTLP_ENDPOINT", API_URL, {
-    description: "OTLP/HTTP collector",
-    fallback: "http://localhost:4318",
-  }),
-
-  plan: subscriptions("ALPACA_PLAN", plan, {
-    description:
-      "What the data plan allows: `auto` assumes no limit and learns from upstream's first refusal, `basic` 30 stock pairs and 200 option quotes, `plus` 1000 option quotes, `unlimited`, or numbers such as `stocks=30,options=200`",
-    fallback: "auto",
-  }),
-  stockCounting: subscriptions(
-    "STREAM_PROXY_STOCK_LIMIT_CHANNELS",
-    channelList,
-    {
-      description: "Channels whose symbols count against the stock limit",
-      fallback: "trades,quotes",
-    },
-  ),
-  optionCounting: subscriptions(
-    "STREAM_PROXY_OPTION_LIMIT_CHANNELS",
-    channelList,
-    {
-      description: "Channels whose symbols count against the option limit",
-      fallback: "quotes",
-    },
-  ),
-  unsubscribeGrace: subscriptions(
-    "STREAM_PROXY_UNSUBSCRIBE_GRACE_MS",
-    integer(0, 600_000),
-    {
+        "WebSocket of the option feed; a path that ends in a feed name selects " +
+        "that feed",
+      whenUnset: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
+    }),
+    ALPACA_TRADING_STREAM_URL: row(STREAM_URL, "trading.url", {
+      description: "WebSocket of the trade updates",
+      whenUnset: "Alpaca's, by `CREAM_ENV`",
+    }),
+    ALPACA_TRADING_API_URL: row(API_URL, "trading.apiUrl", {
+      description: "Trading REST API",
+      whenUnset: "Alpaca's, by `CREAM_ENV`",
+    }),
+    ALPACA_DATA_API_URL: row(API_URL, "dataApiUrl", {
+      description: "Market data REST API",
+      default: DATA_API_URL,
+    }),
+    STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: row(flag, "allowPlaintextUpstream", {
       description:
-        "How long a symbol that no stream wants any more stays subscribed, so that a client that restarts does not flap upstream",
-      fallback: "5000",
-    },
-  ),
-  chunkSymbols: subscriptions(
-    "STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS",
-    integer(1, 10_000),
-    {
-      description: "Most symbols in one request to upstream",
-      fallback: "400",
-    },
-  ),
-  chunkBytes: subscriptions(
-    "STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES",
-    integer(64, 1_000_000),
-    {
-      description: "Most bytes of symbols in one request to upstream",
-      fallback: "15000",
-    },
-  ),
-  maxSymbols: subscriptions(
-    "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM",
-    integer(1, 1_000_000),
-    {
-      description:
-        "Most symbols, underlyings or order ids that one stream may name",
-      fallback: "20000",
-    },
-  ),
-  optionChains: subscriptions("STREAM_PROXY_OPTION_CHAINS", flag, {
-    description:
-      "Whether underlyings are resolved to contracts through Alpaca's REST API",
-    fallback: "true",
+        "Accept `ws:` and `http:` addresses of other machines, for a simulator",
+      default: "false",
+    }),
   }),
-  optionPriceInterval: subscriptions(
-    "STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS",
-    integer(1, 3_600),
-    {
-      description:
-        "How often the prices of underlyings are looked up while streams follow their options",
-      fallback: "15",
-    },
-  ),
-  optionMaxDays: subscriptions(
-    "STREAM_PROXY_OPTION_MAX_DAYS",
-    integer(DAYS.min, DAYS.max),
-    {
-      description:
-        "Farthest expiry, in days, of an underlying's contracts for streams that do not say",
-      fallback: "45",
-    },
-  ),
-  optionWindow: subscriptions(
-    "STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT",
-    decimal(WINDOW.min, WINDOW.max),
-    {
-      description:
-        "Strikes within this many percent of the underlying's price for streams that do not say",
-      fallback: "10",
-    },
-  ),
-  optionMaxContracts: subscriptions(
-    "STREAM_PROXY_OPTION_MAX_CONTRACTS",
-    integer(CONTRACTS.min, CONTRACTS.max),
-    {
-      description:
-        "Most contracts of one underlying for streams that do not say, as far as the budget has places",
-      fallback: "100",
-    },
-  ),
-  heartbeatInterval: tuning("STREAM_PROXY_HEARTBEAT_INTERVAL_SECS", SECONDS, {
-    description: "Silence after which a link is asked whether it lives",
-    fallback: "30",
+  ...section("Listening", {
+    STREAM_PROXY_HOST: row(host, ["grpc.host", "health.host", "metrics.host"], {
+      description: "Address that all ports listen on",
+      default: "0.0.0.0",
+    }),
+    STREAM_PROXY_GRPC_PORT: row(PORT, "grpc.port", {
+      description: "gRPC server port; 0 picks a free one",
+      default: "50052",
+    }),
+    STREAM_PROXY_HEALTH_PORT: row(PORT, "health.port", {
+      description: "Health check HTTP port; 0 picks a free one",
+      default: "8082",
+    }),
+    STREAM_PROXY_METRICS_PORT: row(PORT, "metrics.port", {
+      description: "Prometheus metrics port; 0 turns it off",
+      default: "9090",
+    }),
+    STREAM_PROXY_MAX_BATCH_DELAY_MS: row(
+      integer(0, 100),
+      "grpc.maxBatchDelayMs",
+      {
+        description:
+          "Longest time that a busy stream may delay messages to send fewer, " +
+          "larger writes; the first message after a pause is never delayed",
+        default: "0",
+      },
+    ),
+    STREAM_PROXY_GRPC_KEEPALIVE_SECS: row(
+      integer(5, 3_600),
+      "grpc.keepaliveMs",
+      {
+        description:
+          "Time between two pings of a gRPC connection, which is closed when a " +
+          "reply takes over 20 s; set it below the idle timeout of a load balancer " +
+          "in between",
+        default: "60",
+        scale: MS_PER_SECOND,
+      },
+    ),
   }),
-  heartbeatTimeout: tuning("STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS", SECONDS, {
-    description: "How long its answer may take",
-    fallback: "60",
+  ...section("Logs and traces", {
+    LOG_LEVEL: row(logLevel, "logLevel", {
+      description:
+        "Least severe lines to log: trace, debug, info, warn, error, off",
+      aliases: ["RUST_LOG"],
+      default: "info",
+    }),
+    OTEL_ENABLED: row(flag, "telemetry.enabled", {
+      description: "OpenTelemetry tracing",
+      default: "true",
+    }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: row(API_URL, "telemetry.endpoint", {
+      description: "OTLP/HTTP collector",
+      default: "http://localhost:4318",
+    }),
   }),
-  initialDelay: tuning(
-    "STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS",
-    integer(1, 3_600_000),
-    { description: "Delay before the first reconnection", fallback: "500" },
-  ),
-  maxDelay: tuning("STREAM_PROXY_RECONNECT_DELAY_MAX_SECS", SECONDS, {
-    description: "Longest delay between two attempts",
-    fallback: "30",
+  ...section("Subscriptions", {
+    ALPACA_PLAN: row(plan, "subscriptions.plan", {
+      description:
+        "Limits of the data plan: `auto` assumes none and learns them from " +
+        "Alpaca's first rejection, `basic` 30 stock pairs and 200 option quotes, " +
+        "`plus` 1000 option quotes, `unlimited`, or numbers such as " +
+        "`stocks=30,options=200`",
+      default: "auto",
+    }),
+    STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(
+      channelList,
+      "subscriptions.counting.stocks",
+      {
+        description: "Channels whose symbols count against the stock limit",
+        default: "trades,quotes",
+      },
+    ),
+    STREAM_PROXY_OPTION_LIMIT_CHANNELS: row(
+      channelList,
+      "subscriptions.counting.options",
+      {
+        description: "Channels whose symbols count against the option limit",
+        default: "quotes",
+      },
+    ),
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: row(
+      integer(0, 600_000),
+      "subscriptions.graceMs",
+      {
+        description:
+          "How long a symbol that no stream requests any more stays subscribed, so " +
+          "that a restarting client causes no upstream change",
+        default: "5000",
+      },
+    ),
+    STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: row(
+      integer(1, 10_000),
+      "subscriptions.chunks.maxPairs",
+      {
+        description: "Most symbols in one request to upstream",
+        default: "400",
+      },
+    ),
+    STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES: row(
+      integer(64, 1_000_000),
+      "subscriptions.chunks.maxBytes",
+      {
+        description: "Most bytes of symbols in one request to upstream",
+        default: "15000",
+      },
+    ),
+    STREAM_PROXY_MAX_SYMBOLS_PER_STREAM: row(
+      integer(1, 1_000_000),
+      "subscriptions.maxSymbolsPerStream",
+      {
+        description: "Most symbols, underlyings or order ids of one stream",
+        default: "20000",
+      },
+    ),
+    STREAM_PROXY_OPTION_CHAINS: row(flag, "options.chains", {
+      description:
+        "Whether underlyings are resolved to contracts through Alpaca's REST API",
+      default: "true",
+    }),
+    STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: row(
+      integer(1, 3_600),
+      "options.priceIntervalMs",
+      {
+        description:
+          "How often the prices of underlyings are looked up while streams follow " +
+          "their options",
+        default: "15",
+        scale: MS_PER_SECOND,
+      },
+    ),
+    STREAM_PROXY_OPTION_MAX_DAYS: row(
+      integer(DAYS.min, DAYS.max),
+      "options.selection.maxDays",
+      {
+        description:
+          "Farthest expiry, in days, of an underlying's contracts, for streams " +
+          "that do not set one",
+        default: "45",
+      },
+    ),
+    STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: row(
+      decimal(WINDOW.min, WINDOW.max),
+      "options.selection.strikeWindowPercent",
+      {
+        description:
+          "Strikes within this many percent of the underlying's price, for streams " +
+          "that do not set a window",
+        default: "10",
+      },
+    ),
+    STREAM_PROXY_OPTION_MAX_CONTRACTS: row(
+      integer(CONTRACTS.min, CONTRACTS.max),
+      "options.selection.maxContracts",
+      {
+        description:
+          "Most contracts of one underlying, for streams that do not set a limit; " +
+          "the symbol quota may allow fewer",
+        default: "100",
+      },
+    ),
   }),
-  multiplier: tuning(
-    "STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER",
-    decimal(1, 10),
-    { description: "Growth of the delay per attempt", fallback: "2.0" },
-  ),
-  maxAttempts: tuning(
-    "STREAM_PROXY_MAX_RECONNECT_ATTEMPTS",
-    integer(0, 1_000_000),
-    { description: "Attempts before giving up; 0 is unlimited", fallback: "0" },
-  ),
-
-  ...LIMIT_SETTINGS,
+  ...section("WebSocket tuning", {
+    STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: row(SECONDS, "heartbeat.intervalMs", {
+      description:
+        "Time without a frame after which a heartbeat is sent to Alpaca",
+      default: "30",
+      scale: MS_PER_SECOND,
+    }),
+    STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: row(SECONDS, "heartbeat.timeoutMs", {
+      description: "How long its reply may take",
+      default: "60",
+      scale: MS_PER_SECOND,
+    }),
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: row(
+      integer(1, 3_600_000),
+      "reconnect.initialDelayMs",
+      {
+        description: "Delay before the first reconnection",
+        default: "500",
+      },
+    ),
+    STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: row(
+      SECONDS,
+      "reconnect.maxDelayMs",
+      {
+        description: "Longest delay between two attempts",
+        default: "30",
+        scale: MS_PER_SECOND,
+      },
+    ),
+    STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: row(
+      decimal(1, 10),
+      "reconnect.multiplier",
+      {
+        description: "Growth of the delay per attempt",
+        default: "2.0",
+      },
+    ),
+    STREAM_PROXY_MAX_RECONNECT_ATTEMPTS: row(
+      integer(0, 1_000_000),
+      "reconnect.maxAttempts",
+      {
+        description: "Attempts before giving up; 0 is unlimited",
+        default: "0",
+      },
+    ),
+  }),
+  ...section("Limits", {
+    STREAM_PROXY_MAX_CONNECTIONS: row(COUNT, "limits.maxConnections", {
+      description:
+        "gRPC connections at a time; above it, those without a stream are " +
+        "closed, or else new ones are reset",
+      default: "2048",
+    }),
+    STREAM_PROXY_MAX_HTTP_CONNECTIONS: row(COUNT, "limits.maxHttpConnections", {
+      description:
+        "Connections of the health and metrics ports together; idle ones are " +
+        "closed to make room",
+      default: "256",
+    }),
+    STREAM_PROXY_HTTP_IDLE_SECS: row(SECONDS, "limits.httpIdleMs", {
+      description:
+        "Longest wait for an HTTP client: for its request, or until it reads the " +
+        "response",
+      // Longer than the 60 s of common load balancers and scrapes: where the
+      // server closes first, their next request can meet a closed connection.
+      default: "75",
+      scale: MS_PER_SECOND,
+    }),
+    STREAM_PROXY_ALLOWED_HOSTS: row(hostPatterns, "limits.allowedHosts", {
+      description:
+        "Names with a dot under which the status page is served, besides IP addresses",
+      whenUnset: "none",
+    }),
+    STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(
+      COUNT,
+      "limits.maxStreamsPerConnection",
+      {
+        description:
+          "Streams of one gRPC connection; announced to clients, more are rejected " +
+          "with REFUSED_STREAM",
+        default: "1000",
+      },
+    ),
+    STREAM_PROXY_MAX_STREAMS: row(COUNT, "limits.maxStreams", {
+      description:
+        "Open streaming calls; more are rejected with RESOURCE_EXHAUSTED",
+      default: "5000",
+    }),
+    STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(
+      integer(8, 65_536),
+      "limits.maxPendingRequestBytes",
+      {
+        description:
+          "Megabytes of all unfinished requests; the largest is rejected with " +
+          "RESOURCE_EXHAUSTED",
+        default: "32",
+        scale: BYTES_PER_MIB,
+      },
+    ),
+    STREAM_PROXY_REQUEST_TIMEOUT_SECS: row(SECONDS, "limits.requestTimeoutMs", {
+      description:
+        "Time in which a request has to arrive completely; later ones end with " +
+        "DEADLINE_EXCEEDED",
+      default: "10",
+      scale: MS_PER_SECOND,
+    }),
+    STREAM_PROXY_MAX_SYMBOLS: row(integer(1, 10_000_000), "limits.maxSymbols", {
+      description:
+        "Symbols, underlyings and order ids of all open streams; a symbol that " +
+        "another stream of its type requests counts as a tenth; a stream beyond " +
+        "the limit is rejected",
+      default: "100000",
+    }),
+    STREAM_PROXY_QUEUE_MEMORY_MB: row(
+      integer(16, 1_048_576),
+      "limits.queueMemoryBytes",
+      {
+        description:
+          "MiB that the queues of all streams may hold together; above it the " +
+          "longest queues lose their oldest messages, which are counted as lost",
+        default: "256",
+        scale: BYTES_PER_MIB,
+      },
+    ),
+    STREAM_PROXY_STALLED_STREAM_SECS: row(
+      integer(0, 86_400),
+      "limits.stalledStreamMs",
+      {
+        description:
+          "A stream with queued messages that has taken none for this long is " +
+          "ended with `UNAVAILABLE`; 0 never",
+        default: "300",
+        scale: MS_PER_SECOND,
+      },
+    ),
+  }),
+  ...section("Channel capacities", {
+    STREAM_PROXY_STOCK_QUOTES_CAPACITY: row(
+      CAPACITY,
+      "capacities.stockQuotes",
+      {
+        description: "Stock quotes a stream may fall behind",
+        default: "10000",
+      },
+    ),
+    STREAM_PROXY_STOCK_TRADES_CAPACITY: row(
+      CAPACITY,
+      "capacities.stockTrades",
+      {
+        description: "Stock trades a stream may fall behind",
+        default: "10000",
+      },
+    ),
+    STREAM_PROXY_STOCK_BARS_CAPACITY: row(CAPACITY, "capacities.stockBars", {
+      description: "Stock bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: row(
+      CAPACITY,
+      "capacities.optionQuotes",
+      {
+        description: "Option quotes a stream may fall behind",
+        default: "50000",
+      },
+    ),
+    STREAM_PROXY_OPTIONS_TRADES_CAPACITY: row(
+      CAPACITY,
+      "capacities.optionTrades",
+      {
+        description: "Option trades a stream may fall behind",
+        default: "10000",
+      },
+    ),
+    STREAM_PROXY_ORDER_UPDATES_CAPACITY: row(
+      CAPACITY,
+      "capacities.orderUpdates",
+      {
+        description: "Order updates a stream may fall behind",
+        default: "1000",
+      },
+    ),
+  }),
 } as const;
 
 /** All settings in the order of the documentation. */

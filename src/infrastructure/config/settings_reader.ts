@@ -1,5 +1,5 @@
 /**
- * Reads settings out of an environment and collects what is wrong with them.
+ * Reads settings from environment variables and collects what is wrong.
  *
  * @module
  */
@@ -11,20 +11,18 @@ import { ALL_SETTINGS } from "./settings.ts";
 /** Environment variables by name. */
 export type Env = Readonly<Record<string, string | undefined>>;
 
-/** A setting as it was found: which variable carried it, and its text. */
-export interface Found {
-  readonly variable: string;
-  readonly text: string;
-}
+/** Longest value that an error shows, in characters. */
+const MAX_SHOWN = 200;
 
-/** One reading of one environment; problems gather in `problems`. */
+/** Reads one environment; problems are collected in `problems`. */
 export class SettingsReader {
   /** Everything that is wrong so far. */
   readonly problems: Problem[] = [];
-  /** Everything that is odd so far. */
+  /** Everything that is probably a mistake so far. */
   readonly warnings: string[] = [];
   readonly #env: Env;
   readonly #secrets: readonly string[];
+  readonly #values = new Map<Setting<unknown>, unknown>();
 
   constructor(env: Env) {
     this.#env = env;
@@ -32,7 +30,9 @@ export class SettingsReader {
   }
 
   /** The setting's text and the variable it came from; undefined when unset. */
-  find(setting: Setting<unknown>): Found | undefined {
+  find(
+    setting: Setting<unknown>,
+  ): { readonly variable: string; readonly text: string } | undefined {
     for (const variable of [setting.name, ...setting.aliases]) {
       const text = this.#env[variable]?.trim();
       if (text) return { variable, text };
@@ -40,48 +40,54 @@ export class SettingsReader {
     return undefined;
   }
 
-  /** The setting's value, its fallback's, or undefined when it has neither. */
-  optional<T>(setting: Setting<T>): T | undefined {
+  /**
+   * The setting's value or its default, as the variable has it (not scaled);
+   * undefined when it has neither, or its text is invalid: then the problem is
+   * recorded, once.
+   */
+  value<T>(setting: Setting<T>): T | undefined {
+    if (!this.#values.has(setting)) {
+      this.#values.set(setting, this.#parse(setting));
+    }
+    return this.#values.get(setting) as T | undefined;
+  }
+
+  /** Records a problem of a variable; secrets in it are redacted. */
+  reject(variable: string, problem: Omit<Problem, "variable">): void {
+    this.problems.push({
+      variable,
+      received: this.#redact(problem.received),
+      message: this.#redact(problem.message) ?? "",
+      remedy: problem.remedy,
+    });
+  }
+
+  #parse<T>(setting: Setting<T>): T | undefined {
     const found = this.find(setting) ??
-      (setting.fallback === undefined
+      (setting.default === undefined
         ? undefined
-        : { variable: setting.name, text: setting.fallback });
+        : { variable: setting.name, text: setting.default });
     if (found === undefined) return undefined;
     this.#compareAliases(setting, found);
-    const reading = setting.kind.read(found.text);
-    if ("value" in reading) return reading.value;
-    this.refuse(found.variable, {
-      received: reading.hide || setting.secret ? undefined : found.text,
-      message: reading.refused ?? "is not accepted",
-      remedy: `Set it to ${setting.kind.accepts}${
-        setting.fallback === undefined
+    const parsed = setting.parser.parse(found.text);
+    if ("value" in parsed) return parsed.value;
+    this.reject(found.variable, {
+      received: parsed.hide || setting.secret ? undefined : found.text,
+      message: parsed.reason ?? "is not accepted",
+      remedy: `Set it to ${setting.parser.accepts}${
+        setting.default === undefined
           ? ""
-          : `, or unset it for ${setting.fallback}`
+          : `, or unset it for ${setting.default}`
       }`,
     });
     return undefined;
   }
 
-  /**
-   * The setting's value or its fallback's. After a refusal it is `instead`,
-   * which nobody sees, because the problems are thrown in the end.
-   */
-  value<T>(setting: Setting<T>, instead: T): T {
-    return this.optional(setting) ?? instead;
-  }
-
-  /** Reports a problem of a variable; secrets in `received` are blotted out. */
-  refuse(variable: string, problem: Omit<Problem, "variable">): void {
-    this.problems.push({
-      variable,
-      received: this.#showable(problem.received),
-      message: this.#showable(problem.message) ?? "",
-      remedy: problem.remedy,
-    });
-  }
-
-  /** Two names for one thing must not contradict each other in silence. */
-  #compareAliases(setting: Setting<unknown>, found: Found): void {
+  /** Two names of one setting must not differ unnoticed. */
+  #compareAliases(
+    setting: Setting<unknown>,
+    found: { readonly variable: string; readonly text: string },
+  ): void {
     for (const alias of setting.aliases) {
       const other = this.#env[alias]?.trim();
       if (alias === found.variable || !other || other === found.text) continue;
@@ -91,7 +97,7 @@ export class SettingsReader {
         );
         continue;
       }
-      this.refuse(alias, {
+      this.reject(alias, {
         received: undefined,
         message: `is set and differs from ${found.variable}`,
         remedy: "Keep one of the two",
@@ -99,18 +105,18 @@ export class SettingsReader {
     }
   }
 
-  /** A value that ended up in the wrong variable may be a key or a secret. */
-  #showable(text: string | undefined): string | undefined {
+  /** The value of one variable may be a secret that belongs in another. */
+  #redact(text: string | undefined): string | undefined {
     if (text === undefined) return undefined;
     const clean = this.#secrets.reduce(
       (shown, secret) => shown.replaceAll(secret, SECRET_MARK),
       text,
     );
-    return clean.length > 200 ? `${clean.slice(0, 200)}…` : clean;
+    return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
   }
 }
 
-/** Texts of all secret settings that are worth blotting out. */
+/** Texts of all secret settings; shorter ones would redact ordinary words. */
 function secretTexts(env: Env): string[] {
   return ALL_SETTINGS.filter((setting) => setting.secret)
     .flatMap((setting) => [setting.name, ...setting.aliases])

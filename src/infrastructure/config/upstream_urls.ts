@@ -1,5 +1,5 @@
 /**
- * Alpaca's own addresses, and which addresses may go without encryption.
+ * Alpaca's own addresses, and which addresses need encryption.
  *
  * @module
  */
@@ -25,14 +25,14 @@ export function optionStreamUrl(feed: OptionFeedKind): string {
   return `${DATA_STREAM}/v1beta1/${feed}`;
 }
 
-/** Host of the trading API and of its stream (Alpaca docs, "Websocket Streaming"). */
+/** Host of the trading API and its stream (Alpaca docs, "Websocket Streaming"). */
 export function tradingHost(environment: Environment): string {
   return environment === "LIVE"
     ? "api.alpaca.markets"
     : "paper-api.alpaca.markets";
 }
 
-/** Whether credentials sent to `url` could be read on the way. */
+/** Whether credentials sent to `url` could be read in transit. */
 export function isExposed(url: string): boolean {
   const { protocol, hostname } = new URL(url);
   return (protocol === "ws:" || protocol === "http:") && !isLoopback(hostname);

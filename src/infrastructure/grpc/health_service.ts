@@ -11,7 +11,7 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
-import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { StatusSource } from "../../application/status/status.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import {
   type Health,

@@ -18,7 +18,7 @@ import {
   createCounters,
   type ProxyCounters,
 } from "../../application/status/counters.ts";
-import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";

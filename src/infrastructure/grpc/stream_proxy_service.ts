@@ -12,7 +12,7 @@
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
-import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type {
   MarketStreams,

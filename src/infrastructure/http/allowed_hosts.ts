@@ -1,12 +1,12 @@
 /**
  * Limits the names under which the status page is served.
  *
- * A web site can point a name of its own at a private address (DNS rebinding)
- * and then read, in a visitor's browser, what answers there. The browser still
+ * A web site can resolve its own name to a private address (DNS rebinding) and
+ * then read responses from there in a visitor's browser. The browser still
  * sends that name in `Host`, so the page is served only under names that no web
  * site can own: IP addresses, `localhost` and names below it, names without a
- * dot (`proxy` of compose or Kubernetes), and the configured ones. A request
- * without a `Host` is not one of a browser.
+ * dot (`proxy` of compose or Kubernetes), and the configured ones. Browsers
+ * always send a `Host`, so requests without one are accepted.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export class AllowedHosts {
     }
   }
 
-  /** True when a URL's host name is accepted. */
+  /** Whether a URL's host name is accepted. */
   allows(hostname: string): boolean {
     const name = normalized(hostname);
     if (name.startsWith("[") || /^\d+(\.\d+){3}$/.test(name)) return true;
@@ -35,7 +35,7 @@ export class AllowedHosts {
       this.#suffixes.some((suffix) => name.endsWith(suffix));
   }
 
-  /** Puts the check before every route. */
+  /** Adds the check to every route. */
   protect(routes: Routes): Routes {
     return Object.fromEntries(
       Object.entries(routes).map(([path, route]) => [path, this.#guard(route)]),

@@ -1,18 +1,18 @@
 /**
- * The body of `GET /health`, and the two judgements made of it.
+ * The body of `GET /health`, and the rules for health and readiness.
  *
- * Only feeds that are meant to run count: a proxy that was told to carry
- * stocks alone is healthy when stocks flow.
+ * Only enabled feeds count: a proxy for stocks alone is healthy when the stock
+ * feed is connected.
  *
  * @module
  */
-import type { ProxyStatus } from "../../application/status/proxy_status.ts";
+import type { ProxyStatus } from "../../application/status/status.ts";
 import type { FeedId, LinkState } from "../../domain/connection/feed.ts";
 
 /** All, some or none of the enabled feeds are connected. */
-export type HealthWord = "healthy" | "degraded" | "unhealthy";
+export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 
-/** What `/health` tells of one feed. */
+/** One feed in `/health`. */
 export interface FeedHealth {
   readonly state: LinkState;
   readonly connected: boolean;
@@ -22,7 +22,7 @@ export interface FeedHealth {
 
 /** The JSON of `/health`. */
 export interface HealthBody {
-  readonly status: HealthWord;
+  readonly status: HealthStatus;
   readonly version: string;
   /** Whole seconds since the start. */
   readonly uptime_secs: number;
@@ -31,11 +31,11 @@ export interface HealthBody {
   readonly feeds: Readonly<Record<FeedId, FeedHealth>>;
   /** Open client streams. */
   readonly clients: { readonly total: number };
-  /** Open client streams too: each stream is one receiver of its channel. */
+  /** Also open client streams: each is one receiver of its channel. */
   readonly subscriptions: { readonly broadcast_receivers: number };
 }
 
-/** Makes the body out of a snapshot; `enabled` are the feeds that count. */
+/** Makes the body from a snapshot; `enabled` are the feeds that count. */
 export function healthBody(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,
@@ -47,7 +47,7 @@ export function healthBody(
     reconnect_attempts: feed.reconnectAttempts,
   }]);
   return {
-    status: judge(status, enabled),
+    status: healthStatus(status, enabled),
     version: status.version,
     uptime_secs: Math.max(
       0,
@@ -60,19 +60,19 @@ export function healthBody(
   };
 }
 
-/** True while at least one enabled feed flows and nobody is shutting down. */
+/** Whether at least one enabled feed is connected and no shutdown has begun. */
 export function isReady(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,
 ): boolean {
-  return !status.draining && judge(status, enabled) !== "unhealthy";
+  return !status.draining && healthStatus(status, enabled) !== "unhealthy";
 }
 
-/** Judges the feeds that count. */
-export function judge(
+/** Whether all, some or none of the enabled feeds are connected. */
+export function healthStatus(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,
-): HealthWord {
+): HealthStatus {
   const counting = status.feeds.filter(({ feed }) => enabled.has(feed));
   const up = counting.filter(({ state }) => state === "connected").length;
   if (up === 0) return "unhealthy";

@@ -1,42 +1,42 @@
 /**
- * One snapshot a second for everybody who watches, as server-sent events.
+ * Sends one snapshot a second to all viewers, as server-sent events.
  *
- * A snapshot is made once per beat, whoever watches, and not at all while
- * nobody does. Each snapshot is whole, so nothing is ever queued: a viewer that
- * has not taken the last one when the next is ready misses the next, and one
- * that misses ten in a row is let go. A place is free again when its connection
- * is, so that viewers who have stopped reading are bounded too. When a snapshot
- * cannot be made, viewers get a comment, which keeps the connection alive.
- * Disposing ends every stream; the browser dials again by itself.
+ * A snapshot is made once per tick for all viewers, and none while there are no
+ * viewers. Each snapshot is complete, so nothing is queued: a viewer that has
+ * not read the last one skips the next, and one that skips ten in a row is
+ * disconnected. It counts against the limit until its connection is closed, so
+ * that viewers that have stopped reading are bounded too. When a snapshot
+ * fails, viewers receive a comment, which keeps the connection alive. Disposing
+ * ends every stream; browsers reconnect by themselves.
  *
  * @module
  */
 import { answer, type Asked, text } from "./routes.ts";
 
 /** Time between two snapshots, in ms. */
-const BEAT_MS = 1_000;
+const TICK_MS = 1_000;
 
-/** Beats in a row that a viewer may miss. */
-export const MAX_MISSED = 10;
+/** Ticks in a row that a viewer may skip. */
+export const MAX_SKIPPED = 10;
 
-/** What a browser waits before it dials again, in ms. */
+/** Time before a browser reconnects, in ms. */
 const RETRY_MS = 2_000;
 
-const HEARTBEAT = new TextEncoder().encode(": still here\n\n");
+const HEARTBEAT = new TextEncoder().encode(": heartbeat\n\n");
 
-/** Calls `beat` again and again until it is disposed. */
-export type Pulse = (intervalMs: number, beat: () => void) => Disposable;
+/** Calls `tick` every `intervalMs` until disposed. */
+export type Interval = (intervalMs: number, tick: () => void) => Disposable;
 
-/** What live events are made of. */
+/** How live events are made. */
 export interface LiveEventsOptions {
   /** The data of an event: any text. */
   readonly snapshot: () => string;
-  /** Told of the first snapshot in a row that could not be made. */
+  /** Receives the cause of the first failed snapshot in a row. */
   readonly onFault: (cause: unknown) => void;
   /** Connections at a time. @default 50 */
   readonly maxViewers?: number | undefined;
   /** @default setInterval */
-  readonly pulse?: Pulse | undefined;
+  readonly interval?: Interval | undefined;
 }
 
 /** The event stream of a status page. */
@@ -44,8 +44,8 @@ export class LiveEvents implements Disposable {
   readonly #options: LiveEventsOptions;
   readonly #maxViewers: number;
   readonly #viewers = new Set<Viewer>();
-  #places = 0;
-  #beating: Disposable | undefined;
+  #connections = 0;
+  #ticking: Disposable | undefined;
   #failing = false;
   #ended = false;
 
@@ -54,74 +54,74 @@ export class LiveEvents implements Disposable {
     this.#maxViewers = options.maxViewers ?? 50;
   }
 
-  /** Viewers that are being served. */
+  /** Viewers that receive events. */
   get viewers(): number {
     return this.#viewers.size;
   }
 
-  /** Connections that take up a place, served or let go. */
-  get places(): number {
-    return this.#places;
+  /** Open connections, those of disconnected viewers included. */
+  get connections(): number {
+    return this.#connections;
   }
 
-  /** The route: a stream, or a refusal in words. */
+  /** The route: a stream, or an error. */
   readonly answer = ({ request, completed }: Asked): Response => {
     if (this.#ended) return text("Shutting down\n", 503);
     if (request.headers.get("sec-fetch-site") === "cross-site") {
-      return text("Events are for this port's own page\n", 403);
+      return text("Events are only for the page of this port\n", 403);
     }
     const head = { status: 200, type: "text/event-stream" };
     if (request.method === "HEAD") return answer(null, head);
-    if (this.#places >= this.#maxViewers) {
-      const refusal = text(
-        `${this.#maxViewers} viewers watch already: close a page, or try later\n`,
+    if (this.#connections >= this.#maxViewers) {
+      const busy = text(
+        `Limit of ${this.#maxViewers} viewers reached: close a page, or try later\n`,
         503,
       );
-      refusal.headers.set("retry-after", "10");
-      return refusal;
+      busy.headers.set("retry-after", "10");
+      return busy;
     }
     return answer(this.#admit(completed), head);
   };
 
-  /** Ends every stream, for good. */
+  /** Ends every stream; later requests are rejected. */
   [Symbol.dispose](): void {
     this.#ended = true;
     for (const viewer of this.#viewers) viewer.end();
     this.#viewers.clear();
-    this.#rest();
+    this.#pause();
   }
 
   #admit(completed: Promise<void>): ReadableStream<Uint8Array> {
     const leave = () => {
       this.#viewers.delete(viewer);
-      if (this.#viewers.size === 0) this.#rest();
+      if (this.#viewers.size === 0) this.#pause();
     };
     const viewer = new Viewer(this.#event(`retry: ${RETRY_MS}\n`), leave);
     this.#viewers.add(viewer);
-    this.#places++;
+    this.#connections++;
     completed.then(() => {
-      this.#places--;
+      this.#connections--;
       leave();
     });
-    const { pulse = everyInterval } = this.#options;
-    this.#beating ??= pulse(BEAT_MS, () => this.#beat());
+    const { interval = setTicks } = this.#options;
+    this.#ticking ??= interval(TICK_MS, () => this.#tick());
     return viewer.stream;
   }
 
-  #beat(): void {
+  #tick(): void {
     const event = this.#event();
     for (const viewer of this.#viewers) {
       if (viewer.offer(event)) continue;
       viewer.end();
       this.#viewers.delete(viewer);
     }
-    if (this.#viewers.size === 0) this.#rest();
+    if (this.#viewers.size === 0) this.#pause();
   }
 
-  /** Nobody watches: nothing is done. */
-  #rest(): void {
-    this.#beating?.[Symbol.dispose]();
-    this.#beating = undefined;
+  /** Stops ticking while there are no viewers. */
+  #pause(): void {
+    this.#ticking?.[Symbol.dispose]();
+    this.#ticking = undefined;
   }
 
   #event(prefix = ""): Uint8Array {
@@ -137,12 +137,12 @@ export class LiveEvents implements Disposable {
   }
 }
 
-/** One open event stream, with room for the event that is asked for. */
+/** One open event stream, with room for the event that is being read. */
 class Viewer {
   readonly stream: ReadableStream<Uint8Array>;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #asked: PromiseWithResolvers<void> | undefined;
-  #missed = 0;
+  #read: PromiseWithResolvers<void> | undefined;
+  #skipped = 0;
   #ended = false;
 
   constructor(first: Uint8Array, onCancel: () => void) {
@@ -151,7 +151,7 @@ class Viewer {
         this.#controller = controller;
         controller.enqueue(first);
       },
-      pull: () => (this.#asked = Promise.withResolvers<void>()).promise,
+      pull: () => (this.#read = Promise.withResolvers<void>()).promise,
       cancel: () => {
         this.#ended = true;
         onCancel();
@@ -159,13 +159,13 @@ class Viewer {
     }, { highWaterMark: 0 });
   }
 
-  /** Gives the event to a reader that waits; false when it never does. */
+  /** Sends the event to a reader that waits; false after too many skips. */
   offer(event: Uint8Array): boolean {
     if (this.#ended) return false;
-    if (!this.#asked) return ++this.#missed < MAX_MISSED;
-    this.#missed = 0;
+    if (!this.#read) return ++this.#skipped < MAX_SKIPPED;
+    this.#skipped = 0;
     this.#controller.enqueue(event);
-    this.#taken();
+    this.#resume();
     return true;
   }
 
@@ -173,17 +173,17 @@ class Viewer {
     if (this.#ended) return;
     this.#ended = true;
     this.#controller.close();
-    this.#taken();
+    this.#resume();
   }
 
-  #taken(): void {
-    const asked = this.#asked;
-    this.#asked = undefined;
-    asked?.resolve();
+  #resume(): void {
+    const read = this.#read;
+    this.#read = undefined;
+    read?.resolve();
   }
 }
 
-function everyInterval(intervalMs: number, beat: () => void): Disposable {
-  const id = setInterval(beat, intervalMs);
+function setTicks(intervalMs: number, tick: () => void): Disposable {
+  const id = setInterval(tick, intervalMs);
   return { [Symbol.dispose]: () => clearInterval(id) };
 }

@@ -1,32 +1,32 @@
 /**
- * Answers HTTP requests from a table of routes: GET and HEAD, nothing else.
+ * Routes HTTP requests by a table, GET and HEAD only.
  *
- * An unknown path is told which paths there are, another method which methods;
- * nothing that comes out may be cached or sniffed.
+ * The response to an unknown path lists the known ones, that to another method
+ * the methods. No response is cached or sniffed.
  *
  * @module
  */
 
-/** The parts of a request that routes read. */
+/** The parts of a request that routes use. */
 export type RouteRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** A request to a route. */
 export interface Asked {
   readonly request: RouteRequest;
-  /** Settles when the answer is through, or its connection gone. */
+  /** Resolves when the response is sent or its connection is closed. */
   readonly completed: Promise<void>;
 }
 
-/** Makes the answer to GET on one path. */
+/** Makes the response to GET on one path. */
 export type Route = (asked: Asked) => Response | Promise<Response>;
 
 /** Path to route. */
 export type Routes = Readonly<Record<string, Route>>;
 
-/** Answers one request. */
+/** Handles one request. */
 export type Handler = (asked: Asked) => Promise<Response>;
 
-/** Makes a request handler out of a table of routes. */
+/** Makes a request handler from a table of routes. */
 export function answerFrom(routes: Routes): Handler {
   const paths = Object.keys(routes);
   return async (asked) => {
@@ -34,24 +34,24 @@ export function answerFrom(routes: Routes): Handler {
     const { pathname } = new URL(url);
     if (!Object.hasOwn(routes, pathname)) {
       const list = paths.map((path) => `GET ${path}\n`).join("");
-      return text(`Not found. This port answers:\n${list}`, 404);
+      return text(`Not found. This port serves:\n${list}`, 404);
     }
     if (method !== "GET" && method !== "HEAD") {
       const response = text("Use GET or HEAD\n", 405);
       response.headers.set("allow", "GET, HEAD");
       return response;
     }
-    // Of an answer to HEAD the server sends all but the body.
+    // For HEAD the server sends everything but the body.
     return await routes[pathname]?.(asked) ?? text("Not found\n", 404);
   };
 }
 
-/** A plain text answer. */
+/** A plain text response. */
 export function text(body: string, status = 200): Response {
   return answer(body, { status, type: "text/plain; charset=utf-8" });
 }
 
-/** What an answer is, beside its body. */
+/** Status and headers of a response. */
 export interface AnswerHead {
   readonly status: number;
   readonly type: string;
@@ -59,7 +59,7 @@ export interface AnswerHead {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An answer that is neither cached nor sniffed. */
+/** A response that is neither cached nor sniffed. */
 export function answer(
   body: string | ReadableStream<Uint8Array> | null,
   { status, type, headers }: AnswerHead,

@@ -1,29 +1,29 @@
 /**
- * Health checks, metrics and the status page over HTTP.
+ * Serves health checks, metrics and the status page over HTTP.
  *
- * The health port answers `/` (a page for people, live by `/events`),
- * `/health`, `/healthz`, `/readyz` and `/metrics`; the metrics port, when there
- * is one, `/metrics` alone. `/healthz` says that the process runs; `/readyz`
- * that at least one enabled feed is connected and that no shutdown has begun;
- * `/health` says everything. The page shows what it is given a source for:
- * `counters`, `streams`, `subscriptions` and `errors` may be left out.
+ * The health port serves `/` (the status page, updated by `/events`),
+ * `/health`, `/healthz`, `/readyz` and `/metrics`; the optional metrics port
+ * serves `/metrics` only. `/healthz` succeeds while the process runs, `/readyz`
+ * while at least one enabled feed is connected and no shutdown has begun;
+ * `/health` has the details. The page shows only what has a source: `counters`,
+ * `streams`, `subscriptions` and `errors` are optional.
  *
  * @module
  */
 import {
   type LiveSources,
   LiveViews,
-} from "../../application/status/live_views.ts";
+} from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
-import type { StatusSource } from "../../application/status/proxy_status.ts";
+import type { StatusSource } from "../../application/status/status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
-import { present } from "./page/present.ts";
+import { viewModel } from "./page/view_model.ts";
 import {
   answer,
   answerFrom,
@@ -34,7 +34,7 @@ import {
 } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
-/** What the status page tells beside the status, where it is given. */
+/** Optional sources of the status page. */
 export type PageSources = Pick<
   LiveSources,
   "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
@@ -43,23 +43,23 @@ export type PageSources = Pick<
 /** Longest wait for a client, in ms, where none is set. */
 const IDLE_MS = 75_000;
 
-/** Where metrics come from. */
+/** Renders metrics as text. */
 export interface MetricsText {
   readonly contentType: string;
-  /** The page as it stands at this moment. */
+  /** The present values. */
   render(): Promise<string>;
 }
 
-/** What the HTTP side is made of. */
+/** How the HTTP servers are started. */
 export interface ServeHttpOptions
   extends
     PageSources,
-    Pick<LiveEventsOptions, "maxViewers" | "pulse">,
+    Pick<LiveEventsOptions, "maxViewers" | "interval">,
     Pick<PortOptions, "keepAccepting"> {
   readonly health: { readonly host: string; readonly port: number };
-  /** Port 0 means that there is no port of its own for metrics. */
+  /** Port 0 means no separate port for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
-  /** Feeds that are meant to run: only they count for health. */
+  /** Enabled feeds; only they count for health. */
   readonly feeds: ReadonlySet<FeedId>;
   readonly status: StatusSource;
   readonly page: MetricsText;
@@ -69,29 +69,29 @@ export interface ServeHttpOptions
   /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
-   * Names under which the status page is served, beside IP addresses and
+   * Names under which the status page is served, besides IP addresses and
    * localhost; `*.example.org` stands for all names below it.
    *
    * @default none
    */
   readonly allowedHosts?: readonly string[];
-  /** Receives the cause of each answer that could not be made. */
+  /** Receives the cause of each failed response. */
   readonly onFault: (cause: unknown) => void;
 }
 
-/** The running HTTP side; disposing it ends what is open and frees the ports. */
+/** The running servers; disposing ends open responses and closes the ports. */
 export interface HttpServers extends AsyncDisposable {
   readonly healthPort: number;
-  /** Undefined when metrics have no port of their own. */
+  /** Undefined when metrics have no separate port. */
   readonly metricsPort: number | undefined;
-  /** Resolves when all ports are closed; nothing but disposing closes them. */
+  /** Resolves when all ports are closed, which only disposing does. */
   readonly finished: Promise<void>;
 }
 
 /**
  * Opens the HTTP ports.
  *
- * @throws {CannotListen} when one of them cannot be opened; then none is.
+ * @throws {CannotListen} when one of them cannot be opened; none stays open then
  */
 export async function serveHttp(
   options: ServeHttpOptions,
@@ -99,7 +99,7 @@ export async function serveHttp(
   await using opened = new AsyncDisposableStack();
   const { connections, clock, idleMs = IDLE_MS, keepAccepting } = options;
   const open = async (address: ListenAddress, routes: Routes) => {
-    const handler = guard(answerFrom(routes), options.onFault);
+    const handler = catchErrors(answerFrom(routes), options.onFault);
     return opened.use(
       await listen(address, {
         handler,
@@ -127,7 +127,7 @@ export async function serveHttp(
       }, { "/metrics": metrics }),
     );
   }
-  // Made after the ports, so that it ends before them: they wait for it.
+  // Added after the ports, so that it is disposed before them: they wait for it.
   opened.use(events);
   const kept = opened.move();
   return {
@@ -142,24 +142,24 @@ export async function serveHttp(
 async function pageRoutes(
   options: ServeHttpOptions,
 ): Promise<{ routes: Routes; events: LiveEvents }> {
-  const { onFault, maxViewers, pulse } = options;
+  const { onFault, maxViewers, interval } = options;
   const views = new LiveViews({
     ...options,
     enabled: options.feeds,
     monotonic: () => performance.now(),
   });
-  const screen = () => present(views.read());
+  const content = () => viewModel(views.read());
   const events = new LiveEvents({
-    snapshot: () => JSON.stringify(screen()),
+    snapshot: () => JSON.stringify(content()),
     onFault,
     maxViewers,
-    pulse,
+    interval,
   });
   const hosts = new AllowedHosts([
     options.health.host,
     ...options.allowedHosts ?? [],
   ]);
-  const page = await statusPage(screen);
+  const page = await statusPage(content);
   const routes = hosts.protect({ ...page, "/events": events.answer });
   return { routes, events };
 }
@@ -184,8 +184,11 @@ function metricsRoute(page: MetricsText): Route {
     answer(await page.render(), { status: 200, type: page.contentType });
 }
 
-/** Limits a fault to its own answer; the cause goes to the log, not the caller. */
-function guard(handler: Handler, onFault: (cause: unknown) => void): Handler {
+/** Turns an error into status 500; its cause is logged, not sent. */
+function catchErrors(
+  handler: Handler,
+  onFault: (cause: unknown) => void,
+): Handler {
   return async (asked) => {
     try {
       return await handler(asked);

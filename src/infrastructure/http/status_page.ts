@@ -1,28 +1,28 @@
 /**
- * The status page and its icon, with headers that let it do nothing but what
- * it does: its own style, its own script, its own events.
+ * The status page and its icon, with headers that allow nothing but its own
+ * style, its own script and its own events.
  *
  * @module
  */
-import { renderDocument } from "./page/body.ts";
-import { ICON } from "./page/icon.ts";
-import type { Screen } from "./page/screen.ts";
+import { renderDocument } from "./page/document.ts";
+import type { Page } from "./page/page.ts";
 import { SCRIPT } from "./page/script.ts";
 import { STYLE } from "./page/style.ts";
+import { ICON } from "./page/svg_paths.ts";
 import { answer, type Route, type Routes } from "./routes.ts";
 
-/** The routes `/` and `/icon.svg`; `screen` makes what the page shows. */
-export async function statusPage(screen: () => Screen): Promise<Routes> {
+/** The routes `/` and `/icon.svg`; `content` makes the content of the page. */
+export async function statusPage(content: () => Page): Promise<Routes> {
   const headers = await pageHeaders();
-  const page: Route = () =>
-    answer(renderDocument(screen()), {
+  const document: Route = () =>
+    answer(renderDocument(content()), {
       status: 200,
       type: "text/html; charset=utf-8",
       headers,
     });
   const icon: Route = () =>
     answer(ICON, { status: 200, type: "image/svg+xml", headers });
-  return { "/": page, "/icon.svg": icon };
+  return { "/": document, "/icon.svg": icon };
 }
 
 async function pageHeaders(): Promise<Record<string, string>> {

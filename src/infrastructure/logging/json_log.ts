@@ -1,50 +1,48 @@
 /**
- * The program's log: one JSON object a line, on standard output.
+ * The program's log: one JSON object per line, on standard output.
  *
  * Every line has `ts` (RFC 3339, UTC, milliseconds), `level` and `msg`, then
- * the fields it was given; errors show name, message, code and causes, and on
- * `error` lines where they were thrown. Texts that are known to be secret are
- * replaced by `<secret>` wherever they stand. Warnings and errors that repeat
- * (same message, same feed) are written at most once a second, with the number
- * of lines that were held back in `repeated`.
+ * its fields. Errors show name, message, code and causes, on `error` lines also
+ * the stack. Known secrets are replaced by `<secret>`. Repeated warnings and
+ * errors (same message, same feed) are written at most once a second, with the
+ * number of suppressed lines in `repeated`.
  *
- * A line leaves by one door, which gets it redacted; see `process_output.ts`.
+ * All lines pass through one function, which redacts them; see `output.ts`.
  *
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
-import { type Printable, printable } from "./printable.ts";
-import { type LineLevel, toConsole } from "./to_console.ts";
+import { type LineLevel, toConsole } from "./output.ts";
 import { redact } from "./redaction.ts";
-import { Repetition } from "./repetition.ts";
+import { type Json, serialize } from "./serialize.ts";
 
-/** Least severe lines that are written; `trace` says no more than `debug`. */
+/** Least severe lines that are written; `trace` writes no more than `debug`. */
 export type LogThreshold = LineLevel | "trace" | "off";
 
 /** How a log is made. */
 export interface JsonLogOptions {
   /** Least severe lines to write. */
   readonly level: LogThreshold;
-  /** Texts that must never be shown. */
+  /** Texts that must not be written. */
   readonly secrets?: readonly string[];
-  /** @default the machine's own clock */
+  /** @default the system clock */
   readonly clock?: Pick<Clock, "now" | "monotonic">;
   /**
-   * Takes one finished line.
+   * Writes one finished line.
    * @default console
    */
   readonly write?: (line: string, level: LineLevel) => void;
 }
 
-/** A log that writes JSON lines; disposing it writes what was held back. */
+/** A log that writes JSON lines; disposing it writes suppressed lines. */
 export interface JsonLog extends Log, Disposable {
   with(fields: LogFields): JsonLog;
 }
 
 /** Makes the root log of a process. */
 export function createJsonLog(options: JsonLogOptions): JsonLog {
-  return new Lines(new Writer(options), {});
+  return new ChildLog(new Writer(options), {});
 }
 
 const SEVERITY: Readonly<Record<LogThreshold, number>> = {
@@ -56,7 +54,7 @@ const SEVERITY: Readonly<Record<LogThreshold, number>> = {
   off: 5,
 };
 
-const MACHINE_CLOCK = {
+const SYSTEM_CLOCK = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
 };
@@ -68,18 +66,62 @@ interface Line {
   readonly fields: LogFields;
 }
 
-/** Shared by a log and all its children: one order of lines, one limit. */
+/** Suppressed lines of one kind: the latest, and how many. */
+interface Suppressed {
+  readonly until: number;
+  latest: Line | undefined;
+  count: number;
+}
+
+const WINDOW_MS = 1_000;
+/** Kinds that are tracked; one more evicts the oldest. */
+const MAX_KINDS = 256;
+
+/**
+ * Limits repeated lines to one per second. The first line of a kind passes;
+ * those within a second of it are suppressed, and the latest of them is due
+ * after that second, with their number. No line is lost without being counted.
+ */
+class Deduplicator {
+  readonly #kinds = new Map<string, Suppressed>();
+
+  /** Whether to suppress a line of the kind `key`; keeps it then. */
+  suppress(key: string, line: Line, now: number): boolean {
+    const kind = this.#kinds.get(key);
+    if (kind === undefined) {
+      const until = now + WINDOW_MS;
+      this.#kinds.set(key, { until, latest: undefined, count: 0 });
+      return false;
+    }
+    kind.latest = line;
+    kind.count++;
+    return true;
+  }
+
+  /** Removes and returns what is due at `now`, oldest first. */
+  *due(
+    now: number,
+  ): Generator<{ readonly line: Line; readonly count: number }> {
+    for (const [key, { until, latest, count }] of this.#kinds) {
+      if (until > now && this.#kinds.size <= MAX_KINDS) continue;
+      this.#kinds.delete(key);
+      if (latest !== undefined) yield { line: latest, count };
+    }
+  }
+}
+
+/** Writes the lines of a log and all its children, in order. */
 class Writer {
   readonly #threshold: number;
   readonly #clock: NonNullable<JsonLogOptions["clock"]>;
-  readonly #clean: (text: string) => string;
+  readonly #redact: (text: string) => string;
   readonly #write: NonNullable<JsonLogOptions["write"]>;
-  readonly #repetition = new Repetition<Line>();
+  readonly #deduplicator = new Deduplicator();
 
   constructor(options: JsonLogOptions) {
     this.#threshold = SEVERITY[options.level];
-    this.#clock = options.clock ?? MACHINE_CLOCK;
-    this.#clean = redact(options.secrets ?? []);
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
+    this.#redact = redact(options.secrets ?? []);
     this.#write = options.write ?? toConsole;
   }
 
@@ -88,36 +130,37 @@ class Writer {
     this.flush(this.#clock.monotonic());
     const line: Line = { at: this.#clock.now(), level, message, fields };
     if (SEVERITY[level] >= SEVERITY.warn) {
-      const kind = `${level} ${String(fields.feed)} ${message}`;
-      const now = this.#clock.monotonic();
-      if (!this.#repetition.admit(kind, line, now)) return;
+      const key = `${level} ${String(fields.feed)} ${message}`;
+      if (this.#deduplicator.suppress(key, line, this.#clock.monotonic())) {
+        return;
+      }
     }
     this.#put(line, {});
   }
 
-  /** Writes what has been held back long enough. */
+  /** Writes the suppressed lines that are due. */
   flush(now: number): void {
-    for (const { line, count } of this.#repetition.due(now)) {
+    for (const { line, count } of this.#deduplicator.due(now)) {
       this.#put(line, { repeated: count });
     }
   }
 
   #put(line: Line, extra: LogFields): void {
-    const options = { clean: this.#clean, stacks: line.level === "error" };
-    const record: Record<string, Printable> = {
+    const options = { redact: this.#redact, stacks: line.level === "error" };
+    const record: Record<string, Json> = {
       ts: new Date(line.at).toISOString(),
       level: line.level,
-      msg: printable(line.message, options),
+      msg: serialize(line.message, options),
     };
     for (const [key, value] of Object.entries({ ...line.fields, ...extra })) {
       if (value === undefined) continue;
-      record[key in record ? `${key}_` : key] = printable(value, options);
+      record[key in record ? `${key}_` : key] = serialize(value, options);
     }
     this.#write(JSON.stringify(record), line.level);
   }
 }
 
-class Lines implements JsonLog {
+class ChildLog implements JsonLog {
   readonly #writer: Writer;
   readonly #fields: LogFields;
 
@@ -139,7 +182,7 @@ class Lines implements JsonLog {
     this.#writer.log("error", message, { ...this.#fields, ...fields });
   }
   with(fields: LogFields): JsonLog {
-    return new Lines(this.#writer, { ...this.#fields, ...fields });
+    return new ChildLog(this.#writer, { ...this.#fields, ...fields });
   }
   [Symbol.dispose](): void {
     this.#writer.flush(Infinity);

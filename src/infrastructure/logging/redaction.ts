@@ -1,21 +1,21 @@
 /**
- * The last line of defence against secrets in logs: known texts are replaced
- * wherever they turn up, also where a URL has percent-encoded them.
+ * Replaces known secrets in texts, also where a URL has percent-encoded them.
+ * It is the last safeguard: secrets are not passed to the log to begin with.
  *
  * @module
  */
 
-/** What stands in for a secret. */
+/** Shown in place of a secret. */
 const MARK = "<secret>";
 
-/** Texts shorter than this would blot out ordinary words. */
-const SHORTEST = 4;
+/** Shorter texts are not replaced: they would match ordinary words. */
+const MIN_LENGTH = 4;
 
 /** A function that replaces every one of `secrets` in a text. */
 export function redact(secrets: readonly string[]): (text: string) => string {
-  const forms = secrets.filter((secret) => secret.length >= SHORTEST)
+  const forms = secrets.filter((secret) => secret.length >= MIN_LENGTH)
     .flatMap((secret) => [secret, encodeURIComponent(secret)]);
-  // Longest first: a key may be the beginning of another one.
+  // Longest first: one secret may be the beginning of another.
   const known = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) =>
     known.reduce((shown, secret) => shown.replaceAll(secret, MARK), text);

@@ -1,14 +1,14 @@
 /**
  * Every metric of the program: name, type, help, labels.
  *
- * Names and types of the first nine are a contract with existing dashboards;
- * `alpaca_proxy_subscriptions_total` is a gauge in spite of its suffix because
- * of that. Label values are closed sets, never symbols or messages.
+ * Names and types of the first nine are a contract with existing dashboards,
+ * which is why `alpaca_proxy_subscriptions_total` is a gauge. Label cardinality
+ * is bounded; symbols and messages are never labels.
  *
  * @module
  */
 
-/** What a metric is called and what it says. */
+/** Declares one metric. */
 export interface MetricDeclaration {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -27,7 +27,7 @@ export const METRICS = {
   sent: {
     name: "alpaca_proxy_messages_sent_total",
     type: "counter",
-    help: "Messages handed to client streams, once per stream",
+    help: "Messages delivered to client streams, once per stream",
     labels: ["message_type"],
   },
   dropped: {
@@ -57,7 +57,7 @@ export const METRICS = {
   errors: {
     name: "alpaca_proxy_websocket_errors_total",
     type: "counter",
-    help: "Errors of the WebSocket sessions and of what they carried",
+    help: "Errors of the WebSocket sessions and their messages",
     labels: ["feed", "error_type"],
   },
   reconnects: {
@@ -75,38 +75,37 @@ export const METRICS = {
   feedState: {
     name: "alpaca_proxy_feed_state",
     type: "gauge",
-    help: "1 for the state that the feed's session is in, 0 for the others",
+    help: "1 for the present state of the feed's session, 0 for the others",
     labels: ["feed", "state"],
   },
   budgetLimit: {
     name: "alpaca_proxy_symbol_budget_limit",
     type: "gauge",
-    help:
-      "Symbols that the plan allows on a feed; +Inf while no limit is known",
+    help: "Symbol quota of a feed; +Inf while no limit is known",
     labels: ["feed"],
   },
   budgetUsed: {
     name: "alpaca_proxy_symbol_budget_used",
     type: "gauge",
-    help: "Counted symbols that client streams want of a feed",
+    help: "Slots of the symbol quota that client streams request, by feed",
     labels: ["feed"],
   },
   symbolsWaiting: {
     name: "alpaca_proxy_symbols_waiting",
     type: "gauge",
-    help: "Wanted symbols for which the budget has no place",
+    help: "Requested symbols that wait for a slot of the symbol quota",
     labels: ["feed"],
   },
   symbolsRefused: {
     name: "alpaca_proxy_symbols_refused",
     type: "gauge",
-    help: "Wanted symbols that Alpaca refuses on this connection",
+    help: "Requested symbols that Alpaca rejects on this connection",
     labels: ["feed"],
   },
   refusals: {
     name: "alpaca_proxy_refusals_total",
     type: "counter",
-    help: "Connections, streams and requests refused or ended at a limit",
+    help: "Connections, streams and requests rejected or ended at a limit",
     labels: ["limit"],
   },
   queueMemory: {
@@ -118,7 +117,7 @@ export const METRICS = {
   queueMemoryLimit: {
     name: "alpaca_proxy_queue_memory_limit_bytes",
     type: "gauge",
-    help: "Bytes that they may hold before the longest ones are shortened",
+    help: "Limit above which the longest queues lose their oldest messages",
     labels: [],
   },
   acceptFailures: {
@@ -149,19 +148,19 @@ export const METRICS = {
     name: "alpaca_proxy_descriptor_limit",
     type: "gauge",
     help:
-      "File descriptors that can be open, learned when none is left; +Inf while not known",
+      "Most open file descriptors, learned when none is left; +Inf until then",
     labels: [],
   },
   draining: {
     name: "alpaca_proxy_draining",
     type: "gauge",
-    help: "1 from the first moment of shutting down",
+    help: "1 as soon as shutdown has begun",
     labels: [],
   },
   build: {
     name: "alpaca_proxy_build_info",
     type: "gauge",
-    help: "Always 1; the labels tell what is running",
+    help: "Always 1; the labels identify the build",
     labels: ["version", "deno", "environment"],
   },
   residentMemory: {

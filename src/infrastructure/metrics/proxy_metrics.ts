@@ -1,12 +1,13 @@
 /**
  * The proxy's Prometheus metrics.
  *
- * Every series exists from the start, at zero, so that rates and alerts work
- * from the first event on.
+ * Every series exists from the start, at zero, so that rates and alerts include
+ * the first event. Values are read at scrape time from the parts that count.
  *
  * @module
  */
 import process from "node:process";
+import { getHeapStatistics } from "node:v8";
 import { Registry } from "prom-client";
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
@@ -17,8 +18,8 @@ import {
   type ProxyCounters,
   REFUSAL_REASONS,
 } from "../../application/status/counters.ts";
+import type { StatusSource } from "../../application/status/status.ts";
 import type { QuotaSource } from "../../application/status/subscription_report.ts";
-import type { StatusSource } from "../../application/status/proxy_status.ts";
 import {
   type FeedId,
   FEEDS,
@@ -26,22 +27,21 @@ import {
 } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { METRICS } from "./declarations.ts";
-import { heapLimit } from "./heap_limit.ts";
 import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";
 
 /** A page of metrics in the Prometheus text format. */
 export interface MetricsPage {
   /** `text/plain; version=0.0.4; charset=utf-8`. */
   readonly contentType: string;
-  /** Reads every metric from its owner and prints it. */
+  /** Reads every value and renders the page. */
   render(): Promise<string>;
 }
 
-/** Who owns the numbers. */
+/** The sources of the values. */
 export interface MetricsSources {
   readonly counters: ProxyCounters;
   readonly status: StatusSource;
-  /** Symbol quotas of the market data feeds. @default none */
+  /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Client connections and descriptors; without it, none are reported. */
   readonly connections?: () => ConnectionFigures;
@@ -49,7 +49,7 @@ export interface MetricsSources {
   readonly queueMemory?: { readonly bytes: number; readonly limit: number };
 }
 
-/** How each channel is called in the `message_type` label. */
+/** Value of the `message_type` label for each channel. */
 const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
   stockQuotes: "stock_quote",
   stockTrades: "stock_trade",
@@ -59,7 +59,7 @@ const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
   orderUpdates: "order_update",
 };
 
-/** Every state; true where the session holds an open socket. */
+/** Every state; true where the session has an open socket. */
 const STATES: Readonly<Record<LinkState, boolean>> = {
   disconnected: false,
   connecting: false,
@@ -69,7 +69,7 @@ const STATES: Readonly<Record<LinkState, boolean>> = {
   error: false,
 };
 
-/** Makes the metrics of one proxy in a registry of their own. */
+/** Makes the metrics of one proxy in a separate registry. */
 export function createMetrics(sources: MetricsSources): MetricsPage {
   const registry = new Registry();
   registerCounters(registry, sources.counters);
@@ -241,7 +241,7 @@ function registerConnections(
   );
 }
 
-/** What can be told of the process with no permission beyond the proxy's. */
+/** Metrics of the process that need no further permission. */
 function registerProcess(registry: Registry, status: StatusSource): void {
   const memory = () => Deno.memoryUsage();
   let resident = 0;
@@ -265,6 +265,11 @@ function registerProcess(registry: Registry, status: StatusSource): void {
     METRICS.startTime,
     () => single(performance.timeOrigin / 1000),
   );
+}
+
+/** Bytes of JavaScript heap at which the runtime ends the process. */
+export function heapLimit(): number {
+  return getHeapStatistics().heap_size_limit;
 }
 
 function single(value: number): Series[] {

@@ -1,8 +1,6 @@
 /**
- * prom-client metrics whose values are read from their owners at scrape time.
- *
- * Nothing is kept twice: a scrape resets each metric and fills it with what
- * the owner's plain numbers say at that moment.
+ * prom-client metrics whose values are read at scrape time: a scrape resets
+ * each metric and fills it with the present values.
  *
  * @module
  */
@@ -16,7 +14,7 @@ export interface Series {
   readonly value: number;
 }
 
-/** Registers a counter or a gauge that `read` fills at every scrape. */
+/** Registers a counter or a gauge that `read` fills at each scrape. */
 export function registerRead(
   registry: Registry,
   declaration: MetricDeclaration,
@@ -53,7 +51,7 @@ export interface FeedLatency {
   readonly latency: Latency;
 }
 
-/** A histogram over buckets that somebody else counts. */
+/** A histogram whose buckets are counted elsewhere. */
 export class ReadHistogram extends Histogram<"feed"> {
   readonly #declaration: MetricDeclaration;
   readonly #bounds: readonly number[];
@@ -80,7 +78,7 @@ export class ReadHistogram extends Histogram<"feed"> {
     this.#read = options.read;
   }
 
-  /** The histogram as prom-client's registry prints it. */
+  /** The histogram as prom-client's registry reads it. */
   override get(): ReturnType<Histogram<"feed">["get"]> {
     return Promise.resolve({
       name: this.#declaration.name,
@@ -91,12 +89,12 @@ export class ReadHistogram extends Histogram<"feed"> {
     } as unknown as Awaited<ReturnType<Histogram<"feed">["get"]>>);
   }
 
-  /** What the registry prefers to `get` for the text format. */
+  /** Used by the registry instead of `get` for the text format. */
   getForPromString(): ReturnType<Histogram<"feed">["get"]> {
     return this.get();
   }
 
-  /** Buckets count everything up to their bound, as the format wants it. */
+  /** Buckets are cumulative, as the text format requires. */
   #series({ feed, latency }: FeedLatency) {
     const name = this.#declaration.name;
     let count = 0;

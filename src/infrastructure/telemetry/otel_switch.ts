@@ -1,15 +1,15 @@
 /**
- * Whether the runtime was started the way the settings want it.
+ * Compares the settings with how the runtime was started.
  *
- * OpenTelemetry is decided before the first line of the program runs, by the
- * variable `OTEL_DENO`. `telemetry.env` derives that from `OTEL_ENABLED` for
- * every way of starting that is shipped; whoever starts the program otherwise
- * is told when the two disagree, instead of missing traces in silence.
+ * The variable `OTEL_DENO` enables OpenTelemetry before the program runs.
+ * `telemetry.env` derives it from `OTEL_ENABLED` for every shipped way of
+ * starting. When the program is started differently and the two disagree, the
+ * log says so; otherwise missing traces would go unnoticed.
  *
  * @module
  */
 
-/** What disagrees, as a sentence for the log; undefined when nothing does. */
+/** Describes a mismatch for the log; undefined when there is none. */
 export function otelMismatch(
   { wanted, otelDeno }: {
     /** The setting `OTEL_ENABLED`. */
@@ -21,8 +21,8 @@ export function otelMismatch(
   const running = otelDeno === "true";
   if (running === wanted) return undefined;
   if (wanted && otelDeno !== undefined && otelDeno !== "false") {
-    return `OTEL_ENABLED is true, but Deno does not know OTEL_DENO=${otelDeno}: ` +
-      "nothing is traced. Write true, in full and in small letters";
+    return `OTEL_ENABLED is true, but OTEL_DENO=${otelDeno} is not a valid value: ` +
+      "nothing is traced. Set OTEL_DENO=true, in lower case";
   }
   return wanted
     ? "OTEL_ENABLED is true, but Deno was started without OTEL_DENO=true: " +
@@ -32,8 +32,8 @@ export function otelMismatch(
 }
 
 /**
- * What Deno's `console` does with a line: with OpenTelemetry on it exports what
- * it is given, and prints it as well unless it was told to `replace`.
+ * What Deno's `console` does with a line: with OpenTelemetry enabled it exports
+ * the line, and prints it as well unless `OTEL_DENO_CONSOLE` is `replace`.
  */
 export function consoleRole(
   { otelDeno, otelDenoConsole }: {

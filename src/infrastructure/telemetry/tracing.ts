@@ -1,13 +1,13 @@
 /**
- * Spans through Deno's built-in OpenTelemetry.
+ * Creates spans through Deno's built-in OpenTelemetry.
  *
- * Deno registers its provider with `@opentelemetry/api` when the process was
- * started with `OTEL_DENO=true`, and exports over OTLP/HTTP by itself; without
- * it the API hands out spans that do nothing. So there is nothing to set up
- * here, nothing to flush, and no way to turn it on later.
+ * Deno registers its provider with `@opentelemetry/api` when the process is
+ * started with `OTEL_DENO=true`, and exports over OTLP/HTTP; without it the API
+ * returns spans that do nothing. So there is nothing to configure or flush
+ * here, and tracing cannot be enabled later.
  *
- * Every span is a root: sessions and client streams outlive whatever happened
- * to be running when they began, and must not hang under it.
+ * Every span is a root: sessions and client streams outlive the code that was
+ * running when they began.
  *
  * @module
  */
@@ -22,10 +22,10 @@ import type {
   Tracing,
 } from "../../application/ports/tracing.ts";
 
-/** Name of the instrumentation, as backends show it. */
+/** Name of the instrumentation scope. */
 const SCOPE = "alpaca-stream-proxy";
 
-/** Tracing as the runtime was started: exporting, or doing nothing. */
+/** Tracing that exports if the runtime was started so, else does nothing. */
 export function createTracing(): Tracing {
   const tracer = trace.getTracer(SCOPE);
   return {

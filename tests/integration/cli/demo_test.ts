@@ -12,7 +12,7 @@ Deno.test("a demo shows every kind of message within ten seconds and sums up", a
   const code = await demo(["--seconds", "7"], terminal);
 
   assert.equal(code, 0);
-  assert.deepEqual(terminal.remarks, []);
+  assert.deepEqual(terminal.errorLines, []);
   assert.match(terminal.lines[0] ?? "", /SIMULATED MARKET, NO REAL DATA/);
   const kinds = new Set(terminal.lines.map(kindOf));
   for (
@@ -33,10 +33,10 @@ Deno.test("a demo shows every kind of message within ten seconds and sums up", a
 });
 
 Deno.test("tail follows a running demo, symbol by symbol", async () => {
-  const stage = new RecordingTerminal();
-  const running = demo(["--symbols", "SPY,QQQ", "--rate", "500"], stage);
-  await stage.until(() => /gRPC localhost:\d+/.test(stage.output));
-  const [, port] = /gRPC localhost:(\d+)/.exec(stage.output) ?? [];
+  const terminal = new RecordingTerminal();
+  const running = demo(["--symbols", "SPY,QQQ", "--rate", "500"], terminal);
+  await terminal.until(() => /gRPC localhost:\d+/.test(terminal.output));
+  const [, port] = /gRPC localhost:(\d+)/.exec(terminal.output) ?? [];
   const address = `127.0.0.1:${port}`;
 
   const viewer = new RecordingTerminal();
@@ -46,7 +46,7 @@ Deno.test("tail follows a running demo, symbol by symbol", async () => {
   );
   const status = new RecordingTerminal();
   const answer = await tail(["status", "--json", "--address", address], status);
-  stage.interrupt.abort();
+  terminal.interrupt.abort();
 
   assert.equal(code, 0);
   const symbols = viewer.lines.map((line) => JSON.parse(line).quote.symbol);
@@ -81,7 +81,7 @@ Deno.test("a symbol that the market does not list is named with those it does", 
   const code = await demo(["--symbols", "AAPL,NOPE"], terminal);
   assert.equal(code, 2);
   assert.match(
-    terminal.remarks[0] ?? "",
+    terminal.errorLines[0] ?? "",
     /^Cannot use --symbols NOPE: the simulated market lists .*AAPL/,
   );
 });

@@ -14,7 +14,7 @@ import type { Terminal } from "../../../src/cli/terminal.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { type Moment, startAbruptServer } from "../../support/abrupt_server.ts";
-import { startFace } from "../../support/grpc_face.ts";
+import { startGrpcHarness } from "../../support/grpc_client.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 
 const ROUNDS = 50;
@@ -59,15 +59,15 @@ function hastyTerminal(): { recorded: RecordingTerminal; used: Terminal } {
     isTerminal: false,
     signal: recorded.signal,
     write: (text) => recorded.write(text),
-    say: (line) => recorded.say(line),
+    writeError: (line) => recorded.writeError(line),
   };
   return { recorded, used };
 }
 
 async function restart(): Promise<void> {
   const { port } = await (async () => {
-    await using face = await startFace();
-    return { port: face.server.port };
+    await using harness = await startGrpcHarness();
+    return { port: harness.server.port };
   })();
   const address = `127.0.0.1:${port}`;
   const watching = hastyTerminal();
@@ -77,11 +77,11 @@ async function restart(): Promise<void> {
     tail(["quotes", "--json", "--address", address], reading.used),
   ];
   for (let round = 0; round < ROUNDS; round++) {
-    await using face = await startFace({ port });
+    await using harness = await startGrpcHarness({ port });
     const seen = watching.recorded.lines.length;
-    await face.market.untilOpen(1);
+    await harness.market.untilOpen(1);
     await watching.recorded.until(() => watching.recorded.lines.length > seen);
-    await face.server.stop(1_000);
+    await harness.server.stop(1_000);
   }
   watching.recorded.interrupt.abort();
   reading.recorded.interrupt.abort();

@@ -18,7 +18,7 @@ async function run(what: string): Promise<void> {
   assert.equal(text.decode(stdout), "survived\n");
 }
 
-for (const moment of ["at once", "with the answer", "after the answer"]) {
+for (const moment of ["immediately", "with the answer", "after the answer"]) {
   Deno.test(`a client survives fifty GOAWAYs that come ${moment}`, () =>
     run(moment));
 }

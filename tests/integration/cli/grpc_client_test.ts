@@ -5,7 +5,7 @@ import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts
 import { startAbruptServer } from "../../support/abrupt_server.ts";
 import { startFullBacklog } from "../../support/full_backlog.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { startFace } from "../../support/grpc_face.ts";
+import { startGrpcHarness } from "../../support/grpc_client.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
 
 const { streamQuotes, getConnectionStatus } = StreamProxyService.method;
@@ -29,7 +29,7 @@ Deno.test("a peer that has gone mute is noticed", async () => {
     await assert.rejects(stream.next(), (error) => {
       assert(error instanceof RpcError);
       assert.equal(error.code, "UNAVAILABLE");
-      assert.match(error.details, /no sign of life in 20 ms/);
+      assert.match(error.details, /no ping reply within 20 ms/);
       return true;
     });
   }
@@ -37,21 +37,21 @@ Deno.test("a peer that has gone mute is noticed", async () => {
 });
 
 Deno.test("a peer that answers keeps its silent stream", async () => {
-  await using face = await startFace();
+  await using harness = await startGrpcHarness();
   using client = new ProxyClient(
-    { host: "127.0.0.1", port: face.server.port, tls: false },
+    { host: "127.0.0.1", port: harness.server.port, tls: false },
     { intervalMs: 10, timeoutMs: 2_000 },
   );
   const stream = client.stream(streamQuotes, {});
   const first = stream.next();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   // Some fifteen questions and answers, without a message in between.
   await new Promise((resolve) => setTimeout(resolve, 150));
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   const { value } = await first;
   assert.equal(value?.[0]?.quote?.symbol, "AAPL");
   await stream.return();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a connection that does not open in time is UNAVAILABLE", async () => {
@@ -82,10 +82,10 @@ Deno.test("a stream that breaks inside a message is UNAVAILABLE", async () => {
 
 Deno.test("a reader that is behind leaves the socket unread", async () => {
   const market = new MemoryMarket({ capacity: 1_000 });
-  await using face = await startFace({ market });
+  await using harness = await startGrpcHarness({ market });
   using client = new ProxyClient({
     host: "127.0.0.1",
-    port: face.server.port,
+    port: harness.server.port,
     tls: false,
   });
   const stream = client.stream(streamQuotes, {});
@@ -113,10 +113,10 @@ Deno.test("a reader that is behind leaves the socket unread", async () => {
 });
 
 Deno.test("a call whose signal fires is cancelled", async () => {
-  await using face = await startFace();
+  await using harness = await startGrpcHarness();
   using client = new ProxyClient({
     host: "127.0.0.1",
-    port: face.server.port,
+    port: harness.server.port,
     tls: false,
   });
   await assert.rejects(
@@ -126,7 +126,7 @@ Deno.test("a call whose signal fires is cancelled", async () => {
 });
 
 Deno.test("one client follows its proxy across a restart", async () => {
-  const first = await startFace();
+  const first = await startGrpcHarness();
   const { port } = first.server;
   using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
   await client.call(getConnectionStatus, {});
@@ -134,7 +134,7 @@ Deno.test("one client follows its proxy across a restart", async () => {
   await assert.rejects(client.call(getConnectionStatus, {}), {
     code: "UNAVAILABLE",
   });
-  await using _second = await startFace({ port });
+  await using _second = await startGrpcHarness({ port });
   const { status } = await client.call(getConnectionStatus, {});
   assert.equal(status?.feeds.length, 3);
 });

@@ -128,10 +128,10 @@ Deno.test("tail comes back after the proxy ends its stream", async () => {
   assert.equal(await done, 0);
   assert.equal(terminal.lines.length, 2);
   assert.match(
-    terminal.remarks[0] ?? "",
+    terminal.errorLines[0] ?? "",
     /^tail: the proxy at 127\.0\.0\.1:\d+ ended the stream \(UNAVAILABLE: the proxy is stopping\); next attempt in 0\.\d s$/,
   );
-  assert.equal(terminal.remarks[1], `tail: connected to ${proxy.address}`);
+  assert.equal(terminal.errorLines[1], `tail: connected to ${proxy.address}`);
 });
 
 Deno.test("tail waits for a proxy that is not there yet", async () => {
@@ -144,9 +144,9 @@ Deno.test("tail waits for a proxy that is not there yet", async () => {
     ["quotes", "--json", "--address", `127.0.0.1:${port}`, "--count", "1"],
     terminal,
   );
-  await terminal.until(() => terminal.remarks.length > 0);
+  await terminal.until(() => terminal.errorLines.length > 0);
   assert.match(
-    terminal.remarks[0] ?? "",
+    terminal.errorLines[0] ?? "",
     /^tail: no proxy answers at 127\.0\.0\.1:\d+ \(connection refused\); next attempt in/,
   );
   await using proxy = await ScriptedProxy.start(port);
@@ -171,8 +171,8 @@ Deno.test(
 
     assert.equal(code, 1);
     assert.equal(terminal.output, "");
-    assert.match(terminal.remarks[0] ?? "", /connection refused/);
-    assert.match(terminal.remarks[0] ?? "", /deno task demo/);
+    assert.match(terminal.errorLines[0] ?? "", /connection refused/);
+    assert.match(terminal.errorLines[0] ?? "", /deno task demo/);
   },
 );
 
@@ -184,10 +184,13 @@ Deno.test("tail does not repeat a request that was refused", async () => {
   proxy.endStreams("INVALID_ARGUMENT", "no such symbol");
 
   assert.equal(await done, 1);
-  assert.match(terminal.remarks[0] ?? "", /INVALID_ARGUMENT: no such symbol/);
+  assert.match(
+    terminal.errorLines[0] ?? "",
+    /INVALID_ARGUMENT: no such symbol/,
+  );
 });
 
-Deno.test("tail prints that the proxy has no room and tries again", async () => {
+Deno.test("tail prints that the proxy is at a limit and retries", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   const args = ["quotes", "A", "--json", "--address", proxy.address];
@@ -201,12 +204,12 @@ Deno.test("tail prints that the proxy has no room and tries again", async () => 
 
   assert.equal(await done, 0);
   assert.equal(
-    terminal.remarks[0]?.replace(/\d\.\d s$/, "N s"),
-    `tail: the proxy at ${proxy.address} has no room: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols; next attempt in N s`,
+    terminal.errorLines[0]?.replace(/\d\.\d s$/, "N s"),
+    `tail: the proxy at ${proxy.address} is at a limit: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols; next attempt in N s`,
   );
 });
 
-Deno.test("tail --no-reconnect ends when the proxy has no room", async () => {
+Deno.test("tail --no-reconnect ends when the proxy is at a limit", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   const args = ["quotes", "A", "--no-reconnect", "--address", proxy.address];
@@ -214,8 +217,8 @@ Deno.test("tail --no-reconnect ends when the proxy has no room", async () => {
   await proxy.refuse(method.streamQuotes, "RESOURCE_EXHAUSTED", "Full");
 
   assert.equal(await done, 1);
-  assert.deepEqual(terminal.remarks, [
-    `tail: the proxy at ${proxy.address} has no room: full`,
+  assert.deepEqual(terminal.errorLines, [
+    `tail: the proxy at ${proxy.address} is at a limit: full`,
   ]);
 });
 
@@ -261,7 +264,7 @@ Deno.test("an interrupt ends tail with 0 and closes its stream", async () => {
   terminal.interrupt.abort();
 
   assert.equal(await done, 0);
-  assert.deepEqual(terminal.remarks, []);
+  assert.deepEqual(terminal.errorLines, []);
 });
 
 Deno.test("tail --seconds ends a quiet stream with 0", async () => {
@@ -358,7 +361,7 @@ Deno.test(
     );
 
     assert.equal(code, 1);
-    assert.match(terminal.remarks[0] ?? "", /connection refused/);
+    assert.match(terminal.errorLines[0] ?? "", /connection refused/);
   },
 );
 
@@ -415,8 +418,8 @@ Deno.test("tail status --subscriptions lists what is asked of upstream", async (
   assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, true);
   assert.deepEqual(terminal.output.split("\n").slice(4), [
     "",
-    "sip  3 of 3 used, 0 left, a limit learned from a refusal",
-    "  quotes: 2 wanted, 1 acknowledged, 1 refused, 1 lingering, 1 stream without a filter, given what others receive",
+    "sip  3 of 3 used, 0 left, limit learned from a rejection",
+    "  quotes: 2 requested by streams, 1 acknowledged, 1 refused, 1 lingering, 1 stream without a filter, receiving what others request",
     "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
     "  quotes   AAPL    acknowledged        2",
     "  quotes   XXXX    refused             1  invalid syntax (code 400)",

@@ -19,13 +19,13 @@ import {
 } from "../../support/frame_client.ts";
 import {
   bareClient,
-  type Face,
-  type FaceOptions,
   grpcClient,
+  type GrpcHarness,
+  type GrpcHarnessOptions,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 
 const REFUSED_STREAM = 7;
@@ -35,9 +35,9 @@ const REFLECTION = `/${ServerReflection.typeName}/ServerReflectionInfo`;
 
 function start(
   limits: Partial<AdmissionLimits>,
-  more: FaceOptions = {},
-): Promise<Face> {
-  return startFace({
+  more: GrpcHarnessOptions = {},
+): Promise<GrpcHarness> {
+  return startGrpcHarness({
     ...more,
     admission: { ...DEFAULT_ADMISSION, ...limits },
   });
@@ -56,8 +56,8 @@ async function statusOf(
 }
 
 /** The warnings about one limit. */
-function warnings(face: Face, limit: string) {
-  return face.log.records.filter(({ level, fields }) =>
+function warnings(harness: GrpcHarness, limit: string) {
+  return harness.log.records.filter(({ level, fields }) =>
     level === "warn" && fields.limit === limit
   );
 }
@@ -70,22 +70,22 @@ function openUnfinished(client: FrameClient, announced: number[]): number {
 }
 
 /** The one reason for refusals at a limit that the log has. */
-function reasonOf(face: Face, limit: string): string {
-  const lines = warnings(face, limit);
+function reasonOf(harness: GrpcHarness, limit: string): string {
+  const lines = warnings(harness, limit);
   assert.equal(lines.length, 1, "one line, however many refusals");
   return String(lines[0]?.fields.reason);
 }
 
 Deno.test("the streams that a connection may open are announced", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   await client.request(QUOTES).headers;
   assert.equal(client.session.remoteSettings.maxConcurrentStreams, 1_000);
 });
 
 Deno.test("a stream above the connection's limit is refused alone, whether or not the client has read the limit", async () => {
-  await using face = await start({ maxStreamsPerConnection: 3 });
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await start({ maxStreamsPerConnection: 3 });
+  await using client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 4; i++) client.open(QUOTES);
   await client.until(() => client.of(Type.rstStream).length === 1);
   // The settings were read and acknowledged long ago, and are ignored.
@@ -96,9 +96,9 @@ Deno.test("a stream above the connection's limit is refused alone, whether or no
   assert.deepEqual(refused.map(({ stream }) => stream), [7, 9]);
   for (const frame of refused) assert.equal(numberAt(frame, 0), REFUSED_STREAM);
   assert.equal(client.of(Type.goaway).length, 0);
-  assert.equal(face.market.streams.size, 3);
-  assert.equal(face.refusals.streams_per_connection, 2);
-  const [line] = warnings(face, "streams_per_connection");
+  assert.equal(harness.market.streams.size, 3);
+  assert.equal(harness.refusals.streams_per_connection, 2);
+  const [line] = warnings(harness, "streams_per_connection");
   assert.match(String(line?.fields.peer), /^127\.0\.0\.1:\d+$/);
   assert.match(
     String(line?.fields.reason),
@@ -106,59 +106,59 @@ Deno.test("a stream above the connection's limit is refused alone, whether or no
   );
 
   client.reset(1, 8);
-  await face.market.untilOpen(2);
+  await harness.market.untilOpen(2);
   client.open(QUOTES);
-  await face.market.untilOpen(3);
+  await harness.market.untilOpen(3);
 });
 
 Deno.test("when the streams of the proxy are used up, the status and health are still answered", async () => {
-  await using face = await start({ maxStreams: 2 });
-  await using first = await bareClient(face);
-  await using second = await bareClient(face);
+  await using harness = await start({ maxStreams: 2 });
+  await using first = await bareClient(harness);
+  await using second = await bareClient(harness);
   const kept = first.request(QUOTES);
   await kept.headers;
   await first.request(QUOTES).headers;
   const { code, message } = await statusOf(second, QUOTES);
   assert.equal(code, 8);
   assert.match(message, /2 open streams.*STREAM_PROXY_MAX_STREAMS/);
-  assert.equal(face.refusals.streams, 1);
+  assert.equal(harness.refusals.streams, 1);
   const status = pathOf("GetConnectionStatus");
   assert.equal((await statusOf(second, status)).code, 0);
   assert.equal((await statusOf(second, CHECK)).code, 0);
   kept.cancel();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   await second.request(QUOTES).headers;
 });
 
 Deno.test("a request that does not arrive whole in time ends with DEADLINE_EXCEEDED", async () => {
-  await using face = await start({ requestTimeoutMs: 50 });
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await start({ requestTimeoutMs: 50 });
+  await using client = await FrameClient.connect(harness.server.port);
   const stream = openUnfinished(client, [0, 0, 1, 0]);
   await client.until(() => client.of(Type.rstStream, stream).length === 1);
   assert.equal(client.of(Type.headers, stream).length, 1);
-  assert.match(reasonOf(face, "request_time"), /REQUEST_TIMEOUT_SECS/);
+  assert.match(reasonOf(harness, "request_time"), /REQUEST_TIMEOUT_SECS/);
   const [reset] = client.of(Type.rstStream, stream);
   assert.equal(reset && numberAt(reset, 0), 0, "NO_ERROR after the status");
-  assert.equal(face.refusals.request_time, 1);
+  assert.equal(harness.refusals.request_time, 1);
   client.open(QUOTES);
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
 });
 
 Deno.test("a connection that never completes its preface is reset in time", async () => {
-  await using face = await start({ requestTimeoutMs: 50 });
-  const socket = connectTcp(face.server.port, "127.0.0.1");
+  await using harness = await start({ requestTimeoutMs: 50 });
+  const socket = connectTcp(harness.server.port, "127.0.0.1");
   socket.on("error", () => {});
   await once(socket, "connect");
   socket.write("PRI * HTTP/2.0\r\n");
   const closed = new Promise((resolve) => socket.once("close", resolve));
   await closed;
-  assert.equal(face.refusals.request_time, 1);
+  assert.equal(harness.refusals.request_time, 1);
 });
 
 Deno.test("unfinished requests of all clients share a budget, and small requests pass", async () => {
-  await using face = await start({ maxPendingRequestBytes: 100_000 });
-  await using large = await FrameClient.connect(face.server.port);
-  await using other = await FrameClient.connect(face.server.port);
+  await using harness = await start({ maxPendingRequestBytes: 100_000 });
+  await using large = await FrameClient.connect(harness.server.port);
+  await using other = await FrameClient.connect(harness.server.port);
   const streams = [0, 1, 2, 3].map(() => openUnfinished(large, [0, 1, 0, 0]));
   const payload = new Array<number>(15_000).fill(65);
   for (let i = 0; i < 4; i++) {
@@ -167,21 +167,21 @@ Deno.test("unfinished requests of all clients share a budget, and small requests
     }
     await large.roundTrip();
     other.open(QUOTES);
-    await face.market.untilOpen(i + 1);
+    await harness.market.untilOpen(i + 1);
   }
   const ended = streams.filter((id) => large.of(Type.headers, id).length > 0);
   assert(ended.length >= 2, `${ended.length} of 4 were refused`);
   assert.match(
-    reasonOf(face, "request_bytes"),
+    reasonOf(harness, "request_bytes"),
     /STREAM_PROXY_MAX_PENDING_REQUEST_MB/,
   );
-  assert.equal(face.refusals.request_bytes, ended.length);
+  assert.equal(harness.refusals.request_bytes, ended.length);
   assert.equal(other.of(Type.rstStream).length, 0);
 });
 
 Deno.test("a client that sends without end is cut off", async () => {
-  await using face = await start({});
-  await using client = await bareClient(face);
+  await using harness = await start({});
+  await using client = await bareClient(harness);
   const chunk = new Uint8Array(64 * 1024);
   for (const type of ["application/grpc", "application/octet-stream"]) {
     const stream = client.session.request({
@@ -204,8 +204,8 @@ Deno.test("a client that sends without end is cut off", async () => {
 });
 
 Deno.test("200 kB of metadata fail their call and not the connection", async () => {
-  await using face = await startFace();
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness();
+  using client = grpcClient(harness);
   const open = (value?: string) => {
     const metadata = new Metadata();
     if (value) metadata.set("x-large", value);
@@ -229,26 +229,26 @@ Deno.test("200 kB of metadata fail their call and not the connection", async () 
     assert.equal(error.code, 8);
     assert.match(error.details, /bytes of metadata; at most 65536/);
   }
-  assert.equal(face.refusals.metadata, 2);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  assert.equal(harness.refusals.metadata, 2);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await once(kept, "data");
   kept.cancel();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a header block without end ends its connection", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   client.sendFrame(Type.headers, { stream: 1, payload: [0x83, 0x86] });
   const payload = new Array<number>(16_000).fill(0);
   for (let i = 0; i < 40; i++) client.sendFrame(9, { stream: 1, payload });
   await client.until(() => client.end !== undefined);
-  assert.equal(face.refusals.metadata, 1);
+  assert.equal(harness.refusals.metadata, 1);
 });
 
 Deno.test("an idle reflection stream has no deadline", async () => {
-  await using face = await start({ requestTimeoutMs: 50 });
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await start({ requestTimeoutMs: 50 });
+  await using client = await FrameClient.connect(harness.server.port);
   const stream = client.open(REFLECTION, { halfClose: false });
   const slow = openUnfinished(client, [0, 0, 1, 0]);
   await client.until(() => client.of(Type.rstStream, slow).length === 1);
@@ -256,36 +256,36 @@ Deno.test("an idle reflection stream has no deadline", async () => {
 });
 
 Deno.test("streams opened in one packet are opened over several turns of the event loop", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   await client.roundTrip();
-  await using good = await bareClient(face);
+  await using good = await bareClient(harness);
   const quotes = good.request(QUOTES);
   await quotes.headers;
   for (let i = 0; i < 400; i++) client.open(pathOf("StreamTrades"));
   let most = 0;
   for (let before = 1; before < 401;) {
     await nextTurn();
-    const now = face.market.streams.size;
+    const now = harness.market.streams.size;
     most = Math.max(most, now - before);
     before = now;
   }
   // One of the test spans two of the server: a timer's and an immediate's.
   assert(most <= 2 * 24, `${most} streams were opened in one turn`);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await once(quotes.stream, "data");
 });
 
 Deno.test("streams of a lost connection end over several turns of the event loop", async () => {
-  await using face = await startFace();
-  const client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  const client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 400; i++) client.open(QUOTES);
-  await face.market.untilOpen(400);
+  await harness.market.untilOpen(400);
   await client[Symbol.asyncDispose]();
   let most = 0;
   for (let before = 400; before > 0;) {
     await nextTurn();
-    const now = face.market.streams.size;
+    const now = harness.market.streams.size;
     most = Math.max(most, before - now);
     before = now;
   }
@@ -294,16 +294,16 @@ Deno.test("streams of a lost connection end over several turns of the event loop
 });
 
 Deno.test("streams of a lost connection take no more events while they wait for their end", async () => {
-  await using face = await startFace();
-  const client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  const client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 400; i++) client.open(QUOTES);
-  await face.market.untilOpen(400);
+  await harness.market.untilOpen(400);
   await client[Symbol.asyncDispose]();
-  while (face.market.streams.size === 400) await nextTurn();
-  const all = [...face.market.streams]
+  while (harness.market.streams.size === 400) await nextTurn();
+  const all = [...harness.market.streams]
     .map((stream) => ({ stream, delivered: stream.delivered, batches: 0 }));
-  while (face.market.streams.size > 0) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  while (harness.market.streams.size > 0) {
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     await nextTurn();
     for (const each of all) {
       if (each.stream.delivered > each.delivered) each.batches++;
@@ -316,42 +316,43 @@ Deno.test("streams of a lost connection take no more events while they wait for 
 });
 
 Deno.test("1 000 cancelled streams are no flood, 20 000 pings are", async () => {
-  await using face = await startFace();
-  await using polite = await FrameClient.connect(face.server.port);
-  await using flooding = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using polite = await FrameClient.connect(harness.server.port);
+  await using flooding = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 900; i++) polite.reset(polite.open(QUOTES), 8);
   await polite.roundTrip();
   const ping = [0, 0, 8, Type.ping, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8];
   const pings = new Array<number[]>(1_000).fill(ping).flat();
   for (let i = 0; i < 20; i++) flooding.send(pings);
   await flooding.until(() => flooding.end !== undefined);
-  assert.equal(face.refusals.frames, 1);
-  assert.equal(warnings(face, "frames").length, 1);
+  assert.equal(harness.refusals.frames, 1);
+  assert.equal(warnings(harness, "frames").length, 1);
   polite.open(QUOTES);
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   assert.equal(polite.end, undefined);
 });
 
 Deno.test("3 000 streams that are opened before the limit is read cost the connection nothing", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 3_000; i++) client.open(QUOTES);
-  await face.market.untilOpen(1_000);
+  await harness.market.untilOpen(1_000);
   await client.until(() =>
-    face.refusals.streams_per_connection === 2_000 || client.end !== undefined
+    harness.refusals.streams_per_connection === 2_000 ||
+    client.end !== undefined
   );
   await client.roundTrip();
   assert.equal(client.end, undefined);
   assert.equal(client.of(Type.goaway).length, 0);
-  assert.equal(face.market.streams.size, 1_000);
+  assert.equal(harness.market.streams.size, 1_000);
   const refused = client.of(Type.rstStream);
   assert.equal(refused.length, 2_000);
   assert(refused.every((reset) => numberAt(reset, 0) === REFUSED_STREAM));
 });
 
 Deno.test("no frames reach HTTP/2 uncounted, inside of an acknowledgement", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   const payload = frame(Type.ping, { payload: [1, 2, 3, 4, 5, 6, 7, 8] });
   client.sendFrame(Type.settings, { flags: Flag.ack, payload });
   await client.until(() =>
@@ -361,8 +362,8 @@ Deno.test("no frames reach HTTP/2 uncounted, inside of an acknowledgement", asyn
 });
 
 Deno.test("a request whose length arrives in two parts is read", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   const stream = client.open(QUOTES, { halfClose: false, message: [0, 0] });
   await client.roundTrip();
   const symbols = ["A", "B"].flatMap((name) => [10, 1, name.charCodeAt(0)]);
@@ -372,24 +373,24 @@ Deno.test("a request whose length arrives in two parts is read", async () => {
     payload: [0, 0, symbols.length, ...symbols],
   });
   await client.until(() => client.of(Type.headers, stream).length > 0);
-  assert.equal(face.refusals.request_bytes, 0);
-  await face.market.untilOpen(1);
+  assert.equal(harness.refusals.request_bytes, 0);
+  await harness.market.untilOpen(1);
 });
 
 Deno.test("compressed bytes that arrive with the headers count as what they may become", async () => {
-  await using face = await start({ maxPendingRequestBytes: 50_000 });
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await start({ maxPendingRequestBytes: 50_000 });
+  await using client = await FrameClient.connect(harness.server.port);
   const stream = client.open(QUOTES, {
     headers: [["grpc-encoding", "gzip"]],
     message: [1, 0, 0, 1, 0, ...new Array<number>(256).fill(0)],
   });
   await client.until(() => client.of(Type.headers, stream).length > 0);
-  assert.equal(face.refusals.request_bytes, 1);
+  assert.equal(harness.refusals.request_bytes, 1);
 });
 
 Deno.test("a client that does not read is not read either, until it does", async () => {
-  await using face = await start({ maxStreams: 1 });
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await start({ maxStreams: 1 });
+  await using client = await FrameClient.connect(harness.server.port);
   client.open(QUOTES);
   await client.roundTrip();
   client.socket.pause();
@@ -400,8 +401,8 @@ Deno.test("a client that does not read is not read either, until it does", async
     for (let i = 0; i < 200; i++, opened++) client.open(QUOTES);
     await nextTurn();
   }
-  const { streams } = face.refusals;
+  const { streams } = harness.refusals;
   client.socket.resume();
-  await client.until(() => face.refusals.streams > streams + 1_000);
+  await client.until(() => harness.refusals.streams > streams + 1_000);
   assert.equal(client.end, undefined);
 });

@@ -3,9 +3,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { FrameClient } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+import {
+  bareClient,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
-import { NarrowClient } from "../../support/narrow_client.ts";
+import { SmallWindowClient } from "../../support/small_window_client.ts";
 
 /** Lets sockets and promises run until nothing moves any more. */
 function breathe(): Promise<void> {
@@ -14,20 +18,20 @@ function breathe(): Promise<void> {
 
 Deno.test("a slow stream disturbs no other stream of its connection", async () => {
   const total = 40_000;
-  await using face = await startFace({
+  await using harness = await startGrpcHarness({
     market: new MemoryMarket({ capacity: 1_000 }),
   });
-  await using client = await bareClient(face);
+  await using client = await bareClient(harness);
   const slow = client.request(pathOf("StreamQuotes"));
   const fast = client.request(pathOf("StreamTrades"));
   await Promise.all([slow.headers, fast.headers]);
-  await face.market.untilOpen(2);
-  const [slowStream] = face.market.streams;
+  await harness.market.untilOpen(2);
+  const [slowStream] = harness.market.streams;
   assert.equal(slowStream?.channel, "stockQuotes");
 
   // Reads one chunk and rests: from here on flow control holds it back.
   const first = once(slow.stream, "data");
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await first;
   slow.stream.pause();
 
@@ -43,11 +47,11 @@ Deno.test("a slow stream disturbs no other stream of its connection", async () =
     conditions: [],
     tape: "C",
   };
-  const { encoded } = face.market.publish("stockTrades", trade);
+  const { encoded } = harness.market.publish("stockTrades", trade);
   for (let i = 0; i < total; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 100 === 0) {
-      face.market.publish("stockTrades", trade);
+      harness.market.publish("stockTrades", trade);
       await breathe();
     }
   }
@@ -64,23 +68,23 @@ Deno.test("a slow stream disturbs no other stream of its connection", async () =
   assert(lost > total - 12_000, `${lost} lost`);
   slow.stream.resume();
   slow.cancel();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
 });
 
 Deno.test("a slow client that reads again receives on", async () => {
-  await using face = await startFace({
+  await using harness = await startGrpcHarness({
     market: new MemoryMarket({ capacity: 100 }),
   });
-  await using client = await bareClient(face);
+  await using client = await bareClient(harness);
   const { stream, headers } = client.request(pathOf("StreamQuotes"));
   await headers;
-  await face.market.untilOpen(1);
-  const [open] = face.market.streams;
+  await harness.market.untilOpen(1);
+  const [open] = harness.market.streams;
   let bytes = 0;
   stream.on("data", (chunk: Uint8Array) => bytes += chunk.length);
   stream.pause();
   for (let i = 0; i < 20_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 50 === 0) await breathe();
   }
   assert(open && open.lost > 0);
@@ -88,7 +92,7 @@ Deno.test("a slow client that reads again receives on", async () => {
   const size = 5 + 55;
   while (bytes < open.delivered * size) await breathe();
   const before = bytes;
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   while (bytes < before + size) await breathe();
   assert.equal(bytes, open.delivered * size, "delivered means on the wire");
   assert.equal(open.delivered + open.lost, 20_001);
@@ -101,14 +105,14 @@ const QUOTE_BYTES = 5 + 55;
 
 Deno.test("on a connection that takes too little, all streams receive alike", async () => {
   const streams = 6;
-  await using face = await startFace();
-  await using client = await NarrowClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await SmallWindowClient.connect(harness.server.port);
   for (let i = 0; i < streams; i++) client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(streams);
+  await harness.market.untilOpen(streams);
 
   const publish = (quotes: number) => {
     for (let i = 0; i < quotes; i++) {
-      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+      harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     }
   };
   let granted = FIRST_WINDOW;
@@ -126,15 +130,15 @@ Deno.test("on a connection that takes too little, all streams receive alike", as
 });
 
 Deno.test("a client with large windows that does not read is sent no more than its socket takes", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port, {
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port, {
     connectionWindow: 2 ** 31 - 1,
   });
   client.open(pathOf("StreamQuotes"));
   client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(2);
+  await harness.market.untilOpen(2);
   await client.roundTrip();
-  const streams = [...face.market.streams];
+  const streams = [...harness.market.streams];
   const delivered = () =>
     streams.reduce((sum, stream) => sum + stream.delivered, 0);
   client.socket.pause();
@@ -143,20 +147,20 @@ Deno.test("a client with large windows that does not read is sent no more than i
     before = delivered();
     assert(before < 1_000_000, `${before} messages were sent unread`);
     for (let i = 0; i < 50_000; i++) {
-      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+      harness.market.publish("stockQuotes", GOLDEN_QUOTE);
       if (i % 1_000 === 0) await breathe();
     }
   }
   const unread = delivered();
   // One that comes later waits as well, and one that leaves is released.
   const third = client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(3);
+  await harness.market.untilOpen(3);
   client.reset(third, 8);
-  await face.market.untilOpen(2);
+  await harness.market.untilOpen(2);
   client.socket.resume();
   while (delivered() === unread) await breathe();
   const now = delivered();
   await client.roundTrip();
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   while (delivered() === now) await breathe();
 });

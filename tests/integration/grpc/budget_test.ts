@@ -11,34 +11,36 @@ import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   bareClient,
   connectClient,
-  type Face,
   grpcClient,
+  type GrpcHarness,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 const LIMIT = 2;
 
 /** A proxy whose plan has room for two symbols. */
-async function startSmallPlan(): Promise<Face> {
-  const face = await startFace();
-  face.market.admit = (_channel, { symbols }) => {
+async function startSmallPlan(): Promise<GrpcHarness> {
+  const harness = await startGrpcHarness();
+  harness.market.admit = (_channel, { symbols }) => {
     let used = 0;
-    for (const { filter } of face.market.streams) used += filter.symbols.length;
+    for (const { filter } of harness.market.streams) {
+      used += filter.symbols.length;
+    }
     const requested = symbols.length;
     if (used + requested <= LIMIT) return;
     throw new QuotaExceeded({ feed: "sip", limit: LIMIT, used, requested });
   };
-  return face;
+  return harness;
 }
 
 /** StreamQuotesRequest with three symbols. */
 const THREE = new Uint8Array([10, 1, 65, 10, 1, 66, 10, 1, 67]);
 
 Deno.test("a connect client reads which budget is full and by how much", async () => {
-  await using face = await startSmallPlan();
-  using client = connectClient(face);
+  await using harness = await startSmallPlan();
+  using client = connectClient(harness);
   const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });
   const error = await stream[Symbol.asyncIterator]().next()
     .then(() => undefined, (e: unknown) => e);
@@ -52,12 +54,12 @@ Deno.test("a connect client reads which budget is full and by how much", async (
   const [violation] = detail?.violations ?? [];
   assert.equal(violation?.subject, "feed:sip symbols");
   assert.match(violation.description, /exceeded by 1: 2 allowed, 0 used/);
-  assert.equal(face.server.openCalls, 0);
+  assert.equal(harness.server.openCalls, 0);
 });
 
 Deno.test("a grpc-js client finds the quota failure in the trailers", async () => {
-  await using face = await startSmallPlan();
-  using client = grpcClient(face);
+  await using harness = await startSmallPlan();
+  using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(
     pathOf("StreamQuotes"),
     RAW.serialize,
@@ -79,11 +81,11 @@ Deno.test("a grpc-js client finds the quota failure in the trailers", async () =
 });
 
 Deno.test("a refused stream is one block of headers and nothing else", async () => {
-  await using face = await startSmallPlan();
-  face.market.admit = () => {
+  await using harness = await startSmallPlan();
+  harness.market.admit = () => {
     throw new QuotaExceeded({ feed: "opra", limit: 0, used: 0, requested: 1 });
   };
-  await using bare = await bareClient(face);
+  await using bare = await bareClient(harness);
   const { headers, trailers } = bare.request(pathOf("StreamOptionQuotes"));
   assert.equal(await headers, await trailers);
   assert.equal((await headers)["grpc-status"], "8");
@@ -91,31 +93,31 @@ Deno.test("a refused stream is one block of headers and nothing else", async () 
 });
 
 Deno.test("a stream that runs goes on while others are refused", async () => {
-  await using face = await startSmallPlan();
-  using client = connectClient(face);
+  await using harness = await startSmallPlan();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const running = client.streamQuotes({ symbols: ["AAPL", "MSFT"] }, leave)
     [Symbol.asyncIterator]();
   const first = running.next();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   for (let i = 0; i < 5; i++) {
     const late = client.streamQuotes({ symbols: ["C"] })
       [Symbol.asyncIterator]();
     await assert.rejects(late.next(), { code: Code.ResourceExhausted });
   }
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   assert.equal((await first).value?.quote?.symbol, "AAPL");
   leave.abort();
   await assert.rejects(running.next(), { code: Code.Canceled });
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a refusal for the budget is in the log with its numbers", async () => {
-  await using face = await startSmallPlan();
-  using client = connectClient(face);
+  await using harness = await startSmallPlan();
+  using client = connectClient(harness);
   const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });
   await assert.rejects(stream[Symbol.asyncIterator]().next());
-  const lines = face.log.records.filter(({ level }) => level === "warn");
+  const lines = harness.log.records.filter(({ level }) => level === "warn");
   assert.equal(lines.length, 1);
   assert.deepEqual(lines[0]?.fields, {
     channel: "stockQuotes",
@@ -124,7 +126,7 @@ Deno.test("a refusal for the budget is in the log with its numbers", async () =>
     used: 0,
     requested: 3,
   });
-  const [span] = face.tracing.spans;
+  const [span] = harness.tracing.spans;
   assert.equal(span?.attributes["stream.end"], "proxy");
   assert.equal(span.failure, undefined);
 });

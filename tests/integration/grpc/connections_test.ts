@@ -7,11 +7,11 @@ import {
   grpcClient,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 import { FrameClient } from "../../support/frame_client.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
-import { until } from "../../support/stage.ts";
+import { until } from "../../support/harness.ts";
 
 /** How a grpc-js client reports that its call fails; null if it does not. */
 function failureOfCall(client: Client): Promise<ServiceError | null> {
@@ -28,23 +28,23 @@ function failureOfCall(client: Client): Promise<ServiceError | null> {
 
 Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed", async () => {
   const { connections } = httpDependencies({ maxGrpc: 3 });
-  await using face = await startFace({ connections });
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness({ connections });
+  using client = grpcClient(harness);
   {
     await using all = new AsyncDisposableStack();
     for (let opened = 0; opened < 3; opened++) {
-      const busy = all.use(await FrameClient.connect(face.server.port));
+      const busy = all.use(await FrameClient.connect(harness.server.port));
       busy.open(pathOf("StreamQuotes"));
     }
-    await face.market.untilOpen(3);
+    await harness.market.untilOpen(3);
     assert.equal((await failureOfCall(client))?.code, status.UNAVAILABLE);
-    using refused = connectClient(face);
+    using refused = connectClient(harness);
     await assert.rejects(
       refused.getConnectionStatus({}),
       // connect-es reports every reset so; clients retry it as well.
       (error) => ConnectError.from(error).code === Code.Aborted,
     );
-    assert.equal(face.server.connections, 3);
+    assert.equal(harness.server.connections, 3);
   }
   await until(
     "the client is served",
@@ -55,25 +55,25 @@ Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed"
 
 Deno.test("gRPC connections without a stream make room for new ones", async () => {
   const { connections } = httpDependencies({ maxGrpc: 3 });
-  await using face = await startFace({ connections });
-  await using busy = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness({ connections });
+  await using busy = await FrameClient.connect(harness.server.port);
   busy.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(1);
-  await using used = await FrameClient.connect(face.server.port);
+  await harness.market.untilOpen(1);
+  await using used = await FrameClient.connect(harness.server.port);
   const once = used.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(2);
+  await harness.market.untilOpen(2);
   used.reset(once, 8);
-  await face.market.untilOpen(1);
-  await using silent = await FrameClient.connect(face.server.port);
+  await harness.market.untilOpen(1);
+  await using silent = await FrameClient.connect(harness.server.port);
   await silent.roundTrip();
 
-  using client = grpcClient(face);
+  using client = grpcClient(harness);
   assert.equal(await failureOfCall(client), null);
   await used.until(() => used.end !== undefined);
   assert.equal(silent.end, undefined, "the longest idle one is closed");
-  using another = grpcClient(face);
+  using another = grpcClient(harness);
   assert.equal(await failureOfCall(another), null);
   await silent.until(() => silent.end !== undefined);
   assert.equal(busy.end, undefined);
-  assert.equal(face.market.streams.size, 1);
+  assert.equal(harness.market.streams.size, 1);
 });

@@ -2,8 +2,12 @@
 import assert from "node:assert/strict";
 import { FrameClient, Type } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { type Face, pathOf, startFace } from "../../support/grpc_face.ts";
-import { until } from "../../support/stage.ts";
+import {
+  type GrpcHarness,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 
 const { gc } = globalThis as { gc?: () => void };
 const missing = gc ? "" : " (skipped: run with --v8-flags=--expose-gc)";
@@ -13,7 +17,11 @@ const CYCLES = 200;
 /** Less than anything that is held for a stream: its call, its queue. */
 const MAX_GROWTH_BYTES = 3_000;
 
-type End = (face: Face, client: FrameClient, stream: number) => Promise<void>;
+type End = (
+  harness: GrpcHarness,
+  client: FrameClient,
+  stream: number,
+) => Promise<void>;
 
 const resetWith = (code: number): End => async (_, client, stream) => {
   client.reset(stream, code);
@@ -35,28 +43,28 @@ const ENDS: Readonly<Record<string, End>> = {
 };
 
 /** One stream of a client that does not read, from its start to its end. */
-async function cycle(face: Face, end: End): Promise<void> {
-  await using client = await FrameClient.connect(face.server.port, {
+async function cycle(harness: GrpcHarness, end: End): Promise<void> {
+  await using client = await FrameClient.connect(harness.server.port, {
     streamWindow: 100,
   });
   const stream = client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(1);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await client.until(() => client.of(Type.data).length > 0);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
-  await end(face, client, stream);
-  await face.market.untilOpen(0);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await end(harness, client, stream);
+  await harness.market.untilOpen(0);
 }
 
 /** Bytes of the heap after everything that can be collected was. */
-async function heap(face: Face): Promise<number> {
+async function heap(harness: GrpcHarness): Promise<number> {
   await until("all is closed", () => {
-    const { server } = face;
+    const { server } = harness;
     return server.openCalls === 0 && server.connections === 0;
   });
-  face.log.records.length = 0;
-  face.tracing.spans.length = 0;
+  harness.log.records.length = 0;
+  harness.tracing.spans.length = 0;
   for (let i = 0; i < 3; i++) {
     await new Promise((resolve) => setTimeout(resolve, 50));
     gc?.();
@@ -69,11 +77,11 @@ for (const [name, end] of Object.entries(ENDS)) {
     name: `streams ended by ${name} leave nothing in the heap${missing}`,
     ignore: !gc,
     fn: async () => {
-      await using face = await startFace();
-      for (let i = 0; i < WARM_UP; i++) await cycle(face, end);
-      const before = await heap(face);
-      for (let i = 0; i < CYCLES; i++) await cycle(face, end);
-      const growth = (await heap(face) - before) / CYCLES;
+      await using harness = await startGrpcHarness();
+      for (let i = 0; i < WARM_UP; i++) await cycle(harness, end);
+      const before = await heap(harness);
+      for (let i = 0; i < CYCLES; i++) await cycle(harness, end);
+      const growth = (await heap(harness) - before) / CYCLES;
       assert(growth < MAX_GROWTH_BYTES, `${growth} bytes a stream`);
     },
   });

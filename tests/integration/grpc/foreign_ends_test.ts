@@ -5,10 +5,13 @@ import {
   type ProbeKind,
   probeKinds,
   startProbe,
-} from "../../support/end_probes.ts";
+} from "../../support/status_probes.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { type Face, startFace } from "../../support/grpc_face.ts";
-import { until } from "../../support/stage.ts";
+import {
+  type GrpcHarness,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 
 const STREAMS = 2;
 
@@ -24,32 +27,32 @@ const RETRIED: ReadonlySet<string> = new Set([
 ]);
 
 /** A machine that is suspended for longer than the keepalive allows. */
-async function suspended(probe: Probe, face: Face): Promise<void> {
+async function suspended(probe: Probe, harness: GrpcHarness): Promise<void> {
   probe.signal("SIGSTOP");
-  await until("its streams are ended", () => face.server.openCalls === 0);
+  await until("its streams are ended", () => harness.server.openCalls === 0);
   probe.signal("SIGCONT");
 }
 
 /** A flood that the client has not read when the keepalive ends it. */
-async function flooded(probe: Probe, face: Face): Promise<void> {
+async function flooded(probe: Probe, harness: GrpcHarness): Promise<void> {
   probe.signal("SIGSTOP");
   for (let i = 0; i < 20_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 1_000 === 0) await new Promise((next) => setTimeout(next, 5));
   }
-  await until("its streams are ended", () => face.server.openCalls === 0);
+  await until("its streams are ended", () => harness.server.openCalls === 0);
   probe.signal("SIGCONT");
 }
 
 /** A server that stops while the client does not read. */
-async function stopped(probe: Probe, face: Face): Promise<void> {
+async function stopped(probe: Probe, harness: GrpcHarness): Promise<void> {
   probe.signal("SIGSTOP");
   for (let i = 0; i < 20_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 1_000 === 0) await new Promise((next) => setTimeout(next, 5));
   }
-  const stop = face.server.stop(15_000);
-  await until("its streams are ended", () => face.server.openCalls === 0);
+  const stop = harness.server.stop(15_000);
+  await until("its streams are ended", () => harness.server.openCalls === 0);
   probe.signal("SIGCONT");
   await stop;
 }
@@ -66,10 +69,10 @@ async function read({ name, prepare }: ProbeKind): Promise<void> {
   try {
     const command = await prepare(folder);
     for (const [what, { options, end }] of Object.entries(CASES)) {
-      await using face = await startFace(options);
-      await using probe = startProbe(command, face.server.port, STREAMS);
+      await using harness = await startGrpcHarness(options);
+      await using probe = startProbe(command, harness.server.port, STREAMS);
       await probe.opened;
-      await end(probe, face);
+      await end(probe, harness);
       const codes = await probe.codes;
       assert.equal(codes.length, STREAMS);
       for (const code of codes) {

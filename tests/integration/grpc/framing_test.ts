@@ -7,7 +7,11 @@ import { framesBatches } from "../../../src/infrastructure/grpc/framed_batch.ts"
 import { offer } from "../../../src/infrastructure/grpc/service_bridge.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+import {
+  bareClient,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 /** One golden message as gRPC frames it. */
 const FRAME = "0000000037" +
@@ -16,15 +20,15 @@ const FRAME = "0000000037" +
 
 /** Publishes `count` events in one turn and gives the stream's first bytes. */
 async function bytesOf(count: number, contentType: string): Promise<Buffer> {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { stream, headers } = client.request(pathOf("StreamQuotes"), {
     "content-type": contentType,
   });
   await headers;
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   for (let i = 0; i < count; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   }
   const chunks: Buffer[] = [];
   let bytes = 0;

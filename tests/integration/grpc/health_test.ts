@@ -6,15 +6,19 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as Serving,
 } from "../../../src/gen/grpc/health/v1/health_pb.ts";
-import { connectTo, type Face, startFace } from "../../support/grpc_face.ts";
+import {
+  connectTo,
+  type GrpcHarness,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 const SERVICE = "cream.v1.StreamProxyService";
 
-function setFeeds(face: Face, states: readonly LinkState[]): void {
-  face.status = {
-    ...face.status,
-    feeds: face.status.feeds.map((feed, i) => ({
+function setFeeds(harness: GrpcHarness, states: readonly LinkState[]): void {
+  harness.status = {
+    ...harness.status,
+    feeds: harness.status.feeds.map((feed, i) => ({
       ...feed,
       state: states[i] ?? "disconnected",
     })),
@@ -22,30 +26,30 @@ function setFeeds(face: Face, states: readonly LinkState[]): void {
 }
 
 Deno.test("serving means at least one feed connected", async () => {
-  await using face = await startFace();
-  using health = connectTo(face, Health);
+  await using harness = await startGrpcHarness();
+  using health = connectTo(harness, Health);
   for (const service of ["", SERVICE]) {
-    setFeeds(face, ["error", "connected", "reconnecting"]);
+    setFeeds(harness, ["error", "connected", "reconnecting"]);
     assert.equal((await health.check({ service })).status, Serving.SERVING);
-    setFeeds(face, ["error", "connecting", "reconnecting"]);
+    setFeeds(harness, ["error", "connecting", "reconnecting"]);
     assert.equal((await health.check({ service })).status, Serving.NOT_SERVING);
   }
 });
 
 Deno.test("a draining proxy does not serve", async () => {
-  await using face = await startFace();
-  using health = connectTo(face, Health);
-  face.status = { ...face.status, draining: true };
+  await using harness = await startGrpcHarness();
+  using health = connectTo(harness, Health);
+  harness.status = { ...harness.status, draining: true };
   assert.equal((await health.check({})).status, Serving.NOT_SERVING);
-  face.status = { ...face.status, draining: false };
+  harness.status = { ...harness.status, draining: false };
   assert.equal((await health.check({})).status, Serving.SERVING);
-  face.server.drain();
+  harness.server.drain();
   assert.equal((await health.check({})).status, Serving.NOT_SERVING);
 });
 
 Deno.test("a check of an unknown service is NOT_FOUND and names known ones", async () => {
-  await using face = await startFace();
-  using health = connectTo(face, Health);
+  await using harness = await startGrpcHarness();
+  using health = connectTo(harness, Health);
   await assert.rejects(health.check({ service: "cream.v1.ScannerService" }), {
     code: Code.NotFound,
     rawMessage: /cream\.v1\.StreamProxyService/,
@@ -54,8 +58,8 @@ Deno.test("a check of an unknown service is NOT_FOUND and names known ones", asy
 
 Deno.test("a watch tells every change, and only changes", async () => {
   const clock = new ManualClock();
-  await using face = await startFace({ clock });
-  using health = connectTo(face, Health);
+  await using harness = await startGrpcHarness({ clock });
+  using health = connectTo(harness, Health);
   const leave = new AbortController();
   const watch = health.watch({ service: SERVICE }, leave)
     [Symbol.asyncIterator]();
@@ -66,10 +70,10 @@ Deno.test("a watch tells every change, and only changes", async () => {
   const change = told();
   while (clock.sleepers < 2) await breathe();
   await clock.advance(5_000);
-  setFeeds(face, []);
+  setFeeds(harness, []);
   await clock.advance(1_000);
   assert.equal(await change, Serving.NOT_SERVING);
-  setFeeds(face, ["connected"]);
+  setFeeds(harness, ["connected"]);
   const back = told();
   while (clock.sleepers < 2) await breathe();
   await clock.advance(1_000);
@@ -77,32 +81,32 @@ Deno.test("a watch tells every change, and only changes", async () => {
 
   leave.abort();
   while (clock.sleepers > 1) await breathe();
-  assert.equal(face.server.openCalls, 0);
+  assert.equal(harness.server.openCalls, 0);
 });
 
 Deno.test("a watch of an unknown service stays open", async () => {
   const clock = new ManualClock();
-  await using face = await startFace({ clock });
-  using health = connectTo(face, Health);
+  await using harness = await startGrpcHarness({ clock });
+  using health = connectTo(harness, Health);
   const leave = new AbortController();
   const watch = health.watch({ service: "no.such.Service" }, leave)
     [Symbol.asyncIterator]();
   assert.equal((await watch.next()).value?.status, Serving.SERVICE_UNKNOWN);
-  assert.equal(face.server.openCalls, 1);
+  assert.equal(harness.server.openCalls, 1);
   leave.abort();
-  while (face.server.openCalls > 0) await breathe();
+  while (harness.server.openCalls > 0) await breathe();
 });
 
 Deno.test("stopping ends a watch with UNAVAILABLE", async () => {
-  await using face = await startFace();
-  using health = connectTo(face, Health);
+  await using harness = await startGrpcHarness();
+  using health = connectTo(harness, Health);
   const watch = health.watch({})[Symbol.asyncIterator]();
   assert.equal((await watch.next()).value?.status, Serving.SERVING);
   const end = assert.rejects(watch.next(), {
     code: Code.Unavailable,
     rawMessage: "bye",
   });
-  await face.server.stop(5_000, "bye");
+  await harness.server.stop(5_000, "bye");
   await end;
 });
 

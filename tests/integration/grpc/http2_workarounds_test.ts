@@ -15,8 +15,8 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { FrameClient, Type } from "../../support/frame_client.ts";
-import { NarrowClient } from "../../support/narrow_client.ts";
-import { until } from "../../support/stage.ts";
+import { SmallWindowClient } from "../../support/small_window_client.ts";
+import { until } from "../../support/harness.ts";
 
 /** A server of node:http2 alone. */
 async function serve(
@@ -141,7 +141,7 @@ Deno.test("node:http2 sends the data of the oldest stream first", async () => {
     };
     next();
   });
-  await using client = await NarrowClient.connect(server.port);
+  await using client = await SmallWindowClient.connect(server.port);
   for (let i = 0; i < 2; i++) client.open("/");
   let granted = 65_535;
   await client.until(granted);

@@ -1,6 +1,6 @@
 /** HTTP/2 keepalive of clients, as the documented clients use it. */
 import assert from "node:assert/strict";
-import { startFace } from "../../support/grpc_face.ts";
+import { startGrpcHarness } from "../../support/grpc_client.ts";
 
 const HEADER_BYTES = 9;
 const SETTINGS = 4, PING = 6, GOAWAY = 7;
@@ -34,8 +34,8 @@ async function readFrames(
 }
 
 Deno.test("a thousand PINGs without an open stream are answered, without GOAWAY", async () => {
-  await using face = await startFace();
-  const { port } = face.server;
+  await using harness = await startGrpcHarness();
+  const { port } = harness.server;
   const conn = await Deno.connect({ hostname: "127.0.0.1", port });
   let replies = 0;
   let replied = Promise.withResolvers<void>();

@@ -14,8 +14,8 @@ import {
   pathOf,
   RAW,
   RecordingTracing,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 
@@ -31,9 +31,9 @@ async function endOf(stream: AsyncIterable<unknown>): Promise<ConnectError> {
 }
 
 Deno.test("stopping ends every stream with UNAVAILABLE and the reason", async () => {
-  await using face = await startFace();
-  using connected = connectClient(face);
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness();
+  using connected = connectClient(harness);
+  using client = grpcClient(harness);
   const ends = [
     endOf(connected.streamQuotes({})),
     endOf(connected.streamOrderUpdates({})),
@@ -50,8 +50,8 @@ Deno.test("stopping ends every stream with UNAVAILABLE and the reason", async ()
     client.close();
   });
   call.resume();
-  await face.market.untilOpen(3);
-  await face.server.stop(5_000, "maintenance at noon");
+  await harness.market.untilOpen(3);
+  await harness.server.stop(5_000, "maintenance at noon");
 
   for (const end of await Promise.all(ends)) {
     assert.equal(end.code, Code.Unavailable);
@@ -60,98 +60,102 @@ Deno.test("stopping ends every stream with UNAVAILABLE and the reason", async ()
   const error = await failed.promise;
   assert.equal(error.code, status.UNAVAILABLE);
   assert.equal(error.details, "maintenance at noon");
-  assert.equal(face.server.openCalls, 0);
-  assert.equal(face.server.connections, 0);
-  assert.equal(face.market.streams.size, 0);
-  assert.deepEqual(face.log.records, [], "an orderly end is nothing to report");
+  assert.equal(harness.server.openCalls, 0);
+  assert.equal(harness.server.connections, 0);
+  assert.equal(harness.market.streams.size, 0);
+  assert.deepEqual(
+    harness.log.records,
+    [],
+    "an orderly end is nothing to report",
+  );
 });
 
 Deno.test("messages published before the stop arrive before the status", async () => {
-  await using face = await startFace();
-  using connected = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using connected = connectClient(harness);
   const seen: string[] = [];
   const done = (async () => {
     for await (const { quote } of connected.streamQuotes({})) {
       seen.push(quote?.symbol ?? "");
     }
   })();
-  await face.market.untilOpen(1);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   // The pump takes what is ready in the next turn; then the stop follows.
   await new Promise((resolve) => setTimeout(resolve, 0));
   const end = assert.rejects(done, { code: Code.Unavailable });
-  await face.server.stop(5_000, "bye");
+  await harness.server.stop(5_000, "bye");
   await end;
   assert.deepEqual(seen, ["AAPL"]);
 });
 
 Deno.test("draining refuses new streams and lets open ones go on", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const open = client.streamQuotes({}, leave)[Symbol.asyncIterator]();
   const next = open.next();
-  await face.market.untilOpen(1);
-  face.server.drain("restarting");
+  await harness.market.untilOpen(1);
+  harness.server.drain("restarting");
   const refused = await endOf(client.streamQuotes({}));
   assert.equal(refused.code, Code.Unavailable);
   assert.equal(refused.rawMessage, "restarting");
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   assert.equal((await next).value?.quote?.symbol, "AAPL");
   leave.abort();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a stream whose supply fails ends with UNAVAILABLE and is logged", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const end = endOf(client.streamQuotes({}));
-  await face.market.untilOpen(1);
-  for (const stream of face.market.streams) {
+  await harness.market.untilOpen(1);
+  for (const stream of harness.market.streams) {
     stream.end(new Error("secret detail"));
   }
   const { code, rawMessage } = await end;
   assert.equal(code, Code.Unavailable);
   assert(!rawMessage.includes("secret detail"), rawMessage);
-  const [record] = face.log.records;
+  const [record] = harness.log.records;
   assert.equal(record?.level, "error");
   assert.equal((record.fields["cause"] as Error).message, "secret detail");
-  assert.equal(face.tracing.spans[0]?.attributes["stream.end"], "fault");
-  assert(face.tracing.spans[0].failure instanceof Error);
+  assert.equal(harness.tracing.spans[0]?.attributes["stream.end"], "fault");
+  assert(harness.tracing.spans[0].failure instanceof Error);
 });
 
 Deno.test("a stream whose supply ends is ended with UNAVAILABLE, not OK", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const end = endOf(client.streamQuotes({}));
-  await face.market.untilOpen(1);
-  for (const stream of face.market.streams) stream.end();
+  await harness.market.untilOpen(1);
+  for (const stream of harness.market.streams) stream.end();
   assert.equal((await end).code, Code.Unavailable);
 });
 
 Deno.test("an event that cannot be encoded costs that event alone", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const stream = client.streamQuotes({}, leave)[Symbol.asyncIterator]();
   const next = stream.next();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   const broken = { ...GOLDEN_QUOTE, conditions: null };
-  face.market.publish(
+  harness.market.publish(
     "stockQuotes",
     // A decoder that breaks its promise is exactly the case.
     broken as unknown as typeof GOLDEN_QUOTE,
   );
-  face.market.publish("stockQuotes", { ...GOLDEN_QUOTE, symbol: "NEXT" });
+  harness.market.publish("stockQuotes", { ...GOLDEN_QUOTE, symbol: "NEXT" });
   assert.equal((await next).value?.quote?.symbol, "NEXT");
-  assert.deepEqual(face.log.records.map(({ level }) => level), ["error"]);
+  assert.deepEqual(harness.log.records.map(({ level }) => level), ["error"]);
   leave.abort();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a client that cancels frees its stream at once", async () => {
-  await using face = await startFace();
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness();
+  using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(
     pathOf("StreamQuotes"),
     RAW.serialize,
@@ -160,61 +164,61 @@ Deno.test("a client that cancels frees its stream at once", async () => {
   );
   call.on("error", () => {});
   call.resume();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   call.cancel();
-  await face.market.untilOpen(0);
-  assert.equal(face.server.openCalls, 0);
+  await harness.market.untilOpen(0);
+  assert.equal(harness.server.openCalls, 0);
 });
 
 Deno.test("a client that vanishes frees all of its streams", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   for (let i = 0; i < 20; i++) client.request(pathOf("StreamQuotes"));
-  await face.market.untilOpen(20);
+  await harness.market.untilOpen(20);
   client.session.destroy();
-  await face.market.untilOpen(0);
-  assert.equal(face.server.openCalls, 0);
+  await harness.market.untilOpen(0);
+  assert.equal(harness.server.openCalls, 0);
 });
 
 Deno.test("a client that vanishes right after its request leaves nothing behind", async () => {
-  await using face = await startFace();
+  await using harness = await startGrpcHarness();
   for (let i = 0; i < 30; i++) {
-    await using client = await bareClient(face);
+    await using client = await bareClient(harness);
     const call = client.request(pathOf("StreamQuotes"));
     if (i % 3 === 0) call.cancel();
     if (i % 3 === 1) client.session.destroy();
   }
-  await using client = await bareClient(face);
+  await using client = await bareClient(harness);
   await client.request(pathOf("StreamQuotes")).headers;
-  await face.market.untilOpen(1);
-  assert.equal(face.server.openCalls, 1);
+  await harness.market.untilOpen(1);
+  assert.equal(harness.server.openCalls, 1);
 });
 
 Deno.test("a client's deadline ends its stream with DEADLINE_EXCEEDED", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { trailers } = client.request(pathOf("StreamQuotes"), {
     "grpc-timeout": "50m",
   });
   assert.equal((await trailers)["grpc-status"], "4");
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a client that does not read is broken off in a way it retries", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const stream = client.streamQuotes({})[Symbol.asyncIterator]();
   const first = stream.next();
-  await face.market.untilOpen(1);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await first; // and reads no more for now
   for (let i = 0; i < 40_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   }
   await new Promise((resolve) => setTimeout(resolve, 50));
-  await face.server.stop(100, "bye");
-  assert.equal(face.server.connections, 0);
-  assert.deepEqual(face.log.records.map(({ level }) => level), ["warn"]);
+  await harness.server.stop(100, "bye");
+  assert.equal(harness.server.connections, 0);
+  assert.deepEqual(harness.log.records.map(({ level }) => level), ["warn"]);
 
   const end = await endOf({ [Symbol.asyncIterator]: () => stream });
   // The codes that existing clients come back from.
@@ -223,18 +227,18 @@ Deno.test("a client that does not read is broken off in a way it retries", async
 });
 
 Deno.test("stopping and disposing more than once is one stop", async () => {
-  const face = await startFace();
-  const first = face.server.stop(1_000);
-  assert.equal(face.server.stop(0), first);
-  await face[Symbol.asyncDispose]();
-  await face[Symbol.asyncDispose]();
+  const harness = await startGrpcHarness();
+  const first = harness.server.stop(1_000);
+  assert.equal(harness.server.stop(0), first);
+  await harness[Symbol.asyncDispose]();
+  await harness[Symbol.asyncDispose]();
 });
 
 Deno.test("a port that is taken is named with the variable to change", async () => {
-  await using face = await startFace();
-  const { port } = face.server;
+  await using harness = await startGrpcHarness();
+  const { port } = harness.server;
   await assert.rejects(
-    startFace({ port }),
+    startGrpcHarness({ port }),
     (error: Error) => {
       assert(error.message.includes(`127.0.0.1:${port}`), error.message);
       assert(error.message.includes("STREAM_PROXY_GRPC_PORT"), error.message);
@@ -259,18 +263,20 @@ Deno.test("an address that is not here is named with the variable to change", as
 });
 
 Deno.test("a stream is one span, with its counts and the reason of its end", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { stream, headers, cancel } = client.request(pathOf("StreamQuotes"));
   await headers;
-  await face.market.untilOpen(1);
-  for (let i = 0; i < 5; i++) face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  for (let i = 0; i < 5; i++) {
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+  }
   await once(stream, "data");
   cancel();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
   // The span is closed in the turn after the stream was given back.
   await new Promise((resolve) => setTimeout(resolve, 0));
-  const [span, ...more] = face.tracing.spans;
+  const [span, ...more] = harness.tracing.spans;
   assert.deepEqual(more, []);
   assert.equal(span?.ended, true);
   assert.equal(span.attributes["rpc.method"], pathOf("StreamQuotes"));

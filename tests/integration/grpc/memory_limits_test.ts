@@ -2,15 +2,19 @@
 import assert from "node:assert/strict";
 import { TooManySymbols } from "../../../src/application/streaming/too_many_symbols.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import { bareClient, pathOf, startFace } from "../../support/grpc_face.ts";
+import {
+  bareClient,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 Deno.test("a stalled stream ends with UNAVAILABLE, the figures and what to do", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { headers, trailers } = client.request(pathOf("StreamQuotes"));
   await headers;
-  await face.market.untilOpen(1);
-  const [stream] = face.market.streams;
+  await harness.market.untilOpen(1);
+  const [stream] = harness.market.streams;
   stream?.stall({ waiting: 12, stalledMs: 300_400 });
   const { "grpc-status": code, "grpc-message": text } = await trailers;
   assert.equal(code, "14");
@@ -19,25 +23,25 @@ Deno.test("a stalled stream ends with UNAVAILABLE, the figures and what to do", 
     "The stream has stalled: 12 messages waiting, nothing read for 300 s; " +
       "reopen it and read faster (STREAM_PROXY_STALLED_STREAM_SECS)",
   );
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a client that reads again after its stream has stalled gets what was sent, then the status", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { stream: call, headers, trailers } = client.request(
     pathOf("StreamQuotes"),
   );
   await headers;
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   call.pause();
   for (let i = 0; i < 5_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   }
-  const [stream] = face.market.streams;
+  const [stream] = harness.market.streams;
   assert.ok(stream);
   stream.stall({ waiting: 1, stalledMs: 1_000 });
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
   let bytes = 0;
   call.on("data", (chunk: Uint8Array) => bytes += chunk.length);
   call.resume();
@@ -47,11 +51,11 @@ Deno.test("a client that reads again after its stream has stalled gets what was 
 });
 
 Deno.test("a stream beyond the symbols of all streams is refused with figures and the setting", async () => {
-  await using face = await startFace();
-  face.market.admit = () => {
+  await using harness = await startGrpcHarness();
+  harness.market.admit = () => {
     throw new TooManySymbols({ limit: 100_000, used: 99_999, requested: 3 });
   };
-  await using client = await bareClient(face);
+  await using client = await bareClient(harness);
   const { trailers } = client.request(pathOf("StreamQuotes"));
   const { "grpc-status": code, "grpc-message": text } = await trailers;
   assert.equal(code, "8");
@@ -61,5 +65,5 @@ Deno.test("a stream beyond the symbols of all streams is refused with figures an
       "is exceeded by 2: 100000 allowed, 99999 used, 3 more requested; name " +
       "fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
   );
-  assert.equal(face.log.records.length, 1);
+  assert.equal(harness.log.records.length, 1);
 });

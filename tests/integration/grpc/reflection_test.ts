@@ -16,14 +16,18 @@ import {
   type ServerReflectionRequestSchema,
   type ServerReflectionResponse,
 } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
-import { bareClient, connectTo, startFace } from "../../support/grpc_face.ts";
+import {
+  bareClient,
+  connectTo,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 type Question = MessageInitShape<typeof ServerReflectionRequestSchema>;
 
 /** Asks all questions on one stream. */
 async function ask(questions: Question[]): Promise<ServerReflectionResponse[]> {
-  await using face = await startFace();
-  using client = connectTo(face, ServerReflection);
+  await using harness = await startGrpcHarness();
+  using client = connectTo(harness, ServerReflection);
   async function* requests() {
     yield* questions;
   }
@@ -31,10 +35,10 @@ async function ask(questions: Question[]): Promise<ServerReflectionResponse[]> {
   const answers = await Array.fromAsync(
     client.serverReflectionInfo(requests()),
   );
-  while (face.server.openCalls > 0) {
+  while (harness.server.openCalls > 0) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  assert.deepEqual(face.log.records, []);
+  assert.deepEqual(harness.log.records, []);
   return answers;
 }
 
@@ -133,8 +137,8 @@ Deno.test("what does not exist is answered as such, and the stream goes on", asy
 });
 
 Deno.test("older tools find reflection under its old name", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { headers, trailers } = client.request(
     "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo",
   );
@@ -143,8 +147,8 @@ Deno.test("older tools find reflection under its old name", async () => {
 });
 
 Deno.test("stopping ends a reflection stream that waits for questions", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const stream = client.session.request({
     ":method": "POST",
     ":path": "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
@@ -158,9 +162,9 @@ Deno.test("stopping ends a reflection stream that waits for questions", async ()
   });
   stream.resume();
   stream.write(new Uint8Array([0, 0, 0, 0, 0]));
-  while (face.server.openCalls === 0) {
+  while (harness.server.openCalls === 0) {
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
-  await face.server.stop(5_000);
+  await harness.server.stop(5_000);
   assert.equal(await trailers, "14");
 });

@@ -13,12 +13,12 @@ import {
   grpcClient,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 Deno.test("a connect client reads which field is wrong and why", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const symbols = ["AAPL", "  ", "A\u0000B", "X".repeat(65)];
   const stream = client.streamQuotes({ symbols })[Symbol.asyncIterator]();
   const error = await stream.next().then(() => undefined, (e: unknown) => e);
@@ -30,12 +30,12 @@ Deno.test("a connect client reads which field is wrong and why", async () => {
     detail?.fieldViolations.map(({ field }) => field),
     ["symbols[1]", "symbols[2]", "symbols[3]"],
   );
-  assert.equal(face.market.streams.size, 0);
+  assert.equal(harness.market.streams.size, 0);
 });
 
 Deno.test("a grpc-js client finds google.rpc.Status in the trailers", async () => {
-  await using face = await startFace();
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness();
+  using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(
     pathOf("StreamOrderUpdates"),
     RAW.serialize,
@@ -56,8 +56,8 @@ Deno.test("a grpc-js client finds google.rpc.Status in the trailers", async () =
 });
 
 Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const symbols = Array.from({ length: 20_001 }, (_, i) => `S${i}`);
   const refused = client.streamQuotes({ symbols })[Symbol.asyncIterator]();
   await assert.rejects(refused.next(), { code: Code.InvalidArgument });
@@ -66,17 +66,17 @@ Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
   symbols.pop();
   const accepted = client.streamQuotes({ symbols }, leave);
   const next = accepted[Symbol.asyncIterator]().next();
-  await face.market.untilOpen(1);
-  const [stream] = face.market.streams;
+  await harness.market.untilOpen(1);
+  const [stream] = harness.market.streams;
   assert.equal(stream?.filter.symbols.length, 20_000);
   leave.abort();
   await assert.rejects(next, { code: Code.Canceled });
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("the most symbols are a setting, and large requests are still read", async () => {
-  await using face = await startFace({ maxSymbols: 300_000 });
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness({ maxSymbols: 300_000 });
+  using client = connectClient(harness);
   // 5.1 MB: more than a gRPC server reads unless it is told to.
   const symbols = Array.from(
     { length: 300_001 },
@@ -91,8 +91,8 @@ Deno.test("the most symbols are a setting, and large requests are still read", a
 
 Deno.test("an option selection reaches the market over the settings' defaults", async () => {
   const defaultSelection = { ...DEFAULT_SELECTION, maxContracts: 7 };
-  await using face = await startFace({ defaultSelection });
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness({ defaultSelection });
+  using client = connectClient(harness);
   const leave = new AbortController();
   const underlyings = ["SPY"];
   const optionSelection = { maxDays: 3, right: OptionRight.CALL };
@@ -102,8 +102,8 @@ Deno.test("an option selection reaches the market over the settings' defaults", 
     client.streamOptionTrades({ underlyings }, leave),
   ];
   const nexts = streams.map((one) => one[Symbol.asyncIterator]().next());
-  await face.market.untilOpen(3);
-  const chosen = Array.from(face.market.streams, ({ channel, filter }) => ({
+  await harness.market.untilOpen(3);
+  const chosen = Array.from(harness.market.streams, ({ channel, filter }) => ({
     channel,
     selection: filter.selection,
   }));
@@ -119,12 +119,12 @@ Deno.test("an option selection reaches the market over the settings' defaults", 
   );
   leave.abort();
   await Promise.allSettled(nexts);
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("a wrong option selection names its field", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const request = { underlyings: ["SPY"], optionSelection: { maxDays: -1 } };
   const stream = client.streamOptionTrades(request)[Symbol.asyncIterator]();
   const error = await stream.next().then(() => undefined, (e: unknown) => e);

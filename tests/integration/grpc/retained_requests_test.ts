@@ -7,8 +7,12 @@ import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { fastClock } from "../../support/fast_clock.ts";
 import { FrameClient, Type } from "../../support/frame_client.ts";
-import { type Face, pathOf, startFace } from "../../support/grpc_face.ts";
-import { until } from "../../support/stage.ts";
+import {
+  type GrpcHarness,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 
 const QUOTES = pathOf("StreamQuotes");
 const STATUS = pathOf("GetConnectionStatus");
@@ -37,8 +41,8 @@ function framed(message: Uint8Array): Buffer {
 }
 
 /** Calls of a client that half-closes and reads nothing but headers. */
-function caller(face: Face) {
-  const session = connect(face.url, { settings: { initialWindowSize: 0 } });
+function caller(harness: GrpcHarness) {
+  const session = connect(harness.url, { settings: { initialWindowSize: 0 } });
   session.on("error", () => {});
   const call = (path: string, message: Uint8Array) => {
     const stream = session.request({
@@ -104,8 +108,8 @@ for (const [name, path, body] of REQUESTS) {
     ignore: gc === undefined,
     async fn() {
       const message = framed(body);
-      await using face = await startFace();
-      await using client = caller(face);
+      await using harness = await startGrpcHarness();
+      await using client = caller(harness);
       const call = async () => {
         const { code, message: text } = await client.call(path, message);
         assert.equal(code, -1, text);
@@ -114,23 +118,23 @@ for (const [name, path, body] of REQUESTS) {
       const before = await used();
       for (let i = 0; i < 20; i++) await call();
       const each = (await used() - before) / 20;
-      assert.equal(face.server.openCalls, 25);
+      assert.equal(harness.server.openCalls, 25);
       assert(each < 100_000, `${Math.round(each)} bytes for each stream`);
     },
   });
 }
 
 Deno.test("blanks around a symbol are limited, because they would be kept with it", async () => {
-  await using face = await startFace();
-  await using client = caller(face);
+  await using harness = await startGrpcHarness();
+  await using client = caller(harness);
   const symbol = Buffer.concat([blanks, Buffer.from("AAPL250117C00150000")]);
   const { code } = await client.call(QUOTES, framed(field(1, symbol)));
   assert.equal(code, 3);
 });
 
 Deno.test("reflection does not repeat a request of megabytes", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   const message = field(1, Buffer.alloc(10_000, "x"));
   const prefix = [0, 0, 0, message.length >> 8, message.length & 255];
   const stream = client.open(REFLECTION, { message: [...prefix, ...message] });
@@ -139,8 +143,8 @@ Deno.test("reflection does not repeat a request of megabytes", async () => {
 });
 
 Deno.test("an unknown service of megabytes is not repeated in a header", async () => {
-  await using face = await startFace();
-  await using client = caller(face);
+  await using harness = await startGrpcHarness();
+  await using client = caller(harness);
   const { code, message } = await client.call(CHECK, framed(field(1, blanks)));
   assert.equal(code, 5);
   assert(message.length < 300, `${message.length} characters`);
@@ -163,11 +167,11 @@ Deno.test("large answers that nobody reads have a common limit, and an end", asy
     expansions: [],
   };
   await using time = fastClock();
-  await using face = await startFace({
+  await using harness = await startGrpcHarness({
     clock: time.clock,
     subscriptions: () => [report],
   });
-  await using client = caller(face);
+  await using client = caller(harness);
   const ask = (detailed: boolean) =>
     client.call(STATUS, framed(Uint8Array.from(detailed ? [120, 1] : [])));
   let asked = 0;
@@ -178,7 +182,7 @@ Deno.test("large answers that nobody reads have a common limit, and an end", asy
   }
   assert.equal(refused?.code, 8);
   assert.match(String(refused?.message), /retry later/);
-  assert.equal(face.refusals.answers, 1);
+  assert.equal(harness.refusals.answers, 1);
   assert.equal((await ask(false)).code, -1, "small answers are still given");
   const answers = async () => (await ask(true)).code;
   let isFree = false;

@@ -15,11 +15,11 @@ import {
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   connectClient,
-  type Face,
+  type GrpcHarness,
   pathOf,
-  startFace,
-} from "../../support/grpc_face.ts";
-import { until } from "../../support/stage.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 
 const PROTOCOL_ERROR = 1;
 const REFUSED_STREAM = 7;
@@ -30,7 +30,7 @@ const KEEPALIVE = { keepaliveMs: 100, keepaliveTimeoutMs: 100 };
 
 /** Opens streams and waits until the proxy has them. */
 async function openStreams(
-  face: Face,
+  harness: GrpcHarness,
   client: FrameClient,
   count: number,
 ): Promise<number[]> {
@@ -38,7 +38,7 @@ async function openStreams(
     { length: count },
     () => client.open(pathOf("StreamQuotes")),
   );
-  await face.market.untilOpen(face.market.streams.size + count);
+  await harness.market.untilOpen(harness.market.streams.size + count);
   return ids;
 }
 
@@ -54,109 +54,109 @@ function goaways(client: FrameClient): number[] {
   return client.of(Type.goaway).map((frame) => numberAt(frame, 4));
 }
 
-function untilGone(face: Face): Promise<void> {
+function untilGone(harness: GrpcHarness): Promise<void> {
   return until("the connection and its streams are gone", () => {
-    const { server, market } = face;
+    const { server, market } = harness;
     return server.connections === 0 && server.openCalls === 0 &&
       market.streams.size === 0;
   });
 }
 
 Deno.test("a client that answers no ping is ended in a way it retries", async () => {
-  await using face = await startFace(KEEPALIVE);
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness(KEEPALIVE);
+  await using client = await FrameClient.connect(harness.server.port);
   client.answers = false;
-  const ids = await openStreams(face, client, 3);
+  const ids = await openStreams(harness, client, 3);
   await client.until(() => client.end !== undefined);
-  await untilGone(face);
+  await untilGone(harness);
   assert.deepEqual(resets(client, ids), ids.map(() => [REFUSED_STREAM]));
   assert.deepEqual(goaways(client), []);
-  const [record, ...more] = face.log.records;
+  const [record, ...more] = harness.log.records;
   assert.deepEqual(more, []);
   assert.equal(record?.level, "warn");
   assert.equal(record.fields["streams"], 3);
 });
 
 Deno.test("a client that answers pings stays, also after its GOAWAY", async () => {
-  await using face = await startFace(KEEPALIVE);
-  await using client = await FrameClient.connect(face.server.port);
-  const [id] = await openStreams(face, client, 1);
+  await using harness = await startGrpcHarness(KEEPALIVE);
+  await using client = await FrameClient.connect(harness.server.port);
+  const [id] = await openStreams(harness, client, 1);
   await client.until(() => client.of(Type.ping).length >= 3);
   client.goaway(0);
   await client.until(() => goaways(client).length > 0);
   const asked = client.of(Type.settings).length;
   await client.until(() => client.of(Type.settings).length >= asked + 3);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await client.until(() => client.of(Type.data, id).length > 0);
   client.answers = false;
   await client.until(() => client.end !== undefined);
-  await untilGone(face);
+  await untilGone(harness);
 });
 
 Deno.test("a session that is closing for hours has its settings acknowledged", async () => {
   await using time = fastClock();
-  await using face = await startFace({
+  await using harness = await startGrpcHarness({
     clock: time.clock,
     keepaliveMs: 2_000,
     keepaliveTimeoutMs: 10_000,
   });
-  await using client = await FrameClient.connect(face.server.port);
-  const [stream] = await openStreams(face, client, 1);
+  await using client = await FrameClient.connect(harness.server.port);
+  const [stream] = await openStreams(harness, client, 1);
   client.goaway(0);
   await client.until(() => client.of(Type.settings).length > 30);
   assert.equal(client.end, undefined);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await client.until(() => client.of(Type.data, stream).length > 0);
 });
 
 Deno.test("a machine that vanishes is noticed with and without a flood", async () => {
   await using time = fastClock();
-  await using face = await startFace({ clock: time.clock });
+  await using harness = await startGrpcHarness({ clock: time.clock });
   for (const messages of [0, 20_000]) {
-    await using client = await FrameClient.connect(face.server.port, {
+    await using client = await FrameClient.connect(harness.server.port, {
       connectionWindow: 2 ** 30,
     });
-    await openStreams(face, client, 2);
+    await openStreams(harness, client, 2);
     client.socket.pause();
     for (let i = 0; i < messages; i++) {
-      face.market.publish("stockQuotes", GOLDEN_QUOTE);
+      harness.market.publish("stockQuotes", GOLDEN_QUOTE);
       if (i % 500 === 0) await new Promise((next) => setTimeout(next, 0));
     }
-    await untilGone(face);
+    await untilGone(harness);
   }
 });
 
 Deno.test("a client that connects and says nothing is noticed", async () => {
-  await using face = await startFace(KEEPALIVE);
+  await using harness = await startGrpcHarness(KEEPALIVE);
   const conn = await Deno.connect({
     hostname: "127.0.0.1",
-    port: face.server.port,
+    port: harness.server.port,
   });
-  await until("it is connected", () => face.server.connections === 1);
-  await until("it is gone", () => face.server.connections === 0);
+  await until("it is connected", () => harness.server.connections === 1);
+  await until("it is gone", () => harness.server.connections === 0);
   conn.close();
 });
 
 Deno.test("a protocol error ends the streams of its connection in a way clients retry", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
-  const ids = await openStreams(face, client, 2);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
+  const ids = await openStreams(harness, client, 2);
   client.sendFrame(Type.windowUpdate, { payload: uint32(0) });
   await client.until(() => client.end !== undefined);
-  await untilGone(face);
+  await untilGone(harness);
   assert.deepEqual(resets(client, ids), ids.map(() => [REFUSED_STREAM]));
   assert.deepEqual(goaways(client), []);
 });
 
 Deno.test("an unanswered ping ends 400 streams over several turns of the event loop", async () => {
-  await using face = await startFace(KEEPALIVE);
-  await using client = await FrameClient.connect(face.server.port);
-  await openStreams(face, client, 400);
+  await using harness = await startGrpcHarness(KEEPALIVE);
+  await using client = await FrameClient.connect(harness.server.port);
+  await openStreams(harness, client, 400);
   client.answers = false;
   let most = 0;
   for (let before = 400; before > 0;) {
     await nextTurn();
-    const now = face.market.streams.size;
+    const now = harness.market.streams.size;
     most = Math.max(most, before - now);
     before = now;
   }
@@ -166,12 +166,12 @@ Deno.test("an unanswered ping ends 400 streams over several turns of the event l
 });
 
 Deno.test("a protocol error without streams is named", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   client.sendFrame(Type.windowUpdate, { payload: uint32(0) });
   await client.until(() => client.end !== undefined);
   assert.deepEqual(goaways(client), [PROTOCOL_ERROR]);
-  assert.deepEqual(face.log.records, []);
+  assert.deepEqual(harness.log.records, []);
 });
 
 /** More resets than nghttp2 allows at once: 1000, and 33 a second. */
@@ -180,28 +180,28 @@ const TOO_MANY = 1_200;
 const BATCH = 100;
 
 Deno.test("a client that cancels many streams keeps its others", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
-  const [kept] = await openStreams(face, client, 1);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
+  const [kept] = await openStreams(harness, client, 1);
   for (let i = 0; i < TOO_MANY; i++) {
     client.reset(client.open(pathOf("StreamQuotes")), CANCEL);
     if (i % BATCH === 0) await client.roundTrip();
   }
   await client.until(() => goaways(client).length > 0);
   assert.deepEqual(goaways(client), [0], "clients take it as a clean end");
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await client.until(() => client.of(Type.data, kept).length > 0);
   assert.deepEqual(client.of(Type.rstStream, kept), []);
   assert.equal(client.end, undefined);
 });
 
 Deno.test("a connect client that cancels many streams keeps its others", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const kept = client.streamQuotes({}, leave)[Symbol.asyncIterator]();
   const first = kept.next();
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   for (let cancelled = 0; cancelled < TOO_MANY; cancelled += BATCH) {
     const cancel = new AbortController();
     // Streams on their way to a connection that takes no more are refused.
@@ -216,18 +216,18 @@ Deno.test("a connect client that cancels many streams keeps its others", async (
         }),
     );
     await until("all are open or refused", () => {
-      return face.market.streams.size + refused.length === BATCH + 1;
+      return harness.market.streams.size + refused.length === BATCH + 1;
     });
     cancel.abort();
     await Promise.all(ends);
-    await until("all are released", () => face.market.streams.size === 1);
+    await until("all are released", () => harness.market.streams.size === 1);
     const retried = [Code.Unavailable, Code.Internal];
     assert(refused.every((code) => retried.includes(code)), String(refused));
   }
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   assert.equal((await first).value?.quote?.symbol, "AAPL");
   leave.abort();
-  await until("it is released", () => face.market.streams.size === 0);
+  await until("it is released", () => harness.market.streams.size === 0);
 });
 
 Deno.test("Deno ignores the settings of the limit of resets", async () => {
@@ -252,16 +252,16 @@ Deno.test("Deno ignores the settings of the limit of resets", async () => {
 
 /** Opens a stream of a client that does not read, and fills its window. */
 async function stall(
-  face: Face,
+  harness: GrpcHarness,
   headers: readonly [string, string][] = [],
 ): Promise<FrameClient> {
-  const client = await FrameClient.connect(face.server.port, {
+  const client = await FrameClient.connect(harness.server.port, {
     streamWindow: 100,
   });
   client.open(pathOf("StreamQuotes"), { headers });
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   for (let i = 0; i < 1_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   }
   await client.until(() => client.of(Type.data).length > 0);
   return client;
@@ -269,22 +269,22 @@ async function stall(
 
 Deno.test("a stopping server ends streams that take no status, and connections cleanly", async () => {
   await using time = fastClock();
-  await using face = await startFace({ clock: time.clock });
-  await using client = await stall(face);
-  await face.server.stop(60_000);
+  await using harness = await startGrpcHarness({ clock: time.clock });
+  await using client = await stall(harness);
+  await harness.server.stop(60_000);
   assert.deepEqual(resets(client, [1]), [[REFUSED_STREAM]]);
   assert.deepEqual(goaways(client), [0]);
-  assert.deepEqual(face.log.records, [], "nothing had to be broken off");
-  await untilGone(face);
+  assert.deepEqual(harness.log.records, [], "nothing had to be broken off");
+  await untilGone(harness);
 });
 
 Deno.test("a stream that is ended while its client does not read is released", async () => {
   await using time = fastClock();
-  await using face = await startFace({ clock: time.clock });
-  await using client = await stall(face, [["grpc-timeout", "300m"]]);
+  await using harness = await startGrpcHarness({ clock: time.clock });
+  await using client = await stall(harness, [["grpc-timeout", "300m"]]);
   await client.until(() => client.of(Type.rstStream).length > 0);
   assert.deepEqual(resets(client, [1]), [[REFUSED_STREAM]]);
-  await until("the call is released", () => face.server.openCalls === 0);
-  assert.equal(face.market.streams.size, 0);
+  await until("the call is released", () => harness.server.openCalls === 0);
+  assert.equal(harness.market.streams.size, 0);
   assert.equal(client.end, undefined, "the connection goes on");
 });

@@ -7,14 +7,18 @@ import {
   Type,
   uint32,
 } from "../../support/frame_client.ts";
-import { type Face, pathOf, startFace } from "../../support/grpc_face.ts";
-import { until } from "../../support/stage.ts";
+import {
+  type GrpcHarness,
+  pathOf,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 
 /** Longest that a stream may be held after its end, in ms. */
 const RELEASE_MS = 1_000;
 
 /** Resolves when no call and no market stream is open. */
-function untilReleased({ server, market }: Face): Promise<void> {
+function untilReleased({ server, market }: GrpcHarness): Promise<void> {
   return until(
     "everything is released",
     () => server.openCalls === 0 && market.streams.size === 0,
@@ -23,34 +27,34 @@ function untilReleased({ server, market }: Face): Promise<void> {
 }
 
 /** Resolves when a write of every stream waits for flow control. */
-async function fill(face: Face, client: FrameClient): Promise<void> {
+async function fill(harness: GrpcHarness, client: FrameClient): Promise<void> {
   const before = client.of(Type.data).length;
   for (let i = 0; i < 3_000; i++) {
-    face.market.publish("stockQuotes", GOLDEN_QUOTE);
+    harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   }
   await client.until(() => client.of(Type.data).length > before);
 }
 
 /** What a stream does when it is ended; each gives the stream's id. */
 const MOMENTS: Readonly<
-  Record<string, (face: Face, client: FrameClient) => Promise<number>>
+  Record<string, (harness: GrpcHarness, client: FrameClient) => Promise<number>>
 > = {
   "that is idle": async ({ market }, client) => {
     const stream = client.open(pathOf("StreamQuotes"));
     await market.untilOpen(1);
     return stream;
   },
-  "with a pending write": async (face, client) => {
+  "with a pending write": async (harness, client) => {
     const stream = client.open(pathOf("StreamQuotes"));
-    await face.market.untilOpen(1);
-    await fill(face, client);
+    await harness.market.untilOpen(1);
+    await fill(harness, client);
     return stream;
   },
-  "whose status is pending": async (face, client) => {
+  "whose status is pending": async (harness, client) => {
     const stream = client.open("/grpc.health.v1.Health/Watch", {
       headers: [["grpc-timeout", "20m"]],
     });
-    await until("the call is open", () => face.server.openCalls === 1);
+    await until("the call is open", () => harness.server.openCalls === 1);
     await new Promise((resolve) => setTimeout(resolve, 40));
     return stream;
   },
@@ -61,17 +65,17 @@ const MOMENTS: Readonly<
   },
   "that the server has not seen": (_, client) =>
     Promise.resolve(client.open(pathOf("StreamQuotes"))),
-  "that watches health": async (face, client) => {
+  "that watches health": async (harness, client) => {
     const stream = client.open("/grpc.health.v1.Health/Watch");
-    await until("the call is open", () => face.server.openCalls === 1);
+    await until("the call is open", () => harness.server.openCalls === 1);
     return stream;
   },
-  "that streams both ways": async (face, client) => {
+  "that streams both ways": async (harness, client) => {
     const stream = client.open(
       "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo",
       { halfClose: false },
     );
-    await until("the call is open", () => face.server.openCalls === 1);
+    await until("the call is open", () => harness.server.openCalls === 1);
     return stream;
   },
 };
@@ -82,15 +86,15 @@ const WINDOWS = { "does not read": 10, "reads": 2 ** 31 - 1 };
 for (const [moment, open] of Object.entries(MOMENTS)) {
   for (const [habit, streamWindow] of Object.entries(WINDOWS)) {
     Deno.test(`RST_STREAM of any code releases a stream ${moment} of a client that ${habit}`, async () => {
-      await using face = await startFace();
+      await using harness = await startGrpcHarness();
       for (const code of ERROR_CODES.keys()) {
-        await using client = await FrameClient.connect(face.server.port, {
+        await using client = await FrameClient.connect(harness.server.port, {
           streamWindow,
         });
-        const stream = await open(face, client);
+        const stream = await open(harness, client);
         client.reset(stream, code);
         await client.roundTrip();
-        await untilReleased(face);
+        await untilReleased(harness);
         assert.equal(client.end, undefined, "the connection goes on");
       }
     });
@@ -98,37 +102,37 @@ for (const [moment, open] of Object.entries(MOMENTS)) {
 }
 
 Deno.test("a reset with NO_ERROR releases a stream that its client does not read", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   const read = client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   const other = client.open(pathOf("StreamTrades"));
-  await face.market.untilOpen(2);
+  await harness.market.untilOpen(2);
   // The window of the connection is used up by the first stream.
-  await fill(face, client);
+  await fill(harness, client);
   client.reset(read, 0);
   await until("one stream is left", () => {
-    const { server, market } = face;
+    const { server, market } = harness;
     return server.openCalls === 1 && market.streams.size === 1;
   }, RELEASE_MS);
   assert.deepEqual(client.of(Type.rstStream, other), []);
 });
 
 Deno.test("a reset that overtakes the status of a stream releases it", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port, {
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port, {
     streamWindow: 10,
   });
   const stream = client.open(pathOf("StreamQuotes"), {
     headers: [["grpc-timeout", "300m"]],
   });
-  await face.market.untilOpen(1);
-  await fill(face, client);
+  await harness.market.untilOpen(1);
+  await fill(harness, client);
   // The deadline ends the call while its data cannot be sent.
   await new Promise((resolve) => setTimeout(resolve, 400));
   client.reset(stream, 0);
   await client.roundTrip();
-  await untilReleased(face);
+  await untilReleased(harness);
 });
 
 /** Ends of a connection that a client or a network makes. */
@@ -156,18 +160,18 @@ const ENDS: Readonly<Record<string, (client: FrameClient) => void>> = {
 
 for (const [name, end] of Object.entries(ENDS)) {
   Deno.test(`${name} releases all streams of the connection`, async () => {
-    await using face = await startFace();
+    await using harness = await startGrpcHarness();
     for (const [moment, open] of Object.entries(MOMENTS)) {
       for (const streamWindow of Object.values(WINDOWS)) {
-        await using client = await FrameClient.connect(face.server.port, {
+        await using client = await FrameClient.connect(harness.server.port, {
           streamWindow,
         });
-        await open(face, client);
+        await open(harness, client);
         end(client);
-        await untilReleased(face);
+        await untilReleased(harness);
         await until(
           `the connection of a stream ${moment} is closed`,
-          () => face.server.connections === 0,
+          () => harness.server.connections === 0,
           RELEASE_MS,
         );
       }
@@ -176,13 +180,13 @@ for (const [name, end] of Object.entries(ENDS)) {
 }
 
 Deno.test("streams go on after a GOAWAY without an error", async () => {
-  await using face = await startFace();
-  await using client = await FrameClient.connect(face.server.port);
+  await using harness = await startGrpcHarness();
+  await using client = await FrameClient.connect(harness.server.port);
   const stream = client.open(pathOf("StreamQuotes"));
-  await face.market.untilOpen(1);
+  await harness.market.untilOpen(1);
   client.goaway(0);
   await client.until(() => client.of(Type.goaway).length > 0);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await client.until(() => client.of(Type.data, stream).length > 0);
-  assert.equal(face.server.openCalls, 1);
+  assert.equal(harness.server.openCalls, 1);
 });

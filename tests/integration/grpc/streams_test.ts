@@ -21,16 +21,16 @@ import {
 } from "../../support/grpc_events.ts";
 import {
   connectClient,
-  type Face,
   grpcClient,
+  type GrpcHarness,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 /** Opens a stream, publishes one event to it and returns what arrives. */
 async function firstOf<T, C extends ChannelName>(
-  face: Face,
+  harness: GrpcHarness,
   open: (options: CallOptions) => AsyncIterable<T>,
   [channel, event]: readonly [C, ChannelEvents[C]],
 ): Promise<T> {
@@ -38,19 +38,19 @@ async function firstOf<T, C extends ChannelName>(
   const leave = new AbortController();
   const iterator = open({ signal: leave.signal })[Symbol.asyncIterator]();
   const next = iterator.next();
-  await face.market.untilOpen(1);
-  face.market.publish(channel, event);
+  await harness.market.untilOpen(1);
+  harness.market.publish(channel, event);
   const { value, done } = await next;
   assert.equal(done, false);
   leave.abort();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
   return value;
 }
 
 Deno.test("a connect client receives stock quotes field by field", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
-  const { quote } = await firstOf(face, (o) => client.streamQuotes({}, o), [
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
+  const { quote } = await firstOf(harness, (o) => client.streamQuotes({}, o), [
     "stockQuotes",
     GOLDEN_QUOTE,
   ]);
@@ -70,10 +70,10 @@ Deno.test("a connect client receives stock quotes field by field", async () => {
 });
 
 Deno.test("a connect client receives stock trades with 64-bit ids", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const tradeId = 2n ** 63n - 1n;
-  const { trade } = await firstOf(face, (o) => client.streamTrades({}, o), [
+  const { trade } = await firstOf(harness, (o) => client.streamTrades({}, o), [
     "stockTrades",
     { ...GOLDEN_TRADE, tradeId },
   ]);
@@ -83,9 +83,9 @@ Deno.test("a connect client receives stock trades with 64-bit ids", async () => 
 });
 
 Deno.test("a connect client receives minute bars", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
-  const { bar } = await firstOf(face, (o) => client.streamBars({}, o), [
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
+  const { bar } = await firstOf(harness, (o) => client.streamBars({}, o), [
     "stockBars",
     GOLDEN_BAR,
   ]);
@@ -99,10 +99,10 @@ Deno.test("a connect client receives minute bars", async () => {
 });
 
 Deno.test("a connect client receives option quotes", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const { quote } = await firstOf(
-    face,
+    harness,
     (o) => client.streamOptionQuotes({}, o),
     [
       "optionQuotes",
@@ -115,10 +115,10 @@ Deno.test("a connect client receives option quotes", async () => {
 });
 
 Deno.test("a connect client receives option trades", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const { trade } = await firstOf(
-    face,
+    harness,
     (o) => client.streamOptionTrades({}, o),
     [
       "optionTrades",
@@ -131,10 +131,10 @@ Deno.test("a connect client receives option trades", async () => {
 });
 
 Deno.test("a connect client receives order updates", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const { update } = await firstOf(
-    face,
+    harness,
     (o) => client.streamOrderUpdates({}, o),
     [
       "orderUpdates",
@@ -149,8 +149,8 @@ Deno.test("a connect client receives order updates", async () => {
 });
 
 Deno.test("a grpc-js client receives the very bytes of the contract", async () => {
-  await using face = await startFace();
-  using client = grpcClient(face);
+  await using harness = await startGrpcHarness();
+  using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(
     pathOf("StreamBars"),
     RAW.serialize,
@@ -158,20 +158,20 @@ Deno.test("a grpc-js client receives the very bytes of the contract", async () =
     new Uint8Array(0),
   );
   call.on("error", () => {});
-  await face.market.untilOpen(1);
-  face.market.publish("stockBars", GOLDEN_BAR);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockBars", GOLDEN_BAR);
   const [body] = await once(call, "data") as [Uint8Array];
   assert.equal(
     body.toHex(),
     "0a410a03535059120608e88295ad0619f6285c8fc24f784021ae47e17a14527840299a999999994f78403152b81e85eb51784038e28103414487c0910051784048cd03",
   );
   call.cancel();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("the status is answered with every feed up", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const { status } = await client.getConnectionStatus({});
   assert.deepEqual(
     status?.feeds.map(({ feedType, state }) => [feedType, state]),
@@ -184,62 +184,62 @@ Deno.test("the status is answered with every feed up", async () => {
 });
 
 Deno.test("the status is answered with every feed down and while draining", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
-  face.status = {
-    ...face.status,
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
+  harness.status = {
+    ...harness.status,
     draining: true,
-    feeds: face.status.feeds.map((feed) => ({
+    feeds: harness.status.feeds.map((feed) => ({
       ...feed,
       state: "error",
       errorMessage: "auth failed",
     })),
   };
-  face.server.drain();
+  harness.server.drain();
   const { status } = await client.getConnectionStatus({});
   assert.equal(status?.feeds[0]?.state, ConnectionState.ERROR);
   assert.equal(status.feeds[0].errorMessage, "auth failed");
 });
 
 Deno.test("filters reach the market in its own spelling", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const stream = client.streamOptionQuotes({
     symbols: ["O:aapl240315c00172500", "SPXW  240327P04925000"],
     underlyings: [" spy "],
   }, { signal: leave.signal })[Symbol.asyncIterator]();
   const next = stream.next();
-  await face.market.untilOpen(1);
-  const [opened] = face.market.streams;
+  await harness.market.untilOpen(1);
+  const [opened] = harness.market.streams;
   assert.equal(opened?.channel, "optionQuotes");
   assert.deepEqual(opened.filter, {
     symbols: ["AAPL240315C00172500", "SPXW240327P04925000"],
     underlyings: ["SPY"],
   });
-  face.market.publish("optionQuotes", GOLDEN_OPTION_QUOTE);
+  harness.market.publish("optionQuotes", GOLDEN_OPTION_QUOTE);
   await next;
   leave.abort();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("an event is encoded once for all streams that carry it", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const leave = new AbortController();
   const streams = [1, 2].map(() =>
     client.streamQuotes({}, leave)[Symbol.asyncIterator]()
   );
   const firsts = streams.map((stream) => stream.next());
-  await face.market.untilOpen(2);
-  const envelope = face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(2);
+  const envelope = harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   assert.equal(envelope.encoded, undefined, "nothing is encoded ahead");
   await Promise.all(firsts);
   assert(envelope.encoded);
 
   // Bytes that are there are used as they are: these say another symbol.
   const seconds = streams.map((stream) => stream.next());
-  const forged = face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  const forged = harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   forged.encoded = new Uint8Array(
     [...envelope.encoded].map((byte, i) => i === 4 ? 0x5a : byte),
   );
@@ -249,14 +249,14 @@ Deno.test("an event is encoded once for all streams that carry it", async () => 
     ["ZAPL", "ZAPL"],
   );
   leave.abort();
-  await face.market.untilOpen(0);
+  await harness.market.untilOpen(0);
 });
 
 Deno.test("unknown words of the broker are sent as unspecified", async () => {
-  await using face = await startFace();
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness();
+  using client = connectClient(harness);
   const { update } = await firstOf(
-    face,
+    harness,
     (o) => client.streamOrderUpdates({}, o),
     [
       "orderUpdates",

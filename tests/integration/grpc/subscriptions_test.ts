@@ -5,12 +5,12 @@ import type { FeedSubscriptions } from "../../../src/application/status/subscrip
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   connectClient,
-  type Face,
   grpcClient,
+  type GrpcHarness,
   pathOf,
   RAW,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 const REPORT: FeedSubscriptions = {
   feed: "sip",
@@ -29,8 +29,11 @@ const REPORT: FeedSubscriptions = {
 };
 
 /** The bytes of a status that was asked for with these bytes. */
-async function statusBytes(face: Face, request: number[]): Promise<Buffer> {
-  using client = grpcClient(face);
+async function statusBytes(
+  harness: GrpcHarness,
+  request: number[],
+): Promise<Buffer> {
+  using client = grpcClient(harness);
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
   client.makeUnaryRequest(
     pathOf("GetConnectionStatus"),
@@ -43,8 +46,10 @@ async function statusBytes(face: Face, request: number[]): Promise<Buffer> {
 }
 
 Deno.test("subscriptions are told to whom asks for them", async () => {
-  await using face = await startFace({ subscriptions: () => [REPORT] });
-  using client = connectClient(face);
+  await using harness = await startGrpcHarness({
+    subscriptions: () => [REPORT],
+  });
+  using client = connectClient(harness);
   const { status } = await client.getConnectionStatus({
     includeSubscriptions: true,
   });
@@ -60,12 +65,12 @@ Deno.test("subscriptions are told to whom asks for them", async () => {
 });
 
 Deno.test("whoever does not ask gets the same bytes as ever", async () => {
-  await using with_ = await startFace({
+  await using with_ = await startGrpcHarness({
     subscriptions: () => {
       throw new Error("Nobody asked");
     },
   });
-  await using without = await startFace();
+  await using without = await startGrpcHarness();
   const plain = await statusBytes(without, []);
   assert.deepEqual(await statusBytes(with_, []), plain);
   // include_subscriptions: true, and a proxy that has nothing to tell.

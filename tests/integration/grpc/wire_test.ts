@@ -10,12 +10,12 @@ import {
   type BareClient,
   bareClient,
   pathOf,
-  startFace,
-} from "../../support/grpc_face.ts";
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
 
 Deno.test("response headers arrive before any message exists", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   for (
     const method of [
       "StreamQuotes",
@@ -33,8 +33,8 @@ Deno.test("response headers arrive before any message exists", async () => {
 });
 
 Deno.test("both request content types are answered with application/grpc", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   for (const type of ["application/grpc", "application/grpc+proto"]) {
     const stream = client.request(pathOf("StreamQuotes"), {
       "content-type": type,
@@ -49,17 +49,17 @@ Deno.test("both request content types are answered with application/grpc", async
 });
 
 Deno.test("a status without headers before it is application/grpc too", async () => {
-  await using face = await startFace();
-  face.server.drain();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  harness.server.drain();
+  await using client = await bareClient(harness);
   const headers = await client.request(pathOf("StreamQuotes")).headers;
   assert.equal(headers["grpc-status"], "14");
   assert.equal(headers["content-type"], "application/grpc");
 });
 
 Deno.test("what grpc-js refuses by itself is application/grpc too", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const unknown = client.request(pathOf("NoSuchMethod"));
   const late = client.request(pathOf("StreamQuotes"), { "grpc-timeout": "x" });
   const codes = [];
@@ -72,8 +72,8 @@ Deno.test("what grpc-js refuses by itself is application/grpc too", async () => 
 });
 
 Deno.test("what is no gRPC is told so in the words of HTTP", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const status = async (headers: Record<string, string>) => {
     const call = client.request(pathOf("GetConnectionStatus"), headers);
     const received = await call.headers;
@@ -99,12 +99,12 @@ Deno.test("what is no gRPC is told so in the words of HTTP", async () => {
 });
 
 Deno.test("a message is framed with its length and sent at once", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const { stream, headers } = client.request(pathOf("StreamQuotes"));
   await headers;
-  await face.market.untilOpen(1);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   const [frame] = await once(stream, "data") as [Uint8Array];
   assert.equal(
     new Uint8Array(frame).toHex(),
@@ -114,8 +114,8 @@ Deno.test("a message is framed with its length and sent at once", async () => {
 });
 
 Deno.test("what is not offered is answered UNIMPLEMENTED", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   for (
     const path of [
       "/cream.v1.ScannerService/StreamScannerAlerts",
@@ -147,36 +147,36 @@ async function ping(client: BareClient, rounds: number): Promise<number> {
 }
 
 Deno.test("pings are answered and never punished, with streams and without", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   assert.equal(await ping(client, 30), 300);
   const { stream, headers } = client.request(pathOf("StreamQuotes"));
   await headers;
   assert.equal(await ping(client, 30), 300);
-  await face.market.untilOpen(1);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await once(stream, "data");
 });
 
 Deno.test("300 streams on one connection all receive", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const calls = Array.from(
     { length: 300 },
     () => client.request(pathOf("StreamQuotes")),
   );
   await Promise.all(calls.map(({ headers }) => headers));
-  await face.market.untilOpen(300);
+  await harness.market.untilOpen(300);
   const received = calls.map(({ stream }) => once(stream, "data"));
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   const frames = await Promise.all(received);
   for (const [frame] of frames) assert.equal(frame.length, 60);
 });
 
 Deno.test("a connection that does not speak HTTP/2 costs only itself", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
-  const stranger = connect(face.server.port, "127.0.0.1");
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
+  const stranger = connect(harness.server.port, "127.0.0.1");
   stranger.on("error", () => {});
   const gone = once(stranger, "close");
   stranger.resume();
@@ -194,10 +194,10 @@ const PREFACE = new TextEncoder().encode(
 const GOAWAY = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
 Deno.test("clients that dial and change their mind cost only themselves", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   for (let i = 0; i < 50; i++) {
-    const socket = connect(face.server.port, "127.0.0.1");
+    const socket = connect(harness.server.port, "127.0.0.1");
     socket.on("error", () => {});
     const gone = once(socket, "close");
     await once(socket, "connect");
@@ -210,8 +210,8 @@ Deno.test("clients that dial and change their mind cost only themselves", async 
 });
 
 Deno.test("a request that is no protobuf is refused", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const stream = client.session.request({
     ":method": "POST",
     ":path": pathOf("StreamQuotes"),
@@ -222,12 +222,12 @@ Deno.test("a request that is no protobuf is refused", async () => {
   stream.end(new Uint8Array([0, 0, 0, 0, 2, 0xff, 0xff]));
   const [headers] = await response;
   assert.equal(headers["grpc-status"], "13");
-  assert.equal(face.market.streams.size, 0);
+  assert.equal(harness.market.streams.size, 0);
 });
 
 Deno.test("a compressed request is understood, a bomb refused, an answer never compressed", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const ask = async (message: Uint8Array) => {
     const packed = gzipSync(message);
     const prefix = Buffer.alloc(5);
@@ -250,9 +250,9 @@ Deno.test("a compressed request is understood, a bomb refused, an answer never c
   const aapl = new Uint8Array([0x0a, 4, ...Buffer.from("AAPL")]);
   const { stream, headers } = await ask(aapl);
   assert.equal(headers["grpc-encoding"], "identity");
-  await face.market.untilOpen(1);
-  assert.deepEqual([...face.market.streams][0]?.filter.symbols, ["AAPL"]);
-  face.market.publish("stockQuotes", GOLDEN_QUOTE);
+  await harness.market.untilOpen(1);
+  assert.deepEqual([...harness.market.streams][0]?.filter.symbols, ["AAPL"]);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   const [frame] = await once(stream, "data");
   assert.equal(frame[0], 0, "not compressed");
 
@@ -261,8 +261,8 @@ Deno.test("a compressed request is understood, a bomb refused, an answer never c
 });
 
 Deno.test("a request above 4 MiB is RESOURCE_EXHAUSTED", async () => {
-  await using face = await startFace();
-  await using client = await bareClient(face);
+  await using harness = await startGrpcHarness();
+  await using client = await bareClient(harness);
   const stream = client.session.request({
     ":method": "POST",
     ":path": pathOf("StreamQuotes"),

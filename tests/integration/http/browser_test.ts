@@ -5,12 +5,12 @@
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { createCounters } from "../../../src/application/status/counters.ts";
-import type { ProxyStatus } from "../../../src/application/status/proxy_status.ts";
+import type { ProxyStatus } from "../../../src/application/status/status.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
-import { until } from "../../support/stage.ts";
+import { until } from "../../support/harness.ts";
 import { BrowserPage, findChromium, type PageOptions } from "./browser.ts";
 
 const CHROMIUM = findChromium();
@@ -168,7 +168,7 @@ browserTest("what a client asked for stays text in the live page", async () => {
     async () => await page.evaluate(linkState) === "live",
   );
   const shown = await page.evaluate(
-    `document.querySelector('[data-lines=streams] .cell-note').textContent`,
+    `document.querySelector('[data-rows=streams] .cell-note').textContent`,
   );
   assert.equal(shown, HOSTILE);
   assert.equal(await page.evaluate("document.images.length"), 0);

@@ -9,7 +9,7 @@ import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { setStage, until } from "../../support/stage.ts";
+import { startHarness, until } from "../../support/harness.ts";
 
 function serve(options: Partial<ServeHttpOptions> = {}) {
   return serveHttp({
@@ -26,9 +26,9 @@ function serve(options: Partial<ServeHttpOptions> = {}) {
   });
 }
 
-/** A pulse that beats as fast as the event loop turns. */
-function racingPulse(_ms: number, beat: () => void): Disposable {
-  const id = setInterval(beat, 0);
+/** An interval that ticks as fast as the event loop turns. */
+function fastInterval(_ms: number, tick: () => void): Disposable {
+  const id = setInterval(tick, 0);
   return { [Symbol.dispose]: () => clearInterval(id) };
 }
 
@@ -82,7 +82,7 @@ Deno.test("a shutdown ends open event streams cleanly and at once", async () => 
 });
 
 Deno.test("a shutdown does not wait for viewers that have stopped reading", async () => {
-  const servers = await serve({ status: HEAVY, pulse: racingPulse });
+  const servers = await serve({ status: HEAVY, interval: fastInterval });
   const deaf = await Promise.all(
     Array.from({ length: 3 }, () => connect(servers.healthPort)),
   );
@@ -107,7 +107,7 @@ Deno.test("a shutdown does not wait for a request that is never finished", async
 });
 
 Deno.test("a viewer that stops reading is let go, not buffered, while others are served", async () => {
-  await using servers = await serve({ status: HEAVY, pulse: racingPulse });
+  await using servers = await serve({ status: HEAVY, interval: fastInterval });
   using deaf = await connect(servers.healthPort);
   const url = `http://127.0.0.1:${servers.healthPort}/events`;
   const reader = (await fetch(url)).body?.getReader();
@@ -128,7 +128,7 @@ Deno.test("nothing is read from the proxy while nobody watches", async () => {
   const viewer = await connect(servers.healthPort);
   await readOnce(viewer);
   viewer.close();
-  await until("the beat rests", async () => {
+  await until("ticking has stopped", async () => {
     const before = reads;
     await new Promise((resolve) => setTimeout(resolve, 1_200));
     return reads === before;
@@ -140,7 +140,7 @@ Deno.test("page and events of a running proxy tell its streams and none of its s
     ALPACA_KEY: "KEY-page-417",
     ALPACA_SECRET: "SECRET-page-418",
   };
-  await using stage = await setStage({
+  await using harness = await startHarness({
     simulator: {
       accounts: [{
         ...DEMO_ACCOUNT,
@@ -150,13 +150,13 @@ Deno.test("page and events of a running proxy tell its streams and none of its s
     },
     env: secrets,
   });
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using quotes = collect(client, METHODS.streamQuotes, {
     symbols: ["<b>AAPL"],
   });
   await quotes.opened;
-  const page = await (await fetch(stage.health)).text();
-  const events = await fetch(`${stage.health}/events`);
+  const page = await (await fetch(harness.health)).text();
+  const events = await fetch(`${harness.health}/events`);
   const reader = events.body?.getReader();
   const { value } = await reader?.read() ?? {};
   const event = new TextDecoder().decode(value);
@@ -164,7 +164,7 @@ Deno.test("page and events of a running proxy tell its streams and none of its s
   await quotes.close();
   // The client's own clean-up comes with the end of its stream.
   await until("the stream is gone", async () => {
-    const health = await fetch(`${stage.health}/health`);
+    const health = await fetch(`${harness.health}/health`);
     return (await health.json()).clients.total === 0;
   });
   const data = JSON.parse(event.split("data: ")[1] ?? "");

@@ -9,7 +9,7 @@ import {
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
-import { until } from "../../support/stage.ts";
+import { until } from "../../support/harness.ts";
 
 async function serve(
   options: Partial<ServeHttpOptions> = {},

@@ -8,7 +8,7 @@ import {
   formatOptionSymbol,
   type OptionContract,
 } from "@alpaca-stream-proxy/simulator";
-import { OptionStage } from "./stage.ts";
+import { OptionHarness } from "./harness.ts";
 
 const CHAIN = 10_000;
 
@@ -36,11 +36,14 @@ function longChain(): OptionContract[] {
 }
 
 /** Lists the long chain; `onPage` is called for each page. */
-function list(stage: OptionStage, onPage: (page: number) => void = () => {}) {
+function list(
+  harness: OptionHarness,
+  onPage: (page: number) => void = () => {},
+) {
   const chain = longChain();
   assert.equal(chain.length, CHAIN);
   let pages = 0;
-  stage.simulator.market.optionContracts = () => {
+  harness.simulator.market.optionContracts = () => {
     onPage(++pages);
     return chain;
   };
@@ -51,18 +54,18 @@ const symbolsOf = (contracts: readonly { readonly symbol: string }[]) =>
   contracts.map(({ symbol }) => symbol).sort();
 
 Deno.test("a chain of 10 000 contracts is loaded completely, with a 429 in between", async () => {
-  await using stage = await OptionStage.open();
-  const { chain, pages } = list(stage, (page) => {
+  await using harness = await OptionHarness.open();
+  const { chain, pages } = list(harness, (page) => {
     // Planned while page 5 is answered: page 6 is refused, then served.
-    if (page === 5) stage.simulator.faults.failRequests(429);
+    if (page === 5) harness.simulator.faults.failRequests(429);
   });
-  const { value, pauses } = await stage.withPauses(
-    stage.catalog.contracts("SPY", stage.signal),
+  const { value, pauses } = await harness.withPauses(
+    harness.catalog.contracts("SPY", harness.signal),
   );
   assert.deepEqual(symbolsOf(value), symbolsOf(chain));
   assert.equal(pages(), 10);
   assert.deepEqual(pauses, [1_000], "as long as Retry-After said");
-  const [line] = stage.log.records;
+  const [line] = harness.log.records;
   assert.deepEqual(line?.fields, {
     path: "/v2/options/contracts",
     cause: "HTTP 429 too many requests.",
@@ -71,23 +74,23 @@ Deno.test("a chain of 10 000 contracts is loaded completely, with a 429 in betwe
 });
 
 Deno.test("a rate limit is kept, not run into", async () => {
-  await using stage = await OptionStage.open({
+  await using harness = await OptionHarness.open({
     simulator: { rest: { tradingRequestsPerMinute: 4 } },
   });
-  const { chain } = list(stage);
-  const { value, pauses } = await stage.withPauses(
-    stage.catalog.contracts("SPY", stage.signal),
+  const { chain } = list(harness);
+  const { value, pauses } = await harness.withPauses(
+    harness.catalog.contracts("SPY", harness.signal),
   );
   assert.deepEqual(symbolsOf(value), symbolsOf(chain));
   assert.deepEqual(pauses, Array(3).fill(60_000), "3 + 3 + 3 + 1 pages");
-  assert.deepEqual(stage.log.records, [], "nothing had to be asked twice");
+  assert.deepEqual(harness.log.records, [], "nothing had to be asked twice");
 });
 
 Deno.test("a rate limit used up by others is waited for", async () => {
-  await using stage = await OptionStage.open({
+  await using harness = await OptionHarness.open({
     simulator: { rest: { tradingRequestsPerMinute: 16 } },
   });
-  const account = `${stage.simulator.url}/v2/account`;
+  const account = `${harness.simulator.url}/v2/account`;
   const headers = {
     "APCA-API-KEY-ID": "SIM_KEY",
     "APCA-API-SECRET-KEY": "SIM_SECRET",
@@ -95,31 +98,31 @@ Deno.test("a rate limit used up by others is waited for", async () => {
   for (let used = 0; used < 16; used++) {
     await (await fetch(account, { headers })).body?.cancel();
   }
-  const { chain } = list(stage);
-  const { value, pauses } = await stage.withPauses(
-    stage.catalog.contracts("SPY", stage.signal),
+  const { chain } = list(harness);
+  const { value, pauses } = await harness.withPauses(
+    harness.catalog.contracts("SPY", harness.signal),
   );
   assert.deepEqual(symbolsOf(value), symbolsOf(chain));
   assert.deepEqual(pauses, [60_000]);
 });
 
 Deno.test("of a long chain the nearest contracts are selected, LEAPS on request", async () => {
-  await using stage = await OptionStage.open();
-  list(stage);
-  stage.simulator.emit("sip", [
+  await using harness = await OptionHarness.open();
+  list(harness);
+  harness.simulator.emit("sip", [
     { T: "t", S: "SPY", p: 571.5, s: 1, t: "2026-09-14T14:30:00Z" },
   ]);
-  stage.run();
-  using _near = await stage.open("SPY", { maxContracts: 40 });
-  await stage.seen(() => stage.reportOf("SPY")?.contracts === 40);
-  const strikes = stage.sink.symbols().map((symbol) => {
+  harness.run();
+  using _near = await harness.open("SPY", { maxContracts: 40 });
+  await harness.seen(() => harness.reportOf("SPY")?.contracts === 40);
+  const strikes = harness.sink.symbols().map((symbol) => {
     assert.ok(symbol.startsWith("SPY260918"), symbol);
     return Number(symbol.slice(-8)) / 1000;
   });
   assert.deepEqual([Math.min(...strikes), Math.max(...strikes)], [562, 581]);
-  const before = stage.sink.symbols().length;
-  using _leaps = await stage.open("SPY", { minDays: 365, maxDays: 1_000 });
-  await stage.seen(() => stage.sink.symbols().length === before + 100);
-  const far = stage.sink.symbols().filter((it) => it.startsWith("SPY290121"));
+  const before = harness.sink.symbols().length;
+  using _leaps = await harness.open("SPY", { minDays: 365, maxDays: 1_000 });
+  await harness.seen(() => harness.sink.symbols().length === before + 100);
+  const far = harness.sink.symbols().filter((it) => it.startsWith("SPY290121"));
   assert.equal(far.length, 100);
 });

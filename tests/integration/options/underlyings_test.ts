@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { occRoot } from "../../../src/domain/market/occ_symbol.ts";
 import type { Simulator } from "@alpaca-stream-proxy/simulator";
-import { setStage, until } from "../../support/stage.ts";
+import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 function carried(simulator: Simulator, channel: string): readonly string[] {
@@ -16,12 +16,12 @@ function carried(simulator: Simulator, channel: string): readonly string[] {
 }
 
 Deno.test("an underlying is subscribed as its contracts, including weeklies", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     env: { STREAM_PROXY_OPTION_MAX_CONTRACTS: "40" },
     simulator: { messagesPerSecond: 500 },
   });
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamOptionQuotes, {
     underlyings: ["SPX"],
   });
@@ -48,12 +48,12 @@ Deno.test("an underlying is subscribed as its contracts, including weeklies", as
 });
 
 Deno.test("a chain uses only the slots that the plan has left", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     env: { ALPACA_PLAN: "options=25" },
     simulator: { messagesPerSecond: 0 },
   });
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using named = collect(client, METHODS.streamOptionQuotes, {
     symbols: ["AAPL240315C00172500", "AAPL240315P00172500"],
   });
@@ -78,11 +78,11 @@ Deno.test("a chain uses only the slots that the plan has left", async () => {
 });
 
 Deno.test("without the catalog a stream receives what others have subscribed", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     env: { STREAM_PROXY_OPTION_CHAINS: "false" },
   });
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  const { simulator } = harness;
+  using client = clientOf(harness);
   const contract = "SPXW240327P04925000";
   await using index = collect(client, METHODS.streamOptionQuotes, {
     underlyings: ["SPX"],

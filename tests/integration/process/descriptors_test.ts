@@ -4,7 +4,7 @@ import { METHODS } from "../../support/streams.ts";
 import { ProxyClient } from "../../../src/cli/grpc_client.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor_shortage.ts";
-import { FREE_PORTS, until } from "../../support/stage.ts";
+import { FREE_PORTS, until } from "../../support/harness.ts";
 import { Child } from "./child.ts";
 
 const MISSING = await hasPrlimit()

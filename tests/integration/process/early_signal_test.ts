@@ -91,7 +91,7 @@ for (const [name, prefix] of RUNS) {
         .map((line) => JSON.parse(line).msg);
       assert.deepEqual(messages, [
         "Starting",
-        "Stopping; a second signal stops at once",
+        "Stopping; a second signal forces the exit",
         "Stopped",
       ]);
       assert.equal((await stderr.read()).done, true, "no complaint");

@@ -18,7 +18,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     assert.deepEqual(log.map(({ msg }) => msg), [
       "Starting",
       "Started",
-      "Stopping; a second signal stops at once",
+      "Stopping; a second signal forces the exit",
       "Disposed",
       "Stopped",
     ]);
@@ -106,7 +106,7 @@ Deno.test("after a defect, a stop that hangs is given up", async () => {
   assert.equal(code, 70);
   assert.ok(
     log.some(({ msg, waitedMs }) =>
-      msg === "Not stopped in time; leaving what is still open" &&
+      msg === "Not stopped in time; exiting with open connections" &&
       waitedMs === 5_000
     ),
   );

@@ -26,7 +26,7 @@ Deno.test("wrong settings are all told at once, to people, with code 78", async 
   assert.equal(stdout, "");
   assert.match(
     stderr,
-    /^alpaca-stream-proxy cannot start: 6 settings are wrong/,
+    /^alpaca-stream-proxy cannot start: 6 invalid settings/,
   );
   for (
     const variable of [
@@ -48,7 +48,7 @@ Deno.test("without credentials it says what is missing and points to the demo", 
   assert.equal(stdout, "");
   assert.equal(
     stderr,
-    `alpaca-stream-proxy cannot start: 2 settings are wrong.
+    `alpaca-stream-proxy cannot start: 2 invalid settings.
 
   ALPACA_KEY is required and not set.
     Set it, or its alias APCA_API_KEY_ID.

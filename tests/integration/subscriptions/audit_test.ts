@@ -5,8 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
-import { RoughUpstream } from "../../support/rough_upstream.ts";
-import { setStage, until } from "../../support/stage.ts";
+import { FaultyUpstream } from "../../support/faulty_upstream.ts";
+import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 /** The audit's period, and what a slow machine may add. */
@@ -18,14 +18,14 @@ function quoteOf(symbol: string) {
 }
 
 Deno.test("a symbol that upstream drops is subscribed again within five minutes", async () => {
-  await using upstream = await RoughUpstream.start();
+  await using upstream = await FaultyUpstream.start();
   await using time = fastClock();
   const { clock } = time;
-  await using stage = await setStage({
+  await using harness = await startHarness({
     clock,
     env: { ALPACA_STOCK_STREAM_URL: upstream.url },
   });
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["MSFT", "AAPL"],
   });

@@ -9,16 +9,16 @@ import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb
 import type { LoggedRequest, Simulator } from "@alpaca-stream-proxy/simulator";
 import type { Clock } from "../../../src/application/ports/clock.ts";
 import { parseConfig } from "../../../src/infrastructure/config/parse_config.ts";
-import { startProxy } from "../../../src/run_proxy.ts";
+import { startProxy } from "../../../src/proxy.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
-import { FREE_PORTS, type Stage } from "../../support/stage.ts";
+import { FREE_PORTS, type Harness } from "../../support/harness.ts";
 import { clientOf, METHODS } from "../../support/streams.ts";
 
 /** Starts a proxy on a simulator that was there before and stays. */
 export async function proxyOn(
   simulator: Simulator,
   clock?: Clock,
-): Promise<Stage> {
+): Promise<Harness> {
   const log = new RecordingLog();
   const config = parseConfig({ ...simulator.environment(), ...FREE_PORTS });
   const proxy = await startProxy(config, clock ? { log, clock } : { log });
@@ -34,7 +34,7 @@ export async function proxyOn(
 
 /** Subscribes and unsubscribes that an endpoint saw. */
 export function changes(
-  { simulator }: Stage,
+  { simulator }: Harness,
   endpoint: string,
 ): readonly LoggedRequest[] {
   return simulator.requests().filter((request) =>
@@ -58,16 +58,19 @@ export function carried(
 }
 
 /** One series of the metrics page. */
-export async function metric(stage: Stage, series: string): Promise<number> {
-  const page = await fetch(`${stage.health}/metrics`).then((r) => r.text());
+export async function metric(
+  harness: Harness,
+  series: string,
+): Promise<number> {
+  const page = await fetch(`${harness.health}/metrics`).then((r) => r.text());
   const line = page.split("\n").find((each) => each.startsWith(`${series} `));
   if (!line) throw new Error(`There is no series ${series}`);
   return Number(line.slice(series.length));
 }
 
 /** What a feed's status says, with its subscriptions. */
-export async function statusOf(stage: Stage, index: "sip" | "opra") {
-  using client = clientOf(stage);
+export async function statusOf(harness: Harness, index: "sip" | "opra") {
+  using client = clientOf(harness);
   const { status } = await client.call(METHODS.getConnectionStatus, {
     includeSubscriptions: true,
   });

@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
-import { setStage, type Stage, until } from "../../support/stage.ts";
+import { type Harness, startHarness, until } from "../../support/harness.ts";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import {
   loadOfficialSdk,
@@ -34,7 +34,7 @@ const QUOTE = {
   z: "C",
 };
 
-function logins({ simulator }: Pick<Stage, "simulator">, error?: number) {
+function logins({ simulator }: Pick<Harness, "simulator">, error?: number) {
   return simulator.requests().filter((request) =>
     request.endpoint === "sip" && request.action === "auth" &&
     request.error === error
@@ -42,7 +42,7 @@ function logins({ simulator }: Pick<Stage, "simulator">, error?: number) {
 }
 
 /** What the proxy waited after each refusal, ms. */
-function waits({ log }: Stage): readonly number[] {
+function waits({ log }: Harness): readonly number[] {
   return log.records
     .filter(({ message, fields }) =>
       message === "Feed connection failed, retrying" && fields.feed === "sip"
@@ -50,15 +50,15 @@ function waits({ log }: Stage): readonly number[] {
     .map(({ fields }) => Number(fields.delay_ms));
 }
 
-async function stockState(stage: Stage): Promise<string> {
-  const answer = await fetch(`${stage.health}/health`);
+async function stockState(harness: Harness): Promise<string> {
+  const answer = await fetch(`${harness.health}/health`);
   return (await answer.json()).feeds.sip.state;
 }
 
 /** The SDK says goodbye, and its socket is gone. */
 async function leave(
   stream: SdkStream,
-  { simulator }: Pick<Stage, "simulator">,
+  { simulator }: Pick<Harness, "simulator">,
 ) {
   stream.disconnect();
   await until(
@@ -84,22 +84,22 @@ Deno.test("while the SDK is connected the proxy retries slowly, then connects", 
   sdk.connect();
   await until("the SDK is in", () => carried(simulator, PLACE).has("AAPL"));
 
-  await using stage = await proxyOn(simulator, clock.clock);
-  using client = clientOf(stage);
+  await using harness = await proxyOn(simulator, clock.clock);
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["MSFT"],
   });
   await stream.opened;
-  await until("four refusals were met", () => waits(stage).length === 4);
-  assert.equal(await stockState(stage), "reconnecting");
-  assert.equal(logins(stage, 406), 4, "one login per wait");
-  for (const [index, delay] of waits(stage).entries()) {
+  await until("four refusals were met", () => waits(harness).length === 4);
+  assert.equal(await stockState(harness), "reconnecting");
+  assert.equal(logins(harness, 406), 4, "one login per wait");
+  for (const [index, delay] of waits(harness).entries()) {
     const planned = (index + 1) * 5_000;
     assert.ok(delay >= planned && delay <= planned * 1.1, `${delay} ms`);
   }
   assert.equal(
     await metric(
-      stage,
+      harness,
       'alpaca_proxy_websocket_errors_total{feed="sip",error_type="connection_limit"}',
     ),
     4,
@@ -107,16 +107,16 @@ Deno.test("while the SDK is connected the proxy retries slowly, then connects", 
   simulator.emit("sip", [QUOTE]);
   await until("the SDK was not disturbed", () => quotes.length === 1);
 
-  await leave(sdk, stage);
+  await leave(sdk, harness);
   await until("the proxy is in", () => carried(simulator, PLACE).has("MSFT"));
-  assert.ok(logins(stage, 406) <= 5);
+  assert.ok(logins(harness, 406) <= 5);
   assert.equal(stream.ending(), undefined);
 });
 
 Deno.test("while the proxy is connected the SDK is refused", async () => {
-  await using stage = await setStage();
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  await using harness = await startHarness();
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["AAPL"],
   });
@@ -131,21 +131,21 @@ Deno.test("while the proxy is connected the SDK is refused", async () => {
   sdk.subscribeForQuotes(["MSFT"]);
   sdk.connect();
   assert.match(String(await refused.promise), /connection limit/i);
-  assert.equal(logins(stage, 406), 1);
+  assert.equal(logins(harness, 406), 1);
   simulator.emit("sip", [QUOTE]);
   await until("the stream goes on", () => stream.messages.length === 1);
-  assert.equal(await stockState(stage), "connected");
+  assert.equal(await stockState(harness), "connected");
   assert.deepEqual([...carried(simulator, PLACE)], ["AAPL"]);
-  await leave(sdk, stage);
+  await leave(sdk, harness);
 });
 
 Deno.test("a proxy that stops releases its session to the SDK immediately", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   {
-    await using stage = await proxyOn(simulator);
+    await using harness = await proxyOn(simulator);
     await until(
       "the proxy is in",
-      async () => await stockState(stage) === "connected",
+      async () => await stockState(harness) === "connected",
     );
   }
   const sdk = new StockDataStream({

@@ -8,7 +8,7 @@ import assert from "node:assert/strict";
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { PlanName } from "@alpaca-stream-proxy/simulator";
-import { setStage, type Stage, until } from "../../support/stage.ts";
+import { type Harness, startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import {
   carried,
@@ -19,8 +19,8 @@ import {
   stocks,
 } from "./kit.ts";
 
-function stageOf(account: PlanName, plan: string): Promise<Stage> {
-  return setStage({
+function startPlanHarness(account: PlanName, plan: string): Promise<Harness> {
+  return startHarness({
     simulator: {
       accounts: [{ key: "SIM_KEY", secret: "SIM_SECRET", plan: account }],
     },
@@ -89,10 +89,10 @@ const KNOWN: readonly Limit[] = [
 
 for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
   Deno.test(`ALPACA_PLAN=${plan} allows ${limit} symbols on ${endpoint}`, async () => {
-    await using stage = await stageOf(account, plan);
-    const { simulator } = stage;
+    await using harness = await startPlanHarness(account, plan);
+    const { simulator } = harness;
     const place = { endpoint, channel: "quotes" };
-    using client = clientOf(stage);
+    using client = clientOf(harness);
     await using first = collect(client, method, { symbols: names(limit - 1) });
     await first.opened;
     await until(
@@ -127,19 +127,19 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
     for (const stream of [first, fits, shared, everything]) {
       assert.equal(stream.ending(), undefined);
     }
-    const { subscriptions } = await statusOf(stage, feed);
+    const { subscriptions } = await statusOf(harness, feed);
     assert.equal(subscriptions?.budget?.limit, limit);
     assert.equal(subscriptions?.budget?.learned, false);
     assert.equal(subscriptions?.budget?.used, limit);
-    const refused = changes(stage, endpoint).filter(({ error }) => error);
+    const refused = changes(harness, endpoint).filter(({ error }) => error);
     assert.deepEqual(refused, [], "upstream never had to refuse");
   });
 }
 
 Deno.test("trades and quotes of a stock use a slot each, bars use none", async () => {
-  await using stage = await stageOf("basic", "basic");
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  await using harness = await startPlanHarness("basic", "basic");
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using streams = new AsyncDisposableStack();
   const open = (method: DescMethodServerStreaming, symbols: string[]) =>
     streams.use(collect(client, method, { symbols }));
@@ -162,10 +162,10 @@ Deno.test("trades and quotes of a stock use a slot each, bars use none", async (
 });
 
 Deno.test("an unknown limit is learned from the first refusal; streams continue", async () => {
-  await using stage = await stageOf("basic", "auto");
-  const { simulator } = stage;
+  await using harness = await startPlanHarness("basic", "auto");
+  const { simulator } = harness;
   const place = { endpoint: "iex", channel: "quotes" };
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using first = collect(client, METHODS.streamQuotes, {
     symbols: stocks(25),
   });
@@ -175,10 +175,10 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   });
   await until("every place", () => carried(simulator, place).size === 30);
   await until("the limit", async () => {
-    const { subscriptions } = await statusOf(stage, "sip");
+    const { subscriptions } = await statusOf(harness, "sip");
     return subscriptions?.budget?.limit === 30;
   });
-  const { subscriptions, errorMessage } = await statusOf(stage, "sip");
+  const { subscriptions, errorMessage } = await statusOf(harness, "sip");
   assert.deepEqual(subscriptions?.budget?.learned, true);
   assert.match(errorMessage ?? "", /^symbol limit exceeded/);
   const quotes = subscriptions?.channels.find(({ channel }) =>
@@ -201,16 +201,16 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
     refusal(third.ending()).details,
     /exceeded by 11: 30 allowed, 40 used, 1 more requested/,
   );
-  const lost = changes(stage, "iex").at(-1)?.connection;
+  const lost = changes(harness, "iex").at(-1)?.connection;
   simulator.connections.drop({ endpoint: "iex" }, { clean: true });
   await until(
     "another connection carries it",
     () =>
-      changes(stage, "iex").at(-1)?.connection !== lost &&
+      changes(harness, "iex").at(-1)?.connection !== lost &&
       carried(simulator, place).size === 30,
   );
-  const connection = changes(stage, "iex").at(-1)?.connection;
-  const again = changes(stage, "iex").filter((each) =>
+  const connection = changes(harness, "iex").at(-1)?.connection;
+  const again = changes(harness, "iex").filter((each) =>
     each.connection === connection
   );
   assert.equal(again.length, 1, "what was learned is remembered");
@@ -225,9 +225,9 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
 });
 
 Deno.test("where * is not offered, a stream without symbols receives what others do", async () => {
-  await using stage = await stageOf("basic", "basic");
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  await using harness = await startPlanHarness("basic", "basic");
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using everything = collect(client, METHODS.streamQuotes);
   await using named = collect(client, METHODS.streamQuotes, {
     symbols: ["AAPL"],
@@ -252,7 +252,7 @@ Deno.test("where * is not offered, a stream without symbols receives what others
     "both have it",
     () => everything.messages.length === 1 && named.messages.length === 1,
   );
-  const { subscriptions } = await statusOf(stage, "sip");
+  const { subscriptions } = await statusOf(harness, "sip");
   const [quotes] = subscriptions?.channels ?? [];
   assert.equal(quotes?.unfilteredStreams, 1);
   assert.deepEqual(quotes?.symbols.map(({ symbol }) => symbol), ["AAPL"]);

@@ -6,22 +6,22 @@
  */
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
-import { RoughUpstream } from "../../support/rough_upstream.ts";
-import { setStage, until } from "../../support/stage.ts";
+import { FaultyUpstream } from "../../support/faulty_upstream.ts";
+import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 const SYMBOLS = ["AAPL", "MSFT", "TSLA"];
 
 for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
   Deno.test(`405s after a reconnect pass with ALPACA_PLAN=${ALPACA_PLAN}`, async () => {
-    await using upstream = await RoughUpstream.start();
+    await using upstream = await FaultyUpstream.start();
     await using time = fastClock();
     const { clock } = time;
-    await using stage = await setStage({
+    await using harness = await startHarness({
       clock,
       env: { ALPACA_STOCK_STREAM_URL: upstream.url, ALPACA_PLAN },
     });
-    using client = clientOf(stage);
+    using client = clientOf(harness);
     await using _three = collect(client, METHODS.streamQuotes, {
       symbols: SYMBOLS,
     });
@@ -48,14 +48,14 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
 }
 
 Deno.test("a login refused once after a session that worked costs seconds", async () => {
-  await using upstream = await RoughUpstream.start();
+  await using upstream = await FaultyUpstream.start();
   await using time = fastClock();
   const { clock } = time;
-  await using stage = await setStage({
+  await using harness = await startHarness({
     clock,
     env: { ALPACA_STOCK_STREAM_URL: upstream.url },
   });
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using _stream = collect(client, METHODS.streamQuotes, {
     symbols: SYMBOLS,
   });

@@ -5,29 +5,29 @@
  */
 import assert from "node:assert/strict";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { setStage, until } from "../../support/stage.ts";
+import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { carried, changes, statusOf, stocks } from "./kit.ts";
 
 const PLACE = { endpoint: "sip", channel: "quotes" };
 
 Deno.test("a bad symbol among good ones is isolated, and the status names it", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     // Well-formed, but unknown to this upstream.
     simulator: { stockSymbolPattern: /^(?!BAD)[A-Z0-9.]+$/ },
   });
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using mixed = collect(client, METHODS.streamQuotes, {
     symbols: [...stocks(200), "BAD", ...stocks(199, 200)],
   });
   await mixed.opened;
   await until("the good", () => carried(simulator, PLACE).size === 399);
   await until("the rejection is reported", async () => {
-    const { errorMessage } = await statusOf(stage, "sip");
+    const { errorMessage } = await statusOf(harness, "sip");
     return errorMessage?.endsWith("(code 400): quotes BAD") ?? false;
   });
-  const { subscriptions } = await statusOf(stage, "sip");
+  const { subscriptions } = await statusOf(harness, "sip");
   const refused =
     subscriptions?.channels[0]?.symbols.filter(({ state }) =>
       state === SymbolState.REFUSED
@@ -38,42 +38,44 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
   );
   assert.match(refused[0]?.reason ?? "", /\(code 400\)/);
   assert.equal(mixed.ending(), undefined);
-  const requests = changes(stage, "sip");
+  const requests = changes(harness, "sip");
   assert.ok(requests.length <= 20, `${requests.length} requests`);
 });
 
 Deno.test("duplicate acknowledgements end with exactly what is requested", async () => {
-  await using stage = await setStage();
-  const { simulator } = stage;
+  await using harness = await startHarness();
+  const { simulator } = harness;
   simulator.faults.duplicateAcks("sip", 3);
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: stocks(1_500),
   });
   await stream.opened;
   await until("all", () => carried(simulator, PLACE).size === 1_500);
   await until("all is quiet and had", async () => {
-    const { subscriptions } = await statusOf(stage, "sip");
+    const { subscriptions } = await statusOf(harness, "sip");
     return subscriptions?.channels[0]?.symbols.every(({ state }) =>
       state === SymbolState.ACKNOWLEDGED
     ) ?? false;
   });
-  for (const { error } of changes(stage, "sip")) assert.equal(error, undefined);
+  for (const { error } of changes(harness, "sip")) {
+    assert.equal(error, undefined);
+  }
 });
 
 Deno.test("a contradicting acknowledgement causes another request", async () => {
-  await using stage = await setStage();
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  await using harness = await startHarness();
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["AAPL", "MSFT"],
   });
   await stream.opened;
   await until("both", () => carried(simulator, PLACE).size === 2);
   const asked = () =>
-    changes(stage, "sip").map(({ channels }) => channels.quotes);
+    changes(harness, "sip").map(({ channels }) => channels.quotes);
   await until("reported", async () => {
-    const { subscriptionCount } = await statusOf(stage, "sip");
+    const { subscriptionCount } = await statusOf(harness, "sip");
     return subscriptionCount === 2;
   });
   simulator.emitRaw(
@@ -83,19 +85,20 @@ Deno.test("a contradicting acknowledgement causes another request", async () => 
   await until("AAPL is asked for again", () => asked().length === 2);
   assert.deepEqual(asked()[1], ["AAPL"]);
   await until("reported again", async () => {
-    const { subscriptionCount } = await statusOf(stage, "sip");
+    const { subscriptionCount } = await statusOf(harness, "sip");
     return subscriptionCount === 2;
   });
 });
 
 Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
   for (const code of [400, 410, 413]) {
-    await using stage = await setStage();
-    const { simulator } = stage;
-    using client = clientOf(stage);
+    await using harness = await startHarness();
+    const { simulator } = harness;
+    using client = clientOf(harness);
     await until(
       "the feed is up",
-      async () => (await statusOf(stage, "sip")).lastConnectedAt !== undefined,
+      async () =>
+        (await statusOf(harness, "sip")).lastConnectedAt !== undefined,
     );
     simulator.faults.failNext("sip", "subscribe", { code });
     await using first = collect(client, METHODS.streamQuotes, {
@@ -103,7 +106,7 @@ Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
     });
     await first.opened;
     await until("reported", async () => {
-      const { errorMessage } = await statusOf(stage, "sip");
+      const { errorMessage } = await statusOf(harness, "sip");
       return errorMessage?.endsWith(`(code ${code}): quotes AAPL`) ?? false;
     });
     await using second = collect(client, METHODS.streamQuotes, {
@@ -112,7 +115,7 @@ Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
     await second.opened;
     await until("the other", () => carried(simulator, PLACE).has("MSFT"));
     assert.equal(first.ending(), undefined);
-    const connections = changes(stage, "sip").map((each) => each.connection);
+    const connections = changes(harness, "sip").map((each) => each.connection);
     assert.equal(new Set(connections).size, 1, "the socket stays");
   }
 });

@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { setStage, until } from "../../support/stage.ts";
+import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { carried, changes, metric, stocks } from "./kit.ts";
 
@@ -24,8 +24,8 @@ function wishOf(stream: number): string[] {
 }
 
 Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", async () => {
-  await using stage = await setStage();
-  const { simulator } = stage;
+  await using harness = await startHarness();
+  const { simulator } = harness;
   await until(
     "the stock feed is up",
     () =>
@@ -34,7 +34,7 @@ Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", 
       ),
   );
   simulator.faults.slowAcks("sip", 20);
-  using client = clientOf(stage);
+  using client = clientOf(harness);
   await using streams = new AsyncDisposableStack();
   const opened = Array.from(
     { length: STREAMS },
@@ -63,10 +63,10 @@ Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", 
   await until(
     "the last acknowledgement was digested",
     async () =>
-      await metric(stage, 'alpaca_proxy_subscriptions_total{feed="sip"}') ===
+      await metric(harness, 'alpaca_proxy_subscriptions_total{feed="sip"}') ===
         SYMBOLS,
   );
-  const requests = changes(stage, "sip");
+  const requests = changes(harness, "sip");
   const byConnection = Map.groupBy(requests, ({ connection }) => connection);
   assert.equal(byConnection.size, 2);
   for (const each of byConnection.values()) {
@@ -91,9 +91,9 @@ Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", 
 });
 
 Deno.test("when streams end, exactly the symbols of the others stay subscribed", async () => {
-  await using stage = await setStage();
-  const { simulator } = stage;
-  using client = clientOf(stage);
+  await using harness = await startHarness();
+  const { simulator } = harness;
+  using client = clientOf(harness);
   await using kept = collect(client, METHODS.streamQuotes, {
     symbols: stocks(600, 300),
   });
@@ -109,17 +109,17 @@ Deno.test("when streams end, exactly the symbols of the others stay subscribed",
 });
 
 Deno.test("a client that restarts within the grace period is not seen upstream", async () => {
-  await using stage = await setStage({
+  await using harness = await startHarness({
     env: { STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "60000" },
   });
-  const { simulator } = stage;
+  const { simulator } = harness;
   for (let start = 0; start < 3; start++) {
-    using client = clientOf(stage);
+    using client = clientOf(harness);
     await using stream = collect(client, METHODS.streamQuotes, {
       symbols: ["AAPL", "MSFT"],
     });
     await stream.opened;
     await until("carried", () => carried(simulator, PLACE).size === 2);
   }
-  assert.equal(changes(stage, "sip").length, 1);
+  assert.equal(changes(harness, "sip").length, 1);
 });

@@ -34,7 +34,7 @@ const REFUSED: readonly [string, RegExp][] = [
   ["--rate 0", /--rate 0: it takes a whole number from 1 to 200000/],
   ["--rate 200001", /from 1 to 200000/],
   ["--seconds 0", /--seconds 0: it takes a number from 1/],
-  ["--symbols AAPL,,MSFT", /up to 50 tickers with commas between/],
+  ["--symbols AAPL,,MSFT", /up to 50 tickers separated by commas/],
   ["--symbols *", /up to 50 tickers/],
   ["--speed 3", /the flags are --seconds, --rate/],
 ];

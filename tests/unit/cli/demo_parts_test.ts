@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { StockQuoteSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { parseLosses } from "../../../src/cli/demo_client.ts";
-import { chooseContracts } from "../../../src/cli/demo_contracts.ts";
+import { chooseContracts } from "../../../src/cli/demo_market.ts";
 import { DemoLines } from "../../../src/cli/demo_lines.ts";
-import { NewsLog } from "../../../src/cli/news_log.ts";
-import { plain } from "../../../src/cli/paint.ts";
+import { DemoLog } from "../../../src/cli/demo_log.ts";
+import { plain } from "../../../src/cli/colors.ts";
 
 const quotes = (count: number) =>
   Array.from(
@@ -31,7 +31,7 @@ Deno.test("all lines are shown when asked for, up to what a reader can take", ()
   lines.stockQuotes(quotes(10_003));
   const taken = lines.take().split("\n").slice(0, -1);
   assert.equal(taken.length, 10_001);
-  assert.equal(taken.at(-1), "# 3 lines left out: slow reader");
+  assert.equal(taken.at(-1), "# 3 lines dropped: slow reader");
   assert.equal(lines.take(), "");
 });
 
@@ -75,7 +75,7 @@ Deno.test("losses are read from the metrics page by channel", () => {
 });
 
 Deno.test("the log becomes news, also what it said before anybody listened", () => {
-  const log = new NewsLog();
+  const log = new DemoLog();
   const sip = log.with({ feed: "sip" });
   sip.warn("Feed lost, retrying", {
     cause: "HTTP 502",

@@ -140,27 +140,27 @@ Deno.test("only instruments that were asked for get a row", () => {
   assert.equal(stocks[1]?.book?.bidPrice, 1);
 });
 
-Deno.test("orders and news are newest first and bounded", () => {
+Deno.test("orders and events are newest first and bounded", () => {
   const { recorder } = startRecorder();
   for (let number = 0; number < 200; number++) {
     const eventId = String(number);
     recorder.orderUpdates([create(OrderUpdateSchema, { eventId })]);
-    recorder.say("plain", eventId);
+    recorder.addEvent("plain", eventId);
   }
-  const { orders, news } = recorder.state();
+  const { orders, events } = recorder.state();
   assert.equal(orders[0]?.eventId, "199");
   assert.equal(orders.length, 50);
-  assert.equal(news[0]?.text, "199");
-  assert.equal(news.length, 20);
+  assert.equal(events[0]?.text, "199");
+  assert.equal(events.length, 20);
 });
 
 Deno.test("a state does not change after it was given", () => {
   const { recorder } = startRecorder();
   const before = recorder.state();
   recorder.stockTrades([trade(3)]);
-  recorder.say("good", "later");
+  recorder.addEvent("good", "later");
   recorder.tick(1000);
   assert.equal(before.stocks[0]?.trade, undefined);
-  assert.equal(before.news.length, 0);
+  assert.equal(before.events.length, 0);
   assert.equal(before.streams.stockTrades.history.length, 0);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
@@ -8,7 +9,7 @@ import {
 import type { DemoState, StreamFigures } from "../../../src/cli/demo_state.ts";
 import { sparkline } from "../../../src/cli/demo_feed_table.ts";
 import { renderDemo, share } from "../../../src/cli/demo_view.ts";
-import { unpaint, visibleWidth } from "../../../src/cli/paint.ts";
+import { visibleWidth } from "../../../src/cli/colors.ts";
 
 const figures = (total: number, perSecond: number): StreamFigures => ({
   total,
@@ -66,7 +67,7 @@ const STATE: DemoState = {
       price: "220.62",
       qty: "23",
     })),
-  news: [{ at: 0, tone: "bad", text: "sip: Feed lost, retrying in 0.7 s" }],
+  events: [{ at: 0, tone: "bad", text: "sip: Feed lost, retrying in 0.7 s" }],
 };
 
 const EMPTY: DemoState = {
@@ -75,7 +76,7 @@ const EMPTY: DemoState = {
   stocks: [{ symbol: "AAPL", live: false }],
   options: [],
   orders: [],
-  news: [],
+  events: [],
 };
 
 Deno.test("eighty columns by twenty-four lines show all there is to know", () => {
@@ -139,7 +140,7 @@ Deno.test("colours change nothing but colours", () => {
   const painted = renderDemo(STATE, { ...size, color: true });
   assert.ok(painted.some((line) => line.includes("\x1b[32m")));
   assert.deepEqual(
-    painted.map(unpaint),
+    painted.map(stripVTControlCharacters),
     renderDemo(STATE, { ...size, color: false }),
   );
 });

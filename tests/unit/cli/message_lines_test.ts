@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import {
   OptionQuoteUpdateSchema,
@@ -20,7 +21,7 @@ import {
   stockQuoteLine,
   stockTradeLine,
 } from "../../../src/cli/message_lines.ts";
-import { ansi, plain, unpaint } from "../../../src/cli/paint.ts";
+import { ansi, plain } from "../../../src/cli/colors.ts";
 
 const QUOTE = fromJson(StockQuoteSchema, {
   symbol: "AAPL",
@@ -89,8 +90,8 @@ Deno.test("the order's titles stand over its columns", () => {
 
 Deno.test("colours change nothing but colours", () => {
   const painted = stockQuoteLine(QUOTE, ansi);
-  assert.notEqual(painted, unpaint(painted));
-  assert.equal(unpaint(painted), stockQuoteLine(QUOTE, plain));
+  assert.notEqual(painted, stripVTControlCharacters(painted));
+  assert.equal(stripVTControlCharacters(painted), stockQuoteLine(QUOTE, plain));
 });
 
 Deno.test("an option quote has room for its contract", () => {

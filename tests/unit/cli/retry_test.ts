@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
 import { RpcError } from "../../../src/cli/grpc_client.ts";
 import {
-  describeEnd,
+  describeFailure,
   isWorthRetrying,
   retryDelay,
 } from "../../../src/cli/retry.ts";
@@ -39,13 +39,17 @@ Deno.test("every status is retried but those that name an error in the request",
 
 Deno.test("somebody who is not the proxy is called so", () => {
   const strangers: readonly [string, string, RegExp][] = [
-    ["UNIMPLEMENTED", "HTTP 404", /no gRPC port \(HTTP 404\).* 50052 unless/],
-    ["INTERNAL", "write EPIPE", /localhost:50052 is no gRPC port/],
-    ["INTERNAL", "wrong version number", /speaks no TLS; leave https:\/\/ out/],
+    [
+      "UNIMPLEMENTED",
+      "HTTP 404",
+      /not a gRPC port \(HTTP 404\).* 50052 by default/,
+    ],
+    ["INTERNAL", "write EPIPE", /localhost:50052 is not a gRPC port/],
+    ["INTERNAL", "wrong version number", /does not use TLS; omit https:\/\//],
   ];
   for (const [code, details, told] of strangers) {
     const error = new RpcError(code, details);
-    assert.match(describeEnd(error, { address, opened: false }), told);
+    assert.match(describeFailure(error, { address, opened: false }), told);
   }
 });
 
@@ -55,32 +59,35 @@ Deno.test("an end is described by what the user can see of it", () => {
     "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1",
   );
   assert.equal(
-    describeEnd(refused, { address, opened: false }),
+    describeFailure(refused, { address, opened: false }),
     "no proxy answers at localhost:50052 (connection refused)",
   );
   assert.equal(
-    describeEnd(new RpcError("UNAVAILABLE", "stopping"), {
+    describeFailure(new RpcError("UNAVAILABLE", "stopping"), {
       address,
       opened: true,
     }),
     "the proxy at localhost:50052 ended the stream (UNAVAILABLE: stopping)",
   );
   assert.equal(
-    describeEnd(new RpcError("UNAVAILABLE", "HTTP 502"), {
+    describeFailure(new RpcError("UNAVAILABLE", "HTTP 502"), {
       address,
       opened: false,
     }),
-    "a balancer at localhost:50052 has no proxy behind it (HTTP 502)",
+    "the load balancer at localhost:50052 has no backend (HTTP 502)",
   );
   assert.equal(
-    describeEnd(new RpcError("UNIMPLEMENTED", ""), { address, opened: false }),
-    "the proxy at localhost:50052 refused (UNIMPLEMENTED)",
+    describeFailure(new RpcError("UNIMPLEMENTED", ""), {
+      address,
+      opened: false,
+    }),
+    "the proxy at localhost:50052 rejected the request (UNIMPLEMENTED)",
   );
   assert.equal(
-    describeEnd(
+    describeFailure(
       new RpcError("RESOURCE_EXHAUSTED", "The symbol budget is full; wait"),
       { address, opened: false },
     ),
-    "the proxy at localhost:50052 has no room: the symbol budget is full; wait",
+    "the proxy at localhost:50052 is at a limit: the symbol budget is full; wait",
   );
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ansi } from "../../../src/cli/paint.ts";
+import { ansi } from "../../../src/cli/colors.ts";
 import { frameOf } from "../../../src/cli/screen.ts";
 
 /** What stands between the two ends of a frame. */
@@ -10,13 +10,13 @@ Deno.test("a frame clears what is right of its lines and below them", () => {
   const frame = frameOf(["ab", ansi("red", "abc")], 4);
   assert.equal(
     inside(frame),
-    "ab\x1b[K\r\n\x1b[31mabc\x1b[0m\x1b[K\x1b[J",
+    "ab\x1b[K\r\n\x1b[31mabc\x1b[39m\x1b[K\x1b[J",
   );
 });
 
 Deno.test("a line that fills its row keeps its last character", () => {
   assert.equal(
     inside(frameOf(["abcd", ansi("red", "wxyz")], 4)),
-    "abcd\r\n\x1b[31mwxyz\x1b[0m",
+    "abcd\r\n\x1b[31mwxyz\x1b[39m",
   );
 });

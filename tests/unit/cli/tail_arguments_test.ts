@@ -129,14 +129,20 @@ Deno.test("the address comes from the flag, then the variables, then localhost",
 });
 
 const REFUSED: readonly [string, RegExp][] = [
-  ["", /an empty command: say what: quotes, trades, bars, option-quotes/],
+  ["", /an empty command: name one of quotes, trades, bars, option-quotes/],
   ["quote", /quote: it is one of quotes, trades, bars, .*orders, status/],
   ["toString", /toString: it is one of/],
-  ["quotes *", /\*: for everything give no symbol at all/],
+  ["quotes *", /\*: for everything, omit the symbols/],
   ["quotes AAPL,MSFT", /AAPL,MSFT: put spaces between symbols/],
-  ["option-quotes aapl", /aapl: it is no option contract .*--underlying AAPL/],
-  ["trades AAPL270115C00250000", /an option contract has option-quotes and/],
-  ["quotes AA$L", /AA\$L: a symbol has letters/],
+  [
+    "option-quotes aapl",
+    /aapl: it is not an option contract .*--underlying AAPL/,
+  ],
+  [
+    "trades AAPL270115C00250000",
+    /use option-quotes or option-trades for an option/,
+  ],
+  ["quotes AA$L", /AA\$L: a symbol consists of letters/],
   ["quotes --underlying SPY", /--underlying: it goes with option-quotes/],
   ["quotes --order-id 1", /--order-id: it goes with orders, not with quotes/],
   ["quotes --watch", /--watch: it goes with status/],

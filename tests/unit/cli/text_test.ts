@@ -5,11 +5,11 @@ import { OrderEventSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   conditions,
   duration,
+  enumName,
   grouped,
   latency,
   price,
   timeOfDay,
-  word,
 } from "../../../src/cli/text.ts";
 
 const at = (seconds: bigint, nanos: number) =>
@@ -74,8 +74,8 @@ Deno.test("latencies say three digits that matter", () => {
 });
 
 Deno.test("enum values are words and unknown ones keep their number", () => {
-  assert.equal(word(OrderEventSchema, 3), "partial_fill");
-  assert.equal(word(OrderEventSchema, 99), "?99");
+  assert.equal(enumName(OrderEventSchema, 3), "partial_fill");
+  assert.equal(enumName(OrderEventSchema, 99), "?99");
 });
 
 Deno.test("conditions without a code say nothing", () => {

@@ -7,7 +7,7 @@ import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type {
   FeedStatus,
   ProxyStatus,
-} from "../../../application/status/proxy_status.ts";
+} from "../../../application/status/status.ts";
 import type { FeedSubscriptions } from "../../../application/status/subscription_report.ts";
 import type {
   Environment as EnvironmentWord,

@@ -1,72 +1,72 @@
 /**
- * Elements that are bound to a name of the screen: filled here when the server
+ * Elements that are bound to a name of the page: filled here when the server
  * renders, and by the script afterwards.
  *
  * @module
  */
-import { html, type Markup } from "./markup.ts";
-import { BARS_BOX } from "./shapes.ts";
-import type { Line, Screen, TableName } from "./screen.ts";
+import { html, type Markup } from "./html.ts";
+import type { Page, Row, TableName } from "./page.ts";
+import { BARS_BOX } from "./svg_paths.ts";
 
-/** How a cell of a table looks. */
+/** A column of a table. */
 export interface Column {
   /** Heading. */
   readonly title: string;
-  /** A word for the style sheet: `number`, `note`, … */
-  readonly look?: string;
-  /** Cells before this one that it shares a column with. @default false */
+  /** CSS class: `number`, `note`, … */
+  readonly style?: string;
+  /** Whether it shares a column with the cell before it. @default false */
   readonly joined?: boolean;
 }
 
-/** A table whose lines come and go; the first column heads each line. */
-export interface LineTable {
+/** A table with a varying number of rows; the first column is their header. */
+export interface Table {
   readonly name: TableName;
   readonly caption: string;
   readonly columns: readonly Column[];
 }
 
-/** Binds elements to one screen. */
+/** Renders the elements bound to one page. */
 export class Bindings {
-  readonly #screen: Screen;
+  readonly #page: Page;
 
-  constructor(screen: Screen) {
-    this.#screen = screen;
+  constructor(page: Page) {
+    this.#page = page;
   }
 
   /** A text. */
   text(name: string): Markup {
     return html`<span data-text="${name}">${
-      this.#screen.text[name] ?? ""
+      this.#page.text[name] ?? ""
     }</span>`;
   }
 
   /** Attributes of an element that carries a tone. */
   tone(name: string): Markup {
-    const tone = this.#screen.tone[name] ?? "plain";
+    const tone = this.#page.tone[name] ?? "plain";
     return html`data-tone="${name}" data-tone-is="${tone}"`;
   }
 
-  /** Attributes of an element that is there or not. */
+  /** Attributes of an element that is visible or not. */
   show(name: string): Markup {
-    const hidden = this.#screen.show[name] === true ? "" : " hidden";
+    const hidden = this.#page.show[name] === true ? "" : " hidden";
     return html`data-show="${name}"${hidden}`;
   }
 
   /** A path. */
   draw(name: string): Markup {
     return html`
-      <path data-draw="${name}" d="${this.#screen.draw[name] ?? ""}" />
+      <path data-draw="${name}" d="${this.#page.draw[name] ?? ""}" />
     `;
   }
 
-  /** An icon, which says nothing that no word beside it says. */
+  /** An icon; the text beside it has the same meaning. */
   icon(name: string): Markup {
     return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${
       this.draw(name)
     }</svg>`;
   }
 
-  /** A chart of the last minutes; the script keeps what it shows. */
+  /** A chart of the last minutes, drawn by the script. */
   chart(name: string, label: string): Markup {
     return html`
       <svg class="chart" data-chart="${name}" data-label="${label}"
@@ -78,7 +78,7 @@ export class Bindings {
     `;
   }
 
-  /** Bars side by side; the words beside them say the same. */
+  /** Bars side by side; the text beside them has the same meaning. */
   bars(name: string): Markup {
     const box = `0 0 ${BARS_BOX.width} ${BARS_BOX.height}`;
     return html`
@@ -87,7 +87,7 @@ export class Bindings {
     `;
   }
 
-  /** A gauge; the words beside it say the same. */
+  /** A gauge; the text beside it has the same meaning. */
   gauge(name: string): Markup {
     const tone = this.tone(name);
     return html`
@@ -96,22 +96,22 @@ export class Bindings {
     `;
   }
 
-  /** A table with its lines, and the pattern by which the script makes more. */
-  table(table: LineTable): Markup {
+  /** A table with its rows, and the template for rows that the script adds. */
+  table(table: Table): Markup {
     const { name, caption, columns } = table;
     const heads = columns.filter(({ joined }) => !joined);
-    const lines = this.#screen.lines[name].map((line) => row(columns, line));
+    const rows = this.#page.rows[name].map((each) => tableRow(columns, each));
     return html`
       <table class="lines ${name}">
         <caption class="unseen">${caption}</caption>
         <thead>
-          <tr>${heads.map(({ title, look }) =>
-            html`<th scope="col" class="${look ?? ""}">${title}</th>`
+          <tr>${heads.map(({ title, style }) =>
+            html`<th scope="col" class="${style ?? ""}">${title}</th>`
           )}</tr>
         </thead>
-        <tbody data-lines="${name}">${lines}</tbody>
+        <tbody data-rows="${name}">${rows}</tbody>
       </table>
-      <template data-line="${name}">${row(columns, {
+      <template data-row="${name}">${tableRow(columns, {
         cells: [],
         tone: "plain",
       })}</template>
@@ -119,24 +119,24 @@ export class Bindings {
   }
 }
 
-function row(columns: readonly Column[], line: Line): Markup {
-  const groups: { look: string; spans: Markup[] }[] = [];
-  columns.forEach(({ look = "", joined = false }, index) => {
-    const text = line.cells[index] ?? "";
+function tableRow(columns: readonly Column[], row: Row): Markup {
+  const groups: { style: string; spans: Markup[] }[] = [];
+  columns.forEach(({ style = "", joined = false }, index) => {
+    const text = row.cells[index] ?? "";
     const span = html`<span class="cell-${
-      look || "text"
+      style || "text"
     }" data-cell="${index}">${text}</span>`;
     const group = groups.at(-1);
     if (joined && group) group.spans.push(span);
-    else groups.push({ look, spans: [span] });
+    else groups.push({ style, spans: [span] });
   });
-  const cells = groups.map(({ look, spans }, index) => {
+  const cells = groups.map(({ style, spans }, index) => {
     const content = spans.length > 1
       ? [html`<div class="joined">${spans}</div>`]
       : spans;
     return index === 0
-      ? html`<th scope="row" class="${look}">${content}</th>`
-      : html`<td class="${look}">${content}</td>`;
+      ? html`<th scope="row" class="${style}">${content}</th>`
+      : html`<td class="${style}">${content}</td>`;
   });
-  return html`<tr data-tone-is="${line.tone}">${cells}</tr>`;
+  return html`<tr data-tone-is="${row.tone}">${cells}</tr>`;
 }

@@ -1,9 +1,9 @@
 /**
- * The script of the page, as text: it runs in browsers and is checked there.
+ * The script of the page, as text; it runs in browsers and is tested there.
  *
- * It follows `events`, puts every new screen onto the bound elements (texts as
- * `textContent`, nothing else), keeps five minutes of every rate, and tells how
- * fresh all that is. What a screen says is decided by the server.
+ * It follows `events`, applies each new page to the bound elements (texts as
+ * `textContent` only), keeps five minutes of every rate, and shows how old the
+ * page is. The server decides what a page shows.
  *
  * @module
  */
@@ -14,7 +14,7 @@ export const SCRIPT = String.raw`
 (() => {
   const KEEP_MS = 300000;
   const STALE_MS = 5000;
-  const REDIAL_MS = 10000;
+  const RECONNECT_MS = 10000;
   const find = (selector) => [...document.querySelectorAll(selector)];
   const bound = (kind) => find("[data-" + kind + "]")
     .map((element) => [element, element.getAttribute("data-" + kind)]);
@@ -23,7 +23,7 @@ export const SCRIPT = String.raw`
     tone: bound("tone"),
     show: bound("show"),
     draw: bound("draw"),
-    lines: bound("lines"),
+    rows: bound("rows"),
     chart: bound("chart"),
   };
   const link = document.querySelector("[data-link]");
@@ -33,7 +33,7 @@ export const SCRIPT = String.raw`
   const history = new Map();
   let states;
   let source;
-  let redial;
+  let reconnect;
   let firstAt;
   let lastAt;
   let paused = false;
@@ -45,37 +45,37 @@ export const SCRIPT = String.raw`
     if (element.getAttribute(name) !== value) element.setAttribute(name, value);
   };
 
-  function show(screen) {
-    document.title = screen.title;
+  function show(page) {
+    document.title = page.title;
     for (const [element, name] of elements.text) {
-      setText(element, screen.text[name] ?? "");
+      setText(element, page.text[name] ?? "");
     }
     for (const [element, name] of elements.tone) {
-      setAttribute(element, "data-tone-is", screen.tone[name] ?? "plain");
+      setAttribute(element, "data-tone-is", page.tone[name] ?? "plain");
     }
     for (const [element, name] of elements.show) {
-      const hidden = screen.show[name] !== true;
+      const hidden = page.show[name] !== true;
       if (element.hidden !== hidden) element.hidden = hidden;
     }
     for (const [element, name] of elements.draw) {
-      setAttribute(element, "d", screen.draw[name] ?? "");
+      setAttribute(element, "d", page.draw[name] ?? "");
     }
-    for (const [body, name] of elements.lines) {
-      showLines(body, name, screen.lines[name] ?? []);
+    for (const [body, name] of elements.rows) {
+      showRows(body, name, page.rows[name] ?? []);
     }
   }
 
-  function showLines(body, name, lines) {
-    const pattern = document.querySelector('[data-line="' + name + '"]');
-    while (body.rows.length > lines.length) body.deleteRow(-1);
-    while (body.rows.length < lines.length) {
-      body.append(pattern.content.cloneNode(true));
+  function showRows(body, name, rows) {
+    const template = document.querySelector('[data-row="' + name + '"]');
+    while (body.rows.length > rows.length) body.deleteRow(-1);
+    while (body.rows.length < rows.length) {
+      body.append(template.content.cloneNode(true));
     }
-    lines.forEach((line, index) => {
-      const row = body.rows[index];
-      setAttribute(row, "data-tone-is", line.tone);
-      for (const cell of row.querySelectorAll("[data-cell]")) {
-        setText(cell, line.cells[Number(cell.getAttribute("data-cell"))] ?? "");
+    rows.forEach((row, index) => {
+      const element = body.rows[index];
+      setAttribute(element, "data-tone-is", row.tone);
+      for (const cell of element.querySelectorAll("[data-cell]")) {
+        setText(cell, row.cells[Number(cell.getAttribute("data-cell"))] ?? "");
       }
     });
   }
@@ -89,7 +89,7 @@ export const SCRIPT = String.raw`
     }
   }
 
-  /* A box of 300 by 30 for one minute at first, five later; a gap in time is a gap. */
+  /* A box of 300 by 30 for one to five minutes; a gap in time is a gap in the line. */
   function drawCharts(at) {
     const reach = Math.min(KEEP_MS, Math.max(60000, at - firstAt));
     for (const [chart, name] of elements.chart) {
@@ -119,11 +119,11 @@ export const SCRIPT = String.raw`
       close(lastX);
       setAttribute(chart.querySelector(".line"), "d", line);
       setAttribute(chart.querySelector(".area"), "d", area);
-      setAttribute(chart, "aria-label", inWords(chart, kept, peak));
+      setAttribute(chart, "aria-label", describe(chart, kept, peak));
     }
   }
 
-  function inWords(chart, kept, peak) {
+  function describe(chart, kept, peak) {
     const label = chart.getAttribute("data-label");
     if (kept.length === 0) return label + ": no history yet";
     const round = (value) => Math.round(value * 10) / 10;
@@ -133,47 +133,47 @@ export const SCRIPT = String.raw`
       " min";
   }
 
-  /* Only what changed is told, and nothing on the first look. */
+  /* Announces changed states; the first page announces none. */
   function announce(next) {
-    const told = states === undefined ? [] : Object.entries(next)
+    const changed = states === undefined ? [] : Object.entries(next)
       .filter(([name, word]) => states[name] !== word)
       .map(([name, word]) => name + ": " + word);
     states = next;
-    if (told.length > 0) setText(news, told.join(". "));
+    if (changed.length > 0) setText(news, changed.join(". "));
   }
 
-  function tell(state, text) {
+  function showLink(state, text) {
     setAttribute(link, "data-link", state);
     setText(linkText, text);
   }
 
-  function tellAge() {
-    if (paused) return tell("off", "Paused");
+  function showAge() {
+    if (paused) return showLink("off", "Paused");
     const age = lastAt === undefined ? Infinity : performance.now() - lastAt;
-    if (age <= STALE_MS) return tell("live", "Live");
-    if (lastAt === undefined) return tell("lost", "Connecting");
-    tell("lost", "Stale for " + Math.round(age / 1000) + " s");
+    if (age <= STALE_MS) return showLink("live", "Live");
+    if (lastAt === undefined) return showLink("lost", "Connecting");
+    showLink("lost", "Stale for " + Math.round(age / 1000) + " s");
   }
 
-  function dial() {
-    clearTimeout(redial);
+  function connect() {
+    clearTimeout(reconnect);
     source?.close();
     source = new EventSource("events");
     source.onmessage = (event) => {
-      const screen = JSON.parse(event.data);
+      const page = JSON.parse(event.data);
       lastAt = performance.now();
       firstAt ??= lastAt;
-      show(screen);
-      keep(screen.rate, lastAt);
+      show(page);
+      keep(page.rate, lastAt);
       drawCharts(lastAt);
-      announce(screen.states);
-      tellAge();
+      announce(page.states);
+      showAge();
     };
-    /* A refusal ends an EventSource for good; everything else it mends itself. */
+    /* A rejection ends an EventSource; it recovers from everything else itself. */
     source.onerror = () => {
       if (source.readyState !== EventSource.CLOSED) return;
-      clearTimeout(redial);
-      redial = setTimeout(dial, REDIAL_MS);
+      clearTimeout(reconnect);
+      reconnect = setTimeout(connect, RECONNECT_MS);
     };
   }
 
@@ -182,16 +182,16 @@ export const SCRIPT = String.raw`
     paused = !paused;
     setText(pause, paused ? "Resume" : "Pause");
     if (paused) {
-      clearTimeout(redial);
+      clearTimeout(reconnect);
       source.close();
     } else {
       lastAt = undefined;
-      dial();
+      connect();
     }
-    tellAge();
+    showAge();
   });
-  tell("lost", "Connecting");
-  setInterval(tellAge, 1000);
-  dial();
+  showLink("lost", "Connecting");
+  setInterval(showAge, 1000);
+  connect();
 })();
 `;

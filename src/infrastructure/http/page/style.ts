@@ -29,25 +29,54 @@ export const STYLE = `
 }
 * { box-sizing: border-box; }
 [hidden] { display: none !important; }
-html { font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; -webkit-text-size-adjust: 100%; }
-body { margin: 0; background: var(--ground); color: var(--ink); font-variant-numeric: tabular-nums; }
+html {
+  font: 14px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif;
+  -webkit-text-size-adjust: 100%;
+}
+body {
+  margin: 0; background: var(--ground); color: var(--ink);
+  font-variant-numeric: tabular-nums;
+}
 h1, h2, h3, p, dl, dd { margin: 0; }
 h1 { font-size: 1.14rem; font-weight: 600; letter-spacing: -.01em; }
 h2, h3 { font-size: 1rem; font-weight: 600; }
 small { font-size: .857rem; color: var(--soft); font-weight: 400; }
-code { font: .857rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; color: var(--soft); font-weight: 400; margin-left: .3em; }
+code {
+  font: .857rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  color: var(--soft); font-weight: 400; margin-left: .3em;
+}
 a { color: var(--in); text-underline-offset: 2px; }
 :focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; border-radius: 3px; }
 main:focus { outline: none; }
-.unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.skip { position: absolute; left: 8px; top: -60px; z-index: 2; padding: 8px 12px; background: var(--panel); border: 1px solid var(--edge); border-radius: 4px; }
+.unseen {
+  position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
+  white-space: nowrap;
+}
+.skip {
+  position: absolute; left: 8px; top: -60px; z-index: 2; padding: 8px 12px;
+  background: var(--panel); border: 1px solid var(--edge); border-radius: 4px;
+}
 .skip:focus { top: 8px; }
 
-.top { display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; padding: 10px 20px; background: var(--panel); border-bottom: 1px solid var(--edge); position: relative; }
-.badge { font-size: .786rem; font-weight: 700; letter-spacing: .06em; padding: 1px 8px; border: 1px solid var(--in); color: var(--in); border-radius: 3px; }
-.badge[data-tone-is=bad] { background: var(--live-ground); border-color: var(--live-ground); color: #fff; }
-.overall, .state { display: inline-flex; align-items: center; gap: 6px; font-weight: 600; white-space: nowrap; }
-.icon { width: 15px; height: 15px; flex: none; fill: none; stroke: currentColor; stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round; }
+.top {
+  display: flex; flex-wrap: wrap; align-items: center; gap: 8px 14px; padding: 10px 20px;
+  background: var(--panel); border-bottom: 1px solid var(--edge); position: relative;
+}
+.badge {
+  font-size: .786rem; font-weight: 700; letter-spacing: .06em; padding: 1px 8px;
+  border: 1px solid var(--in); color: var(--in); border-radius: 3px;
+}
+.badge[data-tone-is=bad] {
+  background: var(--live-ground); border-color: var(--live-ground); color: #fff;
+}
+.overall, .state {
+  display: inline-flex; align-items: center; gap: 6px; font-weight: 600;
+  white-space: nowrap;
+}
+.icon {
+  width: 15px; height: 15px; flex: none; fill: none; stroke: currentColor;
+  stroke-width: 1.7; stroke-linecap: round; stroke-linejoin: round;
+}
 .facts { display: flex; flex-wrap: wrap; gap: 4px 18px; margin-left: auto; }
 .facts div { display: flex; gap: 6px; }
 dt { color: var(--soft); }
@@ -57,7 +86,11 @@ dt { color: var(--soft); }
 [data-link=live] { color: var(--good); }
 [data-link=lost] { color: var(--warn); }
 [data-link=lost] .dot { border-color: var(--warn); border-radius: 0; }
-.pause { font: inherit; color: var(--ink); background: transparent; border: 1px solid var(--edge); border-radius: 4px; padding: 2px 10px; min-width: 5.6em; min-height: 28px; cursor: pointer; }
+.pause {
+  font: inherit; color: var(--ink); background: transparent;
+  border: 1px solid var(--edge); border-radius: 4px; padding: 2px 10px; min-width: 5.6em;
+  min-height: 28px; cursor: pointer;
+}
 .pause:hover { background: var(--row); }
 [data-tone-is=good] > .state, .overall[data-tone-is=good] { color: var(--good); }
 .overall[data-tone-is=warn] { color: var(--warn); }
@@ -65,17 +98,29 @@ dt { color: var(--soft); }
 .overall[data-tone-is=off] { color: var(--off); }
 
 main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid; gap: 14px; }
-.notice { padding: 9px 14px; border-radius: 4px; border: 1px solid var(--edge); background: var(--panel); }
+.notice {
+  padding: 9px 14px; border-radius: 4px; border: 1px solid var(--edge);
+  background: var(--panel);
+}
 .draining { background: var(--warn-ground); border-color: var(--warn); }
 .head { display: flex; align-items: baseline; gap: 10px; margin-bottom: 6px; }
 .head p { color: var(--soft); font-size: .857rem; }
-.panel { background: var(--panel); border: 1px solid var(--edge); border-radius: 4px; padding: 11px 14px; min-width: 0; }
+.panel {
+  background: var(--panel); border: 1px solid var(--edge); border-radius: 4px;
+  padding: 11px 14px; min-width: 0;
+}
 .feeds { display: grid; grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 14px; }
-.columns { display: grid; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr); gap: 14px; align-items: start; }
+.columns {
+  display: grid; grid-template-columns: minmax(0, 1.08fr) minmax(0, 1fr); gap: 14px;
+  align-items: start;
+}
 .column { display: grid; gap: 14px; min-width: 0; }
 
 .feed { border-left: 3px solid var(--off); display: flex; flex-direction: column; gap: 8px; }
-.feed > header { display: flex; justify-content: space-between; align-items: center; gap: 8px; flex-wrap: wrap; }
+.feed > header {
+  display: flex; justify-content: space-between; align-items: center; gap: 8px;
+  flex-wrap: wrap;
+}
 .feed .state { color: var(--off); }
 .attempts { font-weight: 400; color: var(--soft); }
 .feed[data-tone-is=good] { border-left-color: var(--good); }
@@ -86,7 +131,10 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .feed[data-tone-is=bad] .state { color: var(--bad); }
 .flow { display: flex; align-items: flex-end; gap: 12px; }
 .flow .chart { height: 38px; flex: 1; }
-.big { font-size: 1.714rem; line-height: 1.2; font-weight: 500; letter-spacing: -.02em; min-width: 4.9em; white-space: nowrap; }
+.big {
+  font-size: 1.714rem; line-height: 1.2; font-weight: 500; letter-spacing: -.02em;
+  min-width: 4.9em; white-space: nowrap;
+}
 .big small { letter-spacing: 0; }
 .feed dl { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 3px 14px; }
 .feed dl div { display: flex; gap: 8px; min-width: 0; }
@@ -95,14 +143,26 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .feed dd { min-width: 0; overflow-wrap: anywhere; }
 .feed dl .wide dd { flex: 1; display: flex; align-items: center; gap: 0 .35em; flex-wrap: wrap; }
 .toned[data-tone-is=warn] { color: var(--warn); font-weight: 600; }
-.problem { font-size: .929rem; background: var(--warn-ground); border-radius: 3px; padding: 4px 8px; overflow-wrap: anywhere; }
+.problem {
+  font-size: .929rem; background: var(--warn-ground); border-radius: 3px;
+  padding: 4px 8px; overflow-wrap: anywhere;
+}
 [data-tone-is=bad] > .problem { background: var(--bad-ground); }
-.gauge { flex: 1; min-width: 50px; height: 5px; background: var(--row); border-radius: 3px; margin-left: 8px; fill: var(--in); }
+.gauge {
+  flex: 1; min-width: 50px; height: 5px; background: var(--row); border-radius: 3px;
+  margin-left: 8px; fill: var(--in);
+}
 .gauge[data-tone-is=warn] { fill: var(--warn); }
 .gauge[data-tone-is=bad] { fill: var(--bad); }
-.bars { width: 64px; height: 14px; margin-left: auto; fill: var(--in); border-bottom: 1px solid var(--edge); }
+.bars {
+  width: 64px; height: 14px; margin-left: auto; fill: var(--in);
+  border-bottom: 1px solid var(--edge);
+}
 
-.chart { display: block; width: 100%; min-width: 0; overflow: hidden; border-bottom: 1px solid var(--edge); }
+.chart {
+  display: block; width: 100%; min-width: 0; overflow: hidden;
+  border-bottom: 1px solid var(--edge);
+}
 .chart path { vector-effect: non-scaling-stroke; }
 .chart .line { fill: none; stroke: var(--in); stroke-width: 1.4; stroke-linejoin: round; }
 .chart .area { fill: var(--in); opacity: .16; }
@@ -112,7 +172,10 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .scroller { overflow: auto; max-height: 27rem; margin: 0 -4px; padding: 0 4px; }
 .scroller thead { position: sticky; top: 0; background: var(--panel); }
 table { border-collapse: collapse; width: 100%; }
-th, td { text-align: left; padding: 3px 10px 3px 0; font-weight: 400; border-top: 1px solid var(--row); vertical-align: baseline; }
+th, td {
+  text-align: left; padding: 3px 10px 3px 0; font-weight: 400;
+  border-top: 1px solid var(--row); vertical-align: baseline;
+}
 th:last-child, td:last-child { padding-right: 0; }
 thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; }
@@ -120,7 +183,10 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .traffic { table-layout: fixed; }
 .traffic th:first-child { width: 8rem; }
 .traffic .number { width: 4.8rem; }
-.cells { display: grid; grid-template-columns: 3.2em minmax(30px, 1fr) 4.3em; gap: 8px; align-items: center; }
+.cells {
+  display: grid; grid-template-columns: 3.2em minmax(30px, 1fr) 4.3em; gap: 8px;
+  align-items: center;
+}
 .cells .now { text-align: right; }
 .cells .total { color: var(--soft); font-size: .857rem; }
 .traffic .chart { height: 18px; }
@@ -130,7 +196,10 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
 .cell-note { color: var(--soft); font-size: .857rem; overflow-wrap: break-word; min-width: 0; }
 .streams tr[data-tone-is=warn] td.loss { color: var(--warn); font-weight: 600; }
-.subscriptions tr[data-tone-is=warn] .cell-note, .expansions tr[data-tone-is=warn] .cell-note { color: var(--warn); }
+.subscriptions tr[data-tone-is=warn] .cell-note,
+.expansions tr[data-tone-is=warn] .cell-note {
+  color: var(--warn);
+}
 .expansions { margin-top: 10px; }
 .errors .when, .errors .where { white-space: nowrap; width: 1%; }
 .errors .joined { flex-wrap: wrap; gap: 0 8px; }

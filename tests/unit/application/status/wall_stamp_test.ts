@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { FeedLink } from "../../../../src/application/feeds/feed_link.ts";
-import { statusSource } from "../../../../src/application/status/describe_proxy.ts";
+import { statusSource } from "../../../../src/application/status/status.ts";
 import { RecentErrors } from "../../../../src/application/status/recent_errors.ts";
 import { WallStamp } from "../../../../src/application/status/wall_stamp.ts";
 import { healthBody } from "../../../../src/infrastructure/http/health_body.ts";

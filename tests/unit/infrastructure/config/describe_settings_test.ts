@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
-import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
-import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
+import {
+  describeSettings,
+  parseConfig,
+} from "../../../../src/infrastructure/config/parse_config.ts";
 import { SECTIONS } from "../../../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
-import { settingsTable } from "../../../../src/infrastructure/config/settings_table.ts";
+import { settingsTable } from "../../../../scripts/docs/settings_table.ts";
 
 const ENV = {
   ALPACA_KEY: "KEY-1234",
@@ -28,7 +30,7 @@ Deno.test("a default in the table is what an unset variable shows", () => {
   const shown = describeSettings(
     parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s" }),
   );
-  for (const { name, fallback } of ALL_SETTINGS) {
+  for (const { name, default: fallback } of ALL_SETTINGS) {
     if (fallback === undefined) continue;
     const same = String(shown[name]) === fallback ||
       Number(shown[name]) === Number(fallback);

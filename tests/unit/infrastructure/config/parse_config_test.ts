@@ -24,7 +24,7 @@ function problems(env: Record<string, string | undefined>): string[] {
   return [];
 }
 
-function complaint(env: Record<string, string | undefined>): string {
+function errorText(env: Record<string, string | undefined>): string {
   try {
     parse(env);
   } catch (error) {
@@ -274,7 +274,7 @@ Deno.test("each stock feed has its documented address", () => {
 
 Deno.test("an empty or blank variable counts as unset", () => {
   const blank = Object.fromEntries(
-    ALL_SETTINGS.filter((setting) => setting.otherwise !== "required")
+    ALL_SETTINGS.filter((setting) => setting.whenUnset !== "required")
       .map((setting) => [setting.name, "  "]),
   );
   assert.deepEqual(parse(blank), parse());
@@ -310,9 +310,9 @@ Deno.test("half a pair of data credentials is a problem", () => {
 
 Deno.test("a credential in quotes or with spaces is refused, unshown", () => {
   for (const text of ['"KEYVALUE"', "KEY VALUE", "KEYVALUÉ"]) {
-    const told = complaint({ ALPACA_KEY: text });
-    assert.match(told, /ALPACA_KEY /);
-    assert.doesNotMatch(told, /VALU/);
+    const message = errorText({ ALPACA_KEY: text });
+    assert.match(message, /ALPACA_KEY /);
+    assert.doesNotMatch(message, /VALU/);
   }
 });
 
@@ -369,9 +369,9 @@ Deno.test("a plaintext upstream is refused beyond this machine", () => {
 
 Deno.test("an address with credentials in it is refused, unshown", () => {
   for (const url of ["wss://me:hunter2@x.test/", "me:hunter2@x test"]) {
-    const told = complaint({ ALPACA_STOCK_STREAM_URL: url });
-    assert.match(told, /ALPACA_STOCK_STREAM_URL /);
-    assert.doesNotMatch(told, /hunter2/);
+    const message = errorText({ ALPACA_STOCK_STREAM_URL: url });
+    assert.match(message, /ALPACA_STOCK_STREAM_URL /);
+    assert.doesNotMatch(message, /hunter2/);
   }
 });
 
@@ -397,9 +397,9 @@ Deno.test("a longest delay below the first one is a problem", () => {
   );
 });
 
-Deno.test("foreign words are refused for every setting, never defaulted", () => {
+Deno.test("invalid values are errors for every setting, never defaulted", () => {
   for (const setting of Object.values(SETTINGS)) {
-    if (setting === SETTINGS.host || setting.secret) continue;
+    if (setting === SETTINGS.STREAM_PROXY_HOST || setting.secret) continue;
     for (const text of ["prod", "-1", "1e3", "0x10", "1.2.3", "NaN", "99e99"]) {
       assert.deepEqual(
         problems({ [setting.name]: text }),
@@ -424,20 +424,23 @@ Deno.test("numbers are held to their ranges", () => {
 });
 
 Deno.test("all problems come together: name, value, what is accepted", () => {
-  const told = complaint({
+  const message = errorText({
     CREAM_ENV: "prod",
     ALPACA_FEED: "nyse",
     STREAM_PROXY_FEEDS: "sip,crypto",
     OTEL_ENABLED: "maybe",
   });
-  assert.match(told, /4 problems/);
+  assert.match(message, /4 problems/);
   assert.match(
-    told,
+    message,
     /CREAM_ENV="prod" is not accepted. Set it to PAPER or LIVE/,
   );
-  assert.match(told, /ALPACA_FEED="nyse"/);
-  assert.match(told, /STREAM_PROXY_FEEDS="sip,crypto" does not know "crypto"/);
-  assert.match(told, /OTEL_ENABLED="maybe".*true, false, 1 or 0/);
+  assert.match(message, /ALPACA_FEED="nyse"/);
+  assert.match(
+    message,
+    /STREAM_PROXY_FEEDS="sip,crypto" contains the unknown value "crypto"/,
+  );
+  assert.match(message, /OTEL_ENABLED="maybe".*true, false, 1 or 0/);
 });
 
 Deno.test("misspelt names are pointed out, with the name that was meant", () => {
@@ -463,7 +466,7 @@ Deno.test("no complaint ever shows a secret, wherever it was put", () => {
     .map((text) => `Zq9${text.replace(/\s/g, "_")}`);
   fc.assert(fc.property(secret, fc.subarray(variables), (text, places) => {
     const env = Object.fromEntries(places.map((name) => [name, text]));
-    const told = complaint({ ALPACA_SECRET: text, ...env });
-    assert.ok(!told.includes(text), told);
+    const message = errorText({ ALPACA_SECRET: text, ...env });
+    assert.ok(!message.includes(text), message);
   }));
 });

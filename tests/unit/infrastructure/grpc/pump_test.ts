@@ -5,11 +5,11 @@ import {
   unavailable,
 } from "../../../../src/infrastructure/grpc/call_error.ts";
 import { endCall, pump } from "../../../../src/infrastructure/grpc/pump.ts";
-import { HeldSink } from "../../../support/held_sink.ts";
+import { ManualSink } from "../../../support/manual_sink.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
 Deno.test("the source is asked for no more until a batch has been taken", async () => {
-  const sink = new HeldSink();
+  const sink = new ManualSink();
   let asked = 0;
   async function* source() {
     for (;;) {
@@ -32,7 +32,7 @@ Deno.test("the source is asked for no more until a batch has been taken", async 
 });
 
 Deno.test("a signal wakes a pump whose batch is never taken", async () => {
-  const sink = new HeldSink();
+  const sink = new ManualSink();
   const stop = new AbortController();
   async function* source() {
     for (;;) yield [new Uint8Array([1])];
@@ -45,7 +45,7 @@ Deno.test("a signal wakes a pump whose batch is never taken", async () => {
 });
 
 Deno.test("nothing is written once the signal has fired", async () => {
-  const sink = new HeldSink();
+  const sink = new ManualSink();
   await pump(sink, {
     async *[Symbol.asyncIterator]() {
       yield [new Uint8Array([1])];
@@ -59,7 +59,7 @@ Deno.test("a fault of the source is the pump's fault", async () => {
     yield [];
     throw new Error("no more");
   }
-  const sink = new HeldSink();
+  const sink = new ManualSink();
   const done = pump(sink, source(), {
     signal: new AbortController().signal,
   });

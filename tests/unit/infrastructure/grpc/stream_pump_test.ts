@@ -9,7 +9,7 @@ import {
   MAX_BYTES,
   MAX_MESSAGES,
 } from "../../../../src/infrastructure/grpc/stream_pump.ts";
-import { HeldSink } from "../../../support/held_sink.ts";
+import { ManualSink } from "../../../support/manual_sink.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 
 const CAPACITY = 100_000;
@@ -27,7 +27,7 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
 
 /** A stream that is being fed to a sink which takes writes only when told to. */
 class Feeding {
-  readonly sink = new HeldSink();
+  readonly sink = new ManualSink();
   readonly queue = new StreamQueue<number>(CAPACITY, {
     offered: 0,
     sent: 0,

@@ -2,21 +2,21 @@ import assert from "node:assert/strict";
 import {
   LiveEvents,
   type LiveEventsOptions,
-  MAX_MISSED,
+  MAX_SKIPPED,
 } from "../../../../src/infrastructure/http/live_events.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
 function setup(options: Partial<LiveEventsOptions> = {}) {
   let made = 0;
-  let beat: (() => void) | undefined;
+  let tick: (() => void) | undefined;
   const faults: unknown[] = [];
   const events = new LiveEvents({
     snapshot: () => `snapshot ${++made}`,
     onFault: (cause) => faults.push(cause),
-    pulse: (intervalMs, action) => {
+    interval: (intervalMs, action) => {
       assert.equal(intervalMs, 1_000);
-      beat = action;
-      return { [Symbol.dispose]: () => void (beat = undefined) };
+      tick = action;
+      return { [Symbol.dispose]: () => void (tick = undefined) };
     },
     ...options,
   });
@@ -24,11 +24,11 @@ function setup(options: Partial<LiveEventsOptions> = {}) {
     events,
     faults,
     made: () => made,
-    beats: () => beat !== undefined,
+    ticks: () => tick !== undefined,
     /** Once a read that was just asked for has come to the stream. */
-    beat: async () => {
+    tick: async () => {
       await settle();
-      beat?.();
+      tick?.();
     },
   };
 }
@@ -52,8 +52,8 @@ function watch(events: LiveEvents, init: RequestInit = {}) {
   return { response, next, hangUp, cut: gone.resolve };
 }
 
-Deno.test("the first snapshot comes at once, the next with the beat", async () => {
-  const { events, beat } = setup();
+Deno.test("the first snapshot comes at once, the next with the tick", async () => {
+  const { events, tick } = setup();
   const viewer = watch(events);
   assert.equal(
     viewer.response.headers.get("content-type"),
@@ -62,31 +62,31 @@ Deno.test("the first snapshot comes at once, the next with the beat", async () =
   assert.equal(viewer.response.headers.get("cache-control"), "no-store");
   assert.equal(await viewer.next(), "retry: 2000\ndata: snapshot 1\n\n");
   const second = viewer.next();
-  await beat();
+  await tick();
   assert.equal(await second, "data: snapshot 2\n\n");
 });
 
 Deno.test("one snapshot serves every viewer", async () => {
-  const { events, beat, made } = setup();
+  const { events, tick, made } = setup();
   const viewers = Array.from({ length: 10 }, () => watch(events));
   for (const viewer of viewers) await viewer.next();
   const before = made();
   const waiting = viewers.map((viewer) => viewer.next());
-  await beat();
+  await tick();
   assert.equal(new Set(await Promise.all(waiting)).size, 1);
   assert.equal(made(), before + 1);
 });
 
 Deno.test("nothing is made while nobody watches", async () => {
-  const { events, beats } = setup();
-  assert.equal(beats(), false);
+  const { events, ticks } = setup();
+  assert.equal(ticks(), false);
   const one = watch(events);
   const other = watch(events);
-  assert.equal(beats(), true);
+  assert.equal(ticks(), true);
   await one.hangUp();
-  assert.equal(beats(), true);
+  assert.equal(ticks(), true);
   await other.hangUp();
-  assert.equal(beats(), false);
+  assert.equal(ticks(), false);
   assert.equal(events.viewers, 0);
 });
 
@@ -96,54 +96,54 @@ Deno.test("one viewer too many is told so, and let in when one has gone", async 
   watch(events);
   const refused = watch(events);
   assert.equal(refused.response.status, 503);
-  assert.match(await refused.next() ?? "", /2 viewers watch already/);
+  assert.match(await refused.next() ?? "", /Limit of 2 viewers reached/);
   assert.equal(refused.response.headers.get("retry-after"), "10");
   await first.hangUp();
   assert.equal(watch(events).response.status, 200);
 });
 
 Deno.test("a viewer that stops reading is let go and keeps its place till its connection is gone", async () => {
-  const { events, beat, beats } = setup({ maxViewers: 1 });
+  const { events, tick, ticks } = setup({ maxViewers: 1 });
   const deaf = watch(events);
-  for (let missed = 1; missed < MAX_MISSED; missed++) await beat();
+  for (let missed = 1; missed < MAX_SKIPPED; missed++) await tick();
   assert.equal(events.viewers, 1);
-  await beat();
+  await tick();
   assert.equal(events.viewers, 0);
-  assert.equal(beats(), false);
+  assert.equal(ticks(), false);
   assert.equal(watch(events).response.status, 503);
   deaf.cut();
   await Promise.resolve();
-  assert.equal(events.places, 0);
+  assert.equal(events.connections, 0);
   assert.equal(watch(events).response.status, 200);
 });
 
 Deno.test("a viewer that missed some snapshots gets the newest, not a backlog", async () => {
-  const { events, beat } = setup();
+  const { events, tick } = setup();
   const viewer = watch(events);
-  for (let missed = 0; missed < 5; missed++) await beat();
+  for (let missed = 0; missed < 5; missed++) await tick();
   assert.match(await viewer.next() ?? "", /snapshot 1\n/);
   const next = viewer.next();
-  await beat();
+  await tick();
   assert.equal(await next, "data: snapshot 7\n\n");
 });
 
 Deno.test("a snapshot that cannot be made is a heartbeat, told to the log once", async () => {
   let broken = true;
-  const { events, beat, faults } = setup({
+  const { events, tick, faults } = setup({
     snapshot: () => {
       if (broken) throw new Error("inside");
       return "well";
     },
   });
   const viewer = watch(events);
-  assert.equal(await viewer.next(), ": still here\n\n");
+  assert.equal(await viewer.next(), ": heartbeat\n\n");
   let next = viewer.next();
-  await beat();
-  assert.equal(await next, ": still here\n\n");
+  await tick();
+  assert.equal(await next, ": heartbeat\n\n");
   assert.equal(faults.length, 1);
   broken = false;
   next = viewer.next();
-  await beat();
+  await tick();
   assert.equal(await next, "data: well\n\n");
 });
 
@@ -156,13 +156,13 @@ Deno.test("a snapshot of several lines is one event", async () => {
 });
 
 Deno.test("disposing ends every stream and admits nobody", async () => {
-  const { events, beats } = setup();
+  const { events, ticks } = setup();
   const viewer = watch(events);
   await viewer.next();
   const end = viewer.next();
   events[Symbol.dispose]();
   assert.equal(await end, undefined);
-  assert.equal(beats(), false);
+  assert.equal(ticks(), false);
   assert.equal(watch(events).response.status, 503);
 });
 
@@ -174,5 +174,5 @@ Deno.test("HEAD takes no place, another site's page none either", () => {
     headers: { "sec-fetch-site": "cross-site" },
   });
   assert.equal(foreign.response.status, 403);
-  assert.equal(events.places, 0);
+  assert.equal(events.connections, 0);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { ProxyStatus } from "../../../../src/application/status/proxy_status.ts";
+import type { ProxyStatus } from "../../../../src/application/status/status.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import { CannotListen } from "../../../../src/application/connections/cannot_listen.ts";
 import {

@@ -4,27 +4,24 @@ import { createCounters } from "../../../../src/application/status/counters.ts";
 import {
   type LiveSources,
   LiveViews,
-} from "../../../../src/application/status/live_views.ts";
+} from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import {
-  html,
-  Markup,
-} from "../../../../src/infrastructure/http/page/markup.ts";
-import { present } from "../../../../src/infrastructure/http/page/present.ts";
-import {
-  boundWords,
-  countWords,
-  durationWords,
-  rateWords,
-} from "../../../../src/infrastructure/http/page/words.ts";
+  formatBound,
+  formatCount,
+  formatDuration,
+  formatRate,
+} from "../../../../src/infrastructure/http/page/format.ts";
+import { html, Markup } from "../../../../src/infrastructure/http/page/html.ts";
+import { viewModel } from "../../../../src/infrastructure/http/page/view_model.ts";
 import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
 
-function screenOf(sources: Partial<LiveSources> = {}) {
-  return present(
+function contentOf(sources: Partial<LiveSources> = {}) {
+  return viewModel(
     new LiveViews({
       status: () => sampleStatus(["connected", "reconnecting", "error"]),
       enabled: new Set<FeedId>(["sip", "opra", "trading"]),
@@ -36,7 +33,7 @@ function screenOf(sources: Partial<LiveSources> = {}) {
 }
 
 async function pageOf(sources: Partial<LiveSources> = {}) {
-  const routes = await statusPage(() => screenOf(sources));
+  const routes = await statusPage(() => contentOf(sources));
   const response = await routes["/"]?.({
     request: new Request("http://proxy/"),
     completed: Promise.resolve(),
@@ -137,12 +134,12 @@ Deno.test("without scripts the page has every value already", async () => {
   assert.match(page, /data-text="uptime">1 m 03 s</);
 });
 
-Deno.test("every bound name is on the screen, and every name of the screen is bound", async () => {
+Deno.test("every bound name has a value, and every value is bound", async () => {
   const { page } = await pageOf();
-  const screen = screenOf();
-  const parts = { text: screen.text, tone: screen.tone, show: screen.show };
+  const content = contentOf();
+  const parts = { text: content.text, tone: content.tone, show: content.show };
   for (
-    const [kind, values] of Object.entries({ ...parts, draw: screen.draw })
+    const [kind, values] of Object.entries({ ...parts, draw: content.draw })
   ) {
     const bound = new Set(
       Array.from(
@@ -164,15 +161,15 @@ Deno.test("every bound name is on the screen, and every name of the screen is bo
 });
 
 Deno.test("a feed that the settings leave out is off, not in trouble", () => {
-  const { text, tone } = screenOf({ enabled: new Set<FeedId>(["sip"]) });
+  const { text, tone } = contentOf({ enabled: new Set<FeedId>(["sip"]) });
   assert.equal(text["feed.trading.state"], "Off");
   assert.equal(tone["feed.trading"], "off");
   assert.equal(text["overall"], "Healthy");
   assert.equal(text["feeds.up"], "1 of 1 connected");
 });
 
-Deno.test("draining is told in words, in a banner and as a state", () => {
-  const { show, text, states } = screenOf({
+Deno.test("draining is shown as text, as a banner and as a state", () => {
+  const { show, text, states } = contentOf({
     status: () =>
       sampleStatus(["connected", "connected", "connected"], { draining: true }),
   });
@@ -201,16 +198,16 @@ Deno.test("subscriptions stand against their budget, and refusals have reasons",
     quota: { limit: 30, learned: true, used: 28 },
     expansions: [],
   };
-  const { text, tone, draw, lines } = screenOf({
+  const { text, tone, draw, rows } = contentOf({
     subscriptions: () => [report],
   });
   assert.equal(text["feed.sip.budget"], "28 of 30, learned");
   assert.equal(tone["feed.sip.gauge"], "warn");
   assert.equal(draw["feed.sip.gauge"], "M0 0H93V4H0Z");
-  assert.deepEqual(lines.subscriptions, [{
+  assert.deepEqual(rows.subscriptions, [{
     cells: [
       "Stocks quotes",
-      "refused: NOPE – invalid; waiting: MSFT; 2 without a filter",
+      "rejected: NOPE – invalid; waiting: MSFT; 2 without a filter",
       "1",
       "0",
       "1",
@@ -222,12 +219,12 @@ Deno.test("subscriptions stand against their budget, and refusals have reasons",
 });
 
 Deno.test("numbers and times read well at every size", () => {
-  assert.deepEqual([0, 999_999, 12_345_678].map(countWords), [
+  assert.deepEqual([0, 999_999, 12_345_678].map(formatCount), [
     "0",
     "999,999",
     "12.35M",
   ]);
-  assert.deepEqual([undefined, 0, 0.25, 9.99, 1234.4].map(rateWords), [
+  assert.deepEqual([undefined, 0, 0.25, 9.99, 1234.4].map(formatRate), [
     "–",
     "0",
     "0.3",
@@ -235,11 +232,11 @@ Deno.test("numbers and times read well at every size", () => {
     "1,234",
   ]);
   assert.deepEqual(
-    [-5, 59_999, 187_000, 3_900_000, 187_200_000].map(durationWords),
+    [-5, 59_999, 187_000, 3_900_000, 187_200_000].map(formatDuration),
     ["0 s", "59 s", "3 m 07 s", "1 h 05 m", "2 d 4 h"],
   );
   assert.deepEqual(
-    [undefined, 0.000025, 0.0025, 0.5, Infinity].map(boundWords),
+    [undefined, 0.000025, 0.0025, 0.5, Infinity].map(formatBound),
     [
       "–",
       "≤ 25 µs",

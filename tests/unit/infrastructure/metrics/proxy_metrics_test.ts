@@ -226,7 +226,7 @@ async function runPromtool(page: string) {
   return { code: Number(code), output: output.join("") };
 }
 
-Deno.test("symbol budgets are told per feed, and no known limit is infinite", async () => {
+Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite", async () => {
   const page = createMetrics({
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
@@ -252,14 +252,14 @@ Deno.test("symbol budgets are told per feed, and no known limit is infinite", as
   const samples = parseSamples(
     (await page.render()).replaceAll("+Inf", "Infinity"),
   );
-  const told = (name: string, feed: string) =>
+  const sample = (name: string, feed: string) =>
     samples.get(`alpaca_proxy_${name}{feed="${feed}"}`);
-  assert.equal(told("symbol_budget_limit", "sip"), Infinity);
-  assert.equal(told("symbol_budget_limit", "opra"), 1000);
-  assert.equal(told("symbol_budget_used", "sip"), 7);
-  assert.equal(told("symbol_budget_used", "opra"), 1003);
-  assert.equal(told("symbols_waiting", "opra"), 3);
-  assert.equal(told("symbols_refused", "sip"), 1);
+  assert.equal(sample("symbol_budget_limit", "sip"), Infinity);
+  assert.equal(sample("symbol_budget_limit", "opra"), 1000);
+  assert.equal(sample("symbol_budget_used", "sip"), 7);
+  assert.equal(sample("symbol_budget_used", "opra"), 1003);
+  assert.equal(sample("symbols_waiting", "opra"), 3);
+  assert.equal(sample("symbols_refused", "sip"), 1);
 });
 
 Deno.test("limits show what they hold and whom they refused", async () => {

@@ -21,7 +21,7 @@ Deno.test("a mismatch between setting and runtime is told, either way", () => {
   assert.match(told(true, "false") ?? "", /without OTEL_DENO=true/);
   assert.match(
     told(true, "1") ?? "",
-    /OTEL_DENO=1.*Write true/,
+    /OTEL_DENO=1.*Set OTEL_DENO=true/,
   );
   assert.match(told(false, "true") ?? "", /Unset OTEL_DENO/);
 });
@@ -53,8 +53,8 @@ Deno.test("telemetry.env says what the settings and the manifest say", async () 
     new URL("../../../../telemetry.env", import.meta.url),
   );
   const file = parseEnv(text);
-  assert.equal(file.OTEL_ENABLED, SETTINGS.otelEnabled.fallback);
-  assert.equal(file.CREAM_ENV, SETTINGS.environment.fallback);
+  assert.equal(file.OTEL_ENABLED, SETTINGS.OTEL_ENABLED.default);
+  assert.equal(file.CREAM_ENV, SETTINGS.CREAM_ENV.default);
   assert.equal(file.OTEL_DENO, "${OTEL_ENABLED}");
   assert.equal(file.OTEL_DENO_CONSOLE, "replace");
   assert.ok(

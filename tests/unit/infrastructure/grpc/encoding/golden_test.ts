@@ -7,7 +7,7 @@ import {
   type MessageShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { ProxyStatus } from "../../../../../src/application/status/proxy_status.ts";
+import type { ProxyStatus } from "../../../../../src/application/status/status.ts";
 import type { StreamFilter } from "../../../../../src/application/streaming/market_streams.ts";
 import {
   GetConnectionStatusRequestSchema,

@@ -4,7 +4,7 @@ import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type {
   FeedStatus,
   ProxyStatus,
-} from "../../../../../src/application/status/proxy_status.ts";
+} from "../../../../../src/application/status/status.ts";
 import type { FeedSubscriptions } from "../../../../../src/application/status/subscription_report.ts";
 import {
   ConnectionState,

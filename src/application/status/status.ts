@@ -1,0 +1,96 @@
+/**
+ * A snapshot of the whole proxy, shared by the status RPC, `/health`, the
+ * status page and metrics.
+ *
+ * @module
+ */
+import {
+  type Environment,
+  type FeedId,
+  type FeedKind,
+  FEEDS,
+  type LinkState,
+} from "../../domain/connection/feed.ts";
+import type { Clock } from "../ports/clock.ts";
+import { WallStamp } from "./wall_stamp.ts";
+
+/** State of one upstream session. */
+export interface FeedStatus {
+  readonly feed: FeedId;
+  readonly kind: FeedKind;
+  readonly state: LinkState;
+  /** Wall clock ms of the last successful login; undefined before the first. */
+  readonly lastConnectedAt: number | undefined;
+  /** Text of the last error; cleared by the next successful connection. */
+  readonly errorMessage: string | undefined;
+  /** Entries in upstream's last acknowledgement; 0 while not connected. */
+  readonly subscriptionCount: number;
+  /** Attempts since the last success. */
+  readonly reconnectAttempts: number;
+  /** Data messages from upstream since the process started. */
+  readonly messagesReceived: number;
+}
+
+/** State of the whole proxy. */
+export interface ProxyStatus {
+  readonly version: string;
+  /** Wall clock ms. */
+  readonly startedAt: number;
+  /** Wall clock ms of this snapshot. */
+  readonly now: number;
+  readonly environment: Environment;
+  /** Always three: stocks, options, trade updates. */
+  readonly feeds: readonly FeedStatus[];
+  /** Open client streams. */
+  readonly clientCount: number;
+  /** True as soon as shutdown has begun; new streams are rejected. */
+  readonly draining: boolean;
+}
+
+/** Makes a snapshot on demand. */
+export type StatusSource = () => ProxyStatus;
+
+/** What a snapshot is read from. */
+export interface StatusInputs {
+  readonly version: string;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  /** The links of the enabled feeds. */
+  readonly links: Readonly<
+    Partial<Record<FeedId, { readonly status: FeedStatus }>>
+  >;
+  /** What each feed carries, enabled or not. */
+  readonly kinds: Readonly<Record<FeedId, FeedKind>>;
+  readonly streams: { readonly count: number };
+  /** Whether shutdown has begun. */
+  readonly draining: () => boolean;
+}
+
+/** Makes a source of snapshots; a disabled feed is always `disconnected`. */
+export function statusSource(inputs: StatusInputs): StatusSource {
+  const started = new WallStamp(inputs.clock);
+  return () => ({
+    version: inputs.version,
+    startedAt: started.at,
+    now: inputs.clock.now(),
+    environment: inputs.environment,
+    feeds: FEEDS.map((feed) =>
+      inputs.links[feed]?.status ?? disabledFeed(feed, inputs.kinds[feed])
+    ),
+    clientCount: inputs.streams.count,
+    draining: inputs.draining(),
+  });
+}
+
+function disabledFeed(feed: FeedId, kind: FeedKind): FeedStatus {
+  return {
+    feed,
+    kind,
+    state: "disconnected",
+    lastConnectedAt: undefined,
+    errorMessage: undefined,
+    subscriptionCount: 0,
+    reconnectAttempts: 0,
+    messagesReceived: 0,
+  };
+}

@@ -1,0 +1,351 @@
+/**
+ * Parsers of settings: from the text of a variable to its value and back.
+ *
+ * Every parser is strict: an invalid text is an error; there is no silent
+ * fallback. Texts arrive trimmed and not empty.
+ *
+ * @module
+ */
+import type { FeedId } from "../../domain/connection/feed.ts";
+import type { Plan } from "../../domain/subscription/plans.ts";
+import {
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "../../domain/subscription/symbol_sets.ts";
+import type { LogLevel } from "./config.ts";
+import { Secret } from "./secret.ts";
+
+/** Why a text cannot be parsed. */
+export interface ParseError {
+  /** The reason, where the description of what is accepted does not suffice. */
+  readonly reason: string | undefined;
+  /** True when the text may contain a secret and must not be shown. */
+  readonly hide: boolean;
+}
+
+/** The value of a text, or why it has none. */
+export type Parsed<T> = { readonly value: T } | ParseError;
+
+/** Parses the text of a setting. */
+export interface Parser<T> {
+  /** What is accepted, for messages and documentation: "a whole number …". */
+  readonly accepts: string;
+  /**
+   * JSON Schema of the texts that are accepted, numbers and booleans as such.
+   * It may accept less than `parse`, never more.
+   */
+  readonly schema: Readonly<Record<string, unknown>>;
+  parse(text: string): Parsed<T>;
+  /** The value as a log line shows it. */
+  format(value: T): string | number | boolean;
+}
+
+/** One of a closed list of words, in any letter case. */
+export function oneOf<T extends string>(words: readonly T[]): Parser<T> {
+  return {
+    accepts: alternatives(words),
+    schema: { type: "string", enum: words },
+    parse: (text) => {
+      const value = words.find((known) => equalFold(known, text));
+      return value === undefined ? failure() : { value };
+    },
+    format: String,
+  };
+}
+
+/** A comma-separated list of `feeds`, at least one. */
+export function feedList(
+  feeds: readonly FeedId[],
+): Parser<ReadonlySet<FeedId>> {
+  return {
+    accepts: `a comma-separated list of ${feeds.join(", ")}`,
+    schema: listSchema(feeds),
+    parse: (text) => {
+      const parts = splitList(text);
+      return parts.length === 0
+        ? failure("names no feed")
+        : parseSet(parts, feeds);
+    },
+    format: (value) => [...value].join(","),
+  };
+}
+
+/** A comma-separated list of upstream channels; `none` is an empty one. */
+export const channelList: Parser<ReadonlySet<UpstreamChannel>> = {
+  accepts: `a comma-separated list of ${UPSTREAM_CHANNELS.join(", ")}, or none`,
+  schema: listSchema(UPSTREAM_CHANNELS, "none"),
+  parse: (text) =>
+    equalFold(text, "none")
+      ? { value: new Set() }
+      : parseSet(text.split(",").map((part) => part.trim()), UPSTREAM_CHANNELS),
+  format: (value) => [...value].join(",") || "none",
+};
+
+const PLAN_NAMES = ["auto", "basic", "plus", "unlimited"] as const;
+
+/** A plan by name, or limits such as `stocks=30,options=200`. */
+export const plan: Parser<Plan> = {
+  accepts: `${
+    alternatives(PLAN_NAMES)
+  }, or limits such as stocks=30,options=200`,
+  schema: pattern(
+    `(${PLAN_NAMES.join("|")}|${repeated("(stocks|options)=[0-9]{1,7}")})`,
+  ),
+  parse(text) {
+    const name = PLAN_NAMES.find((known) => equalFold(known, text));
+    if (name) return { value: { name } };
+    const limits: { stocks?: number; options?: number } = {};
+    for (const part of text.split(",")) {
+      const match = /^\s*(stocks|options)\s*=\s*(\d{1,7})\s*$/i.exec(part);
+      const market = match?.[1]?.toLowerCase();
+      if (!match || (market !== "stocks" && market !== "options")) {
+        return unknownValue(part.trim());
+      }
+      limits[market] = Number(match[2]);
+    }
+    const { stocks, options } = limits;
+    return { value: { name: "explicit", stocks, options } };
+  },
+  format(value) {
+    if (value.name !== "explicit") return value.name;
+    const { stocks, options } = value;
+    return Object.entries({ stocks, options })
+      .filter(([, limit]) => limit !== undefined)
+      .map(([market, limit]) => `${market}=${limit}`)
+      .join(",");
+  },
+};
+
+/** A whole number in decimal digits within `min` and `max`. */
+export function integer(min: number, max: number): Parser<number> {
+  return number(/^\d{1,15}$/, {
+    accepts: `a whole number from ${min} to ${max}`,
+    schema: { type: "integer", minimum: min, maximum: max },
+  });
+}
+
+/** A decimal number such as `2` or `1.5` within `min` and `max`. */
+export function decimal(min: number, max: number): Parser<number> {
+  return number(/^\d{1,15}(\.\d{1,15})?$/, {
+    accepts: `a decimal number from ${min} to ${max}`,
+    schema: { type: "number", minimum: min, maximum: max },
+  });
+}
+
+function number(
+  digits: RegExp,
+  { accepts, schema }: {
+    readonly accepts: string;
+    readonly schema: {
+      readonly type: string;
+      readonly minimum: number;
+      readonly maximum: number;
+    };
+  },
+): Parser<number> {
+  const { minimum, maximum } = schema;
+  return {
+    accepts,
+    schema,
+    parse: (text) => {
+      const value = digits.test(text) ? Number(text) : NaN;
+      return value >= minimum && value <= maximum ? { value } : failure();
+    },
+    format: Number,
+  };
+}
+
+/** `true`, `false`, `1` or `0`. */
+export const flag: Parser<boolean> = {
+  accepts: "true, false, 1 or 0",
+  schema: { type: "boolean" },
+  parse: (text) => {
+    if (equalFold(text, "true") || text === "1") return { value: true };
+    if (equalFold(text, "false") || text === "0") return { value: false };
+    return failure();
+  },
+  format: Boolean,
+};
+
+/** An IP address or a host name to listen on, without a port. */
+export const host: Parser<string> = {
+  accepts: "an IP address or a host name, without a port",
+  schema: pattern("[0-9A-Za-z.:-]+"),
+  parse: (text) =>
+    /^[0-9A-Za-z.-]+$/.test(text) || /^[0-9a-f.]*(:[0-9a-f.]*){2,}$/i.test(text)
+      ? { value: text }
+      : failure(),
+  format: String,
+};
+
+/** A comma-separated list of host names; `*.` stands for all names below one. */
+export const hostPatterns: Parser<readonly string[]> = {
+  accepts:
+    "a comma-separated list of host names with a dot, such as a.example.org,*.svc",
+  schema: pattern(
+    repeated(
+      "(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*",
+    ),
+  ),
+  parse: (text) => {
+    const value = splitList(text);
+    const wrong = value.find((part) =>
+      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)+$/.test(part) ||
+      !/[A-Za-z]/.test(part)
+    );
+    return wrong === undefined
+      ? { value }
+      : failure(`contains the invalid name ${JSON.stringify(wrong)}`);
+  },
+  format: (value) => value.join(",") || "none",
+};
+
+/** A key or a secret: printable ASCII without spaces or quotes. */
+export const credential: Parser<Secret> = {
+  accepts: "the text as Alpaca shows it",
+  schema: { type: "string", minLength: 1 },
+  parse: (text) => {
+    if (/^["'].*["']$/.test(text)) {
+      return failure("is in quotes, which would be sent as part of it", true);
+    }
+    return /^[\x21-\x7e]+$/.test(text) ? { value: new Secret(text) } : failure(
+      "contains spaces, line breaks or characters that no key has",
+      true,
+    );
+  },
+  format: () => "<set>",
+};
+
+/** A URL with one of `schemes` (`wss`, …), without user name or password. */
+export function url(schemes: readonly string[]): Parser<string> {
+  return {
+    accepts: `a URL that starts with ${
+      alternatives(schemes.map((scheme) => `${scheme}://`))
+    }`,
+    schema: {
+      type: "string",
+      pattern: `^(${schemes.join("|")})://[^@#\\s]+$`,
+    },
+    parse: (text) => {
+      const parsed = URL.parse(text);
+      // An "@" may follow a password even where the rest is no URL at all.
+      const hide = text.includes("@");
+      if (parsed === null) return failure("is not a URL", hide);
+      if (parsed.username !== "" || parsed.password !== "") {
+        return failure(
+          "contains a user name or a password, which is not supported",
+          true,
+        );
+      }
+      if (!schemes.includes(parsed.protocol.slice(0, -1))) {
+        return failure(undefined, hide);
+      }
+      if (parsed.hash !== "") return failure("contains a fragment (#…)", hide);
+      return { value: text.replace(/\/+$/, "") };
+    },
+    // A query may contain a token.
+    format: (value) => value.replace(/\?.*$/s, "?…"),
+  };
+}
+
+const LEVELS: readonly LogLevel[] = [
+  "trace",
+  "debug",
+  "info",
+  "warn",
+  "error",
+  "off",
+];
+
+/** The name by which filter expressions address this program. */
+const LOG_TARGET = "alpaca_stream_proxy";
+
+const LEVEL = `(${LEVELS.join("|")})`;
+const TARGET_LEVEL = `[A-Za-z0-9_:]+=${LEVEL}`;
+
+/**
+ * A level, or a filter expression such as `info,h2=warn`: the level for
+ * `alpaca_stream_proxy` counts, or else the global one; other targets are parts
+ * that this program does not have.
+ */
+export const logLevel: Parser<LogLevel> = {
+  accepts: `${
+    alternatives(LEVELS)
+  }, alone or as the global part of a filter such as info,h2=warn`,
+  schema: pattern(`(${TARGET_LEVEL},)*${LEVEL}(,${TARGET_LEVEL})*`),
+  parse: (text) => {
+    let own: LogLevel | undefined;
+    let global: LogLevel | undefined;
+    for (const directive of splitList(text)) {
+      const [target, level, ...more] = directive.split("=");
+      const found = LEVELS.find((known) =>
+        equalFold(known, level ?? target ?? "")
+      );
+      if (found === undefined || more.length > 0) {
+        return unknownValue(directive);
+      }
+      if (level === undefined) global = found;
+      else if (target === LOG_TARGET) own = found;
+    }
+    const value = own ?? global;
+    return value === undefined
+      ? failure("sets levels for other targets only, none for this program")
+      : { value };
+  },
+  format: String,
+};
+
+function parseSet<T extends string>(
+  parts: readonly string[],
+  words: readonly T[],
+): Parsed<ReadonlySet<T>> {
+  const value = new Set<T>();
+  for (const part of parts) {
+    const known = words.find((word) => equalFold(word, part));
+    if (known === undefined) return unknownValue(part);
+    value.add(known);
+  }
+  return { value };
+}
+
+function splitList(text: string): string[] {
+  return text.split(",").map((part) => part.trim()).filter(Boolean);
+}
+
+function failure(reason?: string, hide = false): ParseError {
+  return { reason, hide };
+}
+
+function unknownValue(text: string): ParseError {
+  return failure(`contains the unknown value ${JSON.stringify(text)}`);
+}
+
+/** `a, b or c`. */
+function alternatives(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2
+    ? last
+    : `${words.slice(0, -1).join(", ")} or ${last}`;
+}
+
+function equalFold(left: string, right: string): boolean {
+  return left.toLowerCase() === right.toLowerCase();
+}
+
+function pattern(source: string): Parser<unknown>["schema"] {
+  return { type: "string", pattern: `^${source}$` };
+}
+
+/** A regular expression for a comma-separated list. */
+function repeated(one: string): string {
+  return `${one}(,${one})*`;
+}
+
+/** A list of words, or the single word `alone`. */
+function listSchema(
+  words: readonly string[],
+  alone?: string,
+): Parser<unknown>["schema"] {
+  const list = repeated(`(${words.join("|")})`);
+  return pattern(alone === undefined ? `(${list})` : `(${list}|${alone})`);
+}

@@ -1,0 +1,70 @@
+/**
+ * Formats numbers and times, the same for every locale, so that screenshots are
+ * comparable.
+ *
+ * @module
+ */
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** Shown where a value is not known. */
+export const UNKNOWN = "–";
+
+const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+const SHORT = new Intl.NumberFormat("en-US", {
+  notation: "compact",
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+});
+
+/** A count: `0`, `42`, `234,567`, `12.34M`. */
+export function formatCount(count: number): string {
+  return count < 1_000_000 ? GROUPED.format(count) : SHORT.format(count);
+}
+
+/** A rate per second: `0`, `0.4`, `7.5`, `1,234`. */
+export function formatRate(perSecond: number | undefined): string {
+  if (perSecond === undefined) return UNKNOWN;
+  if (perSecond === 0) return "0";
+  return perSecond < 9.95 ? perSecond.toFixed(1) : formatCount(perSecond);
+}
+
+/** A duration in its two largest units: `12 s`, `3 m 07 s`, `2 d 4 h`. */
+export function formatDuration(ms: number): string {
+  const whole = Math.max(0, ms);
+  const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
+  if (whole < MINUTE) return `${Math.floor(whole / SECOND)} s`;
+  if (whole < HOUR) {
+    return `${Math.floor(whole / MINUTE)} m ${two(whole % MINUTE / SECOND)} s`;
+  }
+  if (whole < DAY) {
+    return `${Math.floor(whole / HOUR)} h ${two(whole % HOUR / MINUTE)} m`;
+  }
+  return `${Math.floor(whole / DAY)} d ${Math.floor(whole % DAY / HOUR)} h`;
+}
+
+/** An age: `now` within two seconds, else `12 s ago`. */
+export function formatAge(ms: number): string {
+  return ms < 2 * SECOND ? "now" : `${formatDuration(ms)} ago`;
+}
+
+/** An upper bound of latency: `≤ 25 µs`, `≤ 2.5 ms`, `> 500 ms`. */
+export function formatBound(seconds: number | undefined): string {
+  if (seconds === undefined) return UNKNOWN;
+  return seconds === Infinity ? "> 500 ms" : `≤ ${formatSeconds(seconds)}`;
+}
+
+/** A short time: `4 µs`, `250 µs`, `2.5 ms`, `1.2 s`. */
+function formatSeconds(seconds: number): string {
+  const micros = seconds * 1e6;
+  if (micros < 1_000) return `${rounded(micros)} µs`;
+  if (micros < 1_000_000) return `${rounded(micros / 1_000)} ms`;
+  return `${rounded(seconds)} s`;
+}
+
+function rounded(value: number): string {
+  return value < 10 ? String(Math.round(value * 10) / 10) : value.toFixed(0);
+}

@@ -1,0 +1,83 @@
+/** What `tail` says of a stream that brings nothing. */
+import assert from "node:assert/strict";
+import {
+  ConnectionState,
+  FeedType,
+  StreamProxyService,
+} from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { tail } from "../../../src/cli/tail.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+import { RecordingTerminal } from "../../support/recording_terminal.ts";
+import { ScriptedProxy } from "../../support/scripted_proxy.ts";
+import { until } from "../../support/harness.ts";
+
+const { method } = StreamProxyService;
+
+Deno.test("a stream that brings nothing is looked into, and told why whenever that changes", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["quotes", "BAD", "--address", proxy.address], terminal);
+  await proxy.request(method.streamQuotes);
+  proxy.status = {
+    status: {
+      feeds: [{
+        feedType: FeedType.SIP,
+        state: ConnectionState.RECONNECTING,
+        errorMessage: "the connection was lost",
+      }],
+    },
+  };
+  await until("the stream is open", () => clock.sleepers > 0);
+  await clock.advance(5_000);
+  await terminal.until(() => terminal.errorLines.length > 0);
+  assert.deepEqual(terminal.errorLines, [
+    "tail: no data for 5 s: the sip feed is not connected (reconnecting): " +
+    "the connection was lost",
+  ]);
+  assert.equal(proxy.statusRequests[0]?.includeSubscriptions, true);
+  await until("it waits again", () => clock.sleepers > 0);
+  await clock.advance(5_000);
+  await until("it looked again", () => proxy.statusRequests.length === 2);
+  await until("it waits again", () => clock.sleepers > 0);
+  proxy.status = {
+    status: {
+      feeds: [{ feedType: FeedType.SIP, state: ConnectionState.CONNECTED }],
+    },
+  };
+  await clock.advance(5_000);
+  await terminal.until(() => terminal.errorLines.length === 2);
+  assert.match(
+    terminal.errorLines[1] ?? "",
+    /no data for 15 s: Alpaca has acknowledged/,
+  );
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+});
+
+Deno.test("a stream that falls silent is looked into, and its feed's trouble told", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["quotes", "AAPL", "--address", proxy.address], terminal);
+  await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
+  await terminal.until(() => terminal.lines.length === 1);
+  const feed = (state: ConnectionState) => {
+    proxy.status = { status: { feeds: [{ feedType: FeedType.SIP, state }] } };
+  };
+  feed(ConnectionState.CONNECTED);
+  await clock.advance(5_000); // in which the message came
+  await clock.advance(5_000);
+  await until("the proxy is asked", () => proxy.statusRequests.length === 1);
+  assert.deepEqual(terminal.errorLines, [], "symbols may have nothing to say");
+
+  feed(ConnectionState.RECONNECTING);
+  await until("the next look is due", () => clock.sleepers > 0);
+  await clock.advance(5_000);
+  await terminal.until(() => terminal.errorLines.length > 0);
+  assert.deepEqual(terminal.errorLines, [
+    "tail: no data for 10 s: the sip feed is not connected (reconnecting)",
+  ]);
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+});

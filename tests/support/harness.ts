@@ -1,0 +1,97 @@
+/**
+ * A simulator and a proxy connected to it, for end-to-end tests.
+ *
+ * @module
+ */
+import type { Clock } from "../../src/application/ports/clock.ts";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { type RunningProxy, startProxy } from "../../src/proxy.ts";
+import {
+  type Simulator,
+  type SimulatorOptions,
+  startSimulator,
+} from "@alpaca-stream-proxy/simulator";
+import { RecordingLog } from "./recording_log.ts";
+
+/** Options of the harness. */
+export interface HarnessOptions {
+  readonly simulator?: SimulatorOptions;
+  /** Settings of the proxy besides those that connect it to the simulator. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+}
+
+/** A running pair. */
+export interface Harness extends AsyncDisposable {
+  readonly simulator: Simulator;
+  readonly proxy: RunningProxy;
+  readonly log: RecordingLog;
+  /** `127.0.0.1:port` of the gRPC server. */
+  readonly address: string;
+  /** Base of the health port. */
+  readonly health: string;
+}
+
+/** Ports that the system chooses. */
+export const FREE_PORTS: Readonly<Record<string, string>> = {
+  STREAM_PROXY_HOST: "127.0.0.1",
+  STREAM_PROXY_GRPC_PORT: "0",
+  STREAM_PROXY_HEALTH_PORT: "0",
+  STREAM_PROXY_METRICS_PORT: "0",
+};
+
+/** Starts a simulator that sends only what a test emits, and a proxy on it. */
+export async function startHarness(
+  options: HarnessOptions = {},
+): Promise<Harness> {
+  await using made = new AsyncDisposableStack();
+  const simulator = made.use(
+    await startSimulator({ messagesPerSecond: 0, ...options.simulator }),
+  );
+  const log = new RecordingLog();
+  const config = parseConfig({
+    ...simulator.environment(),
+    ...FREE_PORTS,
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "10",
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "50",
+    ...options.env,
+  });
+  const parts = options.clock ? { log, clock: options.clock } : { log };
+  const proxy = made.use(await startProxy(config, parts));
+  const kept = made.move();
+  return {
+    simulator,
+    proxy,
+    log,
+    address: `127.0.0.1:${proxy.ports.grpc}`,
+    health: `http://127.0.0.1:${proxy.ports.health}`,
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Waits in real time, polling, until `check` holds. */
+export async function until(
+  what: string,
+  check: () => boolean | Promise<boolean>,
+  timeoutMs = 15_000,
+): Promise<void> {
+  const deadline = performance.now() + timeoutMs;
+  while (!await check()) {
+    if (performance.now() > deadline) {
+      throw new Error(`Not within ${timeoutMs} ms: ${what}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Whether the simulator's session of an endpoint has these symbols. */
+export function carries(
+  simulator: Simulator,
+  place: { readonly endpoint: string; readonly channel: string },
+  symbols: readonly string[],
+): boolean {
+  const carried = simulator.sessions()
+    .filter((session) => session.endpoint === place.endpoint)
+    .flatMap((session) => session.subscriptions[place.channel] ?? []);
+  return symbols.every((symbol) => carried.includes(symbol));
+}

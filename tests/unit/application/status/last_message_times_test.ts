@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import { LastMessageTimes } from "../../../../src/application/status/last_message_times.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+
+Deno.test("the moment of a feed's last data is known within a second, whoever watches", async () => {
+  const clock = new ManualClock();
+  const counters = createCounters();
+  const times = new LastMessageTimes(counters, clock);
+  const ending = new AbortController();
+  const running = times.run(ending.signal);
+  assert.equal(times.lastMessageAt("sip"), undefined);
+  counters.feeds.sip.received.quote++;
+  counters.feeds.opra.received.control++;
+  await clock.advance(1_000);
+  const seen = clock.now();
+  assert.equal(times.lastMessageAt("sip"), seen);
+  assert.equal(times.lastMessageAt("opra"), undefined, "control is no data");
+  await clock.advance(60_000);
+  assert.equal(times.lastMessageAt("sip"), seen);
+  counters.feeds.sip.received.trade++;
+  await clock.advance(1_000);
+  assert.equal(times.lastMessageAt("sip"), seen + 61_000);
+  clock.setWall(-3_600_000);
+  await clock.advance(5_000);
+  const age = clock.now() - (times.lastMessageAt("sip") ?? 0);
+  assert.equal(age, 5_000, "a wall clock that is set changes no age");
+  ending.abort();
+  await running;
+});

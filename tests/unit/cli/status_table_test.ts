@@ -1,0 +1,153 @@
+import assert from "node:assert/strict";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { ansi, plain } from "../../../src/cli/colors.ts";
+import {
+  quotaText,
+  subscriptionTables,
+} from "../../../src/cli/status_table.ts";
+import {
+  ConnectionStatusSchema,
+  ExpansionState,
+  FeedType,
+  SymbolBudgetSchema,
+  SymbolState,
+} from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+
+type Status = MessageInitShape<typeof ConnectionStatusSchema>;
+
+const tables = (status: Status, paint = plain) =>
+  subscriptionTables(create(ConnectionStatusSchema, status), paint);
+
+const BUDGETS: readonly [
+  MessageInitShape<typeof SymbolBudgetSchema>,
+  string,
+][] = [
+  [{ used: 1234 }, "1 234 used, no known limit"],
+  [{ limit: 30, used: 28 }, "28 of 30 used, 2 left"],
+  [{ limit: 0, used: 0 }, "0 of 0 used, 0 left"],
+  [{ limit: 30, used: 33 }, "33 of 30 used, 3 over the limit"],
+  [
+    { limit: 30, used: 30, learned: true },
+    "30 of 30 used, 0 left, limit learned from a rejection",
+  ],
+];
+
+for (const [budget, text] of BUDGETS) {
+  Deno.test(`a budget reads "${text}"`, () => {
+    assert.equal(quotaText(create(SymbolBudgetSchema, budget)), text);
+  });
+}
+
+Deno.test("every channel counts its symbols by state, every symbol has a row", () => {
+  const lines = tables({
+    feeds: [{
+      feedType: FeedType.SIP,
+      subscriptions: {
+        budget: { limit: 30, used: 3 },
+        channels: [
+          {
+            channel: "trades",
+            symbols: [
+              { symbol: "AAPL", state: SymbolState.ACKNOWLEDGED, streams: 12 },
+              { symbol: "MSFT", state: SymbolState.REQUESTED, streams: 1 },
+              {
+                symbol: "TSLA",
+                state: SymbolState.WAITING,
+                streams: 1,
+                reason: "all 30 slots are in use",
+              },
+              { symbol: "OLD", state: SymbolState.LINGERING },
+            ],
+          },
+          { channel: "bars", unfilteredStreams: 2 },
+        ],
+      },
+    }, { feedType: FeedType.OPRA }],
+  });
+  assert.deepEqual(lines, [
+    "",
+    "sip  3 of 30 used, 27 left",
+    "  trades: 3 requested by streams, 1 acknowledged, 1 requested, 1 waiting, 1 lingering",
+    "  bars: 0 requested by streams, 2 streams without a filter, receiving what others request",
+    "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
+    "  trades   AAPL    acknowledged       12",
+    "  trades   MSFT    requested           1",
+    "  trades   TSLA    waiting             1  all 30 slots are in use",
+    "  trades   OLD     lingering           0",
+  ]);
+});
+
+Deno.test("underlyings show their contracts, their price, or why they have none", () => {
+  const lines = tables({
+    feeds: [{
+      feedType: FeedType.OPRA,
+      subscriptions: {
+        budget: { used: 0 },
+        expansions: [
+          {
+            underlying: "SPY",
+            channel: "quotes",
+            state: ExpansionState.READY,
+            contracts: 100,
+            streams: 2,
+            centre: 500.5,
+          },
+          {
+            underlying: "QQQ",
+            channel: "trades",
+            state: ExpansionState.OFF,
+            streams: 1,
+            reason: "the keys may not read contracts",
+          },
+        ],
+      },
+    }],
+  });
+  assert.deepEqual(lines.slice(2), [
+    "  UNDERLYING  CHANNEL  STATE  CONTRACTS   PRICE  STREAMS  REASON",
+    "  SPY         quotes   ready        100  500.50        2",
+    "  QQQ         trades   off            0       -        1  the keys may not read contracts",
+  ]);
+});
+
+Deno.test("a state that this client does not know yet is shown by its number", () => {
+  const lines = tables({
+    feeds: [{
+      feedType: FeedType.SIP,
+      subscriptions: {
+        channels: [{
+          channel: "quotes",
+          symbols: [{ symbol: "A", state: 9 as SymbolState, streams: 1 }],
+        }],
+      },
+    }],
+  });
+  assert.equal(lines.at(-1), "  quotes   A       ?9           1");
+});
+
+Deno.test("on a terminal a refusal is red and aligned all the same", () => {
+  const status: Status = {
+    feeds: [{
+      feedType: FeedType.SIP,
+      subscriptions: {
+        channels: [{
+          channel: "quotes",
+          symbols: [
+            { symbol: "A", state: SymbolState.ACKNOWLEDGED, streams: 1 },
+            { symbol: "B", state: SymbolState.REFUSED, streams: 1 },
+          ],
+        }],
+      },
+    }],
+  };
+  assert.ok(
+    tables(status, ansi).at(-1)?.includes("\x1b[31mrefused     \x1b[39m"),
+  );
+});
+
+Deno.test("a proxy without subscription reports is recognized", () => {
+  assert.deepEqual(tables({ feeds: [{ feedType: FeedType.SIP }] }), [
+    "",
+    "this proxy reports no subscriptions",
+  ]);
+});
