@@ -27,7 +27,7 @@ export const ACK = 0x1;
 
 const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 const SETTING_INITIAL_WINDOW = 4;
-/** Window of each connection at first; SETTINGS do not change it. */
+/** Initial window of every connection; SETTINGS do not change it. */
 const FIRST_WINDOW = 65_535;
 
 const ascii = new TextEncoder();

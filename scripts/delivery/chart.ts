@@ -89,8 +89,8 @@ export function readme(template: string, values: string): string {
     !row.path.startsWith("credentials.keys.") &&
     !row.path.startsWith("credentials.values.")
   );
-  const notice = "<!-- Generated from README.template.md and values.yaml " +
-    "by scripts/delivery/generate.ts -->\n\n";
+  const notice = "<!-- Generated from README.template.md and values.yaml by " +
+    "scripts/delivery/generate.ts -->\n\n";
   return notice + template
     .replace("<!-- config -->", () => table(below("config.")))
     .replace("<!-- credentials -->", () => table(below("credentials.keys.")))

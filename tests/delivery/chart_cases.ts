@@ -351,7 +351,7 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
   {
     name: "the same port for two servers",
     values: { credentials, config: { STREAM_PROXY_METRICS_PORT: 8082 } },
-    error: /another port of config has already/,
+    error: /is also another port of config/,
   },
   {
     name: "a pre-stop delay that exceeds the grace period",

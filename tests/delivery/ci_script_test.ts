@@ -15,9 +15,9 @@ interface Stubs {
   readonly install?: string;
   /** `deno task check`. */
   readonly check?: string;
-  /** `deno task test tests/unit`. */
+  /** `deno task test tests/unit tests/delivery`. */
   readonly unit?: string;
-  /** `deno task test --ignore=tests/unit`. */
+  /** `deno task test --ignore=tests/unit,tests/delivery`. */
   readonly integration?: string;
   /** `check_image.ts`. */
   readonly image?: string;
@@ -45,7 +45,7 @@ async function runScript(stubs: Stubs) {
         install*) ${stubs.install ?? ":"} ;;
         "task check "*) ${stubs.check ?? ":"} ;;
         "task test tests/unit") ${stubs.unit ?? PASS} ;;
-        "task test --ignore=tests/unit") ${stubs.integration ?? PASS} ;;
+        "task test --ignore="*) ${stubs.integration ?? PASS} ;;
         "run -A "*) ${stubs.image ?? ":"} ;;
       esac`,
     );

@@ -35,7 +35,7 @@ for (const name of names) {
   });
 }
 
-Deno.test("a release signs what it publishes, with provenance and a bill of materials", () => {
+Deno.test("a release is signed, with provenance and a software bill of materials", () => {
   const text = Deno.readTextFileSync(new URL("release.yml", folder));
   for (
     const part of [

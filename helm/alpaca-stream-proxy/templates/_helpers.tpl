@@ -1,9 +1,9 @@
-{{/* Name of the chart, or what replaces it. */}}
+{{/* Name of the chart, or nameOverride. */}}
 {{- define "asp.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Name of the objects: release and chart, said once if one contains the other. */}}
+{{/* Name of the objects: release and chart, or only the release if it contains the chart's name. */}}
 {{- define "asp.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 52 | trimSuffix "-" }}
@@ -17,14 +17,14 @@
 {{- end }}
 {{- end }}
 
-{{/* What a Service, a monitor or a policy finds the proxy's pod by. */}}
+{{/* Labels that Services, monitors and policies select the proxy's pod by. */}}
 {{- define "asp.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "asp.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: proxy
 {{- end }}
 
-{{/* The program's version, as a label takes it. */}}
+{{/* The program's version as a label value. */}}
 {{- define "asp.version" -}}
 {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
 {{- end }}
@@ -43,7 +43,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/*
 Head of an object's metadata. Takes a list: root, name, own labels, own
-annotations, and the namespace where it may be another.
+annotations, optionally another namespace.
 */}}
 {{- define "asp.metadata" -}}
 {{- $root := index . 0 -}}
@@ -83,12 +83,12 @@ annotations:
 {{- end }}
 {{- end }}
 
-{{/* A value as the program reads it: Helm would print 10000000 as 1e+07. */}}
+{{/* A value as text: Helm would print 10000000 as 1e+07. */}}
 {{- define "asp.text" -}}
 {{- if and (kindIs "float64" .) (eq (float64 (int64 .)) .) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
-{{/* `host:port` of a URL, with the scheme's own port where none is given. */}}
+{{/* `host:port` of a URL, with the scheme's default port. */}}
 {{- define "asp.urlAddress" -}}
 {{- $url := urlParse . -}}
 {{- if regexMatch ":[0-9]+$" $url.host }}{{ $url.host }}
@@ -98,7 +98,7 @@ annotations:
 {{- end }}
 
 {{/*
-What the proxy may reach: its own ports, Alpaca, every address in its config.
+Addresses of --allow-net: own ports, Alpaca, every URL in the config.
 Takes a list: root, config.
 */}}
 {{- define "asp.allowNet" -}}
@@ -120,7 +120,7 @@ Takes a list: root, config.
 {{- concat $list $root.Values.permissions.extraNet | uniq | join "," }}
 {{- end }}
 
-{{/* What it may read. Takes a list: root, config. */}}
+{{/* Variables of --allow-env. Takes a list: root, config. */}}
 {{- define "asp.allowEnv" -}}
 {{- $root := index . 0 -}}
 {{- $names := concat (keys (index . 1)) (keys $root.Values.credentials.keys) | sortAlpha -}}
@@ -129,7 +129,7 @@ Takes a list: root, config.
 {{- concat $names $runtime $root.Values.permissions.extraEnv | uniq | join "," }}
 {{- end }}
 
-{{/* Ports of Alpaca and of the addresses in `config` that stand for it, as a JSON list. */}}
+{{/* Ports of Alpaca and of the URLs in `config` that replace it, as a JSON list. */}}
 {{- define "asp.upstreamPorts" -}}
 {{- $ports := list 443 -}}
 {{- range $name, $value := .Values.config }}
@@ -141,8 +141,8 @@ Takes a list: root, config.
 {{- end }}
 
 {{/*
-Limit of the heap in MiB: as set, else two thirds of the memory limit, which the
-runtime does not see; nothing where neither says anything.
+Heap limit in MiB: heapLimitMiB, or two thirds of the memory limit, which the
+runtime does not know; empty without both.
 */}}
 {{- define "asp.heapLimit" -}}
 {{- $limit := .Values.heapLimitMiB -}}
@@ -181,17 +181,17 @@ runtime does not see; nothing where neither says anything.
 {{- end }}
 {{- end }}
 
-{{/* The name of the port that answers /metrics. */}}
+{{/* Name of the port that serves /metrics. */}}
 {{- define "asp.metricsPort" -}}
 {{- if eq (int .Values.config.STREAM_PROXY_METRICS_PORT) 0 }}health{{ else }}metrics{{ end }}
 {{- end }}
 
-{{/* Feeds that are on, as an alternation for PromQL. */}}
+{{/* Enabled feeds, as an alternation for PromQL. */}}
 {{- define "asp.feeds" -}}
 {{- .Values.config.STREAM_PROXY_FEEDS | replace "," "|" }}
 {{- end }}
 
-{{/* Values that a schema cannot compare. */}}
+{{/* Checks that a schema cannot express. */}}
 {{- define "asp.validate" -}}
 {{- with .Values }}
 {{- if lt (int .terminationGracePeriodSeconds) (add (int .preStopSleepSeconds) 30) }}
@@ -207,7 +207,7 @@ runtime does not see; nothing where neither says anything.
 {{- $ports := list }}
 {{- range $name, $value := .config }}
 {{- if and (hasSuffix "_PORT" $name) (ne (int $value) 0) }}
-{{- if has (int $value) $ports }}{{ fail (printf "config.%s is %d, which another port of config has already" $name (int $value)) }}{{ end }}
+{{- if has (int $value) $ports }}{{ fail (printf "config.%s is %d, which is also another port of config" $name (int $value)) }}{{ end }}
 {{- $ports = append $ports (int $value) }}
 {{- end }}
 {{- end }}

@@ -1,4 +1,4 @@
-{{/* What the proxy's pod and the tests' pods share: where and how they run. */}}
+{{/* Common part of the pod specs of the proxy and of the tests. */}}
 {{- define "asp.podExtras" -}}
 {{- with .Values }}
 {{- range $key := list "priorityClassName" "runtimeClassName" "schedulerName" "dnsPolicy" }}
