@@ -120,18 +120,14 @@ export class Expansions {
     const expansion = this.#open.get(key) ?? new Expansion(scope);
     this.#open.set(key, expansion);
     expansion.streams++;
-    const chain = this.#chains?.use(underlying);
+    const stream = new DisposableStack();
+    stream.use(this.#chains?.use(underlying));
+    stream.defer(() => {
+      if (--expansion.streams === 0) this.#close(key, expansion);
+    });
     this.#prices?.wake();
     this.#signal.wake();
-    let isOpen = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (!isOpen) return;
-        isOpen = false;
-        if (--expansion.streams === 0) this.#close(key, expansion);
-        chain?.[Symbol.dispose]();
-      },
-    };
+    return stream;
   }
 
   /** Keeps the expansions current until `signal` fires. */

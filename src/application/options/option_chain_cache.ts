@@ -103,21 +103,10 @@ export class OptionChainCache {
   /** Keeps the chain of an underlying until disposed; disposing is idempotent. */
   use(underlying: string): Disposable {
     const entry = this.#entries.get(underlying) ?? newEntry(underlying);
-    entry.users++;
-    this.#touch(entry);
-    this.#trim();
-    this.#signal.wake();
-    let isUsed = true;
-    return {
-      [Symbol.dispose]: () => {
-        if (!isUsed) return;
-        isUsed = false;
-        entry.users--;
-        this.#touch(entry);
-        this.#trim();
-        this.#signal.wake();
-      },
-    };
+    this.#addUsers(entry, 1);
+    const use = new DisposableStack();
+    use.defer(() => this.#addUsers(entry, -1));
+    return use;
   }
 
   /** Returns the state of the chain of an underlying. */
@@ -173,19 +162,19 @@ export class OptionChainCache {
     return exchangeDay(this.#parts.clock.now());
   }
 
-  #touch(entry: Entry): void {
+  /** Makes an entry the most recently used one and evicts unused ones. */
+  #addUsers(entry: Entry, count: 1 | -1): void {
+    entry.users += count;
     this.#entries.delete(entry.underlying);
     this.#entries.set(entry.underlying, entry);
     this.#unused.delete(entry);
     if (entry.users === 0) this.#unused.add(entry);
-  }
-
-  #trim(): void {
-    for (const entry of this.#unused) {
-      if (this.#entries.size <= this.#parts.maxChains) return;
-      this.#entries.delete(entry.underlying);
-      this.#unused.delete(entry);
+    for (const unused of this.#unused) {
+      if (this.#entries.size <= this.#parts.maxChains) break;
+      this.#entries.delete(unused.underlying);
+      this.#unused.delete(unused);
     }
+    this.#signal.wake();
   }
 
   /** Underlyings without a chain come before those to be renewed. */
