@@ -130,7 +130,7 @@ export class Connections {
     const selected = this.select(selector);
     for (const { socket, session } of selected) {
       session?.mute({ data, acks });
-      // On the trading stream data and replies cannot be told apart here.
+      // On the trading stream data and replies are not separable here.
       socket.mute({ pongs, frames: !session && (data || acks) });
     }
     return selected.length;

@@ -9,9 +9,9 @@
  * | `GET /_control/rate` | | `{messagesPerSecond}` |
  * | `POST /_control/rate` | `{messagesPerSecond}` | sets it, 0 to 200 000 |
  * | `POST /_control/emit` | `{endpoint, elements}` | sends messages to subscribers |
- * | `POST /_control/emit-raw` | `{endpoint, text}` or `{endpoint, base64}` | sends a frame unchanged |
+ * | `POST /_control/emit-raw` | `{endpoint, text}` or `{endpoint, base64}` | sends a raw frame |
  * | `POST /_control/drop` | `{endpoint?, connection?, clean?, code?, reason?}` | ends connections |
- * | `POST /_control/half-open` | `{endpoint?, connection?}` | stops reading and writing, TCP stays open |
+ * | `POST /_control/half-open` | `{endpoint?, connection?}` | stops reading and writing |
  * | `POST /_control/mute` | `{endpoint?, connection?, data?, acks?, pongs?}` | stops sending |
  * | `POST /_control/unmute` | `{endpoint?, connection?}` | ends `mute` |
  * | `POST /_control/mute-symbol` | `{symbol}` | stops the data of one symbol |
@@ -20,15 +20,15 @@
  * | `POST /_control/delay-data` | `{endpoint?, ms}` | delays market data |
  * | `POST /_control/lose-ack` | `{endpoint?, count?}` | drops acknowledgements |
  * | `POST /_control/duplicate-ack` | `{endpoint?, count?}` | sends acknowledgements twice |
- * | `POST /_control/fail-next` | `{endpoint?, action, code, count?}` | error on `auth` or `subscribe` |
- * | `POST /_control/reject-upgrades` | `{endpoint?, status, count?}` | rejects upgrades with an HTTP status |
+ * | `POST /_control/fail-next` | `{endpoint?, action, code, count?}` | error on auth or subscribe |
+ * | `POST /_control/reject-upgrades` | `{endpoint?, status, count?}` | rejects upgrades |
  * | `POST /_control/malformed` | `{endpoint, symbol?}` | sends malformed messages |
  * | `POST /_control/unknown-type` | `{endpoint, symbol?}` | sends a message of an unknown type |
- * | `POST /_control/mixed-frame` | `{endpoint, symbol?, count?}` | sends one large frame, valid and malformed |
- * | `POST /_control/late-trades` | `{count?}` | timestamps the next trades in the past |
+ * | `POST /_control/mixed-frame` | `{endpoint, symbol?, count?}` | sends a large mixed frame |
+ * | `POST /_control/late-trades` | `{count?}` | makes the next trades late |
  * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
  * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
- * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates (2) or drops (0) order events |
+ * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates or drops (0) order events |
  * | `POST /_control/delay-orders` | `{ms}` | delays order events |
  * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
  * | `POST /_control/delay-requests` | `{ms}` | delays REST replies |

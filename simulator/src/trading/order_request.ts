@@ -290,7 +290,8 @@ function optionalPrice(
   const allowed = price.greaterThanOrEqualTo(1) ? 2 : 4;
   if (price.decimalPlaces() > allowed) {
     throw invalid(
-      `invalid ${name} ${price.toFixed()}. sub-penny increment does not fulfill minimum pricing criteria`,
+      `invalid ${name} ${price.toFixed()}. sub-penny increment does not ` +
+        "fulfill minimum pricing criteria",
     );
   }
   return price;

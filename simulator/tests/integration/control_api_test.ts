@@ -16,7 +16,7 @@ async function started() {
   return { simulator, order, question };
 }
 
-Deno.test("sessions and requests can be asked for, without secrets", async () => {
+Deno.test("sessions and requests are reported without secrets", async () => {
   const { simulator: made, question } = await started();
   await using simulator = made;
   await using client = await RawClient.open(simulator.streamUrls.stocks());
@@ -29,7 +29,7 @@ Deno.test("sessions and requests can be asked for, without secrets", async () =>
   assert.doesNotMatch(JSON.stringify(requests), /SIM_SECRET/);
 });
 
-Deno.test("elements are emitted, long ids as text", async () => {
+Deno.test("messages are emitted, long ids as text", async () => {
   const { simulator: made, order } = await started();
   await using simulator = made;
   await using client = await RawClient.open(simulator.streamUrls.stocks());
@@ -42,7 +42,7 @@ Deno.test("elements are emitted, long ids as text", async () => {
   assert.equal(await client.raw(), "raw");
 });
 
-Deno.test("odd elements come in frames that hold good ones too", async () => {
+Deno.test("malformed messages come in frames with valid ones", async () => {
   const { simulator: made, order } = await started();
   await using simulator = made;
   await using client = await RawClient.open(simulator.streamUrls.stocks());
@@ -59,7 +59,7 @@ Deno.test("odd elements come in frames that hold good ones too", async () => {
   assert.equal(good.length, 4500);
 });
 
-Deno.test("every order is understood", async () => {
+Deno.test("every action is accepted", async () => {
   const { simulator: made, order, question } = await started();
   await using simulator = made;
   const orders: [string, object][] = [
@@ -91,7 +91,7 @@ Deno.test("every order is understood", async () => {
   assert.equal(await refusal(simulator.streamUrls.stocks()), 503);
 });
 
-Deno.test("a bad order is answered with what it must be", async () => {
+Deno.test("an invalid action is answered with the expected value", async () => {
   const { simulator: made, order } = await started();
   await using _simulator = made;
   const cases: [string, unknown, RegExp][] = [

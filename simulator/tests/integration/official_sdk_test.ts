@@ -18,7 +18,7 @@ async function closed(stream: SdkStream) {
   await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
-Deno.test("the official SDK receives stocks with ids and nanoseconds whole", async () => {
+Deno.test("the official SDK receives stocks with exact ids and nanoseconds", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   const url = simulator.streamUrls.stocks();
   const stream = new StockDataStream({ credentials, url });

@@ -13,7 +13,7 @@ async function get(simulator: Simulator, path: string) {
   return { body: JSON.parse(text), text, headers: response.headers };
 }
 
-Deno.test("a whole option chain is listed page by page over HTTP", async () => {
+Deno.test("an option chain is listed page by page over HTTP", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   const listed = simulator.market.optionContracts("SPY")
     .map(({ symbol }) => symbol);
@@ -80,7 +80,7 @@ Deno.test("an order over HTTP moves the position", async () => {
   assert.equal(engine.position("AAPL").toFixed(), "-1");
 });
 
-Deno.test("faults for REST are planned through the control API", async () => {
+Deno.test("faults of REST are planned through the control API", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   const control = (name: string, body: unknown) =>
     fetch(`${simulator.url}/_control/${name}`, {

@@ -17,7 +17,7 @@ function command(...flags: string[]): Deno.Command {
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 
-Deno.test("task simulate prints its variables and ends with 0 on SIGTERM", async () => {
+Deno.test("task simulate prints its variables and exits with 0 on SIGTERM", async () => {
   await using child = command("--port", "0", "--plan", "basic").spawn();
   const reader = child.stdout.getReader();
   let shown = "";
@@ -35,7 +35,7 @@ Deno.test("task simulate prints its variables and ends with 0 on SIGTERM", async
   assert.equal((await child.status).code, 0);
 });
 
-Deno.test("task simulate refuses bad flags with code 2 and the remedy", async () => {
+Deno.test("task simulate rejects invalid flags with code 2 and the remedy", async () => {
   const cases: [string[], RegExp][] = [
     [["--rate", "fast"], /--rate must be a number, received "fast"/],
     [["--rate", "200001"], /messagesPerSecond must be from 0 to 200000/],
@@ -51,7 +51,7 @@ Deno.test("task simulate refuses bad flags with code 2 and the remedy", async ()
   }
 });
 
-Deno.test("--orders has somebody trade", () => {
+Deno.test("--orders starts the auto trader", () => {
   const trading = { autoTrader: { ordersPerSecond: 2 } };
   const options = (...flags: string[]) => {
     const parsed = parseFlags(flags);
@@ -61,7 +61,7 @@ Deno.test("--orders has somebody trade", () => {
   assert.equal(options(), undefined);
 });
 
-Deno.test("task simulate says when its port is taken", async () => {
+Deno.test("task simulate reports that its port is taken", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { code, stderr } = await command(
     "--port",
@@ -71,7 +71,7 @@ Deno.test("task simulate says when its port is taken", async () => {
   assert.match(text(stderr), /port is taken; choose another one with --port/);
 });
 
-Deno.test("task simulate explains its flags", async () => {
+Deno.test("task simulate lists its flags", async () => {
   const { code, stdout } = await command("--help").output();
   assert.equal(code, 0);
   for (const flag of ["--host", "--port", "--rate", "--seed", "--plan"]) {

@@ -1,4 +1,4 @@
-/** A TCP client that speaks WebSocket but never reads: the slowest there is. */
+/** A WebSocket client over plain TCP that never reads. */
 
 /** Connects, logs in, subscribes to all quotes, and reads nothing. */
 export async function connectStalled(url: string): Promise<Deno.TcpConn> {

@@ -30,7 +30,7 @@ async function until(isSo: () => boolean): Promise<void> {
   assert.fail("it did not happen within two seconds");
 }
 
-Deno.test("emitted elements arrive byte for byte, ids and nanoseconds whole", async () => {
+Deno.test("emitted messages arrive byte for byte, with exact ids and nanoseconds", async () => {
   await using simulator = await startSimulator(SILENT);
   await using client = await RawClient.open(simulator.streamUrls.stocks());
   await client.ask({ action: "subscribe", quotes: ["AAPL"], trades: ["*"] });
@@ -74,7 +74,7 @@ Deno.test("JSON in binary, fragments and compression are understood", async () =
   assert.deepEqual((await client.frame())[0]?.["bars"], ["*", "F"]);
 });
 
-Deno.test("unknown paths and planned refusals end the upgrade", async () => {
+Deno.test("unknown paths and planned statuses reject the upgrade", async () => {
   await using simulator = await startSimulator(SILENT);
   const { faults, streamUrls, url } = simulator;
   assert.equal(await refusal(url.replace("http", "ws") + "/v2/nope"), 404);
@@ -86,7 +86,7 @@ Deno.test("unknown paths and planned refusals end the upgrade", async () => {
   assert.equal(client.ws.readyState, client.ws.OPEN);
 });
 
-Deno.test("an unclean death leaves a ghost, a clean close does not", async () => {
+Deno.test("an unclean close leaves a ghost session, a clean close does not", async () => {
   await using simulator = await startSimulator({
     ...SILENT,
     ghostSeconds: 0.3,
@@ -121,7 +121,7 @@ Deno.test("a drop ends the socket with or without a close frame", async () => {
   assert.deepEqual(await gentle.closed, { code: 1001, reason: "maintenance" });
 });
 
-Deno.test("a half-open socket is silent while TCP stays open, then a ghost", async () => {
+Deno.test("a half-open socket sends nothing, then is a ghost session", async () => {
   await using simulator = await startSimulator({
     ...SILENT,
     pingSeconds: 0.1,
@@ -140,7 +140,7 @@ Deno.test("a half-open socket is silent while TCP stays open, then a ghost", asy
   await client.closed;
 });
 
-Deno.test("pings are answered, and sent to see who is alive", async () => {
+Deno.test("pings are answered, and a client that answers none is cut off", async () => {
   await using simulator = await startSimulator({
     ...SILENT,
     pingSeconds: 0.1,
@@ -159,7 +159,7 @@ Deno.test("pings are answered, and sent to see who is alive", async () => {
   assert.equal(alive.ws.readyState, alive.ws.OPEN);
 });
 
-Deno.test("a mute socket keeps quiet in the ways it was told to", async () => {
+Deno.test("a muted socket sends no data, acknowledgements or pongs", async () => {
   await using simulator = await startSimulator(SILENT);
   await using client = await RawClient.open(simulator.streamUrls.stocks());
   await client.ask({ action: "subscribe", quotes: ["AAPL"] });
@@ -182,7 +182,7 @@ Deno.test("a client that does not read is cut off at the bound", async () => {
     ...SILENT,
     slowClientBytes: 2_000_000,
   });
-  using _deaf = await connectStalled(simulator.streamUrls.stocks());
+  using _stalled = await connectStalled(simulator.streamUrls.stocks());
   const isOpen = () => simulator.sessions().length > 0;
   await until(() => simulator.requests().length === 2);
   const filler = { ...QUOTE, note: "x".repeat(100_000) };
@@ -197,7 +197,7 @@ Deno.test("a client that does not read is cut off at the bound", async () => {
   await until(() => !isOpen());
 });
 
-Deno.test("frames of any shape reach every session that is logged in", async () => {
+Deno.test("any frame reaches every authenticated session", async () => {
   await using simulator = await startSimulator(SILENT);
   await using client = await RawClient.open(simulator.streamUrls.stocks());
   const url = simulator.streamUrls.stocks("iex");
@@ -209,7 +209,7 @@ Deno.test("frames of any shape reach every session that is logged in", async () 
   assert.equal(simulator.emitRaw("opra", []), 0);
 });
 
-Deno.test("the market reaches stock and option clients, bars included", async () => {
+Deno.test("stock and option clients receive the generated market, bars included", async () => {
   await using simulator = await startSimulator({
     messagesPerSecond: 2000,
     barSeconds: 1,
@@ -244,7 +244,7 @@ Deno.test("two sockets of one account on different endpoints coexist", async () 
   assert.deepEqual(states, Array(3).fill("authenticated"));
 });
 
-Deno.test("disposing twice is safe and frees the port", async () => {
+Deno.test("dispose is idempotent and frees the port", async () => {
   const simulator = await startSimulator(SILENT);
   const port = Number(new URL(simulator.url).port);
   const client = await RawClient.open(simulator.streamUrls.stocks());

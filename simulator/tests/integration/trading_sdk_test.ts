@@ -125,7 +125,7 @@ function ordersApi(simulator: Simulator): trading.OrdersApi {
   );
 }
 
-Deno.test("the official SDK places an order and follows its whole life", async () => {
+Deno.test("the official SDK places an order and receives all its updates", async () => {
   await using simulator = await start();
   await using client = await listen(simulator);
   const placed = await ordersApi(simulator).postOrder({
@@ -201,7 +201,7 @@ Deno.test("the official SDK reads the account", async () => {
   assert.equal(account.status, "ACTIVE");
 });
 
-Deno.test("the official SDK tells refusals by Alpaca's codes", async () => {
+Deno.test("the official SDK reports rejections with Alpaca's codes", async () => {
   await using simulator = await start();
   const request = {
     postOrderRequest: {
@@ -228,7 +228,7 @@ Deno.test("the official SDK tells refusals by Alpaca's codes", async () => {
   await assert.rejects(stranger.getAllOrders({}), { name: "AuthError" });
 });
 
-Deno.test("the official SDK is refused with a wrong secret", async () => {
+Deno.test("the official SDK is unauthorized with a wrong secret", async () => {
   await using simulator = await start();
   const { TradingStream } = await loadStreams();
   const stream = new TradingStream({
@@ -243,7 +243,7 @@ Deno.test("the official SDK is refused with a wrong secret", async () => {
   }
 });
 
-Deno.test("the official SDK comes back after its connection was cut", async () => {
+Deno.test("the official SDK reconnects after its connection was cut", async () => {
   await using simulator = await start();
   await using client = await listen(simulator);
   const again = client.listening(1);
@@ -257,7 +257,7 @@ Deno.test("the official SDK comes back after its connection was cut", async () =
   assert.equal(update?.order.id, "made-by-hand");
 });
 
-Deno.test("the official SDK meets doubled events as Alpaca sends them", async () => {
+Deno.test("the official SDK receives duplicated events", async () => {
   await using simulator = await start();
   await using client = await listen(simulator);
   simulator.faults.copyOrderEvents(2);

@@ -8,7 +8,7 @@ Deno.test("every option has a default", () => {
   assert.equal(settings.authTimeoutSeconds, 10);
 });
 
-Deno.test("all problems are told together, by name and value", () => {
+Deno.test("all problems are reported together, by name and value", () => {
   const wrong = {
     messagesPerSecond: 200_001,
     universeSize: 1.5,

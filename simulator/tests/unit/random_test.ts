@@ -48,6 +48,6 @@ Deno.test("uuids are version 4 and differ", () => {
   }
 });
 
-Deno.test("nothing cannot be picked from", () => {
+Deno.test("pick throws for an empty list", () => {
   assert.throws(() => new SeededRandom(1).pick([]), RangeError);
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { BASIC, keys, restBench } from "./rest_support.ts";
+import { BASIC, keys, restHarness } from "./rest_harness.ts";
 
 const DATA = "/v2/stocks/trades/latest?symbols=MSFT";
 
@@ -14,7 +14,7 @@ for (
   ] as const
 ) {
   Deno.test(`${name} are answered with 401 in the host's shape`, async () => {
-    using api = restBench();
+    using api = restHarness();
     const trading = await api.send("/v2/account", { headers });
     assert.equal(trading.status, 401);
     assert.deepEqual(await trading.json(), {
@@ -27,8 +27,8 @@ for (
   });
 }
 
-Deno.test("a token stands in for the key pair", async () => {
-  using api = restBench();
+Deno.test("a token replaces the key pair", async () => {
+  using api = restHarness();
   const response = await api.send("/v2/account", {
     headers: { authorization: "Bearer tok" },
   });
@@ -37,7 +37,7 @@ Deno.test("a token stands in for the key pair", async () => {
 });
 
 Deno.test("requests beyond the limit get 429 until the window ends", async () => {
-  using api = restBench({ tradingRequestsPerMinute: 3 });
+  using api = restHarness({ tradingRequestsPerMinute: 3 });
   const statuses: number[] = [];
   const remaining: (string | null)[] = [];
   for (let count = 0; count < 5; count++) {
@@ -62,8 +62,8 @@ Deno.test("requests beyond the limit get 429 until the window ends", async () =>
   assert.equal((await api.send("/v2/account")).status, 200);
 });
 
-Deno.test("hosts and accounts are counted apart, data by plan", async () => {
-  using api = restBench({ tradingRequestsPerMinute: 1 });
+Deno.test("hosts and accounts have separate limits, data by plan", async () => {
+  using api = restHarness({ tradingRequestsPerMinute: 1 });
   const status = async (path: string, headers?: Record<string, string>) =>
     (await api.send(path, headers ? { headers } : {})).status;
   assert.equal(await status("/v2/account"), 200);
@@ -75,8 +75,8 @@ Deno.test("hosts and accounts are counted apart, data by plan", async () => {
   assert.equal(basic.headers.get("x-ratelimit-limit"), "200");
 });
 
-Deno.test("planned faults answer the next requests, then health returns", async () => {
-  using api = restBench();
+Deno.test("planned statuses answer the next requests only", async () => {
+  using api = restHarness();
   api.faults.failRequests(429);
   api.faults.failRequests(500, 2);
   const first = await api.send("/v2/account");
@@ -89,8 +89,8 @@ Deno.test("planned faults answer the next requests, then health returns", async 
   assert.deepEqual(statuses, [500, 500, 200]);
 });
 
-Deno.test("a planned delay holds the reply back", async () => {
-  using api = restBench();
+Deno.test("a planned delay delays the reply", async () => {
+  using api = restHarness();
   api.faults.delayRequests(2_000);
   let done = false;
   const reply = api.send("/v2/account").then((response) => {
@@ -105,7 +105,7 @@ Deno.test("a planned delay holds the reply back", async () => {
 });
 
 Deno.test("every reply carries a request id of its own", async () => {
-  using api = restBench();
+  using api = restHarness();
   const ids: string[] = [];
   for (const path of ["/v2/account", "/v2/account", "/v2/orders/x"]) {
     const response = await api.send(path);
@@ -115,8 +115,8 @@ Deno.test("every reply carries a request id of its own", async () => {
   for (const id of ids) assert.match(id, /^[0-9a-f]{32}$/);
 });
 
-Deno.test("a path that is no endpoint is left to others", async () => {
-  using api = restBench();
+Deno.test("an unknown path has no reply", async () => {
+  using api = restHarness();
   for (const path of ["/", "/v2", "/v2/order", "/_control/sessions"]) {
     assert.equal((await api.send(path)).status, 599);
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import type { OptionContract } from "../../src/market/prices.ts";
 import { nextWeekend } from "../../src/rest/data_routes.ts";
-import { BASIC, keys, restBench } from "./rest_support.ts";
-import { HIGH_CALL, LOW_CALL } from "./trading_support.ts";
+import { BASIC, keys, restHarness } from "./rest_harness.ts";
+import { HIGH_CALL, LOW_CALL } from "./trading_harness.ts";
 
 /** Contracts of SPY: strikes 1 to `count`, calls and puts, every other Friday. */
 function chain(count: number): OptionContract[] {
@@ -33,7 +33,7 @@ interface ContractPage {
 
 Deno.test("twelve thousand contracts come page by page, each exactly once", async () => {
   const contracts = chain(12_000);
-  using api = restBench({}, contracts);
+  using api = restHarness({}, contracts);
   for (const limit of [10_000, 777]) {
     const symbols: string[] = [];
     let token = "";
@@ -54,7 +54,7 @@ Deno.test("twelve thousand contracts come page by page, each exactly once", asyn
 });
 
 Deno.test("without a bound contracts end with the next weekend", async () => {
-  using api = restBench({}, chain(300));
+  using api = restHarness({}, chain(300));
   const near: ContractPage = await api.get("/v2/options/contracts?limit=1000");
   assert.equal(near.option_contracts.length, 100);
   assert.ok(
@@ -69,7 +69,7 @@ Deno.test("without a bound contracts end with the next weekend", async () => {
 });
 
 Deno.test("a page has a hundred contracts unless asked otherwise", async () => {
-  using api = restBench({}, chain(600));
+  using api = restHarness({}, chain(600));
   const page: ContractPage = await api.get(
     "/v2/options/contracts?expiration_date_lte=2030-01-01",
   );
@@ -78,7 +78,7 @@ Deno.test("a page has a hundred contracts unless asked otherwise", async () => {
 });
 
 Deno.test("contracts are filtered by type, strike, root, style and status", async () => {
-  using api = restBench({}, chain(300));
+  using api = restHarness({}, chain(300));
   const count = async (query: string) => {
     const page: ContractPage = await api.get(
       `/v2/options/contracts?expiration_date_lte=2030-01-01&limit=1000&${query}`,
@@ -97,7 +97,7 @@ Deno.test("contracts are filtered by type, strike, root, style and status", asyn
 });
 
 Deno.test("a contract is listed with its terms", async () => {
-  using api = restBench();
+  using api = restHarness();
   const { option_contracts: [listed] } = await api.get(
     "/v2/options/contracts?expiration_date=2026-12-18",
   );
@@ -109,7 +109,7 @@ Deno.test("a contract is listed with its terms", async () => {
 });
 
 Deno.test("latest stock data has the stream's keys without type and symbol", async () => {
-  using api = restBench();
+  using api = restHarness();
   const response = await api.send("/v2/stocks/trades/latest?symbols=MSFT,NOPE");
   assert.equal(
     await response.text(),
@@ -121,7 +121,7 @@ Deno.test("latest stock data has the stream's keys without type and symbol", asy
 });
 
 Deno.test("the snapshots of a chain come page by page", async () => {
-  using api = restBench();
+  using api = restHarness();
   const path = "/v1beta1/options/snapshots/SPY";
   const { snapshots } = await api.get(path);
   assert.deepEqual(Object.keys(snapshots), [LOW_CALL, HIGH_CALL]);
@@ -151,8 +151,8 @@ for (
     ["/v2/options/contracts?status=gone", /active, inactive/],
   ] as const
 ) {
-  Deno.test(`GET ${path.slice(0, 60)} is 400 and says why`, async () => {
-    using api = restBench();
+  Deno.test(`GET ${path.slice(0, 60)} is 400 with the reason`, async () => {
+    using api = restHarness();
     const response = await api.send(path);
     assert.equal(response.status, 400);
     assert.match((await response.json()).message, text);
@@ -160,7 +160,7 @@ for (
 }
 
 Deno.test("feeds beyond the plan are forbidden", async () => {
-  using api = restBench();
+  using api = restHarness();
   const as = async (path: string) => {
     const response = await api.send(path, { headers: keys(BASIC) });
     return [response.status, (await response.json()).message];

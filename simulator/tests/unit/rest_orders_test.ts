@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { BASIC, keys, type RestBench, restBench } from "./rest_support.ts";
-import { HIGH_CALL, LOW_CALL, order } from "./trading_support.ts";
+import { BASIC, keys, type RestHarness, restHarness } from "./rest_harness.ts";
+import { HIGH_CALL, LOW_CALL, order } from "./trading_harness.ts";
 
 const RESTING = order({ type: "limit", limit_price: "300" });
 
@@ -11,7 +11,7 @@ interface Listed {
   readonly legs: Listed[] | null;
 }
 
-async function placed(api: RestBench, body: unknown): Promise<Listed> {
+async function placed(api: RestHarness, body: unknown): Promise<Listed> {
   const response = await api.place(body);
   assert.equal(response.status, 200);
   const listed: Listed = await response.json();
@@ -19,7 +19,7 @@ async function placed(api: RestBench, body: unknown): Promise<Listed> {
 }
 
 Deno.test("an order is placed, read, replaced and canceled over REST", async () => {
-  using api = restBench();
+  using api = restHarness();
   const { id, status } = await placed(
     api,
     order({ type: "limit", limit_price: "300", client_order_id: "mine" }),
@@ -150,8 +150,8 @@ for (
     ["a foreign method", "PUT", "/v2/orders", "{}", 405, undefined, /method/],
   ] as const
 ) {
-  Deno.test(`${name} is answered with ${status} and says why`, async () => {
-    using api = restBench();
+  Deno.test(`${name} is answered with ${status} and the reason`, async () => {
+    using api = restHarness();
     const response = await api.send(path, {
       method,
       ...(body === undefined ? {} : { body }),
@@ -164,7 +164,7 @@ for (
 }
 
 Deno.test("a finished order cannot be canceled over REST", async () => {
-  using api = restBench();
+  using api = restHarness();
   const { id } = await placed(api, order());
   api.clock.advance(50);
   const response = await api.send(`/v2/orders/${id}`, { method: "DELETE" });
@@ -173,7 +173,7 @@ Deno.test("a finished order cannot be canceled over REST", async () => {
 });
 
 Deno.test("orders are listed by status, side, symbol, time and direction", async () => {
-  using api = restBench();
+  using api = restHarness();
   const bodies = [
     RESTING,
     order({ symbol: "SPY", side: "sell", type: "limit", limit_price: "900" }),
@@ -207,8 +207,8 @@ Deno.test("orders are listed by status, side, symbol, time and direction", async
   );
 });
 
-Deno.test("legs are rolled up when nested and listed flat when not", async () => {
-  using api = restBench();
+Deno.test("legs are nested or listed flat", async () => {
+  using api = restHarness();
   await placed(api, {
     order_class: "mleg",
     type: "market",
@@ -229,8 +229,8 @@ Deno.test("legs are rolled up when nested and listed flat when not", async () =>
   assert.equal(bySymbol.length, 1);
 });
 
-Deno.test("cancel all answers 207 with every order it reached", async () => {
-  using api = restBench();
+Deno.test("cancel all answers 207 with every open order", async () => {
+  using api = restHarness();
   const { id } = await placed(api, RESTING);
   api.clock.advance(10);
   const response = await api.send("/v2/orders", { method: "DELETE" });
@@ -239,7 +239,7 @@ Deno.test("cancel all answers 207 with every order it reached", async () => {
 });
 
 Deno.test("each account has its own orders", async () => {
-  using api = restBench();
+  using api = restHarness();
   const { id } = await placed(api, RESTING);
   const response = await api.send(`/v2/orders/${id}`, { headers: keys(BASIC) });
   assert.equal(response.status, 404);

@@ -5,7 +5,7 @@ import { SeededRandom } from "../../src/random.ts";
 import { AutoTrader } from "../../src/trading/auto_trader.ts";
 import { nextBoundary } from "../../src/market/calendar.ts";
 import { UlidSequence } from "../../src/trading/ulid.ts";
-import { type Bench, bench, order } from "./trading_support.ts";
+import { type EngineHarness, engineHarness, order } from "./trading_harness.ts";
 
 /** A price in whole hundredths and a whole quantity. */
 const execution = fc.record({
@@ -16,13 +16,13 @@ const execution = fc.record({
 Deno.test("the average price equals exact integer arithmetic, rounded once", () => {
   fc.assert(
     fc.property(fc.array(execution, { minLength: 1 }), (fills) => {
-      using desk = bench();
+      using harness = engineHarness();
       const total = fills.reduce((sum, { qty }) => sum + qty, 0);
-      const { id } = desk.engine.submit(
+      const { id } = harness.engine.submit(
         order({ type: "limit", limit_price: "0.01", qty: String(total) }),
       );
       for (const { cents, qty } of fills) {
-        desk.engine.manualFills.fill(id, {
+        harness.engine.manualFills.fill(id, {
           qty: String(qty),
           price: (cents / 100).toFixed(2),
         });
@@ -37,10 +37,10 @@ Deno.test("the average price equals exact integer arithmetic, rounded once", () 
       const places = String(rounded % 10n ** 9n).padStart(9, "0")
         .replace(/0+$/, "");
       const expected = places === "" ? `${whole}` : `${whole}.${places}`;
-      assert.equal(desk.last().event, "fill");
-      assert.equal(desk.last().order.filled_avg_price, expected);
-      assert.equal(desk.last().order.filled_qty, String(total));
-      assert.equal(desk.last().position_qty, String(total));
+      assert.equal(harness.last().event, "fill");
+      assert.equal(harness.last().order.filled_avg_price, expected);
+      assert.equal(harness.last().order.filled_qty, String(total));
+      assert.equal(harness.last().position_qty, String(total));
     }),
     { numRuns: 200 },
   );
@@ -52,19 +52,19 @@ Deno.test("a position is the sum of all executions", () => {
     qty: fc.integer({ min: 1, max: 500 }),
   });
   fc.assert(fc.property(fc.array(trade), (trades) => {
-    using desk = bench();
+    using harness = engineHarness();
     let held = 0;
     for (const { side, qty } of trades) {
       held += side === "buy" ? qty : -qty;
-      const { id } = desk.engine.submit(order({ side, qty: String(qty) }));
-      desk.engine.manualFills.fill(id, { qty: String(qty), price: "1" });
-      assert.equal(desk.last().position_qty, String(held));
+      const { id } = harness.engine.submit(order({ side, qty: String(qty) }));
+      harness.engine.manualFills.fill(id, { qty: String(qty), price: "1" });
+      assert.equal(harness.last().position_qty, String(held));
     }
-    assert.equal(desk.engine.position("MSFT").toNumber(), held);
+    assert.equal(harness.engine.position("MSFT").toNumber(), held);
   }));
 });
 
-Deno.test("what an order filled never exceeds what it asked for", () => {
+Deno.test("the filled quantity of an order never exceeds its quantity", () => {
   const step = fc.record({
     bid: fc.integer({ min: 39_000, max: 41_000 }),
     size: fc.integer({ min: 1, max: 30 }),
@@ -75,29 +75,29 @@ Deno.test("what an order filled never exceeds what it asked for", () => {
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
-      using desk = bench({ partialFillChance: 0.5 });
+      using harness = engineHarness({ partialFillChance: 0.5 });
       for (const { bid, size, limit, qty, side, time } of steps) {
-        desk.prices.set("MSFT", bid / 100, (bid + 5) / 100, size);
-        desk.engine.submit(order({
+        harness.prices.set("MSFT", bid / 100, (bid + 5) / 100, size);
+        harness.engine.submit(order({
           side,
           qty: String(qty),
           type: "limit",
           limit_price: (limit / 100).toFixed(2),
           time_in_force: time,
         }));
-        desk.clock.advance(30);
+        harness.clock.advance(30);
       }
-      checkUpdates(desk);
+      checkUpdates(harness);
     }),
     { numRuns: 60 },
   );
 });
 
-/** Laws that hold for any run. */
-function checkUpdates(desk: Bench): void {
+/** Invariants of any run. */
+function checkUpdates(harness: EngineHarness): void {
   const filled = new Map<string, number>();
   const finished = new Set<string>();
-  for (const { event, order, qty, price } of desk.updates) {
+  for (const { event, order, qty, price } of harness.updates) {
     assert.ok(!finished.has(order.id), `${event} after the end of ${order.id}`);
     if (["filled", "canceled", "expired", "rejected"].includes(order.status)) {
       finished.add(order.id);
@@ -113,30 +113,30 @@ function checkUpdates(desk: Bench): void {
   }
 }
 
-function autoTrade(seed: string): Bench {
-  const desk = bench(
+function autoTrade(seed: string): EngineHarness {
+  const harness = engineHarness(
     { partialFillChance: 0.3 },
     { seed },
   );
   const trader = new AutoTrader({
-    engine: desk.engine,
-    clock: desk.clock,
+    engine: harness.engine,
+    clock: harness.clock,
     random: new SeededRandom(`${seed} trader`),
-    prices: desk.prices,
+    prices: harness.prices,
   }, { ordersPerSecond: 20, symbols: ["MSFT", "SPY"] });
   for (let second = 0; second < 120; second++) {
     const drift = Math.sin(second / 5) * 4;
-    desk.prices.set("MSFT", 402 + drift, 402.1 + drift, 60);
-    desk.clock.advance(1_000);
+    harness.prices.set("MSFT", 402 + drift, 402.1 + drift, 60);
+    harness.clock.advance(1_000);
   }
   trader[Symbol.dispose]();
   assert.ok(trader.submitted > 1_000);
-  return desk;
+  return harness;
 }
 
-Deno.test("the auto trader shows every usual life", () => {
-  using desk = autoTrade("mix");
-  const seen = new Set(desk.events());
+Deno.test("the auto trader produces every usual event", () => {
+  using harness = autoTrade("mix");
+  const seen = new Set(harness.events());
   for (
     const event of [
       "pending_new",
@@ -150,8 +150,8 @@ Deno.test("the auto trader shows every usual life", () => {
       "held",
     ]
   ) assert.ok(seen.has(event), `no ${event} in two minutes`);
-  assert.ok(desk.updates.some(({ order }) => order.order_class === "mleg"));
-  assert.ok(desk.engine.openCount <= 110);
+  assert.ok(harness.updates.some(({ order }) => order.order_class === "mleg"));
+  assert.ok(harness.engine.openCount <= 110);
 });
 
 Deno.test("the same seed gives the same updates, ids and times included", () => {
@@ -162,16 +162,16 @@ Deno.test("the same seed gives the same updates, ids and times included", () => 
   assert.notDeepEqual(one.updates, other.updates);
 });
 
-Deno.test("a crowd of finished orders is forgotten, oldest first", () => {
-  using desk = bench({ historyCapacity: 20 });
-  const first = desk.engine.submit(order());
+Deno.test("above the capacity the oldest finished orders are dropped", () => {
+  using harness = engineHarness({ historyCapacity: 20 });
+  const first = harness.engine.submit(order());
   for (let count = 0; count < 50; count++) {
-    desk.engine.submit(order({ qty: "1" }));
-    desk.clock.advance(10);
+    harness.engine.submit(order({ qty: "1" }));
+    harness.clock.advance(10);
   }
-  assert.equal([...desk.engine.orders()].length, 20);
-  assert.equal(desk.engine.executionCount, 20);
-  assert.equal(desk.engine.get(first.id), undefined);
+  assert.equal([...harness.engine.orders()].length, 20);
+  assert.equal(harness.engine.executionCount, 20);
+  assert.equal(harness.engine.get(first.id), undefined);
 });
 
 Deno.test("the next close is found across weekends and clock changes", () => {
@@ -187,7 +187,7 @@ Deno.test("the next close is found across weekends and clock changes", () => {
   assert.equal(at("2026-03-06T22:00:00Z", "open"), "2026-03-09T13:30:00.000Z");
 });
 
-Deno.test("ulids grow also within a millisecond and when chance runs out", () => {
+Deno.test("ulids grow within a millisecond and when the random part overflows", () => {
   const clock = new ManualClock();
   const highest = new SeededRandom("x");
   highest.below = (limit) => limit - 1;

@@ -1,15 +1,20 @@
 import assert from "node:assert/strict";
 import { renderOrder } from "../../src/trading/order_json.ts";
-import { bench, HIGH_CALL, LOW_CALL, order } from "./trading_support.ts";
+import {
+  engineHarness,
+  HIGH_CALL,
+  LOW_CALL,
+  order,
+} from "./trading_harness.ts";
 
-Deno.test("a market order lives pending_new, new, fill", () => {
-  using desk = bench();
-  const placed = desk.engine.submit(order());
+Deno.test("a market order is pending_new, new, filled", () => {
+  using harness = engineHarness();
+  const placed = harness.engine.submit(order());
   assert.equal(placed.status, "pending_new");
-  desk.clock.advance(10);
+  harness.clock.advance(10);
 
-  assert.deepEqual(desk.events(), ["pending_new", "new", "fill"]);
-  const fill = desk.last();
+  assert.deepEqual(harness.events(), ["pending_new", "new", "fill"]);
+  const fill = harness.last();
   assert.equal(fill.price, "402.1");
   assert.equal(fill.qty, "10");
   assert.equal(fill.position_qty, "10");
@@ -23,10 +28,10 @@ Deno.test("a market order lives pending_new, new, fill", () => {
 });
 
 Deno.test("pending_new has no execution id, every other event has its own", () => {
-  using desk = bench();
-  desk.engine.submit(order());
-  desk.clock.advance(10);
-  const [pending, live, fill] = desk.updates;
+  using harness = engineHarness();
+  harness.engine.submit(order());
+  harness.clock.advance(10);
+  const [pending, live, fill] = harness.updates;
   assert.equal(pending?.execution_id, undefined);
   assert.match(live?.execution_id ?? "", /^[0-9a-f-]{36}$/);
   assert.match(fill?.execution_id ?? "", /^[0-9a-f-]{36}$/);
@@ -34,153 +39,160 @@ Deno.test("pending_new has no execution id, every other event has its own", () =
 });
 
 Deno.test("event ids sort in the order of the events", () => {
-  using desk = bench();
-  for (let count = 0; count < 50; count++) desk.engine.submit(order());
-  desk.clock.advance(100);
-  const ids = desk.updates.map(({ event_id }) => event_id);
+  using harness = engineHarness();
+  for (let count = 0; count < 50; count++) harness.engine.submit(order());
+  harness.clock.advance(100);
+  const ids = harness.updates.map(({ event_id }) => event_id);
   assert.equal(ids.length, 150);
   assert.deepEqual(ids, [...new Set(ids)].sort());
   for (const id of ids) assert.match(id, /^[0-9A-HJKMNP-TV-Z]{26}$/);
 });
 
-Deno.test("a large order fills in parts as the market shows size", () => {
-  using desk = bench();
-  desk.prices.set("MSFT", 402, 402.1, 40);
-  desk.engine.submit(order({ qty: "100" }));
-  desk.clock.advance(6);
-  desk.prices.set("MSFT", 402.2, 402.3, 40);
-  desk.clock.advance(60);
+Deno.test("a large order fills in parts by the size of the quotes", () => {
+  using harness = engineHarness();
+  harness.prices.set("MSFT", 402, 402.1, 40);
+  harness.engine.submit(order({ qty: "100" }));
+  harness.clock.advance(6);
+  harness.prices.set("MSFT", 402.2, 402.3, 40);
+  harness.clock.advance(60);
 
-  assert.deepEqual(desk.events(), [
+  assert.deepEqual(harness.events(), [
     "pending_new",
     "new",
     "partial_fill",
     "partial_fill",
     "fill",
   ]);
-  const [, , first] = desk.updates;
+  const [, , first] = harness.updates;
   assert.equal(first?.order.status, "partially_filled");
   assert.equal(first?.order.filled_qty, "40");
-  assert.equal(desk.last().qty, "20");
+  assert.equal(harness.last().qty, "20");
   // (40 × 402.1 + 60 × 402.3) / 100
-  assert.equal(desk.last().order.filled_avg_price, "402.22");
+  assert.equal(harness.last().order.filled_avg_price, "402.22");
 });
 
 Deno.test("a limit order waits for its price and takes the better one", () => {
-  using desk = bench();
-  desk.engine.submit(order({ type: "limit", limit_price: "400" }));
-  desk.clock.advance(1_000);
-  assert.deepEqual(desk.events(), ["pending_new", "new"]);
-  desk.prices.set("MSFT", 399.4, 399.5);
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "fill");
-  assert.equal(desk.last().price, "399.5");
+  using harness = engineHarness();
+  harness.engine.submit(order({ type: "limit", limit_price: "400" }));
+  harness.clock.advance(1_000);
+  assert.deepEqual(harness.events(), ["pending_new", "new"]);
+  harness.prices.set("MSFT", 399.4, 399.5);
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "fill");
+  assert.equal(harness.last().price, "399.5");
 });
 
-Deno.test("a stop order sleeps until its price is touched", () => {
-  using desk = bench();
-  desk.engine.submit(order({ side: "sell", type: "stop", stop_price: "400" }));
-  desk.clock.advance(1_000);
-  assert.equal(desk.last().event, "new");
-  desk.prices.set("MSFT", 399.7, 399.9);
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "fill");
-  assert.equal(desk.last().price, "399.7");
-  assert.equal(desk.last().position_qty, "-10");
+Deno.test("a stop order waits for its stop price", () => {
+  using harness = engineHarness();
+  harness.engine.submit(
+    order({ side: "sell", type: "stop", stop_price: "400" }),
+  );
+  harness.clock.advance(1_000);
+  assert.equal(harness.last().event, "new");
+  harness.prices.set("MSFT", 399.7, 399.9);
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "fill");
+  assert.equal(harness.last().price, "399.7");
+  assert.equal(harness.last().position_qty, "-10");
 });
 
-Deno.test("a stop-limit order that was touched still respects its limit", () => {
-  using desk = bench();
-  desk.engine.submit(
+Deno.test("a triggered stop-limit order still respects its limit", () => {
+  using harness = engineHarness();
+  harness.engine.submit(
     order({ type: "stop_limit", stop_price: "405", limit_price: "405.5" }),
   );
-  desk.prices.set("MSFT", 405.9, 406);
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "new");
-  desk.prices.set("MSFT", 405.3, 405.4);
-  desk.clock.advance(100);
-  assert.equal(desk.last().price, "405.4");
+  harness.prices.set("MSFT", 405.9, 406);
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "new");
+  harness.prices.set("MSFT", 405.3, 405.4);
+  harness.clock.advance(100);
+  assert.equal(harness.last().price, "405.4");
 });
 
 Deno.test("a trailing stop follows the best price by its distance", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit(
+  using harness = engineHarness();
+  const { id } = harness.engine.submit(
     order({ side: "sell", type: "trailing_stop", trail_price: "2" }),
   );
-  desk.prices.set("MSFT", 409.9, 410);
-  desk.clock.advance(100);
-  const resting = desk.engine.get(id);
+  harness.prices.set("MSFT", 409.9, 410);
+  harness.clock.advance(100);
+  const resting = harness.engine.get(id);
   assert.ok(resting);
   assert.equal(renderOrder(resting).hwm, "410");
   assert.equal(renderOrder(resting).stop_price, "408");
-  desk.prices.set("MSFT", 407.9, 408);
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "fill");
-  assert.equal(desk.last().order.hwm, "410");
+  harness.prices.set("MSFT", 407.9, 408);
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "fill");
+  assert.equal(harness.last().order.hwm, "410");
 });
 
 Deno.test("a trailing stop by percent measures from the water mark", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit(
+  using harness = engineHarness();
+  const { id } = harness.engine.submit(
     order({ type: "trailing_stop", trail_percent: "1" }),
   );
-  desk.prices.set("MSFT", 399.9, 400);
-  desk.clock.advance(100);
-  const resting = desk.engine.get(id);
+  harness.prices.set("MSFT", 399.9, 400);
+  harness.clock.advance(100);
+  const resting = harness.engine.get(id);
   assert.ok(resting);
   assert.equal(renderOrder(resting).stop_price, "404");
 });
 
-Deno.test("a canceled order says so after the venue took the request", () => {
-  using desk = bench({ pendingChangeEvents: true });
-  const { id } = desk.engine.submit(
+Deno.test("a cancel is pending, then canceled", () => {
+  using harness = engineHarness({ pendingChangeEvents: true });
+  const { id } = harness.engine.submit(
     order({ type: "limit", limit_price: "390" }),
   );
-  desk.clock.advance(10);
-  desk.engine.cancel(id);
-  assert.equal(desk.last().event, "pending_cancel");
-  assert.ok(desk.last().order.cancel_requested_at);
-  desk.clock.advance(10);
-  assert.equal(desk.last().event, "canceled");
-  assert.equal(desk.last().order.status, "canceled");
-  assert.ok(desk.last().order.canceled_at);
-  assert.equal(desk.engine.openCount, 0);
+  harness.clock.advance(10);
+  harness.engine.cancel(id);
+  assert.equal(harness.last().event, "pending_cancel");
+  assert.ok(harness.last().order.cancel_requested_at);
+  harness.clock.advance(10);
+  assert.equal(harness.last().event, "canceled");
+  assert.equal(harness.last().order.status, "canceled");
+  assert.ok(harness.last().order.canceled_at);
+  assert.equal(harness.engine.openCount, 0);
 });
 
-Deno.test("a cancel that comes too late leaves the order alive", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit(
+Deno.test("a late cancel leaves the order open", () => {
+  using harness = engineHarness();
+  const { id } = harness.engine.submit(
     order({ type: "limit", limit_price: "390" }),
   );
-  desk.clock.advance(10);
-  desk.engine.manualFills.rejectNextCancels();
-  desk.engine.cancel(id);
-  desk.clock.advance(10);
-  assert.equal(desk.last().event, "order_cancel_rejected");
-  assert.equal(desk.last().reason, "TOO_LATE_TO_CANCEL");
-  assert.equal(desk.last().order.status, "new");
-  desk.prices.set("MSFT", 389, 389.5);
-  desk.clock.advance(50);
-  assert.equal(desk.last().event, "fill");
+  harness.clock.advance(10);
+  harness.engine.manualFills.rejectNextCancels();
+  harness.engine.cancel(id);
+  harness.clock.advance(10);
+  assert.equal(harness.last().event, "order_cancel_rejected");
+  assert.equal(harness.last().reason, "TOO_LATE_TO_CANCEL");
+  assert.equal(harness.last().order.status, "new");
+  harness.prices.set("MSFT", 389, 389.5);
+  harness.clock.advance(50);
+  assert.equal(harness.last().event, "fill");
 });
 
 Deno.test("an order canceled before it was accepted is never new", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit(order());
-  desk.engine.cancel(id);
-  desk.clock.advance(100);
-  assert.deepEqual(desk.events(), ["pending_new", "canceled"]);
+  using harness = engineHarness();
+  const { id } = harness.engine.submit(order());
+  harness.engine.cancel(id);
+  harness.clock.advance(100);
+  assert.deepEqual(harness.events(), ["pending_new", "canceled"]);
 });
 
-Deno.test("a replacement tells the old order replaced, then its own new", () => {
-  using desk = bench({ pendingChangeEvents: true });
-  const old = desk.engine.submit(order({ type: "limit", limit_price: "390" }));
-  desk.clock.advance(10);
-  const next = desk.engine.replace(old.id, { limit_price: "391", qty: "12" });
+Deno.test("a replacement announces the old order as replaced, then its own as new", () => {
+  using harness = engineHarness({ pendingChangeEvents: true });
+  const old = harness.engine.submit(
+    order({ type: "limit", limit_price: "390" }),
+  );
+  harness.clock.advance(10);
+  const next = harness.engine.replace(old.id, {
+    limit_price: "391",
+    qty: "12",
+  });
   assert.equal(next.replaces, old.id);
-  desk.clock.advance(10);
-  const [replaced, live] = desk.updates.slice(-2);
-  assert.deepEqual(desk.events().slice(2), [
+  harness.clock.advance(10);
+  const [replaced, live] = harness.updates.slice(-2);
+  assert.deepEqual(harness.events().slice(2), [
     "pending_replace",
     "replaced",
     "new",
@@ -191,111 +203,113 @@ Deno.test("a replacement tells the old order replaced, then its own new", () => 
   assert.equal(live?.order.id, next.id);
   assert.equal(live?.order.limit_price, "391");
   assert.equal(live?.order.qty, "12");
-  desk.prices.set("MSFT", 390, 390.5);
-  desk.clock.advance(50);
-  assert.equal(desk.last().order.id, next.id);
-  assert.equal(desk.last().event, "fill");
+  harness.prices.set("MSFT", 390, 390.5);
+  harness.clock.advance(50);
+  assert.equal(harness.last().order.id, next.id);
+  assert.equal(harness.last().event, "fill");
 });
 
-Deno.test("a refused replacement leaves the old order to fill", () => {
-  using desk = bench();
-  const old = desk.engine.submit(order({ type: "limit", limit_price: "390" }));
-  desk.clock.advance(10);
-  desk.engine.manualFills.rejectNextReplaces();
-  const next = desk.engine.replace(old.id, { limit_price: "391" });
-  desk.clock.advance(10);
-  assert.deepEqual(desk.events().slice(2), [
+Deno.test("a rejected replacement leaves the old order open", () => {
+  using harness = engineHarness();
+  const old = harness.engine.submit(
+    order({ type: "limit", limit_price: "390" }),
+  );
+  harness.clock.advance(10);
+  harness.engine.manualFills.rejectNextReplaces();
+  const next = harness.engine.replace(old.id, { limit_price: "391" });
+  harness.clock.advance(10);
+  assert.deepEqual(harness.events().slice(2), [
     "order_replace_rejected",
     "rejected",
   ]);
-  assert.equal(desk.last().order.id, next.id);
-  desk.prices.set("MSFT", 389, 389.5);
-  desk.clock.advance(50);
-  assert.equal(desk.last().order.id, old.id);
-  assert.equal(desk.last().event, "fill");
+  assert.equal(harness.last().order.id, next.id);
+  harness.prices.set("MSFT", 389, 389.5);
+  harness.clock.advance(50);
+  assert.equal(harness.last().order.id, old.id);
+  assert.equal(harness.last().event, "fill");
 });
 
-Deno.test("a replacement of a partly filled order carries the fills on", () => {
-  using desk = bench();
-  desk.prices.set("MSFT", 402, 402.1, 4);
-  const old = desk.engine.submit(
+Deno.test("a replacement of a partly filled order keeps the fills", () => {
+  using harness = engineHarness();
+  harness.prices.set("MSFT", 402, 402.1, 4);
+  const old = harness.engine.submit(
     order({ type: "limit", limit_price: "402.1" }),
   );
-  desk.clock.advance(6);
-  desk.prices.set("MSFT", 403, 403.1);
-  const next = desk.engine.replace(old.id, { limit_price: "403.1" });
-  desk.clock.advance(100);
-  assert.equal(desk.last().order.id, next.id);
-  assert.equal(desk.last().qty, "6");
-  assert.equal(desk.last().order.filled_qty, "10");
+  harness.clock.advance(6);
+  harness.prices.set("MSFT", 403, 403.1);
+  const next = harness.engine.replace(old.id, { limit_price: "403.1" });
+  harness.clock.advance(100);
+  assert.equal(harness.last().order.id, next.id);
+  assert.equal(harness.last().qty, "6");
+  assert.equal(harness.last().order.filled_qty, "10");
   // (4 × 402.1 + 6 × 403.1) / 10
-  assert.equal(desk.last().order.filled_avg_price, "402.7");
-  assert.equal(desk.last().position_qty, "10");
+  assert.equal(harness.last().order.filled_avg_price, "402.7");
+  assert.equal(harness.last().position_qty, "10");
 });
 
-Deno.test("an immediate-or-cancel order takes what there is and is canceled", () => {
-  using desk = bench();
-  desk.prices.set("MSFT", 402, 402.1, 3);
-  desk.engine.submit(order({ time_in_force: "ioc" }));
-  desk.clock.advance(100);
-  assert.deepEqual(desk.events(), [
+Deno.test("an immediate-or-cancel order fills in part and is canceled", () => {
+  using harness = engineHarness();
+  harness.prices.set("MSFT", 402, 402.1, 3);
+  harness.engine.submit(order({ time_in_force: "ioc" }));
+  harness.clock.advance(100);
+  assert.deepEqual(harness.events(), [
     "pending_new",
     "new",
     "partial_fill",
     "canceled",
   ]);
-  assert.equal(desk.last().order.filled_qty, "3");
+  assert.equal(harness.last().order.filled_qty, "3");
 });
 
-Deno.test("a fill-or-kill order is filled whole or not at all", () => {
-  using desk = bench();
-  desk.prices.set("MSFT", 402, 402.1, 3);
-  desk.engine.submit(order({ time_in_force: "fok" }));
-  desk.clock.advance(100);
-  assert.deepEqual(desk.events(), ["pending_new", "new", "canceled"]);
-  desk.prices.set("MSFT", 402, 402.1, 10);
-  desk.engine.submit(order({ time_in_force: "fok" }));
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "fill");
+Deno.test("a fill-or-kill order fills completely or not at all", () => {
+  using harness = engineHarness();
+  harness.prices.set("MSFT", 402, 402.1, 3);
+  harness.engine.submit(order({ time_in_force: "fok" }));
+  harness.clock.advance(100);
+  assert.deepEqual(harness.events(), ["pending_new", "new", "canceled"]);
+  harness.prices.set("MSFT", 402, 402.1, 10);
+  harness.engine.submit(order({ time_in_force: "fok" }));
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "fill");
 });
 
 Deno.test("a day order expires at the close in New York", () => {
-  using desk = bench({ matchIntervalMs: 60_000 });
-  desk.engine.submit(order({ type: "limit", limit_price: "300" }));
-  desk.clock.advance(5.4 * 3_600_000);
-  assert.equal(desk.last().event, "new");
-  desk.clock.advance(0.2 * 3_600_000);
-  assert.equal(desk.last().event, "expired");
-  assert.equal(desk.last().order.status, "expired");
-  assert.ok(desk.last().order.expired_at);
-  assert.equal(desk.clock.pending, 0);
+  using harness = engineHarness({ matchIntervalMs: 60_000 });
+  harness.engine.submit(order({ type: "limit", limit_price: "300" }));
+  harness.clock.advance(5.4 * 3_600_000);
+  assert.equal(harness.last().event, "new");
+  harness.clock.advance(0.2 * 3_600_000);
+  assert.equal(harness.last().event, "expired");
+  assert.equal(harness.last().order.status, "expired");
+  assert.ok(harness.last().order.expired_at);
+  assert.equal(harness.clock.pending, 0);
 });
 
 Deno.test("a good-till-canceled order outlives the day", () => {
-  using desk = bench({ matchIntervalMs: 3_600_000 });
-  desk.engine.submit(
+  using harness = engineHarness({ matchIntervalMs: 3_600_000 });
+  harness.engine.submit(
     order({ type: "limit", limit_price: "300", time_in_force: "gtc" }),
   );
-  desk.clock.advance(30 * 86_400_000);
-  assert.equal(desk.last().event, "new");
-  desk.clock.advance(61 * 86_400_000);
-  assert.equal(desk.last().event, "expired");
+  harness.clock.advance(30 * 86_400_000);
+  assert.equal(harness.last().event, "new");
+  harness.clock.advance(61 * 86_400_000);
+  assert.equal(harness.last().event, "expired");
 });
 
-Deno.test("stock and option orders carry their asset class", () => {
-  using desk = bench();
-  const stock = desk.engine.submit(order({ qty: "3" }));
+Deno.test("stock and option orders have their asset class", () => {
+  using harness = engineHarness();
+  const stock = harness.engine.submit(order({ qty: "3" }));
   assert.equal(stock.asset_class, "us_equity");
-  const option = desk.engine.submit(order({ symbol: LOW_CALL, qty: "2" }));
+  const option = harness.engine.submit(order({ symbol: LOW_CALL, qty: "2" }));
   assert.equal(option.asset_class, "us_option");
-  desk.clock.advance(20);
-  assert.equal(desk.engine.position("MSFT").toFixed(), "3");
-  assert.equal(desk.engine.position(LOW_CALL).toFixed(), "2");
+  harness.clock.advance(20);
+  assert.equal(harness.engine.position("MSFT").toFixed(), "3");
+  assert.equal(harness.engine.position(LOW_CALL).toFixed(), "2");
 });
 
 Deno.test("a multi-leg order fills all legs in one event at the net price", () => {
-  using desk = bench();
-  const placed = desk.engine.submit({
+  using harness = engineHarness();
+  const placed = harness.engine.submit({
     order_class: "mleg",
     type: "limit",
     limit_price: "4.35",
@@ -314,9 +328,9 @@ Deno.test("a multi-leg order fills all legs in one event at the net price", () =
   assert.equal(placed.legs?.[1]?.type, "");
   assert.equal(placed.legs?.[1]?.ratio_qty, "2");
   assert.equal(placed.legs?.[1]?.qty, "4");
-  desk.clock.advance(10);
-  const fill = desk.last();
-  assert.deepEqual(desk.events(), ["pending_new", "new", "fill"]);
+  harness.clock.advance(10);
+  const fill = harness.last();
+  assert.deepEqual(harness.events(), ["pending_new", "new", "fill"]);
   assert.equal(fill.execution_id, undefined);
   assert.equal(fill.price, "-3.8"); // 12.4 − 2 × 8.1: a credit
   assert.equal(fill.qty, "2");
@@ -333,12 +347,12 @@ Deno.test("a multi-leg order fills all legs in one event at the net price", () =
     "filled",
   ]);
   assert.equal(fill.order.filled_avg_price, "-3.8");
-  assert.equal(desk.engine.openCount, 0);
+  assert.equal(harness.engine.openCount, 0);
 });
 
 Deno.test("a multi-leg order above its net limit waits and can be canceled", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit({
+  using harness = engineHarness();
+  const { id } = harness.engine.submit({
     order_class: "mleg",
     type: "limit",
     limit_price: "-5",
@@ -349,26 +363,28 @@ Deno.test("a multi-leg order above its net limit waits and can be canceled", () 
       { symbol: HIGH_CALL, ratio_qty: "2", side: "sell" },
     ],
   });
-  desk.clock.advance(100);
-  assert.equal(desk.last().event, "new");
-  desk.engine.cancel(id);
-  desk.clock.advance(10);
-  assert.equal(desk.last().event, "canceled");
-  assert.deepEqual(desk.last().order.legs?.map(({ status }) => status), [
+  harness.clock.advance(100);
+  assert.equal(harness.last().event, "new");
+  harness.engine.cancel(id);
+  harness.clock.advance(10);
+  assert.equal(harness.last().event, "canceled");
+  assert.deepEqual(harness.last().order.legs?.map(({ status }) => status), [
     "canceled",
     "canceled",
   ]);
 });
 
-Deno.test("while an order is being replaced only its successor can be canceled", () => {
-  using desk = bench();
-  const old = desk.engine.submit(order({ type: "limit", limit_price: "390" }));
-  desk.clock.advance(10);
-  const next = desk.engine.replace(old.id, { limit_price: "391" });
-  assert.throws(() => desk.engine.cancel(old.id), /"pending_replace" state/);
-  assert.deepEqual(desk.engine.cancelAll(), [next.id]);
-  desk.clock.advance(20);
-  assert.equal(desk.engine.get(old.id)?.status, "replaced");
-  assert.equal(desk.engine.get(next.id)?.status, "canceled");
-  assert.equal(desk.engine.openCount, 0);
+Deno.test("while an order is being replaced only the new one can be canceled", () => {
+  using harness = engineHarness();
+  const old = harness.engine.submit(
+    order({ type: "limit", limit_price: "390" }),
+  );
+  harness.clock.advance(10);
+  const next = harness.engine.replace(old.id, { limit_price: "391" });
+  assert.throws(() => harness.engine.cancel(old.id), /"pending_replace" state/);
+  assert.deepEqual(harness.engine.cancelAll(), [next.id]);
+  harness.clock.advance(20);
+  assert.equal(harness.engine.get(old.id)?.status, "replaced");
+  assert.equal(harness.engine.get(next.id)?.status, "canceled");
+  assert.equal(harness.engine.openCount, 0);
 });

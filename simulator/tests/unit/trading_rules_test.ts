@@ -1,6 +1,11 @@
 import assert from "node:assert/strict";
 import { OrderRejection } from "../../src/trading/order_request.ts";
-import { bench, HIGH_CALL, LOW_CALL, order } from "./trading_support.ts";
+import {
+  engineHarness,
+  HIGH_CALL,
+  LOW_CALL,
+  order,
+} from "./trading_harness.ts";
 
 const LEGS = [
   { symbol: LOW_CALL, ratio_qty: "1", side: "buy" },
@@ -135,56 +140,65 @@ const REFUSED: readonly [
 ];
 
 for (const [name, body, status, text] of REFUSED) {
-  Deno.test(`an order with ${name} is refused with ${status}`, () => {
-    using desk = bench();
-    assert.throws(() => desk.engine.submit(body), (error: unknown) => {
+  Deno.test(`an order with ${name} is rejected with ${status}`, () => {
+    using harness = engineHarness();
+    assert.throws(() => harness.engine.submit(body), (error: unknown) => {
       assert.ok(error instanceof OrderRejection);
       assert.equal(error.status, status);
       assert.match(error.message, text);
       assert.equal(Math.trunc(error.code / 100_000), status);
       return true;
     });
-    assert.equal(desk.engine.openCount, 0);
-    assert.equal(desk.updates.length, 0);
+    assert.equal(harness.engine.openCount, 0);
+    assert.equal(harness.updates.length, 0);
   });
 }
 
 Deno.test("a client order id can be used once", () => {
-  using desk = bench();
+  using harness = engineHarness();
   const mine = order({ client_order_id: "mine" });
-  assert.equal(desk.engine.submit(mine).client_order_id, "mine");
-  assert.throws(() => desk.engine.submit(mine), /must be unique/);
+  assert.equal(harness.engine.submit(mine).client_order_id, "mine");
+  assert.throws(() => harness.engine.submit(mine), /must be unique/);
 });
 
 Deno.test("a finished or unknown order can be neither canceled nor replaced", () => {
-  using desk = bench();
-  const { id } = desk.engine.submit(order());
-  desk.clock.advance(50);
-  assert.throws(() => desk.engine.cancel(id), /already in "filled" state/);
-  assert.throws(() => desk.engine.replace(id, { qty: "11" }), /"filled" state/);
-  assert.throws(() => desk.engine.cancel("nope"), /order not found for nope/);
-  assert.throws(() => desk.engine.replace("nope", {}), /order not found/);
+  using harness = engineHarness();
+  const { id } = harness.engine.submit(order());
+  harness.clock.advance(50);
+  assert.throws(() => harness.engine.cancel(id), /already in "filled" state/);
+  assert.throws(
+    () => harness.engine.replace(id, { qty: "11" }),
+    /"filled" state/,
+  );
+  assert.throws(
+    () => harness.engine.cancel("nope"),
+    /order not found for nope/,
+  );
+  assert.throws(() => harness.engine.replace("nope", {}), /order not found/);
 });
 
 Deno.test("a replacement cannot ask for less than is filled", () => {
-  using desk = bench();
-  desk.prices.set("MSFT", 402, 402.1, 4);
-  const { id } = desk.engine.submit(
+  using harness = engineHarness();
+  harness.prices.set("MSFT", 402, 402.1, 4);
+  const { id } = harness.engine.submit(
     order({ type: "limit", limit_price: "402.1" }),
   );
-  desk.clock.advance(6);
-  assert.throws(() => desk.engine.replace(id, { qty: "4" }), /filled qty 4/);
+  harness.clock.advance(6);
+  assert.throws(() => harness.engine.replace(id, { qty: "4" }), /filled qty 4/);
   assert.throws(
-    () => desk.engine.replace(id, { stop_price: "1" }),
+    () => harness.engine.replace(id, { stop_price: "1" }),
     /stop_price/,
   );
-  assert.throws(() => desk.engine.replace(id, { trail: "1" }), /no trail/);
+  assert.throws(() => harness.engine.replace(id, { trail: "1" }), /no trail/);
 });
 
 Deno.test("settings out of range are named", () => {
   assert.throws(
-    () => bench({ partialFillChance: 1.5 }),
+    () => engineHarness({ partialFillChance: 1.5 }),
     /partialFillChance .* 1.5/,
   );
-  assert.throws(() => bench({ matchIntervalMs: 0 }), /matchIntervalMs .* 0/);
+  assert.throws(
+    () => engineHarness({ matchIntervalMs: 0 }),
+    /matchIntervalMs .* 0/,
+  );
 });

@@ -7,7 +7,7 @@ import {
   TradingStream,
   type TradingStreamOptions,
 } from "../../src/trading/trading_stream.ts";
-import { HandFaults } from "./trading_support.ts";
+import { ManualFaults } from "./trading_harness.ts";
 
 const ACCOUNT: Account = {
   key: "PK1",
@@ -25,7 +25,7 @@ const LISTEN = { action: "listen", data: { streams: ["trade_updates"] } };
 const LOGIN = { action: "auth", key: "PK1", secret: "shh" };
 
 /** A socket that remembers what was sent and how it ended. */
-class Tape implements TradingSocket {
+class RecordingSocket implements TradingSocket {
   readonly frames: (string | Uint8Array)[] = [];
   ended: { code: number; reason: string } | undefined;
 
@@ -48,18 +48,18 @@ function open(
   options: TradingStreamOptions & { frames?: "text" | "binary" } = {},
 ) {
   const clock = new ManualClock();
-  const faults = new HandFaults();
+  const faults = new ManualFaults();
   const { frames = "binary", ...settings } = options;
   const stream = new TradingStream(
     { clock, faults, accounts: [ACCOUNT, OTHER], frames },
     settings,
   );
   const connect = (contentType?: string) => {
-    const tape = new Tape();
-    const connection = stream.connect(tape, contentType);
+    const socket = new RecordingSocket();
+    const connection = stream.connect(socket, contentType);
     const say = (message: unknown) =>
       connection.receive(JSON.stringify(message));
-    return { tape, connection, say };
+    return { socket, connection, say };
   };
   return { clock, faults, stream, connect };
 }
@@ -69,13 +69,13 @@ function listening(options: Parameters<typeof open>[0] = {}) {
   const client = exchange.connect();
   client.say(LOGIN);
   client.say(LISTEN);
-  client.tape.frames.length = 0;
+  client.socket.frames.length = 0;
   return { ...exchange, ...client };
 }
 
-Deno.test("nothing is said before the client logs in", () => {
+Deno.test("nothing is sent before the client logs in", () => {
   const { connect } = open();
-  assert.deepEqual(connect().tape.frames, []);
+  assert.deepEqual(connect().socket.frames, []);
 });
 
 for (
@@ -98,10 +98,10 @@ for (
 ) {
   Deno.test(`a client logs in with ${name} and listens`, () => {
     const { connect, stream } = open();
-    const { tape, say } = connect();
+    const { socket, say } = connect();
     say(message);
     say(LISTEN);
-    assert.deepEqual(tape.messages(), [AUTHORIZED, LISTENING]);
+    assert.deepEqual(socket.messages(), [AUTHORIZED, LISTENING]);
     assert.equal(stream.listeners, 1);
   });
 }
@@ -121,9 +121,9 @@ for (
 ) {
   Deno.test(`${name} is unauthorized and the socket stays open`, () => {
     const { connect } = open();
-    const { tape, say } = connect();
+    const { socket, say } = connect();
     say(message);
-    assert.deepEqual(tape.messages(), [{
+    assert.deepEqual(socket.messages(), [{
       stream: "authorization",
       data: {
         status: "unauthorized",
@@ -131,17 +131,17 @@ for (
         message: "access key verification failed",
       },
     }]);
-    assert.equal(tape.ended, undefined);
+    assert.equal(socket.ended, undefined);
     say(LOGIN);
-    assert.deepEqual(tape.messages()[1], AUTHORIZED);
+    assert.deepEqual(socket.messages()[1], AUTHORIZED);
   });
 }
 
 Deno.test("listening before the login is unauthorized", () => {
   const { connect, stream } = open();
-  const { tape, say } = connect();
+  const { socket, say } = connect();
   say(LISTEN);
-  assert.deepEqual(tape.messages(), [{
+  assert.deepEqual(socket.messages(), [{
     stream: "authorization",
     data: { status: "unauthorized", action: "listen" },
   }]);
@@ -149,44 +149,44 @@ Deno.test("listening before the login is unauthorized", () => {
 });
 
 Deno.test("listen replaces the whole set and leaves out unknown names", () => {
-  const { tape, say, stream } = listening();
+  const { socket, say, stream } = listening();
   say({
     action: "listen",
     data: { streams: ["account_updates", "trade_updates"] },
   });
   say({ action: "listen", data: { streams: ["account_updates"] } });
   say({ action: "listen", data: { streams: [] } });
-  assert.deepEqual(tape.messages(), [
+  assert.deepEqual(socket.messages(), [
     LISTENING,
     { stream: "listening", data: { streams: [] } },
     { stream: "listening", data: { streams: [] } },
   ]);
   stream.emitTradeUpdate({ event: "new" });
-  assert.equal(tape.frames.length, 3);
+  assert.equal(socket.frames.length, 3);
 });
 
 Deno.test("frames are JSON in binary unless set to text", () => {
   for (const frames of ["binary", "text"] as const) {
-    const { tape, stream } = listening({ frames });
+    const { socket, stream } = listening({ frames });
     stream.emitTradeUpdate({ event: "fill", qty: "1" });
     assert.equal(
-      typeof tape.frames[0],
+      typeof socket.frames[0],
       frames === "text" ? "string" : "object",
     );
-    assert.deepEqual(tape.messages(), [
+    assert.deepEqual(socket.messages(), [
       { stream: "trade_updates", data: { event: "fill", qty: "1" } },
     ]);
   }
 });
 
-Deno.test("a MessagePack upgrade speaks MessagePack both ways", () => {
+Deno.test("a MessagePack upgrade uses MessagePack in both directions", () => {
   const { connect, stream } = open();
-  const { tape, connection } = connect("application/msgpack; v=1");
+  const { socket, connection } = connect("application/msgpack; v=1");
   connection.receive(encode(LOGIN));
   connection.receive(encode(LISTEN));
   stream.emitTradeUpdate({ event: "new" });
   assert.deepEqual(
-    tape.frames.map((frame) => decode(frame as Uint8Array)),
+    socket.frames.map((frame) => decode(frame as Uint8Array)),
     [AUTHORIZED, LISTENING, {
       stream: "trade_updates",
       data: { event: "new" },
@@ -203,9 +203,9 @@ Deno.test("requests are read from text, binary JSON and MessagePack alike", () =
     ]
   ) {
     const { connect } = open();
-    const { tape, connection } = connect();
+    const { socket, connection } = connect();
     connection.receive(data);
-    assert.deepEqual(tape.messages(), [AUTHORIZED]);
+    assert.deepEqual(socket.messages(), [AUTHORIZED]);
   }
 });
 
@@ -218,12 +218,12 @@ for (
   ] as const
 ) {
   Deno.test(`a message that is ${name} gets an error and a close`, () => {
-    const { tape, connection, stream } = listening();
+    const { socket, connection, stream } = listening();
     connection.receive(data);
-    assert.deepEqual(tape.messages(), [
+    assert.deepEqual(socket.messages(), [
       { action: "error", data: { error_message: "invalid syntax" } },
     ]);
-    assert.deepEqual(tape.ended, { code: 1011, reason: "invalid syntax" });
+    assert.deepEqual(socket.ended, { code: 1011, reason: "invalid syntax" });
     assert.equal(stream.connections, 0);
   });
 }
@@ -234,18 +234,18 @@ Deno.test("a client that does not log in is closed after the timeout", () => {
   const quick = connect();
   quick.say(LOGIN);
   clock.advance(10_000);
-  assert.deepEqual(silent.tape.ended, { code: 1008, reason: "auth timeout" });
-  assert.equal(quick.tape.ended, undefined);
+  assert.deepEqual(silent.socket.ended, { code: 1008, reason: "auth timeout" });
+  assert.equal(quick.socket.ended, undefined);
   assert.equal(stream.connections, 1);
 });
 
-Deno.test("a second session of the account is unauthorized, the first lives", () => {
+Deno.test("a second session of the account is unauthorized, the first stays open", () => {
   const { connect, stream } = open();
   const first = connect();
   first.say(LOGIN);
   const second = connect();
   second.say(LOGIN);
-  assert.deepEqual(second.tape.messages(), [{
+  assert.deepEqual(second.socket.messages(), [{
     stream: "authorization",
     data: {
       status: "unauthorized",
@@ -255,29 +255,29 @@ Deno.test("a second session of the account is unauthorized, the first lives", ()
   }]);
   const foreign = connect();
   foreign.say({ action: "auth", key: "PK2", secret: "psst" });
-  assert.deepEqual(foreign.tape.messages(), [AUTHORIZED]);
+  assert.deepEqual(foreign.socket.messages(), [AUTHORIZED]);
   first.connection.closed(true);
   second.say(LOGIN);
-  assert.deepEqual(second.tape.messages()[1], AUTHORIZED);
+  assert.deepEqual(second.socket.messages()[1], AUTHORIZED);
   assert.equal(stream.connections, 2);
 });
 
 Deno.test("a session may log in again on its own socket", () => {
-  const { tape, say } = listening();
+  const { socket, say } = listening();
   say(LOGIN);
-  assert.deepEqual(tape.messages(), [AUTHORIZED]);
+  assert.deepEqual(socket.messages(), [AUTHORIZED]);
 });
 
-Deno.test("the limit of sessions may be lifted", () => {
+Deno.test("the limit of sessions can be disabled", () => {
   const free = open({ tradingSessionLimit: 0 });
   const clients = [free.connect(), free.connect()];
-  for (const { say, tape } of clients) {
+  for (const { say, socket } of clients) {
     say(LOGIN);
-    assert.deepEqual(tape.messages(), [AUTHORIZED]);
+    assert.deepEqual(socket.messages(), [AUTHORIZED]);
   }
 });
 
-Deno.test("events go to the sessions of their account alone", () => {
+Deno.test("events go to the sessions of their account only", () => {
   const { connect, stream } = open();
   const mine = connect();
   mine.say(LOGIN);
@@ -286,87 +286,90 @@ Deno.test("events go to the sessions of their account alone", () => {
   theirs.say({ action: "auth", key: "PK2", secret: "psst" });
   theirs.say(LISTEN);
   stream.emitTradeUpdate({ event: "new" }, "PK2");
-  assert.equal(mine.tape.frames.length, 2);
-  assert.equal(theirs.tape.frames.length, 3);
+  assert.equal(mine.socket.frames.length, 2);
+  assert.equal(theirs.socket.frames.length, 3);
   stream.emitTradeUpdate({ event: "new" });
-  assert.equal(mine.tape.frames.length, 3);
+  assert.equal(mine.socket.frames.length, 3);
 });
 
-Deno.test("hand-made updates and frames arrive exactly as given", () => {
-  const { tape, stream } = listening({ frames: "text" });
+Deno.test("updates and frames of a test are sent unchanged", () => {
+  const { socket, stream } = listening({ frames: "text" });
   for (const data of [null, 17, { order: "no" }, []]) {
     stream.emitTradeUpdate(data);
   }
   stream.emitFrame("{broken");
   stream.emitFrame(new Uint8Array([1]));
-  assert.deepEqual(tape.frames.slice(0, 5), [
+  assert.deepEqual(socket.frames.slice(0, 5), [
     '{"stream":"trade_updates","data":null}',
     '{"stream":"trade_updates","data":17}',
     '{"stream":"trade_updates","data":{"order":"no"}}',
     '{"stream":"trade_updates","data":[]}',
     "{broken",
   ]);
-  assert.deepEqual(tape.frames[5], new Uint8Array([1]));
+  assert.deepEqual(socket.frames[5], new Uint8Array([1]));
 });
 
-Deno.test("faults double, lose and delay order events in order", () => {
-  const { tape, stream, faults, clock } = listening();
+Deno.test("faults duplicate, drop and delay order events in order", () => {
+  const { socket, stream, faults, clock } = listening();
   faults.copies = 2;
   stream.emitTradeUpdate({ event: "fill" });
-  assert.equal(tape.frames.length, 2);
+  assert.equal(socket.frames.length, 2);
   faults.copies = 0;
   stream.emitTradeUpdate({ event: "lost" });
-  assert.equal(tape.frames.length, 2);
+  assert.equal(socket.frames.length, 2);
   faults.copies = 1;
   faults.delayMs = 500;
   stream.emitTradeUpdate({ event: "late" });
   faults.delayMs = 0;
   stream.emitTradeUpdate({ event: "next" });
-  assert.equal(tape.frames.length, 2);
+  assert.equal(socket.frames.length, 2);
   clock.advance(500);
   assert.deepEqual(
-    tape.messages().slice(2).map((message) =>
+    socket.messages().slice(2).map((message) =>
       (message as { data: { event: string } }).data.event
     ),
     ["late", "next"],
   );
 });
 
-Deno.test("faults refuse logins, lose acknowledgements and break listening", () => {
+Deno.test("faults reject logins, drop acknowledgements and fail listening", () => {
   const { connect, faults, stream } = open();
-  const { tape, say } = connect();
+  const { socket, say } = connect();
   faults.authError = 500;
   say(LOGIN);
-  assert.match(JSON.stringify(tape.messages()[0]), /unauthorized/);
+  assert.match(JSON.stringify(socket.messages()[0]), /unauthorized/);
   faults.authError = undefined;
   say(LOGIN);
   faults.ackCopies = 0;
   say(LISTEN);
-  assert.equal(tape.frames.length, 2);
+  assert.equal(socket.frames.length, 2);
   assert.equal(stream.listeners, 1);
   faults.listenError = 500;
   say(LISTEN);
-  assert.deepEqual(tape.messages()[2], {
+  assert.deepEqual(socket.messages()[2], {
     action: "error",
     data: { error_message: "internal server error" },
   });
-  assert.notEqual(tape.ended, undefined);
+  assert.notEqual(socket.ended, undefined);
 });
 
-Deno.test("a server fault tells every client and closes it", () => {
-  const { tape, stream } = listening();
+Deno.test("a server error is sent to every client and closes it", () => {
+  const { socket, stream } = listening();
   stream.failConnections();
-  assert.deepEqual(tape.messages(), [
+  assert.deepEqual(socket.messages(), [
     { action: "error", data: { error_message: "internal server error" } },
   ]);
-  assert.deepEqual(tape.ended, { code: 1011, reason: "internal server error" });
+  assert.deepEqual(socket.ended, {
+    code: 1011,
+    reason: "internal server error",
+  });
 });
 
 Deno.test("a client that cannot take ten thousand waiting events is closed", () => {
-  const { tape, stream, faults } = listening();
+  const { socket, stream, faults } = listening();
   faults.delayMs = 60_000;
   for (let count = 0; count <= 10_000; count++) {
     stream.emitTradeUpdate({ event: "new" });
   }
-  assert.deepEqual(tape.ended, { code: 1008, reason: "slow client" });
+  assert.deepEqual(socket.ended, { code: 1008, reason: "slow client" });
 });

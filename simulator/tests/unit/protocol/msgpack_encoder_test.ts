@@ -44,7 +44,7 @@ Deno.test("time text becomes a timestamp, other text stays text", () => {
   assert.ok(odd.endsWith("a4736f6f6e"));
 });
 
-Deno.test("T comes first wherever it was written", () => {
+Deno.test("T is the first key", () => {
   const bytes = encodeMsgpack({ S: "A", bp: 1, T: "q" });
   assert.equal(hex(bytes).slice(0, 10), "83a154a171");
 });
@@ -88,7 +88,7 @@ Deno.test("integers have the width their value needs", () => {
   }
 });
 
-Deno.test("an independent decoder reads back whatever was encoded", () => {
+Deno.test("an independent decoder decodes any encoded value", () => {
   const value = fc.letrec((tie) => ({
     any: fc.oneof(
       fc.maxSafeInteger(),
@@ -109,7 +109,7 @@ Deno.test("an independent decoder reads back whatever was encoded", () => {
   }));
 });
 
-Deno.test("an independent decoder reads back every instant", () => {
+Deno.test("an independent decoder decodes every timestamp", () => {
   const codec = new ExtensionCodec();
   codec.register({
     type: -1,
@@ -132,7 +132,7 @@ Deno.test("an independent decoder reads back every instant", () => {
   }));
 });
 
-Deno.test("a frame joins elements of any number", () => {
+Deno.test("a frame joins any number of messages", () => {
   for (const count of [0, 1, 15, 16, 65_535, 65_536]) {
     const one = encodeMsgpack(7);
     const frame = msgpackFrame(Array.from({ length: count }, () => one));

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { PlanName } from "../../../src/accounts.ts";
 import { ERROR_TEXTS } from "../../../src/protocol/endpoints.ts";
-import { SessionRig } from "./session_rig.ts";
+import { SessionHarness } from "./session_harness.ts";
 
 const ALL_STOCK_CHANNELS = {
   T: "subscription",
@@ -25,8 +25,8 @@ function onPlan(plan: PlanName) {
   return { accounts: [{ key: "SIM_KEY", secret: "SIM_SECRET", plan }] };
 }
 
-Deno.test("a client is greeted, logs in and hears of its full state", () => {
-  const client = new SessionRig().connect();
+Deno.test("a client is greeted, logs in and receives its full state", () => {
+  const client = new SessionHarness().connect();
   assert.deepEqual(client.socket.read(), [[{
     T: "success",
     msg: "connected",
@@ -42,8 +42,8 @@ Deno.test("a client is greeted, logs in and hears of its full state", () => {
   }]]);
 });
 
-Deno.test("acknowledgements add up and take away", () => {
-  const client = new SessionRig().open();
+Deno.test("acknowledgements contain the state after the request", () => {
+  const client = new SessionHarness().open();
   client.ask({ action: "subscribe", quotes: ["F", "*"], trades: ["GE", "F"] });
   client.ask({ action: "subscribe", quotes: ["F", "T"] });
   const asked = { action: "unsubscribe", quotes: ["*", "ZZZ"], trades: ["F"] };
@@ -56,8 +56,8 @@ Deno.test("acknowledgements add up and take away", () => {
   }]]);
 });
 
-Deno.test("null and empty lists are passed over, also foreign ones", () => {
-  const client = new SessionRig().open();
+Deno.test("null and empty lists are ignored, also of unknown channels", () => {
+  const client = new SessionHarness().open();
   const request = {
     action: "subscribe",
     quotes: null,
@@ -67,8 +67,8 @@ Deno.test("null and empty lists are passed over, also foreign ones", () => {
   assert.deepEqual(client.ask(request), [[ALL_STOCK_CHANNELS]]);
 });
 
-Deno.test("option streams speak MessagePack with two channels", () => {
-  const client = new SessionRig().open("opra");
+Deno.test("option streams use MessagePack and have two channels", () => {
+  const client = new SessionHarness().open("opra");
   const symbol = "SPY261218C00650000";
   const asked = { action: "subscribe", quotes: [symbol], trades: ["*"] };
   assert.deepEqual(client.ask(asked), [[
@@ -76,7 +76,7 @@ Deno.test("option streams speak MessagePack with two channels", () => {
   ]]);
 });
 
-Deno.test("each mistake meets its own code, and the session goes on", async (t) => {
+Deno.test("each mistake has its own code, and the session continues", async (t) => {
   const subscribe = (channels: object) => ({
     action: "subscribe",
     ...channels,
@@ -100,7 +100,7 @@ Deno.test("each mistake meets its own code, and the session goes on", async (t) 
   ];
   for (const [name, endpoint, request, code] of cases) {
     await t.step(`${name} is ${code}`, () => {
-      const client = new SessionRig().open(endpoint);
+      const client = new SessionHarness().open(endpoint);
       assert.deepEqual(client.ask(request), error(code));
       assert.equal(client.socket.closed, undefined);
       const healthy = client.ask(subscribe({ trades: ["*"] }));
@@ -110,46 +110,46 @@ Deno.test("each mistake meets its own code, and the session goes on", async (t) 
 });
 
 Deno.test("a subscribe before the login is 401", () => {
-  const client = new SessionRig().connect();
+  const client = new SessionHarness().connect();
   const asked = { action: "subscribe", quotes: ["AAPL"] };
   assert.deepEqual(client.ask(asked), error(401));
   assert.deepEqual(client.logIn(), [[{ T: "success", msg: "authenticated" }]]);
 });
 
 Deno.test("a wrong key is 402 and closes the socket", () => {
-  const client = new SessionRig().connect();
+  const client = new SessionHarness().connect();
   const asked = { action: "auth", key: "SIM_KEY", secret: "wrong" };
   assert.deepEqual(client.ask(asked), error(402));
   assert.equal(client.socket.closed?.reason, "auth failed");
 });
 
-Deno.test("a client that does not log in in time is told 404 and closed", () => {
-  const rig = new SessionRig();
-  const client = rig.connect();
-  rig.clock.advance(9_999);
+Deno.test("a client that does not log in in time receives 404 and is closed", () => {
+  const harness = new SessionHarness();
+  const client = harness.connect();
+  harness.clock.advance(9_999);
   assert.equal(client.socket.read().length, 1);
-  rig.clock.advance(1);
+  harness.clock.advance(1);
   assert.deepEqual(client.socket.read(), error(404));
   assert.equal(client.socket.closed?.reason, "auth timeout");
 });
 
 Deno.test("the login timer ends with the login and with the socket", () => {
-  const rig = new SessionRig();
-  rig.open();
-  rig.connect("iex").session.closed(true);
-  assert.equal(rig.clock.pending, 0);
+  const harness = new SessionHarness();
+  harness.open();
+  harness.connect("iex").session.closed(true);
+  assert.equal(harness.clock.pending, 0);
 });
 
 Deno.test("a feed outside the plan is 409 at the login", () => {
-  const rig = new SessionRig(onPlan("basic"));
-  assert.deepEqual(rig.connect("sip").logIn(), error(409));
-  assert.deepEqual(rig.connect("opra").logIn(), error(409));
-  const iex = rig.connect("iex").logIn();
+  const harness = new SessionHarness(onPlan("basic"));
+  assert.deepEqual(harness.connect("sip").logIn(), error(409));
+  assert.deepEqual(harness.connect("opra").logIn(), error(409));
+  const iex = harness.connect("iex").logIn();
   assert.deepEqual(iex, [[{ T: "success", msg: "authenticated" }]]);
 });
 
 Deno.test("30 trades and quotes are the limit of the basic plan", () => {
-  const client = new SessionRig(onPlan("basic")).open("iex");
+  const client = new SessionHarness(onPlan("basic")).open("iex");
   const names = Array.from({ length: 16 }, (_, index) => `S${index}`);
   const fifteen = names.slice(0, 15);
   const full = client.ask({
@@ -163,9 +163,9 @@ Deno.test("30 trades and quotes are the limit of the basic plan", () => {
   assert.deepEqual(client.ask({ action: "subscribe", bars: [] }), full);
 });
 
-Deno.test("counted by symbol, trades and quotes share a place", () => {
+Deno.test("counted by symbol, trades and quotes share a slot", () => {
   const options = { ...onPlan("basic"), symbolCounting: "distinct_symbols" };
-  const client = new SessionRig(options as never).open("iex");
+  const client = new SessionHarness(options as never).open("iex");
   const names = Array.from({ length: 30 }, (_, index) => `S${index}`);
   const asked = { action: "subscribe", trades: names, quotes: names };
   assert.equal(client.ask(asked)[0]?.[0]?.["T"], "subscription");
@@ -182,7 +182,7 @@ Deno.test("option quotes are limited by plan, option trades are not", () => {
       ["plus", "opra", 1000],
     ] as const
   ) {
-    const client = new SessionRig(onPlan(plan)).open(feed);
+    const client = new SessionHarness(onPlan(plan)).open(feed);
     const names = Array.from({ length: limit + 1 }, (_, at) => contract(at));
     const over = { action: "subscribe", quotes: names };
     assert.deepEqual(client.ask(over), error(405));
@@ -192,24 +192,27 @@ Deno.test("option quotes are limited by plan, option trades are not", () => {
 });
 
 Deno.test("the second session of an endpoint is 406 and may try again", () => {
-  const rig = new SessionRig();
-  const first = rig.open();
-  const second = rig.connect();
+  const harness = new SessionHarness();
+  const first = harness.open();
+  const second = harness.connect();
   assert.deepEqual(second.logIn(), error(406));
   assert.equal(second.socket.closed, undefined);
-  assert.equal(rig.connect("iex").logIn()[0]?.[0]?.["msg"], "authenticated");
+  assert.equal(
+    harness.connect("iex").logIn()[0]?.[0]?.["msg"],
+    "authenticated",
+  );
   first.session.closed(true);
   assert.equal(second.logIn()[0]?.[0]?.["msg"], "authenticated");
 });
 
-Deno.test("a ghost keeps its place for 90 seconds", () => {
-  const rig = new SessionRig();
-  rig.open().session.closed(false);
-  assert.deepEqual(rig.connect().logIn(), error(406));
-  rig.clock.advance(89_999);
-  assert.deepEqual(rig.connect().logIn(), error(406));
-  rig.clock.advance(1);
-  assert.equal(rig.connect().logIn()[0]?.[0]?.["msg"], "authenticated");
+Deno.test("a ghost session keeps its slot for 90 seconds", () => {
+  const harness = new SessionHarness();
+  harness.open().session.closed(false);
+  assert.deepEqual(harness.connect().logIn(), error(406));
+  harness.clock.advance(89_999);
+  assert.deepEqual(harness.connect().logIn(), error(406));
+  harness.clock.advance(1);
+  assert.equal(harness.connect().logIn()[0]?.[0]?.["msg"], "authenticated");
 });
 
 Deno.test("tokens and upgrade headers log in too", () => {
@@ -226,29 +229,29 @@ Deno.test("tokens and upgrade headers log in too", () => {
     { "authorization": `Basic ${btoa("K:S")}` },
   ];
   for (const headers of ways) {
-    const { socket } = new SessionRig({ accounts }).connect("sip", headers);
+    const { socket } = new SessionHarness({ accounts }).connect("sip", headers);
     assert.deepEqual(socket.read(), [
       [{ T: "success", msg: "connected" }],
       [{ T: "success", msg: "authenticated" }],
     ]);
   }
   for (const key of ["oauth", "access_token"]) {
-    const client = new SessionRig({ accounts }).connect();
+    const client = new SessionHarness({ accounts }).connect();
     const reply = client.ask({ action: "auth", key, secret: "TOKEN" });
     assert.equal(reply[0]?.[0]?.["msg"], "authenticated");
   }
-  const refused = new SessionRig({ accounts }).connect("sip", {
+  const refused = new SessionHarness({ accounts }).connect("sip", {
     "authorization": "Basic %%%",
   });
   assert.deepEqual(refused.socket.read()[1], error(402)[0]);
 });
 
-Deno.test("a strict stream refuses the other encoding", () => {
+Deno.test("a strict stream rejects the other encoding", () => {
   const headers = { "content-type": "application/msgpack" };
   const text = JSON.stringify({ action: "subscribe", quotes: ["F"] });
-  const liberal = new SessionRig().open("sip", headers);
+  const liberal = new SessionHarness().open("sip", headers);
   assert.equal(liberal.ask(text)[0]?.[0]?.["T"], "subscription");
-  const strict = new SessionRig({ strictEncoding: true }).open(
+  const strict = new SessionHarness({ strictEncoding: true }).open(
     "sip",
     headers,
   );
@@ -256,16 +259,18 @@ Deno.test("a strict stream refuses the other encoding", () => {
 });
 
 Deno.test("data goes to subscribers only, in their own encoding", () => {
-  const rig = new SessionRig({
+  const harness = new SessionHarness({
     accounts: [
       { key: "SIM_KEY", secret: "SIM_SECRET", plan: "broker_standard" },
     ],
   });
-  const json = rig.open();
-  const msgpack = rig.open("sip", { "content-type": "application/msgpack" });
+  const json = harness.open();
+  const msgpack = harness.open("sip", {
+    "content-type": "application/msgpack",
+  });
   json.ask({ action: "subscribe", quotes: ["F"], trades: ["*"] });
   msgpack.ask({ action: "subscribe", quotes: ["*", "F"] });
-  rig.publish(
+  harness.publish(
     "sip",
     { T: "q", S: "F", bp: 1 },
     { T: "q", S: "GE", bp: 2 },
@@ -282,22 +287,22 @@ Deno.test("data goes to subscribers only, in their own encoding", () => {
   ]]);
 });
 
-Deno.test("a session that is gone receives nothing", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
+Deno.test("a closed session receives nothing", () => {
+  const harness = new SessionHarness();
+  const client = harness.open();
   client.ask({ action: "subscribe", quotes: ["*", "F"] });
   client.session.closed(true);
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.publish("sip", { T: "q", S: "F" });
   assert.deepEqual(client.socket.frames, []);
-  assert.equal(rig.subscribers("sip").has("quotes", "F"), false);
+  assert.equal(harness.subscribers("sip").has("quotes", "F"), false);
 });
 
 Deno.test("every request is logged without its secrets", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
+  const harness = new SessionHarness();
+  const client = harness.open();
   client.ask({ action: "subscribe", quotes: ["F"] });
   client.ask({ action: "subscribe", news: ["F"] });
-  const log = rig.requests.all();
+  const log = harness.requests.all();
   assert.deepEqual(
     log.map(({ connection, action, channels, error }) => [
       connection,

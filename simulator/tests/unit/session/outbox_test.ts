@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Outbox } from "../../../src/session/outbox.ts";
-import { RecordingSocket, SessionRig } from "./session_rig.ts";
+import { RecordingSocket, SessionHarness } from "./session_harness.ts";
 
 const LIMITS = { maxBytes: 1000, coalesceAboveBytes: 50, maxFrameBytes: 400 };
 
@@ -9,7 +9,7 @@ function outbox(socket: RecordingSocket, overflow = () => {}) {
   return new Outbox(socket, { encoding: "json", limits: LIMITS, overflow });
 }
 
-Deno.test("elements of one flush share a frame, control frames stand alone", () => {
+Deno.test("messages of one flush share a frame, control frames are separate", () => {
   const socket = new RecordingSocket();
   const box = outbox(socket);
   box.add("1");
@@ -21,7 +21,7 @@ Deno.test("elements of one flush share a frame, control frames stand alone", () 
   assert.deepEqual(socket.frames, ["[1,2]", "[0]", "[3]"]);
 });
 
-Deno.test("while the socket is behind, arrays grow longer", () => {
+Deno.test("while the client is slow, arrays grow", () => {
   const socket = new RecordingSocket();
   const box = outbox(socket);
   socket.bufferedBytes = 51;
@@ -35,7 +35,7 @@ Deno.test("while the socket is behind, arrays grow longer", () => {
   assert.deepEqual(socket.frames, ["[1,2,3]"]);
 });
 
-Deno.test("what waits goes out as soon as the socket has room", () => {
+Deno.test("waiting messages are sent when the socket has room", () => {
   const socket = new RecordingSocket();
   const box = outbox(socket);
   box.add("1");
@@ -48,7 +48,7 @@ Deno.test("what waits goes out as soon as the socket has room", () => {
   assert.deepEqual(socket.frames, ["[1]", "[2]"]);
 });
 
-Deno.test("over the bound everything is dropped and it says so once", () => {
+Deno.test("above the bound everything is dropped and overflow runs once", () => {
   const socket = new RecordingSocket();
   let overflows = 0;
   const box = outbox(socket, () => overflows++);
@@ -61,15 +61,15 @@ Deno.test("over the bound everything is dropped and it says so once", () => {
   assert.equal(box.pendingBytes, 0);
 });
 
-Deno.test("a slow client is told 407 and closed", () => {
-  const rig = new SessionRig({
+Deno.test("a slow client receives 407 and is closed", () => {
+  const harness = new SessionHarness({
     slowClientBytes: 500,
     coalesceAboveBytes: 100,
   });
-  const { socket, ask } = rig.open();
+  const { socket, ask } = harness.open();
   ask({ action: "subscribe", quotes: ["F"] });
   socket.bufferedBytes = 490;
-  rig.publish("sip", { T: "q", S: "F", c: ["x".repeat(100)] });
+  harness.publish("sip", { T: "q", S: "F", c: ["x".repeat(100)] });
   const last = socket.read().at(-1);
   assert.deepEqual(last, [{ T: "error", code: 407, msg: "slow client" }]);
   assert.equal(socket.closed?.reason, "slow client");

@@ -1,116 +1,119 @@
 import assert from "node:assert/strict";
 import { Faults } from "../../../src/faults.ts";
-import { SessionRig } from "./session_rig.ts";
+import { SessionHarness } from "./session_harness.ts";
 
 const SUBSCRIBE = { action: "subscribe", quotes: ["F"] };
 
 Deno.test("a slow acknowledgement delays the change and what follows it", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
-  rig.faults.slowAcks("sip", 500);
+  const harness = new SessionHarness();
+  const client = harness.open();
+  harness.faults.slowAcks("sip", 500);
   assert.deepEqual(client.ask(SUBSCRIBE), []);
   assert.deepEqual(client.ask({ action: "subscribe", quotes: ["GE"] }), []);
-  rig.publish("sip", { T: "q", S: "F" });
-  assert.equal(rig.requests.all().length, 3);
-  rig.clock.advance(500);
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.publish("sip", { T: "q", S: "F" });
+  assert.equal(harness.requests.all().length, 3);
+  harness.clock.advance(500);
+  harness.publish("sip", { T: "q", S: "F" });
   const [first, data, ...rest] = client.socket.read();
   assert.deepEqual(first?.[0]?.["quotes"], ["F"]);
   assert.deepEqual(data, [{ T: "q", S: "F" }]);
   assert.deepEqual(rest, []);
-  rig.clock.advance(500);
+  harness.clock.advance(500);
   assert.deepEqual(client.socket.read()[0]?.[0]?.["quotes"], ["F", "GE"]);
 });
 
-Deno.test("late data keeps its order and its times, also when the delay ends", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
+Deno.test("delayed data keeps its order and timestamps, also when the delay ends", () => {
+  const harness = new SessionHarness();
+  const client = harness.open();
   client.ask(SUBSCRIBE);
-  const publish = (bp: number) => rig.publish("sip", { T: "q", S: "F", bp });
+  const publish = (bp: number) =>
+    harness.publish("sip", { T: "q", S: "F", bp });
   const arrived = () =>
     client.socket.read().flatMap((frame) => frame.map(({ bp }) => bp));
-  rig.faults.delayData("sip", 500);
+  harness.faults.delayData("sip", 500);
   publish(1);
-  rig.clock.advance(200);
+  harness.clock.advance(200);
   publish(2);
   assert.deepEqual(arrived(), []);
-  rig.clock.advance(300);
+  harness.clock.advance(300);
   assert.deepEqual(arrived(), [1]);
-  rig.faults.delayData("sip", 0);
+  harness.faults.delayData("sip", 0);
   publish(3);
   assert.deepEqual(arrived(), [], "nothing overtakes what is late");
-  rig.clock.advance(200);
+  harness.clock.advance(200);
   assert.deepEqual(arrived(), [2, 3]);
   publish(4);
   assert.deepEqual(arrived(), [4]);
 });
 
-Deno.test("late data is bounded: the oldest arrives early", () => {
-  const rig = new SessionRig({ slowClientBytes: 150 });
-  const client = rig.open();
+Deno.test("delayed data is bounded: the oldest is sent early", () => {
+  const harness = new SessionHarness({ slowClientBytes: 150 });
+  const client = harness.open();
   client.ask(SUBSCRIBE);
-  rig.faults.delayData("*", 60_000);
-  for (let bp = 1; bp <= 9; bp++) rig.publish("sip", { T: "q", S: "F", bp });
+  harness.faults.delayData("*", 60_000);
+  for (let bp = 1; bp <= 9; bp++) {
+    harness.publish("sip", { T: "q", S: "F", bp });
+  }
   const early = client.socket.read().flat().map(({ bp }) => bp);
   assert.ok(early.length > 0 && early.length < 9, `${early.length} of 9`);
   assert.deepEqual(early, Array.from(early, (_, index) => index + 1));
 });
 
-Deno.test("late data of a connection that is gone is forgotten", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
+Deno.test("delayed data of a closed connection is dropped", () => {
+  const harness = new SessionHarness();
+  const client = harness.open();
   client.ask(SUBSCRIBE);
-  rig.faults.delayData("sip", 500);
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.faults.delayData("sip", 500);
+  harness.publish("sip", { T: "q", S: "F" });
   client.session.closed(true);
-  assert.equal(rig.clock.pending, 0);
+  assert.equal(harness.clock.pending, 0);
 });
 
 Deno.test("a lost acknowledgement still subscribes", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
-  rig.faults.loseAcks("*");
+  const harness = new SessionHarness();
+  const client = harness.open();
+  harness.faults.loseAcks("*");
   assert.deepEqual(client.ask(SUBSCRIBE), []);
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.publish("sip", { T: "q", S: "F" });
   assert.deepEqual(client.socket.read(), [[{ T: "q", S: "F" }]]);
 });
 
-Deno.test("a duplicate acknowledgement comes twice, the next one once", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
-  rig.faults.duplicateAcks("sip");
+Deno.test("a duplicated acknowledgement is sent twice, the next one once", () => {
+  const harness = new SessionHarness();
+  const client = harness.open();
+  harness.faults.duplicateAcks("sip");
   assert.equal(client.ask(SUBSCRIBE).length, 2);
   assert.equal(client.ask(SUBSCRIBE).length, 1);
 });
 
 Deno.test("planned errors answer logins and subscribes, then end", () => {
-  const rig = new SessionRig();
-  rig.faults.failNext("sip", "auth", { code: 500 });
-  const client = rig.connect();
+  const harness = new SessionHarness();
+  harness.faults.failNext("sip", "auth", { code: 500 });
+  const client = harness.connect();
   assert.equal(client.logIn()[0]?.[0]?.["code"], 500);
   assert.equal(client.logIn()[0]?.[0]?.["msg"], "authenticated");
-  rig.faults.failNext("sip", "subscribe", { code: 405, count: 2 });
+  harness.faults.failNext("sip", "subscribe", { code: 405, count: 2 });
   assert.equal(client.ask(SUBSCRIBE)[0]?.[0]?.["code"], 405);
   assert.equal(client.ask(SUBSCRIBE)[0]?.[0]?.["code"], 405);
   assert.deepEqual(client.ask(SUBSCRIBE)[0]?.[0]?.["quotes"], ["F"]);
 });
 
-Deno.test("a mute session keeps data and acknowledgements to itself", () => {
-  const rig = new SessionRig();
-  const client = rig.open();
+Deno.test("a muted session sends no data and no acknowledgements", () => {
+  const harness = new SessionHarness();
+  const client = harness.open();
   client.ask(SUBSCRIBE);
   client.session.mute({ data: true, acks: false });
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.publish("sip", { T: "q", S: "F" });
   assert.deepEqual(client.socket.read(), []);
   assert.equal(client.ask(SUBSCRIBE).length, 1);
   client.session.mute({ data: true, acks: true });
   assert.deepEqual(client.ask(SUBSCRIBE), []);
   client.session.mute({ data: false, acks: false });
-  rig.publish("sip", { T: "q", S: "F" });
+  harness.publish("sip", { T: "q", S: "F" });
   assert.deepEqual(client.socket.read(), [[{ T: "q", S: "F" }]]);
 });
 
-Deno.test("a planned fault of one endpoint leaves the others alone", () => {
+Deno.test("a planned fault of one endpoint does not affect the others", () => {
   const faults = new Faults();
   faults.rejectUpgrades("sip", 429, 2);
   faults.rejectUpgrades("*", 503);
@@ -144,7 +147,7 @@ Deno.test("reset ends every fault", () => {
   assert.equal(faults.takeTradeCorrection(), undefined);
 });
 
-Deno.test("a fault that cannot be is refused by name and value", () => {
+Deno.test("an invalid fault is rejected with its value", () => {
   const faults = new Faults();
   assert.throws(() => faults.rejectUpgrades("sip", 200), /400–599, not 200/);
   assert.throws(() => faults.loseAcks("sip", 0), /1 or more, not 0/);

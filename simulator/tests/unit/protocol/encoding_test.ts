@@ -1,8 +1,48 @@
 import assert from "node:assert/strict";
 import { encode } from "@msgpack/msgpack";
-import { decodeClientMessage } from "../../../src/protocol/encoding.ts";
-import { encodingFor } from "../../../src/protocol/encoding.ts";
+import fc from "fast-check";
+import {
+  decodeClientMessage,
+  encodeJson,
+  encodingFor,
+  jsonFrame,
+} from "../../../src/protocol/encoding.ts";
 import { findEndpoint } from "../../../src/protocol/endpoints.ts";
+import { Timestamp } from "../../../src/protocol/timestamp.ts";
+
+Deno.test("a trade is encoded as by Alpaca, T first", () => {
+  const trade = {
+    S: "MSFT",
+    T: "t",
+    i: 9_007_199_254_740_993n,
+    p: 402.115,
+    c: ["@", "I"],
+    t: new Timestamp(0x6aa804ea, 118_450_321),
+  };
+  assert.equal(
+    encodeJson(trade),
+    '{"T":"t","S":"MSFT","i":9007199254740993,"p":402.115,"c":["@","I"],' +
+      '"t":"2026-09-14T14:30:02.118450321Z"}',
+  );
+});
+
+Deno.test("timestamp text is written unchanged", () => {
+  const element = { T: "q", t: "2026-09-14T10:30:00.100-04:00" };
+  assert.match(encodeJson(element), /"t":"2026-09-14T10:30:00\.100-04:00"/);
+});
+
+Deno.test("a frame is an array of its messages", () => {
+  assert.equal(jsonFrame([]), "[]");
+  assert.equal(jsonFrame(['{"T":"q"}', "7"]), '[{"T":"q"},7]');
+});
+
+Deno.test("JSON.parse decodes any encoded value", () => {
+  const json = fc.jsonValue({ noUnicodeString: false });
+  fc.assert(fc.property(json, (value) => {
+    const given = JSON.parse(JSON.stringify(value));
+    assert.deepEqual(JSON.parse(encodeJson(given)), given);
+  }));
+});
 
 const REQUEST = { action: "subscribe", quotes: ["AAPL"] };
 
@@ -21,7 +61,7 @@ Deno.test("the first byte decides, not the opcode", () => {
   }
 });
 
-Deno.test("what is no object is not understood", () => {
+Deno.test("only maps and objects are decoded", () => {
   const oddities = ["", "[]", "7", "null", "{", "{}{}", new Uint8Array([0x81])];
   for (const data of [...oddities, new Uint8Array(), new Uint8Array([0xff])]) {
     assert.equal(decodeClientMessage(data), undefined);

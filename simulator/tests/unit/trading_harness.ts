@@ -15,8 +15,8 @@ import type { TradeUpdate } from "../../src/trading/order_json.ts";
 /** Monday 2026-09-14, 10:30 in New York. */
 export const MONDAY_MORNING = Date.parse("2026-09-14T14:30:00Z");
 
-/** A market whose prices a test sets by hand. */
-export class HandPrices implements PriceSource {
+/** A market whose prices a test sets. */
+export class ManualPrices implements PriceSource {
   readonly #quotes = new Map<string, PriceQuote>();
   readonly #last = new Map<string, number>();
   readonly #contracts: readonly OptionContract[];
@@ -70,17 +70,17 @@ export const LOW_CALL = "SPY261218C00650000";
 export const HIGH_CALL = "SPY261218C00660000";
 
 /** MSFT 402.00 × 402.10, SPY 650.00 × 650.02, two SPY calls. */
-export function handMarket(): HandPrices {
-  return new HandPrices([contract(LOW_CALL, 650), contract(HIGH_CALL, 660)])
+export function manualMarket(): ManualPrices {
+  return new ManualPrices([contract(LOW_CALL, 650), contract(HIGH_CALL, 660)])
     .set("MSFT", 402, 402.1)
     .set("SPY", 650, 650.02)
     .set(LOW_CALL, 12.3, 12.4)
     .set(HIGH_CALL, 8.1, 8.2);
 }
 
-export interface Bench extends Disposable {
+export interface EngineHarness extends Disposable {
   readonly clock: ManualClock;
-  readonly prices: HandPrices;
+  readonly prices: ManualPrices;
   readonly engine: OrderEngine;
   readonly updates: TradeUpdate[];
   /** Event names so far, with the symbol's role where `full` asks for it. */
@@ -88,13 +88,13 @@ export interface Bench extends Disposable {
   last(): TradeUpdate;
 }
 
-/** An engine that fills orders whole at once, on a clock turned by hand. */
-export function bench(
+/** An engine with complete fills and a manual clock. */
+export function engineHarness(
   options: EngineOptions = {},
   parts: { seed?: string; startMs?: number } = {},
-): Bench {
+): EngineHarness {
   const clock = new ManualClock(parts.startMs ?? MONDAY_MORNING);
-  const prices = handMarket();
+  const prices = manualMarket();
   const random = new SeededRandom(parts.seed ?? "orders");
   const assetId = (symbol: string) => random.fork(symbol).uuid();
   const engine = new OrderEngine({ clock, random, prices, assetId }, {
@@ -131,7 +131,7 @@ export function order(changes: Record<string, unknown> = {}) {
 }
 
 /** Faults of the trading stream, planned by setting fields. */
-export class HandFaults implements TradingFaults {
+export class ManualFaults implements TradingFaults {
   copies = 1;
   delayMs = 0;
   ackCopies = 1;

@@ -42,17 +42,17 @@ export class RecordingSocket implements SessionSocket {
 }
 
 /** One client's view: its socket, and requests as plain objects. */
-export interface RigClient {
+export interface HarnessClient {
   readonly socket: RecordingSocket;
   readonly session: MarketSession;
-  /** Sends a request and returns what came back at once. */
+  /** Sends a request and returns the replies. */
   ask(request: unknown): Frame[];
   /** Logs in with the demo pair. */
   logIn(): Frame[];
 }
 
 /** Parts shared by the sessions of one test. */
-export class SessionRig {
+export class SessionHarness {
   readonly clock = new ManualClock();
   readonly faults = new Faults();
   readonly requests = new RequestLog();
@@ -70,7 +70,7 @@ export class SessionRig {
   }
 
   /** Connects a client; its greeting waits in the socket. */
-  connect(endpoint = "sip", headers: UpgradeHeaders = {}): RigClient {
+  connect(endpoint = "sip", headers: UpgradeHeaders = {}): HarnessClient {
     const settings = resolveOptions(this.#options);
     const socket = new RecordingSocket();
     const stream = endpointNamed(endpoint);
@@ -100,7 +100,7 @@ export class SessionRig {
   }
 
   /** Connects and logs in. */
-  open(endpoint = "sip", headers: UpgradeHeaders = {}): RigClient {
+  open(endpoint = "sip", headers: UpgradeHeaders = {}): HarnessClient {
     const client = this.connect(endpoint, headers);
     client.logIn();
     return client;

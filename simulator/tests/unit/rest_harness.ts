@@ -8,10 +8,10 @@ import { RestApi, type RestOptions } from "../../src/rest/rest_api.ts";
 import { Trading } from "../../src/trading/trading.ts";
 import {
   contract,
-  HandPrices,
   HIGH_CALL,
   LOW_CALL,
-} from "./trading_support.ts";
+  ManualPrices,
+} from "./trading_harness.ts";
 
 export const PLUS: Account = {
   key: "PK1",
@@ -24,7 +24,7 @@ export const BASIC: Account = { key: "PK2", secret: "psst", plan: "basic" };
 const TIME = "2026-09-14T14:29:58.25Z";
 
 /** A market of MSFT, SPY and two SPY calls, with one trade and quote each. */
-export class HandMarket extends HandPrices implements MarketPrices {
+export class ManualMarket extends ManualPrices implements MarketPrices {
   latestTrade(symbol: string): Message | undefined {
     const price = this.lastPrice(symbol);
     return price === undefined ? undefined : {
@@ -49,12 +49,12 @@ export class HandMarket extends HandPrices implements MarketPrices {
   }
 }
 
-export interface RestBench extends Disposable {
+export interface RestHarness extends Disposable {
   readonly clock: ManualClock;
-  readonly market: HandMarket;
+  readonly market: ManualMarket;
   readonly faults: Faults;
   readonly trading: Trading;
-  /** Sends a request with the Plus account's keys, unless told otherwise. */
+  /** Sends a request, with the Plus account's keys by default. */
   send(path: string, init?: RequestInit): Promise<Response>;
   /** The JSON of a GET that must succeed. */
   // deno-lint-ignore no-explicit-any -- replies are looked at by key
@@ -66,15 +66,15 @@ export function keys({ key, secret }: Account): Record<string, string> {
   return { "APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret };
 }
 
-export function restBench(
+export function restHarness(
   options: RestOptions = {},
   contracts: readonly OptionContract[] = [
     contract(LOW_CALL, 650),
     contract(HIGH_CALL, 660),
   ],
-): RestBench {
+): RestHarness {
   const clock = new ManualClock();
-  const market = new HandMarket(contracts);
+  const market = new ManualMarket(contracts);
   market.set("MSFT", 402, 402.1).set("SPY", 650, 650.02)
     .set(LOW_CALL, 12.3, 12.4).set(HIGH_CALL, 8.1, 8.2);
   const faults = new Faults();

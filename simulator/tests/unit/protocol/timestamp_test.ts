@@ -31,7 +31,7 @@ Deno.test("what is no timestamp is not read", () => {
   }
 });
 
-Deno.test("text and nanoseconds survive the way there and back", () => {
+Deno.test("text and nanoseconds round-trip", () => {
   const nanos = fc.bigInt({ min: -(10n ** 18n), max: 4n * 10n ** 18n });
   fc.assert(fc.property(nanos, (given) => {
     const instant = timestampFromNanos(given);
