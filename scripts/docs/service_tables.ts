@@ -9,10 +9,10 @@ import {
   type FeedId,
   type FeedKind,
   FEEDS,
-  type LinkState,
   type OptionFeedKind,
   type StockFeedKind,
 } from "../../src/domain/connection/feed.ts";
+import type { LinkState } from "../../src/domain/connection/link.ts";
 import {
   ConnectionStateSchema,
   FeedTypeSchema,

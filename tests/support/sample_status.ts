@@ -7,7 +7,8 @@ import type {
   FeedStatus,
   ProxyStatus,
 } from "../../src/application/status/status.ts";
-import type { FeedId, LinkState } from "../../src/domain/connection/feed.ts";
+import type { FeedId } from "../../src/domain/connection/feed.ts";
+import type { LinkState } from "../../src/domain/connection/link.ts";
 
 const KINDS = {
   sip: "iex",

@@ -9,8 +9,8 @@ import {
   type FeedId,
   type FeedKind,
   FEEDS,
-  type LinkState,
 } from "../../domain/connection/feed.ts";
+import type { LinkState } from "../../domain/connection/link.ts";
 import type { Clock } from "../ports/clock.ts";
 import { WallStamp } from "./wall_stamp.ts";
 

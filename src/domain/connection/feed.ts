@@ -32,5 +32,3 @@ export type FeedKind = StockFeedKind | OptionFeedKind | "trade_updates";
 
 /** Paper or live money. */
 export type Environment = "PAPER" | "LIVE";
-
-export type { LinkState } from "./link.ts";

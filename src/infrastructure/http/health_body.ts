@@ -7,7 +7,8 @@
  * @module
  */
 import type { ProxyStatus } from "../../application/status/status.ts";
-import type { FeedId, LinkState } from "../../domain/connection/feed.ts";
+import type { FeedId } from "../../domain/connection/feed.ts";
+import type { LinkState } from "../../domain/connection/link.ts";
 
 /** All, some or none of the enabled feeds are connected. */
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";

@@ -20,11 +20,8 @@ import {
 } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { QuotaSource } from "../../application/status/subscription_report.ts";
-import {
-  type FeedId,
-  FEEDS,
-  type LinkState,
-} from "../../domain/connection/feed.ts";
+import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { METRICS } from "./declarations.ts";
 import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";

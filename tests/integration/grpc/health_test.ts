@@ -1,7 +1,7 @@
 /** What load balancers and orchestrators are told. */
 import assert from "node:assert/strict";
 import { Code } from "@connectrpc/connect";
-import type { LinkState } from "../../../src/domain/connection/feed.ts";
+import type { LinkState } from "../../../src/domain/connection/link.ts";
 import {
   Health,
   HealthCheckResponse_ServingStatus as Serving,

@@ -12,8 +12,8 @@ import type { FeedSubscriptions } from "../../../application/status/subscription
 import type {
   Environment as EnvironmentWord,
   FeedKind,
-  LinkState,
 } from "../../../domain/connection/feed.ts";
+import type { LinkState } from "../../../domain/connection/link.ts";
 import { Environment } from "../../../gen/cream/v1/common_pb.ts";
 import {
   ConnectionState,

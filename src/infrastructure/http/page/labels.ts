@@ -4,7 +4,8 @@
  * @module
  */
 import type { MessageType } from "../../../application/status/counters.ts";
-import type { FeedId, LinkState } from "../../../domain/connection/feed.ts";
+import type { FeedId } from "../../../domain/connection/feed.ts";
+import type { LinkState } from "../../../domain/connection/link.ts";
 import type { ChannelName } from "../../../domain/market/channels.ts";
 import type { Tone } from "./page.ts";
 

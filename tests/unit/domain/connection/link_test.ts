@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { LinkState } from "../../../../src/domain/connection/feed.ts";
 import {
   advance,
   attemptsOf,
   DISCONNECTED,
   type Link,
   type LinkEvent,
+  type LinkState,
 } from "../../../../src/domain/connection/link.ts";
 
 const EVENTS: readonly LinkEvent[] = [
@@ -90,7 +90,7 @@ const PUBLISHED: readonly string[] = [
   "error disconnected",
 ];
 
-/** What else the header of link.ts announces: failed dials, early shutdowns. */
+/** Further edges in the header of link.ts: failed dials, early shutdowns. */
 const ANNOUNCED: readonly string[] = [
   "connecting reconnecting",
   "authenticating reconnecting",
