@@ -37,7 +37,7 @@ export interface TableTheme {
 /** From this width on, a bar shows all four prices. */
 const FULL_BAR = 112;
 
-/** Stocks: book, last trade, last bar. */
+/** Stocks: best bid and ask, last trade, last bar. */
 export function stockRows(
   rows: readonly InstrumentRow[],
   { width, paint, feed }: InstrumentTheme,
@@ -58,7 +58,7 @@ export function stockRows(
   };
 }
 
-/** Option contracts: book and last trade. */
+/** Option contracts: best bid and ask, last trade. */
 export function optionRows(
   rows: readonly InstrumentRow[],
   { paint, feed }: InstrumentTheme,

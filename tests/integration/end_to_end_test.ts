@@ -379,7 +379,7 @@ for (const journey of JOURNEYS) {
 
 for (const kind of CLIENTS) {
   Deno.test({
-    name: `getConnectionStatus tells ${kind.name} the truth about all feeds${
+    name: `getConnectionStatus returns ${kind.name} the state of all feeds${
       kind.missing ? ` (skipped: ${kind.missing})` : ""
     }`,
     ignore: kind.missing !== undefined,

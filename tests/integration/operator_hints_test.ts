@@ -1,5 +1,5 @@
 /**
- * What an operator and a client are told when only the operator can help.
+ * The errors that only an operator can resolve.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { RpcError } from "../../src/cli/grpc_client.ts";
 import { startHarness, until } from "../support/harness.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
-Deno.test("a stream of a feed that is switched off is refused with FAILED_PRECONDITION and the setting", async () => {
+Deno.test("a stream of a disabled feed is FAILED_PRECONDITION with the setting", async () => {
   await using harness = await startHarness({
     env: { STREAM_PROXY_FEEDS: "trading" },
   });

@@ -1,5 +1,5 @@
 /**
- * An upstream that does exactly what a test tells it to: a real WebSocket
+ * An upstream that a test scripts: a real WebSocket
  * server on a port of its own, which sends nothing by itself.
  *
  * A test takes each connection with {@linkcode ScriptedExchange.accept} and

@@ -87,12 +87,12 @@ export class SmallWindowClient implements AsyncDisposable {
     ]);
   }
 
-  /** Gives the connection room for so many bytes more. */
+  /** Extends the connection window by `bytes`. */
   grant(bytes: number): void {
     this.#send(frame(WINDOW_UPDATE, { payload: uint32(bytes) }));
   }
 
-  /** Resolves once all streams together have received so many bytes. */
+  /** Resolves when all streams together have received `bytes`. */
   async until(bytes: number): Promise<void> {
     while (this.received.reduce((sum, one) => sum + one, 0) < bytes) {
       await this.#arrival.promise;

@@ -86,7 +86,7 @@ Deno.test("a symbol that the market does not list is named with those it does", 
   );
 });
 
-Deno.test("a pipe that nobody reads any more is a normal end of a demo", async () => {
+Deno.test("a closed pipe is a normal end of a demo", async () => {
   const terminal = new RecordingTerminal();
   const done = demo([], terminal);
   await terminal.until(() => terminal.lines.some((l) => kindOf(l) === "quote"));

@@ -13,7 +13,7 @@ import { until } from "../../support/harness.ts";
 
 const { method } = StreamProxyService;
 
-Deno.test("a stream that brings nothing is looked into, and told why whenever that changes", async () => {
+Deno.test("a stream without data is explained, again when the reason changes", async () => {
   await using proxy = await ScriptedProxy.start();
   const clock = new ManualClock();
   const terminal = new RecordingTerminal({ clock });
@@ -55,7 +55,7 @@ Deno.test("a stream that brings nothing is looked into, and told why whenever th
   assert.equal(await done, 0);
 });
 
-Deno.test("a stream that falls silent is looked into, and its feed's trouble told", async () => {
+Deno.test("a stream that stops delivering is explained by the state of its feed", async () => {
   await using proxy = await ScriptedProxy.start();
   const clock = new ManualClock();
   const terminal = new RecordingTerminal({ clock });

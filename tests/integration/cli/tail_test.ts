@@ -129,7 +129,10 @@ Deno.test("tail comes back after the proxy ends its stream", async () => {
   assert.equal(terminal.lines.length, 2);
   assert.match(
     terminal.errorLines[0] ?? "",
-    /^tail: the proxy at 127\.0\.0\.1:\d+ ended the stream \(UNAVAILABLE: the proxy is stopping\); next attempt in 0\.\d s$/,
+    new RegExp(
+      "^tail: the proxy at 127\\.0\\.0\\.1:\\d+ ended the stream " +
+        "\\(UNAVAILABLE: the proxy is stopping\\); next attempt in 0\\.\\d s$",
+    ),
   );
   assert.equal(terminal.errorLines[1], `tail: connected to ${proxy.address}`);
 });
@@ -156,7 +159,7 @@ Deno.test("tail waits for a proxy that is not there yet", async () => {
 });
 
 Deno.test(
-  "tail --no-reconnect fails at once and says what to do",
+  "tail --no-reconnect fails immediately and says what to do",
   async () => {
     const { port } = await (async () => {
       await using gone = await ScriptedProxy.start();
@@ -198,14 +201,17 @@ Deno.test("tail prints that the proxy is at a limit and retries", async () => {
   await proxy.refuse(
     method.streamQuotes,
     "RESOURCE_EXHAUSTED",
-    "The symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols",
+    "The symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, " +
+      "1 more requested; name fewer symbols",
   );
   await proxy.send(method.streamQuotes, quote("A"));
 
   assert.equal(await done, 0);
   assert.equal(
     terminal.errorLines[0]?.replace(/\d\.\d s$/, "N s"),
-    `tail: the proxy at ${proxy.address} is at a limit: the symbol budget of feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; name fewer symbols; next attempt in N s`,
+    `tail: the proxy at ${proxy.address} is at a limit: the symbol budget of ` +
+      "feed sip is exceeded by 1: 30 allowed, 30 used, 1 more requested; " +
+      "name fewer symbols; next attempt in N s",
   );
 });
 
@@ -280,7 +286,7 @@ Deno.test("tail --seconds ends a quiet stream with 0", async () => {
   assert.equal(terminal.output, "");
 });
 
-Deno.test("a pipe that nobody reads any more is a normal end of tail", async () => {
+Deno.test("a closed pipe is a normal end of tail", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   terminal.broken = true;
@@ -347,7 +353,7 @@ Deno.test("tail status shows every feed with its state and last error", async ()
 });
 
 Deno.test(
-  "tail status of a proxy that is away fails at once",
+  "tail status of an unreachable proxy fails immediately",
   async () => {
     const { port } = await (async () => {
       await using gone = await ScriptedProxy.start();
@@ -419,7 +425,8 @@ Deno.test("tail status --subscriptions lists what is asked of upstream", async (
   assert.deepEqual(terminal.output.split("\n").slice(4), [
     "",
     "sip  3 of 3 used, 0 left, limit learned from a rejection",
-    "  quotes: 2 requested by streams, 1 acknowledged, 1 refused, 1 lingering, 1 stream without a filter, receiving what others request",
+    "  quotes: 2 requested by streams, 1 acknowledged, 1 refused, " +
+    "1 lingering, 1 stream without a filter, receiving what others request",
     "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
     "  quotes   AAPL    acknowledged        2",
     "  quotes   XXXX    refused             1  invalid syntax (code 400)",

@@ -1,6 +1,6 @@
 /**
  * A real Chromium, driven by its DevTools protocol: just enough to look at a
- * page, press keys and hear its complaints.
+ * page, press keys and read its errors.
  *
  * @module
  */

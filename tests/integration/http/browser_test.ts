@@ -117,7 +117,7 @@ const textOf = (name: string) =>
   `document.querySelector('[data-text="${name}"]').textContent`;
 
 browserTest(
-  "the page follows the proxy by itself, without a complaint",
+  "the page follows the proxy by itself, without an error",
   async () => {
     await using proxy = await serveEverything();
     await using page = await open(DESKTOP);

@@ -65,7 +65,7 @@ const HEAVY = () =>
     version: "v".repeat(300_000),
   });
 
-Deno.test("a shutdown ends open event streams cleanly and at once", async () => {
+Deno.test("a shutdown ends open event streams cleanly and immediately", async () => {
   const servers = await serve();
   const viewers = await Promise.all(
     Array.from({ length: 20 }, () => connect(servers.healthPort)),
@@ -73,7 +73,7 @@ Deno.test("a shutdown ends open event streams cleanly and at once", async () => 
   for (const viewer of viewers) assert.match(await readOnce(viewer), /200 OK/);
   const before = performance.now();
   await servers[Symbol.asyncDispose]();
-  assert.ok(performance.now() - before < 900, "nobody had to be cut");
+  assert.ok(performance.now() - before < 900, "no connection was cut");
   for (const viewer of viewers) {
     assert.match(await readAll(viewer), /0\r\n\r\n$/, "the body has its end");
     viewer.close();
@@ -106,7 +106,7 @@ Deno.test("a shutdown does not wait for a request that is never finished", async
   half.close();
 });
 
-Deno.test("a viewer that stops reading is let go, not buffered, while others are served", async () => {
+Deno.test("a viewer that stops reading is disconnected while others are served", async () => {
   await using servers = await serve({ status: HEAVY, interval: fastInterval });
   using deaf = await connect(servers.healthPort);
   const url = `http://127.0.0.1:${servers.healthPort}/events`;
@@ -120,7 +120,7 @@ Deno.test("a viewer that stops reading is let go, not buffered, while others are
   await reader?.cancel();
 });
 
-Deno.test("nothing is read from the proxy while nobody watches", async () => {
+Deno.test("nothing is read from the proxy without a viewer", async () => {
   let reads = 0;
   await using servers = await serve({
     status: () => (reads++, sampleStatus(["connected", "error", "error"])),
@@ -135,7 +135,7 @@ Deno.test("nothing is read from the proxy while nobody watches", async () => {
   });
 });
 
-Deno.test("page and events of a running proxy tell its streams and none of its secrets", async () => {
+Deno.test("page and events of a running proxy show its streams and no secret", async () => {
   const secrets = {
     ALPACA_KEY: "KEY-page-417",
     ALPACA_SECRET: "SECRET-page-418",

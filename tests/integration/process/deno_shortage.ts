@@ -1,6 +1,6 @@
 /**
  * A bare node:net server that says what Deno does out of descriptors: for the
- * test that tells when the workarounds of the proxy can be removed.
+ * test that shows when the workarounds of the proxy can be removed.
  */
 import { createServer, type Socket } from "node:net";
 

@@ -94,7 +94,7 @@ for (const [name, prefix] of RUNS) {
         "Stopping; a second signal forces the exit",
         "Stopped",
       ]);
-      assert.equal((await stderr.read()).done, true, "no complaint");
+      assert.equal((await stderr.read()).done, true, "no error");
       assert.equal((await process.status).code, 0);
     },
   });

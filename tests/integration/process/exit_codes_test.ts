@@ -26,7 +26,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
-  Deno.test(`a second ${signal} exits with ${expected}, whatever still hangs`, async () => {
+  Deno.test(`a second ${signal} exits with ${expected} while parts hang`, async () => {
     await using child = scripted("stop hangs");
     await child.logged("Started");
     child.signal("SIGTERM");
@@ -40,7 +40,7 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
   });
 }
 
-Deno.test("a signal that arrives twice at once, as from a terminal, stops cleanly", async () => {
+Deno.test("a duplicate signal, as from a terminal, stops cleanly", async () => {
   await using child = scripted("healthy");
   await child.logged("Started");
   child.signal("SIGINT");
@@ -80,7 +80,7 @@ Deno.test("a stop that fails exits with 1 and says why", async () => {
   assert.match(JSON.stringify(told), /stuck/);
 });
 
-const defects = { rejection: "nobody caught me", throw: "thrown in a timer" };
+const defects = { rejection: "uncaught rejection", throw: "thrown in a timer" };
 for (const [script, message] of Object.entries(defects)) {
   Deno.test(`an uncaught ${script} is logged, stops everything and exits with 70`, async () => {
     await using child = scripted(script);
@@ -92,9 +92,9 @@ for (const [script, message] of Object.entries(defects)) {
   });
 }
 
-Deno.test("credentials are blotted out of whatever is logged", async () => {
+Deno.test("credentials are redacted in every log line", async () => {
   await using child = scripted("secrets");
-  await child.logged("Told <secret>");
+  await child.logged("Logged <secret>");
   child.signal("SIGTERM");
   const { stdout, stderr } = await child.ended();
   assert.doesNotMatch(stdout + stderr, /zq8[12]/);

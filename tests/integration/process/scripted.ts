@@ -19,7 +19,7 @@ await main((_config, { log }) => {
     setTimeout(() => failing.reject(new Error("the part broke")));
   }
   if (script === "rejection" || script === "rejection, stop hangs") {
-    setTimeout(() => void Promise.reject(new Error("nobody caught me")));
+    setTimeout(() => void Promise.reject(new Error("uncaught rejection")));
   }
   if (script === "throw") {
     setTimeout(() => {
@@ -27,7 +27,7 @@ await main((_config, { log }) => {
     });
   }
   if (script === "secrets") {
-    log.warn("Told KEY-zq81", { cause: new Error("SECRET-zq82") });
+    log.warn("Logged KEY-zq81", { cause: new Error("SECRET-zq82") });
   }
   if (script === "talkative") {
     for (let i = 0; i < 2_000; i++) {

@@ -8,7 +8,7 @@ Deno.test("start asks for exactly net and env", () => {
   assert.deepEqual(permissions, ["--allow-net", "--allow-env"]);
 });
 
-Deno.test("wrong settings are all told at once, to people, with code 78", async () => {
+Deno.test("invalid settings are reported together on standard error, code 78", async () => {
   await using child = new Child({
     env: {
       ALPACA_KEY: "KEY-zq81",
@@ -61,7 +61,7 @@ README.md lists every setting.
   );
 });
 
-Deno.test("it starts against a dead upstream, tells its health and stops with 0", async () => {
+Deno.test("it starts against a dead upstream, serves its health and stops with 0", async () => {
   await using child = new Child({ env: OFFLINE });
   const { ports } = await child.logged("Started") as {
     ports: { health: number };
@@ -94,7 +94,8 @@ Deno.test("the settings in force are logged at the start, secrets as set", async
   assert.equal(settings.ALPACA_SECRET, "<set>");
   assert.equal(settings.CREAM_ENV, "PAPER");
   await child.logged(
-    "STREAM_PROXY_GRCP_PORT is not a known setting and is ignored; did you mean STREAM_PROXY_GRPC_PORT?",
+    "STREAM_PROXY_GRCP_PORT is not a known setting and is ignored; " +
+      "did you mean STREAM_PROXY_GRPC_PORT?",
   );
 });
 

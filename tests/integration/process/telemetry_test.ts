@@ -107,7 +107,7 @@ Deno.test("a collector that never answers does not hold up the exit for long", a
   assert.ok(stopMs < 15_000, `${stopMs} ms`);
 });
 
-Deno.test("being started another way than wanted is told", async () => {
+Deno.test("a start that does not match OTEL_ENABLED is logged", async () => {
   await using child = new Child({
     script: TRACED,
     env: { ...DEFAULTS, OTEL_DENO: "false" },

@@ -1,4 +1,4 @@
-/** A log that nobody reads: a pager, a collector that has stalled. */
+/** A log that is not read: a pager, a stalled collector. */
 import assert from "node:assert/strict";
 import { denoNeeds, OFFLINE, ROOT, startArguments } from "./child.ts";
 
@@ -6,7 +6,7 @@ const SCRIPT = "tests/integration/process/scripted.ts";
 const NOWHERE = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
 
 for (const OTEL_ENABLED of ["false", "true"]) {
-  Deno.test(`unread standard output stalls nothing, with OTEL_ENABLED=${OTEL_ENABLED}`, async () => {
+  Deno.test(`unread stdout blocks nothing, with OTEL_ENABLED=${OTEL_ENABLED}`, async () => {
     await using process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", ...startArguments({ script: SCRIPT })],
       cwd: ROOT,
@@ -32,7 +32,7 @@ for (const OTEL_ENABLED of ["false", "true"]) {
   });
 }
 
-Deno.test("once it is read, it tells how many lines were lost", async () => {
+Deno.test("once it is read, it reports how many lines were dropped", async () => {
   await using process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...startArguments({ script: SCRIPT })],
     cwd: ROOT,

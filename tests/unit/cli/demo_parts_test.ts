@@ -74,7 +74,7 @@ Deno.test("losses are read from the metrics page by channel", () => {
   ]);
 });
 
-Deno.test("the log becomes news, also what it said before anybody listened", () => {
+Deno.test("log lines become events, also those from before there was a reporter", () => {
   const log = new DemoLog();
   const sip = log.with({ feed: "sip" });
   sip.warn("Feed lost, retrying", {
@@ -85,7 +85,7 @@ Deno.test("the log becomes news, also what it said before anybody listened", () 
   const news: string[] = [];
   log.reportTo((tone, text) => news.push(`${tone} ${text}`));
   sip.info("Feed connected");
-  sip.debug("Nobody wants to know");
+  sip.debug("Not shown");
   log.error("A call failed", { cause: new Error("boom") });
   assert.deepEqual(news, [
     "bad sip: Feed lost, retrying in 0.7 s (HTTP 502)",

@@ -123,7 +123,7 @@ Deno.test("an empty state is a screen, too", () => {
   assert.ok(lines.some((line) => line.includes("○ disconnected")));
 });
 
-Deno.test("what a feed brought before it was lost is marked until it speaks again", () => {
+Deno.test("values from before a feed was lost are marked until it sends again", () => {
   const connected = create(FeedStatusSchema, { feedType: 3, state: 4 });
   const feeds = [connected, connected];
   const size = { width: 80, height: 40 };
@@ -167,7 +167,7 @@ Deno.test("no size makes a line too wide or a line too many", () => {
   );
 });
 
-Deno.test("rows are shared in turn and nobody gets more than it wants", () => {
+Deno.test("rows are shared in turn, and no table gets more than it has", () => {
   assert.deepEqual(share(10, [7, 8, 50]), [4, 3, 3]);
   assert.deepEqual(share(10, [1, 2, 50]), [1, 2, 7]);
   assert.deepEqual(share(100, [7, 8, 50]), [7, 8, 50]);

@@ -52,7 +52,7 @@ function stocks(...symbols: [string, SymbolState, string?][]): Feed {
   };
 }
 
-Deno.test("a feed that is away is the reason, with upstream's words", () => {
+Deno.test("a feed that is not connected is the reason, with upstream's error", () => {
   const feed = {
     feedType: FeedType.TRADE_UPDATES,
     state: ConnectionState.ERROR,
@@ -84,7 +84,7 @@ Deno.test("symbols that are not carried are named with their reasons", () => {
   );
 });
 
-Deno.test("what is carried and brings nothing is a matter of the market, for streams that are lively", () => {
+Deno.test("acknowledged symbols without data mean a closed market, for frequent streams", () => {
   const feed = stocks(["AAPL", SymbolState.ACKNOWLEDGED]);
   const symbols = ["AAPL"];
   assert.match(said("quotes", { feed, symbols }) ?? "", /market may be closed/);
@@ -94,7 +94,7 @@ Deno.test("what is carried and brings nothing is a matter of the market, for str
   assert.equal(said("quotes", { feed: orders }), undefined);
 });
 
-Deno.test("everything where nothing is named is told", () => {
+Deno.test("a stream of everything is explained where no stream names a symbol", () => {
   const feed = (symbols: Feed["subscriptions"]): Feed => ({
     feedType: FeedType.OPRA,
     subscriptions: symbols ?? {},
@@ -117,7 +117,7 @@ Deno.test("everything where nothing is named is told", () => {
   );
 });
 
-Deno.test("underlyings are told by what keeps their contracts away", () => {
+Deno.test("underlyings without contracts are explained by their reason", () => {
   const of = (underlying: string, reason?: string, contracts = 0) => ({
     underlying,
     channel: "quotes",
@@ -133,7 +133,7 @@ Deno.test("underlyings are told by what keeps their contracts away", () => {
         of("FOO", "no option contracts of FOO are listed"),
         of("QQQ"),
         of("SPY", undefined, 100),
-        of("IWM", "of somebody else"),
+        of("IWM", "of another stream"),
         { ...of("FOO", "on another channel"), channel: "trades" },
       ],
     },

@@ -158,11 +158,12 @@ Deno.test("a bar shows its four prices, volume, trades and average", () => {
   });
   assert.equal(
     stockBarLine(bar, plain),
-    "14:30:00.000000000  SPY      388.985   389.13    388.975   389.12         49 378      461  389.0626",
+    "14:30:00.000000000  SPY      388.985   389.13    388.975   389.12   " +
+      "      49 378      461  389.0626",
   );
 });
 
-Deno.test("an order update tells event, order, fill and execution", () => {
+Deno.test("an order update shows event, order, fill and execution", () => {
   const update = fromJson(OrderUpdateSchema, {
     event: "ORDER_EVENT_PARTIAL_FILL",
     timestamp: "2024-01-15T15:00:00Z",
@@ -183,7 +184,8 @@ Deno.test("an order update tells event, order, fill and execution", () => {
   });
   assert.equal(
     orderLine(update, plain),
-    "15:00:00.000000000  partial_fill    sell    10 AAPL   stop_limit 150 stop 151  partially_filled filled 4 avg 150.5        4 @ 150.5       o-1",
+    "15:00:00.000000000  partial_fill    sell    10 AAPL   stop_limit 150 " +
+      "stop 151  partially_filled filled 4 avg 150.5        4 @ 150.5       o-1",
   );
 });
 

@@ -37,7 +37,7 @@ Deno.test("every status is retried but those that name an error in the request",
   }
 });
 
-Deno.test("somebody who is not the proxy is called so", () => {
+Deno.test("a server that is not the proxy is recognized", () => {
   const strangers: readonly [string, string, RegExp][] = [
     [
       "UNIMPLEMENTED",

@@ -27,7 +27,8 @@ Deno.test("tail quotes takes symbols in any letter case", () => {
 
 Deno.test("tail reads every flag of a stream", () => {
   const task = parse(
-    "option-quotes --underlying spy --underlying QQQ --json --count 5 --seconds 1.5 --no-reconnect --address h:1",
+    "option-quotes --underlying spy --underlying QQQ --json --count 5 " +
+      "--seconds 1.5 --no-reconnect --address h:1",
   );
   assert.deepEqual(task, {
     type: "stream",
@@ -84,7 +85,7 @@ Deno.test("tail chooses contracts of underlyings", () => {
   });
 });
 
-Deno.test("tail status asks for subscriptions only when told to", () => {
+Deno.test("tail status requests subscriptions only with --subscriptions", () => {
   for (
     const [line, expected] of [
       ["status", false],

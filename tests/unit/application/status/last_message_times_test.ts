@@ -3,7 +3,7 @@ import { createCounters } from "../../../../src/application/status/counters.ts";
 import { LastMessageTimes } from "../../../../src/application/status/last_message_times.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
-Deno.test("the moment of a feed's last data is known within a second, whoever watches", async () => {
+Deno.test("the time of a feed's last data is known to within a second", async () => {
   const clock = new ManualClock();
   const counters = createCounters();
   const times = new LastMessageTimes(counters, clock);

@@ -160,7 +160,7 @@ Deno.test("a filter as long as a novel is cut", () => {
   assert.equal(views.read().streams.shown?.[0]?.filter.length, 161);
 });
 
-Deno.test("what nobody reports is undefined, not empty", () => {
+Deno.test("what has no source is undefined, not empty", () => {
   const { views } = setup({ counters: undefined });
   const view = views.read();
   assert.equal(view.channels, undefined);

@@ -22,7 +22,7 @@ Deno.test("a stamp is constant while the wall clock runs with the monotonic one"
   assert.equal(stamp.at, at, "less than a second is not followed");
 });
 
-Deno.test("the age of a stamp is the time that has passed, however the wall clock jumps", async () => {
+Deno.test("the age of a stamp is the time that has passed when the wall clock jumps", async () => {
   const step = fc.record({
     jump: fc.oneof(
       fc.constant(0),
@@ -45,7 +45,7 @@ Deno.test("the age of a stamp is the time that has passed, however the wall cloc
   );
 });
 
-Deno.test("uptime, the age of a session and of an error outlive a wall clock that is set back an hour", async () => {
+Deno.test("uptime and ages of sessions and errors survive a wall clock set back", async () => {
   await using feed = new Followed(["accept"]);
   const { clock, link } = feed;
   const errors = new RecentErrors({ clock });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { debounceSignals } from "../../../../src/infrastructure/clock/debounce_signals.ts";
 
-Deno.test("a signal that comes twice at once is one signal", () => {
+Deno.test("a signal that repeats within half a second is a duplicate", () => {
   let now = 0;
   const count = debounceSignals(() => now);
   assert.equal(count(), "first");

@@ -15,7 +15,7 @@ Deno.test("sleep returns early, without an error, when its signal fires", async 
   await sleeping; // a left timer would fail the sanitizer
 });
 
-Deno.test("sleep on a signal that has fired returns at once", async () => {
+Deno.test("sleep on a signal that has fired returns immediately", async () => {
   await systemClock.sleep(3_600_000, AbortSignal.abort());
 });
 
@@ -27,7 +27,7 @@ Deno.test("sleeps that end leave no listener on a long-lived signal", async () =
   assert.equal(getEventListeners(stop.signal, "abort").length, 0);
 });
 
-Deno.test("a sleep longer than a timer can hold does not return at once", async () => {
+Deno.test("a sleep longer than a timer can hold does not return immediately", async () => {
   const stop = new AbortController();
   let woke = false;
   const sleeping = systemClock.sleep(1e12, stop.signal).then(() => woke = true);

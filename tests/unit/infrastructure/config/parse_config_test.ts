@@ -280,7 +280,7 @@ Deno.test("an empty or blank variable counts as unset", () => {
   assert.deepEqual(parse(blank), parse());
 });
 
-Deno.test("missing credentials are named, both at once", () => {
+Deno.test("missing credentials are reported together", () => {
   assert.deepEqual(
     problems({ ALPACA_KEY: undefined, ALPACA_SECRET: "" }),
     ["ALPACA_KEY", "ALPACA_SECRET"],
@@ -455,12 +455,13 @@ Deno.test("misspelt names are pointed out, with the name that was meant", () => 
   assert.deepEqual(warnings, [
     "ALPACA_SECRT is not a known setting and is ignored; did you mean ALPACA_SECRET?",
     "ALPACA_SOMETHING_ELSE_ENTIRELY is not a known setting and is ignored",
-    "STREAM_PROXY_GRCP_PORT is not a known setting and is ignored; did you mean STREAM_PROXY_GRPC_PORT?",
+    "STREAM_PROXY_GRCP_PORT is not a known setting and is ignored; " +
+    "did you mean STREAM_PROXY_GRPC_PORT?",
     "stream_proxy_host is not a known setting and is ignored; did you mean STREAM_PROXY_HOST?",
   ]);
 });
 
-Deno.test("no complaint ever shows a secret, wherever it was put", () => {
+Deno.test("no error shows a secret, in whichever variable it is", () => {
   const variables = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   const secret = fc.string({ minLength: 8, maxLength: 40 })
     .map((text) => `Zq9${text.replace(/\s/g, "_")}`);

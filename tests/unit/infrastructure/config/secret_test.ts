@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { format, inspect } from "node:util";
 import { Secret } from "../../../../src/infrastructure/config/secret.ts";
 
-Deno.test("a secret is told by reveal alone, whichever way it is printed", () => {
+Deno.test("only reveal returns a secret, however it is printed", () => {
   const secret = new Secret("hunter2");
   assert.equal(secret.reveal(), "hunter2");
   const printed = [

@@ -52,7 +52,7 @@ function watch(events: LiveEvents, init: RequestInit = {}) {
   return { response, next, hangUp, cut: gone.resolve };
 }
 
-Deno.test("the first snapshot comes at once, the next with the tick", async () => {
+Deno.test("the first snapshot is immediate, the next comes with the tick", async () => {
   const { events, tick } = setup();
   const viewer = watch(events);
   assert.equal(
@@ -77,7 +77,7 @@ Deno.test("one snapshot serves every viewer", async () => {
   assert.equal(made(), before + 1);
 });
 
-Deno.test("nothing is made while nobody watches", async () => {
+Deno.test("no snapshot is made without a viewer", async () => {
   const { events, ticks } = setup();
   assert.equal(ticks(), false);
   const one = watch(events);
@@ -90,7 +90,7 @@ Deno.test("nothing is made while nobody watches", async () => {
   assert.equal(events.viewers, 0);
 });
 
-Deno.test("one viewer too many is told so, and let in when one has gone", async () => {
+Deno.test("one viewer too many is rejected, and admitted when one has left", async () => {
   const { events } = setup({ maxViewers: 2 });
   const first = watch(events);
   watch(events);
@@ -102,7 +102,7 @@ Deno.test("one viewer too many is told so, and let in when one has gone", async 
   assert.equal(watch(events).response.status, 200);
 });
 
-Deno.test("a viewer that stops reading is let go and keeps its place till its connection is gone", async () => {
+Deno.test("a viewer that stops reading counts until its connection is closed", async () => {
   const { events, tick, ticks } = setup({ maxViewers: 1 });
   const deaf = watch(events);
   for (let missed = 1; missed < MAX_SKIPPED; missed++) await tick();
@@ -127,7 +127,7 @@ Deno.test("a viewer that missed some snapshots gets the newest, not a backlog", 
   assert.equal(await next, "data: snapshot 7\n\n");
 });
 
-Deno.test("a snapshot that cannot be made is a heartbeat, told to the log once", async () => {
+Deno.test("a failed snapshot is a heartbeat, logged once", async () => {
   let broken = true;
   const { events, tick, faults } = setup({
     snapshot: () => {
@@ -155,7 +155,7 @@ Deno.test("a snapshot of several lines is one event", async () => {
   );
 });
 
-Deno.test("disposing ends every stream and admits nobody", async () => {
+Deno.test("disposing ends every stream and admits no viewer", async () => {
   const { events, ticks } = setup();
   const viewer = watch(events);
   await viewer.next();

@@ -50,7 +50,7 @@ function freePort(): number {
   return listener.addr.port;
 }
 
-Deno.test("/health tells everything, with true counts", async () => {
+Deno.test("/health has every field, with true counts", async () => {
   await using http = await setup();
   http.show(SOME);
   const { code, body, response } = await http.get("/health");
@@ -110,7 +110,7 @@ Deno.test("feeds that are not enabled do not count for health", async () => {
   assert.equal((await http.get("/readyz")).code, 503);
 });
 
-Deno.test("/healthz is OK whatever the feeds do", async () => {
+Deno.test("/healthz is OK in any state of the feeds", async () => {
   await using http = await setup();
   http.show(DOWN);
   const { code, body } = await http.get("/healthz");
@@ -199,7 +199,7 @@ Deno.test("no answer may be cached or sniffed", async () => {
   }
 });
 
-Deno.test("a fault costs its own answer and is told to the log only", async () => {
+Deno.test("an error costs its own response and is logged only", async () => {
   const fault = new Error("inside");
   await using http = await setup({
     page: { contentType: "text/plain", render: () => Promise.reject(fault) },

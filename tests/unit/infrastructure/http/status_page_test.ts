@@ -73,7 +73,7 @@ Deno.test("the policy allows the page's own style and script and nothing else", 
   assert.equal(response.headers.get("x-content-type-options"), "nosniff");
 });
 
-Deno.test("the page asks nobody else for anything and has no inline handler", async () => {
+Deno.test("the page loads nothing else and has no inline handler", async () => {
   const { page } = await pageOf();
   assert.doesNotMatch(page, /https?:\/\/|\/\/cdn|@import|url\(/);
   assert.doesNotMatch(page, /<[^>]*\son[a-z]+=/);

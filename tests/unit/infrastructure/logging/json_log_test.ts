@@ -109,7 +109,7 @@ Deno.test("anything can be logged: cycles, bigints, bytes, traps", () => {
   assert.equal(String(record?.text).length, 4097);
 });
 
-Deno.test("a known secret is blotted out wherever it stands", () => {
+Deno.test("a known secret is redacted everywhere in a line", () => {
   const secret = fc.string({
     minLength: 4,
     maxLength: 30,

@@ -54,7 +54,7 @@ Deno.test("a write that took a part only is continued", async () => {
   assert.equal(pipe.text, "abcdef\n");
 });
 
-Deno.test("what a pipe that is not read cannot hold is counted and told", async () => {
+Deno.test("lines that a blocked pipe cannot hold are counted and reported", async () => {
   const pipe = new Pipe();
   const capacity = 10;
   const output = new StandardOutput({

@@ -158,7 +158,7 @@ Deno.test("the histogram is cumulative and ends in all of it", async () => {
   assert.equal(seen.get(`${METRICS.processing.name}_sum{feed="opra"}`), 1.5);
 });
 
-Deno.test("the process tells its memory, its time and its version", async () => {
+Deno.test("the process reports its memory, its time and its version", async () => {
   const seen = await setup().samples();
   assert.ok(Number(seen.get(METRICS.residentMemory.name)) > 1e6);
   assert.ok(Number(seen.get(METRICS.cpu.name)) > 0);

@@ -11,7 +11,7 @@ import {
   noTracing,
 } from "../../../../src/infrastructure/telemetry/tracing.ts";
 
-Deno.test("a mismatch between setting and runtime is told, either way", () => {
+Deno.test("a mismatch between setting and runtime is reported, either way", () => {
   const told = (wanted: boolean, otelDeno: string | undefined) =>
     otelMismatch({ wanted, otelDeno });
   assert.equal(told(true, "true"), undefined);
