@@ -232,7 +232,7 @@ export class SubscriptionManager
   attach(session: FeedSession): void {
     this.#session = new ManagedSession(session);
     this.#parts.subscriptions.reconciler.reset();
-    this.#sendNext();
+    this.#send();
   }
 
   detach(): void {
@@ -244,9 +244,9 @@ export class SubscriptionManager
   }
 
   probe(): void {
-    const session = this.#session;
-    const probe = session && this.#parts.subscriptions.reconciler.probe();
-    if (probe) this.#send(session, probe);
+    const { reconciler } = this.#parts.subscriptions;
+    const probe = this.#session && reconciler.probe();
+    if (probe) this.#send(probe);
   }
 
   acknowledged(state: SymbolSets): void {
@@ -255,7 +255,7 @@ export class SubscriptionManager
     session.answered();
     session.acknowledgedAt = this.#parts.clock.monotonic();
     this.#parts.subscriptions.reconciler.acknowledge(state);
-    this.#sendNext();
+    this.#send();
   }
 
   refused(error: UpstreamError): void {
@@ -276,7 +276,7 @@ export class SubscriptionManager
     session.isSendScheduled = true;
     this.#parts.clock.sleep(delayMs, session.detached.signal).then(() => {
       session.isSendScheduled = false;
-      if (session === this.#session) this.#sendNext();
+      if (session === this.#session) this.#send();
     });
   }
 
@@ -296,16 +296,6 @@ export class SubscriptionManager
     session.isSweeping = false;
   }
 
-  #sendNext(): void {
-    const session = this.#session;
-    if (!session) return;
-    const { reconciler } = this.#parts.subscriptions;
-    const request = reconciler.next();
-    this.#reportGivenUp(reconciler.takeGivenUp());
-    if (request) this.#send(session, request);
-    else if (!reconciler.inFlight) this.#scheduleRetest();
-  }
-
   /** Sends again when the next retest or retry is due. */
   #scheduleRetest(): void {
     const { subscriptions: { reconciler }, clock } = this.#parts;
@@ -320,12 +310,21 @@ export class SubscriptionManager
     clock.sleep(at - clock.monotonic(), cancel.signal).then(() => {
       if (cancel.signal.aborted) return;
       session.retest = undefined;
-      this.#sendNext();
+      this.#send();
     });
   }
 
-  #send(session: ManagedSession, request: SubscriptionRequest): void {
-    const { feed, log, tracing } = this.#parts;
+  /** Sends a probe or the next request; without one waits for the next retest. */
+  #send(probe?: SubscriptionRequest): void {
+    const session = this.#session;
+    if (!session) return;
+    const { feed, subscriptions: { reconciler }, log, tracing } = this.#parts;
+    const request = probe ?? reconciler.next();
+    this.#reportGivenUp(reconciler.takeGivenUp());
+    if (!request) {
+      if (!reconciler.inFlight) this.#scheduleRetest();
+      return;
+    }
     log.debug("Sending a subscription request", describe(request));
     if (!request.probe) {
       session.span = tracing.span("feed.subscribe", {
@@ -350,11 +349,11 @@ export class SubscriptionManager
     session.span?.fail(new Error("No reply"));
     session.settle();
     this.#parts.subscriptions.reconciler.expire();
-    if (request.probe) return this.#sendNext();
+    if (request.probe) return this.#send();
     session.unanswered++;
     log.warn("No reply to a subscription request", describe(request));
     if (session.unanswered < (session.hasAnswered ? MAX_UNANSWERED : 1)) {
-      return this.#sendNext();
+      return this.#send();
     }
     session.upstream.fail(
       new FeedFailure(
