@@ -5,7 +5,7 @@
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
-import { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import { Random } from "../rig/random.ts";
 import type { Ports } from "../rig/child_processes.ts";
 import { type AttackName, ATTACKS } from "./attacks/all.ts";
 
@@ -20,5 +20,5 @@ export interface AttackOrder {
 
 await answerCommands({
   attack: ({ name, seed, ...target }: AttackOrder) =>
-    ATTACKS[name]({ ...target, random: new SeededRandom(`${seed}/${name}`) }),
+    ATTACKS[name]({ ...target, random: new Random(`${seed}/${name}`) }),
 });

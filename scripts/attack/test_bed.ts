@@ -7,7 +7,7 @@
 import { Remote } from "../../bench/control.ts";
 import { optionSymbol } from "../../bench/feed/symbols.ts";
 import { until } from "../../bench/rig.ts";
-import { type Account, DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
+import type { Account } from "@alpaca-stream-proxy/simulator";
 import {
   NICE,
   ProxyProcess,
@@ -22,12 +22,16 @@ const CONTRACTS = 900;
 const FOLLOWED = 20;
 const ORDERS_PER_SECOND = 10;
 
+const PROXY_ACCOUNT: Account = {
+  key: "PROXY_KEY",
+  secret: "PROXY_SECRET",
+  plan: "plus",
+};
 /** Account of the control connection: an account has one connection. */
 const CONTROL_ACCOUNT: Account = {
-  ...DEMO_ACCOUNT,
   key: "CONTROL_KEY",
   secret: "CONTROL_SECRET",
-  token: "CONTROL_TOKEN",
+  plan: "plus",
 };
 
 /** How the processes are set up. */
@@ -69,7 +73,7 @@ export class TestBed implements AsyncDisposable {
       await SimulatorProcess.start({
         seed: options.seed,
         messagesPerSecond: RATES.stocks,
-        accounts: [DEMO_ACCOUNT, CONTROL_ACCOUNT],
+        accounts: [PROXY_ACCOUNT, CONTROL_ACCOUNT],
         trading: { autoTrader: { ordersPerSecond: ORDERS_PER_SECOND } },
       }),
     );

@@ -11,7 +11,7 @@ import { problemOf } from "./plain_keys.ts";
 import type { Coverage } from "./coverage.ts";
 import { anyFrame } from "./grammar.ts";
 import { minimize, mutate } from "./mutate.ts";
-import { Random } from "./random.ts";
+import { Random } from "../rig/random.ts";
 import { DECLINED, type Target, validFrames } from "./target.ts";
 
 /** Length and start of a search. */

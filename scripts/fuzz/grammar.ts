@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../rig/random.ts";
 import {
   anyNode,
   type Field,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../rig/random.ts";
 
 /** Longest frame, so that runs stay fast. */
 const LONGEST = 1_024;

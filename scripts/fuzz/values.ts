@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../rig/random.ts";
 
 /** A value of either encoding. */
 export type Node =

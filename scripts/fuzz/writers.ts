@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Random } from "./random.ts";
+import type { Random } from "../rig/random.ts";
 import type { Node } from "./values.ts";
 
 const utf8 = new TextEncoder();

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import type { Random } from "../rig/random.ts";
 import { http2Frame } from "../../bench/http2/frames.ts";
 import { grpcFields, headerBlock } from "../rig/hpack.ts";
 import {
@@ -75,7 +75,7 @@ const MARKET: readonly Method[] = [
 /** A client program with many connections. */
 export class Churn {
   readonly #plan: ChurnPlan;
-  readonly #random: SeededRandom;
+  readonly #random: Random;
   readonly #connections: RawConnection[] = [];
   readonly #streams = new Map<RawConnection, number[]>();
   readonly #slow: { connection: RawConnection; stream: number }[] = [];
@@ -83,7 +83,7 @@ export class Churn {
   readonly #viewers: AbortController[] = [];
   #steps = 0;
 
-  constructor(plan: ChurnPlan, random: SeededRandom) {
+  constructor(plan: ChurnPlan, random: Random) {
     this.#plan = plan;
     this.#random = random;
   }
@@ -113,7 +113,7 @@ export class Churn {
       // Refused connections are part of the churn.
       await step().catch(() => {});
       this.#steps++;
-      const jitter = 0.5 + this.#random.next();
+      const jitter = 0.5 + this.#random.share();
       await pause(PACE[kind] / this.#plan.factor * jitter);
     }
   }

@@ -4,14 +4,14 @@
  * @module
  */
 import { answerCommands } from "../../bench/control.ts";
-import { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import { Random } from "../rig/random.ts";
 import { Churn, type ChurnPlan } from "./churn.ts";
 
 let churn: Churn | undefined;
 
 await answerCommands({
   start(plan: ChurnPlan): void {
-    churn = new Churn(plan, new SeededRandom(plan.seed));
+    churn = new Churn(plan, new Random(plan.seed));
     churn.start();
   },
   steps: () => churn?.steps ?? 0,

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import type { Random } from "../rig/random.ts";
 
 /** A request to the control API. */
 export interface FeedFault {
@@ -16,7 +16,7 @@ const ALL = [...MARKET, "trading"] as const;
 
 /** Picks the faults to inject next, in this order. */
 export function nextFaults(
-  random: SeededRandom,
+  random: Random,
   stocks: readonly string[],
 ): readonly FeedFault[] {
   const endpoint = random.pick(ALL);

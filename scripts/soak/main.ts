@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { Remote } from "../../bench/control.ts";
 import { pause } from "../../bench/rig.ts";
-import { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import { Random } from "../rig/random.ts";
 import { namesOf, positive, print, runCommand } from "../rig/command_line.ts";
 import { ProcessSampler } from "../rig/process_stats.ts";
 import {
@@ -206,7 +206,7 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
   const out = options.out === undefined
     ? undefined
     : parts.use(await openOut(options.out));
-  const random = new SeededRandom(options.seed);
+  const random = new Random(options.seed);
   const stop = new AbortController();
   const plan: ChurnPlan = {
     ports: proxy.ports,

@@ -3,14 +3,14 @@
  *
  * @module
  */
-import type { SeededRandom } from "@alpaca-stream-proxy/simulator";
+import type { Random } from "../../rig/random.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import type { Ports } from "../../rig/child_processes.ts";
 
 /** Target and size of an attack. */
 export interface Target {
   readonly ports: Ports;
-  readonly random: SeededRandom;
+  readonly random: Random;
   /** Option contracts with quotes. */
   readonly options: readonly string[];
   /** Share of the full attack, above 0 and at most 1. */

@@ -11,10 +11,11 @@ export class Random {
   #c: number;
   #counter = 1;
 
-  /** @param seed any 32-bit number */
-  constructor(seed: number) {
-    this.#a = seed | 0;
-    this.#b = Math.imul(seed, 0x9e3779b1) | 0;
+  /** @param seed a 32-bit number or a text */
+  constructor(seed: number | string) {
+    const number = typeof seed === "number" ? seed : hash(seed);
+    this.#a = number | 0;
+    this.#b = Math.imul(number, 0x9e3779b1) | 0;
     this.#c = 0x243f6a88;
     for (let i = 0; i < 12; i++) this.next();
   }
@@ -33,6 +34,11 @@ export class Random {
     return this.next() % limit;
   }
 
+  /** A number from 0 up to 1, exclusive. */
+  share(): number {
+    return this.next() / 2 ** 32;
+  }
+
   /** True once in `n` times. */
   oneIn(n: number): boolean {
     return this.next() % n === 0;
@@ -42,4 +48,13 @@ export class Random {
   pick<T>(items: readonly T[]): T {
     return items[this.next() % items.length] as T;
   }
+}
+
+/** Hashes a text (FNV-1a, 32 bits). */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    value = Math.imul(value ^ text.charCodeAt(i), 0x01000193);
+  }
+  return value;
 }
