@@ -69,7 +69,7 @@ export class DemoLog implements Log {
   }
 }
 
-/** `sip: Feed lost, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
+/** `sip: Feed connection failed, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
 function describe(message: string, fields: LogFields): string {
   const { feed, cause, delay_ms: delay } = fields;
   const subject = typeof feed === "string" ? `${feed}: ` : "";

@@ -89,7 +89,7 @@ async function serveEverything() {
       level: "error",
       at: status.now - 5_000,
       feed: "trading",
-      message: "Feed given up",
+      message: "Feed failed: no reconnect attempts left",
       cause: HOSTILE,
       times: 3,
     }],

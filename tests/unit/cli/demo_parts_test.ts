@@ -77,9 +77,9 @@ Deno.test("losses are read from the metrics page by channel", () => {
 Deno.test("log lines become events, also those from before there was a reporter", () => {
   const log = new DemoLog();
   const sip = log.with({ feed: "sip" });
-  sip.warn("Feed lost, retrying", {
+  sip.warn("Feed connection failed, retrying", {
     cause: "HTTP 502",
-    kind: "transient",
+    error_type: "dial",
     delay_ms: 687,
   });
   const news: string[] = [];
@@ -88,7 +88,7 @@ Deno.test("log lines become events, also those from before there was a reporter"
   sip.debug("Not shown");
   log.error("A call failed", { cause: new Error("boom") });
   assert.deepEqual(news, [
-    "bad sip: Feed lost, retrying in 0.7 s (HTTP 502)",
+    "bad sip: Feed connection failed, retrying in 0.7 s (HTTP 502)",
     "good sip: Feed connected",
     "bad A call failed (boom)",
   ]);

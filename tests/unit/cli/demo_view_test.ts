@@ -67,7 +67,11 @@ const STATE: DemoState = {
       price: "220.62",
       qty: "23",
     })),
-  events: [{ at: 0, tone: "bad", text: "sip: Feed lost, retrying in 0.7 s" }],
+  events: [{
+    at: 0,
+    tone: "bad",
+    text: "sip: Feed connection failed, retrying in 0.7 s",
+  }],
 };
 
 const EMPTY: DemoState = {
@@ -86,7 +90,7 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
     [
       " Alpaca Stream Proxy  DEMO: SIMULATED MARKET, NO REAL DATA                  11s ",
       " gRPC localhost:50052  health localhost:8082  metrics localhost:9090",
-      " 00:00:00 sip: Feed lost, retrying in 0.7 s",
+      " 00:00:00 sip: Feed connection failed, retrying in 0.7 s",
       " FEED          STATE           SUBS  STREAM         MSG/S     TOTAL   DELAY LOST",
       " stocks sip    ● connected       21  quotes        30 000 1 234 567 0.42 ms    0",
     ].concat(lines.slice(5)),
