@@ -33,7 +33,7 @@ const SHOWN_PER_SECOND = 2;
 const MAX_QUEUED = 10_000;
 
 /** The streams in the order of the output. */
-export const STREAM_NAMES: readonly (readonly [ChannelName, string])[] = [
+const STREAM_NAMES: readonly (readonly [ChannelName, string])[] = [
   ["stockQuotes", "quotes"],
   ["stockTrades", "trades"],
   ["stockBars", "bars"],

@@ -86,7 +86,7 @@ export function explainNoData(
  * while it is. For a stream that has delivered before, this is the only reason
  * for a pause that is not normal.
  */
-export function explainFeed(
+function explainFeed(
   status: ConnectionStatus,
   what: string,
 ): string | undefined {

@@ -45,8 +45,6 @@ export interface Row<T> {
   readonly description: string;
   /** True when its value is never shown. */
   readonly secret: boolean;
-  /** Units of the configuration in one unit of the variable: ms per second. */
-  readonly scale: number;
 }
 
 /** One variable. */
@@ -54,6 +52,8 @@ export interface Setting<T> extends Row<T> {
   /** Name of the environment variable. */
   readonly name: string;
   readonly section: Section;
+  /** Units of the configuration in one unit of the variable: ms per second. */
+  readonly scale: number;
 }
 
 /** Describes one variable: how it is parsed and where its value goes. */
@@ -63,7 +63,7 @@ export function row<T>(
   details:
     & Pick<Row<T>, "description">
     & Partial<
-      Pick<Row<T>, "aliases" | "default" | "whenUnset" | "secret" | "scale">
+      Pick<Row<T>, "aliases" | "default" | "whenUnset" | "secret">
     >,
 ): Row<T> {
   return {
@@ -71,7 +71,6 @@ export function row<T>(
     default: undefined,
     whenUnset: undefined,
     secret: false,
-    scale: 1,
     ...details,
     parser,
     paths: typeof paths === "string" ? [paths] : paths,
@@ -88,7 +87,14 @@ export function section<R extends Record<string, Row<unknown>>>(
 ): { readonly [K in keyof R]: Setting<ValueOf<R[K]>> } {
   const settings: Record<string, Setting<unknown>> = {};
   for (const [variable, details] of Object.entries(rows)) {
-    settings[variable] = { ...details, name: variable, section: name };
+    const scale = scaleOf(variable);
+    settings[variable] = { ...details, name: variable, section: name, scale };
   }
   return settings as { [K in keyof R]: Setting<ValueOf<R[K]>> };
+}
+
+/** By the suffix of the variable; the configuration has ms and bytes. */
+function scaleOf(variable: string): number {
+  if (variable.endsWith("_SECS")) return 1_000;
+  return variable.endsWith("_MB") ? 1_048_576 : 1;
 }

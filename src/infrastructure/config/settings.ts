@@ -44,9 +44,6 @@ export const STOCK_FEEDS: readonly StockFeedKind[] = [
 /** Option feeds that can be followed. */
 export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
 
-const MS_PER_SECOND = 1_000;
-const BYTES_PER_MIB = 1_048_576;
-
 const {
   days: DAYS,
   strikeWindowPercent: WINDOW,
@@ -170,7 +167,6 @@ export const SETTINGS = {
           "reply takes over 20 s; set it below the idle timeout of a load balancer " +
           "in between",
         default: "60",
-        scale: MS_PER_SECOND,
       },
     ),
   }),
@@ -262,7 +258,6 @@ export const SETTINGS = {
           "How often the prices of underlyings are looked up while streams follow " +
           "their options",
         default: "15",
-        scale: MS_PER_SECOND,
       },
     ),
     STREAM_PROXY_OPTION_MAX_DAYS: row(
@@ -301,12 +296,10 @@ export const SETTINGS = {
       description:
         "Time without a frame after which a heartbeat is sent to Alpaca",
       default: "30",
-      scale: MS_PER_SECOND,
     }),
     STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: row(SECONDS, "heartbeat.timeoutMs", {
       description: "How long its reply may take",
       default: "60",
-      scale: MS_PER_SECOND,
     }),
     STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: row(
       integer(1, 3_600_000),
@@ -322,7 +315,6 @@ export const SETTINGS = {
       {
         description: "Longest delay between two attempts",
         default: "30",
-        scale: MS_PER_SECOND,
       },
     ),
     STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: row(
@@ -362,7 +354,6 @@ export const SETTINGS = {
       // Longer than the 60 s of common load balancers and scrapes: where the
       // server closes first, their next request can meet a closed connection.
       default: "75",
-      scale: MS_PER_SECOND,
     }),
     STREAM_PROXY_ALLOWED_HOSTS: row(hostPatterns, "limits.allowedHosts", {
       description:
@@ -392,7 +383,6 @@ export const SETTINGS = {
           "Megabytes of all unfinished requests; the largest is rejected with " +
           "RESOURCE_EXHAUSTED",
         default: "32",
-        scale: BYTES_PER_MIB,
       },
     ),
     STREAM_PROXY_REQUEST_TIMEOUT_SECS: row(SECONDS, "limits.requestTimeoutMs", {
@@ -400,7 +390,6 @@ export const SETTINGS = {
         "Time in which a request has to arrive completely; later ones end with " +
         "DEADLINE_EXCEEDED",
       default: "10",
-      scale: MS_PER_SECOND,
     }),
     STREAM_PROXY_MAX_SYMBOLS: row(integer(1, 10_000_000), "limits.maxSymbols", {
       description:
@@ -417,7 +406,6 @@ export const SETTINGS = {
           "MiB that the queues of all streams may hold together; above it the " +
           "longest queues lose their oldest messages, which are counted as lost",
         default: "256",
-        scale: BYTES_PER_MIB,
       },
     ),
     STREAM_PROXY_STALLED_STREAM_SECS: row(
@@ -428,7 +416,6 @@ export const SETTINGS = {
           "A stream with queued messages that has taken none for this long is " +
           "ended with `UNAVAILABLE`; 0 never",
         default: "300",
-        scale: MS_PER_SECOND,
       },
     ),
   }),
