@@ -15,9 +15,11 @@ import { createCounters } from "./application/status/counters.ts";
 import { LastMessageTimes } from "./application/status/last_message_times.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
-import { endStalled } from "./application/streaming/end_stalled.ts";
-import { Streams } from "./application/streaming/open_streams.ts";
-import { reportLosses } from "./application/streaming/report_losses.ts";
+import {
+  endStalled,
+  reportLosses,
+} from "./application/streaming/monitor_streams.ts";
+import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import {
   buildExpansions,
@@ -158,7 +160,7 @@ function composeCore(
     log,
     maxContracts: () => limits.maxSymbols - streams.symbols,
   });
-  const streams: Streams = new Streams({
+  const streams: StreamRegistry = new StreamRegistry({
     channels,
     feeds: config.feeds,
     sinks: managers,

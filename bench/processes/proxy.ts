@@ -6,7 +6,7 @@
  */
 import process from "node:process";
 import { Writable } from "node:stream";
-import { Ring } from "../../src/application/broadcast/ring.ts";
+import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { startProxy } from "../../src/proxy.ts";
@@ -49,12 +49,15 @@ function countFrames(): void {
   };
 }
 
-/** Has every stream encode for itself: it is given copies of the envelopes. */
-function encodePerClient(): void {
-  const { take } = Ring.prototype;
-  Ring.prototype.take = function (this: Ring<object>, limit: number) {
-    return take.call(this, limit).map((envelope) => ({
-      ...envelope as object,
+/**
+ * Writes message by message, and encodes each for every client: a stream takes one
+ * copy of an envelope at a time.
+ */
+function disableBatching(): void {
+  const { take } = Subscriber.prototype;
+  Subscriber.prototype.take = function (this: Subscriber<unknown>) {
+    return take.call(this, 1).map((envelope) => ({
+      ...envelope,
       encoded: undefined,
       holders: 0,
       bytes: 0,
@@ -65,10 +68,9 @@ function encodePerClient(): void {
 async function start(options: ProxyStart) {
   countWrites();
   countFrames();
-  if (options.naive) encodePerClient();
+  if (options.naive) disableBatching();
   const config = parseConfig(options.env);
-  const grpc = { ...config.grpc, unbatched: options.naive };
-  const proxy = await startProxy({ ...config, grpc });
+  const proxy = await startProxy(config);
   return proxy.ports;
 }
 

@@ -11,7 +11,7 @@ import {
   optionHandlers,
   stockHandlers,
 } from "../../src/infrastructure/alpaca/messages.ts";
-import { EVENTS } from "../../src/infrastructure/grpc/encoding/order_words.ts";
+import { EVENTS } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
 import { code, table } from "./blocks.ts";
 
 /** What Alpaca calls each type of message. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { parseOccSymbol } from "../domain/market/occ_symbol.ts";
-import { optionSymbol } from "../infrastructure/grpc/symbol_spelling.ts";
+import { normalizeOption } from "../infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../domain/options/selection.ts";
 import { parseAddress, type ProxyAddress } from "./address.ts";
 import {
@@ -243,7 +243,7 @@ function readAddress(
 /** Rejects a symbol that this kind of stream can never deliver. */
 function readSymbolOf(what: string, text: string): string {
   const symbol = readSymbol(text);
-  const isContract = parseOccSymbol(optionSymbol(symbol)) !== undefined;
+  const isContract = parseOccSymbol(normalizeOption(symbol)) !== undefined;
   if (isContract && STOCK_KINDS.has(what)) {
     throw new UsageError(
       text,

@@ -10,8 +10,6 @@
 import { Channel } from "../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import { Ring } from "../../src/application/broadcast/ring.ts";
-import { StreamIndex } from "../../src/application/broadcast/stream_index.ts";
-import { StreamQueue } from "../../src/application/broadcast/stream_queue.ts";
 
 interface Tick {
   readonly symbol: string;
@@ -54,16 +52,12 @@ Deno.bench({
   fn: () => void nobody.wants("NONE"),
 });
 
-const index = new StreamIndex<Tick>();
-const queue = new StreamQueue<Tick>(CAPACITY, counters);
-const symbols = Array.from({ length: 100 }, (_, i) => `S${i}`);
+const symbols = new Set(Array.from({ length: 100 }, (_, i) => `S${i}`));
+const secondary = new Set<string>();
 Deno.bench({
-  name: "enter and leave with 100 symbols",
+  name: "subscribe and end with 100 symbols",
   group: "index",
-  fn() {
-    index.add(queue, symbols);
-    index.remove(queue, symbols);
-  },
+  fn: () => nobody.subscribe({ symbols, secondary }).end(),
 });
 
 const envelopes = Array.from({ length: BATCH }, (_, i): Envelope<Tick> => ({

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
+import type { PendingBatch } from "../../src/application/broadcast/subscriber.ts";
 import type {
   MarketStreams,
   OpenStream,
@@ -16,7 +17,7 @@ import type {
 } from "../../src/domain/market/channels.ts";
 
 /** A stream with a bounded queue that drops its oldest events. */
-class MemoryStream<T> implements OpenStream<T> {
+class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly #onClose: () => void;
@@ -61,10 +62,6 @@ class MemoryStream<T> implements OpenStream<T> {
     this.#wake();
   }
 
-  get ended(): boolean {
-    return this.#end !== undefined;
-  }
-
   /** Says that the stream has stalled; replaced by the reader. */
   stall: (stall: Stall) => void = () => {};
 
@@ -73,31 +70,23 @@ class MemoryStream<T> implements OpenStream<T> {
   }
 
   take(): readonly Envelope<T>[] {
-    if (this.#end?.error !== undefined) throw this.#end.error;
     const batch = this.#end === undefined ? this.#queue : [];
     this.#queue = [];
     this.#delivered += batch.length;
     return batch;
   }
 
-  whenReady(wake: () => void): void {
-    this.#wake = () => {
-      this.#wake = () => {};
-      queueMicrotask(wake);
-    };
-    if (this.#queue.length > 0 || this.#end) this.#wake();
-  }
-
   async *batches(
     signal: AbortSignal,
-  ): AsyncGenerator<readonly Envelope<T>[], void> {
+  ): AsyncGenerator<PendingBatch<T>, void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort);
     try {
-      while (!signal.aborted && !this.ended) {
-        const batch = this.take();
-        if (batch.length > 0) yield batch;
-        else await new Promise<void>((wake) => this.whenReady(wake));
+      while (!signal.aborted) {
+        if (this.#end?.error !== undefined) throw this.#end.error;
+        if (this.#end !== undefined) return;
+        if (this.#queue.length > 0) yield this;
+        else await new Promise<void>((wake) => this.#wake = wake);
       }
     } finally {
       signal.removeEventListener("abort", onAbort);

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { BodySink } from "../../src/infrastructure/grpc/pump.ts";
+import type { MessageSink } from "../../src/infrastructure/grpc/stream_pump.ts";
 
 /** A sink that completes writes when the test says so. */
-export class ManualSink implements BodySink {
+export class ManualSink implements MessageSink {
   readonly writes: (readonly Uint8Array[])[] = [];
   #taken: (() => void)[] = [];
 

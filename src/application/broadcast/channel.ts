@@ -1,10 +1,10 @@
 /**
- * One data type's way from the feed to the streams that want it.
+ * Broadcasts the events of one data type to its subscribers.
  *
- * `publish` stamps a sequence, finds the interested streams by the event's
- * keys and offers the one shared envelope to each. It never waits and never
- * fails, whatever the streams do. A stream sees what is published after it was
- * opened, in order, each event once.
+ * `publish` numbers an event, finds the subscribers of its keys and adds one
+ * shared envelope to the queue of each. It never waits and never fails. A
+ * subscriber receives what is published after it subscribed, in order, each event
+ * once.
  *
  * @module
  */
@@ -12,47 +12,44 @@ import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
 import { QueueMemory } from "./queue_memory.ts";
-import { pushAll, StreamIndex, takeOut } from "./stream_index.ts";
-import { StreamQueue } from "./stream_queue.ts";
+import { Subscriber } from "./subscriber.ts";
 
-/** How a channel finds the streams that want an event. */
+/** The keys by which a channel finds the subscribers of an event. */
 export interface ChannelKeys<T> {
   /** The symbol of an event. */
   readonly symbol: (event: T) => string;
   /**
-   * A second key: the underlying of an option (from its symbol), the id of an
-   * order. Only looked at while a stream filters by it.
+   * A second key: the underlying of an option, the id of an order. Read only
+   * while a subscriber filters by it.
    */
   readonly secondary?: (event: T) => string;
-  /** Whether the second key can be told from the symbol alone. */
+  /** The second key, where it follows from the symbol. */
   readonly secondaryOfSymbol?: (symbol: string) => string;
 }
 
-/** What a channel is limited by. */
+/** Limits and counters of a channel. */
 export interface ChannelOptions<T> {
-  /** How many events each stream may fall behind; exact, and at least 1. */
+  /** Capacity of each subscriber's queue in events, at least 1; exact. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared by the queues of all channels. @default unlimited */
   readonly memory?: QueueMemory;
   /** Estimated bytes of an event with its envelope. @default 0 */
   readonly eventBytes?: number;
-  /** Bytes of one event where they differ much. @default eventBytes of each */
+  /** Bytes of one event, where sizes differ much. @default eventBytes of each */
   readonly measure?: (event: T) => number;
 }
 
-/** What a stream wants of a channel; both lists empty means everything. */
+/** The keys that a subscriber filters by; both empty for every event. */
 export interface ChannelFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
 }
 
-/** A stream's place in a channel; disposing takes it out at once. */
-export interface ChannelReader<T> extends Disposable {
-  readonly queue: StreamQueue<T>;
-}
+/** Subscribers by key. A lookup costs the same for any number of subscribers. */
+type Index<T> = Map<string, Subscriber<T>[]>;
 
-/** Bounded fan-out of one data type. */
+/** Bounded broadcast of one data type. */
 export class Channel<T> implements EventSink<T> {
   readonly #keys: ChannelKeys<T>;
   readonly #capacity: number;
@@ -60,11 +57,12 @@ export class Channel<T> implements EventSink<T> {
   readonly #memory: QueueMemory;
   readonly #eventBytes: number;
   readonly #measure: ((event: T) => number) | undefined;
-  readonly #bySymbol = new StreamIndex<T>();
-  readonly #bySecondary = new StreamIndex<T>();
-  readonly #everything: StreamQueue<T>[] = [];
+  readonly #bySymbol: Index<T> = new Map();
+  readonly #bySecondary: Index<T> = new Map();
+  /** Subscribers without a filter. */
+  readonly #unfiltered: Subscriber<T>[] = [];
   #sequence = 0;
-  #readers = 0;
+  #subscribers = 0;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
     this.#keys = keys;
@@ -75,39 +73,39 @@ export class Channel<T> implements EventSink<T> {
     this.#measure = options.measure;
   }
 
-  /** Open readers. */
-  get readers(): number {
-    return this.#readers;
+  /** Number of subscribers. */
+  get subscribers(): number {
+    return this.#subscribers;
   }
 
-  /** Keys that some reader is entered under. */
+  /** Number of keys, of both kinds, that subscribers filter by. */
   get keys(): number {
     return this.#bySymbol.size + this.#bySecondary.size;
   }
 
-  /** Symbols that some reader is entered under. */
+  /** Number of symbols that subscribers filter by. */
   get symbols(): number {
     return this.#bySymbol.size;
   }
 
-  /** How many of these symbols no reader is entered under. */
+  /** Counts the symbols that no subscriber filters by. */
   countNew(symbols: Iterable<string>): number {
     let count = 0;
     for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;
     return count;
   }
 
-  /** Whether an event of this symbol would reach anybody. */
+  /** Whether an event of this symbol can have a subscriber. */
   wants(symbol: string): boolean {
-    if (this.#everything.length > 0 || this.#bySymbol.has(symbol)) return true;
+    if (this.#unfiltered.length > 0 || this.#bySymbol.has(symbol)) return true;
     if (this.#bySecondary.size === 0) return false;
     const { secondaryOfSymbol } = this.#keys;
-    // A key that the symbol does not tell could still match.
+    // A second key that does not follow from the symbol could match.
     return !secondaryOfSymbol ||
       this.#bySecondary.has(secondaryOfSymbol(symbol));
   }
 
-  /** Offers an event to every stream that wants it. */
+  /** Adds an event to the queue of each of its subscribers. */
   publish(event: T, receivedAt: number): void {
     const envelope: Envelope<T> = {
       event,
@@ -117,38 +115,75 @@ export class Channel<T> implements EventSink<T> {
       holders: 0,
       bytes: this.#measure ? this.#measure(event) : this.#eventBytes,
     };
-    pushAll(this.#everything, envelope);
-    this.#bySymbol.push(this.#keys.symbol(event), envelope);
+    pushAll(this.#unfiltered, envelope);
+    pushAll(this.#bySymbol.get(this.#keys.symbol(event)), envelope);
     if (this.#bySecondary.size > 0 && this.#keys.secondary) {
-      this.#bySecondary.push(this.#keys.secondary(event), envelope);
+      pushAll(this.#bySecondary.get(this.#keys.secondary(event)), envelope);
     }
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
-  /** Enters a reader, effective at once. */
-  subscribe(filter: ChannelFilter): ChannelReader<T> {
-    const queue = new StreamQueue<T>(
-      this.#capacity,
-      this.#counters,
-      this.#memory,
-    );
-    const everything = filter.symbols.size === 0 && filter.secondary.size === 0;
-    if (everything) this.#everything.push(queue);
-    this.#bySymbol.add(queue, filter.symbols);
-    this.#bySecondary.add(queue, filter.secondary);
-    this.#readers++;
-    let open = true;
-    return {
-      queue,
-      [Symbol.dispose]: () => {
-        if (!open) return;
-        open = false;
-        queue.end();
-        if (everything) takeOut(this.#everything, queue);
-        this.#bySymbol.remove(queue, filter.symbols);
-        this.#bySecondary.remove(queue, filter.secondary);
-        this.#readers--;
+  /** Adds a subscriber, effective immediately; `end` removes it. */
+  subscribe(filter: ChannelFilter): Subscriber<T> {
+    const { symbols, secondary } = filter;
+    const isUnfiltered = symbols.size === 0 && secondary.size === 0;
+    const subscriber: Subscriber<T> = new Subscriber<T>({
+      capacity: this.#capacity,
+      counters: this.#counters,
+      memory: this.#memory,
+      onEnd: () => {
+        if (isUnfiltered) removeFrom(this.#unfiltered, subscriber);
+        removeKeys(this.#bySymbol, symbols, subscriber);
+        removeKeys(this.#bySecondary, secondary, subscriber);
+        this.#subscribers--;
       },
-    };
+    });
+    if (isUnfiltered) this.#unfiltered.push(subscriber);
+    addKeys(this.#bySymbol, symbols, subscriber);
+    addKeys(this.#bySecondary, secondary, subscriber);
+    this.#subscribers++;
+    return subscriber;
   }
+}
+
+function pushAll<T>(
+  subscribers: readonly Subscriber<T>[] | undefined,
+  envelope: Envelope<T>,
+): void {
+  if (subscribers === undefined) return;
+  for (let i = 0; i < subscribers.length; i++) subscribers[i]?.push(envelope);
+}
+
+function addKeys<T>(
+  index: Index<T>,
+  keys: Iterable<string>,
+  subscriber: Subscriber<T>,
+): void {
+  for (const key of keys) {
+    const subscribers = index.get(key);
+    if (subscribers) subscribers.push(subscriber);
+    else index.set(key, [subscriber]);
+  }
+}
+
+/** Removes a subscriber from the lists of the keys that it was added with. */
+function removeKeys<T>(
+  index: Index<T>,
+  keys: Iterable<string>,
+  subscriber: Subscriber<T>,
+): void {
+  for (const key of keys) {
+    const subscribers = index.get(key);
+    if (!subscribers) continue;
+    removeFrom(subscribers, subscriber);
+    if (subscribers.length === 0) index.delete(key);
+  }
+}
+
+/** Removes one item by moving the last one to its position. */
+function removeFrom<T>(items: T[], item: T): void {
+  const at = items.indexOf(item);
+  if (at < 0) return;
+  const last = items.pop();
+  if (last !== undefined && at < items.length) items[at] = last;
 }

@@ -1,5 +1,5 @@
 /**
- * The six broadcast channels with their keys and capacities.
+ * Creates the six broadcast channels with their keys and capacities.
  *
  * @module
  */
@@ -18,34 +18,34 @@ export type Channels = {
   readonly [C in ChannelName]: Channel<ChannelEvents[C]>;
 };
 
-/** How many events a stream of each channel may fall behind. */
+/** Capacity of a subscriber's queue, by channel, in events. */
 export type Capacities = Readonly<Record<ChannelName, number>>;
 
 const bySymbol = {
   symbol: (event: { readonly symbol: string }) => event.symbol,
 };
 
-/** What channels are made with. */
-export interface ChannelsParts {
-  /** Exact, and at least 1. */
+/** Options of {@linkcode createChannels}. */
+export interface ChannelsOptions {
+  /** Exact, at least 1. */
   readonly capacities: Capacities;
   readonly counters: ProxyCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory;
-  /** Finds the underlying of an option symbol. */
+  /** Resolves the underlying of an option symbol. */
   readonly directory: UnderlyingDirectory;
 }
 
-/** Makes the channels. */
-export function createChannels(parts: ChannelsParts): Channels {
-  const { capacities, counters, memory, directory } = parts;
+/** Creates the channels. */
+export function createChannels(options: ChannelsOptions): Channels {
+  const { capacities, counters, memory, directory } = options;
   const bySymbolOrUnderlying = {
     ...bySymbol,
     secondary: (event: { readonly symbol: string }) =>
       directory.underlyingOf(event.symbol),
     secondaryOfSymbol: (symbol: string) => directory.underlyingOf(symbol),
   };
-  const options = (name: ChannelName) => ({
+  const optionsOf = (name: ChannelName) => ({
     capacity: capacities[name],
     counters: counters.channels[name],
     eventBytes: EVENT_BYTES[name],
@@ -54,27 +54,27 @@ export function createChannels(parts: ChannelsParts): Channels {
   return {
     stockQuotes: new Channel<ChannelEvents["stockQuotes"]>(
       bySymbol,
-      options("stockQuotes"),
+      optionsOf("stockQuotes"),
     ),
     stockTrades: new Channel<ChannelEvents["stockTrades"]>(
       bySymbol,
-      options("stockTrades"),
+      optionsOf("stockTrades"),
     ),
     stockBars: new Channel<ChannelEvents["stockBars"]>(
       bySymbol,
-      options("stockBars"),
+      optionsOf("stockBars"),
     ),
     optionQuotes: new Channel<ChannelEvents["optionQuotes"]>(
       bySymbolOrUnderlying,
-      options("optionQuotes"),
+      optionsOf("optionQuotes"),
     ),
     optionTrades: new Channel<ChannelEvents["optionTrades"]>(
       bySymbolOrUnderlying,
-      options("optionTrades"),
+      optionsOf("optionTrades"),
     ),
     orderUpdates: new Channel<ChannelEvents["orderUpdates"]>({
       symbol: (update) => update.order.symbol,
       secondary: (update) => update.order.id,
-    }, { ...options("orderUpdates"), measure: orderBytes }),
+    }, { ...optionsOf("orderUpdates"), measure: orderBytes }),
   };
 }

@@ -1,10 +1,9 @@
 /**
- * An event on its way to streams: shared by all of them, never copied.
+ * An event with what all its subscribers share; never copied.
  *
- * `encoded` caches the bytes: the first stream that needs them has them made,
- * later ones find them. They are collected with the envelope, or earlier, when
- * only queues that have fallen behind still hold it
- * ({@linkcode QueueMemory.sweep}).
+ * `encoded` caches the bytes: the first stream that needs them encodes the event,
+ * later ones reuse them. They are released with the envelope, or earlier when only
+ * queues that have fallen behind still hold it ({@linkcode QueueMemory.sweep}).
  */
 export interface Envelope<T> {
   readonly event: T;
@@ -12,9 +11,9 @@ export interface Envelope<T> {
   readonly sequence: number;
   /** Wall clock milliseconds at which the frame arrived. */
   readonly receivedAt: number;
-  /** Bytes of the response message that carries this event, once made. */
+  /** Bytes of the response message with this event, once encoded. */
   encoded: Uint8Array | undefined;
-  /** Queues that hold the envelope. */
+  /** Number of queues that hold the envelope. */
   holders: number;
   /** Estimated bytes of the event and this envelope. */
   readonly bytes: number;

@@ -1,5 +1,5 @@
 /**
- * What the heap has to hold at most, by the settings.
+ * Estimates the heap that a proxy needs with its settings.
  *
  * @module
  */
@@ -7,10 +7,9 @@ import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
 /**
- * Bytes that an event and its envelope occupy in the heap, without slots:
- * measured over 50,000 and more decoded events of each type (Deno 2.9.6) and
- * rounded up; twice the measured size for orders, which may have legs
- * ({@linkcode orderBytes}).
+ * Bytes of an event with its envelope in the heap, without slots: measured over at
+ * least 50,000 decoded events of each type (Deno 2.9.6) and rounded up; twice the
+ * measured size for orders, which can have legs ({@linkcode orderBytes}).
  */
 export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   stockQuotes: 300,
@@ -22,27 +21,27 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
 };
 
 /**
- * Bytes of an order update with its envelope. One of 64 legs with the longest
+ * Bytes of an order update with its envelope. One with 64 legs and the longest
  * texts has 250 times the usual size.
  */
 export function orderBytes(update: OrderUpdate): number {
-  // Texts beyond Latin-1 take two bytes a character.
+  // Strings with characters beyond Latin-1 have two bytes per character.
   return Math.max(EVENT_BYTES.orderUpdates, 2 * JSON.stringify(update).length);
 }
 
-/** Bytes of the slot that a queue holds an event by. */
+/** Bytes of one slot of a queue. */
 export const SLOT_BYTES = 8;
 
 /**
- * Bytes for each entry that a stream names, in all structures: about 440 for a
- * symbol that no other stream names, 1,320 for an underlying, 400 for the ten
- * repeated symbols that count as one.
+ * Bytes for each entry of a filter, in all structures: about 440 for a symbol that
+ * no other stream filters by, 1,320 for an underlying, 400 for the ten repeated
+ * symbols that count as one.
  */
 const ENTRY_BYTES = 1_350;
-/** Bytes for everything else, above what an idle proxy uses (about 40 MiB). */
+/** Bytes for everything else; an idle proxy uses about 40 MiB. */
 const BASE_BYTES = 96 * 1_048_576;
 
-/** Settings that decide how much memory is needed. */
+/** Settings that determine how much memory is needed. */
 export interface MemorySettings {
   readonly capacities: Readonly<Record<ChannelName, number>>;
   readonly limits: {
@@ -51,17 +50,17 @@ export interface MemorySettings {
   };
 }
 
-/** Bytes of heap that a proxy with these settings may come to need. */
+/** Returns the largest heap that a proxy with these settings needs, in bytes. */
 export function heapNeeded({ limits }: MemorySettings): number {
   const { maxSymbols, queueMemoryBytes } = limits;
   return BASE_BYTES + maxSymbols * ENTRY_BYTES + queueMemoryBytes;
 }
 
 /**
- * What does not fit: a heap below what the settings may need, and channels of
- * which a single full queue exceeds the memory of all queues.
+ * Returns a warning for each setting that does not fit: a heap limit below what is
+ * needed, and channels of which one full queue exceeds the memory of all queues.
  *
- * @param heapLimit bytes at which the runtime gives up
+ * @param heapLimit heap limit of the runtime in bytes
  */
 export function memoryProblems(
   settings: MemorySettings,

@@ -1,22 +1,23 @@
 /**
- * One memory budget for what all client queues hold together.
+ * Limits the memory of all subscriber queues together.
  *
- * What counts, in bytes:
+ * Counted, in bytes:
  *
  * - slots: 8 for each slot of each queue, used or not;
- * - envelopes: each event that at least one queue holds, once, however many
- *   queues share it ({@linkcode Envelope.holders});
- * - in flight: batches that readers have taken and not finished with.
+ * - envelopes: each event that at least one queue holds, once for all queues that
+ *   share it ({@linkcode Envelope.holders});
+ * - in flight: batches that readers have taken and not sent yet.
  *
  * When slots and envelopes exceed the limit, unused slots are freed, and then the
  * longest queues are shortened to a common length, oldest events first, until a
  * 64th of the limit is free. Shortening visits all queues, but frees so much that
  * its cost per published event is constant; where it cannot free as much, it is
- * repeated after a 64th more is held, or a second later. A publisher without
- * pressure adds and compares.
- * What is in flight cannot be taken back: batches become smaller while much of
- * it is, so that it stays within a quarter of the limit, but for
- * {@linkcode SMALLEST_BATCH} events a reader.
+ * repeated after a 64th more is held, or a second later. Below the limit, a
+ * publisher only adds and compares.
+ *
+ * Batches in flight cannot be dropped. The more is in flight, the smaller are new
+ * batches, so that all of them use at most a quarter of the limit, plus
+ * {@linkcode SMALLEST_BATCH} events per reader.
  *
  * @module
  */
@@ -24,48 +25,47 @@ import type { Envelope } from "./envelope.ts";
 import { SLOT_BYTES } from "./memory_needs.ts";
 import type { SlotUsage } from "./ring.ts";
 
-/** Most events in one batch, so that one write stays within sane memory. */
+/** Largest batch in events, to limit the memory of one write. */
 export const LARGEST_BATCH = 8_192;
-/** Events that a batch may have however much is in flight. */
+/** Smallest limit of a batch in events. */
 export const SMALLEST_BATCH = 16;
 
-/** Bytes that a batch is assumed to need for each event before it is taken. */
+/** Assumed bytes per event of a batch that is not taken yet. */
 const FLIGHT_BYTES = 400;
 /** Part of the limit that may be in flight. */
 const FLIGHT_SHARE = 1 / 4;
-/** Part of the remaining room that one batch may use. */
+/** Part of the remaining flight memory that one batch may use. */
 const BATCH_SHARE = 1 / 16;
 /** Part of the limit that shortening frees. */
 const FREED_SHARE = 1 / 64;
-
-/** Least part of all waiting events that one step of shortening drops. */
+/** Smallest part of all waiting events that one step of shortening drops. */
 const LEAST_PART = 1 / 64;
 
-/** A queue, as far as shortening it goes. */
-export interface HoldingQueue {
+/** A queue that can be shortened. */
+export interface LimitedQueue {
   /** Events that wait to be taken. */
   readonly waiting: number;
-  /** Frees slots that it does not use. */
+  /** Frees unused slots. */
   compact(): void;
-  /** Drops the oldest events until `length` are left, and counts them as lost. */
+  /** Drops and counts the oldest events until `length` are left. */
   shorten(length: number): void;
-  /** Drops the cached bytes of events that have waited since the last call. */
-  forgetEncoded(): void;
+  /** Releases the cached bytes of events that have waited since the last call. */
+  releaseEncoded(): void;
 }
 
-/** What all queues hold, and its limit. */
+/** Counts the memory of all queues and enforces its limit. */
 export class QueueMemory implements SlotUsage {
-  /** Bytes that all queues may hold together; `Infinity` without a budget. */
+  /** Bytes of all queues together; `Infinity` for no limit. */
   readonly limit: number;
-  /** Allocated slots of all queues; kept by their rings. */
+  /** Allocated slots of all queues; updated by their rings. */
   slots = 0;
   /** Bytes in flight up to which a batch may have its full length. */
   readonly #freeFlight: number;
   #envelopes = 0;
   #inFlight = 0;
-  /** Bytes up to which shortening is known to free too little. */
+  /** Below this number of queued bytes, shortening is known to free too little. */
   #futileUpTo = 0;
-  readonly #queues = new Set<HoldingQueue>();
+  readonly #queues = new Set<LimitedQueue>();
 
   /** @param limit bytes, above 0 */
   constructor(limit: number = Infinity) {
@@ -79,28 +79,28 @@ export class QueueMemory implements SlotUsage {
     return this.#queued + this.#inFlight;
   }
 
-  /** Counts a queue in. */
-  enter(queue: HoldingQueue): void {
+  /** Adds a queue, which can be shortened from now on. */
+  addQueue(queue: LimitedQueue): void {
     this.#queues.add(queue);
   }
 
-  /** Counts a queue out; it has to hold nothing by then. */
-  leave(queue: HoldingQueue): void {
+  /** Removes a queue, which has to be empty. */
+  removeQueue(queue: LimitedQueue): void {
     this.#queues.delete(queue);
   }
 
-  /** Counts an event that at least one queue has just taken up. */
+  /** Counts an event that was just added to at least one queue. */
   hold(envelope: Envelope<unknown>): void {
     this.#envelopes += envelope.bytes;
-    this.#fit();
+    this.#enforceLimit();
   }
 
-  /** A queue has let an event go. */
+  /** Counts an event that one queue has dropped. */
   release(envelope: Envelope<unknown>): void {
     if (--envelope.holders === 0) this.#envelopes -= envelope.bytes;
   }
 
-  /** Events that the next batch may have. */
+  /** Limit of the next batch in events. */
   get batchLimit(): number {
     if (this.#inFlight <= this.#freeFlight) return LARGEST_BATCH;
     const room = this.limit * FLIGHT_SHARE - this.#inFlight;
@@ -109,11 +109,11 @@ export class QueueMemory implements SlotUsage {
   }
 
   /**
-   * Moves a batch from a queue to its reader.
+   * Moves a batch from its queue to the memory in flight.
    *
-   * @returns bytes in flight, for {@linkcode QueueMemory.land}
+   * @returns bytes for {@linkcode QueueMemory.removeInFlight}
    */
-  depart(batch: readonly Envelope<unknown>[]): number {
+  addInFlight(batch: readonly Envelope<unknown>[]): number {
     let taken = 0;
     let released = 0;
     for (let i = 0; i < batch.length; i++) {
@@ -122,37 +122,37 @@ export class QueueMemory implements SlotUsage {
       if (--envelope.holders === 0) released += envelope.bytes;
     }
     this.#envelopes -= released;
-    // Half as much again for what a batch is encoded and framed to.
+    // Half as much again for the encoded and framed bytes.
     const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
-    this.#fit();
+    this.#enforceLimit();
     return bytes;
   }
 
-  /** A reader has finished with a batch. */
-  land(bytes: number): void {
+  /** Counts a batch out that was sent. */
+  removeInFlight(bytes: number): void {
     this.#inFlight -= bytes;
   }
 
   /**
-   * Drops cached bytes that only late readers can need. They are parts of
-   * larger blocks, so that a few old ones could retain much more than they are.
+   * Releases cached bytes that only slow readers can need. They are slices of
+   * larger blocks, so that a few old ones can retain much more than their size.
    */
   sweep(): void {
     this.#futileUpTo = 0;
-    for (const queue of this.#queues) queue.forgetEncoded();
+    for (const queue of this.#queues) queue.releaseEncoded();
   }
 
   get #queued(): number {
     return this.#envelopes + this.slots * SLOT_BYTES;
   }
 
-  /** What queues may hold; more than a quarter is never reserved for batches. */
+  /** Bytes for queues: the limit less what is in flight, at least three quarters. */
   get #queueLimit(): number {
     return this.limit - Math.min(this.#inFlight, this.limit * FLIGHT_SHARE);
   }
 
-  #fit(): void {
+  #enforceLimit(): void {
     const queued = this.#queued;
     if (queued <= this.#queueLimit || queued <= this.#futileUpTo) return;
     const freed = this.limit * FREED_SHARE;
@@ -162,7 +162,7 @@ export class QueueMemory implements SlotUsage {
     this.#futileUpTo = this.#queued > target ? this.#queued + freed : 0;
   }
 
-  /** Shortens the longest queues until they hold `target` bytes, if they can. */
+  /** Shortens the longest queues until all hold `target` bytes, if possible. */
   #shorten(target: number): void {
     const queues = [...this.#queues]
       .filter(({ waiting }) => waiting > 1)
@@ -180,13 +180,13 @@ export class QueueMemory implements SlotUsage {
 }
 
 /**
- * The length to which the longest queues have to be shortened for a part of
- * all waiting events to go; at least 1.
+ * Returns the length, at least 1, to which the longest queues have to be shortened
+ * to drop a part of all waiting events.
  *
  * @param queues longest first
  * @param part of all events, above 0
  */
-function commonLength(queues: readonly HoldingQueue[], part: number): number {
+function commonLength(queues: readonly LimitedQueue[], part: number): number {
   let events = 0;
   for (const { waiting } of queues) events += waiting;
   const surplus = Math.max(1, events * part);

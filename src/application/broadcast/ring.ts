@@ -1,15 +1,15 @@
 /**
- * A bounded first-in, first-out buffer that drops its oldest item to make room.
+ * A bounded FIFO buffer that drops its oldest item when it is full.
  *
- * The bound is exact. Items are stored in linked segments of at most
- * {@linkcode SEGMENT} slots, so that memory is proportional to the number of
- * items at every moment: growing copies nothing, and dropping the oldest items
- * frees their slots. One emptied segment is kept for reuse.
+ * The capacity is exact. Items are stored in linked segments of at most
+ * {@linkcode SEGMENT} slots, so that memory is always proportional to the number
+ * of items: growing copies nothing, and dropping the oldest items frees their
+ * slots. One emptied segment is kept for reuse.
  *
  * @module
  */
 
-/** Slots of the first segment; each further one has twice as many. */
+/** Slots of the first segment; each next one has twice as many. */
 const SMALLEST = 16;
 /** Slots of the largest segment. */
 const SEGMENT = 512;
@@ -41,13 +41,13 @@ export class Ring<T extends object | number> {
   #size = 0;
 
   /**
-   * @param usage is kept up to date with the slots that this ring allocates
-   * @throws RangeError when the capacity is not a whole number of at least 1
+   * @param usage counts the slots that this ring allocates
+   * @throws RangeError when the capacity is not an integer of at least 1
    */
   constructor(capacity: number, usage: SlotUsage = { slots: 0 }) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(
-        `Cannot make a ring: capacity must be a whole number of at least 1, current value is ${capacity}`,
+        `Ring capacity must be a whole number of at least 1, current value is ${capacity}`,
       );
     }
     this.#capacity = capacity;
@@ -59,7 +59,7 @@ export class Ring<T extends object | number> {
     return this.#size;
   }
 
-  /** Appends an item; returns the oldest one when that had to make room. */
+  /** Appends an item; returns the oldest one if it was dropped for it. */
   push(item: T): T | undefined {
     let dropped: T | undefined;
     if (this.#size === this.#capacity) {
@@ -99,7 +99,7 @@ export class Ring<T extends object | number> {
       if (end === oldest.length) this.#advance();
     }
     this.#size -= count;
-    if (this.#size === 0) this.#startOver();
+    if (this.#size === 0) this.#restart();
     return taken;
   }
 
@@ -115,7 +115,7 @@ export class Ring<T extends object | number> {
     }
   }
 
-  /** Frees slots when the items need less than a quarter of them. */
+  /** Frees slots if the items need less than a quarter of them. */
   compact(): void {
     let slots = this.#spare?.items.length ?? 0;
     for (let segment = this.#first; segment; segment = segment.next) {
@@ -161,13 +161,13 @@ export class Ring<T extends object | number> {
     return { items: new Array<T | undefined>(length), next: undefined };
   }
 
-  /** Unlinks the first segment, all of whose items are gone. */
+  /** Unlinks the first segment, which has no items left. */
   #advance(): void {
     this.#head = 0;
     const first = this.#first;
     const next = first?.next;
     if (first === undefined || next === undefined) {
-      // The only one: nothing is left in it, and it is filled again.
+      // The only segment: it is filled again.
       this.#tail = 0;
       return;
     }
@@ -180,8 +180,8 @@ export class Ring<T extends object | number> {
     else this.#usage.slots -= first.items.length;
   }
 
-  /** An empty ring starts over in its newest segment and frees the spare one. */
-  #startOver(): void {
+  /** Restarts an empty ring in its newest segment and frees the spare one. */
+  #restart(): void {
     this.#head = this.#tail = 0;
     this.#freeSpare();
   }

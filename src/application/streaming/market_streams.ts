@@ -1,11 +1,9 @@
 /**
- * What a face (gRPC today) may ask for: one open stream per client call.
+ * The port of API adapters (gRPC today): one open stream per client call.
  *
- * A stream's life: `open` records the interest (upstream is subscribed if
- * nobody wanted it before) and fixes the stream's place in the channel at that
- * very moment; `batches` delivers; disposing gives everything back at once,
- * also when nothing ever ticked. Opening never waits and disposing twice is
- * safe.
+ * `open` adds the symbols to the upstream subscriptions and subscribes to the
+ * channel at that moment; `batches` delivers; disposing removes both immediately,
+ * also if no event ever arrived. Opening never waits; disposing is idempotent.
  *
  * @module
  */
@@ -14,62 +12,47 @@ import type {
   ChannelName,
 } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
-import type { Envelope } from "../broadcast/envelope.ts";
+import type { PendingBatch } from "../broadcast/subscriber.ts";
 
-/** What a client asked for; an empty filter means everything. */
+/** What a client requests; an empty filter means everything. */
 export interface StreamFilter {
   /** Exact tickers or OCC symbols. */
   readonly symbols: readonly string[];
   /** Option channels only: underlyings, OR-ed with `symbols`. */
   readonly underlyings?: readonly string[];
-  /** Option channels only: which contracts of the underlyings are wanted. */
+  /** Option channels only: the contracts of the underlyings. */
   readonly selection?: OptionSelection;
   /** Order channel only: broker order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[];
 }
 
-/** Why the proxy has ended a stream whose client does not read. */
+/** Why the proxy ended a stream whose client does not read. */
 export interface Stall {
-  /** Messages that waited. */
+  /** Messages in the queue. */
   readonly waiting: number;
-  /** How long none was taken, in ms. */
+  /** Time since the last message was taken, in ms. */
   readonly stalledMs: number;
 }
 
-/**
- * One client's stream, read by one reader: either by `batches`, or, where
- * thousands are read, by `take` and `whenReady`, which cost no promise.
- */
+/** One client's stream. */
 export interface OpenStream<T> extends Disposable {
   /**
-   * Batches of whatever is ready, oldest first, never empty; waits when
-   * nothing is. Ends when `signal` fires or the stream is disposed. May be
-   * called once.
-   */
-  batches(signal: AbortSignal): AsyncGenerator<readonly Envelope<T>[], void>;
-  /**
-   * Takes a batch of what is ready, oldest first; empty when nothing is. A
-   * stream that has taken nothing for long counts as stalled, so a batch should
-   * not be larger than what its client reads in a few seconds.
+   * Iterates over batches until `signal` fires or the stream is disposed; waits
+   * while no event is ready. Asking for the next batch means that the last one was
+   * sent. To be called once.
    *
-   * @param limit events, at least 1
+   * A stream that takes nothing for long counts as stalled, so a batch should not
+   * be larger than what its client reads in a few seconds.
    */
-  take(limit?: number): readonly Envelope<T>[];
+  batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void>;
   /**
-   * Runs `wake` once, in a turn of its own, when something is ready or the
-   * stream has ended.
-   */
-  whenReady(wake: () => void): void;
-  /**
-   * Runs `onStall` when messages have waited and none was taken for longer
-   * than is allowed. The stream is to be ended then, and disposed.
+   * Calls `onStall` when messages have waited and none was taken for longer than
+   * allowed. The stream has ended then.
    */
   whenStalled(onStall: (stall: Stall) => void): void;
-  /** Whether the stream was disposed: nothing is ready then, nor will be. */
-  readonly ended: boolean;
-  /** Events this stream was owed and lost because it fell behind. */
+  /** Events dropped because this stream fell behind. */
   readonly lost: number;
-  /** Events handed out so far. */
+  /** Events taken so far. */
   readonly delivered: number;
 }
 
@@ -78,10 +61,10 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
-   * @throws FeedDisabled when the channel's feed is switched off
-   * @throws TooManySymbols when open streams name too many symbols with it
-   * @throws QuotaExceeded when the plan has no place for what it wants; nothing
-   *   has changed then
+   * @throws FeedDisabled when the channel's feed is disabled
+   * @throws TooManySymbols when it exceeds the symbols of all open streams
+   * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has
+   *   changed then
    */
   open<C extends ChannelName>(
     channel: C,

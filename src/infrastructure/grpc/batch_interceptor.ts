@@ -1,23 +1,22 @@
 /**
- * What every call passes through on its way to the wire.
+ * Intercepts every call to write batches and to skip calls that are over.
  *
- * Batches: a handler may write one *array* of encoded bodies. It goes down as
- * one message, which the serializer turns into a {@linkcode FramedBatch}: one
- * write, which costs tens of microseconds whatever its size, for all of them.
- * Where the framing below does not allow that, the array is unrolled: all but
- * the last are handed down at once, the last one carries the write's callback.
- * Cancellation, deadlines, flow control and trailers stay those of grpc-js.
+ * Batches: a handler writes an array of encoded messages as one message, which
+ * the serializer turns into a {@linkcode FramedBatch}: one write, which costs tens
+ * of microseconds regardless of size. Where {@linkcode framesBatches} is false, the
+ * array is written message by message and the last one carries the callback.
+ * Cancellation, deadlines, flow control and trailers remain those of grpc-js.
  *
- * Dead calls: a client can vanish after its request was read and before the
- * handler would run. grpc-js starts the handler nevertheless and never tells
- * it, so the stream would stay open for ever; here it is not started.
+ * Calls that are over: grpc-js 1.14.7 starts the handler of a call whose client
+ * disconnected after its request was read, and does not notify it, so the stream
+ * would stay open. Here the handler is not started.
  *
  * @module
  */
 import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 import { framesBatches } from "./framed_batch.ts";
 
-const nothing = () => {};
+const noop = () => {};
 
 /** The part of a call that reads; grpc-js declares it private. */
 interface Reader {
@@ -25,37 +24,38 @@ interface Reader {
 }
 
 /**
- * Drops the bytes of a request that was read. grpc-js 1.14.7 keeps them until
- * the next request of the call begins, which in most calls is never. The test "a
+ * Releases the bytes of a request that was read. grpc-js 1.14.7 keeps them until
+ * the next request of the call begins, which most calls never send. The test "a
  * field that is not known is not kept while its stream is open" fails without
  * this.
  */
-function forgetRequest(call: unknown): void {
+function releaseRequest(call: unknown): void {
   const { decoder } = call as Reader;
   if (Array.isArray(decoder?.readPartialMessage)) {
     decoder.readPartialMessage = [];
   }
 }
 
-/** Sends batches, keeps dead calls from starting. */
+/** Writes batches and skips calls that are over. */
 export const batchInterceptor: ServerInterceptor = (_method, call) => {
-  let dead = false;
+  const canFrame = framesBatches(call);
+  let isOver = false;
   return new ServerInterceptingCall(call, {
     start(next) {
       next({
         onCancel() {
-          dead = true;
+          isOver = true;
         },
         onReceiveHalfClose(next) {
-          forgetRequest(call);
-          if (!dead) next();
+          releaseRequest(call);
+          if (!isOver) next();
         },
       });
     },
     sendMessage(message, next) {
-      if (!Array.isArray(message) || framesBatches(call)) return next(message);
+      if (canFrame || !Array.isArray(message)) return next(message);
       const last = message.length - 1;
-      for (let i = 0; i < last; i++) call.sendMessage(message[i], nothing);
+      for (let i = 0; i < last; i++) call.sendMessage(message[i], noop);
       next(message[last]);
     },
   });

@@ -1,9 +1,9 @@
 /**
- * How a call ends badly: every error becomes a gRPC status here and nowhere else.
+ * Converts every error of a call to a gRPC status.
  *
- * Existing clients retry a live stream on UNAVAILABLE and give up for good on
- * most other codes, so whatever goes wrong inside the proxy is UNAVAILABLE;
- * another code says that the same call would fail again.
+ * Existing clients retry a live stream on UNAVAILABLE and give up on most other
+ * codes, so an internal error is UNAVAILABLE; another code means that the same
+ * call would fail again.
  *
  * @module
  */
@@ -11,40 +11,43 @@ import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
+import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
 import type { Stall } from "../../application/streaming/market_streams.ts";
-import type { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
-import type { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
+import {
+  FeedDisabled,
+  TooManySymbols,
+} from "../../application/streaming/open_errors.ts";
 import {
   BadRequestSchema,
   QuotaFailureSchema,
 } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 
-/** One wrong field of a request. */
+/** One invalid field of a request. */
 export interface FieldViolation {
   /** Path of the field, for example `symbols[3]`. */
   readonly field: string;
-  /** What is wrong with it and what would be right. */
+  /** What is wrong, and what is valid. */
   readonly description: string;
 }
 
-/** One limit that a request would exceed. */
+/** One limit that a request exceeds. */
 export interface QuotaViolation {
-  /** What the limit is on, for example `feed:sip symbols`. */
+  /** What is limited, for example `feed:sip symbols`. */
   readonly subject: string;
-  /** The limit, what is used of it, and by how much it would be exceeded. */
+  /** The limit, what is used of it, and by how much it is exceeded. */
   readonly description: string;
 }
 
-/** What a program can read of an error. */
+/** Machine-readable details of an error. */
 export interface ErrorDetails {
-  /** Sent as a `google.rpc.BadRequest` when there are any. */
+  /** Sent as a `google.rpc.BadRequest` if there are any. */
   readonly fields?: readonly FieldViolation[];
-  /** Sent as a `google.rpc.QuotaFailure` when there are any. */
+  /** Sent as a `google.rpc.QuotaFailure` if there are any. */
   readonly quotas?: readonly QuotaViolation[];
 }
 
-/** An end of a call that the client should be told as it is. */
+/** Ends a call with a status and text that are sent to the client. */
 export class CallError extends Error {
   override readonly name = "CallError";
   /** A gRPC status code. */
@@ -58,44 +61,45 @@ export class CallError extends Error {
   }
 }
 
-/** A refusal that only the operator can lift: trying again cannot help. */
-export function failedPrecondition(message: string): CallError {
-  return new CallError(Code.FAILED_PRECONDITION, message);
-}
-
-/** The end of a call by the proxy, which the client may retry. */
+/** Ends a call that the client may retry. */
 export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);
 }
 
 /**
- * The refusal of a stream whose symbols have no place in the budget: which
- * budget, what is used of it, and what would help.
+ * Converts the error of a stream that cannot be opened; other errors are returned
+ * unchanged.
  */
-export function resourceExhausted({ excess }: QuotaExceeded): CallError {
-  const { feed, limit, used, requested } = excess;
-  const description = `The symbol budget of feed ${feed} is exceeded by ${
-    used + requested - limit
-  }: ${limit} allowed, ${used} used, ${requested} more requested`;
-  return new CallError(
-    Code.RESOURCE_EXHAUSTED,
-    `${description}; name fewer symbols, close other streams, or take a ` +
-      "larger plan and set ALPACA_PLAN to it",
-    { quotas: [{ subject: `feed:${feed} symbols`, description }] },
-  );
+export function rejectionOf(error: unknown): unknown {
+  if (error instanceof FeedDisabled) {
+    // Only the operator can change this: a retry cannot succeed.
+    return new CallError(Code.FAILED_PRECONDITION, error.message);
+  }
+  if (error instanceof QuotaExceeded) {
+    const { feed, limit, used, requested } = error.excess;
+    const description = `The symbol quota of feed ${feed} is exceeded by ${
+      used + requested - limit
+    }: ${limit} allowed, ${used} used, ${requested} more requested`;
+    return new CallError(
+      Code.RESOURCE_EXHAUSTED,
+      `${description}; request fewer symbols, close other streams, or use a ` +
+        "larger plan and set ALPACA_PLAN to it",
+      { quotas: [{ subject: `feed:${feed} symbols`, description }] },
+    );
+  }
+  if (error instanceof TooManySymbols) {
+    const description = error.message;
+    return new CallError(
+      Code.RESOURCE_EXHAUSTED,
+      `${description}; request fewer, close other streams, or raise ` +
+        "STREAM_PROXY_MAX_SYMBOLS",
+      { quotas: [{ subject: "symbols of all streams", description }] },
+    );
+  }
+  return error;
 }
 
-/** The refusal of a stream that names more than is left for all streams. */
-export function tooManySymbols({ message }: TooManySymbols): CallError {
-  return new CallError(
-    Code.RESOURCE_EXHAUSTED,
-    `${message}; name fewer, close other streams, or raise ` +
-      "STREAM_PROXY_MAX_SYMBOLS",
-    { quotas: [{ subject: "symbols of all streams", description: message }] },
-  );
-}
-
-/** The end of a stream whose client does not read. */
+/** Ends a stream whose client does not read. */
 export function stalled({ waiting, stalledMs }: Stall): CallError {
   const seconds = Math.floor(stalledMs / 1000);
   return unavailable(
@@ -105,7 +109,7 @@ export function stalled({ waiting, stalledMs }: Stall): CallError {
   );
 }
 
-/** The end of a call by its client: nobody is left to be told. */
+/** The client ended the call or disconnected; no status is sent. */
 export class ClientGone extends Error {
   override readonly name = "ClientGone";
 
@@ -114,7 +118,7 @@ export class ClientGone extends Error {
   }
 }
 
-function packed({ fields = [], quotas = [] }: ErrorDetails): Any[] {
+function pack({ fields = [], quotas = [] }: ErrorDetails): Any[] {
   const details: Any[] = [];
   if (fields.length > 0) {
     const fieldViolations = fields.map((field) => ({ ...field }));
@@ -131,7 +135,7 @@ function packed({ fields = [], quotas = [] }: ErrorDetails): Any[] {
 
 function detailsOf({ code, message, details }: CallError): Metadata {
   const metadata = new Metadata();
-  const anys = packed(details);
+  const anys = pack(details);
   if (anys.length === 0) return metadata;
   const status = create(StatusSchema, { code, message, details: anys });
   metadata.set(
@@ -141,11 +145,11 @@ function detailsOf({ code, message, details }: CallError): Metadata {
   return metadata;
 }
 
-/** The gRPC status of any error; faults are not described to strangers. */
+/** Returns the gRPC status of any error; internal errors are not described. */
 export function toStatus(error: unknown): StatusObject {
   const known = error instanceof CallError
     ? error
-    : unavailable("Internal fault of the proxy; its log tells more");
+    : unavailable("Internal error of the proxy; see its log");
   return {
     code: known.code,
     // The text is percent-encoded for the wire, which ill-formed text breaks.

@@ -1,9 +1,8 @@
 /**
- * `grpc.health.v1.Health`: whether it is worth sending work here.
+ * `grpc.health.v1.Health`, for the server as a whole and for the stream service.
  *
- * SERVING when at least one feed is connected and the proxy is not draining,
- * for the server as a whole and for the stream service alike. Watch looks once
- * a second and speaks only when the answer has changed.
+ * SERVING while at least one feed is connected and the proxy is not draining.
+ * Watch checks once a second and sends only changes.
  *
  * @module
  */
@@ -19,13 +18,14 @@ import {
   HealthCheckResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
-import type { OpenCalls } from "./open_calls.ts";
-import { accept, endCall, pump } from "./pump.ts";
-import type { Bodies, Handlers, StreamCall } from "./service_bridge.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
+import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import type { Handlers, StreamCall } from "./register_service.ts";
+import { pumpMessages } from "./stream_pump.ts";
 
-/** How often Watch looks, in ms. */
-const LOOK_EVERY_MS = 1000;
-/** How much of an unknown name is quoted back, in characters. */
+/** Time between two checks of Watch, in ms. */
+const WATCH_INTERVAL_MS = 1_000;
+/** Characters of an unknown name that are quoted in the error. */
 const MAX_QUOTED = 64;
 
 const SERVICES: ReadonlySet<string> = new Set([
@@ -33,94 +33,96 @@ const SERVICES: ReadonlySet<string> = new Set([
   StreamProxyService.typeName,
 ]);
 
-/** What the service is made of. */
-export interface HealthParts {
+/** Dependencies of the service. */
+export interface HealthDependencies {
   readonly status: StatusSource;
   readonly calls: OpenCalls;
   readonly clock: Clock;
   readonly log: Log;
 }
 
-function answer(status: Serving): Uint8Array {
+function encode(status: Serving): Uint8Array {
   return toBinary(
     HealthCheckResponseSchema,
     create(HealthCheckResponseSchema, { status }),
   );
 }
 
-/** A name from a request, short enough for a header. */
+/** Quotes a name of a request, cut to fit into a header. */
 function quoted(name: string): string {
   return JSON.stringify(name.slice(0, MAX_QUOTED));
 }
 
-function servingNow({ status, calls }: HealthParts): Serving {
+function servingNow({ status, calls }: HealthDependencies): Serving {
   const { feeds, draining } = status();
   const up = feeds.some(({ state }) => state === "connected");
-  return up && !draining && !calls.refusing
+  return up && !draining && !calls.isRejecting
     ? Serving.SERVING
     : Serving.NOT_SERVING;
 }
 
-/** The answer now, and again whenever it has changed. */
+/** Yields the status now and after each change. */
 async function* changes(
-  look: () => Serving,
+  check: () => Serving,
   clock: Clock,
   signal: AbortSignal,
-): AsyncGenerator<Bodies, void> {
-  let told: Serving | undefined;
+): AsyncGenerator<EncodedMessages, void> {
+  let sent: Serving | undefined;
   while (!signal.aborted) {
-    const now = look();
-    if (now !== told) {
-      told = now;
-      yield [answer(now)];
+    const now = check();
+    if (now !== sent) {
+      sent = now;
+      yield [encode(now)];
     }
-    await clock.sleep(LOOK_EVERY_MS, signal);
+    await clock.sleep(WATCH_INTERVAL_MS, signal);
   }
 }
 
 /**
- * What a watch of `service` looks at; the name, which can have megabytes, is not
- * kept. A service that does not exist now may exist later, so the standard has
- * Watch say so and stay open.
+ * Returns the check for a watch of `service`, without keeping the name, which can
+ * have megabytes. An unknown service can exist later, so by the standard Watch
+ * sends SERVICE_UNKNOWN and stays open.
  */
-function lookOf(parts: HealthParts, service: string): () => Serving {
+function checkOf(deps: HealthDependencies, service: string): () => Serving {
   return SERVICES.has(service)
-    ? () => servingNow(parts)
+    ? () => servingNow(deps)
     : () => Serving.SERVICE_UNKNOWN;
 }
 
 async function watch(
-  parts: HealthParts,
-  look: () => Serving,
+  deps: HealthDependencies,
+  check: () => Serving,
   call: StreamCall,
 ): Promise<void> {
   let end: unknown;
   try {
-    const signal = parts.calls.admit(call);
-    accept(call);
-    await pump(call, changes(look, parts.clock, signal), { signal });
+    const signal = deps.calls.track(call);
+    sendHeaders(call);
+    await pumpMessages(call, changes(check, deps.clock, signal), { signal });
     end = signal.reason;
   } catch (error) {
     end = error;
   }
   if (!(end instanceof CallError || end instanceof ClientGone)) {
-    parts.log.error("A health watch failed", { cause: end });
+    deps.log.error("A health watch failed", { cause: end });
   }
   endCall(call, end);
 }
 
-/** Handlers of the health service. */
-export function healthHandlers(parts: HealthParts): Handlers<typeof Health> {
+/** Returns the handlers of the health service. */
+export function healthHandlers(
+  deps: HealthDependencies,
+): Handlers<typeof Health> {
   return {
     check({ service }) {
-      if (SERVICES.has(service)) return answer(servingNow(parts));
+      if (SERVICES.has(service)) return encode(servingNow(deps));
       throw new CallError(
         Code.NOT_FOUND,
-        `There is no service ${quoted(service)}; ask for ` +
-          `"${StreamProxyService.typeName}" or for ""`,
+        `Unknown service ${quoted(service)}; use ` +
+          `"${StreamProxyService.typeName}" or ""`,
       );
     },
     watch: ({ service }, call) =>
-      void watch(parts, lookOf(parts, service), call),
+      void watch(deps, checkOf(deps, service), call),
   };
 }

@@ -1,73 +1,122 @@
 /**
- * The streaming calls that are open, and the door that lets them in.
+ * Tracks open streaming calls, and sends the headers and the status of calls.
  *
- * A call is open from `admit` until grpc-js says that it is over, whoever ended
- * it: client, network, deadline or proxy, with its status sent or with nobody
- * left to take it. Its signal fires at the first of these and when the proxy
- * wants to end it; the reason is a {@linkcode ClientGone} or a
- * {@linkcode CallError}.
+ * A call is open from {@linkcode OpenCalls.track} until grpc-js reports that it is
+ * over: ended by the client, the network, a deadline or the proxy. Its signal
+ * fires then, or earlier when the proxy wants to end it; the reason is a
+ * {@linkcode ClientGone} or a {@linkcode CallError}.
  *
  * @module
  */
-import { type CallError, ClientGone } from "./call_error.ts";
+import { Metadata, type StatusObject } from "@grpc/grpc-js";
+import { type CallError, ClientGone, toStatus } from "./call_error.ts";
 
-/** What is needed of a grpc-js call: it says once when it is over. */
+/** The part of a grpc-js call that reports its end, once. */
 interface EndingCall {
   once(event: "cancelled", listener: () => void): unknown;
 }
 
-/** Keeps count of open calls, and ends them. */
+/** Tracks open calls and ends them. */
 export class OpenCalls {
   readonly #calls = new Set<AbortController>();
-  readonly #whenEmpty: (() => void)[] = [];
-  #refusal: CallError | undefined;
+  readonly #emptyListeners: (() => void)[] = [];
+  #rejection: CallError | undefined;
 
-  /** How many calls are open. */
+  /** Number of open calls. */
   get size(): number {
     return this.#calls.size;
   }
 
-  /** Whether new calls are turned away. */
-  get refusing(): boolean {
-    return this.#refusal !== undefined;
+  /** Whether new calls are rejected. */
+  get isRejecting(): boolean {
+    return this.#rejection !== undefined;
   }
 
   /**
-   * Lets a call in and returns the signal of its end.
+   * Tracks a call until it is over. Its signal fires when it has to end.
    *
-   * @throws {CallError} when calls are turned away.
+   * @throws {CallError} when new calls are rejected; the call counts as open until
+   *   its status is sent
    */
-  admit(call: EndingCall): AbortSignal {
+  track(call: EndingCall): AbortSignal {
     const controller = new AbortController();
     this.#calls.add(controller);
     call.once("cancelled", () => {
       this.#calls.delete(controller);
       controller.abort(new ClientGone());
-      if (this.#calls.size === 0) this.#tellEmpty();
+      if (this.#calls.size === 0) this.#notifyEmpty();
     });
-    if (this.#refusal !== undefined) throw this.#refusal;
+    if (this.#rejection !== undefined) throw this.#rejection;
     return controller.signal;
   }
 
-  /** Turns new calls away from now on; the first reason given stays. */
-  refuse(reason: CallError): void {
-    this.#refusal ??= reason;
+  /** Rejects new calls from now on; the first reason is kept. */
+  rejectNew(reason: CallError): void {
+    this.#rejection ??= reason;
   }
 
-  /** Asks every open call to end. */
+  /** Fires the signal of every open call. */
   endAll(reason: CallError): void {
     for (const controller of [...this.#calls]) controller.abort(reason);
   }
 
-  /** Resolves once no call is open. */
-  empty(): Promise<void> {
+  /** Resolves when no call is open. */
+  whenEmpty(): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#whenEmpty.push(resolve);
-    if (this.#calls.size === 0) this.#tellEmpty();
+    this.#emptyListeners.push(resolve);
+    if (this.#calls.size === 0) this.#notifyEmpty();
     return promise;
   }
 
-  #tellEmpty(): void {
-    for (const tell of this.#whenEmpty.splice(0)) tell();
+  #notifyEmpty(): void {
+    for (const listener of this.#emptyListeners.splice(0)) listener();
   }
+}
+
+/** Sends response headers immediately: clients wait for them with a deadline. */
+export function sendHeaders(
+  call: { sendMetadata(metadata: Metadata): void },
+): void {
+  call.sendMetadata(new Metadata());
+}
+
+/** The part of a grpc-js call that is needed to end it. */
+interface EndableCall {
+  readonly cancelled: boolean;
+  readonly writableEnded: boolean;
+  /** Writes that have not finished. */
+  readonly writableLength: number;
+  emit(event: "error", status: unknown): unknown;
+}
+
+/**
+ * Ends a call with the status of `reason`, unless its client is gone.
+ *
+ * grpc-js 1.14.7 passes a status to HTTP/2 after all data was flushed, so a client
+ * that does not read would keep its call open. While a write is pending, the
+ * status is therefore passed to HTTP/2 directly, after the data that was written
+ * before; `patch_stream.ts` ends the stream if its client still does not read.
+ */
+export function endCall(call: EndableCall, reason: unknown): void {
+  if (reason instanceof ClientGone) return;
+  if (call.cancelled || call.writableEnded) return;
+  if (call.writableLength > 0 && sendStatus(call, reason)) return;
+  // The documented way to end a stream with a status; `destroy` sends none.
+  call.emit("error", toStatus(reason));
+}
+
+/** The part of a call that sends; grpc-js declares it private. */
+interface Sender {
+  readonly call?: { sendStatus(status: StatusObject): void };
+}
+
+/**
+ * Passes the status of `reason` to HTTP/2 although a write is pending.
+ *
+ * @returns false if grpc-js has no such method
+ */
+export function sendStatus(call: object, reason: unknown): boolean {
+  const { call: sender } = call as Sender;
+  sender?.sendStatus(toStatus(reason));
+  return sender !== undefined;
 }

@@ -1,10 +1,9 @@
 /**
- * Which contracts a request wants of its underlyings: what it says, over the
- * proxy's defaults.
+ * Reads the option selection of a request and fills in the defaults.
  *
  * @module
  */
-import type { OptionRight as RightWord } from "../../domain/options/contract.ts";
+import type { OptionRight as DomainRight } from "../../domain/options/contract.ts";
 import {
   type OptionSelection,
   SELECTION_BOUNDS,
@@ -13,11 +12,11 @@ import {
   OptionRight,
   type OptionSelection as SelectionMessage,
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import type { RequestReader } from "./request_reader.ts";
+import type { RequestValidator } from "./request_validator.ts";
 
 const FIELD = "option_selection";
 
-/** The numbers of a selection, as the contract and as the domain call them. */
+/** Numeric fields, by their names in the API and in the domain. */
 const NUMBERS = [
   { field: "min_days", name: "minDays", bounds: SELECTION_BOUNDS.days },
   { field: "max_days", name: "maxDays", bounds: SELECTION_BOUNDS.days },
@@ -33,46 +32,50 @@ const NUMBERS = [
   },
 ] as const;
 
-const RIGHTS: ReadonlyMap<OptionRight, RightWord | undefined> = new Map([
+const RIGHTS: ReadonlyMap<OptionRight, DomainRight | undefined> = new Map([
   [OptionRight.UNSPECIFIED, undefined],
   [OptionRight.CALL, "call"],
   [OptionRight.PUT, "put"],
 ]);
 
 /**
- * The given fields over `defaults`; `undefined` when the message is absent.
- * What cannot be used is told to `reader`, field by field.
+ * Returns the selection, with `defaults` for absent fields; `undefined` without
+ * a message. Each invalid field becomes a violation.
  */
 export function readSelection(
   message: SelectionMessage | undefined,
-  { defaults, reader, underlyings }: {
+  { defaults, validator, underlyings }: {
     readonly defaults: OptionSelection;
-    readonly reader: RequestReader;
-    /** How many underlyings the request names. */
+    readonly validator: RequestValidator;
+    /** Number of underlyings in the request. */
     readonly underlyings: number;
   },
 ): OptionSelection | undefined {
   if (message === undefined) return undefined;
   if (underlyings === 0) {
-    reader.refuse(
+    validator.addViolation(
       FIELD,
-      "chooses contracts of underlyings; name some in underlyings, or leave it out",
+      "selects contracts of underlyings; set underlyings, or leave it out",
     );
   }
   for (const { field, name, bounds: { min, max } } of NUMBERS) {
     const value = message[name];
     if (value === undefined || (value >= min && value <= max)) continue;
-    const wrong = `is ${value}; it has to be from ${min} to ${max}`;
-    reader.refuse(`${FIELD}.${field}`, wrong);
+    validator.addViolation(
+      `${FIELD}.${field}`,
+      `is ${value}; it must be from ${min} to ${max}`,
+    );
   }
   if (!RIGHTS.has(message.right)) {
-    reader.refuse(
+    validator.addViolation(
       `${FIELD}.right`,
-      `is ${message.right}; it has to be OPTION_RIGHT_CALL, OPTION_RIGHT_PUT or unset`,
+      `is ${message.right}; it must be OPTION_RIGHT_CALL, OPTION_RIGHT_PUT or unset`,
     );
   }
   const { minDays = defaults.minDays, maxDays = defaults.maxDays } = message;
-  if (minDays > maxDays) refuseDays(message, { minDays, maxDays, reader });
+  if (minDays > maxDays) {
+    addDaysViolation(message, { minDays, maxDays, validator });
+  }
   return {
     minDays,
     maxDays,
@@ -85,28 +88,27 @@ export function readSelection(
   };
 }
 
-/** Names the field that was given; the other one may be a default. */
-function refuseDays(
+/** Reports the field that the client set; the other one may be a default. */
+function addDaysViolation(
   message: SelectionMessage,
-  { minDays, maxDays, reader }: {
+  { minDays, maxDays, validator }: {
     readonly minDays: number;
     readonly maxDays: number;
-    readonly reader: RequestReader;
+    readonly validator: RequestValidator;
   },
 ): void {
-  const byDefault = (given: number | undefined) =>
-    given === undefined ? " by default; set it too" : "";
   if (message.maxDays === undefined) {
-    reader.refuse(
+    validator.addViolation(
       `${FIELD}.min_days`,
       `is ${minDays}, above max_days, which is ${maxDays} by default; set it too`,
     );
     return;
   }
-  reader.refuse(
+  const byDefault = message.minDays === undefined
+    ? " by default; set it too"
+    : "";
+  validator.addViolation(
     `${FIELD}.max_days`,
-    `is ${maxDays}, below min_days, which is ${minDays}${
-      byDefault(message.minDays)
-    }`,
+    `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`,
   );
 }

@@ -1,8 +1,8 @@
 /**
- * Server reflection: lets tools such as grpcurl find out what is offered.
+ * Server reflection, for tools such as grpcurl.
  *
- * Served from the generated descriptors, so nothing is read from disk. The
- * schema has no extensions, so questions about those find nothing.
+ * Served from the generated descriptors, so no files are read. The schema has no
+ * extensions, so requests for those find nothing.
  *
  * @module
  */
@@ -22,28 +22,31 @@ import {
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
-import type { OpenCalls } from "./open_calls.ts";
-import { accept, endCall, pump } from "./pump.ts";
+import { DescriptorIndex, descriptorsOf } from "./descriptor_index.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
+import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type {
-  Bodies,
   DuplexCall,
   Handlers,
-  UnreadRequest,
-} from "./service_bridge.ts";
-import { descriptorsOf, SymbolIndex } from "./symbol_index.ts";
+  PendingRequest,
+} from "./register_service.ts";
+import { pumpMessages } from "./stream_pump.ts";
 
-type Answer = NonNullable<
+type MessageResponse = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]
 >;
 
-function notFound(what: string): Answer {
+function notFound(what: string): MessageResponse {
   return {
     case: "errorResponse",
-    value: { errorCode: Code.NOT_FOUND, errorMessage: `There is no ${what}` },
+    value: { errorCode: Code.NOT_FOUND, errorMessage: `Unknown ${what}` },
   };
 }
 
-function fileAnswer(file: DescFile | undefined, what: string): Answer {
+function fileResponse(
+  file: DescFile | undefined,
+  what: string,
+): MessageResponse {
   if (file === undefined) return notFound(what);
   return {
     case: "fileDescriptorResponse",
@@ -51,7 +54,7 @@ function fileAnswer(file: DescFile | undefined, what: string): Answer {
   };
 }
 
-/** Bytes of a request, which its answer repeats. */
+/** Bytes of the largest request; its response repeats it. */
 const MAX_REQUEST_BYTES = 1_024;
 
 function checkLength(request: ServerReflectionRequest): void {
@@ -59,26 +62,26 @@ function checkLength(request: ServerReflectionRequest): void {
   if (length <= MAX_REQUEST_BYTES) return;
   throw new CallError(
     Code.INVALID_ARGUMENT,
-    `The request has ${length} bytes; at most ${MAX_REQUEST_BYTES} are read`,
+    `The request has ${length} bytes; the limit is ${MAX_REQUEST_BYTES}`,
   );
 }
 
-/** Answers questions about the services it was made with. */
+/** Responds to requests about a list of services. */
 export class Reflection {
   readonly #services: readonly DescService[];
-  readonly #index: SymbolIndex;
+  readonly #index: DescriptorIndex;
 
   constructor(services: readonly DescService[]) {
     this.#services = services;
-    this.#index = new SymbolIndex(services.map(({ file }) => file));
+    this.#index = new DescriptorIndex(services.map(({ file }) => file));
   }
 
   /**
-   * The serialized `ServerReflectionResponse` to a request.
+   * Returns the encoded `ServerReflectionResponse` to a request.
    *
-   * @throws {CallError} INVALID_ARGUMENT for a text that is too long to repeat
+   * @throws {CallError} INVALID_ARGUMENT for a request that is too large to repeat
    */
-  answer(request: ServerReflectionRequest): Uint8Array {
+  respond(request: ServerReflectionRequest): Uint8Array {
     checkLength(request);
     return toBinary(
       ServerReflectionResponseSchema,
@@ -90,8 +93,8 @@ export class Reflection {
     );
   }
 
-  #find(asked: ServerReflectionRequest["messageRequest"]): Answer {
-    switch (asked.case) {
+  #find(request: ServerReflectionRequest["messageRequest"]): MessageResponse {
+    switch (request.case) {
       case "listServices":
         return {
           case: "listServicesResponse",
@@ -100,76 +103,77 @@ export class Reflection {
           },
         };
       case "fileByFilename":
-        return fileAnswer(
-          this.#index.fileNamed(asked.value),
-          `file ${asked.value}`,
+        return fileResponse(
+          this.#index.fileNamed(request.value),
+          `file ${request.value}`,
         );
       case "fileContainingSymbol":
-        return fileAnswer(
-          this.#index.fileDeclaring(asked.value),
-          `symbol ${asked.value}`,
+        return fileResponse(
+          this.#index.fileDeclaring(request.value),
+          `symbol ${request.value}`,
         );
       case "allExtensionNumbersOfType":
-        if (!this.#index.isMessage(asked.value)) {
-          return notFound(`message ${asked.value}`);
+        if (!this.#index.isMessage(request.value)) {
+          return notFound(`message ${request.value}`);
         }
         return {
           case: "allExtensionNumbersResponse",
-          value: { baseTypeName: asked.value },
+          value: { baseTypeName: request.value },
         };
       case "fileContainingExtension":
         return notFound(
-          `extension ${asked.value.extensionNumber} of ${asked.value.containingType}`,
+          `extension ${request.value.extensionNumber} of ${request.value.containingType}`,
         );
       case undefined:
         return {
           case: "errorResponse",
           value: {
             errorCode: Code.INVALID_ARGUMENT,
-            errorMessage: "The request asks for nothing that is known here",
+            errorMessage:
+              "The request has no message_request that is supported",
           },
         };
     }
   }
 }
 
-/** What the service is made of. */
-export interface ReflectionParts {
+/** Dependencies of the service. */
+export interface ReflectionDependencies {
   readonly reflection: Reflection;
   readonly calls: OpenCalls;
   readonly log: Log;
 }
 
 async function serve(
-  { reflection, calls, log }: ReflectionParts,
+  { reflection, calls, log }: ReflectionDependencies,
   call: DuplexCall<ServerReflectionRequest>,
 ): Promise<void> {
-  async function* answers(): AsyncGenerator<Bodies, void> {
-    // Plain iteration destroys a duplex stream once its readable half has
-    // ended, and a destroyed call cannot send its status any more.
-    const requests: AsyncIterable<UnreadRequest<ServerReflectionRequest>> = call
-      .iterator({ destroyOnReturn: false });
+  async function* responses(): AsyncGenerator<EncodedMessages, void> {
+    // Without this option, iteration destroys a duplex stream when its readable
+    // half has ended, and a destroyed call cannot send its status.
+    const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> =
+      call.iterator({ destroyOnReturn: false });
     for await (const request of requests) {
-      yield [reflection.answer(request.take())];
+      yield [reflection.respond(request.take())];
     }
   }
   let signal: AbortSignal;
   try {
-    signal = calls.admit(call);
+    signal = calls.track(call);
   } catch (error) {
     return endCall(call, error);
   }
-  // Waiting for a request does not hear the signal, so it ends the call itself.
+  // The signal does not end the wait for a request, so it ends the call.
   signal.addEventListener("abort", () => endCall(call, signal.reason), {
     once: true,
   });
   try {
-    accept(call);
-    await pump(call, answers(), { signal });
-    // No live data is lost when a client has no more questions, so this is OK.
+    sendHeaders(call);
+    await pumpMessages(call, responses(), { signal });
+    // The client has sent its last request: the only stream that ends with OK.
     if (!signal.aborted) call.end();
   } catch (error) {
-    // A call that is over breaks off the iteration of its requests.
+    // The iteration of requests fails when the call is over.
     if (signal.aborted || error instanceof ClientGone) return;
     if (!(error instanceof CallError)) {
       log.error("A reflection stream failed", { cause: error });
@@ -178,9 +182,9 @@ async function serve(
   }
 }
 
-/** Handlers of the reflection service. */
+/** Returns the handlers of the reflection service. */
 export function reflectionHandlers(
-  parts: ReflectionParts,
+  deps: ReflectionDependencies,
 ): Handlers<typeof ServerReflection> {
-  return { serverReflectionInfo: (call) => void serve(parts, call) };
+  return { serverReflectionInfo: (call) => void serve(deps, call) };
 }

@@ -1,9 +1,9 @@
 /**
- * From requests to filters: what a client wrote becomes what the proxy matches.
+ * Converts requests to filters.
  *
- * Symbols become Alpaca's spelling, repeats are dropped. What cannot be a
- * symbol is refused with every wrong field named, because a filter that can
- * never match looks to its user like a market that is silent.
+ * Symbols are normalized and duplicates removed. An entry that cannot be a symbol
+ * is an error with all violations: a filter that never matches looks like a
+ * market without data.
  *
  * @module
  */
@@ -14,47 +14,47 @@ import {
 } from "../../domain/options/selection.ts";
 import type { OptionSelection as SelectionMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { readSelection } from "./option_selection.ts";
-import { RequestReader } from "./request_reader.ts";
+import { RequestValidator } from "./request_validator.ts";
 import {
-  asIs,
-  optionSymbol,
-  stockSymbol,
-  underlyingSymbol,
-} from "./symbol_spelling.ts";
+  identity,
+  normalizeOption,
+  normalizeStock,
+  normalizeUnderlying,
+} from "./normalize_symbols.ts";
 
-/** What requests are measured by. */
+/** Limits and defaults of requests. */
 export interface RequestLimits {
-  /** Most entries that a list of a request may have. */
+  /** Longest list of a request, in entries. */
   readonly maxSymbols: number;
-  /** What a request's option selection leaves open. */
+  /** Used for fields that an option selection does not set. */
   readonly defaultSelection: OptionSelection;
 }
 
-/** The limits of a proxy whose settings say nothing. */
+/** The limits with default settings. */
 export const DEFAULT_LIMITS: RequestLimits = {
   maxSymbols: 20_000,
   defaultSelection: DEFAULT_SELECTION,
 };
 
 /**
- * The filter of a stock stream.
+ * Reads the filter of a stock stream.
  *
- * @throws {CallError} INVALID_ARGUMENT naming the wrong fields.
+ * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function stockFilter(
   request: { readonly symbols: readonly string[] },
   limits: RequestLimits = DEFAULT_LIMITS,
 ): StreamFilter {
-  const reader = new RequestReader(limits.maxSymbols);
-  const symbols = reader.list("symbols", request.symbols, stockSymbol);
-  reader.check();
+  const validator = new RequestValidator(limits.maxSymbols);
+  const symbols = validator.list("symbols", request.symbols, normalizeStock);
+  validator.throwIfInvalid();
   return { symbols };
 }
 
 /**
- * The filter of an option stream.
+ * Reads the filter of an option stream.
  *
- * @throws {CallError} INVALID_ARGUMENT naming the wrong fields.
+ * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function optionFilter(
   request: {
@@ -64,28 +64,28 @@ export function optionFilter(
   },
   limits: RequestLimits = DEFAULT_LIMITS,
 ): StreamFilter {
-  const reader = new RequestReader(limits.maxSymbols);
-  const symbols = reader.list("symbols", request.symbols, optionSymbol);
-  const underlyings = reader.list(
+  const validator = new RequestValidator(limits.maxSymbols);
+  const symbols = validator.list("symbols", request.symbols, normalizeOption);
+  const underlyings = validator.list(
     "underlyings",
     request.underlyings,
-    underlyingSymbol,
+    normalizeUnderlying,
   );
   const selection = readSelection(request.optionSelection, {
     defaults: limits.defaultSelection,
-    reader,
+    validator,
     underlyings: request.underlyings.length,
   });
-  reader.check();
+  validator.throwIfInvalid();
   return { symbols, underlyings, ...(selection && { selection }) };
 }
 
 /**
- * The filter of the order stream; order ids keep their case. Orders are for
- * stocks, options and crypto pairs: symbols are spelled as those of options,
- * and keep their slashes, because of the pairs.
+ * Reads the filter of the order stream. Order ids keep their case. Symbols are
+ * normalized like those of options and keep their slashes: orders can be for
+ * crypto pairs.
  *
- * @throws {CallError} INVALID_ARGUMENT naming the wrong fields.
+ * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function orderFilter(
   request: {
@@ -94,9 +94,9 @@ export function orderFilter(
   },
   limits: RequestLimits = DEFAULT_LIMITS,
 ): StreamFilter {
-  const reader = new RequestReader(limits.maxSymbols);
-  const orderIds = reader.list("order_ids", request.orderIds, asIs);
-  const symbols = reader.list("symbols", request.symbols, optionSymbol);
-  reader.check();
+  const validator = new RequestValidator(limits.maxSymbols);
+  const orderIds = validator.list("order_ids", request.orderIds, identity);
+  const symbols = validator.list("symbols", request.symbols, normalizeOption);
+  validator.throwIfInvalid();
   return { symbols, orderIds };
 }

@@ -1,11 +1,10 @@
 /**
  * The gRPC server: all services on one port.
  *
- * It stops in this order: new streams are refused, open ones are ended with
- * UNAVAILABLE and the reason, connections are told to go away once their
- * streams have taken their status, and what is left after the grace period is
- * broken off. No stream is ever ended with OK or CANCELLED, because existing
- * clients would not come back.
+ * It stops in this order: reject new streams, end the open ones with UNAVAILABLE
+ * and the reason, send GOAWAY after their status was sent, and reset the remaining
+ * connections after the grace period. No market data stream ends with OK or
+ * CANCELLED, because existing clients would not reconnect.
  *
  * @module
  */
@@ -26,9 +25,7 @@ import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { batchInterceptor } from "./batch_interceptor.ts";
-import { Beat } from "./beat.ts";
 import { CallError, unavailable } from "./call_error.ts";
-import { createEncoders } from "./encoding/channel_encoders.ts";
 import { healthHandlers } from "./health_service.ts";
 import {
   Admission,
@@ -38,33 +35,34 @@ import {
 import { RefusalLog } from "./limits/refusals.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
-import { PendingAnswers } from "./pending_answers.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
 import { DEFAULT_LIMITS } from "./request_filters.ts";
-import { largestRequest } from "./request_reader.ts";
-import { methodKinds, offer } from "./service_bridge.ts";
+import { addService, methodKinds } from "./register_service.ts";
+import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
+import { WriteTicker } from "./stream_pump.ts";
+import { PendingResponses } from "./unary_responses.ts";
 
-/** Default time between two pings of a connection, in ms. */
+/** Default interval of pings on a connection, in ms. */
 const KEEPALIVE_MS = 60_000;
-/** Default time in which a ping has to be answered, in ms. */
+/** Default timeout of a ping, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
-/** Connections at a time where no limits are given. */
+/** Connections of a server without other limits. */
 const MAX_CONNECTIONS = 2_048;
-/** Grace of a server that is disposed of without a word, in ms. */
+/** Grace period of a server that is disposed without `stop`, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
-/** What clients are given to read their streams' last status, in ms. */
+/** Time for clients to read the status of their streams, in ms. */
 const READ_MS = 100;
-/** Bytes of the largest request that is read, at least. */
+/** Lower bound of the request size limit, in bytes. */
 const MIN_RECEIVE_BYTES = 4 * 1024 * 1024;
-/** The name under which older tools look for reflection; same messages. */
+/** The reflection service of older tools; it has the same messages. */
 const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
 
-/** What the server is made of. */
+/** Options of {@linkcode serveGrpc}. */
 export interface ServeGrpcOptions {
   /** Address to listen on. */
   readonly host: string;
-  /** 0 picks a free port. */
+  /** 0 for a free port. */
   readonly port: number;
   readonly streams: MarketStreams;
   readonly status: StatusSource;
@@ -80,55 +78,50 @@ export interface ServeGrpcOptions {
   /** See {@linkcode ListenOptions}. @default nothing is done */
   readonly keepAccepting?: ListenOptions["keepAccepting"];
   /**
-   * What the status tells, on demand, of each feed's subscriptions.
+   * Subscriptions of each feed, for the status on request.
    *
-   * @default nothing is told
+   * @default not reported
    */
   readonly subscriptions?: SubscriptionSource;
   /**
-   * Symbols, underlyings or order ids that one stream may name.
+   * Longest list of symbols, underlyings or order ids of one stream.
    *
    * @default 20_000
    */
   readonly maxSymbols?: number;
   /**
-   * What clients may use up.
+   * Limits of clients and connections.
    *
    * @default `DEFAULT_ADMISSION`
    */
   readonly admission?: AdmissionLimits;
   /**
-   * Where refusals are counted.
+   * Counts rejections by limit.
    *
-   * @default counters that nothing reads
+   * @default not counted
    */
   readonly refusals?: ProxyCounters["refusals"];
   /**
-   * What the option selection of a request leaves open.
+   * Used for fields that the option selection of a request does not set.
    *
    * @default `DEFAULT_SELECTION`
    */
   readonly defaultSelection?: OptionSelection;
   /**
-   * Writes message by message, as a baseline for measurements.
+   * Longest delay in ms of a busy stream's messages, for larger writes.
    *
-   * @default false
-   */
-  readonly unbatched?: boolean;
-  /**
-   * Longest time in ms that a busy stream may hold messages for a larger
-   * write. @default 0: nothing is held
+   * @default 0: no delay
    */
   readonly maxBatchDelayMs?: number;
   /**
-   * Time between two pings of a connection, in ms.
+   * Interval of pings on a connection, in ms.
    *
    * @default 60_000
    */
   readonly keepaliveMs?: number;
   /**
-   * Time in ms in which a client has to answer a ping; else its connection is
-   * reset. Clients then report UNAVAILABLE.
+   * Timeout of a ping in ms; then the connection is reset, which clients report as
+   * UNAVAILABLE.
    *
    * @default 20_000
    */
@@ -145,7 +138,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #options: ServeGrpcOptions;
   #stopped: Promise<void> | undefined;
 
-  /** Made by {@linkcode serveGrpc}. */
+  /** Created by {@linkcode serveGrpc}. */
   constructor(
     parts: {
       readonly server: Server;
@@ -164,32 +157,32 @@ export class GrpcServer implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The port it listens on. */
+  /** The listening port. */
   get port(): number {
     return this.#listener.port;
   }
 
-  /** How many streaming calls are open, those of health and reflection included. */
+  /** Number of open streaming calls, including health and reflection. */
   get openCalls(): number {
     return this.#calls.size;
   }
 
-  /** How many connections are open. */
+  /** Number of open connections. */
   get connections(): number {
     return this.#listener.connections;
   }
 
   /**
-   * Refuses new streams with UNAVAILABLE and reports NOT_SERVING; open streams
-   * and the status go on.
+   * Rejects new streams with UNAVAILABLE and reports NOT_SERVING; open streams and
+   * unary calls continue.
    */
   drain(reason: string = "The proxy is shutting down"): void {
-    this.#calls.refuse(unavailable(reason));
+    this.#calls.rejectNew(unavailable(reason));
   }
 
   /**
-   * Ends all streams with UNAVAILABLE and `reason`, then closes everything;
-   * what has not gone after `graceMs` is broken off. Later calls wait for the
+   * Ends all streams with UNAVAILABLE and `reason`, closes the connections, and
+   * resets those that are still open after `graceMs`. Later calls wait for the
    * first.
    */
   stop(
@@ -199,7 +192,7 @@ export class GrpcServer implements AsyncDisposable {
     return this.#stopped ??= this.#stop(graceMs, reason);
   }
 
-  /** Stops with a short grace; safe after `stop` and more than once. */
+  /** Stops with a short grace period; idempotent. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop(DISPOSE_GRACE_MS);
   }
@@ -211,22 +204,22 @@ export class GrpcServer implements AsyncDisposable {
     const streams = this.#calls.size;
     this.#calls.endAll(unavailable(reason));
 
-    const patience = new AbortController();
-    const expired = clock.sleep(graceMs, patience.signal);
-    await Promise.race([this.#calls.empty(), expired]);
-    // A client whose connection ends together with its streams may report the
-    // lost connection instead of the status, so it gets the time to read.
+    const done = new AbortController();
+    const expired = clock.sleep(graceMs, done.signal);
+    await Promise.race([this.#calls.whenEmpty(), expired]);
+    // A client whose connection ends together with its streams can report the
+    // lost connection instead of the status, so it gets time to read.
     if (streams > 0) {
-      await Promise.race([clock.sleep(READ_MS, patience.signal), expired]);
+      await Promise.race([clock.sleep(READ_MS, done.signal), expired]);
     }
-    // Only now: on Deno, closing a session cuts streams that are still open
-    // off instead of letting them finish, and their status would be lost.
+    // Not earlier: on Deno 2.9.6, closing a session aborts its open streams, and
+    // their status would be lost.
     this.#endSessions();
     await Promise.race([closed, expired]);
-    patience.abort();
+    done.abort();
 
     if (this.#listener.connections > 0) {
-      log.warn("Clients did not let go in time; their connections are broken", {
+      log.warn("Grace period expired; closing client connections", {
         connections: this.#listener.connections,
         streams: this.#calls.size,
       });
@@ -238,7 +231,7 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
-/** Bytes of the largest request that is read. */
+/** Returns the request size limit in bytes. */
 function maxRequestBytes(
   { maxSymbols = DEFAULT_LIMITS.maxSymbols }: ServeGrpcOptions,
 ): number {
@@ -273,7 +266,7 @@ function createServer(
   options: ServeGrpcOptions,
 ): Server {
   const { streams, status, clock, log, tracing } = options;
-  const { unbatched = false, maxBatchDelayMs = 0 } = options;
+  const { maxBatchDelayMs = 0 } = options;
   const limits = {
     maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
     defaultSelection: options.defaultSelection ??
@@ -281,55 +274,47 @@ function createServer(
   };
   const server = new Server({
     interceptors: [batchInterceptor],
-    // Bookkeeping for every message that nothing here reads.
+    // Costs time for every message and is not used.
     "grpc.enable_channelz": 0,
-    // A request that is too large for grpc-js is refused without naming a field.
+    // grpc-js rejects larger requests, without the name of a field.
     "grpc.max_receive_message_length": maxRequestBytes(options),
   });
-  const answers = new PendingAnswers(clock, refusals);
-  const onFault = (cause: unknown) => {
+  const pending = new PendingResponses(clock, refusals);
+  const onError = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
-  const encoders = createEncoders();
-  const reflection = new Reflection([
-    StreamProxyService,
-    Health,
-    ServerReflection,
-  ]);
-  const reflecting = reflectionHandlers({ reflection, calls, log });
-  offer(server, StreamProxyService, {
-    onFault,
-    answers,
+  addService(server, StreamProxyService, {
+    onError,
+    pending,
     handlers: streamProxyHandlers({
       streams,
       status,
       subscriptions: options.subscriptions,
       limits,
-      encoders,
       calls,
       clock,
       log,
       tracing,
-      unbatched,
-      beat: maxBatchDelayMs > 0 ? new Beat(clock, maxBatchDelayMs) : undefined,
+      ticker: maxBatchDelayMs > 0
+        ? new WriteTicker(clock, maxBatchDelayMs)
+        : undefined,
     }),
   });
-  offer(server, Health, {
-    onFault,
-    answers,
+  addService(server, Health, {
+    onError,
+    pending,
     handlers: healthHandlers({ status, calls, clock, log }),
   });
-  offer(server, ServerReflection, { onFault, answers, handlers: reflecting });
-  offer(server, ServerReflection, {
-    onFault,
-    answers,
-    handlers: reflecting,
-    name: OLD_REFLECTION,
-  });
+  const services = [StreamProxyService, Health, ServerReflection];
+  const reflection = new Reflection(services);
+  const handlers = reflectionHandlers({ reflection, calls, log });
+  for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
+    addService(server, ServerReflection, { onError, pending, handlers, name });
+  }
   return server;
 }
 
-/** Limits of a server that shares none with other ports. */
+/** Connection limits of a server that shares them with no other port. */
 function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
   const counters = createCounters();
   return new ConnectionLimits({
@@ -342,10 +327,9 @@ function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
 }
 
 /**
- * Serves gRPC without TLS until stopped.
+ * Serves gRPC without TLS until it is stopped.
  *
- * @throws {Error} when the address cannot be listened on, naming it and the
- * variable to change.
+ * @throws {Error} when the address cannot be used, with the variable to change
  */
 export async function serveGrpc(
   options: ServeGrpcOptions,

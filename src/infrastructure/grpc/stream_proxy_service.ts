@@ -1,14 +1,14 @@
 /**
- * `cream.v1.StreamProxyService`: six streams and a status.
+ * `cream.v1.StreamProxyService`: six streams and the connection status.
  *
- * Life of a stream: refused with a status alone while the proxy drains, when the
- * request makes no sense or when the symbol budget has no place for it; else
- * opened (from this moment on it misses
- * nothing), answered with headers at once, fed by the pump, and ended with
- * UNAVAILABLE whenever it is the proxy that ends it.
+ * A stream is rejected with a status alone while the proxy drains, when the
+ * request is invalid, or when a symbol limit is exceeded. Otherwise it is opened
+ * (it receives every event from then on), its headers are sent immediately, the
+ * pump writes its events, and it ends with UNAVAILABLE if the proxy ends it.
  *
  * @module
  */
+import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
@@ -19,55 +19,46 @@ import type {
   OpenStream,
   StreamFilter,
 } from "../../application/streaming/market_streams.ts";
-import { FeedDisabled } from "../../application/streaming/feed_disabled.ts";
-import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
-import { TooManySymbols } from "../../application/streaming/too_many_symbols.ts";
+import { TooManySymbols } from "../../application/streaming/open_errors.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import type { Beat } from "./beat.ts";
 import {
   CallError,
   ClientGone,
-  failedPrecondition,
-  resourceExhausted,
+  rejectionOf,
   stalled,
-  tooManySymbols,
   unavailable,
 } from "./call_error.ts";
-import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
+import { createEncoders, type Encode } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
-import type { OpenCalls } from "./open_calls.ts";
 import { WriteScheduler } from "./limits/turn_scheduler.ts";
-import { accept, endCall } from "./pump.ts";
-import { RecentAnswer } from "./recent_answer.ts";
+import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import type { Handlers, StreamCall } from "./register_service.ts";
 import {
   optionFilter,
   orderFilter,
   type RequestLimits,
   stockFilter,
 } from "./request_filters.ts";
-import type { Handlers, StreamCall } from "./service_bridge.ts";
-import { feed, MAX_MESSAGES } from "./stream_pump.ts";
+import { pumpStream, type WriteTicker } from "./stream_pump.ts";
+import { ResponseCache } from "./unary_responses.ts";
 
-/** What the service is made of. */
-export interface StreamProxyParts {
+/** Dependencies of the service. */
+export interface StreamProxyDependencies {
   readonly streams: MarketStreams;
   readonly status: StatusSource;
-  /** What the status tells of subscriptions; nothing when there is none. */
+  /** Subscriptions of each feed, for the status. @default not reported */
   readonly subscriptions: SubscriptionSource | undefined;
   readonly limits: RequestLimits;
-  readonly encoders: ChannelEncoders;
   readonly calls: OpenCalls;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
-  /** Writes message by message, as a baseline for measurements. */
-  readonly unbatched: boolean;
-  /** What busy streams wait for between two writes, if anything. */
-  readonly beat: Beat | undefined;
+  /** Delays busy streams between two writes. @default no delay */
+  readonly ticker: WriteTicker | undefined;
 }
 
-/** Why a stream ended, as spans and logs spell it. */
+/** The end of a stream, as a span attribute. */
 function endReason(end: unknown): string {
   if (end instanceof ClientGone) return "client";
   return end instanceof CallError ? "proxy" : "fault";
@@ -75,20 +66,21 @@ function endReason(end: unknown): string {
 
 /** Serves the streams of all clients. */
 class StreamServer {
-  readonly #parts: StreamProxyParts;
+  readonly #deps: StreamProxyDependencies;
+  readonly #encoders = createEncoders();
   readonly #writes = new WriteScheduler();
 
-  constructor(parts: StreamProxyParts) {
-    this.#parts = parts;
+  constructor(deps: StreamProxyDependencies) {
+    this.#deps = deps;
   }
 
-  /** Serves one call from its acceptance to its status. */
+  /** Serves one call until its status is sent. */
   async serve(
     channel: ChannelName,
     call: StreamCall,
-    toFilter: () => StreamFilter,
+    readFilter: () => StreamFilter,
   ): Promise<void> {
-    const { tracing, log } = this.#parts;
+    const { tracing, log } = this.#deps;
     const span = tracing.span("grpc.stream", {
       "rpc.system": "grpc",
       "rpc.method": call.getPath(),
@@ -96,9 +88,19 @@ class StreamServer {
     });
     let end: unknown;
     try {
-      end = await this.#feed({ channel, call, span }, toFilter);
+      end = await this.#stream({ channel, call, span }, readFilter);
     } catch (error) {
-      end = this.#explain(channel, error);
+      if (error instanceof QuotaExceeded) {
+        const fields = { channel, ...error.excess };
+        log.warn("Rejected a stream: symbol quota exceeded", fields);
+      } else if (error instanceof TooManySymbols) {
+        const fields = { channel, ...error.excess };
+        log.warn(
+          "Rejected a stream: STREAM_PROXY_MAX_SYMBOLS exceeded",
+          fields,
+        );
+      }
+      end = rejectionOf(error);
     }
     const reason = endReason(end);
     if (reason === "fault") {
@@ -110,64 +112,37 @@ class StreamServer {
     endCall(call, end);
   }
 
-  /** What a client is told of a stream that could not be opened. */
-  #explain(channel: ChannelName, error: unknown): unknown {
-    if (error instanceof FeedDisabled) return failedPrecondition(error.message);
-    if (error instanceof TooManySymbols) {
-      this.#parts.log.warn("A stream exceeds the symbols of all streams", {
-        channel,
-        ...error.excess,
-      });
-      return tooManySymbols(error);
-    }
-    return error instanceof QuotaExceeded
-      ? this.#refuse(channel, error)
-      : error;
-  }
-
-  /** What a client is told whose symbols have no place, and the log too. */
-  #refuse(channel: ChannelName, error: QuotaExceeded): CallError {
-    this.#parts.log.warn("A stream has no place in the symbol budget", {
-      channel,
-      ...error.excess,
-    });
-    return resourceExhausted(error);
-  }
-
-  /** Feeds a stream for as long as it lives and returns why it ended. */
-  async #feed(
+  /** Opens and pumps a stream; returns why it ended. */
+  async #stream(
     { channel, call, span }: {
       readonly channel: ChannelName;
       readonly call: StreamCall;
       readonly span: Span;
     },
-    toFilter: () => StreamFilter,
+    readFilter: () => StreamFilter,
   ): Promise<unknown> {
-    const { streams, calls, log, encoders, unbatched, beat, clock } =
-      this.#parts;
-    const signal = calls.admit(call);
-    // A channel's encoder takes that channel's events; the pairing survives
-    // only as long as the name is a literal, so it is restated here.
-    using stream = streams.open(channel, toFilter()) as OpenStream<unknown>;
-    const encode = encoders[channel] as (event: unknown) => Uint8Array;
+    const { streams, calls, log, ticker, clock } = this.#deps;
+    const signal = calls.track(call);
+    // The types pair a channel's events with its encoder only for a literal
+    // channel name, so the pair is untyped here.
+    using stream = streams.open(channel, readFilter()) as OpenStream<unknown>;
+    const encode = this.#encoders[channel] as Encode<unknown>;
     using writes = this.#writes.queueOf(call.getPeer());
-    accept(call);
+    sendHeaders(call);
     const stall = Promise.withResolvers<CallError>();
     stream.whenStalled((reason) => stall.resolve(stalled(reason)));
     try {
-      const fed = feed(call, stream, {
+      const pumped = pumpStream(call, stream, {
         encode,
         signal,
-        beat,
+        ticker,
         writes,
         clock,
-        maxMessages: unbatched ? 1 : MAX_MESSAGES,
-        onUnencodable: (cause) =>
+        onEncodeError: (cause) =>
           log.error("An event could not be encoded", { channel, cause }),
       });
-      // A pump whose client does not read waits for its last write; it ends
-      // with the call.
-      const end = await Promise.race([fed, stall.promise]);
+      // The pump of a stalled client waits for its last write until the call ends.
+      const end = await Promise.race([pumped, stall.promise]);
       if (end !== undefined) return end;
     } finally {
       span.set({
@@ -177,13 +152,13 @@ class StreamServer {
     }
     return signal.aborted
       ? signal.reason
-      : unavailable("The proxy ended this stream; open it again");
+      : unavailable("The proxy ended this stream; reopen it");
   }
 }
 
 /**
- * Reads a filter once, and holds its request no longer: streams can be open for
- * hours.
+ * Returns a function that reads a filter once and then releases the request:
+ * streams can be open for hours.
  */
 function once<R>(
   request: R,
@@ -198,49 +173,29 @@ function once<R>(
   };
 }
 
-/** Handlers of all seven methods. */
+/** Returns the handlers of all seven methods. */
 export function streamProxyHandlers(
-  parts: StreamProxyParts,
+  deps: StreamProxyDependencies,
 ): Handlers<typeof StreamProxyService> {
-  const server = new StreamServer(parts);
-  const { limits, status, subscriptions } = parts;
-  const detailed = new RecentAnswer(parts.clock);
+  const server = new StreamServer(deps);
+  const { limits, status, subscriptions } = deps;
+  const cache = new ResponseCache(deps.clock);
+  const stream = <R>(
+    channel: ChannelName,
+    read: (request: R, limits: RequestLimits) => StreamFilter,
+  ) =>
+  (request: R, call: StreamCall): void =>
+    void server.serve(channel, call, once(request, read, limits));
   return {
-    streamQuotes: (request, call) =>
-      void server.serve(
-        "stockQuotes",
-        call,
-        once(request, stockFilter, limits),
-      ),
-    streamTrades: (request, call) =>
-      void server.serve(
-        "stockTrades",
-        call,
-        once(request, stockFilter, limits),
-      ),
-    streamBars: (request, call) =>
-      void server.serve("stockBars", call, once(request, stockFilter, limits)),
-    streamOptionQuotes: (request, call) =>
-      void server.serve(
-        "optionQuotes",
-        call,
-        once(request, optionFilter, limits),
-      ),
-    streamOptionTrades: (request, call) =>
-      void server.serve(
-        "optionTrades",
-        call,
-        once(request, optionFilter, limits),
-      ),
-    streamOrderUpdates: (request, call) =>
-      void server.serve(
-        "orderUpdates",
-        call,
-        once(request, orderFilter, limits),
-      ),
+    streamQuotes: stream("stockQuotes", stockFilter),
+    streamTrades: stream("stockTrades", stockFilter),
+    streamBars: stream("stockBars", stockFilter),
+    streamOptionQuotes: stream("optionQuotes", optionFilter),
+    streamOptionTrades: stream("optionTrades", optionFilter),
+    streamOrderUpdates: stream("orderUpdates", orderFilter),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
-        ? detailed.get(() => encodeStatus(status(), subscriptions?.()))
+        ? cache.get(() => encodeStatus(status(), subscriptions?.()))
         : encodeStatus(status(), []),
   };
 }

@@ -1,37 +1,33 @@
 /**
- * The way of a stream's events to one client.
+ * Writes a stream's events to one client.
  *
- * The law: at most one batch of a stream is on its way into HTTP/2. While the
- * client (or the network) has not taken it, nothing more is asked of the
- * stream; what arrives meanwhile waits in the stream's own bounded queue and
- * leaves as the next, larger, batch. So a busy stream batches by itself, an idle
- * one waits for nothing, a slow client costs itself alone, and what it misses
- * is decided and counted in one place, its queue.
+ * At most one batch of a stream is being written to HTTP/2. While the client (or
+ * the network) is slower, events stay in the stream's bounded queue and leave as
+ * the next, larger, batch. So a busy stream batches, an idle one does not delay, a
+ * slow client affects only itself, and its losses are counted in one place, its
+ * queue. The events are taken at the moment of the write, after the connection was
+ * scheduled, so that a write has everything that was published until then.
  *
- * A batch is cut to {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}, so that
- * a backlog does not become one huge write. The cut is large: a stream writes
- * once in a few turns of the event loop, so whatever is cut off is lost time
- * when everything is busy. For a client that reads slowly, batches shrink to what
- * it reads in a second: it gets newer events, and its stream does not look
- * stalled while a large batch is written.
- *
- * Callbacks rather than generators: thousands of streams that carry one event
- * at a time pay for each wake-up, and a chain of generators made that some
- * fifth of all they cost.
+ * A batch is cut at {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}. The limits
+ * are large: a stream writes once in a few turns of the event loop, so a smaller
+ * batch costs throughput under load. For a client that reads slowly, batches
+ * shrink to what it reads in a second: it gets newer events, and its stream does
+ * not look stalled during a large write.
  *
  * @module
  */
+import { LARGEST_BATCH } from "../../application/broadcast/queue_memory.ts";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
+import type { PendingBatch } from "../../application/broadcast/subscriber.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
-import type { Beat } from "./beat.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
+import type { EncodedMessages } from "./framed_batch.ts";
 import type { WriteQueue } from "./limits/turn_scheduler.ts";
-import type { BodySink } from "./pump.ts";
 
 /** Most messages of one write. */
-export const MAX_MESSAGES = 8_192;
-/** A write is cut once it has reached this many bytes. */
+export const MAX_MESSAGES = LARGEST_BATCH;
+/** Bytes at which a write is cut. */
 export const MAX_BYTES = 512 * 1024;
 
 /** A write that takes longer makes the next batch smaller, in ms. */
@@ -41,123 +37,123 @@ const FAST_MS = 250;
 /** Messages of the largest write that is not timed. */
 const SMALL = 16;
 
-/** What an event that could not be encoded leaves in its envelope. */
+/** Marks an envelope whose event could not be encoded. */
 const UNENCODABLE = new Uint8Array(0);
-const NOTHING: readonly never[] = [];
+const NONE: readonly never[] = [];
 
-/** How {@linkcode feed} feeds. */
-export interface FeedOptions<T> {
+/** The part of a grpc-js call that is needed to write to it. */
+export interface MessageSink {
+  /** @param onWritten called when HTTP/2 has taken the messages, unless the call is over */
+  write(messages: EncodedMessages, onWritten: () => void): unknown;
+}
+
+/** Options of {@linkcode pumpStream}. */
+export interface PumpOptions<T> {
   readonly encode: Encode<T>;
-  /** Ends the feeding. */
+  /** Ends the pump, also during a write. */
   readonly signal: AbortSignal;
-  /** Told of an event that could not be encoded, once per event. */
-  readonly onUnencodable: (error: unknown) => void;
-  /** Waited for between two writes. @default nothing is waited for */
-  readonly beat?: Beat | undefined;
-  /** Shares writes with other connections. @default each is made immediately */
+  /** Called once per event that could not be encoded. */
+  readonly onEncodeError: (error: unknown) => void;
+  /** Delays the next write after a write. @default no delay */
+  readonly ticker?: WriteTicker | undefined;
+  /** Schedules writes between connections. @default writes are immediate */
   readonly writes?: WriteQueue;
-  /** @default MAX_MESSAGES */
-  readonly maxMessages?: number;
   /** Times writes. @default batches are as large as possible */
   readonly clock?: Pick<Clock, "monotonic"> | undefined;
 }
 
 /**
- * Writes a stream's events until it ends or the signal fires; resolves then.
+ * Writes the events of a stream until it ends or the signal fires.
  *
- * @throws whatever the stream or the call throws
+ * @throws {unknown} errors of the stream and of the call
  */
-export function feed<T>(
-  call: BodySink,
+export async function pumpStream<T>(
+  call: MessageSink,
   stream: OpenStream<T>,
-  options: FeedOptions<T>,
+  options: PumpOptions<T>,
 ): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
   const { signal } = options;
-  const pump = new StreamPump(call, stream, options, (fault?: unknown) => {
-    signal.removeEventListener("abort", onAbort);
-    if (fault === undefined) resolve();
-    else reject(fault);
-  });
-  // grpc-js drops the callback of a write to a call that is over, so the
-  // signal has to end the pump whatever it waits for.
-  const onAbort = () => pump.end();
-  signal.addEventListener("abort", onAbort);
-  if (signal.aborted) pump.end();
-  else pump.next();
-  return promise;
+  const writer = new StreamWriter(call, options);
+  signal.addEventListener("abort", writer.stop);
+  try {
+    for await (const batch of stream.batches(signal)) {
+      do await writer.write(batch); while (writer.hasRest);
+    }
+  } finally {
+    signal.removeEventListener("abort", writer.stop);
+  }
 }
 
-class StreamPump<T> {
-  readonly #call: BodySink;
-  readonly #stream: OpenStream<T>;
-  readonly #options: FeedOptions<T>;
-  readonly #onEnd: (fault?: unknown) => void;
-  /** What was taken of the stream, and how much of it was written. */
-  #batch: readonly Envelope<T>[] = NOTHING;
+/** Writes the batches of one stream, each encoded and cut to size. */
+class StreamWriter<T> {
+  readonly #call: MessageSink;
+  readonly #options: PumpOptions<T>;
+  /** The batch that is written next. */
+  #pending: PendingBatch<T> | undefined;
+  /** Events that were taken, and how many of them were written. */
+  #events: readonly Envelope<T>[] = NONE;
   #written = 0;
-  /** Events of the next batch. */
+  /** Limit of the next batch in events. */
   #limit = MAX_MESSAGES;
   /** Messages of the write that is timed, 0 without one, and its start. */
   #timed = 0;
   #startedAt = 0;
-  #over = false;
+  #isStopped = false;
+  #resolve: () => void = () => {};
+  #reject: (error: unknown) => void = () => {};
 
-  constructor(
-    call: BodySink,
-    stream: OpenStream<T>,
-    options: FeedOptions<T>,
-    onEnd: (fault?: unknown) => void,
-  ) {
+  constructor(call: MessageSink, options: PumpOptions<T>) {
     this.#call = call;
-    this.#stream = stream;
     this.#options = options;
-    this.#onEnd = onEnd;
   }
 
-  end(fault?: unknown): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#batch = NOTHING;
-    this.#onEnd(fault);
+  /** Whether the last write was cut before the end of its batch. */
+  get hasRest(): boolean {
+    return this.#events.length > 0;
   }
 
-  /** Writes what is ready, or waits for it. */
-  readonly next = (): void => {
-    if (this.#over) return;
+  /** Ends the current write: grpc-js drops the callbacks of a call that is over. */
+  readonly stop = (): void => {
+    this.#isStopped = true;
+    this.#events = NONE;
+    this.#resolve();
+  };
+
+  /** Writes a batch, or the next part of it; resolves when it was sent. */
+  write(batch: PendingBatch<T>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#pending = batch;
+      this.#resolve = resolve;
+      this.#reject = reject;
+      const { writes } = this.#options;
+      if (writes) writes.run(this.#writeNow);
+      else this.#writeNow();
+    });
+  }
+
+  readonly #writeNow = (): void => {
+    if (this.#isStopped) return this.#resolve();
     try {
-      const bodies = this.#bodies();
-      if (bodies.length > 0) {
-        this.#startTiming(bodies.length);
-        this.#call.write(bodies, this.#taken);
-      } else if (this.#stream.ended) this.end();
-      else this.#stream.whenReady(this.#ready);
-    } catch (fault) {
-      this.end(fault);
+      const messages = this.#encodeNext();
+      if (messages.length === 0) return this.#resolve();
+      const { clock } = this.#options;
+      this.#timed = clock && messages.length > SMALL ? messages.length : 0;
+      if (clock && this.#timed > 0) this.#startedAt = clock.monotonic();
+      this.#call.write(messages, this.#onWritten);
+    } catch (error) {
+      this.#reject(error);
     }
   };
 
-  readonly #taken = (): void => {
-    if (this.#timed > 0) this.#adapt();
-    const { beat } = this.#options;
-    if (beat) beat.next(this.#ready);
-    else this.#ready();
+  readonly #onWritten = (): void => {
+    if (this.#timed > 0) this.#adaptLimit();
+    const { ticker } = this.#options;
+    if (ticker) ticker.next(this.#resolve);
+    else this.#resolve();
   };
 
-  readonly #ready = (): void => {
-    const { writes } = this.#options;
-    if (writes) writes.run(this.next);
-    else this.next();
-  };
-
-  #startTiming(messages: number): void {
-    const { clock } = this.#options;
-    this.#timed = clock && messages > SMALL ? messages : 0;
-    if (this.#timed > 0) this.#startedAt = clock?.monotonic() ?? 0;
-  }
-
-  /** Fits the next batch to how long the client took for the last write. */
-  #adapt(): void {
+  /** Adapts the next batch to the time that the client took for the last write. */
+  #adaptLimit(): void {
     const now = this.#options.clock?.monotonic() ?? 0;
     const elapsed = now - this.#startedAt;
     if (elapsed > SLOW_MS) {
@@ -168,51 +164,95 @@ class StreamPump<T> {
     }
   }
 
-  /** The next write; empty only when nothing is ready. */
-  #bodies(): Uint8Array[] {
-    const bodies: Uint8Array[] = [];
-    while (bodies.length === 0) {
-      if (this.#written === this.#batch.length) {
-        this.#batch = this.#stream.take(this.#limit);
-        this.#written = 0;
-        if (this.#batch.length === 0) break;
-      }
-      this.#fill(bodies);
+  /** Encodes events until the batch is used up or the write is large enough. */
+  #encodeNext(): Uint8Array[] {
+    if (this.#events.length === 0) {
+      this.#events = this.#pending?.take(this.#limit) ?? NONE;
+      this.#written = 0;
     }
-    return bodies;
-  }
-
-  /** Adds bodies of the batch until it is used up or the write is large enough. */
-  #fill(bodies: Uint8Array[]): void {
-    const { maxMessages = MAX_MESSAGES } = this.#options;
-    const batch = this.#batch;
+    const events = this.#events;
+    const messages: Uint8Array[] = [];
     let at = this.#written;
-    let bytes = 0;
-    while (at < batch.length && bodies.length < maxMessages) {
-      const envelope = batch[at++] as Envelope<T>;
-      const body = envelope.encoded ??= this.#encode(envelope.event);
-      // No response is empty: it carries at least the message it wraps.
-      if (body.length === 0) continue;
-      bodies.push(body);
-      bytes += body.length;
-      if (bytes >= MAX_BYTES) break;
+    for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
+      const envelope = events[at] as Envelope<T>;
+      const message = envelope.encoded ??= this.#encode(envelope.event);
+      // A response is never empty: it has at least the message that it wraps.
+      if (message.length === 0) continue;
+      messages.push(message);
+      bytes += message.length;
     }
     this.#written = at;
     // Events are held no longer than until they are written.
-    if (at === batch.length) {
-      this.#batch = NOTHING;
-      this.#written = 0;
-    }
+    if (at === events.length) this.#events = NONE;
+    return messages;
   }
 
-  /** One event that cannot be encoded costs that event, not the stream. */
+  /** An event that cannot be encoded is skipped; the stream continues. */
   #encode(event: T): Uint8Array {
-    const { encode, onUnencodable } = this.#options;
+    const { encode, onEncodeError } = this.#options;
     try {
       return encode(event);
     } catch (error) {
-      onUnencodable(error);
+      onEncodeError(error);
       return UNENCODABLE;
     }
+  }
+}
+
+/**
+ * Delays busy streams, to make fewer and larger writes.
+ *
+ * A stream that has written waits for the next tick before it writes again. So the
+ * first message after a pause is sent immediately, no message is delayed longer
+ * than a tick, and all busy streams write in the same turn, in which HTTP/2 packs
+ * the writes of a connection. One timer serves all streams; there is none while no
+ * stream waits.
+ */
+export class WriteTicker {
+  readonly #clock: Pick<Clock, "sleep">;
+  readonly #tickMs: number;
+  #waiting: (() => void)[] = [];
+
+  /** @param tickMs longest delay of a message, above 0 */
+  constructor(clock: Pick<Clock, "sleep">, tickMs: number) {
+    this.#clock = clock;
+    this.#tickMs = tickMs;
+  }
+
+  /** Calls `wake` at the next tick. */
+  next(wake: () => void): void {
+    if (this.#waiting.push(wake) > 1) return;
+    this.#clock.sleep(this.#tickMs).then(() => {
+      const waiting = this.#waiting;
+      this.#waiting = [];
+      for (const wake of waiting) wake();
+    });
+  }
+}
+
+/**
+ * Writes batches, one at a time, until the source ends or the signal fires. For
+ * services with few messages; market data is written by {@linkcode pumpStream}.
+ */
+export async function pumpMessages(
+  call: MessageSink,
+  batches: AsyncIterable<EncodedMessages>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<void> {
+  let wake = () => {};
+  // grpc-js drops the callbacks of a call that is over.
+  const onAbort = () => wake();
+  signal.addEventListener("abort", onAbort);
+  try {
+    for await (const messages of batches) {
+      if (signal.aborted) return;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+        call.write(messages, resolve);
+      });
+      if (signal.aborted) return;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
   }
 }

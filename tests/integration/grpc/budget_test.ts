@@ -48,7 +48,7 @@ Deno.test("a connect client reads which budget is full and by how much", async (
   assert.equal(error.code, Code.ResourceExhausted);
   assert.match(
     error.rawMessage,
-    /feed sip is exceeded by 1: 2 allowed, 0 used, 3 more requested; name fewer/,
+    /feed sip is exceeded by 1: 2 allowed, 0 used, 3 more requested; request fewer/,
   );
   const [detail] = error.findDetails(QuotaFailureSchema);
   const [violation] = detail?.violations ?? [];

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { batchInterceptor } from "../../../src/infrastructure/grpc/batch_interceptor.ts";
 import { framesBatches } from "../../../src/infrastructure/grpc/framed_batch.ts";
-import { offer } from "../../../src/infrastructure/grpc/service_bridge.ts";
+import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
@@ -58,12 +58,12 @@ Deno.test("the installed grpc-js frames in the way that batches rely on", async 
       return batchInterceptor(method, call);
     }],
   });
-  offer(server, Health, {
+  addService(server, Health, {
     handlers: {
       check: () => new Uint8Array([8, 1]),
       watch: (_, call) => void call.end(),
     },
-    onFault: (error) => assert.fail(String(error)),
+    onError: (error) => assert.fail(String(error)),
   });
   const port = await new Promise<number>((resolve, reject) =>
     server.bindAsync(

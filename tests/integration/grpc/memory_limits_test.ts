@@ -1,6 +1,6 @@
 /** How a client learns of the limits on what all streams hold together. */
 import assert from "node:assert/strict";
-import { TooManySymbols } from "../../../src/application/streaming/too_many_symbols.ts";
+import { TooManySymbols } from "../../../src/application/streaming/open_errors.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   bareClient,
@@ -62,8 +62,8 @@ Deno.test("a stream beyond the symbols of all streams is refused with figures an
   assert.equal(
     decodeURIComponent(String(text)),
     "The limit on the symbols, underlyings and order ids of all open streams " +
-      "is exceeded by 2: 100000 allowed, 99999 used, 3 more requested; name " +
-      "fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
+      "is exceeded by 2: 100000 allowed, 99999 used, 3 more requested; " +
+      "request fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
   );
   assert.equal(harness.log.records.length, 1);
 });

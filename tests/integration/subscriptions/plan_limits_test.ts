@@ -104,7 +104,7 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
       symbols: names(3, limit - 2),
     });
     await tooMany.opened;
-    const description = `The symbol budget of feed ${feed} is exceeded by 1: ` +
+    const description = `The symbol quota of feed ${feed} is exceeded by 1: ` +
       `${limit} allowed, ${limit - 1} used, 2 more requested`;
     const told = refusal(tooMany.ending());
     assert.equal(told.code, "RESOURCE_EXHAUSTED");

@@ -1,9 +1,9 @@
 /**
- * Order updates: rare enough for the generated code, and too many fields to
- * write twice.
+ * Encodes order updates with the generated code: they are rare and have many
+ * fields.
  *
- * Decimal text passes through digit for digit; words become numbers by
- * {@linkcode numberOf}.
+ * Decimal text is copied digit for digit; enum values are mapped by
+ * {@linkcode enumOf}.
  *
  * @module
  */
@@ -21,10 +21,10 @@ import {
   type OrderUpdateSchema,
   StreamOrderUpdatesResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
-import { numberOf } from "./order_words.ts";
+import { enumOf } from "./order_enums.ts";
 import { toProtoTimestamp } from "./proto_timestamp.ts";
 
-/** Fields that are left out when undefined: absent and unset are the same. */
+/** Returns an object with the field, without it when undefined. */
 function optional<const K extends string, V>(
   key: K,
   value: V | undefined,
@@ -46,7 +46,7 @@ function legOf(
   return {
     id: leg.id,
     symbol: leg.symbol,
-    side: numberOf("side", leg.side),
+    side: enumOf("side", leg.side),
     qty: leg.qty,
     filledQty: leg.filledQty,
     filledAvgPrice: leg.filledAvgPrice,
@@ -62,11 +62,11 @@ function orderOf(
     id: order.id,
     clientOrderId: order.clientOrderId,
     symbol: order.symbol,
-    assetClass: numberOf("asset_class", order.assetClass),
-    orderClass: numberOf("order_class", order.orderClass),
-    orderType: numberOf("order_type", order.orderType),
-    side: numberOf("side", order.side),
-    timeInForce: numberOf("time_in_force", order.timeInForce),
+    assetClass: enumOf("asset_class", order.assetClass),
+    orderClass: enumOf("order_class", order.orderClass),
+    orderType: enumOf("order_type", order.orderType),
+    side: enumOf("side", order.side),
+    timeInForce: enumOf("time_in_force", order.timeInForce),
     qty: order.qty,
     filledQty: order.filledQty,
     filledAvgPrice: order.filledAvgPrice,
@@ -90,7 +90,7 @@ function updateOf(
   update: OrderUpdate,
 ): MessageInitShape<typeof OrderUpdateSchema> {
   return {
-    event: numberOf("event", update.event),
+    event: enumOf("event", update.event),
     eventId: update.eventId,
     ...time("timestamp", update.timestamp),
     order: orderOf(update.order),
@@ -101,7 +101,7 @@ function updateOf(
   };
 }
 
-/** A `StreamOrderUpdatesResponse`. */
+/** Encodes a `StreamOrderUpdatesResponse`. */
 export function encodeOrderUpdate(
   update: OrderUpdate,
 ): Uint8Array {

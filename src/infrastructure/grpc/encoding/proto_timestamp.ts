@@ -1,5 +1,5 @@
 /**
- * Timestamps for messages that the generated code serializes.
+ * Converts timestamps for messages that the generated code encodes.
  *
  * @module
  */
@@ -13,7 +13,7 @@ import {
   type Timestamp,
 } from "../../../domain/market/timestamp.ts";
 
-/** The message for a point in time; undefined for one that nobody could read. */
+/** Returns the message of a timestamp; undefined for an invalid one. */
 export function toProtoTimestamp(
   timestamp: Timestamp,
 ): ProtoTimestamp | undefined {
@@ -24,7 +24,7 @@ export function toProtoTimestamp(
   });
 }
 
-/** The message for a wall clock reading in milliseconds, fractions cut off. */
+/** Returns the message of a wall clock time in ms; fractions are cut off. */
 export function millisToProto(ms: number): ProtoTimestamp | undefined {
   const whole = Math.floor(ms);
   const seconds = Math.floor(whole / 1000);

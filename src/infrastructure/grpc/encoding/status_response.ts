@@ -1,5 +1,5 @@
 /**
- * The answer of `GetConnectionStatus`.
+ * Encodes the response of `GetConnectionStatus`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type {
 } from "../../../application/status/status.ts";
 import type { FeedSubscriptions } from "../../../application/status/subscription_report.ts";
 import type {
-  Environment as EnvironmentWord,
+  Environment as DomainEnvironment,
   FeedKind,
 } from "../../../domain/connection/feed.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
@@ -24,7 +24,7 @@ import {
 import { millisToProto } from "./proto_timestamp.ts";
 import { subscriptionsOf } from "./subscriptions.ts";
 
-/** The number of each upstream product. */
+/** Schema values of the upstream feeds. */
 export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
   sip: FeedType.SIP,
   iex: FeedType.IEX,
@@ -37,7 +37,7 @@ export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
   test: FeedType.TEST,
 };
 
-/** The number of each session state. */
+/** Schema values of the session states. */
 export const STATES: Readonly<Record<LinkState, ConnectionState>> = {
   disconnected: ConnectionState.DISCONNECTED,
   connecting: ConnectionState.CONNECTING,
@@ -47,8 +47,8 @@ export const STATES: Readonly<Record<LinkState, ConnectionState>> = {
   error: ConnectionState.ERROR,
 };
 
-/** The number of each environment. */
-export const ENVIRONMENTS: Readonly<Record<EnvironmentWord, Environment>> = {
+/** Schema values of the environments. */
+export const ENVIRONMENTS: Readonly<Record<DomainEnvironment, Environment>> = {
   PAPER: Environment.PAPER,
   LIVE: Environment.LIVE,
 };
@@ -74,9 +74,9 @@ function feedOf(
 }
 
 /**
- * A `GetConnectionStatusResponse`; `status` is always set.
+ * Encodes a `GetConnectionStatusResponse`; `status` is always set.
  *
- * @param subscriptions of feeds, for a client that asks for them
+ * @param subscriptions of feeds, for a client that requests them
  */
 export function encodeStatus(
   status: ProxyStatus,

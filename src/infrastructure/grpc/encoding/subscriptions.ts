@@ -1,5 +1,5 @@
 /**
- * What a status tells of one feed's subscriptions.
+ * Converts the subscriptions of one feed for the status.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type {
   FeedSubscriptions,
   QuotaReport,
   SymbolReport,
-  SymbolState as SymbolStateWord,
+  SymbolState as DomainSymbolState,
 } from "../../../application/status/subscription_report.ts";
 import {
   ExpansionState,
@@ -29,8 +29,8 @@ type SymbolEntry = NonNullable<
   Exclude<Entry<"channels">, { readonly $typeName: string }>["symbols"]
 >[number];
 
-/** The number of each state of a symbol. */
-export const SYMBOL_STATES: Readonly<Record<SymbolStateWord, SymbolState>> = {
+/** Schema values of the states of a symbol. */
+export const SYMBOL_STATES: Readonly<Record<DomainSymbolState, SymbolState>> = {
   acknowledged: SymbolState.ACKNOWLEDGED,
   requested: SymbolState.REQUESTED,
   waiting: SymbolState.WAITING,
@@ -38,7 +38,7 @@ export const SYMBOL_STATES: Readonly<Record<SymbolStateWord, SymbolState>> = {
   lingering: SymbolState.LINGERING,
 };
 
-/** The number of each state of an expansion. */
+/** Schema values of the states of an expansion. */
 export const EXPANSION_STATES: Readonly<
   Record<ExpansionReport["state"], ExpansionState>
 > = {
@@ -47,7 +47,7 @@ export const EXPANSION_STATES: Readonly<
   off: ExpansionState.OFF,
 };
 
-/** A `FeedSubscriptions`. */
+/** Returns a `FeedSubscriptions`. */
 export function subscriptionsOf(report: FeedSubscriptions): Message {
   return {
     channels: report.channels.map(channelOf),

@@ -1,19 +1,17 @@
 /**
- * Writes one protobuf message after another, straight into bytes.
+ * Encodes protobuf messages field by field, without building objects.
  *
- * The contract: for values that the schema can hold, the bytes equal those of
- * the generated code to the last bit. So fields are written in ascending
- * order by the caller, zero values are left out here (but -0 is written: only
- * +0 is a double's zero value), and text that is not well-formed UTF-16 gets
- * U+FFFD. Numbers that the schema cannot hold are brought into its range
- * instead of failing: one odd element must not cost a stream.
+ * Invariant: for values that the schema can hold, the bytes equal those of the
+ * generated code. So the caller writes fields in ascending order, zero values are
+ * left out (-0 is written: only +0 is the zero value of a double), and ill-formed
+ * UTF-16 becomes U+FFFD. Numbers beyond the range of the schema are clamped: one
+ * invalid value must not fail a stream.
  *
- * A writer owns one scratch buffer that grows to the largest message it has
- * seen; what `finish` returns is a copy of exactly the message's size, which
- * nothing writes to again.
+ * A writer has one scratch buffer, which grows to the largest message. `finish`
+ * returns a copy of the message, which is not written to again.
  *
- * Tags are given as the byte they are on the wire: field number × 8 + wire
- * type. All fields written here have numbers up to 15, so a tag is one byte.
+ * A tag is the byte on the wire: field number × 8 + wire type. All fields written
+ * here have numbers up to 15, so a tag is one byte.
  *
  * @module
  */
@@ -23,11 +21,11 @@ import {
   type Timestamp,
 } from "../../../domain/market/timestamp.ts";
 
-/** Room before the body for the wrapper's tag and length. */
+/** Bytes before the body for the tag and the length of the wrapper. */
 const HEADROOM = 6;
 /** A tag and the longest varint. */
 const LONGEST_NUMBER = 11;
-/** Tag of field 1 with a length-delimited value: the wrapper of every response. */
+/** Tag of field 1, length-delimited: the wrapper of every response. */
 const WRAPPER_TAG = 0x0a;
 
 const INT32_MAX = 0x7fff_ffff;
@@ -42,28 +40,28 @@ function clampToInt32(value: number): number {
   return Math.trunc(Math.min(Math.max(value, INT32_MIN), INT32_MAX));
 }
 
-/** Writes messages of the shape `{ 1: body }`, one at a time. */
+/** Encodes messages of the shape `{ 1: body }`, one at a time. */
 export class WireWriter {
   #bytes: Buffer;
   #view: DataView;
   #at = HEADROOM;
 
-  /** Starts with a scratch buffer of `capacity` bytes. */
+  /** @param capacity bytes of the scratch buffer at the start */
   constructor(capacity: number = 512) {
     this.#bytes = Buffer.allocUnsafeSlow(Math.max(capacity, 2 * HEADROOM));
     this.#view = new DataView(this.#bytes.buffer);
   }
 
-  /** Starts a message over; whatever was written and not finished is forgotten. */
+  /** Begins a message and discards an unfinished one. */
   begin(): void {
     this.#at = HEADROOM;
   }
 
   /**
-   * Wraps what was written since `begin` as field 1 and returns the whole.
+   * Wraps the fields written since `begin` as field 1 and returns the message.
    *
-   * The result is a `Buffer` because gRPC frames it with a method that only
-   * Buffers have; making one here spares a wrapper per delivery.
+   * The result is a `Buffer` because grpc-js frames it with a method of Buffers;
+   * creating one here saves a wrapper per delivery.
    */
   finish(): Uint8Array {
     const bytes = this.#bytes;
@@ -77,20 +75,20 @@ export class WireWriter {
     for (; length > 0x7f; length >>>= 7) bytes[at++] = (length & 0x7f) | 0x80;
     bytes[at] = length;
     this.#at = HEADROOM;
-    // From Node's pool: an allocation of its own would cost four times what
-    // writing the message does. The price is that a waiting message can hold
-    // its pool of 8 KiB, whose other tenants are messages of the same moment.
+    // From Node's pool: a separate allocation would cost four times as much as
+    // writing the message. A message in a queue can therefore retain its pool of
+    // 8 KiB, which it shares with messages of the same time.
     const message = Buffer.allocUnsafe(end - start);
     bytes.copy(message, 0, start, end);
     return message;
   }
 
-  /** A string field; empty text is left out. */
+  /** Writes a string field; an empty string is left out. */
   text(tag: number, value: string): void {
     if (value.length > 0) this.textItem(tag, value);
   }
 
-  /** One element of a repeated string; written also when empty. */
+  /** Writes one element of a repeated string, also an empty one. */
   textItem(tag: number, value: string): void {
     const length = value.length;
     if (length > 0x7f) return this.#utf8(tag, value);
@@ -107,7 +105,7 @@ export class WireWriter {
     this.#at = first + length;
   }
 
-  /** A double field; +0 is left out. */
+  /** Writes a double field; +0 is left out. */
   double(tag: number, value: number): void {
     if (Object.is(value, 0)) return;
     this.#reserve(9);
@@ -116,7 +114,7 @@ export class WireWriter {
     this.#at += 9;
   }
 
-  /** An int32 field; 0 is left out, other numbers are brought into its range. */
+  /** Writes an int32 field; 0 is left out, other numbers are clamped. */
   int32(tag: number, value: number): void {
     const int = (value | 0) === value ? value : clampToInt32(value);
     if (int === 0) return;
@@ -127,7 +125,7 @@ export class WireWriter {
     else this.#varint64(int >>> 0, UINT32_MAX);
   }
 
-  /** An int64 field; 0 is left out, a `bigint` keeps its lower 64 bits. */
+  /** Writes an int64 field; 0 is left out, a `bigint` keeps its lower 64 bits. */
   int64(tag: number, value: number | bigint): void {
     if (typeof value === "bigint") return this.#bigint(tag, value);
     const int = Math.trunc(value);
@@ -140,7 +138,7 @@ export class WireWriter {
     this.#varint64(int >>> 0, Math.floor(int / UINT32_RANGE));
   }
 
-  /** A timestamp field; one that nobody could read is left out. */
+  /** Writes a timestamp field; an invalid one is left out. */
   timestamp(tag: number, value: Timestamp): void {
     if (!isTimestamp(value)) return;
     this.#reserve(2);

@@ -3,9 +3,9 @@ import fc from "fast-check";
 import {
   Channel,
   type ChannelKeys,
-  type ChannelReader,
 } from "../../../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 
 interface Tick {
   readonly symbol: string;
@@ -35,17 +35,17 @@ function tick(symbol: string, id = "", value = 0): Tick {
 }
 
 /** Takes what waits in a reader's queue. */
-async function taken(reader: ChannelReader<Tick>): Promise<Envelope<Tick>[]> {
+async function taken(reader: Subscriber<Tick>): Promise<Envelope<Tick>[]> {
   const all: Envelope<Tick>[] = [];
-  const batches = reader.queue.batches(new AbortController().signal);
-  while (reader.queue.waiting > 0) {
-    all.push(...(await batches.next()).value ?? []);
+  const batches = reader.batches(new AbortController().signal);
+  while (reader.waiting > 0) {
+    all.push(...(await batches.next()).value?.take() ?? []);
   }
   await batches.return();
   return all;
 }
 
-async function values(reader: ChannelReader<Tick>): Promise<number[]> {
+async function values(reader: Subscriber<Tick>): Promise<number[]> {
   return (await taken(reader)).map(({ event }) => event.value);
 }
 
@@ -94,8 +94,8 @@ Deno.test("a stream sees nothing from before it was opened, nor after it left", 
   assert.deepEqual(await values(reader), [2]);
   reader[Symbol.dispose]();
   channel.publish(tick("AAPL", "", 3), 0);
-  assert.equal(reader.queue.waiting, 0);
-  assert.equal(reader.queue.published, 1);
+  assert.equal(reader.waiting, 0);
+  assert.equal(reader.published, 1);
 });
 
 Deno.test("a slow stream loses its own oldest events and no one else's", async () => {
@@ -107,8 +107,8 @@ Deno.test("a slow stream loses its own oldest events and no one else's", async (
     assert.deepEqual(await values(fast), [value]);
   }
   assert.deepEqual(await values(slow), [3, 4, 5]);
-  assert.equal(slow.queue.lost, 2);
-  assert.equal(fast.queue.lost, 0);
+  assert.equal(slow.lost, 2);
+  assert.equal(fast.lost, 0);
   assert.deepEqual(counters, { offered: 10, sent: 8, dropped: 2 });
 });
 
@@ -121,13 +121,13 @@ Deno.test("a stream that leaves frees everything, also on a symbol that never ti
     filter([], ["order-1", "order-2"]),
   ];
   const readers = filters.map((each) => channel.subscribe(each));
-  assert.equal(channel.readers, 4);
+  assert.equal(channel.subscribers, 4);
   assert.equal(channel.keys, 4);
   for (const reader of readers) {
     reader[Symbol.dispose]();
     reader[Symbol.dispose]();
   }
-  assert.equal(channel.readers, 0);
+  assert.equal(channel.subscribers, 0);
   assert.equal(channel.keys, 0);
   assert.equal(channel.wants("NEVER"), false);
 });
@@ -135,7 +135,7 @@ Deno.test("a stream that leaves frees everything, also on a symbol that never ti
 Deno.test("a reader that waits ends when it is disposed", async () => {
   const { channel } = channelOf();
   const reader = channel.subscribe(filter(["NEVER"]));
-  const waiting = reader.queue.batches(new AbortController().signal).next();
+  const waiting = reader.batches(new AbortController().signal).next();
   reader[Symbol.dispose]();
   assert.equal((await waiting).done, true);
 });
@@ -182,7 +182,7 @@ Deno.test("fan-out equals a naive filter over all streams", async () => {
     fc.record({ do: fc.constant("tick" as const), symbol: names, id: names }),
   );
   interface Model {
-    readonly reader: ChannelReader<Tick>;
+    readonly reader: Subscriber<Tick>;
     readonly symbols: readonly string[];
     readonly ids: readonly string[];
     owed: number[];
@@ -198,7 +198,7 @@ Deno.test("fan-out equals a naive filter over all streams", async () => {
         let value = 0;
         const check = async (model: Model) => {
           assert.deepEqual(await values(model.reader), model.owed);
-          assert.equal(model.reader.queue.lost, model.lost);
+          assert.equal(model.reader.lost, model.lost);
           model.owed = [];
         };
         for (const step of steps) {
@@ -229,7 +229,7 @@ Deno.test("fan-out equals a naive filter over all streams", async () => {
               model.reader[Symbol.dispose]();
             }
           }
-          assert.equal(channel.readers, open.length);
+          assert.equal(channel.subscribers, open.length);
           const keys = new Set(open.flatMap(({ symbols }) => symbols)).size +
             new Set(open.flatMap(({ ids }) => ids)).size;
           assert.equal(channel.keys, keys);
@@ -238,7 +238,7 @@ Deno.test("fan-out equals a naive filter over all streams", async () => {
           await check(model);
           model.reader[Symbol.dispose]();
         }
-        assert.equal(channel.readers, 0);
+        assert.equal(channel.subscribers, 0);
         assert.equal(channel.keys, 0);
       },
     ),

@@ -51,7 +51,7 @@ Deno.test("each channel has its own capacity and its own counters", () => {
   for (let i = 0; i < 7; i++) {
     channels.optionQuotes.publish(optionQuote("X"), 0);
   }
-  assert.equal(reader.queue.waiting, 4);
+  assert.equal(reader.waiting, 4);
   assert.equal(counters.channels.optionQuotes.dropped, 3);
   assert.equal(counters.channels.optionTrades.dropped, 0);
 });
@@ -66,9 +66,9 @@ Deno.test("an underlying is exact: A is not AAPL, its adjusted contracts are", (
   assert.equal(optionQuotes.wants("AAPL270115C00172500"), false);
   assert.equal(optionQuotes.wants("A1270115C00172500"), true);
   optionQuotes.publish(optionQuote("AAPL270115C00172500"), 0);
-  assert.equal(reader.queue.waiting, 0);
+  assert.equal(reader.waiting, 0);
   optionQuotes.publish(optionQuote("A270115C00172500"), 0);
-  assert.equal(reader.queue.waiting, 1);
+  assert.equal(reader.waiting, 1);
 });
 
 Deno.test("an order is found by its id or by its symbol, once", () => {
@@ -81,7 +81,7 @@ Deno.test("an order is found by its id or by its symbol, once", () => {
   orderUpdates.publish(orderUpdate("id-1", ""), 0);
   orderUpdates.publish(orderUpdate("id-2", "AAPL"), 0);
   orderUpdates.publish(orderUpdate("id-2", "MSFT"), 0);
-  assert.equal(reader.queue.waiting, 3);
+  assert.equal(reader.waiting, 3);
 });
 
 Deno.test("an order update of long texts counts with its size", () => {

@@ -5,8 +5,8 @@ import {
   QueueMemory,
   SMALLEST_BATCH,
 } from "../../../../src/application/broadcast/queue_memory.ts";
-import type { HoldingQueue } from "../../../../src/application/broadcast/queue_memory.ts";
-import type { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
+import type { LimitedQueue } from "../../../../src/application/broadcast/queue_memory.ts";
+import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 
 interface Tick {
   readonly symbol: string;
@@ -24,13 +24,12 @@ function channelOf(memory: QueueMemory, capacity = 100_000) {
     memory,
     eventBytes: EVENT_BYTES,
   });
-  const open = (...symbols: string[]): StreamQueue<Tick> =>
-    channel.subscribe({ symbols: new Set(symbols), secondary: new Set() })
-      .queue;
+  const open = (...symbols: string[]): Subscriber<Tick> =>
+    channel.subscribe({ symbols: new Set(symbols), secondary: new Set() });
   return { channel, counters, open };
 }
 
-function assertLaw(queue: StreamQueue<Tick>): void {
+function assertLaw(queue: Subscriber<Tick>): void {
   const { published, delivered, lost, waiting } = queue;
   assert.equal(published, delivered + lost + waiting);
 }
@@ -206,13 +205,13 @@ Deno.test("slots that a burst has left are freed before any event is lost", () =
 Deno.test("shortening that can free nothing is not repeated for every event", () => {
   const memory = new QueueMemory(1_000_000);
   let visits = 0;
-  const queue: HoldingQueue = {
+  const queue: LimitedQueue = {
     waiting: 1,
     compact: () => void visits++,
     shorten: () => assert.fail("there is nothing to drop"),
-    forgetEncoded() {},
+    releaseEncoded() {},
   };
-  memory.enter(queue);
+  memory.addQueue(queue);
   memory.slots = 200_000;
   const envelope = { event: 0, sequence: 1, receivedAt: 0, encoded: undefined };
   const hold = () => memory.hold({ ...envelope, holders: 1, bytes: 100 });

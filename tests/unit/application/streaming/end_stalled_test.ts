@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import { endStalled } from "../../../../src/application/streaming/end_stalled.ts";
+import { endStalled } from "../../../../src/application/streaming/monitor_streams.ts";
 import type { Stall } from "../../../../src/application/streaming/market_streams.ts";
-import { Streams } from "../../../../src/application/streaming/open_streams.ts";
+import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
 import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { GOLDEN_QUOTE } from "../../../support/grpc_events.ts";
@@ -32,7 +32,7 @@ function watched(stalledMs = 10_000) {
     memory,
     directory: new UnderlyingDirectory(),
   });
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels,
     feeds: new Set(FEEDS),
     sinks: {},
@@ -46,7 +46,9 @@ function watched(stalledMs = 10_000) {
     const stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
     const stalls: Stall[] = [];
     stream.whenStalled((stall) => stalls.push(stall));
-    return { stream, stalls };
+    const batches = stream.batches(new AbortController().signal);
+    const take = async () => (await batches.next()).value?.take().length ?? 0;
+    return { stream, stalls, batches, take };
   };
   const publish = () => channels.stockQuotes.publish(GOLDEN_QUOTE, 0);
   return {
@@ -67,14 +69,14 @@ function watched(stalledMs = 10_000) {
 
 Deno.test("a stream that takes nothing of what waits is ended, logged and counted", async () => {
   await using watch = watched();
-  const { stream, stalls } = watch.open();
+  const { stalls, batches } = watch.open();
   await watch.clock.advance(3_000);
   for (let i = 0; i < 4; i++) watch.publish();
   await watch.clock.advance(9_000);
   assert.deepEqual(stalls, []);
   await watch.clock.advance(1_000);
   assert.deepEqual(stalls, [{ waiting: 4, stalledMs: 10_000 }]);
-  assert.equal(stream.ended, true);
+  assert.equal((await batches.next()).done, true);
   assert.equal(watch.streams.count, 0);
   assert.equal(watch.counters.refusals.stalled, 1);
   const [line] = watch.log.records.filter(({ level }) => level === "warn");
@@ -90,21 +92,21 @@ Deno.test("a stream that takes nothing of what waits is ended, logged and counte
 
 Deno.test("a stream without waiting messages is never stalled", async () => {
   await using watch = watched();
-  const { stream, stalls } = watch.open();
+  const { stream, stalls, take } = watch.open();
   watch.publish();
-  assert.equal(stream.take().length, 1);
+  assert.equal(await take(), 1);
   await watch.clock.advance(86_400_000 / 100);
   assert.deepEqual(stalls, []);
-  assert.equal(stream.ended, false);
+  assert.equal(watch.streams.count, 1);
   stream[Symbol.dispose]();
 });
 
 Deno.test("a stream that takes a little now and then is slow, not stalled", async () => {
   await using watch = watched();
-  const { stream, stalls } = watch.open();
+  const { stream, stalls, take } = watch.open();
   for (let i = 0; i < 20; i++) {
     for (let j = 0; j < 50; j++) watch.publish();
-    assert.ok(stream.take().length > 0);
+    assert.ok(await take() > 0);
     watch.publish();
     await watch.clock.advance(9_000);
   }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import { Streams } from "../../../../src/application/streaming/open_streams.ts";
-import { reportLosses } from "../../../../src/application/streaming/report_losses.ts";
+import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
+import { reportLosses } from "../../../../src/application/streaming/monitor_streams.ts";
 import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -25,7 +25,7 @@ Deno.test("the log names the streams that lose, and says no more than that", asy
     directory: new UnderlyingDirectory(),
   });
   const feeds = new Set(FEEDS);
-  const streams = new Streams({ channels, feeds, sinks: {}, clock });
+  const streams = new StreamRegistry({ channels, feeds, sinks: {}, clock });
   const stop = new AbortController();
   const { signal } = stop;
   const done = reportLosses(streams, { clock, log, signal });

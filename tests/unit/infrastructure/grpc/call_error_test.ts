@@ -7,7 +7,7 @@ import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.
 import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
 import {
-  resourceExhausted,
+  rejectionOf,
   toStatus,
 } from "../../../../src/infrastructure/grpc/call_error.ts";
 
@@ -19,18 +19,18 @@ const OVER = new QuotaExceeded({
 });
 
 Deno.test("a full budget is told with its numbers and a remedy", () => {
-  const { code, details } = toStatus(resourceExhausted(OVER));
+  const { code, details } = toStatus(rejectionOf(OVER));
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.equal(
     details,
-    "The symbol budget of feed sip is exceeded by 5: 30 allowed, 28 used, " +
-      "7 more requested; name fewer symbols, close other streams, or take a " +
+    "The symbol quota of feed sip is exceeded by 5: 30 allowed, 28 used, " +
+      "7 more requested; request fewer symbols, close other streams, or use a " +
       "larger plan and set ALPACA_PLAN to it",
   );
 });
 
 Deno.test("a program finds the full budget in a google.rpc.QuotaFailure", () => {
-  const { metadata } = toStatus(resourceExhausted(OVER));
+  const { metadata } = toStatus(rejectionOf(OVER));
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   assert(bytes instanceof Uint8Array);
   const { details } = fromBinary(StatusSchema, bytes);
@@ -40,7 +40,7 @@ Deno.test("a program finds the full budget in a google.rpc.QuotaFailure", () => 
     quota?.violations.map(({ subject, description }) => [subject, description]),
     [[
       "feed:sip symbols",
-      "The symbol budget of feed sip is exceeded by 5: 30 allowed, 28 used, 7 more requested",
+      "The symbol quota of feed sip is exceeded by 5: 30 allowed, 28 used, 7 more requested",
     ]],
   );
 });

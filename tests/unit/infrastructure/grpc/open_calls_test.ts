@@ -10,7 +10,7 @@ import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
 Deno.test("a call is open until it says that it is over", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
-  const signal = calls.admit(call);
+  const signal = calls.track(call);
   assert.equal(calls.size, 1);
   call.emit("cancelled");
   assert.equal(calls.size, 0);
@@ -20,7 +20,7 @@ Deno.test("a call is open until it says that it is over", () => {
 Deno.test("a call that was asked to end is open until it has ended", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
-  const signal = calls.admit(call);
+  const signal = calls.track(call);
   const reason = unavailable("bye");
   calls.endAll(reason);
   assert.equal(signal.reason, reason);
@@ -33,11 +33,11 @@ Deno.test("a call that was asked to end is open until it has ended", () => {
 Deno.test("refused calls are counted until their status is sent", () => {
   const calls = new OpenCalls();
   const first = unavailable("first");
-  calls.refuse(first);
-  calls.refuse(unavailable("second"));
-  assert.equal(calls.refusing, true);
+  calls.rejectNew(first);
+  calls.rejectNew(unavailable("second"));
+  assert.equal(calls.isRejecting, true);
   const call = new EventEmitter();
-  assert.throws(() => calls.admit(call), first);
+  assert.throws(() => calls.track(call), first);
   assert.equal(calls.size, 1);
   call.emit("cancelled");
   assert.equal(calls.size, 0);
@@ -45,10 +45,10 @@ Deno.test("refused calls are counted until their status is sent", () => {
 
 Deno.test("emptiness is told to all who wait for it", async () => {
   const calls = new OpenCalls();
-  await calls.empty();
+  await calls.whenEmpty();
   const call = new EventEmitter();
-  calls.admit(call);
-  const waiting = [calls.empty(), calls.empty()];
+  calls.track(call);
+  const waiting = [calls.whenEmpty(), calls.whenEmpty()];
   call.emit("cancelled");
   await Promise.all(waiting);
 });

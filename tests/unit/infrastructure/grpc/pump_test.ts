@@ -4,7 +4,8 @@ import {
   ClientGone,
   unavailable,
 } from "../../../../src/infrastructure/grpc/call_error.ts";
-import { endCall, pump } from "../../../../src/infrastructure/grpc/pump.ts";
+import { endCall } from "../../../../src/infrastructure/grpc/open_calls.ts";
+import { pumpMessages } from "../../../../src/infrastructure/grpc/stream_pump.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
@@ -18,7 +19,7 @@ Deno.test("the source is asked for no more until a batch has been taken", async 
     }
   }
   const stop = new AbortController();
-  const done = pump(sink, source(), { signal: stop.signal });
+  const done = pumpMessages(sink, source(), { signal: stop.signal });
   await settle();
   assert.equal(asked, 1);
   for (let i = 2; i <= 4; i++) {
@@ -37,7 +38,7 @@ Deno.test("a signal wakes a pump whose batch is never taken", async () => {
   async function* source() {
     for (;;) yield [new Uint8Array([1])];
   }
-  const done = pump(sink, source(), { signal: stop.signal });
+  const done = pumpMessages(sink, source(), { signal: stop.signal });
   await settle();
   stop.abort();
   await done;
@@ -46,7 +47,7 @@ Deno.test("a signal wakes a pump whose batch is never taken", async () => {
 
 Deno.test("nothing is written once the signal has fired", async () => {
   const sink = new ManualSink();
-  await pump(sink, {
+  await pumpMessages(sink, {
     async *[Symbol.asyncIterator]() {
       yield [new Uint8Array([1])];
     },
@@ -60,7 +61,7 @@ Deno.test("a fault of the source is the pump's fault", async () => {
     throw new Error("no more");
   }
   const sink = new ManualSink();
-  const done = pump(sink, source(), {
+  const done = pumpMessages(sink, source(), {
     signal: new AbortController().signal,
   });
   const failed = assert.rejects(done, /no more/);

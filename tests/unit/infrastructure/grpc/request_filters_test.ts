@@ -166,9 +166,9 @@ Deno.test("what no name can contain is refused, not waited for", () => {
   assert.deepEqual(
     fields.map(({ description }) => description.replace(/^".*" /, "")),
     [
-      "contains a blank; every name is an entry",
-      ...Array(4).fill("contains a character that no name has"),
-      "contains a blank; every name is an entry",
+      "contains a blank; send one name per entry",
+      ...Array(4).fill("contains a character that names cannot have"),
+      "contains a blank; send one name per entry",
     ],
   );
   assert.throws(() => orderFilter({ orderIds: ["a b"], symbols: [] }));

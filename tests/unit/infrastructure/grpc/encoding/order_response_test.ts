@@ -20,7 +20,7 @@ import {
 } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import { OrderSide } from "../../../../../src/gen/cream/v1/execution_pb.ts";
 import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
-import { numberedWords } from "../../../../../src/infrastructure/grpc/encoding/order_words.ts";
+import { mappedValues } from "../../../../../src/infrastructure/grpc/encoding/order_enums.ts";
 import { at, GOLDEN_ORDER_UPDATE } from "../../../../support/grpc_events.ts";
 
 interface Sent {
@@ -105,7 +105,7 @@ Deno.test("words that are property names of objects are unknown too", () => {
 
 Deno.test("every word that is known has a number, and no other one", () => {
   for (const [kind, words] of Object.entries(ORDER_ENUMS)) {
-    const numbered = numberedWords(kind as OrderField);
+    const numbered = mappedValues(kind as OrderField);
     assert.deepEqual(numbered.toSorted(), words.toSorted(), kind);
   }
 });

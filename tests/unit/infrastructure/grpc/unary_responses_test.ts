@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import { RecentAnswer } from "../../../../src/infrastructure/grpc/recent_answer.ts";
+import { ResponseCache } from "../../../../src/infrastructure/grpc/unary_responses.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
 Deno.test("a large answer is made once a second, a small one each time", async () => {
   const clock = new ManualClock();
-  const answer = new RecentAnswer(clock);
+  const answer = new ResponseCache(clock);
   let made = 0;
   const make = (bytes: number) => () => {
     made++;

@@ -1,5 +1,5 @@
 /**
- * Which file declares a name: what reflection is asked most.
+ * Finds the file that declares a name, for reflection.
  *
  * @module
  */
@@ -37,22 +37,22 @@ function* namesOfFile(file: DescFile): Generator<string> {
   }
 }
 
-/** Files by their name and by the names they declare, with their imports. */
-export class SymbolIndex {
+/** Files, with their imports, by name and by the names that they declare. */
+export class DescriptorIndex {
   readonly #byName = new Map<string, DescFile>();
   readonly #bySymbol = new Map<string, DescFile>();
 
-  /** Indexes `files` and everything that they import. */
+  /** Indexes `files` and all their imports. */
   constructor(files: readonly DescFile[]) {
     for (const file of files) this.#add(file);
   }
 
-  /** The file of this name, for example `cream/v1/common.proto`. */
+  /** Returns the file with this name, for example `cream/v1/common.proto`. */
   fileNamed(name: string): DescFile | undefined {
     return this.#byName.get(name);
   }
 
-  /** The file that declares this fully qualified name. */
+  /** Returns the file that declares this fully qualified name. */
   fileDeclaring(symbol: string): DescFile | undefined {
     return this.#bySymbol.get(symbol);
   }
@@ -76,7 +76,7 @@ export class SymbolIndex {
   }
 }
 
-/** The descriptors of a file and of all its imports, the file itself first. */
+/** Returns the descriptors of a file and of all its imports, the file first. */
 export function descriptorsOf(file: DescFile): Uint8Array[] {
   const seen = new Set<DescFile>();
   const visit = (file: DescFile) => {

@@ -1,8 +1,8 @@
 /**
- * The broker's words for orders and their numbers in the schema.
+ * Maps the enum values of Alpaca's orders to those of the schema.
  *
- * An unknown word becomes 0, the unspecified value, because an invented number
- * would be read as something else. The decoder of order updates counts it.
+ * An unknown value is mapped to 0, the unspecified value; the decoder of order
+ * updates has counted it.
  *
  * @module
  */
@@ -21,11 +21,11 @@ import {
   OrderEvent,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 
-/** The numbers of the words of one kind. */
-type Words<N extends number> = ReadonlyMap<string, N>;
+/** Schema values by Alpaca's values. */
+type EnumMap<N extends number> = ReadonlyMap<string, N>;
 
-/** Events, with those that the schema knows to have no number of their own. */
-export const EVENTS: Words<OrderEvent> = new Map<
+/** Events, including those that the schema does not have. */
+export const EVENTS: EnumMap<OrderEvent> = new Map<
   KnownValue<"event">,
   OrderEvent
 >([
@@ -48,8 +48,8 @@ export const EVENTS: Words<OrderEvent> = new Map<
   ["order_cancel_rejected", OrderEvent.UNSPECIFIED],
 ]);
 
-/** Asset classes; blank for the parent of a multi-leg order. */
-export const ASSET_CLASSES: Words<AssetClass> = new Map<
+/** Asset classes; empty for the parent of a multi-leg order. */
+export const ASSET_CLASSES: EnumMap<AssetClass> = new Map<
   KnownValue<"asset_class">,
   AssetClass
 >([
@@ -59,8 +59,8 @@ export const ASSET_CLASSES: Words<AssetClass> = new Map<
   ["crypto", AssetClass.CRYPTO],
 ]);
 
-/** Order classes; a simple order is usually left blank by the broker. */
-export const ORDER_CLASSES: Words<OrderClass> = new Map<
+/** Order classes; usually empty for a simple order. */
+export const ORDER_CLASSES: EnumMap<OrderClass> = new Map<
   KnownValue<"order_class">,
   OrderClass
 >([
@@ -73,7 +73,7 @@ export const ORDER_CLASSES: Words<OrderClass> = new Map<
 ]);
 
 /** Order types. */
-export const ORDER_TYPES: Words<OrderType> = new Map<
+export const ORDER_TYPES: EnumMap<OrderType> = new Map<
   KnownValue<"order_type">,
   OrderType
 >([
@@ -85,8 +85,8 @@ export const ORDER_TYPES: Words<OrderType> = new Map<
   ["trailing_stop", OrderType.TRAILING_STOP],
 ]);
 
-/** Sides; blank for the parent of a multi-leg order. */
-export const SIDES: Words<OrderSideNumber> = new Map<
+/** Sides; empty for the parent of a multi-leg order. */
+export const SIDES: EnumMap<OrderSideNumber> = new Map<
   KnownValue<"side">,
   OrderSideNumber
 >([
@@ -96,7 +96,7 @@ export const SIDES: Words<OrderSideNumber> = new Map<
 ]);
 
 /** Times in force. */
-export const TIMES_IN_FORCE: Words<TimeInForce> = new Map<
+export const TIMES_IN_FORCE: EnumMap<TimeInForce> = new Map<
   KnownValue<"time_in_force">,
   TimeInForce
 >([
@@ -116,22 +116,22 @@ const KINDS = {
   order_type: ORDER_TYPES,
   side: SIDES,
   time_in_force: TIMES_IN_FORCE,
-} as const satisfies Record<OrderField, Words<number>>;
+} as const satisfies Record<OrderField, EnumMap<number>>;
 
-/** The number type of each kind of word. */
-type NumberOf<K extends OrderField> = typeof KINDS[K] extends Words<infer N> ? N
+/** The schema type of each enum. */
+type EnumOf<K extends OrderField> = typeof KINDS[K] extends EnumMap<infer N> ? N
   : never;
 
-/** The number of a word; 0, the unspecified value, when it has none. */
-export function numberOf<K extends OrderField>(
+/** Returns the schema value; 0, the unspecified value, for an unknown one. */
+export function enumOf<K extends OrderField>(
   kind: K,
   word: string,
-): NumberOf<K> {
+): EnumOf<K> {
   // Every enum of the schema has 0, its unspecified value.
-  return (KINDS[kind].get(word) ?? 0) as NumberOf<K>;
+  return (KINDS[kind].get(word) ?? 0) as EnumOf<K>;
 }
 
-/** The words that have a number, by field. */
-export function numberedWords(kind: OrderField): readonly string[] {
+/** Returns the values of Alpaca that are mapped. */
+export function mappedValues(kind: OrderField): readonly string[] {
   return [...KINDS[kind].keys()];
 }

@@ -10,8 +10,8 @@ import type {
   StreamFilter,
 } from "../../../../src/application/streaming/market_streams.ts";
 import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
-import { Streams } from "../../../../src/application/streaming/open_streams.ts";
-import { TooManySymbols } from "../../../../src/application/streaming/too_many_symbols.ts";
+import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
+import { TooManySymbols } from "../../../../src/application/streaming/open_errors.ts";
 import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
 import {
   type ChannelName,
@@ -75,7 +75,7 @@ function proxy() {
   const sip = new RefCountSink();
   const opra = new RefCountSink();
   const clock = new ManualClock();
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels,
     feeds: new Set(FEEDS),
     sinks: { sip, opra },
@@ -126,7 +126,7 @@ Deno.test("a stream that is disposed twice leaves once", () => {
   one[Symbol.dispose]();
   assert.deepEqual(sip.wanted, ["quotes AAPL 1"]);
   assert.equal(streams.count, 1);
-  assert.equal(channels.stockQuotes.readers, 1);
+  assert.equal(channels.stockQuotes.subscribers, 1);
   other[Symbol.dispose]();
   assert.equal(streams.count, 0);
 });
@@ -135,12 +135,12 @@ Deno.test("a stream of a feed that is switched off is refused, not left silent",
   const channels = sixChannels();
   const clock = new ManualClock();
   const feeds = new Set(["trading"] as const);
-  const streams = new Streams({ channels, feeds, sinks: {}, clock });
+  const streams = new StreamRegistry({ channels, feeds, sinks: {}, clock });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
-    /sip feed is switched off.*STREAM_PROXY_FEEDS/,
+    /sip feed is disabled.*STREAM_PROXY_FEEDS/,
   );
-  assert.equal(channels.stockQuotes.readers, 0);
+  assert.equal(channels.stockQuotes.subscribers, 0);
   using orders = streams.open("orderUpdates", { symbols: [] });
   assert.equal(orders.lost, 0);
   assert.equal(streams.count, 1);
@@ -171,7 +171,7 @@ Deno.test("the place in the channel is fixed by opening, not by the first read",
   const batches = stream.batches(new AbortController().signal);
   const { value } = await batches.next();
   assert.deepEqual(
-    value?.map(({ sequence }) => sequence),
+    value?.take().map(({ sequence }) => sequence),
     [3, 4, 5, 6, 7, 8, 9, 10, 11, 12],
   );
   assert.equal(stream.delivered, 10);
@@ -210,7 +210,7 @@ Deno.test("whatever streams come and go, interest is that of the open ones, and 
         assert.deepEqual([...sip.wanted, ...opra.wanted], []);
         assert.equal(streams.count, 0);
         for (const name of CHANNELS) {
-          assert.equal(channels[name].readers, 0);
+          assert.equal(channels[name].subscribers, 0);
           assert.equal(channels[name].keys, 0);
         }
       },
@@ -228,9 +228,9 @@ Deno.test("three thousand streams come and go without a trace", () => {
         symbols: index % 3 === 0 ? [] : ["AAPL", `S${index}`],
       }),
   );
-  assert.equal(channels.stockQuotes.readers, 3_000);
+  assert.equal(channels.stockQuotes.subscribers, 3_000);
   for (const stream of held) stream[Symbol.dispose]();
-  assert.equal(channels.stockQuotes.readers, 0);
+  assert.equal(channels.stockQuotes.subscribers, 0);
   assert.equal(channels.stockQuotes.keys, 0);
   assert.equal([...sip.refCounts.pairs()].length, 0);
 });
@@ -249,7 +249,7 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
     testLimitWith: () => {},
   };
   const clock = new ManualClock();
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels,
     feeds: new Set(FEEDS),
     sinks: { sip },
@@ -261,14 +261,14 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
   );
   assert.deepEqual(calls, []);
   assert.equal(streams.count, 0);
-  assert.equal(channels.stockQuotes.readers, 0);
+  assert.equal(channels.stockQuotes.subscribers, 0);
   assert.equal(channels.stockQuotes.keys, 0);
 });
 
 Deno.test("what all open streams name together is limited", () => {
   const counters = createCounters();
   const sip = new RefCountSink();
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
     sinks: { sip },
@@ -307,7 +307,7 @@ Deno.test("what all open streams name together is limited", () => {
 });
 
 Deno.test("a symbol that another stream of the channel names counts as a tenth", () => {
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
     sinks: {},
@@ -338,7 +338,7 @@ Deno.test("a symbol that another stream of the channel names counts as a tenth",
 });
 
 Deno.test("four services that name every stock on three channels are within the default", () => {
-  const streams = new Streams({
+  const streams = new StreamRegistry({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
     sinks: {},

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
-import { StreamQueue } from "../../../../src/application/broadcast/stream_queue.ts";
+import {
+  type PendingBatch,
+  Subscriber,
+} from "../../../../src/application/broadcast/subscriber.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
 function envelope(sequence: number): Envelope<number> {
@@ -17,7 +20,7 @@ function envelope(sequence: number): Envelope<number> {
 
 function queueOf(capacity: number) {
   const counters = { offered: 0, sent: 0, dropped: 0 };
-  const queue = new StreamQueue<number>(capacity, counters);
+  const queue = new Subscriber<number>({ capacity, counters });
   let sequence = 0;
   const publish = (count = 1) => {
     for (let i = 0; i < count; i++) queue.push(envelope(++sequence));
@@ -25,8 +28,8 @@ function queueOf(capacity: number) {
   return { queue, counters, publish };
 }
 
-function events(batch: IteratorResult<readonly Envelope<number>[], void>) {
-  return batch.value?.map(({ event }) => event);
+function events(batch: IteratorResult<PendingBatch<number>, void>) {
+  return batch.value?.take().map(({ event }) => event);
 }
 
 Deno.test("published is delivered plus lost plus waiting at every moment, in order", async () => {
@@ -166,7 +169,7 @@ Deno.test("a reader that leaves takes its listener with it", async () => {
   const { queue, publish } = queueOf(10);
   publish(1);
   for await (const batch of queue.batches(signal)) {
-    assert.equal(batch.length, 1);
+    assert.equal(batch.take().length, 1);
     break;
   }
   assert.deepEqual(listeners, { added: 1, removed: 1 });
@@ -180,7 +183,7 @@ Deno.test("a million wake-ups leave nothing behind", async () => {
     for (let i = 0; i < count; i++) {
       const waiting = batches.next();
       publish();
-      await waiting;
+      (await waiting).value?.take();
     }
   };
   await turn(10_000);

@@ -1,0 +1,107 @@
+/**
+ * Validates the fields of one request and reports all violations together.
+ *
+ * @module
+ */
+import { status as Code } from "@grpc/grpc-js";
+import { CallError, type FieldViolation } from "./call_error.ts";
+import type { Normalize } from "./normalize_symbols.ts";
+
+/** Longest entry in characters. */
+const MAX_LENGTH = 64;
+/** Violations that are sent: status details travel in a header. */
+const MAX_VIOLATIONS = 8;
+/** Characters of an invalid entry that are quoted in its violation. */
+const MAX_QUOTED = 32;
+/** Bytes of the tag and the length of a list entry in a message. */
+const ENTRY_OVERHEAD = 2;
+
+// deno-lint-ignore no-control-regex -- finding control characters is the point
+const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Bytes of a request whose two lists have `maxEntries` of the longest entries. */
+export function largestRequest(maxEntries: number): number {
+  return 2 * maxEntries * (MAX_LENGTH + ENTRY_OVERHEAD);
+}
+
+const BLANK = /\s/;
+/** Longest entry in characters with the blanks around it. */
+const MAX_RAW_LENGTH = 2 * MAX_LENGTH;
+/** Visible ASCII without quote and backslash, which JSON would escape. */
+const NAME = /^[!#-[\]-~]*$/;
+
+/** Describes what is wrong with a trimmed entry; undefined for a valid one. */
+function violationOf(entry: string): string | undefined {
+  if (entry === "") return "is empty; leave it out";
+  if (entry.length > MAX_LENGTH) {
+    return `has ${entry.length} characters; at most ${MAX_LENGTH} are allowed`;
+  }
+  if (CONTROL.test(entry)) return "contains a control character";
+  if (entry === "*") return "is not a name; an empty list means everything";
+  if (entry.includes(",")) return "contains a comma; send one name per entry";
+  if (BLANK.test(entry)) return "contains a blank; send one name per entry";
+  if (!NAME.test(entry)) return "contains a character that names cannot have";
+  return undefined;
+}
+
+/** Collects the violations of one request. */
+export class RequestValidator {
+  readonly #maxEntries: number;
+  readonly #violations: FieldViolation[] = [];
+  #count = 0;
+
+  /** @param maxEntries longest list that a request may have */
+  constructor(maxEntries: number) {
+    this.#maxEntries = maxEntries;
+  }
+
+  /** Normalizes the entries of a list and removes duplicates. */
+  list(
+    field: string,
+    entries: readonly string[],
+    normalize: Normalize,
+  ): string[] {
+    if (entries.length > this.#maxEntries) {
+      this.addViolation(
+        field,
+        `has ${entries.length} entries; at most ${this.#maxEntries} are ` +
+          "allowed, and an empty list means everything",
+      );
+      return [];
+    }
+    const kept = new Set<string>();
+    for (const [i, raw] of entries.entries()) {
+      // The trimmed part of a long string can retain the whole string.
+      const entry = raw.length > MAX_RAW_LENGTH
+        ? raw
+        : normalize(raw.trim()).trim();
+      const violation = violationOf(entry);
+      if (violation === undefined) kept.add(entry);
+      else {
+        const quoted = JSON.stringify(raw.slice(0, MAX_QUOTED));
+        this.addViolation(`${field}[${i}]`, `${quoted} ${violation}`);
+      }
+    }
+    return [...kept];
+  }
+
+  /** Adds a violation; at most {@linkcode MAX_VIOLATIONS} are sent. */
+  addViolation(field: string, description: string): void {
+    this.#count++;
+    if (this.#violations.length < MAX_VIOLATIONS) {
+      this.#violations.push({ field, description });
+    }
+  }
+
+  /** @throws {CallError} INVALID_ARGUMENT with the violations, if there are any */
+  throwIfInvalid(): void {
+    const [first] = this.#violations;
+    if (first === undefined) return;
+    const more = this.#count > 1 ? ` (and ${this.#count - 1} more)` : "";
+    throw new CallError(
+      Code.INVALID_ARGUMENT,
+      `Invalid request: ${first.field}: ${first.description}${more}`,
+      { fields: this.#violations },
+    );
+  }
+}
