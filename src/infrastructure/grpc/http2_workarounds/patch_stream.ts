@@ -22,15 +22,15 @@
  *   Two ends never reach that point:
  *   1. A client or gateway resets a stream with NO_ERROR while a write waits for
  *      flow control. The write has no stream any more, so it never finishes. Such
- *      a stream is destroyed as soon as it is aborted.
+ *      a stream is destroyed as soon as it is aborted, or after its end.
  *   2. The proxy ends a call whose client does not read. The status comes after
  *      the data, so it is never sent. After {@linkcode STATUS_GRACE_MS} the stream
  *      is reset with REFUSED_STREAM, which gRPC clients report as UNAVAILABLE.
  * - Report: none found.
  * - Test: "node:http2 never closes a stream that is reset with NO_ERROR while it
- *   writes" fails once (1) can go; "a reset with NO_ERROR releases a stream that
- *   its client does not read" and "a stream that is ended while its client does
- *   not read is released" fail without this.
+ *   writes" fails once (1) can go; "a reset that overtakes the status of a stream
+ *   releases it" and "a stream that is ended while its client does not read is
+ *   released" fail without this.
  *
  * @module
  */

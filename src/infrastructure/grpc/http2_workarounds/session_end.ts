@@ -12,14 +12,18 @@
  * client has not taken all after {@linkcode LINGER_MS}, by a TCP reset.
  *
  * Process crash on a close within a read
- * - Product: node:http2 of Deno 2.9.6.
+ * - Product: node:http2 of Deno 2.9.6 with @grpc/grpc-js 1.14.7.
  * - Symptom: it reads frames in native code and calls JavaScript meanwhile. A
- *   session that closes in such a call is freed under its reader; a connection
- *   that starts with GOAWAY ends the process with a segmentation fault. So
- *   sessions close in the next turn of the event loop.
- * - Report: none found for servers; clients: https://github.com/denoland/deno/issues/36788
- * - Test: "node:http2 crashes on a connection that starts with GOAWAY" fails once
- *   this can go.
+ *   session that closes in such a call is freed under its reader; connections that
+ *   start with GOAWAY end the process with a segmentation fault. So sessions close
+ *   in the next turn of the event loop.
+ * - Report: none found for servers; clients:
+ *   https://github.com/denoland/deno/issues/36788
+ * - Test: none fails once this can go, because the crash depends on chance: a server
+ *   of grpc-js alone crashes in about every second run of 300 clients that send
+ *   GOAWAY and FIN behind their SETTINGS. Behind `PacedSocket`, 600 of them crashed
+ *   nothing without this. "clients that dial and change their mind cost only
+ *   themselves" keeps that.
  *
  * Errors of a session (protocol errors, flood guards)
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
@@ -117,8 +121,6 @@ class SessionEnd {
 
   replace(): void {
     const session = this.#session;
-    // An error event without a listener would end the process.
-    session.on("error", () => {});
     const close = session.close.bind(session);
     this.#replaceMethod("close", (original) => setImmediate(original));
     this.#replaceMethod("destroy", (destroy, cause) => {

@@ -24,7 +24,6 @@ import type {
 } from "node:http2";
 import { type Server, status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../../application/ports/clock.ts";
-import type { Log } from "../../../application/ports/log.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError } from "../call_error.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
@@ -33,6 +32,7 @@ import {
   interceptStreams,
 } from "../http2_workarounds/intercept_streams.ts";
 import { EndedStreams } from "../http2_workarounds/patch_stream.ts";
+import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
 import {
   ClientConnection,
@@ -79,7 +79,7 @@ export type MethodKind =
   | "bidi_streaming";
 
 /** What {@linkcode Admission} needs. */
-export interface AdmissionOptions {
+export interface AdmissionOptions extends SessionEndOptions {
   readonly limits: AdmissionLimits;
   /** Bytes of the largest request. */
   readonly maxRequestBytes: number;
@@ -87,11 +87,6 @@ export interface AdmissionOptions {
   readonly methods: ReadonlyMap<string, MethodKind>;
   readonly refusals: RefusalLog;
   readonly clock: Clock;
-  readonly log: Log;
-  /** Time between two pings of a connection, in ms; above 0. */
-  readonly keepaliveMs: number;
-  /** Time in which a client has to answer a ping, in ms; above 0. */
-  readonly keepaliveTimeoutMs: number;
 }
 
 /** Admits connections and streams to a gRPC server. */

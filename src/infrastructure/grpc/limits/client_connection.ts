@@ -92,7 +92,7 @@ interface OpenRequest {
   readonly pending: PendingRequest;
   /** Unknown between the frame and HTTP/2's event. */
   stream: ServerHttp2Stream | undefined;
-  /** Whether requests and answers alternate. */
+  /** Whether requests and responses alternate. */
   isDuplex: boolean;
   /** Why it is refused, where that was decided before HTTP/2's event. */
   refusal: CallError | undefined;
