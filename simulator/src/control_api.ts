@@ -48,7 +48,7 @@ import {
   malformedMessages,
   mixedMessages,
   unknownMessage,
-} from "./odd_messages.ts";
+} from "./malformed_messages.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
 
 const PREFIX = "/_control/";

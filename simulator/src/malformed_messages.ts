@@ -53,10 +53,12 @@ export function unknownMessage(symbol: string): Encodable {
  * message malformed or of an unknown type.
  */
 export function mixedMessages(symbol: string, count: number): Encodable[] {
-  const odd = [...malformedMessages(symbol), unknownMessage(symbol)];
-  return Array.from({ length: count }, (_, index) => {
-    const isOdd = index % 10 === 9;
-    const oddMessage = odd[Math.floor(index / 10) % odd.length] ?? null;
-    return isOdd ? oddMessage : goodQuote(symbol, 100 + index / 100);
-  });
+  const invalid = [...malformedMessages(symbol), unknownMessage(symbol)];
+  return Array.from(
+    { length: count },
+    (_, index) =>
+      index % 10 === 9
+        ? invalid[Math.floor(index / 10) % invalid.length] ?? null
+        : goodQuote(symbol, 100 + index / 100),
+  );
 }
