@@ -4,32 +4,92 @@
  *
  * @module
  */
-import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { isMap, isNode, isScalar, parseDocument } from "yaml";
+import type { Setting } from "../../src/infrastructure/config/setting.ts";
+import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { ALPACA_HOSTS, RUNTIME_VARIABLES } from "./permissions.ts";
-import {
-  chartDefault,
-  describe,
-  PLAIN,
-  schemaFor,
-  SECRET,
-} from "./settings_schema.ts";
 
 /** Folder of the chart, from the root of the repository. */
 export const CHART = "helm/alpaca-stream-proxy";
 
+/** Settings without secrets; the chart puts them into a ConfigMap. */
+export const PLAIN_SETTINGS: readonly Setting<unknown>[] = ALL_SETTINGS
+  .filter(({ secret }) => !secret);
+
+/** Settings with secrets; the chart reads them from a Secret. */
+export const SECRET_SETTINGS: readonly Setting<unknown>[] = ALL_SETTINGS
+  .filter(({ secret }) => secret);
+
+/** Defaults that differ from the program's, with the reason. */
+export const CHART_DEFAULTS: Readonly<
+  Record<
+    string,
+    { readonly value: string | number | boolean; readonly reason: string }
+  >
+> = {
+  OTEL_ENABLED: {
+    value: false,
+    reason: "a pod has no collector on its localhost",
+  },
+};
+
+/** Ports that the Service names: 0, which means any port, is not valid. */
+const SERVICE_PORTS: ReadonlySet<string> = new Set([
+  "STREAM_PROXY_GRPC_PORT",
+  "STREAM_PROXY_HEALTH_PORT",
+]);
+
+/** The default in values.yaml; `""` means the default of the program. */
+function chartDefault(setting: Setting<unknown>): string | number | boolean {
+  const chart = CHART_DEFAULTS[setting.name];
+  if (chart !== undefined) return chart.value;
+  if (setting.default === undefined) return "";
+  const { type } = schemaOf(setting);
+  if (type === "integer" || type === "number") return Number(setting.default);
+  if (type === "boolean") return setting.default === "true";
+  return setting.default;
+}
+
+/** Description in values.yaml, in the schema and in the README. */
+function describe(setting: Setting<unknown>): string {
+  const { name, description, parser, whenUnset } = setting;
+  const empty = whenUnset === undefined ? "" : `; when empty: ${whenUnset}`;
+  const chart = CHART_DEFAULTS[name];
+  const reason = chart === undefined
+    ? ""
+    : `; ${chart.value} here because ${chart.reason}`;
+  return `${description} (${parser.accepts}${empty}${reason})`;
+}
+
+type JsonSchema = Readonly<Record<string, unknown>>;
+
+function schemaOf({ name, parser }: Setting<unknown>): JsonSchema {
+  return SERVICE_PORTS.has(name)
+    ? { ...parser.schema, minimum: 1 }
+    : parser.schema;
+}
+
+/** Schema of a value of `config`, where `""` may mean unset. */
+function configSchema(setting: Setting<unknown>): JsonSchema {
+  const schema = schemaOf(setting);
+  const description = describe(setting);
+  return setting.default === undefined
+    ? { description, anyOf: [{ const: "" }, schema] }
+    : { description, ...schema };
+}
+
 /** Credentials that the program requires. */
 function requiredCredentials(): string[] {
-  return SECRET.filter((row) => row.whenUnset === "required")
+  return SECRET_SETTINGS.filter((row) => row.whenUnset === "required")
     .map((row) => row.name);
 }
 
 /** Bodies of the generated blocks of values.yaml, by name. */
 export function settingsBlocks(): Record<string, string> {
   return {
-    config: PLAIN.map(configLine).join("\n"),
-    keys: SECRET.map((row) => secretLine(row, row.name)).join("\n"),
-    values: SECRET.map((row) => secretLine(row, "")).join("\n"),
+    config: PLAIN_SETTINGS.map(configLine).join("\n"),
+    keys: SECRET_SETTINGS.map((row) => secretLine(row, row.name)).join("\n"),
+    values: SECRET_SETTINGS.map((row) => secretLine(row, "")).join("\n"),
   };
 }
 
@@ -54,16 +114,16 @@ export function withSettingsSchema(schema: string): string {
   if (config === undefined || credentials === undefined) {
     throw new Error("values.schema.json has no config or no credentials");
   }
-  config.properties = byName(PLAIN, schemaFor);
+  config.properties = byName(PLAIN_SETTINGS, configSchema);
   const { keys, values } = credentials.properties;
   if (keys === undefined || values === undefined) {
     throw new Error("values.schema.json has no credentials.keys or .values");
   }
-  keys.properties = byName(SECRET, () => ({
+  keys.properties = byName(SECRET_SETTINGS, () => ({
     type: "string",
     pattern: "^[-._a-zA-Z0-9]*$",
   }));
-  values.properties = byName(SECRET, (row) => ({
+  values.properties = byName(SECRET_SETTINGS, (row) => ({
     description: row.description,
     type: "string",
   }));

@@ -5,8 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { SECRET_SETTINGS } from "../../scripts/delivery/chart.ts";
 import { RUNTIME_VARIABLES } from "../../scripts/delivery/permissions.ts";
-import { SECRET } from "../../scripts/delivery/settings_schema.ts";
 import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { type ContainerSpec, type Manifest, podSpec } from "./chart_render.ts";
 
@@ -30,7 +30,7 @@ function checkSecrets(manifests: readonly Manifest[]): void {
   for (const secret of secrets) {
     assert.ok(!elsewhere.includes(secret), "a credential outside a Secret");
   }
-  const names = new Set(SECRET.map(({ name }) => name));
+  const names = new Set(SECRET_SETTINGS.map(({ name }) => name));
   for (const { kind, data = {}, metadata } of manifests) {
     if (kind !== "ConfigMap") continue;
     for (const name of Object.keys(data)) {
@@ -160,7 +160,7 @@ function checkProgramAgrees(manifests: readonly Manifest[]): void {
   for (
     const name of [
       ...Object.keys(settings),
-      ...SECRET.map((row) => row.name),
+      ...SECRET_SETTINGS.map((row) => row.name),
       ...RUNTIME_VARIABLES,
     ]
   ) {

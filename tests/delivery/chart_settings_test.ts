@@ -9,13 +9,14 @@ import {
 import { CHANNELS } from "../../src/domain/market/channels.ts";
 import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
-import { CHART, valueRows } from "../../scripts/delivery/chart.ts";
-import { REMEDY, ROOT } from "../../scripts/delivery/generate.ts";
 import {
+  CHART,
   CHART_DEFAULTS,
-  PLAIN,
-  SECRET,
-} from "../../scripts/delivery/settings_schema.ts";
+  PLAIN_SETTINGS,
+  SECRET_SETTINGS,
+  valueRows,
+} from "../../scripts/delivery/chart.ts";
+import { REMEDY, ROOT } from "../../scripts/delivery/generate.ts";
 
 const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 const valuesText = read(`${CHART}/values.yaml`);
@@ -23,14 +24,13 @@ const values = parse(valuesText);
 const schema = JSON.parse(read(`${CHART}/values.schema.json`));
 const readme = read(`${CHART}/README.md`);
 
-/** What to do about a setting that stands in one place and not in another. */
+/** Message about a setting that a generated file lacks. */
 function missing(name: string, where: string): string {
-  return `${name} is a setting of the program (settings.ts) and missing in ` +
-    `${where}. Add it there by running: ${REMEDY}`;
+  return `${name} is in settings.ts and missing in ${where}: run ${REMEDY}`;
 }
 
 Deno.test("every setting of the program can be set through the chart's values", () => {
-  for (const { name } of PLAIN) {
+  for (const { name } of PLAIN_SETTINGS) {
     assert.ok(name in values.config, missing(name, "values.yaml, config"));
     const known = schema.properties.config.properties;
     assert.ok(name in known, missing(name, "values.schema.json, config"));
@@ -39,7 +39,7 @@ Deno.test("every setting of the program can be set through the chart's values", 
       missing(name, "the chart's README.md"),
     );
   }
-  for (const { name } of SECRET) {
+  for (const { name } of SECRET_SETTINGS) {
     for (const part of ["keys", "values"] as const) {
       assert.ok(
         name in values.credentials[part],
@@ -57,7 +57,7 @@ Deno.test("every setting of the program can be set through the chart's values", 
   }
 });
 
-Deno.test("the chart's values name no setting that the program does not have", () => {
+Deno.test("the chart's values contain only settings of the program", () => {
   const known = new Set(ALL_SETTINGS.map(({ name }) => name));
   const named = [
     ...Object.keys(values.config),
@@ -68,17 +68,19 @@ Deno.test("the chart's values name no setting that the program does not have", (
   for (const name of named) {
     assert.ok(
       known.has(name),
-      `${name} is gone from settings.ts: run ${REMEDY}`,
+      `${name} is not in settings.ts: run ${REMEDY}`,
     );
   }
 });
 
-Deno.test("no secret of the program is among the plain settings", () => {
-  for (const { name } of SECRET) assert.ok(!(name in values.config), name);
+Deno.test("config contains no secret", () => {
+  for (const { name } of SECRET_SETTINGS) {
+    assert.ok(!(name in values.config), name);
+  }
 });
 
-Deno.test("the chart starts from the program's own defaults, but where it says why", () => {
-  for (const row of PLAIN) {
+Deno.test("the chart's defaults are the program's but for documented exceptions", () => {
+  for (const row of PLAIN_SETTINGS) {
     const value = values.config[row.name];
     if (row.name in CHART_DEFAULTS) {
       assert.equal(value, CHART_DEFAULTS[row.name]?.value);
@@ -97,25 +99,25 @@ Deno.test("the chart starts from the program's own defaults, but where it says w
   }
 });
 
-Deno.test("what the schema accepts for a setting, the program accepts", () => {
+Deno.test("the program accepts every setting that the schema accepts", () => {
   const ajv = new Ajv({ strict: false });
-  for (const row of PLAIN) {
+  for (const row of PLAIN_SETTINGS) {
     const one = schema.properties.config.properties[row.name];
     const accepts = ajv.compile(one);
     for (const value of candidates(row)) {
       if (value === "" || !accepts(value)) continue;
       assert.ok(
         "value" in row.parser.parse(String(value)),
-        `values.schema.json lets ${row.name}=${value} through, which the ` +
-          `program refuses: teach scripts/delivery/settings_schema.ts`,
+        `values.schema.json accepts ${row.name}=${value}, which the program ` +
+          `rejects: correct the schema of its parser`,
       );
     }
     assert.ok(accepts(values.config[row.name]), `default of ${row.name}`);
-    assert.ok(!accepts({}) && !accepts([]), `${row.name} is no object`);
+    assert.ok(!accepts({}) && !accepts([]), `${row.name} is not an object`);
   }
 });
 
-/** Values around every edge, and values of other settings. */
+/** Boundary values, and values of other settings. */
 function candidates(row: Setting<unknown>): unknown[] {
   const numbers = (row.parser.accepts.match(/\d+/g) ?? []).map(Number)
     .flatMap((number) => [number - 1, number, number + 1, number + 0.5]);
@@ -135,12 +137,12 @@ function candidates(row: Setting<unknown>): unknown[] {
   ];
 }
 
-Deno.test("values.yaml is valid by its own schema, apart from credentials", () => {
+Deno.test("values.yaml matches its schema", () => {
   const validate = new Ajv({ strict: false, allErrors: true }).compile(schema);
   assert.ok(validate(values), JSON.stringify(validate.errors));
 });
 
-Deno.test("the schema refuses unknown values at every level of the chart's own", () => {
+Deno.test("the schema rejects unknown values at every level that the chart defines", () => {
   const validate = new Ajv({ strict: false }).compile(schema);
   const open = new Set([
     "global",
@@ -154,14 +156,14 @@ Deno.test("the schema refuses unknown values at every level of the chart's own",
     const isMap = typeof value === "object" && value !== null &&
       !Array.isArray(value);
     if (!isMap || open.has(name)) continue;
-    const spoilt = { ...values, [name]: { ...value, noSuchKey: { deep: 1 } } };
-    assert.ok(!validate(spoilt), `${name} takes an unknown key`);
+    const invalid = { ...values, [name]: { ...value, noSuchKey: { deep: 1 } } };
+    assert.ok(!validate(invalid), `${name} accepts an unknown key`);
   }
   assert.ok(!validate({ ...values, noSuchKey: 1 }));
   assert.ok(!validate({ ...values, replicaCount: 2 }), "two replicas");
 });
 
-Deno.test("every value has a line in the chart's README", () => {
+Deno.test("every value is documented in the chart's README", () => {
   const rows = new Set(valueRows(valuesText).map(({ path }) => path));
   const walk = (value: unknown, path: string): void => {
     if (rows.has(path)) return;
@@ -182,7 +184,7 @@ Deno.test("every value has a line in the chart's README", () => {
   }
 });
 
-Deno.test("the chart computes memory with the program's numbers", () => {
+Deno.test("the chart computes memory with the constants of the program", () => {
   const helpers = read(`${CHART}/templates/_helpers.tpl`);
   const needed = (maxSymbols: number) =>
     heapNeeded({
