@@ -1,6 +1,6 @@
 /**
- * Writes the generated blocks of the Markdown files, or names the files in
- * which one is stale.
+ * Writes the generated blocks of the Markdown files, or lists the files in which
+ * one is stale.
  *
  * ```sh
  * deno task docs:generate
@@ -9,32 +9,36 @@
  *
  * @module
  */
+import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
 import { SECTIONS } from "../src/infrastructure/config/setting.ts";
-import { SETTINGS } from "../src/infrastructure/config/settings.ts";
+import { dependencyTable, endpointTable } from "./docs/descriptions.ts";
 import {
   blockNames,
   type Blocks,
   code,
   fence,
   fillBlocks,
+  markdownFiles,
+  readSource,
+  ROOT,
   table,
-} from "./docs/blocks.ts";
-import { dependencyTable } from "./docs/dependencies.ts";
-import { endpointTable } from "./docs/endpoints.ts";
+} from "./docs/markdown.ts";
 import {
+  commentTable,
   feedTable,
+  mainSettingsTable,
+  mappingTable,
   metricTable,
+  orderEventTable,
   rpcList,
   rpcTable,
+  settingsTable,
+  stateDiagram,
   stateTable,
-} from "./docs/service_tables.ts";
-import { markdownFiles, readSource, ROOT } from "./docs/sources.ts";
-import { settingsTable } from "./docs/settings_table.ts";
-import { stateDiagram } from "./docs/state_machine.ts";
-import { mappingTable, orderEventTable } from "./docs/wire_tables.ts";
+} from "./docs/tables.ts";
 
-/** How a stale file is mended. */
+/** The command that rewrites stale files. */
 export const REMEDY = "deno task docs:generate";
 
 /** Client examples, by path, with the language of their fence. */
@@ -47,7 +51,7 @@ export const SNIPPETS: Readonly<Record<string, string>> = {
   "docs/clients/rust/build.rs": "rust",
 };
 
-/** Everything that is generated. */
+/** What each generated block contains. */
 export const BLOCKS: Blocks = {
   settings: () =>
     SECTIONS.map((section) => `### ${section}\n\n${settingsTable(section)}`)
@@ -81,39 +85,7 @@ export const BLOCKS: Blocks = {
   ),
 };
 
-/** The settings that most users change, each on one short line. */
-function mainSettingsTable(): string {
-  const main = [
-    SETTINGS.ALPACA_KEY,
-    SETTINGS.ALPACA_SECRET,
-    SETTINGS.CREAM_ENV,
-    SETTINGS.STREAM_PROXY_FEEDS,
-    SETTINGS.ALPACA_FEED,
-    SETTINGS.ALPACA_OPTIONS_FEED,
-    SETTINGS.ALPACA_PLAN,
-    SETTINGS.STREAM_PROXY_GRPC_PORT,
-  ];
-  return table(
-    ["Variable", "Default", "Description"],
-    main.map(({ name, default: fallback, whenUnset, description }) => [
-      code(name),
-      fallback === undefined ? whenUnset ?? "" : code(fallback),
-      description.length > 80
-        ? description.replace(/[:;,].*/, "")
-        : description,
-    ]),
-  );
-}
-
-/** The table in the comment that opens a file. */
-async function commentTable(path: string): Promise<string> {
-  const lines = (await readSource(path)).split("\n");
-  const comment = lines.slice(0, lines.indexOf(" */"));
-  return comment.filter((line) => line.startsWith(" * |"))
-    .map((line) => line.slice(" * ".length)).join("\n");
-}
-
-/** Every file with generated blocks, as it should be. */
+/** Every file with generated blocks, with current contents. */
 export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   const wanted = new Map<string, string>();
   for (const path of await markdownFiles()) {
@@ -124,7 +96,7 @@ export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   return wanted;
 }
 
-/** Files in which a block is not as it should be. */
+/** Files with a stale block. */
 export async function staleDocs(): Promise<string[]> {
   const stale: string[] = [];
   for (const [path, text] of await generatedDocs()) {
@@ -151,19 +123,20 @@ async function formatted(text: string): Promise<string> {
   return new TextDecoder().decode(stdout);
 }
 
-function say(line: string): void {
+function print(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 if (import.meta.main) {
-  if (Deno.args[0] === "check") {
+  const { positionals: [command] } = parseArgs({ allowPositionals: true });
+  if (command === "check") {
     const stale = await staleDocs();
-    for (const path of stale) say(`${path} is stale: run ${REMEDY}`);
+    for (const path of stale) print(`${path} is stale: run ${REMEDY}`);
     Deno.exit(stale.length === 0 ? 0 : 1);
   }
   for (const [path, text] of await generatedDocs()) {
     if (await readSource(path) === text) continue;
     await Deno.writeTextFile(new URL(path, ROOT), text);
-    say(`wrote ${path}`);
+    print(`wrote ${path}`);
   }
 }

@@ -12,7 +12,7 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { readSource, ROOT } from "./docs/sources.ts";
+import { readSource, ROOT } from "./docs/markdown.ts";
 import { markdownProse, sourceProse } from "./prose/extract.ts";
 import {
   type Exception,

@@ -6,16 +6,75 @@
  * deno task docs:run
  * ```
  *
+ * The comment above an `sh` block says how it is checked; every block of the
+ * README has one:
+ *
+ * - `<!-- run -->`: it ends by itself, with code 0;
+ * - `<!-- run: 15 s -->`: it is interrupted after 15 s and ends with code 0;
+ * - `<!-- run: 15 s, against the local Alpaca -->`: the same for a proxy, which
+ *   has to be ready in that time; `…` is replaced by the simulator's credentials;
+ * - `<!-- run: with the demo -->`: as the first, while the demo runs;
+ * - `<!-- not run: reason -->`: it needs an account or a cluster, for example.
+ *
  * @module
  */
-import { type CommandBlock, commandBlocks } from "./commands.ts";
-import { markdownFiles, readSource, ROOT } from "./sources.ts";
+import { markdownFiles, readSource, ROOT } from "./markdown.ts";
 
-/** Longest that a block may take, in seconds. */
-const PATIENCE = 300;
+/** How a block is checked. */
+export type Check =
+  | { readonly how: "run"; readonly withDemo: boolean }
+  | {
+    readonly how: "interrupt";
+    readonly afterSeconds: number;
+    readonly withAlpaca: boolean;
+  }
+  | { readonly how: "not run"; readonly reason: string };
+
+/** A block of commands. */
+export interface CommandBlock {
+  readonly text: string;
+  /** Undefined when the comment is missing or not understood. */
+  readonly check: Check | undefined;
+}
+
+const BLOCK = /(?:<!--([^>]*)-->\s*\n)?^```sh\n([\s\S]*?)^```$/gm;
+
+/** Every `sh` block of a Markdown text. */
+export function commandBlocks(markdown: string): CommandBlock[] {
+  return [...markdown.matchAll(BLOCK)].map(([, comment = "", text = ""]) => ({
+    text: text.trim(),
+    check: readCheck(comment.trim()),
+  }));
+}
+
+function readCheck(comment: string): Check | undefined {
+  const [, reason] = /^not run: (.+)$/.exec(comment) ?? [];
+  if (reason) return { how: "not run", reason };
+  const [, seconds, alpaca] =
+    /^run: (\d+) s(, against the local Alpaca)?$/.exec(comment) ?? [];
+  if (seconds) {
+    return {
+      how: "interrupt",
+      afterSeconds: Number(seconds),
+      withAlpaca: alpaca !== undefined,
+    };
+  }
+  if (comment === "run") return { how: "run", withDemo: false };
+  if (comment === "run: with the demo") return { how: "run", withDemo: true };
+  return undefined;
+}
+
+/** Names of the tasks that a text calls, `deno task x` or through npx. */
+export function taskNames(text: string): string[] {
+  const call = /\b(?:deno|deno@[\d.]+) task (?:-q )?([a-z][a-z:]*)/g;
+  return [...new Set([...text.matchAll(call)].map(([, name = ""]) => name))];
+}
+
+/** Longest time of a block, in seconds. */
+const BLOCK_SECONDS = 300;
 const encoder = new TextEncoder();
 
-function say(line: string): void {
+function print(line: string): void {
   Deno.stdout.writeSync(encoder.encode(`${line}\n`));
 }
 
@@ -98,7 +157,7 @@ async function getsReady(seconds: number): Promise<boolean> {
     if (await isReady()) return true;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  say("--- not ready in time");
+  print("--- not ready in time");
   return false;
 }
 
@@ -129,12 +188,11 @@ async function isReady(): Promise<boolean> {
   }
 }
 
-/** Runs one block; gives its exit code, undefined when it is not run. */
+/** Runs one block; gives its exit code. */
 async function runBlock(
-  { text, check }: CommandBlock,
-): Promise<number | undefined> {
-  if (!check) throw new Error(`Nothing says how to check:\n${text}`);
-  if (check.how === "not run") return undefined;
+  text: string,
+  check: Exclude<Check, { how: "not run" }>,
+): Promise<number> {
   const shell = ["bash", "-euc", text];
   if (check.how === "interrupt") {
     const limit = `${check.afterSeconds}s`;
@@ -146,24 +204,28 @@ async function runBlock(
     return await run([...words, ...shell]);
   }
   await using _demo = check.withDemo ? await startDemo() : undefined;
-  return await run(["timeout", `${PATIENCE}s`, ...shell]);
+  return await run(["timeout", `${BLOCK_SECONDS}s`, ...shell]);
 }
 
-let failed = 0;
-const texts = await Promise.all((await markdownFiles()).map(readSource));
-for (const block of texts.flatMap(commandBlocks)) {
-  const { text, check } = block;
-  if (!check) continue; // Tests require a check of each block of the README.
-  if (check.how === "not run") {
-    say(`\n--- not run (${check.reason}):\n${text}`);
-    continue;
+/** Runs the commands of every Markdown file; gives the number of failures. */
+async function runAll(): Promise<number> {
+  let failed = 0;
+  const texts = await Promise.all((await markdownFiles()).map(readSource));
+  for (const { text, check } of texts.flatMap(commandBlocks)) {
+    if (!check) continue; // Tests require a check of each block of the README.
+    if (check.how === "not run") {
+      print(`\n--- not run (${check.reason}):\n${text}`);
+      continue;
+    }
+    print(`\n--- run:\n${text}\n---`);
+    const code = await runBlock(text, check);
+    // npm ends itself with 130 when it is interrupted together with its child.
+    if (code === 0 || check.how === "interrupt" && code === 130) continue;
+    failed++;
+    print(`--- FAILED with code ${code}`);
   }
-  say(`\n--- run:\n${text}\n---`);
-  const code = await runBlock(block);
-  // npm ends itself with 130 when it is interrupted together with its child.
-  if (code === 0 || check.how === "interrupt" && code === 130) continue;
-  failed++;
-  say(`--- FAILED with code ${code}`);
+  print(failed === 0 ? "\nAll commands passed." : `\n${failed} failed.`);
+  return failed;
 }
-say(failed === 0 ? "\nAll commands passed." : `\n${failed} failed.`);
-Deno.exit(failed === 0 ? 0 : 1);
+
+if (import.meta.main) Deno.exit(await runAll() === 0 ? 0 : 1);

@@ -1,7 +1,7 @@
 /**
- * Clients, perhaps a balancer, a proxy and a simulator, and what can happen to
- * them. Quotes are numbered (the bid is the number), so that what a client
- * prints shows when it was sent.
+ * Clients, a proxy, a simulator, optionally a balancer, and faults between them.
+ * Quotes are numbered (the bid is the number), so that the output of a client
+ * shows when they were sent.
  *
  * @module
  */

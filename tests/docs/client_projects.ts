@@ -64,8 +64,8 @@ export const CLIENT_PROJECTS: readonly ClientProject[] = [
 ];
 
 /**
- * Runs on Node, as its users do, whichever version is there: types are
- * stripped first, because Node before 22.18 does not do it.
+ * Runs on the installed Node. Types are stripped first, because Node before 22.18
+ * does not do that.
  */
 async function prepareTypeScript(folder: string): Promise<Command> {
   await run(["cp", "-r", new URL("src/gen", ROOT).pathname, `${folder}/gen`]);

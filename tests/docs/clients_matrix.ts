@@ -1,8 +1,8 @@
 /**
- * `deno task clients:matrix`: each documented client and `tail`, directly and
- * behind nginx, haproxy and Envoy, through everything that can happen on the
- * way, with real durations. Prints the seconds until each client printed a new
- * quote. Takes about eight minutes; the paths run at the same time.
+ * `deno task clients:matrix`: runs each documented client and `tail`, directly
+ * and behind nginx, haproxy and Envoy, through faults with real durations. Prints
+ * the seconds until each client printed a new quote. Takes about eight minutes;
+ * the paths run at the same time.
  *
  * @module
  */

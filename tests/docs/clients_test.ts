@@ -1,6 +1,6 @@
 /**
- * The documented clients, and `tail`, print quotes and survive what happens
- * between them and the proxy, directly and behind balancers.
+ * The documented clients and `tail` print quotes and survive faults between them
+ * and the proxy, directly and behind balancers.
  *
  * `deno task clients:matrix` runs the same events with their real durations.
  *

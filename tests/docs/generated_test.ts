@@ -1,5 +1,5 @@
 /**
- * The tables of the documentation say what the program says.
+ * The generated parts of the documentation match the program.
  *
  * @module
  */
@@ -7,18 +7,21 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import simulator from "../../simulator/deno.json" with { type: "json" };
 import { BLOCKS, REMEDY, SNIPPETS, staleDocs } from "../../scripts/docs.ts";
-import { blockNames, fillBlocks } from "../../scripts/docs/blocks.ts";
 import {
   AT_RUN_TIME,
   ELSEWHERE,
+  ENDPOINTS,
   IMPORTS,
-} from "../../scripts/docs/dependencies.ts";
-import { ENDPOINTS } from "../../scripts/docs/endpoints.ts";
-import { markdownFiles, readSource } from "../../scripts/docs/sources.ts";
+} from "../../scripts/docs/descriptions.ts";
+import {
+  blockNames,
+  fillBlocks,
+  markdownFiles,
+  readSource,
+  ROOT,
+} from "../../scripts/docs/markdown.ts";
 import { importsOf, readSources } from "../support/source_graph.ts";
 import { startHarness } from "../support/harness.ts";
-
-const ROOT = new URL("../../", import.meta.url);
 
 Deno.test("every generated block is current", async () => {
   const stale = await staleDocs();
@@ -59,7 +62,7 @@ Deno.test("the documented endpoints are those of a running proxy", async () => {
   assert.deepEqual(
     Object.keys(ENDPOINTS).sort(),
     paths.sort(),
-    "Describe each path in scripts/docs/endpoints.ts",
+    "Describe each path in scripts/docs/descriptions.ts",
   );
 });
 
@@ -68,7 +71,7 @@ Deno.test("every dependency is pinned and has a reason", () => {
   assert.deepEqual(
     reasons.sort(),
     Object.keys(IMPORTS).sort(),
-    "Say in scripts/docs/dependencies.ts why each import of deno.json is there",
+    "Say in scripts/docs/descriptions.ts why each import of deno.json is there",
   );
   for (const { imports } of [manifest, simulator]) {
     for (const [name, specifier] of Object.entries(imports)) {

@@ -1,22 +1,26 @@
 /**
- * Nothing in the documentation leads nowhere.
+ * Links, anchors and tasks that the documentation names exist.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { posix } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
-import { commandBlocks, taskNames } from "../../scripts/docs/commands.ts";
+import { commandBlocks, taskNames } from "../../scripts/docs/run_commands.ts";
 import {
   anchorsOf,
   isForeign,
   type Link,
   linksOf,
-} from "../../scripts/docs/links.ts";
-import { markdownFiles, readSource, ROOT } from "../../scripts/docs/sources.ts";
+} from "../../scripts/docs/markdown.ts";
+import {
+  markdownFiles,
+  readSource,
+  ROOT,
+} from "../../scripts/docs/markdown.ts";
 
-/** Why a link leads nowhere; undefined when it does lead somewhere. */
-async function complaint({ from, target }: Link): Promise<string | undefined> {
+/** Why a link is broken; undefined if it is not. */
+async function problemOf({ from, target }: Link): Promise<string | undefined> {
   const [path = "", anchor] = target.split("#");
   const file = path === ""
     ? from
@@ -32,22 +36,22 @@ async function complaint({ from, target }: Link): Promise<string | undefined> {
     : `${from}: ${file} has no heading for #${anchor}`;
 }
 
-Deno.test("every relative link and anchor leads somewhere", async () => {
-  const complaints: string[] = [];
+Deno.test("every relative link and anchor exists", async () => {
+  const problems: string[] = [];
   let links = 0;
   for (const path of await markdownFiles()) {
     for (const link of linksOf(path, await readSource(path))) {
       if (isForeign(link.target)) continue;
       links++;
-      const found = await complaint(link);
-      if (found) complaints.push(found);
+      const found = await problemOf(link);
+      if (found) problems.push(found);
     }
   }
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
   assert.ok(links > 20, `${links} links were found`);
 });
 
-Deno.test("a link to nowhere is noticed", async () => {
+Deno.test("a broken link is found", async () => {
   const links = linksOf(
     "README.md",
     "# A `b` c\n[x](#a-b-c) [y](#gone) [z](no/such.md) `[c](code.md)`\n" +
@@ -59,7 +63,7 @@ Deno.test("a link to nowhere is noticed", async () => {
     "no/such.md",
     "no.png",
   ]);
-  const found = await Promise.all(links.slice(1).map(complaint));
+  const found = await Promise.all(links.slice(1).map(problemOf));
   assert.ok(found.every((text) => text !== undefined));
   assert.deepEqual([...anchorsOf("# A `b` c\n## A b c\n")], [
     "a-b-c",

@@ -1,6 +1,6 @@
 /**
- * A TCP relay: an address that stays while what is behind it comes and goes,
- * and that can break connections as a crash or a network does.
+ * A TCP relay: keeps its address while the servers behind it change, and can
+ * break connections as a crash or a network does.
  *
  * @module
  */
@@ -43,7 +43,7 @@ export async function startRelay(): Promise<Relay> {
       allowHalfOpen: true,
     });
     keep(behind);
-    // An end passes by `pipe`, behind the data; a break passes immediately.
+    // `pipe` forwards an end after the data; a break is forwarded immediately.
     client.once("close", (broken) => broken && behind.destroy());
     behind.once("close", (broken) => broken && client.destroy());
     client.pipe(behind).pipe(client);

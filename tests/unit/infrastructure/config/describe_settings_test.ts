@@ -5,7 +5,7 @@ import {
 } from "../../../../src/infrastructure/config/parse_config.ts";
 import { SECTIONS } from "../../../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
-import { settingsTable } from "../../../../scripts/docs/settings_table.ts";
+import { settingsTable } from "../../../../scripts/docs/tables.ts";
 
 const ENV = {
   ALPACA_KEY: "KEY-1234",

@@ -1,11 +1,13 @@
 /**
- * Why each dependency is there; a test compares the names with deno.json.
+ * Descriptions that only the documentation has: why each dependency is needed,
+ * and what each path of the HTTP ports answers. Tests compare the names with
+ * `deno.json` and with a running proxy.
  *
  * @module
  */
 import manifest from "../../deno.json" with { type: "json" };
 import simulator from "../../simulator/deno.json" with { type: "json" };
-import { code, table } from "./blocks.ts";
+import { code, table } from "./markdown.ts";
 
 /** Why the program itself needs a package. */
 export const AT_RUN_TIME: Readonly<Record<string, string>> = {
@@ -47,7 +49,7 @@ export function dependencyTable(): string {
       versionOf(IMPORTS[name] ?? ""),
       reason,
     ]);
-  return table(["Package", "Version", "Why it is there"], [
+  return table(["Package", "Version", "Purpose"], [
     ...rows(AT_RUN_TIME),
     ...rows(ELSEWHERE),
   ]);
@@ -55,4 +57,30 @@ export function dependencyTable(): string {
 
 function versionOf(specifier: string): string {
   return specifier.slice(specifier.lastIndexOf("@") + 1);
+}
+
+/** Every path of the health port. */
+export const ENDPOINTS: Readonly<Record<string, string>> = {
+  "/":
+    "The status page: feeds, subscriptions, streams, rates, last errors. Needs no scripts",
+  "/events": "What the status page shows, as server-sent events",
+  "/icon.svg": "Its icon",
+  "/health":
+    "JSON: feeds, uptime, open streams. 200 while any enabled feed is connected, else 503",
+  "/healthz": "`OK` while the process runs. For liveness probes",
+  "/readyz":
+    "`READY` while any enabled feed is connected, 503 otherwise and during shutdown",
+  "/metrics":
+    "Metrics in the text format of Prometheus. Also on the metrics port",
+};
+
+/** The table of endpoints. */
+export function endpointTable(): string {
+  return table(
+    ["Endpoint", "Response"],
+    Object.entries(ENDPOINTS).map(([path, answer]) => [
+      code(`GET ${path}`),
+      answer,
+    ]),
+  );
 }
