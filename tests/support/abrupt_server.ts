@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { Flag, frame, Type } from "./frame_client.ts";
 
 /** When the server sends GOAWAY. */
 export type Moment =
@@ -13,34 +14,9 @@ export type Moment =
   | "after the answer"
   | "inside a message";
 
-const DATA = 0;
-const HEADERS = 1;
-const SETTINGS = 4;
-const PING = 6;
-const GOAWAY = 7;
-const ACK = 0x1;
-const END_STREAM = 0x1;
-const END_HEADERS = 0x4;
-
 const HEADER_BYTES = 9;
 /** `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n` */
 const PREFACE_BYTES = 24;
-
-function frame(
-  type: number,
-  { flags = 0, stream = 0, payload = [] }: {
-    readonly flags?: number;
-    readonly stream?: number;
-    readonly payload?: readonly number[];
-  } = {},
-): number[] {
-  const { length } = payload;
-  return [
-    ...[length >> 16, (length >> 8) & 255, length & 255, type, flags],
-    ...[stream >> 24, (stream >> 16) & 255, (stream >> 8) & 255, stream & 255],
-    ...payload,
-  ];
-}
 
 /** A header field with literal name and value. */
 function literal(name: string, value: string): number[] {
@@ -63,7 +39,7 @@ const BEGIN = [0x88, ...literal("content-type", "application/grpc")];
 const HALF_MESSAGE = [0, 0, 0, 0, 10, 1, 2];
 
 /** Last stream 2^31 - 1: every sent request was received. */
-const GOAWAY_FRAME = frame(GOAWAY, {
+const GOAWAY_FRAME = frame(Type.goaway, {
   payload: [127, 255, 255, 255, 0, 0, 0, 0],
 });
 
@@ -72,7 +48,7 @@ async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
   const write = async (bytes: number[]) => {
     await conn.write(new Uint8Array(bytes));
   };
-  await write(frame(SETTINGS));
+  await write(frame(Type.settings));
   if (moment === "immediately") await write(GOAWAY_FRAME);
   let rest: number[] = [];
   let skip = PREFACE_BYTES;
@@ -89,24 +65,32 @@ async function serve(conn: Deno.Conn, moment: Moment): Promise<void> {
       if (rest.length < end) break;
       const payload = rest.slice(HEADER_BYTES, end);
       rest = rest.slice(end);
-      const isAck = (flags & ACK) !== 0;
-      if (type === SETTINGS && !isAck) {
-        await write(frame(SETTINGS, { flags: ACK }));
+      const isAck = (flags & Flag.ack) !== 0;
+      if (type === Type.settings && !isAck) {
+        await write(frame(Type.settings, { flags: Flag.ack }));
       }
-      if (type === PING && !isAck) {
-        await write(frame(PING, { flags: ACK, payload }));
+      if (type === Type.ping && !isAck) {
+        await write(frame(Type.ping, { flags: Flag.ack, payload }));
       }
-      if (type !== HEADERS) continue;
+      if (type !== Type.headers) continue;
       const stream = (id[1] ?? 0) << 16 | (id[2] ?? 0) << 8 | (id[3] ?? 0);
       if (moment === "inside a message") {
         await write([
-          ...frame(HEADERS, { flags: END_HEADERS, stream, payload: BEGIN }),
-          ...frame(DATA, { flags: END_STREAM, stream, payload: HALF_MESSAGE }),
+          ...frame(Type.headers, {
+            flags: Flag.endHeaders,
+            stream,
+            payload: BEGIN,
+          }),
+          ...frame(Type.data, {
+            flags: Flag.endStream,
+            stream,
+            payload: HALF_MESSAGE,
+          }),
         ]);
         continue;
       }
-      const answer = frame(HEADERS, {
-        flags: END_STREAM | END_HEADERS,
+      const answer = frame(Type.headers, {
+        flags: Flag.endStream | Flag.endHeaders,
         stream,
         payload: ANSWER,
       });
