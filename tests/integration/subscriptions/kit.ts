@@ -1,5 +1,5 @@
 /**
- * What upstream was asked and what the proxy tells, for tests of subscriptions.
+ * Requests that upstream received and reports of the proxy, for tests.
  *
  * @module
  */

@@ -55,7 +55,7 @@ async function stockState(harness: Harness): Promise<string> {
   return (await answer.json()).feeds.sip.state;
 }
 
-/** The SDK says goodbye, and its socket is gone. */
+/** Disconnects the SDK and waits until its socket is closed. */
 async function leave(
   stream: SdkStream,
   { simulator }: Pick<Harness, "simulator">,

@@ -198,7 +198,7 @@ Deno.test("pairs given up without a rejection are requested again after a minute
   );
 });
 
-Deno.test("a rejected symbol is retested alone, at growing intervals, and logged once", async () => {
+Deno.test("a rejected symbol is retested alone at growing intervals", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["A", "BAD"]);
   harness.attach();

@@ -39,7 +39,8 @@ const TABLE: readonly (readonly [
 ];
 
 for (const [plan, feed, pairs, wildcards] of TABLE) {
-  Deno.test(`${JSON.stringify(plan)} allows ${pairs ?? "any number of"} pairs on ${feed}, and * for ${wildcards}`, () => {
+  const limits = `${pairs ?? "any number of"} pairs and * for ${wildcards}`;
+  Deno.test(`${JSON.stringify(plan)} allows ${limits} on ${feed}`, () => {
     const limit = planLimit(plan, { feed, counting: DEFAULT_COUNTING });
     assert.equal(limit.pairs, pairs);
     assert.deepEqual([...limit.wildcards], wildcards);
