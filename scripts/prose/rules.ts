@@ -40,6 +40,12 @@ export const WORD_RULES: readonly WordRule[] = [
   // Processes that talk, feel or leave.
   word("told|tells", "`reported`, `shows`, `returns`"),
   word("speaks?|spoken|speaking", "`sends`, `uses`, `supports`"),
+  word("knew|hears?|heard", "`received`, `recorded`"),
+  word("verdicts?|suspects?", "`status`, `candidate`"),
+  word("mends?|mended|heals?|healed", "`corrects`, `recovers`"),
+  word("gives? back|given back", "`returns`, `unsubscribes`"),
+  word("pulses?|beats?", "`activity`, `tick`"),
+  word("story|stories|in vain|anew", "`scenario`, `without effect`, `again`"),
   word("rests|rested|resting", "`pauses`, `idle`"),
   word("goodbye|farewell", "`close`"),
   word("breath", "`in the same frame`, `in the same turn`"),

@@ -279,7 +279,7 @@ Deno.test("three thousand streams come and go and leave nothing behind", async (
         0,
   );
   let grown = 0;
-  await until("the memory is given back", async () => {
+  await until("the memory is freed", async () => {
     grown = await settledHeap() - before;
     return grown < 4 * 2 ** 20;
   }).catch((cause) => {

@@ -353,7 +353,7 @@ export class SubscriptionReconciler {
   /**
    * Restores pairs that are set aside: those that may have a slot by now, those
    * that are carried after all, and those that no stream requests any more, so
-   * that they start anew when a stream requests them again.
+   * that they start again when a stream requests them again.
    */
   #restoreRejected(): void {
     const { rejected, attempts, acknowledged } = this.#session;

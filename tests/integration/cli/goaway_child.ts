@@ -1,5 +1,5 @@
 /**
- * A client that hears GOAWAY again and again while it has no call, in a
+ * A client that receives GOAWAY repeatedly while it has no call, in a
  * process of its own: what goes wrong there ends the process.
  *
  * The argument is a moment of `AbruptServer`, or `restarts` for two `tail`s

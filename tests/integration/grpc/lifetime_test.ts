@@ -274,7 +274,7 @@ Deno.test("a stream is one span, with its counts and the reason of its end", asy
   await once(stream, "data");
   cancel();
   await harness.market.untilOpen(0);
-  // The span is closed in the turn after the stream was given back.
+  // The span is closed in the turn after the stream was released.
   await new Promise((resolve) => setTimeout(resolve, 0));
   const [span, ...more] = harness.tracing.spans;
   assert.deepEqual(more, []);

@@ -1741,7 +1741,7 @@ export const ConnectionState = {
   RECONNECTING: 5,
 
   /**
-   * Refused for a reason that time alone will not heal, such as credentials.
+   * Refused for a reason that retries do not resolve, such as credentials.
    *
    * @generated from enum value: CONNECTION_STATE_ERROR = 6;
    */

@@ -22,7 +22,7 @@ export interface Script {
   readonly steps: readonly Step[];
 }
 
-/** Plays a script to its end, and on until all is quiet and the truth heard. */
+/** Plays a script to its end, and on until all is acknowledged and idle. */
 export async function played({ scene, steps }: Script): Promise<Scenario> {
   const scenario = new Scenario(scene);
   for (const step of steps) await scenario.play(step);

@@ -241,7 +241,7 @@ export class Scenario {
     this.manager.add(channel, symbols);
   }
 
-  /** Asks for admission, and does the sum anew. */
+  /** Requests admission, and computes the sum again. */
   #isAdmitted({ channel, symbols }: Held): boolean {
     const { quota, reconciler } = this.subscriptions;
     const refused = new Set(

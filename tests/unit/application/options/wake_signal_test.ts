@@ -28,7 +28,7 @@ Deno.test("a wake-up ends a pause, and so do time and the abort signal", async (
   await settle();
   assert.equal(counted.pauses, 2, "two wake-ups are one");
   await clock.advance(999);
-  assert.equal(counted.pauses, 2, "a pause begins anew");
+  assert.equal(counted.pauses, 2, "a pause begins again");
   end.abort();
   await counted.ended;
   assert.equal(clock.sleepers, 0);

@@ -57,7 +57,7 @@ Deno.test("there are always three feeds, in order, and one not enabled is discon
   });
 });
 
-Deno.test("every snapshot is read anew, the start stays", async () => {
+Deno.test("every snapshot is read again, the start stays", async () => {
   const { clock, streams, live, status } = source();
   const first = status();
   assert.equal(first.startedAt, MANUAL_EPOCH);

@@ -125,7 +125,7 @@ Deno.test("a failed request does not affect the next one", async () => {
 
 Deno.test("redirects are not followed: the credentials would follow", async () => {
   let isGivenBack = false;
-  // A body without an end shows that the connection is given back.
+  // A body without an end shows that the connection is released.
   const body = new ReadableStream({
     pull: (controller) => controller.enqueue(new Uint8Array(100_000)),
     cancel: () => {

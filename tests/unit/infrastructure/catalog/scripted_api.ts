@@ -103,7 +103,7 @@ export async function until(
     if (isTrue()) return;
     await socketTurn();
   }
-  assert.fail(`waited in vain for ${what()}`);
+  assert.fail(`waited without effect for ${what()}`);
 }
 
 /**
