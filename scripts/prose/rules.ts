@@ -96,7 +96,6 @@ export const NOT_CONVERTED: readonly string[] = [
   "tests/integration/subscriptions/kit.ts",
   "tests/integration/subscriptions/one_session_test.ts",
   "tests/unit/application/broadcast/",
-  "tests/unit/application/connections/connection_limits_test.ts",
   "tests/unit/application/feeds/subscription_manager_test.ts",
   "tests/unit/application/feeds/subscription_model_test.ts",
   "tests/unit/application/streaming/stream_registry_test.ts",

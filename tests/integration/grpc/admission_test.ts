@@ -83,7 +83,7 @@ Deno.test("the streams that a connection may open are announced", async () => {
   assert.equal(client.session.remoteSettings.maxConcurrentStreams, 1_000);
 });
 
-Deno.test("a stream above the connection's limit is refused alone, whether or not the client has read the limit", async () => {
+Deno.test("a stream above the connection's limit is refused alone, also before the limit is read", async () => {
   await using harness = await start({ maxStreamsPerConnection: 3 });
   await using client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 4; i++) client.open(QUOTES);
@@ -111,7 +111,7 @@ Deno.test("a stream above the connection's limit is refused alone, whether or no
   await harness.market.untilOpen(3);
 });
 
-Deno.test("when the streams of the proxy are used up, the status and health are still answered", async () => {
+Deno.test("when all streams are used up, the status and health are still answered", async () => {
   await using harness = await start({ maxStreams: 2 });
   await using first = await bareClient(harness);
   await using second = await bareClient(harness);
@@ -155,7 +155,7 @@ Deno.test("a connection that never completes its preface is reset in time", asyn
   assert.equal(harness.refusals.request_time, 1);
 });
 
-Deno.test("unfinished requests of all clients share a budget, and small requests pass", async () => {
+Deno.test("unfinished requests of all clients share a budget, and small ones pass", async () => {
   await using harness = await start({ maxPendingRequestBytes: 100_000 });
   await using large = await FrameClient.connect(harness.server.port);
   await using other = await FrameClient.connect(harness.server.port);
@@ -255,7 +255,7 @@ Deno.test("an idle reflection stream has no deadline", async () => {
   assert.equal(client.of(Type.rstStream, stream).length, 0);
 });
 
-Deno.test("streams opened in one packet are opened over several turns of the event loop", async () => {
+Deno.test("streams of one packet are opened over several turns of the event loop", async () => {
   await using harness = await startGrpcHarness();
   await using client = await FrameClient.connect(harness.server.port);
   await client.roundTrip();
@@ -293,7 +293,7 @@ Deno.test("streams of a lost connection end over several turns of the event loop
   assert(most <= 2 * 24, `${most} streams ended in one turn`);
 });
 
-Deno.test("streams of a lost connection take no more events while they wait for their end", async () => {
+Deno.test("streams of a lost connection take no events while they wait to end", async () => {
   await using harness = await startGrpcHarness();
   const client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 400; i++) client.open(QUOTES);
@@ -332,7 +332,7 @@ Deno.test("1 000 cancelled streams are no flood, 20 000 pings are", async () => 
   assert.equal(polite.end, undefined);
 });
 
-Deno.test("3 000 streams that are opened before the limit is read cost the connection nothing", async () => {
+Deno.test("3 000 streams opened before the limit is read do not end the connection", async () => {
   await using harness = await startGrpcHarness();
   await using client = await FrameClient.connect(harness.server.port);
   for (let i = 0; i < 3_000; i++) client.open(QUOTES);
@@ -377,7 +377,7 @@ Deno.test("a request whose length arrives in two parts is read", async () => {
   await harness.market.untilOpen(1);
 });
 
-Deno.test("compressed bytes that arrive with the headers count as what they may become", async () => {
+Deno.test("compressed bytes that arrive with the headers count as expanded", async () => {
   await using harness = await start({ maxPendingRequestBytes: 50_000 });
   await using client = await FrameClient.connect(harness.server.port);
   const stream = client.open(QUOTES, {

@@ -29,7 +29,7 @@ Deno.test("a slow stream disturbs no other stream of its connection", async () =
   const [slowStream] = harness.market.streams;
   assert.equal(slowStream?.channel, "stockQuotes");
 
-  // Reads one chunk and rests: from here on flow control holds it back.
+  // Reads one chunk and pauses: from here on flow control holds it back.
   const first = once(slow.stream, "data");
   harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   await first;
@@ -129,7 +129,7 @@ Deno.test("on a connection that takes too little, all streams receive alike", as
   assert(least > most / 3, `received ${client.received.join(", ")} bytes`);
 });
 
-Deno.test("a client with large windows that does not read is sent no more than its socket takes", async () => {
+Deno.test("a client with large windows that does not read is sent what its socket takes", async () => {
   await using harness = await startGrpcHarness();
   await using client = await FrameClient.connect(harness.server.port, {
     connectionWindow: 2 ** 31 - 1,

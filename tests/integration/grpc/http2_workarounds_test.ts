@@ -117,7 +117,7 @@ Deno.test("node:http2 fills the socket of a client that does not read", async ()
   await until("the socket is full", () => most > 8 * 2 ** 20);
 });
 
-Deno.test("node:http2 never closes a stream that is reset with NO_ERROR while it writes", async () => {
+Deno.test("node:http2 never closes a writing stream that is reset with NO_ERROR", async () => {
   let closed = false;
   await using server = await serve((stream) => {
     stream.once("close", () => closed = true);

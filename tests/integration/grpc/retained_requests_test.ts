@@ -150,7 +150,7 @@ Deno.test("an unknown service of megabytes is not repeated in a header", async (
   assert(message.length < 300, `${message.length} characters`);
 });
 
-Deno.test("large answers that nobody reads have a common limit, and an end", async () => {
+Deno.test("large responses that no client reads have a common limit, and an end", async () => {
   const report: FeedSubscriptions = {
     feed: "sip",
     channels: [{

@@ -85,7 +85,7 @@ const WINDOWS = { "does not read": 10, "reads": 2 ** 31 - 1 };
 
 for (const [moment, open] of Object.entries(MOMENTS)) {
   for (const [habit, streamWindow] of Object.entries(WINDOWS)) {
-    Deno.test(`RST_STREAM of any code releases a stream ${moment} of a client that ${habit}`, async () => {
+    Deno.test(`any RST_STREAM releases a stream ${moment} of a client that ${habit}`, async () => {
       await using harness = await startGrpcHarness();
       for (const code of ERROR_CODES.keys()) {
         await using client = await FrameClient.connect(harness.server.port, {

@@ -4,7 +4,7 @@
  * - Product: node:http2 of Deno 2.9.6.
  * - Symptom: each frame is a socket write of its own. A hundred streams of one
  *   connection that write together make a hundred, a batch of 512 KiB makes one
- *   for every 16 KiB. A socket write costs some ten microseconds whatever its
+ *   for every 16 KiB. A socket write costs some ten microseconds at any
  *   size.
  * - Report: https://github.com/denoland/deno/pull/33520 introduced it.
  * - Test: "node:http2 writes each frame to the socket by itself" fails once this

@@ -35,7 +35,7 @@ import { closeUnread, sendError } from "../limits/refusals.ts";
 const GRPC = /^application\/grpc(\+proto)?\s*(;|$)/;
 
 const EXPLANATION =
-  "This port speaks gRPC alone: POST, application/grpc. Health, " +
+  "This port serves gRPC alone: POST, application/grpc. Health, " +
   "metrics and a page for people are on STREAM_PROXY_HEALTH_PORT.\n";
 
 type StreamListener = (

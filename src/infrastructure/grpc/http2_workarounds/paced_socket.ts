@@ -9,9 +9,9 @@
  *   the rate of control frames either.
  * - Report: none found.
  * - Test: "node:http2 opens all streams of a chunk in one turn" fails once this
- *   can go; "streams opened in one packet are opened over several turns of the
- *   event loop" and "streams of a lost connection end over several turns of the
- *   event loop" fail without it.
+ *   can go; "streams of one packet are opened over several turns of the event
+ *   loop" and "streams of a lost connection end over several turns of the event
+ *   loop" fail without it.
  *
  * The socket is paused while bytes wait here, so that at most one chunk of a
  * connection is held and TCP makes its client wait. Reading also stops for a

@@ -27,8 +27,8 @@
  *      the data, so it is never sent. After {@linkcode STATUS_GRACE_MS} the stream
  *      is reset with REFUSED_STREAM, which gRPC clients report as UNAVAILABLE.
  * - Report: none found.
- * - Test: "node:http2 never closes a stream that is reset with NO_ERROR while it
- *   writes" fails once (1) can go; "a reset that overtakes the status of a stream
+ * - Test: "node:http2 never closes a writing stream that is reset with NO_ERROR"
+ *   fails once (1) can go; "a reset that overtakes the status of a stream
  *   releases it" and "a stream that is ended while its client does not read is
  *   released" fail without this.
  *

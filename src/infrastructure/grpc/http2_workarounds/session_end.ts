@@ -19,18 +19,18 @@
  *   in the next turn of the event loop.
  * - Report: none found for servers; clients:
  *   https://github.com/denoland/deno/issues/36788
- * - Test: none fails once this can go, because the crash depends on chance: a server
- *   of grpc-js alone crashes in about every second run of 300 clients that send
- *   GOAWAY and FIN behind their SETTINGS. Behind `PacedSocket`, 600 of them crashed
- *   nothing without this. "clients that dial and change their mind cost only
- *   themselves" keeps that.
+ * - Test: none fails once this can go, because the crash depends on chance: a
+ *   server of grpc-js alone crashes in about every second run of 300 clients that
+ *   send GOAWAY and FIN behind their SETTINGS. Behind `PacedSocket`, 600 of them
+ *   crashed nothing without this. "clients that dial and change their mind cost
+ *   only themselves" keeps that.
  *
  * Errors of a session (protocol errors, flood guards)
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
  * - Symptom: GOAWAY with an error code, and RST_STREAM(CANCEL) or none. By design;
  *   no report.
- * - Test: "a protocol error ends the streams of its connection in a way clients
- *   retry" fails without this.
+ * - Test: "a protocol error ends its connection's streams in a way clients retry"
+ *   fails without this.
  *
  * Keepalive
  * - Product: @grpc/grpc-js 1.14.7.

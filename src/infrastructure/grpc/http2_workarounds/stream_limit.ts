@@ -7,8 +7,8 @@
  *   limit, although their client cannot have read the limit.
  * - Report: none found; the limit of refusals is nghttp2's own.
  * - Test: "node:http2 ends a connection that opens many streams above the limit"
- *   fails once this can be a plain setting; "3 000 streams that are opened before
- *   the limit is read cost the connection nothing" fails without it.
+ *   fails once this can be a plain setting; "3 000 streams opened before the
+ *   limit is read do not end the connection" fails without it.
  *
  * A client acknowledges the SETTINGS of HTTP/2 and those sent here alike. So both
  * acknowledgements are dropped, and HTTP/2 is given one in place of the client,

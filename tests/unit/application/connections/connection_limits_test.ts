@@ -140,7 +140,7 @@ Deno.test("a learned limit of descriptors expires and is tested again", async ()
   assert.ok(open("grpc"));
 });
 
-Deno.test("a shortage that refused connections cause closes no more than the first time", async () => {
+Deno.test("a shortage caused by refused connections closes no more than the first", async () => {
   let exhausted = true;
   const { limits, open, clock, counters } = setup({
     outOfDescriptors: () => exhausted,

@@ -37,7 +37,7 @@ Deno.test("the writes of one turn go out together after the first, in order", as
   assert.deepEqual(socket.notes, ["a", "cork", "b", "c", "uncork"]);
 });
 
-Deno.test("a socket with several writes in the previous turn is corked from the first write on", async () => {
+Deno.test("a socket with several writes in the last turn is corked from the first on", async () => {
   const socket = corked();
   for (const text of ["a", "b"]) socket.write(text);
   await nextTurn();

@@ -52,7 +52,7 @@ Deno.test("a compressed request counts what it can grow to", () => {
   assert.equal(faults.length, 2, "one fits into the budget at a time");
 });
 
-Deno.test("a request has to arrive in time, and a complete one may take longer to answer", async () => {
+Deno.test("a request has to arrive in time, its response may take longer", async () => {
   const { clock, requests, faults, open } = rig();
   const complete = open("complete");
   open("slow");
@@ -70,7 +70,7 @@ Deno.test("a request has to arrive in time, and a complete one may take longer t
   assert.equal(requests.bytes, 0);
 });
 
-Deno.test("the account is exact whatever happens to requests", () => {
+Deno.test("the account is exact after any sequence of events", () => {
   const step = fc.record({
     at: fc.nat(9),
     action: fc.constantFrom("receive", "complete", "answer", "release"),

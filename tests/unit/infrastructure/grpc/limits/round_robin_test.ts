@@ -44,7 +44,7 @@ Deno.test("on a full connection a stream that has written waits for those that h
   assert.equal(clock.sleepers, 0, "no write waits, so nothing is checked");
 });
 
-Deno.test("a write that waits for the window of its stream delays the others only briefly", async () => {
+Deno.test("a write that waits for its stream's window delays others only briefly", async () => {
   const { roundRobin, wrote, write, window, clock } = rig();
   roundRobin.enqueue(write("slow"));
   window.full = true;

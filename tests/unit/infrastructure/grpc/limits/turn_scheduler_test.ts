@@ -71,7 +71,7 @@ Deno.test("a connection with little to read waits for one round of the others", 
   assert.equal(log.indexOf("small"), 3);
 });
 
-Deno.test("new bytes are read right away while the turn has room, and not before those that wait", () => {
+Deno.test("new bytes are read immediately while the turn has room and none wait", () => {
   const { scheduler, log, turn } = rig();
   assert.equal(scheduler.available, 4);
   scheduler.use(22);
