@@ -26,7 +26,7 @@ export type { Market } from "./src/market/market.ts";
 export {
   formatOptionSymbol,
   type OptionTerms,
-} from "./src/market/option_chains.ts";
+} from "./src/protocol/option_symbol.ts";
 export type {
   MarketPrices,
   OptionContract,

@@ -114,7 +114,11 @@ export class Simulator implements AsyncDisposable {
     }, settings.rest);
   }
 
-  /** Opens the port; called once by `startSimulator`. */
+  /**
+   * Opens the port; `startSimulator` calls it once.
+   *
+   * @internal
+   */
   async listen(): Promise<void> {
     const { hostname, port, maxMessageBytes, compression } = this.#settings;
     this.#server = await startServer({

@@ -7,12 +7,13 @@ import type { Clock } from "../clock.ts";
 import type { Faults } from "../faults.ts";
 import type { EndpointName } from "../protocol/endpoints.ts";
 import type { Message } from "../protocol/messages.ts";
+import { isOptionSymbol } from "../protocol/option_symbol.ts";
 import { type Timestamp, timestampFromNanos } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
 import { MarketEngine, type MarketFeed } from "./engine.ts";
 import { Instruments, OptionListings, StockListings } from "./listings.ts";
-import { OptionChains, parseOptionSymbol } from "./option_chains.ts";
+import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
 import type { MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
@@ -158,7 +159,7 @@ export class Market implements MarketPrices, Disposable {
    * first if no stream does it; prices that a test sent stay as they are.
    */
   #moved(symbol: string): StockListing | OptionListing | undefined {
-    const isOption = parseOptionSymbol(symbol) !== undefined;
+    const isOption = isOptionSymbol(symbol);
     const name = isOption ? "opra" : "sip";
     const listing = isOption
       ? this.#contracts.get("opra")?.get(symbol)

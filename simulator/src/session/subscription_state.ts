@@ -11,6 +11,7 @@ import {
   type Endpoint,
   type ErrorCode,
 } from "../protocol/endpoints.ts";
+import { isOptionSymbol } from "../protocol/option_symbol.ts";
 
 /** How the symbol limit of the Basic plan is counted; Alpaca's is unknown. */
 export type SymbolCounting = "trades_and_quotes" | "distinct_symbols";
@@ -39,10 +40,6 @@ export type ParsedChange =
 
 /** Well-formed stock symbols: upper case, with class suffixes. */
 export const STOCK_SYMBOL = /^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,4})*$/;
-
-/** Well-formed compact OCC symbols. */
-export const OPTION_SYMBOL =
-  /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
 
 /** Called for every symbol that is added to or deleted from a channel. */
 export type ChangeListener = (
@@ -180,12 +177,14 @@ function checkSymbols(
   rules: SubscriptionRules,
 ): ErrorCode | undefined {
   const options = rules.endpoint.kind === "options";
-  const pattern = options ? OPTION_SYMBOL : rules.stockSymbolPattern;
+  const isWellFormed = options
+    ? isOptionSymbol
+    : (symbol: string) => rules.stockSymbolPattern.test(symbol);
   for (const { channel, symbols } of changes) {
     for (const symbol of symbols) {
       if (symbol === "*") {
         if (options && channel === "quotes") return 413;
-      } else if (!pattern.test(symbol)) return 400;
+      } else if (!isWellFormed(symbol)) return 400;
     }
   }
   return undefined;

@@ -48,7 +48,7 @@ export class AutoTrader implements Disposable {
     const { ordersPerSecond = 1, maxOpenOrders = 100 } = options;
     if (!(ordersPerSecond > 0 && ordersPerSecond <= 1_000)) {
       throw new RangeError(
-        `Cannot trade ${ordersPerSecond} orders per second: it must be above 0 and at most 1000`,
+        `ordersPerSecond must be above 0 and at most 1000, received ${ordersPerSecond}`,
       );
     }
     this.#deps = deps;
@@ -56,7 +56,7 @@ export class AutoTrader implements Disposable {
     this.#symbols = options.symbols ??
       deps.prices.stockSymbols().slice(0, 5);
     if (this.#symbols.length === 0) {
-      throw new RangeError("Cannot trade without symbols: the market is empty");
+      throw new RangeError("symbols is empty");
     }
     this.#maxOpen = maxOpenOrders;
     this.#later(this.#intervalMs, () => this.#trade());
@@ -153,18 +153,23 @@ interface Terms extends PlanContext {
   readonly qty: string;
 }
 
-type Planner = (terms: Terms) => TradePlan | undefined;
-
-const MIX: readonly (readonly [weight: number, planner: Planner])[] = [
-  [30, planMarket],
-  [25, planMarketableLimit],
-  [12, planCancel],
-  [9, planReplace],
-  [5, planReject],
-  [5, planExpire],
-  [5, planImmediate],
-  [4, planBracket],
-  [5, planStrategy],
+const MIX: readonly (readonly [
+  weight: number,
+  planner: (terms: Terms) => TradePlan,
+])[] = [
+  [30, (terms) => ({ body: marketOrder(terms) })],
+  [25, (terms) => ({ body: limitOrder(terms, 1) })],
+  [12, (terms) => ({ body: limitOrder(terms, -5), next: "cancel" })],
+  [9, (terms) => ({
+    body: limitOrder(terms, -5),
+    next: "replace",
+    changes: { limit_price: limit(terms, 1) },
+  })],
+  [5, (terms) => ({ body: marketOrder(terms), next: "reject" })],
+  [5, (terms) => ({ body: limitOrder(terms, -8), next: "expire" })],
+  [5, (terms) => ({ body: immediateOrder(terms) })],
+  [4, (terms) => ({ body: bracketOrder(terms) })],
+  [5, (terms) => ({ body: multiLegOrder(terms) })],
 ];
 const TOTAL_WEIGHT = MIX.reduce((sum, [weight]) => sum + weight, 0);
 const LARGEST_POSITION = 500;
@@ -189,10 +194,6 @@ function planOrder(context: PlanContext): TradePlan | undefined {
   return undefined;
 }
 
-function base({ symbol, side, qty }: Terms) {
-  return { symbol, side, qty, time_in_force: "day" };
-}
-
 /** A limit price relative to the last price, in percent towards a fill. */
 function limit({ price, side }: Terms, percentInto: number): string {
   const direction = side === "buy" ? 1 : -1;
@@ -200,86 +201,52 @@ function limit({ price, side }: Terms, percentInto: number): string {
   return value.toFixed(value >= 1 ? 2 : 4);
 }
 
-function planMarket(terms: Terms): TradePlan {
-  return { body: { ...base(terms), type: "market" } };
+function marketOrder({ symbol, side, qty }: Terms) {
+  return { symbol, side, qty, time_in_force: "day", type: "market" };
 }
 
-function planMarketableLimit(terms: Terms): TradePlan {
+function limitOrder(terms: Terms, percentInto: number) {
   return {
-    body: { ...base(terms), type: "limit", limit_price: limit(terms, 1) },
+    ...marketOrder(terms),
+    type: "limit",
+    limit_price: limit(terms, percentInto),
   };
 }
 
-function planCancel(terms: Terms): TradePlan {
-  return {
-    body: { ...base(terms), type: "limit", limit_price: limit(terms, -5) },
-    next: "cancel",
-  };
+function immediateOrder(terms: Terms) {
+  const timeInForce = terms.random.pick(["ioc", "fok"] as const);
+  const percentInto = terms.random.pick([0.5, -1]);
+  return { ...limitOrder(terms, percentInto), time_in_force: timeInForce };
 }
 
-function planReplace(terms: Terms): TradePlan {
+function bracketOrder(terms: Terms) {
   return {
-    body: { ...base(terms), type: "limit", limit_price: limit(terms, -5) },
-    next: "replace",
-    changes: { limit_price: limit(terms, 1) },
-  };
-}
-
-function planReject(terms: Terms): TradePlan {
-  return { body: { ...base(terms), type: "market" }, next: "reject" };
-}
-
-function planExpire(terms: Terms): TradePlan {
-  return {
-    body: { ...base(terms), type: "limit", limit_price: limit(terms, -8) },
-    next: "expire",
-  };
-}
-
-function planImmediate(terms: Terms): TradePlan {
-  return {
-    body: {
-      ...base(terms),
-      type: "limit",
-      time_in_force: terms.random.pick(["ioc", "fok"] as const),
-      limit_price: limit(terms, terms.random.pick([0.5, -1])),
-    },
-  };
-}
-
-function planBracket(terms: Terms): TradePlan {
-  return {
-    body: {
-      ...base(terms),
-      type: "market",
-      order_class: "bracket",
-      take_profit: { limit_price: limit(terms, 0.3) },
-      stop_loss: { stop_price: limit(terms, -0.3) },
-    },
+    ...marketOrder(terms),
+    order_class: "bracket",
+    take_profit: { limit_price: limit(terms, 0.3) },
+    stop_loss: { stop_price: limit(terms, -0.3) },
   };
 }
 
 /** Two contracts of one expiration: one bought, one sold. */
-function planStrategy(terms: Terms): TradePlan | undefined {
+function multiLegOrder(terms: Terms) {
   const contracts = terms.prices.optionContracts(terms.symbol)
     .filter(({ strike }) => Math.abs(strike / terms.price - 1) < NEAR_MONEY);
   const first = contracts[terms.random.below(Math.max(1, contracts.length))];
-  if (first === undefined) return planMarket(terms);
+  if (first === undefined) return marketOrder(terms);
   const second = contracts.find((other) =>
     other.symbol !== first.symbol && other.type === first.type &&
     other.expiration === first.expiration
   );
-  if (second === undefined) return planMarket(terms);
+  if (second === undefined) return marketOrder(terms);
   return {
-    body: {
-      order_class: "mleg",
-      type: "market",
-      time_in_force: "day",
-      qty: String(1 + terms.random.below(5)),
-      legs: [
-        { symbol: first.symbol, ratio_qty: "1", side: "buy" },
-        { symbol: second.symbol, ratio_qty: "1", side: "sell" },
-      ],
-    },
+    order_class: "mleg",
+    type: "market",
+    time_in_force: "day",
+    qty: String(1 + terms.random.below(5)),
+    legs: [
+      { symbol: first.symbol, ratio_qty: "1", side: "buy" },
+      { symbol: second.symbol, ratio_qty: "1", side: "sell" },
+    ],
   };
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import { Decimal as BaseDecimal } from "decimal.js";
+import { isOptionSymbol } from "../protocol/option_symbol.ts";
 
 /** Exact decimal arithmetic for quantities and prices. */
 export const Decimal: typeof BaseDecimal = BaseDecimal.clone({
@@ -153,11 +154,9 @@ export function remainingQty(order: Order): Decimal {
   return order.qty.minus(order.filledQty);
 }
 
-const OCC_SYMBOL = /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
-
 /** The asset class of a symbol: an option for an OCC symbol, else a stock. */
 export function assetClassOf(symbol: string): "us_equity" | "us_option" {
-  return OCC_SYMBOL.test(symbol) ? "us_option" : "us_equity";
+  return isOptionSymbol(symbol) ? "us_option" : "us_equity";
 }
 
 /** A change of status and its event. */

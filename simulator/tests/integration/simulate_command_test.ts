@@ -39,7 +39,10 @@ Deno.test("task simulate rejects invalid flags with code 2 and the remedy", asyn
   const cases: [string[], RegExp][] = [
     [["--rate", "fast"], /--rate must be a number, received "fast"/],
     [["--rate", "200001"], /messagesPerSecond must be from 0 to 200000/],
-    [["--orders", "1001"], /1001 orders per second: .* at most 1000/],
+    [
+      ["--orders", "1001"],
+      /ordersPerSecond must be .* at most 1000, received 1001/,
+    ],
     [["--plan", "gold"], /plan must be one of basic, plus/],
     [["--bogus"], /Unknown option '--bogus'/],
   ];

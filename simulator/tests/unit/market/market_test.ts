@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ManualClock } from "../../../src/clock.ts";
 import { Faults } from "../../../src/faults.ts";
 import { Market } from "../../../src/market/market.ts";
-import { parseOptionSymbol } from "../../../src/market/option_chains.ts";
+import { parseOptionSymbol } from "../../../src/protocol/option_symbol.ts";
 import type { ChannelName } from "../../../src/protocol/endpoints.ts";
 import {
   type EndpointName,
