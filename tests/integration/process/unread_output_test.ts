@@ -49,7 +49,7 @@ Deno.test("once it is read, it reports how many lines were dropped", async () =>
     const chunk of process.stdout.pipeThrough(new TextDecoderStream())
   ) {
     text += chunk;
-    const line = /^.*lines are lost.*$/m.exec(text)?.[0];
+    const line = /^.*lines dropped.*$/m.exec(text)?.[0];
     if (line === undefined || lost) continue;
     lost = JSON.parse(line);
     process.kill("SIGTERM");
