@@ -86,6 +86,17 @@ Deno.test("every task says what it does", () => {
   }
 });
 
+Deno.test("what checks a command that is not run exists", async () => {
+  for (const path of await markdownFiles()) {
+    for (const { check } of commandBlocks(await readSource(path))) {
+      if (check?.how !== "not run") continue;
+      for (const [file] of check.reason.matchAll(/\b\w+\/[\w/.]+\.ts\b/g)) {
+        assert.ok((await Deno.stat(new URL(file, ROOT))).isFile, file);
+      }
+    }
+  }
+});
+
 Deno.test("every command of the README says how it is checked", async () => {
   const blocks = commandBlocks(await readSource("README.md"));
   for (const { text, check } of blocks) assert.ok(check, text);
