@@ -93,12 +93,7 @@ export const NOT_CONVERTED: readonly string[] = [
   "src/infrastructure/grpc/http2_workarounds/cork_writes.ts",
   "src/infrastructure/grpc/http2_workarounds/intercept_streams.ts",
   "tests/integration/grpc/",
-  "tests/integration/subscriptions/kit.ts",
-  "tests/integration/subscriptions/one_session_test.ts",
   "tests/unit/application/broadcast/",
-  "tests/unit/application/feeds/subscription_manager_test.ts",
-  "tests/unit/application/feeds/subscription_model_test.ts",
   "tests/unit/application/streaming/stream_registry_test.ts",
-  "tests/unit/domain/subscription/plans_test.ts",
   "tests/unit/infrastructure/grpc/",
 ];
