@@ -14,6 +14,7 @@
  */
 import type { SlotAllocation, SymbolQuota } from "./quota.ts";
 import type { SymbolRefCounts } from "./ref_counts.ts";
+import type { Action } from "./request.ts";
 import {
   hasPair,
   type Pair,
@@ -109,20 +110,17 @@ export class DesiredSet {
     for (const [channel, symbols] of carried) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        if (this.isSurplus(pair, carried)) yield pair;
+        if (this.needs("unsubscribe", pair, carried)) yield pair;
       }
     }
   }
 
-  /** Whether a pair is carried and to be unsubscribed. */
-  isSurplus(pair: Pair, carried: SymbolSets): boolean {
-    if (this.has(pair) || !hasPair(carried, pair)) return false;
-    return !this.#isSubstitute(pair, carried);
-  }
-
-  /** Whether a pair is desired and not carried. */
-  isMissing(pair: Pair, carried: SymbolSets): boolean {
-    return this.has(pair) && !hasPair(carried, pair);
+  /** Whether a pair is to be subscribed or to be unsubscribed. */
+  needs(action: Action, pair: Pair, carried: SymbolSets): boolean {
+    const isCarried = hasPair(carried, pair);
+    if (isCarried === this.has(pair)) return false;
+    if (action === "subscribe") return !isCarried;
+    return isCarried && !this.#isSubstitute(pair, carried);
   }
 
   /**
@@ -157,7 +155,7 @@ export class DesiredSet {
     const { channel, symbol } = pair;
     if (this.#quota.isLimited(pair)) return false;
     if (symbol !== WILDCARD) {
-      return this.isMissing({ channel, symbol: WILDCARD }, carried);
+      return this.needs("subscribe", { channel, symbol: WILDCARD }, carried);
     }
     return this.#missing.some((missing) => missing.channel === channel);
   }

@@ -33,6 +33,7 @@ import { SymbolQuota } from "./quota.ts";
 import { SymbolRefCounts } from "./ref_counts.ts";
 import type { Rejection } from "./rejected_symbols.ts";
 import {
+  type Action,
   type ChunkLimits,
   isOverLimit,
   isRejection,
@@ -42,7 +43,7 @@ import {
   type UpstreamError,
 } from "./request.ts";
 import { RetestScheduler } from "./retest_scheduler.ts";
-import { type Action, MAX_ATTEMPTS, SessionState } from "./session_state.ts";
+import { MAX_ATTEMPTS, SessionState } from "./session_state.ts";
 import {
   countPairs,
   hasPair,
@@ -175,30 +176,40 @@ export class SubscriptionReconciler {
    */
   next(): SubscriptionRequest | undefined {
     const session = this.#session;
+    const { acknowledged: carried } = session;
+    const desired = this.#desired;
     if (session.inFlight) return undefined;
     this.#retests.retryGivenUp();
     this.#restoreRejected();
-    this.#desired.refresh(session.acknowledged, session);
+    desired.refresh(carried, session);
     if (this.#giveUp()) this.refreshDesired();
     // While the acknowledged state is uncertain nothing is unsubscribed: what is
     // believed to replace it may not be carried.
     const isUncertain = session.ackState === "unanswered" &&
-      this.#desired.surplus(session.acknowledged).next().done !== true;
+      desired.surplus(carried).next().done !== true;
     if (session.ackState === "over_limit" || isUncertain) {
       return this.#requestState();
     }
     // Unsubscribing first may free slots for the next subscribe.
-    const request = this.#change("unsubscribe") ?? this.#change("subscribe");
-    if (!request) {
-      this.#dropIdleAttempts();
-      return session.ackState === "current"
-        ? this.#takeRetest()
-        : this.#requestState();
+    for (const action of ["unsubscribe", "subscribe"] as const) {
+      // Parts of refused requests come first.
+      const part = session.bisection.take(
+        action,
+        (pair) => desired.needs(action, pair, carried),
+      );
+      const all = action === "subscribe"
+        ? desired.missing
+        : desired.surplus(carried);
+      const candidates = part.length > 0 ? part : all;
+      const pairs = takeChunk(candidates, this.#limits);
+      if (pairs.length === 0) continue;
+      for (const pair of pairs) session.attempts.increment(action, pair);
+      return session.inFlight = { action, pairs, probe: false };
     }
-    for (const pair of request.pairs) {
-      session.attempts.increment(request.action, pair);
-    }
-    return session.inFlight = request;
+    this.#dropIdleAttempts();
+    return session.ackState === "current"
+      ? this.#takeRetest()
+      : this.#requestState();
   }
 
   /** Recomputes the desired set. */
@@ -320,23 +331,6 @@ export class SubscriptionReconciler {
       pairs,
       probe: false,
     };
-  }
-
-  /** The next chunk of the difference; parts of refused requests come first. */
-  #change(action: Action): SubscriptionRequest | undefined {
-    const desired = this.#desired;
-    const { acknowledged, bisection } = this.#session;
-    const isSubscribe = action === "subscribe";
-    const part = bisection.take(
-      action,
-      (pair) =>
-        isSubscribe
-          ? desired.isMissing(pair, acknowledged)
-          : desired.isSurplus(pair, acknowledged),
-    );
-    const all = isSubscribe ? desired.missing : desired.surplus(acknowledged);
-    const pairs = takeChunk(part.length > 0 ? part : all, this.#limits);
-    return pairs.length > 0 ? { action, pairs, probe: false } : undefined;
   }
 
   /** Sets aside pairs requested often enough; true when there were some. */

@@ -5,9 +5,12 @@
  */
 import { type Pair, WILDCARD } from "./symbol_sets.ts";
 
+/** What a request does with its pairs. */
+export type Action = "subscribe" | "unsubscribe";
+
 /** One request to upstream. Requests carry no ids; replies arrive in order. */
 export interface SubscriptionRequest {
-  readonly action: "subscribe" | "unsubscribe";
+  readonly action: Action;
   /** At most what the chunk limits allow; empty only for a probe. */
   readonly pairs: readonly Pair[];
   /** True when the request changes nothing and only asks for a reply. */

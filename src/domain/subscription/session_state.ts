@@ -6,14 +6,11 @@
  */
 import type { PairStatus } from "./desired_set.ts";
 import { RejectedSymbols, type Rejection } from "./rejected_symbols.ts";
-import type { SubscriptionRequest } from "./request.ts";
+import type { Action, SubscriptionRequest } from "./request.ts";
 import type { Pair, SymbolSets, UpstreamChannel } from "./symbol_sets.ts";
 
 /** How often one pair is requested on one session without effect. */
 export const MAX_ATTEMPTS = 3;
-
-/** What a request does with a pair. */
-export type Action = SubscriptionRequest["action"];
 
 /**
  * Whether the last acknowledgement is current. It may be outdated after a
