@@ -189,10 +189,8 @@ export const SETTINGS = {
   ...section("Subscriptions", {
     ALPACA_PLAN: row(plan, "subscriptions.plan", {
       description:
-        "Limits of the data plan: `auto` assumes none and learns them from " +
-        "Alpaca's first rejection, `basic` 30 stock pairs and 200 option quotes, " +
-        "`plus` 1000 option quotes, `unlimited`, or numbers such as " +
-        "`stocks=30,options=200`",
+        "Limits of the data plan: `auto` (learned), `basic`, `plus`, `unlimited`, " +
+        "or numbers such as `stocks=30,options=200`",
       default: "auto",
     }),
     STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(
@@ -394,8 +392,7 @@ export const SETTINGS = {
     STREAM_PROXY_MAX_SYMBOLS: row(integer(1, 10_000_000), "limits.maxSymbols", {
       description:
         "Symbols, underlyings and order ids of all open streams; a symbol that " +
-        "another stream of its type requests counts as a tenth; a stream beyond " +
-        "the limit is rejected",
+        "another stream of its type requests counts as a tenth",
       default: "100000",
     }),
     STREAM_PROXY_QUEUE_MEMORY_MB: row(
