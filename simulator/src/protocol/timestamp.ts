@@ -9,7 +9,7 @@ const TEXT =
   /^(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(Z|[+-]\d{2}:\d{2})$/;
 
 /** Nanoseconds in one second. */
-export const NANOS_PER_SECOND = 1_000_000_000;
+const NANOS_PER_SECOND = 1_000_000_000;
 
 /** Whole seconds since the Unix epoch and 0 to 999,999,999 ns. */
 export class Timestamp {

@@ -16,7 +16,6 @@ import {
   decimalText,
   isFinal,
   type Order,
-  type OrderSide,
   type OrderStatus,
   type StatusChange,
   ZERO,
@@ -40,8 +39,6 @@ export interface Execution {
   /** The stream's `execution_id`. */
   readonly id: string;
   readonly orderId: string;
-  readonly symbol: string;
-  readonly side: OrderSide;
   readonly qty: Decimal;
   readonly price: Decimal;
 }
@@ -258,12 +255,10 @@ export class OrderStore {
 
   #keep(
     id: string,
-    order: Order,
-    { qty, price }: { qty: Decimal; price: Decimal },
+    { id: orderId }: Order,
+    fill: { qty: Decimal; price: Decimal },
   ): void {
-    const side = order.side === "sell" ? "sell" : "buy";
-    const { id: orderId, symbol } = order;
-    this.#executions.set(id, { id, orderId, symbol, side, qty, price });
+    this.#executions.set(id, { id, orderId, ...fill });
     if (this.#executions.size <= this.#capacity) return;
     const [oldest] = this.#executions.keys();
     if (oldest !== undefined) this.#executions.delete(oldest);
