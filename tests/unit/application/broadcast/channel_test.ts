@@ -34,7 +34,7 @@ function tick(symbol: string, id = "", value = 0): Tick {
   return { symbol, id, value };
 }
 
-/** Takes what waits in a reader's queue. */
+/** Takes the events in a subscriber's queue. */
 async function taken(reader: Subscriber<Tick>): Promise<Envelope<Tick>[]> {
   const all: Envelope<Tick>[] = [];
   const batches = reader.batches(new AbortController().signal);
@@ -49,7 +49,7 @@ async function values(reader: Subscriber<Tick>): Promise<number[]> {
   return (await taken(reader)).map(({ event }) => event.value);
 }
 
-Deno.test("a stream gets what it filters for, and one without a filter everything", async () => {
+Deno.test("a subscriber receives the events of its filter, or all without a filter", async () => {
   const { channel } = channelOf();
   const everything = channel.subscribe(filter());
   const apple = channel.subscribe(filter(["AAPL"]));
@@ -64,7 +64,7 @@ Deno.test("a stream gets what it filters for, and one without a filter everythin
   assert.deepEqual(await values(either), [1, 2]);
 });
 
-Deno.test("an event that matches symbol and second key comes once", async () => {
+Deno.test("an event that matches both keys is delivered once", async () => {
   const { channel, counters } = channelOf();
   const reader = channel.subscribe(filter(["AAPL"], ["order-1"]));
   channel.publish(tick("AAPL", "order-1", 1), 0);
@@ -72,7 +72,7 @@ Deno.test("an event that matches symbol and second key comes once", async () => 
   assert.equal(counters.sent, 1);
 });
 
-Deno.test("streams share one envelope, with a sequence and the time of arrival", async () => {
+Deno.test("subscribers share one envelope, with a sequence and the time of arrival", async () => {
   const { channel } = channelOf();
   const one = channel.subscribe(filter());
   const other = channel.subscribe(filter(["AAPL"]));
@@ -86,7 +86,7 @@ Deno.test("streams share one envelope, with a sequence and the time of arrival",
   assert.equal(first?.encoded, undefined);
 });
 
-Deno.test("a stream sees nothing from before it was opened, nor after it left", async () => {
+Deno.test("a subscriber receives nothing from before it subscribed or after it ended", async () => {
   const { channel } = channelOf();
   channel.publish(tick("AAPL", "", 1), 0);
   const reader = channel.subscribe(filter(["AAPL"]));
@@ -98,7 +98,7 @@ Deno.test("a stream sees nothing from before it was opened, nor after it left", 
   assert.equal(reader.published, 1);
 });
 
-Deno.test("a slow stream loses its own oldest events and no one else's", async () => {
+Deno.test("a slow stream loses its own oldest events; other streams lose none", async () => {
   const { channel, counters } = channelOf(3);
   const slow = channel.subscribe(filter());
   const fast = channel.subscribe(filter());
@@ -112,7 +112,7 @@ Deno.test("a slow stream loses its own oldest events and no one else's", async (
   assert.deepEqual(counters, { offered: 10, sent: 8, dropped: 2 });
 });
 
-Deno.test("a stream that leaves frees everything, also on a symbol that never ticked", () => {
+Deno.test("a subscriber that ends frees everything, also for a symbol without events", () => {
   const { channel } = channelOf();
   const filters = [
     filter(),
@@ -132,7 +132,7 @@ Deno.test("a stream that leaves frees everything, also on a symbol that never ti
   assert.equal(channel.wants("NEVER"), false);
 });
 
-Deno.test("a reader that waits ends when it is disposed", async () => {
+Deno.test("a waiting subscriber ends when it is disposed", async () => {
   const { channel } = channelOf();
   const reader = channel.subscribe(filter(["NEVER"]));
   const waiting = reader.batches(new AbortController().signal).next();
@@ -140,7 +140,7 @@ Deno.test("a reader that waits ends when it is disposed", async () => {
   assert.equal((await waiting).done, true);
 });
 
-Deno.test("whether a symbol has a taker is known without building an event", () => {
+Deno.test("whether a symbol has a subscriber is known without an event", () => {
   const { channel } = channelOf(10, {
     ...KEYS,
     secondaryOfSymbol: (symbol) => symbol.slice(0, 1),
@@ -162,7 +162,7 @@ Deno.test("whether a symbol has a taker is known without building an event", () 
   assert.equal(channel.wants("AAPL"), false);
 });
 
-Deno.test("a second key that no symbol tells might match any event", () => {
+Deno.test("a second key that does not follow from the symbol can match any event", () => {
   const { channel } = channelOf();
   const order = channel.subscribe(filter([], ["order-1"]));
   assert.equal(channel.wants("ANY"), true);
@@ -170,7 +170,7 @@ Deno.test("a second key that no symbol tells might match any event", () => {
   assert.equal(channel.wants("ANY"), false);
 });
 
-Deno.test("fan-out equals a naive filter over all streams", async () => {
+Deno.test("broadcast equals a filter over all subscribers", async () => {
   const names = fc.constantFrom("A", "B", "C", "D");
   const some = fc.uniqueArray(names, { maxLength: 3 });
   const step = fc.oneof(

@@ -84,7 +84,7 @@ Deno.test("an order is found by its id or by its symbol, once", () => {
   assert.equal(reader.waiting, 3);
 });
 
-Deno.test("an order update of long texts counts with its size", () => {
+Deno.test("an order update with long strings counts with its size", () => {
   const memory = new QueueMemory();
   const channels = createChannels({
     capacities: CAPACITIES,

@@ -13,12 +13,12 @@ function settings(env: Readonly<Record<string, string>> = {}) {
   return parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s", ...env });
 }
 
-Deno.test("the defaults fit into the chart's heap and leave a quarter of it", () => {
+Deno.test("the defaults fit into the chart's heap and leave a quarter free", () => {
   assert.deepEqual(memoryProblems(settings(), CHART_HEAP), []);
   assert.ok(heapNeeded(settings()) < 0.75 * CHART_HEAP);
 });
 
-Deno.test("settings that may need more than the heap are named with the remedy", () => {
+Deno.test("settings that can need more than the heap are reported with the fix", () => {
   const config = settings({ STREAM_PROXY_QUEUE_MEMORY_MB: "500" });
   const [problem, ...others] = memoryProblems(config, CHART_HEAP);
   assert.deepEqual(others, []);
@@ -31,7 +31,7 @@ Deno.test("settings that may need more than the heap are named with the remedy",
   );
 });
 
-Deno.test("a capacity that the memory of all queues cannot hold is named", () => {
+Deno.test("a capacity above the memory of all queues is reported", () => {
   const config = settings({
     STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: "1000000",
     STREAM_PROXY_ORDER_UPDATES_CAPACITY: "133682",

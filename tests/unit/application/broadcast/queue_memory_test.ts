@@ -13,7 +13,7 @@ interface Tick {
 }
 
 const EVENT_BYTES = 300;
-/** An upper bound of what taken batches may add to the limit. */
+/** Upper bound of the bytes that batches in flight add to the limit. */
 const FLIGHT = (streams: number) => streams * SMALLEST_BATCH * EVENT_BYTES * 2;
 
 function channelOf(memory: QueueMemory, capacity = 100_000) {
@@ -34,7 +34,7 @@ function assertLaw(queue: Subscriber<Tick>): void {
   assert.equal(published, delivered + lost + waiting);
 }
 
-Deno.test("whatever queues do, none loses count and together they stay within the budget", () => {
+Deno.test("after any operations every queue counts correctly and all stay within the limit", () => {
   const SYMBOLS = ["A", "B", "C", "D", "E"];
   const step = fc.record({
     symbol: fc.constantFrom(...SYMBOLS),
@@ -92,7 +92,7 @@ Deno.test("the longest queues are shortened to one length, the others lose nothi
   assert.ok(memory.bytes > 900_000 && memory.bytes <= 1_000_000);
 });
 
-Deno.test("a reader that keeps up loses nothing to a stuck one", () => {
+Deno.test("a reader that keeps up loses nothing because of a stalled one", () => {
   const memory = new QueueMemory(1_000_000);
   const { channel, open } = channelOf(memory);
   const stuck = Array.from({ length: 50 }, () => open());
@@ -120,7 +120,7 @@ Deno.test("an event that many queues share counts once, its slots for each", () 
   assert.equal(memory.bytes, 0);
 });
 
-Deno.test("a batch counts until its reader comes back, or its queue ends", () => {
+Deno.test("a batch in flight counts until the next one is taken or its queue ends", () => {
   const memory = new QueueMemory(100_000_000);
   const { channel, open } = channelOf(memory);
   const queue = open();
@@ -136,7 +136,7 @@ Deno.test("a batch counts until its reader comes back, or its queue ends", () =>
   assert.equal(memory.bytes, 0);
 });
 
-Deno.test("five hundred readers that never come back have a bounded total in flight", () => {
+Deno.test("500 stalled readers have a bounded total in flight", () => {
   const limit = 8 * 1_048_576;
   const memory = new QueueMemory(limit);
   const { channel, open } = channelOf(memory);
@@ -149,7 +149,7 @@ Deno.test("five hundred readers that never come back have a bounded total in fli
   assert.ok(memory.bytes <= limit + FLIGHT(queues.length));
 });
 
-Deno.test("cached bytes of an event outlive one sweep and not two", () => {
+Deno.test("cached bytes of an event are released by the second sweep", () => {
   const memory = new QueueMemory(100_000_000);
   const { channel, open } = channelOf(memory);
   const late = open();
@@ -170,7 +170,7 @@ Deno.test("cached bytes of an event outlive one sweep and not two", () => {
   assert.deepEqual(late.take(), [old, fresh]);
 });
 
-Deno.test("that an event cannot be encoded is not forgotten", () => {
+Deno.test("the mark of an event that cannot be encoded is kept", () => {
   const memory = new QueueMemory(100_000_000);
   const { channel, open } = channelOf(memory);
   const late = open();
@@ -184,7 +184,7 @@ Deno.test("that an event cannot be encoded is not forgotten", () => {
   assert.equal(late.take()[0]?.encoded?.length, 0);
 });
 
-Deno.test("slots that a burst has left are freed before any event is lost", () => {
+Deno.test("unused slots of a burst are freed before any event is lost", () => {
   const memory = new QueueMemory(1_000_000);
   const { channel, counters, open } = channelOf(memory);
   const bursts = Array.from({ length: 150 }, (_, i) => open(`B${i}`, "all"));

@@ -51,7 +51,7 @@ Deno.test("a capacity is exact", () => {
   }
 });
 
-Deno.test("a capacity that is none is refused by name and value", () => {
+Deno.test("an invalid capacity is an error with its value", () => {
   for (const capacity of [0, -1, 1.5, NaN, Infinity]) {
     assert.throws(() => new Ring(capacity), (error) => {
       assert.ok(error instanceof RangeError);
@@ -62,7 +62,7 @@ Deno.test("a capacity that is none is refused by name and value", () => {
   }
 });
 
-Deno.test("a cleared ring is as good as a new one", () => {
+Deno.test("a cleared ring behaves like a new one", () => {
   const ring = new Ring<number>(3);
   for (let i = 0; i < 5; i++) ring.push(i);
   ring.clear();
@@ -71,7 +71,7 @@ Deno.test("a cleared ring is as good as a new one", () => {
   assert.deepEqual(ring.take(10), [7]);
 });
 
-Deno.test("what was taken is let go of", async () => {
+Deno.test("items that were taken are released", async () => {
   const ring = new Ring<{ bytes: Uint8Array }>(8);
   const collected = Promise.withResolvers<void>();
   const registry = new FinalizationRegistry(() => collected.resolve());

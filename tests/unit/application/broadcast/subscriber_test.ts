@@ -76,7 +76,7 @@ Deno.test("published is delivered plus lost plus waiting at every moment, in ord
   );
 });
 
-Deno.test("a waiting reader is woken once and gets all that came in that turn", async () => {
+Deno.test("a waiting reader is woken once and receives all events of that turn", async () => {
   const { queue, publish } = queueOf(100);
   const batches = queue.batches(new AbortController().signal);
   const waiting = batches.next();
@@ -104,7 +104,7 @@ Deno.test("a large backlog comes in batches of at most 8192", async () => {
   );
 });
 
-Deno.test("an event that matches through two keys is taken once", () => {
+Deno.test("an event that matches two keys is added once", () => {
   const { queue } = queueOf(10);
   const one = envelope(1);
   queue.push(one);
@@ -132,7 +132,7 @@ Deno.test("a waiting reader ends when the queue is ended", async () => {
   assert.equal((await waiting).done, true);
 });
 
-Deno.test("a reader that comes too late ends at once", async () => {
+Deno.test("a reader that starts after the end ends immediately", async () => {
   const { queue, publish } = queueOf(10);
   publish(3);
   const batches = queue.batches(AbortSignal.abort());
@@ -142,7 +142,7 @@ Deno.test("a reader that comes too late ends at once", async () => {
   assert.equal((await others.next()).done, true);
 });
 
-Deno.test("an ended queue takes nothing more and holds nothing", () => {
+Deno.test("an ended queue accepts nothing and holds nothing", () => {
   const { queue, counters, publish } = queueOf(2);
   publish(1);
   queue.end();
@@ -153,7 +153,7 @@ Deno.test("an ended queue takes nothing more and holds nothing", () => {
   assert.deepEqual(counters, { offered: 1, sent: 0, dropped: 0 });
 });
 
-Deno.test("a reader that leaves takes its listener with it", async () => {
+Deno.test("a reader that stops removes its listener", async () => {
   const listeners = { added: 0, removed: 0 };
   const stop = new AbortController();
   const { signal } = stop;
@@ -175,7 +175,7 @@ Deno.test("a reader that leaves takes its listener with it", async () => {
   assert.deepEqual(listeners, { added: 1, removed: 1 });
 });
 
-Deno.test("a million wake-ups leave nothing behind", async () => {
+Deno.test("a million wake-ups retain no memory", async () => {
   const { queue, publish } = queueOf(4);
   const stop = new AbortController();
   const batches = queue.batches(stop.signal);

@@ -13,7 +13,7 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 
 const CAPACITY = 10;
 
-/** Streams of quotes that are watched with a limit of ten seconds. */
+/** Streams of quotes, monitored with a limit of ten seconds. */
 function watched(stalledMs = 10_000) {
   const counters = createCounters();
   const memory = new QueueMemory();
@@ -67,7 +67,7 @@ function watched(stalledMs = 10_000) {
   };
 }
 
-Deno.test("a stream that takes nothing of what waits is ended, logged and counted", async () => {
+Deno.test("a stream that takes none of its events is ended, logged and counted", async () => {
   await using watch = watched();
   const { stalls, batches } = watch.open();
   await watch.clock.advance(3_000);
@@ -101,7 +101,7 @@ Deno.test("a stream without waiting messages is never stalled", async () => {
   stream[Symbol.dispose]();
 });
 
-Deno.test("a stream that takes a little now and then is slow, not stalled", async () => {
+Deno.test("a stream that takes few events is slow, not stalled", async () => {
   await using watch = watched();
   const { stream, stalls, take } = watch.open();
   for (let i = 0; i < 20; i++) {

@@ -8,7 +8,7 @@ import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_d
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 
-Deno.test("the log names the streams that lose, and says no more than that", async () => {
+Deno.test("the log shows the streams with losses, and only those", async () => {
   const clock = new ManualClock();
   const log = new RecordingLog();
   const capacities = {

@@ -118,7 +118,7 @@ for (const [channel, filter, expected] of RULES) {
   });
 }
 
-Deno.test("a stream that is disposed twice leaves once", () => {
+Deno.test("disposing a stream is idempotent", () => {
   const { streams, sip, channels } = proxy();
   const one = streams.open("stockQuotes", { symbols: ["AAPL"] });
   const other = streams.open("stockQuotes", { symbols: ["AAPL"] });
@@ -131,7 +131,7 @@ Deno.test("a stream that is disposed twice leaves once", () => {
   assert.equal(streams.count, 0);
 });
 
-Deno.test("a stream of a feed that is switched off is refused, not left silent", () => {
+Deno.test("a stream of a disabled feed is rejected", () => {
   const channels = sixChannels();
   const clock = new ManualClock();
   const feeds = new Set(["trading"] as const);
@@ -146,7 +146,7 @@ Deno.test("a stream of a feed that is switched off is refused, not left silent",
   assert.equal(streams.count, 1);
 });
 
-Deno.test("losses are told once, per stream", () => {
+Deno.test("losses are reported once per stream", () => {
   const { streams, channels } = proxy();
   using slow = streams.open("orderUpdates", { symbols: ["AAPL"] });
   const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
@@ -161,7 +161,7 @@ Deno.test("losses are told once, per stream", () => {
   assert.deepEqual(streams.takeLosses(), []);
 });
 
-Deno.test("the place in the channel is fixed by opening, not by the first read", async () => {
+Deno.test("a stream receives events from its opening on, not from the first read", async () => {
   const { streams, channels } = proxy();
   using stream = streams.open("orderUpdates", { symbols: [] });
   const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
@@ -178,7 +178,7 @@ Deno.test("the place in the channel is fixed by opening, not by the first read",
   assert.equal(stream.lost, 2);
 });
 
-Deno.test("whatever streams come and go, interest is that of the open ones, and nothing at the end", () => {
+Deno.test("requested symbols are those of the open streams after any opens and closes", () => {
   const symbols = fc.array(fc.constantFrom("A", "B", "C", ""), {
     maxLength: 4,
   });
@@ -219,7 +219,7 @@ Deno.test("whatever streams come and go, interest is that of the open ones, and 
   );
 });
 
-Deno.test("three thousand streams come and go without a trace", () => {
+Deno.test("3,000 closed streams leave nothing behind", () => {
   const { streams, sip, channels } = proxy();
   const held = Array.from(
     { length: 3_000 },
@@ -235,7 +235,7 @@ Deno.test("three thousand streams come and go without a trace", () => {
   assert.equal([...sip.refCounts.pairs()].length, 0);
 });
 
-Deno.test("a stream over the budget is not opened and leaves no trace", () => {
+Deno.test("a stream over the quota is not opened and changes nothing", () => {
   const channels = sixChannels();
   const calls: string[] = [];
   const excess = { feed: "sip", limit: 1, used: 1, requested: 1 } as const;
@@ -265,7 +265,7 @@ Deno.test("a stream over the budget is not opened and leaves no trace", () => {
   assert.equal(channels.stockQuotes.keys, 0);
 });
 
-Deno.test("what all open streams name together is limited", () => {
+Deno.test("the symbols of all open streams are limited", () => {
   const counters = createCounters();
   const sip = new RefCountSink();
   const streams = new StreamRegistry({
@@ -306,7 +306,7 @@ Deno.test("what all open streams name together is limited", () => {
   assert.equal(counters.refusals.symbols, 1);
 });
 
-Deno.test("a symbol that another stream of the channel names counts as a tenth", () => {
+Deno.test("a symbol that another stream of the channel has counts as a tenth", () => {
   const streams = new StreamRegistry({
     channels: sixChannels(),
     feeds: new Set(FEEDS),
@@ -337,7 +337,7 @@ Deno.test("a symbol that another stream of the channel names counts as a tenth",
   assert.equal(streams.symbols, 0);
 });
 
-Deno.test("four services that name every stock on three channels are within the default", () => {
+Deno.test("four services with every stock on three channels are within the default", () => {
   const streams = new StreamRegistry({
     channels: sixChannels(),
     feeds: new Set(FEEDS),

@@ -1,4 +1,4 @@
-/** What a client is told of a symbol budget that is full. */
+/** The status of a stream that exceeds the symbol quota. */
 import assert from "node:assert/strict";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
@@ -18,7 +18,7 @@ const OVER = new QuotaExceeded({
   requested: 7,
 });
 
-Deno.test("a full budget is told with its numbers and a remedy", () => {
+Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
   const { code, details } = toStatus(rejectionOf(OVER));
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.equal(
@@ -29,7 +29,7 @@ Deno.test("a full budget is told with its numbers and a remedy", () => {
   );
 });
 
-Deno.test("a program finds the full budget in a google.rpc.QuotaFailure", () => {
+Deno.test("an exceeded quota is sent as a google.rpc.QuotaFailure", () => {
   const { metadata } = toStatus(rejectionOf(OVER));
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   assert(bytes instanceof Uint8Array);

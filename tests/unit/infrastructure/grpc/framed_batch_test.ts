@@ -1,4 +1,4 @@
-/** A batch leaves as the bytes of its messages, or is unrolled. */
+/** The bytes of a batch are those of its messages, framed one by one. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import fc from "fast-check";
@@ -7,7 +7,7 @@ import {
   framesBatches,
 } from "../../../../src/infrastructure/grpc/framed_batch.ts";
 
-/** What the class of grpc-js 1.14.7 does, word for word. */
+/** Frames like the class of grpc-js 1.14.7. */
 class KnownFraming {
   readonly handler = {
     serialize: (bodies: readonly Uint8Array[]) => new FramedBatch(bodies),
@@ -23,7 +23,7 @@ class KnownFraming {
   }
 }
 
-/** Each message framed by itself, as gRPC over HTTP/2 says. */
+/** Frames each message by itself, as specified by gRPC over HTTP/2. */
 function framesOf(bodies: readonly Uint8Array[]): Uint8Array {
   return Buffer.concat(bodies.flatMap((body) => {
     const prefix = Buffer.alloc(5);
@@ -34,7 +34,7 @@ function framesOf(bodies: readonly Uint8Array[]): Uint8Array {
 
 const framing = new KnownFraming();
 
-Deno.test("a batch of two has the bytes that the protocol writes down", () => {
+Deno.test("a batch of two has the bytes of the specification", () => {
   const bodies = [new Uint8Array([0xaa]), new Uint8Array([0xbb, 0xcc])];
   assert.equal(
     new Uint8Array(framing.serializeMessage(bodies)).toHex(),
@@ -42,7 +42,7 @@ Deno.test("a batch of two has the bytes that the protocol writes down", () => {
   );
 });
 
-Deno.test("a batch is the frames of its messages, whatever their number and sizes", () => {
+Deno.test("a batch of any number and sizes has the frames of its messages", () => {
   fc.assert(fc.property(
     fc.array(fc.uint8Array({ maxLength: 400 }), { minLength: 1 }),
     (bodies) => {
@@ -54,7 +54,7 @@ Deno.test("a batch is the frames of its messages, whatever their number and size
   ));
 });
 
-Deno.test("lengths of one to four bytes are written whole", () => {
+Deno.test("lengths of one to four bytes are written completely", () => {
   for (const length of [0, 0xff, 0x100, 0xffff, 0x10000, 0x100_0001]) {
     const bodies = [new Uint8Array(1), new Uint8Array(length).fill(7)];
     const framed = Buffer.from(framing.serializeMessage(bodies));
@@ -62,11 +62,11 @@ Deno.test("lengths of one to four bytes are written whole", () => {
   }
 });
 
-Deno.test("the framing that is known is used", () => {
+Deno.test("the expected framing is supported", () => {
   assert.equal(framesBatches(framing), true);
 });
 
-Deno.test("a framing that is not as expected is not used", () => {
+Deno.test("an unexpected framing is not supported", () => {
   const others: Record<string, object> = {
     "prefix written last": new class {
       readonly handler = framing.handler;
@@ -99,7 +99,7 @@ Deno.test("a framing that is not as expected is not used", () => {
   }
 });
 
-Deno.test("batches of the same bodies have the same bytes, whatever was framed between", () => {
+Deno.test("equal batches have equal bytes, with any others in between", () => {
   const pool = Array.from({ length: 6 }, (_, i) => new Uint8Array(i).fill(i));
   const batch = fc.array(fc.constantFrom(...pool), {
     minLength: 1,
@@ -118,7 +118,7 @@ Deno.test("batches of the same bodies have the same bytes, whatever was framed b
   );
 });
 
-Deno.test("a batch that was framed a moment ago is not framed again", () => {
+Deno.test("a cached batch is not framed again", () => {
   const bodies = Array.from({ length: 100 }, () => new Uint8Array(90));
   framing.serializeMessage(bodies);
   const output = new Uint8Array(100 * 95);

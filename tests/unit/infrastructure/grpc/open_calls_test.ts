@@ -1,4 +1,4 @@
-/** Who is let in, and how everybody is asked to leave. */
+/** Tracking, rejecting and ending calls. */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import {
@@ -7,7 +7,7 @@ import {
 } from "../../../../src/infrastructure/grpc/call_error.ts";
 import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
 
-Deno.test("a call is open until it says that it is over", () => {
+Deno.test("a call is open until grpc-js reports its end", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
   const signal = calls.track(call);
@@ -17,7 +17,7 @@ Deno.test("a call is open until it says that it is over", () => {
   assert(signal.reason instanceof ClientGone);
 });
 
-Deno.test("a call that was asked to end is open until it has ended", () => {
+Deno.test("a call that has to end is open until it has ended", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
   const signal = calls.track(call);
@@ -30,7 +30,7 @@ Deno.test("a call that was asked to end is open until it has ended", () => {
   assert.equal(calls.size, 0);
 });
 
-Deno.test("refused calls are counted until their status is sent", () => {
+Deno.test("rejected calls are counted until their status is sent", () => {
   const calls = new OpenCalls();
   const first = unavailable("first");
   calls.rejectNew(first);
@@ -43,7 +43,7 @@ Deno.test("refused calls are counted until their status is sent", () => {
   assert.equal(calls.size, 0);
 });
 
-Deno.test("emptiness is told to all who wait for it", async () => {
+Deno.test("all waiters are notified when no call is open", async () => {
   const calls = new OpenCalls();
   await calls.whenEmpty();
   const call = new EventEmitter();

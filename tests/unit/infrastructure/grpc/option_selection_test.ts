@@ -1,4 +1,4 @@
-/** Which contracts a request asks for, and how a wrong wish is refused. */
+/** Option selections of requests, and how invalid ones are rejected. */
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
@@ -34,7 +34,7 @@ function select(wish: Wish | undefined, underlyings = ["SPY"]) {
   ).selection;
 }
 
-/** The wrong fields of a refused wish, with what is said of them. */
+/** The violations of an invalid selection. */
 function complaints(wish: Wish, underlyings?: string[]): [string, string][] {
   try {
     select(wish, underlyings);
@@ -46,15 +46,15 @@ function complaints(wish: Wish, underlyings?: string[]): [string, string][] {
   throw new Error("The wish was not refused");
 }
 
-Deno.test("a request without a selection leaves the choice to the proxy", () => {
+Deno.test("a request without a selection has none", () => {
   assert.equal(select(undefined), undefined);
 });
 
-Deno.test("a selection that says nothing is the defaults", () => {
+Deno.test("an empty selection is the defaults", () => {
   assert.deepEqual(select({}), DEFAULTS);
 });
 
-Deno.test("what a selection says wins over the defaults, zero included", () => {
+Deno.test("fields of a selection override the defaults, including zero", () => {
   assert.deepEqual(select({ minDays: 0, right: OptionRight.PUT }), {
     ...DEFAULTS,
     minDays: 0,
@@ -111,7 +111,7 @@ const REFUSED: readonly [Wish, string, RegExp][] = [
 ];
 
 for (const [wish, field, wrong] of REFUSED) {
-  Deno.test(`${field} is refused when it ${wrong.source}`, () => {
+  Deno.test(`${field} is rejected when it ${wrong.source}`, () => {
     const [first, ...others] = complaints(wish);
     assert.equal(first?.[0], field);
     assert.match(first[1], wrong);
@@ -119,7 +119,7 @@ for (const [wish, field, wrong] of REFUSED) {
   });
 }
 
-Deno.test("every wrong field of a selection is named", () => {
+Deno.test("every invalid field of a selection is reported", () => {
   const wish = { strikeWindowPercent: -5, maxContracts: -5 };
   assert.deepEqual(complaints(wish).map(([field]) => field), [
     "option_selection.strike_window_percent",
@@ -127,13 +127,13 @@ Deno.test("every wrong field of a selection is named", () => {
   ]);
 });
 
-Deno.test("a selection without underlyings would choose nothing", () => {
+Deno.test("a selection without underlyings is rejected", () => {
   const [[field, wrong] = []] = complaints({ maxDays: 7 }, []);
   assert.equal(field, "option_selection");
   assert.match(wrong ?? "", /underlyings/);
 });
 
-Deno.test("whatever is accepted is a selection that can be used", () => {
+Deno.test("every accepted selection can be used", () => {
   const number = fc.oneof(
     fc.integer({ min: -10, max: 10 }),
     fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),

@@ -1,4 +1,4 @@
-/** How batches of a source are written, one at a time. */
+/** Writing batches one at a time, and ending calls. */
 import assert from "node:assert/strict";
 import {
   ClientGone,
@@ -9,7 +9,7 @@ import { pumpMessages } from "../../../../src/infrastructure/grpc/stream_pump.ts
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
-Deno.test("the source is asked for no more until a batch has been taken", async () => {
+Deno.test("the next batch is requested after the last one was written", async () => {
   const sink = new ManualSink();
   let asked = 0;
   async function* source() {
@@ -32,7 +32,7 @@ Deno.test("the source is asked for no more until a batch has been taken", async 
   await done;
 });
 
-Deno.test("a signal wakes a pump whose batch is never taken", async () => {
+Deno.test("a signal ends a pump during a write", async () => {
   const sink = new ManualSink();
   const stop = new AbortController();
   async function* source() {
@@ -45,7 +45,7 @@ Deno.test("a signal wakes a pump whose batch is never taken", async () => {
   assert.equal(sink.writes.length, 1);
 });
 
-Deno.test("nothing is written once the signal has fired", async () => {
+Deno.test("nothing is written after the signal has fired", async () => {
   const sink = new ManualSink();
   await pumpMessages(sink, {
     async *[Symbol.asyncIterator]() {
@@ -55,7 +55,7 @@ Deno.test("nothing is written once the signal has fired", async () => {
   assert.equal(sink.writes.length, 0);
 });
 
-Deno.test("a fault of the source is the pump's fault", async () => {
+Deno.test("an error of the source rejects the pump", async () => {
   async function* source(): AsyncGenerator<Uint8Array[]> {
     yield [];
     throw new Error("no more");

@@ -1,4 +1,4 @@
-/** What becomes of the lists in a request. */
+/** Conversion of requests to filters. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { status } from "@grpc/grpc-js";
@@ -10,7 +10,7 @@ import {
   stockFilter,
 } from "../../../../src/infrastructure/grpc/request_filters.ts";
 
-/** The refusal of a request. */
+/** The error of an invalid request. */
 function refusal(read: () => unknown): CallError {
   try {
     read();
@@ -34,14 +34,14 @@ Deno.test("empty lists mean everything and stay empty", () => {
   });
 });
 
-Deno.test("symbols are trimmed, upper-cased and named once", () => {
+Deno.test("symbols are trimmed, in upper case and without duplicates", () => {
   assert.deepEqual(
     stockFilter({ symbols: [" aapl", "AAPL ", "brk.b"] }).symbols,
     ["AAPL", "BRK.B"],
   );
 });
 
-Deno.test("option symbols lose prefix and padding", () => {
+Deno.test("prefix and padding of option symbols are removed", () => {
   const { symbols, underlyings } = optionFilter({
     symbols: [
       "O:AAPL240315C00172500",
@@ -59,7 +59,7 @@ Deno.test("option symbols lose prefix and padding", () => {
   assert.deepEqual(underlyings, ["SPY", "SPX"]);
 });
 
-Deno.test("who names a root means what it is written on", () => {
+Deno.test("an option root resolves to its underlying", () => {
   const { underlyings } = optionFilter({
     symbols: [],
     underlyings: ["SPXW", "spx", "BRKB", "CSGP1", "VIXW", "A", "AAPL"],
@@ -67,11 +67,11 @@ Deno.test("who names a root means what it is written on", () => {
   assert.deepEqual(underlyings, ["SPX", "BRK.B", "CSGP", "VIX", "A", "AAPL"]);
 });
 
-Deno.test("a stock that begins like the option prefix keeps its name", () => {
+Deno.test("a stock that begins like the option prefix is kept", () => {
   assert.deepEqual(stockFilter({ symbols: ["O:X"] }).symbols, ["O:X"]);
 });
 
-Deno.test("class shares are spelled with a dot, as Alpaca does", () => {
+Deno.test("share classes are written with a dot, as Alpaca does", () => {
   const { symbols } = stockFilter({
     symbols: ["BRK.B", "brk/b", "BRK-B", " BRK B ", "BF/A", "A-B"],
   });
@@ -83,7 +83,7 @@ Deno.test("class shares are spelled with a dot, as Alpaca does", () => {
   assert.deepEqual(underlyings, ["BRK.B", "BF.B"]);
 });
 
-Deno.test("what is no class share keeps its separators", () => {
+Deno.test("separators of other symbols are kept", () => {
   const symbols = [
     ...["BTC/USD", "PSA-PH", "ABCDEF/A", "A1/B", "X.WS", "BRK--B", "BRK/1"],
     ...["-B", "A/B/C"],
@@ -91,7 +91,7 @@ Deno.test("what is no class share keeps its separators", () => {
   assert.deepEqual(stockFilter({ symbols }).symbols, symbols);
 });
 
-Deno.test("option symbols of orders may be written like those of streams", () => {
+Deno.test("option symbols of orders are normalized like those of streams", () => {
   const symbols = ["O:AAPL240315C00172500", "spxw  240327p04925000"];
   assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, [
     "AAPL240315C00172500",
@@ -99,12 +99,12 @@ Deno.test("option symbols of orders may be written like those of streams", () =>
   ]);
 });
 
-Deno.test("order symbols keep slashes and dashes, however short", () => {
+Deno.test("order symbols keep slashes and dashes", () => {
   const symbols = ["BTC/USD", "BRK/B", "A-B"];
   assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, symbols);
 });
 
-Deno.test("the most entries of a list are a setting", () => {
+Deno.test("the longest list is a setting", () => {
   const limits = { ...DEFAULT_LIMITS, maxSymbols: 2 };
   const symbols = ["A", "B", "C"];
   const read = [
@@ -128,7 +128,7 @@ Deno.test("order ids keep their case, order symbols do not", () => {
   );
 });
 
-Deno.test("every wrong entry is named with its place", () => {
+Deno.test("every invalid entry is reported with its index", () => {
   const { details: { fields = [] }, message } = refusal(() =>
     optionFilter({
       symbols: ["OK", "", "O:"],
@@ -144,7 +144,7 @@ Deno.test("every wrong entry is named with its place", () => {
   assert.match(fields[3]?.description ?? "", /65 characters; at most 64/);
 });
 
-Deno.test("an asterisk and several names in one are refused, not waited for", () => {
+Deno.test("an asterisk and several names in one entry are rejected", () => {
   const { details: { fields = [] } } = refusal(() =>
     optionFilter({ symbols: ["*", "AAPL,MSFT"], underlyings: ["SPY", " O:* "] })
   );
@@ -156,7 +156,7 @@ Deno.test("an asterisk and several names in one are refused, not waited for", ()
   assert.match(fields[1]?.description ?? "", /comma/);
 });
 
-Deno.test("what no name can contain is refused, not waited for", () => {
+Deno.test("characters that names cannot have are rejected", () => {
   const { details: { fields = [] } } = refusal(() =>
     optionFilter({
       symbols: ["AAPL MSFT", "AAPL\u200b", 'AA"PL', "AA\\PL", "\u0391\u0391"],
@@ -174,7 +174,7 @@ Deno.test("what no name can contain is refused, not waited for", () => {
   assert.throws(() => orderFilter({ orderIds: ["a b"], symbols: [] }));
 });
 
-Deno.test("details stay small however much is wrong", () => {
+Deno.test("the number of violations is limited", () => {
   const { details: { fields = [] }, message } = refusal(() =>
     stockFilter({ symbols: Array.from({ length: 20_000 }, () => "") })
   );
@@ -182,7 +182,7 @@ Deno.test("details stay small however much is wrong", () => {
   assert.match(message, /and 19999 more/);
 });
 
-Deno.test("a list that is too long is refused without being read", () => {
+Deno.test("a list that is too long is rejected without being read", () => {
   const { details: { fields = [] } } = refusal(() =>
     orderFilter({ orderIds: new Array(20_001).fill("x"), symbols: [] })
   );
@@ -200,14 +200,14 @@ const FILTERS = {
   order: (symbols: readonly string[]) => orderFilter({ symbols, orderIds: [] }),
 };
 
-/** Anything, and what comes close to a symbol. */
+/** Any string, and strings similar to a symbol. */
 const ENTRY = fc.oneof(
   fc.string({ unit: "binary", maxLength: 70 }),
   fc.stringMatching(/^ ?(O:)?[a-zA-Z]{1,6}[-./ ]{0,2}[a-zA-Z0-9]{0,3} ?$/),
 );
 
 for (const [name, filter] of Object.entries(FILTERS)) {
-  Deno.test(`any ${name} list is either refused or becomes clean, and twice is once`, () => {
+  Deno.test(`any ${name} list is rejected or normalized, which is idempotent`, () => {
     fc.assert(
       fc.property(fc.array(ENTRY), (list) => {
         let kept: readonly string[];

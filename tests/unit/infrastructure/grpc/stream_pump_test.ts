@@ -1,4 +1,4 @@
-/** How a stream's events are batched and written, and when its pump rests. */
+/** Batching, writing and pausing of a stream's pump. */
 import assert from "node:assert/strict";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
 import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
@@ -25,7 +25,7 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
   }));
 }
 
-/** A stream that is being fed to a sink which takes writes only when told to. */
+/** A stream that is pumped to a sink of which the test completes the writes. */
 class Feeding {
   readonly sink = new ManualSink();
   readonly queue = new Subscriber<number>({
@@ -89,7 +89,7 @@ Deno.test("a backlog is cut by number of messages", async () => {
   }
 });
 
-Deno.test("a backlog is cut by size, and nothing of it is left behind", async () => {
+Deno.test("a backlog is cut by size, and all of it is written", async () => {
   const feeding = new Feeding({
     encode: () => new Uint8Array(MAX_BYTES / 4),
   }, 9);
@@ -118,7 +118,7 @@ Deno.test("an event is encoded by the first stream that needs it", async () => {
   await second.end();
 });
 
-Deno.test("an event that cannot be encoded is told once and left out", async () => {
+Deno.test("an event that cannot be encoded is reported once and skipped", async () => {
   const shared = envelopes(3);
   const encode = (event: number) => {
     if (event === 2) throw new Error("broken");
@@ -137,7 +137,7 @@ Deno.test("an event that cannot be encoded is told once and left out", async () 
   await second.end();
 });
 
-Deno.test("a batch of nothing but unencodable events does not hold up the stream", async () => {
+Deno.test("a batch of only unencodable events does not block the stream", async () => {
   const feeding = new Feeding({
     encode: (event) => {
       if (event <= 2) throw new Error("broken");
@@ -153,7 +153,7 @@ Deno.test("a batch of nothing but unencodable events does not hold up the stream
   await feeding.end();
 });
 
-Deno.test("what is published in one turn leaves in one write", async () => {
+Deno.test("events that are published in one turn are one write", async () => {
   const feeding = new Feeding();
   for (let i = 0; i < 7; i++) feeding.publish();
   await settle();
@@ -161,7 +161,7 @@ Deno.test("what is published in one turn leaves in one write", async () => {
   await feeding.end();
 });
 
-Deno.test("the stream is asked for no more until a batch has been taken", async () => {
+Deno.test("the next batch is taken after the last one was written", async () => {
   const feeding = new Feeding();
   feeding.publish();
   await settle();
@@ -177,7 +177,7 @@ Deno.test("the stream is asked for no more until a batch has been taken", async 
   await feeding.end();
 });
 
-Deno.test("a signal ends a pump whose batch is never taken", async () => {
+Deno.test("a signal ends a pump during a write", async () => {
   const feeding = new Feeding({}, 1);
   await settle();
   await feeding.end();
@@ -187,20 +187,20 @@ Deno.test("a signal ends a pump whose batch is never taken", async () => {
   assert.equal(feeding.sink.writes.length, 1);
 });
 
-Deno.test("a signal ends a pump that has nothing to write", async () => {
+Deno.test("a signal ends an idle pump", async () => {
   const feeding = new Feeding();
   await settle();
   await feeding.end();
   assert.equal(feeding.sink.writes.length, 0);
 });
 
-Deno.test("nothing is written once the signal has fired", async () => {
+Deno.test("nothing is written after the signal has fired", async () => {
   const feeding = new Feeding({ signal: AbortSignal.abort() }, 1);
   await feeding.done;
   assert.equal(feeding.sink.writes.length, 0);
 });
 
-Deno.test("a stream that ends, ends its pump", async () => {
+Deno.test("the end of a stream ends its pump", async () => {
   const feeding = new Feeding({}, 1);
   await settle();
   feeding.queue.end();
@@ -212,7 +212,7 @@ Deno.test("a stream that ends, ends its pump", async () => {
   await idle.done;
 });
 
-Deno.test("a fault of the call is the pump's fault", async () => {
+Deno.test("an error of the call rejects the pump", async () => {
   const feeding = new Feeding();
   feeding.sink.write = () => {
     throw new Error("no call");
@@ -244,7 +244,7 @@ Deno.test("a pump that has ended leaves no listener on its signal", async () => 
   assert.equal(listeners, 0);
 });
 
-Deno.test("a busy stream holds messages until the beat, the first one never", async () => {
+Deno.test("a busy stream delays messages until the next tick, but not the first one", async () => {
   const clock = new ManualClock();
   const ticker = new WriteTicker(clock, 5);
   const encode = () => new Uint8Array(MAX_BYTES);
@@ -266,7 +266,7 @@ Deno.test("a busy stream holds messages until the beat, the first one never", as
   assert.equal(clock.sleepers, 0);
 });
 
-Deno.test("all busy streams share one beat and one timer", async () => {
+Deno.test("all busy streams share one tick and one timer", async () => {
   const clock = new ManualClock();
   const ticker = new WriteTicker(clock, 5);
   let woken = 0;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ResponseCache } from "../../../../src/infrastructure/grpc/unary_responses.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
-Deno.test("a large answer is made once a second, a small one each time", async () => {
+Deno.test("a large response is cached for a second, a small one is not", async () => {
   const clock = new ManualClock();
   const answer = new ResponseCache(clock);
   let made = 0;

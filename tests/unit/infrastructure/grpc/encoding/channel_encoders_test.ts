@@ -1,4 +1,4 @@
-/** Laws of the hand-written encoders. */
+/** The hand-written encoders equal the generated code. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
@@ -29,17 +29,17 @@ import {
   GOLDEN_TRADE,
 } from "../../../../support/grpc_events.ts";
 
-/** How many inputs each law is tried on; GRPC_ENCODER_RUNS asks for more. */
+/** Inputs per property; set GRPC_ENCODER_RUNS for more. */
 const numRuns = Number(Deno.env.get("GRPC_ENCODER_RUNS") ?? 10_000);
 const encoders = createEncoders();
 
-/** A timestamp as the generated code wants it. */
+/** A timestamp for the generated code. */
 const proto = ({ seconds, nanos }: Timestamp) => ({
   seconds: BigInt(seconds),
   nanos,
 });
 
-/** Holds when both encoders give the same bytes for every input. */
+/** Checks that both encoders return the same bytes for every input. */
 function sameBytes<T, D extends DescMessage>(
   channel: ChannelName,
   inputs: fc.Arbitrary<T>,
@@ -125,7 +125,7 @@ Deno.test("a trade id above the signed range keeps its 64 bits", () => {
   assert.equal(BigInt.asUintN(64, trade.tradeId), tradeId);
 });
 
-Deno.test("numbers that the schema cannot hold are brought into its range", () => {
+Deno.test("numbers beyond the range of the schema are clamped", () => {
   const quote = (bidSize: number) =>
     fromBinary(
       StreamQuotesResponseSchema,
@@ -147,7 +147,7 @@ Deno.test("numbers that the schema cannot hold are brought into its range", () =
   assert.equal(volume(2 ** 60), 2n ** 60n);
 });
 
-Deno.test("a timestamp that nobody could read is left unset", () => {
+Deno.test("an invalid timestamp is unset", () => {
   const bad: Timestamp[] = [
     { seconds: 1, nanos: -1 },
     { seconds: 1, nanos: 1_000_000_000 },
@@ -167,7 +167,7 @@ Deno.test("a timestamp that nobody could read is left unset", () => {
   }
 });
 
-Deno.test("a message once made is not touched by the next ones", () => {
+Deno.test("a message is not changed by the next ones", () => {
   const first = encoders.stockQuotes(GOLDEN_QUOTE);
   const hex = first.toHex();
   for (let i = 0; i < 500; i++) {

@@ -1,4 +1,4 @@
-/** How the broker's words and texts reach the wire. */
+/** Enum values, text and times of order updates. */
 import assert from "node:assert/strict";
 import { fromBinary } from "@bufbuild/protobuf";
 import {
@@ -27,7 +27,7 @@ interface Sent {
   readonly update: OrderUpdateMessage;
 }
 
-/** What a client reads of an update. */
+/** Decodes an update like a client. */
 function send(change: Partial<OrderUpdate>): Sent {
   const { orderUpdates } = createEncoders();
   const { update } = fromBinary(
@@ -66,13 +66,13 @@ Deno.test("every event of the contract has its number", () => {
   );
 });
 
-Deno.test("events that the schema has no number for are sent as 0", () => {
+Deno.test("events that the schema does not have are sent as 0", () => {
   for (const event of ["order_cancel_rejected", "order_replace_rejected"]) {
     assert.equal(send({ event }).update.event, OrderEvent.UNSPECIFIED);
   }
 });
 
-Deno.test("words invented later are sent as 0", () => {
+Deno.test("unknown values are sent as 0", () => {
   const { update } = send({
     event: "restated",
     order: {
@@ -98,12 +98,12 @@ Deno.test("words invented later are sent as 0", () => {
   );
 });
 
-Deno.test("words that are property names of objects are unknown too", () => {
+Deno.test("values that are property names of objects are unknown", () => {
   const { update } = send({ event: "constructor" });
   assert.equal(update.event, OrderEvent.UNSPECIFIED);
 });
 
-Deno.test("every word that is known has a number, and no other one", () => {
+Deno.test("the known values are exactly those that are mapped", () => {
   for (const [kind, words] of Object.entries(ORDER_ENUMS)) {
     const numbered = mappedValues(kind as OrderField);
     assert.deepEqual(numbered.toSorted(), words.toSorted(), kind);
@@ -158,12 +158,12 @@ Deno.test("every order type, side, class and time in force has its number", () =
   }
 });
 
-Deno.test("a blank order class means a simple order", () => {
+Deno.test("an empty order class is a simple order", () => {
   const { update } = sendOrder({ orderClass: "" });
   assert.equal(update.order?.orderClass, OrderClass.SIMPLE);
 });
 
-Deno.test("the blank fields of a multi-leg parent are nothing unusual", () => {
+Deno.test("the empty fields of a multi-leg parent are valid", () => {
   const { update } = sendOrder({
     symbol: "",
     side: "",
@@ -177,7 +177,7 @@ Deno.test("the blank fields of a multi-leg parent are nothing unusual", () => {
   assert.equal(update.order?.legs[0]?.side, OrderSide.BUY);
 });
 
-Deno.test("an absent text is unset while an empty one is present", () => {
+Deno.test("an absent string is unset, an empty one is present", () => {
   const absent = sendOrder({ limitPrice: undefined, stopPrice: undefined });
   assert.equal(absent.update.order?.limitPrice, undefined);
   const empty = sendOrder({ limitPrice: "", stopPrice: "" });

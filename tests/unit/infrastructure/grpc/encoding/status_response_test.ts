@@ -1,4 +1,4 @@
-/** What the status answer says of feeds. */
+/** Feeds and subscriptions in the status response. */
 import assert from "node:assert/strict";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type {
@@ -91,13 +91,13 @@ Deno.test("times keep milliseconds and never leave the nanosecond range", () => 
   assert.equal(status.feeds[0]?.lastConnectedAt?.nanos, 500_000_000);
 });
 
-Deno.test("what a feed cannot tell is unset", () => {
+Deno.test("unknown values of a feed are unset", () => {
   const [feed] = read([FEED]).feeds;
   assert.equal(feed?.lastConnectedAt, undefined);
   assert.equal(feed?.errorMessage, undefined);
 });
 
-Deno.test("counts and the environment are told", () => {
+Deno.test("counts and the environment are sent", () => {
   const status = read(
     [{ ...FEED, messagesReceived: 2 ** 40, subscriptionCount: 7 }],
     { clientCount: 12 },
@@ -153,7 +153,7 @@ const SUBSCRIPTIONS: FeedSubscriptions = {
   ],
 };
 
-Deno.test("subscriptions are told of the feed that they belong to", () => {
+Deno.test("subscriptions are sent with their feed", () => {
   const feeds: FeedStatus[] = [FEED, { ...FEED, feed: "opra", kind: "opra" }];
   const status = decode(encodeStatus({ ...PROXY, feeds }, [SUBSCRIPTIONS]));
   assert.equal(status.feeds[0]?.subscriptions, undefined);
