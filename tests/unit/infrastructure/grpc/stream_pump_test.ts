@@ -260,7 +260,7 @@ Deno.test("a busy stream delays messages until the next tick, but not the first 
   sink.take();
   await settle();
   await feeding.end();
-  assert.equal(sink.writes.length, 2, "a stream that ends waits for no beat");
+  assert.equal(sink.writes.length, 2, "a stream that ends waits for no tick");
   await clock.advance(5);
   assert.equal(sink.writes.length, 2);
   assert.equal(clock.sleepers, 0);
