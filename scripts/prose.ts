@@ -1,6 +1,6 @@
 /**
  * Checks the prose of the repository: words that are not used, in Markdown,
- * comments and message strings, and lines that are too long.
+ * comments and message strings; source lines and pages that are too long.
  *
  * ```sh
  * deno task prose:check
@@ -18,6 +18,7 @@ import {
   type Exception,
   EXCEPTIONS,
   MAX_COLUMNS,
+  MAX_LINES,
   NOT_CONVERTED,
   WORD_RULES,
 } from "./prose/rules.ts";
@@ -63,11 +64,19 @@ export function checkFile(
     if (exception) onUsed(exception);
     return !exception;
   });
-  return [...open, ...path.endsWith(".md") ? [] : longLines(path, lines)];
+  return [...open, ...longFile(path, lines), ...longLines(path, lines)];
 }
 
-/** Lines above the limit, except those with a URL or a long piece of data. */
+function longFile(path: string, lines: readonly string[]): Finding[] {
+  const limit = MAX_LINES[path] ?? Infinity;
+  const count = lines.length - 1;
+  const message = `${count} lines, the limit is ${limit}`;
+  return count > limit ? [{ path, line: count, message }] : [];
+}
+
+/** Long lines of sources, except those with a URL or a long piece of data. */
 function longLines(path: string, lines: readonly string[]): Finding[] {
+  if (path.endsWith(".md")) return [];
   return lines.flatMap((text, index) => {
     const columns = [...text].length;
     if (columns <= MAX_COLUMNS || /https?:\/\/|\S{60}/.test(text)) return [];

@@ -24,6 +24,12 @@ export interface Exception {
 /** Longest line of a source file, in columns. */
 export const MAX_COLUMNS = 100;
 
+/** Most lines of the two pages that a new reader reads first. */
+export const MAX_LINES: Readonly<Record<string, number>> = {
+  "README.md": 180,
+  "ARCHITECTURE.md": 180,
+};
+
 const word = (words: string, instead: string): WordRule => ({
   pattern: new RegExp(`\\b(?:${words})\\b`, "gi"),
   instead,

@@ -46,6 +46,12 @@ Deno.test("long lines are found in sources, except data and URLs", () => {
   assert.deepEqual(linesOf("a.md", words), []);
 });
 
+Deno.test("README and ARCHITECTURE have at most 180 lines", () => {
+  assert.deepEqual(linesOf("README.md", "text\n".repeat(180)), []);
+  assert.deepEqual(linesOf("ARCHITECTURE.md", "text\n".repeat(181)), [181]);
+  assert.deepEqual(linesOf("docs/api.md", "text\n".repeat(181)), []);
+});
+
 Deno.test("an exception allows a word in its line only", () => {
   const used: string[] = [];
   const findings = checkFile("a.md", "the told word\nanother told word", {
