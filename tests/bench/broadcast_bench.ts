@@ -1,5 +1,5 @@
 /**
- * What publishing and taking cost, and what they must not depend on.
+ * Cost of publishing and taking by number of streams.
  *
  * ```sh
  * deno bench --allow-env tests/bench

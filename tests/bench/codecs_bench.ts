@@ -1,5 +1,5 @@
 /**
- * What decoding a frame and encoding a message cost.
+ * Cost of decoding a frame and of encoding a message.
  *
  * ```sh
  * deno bench --allow-env tests/bench
@@ -53,7 +53,7 @@ Deno.bench({
   },
 });
 
-/** Takes everything, or nothing, and does nothing with it. */
+/** A sink that subscribes to all or no symbols and discards events. */
 const sinkOf = (wanted: boolean) => ({
   wants: () => wanted,
   publish: () => {},

@@ -15,9 +15,9 @@ interface Stubs {
   readonly install?: string;
   /** `deno task check`. */
   readonly check?: string;
-  /** `deno task test tests/unit tests/delivery`. */
+  /** `deno task test … tests/unit tests/delivery`. */
   readonly unit?: string;
-  /** `deno task test --ignore=tests/unit,tests/delivery`. */
+  /** `deno task test … --ignore=tests/unit,tests/delivery`. */
   readonly integration?: string;
   /** `check_image.ts`. */
   readonly image?: string;
@@ -41,11 +41,11 @@ async function runScript(stubs: Stubs) {
     // npx -y deno@2.9.6 COMMAND ARGUMENTS…
     await program(
       "bin/npx",
-      `case "$3 $4 $5" in
+      `case "\${*:3}" in
         install*) ${stubs.install ?? ":"} ;;
-        "task check "*) ${stubs.check ?? ":"} ;;
-        "task test tests/unit") ${stubs.unit ?? PASS} ;;
-        "task test --ignore="*) ${stubs.integration ?? PASS} ;;
+        "task check") ${stubs.check ?? ":"} ;;
+        "task test "*" tests/unit tests/delivery") ${stubs.unit ?? PASS} ;;
+        "task test "*" --ignore="*) ${stubs.integration ?? PASS} ;;
         "run -A "*) ${stubs.image ?? ":"} ;;
       esac`,
     );
