@@ -8,7 +8,7 @@ import {
   type DemoTask,
   parseDemoArguments,
 } from "./demo_arguments.ts";
-import { type DemoListener, followDemo } from "./demo_client.ts";
+import { type DemoListener, runDemoClient } from "./demo_client.ts";
 import {
   DemoLines,
   eventText,
@@ -98,7 +98,7 @@ async function play(running: Demo, output: Output): Promise<void> {
   const { listeners, loops } = output;
   const { clock, signal } = terminal;
   const parts: Promise<void>[] = [
-    followDemo({ ...market, listeners, recorder, clock, signal }),
+    runDemoClient({ ...market, listeners, recorder, clock, signal }),
     ...loops,
   ];
   if (task.seconds !== undefined) {

@@ -31,7 +31,7 @@ export interface DemoListener {
 }
 
 /** What the client follows, and who receives it. */
-export interface Following {
+export interface DemoClientOptions {
   /** Where the proxy listens: `127.0.0.1:50052`. */
   readonly dial: { readonly grpc: string; readonly metrics: string };
   readonly stocks: readonly string[];
@@ -45,14 +45,14 @@ export interface Following {
 const STATUS_INTERVAL_MS = 250;
 
 /** Follows everything until the signal fires. */
-export async function followDemo(following: Following): Promise<void> {
+export async function runDemoClient(options: DemoClientOptions): Promise<void> {
   using client = new ProxyClient(
-    parseAddress(following.dial.grpc, "the demo's address"),
+    parseAddress(options.dial.grpc, "the demo's address"),
   );
   await Promise.all([
-    ...streamsOf(client, following).map((run) => retry(run, following)),
-    retry(() => watchStatus(client, following), following),
-    retry(() => watchLosses(following), following),
+    ...streamsOf(client, options).map((run) => retry(run, options)),
+    retry(() => watchStatus(client, options), options),
+    retry(() => watchLosses(options), options),
   ]);
 }
 
@@ -60,11 +60,11 @@ type Run = () => Promise<void>;
 
 function streamsOf(
   client: ProxyClient,
-  { listeners, signal, ...following }: Following,
+  { listeners, signal, ...followed }: DemoClientOptions,
 ): Run[] {
   const { method } = StreamProxyService;
-  const stocks = { symbols: [...following.stocks] };
-  const options = { symbols: [...following.options] };
+  const stocks = { symbols: [...followed.stocks] };
+  const options = { symbols: [...followed.options] };
   const notify = (call: (listener: DemoListener) => void) =>
     listeners.forEach(call);
   return [
@@ -116,8 +116,8 @@ function streamsOf(
 }
 
 /** Repeats a call that ended, after a delay; stops on an invalid request. */
-async function retry(run: Run, following: Following): Promise<void> {
-  const { recorder, clock, signal } = following;
+async function retry(run: Run, options: DemoClientOptions): Promise<void> {
+  const { recorder, clock, signal } = options;
   let failures = 0;
   while (!signal.aborted) {
     const started = clock.monotonic();
@@ -137,7 +137,7 @@ async function retry(run: Run, following: Following): Promise<void> {
 
 async function watchStatus(
   client: ProxyClient,
-  { recorder, clock, signal }: Following,
+  { recorder, clock, signal }: DemoClientOptions,
 ): Promise<void> {
   const { getConnectionStatus } = StreamProxyService.method;
   while (!signal.aborted) {
@@ -158,7 +158,7 @@ const LABELS: Readonly<Record<ChannelName, string>> = {
 };
 
 async function watchLosses(
-  { dial, recorder, clock, signal }: Following,
+  { dial, recorder, clock, signal }: DemoClientOptions,
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(4 * STATUS_INTERVAL_MS, signal);

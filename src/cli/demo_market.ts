@@ -130,12 +130,12 @@ type FeedName = typeof FEEDS[number];
 function faultsOf(
   { connections, faults }: Simulator,
 ): Pick<DemoMarket, "drop" | "mute"> {
-  const drop = inTurn(({ endpoint, name }) => {
+  const drop = rotating(({ endpoint, name }) => {
     if (connections.drop({ endpoint }) === 0) return undefined;
     faults.rejectUpgrades(endpoint, 502, REJECTIONS);
     return `you dropped the ${name} feed; Alpaca rejects it ${REJECTIONS} times`;
   });
-  const mute = inTurn(({ endpoint, name }) =>
+  const mute = rotating(({ endpoint, name }) =>
     connections.mute({ endpoint }) > 0
       ? `you muted the ${name} feed: its socket stays open without data`
       : undefined
@@ -144,7 +144,7 @@ function faultsOf(
 }
 
 /** Applies a fault to the next connected feed, in rotation. */
-function inTurn(fault: (feed: FeedName) => string | undefined): () => string {
+function rotating(fault: (feed: FeedName) => string | undefined): () => string {
   let turn = 0;
   return () => {
     for (let tries = 0; tries < FEEDS.length; tries++) {

@@ -345,7 +345,7 @@ const JOURNEYS = [
 ];
 
 for (const journey of JOURNEYS) {
-  Deno.test(`${journey.method} carries every field from Alpaca to foreign clients`, async (t) => {
+  Deno.test(`${journey.method} carries every field from Alpaca to other clients`, async (t) => {
     await using harness = await startHarness();
     await until(
       "all feeds are connected",

@@ -43,9 +43,9 @@ export class AllowedHosts {
   }
 
   #guard(route: Route): Route {
-    return (asked) => {
-      const { hostname } = new URL(asked.request.url);
-      return this.allows(hostname) ? route(asked) : text(
+    return (routed) => {
+      const { hostname } = new URL(routed.request.url);
+      return this.allows(hostname) ? route(routed) : text(
         `The status page is not served under the name ${hostname}. Use an IP ` +
           `address or localhost, or add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
         403,

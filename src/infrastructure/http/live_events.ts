@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { answer, type Asked, text } from "./routes.ts";
+import { respond, type RoutedRequest, text } from "./routes.ts";
 
 /** Time between two snapshots, in ms. */
 const TICK_MS = 1_000;
@@ -65,13 +65,13 @@ export class LiveEvents implements Disposable {
   }
 
   /** The route: a stream, or an error. */
-  readonly answer = ({ request, completed }: Asked): Response => {
+  readonly answer = ({ request, completed }: RoutedRequest): Response => {
     if (this.#ended) return text("Shutting down\n", 503);
     if (request.headers.get("sec-fetch-site") === "cross-site") {
       return text("Events are only for the page of this port\n", 403);
     }
     const head = { status: 200, type: "text/event-stream" };
-    if (request.method === "HEAD") return answer(null, head);
+    if (request.method === "HEAD") return respond(null, head);
     if (this.#connections >= this.#maxViewers) {
       const busy = text(
         `Limit of ${this.#maxViewers} viewers reached: close a page, or try later\n`,
@@ -80,7 +80,7 @@ export class LiveEvents implements Disposable {
       busy.headers.set("retry-after", "10");
       return busy;
     }
-    return answer(this.#admit(completed), head);
+    return respond(this.#admit(completed), head);
   };
 
   /** Ends every stream; later requests are rejected. */

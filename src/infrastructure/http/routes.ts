@@ -11,26 +11,26 @@
 export type RouteRequest = Pick<Request, "method" | "url" | "headers">;
 
 /** A request to a route. */
-export interface Asked {
+export interface RoutedRequest {
   readonly request: RouteRequest;
   /** Resolves when the response is sent or its connection is closed. */
   readonly completed: Promise<void>;
 }
 
 /** Makes the response to GET on one path. */
-export type Route = (asked: Asked) => Response | Promise<Response>;
+export type Route = (routed: RoutedRequest) => Response | Promise<Response>;
 
 /** Path to route. */
 export type Routes = Readonly<Record<string, Route>>;
 
 /** Handles one request. */
-export type Handler = (asked: Asked) => Promise<Response>;
+export type Handler = (routed: RoutedRequest) => Promise<Response>;
 
 /** Makes a request handler from a table of routes. */
-export function answerFrom(routes: Routes): Handler {
+export function createHandler(routes: Routes): Handler {
   const paths = Object.keys(routes);
-  return async (asked) => {
-    const { method, url } = asked.request;
+  return async (routed) => {
+    const { method, url } = routed.request;
     const { pathname } = new URL(url);
     if (!Object.hasOwn(routes, pathname)) {
       const list = paths.map((path) => `GET ${path}\n`).join("");
@@ -42,17 +42,17 @@ export function answerFrom(routes: Routes): Handler {
       return response;
     }
     // For HEAD the server sends everything but the body.
-    return await routes[pathname]?.(asked) ?? text("Not found\n", 404);
+    return await routes[pathname]?.(routed) ?? text("Not found\n", 404);
   };
 }
 
 /** A plain text response. */
 export function text(body: string, status = 200): Response {
-  return answer(body, { status, type: "text/plain; charset=utf-8" });
+  return respond(body, { status, type: "text/plain; charset=utf-8" });
 }
 
 /** Status and headers of a response. */
-export interface AnswerHead {
+export interface ResponseHead {
   readonly status: number;
   readonly type: string;
   /** More headers, by name. */
@@ -60,9 +60,9 @@ export interface AnswerHead {
 }
 
 /** A response that is neither cached nor sniffed. */
-export function answer(
+export function respond(
   body: string | ReadableStream<Uint8Array> | null,
-  { status, type, headers }: AnswerHead,
+  { status, type, headers }: ResponseHead,
 ): Response {
   return new Response(body, {
     status,

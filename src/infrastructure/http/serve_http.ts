@@ -25,9 +25,9 @@ import { listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { viewModel } from "./page/view_model.ts";
 import {
-  answer,
-  answerFrom,
+  createHandler,
   type Handler,
+  respond,
   type Route,
   type Routes,
   text,
@@ -99,7 +99,7 @@ export async function serveHttp(
   await using opened = new AsyncDisposableStack();
   const { connections, clock, idleMs = IDLE_MS, keepAccepting } = options;
   const open = async (address: ListenAddress, routes: Routes) => {
-    const handler = catchErrors(answerFrom(routes), options.onFault);
+    const handler = catchErrors(createHandler(routes), options.onFault);
     return opened.use(
       await listen(address, {
         handler,
@@ -168,7 +168,7 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
   return {
     "/health": () => {
       const body = healthBody(status(), feeds);
-      return answer(`${JSON.stringify(body)}\n`, {
+      return respond(`${JSON.stringify(body)}\n`, {
         status: body.status === "unhealthy" ? 503 : 200,
         type: "application/json",
       });
@@ -181,7 +181,7 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
 
 function metricsRoute(page: MetricsText): Route {
   return async () =>
-    answer(await page.render(), { status: 200, type: page.contentType });
+    respond(await page.render(), { status: 200, type: page.contentType });
 }
 
 /** Turns an error into status 500; its cause is logged, not sent. */
@@ -189,9 +189,9 @@ function catchErrors(
   handler: Handler,
   onFault: (cause: unknown) => void,
 ): Handler {
-  return async (asked) => {
+  return async (routed) => {
     try {
-      return await handler(asked);
+      return await handler(routed);
     } catch (cause) {
       onFault(cause);
       return text("Internal error\n", 500);

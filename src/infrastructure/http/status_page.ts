@@ -9,19 +9,19 @@ import type { Page } from "./page/page.ts";
 import { SCRIPT } from "./page/script.ts";
 import { STYLE } from "./page/style.ts";
 import { ICON } from "./page/svg_paths.ts";
-import { answer, type Route, type Routes } from "./routes.ts";
+import { respond, type Route, type Routes } from "./routes.ts";
 
 /** The routes `/` and `/icon.svg`; `content` makes the content of the page. */
 export async function statusPage(content: () => Page): Promise<Routes> {
   const headers = await pageHeaders();
   const document: Route = () =>
-    answer(renderDocument(content()), {
+    respond(renderDocument(content()), {
       status: 200,
       type: "text/html; charset=utf-8",
       headers,
     });
   const icon: Route = () =>
-    answer(ICON, { status: 200, type: "image/svg+xml", headers });
+    respond(ICON, { status: 200, type: "image/svg+xml", headers });
   return { "/": document, "/icon.svg": icon };
 }
 
