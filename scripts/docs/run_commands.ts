@@ -11,7 +11,7 @@
  *
  * - `<!-- run -->`: it ends by itself, with code 0;
  * - `<!-- run: 15 s -->`: it is interrupted after 15 s and ends with code 0;
- * - `<!-- run: 15 s, against the local Alpaca -->`: the same for a proxy, which
+ * - `<!-- run: 15 s, against the simulator -->`: the same for a proxy, which
  *   has to be ready in that time; `…` is replaced by the simulator's credentials;
  * - `<!-- run: with the demo -->`: as the first, while the demo runs;
  * - `<!-- not run: reason -->`: it needs an account or a cluster, for example.
@@ -51,7 +51,7 @@ function readCheck(comment: string): Check | undefined {
   const [, reason] = /^not run: (.+)$/.exec(comment) ?? [];
   if (reason) return { how: "not run", reason };
   const [, seconds, alpaca] =
-    /^run: (\d+) s(, against the local Alpaca)?$/.exec(comment) ?? [];
+    /^run: (\d+) s(, against the simulator)?$/.exec(comment) ?? [];
   if (seconds) {
     return {
       how: "interrupt",
@@ -117,7 +117,7 @@ async function startDemo(): Promise<AsyncDisposable> {
   };
 }
 
-/** Variables that point a proxy at the local Alpaca, which runs meanwhile. */
+/** Runs a simulator until disposed; gives the variables that select it. */
 async function startAlpaca(): Promise<
   AsyncDisposable & { readonly env: Record<string, string> }
 > {
