@@ -101,8 +101,6 @@ export const EXCEPTIONS: readonly Exception[] = [
 
 /** Folders and files whose prose has not been rewritten yet. */
 export const NOT_CONVERTED: readonly string[] = [
-  "src/infrastructure/grpc/http2_workarounds/cork_writes.ts",
-  "src/infrastructure/grpc/http2_workarounds/intercept_streams.ts",
   "tests/integration/grpc/",
   "tests/unit/infrastructure/grpc/http2_workarounds/",
   "tests/unit/infrastructure/grpc/limits/",

@@ -12,8 +12,9 @@
  *
  * A client acknowledges the SETTINGS of HTTP/2 and those sent here alike. So both
  * acknowledgements are dropped, and HTTP/2 is given one in place of the client,
- * right behind the client's own settings: its settings only raise what a client
- * may send.
+ * right behind the client's own settings. The settings of HTTP/2 only raise what a
+ * client may send, and apply once they are acknowledged: `header_block.ts` joins
+ * frames that are larger than the default.
  *
  * @module
  */
