@@ -100,8 +100,4 @@ export const EXCEPTIONS: readonly Exception[] = [
 ];
 
 /** Folders and files whose prose has not been rewritten yet. */
-export const NOT_CONVERTED: readonly string[] = [
-  "tests/integration/grpc/",
-  "tests/unit/infrastructure/grpc/http2_workarounds/",
-  "tests/unit/infrastructure/grpc/limits/",
-];
+export const NOT_CONVERTED: readonly string[] = [];

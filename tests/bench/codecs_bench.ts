@@ -19,7 +19,7 @@ import {
 } from "../../src/infrastructure/alpaca/decode.ts";
 import { readStockQuote } from "../../src/infrastructure/alpaca/messages.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
-import { FramedBatch } from "../../src/infrastructure/grpc/framed_batch.ts";
+import { FramedBatch } from "../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 
 const PER_FRAME = 50;
 const shape = { perFrame: PER_FRAME, symbols: 1_000 };

@@ -18,7 +18,7 @@ import {
   HealthCheckResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
-import type { EncodedMessages } from "./framed_batch.ts";
+import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type { Handlers, StreamCall } from "./register_service.ts";
 import { pumpMessages } from "./stream_pump.ts";

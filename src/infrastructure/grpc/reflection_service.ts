@@ -23,7 +23,7 @@ import {
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
 import { DescriptorIndex, descriptorsOf } from "./descriptor_index.ts";
-import type { EncodedMessages } from "./framed_batch.ts";
+import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type {
   DuplexCall,

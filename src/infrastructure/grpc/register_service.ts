@@ -24,7 +24,10 @@ import type {
   UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
-import { type EncodedMessages, serialize } from "./framed_batch.ts";
+import {
+  type EncodedMessages,
+  serialize,
+} from "./http2_workarounds/framed_batch.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
 /** A server-streaming call; one write is a batch. */

@@ -24,7 +24,7 @@ import type { OptionSelection } from "../../domain/options/selection.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
-import { batchInterceptor } from "./batch_interceptor.ts";
+import { batchInterceptor } from "./http2_workarounds/batch_interceptor.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { healthHandlers } from "./health_service.ts";
 import {

@@ -129,7 +129,7 @@ Deno.test("on a connection that takes too little, all streams receive alike", as
   assert(least > most / 3, `received ${client.received.join(", ")} bytes`);
 });
 
-Deno.test("a client with large windows that does not read is sent what its socket takes", async () => {
+Deno.test("a client that does not read is sent what its socket takes", async () => {
   await using harness = await startGrpcHarness();
   await using client = await FrameClient.connect(harness.server.port, {
     connectionWindow: 2 ** 31 - 1,

@@ -1,4 +1,4 @@
-/** What a client is told whose symbols have no place in the symbol budget. */
+/** The status of a stream whose symbols exceed the symbol quota. */
 import assert from "node:assert/strict";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { fromBinary } from "@bufbuild/protobuf";

@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { batchInterceptor } from "../../../src/infrastructure/grpc/batch_interceptor.ts";
-import { framesBatches } from "../../../src/infrastructure/grpc/framed_batch.ts";
+import { batchInterceptor } from "../../../src/infrastructure/grpc/http2_workarounds/batch_interceptor.ts";
+import { framesBatches } from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";

@@ -1,4 +1,4 @@
-/** What load balancers and orchestrators are told. */
+/** The health that load balancers and orchestrators receive. */
 import assert from "node:assert/strict";
 import { Code } from "@connectrpc/connect";
 import type { LinkState } from "../../../src/domain/connection/link.ts";
@@ -56,7 +56,7 @@ Deno.test("a check of an unknown service is NOT_FOUND and names known ones", asy
   });
 });
 
-Deno.test("a watch tells every change, and only changes", async () => {
+Deno.test("a watch sends every change, and only changes", async () => {
   const clock = new ManualClock();
   await using harness = await startGrpcHarness({ clock });
   using health = connectTo(harness, Health);

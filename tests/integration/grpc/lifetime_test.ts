@@ -153,7 +153,7 @@ Deno.test("an event that cannot be encoded costs that event alone", async () => 
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a client that cancels frees its stream at once", async () => {
+Deno.test("a client that cancels releases its stream", async () => {
   await using harness = await startGrpcHarness();
   using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(

@@ -26,7 +26,7 @@ Deno.test("a stalled stream ends with UNAVAILABLE, the figures and what to do", 
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a client that reads again after its stream has stalled gets what was sent, then the status", async () => {
+Deno.test("after a stall, a client that reads on gets messages, then the status", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const { stream: call, headers, trailers } = client.request(
@@ -50,7 +50,7 @@ Deno.test("a client that reads again after its stream has stalled gets what was 
   assert.equal(bytes % (5 + 55), 0, "whole messages only");
 });
 
-Deno.test("a stream beyond the symbols of all streams is refused with figures and the setting", async () => {
+Deno.test("a stream above the symbols of all streams is refused with the setting", async () => {
   await using harness = await startGrpcHarness();
   harness.market.admit = () => {
     throw new TooManySymbols({ limit: 100_000, used: 99_999, requested: 3 });

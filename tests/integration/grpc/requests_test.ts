@@ -1,4 +1,4 @@
-/** What a client is told about a request that makes no sense. */
+/** The status of invalid requests. */
 import assert from "node:assert/strict";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { fromBinary } from "@bufbuild/protobuf";
@@ -77,7 +77,7 @@ Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
 Deno.test("the most symbols are a setting, and large requests are still read", async () => {
   await using harness = await startGrpcHarness({ maxSymbols: 300_000 });
   using client = connectClient(harness);
-  // 5.1 MB: more than a gRPC server reads unless it is told to.
+  // 5.1 MB: more than a gRPC server reads by default.
   const symbols = Array.from(
     { length: 300_001 },
     (_, i) => `O:SPY${String(i).padStart(11, "0")}`,

@@ -109,7 +109,7 @@ Deno.test("a session that is closing for hours has its settings acknowledged", a
   await client.until(() => client.of(Type.data, stream).length > 0);
 });
 
-Deno.test("a machine that vanishes is noticed with and without a flood", async () => {
+Deno.test("a machine that vanishes is disconnected with and without a flood", async () => {
   await using time = fastClock();
   await using harness = await startGrpcHarness({ clock: time.clock });
   for (const messages of [0, 20_000]) {
@@ -126,7 +126,7 @@ Deno.test("a machine that vanishes is noticed with and without a flood", async (
   }
 });
 
-Deno.test("a client that connects and says nothing is noticed", async () => {
+Deno.test("a client that connects and sends nothing is disconnected", async () => {
   await using harness = await startGrpcHarness(KEEPALIVE);
   const conn = await Deno.connect({
     hostname: "127.0.0.1",

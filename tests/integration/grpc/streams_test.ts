@@ -252,7 +252,7 @@ Deno.test("an event is encoded once for all streams that carry it", async () => 
   await harness.market.untilOpen(0);
 });
 
-Deno.test("unknown words of the broker are sent as unspecified", async () => {
+Deno.test("unknown enum values of the broker are sent as unspecified", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const { update } = await firstOf(

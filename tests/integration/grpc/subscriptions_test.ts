@@ -45,7 +45,7 @@ async function statusBytes(
   return Buffer.from(await promise);
 }
 
-Deno.test("subscriptions are told to whom asks for them", async () => {
+Deno.test("subscriptions are in the status on request", async () => {
   await using harness = await startGrpcHarness({
     subscriptions: () => [REPORT],
   });
@@ -64,10 +64,10 @@ Deno.test("subscriptions are told to whom asks for them", async () => {
   assert.equal(sip?.subscriptions?.budget?.limit, 30);
 });
 
-Deno.test("whoever does not ask gets the same bytes as ever", async () => {
+Deno.test("a status without them has the same bytes as before", async () => {
   await using with_ = await startGrpcHarness({
     subscriptions: () => {
-      throw new Error("Nobody asked");
+      throw new Error("Not requested");
     },
   });
   await using without = await startGrpcHarness();

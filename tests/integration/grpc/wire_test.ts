@@ -71,14 +71,17 @@ Deno.test("what grpc-js refuses by itself is application/grpc too", async () => 
   assert.deepEqual(codes, ["12", "13"]);
 });
 
-Deno.test("what is no gRPC is told so in the words of HTTP", async () => {
+Deno.test("a request that is not gRPC is rejected with an HTTP error", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const status = async (headers: Record<string, string>) => {
     const call = client.request(pathOf("GetConnectionStatus"), headers);
     const received = await call.headers;
     const body = await text(call.stream);
-    return { status: received[":status"], told: body.includes("gRPC alone") };
+    return {
+      status: received[":status"],
+      explained: body.includes("gRPC alone"),
+    };
   };
   for (
     const type of [
@@ -91,14 +94,14 @@ Deno.test("what is no gRPC is told so in the words of HTTP", async () => {
     ]
   ) {
     const answer = await status({ "content-type": type });
-    assert.deepEqual(answer, { status: 415, told: true }, type);
+    assert.deepEqual(answer, { status: 415, explained: true }, type);
   }
   assert.equal((await status({ ":method": "PUT" })).status, 405);
   const grpc = { "content-type": "application/grpc+proto; charset=utf-8" };
   assert.equal((await status(grpc)).status, 200);
 });
 
-Deno.test("a message is framed with its length and sent at once", async () => {
+Deno.test("a message is framed with its length and sent immediately", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const { stream, headers } = client.request(pathOf("StreamQuotes"));
@@ -113,7 +116,7 @@ Deno.test("a message is framed with its length and sent at once", async () => {
   );
 });
 
-Deno.test("what is not offered is answered UNIMPLEMENTED", async () => {
+Deno.test("an unknown method is UNIMPLEMENTED", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   for (
@@ -146,7 +149,7 @@ async function ping(client: BareClient, rounds: number): Promise<number> {
   return answered;
 }
 
-Deno.test("pings are answered and never punished, with streams and without", async () => {
+Deno.test("pings are answered and never limited, with streams and without", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   assert.equal(await ping(client, 30), 300);
@@ -173,7 +176,7 @@ Deno.test("300 streams on one connection all receive", async () => {
   for (const [frame] of frames) assert.equal(frame.length, 60);
 });
 
-Deno.test("a connection that does not speak HTTP/2 costs only itself", async () => {
+Deno.test("a connection that does not send HTTP/2 affects no other", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const stranger = connect(harness.server.port, "127.0.0.1");
@@ -193,7 +196,7 @@ const PREFACE = new TextEncoder().encode(
 /** GOAWAY of stream 0 without an error. */
 const GOAWAY = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 
-Deno.test("clients that dial and change their mind cost only themselves", async () => {
+Deno.test("clients that connect and leave affect no other", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   for (let i = 0; i < 50; i++) {
@@ -225,7 +228,7 @@ Deno.test("a request that is no protobuf is refused", async () => {
   assert.equal(harness.market.streams.size, 0);
 });
 
-Deno.test("a compressed request is understood, a bomb refused, an answer never compressed", async () => {
+Deno.test("a compressed request is read, a bomb refused, a response never compressed", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const ask = async (message: Uint8Array) => {

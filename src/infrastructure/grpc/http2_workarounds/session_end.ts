@@ -22,8 +22,8 @@
  * - Test: none fails once this can go, because the crash depends on chance: a
  *   server of grpc-js alone crashes in about every second run of 300 clients that
  *   send GOAWAY and FIN behind their SETTINGS. Behind `PacedSocket`, 600 of them
- *   crashed nothing without this. "clients that dial and change their mind cost
- *   only themselves" keeps that.
+ *   crashed nothing without this. "clients that connect and leave affect no
+ *   other" keeps that.
  *
  * Errors of a session (protocol errors, flood guards)
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.

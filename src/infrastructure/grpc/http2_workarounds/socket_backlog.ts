@@ -9,8 +9,8 @@
  * - Report: none found; https://github.com/denoland/deno/pull/36044 made writes
  *   wait for flow control, not for the socket.
  * - Test: "node:http2 fills the socket of a client that does not read" fails once
- *   this can go; "a client with large windows that does not read is sent what its
- *   socket takes" fails without it.
+ *   this can go; "a client that does not read is sent what its socket takes"
+ *   fails without it.
  *
  * @module
  */

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import {
   FramedBatch,
   framesBatches,
-} from "../../../../src/infrastructure/grpc/framed_batch.ts";
+} from "../../../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 
 /** Frames like the class of grpc-js 1.14.7. */
 class KnownFraming {
