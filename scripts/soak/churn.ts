@@ -6,6 +6,7 @@
  */
 import type { Random } from "../rig/random.ts";
 import { http2Frame } from "../../bench/http2/frames.ts";
+import { pause } from "../../bench/rig.ts";
 import { grpcFields, headerBlock } from "../rig/hpack.ts";
 import {
   type Call,
@@ -232,8 +233,4 @@ export class Churn {
     });
     response.body?.pipeTo(new WritableStream()).catch(() => {});
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { pause } from "../../../bench/rig.ts";
 import type { Random } from "../../rig/random.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import type { Ports } from "../../rig/child_processes.ts";
@@ -27,11 +28,6 @@ export interface Outcome {
 
 /** Runs an attack of bounded length; its connections stay open. */
 export type Attack = (target: Target) => Promise<Outcome>;
-
-/** Resolves after `ms`. */
-export function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
-}
 
 /** `count` scaled, at least one. */
 export function scaled({ scale }: Target, count: number): number {

@@ -4,13 +4,13 @@
  * @module
  */
 import { http2Frame } from "../../../bench/http2/frames.ts";
+import { pause } from "../../../bench/rig.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import {
   type Attack,
   connections,
   during,
   endedCount,
-  pause,
   scaled,
   type Target,
 } from "./attack.ts";

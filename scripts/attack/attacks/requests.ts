@@ -15,13 +15,13 @@ import {
   pathOf,
   texts,
 } from "../../rig/messages.ts";
+import { pause } from "../../../bench/rig.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import {
   type Attack,
   connections,
   during,
   endedCount,
-  pause,
   scaled,
   settled,
   sum,

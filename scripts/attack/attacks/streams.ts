@@ -10,6 +10,7 @@ import {
   resetFrame,
   texts,
 } from "../../rig/messages.ts";
+import { pause } from "../../../bench/rig.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import { parseMetrics, total } from "../../rig/child_processes.ts";
 import {
@@ -18,7 +19,6 @@ import {
   during,
   endedCount,
   type Outcome,
-  pause,
   scaled,
   settled,
   sum,
