@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { untilListening } from "./ports.ts";
+import { untilListening } from "./loopback.ts";
 
 /** What stands between a client and the proxy. */
 export interface BalancerKind {

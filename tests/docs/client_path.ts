@@ -14,8 +14,12 @@ import {
   type RunningClient,
   startClient,
 } from "./client_process.ts";
-import { freePort, untilListening } from "./ports.ts";
-import { type Relay, startRelay } from "./relay.ts";
+import {
+  freePort,
+  type Relay,
+  startRelay,
+  untilListening,
+} from "./loopback.ts";
 
 const QUOTE_INTERVAL_MS = 100;
 const LONGEST_WAIT_MS = 120_000;

@@ -20,7 +20,7 @@ import {
 } from "./balancers.ts";
 import { ClientPath, type Recovery } from "./client_path.ts";
 import { ClientBuilds, startClient, TAIL } from "./client_process.ts";
-import { freePort } from "./ports.ts";
+import { freePort } from "./loopback.ts";
 
 /** Seconds until a client has to be back; keepalive alone takes up to 30. */
 const LIMIT_S = 35;

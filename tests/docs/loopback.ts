@@ -1,6 +1,7 @@
 /**
- * A TCP relay: keeps its address while the servers behind it change, and can
- * break connections as a crash or a network does.
+ * Ports on loopback, and a TCP relay. The relay keeps its address while the
+ * servers behind it change, and can break connections as a crash or a network
+ * does.
  *
  * @module
  */
@@ -82,4 +83,28 @@ export async function startRelay(): Promise<Relay> {
   if (typeof bound !== "object" || !bound) throw new Error("No port");
   relay.address = `127.0.0.1:${bound.port}`;
   return relay;
+}
+
+/** A port that is free now. */
+export function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return listener.addr.port;
+}
+
+/**
+ * Resolves once something accepts connections on `port`.
+ *
+ * @throws when nothing does within 20 s.
+ */
+export async function untilListening(port: number): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  for (;;) {
+    try {
+      using _conn = await Deno.connect({ hostname: "127.0.0.1", port });
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }
