@@ -19,7 +19,6 @@ import {
   EXCEPTIONS,
   MAX_COLUMNS,
   MAX_LINES,
-  NOT_CONVERTED,
   WORD_RULES,
 } from "./prose/rules.ts";
 
@@ -100,14 +99,11 @@ export async function proseFiles(folder = ""): Promise<string[]> {
 }
 
 /** Checks the repository; an exception that is not needed is a finding too. */
-export async function checkProse(
-  notConverted: readonly string[] = NOT_CONVERTED,
-): Promise<Finding[]> {
+export async function checkProse(): Promise<Finding[]> {
   const unused = new Set(EXCEPTIONS);
   const onUsed = (exception: Exception) => void unused.delete(exception);
   const findings: Finding[] = [];
   for (const path of await proseFiles()) {
-    if (notConverted.some((start) => path.startsWith(start))) continue;
     findings.push(...checkFile(path, await readSource(path), { onUsed }));
   }
   const message = "an exception that is not needed: remove it from rules.ts";
@@ -119,8 +115,7 @@ export async function checkProse(
 
 if (import.meta.main) {
   const { positionals } = parseArgs({ allowPositionals: true });
-  const all = await checkProse(positionals.length > 0 ? [] : NOT_CONVERTED);
-  const findings = all.filter(({ path }) =>
+  const findings = (await checkProse()).filter(({ path }) =>
     positionals.length === 0 || positionals.some((one) => path.startsWith(one))
   );
   const text = findings.map(({ path, line, message }) =>

@@ -98,6 +98,3 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "golden tests are not changed",
   },
 ];
-
-/** Folders and files whose prose has not been rewritten yet. */
-export const NOT_CONVERTED: readonly string[] = [];
