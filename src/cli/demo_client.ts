@@ -15,6 +15,7 @@ import {
   type StockTrade,
   StreamProxyService,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
+import { CHANNEL_LABELS } from "../infrastructure/metrics/declarations.ts";
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
@@ -147,16 +148,6 @@ async function watchStatus(
   }
 }
 
-/** Labels of the channels in `/metrics`. */
-const LABELS: Readonly<Record<ChannelName, string>> = {
-  stockQuotes: "stock_quote",
-  stockTrades: "stock_trade",
-  stockBars: "stock_bar",
-  optionQuotes: "option_quote",
-  optionTrades: "option_trade",
-  orderUpdates: "order_update",
-};
-
 async function watchLosses(
   { dial, recorder, clock, signal }: DemoClientOptions,
 ): Promise<void> {
@@ -186,7 +177,7 @@ export function parseLosses(page: string): Map<ChannelName, number> {
     /^alpaca_proxy_messages_dropped_total\{message_type="(\w+)"\} (\S+)$/gm,
   );
   for (const [, label, value] of lines) {
-    const channel = CHANNELS.find((one) => LABELS[one] === label);
+    const channel = CHANNELS.find((one) => CHANNEL_LABELS[one] === label);
     if (channel) found.set(channel, Number(value));
   }
   return found;

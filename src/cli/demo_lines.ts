@@ -6,7 +6,6 @@
  *
  * @module
  */
-import type { ChannelName } from "../domain/market/channels.ts";
 import type {
   OptionQuoteUpdate,
   OptionTrade,
@@ -17,6 +16,7 @@ import type {
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoListener } from "./demo_client.ts";
 import type { DemoAddresses, DemoEvent, DemoState } from "./demo_state.ts";
+import { STREAMS } from "./demo_tables.ts";
 import {
   optionQuoteLine,
   optionTradeLine,
@@ -31,16 +31,6 @@ import { duration, grouped } from "./text.ts";
 /** Lines of each kind per second, unless all are shown. */
 const SHOWN_PER_SECOND = 2;
 const MAX_QUEUED = 10_000;
-
-/** The streams in the order of the output. */
-const STREAM_NAMES: readonly (readonly [ChannelName, string])[] = [
-  ["stockQuotes", "quotes"],
-  ["stockTrades", "trades"],
-  ["stockBars", "bars"],
-  ["optionQuotes", "option quotes"],
-  ["optionTrades", "option trades"],
-  ["orderUpdates", "order updates"],
-];
 
 /** Queues lines until they are taken. */
 export class DemoLines implements DemoListener {
@@ -138,7 +128,7 @@ export function introduction(
 
 /** One line with the rates. */
 export function ratesLine(state: DemoState): string {
-  const rates = STREAM_NAMES.map(([channel, name]) =>
+  const rates = STREAMS.flat().map(([channel, name]) =>
     `${name} ${grouped(Math.round(state.streams[channel].perSecond))}/s`
   );
   return `${duration(state.elapsedMs)}  ${rates.join("  ")}`;
@@ -152,7 +142,7 @@ export function eventText(event: Pick<DemoEvent, "tone" | "text">): string {
 /** Last lines: received and lost messages. */
 export function summary(state: DemoState): string[] {
   const seconds = Math.max(0.001, state.elapsedMs / 1000);
-  const figures = STREAM_NAMES.map(([channel, name]) => ({
+  const figures = STREAMS.flat().map(([channel, name]) => ({
     name,
     ...state.streams[channel],
   }));

@@ -8,8 +8,7 @@
  *
  * @module
  */
-import { feedTable } from "./demo_feed_table.ts";
-import { optionRows, orderRows, stockRows } from "./demo_tables.ts";
+import { feedTable, optionRows, orderRows, stockRows } from "./demo_tables.ts";
 import type { DemoEvent, DemoState } from "./demo_state.ts";
 import {
   ansi,
@@ -120,12 +119,12 @@ interface Section {
 
 function sections(
   state: DemoState,
-  { room, ...looks }: Theme & { readonly room: number },
+  { room, ...theme }: Theme & { readonly room: number },
 ): string[] {
   const all: Section[] = [
-    stockRows(state.stocks, { ...looks, feed: state.feeds[0] }),
-    optionRows(state.options, { ...looks, feed: state.feeds[1] }),
-    orderRows(state.orders, looks),
+    stockRows(state.stocks, { ...theme, feed: state.feeds[0] }),
+    optionRows(state.options, { ...theme, feed: state.feeds[1] }),
+    orderRows(state.orders, theme),
   ];
   // A blank line before each, if that leaves four rows of each.
   const spaced = room >= 6 * all.length;

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { ChannelName } from "../../domain/market/channels.ts";
 
 /** Declares one metric. */
 export interface MetricDeclaration {
@@ -203,3 +204,13 @@ export const METRICS = {
 
 /** All metrics in the order in which they are exposed. */
 export const ALL_METRICS: readonly MetricDeclaration[] = Object.values(METRICS);
+
+/** Value of the `message_type` label for each channel. */
+export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "stock_quote",
+  stockTrades: "stock_trade",
+  stockBars: "stock_bar",
+  optionQuotes: "option_quote",
+  optionTrades: "option_trade",
+  orderUpdates: "order_update",
+};

@@ -22,8 +22,8 @@ import type { StatusSource } from "../../application/status/status.ts";
 import type { QuotaSource } from "../../application/status/subscription_report.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
-import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import { METRICS } from "./declarations.ts";
+import { CHANNELS } from "../../domain/market/channels.ts";
+import { CHANNEL_LABELS, METRICS } from "./declarations.ts";
 import { ReadHistogram, registerRead, type Series } from "./read_metrics.ts";
 
 /** A page of metrics in the Prometheus text format. */
@@ -45,16 +45,6 @@ export interface MetricsSources {
   /** Memory of the client queues, in bytes; 0 without it. */
   readonly queueMemory?: { readonly bytes: number; readonly limit: number };
 }
-
-/** Value of the `message_type` label for each channel. */
-const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
-  stockQuotes: "stock_quote",
-  stockTrades: "stock_trade",
-  stockBars: "stock_bar",
-  optionQuotes: "option_quote",
-  optionTrades: "option_trade",
-  orderUpdates: "order_update",
-};
 
 /** Every state; true where the session has an open socket. */
 const STATES: Readonly<Record<LinkState, boolean>> = {

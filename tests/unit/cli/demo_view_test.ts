@@ -7,7 +7,7 @@ import {
   OrderUpdateSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoState, StreamFigures } from "../../../src/cli/demo_state.ts";
-import { sparkline } from "../../../src/cli/demo_feed_table.ts";
+import { sparkline } from "../../../src/cli/demo_tables.ts";
 import { renderDemo, share } from "../../../src/cli/demo_view.ts";
 import { visibleWidth } from "../../../src/cli/colors.ts";
 
