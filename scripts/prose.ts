@@ -30,7 +30,7 @@ export interface Finding {
   readonly message: string;
 }
 
-/** What the check needs to know beside the file. */
+/** Options of {@linkcode checkFile}. */
 export interface ProseOptions {
   readonly exceptions?: readonly Exception[];
   /** Receives each exception that was needed. */
