@@ -163,11 +163,6 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
     this.#sweptUpTo = this.#published;
   }
 
-  /** Whether the queue has ended. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
   /** Ends the queue, drops its events and wakes the reader; idempotent. */
   end(): void {
     if (this.#ended) return;

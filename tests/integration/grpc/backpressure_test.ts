@@ -1,4 +1,4 @@
-/** What a client that does not keep up costs, and whom. */
+/** Effects of clients that do not keep up. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { FrameClient } from "../../support/frame_client.ts";
@@ -11,12 +11,12 @@ import {
 import { MemoryMarket } from "../../support/grpc_market.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
 
-/** Lets sockets and promises run until nothing moves any more. */
+/** Lets sockets and promises run until they are idle. */
 function breathe(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
-Deno.test("a slow stream disturbs no other stream of its connection", async () => {
+Deno.test("a slow stream does not delay other streams of its connection", async () => {
   const total = 40_000;
   await using harness = await startGrpcHarness({
     market: new MemoryMarket({ capacity: 1_000 }),
@@ -71,7 +71,7 @@ Deno.test("a slow stream disturbs no other stream of its connection", async () =
   await harness.market.untilOpen(1);
 });
 
-Deno.test("a slow client that reads again receives on", async () => {
+Deno.test("a slow client that resumes reading receives the next messages", async () => {
   await using harness = await startGrpcHarness({
     market: new MemoryMarket({ capacity: 100 }),
   });
@@ -98,12 +98,12 @@ Deno.test("a slow client that reads again receives on", async () => {
   assert.equal(open.delivered + open.lost, 20_001);
 });
 
-/** What a connection may take before its client says more. */
+/** Initial flow control window of a connection, in bytes. */
 const FIRST_WINDOW = 65_535;
-/** What one golden quote takes on the wire. */
+/** Bytes of one golden quote on the wire. */
 const QUOTE_BYTES = 5 + 55;
 
-Deno.test("on a connection that takes too little, all streams receive alike", async () => {
+Deno.test("on a slow connection all streams receive equally", async () => {
   const streams = 6;
   await using harness = await startGrpcHarness();
   await using client = await SmallWindowClient.connect(harness.server.port);

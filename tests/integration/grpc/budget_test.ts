@@ -20,7 +20,7 @@ import {
 
 const LIMIT = 2;
 
-/** A proxy whose plan has room for two symbols. */
+/** A proxy with a quota of two symbols. */
 async function startSmallPlan(): Promise<GrpcHarness> {
   const harness = await startGrpcHarness();
   harness.market.admit = (_channel, { symbols }) => {
@@ -38,7 +38,7 @@ async function startSmallPlan(): Promise<GrpcHarness> {
 /** StreamQuotesRequest with three symbols. */
 const THREE = new Uint8Array([10, 1, 65, 10, 1, 66, 10, 1, 67]);
 
-Deno.test("a connect client reads which budget is full and by how much", async () => {
+Deno.test("a connect client receives which quota is exceeded and by how much", async () => {
   await using harness = await startSmallPlan();
   using client = connectClient(harness);
   const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });
@@ -80,7 +80,7 @@ Deno.test("a grpc-js client finds the quota failure in the trailers", async () =
   assert.equal(quota?.violations[0]?.subject, "feed:sip symbols");
 });
 
-Deno.test("a refused stream is one block of headers and nothing else", async () => {
+Deno.test("a rejected stream is one block of headers", async () => {
   await using harness = await startSmallPlan();
   harness.market.admit = () => {
     throw new QuotaExceeded({ feed: "opra", limit: 0, used: 0, requested: 1 });
@@ -92,7 +92,7 @@ Deno.test("a refused stream is one block of headers and nothing else", async () 
   assert.equal((await headers)["content-type"], "application/grpc");
 });
 
-Deno.test("a stream that runs goes on while others are refused", async () => {
+Deno.test("an open stream continues while others are rejected", async () => {
   await using harness = await startSmallPlan();
   using client = connectClient(harness);
   const leave = new AbortController();
@@ -112,7 +112,7 @@ Deno.test("a stream that runs goes on while others are refused", async () => {
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a refusal for the budget is in the log with its numbers", async () => {
+Deno.test("a rejection for the quota is logged with its numbers", async () => {
   await using harness = await startSmallPlan();
   using client = connectClient(harness);
   const stream = client.streamQuotes({ symbols: ["A", "B", "C"] });

@@ -1,4 +1,4 @@
-/** Batches on the wire, seen by a client without a gRPC library. */
+/** Batches on the wire, read without a gRPC library. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
@@ -18,7 +18,7 @@ const FRAME = "0000000037" +
   "0a350a044141504c120b08a08494ad0610959aef3a1a0151210000000000c862402803" +
   "32015039713d0ad7a3c8624040044a0152520143";
 
-/** Publishes `count` events in one turn and gives the stream's first bytes. */
+/** Publishes `count` events in one turn and returns the stream's first bytes. */
 async function bytesOf(count: number, contentType: string): Promise<Buffer> {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
@@ -40,7 +40,7 @@ async function bytesOf(count: number, contentType: string): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-Deno.test("every size of batch is its messages' frames, for both content types", async () => {
+Deno.test("a batch has the frames of its messages, for both content types", async () => {
   for (const contentType of ["application/grpc", "application/grpc+proto"]) {
     for (const count of [1, 2, 3, 511, 512, 513, 5_000]) {
       const bytes = await bytesOf(count, contentType);
@@ -50,7 +50,7 @@ Deno.test("every size of batch is its messages' frames, for both content types",
   }
 });
 
-Deno.test("the installed grpc-js frames in the way that batches rely on", async () => {
+Deno.test("the installed grpc-js has the framing that batches require", async () => {
   const verdicts: boolean[] = [];
   const server = new Server({
     interceptors: [(method, call) => {

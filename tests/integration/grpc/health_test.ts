@@ -36,7 +36,7 @@ Deno.test("serving means at least one feed connected", async () => {
   }
 });
 
-Deno.test("a draining proxy does not serve", async () => {
+Deno.test("a draining proxy is not serving", async () => {
   await using harness = await startGrpcHarness();
   using health = connectTo(harness, Health);
   harness.status = { ...harness.status, draining: true };
@@ -47,7 +47,7 @@ Deno.test("a draining proxy does not serve", async () => {
   assert.equal((await health.check({})).status, Serving.NOT_SERVING);
 });
 
-Deno.test("a check of an unknown service is NOT_FOUND and names known ones", async () => {
+Deno.test("a check of an unknown service is NOT_FOUND with the known ones", async () => {
   await using harness = await startGrpcHarness();
   using health = connectTo(harness, Health);
   await assert.rejects(health.check({ service: "cream.v1.ScannerService" }), {

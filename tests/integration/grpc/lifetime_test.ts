@@ -89,7 +89,7 @@ Deno.test("messages published before the stop arrive before the status", async (
   assert.deepEqual(seen, ["AAPL"]);
 });
 
-Deno.test("draining refuses new streams and lets open ones go on", async () => {
+Deno.test("draining rejects new streams; open ones continue", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const leave = new AbortController();
@@ -106,7 +106,7 @@ Deno.test("draining refuses new streams and lets open ones go on", async () => {
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a stream whose supply fails ends with UNAVAILABLE and is logged", async () => {
+Deno.test("a stream whose source fails ends with UNAVAILABLE and is logged", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const end = endOf(client.streamQuotes({}));
@@ -124,7 +124,7 @@ Deno.test("a stream whose supply fails ends with UNAVAILABLE and is logged", asy
   assert(harness.tracing.spans[0].failure instanceof Error);
 });
 
-Deno.test("a stream whose supply ends is ended with UNAVAILABLE, not OK", async () => {
+Deno.test("a stream whose source ends is ended with UNAVAILABLE, not OK", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const end = endOf(client.streamQuotes({}));
@@ -133,7 +133,7 @@ Deno.test("a stream whose supply ends is ended with UNAVAILABLE, not OK", async 
   assert.equal((await end).code, Code.Unavailable);
 });
 
-Deno.test("an event that cannot be encoded costs that event alone", async () => {
+Deno.test("an event that cannot be encoded is skipped", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const leave = new AbortController();
@@ -180,7 +180,7 @@ Deno.test("a client that vanishes frees all of its streams", async () => {
   assert.equal(harness.server.openCalls, 0);
 });
 
-Deno.test("a client that vanishes right after its request leaves nothing behind", async () => {
+Deno.test("a client that vanishes right after its request leaves no open call", async () => {
   await using harness = await startGrpcHarness();
   for (let i = 0; i < 30; i++) {
     await using client = await bareClient(harness);
@@ -204,7 +204,7 @@ Deno.test("a client's deadline ends its stream with DEADLINE_EXCEEDED", async ()
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a client that does not read is broken off in a way it retries", async () => {
+Deno.test("a client that does not read is reset with an error that it retries", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const stream = client.streamQuotes({})[Symbol.asyncIterator]();
@@ -221,12 +221,12 @@ Deno.test("a client that does not read is broken off in a way it retries", async
   assert.deepEqual(harness.log.records.map(({ level }) => level), ["warn"]);
 
   const end = await endOf({ [Symbol.asyncIterator]: () => stream });
-  // The codes that existing clients come back from.
+  // The codes that existing clients retry.
   const retried = [Code.Unavailable, Code.Aborted, Code.Internal, Code.Unknown];
   assert(retried.includes(end.code), `ended with ${Code[end.code]}`);
 });
 
-Deno.test("stopping and disposing more than once is one stop", async () => {
+Deno.test("stopping and disposing are idempotent", async () => {
   const harness = await startGrpcHarness();
   const first = harness.server.stop(1_000);
   assert.equal(harness.server.stop(0), first);
@@ -234,7 +234,7 @@ Deno.test("stopping and disposing more than once is one stop", async () => {
   await harness[Symbol.asyncDispose]();
 });
 
-Deno.test("a port that is taken is named with the variable to change", async () => {
+Deno.test("a port in use is reported with the variable to change", async () => {
   await using harness = await startGrpcHarness();
   const { port } = harness.server;
   await assert.rejects(
@@ -247,7 +247,7 @@ Deno.test("a port that is taken is named with the variable to change", async () 
   );
 });
 
-Deno.test("an address that is not here is named with the variable to change", async () => {
+Deno.test("an address of another host is reported with the variable to change", async () => {
   await assert.rejects(
     serveGrpc({
       host: "192.0.2.1",

@@ -1,4 +1,4 @@
-/** How a client learns of the limits on what all streams hold together. */
+/** Errors of the memory limits of all streams. */
 import assert from "node:assert/strict";
 import { TooManySymbols } from "../../../src/application/streaming/open_errors.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -8,7 +8,7 @@ import {
   startGrpcHarness,
 } from "../../support/grpc_client.ts";
 
-Deno.test("a stalled stream ends with UNAVAILABLE, the figures and what to do", async () => {
+Deno.test("a stalled stream ends with UNAVAILABLE, its numbers and a fix", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const { headers, trailers } = client.request(pathOf("StreamQuotes"));

@@ -1,4 +1,4 @@
-/** What tools such as grpcurl can find out. */
+/** Server reflection for tools such as grpcurl. */
 import assert from "node:assert/strict";
 import {
   create,
@@ -24,14 +24,14 @@ import {
 
 type Question = MessageInitShape<typeof ServerReflectionRequestSchema>;
 
-/** Asks all questions on one stream. */
+/** Sends all requests on one stream. */
 async function ask(questions: Question[]): Promise<ServerReflectionResponse[]> {
   await using harness = await startGrpcHarness();
   using client = connectTo(harness, ServerReflection);
   async function* requests() {
     yield* questions;
   }
-  // Ends with OK: nothing more was asked.
+  // Ends with OK: there was no further request.
   const answers = await Array.fromAsync(
     client.serverReflectionInfo(requests()),
   );
@@ -70,7 +70,7 @@ Deno.test("the services of the server are listed", async () => {
   );
 });
 
-Deno.test("a client can rebuild the whole schema from one answer", async () => {
+Deno.test("a client can rebuild the whole schema from one response", async () => {
   const [answer] = await ask([symbol("cream.v1.StreamProxyService")]);
   const file = filesOf(answer);
   assert.equal(file[0]?.name, "cream/v1/stream_proxy.proto");
@@ -107,7 +107,7 @@ Deno.test("every kind of name leads to its file", async () => {
   assert.equal(filesOf(byName)[0]?.name, "cream/v1/common.proto");
 });
 
-Deno.test("what does not exist is answered as such, and the stream goes on", async () => {
+Deno.test("unknown names are errors in the response, and the stream continues", async () => {
   const answers = await ask([
     symbol("cream.v1.ScannerService"),
     { messageRequest: { case: "fileByFilename", value: "x.proto" } },
@@ -146,7 +146,7 @@ Deno.test("older tools find reflection under its old name", async () => {
   assert.equal((await trailers)["grpc-status"], "0");
 });
 
-Deno.test("stopping ends a reflection stream that waits for questions", async () => {
+Deno.test("stopping ends a reflection stream that waits for requests", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const stream = client.session.request({

@@ -16,7 +16,7 @@ import {
   startGrpcHarness,
 } from "../../support/grpc_client.ts";
 
-Deno.test("a connect client reads which field is wrong and why", async () => {
+Deno.test("a connect client receives which field is invalid and why", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const symbols = ["AAPL", "  ", "A\u0000B", "X".repeat(65)];
@@ -55,7 +55,7 @@ Deno.test("a grpc-js client finds google.rpc.Status in the trailers", async () =
   assert.equal(badRequest?.fieldViolations[0]?.field, "order_ids[0]");
 });
 
-Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
+Deno.test("20,001 symbols are rejected and 20,000 are not", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const symbols = Array.from({ length: 20_001 }, (_, i) => `S${i}`);
@@ -74,7 +74,7 @@ Deno.test("20 001 symbols are refused and 20 000 are not", async () => {
   await harness.market.untilOpen(0);
 });
 
-Deno.test("the most symbols are a setting, and large requests are still read", async () => {
+Deno.test("the symbol limit is a setting, and large requests are accepted", async () => {
   await using harness = await startGrpcHarness({ maxSymbols: 300_000 });
   using client = connectClient(harness);
   // 5.1 MB: more than a gRPC server reads by default.
@@ -89,7 +89,7 @@ Deno.test("the most symbols are a setting, and large requests are still read", a
   });
 });
 
-Deno.test("an option selection reaches the market over the settings' defaults", async () => {
+Deno.test("an option selection overrides the default settings", async () => {
   const defaultSelection = { ...DEFAULT_SELECTION, maxContracts: 7 };
   await using harness = await startGrpcHarness({ defaultSelection });
   using client = connectClient(harness);
@@ -122,7 +122,7 @@ Deno.test("an option selection reaches the market over the settings' defaults", 
   await harness.market.untilOpen(0);
 });
 
-Deno.test("a wrong option selection names its field", async () => {
+Deno.test("an invalid option selection is reported with its field", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const request = { underlyings: ["SPY"], optionSelection: { maxDays: -1 } };

@@ -1,4 +1,4 @@
-/** Requests and answers of many megabytes are not kept for calls that go on. */
+/** Large requests and responses are not retained by open calls. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "node:http2";
@@ -33,7 +33,7 @@ function field(number: number, value: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(prefix), value]);
 }
 
-/** A message as a call sends it. */
+/** A message as it is framed by a call. */
 function framed(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
@@ -124,7 +124,7 @@ for (const [name, path, body] of REQUESTS) {
   });
 }
 
-Deno.test("blanks around a symbol are limited, because they would be kept with it", async () => {
+Deno.test("blanks around a symbol are limited: they would be retained with it", async () => {
   await using harness = await startGrpcHarness();
   await using client = caller(harness);
   const symbol = Buffer.concat([blanks, Buffer.from("AAPL250117C00150000")]);

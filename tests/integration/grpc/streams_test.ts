@@ -1,4 +1,4 @@
-/** Every method, through real sockets, as its clients see it. */
+/** Every method over real sockets. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { CallOptions } from "@connectrpc/connect";
@@ -201,7 +201,7 @@ Deno.test("the status is answered with every feed down and while draining", asyn
   assert.equal(status.feeds[0].errorMessage, "auth failed");
 });
 
-Deno.test("filters reach the market in its own spelling", async () => {
+Deno.test("filters are normalized before they reach the market", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const leave = new AbortController();
@@ -237,7 +237,7 @@ Deno.test("an event is encoded once for all streams that carry it", async () => 
   await Promise.all(firsts);
   assert(envelope.encoded);
 
-  // Bytes that are there are used as they are: these say another symbol.
+  // Cached bytes are used unchanged: these have another symbol.
   const seconds = streams.map((stream) => stream.next());
   const forged = harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   forged.encoded = new Uint8Array(

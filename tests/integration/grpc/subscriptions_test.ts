@@ -1,4 +1,4 @@
-/** The status of a client that asks for subscriptions, and of one that does not. */
+/** The status with and without subscriptions. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import type { FeedSubscriptions } from "../../../src/application/status/subscription_report.ts";
@@ -28,7 +28,7 @@ const REPORT: FeedSubscriptions = {
   expansions: [],
 };
 
-/** The bytes of a status that was asked for with these bytes. */
+/** The bytes of the status for a request of these bytes. */
 async function statusBytes(
   harness: GrpcHarness,
   request: number[],
@@ -73,6 +73,6 @@ Deno.test("a status without them has the same bytes as before", async () => {
   await using without = await startGrpcHarness();
   const plain = await statusBytes(without, []);
   assert.deepEqual(await statusBytes(with_, []), plain);
-  // include_subscriptions: true, and a proxy that has nothing to tell.
+  // include_subscriptions: true, and a proxy without subscriptions.
   assert.deepEqual(await statusBytes(without, [0x78, 0x01]), plain);
 });

@@ -1,4 +1,4 @@
-/** What only a client without a gRPC library can see. */
+/** Behaviour that only a client without a gRPC library can observe. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
@@ -57,7 +57,7 @@ Deno.test("a status without headers before it is application/grpc too", async ()
   assert.equal(headers["content-type"], "application/grpc");
 });
 
-Deno.test("what grpc-js refuses by itself is application/grpc too", async () => {
+Deno.test("calls that grpc-js rejects are application/grpc too", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const unknown = client.request(pathOf("NoSuchMethod"));
@@ -212,7 +212,7 @@ Deno.test("clients that connect and leave affect no other", async () => {
   assert.equal((await trailers)["grpc-status"], "0");
 });
 
-Deno.test("a request that is no protobuf is refused", async () => {
+Deno.test("a request that is not protobuf is rejected", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const stream = client.session.request({
