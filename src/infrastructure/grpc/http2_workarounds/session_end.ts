@@ -121,41 +121,27 @@ class SessionEnd {
 
   replace(): void {
     const session = this.#session;
-    const close = session.close.bind(session);
-    this.#replaceMethod("close", (original) => setImmediate(original));
-    this.#replaceMethod("destroy", (destroy, cause) => {
+    const { close, destroy } = session;
+    session.close = (callback) =>
+      void setImmediate(() => close.call(session, callback));
+    session.destroy = (error, code) => {
       if (this.#isEnding) return;
       this.#isEnding = true;
       setImmediate(() => {
-        this.#resetStreams(cause);
+        this.#resetStreams(error);
         this.#endStreams(this.#connection.openStreams().length, () => {
           // The socket of a closed session is read until its client closes it.
           // Otherwise what the client still sends would be answered by a TCP
           // reset, which can overtake the frames that ended its streams.
-          close();
-          destroy();
+          close.call(session);
+          destroy.call(session, error, code);
           void this.#closeLater();
         });
       });
-    });
+    };
     this.#filterWrites();
     this.#socket.once("close", () => this.#closed.abort());
     void this.#keepAlive();
-  }
-
-  /** Replaces a method of the session; `instead` may call the original. */
-  #replaceMethod(
-    name: "close" | "destroy",
-    instead: (original: () => void, argument: unknown) => void,
-  ): void {
-    const session = this.#session;
-    const method = session[name] as (...args: unknown[]) => void;
-    Object.defineProperty(session, name, {
-      configurable: true,
-      writable: true,
-      value: (...args: unknown[]) =>
-        instead(() => method.apply(session, args), args[0]),
-    });
   }
 
   /** Inspects each frame; HTTP/2 writes each one by itself. */

@@ -63,8 +63,6 @@ import {
 import { reused, RoundRobin } from "./round_robin.ts";
 import type { TurnScheduler } from "./turn_scheduler.ts";
 
-/** A compression flag and a length in four bytes. */
-const PREFIX_BYTES = 5;
 /** Bytes of a request whose decoding costs one unit of work. */
 const BYTES_PER_UNIT = 4_096;
 /** Resets and control frames that a connection may send at one time. */
@@ -363,10 +361,7 @@ export class ClientConnection implements FrameRules {
     const { requests } = this.#shared;
     // A client may keep such a stream open and send at any time.
     if (request.isDuplex) requests.stopDeadline(pending);
-    else if (pending.received === 0 && (frame.flags & FLAG_PADDED) === 0) {
-      const message = announcedBytes(payload);
-      if (message > 0) requests.announce(pending, message);
-    }
+    else if ((frame.flags & FLAG_PADDED) === 0) pending.readPrefix(payload);
     requests.receive(pending, frame.length);
   }
 
@@ -381,11 +376,7 @@ export class ClientConnection implements FrameRules {
     if (request === undefined) return;
     const { stream, pending } = request;
     const { limits, refusals } = this.#shared;
-    const [limit, error] = requestError(
-      fault,
-      Math.max(pending.received, pending.announced),
-      limits,
-    );
+    const [limit, error] = requestError(fault, pending.size, limits);
     if (this.#block?.stream === id) return this.#drop(limit, error.message);
     refusals.report(limit, this.peer, error.message);
     if (stream === undefined) request.refusal = error;
@@ -417,11 +408,4 @@ export class ClientConnection implements FrameRules {
     }
     setImmediate(() => socket.resetAndDestroy());
   }
-}
-
-/** Bytes of a gRPC message and its prefix; 0 when they are not known yet. */
-function announcedBytes(payload: Uint8Array): number {
-  if (payload.length < PREFIX_BYTES) return 0;
-  const { buffer, byteOffset } = payload;
-  return PREFIX_BYTES + new DataView(buffer, byteOffset).getUint32(1);
 }

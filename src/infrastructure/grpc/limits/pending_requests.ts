@@ -19,6 +19,8 @@ const CHECK_EVERY_MS = 500;
  * together has to fit.
  */
 const EXPANSION = 256;
+/** Bytes before a gRPC message: a compression flag, and the length in four bytes. */
+const PREFIX_BYTES = 5;
 
 /** Why a request is refused. */
 export type RequestFault = "too_large" | "over_budget" | "too_slow";
@@ -38,7 +40,7 @@ export class PendingRequest {
   /** Bytes that arrived. */
   received = 0;
   /** Bytes that its message announces; 0 while unknown. */
-  announced = 0;
+  #announced = 0;
   /** Whether the client has sent all of it. */
   isComplete = false;
   /** Whether the response has begun. */
@@ -57,6 +59,22 @@ export class PendingRequest {
   constructor(since: number, refuse: (fault: RequestFault) => void) {
     this.since = since;
     this.refuse = refuse;
+  }
+
+  /** Bytes that arrived or will. */
+  get size(): number {
+    return Math.max(this.received, this.#announced);
+  }
+
+  /**
+   * Reads how long the message is from the first bytes of the request, so that a
+   * request that is too large is refused before the rest arrives.
+   */
+  readPrefix(payload: Uint8Array): void {
+    if (this.received > 0 || payload.length < PREFIX_BYTES) return;
+    const { buffer, byteOffset } = payload;
+    const length = new DataView(buffer, byteOffset).getUint32(1);
+    this.#announced = PREFIX_BYTES + length;
   }
 }
 
@@ -94,21 +112,12 @@ export class PendingRequests {
     return request;
   }
 
-  /**
-   * Counts the bytes that a request announces, so that it can be refused before
-   * they arrive; may refuse this or another request.
-   */
-  announce(request: PendingRequest, bytes: number): void {
-    request.announced = bytes;
-    this.receive(request, 0);
-  }
-
   /** Counts bytes of a request; may refuse this or another request. */
   receive(request: PendingRequest, bytes: number): void {
     if (request.isRefused) return;
     const { maxRequestBytes, maxPendingBytes } = this.#bounds;
     request.received += bytes;
-    const size = Math.max(request.received, request.announced);
+    const { size } = request;
     const charge = request.isCompressed
       ? Math.min(size * EXPANSION, size + maxRequestBytes)
       : size;
