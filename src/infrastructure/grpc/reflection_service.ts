@@ -8,11 +8,14 @@
  */
 import {
   create,
+  type DescEnum,
+  type DescFile,
+  type DescMessage,
   type DescService,
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
-import type { DescFile } from "@bufbuild/protobuf";
+import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { status as Code } from "@grpc/grpc-js";
 import type { Log } from "../../application/ports/log.ts";
 import {
@@ -22,7 +25,6 @@ import {
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, ClientGone } from "./call_error.ts";
-import { DescriptorIndex, descriptorsOf } from "./descriptor_index.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type {
@@ -31,6 +33,85 @@ import type {
   PendingRequest,
 } from "./register_service.ts";
 import { pumpMessages } from "./stream_pump.ts";
+
+function* namesOfEnum(desc: DescEnum): Generator<string> {
+  yield desc.typeName;
+  // Values are declared next to their enum, not inside it.
+  const scope = desc.typeName.slice(0, desc.typeName.lastIndexOf(".") + 1);
+  for (const value of desc.values) yield scope + value.name;
+}
+
+function* namesOfMessage(desc: DescMessage): Generator<string> {
+  yield desc.typeName;
+  for (const field of desc.fields) yield `${desc.typeName}.${field.name}`;
+  for (const oneof of desc.oneofs) yield `${desc.typeName}.${oneof.name}`;
+  for (const nested of desc.nestedMessages) yield* namesOfMessage(nested);
+  for (const nested of desc.nestedEnums) yield* namesOfEnum(nested);
+}
+
+function* namesOfFile(file: DescFile): Generator<string> {
+  for (const message of file.messages) yield* namesOfMessage(message);
+  for (const desc of file.enums) yield* namesOfEnum(desc);
+  for (const service of file.services) {
+    yield service.typeName;
+    for (const method of service.methods) {
+      yield `${service.typeName}.${method.name}`;
+    }
+  }
+}
+
+/** Files, with their imports, by name and by the names that they declare. */
+class DescriptorIndex {
+  readonly #byName = new Map<string, DescFile>();
+  readonly #bySymbol = new Map<string, DescFile>();
+
+  /** Indexes `files` and all their imports. */
+  constructor(files: readonly DescFile[]) {
+    for (const file of files) this.#add(file);
+  }
+
+  /** Returns the file with this name, for example `cream/v1/common.proto`. */
+  fileNamed(name: string): DescFile | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** Returns the file that declares this fully qualified name. */
+  fileDeclaring(symbol: string): DescFile | undefined {
+    return this.#bySymbol.get(symbol);
+  }
+
+  /** Whether this is the full name of a message. */
+  isMessage(name: string): boolean {
+    const file = this.#bySymbol.get(name);
+    if (file === undefined) return false;
+    const search = (messages: readonly DescMessage[]): boolean =>
+      messages.some((message) =>
+        message.typeName === name || search(message.nestedMessages)
+      );
+    return search(file.messages);
+  }
+
+  #add(file: DescFile): void {
+    if (this.#byName.has(file.proto.name)) return;
+    this.#byName.set(file.proto.name, file);
+    for (const symbol of namesOfFile(file)) this.#bySymbol.set(symbol, file);
+    for (const imported of file.dependencies) this.#add(imported);
+  }
+}
+
+/** Returns the descriptors of a file and of all its imports, the file first. */
+function descriptorsOf(file: DescFile): Uint8Array[] {
+  const seen = new Set<DescFile>();
+  const visit = (file: DescFile) => {
+    if (seen.has(file)) return;
+    seen.add(file);
+    for (const imported of file.dependencies) visit(imported);
+  };
+  visit(file);
+  return [...seen].map(({ proto }) =>
+    toBinary(FileDescriptorProtoSchema, proto)
+  );
+}
 
 type MessageResponse = NonNullable<
   MessageInitShape<typeof ServerReflectionResponseSchema>["messageResponse"]

@@ -8,7 +8,11 @@ import type {
   FeedStatus,
   ProxyStatus,
 } from "../../../application/status/status.ts";
-import type { FeedSubscriptions } from "../../../application/status/subscription_report.ts";
+import type {
+  ExpansionReport,
+  FeedSubscriptions,
+  SymbolState as DomainSymbolState,
+} from "../../../application/status/subscription_report.ts";
 import type {
   Environment as DomainEnvironment,
   FeedKind,
@@ -17,12 +21,14 @@ import type { LinkState } from "../../../domain/connection/link.ts";
 import { Environment } from "../../../gen/cream/v1/common_pb.ts";
 import {
   ConnectionState,
+  ExpansionState,
   type FeedStatusSchema,
+  type FeedSubscriptionsSchema,
   FeedType,
   GetConnectionStatusResponseSchema,
+  SymbolState,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 import { millisToProto } from "./proto_timestamp.ts";
-import { subscriptionsOf } from "./subscriptions.ts";
 
 /** Schema values of the upstream feeds. */
 export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
@@ -52,6 +58,49 @@ export const ENVIRONMENTS: Readonly<Record<DomainEnvironment, Environment>> = {
   PAPER: Environment.PAPER,
   LIVE: Environment.LIVE,
 };
+
+/** Schema values of the states of a symbol. */
+export const SYMBOL_STATES: Readonly<Record<DomainSymbolState, SymbolState>> = {
+  acknowledged: SymbolState.ACKNOWLEDGED,
+  requested: SymbolState.REQUESTED,
+  waiting: SymbolState.WAITING,
+  refused: SymbolState.REFUSED,
+  lingering: SymbolState.LINGERING,
+};
+
+/** Schema values of the states of an expansion. */
+export const EXPANSION_STATES: Readonly<
+  Record<ExpansionReport["state"], ExpansionState>
+> = {
+  loading: ExpansionState.LOADING,
+  ready: ExpansionState.READY,
+  off: ExpansionState.OFF,
+};
+
+function subscriptionsOf(
+  { channels, quota, expansions }: FeedSubscriptions,
+): MessageInitShape<typeof FeedSubscriptionsSchema> {
+  const { limit, learned, used } = quota;
+  return {
+    channels: channels.map(({ channel, symbols, unfiltered }) => ({
+      channel,
+      symbols: symbols.map(({ symbol, state, streams, reason }) => ({
+        symbol,
+        state: SYMBOL_STATES[state],
+        streams,
+        ...(reason !== undefined && { reason }),
+      })),
+      unfilteredStreams: unfiltered,
+    })),
+    budget: { ...(limit !== undefined && { limit }), learned, used },
+    expansions: expansions.map(({ state, reason, centre, ...same }) => ({
+      ...same,
+      state: EXPANSION_STATES[state],
+      ...(reason !== undefined && { reason }),
+      ...(centre !== undefined && { centre }),
+    })),
+  };
+}
 
 function feedOf(
   feed: FeedStatus,

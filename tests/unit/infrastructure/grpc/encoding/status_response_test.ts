@@ -17,13 +17,11 @@ import {
 import { Environment } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import {
   encodeStatus,
+  EXPANSION_STATES,
   FEED_TYPES,
   STATES,
-} from "../../../../../src/infrastructure/grpc/encoding/status_response.ts";
-import {
-  EXPANSION_STATES,
   SYMBOL_STATES,
-} from "../../../../../src/infrastructure/grpc/encoding/subscriptions.ts";
+} from "../../../../../src/infrastructure/grpc/encoding/status_response.ts";
 
 const FEED: FeedStatus = {
   feed: "sip",
