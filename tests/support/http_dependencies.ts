@@ -8,23 +8,42 @@ import {
   type ConnectionLimitsOptions,
 } from "../../src/application/connections/connection_limits.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
+import type { LiveSources } from "../../src/application/status/live_view.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import { RecordingLog } from "./recording_log.ts";
 
-/** Connection limits and a real clock. */
+/** Connection limits, a real clock, and reports without content. */
 export function httpDependencies(
   limits: Partial<ConnectionLimitsOptions> = {},
 ): {
   readonly connections: ConnectionLimits;
   readonly clock: typeof systemClock;
-} {
+} & Reports {
+  const counters = createCounters();
   const connections = new ConnectionLimits({
     maxGrpc: 4_096,
     maxHttp: 256,
-    counters: createCounters(),
+    counters,
     clock: systemClock,
     log: new RecordingLog(),
     ...limits,
   });
-  return { connections, clock: systemClock };
+  return { ...noReports(), counters, connections, clock: systemClock };
+}
+
+/** Sources of the status page beside the status. */
+type Reports = Pick<
+  LiveSources,
+  "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
+>;
+
+/** Sources without content. */
+export function noReports(): Reports {
+  return {
+    counters: createCounters(),
+    streams: () => [],
+    subscriptions: () => [],
+    errors: () => [],
+    lastMessageAt: () => undefined,
+  };
 }

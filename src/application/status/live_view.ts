@@ -2,8 +2,6 @@
  * A view of the whole proxy for the status page: every source read at one
  * moment, with rates and latency computed from the moments before.
  *
- * Values that no source reports are `undefined`.
- *
  * @module
  */
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
@@ -48,9 +46,9 @@ export interface LiveFeed {
   /** Data messages from upstream. */
   readonly received: Flow;
   readonly lastMessage: LastMessage;
-  readonly processing: LatencySummary | undefined;
+  readonly processing: LatencySummary;
   /** Errors since the start, the most frequent first, without zeros. */
-  readonly errors: readonly (readonly [ErrorType, number])[] | undefined;
+  readonly errors: readonly (readonly [ErrorType, number])[];
   readonly quota: QuotaReport | undefined;
 }
 
@@ -73,8 +71,8 @@ export interface LiveOther {
 /** Open client streams. */
 export interface LiveStreams {
   readonly total: number;
-  /** Those that are furthest behind; undefined when streams are not reported. */
-  readonly shown: readonly StreamReport[] | undefined;
+  /** Those that are furthest behind. */
+  readonly shown: readonly StreamReport[];
 }
 
 /** Everything that the status page shows, at one moment. */
@@ -82,12 +80,12 @@ export interface LiveView {
   readonly status: ProxyStatus;
   readonly enabled: ReadonlySet<FeedId>;
   readonly feeds: readonly LiveFeed[];
-  readonly channels: readonly LiveChannel[] | undefined;
-  readonly others: readonly LiveOther[] | undefined;
+  readonly channels: readonly LiveChannel[];
+  readonly others: readonly LiveOther[];
   readonly streams: LiveStreams;
-  readonly subscriptions: readonly FeedSubscriptions[] | undefined;
+  readonly subscriptions: readonly FeedSubscriptions[];
   /** Newest first. */
-  readonly errors: readonly RecentError[] | undefined;
+  readonly errors: readonly RecentError[];
 }
 
 /** Most streams that a view lists. */
@@ -99,20 +97,20 @@ const LONGEST_FILTER = 160;
 /** How long a view is reused, in ms. */
 const FRESH_MS = 500;
 
-/** What a view is read from; parts without a source are not shown. */
+/** What a view is read from. */
 export interface LiveSources {
   readonly status: StatusSource;
   /** Feeds that the settings enable. */
   readonly enabled: ReadonlySet<FeedId>;
   /** Monotonic ms. */
   readonly monotonic: () => number;
-  readonly counters?: ProxyCounters | undefined;
-  readonly streams?: StreamsReport | undefined;
-  readonly subscriptions?: SubscriptionSource | undefined;
+  readonly counters: ProxyCounters;
+  readonly streams: StreamsReport;
+  readonly subscriptions: SubscriptionSource;
   /** Newest first. */
-  readonly errors?: (() => readonly RecentError[]) | undefined;
+  readonly errors: () => readonly RecentError[];
   /** Wall clock ms of a feed's last data message. */
-  readonly lastMessageAt?: ((feed: FeedId) => number | undefined) | undefined;
+  readonly lastMessageAt: (feed: FeedId) => number | undefined;
 }
 
 /** The message type that a channel delivers. */
@@ -155,7 +153,7 @@ export class LiveViews {
     const { status: source, enabled, counters } = this.#sources;
     const { streams, subscriptions, errors } = this.#sources;
     const status = source();
-    const reports = subscriptions?.();
+    const reports = subscriptions();
     const rates = this.#rates.next(totals(status, counters), at);
     const flow = (name: string, total: number): Flow => ({
       total,
@@ -169,24 +167,24 @@ export class LiveViews {
         enabled: enabled.has(feed.feed),
         received: flow(feed.feed, feed.messagesReceived),
         lastMessage: this.#lastMessage(feed),
-        processing: counters && this.#window(feed.feed)
+        processing: this.#window(feed.feed)
           .next(counters.feeds[feed.feed].processing, at),
-        errors: counters && nonZero(counters.feeds[feed.feed].errors),
-        quota: reports?.find(({ feed: id }) => id === feed.feed)?.quota,
+        errors: nonZero(counters.feeds[feed.feed].errors),
+        quota: reports.find(({ feed: id }) => id === feed.feed)?.quota,
       })),
-      channels: counters && CHANNELS.map((channel): LiveChannel => ({
+      channels: CHANNELS.map((channel): LiveChannel => ({
         channel,
         received: flow(`in ${channel}`, receivedOf(channel, counters)),
         sent: flow(`out ${channel}`, counters.channels[channel].sent),
         dropped: flow(`lost ${channel}`, counters.channels[channel].dropped),
       })),
-      others: counters && others(counters).map(([type, total]): LiveOther => ({
+      others: others(counters).map(([type, total]): LiveOther => ({
         type,
         received: flow(`other ${type}`, total),
       })),
-      streams: liveStreams(status.clientCount, streams?.()),
+      streams: liveStreams(streams()),
       subscriptions: reports,
-      errors: errors?.(),
+      errors: errors(),
     };
   }
 
@@ -197,7 +195,7 @@ export class LiveViews {
   }
 
   #lastMessage({ feed, messagesReceived }: FeedStatus): LastMessage {
-    const at = this.#sources.lastMessageAt?.(feed);
+    const at = this.#sources.lastMessageAt(feed);
     if (at !== undefined) return { type: "at", at };
     return { type: messagesReceived === 0 ? "none" : "unknown" };
   }
@@ -205,13 +203,12 @@ export class LiveViews {
 
 function totals(
   status: ProxyStatus,
-  counters: ProxyCounters | undefined,
+  counters: ProxyCounters,
 ): Map<string, number> {
   const all = new Map<string, number>();
   for (const { feed, messagesReceived } of status.feeds) {
     all.set(feed, messagesReceived);
   }
-  if (!counters) return all;
   for (const channel of CHANNELS) {
     all.set(`in ${channel}`, receivedOf(channel, counters));
     all.set(`out ${channel}`, counters.channels[channel].sent);
@@ -246,11 +243,7 @@ function nonZero(errors: FeedCounters["errors"]): [ErrorType, number][] {
     .toSorted(([, one], [, other]) => other - one);
 }
 
-function liveStreams(
-  count: number,
-  reports: readonly StreamReport[] | undefined,
-): LiveStreams {
-  if (!reports) return { total: count, shown: undefined };
+function liveStreams(reports: readonly StreamReport[]): LiveStreams {
   const shown = reports.toSorted(byLag).slice(0, SHOWN_STREAMS);
   return { total: reports.length, shown: shown.map(withShortFilter) };
 }

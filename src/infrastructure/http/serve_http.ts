@@ -5,8 +5,7 @@
  * `/health`, `/healthz`, `/readyz` and `/metrics`; the optional metrics port
  * serves `/metrics` only. `/healthz` succeeds while the process runs, `/readyz`
  * while at least one enabled feed is connected and no shutdown has begun;
- * `/health` has the details. The page shows only what has a source: `counters`,
- * `streams`, `subscriptions` and `errors` are optional.
+ * `/health` has the details.
  *
  * @module
  */
@@ -34,7 +33,7 @@ import {
 } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
-/** Optional sources of the status page. */
+/** Sources of the status page. */
 export type PageSources = Pick<
   LiveSources,
   "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"

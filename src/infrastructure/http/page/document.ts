@@ -115,7 +115,7 @@ function feeds(bind: Bindings): Markup {
 function traffic(bind: Bindings): Markup {
   const note = html`<span>charts: the last minutes, 5 at most</span>`;
   return html`
-    <section class="panel" aria-labelledby="traffic" ${bind.show("traffic")}>
+    <section class="panel" aria-labelledby="traffic">
       ${heading("traffic", "Traffic", note)}
       ${scroller("Rates by type", trafficTable(bind))}
     </section>
@@ -145,9 +145,6 @@ function streams(bind: Bindings): Markup {
     <section class="panel" aria-labelledby="streams">
       ${heading("streams", "Client streams", bind.text("streams.total"))}
       <p class="empty" ${bind.show("streams.none")}>No client is connected.</p>
-      <p class="empty" ${bind.show(
-        "streams.unlisted",
-      )}>Only their number is known.</p>
       <div ${bind.show("streams.some")}>
         ${scroller("Open streams", bind.table(STREAMS))}
       </div>
@@ -161,7 +158,7 @@ function streams(bind: Bindings): Markup {
 function errors(bind: Bindings): Markup {
   const note = html`<span>warnings too</span>`;
   return html`
-    <section class="panel" aria-labelledby="errors" ${bind.show("errors")}>
+    <section class="panel" aria-labelledby="errors">
       ${heading("errors", "Recent errors", note)}
       <p class="empty" ${bind.show("errors.none")}>None since the start.</p>
       <div ${bind.show("errors.some")}>
@@ -253,11 +250,11 @@ function facts(bind: Bindings, name: string): Markup {
       <dt>Quota</dt>
       <dd>${text("budget")} ${bind.gauge(`${name}.gauge`)}</dd>
     </div>
-    <div class="wide" ${show("errors")}>
+    <div class="wide">
       <dt>Errors</dt>
       <dd class="toned" ${bind.tone(`${name}.errors`)}>${text("errors")}</dd>
     </div>
-    <div class="wide" ${show("processing")}>
+    <div class="wide">
       <dt>Processing</dt>
       <dd>
         <span>p50 ${text("p50")}, p99 ${text("p99")}</span>

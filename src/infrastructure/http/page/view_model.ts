@@ -46,22 +46,21 @@ export function viewModel(view: LiveView): Page {
   addTraffic(draft, view.channels);
   addOthers(draft, view.others);
   addStreams(draft, view);
-  const channels = subscriptionRows(view);
+  const channels = subscriptionRows(subscriptions);
   draft.show["subscriptions.none"] = channels.length === 0;
   draft.show["subscriptions.some"] = channels.length > 0;
-  const expansions = expansionRows(subscriptions ?? []);
+  const expansions = expansionRows(subscriptions);
   draft.show["expansions"] = expansions.length > 0;
-  draft.show["errors"] = errors !== undefined;
-  draft.show["errors.none"] = errors?.length === 0;
-  draft.show["errors.some"] = errors !== undefined && errors.length > 0;
+  draft.show["errors.none"] = errors.length === 0;
+  draft.show["errors.some"] = errors.length > 0;
   return {
     ...draft,
     title: `${overall} · ${status.environment} · Alpaca Stream Proxy`,
     rows: {
-      streams: streamRows(streams.shown ?? [], status.now),
+      streams: streamRows(streams.shown, status.now),
       subscriptions: channels,
       expansions,
-      errors: errorRows(errors ?? [], status.now),
+      errors: errorRows(errors, status.now),
     },
   };
 }
@@ -94,12 +93,11 @@ function addStreams(draft: Draft, { streams }: LiveView): void {
   const { total, shown } = streams;
   draft.text["streams.total"] = `${formatCount(total)} open`;
   draft.show["streams.none"] = total === 0;
-  draft.show["streams.some"] = (shown?.length ?? 0) > 0;
-  draft.show["streams.unlisted"] = total > 0 && shown === undefined;
-  const hidden = shown === undefined ? 0 : total - shown.length;
+  draft.show["streams.some"] = total > 0;
+  const hidden = total - shown.length;
   draft.show["streams.more"] = hidden > 0;
   draft.text["streams.more"] =
-    `The ${shown?.length} that are furthest behind are shown; ` +
+    `The ${shown.length} that are furthest behind are shown; ` +
     `${formatCount(hidden)} more are open.`;
 }
 
@@ -149,13 +147,12 @@ function formatConnected({ status, enabled }: LiveFeed, now: number): string {
 function addProcessing(draft: Draft, feed: LiveFeed): void {
   const { processing, status } = feed;
   const name = `feed.${status.feed}`;
-  draft.show[`${name}.processing`] = processing !== undefined;
-  draft.text[`${name}.p50`] = formatBound(processing?.p50);
-  draft.text[`${name}.p99`] = formatBound(processing?.p99);
-  draft.text[`${name}.window`] = processing?.recent === false
+  draft.text[`${name}.p50`] = formatBound(processing.p50);
+  draft.text[`${name}.p99`] = formatBound(processing.p99);
+  draft.text[`${name}.window`] = processing.recent === false
     ? "since start"
     : "";
-  draft.draw[`${name}.bars`] = bars(processing?.counts ?? [0]);
+  draft.draw[`${name}.bars`] = bars(processing.counts);
 }
 
 function addSubscriptions(draft: Draft, feed: LiveFeed): void {
@@ -185,11 +182,10 @@ function gaugeTone(share: number | undefined): Tone {
 function addErrors(draft: Draft, feed: LiveFeed): void {
   const { status, errors } = feed;
   const name = `feed.${status.feed}`;
-  const total = errors?.reduce((sum, [, count]) => sum + count, 0) ?? 0;
-  const kinds = errors?.slice(0, 3).map(([type, count]) =>
+  const total = errors.reduce((sum, [, count]) => sum + count, 0);
+  const kinds = errors.slice(0, 3).map(([type, count]) =>
     `${type.replaceAll("_", " ")} ${formatCount(count)}`
   ).join(", ");
-  draft.show[`${name}.errors`] = errors !== undefined;
   draft.text[`${name}.errors`] = total === 0
     ? "none"
     : `${formatCount(total)} (${kinds})`;
@@ -206,10 +202,9 @@ function addErrors(draft: Draft, feed: LiveFeed): void {
 /** Adds the rates of every channel. */
 function addTraffic(
   draft: Draft,
-  channels: readonly LiveChannel[] | undefined,
+  channels: readonly LiveChannel[],
 ): void {
-  draft.show["traffic"] = channels !== undefined;
-  for (const { channel, received, sent, dropped } of channels ?? []) {
+  for (const { channel, received, sent, dropped } of channels) {
     addFlow(draft, `in.${channel}`, received);
     addFlow(draft, `out.${channel}`, sent);
     draft.text[`lost.${channel}`] = formatCount(dropped.total);
@@ -220,9 +215,9 @@ function addTraffic(
 /** Adds the rates of messages that no channel delivers; hides unseen types. */
 function addOthers(
   draft: Draft,
-  others: readonly LiveOther[] | undefined,
+  others: readonly LiveOther[],
 ): void {
-  for (const { type, received } of others ?? []) {
+  for (const { type, received } of others) {
     addFlow(draft, `other.${type}`, received);
     draft.show[`other.${type}`] = received.total > 0;
   }

@@ -1,5 +1,4 @@
 import type { FeedId } from "../../../domain/connection/feed.ts";
-import type { LiveView } from "../../../application/status/live_view.ts";
 import type { RecentError } from "../../../application/status/recent_errors.ts";
 import type { StreamReport } from "../../../application/status/stream_report.ts";
 import type {
@@ -11,7 +10,7 @@ import type {
 } from "../../../application/status/subscription_report.ts";
 import { CHANNEL_LABELS, FEED_LABELS } from "./labels.ts";
 import type { Row, Tone } from "./page.ts";
-import { formatAge, formatCount, formatDuration, UNKNOWN } from "./format.ts";
+import { formatAge, formatCount, formatDuration } from "./format.ts";
 
 /** Symbols that a note lists; the rest is counted. */
 const MAX_LISTED = 4;
@@ -35,25 +34,12 @@ export function streamRows(
 }
 
 /** Rows of the subscriptions table: channel, note, a count per state. */
-export function subscriptionRows(view: LiveView): Row[] {
-  if (view.subscriptions) {
-    return view.subscriptions.flatMap(({ feed, channels }) =>
-      channels.map((channel) => channelRow(feed, channel))
-    );
-  }
-  return view.status.feeds.filter(({ feed }) => view.enabled.has(feed))
-    .map(({ feed, subscriptionCount }) => ({
-      cells: [
-        FEED_LABELS[feed],
-        "",
-        formatCount(subscriptionCount),
-        UNKNOWN,
-        UNKNOWN,
-        UNKNOWN,
-        UNKNOWN,
-      ],
-      tone: "plain",
-    }));
+export function subscriptionRows(
+  subscriptions: readonly FeedSubscriptions[],
+): Row[] {
+  return subscriptions.flatMap(({ feed, channels }) =>
+    channels.map((channel) => channelRow(feed, channel))
+  );
 }
 
 function channelRow(feed: FeedId, report: ChannelReport): Row {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createCounters } from "../../../../src/application/status/counters.ts";
 import {
   type LiveSources,
   LiveViews,
@@ -16,6 +15,7 @@ import {
 import { html, Markup } from "../../../../src/infrastructure/http/page/html.ts";
 import { viewModel } from "../../../../src/infrastructure/http/page/view_model.ts";
 import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
+import { noReports } from "../../../support/http_dependencies.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
@@ -26,7 +26,7 @@ function contentOf(sources: Partial<LiveSources> = {}) {
       status: () => sampleStatus(["connected", "reconnecting", "error"]),
       enabled: new Set<FeedId>(["sip", "opra", "trading"]),
       monotonic: () => 0,
-      counters: createCounters(),
+      ...noReports(),
       ...sources,
     }).read(),
   );
