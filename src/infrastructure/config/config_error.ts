@@ -61,7 +61,7 @@ export function formatErrors({ problems }: ConfigError): string {
     ...lines,
     "",
     ...needsAccount ? ["To try it without an account: deno task demo"] : [],
-    "README.md lists every setting.",
+    "docs/configuration.md lists every setting.",
     "",
   ].join("\n");
 }

@@ -56,7 +56,7 @@ Deno.test("without credentials it says what is missing and points to the demo", 
     Set it, or its alias APCA_API_SECRET_KEY.
 
 To try it without an account: deno task demo
-README.md lists every setting.
+docs/configuration.md lists every setting.
 `,
   );
 });
