@@ -51,13 +51,13 @@ import { redact } from "./infrastructure/logging/redaction.ts";
 
 /** Ports that every part receives; a library user may replace each. */
 export interface Dependencies {
-  /** @default the system clock */
+  /** Time source. @default the system clock */
   readonly clock: Clock;
   /** Numbers in [0, 1), for jitter. @default `Math.random` */
   readonly random: () => number;
-  /** @default JSON lines on stdout */
+  /** Log. @default JSON lines on stdout */
   readonly log: Log;
-  /** @default OpenTelemetry */
+  /** Traces of sessions and requests. @default OpenTelemetry */
   readonly tracing: Tracing;
 }
 
