@@ -1,6 +1,6 @@
 /**
- * The composition root: makes every part after what it depends on, and stops
- * them in the order that loses nothing: readiness turns off, client streams
+ * The composition root: creates the parts in dependency order and stops them in
+ * an order that cuts no client stream: readiness turns off, client streams
  * end, upstream sessions close, the health port closes.
  *
  * @module
@@ -210,7 +210,7 @@ function composeCore(
   };
 }
 
-/** What both servers are started with. */
+/** Arguments of both servers. */
 interface ServerInputs {
   readonly core: Core;
   readonly deps: Dependencies;

@@ -23,7 +23,7 @@ export interface ChannelKeys<T> {
    * while a subscriber filters by it.
    */
   readonly secondary?: (event: T) => string;
-  /** The second key, where it follows from the symbol. */
+  /** Derives the second key from the symbol, if possible. */
   readonly secondaryOfSymbol?: (symbol: string) => string;
 }
 
@@ -40,7 +40,7 @@ export interface ChannelOptions<T> {
   readonly measure?: (event: T) => number;
 }
 
-/** The keys that a subscriber filters by; both empty for every event. */
+/** The keys that a subscriber filters by; if both are empty, every event matches. */
 export interface ChannelFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
@@ -88,7 +88,7 @@ export class Channel<T> implements EventSink<T> {
     return this.#bySymbol.size;
   }
 
-  /** Counts the symbols that no subscriber filters by. */
+  /** Counts the given symbols that no subscriber filters by. */
   countNew(symbols: Iterable<string>): number {
     let count = 0;
     for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;

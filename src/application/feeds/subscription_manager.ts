@@ -41,7 +41,7 @@ import {
 } from "./report_subscriptions.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
-/** Unanswered requests in a row after which an answering session is failed. */
+/** Consecutive unanswered requests that fail a session which has replied before. */
 const MAX_UNANSWERED = 3;
 
 /** Pause after an internal error of upstream, in ms. */
@@ -66,7 +66,7 @@ export interface SubscriptionSink {
    * where no limit is known or the channel is not counted.
    */
   freeSlots(channel: UpstreamChannel): number | undefined;
-  /** Lets a learned limit be tested with a symbol that was left out. */
+  /** Schedules a retest of a learned limit with a symbol that got no slot. */
   testLimitWith(channel: UpstreamChannel, symbol: string): void;
 }
 
@@ -90,7 +90,7 @@ class ManagedSession {
   readonly detached = new AbortController();
   /** Whether {@linkcode SubscriptionManager} will send after a pause. */
   isSendScheduled = false;
-  /** Whether the ends of grace periods are being waited for. */
+  /** Whether the grace-period timer is running. */
   isSweeping = false;
   /** The pause until the next retest or retry is due. */
   retest: { readonly at: number; readonly cancel: AbortController } | undefined;
@@ -114,7 +114,7 @@ class ManagedSession {
     this.span = undefined;
   }
 
-  /** Notes a reply. */
+  /** Records a reply. */
   answered(): void {
     this.settle();
     this.unanswered = 0;

@@ -154,10 +154,11 @@ class ClientStream<T> implements OpenStream<T> {
     return now - this.#progressAt;
   }
 
-  /** Ends the stream because its client does not read. */
+  /** Ends the stream because its client does not read; what waits is lost. */
   stall(now: number): void {
     const { waiting } = this.#subscriber;
     const stalledMs = now - this.#progressAt;
+    this.#subscriber.shorten(0);
     this[Symbol.dispose]();
     this.#onStall?.({ waiting, stalledMs });
   }

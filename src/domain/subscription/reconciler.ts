@@ -1,5 +1,6 @@
 /**
- * Reconciles what a session carries with the desired set of its feed.
+ * Reconciles the acknowledged (channel, symbol) pairs of a session with the
+ * desired set of its feed.
  *
  * Each request is computed from the difference between the desired set
  * ({@linkcode DesiredSet}) and the last acknowledgement, which is always the
@@ -7,18 +8,18 @@
  * by the next request; after an unanswered request, upstream is asked what it
  * carries. One request is in flight at a time.
  *
- * A refused request is bisected until the rejected symbol is alone; that one is
- * set aside, the others are subscribed. A refusal because of the symbol limit,
- * or of `*`, is recorded by the quota instead. No refusal is permanent: each is
+ * A rejected request is bisected until the rejected symbol is alone; that one is
+ * excluded, the others are subscribed. A rejection because of the symbol limit,
+ * or of `*`, is recorded by the quota instead. No rejection is permanent: each is
  * retested at growing intervals ({@linkcode RetestScheduler}).
  *
  * Replies carry no ids. Once one was overdue in a session, any reply may belong
- * to another request: from then on a single refusal is not conclusive, and what
+ * to another request: from then on a single rejection is not conclusive, and what
  * the quota has learned is discarded with the session.
  *
- * A pair that upstream neither refuses nor acknowledges, or answers with an
- * internal error (500), is requested {@linkcode MAX_ATTEMPTS} times and then set
- * aside as well; unsubscribing is attempted equally often. The counts start at
+ * A pair that upstream neither rejects nor acknowledges, or answers with an
+ * internal error (500), is requested {@linkcode MAX_ATTEMPTS} times and then
+ * excluded as well; unsubscribing is attempted equally often. The counts start at
  * zero again after `RETRY_MS`.
  *
  * A channel that changes between `*` and names always carries one of them,
@@ -155,7 +156,7 @@ export class SubscriptionReconciler {
     return countPairs(this.#session.acknowledged);
   }
 
-  /** Pairs that are requested by streams but set aside, with upstream's error. */
+  /** Pairs that are requested by streams but excluded, with upstream's error. */
   get rejections(): readonly Rejection[] {
     return this.#session.rejected.all;
   }
@@ -274,8 +275,8 @@ export class SubscriptionReconciler {
   }
 
   /**
-   * Applies an overdue reply: pairs still missing are requested again. Upstream
-   * may have applied the request all the same.
+   * Records that the request in flight got no reply in time: pairs still missing
+   * are requested again. Upstream may have applied the request all the same.
    */
   expire(): void {
     const session = this.#session;

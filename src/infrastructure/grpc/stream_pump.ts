@@ -30,12 +30,12 @@ export const MAX_MESSAGES = LARGEST_BATCH;
 /** Bytes at which a write is cut. */
 export const MAX_BYTES = 512 * 1024;
 
-/** A write that takes longer makes the next batch smaller, in ms. */
+/** A write slower than this, in ms, shrinks the next batch. */
 const SLOW_MS = 1_000;
-/** A write that takes less makes the next batch twice as large, in ms. */
+/** A write faster than this, in ms, doubles the next batch. */
 const FAST_MS = 250;
-/** Messages of the largest write that is not timed. */
-const SMALL = 16;
+/** Larger writes are timed. */
+const MAX_UNTIMED_MESSAGES = 16;
 
 /** Marks an envelope whose event could not be encoded. */
 const UNENCODABLE = new Uint8Array(0);
@@ -77,7 +77,7 @@ export async function pumpStream<T>(
   signal.addEventListener("abort", writer.stop);
   try {
     for await (const batch of stream.batches(signal)) {
-      do await writer.write(batch); while (writer.hasRest);
+      do await writer.write(batch); while (writer.hasUnwritten);
     }
   } finally {
     signal.removeEventListener("abort", writer.stop);
@@ -108,7 +108,7 @@ class StreamWriter<T> {
   }
 
   /** Whether the last write was cut before the end of its batch. */
-  get hasRest(): boolean {
+  get hasUnwritten(): boolean {
     return this.#events.length > 0;
   }
 
@@ -137,7 +137,9 @@ class StreamWriter<T> {
       const messages = this.#encodeNext();
       if (messages.length === 0) return this.#resolve();
       const { clock } = this.#options;
-      this.#timed = clock && messages.length > SMALL ? messages.length : 0;
+      this.#timed = clock && messages.length > MAX_UNTIMED_MESSAGES
+        ? messages.length
+        : 0;
       if (clock && this.#timed > 0) this.#startedAt = clock.monotonic();
       this.#call.write(messages, this.#onWritten);
     } catch (error) {
@@ -158,7 +160,7 @@ class StreamWriter<T> {
     const elapsed = now - this.#startedAt;
     if (elapsed > SLOW_MS) {
       const perSecond = Math.floor(this.#timed * 1_000 / elapsed);
-      this.#limit = Math.max(SMALL + 1, perSecond);
+      this.#limit = Math.max(MAX_UNTIMED_MESSAGES + 1, perSecond);
     } else if (elapsed < FAST_MS && this.#limit < MAX_MESSAGES) {
       this.#limit = Math.min(MAX_MESSAGES, 2 * this.#limit);
     }

@@ -69,7 +69,7 @@ function watched(stalledMs = 10_000) {
 
 Deno.test("a stream that takes none of its events is ended, logged and counted", async () => {
   await using watch = watched();
-  const { stalls, batches } = watch.open();
+  const { stream, stalls, batches } = watch.open();
   await watch.clock.advance(3_000);
   for (let i = 0; i < 4; i++) watch.publish();
   await watch.clock.advance(9_000);
@@ -79,6 +79,8 @@ Deno.test("a stream that takes none of its events is ended, logged and counted",
   assert.equal((await batches.next()).done, true);
   assert.equal(watch.streams.count, 0);
   assert.equal(watch.counters.refusals.stalled, 1);
+  assert.equal(stream.lost, 4, "what waited is lost");
+  assert.equal(watch.counters.channels.stockQuotes.dropped, 4);
   const [line] = watch.log.records.filter(({ level }) => level === "warn");
   assert.deepEqual(line?.fields, {
     channel: "stockQuotes",
