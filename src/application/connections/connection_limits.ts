@@ -169,7 +169,12 @@ export class ConnectionLimits {
       if (!this.#closeIdle("grpc")) return "connections";
       this.#countRefusal("connections", peer);
     }
-    return this.#short ? "descriptors" : undefined;
+    if (!this.#short) return undefined;
+    if (!this.#closeIdle("http") && !this.#closeIdle("grpc")) {
+      return "descriptors";
+    }
+    this.#countRefusal("descriptors", peer);
+    return undefined;
   }
 
   #refuseHttp(peer: string | undefined): RefusalReason | undefined {

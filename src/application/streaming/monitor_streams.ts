@@ -29,7 +29,7 @@ export interface EndStalledOptions {
 /**
  * Ends and logs, until `signal` fires, every stream with messages waiting that has
  * taken none for `stalledMs`. One timer serves all streams; a stream is ended at
- * most a second late.
+ * most a second late, one of thousands some seconds.
  */
 export async function endStalled(
   streams: StreamRegistry,

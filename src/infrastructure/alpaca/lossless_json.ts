@@ -25,6 +25,11 @@ export function parseWithBigInts(text: string): unknown {
   });
 }
 
+/** Characters of the longest number of money. */
+const MAX_NUMBER_LENGTH = 1_000;
+/** Characters from which V8 makes a slice of a part of a string. */
+const SLICE_LENGTH = 13;
+
 /**
  * Like `JSON.parse`, but every number becomes its source text, for messages
  * whose numbers are money.
@@ -35,6 +40,17 @@ export function parseWithNumberText(text: string): unknown {
   return JSON.parse(
     text,
     (_key, value, context?: Source) =>
-      typeof value === "number" ? context?.source ?? String(value) : value,
+      typeof value === "number"
+        ? numberText(context?.source ?? String(value))
+        : value,
   );
+}
+
+/**
+ * A copy: the source is a slice that keeps the text of the whole frame. A number
+ * that is too long becomes an empty list, which no field accepts.
+ */
+function numberText(source: string): unknown {
+  if (source.length > MAX_NUMBER_LENGTH) return [];
+  return source.length < SLICE_LENGTH ? source : ` ${source}`.slice(1);
 }

@@ -292,3 +292,26 @@ Deno.test("a stream that is ended while its client does not read is released", a
   assert.equal(harness.market.streams.size, 0);
   assert.equal(client.end, undefined, "the connection goes on");
 });
+
+Deno.test("400 streams that are ended while their client does not read are released over several turns", async () => {
+  await using time = fastClock();
+  await using harness = await startGrpcHarness({ clock: time.clock });
+  await using client = await FrameClient.connect(harness.server.port, {
+    streamWindow: 0,
+  });
+  for (let i = 0; i < 400; i++) client.open(pathOf("StreamQuotes"));
+  await harness.market.untilOpen(400);
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+  for (let i = 0; i < 5; i++) await nextTurn();
+  for (const stream of harness.market.streams) {
+    stream.stall({ waiting: 1, stalledMs: 1 });
+  }
+  let most = 0;
+  for (let before = harness.server.openCalls; before > 0;) {
+    await nextTurn();
+    const now = harness.server.openCalls;
+    most = Math.max(most, before - now);
+    before = now;
+  }
+  assert(most <= 2 * 24, `${most} streams were released in one turn`);
+});

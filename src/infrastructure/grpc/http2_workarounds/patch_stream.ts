@@ -43,6 +43,7 @@ import {
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RoundRobin } from "../limits/round_robin.ts";
+import { EVENT_LOOP } from "../limits/turn_scheduler.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
 
 /** Time that a client has to take the rest of a stream and its status, in ms. */
@@ -169,6 +170,9 @@ function withContentType(
     : headers;
 }
 
+/** Streams that are destroyed in one turn of the event loop; more would block it. */
+const ENDS_PER_TURN = 24;
+
 /** Streams from their end until they are closed. */
 export class EndedStreams {
   readonly #clock: Pick<Clock, "sleep" | "monotonic">;
@@ -210,12 +214,16 @@ export class EndedStreams {
       await this.#clock.sleep(CHECK_EVERY_MS, signal);
       if (signal.aborted) return;
       const now = this.#clock.monotonic();
+      let ended = 0;
       for (const [stream, endedAt] of this.#endedAt) {
-        if (stream.closed) stream.destroy();
-        else if (now - endedAt >= STATUS_GRACE_MS) {
+        if (!stream.closed) {
+          // Those behind it have ended later.
+          if (now - endedAt < STATUS_GRACE_MS) break;
           stream.close(constants.NGHTTP2_REFUSED_STREAM);
-          stream.destroy();
         }
+        stream.destroy();
+        if (++ended % ENDS_PER_TURN > 0) continue;
+        await new Promise<void>((resolve) => EVENT_LOOP.polled(resolve));
       }
     }
   }

@@ -10,7 +10,10 @@
  * Without limits, all of it runs before anything else: a connection with a
  * single stream, a health check and the upstream reader wait for half a second.
  * Connections below the limits, which is all of them without a burst, read and
- * write immediately; the work of others waits for later turns.
+ * write immediately; the work of others waits for later turns, in the order of
+ * start-time fair queuing: the connection that has used the fewest units while
+ * others waited is first. So a client with little work is served in the next
+ * turn, however many connections flood the proxy.
  *
  * @module
  */
@@ -43,6 +46,9 @@ export const WRITE_LIMITS: WorkLimits = {
 /** Longest part of a turn that one scheduler uses, in ms. */
 const TURN_MS = 5;
 
+/** Units that a service counts as, at least, in virtual time. */
+const LEAST_UNITS = 1 / 64;
+
 /** How functions are run in later turns of the event loop. */
 export interface EventLoop {
   /** Runs a function in the next turn. */
@@ -61,12 +67,23 @@ export interface WaitingWork {
   readonly isWaiting: boolean;
 }
 
+function byTime(
+  [, a]: readonly [WaitingWork, number],
+  [, b]: readonly [WaitingWork, number],
+): number {
+  return a - b;
+}
+
 /** Schedules one kind of work of all connections. */
 export class TurnScheduler {
   readonly #limits: WorkLimits;
   readonly #eventLoop: EventLoop;
-  /** Work that waits; the next to be served is first. */
-  readonly #waiting = new Set<WaitingWork>();
+  /** Work that waits, with its virtual time: the units that it has used. */
+  readonly #waiting = new Map<WaitingWork, number>();
+  /** Virtual times of work that does not wait. */
+  readonly #times = new WeakMap<WaitingWork, number>();
+  /** The virtual time of what was served last. */
+  #now = 0;
   #turn = 0;
   #used = 0;
   #isScheduled = false;
@@ -104,7 +121,12 @@ export class TurnScheduler {
 
   /** Has `work` advance in later turns until nothing is left. */
   enqueue(work: WaitingWork): void {
-    this.#waiting.add(work);
+    if (!this.#waiting.has(work)) {
+      // Who has used less than its share goes before those that use all of it.
+      const credit = this.#limits.perConnection;
+      const time = Math.max(this.#times.get(work) ?? 0, this.#now - credit);
+      this.#waiting.set(work, time);
+    }
     this.#schedule();
   }
 
@@ -143,13 +165,19 @@ export class TurnScheduler {
     this.#cancel = undefined;
     this.#turn++;
     this.#used = 0;
-    for (const work of this.#waiting) {
-      if (this.#used >= perTurn || this.#eventLoop.now() >= end) break;
-      this.#waiting.delete(work);
-      // Progress is counted even where work costs nothing, as free frames do.
-      this.#used += Math.max(1, work.advance(perConnection));
-      // Behind the others: a set iterates over what is added meanwhile too.
-      if (work.isWaiting) this.#waiting.add(work);
+    const isOver = () => this.#used >= perTurn || this.#eventLoop.now() >= end;
+    while (this.#waiting.size > 0 && !isOver()) {
+      for (const [work, time] of [...this.#waiting].sort(byTime)) {
+        if (isOver()) break;
+        if (!this.#waiting.delete(work)) continue;
+        this.#now = Math.max(this.#now, time);
+        const units = work.advance(perConnection);
+        // Progress is counted even where work costs nothing, as free frames do.
+        this.#used += Math.max(1, units);
+        const used = time + Math.max(LEAST_UNITS, units);
+        if (work.isWaiting) this.#waiting.set(work, used);
+        else this.#times.set(work, used);
+      }
     }
     this.#isScheduled = false;
     if (this.#waiting.size > 0) {
@@ -258,7 +286,7 @@ export class WriteQueue implements Disposable, WaitingWork {
 /** A timer that is late by less, in ms, ran on an idle event loop. */
 const PUNCTUAL_MS = 1;
 /** Longest wait for an idle event loop, in ms. */
-const LONGEST_WAIT_MS = 20;
+const LONGEST_WAIT_MS = 8;
 
 /**
  * Waits until all sockets were polled.
@@ -328,7 +356,7 @@ export class PollWait {
 }
 
 /** The event loop of this process. */
-const EVENT_LOOP: EventLoop = {
+export const EVENT_LOOP: EventLoop = {
   next: (run) => void setImmediate(run),
   polled: new PollWait().wait,
   now: () => performance.now(),

@@ -128,6 +128,24 @@ Deno.test("while descriptors are short gRPC is refused, some HTTP is not", () =>
   assert.equal(open("http"), undefined);
 });
 
+Deno.test("while descriptors are short, an idle connection makes room for a new one", () => {
+  const { limits, open, counters } = setup();
+  for (let opened = 0; opened < 38; opened++) open("grpc");
+  const idle = [open("grpc", 5), open("grpc", 3)];
+  const web = open("http", 9);
+  limits.acceptFailed("gRPC", NONE_LEFT);
+  assert.deepEqual(idle.map((one) => one?.closed), [1, 1]);
+  assert.equal(web?.closed, 1);
+  const late = open("grpc");
+  assert.equal(late, undefined, "nothing is idle");
+  const before = counters.refusals.descriptors;
+  const [first] = [...Array(1)].map(() => open("http", 20));
+  assert.ok(first, "some HTTP is admitted");
+  assert.ok(open("grpc"), "the idle one makes room");
+  assert.equal(first.closed, 1);
+  assert.equal(counters.refusals.descriptors, before + 1);
+});
+
 Deno.test("a learned limit of descriptors expires and is tested again", async () => {
   const { limits, open, clock } = setup();
   for (let opened = 0; opened < 40; opened++) open("grpc");

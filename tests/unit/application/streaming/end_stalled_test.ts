@@ -135,3 +135,18 @@ Deno.test("of many stalled streams five are logged by name", async () => {
   assert.deepEqual(warnings.at(-1)?.fields, { streams: 3 });
   assert.equal(watch.counters.refusals.stalled, 8);
 });
+
+Deno.test("thousands of stalled streams are ended over several passes", async () => {
+  await using watch = watched();
+  for (let i = 0; i < 1_200; i++) watch.open();
+  watch.publish();
+  const left: number[] = [];
+  await watch.clock.advance(10_000);
+  for (let pass = 0; pass < 4; pass++) {
+    left.push(watch.streams.count);
+    await watch.clock.advance(1_000);
+  }
+  const ended = left.map((count, i) => (left[i - 1] ?? 1_200) - count);
+  assert.equal(watch.streams.count, 0, `${left}`);
+  assert(Math.max(...ended) <= 500, `${ended}`);
+});

@@ -34,3 +34,11 @@ Deno.test("a time outside the years 1 to 9999 is invalid", () => {
     assert.throws(() => readTime({ t }, "t"), InvalidField, JSON.stringify(t));
   }
 });
+
+Deno.test("an invalid field has no stack, and errors after it have one", () => {
+  assert.equal(
+    new InvalidField("bp", null).stack?.includes("\n    at "),
+    false,
+  );
+  assert.equal(new Error("other").stack?.includes("\n    at "), true);
+});

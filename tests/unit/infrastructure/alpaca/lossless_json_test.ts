@@ -31,3 +31,34 @@ Deno.test("a number can be kept as its source text", () => {
     { p: digits, q: ["1.50", "-0", "1e3"], t: "2", n: null },
   );
 });
+
+const { gc } = globalThis as { gc?: () => void };
+
+Deno.test({
+  name: "a number of money keeps its digits and not the text around it",
+  ignore: gc === undefined,
+  fn() {
+    const blanks = " ".repeat(200_000);
+    const read = (i: number) =>
+      parseWithNumberText(
+        `{"qty":123456789${i}.000000001,"x":"${blanks}"}`,
+      ) as {
+        qty: unknown;
+      };
+    gc?.();
+    const before = Deno.memoryUsage().heapUsed;
+    const kept = Array.from({ length: 100 }, (_, i) => read(100 + i).qty);
+    gc?.();
+    const each = (Deno.memoryUsage().heapUsed - before) / kept.length;
+    assert.equal(kept[7], "123456789107.000000001");
+    assert(each < 5_000, `${Math.round(each)} bytes for each number`);
+  },
+});
+
+Deno.test("a number of thousands of digits is not taken for money", () => {
+  const digits = "1".repeat(1_001);
+  assert.deepEqual(parseWithNumberText(`[${digits}]`), [[]]);
+  assert.deepEqual(parseWithNumberText(`[${digits.slice(1)}]`), [
+    digits.slice(1),
+  ]);
+});

@@ -71,6 +71,42 @@ Deno.test("a connection with little to read waits for one round of the others", 
   assert.equal(log.indexOf("small"), 3);
 });
 
+Deno.test("a connection with little to read is served in the next turn, however many flood", () => {
+  const { scheduler, log, turn } = rig();
+  for (let i = 0; i < 500; i++) {
+    scheduler.enqueue(new Work(`flood ${i}`, 1_000, log));
+  }
+  while (!log.includes("flood 499")) turn();
+  for (let i = 0; i < 20; i++) {
+    const small = new Work("small", 1, log);
+    scheduler.enqueue(small);
+    log.length = 0;
+    turn();
+    assert(log.includes("small"), `round ${i}: ${log}`);
+  }
+});
+
+Deno.test("a connection that often has a little to read gets its share and no more", () => {
+  const { scheduler, log, turn } = rig();
+  const flood = Array.from(
+    { length: 10 },
+    (_, i) => new Work(`flood ${i}`, 10_000, log),
+  );
+  for (const work of flood) scheduler.enqueue(work);
+  const often = new Work("often", 4, log);
+  for (let i = 0; i < 500; i++) {
+    if (!often.isWaiting) often.left = 4;
+    scheduler.enqueue(often);
+    turn();
+  }
+  const served = log.filter((name) => name === "often").length;
+  const most = Math.max(
+    ...flood.map(({ name }) => log.filter((one) => one === name).length),
+  );
+  assert(served <= most + 2, `${served} against ${most}`);
+  assert(served >= most - 2, `${served} against ${most}`);
+});
+
 Deno.test("new bytes are read immediately while the turn has room and none wait", () => {
   const { scheduler, log, turn } = rig();
   assert.equal(scheduler.available, 4);
