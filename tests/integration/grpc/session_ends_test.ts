@@ -293,7 +293,7 @@ Deno.test("a stream that is ended while its client does not read is released", a
   assert.equal(client.end, undefined, "the connection goes on");
 });
 
-Deno.test("400 streams that are ended while their client does not read are released over several turns", async () => {
+Deno.test("400 ended streams that are not read are released over several turns", async () => {
   await using time = fastClock();
   await using harness = await startGrpcHarness({ clock: time.clock });
   await using client = await FrameClient.connect(harness.server.port, {
