@@ -170,9 +170,8 @@ export class ConnectionLimits {
       this.#countRefusal("connections", peer);
     }
     if (!this.#short) return undefined;
-    if (!this.#closeIdle("http") && !this.#closeIdle("grpc")) {
-      return "descriptors";
-    }
+    // Not an idle HTTP connection, which may be a probe that has just connected.
+    if (!this.#closeIdle("grpc")) return "descriptors";
     this.#countRefusal("descriptors", peer);
     return undefined;
   }
