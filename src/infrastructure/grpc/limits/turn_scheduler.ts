@@ -286,7 +286,7 @@ export class WriteQueue implements Disposable, WaitingWork {
 /** A timer that is late by less, in ms, ran on an idle event loop. */
 const PUNCTUAL_MS = 1;
 /** Longest wait for an idle event loop, in ms. */
-const LONGEST_WAIT_MS = 8;
+const LONGEST_WAIT_MS = 20;
 
 /**
  * Waits until all sockets were polled.

@@ -39,10 +39,10 @@ Deno.test("a late timer shows that the event loop was not idle, and is repeated"
   assert.deepEqual(log, ["a"]);
 });
 
-Deno.test("an event loop that is never idle is waited for no longer than 8 ms", () => {
+Deno.test("an event loop that is never idle is waited for no longer than 20 ms", () => {
   const { wait, due, log } = rig();
   wait(() => log.push("a"));
-  due(4);
+  for (let i = 0; i < 3; i++) due(4);
   assert.deepEqual(log, []);
   due(4);
   assert.deepEqual(log, ["a"]);
