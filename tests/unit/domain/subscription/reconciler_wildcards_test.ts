@@ -59,7 +59,7 @@ Deno.test("names are kept when * is neither refused nor ever carried", () => {
   assert.equal(quota.allowsWildcard("quotes"), true, "no lesson for good");
 });
 
-Deno.test("internal errors of upstream set * aside for this session only", () => {
+Deno.test("internal errors of upstream exclude * until the next connection", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   refCounts.add("quotes", ["*"]);
   for (let ask = 0; ask < MAX_ATTEMPTS; ask++) {
