@@ -22,11 +22,7 @@ import { startProxy } from "./src/proxy.ts";
 
 export type { Clock } from "./src/application/ports/clock.ts";
 export type { Log, LogFields } from "./src/application/ports/log.ts";
-export type {
-  Span,
-  SpanAttributes,
-  Tracing,
-} from "./src/application/ports/tracing.ts";
+export type { Span, SpanAttributes, Tracing } from "./src/application/ports/tracing.ts";
 export type {
   Environment,
   FeedId,
@@ -40,16 +36,8 @@ export type { CountingRule, Plan } from "./src/domain/subscription/plans.ts";
 export type { ChunkLimits } from "./src/domain/subscription/request.ts";
 export type { UpstreamChannel } from "./src/domain/subscription/symbol_sets.ts";
 export type { Dependencies } from "./src/feeds.ts";
-export type {
-  Config,
-  KeyPair,
-  Listen,
-  LogLevel,
-} from "./src/infrastructure/config/config.ts";
-export {
-  ConfigError,
-  type Problem,
-} from "./src/infrastructure/config/config_error.ts";
+export type { Config, KeyPair, Listen, LogLevel } from "./src/infrastructure/config/config.ts";
+export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";
 export type { Env } from "./src/infrastructure/config/settings_reader.ts";

@@ -62,9 +62,7 @@ function parseBench(args: readonly string[]) {
   });
   if (values.help) return "help";
   const names = values.only?.split(",") ?? [""];
-  const chosen = SCENARIOS.filter(({ name }) =>
-    names.some((start) => name.startsWith(start))
-  );
+  const chosen = SCENARIOS.filter(({ name }) => names.some((start) => name.startsWith(start)));
   if (chosen.length === 0) {
     throw new Error(`--only: no scenario "${values.only}"; see --help`);
   }

@@ -14,13 +14,7 @@
 import { parseArgs } from "node:util";
 import { readSource, ROOT } from "./docs/markdown.ts";
 import { markdownProse, sourceProse } from "./prose/extract.ts";
-import {
-  type Exception,
-  EXCEPTIONS,
-  MAX_COLUMNS,
-  MAX_LINES,
-  WORD_RULES,
-} from "./prose/rules.ts";
+import { type Exception, EXCEPTIONS, MAX_COLUMNS, MAX_LINES, WORD_RULES } from "./prose/rules.ts";
 
 /** Something to rewrite. */
 export interface Finding {
@@ -44,9 +38,7 @@ export function checkFile(
   { exceptions = EXCEPTIONS, onUsed = () => {} }: ProseOptions = {},
 ): Finding[] {
   const lines = source.split("\n");
-  const prose = path.endsWith(".md")
-    ? markdownProse(source)
-    : sourceProse(source);
+  const prose = path.endsWith(".md") ? markdownProse(source) : sourceProse(source);
   const words = prose.flatMap(({ text, line }) =>
     WORD_RULES.flatMap(({ pattern, instead }) =>
       [...text.matchAll(pattern)].map(({ 0: found, index }) => ({
@@ -118,9 +110,7 @@ if (import.meta.main) {
   const findings = (await checkProse()).filter(({ path }) =>
     positionals.length === 0 || positionals.some((one) => path.startsWith(one))
   );
-  const text = findings.map(({ path, line, message }) =>
-    `${path}:${line}: ${message}\n`
-  ).join("");
+  const text = findings.map(({ path, line, message }) => `${path}:${line}: ${message}\n`).join("");
   Deno.stdout.writeSync(new TextEncoder().encode(text));
   Deno.exit(findings.length === 0 ? 0 : 1);
 }

@@ -86,8 +86,7 @@ async function check(): Promise<void> {
 const commands: Readonly<Record<string, () => Promise<void>>> = {
   generate: () => buf("generate", "."),
   check,
-  baseline: () =>
-    buf("build", ".", "--exclude-source-info", "--output", "baseline.binpb"),
+  baseline: () => buf("build", ".", "--exclude-source-info", "--output", "baseline.binpb"),
 };
 
 const command = commands[Deno.args[0] ?? ""];

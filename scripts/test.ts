@@ -23,8 +23,7 @@ export function readReport(junit: string): TestReport {
   let passed = 0;
   let failed = 0;
   const skipped = new Map<string, string[]>();
-  const cases =
-    /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
+  const cases = /<testcase name="([^"]*)"[^>]*?(?:\/>|>([\s\S]*?)<\/testcase>)/g;
   for (const [, name = "", body = ""] of junit.matchAll(cases)) {
     if (body.includes("<failure") || body.includes("<error")) failed++;
     else if (!body.includes("<skipped")) passed++;

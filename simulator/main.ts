@@ -6,12 +6,7 @@
  */
 import process from "node:process";
 import { parseArgs } from "node:util";
-import {
-  DEMO_ACCOUNT,
-  type PlanName,
-  type SimulatorOptions,
-  startSimulator,
-} from "./mod.ts";
+import { DEMO_ACCOUNT, type PlanName, type SimulatorOptions, startSimulator } from "./mod.ts";
 
 const HELP = `Simulates Alpaca on one port: streams, orders and REST.
 
@@ -59,9 +54,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
 
 /** An auto trader, so that the trading stream has updates. */
 function trading(ordersPerSecond: number): Pick<SimulatorOptions, "trading"> {
-  return ordersPerSecond === 0
-    ? {}
-    : { trading: { autoTrader: { ordersPerSecond } } };
+  return ordersPerSecond === 0 ? {} : { trading: { autoTrader: { ordersPerSecond } } };
 }
 
 function toNumber(flag: string, text: string): number {
@@ -109,9 +102,7 @@ export async function main(args: string[]): Promise<number> {
     const isTaken = "code" in error && error.code === "EADDRINUSE";
     const isUsage = error instanceof RangeError || error instanceof TypeError;
     if (!isTaken && !isUsage) throw error;
-    const message = isTaken
-      ? `the port is taken; choose another one with --port`
-      : error.message;
+    const message = isTaken ? `the port is taken; choose another one with --port` : error.message;
     process.stderr.write(`simulate: ${message}\nTry --help.\n`);
     return isTaken ? 1 : 2;
   }

@@ -23,16 +23,8 @@ export type {
 } from "./src/connections.ts";
 export type { Faults, FaultyAction } from "./src/faults.ts";
 export type { Market } from "./src/market/market.ts";
-export {
-  formatOptionSymbol,
-  type OptionTerms,
-} from "./src/protocol/option_symbol.ts";
-export type {
-  MarketPrices,
-  OptionContract,
-  PriceQuote,
-  PriceSource,
-} from "./src/market/prices.ts";
+export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";
+export type { MarketPrices, OptionContract, PriceQuote, PriceSource } from "./src/market/prices.ts";
 export { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
 export type { Encodable, Message } from "./src/protocol/messages.ts";
 export { Timestamp } from "./src/protocol/timestamp.ts";
@@ -40,20 +32,12 @@ export { SeededRandom } from "./src/random.ts";
 export type { RestOptions } from "./src/rest/rest_api.ts";
 export type { LoggedRequest } from "./src/session/request_log.ts";
 export type { SymbolCounting } from "./src/session/subscription_state.ts";
-export {
-  type SessionInfo,
-  type Simulator,
-  startSimulator,
-} from "./src/simulator.ts";
+export { type SessionInfo, type Simulator, startSimulator } from "./src/simulator.ts";
 export type { AutoTraderOptions } from "./src/trading/auto_trader.ts";
 export type { ManualFill, ManualFills } from "./src/trading/manual_fills.ts";
 export type { UpdateListener } from "./src/trading/order_store.ts";
 export type { EngineOptions, OrderEngine } from "./src/trading/order_engine.ts";
-export type {
-  LegFillJson,
-  OrderJson,
-  TradeUpdate,
-} from "./src/trading/order_json.ts";
+export type { LegFillJson, OrderJson, TradeUpdate } from "./src/trading/order_json.ts";
 export { OrderRejection } from "./src/trading/order_request.ts";
 export type { Trading, TradingOptions } from "./src/trading/trading.ts";
 export type {

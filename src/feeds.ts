@@ -19,10 +19,7 @@ import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
-import {
-  deliveriesMade,
-  type ProxyCounters,
-} from "./application/status/counters.ts";
+import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
 import type { FeedId, FeedKind } from "./domain/connection/feed.ts";
 import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import { planLimit } from "./domain/subscription/plans.ts";
@@ -36,17 +33,10 @@ import {
 } from "./infrastructure/alpaca/decode.ts";
 import { MarketConnector } from "./infrastructure/alpaca/market.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
-import {
-  TradingConnector,
-  TradingDecoder,
-} from "./infrastructure/alpaca/trading.ts";
+import { TradingConnector, TradingDecoder } from "./infrastructure/alpaca/trading.ts";
 import { AlpacaCatalog } from "./infrastructure/catalog/alpaca_catalog.ts";
 import { RestClient } from "./infrastructure/catalog/rest_client.ts";
-import {
-  type Config,
-  type KeyPair,
-  secretsOf,
-} from "./infrastructure/config/config.ts";
+import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 
 /** Ports that every part receives; a library user may replace each. */
@@ -209,8 +199,7 @@ interface MarketParts {
   readonly manager: SubscriptionManager;
 }
 
-const ONE_SESSION =
-  "Alpaca allows one session per account: close the other one, or wait about " +
+const ONE_SESSION = "Alpaca allows one session per account: close the other one, or wait about " +
   "90 s for a dead one to expire";
 
 /** Remedies of failures that are usually temporary. */
@@ -225,8 +214,7 @@ function temporary(variable: string): FeedLinkParts["remedies"] {
   };
 }
 
-const DATA_KEY =
-  "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
+const DATA_KEY = "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
 
 /** What an operator can do, per feed and kind of failure. */
 const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
@@ -241,8 +229,7 @@ const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
     ...temporary("ALPACA_OPTION_STREAM_URL"),
   },
   trading: {
-    auth:
-      "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
+    auth: "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
     connection_limit: ONE_SESSION,
     ...temporary("ALPACA_TRADING_STREAM_URL"),
   },
@@ -313,8 +300,7 @@ function catalogOf(
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): AlpacaCatalog {
   const { trading, data } = config.credentials;
-  const client = (pair: KeyPair) =>
-    new RestClient({ clock, log, credentials: () => reveal(pair) });
+  const client = (pair: KeyPair) => new RestClient({ clock, log, credentials: () => reveal(pair) });
   const { kind } = config.stock;
   return new AlpacaCatalog({
     trading: { client: client(trading), url: config.trading.apiUrl },

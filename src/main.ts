@@ -20,28 +20,13 @@ import type { Tracing } from "./application/ports/tracing.ts";
 import { debounceSignals } from "./infrastructure/clock/debounce_signals.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import {
-  ConfigError,
-  formatErrors,
-} from "./infrastructure/config/config_error.ts";
-import {
-  describeSettings,
-  parseConfig,
-} from "./infrastructure/config/parse_config.ts";
+import { ConfigError, formatErrors } from "./infrastructure/config/config_error.ts";
+import { describeSettings, parseConfig } from "./infrastructure/config/parse_config.ts";
 import { readEnvironment } from "./infrastructure/config/read_environment.ts";
-import {
-  createJsonLog,
-  type JsonLog,
-} from "./infrastructure/logging/json_log.ts";
+import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.ts";
 import { ProcessOutput } from "./infrastructure/logging/output.ts";
-import {
-  consoleRole,
-  otelMismatch,
-} from "./infrastructure/telemetry/otel_switch.ts";
-import {
-  createTracing,
-  noTracing,
-} from "./infrastructure/telemetry/tracing.ts";
+import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
+import { createTracing, noTracing } from "./infrastructure/telemetry/tracing.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
 
 /** The program that the process runs. */

@@ -15,32 +15,18 @@ import { createCounters } from "./application/status/counters.ts";
 import { LastMessageTimes } from "./application/status/last_message_times.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
-import {
-  endStalled,
-  reportLosses,
-} from "./application/streaming/monitor_streams.ts";
+import { endStalled, reportLosses } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import {
-  buildExpansions,
-  buildFeeds,
-  type Dependencies,
-  feedKinds,
-} from "./feeds.ts";
+import { buildExpansions, buildFeeds, type Dependencies, feedKinds } from "./feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { serveGrpc } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
-import {
-  createMetrics,
-  heapLimit,
-} from "./infrastructure/metrics/proxy_metrics.ts";
-import {
-  AcceptRetry,
-  descriptorProbe,
-} from "./infrastructure/process/descriptor_shortage.ts";
+import { createMetrics, heapLimit } from "./infrastructure/metrics/proxy_metrics.ts";
+import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
 /** How long client streams may take to end during shutdown, in ms. */
@@ -185,8 +171,7 @@ function composeCore(
       streams,
       draining,
     }),
-    quotas: () =>
-      Object.values(managers).map((manager) => manager.reportQuota()),
+    quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
     subscriptions: () =>
       Object.entries(managers).map(([feed, manager]) =>
         manager.report(feed === "opra" ? underlyings?.reports() ?? [] : [])
@@ -200,9 +185,7 @@ function composeCore(
           keep((signal) => link.run(signal), log.with({ feed }))
         ),
         underlyings && keep((signal) => underlyings.run(signal)),
-        keep((signal) =>
-          endStalled(streams, { memory, stalledMs, clock, log, signal })
-        ),
+        keep((signal) => endStalled(streams, { memory, stalledMs, clock, log, signal })),
         keep((signal) => lastMessages.run(signal)),
         keep((signal) => reportLosses(streams, { clock, log, signal })),
       ]);

@@ -127,8 +127,7 @@ function decodeFor(
     ? ((texts) => (i: number) => JSON.parse(texts[i] ?? ""))(
       frames.map((frame) => text.decode(frame)),
     )
-    : (i: number) =>
-      decode(frames[i] ?? [], { extensionCodec: nanosecondTimes });
+    : (i: number) => decode(frames[i] ?? [], { extensionCodec: nanosecondTimes });
   const spin = (ms: number) => {
     let messages = 0;
     const start = performance.now();

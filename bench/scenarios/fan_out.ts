@@ -91,9 +91,7 @@ export async function fanOut(
       figure(
         "ratio to the floor",
         "×",
-        rounds.map(({ first, second }) =>
-          cpuPerMessage(first) / cpuPerMessage(second)
-        ),
+        rounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
         { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
       ),
       figure("delivered", "messages/s", proxy.map(perSecond)),

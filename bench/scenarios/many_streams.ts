@@ -103,9 +103,7 @@ export const manyStreams: Scenario = {
         figure(
           "ratio",
           "×",
-          rounds.map(({ first, second }) =>
-            cpuPerMessage(first) / cpuPerMessage(second)
-          ),
+          rounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
           { text: "≤ 1.5", met: (ratio) => ratio <= 1.5 },
         ),
         figure(
@@ -121,9 +119,7 @@ export const manyStreams: Scenario = {
         figure(
           "ratio of the floors",
           "×",
-          rawRounds.map(({ first, second }) =>
-            cpuPerMessage(first) / cpuPerMessage(second)
-          ),
+          rawRounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
         ),
         figure("delivered, 2 000 streams", "messages/s", first.map(perSecond)),
         figure("delivered, 20 streams", "messages/s", second.map(perSecond)),
@@ -169,9 +165,7 @@ export const quietStreams: Scenario = {
         figure(
           "ratio",
           "×",
-          rounds.map(({ first, second }) =>
-            cpuPerMessage(first) / cpuPerMessage(second)
-          ),
+          rounds.map(({ first, second }) => cpuPerMessage(first) / cpuPerMessage(second)),
           { text: "≤ 1.1", met: (ratio) => ratio <= 1.1 },
         ),
         figure("delivered, with them", "messages/s", first.map(perSecond)),

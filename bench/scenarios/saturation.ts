@@ -68,9 +68,7 @@ export const saturation: Scenario = {
     const use = await rig.proxy.usage();
     const proxy = rounds.map(({ first }) => first);
     const floors = rounds.map(({ second }) => second);
-    const ratios = rounds.map(({ first, second }) =>
-      perSecond(first) / perSecond(second)
-    );
+    const ratios = rounds.map(({ first, second }) => perSecond(first) / perSecond(second));
     const share = figure("share of the floor", "×", ratios);
     const delivered = figure("delivered", "messages/s", proxy.map(perSecond), {
       text: "≥ 300 k, or ≥ 0.5 × the floor",
@@ -78,8 +76,7 @@ export const saturation: Scenario = {
     });
     return [{
       scenario: "saturation",
-      about:
-        `one stream, all symbols, frames of ${PER_FRAME}, fed without pause`,
+      about: `one stream, all symbols, frames of ${PER_FRAME}, fed without pause`,
       figures: [
         delivered,
         figure(

@@ -98,9 +98,7 @@ async function run(options: AttackOptions): Promise<number> {
     print(options.json ? json() : rowText(result));
   }
   if (!options.json) {
-    const lines = results.map(({ measured, failures }) =>
-      cells(measured, failures)
-    );
+    const lines = results.map(({ measured, failures }) => cells(measured, failures));
     print(`\n${table([COLUMNS, ...lines])}`);
   }
   return results.some(({ failures }) => failures.length > 0) ? 1 : 0;

@@ -77,9 +77,7 @@ function follow({ controlUrl, key, secret, stocks }: ReferencePlan): void {
   socket.binaryType = "arraybuffer";
   const send = (message: unknown) => socket.send(JSON.stringify(message));
   socket.addEventListener("message", ({ data }) => {
-    const text = typeof data === "string"
-      ? data
-      : new TextDecoder().decode(data);
+    const text = typeof data === "string" ? data : new TextDecoder().decode(data);
     if (text.includes('"T":"q"')) return controlArrivals.record(now());
     if (text.includes('"connected"')) send({ action: "auth", key, secret });
     if (text.includes('"authenticated"')) {

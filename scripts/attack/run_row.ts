@@ -203,9 +203,7 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
   over.abort();
   await watching;
   const isAlive = testBed.proxy.exitCode === undefined;
-  const after = isAlive
-    ? await recover(context, before).catch(() => before)
-    : before;
+  const after = isAlive ? await recover(context, before).catch(() => before) : before;
   if (isAlive) await testBed.setRates(RATES);
   const received = [
     ["stock quotes", report.stockQuotes],
@@ -222,16 +220,12 @@ export async function runRow(row: Row, context: RowContext): Promise<Measured> {
     received: Object.fromEntries(received),
     silent: received.filter(([, count]) => count === 0).map(([name]) => name),
     probeMs: observed.probeMs,
-    ...observed.probeFailure === undefined
-      ? {}
-      : { probeFailure: observed.probeFailure },
+    ...observed.probeFailure === undefined ? {} : { probeFailure: observed.probeFailure },
     rssBefore: before.rss,
     rssPeak: Math.max(observed.rssPeak, after.rss),
     rssAfter: after.rss,
     isAlive: isAlive && testBed.proxy.exitCode === undefined,
-    ...testBed.proxy.exitCode === undefined
-      ? {}
-      : { exitCode: testBed.proxy.exitCode },
+    ...testBed.proxy.exitCode === undefined ? {} : { exitCode: testBed.proxy.exitCode },
     streams: [before.streams, after.streams],
     descriptors: [before.descriptors, after.descriptors],
     refusals: increased(before.refusals, after.refusals),

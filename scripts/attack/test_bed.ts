@@ -8,11 +8,7 @@ import { Remote } from "../../bench/control.ts";
 import { optionSymbol } from "../../bench/feed/symbols.ts";
 import { until } from "../../bench/rig.ts";
 import type { Account } from "@alpaca-stream-proxy/simulator";
-import {
-  NICE,
-  ProxyProcess,
-  SimulatorProcess,
-} from "../rig/child_processes.ts";
+import { NICE, ProxyProcess, SimulatorProcess } from "../rig/child_processes.ts";
 import type { ReferencePlan, ReferenceReport } from "./reference_client.ts";
 import { type FeedRates, RATES } from "./rows.ts";
 

@@ -135,8 +135,7 @@ export function cells(
   measured: Measured,
   failed: readonly string[],
 ): readonly string[] {
-  const whole = (value: number) =>
-    Number.isFinite(value) ? String(Math.round(value)) : "failed";
+  const whole = (value: number) => Number.isFinite(value) ? String(Math.round(value)) : "failed";
   const mib = (bytes: number) => String(Math.round(bytes / MIB));
   const refusals = Object.entries(measured.refusals)
     .map(([name, count]) => `${name} ${count}`);
@@ -160,7 +159,6 @@ export function table(rows: readonly (readonly string[])[]): string {
   const widths = COLUMNS.map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0))
   );
-  return rows.map((row) =>
-    row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd()
-  ).join("\n");
+  return rows.map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join("  ").trimEnd())
+    .join("\n");
 }

@@ -55,18 +55,14 @@ function describe(setting: Setting<unknown>): string {
   const { name, description, parser, whenUnset } = setting;
   const empty = whenUnset === undefined ? "" : `; when empty: ${whenUnset}`;
   const chart = CHART_DEFAULTS[name];
-  const reason = chart === undefined
-    ? ""
-    : `; ${chart.value} here because ${chart.reason}`;
+  const reason = chart === undefined ? "" : `; ${chart.value} here because ${chart.reason}`;
   return `${description} (${parser.accepts}${empty}${reason})`;
 }
 
 type JsonSchema = Readonly<Record<string, unknown>>;
 
 function schemaOf({ name, parser }: Setting<unknown>): JsonSchema {
-  return SERVICE_PORTS.has(name)
-    ? { ...parser.schema, minimum: 1 }
-    : parser.schema;
+  return SERVICE_PORTS.has(name) ? { ...parser.schema, minimum: 1 } : parser.schema;
 }
 
 /** Schema of a value of `config`, where `""` may mean unset. */
@@ -142,8 +138,7 @@ function byName(
 /** Fills README.template.md with tables of the documented values. */
 export function readme(template: string, values: string): string {
   const rows = valueRows(values);
-  const below = (path: string) =>
-    rows.filter((row) => row.path.startsWith(path));
+  const below = (path: string) => rows.filter((row) => row.path.startsWith(path));
   const rest = rows.filter((row) =>
     !row.path.startsWith("config.") &&
     !row.path.startsWith("credentials.keys.") &&
@@ -205,11 +200,7 @@ function table(rows: readonly ValueRow[]): string {
 export function chartLists(): Record<string, string> {
   return {
     [`${CHART}/files/alpaca_hosts.txt`]: `${ALPACA_HOSTS.join("\n")}\n`,
-    [`${CHART}/files/runtime_variables.txt`]: `${
-      RUNTIME_VARIABLES.join("\n")
-    }\n`,
-    [`${CHART}/files/required_credentials.txt`]: `${
-      requiredCredentials().join("\n")
-    }\n`,
+    [`${CHART}/files/runtime_variables.txt`]: `${RUNTIME_VARIABLES.join("\n")}\n`,
+    [`${CHART}/files/required_credentials.txt`]: `${requiredCredentials().join("\n")}\n`,
   };
 }

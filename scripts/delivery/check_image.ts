@@ -60,8 +60,7 @@ async function main(): Promise<number> {
 
 /** Checks files, user and labels of the image. */
 async function checkFiles({ root, ...image }: UnpackedImage): Promise<void> {
-  const find = async (...args: string[]) =>
-    (await runProgram("find", args)).stdout;
+  const find = async (...args: string[]) => (await runProgram("find", args)).stdout;
   assert.match(image.user, /^\d+:\d+$/, "the user is numeric");
   for (const shell of ["sh", "bash", "dash", "busybox"]) {
     assert.equal(await find(root, "-name", shell), "", "a shell");
@@ -151,8 +150,7 @@ async function checkProxy(
 async function checkConfinement(proxy: Container): Promise<void> {
   const pid = await proxy.innerPid();
   const status = await Deno.readTextFile(`/proc/${pid}/status`);
-  const field = (name: string) =>
-    new RegExp(`^${name}:\\s+(.+)$`, "m").exec(status)?.[1] ?? "";
+  const field = (name: string) => new RegExp(`^${name}:\\s+(.+)$`, "m").exec(status)?.[1] ?? "";
   assert.equal(field("CapEff"), "0000000000000000", "effective capabilities");
   assert.equal(field("CapBnd"), "0000000000000000", "bounding set");
   assert.equal(field("NoNewPrivs"), "1");

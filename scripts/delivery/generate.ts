@@ -12,13 +12,7 @@
  */
 import { parse } from "yaml";
 import { fillRules, ruleFile } from "./alert_rules.ts";
-import {
-  CHART,
-  chartLists,
-  readme,
-  settingsBlocks,
-  withSettingsSchema,
-} from "./chart.ts";
+import { CHART, chartLists, readme, settingsBlocks, withSettingsSchema } from "./chart.ts";
 import { dockerCommand } from "./permissions.ts";
 
 /** Command that rewrites stale files. */
@@ -85,8 +79,7 @@ function isStale(path: string, content: string): boolean {
 }
 
 function main(isCheck: boolean): number {
-  const log = (line: string) =>
-    Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  const log = (line: string) => Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
   const stale = Object.entries(generatedFiles())
     .filter(([path, content]) => isStale(path, content));
   for (const [path, content] of stale) {

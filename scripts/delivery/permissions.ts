@@ -3,10 +3,7 @@
  *
  * @module
  */
-import {
-  ALL_SETTINGS,
-  SETTINGS,
-} from "../../src/infrastructure/config/settings.ts";
+import { ALL_SETTINGS, SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
   DATA_API_URL,
   optionStreamUrl,

@@ -42,9 +42,7 @@ export async function runProgram(
   args: readonly string[],
   { cwd, env, input, seconds, accept = [0] }: RunOptions = {},
 ): Promise<RunResult> {
-  const limit = seconds === undefined
-    ? []
-    : ["timeout", "--kill-after=10", String(seconds)];
+  const limit = seconds === undefined ? [] : ["timeout", "--kill-after=10", String(seconds)];
   const [command = "", ...rest] = [...limit, program, ...args];
   const child = new Deno.Command(command, {
     args: rest,

@@ -16,8 +16,7 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@msgpack/msgpack": "Frames of the option stream",
   "@opentelemetry/api": "Spans, for Deno's built-in OpenTelemetry",
   "prom-client": "Text format of Prometheus",
-  "ws":
-    "WebSockets: upstream, because its reading can rest, and the simulator's server",
+  "ws": "WebSockets: upstream, because its reading can rest, and the simulator's server",
 };
 
 /** Why development, tests or the simulator need a package. */
@@ -61,17 +60,13 @@ function versionOf(specifier: string): string {
 
 /** Every path of the health port. */
 export const ENDPOINTS: Readonly<Record<string, string>> = {
-  "/":
-    "The status page: feeds, subscriptions, streams, rates, last errors. Needs no scripts",
+  "/": "The status page: feeds, subscriptions, streams, rates, last errors. Needs no scripts",
   "/events": "What the status page shows, as server-sent events",
   "/icon.svg": "Its icon",
-  "/health":
-    "JSON: feeds, uptime, open streams. 200 while any enabled feed is connected, else 503",
+  "/health": "JSON: feeds, uptime, open streams. 200 while any enabled feed is connected, else 503",
   "/healthz": "`OK` while the process runs. For liveness probes",
-  "/readyz":
-    "`READY` while any enabled feed is connected, 503 otherwise and during shutdown",
-  "/metrics":
-    "Metrics in the text format of Prometheus. Also on the metrics port",
+  "/readyz": "`READY` while any enabled feed is connected, 503 otherwise and during shutdown",
+  "/metrics": "Metrics in the text format of Prometheus. Also on the metrics port",
 };
 
 /** The table of endpoints. */

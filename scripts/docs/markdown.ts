@@ -31,8 +31,7 @@ export async function markdownFiles(folder = ""): Promise<string[]> {
 /** What stands in each block, by its name. */
 export type Blocks = Readonly<Record<string, () => string | Promise<string>>>;
 
-const BLOCK =
-  /<!-- generated:([a-z0-9_:./-]+) -->\n[\s\S]*?<!-- \/generated -->/gi;
+const BLOCK = /<!-- generated:([a-z0-9_:./-]+) -->\n[\s\S]*?<!-- \/generated -->/gi;
 
 /** Names of the blocks in a text, in order. */
 export function blockNames(text: string): string[] {
@@ -53,19 +52,14 @@ export async function fillBlocks(
     const write = blocks[name];
     if (!write) {
       throw new Error(
-        `Nothing writes the block "${name}"; there are ${
-          Object.keys(blocks).join(", ")
-        }`,
+        `Nothing writes the block "${name}"; there are ${Object.keys(blocks).join(", ")}`,
       );
     }
     bodies.set(name, (await write()).trim());
   }
   return text.replace(
     BLOCK,
-    (_, name: string) =>
-      `<!-- generated:${name} -->\n\n${
-        bodies.get(name)
-      }\n\n<!-- /generated -->`,
+    (_, name: string) => `<!-- generated:${name} -->\n\n${bodies.get(name)}\n\n<!-- /generated -->`,
   );
 }
 

@@ -50,8 +50,7 @@ export function commandBlocks(markdown: string): CommandBlock[] {
 function readCheck(comment: string): Check | undefined {
   const [, reason] = /^not run: (.+)$/.exec(comment) ?? [];
   if (reason) return { how: "not run", reason };
-  const [, seconds, alpaca] =
-    /^run: (\d+) s(, against the simulator)?$/.exec(comment) ?? [];
+  const [, seconds, alpaca] = /^run: (\d+) s(, against the simulator)?$/.exec(comment) ?? [];
   if (seconds) {
     return {
       how: "interrupt",

@@ -5,14 +5,8 @@
  * @module
  */
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
-import type {
-  Section,
-  Setting,
-} from "../../src/infrastructure/config/setting.ts";
-import {
-  ALL_SETTINGS,
-  SETTINGS,
-} from "../../src/infrastructure/config/settings.ts";
+import type { Section, Setting } from "../../src/infrastructure/config/setting.ts";
+import { ALL_SETTINGS, SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
   type FeedId,
   type FeedKind,
@@ -30,10 +24,7 @@ import {
   stockStreamUrl,
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
-import {
-  FEED_TYPES,
-  STATES,
-} from "../../src/infrastructure/grpc/encoding/status_response.ts";
+import { FEED_TYPES, STATES } from "../../src/infrastructure/grpc/encoding/status_response.ts";
 import { ALL_METRICS } from "../../src/infrastructure/metrics/declarations.ts";
 import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { MessageType } from "../../src/application/status/counters.ts";
@@ -57,9 +48,7 @@ import { code, readSource, table } from "./markdown.ts";
 export function settingsTable(section: Section): string {
   const rows = ALL_SETTINGS.filter((setting) => setting.section === section)
     .map((setting) =>
-      `| ${nameCell(setting)} | ${
-        defaultCell(setting)
-      } | ${setting.description} |`
+      `| ${nameCell(setting)} | ${defaultCell(setting)} | ${setting.description} |`
     );
   return [
     "| Variable | Default | Description |",
@@ -74,9 +63,7 @@ function nameCell(setting: Setting<unknown>): string {
 }
 
 function defaultCell(setting: Setting<unknown>): string {
-  return setting.default === undefined
-    ? setting.whenUnset ?? ""
-    : `\`${setting.default}\``;
+  return setting.default === undefined ? setting.whenUnset ?? "" : `\`${setting.default}\``;
 }
 
 const CONTRACT = "proto/cream/v1/stream_proxy.proto";
@@ -321,9 +308,7 @@ export function stateDiagram(): string {
     "```mermaid",
     "stateDiagram-v2",
     "  [*] --> disconnected",
-    ...edges.map(({ from, event, to }) =>
-      `  ${from.state} --> ${to.state} : ${event}`
-    ),
+    ...edges.map(({ from, event, to }) => `  ${from.state} --> ${to.state} : ${event}`),
     "```",
   ].join("\n");
 }
@@ -345,9 +330,7 @@ export function mainSettingsTable(): string {
     main.map(({ name, default: fallback, whenUnset, description }) => [
       code(name),
       fallback === undefined ? whenUnset ?? "" : code(fallback),
-      description.length > 80
-        ? description.replace(/[:;,].*/, "")
-        : description,
+      description.length > 80 ? description.replace(/[:;,].*/, "") : description,
     ]),
   );
 }

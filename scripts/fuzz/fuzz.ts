@@ -173,9 +173,7 @@ class Search {
     try {
       return problemOf(this.#target, input, thorough);
     } catch (error) {
-      return `The decoder threw ${
-        error instanceof Error ? error.stack : error
-      }`;
+      return `The decoder threw ${error instanceof Error ? error.stack : error}`;
     }
   }
 

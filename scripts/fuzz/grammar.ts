@@ -4,16 +4,7 @@
  * @module
  */
 import type { Random } from "../rig/random.ts";
-import {
-  anyNode,
-  type Field,
-  list,
-  map,
-  type Node,
-  number,
-  text,
-  time,
-} from "./values.ts";
+import { anyNode, type Field, list, map, type Node, number, text, time } from "./values.ts";
 
 /** Symbols of the messages; test streams subscribe to the first two. */
 export const SYMBOLS: readonly string[] = [

@@ -43,9 +43,7 @@ function parseFuzz(args: readonly string[]) {
   });
   if (values.help) return "help";
   const { decoder, input, coverage } = values;
-  const decoders = DECODERS.filter((name) =>
-    decoder === "all" || decoder === name
-  );
+  const decoders = DECODERS.filter((name) => decoder === "all" || decoder === name);
   if (decoders.length === 0) {
     throw new Error(`--decoder must be a decoder, received "${decoder}"`);
   }

@@ -11,15 +11,7 @@ import {
   stockFormat,
 } from "../../src/infrastructure/alpaca/decode.ts";
 import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
-import {
-  describe,
-  FIXED_CLOCK,
-  flawOf,
-  HANDLER_ERROR,
-  Outcome,
-  same,
-  sum,
-} from "./outcome.ts";
+import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same, sum } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
 import { writeJson, writeMsgpack } from "./writers.ts";
 
@@ -62,8 +54,7 @@ class Lane {
     const { outcome } = this;
     outcome.isNoting = mode === "all" && !fast;
     const { counters, log } = outcome;
-    const sink = (channel: string) =>
-      outcome.sink<unknown>(channel, MODES[mode]);
+    const sink = (channel: string) => outcome.sink<unknown>(channel, MODES[mode]);
     const sinks = {
       quotes: sink("quotes"),
       trades: sink("trades"),
@@ -125,9 +116,7 @@ class Pair {
       : differenceOf(fast.outcome, general.outcome) ??
         imbalanceOf(general.outcome);
     return problem &&
-      `${problem}\nfast: ${describe(fast.outcome)}\ngeneral: ${
-        describe(general.outcome)
-      }`;
+      `${problem}\nfast: ${describe(fast.outcome)}\ngeneral: ${describe(general.outcome)}`;
   }
 }
 
@@ -136,9 +125,7 @@ function differenceOf(fast: Outcome, general: Outcome): string | undefined {
   if (!same(fast.controls, general.controls)) return "The replies differ";
   if (!same(fast.counters, general.counters)) return "The counters differ";
   const fault = fast.faults[0] ?? general.faults[0];
-  return fault === undefined
-    ? undefined
-    : `An unexpected error was thrown: ${fault}`;
+  return fault === undefined ? undefined : `An unexpected error was thrown: ${fault}`;
 }
 
 function imbalanceOf(outcome: Outcome): string | undefined {
@@ -161,9 +148,7 @@ function imbalanceOf(outcome: Outcome): string | undefined {
 
 function symbolFlaw(event: unknown): string | undefined {
   const { symbol } = event as { readonly symbol: string };
-  return symbol.length >= 1 && symbol.length <= 64
-    ? undefined
-    : "symbol has a wrong length";
+  return symbol.length >= 1 && symbol.length <= 64 ? undefined : "symbol has a wrong length";
 }
 
 /** A market data stream. */
@@ -255,7 +240,5 @@ function dependenceOf(
   const wanted = all.events.filter(([, event]) =>
     wants((event as { readonly symbol: string }).symbol)
   );
-  return same(wanted, fewer.events)
-    ? undefined
-    : "Other events depend on who listens";
+  return same(wanted, fewer.events) ? undefined : "Other events depend on who listens";
 }

@@ -5,14 +5,7 @@
  */
 import { TradingDecoder } from "../../src/infrastructure/alpaca/trading.ts";
 import { ORDER_MESSAGES } from "./grammar.ts";
-import {
-  describe,
-  FIXED_CLOCK,
-  flawOf,
-  HANDLER_ERROR,
-  Outcome,
-  same,
-} from "./outcome.ts";
+import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
 import { writeJson } from "./writers.ts";
 
@@ -93,9 +86,7 @@ function problemOf(input: Uint8Array, outcome: Outcome): string | undefined {
   if (errors.malformed_frame > 0) {
     if (errors.malformed_frame > 1) return "A frame was counted twice";
     if (outcome.messages > 0) return "A malformed frame has messages";
-    return expected === undefined || isDeep(input)
-      ? undefined
-      : "A frame of JSON was declined";
+    return expected === undefined || isDeep(input) ? undefined : "A frame of JSON was declined";
   }
   if (expected === undefined) return "A frame that is not JSON was accepted";
   const { updates, others, foreign } = expected;

@@ -5,14 +5,8 @@
  */
 import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { Log, LogFields } from "../../src/application/ports/log.ts";
-import {
-  createCounters,
-  type FeedCounters,
-} from "../../src/application/status/counters.ts";
-import {
-  isTimestamp,
-  type Timestamp,
-} from "../../src/domain/market/timestamp.ts";
+import { createCounters, type FeedCounters } from "../../src/application/status/counters.ts";
+import { isTimestamp, type Timestamp } from "../../src/domain/market/timestamp.ts";
 
 /** Thrown by the sinks of a lane whose handlers fail. */
 export const HANDLER_ERROR = new Error("A handler failed on purpose");
@@ -116,9 +110,7 @@ export function same(a: unknown, b: unknown): boolean {
   }
   const keys = Object.keys(a);
   return keys.length === Object.keys(b).length &&
-    keys.every((key) =>
-      same(a[key as keyof typeof a], b[key as keyof typeof b])
-    );
+    keys.every((key) => same(a[key as keyof typeof a], b[key as keyof typeof b]));
 }
 
 /** Longest text in an event. */

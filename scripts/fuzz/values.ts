@@ -222,9 +222,7 @@ export function anyNode(random: Random, depth = 2): Node {
     case 7:
       return {
         kind: "map",
-        fields: nodes(random, depth).map((node) =>
-          [anyNode(random, 0), node] as const
-        ),
+        fields: nodes(random, depth).map((node) => [anyNode(random, 0), node] as const),
       };
     default:
       return nested(random, 1 + random.below(random.oneIn(20) ? 40 : 4));
@@ -239,9 +237,7 @@ function nodes(random: Random, depth: number): Node[] {
 function nested(random: Random, levels: number): Node {
   let node = anyNode(random, 0);
   for (let i = 0; i < levels; i++) {
-    node = random.oneIn(2)
-      ? list(node)
-      : { kind: "map", fields: [[anyNode(random, 0), node]] };
+    node = random.oneIn(2) ? list(node) : { kind: "map", fields: [[anyNode(random, 0), node]] };
   }
   return node;
 }

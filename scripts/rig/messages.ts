@@ -3,13 +3,7 @@
  *
  * @module
  */
-import {
-  concat,
-  END_HEADERS,
-  END_STREAM,
-  FRAME,
-  http2Frame,
-} from "../../bench/http2/frames.ts";
+import { concat, END_HEADERS, END_STREAM, FRAME, http2Frame } from "../../bench/http2/frames.ts";
 import { type Field, grpcFields, headerBlock } from "./hpack.ts";
 
 /** Methods of the service. */

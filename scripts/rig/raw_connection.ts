@@ -15,12 +15,7 @@ import {
   http2Frame,
   windowUpdate,
 } from "../../bench/http2/frames.ts";
-import {
-  type Call,
-  callFrames,
-  MAX_FRAME_BYTES,
-  resetFrame,
-} from "./messages.ts";
+import { type Call, callFrames, MAX_FRAME_BYTES, resetFrame } from "./messages.ts";
 
 /** How the connection behaves. */
 export interface RawOptions {

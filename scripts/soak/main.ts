@@ -10,21 +10,10 @@ import { pause } from "../../bench/rig.ts";
 import { Random } from "../rig/random.ts";
 import { namesOf, positive, print, runCommand } from "../rig/command_line.ts";
 import { ProcessSampler } from "../rig/process_stats.ts";
-import {
-  NICE,
-  ProxyProcess,
-  SimulatorProcess,
-  total,
-} from "../rig/child_processes.ts";
+import { NICE, ProxyProcess, SimulatorProcess, total } from "../rig/child_processes.ts";
 import { CHURN_KINDS, type ChurnKind, type ChurnPlan } from "./churn.ts";
 import { nextFaults } from "./feed_faults.ts";
-import {
-  beyondHeap,
-  type Growth,
-  judge,
-  type Sample,
-  warmUpSeconds,
-} from "./samples.ts";
+import { beyondHeap, type Growth, judge, type Sample, warmUpSeconds } from "./samples.ts";
 
 /** Seconds between two samples, between two lines, between two faults. */
 const SAMPLE_SECONDS = 10;
@@ -203,9 +192,7 @@ async function soak(options: SoakOptions): Promise<readonly Growth[]> {
     }),
   );
   const proxy = parts.use(await ProxyProcess.start(simulator.environment));
-  const out = options.out === undefined
-    ? undefined
-    : parts.use(await openOut(options.out));
+  const out = options.out === undefined ? undefined : parts.use(await openOut(options.out));
   const random = new Random(options.seed);
   const stop = new AbortController();
   const plan: ChurnPlan = {
@@ -267,8 +254,7 @@ async function openOut(path: string) {
     truncate: true,
   });
   return {
-    line: (text: string) =>
-      file.writeSync(new TextEncoder().encode(`${text}\n`)),
+    line: (text: string) => file.writeSync(new TextEncoder().encode(`${text}\n`)),
     [Symbol.dispose]: () => file.close(),
   };
 }

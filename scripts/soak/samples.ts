@@ -72,9 +72,7 @@ export function lows(points: readonly Point[]): readonly Point[] {
   const found: Point[] = [];
   for (let at = 0; at < points.length; at += size) {
     found.push(
-      points.slice(at, at + size).reduce((low, one) =>
-        one[1] < low[1] ? one : low
-      ),
+      points.slice(at, at + size).reduce((low, one) => one[1] < low[1] ? one : low),
     );
   }
   return found;

@@ -124,9 +124,7 @@ export function findAccountByHeaders(
   }
   const [scheme = "", value = ""] = authorization.split(" ");
   if (scheme.toLowerCase() === "bearer") return findByToken(accounts, value);
-  return scheme.toLowerCase() === "basic"
-    ? findAccount(accounts, basicPair(value))
-    : undefined;
+  return scheme.toLowerCase() === "basic" ? findAccount(accounts, basicPair(value)) : undefined;
 }
 
 function basicPair(encoded: string): { key?: string; secret?: string } {

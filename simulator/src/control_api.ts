@@ -44,11 +44,7 @@
  */
 import type { Connections, ConnectionSelector } from "./connections.ts";
 import type { Faults, FaultyAction } from "./faults.ts";
-import {
-  malformedMessages,
-  mixedMessages,
-  unknownMessage,
-} from "./malformed_messages.ts";
+import { malformedMessages, mixedMessages, unknownMessage } from "./malformed_messages.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
 
 const PREFIX = "/_control/";
@@ -137,10 +133,8 @@ const CONNECTION_ACTIONS: Readonly<Record<string, Action>> = {
 
 const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
   "mute-symbol": ({ faults }, body) => faults.muteSymbol(body.text("symbol")),
-  "unmute-symbol": ({ faults }, body) =>
-    faults.unmuteSymbol(body.text("symbol")),
-  "slow-ack": ({ faults }, body) =>
-    faults.slowAcks(body.text("endpoint", "*"), body.number("ms")),
+  "unmute-symbol": ({ faults }, body) => faults.unmuteSymbol(body.text("symbol")),
+  "slow-ack": ({ faults }, body) => faults.slowAcks(body.text("endpoint", "*"), body.number("ms")),
   "delay-data": ({ faults }, body) =>
     faults.delayData(body.text("endpoint", "*"), body.number("ms")),
   "lose-ack": ({ faults }, body) =>
@@ -158,20 +152,15 @@ const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
       body.number("status"),
       body.number("count", 1),
     ),
-  "late-trades": ({ faults }, body) =>
-    faults.lateTrades(body.number("count", 1)),
-  "correct-trades": ({ faults }, body) =>
-    faults.correctTrades(body.number("count", 1)),
-  "cancel-trades": ({ faults }, body) =>
-    faults.cancelTrades(body.number("count", 1)),
+  "late-trades": ({ faults }, body) => faults.lateTrades(body.number("count", 1)),
+  "correct-trades": ({ faults }, body) => faults.correctTrades(body.number("count", 1)),
+  "cancel-trades": ({ faults }, body) => faults.cancelTrades(body.number("count", 1)),
   "copy-orders": ({ faults }, body) =>
     faults.copyOrderEvents(body.number("copies"), body.number("count", 1)),
-  "delay-orders": ({ faults }, body) =>
-    faults.delayOrderEvents(body.number("ms")),
+  "delay-orders": ({ faults }, body) => faults.delayOrderEvents(body.number("ms")),
   "fail-requests": ({ faults }, body) =>
     faults.failRequests(body.number("status"), body.number("count", 1)),
-  "delay-requests": ({ faults }, body) =>
-    faults.delayRequests(body.number("ms")),
+  "delay-requests": ({ faults }, body) => faults.delayRequests(body.number("ms")),
 };
 
 const POST_ACTIONS: Readonly<Record<string, Action>> = {
@@ -253,9 +242,7 @@ class BodyReader {
     const { endpoint, connection } = this.#members;
     return {
       ...(endpoint === undefined ? {} : { endpoint: this.text("endpoint") }),
-      ...(connection === undefined
-        ? {}
-        : { connection: this.number("connection") }),
+      ...(connection === undefined ? {} : { connection: this.number("connection") }),
     };
   }
 

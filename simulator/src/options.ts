@@ -10,10 +10,7 @@ import { MAX_UNIVERSE } from "./market/universe.ts";
 import { CLOSING_ERRORS } from "./protocol/endpoints.ts";
 import type { RestOptions } from "./rest/rest_api.ts";
 import type { SessionPolicy } from "./session/market_session.ts";
-import {
-  STOCK_SYMBOL,
-  type SymbolCounting,
-} from "./session/subscription_state.ts";
+import { STOCK_SYMBOL, type SymbolCounting } from "./session/subscription_state.ts";
 import type { TradingOptions } from "./trading/trading.ts";
 import type { TradingFrames } from "./trading/trading_stream.ts";
 

@@ -32,10 +32,7 @@ import type { Encodable, Message } from "./protocol/messages.ts";
 import { SeededRandom } from "./random.ts";
 import { RestApi } from "./rest/rest_api.ts";
 import { type Server, startServer, type UpgradeDecision } from "./server.ts";
-import {
-  MarketSession,
-  type SessionDependencies,
-} from "./session/market_session.ts";
+import { MarketSession, type SessionDependencies } from "./session/market_session.ts";
 import { type LoggedRequest, RequestLog } from "./session/request_log.ts";
 import { SessionRegistry } from "./session/session_registry.ts";
 import { Subscribers } from "./session/subscribers.ts";
@@ -266,9 +263,7 @@ export class Simulator implements AsyncDisposable {
     if (status !== undefined) return { status };
     return {
       accept: (ws) =>
-        endpoint
-          ? this.#acceptMarket(ws, request, endpoint)
-          : this.#acceptTrading(ws, request),
+        endpoint ? this.#acceptMarket(ws, request, endpoint) : this.#acceptTrading(ws, request),
     };
   }
 

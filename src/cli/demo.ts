@@ -3,19 +3,9 @@
  *
  * @module
  */
-import {
-  DEMO_HELP,
-  type DemoTask,
-  parseDemoArguments,
-} from "./demo_arguments.ts";
+import { DEMO_HELP, type DemoTask, parseDemoArguments } from "./demo_arguments.ts";
 import { type DemoListener, runDemoClient } from "./demo_client.ts";
-import {
-  DemoLines,
-  eventText,
-  introduction,
-  ratesLine,
-  summary,
-} from "./demo_lines.ts";
+import { DemoLines, eventText, introduction, ratesLine, summary } from "./demo_lines.ts";
 import { type DemoMarket, startDemoMarket } from "./demo_market.ts";
 import { DemoRecorder } from "./demo_recorder.ts";
 import { renderDemo } from "./demo_view.ts";

@@ -3,12 +3,7 @@
  *
  * @module
  */
-import {
-  describeFlags,
-  type FlagTable,
-  readArguments,
-  UsageError,
-} from "./flags.ts";
+import { describeFlags, type FlagTable, readArguments, UsageError } from "./flags.ts";
 
 const FLAGS = {
   seconds: { value: "N", help: "end after N seconds, with a summary" },

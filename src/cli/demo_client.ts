@@ -66,8 +66,7 @@ function streamsOf(
   const { method } = StreamProxyService;
   const stocks = { symbols: [...followed.stocks] };
   const options = { symbols: [...followed.options] };
-  const notify = (call: (listener: DemoListener) => void) =>
-    listeners.forEach(call);
+  const notify = (call: (listener: DemoListener) => void) => listeners.forEach(call);
   return [
     async () => {
       const stream = client.stream(method.streamQuotes, stocks, { signal });

@@ -149,9 +149,9 @@ export function summary(state: DemoState): string[] {
   const total = figures.reduce((sum, stream) => sum + stream.total, 0);
   const lost = figures.reduce((sum, stream) => sum + stream.lost, 0);
   return [
-    `The demo ran ${duration(state.elapsedMs)}: ${
-      grouped(total)
-    } messages through the proxy, ${grouped(lost)} lost.`,
+    `The demo ran ${duration(state.elapsedMs)}: ${grouped(total)} messages through the proxy, ${
+      grouped(lost)
+    } lost.`,
     ...figures.map(({ name, total, lost }) =>
       `  ${name.padEnd(14)}${grouped(total).padStart(9)}${
         grouped(Math.round(total / seconds)).padStart(8)

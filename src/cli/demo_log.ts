@@ -73,9 +73,7 @@ export class DemoLog implements Log {
 function describe(message: string, fields: LogFields): string {
   const { feed, cause, delay_ms: delay } = fields;
   const subject = typeof feed === "string" ? `${feed}: ` : "";
-  const when = typeof delay === "number"
-    ? ` in ${(delay / 1000).toFixed(1)} s`
-    : "";
+  const when = typeof delay === "number" ? ` in ${(delay / 1000).toFixed(1)} s` : "";
   const reason = cause instanceof Error ? cause.message : cause;
   const why = typeof reason === "string" && reason !== "" ? ` (${reason})` : "";
   return `${subject}${message}${when}${why}`;

@@ -4,10 +4,7 @@
  * @module
  */
 import type { ChannelName } from "../domain/market/channels.ts";
-import type {
-  FeedStatus,
-  OrderUpdate,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+import type { FeedStatus, OrderUpdate } from "../gen/cream/v1/stream_proxy_pb.ts";
 
 /** Figures of one client stream. */
 export interface StreamFigures {

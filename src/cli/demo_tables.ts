@@ -15,12 +15,7 @@ import {
   type OrderUpdate,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import { type Colors, padEnd } from "./colors.ts";
-import type {
-  DemoState,
-  InstrumentRow,
-  StreamFigures,
-  TopOfBook,
-} from "./demo_state.ts";
+import type { DemoState, InstrumentRow, StreamFigures, TopOfBook } from "./demo_state.ts";
 import { eventStyle, sideOf } from "./message_lines.ts";
 import { stateStyle } from "./status_table.ts";
 import { enumName, grouped, latency, price, timeOfDay } from "./text.ts";
@@ -46,22 +41,18 @@ export function feedTable(
   { width, paint }: { readonly width: number; readonly paint: Colors },
 ): string[] {
   const history = width >= WIDE ? Math.min(40, width - 90) : 0;
-  const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${
-    "SUBS".padStart(5)
-  }  ${"STREAM".padEnd(STREAM)}${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${
-    "DELAY".padStart(8)
-  }${history > 0 ? "99 %".padStart(9) : ""}${"LOST".padStart(5)}${
-    history > 0 ? `  LAST ${history} s` : ""
-  }`;
+  const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${"SUBS".padStart(5)}  ${
+    "STREAM".padEnd(STREAM)
+  }${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${"DELAY".padStart(8)}${
+    history > 0 ? "99 %".padStart(9) : ""
+  }${"LOST".padStart(5)}${history > 0 ? `  LAST ${history} s` : ""}`;
   const rows = STREAMS.flatMap((streams, at) =>
     streams.map(([channel, name], row) => {
       const feed = row === 0
         ? feedCells(state.feeds[at], { name: FEED_NAMES[at] ?? "", paint })
         : " ".repeat(FEED + STATE + 6);
       const figures = state.streams[channel];
-      return ` ${feed}  ${name.padEnd(STREAM)}${
-        streamCells(figures, { history, paint })
-      }`;
+      return ` ${feed}  ${name.padEnd(STREAM)}${streamCells(figures, { history, paint })}`;
     })
   );
   return [paint("dim", heading), ...rows];
@@ -78,9 +69,9 @@ function feedCells(
   const dot = state === ConnectionState.CONNECTED ? "●" : "○";
   const stateText = `${dot} ${enumName(ConnectionStateSchema, state)}`;
   const subs = feed ? grouped(feed.subscriptionCount) : "-";
-  return `${padEnd(label, FEED)} ${
-    padEnd(paint(stateStyle(state), stateText), STATE)
-  }${subs.padStart(5)}`;
+  return `${padEnd(label, FEED)} ${padEnd(paint(stateStyle(state), stateText), STATE)}${
+    subs.padStart(5)
+  }`;
 }
 
 function streamCells(
@@ -97,9 +88,7 @@ function streamCells(
     latency(figures.median).padStart(8),
     history > 0 ? latency(figures.slowest).padStart(9) : "",
     figures.lost > 0 ? paint("red", lost) : lost,
-    history > 0
-      ? `  ${paint("cyan", sparkline(figures.history, history))}`
-      : "",
+    history > 0 ? `  ${paint("cyan", sparkline(figures.history, history))}` : "",
   ].join("");
 }
 
@@ -151,9 +140,9 @@ export function stockRows(
     heading: heading("STOCKS", { columns, feed, paint }),
     rows: rows.map((row) => {
       const { mark, paint: style } = styleOf(row, paint);
-      return `${mark}${style("bold", row.symbol.padEnd(6))}${
-        book(row.book, style)
-      }  ${lastTrade(row, style)}  ${barCells(row, { full, paint: style })}`;
+      return `${mark}${style("bold", row.symbol.padEnd(6))}${book(row.book, style)}  ${
+        lastTrade(row, style)
+      }  ${barCells(row, { full, paint: style })}`;
     }),
   };
 }
@@ -168,9 +157,9 @@ export function optionRows(
     heading: heading("CONTRACTS", { columns, feed, paint }),
     rows: rows.map((row) => {
       const { mark, paint: style } = styleOf(row, paint);
-      return `${mark}${style("bold", row.symbol.padEnd(20))}${
-        book(row.book, style)
-      }  ${lastTrade(row, style)}`;
+      return `${mark}${style("bold", row.symbol.padEnd(20))}${book(row.book, style)}  ${
+        lastTrade(row, style)
+      }`;
     }),
   };
 }
@@ -228,14 +217,8 @@ function book(row: TopOfBook | undefined, paint: Colors): string {
 
 function lastTrade({ trade }: InstrumentRow, paint: Colors): string {
   if (trade === undefined) return paint("dim", "   ·".padEnd(14));
-  const style = trade.direction > 0
-    ? "green"
-    : trade.direction < 0
-    ? "red"
-    : "bold";
-  return `${paint(style, price(trade.price))}${
-    grouped(trade.size).padStart(5)
-  }`;
+  const style = trade.direction > 0 ? "green" : trade.direction < 0 ? "red" : "bold";
+  return `${paint(style, price(trade.price))}${grouped(trade.size).padStart(5)}`;
 }
 
 function barCells(
@@ -246,9 +229,7 @@ function barCells(
   const close = paint(bar.close < bar.open ? "red" : "green", price(bar.close));
   const volume = grouped(bar.volume);
   return full
-    ? `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${close} ${
-      volume.padStart(9)
-    }`
+    ? `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${close} ${volume.padStart(9)}`
     : `${close} ${volume.padStart(7)}`;
 }
 

@@ -10,14 +10,7 @@
  */
 import { feedTable, optionRows, orderRows, stockRows } from "./demo_tables.ts";
 import type { DemoEvent, DemoState } from "./demo_state.ts";
-import {
-  ansi,
-  type Colors,
-  crop,
-  padEnd,
-  plain,
-  visibleWidth,
-} from "./colors.ts";
+import { ansi, type Colors, crop, padEnd, plain, visibleWidth } from "./colors.ts";
 import { duration } from "./text.ts";
 
 /** Size of the screen, and whether it has colours. */
@@ -62,9 +55,9 @@ function title(state: DemoState, { width, paint }: Theme): string {
 
 function where(state: DemoState, { width, paint }: Theme): string {
   const { grpc, health, metrics } = state.addresses;
-  const left = ` gRPC ${paint("cyan", grpc)}  health ${
-    paint("cyan", health)
-  }  metrics ${paint("cyan", metrics)}`;
+  const left = ` gRPC ${paint("cyan", grpc)}  health ${paint("cyan", health)}  metrics ${
+    paint("cyan", metrics)
+  }`;
   const rate = `market ${state.messagesPerSecond} msg/s `;
   return spread(left, paint("dim", rate), width);
 }
@@ -90,8 +83,7 @@ function eventLines(
 }
 
 function keys(state: DemoState, { width, paint }: Theme): string {
-  const key = (name: string, does: string) =>
-    `${paint("inverse", ` ${name} `)} ${does}`;
+  const key = (name: string, does: string) => `${paint("inverse", ` ${name} `)} ${does}`;
   const left = [
     "",
     key("d", "drop a feed"),

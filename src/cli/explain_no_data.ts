@@ -105,9 +105,7 @@ function originOf(status: ConnectionStatus, what: string) {
 function feedText({ feedType, state, errorMessage }: FeedStatus): string {
   const name = enumName(FeedTypeSchema, feedType);
   const cause = errorMessage ? `: ${errorMessage}` : "";
-  return `the ${name} feed is not connected (${
-    enumName(ConnectionStateSchema, state)
-  })${cause}`;
+  return `the ${name} feed is not connected (${enumName(ConnectionStateSchema, state)})${cause}`;
 }
 
 function reasonsOf(
@@ -123,9 +121,7 @@ function reasonsOf(
   }
   const wanted = new Set(symbols);
   const named = (channel?.symbols ?? [])
-    .filter(({ symbol, state }) =>
-      wanted.has(symbol) && state !== SymbolState.ACKNOWLEDGED
-    )
+    .filter(({ symbol, state }) => wanted.has(symbol) && state !== SymbolState.ACKNOWLEDGED)
     .map(({ symbol, state, reason }) =>
       `${symbol} is ${enumName(SymbolStateSchema, state)}${withCause(reason)}`
     );
@@ -145,9 +141,7 @@ function reasonsOf(
 function unfilteredReasons(
   { symbols, unfilteredStreams }: ChannelSubscriptions,
 ): string[] {
-  const hasData = symbols.some(({ state }) =>
-    state === SymbolState.ACKNOWLEDGED
-  );
+  const hasData = symbols.some(({ state }) => state === SymbolState.ACKNOWLEDGED);
   if (unfilteredStreams === 0 || hasData) return [];
   return [
     "Alpaca does not send everything here, only what other streams request, " +
@@ -213,9 +207,7 @@ async function reasonForNoData(
       signal,
     );
     if (status === undefined) return undefined;
-    return before === 0
-      ? explainNoData(status, task)
-      : explainFeed(status, task.what);
+    return before === 0 ? explainNoData(status, task) : explainFeed(status, task.what);
   } catch (error) {
     // The stream itself reports that the proxy is not reachable.
     if (error instanceof RpcError) return undefined;

@@ -197,9 +197,7 @@ function rpcErrorOf(error: unknown): RpcError {
 function streamErrorOf(error: unknown): RpcError {
   const { code, rawMessage, isWireError } = ConnectError.from(error);
   const broken = code === Code.InvalidArgument && !isWireError;
-  return broken
-    ? new RpcError("UNAVAILABLE", rawMessage, error)
-    : rpcErrorOf(error);
+  return broken ? new RpcError("UNAVAILABLE", rawMessage, error) : rpcErrorOf(error);
 }
 
 /** The name of a status as gRPC spells it. */

@@ -33,14 +33,13 @@ const EXECUTION = 14;
 const TIME_TITLE = "TIME (UTC)".padEnd(18);
 const STOCK_TITLE = `${TIME_TITLE}  ${"SYMBOL".padEnd(STOCK)}`;
 const OPTION_TITLE = `${TIME_TITLE}  ${"CONTRACT".padEnd(OPTION)}`;
-const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${
-  " ASK".padEnd(9)
-} × ${"SIZE".padEnd(6)}  VENUES`;
+const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${" ASK".padEnd(9)} × ${
+  "SIZE".padEnd(6)
+}  VENUES`;
 const EXECUTION_TITLE = `${" PRICE".padEnd(9)} × ${"SIZE".padStart(7)}  VENUE`;
 
 /** Column titles of `stockQuoteLine`. */
-export const STOCK_QUOTE_TITLE =
-  `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`;
+export const STOCK_QUOTE_TITLE = `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`;
 
 /** Column titles of `optionQuoteLine`. */
 export const OPTION_QUOTE_TITLE = `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`;
@@ -78,15 +77,14 @@ export function stockTradeLine(trade: StockTrade, paint: Colors): string {
   return joined([
     head(trade, { width: STOCK, paint }),
     `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
-    `${trade.exchange.padEnd(5)} ${trade.tape.padEnd(4)} ${
-      String(id).padEnd(16)
-    } ${conditions(trade.conditions)}`,
+    `${trade.exchange.padEnd(5)} ${trade.tape.padEnd(4)} ${String(id).padEnd(16)} ${
+      conditions(trade.conditions)
+    }`,
   ]);
 }
 
 /** Column titles of `optionTradeLine`. */
-export const OPTION_TRADE_TITLE =
-  `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`;
+export const OPTION_TRADE_TITLE = `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`;
 
 /** Execution of an option contract. */
 export function optionTradeLine(trade: OptionTrade, paint: Colors): string {
@@ -110,9 +108,9 @@ export function stockBarLine(bar: StockBar, paint: Colors): string {
     `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${
       paint(rising ? "green" : "red", price(bar.close))
     }`,
-    `${grouped(bar.volume).padStart(11)}  ${
-      grouped(bar.tradeCount).padStart(7)
-    } ${price(bar.vwap)}`,
+    `${grouped(bar.volume).padStart(11)}  ${grouped(bar.tradeCount).padStart(7)} ${
+      price(bar.vwap)
+    }`,
   ]);
 }
 
@@ -162,9 +160,7 @@ function describeOrder(order: OrderDetails, paint: Colors): string {
   ].join(" ");
   const filled = order.filledQty === "" || order.filledQty === "0"
     ? ""
-    : `filled ${order.filledQty}${
-      order.filledAvgPrice ? ` avg ${order.filledAvgPrice}` : ""
-    }`;
+    : `filled ${order.filledQty}${order.filledAvgPrice ? ` avg ${order.filledAvgPrice}` : ""}`;
   return `${what}  ${order.status.padEnd(16)} ${filled.padEnd(24)}`;
 }
 

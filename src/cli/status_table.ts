@@ -21,13 +21,7 @@ import {
   type SymbolSubscription,
 } from "../gen/cream/v1/stream_proxy_pb.ts";
 import { type Colors, padEnd, type Style } from "./colors.ts";
-import {
-  duration,
-  enumName,
-  grouped,
-  millisecondsOf,
-  timeOfDay,
-} from "./text.ts";
+import { duration, enumName, grouped, millisecondsOf, timeOfDay } from "./text.ts";
 
 /** Lines of `tail status`: the proxy, then one row per feed. */
 export function statusTable(
@@ -72,11 +66,9 @@ export function stateStyle(state: ConnectionState | undefined): Style {
 
 function proxyLine(status: ConnectionStatus, now: number): string {
   const started = status.startedAt ? millisecondsOf(status.startedAt) : now;
-  return `proxy ${status.version}  ${
-    enumName(EnvironmentSchema, status.environment)
-  }  up ${duration(now - started)}  ${status.clientCount} ${
-    status.clientCount === 1 ? "stream" : "streams"
-  }`;
+  return `proxy ${status.version}  ${enumName(EnvironmentSchema, status.environment)}  up ${
+    duration(now - started)
+  }  ${status.clientCount} ${status.clientCount === 1 ? "stream" : "streams"}`;
 }
 
 function feedRow(feed: FeedStatus, now: number): Row {
@@ -115,9 +107,7 @@ export function subscriptionTables(
       ...feedLines(enumName(FeedTypeSchema, feedType), subscriptions, paint),
     ]
   );
-  return tables.length > 0
-    ? tables
-    : ["", "this proxy reports no subscriptions"];
+  return tables.length > 0 ? tables : ["", "this proxy reports no subscriptions"];
 }
 
 function feedLines(
@@ -157,9 +147,7 @@ export function quotaText(budget: SymbolBudget | undefined): string {
   if (budget?.limit === undefined) return `${used} used, no known limit`;
   const { limit, learned } = budget;
   const left = limit - budget.used;
-  const rest = left < 0
-    ? `${grouped(-left)} over the limit`
-    : `${grouped(left)} left`;
+  const rest = left < 0 ? `${grouped(-left)} over the limit` : `${grouped(left)} left`;
   const source = learned ? ", limit learned from a rejection" : "";
   return `${used} of ${grouped(limit)} used, ${rest}${source}`;
 }
@@ -167,23 +155,18 @@ export function quotaText(budget: SymbolBudget | undefined): string {
 function channelText(
   { channel, symbols, unfilteredStreams }: ChannelSubscriptions,
 ): string {
-  const count = (state: SymbolState) =>
-    symbols.filter((symbol) => symbol.state === state).length;
+  const count = (state: SymbolState) => symbols.filter((symbol) => symbol.state === state).length;
   const wanted = symbols.length - count(SymbolState.LINGERING);
   const parts = [
     `${grouped(wanted)} requested by streams`,
     ...COUNTED.map((state) => ({ state, number: count(state) }))
       .filter(({ number }) => number > 0)
-      .map(({ state, number }) =>
-        `${grouped(number)} ${enumName(SymbolStateSchema, state)}`
-      ),
+      .map(({ state, number }) => `${grouped(number)} ${enumName(SymbolStateSchema, state)}`),
   ];
   if (unfilteredStreams > 0) {
     const noun = unfilteredStreams === 1 ? "stream" : "streams";
     parts.push(
-      `${
-        grouped(unfilteredStreams)
-      } ${noun} without a filter, receiving what ` +
+      `${grouped(unfilteredStreams)} ${noun} without a filter, receiving what ` +
         "others request",
     );
   }
@@ -213,8 +196,7 @@ function symbolRow(
 }
 
 function expansionRow(expansion: OptionExpansion): Row {
-  const { underlying, channel, state, contracts, centre, streams, reason } =
-    expansion;
+  const { underlying, channel, state, contracts, centre, streams, reason } = expansion;
   return {
     style: EXPANSION_STYLES[state] ?? "dim",
     cells: [
@@ -275,9 +257,7 @@ function table(
   const align = (cells: readonly string[]) =>
     cells.map((cell, column) => {
       const width = widths[column] ?? 0;
-      return numbers.includes(column)
-        ? cell.padStart(width)
-        : padEnd(cell, width);
+      return numbers.includes(column) ? cell.padStart(width) : padEnd(cell, width);
     });
   const lines = rows.map(({ cells, style }) => {
     const aligned = align(cells);

@@ -195,9 +195,7 @@ function renderStatus(
   if (answer.status && task.subscriptions) {
     lines.push(...subscriptionTables(answer.status, paint));
   }
-  const clear = task.watch && supportsAnsi(terminal.isTerminal, terminal.env)
-    ? CLEAR_SCREEN
-    : "";
+  const clear = task.watch && supportsAnsi(terminal.isTerminal, terminal.env) ? CLEAR_SCREEN : "";
   return `${clear}${lines.join("\n")}\n`;
 }
 
@@ -223,10 +221,8 @@ function waitAfter(
   }
   if (!task.reconnect) {
     const reached = opened || error.code === "RESOURCE_EXHAUSTED";
-    const remedy = reached
-      ? ""
-      : "\nStart one with: deno task demo, or deno task start. " +
-        "For another address: --address HOST:PORT";
+    const remedy = reached ? "" : "\nStart one with: deno task demo, or deno task start. " +
+      "For another address: --address HOST:PORT";
     terminal.writeError(`tail: ${reason}${remedy}`);
     return undefined;
   }

@@ -14,11 +14,7 @@ import {
   readArguments,
   UsageError,
 } from "./flags.ts";
-import {
-  type ContractSelection,
-  type Selection,
-  TAIL_KINDS,
-} from "./tail_kinds.ts";
+import { type ContractSelection, type Selection, TAIL_KINDS } from "./tail_kinds.ts";
 
 const FLAGS = {
   address: {

@@ -10,10 +10,7 @@ import {
   type MessageShape,
   toJsonString,
 } from "@bufbuild/protobuf";
-import {
-  OptionRight,
-  StreamProxyService,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+import { OptionRight, StreamProxyService } from "../gen/cream/v1/stream_proxy_pb.ts";
 import type { ProxyClient, StreamOptions } from "./grpc_client.ts";
 import {
   OPTION_QUOTE_TITLE,
@@ -116,9 +113,7 @@ function optionRequest({ symbols, underlyings, contracts }: Selection) {
   const request = { symbols: [...symbols], underlyings: [...underlyings] };
   if (contracts === undefined) return request;
   const { right, ...numbers } = contracts;
-  const given = Object.entries(numbers).filter(([, value]) =>
-    value !== undefined
-  );
+  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
   const optionSelection = {
     ...Object.fromEntries(given),
     ...(right && { right: RIGHTS[right] }),

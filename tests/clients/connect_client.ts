@@ -18,9 +18,7 @@ const client = createClient(
   StreamProxyService,
   createGrpcTransport({ baseUrl: `http://${address}` }),
 );
-const desc = StreamProxyService.methods.find((each) =>
-  each.localName === method
-);
+const desc = StreamProxyService.methods.find((each) => each.localName === method);
 if (!desc) throw new Error(`No such method: ${method}`);
 const input = fromJson(desc.input, JSON.parse(request));
 const print = (message: unknown) =>

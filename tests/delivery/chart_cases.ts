@@ -140,8 +140,7 @@ export const CHART_CASES: readonly ChartCase[] = [
         ALPACA_FEED: "iex",
         ALPACA_OPTIONS_FEED: "indicative",
         ALPACA_STOCK_STREAM_URL: "ws://simulator:8765/v2/iex",
-        ALPACA_OPTION_STREAM_URL:
-          "wss://options.example.com/v1beta1/indicative",
+        ALPACA_OPTION_STREAM_URL: "wss://options.example.com/v1beta1/indicative",
         ALPACA_TRADING_STREAM_URL: "ws://simulator:8765/stream",
         ALPACA_TRADING_API_URL: "http://simulator:8765",
         ALPACA_DATA_API_URL: "http://simulator:8765",
@@ -317,8 +316,7 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
   {
     name: "queues larger than the heap",
     values: { credentials, config: { STREAM_PROXY_QUEUE_MEMORY_MB: 500 } },
-    error:
-      /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(500\).*may need 725 MiB.*memory/,
+    error: /heap limit is 682 MiB.*QUEUE_MEMORY_MB \(500\).*may need 725 MiB.*memory/,
   },
   {
     name: "more symbols than the heap can hold",

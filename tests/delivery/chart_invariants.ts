@@ -118,9 +118,7 @@ function checkEgress(manifests: readonly Manifest[]): void {
   const settings = Object.entries(settingsOf(manifests));
   for (const [name, value] of [...settings, ["", "https://alpaca"]] as const) {
     const isOff = name.startsWith("OTEL_") &&
-      !settings.some(([other, on]) =>
-        other === "OTEL_ENABLED" && on === "true"
-      );
+      !settings.some(([other, on]) => other === "OTEL_ENABLED" && on === "true");
     if (isOff || !URL_SETTING.test(value)) continue;
     const port = portOf(value);
     assert.ok(open.includes(port), `${name}: ${port} is not among ${open}`);
@@ -175,9 +173,7 @@ function checkProgramAgrees(manifests: readonly Manifest[]): void {
       net.includes(`${listen}:${port}`),
       `no ${listen}:${port} in ${net}`,
     );
-    const declared: number[] | undefined = container.ports?.map((one) =>
-      one.containerPort
-    );
+    const declared: number[] | undefined = container.ports?.map((one) => one.containerPort);
     assert.ok(declared?.includes(port), `port ${port} is not declared`);
   }
   for (const value of Object.values(settings)) {

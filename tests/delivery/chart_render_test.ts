@@ -5,11 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import {
-  fillRules,
-  type Rule,
-  type RuleValues,
-} from "../../scripts/delivery/alert_rules.ts";
+import { fillRules, type Rule, type RuleValues } from "../../scripts/delivery/alert_rules.ts";
 import { runProgram } from "../../scripts/delivery/run_program.ts";
 import { requires } from "../support/requires.ts";
 import { checkRules } from "./promtool.ts";

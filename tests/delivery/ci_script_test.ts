@@ -83,8 +83,7 @@ Deno.test("the CI script adds up checks and tests", async () => {
 
 Deno.test("the CI script fails when tests or checks fail, and prints their output", async () => {
   const { code, text, last } = await runScript({
-    unit:
-      "echo 'the name of a test'; echo '8 passed, 2 failed, 1 skipped'; exit 1",
+    unit: "echo 'the name of a test'; echo '8 passed, 2 failed, 1 skipped'; exit 1",
     check: "echo 'a lint error'; exit 1",
   });
   assert.equal(last, `${CHECKS - 1 + 18} passed, 3 failed, 2 skipped`);

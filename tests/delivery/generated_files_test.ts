@@ -1,9 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  generatedFiles,
-  REMEDY,
-  ROOT,
-} from "../../scripts/delivery/generate.ts";
+import { generatedFiles, REMEDY, ROOT } from "../../scripts/delivery/generate.ts";
 
 for (const [path, wanted] of Object.entries(generatedFiles())) {
   Deno.test(`${path} follows from the program`, () => {

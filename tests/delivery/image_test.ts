@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
-import {
-  keptImports,
-  reachable,
-} from "../../scripts/delivery/image/prune_packages.ts";
+import { keptImports, reachable } from "../../scripts/delivery/image/prune_packages.ts";
 import { whyUnhealthy } from "../../scripts/delivery/image/healthcheck.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 

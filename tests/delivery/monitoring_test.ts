@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import {
-  ERROR_TYPES,
-  MESSAGE_TYPES,
-} from "../../src/application/status/counters.ts";
+import { ERROR_TYPES, MESSAGE_TYPES } from "../../src/application/status/counters.ts";
 import { FEEDS } from "../../src/domain/connection/feed.ts";
 import {
   ALL_METRICS,
@@ -188,8 +185,7 @@ Deno.test(requires(["promtool"], {
   name: "the alerts of compose.yaml fire when they should",
   fn: async () => {
     const cwd = fileURLToPath(new URL("monitoring/prometheus/", ROOT));
-    const promtool = (...args: string[]) =>
-      runProgram("promtool", args, { cwd });
+    const promtool = (...args: string[]) => runProgram("promtool", args, { cwd });
     await promtool("check", "rules", "alerts.yaml");
     await promtool("check", "config", "prometheus.yaml");
     await promtool(

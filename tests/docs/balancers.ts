@@ -69,9 +69,7 @@ export async function missingBalancer(
   } catch {
     // Not installed: same reason as a program that does not run.
   }
-  return program === "envoy"
-    ? "no Envoy (set CLIENTS_ENVOY)"
-    : `no ${program} on the PATH`;
+  return program === "envoy" ? "no Envoy (set CLIENTS_ENVOY)" : `no ${program} on the PATH`;
 }
 
 /** A balancer that can be killed and started again on the same port. */
@@ -128,9 +126,7 @@ export class Balancer implements AsyncDisposable {
 }
 
 function pathOf(program: BalancerKind["program"]): string {
-  return program === "envoy"
-    ? Deno.env.get("CLIENTS_ENVOY") ?? "envoy"
-    : program;
+  return program === "envoy" ? Deno.env.get("CLIENTS_ENVOY") ?? "envoy" : program;
 }
 
 async function fill(

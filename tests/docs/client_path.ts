@@ -9,17 +9,8 @@ import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { Child } from "../integration/process/child.ts";
 import { FREE_PORTS } from "../support/harness.ts";
 import { Balancer, type BalancerKind } from "./balancers.ts";
-import {
-  type PreparedClient,
-  type RunningClient,
-  startClient,
-} from "./client_process.ts";
-import {
-  freePort,
-  type Relay,
-  startRelay,
-  untilListening,
-} from "./loopback.ts";
+import { type PreparedClient, type RunningClient, startClient } from "./client_process.ts";
+import { freePort, type Relay, startRelay, untilListening } from "./loopback.ts";
 
 const QUOTE_INTERVAL_MS = 100;
 const LONGEST_WAIT_MS = 120_000;

@@ -4,11 +4,7 @@
  * @module
  */
 import { TextLineStream } from "../support/text_lines.ts";
-import {
-  CLIENT_PROJECTS,
-  type ClientProject,
-  type Command,
-} from "./client_projects.ts";
+import { CLIENT_PROJECTS, type ClientProject, type Command } from "./client_projects.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 const CLIENTS = new URL("docs/clients/", ROOT);
@@ -68,9 +64,7 @@ export class ClientBuilds {
       const reason = await project.missing();
       if (reason !== undefined) missing.set(project.language, reason);
     }
-    const projects = CLIENT_PROJECTS.filter(({ language }) =>
-      !missing.has(language)
-    );
+    const projects = CLIENT_PROJECTS.filter(({ language }) => !missing.has(language));
     return { projects, missing };
   }
 

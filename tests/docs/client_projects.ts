@@ -41,8 +41,7 @@ export const CLIENT_PROJECTS: readonly ClientProject[] = [
   {
     language: "TypeScript",
     folder: "typescript",
-    missing: async () =>
-      await works(["node", "--version"]) ? undefined : "no node on the PATH",
+    missing: async () => await works(["node", "--version"]) ? undefined : "no node on the PATH",
     prepare: prepareTypeScript,
   },
   {
@@ -140,9 +139,7 @@ async function missingForRust(): Promise<string | undefined> {
   if (Deno.env.get("CLIENTS_RUST") !== "1") {
     return "compiling takes minutes (set CLIENTS_RUST=1)";
   }
-  return await works(["cargo", "--version"])
-    ? undefined
-    : "no cargo on the PATH";
+  return await works(["cargo", "--version"]) ? undefined : "no cargo on the PATH";
 }
 
 async function prepareRust(folder: string): Promise<Command> {

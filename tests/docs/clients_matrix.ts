@@ -6,13 +6,7 @@
  *
  * @module
  */
-import {
-  type BalancerKind,
-  envoy,
-  haproxy,
-  missingBalancer,
-  nginx,
-} from "./balancers.ts";
+import { type BalancerKind, envoy, haproxy, missingBalancer, nginx } from "./balancers.ts";
 import { ClientPath, type Recovery } from "./client_path.ts";
 import { ClientBuilds, type PreparedClient, TAIL } from "./client_process.ts";
 

@@ -103,8 +103,7 @@ async function refuseAll(kind?: BalancerKind): Promise<void> {
 
 Deno.test("a refused request ends the documented clients", () => refuseAll());
 
-const BEHIND =
-  "the documented clients survive restarts, timeouts and broken connections behind";
+const BEHIND = "the documented clients survive restarts, timeouts and broken connections behind";
 
 for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
   const reason = await missingBalancer(kind);
@@ -121,8 +120,7 @@ for (const kind of [nginx("2s"), haproxy("2s"), envoy("15s")]) {
     },
   });
   Deno.test({
-    name:
-      `a refused request ends the documented clients behind ${kind.program}${skipped}`,
+    name: `a refused request ends the documented clients behind ${kind.program}${skipped}`,
     ignore: reason !== undefined,
     fn: () => refuseAll(kind),
   });

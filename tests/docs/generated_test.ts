@@ -7,12 +7,7 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import simulator from "../../simulator/deno.json" with { type: "json" };
 import { BLOCKS, REMEDY, SNIPPETS, staleDocs } from "../../scripts/docs.ts";
-import {
-  AT_RUN_TIME,
-  ELSEWHERE,
-  ENDPOINTS,
-  IMPORTS,
-} from "../../scripts/docs/descriptions.ts";
+import { AT_RUN_TIME, ELSEWHERE, ENDPOINTS, IMPORTS } from "../../scripts/docs/descriptions.ts";
 import {
   blockNames,
   fillBlocks,
@@ -94,9 +89,7 @@ Deno.test("the proxy itself imports what is said to be needed at run time", asyn
   const names = Object.keys(manifest.imports);
   const imported = importsOf(await readSources(ROOT, entries))
     .map(({ specifier }) =>
-      names.find((name) =>
-        specifier === name || specifier.startsWith(`${name}/`)
-      )
+      names.find((name) => specifier === name || specifier.startsWith(`${name}/`))
     ).filter((name) => name !== undefined);
   assert.deepEqual(
     [...new Set(imported)].sort(),

@@ -7,17 +7,8 @@ import assert from "node:assert/strict";
 import { posix } from "node:path";
 import manifest from "../../deno.json" with { type: "json" };
 import { commandBlocks, taskNames } from "../../scripts/docs/run_commands.ts";
-import {
-  anchorsOf,
-  isForeign,
-  type Link,
-  linksOf,
-} from "../../scripts/docs/markdown.ts";
-import {
-  markdownFiles,
-  readSource,
-  ROOT,
-} from "../../scripts/docs/markdown.ts";
+import { anchorsOf, isForeign, type Link, linksOf } from "../../scripts/docs/markdown.ts";
+import { markdownFiles, readSource, ROOT } from "../../scripts/docs/markdown.ts";
 
 /** Why a link is broken; undefined if it is not. */
 async function problemOf({ from, target }: Link): Promise<string | undefined> {

@@ -11,12 +11,7 @@ import {
   type ExternalClientKind,
   grpcio,
 } from "../support/external_clients.ts";
-import {
-  carries,
-  type Harness,
-  startHarness,
-  until,
-} from "../support/harness.ts";
+import { carries, type Harness, startHarness, until } from "../support/harness.ts";
 
 const protos = await compileForPython();
 const CLIENTS: readonly ExternalClientKind[] = [connectEs, grpcio(protos)];
@@ -112,8 +107,7 @@ const quotes: Journey = {
 const trades: Journey = {
   method: "streamTrades",
   request: { symbols: ["AAPL"] },
-  carried: ({ simulator }) =>
-    carries(simulator, { endpoint: "sip", channel: "trades" }, ["AAPL"]),
+  carried: ({ simulator }) => carries(simulator, { endpoint: "sip", channel: "trades" }, ["AAPL"]),
   emit: ({ simulator }) =>
     simulator.emit("sip", [
       {
@@ -172,8 +166,7 @@ const bars: Journey = {
   method: "streamBars",
   // An empty filter means everything.
   request: {},
-  carried: ({ simulator }) =>
-    carries(simulator, { endpoint: "sip", channel: "bars" }, ["*"]),
+  carried: ({ simulator }) => carries(simulator, { endpoint: "sip", channel: "bars" }, ["*"]),
   emit: ({ simulator }) =>
     simulator.emit("sip", [{
       T: "b",
@@ -356,9 +349,7 @@ for (const journey of JOURNEYS) {
     );
     for (const kind of CLIENTS) {
       await t.step({
-        name: kind.missing
-          ? `${kind.name} (skipped: ${kind.missing})`
-          : kind.name,
+        name: kind.missing ? `${kind.name} (skipped: ${kind.missing})` : kind.name,
         ignore: kind.missing !== undefined,
         fn: async () => {
           await using client = kind.start({

@@ -11,10 +11,8 @@ Deno.test("secrets that upstream quotes are on no page, in no body and no log li
     simulator: { accounts: [{ ...DEMO_ACCOUNT, key: KEY, secret: SECRET }] },
     env: { ALPACA_KEY: KEY, ALPACA_SECRET: SECRET },
   });
-  const read = async (path: string) =>
-    await (await fetch(harness.health + path)).text();
-  const tellsOf = (words: string) =>
-    until(words, async () => (await read("/")).includes(words));
+  const read = async (path: string) => await (await fetch(harness.health + path)).text();
+  const tellsOf = (words: string) => until(words, async () => (await read("/")).includes(words));
   await until("connected", async () => {
     return JSON.parse(await read("/health")).status === "healthy";
   });

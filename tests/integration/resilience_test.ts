@@ -6,12 +6,7 @@
  */
 import assert from "node:assert/strict";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
-import {
-  carries,
-  type Harness,
-  startHarness,
-  until,
-} from "../support/harness.ts";
+import { carries, type Harness, startHarness, until } from "../support/harness.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 const QUOTE = {
@@ -54,9 +49,7 @@ async function metric(harness: Harness, series: string): Promise<number> {
 
 function statesOf(harness: Harness, feed: FeedId): readonly unknown[] {
   return harness.log.records
-    .filter(({ message, fields }) =>
-      message === "Feed state" && fields.feed === feed
-    )
+    .filter(({ message, fields }) => message === "Feed state" && fields.feed === feed)
     .map(({ fields }) => fields.to);
 }
 
@@ -268,9 +261,7 @@ Deno.test("three thousand streams come and go and leave nothing behind", async (
   await until(
     "upstream carries nothing",
     () =>
-      simulator.sessions().every((session) =>
-        (session.subscriptions.quotes ?? []).length === 0
-      ),
+      simulator.sessions().every((session) => (session.subscriptions.quotes ?? []).length === 0),
   );
   await until(
     "the acknowledgement was digested",

@@ -140,8 +140,7 @@ export class FrameClient implements AsyncDisposable {
   /** Connects and sends preface and settings. */
   static async connect(
     port: number,
-    { streamWindow = 2 ** 31 - 1, connectionWindow = 65_535 }:
-      FrameClientOptions = {},
+    { streamWindow = 2 ** 31 - 1, connectionWindow = 65_535 }: FrameClientOptions = {},
   ): Promise<FrameClient> {
     const socket = connect(port, "127.0.0.1");
     await once(socket, "connect");

@@ -13,25 +13,12 @@ import {
   constants,
   type IncomingHttpHeaders,
 } from "node:http2";
-import {
-  type Client as ConnectClient,
-  createClient,
-} from "@connectrpc/connect";
-import {
-  createGrpcTransport,
-  Http2SessionManager,
-} from "@connectrpc/connect-node";
+import { type Client as ConnectClient, createClient } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Client as GrpcClient, credentials } from "@grpc/grpc-js";
 import type { DescService } from "@bufbuild/protobuf";
-import type {
-  Span,
-  SpanAttributes,
-  Tracing,
-} from "../../src/application/ports/tracing.ts";
-import {
-  createCounters,
-  type ProxyCounters,
-} from "../../src/application/status/counters.ts";
+import type { Span, SpanAttributes, Tracing } from "../../src/application/ports/tracing.ts";
+import { createCounters, type ProxyCounters } from "../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../src/application/status/status.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";

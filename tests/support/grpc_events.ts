@@ -5,19 +5,9 @@
  * @module
  */
 import fc from "fast-check";
-import type {
-  OptionQuote,
-  OptionTrade,
-} from "../../src/domain/market/option_events.ts";
-import type {
-  OrderLeg,
-  OrderUpdate,
-} from "../../src/domain/market/order_events.ts";
-import type {
-  StockBar,
-  StockQuote,
-  StockTrade,
-} from "../../src/domain/market/stock_events.ts";
+import type { OptionQuote, OptionTrade } from "../../src/domain/market/option_events.ts";
+import type { OrderLeg, OrderUpdate } from "../../src/domain/market/order_events.ts";
+import type { StockBar, StockQuote, StockTrade } from "../../src/domain/market/stock_events.ts";
 import type { Timestamp } from "../../src/domain/market/timestamp.ts";
 
 /** A timestamp from ISO text and the nanoseconds of its second. */

@@ -11,10 +11,7 @@ import type {
   Stall,
   StreamFilter,
 } from "../../src/application/streaming/market_streams.ts";
-import type {
-  ChannelEvents,
-  ChannelName,
-} from "../../src/domain/market/channels.ts";
+import type { ChannelEvents, ChannelName } from "../../src/domain/market/channels.ts";
 
 /** A stream with a bounded queue that drops its oldest events. */
 class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {

@@ -15,9 +15,7 @@ export function requires(
 ): Deno.TestDefinition {
   const missing = needs.find((need) => !isAvailable(need));
   if (missing === undefined) return { name, fn };
-  const reason = isVariable(missing)
-    ? `${missing} is not set`
-    : `no ${missing} on the PATH`;
+  const reason = isVariable(missing) ? `${missing} is not set` : `no ${missing} on the PATH`;
   return { name: `${name} (skipped: ${reason})`, ignore: true, fn };
 }
 
@@ -26,7 +24,5 @@ function isVariable(need: string): boolean {
 }
 
 function isAvailable(need: string): boolean {
-  return isVariable(need)
-    ? Deno.env.get(need) !== undefined
-    : findProgram(need) !== undefined;
+  return isVariable(need) ? Deno.env.get(need) !== undefined : findProgram(need) !== undefined;
 }

@@ -3,10 +3,7 @@
  *
  * @module
  */
-import type {
-  FeedStatus,
-  ProxyStatus,
-} from "../../src/application/status/status.ts";
+import type { FeedStatus, ProxyStatus } from "../../src/application/status/status.ts";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
 import type { LinkState } from "../../src/domain/connection/link.ts";
 

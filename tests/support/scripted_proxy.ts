@@ -147,8 +147,7 @@ export class ScriptedProxy implements AsyncDisposable {
       responseStream: method.methodKind === "server_streaming",
       requestSerialize: () => Buffer.alloc(0),
       requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-      responseSerialize: (message: Message) =>
-        Buffer.from(toBinary(method.output, message)),
+      responseSerialize: (message: Message) => Buffer.from(toBinary(method.output, message)),
       responseDeserialize: () => undefined,
     };
     this.#server.addService(

@@ -42,9 +42,7 @@ export class SmallWindowClient implements AsyncDisposable {
 
   /** Resolves when all streams together have received `bytes`. */
   async until(bytes: number): Promise<void> {
-    await this.#client.until(() =>
-      this.received.reduce((sum, one) => sum + one, 0) >= bytes
-    );
+    await this.#client.until(() => this.received.reduce((sum, one) => sum + one, 0) >= bytes);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -119,9 +119,7 @@ async function missingForRust(): Promise<string | undefined> {
   if (Deno.env.get("CLIENTS_RUST") !== "1") {
     return "compiling takes minutes (set CLIENTS_RUST=1)";
   }
-  return await works(["cargo", "--version"])
-    ? undefined
-    : "no cargo on the PATH";
+  return await works(["cargo", "--version"]) ? undefined : "no cargo on the PATH";
 }
 
 /** Every kind of client. */
@@ -134,8 +132,7 @@ export async function probeKinds(): Promise<readonly ProbeKind[]> {
       missing: await works([PYTHON, "-c", "import grpc"])
         ? undefined
         : "no Python with grpcio (set CLIENTS_PYTHON)",
-      prepare: () =>
-        Promise.resolve([PYTHON, new URL("grpcio.py", PROBES).pathname]),
+      prepare: () => Promise.resolve([PYTHON, new URL("grpcio.py", PROBES).pathname]),
     },
     {
       name: "grpc-go",

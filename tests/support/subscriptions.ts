@@ -3,10 +3,7 @@
  *
  * @module
  */
-import type {
-  CountingRule,
-  PlanLimit,
-} from "../../src/domain/subscription/plans.ts";
+import type { CountingRule, PlanLimit } from "../../src/domain/subscription/plans.ts";
 import {
   createSubscriptions,
   type Subscriptions,

@@ -6,14 +6,7 @@
 import { http2Frame } from "../../../bench/http2/frames.ts";
 import { pause } from "../../../bench/rig.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
-import {
-  type Attack,
-  connections,
-  during,
-  endedCount,
-  scaled,
-  type Target,
-} from "./attack.ts";
+import { type Attack, connections, during, endedCount, scaled, type Target } from "./attack.ts";
 
 const ascii = new TextEncoder();
 

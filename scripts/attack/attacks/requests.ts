@@ -171,9 +171,7 @@ export const continuation: Attack = async (target) => {
   return {
     about: `${sent.toFixed(1)} MiB sent, ${endedCount(all)} of ` +
       `${all.length} connections ended`,
-    problems: endedCount(all) === all.length
-      ? []
-      : ["an endless header block is read on"],
+    problems: endedCount(all) === all.length ? [] : ["an endless header block is read on"],
   };
 };
 

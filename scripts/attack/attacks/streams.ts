@@ -4,12 +4,7 @@
  * @module
  */
 import { concat, http2Frame } from "../../../bench/http2/frames.ts";
-import {
-  type Call,
-  callFrames,
-  resetFrame,
-  texts,
-} from "../../rig/messages.ts";
+import { type Call, callFrames, resetFrame, texts } from "../../rig/messages.ts";
 import { pause } from "../../../bench/rig.ts";
 import { RawConnection } from "../../rig/raw_connection.ts";
 import { parseMetrics, total } from "../../rig/child_processes.ts";
@@ -62,8 +57,7 @@ async function openMany(
 }
 
 /** 10 000 streams on one connection. */
-export const streams10k: Attack = (target) =>
-  openMany(target, { streams: 10_000, connections: 1 });
+export const streams10k: Attack = (target) => openMany(target, { streams: 10_000, connections: 1 });
 
 /** 40 000 streams on ten connections. */
 export const streams40k: Attack = (target) =>
@@ -206,9 +200,7 @@ export const resetsUnread: Attack = async (target) => {
   const left = await open() - before;
   return {
     about: `${count} unread streams reset with NO_ERROR, ${left} still open`,
-    problems: left > 0
-      ? [`${left} unread streams stay open after RST_STREAM(NO_ERROR)`]
-      : [],
+    problems: left > 0 ? [`${left} unread streams stay open after RST_STREAM(NO_ERROR)`] : [],
   };
 };
 

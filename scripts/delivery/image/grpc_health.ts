@@ -57,9 +57,7 @@ async function waitUntilServing(
 ): Promise<boolean> {
   const end = performance.now() + seconds * 1000;
   for (;;) {
-    const status = await checkHealth(address).catch((error: Error) =>
-      error.message
-    );
+    const status = await checkHealth(address).catch((error: Error) => error.message);
     Deno.stdout.writeSync(encoder.encode(`${address}: ${status}\n`));
     if (status === "SERVING") return true;
     if (performance.now() > end) return false;

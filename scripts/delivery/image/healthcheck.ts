@@ -14,9 +14,7 @@ export async function whyUnhealthy(url: string): Promise<string | undefined> {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch(url, { signal });
     const text = await response.text();
-    return response.ok
-      ? undefined
-      : `${url} answered ${response.status} ${text}`;
+    return response.ok ? undefined : `${url} answered ${response.status} ${text}`;
   } catch (error) {
     const { message, cause } = error as Error;
     return `${url}: ${cause instanceof Error ? cause.message : message}`;

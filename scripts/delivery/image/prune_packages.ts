@@ -81,13 +81,9 @@ function folders(path: string): string[] {
 function installed(registry: string): string[] {
   return folders(registry)
     .flatMap((name) =>
-      name.startsWith("@")
-        ? folders(join(registry, name)).map((rest) => `${name}/${rest}`)
-        : [name]
+      name.startsWith("@") ? folders(join(registry, name)).map((rest) => `${name}/${rest}`) : [name]
     )
-    .flatMap((name) =>
-      folders(join(registry, name)).map((version) => `${name}/${version}`)
-    );
+    .flatMap((name) => folders(join(registry, name)).map((version) => `${name}/${version}`));
 }
 
 /** Types, source maps and Markdown; licences stay. */

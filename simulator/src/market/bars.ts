@@ -40,8 +40,7 @@ export class BarSchedule {
   constructor(deps: BarScheduleDependencies) {
     this.#deps = deps;
     this.#subscribed = (["bars", "updatedBars", "dailyBars"] as const).map(
-      (channel) =>
-        new SubscribedListings(deps.subscribers, channel, deps.listings),
+      (channel) => new SubscribedListings(deps.subscribers, channel, deps.listings),
     );
   }
 

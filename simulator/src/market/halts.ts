@@ -131,8 +131,7 @@ function band(
   { symbol, instrument, tape }: StockListing,
   t: Timestamp,
 ): Message {
-  const limit = (factor: number) =>
-    Math.round(instrument.price * factor * 100) / 100;
+  const limit = (factor: number) => Math.round(instrument.price * factor * 100) / 100;
   const u = limit(1 + BAND_WIDTH);
   const d = limit(1 - BAND_WIDTH);
   return { T: "l", S: symbol, u, d, i: "B", t, z: tape };

@@ -9,13 +9,7 @@ import type { Subscribers } from "../session/subscribers.ts";
 import type { OptionChains } from "./option_chains.ts";
 import { type OptionFeedStyle, OptionListing } from "./option_listing.ts";
 import { feedStyle, StockListing } from "./stock_listing.ts";
-import {
-  buildUniverse,
-  FAKEPACA,
-  Instrument,
-  type Issue,
-  SPX,
-} from "./universe.ts";
+import { buildUniverse, FAKEPACA, Instrument, type Issue, SPX } from "./universe.ts";
 
 /** Finds listings by symbol, and all of them. */
 export interface Listings<T> {

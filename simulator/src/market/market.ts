@@ -170,8 +170,7 @@ export class Market implements MarketPrices, Disposable {
     const sessions = subscribers.get(name);
     const movedAt = this.#movedAt.get(symbol) ?? -Infinity;
     const isStale = movedAt <= now - STALE_MS;
-    const moves = (channel: "quotes" | "trades") =>
-      isStale && !sessions?.has(channel, symbol);
+    const moves = (channel: "quotes" | "trades") => isStale && !sessions?.has(channel, symbol);
     const at = timestampFromNanos(clock.nowNanos());
     const random = this.#unsentRandom;
     if (!listing.lastQuote || moves("quotes")) listing.quote(random, at);

@@ -3,10 +3,7 @@
  *
  * @module
  */
-import {
-  formatOptionSymbol,
-  parseOptionSymbol,
-} from "../protocol/option_symbol.ts";
+import { formatOptionSymbol, parseOptionSymbol } from "../protocol/option_symbol.ts";
 import { isMonthly, nextFridays } from "./calendar.ts";
 import type { OptionContract } from "./prices.ts";
 import { type Issue, LISTED_ISSUES, SPX } from "./universe.ts";
@@ -71,9 +68,7 @@ export class OptionChains {
     if (known) return known;
     const issue = this.#issues.get(underlying);
     const made = new Map(
-      issue
-        ? listContracts(issue, this.#fridays).map((item) => [item.symbol, item])
-        : [],
+      issue ? listContracts(issue, this.#fridays).map((item) => [item.symbol, item]) : [],
     );
     if (issue) this.#chains.set(underlying, made);
     return made;
@@ -89,9 +84,7 @@ function rootsOf(underlying: string): readonly Root[] {
   }
   const root = underlying.replace(".", "");
   const own: Root = { root, expiries: "all" };
-  return underlying === "CSGP"
-    ? [own, { root: "CSGP1", expiries: "monthly" }]
-    : [own];
+  return underlying === "CSGP" ? [own, { root: "CSGP1", expiries: "monthly" }] : [own];
 }
 
 function listContracts(

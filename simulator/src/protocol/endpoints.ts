@@ -112,9 +112,7 @@ export const ENDPOINTS: readonly Endpoint[] = [
 ];
 
 const BY_PATH = new Map(
-  ENDPOINTS.flatMap((endpoint) =>
-    endpoint.paths.map((path) => [path, endpoint])
-  ),
+  ENDPOINTS.flatMap((endpoint) => endpoint.paths.map((path) => [path, endpoint])),
 );
 
 /** The stream at a path; undefined if there is none. */
@@ -154,9 +152,7 @@ export type ErrorCode = keyof typeof ERROR_TEXTS;
 
 /** The exact text of a code; "internal error" for an undocumented one. */
 export function errorText(code: number): string {
-  return code in ERROR_TEXTS
-    ? ERROR_TEXTS[code as ErrorCode]
-    : ERROR_TEXTS[500];
+  return code in ERROR_TEXTS ? ERROR_TEXTS[code as ErrorCode] : ERROR_TEXTS[500];
 }
 
 /**

@@ -224,9 +224,7 @@ export function cutPage<T>(
   const more = start + items.length < list.length;
   return {
     items,
-    nextPageToken: more && last !== undefined
-      ? btoa(TOKEN_PREFIX + request.keyOf(last))
-      : null,
+    nextPageToken: more && last !== undefined ? btoa(TOKEN_PREFIX + request.keyOf(last)) : null,
   };
 }
 

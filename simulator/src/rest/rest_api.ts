@@ -13,13 +13,7 @@ import type { SeededRandom } from "../random.ts";
 import { OrderRejection } from "../trading/order_request.ts";
 import type { Trading } from "../trading/trading.ts";
 import { dataRoutes } from "./data_routes.ts";
-import {
-  type Host,
-  Query,
-  type Reply,
-  RestError,
-  type Route,
-} from "./request.ts";
+import { type Host, Query, type Reply, RestError, type Route } from "./request.ts";
 import { tradingRoutes } from "./trading_routes.ts";
 
 /** If two patterns match, the first applies. */

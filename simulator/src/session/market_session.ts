@@ -33,11 +33,7 @@ import {
 import { type Endpoint, errorText } from "../protocol/endpoints.ts";
 import type { Encodable } from "../protocol/messages.ts";
 import { Outbox, type OutboxLimits, type SessionSocket } from "./outbox.ts";
-import {
-  type LoggedRequest,
-  loggedRequest,
-  type RequestLog,
-} from "./request_log.ts";
+import { type LoggedRequest, loggedRequest, type RequestLog } from "./request_log.ts";
 import type { SessionRegistry } from "./session_registry.ts";
 import type { Subscriber, Subscribers } from "./subscribers.ts";
 import {
@@ -157,16 +153,12 @@ export class MarketSession implements Subscriber {
 
   /** The account; undefined before the login. */
   get account(): Account | undefined {
-    return this.#state.at === "authenticated"
-      ? this.#state.login.account
-      : undefined;
+    return this.#state.at === "authenticated" ? this.#state.login.account : undefined;
   }
 
   /** Symbols by channel; empty before the login. */
   get subscriptions(): Record<string, string[]> {
-    return this.#state.at === "authenticated"
-      ? this.#state.login.subscriptions.snapshot()
-      : {};
+    return this.#state.at === "authenticated" ? this.#state.login.subscriptions.snapshot() : {};
   }
 
   /** Bytes that wait because the client is slow. */
@@ -313,8 +305,7 @@ export class MarketSession implements Subscriber {
     };
     const subscriptions = new SubscriptionState(
       rules,
-      (change, channel, symbol) =>
-        subscribers.change(this, { change, channel, symbol }),
+      (change, channel, symbol) => subscribers.change(this, { change, channel, symbol }),
     );
     return { account, slot, rules, subscriptions };
   }

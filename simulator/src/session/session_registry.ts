@@ -7,8 +7,7 @@ import type { Clock, Timer } from "../clock.ts";
  * (a ghost session), so a client that crashed gets "connection limit exceeded"
  * when it reconnects. A clean close frees the slot.
  */
-export class SessionRegistry<Session extends object = object>
-  implements Disposable {
+export class SessionRegistry<Session extends object = object> implements Disposable {
   readonly #clock: Clock;
   #ghostMs: number;
   readonly #slots = new Map<string, Set<Session>>();

@@ -182,9 +182,7 @@ function planOrder(context: PlanContext): TradePlan | undefined {
   const price = prices.lastPrice(symbol);
   if (price === undefined) return undefined;
   const isLarge = Math.abs(position) > LARGEST_POSITION;
-  const side = isLarge
-    ? position > 0 ? "sell" : "buy"
-    : random.pick(["buy", "sell"] as const);
+  const side = isLarge ? position > 0 ? "sell" : "buy" : random.pick(["buy", "sell"] as const);
   const qty = String(1 + random.below(100));
   let pick = random.below(TOTAL_WEIGHT);
   for (const [weight, planner] of MIX) {

@@ -8,13 +8,7 @@
  *
  * @module
  */
-import {
-  Decimal,
-  decimalText,
-  isFinal,
-  type Order,
-  type OrderStatus,
-} from "./order.ts";
+import { Decimal, decimalText, isFinal, type Order, type OrderStatus } from "./order.ts";
 import type { OrderStore } from "./order_store.ts";
 
 /** Alpaca's reason for a late cancel. */
@@ -160,9 +154,7 @@ export class ManualFills {
    */
   rejectCancel(order: Order, before: OrderStatus): void {
     const status = before === "pending_new" ? "new" : before;
-    const group = order.role === "strategy"
-      ? [order, ...order.children]
-      : [order];
+    const group = order.role === "strategy" ? [order, ...order.children] : [order];
     for (const member of group) member.status = status;
     order.updatedAt = this.#store.clock.nowNanos();
     this.#store.announce(order, "order_cancel_rejected", { reason: TOO_LATE });

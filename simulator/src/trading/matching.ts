@@ -177,9 +177,7 @@ function trail(
   const waterMark = selling ? Decimal.max(seen, last) : Decimal.min(seen, last);
   const distance = order.trailPrice ??
     waterMark.times(order.trailPercent ?? 0).div(HUNDRED);
-  const stopPrice = selling
-    ? waterMark.minus(distance)
-    : waterMark.plus(distance);
+  const stopPrice = selling ? waterMark.minus(distance) : waterMark.plus(distance);
   return { waterMark, stopPrice: stopPrice.toDecimalPlaces(4) };
 }
 

@@ -80,8 +80,7 @@ export class OrderEngine implements Disposable {
   /** Creates an engine; throws a RangeError for options out of range. */
   constructor(deps: EngineDependencies, options: EngineOptions = {}) {
     this.#settings = { ...DEFAULTS, ...options };
-    const { partialFillChance, matchIntervalMs, historyCapacity } =
-      this.#settings;
+    const { partialFillChance, matchIntervalMs, historyCapacity } = this.#settings;
     if (!(partialFillChance >= 0 && partialFillChance <= 1)) {
       throw new RangeError(
         `partialFillChance must be from 0 to 1, received ${partialFillChance}`,

@@ -78,9 +78,7 @@ function exitsOf(request: OrderRequest, context: OrderContext): Order[] {
   const side = opposite(request.side);
   const base = { ...request, side, clientOrderId: undefined };
   const exits: Order[] = [];
-  const closing: PositionIntent = side === "buy"
-    ? "buy_to_close"
-    : "sell_to_close";
+  const closing: PositionIntent = side === "buy" ? "buy_to_close" : "sell_to_close";
   if (request.takeProfit !== undefined) {
     exits.push(make(base, context, {
       role: "take_profit",
@@ -185,9 +183,7 @@ function opposite(side: OrderSide | ""): OrderSide {
 /** An order against the position closes it, any other one opens. */
 function intentOf(side: OrderSide, position: Decimal): PositionIntent {
   if (side === "buy") {
-    return position.isNegative() && !position.isZero()
-      ? "buy_to_close"
-      : "buy_to_open";
+    return position.isNegative() && !position.isZero() ? "buy_to_close" : "buy_to_open";
   }
   return position.greaterThan(0) ? "sell_to_close" : "sell_to_open";
 }

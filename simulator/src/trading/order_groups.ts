@@ -10,13 +10,7 @@
  *
  * @module
  */
-import {
-  isFinal,
-  isWorking,
-  type Order,
-  remainingQty,
-  type StatusChange,
-} from "./order.ts";
+import { isFinal, isWorking, type Order, remainingQty, type StatusChange } from "./order.ts";
 
 /** Changes the status of orders; implemented by `OrderStore`. */
 export interface OrderMover {

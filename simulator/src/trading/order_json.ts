@@ -6,13 +6,7 @@
  * @module
  */
 import { formatTimestamp, timestampFromNanos } from "../protocol/timestamp.ts";
-import {
-  assetClassOf,
-  Decimal,
-  decimalText,
-  MAX_DECIMAL_PLACES,
-  type Order,
-} from "./order.ts";
+import { assetClassOf, Decimal, decimalText, MAX_DECIMAL_PLACES, type Order } from "./order.ts";
 
 /** An order as Alpaca sends it; its fields are those of the docs "Orders". */
 export type OrderJson = {
@@ -105,9 +99,7 @@ export function renderOrder(order: Order, nested = true): OrderJson {
     order_type: type,
     type,
     side: order.side,
-    ...(order.positionIntent === undefined
-      ? {}
-      : { position_intent: order.positionIntent }),
+    ...(order.positionIntent === undefined ? {} : { position_intent: order.positionIntent }),
     time_in_force: order.timeInForce,
     limit_price: textOrNull(order.limitPrice),
     stop_price: textOrNull(order.stopPrice),

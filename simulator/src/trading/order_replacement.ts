@@ -6,13 +6,7 @@
  *
  * @module
  */
-import {
-  type Decimal,
-  decimalText,
-  isFinal,
-  type Order,
-  type OrderStatus,
-} from "./order.ts";
+import { type Decimal, decimalText, isFinal, type Order, type OrderStatus } from "./order.ts";
 import {
   clientOrderIdOf,
   type Fields,
@@ -182,9 +176,7 @@ function checkChanges(old: Order, given: Amounts): void {
 /** Puts the new order into the group of the old one. */
 function takePlace(old: Order, next: Order): void {
   if (old.parent !== undefined) {
-    old.parent.children = old.parent.children.map((child) =>
-      child === old ? next : child
-    );
+    old.parent.children = old.parent.children.map((child) => child === old ? next : child);
     old.parent = undefined;
   }
   next.children = old.children;

@@ -117,17 +117,13 @@ function checkGroup(request: OrderRequest): void {
 function checkExitOrder(request: OrderRequest): void {
   const { takeProfit, stopLoss } = request;
   if (takeProfit === undefined || stopLoss === undefined) return;
-  const exitSells = request.orderClass === "oco"
-    ? request.side === "sell"
-    : request.side === "buy";
+  const exitSells = request.orderClass === "oco" ? request.side === "sell" : request.side === "buy";
   const apart = exitSells
     ? takeProfit.greaterThan(stopLoss.stopPrice)
     : takeProfit.lessThan(stopLoss.stopPrice);
   if (!apart) {
     throw invalid(
-      `take_profit.limit_price must be ${
-        exitSells ? ">" : "<"
-      } stop_loss.stop_price`,
+      `take_profit.limit_price must be ${exitSells ? ">" : "<"} stop_loss.stop_price`,
     );
   }
 }

@@ -21,12 +21,7 @@ import {
   ZERO,
 } from "./order.ts";
 import { followGroup } from "./order_groups.ts";
-import {
-  type LegFillJson,
-  renderOrder,
-  timeText,
-  type TradeUpdate,
-} from "./order_json.ts";
+import { type LegFillJson, renderOrder, timeText, type TradeUpdate } from "./order_json.ts";
 import { UlidSequence } from "./ulid.ts";
 
 const NANOS_PER_MICRO = 1000n;

@@ -11,11 +11,7 @@ import type { PriceSource } from "../market/prices.ts";
 import type { SeededRandom } from "../random.ts";
 import { AutoTrader, type AutoTraderOptions } from "./auto_trader.ts";
 import { type EngineOptions, OrderEngine } from "./order_engine.ts";
-import {
-  type TradingFrames,
-  TradingStream,
-  type TradingStreamOptions,
-} from "./trading_stream.ts";
+import { type TradingFrames, TradingStream, type TradingStreamOptions } from "./trading_stream.ts";
 
 /** Settings of orders and of the trading stream. */
 export interface TradingOptions {
@@ -61,9 +57,7 @@ export class Trading implements Disposable {
         prices,
         assetId: this.assetId,
       }, options.engine);
-      engine.onUpdate((update) =>
-        this.stream.emitTradeUpdate(update, account.key)
-      );
+      engine.onUpdate((update) => this.stream.emitTradeUpdate(update, account.key));
       this.#engines.set(account.key, engine);
     }
     this.#autoTrader = options.autoTrader && new AutoTrader({

@@ -219,7 +219,5 @@ export class TradingSession implements SocketHandler {
 }
 
 function recordOf(value: unknown): Record<string, unknown> {
-  return typeof value === "object" && value !== null
-    ? value as Record<string, unknown>
-    : {};
+  return typeof value === "object" && value !== null ? value as Record<string, unknown> : {};
 }

@@ -58,9 +58,7 @@ Deno.test({
     }).output();
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     assert.ok(output.success, text(output.stderr).slice(-2000));
-    const items = text(output.stdout).trim().split("\n").map((line) =>
-      JSON.parse(line)
-    );
+    const items = text(output.stdout).trim().split("\n").map((line) => JSON.parse(line));
     const symbols = Object.fromEntries(
       items.map((item) => [item.kind, item.symbol]),
     );

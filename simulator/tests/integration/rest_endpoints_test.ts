@@ -60,9 +60,7 @@ Deno.test("an order over HTTP moves the position", async () => {
   });
   const engine = simulator.trading.engineOf("SIM_KEY");
   const { promise: filled, resolve } = Promise.withResolvers<void>();
-  using _listener = engine.onUpdate(({ event }) =>
-    event === "fill" && resolve()
-  );
+  using _listener = engine.onUpdate(({ event }) => event === "fill" && resolve());
   const response = await fetch(`${simulator.url}/v2/orders`, {
     method: "POST",
     headers: HEADERS,

@@ -2,8 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { SeededRandom } from "../../src/random.ts";
 
-const draw = (random: SeededRandom) =>
-  Array.from({ length: 20 }, () => random.next());
+const draw = (random: SeededRandom) => Array.from({ length: 20 }, () => random.next());
 
 Deno.test("a seed is a sequence, a fork is another one", () => {
   assert.deepEqual(draw(new SeededRandom(7)), draw(new SeededRandom("7")));

@@ -13,9 +13,7 @@ function chain(count: number): OptionContract[] {
     const strike = 1 + index;
     const code = expiration.slice(2).replaceAll("-", "");
     return {
-      symbol: `SPY${code}${type === "call" ? "C" : "P"}${
-        String(strike * 1000).padStart(8, "0")
-      }`,
+      symbol: `SPY${code}${type === "call" ? "C" : "P"}${String(strike * 1000).padStart(8, "0")}`,
       root: "SPY",
       underlying: "SPY",
       expiration,

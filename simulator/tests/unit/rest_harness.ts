@@ -6,12 +6,7 @@ import type { Message } from "../../src/protocol/messages.ts";
 import { SeededRandom } from "../../src/random.ts";
 import { RestApi, type RestOptions } from "../../src/rest/rest_api.ts";
 import { Trading } from "../../src/trading/trading.ts";
-import {
-  contract,
-  HIGH_CALL,
-  LOW_CALL,
-  ManualPrices,
-} from "./trading_harness.ts";
+import { contract, HIGH_CALL, LOW_CALL, ManualPrices } from "./trading_harness.ts";
 
 export const PLUS: Account = {
   key: "PK1",

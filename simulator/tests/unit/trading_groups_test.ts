@@ -6,9 +6,7 @@ function eventsOf(
   harness: EngineHarness,
   names: Record<string, string>,
 ): string[] {
-  return harness.updates.map(({ event, order }) =>
-    `${names[order.id] ?? "?"}:${event}`
-  );
+  return harness.updates.map(({ event, order }) => `${names[order.id] ?? "?"}:${event}`);
 }
 
 function placeBracket(harness: EngineHarness) {

@@ -1,15 +1,8 @@
 import { ManualClock } from "../../src/clock.ts";
 import type { TradingFaults } from "../../src/faults.ts";
-import type {
-  OptionContract,
-  PriceQuote,
-  PriceSource,
-} from "../../src/market/prices.ts";
+import type { OptionContract, PriceQuote, PriceSource } from "../../src/market/prices.ts";
 import { SeededRandom } from "../../src/random.ts";
-import {
-  type EngineOptions,
-  OrderEngine,
-} from "../../src/trading/order_engine.ts";
+import { type EngineOptions, OrderEngine } from "../../src/trading/order_engine.ts";
 import type { TradeUpdate } from "../../src/trading/order_json.ts";
 
 /** Monday 2026-09-14, 10:30 in New York. */

@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { renderOrder } from "../../src/trading/order_json.ts";
-import {
-  engineHarness,
-  HIGH_CALL,
-  LOW_CALL,
-  order,
-} from "./trading_harness.ts";
+import { engineHarness, HIGH_CALL, LOW_CALL, order } from "./trading_harness.ts";
 
 Deno.test("a market order is pending_new, new, filled", () => {
   using harness = engineHarness();

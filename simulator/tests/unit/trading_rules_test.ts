@@ -1,11 +1,6 @@
 import assert from "node:assert/strict";
 import { OrderRejection } from "../../src/trading/order_request.ts";
-import {
-  engineHarness,
-  HIGH_CALL,
-  LOW_CALL,
-  order,
-} from "./trading_harness.ts";
+import { engineHarness, HIGH_CALL, LOW_CALL, order } from "./trading_harness.ts";
 
 const LEGS = [
   { symbol: LOW_CALL, ratio_qty: "1", side: "buy" },

@@ -3,10 +3,7 @@ import { decode, encode } from "@msgpack/msgpack";
 import { ManualClock } from "../../src/clock.ts";
 import type { Account } from "../../src/accounts.ts";
 import type { TradingSocket } from "../../src/trading/trading_session.ts";
-import {
-  TradingStream,
-  type TradingStreamOptions,
-} from "../../src/trading/trading_stream.ts";
+import { TradingStream, type TradingStreamOptions } from "../../src/trading/trading_stream.ts";
 import { ManualFaults } from "./trading_harness.ts";
 
 const ACCOUNT: Account = {
@@ -57,8 +54,7 @@ function open(
   const connect = (contentType?: string) => {
     const socket = new RecordingSocket();
     const connection = stream.connect(socket, contentType);
-    const say = (message: unknown) =>
-      connection.receive(JSON.stringify(message));
+    const say = (message: unknown) => connection.receive(JSON.stringify(message));
     return { socket, connection, say };
   };
   return { clock, faults, stream, connect };

@@ -3,10 +3,7 @@
  *
  * @module
  */
-import type {
-  ChannelEvents,
-  ChannelName,
-} from "../../domain/market/channels.ts";
+import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel } from "./channel.ts";
@@ -41,8 +38,7 @@ export function createChannels(options: ChannelsOptions): Channels {
   const { capacities, counters, memory, directory } = options;
   const bySymbolOrUnderlying = {
     ...bySymbol,
-    secondary: (event: { readonly symbol: string }) =>
-      directory.underlyingOf(event.symbol),
+    secondary: (event: { readonly symbol: string }) => directory.underlyingOf(event.symbol),
     secondaryOfSymbol: (symbol: string) => directory.underlyingOf(symbol),
   };
   const optionsOf = (name: ChannelName) => ({

@@ -17,11 +17,7 @@
  *
  * @module
  */
-import type {
-  AcceptFailure,
-  ProxyCounters,
-  RefusalReason,
-} from "../status/counters.ts";
+import type { AcceptFailure, ProxyCounters, RefusalReason } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
@@ -120,9 +116,7 @@ export class ConnectionLimits {
     connection: AcceptedConnection,
   ): (() => void) | undefined {
     const { peer } = connection;
-    const refusal = kind === "grpc"
-      ? this.#refuseGrpc(peer)
-      : this.#refuseHttp(peer);
+    const refusal = kind === "grpc" ? this.#refuseGrpc(peer) : this.#refuseHttp(peer);
     if (refusal !== undefined) {
       this.#countRefusal(refusal, peer);
       return undefined;

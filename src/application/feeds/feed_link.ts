@@ -8,11 +8,7 @@
  *
  * @module
  */
-import {
-  backoffDelay,
-  type BackoffSettings,
-  isDoubted,
-} from "../../domain/connection/backoff.ts";
+import { backoffDelay, type BackoffSettings, isDoubted } from "../../domain/connection/backoff.ts";
 import type { FailureType } from "../../domain/connection/failure.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
@@ -114,8 +110,7 @@ export class FeedLink {
 
   /** Connects and follows the session until it ends; returns the reason. */
   async #runSession(signal: AbortSignal): Promise<FeedFailure> {
-    const { connector, subscriptions, clock, tracing, feed, redact } =
-      this.#parts;
+    const { connector, subscriptions, clock, tracing, feed, redact } = this.#parts;
     const span = tracing.span("feed.session", {
       "feed.id": feed,
       "feed.attempt": attemptsOf(this.#link),
@@ -124,8 +119,7 @@ export class FeedLink {
       const session = await connector.connect({
         opened: () => this.#apply("opened"),
         acknowledged: (state) => subscriptions.acknowledged(state),
-        refused: ({ code, message }) =>
-          subscriptions.refused({ code, message: redact(message) }),
+        refused: ({ code, message }) => subscriptions.refused({ code, message: redact(message) }),
       }, signal);
       span.event("authenticated");
       this.#onConnected();

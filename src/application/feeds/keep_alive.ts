@@ -1,7 +1,4 @@
-import {
-  heartbeatAction,
-  type HeartbeatSettings,
-} from "../../domain/connection/heartbeat.ts";
+import { heartbeatAction, type HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 import { FeedFailure } from "./feed_failure.ts";

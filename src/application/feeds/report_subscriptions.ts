@@ -14,11 +14,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/symbol_sets.ts";
-import type {
-  ChannelReport,
-  QuotaReport,
-  SymbolReport,
-} from "../status/subscription_report.ts";
+import type { ChannelReport, QuotaReport, SymbolReport } from "../status/subscription_report.ts";
 
 /** State and reason of one symbol. */
 type SymbolStatus = Pick<SymbolReport, "state" | "reason">;

@@ -18,10 +18,7 @@ import {
   type SubscriptionRequest,
   type UpstreamError,
 } from "../../domain/subscription/request.ts";
-import type {
-  SymbolSets,
-  UpstreamChannel,
-} from "../../domain/subscription/symbol_sets.ts";
+import type { SymbolSets, UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
@@ -136,8 +133,7 @@ class ManagedSession {
 }
 
 /** Manages the subscriptions of a market data feed. */
-export class SubscriptionManager
-  implements SubscriptionSink, UpstreamSubscriptions {
+export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
   readonly #parts: SubscriptionManagerParts;
   #session: ManagedSession | undefined;
 

@@ -116,9 +116,7 @@ export class Expansion {
   /** Sets centre and margin; the assigned contracts determine the margin. */
   #setFocus(centre: number): void {
     const { strikeWindowPercent } = this.scope.selection;
-    const assigned = this.#ranked.filter(({ symbol }) =>
-      this.#assigned.has(symbol)
-    );
+    const assigned = this.#ranked.filter(({ symbol }) => this.#assigned.has(symbol));
     const margin = marginOf(assigned, { centre, strikeWindowPercent });
     this.#focus = { centre, margin };
   }
@@ -127,8 +125,7 @@ export class Expansion {
 /** Returns one string per scope, for use as a map key. */
 export function scopeKey(scope: ExpansionScope): string {
   const { channel, underlying, selection } = scope;
-  const { minDays, maxDays, strikeWindowPercent, right, maxContracts } =
-    selection;
+  const { minDays, maxDays, strikeWindowPercent, right, maxContracts } = selection;
   return [
     channel,
     underlying,

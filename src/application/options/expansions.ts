@@ -15,26 +15,16 @@
  * @module
  */
 import { exchangeDay } from "../../domain/options/exchange_day.ts";
-import {
-  allocateSlots,
-  type OptionSelection,
-} from "../../domain/options/selection.ts";
+import { allocateSlots, type OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
-import {
-  UPSTREAM_CHANNELS,
-  type UpstreamChannel,
-} from "../../domain/subscription/symbol_sets.ts";
+import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { ExpansionReport } from "../status/subscription_report.ts";
 import { Expansion, type ExpansionChange, scopeKey } from "./expansion.ts";
-import {
-  type Chain,
-  type ChainState,
-  OptionChainCache,
-} from "./option_chain_cache.ts";
+import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -204,8 +194,7 @@ export class Expansions {
     for (let round = 0; round < MAX_ROUNDS; round++) {
       const free = sink.freeSlots(channel);
       if (round > 0 && !(free !== undefined && free < 0)) return;
-      const own =
-        new Set(sharing.flatMap(({ assigned }) => [...assigned])).size;
+      const own = new Set(sharing.flatMap(({ assigned }) => [...assigned])).size;
       const allocated = allocateSlots(
         sharing.map(({ desired }) => desired),
         free === undefined ? Infinity : own + free,

@@ -13,17 +13,11 @@
  */
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import {
-  dayOfExpiration,
-  exchangeDay,
-} from "../../domain/options/exchange_day.ts";
+import { dayOfExpiration, exchangeDay } from "../../domain/options/exchange_day.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import {
-  CatalogUnavailable,
-  type OptionCatalog,
-} from "../ports/option_catalog.ts";
+import { CatalogUnavailable, type OptionCatalog } from "../ports/option_catalog.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
 /** Pause after the first failure, in ms; doubles with each further one. */
@@ -235,9 +229,7 @@ export class OptionChainCache {
     entry.failures = 0;
     // Contracts may be listed later: an empty chain is loaded again.
     entry.needsReload ||= isEmpty;
-    entry.retryAt = isEmpty
-      ? this.#parts.clock.monotonic() + EMPTY_RETRY_MS
-      : 0;
+    entry.retryAt = isEmpty ? this.#parts.clock.monotonic() + EMPTY_RETRY_MS : 0;
     // Symbols observed before may have an expiry that the new chain lacks.
     this.#observed.clear();
     if (!isChange) return;

@@ -10,15 +10,9 @@
  * @module
  */
 import type { OptionContract } from "../../domain/options/contract.ts";
-import {
-  medianByOpenInterest,
-  parityPrice,
-} from "../../domain/options/implied_price.ts";
+import { medianByOpenInterest, parityPrice } from "../../domain/options/implied_price.ts";
 import type { Clock } from "../ports/clock.ts";
-import {
-  CatalogUnavailable,
-  type OptionCatalog,
-} from "../ports/option_catalog.ts";
+import { CatalogUnavailable, type OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import { WakeSignal } from "./wake_signal.ts";
 

@@ -7,10 +7,7 @@
  *
  * @module
  */
-import type {
-  SubscriptionRequest,
-  UpstreamError,
-} from "../../domain/subscription/request.ts";
+import type { SubscriptionRequest, UpstreamError } from "../../domain/subscription/request.ts";
 import type { SymbolSets } from "../../domain/subscription/symbol_sets.ts";
 import type { FeedFailure } from "../feeds/feed_failure.ts";
 

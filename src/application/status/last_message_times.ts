@@ -24,8 +24,7 @@ export class LastMessageTimes {
    * Wall clock ms of a feed's last data message; undefined before the first.
    * The age stays correct when the wall clock is set.
    */
-  readonly lastMessageAt = (feed: FeedId): number | undefined =>
-    this.#last.get(feed)?.stamp.at;
+  readonly lastMessageAt = (feed: FeedId): number | undefined => this.#last.get(feed)?.stamp.at;
 
   /** Polls once a second until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {

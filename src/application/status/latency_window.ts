@@ -49,9 +49,7 @@ export class LatencyWindow {
     const [first] = this.#samples;
     this.#samples.push(now);
     if (first) {
-      const counts = now.counts.map((count, bucket) =>
-        count - (first.counts[bucket] ?? 0)
-      );
+      const counts = now.counts.map((count, bucket) => count - (first.counts[bucket] ?? 0));
       const recent = summarize(counts, now.sum - first.sum);
       if (recent.count > 0) return { ...recent, recent: true };
     }

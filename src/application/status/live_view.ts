@@ -18,11 +18,7 @@ import { type LatencySummary, LatencyWindow } from "./latency_window.ts";
 import type { RecentError } from "./recent_errors.ts";
 import type { FeedStatus, ProxyStatus, StatusSource } from "./status.ts";
 import type { StreamReport, StreamsReport } from "./stream_report.ts";
-import type {
-  FeedSubscriptions,
-  QuotaReport,
-  SubscriptionSource,
-} from "./subscription_report.ts";
+import type { FeedSubscriptions, QuotaReport, SubscriptionSource } from "./subscription_report.ts";
 
 /** A total with its rate per second, where one is known. */
 export interface Flow {
@@ -226,9 +222,7 @@ function receivedOf(channel: ChannelName, counters: ProxyCounters): number {
 /** Totals of the messages that no channel delivers, by type. */
 function others(counters: ProxyCounters): [MessageType, number][] {
   const delivered = new Set(
-    CHANNELS.map((channel) =>
-      `${ROUTES[channel].feed} ${MESSAGE_TYPE_OF[channel]}`
-    ),
+    CHANNELS.map((channel) => `${ROUTES[channel].feed} ${MESSAGE_TYPE_OF[channel]}`),
   );
   return MESSAGE_TYPES.map((type): [MessageType, number] => [
     type,
@@ -270,8 +264,10 @@ const MAX_STEP_MS = 5_000;
 
 /** Computes rates per second from successive totals. */
 class Rates {
-  #last: { readonly at: number; readonly totals: ReadonlyMap<string, number> } =
-    { at: -Infinity, totals: new Map() };
+  #last: { readonly at: number; readonly totals: ReadonlyMap<string, number> } = {
+    at: -Infinity,
+    totals: new Map(),
+  };
 
   /**
    * Rates since the previous call; a name without a previous total has none,

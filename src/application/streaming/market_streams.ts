@@ -7,10 +7,7 @@
  *
  * @module
  */
-import type {
-  ChannelEvents,
-  ChannelName,
-} from "../../domain/market/channels.ts";
+import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { PendingBatch } from "../broadcast/subscriber.ts";
 

@@ -5,17 +5,10 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import {
-  type ChannelEvents,
-  type ChannelName,
-  CHANNELS,
-} from "../../domain/market/channels.ts";
+import { type ChannelEvents, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ROUTES } from "../../domain/subscription/routes.ts";
-import {
-  type UpstreamChannel,
-  WILDCARD,
-} from "../../domain/subscription/symbol_sets.ts";
+import { type UpstreamChannel, WILDCARD } from "../../domain/subscription/symbol_sets.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { PendingBatch, Subscriber } from "../broadcast/subscriber.ts";
@@ -24,12 +17,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/stream_report.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import type {
-  MarketStreams,
-  OpenStream,
-  Stall,
-  StreamFilter,
-} from "./market_streams.ts";
+import type { MarketStreams, OpenStream, Stall, StreamFilter } from "./market_streams.ts";
 import { FeedDisabled, TooManySymbols } from "./open_errors.ts";
 
 /**

@@ -60,7 +60,5 @@ export function heartbeatAction(
   const left = lastFrameAt + settings.intervalMs - now;
   if (left <= 0) return { type: "probe" };
   const auditIn = auditedAt + AUDIT_MS - now;
-  return auditIn > 0
-    ? { type: "wait", ms: Math.min(left, auditIn) }
-    : { type: "audit" };
+  return auditIn > 0 ? { type: "wait", ms: Math.min(left, auditIn) } : { type: "audit" };
 }

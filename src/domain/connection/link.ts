@@ -59,13 +59,9 @@ export function attemptsOf(link: Link): number {
 export function advance(link: Link, event: LinkEvent): Link {
   switch (event) {
     case "connect":
-      return link.state === "disconnected"
-        ? { state: "connecting", attempt: 0 }
-        : link;
+      return link.state === "disconnected" ? { state: "connecting", attempt: 0 } : link;
     case "opened":
-      return link.state === "connecting"
-        ? { ...link, state: "authenticating" }
-        : link;
+      return link.state === "connecting" ? { ...link, state: "authenticating" } : link;
     case "accepted":
       return link.state === "authenticating" ? { state: "connected" } : link;
     case "rejected":
@@ -73,9 +69,7 @@ export function advance(link: Link, event: LinkEvent): Link {
         ? { state: "error", attempt: link.attempt, final: false }
         : link;
     case "lost":
-      return isOpenOrOpening(link)
-        ? { state: "reconnecting", attempt: attemptsOf(link) }
-        : link;
+      return isOpenOrOpening(link) ? { state: "reconnecting", attempt: attemptsOf(link) } : link;
     case "delay_elapsed":
       return link.state === "reconnecting"
         ? { state: "connecting", attempt: link.attempt + 1 }

@@ -15,13 +15,7 @@
  * @module
  */
 import type { PlanLimit } from "./plans.ts";
-import {
-  CONTRADICTED,
-  LEARNED_LIMIT,
-  RECENT_MS,
-  REJECTED,
-  RetestTimer,
-} from "./retest_timer.ts";
+import { CONTRADICTED, LEARNED_LIMIT, RECENT_MS, REJECTED, RetestTimer } from "./retest_timer.ts";
 import {
   type Pair,
   pairsOf,
@@ -113,8 +107,7 @@ export class SymbolQuota {
     const allocation = this.#allocateCarried(carried);
     const { pairs = Infinity } = this.#plan;
     const isPlanFull = this.slotsOf(pairsOf(carried)) >= pairs;
-    return (pair) =>
-      !allocation.fits(pair) && !(isPlanFull && this.usesSlot(pair));
+    return (pair) => !allocation.fits(pair) && !(isPlanFull && this.usesSlot(pair));
   }
 
   /** Starts a session: clears the ceiling, so that what it excluded is retried. */
@@ -236,9 +229,7 @@ export class SlotAllocation {
 
   /** Whether the pair fits under every limit that counts it. */
   fits(pair: Pair): boolean {
-    return this.#limits.every(({ free, counts }) =>
-      free > 0 || !isCounted(pair, counts)
-    );
+    return this.#limits.every(({ free, counts }) => free > 0 || !isCounted(pair, counts));
   }
 
   /** Takes a slot under every limit that counts the pair, free or not. */

@@ -198,9 +198,7 @@ export class SubscriptionReconciler {
         action,
         (pair) => desired.needs(action, pair, carried),
       );
-      const all = action === "subscribe"
-        ? desired.missing
-        : desired.surplus(carried);
+      const all = action === "subscribe" ? desired.missing : desired.surplus(carried);
       const candidates = part.length > 0 ? part : all;
       const pairs = takeChunk(candidates, this.#limits);
       if (pairs.length === 0) continue;
@@ -208,9 +206,7 @@ export class SubscriptionReconciler {
       return session.inFlight = { action, pairs, probe: false };
     }
     this.#dropIdleAttempts();
-    return session.ackState === "current"
-      ? this.#takeRetest()
-      : this.#requestState();
+    return session.ackState === "current" ? this.#takeRetest() : this.#requestState();
   }
 
   /** Recomputes the desired set. */
@@ -372,9 +368,7 @@ export class SubscriptionReconciler {
   #dropIdleAttempts(): void {
     const { attempts, acknowledged } = this.#session;
     if (attempts.size <= this.#desired.size + this.acknowledgedCount) return;
-    attempts.retain((pair) =>
-      this.#desired.isRequested(pair) || hasPair(acknowledged, pair)
-    );
+    attempts.retain((pair) => this.#desired.isRequested(pair) || hasPair(acknowledged, pair));
   }
 
   /** Asks upstream what it carries, once: the probe may be refused as well. */

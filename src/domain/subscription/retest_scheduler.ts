@@ -15,11 +15,7 @@ import type { SymbolQuota } from "./quota.ts";
 import type { Rejection } from "./rejected_symbols.ts";
 import { isOverLimit, type UpstreamError } from "./request.ts";
 import { RECENT_MS, type RetestTimer, RETRY_MS } from "./retest_timer.ts";
-import {
-  MAX_ATTEMPTS,
-  type Retest,
-  type SessionState,
-} from "./session_state.ts";
+import { MAX_ATTEMPTS, type Retest, type SessionState } from "./session_state.ts";
 import {
   countPairs,
   hasPair,
@@ -192,9 +188,7 @@ export class RetestScheduler {
       return { pair, of };
     }
     // A rejected pair without a slot tests the limit as well.
-    return this.#quota.isOverLearnedLimit(acknowledged)(pair)
-      ? { pair, of: "limit" }
-      : undefined;
+    return this.#quota.isOverLearnedLimit(acknowledged)(pair) ? { pair, of: "limit" } : undefined;
   }
 
   *#candidates(): Generator<Candidate> {
@@ -225,8 +219,7 @@ export class RetestScheduler {
     const isOver = this.#quota.isOverLearnedLimit(acknowledged);
     for (const channel of untested) {
       untested.delete(channel);
-      const isSuitable = (pair: Pair) =>
-        pair.channel === channel && isOver(pair);
+      const isSuitable = (pair: Pair) => pair.channel === channel && isOver(pair);
       const refused = this.#refusedPair;
       if (refused?.channel === channel) this.#refusedPair = undefined;
       const pair = this.#desired.waiting.find(isSuitable) ??

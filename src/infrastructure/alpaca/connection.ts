@@ -150,9 +150,7 @@ export class Connection {
     });
     socket.onclose = (event) => {
       this.#opened.reject(
-        rejection
-          ? rejectionFailure(url, rejection)
-          : connectFailure(url, socketError),
+        rejection ? rejectionFailure(url, rejection) : connectFailure(url, socketError),
       );
       ended.resolve(closeFailure(event, socketError));
     };

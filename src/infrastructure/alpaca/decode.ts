@@ -14,11 +14,7 @@
 import { encode } from "@msgpack/msgpack";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
-import {
-  type FeedCounters,
-  type MessageType,
-  observe,
-} from "../../application/status/counters.ts";
+import { type FeedCounters, type MessageType, observe } from "../../application/status/counters.ts";
 import type { Frame, Payload } from "./connection.ts";
 import type { FastDecoder, FrameBatch } from "./fast/frame_batch.ts";
 import { FastOptionDecoder } from "./fast/option_frames.ts";
@@ -180,8 +176,7 @@ export class FrameDecoder {
     countFailedFrame(this.#parts, error);
   }
 
-  readonly #onPublishError = (error: unknown): void =>
-    this.#invalid(undefined, error);
+  readonly #onPublishError = (error: unknown): void => this.#invalid(undefined, error);
 
   /** Decodes and handles any frame; returns the number of its messages. */
   #general(arrival: Arrival, onControl: (control: Control) => void): number {

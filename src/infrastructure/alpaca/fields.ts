@@ -192,7 +192,5 @@ export function errorMessage(value: unknown): string {
 /** A value of the frame for a log line: at most 32 characters of any value. */
 export function printable(value: unknown): string {
   if (typeof value !== "string") return typeof value;
-  return value.length > MAX_QUOTED_LENGTH
-    ? errorMessage(value).slice(0, MAX_QUOTED_LENGTH)
-    : value;
+  return value.length > MAX_QUOTED_LENGTH ? errorMessage(value).slice(0, MAX_QUOTED_LENGTH) : value;
 }

@@ -40,9 +40,7 @@ export function parseWithNumberText(text: string): unknown {
   return JSON.parse(
     text,
     (_key, value, context?: Source) =>
-      typeof value === "number"
-        ? numberText(context?.source ?? String(value))
-        : value,
+      typeof value === "number" ? numberText(context?.source ?? String(value)) : value,
   );
 }
 

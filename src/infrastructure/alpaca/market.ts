@@ -9,10 +9,7 @@ import type {
   FeedEvents,
   FeedSession,
 } from "../../application/ports/feed_connector.ts";
-import {
-  failureOfUpstream,
-  FeedFailure,
-} from "../../application/feeds/feed_failure.ts";
+import { failureOfUpstream, FeedFailure } from "../../application/feeds/feed_failure.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/request.ts";
 import {
   groupPairs,

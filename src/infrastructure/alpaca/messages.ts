@@ -9,10 +9,7 @@
  */
 import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { MessageType } from "../../application/status/counters.ts";
-import type {
-  OptionQuote,
-  OptionTrade,
-} from "../../domain/market/option_events.ts";
+import type { OptionQuote, OptionTrade } from "../../domain/market/option_events.ts";
 import type {
   BarKind,
   StockBar,

@@ -182,9 +182,7 @@ class Reader {
       // No field accepts this length, so it may be cut inside a character.
       return lenient.decode(this.#bytes.subarray(from, from + MAX_TEXT_BYTES));
     }
-    const ascii = length <= MAX_SYMBOL_LENGTH
-      ? this.#ascii(from, length)
-      : undefined;
+    const ascii = length <= MAX_SYMBOL_LENGTH ? this.#ascii(from, length) : undefined;
     if (ascii !== undefined) return ascii;
     try {
       return strict.decode(this.#bytes.subarray(from, from + length));

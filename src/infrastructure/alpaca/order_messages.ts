@@ -7,19 +7,10 @@
  *
  * @module
  */
-import type {
-  OrderDetails,
-  OrderLeg,
-  OrderUpdate,
-} from "../../domain/market/order_events.ts";
+import type { OrderDetails, OrderLeg, OrderUpdate } from "../../domain/market/order_events.ts";
 import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
 import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
-import {
-  InvalidField,
-  isMessage,
-  MAX_TEXT_LENGTH,
-  type Message,
-} from "./fields.ts";
+import { InvalidField, isMessage, MAX_TEXT_LENGTH, type Message } from "./fields.ts";
 
 /** Legs of one order; real ones have at most 4. */
 export const MAX_LEGS = 64;

@@ -5,10 +5,7 @@
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
-import type {
-  FeedEvents,
-  FeedSession,
-} from "../../application/ports/feed_connector.ts";
+import type { FeedEvents, FeedSession } from "../../application/ports/feed_connector.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/request.ts";
 import { Connection, type Frame, type Payload } from "./connection.ts";
@@ -76,8 +73,7 @@ export async function openSession<R>(
     timeoutMs: deadlines.dialMs,
     signal,
   });
-  const abort = () =>
-    replies.end(new FeedFailure("Login aborted", { errorType: "closed" }));
+  const abort = () => replies.end(new FeedFailure("Login aborted", { errorType: "closed" }));
   signal.addEventListener("abort", abort);
   if (signal.aborted) abort();
   connection.ended.then((failure) => replies.end(failure));

@@ -18,23 +18,11 @@ import type {
 } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
-import {
-  type FeedCounters,
-  observe,
-} from "../../application/status/counters.ts";
-import {
-  type OrderUpdate,
-  unknownEnums,
-} from "../../domain/market/order_events.ts";
+import { type FeedCounters, observe } from "../../application/status/counters.ts";
+import { type OrderUpdate, unknownEnums } from "../../domain/market/order_events.ts";
 import type { Connection, Frame, Payload } from "./connection.ts";
 import { countFailedFrame, FrameLog, NOT_A_MAP } from "./decode.ts";
-import {
-  errorMessage,
-  InvalidField,
-  isMessage,
-  type Message,
-  printable,
-} from "./fields.ts";
+import { errorMessage, InvalidField, isMessage, type Message, printable } from "./fields.ts";
 import { parseWithNumberText } from "./lossless_json.ts";
 import { readOrderUpdate } from "./order_messages.ts";
 import {

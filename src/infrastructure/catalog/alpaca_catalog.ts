@@ -231,9 +231,7 @@ function isName(value: unknown): value is string {
 
 /** Text or a number as text; `""` for other values, whose conversion can throw. */
 function textOf(value: unknown): string {
-  return typeof value === "string" || typeof value === "number"
-    ? String(value)
-    : "";
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 /** The fields of a map; `{}` for other values. */

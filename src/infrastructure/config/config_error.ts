@@ -29,9 +29,7 @@ export class ConfigError extends Error {
     super(
       `Invalid configuration: ${problems.length} ${
         problems.length === 1 ? "problem" : "problems"
-      }\n${
-        problems.map((problem) => `  ${describeProblem(problem)}`).join("\n")
-      }`,
+      }\n${problems.map((problem) => `  ${describeProblem(problem)}`).join("\n")}`,
     );
     this.problems = problems;
   }
@@ -44,9 +42,7 @@ export function describeProblem(problem: Problem): string {
 
 /** Formats the errors for a terminal: every problem with its remedy. */
 export function formatErrors({ problems }: ConfigError): string {
-  const count = problems.length === 1
-    ? "1 invalid setting"
-    : `${problems.length} invalid settings`;
+  const count = problems.length === 1 ? "1 invalid setting" : `${problems.length} invalid settings`;
   const lines = problems.flatMap((problem) => [
     `  ${subject(problem)} ${problem.message}.`,
     `    ${problem.remedy}.`,
@@ -67,7 +63,5 @@ export function formatErrors({ problems }: ConfigError): string {
 }
 
 function subject({ variable, received }: Problem): string {
-  return received === undefined
-    ? variable
-    : `${variable}=${JSON.stringify(received)}`;
+  return received === undefined ? variable : `${variable}=${JSON.stringify(received)}`;
 }

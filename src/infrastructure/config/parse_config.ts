@@ -9,12 +9,7 @@ import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import type { Secret } from "./secret.ts";
 import type { Setting } from "./setting.ts";
-import {
-  ALL_SETTINGS,
-  OPTION_FEEDS,
-  SETTINGS,
-  STOCK_FEEDS,
-} from "./settings.ts";
+import { ALL_SETTINGS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
 import { type Env, SettingsReader } from "./settings_reader.ts";
 import { unknownVariables } from "./unknown_variables.ts";
 import {
@@ -183,15 +178,13 @@ function resolveUpstream(reader: SettingsReader): UpstreamConfig {
       feeds: STOCK_FEEDS,
       fallback: "sip",
       setting: SETTINGS.ALPACA_STOCK_STREAM_URL,
-      url: (feed) =>
-        address(SETTINGS.ALPACA_STOCK_STREAM_URL, stockStreamUrl(feed)),
+      url: (feed) => address(SETTINGS.ALPACA_STOCK_STREAM_URL, stockStreamUrl(feed)),
     }),
     option: resolveFeed(reader, SETTINGS.ALPACA_OPTIONS_FEED, {
       feeds: OPTION_FEEDS,
       fallback: environment === "LIVE" ? "opra" : "indicative",
       setting: SETTINGS.ALPACA_OPTION_STREAM_URL,
-      url: (feed) =>
-        address(SETTINGS.ALPACA_OPTION_STREAM_URL, optionStreamUrl(feed)),
+      url: (feed) => address(SETTINGS.ALPACA_OPTION_STREAM_URL, optionStreamUrl(feed)),
     }),
     trading: {
       url: account(

@@ -8,10 +8,7 @@
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Plan } from "../../domain/subscription/plans.ts";
-import {
-  UPSTREAM_CHANNELS,
-  type UpstreamChannel,
-} from "../../domain/subscription/symbol_sets.ts";
+import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
 import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
 
@@ -62,9 +59,7 @@ export function feedList(
     schema: listSchema(feeds),
     parse: (text) => {
       const parts = splitList(text);
-      return parts.length === 0
-        ? failure("names no feed")
-        : parseSet(parts, feeds);
+      return parts.length === 0 ? failure("names no feed") : parseSet(parts, feeds);
     },
     format: (value) => [...value].join(","),
   };
@@ -85,9 +80,7 @@ const PLAN_NAMES = ["auto", "basic", "plus", "unlimited"] as const;
 
 /** A plan by name, or limits such as `stocks=30,options=200`. */
 export const plan: Parser<Plan> = {
-  accepts: `${
-    alternatives(PLAN_NAMES)
-  }, or limits such as stocks=30,options=200`,
+  accepts: `${alternatives(PLAN_NAMES)}, or limits such as stocks=30,options=200`,
   schema: pattern(
     `(${PLAN_NAMES.join("|")}|${repeated("(stocks|options)=[0-9]{1,7}")})`,
   ),
@@ -180,8 +173,7 @@ export const host: Parser<string> = {
 
 /** A comma-separated list of host names; `*.` stands for all names below one. */
 export const hostPatterns: Parser<readonly string[]> = {
-  accepts:
-    "a comma-separated list of host names with a dot, such as a.example.org,*.svc",
+  accepts: "a comma-separated list of host names with a dot, such as a.example.org,*.svc",
   schema: pattern(
     repeated(
       "(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*",
@@ -219,9 +211,7 @@ export const credential: Parser<Secret> = {
 /** A URL with one of `schemes` (`wss`, …), without user name or password. */
 export function url(schemes: readonly string[]): Parser<string> {
   return {
-    accepts: `a URL that starts with ${
-      alternatives(schemes.map((scheme) => `${scheme}://`))
-    }`,
+    accepts: `a URL that starts with ${alternatives(schemes.map((scheme) => `${scheme}://`))}`,
     schema: {
       type: "string",
       pattern: `^(${schemes.join("|")})://[^@#\\s]+$`,
@@ -269,18 +259,14 @@ const TARGET_LEVEL = `[A-Za-z0-9_:]+=${LEVEL}`;
  * that this program does not have.
  */
 export const logLevel: Parser<LogLevel> = {
-  accepts: `${
-    alternatives(LEVELS)
-  }, alone or as the global part of a filter such as info,h2=warn`,
+  accepts: `${alternatives(LEVELS)}, alone or as the global part of a filter such as info,h2=warn`,
   schema: pattern(`(${TARGET_LEVEL},)*${LEVEL}(,${TARGET_LEVEL})*`),
   parse: (text) => {
     let own: LogLevel | undefined;
     let global: LogLevel | undefined;
     for (const directive of splitList(text)) {
       const [target, level, ...more] = directive.split("=");
-      const found = LEVELS.find((known) =>
-        equalFold(known, level ?? target ?? "")
-      );
+      const found = LEVELS.find((known) => equalFold(known, level ?? target ?? ""));
       if (found === undefined || more.length > 0) {
         return unknownValue(directive);
       }
@@ -323,9 +309,7 @@ function unknownValue(text: string): ParseError {
 /** `a, b or c`. */
 function alternatives(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
-  return words.length < 2
-    ? last
-    : `${words.slice(0, -1).join(", ")} or ${last}`;
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
 function equalFold(left: string, right: string): boolean {

@@ -103,13 +103,11 @@ export const SETTINGS = {
   }),
   ...section("Upstream addresses", {
     ALPACA_STOCK_STREAM_URL: row(STREAM_URL, "stock.url", {
-      description:
-        "WebSocket of the stock feed; a path that ends in a feed name selects that feed",
+      description: "WebSocket of the stock feed; a path that ends in a feed name selects that feed",
       whenUnset: "Alpaca's, by `ALPACA_FEED`",
     }),
     ALPACA_OPTION_STREAM_URL: row(STREAM_URL, "option.url", {
-      description:
-        "WebSocket of the option feed; a path that ends in a feed name selects " +
+      description: "WebSocket of the option feed; a path that ends in a feed name selects " +
         "that feed",
       whenUnset: "Alpaca's, by `ALPACA_OPTIONS_FEED`",
     }),
@@ -126,8 +124,7 @@ export const SETTINGS = {
       default: DATA_API_URL,
     }),
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: row(flag, "allowPlaintextUpstream", {
-      description:
-        "Accept `ws:` and `http:` addresses of other machines, for a simulator",
+      description: "Accept `ws:` and `http:` addresses of other machines, for a simulator",
       default: "false",
     }),
   }),
@@ -152,8 +149,7 @@ export const SETTINGS = {
       integer(0, 100),
       "grpc.maxBatchDelayMs",
       {
-        description:
-          "Longest time that a busy stream may delay messages to send fewer, " +
+        description: "Longest time that a busy stream may delay messages to send fewer, " +
           "larger writes; the first message after a pause is never delayed",
         default: "0",
       },
@@ -162,8 +158,7 @@ export const SETTINGS = {
       integer(5, 3_600),
       "grpc.keepaliveMs",
       {
-        description:
-          "Time between two pings of a gRPC connection, which is closed when a " +
+        description: "Time between two pings of a gRPC connection, which is closed when a " +
           "reply takes over 20 s; set it below the idle timeout of a load balancer " +
           "in between",
         default: "60",
@@ -172,8 +167,7 @@ export const SETTINGS = {
   }),
   ...section("Logs and traces", {
     LOG_LEVEL: row(logLevel, "logLevel", {
-      description:
-        "Least severe lines to log: trace, debug, info, warn, error, off",
+      description: "Least severe lines to log: trace, debug, info, warn, error, off",
       aliases: ["RUST_LOG"],
       default: "info",
     }),
@@ -188,8 +182,7 @@ export const SETTINGS = {
   }),
   ...section("Subscriptions", {
     ALPACA_PLAN: row(plan, "subscriptions.plan", {
-      description:
-        "Limits of the data plan: `auto` (learned), `basic`, `plus`, `unlimited`, " +
+      description: "Limits of the data plan: `auto` (learned), `basic`, `plus`, `unlimited`, " +
         "or numbers such as `stocks=30,options=200`",
       default: "auto",
     }),
@@ -213,8 +206,7 @@ export const SETTINGS = {
       integer(0, 600_000),
       "subscriptions.graceMs",
       {
-        description:
-          "How long a symbol that no stream requests any more stays subscribed, so " +
+        description: "How long a symbol that no stream requests any more stays subscribed, so " +
           "that a restarting client causes no upstream change",
         default: "5000",
       },
@@ -244,16 +236,14 @@ export const SETTINGS = {
       },
     ),
     STREAM_PROXY_OPTION_CHAINS: row(flag, "options.chains", {
-      description:
-        "Whether underlyings are resolved to contracts through Alpaca's REST API",
+      description: "Whether underlyings are resolved to contracts through Alpaca's REST API",
       default: "true",
     }),
     STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: row(
       integer(1, 3_600),
       "options.priceIntervalMs",
       {
-        description:
-          "How often the prices of underlyings are looked up while streams follow " +
+        description: "How often the prices of underlyings are looked up while streams follow " +
           "their options",
         default: "15",
       },
@@ -262,8 +252,7 @@ export const SETTINGS = {
       integer(DAYS.min, DAYS.max),
       "options.selection.maxDays",
       {
-        description:
-          "Farthest expiry, in days, of an underlying's contracts, for streams " +
+        description: "Farthest expiry, in days, of an underlying's contracts, for streams " +
           "that do not set one",
         default: "45",
       },
@@ -272,8 +261,7 @@ export const SETTINGS = {
       decimal(WINDOW.min, WINDOW.max),
       "options.selection.strikeWindowPercent",
       {
-        description:
-          "Strikes within this many percent of the underlying's price, for streams " +
+        description: "Strikes within this many percent of the underlying's price, for streams " +
           "that do not set a window",
         default: "10",
       },
@@ -282,8 +270,7 @@ export const SETTINGS = {
       integer(CONTRACTS.min, CONTRACTS.max),
       "options.selection.maxContracts",
       {
-        description:
-          "Most contracts of one underlying, for streams that do not set a limit; " +
+        description: "Most contracts of one underlying, for streams that do not set a limit; " +
           "the symbol quota may allow fewer",
         default: "100",
       },
@@ -291,8 +278,7 @@ export const SETTINGS = {
   }),
   ...section("WebSocket tuning", {
     STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: row(SECONDS, "heartbeat.intervalMs", {
-      description:
-        "Time without a frame after which a heartbeat is sent to Alpaca",
+      description: "Time without a frame after which a heartbeat is sent to Alpaca",
       default: "30",
     }),
     STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: row(SECONDS, "heartbeat.timeoutMs", {
@@ -334,64 +320,55 @@ export const SETTINGS = {
   }),
   ...section("Limits", {
     STREAM_PROXY_MAX_CONNECTIONS: row(COUNT, "limits.maxConnections", {
-      description:
-        "gRPC connections at a time; above it, those without a stream are " +
+      description: "gRPC connections at a time; above it, those without a stream are " +
         "closed, or else new ones are reset",
       default: "2048",
     }),
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: row(COUNT, "limits.maxHttpConnections", {
-      description:
-        "Connections of the health and metrics ports together; idle ones are " +
+      description: "Connections of the health and metrics ports together; idle ones are " +
         "closed to make room",
       default: "256",
     }),
     STREAM_PROXY_HTTP_IDLE_SECS: row(SECONDS, "limits.httpIdleMs", {
-      description:
-        "Longest wait for an HTTP client: for its request, or until it reads the " +
+      description: "Longest wait for an HTTP client: for its request, or until it reads the " +
         "response",
       // Longer than the 60 s of common load balancers and scrapes: where the
       // server closes first, their next request can meet a closed connection.
       default: "75",
     }),
     STREAM_PROXY_ALLOWED_HOSTS: row(hostPatterns, "limits.allowedHosts", {
-      description:
-        "Names with a dot under which the status page is served, besides IP addresses",
+      description: "Names with a dot under which the status page is served, besides IP addresses",
       whenUnset: "none",
     }),
     STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(
       COUNT,
       "limits.maxStreamsPerConnection",
       {
-        description:
-          "Streams of one gRPC connection; announced to clients, more are rejected " +
+        description: "Streams of one gRPC connection; announced to clients, more are rejected " +
           "with REFUSED_STREAM",
         default: "1000",
       },
     ),
     STREAM_PROXY_MAX_STREAMS: row(COUNT, "limits.maxStreams", {
-      description:
-        "Open streaming calls; more are rejected with RESOURCE_EXHAUSTED",
+      description: "Open streaming calls; more are rejected with RESOURCE_EXHAUSTED",
       default: "5000",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(
       integer(8, 65_536),
       "limits.maxPendingRequestBytes",
       {
-        description:
-          "Megabytes of all unfinished requests; the largest is rejected with " +
+        description: "Megabytes of all unfinished requests; the largest is rejected with " +
           "RESOURCE_EXHAUSTED",
         default: "32",
       },
     ),
     STREAM_PROXY_REQUEST_TIMEOUT_SECS: row(SECONDS, "limits.requestTimeoutMs", {
-      description:
-        "Time in which a request has to arrive completely; later ones end with " +
+      description: "Time in which a request has to arrive completely; later ones end with " +
         "DEADLINE_EXCEEDED",
       default: "10",
     }),
     STREAM_PROXY_MAX_SYMBOLS: row(integer(1, 10_000_000), "limits.maxSymbols", {
-      description:
-        "Symbols, underlyings and order ids of all open streams; a symbol that " +
+      description: "Symbols, underlyings and order ids of all open streams; a symbol that " +
         "another stream of its type requests counts as a tenth",
       default: "100000",
     }),
@@ -399,8 +376,7 @@ export const SETTINGS = {
       integer(16, 1_048_576),
       "limits.queueMemoryBytes",
       {
-        description:
-          "MiB that the queues of all streams may hold together; above it the " +
+        description: "MiB that the queues of all streams may hold together; above it the " +
           "longest queues lose their oldest messages, which are counted as lost",
         default: "256",
       },
@@ -409,8 +385,7 @@ export const SETTINGS = {
       integer(0, 86_400),
       "limits.stalledStreamMs",
       {
-        description:
-          "A stream with queued messages that has taken none for this long is " +
+        description: "A stream with queued messages that has taken none for this long is " +
           "ended with `UNAVAILABLE`; 0 never",
         default: "300",
       },

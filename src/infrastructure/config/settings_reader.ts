@@ -75,9 +75,7 @@ export class SettingsReader {
       received: parsed.hide || setting.secret ? undefined : found.text,
       message: parsed.reason ?? "is not accepted",
       remedy: `Set it to ${setting.parser.accepts}${
-        setting.default === undefined
-          ? ""
-          : `, or unset it for ${setting.default}`
+        setting.default === undefined ? "" : `, or unset it for ${setting.default}`
       }`,
     });
     return undefined;

@@ -20,9 +20,7 @@ const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
 export function unknownVariables(env: Env): string[] {
   const known = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   return Object.keys(env)
-    .filter((name) =>
-      PREFIX.test(name) && !known.includes(name) && !CLIENT_VARIABLES.has(name)
-    )
+    .filter((name) => PREFIX.test(name) && !known.includes(name) && !CLIENT_VARIABLES.has(name))
     .sort()
     .map((name) => {
       const similar = mostSimilar(name, known);

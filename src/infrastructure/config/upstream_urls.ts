@@ -3,11 +3,7 @@
  *
  * @module
  */
-import type {
-  Environment,
-  OptionFeedKind,
-  StockFeedKind,
-} from "../../domain/connection/feed.ts";
+import type { Environment, OptionFeedKind, StockFeedKind } from "../../domain/connection/feed.ts";
 
 const DATA_STREAM = "wss://stream.data.alpaca.markets";
 
@@ -27,9 +23,7 @@ export function optionStreamUrl(feed: OptionFeedKind): string {
 
 /** Host of the trading API and its stream (Alpaca docs, "Websocket Streaming"). */
 export function tradingHost(environment: Environment): string {
-  return environment === "LIVE"
-    ? "api.alpaca.markets"
-    : "paper-api.alpaca.markets";
+  return environment === "LIVE" ? "api.alpaca.markets" : "paper-api.alpaca.markets";
 }
 
 /** Whether credentials sent to `url` could be read in transit. */

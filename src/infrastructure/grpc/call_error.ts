@@ -13,14 +13,8 @@ import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
 import type { Stall } from "../../application/streaming/market_streams.ts";
-import {
-  FeedDisabled,
-  TooManySymbols,
-} from "../../application/streaming/open_errors.ts";
-import {
-  BadRequestSchema,
-  QuotaFailureSchema,
-} from "../../gen/google/rpc/error_details_pb.ts";
+import { FeedDisabled, TooManySymbols } from "../../application/streaming/open_errors.ts";
+import { BadRequestSchema, QuotaFailureSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 
 /** One invalid field of a request. */

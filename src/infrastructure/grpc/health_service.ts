@@ -56,9 +56,7 @@ function quoted(name: string): string {
 function servingNow({ status, calls }: HealthDependencies): Serving {
   const { feeds, draining } = status();
   const up = feeds.some(({ state }) => state === "connected");
-  return up && !draining && !calls.isRejecting
-    ? Serving.SERVING
-    : Serving.NOT_SERVING;
+  return up && !draining && !calls.isRejecting ? Serving.SERVING : Serving.NOT_SERVING;
 }
 
 /** Yields the status now and after each change. */
@@ -84,9 +82,7 @@ async function* changes(
  * sends SERVICE_UNKNOWN and stays open.
  */
 function checkOf(deps: HealthDependencies, service: string): () => Serving {
-  return SERVICES.has(service)
-    ? () => servingNow(deps)
-    : () => Serving.SERVICE_UNKNOWN;
+  return SERVICES.has(service) ? () => servingNow(deps) : () => Serving.SERVICE_UNKNOWN;
 }
 
 async function watch(
@@ -122,7 +118,6 @@ export function healthHandlers(
           `"${StreamProxyService.typeName}" or ""`,
       );
     },
-    watch: ({ service }, call) =>
-      void watch(deps, checkOf(deps, service), call),
+    watch: ({ service }, call) => void watch(deps, checkOf(deps, service), call),
   };
 }

@@ -27,11 +27,7 @@ import {
 import { CallError, ClientGone } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
-import type {
-  DuplexCall,
-  Handlers,
-  PendingRequest,
-} from "./register_service.ts";
+import type { DuplexCall, Handlers, PendingRequest } from "./register_service.ts";
 import { pumpMessages } from "./stream_pump.ts";
 
 function* namesOfEnum(desc: DescEnum): Generator<string> {
@@ -85,9 +81,7 @@ class DescriptorIndex {
     const file = this.#bySymbol.get(name);
     if (file === undefined) return false;
     const search = (messages: readonly DescMessage[]): boolean =>
-      messages.some((message) =>
-        message.typeName === name || search(message.nestedMessages)
-      );
+      messages.some((message) => message.typeName === name || search(message.nestedMessages));
     return search(file.messages);
   }
 
@@ -108,9 +102,7 @@ function descriptorsOf(file: DescFile): Uint8Array[] {
     for (const imported of file.dependencies) visit(imported);
   };
   visit(file);
-  return [...seen].map(({ proto }) =>
-    toBinary(FileDescriptorProtoSchema, proto)
-  );
+  return [...seen].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
 }
 
 type MessageResponse = NonNullable<
@@ -210,8 +202,7 @@ export class Reflection {
           case: "errorResponse",
           value: {
             errorCode: Code.INVALID_ARGUMENT,
-            errorMessage:
-              "The request has no message_request that is supported",
+            errorMessage: "The request has no message_request that is supported",
           },
         };
     }
@@ -232,8 +223,9 @@ async function serve(
   async function* responses(): AsyncGenerator<EncodedMessages, void> {
     // Without this option, iteration destroys a duplex stream when its readable
     // half has ended, and a destroyed call cannot send its status.
-    const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> =
-      call.iterator({ destroyOnReturn: false });
+    const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> = call.iterator({
+      destroyOnReturn: false,
+    });
     for await (const request of requests) {
       yield [reflection.respond(request.take())];
     }

@@ -24,10 +24,7 @@ import type {
   UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
-import {
-  type EncodedMessages,
-  serialize,
-} from "./http2_workarounds/framed_batch.ts";
+import { type EncodedMessages, serialize } from "./http2_workarounds/framed_batch.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
 /** A server-streaming call; one write is a batch. */
@@ -44,8 +41,7 @@ type Handler<M> = M extends {
   readonly methodKind: infer Kind;
   readonly input: infer I extends DescMessage;
 } ? Kind extends "unary" ? (request: MessageShape<I>) => Uint8Array
-  : Kind extends "server_streaming"
-    ? (request: MessageShape<I>, call: StreamCall) => void
+  : Kind extends "server_streaming" ? (request: MessageShape<I>, call: StreamCall) => void
   : Kind extends "bidi_streaming" ? (call: DuplexCall<MessageShape<I>>) => void
   : never
   : never;
@@ -161,8 +157,7 @@ export function addService<S extends DescService>(
     }
     if (methodKind === "server_streaming") {
       const serve = handler as (request: unknown, call: StreamCall) => void;
-      return (call: StreamCall) =>
-        serve((call.request as PendingRequest).take(), call);
+      return (call: StreamCall) => serve((call.request as PendingRequest).take(), call);
     }
     return handler as UntypedHandleCall;
   };

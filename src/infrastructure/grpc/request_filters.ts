@@ -172,9 +172,7 @@ function readSelection(
     maxDays,
     strikeWindowPercent: message.strikeWindowPercent ??
       defaults.strikeWindowPercent,
-    right: message.right === OptionRight.UNSPECIFIED
-      ? defaults.right
-      : RIGHTS.get(message.right),
+    right: message.right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(message.right),
     maxContracts: message.maxContracts ?? defaults.maxContracts,
   };
 }
@@ -195,9 +193,7 @@ function addDaysViolation(
     );
     return;
   }
-  const byDefault = message.minDays === undefined
-    ? " by default; set it too"
-    : "";
+  const byDefault = message.minDays === undefined ? " by default; set it too" : "";
   validator.addViolation(
     `${FIELD}.max_days`,
     `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`,

@@ -72,9 +72,7 @@ export class RequestValidator {
     const kept = new Set<string>();
     for (const [i, raw] of entries.entries()) {
       // The trimmed part of a long string can retain the whole string.
-      const entry = raw.length > MAX_RAW_LENGTH
-        ? raw
-        : normalize(raw.trim()).trim();
+      const entry = raw.length > MAX_RAW_LENGTH ? raw : normalize(raw.trim()).trim();
       const violation = violationOf(entry);
       if (violation === undefined) kept.add(entry);
       else {

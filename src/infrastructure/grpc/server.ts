@@ -13,10 +13,7 @@ import { ConnectionLimits } from "../../application/connections/connection_limit
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
-import {
-  createCounters,
-  type ProxyCounters,
-} from "../../application/status/counters.ts";
+import { createCounters, type ProxyCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
@@ -27,11 +24,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { batchInterceptor } from "./http2_workarounds/batch_interceptor.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { healthHandlers } from "./health_service.ts";
-import {
-  Admission,
-  type AdmissionLimits,
-  DEFAULT_ADMISSION,
-} from "./limits/admission.ts";
+import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from "./limits/admission.ts";
 import { RefusalLog } from "./limits/refusals.ts";
 import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
@@ -295,9 +288,7 @@ function createServer(
       clock,
       log,
       tracing,
-      ticker: maxBatchDelayMs > 0
-        ? new WriteTicker(clock, maxBatchDelayMs)
-        : undefined,
+      ticker: maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined,
     }),
   });
   addService(server, Health, {

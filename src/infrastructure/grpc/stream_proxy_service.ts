@@ -22,24 +22,13 @@ import type {
 import { TooManySymbols } from "../../application/streaming/open_errors.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import {
-  CallError,
-  ClientGone,
-  rejectionOf,
-  stalled,
-  unavailable,
-} from "./call_error.ts";
+import { CallError, ClientGone, rejectionOf, stalled, unavailable } from "./call_error.ts";
 import { createEncoders, type Encode } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/turn_scheduler.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type { Handlers, StreamCall } from "./register_service.ts";
-import {
-  optionFilter,
-  orderFilter,
-  type RequestLimits,
-  stockFilter,
-} from "./request_filters.ts";
+import { optionFilter, orderFilter, type RequestLimits, stockFilter } from "./request_filters.ts";
 import { pumpStream, type WriteTicker } from "./stream_pump.ts";
 import { ResponseCache } from "./unary_responses.ts";
 
@@ -138,8 +127,7 @@ class StreamServer {
         ticker,
         writes,
         clock,
-        onEncodeError: (cause) =>
-          log.error("An event could not be encoded", { channel, cause }),
+        onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
       });
       // The pump of a stalled client waits for its last write until the call ends.
       const end = await Promise.race([pumped, stall.promise]);
@@ -150,9 +138,7 @@ class StreamServer {
         "stream.lost": stream.lost,
       });
     }
-    return signal.aborted
-      ? signal.reason
-      : unavailable("The proxy ended this stream; reopen it");
+    return signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");
   }
 }
 

@@ -137,9 +137,7 @@ class StreamWriter<T> {
       const messages = this.#encodeNext();
       if (messages.length === 0) return this.#resolve();
       const { clock } = this.#options;
-      this.#timed = clock && messages.length > MAX_UNTIMED_MESSAGES
-        ? messages.length
-        : 0;
+      this.#timed = clock && messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
       if (clock && this.#timed > 0) this.#startedAt = clock.monotonic();
       this.#call.write(messages, this.#onWritten);
     } catch (error) {

@@ -21,10 +21,7 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Socket } from "node:net";
-import {
-  CannotListen,
-  type ListenAddress,
-} from "../../application/connections/cannot_listen.ts";
+import { CannotListen, type ListenAddress } from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { hasBody, routeRequest, sendResponse } from "./node_messages.ts";
@@ -183,8 +180,7 @@ class HttpPort {
     };
     const release = connections.admit("http", {
       close: () => socket.destroy(),
-      idleSince: () =>
-        connection.pending > 0 ? undefined : connection.idleSince,
+      idleSince: () => connection.pending > 0 ? undefined : connection.idleSince,
       peer: `${socket.remoteAddress}:${socket.remotePort}`,
     });
     if (release === undefined) {

@@ -43,9 +43,7 @@ function urlOf(target: string, host: string): string | undefined {
   if (target.startsWith("/")) return URL.parse(`http://${host}${target}`)?.href;
   const [, authority] = /^https?:\/\/([^/?#]*)/i.exec(target) ?? [];
   if (authority === undefined) return `http://${host}/*`;
-  return authority !== "" && isHost(authority)
-    ? URL.parse(target)?.href
-    : undefined;
+  return authority !== "" && isHost(authority) ? URL.parse(target)?.href : undefined;
 }
 
 /** True when a body follows the request's head. */

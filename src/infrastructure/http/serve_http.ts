@@ -9,10 +9,7 @@
  *
  * @module
  */
-import {
-  type LiveSources,
-  LiveViews,
-} from "../../application/status/live_view.ts";
+import { type LiveSources, LiveViews } from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -23,14 +20,7 @@ import { healthBody, isReady } from "./health_body.ts";
 import { listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { viewModel } from "./page/view_model.ts";
-import {
-  createHandler,
-  type Handler,
-  respond,
-  type Route,
-  type Routes,
-  text,
-} from "./routes.ts";
+import { createHandler, type Handler, respond, type Route, type Routes, text } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
 /** Sources of the status page. */
@@ -173,14 +163,12 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
       });
     },
     "/healthz": () => text("OK"),
-    "/readyz": () =>
-      isReady(status(), feeds) ? text("READY") : text("NOT READY", 503),
+    "/readyz": () => isReady(status(), feeds) ? text("READY") : text("NOT READY", 503),
   };
 }
 
 function metricsRoute(page: MetricsText): Route {
-  return async () =>
-    respond(await page.render(), { status: 200, type: page.contentType });
+  return async () => respond(await page.render(), { status: 200, type: page.contentType });
 }
 
 /** Turns an error into status 500; its cause is logged, not sent. */

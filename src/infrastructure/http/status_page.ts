@@ -20,8 +20,7 @@ export async function statusPage(content: () => Page): Promise<Routes> {
       type: "text/html; charset=utf-8",
       headers,
     });
-  const icon: Route = () =>
-    respond(ICON, { status: 200, type: "image/svg+xml", headers });
+  const icon: Route = () => respond(ICON, { status: 200, type: "image/svg+xml", headers });
   return { "/": document, "/icon.svg": icon };
 }
 

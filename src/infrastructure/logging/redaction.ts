@@ -17,6 +17,5 @@ export function redact(secrets: readonly string[]): (text: string) => string {
     .flatMap((secret) => [secret, encodeURIComponent(secret)]);
   // Longest first: one secret may be the beginning of another.
   const known = [...new Set(forms)].sort((a, b) => b.length - a.length);
-  return (text) =>
-    known.reduce((shown, secret) => shown.replaceAll(secret, MARK), text);
+  return (text) => known.reduce((shown, secret) => shown.replaceAll(secret, MARK), text);
 }

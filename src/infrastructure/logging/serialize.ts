@@ -94,15 +94,9 @@ function serializeError(
     ...(typeof code === "string" || typeof code === "number"
       ? { code: serialize(code, options) }
       : {}),
-    ...(error.cause === undefined
-      ? {}
-      : { cause: serialize(error.cause, options, depth) }),
-    ...(error instanceof AggregateError
-      ? { errors: serialize(error.errors, options, depth) }
-      : {}),
-    ...(options.stacks && error.stack
-      ? { stack: text(error.stack, options) }
-      : {}),
+    ...(error.cause === undefined ? {} : { cause: serialize(error.cause, options, depth) }),
+    ...(error instanceof AggregateError ? { errors: serialize(error.errors, options, depth) } : {}),
+    ...(options.stacks && error.stack ? { stack: text(error.stack, options) } : {}),
   };
 }
 

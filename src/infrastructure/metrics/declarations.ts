@@ -148,8 +148,7 @@ export const METRICS = {
   descriptorLimit: {
     name: "alpaca_proxy_descriptor_limit",
     type: "gauge",
-    help:
-      "Most open file descriptors, learned when none is left; +Inf until then",
+    help: "Most open file descriptors, learned when none is left; +Inf until then",
     labels: [],
   },
   draining: {

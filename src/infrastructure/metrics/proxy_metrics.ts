@@ -73,8 +73,7 @@ export function createMetrics(sources: MetricsSources): MetricsPage {
 }
 
 function registerCounters(registry: Registry, counters: ProxyCounters): void {
-  const perFeed = (read: (feed: FeedId) => Series[]) => () =>
-    FEEDS.flatMap(read);
+  const perFeed = (read: (feed: FeedId) => Series[]) => () => FEEDS.flatMap(read);
   const perChannel = (kind: "sent" | "dropped") => () =>
     CHANNELS.map((channel) => ({
       labels: { message_type: CHANNEL_LABELS[channel] },

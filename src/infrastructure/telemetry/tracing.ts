@@ -11,16 +11,8 @@
  *
  * @module
  */
-import {
-  type Span as ApiSpan,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
-import type {
-  Span,
-  SpanAttributes,
-  Tracing,
-} from "../../application/ports/tracing.ts";
+import { type Span as ApiSpan, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Span, SpanAttributes, Tracing } from "../../application/ports/tracing.ts";
 
 /** Name of the instrumentation scope. */
 const SCOPE = "alpaca-stream-proxy";

@@ -3,8 +3,7 @@ import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 
-const print = (line: string) =>
-  void Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+const print = (line: string) => void Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
 const [address, count] = Deno.args;
 const client = createClient(

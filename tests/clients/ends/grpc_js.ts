@@ -2,8 +2,7 @@
 import { Buffer } from "node:buffer";
 import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
 
-const print = (line: string) =>
-  void Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+const print = (line: string) => void Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 
 const [address = "", count] = Deno.args;
 const client = new Client(address, credentials.createInsecure());

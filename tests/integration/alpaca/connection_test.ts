@@ -15,10 +15,7 @@ import {
 import { Session } from "../../../src/infrastructure/alpaca/session.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
-import {
-  ScriptedExchange,
-  type UpgradeAnswer,
-} from "../../support/scripted_exchange.ts";
+import { ScriptedExchange, type UpgradeAnswer } from "../../support/scripted_exchange.ts";
 import { soon, turn } from "./connector_harness.ts";
 
 function unexpected(error: unknown): never {

@@ -9,10 +9,7 @@ import { createCounters } from "../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../src/domain/market/option_events.ts";
 import type { OrderUpdate } from "../../../src/domain/market/order_events.ts";
 import type { StockQuote } from "../../../src/domain/market/stock_events.ts";
-import type {
-  Pair,
-  UpstreamChannel,
-} from "../../../src/domain/subscription/symbol_sets.ts";
+import type { Pair, UpstreamChannel } from "../../../src/domain/subscription/symbol_sets.ts";
 import {
   FrameDecoder,
   jsonCodec,
@@ -21,10 +18,7 @@ import {
   stockFormat,
 } from "../../../src/infrastructure/alpaca/decode.ts";
 import { MarketConnector } from "../../../src/infrastructure/alpaca/market.ts";
-import {
-  TradingConnector,
-  TradingDecoder,
-} from "../../../src/infrastructure/alpaca/trading.ts";
+import { TradingConnector, TradingDecoder } from "../../../src/infrastructure/alpaca/trading.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import type { ScriptedPeer } from "../../support/scripted_exchange.ts";

@@ -167,8 +167,7 @@ Deno.test("100 bad elements and a broken frame leave the socket open", async () 
   await stocks.quotes.until(101);
   const bids = stocks.quotes.events.map((event) => event.bidPrice);
   assert.deepEqual(bids, Array.from({ length: 101 }, (_, i) => i));
-  const { malformed_element, unknown_type, malformed_frame } =
-    stocks.counters.errors;
+  const { malformed_element, unknown_type, malformed_frame } = stocks.counters.errors;
   assert.deepEqual([malformed_element, unknown_type, malformed_frame], [
     50,
     50,

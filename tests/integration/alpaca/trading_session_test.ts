@@ -1,9 +1,6 @@
 /** Sessions with the trading stream, step by step. */
 import assert from "node:assert/strict";
-import {
-  ScriptedExchange,
-  type ScriptedPeer,
-} from "../../support/scripted_exchange.ts";
+import { ScriptedExchange, type ScriptedPeer } from "../../support/scripted_exchange.ts";
 import {
   acceptTradingLogin,
   AUTHORIZED,

@@ -19,9 +19,7 @@ async function run(what: string): Promise<void> {
 }
 
 for (const moment of ["immediately", "with the answer", "after the answer"]) {
-  Deno.test(`a client survives fifty GOAWAYs that come ${moment}`, () =>
-    run(moment));
+  Deno.test(`a client survives fifty GOAWAYs that come ${moment}`, () => run(moment));
 }
 
-Deno.test("tail survives fifty restarts of its proxy, watching and reading", () =>
-  run("restarts"));
+Deno.test("tail survives fifty restarts of its proxy, watching and reading", () => run("restarts"));

@@ -10,13 +10,7 @@ import {
   type AdmissionLimits,
   DEFAULT_ADMISSION,
 } from "../../../src/infrastructure/grpc/limits/admission.ts";
-import {
-  Flag,
-  frame,
-  FrameClient,
-  numberAt,
-  Type,
-} from "../../support/frame_client.ts";
+import { Flag, frame, FrameClient, numberAt, Type } from "../../support/frame_client.ts";
 import {
   bareClient,
   grpcClient,
@@ -355,9 +349,7 @@ Deno.test("no frames reach HTTP/2 uncounted, inside of an acknowledgement", asyn
   await using client = await FrameClient.connect(harness.server.port);
   const payload = frame(Type.ping, { payload: [1, 2, 3, 4, 5, 6, 7, 8] });
   client.sendFrame(Type.settings, { flags: Flag.ack, payload });
-  await client.until(() =>
-    client.end !== undefined || client.of(Type.ping).length > 0
-  );
+  await client.until(() => client.end !== undefined || client.of(Type.ping).length > 0);
   assert.equal(client.of(Type.ping).length, 0);
 });
 

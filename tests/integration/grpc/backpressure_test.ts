@@ -3,11 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { FrameClient } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import {
-  bareClient,
-  pathOf,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 import { MemoryMarket } from "../../support/grpc_market.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
 
@@ -139,8 +135,7 @@ Deno.test("a client that does not read is sent what its socket takes", async () 
   await harness.market.untilOpen(2);
   await client.roundTrip();
   const streams = [...harness.market.streams];
-  const delivered = () =>
-    streams.reduce((sum, stream) => sum + stream.delivered, 0);
+  const delivered = () => streams.reduce((sum, stream) => sum + stream.delivered, 0);
   client.socket.pause();
   // The system's buffers on both sides take some megabytes.
   for (let before = -1; before < delivered();) {

@@ -1,16 +1,8 @@
 /** The ends of streams and connections, as clients of several makes read them. */
 import assert from "node:assert/strict";
-import {
-  type Probe,
-  type ProbeKind,
-  probeKinds,
-  startProbe,
-} from "../../support/status_probes.ts";
+import { type Probe, type ProbeKind, probeKinds, startProbe } from "../../support/status_probes.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import {
-  type GrpcHarness,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { type GrpcHarness, startGrpcHarness } from "../../support/grpc_client.ts";
 import { until } from "../../support/harness.ts";
 
 const STREAMS = 2;

@@ -7,11 +7,7 @@ import { framesBatches } from "../../../src/infrastructure/grpc/http2_workaround
 import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import {
-  bareClient,
-  pathOf,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 
 /** One golden message as gRPC frames it. */
 const FRAME = "0000000037" +

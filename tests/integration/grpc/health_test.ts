@@ -6,11 +6,7 @@ import {
   Health,
   HealthCheckResponse_ServingStatus as Serving,
 } from "../../../src/gen/grpc/health/v1/health_pb.ts";
-import {
-  connectTo,
-  type GrpcHarness,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { connectTo, type GrpcHarness, startGrpcHarness } from "../../support/grpc_client.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 
 const SERVICE = "cream.v1.StreamProxyService";

@@ -2,11 +2,7 @@
 import assert from "node:assert/strict";
 import { TooManySymbols } from "../../../src/application/streaming/open_errors.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import {
-  bareClient,
-  pathOf,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 
 Deno.test("a stalled stream ends with UNAVAILABLE, its numbers and a fix", async () => {
   await using harness = await startGrpcHarness();

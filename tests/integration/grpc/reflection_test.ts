@@ -1,11 +1,6 @@
 /** Server reflection for tools such as grpcurl. */
 import assert from "node:assert/strict";
-import {
-  create,
-  createFileRegistry,
-  fromBinary,
-  type MessageInitShape,
-} from "@bufbuild/protobuf";
+import { create, createFileRegistry, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type FileDescriptorProto,
   FileDescriptorProtoSchema,
@@ -16,11 +11,7 @@ import {
   type ServerReflectionRequestSchema,
   type ServerReflectionResponse,
 } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
-import {
-  bareClient,
-  connectTo,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { bareClient, connectTo, startGrpcHarness } from "../../support/grpc_client.ts";
 
 type Question = MessageInitShape<typeof ServerReflectionRequestSchema>;
 

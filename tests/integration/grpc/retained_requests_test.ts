@@ -7,11 +7,7 @@ import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { fastClock } from "../../support/fast_clock.ts";
 import { FrameClient, Type } from "../../support/frame_client.ts";
-import {
-  type GrpcHarness,
-  pathOf,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { type GrpcHarness, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 import { until } from "../../support/harness.ts";
 
 const QUOTES = pathOf("StreamQuotes");

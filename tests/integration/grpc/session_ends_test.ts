@@ -6,12 +6,7 @@ import type { AddressInfo } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { fastClock } from "../../support/fast_clock.ts";
-import {
-  FrameClient,
-  numberAt,
-  Type,
-  uint32,
-} from "../../support/frame_client.ts";
+import { FrameClient, numberAt, Type, uint32 } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
   connectClient,
@@ -44,9 +39,7 @@ async function openStreams(
 
 /** The codes with which each stream was reset. */
 function resets(client: FrameClient, ids: readonly number[]): number[][] {
-  return ids.map((id) =>
-    client.of(Type.rstStream, id).map((frame) => numberAt(frame, 0))
-  );
+  return ids.map((id) => client.of(Type.rstStream, id).map((frame) => numberAt(frame, 0)));
 }
 
 /** Codes of the GOAWAY frames that a client received. */

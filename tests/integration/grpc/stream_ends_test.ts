@@ -1,17 +1,8 @@
 /** A stream that has ended is released, whichever way and whenever it ends. */
 import assert from "node:assert/strict";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
-import {
-  ERROR_CODES,
-  FrameClient,
-  Type,
-  uint32,
-} from "../../support/frame_client.ts";
-import {
-  type GrpcHarness,
-  pathOf,
-  startGrpcHarness,
-} from "../../support/grpc_client.ts";
+import { ERROR_CODES, FrameClient, Type, uint32 } from "../../support/frame_client.ts";
+import { type GrpcHarness, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 import { until } from "../../support/harness.ts";
 
 /** Longest that a stream may be held after its end, in ms. */
@@ -152,10 +143,8 @@ const ENDS: Readonly<Record<string, (client: FrameClient) => void>> = {
     client.socket.end();
   },
   "a reset": (client) => client.socket.resetAndDestroy(),
-  "a protocol error": (client) =>
-    client.sendFrame(Type.windowUpdate, { payload: uint32(0) }),
-  "bytes that are no frame": (client) =>
-    client.send(new Array<number>(100).fill(255)),
+  "a protocol error": (client) => client.sendFrame(Type.windowUpdate, { payload: uint32(0) }),
+  "bytes that are no frame": (client) => client.send(new Array<number>(100).fill(255)),
 };
 
 for (const [name, end] of Object.entries(ENDS)) {

@@ -2,10 +2,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import type { CallOptions } from "@connectrpc/connect";
-import type {
-  ChannelEvents,
-  ChannelName,
-} from "../../../src/domain/market/channels.ts";
+import type { ChannelEvents, ChannelName } from "../../../src/domain/market/channels.ts";
 import {
   ConnectionState,
   FeedType,
@@ -227,9 +224,7 @@ Deno.test("an event is encoded once for all streams that carry it", async () => 
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const leave = new AbortController();
-  const streams = [1, 2].map(() =>
-    client.streamQuotes({}, leave)[Symbol.asyncIterator]()
-  );
+  const streams = [1, 2].map(() => client.streamQuotes({}, leave)[Symbol.asyncIterator]());
   const firsts = streams.map((stream) => stream.next());
   await harness.market.untilOpen(2);
   const envelope = harness.market.publish("stockQuotes", GOLDEN_QUOTE);

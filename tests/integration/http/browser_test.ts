@@ -18,9 +18,7 @@ const DESKTOP = { width: 1280, height: 800, scheme: "light" } as const;
 const PHONE = { width: 390, height: 844, scheme: "dark" } as const;
 const HOSTILE = `<img src=x onerror="document.title='taken over'">`;
 
-const LEFT_OUT = CHROMIUM === undefined
-  ? " (skipped: no Chromium on this machine)"
-  : "";
+const LEFT_OUT = CHROMIUM === undefined ? " (skipped: no Chromium on this machine)" : "";
 
 function browserTest(name: string, fn: () => Promise<void>): void {
   const ignore = CHROMIUM === undefined;
@@ -113,8 +111,7 @@ const CUT_OFF = `[...document.querySelectorAll(".traffic th, .traffic td")]
   .map((cell) => cell.textContent.trim())`;
 
 const linkState = `document.querySelector("[data-link]").dataset.link`;
-const textOf = (name: string) =>
-  `document.querySelector('[data-text="${name}"]').textContent`;
+const textOf = (name: string) => `document.querySelector('[data-text="${name}"]').textContent`;
 
 browserTest(
   "the page follows the proxy by itself, without an error",

@@ -1,10 +1,7 @@
 /** The event stream over real sockets: who is served, who is cut, how it ends. */
 import assert from "node:assert/strict";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
-import {
-  serveHttp,
-  type ServeHttpOptions,
-} from "../../../src/infrastructure/http/serve_http.ts";
+import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";

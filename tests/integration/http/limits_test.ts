@@ -2,10 +2,7 @@
 import assert from "node:assert/strict";
 import type { ConnectionLimitsOptions } from "../../../src/application/connections/connection_limits.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
-import {
-  serveHttp,
-  type ServeHttpOptions,
-} from "../../../src/infrastructure/http/serve_http.ts";
+import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
 import { sampleStatus } from "../../support/sample_status.ts";

@@ -90,9 +90,7 @@ Deno.test("a request body is not read, its answer ends the connection", async ()
   await using http = await serve();
   const posted = await rawRequest(
     http.port,
-    `POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n${
-      "x".repeat(200_000)
-    }`,
+    `POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n${"x".repeat(200_000)}`,
   );
   assert.match(posted, /^HTTP\/1\.1 405 /);
   assert.match(posted, /connection: close/);
@@ -125,14 +123,10 @@ Deno.test("what is no request gets an answer of HTTP and no fault", async () => 
   const answers: Readonly<Record<string, RegExp>> = {
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": /^HTTP\/1\.1 400 /,
     "\x16\x03\x01\x00\xa5\x01": /^HTTP\/1\.1 400 [^]*without TLS/,
-    [`GET /${"y".repeat(40_000)} HTTP/1.1\r\nHost: a\r\n\r\n`]:
-      /^HTTP\/1\.1 431 /,
-    "GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n":
-      /^HTTP\/1\.1 404 /,
-    "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n":
-      /^HTTP\/1\.1 405 /,
-    "GET /healthz HTTP/1.0\r\n\r\n":
-      /^HTTP\/1\.1 200 OK[^]*connection: close[^]*OK$/,
+    [`GET /${"y".repeat(40_000)} HTTP/1.1\r\nHost: a\r\n\r\n`]: /^HTTP\/1\.1 431 /,
+    "GET /%zz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n": /^HTTP\/1\.1 404 /,
+    "DELETE / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n": /^HTTP\/1\.1 405 /,
+    "GET /healthz HTTP/1.0\r\n\r\n": /^HTTP\/1\.1 200 OK[^]*connection: close[^]*OK$/,
   };
   for (const [request, answer] of Object.entries(answers)) {
     assert.match(await rawRequest(http.port, request), answer);

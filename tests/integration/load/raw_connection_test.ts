@@ -4,12 +4,7 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http2";
 import type { AddressInfo } from "node:net";
 import { grpcFields, headerBlock } from "../../../scripts/rig/hpack.ts";
-import {
-  framed,
-  headerFrames,
-  pathOf,
-  texts,
-} from "../../../scripts/rig/messages.ts";
+import { framed, headerFrames, pathOf, texts } from "../../../scripts/rig/messages.ts";
 import { RawConnection } from "../../../scripts/rig/raw_connection.ts";
 
 Deno.test("an HTTP/2 server reads the headers and the body of a call", async () => {

@@ -85,9 +85,7 @@ Deno.test("the window follows the stock's price, without flapping", async () => 
     ["add", "remove"],
     "one change, new contracts first",
   );
-  const kept = before.filter((symbol) =>
-    harness.sink.symbols().includes(symbol)
-  );
+  const kept = before.filter((symbol) => harness.sink.symbols().includes(symbol));
   assert.equal(kept.length, 6, "579 to 581, calls and puts");
 });
 

@@ -4,10 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  formatOptionSymbol,
-  type OptionContract,
-} from "@alpaca-stream-proxy/simulator";
+import { formatOptionSymbol, type OptionContract } from "@alpaca-stream-proxy/simulator";
 import { OptionHarness } from "./harness.ts";
 
 const CHAIN = 10_000;

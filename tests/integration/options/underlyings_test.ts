@@ -70,9 +70,7 @@ Deno.test("a chain uses only the slots that the plan has left", async () => {
   await until(
     "places that become free go to the chain",
     () =>
-      carried(simulator, "quotes").every((symbol) =>
-        occRoot(symbol) === "SPY"
-      ) &&
+      carried(simulator, "quotes").every((symbol) => occRoot(symbol) === "SPY") &&
       carried(simulator, "quotes").length === 25,
   );
 });

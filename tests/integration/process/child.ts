@@ -62,9 +62,7 @@ export function startArguments(options: ChildOptions = {}): string[] {
     .map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word)
     .map((word) => word === "src/start.ts" ? options.script ?? word : word)
     .map((word) =>
-      word === "--allow-env" && options.allowEnv
-        ? `${word}=${options.allowEnv.join(",")}`
-        : word
+      word === "--allow-env" && options.allowEnv ? `${word}=${options.allowEnv.join(",")}` : word
     );
 }
 
@@ -77,9 +75,7 @@ export class Child implements AsyncDisposable {
   /** Starts the program the way `deno task start` does, but never prompting. */
   constructor(options: ChildOptions = {}) {
     const { maxDescriptors: most, heapMiB } = options;
-    const flags = heapMiB === undefined
-      ? []
-      : [`--v8-flags=--max-old-space-size=${heapMiB}`];
+    const flags = heapMiB === undefined ? [] : [`--v8-flags=--max-old-space-size=${heapMiB}`];
     const run = ["run", "--no-prompt", ...flags, ...startArguments(options)];
     this.#process = new Deno.Command(most ? "prlimit" : Deno.execPath(), {
       args: most ? [`--nofile=${most}:${most}`, Deno.execPath(), ...run] : run,
@@ -101,9 +97,7 @@ export class Child implements AsyncDisposable {
 
   /** The first log line with this message; rejects if the child ends without. */
   async logged(message: string): Promise<LogLine> {
-    const line = await this.#stdout.line((text) =>
-      parseLine(text)?.msg === message
-    );
+    const line = await this.#stdout.line((text) => parseLine(text)?.msg === message);
     if (line !== undefined) return parseLine(line) ?? {};
     const { code, stdout, stderr } = await this.ended();
     throw new Error(

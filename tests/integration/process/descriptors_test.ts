@@ -7,9 +7,7 @@ import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor
 import { FREE_PORTS, until } from "../../support/harness.ts";
 import { Child } from "./child.ts";
 
-const MISSING = await hasPrlimit()
-  ? ""
-  : " (skipped: no prlimit on this machine)";
+const MISSING = await hasPrlimit() ? "" : " (skipped: no prlimit on this machine)";
 
 /** Enough for Deno, three sessions and some forty clients. */
 const MAX_DESCRIPTORS = 96;

@@ -51,9 +51,7 @@ const RUNS: readonly (readonly [string, readonly string[]])[] = [
 
 for (const [name, prefix] of RUNS) {
   const isPid1 = prefix.length > 0;
-  const skipped = isPid1 && !canUnshare
-    ? " (skipped: namespaces are not permitted)"
-    : "";
+  const skipped = isPid1 && !canUnshare ? " (skipped: namespaces are not permitted)" : "";
   Deno.test({
     name: `${name}${skipped}`,
     ignore: skipped !== "" || Deno.build.os === "windows",

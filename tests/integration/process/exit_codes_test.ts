@@ -33,9 +33,7 @@ for (const [signal, expected] of [["SIGTERM", 143], ["SIGINT", 130]] as const) {
     await child.logged("Disposed");
     // Right after the first one it would be taken for its echo.
     const impatient = setInterval(() => child.signal(signal), 100);
-    const { code } = await child.ended().finally(() =>
-      clearInterval(impatient)
-    );
+    const { code } = await child.ended().finally(() => clearInterval(impatient));
     assert.equal(code, expected);
   });
 }

@@ -33,9 +33,7 @@ await main((_config, { log }) => {
     for (let i = 0; i < 2_000; i++) {
       log.info("Much ado", { i, x: "x".repeat(1_000) });
     }
-    setTimeout(() =>
-      Deno.stderr.writeSync(new TextEncoder().encode("alive\n"))
-    );
+    setTimeout(() => Deno.stderr.writeSync(new TextEncoder().encode("alive\n")));
   }
   const runnable: Runnable = {
     ports: { grpc: 1, health: 2, metrics: undefined },

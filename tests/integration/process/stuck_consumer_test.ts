@@ -90,8 +90,7 @@ Deno.test("ninety stuck streams cost themselves their messages, and nothing else
   await until(() => upstream.carried === STREAMS);
 
   await upstream.send(SYMBOLS, QUOTES);
-  const received =
-    'alpaca_proxy_messages_received_total{feed="opra",message_type="quote"}';
+  const received = 'alpaca_proxy_messages_received_total{feed="opra",message_type="quote"}';
   await until(async () => await figure(ports.health, received) === QUOTES);
   await until(() => reader.messages.length >= QUOTES / STREAMS);
 

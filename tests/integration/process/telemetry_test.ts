@@ -52,9 +52,7 @@ Deno.test("the whole program sends spans of its sessions, and its log", async ()
   const { log } = await live({ env: exportTo(collector.endpoint) });
   assert.ok(collector.requests.includes("/v1/logs"));
   assert.equal(log.filter(({ msg }) => msg === "Started").length, 1);
-  const own = collector.spans.filter(({ scope }) =>
-    scope === "alpaca-stream-proxy"
-  );
+  const own = collector.spans.filter(({ scope }) => scope === "alpaca-stream-proxy");
   assert.ok(own.length > 0, `only ${JSON.stringify(collector.spans)}`);
   assert.doesNotMatch(JSON.stringify(collector.spans), /zq8[12]/);
 });

@@ -50,9 +50,7 @@ export function carried(
 ): ReadonlySet<string> {
   return new Set(
     simulator.sessions()
-      .filter(({ endpoint, state }) =>
-        endpoint === place.endpoint && state === "authenticated"
-      )
+      .filter(({ endpoint, state }) => endpoint === place.endpoint && state === "authenticated")
       .flatMap(({ subscriptions }) => subscriptions[place.channel] ?? []),
   );
 }
@@ -85,9 +83,7 @@ export function refusal(ending: unknown) {
     throw new Error(`Not refused but: ${ending}`);
   }
   const { code, details, cause } = ending;
-  const failures = cause instanceof ConnectError
-    ? cause.findDetails(QuotaFailureSchema)
-    : [];
+  const failures = cause instanceof ConnectError ? cause.findDetails(QuotaFailureSchema) : [];
   const violations = failures.flatMap(({ violations }) =>
     violations.map(({ subject, description }) => ({ subject, description }))
   );

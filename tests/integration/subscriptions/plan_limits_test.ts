@@ -10,14 +10,7 @@ import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { PlanName } from "@alpaca-stream-proxy/simulator";
 import { type Harness, startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import {
-  carried,
-  changes,
-  contracts,
-  refusal,
-  statusOf,
-  stocks,
-} from "./kit.ts";
+import { carried, changes, contracts, refusal, statusOf, stocks } from "./kit.ts";
 
 function startPlanHarness(account: PlanName, plan: string): Promise<Harness> {
   return startHarness({
@@ -149,8 +142,7 @@ Deno.test("trades and quotes of a stock use a slot each, bars use none", async (
     open(METHODS.streamBars, stocks(50)),
   ];
   await Promise.all(running.map(({ opened }) => opened));
-  const size = (channel: string) =>
-    carried(simulator, { endpoint: "iex", channel }).size;
+  const size = (channel: string) => carried(simulator, { endpoint: "iex", channel }).size;
   await until(
     "all is carried",
     () => size("quotes") + size("trades") + size("bars") === 80,
@@ -181,11 +173,8 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   const { subscriptions, errorMessage } = await statusOf(harness, "sip");
   assert.deepEqual(subscriptions?.budget?.learned, true);
   assert.match(errorMessage ?? "", /^symbol limit exceeded/);
-  const quotes = subscriptions?.channels.find(({ channel }) =>
-    channel === "quotes"
-  );
-  const waiting =
-    quotes?.symbols.filter(({ state }) => state === SymbolState.WAITING) ?? [];
+  const quotes = subscriptions?.channels.find(({ channel }) => channel === "quotes");
+  const waiting = quotes?.symbols.filter(({ state }) => state === SymbolState.WAITING) ?? [];
   assert.deepEqual(
     waiting.map(({ symbol }) => symbol),
     stocks(10, 30),
@@ -210,16 +199,13 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
       carried(simulator, place).size === 30,
   );
   const connection = changes(harness, "iex").at(-1)?.connection;
-  const again = changes(harness, "iex").filter((each) =>
-    each.connection === connection
-  );
+  const again = changes(harness, "iex").filter((each) => each.connection === connection);
   assert.equal(again.length, 1, "what was learned is remembered");
 
   await first.close();
   await until(
     "who waited is admitted",
-    () =>
-      stocks(15, 25).every((symbol) => carried(simulator, place).has(symbol)),
+    () => stocks(15, 25).every((symbol) => carried(simulator, place).has(symbol)),
   );
   assert.equal(second.ending(), undefined);
 });

@@ -29,9 +29,7 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
   });
   const { subscriptions } = await statusOf(harness, "sip");
   const refused =
-    subscriptions?.channels[0]?.symbols.filter(({ state }) =>
-      state === SymbolState.REFUSED
-    ) ?? [];
+    subscriptions?.channels[0]?.symbols.filter(({ state }) => state === SymbolState.REFUSED) ?? [];
   assert.deepEqual(
     refused.map(({ symbol, streams }) => [symbol, streams]),
     [["BAD", 1]],
@@ -72,8 +70,7 @@ Deno.test("a contradicting acknowledgement causes another request", async () => 
   });
   await stream.opened;
   await until("both", () => carried(simulator, PLACE).size === 2);
-  const asked = () =>
-    changes(harness, "sip").map(({ channels }) => channels.quotes);
+  const asked = () => changes(harness, "sip").map(({ channels }) => channels.quotes);
   await until("reported", async () => {
     const { subscriptionCount } = await statusOf(harness, "sip");
     return subscriptionCount === 2;
@@ -97,8 +94,7 @@ Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
     using client = clientOf(harness);
     await until(
       "the feed is up",
-      async () =>
-        (await statusOf(harness, "sip")).lastConnectedAt !== undefined,
+      async () => (await statusOf(harness, "sip")).lastConnectedAt !== undefined,
     );
     simulator.faults.failNext("sip", "subscribe", { code });
     await using first = collect(client, METHODS.streamQuotes, {

@@ -1,11 +1,7 @@
 /** Which gaps the proxy caused. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  ArrivalLog,
-  longestGap,
-  longestProxyGap,
-} from "../../../scripts/attack/gaps.ts";
+import { ArrivalLog, longestGap, longestProxyGap } from "../../../scripts/attack/gaps.ts";
 
 Deno.test("a gap lasts from one arrival to the next", () => {
   const log = new ArrivalLog(0);

@@ -45,9 +45,7 @@ const piece = fc.tuple(
 Deno.test("cropping keeps the first columns and nothing else", () => {
   fc.assert(
     fc.property(fc.array(piece), fc.nat({ max: 30 }), (pieces, width) => {
-      const text = pieces.map(([style, part]) =>
-        style ? ansi(style, part) : part
-      ).join("");
+      const text = pieces.map(([style, part]) => style ? ansi(style, part) : part).join("");
       const cropped = crop(text, width);
       assert.equal(
         stripVTControlCharacters(cropped),

@@ -33,8 +33,7 @@ const quote = (symbol: string, ageMs: number) =>
     },
   });
 
-const trade = (price: number) =>
-  create(StockTradeSchema, { symbol: "AAPL", price, size: 5 });
+const trade = (price: number) => create(StockTradeSchema, { symbol: "AAPL", price, size: 5 });
 
 Deno.test("rates count what came since the last tick, totals everything", () => {
   const { recorder } = startRecorder();

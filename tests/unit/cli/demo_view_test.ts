@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import {
-  FeedStatusSchema,
-  OrderUpdateSchema,
-} from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { FeedStatusSchema, OrderUpdateSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoState, StreamFigures } from "../../../src/cli/demo_state.ts";
 import { sparkline } from "../../../src/cli/demo_tables.ts";
 import { renderDemo, share } from "../../../src/cli/demo_view.ts";
@@ -131,8 +128,7 @@ Deno.test("values from before a feed was lost are marked until it sends again", 
   const connected = create(FeedStatusSchema, { feedType: 3, state: 4 });
   const feeds = [connected, connected];
   const size = { width: 80, height: 40 };
-  const text = (color: boolean) =>
-    renderDemo({ ...STATE, feeds }, { ...size, color }).join("\n");
+  const text = (color: boolean) => renderDemo({ ...STATE, feeds }, { ...size, color }).join("\n");
   assert.match(text(false), /^ CONTRACT .*\n~AAPL261127C00232500 /m);
   assert.match(text(false), /^ AAPL {2}/m);
   // deno-lint-ignore no-control-regex -- all of the row is dim

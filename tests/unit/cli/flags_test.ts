@@ -53,8 +53,7 @@ for (const [args, message] of REFUSED) {
   Deno.test(`the arguments ${args.join(" ")} are refused by name`, () => {
     assert.throws(
       () => readArguments(args, TABLE),
-      (error: unknown) =>
-        error instanceof UsageError && message.test(error.message),
+      (error: unknown) => error instanceof UsageError && message.test(error.message),
     );
   });
 }

@@ -3,8 +3,7 @@ import { ansi } from "../../../src/cli/colors.ts";
 import { frameOf } from "../../../src/cli/screen.ts";
 
 /** What stands between the two ends of a frame. */
-const inside = (frame: string) =>
-  frame.replace("\x1b[?2026h\x1b[H", "").replace("\x1b[?2026l", "");
+const inside = (frame: string) => frame.replace("\x1b[?2026h\x1b[H", "").replace("\x1b[?2026l", "");
 
 Deno.test("a frame clears what is right of its lines and below them", () => {
   const frame = frameOf(["ab", ansi("red", "abc")], 4);

@@ -12,8 +12,7 @@ import {
   timeOfDay,
 } from "../../../src/cli/text.ts";
 
-const at = (seconds: bigint, nanos: number) =>
-  create(TimestampSchema, { seconds, nanos });
+const at = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
 
 Deno.test("a time of day keeps its nanoseconds", () => {
   assert.equal(timeOfDay(at(1705312800n, 123456789)), "10:00:00.123456789");

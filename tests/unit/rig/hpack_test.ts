@@ -2,12 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { headerBlock, integer } from "../../../scripts/rig/hpack.ts";
-import {
-  dataFrames,
-  headerFrames,
-  MAX_FRAME_BYTES,
-  texts,
-} from "../../../scripts/rig/messages.ts";
+import { dataFrames, headerFrames, MAX_FRAME_BYTES, texts } from "../../../scripts/rig/messages.ts";
 
 /** Reads an integer of RFC 7541, 5.1; gives the value and its bytes. */
 function decoded(bytes: readonly number[], bits: number): [number, number] {

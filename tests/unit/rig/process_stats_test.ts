@@ -1,9 +1,6 @@
 /** Parsing of process statistics and of the metrics page. */
 import assert from "node:assert/strict";
-import {
-  parseStats,
-  ProcessSampler,
-} from "../../../scripts/rig/process_stats.ts";
+import { parseStats, ProcessSampler } from "../../../scripts/rig/process_stats.ts";
 import { parseMetrics, total } from "../../../scripts/rig/child_processes.ts";
 
 Deno.test("kB of the kernel become bytes", () => {

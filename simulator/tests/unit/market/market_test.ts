@@ -4,15 +4,9 @@ import { Faults } from "../../../src/faults.ts";
 import { Market } from "../../../src/market/market.ts";
 import { parseOptionSymbol } from "../../../src/protocol/option_symbol.ts";
 import type { ChannelName } from "../../../src/protocol/endpoints.ts";
-import {
-  type EndpointName,
-  ENDPOINTS,
-} from "../../../src/protocol/endpoints.ts";
+import { type EndpointName, ENDPOINTS } from "../../../src/protocol/endpoints.ts";
 import { SeededRandom } from "../../../src/random.ts";
-import {
-  type Subscriber,
-  Subscribers,
-} from "../../../src/session/subscribers.ts";
+import { type Subscriber, Subscribers } from "../../../src/session/subscribers.ts";
 
 type Shown = Record<string, unknown> & { T: string; S: string };
 
@@ -148,16 +142,13 @@ Deno.test("trades have unique ids and increasing times", () => {
   using harness = new MarketHarness("sip", { rate: 500 });
   harness.follow("trades", "AAPL");
   harness.clock.advance(10_000);
-  const regular = harness.of("t").filter((trade) =>
-    !(trade["c"] as string[]).includes("Z")
-  );
+  const regular = harness.of("t").filter((trade) => !(trade["c"] as string[]).includes("Z"));
   const ids = harness.of("t").map((trade) => trade["i"]);
   assert.equal(new Set(ids).size, ids.length);
   for (const [index, trade] of regular.entries()) {
     const before = regular[index - 1];
     if (!before) continue;
-    const pad = (text: unknown) =>
-      String(text).replace("Z", "").padEnd(29, "0");
+    const pad = (text: unknown) => String(text).replace("Z", "").padEnd(29, "0");
     assert.ok(pad(trade["t"]) >= pad(before["t"]));
   }
 });
@@ -320,9 +311,7 @@ Deno.test("trades outside regular hours have an extended-hours condition", () =>
   using harness = new MarketHarness("sip", { startMs });
   harness.follow("trades", "AAPL");
   harness.clock.advance(500);
-  const late = harness.of("t").filter(({ c }) =>
-    !(c as string[]).includes("Z")
-  );
+  const late = harness.of("t").filter(({ c }) => !(c as string[]).includes("Z"));
   assert.ok(late.length > 100);
   assert.ok(late.every(({ c }) => (c as string[]).includes("T")));
 });

@@ -2,10 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { decode, ExtensionCodec } from "@msgpack/msgpack";
 import { Timestamp } from "../../../src/protocol/timestamp.ts";
-import {
-  encodeMsgpack,
-  msgpackFrame,
-} from "../../../src/protocol/msgpack_encoder.ts";
+import { encodeMsgpack, msgpackFrame } from "../../../src/protocol/msgpack_encoder.ts";
 
 const hex = (bytes: Uint8Array) => bytes.toHex();
 

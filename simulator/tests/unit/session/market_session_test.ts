@@ -174,8 +174,7 @@ Deno.test("counted by symbol, trades and quotes share a slot", () => {
 });
 
 Deno.test("option quotes are limited by plan, option trades are not", () => {
-  const contract = (index: number) =>
-    `SPY261218C${String(index * 1000).padStart(8, "0")}`;
+  const contract = (index: number) => `SPY261218C${String(index * 1000).padStart(8, "0")}`;
   for (
     const [plan, feed, limit] of [
       ["basic", "indicative", 200],

@@ -26,10 +26,8 @@ Deno.test("delayed data keeps its order and timestamps, also when the delay ends
   const harness = new SessionHarness();
   const client = harness.open();
   client.ask(SUBSCRIBE);
-  const publish = (bp: number) =>
-    harness.publish("sip", { T: "q", S: "F", bp });
-  const arrived = () =>
-    client.socket.read().flatMap((frame) => frame.map(({ bp }) => bp));
+  const publish = (bp: number) => harness.publish("sip", { T: "q", S: "F", bp });
+  const arrived = () => client.socket.read().flatMap((frame) => frame.map(({ bp }) => bp));
   harness.faults.delayData("sip", 500);
   publish(1);
   harness.clock.advance(200);

@@ -94,8 +94,7 @@ export class SessionHarness {
       session.receive(write(request, encoding));
       return socket.read();
     };
-    const logIn = () =>
-      ask({ action: "auth", key: "SIM_KEY", secret: "SIM_SECRET" });
+    const logIn = () => ask({ action: "auth", key: "SIM_KEY", secret: "SIM_SECRET" });
     return { socket, session, ask, logIn };
   }
 

@@ -108,9 +108,7 @@ export class FrameBatch {
 
 /** A key of one or two letters as a number, as the cursors return it. */
 export function keyCode(key: string): number {
-  return key.length === 1
-    ? key.charCodeAt(0)
-    : (key.charCodeAt(0) << 8) | key.charCodeAt(1);
+  return key.length === 1 ? key.charCodeAt(0) : (key.charCodeAt(0) << 8) | key.charCodeAt(1);
 }
 
 /** Whether a number is present (not NaN), at least 0 and fits 31 bits. */

@@ -8,10 +8,7 @@
  * @module
  */
 import { parseRfc3339 } from "../../../domain/market/rfc3339.ts";
-import {
-  isTimestamp,
-  type Timestamp,
-} from "../../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
 import { UNSUPPORTED } from "./frame_batch.ts";
 import { addToHash, type InternTable } from "./intern_table.ts";
 

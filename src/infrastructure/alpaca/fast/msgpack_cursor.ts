@@ -7,10 +7,7 @@
  *
  * @module
  */
-import {
-  isTimestamp,
-  type Timestamp,
-} from "../../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
 import { UNSUPPORTED } from "./frame_batch.ts";
 import { addToHash, type InternTable } from "./intern_table.ts";
 
@@ -106,9 +103,7 @@ export class MsgpackCursor {
     const first = this.#bytes[at] as number;
     if (length === 1) return first;
     // With a first byte of zero it would equal a key of one letter.
-    return length === 2 && first !== 0
-      ? (first << 8) | (this.#bytes[at + 1] as number)
-      : 0;
+    return length === 2 && first !== 0 ? (first << 8) | (this.#bytes[at + 1] as number) : 0;
   }
 
   /** Reads text and interns it. */

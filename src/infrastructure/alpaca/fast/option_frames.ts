@@ -7,13 +7,7 @@
 import type { MessageType } from "../../../application/status/counters.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
 import type { OptionSinks } from "../messages.ts";
-import {
-  type FastDecoder,
-  FrameBatch,
-  isSize,
-  keyCode,
-  UNSUPPORTED,
-} from "./frame_batch.ts";
+import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
 import { codeTable, symbolTable } from "./intern_table.ts";
 import { MsgpackCursor } from "./msgpack_cursor.ts";
 

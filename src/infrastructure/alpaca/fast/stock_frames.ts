@@ -10,19 +10,8 @@
 import type { MessageType } from "../../../application/status/counters.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
 import type { StockSinks } from "../messages.ts";
-import {
-  type FastDecoder,
-  FrameBatch,
-  isSize,
-  keyCode,
-  UNSUPPORTED,
-} from "./frame_batch.ts";
-import {
-  codeListTable,
-  codeTable,
-  NO_CODES,
-  symbolTable,
-} from "./intern_table.ts";
+import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
+import { codeListTable, codeTable, NO_CODES, symbolTable } from "./intern_table.ts";
 import { JsonCursor } from "./json_cursor.ts";
 
 const TYPE = keyCode("T");

@@ -8,10 +8,7 @@
  *
  * @module
  */
-import type {
-  ChannelEvents,
-  ChannelName,
-} from "../../../domain/market/channels.ts";
+import type { ChannelEvents, ChannelName } from "../../../domain/market/channels.ts";
 import { encodeOrderUpdate } from "./order_response.ts";
 import { WireWriter } from "./wire_writer.ts";
 

@@ -6,20 +6,13 @@
  *
  * @module
  */
-import type {
-  KnownValue,
-  OrderField,
-} from "../../../domain/market/order_events.ts";
+import type { KnownValue, OrderField } from "../../../domain/market/order_events.ts";
 import {
   OrderSide,
   type OrderSide as OrderSideNumber,
 } from "../../../gen/cream/v1/execution_pb.ts";
 import { OrderType, TimeInForce } from "../../../gen/cream/v1/common_pb.ts";
-import {
-  AssetClass,
-  OrderClass,
-  OrderEvent,
-} from "../../../gen/cream/v1/stream_proxy_pb.ts";
+import { AssetClass, OrderClass, OrderEvent } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 
 /** Schema values by Alpaca's values. */
 type EnumMap<N extends number> = ReadonlyMap<string, N>;

@@ -9,11 +9,7 @@
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { Timestamp as ProtoTimestamp } from "@bufbuild/protobuf/wkt";
-import type {
-  OrderDetails,
-  OrderLeg,
-  OrderUpdate,
-} from "../../../domain/market/order_events.ts";
+import type { OrderDetails, OrderLeg, OrderUpdate } from "../../../domain/market/order_events.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
 import {
   type OrderDetailsSchema,

@@ -4,14 +4,8 @@
  * @module
  */
 import { create } from "@bufbuild/protobuf";
-import {
-  type Timestamp as ProtoTimestamp,
-  TimestampSchema,
-} from "@bufbuild/protobuf/wkt";
-import {
-  isTimestamp,
-  type Timestamp,
-} from "../../../domain/market/timestamp.ts";
+import { type Timestamp as ProtoTimestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
+import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
 
 /** Returns the message of a timestamp; undefined for an invalid one. */
 export function toProtoTimestamp(

@@ -4,10 +4,7 @@
  * @module
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type {
-  FeedStatus,
-  ProxyStatus,
-} from "../../../application/status/status.ts";
+import type { FeedStatus, ProxyStatus } from "../../../application/status/status.ts";
 import type {
   ExpansionReport,
   FeedSubscriptions,

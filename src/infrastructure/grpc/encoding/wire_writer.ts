@@ -16,10 +16,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import {
-  isTimestamp,
-  type Timestamp,
-} from "../../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
 
 /** Bytes before the body for the tag and the length of the wrapper. */
 const HEADROOM = 6;

@@ -15,12 +15,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import {
-  FLAG_END_HEADERS,
-  FLAG_PADDED,
-  type FrameHeader,
-  frameOf,
-} from "./frames.ts";
+import { FLAG_END_HEADERS, FLAG_PADDED, type FrameHeader, frameOf } from "./frames.ts";
 
 /** Bytes of the largest header block that is read. */
 export const MAX_BLOCK_BYTES = 256 * 1024;

@@ -34,8 +34,7 @@ import { closeUnread, sendError } from "../limits/refusals.ts";
 /** The content types of both kinds of existing clients; parameters may follow. */
 const GRPC = /^application\/grpc(\+proto)?\s*(;|$)/;
 
-const EXPLANATION =
-  "This port serves gRPC alone: POST, application/grpc. Health, " +
+const EXPLANATION = "This port serves gRPC alone: POST, application/grpc. Health, " +
   "metrics and a page for people are on STREAM_PROXY_HEALTH_PORT.\n";
 
 type StreamListener = (

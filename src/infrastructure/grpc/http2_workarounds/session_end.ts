@@ -122,8 +122,7 @@ class SessionEnd {
   replace(): void {
     const session = this.#session;
     const { close, destroy } = session;
-    session.close = (callback) =>
-      void setImmediate(() => close.call(session, callback));
+    session.close = (callback) => void setImmediate(() => close.call(session, callback));
     session.destroy = (error, code) => {
       if (this.#isEnding) return;
       this.#isEnding = true;
@@ -188,9 +187,7 @@ class SessionEnd {
       streams: streams.length,
       cause,
     });
-    const resets = streams.map((id) =>
-      resetOf(id, constants.NGHTTP2_REFUSED_STREAM)
-    );
+    const resets = streams.map((id) => resetOf(id, constants.NGHTTP2_REFUSED_STREAM));
     socket.write(Buffer.concat(resets));
     this.#dropsWrites = true;
   }

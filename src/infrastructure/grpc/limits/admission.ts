@@ -17,33 +17,19 @@
  * @module
  */
 import type { Socket } from "node:net";
-import type {
-  IncomingHttpHeaders,
-  ServerHttp2Session,
-  ServerHttp2Stream,
-} from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { type Server, status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError } from "../call_error.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
-import {
-  http2ServersOf,
-  interceptStreams,
-} from "../http2_workarounds/intercept_streams.ts";
+import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
 import { EndedStreams } from "../http2_workarounds/patch_stream.ts";
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
-import {
-  ClientConnection,
-  type ConnectionShared,
-} from "./client_connection.ts";
+import { ClientConnection, type ConnectionShared } from "./client_connection.ts";
 import { PendingRequests } from "./pending_requests.ts";
-import {
-  MAX_METADATA_BYTES,
-  metadataError,
-  type RefusalLog,
-} from "./refusals.ts";
+import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
 import { READ_LIMITS, TurnScheduler } from "./turn_scheduler.ts";
 
 /** What clients may use up. */

@@ -23,35 +23,13 @@ import {
   type FrameHeader,
   FrameType,
 } from "../http2_workarounds/frames.ts";
-import {
-  HeaderBlock,
-  MAX_BLOCK_BYTES,
-} from "../http2_workarounds/header_block.ts";
-import {
-  type FrameRules,
-  PacedSocket,
-} from "../http2_workarounds/paced_socket.ts";
-import {
-  type EndedStreams,
-  patchStream,
-} from "../http2_workarounds/patch_stream.ts";
-import {
-  replaceSessionEnd,
-  type SessionEndOptions,
-} from "../http2_workarounds/session_end.ts";
-import {
-  type BacklogShare,
-  SocketBacklog,
-} from "../http2_workarounds/socket_backlog.ts";
-import {
-  SettingsAcks,
-  streamLimit,
-} from "../http2_workarounds/stream_limit.ts";
-import type {
-  PendingRequest,
-  PendingRequests,
-  RequestFault,
-} from "./pending_requests.ts";
+import { HeaderBlock, MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
+import { type FrameRules, PacedSocket } from "../http2_workarounds/paced_socket.ts";
+import { type EndedStreams, patchStream } from "../http2_workarounds/patch_stream.ts";
+import { replaceSessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
+import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
+import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
+import type { PendingRequest, PendingRequests, RequestFault } from "./pending_requests.ts";
 import {
   closeUnread,
   MAX_METADATA_BYTES,
@@ -262,9 +240,8 @@ export class ClientConnection implements FrameRules {
 
   /** Ids of the streams that HTTP/2 has opened and not closed. */
   #openStreams(): number[] {
-    return [...this.#open].filter(([, { stream }]) =>
-      stream !== undefined && !stream.destroyed
-    ).map(([id]) => id);
+    return [...this.#open].filter(([, { stream }]) => stream !== undefined && !stream.destroyed)
+      .map(([id]) => id);
   }
 
   /** Ends at most `count` streams of a connection that has ended or will. */

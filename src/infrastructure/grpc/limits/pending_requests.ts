@@ -118,9 +118,7 @@ export class PendingRequests {
     const { maxRequestBytes, maxPendingBytes } = this.#bounds;
     request.received += bytes;
     const { size } = request;
-    const charge = request.isCompressed
-      ? Math.min(size * EXPANSION, size + maxRequestBytes)
-      : size;
+    const charge = request.isCompressed ? Math.min(size * EXPANSION, size + maxRequestBytes) : size;
     this.#bytes += charge - request.charge;
     request.charge = charge;
     if (charge > 0) this.#charged.add(request);

@@ -35,9 +35,7 @@ export class Bindings {
 
   /** A text. */
   text(name: string): Markup {
-    return html`<span data-text="${name}">${
-      this.#page.text[name] ?? ""
-    }</span>`;
+    return html`<span data-text="${name}">${this.#page.text[name] ?? ""}</span>`;
   }
 
   /** Attributes of an element that carries a tone. */
@@ -61,9 +59,7 @@ export class Bindings {
 
   /** An icon; the text beside it has the same meaning. */
   icon(name: string): Markup {
-    return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${
-      this.draw(name)
-    }</svg>`;
+    return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${this.draw(name)}</svg>`;
   }
 
   /** A chart of the last minutes, drawn by the script. */
@@ -123,17 +119,13 @@ function tableRow(columns: readonly Column[], row: Row): Markup {
   const groups: { style: string; spans: Markup[] }[] = [];
   columns.forEach(({ style = "", joined = false }, index) => {
     const text = row.cells[index] ?? "";
-    const span = html`<span class="cell-${
-      style || "text"
-    }" data-cell="${index}">${text}</span>`;
+    const span = html`<span class="cell-${style || "text"}" data-cell="${index}">${text}</span>`;
     const group = groups.at(-1);
     if (joined && group) group.spans.push(span);
     else groups.push({ style, spans: [span] });
   });
   const cells = groups.map(({ style, spans }, index) => {
-    const content = spans.length > 1
-      ? [html`<div class="joined">${spans}</div>`]
-      : spans;
+    const content = spans.length > 1 ? [html`<div class="joined">${spans}</div>`] : spans;
     return index === 0
       ? html`<th scope="row" class="${style}">${content}</th>`
       : html`<td class="${style}">${content}</td>`;

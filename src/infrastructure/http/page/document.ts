@@ -51,9 +51,7 @@ function head(title: string): Markup {
 }
 
 function header(bind: Bindings): Markup {
-  const note = html`<span class="unseen">: ${
-    bind.text("environment.note")
-  }</span>`;
+  const note = html`<span class="unseen">: ${bind.text("environment.note")}</span>`;
   return html`
     <header class="top">
       <h1>Alpaca Stream Proxy</h1>

@@ -24,12 +24,7 @@ import {
 import { FEED_LABELS, STATES } from "./labels.ts";
 import { type Draft, emptyDraft, type Page, type Tone } from "./page.ts";
 import { bars, gauge, ICONS } from "./svg_paths.ts";
-import {
-  errorRows,
-  expansionRows,
-  streamRows,
-  subscriptionRows,
-} from "./view_model_tables.ts";
+import { errorRows, expansionRows, streamRows, subscriptionRows } from "./view_model_tables.ts";
 
 const OVERALL: Readonly<Record<HealthStatus, readonly [string, Tone]>> = {
   healthy: ["Healthy", "good"],
@@ -96,8 +91,7 @@ function addStreams(draft: Draft, { streams }: LiveView): void {
   draft.show["streams.some"] = total > 0;
   const hidden = total - shown.length;
   draft.show["streams.more"] = hidden > 0;
-  draft.text["streams.more"] =
-    `The ${shown.length} that are furthest behind are shown; ` +
+  draft.text["streams.more"] = `The ${shown.length} that are furthest behind are shown; ` +
     `${formatCount(hidden)} more are open.`;
 }
 
@@ -112,9 +106,7 @@ function addFeed(
 ): void {
   const { status, enabled } = feed;
   const name = `feed.${status.feed}`;
-  const [label, tone] = enabled
-    ? STATES[status.state]
-    : ["Off", "off"] as const;
+  const [label, tone] = enabled ? STATES[status.state] : ["Off", "off"] as const;
   draft.text[`${name}.kind`] = status.kind;
   draft.text[`${name}.state`] = label;
   draft.tone[name] = tone;
@@ -139,9 +131,7 @@ function formatConnected({ status, enabled }: LiveFeed, now: number): string {
   if (!enabled) return "disabled by the settings";
   const { lastConnectedAt: at, state } = status;
   if (at === undefined) return "never yet";
-  return state === "connected"
-    ? `for ${formatDuration(now - at)}`
-    : formatAge(now - at);
+  return state === "connected" ? `for ${formatDuration(now - at)}` : formatAge(now - at);
 }
 
 function addProcessing(draft: Draft, feed: LiveFeed): void {
@@ -149,9 +139,7 @@ function addProcessing(draft: Draft, feed: LiveFeed): void {
   const name = `feed.${status.feed}`;
   draft.text[`${name}.p50`] = formatBound(processing.p50);
   draft.text[`${name}.p99`] = formatBound(processing.p99);
-  draft.text[`${name}.window`] = processing.recent === false
-    ? "since start"
-    : "";
+  draft.text[`${name}.window`] = processing.recent === false ? "since start" : "";
   draft.draw[`${name}.bars`] = bars(processing.counts);
 }
 
@@ -186,13 +174,9 @@ function addErrors(draft: Draft, feed: LiveFeed): void {
   const kinds = errors.slice(0, 3).map(([type, count]) =>
     `${type.replaceAll("_", " ")} ${formatCount(count)}`
   ).join(", ");
-  draft.text[`${name}.errors`] = total === 0
-    ? "none"
-    : `${formatCount(total)} (${kinds})`;
+  draft.text[`${name}.errors`] = total === 0 ? "none" : `${formatCount(total)} (${kinds})`;
   draft.tone[`${name}.errors`] = total === 0 ? "plain" : "warn";
-  const attempts = status.reconnectAttempts > 0
-    ? `attempt ${status.reconnectAttempts}`
-    : "";
+  const attempts = status.reconnectAttempts > 0 ? `attempt ${status.reconnectAttempts}` : "";
   draft.text[`${name}.attempts`] = attempts;
   draft.show[`${name}.attempts`] = attempts !== "";
   draft.text[`${name}.problem`] = status.errorMessage ?? "";

@@ -43,17 +43,14 @@ export function subscriptionRows(
 }
 
 function channelRow(feed: FeedId, report: ChannelReport): Row {
-  const inState = (state: SymbolState) =>
-    report.symbols.filter((symbol) => symbol.state === state);
+  const inState = (state: SymbolState) => report.symbols.filter((symbol) => symbol.state === state);
   const count = (state: SymbolState) => formatCount(inState(state).length);
   const refused = inState("refused");
   const waiting = inState("waiting");
   const notes = [
     note("rejected", refused),
     note("waiting", waiting),
-    report.unfiltered > 0
-      ? `${formatCount(report.unfiltered)} without a filter`
-      : "",
+    report.unfiltered > 0 ? `${formatCount(report.unfiltered)} without a filter` : "",
   ];
   const tone: Tone = refused.length + waiting.length > 0 ? "warn" : "plain";
   return {
@@ -79,9 +76,7 @@ function note(label: string, symbols: readonly SymbolReport[]): string {
     ? ` and ${formatCount(symbols.length - MAX_LISTED)} more`
     : "";
   const reason = symbols[0]?.reason;
-  return `${label}: ${named}${more}${
-    reason === undefined ? "" : ` – ${reason}`
-  }`;
+  return `${label}: ${named}${more}${reason === undefined ? "" : ` – ${reason}`}`;
 }
 
 /** Rows of the contracts table: underlying, note, streams, contracts, state. */

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  Channel,
-  type ChannelKeys,
-} from "../../../../src/application/broadcast/channel.ts";
+import { Channel, type ChannelKeys } from "../../../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
 import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 

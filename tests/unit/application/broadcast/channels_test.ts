@@ -5,10 +5,7 @@ import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../../src/domain/market/option_events.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
-import type {
-  OrderDetails,
-  OrderUpdate,
-} from "../../../../src/domain/market/order_events.ts";
+import type { OrderDetails, OrderUpdate } from "../../../../src/domain/market/order_events.ts";
 import { GOLDEN_ORDER_UPDATE } from "../../../support/grpc_events.ts";
 
 const CAPACITIES = {

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  heapNeeded,
-  memoryProblems,
-} from "../../../../src/application/broadcast/memory_needs.ts";
+import { heapNeeded, memoryProblems } from "../../../../src/application/broadcast/memory_needs.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 
 const MIB = 1_048_576;

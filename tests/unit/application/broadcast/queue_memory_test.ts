@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Channel } from "../../../../src/application/broadcast/channel.ts";
-import {
-  QueueMemory,
-  SMALLEST_BATCH,
-} from "../../../../src/application/broadcast/queue_memory.ts";
+import { QueueMemory, SMALLEST_BATCH } from "../../../../src/application/broadcast/queue_memory.ts";
 import type { LimitedQueue } from "../../../../src/application/broadcast/queue_memory.ts";
 import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 

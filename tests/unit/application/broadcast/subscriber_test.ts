@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
-import {
-  type PendingBatch,
-  Subscriber,
-} from "../../../../src/application/broadcast/subscriber.ts";
+import { type PendingBatch, Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
 function envelope(sequence: number): Envelope<number> {

@@ -62,16 +62,12 @@ export class Followed {
       heartbeat: { intervalMs: 30_000, timeoutMs: 60_000 },
       reconnect: { ...RECONNECT, maxAttempts: options.maxAttempts ?? 0 },
     });
-    this.done = options.start === false
-      ? Promise.resolve()
-      : this.link.run(this.stop.signal);
+    this.done = options.start === false ? Promise.resolve() : this.link.run(this.stop.signal);
   }
 
   /** States as logged, the first one included. */
   get states(): string[] {
-    const moves = this.log.records.filter(({ message }) =>
-      message === "Feed state"
-    );
+    const moves = this.log.records.filter(({ message }) => message === "Feed state");
     moves.forEach((move, index) =>
       assert.equal(
         move.fields.from,

@@ -62,8 +62,7 @@ Deno.test("a stream is admitted up to the last slot, and refused with the excess
     requested: 2,
   });
   assert.throws(() => feed.manager.checkQuota("trades", ["A", "B"]), {
-    message:
-      "The sip symbol quota is exceeded by 1: 3 allowed, 2 used, 2 more requested",
+    message: "The sip symbol quota is exceeded by 1: 3 allowed, 2 used, 2 more requested",
   });
 });
 

@@ -11,11 +11,7 @@ import type {
   FeedEvents,
   FeedSession,
 } from "../../../../src/application/ports/feed_connector.ts";
-import type {
-  Span,
-  SpanAttributes,
-  Tracing,
-} from "../../../../src/application/ports/tracing.ts";
+import type { Span, SpanAttributes, Tracing } from "../../../../src/application/ports/tracing.ts";
 import type {
   SubscriptionRequest,
   UpstreamError,

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type Plan,
-  planLimit,
-} from "../../../../src/domain/subscription/plans.ts";
+import { type Plan, planLimit } from "../../../../src/domain/subscription/plans.ts";
 import {
   pairKey,
   pairsOf,
@@ -12,12 +9,7 @@ import {
   type UpstreamChannel,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
-import {
-  assertExact,
-  obtainable,
-  played,
-  type Script,
-} from "./scenario_outcome.ts";
+import { assertExact, obtainable, played, type Script } from "./scenario_outcome.ts";
 import type { Scene, Step } from "./scenario_steps.ts";
 import { Scenario } from "./subscription_scenario.ts";
 import type { Truth } from "./model_upstream.ts";
@@ -63,9 +55,7 @@ function sceneOf(
         counts,
         wildcards: new Set(
           UPSTREAM_CHANNELS.filter((channel) =>
-            feed === "opra"
-              ? channel === "trades"
-              : limit === Infinity || !counts.has(channel)
+            feed === "opra" ? channel === "trades" : limit === Infinity || !counts.has(channel)
           ),
         ),
         wildcardError: feed === "opra" ? 413 : 405,
@@ -88,8 +78,7 @@ const auto: fc.Arbitrary<Plan> = fc.constant({ name: "auto" });
 
 /** The plan is what the account has. */
 const wellKnown = sceneOf(fc.oneof(explicit, auto), {
-  limit: (plan) =>
-    fc.constant(plan.name === "explicit" ? plan.stocks ?? 0 : Infinity),
+  limit: (plan) => fc.constant(plan.name === "explicit" ? plan.stocks ?? 0 : Infinity),
 });
 /** The account has a limit that is not configured. */
 const unknown = sceneOf(auto, {

@@ -11,9 +11,7 @@ import {
   createSubscriptions,
   type Subscriptions,
 } from "../../../../src/domain/subscription/reconciler.ts";
-import type {
-  SubscriptionRequest,
-} from "../../../../src/domain/subscription/request.ts";
+import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
 import {
   hasPair,
   type Pair,
@@ -250,8 +248,7 @@ export class Scenario {
       ),
     );
     const held = this.held;
-    const places = (pairs: Iterable<Pair>) =>
-      [...pairs].filter((pair) => quota.usesSlot(pair));
+    const places = (pairs: Iterable<Pair>) => [...pairs].filter((pair) => quota.usesSlot(pair));
     const used = places(held.values())
       .filter((pair) => !refused.has(pairKey(pair))).length;
     const fresh = places(

@@ -485,8 +485,7 @@ Deno.test("all expansions share the maximum of contracts, the oldest first", asy
   using _qqq = await rig.open("QQQ", ten);
   using _iwm = await rig.open("IWM", ten, "trades");
   await rig.clock.advance(INTERVAL_MS);
-  const contracts = () =>
-    rig.expansions.reports().map(({ contracts }) => contracts);
+  const contracts = () => rig.expansions.reports().map(({ contracts }) => contracts);
   assert.deepEqual(contracts(), [10, 5, 0]);
   assert.equal(
     rig.expansions.reports()[1]?.reason,

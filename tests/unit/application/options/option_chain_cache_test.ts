@@ -47,9 +47,7 @@ class Rig implements AsyncDisposable {
 
   expiriesOf(underlying: string): readonly number[] | undefined {
     const state = this.cache.state(underlying);
-    return state.at === "ready"
-      ? state.chain.expiries.map((day) => day - TODAY)
-      : undefined;
+    return state.at === "ready" ? state.chain.expiries.map((day) => day - TODAY) : undefined;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -98,8 +98,7 @@ Deno.test("an index that leaves the requested strikes is found again", async () 
   rig.catalog.indexes.set("SPX", 119);
   // Only strikes around 82 are asked for, where no put is quoted any more.
   const mids = rig.catalog.mids.bind(rig.catalog);
-  rig.catalog.mids = async (query) =>
-    query.strikes ? new Map() : await mids(query);
+  rig.catalog.mids = async (query) => query.strikes ? new Map() : await mids(query);
   await rig.clock.advance(INTERVAL_MS);
   assert.equal(rig.prices.of("SPX")?.price, 119);
 });

@@ -52,8 +52,7 @@ Deno.test("half of what was measured lies at or below the median's bound", () =>
           observe(histogram, { seconds, messages: 1 });
         }
         const { p50 = NaN, p99 = NaN } = new LatencyWindow().next(histogram, 0);
-        const within = (bound: number) =>
-          samples.filter((seconds) => seconds <= bound).length;
+        const within = (bound: number) => samples.filter((seconds) => seconds <= bound).length;
         assert.ok(within(p50) * 2 >= samples.length);
         assert.ok(within(p99) >= samples.length * 0.99);
         const lower = PROCESSING_BUCKETS[PROCESSING_BUCKETS.indexOf(p50) - 1];

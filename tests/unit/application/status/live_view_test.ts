@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import {
-  type LiveSources,
-  LiveViews,
-} from "../../../../src/application/status/live_view.ts";
+import { type LiveSources, LiveViews } from "../../../../src/application/status/live_view.ts";
 import type { ProxyStatus } from "../../../../src/application/status/status.ts";
 import type { StreamReport } from "../../../../src/application/status/stream_report.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
@@ -46,9 +43,7 @@ function withReceived(
 ): ProxyStatus {
   return {
     ...status,
-    feeds: status.feeds.map((feed) =>
-      feed.feed === id ? { ...feed, messagesReceived } : feed
-    ),
+    feeds: status.feeds.map((feed) => feed.feed === id ? { ...feed, messagesReceived } : feed),
   };
 }
 

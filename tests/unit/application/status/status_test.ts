@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  type FeedStatus,
-  statusSource,
-} from "../../../../src/application/status/status.ts";
+import { type FeedStatus, statusSource } from "../../../../src/application/status/status.ts";
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 
 const CONNECTED: FeedStatus = {

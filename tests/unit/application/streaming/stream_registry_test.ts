@@ -13,10 +13,7 @@ import type { SubscriptionSink } from "../../../../src/application/feeds/subscri
 import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
 import { TooManySymbols } from "../../../../src/application/streaming/open_errors.ts";
 import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
-import {
-  type ChannelName,
-  CHANNELS,
-} from "../../../../src/domain/market/channels.ts";
+import { type ChannelName, CHANNELS } from "../../../../src/domain/market/channels.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import {
   UPSTREAM_CHANNELS,

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  occRoot,
-  parseOccSymbol,
-} from "../../../../src/domain/market/occ_symbol.ts";
+import { occRoot, parseOccSymbol } from "../../../../src/domain/market/occ_symbol.ts";
 
 const letters = (minLength: number, maxLength: number) =>
   fc.string({

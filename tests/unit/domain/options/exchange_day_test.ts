@@ -7,16 +7,15 @@ import {
 
 const day = (date: string) => Date.parse(`${date}T00:00:00Z`) / 86_400_000;
 
-const MIDNIGHTS:
-  readonly (readonly [what: string, at: string, was: string, is: string])[] = [
-    ["in winter", "2026-01-15T05:00:00Z", "2026-01-14", "2026-01-15"],
-    ["in summer", "2026-07-15T04:00:00Z", "2026-07-14", "2026-07-15"],
-    ["as summer begins", "2026-03-08T05:00:00Z", "2026-03-07", "2026-03-08"],
-    ["after summer began", "2026-03-09T04:00:00Z", "2026-03-08", "2026-03-09"],
-    ["as winter begins", "2026-11-01T04:00:00Z", "2026-10-31", "2026-11-01"],
-    ["after winter began", "2026-11-02T05:00:00Z", "2026-11-01", "2026-11-02"],
-    ["at New Year", "2027-01-01T05:00:00Z", "2026-12-31", "2027-01-01"],
-  ];
+const MIDNIGHTS: readonly (readonly [what: string, at: string, was: string, is: string])[] = [
+  ["in winter", "2026-01-15T05:00:00Z", "2026-01-14", "2026-01-15"],
+  ["in summer", "2026-07-15T04:00:00Z", "2026-07-14", "2026-07-15"],
+  ["as summer begins", "2026-03-08T05:00:00Z", "2026-03-07", "2026-03-08"],
+  ["after summer began", "2026-03-09T04:00:00Z", "2026-03-08", "2026-03-09"],
+  ["as winter begins", "2026-11-01T04:00:00Z", "2026-10-31", "2026-11-01"],
+  ["after winter began", "2026-11-02T05:00:00Z", "2026-11-01", "2026-11-02"],
+  ["at New Year", "2027-01-01T05:00:00Z", "2026-12-31", "2027-01-01"],
+];
 
 for (const [what, at, was, is] of MIDNIGHTS) {
   Deno.test(`the exchange day changes at New York's midnight ${what}`, () => {

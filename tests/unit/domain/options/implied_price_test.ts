@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  medianByOpenInterest,
-  parityPrice,
-} from "../../../../src/domain/options/implied_price.ts";
+import { medianByOpenInterest, parityPrice } from "../../../../src/domain/options/implied_price.ts";
 import { gridOf, strikesFrom } from "./chains.ts";
 
 const DAY = 20_800;

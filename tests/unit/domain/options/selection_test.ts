@@ -94,8 +94,7 @@ Deno.test("a contract that is held is not replaced for a tie", () => {
 Deno.test("the margin is a quarter of what the selection reaches to", () => {
   const options = { centre: 100, strikeWindowPercent: 10 };
   const chain = gridOf({ days: [TODAY], strikes: strikesFrom(80, 120) });
-  const margin = (maxContracts: number) =>
-    marginOf(select(chain, { maxContracts }), options);
+  const margin = (maxContracts: number) => marginOf(select(chain, { maxContracts }), options);
   assert.equal(margin(10_000), 2.5);
   assert.equal(margin(18), 1, "strikes 96 to 104");
   assert.equal(marginOf([], options), 2.5);

@@ -25,8 +25,7 @@ for (const places of [0, -5]) {
 
 const symbol = fc.constantFrom(..."abcdefghij");
 const wishes = fc.array(fc.uniqueArray(symbol), { maxLength: 5 });
-const distinct = (lists: readonly (readonly string[])[]) =>
-  new Set(lists.flat()).size;
+const distinct = (lists: readonly (readonly string[])[]) => new Set(lists.flat()).size;
 
 Deno.test("slots are never exceeded and never left free while one is requested", () => {
   fc.assert(

@@ -1,23 +1,14 @@
 import assert from "node:assert/strict";
 import { SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
-import {
-  type Plan,
-  planLimit,
-} from "../../../../src/domain/subscription/plans.ts";
+import { type Plan, planLimit } from "../../../../src/domain/subscription/plans.ts";
 import {
   CONTRADICTED,
   LEARNED_LIMIT,
   RECENT_MS,
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
-import type {
-  Pair,
-  UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
-import {
-  DEFAULT_COUNTING,
-  symbolSets,
-} from "../../../support/subscriptions.ts";
+import type { Pair, UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { DEFAULT_COUNTING, symbolSets } from "../../../support/subscriptions.ts";
 
 function budgetOf(plan: Plan | Exclude<Plan["name"], "explicit">) {
   const options = { feed: "sip", counting: DEFAULT_COUNTING } as const;

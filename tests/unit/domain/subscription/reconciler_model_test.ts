@@ -15,12 +15,7 @@ import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../../../src/domain/subscription/symbol_sets.ts";
-import {
-  type Answer,
-  keysOf,
-  ScriptedUpstream,
-  type UpstreamRules,
-} from "./scripted_upstream.ts";
+import { type Answer, keysOf, ScriptedUpstream, type UpstreamRules } from "./scripted_upstream.ts";
 import { NO_LIMIT, subscriptionsOf } from "../../../support/subscriptions.ts";
 
 const SYMBOLS = ["A", "BB", "CCC", "DDDD", "EEEEE", "BAD", "WORSE", "*"];
@@ -131,9 +126,7 @@ class Scenario {
 
   get wantedKeys(): string[] {
     return UPSTREAM_CHANNELS.flatMap((channel) =>
-      [...this.refCounts.symbols(channel).keys()].map((symbol) =>
-        pairKey({ channel, symbol })
-      )
+      [...this.refCounts.symbols(channel).keys()].map((symbol) => pairKey({ channel, symbol }))
     );
   }
 

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  CONTRADICTED,
-  REJECTED,
-} from "../../../../src/domain/subscription/retest_timer.ts";
+import { CONTRADICTED, REJECTED } from "../../../../src/domain/subscription/retest_timer.ts";
 import { MAX_ATTEMPTS } from "../../../../src/domain/subscription/session_state.ts";
 import { countPairs } from "../../../../src/domain/subscription/symbol_sets.ts";
 import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
@@ -86,9 +83,7 @@ Deno.test("unsubscribes are sent before subscribes", () => {
   refCounts.add("quotes", ["NEW"]);
   drain(reconciler, upstream);
   assert.deepEqual(
-    upstream.requests.map(({ action, pairs: [pair] }) =>
-      `${action} ${pair?.symbol}`
-    ),
+    upstream.requests.map(({ action, pairs: [pair] }) => `${action} ${pair?.symbol}`),
     ["subscribe OLD", "unsubscribe OLD", "subscribe NEW"],
   );
 });

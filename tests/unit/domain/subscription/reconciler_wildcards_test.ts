@@ -23,9 +23,7 @@ for (const code of [405, 413, 400]) {
     const expected = names(4).map((name) => `quotes ${name}`);
     assert.deepEqual(keysOf(upstream.state), expected);
     const asksForAll = () =>
-      upstream.requests.filter(({ pairs }) =>
-        pairs.some(({ symbol }) => symbol === "*")
-      ).length;
+      upstream.requests.filter(({ pairs }) => pairs.some(({ symbol }) => symbol === "*")).length;
     const untilRefused = asksForAll();
     assert.ok(upstream.requests.every(({ action }) => action === "subscribe"));
     reconciler.reset();

@@ -93,9 +93,7 @@ Deno.test("reference counts equal the number of open streams", () => {
       const open: Held[] = [];
       const wanted = () =>
         new Set(
-          open.flatMap(({ channel, symbols }) =>
-            symbols.map((symbol) => `${channel} ${symbol}`)
-          ),
+          open.flatMap(({ channel, symbols }) => symbols.map((symbol) => `${channel} ${symbol}`)),
         );
       for (const step of steps) {
         const before = wanted();

@@ -6,11 +6,7 @@ import {
   RECENT_MS,
   REJECTED,
 } from "../../../../src/domain/subscription/retest_timer.ts";
-import {
-  DEFAULT_COUNTING,
-  subscriptionsOf,
-  symbolSets,
-} from "../../../support/subscriptions.ts";
+import { DEFAULT_COUNTING, subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 
 const FULL = { code: 405, message: "symbol limit exceeded" };
 const BAD = { code: 400, message: "invalid syntax" };

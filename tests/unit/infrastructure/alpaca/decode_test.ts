@@ -1,13 +1,7 @@
 /** Frames of the market data streams: what a bad one costs, and what it does not. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  binary,
-  hex,
-  OptionHarness,
-  packed,
-  StockHarness,
-} from "./decoder_harness.ts";
+import { binary, hex, OptionHarness, packed, StockHarness } from "./decoder_harness.ts";
 
 const TIME = "2026-09-14T14:30:02.1Z";
 

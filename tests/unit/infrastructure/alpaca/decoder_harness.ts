@@ -11,10 +11,7 @@ import {
   type FeedCounters,
   type MessageType,
 } from "../../../../src/application/status/counters.ts";
-import type {
-  OptionQuote,
-  OptionTrade,
-} from "../../../../src/domain/market/option_events.ts";
+import type { OptionQuote, OptionTrade } from "../../../../src/domain/market/option_events.ts";
 import type { OrderUpdate } from "../../../../src/domain/market/order_events.ts";
 import type {
   StockBar,
@@ -106,9 +103,7 @@ function formatOf(
   format: MarketFormat,
   { generalOnly = false }: HarnessOptions,
 ): MarketFormat {
-  return generalOnly
-    ? { ...format, fast: { decodeFrame: () => undefined } }
-    : format;
+  return generalOnly ? { ...format, fast: { decodeFrame: () => undefined } } : format;
 }
 
 /** A stock decoder; `receive` takes a frame, or elements to make one of. */
@@ -161,9 +156,7 @@ export class OptionHarness extends Counted {
   }
 
   receive(frame: Frame | string | readonly unknown[]): this {
-    const made = Array.isArray(frame)
-      ? packed(frame)
-      : frameFrom(frame as Frame | string);
+    const made = Array.isArray(frame) ? packed(frame) : frameFrom(frame as Frame | string);
     this.#decoder.receive(made, (control) => this.controls.push(control));
     return this;
   }

@@ -1,8 +1,5 @@
 import assert from "node:assert/strict";
-import {
-  InvalidField,
-  readTime,
-} from "../../../../src/infrastructure/alpaca/fields.ts";
+import { InvalidField, readTime } from "../../../../src/infrastructure/alpaca/fields.ts";
 
 const LAST = 253_402_300_799;
 

@@ -7,10 +7,7 @@ import { FOUND, foundInputs } from "../../../../scripts/fuzz/corpus.ts";
 import { fuzz } from "../../../../scripts/fuzz/fuzz.ts";
 import { MarketTarget } from "../../../../scripts/fuzz/market_target.ts";
 import { OrderTarget } from "../../../../scripts/fuzz/order_target.ts";
-import {
-  problemOf,
-  withPlainKeys,
-} from "../../../../scripts/fuzz/plain_keys.ts";
+import { problemOf, withPlainKeys } from "../../../../scripts/fuzz/plain_keys.ts";
 import { DECODERS, type Target } from "../../../../scripts/fuzz/target.ts";
 
 const RUNS = 34_000;

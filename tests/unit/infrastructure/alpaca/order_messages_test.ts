@@ -265,9 +265,7 @@ Deno.test("a derived event id is the same for a repeat and differs otherwise", (
   ];
   const ids = variants.map((data) => readOrderUpdate(data).eventId);
   assert.equal(new Set(ids).size, variants.length);
-  const again = variants.map((data) =>
-    readOrderUpdate(structuredClone(data)).eventId
-  );
+  const again = variants.map((data) => readOrderUpdate(structuredClone(data)).eventId);
   assert.deepEqual(again, ids);
 });
 

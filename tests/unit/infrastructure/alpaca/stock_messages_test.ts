@@ -6,14 +6,7 @@ import {
   readStockImbalance,
 } from "../../../../src/infrastructure/alpaca/messages.ts";
 import { StockHarness } from "./decoder_harness.ts";
-import {
-  bar,
-  barMeans,
-  type Message,
-  type Specimen,
-  SPECIMENS,
-  TIME,
-} from "./stock_specimens.ts";
+import { bar, barMeans, type Message, type Specimen, SPECIMENS, TIME } from "./stock_specimens.ts";
 
 const COUNTED_AS: Readonly<Record<string, string>> = {
   t: "trade",

@@ -35,8 +35,7 @@ Deno.test("a response without Retry-After has no delay", () => {
 });
 
 Deno.test("the rate window ends at a Unix second", () => {
-  const left = (value: string) =>
-    windowLeftMs(new Headers({ "x-ratelimit-reset": value }), NOW);
+  const left = (value: string) => windowLeftMs(new Headers({ "x-ratelimit-reset": value }), NOW);
   assert.equal(left(String(NOW / 1000 + 30)), 30_000);
   assert.equal(left(String(NOW / 1000 - 30)), 0);
   assert.equal(left("soon"), undefined);
@@ -61,8 +60,7 @@ Deno.test("a quarter of a rate window is left to the account's orders", () => {
 });
 
 Deno.test("a window of unknown size is used up only at 0", () => {
-  const used = (value: string) =>
-    isUsedUp(new Headers({ "x-ratelimit-remaining": value }));
+  const used = (value: string) => isUsedUp(new Headers({ "x-ratelimit-remaining": value }));
   assert.deepEqual(["0", "1", "", "none"].map(used), [
     true,
     false,

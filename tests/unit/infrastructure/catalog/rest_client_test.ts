@@ -132,8 +132,7 @@ Deno.test("redirects are not followed: the credentials would follow", async () =
       isGivenBack = true;
     },
   });
-  const moved = () =>
-    new Response(body, { status: 302, headers: { location: "/other" } });
+  const moved = () => new Response(body, { status: 302, headers: { location: "/other" } });
   await using api = new ScriptedApi([moved, OK]);
   await assert.rejects(
     api.get(),

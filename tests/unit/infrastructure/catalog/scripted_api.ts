@@ -46,8 +46,7 @@ export class ScriptedApi implements AsyncDisposable {
       hostname: "127.0.0.1",
       onListen: () => {},
     }, async ({ url, headers }) => {
-      const answer =
-        answers[Math.min(this.requests.length, answers.length - 1)];
+      const answer = answers[Math.min(this.requests.length, answers.length - 1)];
       this.requests.push({ url: new URL(url), headers });
       return await answer?.(new URL(url)) ??
         new Response(null, { status: 500 });

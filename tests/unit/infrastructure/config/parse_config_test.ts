@@ -3,10 +3,7 @@ import fc from "fast-check";
 import type { Config } from "../../../../src/infrastructure/config/config.ts";
 import { ConfigError } from "../../../../src/infrastructure/config/config_error.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
-import {
-  ALL_SETTINGS,
-  SETTINGS,
-} from "../../../../src/infrastructure/config/settings.ts";
+import { ALL_SETTINGS, SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
 
 const CREDENTIALS = { ALPACA_KEY: "KEY-1234", ALPACA_SECRET: "SECRET-1234" };
 

@@ -6,10 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
 import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
-import {
-  rejectionOf,
-  toStatus,
-} from "../../../../src/infrastructure/grpc/call_error.ts";
+import { rejectionOf, toStatus } from "../../../../src/infrastructure/grpc/call_error.ts";
 
 const OVER = new QuotaExceeded({
   feed: "sip",

@@ -1,10 +1,7 @@
 /** Tracking, rejecting and ending calls. */
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
-import {
-  ClientGone,
-  unavailable,
-} from "../../../../src/infrastructure/grpc/call_error.ts";
+import { ClientGone, unavailable } from "../../../../src/infrastructure/grpc/call_error.ts";
 import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
 
 Deno.test("a call is open until grpc-js reports its end", () => {

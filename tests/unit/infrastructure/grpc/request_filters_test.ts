@@ -192,8 +192,7 @@ Deno.test("a list that is too long is rejected without being read", () => {
 
 const FILTERS = {
   stock: (symbols: readonly string[]) => stockFilter({ symbols }),
-  option: (symbols: readonly string[]) =>
-    optionFilter({ symbols, underlyings: [] }),
+  option: (symbols: readonly string[]) => optionFilter({ symbols, underlyings: [] }),
   underlying: (underlyings: readonly string[]) => ({
     symbols: optionFilter({ symbols: [], underlyings }).underlyings ?? [],
   }),

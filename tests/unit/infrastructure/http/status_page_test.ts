@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import {
-  type LiveSources,
-  LiveViews,
-} from "../../../../src/application/status/live_view.ts";
+import { type LiveSources, LiveViews } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import {
@@ -170,8 +167,7 @@ Deno.test("a feed that the settings leave out is off, not in trouble", () => {
 
 Deno.test("draining is shown as text, as a banner and as a state", () => {
   const { show, text, states } = contentOf({
-    status: () =>
-      sampleStatus(["connected", "connected", "connected"], { draining: true }),
+    status: () => sampleStatus(["connected", "connected", "connected"], { draining: true }),
   });
   assert.equal(show["draining"], true);
   assert.equal(text["overall"], "Draining");

@@ -115,9 +115,7 @@ Deno.test("a known secret is redacted everywhere in a line", () => {
     maxLength: 30,
     unit: "grapheme-ascii",
   })
-    .filter((text) =>
-      !"<secret>Cannot use keyhttps://x/?token=".includes(text)
-    );
+    .filter((text) => !"<secret>Cannot use keyhttps://x/?token=".includes(text));
   fc.assert(fc.property(secret, (text) => {
     const { log, lines, records } = setup({ secrets: [text] });
     log.warn(`Cannot use ${text}`, {

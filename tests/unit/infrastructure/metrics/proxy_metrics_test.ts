@@ -7,10 +7,7 @@ import {
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,
 } from "../../../../src/application/status/counters.ts";
-import {
-  ALL_METRICS,
-  METRICS,
-} from "../../../../src/infrastructure/metrics/declarations.ts";
+import { ALL_METRICS, METRICS } from "../../../../src/infrastructure/metrics/declarations.ts";
 import { createMetrics } from "../../../../src/infrastructure/metrics/proxy_metrics.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
@@ -109,8 +106,7 @@ Deno.test("a scrape shows what the counters say at that moment, not more", async
   const seen = await samples();
   const expected = {
     [`${METRICS.received.name}{feed="sip",message_type="quote"}`]: 11,
-    [`${METRICS.errors.name}{feed="trading",error_type="malformed_element"}`]:
-      100,
+    [`${METRICS.errors.name}{feed="trading",error_type="malformed_element"}`]: 100,
     [`${METRICS.reconnects.name}{feed="opra"}`]: 2,
     [`${METRICS.sent.name}{message_type="option_trade"}`]: 7,
     [`${METRICS.dropped.name}{message_type="option_trade"}`]: 1,
@@ -273,8 +269,7 @@ Deno.test("limits show what they hold and whom they refused", async () => {
   counters.refusals.stalled = 2;
   queueMemory.bytes = 9;
   const samples = parseSamples(await page.render());
-  const refused = (limit: string) =>
-    samples.get(`alpaca_proxy_refusals_total{limit="${limit}"}`);
+  const refused = (limit: string) => samples.get(`alpaca_proxy_refusals_total{limit="${limit}"}`);
   assert.equal(refused("stalled"), 2);
   assert.equal(refused("symbols"), 0);
   assert.equal(samples.get("alpaca_proxy_queue_memory_bytes"), 9);

@@ -2,14 +2,8 @@ import assert from "node:assert/strict";
 import { parseEnv } from "node:util";
 import manifest from "../../../../deno.json" with { type: "json" };
 import { SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
-import {
-  consoleRole,
-  otelMismatch,
-} from "../../../../src/infrastructure/telemetry/otel_switch.ts";
-import {
-  createTracing,
-  noTracing,
-} from "../../../../src/infrastructure/telemetry/tracing.ts";
+import { consoleRole, otelMismatch } from "../../../../src/infrastructure/telemetry/otel_switch.ts";
+import { createTracing, noTracing } from "../../../../src/infrastructure/telemetry/tracing.ts";
 
 Deno.test("a mismatch between setting and runtime is reported, either way", () => {
   const told = (wanted: boolean, otelDeno: string | undefined) =>

@@ -14,10 +14,7 @@ import {
   type OrderUpdate as OrderUpdateMessage,
   StreamOrderUpdatesResponseSchema,
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import {
-  OrderType,
-  TimeInForce,
-} from "../../../../../src/gen/cream/v1/common_pb.ts";
+import { OrderType, TimeInForce } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import { OrderSide } from "../../../../../src/gen/cream/v1/execution_pb.ts";
 import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { mappedValues } from "../../../../../src/infrastructure/grpc/encoding/order_enums.ts";

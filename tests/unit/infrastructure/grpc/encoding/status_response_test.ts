@@ -1,10 +1,7 @@
 /** Feeds and subscriptions in the status response. */
 import assert from "node:assert/strict";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
-import type {
-  FeedStatus,
-  ProxyStatus,
-} from "../../../../../src/application/status/status.ts";
+import type { FeedStatus, ProxyStatus } from "../../../../../src/application/status/status.ts";
 import type { FeedSubscriptions } from "../../../../../src/application/status/subscription_report.ts";
 import {
   ConnectionState,

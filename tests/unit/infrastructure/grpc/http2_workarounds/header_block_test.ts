@@ -37,9 +37,7 @@ function join(block: readonly number[], sizes: readonly number[], padding = 0) {
   let joined: HeaderBlock | undefined;
   parts.forEach((part, i) => {
     const isPadded = i === 0 && padding > 0;
-    const payload = isPadded
-      ? [padding, ...part, ...new Array<number>(padding).fill(0)]
-      : part;
+    const payload = isPadded ? [padding, ...part, ...new Array<number>(padding).fill(0)] : part;
     const flags = (i === parts.length - 1 ? 4 : 0) | (isPadded ? 8 : 0);
     const header = headerOf(
       frame(i === 0 ? 1 : 9, { flags, stream: 7, payload }),
@@ -72,8 +70,7 @@ Deno.test("a field that HTTP/2 cannot read is left out, and what enters the tabl
   const block = [0x83, 0x40, 1, 0x61, 1, 0x62, ...field(16_200), 0x86];
   const large = [0x83, 0x40, 1, 0x61, 1, 0x62, ...field(16_384), 0x86];
   const small = [0x83, 0x40, 1, 0x61, 1, 0x62, 0x86];
-  const one = (payload: number[]) =>
-    Buffer.from(frame(1, { flags: 4, stream: 7, payload }));
+  const one = (payload: number[]) => Buffer.from(frame(1, { flags: 4, stream: 7, payload }));
   assert(join(block, [9_000]).equals(one(block)));
   assert(join(large, [9_000]).equals(one(small)));
 });

@@ -18,8 +18,7 @@ function rig() {
   const clock = new ManualClock();
   const requests = new PendingRequests(BOUNDS, clock);
   const faults: [string, RequestFault][] = [];
-  const open = (name: string) =>
-    requests.open((fault) => void faults.push([name, fault]));
+  const open = (name: string) => requests.open((fault) => void faults.push([name, fault]));
   return { clock, requests, faults, open };
 }
 
