@@ -1,14 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Code, ConnectError, createClient } from "@connectrpc/connect";
-import {
-  createGrpcTransport,
-  Http2SessionManager,
-} from "@connectrpc/connect-node";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { StreamProxyService } from "./gen/cream/v1/stream_proxy_pb.ts";
 
-const baseUrl = `http://${
-  process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052"
-}`;
+const baseUrl = `http://${process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052"}`;
 // Detects a dead connection within 30 s.
 const sessionManager = new Http2SessionManager(baseUrl, {
   pingIntervalMs: 20_000,
