@@ -15,7 +15,7 @@ interface Tick {
   readonly symbol: string;
 }
 
-const counters = { offered: 0, sent: 0, dropped: 0 };
+const counters = { published: 0, sent: 0, dropped: 0 };
 const CAPACITY = 1_000;
 const BATCH = 100;
 

@@ -92,7 +92,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
     if (this.#ended || envelope.sequence === this.#newest) return;
     this.#newest = envelope.sequence;
     this.#published++;
-    this.#counters.offered++;
+    this.#counters.published++;
     envelope.holders++;
     const dropped = this.#ring.push(envelope);
     if (dropped !== undefined) {

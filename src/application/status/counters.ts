@@ -109,7 +109,7 @@ export interface FeedCounters {
 /** Counters of one broadcast channel. */
 export interface ChannelCounters {
   /** Events put into queues, once per stream. */
-  offered: number;
+  published: number;
   /** Events delivered to streams, once per stream. */
   sent: number;
   /** Events that streams lost because they fell behind, once per stream. */
@@ -149,7 +149,7 @@ export function createCounters(): ProxyCounters {
       FEEDS.map((feed) => [feed, feedCounters()]),
     ) as Record<FeedId, FeedCounters>,
     channels: Object.fromEntries(
-      CHANNELS.map((channel) => [channel, { offered: 0, sent: 0, dropped: 0 }]),
+      CHANNELS.map((channel) => [channel, { published: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
     refusals: zeroes(REFUSAL_REASONS),
     acceptFailures: zeroes(ACCEPT_FAILURES),
@@ -170,7 +170,7 @@ export function messagesReceived(counters: FeedCounters): number {
 /** Deliveries of all channels since the process started, once per stream. */
 export function deliveriesMade({ channels }: ProxyCounters): number {
   let sum = 0;
-  for (const channel of CHANNELS) sum += channels[channel].offered;
+  for (const channel of CHANNELS) sum += channels[channel].published;
   return sum;
 }
 

@@ -14,7 +14,7 @@ const EVENT_BYTES = 300;
 const FLIGHT = (streams: number) => streams * SMALLEST_BATCH * EVENT_BYTES * 2;
 
 function channelOf(memory: QueueMemory, capacity = 100_000) {
-  const counters = { offered: 0, sent: 0, dropped: 0 };
+  const counters = { published: 0, sent: 0, dropped: 0 };
   const channel = new Channel<Tick>({ symbol: ({ symbol }) => symbol }, {
     capacity,
     counters,

@@ -16,7 +16,7 @@ function envelope(sequence: number): Envelope<number> {
 }
 
 function queueOf(capacity: number) {
-  const counters = { offered: 0, sent: 0, dropped: 0 };
+  const counters = { published: 0, sent: 0, dropped: 0 };
   const queue = new Subscriber<number>({ capacity, counters });
   let sequence = 0;
   const publish = (count = 1) => {
@@ -147,7 +147,7 @@ Deno.test("an ended queue accepts nothing and holds nothing", () => {
   publish(5);
   assert.equal(queue.waiting, 0);
   assert.equal(queue.published, 1);
-  assert.deepEqual(counters, { offered: 1, sent: 0, dropped: 0 });
+  assert.deepEqual(counters, { published: 1, sent: 0, dropped: 0 });
 });
 
 Deno.test("a reader that stops removes its listener", async () => {

@@ -28,7 +28,7 @@ Deno.test("counters start at zero and share nothing between feeds", () => {
   assert.ok(opra.processing.counts.every((count) => count === 0));
   assert.equal(opra.reconnects, 0);
   assert.deepEqual(counters.channels.stockTrades, {
-    offered: 0,
+    published: 0,
     sent: 0,
     dropped: 0,
   });

@@ -30,7 +30,7 @@ class Feeding {
   readonly sink = new ManualSink();
   readonly queue = new Subscriber<number>({
     capacity: CAPACITY,
-    counters: { offered: 0, sent: 0, dropped: 0 },
+    counters: { published: 0, sent: 0, dropped: 0 },
   });
   readonly stop = new AbortController();
   readonly errors: unknown[] = [];
