@@ -38,6 +38,7 @@ function layerOf(path: string): string {
   if (path === ENTRY_POINT || path === MANIFEST) return path;
   if (COMPOSERS.includes(path)) return "composer";
   if (path.startsWith(SIMULATOR.folder)) return "simulator";
+  if (path.startsWith("cli/")) return "cli";
   const [, layer = "", part = ""] = path.split("/");
   return layer === "infrastructure" ? `${layer}/${part}` : layer;
 }
@@ -121,6 +122,7 @@ function violations(sources: Sources): string[] {
 
 const sources = await readSources(ROOT, [
   "src",
+  "cli",
   ENTRY_POINT,
   "simulator/src",
   "simulator/main.ts",
@@ -164,7 +166,7 @@ import * as http from "node:http";`,
   "src/infrastructure/grpc/a.ts": `import { g } from "../../gen/g.ts";`,
   "simulator/src/a.ts": `import { WebSocketServer } from "ws";`,
   "src/gen/g.ts": `import type { M } from "@bufbuild/protobuf";`,
-  "src/cli/demo.ts": `import { s } from "@alpaca-stream-proxy/simulator";`,
+  "cli/demo.ts": `import { s } from "@alpaca-stream-proxy/simulator";`,
 };
 
 const BROKEN: readonly (readonly [string, string, RegExp])[] = [
@@ -203,20 +205,20 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     `await import("@alpaca-stream-proxy/simulator");`,
     /composer may not import simulator/,
   ],
-  ["src/proxy.ts", `import "./cli/demo.ts";`, /may not import cli/],
+  ["src/proxy.ts", `import "../cli/demo.ts";`, /may not import cli/],
   [
     "mod.ts",
     `export * from "@alpaca-stream-proxy/simulator";`,
     /may not import simulator/,
   ],
   [
-    "src/cli/demo.ts",
-    `import { s } from "../../simulator/src/a.ts";`,
+    "cli/demo.ts",
+    `import { s } from "../simulator/src/a.ts";`,
     /cli may not import simulator/,
   ],
-  ["src/cli/demo.ts", `import { a } from "./gone.ts";`, /no such file/],
-  ["src/cli/demo.ts", `import a from "npm:ws@8";`, /not mapped/],
-  ["src/cli/demo.ts", `await import(name);`, /computed/],
+  ["cli/demo.ts", `import { a } from "./gone.ts";`, /no such file/],
+  ["cli/demo.ts", `import a from "npm:ws@8";`, /not mapped/],
+  ["cli/demo.ts", `await import(name);`, /computed/],
   ["src/application/a.ts", `import { x } from "ws";`, /a package/],
   ["src/domain/a.ts", `import { x } from "node:path";`, /a package/],
   ["mod.ts", `import { x } from "node:path";`, /a package/],

@@ -188,7 +188,7 @@ async function checkClients(image: UnpackedImage): Promise<void> {
   };
   await client("/app/scripts/delivery/image/grpc_health.ts", GRPC);
   const quotes = await client(
-    ...["/app/src/cli/tail.ts", "quotes", "AAPL", "--count", "5", "--json"],
+    ...["/app/cli/tail.ts", "quotes", "AAPL", "--count", "5", "--json"],
     ...["--address", GRPC],
   );
   const lines = quotes.trim().split("\n");

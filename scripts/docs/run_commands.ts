@@ -97,7 +97,7 @@ async function run(
 /** A demo that serves, until it is disposed. */
 async function startDemo(): Promise<AsyncDisposable> {
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-net", "--allow-env", "src/cli/demo.ts", "--plain"],
+    args: ["run", "--allow-net", "--allow-env", "cli/demo.ts", "--plain"],
     cwd: ROOT,
     stdin: "null",
     stdout: "null",

@@ -34,7 +34,7 @@ export const TAIL: PreparedClient = {
   command: {
     words: [
       ...[Deno.execPath(), "run", "-q", "--no-check"],
-      ...["--allow-net", "--allow-env", "src/cli/tail.ts"],
+      ...["--allow-net", "--allow-env", "cli/tail.ts"],
       ...["quotes", "AAPL", "MSFT", "--json"],
     ],
   },

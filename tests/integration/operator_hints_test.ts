@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { RpcError } from "../../src/cli/grpc_client.ts";
+import { RpcError } from "../../cli/grpc_client.ts";
 import { startHarness, until } from "../support/harness.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 

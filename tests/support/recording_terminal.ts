@@ -5,7 +5,7 @@
  */
 import type { Clock } from "../../src/application/ports/clock.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
-import type { Terminal } from "../../src/cli/terminal.ts";
+import type { Terminal } from "../../cli/terminal.ts";
 
 /** Output and errorLines of one command, and the interrupt that ends it. */
 export class RecordingTerminal implements Terminal {

@@ -7,7 +7,7 @@
  * that verifies it; about a fifth of the files remains.
  *
  * ```sh
- * deno run -A prune_packages.ts mod.ts src/cli/tail.ts
+ * deno run -A prune_packages.ts mod.ts cli/tail.ts
  * ```
  *
  * @module

@@ -13,7 +13,7 @@ function command(
   name: "tail" | "demo",
   args: readonly string[],
 ): Deno.Command {
-  const script = new URL(`../../../src/cli/${name}.ts`, import.meta.url);
+  const script = new URL(`../../../cli/${name}.ts`, import.meta.url);
   return new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--quiet", "--no-prompt", "--allow-net", "--allow-env"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { demo } from "../../../src/cli/demo.ts";
-import { tail } from "../../../src/cli/tail.ts";
+import { demo } from "../../../cli/demo.ts";
+import { tail } from "../../../cli/tail.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 
 /** The word at the start of a line: what kind of message it shows. */

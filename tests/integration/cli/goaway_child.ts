@@ -8,9 +8,9 @@
  * @module
  */
 import type { Clock } from "../../../src/application/ports/clock.ts";
-import { ProxyClient, RpcError } from "../../../src/cli/grpc_client.ts";
-import { tail } from "../../../src/cli/tail.ts";
-import type { Terminal } from "../../../src/cli/terminal.ts";
+import { ProxyClient, RpcError } from "../../../cli/grpc_client.ts";
+import { tail } from "../../../cli/tail.ts";
+import type { Terminal } from "../../../cli/terminal.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { type Moment, startAbruptServer } from "../../support/abrupt_server.ts";

@@ -1,6 +1,6 @@
 /** The commands' client against servers that do not behave, and as a slow reader. */
 import assert from "node:assert/strict";
-import { ProxyClient, RpcError } from "../../../src/cli/grpc_client.ts";
+import { ProxyClient, RpcError } from "../../../cli/grpc_client.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { startAbruptServer } from "../../support/abrupt_server.ts";
 import { startFullBacklog } from "../../support/full_backlog.ts";

@@ -5,7 +5,7 @@ import {
   FeedType,
   StreamProxyService,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { tail } from "../../../src/cli/tail.ts";
+import { tail } from "../../../cli/tail.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";

@@ -7,7 +7,7 @@ import {
   StreamQuotesResponseSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { Environment } from "../../../src/gen/cream/v1/common_pb.ts";
-import { tail } from "../../../src/cli/tail.ts";
+import { tail } from "../../../cli/tail.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
 

@@ -1,7 +1,7 @@
 /** A proxy that runs out of file descriptors, as a process of its own. */
 import assert from "node:assert/strict";
 import { METHODS } from "../../support/streams.ts";
-import { ProxyClient } from "../../../src/cli/grpc_client.ts";
+import { ProxyClient } from "../../../cli/grpc_client.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor_shortage.ts";
 import { FREE_PORTS, until } from "../../support/harness.ts";

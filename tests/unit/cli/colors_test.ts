@@ -10,7 +10,7 @@ import {
   type Style,
   supportsAnsi,
   visibleWidth,
-} from "../../../src/cli/colors.ts";
+} from "../../../cli/colors.ts";
 
 Deno.test("colours need a terminal that wants them", () => {
   assert.equal(chooseColors(true, {}), ansi);

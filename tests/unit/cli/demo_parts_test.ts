@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { StockQuoteSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { parseLosses } from "../../../src/cli/demo_client.ts";
-import { chooseContracts } from "../../../src/cli/demo_market.ts";
-import { DemoLines } from "../../../src/cli/demo_lines.ts";
-import { DemoLog } from "../../../src/cli/demo_log.ts";
-import { plain } from "../../../src/cli/colors.ts";
+import { parseLosses } from "../../../cli/demo_client.ts";
+import { chooseContracts } from "../../../cli/demo_market.ts";
+import { DemoLines } from "../../../cli/demo_lines.ts";
+import { DemoLog } from "../../../cli/demo_log.ts";
+import { plain } from "../../../cli/colors.ts";
 
 const quotes = (count: number) =>
   Array.from(

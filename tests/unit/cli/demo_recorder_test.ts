@@ -8,7 +8,7 @@ import {
   StockQuoteSchema,
   StockTradeSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { DemoRecorder } from "../../../src/cli/demo_recorder.ts";
+import { DemoRecorder } from "../../../cli/demo_recorder.ts";
 
 const START = 1_705_312_800_000;
 

@@ -3,10 +3,10 @@ import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { FeedStatusSchema, OrderUpdateSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { DemoState, StreamFigures } from "../../../src/cli/demo_state.ts";
-import { sparkline } from "../../../src/cli/demo_tables.ts";
-import { renderDemo, share } from "../../../src/cli/demo_view.ts";
-import { visibleWidth } from "../../../src/cli/colors.ts";
+import type { DemoState, StreamFigures } from "../../../cli/demo_state.ts";
+import { sparkline } from "../../../cli/demo_tables.ts";
+import { renderDemo, share } from "../../../cli/demo_view.ts";
+import { visibleWidth } from "../../../cli/colors.ts";
 
 const figures = (total: number, perSecond: number): StreamFigures => ({
   total,

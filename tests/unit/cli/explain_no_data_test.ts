@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { explainNoData } from "../../../src/cli/explain_no_data.ts";
+import { explainNoData } from "../../../cli/explain_no_data.ts";
 import {
   ConnectionState,
   ConnectionStatusSchema,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { describeFlags, readArguments } from "../../../src/cli/flags.ts";
-import { UsageError } from "../../../src/cli/flags.ts";
+import { describeFlags, readArguments } from "../../../cli/flags.ts";
+import { UsageError } from "../../../cli/flags.ts";
 
 const TABLE = {
   count: { value: "N", help: "how many" },

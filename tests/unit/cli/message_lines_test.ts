@@ -20,8 +20,8 @@ import {
   stockBarLine,
   stockQuoteLine,
   stockTradeLine,
-} from "../../../src/cli/message_lines.ts";
-import { ansi, plain } from "../../../src/cli/colors.ts";
+} from "../../../cli/message_lines.ts";
+import { ansi, plain } from "../../../cli/colors.ts";
 
 const QUOTE = fromJson(StockQuoteSchema, {
   symbol: "AAPL",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
-import { RpcError } from "../../../src/cli/grpc_client.ts";
-import { describeFailure, isWorthRetrying, retryDelay } from "../../../src/cli/retry.ts";
+import { RpcError } from "../../../cli/grpc_client.ts";
+import { describeFailure, isWorthRetrying, retryDelay } from "../../../cli/retry.ts";
 
 const address = { host: "localhost", port: 50052, tls: false };
 

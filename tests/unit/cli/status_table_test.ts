@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ansi, plain } from "../../../src/cli/colors.ts";
-import { quotaText, subscriptionTables } from "../../../src/cli/status_table.ts";
+import { ansi, plain } from "../../../cli/colors.ts";
+import { quotaText, subscriptionTables } from "../../../cli/status_table.ts";
 import {
   ConnectionStatusSchema,
   ExpansionState,

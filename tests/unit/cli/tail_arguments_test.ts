@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parseTailArguments, TAIL_HELP } from "../../../src/cli/tail_arguments.ts";
+import { parseTailArguments, TAIL_HELP } from "../../../cli/tail_arguments.ts";
 
 const parse = (line: string, env: Record<string, string> = {}) =>
   parseTailArguments(line === "" ? [] : line.split(" "), env);

@@ -10,7 +10,7 @@ import {
   latency,
   price,
   timeOfDay,
-} from "../../../src/cli/text.ts";
+} from "../../../cli/text.ts";
 
 const at = (seconds: bigint, nanos: number) => create(TimestampSchema, { seconds, nanos });
 

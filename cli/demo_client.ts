@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Clock } from "../application/ports/clock.ts";
-import { type ChannelName, CHANNELS } from "../domain/market/channels.ts";
+import type { Clock } from "../src/application/ports/clock.ts";
+import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import {
   type OptionQuoteUpdate,
   type OptionTrade,
@@ -14,8 +14,8 @@ import {
   type StockQuote,
   type StockTrade,
   StreamProxyService,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
-import { CHANNEL_LABELS } from "../infrastructure/metrics/declarations.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
+import { CHANNEL_LABELS } from "../src/infrastructure/metrics/declarations.ts";
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";

@@ -6,9 +6,9 @@
  *
  * @module
  */
-import type { Clock } from "../application/ports/clock.ts";
-import { debounceSignals } from "../infrastructure/clock/debounce_signals.ts";
-import { systemClock } from "../infrastructure/clock/system_clock.ts";
+import type { Clock } from "../src/application/ports/clock.ts";
+import { debounceSignals } from "../src/infrastructure/clock/debounce_signals.ts";
+import { systemClock } from "../src/infrastructure/clock/system_clock.ts";
 
 /** The parts of its process that a command uses. */
 export interface Terminal {

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ChannelName } from "../domain/market/channels.ts";
-import type { FeedStatus, OrderUpdate } from "../gen/cream/v1/stream_proxy_pb.ts";
+import type { ChannelName } from "../src/domain/market/channels.ts";
+import type { FeedStatus, OrderUpdate } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 
 /** Figures of one client stream. */
 export interface StreamFigures {

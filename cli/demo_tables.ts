@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { ChannelName } from "../domain/market/channels.ts";
-import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
+import type { ChannelName } from "../src/domain/market/channels.ts";
+import { OrderTypeSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
   ConnectionState,
   ConnectionStateSchema,
@@ -13,7 +13,7 @@ import {
   FeedTypeSchema,
   OrderEventSchema,
   type OrderUpdate,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { type Colors, padEnd } from "./colors.ts";
 import type { DemoState, InstrumentRow, StreamFigures, TopOfBook } from "./demo_state.ts";
 import { eventStyle, sideOf } from "./message_lines.ts";

@@ -6,8 +6,8 @@
  *
  * @module
  */
-import { OrderSide, OrderSideSchema } from "../gen/cream/v1/execution_pb.ts";
-import { OrderTypeSchema } from "../gen/cream/v1/common_pb.ts";
+import { OrderSide, OrderSideSchema } from "../src/gen/cream/v1/execution_pb.ts";
+import { OrderTypeSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
   type OptionQuoteUpdate,
   type OptionTrade,
@@ -19,7 +19,7 @@ import {
   type StockBar,
   type StockQuote,
   type StockTrade,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { Colors, Style } from "./colors.ts";
 import { conditions, enumName, grouped, price, timeOfDay } from "./text.ts";
 

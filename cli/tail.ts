@@ -8,7 +8,7 @@ import {
   type GetConnectionStatusResponse,
   GetConnectionStatusResponseSchema,
   StreamProxyService,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { addressText } from "./address.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { usualUnderlying } from "../domain/options/underlying_directory.ts";
+import { usualUnderlying } from "../src/domain/options/underlying_directory.ts";
 import {
   type ChannelSubscriptions,
   ConnectionState,
@@ -15,7 +15,7 @@ import {
   StreamProxyService,
   SymbolState,
   SymbolStateSchema,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import type { StreamTask } from "./tail_arguments.ts";
 import type { Selection } from "./tail_kinds.ts";

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Log } from "../application/ports/log.ts";
-import { parseConfig } from "../infrastructure/config/parse_config.ts";
-import { noTracing } from "../infrastructure/telemetry/tracing.ts";
-import { startProxy } from "../proxy.ts";
+import type { Log } from "../src/application/ports/log.ts";
+import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
+import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
+import { startProxy } from "../src/proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoTask } from "./demo_arguments.ts";
 import type { DemoAddresses } from "./demo_state.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Log, LogFields } from "../application/ports/log.ts";
+import type { Log, LogFields } from "../src/application/ports/log.ts";
 import type { DemoEvent } from "./demo_state.ts";
 
 /** Receives events. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { parseOccSymbol } from "../domain/market/occ_symbol.ts";
-import { normalizeOption } from "../infrastructure/grpc/normalize_symbols.ts";
-import { SELECTION_BOUNDS } from "../domain/options/selection.ts";
+import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
+import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
+import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
 import { parseAddress, type ProxyAddress } from "./address.ts";
 import {
   type Arguments,

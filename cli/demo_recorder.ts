@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type ChannelName, CHANNELS } from "../domain/market/channels.ts";
+import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import {
   ConnectionState,
   type FeedStatus,
@@ -16,7 +16,7 @@ import {
   type StockBar,
   type StockQuote,
   type StockTrade,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type {
   DemoAddresses,
   DemoEvent,

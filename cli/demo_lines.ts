@@ -13,7 +13,7 @@ import type {
   StockBar,
   StockQuote,
   StockTrade,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoListener } from "./demo_client.ts";
 import type { DemoAddresses, DemoEvent, DemoState } from "./demo_state.ts";
 import { STREAMS } from "./demo_tables.ts";

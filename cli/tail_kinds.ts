@@ -10,7 +10,7 @@ import {
   type MessageShape,
   toJsonString,
 } from "@bufbuild/protobuf";
-import { OptionRight, StreamProxyService } from "../gen/cream/v1/stream_proxy_pb.ts";
+import { OptionRight, StreamProxyService } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { ProxyClient, StreamOptions } from "./grpc_client.ts";
 import {
   OPTION_QUOTE_TITLE,

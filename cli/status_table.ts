@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EnvironmentSchema } from "../gen/cream/v1/common_pb.ts";
+import { EnvironmentSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
   type ChannelSubscriptions,
   ConnectionState,
@@ -19,7 +19,7 @@ import {
   SymbolState,
   SymbolStateSchema,
   type SymbolSubscription,
-} from "../gen/cream/v1/stream_proxy_pb.ts";
+} from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { type Colors, padEnd, type Style } from "./colors.ts";
 import { duration, enumName, grouped, millisecondsOf, timeOfDay } from "./text.ts";
 
