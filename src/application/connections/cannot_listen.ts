@@ -16,18 +16,15 @@ export interface ListenAddress {
 }
 
 /**
- * Thrown when a port cannot be opened; the message has the address, the reason
- * and the variable to change.
+ * Thrown when a port cannot be opened; the message has the address, the reason and the variable to
+ * change.
  */
 export class CannotListen extends Error {
   override readonly name = "CannotListen";
 
   constructor(address: ListenAddress, cause: unknown) {
     const { host, port, purpose } = address;
-    const reason = explain(
-      address,
-      cause as Error & { readonly code?: string },
-    );
+    const reason = explain(address, cause as Error & { readonly code?: string });
     super(`Cannot listen on ${host}:${port} for ${purpose}: ${reason}`, {
       cause,
     });
@@ -40,8 +37,7 @@ function explain(
 ): string {
   switch (code) {
     case "EADDRINUSE":
-      return "another process has the port. " +
-        `Stop it, or set ${variable} to a free port`;
+      return `another process has the port. Stop it, or set ${variable} to a free port`;
     // Deno 2.9.6 reports EADDRNOTAVAIL as EINVAL.
     case "EADDRNOTAVAIL":
     case "EINVAL":

@@ -1,19 +1,17 @@
 /**
- * Limits how many client connections are open, and keeps descriptors in
- * reserve for the sessions to Alpaca.
+ * Limits how many client connections are open, and keeps descriptors in reserve for the sessions to
+ * Alpaca.
  *
- * - gRPC and HTTP connections: at the limit, the longest idle one (without a
- *   stream, without a request) is closed for a new one; if none is idle, the new
- *   one is refused. Both are counted as refusals.
- * - File descriptors: the limit is learned from the first failed accept. Then
- *   some connections are closed, so that the reserve is free again, and new ones
- *   are refused before the reserve is used.
+ * - gRPC and HTTP connections: at the limit, the longest idle one (without a stream, without a
+ *   request) is closed for a new one; if none is idle, the new one is refused. Both are counted as
+ *   refusals.
+ * - File descriptors: the limit is learned from the first failed accept. Then some connections are
+ *   closed, so that the reserve is free again, and new ones are refused before the reserve is used.
  *
- * A shortage of descriptors closes idle HTTP connections first, then idle gRPC
- * connections, then the newest of those, at most a quarter of all at a time. The
- * learned limit expires and is tested again. A few HTTP connections are admitted
- * in a shortage too, because an orchestrator restarts a process whose health
- * checks fail.
+ * A shortage of descriptors closes idle HTTP connections first, then idle gRPC connections, then
+ * the newest of those, at most a quarter of all at a time. The learned limit expires and is tested
+ * again. A few HTTP connections are admitted in a shortage too, because an orchestrator restarts a
+ * process whose health checks fail.
  *
  * @module
  */
@@ -32,8 +30,8 @@ export const DESCRIPTOR_RESERVE = 24;
 export const HTTP_IN_SHORTAGE = 8;
 
 /**
- * How long a shortage has to last, in ms, before more connections are closed
- * than a learned limit asks for: refused ones hold a descriptor for a moment.
+ * How long a shortage has to last, in ms, before more connections are closed than a learned limit
+ * asks for: refused ones hold a descriptor for a moment.
  */
 const PERSISTENT_MS = 5_000;
 
@@ -108,13 +106,10 @@ export class ConnectionLimits {
   /**
    * Admits a connection, or counts its refusal.
    *
-   * @returns releases the connection's slot, to be called when it is closed;
-   * undefined when it is refused and the caller has to close it
+   * @returns releases the connection's slot, to be called when it is closed; undefined when it is
+   * refused and the caller has to close it
    */
-  admit(
-    kind: ConnectionKind,
-    connection: AcceptedConnection,
-  ): (() => void) | undefined {
+  admit(kind: ConnectionKind, connection: AcceptedConnection): (() => void) | undefined {
     const { peer } = connection;
     const refusal = kind === "grpc" ? this.#refuseGrpc(peer) : this.#refuseHttp(peer);
     if (refusal !== undefined) {
@@ -130,18 +125,14 @@ export class ConnectionLimits {
   acceptFailed(port: string, cause: unknown): void {
     const code = codeOf(cause);
     this.#options.counters.acceptFailures[acceptFailureOf(code)]++;
-    this.#warn(
-      `accept ${port} ${code}`,
-      "Cannot accept connections; retrying until it succeeds",
-      { port, code },
-    );
+    this.#warn(`accept ${port} ${code}`, "Cannot accept connections; retrying until it succeeds", {
+      port,
+      code,
+    });
     if (code === "EMFILE") this.#freeDescriptors();
   }
 
-  /**
-   * Frees descriptors if none is left, for ports that do not report failed
-   * accepts; counts one.
-   */
+  /** Frees descriptors if none is left, for ports that do not report failed accepts; counts one. */
   checkDescriptors(): void {
     if (this.#options.outOfDescriptors?.()) {
       this.#options.counters.acceptFailures.descriptors++;
@@ -235,8 +226,7 @@ export class ConnectionLimits {
     }
     this.#warn(
       "descriptors",
-      "Out of file descriptors; closed connections to keep some for the feeds. " +
-        RAISE_LIMIT,
+      "Out of file descriptors; closed connections to keep some for the feeds. " + RAISE_LIMIT,
       { connections: before, closed, descriptors: this.#use.limit },
     );
   }
@@ -246,11 +236,10 @@ export class ConnectionLimits {
     refusals[reason]++;
     const { grpc, http } = this.#open;
     if (reason === "connections") {
-      this.#warn(
-        reason,
-        `Closing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`,
-        { connections: grpc.size, peer },
-      );
+      this.#warn(reason, `Closing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`, {
+        connections: grpc.size,
+        peer,
+      });
     } else if (reason === "http_connections") {
       this.#warn(
         reason,
@@ -267,11 +256,7 @@ export class ConnectionLimits {
   }
 
   /** Logs the first of a kind, then at most one a minute with their number. */
-  #warn(
-    kind: string,
-    message: string,
-    fields: Readonly<Record<string, unknown>>,
-  ): void {
+  #warn(kind: string, message: string, fields: Readonly<Record<string, unknown>>): void {
     const { clock, log } = this.#options;
     const now = clock.monotonic();
     const logged = this.#logged.get(kind) ?? { at: -Infinity, since: 0 };

@@ -1,11 +1,10 @@
 /**
  * Estimates how many file descriptors the process uses, and learns its limit.
  *
- * Without permission to read `/proc` or to call getrlimit, two observations
- * remain. The system gives each new socket the lowest free number, so the number
- * of a socket shows how many descriptors are in use. And an accept that fails
- * with EMFILE shows that all that are allowed are in use. Both observations
- * expire: limits can be raised while the process runs.
+ * Without permission to read `/proc` or to call getrlimit, two observations remain. The system
+ * gives each new socket the lowest free number, so the number of a socket shows how many
+ * descriptors are in use. And an accept that fails with EMFILE shows that all that are allowed are
+ * in use. Both observations expire: limits can be raised while the process runs.
  *
  * @module
  */

@@ -1,9 +1,8 @@
 /**
  * Converts every error of a call to a gRPC status.
  *
- * Existing clients retry a live stream on UNAVAILABLE and give up on most other
- * codes, so an internal error is UNAVAILABLE; another code means that the same
- * call would fail again.
+ * Existing clients retry a live stream on UNAVAILABLE and give up on most other codes, so an
+ * internal error is UNAVAILABLE; another code means that the same call would fail again.
  *
  * @module
  */
@@ -60,10 +59,7 @@ export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);
 }
 
-/**
- * Converts the error of a stream that cannot be opened; other errors are returned
- * unchanged.
- */
+/** Converts the error of a stream that cannot be opened; other errors are returned unchanged. */
 export function rejectionOf(error: unknown): unknown {
   if (error instanceof FeedDisabled) {
     // Only the operator can change this: a retry cannot succeed.
@@ -85,8 +81,7 @@ export function rejectionOf(error: unknown): unknown {
     const description = error.message;
     return new CallError(
       Code.RESOURCE_EXHAUSTED,
-      `${description}; request fewer, close other streams, or raise ` +
-        "STREAM_PROXY_MAX_SYMBOLS",
+      `${description}; request fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS`,
       { quotas: [{ subject: "symbols of all streams", description }] },
     );
   }
@@ -132,10 +127,7 @@ function detailsOf({ code, message, details }: CallError): Metadata {
   const anys = pack(details);
   if (anys.length === 0) return metadata;
   const status = create(StatusSchema, { code, message, details: anys });
-  metadata.set(
-    "grpc-status-details-bin",
-    Buffer.from(toBinary(StatusSchema, status)),
-  );
+  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)));
   return metadata;
 }
 

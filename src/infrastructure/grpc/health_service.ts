@@ -1,8 +1,8 @@
 /**
  * `grpc.health.v1.Health`, for the server as a whole and for the stream service.
  *
- * SERVING while at least one feed is connected and the proxy is not draining.
- * Watch checks once a second and sends only changes.
+ * SERVING while at least one feed is connected and the proxy is not draining. Watch checks once a
+ * second and sends only changes.
  *
  * @module
  */
@@ -28,10 +28,7 @@ const WATCH_INTERVAL_MS = 1_000;
 /** Characters of an unknown name that are quoted in the error. */
 const MAX_QUOTED = 64;
 
-const SERVICES: ReadonlySet<string> = new Set([
-  "",
-  StreamProxyService.typeName,
-]);
+const SERVICES: ReadonlySet<string> = new Set(["", StreamProxyService.typeName]);
 
 /** Dependencies of the service. */
 export interface HealthDependencies {
@@ -42,10 +39,7 @@ export interface HealthDependencies {
 }
 
 function encode(status: Serving): Uint8Array {
-  return toBinary(
-    HealthCheckResponseSchema,
-    create(HealthCheckResponseSchema, { status }),
-  );
+  return toBinary(HealthCheckResponseSchema, create(HealthCheckResponseSchema, { status }));
 }
 
 /** Quotes a name of a request, cut to fit into a header. */
@@ -77,9 +71,9 @@ async function* changes(
 }
 
 /**
- * Returns the check for a watch of `service`, without keeping the name, which can
- * have megabytes. An unknown service can exist later, so by the standard Watch
- * sends SERVICE_UNKNOWN and stays open.
+ * Returns the check for a watch of `service`, without keeping the name, which can have megabytes.
+ * An unknown service can exist later, so by the standard Watch sends SERVICE_UNKNOWN and stays
+ * open.
  */
 function checkOf(deps: HealthDependencies, service: string): () => Serving {
   return SERVICES.has(service) ? () => servingNow(deps) : () => Serving.SERVICE_UNKNOWN;
@@ -106,16 +100,13 @@ async function watch(
 }
 
 /** Returns the handlers of the health service. */
-export function healthHandlers(
-  deps: HealthDependencies,
-): Handlers<typeof Health> {
+export function healthHandlers(deps: HealthDependencies): Handlers<typeof Health> {
   return {
     check({ service }) {
       if (SERVICES.has(service)) return encode(servingNow(deps));
       throw new CallError(
         Code.NOT_FOUND,
-        `Unknown service ${quoted(service)}; use ` +
-          `"${StreamProxyService.typeName}" or ""`,
+        `Unknown service ${quoted(service)}; use "${StreamProxyService.typeName}" or ""`,
       );
     },
     watch: ({ service }, call) => void watch(deps, checkOf(deps, service), call),

@@ -1,11 +1,10 @@
 /**
  * Listens for gRPC connections and accepts them within `ConnectionLimits`.
  *
- * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it
- * reports a port that is taken as text on stderr, Nagle's algorithm cannot be
- * switched off, and the only way to force a connection closed makes clients
- * report CANCELLED, which existing ones never retry. They retry after a reset:
- * clients report it as UNAVAILABLE.
+ * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it reports a port that
+ * is taken as text on stderr, Nagle's algorithm cannot be switched off, and the only way to force a
+ * connection closed makes clients report CANCELLED, which existing ones never retry. They retry
+ * after a reset: clients report it as UNAVAILABLE.
  *
  * @module
  */
@@ -27,9 +26,7 @@ export interface ListenOptions {
   readonly port: number;
   readonly connections: ConnectionLimits;
   /** Serves a connection; returns whether it is idle. */
-  readonly onConnection: (
-    socket: Socket,
-  ) => Pick<AcceptedConnection, "idleSince">;
+  readonly onConnection: (socket: Socket) => Pick<AcceptedConnection, "idleSince">;
   /**
    * Keeps the server accepting after a failed accept, until it is disposed.
    *
@@ -67,8 +64,8 @@ export class Listener {
     const sockets = new Set<Socket>();
     const corker = new WriteCorker();
     const server = createServer((socket) => {
-      // HTTP/2 ends its streams when the socket closes; an error before that
-      // has no other listener, and without one it would end the process.
+      // HTTP/2 ends its streams when the socket closes; an error before that has no other listener,
+      // and without one it would end the process.
       socket.on("error", () => {});
       let served: Pick<AcceptedConnection, "idleSince"> = {};
       const release = options.connections.admit("grpc", {
@@ -103,10 +100,7 @@ export class Listener {
     }
     server.off("error", reject);
     // Node reports a failed accept here; it does not close the port.
-    server.on(
-      "error",
-      (cause) => options.connections.acceptFailed("gRPC", cause),
-    );
+    server.on("error", (cause) => options.connections.acceptFailed("gRPC", cause));
     const address = server.address();
     // A TCP server that listens always has an address object.
     const port = typeof address === "object" && address ? address.port : 0;
@@ -128,8 +122,8 @@ export class Listener {
   }
 
   /**
-   * Resets all open connections: after an orderly close, clients report streams
-   * without a status as CANCELLED, which existing ones never retry.
+   * Resets all open connections: after an orderly close, clients report streams without a status as
+   * CANCELLED, which existing ones never retry.
    */
   resetAll(): void {
     for (const socket of [...this.#sockets]) socket.resetAndDestroy();

@@ -1,8 +1,8 @@
 /**
  * Server reflection, for tools such as grpcurl.
  *
- * Served from the generated descriptors, so no files are read. The schema has no
- * extensions, so requests for those find nothing.
+ * Served from the generated descriptors, so no files are read. The schema has no extensions, so
+ * requests for those find nothing.
  *
  * @module
  */
@@ -116,10 +116,7 @@ function notFound(what: string): MessageResponse {
   };
 }
 
-function fileResponse(
-  file: DescFile | undefined,
-  what: string,
-): MessageResponse {
+function fileResponse(file: DescFile | undefined, what: string): MessageResponse {
   if (file === undefined) return notFound(what);
   return {
     case: "fileDescriptorResponse",
@@ -176,15 +173,9 @@ export class Reflection {
           },
         };
       case "fileByFilename":
-        return fileResponse(
-          this.#index.fileNamed(request.value),
-          `file ${request.value}`,
-        );
+        return fileResponse(this.#index.fileNamed(request.value), `file ${request.value}`);
       case "fileContainingSymbol":
-        return fileResponse(
-          this.#index.fileDeclaring(request.value),
-          `symbol ${request.value}`,
-        );
+        return fileResponse(this.#index.fileDeclaring(request.value), `symbol ${request.value}`);
       case "allExtensionNumbersOfType":
         if (!this.#index.isMessage(request.value)) {
           return notFound(`message ${request.value}`);
@@ -221,8 +212,8 @@ async function serve(
   call: DuplexCall<ServerReflectionRequest>,
 ): Promise<void> {
   async function* responses(): AsyncGenerator<EncodedMessages, void> {
-    // Without this option, iteration destroys a duplex stream when its readable
-    // half has ended, and a destroyed call cannot send its status.
+    // Without this option, iteration destroys a duplex stream when its readable half has ended, and
+    // a destroyed call cannot send its status.
     const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> = call.iterator({
       destroyOnReturn: false,
     });

@@ -56,11 +56,7 @@ export class RequestValidator {
   }
 
   /** Normalizes the entries of a list and removes duplicates. */
-  list(
-    field: string,
-    entries: readonly string[],
-    normalize: Normalize,
-  ): string[] {
+  list(field: string, entries: readonly string[], normalize: Normalize): string[] {
     if (entries.length > this.#maxEntries) {
       this.addViolation(
         field,

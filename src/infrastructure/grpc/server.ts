@@ -1,10 +1,10 @@
 /**
  * The gRPC server: all services on one port.
  *
- * It stops in this order: reject new streams, end the open ones with UNAVAILABLE
- * and the reason, send GOAWAY after their status was sent, and reset the remaining
- * connections after the grace period. No market data stream ends with OK or
- * CANCELLED, because existing clients would not reconnect.
+ * It stops in this order: reject new streams, end the open ones with UNAVAILABLE and the reason,
+ * send GOAWAY after their status was sent, and reset the remaining connections after the grace
+ * period. No market data stream ends with OK or CANCELLED, because existing clients would not
+ * reconnect.
  *
  * @module
  */
@@ -113,8 +113,7 @@ export interface ServeGrpcOptions {
    */
   readonly keepaliveMs?: number;
   /**
-   * Timeout of a ping in ms; then the connection is reset, which clients report as
-   * UNAVAILABLE.
+   * Timeout of a ping in ms; then the connection is reset, which clients report as UNAVAILABLE.
    *
    * @default 20_000
    */
@@ -132,16 +131,13 @@ export class GrpcServer implements AsyncDisposable {
   #stopped: Promise<void> | undefined;
 
   /** Created by {@linkcode serveGrpc}. */
-  constructor(
-    parts: {
-      readonly server: Server;
-      readonly calls: OpenCalls;
-      readonly listener: Listener;
-      readonly endSessions: () => void;
-      readonly streamsEnded: () => Promise<void>;
-    },
-    options: ServeGrpcOptions,
-  ) {
+  constructor(parts: {
+    readonly server: Server;
+    readonly calls: OpenCalls;
+    readonly listener: Listener;
+    readonly endSessions: () => void;
+    readonly streamsEnded: () => Promise<void>;
+  }, options: ServeGrpcOptions) {
     this.#server = parts.server;
     this.#calls = parts.calls;
     this.#listener = parts.listener;
@@ -166,22 +162,18 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /**
-   * Rejects new streams with UNAVAILABLE and reports NOT_SERVING; open streams and
-   * unary calls continue.
+   * Rejects new streams with UNAVAILABLE and reports NOT_SERVING; open streams and unary calls
+   * continue.
    */
   drain(reason: string = "The proxy is shutting down"): void {
     this.#calls.rejectNew(unavailable(reason));
   }
 
   /**
-   * Ends all streams with UNAVAILABLE and `reason`, closes the connections, and
-   * resets those that are still open after `graceMs`. Later calls wait for the
-   * first.
+   * Ends all streams with UNAVAILABLE and `reason`, closes the connections, and resets those that
+   * are still open after `graceMs`. Later calls wait for the first.
    */
-  stop(
-    graceMs: number,
-    reason: string = "The proxy is shutting down",
-  ): Promise<void> {
+  stop(graceMs: number, reason: string = "The proxy is shutting down"): Promise<void> {
     return this.#stopped ??= this.#stop(graceMs, reason);
   }
 
@@ -200,13 +192,13 @@ export class GrpcServer implements AsyncDisposable {
     const done = new AbortController();
     const expired = clock.sleep(graceMs, done.signal);
     await Promise.race([this.#calls.whenEmpty(), expired]);
-    // A client whose connection ends together with its streams can report the
-    // lost connection instead of the status, so it gets time to read.
+    // A client whose connection ends together with its streams can report the lost connection
+    // instead of the status, so it gets time to read.
     if (streams > 0) {
       await Promise.race([clock.sleep(READ_MS, done.signal), expired]);
     }
-    // Not earlier: on Deno 2.9.6, closing a session aborts its open streams, and
-    // their status would be lost.
+    // Not earlier: on Deno 2.9.6, closing a session aborts its open streams, and their status would
+    // be lost.
     this.#endSessions();
     await Promise.race([closed, expired]);
     done.abort();
@@ -225,9 +217,7 @@ export class GrpcServer implements AsyncDisposable {
 }
 
 /** Returns the request size limit in bytes. */
-function maxRequestBytes(
-  { maxSymbols = DEFAULT_LIMITS.maxSymbols }: ServeGrpcOptions,
-): number {
+function maxRequestBytes({ maxSymbols = DEFAULT_LIMITS.maxSymbols }: ServeGrpcOptions): number {
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
@@ -253,17 +243,12 @@ function createAdmission(
   });
 }
 
-function createServer(
-  calls: OpenCalls,
-  refusals: RefusalLog,
-  options: ServeGrpcOptions,
-): Server {
+function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpcOptions): Server {
   const { streams, status, clock, log, tracing } = options;
   const { maxBatchDelayMs = 0 } = options;
   const limits = {
     maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
-    defaultSelection: options.defaultSelection ??
-      DEFAULT_LIMITS.defaultSelection,
+    defaultSelection: options.defaultSelection ?? DEFAULT_LIMITS.defaultSelection,
   };
   const server = new Server({
     interceptors: [batchInterceptor],
@@ -322,18 +307,14 @@ function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
  *
  * @throws {Error} when the address cannot be used, with the variable to change
  */
-export async function serveGrpc(
-  options: ServeGrpcOptions,
-): Promise<GrpcServer> {
+export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> {
   const { host, port } = options;
   const calls = new OpenCalls();
   const { clock, log } = options;
   const counts = options.refusals ?? createCounters().refusals;
   const refusals = new RefusalLog(counts, log, clock);
   const server = createServer(calls, refusals, options);
-  const injector = server.createConnectionInjector(
-    ServerCredentials.createInsecure(),
-  );
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   const admission = createAdmission(server, options, refusals);
   const listener = await Listener.open({
     host,
@@ -341,21 +322,15 @@ export async function serveGrpc(
     connections: options.connections ?? ownLimits(options),
     keepAccepting: options.keepAccepting,
     onConnection: (socket) => {
-      const served = admission.connect(
-        socket,
-        () => injector.injectConnection(socket),
-      );
+      const served = admission.connect(socket, () => injector.injectConnection(socket));
       return { idleSince: () => served.idleSince() };
     },
   });
-  return new GrpcServer(
-    {
-      server,
-      calls,
-      listener,
-      endSessions: () => injector.destroy(),
-      streamsEnded: () => admission.idle(),
-    },
-    options,
-  );
+  return new GrpcServer({
+    server,
+    calls,
+    listener,
+    endSessions: () => injector.destroy(),
+    streamsEnded: () => admission.idle(),
+  }, options);
 }

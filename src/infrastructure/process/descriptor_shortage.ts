@@ -1,21 +1,20 @@
 /**
- * Keeps ports accepting through a shortage of file descriptors, and measures how
- * many are in use.
+ * Keeps ports accepting through a shortage of file descriptors, and measures how many are in use.
  *
  * - Product: Deno 2.9.6.
  * - Symptoms:
- *   1. A server of node:net accepts nothing more after one failed accept (out of
- *      descriptors, for example) and reports no error. Listening again on a
- *      listening socket is harmless, and makes Deno check the queue again.
+ *   1. A server of node:net accepts nothing more after one failed accept (out of descriptors, for
+ *      example) and reports no error. Listening again on a listening socket is harmless, and makes
+ *      Deno check the queue again.
  *   2. Failed accepts are not reported, so `ConnectionLimits` checks for shortages.
- *   3. No call counts descriptors with `--allow-net --allow-env` alone. A socket
- *      that `Deno.listen` accepts has its number under a symbol, and the system
- *      gives it the lowest number that is free. And `Deno.memoryUsage` opens a file
- *      of `/proc`: it reports 0 resident bytes when it cannot.
- * - Report: none found for node:net; https://github.com/denoland/deno/issues/10148
- *   was the same for `Deno.listen`.
- * - Test: `descriptors_test.ts` fails when 1 and 2 are no longer needed, and when
- *   3 no longer works.
+ *   3. No call counts descriptors with `--allow-net --allow-env` alone. A socket that `Deno.listen`
+ *      accepts has its number under a symbol, and the system gives it the lowest number that is
+ *      free. And `Deno.memoryUsage` opens a file of `/proc`: it reports 0 resident bytes when it
+ *      cannot.
+ * - Report: none found for node:net; https://github.com/denoland/deno/issues/10148 was the same for
+ *   `Deno.listen`.
+ * - Test: `descriptors_test.ts` fails when 1 and 2 are no longer needed, and when 3 no longer
+ *   works.
  *
  * @module
  */
@@ -109,8 +108,8 @@ function numberOf(connection: Deno.TcpConn): number | undefined {
 }
 
 /**
- * Makes a function that returns whether no descriptor is left; a call takes some
- * 7 µs. It returns false always where resident memory cannot be measured.
+ * Makes a function that returns whether no descriptor is left; a call takes some 7 µs. It returns
+ * false always where resident memory cannot be measured.
  */
 export function descriptorProbe(): () => boolean {
   const residentBytes = () => Deno.memoryUsage().rss;

@@ -2,15 +2,14 @@
  * Joins a header block that is sent in several frames into one frame.
  *
  * - Product: nghttp2 1.69.0 in Deno 2.9.6.
- * - Symptom: a header block with more than eight CONTINUATION frames (some
- *   144 kB), or with a value above 64 KiB, ends the connection and all its
- *   streams. In one frame, without large values, only its call is rejected.
+ * - Symptom: a header block with more than eight CONTINUATION frames (some 144 kB), or with a value
+ *   above 64 KiB, ends the connection and all its streams. In one frame, without large values, only
+ *   its call is rejected.
  * - Report: none found for Deno. The limit is nghttp2's own (since 1.61.0, option
  *   `nghttp2_option_set_max_continuations`), and node:http2 has no setting for it:
  *   https://github.com/icing/mod_h2/issues/279
- * - Test: "node:http2 ends a connection for 200 kB of metadata" fails once this
- *   can go; "200 kB of metadata fail their call and not the connection" fails
- *   without it.
+ * - Test: "node:http2 ends a connection for 200 kB of metadata" fails once this can go; "200 kB of
+ *   metadata fail their call and not the connection" fails without it.
  *
  * @module
  */
@@ -50,8 +49,7 @@ export class HeaderBlock {
   }
 
   /**
-   * Begins one of its frames, the first included. Bytes of the frame before it
-   * may still be added.
+   * Begins one of its frames, the first included. Bytes of the frame before it may still be added.
    */
   begin({ flags, length }: FrameHeader): void {
     this.#missing += length;
@@ -114,8 +112,8 @@ function skipString(block: Uint8Array, from: number): number {
 }
 
 /**
- * The parts of a header block without large literal fields. Only fields that do
- * not enter the dynamic table are left out, so that its state is the same.
+ * The parts of a header block without large literal fields. Only fields that do not enter the
+ * dynamic table are left out, so that its state is the same.
  */
 function withoutLargeFields(block: Uint8Array): Uint8Array[] {
   const kept: Uint8Array[] = [];
@@ -127,11 +125,7 @@ function withoutLargeFields(block: Uint8Array): Uint8Array[] {
     const isIndexed = (first & 0x80) !== 0;
     const isAdded = (first & 0xc0) === 0x40;
     const isUpdate = (first & 0xe0) === 0x20;
-    const name = readInteger(
-      block,
-      at,
-      isIndexed ? 7 : isAdded ? 6 : isUpdate ? 5 : 4,
-    );
+    const name = readInteger(block, at, isIndexed ? 7 : isAdded ? 6 : isUpdate ? 5 : 4);
     at = name.at;
     if (isIndexed || isUpdate) continue;
     if (name.value === 0) at = skipString(block, at);

@@ -1,23 +1,21 @@
 /**
- * Runs checks on each HTTP/2 stream before grpc-js serves it, and rejects non-gRPC
- * requests with an HTTP error.
+ * Runs checks on each HTTP/2 stream before grpc-js serves it, and rejects non-gRPC requests with an
+ * HTTP error.
  *
  * No hook
  * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it has no hook before a call, and interceptors run too late for
- *   limits: the call exists then. So its HTTP/2 servers are read from a private
- *   field, and their `stream` listeners are replaced.
+ * - Symptom: it has no hook before a call, and interceptors run too late for limits: the call
+ *   exists then. So its HTTP/2 servers are read from a private field, and their `stream` listeners
+ *   are replaced.
  * - Report: none found.
  * - Test: {@linkcode http2ServersOf} throws once the field moves.
  *
  * Non-gRPC requests
  * - Product: @grpc/grpc-js 1.14.7 on Deno 2.9.6.
- * - Symptom: grpc-js answers them with the constant of node:http2 for 415, which
- *   Deno lacks, so that the response is an empty 200; a prober or a person takes
- *   that for a success.
+ * - Symptom: grpc-js answers them with the constant of node:http2 for 415, which Deno lacks, so
+ *   that the response is an empty 200; a prober or a person takes that for a success.
  * - Report: none found.
- * - Test: "grpc-js answers a request that is not gRPC with 200" fails once this
- *   can go.
+ * - Test: "grpc-js answers a request that is not gRPC with 200" fails once this can go.
  *
  * @module
  */
@@ -37,14 +35,11 @@ const GRPC = /^application\/grpc(\+proto)?\s*(;|$)/;
 const EXPLANATION = "This port serves gRPC alone: POST, application/grpc. Health, " +
   "metrics and a page for people are on STREAM_PROXY_HEALTH_PORT.\n";
 
-type StreamListener = (
-  stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-) => void;
+type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /**
- * Checks and prepares a stream; returns why it is rejected. A stream that it
- * closes is not served either.
+ * Checks and prepares a stream; returns why it is rejected. A stream that it closes is not served
+ * either.
  */
 export type Admit = (
   stream: ServerHttp2Stream,
@@ -68,9 +63,7 @@ export function interceptStreams(http2Server: Http2Server, admit: Admit): void {
 }
 
 /** The HTTP status for a request that is not gRPC; undefined for one that is. */
-function httpErrorOf(
-  headers: IncomingHttpHeaders,
-): OutgoingHttpHeaders | undefined {
+function httpErrorOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefined {
   if (!GRPC.test(headers["content-type"] ?? "")) return { ":status": 415 };
   if (headers[":method"] !== "POST") return { ":status": 405, allow: "POST" };
   return undefined;
@@ -85,8 +78,8 @@ function reject(stream: ServerHttp2Stream, error: OutgoingHttpHeaders): void {
 /**
  * The HTTP/2 servers inside a gRPC server, which has no public access to them.
  *
- * @throws {Error} when grpc-js keeps them elsewhere, because serving without
- * limits would be worse than not serving.
+ * @throws {Error} when grpc-js keeps them elsewhere, because serving without limits would be worse
+ * than not serving.
  */
 export function http2ServersOf(server: Server): Http2Server[] {
   const { http2Servers } = server as unknown as {

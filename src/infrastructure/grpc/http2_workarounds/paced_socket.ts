@@ -1,24 +1,21 @@
 /**
- * Limits how many frames of a connection HTTP/2 reads in one turn of the event
- * loop, and lets {@linkcode FrameRules} inspect each of them before.
+ * Limits how many frames of a connection HTTP/2 reads in one turn of the event loop, and lets
+ * {@linkcode FrameRules} inspect each of them before.
  *
  * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: it reads all frames of a chunk in one call and ends all streams of a
- *   lost connection in one call. A chunk of 64 KiB opens thousands of streams,
- *   each some 200 to 400 µs, before anything else runs. It has no limit on
- *   the rate of control frames either.
+ * - Symptom: it reads all frames of a chunk in one call and ends all streams of a lost connection
+ *   in one call. A chunk of 64 KiB opens thousands of streams, each some 200 to 400 µs, before
+ *   anything else runs. It has no limit on the rate of control frames either.
  * - Report: none found.
- * - Test: "node:http2 opens all streams of a chunk in one turn" fails once this
- *   can go; "streams of one packet are opened over several turns of the event
- *   loop" and "streams of a lost connection end over several turns of the event
- *   loop" fail without it.
+ * - Test: "node:http2 opens all streams of a chunk in one turn" fails once this can go; "streams of
+ *   one packet are opened over several turns of the event loop" and "streams of a lost connection
+ *   end over several turns of the event loop" fail without it.
  *
- * The socket is paused while bytes wait here, so that at most one chunk of a
- * connection is held and TCP makes its client wait. Reading also stops for a
- * client that does not read what it is sent.
+ * The socket is paused while bytes wait here, so that at most one chunk of a connection is held and
+ * TCP makes its client wait. Reading also stops for a client that does not read what it is sent.
  *
- * It relies on the listeners that a session adds to its socket: `data`, `error`
- * and `close`. The constructor throws if they are others.
+ * It relies on the listeners that a session adds to its socket: `data`, `error` and `close`. The
+ * constructor throws if they are others.
  *
  * @module
  */
@@ -33,18 +30,15 @@ export interface FrameRules {
   /** Units of work that a frame costs, see `READ_LIMITS`. */
   costOf(frame: FrameHeader): number;
   /**
-   * Called before a frame is delivered to HTTP/2. `payload` is as much of its
-   * payload as has arrived. Returns what is delivered instead of it:
+   * Called before a frame is delivered to HTTP/2. `payload` is as much of its payload as has
+   * arrived. Returns what is delivered instead of it:
    *
    * - `true`: itself;
    * - bytes: these, and then itself;
    * - `false`: nothing, which is allowed for frames without a payload;
    * - a header block: nothing until that is complete.
    */
-  begin(
-    frame: FrameHeader,
-    payload: Uint8Array,
-  ): boolean | Uint8Array | HeaderBlock;
+  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock;
   /** Ends at most `count` streams; returns how many ended. */
   endStreams(count: number): number;
 }
@@ -84,15 +78,12 @@ export class PacedSocket implements WaitingWork {
    * @param options.serve gives the socket to HTTP/2
    * @throws {Error} when HTTP/2 does not listen to the socket as expected
    */
-  constructor(
-    socket: Socket,
-    { serve, scheduler, rules, backlog }: {
-      readonly serve: () => void;
-      readonly scheduler: TurnScheduler;
-      readonly rules: FrameRules;
-      readonly backlog: SocketBacklog;
-    },
-  ) {
+  constructor(socket: Socket, { serve, scheduler, rules, backlog }: {
+    readonly serve: () => void;
+    readonly scheduler: TurnScheduler;
+    readonly rules: FrameRules;
+    readonly backlog: SocketBacklog;
+  }) {
     this.#socket = socket;
     this.#scheduler = scheduler;
     this.#rules = rules;
@@ -106,9 +97,7 @@ export class PacedSocket implements WaitingWork {
     const added = (name: "error" | "close") =>
       listeners(socket, name).filter((one) => !before[name].includes(one));
     this.#onClosed = added("close");
-    if (
-      deliver === undefined || others.length > 0 || this.#onClosed.length === 0
-    ) {
+    if (deliver === undefined || others.length > 0 || this.#onClosed.length === 0) {
       throw new Error(
         "Cannot limit HTTP/2 reads: node:http2 of this Deno version uses " +
           "sockets differently; use Deno 2.9.6",
@@ -219,10 +208,7 @@ export class PacedSocket implements WaitingWork {
         }
         this.#held = undefined;
         used += cost;
-        const action = this.#rules.begin(
-          frame,
-          chunk.subarray(at, at + frame.length),
-        );
+        const action = this.#rules.begin(frame, chunk.subarray(at, at + frame.length));
         if (this.#isClosed) return used;
         const isBatched = action === true && this.#block === undefined;
         if (start >= from && isBatched) continue;

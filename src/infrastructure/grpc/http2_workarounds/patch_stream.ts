@@ -1,36 +1,33 @@
 /**
- * Replaces `respond`, `write` and `end` of a server's HTTP/2 stream; nothing else
- * replaces them.
+ * Replaces `respond`, `write` and `end` of a server's HTTP/2 stream; nothing else replaces them.
  *
  * Content type
  * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it answers `application/grpc+proto`; the contract says
- *   `application/grpc`, for errors too. It has no setting for it.
+ * - Symptom: it answers `application/grpc+proto`; the contract says `application/grpc`, for errors
+ *   too. It has no setting for it.
  * - Report: https://github.com/grpc/grpc-node/pull/1896 (for clients; rejected)
  * - Test: "grpc-js answers with application/grpc+proto" fails once this can go.
  *
  * Writes
  * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: see `socket_backlog.ts` and `round_robin.ts`: a write waits for the
- *   other streams of its connection and for room in the socket, and is reported as
- *   taken when the socket has room again, so that at most one batch of a stream
- *   waits.
+ * - Symptom: see `socket_backlog.ts` and `round_robin.ts`: a write waits for the other streams of
+ *   its connection and for room in the socket, and is reported as taken when the socket has room
+ *   again, so that at most one batch of a stream waits.
  *
  * Streams that have ended although their writes have not
  * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: it closes a stream with NO_ERROR only after its writes have finished.
- *   Two ends never reach that point:
- *   1. A client or gateway resets a stream with NO_ERROR while a write waits for
- *      flow control. The write has no stream any more, so it never finishes. Such
- *      a stream is destroyed as soon as it is aborted, or after its end.
- *   2. The proxy ends a call whose client does not read. The status comes after
- *      the data, so it is never sent. After {@linkcode STATUS_GRACE_MS} the stream
- *      is reset with REFUSED_STREAM, which gRPC clients report as UNAVAILABLE.
+ * - Symptom: it closes a stream with NO_ERROR only after its writes have finished. Two ends never
+ *   reach that point:
+ *   1. A client or gateway resets a stream with NO_ERROR while a write waits for flow control. The
+ *      write has no stream any more, so it never finishes. Such a stream is destroyed as soon as it
+ *      is aborted, or after its end.
+ *   2. The proxy ends a call whose client does not read. The status comes after the data, so it is
+ *      never sent. After {@linkcode STATUS_GRACE_MS} the stream is reset with REFUSED_STREAM, which
+ *      gRPC clients report as UNAVAILABLE.
  * - Report: none found.
- * - Test: "node:http2 never closes a writing stream that is reset with NO_ERROR"
- *   fails once (1) can go; "a reset that overtakes the status of a stream
- *   releases it" and "a stream that is ended while its client does not read is
- *   released" fail without this.
+ * - Test: "node:http2 never closes a writing stream that is reset with NO_ERROR" fails once (1) can
+ *   go; "a reset that overtakes the status of a stream releases it" and "a stream that is ended
+ *   while its client does not read is released" fail without this.
  *
  * @module
  */
@@ -63,10 +60,7 @@ export interface PatchOptions {
 }
 
 /** Replaces the methods of a stream that send. */
-export function patchStream(
-  stream: ServerHttp2Stream,
-  options: PatchOptions,
-): void {
+export function patchStream(stream: ServerHttp2Stream, options: PatchOptions): void {
   new PatchedStream(stream, options);
 }
 
@@ -87,10 +81,7 @@ class PatchedStream {
     const { respond } = stream;
     this.#roundRobin = options.roundRobin;
     this.#backlog = options.backlog;
-    this.#write = stream.write.bind(stream) as (
-      chunk: Uint8Array,
-      callback: Callback,
-    ) => boolean;
+    this.#write = stream.write.bind(stream) as (chunk: Uint8Array, callback: Callback) => boolean;
     stream.respond = (
       headers?: OutgoingHttpHeaders,
       responseOptions?: ServerStreamResponseOptions,
@@ -105,8 +96,8 @@ class PatchedStream {
     }) as typeof stream.write;
     const end = stream.end as (...args: unknown[]) => typeof stream;
     stream.end = ((...args: unknown[]) => {
-      // Without room, what is left of the stream would wait for a client that
-      // does not read; its status may still arrive in time.
+      // Without room, what is left of the stream would wait for a client that does not read; its
+      // status may still arrive in time.
       this.#unblock();
       // The end comes after all writes, so none of them waits any more.
       for (const run of [...this.#queued]) this.#roundRobin.flush(run);
@@ -187,8 +178,8 @@ export class EndedStreams {
 
   /** Releases a new stream when it fails or is aborted. */
   guard(stream: ServerHttp2Stream): void {
-    // grpc-js listens for the first error only; a second one without a listener
-    // would end the process.
+    // grpc-js listens for the first error only; a second one without a listener would end the
+    // process.
     stream.on("error", () => {});
     // Not in this call, which HTTP/2 may make while it reads.
     stream.once("aborted", () => setImmediate(() => stream.destroy()));

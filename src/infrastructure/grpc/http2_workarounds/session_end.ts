@@ -1,56 +1,48 @@
 /**
- * Replaces how HTTP/2 connections end, so that the process survives and clients
- * reconnect.
+ * Replaces how HTTP/2 connections end, so that the process survives and clients reconnect.
  *
- * gRPC clients retry UNAVAILABLE and give up on most other codes. What they
- * report for the ends that HTTP/2 libraries make is often another one:
- * RST_STREAM(NO_ERROR) reads as INTERNAL or INVALID_ARGUMENT, CANCEL and some
- * TCP resets as CANCELLED. RST_STREAM(REFUSED_STREAM) reads as UNAVAILABLE in
- * nearly all (connect-es 2.2.0 reads it as INTERNAL, which it retries). So a
- * connection whose streams cannot be sent a status ends like this: each open
- * stream is reset with REFUSED_STREAM, then the connection is closed; if its
- * client has not taken all after {@linkcode LINGER_MS}, by a TCP reset.
+ * gRPC clients retry UNAVAILABLE and give up on most other codes. What they report for the ends
+ * that HTTP/2 libraries make is often another one: RST_STREAM(NO_ERROR) reads as INTERNAL or
+ * INVALID_ARGUMENT, CANCEL and some TCP resets as CANCELLED. RST_STREAM(REFUSED_STREAM) reads as
+ * UNAVAILABLE in nearly all (connect-es 2.2.0 reads it as INTERNAL, which it retries). So a
+ * connection whose streams cannot be sent a status ends like this: each open stream is reset with
+ * REFUSED_STREAM, then the connection is closed; if its client has not taken all after {@linkcode
+ * LINGER_MS}, by a TCP reset.
  *
  * Process crash on a close within a read
  * - Product: node:http2 of Deno 2.9.6 with @grpc/grpc-js 1.14.7.
- * - Symptom: it reads frames in native code and calls JavaScript meanwhile. A
- *   session that closes in such a call is freed under its reader; connections that
- *   start with GOAWAY end the process with a segmentation fault. So sessions close
- *   in the next turn of the event loop.
- * - Report: none found for servers; clients:
- *   https://github.com/denoland/deno/issues/36788
- * - Test: none fails once this can go, because the crash depends on chance: a
- *   server of grpc-js alone crashes in about every second run of 300 clients that
- *   send GOAWAY and FIN behind their SETTINGS. Behind `PacedSocket`, 600 of them
- *   crashed nothing without this. "clients that connect and leave affect no
- *   other" keeps that.
+ * - Symptom: it reads frames in native code and calls JavaScript meanwhile. A session that closes
+ *   in such a call is freed under its reader; connections that start with GOAWAY end the process
+ *   with a segmentation fault. So sessions close in the next turn of the event loop.
+ * - Report: none found for servers; clients: https://github.com/denoland/deno/issues/36788
+ * - Test: none fails once this can go, because the crash depends on chance: a server of grpc-js
+ *   alone crashes in about every second run of 300 clients that send GOAWAY and FIN behind their
+ *   SETTINGS. Behind `PacedSocket`, 600 of them crashed nothing without this. "clients that connect
+ *   and leave affect no other" keeps that.
  *
  * Errors of a session (protocol errors, flood guards)
  * - Product: node:http2 of Deno 2.9.6, as that of Node.js.
- * - Symptom: GOAWAY with an error code, and RST_STREAM(CANCEL) or none. By design;
- *   no report.
- * - Test: "a protocol error ends its connection's streams in a way clients retry"
- *   fails without this.
+ * - Symptom: GOAWAY with an error code, and RST_STREAM(CANCEL) or none. By design; no report.
+ * - Test: "a protocol error ends its connection's streams in a way clients retry" fails without
+ *   this.
  *
  * Keepalive
  * - Product: @grpc/grpc-js 1.14.7.
- * - Symptom: it ends a session that does not answer pings with
- *   RST_STREAM(NO_ERROR). Its keepalive is off; the one here replaces it.
- * - Report: https://github.com/grpc/grpc-node/issues/2953 (why it destroys
- *   sessions; the code is not mentioned).
- * - Test: "a client that answers no ping is ended in a way it retries" fails
- *   without this.
+ * - Symptom: it ends a session that does not answer pings with RST_STREAM(NO_ERROR). Its keepalive
+ *   is off; the one here replaces it.
+ * - Report: https://github.com/grpc/grpc-node/issues/2953 (why it destroys sessions; the code is
+ *   not mentioned).
+ * - Test: "a client that answers no ping is ended in a way it retries" fails without this.
  *
  * Limit of cancelled streams
  * - Product: nghttp2 1.69.0 in Deno 2.9.6.
- * - Symptom: it answers more than 1000 resets, plus 33 a second, with
- *   GOAWAY(INTERNAL_ERROR), on which some clients drop every stream; Deno ignores
- *   `streamResetBurst` and `streamResetRate`, the settings for it. nghttp2 itself
- *   keeps the session open, so the frame is sent as GOAWAY(NO_ERROR): open streams
- *   continue, new ones use a new connection.
+ * - Symptom: it answers more than 1000 resets, plus 33 a second, with GOAWAY(INTERNAL_ERROR), on
+ *   which some clients drop every stream; Deno ignores `streamResetBurst` and `streamResetRate`,
+ *   the settings for it. nghttp2 itself keeps the session open, so the frame is sent as
+ *   GOAWAY(NO_ERROR): open streams continue, new ones use a new connection.
  * - Report: none found.
- * - Test: "Deno ignores the settings of the limit of resets" fails once the
- *   settings can be used instead.
+ * - Test: "Deno ignores the settings of the limit of resets" fails once the settings can be used
+ *   instead.
  *
  * @module
  */
@@ -93,10 +85,7 @@ export interface Connection {
 }
 
 /** Replaces how the session of a connection ends, and pings its client. */
-export function replaceSessionEnd(
-  connection: Connection,
-  options: SessionEndOptions,
-): void {
+export function replaceSessionEnd(connection: Connection, options: SessionEndOptions): void {
   new SessionEnd(connection, options).replace();
 }
 
@@ -129,9 +118,9 @@ class SessionEnd {
       setImmediate(() => {
         this.#resetStreams(error);
         this.#endStreams(this.#connection.openStreams().length, () => {
-          // The socket of a closed session is read until its client closes it.
-          // Otherwise what the client still sends would be answered by a TCP
-          // reset, which can overtake the frames that ended its streams.
+          // The socket of a closed session is read until its client closes it. Otherwise what the
+          // client still sends would be answered by a TCP reset, which can overtake the frames that
+          // ended its streams.
           close.call(session);
           destroy.call(session, error, code);
           void this.#closeLater();
@@ -159,8 +148,7 @@ class SessionEnd {
 
   /** Whether a GOAWAY may be sent, as it is or changed. */
   #passesGoaway(frame: Uint8Array): boolean {
-    const code = new DataView(frame.buffer, frame.byteOffset)
-      .getUint32(GOAWAY_CODE);
+    const code = new DataView(frame.buffer, frame.byteOffset).getUint32(GOAWAY_CODE);
     if (code === constants.NGHTTP2_NO_ERROR) return true;
     // Only the limit of resets sends this code without debug data.
     if (
@@ -193,9 +181,8 @@ class SessionEnd {
   }
 
   /**
-   * Ends the `count` oldest streams in later turns of the event loop, and runs
-   * `then`. Ending thousands in one call would block everything else for half a
-   * second.
+   * Ends the `count` oldest streams in later turns of the event loop, and runs `then`. Ending
+   * thousands in one call would block everything else for half a second.
    */
   #endStreams(count: number, then: () => void): void {
     const left = count - ENDS_PER_TURN;
@@ -214,8 +201,8 @@ class SessionEnd {
   }
 
   /**
-   * Pings until the connection ends. Any bytes count as a reply, so that a client
-   * that sends much is not ended for a late one.
+   * Pings until the connection ends. Any bytes count as a reply, so that a client that sends much
+   * is not ended for a late one.
    */
   async #keepAlive(): Promise<void> {
     const { clock, keepaliveMs, keepaliveTimeoutMs } = this.#options;
@@ -225,24 +212,22 @@ class SessionEnd {
       if (signal.aborted || this.#session.destroyed) return;
       const { bytesRead } = this.#socket;
       this.#ping();
-      // In parts, because after a pause of this process timers run before
-      // what has arrived meanwhile is read.
+      // In parts, because after a pause of this process timers run before what has arrived
+      // meanwhile is read.
       for (let check = 0; check < CHECKS; check++) {
         await clock.sleep(keepaliveTimeoutMs / CHECKS, signal);
         if (this.#socket.bytesRead !== bytesRead) break;
       }
       if (signal.aborted) return;
       if (this.#socket.bytesRead !== bytesRead) continue;
-      return this.#session.destroy(
-        new Error(`No reply to a ping for ${keepaliveTimeoutMs} ms`),
-      );
+      return this.#session.destroy(new Error(`No reply to a ping for ${keepaliveTimeoutMs} ms`));
     }
   }
 
   /**
-   * Sends a frame that needs a reply. A session that is closing, because its
-   * client has sent GOAWAY, sends no pings, but its streams may stay open for
-   * hours. SETTINGS needs a reply too; another GOAWAY flushes it.
+   * Sends a frame that needs a reply. A session that is closing, because its client has sent
+   * GOAWAY, sends no pings, but its streams may stay open for hours. SETTINGS needs a reply too;
+   * another GOAWAY flushes it.
    */
   #ping(): void {
     const session = this.#session;

@@ -2,15 +2,13 @@
  * Limits the bytes that wait in a socket for a client that does not read.
  *
  * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: it writes to the socket as much as flow control allows, whether or
- *   not the socket is full, and completes a stream's write once the socket has
- *   it. A client with large windows (256 MiB in Envoy) that does not read has all
- *   of that kept in memory.
- * - Report: none found; https://github.com/denoland/deno/pull/36044 made writes
- *   wait for flow control, not for the socket.
- * - Test: "node:http2 fills the socket of a client that does not read" fails once
- *   this can go; "a client that does not read is sent what its socket takes"
- *   fails without it.
+ * - Symptom: it writes to the socket as much as flow control allows, whether or not the socket is
+ *   full, and completes a stream's write once the socket has it. A client with large windows (256
+ *   MiB in Envoy) that does not read has all of that kept in memory.
+ * - Report: none found; https://github.com/denoland/deno/pull/36044 made writes wait for flow
+ *   control, not for the socket.
+ * - Test: "node:http2 fills the socket of a client that does not read" fails once this can go; "a
+ *   client that does not read is sent what its socket takes" fails without it.
  *
  * @module
  */
@@ -61,21 +59,19 @@ export class SocketBacklog {
 
   /** Whether no more messages should be written; a closed socket stays full. */
   get isFull(): boolean {
-    return this.#socket.destroyed ||
-      this.#socket.writableLength >= this.#share.bytes;
+    return this.#socket.destroyed || this.#socket.writableLength >= this.#share.bytes;
   }
 
   /**
-   * Whether no more frames should be read: PING replies and responses to rejected
-   * requests, which flow control does not limit, wait in the socket too.
+   * Whether no more frames should be read: PING replies and responses to rejected requests, which
+   * flow control does not limit, wait in the socket too.
    */
   get isOverfull(): boolean {
     return this.#socket.writableLength >= UNREAD_FACTOR * this.#share.bytes;
   }
 
   /**
-   * Runs `run` once the socket has room, in the order of these calls; never when
-   * it closes before.
+   * Runs `run` once the socket has room, in the order of these calls; never when it closes before.
    */
   wait(run: () => void): void {
     if (this.#socket.destroyed) return;

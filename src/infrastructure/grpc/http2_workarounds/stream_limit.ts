@@ -1,20 +1,18 @@
 /**
- * Announces to a client how many streams its connection may have, without the
- * knowledge of HTTP/2.
+ * Announces to a client how many streams its connection may have, without the knowledge of HTTP/2.
  *
  * - Product: nghttp2 1.69.0 in Deno 2.9.6.
- * - Symptom: it ends a connection that opens some 500 streams above an announced
- *   limit, although their client cannot have read the limit.
+ * - Symptom: it ends a connection that opens some 500 streams above an announced limit, although
+ *   their client cannot have read the limit.
  * - Report: none found; the limit of refusals is nghttp2's own.
- * - Test: "node:http2 ends a connection that opens many streams above the limit"
- *   fails once this can be a plain setting; "3 000 streams opened before the
- *   limit is read do not end the connection" fails without it.
+ * - Test: "node:http2 ends a connection that opens many streams above the limit" fails once this
+ *   can be a plain setting; "3 000 streams opened before the limit is read do not end the
+ *   connection" fails without it.
  *
- * A client acknowledges the SETTINGS of HTTP/2 and those sent here alike. So both
- * acknowledgements are dropped, and HTTP/2 is given one in place of the client,
- * right behind the client's own settings. The settings of HTTP/2 only raise what a
- * client may send, and apply once they are acknowledged: `header_block.ts` joins
- * frames that are larger than the default.
+ * A client acknowledges the SETTINGS of HTTP/2 and those sent here alike. So both acknowledgements
+ * are dropped, and HTTP/2 is given one in place of the client, right behind the client's own
+ * settings. The settings of HTTP/2 only raise what a client may send, and apply once they are
+ * acknowledged: `header_block.ts` joins frames that are larger than the default.
  *
  * @module
  */

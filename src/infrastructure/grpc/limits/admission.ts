@@ -1,18 +1,16 @@
 /**
  * Limits what clients may use up, before grpc-js makes a call.
  *
- * Every limit has a total over all connections, so that no client can use up
- * the proxy:
+ * Every limit has a total over all connections, so that no client can use up the proxy:
  *
- * - streams of a connection: announced by SETTINGS, and refused beyond it with
- *   REFUSED_STREAM;
- * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status,
- *   health) have a reserve of their own;
+ * - streams of a connection: announced by SETTINGS, and refused beyond it with REFUSED_STREAM;
+ * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status, health) have a reserve
+ *   of their own;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
  * - metadata of a call: RESOURCE_EXHAUSTED;
  * - work of one turn of the event loop: `turn_scheduler.ts`;
- * - resets and control frames of a connection: above a rate that no client
- *   library reaches, the connection is reset.
+ * - resets and control frames of a connection: above a rate that no client library reaches, the
+ *   connection is reset.
  *
  * @module
  */
@@ -58,11 +56,7 @@ const MAX_UNARY_CALLS = 1_000;
 const HEADER_OVERHEAD = 32;
 
 /** How requests and responses of a method alternate. */
-export type MethodKind =
-  | "unary"
-  | "server_streaming"
-  | "client_streaming"
-  | "bidi_streaming";
+export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
 
 /** What {@linkcode Admission} needs. */
 export interface AdmissionOptions extends SessionEndOptions {
@@ -106,10 +100,7 @@ export class Admission {
         maxHeaderListSize: MAX_METADATA_BYTES,
       });
       http2Server.on("session", (session) => this.#opening = session);
-      interceptStreams(
-        http2Server,
-        (stream, headers) => this.#admit(stream, headers),
-      );
+      interceptStreams(http2Server, (stream, headers) => this.#admit(stream, headers));
     }
   }
 
@@ -135,13 +126,9 @@ export class Admission {
   /**
    * Counts a new stream as open until it closes.
    *
-   * @returns why it is refused; `undefined` when it is not, or when it has been
-   * reset
+   * @returns why it is refused; `undefined` when it is not, or when it has been reset
    */
-  #admit(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-  ): CallError | undefined {
+  #admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): CallError | undefined {
     this.#shared.endedStreams.guard(stream);
     const { session } = stream;
     const connection = session && this.#connections.get(session);
@@ -154,10 +141,7 @@ export class Admission {
       this.#count(stream, kind ?? "unary", peer);
   }
 
-  #checkMetadata(
-    headers: IncomingHttpHeaders,
-    peer: string,
-  ): CallError | undefined {
+  #checkMetadata(headers: IncomingHttpHeaders, peer: string): CallError | undefined {
     const bytes = metadataBytes(headers);
     if (bytes <= MAX_METADATA_BYTES) return undefined;
     const error = metadataError(bytes);
@@ -165,11 +149,7 @@ export class Admission {
     return error;
   }
 
-  #count(
-    stream: ServerHttp2Stream,
-    kind: MethodKind,
-    peer: string,
-  ): CallError | undefined {
+  #count(stream: ServerHttp2Stream, kind: MethodKind, peer: string): CallError | undefined {
     if (kind === "unary") {
       if (this.#unary >= MAX_UNARY_CALLS) {
         return this.#refuse(

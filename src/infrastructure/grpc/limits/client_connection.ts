@@ -1,6 +1,6 @@
 /**
- * The limits of one client's connection: what each frame costs, which requests
- * are unfinished, and when the connection is reset.
+ * The limits of one client's connection: what each frame costs, which requests are unfinished, and
+ * when the connection is reset.
  *
  * @module
  */
@@ -164,10 +164,7 @@ export class ClientConnection implements FrameRules {
   }
 
   /** Counts a frame that is about to be read. */
-  begin(
-    frame: FrameHeader,
-    payload: Uint8Array,
-  ): boolean | Uint8Array | HeaderBlock {
+  begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock {
     const { type, flags, stream, length } = frame;
     const ends = (flags & FLAG_END_STREAM) !== 0;
     switch (type) {
@@ -211,10 +208,7 @@ export class ClientConnection implements FrameRules {
       request.refusal = metadataError(block.bytes);
     }
     if (block.bytes > MAX_BLOCK_BYTES) {
-      this.#drop(
-        "metadata",
-        `A request has more than ${MAX_BLOCK_BYTES} bytes of metadata`,
-      );
+      this.#drop("metadata", `A request has more than ${MAX_BLOCK_BYTES} bytes of metadata`);
     }
     if ((frame.flags & FLAG_END_HEADERS) !== 0) {
       this.#block = undefined;
@@ -367,10 +361,7 @@ export class ClientConnection implements FrameRules {
     this.#refilledAt = now;
     this.#tokens = Math.min(CONTROL_BURST, refilled) - 1;
     if (this.#tokens < 0) {
-      this.#drop(
-        "frames",
-        `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`,
-      );
+      this.#drop("frames", `More than ${1000 * CONTROL_PER_MS} resets and control frames a second`);
     }
   }
 

@@ -1,11 +1,10 @@
 /**
- * Limits requests that have begun to arrive and are not answered yet: their bytes
- * have a common budget, and each has a deadline.
+ * Limits requests that have begun to arrive and are not answered yet: their bytes have a common
+ * budget, and each has a deadline.
  *
- * Request bytes lie outside the V8 heap, so its limit does not bound them. When
- * the budget is exceeded, the largest unfinished request is refused: ordinary
- * requests are a few hundred bytes and keep arriving while a client that sends
- * large ones fills the budget.
+ * Request bytes lie outside the V8 heap, so its limit does not bound them. When the budget is
+ * exceeded, the largest unfinished request is refused: ordinary requests are a few hundred bytes
+ * and keep arriving while a client that sends large ones fills the budget.
  *
  * @module
  */
@@ -14,9 +13,8 @@ import type { Clock } from "../../../application/ports/clock.ts";
 /** How often deadlines are checked, in ms. */
 const CHECK_EVERY_MS = 500;
 /**
- * Bytes that a compressed byte counts as. Lists of symbols expand 5 to 50 times,
- * deflate at most 1032 times; a client that opens hundreds of compressed streams
- * together has to fit.
+ * Bytes that a compressed byte counts as. Lists of symbols expand 5 to 50 times, deflate at most
+ * 1032 times; a client that opens hundreds of compressed streams together has to fit.
  */
 const EXPANSION = 256;
 /** Bytes before a gRPC message: a compression flag, and the length in four bytes. */
@@ -67,8 +65,8 @@ export class PendingRequest {
   }
 
   /**
-   * Reads how long the message is from the first bytes of the request, so that a
-   * request that is too large is refused before the rest arrives.
+   * Reads how long the message is from the first bytes of the request, so that a request that is
+   * too large is refused before the rest arrives.
    */
   readPrefix(payload: Uint8Array): void {
     if (this.received > 0 || payload.length < PREFIX_BYTES) return;
@@ -89,10 +87,7 @@ export class PendingRequests {
   #bytes = 0;
   #checking: AbortController | undefined;
 
-  constructor(
-    bounds: RequestBounds,
-    clock: Pick<Clock, "monotonic" | "sleep">,
-  ) {
+  constructor(bounds: RequestBounds, clock: Pick<Clock, "monotonic" | "sleep">) {
     this.#bounds = bounds;
     this.#clock = clock;
   }

@@ -1,6 +1,6 @@
 /**
- * What happens to a call or connection that a limit refuses: its error, how the
- * error is sent, and how it is counted and logged.
+ * What happens to a call or connection that a limit refuses: its error, how the error is sent, and
+ * how it is counted and logged.
  *
  * @module
  */
@@ -29,14 +29,10 @@ export function metadataError(bytes: number): CallError {
 }
 
 /** The limit that an unfinished request exceeds, and the error of its call. */
-export function requestError(
-  fault: RequestFault,
-  bytes: number,
-  limits: {
-    readonly requestTimeoutMs: number;
-    readonly maxPendingRequestBytes: number;
-  },
-): [RefusalReason, CallError] {
+export function requestError(fault: RequestFault, bytes: number, limits: {
+  readonly requestTimeoutMs: number;
+  readonly maxPendingRequestBytes: number;
+}): [RefusalReason, CallError] {
   switch (fault) {
     case "too_slow":
       return [
@@ -87,8 +83,8 @@ export function sendError(stream: ServerHttp2Stream, error: CallError): void {
 }
 
 /**
- * Resets a stream whose response is complete and whose request may not be:
- * NO_ERROR has the client stop sending (RFC 9113, 8.1).
+ * Resets a stream whose response is complete and whose request may not be: NO_ERROR has the client
+ * stop sending (RFC 9113, 8.1).
  */
 export function closeUnread(stream: ServerHttp2Stream): void {
   stream.resume();
@@ -108,11 +104,7 @@ export class RefusalLog {
   readonly #lines = new Map<RefusalReason, { at: number; counted: number }>();
 
   /** @param counts refusals by limit, which it increments */
-  constructor(
-    counts: Record<RefusalReason, number>,
-    log: Log,
-    clock: Pick<Clock, "monotonic">,
-  ) {
+  constructor(counts: Record<RefusalReason, number>, log: Log, clock: Pick<Clock, "monotonic">) {
     this.#counts = counts;
     this.#log = log;
     this.#clock = clock;

@@ -1,22 +1,19 @@
 /**
  * Shares a slow connection between its streams.
  *
- * HTTP/2 with extensible priorities (RFC 9218, which nghttp2 1.69.0 in Deno 2.9.6
- * follows) sends all data of the oldest stream before that of a younger one,
- * unless a client asks for `priority: i`, which gRPC clients do not. A stream
- * here writes again as soon as its last write was taken. On a connection that
- * takes less than its streams have to send, the oldest streams would receive
+ * HTTP/2 with extensible priorities (RFC 9218, which nghttp2 1.69.0 in Deno 2.9.6 follows) sends
+ * all data of the oldest stream before that of a younger one, unless a client asks for `priority:
+ * i`, which gRPC clients do not. A stream here writes again as soon as its last write was taken. On
+ * a connection that takes less than its streams have to send, the oldest streams would receive
  * everything and the youngest nothing.
  *
- * So while the connection's flow-control window is used up, a stream's next write
- * waits until the other streams have written: until the window is open although
- * writes are under way (those wait for windows of their own streams then), or no
- * write is under way. All writes that wait then run as one round. On a connection
- * that keeps up, no write waits.
+ * So while the connection's flow-control window is used up, a stream's next write waits until the
+ * other streams have written: until the window is open although writes are under way (those wait
+ * for windows of their own streams then), or no write is under way. All writes that wait then run
+ * as one round. On a connection that keeps up, no write waits.
  *
- * The test "node:http2 sends the data of the oldest stream first" fails once this
- * can go; "on a connection that takes too little, all streams receive alike" fails
- * without it.
+ * The test "node:http2 sends the data of the oldest stream first" fails once this can go; "on a
+ * connection that takes too little, all streams receive alike" fails without it.
  *
  * @module
  */
@@ -26,8 +23,8 @@ import type { Clock } from "../../../application/ports/clock.ts";
 const CHECK_EVERY_MS = 5;
 
 /**
- * How long the state of a window is reused, in ms: reading it costs some 2 µs,
- * and many streams of a connection write in one turn of the event loop.
+ * How long the state of a window is reused, in ms: reading it costs some 2 µs, and many streams of
+ * a connection write in one turn of the event loop.
  */
 const REUSE_MS = 1;
 
@@ -112,10 +109,7 @@ export class RoundRobin {
 }
 
 /** Reuses what `read` returns for a millisecond. */
-export function reused<T>(
-  read: () => T,
-  clock: Pick<Clock, "monotonic">,
-): () => T {
+export function reused<T>(read: () => T, clock: Pick<Clock, "monotonic">): () => T {
   let readAt = -Infinity;
   let value: T;
   return () => {

@@ -1,19 +1,16 @@
 /**
- * Limits how much work one turn of the event loop does, and shares it fairly
- * between connections.
+ * Limits how much work one turn of the event loop does, and shares it fairly between connections.
  *
- * - Reading. A new stream costs some 200 to 400 µs: HTTP/2, grpc-js, validation,
- *   the subscription, its headers. One packet can carry hundreds.
- * - Writing. A write costs some 15 to 60 µs. One event can wake ten thousand
- *   streams.
+ * - Reading. A new stream costs some 200 to 400 µs: HTTP/2, grpc-js, validation, the subscription,
+ *   its headers. One packet can carry hundreds.
+ * - Writing. A write costs some 15 to 60 µs. One event can wake ten thousand streams.
  *
- * Without limits, all of it runs before anything else: a connection with a
- * single stream, a health check and the upstream reader wait for half a second.
- * Connections below the limits, which is all of them without a burst, read and
- * write immediately; the work of others waits for later turns, in the order of
- * start-time fair queuing: the connection that has used the fewest units while
- * others waited is first. So a client with little work is served in the next
- * turn, however many connections flood the proxy.
+ * Without limits, all of it runs before anything else: a connection with a single stream, a health
+ * check and the upstream reader wait for half a second. Connections below the limits, which is all
+ * of them without a burst, read and write immediately; the work of others waits for later turns, in
+ * the order of start-time fair queuing: the connection that has used the fewest units while others
+ * waited is first. So a client with little work is served in the next turn, however many
+ * connections flood the proxy.
  *
  * @module
  */
@@ -205,18 +202,14 @@ export class WriteScheduler {
   }
 
   /**
-   * The queue of a connection, shared by its streams; each stream has to dispose
-   * of it once.
+   * The queue of a connection, shared by its streams; each stream has to dispose of it once.
    *
    * @param connection identifies the connection, for example address and port
    */
   queueOf(connection: string): WriteQueue {
     let queue = this.#queues.get(connection);
     if (queue === undefined) {
-      queue = new WriteQueue(
-        this.#scheduler,
-        () => void this.#queues.delete(connection),
-      );
+      queue = new WriteQueue(this.#scheduler, () => void this.#queues.delete(connection));
       this.#queues.set(connection, queue);
     }
     queue.streams++;
@@ -253,10 +246,7 @@ export class WriteQueue implements Disposable, WaitingWork {
       this.#turn = scheduler.turn;
       this.#used = 0;
     }
-    if (
-      this.#used >= WRITE_LIMITS.perConnection || !scheduler.hasRoom ||
-      this.isWaiting
-    ) {
+    if (this.#used >= WRITE_LIMITS.perConnection || !scheduler.hasRoom || this.isWaiting) {
       this.#writes.push(write);
       scheduler.enqueue(this);
       return;
@@ -291,15 +281,14 @@ const LONGEST_WAIT_MS = 20;
 /**
  * Waits until all sockets were polled.
  *
- * While something is ready to run, the runtime (Deno 2.9.6 on tokio, whose
- * `event_interval` is 61) polls sockets only in every 61st turn. Something
- * usually is: each write to HTTP/2 leaves work for the next turn, and a timer
- * that becomes due during a long turn runs in the next one. Schedulers that fill
- * turns of 10 ms would keep Alpaca, clients and health checks waiting for 600 ms.
+ * While something is ready to run, the runtime (Deno 2.9.6 on tokio, whose `event_interval` is 61)
+ * polls sockets only in every 61st turn. Something usually is: each write to HTTP/2 leaves work for
+ * the next turn, and a timer that becomes due during a long turn runs in the next one. Schedulers
+ * that fill turns of 10 ms would keep Alpaca, clients and health checks waiting for 600 ms.
  *
- * So all schedulers wait for one timer of a millisecond, and again if it was
- * late: a timer is punctual when the event loop had nothing else to do, and then
- * it has polled. The wait is bounded for an event loop that is never idle.
+ * So all schedulers wait for one timer of a millisecond, and again if it was late: a timer is
+ * punctual when the event loop had nothing else to do, and then it has polled. The wait is bounded
+ * for an event loop that is never idle.
  */
 export class PollWait {
   readonly #waiting = new Set<() => void>();
