@@ -32,9 +32,8 @@ export type {
 export type { ChannelName } from "./src/domain/market/channels.ts";
 export type { OptionRight } from "./src/domain/options/contract.ts";
 export type { OptionSelection } from "./src/domain/options/selection.ts";
-export type { CountingRule, Plan } from "./src/domain/subscription/plans.ts";
-export type { ChunkLimits } from "./src/domain/subscription/request.ts";
-export type { UpstreamChannel } from "./src/domain/subscription/symbol_sets.ts";
+export type { ChunkLimits, UpstreamChannel } from "./src/domain/subscription/pairs.ts";
+export type { CountingRule, Plan } from "./src/domain/subscription/quota.ts";
 export type { Dependencies } from "./src/feeds.ts";
 export type { Config, KeyPair, Listen, LogLevel } from "./src/infrastructure/config/config.ts";
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";

@@ -22,9 +22,9 @@ import type { Tracing } from "./application/ports/tracing.ts";
 import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
 import type { FeedId, FeedKind } from "./domain/connection/feed.ts";
 import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import { planLimit } from "./domain/subscription/plans.ts";
+import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions } from "./domain/subscription/reconciler.ts";
-import type { UpstreamChannel } from "./domain/subscription/symbol_sets.ts";
+import type { UpstreamChannel } from "./domain/subscription/pairs.ts";
 import {
   FrameDecoder,
   type MarketFormat,

@@ -3,17 +3,17 @@
  *
  * @module
  */
-import type { CountingRule, PlanLimit } from "../../src/domain/subscription/plans.ts";
+import type { CountingRule, PlanLimit } from "../../src/domain/subscription/quota.ts";
 import {
   createSubscriptions,
   type Subscriptions,
 } from "../../src/domain/subscription/reconciler.ts";
-import type { ChunkLimits } from "../../src/domain/subscription/request.ts";
 import {
+  type ChunkLimits,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../src/domain/subscription/symbol_sets.ts";
+} from "../../src/domain/subscription/pairs.ts";
 
 /** The counted channels of the default settings. */
 export const DEFAULT_COUNTING: CountingRule = {

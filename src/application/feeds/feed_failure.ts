@@ -4,7 +4,7 @@
  * @module
  */
 import { type FailureType, failureTypeOf } from "../../domain/connection/failure.ts";
-import { errorText, type UpstreamError } from "../../domain/subscription/request.ts";
+import { errorText, type UpstreamError } from "../../domain/subscription/pairs.ts";
 
 /** A failed session; its message is for operators, once redacted. */
 export class FeedFailure extends Error {

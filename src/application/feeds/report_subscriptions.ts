@@ -5,15 +5,15 @@
  * @module
  */
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
-import { errorText } from "../../domain/subscription/request.ts";
 import {
+  errorText,
   hasPair,
   type Pair,
   pairKey,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
   WILDCARD,
-} from "../../domain/subscription/symbol_sets.ts";
+} from "../../domain/subscription/pairs.ts";
 import type { ChannelReport, QuotaReport, SymbolReport } from "../status/subscription_report.ts";
 
 /** State and reason of one symbol. */

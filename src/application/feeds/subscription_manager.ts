@@ -11,14 +11,15 @@
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
-import type { Rejection } from "../../domain/subscription/rejected_symbols.ts";
+import type { Rejection } from "../../domain/subscription/rejections.ts";
 import {
   errorText,
   isServerError,
   type SubscriptionRequest,
+  type SymbolSets,
+  type UpstreamChannel,
   type UpstreamError,
-} from "../../domain/subscription/request.ts";
-import type { SymbolSets, UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
+} from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
@@ -29,7 +30,6 @@ import type {
   FeedSubscriptions,
 } from "../status/subscription_report.ts";
 import { FeedFailure } from "./feed_failure.ts";
-import { QuotaExceeded } from "./quota_exceeded.ts";
 import {
   describeTrouble,
   reportChannels,
@@ -43,6 +43,35 @@ const MAX_UNANSWERED = 3;
 
 /** Pause after an internal error of upstream, in ms. */
 const ERROR_PAUSE_MS = 1_000;
+
+/** A symbol quota and what a new stream would add to it. */
+export interface QuotaExcess {
+  readonly feed: FeedId;
+  /** Pairs of channel and symbol that the plan allows on the feed. */
+  readonly limit: number;
+  /** Pairs that open streams already request. */
+  readonly used: number;
+  /** Pairs that the new stream would add. */
+  readonly requested: number;
+}
+
+/**
+ * A new stream requests more symbols than the quota has left. It is not opened,
+ * and open streams are not affected.
+ */
+export class QuotaExceeded extends Error {
+  override readonly name = "QuotaExceeded";
+  readonly excess: QuotaExcess;
+
+  constructor(excess: QuotaExcess) {
+    const { feed, limit, used, requested } = excess;
+    super(
+      `The ${feed} symbol quota is exceeded by ${used + requested - limit}: ` +
+        `${limit} allowed, ${used} used, ${requested} more requested`,
+    );
+    this.excess = excess;
+  }
+}
 
 /** Takes what streams request of one feed. */
 export interface SubscriptionSink {

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import type { UpstreamError } from "../../domain/subscription/request.ts";
-import type { SymbolSets } from "../../domain/subscription/symbol_sets.ts";
+import type { SymbolSets, UpstreamError } from "../../domain/subscription/pairs.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 
 /** Subscribes what streams request on the session that is connected. */

@@ -11,7 +11,7 @@ import {
   recentre,
   selectContracts,
 } from "../../domain/options/selection.ts";
-import type { UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
+import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
 
 /** Underlying, channel and selection of an expansion. */

@@ -17,7 +17,7 @@
 import { exchangeDay } from "../../domain/options/exchange_day.ts";
 import { allocateSlots, type OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
-import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
+import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";

@@ -7,8 +7,11 @@
  *
  * @module
  */
-import type { SubscriptionRequest, UpstreamError } from "../../domain/subscription/request.ts";
-import type { SymbolSets } from "../../domain/subscription/symbol_sets.ts";
+import type {
+  SubscriptionRequest,
+  SymbolSets,
+  UpstreamError,
+} from "../../domain/subscription/pairs.ts";
 import type { FeedFailure } from "../feeds/feed_failure.ts";
 
 /** Events of a session, from dialing to its end. */

@@ -6,7 +6,7 @@
  */
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import { ROUTES } from "../../domain/subscription/routes.ts";
+import { ROUTES } from "../../domain/subscription/pairs.ts";
 import {
   type ErrorType,
   type FeedCounters,

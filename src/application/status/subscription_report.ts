@@ -4,7 +4,7 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import type { UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
+import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
 /**
  * State of a symbol on a channel: `acknowledged` upstream carries it;

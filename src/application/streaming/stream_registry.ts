@@ -7,8 +7,7 @@
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { type ChannelEvents, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
-import { ROUTES } from "../../domain/subscription/routes.ts";
-import { type UpstreamChannel, WILDCARD } from "../../domain/subscription/symbol_sets.ts";
+import { ROUTES, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { PendingBatch, Subscriber } from "../broadcast/subscriber.ts";

@@ -14,14 +14,14 @@
  */
 import type { SlotAllocation, SymbolQuota } from "./quota.ts";
 import type { SymbolRefCounts } from "./ref_counts.ts";
-import type { Action } from "./request.ts";
 import {
+  type Action,
   hasPair,
   type Pair,
   type SymbolSets,
   type UpstreamChannel,
   WILDCARD,
-} from "./symbol_sets.ts";
+} from "./pairs.ts";
 
 const NONE: ReadonlySet<string> = new Set();
 

@@ -29,30 +29,27 @@
  * @module
  */
 import { DesiredSet } from "./desired_set.ts";
-import type { PlanLimit } from "./plans.ts";
-import { SymbolQuota } from "./quota.ts";
+import { type PlanLimit, SymbolQuota } from "./quota.ts";
 import { SymbolRefCounts } from "./ref_counts.ts";
-import type { Rejection } from "./rejected_symbols.ts";
+import type { Rejection } from "./rejections.ts";
 import {
   type Action,
   type ChunkLimits,
+  countPairs,
+  hasPair,
   isOverLimit,
   isRejection,
   NOT_ACKNOWLEDGED,
-  type SubscriptionRequest,
-  takeChunk,
-  type UpstreamError,
-} from "./request.ts";
-import { RetestScheduler } from "./retest_scheduler.ts";
-import { MAX_ATTEMPTS, SessionState } from "./session_state.ts";
-import {
-  countPairs,
-  hasPair,
   type Pair,
   pairsOf,
+  type SubscriptionRequest,
   type SymbolSets,
+  takeChunk,
+  type UpstreamError,
   without,
-} from "./symbol_sets.ts";
+} from "./pairs.ts";
+import { RetestScheduler } from "./retests.ts";
+import { MAX_ATTEMPTS, SessionState } from "./session_state.ts";
 
 /** How the subscriptions of a feed are managed. */
 export interface SubscriptionSettings {

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type Pair, pairKey, type UpstreamChannel } from "./symbol_sets.ts";
+import { type Pair, pairKey, type UpstreamChannel } from "./pairs.ts";
 
 /** A pair that open streams request. */
 export interface ReferencedPair extends Pair {

@@ -5,9 +5,8 @@
  * @module
  */
 import type { PairStatus } from "./desired_set.ts";
-import { RejectedSymbols, type Rejection } from "./rejected_symbols.ts";
-import type { Action, SubscriptionRequest } from "./request.ts";
-import type { Pair, SymbolSets, UpstreamChannel } from "./symbol_sets.ts";
+import { RejectedSymbols, type Rejection } from "./rejections.ts";
+import type { Action, Pair, SubscriptionRequest, SymbolSets, UpstreamChannel } from "./pairs.ts";
 
 /** How often one pair is requested on one session without effect. */
 export const MAX_ATTEMPTS = 3;

@@ -10,12 +10,12 @@ import type {
   FeedSession,
 } from "../../application/ports/feed_connector.ts";
 import { failureOfUpstream, FeedFailure } from "../../application/feeds/feed_failure.ts";
-import type { SubscriptionRequest } from "../../domain/subscription/request.ts";
 import {
   groupPairs,
+  type SubscriptionRequest,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../domain/subscription/symbol_sets.ts";
+} from "../../domain/subscription/pairs.ts";
 import type { Connection, Payload } from "./connection.ts";
 import type { FrameDecoder, MarketCodec } from "./decode.ts";
 import type { Control } from "./messages.ts";

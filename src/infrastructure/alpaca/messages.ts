@@ -21,12 +21,12 @@ import type {
   StockTrade,
   StockTradingStatus,
 } from "../../domain/market/stock_events.ts";
-import type { UpstreamError } from "../../domain/subscription/request.ts";
 import {
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../domain/subscription/symbol_sets.ts";
+  type UpstreamError,
+} from "../../domain/subscription/pairs.ts";
 import {
   errorMessage,
   MAX_SYMBOL_LENGTH,

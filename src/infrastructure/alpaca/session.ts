@@ -7,7 +7,7 @@
 import type { Clock } from "../../application/ports/clock.ts";
 import type { FeedEvents, FeedSession } from "../../application/ports/feed_connector.ts";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
-import type { SubscriptionRequest } from "../../domain/subscription/request.ts";
+import type { SubscriptionRequest } from "../../domain/subscription/pairs.ts";
 import { Connection, type Frame, type Payload } from "./connection.ts";
 
 /** Deadlines of the steps of a session, in ms. */

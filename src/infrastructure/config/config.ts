@@ -11,8 +11,8 @@ import type {
 } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
-import type { CountingRule, Plan } from "../../domain/subscription/plans.ts";
-import type { ChunkLimits } from "../../domain/subscription/request.ts";
+import type { CountingRule, Plan } from "../../domain/subscription/quota.ts";
+import type { ChunkLimits } from "../../domain/subscription/pairs.ts";
 import type { Secret } from "./secret.ts";
 
 /** Least severe line that is written; `trace` writes no more than `debug`. */

@@ -7,8 +7,8 @@
  * @module
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
-import type { Plan } from "../../domain/subscription/plans.ts";
-import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/symbol_sets.ts";
+import type { Plan } from "../../domain/subscription/quota.ts";
+import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
 

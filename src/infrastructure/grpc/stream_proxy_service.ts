@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { QuotaExceeded } from "../../application/feeds/quota_exceeded.ts";
+import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";

@@ -9,7 +9,7 @@ import { createCounters } from "../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../src/domain/market/option_events.ts";
 import type { OrderUpdate } from "../../../src/domain/market/order_events.ts";
 import type { StockQuote } from "../../../src/domain/market/stock_events.ts";
-import type { Pair, UpstreamChannel } from "../../../src/domain/subscription/symbol_sets.ts";
+import type { Pair, UpstreamChannel } from "../../../src/domain/subscription/pairs.ts";
 import {
   FrameDecoder,
   jsonCodec,

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
-import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
+import type { SubscriptionRequest } from "../../../../src/domain/subscription/pairs.ts";
 import {
   createSubscriptions,
   type Subscriptions,

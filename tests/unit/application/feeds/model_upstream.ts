@@ -4,18 +4,16 @@
  *
  * @module
  */
-import type {
-  SubscriptionRequest,
-  UpstreamError,
-} from "../../../../src/domain/subscription/request.ts";
 import {
   type Pair,
   pairKey,
   pairsOf,
+  type SubscriptionRequest,
   type SymbolSets,
   type UpstreamChannel,
+  type UpstreamError,
   WILDCARD,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 
 /** What upstream says to one request. */
 export type Answer =

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
-import type { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
-import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
-import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
-import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import {
+  QuotaExceeded,
+  type SubscriptionManager,
+} from "../../../../src/application/feeds/subscription_manager.ts";
+import type { PlanLimit } from "../../../../src/domain/subscription/quota.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 import { ManagerHarness } from "./manager_harness.ts";
 import { symbolSets } from "../../../support/subscriptions.ts";
 

@@ -5,7 +5,7 @@
  */
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import { type Pair, WILDCARD } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { type Pair, WILDCARD } from "../../../../src/domain/subscription/pairs.ts";
 import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
 import type { Scene, Step } from "./scenario_steps.ts";
 import { Scenario } from "./subscription_scenario.ts";

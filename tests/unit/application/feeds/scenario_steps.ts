@@ -3,12 +3,12 @@
  *
  * @module
  */
-import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
-import type { ChunkLimits } from "../../../../src/domain/subscription/request.ts";
+import type { PlanLimit } from "../../../../src/domain/subscription/quota.ts";
 import type {
+  ChunkLimits,
   SymbolSets,
   UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 import type { Truth } from "./model_upstream.ts";
 
 /** How a scenario is set up. */

@@ -15,7 +15,7 @@ import type { Span, SpanAttributes, Tracing } from "../../../../src/application/
 import type {
   SubscriptionRequest,
   UpstreamError,
-} from "../../../../src/domain/subscription/request.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 
 /** A session that records what is asked of it. */
 export class ScriptedSession implements FeedSession {

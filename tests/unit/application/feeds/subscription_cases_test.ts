@@ -1,5 +1,5 @@
-import { planLimit } from "../../../../src/domain/subscription/plans.ts";
-import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { planLimit } from "../../../../src/domain/subscription/quota.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 import { assertExact, played } from "./scenario_outcome.ts";
 import type { Step } from "./scenario_steps.ts";
 import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";

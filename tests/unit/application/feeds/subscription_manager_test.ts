@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { type Plan, planLimit } from "../../../../src/domain/subscription/plans.ts";
-import { LEARNED_LIMIT, REJECTED } from "../../../../src/domain/subscription/retest_timer.ts";
+import { type Plan, planLimit } from "../../../../src/domain/subscription/quota.ts";
+import { LEARNED_LIMIT, REJECTED } from "../../../../src/domain/subscription/rejections.ts";
 import { DEFAULT_COUNTING, NO_LIMIT } from "../../../support/subscriptions.ts";
 import { ManagerHarness, TIMEOUT } from "./manager_harness.ts";
 

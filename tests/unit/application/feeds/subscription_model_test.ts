@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Plan, planLimit } from "../../../../src/domain/subscription/plans.ts";
+import { type Plan, planLimit } from "../../../../src/domain/subscription/quota.ts";
 import {
   pairKey,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 import { keysOf } from "../../domain/subscription/scripted_upstream.ts";
 import { assertExact, obtainable, played, type Script } from "./scenario_outcome.ts";
 import type { Scene, Step } from "./scenario_steps.ts";

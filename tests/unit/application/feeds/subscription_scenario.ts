@@ -5,21 +5,23 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
-import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
+import {
+  QuotaExceeded,
+  SubscriptionManager,
+} from "../../../../src/application/feeds/subscription_manager.ts";
 import {
   createSubscriptions,
   type Subscriptions,
 } from "../../../../src/domain/subscription/reconciler.ts";
-import type { SubscriptionRequest } from "../../../../src/domain/subscription/request.ts";
 import {
   hasPair,
   type Pair,
   pairKey,
   pairsOf,
+  type SubscriptionRequest,
   type UpstreamChannel,
   WILDCARD,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import type { Scene, Step } from "./scenario_steps.ts";

@@ -6,7 +6,7 @@
  */
 import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
-import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 
 /** A sink that the test reads and limits. */
 export class CountingSink implements SubscriptionSink {

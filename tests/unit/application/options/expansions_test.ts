@@ -8,7 +8,7 @@ import {
   type OptionSelection,
 } from "../../../../src/domain/options/selection.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
-import type { UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";

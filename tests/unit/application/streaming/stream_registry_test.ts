@@ -9,16 +9,18 @@ import type {
   OpenStream,
   StreamFilter,
 } from "../../../../src/application/streaming/market_streams.ts";
-import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
+import {
+  QuotaExceeded,
+  type SubscriptionSink,
+} from "../../../../src/application/feeds/subscription_manager.ts";
 import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
 import { TooManySymbols } from "../../../../src/application/streaming/open_errors.ts";
-import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
 import { type ChannelName, CHANNELS } from "../../../../src/domain/market/channels.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 
 const CAPACITIES = {
   stockQuotes: 10,

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
+import type { PlanLimit } from "../../../../src/domain/subscription/quota.ts";
 import {
   type Pair,
   type SymbolSets,
   UPSTREAM_CHANNELS,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 
 const LIMITS = { maxPairs: 400, maxBytes: 15_000 };

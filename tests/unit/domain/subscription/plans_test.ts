@@ -3,7 +3,7 @@ import {
   type CountingRule,
   type Plan,
   planLimit,
-} from "../../../../src/domain/subscription/plans.ts";
+} from "../../../../src/domain/subscription/quota.ts";
 import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";
 
 /** Plan, feed, pairs, channels on which `*` may be asked for. */

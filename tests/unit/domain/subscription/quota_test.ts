@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
-import { type Plan, planLimit } from "../../../../src/domain/subscription/plans.ts";
+import { type Plan, planLimit, SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
 import {
   CONTRADICTED,
   LEARNED_LIMIT,
   RECENT_MS,
   REJECTED,
-} from "../../../../src/domain/subscription/retest_timer.ts";
-import type { Pair, UpstreamChannel } from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/rejections.ts";
+import type { Pair, UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 import { DEFAULT_COUNTING, symbolSets } from "../../../support/subscriptions.ts";
 
 function budgetOf(plan: Plan | Exclude<Plan["name"], "explicit">) {

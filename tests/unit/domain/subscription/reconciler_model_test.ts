@@ -1,20 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import type { SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
+import type { PlanLimit, SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
 import type { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import type { SubscriptionReconciler } from "../../../../src/domain/subscription/reconciler.ts";
-import type { PlanLimit } from "../../../../src/domain/subscription/plans.ts";
-import type {
-  ChunkLimits,
-  SubscriptionRequest,
-} from "../../../../src/domain/subscription/request.ts";
-import { RECENT_MS } from "../../../../src/domain/subscription/retest_timer.ts";
 import {
+  type ChunkLimits,
   pairKey,
+  type SubscriptionRequest,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
+import { RECENT_MS } from "../../../../src/domain/subscription/rejections.ts";
 import { type Answer, keysOf, ScriptedUpstream, type UpstreamRules } from "./scripted_upstream.ts";
 import { NO_LIMIT, subscriptionsOf } from "../../../support/subscriptions.ts";
 

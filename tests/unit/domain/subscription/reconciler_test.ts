@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { CONTRADICTED, REJECTED } from "../../../../src/domain/subscription/retest_timer.ts";
+import { CONTRADICTED, REJECTED } from "../../../../src/domain/subscription/rejections.ts";
 import { MAX_ATTEMPTS } from "../../../../src/domain/subscription/session_state.ts";
-import { countPairs } from "../../../../src/domain/subscription/symbol_sets.ts";
+import { countPairs } from "../../../../src/domain/subscription/pairs.ts";
 import { subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 import { drain, keysOf, ScriptedUpstream } from "./scripted_upstream.ts";
 

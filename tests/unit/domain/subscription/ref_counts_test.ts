@@ -4,7 +4,7 @@ import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.
 import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 
 Deno.test("only the first reference and the last removal change the set", () => {
   const refCounts = new SymbolRefCounts();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
-import { QuotaExceeded } from "../../../../src/application/feeds/quota_exceeded.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/subscription_manager.ts";
 import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
 import { rejectionOf, toStatus } from "../../../../src/infrastructure/grpc/call_error.ts";

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CHANNELS } from "../../../../src/domain/market/channels.ts";
-import { takeChunk } from "../../../../src/domain/subscription/request.ts";
-import { ROUTES } from "../../../../src/domain/subscription/routes.ts";
 import {
   groupPairs,
   type Pair,
+  ROUTES,
+  takeChunk,
   UPSTREAM_CHANNELS,
-} from "../../../../src/domain/subscription/symbol_sets.ts";
+} from "../../../../src/domain/subscription/pairs.ts";
 
 const pairs: fc.Arbitrary<Pair[]> = fc.array(fc.record({
   channel: fc.constantFrom(...UPSTREAM_CHANNELS),

@@ -12,20 +12,20 @@
  */
 import type { DesiredSet } from "./desired_set.ts";
 import type { SymbolQuota } from "./quota.ts";
-import type { Rejection } from "./rejected_symbols.ts";
-import { isOverLimit, type UpstreamError } from "./request.ts";
-import { RECENT_MS, type RetestTimer, RETRY_MS } from "./retest_timer.ts";
-import { MAX_ATTEMPTS, type Retest, type SessionState } from "./session_state.ts";
+import { RECENT_MS, type Rejection, type RetestTimer, RETRY_MS } from "./rejections.ts";
 import {
   countPairs,
   hasPair,
+  isOverLimit,
   type Pair,
   pairKey,
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
+  type UpstreamError,
   WILDCARD,
-} from "./symbol_sets.ts";
+} from "./pairs.ts";
+import { MAX_ATTEMPTS, type Retest, type SessionState } from "./session_state.ts";
 
 /** Least time between two retests, in ms. */
 const SPACING_MS = 1_000;

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { planLimit } from "../../../../src/domain/subscription/plans.ts";
+import { planLimit } from "../../../../src/domain/subscription/quota.ts";
 import {
   CONTRADICTED,
   LEARNED_LIMIT,
   RECENT_MS,
   REJECTED,
-} from "../../../../src/domain/subscription/retest_timer.ts";
+} from "../../../../src/domain/subscription/rejections.ts";
 import { DEFAULT_COUNTING, subscriptionsOf, symbolSets } from "../../../support/subscriptions.ts";
 
 const FULL = { code: 405, message: "symbol limit exceeded" };
