@@ -15,7 +15,7 @@ import {
   type StockTrade,
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { CHANNEL_LABELS } from "../src/infrastructure/metrics/declarations.ts";
+import { CHANNEL_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";

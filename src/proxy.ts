@@ -25,7 +25,7 @@ import { serveGrpc } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
-import { createMetrics, heapLimit } from "./infrastructure/metrics/proxy_metrics.ts";
+import { createMetrics, heapLimit } from "./infrastructure/metrics/metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
@@ -218,7 +218,7 @@ function startHttp(
     subscriptions,
     errors: errors.report,
     lastMessageAt,
-    page: createMetrics({
+    renderMetrics: createMetrics({
       counters,
       status,
       quotas: core.quotas,

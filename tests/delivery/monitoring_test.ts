@@ -3,11 +3,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { ERROR_TYPES, MESSAGE_TYPES } from "../../src/application/status/counters.ts";
 import { FEEDS } from "../../src/domain/connection/feed.ts";
-import {
-  ALL_METRICS,
-  type MetricDeclaration,
-  METRICS,
-} from "../../src/infrastructure/metrics/declarations.ts";
+import { type Metric, METRICS } from "../../src/infrastructure/metrics/metrics.ts";
 import { CHART } from "../../scripts/delivery/chart.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 import { runProgram } from "../../scripts/delivery/run_program.ts";
@@ -23,7 +19,7 @@ type Labels = ReadonlySet<string>;
 
 /** Series and labels that Prometheus stores for a metric. */
 function seriesOf(
-  { name, type, labels }: MetricDeclaration,
+  { name, type, labels }: Metric,
 ): [string, Labels][] {
   const known = new Set([...labels, "job", "namespace", "instance"]);
   if (type !== "histogram") return [[name, known]];
@@ -40,7 +36,7 @@ const SERIES = new Map<string, Labels>([
   ...rules.map((
     { record = "" },
   ): [string, Labels] => [record, new Set(["proxy"])]),
-  ...ALL_METRICS.flatMap(seriesOf),
+  ...Object.values(METRICS).flatMap(seriesOf),
 ]);
 
 /** Values of the labels that have a closed set. */

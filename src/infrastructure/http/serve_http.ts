@@ -32,12 +32,8 @@ export type PageSources = Pick<
 /** Longest wait for a client, in ms, where none is set. */
 const IDLE_MS = 75_000;
 
-/** Renders metrics as text. */
-export interface MetricsText {
-  readonly contentType: string;
-  /** The present values. */
-  render(): Promise<string>;
-}
+/** Type of the Prometheus text format. */
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** How the HTTP servers are started. */
 export interface ServeHttpOptions
@@ -51,7 +47,8 @@ export interface ServeHttpOptions
   /** Enabled feeds; only they count for health. */
   readonly feeds: ReadonlySet<FeedId>;
   readonly status: StatusSource;
-  readonly page: MetricsText;
+  /** Renders all metrics in the Prometheus text format. */
+  readonly renderMetrics: () => Promise<string>;
   /** Counts and limits the connections of these and all other ports. */
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
@@ -99,7 +96,7 @@ export async function serveHttp(
       }),
     );
   };
-  const metrics = metricsRoute(options.page);
+  const metrics = metricsRoute(options.renderMetrics);
   const { routes: page, events } = await pageRoutes(options);
   const health = await open({
     ...options.health,
@@ -167,8 +164,8 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
   };
 }
 
-function metricsRoute(page: MetricsText): Route {
-  return async () => respond(await page.render(), { status: 200, type: page.contentType });
+function metricsRoute(renderMetrics: () => Promise<string>): Route {
+  return async () => respond(await renderMetrics(), { status: 200, type: METRICS_TYPE });
 }
 
 /** Turns an error into status 500; its cause is logged, not sent. */

@@ -44,7 +44,7 @@ async function serveEverything() {
     ...httpDependencies(),
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => status = { ...status, now: status.now + 1_000 },
-    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    renderMetrics: () => Promise.resolve(""),
     onFault: (cause) => {
       throw cause;
     },

@@ -15,7 +15,7 @@ function serve(options: Partial<ServeHttpOptions> = {}) {
     ...httpDependencies(),
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
-    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    renderMetrics: () => Promise.resolve(""),
     onFault: (cause) => {
       throw cause;
     },

@@ -19,7 +19,7 @@ async function serve(
     ...dependencies,
     feeds: new Set<FeedId>(["sip"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
-    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    renderMetrics: () => Promise.resolve(""),
     onFault: (cause) => {
       throw cause;
     },
@@ -82,11 +82,8 @@ Deno.test("a request that arrives byte by byte is cut off", async () => {
 });
 
 Deno.test("an answer that is not read is cut off", async () => {
-  const page = {
-    contentType: "text/plain",
-    render: () => Promise.resolve("x".repeat(20_000_000)),
-  };
-  await using http = await serve({ idleMs: 300, page });
+  const renderMetrics = () => Promise.resolve("x".repeat(20_000_000));
+  await using http = await serve({ idleMs: 300, renderMetrics });
   using deaf = await RawConnection.open(http.port);
   await deaf.send("GET /metrics HTTP/1.1\r\nHost: proxy\r\n\r\n");
   await until("it is served", () => http.figures().http === 1);

@@ -16,7 +16,7 @@ async function serve() {
     ...httpDependencies(),
     feeds: new Set<FeedId>(["sip"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
-    page: { contentType: "text/plain", render: () => Promise.resolve("") },
+    renderMetrics: () => Promise.resolve(""),
     onFault: (cause) => {
       throw cause;
     },

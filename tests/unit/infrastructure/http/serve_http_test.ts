@@ -23,10 +23,7 @@ async function setup(options: Partial<ServeHttpOptions> = {}) {
     ...httpDependencies(),
     feeds: ALL,
     status: () => status,
-    page: {
-      contentType: "text/plain; version=0.0.4; charset=utf-8",
-      render: () => Promise.resolve("a_metric 1\n"),
-    },
+    renderMetrics: () => Promise.resolve("a_metric 1\n"),
     onFault: (cause) => faults.push(cause),
     ...options,
   });
@@ -201,9 +198,7 @@ Deno.test("no answer may be cached or sniffed", async () => {
 
 Deno.test("an error costs its own response and is logged only", async () => {
   const fault = new Error("inside");
-  await using http = await setup({
-    page: { contentType: "text/plain", render: () => Promise.reject(fault) },
-  });
+  await using http = await setup({ renderMetrics: () => Promise.reject(fault) });
   const { code, body } = await http.get("/metrics");
   assert.equal(code, 500);
   assert.doesNotMatch(body, /inside/);

@@ -7,8 +7,7 @@ import {
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,
 } from "../../../../src/application/status/counters.ts";
-import { ALL_METRICS, METRICS } from "../../../../src/infrastructure/metrics/declarations.ts";
-import { createMetrics } from "../../../../src/infrastructure/metrics/proxy_metrics.ts";
+import { createMetrics, METRICS } from "../../../../src/infrastructure/metrics/metrics.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 function setup() {
@@ -16,12 +15,12 @@ function setup() {
   let status = sampleStatus(["disconnected", "disconnected", "disconnected"], {
     clientCount: 0,
   });
-  const page = createMetrics({ counters, status: () => status });
+  const render = createMetrics({ counters, status: () => status });
   return {
     counters,
-    page,
+    render,
     show: (next: typeof status) => void (status = next),
-    samples: async () => parseSamples(await page.render()),
+    samples: async () => parseSamples(await render()),
   };
 }
 
@@ -39,7 +38,7 @@ function parseSamples(text: string): Map<string, number> {
 }
 
 Deno.test("the nine contract metrics have their names and types", async () => {
-  const text = await setup().page.render();
+  const text = await setup().render();
   const contract = {
     alpaca_proxy_messages_received_total: "counter",
     alpaca_proxy_messages_sent_total: "counter",
@@ -57,13 +56,13 @@ Deno.test("the nine contract metrics have their names and types", async () => {
 });
 
 Deno.test("every declared metric is exposed with its help, and no other", async () => {
-  const text = await setup().page.render();
+  const text = await setup().render();
   const exposed = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];
   assert.deepEqual(
     exposed.map(([, name, type]) => `${name} ${type}`).sort(),
-    ALL_METRICS.map(({ name, type }) => `${name} ${type}`).sort(),
+    Object.values(METRICS).map(({ name, type }) => `${name} ${type}`).sort(),
   );
-  for (const { name, help } of ALL_METRICS) {
+  for (const { name, help } of Object.values(METRICS)) {
     assert.ok(text.includes(`# HELP ${name} ${help}\n`));
   }
 });
@@ -180,9 +179,9 @@ Deno.test({
     (promtool ? "" : " (skipped: no promtool on the PATH)"),
   ignore: !promtool,
   fn: async () => {
-    const { counters, page } = setup();
+    const { counters, render } = setup();
     counters.feeds.sip.processing.counts[1] = 2;
-    const { output } = await runPromtool(await page.render());
+    const { output } = await runPromtool(await render());
     const complaints = output.split("\n").filter(Boolean);
     assert.deepEqual(
       complaints.filter((line) => !line.includes(METRICS.subscriptions.name)),
@@ -223,7 +222,7 @@ async function runPromtool(page: string) {
 }
 
 Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite", async () => {
-  const page = createMetrics({
+  const render = createMetrics({
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
     quotas: () => [
@@ -246,7 +245,7 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
     ],
   });
   const samples = parseSamples(
-    (await page.render()).replaceAll("+Inf", "Infinity"),
+    (await render()).replaceAll("+Inf", "Infinity"),
   );
   const sample = (name: string, feed: string) =>
     samples.get(`alpaca_proxy_${name}{feed="${feed}"}`);
@@ -261,14 +260,14 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
 Deno.test("limits show what they hold and whom they refused", async () => {
   const counters = createCounters();
   const queueMemory = { bytes: 7, limit: 100 };
-  const page = createMetrics({
+  const render = createMetrics({
     counters,
     status: () => sampleStatus(["connected", "connected", "connected"]),
     queueMemory,
   });
   counters.refusals.stalled = 2;
   queueMemory.bytes = 9;
-  const samples = parseSamples(await page.render());
+  const samples = parseSamples(await render());
   const refused = (limit: string) => samples.get(`alpaca_proxy_refusals_total{limit="${limit}"}`);
   assert.equal(refused("stalled"), 2);
   assert.equal(refused("symbols"), 0);

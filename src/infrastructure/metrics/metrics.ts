@@ -1,0 +1,383 @@
+/**
+ * The proxy's Prometheus metrics: one row has the name, type, help and labels
+ * of a metric and the function that reads it at scrape time.
+ *
+ * Names and types of the first nine are a contract with existing dashboards,
+ * which is why `alpaca_proxy_subscriptions_total` is a gauge. Label cardinality
+ * is bounded; symbols and messages are never labels. Every series exists from
+ * the start, at zero, so that rates and alerts include the first event.
+ *
+ * @module
+ */
+import process from "node:process";
+import { getHeapStatistics } from "node:v8";
+import { type Metric as ClientMetric, Registry } from "prom-client";
+import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
+import {
+  type FeedCounters,
+  PROCESSING_BUCKETS,
+  type ProxyCounters,
+} from "../../application/status/counters.ts";
+import type { FeedStatus, StatusSource } from "../../application/status/status.ts";
+import type { FeedQuota, QuotaSource } from "../../application/status/subscription_report.ts";
+import { FEEDS } from "../../domain/connection/feed.ts";
+import type { LinkState } from "../../domain/connection/link.ts";
+import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+
+/** The sources of the values. */
+export interface MetricsSources {
+  readonly counters: ProxyCounters;
+  readonly status: StatusSource;
+  /** Symbol quotas of the market data feeds; without it, none are reported. */
+  readonly quotas?: QuotaSource;
+  /** Client connections and descriptors; without it, none are reported. */
+  readonly connections?: () => ConnectionFigures;
+  /** Memory of the client queues, in bytes; 0 without it. */
+  readonly queueMemory?: { readonly bytes: number; readonly limit: number };
+}
+
+/** One series of a metric. */
+interface Series {
+  readonly labels: Readonly<Record<string, string | number>>;
+  readonly value: number;
+  /** Name of the series, where it is not that of the metric. */
+  readonly metricName?: string;
+}
+
+/** One metric. */
+export interface Metric {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+  /** Reads every series; a number is the only series of a metric without labels. */
+  readonly read: (sources: MetricsSources) => number | readonly Series[];
+}
+
+/** Value of the `message_type` label for each channel. */
+export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "stock_quote",
+  stockTrades: "stock_trade",
+  stockBars: "stock_bar",
+  optionQuotes: "option_quote",
+  optionTrades: "option_trade",
+  orderUpdates: "order_update",
+};
+
+/** Every state; true where the session has an open socket. */
+const STATES: Readonly<Record<LinkState, boolean>> = {
+  disconnected: false,
+  connecting: false,
+  authenticating: true,
+  connected: true,
+  reconnecting: false,
+  error: false,
+};
+
+/** All metrics in the order in which they are exposed. */
+export const METRICS = {
+  received: {
+    name: "alpaca_proxy_messages_received_total",
+    type: "counter",
+    help: "Messages received from Alpaca, by feed and type",
+    labels: ["feed", "message_type"],
+    read: perFeedAnd("message_type", ({ received }) => received),
+  },
+  sent: {
+    name: "alpaca_proxy_messages_sent_total",
+    type: "counter",
+    help: "Messages delivered to client streams, once per stream",
+    labels: ["message_type"],
+    read: perChannel("sent"),
+  },
+  dropped: {
+    name: "alpaca_proxy_messages_dropped_total",
+    type: "counter",
+    help: "Messages that client streams lost because they fell behind",
+    labels: ["message_type"],
+    read: perChannel("dropped"),
+  },
+  connections: {
+    name: "alpaca_proxy_websocket_connections",
+    type: "gauge",
+    help: "Open WebSocket connections to Alpaca",
+    labels: ["feed"],
+    read: perFeed(({ state }) => Number(STATES[state])),
+  },
+  clients: {
+    name: "alpaca_proxy_grpc_clients",
+    type: "gauge",
+    help: "Open gRPC client streams",
+    labels: [],
+    read: ({ status }) => status().clientCount,
+  },
+  subscriptions: {
+    name: "alpaca_proxy_subscriptions_total",
+    type: "gauge",
+    help: "Subscriptions that Alpaca has acknowledged, by feed",
+    labels: ["feed"],
+    read: perFeed(({ subscriptionCount }) => subscriptionCount),
+  },
+  errors: {
+    name: "alpaca_proxy_websocket_errors_total",
+    type: "counter",
+    help: "Errors of the WebSocket sessions and their messages",
+    labels: ["feed", "error_type"],
+    read: perFeedAnd("error_type", ({ errors }) => errors),
+  },
+  reconnects: {
+    name: "alpaca_proxy_reconnects_total",
+    type: "counter",
+    help: "Reconnection attempts, by feed",
+    labels: ["feed"],
+    read: ({ counters }) =>
+      FEEDS.map((feed) => ({ labels: { feed }, value: counters.feeds[feed].reconnects })),
+  },
+  processing: {
+    name: "alpaca_proxy_message_processing_seconds",
+    type: "histogram",
+    help: "Time from a frame's arrival until its messages are queued",
+    labels: ["feed"],
+    read: ({ counters }) => processingBuckets(counters),
+  },
+  feedState: {
+    name: "alpaca_proxy_feed_state",
+    type: "gauge",
+    help: "1 for the present state of the feed's session, 0 for the others",
+    labels: ["feed", "state"],
+    read: ({ status }) =>
+      status().feeds.flatMap(({ feed, state: present }) =>
+        Object.keys(STATES).map((state) => ({
+          labels: { feed, state },
+          value: Number(state === present),
+        }))
+      ),
+  },
+  budgetLimit: {
+    name: "alpaca_proxy_symbol_budget_limit",
+    type: "gauge",
+    help: "Symbol quota of a feed; +Inf while no limit is known",
+    labels: ["feed"],
+    read: perQuota("limit"),
+  },
+  budgetUsed: {
+    name: "alpaca_proxy_symbol_budget_used",
+    type: "gauge",
+    help: "Slots of the symbol quota that client streams request, by feed",
+    labels: ["feed"],
+    read: perQuota("used"),
+  },
+  symbolsWaiting: {
+    name: "alpaca_proxy_symbols_waiting",
+    type: "gauge",
+    help: "Requested symbols that wait for a slot of the symbol quota",
+    labels: ["feed"],
+    read: perQuota("waiting"),
+  },
+  symbolsRefused: {
+    name: "alpaca_proxy_symbols_refused",
+    type: "gauge",
+    help: "Requested symbols that Alpaca rejects on this connection",
+    labels: ["feed"],
+    read: perQuota("refused"),
+  },
+  refusals: {
+    name: "alpaca_proxy_refusals_total",
+    type: "counter",
+    help: "Connections, streams and requests rejected or ended at a limit",
+    labels: ["limit"],
+    read: ({ counters }) => seriesOf("limit", counters.refusals),
+  },
+  queueMemory: {
+    name: "alpaca_proxy_queue_memory_bytes",
+    type: "gauge",
+    help: "Estimated bytes that the queues of all client streams hold",
+    labels: [],
+    read: ({ queueMemory }) => queueMemory?.bytes ?? 0,
+  },
+  queueMemoryLimit: {
+    name: "alpaca_proxy_queue_memory_limit_bytes",
+    type: "gauge",
+    help: "Limit above which the longest queues lose their oldest messages",
+    labels: [],
+    read: ({ queueMemory }) => queueMemory?.limit ?? 0,
+  },
+  acceptFailures: {
+    name: "alpaca_proxy_accept_failures_total",
+    type: "counter",
+    help: "Connections that could not be accepted, by reason",
+    labels: ["reason"],
+    read: ({ counters }) => seriesOf("reason", counters.acceptFailures),
+  },
+  grpcConnections: {
+    name: "alpaca_proxy_grpc_connections",
+    type: "gauge",
+    help: "Open gRPC connections",
+    labels: [],
+    read: ({ connections }) => connections?.().grpc ?? [],
+  },
+  httpConnections: {
+    name: "alpaca_proxy_http_connections",
+    type: "gauge",
+    help: "Open connections of the health and metrics ports",
+    labels: [],
+    read: ({ connections }) => connections?.().http ?? [],
+  },
+  openDescriptors: {
+    name: "alpaca_proxy_open_descriptors",
+    type: "gauge",
+    help: "File descriptors in use, at least; measured every 15 s",
+    labels: [],
+    read: ({ connections }) => connections?.().descriptors ?? [],
+  },
+  descriptorLimit: {
+    name: "alpaca_proxy_descriptor_limit",
+    type: "gauge",
+    help: "Most open file descriptors, learned when none is left; +Inf until then",
+    labels: [],
+    read: ({ connections }) => connections ? connections().descriptorLimit ?? Infinity : [],
+  },
+  draining: {
+    name: "alpaca_proxy_draining",
+    type: "gauge",
+    help: "1 as soon as shutdown has begun",
+    labels: [],
+    read: ({ status }) => Number(status().draining),
+  },
+  build: {
+    name: "alpaca_proxy_build_info",
+    type: "gauge",
+    help: "Always 1; the labels identify the build",
+    labels: ["version", "deno", "environment"],
+    read: ({ status }) => {
+      const { version, environment } = status();
+      return [{ labels: { version, deno: Deno.version.deno, environment }, value: 1 }];
+    },
+  },
+  residentMemory: {
+    name: "process_resident_memory_bytes",
+    type: "gauge",
+    help: "Resident memory size in bytes",
+    labels: [],
+    // Out of descriptors, Deno 2.9.6 reports 0 bytes.
+    read: () => resident = Deno.memoryUsage().rss || resident,
+  },
+  heapUsed: {
+    name: "process_heap_used_bytes",
+    type: "gauge",
+    help: "JavaScript heap in use in bytes",
+    labels: [],
+    read: () => Deno.memoryUsage().heapUsed,
+  },
+  heapTotal: {
+    name: "process_heap_total_bytes",
+    type: "gauge",
+    help: "JavaScript heap reserved in bytes",
+    labels: [],
+    read: () => Deno.memoryUsage().heapTotal,
+  },
+  heapLimit: {
+    name: "process_heap_limit_bytes",
+    type: "gauge",
+    help: "JavaScript heap at which the runtime ends the process in bytes",
+    labels: [],
+    read: heapLimit,
+  },
+  cpu: {
+    name: "process_cpu_seconds_total",
+    type: "counter",
+    help: "User and system CPU time spent in seconds",
+    labels: [],
+    read: () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
+  },
+  startTime: {
+    name: "process_start_time_seconds",
+    type: "gauge",
+    help: "Start time of the process since the Unix epoch in seconds",
+    labels: [],
+    read: () => performance.timeOrigin / 1000,
+  },
+} as const satisfies Readonly<Record<string, Metric>>;
+
+/** Resident memory as last reported, in bytes. */
+let resident = 0;
+
+/** Makes a function that reads all metrics and renders the Prometheus text format. */
+export function createMetrics(sources: MetricsSources): () => Promise<string> {
+  const registry = new Registry();
+  for (const { name, type, help, read } of Object.values<Metric>(METRICS)) {
+    const get = () => {
+      const values = read(sources);
+      return Promise.resolve({
+        name,
+        type,
+        help,
+        values: typeof values === "number" ? [{ labels: {}, value: values }] : values,
+      });
+    };
+    // prom-client 15.1.3 renders what `get` returns; its own classes would copy
+    // every value first and cannot take over the buckets of a histogram.
+    registry.registerMetric({ name, get } as unknown as ClientMetric);
+  }
+  return () => registry.metrics();
+}
+
+/** Bytes of JavaScript heap at which the runtime ends the process. */
+export function heapLimit(): number {
+  return getHeapStatistics().heap_size_limit;
+}
+
+function seriesOf(label: string, counts: Readonly<Record<string, number>>): Series[] {
+  return Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
+}
+
+function perFeed(read: (feed: FeedStatus) => number): Metric["read"] {
+  return ({ status }) =>
+    status().feeds.map((feed) => ({ labels: { feed: feed.feed }, value: read(feed) }));
+}
+
+function perFeedAnd(
+  label: string,
+  counts: (counters: FeedCounters) => Readonly<Record<string, number>>,
+): Metric["read"] {
+  return ({ counters }) =>
+    FEEDS.flatMap((feed) =>
+      seriesOf(label, counts(counters.feeds[feed])).map(({ labels, value }) => ({
+        labels: { feed, ...labels },
+        value,
+      }))
+    );
+}
+
+function perChannel(count: "sent" | "dropped"): Metric["read"] {
+  return ({ counters }) =>
+    CHANNELS.map((channel) => ({
+      labels: { message_type: CHANNEL_LABELS[channel] },
+      value: counters.channels[channel][count],
+    }));
+}
+
+function perQuota(figure: "limit" | "used" | "waiting" | "refused"): Metric["read"] {
+  const valueOf = ({ [figure]: value = Infinity }: FeedQuota) => value;
+  return ({ quotas = () => [] }) =>
+    quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));
+}
+
+/** Buckets are cumulative, as the text format requires. */
+function processingBuckets({ feeds }: ProxyCounters): Series[] {
+  const { name } = METRICS.processing;
+  return FEEDS.flatMap((feed) => {
+    const { counts, sum } = feeds[feed].processing;
+    let count = 0;
+    const buckets = counts.map((own, index) => ({
+      metricName: `${name}_bucket`,
+      labels: { le: PROCESSING_BUCKETS[index] ?? "+Inf", feed },
+      value: count += own,
+    }));
+    return [...buckets, { metricName: `${name}_sum`, labels: { feed }, value: sum }, {
+      metricName: `${name}_count`,
+      labels: { feed },
+      value: count,
+    }];
+  });
+}
