@@ -119,7 +119,7 @@ export class FeedLink {
       const session = await connector.connect({
         opened: () => this.#apply("opened"),
         acknowledged: (state) => subscriptions.acknowledged(state),
-        refused: ({ code, message }) => subscriptions.refused({ code, message: redact(message) }),
+        rejected: ({ code, message }) => subscriptions.rejected({ code, message: redact(message) }),
       }, signal);
       span.event("authenticated");
       this.#onConnected();

@@ -283,7 +283,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#send();
   }
 
-  refused(error: UpstreamError): void {
+  rejected(error: UpstreamError): void {
     const session = this.#session;
     if (!session) return;
     const { reconciler } = this.#parts.subscriptions;

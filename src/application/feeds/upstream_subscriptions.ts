@@ -17,7 +17,7 @@ export interface UpstreamSubscriptions {
   /** Handles an acknowledgement: the full state of the session. */
   acknowledged(state: SymbolSets): void;
   /** Handles an error reply. */
-  refused(error: UpstreamError): void;
+  rejected(error: UpstreamError): void;
   /**
    * Monotonic ms of the last acknowledgement of the session; `undefined` where
    * only {@linkcode UpstreamSubscriptions.probe} is acknowledged.
@@ -25,7 +25,7 @@ export interface UpstreamSubscriptions {
   readonly acknowledgedAt: number | undefined;
   /** Pairs that the session acknowledged, 0 without a session. */
   readonly subscriptionCount: number;
-  /** What upstream refuses at the moment; `undefined` when nothing. */
+  /** What upstream rejects at the moment; `undefined` when nothing. */
   readonly trouble: string | undefined;
 }
 
@@ -49,7 +49,7 @@ export class TradeUpdatesSubscription implements UpstreamSubscriptions {
 
   acknowledged(): void {}
 
-  refused(): void {}
+  rejected(): void {}
 
   get subscriptionCount(): number {
     return this.#session ? 1 : 0;

@@ -21,7 +21,7 @@ export interface FeedEvents {
   /** Upstream acknowledged: `state` is all that is subscribed. */
   acknowledged(state: SymbolSets): void;
   /** Upstream rejected a request; the session continues. */
-  refused(error: UpstreamError): void;
+  rejected(error: UpstreamError): void;
 }
 
 /** One authenticated session. */

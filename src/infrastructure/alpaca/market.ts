@@ -89,7 +89,7 @@ export class MarketConnector implements FeedConnector, Protocol<Control> {
     if (reply.type !== "error") return;
     const { error } = reply;
     if (FATAL.has(error.code)) session.fail(failureOfUpstream(error));
-    else if (error.code !== ALREADY_AUTHENTICATED) events.refused(error);
+    else if (error.code !== ALREADY_AUTHENTICATED) events.rejected(error);
   }
 
   encode(request: SubscriptionRequest): Payload {

@@ -95,8 +95,8 @@ export class RecordingEvents implements FeedEvents {
     this.#record(`acknowledged ${sets.join(" ")}`.trimEnd());
   }
 
-  refused(error: { readonly code: number; readonly message: string }): void {
-    this.#record(`refused ${error.code} ${error.message}`);
+  rejected(error: { readonly code: number; readonly message: string }): void {
+    this.#record(`rejected ${error.code} ${error.message}`);
   }
 
   /** Resolves when `count` events were recorded. */

@@ -95,7 +95,7 @@ Deno.test("errors of a sink, a reply handler or a log leave a market session up"
   stocks.quotes.publish = publish;
   peer.send([quote(2)]);
   await stocks.quotes.until(1);
-  assert.deepEqual(stocks.events.calls, ["opened", "refused 400 marker"]);
+  assert.deepEqual(stocks.events.calls, ["opened", "rejected 400 marker"]);
   const { malformed_element, malformed_frame } = stocks.counters.errors;
   assert.ok(malformed_element + malformed_frame >= 4);
   await session.close();

@@ -311,7 +311,7 @@ Deno.test("an abort during `opened` ends the login", async () => {
   const connecting = stocks.connector.connect({
     opened: () => stocks.abort.abort(),
     acknowledged: () => {},
-    refused: () => {},
+    rejected: () => {},
   }, stocks.abort.signal);
   const failing = assert.rejects(connecting, {
     message: "Login aborted",

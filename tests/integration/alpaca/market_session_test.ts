@@ -77,14 +77,14 @@ Deno.test("acknowledgements and rejections are reported in order", async () => {
   assert.deepEqual(stocks.events.calls, [
     "opened",
     "acknowledged trades=AAPL bars=*",
-    "refused 400 e400",
-    "refused 405 e405",
-    "refused 409 e409",
-    "refused 410 e410",
-    "refused 412 e412",
-    "refused 413 e413",
-    "refused 500 e500",
-    "refused 599 e599",
+    "rejected 400 e400",
+    "rejected 405 e405",
+    "rejected 409 e409",
+    "rejected 410 e410",
+    "rejected 412 e412",
+    "rejected 413 e413",
+    "rejected 500 e500",
+    "rejected 599 e599",
     "acknowledged",
   ]);
   await session.close();
@@ -133,7 +133,7 @@ Deno.test("nothing that arrives with the last login reply is lost", async () => 
     "opened",
     "acknowledged trades=A",
     "acknowledged trades=A quotes=B",
-    "refused 405 symbol limit exceeded",
+    "rejected 405 symbol limit exceeded",
   ]);
   const bids = stocks.quotes.events.map((event) => event.bidPrice);
   assert.deepEqual(bids, Array.from({ length: 21 }, (_, i) => i));

@@ -374,8 +374,8 @@ Deno.test("answers of upstream reach the subscriptions", async () => {
   await using feed = new Followed(["accept"], { subscriptions });
   await settle();
   feed.connector.events?.acknowledged(new Map());
-  feed.connector.events?.refused({ code: 400, message: "no" });
-  assert.deepEqual(subscriptions.calls.slice(-2), ["acknowledged", "refused"]);
+  feed.connector.events?.rejected({ code: 400, message: "no" });
+  assert.deepEqual(subscriptions.calls.slice(-2), ["acknowledged", "rejected"]);
 });
 
 Deno.test("a link can run again after it was stopped", async () => {
@@ -406,11 +406,11 @@ Deno.test("a secret that upstream quotes reaches no status, log or span", async 
   assert.equal(followed.link.status.errorMessage, "bad secret <secret>");
 
   await followed.dials(2);
-  followed.connector.events?.refused({ code: 400, message: `no ${SECRET}` });
+  followed.connector.events?.rejected({ code: 400, message: `no ${SECRET}` });
   followed.connector.last.drop(`closed by ${SECRET}`);
   await settle();
   assert.equal(followed.link.status.errorMessage, "closed by <secret>");
-  assert.deepEqual(subscriptions.refusals, [{
+  assert.deepEqual(subscriptions.rejections, [{
     code: 400,
     message: "no <secret>",
   }]);

@@ -129,7 +129,7 @@ export class ScriptedConnector implements FeedConnector {
 export class RecordingSubscriptions implements UpstreamSubscriptions {
   readonly calls: string[] = [];
   /** Errors that were passed on. */
-  readonly refusals: UpstreamError[] = [];
+  readonly rejections: UpstreamError[] = [];
   subscriptionCount = 0;
   trouble: string | undefined;
   acknowledgedAt: number | undefined;
@@ -146,9 +146,9 @@ export class RecordingSubscriptions implements UpstreamSubscriptions {
   acknowledged(): void {
     this.calls.push("acknowledged");
   }
-  refused(error: UpstreamError): void {
-    this.calls.push("refused");
-    this.refusals.push(error);
+  rejected(error: UpstreamError): void {
+    this.calls.push("rejected");
+    this.rejections.push(error);
   }
 }
 

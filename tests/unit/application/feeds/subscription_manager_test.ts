@@ -124,7 +124,7 @@ Deno.test("a change while a probe is in flight waits for its reply", async () =>
   harness.manager.add("quotes", ["AAPL"]);
   await harness.clock.advance(0);
   assert.deepEqual(harness.asked, ["probe"]);
-  harness.manager.refused({ code: 400, message: "invalid syntax" });
+  harness.manager.rejected({ code: 400, message: "invalid syntax" });
   await harness.clock.advance(0);
   assert.deepEqual(harness.asked, ["probe", "subscribe quotes:AAPL"]);
   assert.deepEqual(
@@ -139,10 +139,10 @@ Deno.test("a rejected symbol is reported with its error, the others are subscrib
   harness.manager.add("quotes", ["AAPL", "BAD"]);
   harness.attach();
   const error = { code: 400, message: "invalid syntax" };
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
   harness.acknowledge({ quotes: ["AAPL"] });
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
   assert.deepEqual(harness.asked, [
     "subscribe quotes:AAPL quotes:BAD",
@@ -181,7 +181,7 @@ Deno.test("pairs given up without a rejection are requested again after a minute
   await harness.clock.advance(1);
   assert.deepEqual(harness.asked.slice(3), ["subscribe quotes:A quotes:BAD"]);
   harness.acknowledge({ quotes: ["A"] });
-  harness.manager.refused({ code: 400, message: "invalid syntax" });
+  harness.manager.rejected({ code: 400, message: "invalid syntax" });
   await harness.clock.advance(REJECTED.firstMs - 1);
   assert.deepEqual(harness.asked.slice(4), ["subscribe quotes:BAD"]);
   assert.deepEqual(
@@ -197,16 +197,16 @@ Deno.test("a rejected symbol is retested alone at growing intervals", async () =
   harness.manager.add("quotes", ["A", "BAD"]);
   harness.attach();
   const error = { code: 400, message: "invalid syntax" };
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
   harness.acknowledge({ quotes: ["A"] });
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   const first = harness.asked.length;
   const at: number[] = [];
   const start = harness.clock.monotonic();
   harness.session.onRequest = () => {
     at.push(Math.round((harness.clock.monotonic() - start) / 60_000));
-    queueMicrotask(() => harness.manager.refused(error));
+    queueMicrotask(() => harness.manager.rejected(error));
   };
   await harness.clock.advance(4 * 3_600_000);
   const asked = harness.asked.slice(first);
@@ -226,9 +226,9 @@ Deno.test("a refused * is retested alone while names stay carried", async () => 
   harness.manager.add("quotes", ["*", "A"]);
   harness.attach();
   const error = { code: 405, message: "symbol limit exceeded" };
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
   harness.acknowledge({ quotes: ["A"] });
   const before = harness.asked.length;
@@ -255,7 +255,7 @@ Deno.test("an internal error of upstream causes a pause and rejects no symbol", 
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["AAPL"]);
   harness.attach();
-  harness.manager.refused({ code: 500, message: "internal error" });
+  harness.manager.rejected({ code: 500, message: "internal error" });
   await harness.clock.advance(999);
   assert.equal(harness.asked.length, 1);
   await harness.clock.advance(1);
@@ -270,7 +270,7 @@ Deno.test("an internal error of upstream causes a pause and rejects no symbol", 
 Deno.test("an error without a request in flight is reported", async () => {
   await using harness = new ManagerHarness();
   harness.attach();
-  harness.manager.refused({ code: 500, message: "internal error" });
+  harness.manager.rejected({ code: 500, message: "internal error" });
   assert.deepEqual(harness.rejections, ["internal error (code 500)"]);
 });
 
@@ -409,10 +409,10 @@ Deno.test("the first 405 is learned; the next session requests no more than fits
   harness.manager.add("quotes", ["A", "B"]);
   harness.attach();
   const error = { code: 405, message: "symbol limit exceeded" };
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(0);
   harness.acknowledge({ quotes: ["A"] });
-  harness.manager.refused(error);
+  harness.manager.rejected(error);
   await harness.clock.advance(59_999);
   assert.deepEqual(harness.asked, [
     "subscribe quotes:A quotes:B",
@@ -464,7 +464,7 @@ for (const feed of ["sip", "opra"] as const) {
         const { pairs } = session.requests.at(-1) ?? { pairs: [] };
         queueMicrotask(() => {
           if (harness.clock.monotonic() < over) {
-            return harness.manager.refused(FULL);
+            return harness.manager.rejected(FULL);
           }
           for (const { symbol } of pairs) carried.add(symbol);
           harness.acknowledge({ quotes: [...carried] });
@@ -497,7 +497,7 @@ Deno.test("a pair that a stream was refused for tests the learned limit", async 
   harness.acknowledge({ quotes: ["A", "B"] });
   harness.manager.add("quotes", ["C"]);
   await harness.clock.advance(0);
-  harness.manager.refused(FULL);
+  harness.manager.rejected(FULL);
   harness.manager.remove("quotes", ["C"]);
   await harness.clock.advance(0);
   assert.equal(harness.subscriptions.quota.limit, 2);
@@ -506,7 +506,7 @@ Deno.test("a pair that a stream was refused for tests the learned limit", async 
   assert.throws(() => harness.manager.checkQuota("quotes", ["D"]), /2 allowed/);
   await harness.clock.advance(0);
   assert.deepEqual(harness.asked.slice(before), ["subscribe quotes:D"]);
-  harness.manager.refused(FULL);
+  harness.manager.rejected(FULL);
   await harness.clock.advance(LEARNED_LIMIT.longestMs);
   assert.equal(harness.asked.length, before + 1, "it is no longer requested");
 
@@ -528,7 +528,7 @@ Deno.test("a contract that was left out tests a learned limit, not a configured 
     harness.manager.add("quotes", ["A", "B"]);
     harness.attach();
     harness.acknowledge({ quotes: ["A"] });
-    harness.manager.refused(FULL);
+    harness.manager.rejected(FULL);
     harness.manager.remove("quotes", ["B"]);
     await harness.clock.advance(0);
     const before = harness.asked.length;

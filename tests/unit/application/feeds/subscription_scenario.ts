@@ -290,7 +290,7 @@ export class Scenario {
   #tell(answer: Answer): void {
     this.#unansweredSince = undefined;
     if ("state" in answer) this.manager.acknowledged(answer.state);
-    else this.manager.refused(answer.error);
+    else this.manager.rejected(answer.error);
   }
 
   /** A broken rule is kept for the scenario: the asker would swallow it. */
