@@ -14,7 +14,7 @@
  *
  * @module
  */
-import { exchangeDay } from "../../domain/options/exchange_day.ts";
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import { allocateSlots, type OptionSelection } from "../../domain/options/selection.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";

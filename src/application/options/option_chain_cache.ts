@@ -13,7 +13,7 @@
  */
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { dayOfExpiration, exchangeDay } from "../../domain/options/exchange_day.ts";
+import { dayOfExpiration, exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";

@@ -14,7 +14,7 @@ import {
   type OptionCatalog,
 } from "../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { dayOfDate } from "../../domain/options/exchange_day.ts";
+import { dayOfDate } from "../../domain/calendar/exchange_time.ts";
 import type { RestClient } from "./rest_client.ts";
 
 /** Entries on a page; 1,000 contracts are parsed in a few ms. */

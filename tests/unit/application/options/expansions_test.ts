@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Expansions } from "../../../../src/application/options/expansions.ts";
-import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
+import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
 import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
 import {
   DEFAULT_SELECTION,

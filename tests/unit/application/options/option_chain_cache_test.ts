@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
-import { exchangeDay } from "../../../../src/domain/options/exchange_day.ts";
+import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
