@@ -19,7 +19,7 @@ import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { listen, type PortOptions } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
-import { viewModel } from "./page/view_model.ts";
+import { renderPage } from "./page/document.ts";
 import { createHandler, type Handler, respond, type Route, type Routes, text } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
@@ -134,9 +134,9 @@ async function pageRoutes(
     enabled: options.feeds,
     monotonic: () => performance.now(),
   });
-  const content = () => viewModel(views.read());
+  const render = () => renderPage(views.read());
   const events = new LiveEvents({
-    snapshot: () => JSON.stringify(content()),
+    snapshot: () => JSON.stringify(render().content),
     onFault,
     maxViewers,
     interval,
@@ -145,7 +145,7 @@ async function pageRoutes(
     options.health.host,
     ...options.allowedHosts ?? [],
   ]);
-  const page = await statusPage(content);
+  const page = await statusPage(render);
   const routes = hosts.protect({ ...page, "/events": events.answer });
   return { routes, events };
 }

@@ -1,27 +1,30 @@
 /**
- * The status page and its icon, with headers that allow nothing but its own
- * style, its own script and its own events.
+ * The routes of the status page: document, icon and live events, with headers
+ * that allow nothing but the page's own style, script and events.
  *
  * @module
  */
-import { renderDocument } from "./page/document.ts";
-import type { Page } from "./page/page.ts";
+import type { RenderedPage } from "./page/document.ts";
 import { SCRIPT } from "./page/script.ts";
 import { STYLE } from "./page/style.ts";
-import { ICON } from "./page/svg_paths.ts";
-import { respond, type Route, type Routes } from "./routes.ts";
+import { respond, type Routes } from "./routes.ts";
 
-/** The routes `/` and `/icon.svg`; `content` makes the content of the page. */
-export async function statusPage(content: () => Page): Promise<Routes> {
+/** The favicon: one line in, three out. */
+const ICON = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+  <rect width="32" height="32" rx="7" fill="#1f60c4"/>
+  <path d="M5 16H14M14 16C19 16 18 8 27 8M14 16H27M14 16C19 16 18 24 27 24"
+    fill="none" stroke="#fff" stroke-width="3" stroke-linecap="round"/>
+</svg>
+`;
+
+/** The routes `/` and `/icon.svg`. */
+export async function statusPage(render: () => RenderedPage): Promise<Routes> {
   const headers = await pageHeaders();
-  const document: Route = () =>
-    respond(renderDocument(content()), {
-      status: 200,
-      type: "text/html; charset=utf-8",
-      headers,
-    });
-  const icon: Route = () => respond(ICON, { status: 200, type: "image/svg+xml", headers });
-  return { "/": document, "/icon.svg": icon };
+  const types = { html: "text/html; charset=utf-8", icon: "image/svg+xml" };
+  return {
+    "/": () => respond(render().html, { status: 200, type: types.html, headers }),
+    "/icon.svg": () => respond(ICON, { status: 200, type: types.icon, headers }),
+  };
 }
 
 async function pageHeaders(): Promise<Record<string, string>> {

@@ -1,42 +1,51 @@
 /**
- * Renders the HTML document: landmarks, headings and tables with the content of
- * one page.
+ * Renders the status page from a view of the proxy: landmarks, headings and
+ * tables, and the values that the script updates.
  *
  * @module
  */
-import { MESSAGE_TYPES } from "../../../application/status/counters.ts";
-import { type FeedId, FEEDS } from "../../../domain/connection/feed.ts";
-import { CHANNELS } from "../../../domain/market/channels.ts";
-import { Bindings, type Table } from "./bindings.ts";
+import type { Flow, LiveView } from "../../../application/status/live_view.ts";
+import { type HealthStatus, healthStatus } from "../health_body.ts";
+import { type Content, Elements, type Tone } from "./elements.ts";
+import { feedCard } from "./feed_card.ts";
+import { CHANNEL_LABELS, formatCount, formatDuration, formatRate, OTHER_LABELS } from "./format.ts";
 import { html, type Markup } from "./html.ts";
-import { CHANNEL_LABELS, FEED_LABELS, OTHER_LABELS } from "./labels.ts";
-import type { Page } from "./page.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
+import { errorsTable, expansionsTable, streamsTable, subscriptionsTable } from "./tables.ts";
 
-/** Renders the whole document. */
-export function renderDocument(page: Page): string {
-  const bind = new Bindings(page);
+/** One rendering of the status page. */
+export interface RenderedPage {
+  /** The whole document. */
+  readonly html: string;
+  /** The values in it, for pages that are open already. */
+  readonly content: Content;
+}
+
+/** Renders the page from a view of the proxy. */
+export function renderPage(view: LiveView): RenderedPage {
+  const page = new Elements();
   const body = html`
     <a class="skip" href="#main">Skip to the feeds</a>
-    ${header(bind)}
+    ${header(page, view)}
     <main id="main" tabindex="-1">
-      ${notices(bind)} ${feeds(bind)}
+      ${notices(page, view)} ${feeds(page, view)}
       <div class="columns">
-        <div class="column">${traffic(bind)} ${subscriptions(bind)}</div>
-        <div class="column">${streams(bind)} ${errors(bind)}</div>
+        <div class="column">${traffic(page, view)} ${subscriptions(page, view)}</div>
+        <div class="column">${streams(page, view)} ${errors(page, view)}</div>
       </div>
     </main>
     ${footer()}
   `;
   // Not a template: a formatter must not change what the policy's hashes cover.
-  return [
+  const document = [
     "<!doctype html>",
     '<html lang="en">',
-    `<head>${head(page.title).text}<style>${STYLE}</style></head>`,
+    `<head>${head(page.content.title).text}<style>${STYLE}</style></head>`,
     `<body>${body.text}<script>${SCRIPT}</script></body>`,
     "</html>\n",
   ].join("\n");
+  return { html: document, content: page.content };
 }
 
 function head(title: string): Markup {
@@ -50,29 +59,44 @@ function head(title: string): Markup {
   `;
 }
 
-function header(bind: Bindings): Markup {
-  const note = html`<span class="unseen">: ${bind.text("environment.note")}</span>`;
+const OVERALL: Readonly<Record<HealthStatus, readonly [string, Tone]>> = {
+  healthy: ["Healthy", "good"],
+  degraded: ["Degraded", "warn"],
+  unhealthy: ["Unhealthy", "bad"],
+};
+
+function header(page: Elements, { status, enabled }: LiveView): Markup {
+  const { environment } = status;
+  const isLive = environment === "LIVE";
+  const [label, tone] = status.draining
+    ? ["Draining", "warn"] as const
+    : OVERALL[healthStatus(status, enabled)];
+  page.content.title = `${label} · ${environment} · Alpaca Stream Proxy`;
+  page.content.states["Proxy"] = label.toLowerCase();
+  const note = page.text("environment.note", isLive ? "live money" : "paper money");
+  const uptime = formatDuration(status.now - status.startedAt);
+  const now = new Date(status.now).toISOString().slice(0, 19).replace("T", " ");
   return html`
     <header class="top">
       <h1>Alpaca Stream Proxy</h1>
-      <p class="badge" ${bind.tone("environment")}>${bind.text(
-        "environment",
-      )}${note}</p>
-      <p class="overall" ${bind.tone("overall")}>
-        ${bind.icon("overall.icon")} ${bind.text("overall")}
+      <p class="badge" ${page.tone("environment", isLive ? "bad" : "plain")}>
+        ${page.text("environment", environment)}<span class="unseen">: ${note}</span>
+      </p>
+      <p class="overall" ${page.tone("overall", tone)}>
+        ${page.icon("overall.icon", tone)} ${page.text("overall", label)}
       </p>
       <dl class="facts">
         <div>
           <dt>Version</dt>
-          <dd>${bind.text("version")}</dd>
+          <dd>${page.text("version", status.version)}</dd>
         </div>
         <div>
           <dt>Uptime</dt>
-          <dd>${bind.text("uptime")}</dd>
+          <dd>${page.text("uptime", uptime)}</dd>
         </div>
         <div class="clock">
           <dt>UTC</dt>
-          <dd>${bind.text("now")}</dd>
+          <dd>${page.text("now", now)}</dd>
         </div>
       </dl>
       <p class="link" data-link="off">
@@ -85,7 +109,7 @@ function header(bind: Bindings): Markup {
   `;
 }
 
-function notices(bind: Bindings): Markup {
+function notices(page: Elements, { status }: LiveView): Markup {
   return html`
     <noscript>
       <p class="notice">
@@ -93,74 +117,140 @@ function notices(bind: Bindings): Markup {
         <a href="">Load it again</a> for the present state.
       </p>
     </noscript>
-    <p class="notice draining" ${bind.show("draining")}>
+    <p class="notice draining" ${page.show("draining", status.draining)}>
       <strong>Shutting down.</strong> No new streams are accepted; open ones are
       being ended.
     </p>
   `;
 }
 
-function feeds(bind: Bindings): Markup {
-  const note = html`${bind.text("feeds.up")} · processing: last minute`;
+function feeds(page: Elements, view: LiveView): Markup {
+  const enabled = view.feeds.filter((feed) => feed.enabled);
+  const up = enabled.filter(({ status }) => status.state === "connected").length;
+  const connected = page.text("feeds.up", `${up} of ${enabled.length} connected`);
   return html`
     <section aria-labelledby="feeds">
-      ${heading("feeds", "Feeds", note)}
-      <div class="feeds">${FEEDS.map((feed) => feedCard(bind, feed))}</div>
+      ${heading("feeds", "Feeds", html`${connected} · processing: last minute`)}
+      <div class="feeds">${view.feeds.map((feed) => feedCard(page, feed, view.status.now))}</div>
     </section>
   `;
 }
 
-function traffic(bind: Bindings): Markup {
+function traffic(page: Elements, view: LiveView): Markup {
   const note = html`<span>charts: the last minutes, 5 at most</span>`;
   return html`
     <section class="panel" aria-labelledby="traffic">
       ${heading("traffic", "Traffic", note)}
-      ${scroller("Rates by type", trafficTable(bind))}
+      ${scroller("Rates by type", trafficTable(page, view))}
     </section>
   `;
 }
 
-function subscriptions(bind: Bindings): Markup {
-  const note = html`<span>symbols upstream</span>`;
+/** The table of received and sent messages, by type. */
+function trafficTable(page: Elements, view: LiveView): Markup {
+  return html`
+    <table class="traffic">
+      <caption class="unseen">Messages per second and in total, by type</caption>
+      <thead>
+        <tr>
+          <th scope="col">Type</th>
+          <th scope="col" class="flowing">In, per second</th>
+          <th scope="col" class="flowing">Out, per second</th>
+          <th scope="col" class="number">Lost</th>
+        </tr>
+      </thead>
+      <tbody>${channelRows(page, view)} ${otherRows(page, view)}</tbody>
+    </table>
+  `;
+}
+
+function channelRows(page: Elements, { channels }: LiveView): Markup[] {
+  return channels.map(({ channel, received, sent, dropped }) => {
+    const name = CHANNEL_LABELS[channel];
+    const lost = `lost.${channel}`;
+    const tone = page.tone(lost, dropped.total > 0 ? "warn" : "plain");
+    return html`
+      <tr>
+        <th scope="row">${name}</th>
+        <td class="flowing in">${flow(page, `in.${channel}`, `${name} in`, received)}</td>
+        <td class="flowing out">${flow(page, `out.${channel}`, `${name} out`, sent)}</td>
+        <td class="number toned" ${tone}>${page.text(lost, formatCount(dropped.total))}</td>
+      </tr>
+    `;
+  });
+}
+
+/** Rows of messages that no channel delivers; unseen types are hidden. */
+function otherRows(page: Elements, { others }: LiveView): Markup[] {
+  return others.map(({ type, received }) => {
+    const name = OTHER_LABELS[type];
+    const other = `other.${type}`;
+    return html`
+      <tr class="other" ${page.show(other, received.total > 0)}>
+        <th scope="row">${name}</th>
+        <td class="flowing in">${flow(page, other, `${name} in`, received)}</td>
+        <td class="flowing out">not delivered</td>
+        <td class="number">–</td>
+      </tr>
+    `;
+  });
+}
+
+function flow(page: Elements, name: string, label: string, { total, perSecond }: Flow): Markup {
+  const sum = page.text(`${name}.total`, formatCount(total));
+  return html`
+    <div class="cells">
+      <span class="now">${page.text(name, formatRate(perSecond))}</span>
+      ${page.chart(name, `${label} per second`, perSecond)}
+      <span class="total">${sum}<span class="unseen"> in total</span></span>
+    </div>
+  `;
+}
+
+function subscriptions(page: Elements, view: LiveView): Markup {
+  const reports = view.subscriptions;
+  const some = reports.some(({ channels }) => channels.length > 0);
+  const expanded = reports.some(({ expansions }) => expansions.length > 0);
   return html`
     <section class="panel" aria-labelledby="subscriptions">
-      ${heading("subscriptions", "Subscriptions", note)}
-      <p class="empty" ${bind.show(
-        "subscriptions.none",
-      )}>No stream requests a symbol.</p>
-      <div ${bind.show("subscriptions.some")}>
-        ${scroller("Symbols by channel", bind.table(SUBSCRIPTIONS))}
+      ${heading("subscriptions", "Subscriptions", html`<span>symbols upstream</span>`)}
+      <p class="empty" ${page.show("subscriptions.none", !some)}>No stream requests a symbol.</p>
+      <div ${page.show("subscriptions.some", some)}>
+        ${scroller("Symbols by channel", subscriptionsTable(page, reports))}
       </div>
-      <div ${bind.show("expansions")}>
-        ${scroller("Contracts by underlying", bind.table(EXPANSIONS))}
+      <div ${page.show("expansions", expanded)}>
+        ${scroller("Contracts by underlying", expansionsTable(page, reports))}
       </div>
     </section>
   `;
 }
 
-function streams(bind: Bindings): Markup {
+function streams(page: Elements, { streams: { total, shown }, status }: LiveView): Markup {
+  const hidden = total - shown.length;
+  const more = page.text(
+    "streams.more",
+    `The ${shown.length} that are furthest behind are shown; ${formatCount(hidden)} more are open.`,
+  );
+  const open = page.text("streams.total", `${formatCount(total)} open`);
   return html`
     <section class="panel" aria-labelledby="streams">
-      ${heading("streams", "Client streams", bind.text("streams.total"))}
-      <p class="empty" ${bind.show("streams.none")}>No client is connected.</p>
-      <div ${bind.show("streams.some")}>
-        ${scroller("Open streams", bind.table(STREAMS))}
+      ${heading("streams", "Client streams", open)}
+      <p class="empty" ${page.show("streams.none", total === 0)}>No client is connected.</p>
+      <div ${page.show("streams.some", total > 0)}>
+        ${scroller("Open streams", streamsTable(page, shown, status.now))}
       </div>
-      <p class="empty" ${bind.show("streams.more")}>${bind.text(
-        "streams.more",
-      )}</p>
+      <p class="empty" ${page.show("streams.more", hidden > 0)}>${more}</p>
     </section>
   `;
 }
 
-function errors(bind: Bindings): Markup {
-  const note = html`<span>warnings too</span>`;
+function errors(page: Elements, { errors, status }: LiveView): Markup {
   return html`
     <section class="panel" aria-labelledby="errors">
-      ${heading("errors", "Recent errors", note)}
-      <p class="empty" ${bind.show("errors.none")}>None since the start.</p>
-      <div ${bind.show("errors.some")}>
-        ${scroller("Latest first", bind.table(ERRORS))}
+      ${heading("errors", "Recent errors", html`<span>warnings too</span>`)}
+      <p class="empty" ${page.show("errors.none", errors.length === 0)}>None since the start.</p>
+      <div ${page.show("errors.some", errors.length > 0)}>
+        ${scroller("Latest first", errorsTable(page, errors, status.now))}
       </div>
     </section>
   `;
@@ -196,183 +286,3 @@ function footer(): Markup {
     </footer>
   `;
 }
-
-/** The card of one feed. */
-function feedCard(bind: Bindings, feed: FeedId): Markup {
-  const name = `feed.${feed}`;
-  const title = FEED_LABELS[feed];
-  const text = (part: string) => bind.text(`${name}.${part}`);
-  const show = (part: string) => bind.show(`${name}.${part}`);
-  return html`
-    <article class="panel feed" ${bind.tone(name)} aria-labelledby="${name}">
-      <header>
-        <h3 id="${name}">${title} <code>${text("kind")}</code></h3>
-        <p class="state">
-          ${bind.icon(`${name}.icon`)} ${text("state")}
-          <span class="attempts" ${show("attempts")}>${text("attempts")}</span>
-        </p>
-      </header>
-      <div class="flow">
-        <p class="big">${text("rate")}<small> msg/s</small></p>
-        ${bind.chart(name, `${title}, messages per second`)}
-      </div>
-      <dl>${facts(bind, name)}</dl>
-      <p class="problem" ${show("problem")}>
-        <strong>Last error</strong> ${text("problem")}
-      </p>
-    </article>
-  `;
-}
-
-function facts(bind: Bindings, name: string): Markup {
-  const text = (part: string) => bind.text(`${name}.${part}`);
-  const show = (part: string) => bind.show(`${name}.${part}`);
-  return html`
-    <div>
-      <dt>Last message</dt>
-      <dd>${text("last")}</dd>
-    </div>
-    <div>
-      <dt>Connected</dt>
-      <dd>${text("since")}</dd>
-    </div>
-    <div>
-      <dt>Received</dt>
-      <dd>${text("total")}</dd>
-    </div>
-    <div>
-      <dt>Subscribed</dt>
-      <dd>${text("subscriptions")}</dd>
-    </div>
-    <div class="wide" ${show("budget")}>
-      <dt>Quota</dt>
-      <dd>${text("budget")} ${bind.gauge(`${name}.gauge`)}</dd>
-    </div>
-    <div class="wide">
-      <dt>Errors</dt>
-      <dd class="toned" ${bind.tone(`${name}.errors`)}>${text("errors")}</dd>
-    </div>
-    <div class="wide">
-      <dt>Processing</dt>
-      <dd>
-        <span>p50 ${text("p50")}, p99 ${text("p99")}</span>
-        <small>${text("window")}</small> ${bind.bars(`${name}.bars`)}
-      </dd>
-    </div>
-  `;
-}
-
-/** The table of received and sent messages, by type. */
-function trafficTable(bind: Bindings): Markup {
-  return html`
-    <table class="traffic">
-      <caption class="unseen">Messages per second and in total, by type</caption>
-      <thead>
-        <tr>
-          <th scope="col">Type</th>
-          <th scope="col" class="flowing">In, per second</th>
-          <th scope="col" class="flowing">Out, per second</th>
-          <th scope="col" class="number">Lost</th>
-        </tr>
-      </thead>
-      <tbody>${channelRows(bind)} ${otherRows(bind)}</tbody>
-    </table>
-  `;
-}
-
-function channelRows(bind: Bindings): Markup[] {
-  return CHANNELS.map((channel) => {
-    const name = CHANNEL_LABELS[channel];
-    const lost = `lost.${channel}`;
-    return html`
-      <tr>
-        <th scope="row">${name}</th>
-        <td class="flowing in">${flow(bind, `in.${channel}`, `${name} in`)}</td>
-        <td class="flowing out">${flow(
-          bind,
-          `out.${channel}`,
-          `${name} out`,
-        )}</td>
-        <td class="number toned" ${bind.tone(lost)}>${bind.text(lost)}</td>
-      </tr>
-    `;
-  });
-}
-
-function otherRows(bind: Bindings): Markup[] {
-  return MESSAGE_TYPES.map((type) => {
-    const name = OTHER_LABELS[type];
-    const other = `other.${type}`;
-    return html`
-      <tr class="other" ${bind.show(other)}>
-        <th scope="row">${name}</th>
-        <td class="flowing in">${flow(bind, other, `${name} in`)}</td>
-        <td class="flowing out">not delivered</td>
-        <td class="number">–</td>
-      </tr>
-    `;
-  });
-}
-
-function flow(bind: Bindings, name: string, label: string): Markup {
-  return html`
-    <div class="cells">
-      <span class="now">${bind.text(name)}</span>
-      ${bind.chart(name, `${label} per second`)}
-      <span class="total">${bind.text(
-        `${name}.total`,
-      )}<span class="unseen"> in total</span></span>
-    </div>
-  `;
-}
-
-const STREAMS: Table = {
-  name: "streams",
-  caption: "Open client streams, those furthest behind first",
-  columns: [
-    { title: "Stream", style: "name" },
-    { title: "Filter", style: "note", joined: true },
-    { title: "Open", style: "number" },
-    { title: "Delivered", style: "number" },
-    { title: "Waiting", style: "number" },
-    { title: "Lost", style: "number loss" },
-  ],
-};
-
-const SUBSCRIPTIONS: Table = {
-  name: "subscriptions",
-  caption: "Symbols subscribed upstream, by channel and state",
-  columns: [
-    { title: "Channel", style: "name" },
-    { title: "Note", style: "note", joined: true },
-    { title: "Active", style: "number" },
-    { title: "Requested", style: "number" },
-    { title: "Waiting", style: "number" },
-    { title: "Rejected", style: "number" },
-    { title: "Lingering", style: "number" },
-  ],
-};
-
-const EXPANSIONS: Table = {
-  name: "expansions",
-  caption: "Option contracts chosen for underlyings",
-  columns: [
-    { title: "Underlying", style: "name" },
-    { title: "Note", style: "note", joined: true },
-    { title: "Streams", style: "number" },
-    { title: "Contracts", style: "number" },
-    { title: "State" },
-  ],
-};
-
-const ERRORS: Table = {
-  name: "errors",
-  caption: "Recent warnings and errors, newest first",
-  columns: [
-    { title: "When", style: "when" },
-    { title: "Feed", style: "where" },
-    { title: "Message", style: "what" },
-    { title: "Cause", style: "note", joined: true },
-    { title: "Times", style: "times", joined: true },
-  ],
-};

@@ -1,17 +1,66 @@
 /**
- * Formats numbers and times, the same for every locale, so that screenshots are
- * comparable.
+ * Labels, numbers and times of the page, the same for every locale, so that
+ * screenshots are comparable.
  *
  * @module
  */
+import type { MessageType } from "../../../application/status/counters.ts";
+import type { FeedId } from "../../../domain/connection/feed.ts";
+import type { LinkState } from "../../../domain/connection/link.ts";
+import type { ChannelName } from "../../../domain/market/channels.ts";
+import type { Tone } from "./elements.ts";
+
+/** Feeds. */
+export const FEED_LABELS: Readonly<Record<FeedId, string>> = {
+  sip: "Stocks",
+  opra: "Options",
+  trading: "Trade updates",
+};
+
+/** Channels, in the order of the table. */
+export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "Stock quotes",
+  stockTrades: "Stock trades",
+  stockBars: "Stock bars",
+  optionQuotes: "Option quotes",
+  optionTrades: "Option trades",
+  orderUpdates: "Order updates",
+};
+
+/** Message types that no channel delivers; the rest is never shown. */
+export const OTHER_LABELS: Readonly<Record<MessageType, string>> = {
+  quote: "Other quotes",
+  trade: "Other trades",
+  bar: "Other bars",
+  updated_bar: "Updated bars",
+  daily_bar: "Daily bars",
+  status: "Trading statuses",
+  luld: "Price bands",
+  correction: "Corrections",
+  cancel_error: "Cancels",
+  imbalance: "Imbalances",
+  order_update: "Other order updates",
+  control: "Control messages",
+  unknown: "Unknown types",
+};
+
+/** States of a feed: label and tone. */
+export const STATES: Readonly<Record<LinkState, readonly [string, Tone]>> = {
+  connected: ["Connected", "good"],
+  connecting: ["Connecting", "warn"],
+  authenticating: ["Authenticating", "warn"],
+  reconnecting: ["Reconnecting", "warn"],
+  disconnected: ["Disconnected", "bad"],
+  error: ["Error", "bad"],
+};
+
+/** Shown where a value is not known. */
+export const UNKNOWN = "–";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
-
-/** Shown where a value is not known. */
-export const UNKNOWN = "–";
 
 const GROUPED = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const SHORT = new Intl.NumberFormat("en-US", {
@@ -37,12 +86,8 @@ export function formatDuration(ms: number): string {
   const whole = Math.max(0, ms);
   const two = (value: number) => String(Math.floor(value)).padStart(2, "0");
   if (whole < MINUTE) return `${Math.floor(whole / SECOND)} s`;
-  if (whole < HOUR) {
-    return `${Math.floor(whole / MINUTE)} m ${two(whole % MINUTE / SECOND)} s`;
-  }
-  if (whole < DAY) {
-    return `${Math.floor(whole / HOUR)} h ${two(whole % HOUR / MINUTE)} m`;
-  }
+  if (whole < HOUR) return `${Math.floor(whole / MINUTE)} m ${two(whole % MINUTE / SECOND)} s`;
+  if (whole < DAY) return `${Math.floor(whole / HOUR)} h ${two(whole % HOUR / MINUTE)} m`;
   return `${Math.floor(whole / DAY)} d ${Math.floor(whole % DAY / HOUR)} h`;
 }
 
@@ -54,15 +99,9 @@ export function formatAge(ms: number): string {
 /** An upper bound of latency: `≤ 25 µs`, `≤ 2.5 ms`, `> 500 ms`. */
 export function formatBound(seconds: number | undefined): string {
   if (seconds === undefined) return UNKNOWN;
-  return seconds === Infinity ? "> 500 ms" : `≤ ${formatSeconds(seconds)}`;
-}
-
-/** A short time: `4 µs`, `250 µs`, `2.5 ms`, `1.2 s`. */
-function formatSeconds(seconds: number): string {
+  if (seconds === Infinity) return "> 500 ms";
   const micros = seconds * 1e6;
-  if (micros < 1_000) return `${rounded(micros)} µs`;
-  if (micros < 1_000_000) return `${rounded(micros / 1_000)} ms`;
-  return `${rounded(seconds)} s`;
+  return micros < 1_000 ? `≤ ${rounded(micros)} µs` : `≤ ${rounded(micros / 1_000)} ms`;
 }
 
 function rounded(value: number): string {

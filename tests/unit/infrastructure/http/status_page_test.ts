@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { type LiveSources, LiveViews } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
+import { renderPage } from "../../../../src/infrastructure/http/page/document.ts";
 import {
   formatBound,
   formatCount,
@@ -10,15 +11,14 @@ import {
   formatRate,
 } from "../../../../src/infrastructure/http/page/format.ts";
 import { html, Markup } from "../../../../src/infrastructure/http/page/html.ts";
-import { viewModel } from "../../../../src/infrastructure/http/page/view_model.ts";
 import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
 import { noReports } from "../../../support/http_dependencies.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
 
-function contentOf(sources: Partial<LiveSources> = {}) {
-  return viewModel(
+function rendered(sources: Partial<LiveSources> = {}) {
+  return renderPage(
     new LiveViews({
       status: () => sampleStatus(["connected", "reconnecting", "error"]),
       enabled: new Set<FeedId>(["sip", "opra", "trading"]),
@@ -29,8 +29,12 @@ function contentOf(sources: Partial<LiveSources> = {}) {
   );
 }
 
+function contentOf(sources: Partial<LiveSources> = {}) {
+  return rendered(sources).content;
+}
+
 async function pageOf(sources: Partial<LiveSources> = {}) {
-  const routes = await statusPage(() => contentOf(sources));
+  const routes = await statusPage(() => rendered(sources));
   const response = await routes["/"]?.({
     request: new Request("http://proxy/"),
     completed: Promise.resolve(),

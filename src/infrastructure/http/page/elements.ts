@@ -1,0 +1,187 @@
+/**
+ * Elements of the page whose values change.
+ *
+ * Rendering an element also records its value under its name. The server sends
+ * the recorded {@linkcode Content} every second, and the script applies it to the
+ * elements with that name (`data-text`, `data-tone`, …).
+ *
+ * @module
+ */
+import { html, type Markup } from "./html.ts";
+
+/** Severity of a value; never shown by colour alone. */
+export type Tone = "good" | "warn" | "bad" | "off" | "plain";
+
+/** Tables with a varying number of rows. */
+export type TableName = "streams" | "subscriptions" | "expansions" | "errors";
+
+/** One row of a table. */
+export interface Row {
+  /** Texts of the cells, in the order of the table's columns. */
+  readonly cells: readonly string[];
+  readonly tone: Tone;
+}
+
+/** A column of a table. */
+export interface Column {
+  /** Heading. */
+  readonly title: string;
+  /** CSS class: `number`, `note`, … */
+  readonly style?: string;
+  /** Whether it shares a column with the cell before it. @default false */
+  readonly joined?: boolean;
+}
+
+/** A table with a varying number of rows; the first column is their header. */
+export interface Table {
+  readonly name: TableName;
+  readonly caption: string;
+  readonly columns: readonly Column[];
+}
+
+/** The values of one page, by name. */
+export class Content {
+  /** The document's title. */
+  title = "";
+  /** Contents of the elements with this `data-text`. */
+  readonly text: Record<string, string> = {};
+  /** `data-tone-is` of the elements with this `data-tone`. */
+  readonly tone: Record<string, Tone> = {};
+  /** Whether the elements with this `data-show` are visible. */
+  readonly show: Record<string, boolean> = {};
+  /** Path data of the `<path data-draw>` with this name. */
+  readonly draw: Record<string, string> = {};
+  /** The next value of the chart with this name; null when unknown. */
+  readonly rate: Record<string, number | null> = {};
+  /** Rows of the tables. */
+  readonly rows: Partial<Record<TableName, readonly Row[]>> = {};
+  /** States by subject; a change is announced to screen readers. */
+  readonly states: Record<string, string> = {};
+}
+
+/** Path data in a box of 16 by 16, to be stroked: one shape per tone. */
+const ICONS: Readonly<Record<Tone, string>> = {
+  good: "M2 8a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M5 8.2l2.2 2.2L11 6.2",
+  warn: "M8 2L15 14H1ZM8 6.5V9.8M8 11.6V12",
+  bad: "M2.5 2.5h11v11h-11ZM5.5 5.5l5 5M10.5 5.5l-5 5",
+  off: "M2 8a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M5 8h6",
+  plain: "M4 8h8",
+};
+
+/** Box of the bars. */
+const BARS = { width: 140, height: 20 } as const;
+
+/** Renders elements and records their values. */
+export class Elements {
+  /** The values of all elements that were rendered. */
+  readonly content: Content = new Content();
+
+  /** A text. */
+  text(name: string, value: string): Markup {
+    this.content.text[name] = value;
+    return html`<span data-text="${name}">${value}</span>`;
+  }
+
+  /** Attributes of an element that carries a tone. */
+  tone(name: string, tone: Tone): Markup {
+    this.content.tone[name] = tone;
+    return html`data-tone="${name}" data-tone-is="${tone}"`;
+  }
+
+  /** Attributes of an element that is visible or not. */
+  show(name: string, visible: boolean): Markup {
+    this.content.show[name] = visible;
+    return html`data-show="${name}"${visible ? "" : " hidden"}`;
+  }
+
+  /** The icon of a tone; the text beside it has the same meaning. */
+  icon(name: string, tone: Tone): Markup {
+    const path = this.#draw(name, ICONS[tone]);
+    return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${path}</svg>`;
+  }
+
+  /** A chart of the last minutes, drawn by the script; `rate` is its next value. */
+  chart(name: string, label: string, rate: number | undefined): Markup {
+    this.content.rate[name] = rate ?? null;
+    return html`
+      <svg class="chart" data-chart="${name}" data-label="${label}"
+        viewBox="0 0 300 30" preserveAspectRatio="none" role="img"
+        aria-label="${label}: no history yet">
+        <path class="area" />
+        <path class="line" />
+      </svg>
+    `;
+  }
+
+  /** Bars side by side; the text beside them has the same meaning. */
+  bars(name: string, values: readonly number[]): Markup {
+    return html`
+      <svg class="bars" viewBox="0 0 ${BARS.width} ${BARS.height}" preserveAspectRatio="none"
+        aria-hidden="true">${this.#draw(name, barsPath(values))}</svg>
+    `;
+  }
+
+  /** A gauge, filled from the left; the text beside it has the same meaning. */
+  gauge(name: string, share: number, tone: Tone): Markup {
+    const filled = Math.round(Math.min(1, Math.max(0, share)) * 100);
+    const path = this.#draw(name, filled === 0 ? "" : `M0 0H${filled}V4H0Z`);
+    return html`
+      <svg class="gauge" viewBox="0 0 100 4" preserveAspectRatio="none"
+        aria-hidden="true" ${this.tone(name, tone)}>${path}</svg>
+    `;
+  }
+
+  /** A table with its rows, and the template for rows that the script adds. */
+  table({ name, caption, columns }: Table, rows: readonly Row[]): Markup {
+    this.content.rows[name] = rows;
+    const heads = columns.filter(({ joined }) => !joined).map(({ title, style = "" }) =>
+      html`<th scope="col" class="${style}">${title}</th>`
+    );
+    return html`
+      <table class="lines ${name}">
+        <caption class="unseen">${caption}</caption>
+        <thead>
+          <tr>${heads}</tr>
+        </thead>
+        <tbody data-rows="${name}">${rows.map((row) => tableRow(columns, row))}</tbody>
+      </table>
+      <template data-row="${name}">${tableRow(columns, { cells: [], tone: "plain" })}</template>
+    `;
+  }
+
+  #draw(name: string, path: string): Markup {
+    this.content.draw[name] = path;
+    return html`<path data-draw="${name}" d="${path}" />`;
+  }
+}
+
+/** Path data of bars, the tallest as high as the box; empty for zeros. */
+function barsPath(values: readonly number[]): string {
+  const tallest = Math.max(...values);
+  if (!(tallest > 0)) return "";
+  const step = BARS.width / values.length;
+  return values.map((value, index) => {
+    if (value <= 0) return "";
+    const tall = Math.max(1, Math.round(value / tallest * BARS.height));
+    const left = Math.round(index * step);
+    return `M${left} ${BARS.height}v${-tall}h${Math.round(step) - 2}v${tall}Z`;
+  }).join("");
+}
+
+function tableRow(columns: readonly Column[], row: Row): Markup {
+  const groups: { readonly style: string; readonly spans: Markup[] }[] = [];
+  for (const [index, { style = "", joined = false }] of columns.entries()) {
+    const text = row.cells[index] ?? "";
+    const span = html`<span class="cell-${style || "text"}" data-cell="${index}">${text}</span>`;
+    const group = groups.at(-1);
+    if (joined && group) group.spans.push(span);
+    else groups.push({ style, spans: [span] });
+  }
+  const cells = groups.map(({ style, spans }, index) => {
+    const content = spans.length > 1 ? [html`<div class="joined">${spans}</div>`] : spans;
+    return index === 0
+      ? html`<th scope="row" class="${style}">${content}</th>`
+      : html`<td class="${style}">${content}</td>`;
+  });
+  return html`<tr data-tone-is="${row.tone}">${cells}</tr>`;
+}

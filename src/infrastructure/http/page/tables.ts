@@ -1,0 +1,171 @@
+/**
+ * Tables of streams, subscriptions and errors.
+ *
+ * @module
+ */
+import type { RecentError } from "../../../application/status/recent_errors.ts";
+import type { StreamReport } from "../../../application/status/stream_report.ts";
+import type {
+  ChannelReport,
+  FeedSubscriptions,
+  SymbolState,
+} from "../../../application/status/subscription_report.ts";
+import type { FeedId } from "../../../domain/connection/feed.ts";
+import type { Elements, Row, Table } from "./elements.ts";
+import { CHANNEL_LABELS, FEED_LABELS, formatAge, formatCount, formatDuration } from "./format.ts";
+import type { Markup } from "./html.ts";
+
+const STREAMS: Table = {
+  name: "streams",
+  caption: "Open client streams, those furthest behind first",
+  columns: [
+    { title: "Stream", style: "name" },
+    { title: "Filter", style: "note", joined: true },
+    { title: "Open", style: "number" },
+    { title: "Delivered", style: "number" },
+    { title: "Waiting", style: "number" },
+    { title: "Lost", style: "number loss" },
+  ],
+};
+
+/** Renders the open streams. */
+export function streamsTable(
+  page: Elements,
+  streams: readonly StreamReport[],
+  now: number,
+): Markup {
+  const rows = streams.map((stream): Row => ({
+    cells: [
+      CHANNEL_LABELS[stream.channel],
+      stream.filter === "" ? "everything" : stream.filter,
+      formatDuration(now - stream.openedAt),
+      formatCount(stream.delivered),
+      formatCount(stream.waiting),
+      formatCount(stream.lost),
+    ],
+    tone: stream.lost > 0 ? "warn" : "plain",
+  }));
+  return page.table(STREAMS, rows);
+}
+
+const SUBSCRIPTIONS: Table = {
+  name: "subscriptions",
+  caption: "Symbols subscribed upstream, by channel and state",
+  columns: [
+    { title: "Channel", style: "name" },
+    { title: "Note", style: "note", joined: true },
+    { title: "Active", style: "number" },
+    { title: "Requested", style: "number" },
+    { title: "Waiting", style: "number" },
+    { title: "Rejected", style: "number" },
+    { title: "Lingering", style: "number" },
+  ],
+};
+
+/** Renders the symbols of each channel, counted by state. */
+export function subscriptionsTable(page: Elements, reports: readonly FeedSubscriptions[]): Markup {
+  const rows = reports.flatMap(({ feed, channels }) =>
+    channels.map((channel) => channelRow(feed, channel))
+  );
+  return page.table(SUBSCRIPTIONS, rows);
+}
+
+function channelRow(feed: FeedId, { channel, symbols, unfiltered }: ChannelReport): Row {
+  const count = (state: SymbolState) =>
+    formatCount(symbols.filter((symbol) => symbol.state === state).length);
+  const problems = [
+    listSymbols(symbols, "refused", "rejected"),
+    listSymbols(symbols, "waiting", "waiting"),
+  ].filter((each) => each !== "");
+  const notes = unfiltered > 0
+    ? [...problems, `${formatCount(unfiltered)} without a filter`]
+    : problems;
+  return {
+    cells: [
+      `${FEED_LABELS[feed]} ${channel}`,
+      notes.join("; "),
+      count("acknowledged"),
+      count("requested"),
+      count("waiting"),
+      count("refused"),
+      count("lingering"),
+    ],
+    tone: problems.length > 0 ? "warn" : "plain",
+  };
+}
+
+/** Symbols that a note lists; the rest is counted. */
+const MAX_LISTED = 4;
+
+function listSymbols(
+  symbols: ChannelReport["symbols"],
+  state: SymbolState,
+  label: string,
+): string {
+  const found = symbols.filter((each) => each.state === state);
+  if (found.length === 0) return "";
+  const names = found.slice(0, MAX_LISTED).map(({ symbol }) => symbol).join(" ");
+  const more = found.length > MAX_LISTED
+    ? ` and ${formatCount(found.length - MAX_LISTED)} more`
+    : "";
+  const reason = found[0]?.reason;
+  return `${label}: ${names}${more}${reason === undefined ? "" : ` – ${reason}`}`;
+}
+
+const EXPANSIONS: Table = {
+  name: "expansions",
+  caption: "Option contracts chosen for underlyings",
+  columns: [
+    { title: "Underlying", style: "name" },
+    { title: "Note", style: "note", joined: true },
+    { title: "Streams", style: "number" },
+    { title: "Contracts", style: "number" },
+    { title: "State" },
+  ],
+};
+
+/** Renders the underlyings whose contracts are chosen for streams. */
+export function expansionsTable(page: Elements, reports: readonly FeedSubscriptions[]): Markup {
+  const rows = reports.flatMap(({ expansions }) => expansions).map((each): Row => ({
+    cells: [
+      `${each.underlying} ${each.channel}`,
+      each.reason ?? (each.centre === undefined ? "" : `around ${each.centre.toFixed(2)}`),
+      formatCount(each.streams),
+      formatCount(each.contracts),
+      each.state,
+    ],
+    tone: each.state === "off" ? "warn" : "plain",
+  }));
+  return page.table(EXPANSIONS, rows);
+}
+
+const ERRORS: Table = {
+  name: "errors",
+  caption: "Recent warnings and errors, newest first",
+  columns: [
+    { title: "When", style: "when" },
+    { title: "Feed", style: "where" },
+    { title: "Message", style: "what" },
+    { title: "Cause", style: "note", joined: true },
+    { title: "Times", style: "times", joined: true },
+  ],
+};
+
+/** Renders the last warnings and errors. */
+export function errorsTable(page: Elements, errors: readonly RecentError[], now: number): Markup {
+  const rows = errors.map((error): Row => ({
+    cells: [
+      formatAge(now - error.at),
+      error.feed === undefined ? "Proxy" : feedName(error.feed),
+      error.message,
+      error.cause ?? "",
+      error.times === 1 ? "" : `×${formatCount(error.times)}`,
+    ],
+    tone: error.level === "error" ? "bad" : "warn",
+  }));
+  return page.table(ERRORS, rows);
+}
+
+function feedName(feed: string): string {
+  return Object.hasOwn(FEED_LABELS, feed) ? FEED_LABELS[feed as FeedId] : feed;
+}
