@@ -91,8 +91,8 @@ export async function startProxy(
     log,
     outOfDescriptors: descriptorProbe(),
   });
-  const { keep: keepAccepting } = made.use(new AcceptRetry(connections));
-  const servers = { core, deps, connections, keepAccepting };
+  made.use(new AcceptRetry(connections));
+  const servers = { core, deps, connections };
   const http = made.use(await startHttp(config, { ...servers, errors }));
   const following = new AbortController();
   let feeds: Promise<void> = Promise.resolve();
@@ -198,12 +198,11 @@ interface ServerInputs {
   readonly core: Core;
   readonly deps: Dependencies;
   readonly connections: ConnectionLimits;
-  readonly keepAccepting: AcceptRetry["keep"];
 }
 
 function startHttp(
   config: Config,
-  { core, deps, connections, keepAccepting, errors }: ServerInputs & {
+  { core, deps, connections, errors }: ServerInputs & {
     readonly errors: RecentErrors;
   },
 ) {
@@ -226,7 +225,6 @@ function startHttp(
       connections: () => connections.figures,
     }),
     connections,
-    keepAccepting,
     clock: deps.clock,
     idleMs: config.limits.httpIdleMs,
     allowedHosts: config.limits.allowedHosts,
@@ -236,13 +234,12 @@ function startHttp(
 
 function startGrpc(
   config: Config,
-  { core, deps, connections, keepAccepting }: ServerInputs,
+  { core, deps, connections }: ServerInputs,
 ) {
   return serveGrpc({
     ...config.grpc,
     ...deps,
     connections,
-    keepAccepting,
     streams: core.streams,
     status: core.status,
     subscriptions: core.subscriptions,

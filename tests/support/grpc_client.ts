@@ -17,6 +17,7 @@ import { type Client as ConnectClient, createClient } from "@connectrpc/connect"
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Client as GrpcClient, credentials } from "@grpc/grpc-js";
 import type { DescService } from "@bufbuild/protobuf";
+import { ConnectionLimits } from "../../src/application/connections/connection_limits.ts";
 import type { Span, SpanAttributes, Tracing } from "../../src/application/ports/tracing.ts";
 import { createCounters, type ProxyCounters } from "../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../src/application/status/status.ts";
@@ -27,6 +28,8 @@ import {
   serveGrpc,
   type ServeGrpcOptions,
 } from "../../src/infrastructure/grpc/server.ts";
+import type { AdmissionLimits } from "../../src/infrastructure/grpc/limits/admission.ts";
+import { DEFAULT_LIMITS } from "../../src/infrastructure/grpc/request_filters.ts";
 import { MemoryMarket } from "./grpc_market.ts";
 import { RecordingLog } from "./recording_log.ts";
 
@@ -79,12 +82,21 @@ export class RecordingTracing implements Tracing {
   }
 }
 
+/** The limits of a proxy whose settings are the defaults. */
+export const DEFAULT_ADMISSION: AdmissionLimits = {
+  maxStreamsPerConnection: 1_000,
+  maxStreams: 5_000,
+  maxPendingRequestBytes: 32 * 1024 * 1024,
+  requestTimeoutMs: 10_000,
+};
+
 /** Options of the server. */
 export type GrpcHarnessOptions =
   & Partial<
     Pick<
       ServeGrpcOptions,
       | "clock"
+      | "host"
       | "port"
       | "subscriptions"
       | "maxSymbols"
@@ -118,17 +130,25 @@ export async function startGrpcHarness(
   const { market = new MemoryMarket(), ...chosen } = options;
   const log = new RecordingLog();
   const tracing = new RecordingTracing();
-  const { refusals } = createCounters();
+  const counters = createCounters();
+  const { refusals } = counters;
+  const { clock = systemClock } = chosen;
   const harness = { market, log, tracing, refusals, status: ALL_UP };
   const server = await serveGrpc({
     host: "127.0.0.1",
     port: 0,
     streams: market,
     status: () => harness.status,
-    clock: systemClock,
+    subscriptions: undefined,
+    clock,
     log,
     tracing,
     refusals,
+    admission: DEFAULT_ADMISSION,
+    connections: new ConnectionLimits({ maxGrpc: 2_048, maxHttp: 0, counters, clock, log }),
+    keepaliveMs: 60_000,
+    maxBatchDelayMs: 0,
+    ...DEFAULT_LIMITS,
     ...chosen,
   });
   return Object.assign(harness, {

@@ -76,6 +76,8 @@ export interface ConnectionFigures {
 
 /** Admits, counts and closes client connections. */
 export class ConnectionLimits {
+  /** Servers whose ports are open. */
+  readonly servers: Set<object> = new Set();
   readonly #options: ConnectionLimitsOptions;
   readonly #open: Readonly<Record<ConnectionKind, Set<AcceptedConnection>>> = {
     grpc: new Set(),

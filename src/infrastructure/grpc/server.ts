@@ -1,5 +1,10 @@
 /**
- * The gRPC server: all services on one port.
+ * The gRPC server: all services on one port, without TLS.
+ *
+ * @grpc/grpc-js 1.14.7 can listen by itself, but then it owns the sockets: it reports a port that
+ * is taken as text on stderr, Nagle's algorithm cannot be switched off, and the only way to force a
+ * connection closed makes clients report CANCELLED, which existing ones never retry. They retry
+ * after a reset, which they report as UNAVAILABLE.
  *
  * It stops in this order: reject new streams, end the open ones with UNAVAILABLE and the reason,
  * send GOAWAY after their status was sent, and reset the remaining connections after the grace
@@ -8,40 +13,36 @@
  *
  * @module
  */
+import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import { openPort } from "../../application/connections/open_port.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
-import { createCounters, type ProxyCounters } from "../../application/status/counters.ts";
+import type { ProxyCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
-import type { OptionSelection } from "../../domain/options/selection.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
-import { batchInterceptor } from "./http2_workarounds/batch_interceptor.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { healthHandlers } from "./health_service.ts";
-import { Admission, type AdmissionLimits, DEFAULT_ADMISSION } from "./limits/admission.ts";
+import { batchInterceptor } from "./http2_workarounds/batch_interceptor.ts";
+import { Admission, type AdmissionLimits } from "./limits/admission.ts";
 import { RefusalLog } from "./limits/refusals.ts";
-import { Listener, type ListenOptions } from "./listener.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
-import { DEFAULT_LIMITS } from "./request_filters.ts";
 import { addService, methodKinds } from "./register_service.ts";
+import type { RequestLimits } from "./request_filters.ts";
 import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
 import { WriteTicker } from "./stream_pump.ts";
 import { PendingResponses } from "./unary_responses.ts";
 
-/** Default interval of pings on a connection, in ms. */
-const KEEPALIVE_MS = 60_000;
 /** Default timeout of a ping, in ms. */
 const KEEPALIVE_TIMEOUT_MS = 20_000;
-/** Connections of a server without other limits. */
-const MAX_CONNECTIONS = 2_048;
 /** Grace period of a server that is disposed without `stop`, in ms. */
 const DISPOSE_GRACE_MS = 1_000;
 /** Time for clients to read the status of their streams, in ms. */
@@ -52,66 +53,28 @@ const MIN_RECEIVE_BYTES = 4 * 1024 * 1024;
 const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
 
 /** Options of {@linkcode serveGrpc}. */
-export interface ServeGrpcOptions {
+export interface ServeGrpcOptions extends RequestLimits {
   /** Address to listen on. */
   readonly host: string;
   /** 0 for a free port. */
   readonly port: number;
   readonly streams: MarketStreams;
   readonly status: StatusSource;
+  /** Subscriptions of each feed, for the status on request. @default not reported */
+  readonly subscriptions: SubscriptionSource | undefined;
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
-  /**
-   * Counts and limits the connections of this and all other ports.
-   *
-   * @default limits of this port alone, at 4096 connections
-   */
-  readonly connections?: ConnectionLimits;
-  /** See {@linkcode ListenOptions}. @default nothing is done */
-  readonly keepAccepting?: ListenOptions["keepAccepting"];
-  /**
-   * Subscriptions of each feed, for the status on request.
-   *
-   * @default not reported
-   */
-  readonly subscriptions?: SubscriptionSource;
-  /**
-   * Longest list of symbols, underlyings or order ids of one stream.
-   *
-   * @default 20_000
-   */
-  readonly maxSymbols?: number;
-  /**
-   * Limits of clients and connections.
-   *
-   * @default `DEFAULT_ADMISSION`
-   */
-  readonly admission?: AdmissionLimits;
-  /**
-   * Counts rejections by limit.
-   *
-   * @default not counted
-   */
-  readonly refusals?: ProxyCounters["refusals"];
-  /**
-   * Used for fields that the option selection of a request does not set.
-   *
-   * @default `DEFAULT_SELECTION`
-   */
-  readonly defaultSelection?: OptionSelection;
-  /**
-   * Longest delay in ms of a busy stream's messages, for larger writes.
-   *
-   * @default 0: no delay
-   */
-  readonly maxBatchDelayMs?: number;
-  /**
-   * Interval of pings on a connection, in ms.
-   *
-   * @default 60_000
-   */
-  readonly keepaliveMs?: number;
+  /** Counts and limits the connections of this and all other ports. */
+  readonly connections: ConnectionLimits;
+  /** Limits of clients and connections. */
+  readonly admission: AdmissionLimits;
+  /** Counts rejections by limit. */
+  readonly refusals: ProxyCounters["refusals"];
+  /** Longest delay in ms of a busy stream's messages, for larger writes; 0 is none. */
+  readonly maxBatchDelayMs: number;
+  /** Interval of pings on a connection, in ms. */
+  readonly keepaliveMs: number;
   /**
    * Timeout of a ping in ms; then the connection is reset, which clients report as UNAVAILABLE.
    *
@@ -122,33 +85,51 @@ export interface ServeGrpcOptions {
 
 /** A running gRPC server. */
 export class GrpcServer implements AsyncDisposable {
-  readonly #server: Server;
-  readonly #calls: OpenCalls;
-  readonly #listener: Listener;
-  readonly #endSessions: () => void;
-  readonly #streamsEnded: () => Promise<void>;
   readonly #options: ServeGrpcOptions;
+  readonly #calls = new OpenCalls();
+  readonly #server: Server;
+  readonly #admission: Admission;
+  readonly #tcpServer: TcpServer;
+  readonly #endSessions: () => void;
+  #port = 0;
   #stopped: Promise<void> | undefined;
 
   /** Created by {@linkcode serveGrpc}. */
-  constructor(parts: {
-    readonly server: Server;
-    readonly calls: OpenCalls;
-    readonly listener: Listener;
-    readonly endSessions: () => void;
-    readonly streamsEnded: () => Promise<void>;
-  }, options: ServeGrpcOptions) {
-    this.#server = parts.server;
-    this.#calls = parts.calls;
-    this.#listener = parts.listener;
-    this.#endSessions = parts.endSessions;
-    this.#streamsEnded = parts.streamsEnded;
+  constructor(options: ServeGrpcOptions) {
+    const { clock, log } = options;
+    const refusals = new RefusalLog(options.refusals, log, clock);
     this.#options = options;
+    this.#server = createServer(this.#calls, refusals, options);
+    const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#admission = new Admission(this.#server, {
+      keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
+      ...options,
+      limits: options.admission,
+      maxRequestBytes: maxRequestBytes(options),
+      methods: new Map([
+        ...methodKinds(StreamProxyService),
+        ...methodKinds(Health),
+        ...methodKinds(ServerReflection),
+        ...methodKinds(ServerReflection, OLD_REFLECTION),
+      ]),
+      refusals,
+    });
+    this.#tcpServer = createTcpServer((socket) =>
+      this.#admission.connect(socket, () => injector.injectConnection(socket))
+    );
+    this.#endSessions = () => injector.destroy();
+  }
+
+  /** Opens the port. */
+  async open(): Promise<void> {
+    const { host, port, connections } = this.#options;
+    const address = { host, port, purpose: "gRPC", variable: "STREAM_PROXY_GRPC_PORT" };
+    this.#port = await openPort(this.#tcpServer, address, connections);
   }
 
   /** The listening port. */
   get port(): number {
-    return this.#listener.port;
+    return this.#port;
   }
 
   /** Number of open streaming calls, including health and reflection. */
@@ -158,7 +139,7 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Number of open connections. */
   get connections(): number {
-    return this.#listener.connections;
+    return this.#admission.connections;
   }
 
   /**
@@ -185,7 +166,7 @@ export class GrpcServer implements AsyncDisposable {
   async #stop(graceMs: number, reason: string): Promise<void> {
     const { clock, log } = this.#options;
     this.drain(reason);
-    const closed = this.#listener.close();
+    const closed = new Promise<void>((resolve) => this.#tcpServer.close(() => resolve()));
     const streams = this.#calls.size;
     this.#calls.endAll(unavailable(reason));
 
@@ -203,53 +184,26 @@ export class GrpcServer implements AsyncDisposable {
     await Promise.race([closed, expired]);
     done.abort();
 
-    if (this.#listener.connections > 0) {
+    if (this.connections > 0) {
       log.warn("Grace period expired; closing client connections", {
-        connections: this.#listener.connections,
+        connections: this.connections,
         streams: this.#calls.size,
       });
-      this.#listener.resetAll();
+      this.#admission.resetAll();
     }
     await closed;
-    await this.#streamsEnded();
+    await this.#admission.idle();
     this.#server.forceShutdown();
   }
 }
 
 /** Returns the request size limit in bytes. */
-function maxRequestBytes({ maxSymbols = DEFAULT_LIMITS.maxSymbols }: ServeGrpcOptions): number {
+function maxRequestBytes({ maxSymbols }: RequestLimits): number {
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
-function createAdmission(
-  server: Server,
-  options: ServeGrpcOptions,
-  refusals: RefusalLog,
-): Admission {
-  return new Admission(server, {
-    limits: options.admission ?? DEFAULT_ADMISSION,
-    maxRequestBytes: maxRequestBytes(options),
-    methods: new Map([
-      ...methodKinds(StreamProxyService),
-      ...methodKinds(Health),
-      ...methodKinds(ServerReflection),
-      ...methodKinds(ServerReflection, OLD_REFLECTION),
-    ]),
-    refusals,
-    clock: options.clock,
-    log: options.log,
-    keepaliveMs: options.keepaliveMs ?? KEEPALIVE_MS,
-    keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? KEEPALIVE_TIMEOUT_MS,
-  });
-}
-
 function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpcOptions): Server {
-  const { streams, status, clock, log, tracing } = options;
-  const { maxBatchDelayMs = 0 } = options;
-  const limits = {
-    maxSymbols: options.maxSymbols ?? DEFAULT_LIMITS.maxSymbols,
-    defaultSelection: options.defaultSelection ?? DEFAULT_LIMITS.defaultSelection,
-  };
+  const { clock, log, maxBatchDelayMs } = options;
   const server = new Server({
     interceptors: [batchInterceptor],
     // Costs time for every message and is not used.
@@ -261,28 +215,14 @@ function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpc
   const onError = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
+  const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
   addService(server, StreamProxyService, {
     onError,
     pending,
-    handlers: streamProxyHandlers({
-      streams,
-      status,
-      subscriptions: options.subscriptions,
-      limits,
-      calls,
-      clock,
-      log,
-      tracing,
-      ticker: maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined,
-    }),
+    handlers: streamProxyHandlers({ ...options, limits: options, calls, ticker }),
   });
-  addService(server, Health, {
-    onError,
-    pending,
-    handlers: healthHandlers({ status, calls, clock, log }),
-  });
-  const services = [StreamProxyService, Health, ServerReflection];
-  const reflection = new Reflection(services);
+  addService(server, Health, { onError, pending, handlers: healthHandlers({ ...options, calls }) });
+  const reflection = new Reflection([StreamProxyService, Health, ServerReflection]);
   const handlers = reflectionHandlers({ reflection, calls, log });
   for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
     addService(server, ServerReflection, { onError, pending, handlers, name });
@@ -290,47 +230,13 @@ function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpc
   return server;
 }
 
-/** Connection limits of a server that shares them with no other port. */
-function ownLimits({ clock, log }: ServeGrpcOptions): ConnectionLimits {
-  const counters = createCounters();
-  return new ConnectionLimits({
-    maxGrpc: MAX_CONNECTIONS,
-    maxHttp: 0,
-    counters,
-    clock,
-    log,
-  });
-}
-
 /**
  * Serves gRPC without TLS until it is stopped.
  *
- * @throws {Error} when the address cannot be used, with the variable to change
+ * @throws {CannotListen} when the address cannot be used, with the variable to change
  */
 export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> {
-  const { host, port } = options;
-  const calls = new OpenCalls();
-  const { clock, log } = options;
-  const counts = options.refusals ?? createCounters().refusals;
-  const refusals = new RefusalLog(counts, log, clock);
-  const server = createServer(calls, refusals, options);
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
-  const admission = createAdmission(server, options, refusals);
-  const listener = await Listener.open({
-    host,
-    port,
-    connections: options.connections ?? ownLimits(options),
-    keepAccepting: options.keepAccepting,
-    onConnection: (socket) => {
-      const served = admission.connect(socket, () => injector.injectConnection(socket));
-      return { idleSince: () => served.idleSince() };
-    },
-  });
-  return new GrpcServer({
-    server,
-    calls,
-    listener,
-    endSessions: () => injector.destroy(),
-    streamsEnded: () => admission.idle(),
-  }, options);
+  const server = new GrpcServer(options);
+  await server.open();
+  return server;
 }

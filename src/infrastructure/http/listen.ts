@@ -21,8 +21,8 @@ import {
   STATUS_CODES,
 } from "node:http";
 import type { Socket } from "node:net";
-import { CannotListen, type ListenAddress } from "../../application/connections/cannot_listen.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
+import { type ListenAddress, openPort } from "../../application/connections/open_port.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import { hasBody, routeRequest, sendResponse } from "./node_messages.ts";
 import { type ParsedInput, parseInPieces } from "./parse_in_pieces.ts";
@@ -43,9 +43,6 @@ const MAX_HEAD_BYTES = 32 * 1024;
 /** Requests that one connection may have in the pipeline. */
 const MAX_PIPELINED = 8;
 
-/** Connections that the system queues until they are accepted. */
-const BACKLOG = 511;
-
 /** What {@linkcode listen} needs. */
 export interface PortOptions {
   readonly handler: Handler;
@@ -56,12 +53,6 @@ export interface PortOptions {
    * request, and until it has read a response or one event.
    */
   readonly idleMs: number;
-  /**
-   * Keeps the server accepting after a failed accept, until it is disposed.
-   *
-   * @default nothing is done
-   */
-  readonly keepAccepting?: ((server: object) => Disposable) | undefined;
 }
 
 /** An open port; disposing it closes it, idempotent. */
@@ -80,7 +71,7 @@ export async function listen(
   address: ListenAddress,
   options: PortOptions,
 ): Promise<Port> {
-  const port = new HttpPort({ ...options, name: address.purpose });
+  const port = new HttpPort(options);
   const number = await port.open(address);
   let closing: Promise<void> | undefined;
   return {
@@ -105,12 +96,11 @@ interface Connection {
 class HttpPort {
   readonly finished: Promise<void>;
   readonly #server: Server;
-  readonly #options: PortOptions & { readonly name: string };
+  readonly #options: PortOptions;
   readonly #open = new Map<Socket, Connection>();
   #closing = false;
-  #accepting: Disposable | undefined;
 
-  constructor(options: PortOptions & { readonly name: string }) {
+  constructor(options: PortOptions) {
     this.#options = options;
     const { idleMs } = options;
     const server = createServer({
@@ -134,28 +124,12 @@ class HttpPort {
   }
 
   /** @returns the port number */
-  async open(address: ListenAddress): Promise<number> {
-    const { connections, name, keepAccepting } = this.#options;
-    const server = this.#server;
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    server.once("error", reject);
-    server.listen(address.port, address.host, BACKLOG, resolve);
-    try {
-      await promise;
-    } catch (cause) {
-      throw new CannotListen(address, cause);
-    }
-    server.off("error", reject);
-    server.on("error", (cause) => connections.acceptFailed(name, cause));
-    this.#accepting = keepAccepting?.(server);
-    const bound = server.address();
-    // A TCP server that listens always has an address object.
-    return typeof bound === "object" && bound ? bound.port : 0;
+  open(address: ListenAddress): Promise<number> {
+    return openPort(this.#server, address, this.#options.connections);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
-    this.#accepting?.[Symbol.dispose]();
     this.#server.close();
     for (const [socket, { pending }] of this.#open) {
       if (pending === 0) socket.destroy();

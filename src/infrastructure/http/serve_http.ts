@@ -10,14 +10,14 @@
  * @module
  */
 import { type LiveSources, LiveViews } from "../../application/status/live_view.ts";
-import type { ListenAddress } from "../../application/connections/cannot_listen.ts";
+import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { AllowedHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
-import { listen, type PortOptions } from "./listen.ts";
+import { listen } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { renderPage } from "./page/document.ts";
 import { createHandler, type Handler, respond, type Route, type Routes, text } from "./routes.ts";
@@ -37,10 +37,7 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** How the HTTP servers are started. */
 export interface ServeHttpOptions
-  extends
-    PageSources,
-    Pick<LiveEventsOptions, "maxViewers" | "interval">,
-    Pick<PortOptions, "keepAccepting"> {
+  extends PageSources, Pick<LiveEventsOptions, "maxViewers" | "interval"> {
   readonly health: { readonly host: string; readonly port: number };
   /** Port 0 means no separate port for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
@@ -83,7 +80,7 @@ export async function serveHttp(
   options: ServeHttpOptions,
 ): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
-  const { connections, clock, idleMs = IDLE_MS, keepAccepting } = options;
+  const { connections, clock, idleMs = IDLE_MS } = options;
   const open = async (address: ListenAddress, routes: Routes) => {
     const handler = catchErrors(createHandler(routes), options.onFault);
     return opened.use(
@@ -92,7 +89,6 @@ export async function serveHttp(
         connections,
         clock,
         idleMs,
-        keepAccepting,
       }),
     );
   };

@@ -19,9 +19,7 @@
  * @module
  */
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
-
-/** Connections that the system queues until they are accepted. */
-const BACKLOG = 511;
+import { BACKLOG } from "../../application/connections/open_port.ts";
 
 /** Time between two checks of the queues of new connections, in ms. */
 const CHECK_MS = 250;
@@ -39,7 +37,6 @@ interface ListeningServer {
 /** Retries the accepts of all ports, and measures descriptors, until disposed. */
 export class AcceptRetry implements AsyncDisposable {
   readonly #connections: ConnectionLimits;
-  readonly #servers = new Set<ListeningServer>();
   readonly #timer: ReturnType<typeof setInterval>;
   #checks = 0;
   #measuring: Promise<void> = Promise.resolve();
@@ -50,12 +47,6 @@ export class AcceptRetry implements AsyncDisposable {
     this.#timer = setInterval(() => this.#check(), CHECK_MS);
   }
 
-  /** Keeps a server of node:net or node:http accepting until disposed. */
-  readonly keep = (server: object): Disposable => {
-    this.#servers.add(server);
-    return { [Symbol.dispose]: () => void this.#servers.delete(server) };
-  };
-
   /** Stops; resolves when a measurement that is under way has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
@@ -64,7 +55,9 @@ export class AcceptRetry implements AsyncDisposable {
 
   #check(): void {
     this.#connections.checkDescriptors();
-    for (const server of this.#servers) server._handle?.listen?.(BACKLOG);
+    for (const server of this.#connections.servers) {
+      (server as ListeningServer)._handle?.listen?.(BACKLOG);
+    }
     if (this.#checks++ % CHECKS_PER_MEASUREMENT > 0) return;
     this.#measuring = this.#measure();
   }

@@ -6,13 +6,11 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
-import {
-  type AdmissionLimits,
-  DEFAULT_ADMISSION,
-} from "../../../src/infrastructure/grpc/limits/admission.ts";
+import type { AdmissionLimits } from "../../../src/infrastructure/grpc/limits/admission.ts";
 import { Flag, frame, FrameClient, numberAt, Type } from "../../support/frame_client.ts";
 import {
   bareClient,
+  DEFAULT_ADMISSION,
   grpcClient,
   type GrpcHarness,
   type GrpcHarnessOptions,

@@ -3,21 +3,15 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { serveGrpc } from "../../../src/infrastructure/grpc/server.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import {
-  ALL_UP,
   bareClient,
   connectClient,
   grpcClient,
   pathOf,
   RAW,
-  RecordingTracing,
   startGrpcHarness,
 } from "../../support/grpc_client.ts";
-import { MemoryMarket } from "../../support/grpc_market.ts";
-import { RecordingLog } from "../../support/recording_log.ts";
 
 /** The error that ends an iteration. */
 async function endOf(stream: AsyncIterable<unknown>): Promise<ConnectError> {
@@ -249,15 +243,7 @@ Deno.test("a port in use is reported with the variable to change", async () => {
 
 Deno.test("an address of another host is reported with the variable to change", async () => {
   await assert.rejects(
-    serveGrpc({
-      host: "192.0.2.1",
-      port: 0,
-      streams: new MemoryMarket(),
-      status: () => ALL_UP,
-      clock: systemClock,
-      log: new RecordingLog(),
-      tracing: new RecordingTracing(),
-    }),
+    startGrpcHarness({ host: "192.0.2.1" }),
     /192\.0\.2\.1:0.*STREAM_PROXY_HOST/,
   );
 });

@@ -17,9 +17,11 @@
 import type { Socket } from "node:net";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { type Server, status as Code } from "@grpc/grpc-js";
+import type { ConnectionLimits } from "../../../application/connections/connection_limits.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError } from "../call_error.ts";
+import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
 import { EndedStreams } from "../http2_workarounds/patch_stream.ts";
@@ -42,14 +44,6 @@ export interface AdmissionLimits {
   readonly requestTimeoutMs: number;
 }
 
-/** The limits of a proxy whose settings are the defaults. */
-export const DEFAULT_ADMISSION: AdmissionLimits = {
-  maxStreamsPerConnection: 1_000,
-  maxStreams: 5_000,
-  maxPendingRequestBytes: 32 * 1024 * 1024,
-  requestTimeoutMs: 10_000,
-};
-
 /** Unary calls that may be open beside the streaming ones. */
 const MAX_UNARY_CALLS = 1_000;
 /** What HTTP/2 adds to each header when it measures a list of them. */
@@ -60,6 +54,8 @@ export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bi
 
 /** What {@linkcode Admission} needs. */
 export interface AdmissionOptions extends SessionEndOptions {
+  /** Counts and limits the connections of this and all other ports. */
+  readonly connections: ConnectionLimits;
   readonly limits: AdmissionLimits;
   /** Bytes of the largest request. */
   readonly maxRequestBytes: number;
@@ -73,6 +69,8 @@ export interface AdmissionOptions extends SessionEndOptions {
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #shared: ConnectionShared;
+  readonly #sockets = new Set<Socket>();
+  readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
   /** The session of the connection that is being given to HTTP/2. */
   #opening: ServerHttp2Session | undefined;
@@ -104,9 +102,33 @@ export class Admission {
     }
   }
 
-  /** Limits a new connection, which `serve` gives to the gRPC server. */
-  connect(socket: Socket, serve: () => void): ClientConnection {
-    const connection = new ClientConnection(socket, () => {
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** Admits a new connection and limits it; `serve` gives it to the gRPC server. */
+  connect(socket: Socket, serve: () => void): void {
+    // HTTP/2 ends its streams when the socket closes; an error before that has no other listener,
+    // and without one it would end the process.
+    socket.on("error", () => {});
+    const release = this.#options.connections.admit("grpc", {
+      close: () => socket.resetAndDestroy(),
+      idleSince: () => connection.idleSince(),
+      peer: `${socket.remoteAddress}:${socket.remotePort}`,
+    });
+    if (release === undefined) {
+      socket.resetAndDestroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      release();
+    });
+    socket.setNoDelay(true);
+    this.#corker.attach(socket);
+    const connection: ClientConnection = new ClientConnection(socket, () => {
       serve();
       // HTTP/2 announces the session in the same call.
       const session = this.#opening;
@@ -115,7 +137,14 @@ export class Admission {
     }, this.#shared);
     const { session } = connection;
     if (session) this.#connections.set(session, connection);
-    return connection;
+  }
+
+  /**
+   * Resets all open connections: after an orderly close, clients report streams without a status as
+   * CANCELLED, which existing ones never retry.
+   */
+  resetAll(): void {
+    for (const socket of [...this.#sockets]) socket.resetAndDestroy();
   }
 
   /** Resolves when the streams of all connections that closed have ended. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { ProxyStatus } from "../../../../src/application/status/status.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
-import { CannotListen } from "../../../../src/application/connections/cannot_listen.ts";
+import { CannotListen } from "../../../../src/application/connections/open_port.ts";
 import {
   serveHttp,
   type ServeHttpOptions,
