@@ -39,7 +39,7 @@ export type { Config, KeyPair, Listen, LogLevel } from "./src/infrastructure/con
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";
-export type { Env } from "./src/infrastructure/config/settings_reader.ts";
+export type { Env } from "./src/infrastructure/config/environment.ts";
 export { type ProxyPorts, type RunningProxy, startProxy } from "./src/proxy.ts";
 
 if (import.meta.main) await main(startProxy);

@@ -11,7 +11,7 @@
  */
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
-import { SECTIONS } from "../src/infrastructure/config/setting.ts";
+import { SECTIONS } from "../src/infrastructure/config/settings.ts";
 import { dependencyTable, endpointTable } from "./docs/descriptions.ts";
 import {
   blockNames,

@@ -22,7 +22,7 @@ import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { ConfigError, formatErrors } from "./infrastructure/config/config_error.ts";
 import { describeSettings, parseConfig } from "./infrastructure/config/parse_config.ts";
-import { readEnvironment } from "./infrastructure/config/read_environment.ts";
+import { readEnvironment } from "./infrastructure/config/environment.ts";
 import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.ts";
 import { ProcessOutput } from "./infrastructure/logging/output.ts";
 import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";

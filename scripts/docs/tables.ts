@@ -5,7 +5,7 @@
  * @module
  */
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
-import type { Section, Setting } from "../../src/infrastructure/config/setting.ts";
+import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
   type FeedId,
@@ -45,7 +45,7 @@ import {
 import { code, readSource, table } from "./markdown.ts";
 
 /** The Markdown table of one section, header included, one row per variable. */
-export function settingsTable(section: Section): string {
+export function settingsTable(section: string): string {
   const rows = ALL_SETTINGS.filter((setting) => setting.section === section)
     .map((setting) =>
       `| ${nameCell(setting)} | ${defaultCell(setting)} | ${setting.description} |`

@@ -43,10 +43,9 @@ export function describeProblem(problem: Problem): string {
 /** Formats the errors for a terminal: every problem with its remedy. */
 export function formatErrors({ problems }: ConfigError): string {
   const count = problems.length === 1 ? "1 invalid setting" : `${problems.length} invalid settings`;
-  const lines = problems.flatMap((problem) => [
-    `  ${subject(problem)} ${problem.message}.`,
-    `    ${problem.remedy}.`,
-  ]);
+  const lines = problems.flatMap((
+    problem,
+  ) => [`  ${subject(problem)} ${problem.message}.`, `    ${problem.remedy}.`]);
   const needsAccount = problems.some(({ variable, received, message }) =>
     variable === SETTINGS.ALPACA_KEY.name && received === undefined &&
     message.startsWith("is required")

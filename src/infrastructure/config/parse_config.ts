@@ -6,12 +6,11 @@
 import type { Environment } from "../../domain/connection/feed.ts";
 import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
 import type { Config } from "./config.ts";
-import { ConfigError } from "./config_error.ts";
-import type { Secret } from "./secret.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
+import { type Env, unknownVariables } from "./environment.ts";
+import { SECRET_MARK } from "./secret.ts";
 import type { Setting } from "./setting.ts";
 import { ALL_SETTINGS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
-import { type Env, SettingsReader } from "./settings_reader.ts";
-import { unknownVariables } from "./unknown_variables.ts";
 import {
   DATA_API_URL,
   isExposed,
@@ -26,58 +25,48 @@ import {
  * @throws {ConfigError} with every problem, if there is any
  */
 export function parseConfig(env: Env): Config {
-  const reader = new SettingsReader(env);
+  const settings = new SettingsReader(env);
   const config: Record<string, unknown> = {
     limits: { allowedHosts: [] },
     options: { selection: { ...DEFAULT_SELECTION } },
   };
   for (const setting of ALL_SETTINGS) {
-    const value = reader.value(setting);
+    const value = settings.value(setting);
     if (value === undefined) continue;
     const scaled = typeof value === "number" ? value * setting.scale : value;
     for (const path of setting.paths) assign(config, path, scaled);
   }
-  checkCredentials(reader);
-  checkPorts(reader);
-  checkDelays(reader);
-  Object.assign(config, resolveUpstream(reader));
-  if (reader.problems.length > 0) throw new ConfigError(reader.problems);
+  checkCredentials(settings);
+  checkPorts(settings);
+  checkDelays(settings);
+  Object.assign(config, resolveUpstream(settings));
+  if (settings.problems.length > 0) throw new ConfigError(settings.problems);
   // Complete: every setting has a value or a default, or was rejected.
   const { credentials, ...rest } = config as unknown as Config;
   const { trading, data = trading } = credentials;
   return {
     ...rest,
     credentials: { trading, data },
-    warnings: [...reader.warnings, ...unknownVariables(env)],
+    warnings: [...settings.warnings, ...unknownVariables(env)],
   };
 }
 
-/** Variable name to the value in force; secrets as `<set>`. */
-export type EffectiveSettings = Readonly<
-  Record<string, string | number | boolean>
->;
-
-/** Every variable with the value in force, for a log line. */
-export function describeSettings(config: Config): EffectiveSettings {
-  return Object.fromEntries(ALL_SETTINGS.map((setting) => {
-    const { name, parser, paths: [path], scale } = setting;
+/** Every variable with the value in force, for a log line; secrets as `<set>`. */
+export function describeSettings(
+  config: Config,
+): Readonly<Record<string, string | number | boolean>> {
+  return Object.fromEntries(ALL_SETTINGS.map(({ name, parser, paths: [path], scale }) => {
     const value = path.split(".").reduce<unknown>(
       (parent, key) => (parent as Record<string, unknown>)[key],
       config,
     );
-    return [
-      name,
-      parser.format(typeof value === "number" ? value / scale : value),
-    ];
+    const own = typeof value === "number" ? value / scale : value;
+    return [name, parser.format?.(own) ?? own as string | number | boolean];
   }));
 }
 
 /** Sets the value at a dotted path, making the objects on the way. */
-function assign(
-  target: Record<string, unknown>,
-  path: string,
-  value: unknown,
-): void {
+function assign(target: Record<string, unknown>, path: string, value: unknown): void {
   const keys = path.split(".");
   const last = keys.pop() ?? "";
   let parent = target;
@@ -87,110 +76,190 @@ function assign(
   parent[last] = value;
 }
 
-function checkCredentials(reader: SettingsReader): void {
-  for (const setting of [SETTINGS.ALPACA_KEY, SETTINGS.ALPACA_SECRET]) {
-    if (reader.find(setting) !== undefined) continue;
-    reader.reject(setting.name, {
+/** Longest value that an error shows, in characters. */
+const MAX_SHOWN = 200;
+
+/** The settings of one environment, and what is wrong with them. */
+class SettingsReader {
+  /** Everything that is wrong so far. */
+  readonly problems: Problem[] = [];
+  /** Everything that is probably a mistake. */
+  readonly warnings: string[] = [];
+  readonly #env: Env;
+  readonly #secrets: readonly string[];
+  readonly #values: ReadonlyMap<Setting, unknown>;
+
+  constructor(env: Env) {
+    this.#env = env;
+    // Shorter ones would redact ordinary words.
+    this.#secrets = ALL_SETTINGS.filter((setting) => setting.secret).flatMap((setting) =>
+      this.#texts(setting)
+    ).map(({ text }) => text).filter((text) => text.length >= 4);
+    this.#values = new Map(ALL_SETTINGS.map((setting) => [setting, this.#parse(setting)]));
+  }
+
+  /** Whether a variable of the setting has a text, valid or not. */
+  isSet(setting: Setting): boolean {
+    return this.#texts(setting).length > 0;
+  }
+
+  /**
+   * The setting's value or its default, as the variable has it (not scaled);
+   * undefined when it has neither or its text is invalid.
+   */
+  value<T>(setting: Setting<T>): T | undefined {
+    return this.#values.get(setting) as T | undefined;
+  }
+
+  /** Records a problem of a variable; secrets in it are redacted. */
+  reject(variable: string, problem: Omit<Problem, "variable">): void {
+    const { received, message, remedy } = problem;
+    this.problems.push({
+      variable,
+      received: received === undefined ? undefined : this.#redact(received),
+      message: this.#redact(message),
+      remedy,
+    });
+  }
+
+  /** The setting's variables that have a text, its own name first. */
+  #texts({ name, aliases }: Setting) {
+    return [name, ...aliases].map((variable) => ({
+      variable,
+      text: this.#env[variable]?.trim() ?? "",
+    })).filter(({ text }) => text !== "");
+  }
+
+  #parse(setting: Setting): unknown {
+    const [found, ...others] = this.#texts(setting);
+    const text = found?.text ?? setting.default;
+    if (text === undefined) return undefined;
+    const variable = found?.variable ?? setting.name;
+    for (const other of others) {
+      if (other.text === text) continue;
+      if (setting.secret) {
+        this.reject(other.variable, {
+          received: undefined,
+          message: `is set and differs from ${variable}`,
+          remedy: "Keep one of the two",
+        });
+      } else {
+        this.warnings.push(`${other.variable} is ignored, because ${variable} is set as well`);
+      }
+    }
+    const parsed = setting.parser.parse(text);
+    if ("value" in parsed) return parsed.value;
+    const orUnset = setting.default === undefined ? "" : `, or unset it for ${setting.default}`;
+    this.reject(variable, {
+      received: parsed.hide || setting.secret ? undefined : text,
+      message: parsed.reason ?? "is not accepted",
+      remedy: `Set it to ${setting.parser.accepts}${orUnset}`,
+    });
+    return undefined;
+  }
+
+  /** The value of one variable may be a secret that belongs in another. */
+  #redact(text: string): string {
+    const clean = this.#secrets.reduce(
+      (shown, secret) => shown.replaceAll(secret, SECRET_MARK),
+      text,
+    );
+    return clean.length > MAX_SHOWN ? `${clean.slice(0, MAX_SHOWN)}…` : clean;
+  }
+}
+
+function checkCredentials(settings: SettingsReader): void {
+  const { ALPACA_KEY, ALPACA_SECRET, ALPACA_DATA_KEY, ALPACA_DATA_SECRET } = SETTINGS;
+  for (const setting of [ALPACA_KEY, ALPACA_SECRET]) {
+    if (settings.isSet(setting)) continue;
+    settings.reject(setting.name, {
       received: undefined,
       message: "is required and not set",
       remedy: `Set it, or its alias ${setting.aliases.join(", ")}`,
     });
   }
-  const { ALPACA_DATA_KEY, ALPACA_DATA_SECRET } = SETTINGS;
-  requirePair(reader, ALPACA_DATA_KEY, ALPACA_DATA_SECRET);
-  requirePair(reader, ALPACA_DATA_SECRET, ALPACA_DATA_KEY);
-}
-
-/** Rejects a missing half of a pair of credentials. */
-function requirePair(
-  reader: SettingsReader,
-  one: Setting<Secret>,
-  other: Setting<Secret>,
-): void {
-  const isHalf = reader.find(one) === undefined &&
-    reader.find(other) !== undefined;
-  if (!isHalf) return;
-  reader.reject(one.name, {
+  const data = [ALPACA_DATA_KEY, ALPACA_DATA_SECRET];
+  const missing = data.find((setting) => !settings.isSet(setting));
+  const other = data.find((setting) => settings.isSet(setting));
+  if (missing === undefined || other === undefined) return;
+  settings.reject(missing.name, {
     received: undefined,
     message: `is not set, but ${other.name} is`,
     remedy: "Set both or none",
   });
 }
 
-function checkPorts(reader: SettingsReader): void {
+function checkPorts(settings: SettingsReader): void {
+  const { STREAM_PROXY_GRPC_PORT, STREAM_PROXY_HEALTH_PORT, STREAM_PROXY_METRICS_PORT } = SETTINGS;
   const owners = new Map<number, string>();
   for (
-    const setting of [
-      SETTINGS.STREAM_PROXY_GRPC_PORT,
-      SETTINGS.STREAM_PROXY_HEALTH_PORT,
-      SETTINGS.STREAM_PROXY_METRICS_PORT,
-    ]
+    const port of [STREAM_PROXY_GRPC_PORT, STREAM_PROXY_HEALTH_PORT, STREAM_PROXY_METRICS_PORT]
   ) {
-    const port = reader.value(setting);
-    if (!port) continue;
-    const owner = owners.get(port);
-    owners.set(port, setting.name);
+    const number = settings.value(port);
+    if (!number) continue;
+    const owner = owners.get(number);
+    owners.set(number, port.name);
     if (owner === undefined) continue;
-    reader.reject(setting.name, {
-      received: String(port),
+    settings.reject(port.name, {
+      received: String(number),
       message: `is the same port as ${owner}`,
       remedy: "Give each its own port",
     });
   }
 }
 
-function checkDelays(reader: SettingsReader): void {
+function checkDelays(settings: SettingsReader): void {
   const initial = SETTINGS.STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS;
   const max = SETTINGS.STREAM_PROXY_RECONNECT_DELAY_MAX_SECS;
-  const initialMs = reader.value(initial);
-  const maxSeconds = reader.value(max);
+  const initialMs = settings.value(initial);
+  const maxSeconds = settings.value(max);
   if (initialMs === undefined || maxSeconds === undefined) return;
   if (initialMs <= maxSeconds * max.scale) return;
-  reader.reject(max.name, {
+  settings.reject(max.name, {
     received: String(maxSeconds),
     message: `is shorter than ${initial.name}=${initialMs} milliseconds`,
     remedy: "Raise the one or lower the other",
   });
 }
 
-/** The parts of the configuration that say where upstream is. */
-type UpstreamConfig = Pick<
-  Config,
-  "stock" | "option" | "trading" | "dataApiUrl"
->;
-
 /** Completes the addresses and checks that they agree with other settings. */
-function resolveUpstream(reader: SettingsReader): UpstreamConfig {
-  const environment = reader.value(SETTINGS.CREAM_ENV) ?? "PAPER";
-  const trading = tradingHost(environment);
+function resolveUpstream(
+  settings: SettingsReader,
+): Pick<Config, "stock" | "option" | "trading" | "dataApiUrl"> {
+  const environment = settings.value(SETTINGS.CREAM_ENV) ?? "PAPER";
   const address = (setting: Setting<string>, fallback: string): string => {
-    const url = reader.value(setting) ?? fallback;
-    rejectExposed(reader, setting, url);
+    const url = settings.value(setting) ?? fallback;
+    rejectExposed(settings, setting, url);
     return url;
   };
   const account = (setting: Setting<string>, fallback: string): string => {
     const url = address(setting, fallback);
-    rejectOtherAccount(reader, { setting, url, environment });
+    rejectOtherAccount(settings, setting, { url, environment });
     return url;
   };
+  const stock = settings.value(SETTINGS.ALPACA_FEED) ?? "sip";
+  const option = settings.value(SETTINGS.ALPACA_OPTIONS_FEED) ??
+    (environment === "LIVE" ? "opra" : "indicative");
+  const trading = tradingHost(environment);
   return {
-    stock: resolveFeed(reader, SETTINGS.ALPACA_FEED, {
-      feeds: STOCK_FEEDS,
-      fallback: "sip",
-      setting: SETTINGS.ALPACA_STOCK_STREAM_URL,
-      url: (feed) => address(SETTINGS.ALPACA_STOCK_STREAM_URL, stockStreamUrl(feed)),
-    }),
-    option: resolveFeed(reader, SETTINGS.ALPACA_OPTIONS_FEED, {
-      feeds: OPTION_FEEDS,
-      fallback: environment === "LIVE" ? "opra" : "indicative",
-      setting: SETTINGS.ALPACA_OPTION_STREAM_URL,
-      url: (feed) => address(SETTINGS.ALPACA_OPTION_STREAM_URL, optionStreamUrl(feed)),
-    }),
+    stock: {
+      kind: feedOf(settings, SETTINGS.ALPACA_STOCK_STREAM_URL, {
+        feeds: STOCK_FEEDS,
+        wanted: stock,
+        feed: SETTINGS.ALPACA_FEED,
+      }),
+      url: address(SETTINGS.ALPACA_STOCK_STREAM_URL, stockStreamUrl(stock)),
+    },
+    option: {
+      kind: feedOf(settings, SETTINGS.ALPACA_OPTION_STREAM_URL, {
+        feeds: OPTION_FEEDS,
+        wanted: option,
+        feed: SETTINGS.ALPACA_OPTIONS_FEED,
+      }),
+      url: address(SETTINGS.ALPACA_OPTION_STREAM_URL, optionStreamUrl(option)),
+    },
     trading: {
-      url: account(
-        SETTINGS.ALPACA_TRADING_STREAM_URL,
-        `wss://${trading}/stream`,
-      ),
+      url: account(SETTINGS.ALPACA_TRADING_STREAM_URL, `wss://${trading}/stream`),
       apiUrl: account(SETTINGS.ALPACA_TRADING_API_URL, `https://${trading}`),
     },
     dataApiUrl: address(SETTINGS.ALPACA_DATA_API_URL, DATA_API_URL),
@@ -198,62 +267,54 @@ function resolveUpstream(reader: SettingsReader): UpstreamConfig {
 }
 
 /**
- * A feed and its address. An address whose path ends in the name of a feed
- * selects that feed; one that contradicts the setting is rejected, because the
+ * The feed at an address. One whose path ends in the name of a feed selects
+ * that feed; one that contradicts the setting `feed` is rejected, because the
  * data of one feed would be shown as that of another.
  */
-function resolveFeed<T extends string>(
-  reader: SettingsReader,
-  feed: Setting<T>,
-  { feeds, fallback, setting, url }: {
+function feedOf<T extends string>(
+  settings: SettingsReader,
+  setting: Setting<string>,
+  { feeds, wanted, feed }: {
     readonly feeds: readonly T[];
-    readonly fallback: T;
-    readonly setting: Setting<string>;
-    readonly url: (feed: T) => string;
+    readonly wanted: T;
+    readonly feed: Setting<T>;
   },
-): { readonly kind: T; readonly url: string } {
-  const wanted = reader.value(feed) ?? fallback;
-  const address = url(wanted);
+): T {
+  const address = settings.value(setting);
+  if (address === undefined) return wanted;
   const { pathname } = new URL(address);
   const named = feeds.find((one) => pathname.endsWith(`/${one}`)) ?? wanted;
-  if (named !== wanted && reader.find(feed) !== undefined) {
-    reader.reject(setting.name, {
+  if (named !== wanted && settings.isSet(feed)) {
+    settings.reject(setting.name, {
       received: address,
       message: `is the feed ${named}, but ${feed.name} is ${wanted}`,
       remedy: `Set ${feed.name}=${named}, or unset one of the two`,
     });
   }
-  return { kind: named, url: address };
+  return named;
 }
 
 /** Rejects the host of the live account with paper credentials, and vice versa. */
 function rejectOtherAccount(
-  reader: SettingsReader,
-  { setting, url, environment }: {
-    readonly setting: Setting<string>;
-    readonly url: string;
-    readonly environment: Environment;
-  },
+  settings: SettingsReader,
+  setting: Setting<string>,
+  { url, environment }: { readonly url: string; readonly environment: Environment },
 ): void {
   const other = environment === "LIVE" ? "PAPER" : "LIVE";
   if (new URL(url).hostname !== tradingHost(other)) return;
   const { name } = SETTINGS.CREAM_ENV;
-  reader.reject(setting.name, {
+  settings.reject(setting.name, {
     received: url,
     message: `is the host of ${other}, but ${name} is ${environment}`,
     remedy: `Set ${name}=${other}, or unset ${setting.name}`,
   });
 }
 
-function rejectExposed(
-  reader: SettingsReader,
-  setting: Setting<string>,
-  url: string,
-): void {
+function rejectExposed(settings: SettingsReader, setting: Setting<string>, url: string): void {
   const allow = SETTINGS.STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM;
-  if (reader.value(allow) || !isExposed(url)) return;
+  if (settings.value(allow) || !isExposed(url)) return;
   const safe = url.startsWith("ws:") ? "wss:" : "https:";
-  reader.reject(setting.name, {
+  settings.reject(setting.name, {
     received: url,
     message: "would send the credentials unencrypted to another machine",
     remedy: `Use ${safe}//, or set ${allow.name}=true if it is a simulator`,

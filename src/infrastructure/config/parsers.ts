@@ -6,9 +6,7 @@
  *
  * @module
  */
-import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Plan } from "../../domain/subscription/quota.ts";
-import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
 
@@ -33,8 +31,8 @@ export interface Parser<T> {
    */
   readonly schema: Readonly<Record<string, unknown>>;
   parse(text: string): Parsed<T>;
-  /** The value as a log line shows it. */
-  format(value: T): string | number | boolean;
+  /** The value as a log line shows it, where that is not the value itself. */
+  format?(value: T): string;
 }
 
 /** One of a closed list of words, in any letter case. */
@@ -43,58 +41,50 @@ export function oneOf<T extends string>(words: readonly T[]): Parser<T> {
     accepts: alternatives(words),
     schema: { type: "string", enum: words },
     parse: (text) => {
-      const value = words.find((known) => equalFold(known, text));
+      const value = findWord(words, text);
       return value === undefined ? failure() : { value };
     },
-    format: String,
   };
 }
 
-/** A comma-separated list of `feeds`, at least one. */
-export function feedList(
-  feeds: readonly FeedId[],
-): Parser<ReadonlySet<FeedId>> {
+/** A comma-separated list of `words`; `none`, if given, is the word for an empty one. */
+export function listOf<T extends string>(
+  words: readonly T[],
+  none?: string,
+): Parser<ReadonlySet<T>> {
+  const list = repeated(`(${words.join("|")})`);
   return {
-    accepts: `a comma-separated list of ${feeds.join(", ")}`,
-    schema: listSchema(feeds),
+    accepts: `a comma-separated list of ${words.join(", ")}${none ? `, or ${none}` : ""}`,
+    schema: pattern(none ? `(${list}|${none})` : `(${list})`),
     parse: (text) => {
-      const parts = splitList(text);
-      return parts.length === 0 ? failure("names no feed") : parseSet(parts, feeds);
+      const value = new Set<T>();
+      if (none !== undefined && equalFold(text, none)) return { value };
+      for (const part of splitList(text)) {
+        const word = findWord(words, part);
+        if (word === undefined) return unknownValue(part);
+        value.add(word);
+      }
+      return value.size > 0 ? { value } : failure("is an empty list");
     },
-    format: (value) => [...value].join(","),
+    format: (value) => [...value].join(",") || "none",
   };
 }
-
-/** A comma-separated list of upstream channels; `none` is an empty one. */
-export const channelList: Parser<ReadonlySet<UpstreamChannel>> = {
-  accepts: `a comma-separated list of ${UPSTREAM_CHANNELS.join(", ")}, or none`,
-  schema: listSchema(UPSTREAM_CHANNELS, "none"),
-  parse: (text) =>
-    equalFold(text, "none")
-      ? { value: new Set() }
-      : parseSet(text.split(",").map((part) => part.trim()), UPSTREAM_CHANNELS),
-  format: (value) => [...value].join(",") || "none",
-};
 
 const PLAN_NAMES = ["auto", "basic", "plus", "unlimited"] as const;
 
 /** A plan by name, or limits such as `stocks=30,options=200`. */
 export const plan: Parser<Plan> = {
   accepts: `${alternatives(PLAN_NAMES)}, or limits such as stocks=30,options=200`,
-  schema: pattern(
-    `(${PLAN_NAMES.join("|")}|${repeated("(stocks|options)=[0-9]{1,7}")})`,
-  ),
+  schema: pattern(`(${PLAN_NAMES.join("|")}|${repeated("(stocks|options)=[0-9]{1,7}")})`),
   parse(text) {
-    const name = PLAN_NAMES.find((known) => equalFold(known, text));
+    const name = findWord(PLAN_NAMES, text);
     if (name) return { value: { name } };
     const limits: { stocks?: number; options?: number } = {};
     for (const part of text.split(",")) {
-      const match = /^\s*(stocks|options)\s*=\s*(\d{1,7})\s*$/i.exec(part);
-      const market = match?.[1]?.toLowerCase();
-      if (!match || (market !== "stocks" && market !== "options")) {
-        return unknownValue(part.trim());
-      }
-      limits[market] = Number(match[2]);
+      const [, word = "", limit] = /^\s*(\w+)\s*=\s*(\d{1,7})\s*$/.exec(part) ?? [];
+      const market = findWord(["stocks", "options"] as const, word);
+      if (market === undefined) return unknownValue(part.trim());
+      limits[market] = Number(limit);
     }
     const { stocks, options } = limits;
     return { value: { name: "explicit", stocks, options } };
@@ -102,50 +92,36 @@ export const plan: Parser<Plan> = {
   format(value) {
     if (value.name !== "explicit") return value.name;
     const { stocks, options } = value;
-    return Object.entries({ stocks, options })
-      .filter(([, limit]) => limit !== undefined)
-      .map(([market, limit]) => `${market}=${limit}`)
-      .join(",");
+    return Object.entries({ stocks, options }).filter(([, limit]) => limit !== undefined).map((
+      [market, limit],
+    ) => `${market}=${limit}`).join(",");
   },
 };
 
 /** A whole number in decimal digits within `min` and `max`. */
 export function integer(min: number, max: number): Parser<number> {
-  return number(/^\d{1,15}$/, {
+  return {
     accepts: `a whole number from ${min} to ${max}`,
     schema: { type: "integer", minimum: min, maximum: max },
-  });
+    parse: (text) => parseNumber(text, { digits: /^\d{1,15}$/, min, max }),
+  };
 }
 
 /** A decimal number such as `2` or `1.5` within `min` and `max`. */
 export function decimal(min: number, max: number): Parser<number> {
-  return number(/^\d{1,15}(\.\d{1,15})?$/, {
+  return {
     accepts: `a decimal number from ${min} to ${max}`,
     schema: { type: "number", minimum: min, maximum: max },
-  });
+    parse: (text) => parseNumber(text, { digits: /^\d{1,15}(\.\d{1,15})?$/, min, max }),
+  };
 }
 
-function number(
-  digits: RegExp,
-  { accepts, schema }: {
-    readonly accepts: string;
-    readonly schema: {
-      readonly type: string;
-      readonly minimum: number;
-      readonly maximum: number;
-    };
-  },
-): Parser<number> {
-  const { minimum, maximum } = schema;
-  return {
-    accepts,
-    schema,
-    parse: (text) => {
-      const value = digits.test(text) ? Number(text) : NaN;
-      return value >= minimum && value <= maximum ? { value } : failure();
-    },
-    format: Number,
-  };
+function parseNumber(
+  text: string,
+  { digits, min, max }: { readonly digits: RegExp; readonly min: number; readonly max: number },
+): Parsed<number> {
+  const value = digits.test(text) ? Number(text) : NaN;
+  return value >= min && value <= max ? { value } : failure();
 }
 
 /** `true`, `false`, `1` or `0`. */
@@ -153,11 +129,9 @@ export const flag: Parser<boolean> = {
   accepts: "true, false, 1 or 0",
   schema: { type: "boolean" },
   parse: (text) => {
-    if (equalFold(text, "true") || text === "1") return { value: true };
-    if (equalFold(text, "false") || text === "0") return { value: false };
-    return failure();
+    const word = findWord(["true", "1", "false", "0"], text);
+    return word === undefined ? failure() : { value: word === "true" || word === "1" };
   },
-  format: Boolean,
 };
 
 /** An IP address or a host name to listen on, without a port. */
@@ -168,22 +142,16 @@ export const host: Parser<string> = {
     /^[0-9A-Za-z.-]+$/.test(text) || /^[0-9a-f.]*(:[0-9a-f.]*){2,}$/i.test(text)
       ? { value: text }
       : failure(),
-  format: String,
 };
 
 /** A comma-separated list of host names; `*.` stands for all names below one. */
 export const hostPatterns: Parser<readonly string[]> = {
   accepts: "a comma-separated list of host names with a dot, such as a.example.org,*.svc",
-  schema: pattern(
-    repeated(
-      "(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*",
-    ),
-  ),
+  schema: pattern(repeated("(\\*|[0-9A-Za-z_-]+)(\\.[0-9A-Za-z_-]+)*\\.[A-Za-z][0-9A-Za-z_-]*")),
   parse: (text) => {
     const value = splitList(text);
     const wrong = value.find((part) =>
-      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)+$/.test(part) ||
-      !/[A-Za-z]/.test(part)
+      !/^(\*|[0-9A-Za-z_-]+)(\.[0-9A-Za-z_-]+)+$/.test(part) || !/[A-Za-z]/.test(part)
     );
     return wrong === undefined
       ? { value }
@@ -200,10 +168,9 @@ export const credential: Parser<Secret> = {
     if (/^["'].*["']$/.test(text)) {
       return failure("is in quotes, which would be sent as part of it", true);
     }
-    return /^[\x21-\x7e]+$/.test(text) ? { value: new Secret(text) } : failure(
-      "contains spaces, line breaks or characters that no key has",
-      true,
-    );
+    return /^[\x21-\x7e]+$/.test(text)
+      ? { value: new Secret(text) }
+      : failure("contains spaces, line breaks or characters that no key has", true);
   },
   format: () => "<set>",
 };
@@ -212,24 +179,16 @@ export const credential: Parser<Secret> = {
 export function url(schemes: readonly string[]): Parser<string> {
   return {
     accepts: `a URL that starts with ${alternatives(schemes.map((scheme) => `${scheme}://`))}`,
-    schema: {
-      type: "string",
-      pattern: `^(${schemes.join("|")})://[^@#\\s]+$`,
-    },
+    schema: pattern(`(${schemes.join("|")})://[^@#\\s]+`),
     parse: (text) => {
       const parsed = URL.parse(text);
       // An "@" may follow a password even where the rest is no URL at all.
       const hide = text.includes("@");
       if (parsed === null) return failure("is not a URL", hide);
       if (parsed.username !== "" || parsed.password !== "") {
-        return failure(
-          "contains a user name or a password, which is not supported",
-          true,
-        );
+        return failure("contains a user name or a password, which is not supported", true);
       }
-      if (!schemes.includes(parsed.protocol.slice(0, -1))) {
-        return failure(undefined, hide);
-      }
+      if (!schemes.includes(parsed.protocol.slice(0, -1))) return failure(undefined, hide);
       if (parsed.hash !== "") return failure("contains a fragment (#…)", hide);
       return { value: text.replace(/\/+$/, "") };
     },
@@ -238,14 +197,7 @@ export function url(schemes: readonly string[]): Parser<string> {
   };
 }
 
-const LEVELS: readonly LogLevel[] = [
-  "trace",
-  "debug",
-  "info",
-  "warn",
-  "error",
-  "off",
-];
+const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "off"];
 
 /** The name by which filter expressions address this program. */
 const LOG_TARGET = "alpaca_stream_proxy";
@@ -265,11 +217,9 @@ export const logLevel: Parser<LogLevel> = {
     let own: LogLevel | undefined;
     let global: LogLevel | undefined;
     for (const directive of splitList(text)) {
-      const [target, level, ...more] = directive.split("=");
-      const found = LEVELS.find((known) => equalFold(known, level ?? target ?? ""));
-      if (found === undefined || more.length > 0) {
-        return unknownValue(directive);
-      }
+      const [target = "", level, ...more] = directive.split("=");
+      const found = findWord(LEVELS, level ?? target);
+      if (found === undefined || more.length > 0) return unknownValue(directive);
       if (level === undefined) global = found;
       else if (target === LOG_TARGET) own = found;
     }
@@ -278,20 +228,10 @@ export const logLevel: Parser<LogLevel> = {
       ? failure("sets levels for other targets only, none for this program")
       : { value };
   },
-  format: String,
 };
 
-function parseSet<T extends string>(
-  parts: readonly string[],
-  words: readonly T[],
-): Parsed<ReadonlySet<T>> {
-  const value = new Set<T>();
-  for (const part of parts) {
-    const known = words.find((word) => equalFold(word, part));
-    if (known === undefined) return unknownValue(part);
-    value.add(known);
-  }
-  return { value };
+function findWord<T extends string>(words: readonly T[], text: string): T | undefined {
+  return words.find((word) => equalFold(word, text));
 }
 
 function splitList(text: string): string[] {
@@ -323,13 +263,4 @@ function pattern(source: string): Parser<unknown>["schema"] {
 /** A regular expression for a comma-separated list. */
 function repeated(one: string): string {
   return `${one}(,${one})*`;
-}
-
-/** A list of words, or the single word `alone`. */
-function listSchema(
-  words: readonly string[],
-  alone?: string,
-): Parser<unknown>["schema"] {
-  const list = repeated(`(${words.join("|")})`);
-  return pattern(alone === undefined ? `(${list})` : `(${list}|${alone})`);
 }

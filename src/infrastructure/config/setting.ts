@@ -6,35 +6,17 @@
 import type { Config } from "./config.ts";
 import type { Parser } from "./parsers.ts";
 
-/** Headings under which the documentation lists the settings. */
-export const SECTIONS = [
-  "Credentials",
-  "Feeds",
-  "Upstream addresses",
-  "Listening",
-  "Logs and traces",
-  "Subscriptions",
-  "WebSocket tuning",
-  "Limits",
-  "Channel capacities",
-] as const;
-
-/** One heading of the documentation. */
-export type Section = typeof SECTIONS[number];
-
-/** Dotted paths of the parts of a configuration that can hold a `T`. */
-export type PathOf<T, C = Config> = {
-  [K in keyof C & string]: [T] extends [C[K]] ? K
-    : C[K] extends readonly unknown[] ? never
-    : C[K] extends object ? `${K}.${PathOf<T, C[K]>}`
-    : never;
-}[keyof C & string];
-
-/** One setting, without its name. */
-export interface Row<T> {
+/** One variable. */
+export interface Setting<T = unknown> {
+  /** Name of the environment variable. */
+  readonly name: string;
+  /** Heading under which the documentation lists it. */
+  readonly section: string;
   readonly parser: Parser<T>;
   /** Where the value goes in the configuration; several may share one. */
   readonly paths: readonly [string, ...string[]];
+  /** Units of the configuration in one unit of the variable: ms per second. */
+  readonly scale: number;
   /** Other names that are accepted for the variable. */
   readonly aliases: readonly string[];
   /** Text that is parsed when it is unset; undefined when there is none. */
@@ -47,24 +29,21 @@ export interface Row<T> {
   readonly secret: boolean;
 }
 
-/** One variable. */
-export interface Setting<T> extends Row<T> {
-  /** Name of the environment variable. */
-  readonly name: string;
-  readonly section: Section;
-  /** Units of the configuration in one unit of the variable: ms per second. */
-  readonly scale: number;
-}
+/** One setting, without what follows from its place in the table. */
+type Row<T> = Omit<Setting<T>, "name" | "section" | "scale">;
+
+/** Dotted paths of the parts of a configuration that can hold a `T`. */
+type PathOf<T, C = Config> = {
+  [K in keyof C & string]: [T] extends [C[K]] ? K : C[K] extends readonly unknown[] ? never
+  : C[K] extends object ? `${K}.${PathOf<T, C[K]>}`
+  : never;
+}[keyof C & string];
 
 /** Describes one variable: how it is parsed and where its value goes. */
 export function row<T>(
   parser: Parser<T>,
   paths: PathOf<T> | readonly [PathOf<T>, ...PathOf<T>[]],
-  details:
-    & Pick<Row<T>, "description">
-    & Partial<
-      Pick<Row<T>, "aliases" | "default" | "whenUnset" | "secret">
-    >,
+  details: Pick<Row<T>, "description"> & Partial<Row<T>>,
 ): Row<T> {
   return {
     aliases: [],
@@ -82,19 +61,13 @@ type ValueOf<R> = R extends Row<infer T> ? T : never;
 
 /** Names the rows of one section by their variables. */
 export function section<R extends Record<string, Row<unknown>>>(
-  name: Section,
+  name: string,
   rows: R,
 ): { readonly [K in keyof R]: Setting<ValueOf<R[K]>> } {
-  const settings: Record<string, Setting<unknown>> = {};
-  for (const [variable, details] of Object.entries(rows)) {
-    const scale = scaleOf(variable);
-    settings[variable] = { ...details, name: variable, section: name, scale };
-  }
-  return settings as { [K in keyof R]: Setting<ValueOf<R[K]>> };
-}
-
-/** By the suffix of the variable; the configuration has ms and bytes. */
-function scaleOf(variable: string): number {
-  if (variable.endsWith("_SECS")) return 1_000;
-  return variable.endsWith("_MB") ? 1_048_576 : 1;
+  const settings = Object.entries(rows).map(([variable, details]) => {
+    // The configuration has ms and bytes.
+    const scale = variable.endsWith("_SECS") ? 1_000 : variable.endsWith("_MB") ? 1_048_576 : 1;
+    return [variable, { ...details, name: variable, section: name, scale }];
+  });
+  return Object.fromEntries(settings);
 }

@@ -14,16 +14,16 @@ import {
   type OptionFeedKind,
   type StockFeedKind,
 } from "../../domain/connection/feed.ts";
+import { UPSTREAM_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import {
-  channelList,
   credential,
   decimal,
-  feedList,
   flag,
   host,
   hostPatterns,
   integer,
+  listOf,
   logLevel,
   oneOf,
   plan,
@@ -44,16 +44,13 @@ export const STOCK_FEEDS: readonly StockFeedKind[] = [
 /** Option feeds that can be followed. */
 export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
 
-const {
-  days: DAYS,
-  strikeWindowPercent: WINDOW,
-  maxContracts: CONTRACTS,
-} = SELECTION_BOUNDS;
+const { days: DAYS, strikeWindowPercent: WINDOW, maxContracts: CONTRACTS } = SELECTION_BOUNDS;
 
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const COUNT = integer(1, 1_000_000);
 const CAPACITY = integer(1, 10_000_000);
+const CHANNEL_LIST = listOf(UPSTREAM_CHANNELS, "none");
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
@@ -88,7 +85,7 @@ export const SETTINGS = {
       description: "Paper account or real money",
       default: "PAPER",
     }),
-    STREAM_PROXY_FEEDS: row(feedList(FEEDS), "feeds", {
+    STREAM_PROXY_FEEDS: row(listOf(FEEDS), "feeds", {
       description: "Sessions to open: stocks, options, trade updates",
       default: "sip,opra,trading",
     }),
@@ -145,25 +142,17 @@ export const SETTINGS = {
       description: "Prometheus metrics port; 0 turns it off",
       default: "9090",
     }),
-    STREAM_PROXY_MAX_BATCH_DELAY_MS: row(
-      integer(0, 100),
-      "grpc.maxBatchDelayMs",
-      {
-        description: "Longest time that a busy stream may delay messages to send fewer, " +
-          "larger writes; the first message after a pause is never delayed",
-        default: "0",
-      },
-    ),
-    STREAM_PROXY_GRPC_KEEPALIVE_SECS: row(
-      integer(5, 3_600),
-      "grpc.keepaliveMs",
-      {
-        description: "Time between two pings of a gRPC connection, which is closed when a " +
-          "reply takes over 20 s; set it below the idle timeout of a load balancer " +
-          "in between",
-        default: "60",
-      },
-    ),
+    STREAM_PROXY_MAX_BATCH_DELAY_MS: row(integer(0, 100), "grpc.maxBatchDelayMs", {
+      description: "Longest time that a busy stream may delay messages to send fewer, " +
+        "larger writes; the first message after a pause is never delayed",
+      default: "0",
+    }),
+    STREAM_PROXY_GRPC_KEEPALIVE_SECS: row(integer(5, 3_600), "grpc.keepaliveMs", {
+      description: "Time between two pings of a gRPC connection, which is closed when a " +
+        "reply takes over 20 s; set it below the idle timeout of a load balancer " +
+        "in between",
+      default: "60",
+    }),
   }),
   ...section("Logs and traces", {
     LOG_LEVEL: row(logLevel, "logLevel", {
@@ -186,39 +175,23 @@ export const SETTINGS = {
         "or numbers such as `stocks=30,options=200`",
       default: "auto",
     }),
-    STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(
-      channelList,
-      "subscriptions.counting.stocks",
-      {
-        description: "Channels whose symbols count against the stock limit",
-        default: "trades,quotes",
-      },
-    ),
-    STREAM_PROXY_OPTION_LIMIT_CHANNELS: row(
-      channelList,
-      "subscriptions.counting.options",
-      {
-        description: "Channels whose symbols count against the option limit",
-        default: "quotes",
-      },
-    ),
-    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: row(
-      integer(0, 600_000),
-      "subscriptions.graceMs",
-      {
-        description: "How long a symbol that no stream requests any more stays subscribed, so " +
-          "that a restarting client causes no upstream change",
-        default: "5000",
-      },
-    ),
-    STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: row(
-      integer(1, 10_000),
-      "subscriptions.chunks.maxPairs",
-      {
-        description: "Most symbols in one request to upstream",
-        default: "400",
-      },
-    ),
+    STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(CHANNEL_LIST, "subscriptions.counting.stocks", {
+      description: "Channels whose symbols count against the stock limit",
+      default: "trades,quotes",
+    }),
+    STREAM_PROXY_OPTION_LIMIT_CHANNELS: row(CHANNEL_LIST, "subscriptions.counting.options", {
+      description: "Channels whose symbols count against the option limit",
+      default: "quotes",
+    }),
+    STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: row(integer(0, 600_000), "subscriptions.graceMs", {
+      description: "How long a symbol that no stream requests any more stays subscribed, so " +
+        "that a restarting client causes no upstream change",
+      default: "5000",
+    }),
+    STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: row(integer(1, 10_000), "subscriptions.chunks.maxPairs", {
+      description: "Most symbols in one request to upstream",
+      default: "400",
+    }),
     STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES: row(
       integer(64, 1_000_000),
       "subscriptions.chunks.maxBytes",
@@ -239,24 +212,16 @@ export const SETTINGS = {
       description: "Whether underlyings are resolved to contracts through Alpaca's REST API",
       default: "true",
     }),
-    STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: row(
-      integer(1, 3_600),
-      "options.priceIntervalMs",
-      {
-        description: "How often the prices of underlyings are looked up while streams follow " +
-          "their options",
-        default: "15",
-      },
-    ),
-    STREAM_PROXY_OPTION_MAX_DAYS: row(
-      integer(DAYS.min, DAYS.max),
-      "options.selection.maxDays",
-      {
-        description: "Farthest expiry, in days, of an underlying's contracts, for streams " +
-          "that do not set one",
-        default: "45",
-      },
-    ),
+    STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: row(integer(1, 3_600), "options.priceIntervalMs", {
+      description: "How often the prices of underlyings are looked up while streams follow " +
+        "their options",
+      default: "15",
+    }),
+    STREAM_PROXY_OPTION_MAX_DAYS: row(integer(DAYS.min, DAYS.max), "options.selection.maxDays", {
+      description: "Farthest expiry, in days, of an underlying's contracts, for streams " +
+        "that do not set one",
+      default: "45",
+    }),
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: row(
       decimal(WINDOW.min, WINDOW.max),
       "options.selection.strikeWindowPercent",
@@ -293,30 +258,18 @@ export const SETTINGS = {
         default: "500",
       },
     ),
-    STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: row(
-      SECONDS,
-      "reconnect.maxDelayMs",
-      {
-        description: "Longest delay between two attempts",
-        default: "30",
-      },
-    ),
-    STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: row(
-      decimal(1, 10),
-      "reconnect.multiplier",
-      {
-        description: "Growth of the delay per attempt",
-        default: "2.0",
-      },
-    ),
-    STREAM_PROXY_MAX_RECONNECT_ATTEMPTS: row(
-      integer(0, 1_000_000),
-      "reconnect.maxAttempts",
-      {
-        description: "Attempts before giving up; 0 is unlimited",
-        default: "0",
-      },
-    ),
+    STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: row(SECONDS, "reconnect.maxDelayMs", {
+      description: "Longest delay between two attempts",
+      default: "30",
+    }),
+    STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: row(decimal(1, 10), "reconnect.multiplier", {
+      description: "Growth of the delay per attempt",
+      default: "2.0",
+    }),
+    STREAM_PROXY_MAX_RECONNECT_ATTEMPTS: row(integer(0, 1_000_000), "reconnect.maxAttempts", {
+      description: "Attempts before giving up; 0 is unlimited",
+      default: "0",
+    }),
   }),
   ...section("Limits", {
     STREAM_PROXY_MAX_CONNECTIONS: row(COUNT, "limits.maxConnections", {
@@ -340,28 +293,20 @@ export const SETTINGS = {
       description: "Names with a dot under which the status page is served, besides IP addresses",
       whenUnset: "none",
     }),
-    STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(
-      COUNT,
-      "limits.maxStreamsPerConnection",
-      {
-        description: "Streams of one gRPC connection; announced to clients, more are rejected " +
-          "with REFUSED_STREAM",
-        default: "1000",
-      },
-    ),
+    STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(COUNT, "limits.maxStreamsPerConnection", {
+      description: "Streams of one gRPC connection; announced to clients, more are rejected " +
+        "with REFUSED_STREAM",
+      default: "1000",
+    }),
     STREAM_PROXY_MAX_STREAMS: row(COUNT, "limits.maxStreams", {
       description: "Open streaming calls; more are rejected with RESOURCE_EXHAUSTED",
       default: "5000",
     }),
-    STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(
-      integer(8, 65_536),
-      "limits.maxPendingRequestBytes",
-      {
-        description: "Megabytes of all unfinished requests; the largest is rejected with " +
-          "RESOURCE_EXHAUSTED",
-        default: "32",
-      },
-    ),
+    STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
+      description: "Megabytes of all unfinished requests; the largest is rejected with " +
+        "RESOURCE_EXHAUSTED",
+      default: "32",
+    }),
     STREAM_PROXY_REQUEST_TIMEOUT_SECS: row(SECONDS, "limits.requestTimeoutMs", {
       description: "Time in which a request has to arrive completely; later ones end with " +
         "DEADLINE_EXCEEDED",
@@ -372,74 +317,49 @@ export const SETTINGS = {
         "another stream of its type requests counts as a tenth",
       default: "100000",
     }),
-    STREAM_PROXY_QUEUE_MEMORY_MB: row(
-      integer(16, 1_048_576),
-      "limits.queueMemoryBytes",
-      {
-        description: "MiB that the queues of all streams may hold together; above it the " +
-          "longest queues lose their oldest messages, which are counted as lost",
-        default: "256",
-      },
-    ),
-    STREAM_PROXY_STALLED_STREAM_SECS: row(
-      integer(0, 86_400),
-      "limits.stalledStreamMs",
-      {
-        description: "A stream with queued messages that has taken none for this long is " +
-          "ended with `UNAVAILABLE`; 0 never",
-        default: "300",
-      },
-    ),
+    STREAM_PROXY_QUEUE_MEMORY_MB: row(integer(16, 1_048_576), "limits.queueMemoryBytes", {
+      description: "MiB that the queues of all streams may hold together; above it the " +
+        "longest queues lose their oldest messages, which are counted as lost",
+      default: "256",
+    }),
+    STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {
+      description: "A stream with queued messages that has taken none for this long is " +
+        "ended with `UNAVAILABLE`; 0 never",
+      default: "300",
+    }),
   }),
   ...section("Channel capacities", {
-    STREAM_PROXY_STOCK_QUOTES_CAPACITY: row(
-      CAPACITY,
-      "capacities.stockQuotes",
-      {
-        description: "Stock quotes a stream may fall behind",
-        default: "10000",
-      },
-    ),
-    STREAM_PROXY_STOCK_TRADES_CAPACITY: row(
-      CAPACITY,
-      "capacities.stockTrades",
-      {
-        description: "Stock trades a stream may fall behind",
-        default: "10000",
-      },
-    ),
+    STREAM_PROXY_STOCK_QUOTES_CAPACITY: row(CAPACITY, "capacities.stockQuotes", {
+      description: "Stock quotes a stream may fall behind",
+      default: "10000",
+    }),
+    STREAM_PROXY_STOCK_TRADES_CAPACITY: row(CAPACITY, "capacities.stockTrades", {
+      description: "Stock trades a stream may fall behind",
+      default: "10000",
+    }),
     STREAM_PROXY_STOCK_BARS_CAPACITY: row(CAPACITY, "capacities.stockBars", {
       description: "Stock bars a stream may fall behind",
       default: "1000",
     }),
-    STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: row(
-      CAPACITY,
-      "capacities.optionQuotes",
-      {
-        description: "Option quotes a stream may fall behind",
-        default: "50000",
-      },
-    ),
-    STREAM_PROXY_OPTIONS_TRADES_CAPACITY: row(
-      CAPACITY,
-      "capacities.optionTrades",
-      {
-        description: "Option trades a stream may fall behind",
-        default: "10000",
-      },
-    ),
-    STREAM_PROXY_ORDER_UPDATES_CAPACITY: row(
-      CAPACITY,
-      "capacities.orderUpdates",
-      {
-        description: "Order updates a stream may fall behind",
-        default: "1000",
-      },
-    ),
+    STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: row(CAPACITY, "capacities.optionQuotes", {
+      description: "Option quotes a stream may fall behind",
+      default: "50000",
+    }),
+    STREAM_PROXY_OPTIONS_TRADES_CAPACITY: row(CAPACITY, "capacities.optionTrades", {
+      description: "Option trades a stream may fall behind",
+      default: "10000",
+    }),
+    STREAM_PROXY_ORDER_UPDATES_CAPACITY: row(CAPACITY, "capacities.orderUpdates", {
+      description: "Order updates a stream may fall behind",
+      default: "1000",
+    }),
   }),
 } as const;
 
 /** All settings in the order of the documentation. */
-export const ALL_SETTINGS: readonly Setting<unknown>[] = Object.values(
-  SETTINGS,
-);
+export const ALL_SETTINGS: readonly Setting[] = Object.values(SETTINGS);
+
+/** Headings under which the documentation lists the settings. */
+export const SECTIONS: readonly string[] = [
+  ...new Set(ALL_SETTINGS.map((setting) => setting.section)),
+];

@@ -3,8 +3,7 @@ import {
   describeSettings,
   parseConfig,
 } from "../../../../src/infrastructure/config/parse_config.ts";
-import { SECTIONS } from "../../../../src/infrastructure/config/setting.ts";
-import { ALL_SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
+import { ALL_SETTINGS, SECTIONS } from "../../../../src/infrastructure/config/settings.ts";
 import { settingsTable } from "../../../../scripts/docs/tables.ts";
 
 const ENV = {
