@@ -17,6 +17,7 @@ import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
 import { endStalled, reportLosses } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
+import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import { buildExpansions, buildFeeds, type Dependencies, feedKinds } from "./feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
@@ -161,6 +162,7 @@ function composeCore(
     counters,
     streams,
     memory,
+    calendar: new MarketCalendar(config.marketClosures),
     lastMessageAt: lastMessages.lastMessageAt,
     status: statusSource({
       version: manifest.version,
@@ -220,6 +222,7 @@ function startHttp(
     renderMetrics: createMetrics({
       counters,
       status,
+      calendar: core.calendar,
       quotas: core.quotas,
       queueMemory: core.memory,
       connections: () => connections.figures,

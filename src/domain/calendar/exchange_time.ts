@@ -81,8 +81,9 @@ function dayOfMatch(
   if (year === undefined || month === undefined || day === undefined) {
     return undefined;
   }
-  if (month < 1 || month > 12 || day < 1 || day > 31) return undefined;
-  return dayOf(century + year, month, day);
+  if (month < 1 || month > 12 || day < 1) return undefined;
+  const value = dayOf(century + year, month, day);
+  return value < dayOf(century + year, month + 1, 1) ? value : undefined;
 }
 
 /** Milliseconds that New York is behind UTC. */

@@ -8,7 +8,15 @@
  * @module
  */
 import type { FeedKind } from "../connection/feed.ts";
-import { dayOf, exchangeDay, firstWeekday, instantAt, weekdayOf, yearOf } from "./exchange_time.ts";
+import {
+  dayOf,
+  dayOfDate,
+  exchangeDay,
+  firstWeekday,
+  instantAt,
+  weekdayOf,
+  yearOf,
+} from "./exchange_time.ts";
 
 /**
  * The sessions of the stock market and the session of the option market, in New
@@ -62,13 +70,13 @@ const HOURS_OF_KIND: Readonly<
 
 /** Says when the US markets are open. Pure: every answer follows from the arguments. */
 export class MarketCalendar {
-  readonly #closures: ReadonlySet<number>;
+  readonly #closures: ReadonlySet<number | undefined>;
   /** Full holidays and early closes by year. */
   readonly #years = new Map<number, SpecialDays>();
 
-  /** @param closures days without trading beside the holidays, as `exchangeDay` counts them */
-  constructor(closures: Iterable<number> = []) {
-    this.#closures = new Set(closures);
+  /** @param closures days without trading beside the holidays, as `2025-01-09` */
+  constructor(closures: readonly string[] = []) {
+    this.#closures = new Set(closures.map(dayOfDate));
   }
 
   /** The session of the stock market at an instant. */

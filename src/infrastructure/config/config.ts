@@ -62,6 +62,8 @@ export interface Config {
   readonly dataApiUrl: string;
   /** True when credentials may be sent unencrypted to other machines. */
   readonly allowPlaintextUpstream: boolean;
+  /** Days without trading beside the holidays, as `2025-01-09`. */
+  readonly marketClosures: readonly string[];
   /** Where the gRPC server listens. */
   readonly grpc: Listen & {
     /** Longest time that messages are delayed for a larger write, in ms. */

@@ -28,6 +28,7 @@ export function parseConfig(env: Env): Config {
   const settings = new SettingsReader(env);
   const config: Record<string, unknown> = {
     limits: { allowedHosts: [] },
+    marketClosures: [],
     options: { selection: { ...DEFAULT_SELECTION } },
   };
   for (const setting of ALL_SETTINGS) {

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { dayOfDate } from "../../domain/calendar/exchange_time.ts";
 import type { Plan } from "../../domain/subscription/quota.ts";
 import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
@@ -156,6 +157,24 @@ export const hostPatterns: Parser<readonly string[]> = {
     return wrong === undefined
       ? { value }
       : failure(`contains the invalid name ${JSON.stringify(wrong)}`);
+  },
+  format: (value) => value.join(",") || "none",
+};
+
+/** A comma-separated list of dates. */
+export const dateList: Parser<readonly string[]> = {
+  accepts: "a comma-separated list of dates, such as 2025-01-09",
+  // February 29 is accepted by `parse` only.
+  schema: pattern(repeated(
+    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])" +
+      "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+  )),
+  parse: (text) => {
+    const value = splitList(text);
+    const wrong = value.find((date) => dayOfDate(date) === undefined);
+    return wrong === undefined
+      ? { value }
+      : failure(`contains the invalid date ${JSON.stringify(wrong)}`);
   },
   format: (value) => value.join(",") || "none",
 };

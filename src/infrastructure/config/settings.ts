@@ -18,6 +18,7 @@ import { UPSTREAM_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import {
   credential,
+  dateList,
   decimal,
   flag,
   host,
@@ -96,6 +97,10 @@ export const SETTINGS = {
     ALPACA_OPTIONS_FEED: row(oneOf(OPTION_FEEDS), "option.kind", {
       description: "Option feed: `opra` is the full one, `indicative` is free",
       whenUnset: "`opra` with `LIVE`, `indicative` with `PAPER`",
+    }),
+    STREAM_PROXY_MARKET_CLOSURES: row(dateList, "marketClosures", {
+      description: "Announced days without trading; holidays and early closes are known",
+      whenUnset: "none",
     }),
   }),
   ...section("Upstream addresses", {

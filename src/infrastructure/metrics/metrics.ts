@@ -20,6 +20,7 @@ import {
 } from "../../application/status/counters.ts";
 import type { FeedStatus, StatusSource } from "../../application/status/status.ts";
 import type { FeedQuota, QuotaSource } from "../../application/status/subscription_report.ts";
+import { type MarketCalendar, MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
@@ -28,6 +29,7 @@ import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 export interface MetricsSources {
   readonly counters: ProxyCounters;
   readonly status: StatusSource;
+  readonly calendar: MarketCalendar;
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Client connections and descriptors; without it, none are reported. */
@@ -152,6 +154,28 @@ export const METRICS = {
           value: Number(state === present),
         }))
       ),
+  },
+  marketOpen: {
+    name: "alpaca_proxy_market_open",
+    type: "gauge",
+    help: "1 while the US market is in this session, by its calendar",
+    labels: ["market"],
+    read: ({ status, calendar }) =>
+      MARKETS.map((market) => ({
+        labels: { market },
+        value: Number(calendar.isOpen(market, status().now)),
+      })),
+  },
+  dataExpected: {
+    name: "alpaca_proxy_data_expected",
+    type: "gauge",
+    help: "1 while the market of the feed's product is open",
+    labels: ["feed"],
+    read: ({ status, calendar }) =>
+      status().feeds.map(({ feed, kind }) => ({
+        labels: { feed },
+        value: Number(calendar.isDataExpected(kind, status().now)),
+      })),
   },
   budgetLimit: {
     name: "alpaca_proxy_symbol_budget_limit",

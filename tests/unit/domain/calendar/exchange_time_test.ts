@@ -34,13 +34,23 @@ Deno.test("dates and expirations are days since the epoch", () => {
   assert.equal(dayOfExpiration("280121"), day("2028-01-21"));
 });
 
-for (const text of ["", "2028-1-21", "2028-13-01", "2028-00-01", "20280121"]) {
+for (
+  const text of [
+    "",
+    "2028-1-21",
+    "2028-13-01",
+    "2028-00-01",
+    "2028-02-30",
+    "2027-02-29",
+    "20280121",
+  ]
+) {
   Deno.test(`"${text}" is no date`, () => {
     assert.equal(dayOfDate(text), undefined);
   });
 }
 
-for (const text of ["", "281301", "280100", "2801211", "28O121"]) {
+for (const text of ["", "281301", "280100", "280431", "2801211", "28O121"]) {
   Deno.test(`"${text}" is no expiration`, () => {
     assert.equal(dayOfExpiration(text), undefined);
   });

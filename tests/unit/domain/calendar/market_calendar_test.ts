@@ -155,7 +155,7 @@ Deno.test("the next change of every market is where its state changes, for two y
 
 Deno.test("an announced closure closes every market of that day", () => {
   const mourning = dayOf("2025-01-09");
-  const closed = new MarketCalendar([mourning]);
+  const closed = new MarketCalendar(["2025-01-09"]);
   for (const market of MARKETS) {
     assert.ok(calendar.hours(market, mourning), market);
     assert.equal(closed.hours(market, mourning), undefined, market);

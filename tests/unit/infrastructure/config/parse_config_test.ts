@@ -49,6 +49,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     dataApiUrl: "https://data.alpaca.markets",
     allowPlaintextUpstream: false,
+    marketClosures: [],
     grpc: {
       host: "0.0.0.0",
       port: 50052,
@@ -167,6 +168,7 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: "32",
     STREAM_PROXY_HTTP_IDLE_SECS: "33",
     STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
+    STREAM_PROXY_MARKET_CLOSURES: "2028-02-29, 2025-01-09",
     STREAM_PROXY_MAX_SYMBOLS: "34",
     STREAM_PROXY_QUEUE_MEMORY_MB: "35",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
@@ -178,6 +180,7 @@ Deno.test("every setting has an effect under its own name", () => {
   assert.deepEqual(rest, {
     environment: "LIVE",
     feeds: new Set(["trading", "sip"]),
+    marketClosures: ["2028-02-29", "2025-01-09"],
     stock: { kind: "iex", url: "wss://stocks.example/v2/iex" },
     option: { kind: "indicative", url: "wss://options.example/o" },
     trading: {
@@ -408,6 +411,13 @@ Deno.test("invalid values are errors for every setting, never defaulted", () => 
   assert.deepEqual(problems({ STREAM_PROXY_HOST: "0.0.0.0:80" }), [
     "STREAM_PROXY_HOST",
   ]);
+});
+
+Deno.test("a date that is in no calendar is a problem", () => {
+  for (const date of ["2025-02-29", "2025-13-01", "2025-1-9", "2025-01-09;2025-01-10"]) {
+    const message = errorText({ STREAM_PROXY_MARKET_CLOSURES: `2025-01-09,${date}` });
+    assert.ok(message.includes(`contains the invalid date "${date}"`), message);
+  }
 });
 
 Deno.test("numbers are held to their ranges", () => {

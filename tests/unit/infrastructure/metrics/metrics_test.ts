@@ -7,6 +7,7 @@ import {
   MESSAGE_TYPES,
   PROCESSING_BUCKETS,
 } from "../../../../src/application/status/counters.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { createMetrics, METRICS } from "../../../../src/infrastructure/metrics/metrics.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
@@ -15,7 +16,7 @@ function setup() {
   let status = sampleStatus(["disconnected", "disconnected", "disconnected"], {
     clientCount: 0,
   });
-  const render = createMetrics({ counters, status: () => status });
+  const render = createMetrics({ counters, status: () => status, calendar: new MarketCalendar() });
   return {
     counters,
     render,
@@ -133,6 +134,31 @@ Deno.test("the gauges follow the status", async () => {
   assert.equal(seen.get(`${state}"connected"}`), 0);
 });
 
+for (
+  const [what, now, open, expected] of [
+    ["in the regular session", "2026-11-27T12:59:59-05:00", "regular options", "sip opra"],
+    ["before delayed data arrive", "2026-11-27T09:44:00-05:00", "regular options", "sip"],
+    ["after an early close", "2026-11-27T13:00:00-05:00", "postmarket", ""],
+    ["on a holiday", "2026-11-26T12:00:00-05:00", "", ""],
+    ["before the opening", "2026-11-25T09:29:59-05:00", "premarket", ""],
+    ["on a Sunday evening", "2026-11-29T20:00:00-05:00", "overnight", ""],
+  ] as const
+) {
+  Deno.test(`open markets and expected data are reported ${what}`, async () => {
+    const { samples, show } = setup();
+    show(sampleStatus(["connected", "connected", "connected"], { now: Date.parse(now) }));
+    const seen = await samples();
+    for (const market of ["premarket", "regular", "postmarket", "overnight", "options"]) {
+      const value = seen.get(`${METRICS.marketOpen.name}{market="${market}"}`);
+      assert.equal(value, Number(open.split(" ").includes(market)), market);
+    }
+    for (const feed of ["sip", "opra", "trading"]) {
+      const value = seen.get(`${METRICS.dataExpected.name}{feed="${feed}"}`);
+      assert.equal(value, Number(expected.split(" ").includes(feed)), feed);
+    }
+  });
+}
+
 Deno.test("the histogram is cumulative and ends in all of it", async () => {
   const { counters, samples } = setup();
   const { processing } = counters.feeds.opra;
@@ -225,6 +251,7 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
   const render = createMetrics({
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
+    calendar: new MarketCalendar(),
     quotas: () => [
       {
         feed: "sip",
@@ -263,6 +290,7 @@ Deno.test("limits show what they hold and whom they refused", async () => {
   const render = createMetrics({
     counters,
     status: () => sampleStatus(["connected", "connected", "connected"]),
+    calendar: new MarketCalendar(),
     queueMemory,
   });
   counters.refusals.stalled = 2;
