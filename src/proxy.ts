@@ -231,7 +231,7 @@ function startHttp(
     clock: deps.clock,
     idleMs: config.limits.httpIdleMs,
     allowedHosts: config.limits.allowedHosts,
-    onFault: (cause) => deps.log.error("An HTTP response failed", { cause }),
+    onError: (cause) => deps.log.error("An HTTP response failed", { cause }),
   });
 }
 

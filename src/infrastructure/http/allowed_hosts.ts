@@ -12,46 +12,32 @@
  */
 import { type Route, type Routes, text } from "./routes.ts";
 
-/** The names that are accepted in `Host`. */
-export class AllowedHosts {
-  readonly #names = new Set<string>();
-  readonly #suffixes: string[] = [];
-
-  /** @param patterns names, and `*.example.org` for all names below one */
-  constructor(patterns: readonly string[]) {
-    for (const pattern of patterns) {
-      const name = normalized(pattern);
-      if (name.startsWith("*.")) this.#suffixes.push(name.slice(1));
-      else this.#names.add(name);
-    }
-  }
-
-  /** Whether a URL's host name is accepted. */
-  allows(hostname: string): boolean {
-    const name = normalized(hostname);
-    if (name.startsWith("[") || /^\d+(\.\d+){3}$/.test(name)) return true;
-    if (!name.includes(".") || name.endsWith(".localhost")) return true;
-    return this.#names.has(name) ||
-      this.#suffixes.some((suffix) => name.endsWith(suffix));
-  }
-
-  /** Adds the check to every route. */
-  protect(routes: Routes): Routes {
-    return Object.fromEntries(
-      Object.entries(routes).map(([path, route]) => [path, this.#guard(route)]),
+/**
+ * Adds the check to every route.
+ *
+ * @param patterns more names, and `*.example.org` for all names below one
+ */
+export function limitHosts(routes: Routes, patterns: readonly string[]): Routes {
+  const names = patterns.map(normalized);
+  const guard = (route: Route): Route => (routed) => {
+    const { hostname } = new URL(routed.request.url);
+    return isAllowed(normalized(hostname), names) ? route(routed) : text(
+      `The status page is not served under the name ${hostname}. Use an IP ` +
+        `address or localhost, or add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
+      403,
     );
-  }
+  };
+  return Object.fromEntries(
+    Object.entries(routes).map(([path, route]) => [path, guard(route)]),
+  );
+}
 
-  #guard(route: Route): Route {
-    return (routed) => {
-      const { hostname } = new URL(routed.request.url);
-      return this.allows(hostname) ? route(routed) : text(
-        `The status page is not served under the name ${hostname}. Use an IP ` +
-          `address or localhost, or add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
-        403,
-      );
-    };
-  }
+function isAllowed(name: string, allowed: readonly string[]): boolean {
+  if (name.startsWith("[") || /^\d+(\.\d+){3}$/.test(name)) return true;
+  if (!name.includes(".") || name.endsWith(".localhost")) return true;
+  return allowed.some((each) =>
+    each.startsWith("*.") ? name.endsWith(each.slice(1)) : name === each
+  );
 }
 
 /** Lower case, without the dot of a fully qualified name. */

@@ -43,7 +43,7 @@ const MAX_HEAD_BYTES = 32 * 1024;
 /** Requests that one connection may have in the pipeline. */
 const MAX_PIPELINED = 8;
 
-/** What {@linkcode listen} needs. */
+/** How an {@linkcode HttpPort} serves. */
 export interface PortOptions {
   readonly handler: Handler;
   readonly connections: ConnectionLimits;
@@ -53,32 +53,6 @@ export interface PortOptions {
    * request, and until it has read a response or one event.
    */
   readonly idleMs: number;
-}
-
-/** An open port; disposing it closes it, idempotent. */
-export interface Port extends AsyncDisposable {
-  readonly number: number;
-  /** Resolves when the port is closed; nothing else ends it. */
-  readonly finished: Promise<void>;
-}
-
-/**
- * Serves HTTP on an address.
- *
- * @throws {CannotListen} when the port is taken or may not be opened.
- */
-export async function listen(
-  address: ListenAddress,
-  options: PortOptions,
-): Promise<Port> {
-  const port = new HttpPort(options);
-  const number = await port.open(address);
-  let closing: Promise<void> | undefined;
-  return {
-    number,
-    finished: port.finished,
-    [Symbol.asyncDispose]: () => closing ??= port.close(),
-  };
 }
 
 /** An open connection. */
@@ -93,14 +67,17 @@ interface Connection {
   readonly input: ParsedInput;
 }
 
-class HttpPort {
+/** An open port; disposing it closes it, idempotent. */
+export class HttpPort implements AsyncDisposable {
+  /** Resolves when the port is closed; nothing else ends it. */
   readonly finished: Promise<void>;
   readonly #server: Server;
   readonly #options: PortOptions;
   readonly #open = new Map<Socket, Connection>();
-  #closing = false;
+  #number = 0;
+  #closing: Promise<void> | undefined;
 
-  constructor(options: PortOptions) {
+  private constructor(options: PortOptions) {
     this.#options = options;
     const { idleMs } = options;
     const server = createServer({
@@ -123,13 +100,27 @@ class HttpPort {
     this.#server = server;
   }
 
-  /** @returns the port number */
-  open(address: ListenAddress): Promise<number> {
-    return openPort(this.#server, address, this.#options.connections);
+  /**
+   * Serves HTTP on an address.
+   *
+   * @throws {CannotListen} when the port is taken or may not be opened
+   */
+  static async open(address: ListenAddress, options: PortOptions): Promise<HttpPort> {
+    const port = new HttpPort(options);
+    port.#number = await openPort(port.#server, address, options.connections);
+    return port;
   }
 
-  async close(): Promise<void> {
-    this.#closing = true;
+  /** The port number. */
+  get number(): number {
+    return this.#number;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#server.close();
     for (const [socket, { pending }] of this.#open) {
       if (pending === 0) socket.destroy();

@@ -2,7 +2,7 @@
  * Sends one snapshot a second to all viewers, as server-sent events.
  *
  * A snapshot is made once per tick for all viewers, and none while there are no
- * viewers. Each snapshot is complete, so nothing is queued: a viewer that has
+ * viewers. Each snapshot is complete, so at most one is queued: a viewer that has
  * not read the last one skips the next, and one that skips ten in a row is
  * disconnected. It counts against the limit until its connection is closed, so
  * that viewers that have stopped reading are bounded too. When a snapshot
@@ -32,18 +32,25 @@ export interface LiveEventsOptions {
   /** The data of an event: any text. */
   readonly snapshot: () => string;
   /** Receives the cause of the first failed snapshot in a row. */
-  readonly onFault: (cause: unknown) => void;
+  readonly onError: (cause: unknown) => void;
   /** Connections at a time. @default 50 */
   readonly maxViewers?: number | undefined;
   /** @default setInterval */
   readonly interval?: Interval | undefined;
 }
 
+/** One open event stream. */
+interface Viewer {
+  readonly controller: ReadableStreamDefaultController<Uint8Array>;
+  /** Ticks skipped in a row. */
+  skipped: number;
+}
+
 /** The event stream of a status page. */
 export class LiveEvents implements Disposable {
   readonly #options: LiveEventsOptions;
-  readonly #maxViewers: number;
   readonly #viewers = new Set<Viewer>();
+  /** Open connections, those of disconnected viewers included. */
   #connections = 0;
   #ticking: Disposable | undefined;
   #failing = false;
@@ -51,17 +58,6 @@ export class LiveEvents implements Disposable {
 
   constructor(options: LiveEventsOptions) {
     this.#options = options;
-    this.#maxViewers = options.maxViewers ?? 50;
-  }
-
-  /** Viewers that receive events. */
-  get viewers(): number {
-    return this.#viewers.size;
-  }
-
-  /** Open connections, those of disconnected viewers included. */
-  get connections(): number {
-    return this.#connections;
   }
 
   /** The route: a stream, or an error. */
@@ -72,9 +68,10 @@ export class LiveEvents implements Disposable {
     }
     const head = { status: 200, type: "text/event-stream" };
     if (request.method === "HEAD") return respond(null, head);
-    if (this.#connections >= this.#maxViewers) {
+    const { maxViewers = 50 } = this.#options;
+    if (this.#connections >= maxViewers) {
       const busy = text(
-        `Limit of ${this.#maxViewers} viewers reached: close a page, or try later\n`,
+        `Limit of ${maxViewers} viewers reached: close a page, or try later\n`,
         503,
       );
       busy.headers.set("retry-after", "10");
@@ -86,40 +83,47 @@ export class LiveEvents implements Disposable {
   /** Ends every stream; later requests are rejected. */
   [Symbol.dispose](): void {
     this.#ended = true;
-    for (const viewer of this.#viewers) viewer.end();
-    this.#viewers.clear();
-    this.#pause();
+    for (const viewer of this.#viewers) this.#end(viewer);
   }
 
   #admit(completed: Promise<void>): ReadableStream<Uint8Array> {
-    const leave = () => {
-      this.#viewers.delete(viewer);
-      if (this.#viewers.size === 0) this.#pause();
-    };
-    const viewer = new Viewer(this.#event(`retry: ${RETRY_MS}\n`), leave);
-    this.#viewers.add(viewer);
+    const { interval = setTicks } = this.#options;
+    let viewer: Viewer;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        controller.enqueue(this.#event(`retry: ${RETRY_MS}\n`));
+        viewer = { controller, skipped: 0 };
+        this.#viewers.add(viewer);
+      },
+      cancel: () => this.#remove(viewer),
+    });
     this.#connections++;
     completed.then(() => {
       this.#connections--;
-      leave();
+      this.#remove(viewer);
     });
-    const { interval = setTicks } = this.#options;
     this.#ticking ??= interval(TICK_MS, () => this.#tick());
-    return viewer.stream;
+    return stream;
   }
 
   #tick(): void {
     const event = this.#event();
     for (const viewer of this.#viewers) {
-      if (viewer.offer(event)) continue;
-      viewer.end();
-      this.#viewers.delete(viewer);
+      if ((viewer.controller.desiredSize ?? 0) > 0) {
+        viewer.controller.enqueue(event);
+        viewer.skipped = 0;
+      } else if (++viewer.skipped >= MAX_SKIPPED) this.#end(viewer);
     }
-    if (this.#viewers.size === 0) this.#pause();
   }
 
-  /** Stops ticking while there are no viewers. */
-  #pause(): void {
+  #end(viewer: Viewer): void {
+    viewer.controller.close();
+    this.#remove(viewer);
+  }
+
+  #remove(viewer: Viewer): void {
+    this.#viewers.delete(viewer);
+    if (this.#viewers.size > 0) return;
     this.#ticking?.[Symbol.dispose]();
     this.#ticking = undefined;
   }
@@ -130,56 +134,10 @@ export class LiveEvents implements Disposable {
       this.#failing = false;
       return new TextEncoder().encode(`${prefix}data: ${data}\n\n`);
     } catch (cause) {
-      if (!this.#failing) this.#options.onFault(cause);
+      if (!this.#failing) this.#options.onError(cause);
       this.#failing = true;
       return HEARTBEAT;
     }
-  }
-}
-
-/** One open event stream, with room for the event that is being read. */
-class Viewer {
-  readonly stream: ReadableStream<Uint8Array>;
-  #controller!: ReadableStreamDefaultController<Uint8Array>;
-  #read: PromiseWithResolvers<void> | undefined;
-  #skipped = 0;
-  #ended = false;
-
-  constructor(first: Uint8Array, onCancel: () => void) {
-    this.stream = new ReadableStream<Uint8Array>({
-      start: (controller) => {
-        this.#controller = controller;
-        controller.enqueue(first);
-      },
-      pull: () => (this.#read = Promise.withResolvers<void>()).promise,
-      cancel: () => {
-        this.#ended = true;
-        onCancel();
-      },
-    }, { highWaterMark: 0 });
-  }
-
-  /** Sends the event to a reader that waits; false after too many skips. */
-  offer(event: Uint8Array): boolean {
-    if (this.#ended) return false;
-    if (!this.#read) return ++this.#skipped < MAX_SKIPPED;
-    this.#skipped = 0;
-    this.#controller.enqueue(event);
-    this.#resume();
-    return true;
-  }
-
-  end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#controller.close();
-    this.#resume();
-  }
-
-  #resume(): void {
-    const read = this.#read;
-    this.#read = undefined;
-    read?.resolve();
   }
 }
 

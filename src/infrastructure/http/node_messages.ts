@@ -72,84 +72,37 @@ export async function sendResponse(
   to: ServerResponse<IncomingMessage>,
   { timeoutMs, keepAlive }: SendOptions,
 ): Promise<void> {
-  const { req: { httpVersion, socket } } = to;
+  const { httpVersion, socket } = to.req;
   if (socket.destroyed) {
     await response.body?.cancel();
     return;
   }
+  const closed = new Promise<void>((resolve) => to.once("close", resolve));
+  const inTime = async (event: Promise<void>) => {
+    const late = setTimeout(() => socket.destroy(), timeoutMs);
+    await Promise.race([event, closed]);
+    clearTimeout(late);
+  };
   to.statusCode = response.status;
   for (const [name, value] of response.headers) to.setHeader(name, value);
   if (!keepAlive) to.setHeader("connection", "close");
   // HTTP/1.1 keeps a connection without a header.
   else if (httpVersion !== "1.0") to.removeHeader("connection");
-  const client = new Client(to, timeoutMs);
-  if (isEvents(response)) {
-    await sendEvents(response.body, to, client);
+  // Events have no known length; every other response is a short text.
+  if (response.body && response.headers.get("content-type") === "text/event-stream") {
+    const reader = response.body.getReader();
+    closed.then(() => reader.cancel()).catch(() => {});
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      if (to.write(value)) continue;
+      await inTime(new Promise((resolve) => to.once("drain", resolve)));
+    }
+    to.end();
   } else {
     const body = await response.bytes();
     to.setHeader("content-length", body.length);
     to.end(body);
   }
-  await client.done();
-}
-
-async function sendEvents(
-  events: ReadableStream<Uint8Array>,
-  to: ServerResponse,
-  client: Client,
-): Promise<void> {
-  const reader = events.getReader();
-  const cancel = () => void reader.cancel().catch(() => {});
-  to.once("close", cancel);
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    if (!to.write(value)) await client.ready();
-  }
-  to.end();
-}
-
-/** Waits until a client has read what was sent, for a limited time. */
-class Client {
-  readonly #to: ServerResponse<IncomingMessage>;
-  readonly #timeoutMs: number;
-  readonly #closed = Promise.withResolvers<void>();
-  #drained = Promise.withResolvers<void>();
-
-  constructor(to: ServerResponse<IncomingMessage>, timeoutMs: number) {
-    this.#to = to;
-    this.#timeoutMs = timeoutMs;
-    to.on("drain", () => this.#drained.resolve());
-    to.once("close", () => {
-      this.#drained.resolve();
-      this.#closed.resolve();
-    });
-  }
-
-  /** Resolves when more can be sent, or the connection has closed. */
-  async ready(): Promise<void> {
-    if (this.#to.closed) return;
-    this.#drained = Promise.withResolvers();
-    await this.#inTime(this.#drained.promise);
-  }
-
-  /** Resolves when the response is sent or its connection has closed. */
-  async done(): Promise<void> {
-    await this.#inTime(this.#closed.promise);
-  }
-
-  async #inTime(event: Promise<void>): Promise<void> {
-    const { socket } = this.#to.req;
-    const late = setTimeout(() => socket.destroy(), this.#timeoutMs);
-    await event;
-    clearTimeout(late);
-  }
-}
-
-/** Events have no known length; every other response is a short text. */
-function isEvents(
-  response: Response,
-): response is Response & { readonly body: ReadableStream<Uint8Array> } {
-  return response.body !== null &&
-    response.headers.get("content-type") === "text/event-stream";
+  await inTime(closed);
 }

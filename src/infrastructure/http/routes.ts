@@ -26,23 +26,29 @@ export type Routes = Readonly<Record<string, Route>>;
 /** Handles one request. */
 export type Handler = (routed: RoutedRequest) => Promise<Response>;
 
-/** Makes a request handler from a table of routes. */
-export function createHandler(routes: Routes): Handler {
-  const paths = Object.keys(routes);
+/**
+ * Makes a request handler from a table of routes. An error of a route becomes
+ * status 500; `onError` receives its cause, the client does not.
+ */
+export function createHandler(routes: Routes, onError: (cause: unknown) => void): Handler {
+  const known = Object.keys(routes).map((path) => `GET ${path}\n`).join("");
   return async (routed) => {
     const { method, url } = routed.request;
     const { pathname } = new URL(url);
-    if (!Object.hasOwn(routes, pathname)) {
-      const list = paths.map((path) => `GET ${path}\n`).join("");
-      return text(`Not found. This port serves:\n${list}`, 404);
-    }
+    const route = Object.hasOwn(routes, pathname) ? routes[pathname] : undefined;
+    if (!route) return text(`Not found. This port serves:\n${known}`, 404);
     if (method !== "GET" && method !== "HEAD") {
       const response = text("Use GET or HEAD\n", 405);
       response.headers.set("allow", "GET, HEAD");
       return response;
     }
-    // For HEAD the server sends everything but the body.
-    return await routes[pathname]?.(routed) ?? text("Not found\n", 404);
+    try {
+      // For HEAD the server sends everything but the body.
+      return await route(routed);
+    } catch (cause) {
+      onError(cause);
+      return text("Internal error\n", 500);
+    }
   };
 }
 

@@ -15,12 +15,12 @@ import type { ConnectionLimits } from "../../application/connections/connection_
 import type { Clock } from "../../application/ports/clock.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
-import { AllowedHosts } from "./allowed_hosts.ts";
+import { limitHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
-import { listen } from "./listen.ts";
+import { HttpPort } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { renderPage } from "./page/document.ts";
-import { createHandler, type Handler, respond, type Route, type Routes, text } from "./routes.ts";
+import { createHandler, respond, type Routes, text } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
 /** Sources of the status page. */
@@ -59,7 +59,7 @@ export interface ServeHttpOptions
    */
   readonly allowedHosts?: readonly string[];
   /** Receives the cause of each failed response. */
-  readonly onFault: (cause: unknown) => void;
+  readonly onError: (cause: unknown) => void;
 }
 
 /** The running servers; disposing ends open responses and closes the ports. */
@@ -80,51 +80,15 @@ export async function serveHttp(
   options: ServeHttpOptions,
 ): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
-  const { connections, clock, idleMs = IDLE_MS } = options;
+  const { idleMs = IDLE_MS, onError } = options;
   const open = async (address: ListenAddress, routes: Routes) => {
-    const handler = catchErrors(createHandler(routes), options.onFault);
-    return opened.use(
-      await listen(address, {
-        handler,
-        connections,
-        clock,
-        idleMs,
-      }),
-    );
+    const handler = createHandler(routes, onError);
+    return opened.use(await HttpPort.open(address, { ...options, handler, idleMs }));
   };
-  const metrics = metricsRoute(options.renderMetrics);
-  const { routes: page, events } = await pageRoutes(options);
-  const health = await open({
-    ...options.health,
-    purpose: "health checks",
-    variable: "STREAM_PROXY_HEALTH_PORT",
-  }, { ...page, ...healthRoutes(options), "/metrics": metrics });
-  const servers = [health];
-  if (options.metrics.port !== 0) {
-    servers.push(
-      await open({
-        ...options.metrics,
-        purpose: "metrics",
-        variable: "STREAM_PROXY_METRICS_PORT",
-      }, { "/metrics": metrics }),
-    );
-  }
-  // Added after the ports, so that it is disposed before them: they wait for it.
-  opened.use(events);
-  const kept = opened.move();
-  return {
-    healthPort: health.number,
-    metricsPort: servers[1]?.number,
-    finished: Promise.all(servers.map((server) => server.finished))
-      .then(() => {}),
-    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  const metrics = {
+    "/metrics": async () =>
+      respond(await options.renderMetrics(), { status: 200, type: METRICS_TYPE }),
   };
-}
-
-async function pageRoutes(
-  options: ServeHttpOptions,
-): Promise<{ routes: Routes; events: LiveEvents }> {
-  const { onFault, maxViewers, interval } = options;
   const views = new LiveViews({
     ...options,
     enabled: options.feeds,
@@ -132,18 +96,39 @@ async function pageRoutes(
   });
   const render = () => renderPage(views.read());
   const events = new LiveEvents({
+    ...options,
     snapshot: () => JSON.stringify(render().content),
-    onFault,
-    maxViewers,
-    interval,
   });
-  const hosts = new AllowedHosts([
-    options.health.host,
-    ...options.allowedHosts ?? [],
-  ]);
-  const page = await statusPage(render);
-  const routes = hosts.protect({ ...page, "/events": events.answer });
-  return { routes, events };
+  const page = limitHosts(
+    { ...await statusPage(render), "/events": events.answer },
+    [options.health.host, ...options.allowedHosts ?? []],
+  );
+  const servers = [
+    await open({
+      ...options.health,
+      purpose: "health checks",
+      variable: "STREAM_PROXY_HEALTH_PORT",
+    }, { ...page, ...healthRoutes(options), ...metrics }),
+  ];
+  if (options.metrics.port !== 0) {
+    servers.push(
+      await open({
+        ...options.metrics,
+        purpose: "metrics",
+        variable: "STREAM_PROXY_METRICS_PORT",
+      }, metrics),
+    );
+  }
+  // Added after the ports, so that it is disposed before them: they wait for it.
+  opened.use(events);
+  const [health, separate] = servers;
+  const kept = opened.move();
+  return {
+    healthPort: health?.number ?? 0,
+    metricsPort: separate?.number,
+    finished: Promise.all(servers.map(({ finished }) => finished)).then(() => {}),
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
 }
 
 function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
@@ -157,24 +142,5 @@ function healthRoutes({ status, feeds }: ServeHttpOptions): Routes {
     },
     "/healthz": () => text("OK"),
     "/readyz": () => isReady(status(), feeds) ? text("READY") : text("NOT READY", 503),
-  };
-}
-
-function metricsRoute(renderMetrics: () => Promise<string>): Route {
-  return async () => respond(await renderMetrics(), { status: 200, type: METRICS_TYPE });
-}
-
-/** Turns an error into status 500; its cause is logged, not sent. */
-function catchErrors(
-  handler: Handler,
-  onFault: (cause: unknown) => void,
-): Handler {
-  return async (routed) => {
-    try {
-      return await handler(routed);
-    } catch (cause) {
-      onFault(cause);
-      return text("Internal error\n", 500);
-    }
   };
 }

@@ -45,7 +45,7 @@ async function serveEverything() {
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => status = { ...status, now: status.now + 1_000 },
     renderMetrics: () => Promise.resolve(""),
-    onFault: (cause) => {
+    onError: (cause) => {
       throw cause;
     },
     counters,

@@ -16,7 +16,7 @@ function serve(options: Partial<ServeHttpOptions> = {}) {
     feeds: new Set<FeedId>(["sip", "opra", "trading"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
     renderMetrics: () => Promise.resolve(""),
-    onFault: (cause) => {
+    onError: (cause) => {
       throw cause;
     },
     ...options,

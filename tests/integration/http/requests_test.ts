@@ -17,7 +17,7 @@ async function serve() {
     feeds: new Set<FeedId>(["sip"]),
     status: () => sampleStatus(["connected", "connected", "connected"]),
     renderMetrics: () => Promise.resolve(""),
-    onFault: (cause) => {
+    onError: (cause) => {
       throw cause;
     },
   });

@@ -24,7 +24,7 @@ async function setup(options: Partial<ServeHttpOptions> = {}) {
     feeds: ALL,
     status: () => status,
     renderMetrics: () => Promise.resolve("a_metric 1\n"),
-    onFault: (cause) => faults.push(cause),
+    onError: (cause) => faults.push(cause),
     ...options,
   });
   const get = async (path: string, method = "GET") => {
