@@ -7,20 +7,40 @@
 import type { FeedId } from "../connection/feed.ts";
 import type { ChannelName } from "../market/channels.ts";
 
-/** Upstream channels that client streams can cause to be subscribed. */
+/**
+ * A channel of Alpaca's market data streams, as subscriptions name it. Not to be
+ * confused with a broadcast channel of the proxy ({@linkcode ChannelName}), which
+ * carries the events of one upstream channel of one feed ({@linkcode ROUTES}).
+ */
 export type UpstreamChannel = "trades" | "quotes" | "bars";
 
 /** Every upstream channel, in the order in which requests list them. */
-export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = [
-  "trades",
-  "quotes",
-  "bars",
-];
+export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
+
+/** The source of a broadcast channel. */
+export interface Route {
+  readonly feed: FeedId;
+  /** `undefined` for order updates, which need no subscription. */
+  readonly upstream: UpstreamChannel | undefined;
+}
+
+/** The source of every broadcast channel. */
+export const ROUTES: Readonly<Record<ChannelName, Route>> = {
+  stockQuotes: { feed: "sip", upstream: "quotes" },
+  stockTrades: { feed: "sip", upstream: "trades" },
+  stockBars: { feed: "sip", upstream: "bars" },
+  optionQuotes: { feed: "opra", upstream: "quotes" },
+  optionTrades: { feed: "opra", upstream: "trades" },
+  orderUpdates: { feed: "trading", upstream: undefined },
+};
 
 /** Every symbol of a channel. */
 export const WILDCARD = "*";
 
-/** One symbol on one channel. */
+/**
+ * One symbol on one upstream channel: the unit that is requested, acknowledged,
+ * rejected and counted by the quota. `AAPL` on trades and quotes is two pairs.
+ */
 export interface Pair {
   readonly channel: UpstreamChannel;
   readonly symbol: string;
@@ -29,11 +49,9 @@ export interface Pair {
 /** Symbols per channel; a channel without an entry has none. */
 export type SymbolSets = ReadonlyMap<UpstreamChannel, ReadonlySet<string>>;
 
-/** Number of pairs in the sets; `*` counts as one. */
-export function countPairs(sets: SymbolSets): number {
-  let count = 0;
-  for (const symbols of sets.values()) count += symbols.size;
-  return count;
+/** Creates one value per channel. */
+export function perChannel<T>(create: () => T): Readonly<Record<UpstreamChannel, T>> {
+  return { trades: create(), quotes: create(), bars: create() };
 }
 
 /** Returns one string per pair, for use as a map key. */
@@ -41,32 +59,16 @@ export function pairKey(pair: Pair): string {
   return `${pair.channel} ${pair.symbol}`;
 }
 
-/** Groups pairs by channel, keeping their order. */
-export function groupPairs(
-  pairs: readonly Pair[],
-): Map<UpstreamChannel, string[]> {
-  const groups = new Map<UpstreamChannel, string[]>();
-  for (const { channel, symbol } of pairs) {
-    const symbols = groups.get(channel);
-    if (symbols) symbols.push(symbol);
-    else groups.set(channel, [symbol]);
-  }
-  return groups;
+/** Number of pairs in the sets; `*` counts as one. */
+export function countPairs(sets: SymbolSets): number {
+  let count = 0;
+  for (const symbols of sets.values()) count += symbols.size;
+  return count;
 }
 
 /** Whether the sets contain a pair. */
 export function hasPair(sets: SymbolSets, { channel, symbol }: Pair): boolean {
   return sets.get(channel)?.has(symbol) ?? false;
-}
-
-/** Returns a copy of the sets without one pair. */
-export function without(
-  sets: SymbolSets,
-  { channel, symbol }: Pair,
-): SymbolSets {
-  const symbols = new Set(sets.get(channel));
-  symbols.delete(symbol);
-  return new Map(sets).set(channel, symbols);
 }
 
 /** Lists every pair of the sets. */
@@ -78,22 +80,23 @@ export function pairsOf(sets: SymbolSets): readonly Pair[] {
   return pairs;
 }
 
-/** The source of a broadcast channel. */
-export interface Route {
-  readonly feed: FeedId;
-  /** `undefined` for order updates, which need no subscription. */
-  readonly upstream: UpstreamChannel | undefined;
+/** Returns a copy of the sets without one pair. */
+export function without(sets: SymbolSets, { channel, symbol }: Pair): SymbolSets {
+  const symbols = new Set(sets.get(channel));
+  symbols.delete(symbol);
+  return new Map(sets).set(channel, symbols);
 }
 
-/** The route of every channel. */
-export const ROUTES: Readonly<Record<ChannelName, Route>> = {
-  stockQuotes: { feed: "sip", upstream: "quotes" },
-  stockTrades: { feed: "sip", upstream: "trades" },
-  stockBars: { feed: "sip", upstream: "bars" },
-  optionQuotes: { feed: "opra", upstream: "quotes" },
-  optionTrades: { feed: "opra", upstream: "trades" },
-  orderUpdates: { feed: "trading", upstream: undefined },
-};
+/** Groups pairs by channel, keeping their order. */
+export function groupPairs(pairs: readonly Pair[]): Map<UpstreamChannel, string[]> {
+  const groups = new Map<UpstreamChannel, string[]>();
+  for (const { channel, symbol } of pairs) {
+    const symbols = groups.get(channel);
+    if (symbols) symbols.push(symbol);
+    else groups.set(channel, [symbol]);
+  }
+  return groups;
+}
 
 /** What a request does with its pairs. */
 export type Action = "subscribe" | "unsubscribe";
@@ -107,6 +110,28 @@ export interface SubscriptionRequest {
   readonly probe: boolean;
 }
 
+/** Limits of one request. */
+export interface ChunkLimits {
+  /** Pairs of channel and symbol per request, at least 1. */
+  readonly maxPairs: number;
+  /** Bytes of symbols (with quotes and commas) per request. */
+  readonly maxBytes: number;
+}
+
+/** Takes from `pairs` what fits into one request; always at least one pair. */
+export function takeChunk(pairs: Iterable<Pair>, limits: ChunkLimits): readonly Pair[] {
+  const chunk: Pair[] = [];
+  let bytes = 0;
+  for (const pair of pairs) {
+    // Two quotes and a comma around each symbol, which is ASCII.
+    bytes += pair.symbol.length + 3;
+    const full = chunk.length >= limits.maxPairs || bytes > limits.maxBytes;
+    if (full && chunk.length > 0) break;
+    chunk.push(pair);
+  }
+  return chunk;
+}
+
 /** An error frame of upstream. */
 export interface UpstreamError {
   readonly code: number;
@@ -114,24 +139,18 @@ export interface UpstreamError {
 }
 
 /** Stands for the missing reply to a pair that was requested repeatedly. */
-export const NOT_ACKNOWLEDGED: UpstreamError = {
-  code: 0,
-  message: "not acknowledged",
-};
+export const NOT_ACKNOWLEDGED: UpstreamError = { code: 0, message: "not acknowledged" };
+
+const SYMBOL_LIMIT_EXCEEDED = 405;
+const INTERNAL_ERROR = 500;
 
 /** Formats an error; a code that upstream did not send is left out. */
 export function errorText({ code, message }: UpstreamError): string {
   return code === NOT_ACKNOWLEDGED.code ? message : `${message} (code ${code})`;
 }
 
-const SYMBOL_LIMIT_EXCEEDED = 405;
-const INTERNAL_ERROR = 500;
-
 /** Whether an error says that the symbol limit leaves no slot for a named pair. */
-export function isOverLimit(
-  { code }: UpstreamError,
-  { symbol }: Pair,
-): boolean {
+export function isOverLimit({ code }: UpstreamError, { symbol }: Pair): boolean {
   return code === SYMBOL_LIMIT_EXCEEDED && symbol !== WILDCARD;
 }
 
@@ -143,29 +162,4 @@ export function isServerError({ code }: UpstreamError): boolean {
 /** Whether an error rejects what was requested, rather than a temporary failure. */
 export function isRejection(error: UpstreamError): boolean {
   return error.code !== NOT_ACKNOWLEDGED.code && !isServerError(error);
-}
-
-/** Limits of one request. */
-export interface ChunkLimits {
-  /** Pairs of channel and symbol per request, at least 1. */
-  readonly maxPairs: number;
-  /** Bytes of symbols (with quotes and commas) per request. */
-  readonly maxBytes: number;
-}
-
-/** Takes from `pairs` what fits into one request; always at least one pair. */
-export function takeChunk(
-  pairs: Iterable<Pair>,
-  limits: ChunkLimits,
-): readonly Pair[] {
-  const chunk: Pair[] = [];
-  let bytes = 0;
-  for (const pair of pairs) {
-    // Two quotes and a comma around each symbol, which is ASCII.
-    bytes += pair.symbol.length + 3;
-    const full = chunk.length >= limits.maxPairs || bytes > limits.maxBytes;
-    if (full && chunk.length > 0) break;
-    chunk.push(pair);
-  }
-  return chunk;
 }

@@ -1,16 +1,16 @@
 /**
  * The symbol quota of one feed: the plan's limit and limits learned from
- * upstream's refusals.
+ * upstream's rejections.
  *
- * A counted pair uses one slot. Two limits come from refusals, and both expire:
+ * A counted pair uses one slot. Two limits come from rejections, and both expire:
  *
- * - The **ceiling** is the number of slots in use when upstream last refused a
+ * - The **ceiling** is the number of slots in use when upstream last rejected a
  *   pair as over the limit. It limits only what is requested, on every plan, and
  *   ends with the session or with a retest that succeeds.
  * - The **learned limit** also decides which streams are admitted. Only a plan
  *   without a configured limit has one, so it never overrides a setting; it is
- *   never below what was carried within {@linkcode RECENT_MS}, and never 0. It
- *   outlives the session and is retested while a pair or a stream needs a slot.
+ *   never below what was acknowledged within {@linkcode RECENT_MS}, and never 0.
+ *   It outlives the session and is retested while a pair or a stream needs a slot.
  *
  * @module
  */
@@ -25,14 +25,16 @@ import {
 } from "./pairs.ts";
 import { CONTRADICTED, LEARNED_LIMIT, RECENT_MS, REJECTED, RetestTimer } from "./rejections.ts";
 
+type Channels = ReadonlySet<UpstreamChannel>;
+
 /** The limits of a plan for one feed. */
 export interface PlanLimit {
   /** Pairs of channel and symbol; `undefined` when the plan sets no limit. */
   readonly pairs: number | undefined;
   /** Channels whose pairs count. */
-  readonly counts: ReadonlySet<UpstreamChannel>;
+  readonly counts: Channels;
   /** Channels on which `*` may be requested. */
-  readonly wildcards: ReadonlySet<UpstreamChannel>;
+  readonly wildcards: Channels;
   /** True when no plan is configured, so that a limit may be learned. */
   readonly isOpen: boolean;
 }
@@ -48,19 +50,27 @@ export type Plan =
     readonly options: number | undefined;
   };
 
-/** The channels that count against a limit, per market. */
+/**
+ * The channels that count against a limit, per market. Alpaca does not document
+ * them, so they are settings; the default fits what users report: stock trades and
+ * quotes jointly, option quotes alone.
+ */
 export interface CountingRule {
   /** Channels of the stock feed. */
-  readonly stocks: ReadonlySet<UpstreamChannel>;
+  readonly stocks: Channels;
   /** Channels of the option feed. */
-  readonly options: ReadonlySet<UpstreamChannel>;
+  readonly options: Channels;
 }
 
-const BASIC = { stocks: 30, options: 200 };
-const PLUS = { stocks: undefined, options: 1000 };
 const NO_LIMIT = { stocks: undefined, options: undefined };
 
-const ALL: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
+/** Limits of the plans (Alpaca: About Market Data API). */
+const PLANS = {
+  basic: { stocks: 30, options: 200 },
+  plus: { stocks: undefined, options: 1000 },
+  auto: NO_LIMIT,
+  unlimited: NO_LIMIT,
+};
 
 /** Returns the limits of a plan for a market data feed. */
 export function planLimit(
@@ -71,49 +81,17 @@ export function planLimit(
   },
 ): PlanLimit {
   const { feed, counting } = options;
-  const limits = limitsOf(plan);
-  const isOpen = plan.name === "auto";
-  if (feed === "opra") {
-    // Alpaca refuses `*` for option quotes on every plan (error 413).
-    return {
-      pairs: limits.options,
-      counts: counting.options,
-      wildcards: new Set(["trades"]),
-      isOpen,
-    };
-  }
-  // A plan that limits symbols does not offer `*` on the counted channels.
-  const wildcards = limits.stocks === undefined
-    ? ALL
-    : ALL.filter((channel) => !counting.stocks.has(channel));
-  return {
-    pairs: limits.stocks,
-    counts: counting.stocks,
-    wildcards: new Set(wildcards),
-    isOpen,
-  };
+  const limits = plan.name === "explicit" ? plan : PLANS[plan.name];
+  const market = feed === "opra" ? "options" : "stocks";
+  const pairs = limits[market];
+  const counts = counting[market];
+  // Alpaca rejects `*` for option quotes on every plan (error 413). A plan that
+  // limits symbols does not offer `*` on the counted channels.
+  const wildcards = UPSTREAM_CHANNELS.filter((channel) =>
+    feed === "opra" ? channel === "trades" : pairs === undefined || !counts.has(channel)
+  );
+  return { pairs, counts, wildcards: new Set(wildcards), isOpen: plan.name === "auto" };
 }
-
-function limitsOf(
-  plan: Plan,
-): {
-  readonly stocks: number | undefined;
-  readonly options: number | undefined;
-} {
-  switch (plan.name) {
-    case "explicit":
-      return plan;
-    case "basic":
-      return BASIC;
-    case "plus":
-      return PLUS;
-    case "auto":
-    case "unlimited":
-      return NO_LIMIT;
-  }
-}
-
-type Channels = ReadonlySet<UpstreamChannel>;
 
 /** A number of slots, and the channels whose pairs use one. */
 interface SlotLimit {
@@ -121,10 +99,11 @@ interface SlotLimit {
   readonly counts: Channels;
 }
 
-/** Counts slots and remembers refusals for a limited time. */
+/** Counts slots and remembers rejections for a limited time. */
 export class SymbolQuota {
+  /** The timers of rejected wildcards. */
+  readonly wildcardTimers = new Map<UpstreamChannel, RetestTimer>();
   readonly #plan: PlanLimit;
-  readonly #wildcards = new Map<UpstreamChannel, RetestTimer>();
   /** Most slots in use recently, over the channels that the plan counts. */
   readonly #planPeak = new RecentPeak();
   /** Most slots in use recently, over every channel. */
@@ -133,7 +112,7 @@ export class SymbolQuota {
   #ceiling: SlotLimit | undefined;
   #timer: RetestTimer | undefined;
   /** The last acknowledged state. */
-  #carried: readonly Pair[] = [];
+  #acknowledged: readonly Pair[] = [];
 
   constructor(plan: PlanLimit) {
     this.#plan = plan;
@@ -147,14 +126,19 @@ export class SymbolQuota {
     return this.#plan.pairs ?? this.#learned?.slots;
   }
 
-  /** Whether the limit was learned from a refusal. */
+  /** Whether the limit was learned from a rejection. */
   get learned(): boolean {
     return this.#plan.pairs === undefined && this.#learned !== undefined;
   }
 
-  /** Slots in use at the last refusal as over the limit; `undefined` without one. */
+  /** Slots in use at the last rejection as over the limit; `undefined` without one. */
   get ceiling(): number | undefined {
     return this.#ceiling?.slots;
+  }
+
+  /** The timer of the limit that rejections have shown, if there is one. */
+  get limitTimer(): RetestTimer | undefined {
+    return this.#timer;
   }
 
   /** Whether a pair uses a slot; `*` never does. */
@@ -169,7 +153,7 @@ export class SymbolQuota {
 
   /** Whether `*` may be requested on a channel. */
   allowsWildcard(channel: UpstreamChannel): boolean {
-    return this.#plan.wildcards.has(channel) && !this.#wildcards.has(channel);
+    return this.#plan.wildcards.has(channel) && !this.wildcardTimers.has(channel);
   }
 
   /** Number of slots that pairs use. */
@@ -177,24 +161,26 @@ export class SymbolQuota {
     return countSlots(pairs, this.#counts);
   }
 
-  /** Starts an allocation in which every slot is free. */
-  allocate(): SlotAllocation {
-    return new SlotAllocation(this.#limits());
+  /** Starts an allocation in which acknowledged pairs have slots. */
+  allocate(acknowledged: readonly Pair[] = []): SlotAllocation {
+    const allocation = new SlotAllocation(this.#limits());
+    for (const pair of acknowledged) allocation.take(pair);
+    return allocation;
   }
 
-  /** Whether a pair fits in addition to those that are carried. */
-  fits(pair: Pair, carried: SymbolSets): boolean {
-    return this.#allocateCarried(carried).fits(pair);
+  /** Whether a pair fits in addition to those that are acknowledged. */
+  fits(pair: Pair, acknowledged: SymbolSets): boolean {
+    return this.allocate(pairsOf(acknowledged)).fits(pair);
   }
 
   /**
-   * Returns whether a limit that refusals have shown, rather than the plan,
-   * leaves no slot for a pair in addition to those that are carried.
+   * Returns whether a limit that rejections have shown, rather than the plan,
+   * leaves no slot for a pair in addition to those that are acknowledged.
    */
-  isOverLearnedLimit(carried: SymbolSets): (pair: Pair) => boolean {
-    const allocation = this.#allocateCarried(carried);
-    const { pairs = Infinity } = this.#plan;
-    const isPlanFull = this.slotsOf(pairsOf(carried)) >= pairs;
+  isOverLearnedLimit(acknowledged: SymbolSets): (pair: Pair) => boolean {
+    const pairs = pairsOf(acknowledged);
+    const allocation = this.allocate(pairs);
+    const isPlanFull = this.slotsOf(pairs) >= (this.#plan.pairs ?? Infinity);
     return (pair) => !allocation.fits(pair) && !(isPlanFull && this.usesSlot(pair));
   }
 
@@ -207,79 +193,68 @@ export class SymbolQuota {
   }
 
   /**
-   * Records that upstream refused `*` on a channel, with any error. A repeated
-   * refusal keeps the timer unless the pace changes.
+   * Records that upstream rejected `*` on a channel, with any error.
    *
-   * @param options.isRecent whether `*` was carried recently
+   * @param options.isRecent whether `*` was acknowledged recently
    */
   rejectWildcard(
     channel: UpstreamChannel,
     { now, isRecent }: { readonly now: number; readonly isRecent: boolean },
   ): void {
     const pace = isRecent || !this.#plan.isOpen ? CONTRADICTED : REJECTED;
-    if (this.#wildcards.get(channel)?.pace === pace) return;
-    this.#wildcards.set(channel, new RetestTimer(pace, now));
+    const before = this.wildcardTimers.get(channel);
+    this.wildcardTimers.set(channel, RetestTimer.of(pace, before, now));
   }
 
-  /** Records that upstream had no slot for `refused` while it carried `carried`. */
+  /** Records that upstream had no slot for `rejected` beside `acknowledged`. */
   recordLimit(
-    refused: Pair,
-    { carried, now }: { readonly carried: readonly Pair[]; now: number },
+    rejected: Pair,
+    { acknowledged, now }: { readonly acknowledged: readonly Pair[]; now: number },
   ): void {
-    // A refusal on a channel that should not count shows that every one does.
-    const counts = this.usesSlot(refused) ? this.#counts : EVERY_CHANNEL;
-    const slots = countSlots(carried, counts);
+    // A rejection on a channel that should not count shows that every one does.
+    const counts = this.usesSlot(rejected) ? this.#counts : EVERY_CHANNEL;
+    const slots = countSlots(acknowledged, counts);
     const peak = counts === EVERY_CHANNEL ? this.#totalPeak : this.#planPeak;
-    const isContradicted = !this.#plan.isOpen || slots === 0 ||
-      slots < peak.at(now);
+    const isContradicted = !this.#plan.isOpen || slots === 0 || slots < peak.at(now);
     this.#ceiling = { slots, counts };
     if (!isContradicted) this.#learned = this.#ceiling;
-    const pace = isContradicted ? CONTRADICTED : LEARNED_LIMIT;
-    if (this.#timer?.pace !== pace) this.#timer = new RetestTimer(pace, now);
+    this.#timer = RetestTimer.of(isContradicted ? CONTRADICTED : LEARNED_LIMIT, this.#timer, now);
   }
 
   /**
-   * Records that upstream carries `carried`: raises limits below that number and
-   * allows `*` again where it is carried.
+   * Records an acknowledged state: raises limits below its number of pairs and
+   * allows `*` again where it is acknowledged.
    */
-  raiseLimit(carried: readonly Pair[], now: number): void {
-    // The previous state was carried until now.
-    this.#recordPeaks(this.#carried, now);
-    this.#recordPeaks(carried, now);
-    this.#carried = carried;
-    for (const { channel, symbol } of carried) {
-      if (symbol === WILDCARD) this.#wildcards.delete(channel);
+  raiseLimit(acknowledged: readonly Pair[], now: number): void {
+    // The previous state was in force until now.
+    for (const pairs of [this.#acknowledged, acknowledged]) {
+      this.#planPeak.record(countSlots(pairs, this.#plan.counts), now);
+      this.#totalPeak.record(countSlots(pairs, EVERY_CHANNEL), now);
     }
-    this.#learned = this.#learned && raised(this.#learned, carried);
-    this.#ceiling = this.#ceiling && raised(this.#ceiling, carried);
+    this.#acknowledged = acknowledged;
+    for (const { channel, symbol } of acknowledged) {
+      if (symbol === WILDCARD) this.wildcardTimers.delete(channel);
+    }
+    this.#learned = raised(this.#learned, acknowledged);
+    this.#ceiling = raised(this.#ceiling, acknowledged);
   }
 
-  /** Records a successful retest: upstream carries a pair it had no slot for. */
-  liftLimit(carried: readonly Pair[], now: number): void {
+  /** Records a successful retest: upstream acknowledges a pair it had no slot for. */
+  liftLimit(acknowledged: readonly Pair[], now: number): void {
     const learned = this.#learned;
     this.#ceiling = undefined;
-    if (learned && countSlots(carried, learned.counts) > learned.slots) {
+    if (learned && countSlots(acknowledged, learned.counts) > learned.slots) {
       this.#learned = undefined;
     }
     this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
   }
 
-  /** Forgets everything learned from refusals; only the plan applies. */
+  /** Forgets everything learned from rejections; only the plan applies. */
   resetLearned(): void {
-    this.#wildcards.clear();
+    this.wildcardTimers.clear();
     this.#learned = undefined;
     this.#ceiling = undefined;
     this.#timer = undefined;
-  }
-
-  /** The timer of the limit that refusals have shown, if there is one. */
-  get limitTimer(): RetestTimer | undefined {
-    return this.#timer;
-  }
-
-  /** The timers of refused wildcards. */
-  get wildcardTimers(): Iterable<readonly [UpstreamChannel, RetestTimer]> {
-    return this.#wildcards;
   }
 
   get #counts(): Channels {
@@ -288,21 +263,8 @@ export class SymbolQuota {
 
   #limits(): SlotLimit[] {
     const { pairs, counts } = this.#plan;
-    const limits = pairs === undefined ? [] : [{ slots: pairs, counts }];
-    if (this.#learned) limits.push(this.#learned);
-    if (this.#ceiling) limits.push(this.#ceiling);
-    return limits;
-  }
-
-  #allocateCarried(carried: SymbolSets): SlotAllocation {
-    const allocation = this.allocate();
-    for (const pair of pairsOf(carried)) allocation.take(pair);
-    return allocation;
-  }
-
-  #recordPeaks(carried: readonly Pair[], now: number): void {
-    this.#planPeak.record(countSlots(carried, this.#plan.counts), now);
-    this.#totalPeak.record(countSlots(carried, EVERY_CHANNEL), now);
+    const plan = pairs === undefined ? undefined : { slots: pairs, counts };
+    return [plan, this.#learned, this.#ceiling].filter((limit) => limit !== undefined);
   }
 }
 
@@ -356,7 +318,11 @@ function countSlots(pairs: Iterable<Pair>, counts: Channels): number {
   return slots;
 }
 
-function raised(limit: SlotLimit, carried: readonly Pair[]): SlotLimit {
-  const slots = Math.max(limit.slots, countSlots(carried, limit.counts));
+function raised(
+  limit: SlotLimit | undefined,
+  acknowledged: readonly Pair[],
+): SlotLimit | undefined {
+  if (limit === undefined) return undefined;
+  const slots = Math.max(limit.slots, countSlots(acknowledged, limit.counts));
   return { ...limit, slots };
 }

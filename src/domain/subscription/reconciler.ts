@@ -5,8 +5,8 @@
  * Each request is computed from the difference between the desired set
  * ({@linkcode DesiredSet}) and the last acknowledgement, which is always the
  * full state. So a late, repeated or contradicting acknowledgement is corrected
- * by the next request; after an unanswered request, upstream is asked what it
- * carries. One request is in flight at a time.
+ * by the next request; after an unanswered request, upstream is asked for its
+ * state. One request is in flight at a time.
  *
  * A rejected request is bisected until the rejected symbol is alone; that one is
  * excluded, the others are subscribed. A rejection because of the symbol limit,
@@ -22,16 +22,13 @@
  * excluded as well; unsubscribing is attempted equally often. The counts start at
  * zero again after `RETRY_MS`.
  *
- * A channel that changes between `*` and names always carries one of them,
+ * A channel that changes between `*` and names always has one of them subscribed,
  * unless a limit counts the pairs: the old ones are unsubscribed once the new
- * ones are carried.
+ * ones are acknowledged.
  *
  * @module
  */
 import { DesiredSet } from "./desired_set.ts";
-import { type PlanLimit, SymbolQuota } from "./quota.ts";
-import { SymbolRefCounts } from "./ref_counts.ts";
-import type { Rejection } from "./rejections.ts";
 import {
   type Action,
   type ChunkLimits,
@@ -48,6 +45,9 @@ import {
   type UpstreamError,
   without,
 } from "./pairs.ts";
+import { type PlanLimit, SymbolQuota } from "./quota.ts";
+import { SymbolRefCounts } from "./ref_counts.ts";
+import type { Rejection } from "./rejections.ts";
 import { RetestScheduler } from "./retests.ts";
 import { MAX_ATTEMPTS, SessionState } from "./session_state.ts";
 
@@ -70,18 +70,11 @@ export interface Subscriptions {
 }
 
 /** Creates the subscriptions of one feed. */
-export function createSubscriptions(
-  { plan, limits, graceMs, now }: SubscriptionSettings,
-): Subscriptions {
-  const refCounts = new SymbolRefCounts(graceMs);
-  const quota = new SymbolQuota(plan);
+export function createSubscriptions(settings: SubscriptionSettings): Subscriptions {
+  const refCounts = new SymbolRefCounts(settings.graceMs);
+  const quota = new SymbolQuota(settings.plan);
   const desired = new DesiredSet(refCounts, quota);
-  const reconciler = new SubscriptionReconciler({
-    desired,
-    quota,
-    limits,
-    now,
-  });
+  const reconciler = new SubscriptionReconciler(desired, quota, settings);
   return { refCounts, quota, desired, reconciler };
 }
 
@@ -94,23 +87,23 @@ export class SubscriptionReconciler {
   readonly #retests: RetestScheduler;
   #session = new SessionState();
 
-  /** @param parts.now monotonic ms */
-  constructor(parts: {
-    readonly desired: DesiredSet;
-    readonly quota: SymbolQuota;
-    readonly limits: ChunkLimits;
-    readonly now: () => number;
-  }) {
-    this.#desired = parts.desired;
-    this.#quota = parts.quota;
-    this.#limits = parts.limits;
-    this.#now = parts.now;
-    this.#retests = new RetestScheduler(this.#session, parts);
+  /** @param settings.now monotonic ms */
+  constructor(
+    desired: DesiredSet,
+    quota: SymbolQuota,
+    settings: { readonly limits: ChunkLimits; readonly now: () => number },
+  ) {
+    const { limits, now } = settings;
+    this.#desired = desired;
+    this.#quota = quota;
+    this.#limits = limits;
+    this.#now = now;
+    this.#retests = new RetestScheduler(this.#session, { desired, quota, now });
   }
 
   /**
-   * Starts a session that carries nothing yet and has no failed pairs. What the
-   * quota learned from unreliable replies is discarded.
+   * Starts a session that has acknowledged nothing and has no failed pairs. What
+   * the quota learned from unreliable replies is discarded.
    */
   reset(): void {
     const { repliesUnreliable } = this.#session;
@@ -128,12 +121,12 @@ export class SubscriptionReconciler {
     return this.#retests.dueAt;
   }
 
-  /** Lets a learned limit be tested with a pair that a stream was refused for. */
+  /** Tests a learned limit with a pair of a stream that was refused. */
   testLimitWith(pair: Pair): void {
     this.#retests.testLimitWith(pair);
   }
 
-  /** The pair that is requested alone to retest a refusal. */
+  /** The pair that is requested alone to retest a rejection. */
   get retesting(): Pair | undefined {
     return this.#session.retest?.pair;
   }
@@ -155,7 +148,7 @@ export class SubscriptionReconciler {
 
   /** Pairs that are requested by streams but excluded, with upstream's error. */
   get rejections(): readonly Rejection[] {
-    return this.#session.rejected.all;
+    return Array.from(this.#session.rejected.values(), ({ rejection }) => rejection);
   }
 
   /**
@@ -163,9 +156,7 @@ export class SubscriptionReconciler {
    * never acknowledged them; {@linkcode reject} does not return these.
    */
   takeGivenUp(): readonly Rejection[] {
-    const { givenUp } = this.#session;
-    if (givenUp.length > 0) this.#session.givenUp = [];
-    return givenUp;
+    return this.#session.givenUp.splice(0);
   }
 
   /**
@@ -174,36 +165,33 @@ export class SubscriptionReconciler {
    */
   next(): SubscriptionRequest | undefined {
     const session = this.#session;
-    const { acknowledged: carried } = session;
+    const { acknowledged, attempts, bisection } = session;
     const desired = this.#desired;
     if (session.inFlight) return undefined;
     this.#retests.retryGivenUp();
     this.#restoreRejected();
-    desired.refresh(carried, session);
+    this.refreshDesired();
     if (this.#giveUp()) this.refreshDesired();
     // While the acknowledged state is uncertain nothing is unsubscribed: what is
-    // believed to replace it may not be carried.
+    // believed to replace it may not be subscribed.
     const isUncertain = session.ackState === "unanswered" &&
-      desired.surplus(carried).next().done !== true;
-    if (session.ackState === "over_limit" || isUncertain) {
-      return this.#requestState();
-    }
+      desired.surplus(acknowledged).next().done !== true;
+    if (session.ackState === "over_limit" || isUncertain) return this.#requestState();
     // Unsubscribing first may free slots for the next subscribe.
     for (const action of ["unsubscribe", "subscribe"] as const) {
-      // Parts of refused requests come first.
-      const part = session.bisection.take(
-        action,
-        (pair) => desired.needs(action, pair, carried),
-      );
-      const all = action === "subscribe" ? desired.missing : desired.surplus(carried);
-      const candidates = part.length > 0 ? part : all;
-      const pairs = takeChunk(candidates, this.#limits);
+      // Parts of rejected requests come first.
+      const part = bisection.take(action, (pair) => desired.needs(action, pair, acknowledged));
+      const all = action === "subscribe" ? desired.missing : desired.surplus(acknowledged);
+      const pairs = takeChunk(part.length > 0 ? part : all, this.#limits);
       if (pairs.length === 0) continue;
-      for (const pair of pairs) session.attempts.increment(action, pair);
+      for (const pair of pairs) attempts.increment(action, pair);
       return session.inFlight = { action, pairs, probe: false };
     }
     this.#dropIdleAttempts();
-    return session.ackState === "current" ? this.#takeRetest() : this.#requestState();
+    if (session.ackState !== "current") return this.#requestState();
+    const pair = this.#retests.take();
+    if (pair) session.inFlight = { action: "subscribe", pairs: [pair], probe: false };
+    return session.inFlight;
   }
 
   /** Recomputes the desired set. */
@@ -218,14 +206,13 @@ export class SubscriptionReconciler {
   probe(): SubscriptionRequest | undefined {
     const session = this.#session;
     if (session.inFlight) return undefined;
-    // Subscribing a carried pair is no change; one that is to stay is preferred.
-    const carried = pairsOf(session.acknowledged);
-    const pair = carried.find((pair) => this.#desired.has(pair)) ?? carried[0];
-    const pairs = pair ? [pair] : [];
-    return session.inFlight = { action: "subscribe", pairs, probe: true };
+    // Subscribing an acknowledged pair is no change; one that is to stay is preferred.
+    const acknowledged = pairsOf(session.acknowledged);
+    const pair = acknowledged.find((pair) => this.#desired.has(pair)) ?? acknowledged[0];
+    return session.inFlight = { action: "subscribe", pairs: pair ? [pair] : [], probe: true };
   }
 
-  /** Applies an acknowledgement: everything that upstream carries. */
+  /** Applies an acknowledgement: everything that is subscribed. */
   acknowledge(state: SymbolSets): void {
     const session = this.#session;
     this.#retests.acknowledge(state);
@@ -239,7 +226,7 @@ export class SubscriptionReconciler {
    * Applies an error reply to the request in flight, of which upstream then has
    * applied nothing.
    *
-   * @returns the pair that is now set aside, if the refusal isolated one
+   * @returns the pair that is now set aside, if the rejection isolated one
    */
   reject(error: UpstreamError): Rejection | undefined {
     const session = this.#session;
@@ -257,11 +244,11 @@ export class SubscriptionReconciler {
       session.bisection.split(request);
       for (const pair of pairs) session.attempts.decrement(action, pair);
     } else if (probe) {
-      // Upstream rejects a pair that it acknowledged: it does not carry it.
+      // Upstream rejects a pair that it acknowledged: it is not subscribed.
       session.acknowledged = without(session.acknowledged, pair);
     } else if (action === "subscribe") {
       return this.#rejectPair(pair, error);
-    } else if (this.#isConclusive({ action, pair }, error)) {
+    } else if (this.#isConclusive(action, pair, error)) {
       return { ...pair, error };
     }
     return undefined;
@@ -283,23 +270,25 @@ export class SubscriptionReconciler {
   #rejectPair(pair: Pair, error: UpstreamError): Rejection | undefined {
     const session = this.#session;
     const isFull = isOverLimit(error, pair);
-    if (!this.#isConclusive({ action: "subscribe", pair }, error)) {
+    if (!this.#isConclusive("subscribe", pair, error)) {
       if (isFull) session.ackState = "over_limit";
       return undefined;
     }
     if (!isFull) {
       return isRejection(error)
         ? this.#retests.reject(pair, error)
-        : session.rejected.giveUp(pair, error);
+        : session.rejected.add({ rejection: { ...pair, error } });
     }
-    const carried = pairsOf(session.acknowledged);
-    this.#quota.recordLimit(pair, { carried, now: this.#now() });
+    const acknowledged = pairsOf(session.acknowledged);
+    this.#quota.recordLimit(pair, { acknowledged, now: this.#now() });
     // The pair now waits for a slot. The attempt stays counted, in case upstream
-    // refuses it although its own limit leaves a slot.
+    // rejects it although its own limit leaves a slot.
     const mayRetry = session.attempts.of("subscribe", pair) < MAX_ATTEMPTS;
     if (mayRetry) return { ...pair, error };
-    const used = this.#quota.slotsOf(carried);
-    return session.rejected.addOverLimit(pair, error, used);
+    return session.rejected.add({
+      rejection: { ...pair, error, isTransient: true },
+      usedSlots: this.#quota.slotsOf(acknowledged),
+    });
   }
 
   /**
@@ -307,24 +296,10 @@ export class SubscriptionReconciler {
    * of upstream, or possibly the reply to another request, is not until the pair
    * was requested often enough.
    */
-  #isConclusive(
-    { action, pair }: { readonly action: Action; readonly pair: Pair },
-    error: UpstreamError,
-  ): boolean {
+  #isConclusive(action: Action, pair: Pair, error: UpstreamError): boolean {
     const { repliesUnreliable, attempts } = this.#session;
     if (isRejection(error) && !repliesUnreliable) return true;
     return attempts.of(action, pair) >= MAX_ATTEMPTS;
-  }
-
-  #takeRetest(): SubscriptionRequest | undefined {
-    const pair = this.#retests.take();
-    if (pair === undefined) return undefined;
-    const pairs = [pair];
-    return this.#session.inFlight = {
-      action: "subscribe",
-      pairs,
-      probe: false,
-    };
   }
 
   /** Sets aside pairs requested often enough; true when there were some. */
@@ -333,34 +308,35 @@ export class SubscriptionReconciler {
     const before = givenUp.length;
     for (const pair of this.#desired.missing) {
       if (attempts.of("subscribe", pair) < MAX_ATTEMPTS) continue;
-      givenUp.push(rejected.giveUp(pair, NOT_ACKNOWLEDGED));
+      givenUp.push(rejected.add({ rejection: { ...pair, error: NOT_ACKNOWLEDGED } }));
     }
     return givenUp.length > before;
   }
 
   /**
    * Restores pairs that are set aside: those that may have a slot by now, those
-   * that are carried after all, and those that no stream requests any more, so
+   * that are acknowledged after all, and those that no stream requests any more, so
    * that they start again when a stream requests them again.
    */
   #restoreRejected(): void {
     const { rejected, attempts, acknowledged } = this.#session;
-    const countUsed = () => this.#quota.slotsOf(pairsOf(acknowledged));
-    for (const pair of rejected.takeRetryable(countUsed)) {
+    if (rejected.size === 0) return;
+    const used = this.#quota.slotsOf(pairsOf(acknowledged));
+    for (const pair of rejected.take(({ usedSlots = -Infinity }) => usedSlots > used)) {
       attempts.forget("subscribe", pair);
     }
-    for (const pair of rejected.all) {
-      const isRequested = this.#desired.isRequested(pair);
-      if (!isRequested || hasPair(acknowledged, pair)) rejected.delete(pair);
-      if (!isRequested) attempts.forget("subscribe", pair);
-    }
+    const isRequested = (pair: Pair) => this.#desired.isRequested(pair);
+    const restored = rejected.take(({ rejection }) =>
+      !isRequested(rejection) || hasPair(acknowledged, rejection)
+    );
+    for (const pair of restored) if (!isRequested(pair)) attempts.forget("subscribe", pair);
   }
 
   /**
-   * Drops counts of pairs that are neither requested nor carried, so that a
+   * Drops counts of pairs that are neither requested nor acknowledged, so that a
    * session which sees ever new symbols does not grow. Called only when there is
    * nothing to request: until then the counts bound the retries. At most one
-   * count per pair that is desired or carried is kept.
+   * count per pair that is desired or acknowledged is kept.
    */
   #dropIdleAttempts(): void {
     const { attempts, acknowledged } = this.#session;
@@ -368,7 +344,7 @@ export class SubscriptionReconciler {
     attempts.retain((pair) => this.#desired.isRequested(pair) || hasPair(acknowledged, pair));
   }
 
-  /** Asks upstream what it carries, once: the probe may be refused as well. */
+  /** Asks upstream for its state, once: the probe may be rejected as well. */
   #requestState(): SubscriptionRequest | undefined {
     this.#session.ackState = "current";
     return this.probe();

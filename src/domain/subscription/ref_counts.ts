@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type Pair, pairKey, type UpstreamChannel } from "./pairs.ts";
+import { type Pair, pairKey, perChannel, type UpstreamChannel } from "./pairs.ts";
 
 /** A pair that open streams request. */
 export interface ReferencedPair extends Pair {
@@ -23,14 +23,12 @@ export interface LingeringPair extends Pair {
   readonly until: number;
 }
 
-const NONE: ReadonlyMap<string, ReferencedPair> = new Map();
-
 /** Counts the streams that request each symbol of one feed. */
 export class SymbolRefCounts {
   readonly #graceMs: number;
   /** In the order of the first reference. */
-  readonly #referenced = new Map<string, ReferencedPair>();
-  readonly #byChannel = new Map<UpstreamChannel, Map<string, ReferencedPair>>();
+  readonly #referenced = new Set<Pair & { streams: number }>();
+  readonly #byChannel = perChannel(() => new Map<string, Pair & { streams: number }>());
   /** In the order of the last removal, in which grace periods end. */
   readonly #lingering = new Map<string, LingeringPair>();
 
@@ -43,12 +41,16 @@ export class SymbolRefCounts {
   add(channel: UpstreamChannel, symbols: Iterable<string>): boolean {
     let changed = false;
     for (const symbol of symbols) {
-      const pair = { channel, symbol };
-      const key = pairKey(pair);
-      const streams = (this.#referenced.get(key)?.streams ?? 0) + 1;
-      this.#set(key, { ...pair, streams });
-      this.#lingering.delete(key);
-      changed ||= streams === 1;
+      const known = this.#byChannel[channel].get(symbol);
+      if (known) {
+        known.streams++;
+        continue;
+      }
+      const pair = { channel, symbol, streams: 1 };
+      this.#byChannel[channel].set(symbol, pair);
+      this.#referenced.add(pair);
+      this.#lingering.delete(pairKey(pair));
+      changed = true;
     }
     return changed;
   }
@@ -58,26 +60,17 @@ export class SymbolRefCounts {
    *
    * @param now ms on the same clock as {@linkcode sweep}
    */
-  remove(
-    channel: UpstreamChannel,
-    symbols: Iterable<string>,
-    now = 0,
-  ): boolean {
+  remove(channel: UpstreamChannel, symbols: Iterable<string>, now = 0): boolean {
     let changed = false;
     for (const symbol of symbols) {
-      const pair = { channel, symbol };
-      const key = pairKey(pair);
-      const streams = this.#referenced.get(key)?.streams;
-      if (streams === undefined) continue;
-      if (streams > 1) {
-        this.#set(key, { ...pair, streams: streams - 1 });
-        continue;
-      }
-      this.#delete(key, pair);
+      const pair = this.#byChannel[channel].get(symbol);
+      if (pair === undefined || --pair.streams > 0) continue;
+      this.#byChannel[channel].delete(symbol);
+      this.#referenced.delete(pair);
       changed = true;
-      if (this.#graceMs > 0) {
-        this.#lingering.set(key, { ...pair, until: now + this.#graceMs });
-      }
+      if (this.#graceMs === 0) continue;
+      const until = now + this.#graceMs;
+      this.#lingering.set(pairKey(pair), { channel, symbol, until });
     }
     return changed;
   }
@@ -95,8 +88,7 @@ export class SymbolRefCounts {
 
   /** When the next grace period ends; `undefined` when no pair lingers. */
   get nextSweepAt(): number | undefined {
-    for (const { until } of this.#lingering.values()) return until;
-    return undefined;
+    return this.#lingering.values().next().value?.until;
   }
 
   /** Drops every lingering pair. */
@@ -106,12 +98,12 @@ export class SymbolRefCounts {
 
   /** The referenced symbols of a channel. */
   symbols(channel: UpstreamChannel): ReadonlyMap<string, ReferencedPair> {
-    return this.#byChannel.get(channel) ?? NONE;
+    return this.#byChannel[channel];
   }
 
   /** Every referenced pair, in the order of the first reference. */
   pairs(): Iterable<ReferencedPair> {
-    return this.#referenced.values();
+    return this.#referenced;
   }
 
   /** Every lingering pair, in the order of the last removal. */
@@ -120,22 +112,7 @@ export class SymbolRefCounts {
   }
 
   /** Number of streams that request a pair. */
-  streamsOf(pair: Pair): number {
-    return this.#referenced.get(pairKey(pair))?.streams ?? 0;
-  }
-
-  #set(key: string, entry: ReferencedPair): void {
-    this.#referenced.set(key, entry);
-    const { channel, symbol } = entry;
-    const symbols = this.#byChannel.get(channel);
-    if (symbols) symbols.set(symbol, entry);
-    else this.#byChannel.set(channel, new Map([[symbol, entry]]));
-  }
-
-  #delete(key: string, { channel, symbol }: Pair): void {
-    this.#referenced.delete(key);
-    const symbols = this.#byChannel.get(channel);
-    symbols?.delete(symbol);
-    if (symbols?.size === 0) this.#byChannel.delete(channel);
+  streamsOf({ channel, symbol }: Pair): number {
+    return this.#byChannel[channel].get(symbol)?.streams ?? 0;
   }
 }

@@ -1,22 +1,21 @@
 /**
- * Schedules retests of what upstream refused, and applies their results.
+ * Schedules retests of what upstream rejected, and applies their results.
  *
  * A retest requests one pair alone while there is nothing else to request, so
- * that a refusal affects no other pair: upstream then leaves its state as it
- * was. Three kinds of refusal have timers: the symbol limit (tested with a pair
- * that waits for a slot, or with one that a stream was refused for), `*` on a
+ * that a rejection affects no other pair: upstream then leaves its state as it
+ * was. Three kinds of rejection have timers: the symbol limit (tested with a pair
+ * that waits for a slot, or with one of a stream that was refused), `*` on a
  * channel, and single pairs. Pairs that were given up without a rejection are
  * requested again together after {@linkcode RETRY_MS}.
  *
  * @module
  */
 import type { DesiredSet } from "./desired_set.ts";
-import type { SymbolQuota } from "./quota.ts";
-import { RECENT_MS, type Rejection, type RetestTimer, RETRY_MS } from "./rejections.ts";
 import {
   countPairs,
   hasPair,
   isOverLimit,
+  isRejection,
   type Pair,
   pairKey,
   pairsOf,
@@ -25,6 +24,16 @@ import {
   type UpstreamError,
   WILDCARD,
 } from "./pairs.ts";
+import type { SymbolQuota } from "./quota.ts";
+import {
+  CONTRADICTED,
+  RECENT_MS,
+  REJECTED,
+  type RejectedPair,
+  type Rejection,
+  RetestTimer,
+  RETRY_MS,
+} from "./rejections.ts";
 import { MAX_ATTEMPTS, type Retest, type SessionState } from "./session_state.ts";
 
 /** Least time between two retests, in ms. */
@@ -41,11 +50,11 @@ export class RetestScheduler {
   readonly #desired: DesiredSet;
   readonly #quota: SymbolQuota;
   readonly #now: () => number;
-  readonly #recent = new RecentlyCarried();
+  readonly #recent = new RecentlyAcknowledged();
   #session: SessionState;
-  /** The last state that carried something. */
-  #lastCarried: SymbolSets = new Map();
-  /** A pair that a stream was refused for. */
+  /** The last state with a pair. */
+  #lastAcknowledged: SymbolSets = new Map();
+  /** A pair of a stream that was refused. */
   #refusedPair: Pair | undefined;
   /** Monotonic ms of the last retest. */
   #lastAt = -Infinity;
@@ -63,19 +72,19 @@ export class RetestScheduler {
   }
 
   /**
-   * Continues with the state of a new session. What the previous one carried
+   * Continues with the state of a new session. What the previous one acknowledged
    * last counts as recent, however long no session was connected.
    */
   startSession(session: SessionState): void {
     const now = this.#now();
     const { acknowledged } = this.#session;
     this.#session = session;
-    if (countPairs(acknowledged) > 0) this.#lastCarried = acknowledged;
+    if (countPairs(acknowledged) > 0) this.#lastAcknowledged = acknowledged;
     this.#recent.update(new Map(), now);
-    this.#quota.raiseLimit(pairsOf(this.#lastCarried), now);
+    this.#quota.raiseLimit(pairsOf(this.#lastAcknowledged), now);
   }
 
-  /** Lets a learned limit be tested with a pair that a stream was refused for. */
+  /** Tests a learned limit with a pair of a stream that was refused. */
   testLimitWith(pair: Pair): void {
     this.#refusedPair = pair;
   }
@@ -83,30 +92,36 @@ export class RetestScheduler {
   /** Sets aside a pair that upstream rejects. */
   reject(pair: Pair, error: UpstreamError): Rejection {
     const now = this.#now();
+    const { rejected } = this.#session;
     const isRecent = this.#recent.has(pair, now);
+    const rejection = { ...pair, error, ...(isRecent && { isTransient: true as const }) };
     if (pair.symbol === WILDCARD) {
+      // The quota, which outlives the session, has the timer.
       this.#quota.rejectWildcard(pair.channel, { now, isRecent });
+      return rejected.add({ rejection });
     }
-    return this.#session.rejected.reject(pair, error, { now, isRecent });
+    const pace = isRecent ? CONTRADICTED : REJECTED;
+    const timer = RetestTimer.of(pace, rejected.get(pair)?.timer, now);
+    return rejected.add({ rejection, timer });
   }
 
   /**
    * Applies an acknowledgement. When it contains the pair of the retest in
-   * flight, refusals of the same kind are dropped as well.
+   * flight, rejections of the same kind are dropped as well.
    */
-  acknowledge(carried: SymbolSets): void {
+  acknowledge(acknowledged: SymbolSets): void {
     const session = this.#session;
     const { retest, attempts, rejected } = session;
     session.retest = undefined;
-    this.#recent.update(carried, this.#now());
-    if (!retest || !hasPair(carried, retest.pair)) return;
+    this.#recent.update(acknowledged, this.#now());
+    if (!retest || !hasPair(acknowledged, retest.pair)) return;
     attempts.clear();
     rejected.delete(retest.pair);
-    if (retest.of === "pair") rejected.deleteContradicted();
+    if (retest.of === "pair") rejected.take(({ timer }) => timer?.pace === CONTRADICTED);
     if (retest.of !== "limit") return;
     session.untested.clear();
-    this.#quota.liftLimit(pairsOf(carried), this.#now());
-    rejected.deleteOverLimit();
+    this.#quota.liftLimit(pairsOf(acknowledged), this.#now());
+    rejected.take(isOfLimit);
   }
 
   /**
@@ -117,19 +132,17 @@ export class RetestScheduler {
    */
   fail(error?: UpstreamError): void {
     const session = this.#session;
-    const { retest, acknowledged, rejected } = session;
+    const { retest, acknowledged } = session;
     session.retest = undefined;
     if (!retest || !error) return;
     const { pair, of } = retest;
     if (isOverLimit(error, pair)) {
       const now = this.#now();
-      this.#quota.recordLimit(pair, { carried: pairsOf(acknowledged), now });
+      this.#quota.recordLimit(pair, { acknowledged: pairsOf(acknowledged), now });
       return;
     }
     // A rejected pair says nothing about the limit: the next pair tests it.
-    if (of === "limit" && !rejected.has(pair)) {
-      session.untested.add(pair.channel);
-    }
+    if (of === "limit" && !session.isRejected(pair)) session.untested.add(pair.channel);
     if (this.#desired.isRequested(pair)) this.reject(pair, error);
   }
 
@@ -139,17 +152,14 @@ export class RetestScheduler {
     if (session.retryAt === undefined || session.retryAt > this.#now()) return;
     session.retryAt = undefined;
     session.attempts.clear();
-    session.rejected.deleteGivenUp();
+    session.rejected.take(isGivenUp);
   }
 
   /** Monotonic ms of the next retest or retry; `undefined` for none. */
   get dueAt(): number | undefined {
-    let testAt = Infinity;
-    for (const { at } of this.#candidates()) testAt = Math.min(testAt, at);
-    const dueAt = Math.min(
-      Math.max(testAt, this.#lastAt + SPACING_MS),
-      this.#session.retryAt ?? Infinity,
-    );
+    const testAt = Math.min(...Array.from(this.#candidates(), ({ at }) => at));
+    const spacedAt = Math.max(testAt, this.#lastAt + SPACING_MS);
+    const dueAt = Math.min(spacedAt, this.#session.retryAt ?? Infinity);
     return dueAt === Infinity ? undefined : dueAt;
   }
 
@@ -160,8 +170,8 @@ export class RetestScheduler {
   take(): Pair | undefined {
     const now = this.#now();
     const session = this.#session;
-    const hasGivenUp = session.rejected.hasGivenUp ||
-      session.attempts.anyAtLeast(MAX_ATTEMPTS);
+    const hasGivenUp = session.rejected.values().some(isGivenUp) ||
+      session.attempts.pairs().some(({ count }) => count >= MAX_ATTEMPTS);
     if (hasGivenUp) session.retryAt ??= now + RETRY_MS;
     if (now < this.#lastAt + SPACING_MS) return undefined;
     for (const { timer, pair: first, of, at } of this.#candidates()) {
@@ -172,10 +182,8 @@ export class RetestScheduler {
       }
       this.#lastAt = now;
       const pair = of === "limit" ? this.#takeLimitPair() : first;
-      const retest = pair && this.#retestOf(pair, of);
-      if (!retest) continue;
-      session.retest = retest;
-      return pair;
+      session.retest = pair && this.#retestOf(pair, of);
+      if (session.retest) return pair;
     }
     return undefined;
   }
@@ -184,9 +192,7 @@ export class RetestScheduler {
   #retestOf(pair: Pair, of: Retest["of"]): Retest | undefined {
     const { acknowledged } = this.#session;
     if (hasPair(acknowledged, pair)) return undefined;
-    if (of !== "pair" || this.#quota.fits(pair, acknowledged)) {
-      return { pair, of };
-    }
+    if (of !== "pair" || this.#quota.fits(pair, acknowledged)) return { pair, of };
     // A rejected pair without a slot tests the limit as well.
     return this.#quota.isOverLearnedLimit(acknowledged)(pair) ? { pair, of: "limit" } : undefined;
   }
@@ -194,8 +200,7 @@ export class RetestScheduler {
   *#candidates(): Generator<Candidate> {
     const { limitTimer, wildcardTimers } = this.#quota;
     const { rejected, untested } = this.#session;
-    const pair = this.#desired.waiting[0] ?? rejected.firstOverLimit ??
-      this.#refusedPair;
+    const pair = this.#desired.waiting[0] ?? this.#firstOfLimit ?? this.#refusedPair;
     if (limitTimer && pair) {
       const at = untested.size > 0 ? -Infinity : limitTimer.at;
       yield { pair, of: "limit", timer: limitTimer, at };
@@ -205,17 +210,21 @@ export class RetestScheduler {
       if (!this.#desired.isRequested(pair)) continue;
       yield { pair, of: "wildcard", timer, at: timer.at };
     }
-    const next = rejected.nextRetest;
-    if (next) yield { ...next, of: "pair", at: next.timer.at };
+    let next: Candidate | undefined;
+    for (const { rejection: { channel, symbol }, timer } of rejected.values()) {
+      if (!timer || (next && next.at <= timer.at)) continue;
+      next = { pair: { channel, symbol }, of: "pair", timer, at: timer.at };
+    }
+    if (next) yield next;
   }
 
   /**
    * Takes the pair to test the limit with; none while the limit is not reached.
    * One pair of each channel is tested, because upstream may count only some of
-   * them. The pair that a stream was refused for is tested once.
+   * them. The pair of a stream that was refused is tested once.
    */
   #takeLimitPair(): Pair | undefined {
-    const { acknowledged, untested, rejected } = this.#session;
+    const { acknowledged, untested } = this.#session;
     const isOver = this.#quota.isOverLearnedLimit(acknowledged);
     for (const channel of untested) {
       untested.delete(channel);
@@ -226,54 +235,68 @@ export class RetestScheduler {
         (refused && isSuitable(refused) ? refused : undefined);
       if (pair) return pair;
     }
-    return rejected.firstOverLimit;
+    return this.#firstOfLimit;
+  }
+
+  /** The first pair that upstream had no slot for. */
+  get #firstOfLimit(): Pair | undefined {
+    return this.#session.rejected.values().find(isOfLimit)?.rejection;
   }
 }
 
+function isOfLimit({ usedSlots }: RejectedPair): boolean {
+  return usedSlots !== undefined;
+}
+
+/** Whether a pair was set aside without being rejected. */
+function isGivenUp({ rejection }: RejectedPair): boolean {
+  return !isRejection(rejection.error);
+}
+
 /**
- * Pairs that are carried, or were within {@linkcode RECENT_MS}, over sessions.
+ * Pairs that are acknowledged, or were within {@linkcode RECENT_MS}, over sessions.
  *
- * Time in which nothing is carried does not count: after an outage of hours, or
- * after sessions in which everything was refused, the pairs carried before are
- * still recent.
+ * Time in which nothing is acknowledged does not count: after an outage of hours,
+ * or after sessions in which everything was rejected, the pairs acknowledged before
+ * are still recent.
  */
-class RecentlyCarried {
-  #carried: SymbolSets = new Map();
-  /** Monotonic ms at which a pair was last carried, by pair, oldest first. */
+class RecentlyAcknowledged {
+  #acknowledged: SymbolSets = new Map();
+  /** Monotonic ms at which a pair was last acknowledged, by pair, oldest first. */
   readonly #lost = new Map<string, number>();
-  /** Monotonic ms since which nothing is carried; absent when something is. */
+  /** Monotonic ms since which nothing is acknowledged; absent when something is. */
   #emptySince: number | undefined;
 
   /**
-   * Records that upstream carries `carried` from now on.
+   * Records what upstream acknowledges from now on.
    *
    * @param now monotonic ms
    */
-  update(carried: SymbolSets, now: number): void {
+  update(acknowledged: SymbolSets, now: number): void {
     this.#skipEmptyTime(now);
-    for (const pair of pairsOf(this.#carried)) {
-      if (!hasPair(carried, pair)) this.#lost.set(pairKey(pair), now);
+    for (const pair of pairsOf(this.#acknowledged)) {
+      if (!hasPair(acknowledged, pair)) this.#lost.set(pairKey(pair), now);
     }
-    const pairs = pairsOf(carried);
+    const pairs = pairsOf(acknowledged);
     for (const pair of pairs) {
-      if (!hasPair(this.#carried, pair)) this.#lost.delete(pairKey(pair));
+      if (!hasPair(this.#acknowledged, pair)) this.#lost.delete(pairKey(pair));
     }
     for (const [key, at] of this.#lost) {
       if (now - at <= RECENT_MS) break;
       this.#lost.delete(key);
     }
-    this.#carried = carried;
+    this.#acknowledged = acknowledged;
     if (pairs.length === 0) this.#emptySince = now;
   }
 
-  /** Whether a pair is carried or was recently. */
+  /** Whether a pair is acknowledged or was recently. */
   has(pair: Pair, now: number): boolean {
-    if (hasPair(this.#carried, pair)) return true;
+    if (hasPair(this.#acknowledged, pair)) return true;
     const at = this.#lost.get(pairKey(pair));
     return at !== undefined && (this.#emptySince ?? now) - at <= RECENT_MS;
   }
 
-  /** Moves all times forward by the time in which nothing was carried. */
+  /** Moves all times forward by the time in which nothing was acknowledged. */
   #skipEmptyTime(now: number): void {
     const since = this.#emptySince;
     this.#emptySince = undefined;

@@ -4,9 +4,16 @@
  *
  * @module
  */
-import type { PairStatus } from "./desired_set.ts";
-import { RejectedSymbols, type Rejection } from "./rejections.ts";
-import type { Action, Pair, SubscriptionRequest, SymbolSets, UpstreamChannel } from "./pairs.ts";
+import {
+  type Action,
+  type Pair,
+  perChannel,
+  type SubscriptionRequest,
+  type SymbolSets,
+  UPSTREAM_CHANNELS,
+  type UpstreamChannel,
+} from "./pairs.ts";
+import { RejectedPairs, type Rejection } from "./rejections.ts";
 
 /** How often one pair is requested on one session without effect. */
 export const MAX_ATTEMPTS = 3;
@@ -14,18 +21,18 @@ export const MAX_ATTEMPTS = 3;
 /**
  * Whether the last acknowledgement is current. It may be outdated after a
  * request was `unanswered`, and `over_limit` after upstream then reported its
- * symbol limit, which contradicts what we believe it carries.
+ * symbol limit, which contradicts what it acknowledged.
  */
 export type AckState = "current" | "unanswered" | "over_limit";
 
-/** A pair that is requested alone, and the refusal that this tests. */
+/** A pair that is requested alone, and the rejection that this tests. */
 export interface Retest {
   readonly pair: Pair;
   readonly of: "limit" | "wildcard" | "pair";
 }
 
 /** The mutable state of one session. */
-export class SessionState implements PairStatus {
+export class SessionState {
   /** Every pair that upstream last acknowledged. */
   acknowledged: SymbolSets = new Map();
   ackState: AckState = "current";
@@ -34,7 +41,7 @@ export class SessionState implements PairStatus {
   retest: Retest | undefined;
   readonly attempts = new AttemptCounter();
   readonly bisection = new BisectionQueue();
-  readonly rejected = new RejectedSymbols();
+  readonly rejected = new RejectedPairs();
   /** Pairs given up since they were last reported. */
   givenUp: Rejection[] = [];
   /**
@@ -47,103 +54,78 @@ export class SessionState implements PairStatus {
   /** Monotonic ms at which given-up pairs are requested again. */
   retryAt: number | undefined;
 
+  /** Whether the pair is set aside; it then needs no slot. */
   isRejected(pair: Pair): boolean {
-    return this.rejected.has(pair);
+    return this.rejected.get(pair) !== undefined;
   }
 
+  /** Whether unsubscribing the pair has no effect; it then keeps its slot. */
   isStuck(pair: Pair): boolean {
     return this.attempts.of("unsubscribe", pair) >= MAX_ATTEMPTS;
   }
 }
 
-/**
- * Counts by channel and symbol. Read for every missing pair before each request,
- * so no key is built.
- */
-type Counts = Map<UpstreamChannel, Map<string, number>>;
-
-/** Counts requests per pair and action, to bound retries without effect. */
+/** Counts requests per pair, to bound retries without effect. */
 export class AttemptCounter {
-  readonly #counts: Readonly<Record<Action, Counts>> = {
-    subscribe: new Map(),
-    unsubscribe: new Map(),
-  };
+  // Read for every missing pair before each request, so no key is built.
+  readonly #counts = perChannel(() => new Map<string, { action: Action; count: number }>());
 
-  /** Attempts so far. */
+  /** Attempts since the last one of the opposite action. */
   of(action: Action, { channel, symbol }: Pair): number {
-    return this.#counts[action].get(channel)?.get(symbol) ?? 0;
+    const attempts = this.#counts[channel].get(symbol);
+    return attempts?.action === action ? attempts.count : 0;
   }
 
-  /** Counts one attempt and clears the count of the opposite action. */
+  /** Counts one attempt. */
   increment(action: Action, pair: Pair): void {
-    this.#set(action, pair, this.of(action, pair) + 1);
-    this.forget(action === "subscribe" ? "unsubscribe" : "subscribe", pair);
+    this.#counts[pair.channel].set(pair.symbol, { action, count: this.of(action, pair) + 1 });
   }
 
   /** Takes back one attempt; earlier ones still count. */
   decrement(action: Action, pair: Pair): void {
     const count = this.of(action, pair) - 1;
-    if (count > 0) this.#set(action, pair, count);
+    if (count > 0) this.#counts[pair.channel].set(pair.symbol, { action, count });
     else this.forget(action, pair);
   }
 
   /** Clears one count. */
-  forget(action: Action, { channel, symbol }: Pair): void {
-    this.#counts[action].get(channel)?.delete(symbol);
+  forget(action: Action, pair: Pair): void {
+    if (this.of(action, pair) > 0) this.#counts[pair.channel].delete(pair.symbol);
   }
 
   /** Keeps only the counts of pairs for which `isNeeded` holds. */
   retain(isNeeded: (pair: Pair) => boolean): void {
-    for (const [channel, symbols] of this.#lists()) {
-      for (const symbol of symbols.keys()) {
-        if (!isNeeded({ channel, symbol })) symbols.delete(symbol);
-      }
+    for (const pair of this.pairs()) {
+      if (!isNeeded(pair)) this.#counts[pair.channel].delete(pair.symbol);
     }
   }
 
-  /** Whether a pair has `limit` attempts or more, of either action. */
-  anyAtLeast(limit: number): boolean {
-    for (const [, symbols] of this.#lists()) {
-      for (const count of symbols.values()) if (count >= limit) return true;
+  /** Every pair with attempts. */
+  *pairs(): Generator<Pair & { readonly count: number }> {
+    for (const channel of UPSTREAM_CHANNELS) {
+      for (const [symbol, { count }] of this.#counts[channel]) yield { channel, symbol, count };
     }
-    return false;
   }
 
   /** Clears every count. */
   clear(): void {
-    for (const counts of Object.values(this.#counts)) counts.clear();
+    for (const channel of UPSTREAM_CHANNELS) this.#counts[channel].clear();
   }
 
   /** Number of counts that are kept. */
   get size(): number {
-    let size = 0;
-    for (const [, symbols] of this.#lists()) size += symbols.size;
-    return size;
-  }
-
-  #set(action: Action, { channel, symbol }: Pair, count: number): void {
-    const counts = this.#counts[action];
-    const symbols = counts.get(channel);
-    if (symbols) symbols.set(symbol, count);
-    else counts.set(channel, new Map([[symbol, count]]));
-  }
-
-  #lists(): readonly (readonly [UpstreamChannel, Map<string, number>])[] {
-    return [...this.#counts.subscribe, ...this.#counts.unsubscribe];
+    return UPSTREAM_CHANNELS.reduce((sum, channel) => sum + this.#counts[channel].size, 0);
   }
 }
 
 /**
- * Parts of refused requests that are still to be requested on their own, until
+ * Parts of rejected requests that are still to be requested on their own, until
  * the pair that upstream rejects is alone.
  */
 export class BisectionQueue {
-  readonly #parts: Record<Action, (readonly Pair[])[]> = {
-    subscribe: [],
-    unsubscribe: [],
-  };
+  readonly #parts: Record<Action, (readonly Pair[])[]> = { subscribe: [], unsubscribe: [] };
 
-  /** Puts both halves of a refused request first. */
+  /** Puts both halves of a rejected request first. */
   split({ action, pairs }: SubscriptionRequest): void {
     const half = pairs.length >> 1;
     this.#parts[action].unshift(pairs.slice(0, half), pairs.slice(half));

@@ -22,14 +22,14 @@ function pairs(channel: UpstreamChannel, count: number): Pair[] {
   );
 }
 
-function refuse(quota: SymbolQuota, carried: readonly Pair[], now = 0) {
-  quota.recordLimit(NEW, { carried, now });
+function refuse(quota: SymbolQuota, acknowledged: readonly Pair[], now = 0) {
+  quota.recordLimit(NEW, { acknowledged, now });
 }
 
 const NEW: Pair = { channel: "quotes", symbol: "NEW" };
 const ALL: Pair = { channel: "quotes", symbol: "*" };
 
-Deno.test("a learned limit is the number carried when upstream had no slot left", () => {
+Deno.test("a learned limit is the number acknowledged when upstream had no slot left", () => {
   const quota = budgetOf("auto");
   assert.equal(quota.limit, undefined);
   refuse(quota, [...pairs("quotes", 20), ...pairs("bars", 9)]);
@@ -50,11 +50,11 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
     refuse(quota, pairs("quotes", 20));
     assert.deepEqual([quota.limit, quota.learned], [before, false]);
     assert.equal(quota.ceiling, 20);
-    const carried = symbolSets([[
+    const acknowledged = symbolSets([[
       "quotes",
       pairs("quotes", 20).map(({ symbol }) => symbol),
     ]]);
-    assert.equal(quota.fits(NEW, carried), false);
+    assert.equal(quota.fits(NEW, acknowledged), false);
     const timer = quota.limitTimer;
     for (let now = 0; timer && now < 3_600_000;) {
       assert.ok(timer.at - now <= CONTRADICTED.longestMs);
@@ -65,7 +65,7 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
   }
 });
 
-Deno.test("no limit is learned below what was carried recently, nor from an empty session", () => {
+Deno.test("no limit is learned below what was acknowledged recently, nor from an empty session", () => {
   const quota = budgetOf("auto");
   refuse(quota, []);
   assert.equal(quota.limit, undefined, "0 is no limit of any plan");
@@ -80,7 +80,7 @@ Deno.test("no limit is learned below what was carried recently, nor from an empt
   assert.equal(quota.limitTimer?.pace, LEARNED_LIMIT);
 });
 
-Deno.test("recently carried pairs are counted in slots, until they are unsubscribed", () => {
+Deno.test("recently acknowledged pairs are counted in slots, until they are unsubscribed", () => {
   const quota = budgetOf("auto");
   quota.raiseLimit(pairs("quotes", 3), 0);
   quota.raiseLimit([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
@@ -90,7 +90,7 @@ Deno.test("recently carried pairs are counted in slots, until they are unsubscri
   const now = 3_600_000;
   quota.raiseLimit(pairs("quotes", 2), now);
   refuse(quota, pairs("quotes", 2), now + RECENT_MS);
-  assert.equal(quota.limit, undefined, "20 were carried for an hour");
+  assert.equal(quota.limit, undefined, "20 were acknowledged for an hour");
   refuse(quota, pairs("quotes", 2), now + RECENT_MS + 1);
   assert.equal(quota.limit, 2);
 });
@@ -142,13 +142,13 @@ Deno.test("a refusal on a channel that should not count shows that every channel
   const quota = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
   assert.equal(quota.usesSlot(bar), false);
-  const carried = [...pairs("quotes", 20), ...pairs("bars", 10)];
-  quota.recordLimit(bar, { carried, now: 0 });
+  const acknowledged = [...pairs("quotes", 20), ...pairs("bars", 10)];
+  quota.recordLimit(bar, { acknowledged, now: 0 });
   assert.equal(quota.limit, 30);
   assert.equal(quota.usesSlot(bar), true);
 });
 
-Deno.test("* uses no slot, is refused per channel and allowed again when carried", () => {
+Deno.test("* uses no slot, is refused per channel and allowed again when acknowledged", () => {
   const quota = budgetOf("auto");
   assert.equal(quota.usesSlot(ALL), false);
   quota.rejectWildcard("quotes", { now: 0, isRecent: false });
@@ -159,7 +159,7 @@ Deno.test("* uses no slot, is refused per channel and allowed again when carried
   assert.equal(quota.allowsWildcard("quotes"), true);
 });
 
-Deno.test("a refusal of * is retested soon if it was carried recently or the plan has it", () => {
+Deno.test("a refusal of * is retested soon if it was acknowledged recently or the plan has it", () => {
   const pace = (quota: SymbolQuota) => [...quota.wildcardTimers][0]?.[1].pace;
   const known = budgetOf("auto");
   known.rejectWildcard("quotes", { now: 0, isRecent: true });
@@ -174,7 +174,7 @@ Deno.test("a refusal of * is retested soon if it was carried recently or the pla
 Deno.test("resetting what was learned leaves the plan", () => {
   const quota = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
-  quota.recordLimit(bar, { carried: pairs("quotes", 3), now: 0 });
+  quota.recordLimit(bar, { acknowledged: pairs("quotes", 3), now: 0 });
   quota.rejectWildcard("bars", { now: 0, isRecent: false });
   quota.resetLearned();
   assert.deepEqual([quota.limit, quota.learned], [undefined, false]);
