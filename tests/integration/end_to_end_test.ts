@@ -11,7 +11,7 @@ import {
   type ExternalClientKind,
   grpcio,
 } from "../support/external_clients.ts";
-import { carries, type Harness, startHarness, until } from "../support/harness.ts";
+import { areSubscribed, type Harness, startHarness, until } from "../support/harness.ts";
 
 const protos = await compileForPython();
 const CLIENTS: readonly ExternalClientKind[] = [connectEs, grpcio(protos)];
@@ -21,7 +21,7 @@ interface Journey {
   readonly method: string;
   readonly request: unknown;
   /** Waits until upstream carries what the stream wants. */
-  readonly carried: (harness: Harness) => boolean;
+  readonly subscribed: (harness: Harness) => boolean;
   readonly emit: (harness: Harness) => void;
   readonly expected: readonly unknown[];
 }
@@ -29,8 +29,8 @@ interface Journey {
 const quotes: Journey = {
   method: "streamQuotes",
   request: { symbols: ["AAPL", "BRK.B"] },
-  carried: ({ simulator }) =>
-    carries(simulator, { endpoint: "sip", channel: "quotes" }, [
+  subscribed: ({ simulator }) =>
+    areSubscribed(simulator, { endpoint: "sip", channel: "quotes" }, [
       "AAPL",
       "BRK.B",
     ]),
@@ -107,7 +107,8 @@ const quotes: Journey = {
 const trades: Journey = {
   method: "streamTrades",
   request: { symbols: ["AAPL"] },
-  carried: ({ simulator }) => carries(simulator, { endpoint: "sip", channel: "trades" }, ["AAPL"]),
+  subscribed: ({ simulator }) =>
+    areSubscribed(simulator, { endpoint: "sip", channel: "trades" }, ["AAPL"]),
   emit: ({ simulator }) =>
     simulator.emit("sip", [
       {
@@ -166,7 +167,8 @@ const bars: Journey = {
   method: "streamBars",
   // An empty filter means everything.
   request: {},
-  carried: ({ simulator }) => carries(simulator, { endpoint: "sip", channel: "bars" }, ["*"]),
+  subscribed: ({ simulator }) =>
+    areSubscribed(simulator, { endpoint: "sip", channel: "bars" }, ["*"]),
   emit: ({ simulator }) =>
     simulator.emit("sip", [{
       T: "b",
@@ -198,8 +200,8 @@ const bars: Journey = {
 const optionQuotes: Journey = {
   method: "streamOptionQuotes",
   request: { symbols: ["SPXW240327P04925000"] },
-  carried: ({ simulator }) =>
-    carries(simulator, { endpoint: "opra", channel: "quotes" }, [
+  subscribed: ({ simulator }) =>
+    areSubscribed(simulator, { endpoint: "opra", channel: "quotes" }, [
       "SPXW240327P04925000",
     ]),
   emit: ({ simulator }) =>
@@ -233,8 +235,8 @@ const optionQuotes: Journey = {
 const optionTrades: Journey = {
   method: "streamOptionTrades",
   request: { symbols: ["AAPL240315C00172500"] },
-  carried: ({ simulator }) =>
-    carries(simulator, { endpoint: "opra", channel: "trades" }, [
+  subscribed: ({ simulator }) =>
+    areSubscribed(simulator, { endpoint: "opra", channel: "trades" }, [
       "AAPL240315C00172500",
     ]),
   emit: ({ simulator }) =>
@@ -263,7 +265,7 @@ const optionTrades: Journey = {
 const orderUpdates: Journey = {
   method: "streamOrderUpdates",
   request: { orderIds: ["61e69015-8549-4bfd-b9c3-01e75843f47d"] },
-  carried: ({ proxy }) => proxy.ports.grpc > 0,
+  subscribed: ({ proxy }) => proxy.ports.grpc > 0,
   emit: ({ simulator }) =>
     simulator.trading.stream.emitTradeUpdate({
       event: "partial_fill",
@@ -359,7 +361,7 @@ for (const journey of JOURNEYS) {
             count: journey.expected.length,
           });
           await client.ready;
-          await until("upstream carries it", () => journey.carried(harness));
+          await until("upstream carries it", () => journey.subscribed(harness));
           journey.emit(harness);
           assert.deepEqual(await client.messages, journey.expected);
         },

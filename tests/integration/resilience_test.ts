@@ -6,7 +6,7 @@
  */
 import assert from "node:assert/strict";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
-import { carries, type Harness, startHarness, until } from "../support/harness.ts";
+import { areSubscribed, type Harness, startHarness, until } from "../support/harness.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 const QUOTE = {
@@ -65,8 +65,8 @@ Deno.test("a dropped stock feed comes back with its subscriptions, and streams g
   const quotes = { endpoint: "sip", channel: "quotes" };
   const bars = { endpoint: "sip", channel: "bars" };
   const restored = () =>
-    carries(simulator, quotes, ["AAPL", "MSFT"]) &&
-    carries(simulator, bars, ["*"]);
+    areSubscribed(simulator, quotes, ["AAPL", "MSFT"]) &&
+    areSubscribed(simulator, bars, ["*"]);
   await until("upstream carries the union", restored);
   simulator.emit("sip", [QUOTE]);
   await until("the first quote", () => named.messages.length === 1);
@@ -115,10 +115,10 @@ Deno.test("a dropped option feed comes back with its subscriptions", async () =>
     symbols: [CONTRACT],
   });
   const place = { endpoint: "opra", channel: "trades" };
-  await until("carried", () => carries(simulator, place, [CONTRACT]));
+  await until("subscribed", () => areSubscribed(simulator, place, [CONTRACT]));
   simulator.connections.drop({ endpoint: "opra" }, { clean: true });
   await until("lost", () => statesOf(harness, "opra").includes("reconnecting"));
-  await until("carried again", () => carries(simulator, place, [CONTRACT]));
+  await until("subscribed again", () => areSubscribed(simulator, place, [CONTRACT]));
   simulator.emit("opra", [OPTION_TRADE]);
   await until("the trade", () => trades.messages.length === 1);
   assert.equal(trades.ending(), undefined);
@@ -200,8 +200,8 @@ Deno.test("a hundred bad elements cost nothing but themselves", async () => {
     symbols: ["AAPL"],
   });
   await until(
-    "carried",
-    () => carries(simulator, { endpoint: "sip", channel: "quotes" }, ["AAPL"]),
+    "subscribed",
+    () => areSubscribed(simulator, { endpoint: "sip", channel: "quotes" }, ["AAPL"]),
   );
   const bad = [
     { T: "?", S: "AAPL" },

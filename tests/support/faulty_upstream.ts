@@ -28,7 +28,7 @@ export class FaultyUpstream implements AsyncDisposable {
   refusedLogins = 0;
   readonly #server: WebSocketServer;
   #socket: WebSocket | undefined;
-  #carried = nothing();
+  #subscribed = nothing();
 
   private constructor(server: WebSocketServer) {
     this.#server = server;
@@ -50,9 +50,9 @@ export class FaultyUpstream implements AsyncDisposable {
     return `ws://127.0.0.1:${port}/v2/sip`;
   }
 
-  /** Symbols whose quotes are carried. */
+  /** Symbols whose quotes are subscribed. */
   get quotes(): ReadonlySet<string> {
-    return this.#carried.quotes;
+    return this.#subscribed.quotes;
   }
 
   /** Sends elements in one frame. */
@@ -62,7 +62,7 @@ export class FaultyUpstream implements AsyncDisposable {
 
   /** Drops the quotes of a symbol without notice. */
   forget(symbol: string): void {
-    this.#carried.quotes.delete(symbol);
+    this.#subscribed.quotes.delete(symbol);
   }
 
   /** Breaks the connection that is open. */
@@ -77,7 +77,7 @@ export class FaultyUpstream implements AsyncDisposable {
 
   #welcome(socket: WebSocket): void {
     this.#socket = socket;
-    this.#carried = nothing();
+    this.#subscribed = nothing();
     socket.on("message", (data: Uint8Array) => {
       this.#answer(JSON.parse(new TextDecoder().decode(data)));
     });
@@ -100,13 +100,13 @@ export class FaultyUpstream implements AsyncDisposable {
     }
     for (const channel of CHANNELS) {
       for (const symbol of message[channel] ?? []) {
-        if (action === "subscribe") this.#carried[channel].add(symbol);
-        else this.#carried[channel].delete(symbol);
+        if (action === "subscribe") this.#subscribed[channel].add(symbol);
+        else this.#subscribed[channel].delete(symbol);
       }
     }
     const state = CHANNELS.map((channel) => [
       channel,
-      [...this.#carried[channel]],
+      [...this.#subscribed[channel]],
     ]);
     this.send({ T: "subscription", ...Object.fromEntries(state) });
   }

@@ -85,13 +85,13 @@ export async function until(
 }
 
 /** Whether the simulator's session of an endpoint has these symbols. */
-export function carries(
+export function areSubscribed(
   simulator: Simulator,
   place: { readonly endpoint: string; readonly channel: string },
   symbols: readonly string[],
 ): boolean {
-  const carried = simulator.sessions()
+  const subscribed = simulator.sessions()
     .filter((session) => session.endpoint === place.endpoint)
     .flatMap((session) => session.subscriptions[place.channel] ?? []);
-  return symbols.every((symbol) => carried.includes(symbol));
+  return symbols.every((symbol) => subscribed.includes(symbol));
 }

@@ -23,7 +23,7 @@ interface Request {
 /** The server; quotes go to the connection that was opened last. */
 export class OptionFlood implements AsyncDisposable {
   readonly #server: WebSocketServer;
-  readonly #carried = new Set<string>();
+  readonly #subscribed = new Set<string>();
   #socket: WebSocket | undefined;
 
   private constructor(server: WebSocketServer) {
@@ -45,8 +45,8 @@ export class OptionFlood implements AsyncDisposable {
   }
 
   /** Symbols that are subscribed. */
-  get carried(): number {
-    return this.#carried.size;
+  get subscribed(): number {
+    return this.#subscribed.size;
   }
 
   /** Sends `count` quotes of `symbols` in turn; a multiple of a frame's. */
@@ -68,17 +68,17 @@ export class OptionFlood implements AsyncDisposable {
 
   #welcome(socket: WebSocket): void {
     this.#socket = socket;
-    this.#carried.clear();
+    this.#subscribed.clear();
     const say = (message: object) => socket.send(encode([message]));
     socket.on("message", (data: Uint8Array) => {
       const { action, quotes = [] } = decode(data) as Request;
       if (action === "auth") say({ T: "success", msg: "authenticated" });
       if (action === "auth") return;
       for (const symbol of quotes) {
-        if (action === "subscribe") this.#carried.add(symbol);
-        else this.#carried.delete(symbol);
+        if (action === "subscribe") this.#subscribed.add(symbol);
+        else this.#subscribed.delete(symbol);
       }
-      say({ T: "subscription", trades: [], quotes: [...this.#carried] });
+      say({ T: "subscription", trades: [], quotes: [...this.#subscribed] });
     });
     say({ T: "success", msg: "connected" });
   }

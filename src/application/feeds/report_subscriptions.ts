@@ -1,6 +1,6 @@
 /**
  * Reports the subscriptions of one feed: the state of each symbol, and why a
- * symbol is not carried.
+ * symbol is not subscribed.
  *
  * @module
  */

@@ -88,7 +88,7 @@ export interface SubscriptionSink {
   remove(channel: UpstreamChannel, symbols: Iterable<string>): void;
   /**
    * Free slots for a channel, counting what is requested rather than what is
-   * carried; below 0 when more is requested than the quota allows; `undefined`
+   * subscribed; below 0 when more is requested than the quota allows; `undefined`
    * where no limit is known or the channel is not counted.
    */
   freeSlots(channel: UpstreamChannel): number | undefined;

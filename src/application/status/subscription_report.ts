@@ -34,7 +34,7 @@ export interface ChannelReport {
   readonly channel: UpstreamChannel;
   readonly symbols: readonly SymbolReport[];
   /**
-   * Streams without a filter that receive what is carried for others, because
+   * Streams without a filter that receive what is subscribed for others, because
    * `*` cannot be requested here.
    */
   readonly unfiltered: number;

@@ -9,7 +9,7 @@ import type { Simulator } from "@alpaca-stream-proxy/simulator";
 import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
-function carried(simulator: Simulator, channel: string): readonly string[] {
+function subscribed(simulator: Simulator, channel: string): readonly string[] {
   return simulator.sessions()
     .filter(({ endpoint }) => endpoint === "opra")
     .flatMap(({ subscriptions }) => subscriptions[channel] ?? []);
@@ -26,15 +26,15 @@ Deno.test("an underlying is subscribed as its contracts, including weeklies", as
     underlyings: ["SPX"],
   });
   await until(
-    "contracts are carried",
-    () => carried(simulator, "quotes").length > 0,
+    "contracts are subscribed",
+    () => subscribed(simulator, "quotes").length > 0,
   );
-  const contracts = carried(simulator, "quotes");
+  const contracts = subscribed(simulator, "quotes");
   assert.equal(contracts.length, 40);
   const roots = new Set(contracts.map(occRoot));
   assert.ok(roots.isSubsetOf(new Set(["SPX", "SPXW"])), [...roots].join());
   assert.ok(roots.has("SPXW"), "the nearest expiries are weeklies");
-  assert.deepEqual(carried(simulator, "trades"), []);
+  assert.deepEqual(subscribed(simulator, "trades"), []);
   await until("quotes of the chain arrive", () => stream.messages.length > 20);
   for (const message of stream.messages) {
     const { quote } = message as { quote: { symbol: string } };
@@ -43,7 +43,7 @@ Deno.test("an underlying is subscribed as its contracts, including weeklies", as
   await stream.close();
   await until(
     "upstream carries nothing any more",
-    () => carried(simulator, "quotes").length === 0,
+    () => subscribed(simulator, "quotes").length === 0,
   );
 });
 
@@ -64,14 +64,14 @@ Deno.test("a chain uses only the slots that the plan has left", async () => {
   await chain.opened;
   await until(
     "every slot is used",
-    () => carried(simulator, "quotes").length === 25,
+    () => subscribed(simulator, "quotes").length === 25,
   );
   await named.close();
   await until(
     "places that become free go to the chain",
     () =>
-      carried(simulator, "quotes").every((symbol) => occRoot(symbol) === "SPY") &&
-      carried(simulator, "quotes").length === 25,
+      subscribed(simulator, "quotes").every((symbol) => occRoot(symbol) === "SPY") &&
+      subscribed(simulator, "quotes").length === 25,
   );
 });
 
@@ -93,8 +93,8 @@ Deno.test("without the catalog a stream receives what others have subscribed", a
   });
   await Promise.all([index.opened, other.opened, named.opened]);
   await until(
-    "the contract is carried",
-    () => carried(simulator, "quotes").includes(contract),
+    "the contract is subscribed",
+    () => subscribed(simulator, "quotes").includes(contract),
   );
   simulator.emit("opra", [{
     T: "q",

@@ -87,7 +87,7 @@ Deno.test("ninety stuck streams cost themselves their messages, and nothing else
     symbols: SYMBOLS.slice(0, 1),
   });
   await reader.opened;
-  await until(() => upstream.carried === STREAMS);
+  await until(() => upstream.subscribed === STREAMS);
 
   await upstream.send(SYMBOLS, QUOTES);
   const received = 'alpaca_proxy_messages_received_total{feed="opra",message_type="quote"}';

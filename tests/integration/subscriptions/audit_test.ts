@@ -29,7 +29,7 @@ Deno.test("a symbol that upstream drops is subscribed again within five minutes"
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["MSFT", "AAPL"],
   });
-  await until("both are carried", () => upstream.quotes.size === 2);
+  await until("both are subscribed", () => upstream.quotes.size === 2);
   const { logins } = upstream;
   const asked = upstream.asked.length;
   upstream.forget("AAPL");

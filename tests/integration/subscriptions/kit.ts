@@ -44,7 +44,7 @@ export function changes(
 }
 
 /** What the sessions of an endpoint carry on a channel. */
-export function carried(
+export function subscribed(
   simulator: Simulator,
   place: { readonly endpoint: string; readonly channel: string },
 ): ReadonlySet<string> {

@@ -14,7 +14,7 @@ import {
   type SdkStream,
 } from "../../../simulator/tests/integration/official_sdk.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { carried, metric, proxyOn } from "./kit.ts";
+import { metric, proxyOn, subscribed } from "./kit.ts";
 
 const { StockDataStream } = await loadOfficialSdk();
 
@@ -82,7 +82,7 @@ Deno.test("while the SDK is connected the proxy retries slowly, then connects", 
   sdk.onQuote((quote) => quotes.push(quote));
   sdk.subscribeForQuotes(["AAPL"]);
   sdk.connect();
-  await until("the SDK is in", () => carried(simulator, PLACE).has("AAPL"));
+  await until("the SDK is in", () => subscribed(simulator, PLACE).has("AAPL"));
 
   await using harness = await proxyOn(simulator, clock.clock);
   using client = clientOf(harness);
@@ -108,7 +108,7 @@ Deno.test("while the SDK is connected the proxy retries slowly, then connects", 
   await until("the SDK was not disturbed", () => quotes.length === 1);
 
   await leave(sdk, harness);
-  await until("the proxy is in", () => carried(simulator, PLACE).has("MSFT"));
+  await until("the proxy is in", () => subscribed(simulator, PLACE).has("MSFT"));
   assert.ok(logins(harness, 406) <= 5);
   assert.equal(stream.ending(), undefined);
 });
@@ -120,7 +120,7 @@ Deno.test("while the proxy is connected the SDK is refused", async () => {
   await using stream = collect(client, METHODS.streamQuotes, {
     symbols: ["AAPL"],
   });
-  await until("the proxy is in", () => carried(simulator, PLACE).has("AAPL"));
+  await until("the proxy is in", () => subscribed(simulator, PLACE).has("AAPL"));
   const sdk = new StockDataStream({
     credentials,
     url: simulator.streamUrls.stocks(),
@@ -135,7 +135,7 @@ Deno.test("while the proxy is connected the SDK is refused", async () => {
   simulator.emit("sip", [QUOTE]);
   await until("the stream goes on", () => stream.messages.length === 1);
   assert.equal(await stockState(harness), "connected");
-  assert.deepEqual([...carried(simulator, PLACE)], ["AAPL"]);
+  assert.deepEqual([...subscribed(simulator, PLACE)], ["AAPL"]);
   await leave(sdk, harness);
 });
 

@@ -1,5 +1,5 @@
 /**
- * The plans' limits, end to end: what is carried, what is refused, and the
+ * The plans' limits, end to end: what is subscribed, what is refused, and the
  * errors of refused streams.
  *
  * @module
@@ -10,7 +10,7 @@ import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { PlanName } from "@alpaca-stream-proxy/simulator";
 import { type Harness, startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { carried, changes, contracts, refusal, statusOf, stocks } from "./kit.ts";
+import { changes, contracts, refusal, statusOf, stocks, subscribed } from "./kit.ts";
 
 function startPlanHarness(account: PlanName, plan: string): Promise<Harness> {
   return startHarness({
@@ -90,7 +90,7 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
     await first.opened;
     await until(
       "one place is left",
-      () => carried(simulator, place).size === limit - 1,
+      () => subscribed(simulator, place).size === limit - 1,
     );
 
     await using tooMany = collect(client, method, {
@@ -112,7 +112,7 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
     await fits.opened;
     await until(
       "all places are taken",
-      () => carried(simulator, place).size === limit,
+      () => subscribed(simulator, place).size === limit,
     );
     await using shared = collect(client, method, { symbols: names(limit) });
     await using everything = collect(client, method);
@@ -142,9 +142,9 @@ Deno.test("trades and quotes of a stock use a slot each, bars use none", async (
     open(METHODS.streamBars, stocks(50)),
   ];
   await Promise.all(running.map(({ opened }) => opened));
-  const size = (channel: string) => carried(simulator, { endpoint: "iex", channel }).size;
+  const size = (channel: string) => subscribed(simulator, { endpoint: "iex", channel }).size;
   await until(
-    "all is carried",
+    "all is subscribed",
     () => size("quotes") + size("trades") + size("bars") === 80,
   );
   const over = open(METHODS.streamTrades, ["S99"]);
@@ -161,11 +161,11 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   await using first = collect(client, METHODS.streamQuotes, {
     symbols: stocks(25),
   });
-  await until("the first", () => carried(simulator, place).size === 25);
+  await until("the first", () => subscribed(simulator, place).size === 25);
   await using second = collect(client, METHODS.streamQuotes, {
     symbols: stocks(15, 25),
   });
-  await until("every place", () => carried(simulator, place).size === 30);
+  await until("every place", () => subscribed(simulator, place).size === 30);
   await until("the limit", async () => {
     const { subscriptions } = await statusOf(harness, "sip");
     return subscriptions?.budget?.limit === 30;
@@ -196,7 +196,7 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
     "another connection carries it",
     () =>
       changes(harness, "iex").at(-1)?.connection !== lost &&
-      carried(simulator, place).size === 30,
+      subscribed(simulator, place).size === 30,
   );
   const connection = changes(harness, "iex").at(-1)?.connection;
   const again = changes(harness, "iex").filter((each) => each.connection === connection);
@@ -205,7 +205,7 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   await first.close();
   await until(
     "who waited is admitted",
-    () => stocks(15, 25).every((symbol) => carried(simulator, place).has(symbol)),
+    () => stocks(15, 25).every((symbol) => subscribed(simulator, place).has(symbol)),
   );
   assert.equal(second.ending(), undefined);
 });
@@ -220,7 +220,7 @@ Deno.test("where * is not offered, a stream without symbols receives what others
   });
   await Promise.all([everything.opened, named.opened]);
   const place = { endpoint: "iex", channel: "quotes" };
-  await until("carried", () => carried(simulator, place).has("AAPL"));
+  await until("subscribed", () => subscribed(simulator, place).has("AAPL"));
   simulator.emit("iex", [{
     T: "q",
     S: "AAPL",

@@ -25,7 +25,7 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
     await using _three = collect(client, METHODS.streamQuotes, {
       symbols: SYMBOLS,
     });
-    await until("three are carried", () => upstream.quotes.size === 3);
+    await until("three are subscribed", () => upstream.quotes.size === 3);
     const { logins } = upstream;
     upstream.refusal = { code: 405, msg: "symbol limit exceeded" };
     const asked = upstream.asked.length;
@@ -40,7 +40,7 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
     await using _fourth = collect(client, METHODS.streamQuotes, {
       symbols: ["SPY"],
     });
-    await until("all are carried", () => upstream.quotes.size === 4, 60_000);
+    await until("all are subscribed", () => upstream.quotes.size === 4, 60_000);
     const took = clock.monotonic() - since;
     assert.ok(took < 60_000, `${took} ms`);
     assert.equal(upstream.logins, logins + 1, "on the same connection");
@@ -59,13 +59,13 @@ Deno.test("a login refused once after a session that worked costs seconds", asyn
   await using _stream = collect(client, METHODS.streamQuotes, {
     symbols: SYMBOLS,
   });
-  await until("three are carried", () => upstream.quotes.size === 3);
+  await until("three are subscribed", () => upstream.quotes.size === 3);
   const { logins } = upstream;
   upstream.refusedLogins = 1;
   const since = clock.monotonic();
   upstream.drop();
   await until("it is back", () => upstream.logins > logins, 60_000);
-  await until("three are carried", () => upstream.quotes.size === 3);
+  await until("three are subscribed", () => upstream.quotes.size === 3);
   const took = clock.monotonic() - since;
   assert.ok(took < 15_000, `${took} ms`);
   assert.ok(upstream.refusedLogins < 0, "it was refused in between");

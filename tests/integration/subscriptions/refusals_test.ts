@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { carried, changes, statusOf, stocks } from "./kit.ts";
+import { changes, statusOf, stocks, subscribed } from "./kit.ts";
 
 const PLACE = { endpoint: "sip", channel: "quotes" };
 
@@ -22,7 +22,7 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
     symbols: [...stocks(200), "BAD", ...stocks(199, 200)],
   });
   await mixed.opened;
-  await until("the good", () => carried(simulator, PLACE).size === 399);
+  await until("the good", () => subscribed(simulator, PLACE).size === 399);
   await until("the rejection is reported", async () => {
     const { errorMessage } = await statusOf(harness, "sip");
     return errorMessage?.endsWith("(code 400): quotes BAD") ?? false;
@@ -49,7 +49,7 @@ Deno.test("duplicate acknowledgements end with exactly what is requested", async
     symbols: stocks(1_500),
   });
   await stream.opened;
-  await until("all", () => carried(simulator, PLACE).size === 1_500);
+  await until("all", () => subscribed(simulator, PLACE).size === 1_500);
   await until("all is quiet and had", async () => {
     const { subscriptions } = await statusOf(harness, "sip");
     return subscriptions?.channels[0]?.symbols.every(({ state }) =>
@@ -69,7 +69,7 @@ Deno.test("a contradicting acknowledgement causes another request", async () => 
     symbols: ["AAPL", "MSFT"],
   });
   await stream.opened;
-  await until("both", () => carried(simulator, PLACE).size === 2);
+  await until("both", () => subscribed(simulator, PLACE).size === 2);
   const asked = () => changes(harness, "sip").map(({ channels }) => channels.quotes);
   await until("reported", async () => {
     const { subscriptionCount } = await statusOf(harness, "sip");
@@ -109,7 +109,7 @@ Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
       symbols: ["MSFT"],
     });
     await second.opened;
-    await until("the other", () => carried(simulator, PLACE).has("MSFT"));
+    await until("the other", () => subscribed(simulator, PLACE).has("MSFT"));
     assert.equal(first.ending(), undefined);
     const connections = changes(harness, "sip").map((each) => each.connection);
     assert.equal(new Set(connections).size, 1, "the socket stays");

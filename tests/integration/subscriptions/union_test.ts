@@ -1,12 +1,12 @@
 /**
- * Many streams, one upstream: what is carried is the union of what they want.
+ * Many streams, one upstream: what is subscribed is the union of what they want.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import { startHarness, until } from "../../support/harness.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { carried, changes, metric, stocks } from "./kit.ts";
+import { changes, metric, stocks, subscribed } from "./kit.ts";
 
 const STREAMS = 200;
 const SYMBOLS = 10_000;
@@ -45,19 +45,19 @@ Deno.test("10 000 symbols of 200 streams are restored after a drop, each once", 
   );
   await Promise.all(opened.map((stream) => stream.opened));
   await until(
-    "a part is carried",
-    () => carried(simulator, PLACE).size >= 2_000,
+    "a part is subscribed",
+    () => subscribed(simulator, PLACE).size >= 2_000,
   );
-  const before = carried(simulator, PLACE).size;
+  const before = subscribed(simulator, PLACE).size;
   assert.ok(before < SYMBOLS, "the drop comes in the middle");
   simulator.connections.drop({ endpoint: "sip" }, { clean: true });
   await until(
-    "the union is carried",
-    () => carried(simulator, PLACE).size === SYMBOLS,
+    "the union is subscribed",
+    () => subscribed(simulator, PLACE).size === SYMBOLS,
     30_000,
   );
   assert.deepEqual(
-    [...carried(simulator, PLACE)].sort(),
+    [...subscribed(simulator, PLACE)].sort(),
     stocks(SYMBOLS).sort(),
   );
   await until(
@@ -99,11 +99,11 @@ Deno.test("when streams end, exactly the symbols of the others stay subscribed",
   });
   const left = collect(client, METHODS.streamQuotes, { symbols: stocks(600) });
   await Promise.all([kept.opened, left.opened]);
-  await until("all", () => carried(simulator, PLACE).size === 900);
+  await until("all", () => subscribed(simulator, PLACE).size === 900);
   await left.close();
-  await until("the rest", () => carried(simulator, PLACE).size === 600);
+  await until("the rest", () => subscribed(simulator, PLACE).size === 600);
   assert.deepEqual(
-    [...carried(simulator, PLACE)].sort(),
+    [...subscribed(simulator, PLACE)].sort(),
     stocks(600, 300).sort(),
   );
 });
@@ -119,7 +119,7 @@ Deno.test("a client that restarts within the grace period is not seen upstream",
       symbols: ["AAPL", "MSFT"],
     });
     await stream.opened;
-    await until("carried", () => carried(simulator, PLACE).size === 2);
+    await until("subscribed", () => subscribed(simulator, PLACE).size === 2);
   }
   assert.equal(changes(harness, "sip").length, 1);
 });

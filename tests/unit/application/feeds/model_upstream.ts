@@ -56,14 +56,14 @@ export class ModelUpstream {
     this.answers.length = 0;
   }
 
-  /** Whether the pair is carried by its own name. */
-  carries({ channel, symbol }: Pair): boolean {
+  /** Whether the pair is subscribed by its own name. */
+  isSubscribed({ channel, symbol }: Pair): boolean {
     return this.#state.get(channel)?.has(symbol) ?? false;
   }
 
   /** Whether data of the pair comes. */
   covers(pair: Pair): boolean {
-    return this.carries(pair) || this.carries({ ...pair, symbol: WILDCARD });
+    return this.isSubscribed(pair) || this.isSubscribed({ ...pair, symbol: WILDCARD });
   }
 
   /** Why a pair can never be had, if it cannot. */

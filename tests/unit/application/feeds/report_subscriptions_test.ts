@@ -105,7 +105,7 @@ Deno.test("lingering and rejected symbols need no slot", () => {
   assert.equal(feed.manager.freeSlots("quotes"), 2);
 });
 
-Deno.test("recently carried symbols keep their slots while they are rejected", () => {
+Deno.test("recently subscribed symbols keep their slots while they are rejected", () => {
   const feed = managerOf();
   feed.refCounts.add("quotes", ["A", "B"]);
   feed.reconciler.next();

@@ -26,7 +26,7 @@ export async function played({ scene, steps }: Script): Promise<Scenario> {
   scenario.upstream.faults = 0;
   await scenario.rest();
   const { subscriptions, upstream } = scenario;
-  // A heartbeat's question is refused while it names what is not carried; every
+  // A heartbeat's question is refused while it names what is not subscribed; every
   // such refusal is one lie less.
   for (let beat = 0; beat < MAX_HEARTBEATS; beat++) {
     await scenario.play({ do: "probe" });
@@ -69,17 +69,17 @@ export function assertExact(
 ): void {
   const { upstream } = scenario;
   const wanted = obtainable(scenario);
-  const carried = keysOf(upstream.state);
+  const subscribed = keysOf(upstream.state);
   const { counts } = scenario.scene.plan;
   const isCounted = ([, { channel, symbol }]: readonly [string, Pair]) =>
     symbol !== WILDCARD && counts.has(channel);
   const needPlaces = [...wanted].filter(isCounted);
   if (limit === undefined || needPlaces.length <= limit) {
-    assert.deepEqual(carried, [...wanted.keys()].sort());
+    assert.deepEqual(subscribed, [...wanted.keys()].sort());
     return;
   }
   const free = [...wanted].filter((each) => !isCounted(each));
-  for (const [key] of free) assert.ok(carried.includes(key), `${key} is free`);
-  for (const key of carried) assert.ok(wanted.has(key), `${key} is surplus`);
-  assert.equal(carried.length, free.length + limit, "every slot is used");
+  for (const [key] of free) assert.ok(subscribed.includes(key), `${key} is free`);
+  for (const key of subscribed) assert.ok(wanted.has(key), `${key} is surplus`);
+  assert.equal(subscribed.length, free.length + limit, "every slot is used");
 }

@@ -221,7 +221,7 @@ Deno.test("a rejected symbol is retested alone at growing intervals", async () =
   assert.equal(harness.manager.trouble, undefined);
 });
 
-Deno.test("a refused * is retested alone while names stay carried", async () => {
+Deno.test("a refused * is retested alone while names stay subscribed", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["*", "A"]);
   harness.attach();
@@ -458,7 +458,7 @@ for (const feed of ["sip", "opra"] as const) {
       harness.manager.detach();
 
       const over = harness.clock.monotonic() + 3_000;
-      const carried = new Set<string>();
+      const subscribed = new Set<string>();
       const session = harness.attach();
       const answer = () => {
         const { pairs } = session.requests.at(-1) ?? { pairs: [] };
@@ -466,18 +466,18 @@ for (const feed of ["sip", "opra"] as const) {
           if (harness.clock.monotonic() < over) {
             return harness.manager.rejected(FULL);
           }
-          for (const { symbol } of pairs) carried.add(symbol);
-          harness.acknowledge({ quotes: [...carried] });
+          for (const { symbol } of pairs) subscribed.add(symbol);
+          harness.acknowledge({ quotes: [...subscribed] });
         });
       };
       session.onRequest = answer;
       answer();
       await harness.clock.advance(2_000);
-      assert.deepEqual([...carried], []);
+      assert.deepEqual([...subscribed], []);
       assert.match(harness.manager.trouble ?? "", /symbol limit exceeded/);
       harness.manager.checkQuota("quotes", ["D"]);
       await harness.clock.advance(10_000);
-      assert.deepEqual([...carried].sort(), symbols);
+      assert.deepEqual([...subscribed].sort(), symbols);
       assert.equal(harness.manager.trouble, undefined);
       harness.manager.checkQuota("quotes", ["D"]);
       assert.equal(harness.subscriptions.quota.learned, false);

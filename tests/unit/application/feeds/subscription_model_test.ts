@@ -214,7 +214,7 @@ Deno.test("a learned limit is used to its last slot", async () => {
   );
 });
 
-Deno.test("symbols that upstream drops are carried again after a probe", async () => {
+Deno.test("symbols that upstream drops are subscribed again after a probe", async () => {
   await fc.assert(
     fc.asyncProperty(
       scriptOf(unknown, () => forget, () => forget),
@@ -243,12 +243,12 @@ Deno.test("with lost replies and disconnects, only rejected symbols are missing"
         const waiting = new Set(
           scenario.subscriptions.desired.waiting.map(pairKey),
         );
-        const carried = new Set(keysOf(scenario.upstream.state));
-        for (const key of carried) {
+        const subscribed = new Set(keysOf(scenario.upstream.state));
+        for (const key of subscribed) {
           assert.ok(wanted.has(key), `${key} is surplus`);
         }
         for (const key of wanted.keys()) {
-          const isHad = carried.has(key) || refused.has(key) ||
+          const isHad = subscribed.has(key) || refused.has(key) ||
             waiting.has(key);
           assert.ok(isHad, `${key} is missing`);
         }

@@ -334,7 +334,7 @@ export class Scenario {
     const { quota, reconciler, refCounts } = this.subscriptions;
     if (reconciler.retesting) return this.#checkRetest(pairs);
     for (const pair of pairs) {
-      assert.ok(!hasPair(reconciler.acknowledged, pair), "carried already");
+      assert.ok(!hasPair(reconciler.acknowledged, pair), "subscribed already");
       if (pair.symbol === WILDCARD) {
         assert.ok(this.scene.plan.wildcards.has(pair.channel), "no * here");
         assert.ok(quota.allowsWildcard(pair.channel), "refused before");
@@ -356,13 +356,13 @@ export class Scenario {
     assert.ok(pair);
     assert.deepEqual(others, []);
     assert.ok(!desired.has(pair), "it would have been requested anyway");
-    assert.ok(!hasPair(reconciler.acknowledged, pair), "carried already");
+    assert.ok(!hasPair(reconciler.acknowledged, pair), "subscribed already");
   }
 
   #checkUnsubscribe(pairs: readonly Pair[]): void {
     const { reconciler, refCounts } = this.subscriptions;
     for (const pair of pairs) {
-      assert.ok(hasPair(reconciler.acknowledged, pair), "not carried");
+      assert.ok(hasPair(reconciler.acknowledged, pair), "not subscribed");
       const isHeld = refCounts.streamsOf(pair) > 0;
       assert.ok(!isHeld, "a used slot is taken away");
     }

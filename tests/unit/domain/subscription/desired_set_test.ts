@@ -19,7 +19,7 @@ function limited(pairs: number): PlanLimit {
   };
 }
 
-function carried(...symbols: string[]): SymbolSets {
+function subscribed(...symbols: string[]): SymbolSets {
   return symbolSets([["quotes", symbols]]);
 }
 
@@ -45,7 +45,7 @@ Deno.test("pairs get slots in the order of their first request, across channels"
 Deno.test("a used slot is not given to a pair requested earlier", () => {
   const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(1) });
   refCounts.add("quotes", ["FIRST", "SECOND"]);
-  desired.refresh(carried("SECOND"));
+  desired.refresh(subscribed("SECOND"));
   assert.deepEqual([...desired.of("quotes")], ["SECOND"]);
   assert.deepEqual(desired.waiting.map(short), ["quotes FIRST"]);
 });
@@ -59,20 +59,20 @@ Deno.test("lingering symbols are dropped for new ones, in the order of release",
   refCounts.remove("quotes", ["B"], 0);
   refCounts.remove("quotes", ["A"], 1);
   refCounts.remove("quotes", ["C"], 2);
-  desired.refresh(carried("A", "B", "C"));
+  desired.refresh(subscribed("A", "B", "C"));
   assert.equal(desired.size, 3, "their slots are not needed");
   refCounts.add("quotes", ["NEW"]);
-  desired.refresh(carried("A", "B", "C"));
+  desired.refresh(subscribed("A", "B", "C"));
   assert.deepEqual([...desired.of("quotes")].sort(), ["A", "C", "NEW"]);
   refCounts.add("quotes", ["NEWER", "NEWEST"]);
-  desired.refresh(carried("A", "B", "C"));
+  desired.refresh(subscribed("A", "B", "C"));
   assert.deepEqual(
     [...desired.of("quotes")],
     ["NEW", "NEWER", "NEWEST"],
   );
 });
 
-Deno.test("a lingering symbol that is not carried is not requested", () => {
+Deno.test("a lingering symbol that is not subscribed is not requested", () => {
   const { refCounts, desired } = subscriptionsOf(LIMITS, { graceMs: 1_000 });
   refCounts.add("quotes", ["A"]);
   refCounts.remove("quotes", ["A"], 0);
@@ -93,7 +93,7 @@ Deno.test("where * is not offered it is not desired and needs no slot", () => {
   desired.refresh(NOTHING);
   assert.deepEqual([...desired.of("quotes")], ["A"]);
   assert.deepEqual(desired.waiting, []);
-  desired.refresh(carried("*"));
+  desired.refresh(subscribed("*"));
   assert.ok(desired.of("quotes").has("*"), "what is had is kept");
 });
 
@@ -104,14 +104,14 @@ Deno.test("a rejected pair needs no slot, a stuck one keeps its own", () => {
   desired.refresh(NOTHING, { isRejected, isStuck: () => false });
   assert.deepEqual([...desired.of("quotes")], ["A", "B"]);
   const isStuck = ({ symbol }: Pair) => symbol === "OLD";
-  desired.refresh(carried("OLD"), { isRejected, isStuck });
+  desired.refresh(subscribed("OLD"), { isRejected, isStuck });
   assert.deepEqual([...desired.of("quotes")], ["OLD", "A"]);
   assert.deepEqual(desired.waiting.map(short), ["quotes B"]);
 });
 
 Deno.test("nothing is desired when nothing is requested", () => {
   const { desired } = subscriptionsOf(LIMITS);
-  desired.refresh(carried("A", "*"));
+  desired.refresh(subscribed("A", "*"));
   assert.equal(desired.size, 0);
   for (const channel of UPSTREAM_CHANNELS) {
     assert.equal(desired.of(channel).size, 0);

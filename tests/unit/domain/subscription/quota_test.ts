@@ -65,7 +65,7 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
   }
 });
 
-Deno.test("no limit is learned below what was acknowledged recently, nor from an empty session", () => {
+Deno.test("no limit is learned below a recent count, nor from an empty session", () => {
   const quota = budgetOf("auto");
   refuse(quota, []);
   assert.equal(quota.limit, undefined, "0 is no limit of any plan");
@@ -159,7 +159,7 @@ Deno.test("* uses no slot, is refused per channel and allowed again when acknowl
   assert.equal(quota.allowsWildcard("quotes"), true);
 });
 
-Deno.test("a refusal of * is retested soon if it was acknowledged recently or the plan has it", () => {
+Deno.test("a refusal of * is retested soon if it is recent or the plan has it", () => {
   const pace = (quota: SymbolQuota) => [...quota.wildcardTimers][0]?.[1].pace;
   const known = budgetOf("auto");
   known.rejectWildcard("quotes", { now: 0, isRecent: true });

@@ -240,7 +240,7 @@ function stepsOf(...kinds: fc.Arbitrary<Step>[]): fc.Arbitrary<Step[]> {
   return fc.array(fc.oneof(...kinds), { maxLength: 80, size: "max" });
 }
 
-Deno.test("with a sound upstream, each symbol is requested once and carried", () => {
+Deno.test("with a sound upstream, each symbol is requested once and subscribed", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer),
@@ -258,17 +258,17 @@ Deno.test("with a sound upstream, each symbol is requested once and carried", ()
           keysOf(scenario.reconciler.acknowledged),
           keysOf(scenario.upstream.state),
         );
-        const carried = new Set<string>();
+        const subscribed = new Set<string>();
         for (const { action, pairs } of scenario.upstream.requests) {
           for (const pair of pairs) {
             const key = pairKey(pair);
             assert.equal(
-              carried.has(key),
+              subscribed.has(key),
               action === "unsubscribe",
               `${action} ${key} was asked for without need`,
             );
-            if (action === "subscribe") carried.add(key);
-            else carried.delete(key);
+            if (action === "subscribe") subscribed.add(key);
+            else subscribed.delete(key);
           }
         }
       },
@@ -288,8 +288,8 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
         for (const step of steps) scenario.play(step);
         scenario.drain();
         const { reconciler, upstream } = scenario;
-        const carried = keysOf(upstream.state);
-        assert.deepEqual(keysOf(reconciler.acknowledged), carried);
+        const subscribed = keysOf(upstream.state);
+        assert.deepEqual(keysOf(reconciler.acknowledged), subscribed);
         const refused = new Set(reconciler.rejections.map(pairKey));
         for (const { error, ...pair } of reconciler.rejections) {
           assert.equal(error.code, upstream.refusal(pair));
@@ -299,11 +299,11 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
           !refused.has(key) && !isRefusedWildcard(scenario, key)
         );
         if (limit === undefined) {
-          assert.deepEqual(carried, obtainable.sort());
+          assert.deepEqual(subscribed, obtainable.sort());
           return;
         }
-        assert.ok(carried.every((key) => obtainable.includes(key)));
-        const places = carried.filter((key) => !key.endsWith("*")).length;
+        assert.ok(subscribed.every((key) => obtainable.includes(key)));
+        const places = subscribed.filter((key) => !key.endsWith("*")).length;
         const named = obtainable.filter((key) => !key.endsWith("*")).length;
         assert.equal(places, Math.min(limit, named), "every slot is used");
       },
@@ -328,10 +328,10 @@ Deno.test("lost, late, repeated and contradicting replies are corrected", () => 
         const { reconciler, upstream } = scenario;
         const refused = new Set(reconciler.rejections.map(pairKey));
         const wanted = new Set(scenario.wantedKeys);
-        const carried = new Set(keysOf(upstream.state));
-        assert.deepEqual(keysOf(reconciler.acknowledged), [...carried].sort());
+        const subscribed = new Set(keysOf(upstream.state));
+        assert.deepEqual(keysOf(reconciler.acknowledged), [...subscribed].sort());
         for (const key of wanted) {
-          assert.ok(carried.has(key) || refused.has(key), `${key} is missing`);
+          assert.ok(subscribed.has(key) || refused.has(key), `${key} is missing`);
         }
         for (const { error } of reconciler.rejections) {
           assert.equal(error.code, 0);
@@ -342,7 +342,7 @@ Deno.test("lost, late, repeated and contradicting replies are corrected", () => 
   );
 });
 
-Deno.test("after a reconnect everything requested is carried again", () => {
+Deno.test("after a reconnect everything requested is subscribed again", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, fault),
@@ -421,7 +421,7 @@ const plans = fc.constantFrom<PlanLimit>(
   { ...NO_LIMIT, isOpen: false, pairs: 5 },
 );
 
-Deno.test("after refusals and changes of the limit, everything available is carried", () => {
+Deno.test("after refusals and changes of the limit, everything available is subscribed", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, spell),
@@ -433,10 +433,10 @@ Deno.test("after refusals and changes of the limit, everything available is carr
         for (const step of steps) scenario.play(step);
         const { reconciler, upstream, quota } = scenario;
         upstream.refusing.requests = 0;
-        // Longer than every interval, and than what was carried is remembered.
+        // Longer than every interval, and than what was subscribed is remembered.
         scenario.pass(4 * 3_600_000);
-        const carried = keysOf(upstream.state);
-        assert.deepEqual(keysOf(reconciler.acknowledged), carried);
+        const subscribed = keysOf(upstream.state);
+        assert.deepEqual(keysOf(reconciler.acknowledged), subscribed);
         const refused = new Set<string>();
         for (const { error, ...pair } of reconciler.rejections) {
           const isBad = error.code === upstream.refusal(pair);
@@ -453,20 +453,20 @@ Deno.test("after refusals and changes of the limit, everything available is carr
           obtainable,
           (key) => key.endsWith("*"),
         );
-        const isCarried = (key: string) => carried.includes(key);
-        assert.ok(carried.every((key) => obtainable.includes(key)));
-        assert.ok(wildcards.every(isCarried));
+        const isSubscribed = (key: string) => subscribed.includes(key);
+        assert.ok(subscribed.every((key) => obtainable.includes(key)));
+        assert.ok(wildcards.every(isSubscribed));
         const places = Math.min(upstream.quota, plan.pairs ?? Infinity);
-        // Nothing is taken away when the limit falls below what is carried.
+        // Nothing is taken away when the limit falls below what is subscribed.
         const least = Math.min(places, named.length);
         assert.ok(
-          named.filter(isCarried).length >= least,
+          named.filter(isSubscribed).length >= least,
           "a slot is left free",
         );
         if (!plan.isOpen) assert.equal(quota.limit, plan.pairs);
         else if (quota.limit !== undefined) {
           assert.ok(
-            quota.limit >= Math.min(places, named.filter(isCarried).length),
+            quota.limit >= Math.min(places, named.filter(isSubscribed).length),
           );
         }
       },
@@ -475,7 +475,7 @@ Deno.test("after refusals and changes of the limit, everything available is carr
   );
 });
 
-Deno.test("recently carried symbols are carried again within 75 s after refusals end", () => {
+Deno.test("recently subscribed symbols are subscribed again within 75 s after refusals end", () => {
   const passing = spell.filter((step) =>
     step.do !== "limit" && !(step.do === "pass" && step.ms > RECENT_MS)
   );
@@ -487,11 +487,11 @@ Deno.test("recently carried symbols are carried again within 75 s after refusals
       plans.filter(({ pairs }) => pairs === undefined),
       (steps, rules, limits, plan) => {
         const scenario = new Scenario(rules, limits, plan);
-        const carriedAt = new Map<string, number>();
+        const subscribedAt = new Map<string, number>();
         for (const step of steps) {
           scenario.play(step);
           for (const key of keysOf(scenario.reconciler.acknowledged)) {
-            carriedAt.set(key, scenario.now);
+            subscribedAt.set(key, scenario.now);
           }
         }
         const { upstream, wantedKeys, quota } = scenario;
@@ -501,11 +501,11 @@ Deno.test("recently carried symbols are carried again within 75 s after refusals
         if (quota.limit !== undefined) return;
         const end = scenario.now;
         scenario.pass(75_000);
-        const carried = keysOf(upstream.state);
+        const subscribed = keysOf(upstream.state);
         for (const key of wantedKeys) {
-          const at = carriedAt.get(key) ?? -Infinity;
+          const at = subscribedAt.get(key) ?? -Infinity;
           if (end - at > RECENT_MS) continue;
-          assert.ok(carried.includes(key), `${key} is missing`);
+          assert.ok(subscribed.includes(key), `${key} is missing`);
         }
       },
     ),

@@ -107,7 +107,7 @@ Deno.test("a pair that is never acknowledged is given up and reported once", () 
   assert.deepEqual(reconciler.takeGivenUp(), []);
 });
 
-Deno.test("a rejected pair that is carried after all is no longer rejected", () => {
+Deno.test("a rejected pair that is subscribed after all is no longer rejected", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   refCounts.add("quotes", ["AAPL"]);
   reconciler.next();
@@ -182,7 +182,7 @@ Deno.test("a refused unsubscribe is bisected and not repeated without end", () =
   assert.deepEqual(reconciler.rejections, []);
 });
 
-Deno.test("a probe repeats something that is carried and changes nothing", () => {
+Deno.test("a probe repeats something that is subscribed and changes nothing", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   assert.deepEqual(reconciler.probe(), {
     action: "subscribe",
@@ -205,7 +205,7 @@ Deno.test("a probe repeats something that is carried and changes nothing", () =>
   assert.equal(reconciler.next(), undefined);
 });
 
-Deno.test("a pair that upstream acknowledged and then rejects is not carried", () => {
+Deno.test("a pair that upstream acknowledged and then rejects is not subscribed", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   refCounts.add("quotes", ["AAPL", "MSFT"]);
   reconciler.acknowledge(symbolSets([["quotes", ["AAPL", "MSFT"]]]));
@@ -319,10 +319,10 @@ Deno.test("rejected recent symbols are retested soon, all of them when one is ac
     { ...LIMITS, maxPairs: 1 },
     { now: () => now },
   );
-  const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
+  const subscribed = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
   refCounts.add("quotes", ["A", "B", "NEW"]);
   reconciler.next();
-  reconciler.acknowledge(carried("A", "B"));
+  reconciler.acknowledge(subscribed("A", "B"));
   reconciler.reset();
   for (let next = reconciler.next(); next; next = reconciler.next()) {
     reconciler.reject({ code: 400, message: "invalid syntax" });
@@ -331,14 +331,14 @@ Deno.test("rejected recent symbols are retested soon, all of them when one is ac
   assert.equal(reconciler.dueAt, CONTRADICTED.firstMs);
   now = CONTRADICTED.firstMs;
   assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
-  reconciler.acknowledge(carried("A"));
+  reconciler.acknowledge(subscribed("A"));
   assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["B"]);
-  reconciler.acknowledge(carried("A", "B"));
+  reconciler.acknowledge(subscribed("A", "B"));
   assert.equal(reconciler.next(), undefined, "the other one never worked");
   assert.equal(reconciler.dueAt, REJECTED.firstMs);
 });
 
-Deno.test("symbols carried before an outage of hours are recent", () => {
+Deno.test("symbols subscribed before an outage of hours are recent", () => {
   let now = 0;
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS, {
     now: () => now,
@@ -375,7 +375,7 @@ Deno.test("a retest without a reply, or with an internal error, is repeated late
   now = reconciler.dueAt ?? 0;
   assert.ok(reconciler.next());
   reconciler.expire();
-  assert.equal(reconciler.next()?.probe, true, "what is carried is asked for");
+  assert.equal(reconciler.next()?.probe, true, "what is subscribed is asked for");
   reconciler.acknowledge(NOTHING);
   assert.equal(reconciler.next(), undefined);
   assert.equal(reconciler.dueAt, now + 4 * REJECTED.firstMs);
@@ -383,15 +383,15 @@ Deno.test("a retest without a reply, or with an internal error, is repeated late
 
 Deno.test("a pair refused by the limit is requested again when slots free up", () => {
   const { refCounts, reconciler } = subscriptionsOf({ ...LIMITS, maxPairs: 1 });
-  const carried = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
+  const subscribed = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
   refCounts.add("quotes", ["A"]);
   // Upstream carries it and forgets it, until others have its place.
   reconciler.next();
-  reconciler.acknowledge(carried("A"));
+  reconciler.acknowledge(subscribed("A"));
   reconciler.acknowledge(NOTHING);
   reconciler.next();
-  reconciler.acknowledge(carried("A"));
-  reconciler.acknowledge(carried("B", "C"));
+  reconciler.acknowledge(subscribed("A"));
+  reconciler.acknowledge(subscribed("B", "C"));
   refCounts.add("quotes", ["B", "C"]);
   assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
   reconciler.reject({ code: 405, message: "symbol limit exceeded" });
@@ -404,9 +404,9 @@ Deno.test("a pair refused by the limit is requested again when slots free up", (
 
   refCounts.remove("quotes", ["C"]);
   assert.equal(reconciler.next()?.action, "unsubscribe");
-  reconciler.acknowledge(carried("B"));
+  reconciler.acknowledge(subscribed("B"));
   assert.deepEqual(reconciler.next()?.pairs.map(({ symbol }) => symbol), ["A"]);
-  reconciler.acknowledge(carried("A", "B"));
+  reconciler.acknowledge(subscribed("A", "B"));
   assert.deepEqual(reconciler.rejections, []);
   assert.equal(reconciler.next(), undefined);
 });

@@ -34,7 +34,7 @@ for (const code of [405, 413, 400]) {
   });
 }
 
-Deno.test("names are kept when * is neither refused nor ever carried", () => {
+Deno.test("names are kept when * is neither refused nor ever subscribed", () => {
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS);
   refCounts.add("quotes", names(2));
   reconciler.next();
@@ -94,8 +94,8 @@ Deno.test("nothing is unsubscribed while the acknowledged state is uncertain", (
     const answer = upstream.answer(next);
     assert.ok("state" in answer);
     reconciler.acknowledge(answer.state);
-    const carried = upstream.state.get("bars");
-    assert.ok(carried?.has("*") || carried?.has("A"), "A is lost");
+    const subscribed = upstream.state.get("bars");
+    assert.ok(subscribed?.has("*") || subscribed?.has("A"), "A is lost");
   }
   assert.deepEqual(keysOf(upstream.state), ["bars *"]);
 });

@@ -214,7 +214,7 @@ Deno.test("a pair that is dropped and then rejected is retested soon while recen
   assert.equal(reconciler.dueAt, time.now + REJECTED.firstMs);
 });
 
-Deno.test("carried pairs stay recent while nothing at all is carried", () => {
+Deno.test("subscribed pairs stay recent while nothing at all is subscribed", () => {
   const scenario = stage();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A"]);
@@ -231,7 +231,7 @@ Deno.test("carried pairs stay recent while nothing at all is carried", () => {
   }
 });
 
-Deno.test("a recently carried * is retested soon, also after hours of refusals", () => {
+Deno.test("a recently subscribed * is retested soon, also after hours of refusals", () => {
   const scenario = stage();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("bars", ["*"]);
