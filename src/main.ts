@@ -24,7 +24,7 @@ import { ConfigError, formatErrors } from "./infrastructure/config/config_error.
 import { describeSettings, parseConfig } from "./infrastructure/config/parse_config.ts";
 import { readEnvironment } from "./infrastructure/config/environment.ts";
 import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.ts";
-import { ProcessOutput } from "./infrastructure/logging/output.ts";
+import { openOutput, type ProcessOutput } from "./infrastructure/logging/output.ts";
 import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
 import { createTracing, noTracing } from "./infrastructure/telemetry/tracing.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
@@ -68,7 +68,7 @@ export async function main(
 ): Promise<never> {
   const env = readEnvironment();
   const config = readConfig(env);
-  const output = new ProcessOutput(
+  const output = openOutput(
     consoleRole({
       otelDeno: env.OTEL_DENO,
       otelDenoConsole: env.OTEL_DENO_CONSOLE,

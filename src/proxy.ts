@@ -70,7 +70,7 @@ export async function startProxy(
   const errors = new RecentErrors({ clock, redact: redact(secrets) });
   const log = errors.listen(
     overrides.log ??
-      made.use(createJsonLog({ level: config.logLevel, secrets })),
+      made.use(createJsonLog({ level: config.logLevel, secrets, clock })),
   );
   const deps: Dependencies = {
     clock,

@@ -12,9 +12,7 @@ const DEBOUNCE_MS = 500;
  * @param now monotonic ms
  * @returns a function to call per signal; it classifies the signal
  */
-export function debounceSignals(
-  now: () => number,
-): () => "first" | "duplicate" | "second" {
+export function debounceSignals(now: () => number): () => "first" | "duplicate" | "second" {
   let firstAt: number | undefined;
   return () => {
     if (firstAt === undefined) {

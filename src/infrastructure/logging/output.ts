@@ -29,41 +29,39 @@ export function toConsole(line: string, level: LineLevel): void {
 export type ConsoleRole = "prints" | "exports" | "prints and exports";
 
 /** The log output of a process. */
-export class ProcessOutput {
-  readonly #output: StandardOutput;
-  readonly #role: ConsoleRole;
-
-  constructor(role: ConsoleRole, clock: Pick<Clock, "now">) {
-    this.#role = role;
-    this.#output = new StandardOutput({
-      write: (bytes) => Deno.stdout.write(bytes),
-      describeLoss: (lines) =>
-        JSON.stringify({
-          ts: new Date(clock.now()).toISOString(),
-          level: "warn",
-          msg: "Log lines dropped: standard output is blocked",
-          lines,
-        }),
-    });
-  }
-
+export interface ProcessOutput {
   /** Writes one finished line; never blocks, unless `console` has to print it. */
-  readonly put = (line: string, level: LineLevel): void => {
-    if (this.#role !== "prints") toConsole(line, level);
-    if (this.#role !== "prints and exports") this.#output.put(line);
-  };
-
+  readonly put: (line: string, level: LineLevel) => void;
   /** Resolves when every line is written. */
-  written(): Promise<void> {
-    return this.#output.written();
-  }
+  readonly written: () => Promise<void>;
+}
+
+/** Opens the log output of this process. */
+export function openOutput(role: ConsoleRole, clock: Pick<Clock, "now">): ProcessOutput {
+  const output = new StandardOutput({
+    write: (bytes) => Deno.stdout.write(bytes),
+    describeLoss: (lines) =>
+      JSON.stringify({
+        ts: new Date(clock.now()).toISOString(),
+        level: "warn",
+        msg: "Log lines dropped: standard output is blocked",
+        lines,
+      }),
+  });
+  return {
+    put: (line, level) => {
+      if (role !== "prints") toConsole(line, level);
+      if (role !== "prints and exports") output.put(line);
+    },
+    written: () => output.written(),
+  };
 }
 
 /** Most characters that are queued: thousands of lines. */
 const CAPACITY = 1 << 20;
 
 /** How a standard output is made. */
-export interface StandardOutputOptions {
+interface StandardOutputOptions {
   /** Writes some of the bytes; resolves with how many, as `Deno.stdout.write`. */
   readonly write: (bytes: Uint8Array) => Promise<number>;
   /** The line that reports `count` dropped lines. */

@@ -13,8 +13,9 @@ const MIN_LENGTH = 4;
 
 /** A function that replaces every one of `secrets` in a text. */
 export function redact(secrets: readonly string[]): (text: string) => string {
-  const forms = secrets.filter((secret) => secret.length >= MIN_LENGTH)
-    .flatMap((secret) => [secret, encodeURIComponent(secret)]);
+  const forms = secrets.filter((secret) => secret.length >= MIN_LENGTH).flatMap((
+    secret,
+  ) => [secret, encodeURIComponent(secret)]);
   // Longest first: one secret may be the beginning of another.
   const known = [...new Set(forms)].sort((a, b) => b.length - a.length);
   return (text) => known.reduce((shown, secret) => shown.replaceAll(secret, MARK), text);

@@ -7,13 +7,9 @@
  */
 
 /** Plain JSON data. */
-export type Json =
-  | string
-  | number
-  | boolean
-  | null
-  | readonly Json[]
-  | { readonly [key: string]: Json };
+export type Json = string | number | boolean | null | readonly Json[] | {
+  readonly [key: string]: Json;
+};
 
 const MAX_DEPTH = 6;
 const MAX_ITEMS = 50;
@@ -28,11 +24,7 @@ export interface SerializeOptions {
 }
 
 /** Converts a value to plain JSON data. */
-export function serialize(
-  value: unknown,
-  options: SerializeOptions,
-  depth = 0,
-): Json {
+export function serialize(value: unknown, options: SerializeOptions, depth = 0): Json {
   switch (typeof value) {
     case "string":
       return text(value, options);
@@ -53,11 +45,7 @@ export function serialize(
   return serializeObject(value as object, options, depth + 1);
 }
 
-function serializeObject(
-  value: object,
-  options: SerializeOptions,
-  depth: number,
-): Json {
+function serializeObject(value: object, options: SerializeOptions, depth: number): Json {
   if (value instanceof Error) return serializeError(value, options, depth);
   if (ArrayBuffer.isView(value)) return `<${value.byteLength} bytes>`;
   if (value instanceof Map || value instanceof Set || Array.isArray(value)) {
@@ -71,22 +59,16 @@ function serializeObject(
     }
     const entries = Object.entries(value).slice(0, MAX_ITEMS);
     return Object.fromEntries(
-      entries.filter(([, item]) => item !== undefined)
-        .map(([key, item]) => [
-          text(key, options),
-          serialize(item, options, depth),
-        ]),
+      entries.filter(([, item]) => item !== undefined).map((
+        [key, item],
+      ) => [text(key, options), serialize(item, options, depth)]),
     );
   } catch {
     return "<unprintable>"; // a getter or a toJSON threw
   }
 }
 
-function serializeError(
-  error: Error,
-  options: SerializeOptions,
-  depth: number,
-): Json {
+function serializeError(error: Error, options: SerializeOptions, depth: number): Json {
   const code = (error as { code?: unknown }).code;
   return {
     name: text(String(error.name), options),

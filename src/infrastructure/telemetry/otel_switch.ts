@@ -10,14 +10,12 @@
  */
 
 /** Describes a mismatch for the log; undefined when there is none. */
-export function otelMismatch(
-  { wanted, otelDeno }: {
-    /** The setting `OTEL_ENABLED`. */
-    readonly wanted: boolean;
-    /** The variable `OTEL_DENO` of this process. */
-    readonly otelDeno: string | undefined;
-  },
-): string | undefined {
+export function otelMismatch({ wanted, otelDeno }: {
+  /** The setting `OTEL_ENABLED`. */
+  readonly wanted: boolean;
+  /** The variable `OTEL_DENO` of this process. */
+  readonly otelDeno: string | undefined;
+}): string | undefined {
   const running = otelDeno === "true";
   if (running === wanted) return undefined;
   if (wanted && otelDeno !== undefined && otelDeno !== "false") {
@@ -35,14 +33,12 @@ export function otelMismatch(
  * What Deno's `console` does with a line: with OpenTelemetry enabled it exports
  * the line, and prints it as well unless `OTEL_DENO_CONSOLE` is `replace`.
  */
-export function consoleRole(
-  { otelDeno, otelDenoConsole }: {
-    /** The variable `OTEL_DENO` of this process. */
-    readonly otelDeno: string | undefined;
-    /** The variable `OTEL_DENO_CONSOLE` of this process. */
-    readonly otelDenoConsole: string | undefined;
-  },
-): "prints" | "exports" | "prints and exports" {
+export function consoleRole({ otelDeno, otelDenoConsole }: {
+  /** The variable `OTEL_DENO` of this process. */
+  readonly otelDeno: string | undefined;
+  /** The variable `OTEL_DENO_CONSOLE` of this process. */
+  readonly otelDenoConsole: string | undefined;
+}): "prints" | "exports" | "prints and exports" {
   if (otelDeno !== "true" || otelDenoConsole === "ignore") return "prints";
   return otelDenoConsole === "replace" ? "exports" : "prints and exports";
 }

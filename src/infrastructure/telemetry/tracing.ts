@@ -22,9 +22,7 @@ export function createTracing(): Tracing {
   const tracer = trace.getTracer(SCOPE);
   return {
     span: (name, attributes = {}) =>
-      new OtelSpan(
-        tracer.startSpan(name, { root: true, attributes: { ...attributes } }),
-      ),
+      new OtelSpan(tracer.startSpan(name, { root: true, attributes: { ...attributes } })),
   };
 }
 
