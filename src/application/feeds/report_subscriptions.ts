@@ -100,7 +100,7 @@ function symbolStatuses(
       return { state: "acknowledged", reason: undefined };
     }
     const error = errors.get(pairKey(pair));
-    if (error) return { state: "refused", reason: errorText(error) };
+    if (error) return { state: "rejected", reason: errorText(error) };
     if (!waiting.has(pairKey(pair))) {
       return { state: "requested", reason: undefined };
     }

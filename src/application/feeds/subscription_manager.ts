@@ -191,7 +191,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       feed,
       ...reportQuota(subscriptions),
       waiting: desired.waiting.length,
-      refused: reconciler.rejections.length,
+      rejected: reconciler.rejections.length,
     };
   }
 

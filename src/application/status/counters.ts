@@ -53,7 +53,7 @@ export const ACCEPT_FAILURES = [
 /** One reason for which `accept` failed. */
 export type AcceptFailure = typeof ACCEPT_FAILURES[number];
 
-/** Limits at which clients are rejected: values of the `limit` label. */
+/** Limits at which clients are refused: values of the `limit` label. */
 export const REFUSAL_REASONS = [
   "connections",
   "http_connections",
@@ -69,7 +69,7 @@ export const REFUSAL_REASONS = [
   "stalled",
 ] as const;
 
-/** One limit at which clients are rejected. */
+/** One limit at which clients are refused. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
 /** Upper bounds in seconds of the processing-latency histogram. */

@@ -43,7 +43,7 @@ export interface ProxyStatus {
   readonly feeds: readonly FeedStatus[];
   /** Open client streams. */
   readonly clientCount: number;
-  /** True as soon as shutdown has begun; new streams are rejected. */
+  /** True as soon as shutdown has begun; new streams are refused. */
   readonly draining: boolean;
 }
 

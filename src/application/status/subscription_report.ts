@@ -1,5 +1,5 @@
 /**
- * Reports of subscriptions: requested, acknowledged and refused symbols.
+ * Reports of subscriptions: requested, acknowledged and rejected symbols.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 /**
  * State of a symbol on a channel: `acknowledged` upstream carries it;
  * `requested` it was or will be requested; `waiting` the quota has no slot for
- * it yet; `refused` upstream rejected it; `lingering` no stream requests it any
+ * it yet; `rejected` upstream rejected it; `lingering` no stream requests it any
  * more, and it is unsubscribed after the grace period.
  */
 export type SymbolState =
   | "acknowledged"
   | "requested"
   | "waiting"
-  | "refused"
+  | "rejected"
   | "lingering";
 
 /** One symbol on one channel; `*` is every symbol. */
@@ -44,7 +44,7 @@ export interface ChannelReport {
 export interface QuotaReport {
   /** Pairs allowed; `undefined` when no limit is known. */
   readonly limit: number | undefined;
-  /** True when the limit was learned from a refusal, not set. */
+  /** True when the limit was learned from a rejection, not set. */
   readonly learned: boolean;
   /** Counted pairs that streams request. */
   readonly used: number;
@@ -56,7 +56,7 @@ export interface FeedQuota extends QuotaReport {
   /** Requested pairs that wait for a slot. */
   readonly waiting: number;
   /** Requested pairs that upstream rejects. */
-  readonly refused: number;
+  readonly rejected: number;
 }
 
 /** An underlying whose contracts are chosen for streams. */

@@ -203,7 +203,7 @@ export const METRICS = {
     type: "gauge",
     help: "Requested symbols that Alpaca rejects on this connection",
     labels: ["feed"],
-    read: perQuota("refused"),
+    read: perQuota("rejected"),
   },
   refusals: {
     name: "alpaca_proxy_refusals_total",
@@ -381,7 +381,7 @@ function perChannel(count: "sent" | "dropped"): Metric["read"] {
     }));
 }
 
-function perQuota(figure: "limit" | "used" | "waiting" | "refused"): Metric["read"] {
+function perQuota(figure: "limit" | "used" | "waiting" | "rejected"): Metric["read"] {
   const valueOf = ({ [figure]: value = Infinity }: FeedQuota) => value;
   return ({ quotas = () => [] }) =>
     quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));

@@ -67,7 +67,7 @@ async function serveEverything() {
         unfiltered: 1,
         symbols: [{
           symbol: "AAPL",
-          state: "refused",
+          state: "rejected",
           streams: 1,
           reason: "symbol limit exceeded",
         }],

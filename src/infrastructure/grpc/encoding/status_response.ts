@@ -61,7 +61,7 @@ export const SYMBOL_STATES: Readonly<Record<DomainSymbolState, SymbolState>> = {
   acknowledged: SymbolState.ACKNOWLEDGED,
   requested: SymbolState.REQUESTED,
   waiting: SymbolState.WAITING,
-  refused: SymbolState.REFUSED,
+  rejected: SymbolState.REFUSED,
   lingering: SymbolState.LINGERING,
 };
 

@@ -74,8 +74,8 @@ function channelRow(feed: FeedId, { channel, symbols, unfiltered }: ChannelRepor
   const count = (state: SymbolState) =>
     formatCount(symbols.filter((symbol) => symbol.state === state).length);
   const problems = [
-    listSymbols(symbols, "refused", "rejected"),
-    listSymbols(symbols, "waiting", "waiting"),
+    listSymbols(symbols, "rejected"),
+    listSymbols(symbols, "waiting"),
   ].filter((each) => each !== "");
   const notes = unfiltered > 0
     ? [...problems, `${formatCount(unfiltered)} without a filter`]
@@ -87,7 +87,7 @@ function channelRow(feed: FeedId, { channel, symbols, unfiltered }: ChannelRepor
       count("acknowledged"),
       count("requested"),
       count("waiting"),
-      count("refused"),
+      count("rejected"),
       count("lingering"),
     ],
     tone: problems.length > 0 ? "warn" : "plain",
@@ -100,7 +100,6 @@ const MAX_LISTED = 4;
 function listSymbols(
   symbols: ChannelReport["symbols"],
   state: SymbolState,
-  label: string,
 ): string {
   const found = symbols.filter((each) => each.state === state);
   if (found.length === 0) return "";
@@ -109,7 +108,7 @@ function listSymbols(
     ? ` and ${formatCount(found.length - MAX_LISTED)} more`
     : "";
   const reason = found[0]?.reason;
-  return `${label}: ${names}${more}${reason === undefined ? "" : ` – ${reason}`}`;
+  return `${state}: ${names}${more}${reason === undefined ? "" : ` – ${reason}`}`;
 }
 
 const EXPANSIONS: Table = {

@@ -259,7 +259,7 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
         learned: false,
         used: 7,
         waiting: 0,
-        refused: 1,
+        rejected: 1,
       },
       {
         feed: "opra",
@@ -267,7 +267,7 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
         learned: false,
         used: 1003,
         waiting: 3,
-        refused: 0,
+        rejected: 0,
       },
     ],
   });

@@ -111,7 +111,7 @@ const SUBSCRIPTIONS: FeedSubscriptions = {
       symbols: [
         {
           symbol: "SPY240315C00500000",
-          state: "refused",
+          state: "rejected",
           streams: 3,
           reason: "symbol limit exceeded (code 405)",
         },
@@ -204,7 +204,7 @@ Deno.test("every state of a symbol and of an expansion has its number", () => {
     acknowledged: SymbolState.ACKNOWLEDGED,
     requested: SymbolState.REQUESTED,
     waiting: SymbolState.WAITING,
-    refused: SymbolState.REFUSED,
+    rejected: SymbolState.REFUSED,
     lingering: SymbolState.LINGERING,
   });
   assert.deepEqual(EXPANSION_STATES, {
