@@ -6,31 +6,17 @@
  */
 import type { Channels } from "./application/broadcast/channels.ts";
 import { FeedLink, type FeedLinkParts } from "./application/feeds/feed_link.ts";
-import {
-  SubscriptionManager,
-  type SubscriptionSink,
-} from "./application/feeds/subscription_manager.ts";
-import {
-  TradeUpdatesSubscription,
-  type UpstreamSubscriptions,
-} from "./application/feeds/upstream_subscriptions.ts";
-import { Expansions } from "./application/options/expansions.ts";
+import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
+import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
+import { type ExpansionParts, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
-import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
-import type { FeedId, FeedKind } from "./domain/connection/feed.ts";
-import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
+import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions } from "./domain/subscription/reconciler.ts";
-import type { UpstreamChannel } from "./domain/subscription/pairs.ts";
-import {
-  FrameDecoder,
-  type MarketFormat,
-  optionFormat,
-  stockFormat,
-} from "./infrastructure/alpaca/decode.ts";
+import { FrameDecoder, optionFormat, stockFormat } from "./infrastructure/alpaca/decode.ts";
 import { MarketConnector } from "./infrastructure/alpaca/market.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { TradingConnector, TradingDecoder } from "./infrastructure/alpaca/trading.ts";
@@ -51,85 +37,107 @@ export interface Dependencies {
   readonly tracing: Tracing;
 }
 
-/** What every feed shares. */
-interface Shared extends Dependencies {
-  readonly config: Config;
-  readonly channels: Channels;
-  readonly counters: ProxyCounters;
-}
+/** Ids of the market data feeds. */
+type MarketFeedId = Exclude<FeedId, "trading">;
 
 /** The enabled feeds. */
 export interface Feeds {
-  readonly links: Readonly<Partial<Record<FeedId, FeedLink>>>;
+  readonly links: Partial<Record<FeedId, FeedLink>>;
   /** Subscriptions of the market data feeds. */
-  readonly managers: Readonly<
-    Partial<Record<MarketFeedId, SubscriptionManager>>
-  >;
+  readonly managers: Partial<Record<MarketFeedId, SubscriptionManager>>;
 }
+
+/** What every feed shares. */
+type FeedDependencies = Dependencies & {
+  readonly channels: Channels;
+  readonly counters: ProxyCounters;
+};
 
 /** What each feed carries according to the settings. */
 export function feedKinds(config: Config): Readonly<Record<FeedId, FeedKind>> {
-  return {
-    sip: config.stock.kind,
-    opra: config.option.kind,
-    trading: "trade_updates",
-  };
+  return { sip: config.stock.kind, opra: config.option.kind, trading: "trade_updates" };
 }
 
 /** Makes the feeds that the settings enable; nothing is dialed yet. */
-export function buildFeeds(
-  config: Config,
-  deps: Omit<Shared, "config">,
-): Feeds {
-  const shared = { ...deps, config };
-  const { feeds } = config;
-  const sip = feeds.has("sip") ? stockFeed(shared) : undefined;
-  const opra = feeds.has("opra") ? optionFeed(shared) : undefined;
-  const trading = feeds.has("trading") ? tradingFeed(shared) : undefined;
-  return {
-    links: {
-      ...(sip && { sip: sip.link }),
-      ...(opra && { opra: opra.link }),
-      ...(trading && { trading }),
-    },
-    managers: {
-      ...(sip && { sip: sip.manager }),
-      ...(opra && { opra: opra.manager }),
-    },
-  };
+export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
+  const links: Partial<Record<FeedId, FeedLink>> = {};
+  const managers: Partial<Record<MarketFeedId, SubscriptionManager>> = {};
+  const clean = redact(secretsOf(config).map((secret) => secret.reveal()));
+  for (const feed of FEEDS) {
+    if (!config.feeds.has(feed)) continue;
+    const own = { ...deps, feed, log: deps.log.with({ feed }) };
+    const { connector, subscriptions } = feed === "trading"
+      ? {
+        connector: tradingConnector(config, own),
+        subscriptions: new TradeUpdatesSubscription(),
+      }
+      : {
+        connector: marketConnector(config, { ...own, feed }),
+        subscriptions: managers[feed] = subscriptionManager(config, { ...own, feed }),
+      };
+    links[feed] = new FeedLink({
+      ...own,
+      kind: feedKinds(config)[feed],
+      connector,
+      subscriptions,
+      counters: deps.counters.feeds[feed],
+      redact: clean,
+      heartbeat: config.heartbeat,
+      reconnect: config.reconnect,
+      remedies: REMEDIES[feed],
+    });
+  }
+  return { links, managers };
 }
 
-function stockFeed(shared: Shared): MarketParts {
-  const { config, channels, counters } = shared;
-  return marketFeed(shared, {
-    feed: "sip",
-    url: config.stock.url,
-    channels: ["trades", "quotes", "bars"],
-    format: stockFormat({
+function subscriptionManager(
+  config: Config,
+  deps: FeedDependencies & { readonly feed: MarketFeedId },
+): SubscriptionManager {
+  const { feed, clock, counters } = deps;
+  const { plan, counting, chunks, graceMs } = config.subscriptions;
+  return new SubscriptionManager({
+    ...deps,
+    subscriptions: createSubscriptions({
+      plan: planLimit(plan, { feed, counting }),
+      limits: chunks,
+      graceMs,
+      now: () => clock.monotonic(),
+    }),
+    replyTimeoutMs: SESSION_DEADLINES.replyMs,
+    onRejection: () => counters.feeds[feed].errors.upstream_error++,
+  });
+}
+
+function marketConnector(
+  config: Config,
+  { feed, channels, counters, clock, log }: FeedDependencies & { readonly feed: MarketFeedId },
+): MarketConnector {
+  const { received } = counters.feeds[feed];
+  const format = feed === "sip"
+    ? stockFormat({
       quotes: channels.stockQuotes,
       trades: channels.stockTrades,
       bars: channels.stockBars,
-    }, counters.feeds.sip.received),
+    }, received)
+    : optionFormat({ quotes: channels.optionQuotes, trades: channels.optionTrades }, received);
+  return new MarketConnector({
+    url: feed === "sip" ? config.stock.url : config.option.url,
+    codec: format.codec,
+    decoder: new FrameDecoder({ format, counters: counters.feeds[feed], clock, log }),
+    credentials: () => reveal(config.credentials.data),
+    channels: feed === "sip" ? ["trades", "quotes", "bars"] : ["trades", "quotes"],
+    deliveries: () => deliveriesMade(counters),
+    clock,
+    deadlines: SESSION_DEADLINES,
   });
 }
 
-function optionFeed(shared: Shared): MarketParts {
-  const { config, channels, counters } = shared;
-  return marketFeed(shared, {
-    feed: "opra",
-    url: config.option.url,
-    channels: ["trades", "quotes"],
-    format: optionFormat({
-      quotes: channels.optionQuotes,
-      trades: channels.optionTrades,
-    }, counters.feeds.opra.received),
-  });
-}
-
-function tradingFeed(shared: Shared): FeedLink {
-  const { config, channels, counters, clock } = shared;
-  const log = shared.log.with({ feed: "trading" });
-  const connector = new TradingConnector({
+function tradingConnector(
+  config: Config,
+  { channels, counters, clock, log }: FeedDependencies,
+): TradingConnector {
+  return new TradingConnector({
     url: config.trading.url,
     decoder: new TradingDecoder({
       sink: channels.orderUpdates,
@@ -141,125 +149,36 @@ function tradingFeed(shared: Shared): FeedLink {
     clock,
     deadlines: SESSION_DEADLINES,
   });
-  const subscriptions = new TradeUpdatesSubscription();
-  return feedLink(shared, { feed: "trading", connector, subscriptions });
-}
-
-type MarketFeedId = Exclude<FeedId, "trading">;
-
-/** What differs between the market data feeds. */
-interface MarketFeed {
-  readonly feed: MarketFeedId;
-  readonly url: string;
-  readonly channels: readonly UpstreamChannel[];
-  readonly format: MarketFormat;
-}
-
-function marketFeed(shared: Shared, market: MarketFeed): MarketParts {
-  const { config, counters, clock, tracing } = shared;
-  const { feed, url, channels, format } = market;
-  const log = shared.log.with({ feed });
-  const connector = new MarketConnector({
-    url,
-    codec: format.codec,
-    decoder: new FrameDecoder({
-      format,
-      counters: counters.feeds[feed],
-      clock,
-      log,
-    }),
-    credentials: () => reveal(config.credentials.data),
-    channels,
-    deliveries: () => deliveriesMade(counters),
-    clock,
-    deadlines: SESSION_DEADLINES,
-  });
-  const { plan, counting, chunks, graceMs } = config.subscriptions;
-  const manager = new SubscriptionManager({
-    feed,
-    subscriptions: createSubscriptions({
-      plan: planLimit(plan, { feed, counting }),
-      limits: chunks,
-      graceMs,
-      now: () => clock.monotonic(),
-    }),
-    replyTimeoutMs: SESSION_DEADLINES.replyMs,
-    clock,
-    log,
-    tracing,
-    onRejection: () => counters.feeds[feed].errors.upstream_error++,
-  });
-  const link = feedLink(shared, { feed, connector, subscriptions: manager });
-  return { link, manager };
-}
-
-/** The parts of one market data feed. */
-interface MarketParts {
-  readonly link: FeedLink;
-  readonly manager: SubscriptionManager;
-}
-
-const ONE_SESSION = "Alpaca allows one session per account: close the other one, or wait about " +
-  "90 s for a dead one to expire";
-
-/** Remedies of failures that are usually temporary. */
-function temporary(variable: string): FeedLinkParts["remedies"] {
-  const remedy = `If this persists, check the network and ${variable}`;
-  return {
-    dial: remedy,
-    timeout: remedy,
-    heartbeat: remedy,
-    closed: remedy,
-    upstream_error: remedy,
-  };
 }
 
 const DATA_KEY = "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
 
 /** What an operator can do, per feed and kind of failure. */
 const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
-  sip: {
-    auth: `${DATA_KEY}, and that the plan includes ALPACA_FEED`,
-    connection_limit: ONE_SESSION,
-    ...temporary("ALPACA_STOCK_STREAM_URL"),
-  },
-  opra: {
-    auth: `${DATA_KEY}, and that the plan includes ALPACA_OPTIONS_FEED`,
-    connection_limit: ONE_SESSION,
-    ...temporary("ALPACA_OPTION_STREAM_URL"),
-  },
-  trading: {
-    auth: "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
-    connection_limit: ONE_SESSION,
-    ...temporary("ALPACA_TRADING_STREAM_URL"),
-  },
+  sip: remedies(`${DATA_KEY}, and that the plan includes ALPACA_FEED`, "ALPACA_STOCK_STREAM_URL"),
+  opra: remedies(
+    `${DATA_KEY}, and that the plan includes ALPACA_OPTIONS_FEED`,
+    "ALPACA_OPTION_STREAM_URL",
+  ),
+  trading: remedies(
+    "Check ALPACA_KEY and ALPACA_SECRET, and that CREAM_ENV matches their account",
+    "ALPACA_TRADING_STREAM_URL",
+  ),
 };
 
-function feedLink(
-  shared: Shared,
-  parts: {
-    readonly feed: FeedId;
-    readonly connector: FeedConnector;
-    readonly subscriptions: UpstreamSubscriptions;
-  },
-): FeedLink {
-  const { config, counters, clock, random, tracing } = shared;
-  const { feed, connector, subscriptions } = parts;
-  return new FeedLink({
-    feed,
-    kind: feedKinds(config)[feed],
-    connector,
-    subscriptions,
-    counters: counters.feeds[feed],
-    clock,
-    random,
-    log: shared.log.with({ feed }),
-    tracing,
-    redact: redact(secretsOf(config).map((secret) => secret.reveal())),
-    heartbeat: config.heartbeat,
-    reconnect: config.reconnect,
-    remedies: REMEDIES[feed],
-  });
+/** `address` is the variable of the feed's address. */
+function remedies(auth: string, address: string): FeedLinkParts["remedies"] {
+  const temporary = `If this persists, check the network and ${address}`;
+  return {
+    auth,
+    connection_limit: "Alpaca allows one session per account: close the other one, or wait about " +
+      "90 s for a dead one to expire",
+    dial: temporary,
+    timeout: temporary,
+    heartbeat: temporary,
+    closed: temporary,
+    upstream_error: temporary,
+  };
 }
 
 function reveal(pair: KeyPair): { key: string; secret: string } {
@@ -272,11 +191,7 @@ const MAX_CHAINS = 128;
 /** Makes the expansion of underlyings; nothing is looked up yet. */
 export function buildExpansions(
   config: Config,
-  deps: {
-    readonly sink: SubscriptionSink;
-    readonly directory: UnderlyingDirectory;
-    readonly clock: Clock;
-    readonly log: Log;
+  deps: Omit<ExpansionParts, "catalog" | "settings"> & {
     /** Most contracts that may be chosen for all underlyings together. */
     readonly maxContracts: () => number;
   },
@@ -285,20 +200,12 @@ export function buildExpansions(
   const { chains, selection, priceIntervalMs } = config.options;
   return new Expansions({
     ...rest,
-    catalog: chains ? catalogOf(config, deps) : undefined,
-    settings: {
-      selection,
-      priceIntervalMs,
-      maxChains: MAX_CHAINS,
-      maxContracts,
-    },
+    catalog: chains ? alpacaCatalog(config, deps) : undefined,
+    settings: { selection, priceIntervalMs, maxChains: MAX_CHAINS, maxContracts },
   });
 }
 
-function catalogOf(
-  config: Config,
-  { clock, log }: { readonly clock: Clock; readonly log: Log },
-): AlpacaCatalog {
+function alpacaCatalog(config: Config, { clock, log }: Pick<Dependencies, "clock" | "log">) {
   const { trading, data } = config.credentials;
   const client = (pair: KeyPair) => new RestClient({ clock, log, credentials: () => reveal(pair) });
   const { kind } = config.stock;

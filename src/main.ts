@@ -27,19 +27,11 @@ import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.t
 import { openOutput, type ProcessOutput } from "./infrastructure/logging/output.ts";
 import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
 import { createTracing, noTracing } from "./infrastructure/telemetry/tracing.ts";
+import type { RunningProxy } from "./proxy.ts";
 import { listenForStop, type StopSignals } from "./stop_signals.ts";
 
-/** The program that the process runs. */
-export interface Runnable extends AsyncDisposable {
-  /** Open ports, for the log. */
-  readonly ports: {
-    readonly grpc: number;
-    readonly health: number;
-    readonly metrics: number | undefined;
-  };
-  /** Rejects when a part has failed permanently. */
-  readonly finished: Promise<void>;
-}
+/** The program that the process runs; `finished` rejects when a part has failed permanently. */
+export type Runnable = Pick<RunningProxy, "ports" | "finished"> & AsyncDisposable;
 
 /** Starts the program. */
 export type Start = (
@@ -62,10 +54,7 @@ const LAST_LINES_MS = 500;
  *
  * @param signals handlers that are installed already @default installed now
  */
-export async function main(
-  start: Start,
-  signals: StopSignals = listenForStop(),
-): Promise<never> {
+export async function main(start: Start, signals: StopSignals = listenForStop()): Promise<never> {
   const env = readEnvironment();
   const config = readConfig(env);
   const output = openOutput(
@@ -150,13 +139,10 @@ class Process {
       return await this.#exit(EXIT.failed);
     }
     this.#log.info("Started", { ports: proxy.ports });
-    proxy.finished.then(
-      () => this.#stop.resolve(EXIT.ok),
-      (cause) => {
-        this.#log.error("A part failed permanently; stopping", { cause });
-        this.#stop.resolve(EXIT.failed);
-      },
-    );
+    proxy.finished.then(() => this.#stop.resolve(EXIT.ok), (cause) => {
+      this.#log.error("A part failed permanently; stopping", { cause });
+      this.#stop.resolve(EXIT.failed);
+    });
     const reason = await this.#stop.promise;
     const clean = await this.#dispose(proxy);
     if (this.#defects > 0) return await this.#exit(EXIT.defect);
@@ -198,36 +184,25 @@ class Process {
   /** Stops the program; true when everything was closed in time without an error. */
   async #dispose(proxy: Runnable): Promise<boolean> {
     const closed = new AbortController();
-    const disposal = this.#disposal(proxy);
-    const overdue = systemClock.sleep(this.#stopWithinMs, closed.signal)
-      .then(() => "overdue" as const);
-    const outcome = await Promise.race([disposal, overdue]);
+    const disposal = proxy[Symbol.asyncDispose]().then(() => true, (cause) => {
+      this.#log.error("Cannot stop cleanly", { cause });
+      return false;
+    });
+    const overdue = systemClock.sleep(this.#stopWithinMs, closed.signal).then(() => undefined);
+    const clean = await Promise.race([disposal, overdue]);
     closed.abort();
-    if (outcome === "overdue") {
+    if (clean === undefined) {
       this.#log.error("Not stopped in time; exiting with open connections", {
         waitedMs: this.#stopWithinMs,
       });
     }
-    return outcome === "clean";
-  }
-
-  async #disposal(proxy: Runnable): Promise<"clean" | "failed"> {
-    try {
-      await proxy[Symbol.asyncDispose]();
-      return "clean";
-    } catch (cause) {
-      this.#log.error("Cannot stop cleanly", { cause });
-      return "failed";
-    }
+    return clean === true;
   }
 
   async #exit(code: number): Promise<never> {
     this.#log.info("Stopped", { code });
     this.#log[Symbol.dispose]();
-    await Promise.race([
-      this.#output.written(),
-      systemClock.sleep(LAST_LINES_MS),
-    ]);
+    await Promise.race([this.#output.written(), systemClock.sleep(LAST_LINES_MS)]);
     Deno.exit(code);
   }
 }

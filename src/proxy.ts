@@ -64,13 +64,12 @@ export async function startProxy(
   config: Config,
   overrides: Partial<Dependencies> = {},
 ): Promise<RunningProxy> {
-  await using made = new AsyncDisposableStack();
+  await using resources = new AsyncDisposableStack();
   const secrets = secretsOf(config).map((secret) => secret.reveal());
   const clock = overrides.clock ?? systemClock;
   const errors = new RecentErrors({ clock, redact: redact(secrets) });
   const log = errors.listen(
-    overrides.log ??
-      made.use(createJsonLog({ level: config.logLevel, secrets, clock })),
+    overrides.log ?? resources.use(createJsonLog({ level: config.logLevel, secrets, clock })),
   );
   const deps: Dependencies = {
     clock,
@@ -80,66 +79,67 @@ export async function startProxy(
   };
   for (const problem of memoryProblems(config, heapLimit())) log.warn(problem);
   const stopping = new AbortController();
-  const core = composeCore(config, {
-    deps,
-    draining: () => stopping.signal.aborted,
-  });
+  const core = createCore(config, { ...deps, stopping: stopping.signal });
+  const { limits } = config;
   const connections = new ConnectionLimits({
-    maxGrpc: config.limits.maxConnections,
-    maxHttp: config.limits.maxHttpConnections,
-    counters: core.counters,
-    clock,
-    log,
+    ...core,
+    ...deps,
+    maxGrpc: limits.maxConnections,
+    maxHttp: limits.maxHttpConnections,
     outOfDescriptors: descriptorProbe(),
   });
-  made.use(new AcceptRetry(connections));
-  const servers = { core, deps, connections };
-  const http = made.use(await startHttp(config, { ...servers, errors }));
-  const following = new AbortController();
+  resources.use(new AcceptRetry(connections));
+  const http = resources.use(
+    await serveHttp({
+      ...config,
+      ...core,
+      streams: () => core.streams.reports(),
+      errors: errors.report,
+      renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
+      connections,
+      clock,
+      idleMs: limits.httpIdleMs,
+      allowedHosts: limits.allowedHosts,
+      onError: (cause) => log.error("An HTTP response failed", { cause }),
+    }),
+  );
+  const feedsAbort = new AbortController();
   let feeds: Promise<void> = Promise.resolve();
-  made.defer(async () => {
-    following.abort();
+  resources.defer(async () => {
+    feedsAbort.abort();
     await feeds;
   });
-  const grpc = await startGrpc(config, servers);
-  made.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
-  made.defer(() => stopping.abort());
-  feeds = core.run(following.signal);
-  const running = made.move();
+  const grpc = await serveGrpc({
+    ...config.grpc,
+    ...deps,
+    ...core,
+    connections,
+    admission: limits,
+    refusals: core.counters.refusals,
+    maxSymbols: config.subscriptions.maxSymbolsPerStream,
+    defaultSelection: config.options.selection,
+  });
+  resources.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
+  resources.defer(() => stopping.abort());
+  feeds = core.run(feedsAbort.signal);
+  const running = resources.move();
   return {
     config,
-    ports: {
-      grpc: grpc.port,
-      health: http.healthPort,
-      metrics: http.metricsPort,
-    },
+    ports: { grpc: grpc.port, health: http.healthPort, metrics: http.metricsPort },
     finished: http.finished,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
-type Core = ReturnType<typeof composeCore>;
-
 /** Makes what both servers read from; nothing is dialed before it runs. */
-function composeCore(
-  config: Config,
-  { deps, draining }: {
-    readonly deps: Dependencies;
-    /** Whether the proxy has begun to shut down. */
-    readonly draining: () => boolean;
-  },
-) {
-  const { clock, log } = deps;
+function createCore(config: Config, deps: Dependencies & { readonly stopping: AbortSignal }) {
+  const { clock, log, stopping } = deps;
   const { capacities, limits } = config;
   const counters = createCounters();
   const directory = new UnderlyingDirectory();
-  const memory = new QueueMemory(limits.queueMemoryBytes);
-  const channels = createChannels({ capacities, counters, memory, directory });
-  const { links, managers } = buildFeeds(config, {
-    ...deps,
-    channels,
-    counters,
-  });
+  const queueMemory = new QueueMemory(limits.queueMemoryBytes);
+  const channels = createChannels({ capacities, counters, memory: queueMemory, directory });
+  const { links, managers } = buildFeeds(config, { ...deps, channels, counters });
   const underlyings = managers.opra && buildExpansions(config, {
     sink: managers.opra,
     directory,
@@ -157,11 +157,10 @@ function composeCore(
     refusals: counters.refusals,
   });
   const lastMessages = new LastMessageTimes(counters, clock);
-  const { stalledStreamMs: stalledMs } = limits;
   return {
     counters,
     streams,
-    memory,
+    queueMemory,
     calendar: new MarketCalendar(config.marketClosures),
     lastMessageAt: lastMessages.lastMessageAt,
     status: statusSource({
@@ -171,7 +170,7 @@ function composeCore(
       links,
       kinds: feedKinds(config),
       streams,
-      draining,
+      draining: () => stopping.aborted,
     }),
     quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
     subscriptions: () =>
@@ -182,73 +181,16 @@ function composeCore(
     async run(signal: AbortSignal): Promise<void> {
       const keep = (part: (signal: AbortSignal) => Promise<void>, own = log) =>
         supervise(part, { clock, log: own, signal });
+      const stalls = { memory: queueMemory, stalledMs: limits.stalledStreamMs, clock, log };
       await Promise.all([
         ...Object.entries(links).map(([feed, link]) =>
           keep((signal) => link.run(signal), log.with({ feed }))
         ),
         underlyings && keep((signal) => underlyings.run(signal)),
-        keep((signal) => endStalled(streams, { memory, stalledMs, clock, log, signal })),
+        keep((signal) => endStalled(streams, { ...stalls, signal })),
         keep((signal) => lastMessages.run(signal)),
         keep((signal) => reportLosses(streams, { clock, log, signal })),
       ]);
     },
   };
-}
-
-/** Arguments of both servers. */
-interface ServerInputs {
-  readonly core: Core;
-  readonly deps: Dependencies;
-  readonly connections: ConnectionLimits;
-}
-
-function startHttp(
-  config: Config,
-  { core, deps, connections, errors }: ServerInputs & {
-    readonly errors: RecentErrors;
-  },
-) {
-  const { counters, status, subscriptions, streams, lastMessageAt } = core;
-  return serveHttp({
-    health: config.health,
-    metrics: config.metrics,
-    feeds: config.feeds,
-    status,
-    counters,
-    streams: () => streams.reports(),
-    subscriptions,
-    errors: errors.report,
-    lastMessageAt,
-    renderMetrics: createMetrics({
-      counters,
-      status,
-      calendar: core.calendar,
-      quotas: core.quotas,
-      queueMemory: core.memory,
-      connections: () => connections.figures,
-    }),
-    connections,
-    clock: deps.clock,
-    idleMs: config.limits.httpIdleMs,
-    allowedHosts: config.limits.allowedHosts,
-    onError: (cause) => deps.log.error("An HTTP response failed", { cause }),
-  });
-}
-
-function startGrpc(
-  config: Config,
-  { core, deps, connections }: ServerInputs,
-) {
-  return serveGrpc({
-    ...config.grpc,
-    ...deps,
-    connections,
-    streams: core.streams,
-    status: core.status,
-    subscriptions: core.subscriptions,
-    admission: config.limits,
-    refusals: core.counters.refusals,
-    maxSymbols: config.subscriptions.maxSymbolsPerStream,
-    defaultSelection: config.options.selection,
-  });
 }

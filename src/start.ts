@@ -9,9 +9,6 @@
 import { listenForStop } from "./stop_signals.ts";
 
 const signals = listenForStop();
-const [{ main }, { startProxy }] = await Promise.all([
-  import("./main.ts"),
-  import("./proxy.ts"),
-]);
+const [{ main }, { startProxy }] = await Promise.all([import("./main.ts"), import("./proxy.ts")]);
 await signals.delivered();
 await main(startProxy, signals);
