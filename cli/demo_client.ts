@@ -16,9 +16,8 @@ import {
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { CHANNEL_LABELS } from "../src/infrastructure/metrics/metrics.ts";
-import { parseAddress } from "./address.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
-import { ProxyClient, RpcError } from "./grpc_client.ts";
+import { parseAddress, ProxyClient, RpcError } from "./grpc_client.ts";
 import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "./retry.ts";
 
 /** Receives the messages of the six streams. */

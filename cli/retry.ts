@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { addressText, DEFAULT_GRPC_PORT, type ProxyAddress } from "./address.ts";
+import { addressText, DEFAULT_GRPC_PORT, type ProxyAddress } from "./grpc_client.ts";
 import type { RpcError } from "./grpc_client.ts";
 
 /**

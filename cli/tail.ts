@@ -9,7 +9,7 @@ import {
   GetConnectionStatusResponseSchema,
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { addressText } from "./address.ts";
+import { addressText } from "./grpc_client.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { chooseColors, supportsAnsi } from "./colors.ts";

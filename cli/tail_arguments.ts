@@ -6,7 +6,7 @@
 import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
 import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
-import { parseAddress, type ProxyAddress } from "./address.ts";
+import { parseAddress, type ProxyAddress } from "./grpc_client.ts";
 import {
   type Arguments,
   describeFlags,

@@ -4,7 +4,7 @@
  * @module
  */
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
-import { parseAddress } from "../../cli/address.ts";
+import { parseAddress } from "../../cli/grpc_client.ts";
 import { ProxyClient } from "../../cli/grpc_client.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { Harness } from "./harness.ts";

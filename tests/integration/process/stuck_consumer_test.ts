@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
-import { parseAddress } from "../../../cli/address.ts";
+import { parseAddress } from "../../../cli/grpc_client.ts";
 import { ProxyClient } from "../../../cli/grpc_client.ts";
 import { OptionFlood } from "../../support/option_flood.ts";
 import { collect, METHODS } from "../../support/streams.ts";

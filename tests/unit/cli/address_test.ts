@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { addressText, parseAddress } from "../../../cli/address.ts";
+import { addressText, parseAddress } from "../../../cli/grpc_client.ts";
 
 const ACCEPTED: readonly [string, string, boolean][] = [
   ["localhost:50052", "localhost:50052", false],
