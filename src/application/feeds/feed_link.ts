@@ -82,7 +82,7 @@ export class FeedLink {
       kind,
       state: this.#link.state,
       lastConnectedAt: this.#lastConnected?.at,
-      errorMessage: this.#errorMessage ?? subscriptions.trouble,
+      errorMessage: this.#errorMessage ?? subscriptions.problem,
       subscriptionCount: subscriptions.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
       messagesReceived: messagesReceived(counters),

@@ -11,21 +11,15 @@ import {
   type Pair,
   pairKey,
   UPSTREAM_CHANNELS,
-  type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
 import type { ChannelReport, QuotaReport, SymbolReport } from "../status/subscription_report.ts";
-
-/** State and reason of one symbol. */
-type SymbolStatus = Pick<SymbolReport, "state" | "reason">;
 
 /**
  * Counts the slots that streams use or wait for. A rejected pair needs none,
  * unless the rejection is transient: then no other stream gets its slot.
  */
-export function slotsInUse(
-  { refCounts, quota, reconciler }: Subscriptions,
-): number {
+export function slotsInUse({ refCounts, quota, reconciler }: Subscriptions): number {
   const rejected = reconciler.rejections.filter((pair) =>
     !pair.isTransient && refCounts.streamsOf(pair) > 0
   );
@@ -38,8 +32,8 @@ export function reportQuota(subscriptions: Subscriptions): QuotaReport {
   return { limit, learned, used: slotsInUse(subscriptions) };
 }
 
-/** Summarizes what upstream does not carry at the moment; `undefined` if nothing. */
-export function describeTrouble(
+/** Summarizes what is requested but not subscribed; `undefined` if nothing. */
+export function describeProblem(
   { quota, desired, reconciler: { rejections } }: Subscriptions,
 ): string | undefined {
   const [first] = rejections;
@@ -56,56 +50,38 @@ export function describeTrouble(
 }
 
 /** Reports every symbol of the channels that are in use. */
-export function reportChannels(
-  subscriptions: Subscriptions,
-): readonly ChannelReport[] {
-  subscriptions.reconciler.refreshDesired();
+export function reportChannels(subscriptions: Subscriptions): readonly ChannelReport[] {
+  const { refCounts, desired, reconciler } = subscriptions;
+  reconciler.refreshDesired();
   const statusOf = symbolStatuses(subscriptions);
-  return UPSTREAM_CHANNELS
-    .map((channel) => reportChannel(channel, subscriptions, statusOf))
-    .filter(({ symbols, unfiltered }) => symbols.length + unfiltered > 0);
-}
-
-function reportChannel(
-  channel: UpstreamChannel,
-  { refCounts, desired, reconciler }: Subscriptions,
-  statusOf: (pair: Pair) => SymbolStatus,
-): ChannelReport {
-  const symbols: SymbolReport[] = [];
-  let unfiltered = 0;
-  for (const pair of refCounts.symbols(channel).values()) {
-    const { symbol, streams } = pair;
-    if (symbol === WILDCARD && !desired.has(pair)) unfiltered = streams;
-    else symbols.push({ symbol, streams, ...statusOf(pair) });
-  }
-  for (const pair of refCounts.lingering()) {
-    if (pair.channel !== channel) continue;
-    if (!hasPair(reconciler.acknowledged, pair)) continue;
-    const { symbol } = pair;
-    symbols.push({ symbol, streams: 0, state: "lingering", reason: undefined });
-  }
-  return { channel, symbols, unfiltered };
+  const reports = UPSTREAM_CHANNELS.map((channel) => {
+    const symbols: SymbolReport[] = [];
+    let unfiltered = 0;
+    for (const pair of refCounts.symbols(channel).values()) {
+      const { symbol, streams } = pair;
+      if (symbol === WILDCARD && !desired.has(pair)) unfiltered = streams;
+      else symbols.push({ symbol, streams, ...statusOf(pair) });
+    }
+    for (const pair of refCounts.lingering()) {
+      if (pair.channel !== channel || !hasPair(reconciler.acknowledged, pair)) continue;
+      symbols.push({ symbol: pair.symbol, streams: 0, state: "lingering", reason: undefined });
+    }
+    return { channel, symbols, unfiltered };
+  });
+  return reports.filter(({ symbols, unfiltered }) => symbols.length + unfiltered > 0);
 }
 
 function symbolStatuses(
-  { quota, desired, reconciler }: Subscriptions,
-): (pair: Pair) => SymbolStatus {
-  const { acknowledged, rejections } = reconciler;
-  const errors = new Map(
-    rejections.map((rejection) => [pairKey(rejection), rejection.error]),
-  );
+  { quota, desired, reconciler: { acknowledged, rejections } }: Subscriptions,
+): (pair: Pair) => Pick<SymbolReport, "state" | "reason"> {
+  const errors = new Map(rejections.map((pair) => [pairKey(pair), pair.error]));
   const waiting = new Set(desired.waiting.map(pairKey));
   return (pair) => {
-    if (hasPair(acknowledged, pair)) {
-      return { state: "acknowledged", reason: undefined };
-    }
+    if (hasPair(acknowledged, pair)) return { state: "acknowledged", reason: undefined };
     const error = errors.get(pairKey(pair));
     if (error) return { state: "rejected", reason: errorText(error) };
-    if (!waiting.has(pairKey(pair))) {
-      return { state: "requested", reason: undefined };
-    }
-    const reason = `all ${slotsAvailable(quota)} slots are in use`;
-    return { state: "waiting", reason };
+    if (!waiting.has(pairKey(pair))) return { state: "requested", reason: undefined };
+    return { state: "waiting", reason: `all ${slotsAvailable(quota)} slots are in use` };
   };
 }
 

@@ -31,7 +31,7 @@ import type {
 } from "../status/subscription_report.ts";
 import { FeedFailure } from "./feed_failure.ts";
 import {
-  describeTrouble,
+  describeProblem,
   reportChannels,
   reportQuota,
   slotsInUse,
@@ -109,74 +109,73 @@ export interface SubscriptionManagerParts {
   readonly onRejection: (text: string) => void;
 }
 
-/** A connected session with the timers and counts that belong to it. */
-class ManagedSession {
+/** A connected session. */
+interface Session {
   readonly upstream: FeedSession;
-  /** Fires when the session is detached. */
-  readonly detached = new AbortController();
-  /** Whether {@linkcode SubscriptionManager} will send after a pause. */
-  isSendScheduled = false;
-  /** Whether the grace-period timer is running. */
-  isSweeping = false;
-  /** The pause until the next retest or retry is due. */
-  retest: { readonly at: number; readonly cancel: AbortController } | undefined;
-  /** Cancels the deadline of the request in flight. */
-  deadline: AbortController | undefined;
   /** The span of the request in flight. */
-  span: Span | undefined;
-  unanswered = 0;
-  acknowledgedAt: number | undefined;
-  hasAnswered = false;
+  span?: Span | undefined;
+  /** Requests without a reply since the last reply. */
+  unanswered: number;
+  hasAnswered: boolean;
+  acknowledgedAt?: number;
+}
 
-  constructor(upstream: FeedSession) {
-    this.upstream = upstream;
+/** Calls an action at a time that may change; at most one call is pending. */
+class Alarm {
+  /** Monotonic ms of the pending call; `undefined` when none is pending. */
+  at: number | undefined;
+  readonly #clock: Clock;
+  readonly #action: () => void;
+  #cancel = new AbortController();
+
+  constructor(clock: Clock, action: () => void) {
+    this.#clock = clock;
+    this.#action = action;
   }
 
-  /** Ends the wait for the reply to the request in flight. */
-  settle(): void {
-    this.deadline?.abort();
-    this.deadline = undefined;
-    this.span?.end();
-    this.span = undefined;
-  }
-
-  /** Records a reply. */
-  answered(): void {
-    this.settle();
-    this.unanswered = 0;
-    this.hasAnswered = true;
-  }
-
-  /** Cancels the wait for the next retest. */
-  cancelRetest(): void {
-    this.retest?.cancel.abort();
-    this.retest = undefined;
-  }
-
-  /** Stops every timer. */
-  detach(): void {
-    this.settle();
-    this.cancelRetest();
-    this.detached.abort();
+  /** Replaces the pending call; `undefined` cancels it. */
+  set(at: number | undefined): void {
+    if (at === this.at) return;
+    this.at = at;
+    this.#cancel.abort();
+    if (at === undefined) return;
+    const { signal } = this.#cancel = new AbortController();
+    this.#clock.sleep(at - this.#clock.monotonic(), signal).then(() => {
+      if (signal.aborted) return;
+      this.at = undefined;
+      this.#action();
+    });
   }
 }
 
 /** Manages the subscriptions of a market data feed. */
 export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
   readonly #parts: SubscriptionManagerParts;
-  #session: ManagedSession | undefined;
+  #session: Session | undefined;
+  /** When the next request is sent, with all changes until then. */
+  readonly #sending: Alarm;
+  /** When the next grace period ends. */
+  readonly #sweeping: Alarm;
+  /** When the next retest or retry is due. */
+  readonly #retesting: Alarm;
+  /** When the reply to the request in flight is overdue. */
+  readonly #deadline: Alarm;
 
   constructor(parts: SubscriptionManagerParts) {
     this.#parts = parts;
+    const { clock } = parts;
+    this.#sending = new Alarm(clock, () => this.#send());
+    this.#sweeping = new Alarm(clock, () => this.#sweep());
+    this.#retesting = new Alarm(clock, () => this.#send());
+    this.#deadline = new Alarm(clock, () => this.#expire());
   }
 
   get subscriptionCount(): number {
-    const { reconciler } = this.#parts.subscriptions;
-    return this.#session ? reconciler.acknowledgedCount : 0;
+    return this.#session ? this.#parts.subscriptions.reconciler.acknowledgedCount : 0;
   }
 
-  get trouble(): string | undefined {
-    return describeTrouble(this.#parts.subscriptions);
+  get problem(): string | undefined {
+    return describeProblem(this.#parts.subscriptions);
   }
 
   get acknowledgedAt(): number | undefined {
@@ -186,12 +185,11 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   /** Reports limit, use and failures in numbers. */
   reportQuota(): FeedQuota {
     const { feed, subscriptions } = this.#parts;
-    const { desired, reconciler } = subscriptions;
     return {
       feed,
       ...reportQuota(subscriptions),
-      waiting: desired.waiting.length,
-      rejected: reconciler.rejections.length,
+      waiting: subscriptions.desired.waiting.length,
+      rejected: subscriptions.reconciler.rejections.length,
     };
   }
 
@@ -211,10 +209,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { refCounts, quota, reconciler } = subscriptions;
     const { limit } = quota;
     if (limit === undefined) return;
-    const added = Array.from(new Set(symbols), (symbol) => ({
-      channel,
-      symbol,
-    })).filter((pair) => quota.usesSlot(pair) && !refCounts.streamsOf(pair));
+    const added = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
+      .filter((pair) => quota.usesSlot(pair) && !refCounts.streamsOf(pair));
     const [first] = added;
     if (first === undefined) return;
     const used = slotsInUse(subscriptions);
@@ -242,9 +238,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   freeSlots(channel: UpstreamChannel): number | undefined {
     const { subscriptions } = this.#parts;
     const { limit } = subscriptions.quota;
-    const isCounted = subscriptions.quota.usesSlot({ channel, symbol: "" });
-    if (limit === undefined || !isCounted) return undefined;
-    return limit - slotsInUse(subscriptions);
+    if (!subscriptions.quota.usesSlot({ channel, symbol: "" })) return undefined;
+    return limit === undefined ? undefined : limit - slotsInUse(subscriptions);
   }
 
   testLimitWith(channel: UpstreamChannel, symbol: string): void {
@@ -254,15 +249,18 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#scheduleRetest();
   }
 
-  attach(session: FeedSession): void {
-    this.#session = new ManagedSession(session);
+  attach(upstream: FeedSession): void {
+    this.#session = { upstream, unanswered: 0, hasAnswered: false };
     this.#parts.subscriptions.reconciler.reset();
     this.#send();
   }
 
   detach(): void {
     const { reconciler, refCounts } = this.#parts.subscriptions;
-    this.#session?.detach();
+    for (const alarm of [this.#sending, this.#sweeping, this.#retesting, this.#deadline]) {
+      alarm.set(undefined);
+    }
+    this.#session?.span?.end();
     this.#session = undefined;
     reconciler.reset();
     refCounts.dropLingering();
@@ -277,7 +275,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   acknowledged(state: SymbolSets): void {
     const session = this.#session;
     if (!session) return;
-    session.answered();
+    this.#settle(session);
     session.acknowledgedAt = this.#parts.clock.monotonic();
     this.#parts.subscriptions.reconciler.acknowledge(state);
     this.#send();
@@ -289,61 +287,42 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { reconciler } = this.#parts.subscriptions;
     const request = reconciler.inFlight;
     session.span?.set({ code: error.code });
-    session.answered();
+    this.#settle(session);
     this.#reportRejection(reconciler.reject(error), request, error);
     this.#scheduleSend(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
 
-  /** Sends the next request after `delayMs`, with all changes until then. */
+  #settle(session: Session): void {
+    this.#deadline.set(undefined);
+    session.span?.end();
+    session.span = undefined;
+    session.unanswered = 0;
+    session.hasAnswered = true;
+  }
+
   #scheduleSend(delayMs = 0): void {
-    const session = this.#session;
-    if (!session || session.isSendScheduled) return;
-    session.isSendScheduled = true;
-    this.#parts.clock.sleep(delayMs, session.detached.signal).then(() => {
-      session.isSendScheduled = false;
-      if (session === this.#session) this.#send();
-    });
+    if (!this.#session || this.#sending.at !== undefined) return;
+    this.#sending.set(this.#parts.clock.monotonic() + delayMs);
+  }
+
+  #scheduleRetest(): void {
+    if (this.#session) this.#retesting.set(this.#parts.subscriptions.reconciler.dueAt);
   }
 
   /** Unsubscribes lingering symbols as their grace periods end. */
-  async #sweep(): Promise<void> {
+  #sweep(): void {
     const { subscriptions: { refCounts }, clock } = this.#parts;
-    const session = this.#session;
-    if (!session || session.isSweeping) return;
-    session.isSweeping = true;
-    const { signal } = session.detached;
-    for (let next = refCounts.nextSweepAt; next !== undefined;) {
-      await clock.sleep(next - clock.monotonic(), signal);
-      if (signal.aborted) return;
-      if (refCounts.sweep(clock.monotonic())) this.#scheduleSend();
-      next = refCounts.nextSweepAt;
-    }
-    session.isSweeping = false;
-  }
-
-  /** Sends again when the next retest or retry is due. */
-  #scheduleRetest(): void {
-    const { subscriptions: { reconciler }, clock } = this.#parts;
-    const session = this.#session;
-    if (!session) return;
-    const at = reconciler.dueAt;
-    if (at === session.retest?.at) return;
-    session.cancelRetest();
-    if (at === undefined) return;
-    const cancel = new AbortController();
-    session.retest = { at, cancel };
-    clock.sleep(at - clock.monotonic(), cancel.signal).then(() => {
-      if (cancel.signal.aborted) return;
-      session.retest = undefined;
-      this.#send();
-    });
+    if (!this.#session) return;
+    if (refCounts.sweep(clock.monotonic())) this.#scheduleSend();
+    this.#sweeping.set(refCounts.nextSweepAt);
   }
 
   /** Sends a probe or the next request; without one waits for the next retest. */
   #send(probe?: SubscriptionRequest): void {
     const session = this.#session;
     if (!session) return;
-    const { feed, subscriptions: { reconciler }, log, tracing } = this.#parts;
+    const { feed, subscriptions: { reconciler }, clock, log, tracing, replyTimeoutMs } =
+      this.#parts;
     const request = probe ?? reconciler.next();
     this.#reportGivenUp(reconciler.takeGivenUp());
     if (!request) {
@@ -359,32 +338,27 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       });
     }
     session.upstream.request(request);
-    this.#watchDeadline(session, request);
+    this.#deadline.set(clock.monotonic() + replyTimeoutMs);
   }
 
-  /** Expires the request in flight when its reply is overdue. */
-  async #watchDeadline(
-    session: ManagedSession,
-    request: SubscriptionRequest,
-  ): Promise<void> {
-    const { clock, replyTimeoutMs, log } = this.#parts;
-    const { signal } = session.deadline = new AbortController();
-    await clock.sleep(replyTimeoutMs, signal);
-    if (signal.aborted) return;
+  /** Gives up waiting for the reply to the request in flight. */
+  #expire(): void {
+    const session = this.#session;
+    const { replyTimeoutMs, log, subscriptions: { reconciler } } = this.#parts;
+    const request = reconciler.inFlight;
+    if (!session || !request) return;
     session.span?.fail(new Error("No reply"));
-    session.settle();
-    this.#parts.subscriptions.reconciler.expire();
+    session.span?.end();
+    session.span = undefined;
+    reconciler.expire();
     if (request.probe) return this.#send();
     session.unanswered++;
     log.warn("No reply to a subscription request", describe(request));
-    if (session.unanswered < (session.hasAnswered ? MAX_UNANSWERED : 1)) {
-      return this.#send();
-    }
+    if (session.unanswered < (session.hasAnswered ? MAX_UNANSWERED : 1)) return this.#send();
     session.upstream.fail(
-      new FeedFailure(
-        `No reply to a subscription request within ${replyTimeoutMs} ms`,
-        { errorType: "timeout" },
-      ),
+      new FeedFailure(`No reply to a subscription request within ${replyTimeoutMs} ms`, {
+        errorType: "timeout",
+      }),
     );
   }
 

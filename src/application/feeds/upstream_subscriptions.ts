@@ -26,12 +26,12 @@ export interface UpstreamSubscriptions {
   /** Pairs that the session acknowledged, 0 without a session. */
   readonly subscriptionCount: number;
   /** What upstream rejects at the moment; `undefined` when nothing. */
-  readonly trouble: string | undefined;
+  readonly problem: string | undefined;
 }
 
 /** The trade updates: one subscription, made by the login. */
 export class TradeUpdatesSubscription implements UpstreamSubscriptions {
-  readonly trouble = undefined;
+  readonly problem = undefined;
   readonly acknowledgedAt = undefined;
   #session: FeedSession | undefined;
 

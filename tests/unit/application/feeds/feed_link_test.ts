@@ -362,10 +362,10 @@ Deno.test("a rejected symbol is shown in the status and the session continues", 
   const subscriptions = new RecordingSubscriptions();
   await using feed = new Followed(["accept"], { subscriptions });
   await settle();
-  subscriptions.trouble = "invalid syntax (code 400): quotes BAD";
+  subscriptions.problem = "invalid syntax (code 400): quotes BAD";
   assert.equal(feed.link.status.state, "connected");
   assert.match(feed.link.status.errorMessage ?? "", /quotes BAD/);
-  subscriptions.trouble = undefined;
+  subscriptions.problem = undefined;
   assert.equal(feed.link.status.errorMessage, undefined, "it is over");
 });
 

@@ -131,7 +131,7 @@ export class RecordingSubscriptions implements UpstreamSubscriptions {
   /** Errors that were passed on. */
   readonly rejections: UpstreamError[] = [];
   subscriptionCount = 0;
-  trouble: string | undefined;
+  problem: string | undefined;
   acknowledgedAt: number | undefined;
 
   attach(): void {

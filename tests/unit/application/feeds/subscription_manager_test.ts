@@ -164,7 +164,7 @@ Deno.test("symbols that are never acknowledged are reported in one line", async 
     "not acknowledged: quotes A and 2 more",
   ]);
   assert.equal(
-    harness.manager.trouble,
+    harness.manager.problem,
     "not acknowledged: quotes A and 2 more",
   );
   const [quotes] = harness.manager.report([]).channels;
@@ -218,7 +218,7 @@ Deno.test("a rejected symbol is retested alone at growing intervals", async () =
   harness.session.onRequest = () => {};
   await harness.clock.advance(3_600_000);
   harness.acknowledge({ quotes: ["A", "BAD"] });
-  assert.equal(harness.manager.trouble, undefined);
+  assert.equal(harness.manager.problem, undefined);
 });
 
 Deno.test("a refused * is retested alone while names stay subscribed", async () => {
@@ -236,7 +236,7 @@ Deno.test("a refused * is retested alone while names stay subscribed", async () 
   assert.deepEqual(harness.asked.slice(before), ["subscribe quotes:*"]);
   harness.acknowledge({ quotes: ["A", "*"] });
   assert.equal(harness.subscriptions.quota.allowsWildcard("quotes"), true);
-  assert.equal(harness.manager.trouble, undefined);
+  assert.equal(harness.manager.problem, undefined);
 });
 
 Deno.test("a symbol that upstream drops is requested again each time", async () => {
@@ -474,11 +474,11 @@ for (const feed of ["sip", "opra"] as const) {
       answer();
       await harness.clock.advance(2_000);
       assert.deepEqual([...subscribed], []);
-      assert.match(harness.manager.trouble ?? "", /symbol limit exceeded/);
+      assert.match(harness.manager.problem ?? "", /symbol limit exceeded/);
       harness.manager.checkQuota("quotes", ["D"]);
       await harness.clock.advance(10_000);
       assert.deepEqual([...subscribed].sort(), symbols);
-      assert.equal(harness.manager.trouble, undefined);
+      assert.equal(harness.manager.problem, undefined);
       harness.manager.checkQuota("quotes", ["D"]);
       assert.equal(harness.subscriptions.quota.learned, false);
     });
