@@ -183,7 +183,7 @@ Deno.test("the report has the state and reason of every symbol", () => {
           {
             symbol: "BAD",
             streams: 1,
-            state: "refused",
+            state: "rejected",
             reason: "invalid syntax (code 400)",
           },
           { symbol: "LEFT", streams: 0, state: "lingering", reason: undefined },
