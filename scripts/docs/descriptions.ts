@@ -29,6 +29,7 @@ export const ELSEWHERE: Readonly<Record<string, string>> = {
   "axe-core": "Tests: the status page for people who cannot see it",
   "decimal.js": "Simulator: exact arithmetic with money",
   "fast-check": "Tests: properties instead of examples",
+  "grpc-js-reflection-client": "Tests: server reflection, v1 and v1alpha",
   "hdr-histogram-js": "Benchmarks: latency percentiles",
   "js-tokens": "Scripts: comments and strings of the sources",
   "yaml": "Scripts and tests: the chart's values and manifests",

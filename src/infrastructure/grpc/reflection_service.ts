@@ -8,13 +8,12 @@
  */
 import {
   create,
-  type DescEnum,
   type DescFile,
-  type DescMessage,
   type DescService,
   type MessageInitShape,
   toBinary,
 } from "@bufbuild/protobuf";
+import { nestedTypes } from "@bufbuild/protobuf/reflect";
 import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import { status as Code } from "@grpc/grpc-js";
 import type { Log } from "../../application/ports/log.ts";
@@ -30,79 +29,31 @@ import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type { DuplexCall, Handlers, PendingRequest } from "./register_service.ts";
 import { pumpMessages } from "./stream_pump.ts";
 
-function* namesOfEnum(desc: DescEnum): Generator<string> {
-  yield desc.typeName;
-  // Values are declared next to their enum, not inside it.
-  const scope = desc.typeName.slice(0, desc.typeName.lastIndexOf(".") + 1);
-  for (const value of desc.values) yield scope + value.name;
-}
-
-function* namesOfMessage(desc: DescMessage): Generator<string> {
-  yield desc.typeName;
-  for (const field of desc.fields) yield `${desc.typeName}.${field.name}`;
-  for (const oneof of desc.oneofs) yield `${desc.typeName}.${oneof.name}`;
-  for (const nested of desc.nestedMessages) yield* namesOfMessage(nested);
-  for (const nested of desc.nestedEnums) yield* namesOfEnum(nested);
-}
-
-function* namesOfFile(file: DescFile): Generator<string> {
-  for (const message of file.messages) yield* namesOfMessage(message);
-  for (const desc of file.enums) yield* namesOfEnum(desc);
-  for (const service of file.services) {
-    yield service.typeName;
-    for (const method of service.methods) {
-      yield `${service.typeName}.${method.name}`;
+/** Yields the full names of everything that a file declares. */
+function* namesOf(file: DescFile): Generator<string> {
+  for (const desc of nestedTypes(file)) {
+    const { typeName } = desc;
+    yield typeName;
+    if (desc.kind === "message") {
+      for (const { name } of [...desc.fields, ...desc.oneofs]) yield `${typeName}.${name}`;
+    } else if (desc.kind === "service") {
+      for (const { name } of desc.methods) yield `${typeName}.${name}`;
+    } else if (desc.kind === "enum") {
+      // Values are declared next to their enum, not inside it.
+      const scope = typeName.slice(0, typeName.lastIndexOf(".") + 1);
+      for (const { name } of desc.values) yield scope + name;
     }
   }
 }
 
-/** Files, with their imports, by name and by the names that they declare. */
-class DescriptorIndex {
-  readonly #byName = new Map<string, DescFile>();
-  readonly #bySymbol = new Map<string, DescFile>();
-
-  /** Indexes `files` and all their imports. */
-  constructor(files: readonly DescFile[]) {
-    for (const file of files) this.#add(file);
+/** Returns files and all their imports, each once, the files first. */
+function withImports(files: readonly DescFile[]): Set<DescFile> {
+  const found = new Set(files);
+  // A set also iterates over what is added meanwhile.
+  for (const file of found) {
+    for (const imported of file.dependencies) found.add(imported);
   }
-
-  /** Returns the file with this name, for example `cream/v1/common.proto`. */
-  fileNamed(name: string): DescFile | undefined {
-    return this.#byName.get(name);
-  }
-
-  /** Returns the file that declares this fully qualified name. */
-  fileDeclaring(symbol: string): DescFile | undefined {
-    return this.#bySymbol.get(symbol);
-  }
-
-  /** Whether this is the full name of a message. */
-  isMessage(name: string): boolean {
-    const file = this.#bySymbol.get(name);
-    if (file === undefined) return false;
-    const search = (messages: readonly DescMessage[]): boolean =>
-      messages.some((message) => message.typeName === name || search(message.nestedMessages));
-    return search(file.messages);
-  }
-
-  #add(file: DescFile): void {
-    if (this.#byName.has(file.proto.name)) return;
-    this.#byName.set(file.proto.name, file);
-    for (const symbol of namesOfFile(file)) this.#bySymbol.set(symbol, file);
-    for (const imported of file.dependencies) this.#add(imported);
-  }
-}
-
-/** Returns the descriptors of a file and of all its imports, the file first. */
-function descriptorsOf(file: DescFile): Uint8Array[] {
-  const seen = new Set<DescFile>();
-  const visit = (file: DescFile) => {
-    if (seen.has(file)) return;
-    seen.add(file);
-    for (const imported of file.dependencies) visit(imported);
-  };
-  visit(file);
-  return [...seen].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto));
+  return found;
 }
 
 type MessageResponse = NonNullable<
@@ -116,12 +67,13 @@ function notFound(what: string): MessageResponse {
   };
 }
 
+/** Responds with the descriptors of a file and of all its imports, the file first. */
 function fileResponse(file: DescFile | undefined, what: string): MessageResponse {
   if (file === undefined) return notFound(what);
-  return {
-    case: "fileDescriptorResponse",
-    value: { fileDescriptorProto: descriptorsOf(file) },
-  };
+  const fileDescriptorProto = [...withImports([file])].map(({ proto }) =>
+    toBinary(FileDescriptorProtoSchema, proto)
+  );
+  return { case: "fileDescriptorResponse", value: { fileDescriptorProto } };
 }
 
 /** Bytes of the largest request; its response repeats it. */
@@ -139,11 +91,22 @@ function checkLength(request: ServerReflectionRequest): void {
 /** Responds to requests about a list of services. */
 export class Reflection {
   readonly #services: readonly DescService[];
-  readonly #index: DescriptorIndex;
+  /** Files by name, and by the full names that they declare. */
+  readonly #byName = new Map<string, DescFile>();
+  readonly #bySymbol = new Map<string, DescFile>();
+  readonly #messages = new Set<string>();
 
-  constructor(services: readonly DescService[]) {
+  /** @param details files of messages that no method names, such as error details */
+  constructor(services: readonly DescService[], details: readonly DescFile[]) {
     this.#services = services;
-    this.#index = new DescriptorIndex(services.map(({ file }) => file));
+    const files = services.map(({ file }) => file);
+    for (const file of withImports([...files, ...details])) {
+      this.#byName.set(file.proto.name, file);
+      for (const name of namesOf(file)) this.#bySymbol.set(name, file);
+      for (const { kind, typeName } of nestedTypes(file)) {
+        if (kind === "message") this.#messages.add(typeName);
+      }
+    }
   }
 
   /**
@@ -173,11 +136,11 @@ export class Reflection {
           },
         };
       case "fileByFilename":
-        return fileResponse(this.#index.fileNamed(request.value), `file ${request.value}`);
+        return fileResponse(this.#byName.get(request.value), `file ${request.value}`);
       case "fileContainingSymbol":
-        return fileResponse(this.#index.fileDeclaring(request.value), `symbol ${request.value}`);
+        return fileResponse(this.#bySymbol.get(request.value), `symbol ${request.value}`);
       case "allExtensionNumbersOfType":
-        if (!this.#index.isMessage(request.value)) {
+        if (!this.#messages.has(request.value)) {
           return notFound(`message ${request.value}`);
         }
         return {

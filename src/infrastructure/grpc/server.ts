@@ -25,6 +25,7 @@ import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, unavailable } from "./call_error.ts";
@@ -222,7 +223,8 @@ function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpc
     handlers: streamProxyHandlers({ ...options, limits: options, calls, ticker }),
   });
   addService(server, Health, { onError, pending, handlers: healthHandlers({ ...options, calls }) });
-  const reflection = new Reflection([StreamProxyService, Health, ServerReflection]);
+  const services = [StreamProxyService, Health, ServerReflection];
+  const reflection = new Reflection(services, [file_google_rpc_error_details]);
   const handlers = reflectionHandlers({ reflection, calls, log });
   for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
     addService(server, ServerReflection, { onError, pending, handlers, name });

@@ -1,5 +1,7 @@
 /** Server reflection for tools such as grpcurl. */
 import assert from "node:assert/strict";
+import { credentials } from "@grpc/grpc-js";
+import { GrpcReflection } from "grpc-js-reflection-client";
 import { create, createFileRegistry, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import {
   type FileDescriptorProto,
@@ -159,3 +161,24 @@ Deno.test("stopping ends a reflection stream that waits for requests", async () 
   await harness.server.stop(5_000);
   assert.equal(await trailers, "14");
 });
+
+for (const version of ["v1", "v1alpha"]) {
+  Deno.test(`a reflection client of ${version} reads services and error details`, async () => {
+    await using harness = await startGrpcHarness();
+    const address = `127.0.0.1:${harness.server.port}`;
+    const options = { "grpc.use_local_subchannel_pool": 1 };
+    const client = new GrpcReflection(address, credentials.createInsecure(), options, version);
+    const services = await client.listServices();
+    assert(services.includes("cream.v1.StreamProxyService"));
+    const methods = await client.listMethods("cream.v1.StreamProxyService");
+    assert.equal(methods.length, 7);
+    const details = await client.getDescriptorByFileName("google/rpc/error_details.proto");
+    const packages = details.getPackageObject() as Readonly<Record<string, unknown>>;
+    assert.deepEqual(Object.keys(Object(Object(packages["google"])["rpc"])).sort(), [
+      "BadRequest",
+      "QuotaFailure",
+    ]);
+    // It has no method for it; an open one would crash when its server stops, see `grpcClient`.
+    Reflect.get(client, "client").close();
+  });
+}
