@@ -324,7 +324,7 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_QUEUE_MEMORY_MB: row(integer(16, 1_048_576), "limits.queueMemoryBytes", {
       description: "MiB that the queues of all streams may hold together; above it the " +
-        "longest queues lose their oldest messages, which are counted as lost",
+        "longest queues drop their oldest messages, which are counted",
       default: "256",
     }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {

@@ -88,14 +88,14 @@ export const METRICS = {
   sent: {
     name: "alpaca_proxy_messages_sent_total",
     type: "counter",
-    help: "Messages delivered to client streams, once per stream",
+    help: "Messages sent to client streams, once per stream",
     labels: ["message_type"],
     read: perChannel("sent"),
   },
   dropped: {
     name: "alpaca_proxy_messages_dropped_total",
     type: "counter",
-    help: "Messages that client streams lost because they fell behind",
+    help: "Messages dropped because the client stream fell behind",
     labels: ["message_type"],
     read: perChannel("dropped"),
   },
