@@ -253,7 +253,7 @@ function carried(
 ): Carried[] {
   const rpcs = new Map<unknown, string>();
   const handlers = make((rpc) => {
-    const sink = { wants: () => false, publish() {} };
+    const sink = { mayHaveSubscribers: () => false, publish() {} };
     rpcs.set(sink, rpc);
     return sink;
   });

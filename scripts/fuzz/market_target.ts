@@ -19,11 +19,11 @@ const WANTED: ReadonlySet<string> = new Set(SYMBOLS.slice(0, 2));
 
 /** Subscribed symbols of a pair of lanes, and whether its sinks fail. */
 const MODES = {
-  all: { wants: () => true },
-  some: { wants: (symbol: string) => WANTED.has(symbol) },
-  none: { wants: () => false },
+  all: { mayHaveSubscribers: () => true },
+  some: { mayHaveSubscribers: (symbol: string) => WANTED.has(symbol) },
+  none: { mayHaveSubscribers: () => false },
   failing: {
-    wants(symbol: string) {
+    mayHaveSubscribers(symbol: string) {
       if (symbol === "MSFT") throw HANDLER_ERROR;
       return true;
     },
@@ -201,7 +201,7 @@ export class MarketTarget implements Target {
       ? same(all.counters.received, other.counters.received)
         ? undefined
         : "A failing handler changes what is counted as received"
-      : dependenceOf(all, other, MODES[mode].wants);
+      : dependenceOf(all, other, MODES[mode].mayHaveSubscribers);
     return problem &&
       `${problem}\nall: ${describe(all)}\n${mode}: ${describe(other)}`;
   }
@@ -226,7 +226,7 @@ export class MarketTarget implements Target {
 function dependenceOf(
   all: Outcome,
   fewer: Outcome,
-  wants: (symbol: string) => boolean,
+  mayHaveSubscribers: (symbol: string) => boolean,
 ): string | undefined {
   const [a, b] = [all.counters, fewer.counters];
   if (
@@ -238,7 +238,7 @@ function dependenceOf(
     return "More is malformed when less is wanted";
   }
   const wanted = all.events.filter(([, event]) =>
-    wants((event as { readonly symbol: string }).symbol)
+    mayHaveSubscribers((event as { readonly symbol: string }).symbol)
   );
   return same(wanted, fewer.events) ? undefined : "Other events depend on who listens";
 }

@@ -30,7 +30,7 @@ class Lane {
     const { outcome } = this;
     const { counters, log } = outcome;
     this.#decoder = new TradingDecoder({
-      sink: outcome.sink("orders", { wants: () => true, fails }),
+      sink: outcome.sink("orders", { mayHaveSubscribers: () => true, fails }),
       counters,
       log,
       clock: FIXED_CLOCK,

@@ -58,12 +58,12 @@ export class Outcome {
   sink<T>(
     channel: string,
     options: {
-      readonly wants: (symbol: string) => boolean;
+      readonly mayHaveSubscribers: (symbol: string) => boolean;
       readonly fails?: boolean;
     },
   ): EventSink<T> {
     return {
-      wants: options.wants,
+      mayHaveSubscribers: options.mayHaveSubscribers,
       publish: (event) => {
         if (options.fails) throw HANDLER_ERROR;
         this.events.push([channel, event]);

@@ -9,7 +9,7 @@
  */
 import { Channel } from "../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
-import { Ring } from "../../src/application/broadcast/ring.ts";
+import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 
 interface Tick {
   readonly symbol: string;
@@ -49,7 +49,7 @@ const nobody = channelOf(10_000);
 Deno.bench({
   name: "test a symbol without a subscriber",
   group: "publish",
-  fn: () => void nobody.wants("NONE"),
+  fn: () => void nobody.mayHaveSubscribers("NONE"),
 });
 
 const symbols = new Set(Array.from({ length: 100 }, (_, i) => `S${i}`));
@@ -60,30 +60,31 @@ Deno.bench({
   fn: () => nobody.subscribe({ symbols, secondary }).end(),
 });
 
-const envelopes = Array.from({ length: BATCH }, (_, i): Envelope<Tick> => ({
+let sequence = 0;
+const envelope = (): Envelope<Tick> => ({
   event: { symbol: "S" },
-  sequence: i,
+  sequence: ++sequence,
   receivedAt: 0,
   encoded: undefined,
   holders: 0,
   bytes: 0,
-}));
+});
 
-const ring = new Ring<Envelope<Tick>>(CAPACITY);
+const queue = new Subscriber<Tick>({ capacity: CAPACITY, counters });
 Deno.bench({
-  name: `ring: push and take ${BATCH}`,
+  name: `queue: add and take ${BATCH}`,
   group: "queue",
   fn() {
-    for (const envelope of envelopes) ring.push(envelope);
-    ring.take(BATCH);
+    for (let i = 0; i < BATCH; i++) queue.enqueue(envelope());
+    queue.take();
   },
 });
 
-const full = new Ring<Envelope<Tick>>(BATCH);
+const full = new Subscriber<Tick>({ capacity: BATCH, counters });
 Deno.bench({
-  name: `full ring: push ${BATCH}, each drops one`,
+  name: `full queue: add ${BATCH}, each drops one`,
   group: "queue",
   fn() {
-    for (const envelope of envelopes) full.push(envelope);
+    for (let i = 0; i < BATCH; i++) full.enqueue(envelope());
   },
 });

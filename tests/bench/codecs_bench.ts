@@ -55,7 +55,7 @@ Deno.bench({
 
 /** A sink that subscribes to all or no symbols and discards events. */
 const sinkOf = (wanted: boolean) => ({
-  wants: () => wanted,
+  mayHaveSubscribers: () => wanted,
   publish: () => {},
 });
 

@@ -7,6 +7,7 @@ import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import type { PendingBatch } from "../../src/application/broadcast/subscriber.ts";
 import type {
   MarketStreams,
+  OnStall,
   OpenStream,
   Stall,
   StreamFilter,
@@ -18,37 +19,43 @@ class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly #onClose: () => void;
+  readonly #onStall: OnStall;
   readonly #capacity: number;
   #queue: Envelope<T>[] = [];
   #wake = () => {};
   #end: { readonly error?: Error } | undefined;
-  #delivered = 0;
-  #lost = 0;
+  #sent = 0;
+  #dropped = 0;
 
   constructor(
     channel: ChannelName,
     filter: StreamFilter,
-    options: { readonly capacity: number; readonly onClose: () => void },
+    options: {
+      readonly capacity: number;
+      readonly onClose: () => void;
+      readonly onStall: OnStall;
+    },
   ) {
     this.channel = channel;
     this.filter = filter;
     this.#capacity = options.capacity;
     this.#onClose = options.onClose;
+    this.#onStall = options.onStall;
   }
 
-  get delivered(): number {
-    return this.#delivered;
+  get sent(): number {
+    return this.#sent;
   }
 
-  get lost(): number {
-    return this.#lost;
+  get dropped(): number {
+    return this.#dropped;
   }
 
   push(envelope: Envelope<T>): void {
     this.#queue.push(envelope);
     if (this.#queue.length > this.#capacity) {
       this.#queue.shift();
-      this.#lost++;
+      this.#dropped++;
     }
     this.#wake();
   }
@@ -59,17 +66,15 @@ class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
     this.#wake();
   }
 
-  /** Says that the stream has stalled; replaced by the reader. */
-  stall: (stall: Stall) => void = () => {};
-
-  whenStalled(onStall: (stall: Stall) => void): void {
-    this.stall = onStall;
+  /** Reports that the stream has stalled. */
+  stall(stall: Stall): void {
+    this.#onStall?.(stall);
   }
 
   take(): readonly Envelope<T>[] {
     const batch = this.#end === undefined ? this.#queue : [];
     this.#queue = [];
-    this.#delivered += batch.length;
+    this.#sent += batch.length;
     return batch;
   }
 
@@ -119,10 +124,12 @@ export class MemoryMarket implements MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
+    onStall?: OnStall,
   ): OpenStream<ChannelEvents[C]> {
     this.admit(channel, filter);
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
       capacity: this.#capacity,
+      onStall,
       onClose: () => {
         this.streams.delete(stream as MemoryStream<unknown>);
         this.#tell();

@@ -46,8 +46,10 @@ export interface ChannelFilter {
   readonly secondary: ReadonlySet<string>;
 }
 
-/** Subscribers by key. A lookup costs the same for any number of subscribers. */
+/** Subscribers by key. */
 type Index<T> = Map<string, Subscriber<T>[]>;
+
+const NONE: readonly never[] = [];
 
 /** Bounded broadcast of one data type. */
 export class Channel<T> implements EventSink<T> {
@@ -62,7 +64,6 @@ export class Channel<T> implements EventSink<T> {
   /** Subscribers without a filter. */
   readonly #unfiltered: Subscriber<T>[] = [];
   #sequence = 0;
-  #subscribers = 0;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
     this.#keys = keys;
@@ -73,36 +74,24 @@ export class Channel<T> implements EventSink<T> {
     this.#measure = options.measure;
   }
 
-  /** Number of subscribers. */
-  get subscribers(): number {
-    return this.#subscribers;
-  }
-
-  /** Number of keys, of both kinds, that subscribers filter by. */
-  get keys(): number {
-    return this.#bySymbol.size + this.#bySecondary.size;
-  }
-
   /** Number of symbols that subscribers filter by. */
   get symbols(): number {
     return this.#bySymbol.size;
   }
 
   /** Counts the given symbols that no subscriber filters by. */
-  countNew(symbols: Iterable<string>): number {
+  countUnsubscribed(symbols: Iterable<string>): number {
     let count = 0;
     for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;
     return count;
   }
 
-  /** Whether an event of this symbol can have a subscriber. */
-  wants(symbol: string): boolean {
+  mayHaveSubscribers(symbol: string): boolean {
     if (this.#unfiltered.length > 0 || this.#bySymbol.has(symbol)) return true;
     if (this.#bySecondary.size === 0) return false;
     const { secondaryOfSymbol } = this.#keys;
     // A second key that does not follow from the symbol could match.
-    return !secondaryOfSymbol ||
-      this.#bySecondary.has(secondaryOfSymbol(symbol));
+    return !secondaryOfSymbol || this.#bySecondary.has(secondaryOfSymbol(symbol));
   }
 
   /** Adds an event to the queue of each of its subscribers. */
@@ -115,16 +104,21 @@ export class Channel<T> implements EventSink<T> {
       holders: 0,
       bytes: this.#measure ? this.#measure(event) : this.#eventBytes,
     };
-    pushAll(this.#unfiltered, envelope);
-    pushAll(this.#bySymbol.get(this.#keys.symbol(event)), envelope);
-    if (this.#bySecondary.size > 0 && this.#keys.secondary) {
-      pushAll(this.#bySecondary.get(this.#keys.secondary(event)), envelope);
+    const { symbol, secondary } = this.#keys;
+    for (const each of this.#unfiltered) each.enqueue(envelope);
+    for (const each of this.#bySymbol.get(symbol(event)) ?? NONE) each.enqueue(envelope);
+    if (this.#bySecondary.size > 0 && secondary) {
+      for (const each of this.#bySecondary.get(secondary(event)) ?? NONE) each.enqueue(envelope);
     }
     if (envelope.holders > 0) this.#memory.hold(envelope);
   }
 
-  /** Adds a subscriber, effective immediately; `end` removes it. */
-  subscribe(filter: ChannelFilter): Subscriber<T> {
+  /**
+   * Adds a subscriber, effective immediately; `end` removes it.
+   *
+   * @param onEnd called once, after it was removed
+   */
+  subscribe(filter: ChannelFilter, onEnd?: () => void): Subscriber<T> {
     const { symbols, secondary } = filter;
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
     const subscriber: Subscriber<T> = new Subscriber<T>({
@@ -135,23 +129,14 @@ export class Channel<T> implements EventSink<T> {
         if (isUnfiltered) removeFrom(this.#unfiltered, subscriber);
         removeKeys(this.#bySymbol, symbols, subscriber);
         removeKeys(this.#bySecondary, secondary, subscriber);
-        this.#subscribers--;
+        onEnd?.();
       },
     });
     if (isUnfiltered) this.#unfiltered.push(subscriber);
     addKeys(this.#bySymbol, symbols, subscriber);
     addKeys(this.#bySecondary, secondary, subscriber);
-    this.#subscribers++;
     return subscriber;
   }
-}
-
-function pushAll<T>(
-  subscribers: readonly Subscriber<T>[] | undefined,
-  envelope: Envelope<T>,
-): void {
-  if (subscribers === undefined) return;
-  for (let i = 0; i < subscribers.length; i++) subscribers[i]?.push(envelope);
 }
 
 function addKeys<T>(

@@ -3,17 +3,15 @@
  *
  * Counted, in bytes:
  *
- * - slots: 8 for each slot of each queue, used or not;
- * - envelopes: each event that at least one queue holds, once for all queues that
- *   share it ({@linkcode Envelope.holders});
+ * - queued: each event that at least one queue holds, once for all queues that share
+ *   it ({@linkcode Envelope.holders}), and a slot in each of them;
  * - in flight: batches that readers have taken and not sent yet.
  *
- * When slots and envelopes exceed the limit, unused slots are freed, and then the
- * longest queues are shortened to a common length, oldest events first, until a
- * 64th of the limit is free. Shortening visits all queues, but frees so much that
- * its cost per published event is constant; where it cannot free as much, it is
- * repeated after a 64th more is held, or a second later. Below the limit, a
- * publisher only adds and compares.
+ * When the queued bytes exceed the limit, the longest queues are shortened to a
+ * common length, oldest events first, until a 64th of the limit is free. Shortening
+ * visits all queues, but frees so much that its cost per published event is
+ * constant; where it cannot free as much, it is repeated after a 64th more is held,
+ * or a second later. Below the limit, a publisher only adds and compares.
  *
  * Batches in flight cannot be dropped. The more is in flight, the smaller are new
  * batches, so that all of them use at most a quarter of the limit, plus
@@ -23,7 +21,6 @@
  */
 import type { Envelope } from "./envelope.ts";
 import { SLOT_BYTES } from "./memory_needs.ts";
-import type { SlotUsage } from "./ring.ts";
 
 /** Largest batch in events, to limit the memory of one write. */
 export const LARGEST_BATCH = 8_192;
@@ -38,30 +35,26 @@ const FLIGHT_SHARE = 1 / 4;
 const BATCH_SHARE = 1 / 16;
 /** Part of the limit that shortening frees. */
 const FREED_SHARE = 1 / 64;
-/** Smallest part of all waiting events that one step of shortening drops. */
+/** Smallest part of all queued events that one step of shortening drops. */
 const LEAST_PART = 1 / 64;
 
 /** A queue that can be shortened. */
 export interface LimitedQueue {
   /** Events that wait to be taken. */
-  readonly waiting: number;
-  /** Frees unused slots. */
-  compact(): void;
+  readonly queued: number;
   /** Drops and counts the oldest events until `length` are left. */
   shorten(length: number): void;
-  /** Releases the cached bytes of events that have waited since the last call. */
+  /** Releases the cached bytes of events that were queued at the last call. */
   releaseEncoded(): void;
 }
 
 /** Counts the memory of all queues and enforces its limit. */
-export class QueueMemory implements SlotUsage {
+export class QueueMemory {
   /** Bytes of all queues together; `Infinity` for no limit. */
   readonly limit: number;
-  /** Allocated slots of all queues; updated by their rings. */
-  slots = 0;
   /** Bytes in flight up to which a batch may have its full length. */
   readonly #freeFlight: number;
-  #envelopes = 0;
+  #queued = 0;
   #inFlight = 0;
   /** Below this number of queued bytes, shortening is known to free too little. */
   #futileUpTo = 0;
@@ -89,15 +82,15 @@ export class QueueMemory implements SlotUsage {
     this.#queues.delete(queue);
   }
 
-  /** Counts an event that was just added to at least one queue. */
+  /** Counts an event that was just added to its holders. */
   hold(envelope: Envelope<unknown>): void {
-    this.#envelopes += envelope.bytes;
+    this.#queued += envelope.bytes + envelope.holders * SLOT_BYTES;
     this.#enforceLimit();
   }
 
   /** Counts an event that one queue has dropped. */
   release(envelope: Envelope<unknown>): void {
-    if (--envelope.holders === 0) this.#envelopes -= envelope.bytes;
+    this.#queued -= --envelope.holders === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;
   }
 
   /** Limit of the next batch in events. */
@@ -115,13 +108,11 @@ export class QueueMemory implements SlotUsage {
    */
   addInFlight(batch: readonly Envelope<unknown>[]): number {
     let taken = 0;
-    let released = 0;
     for (let i = 0; i < batch.length; i++) {
       const envelope = batch[i] as Envelope<unknown>;
       taken += envelope.bytes;
-      if (--envelope.holders === 0) released += envelope.bytes;
+      this.release(envelope);
     }
-    this.#envelopes -= released;
     // Half as much again for the encoded and framed bytes.
     const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
@@ -143,21 +134,15 @@ export class QueueMemory implements SlotUsage {
     for (const queue of this.#queues) queue.releaseEncoded();
   }
 
-  get #queued(): number {
-    return this.#envelopes + this.slots * SLOT_BYTES;
-  }
-
   /** Bytes for queues: the limit less what is in flight, at least three quarters. */
   get #queueLimit(): number {
     return this.limit - Math.min(this.#inFlight, this.limit * FLIGHT_SHARE);
   }
 
   #enforceLimit(): void {
-    const queued = this.#queued;
-    if (queued <= this.#queueLimit || queued <= this.#futileUpTo) return;
+    if (this.#queued <= this.#queueLimit || this.#queued <= this.#futileUpTo) return;
     const freed = this.limit * FREED_SHARE;
     const target = this.#queueLimit - freed;
-    for (const queue of this.#queues) queue.compact();
     this.#shorten(target);
     this.#futileUpTo = this.#queued > target ? this.#queued + freed : 0;
   }
@@ -165,13 +150,13 @@ export class QueueMemory implements SlotUsage {
   /** Shortens the longest queues until all hold `target` bytes, if possible. */
   #shorten(target: number): void {
     const queues = [...this.#queues]
-      .filter(({ waiting }) => waiting > 1)
-      .sort((a, b) => b.waiting - a.waiting);
+      .filter(({ queued }) => queued > 1)
+      .sort((a, b) => b.queued - a.queued);
     while (this.#queued > target && queues.length > 0) {
       const part = Math.max(LEAST_PART, 1 - target / this.#queued);
       const length = commonLength(queues, part);
       for (const queue of queues) {
-        if (queue.waiting <= length) break;
+        if (queue.queued <= length) break;
         queue.shorten(length);
       }
       if (length <= 1) break;
@@ -181,20 +166,20 @@ export class QueueMemory implements SlotUsage {
 
 /**
  * Returns the length, at least 1, to which the longest queues have to be shortened
- * to drop a part of all waiting events.
+ * to drop a part of all queued events.
  *
  * @param queues longest first
  * @param part of all events, above 0
  */
 function commonLength(queues: readonly LimitedQueue[], part: number): number {
   let events = 0;
-  for (const { waiting } of queues) events += waiting;
+  for (const { queued } of queues) events += queued;
   const surplus = Math.max(1, events * part);
   let longest = 0;
   for (let count = 1; count <= queues.length; count++) {
-    longest += queues[count - 1]?.waiting ?? 0;
+    longest += queues[count - 1]?.queued ?? 0;
     const length = Math.floor((longest - surplus) / count);
-    if (length >= (queues[count]?.waiting ?? 0)) return Math.max(1, length);
+    if (length >= (queues[count]?.queued ?? 0)) return Math.max(1, length);
   }
   return 1;
 }

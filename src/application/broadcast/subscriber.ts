@@ -3,24 +3,30 @@
  *
  * The publisher never waits. The oldest event is dropped and counted when the
  * queue is full, or when it is among the longest queues while all of them exceed
- * their memory ({@linkcode QueueMemory}). Invariant: `published = delivered + lost
- * + waiting`. A waiting reader is woken once, in a microtask, after everything
- * that is published in the same turn. A queue that has ended holds nothing.
+ * their memory ({@linkcode QueueMemory}). Invariant: `published = sent + dropped +
+ * queued`. A waiting reader is woken once, in a microtask, after everything that is
+ * published in the same turn. A queue that has ended holds nothing.
+ *
+ * Events are kept in segments: adding copies nothing, the slots of dropped events
+ * are freed, and a batch of one segment is that segment itself.
  *
  * @module
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
 import { type LimitedQueue, QueueMemory } from "./queue_memory.ts";
-import { Ring } from "./ring.ts";
 
-const NONE: readonly never[] = [];
+/** Events of a full segment. */
+const SEGMENT = 512;
+
+/** An empty batch or segment; never written to. */
+const NONE: never[] = [];
 
 /** Events that are ready. They stay in the queue until they are taken. */
 export interface PendingBatch<T> {
   /**
    * Takes the events that are ready, oldest first. To be called when they can be
-   * written, so that the batch has everything that was published until then; empty
+   * sent, so that the batch has everything that was published until then; empty
    * if the queue has ended meanwhile.
    *
    * @param limit events, at least 1
@@ -30,7 +36,7 @@ export interface PendingBatch<T> {
 
 /** Options of a {@linkcode Subscriber}. */
 export interface SubscriberOptions {
-  /** Events, at least 1. */
+  /** Events, a whole number of at least 1; exact. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared with the other queues. @default unlimited */
@@ -40,41 +46,43 @@ export interface SubscriberOptions {
 }
 
 /** A subscriber's bounded queue with one reader. */
-export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
-  readonly #ring: Ring<Envelope<T>>;
+export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable {
+  readonly #capacity: number;
   readonly #counters: ChannelCounters;
   readonly #memory: QueueMemory;
   readonly #onEnd: (() => void) | undefined;
+  /** The segment of the oldest event; those that were removed are undefined. */
+  #oldest: (Envelope<T> | undefined)[] = NONE;
+  /** Position of the oldest event in its segment. */
+  #head = 0;
+  /** Full segments between the oldest and the newest one. */
+  readonly #between: (Envelope<T> | undefined)[][] = [];
+  /** The segment that is filled. */
+  #newest: (Envelope<T> | undefined)[] = NONE;
+  #queued = 0;
+  #published = 0;
+  #sent = 0;
+  #dropped = 0;
+  #lastSequence = 0;
+  #ended = false;
   /** Resumes the reader that waits for events. */
   #wakeReader: (() => void) | undefined;
-  #newest = 0;
-  #ended = false;
-  #lost = 0;
-  #delivered = 0;
-  #published = 0;
   /** Bytes of the batch that the reader has taken last. */
   #inFlight = 0;
   /** Events published before the last sweep, and before the one before it. */
   #sweptUpTo = 0;
   #releasedUpTo = 0;
 
-  constructor(options: SubscriberOptions) {
-    const { capacity, counters, memory = new QueueMemory(), onEnd } = options;
-    this.#ring = new Ring(capacity, memory);
+  /** @throws RangeError when the capacity is not an integer of at least 1 */
+  constructor({ capacity, counters, memory = new QueueMemory(), onEnd }: SubscriberOptions) {
+    if (!Number.isInteger(capacity) || capacity < 1) {
+      throw new RangeError(`Queue capacity must be a whole number above 0, not ${capacity}`);
+    }
+    this.#capacity = capacity;
     this.#counters = counters;
     this.#memory = memory;
     this.#onEnd = onEnd;
     memory.addQueue(this);
-  }
-
-  /** Events dropped because the reader fell behind. */
-  get lost(): number {
-    return this.#lost;
-  }
-
-  /** Events taken by the reader. */
-  get delivered(): number {
-    return this.#delivered;
   }
 
   /** Events added to the queue. */
@@ -82,23 +90,34 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
     return this.#published;
   }
 
+  /** Events taken by the reader, which hands them to the transport. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  /** Events dropped because the reader fell behind. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   /** Events in the queue. */
-  get waiting(): number {
-    return this.#ring.size;
+  get queued(): number {
+    return this.#queued;
   }
 
   /** Adds an event; one that matched two keys is added once. */
-  push(envelope: Envelope<T>): void {
-    if (this.#ended || envelope.sequence === this.#newest) return;
-    this.#newest = envelope.sequence;
+  enqueue(envelope: Envelope<T>): void {
+    if (this.#ended || envelope.sequence === this.#lastSequence) return;
+    this.#lastSequence = envelope.sequence;
     this.#published++;
     this.#counters.published++;
     envelope.holders++;
-    const dropped = this.#ring.push(envelope);
-    if (dropped !== undefined) {
-      this.#memory.release(dropped);
-      this.#lost++;
-      this.#counters.dropped++;
+    if (this.#queued === this.#capacity) this.shorten(this.#capacity - 1);
+    if (this.#queued++ === 0) this.#oldest = this.#newest = [envelope];
+    else if (this.#newest.length < SEGMENT) this.#newest.push(envelope);
+    else {
+      if (this.#newest !== this.#oldest) this.#between.push(this.#newest);
+      this.#newest = [envelope];
     }
     if (this.#wakeReader !== undefined) this.#wake();
   }
@@ -112,7 +131,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
     signal.addEventListener("abort", onAbort);
     try {
       while (!signal.aborted && !this.#ended) {
-        if (this.#ring.size > 0) {
+        if (this.#queued > 0) {
           yield this;
           this.#releaseInFlight();
         } else {
@@ -126,49 +145,61 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
 
   take(limit: number = Infinity): readonly Envelope<T>[] {
     this.#releaseInFlight();
-    if (this.#ring.size === 0) return NONE;
-    const batch = this.#ring.take(Math.min(limit, this.#memory.batchLimit));
+    const count = Math.min(limit, this.#queued, this.#memory.batchLimit);
+    if (count === 0) return NONE;
+    let batch = this.#newest as Envelope<T>[];
+    if (count === this.#queued && count === batch.length) this.#moveHead(count);
+    else {
+      batch = new Array(count);
+      for (let taken = 0; taken < count;) {
+        const oldest = this.#oldest;
+        const end = Math.min(oldest.length, this.#head + count - taken);
+        for (let at = this.#head; at < end; at++) {
+          batch[taken++] = oldest[at] as Envelope<T>;
+          oldest[at] = undefined;
+        }
+        this.#moveHead(end);
+      }
+    }
     this.#inFlight = this.#memory.addInFlight(batch);
-    this.#delivered += batch.length;
-    this.#counters.sent += batch.length;
+    this.#sent += count;
+    this.#counters.sent += count;
     return batch;
   }
 
   /** Drops and counts the oldest events until `length` are left. */
   shorten(length: number): void {
-    while (this.#ring.size > length) {
-      const dropped = this.#ring.shift();
-      if (dropped) this.#memory.release(dropped);
-      this.#lost++;
+    while (this.#queued > length) {
+      this.#memory.release(this.#shift());
+      this.#dropped++;
       this.#counters.dropped++;
     }
   }
 
-  /** Frees slots that a longer queue needed. */
-  compact(): void {
-    this.#ring.compact();
-  }
-
   /**
-   * Releases the cached bytes of events that have waited since the last call; they
+   * Releases the cached bytes of events that were queued at the last call; they
    * are encoded again when they are taken.
    */
   releaseEncoded(): void {
-    const oldest = this.#published - this.#ring.size;
-    const from = Math.max(oldest, this.#releasedUpTo);
-    if (from < this.#sweptUpTo) {
-      this.#ring.visit(from - oldest, this.#sweptUpTo - oldest, releaseEncoded);
+    const oldest = this.#published - this.#queued;
+    for (let at = Math.max(oldest, this.#releasedUpTo); at < this.#sweptUpTo; at++) {
+      const position = this.#head + at - oldest;
+      const segment = position < SEGMENT
+        ? this.#oldest
+        : this.#between[Math.floor(position / SEGMENT) - 1] ?? this.#newest;
+      const envelope = segment[position % SEGMENT];
+      // Empty bytes mark an event that cannot be encoded; the mark is kept.
+      if (envelope?.encoded?.length) envelope.encoded = undefined;
     }
     this.#releasedUpTo = this.#sweptUpTo;
     this.#sweptUpTo = this.#published;
   }
 
-  /** Ends the queue, drops its events and wakes the reader; idempotent. */
+  /** Ends the queue, removes its events and wakes the reader; idempotent. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.#ring.visit(0, this.#ring.size, (each) => this.#memory.release(each));
-    this.#ring.clear();
+    while (this.#queued > 0) this.#memory.release(this.#shift());
     this.#releaseInFlight();
     this.#memory.removeQueue(this);
     this.#onEnd?.();
@@ -177,6 +208,24 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
 
   [Symbol.dispose](): void {
     this.end();
+  }
+
+  /** Removes the oldest event of a queue that is not empty. */
+  #shift(): Envelope<T> {
+    const envelope = this.#oldest[this.#head] as Envelope<T>;
+    this.#oldest[this.#head] = undefined;
+    this.#moveHead(this.#head + 1);
+    return envelope;
+  }
+
+  /** Moves the head to a later position, at most to the end of its segment. */
+  #moveHead(to: number): void {
+    this.#queued -= to - this.#head;
+    this.#head = to;
+    if (to < this.#oldest.length) return;
+    this.#head = 0;
+    if (this.#queued === 0) this.#oldest = this.#newest = NONE;
+    else this.#oldest = this.#between.shift() ?? this.#newest;
   }
 
   /** Counts the last batch out: it was sent. */
@@ -191,9 +240,4 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T> {
     this.#wakeReader = undefined;
     wake?.();
   }
-}
-
-/** Empty bytes mark an event that cannot be encoded; the mark is kept. */
-function releaseEncoded(envelope: Envelope<unknown>): void {
-  if (envelope.encoded?.length) envelope.encoded = undefined;
 }

@@ -3,8 +3,11 @@
  * so that the upstream reader never waits.
  */
 export interface EventSink<T> {
-  /** Whether events of this symbol have a subscriber; if not, none are decoded. */
-  wants(symbol: string): boolean;
+  /**
+   * Whether events of this symbol can have a subscriber; if not, they need not be
+   * decoded. Approximate: true where that depends on the event.
+   */
+  mayHaveSubscribers(symbol: string): boolean;
   /** @param receivedAt wall clock ms at which the frame arrived */
   publish(event: T, receivedAt: number): void;
 }

@@ -244,8 +244,8 @@ function liveStreams(reports: readonly StreamReport[]): LiveStreams {
 
 /** Sorts by magnitude of the lag, so that rows do not swap with each event. */
 function byLag(one: StreamReport, other: StreamReport): number {
-  return magnitude(other.waiting) - magnitude(one.waiting) ||
-    magnitude(other.lost) - magnitude(one.lost) ||
+  return magnitude(other.queued) - magnitude(one.queued) ||
+    magnitude(other.dropped) - magnitude(one.dropped) ||
     one.openedAt - other.openedAt;
 }
 

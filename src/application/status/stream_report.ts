@@ -10,12 +10,12 @@ export interface StreamReport {
   readonly channel: ChannelName;
   /** The filter as the client sent it; empty means everything. */
   readonly filter: string;
-  /** Events delivered to the client. */
-  readonly delivered: number;
+  /** Events handed to the transport, which the client may not have read yet. */
+  readonly sent: number;
   /** Events queued for the client: its lag. */
-  readonly waiting: number;
-  /** Events that the client lost because it fell behind. */
-  readonly lost: number;
+  readonly queued: number;
+  /** Events dropped because the client fell behind. */
+  readonly dropped: number;
   /** Wall clock ms. */
   readonly openedAt: number;
 }

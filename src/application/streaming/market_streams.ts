@@ -2,7 +2,7 @@
  * The port of API adapters (gRPC today): one open stream per client call.
  *
  * `open` adds the symbols to the upstream subscriptions and subscribes to the
- * channel at that moment; `batches` delivers; disposing removes both immediately,
+ * channel at that moment; `batches` iterates over the events; disposing removes both immediately,
  * also if no event ever arrived. Opening never waits; disposing is idempotent.
  *
  * @module
@@ -26,10 +26,13 @@ export interface StreamFilter {
 /** Why the proxy ended a stream whose client does not read. */
 export interface Stall {
   /** Messages in the queue. */
-  readonly waiting: number;
+  readonly queued: number;
   /** Time since the last message was taken, in ms. */
   readonly stalledMs: number;
 }
+
+/** Called when messages were queued and none was taken for longer than allowed. */
+export type OnStall = ((stall: Stall) => void) | undefined;
 
 /** One client's stream. */
 export interface OpenStream<T> extends Disposable {
@@ -42,15 +45,10 @@ export interface OpenStream<T> extends Disposable {
    * be larger than what its client reads in a few seconds.
    */
   batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void>;
-  /**
-   * Calls `onStall` when messages have waited and none was taken for longer than
-   * allowed. The stream has ended then.
-   */
-  whenStalled(onStall: (stall: Stall) => void): void;
+  /** Events taken so far, to be handed to the transport. */
+  readonly sent: number;
   /** Events dropped because this stream fell behind. */
-  readonly lost: number;
-  /** Events taken so far. */
-  readonly delivered: number;
+  readonly dropped: number;
 }
 
 /** Opens streams. */
@@ -58,6 +56,7 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
+   * @param onStall called once if the stream is ended because it takes nothing
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws TooManySymbols when it exceeds the symbols of all open streams
    * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has
@@ -66,5 +65,6 @@ export interface MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
+    onStall?: OnStall,
   ): OpenStream<ChannelEvents[C]>;
 }

@@ -27,7 +27,7 @@ export interface EndStalledOptions {
 }
 
 /**
- * Ends and logs, until `signal` fires, every stream with messages waiting that has
+ * Ends and logs, until `signal` fires, every stream with messages queued that has
  * taken none for `stalledMs`. One timer serves all streams; a stream is ended at
  * most a second late, one of thousands some seconds.
  */
@@ -42,11 +42,11 @@ export async function endStalled(
     memory.sweep();
     if (stalledMs === 0) continue;
     const ended = streams.endStalled(stalledMs);
-    for (const { channel, filter, waiting } of ended.slice(0, LOGGED)) {
+    for (const { channel, filter, queued } of ended.slice(0, LOGGED)) {
       log.warn("Ended a stalled stream: its client does not read", {
         channel,
         filter,
-        waiting,
+        queued,
         stalledMs,
       });
     }
@@ -73,9 +73,9 @@ export async function reportLosses(
   const { clock, log, signal } = options;
   while (!signal.aborted) {
     await clock.sleep(LOSS_INTERVAL_MS, signal);
-    const losses = streams.takeLosses().sort((a, b) => b.lost - a.lost);
-    for (const { channel, filter, lost } of losses.slice(0, LOGGED)) {
-      log.warn(`A slow ${channel} stream loses messages`, { filter, lost });
+    const losses = streams.takeLosses().sort((a, b) => b.dropped - a.dropped);
+    for (const { channel, filter, dropped } of losses.slice(0, LOGGED)) {
+      log.warn(`A slow ${channel} stream loses messages`, { filter, dropped });
     }
     if (losses.length > LOGGED) {
       log.warn("More streams lose messages", {

@@ -10,13 +10,13 @@ import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ROUTES, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
-import type { PendingBatch, Subscriber } from "../broadcast/subscriber.ts";
+import type { Subscriber } from "../broadcast/subscriber.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/stream_report.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import type { MarketStreams, OpenStream, Stall, StreamFilter } from "./market_streams.ts";
+import type { MarketStreams, OnStall, OpenStream, StreamFilter } from "./market_streams.ts";
 import { FeedDisabled, TooManySymbols } from "./open_errors.ts";
 
 /**
@@ -80,111 +80,38 @@ function describeFilter(filter: StreamFilter): string {
   return others > 0 ? `${shown} and ${others} more` : shown;
 }
 
-/** A client's stream: its queue, what it requested and when it last progressed. */
-class ClientStream<T> implements OpenStream<T> {
-  readonly #subscriber: Subscriber<T>;
-  readonly #channel: ChannelName;
-  readonly #filter: StreamFilter;
-  readonly #opened: WallStamp;
-  /** Removes the stream; called once. */
-  readonly #onClose: () => void;
-  #closed = false;
-  #reportedLost = 0;
-  /** Monotonic ms at which the queue was last empty or an event was taken. */
-  #progressAt: number;
-  /** Value of `delivered` at that time. */
-  #deliveredThen = 0;
-  #onStall: ((stall: Stall) => void) | undefined;
+/** A client's stream, what it requested and when it last progressed. */
+interface ClientStream {
+  readonly subscriber: Subscriber<unknown>;
+  readonly channel: ChannelName;
+  readonly filter: StreamFilter;
+  readonly opened: WallStamp;
+  readonly onStall: OnStall;
+  /** Monotonic ms at which the queue was last seen empty or an event was taken. */
+  progressAt: number;
+  /** Value of `sent` at that time. */
+  sentThen: number;
+  /** Value of `dropped` at the last report of losses. */
+  droppedThen: number;
+}
 
-  constructor(
-    subscriber: Subscriber<T>,
-    { channel, filter, clock, onClose }: {
-      readonly channel: ChannelName;
-      readonly filter: StreamFilter;
-      readonly clock: Clock;
-      readonly onClose: () => void;
-    },
-  ) {
-    this.#subscriber = subscriber;
-    this.#channel = channel;
-    this.#filter = filter;
-    this.#opened = new WallStamp(clock);
-    this.#progressAt = clock.monotonic();
-    this.#onClose = onClose;
-  }
-
-  get lost(): number {
-    return this.#subscriber.lost;
-  }
-
-  get delivered(): number {
-    return this.#subscriber.delivered;
-  }
-
-  batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void> {
-    return this.#subscriber.batches(signal);
-  }
-
-  whenStalled(onStall: (stall: Stall) => void): void {
-    this.#onStall = onStall;
-  }
-
-  /**
-   * Returns for how many ms messages have waited and none was taken, as far as
-   * earlier calls can tell; 0 if the queue is empty or one was taken since.
-   *
-   * @param now monotonic ms
-   */
-  stalledFor(now: number): number {
-    const { delivered, waiting } = this.#subscriber;
-    if (waiting === 0 || delivered !== this.#deliveredThen) {
-      this.#deliveredThen = delivered;
-      this.#progressAt = now;
-    }
-    return now - this.#progressAt;
-  }
-
-  /** Ends the stream because its client does not read; what waits is lost. */
-  stall(now: number): void {
-    const { waiting } = this.#subscriber;
-    const stalledMs = now - this.#progressAt;
-    this.#subscriber.shorten(0);
-    this[Symbol.dispose]();
-    this.#onStall?.({ waiting, stalledMs });
-  }
-
-  /** Returns the events lost since the last call. */
-  takeLosses(): number {
-    const { lost } = this.#subscriber;
-    const since = lost - this.#reportedLost;
-    this.#reportedLost = lost;
-    return since;
-  }
-
-  /** Reports what the stream has received and lost. */
-  report(): StreamReport {
-    const { delivered, waiting, lost } = this.#subscriber;
-    return {
-      channel: this.#channel,
-      filter: describeFilter(this.#filter),
-      openedAt: this.#opened.at,
-      delivered,
-      waiting,
-      lost,
-    };
-  }
-
-  [Symbol.dispose](): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#onClose();
-  }
+/** Reports what a stream was sent and has lost. */
+function reportOf({ subscriber, channel, filter, opened }: ClientStream): StreamReport {
+  const { sent, queued, dropped } = subscriber;
+  return {
+    channel,
+    filter: describeFilter(filter),
+    openedAt: opened.at,
+    sent,
+    queued,
+    dropped,
+  };
 }
 
 /** Opens and tracks streams. */
 export class StreamRegistry implements MarketStreams {
   readonly #options: StreamRegistryOptions;
-  readonly #open = new Set<ClientStream<unknown>>();
+  readonly #open = new Set<ClientStream>();
   /** Sum of the symbols of all open streams, repeated ones included. */
   #symbols = 0;
   /** Sum of the underlyings and order ids of all open streams. */
@@ -207,22 +134,26 @@ export class StreamRegistry implements MarketStreams {
     return this.#countWith({ symbols: 0, distinct: 0, secondary: 0 });
   }
 
-  /** Reports what every open stream has received and lost. */
+  /** Reports what every open stream was sent and has lost. */
   reports(): readonly StreamReport[] {
-    return Array.from(this.#open, (stream) => stream.report());
+    return Array.from(this.#open, reportOf);
   }
 
   /** Reports the streams that have lost events since the last call. */
   takeLosses(): StreamReport[] {
-    return Array.from(this.#open, (stream) => ({
-      ...stream.report(),
-      lost: stream.takeLosses(),
-    })).filter(({ lost }) => lost > 0);
+    const losses: StreamReport[] = [];
+    for (const stream of this.#open) {
+      const report = reportOf(stream);
+      const dropped = report.dropped - stream.droppedThen;
+      stream.droppedThen = report.dropped;
+      if (dropped > 0) losses.push({ ...report, dropped });
+    }
+    return losses;
   }
 
   /**
-   * Ends, counts and reports the streams with messages waiting that have taken none
-   * for `stalledMs`, at most {@linkcode MOST_STALLED} of them. To be called
+   * Ends, counts and reports the streams with messages queued of which none was
+   * taken for `stalledMs`, at most {@linkcode MOST_STALLED} of them. To be called
    * regularly: progress is the difference to the last call.
    */
   endStalled(stalledMs: number): StreamReport[] {
@@ -230,11 +161,20 @@ export class StreamRegistry implements MarketStreams {
     const now = clock.monotonic();
     const ended: StreamReport[] = [];
     for (const stream of [...this.#open]) {
-      if (stream.stalledFor(now) < stalledMs) continue;
-      if (ended.length >= MOST_STALLED) continue;
-      ended.push(stream.report());
+      const { subscriber, onStall } = stream;
+      const { queued, sent } = subscriber;
+      if (queued === 0 || sent !== stream.sentThen) {
+        stream.sentThen = sent;
+        stream.progressAt = now;
+      }
+      const stalled = { queued, stalledMs: now - stream.progressAt };
+      if (stalled.stalledMs < stalledMs || ended.length >= MOST_STALLED) continue;
+      ended.push(reportOf(stream));
       if (refusals) refusals.stalled++;
-      stream.stall(now);
+      // What is queued is lost, and counts as such.
+      subscriber.shorten(0);
+      subscriber.end();
+      onStall?.(stalled);
     }
     return ended;
   }
@@ -242,6 +182,7 @@ export class StreamRegistry implements MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
+    onStall?: OnStall,
   ): OpenStream<ChannelEvents[C]> {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
@@ -251,40 +192,43 @@ export class StreamRegistry implements MarketStreams {
     const source: Channel<ChannelEvents[C]> = channels[channel];
     this.#checkSymbols({
       symbols: symbols.size,
-      distinct: source.countNew(symbols),
+      distinct: source.countUnsubscribed(symbols),
       secondary: secondary.size,
     });
     const sink = sinks[feed];
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
-    const wanted = isUnfiltered ? [WILDCARD] : symbols;
-    if (upstream) sink?.checkQuota(upstream, wanted);
-    using undo = new DisposableStack();
-    const subscriber = undo.use(source.subscribe({ symbols, secondary }));
-    if (upstream && sink) {
-      sink.add(upstream, wanted);
-      undo.defer(() => sink.remove(upstream, wanted));
-    }
-    if (upstream && feed === "opra") this.#expand(upstream, filter, undo);
-    const opened = undo.move();
-    const onClose = () => {
-      this.#open.delete(stream as ClientStream<unknown>);
-      this.#symbols -= symbols.size;
-      this.#secondary -= secondary.size;
-      opened.dispose();
-    };
-    const stream: ClientStream<ChannelEvents[C]> = new ClientStream(
-      subscriber,
-      {
-        channel,
-        filter,
-        clock,
-        onClose,
-      },
+    const requested = isUnfiltered ? [WILDCARD] : symbols;
+    if (upstream) sink?.checkQuota(upstream, requested);
+    const closing = new DisposableStack();
+    using opening = new DisposableStack();
+    const subscriber = opening.use(
+      source.subscribe({ symbols, secondary }, () => closing.dispose()),
     );
+    if (upstream && sink) {
+      sink.add(upstream, requested);
+      closing.defer(() => sink.remove(upstream, requested));
+    }
+    if (upstream && feed === "opra") this.#expand(upstream, filter, closing);
+    const stream: ClientStream = {
+      subscriber: subscriber as Subscriber<unknown>,
+      channel,
+      filter,
+      opened: new WallStamp(clock),
+      onStall,
+      progressAt: clock.monotonic(),
+      sentThen: 0,
+      droppedThen: 0,
+    };
     this.#symbols += symbols.size;
     this.#secondary += secondary.size;
-    this.#open.add(stream as ClientStream<unknown>);
-    return stream;
+    this.#open.add(stream);
+    closing.defer(() => {
+      this.#open.delete(stream);
+      this.#symbols -= symbols.size;
+      this.#secondary -= secondary.size;
+    });
+    opening.move();
+    return subscriber;
   }
 
   /** @throws TooManySymbols when a stream of this size exceeds the limit */
@@ -308,18 +252,14 @@ export class StreamRegistry implements MarketStreams {
       secondary;
   }
 
-  #expand(
-    upstream: UpstreamChannel,
-    filter: StreamFilter,
-    undo: DisposableStack,
-  ): void {
+  #expand(upstream: UpstreamChannel, filter: StreamFilter, closing: DisposableStack): void {
     const { underlyings } = this.#options;
     if (!underlyings) return;
-    undo.defer(() => underlyings.rebalance());
+    closing.defer(() => underlyings.rebalance());
     underlyings.rebalance();
     for (const symbol of filter.symbols) underlyings.observe(symbol);
     for (const underlying of new Set(filter.underlyings)) {
-      undo.use(underlyings.open(upstream, underlying, filter.selection));
+      closing.use(underlyings.open(upstream, underlying, filter.selection));
     }
   }
 }

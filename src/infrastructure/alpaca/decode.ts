@@ -272,7 +272,7 @@ function handle(
   message: Message,
   receivedAt: number,
 ): void {
-  if (sink && !sink.wants(readSymbol(message))) return;
+  if (sink && !sink.mayHaveSubscribers(readSymbol(message))) return;
   const event = read(message);
   sink?.publish(event, receivedAt);
 }

@@ -89,10 +89,10 @@ export function rejectionOf(error: unknown): unknown {
 }
 
 /** Ends a stream whose client does not read. */
-export function stalled({ waiting, stalledMs }: Stall): CallError {
+export function stalled({ queued, stalledMs }: Stall): CallError {
   const seconds = Math.floor(stalledMs / 1000);
   return unavailable(
-    `The stream has stalled: ${waiting} messages waiting, nothing read for ` +
+    `The stream has stalled: ${queued} messages waiting, nothing read for ` +
       `${seconds} s; reopen it and read faster ` +
       "(STREAM_PROXY_STALLED_STREAM_SECS)",
   );

@@ -114,12 +114,15 @@ class StreamServer {
     const signal = calls.track(call);
     // The types pair a channel's events with its encoder only for a literal
     // channel name, so the pair is untyped here.
-    using stream = streams.open(channel, readFilter()) as OpenStream<unknown>;
+    const ended = Promise.withResolvers<CallError>();
+    using stream = streams.open(
+      channel,
+      readFilter(),
+      (stall) => ended.resolve(stalled(stall)),
+    ) as OpenStream<unknown>;
     const encode = this.#encoders[channel] as Encode<unknown>;
     using writes = this.#writes.queueOf(call.getPeer());
     sendHeaders(call);
-    const stall = Promise.withResolvers<CallError>();
-    stream.whenStalled((reason) => stall.resolve(stalled(reason)));
     try {
       const pumped = pumpStream(call, stream, {
         encode,
@@ -130,12 +133,12 @@ class StreamServer {
         onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
       });
       // The pump of a stalled client waits for its last write until the call ends.
-      const end = await Promise.race([pumped, stall.promise]);
+      const end = await Promise.race([pumped, ended.promise]);
       if (end !== undefined) return end;
     } finally {
       span.set({
-        "stream.delivered": stream.delivered,
-        "stream.lost": stream.lost,
+        "stream.sent": stream.sent,
+        "stream.dropped": stream.dropped,
       });
     }
     return signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");

@@ -118,7 +118,7 @@ class RecordingSink<T> {
   readonly events: T[] = [];
   readonly #growth = new Growth();
 
-  wants(): boolean {
+  mayHaveSubscribers(): boolean {
     return true;
   }
 

@@ -59,9 +59,9 @@ Deno.test("a slow stream does not delay other streams of its connection", async 
 
   // The slow one holds what one window and one batch can hold, not more; all
   // the rest was lost in its own queue, and counted there.
-  const { delivered, lost } = slowStream;
-  assert(delivered < 10_000, `${delivered} are on their way`);
-  assert(lost > total - 12_000, `${lost} lost`);
+  const { sent, dropped } = slowStream;
+  assert(sent < 10_000, `${sent} are on their way`);
+  assert(dropped > total - 12_000, `${dropped} lost`);
   slow.stream.resume();
   slow.cancel();
   await harness.market.untilOpen(1);
@@ -83,15 +83,15 @@ Deno.test("a slow client that resumes reading receives the next messages", async
     harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 50 === 0) await breathe();
   }
-  assert(open && open.lost > 0);
+  assert(open && open.dropped > 0);
   stream.resume();
   const size = 5 + 55;
-  while (bytes < open.delivered * size) await breathe();
+  while (bytes < open.sent * size) await breathe();
   const before = bytes;
   harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   while (bytes < before + size) await breathe();
-  assert.equal(bytes, open.delivered * size, "delivered means on the wire");
-  assert.equal(open.delivered + open.lost, 20_001);
+  assert.equal(bytes, open.sent * size, "sent means on the wire");
+  assert.equal(open.sent + open.dropped, 20_001);
 });
 
 /** Initial flow control window of a connection, in bytes. */
@@ -135,7 +135,7 @@ Deno.test("a client that does not read is sent what its socket takes", async () 
   await harness.market.untilOpen(2);
   await client.roundTrip();
   const streams = [...harness.market.streams];
-  const delivered = () => streams.reduce((sum, stream) => sum + stream.delivered, 0);
+  const delivered = () => streams.reduce((sum, stream) => sum + stream.sent, 0);
   client.socket.pause();
   // The system's buffers on both sides take some megabytes.
   for (let before = -1; before < delivered();) {

@@ -266,7 +266,7 @@ Deno.test("a stream is one span, with its counts and the reason of its end", asy
   assert.deepEqual(more, []);
   assert.equal(span?.ended, true);
   assert.equal(span.attributes["rpc.method"], pathOf("StreamQuotes"));
-  assert.equal(span.attributes["stream.delivered"], 5);
-  assert.equal(span.attributes["stream.lost"], 0);
+  assert.equal(span.attributes["stream.sent"], 5);
+  assert.equal(span.attributes["stream.dropped"], 0);
   assert.equal(span.attributes["stream.end"], "client");
 });

@@ -11,7 +11,7 @@ Deno.test("a stalled stream ends with UNAVAILABLE, its numbers and a fix", async
   await headers;
   await harness.market.untilOpen(1);
   const [stream] = harness.market.streams;
-  stream?.stall({ waiting: 12, stalledMs: 300_400 });
+  stream?.stall({ queued: 12, stalledMs: 300_400 });
   const { "grpc-status": code, "grpc-message": text } = await trailers;
   assert.equal(code, "14");
   assert.equal(
@@ -36,7 +36,7 @@ Deno.test("after a stall, a client that reads on gets messages, then the status"
   }
   const [stream] = harness.market.streams;
   assert.ok(stream);
-  stream.stall({ waiting: 1, stalledMs: 1_000 });
+  stream.stall({ queued: 1, stalledMs: 1_000 });
   await harness.market.untilOpen(0);
   let bytes = 0;
   call.on("data", (chunk: Uint8Array) => bytes += chunk.length);

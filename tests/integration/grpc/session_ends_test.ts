@@ -297,7 +297,7 @@ Deno.test("400 ended streams that are not read are released over several turns",
   harness.market.publish("stockQuotes", GOLDEN_QUOTE);
   for (let i = 0; i < 5; i++) await nextTurn();
   for (const stream of harness.market.streams) {
-    stream.stall({ waiting: 1, stalledMs: 1 });
+    stream.stall({ queued: 1, stalledMs: 1 });
   }
   let most = 0;
   for (let before = harness.server.openCalls; before > 0;) {

@@ -54,9 +54,9 @@ async function serveEverything() {
       return Array.from({ length: 100 }, () => ({
         channel: "stockQuotes",
         filter: HOSTILE,
-        delivered: counters.feeds.sip.received.quote,
-        waiting: 400,
-        lost: 7,
+        sent: counters.feeds.sip.received.quote,
+        queued: 400,
+        dropped: 7,
         openedAt: status.startedAt,
       }));
     },

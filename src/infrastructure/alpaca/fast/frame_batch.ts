@@ -27,7 +27,7 @@ export interface FastDecoder {
    *
    * @returns the batch to publish, valid until the next call; `undefined` when
    *   the frame is not supported
-   * @throws any error of a sink's `wants`
+   * @throws any error of a sink's `mayHaveSubscribers`
    */
   decodeFrame(frame: Uint8Array): FrameBatch | undefined;
 }

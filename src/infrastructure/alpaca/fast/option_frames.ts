@@ -72,7 +72,7 @@ export class FastOptionDecoder implements FastDecoder {
       switch (cursor.key()) {
         case S:
           symbol = cursor.text(this.#symbols);
-          if (!quotes.wants(symbol)) return cursor.skipFields(left);
+          if (!quotes.mayHaveSubscribers(symbol)) return cursor.skipFields(left);
           break;
         case BX:
           bidExchange = cursor.text(this.#codes);
@@ -132,7 +132,7 @@ export class FastOptionDecoder implements FastDecoder {
       switch (cursor.key()) {
         case S:
           symbol = cursor.text(this.#symbols);
-          if (!trades.wants(symbol)) return cursor.skipFields(left);
+          if (!trades.mayHaveSubscribers(symbol)) return cursor.skipFields(left);
           break;
         case P:
           price = cursor.number();

@@ -84,7 +84,7 @@ export class FastStockDecoder implements FastDecoder {
       switch (cursor.key()) {
         case S:
           symbol = cursor.text(this.#symbols);
-          if (!quotes.wants(symbol)) return cursor.skipFields();
+          if (!quotes.mayHaveSubscribers(symbol)) return cursor.skipFields();
           break;
         case BX:
           bidExchange = cursor.text(this.#codes);
@@ -152,7 +152,7 @@ export class FastStockDecoder implements FastDecoder {
           break;
         case S:
           symbol = cursor.text(this.#symbols);
-          if (!trades.wants(symbol)) return cursor.skipFields();
+          if (!trades.mayHaveSubscribers(symbol)) return cursor.skipFields();
           break;
         case X:
           exchange = cursor.text(this.#codes);
@@ -205,7 +205,7 @@ export class FastStockDecoder implements FastDecoder {
       switch (cursor.key()) {
         case S:
           symbol = cursor.text(this.#symbols);
-          if (!bars.wants(symbol)) return cursor.skipFields();
+          if (!bars.mayHaveSubscribers(symbol)) return cursor.skipFields();
           break;
         case OPEN:
           open = cursor.number();

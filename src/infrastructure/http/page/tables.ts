@@ -22,8 +22,8 @@ const STREAMS: Table = {
     { title: "Stream", style: "name" },
     { title: "Filter", style: "note", joined: true },
     { title: "Open", style: "number" },
-    { title: "Delivered", style: "number" },
-    { title: "Waiting", style: "number" },
+    { title: "Sent", style: "number" },
+    { title: "Queued", style: "number" },
     { title: "Lost", style: "number loss" },
   ],
 };
@@ -39,11 +39,11 @@ export function streamsTable(
       CHANNEL_LABELS[stream.channel],
       stream.filter === "" ? "everything" : stream.filter,
       formatDuration(now - stream.openedAt),
-      formatCount(stream.delivered),
-      formatCount(stream.waiting),
-      formatCount(stream.lost),
+      formatCount(stream.sent),
+      formatCount(stream.queued),
+      formatCount(stream.dropped),
     ],
-    tone: stream.lost > 0 ? "warn" : "plain",
+    tone: stream.dropped > 0 ? "warn" : "plain",
   }));
   return page.table(STREAMS, rows);
 }
@@ -56,7 +56,7 @@ const SUBSCRIPTIONS: Table = {
     { title: "Note", style: "note", joined: true },
     { title: "Active", style: "number" },
     { title: "Requested", style: "number" },
-    { title: "Waiting", style: "number" },
+    { title: "Queued", style: "number" },
     { title: "Rejected", style: "number" },
     { title: "Lingering", style: "number" },
   ],

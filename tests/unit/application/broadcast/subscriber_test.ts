@@ -20,16 +20,21 @@ function queueOf(capacity: number) {
   const queue = new Subscriber<number>({ capacity, counters });
   let sequence = 0;
   const publish = (count = 1) => {
-    for (let i = 0; i < count; i++) queue.push(envelope(++sequence));
+    for (let i = 0; i < count; i++) queue.enqueue(envelope(++sequence));
   };
   return { queue, counters, publish };
+}
+
+/** Takes at most `limit` events. */
+function taken(queue: Subscriber<number>, limit?: number) {
+  return queue.take(limit).map(({ event }) => event);
 }
 
 function events(batch: IteratorResult<PendingBatch<number>, void>) {
   return batch.value?.take().map(({ event }) => event);
 }
 
-Deno.test("published is delivered plus lost plus waiting at every moment, in order", async () => {
+Deno.test("published is sent plus dropped plus queued at every moment, in order", async () => {
   const step = fc.oneof(fc.nat(30), fc.constant("read" as const));
   await fc.assert(
     fc.asyncProperty(
@@ -40,24 +45,24 @@ Deno.test("published is delivered plus lost plus waiting at every moment, in ord
         const stop = new AbortController();
         const batches = queue.batches(stop.signal);
         let published = 0;
-        let lost = 0;
+        let dropped = 0;
         let model: number[] = [];
         const law = () => {
           assert.equal(queue.published, published);
-          assert.equal(queue.lost, lost);
-          assert.equal(queue.waiting, model.length);
+          assert.equal(queue.dropped, dropped);
+          assert.equal(queue.queued, model.length);
           assert.equal(
             queue.published,
-            queue.delivered + queue.lost + queue.waiting,
+            queue.sent + queue.dropped + queue.queued,
           );
-          assert.equal(counters.sent, queue.delivered);
-          assert.equal(counters.dropped, queue.lost);
+          assert.equal(counters.sent, queue.sent);
+          assert.equal(counters.dropped, queue.dropped);
         };
         for (const step of steps) {
           if (typeof step === "number") {
             publish(step);
             for (let i = 0; i < step; i++) model.push(++published);
-            lost += Math.max(0, model.length - capacity);
+            dropped += Math.max(0, model.length - capacity);
             model = model.slice(-capacity);
           } else if (model.length > 0) {
             assert.deepEqual(events(await batches.next()), model);
@@ -80,7 +85,7 @@ Deno.test("a waiting reader is woken once and receives all events of that turn",
   await settle();
   publish(5);
   assert.deepEqual(events(await waiting), [1, 2, 3, 4, 5]);
-  assert.equal(queue.waiting, 0);
+  assert.equal(queue.queued, 0);
 });
 
 Deno.test("a large backlog comes in batches of at most 8192", async () => {
@@ -104,11 +109,11 @@ Deno.test("a large backlog comes in batches of at most 8192", async () => {
 Deno.test("an event that matches two keys is added once", () => {
   const { queue } = queueOf(10);
   const one = envelope(1);
-  queue.push(one);
-  queue.push(one);
-  queue.push(envelope(2));
+  queue.enqueue(one);
+  queue.enqueue(one);
+  queue.enqueue(envelope(2));
   assert.equal(queue.published, 2);
-  assert.equal(queue.waiting, 2);
+  assert.equal(queue.queued, 2);
 });
 
 Deno.test("a waiting reader ends when its signal fires", async () => {
@@ -143,9 +148,9 @@ Deno.test("an ended queue accepts nothing and holds nothing", () => {
   const { queue, counters, publish } = queueOf(2);
   publish(1);
   queue.end();
-  assert.equal(queue.waiting, 0);
+  assert.equal(queue.queued, 0);
   publish(5);
-  assert.equal(queue.waiting, 0);
+  assert.equal(queue.queued, 0);
   assert.equal(queue.published, 1);
   assert.deepEqual(counters, { published: 1, sent: 0, dropped: 0 });
 });
@@ -189,8 +194,94 @@ Deno.test("a million wake-ups retain no memory", async () => {
   const grown = Deno.memoryUsage().heapUsed - before;
   // One reaction kept per wake-up would be some 300 bytes each.
   assert.ok(grown < 64_000_000, `${grown} bytes after a million wake-ups`);
-  assert.equal(queue.delivered, 1_010_000);
-  assert.equal(queue.lost, 0);
+  assert.equal(queue.sent, 1_010_000);
+  assert.equal(queue.dropped, 0);
   stop.abort();
   assert.equal((await batches.next()).done, true);
+});
+
+Deno.test("a queue behaves like an array that drops its oldest event", () => {
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.constant("publish" as const) },
+    { weight: 1, arbitrary: fc.nat(40) },
+    { weight: 1, arbitrary: fc.constant("burst" as const) },
+    { weight: 1, arbitrary: fc.constant("shorten" as const) },
+  );
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.integer({ min: 1, max: 40 }), fc.constant(1_500)),
+      fc.array(step, { maxLength: 120, size: "max" }),
+      (capacity, steps) => {
+        const { queue, publish } = queueOf(capacity);
+        let model: number[] = [];
+        let next = 0;
+        const push = (count: number) => {
+          publish(count);
+          for (let i = 0; i < count; i++) model.push(++next);
+          model = model.slice(-capacity);
+        };
+        for (const step of steps) {
+          if (step === "publish") push(1);
+          else if (step === "burst") push(300);
+          else if (step === "shorten") {
+            queue.shorten(100);
+            model = model.slice(-100);
+          } else assert.deepEqual(taken(queue, step), model.splice(0, step));
+          assert.equal(queue.queued, model.length);
+        }
+        assert.deepEqual(taken(queue), model);
+        assert.equal(queue.queued, 0);
+      },
+    ),
+    { numRuns: 500 },
+  );
+});
+
+Deno.test("a capacity is exact", () => {
+  for (const capacity of [1, 2, 15, 16, 17, 1_000, 1_025, 50_000]) {
+    const { queue, publish } = queueOf(capacity);
+    publish(capacity);
+    assert.equal(queue.dropped, 0);
+    publish(1);
+    assert.equal(queue.dropped, 1);
+    assert.equal(queue.queued, capacity);
+    assert.deepEqual(taken(queue, 1), [2]);
+  }
+});
+
+Deno.test("an invalid capacity is an error with its value", () => {
+  for (const capacity of [0, -1, 1.5, NaN, Infinity]) {
+    assert.throws(() => queueOf(capacity), (error) => {
+      assert.ok(error instanceof RangeError);
+      assert.match(error.message, /capacity must be a whole number/);
+      assert.ok(error.message.endsWith(`not ${capacity}`));
+      return true;
+    });
+  }
+});
+
+Deno.test("events that were taken or dropped are released", async () => {
+  const { queue, publish } = queueOf(8);
+  const collected: string[] = [];
+  const registry = new FinalizationRegistry((name: string) => collected.push(name));
+  // In a function of its own, so that no variable here holds an event.
+  const add = (name: string, sequence: number) => {
+    const event = envelope(sequence);
+    registry.register(event, name);
+    queue.enqueue(event);
+  };
+  add("dropped", -1);
+  publish();
+  queue.shorten(1);
+  add("taken", -2);
+  queue.take();
+  publish();
+  const { gc } = globalThis as { gc?: () => void };
+  assert.ok(gc, "run with --v8-flags=--expose-gc");
+  for (let turn = 0; turn < 200 && collected.length < 2; turn++) {
+    gc();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+  assert.deepEqual(collected.toSorted(), ["dropped", "taken"]);
+  assert.equal(queue.queued, 1);
 });

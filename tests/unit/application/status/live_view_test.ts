@@ -51,9 +51,9 @@ function stream(changes: Partial<StreamReport>): StreamReport {
   return {
     channel: "stockQuotes",
     filter: "AAPL",
-    delivered: 0,
-    waiting: 0,
-    lost: 0,
+    sent: 0,
+    queued: 0,
+    dropped: 0,
     openedAt: 0,
     ...changes,
   };
@@ -131,20 +131,20 @@ Deno.test("the age of the last message is what was written down, never made up",
 Deno.test("the hundred streams furthest behind are shown, all are counted", () => {
   const reports = Array.from(
     { length: 130 },
-    (_, index) => stream({ waiting: index < 30 ? 0 : 1_000, openedAt: index }),
+    (_, index) => stream({ queued: index < 30 ? 0 : 1_000, openedAt: index }),
   );
   const { views } = setup({ streams: () => reports });
   const { total, shown } = views.read().streams;
   assert.equal(total, 130);
   assert.equal(shown.length, 100);
-  assert.ok(shown.every(({ waiting }) => waiting === 1_000));
+  assert.ok(shown.every(({ queued }) => queued === 1_000));
 });
 
 Deno.test("small changes of a lag do not reorder the streams", () => {
-  const one = stream({ filter: "one", waiting: 120, openedAt: 1 });
-  const two = stream({ filter: "two", waiting: 480, openedAt: 2 });
-  const lost = stream({ filter: "lost", lost: 50, openedAt: 3 });
-  const calm = stream({ filter: "calm", waiting: 9, openedAt: 0 });
+  const one = stream({ filter: "one", queued: 120, openedAt: 1 });
+  const two = stream({ filter: "two", queued: 480, openedAt: 2 });
+  const lost = stream({ filter: "lost", dropped: 50, openedAt: 3 });
+  const calm = stream({ filter: "calm", queued: 9, openedAt: 0 });
   const { views } = setup({ streams: () => [calm, lost, two, one] });
   const order = views.read().streams.shown.map(({ filter }) => filter);
   assert.deepEqual(order, ["one", "two", "lost", "calm"]);

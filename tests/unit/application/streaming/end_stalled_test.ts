@@ -43,9 +43,12 @@ function watched(stalledMs = 10_000) {
   const { signal } = stop;
   const done = endStalled(streams, { memory, stalledMs, clock, log, signal });
   const open = () => {
-    const stream = streams.open("stockQuotes", { symbols: ["AAPL"] });
     const stalls: Stall[] = [];
-    stream.whenStalled((stall) => stalls.push(stall));
+    const stream = streams.open(
+      "stockQuotes",
+      { symbols: ["AAPL"] },
+      (stall) => stalls.push(stall),
+    );
     const batches = stream.batches(new AbortController().signal);
     const take = async () => (await batches.next()).value?.take().length ?? 0;
     return { stream, stalls, batches, take };
@@ -75,17 +78,17 @@ Deno.test("a stream that takes none of its events is ended, logged and counted",
   await watch.clock.advance(9_000);
   assert.deepEqual(stalls, []);
   await watch.clock.advance(1_000);
-  assert.deepEqual(stalls, [{ waiting: 4, stalledMs: 10_000 }]);
+  assert.deepEqual(stalls, [{ queued: 4, stalledMs: 10_000 }]);
   assert.equal((await batches.next()).done, true);
   assert.equal(watch.streams.count, 0);
   assert.equal(watch.counters.refusals.stalled, 1);
-  assert.equal(stream.lost, 4, "what waited is lost");
+  assert.equal(stream.dropped, 4, "what was queued is lost");
   assert.equal(watch.counters.channels.stockQuotes.dropped, 4);
   const [line] = watch.log.records.filter(({ level }) => level === "warn");
   assert.deepEqual(line?.fields, {
     channel: "stockQuotes",
     filter: "AAPL",
-    waiting: 4,
+    queued: 4,
     stalledMs: 10_000,
   });
   await watch.clock.advance(60_000);

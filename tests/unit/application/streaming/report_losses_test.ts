@@ -43,7 +43,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
   const told = log.records.map(({ message, fields }) =>
     fields.filter === undefined
       ? `${message}: ${fields.streams}`
-      : `${fields.filter} ${fields.lost}`
+      : `${fields.filter} ${fields.dropped}`
   );
   assert.deepEqual(told, [
     "S6 6",

@@ -43,7 +43,7 @@ export class RecordingSink<T> implements EventSink<T> {
     this.#wanted = wanted && new Set(wanted);
   }
 
-  wants(symbol: string): boolean {
+  mayHaveSubscribers(symbol: string): boolean {
     return this.#wanted?.has(symbol) ?? true;
   }
 

@@ -269,10 +269,10 @@ Deno.test("an error of a sink costs that message, in both decoders", () => {
   }
 });
 
-Deno.test("an error of `wants` costs that message, in both decoders", () => {
+Deno.test("an error of `mayHaveSubscribers` costs that message, in both decoders", () => {
   for (const generalOnly of [false, true]) {
     const harness = new OptionHarness(undefined, { generalOnly });
-    harness.trades.wants = (symbol) => {
+    harness.trades.mayHaveSubscribers = (symbol) => {
       if (symbol === "BAD") throw new Error("A bug in an index");
       return true;
     };

@@ -40,7 +40,6 @@ class Feeding {
   constructor(options: Partial<PumpOptions<number>> = {}, waiting = 0) {
     this.publish(waiting);
     const stream = Object.assign(this.queue, {
-      whenStalled() {},
       [Symbol.dispose]() {},
     });
     this.done = pumpStream(this.sink, stream, {
@@ -57,7 +56,7 @@ class Feeding {
   }
 
   push(...shared: Envelope<number>[]): void {
-    for (const envelope of shared) this.queue.push(envelope);
+    for (const envelope of shared) this.queue.enqueue(envelope);
   }
 
   /** Takes writes until there are no more; the size of each. */
@@ -169,11 +168,11 @@ Deno.test("the next batch is taken after the last one was written", async () => 
   feeding.publish(3);
   await settle();
   assert.equal(feeding.sink.writes.length, 1);
-  assert.equal(feeding.queue.waiting, 3);
+  assert.equal(feeding.queue.queued, 3);
   feeding.sink.take();
   await settle();
   assert.deepEqual(feeding.sink.writes.map(({ length }) => length), [1, 3]);
-  assert.equal(feeding.queue.waiting, 0);
+  assert.equal(feeding.queue.queued, 0);
   await feeding.end();
 });
 

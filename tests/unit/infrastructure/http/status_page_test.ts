@@ -96,9 +96,9 @@ Deno.test("what clients and upstream say is shown as text", async () => {
     streams: () => [{
       channel: "stockQuotes",
       filter: HOSTILE,
-      delivered: 1,
-      waiting: 2,
-      lost: 3,
+      sent: 1,
+      queued: 2,
+      dropped: 3,
       openedAt: 0,
     }],
     errors: () => [{

@@ -12,7 +12,7 @@ const someOptions = new Pair((options) => new OptionHarness(WANTED, options));
 
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedOptions(value: unknown): number {
-  const ignore = { wants: () => true, publish: () => {} };
+  const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
   const { received } = createCounters().feeds.opra;
   const format = optionFormat({ quotes: ignore, trades: ignore }, received);
   const batch = format.fast.decodeFrame(packed(value));

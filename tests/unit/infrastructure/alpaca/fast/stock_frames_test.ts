@@ -13,7 +13,7 @@ const someStocks = new Pair((options) => new StockHarness(WANTED, options));
 
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedStocks(text: string): number {
-  const ignore = { wants: () => true, publish: () => {} };
+  const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
   const sinks = { quotes: ignore, trades: ignore, bars: ignore };
   const { received } = createCounters().feeds.sip;
   const batch = stockFormat(sinks, received).fast.decodeFrame(binary(text));
