@@ -26,7 +26,8 @@ import { serveGrpc } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
-import { createMetrics, heapLimit } from "./infrastructure/metrics/metrics.ts";
+import { createMetrics } from "./infrastructure/metrics/metrics.ts";
+import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 

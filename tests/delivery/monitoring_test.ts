@@ -19,7 +19,7 @@ type Labels = ReadonlySet<string>;
 
 /** Series and labels that Prometheus stores for a metric. */
 function seriesOf(
-  { name, type, labels }: Metric,
+  { name, type, labels = [] }: Metric,
 ): [string, Labels][] {
   const known = new Set([...labels, "job", "namespace", "instance"]);
   if (type !== "histogram") return [[name, known]];

@@ -9,8 +9,6 @@
  *
  * @module
  */
-import process from "node:process";
-import { getHeapStatistics } from "node:v8";
 import { type Metric as ClientMetric, Registry } from "prom-client";
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
@@ -24,6 +22,7 @@ import { type MarketCalendar, MARKETS } from "../../domain/calendar/market_calen
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { PROCESS_METRICS } from "./process_metrics.ts";
 
 /** The sources of the values. */
 export interface MetricsSources {
@@ -51,7 +50,8 @@ export interface Metric {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
   readonly help: string;
-  readonly labels: readonly string[];
+  /** @default none */
+  readonly labels?: readonly string[];
   /** Reads every series; a number is the only series of a metric without labels. */
   readonly read: (sources: MetricsSources) => number | readonly Series[];
 }
@@ -110,7 +110,6 @@ export const METRICS = {
     name: "alpaca_proxy_grpc_clients",
     type: "gauge",
     help: "Open gRPC client streams",
-    labels: [],
     read: ({ status }) => status().clientCount,
   },
   subscriptions: {
@@ -216,14 +215,12 @@ export const METRICS = {
     name: "alpaca_proxy_queue_memory_bytes",
     type: "gauge",
     help: "Estimated bytes that the queues of all client streams hold",
-    labels: [],
     read: ({ queueMemory }) => queueMemory?.bytes ?? 0,
   },
   queueMemoryLimit: {
     name: "alpaca_proxy_queue_memory_limit_bytes",
     type: "gauge",
     help: "Limit above which the longest queues lose their oldest messages",
-    labels: [],
     read: ({ queueMemory }) => queueMemory?.limit ?? 0,
   },
   acceptFailures: {
@@ -237,35 +234,30 @@ export const METRICS = {
     name: "alpaca_proxy_grpc_connections",
     type: "gauge",
     help: "Open gRPC connections",
-    labels: [],
     read: ({ connections }) => connections?.().grpc ?? [],
   },
   httpConnections: {
     name: "alpaca_proxy_http_connections",
     type: "gauge",
     help: "Open connections of the health and metrics ports",
-    labels: [],
     read: ({ connections }) => connections?.().http ?? [],
   },
   openDescriptors: {
     name: "alpaca_proxy_open_descriptors",
     type: "gauge",
     help: "File descriptors in use, at least; measured every 15 s",
-    labels: [],
     read: ({ connections }) => connections?.().descriptors ?? [],
   },
   descriptorLimit: {
     name: "alpaca_proxy_descriptor_limit",
     type: "gauge",
     help: "Most open file descriptors, learned when none is left; +Inf until then",
-    labels: [],
     read: ({ connections }) => connections ? connections().descriptorLimit ?? Infinity : [],
   },
   draining: {
     name: "alpaca_proxy_draining",
     type: "gauge",
     help: "1 as soon as shutdown has begun",
-    labels: [],
     read: ({ status }) => Number(status().draining),
   },
   build: {
@@ -278,53 +270,8 @@ export const METRICS = {
       return [{ labels: { version, deno: Deno.version.deno, environment }, value: 1 }];
     },
   },
-  residentMemory: {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    help: "Resident memory size in bytes",
-    labels: [],
-    // Out of descriptors, Deno 2.9.6 reports 0 bytes.
-    read: () => resident = Deno.memoryUsage().rss || resident,
-  },
-  heapUsed: {
-    name: "process_heap_used_bytes",
-    type: "gauge",
-    help: "JavaScript heap in use in bytes",
-    labels: [],
-    read: () => Deno.memoryUsage().heapUsed,
-  },
-  heapTotal: {
-    name: "process_heap_total_bytes",
-    type: "gauge",
-    help: "JavaScript heap reserved in bytes",
-    labels: [],
-    read: () => Deno.memoryUsage().heapTotal,
-  },
-  heapLimit: {
-    name: "process_heap_limit_bytes",
-    type: "gauge",
-    help: "JavaScript heap at which the runtime ends the process in bytes",
-    labels: [],
-    read: heapLimit,
-  },
-  cpu: {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    help: "User and system CPU time spent in seconds",
-    labels: [],
-    read: () => (process.cpuUsage().user + process.cpuUsage().system) / 1e6,
-  },
-  startTime: {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    help: "Start time of the process since the Unix epoch in seconds",
-    labels: [],
-    read: () => performance.timeOrigin / 1000,
-  },
+  ...PROCESS_METRICS,
 } as const satisfies Readonly<Record<string, Metric>>;
-
-/** Resident memory as last reported, in bytes. */
-let resident = 0;
 
 /** Makes a function that reads all metrics and renders the Prometheus text format. */
 export function createMetrics(sources: MetricsSources): () => Promise<string> {
@@ -344,11 +291,6 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
     registry.registerMetric({ name, get } as unknown as ClientMetric);
   }
   return () => registry.metrics();
-}
-
-/** Bytes of JavaScript heap at which the runtime ends the process. */
-export function heapLimit(): number {
-  return getHeapStatistics().heap_size_limit;
 }
 
 function seriesOf(label: string, counts: Readonly<Record<string, number>>): Series[] {
