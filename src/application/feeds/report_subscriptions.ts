@@ -86,9 +86,7 @@ function symbolStatuses(
 }
 
 /** Slots in force: the lower of what refusals have shown and the limit. */
-function slotsAvailable(
-  { ceiling, limit }: Subscriptions["quota"],
-): number | undefined {
+function slotsAvailable({ ceiling, limit }: Subscriptions["quota"]): number | undefined {
   if (ceiling === undefined || limit === undefined) return ceiling ?? limit;
   return Math.min(ceiling, limit);
 }

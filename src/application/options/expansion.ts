@@ -43,30 +43,18 @@ export class Expansion {
   readonly scope: ExpansionScope;
   /** Streams that share it. */
   streams = 0;
+  /** The selected contracts, best first, however many slots are free. */
+  desired: readonly string[] = [];
+  /** Whether `maxContracts` has truncated the selection. */
+  isTruncated = false;
+  /** Contracts that have slots. */
+  assigned: ReadonlySet<string> = new Set();
   #ranked: readonly OptionContract[] = [];
-  #desired: readonly string[] = [];
-  #assigned: ReadonlySet<string> = new Set();
   #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
-  #isTruncated = false;
   #focus: { readonly centre: number; readonly margin: number } | undefined;
 
   constructor(scope: ExpansionScope) {
     this.scope = scope;
-  }
-
-  /** The selected contracts, best first, however many slots are free. */
-  get desired(): readonly string[] {
-    return this.#desired;
-  }
-
-  /** Whether `maxContracts` has truncated the selection. */
-  get isTruncated(): boolean {
-    return this.#isTruncated;
-  }
-
-  /** Contracts that have slots. */
-  get assigned(): ReadonlySet<string> {
-    return this.#assigned;
   }
 
   /** Price that the strikes are measured from, USD; `undefined` before the first. */
@@ -82,20 +70,16 @@ export class Expansion {
     const { chain, price, today, maxContracts } = input;
     const centre = recentre(price, this.#focus);
     const isSame = this.#basis?.chain === chain && this.#basis.today === today;
-    const fits = this.#isTruncated
-      ? this.#desired.length === maxContracts
-      : this.#desired.length <= maxContracts;
+    const fits = this.isTruncated
+      ? this.desired.length === maxContracts
+      : this.desired.length <= maxContracts;
     if (isSame && fits && centre === this.#focus?.centre) return;
-    const { selection } = this.scope;
     this.#basis = { chain, today };
-    const ranked = selectContracts(chain.contracts, selection, {
-      today,
-      centre,
-      held: this.#assigned,
-    });
-    this.#isTruncated = ranked.length > maxContracts;
+    const moment = { today, centre, held: this.assigned };
+    const ranked = selectContracts(chain.contracts, this.scope.selection, moment);
+    this.isTruncated = ranked.length > maxContracts;
     this.#ranked = ranked.slice(0, maxContracts);
-    this.#desired = this.#ranked.map(({ symbol }) => symbol);
+    this.desired = this.#ranked.map(({ symbol }) => symbol);
     this.#setFocus(centre);
   }
 
@@ -104,10 +88,10 @@ export class Expansion {
    * when that changes nothing.
    */
   assign(symbols: readonly string[]): ExpansionChange | undefined {
-    const before = this.#assigned;
+    const before = this.assigned;
     const added = symbols.filter((symbol) => !before.has(symbol));
     if (added.length === 0 && symbols.length === before.size) return undefined;
-    const assigned = this.#assigned = new Set(symbols);
+    const assigned = this.assigned = new Set(symbols);
     if (this.#focus) this.#setFocus(this.#focus.centre);
     const removed = [...before].filter((symbol) => !assigned.has(symbol));
     return { added, removed };
@@ -116,9 +100,8 @@ export class Expansion {
   /** Sets centre and margin; the assigned contracts determine the margin. */
   #setFocus(centre: number): void {
     const { strikeWindowPercent } = this.scope.selection;
-    const assigned = this.#ranked.filter(({ symbol }) => this.#assigned.has(symbol));
-    const margin = marginOf(assigned, { centre, strikeWindowPercent });
-    this.#focus = { centre, margin };
+    const assigned = this.#ranked.filter(({ symbol }) => this.assigned.has(symbol));
+    this.#focus = { centre, margin: marginOf(assigned, { centre, strikeWindowPercent }) };
   }
 }
 
@@ -126,13 +109,6 @@ export class Expansion {
 export function scopeKey(scope: ExpansionScope): string {
   const { channel, underlying, selection } = scope;
   const { minDays, maxDays, strikeWindowPercent, right, maxContracts } = selection;
-  return [
-    channel,
-    underlying,
-    minDays,
-    maxDays,
-    strikeWindowPercent,
-    right,
-    maxContracts,
-  ].join(" ");
+  return [channel, underlying, minDays, maxDays, strikeWindowPercent, right, maxContracts]
+    .join(" ");
 }

@@ -99,11 +99,7 @@ export class Expansions {
    *
    * @param selection absent means the one of the settings
    */
-  open(
-    channel: UpstreamChannel,
-    underlying: string,
-    selection?: OptionSelection,
-  ): Disposable {
+  open(channel: UpstreamChannel, underlying: string, selection?: OptionSelection): Disposable {
     const chosen = selection ?? this.#parts.settings.selection;
     const scope = { channel, underlying, selection: chosen };
     const key = scopeKey(scope);

@@ -44,11 +44,7 @@ export interface Chain {
 /** State of a chain; `reason` says why there is none, or an old one. */
 export type ChainState =
   | { readonly at: "loading" }
-  | {
-    readonly at: "ready";
-    readonly chain: Chain;
-    readonly reason: string | undefined;
-  }
+  | { readonly at: "ready"; readonly chain: Chain; readonly reason: string | undefined }
   | { readonly at: "off"; readonly reason: string };
 
 /** What an option chain cache needs. */
@@ -65,19 +61,23 @@ export interface OptionChainCacheParts {
 }
 
 /** One underlying that is in use or was. */
-interface Entry {
+class Entry {
   readonly underlying: string;
-  users: number;
+  users = 0;
   chain: Chain | undefined;
   /** Reason of the last failure; cleared by a success. */
   reason: string | undefined;
-  failures: number;
+  failures = 0;
   /** Monotonic ms before which it is not loaded again. */
-  retryAt: number;
+  retryAt = 0;
   /** Whether to load again although the chain is of today. */
-  needsReload: boolean;
+  needsReload = false;
   /** Expiries requested today that are not in the chain. */
-  missingExpiries: Set<number>;
+  readonly missingExpiries = new Set<number>();
+
+  constructor(underlying: string) {
+    this.underlying = underlying;
+  }
 }
 
 /** Chains by underlying. */
@@ -96,7 +96,7 @@ export class OptionChainCache {
 
   /** Keeps the chain of an underlying until disposed; disposing is idempotent. */
   use(underlying: string): Disposable {
-    const entry = this.#entries.get(underlying) ?? newEntry(underlying);
+    const entry = this.#entries.get(underlying) ?? new Entry(underlying);
     this.#addUsers(entry, 1);
     const use = new DisposableStack();
     use.defer(() => this.#addUsers(entry, -1));
@@ -106,18 +106,14 @@ export class OptionChainCache {
   /** Returns the state of the chain of an underlying. */
   state(underlying: string): ChainState {
     const entry = this.#entries.get(underlying);
-    if (entry?.chain) {
-      return { at: "ready", chain: entry.chain, reason: entry.reason };
-    }
+    if (entry?.chain) return { at: "ready", chain: entry.chain, reason: entry.reason };
     if (entry?.reason) return { at: "off", reason: entry.reason };
     return { at: "loading" };
   }
 
   /** Number of chains in memory. */
   get size(): number {
-    let count = 0;
-    for (const { chain } of this.#entries.values()) if (chain) count++;
-    return count;
+    return [...this.#entries.values()].filter(({ chain }) => chain).length;
   }
 
   /**
@@ -129,14 +125,10 @@ export class OptionChainCache {
     if (this.#observed.size >= MAX_OBSERVED) this.#observed.clear();
     this.#observed.add(symbol);
     const entry = this.#entries.get(this.#parts.directory.underlyingOf(symbol));
-    if (!entry?.chain || entry.missingExpiries.size >= MAX_MISSING_EXPIRIES) {
-      return;
-    }
+    if (!entry?.chain || entry.missingExpiries.size >= MAX_MISSING_EXPIRIES) return;
     const day = dayOfExpiration(parseOccSymbol(symbol)?.expiration ?? "");
     if (day === undefined || day < this.#today()) return;
-    if (entry.missingExpiries.has(day) || entry.chain.expiries.includes(day)) {
-      return;
-    }
+    if (entry.missingExpiries.has(day) || entry.chain.expiries.includes(day)) return;
     entry.missingExpiries.add(day);
     entry.needsReload = true;
     this.#signal.wake();
@@ -222,8 +214,7 @@ export class OptionChainCache {
   #loaded(entry: Entry, chain: Chain): void {
     if (entry.chain?.day !== chain.day) entry.missingExpiries.clear();
     const isEmpty = chain.contracts.length === 0;
-    const isChange = !isEmpty || entry.chain === undefined ||
-      entry.reason !== undefined;
+    const isChange = !isEmpty || entry.chain === undefined || entry.reason !== undefined;
     entry.chain = chain;
     entry.reason = undefined;
     entry.failures = 0;
@@ -243,10 +234,7 @@ export class OptionChainCache {
 
   #failed(entry: Entry, reason: string): void {
     const { clock, log, onChange } = this.#parts;
-    const delayMs = Math.min(
-      FIRST_RETRY_MS * 2 ** Math.min(entry.failures, 30),
-      LONGEST_RETRY_MS,
-    );
+    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(entry.failures, 30), LONGEST_RETRY_MS);
     const isChange = entry.reason !== reason;
     entry.failures++;
     entry.reason = reason;
@@ -259,19 +247,6 @@ export class OptionChainCache {
     });
     onChange();
   }
-}
-
-function newEntry(underlying: string): Entry {
-  return {
-    underlying,
-    users: 0,
-    chain: undefined,
-    reason: undefined,
-    failures: 0,
-    retryAt: 0,
-    needsReload: false,
-    missingExpiries: new Set(),
-  };
 }
 
 function isDue({ users, chain, needsReload }: Entry, today: number): boolean {

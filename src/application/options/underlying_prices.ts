@@ -95,13 +95,10 @@ export class UnderlyingPrices {
     for (const name of this.#quotes.keys()) {
       if (!followed.has(name)) this.#quotes.delete(name);
     }
-    const stale = new Map(
-      [...followed].filter(([name]) => this.#isStale(name)),
-    );
-    if (stale.size === 0) return;
-    const left = await this.#fetchStocks(stale, signal);
-    for (const [name, chain] of left) {
-      if (!signal.aborted) await this.#fetchOptions(name, { chain, signal });
+    const stale = [...followed].filter(([name]) => this.#isStale(name));
+    if (stale.length === 0) return;
+    for (const [name, chain] of await this.#fetchStocks(stale, signal)) {
+      if (!signal.aborted) await this.#fetchOptions(name, chain, signal);
     }
     if (!signal.aborted) this.#parts.onChange();
   }
@@ -114,49 +111,41 @@ export class UnderlyingPrices {
 
   /** Returns those that are left to be priced by their options. */
   async #fetchStocks(
-    stale: ReadonlyMap<string, Chain>,
+    stale: readonly (readonly [string, Chain])[],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, Chain>> {
-    const left = new Map(stale);
+  ): Promise<readonly (readonly [string, Chain])[]> {
     const now = this.#parts.clock.monotonic();
-    const names = [...stale.keys()].filter((name) =>
-      (this.#unpricedUntil.get(chainIn(stale, name)) ?? 0) <= now
-    );
-    if (names.length === 0) return left;
+    const requested = stale.filter(([, chain]) => (this.#unpricedUntil.get(chain) ?? 0) <= now);
+    if (requested.length === 0) return stale;
+    const priced = new Set<string>();
     try {
-      const prices = await this.#parts.catalog.prices(names, signal);
-      for (const name of names) {
+      const prices = await this.#parts.catalog.prices(requested.map(([name]) => name), signal);
+      for (const [name, chain] of requested) {
         const price = prices.get(name);
-        if (price === undefined) {
-          this.#unpricedUntil.set(chainIn(stale, name), now + UNPRICED_MS);
-        } else {
-          this.#set(name, { price, source: "trade" });
-          left.delete(name);
+        if (price === undefined) this.#unpricedUntil.set(chain, now + UNPRICED_MS);
+        else {
+          this.#set(name, { price, source: "trade", problem: undefined });
+          priced.add(name);
         }
       }
     } catch (error) {
-      if (signal.aborted) return left;
+      if (signal.aborted) return [];
       if (!(error instanceof CatalogUnavailable)) throw error;
       // Options are on the same host, so they are not requested.
-      for (const name of names) {
-        this.#keepOrGuess(name, chainIn(stale, name), error.message);
-        left.delete(name);
+      for (const [name, chain] of requested) {
+        this.#keepOrGuess(name, chain, error.message);
+        priced.add(name);
       }
     }
-    return left;
+    return stale.filter(([name]) => !priced.has(name));
   }
 
-  async #fetchOptions(
-    underlying: string,
-    options: { readonly chain: Chain; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const { chain, signal } = options;
+  async #fetchOptions(underlying: string, chain: Chain, signal: AbortSignal): Promise<void> {
     try {
-      const price = await this.#parity(underlying, { chain, signal });
+      const price = await this.#parity(underlying, chain, signal);
       if (price !== undefined) {
-        return this.#set(underlying, { price, source: "parity" });
-      }
-      this.#keepOrGuess(underlying, chain, "neither it nor its options trade");
+        this.#set(underlying, { price, source: "parity", problem: undefined });
+      } else this.#keepOrGuess(underlying, chain, "neither it nor its options trade");
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof CatalogUnavailable)) throw error;
@@ -167,9 +156,9 @@ export class UnderlyingPrices {
   /** Requests strikes near the last price if there is one, then all of them. */
   async #parity(
     underlying: string,
-    options: { readonly chain: Chain; readonly signal: AbortSignal },
+    chain: Chain,
+    signal: AbortSignal,
   ): Promise<number | undefined> {
-    const { chain, signal } = options;
     const contracts = nearest(chain);
     const expiryDay = contracts[0]?.expiryDay;
     if (expiryDay === undefined) return undefined;
@@ -189,28 +178,16 @@ export class UnderlyingPrices {
   #keepOrGuess(underlying: string, chain: Chain, problem: string): void {
     const last = this.#quotes.get(underlying);
     if (last && last.source !== "guess") {
-      return this.#set(underlying, { ...last, problem });
+      return this.#set(underlying, { price: last.price, source: last.source, problem });
     }
     const price = medianByOpenInterest(nearest(chain));
     // A chain without contracts is never followed.
-    if (price === undefined) return;
-    this.#set(underlying, { price, source: "guess", problem });
+    if (price !== undefined) this.#set(underlying, { price, source: "guess", problem });
   }
 
-  #set(
-    underlying: string,
-    quote: Pick<Quote, "price" | "source"> & { problem?: string | undefined },
-  ): void {
-    const { price, source, problem } = quote;
-    const requestedAt = this.#parts.clock.monotonic();
-    this.#quotes.set(underlying, { price, source, problem, requestedAt });
+  #set(underlying: string, price: UnderlyingPrice): void {
+    this.#quotes.set(underlying, { ...price, requestedAt: this.#parts.clock.monotonic() });
   }
-}
-
-function chainIn(chains: ReadonlyMap<string, Chain>, name: string): Chain {
-  const chain = chains.get(name);
-  if (chain === undefined) throw new RangeError(`no chain of ${name}`);
-  return chain;
 }
 
 /** The contracts of the nearest expiry after the day of loading, or of any. */

@@ -22,20 +22,14 @@ export interface OptionCatalog {
    *
    * @throws CatalogUnavailable
    */
-  contracts(
-    underlying: string,
-    signal: AbortSignal,
-  ): Promise<readonly OptionContract[]>;
+  contracts(underlying: string, signal: AbortSignal): Promise<readonly OptionContract[]>;
 
   /**
    * Last traded prices in USD; an underlying without one is left out.
    *
    * @throws CatalogUnavailable
    */
-  prices(
-    underlyings: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, number>>;
+  prices(underlyings: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 
   /**
    * The middle between bid and ask by contract, USD; contracts that are not
@@ -43,10 +37,7 @@ export interface OptionCatalog {
    *
    * @throws CatalogUnavailable
    */
-  mids(
-    query: MidsQuery,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, number>>;
+  mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
 /** The catalogue cannot be read; the message has the cause and no secret. */

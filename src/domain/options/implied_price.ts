@@ -53,9 +53,7 @@ export function parityPrice(
  * one more, so that a chain without open interest has its middle strike.
  * `undefined` without contracts.
  */
-export function medianByOpenInterest(
-  contracts: readonly OptionContract[],
-): number | undefined {
+export function medianByOpenInterest(contracts: readonly OptionContract[]): number | undefined {
   const usual = contracts.filter(({ root }) => !isAdjustedRoot(root));
   const sorted = (usual.length > 0 ? usual : [...contracts])
     .sort((a, b) => a.strike - b.strike);

@@ -60,10 +60,7 @@ export class AlpacaCatalog implements OptionCatalog {
     this.#parts = parts;
   }
 
-  async contracts(
-    underlying: string,
-    signal: AbortSignal,
-  ): Promise<readonly OptionContract[]> {
+  async contracts(underlying: string, signal: AbortSignal): Promise<readonly OptionContract[]> {
     const { client, url } = this.#parts.trading;
     const first = new URL(`${url}/v2/options/contracts`);
     first.searchParams.set("underlying_symbols", underlying);
@@ -95,10 +92,7 @@ export class AlpacaCatalog implements OptionCatalog {
     return prices;
   }
 
-  async mids(
-    query: MidsQuery,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, number>> {
+  async mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
     const { data: { client, url }, optionFeed } = this.#parts;
     const { underlying, expiryDay, strikes } = query;
     const name = encodeURIComponent(underlying);
@@ -240,7 +234,5 @@ function fieldsOf(value: unknown): Fields {
 }
 
 function unexpected(name: string): CatalogUnavailable {
-  return new CatalogUnavailable(
-    `the response has no "${name}": check the address of the API`,
-  );
+  return new CatalogUnavailable(`the response has no "${name}": check the address of the API`);
 }

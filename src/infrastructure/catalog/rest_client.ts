@@ -56,8 +56,8 @@ type Outcome =
   | {
     readonly error: string;
     readonly status?: number;
-    /** Absent when a retry cannot help. */
-    readonly retryMs?: number;
+    /** Least ms before a retry; absent when a retry cannot help. */
+    readonly retryAfterMs?: number;
   };
 
 /** Reads JSON from the REST endpoints of one account. */
@@ -87,16 +87,16 @@ export class RestClient {
     const { clock, log } = this.#parts;
     let error = "aborted";
     let status: number | undefined;
-    for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const windowMs = this.#notBefore - clock.monotonic();
       if (windowMs > 0) await clock.sleep(windowMs, signal);
       if (signal.aborted) break;
-      const outcome = await this.#attempt(url, { attempt, signal });
+      const outcome = await this.#attempt(url, signal);
       if ("body" in outcome) return outcome.body;
       ({ error, status } = outcome);
-      const { retryMs } = outcome;
-      if (retryMs === undefined || attempt === MAX_ATTEMPTS) break;
-      const delayMs = Math.min(retryMs, MAX_DELAY_MS);
+      if (outcome.retryAfterMs === undefined || attempt + 1 === MAX_ATTEMPTS) break;
+      const backoffMs = FIRST_DELAY_MS * 2 ** attempt;
+      const delayMs = Math.min(Math.max(outcome.retryAfterMs, backoffMs), MAX_DELAY_MS);
       log.debug("REST request failed, retrying", {
         path: url.pathname,
         cause: error,
@@ -104,124 +104,74 @@ export class RestClient {
       });
       await clock.sleep(delayMs, signal);
     }
-    throw new CatalogUnavailable(
-      `${url.host}${url.pathname}: ${error}`,
-      status,
-    );
+    throw new CatalogUnavailable(`${url.host}${url.pathname}: ${error}`, status);
   }
 
-  async #attempt(
-    url: URL,
-    { attempt, signal }: { attempt: number; signal: AbortSignal },
-  ): Promise<Outcome> {
+  async #attempt(url: URL, signal: AbortSignal): Promise<Outcome> {
     const pair = this.#parts.credentials();
     const headers = authHeaders(pair);
     if (headers === undefined) {
       return { error: "the key or the secret is not valid in an HTTP header" };
     }
-    const backoffMs = FIRST_DELAY_MS * 2 ** (attempt - 1);
-    using deadline = new Deadline(this.#parts.clock, signal);
+    const late = new AbortController();
+    const done = new AbortController();
+    this.#parts.clock.sleep(TIMEOUT_MS, done.signal).then(() => {
+      if (!done.signal.aborted) late.abort();
+    });
     try {
       const response = await fetch(url, {
         headers,
         redirect: "manual",
-        signal: deadline.signal,
+        signal: AbortSignal.any([signal, late.signal]),
       });
-      return await this.#read(response, { pair, backoffMs });
+      return await this.#read(response, pair);
     } catch (error) {
-      if (deadline.passed) {
-        return {
-          error: `no complete response within ${TIMEOUT_MS} ms`,
-          retryMs: backoffMs,
-        };
+      if (late.signal.aborted) {
+        return { error: `no complete response within ${TIMEOUT_MS} ms`, retryAfterMs: 0 };
       }
       if (error instanceof BodyTooLarge) return { error: error.message };
-      return { error: clean(textOf(error), pair), retryMs: backoffMs };
+      return { error: clean(textOf(error), pair), retryAfterMs: 0 };
+    } finally {
+      done.abort();
     }
   }
 
-  async #read(
-    response: Response,
-    options: { readonly pair: KeyPair; readonly backoffMs: number },
-  ): Promise<Outcome> {
+  async #read(response: Response, pair: KeyPair): Promise<Outcome> {
     const { status, headers } = response;
-    const { pair, backoffMs } = options;
     const now = this.#parts.clock.now();
+    const windowMs = windowLeftMs(headers, now) ?? 0;
     if (isUsedUp(headers)) {
-      const windowMs = Math.min(windowLeftMs(headers, now) ?? 0, MAX_DELAY_MS);
-      this.#notBefore = this.#parts.clock.monotonic() + windowMs;
+      this.#notBefore = this.#parts.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);
     }
-    if (response.ok) {
-      return { body: JSON.parse(await readText(response, MAX_BODY_BYTES)) };
-    }
+    if (response.ok) return { body: JSON.parse(await readText(response, MAX_BODY_BYTES)) };
     if (status < 400) {
       await response.body?.cancel();
-      const error = `HTTP ${status}: redirects are not followed; ` +
-        "check the address of the API";
-      return { error, status };
+      const hint = "redirects are not followed; check the address of the API";
+      return { error: `HTTP ${status}: ${hint}`, status };
     }
     const reason = clean(await errorMessage(response), pair);
     const error = `HTTP ${status}${reason && ` ${reason}`}`;
-    if (status === 429) {
-      const asked = retryAfterMs(headers, now) ?? windowLeftMs(headers, now);
-      return { error, status, retryMs: Math.max(asked ?? 0, backoffMs) };
-    }
-    if (status < 500) return { error, status };
-    const asked = retryAfterMs(headers, now) ?? 0;
-    return { error, status, retryMs: Math.max(asked, backoffMs) };
-  }
-}
-
-/** A signal that also fires after `TIMEOUT_MS`; disposing clears its timer. */
-class Deadline implements Disposable {
-  readonly signal: AbortSignal;
-  passed = false;
-  readonly #done = new AbortController();
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    const late = new AbortController();
-    this.signal = AbortSignal.any([signal, late.signal]);
-    clock.sleep(TIMEOUT_MS, this.#done.signal).then(() => {
-      if (this.#done.signal.aborted) return;
-      this.passed = true;
-      late.abort();
-    });
-  }
-
-  [Symbol.dispose](): void {
-    this.#done.abort();
+    if (status !== 429 && status < 500) return { error, status };
+    const askedMs = parseRetryAfter(headers.get("retry-after"), now);
+    return { error, status, retryAfterMs: askedMs ?? (status === 429 ? windowMs : 0) };
   }
 }
 
 /** `undefined` for an invalid value: the error of the runtime would quote it. */
 function authHeaders({ key, secret }: KeyPair): Headers | undefined {
   try {
-    return new Headers({
-      "APCA-API-KEY-ID": key,
-      "APCA-API-SECRET-KEY": secret,
-    });
+    return new Headers({ "APCA-API-KEY-ID": key, "APCA-API-SECRET-KEY": secret });
   } catch (error) {
     if (error instanceof TypeError) return undefined;
     throw error;
   }
 }
 
-/** Ms until the time of `Retry-After`; `undefined` without a valid one. */
-export function retryAfterMs(
-  headers: Headers,
-  nowMs: number,
-): number | undefined {
-  return parseRetryAfter(headers.get("retry-after"), nowMs);
-}
-
 /**
  * Ms until the rate window ends by `X-RateLimit-Reset`, a Unix time in seconds;
  * `undefined` without a valid one.
  */
-export function windowLeftMs(
-  headers: Headers,
-  nowMs: number,
-): number | undefined {
+export function windowLeftMs(headers: Headers, nowMs: number): number | undefined {
   const seconds = numberIn(headers, "x-ratelimit-reset");
   if (seconds === undefined || seconds <= 0) return undefined;
   return Math.max(0, seconds * 1000 - nowMs);
@@ -278,9 +228,7 @@ async function errorMessage(response: Response): Promise<string> {
     return "message" in body ? String(body.message) : "";
   } catch (error) {
     // A body that is too long or not JSON adds nothing to the status.
-    if (error instanceof BodyTooLarge || error instanceof SyntaxError) {
-      return "";
-    }
+    if (error instanceof BodyTooLarge || error instanceof SyntaxError) return "";
     throw error;
   }
 }

@@ -33,9 +33,7 @@ export const normalizeStock: Normalize = (entry) =>
  * options. An option root (`SPXW`, `BRKB`, `CSGP1`) resolves to its underlying.
  */
 export const normalizeUnderlying: Normalize = (entry) =>
-  usualUnderlying(
-    normalizeStock(entry.toUpperCase().replace(OPTION_PREFIX, "")),
-  );
+  usualUnderlying(normalizeStock(entry.toUpperCase().replace(OPTION_PREFIX, "")));
 
 /**
  * Normalizes an OCC symbol: removes the `O:` prefix and the padding of the root.

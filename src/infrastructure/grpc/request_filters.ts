@@ -70,11 +70,7 @@ export function optionFilter(
 ): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
   const symbols = validator.list("symbols", request.symbols, normalizeOption);
-  const underlyings = validator.list(
-    "underlyings",
-    request.underlyings,
-    normalizeUnderlying,
-  );
+  const underlyings = validator.list("underlyings", request.underlyings, normalizeUnderlying);
   const selection = readSelection(request.optionSelection, {
     defaults: limits.defaultSelection,
     validator,

@@ -1,9 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  isUsedUp,
-  retryAfterMs,
-  windowLeftMs,
-} from "../../../../src/infrastructure/catalog/rest_client.ts";
+import { parseRetryAfter } from "../../../../src/domain/connection/retry_after.ts";
+import { isUsedUp, windowLeftMs } from "../../../../src/infrastructure/catalog/rest_client.ts";
 
 const NOW = Date.UTC(2026, 8, 14, 14, 30, 0);
 
@@ -25,13 +22,12 @@ const RETRY_AFTER: readonly (readonly [string, number | undefined])[] = [
 
 for (const [text, expected] of RETRY_AFTER) {
   Deno.test(`Retry-After: "${text}" asks for ${expected} ms`, () => {
-    const headers = new Headers({ "retry-after": text });
-    assert.equal(retryAfterMs(headers, NOW), expected);
+    assert.equal(parseRetryAfter(text, NOW), expected);
   });
 }
 
 Deno.test("a response without Retry-After has no delay", () => {
-  assert.equal(retryAfterMs(new Headers(), NOW), undefined);
+  assert.equal(parseRetryAfter(null, NOW), undefined);
 });
 
 Deno.test("the rate window ends at a Unix second", () => {
