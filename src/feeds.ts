@@ -10,16 +10,20 @@ import { SubscriptionManager } from "./application/feeds/subscription_manager.ts
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
 import { type ExpansionParts, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
+import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions } from "./domain/subscription/reconciler.ts";
-import { FrameDecoder, optionFormat, stockFormat } from "./infrastructure/alpaca/decode.ts";
-import { MarketConnector } from "./infrastructure/alpaca/market.ts";
+import {
+  createMarketConnector,
+  optionFormat,
+  stockFormat,
+} from "./infrastructure/alpaca/market.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
-import { TradingConnector, TradingDecoder } from "./infrastructure/alpaca/trading.ts";
+import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
 import { AlpacaCatalog } from "./infrastructure/catalog/alpaca_catalog.ts";
 import { RestClient } from "./infrastructure/catalog/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
@@ -72,7 +76,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
         subscriptions: new TradeUpdatesSubscription(),
       }
       : {
-        connector: marketConnector(config, { ...own, feed }),
+        connector: marketConnector(config, { ...own, feed, redact: clean }),
         subscriptions: managers[feed] = subscriptionManager(config, { ...own, feed }),
       };
     links[feed] = new FeedLink({
@@ -111,42 +115,36 @@ function subscriptionManager(
 
 function marketConnector(
   config: Config,
-  { feed, channels, counters, clock, log }: FeedDependencies & { readonly feed: MarketFeedId },
-): MarketConnector {
-  const { received } = counters.feeds[feed];
-  const format = feed === "sip"
-    ? stockFormat({
-      quotes: channels.stockQuotes,
-      trades: channels.stockTrades,
-      bars: channels.stockBars,
-    }, received)
-    : optionFormat({ quotes: channels.optionQuotes, trades: channels.optionTrades }, received);
-  return new MarketConnector({
+  deps: FeedDependencies & {
+    readonly feed: MarketFeedId;
+    readonly redact: (text: string) => string;
+  },
+): FeedConnector {
+  const { feed, channels, counters } = deps;
+  return createMarketConnector({
+    ...deps,
     url: feed === "sip" ? config.stock.url : config.option.url,
-    codec: format.codec,
-    decoder: new FrameDecoder({ format, counters: counters.feeds[feed], clock, log }),
+    format: feed === "sip"
+      ? stockFormat({
+        quotes: channels.stockQuotes,
+        trades: channels.stockTrades,
+        bars: channels.stockBars,
+      })
+      : optionFormat({ quotes: channels.optionQuotes, trades: channels.optionTrades }),
     credentials: () => reveal(config.credentials.data),
-    channels: feed === "sip" ? ["trades", "quotes", "bars"] : ["trades", "quotes"],
     deliveries: () => deliveriesMade(counters),
-    clock,
+    counters: counters.feeds[feed],
     deadlines: SESSION_DEADLINES,
   });
 }
 
-function tradingConnector(
-  config: Config,
-  { channels, counters, clock, log }: FeedDependencies,
-): TradingConnector {
-  return new TradingConnector({
+function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector {
+  return createTradingConnector({
+    ...deps,
     url: config.trading.url,
-    decoder: new TradingDecoder({
-      sink: channels.orderUpdates,
-      counters: counters.feeds.trading,
-      clock,
-      log,
-    }),
+    sink: deps.channels.orderUpdates,
     credentials: () => reveal(config.credentials.trading),
-    clock,
+    counters: deps.counters.feeds.trading,
     deadlines: SESSION_DEADLINES,
   });
 }

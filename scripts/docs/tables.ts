@@ -29,11 +29,8 @@ import { type Metric, METRICS } from "../../src/infrastructure/metrics/metrics.t
 import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
-import {
-  type MessageHandlers,
-  optionHandlers,
-  stockHandlers,
-} from "../../src/infrastructure/alpaca/messages.ts";
+import type { MessageHandlers } from "../../src/infrastructure/alpaca/decode.ts";
+import { optionHandlers, stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
 import { EVENTS } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
 import {
   advance,

@@ -4,12 +4,13 @@
  *
  * @module
  */
+import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import {
-  FrameDecoder,
   type MarketFormat,
   optionFormat,
   stockFormat,
-} from "../../src/infrastructure/alpaca/decode.ts";
+} from "../../src/infrastructure/alpaca/market.ts";
+import type { Control } from "../../src/infrastructure/alpaca/messages.ts";
 import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
 import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same, sum } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
@@ -47,7 +48,7 @@ class Lane {
   isFast = false;
   /** What the fast decoder threw at the last frame. */
   crash: unknown;
-  readonly #decoder: FrameDecoder;
+  readonly #decoder: FrameDecoder<Control>;
   readonly #onControl: (control: unknown) => void;
 
   constructor(feed: Feed, mode: Mode, fast: boolean) {
@@ -61,7 +62,7 @@ class Lane {
       bars: sink("bars"),
     };
     const make = feed === "stock" ? stockFormat : optionFormat;
-    const format = this.#watched(make(sinks, counters.received), fast);
+    const format = this.#watched(make(sinks), fast);
     this.#decoder = new FrameDecoder({
       format,
       counters,

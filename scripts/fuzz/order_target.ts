@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { TradingDecoder } from "../../src/infrastructure/alpaca/trading.ts";
+import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
+import { tradingFormat, type TradingReply } from "../../src/infrastructure/alpaca/trading.ts";
 import { ORDER_MESSAGES } from "./grammar.ts";
 import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
@@ -23,14 +24,14 @@ interface Expected {
 /** A decoder with working or failing handlers. */
 class Lane {
   readonly outcome = new Outcome();
-  readonly #decoder: TradingDecoder;
+  readonly #decoder: FrameDecoder<TradingReply>;
   readonly #onReply: (reply: unknown) => void;
 
   constructor(fails: boolean) {
     const { outcome } = this;
     const { counters, log } = outcome;
-    this.#decoder = new TradingDecoder({
-      sink: outcome.sink("orders", { mayHaveSubscribers: () => true, fails }),
+    this.#decoder = new FrameDecoder({
+      format: tradingFormat(outcome.sink("orders", { mayHaveSubscribers: () => true, fails })),
       counters,
       log,
       clock: FIXED_CLOCK,

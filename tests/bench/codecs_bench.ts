@@ -11,12 +11,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { FramePool } from "../../bench/feed/frame_pool.ts";
 import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
-import {
-  jsonCodec,
-  msgpackCodec,
-  optionFormat,
-  stockFormat,
-} from "../../src/infrastructure/alpaca/decode.ts";
+import { jsonCodec, msgpackCodec } from "../../src/infrastructure/alpaca/codecs.ts";
+import { optionFormat, stockFormat } from "../../src/infrastructure/alpaca/market.ts";
 import { readStockQuote } from "../../src/infrastructure/alpaca/messages.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { FramedBatch } from "../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
@@ -67,24 +63,21 @@ for (const wanted of [true, false]) {
   const sink = sinkOf(wanted);
   const taken = wanted ? "all of it wanted" : "none of it wanted";
   const { received } = createCounters().feeds.sip;
-  const stocks = stockFormat(
-    { quotes: sink, trades: sink, bars: sink },
-    received,
-  ).fast;
+  const stocks = stockFormat({ quotes: sink, trades: sink, bars: sink }).fast;
   Deno.bench({
     name: `fast JSON frame of 50, ${taken}`,
     group: "decode",
     fn: () =>
       void stocks.decodeFrame(frames[next(frames.length)] ?? NO_BYTES)
-        ?.publish(0, fail),
+        ?.publish(0, received, fail),
   });
-  const options = optionFormat({ quotes: sink, trades: sink }, received).fast;
+  const options = optionFormat({ quotes: sink, trades: sink }).fast;
   Deno.bench({
     name: `fast MessagePack frame of 50, ${taken}`,
     group: "decode MessagePack",
     fn: () =>
       void options.decodeFrame(packed[next(packed.length)] ?? NO_BYTES)
-        ?.publish(0, fail),
+        ?.publish(0, received, fail),
   });
 }
 

@@ -116,11 +116,8 @@ export class FeedLink {
       "feed.attempt": attemptsOf(this.#link),
     });
     try {
-      const session = await connector.connect({
-        opened: () => this.#apply("opened"),
-        acknowledged: (state) => subscriptions.acknowledged(state),
-        rejected: ({ code, message }) => subscriptions.rejected({ code, message: redact(message) }),
-      }, signal);
+      const onOpened = () => this.#apply("opened");
+      const session = await connector.connect({ onOpened, subscriptions, signal });
       span.event("authenticated");
       this.#onConnected();
       const since = clock.monotonic();

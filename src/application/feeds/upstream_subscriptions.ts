@@ -3,21 +3,16 @@
  *
  * @module
  */
-import type { SymbolSets, UpstreamError } from "../../domain/subscription/pairs.ts";
-import type { FeedSession } from "../ports/feed_connector.ts";
+import type { FeedSession, SubscriptionReplies } from "../ports/feed_connector.ts";
 
 /** Subscribes what streams request on the session that is connected. */
-export interface UpstreamSubscriptions {
+export interface UpstreamSubscriptions extends SubscriptionReplies {
   /** Starts with a new session, on which everything requested is subscribed. */
   attach(session: FeedSession): void;
   /** Ends with the session. */
   detach(): void;
   /** Sends a request that changes nothing but has to be answered. */
   probe(): void;
-  /** Handles an acknowledgement: the full state of the session. */
-  acknowledged(state: SymbolSets): void;
-  /** Handles an error reply. */
-  rejected(error: UpstreamError): void;
   /**
    * Monotonic ms of the last acknowledgement of the session; `undefined` where
    * only {@linkcode UpstreamSubscriptions.probe} is acknowledged.

@@ -14,14 +14,21 @@ import type {
 } from "../../domain/subscription/pairs.ts";
 import type { FeedFailure } from "../feeds/feed_failure.ts";
 
-/** Events of a session, from dialing to its end. */
-export interface FeedEvents {
-  /** The transport is open; logging in begins. */
-  opened(): void;
+/** Receives the replies to the requests of a session. */
+export interface SubscriptionReplies {
   /** Upstream acknowledged: `state` is all that is subscribed. */
   acknowledged(state: SymbolSets): void;
-  /** Upstream rejected a request; the session continues. */
+  /** Upstream rejected a request; the session continues. The message has no secret. */
   rejected(error: UpstreamError): void;
+}
+
+/** What a new session needs. */
+export interface ConnectOptions {
+  /** Called when the transport is open; logging in begins. */
+  readonly onOpened: () => void;
+  readonly subscriptions: SubscriptionReplies;
+  /** Ends the attempt and closes its socket; without effect once the session is up. */
+  readonly signal: AbortSignal;
 }
 
 /** One authenticated session. */
@@ -43,10 +50,9 @@ export interface FeedSession {
 /** Makes sessions of one feed, one at a time. */
 export interface FeedConnector {
   /**
-   * Dials and logs in, within deadlines. When `signal` fires, the attempt ends
-   * and its socket is closed.
+   * Dials and logs in, within deadlines.
    *
    * @throws FeedFailure
    */
-  connect(events: FeedEvents, signal: AbortSignal): Promise<FeedSession>;
+  connect(options: ConnectOptions): Promise<FeedSession>;
 }

@@ -3,105 +3,133 @@
  *
  * @module
  */
-import type { Clock } from "../../application/ports/clock.ts";
-import type {
-  FeedConnector,
-  FeedEvents,
-  FeedSession,
-} from "../../application/ports/feed_connector.ts";
 import { failureOfUpstream, FeedFailure } from "../../application/feeds/feed_failure.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
+import type { Log } from "../../application/ports/log.ts";
+import type { FeedCounters } from "../../application/status/counters.ts";
 import {
-  groupPairs,
   type SubscriptionRequest,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../domain/subscription/pairs.ts";
-import type { Connection, Payload } from "./connection.ts";
-import type { FrameDecoder, MarketCodec } from "./decode.ts";
-import type { Control } from "./messages.ts";
+import { type Codec, jsonCodec, msgpackCodec } from "./codecs.ts";
+import { FrameDecoder, type StreamFormat } from "./decode.ts";
+import type { FastDecoder } from "./fast/frame_batch.ts";
+import { FastOptionDecoder } from "./fast/option_frames.ts";
+import { FastStockDecoder } from "./fast/stock_frames.ts";
 import {
-  openSession,
-  type Protocol,
-  type ReplyQueue,
-  type Session,
-  type SessionDeadlines,
-} from "./session.ts";
+  type Control,
+  optionHandlers,
+  type OptionSinks,
+  readControl,
+  stockHandlers,
+  type StockSinks,
+} from "./messages.ts";
+import { Session, type SessionDeadlines } from "./session.ts";
 
 /** Errors after the login that end the session. */
 const FATAL: ReadonlySet<number> = new Set([401, 402, 404, 406, 407, 411]);
 const ALREADY_AUTHENTICATED = 403;
 
-/** Dependencies of a market data connector. */
-export interface MarketConnectorParts {
-  readonly url: string;
-  readonly codec: MarketCodec;
-  readonly decoder: FrameDecoder;
-  /** Reveals the key pair; called only to log in. */
-  readonly credentials: () => { readonly key: string; readonly secret: string };
+/** What differs between the stock stream and the option stream. */
+export interface MarketFormat extends StreamFormat<Control> {
+  readonly fast: FastDecoder;
+  readonly codec: Codec;
   /** Channels of this stream, named by a probe without symbols. */
   readonly channels: readonly UpstreamChannel[];
+}
+
+/** The stock stream. */
+export function stockFormat(sinks: StockSinks): MarketFormat {
+  return {
+    fast: new FastStockDecoder(sinks),
+    codec: jsonCodec,
+    typeKey: "T",
+    handlers: stockHandlers(sinks),
+    readReply: readControl,
+    channels: ["trades", "quotes", "bars"],
+  };
+}
+
+/** The option stream. */
+export function optionFormat(sinks: OptionSinks): MarketFormat {
+  return {
+    fast: new FastOptionDecoder(sinks),
+    codec: msgpackCodec,
+    typeKey: "T",
+    handlers: optionHandlers(sinks),
+    readReply: readControl,
+    channels: ["trades", "quotes"],
+  };
+}
+
+/** What the sessions of one market data stream need. */
+export interface MarketStream {
+  readonly url: string;
+  readonly format: MarketFormat;
+  /** Reveals the key pair; called only to log in. */
+  readonly credentials: () => { readonly key: string; readonly secret: string };
+  /** Removes secrets from Alpaca's text. */
+  readonly redact: (text: string) => string;
   /** Deliveries since the process started, by which reading is throttled. */
   readonly deliveries?: () => number;
+  readonly counters: FeedCounters;
   readonly clock: Clock;
+  readonly log: Log;
   readonly deadlines: SessionDeadlines;
 }
 
 /** Opens sessions of one market data stream. */
-export class MarketConnector implements FeedConnector, Protocol<Control> {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly deliveries: (() => number) | undefined;
-  readonly decoder: FrameDecoder;
-  readonly #parts: MarketConnectorParts;
+export function createMarketConnector(stream: MarketStream): FeedConnector {
+  const decoder = new FrameDecoder(stream);
+  return {
+    connect: async (options) => await new MarketSession(stream, decoder, options).open(),
+  };
+}
 
-  constructor(parts: MarketConnectorParts) {
-    this.url = parts.url;
-    this.headers = { "Content-Type": parts.codec.contentType };
-    this.deliveries = parts.deliveries;
-    this.decoder = parts.decoder;
-    this.#parts = parts;
-  }
+class MarketSession extends Session<Control> {
+  readonly #stream: MarketStream;
 
-  connect(events: FeedEvents, signal: AbortSignal): Promise<FeedSession> {
-    const { clock, deadlines } = this.#parts;
-    return openSession(this, { events, clock, deadlines, signal });
+  constructor(stream: MarketStream, decoder: FrameDecoder<Control>, options: ConnectOptions) {
+    const headers = { "Content-Type": stream.format.codec.contentType };
+    super({ ...stream, headers, decoder }, options);
+    this.#stream = stream;
   }
 
   /** Awaits `connected`, sends `auth`, awaits `authenticated`. */
-  async logIn(
-    connection: Connection,
-    replies: ReplyQueue<Control>,
-  ): Promise<void> {
-    const { codec, credentials, deadlines: { replyMs } } = this.#parts;
-    expect(await replies.next("welcome message", replyMs), "connected");
-    connection.send(codec.encode({ action: "auth", ...credentials() }));
-    let reply = await replies.next("login reply", replyMs);
+  protected async logIn(): Promise<void> {
+    const { format: { codec }, credentials } = this.#stream;
+    expect(await this.nextReply("welcome message"), "connected");
+    this.socket.send(codec.encode({ action: "auth", ...credentials() }));
+    let reply = await this.nextReply("login reply");
     // A repeated welcome message is not the login reply.
-    if (isSuccess(reply, "connected")) {
-      reply = await replies.next("login reply", replyMs);
-    }
+    if (isSuccess(reply, "connected")) reply = await this.nextReply("login reply");
     if (!isAlreadyAuthenticated(reply)) expect(reply, "authenticated");
   }
 
   /** Reports acknowledgements and rejections; a fatal error ends the session. */
-  onReply(reply: Control, session: Session, events: FeedEvents): void {
-    if (reply.type === "subscription") events.acknowledged(reply.state);
+  protected readonly handleReply = (reply: Control): void => {
+    const { subscriptions } = this.connectOptions;
+    if (reply.type === "subscription") subscriptions.acknowledged(reply.state);
     if (reply.type !== "error") return;
-    const { error } = reply;
-    if (FATAL.has(error.code)) session.fail(failureOfUpstream(error));
-    else if (error.code !== ALREADY_AUTHENTICATED) events.rejected(error);
-  }
-
-  encode(request: SubscriptionRequest): Payload {
-    const groups = groupPairs(request.pairs);
-    // A probe without symbols must still name a channel.
-    const channels = groups.size > 0 ? UPSTREAM_CHANNELS : this.#parts.channels;
-    const message: Record<string, unknown> = { action: request.action };
-    for (const channel of channels) {
-      const symbols = groups.get(channel);
-      if (symbols || groups.size === 0) message[channel] = symbols ?? [];
+    const { code, message } = reply.error;
+    if (FATAL.has(code)) this.fail(failureOfUpstream(reply.error));
+    else if (code !== ALREADY_AUTHENTICATED) {
+      subscriptions.rejected({ code, message: this.#stream.redact(message) });
     }
-    return this.#parts.codec.encode(message);
+  };
+
+  request({ action, pairs }: SubscriptionRequest): void {
+    const { codec, channels } = this.#stream.format;
+    const message: Record<string, unknown> = { action };
+    for (const channel of UPSTREAM_CHANNELS) {
+      const symbols = pairs.filter((pair) => pair.channel === channel).map(({ symbol }) => symbol);
+      // A probe without symbols must still name a channel.
+      const isNamed = pairs.length > 0 ? symbols.length > 0 : channels.includes(channel);
+      if (isNamed) message[channel] = symbols;
+    }
+    this.socket.send(codec.encode(message));
   }
 }
 

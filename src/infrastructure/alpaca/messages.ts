@@ -8,7 +8,6 @@
  * @module
  */
 import type { EventSink } from "../../application/ports/event_sink.ts";
-import type { MessageType } from "../../application/status/counters.ts";
 import type { OptionQuote, OptionTrade } from "../../domain/market/option_events.ts";
 import type {
   BarKind,
@@ -27,6 +26,7 @@ import {
   type UpstreamChannel,
   type UpstreamError,
 } from "../../domain/subscription/pairs.ts";
+import type { MessageHandler, MessageHandlers } from "./decode.ts";
 import {
   errorMessage,
   MAX_SYMBOL_LENGTH,
@@ -41,18 +41,6 @@ import {
   readTime,
 } from "./fields.ts";
 
-/** Handles the messages of one type. */
-export interface MessageHandler {
-  readonly type: MessageType;
-  /** Reads the event of a message; throws `InvalidField` when it is not valid. */
-  readonly read: (message: Message) => unknown;
-  /** Where the events are published; absent for a type that is only validated. */
-  readonly sink?: EventSink<unknown>;
-}
-
-/** Handlers by the message's type `T`. */
-export type MessageHandlers = ReadonlyMap<unknown, MessageHandler>;
-
 /** Where stock events are published. */
 export interface StockSinks {
   readonly quotes: EventSink<StockQuote>;
@@ -66,24 +54,13 @@ export interface OptionSinks {
   readonly trades: EventSink<OptionTrade>;
 }
 
-/** The handler of a type that is published. */
-function publishTo<T>(
-  sink: EventSink<T>,
-  handler: {
-    readonly type: MessageType;
-    readonly read: (message: Message) => T;
-  },
-): MessageHandler {
-  return { ...handler, sink: sink as EventSink<unknown> };
-}
-
 /** Every type of the stock stream; no channel carries those without a sink. */
 export function stockHandlers(sinks: StockSinks): MessageHandlers {
   const { quotes, trades, bars } = sinks;
   return new Map<string, MessageHandler>([
-    ["q", publishTo(quotes, { type: "quote", read: readStockQuote })],
-    ["t", publishTo(trades, { type: "trade", read: readStockTrade })],
-    ["b", publishTo(bars, { type: "bar", read: readBar("minute") })],
+    ["q", { type: "quote", read: readStockQuote, sink: quotes }],
+    ["t", { type: "trade", read: readStockTrade, sink: trades }],
+    ["b", { type: "bar", read: readBar("minute"), sink: bars }],
     ["u", { type: "updated_bar", read: readBar("updated") }],
     ["d", { type: "daily_bar", read: readBar("daily") }],
     ["s", { type: "status", read: readTradingStatus }],
@@ -98,8 +75,8 @@ export function stockHandlers(sinks: StockSinks): MessageHandlers {
 export function optionHandlers(sinks: OptionSinks): MessageHandlers {
   const { quotes, trades } = sinks;
   return new Map<string, MessageHandler>([
-    ["q", publishTo(quotes, { type: "quote", read: readOptionQuote })],
-    ["t", publishTo(trades, { type: "trade", read: readOptionTrade })],
+    ["q", { type: "quote", read: readOptionQuote, sink: quotes }],
+    ["t", { type: "trade", read: readOptionTrade, sink: trades }],
   ]);
 }
 
@@ -262,29 +239,24 @@ export function readControl(message: Message): Control | undefined {
   switch (message.T) {
     case "success":
       return { type: "success", message: errorMessage(message.msg) };
-    case "error":
-      return { type: "error", error: readError(message) };
-    case "subscription":
-      return { type: "subscription", state: readState(message) };
+    case "error": {
+      const code = Number.isSafeInteger(message.code) ? Number(message.code) : 0;
+      const text = errorMessage(message.msg) || "unnamed error";
+      return { type: "error", error: { code, message: text } };
+    }
+    case "subscription": {
+      const state = new Map<UpstreamChannel, ReadonlySet<string>>();
+      // Channels that are never requested are ignored: corrections follow trades.
+      for (const channel of UPSTREAM_CHANNELS) {
+        const symbols = message[channel];
+        if (!Array.isArray(symbols) || symbols.length === 0) continue;
+        state.set(channel, new Set(symbols.filter(isSymbol)));
+      }
+      return { type: "subscription", state };
+    }
     default:
       return undefined;
   }
-}
-
-function readError(message: Message): UpstreamError {
-  const code = Number.isSafeInteger(message.code) ? Number(message.code) : 0;
-  return { code, message: errorMessage(message.msg) || "unnamed error" };
-}
-
-/** Ignores channels that are never requested: corrections follow trades. */
-function readState(message: Message): SymbolSets {
-  const state = new Map<UpstreamChannel, ReadonlySet<string>>();
-  for (const channel of UPSTREAM_CHANNELS) {
-    const symbols = message[channel];
-    if (!Array.isArray(symbols) || symbols.length === 0) continue;
-    state.set(channel, new Set(symbols.filter(isSymbol)));
-  }
-  return state;
 }
 
 /** Longer symbols are never requested. */

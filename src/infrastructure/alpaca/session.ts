@@ -1,14 +1,63 @@
 /**
- * How a session starts: connect, log in, and from then on pass replies to the
- * protocol.
+ * Sessions with Alpaca over a WebSocket: dial, log in, send requests, close.
+ *
+ * The client is `ws` and not the built-in `WebSocket` because `ws` supports pause and resume
+ * (see `read_throttle.ts`) and reports the HTTP status of a failed upgrade with its `Retry-After`;
+ * the built-in one of Deno 2.9.6 does neither, and delivers frames without serving other sockets as
+ * long as there are bytes. `ws` answers pings by itself.
  *
  * @module
  */
-import type { Clock } from "../../application/ports/clock.ts";
-import type { FeedEvents, FeedSession } from "../../application/ports/feed_connector.ts";
+import type { Buffer } from "node:buffer";
+import type { ClientRequest } from "node:http";
+import { WebSocket } from "ws";
 import { FeedFailure } from "../../application/feeds/feed_failure.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { ConnectOptions, FeedSession } from "../../application/ports/feed_connector.ts";
+import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/pairs.ts";
-import { Connection, type Frame, type Payload } from "./connection.ts";
+import { ReadThrottle } from "./read_throttle.ts";
+
+/** How long to wait for the peer's reply to a close frame. */
+const CLOSE_TIMEOUT_MS = 2_000;
+const NORMAL_CLOSURE = 1000;
+const TOO_MANY_REQUESTS = 429;
+
+/**
+ * Bytes of the largest message unless the stream sets a lower limit. The acknowledgement of every
+ * stock on three channels has about 300 kB, that of 100,000 option contracts 2.4 MB. A larger
+ * message ends the connection with this limit as the cause: `ws` stops reading. Parsed, 4 MiB of
+ * the worst JSON take 150 MB of heap.
+ */
+export const MAX_MESSAGE_BYTES: number = 4 * 1024 * 1024;
+
+/** Informational responses (HTTP 1xx) before the final one. */
+const MAX_INFORMATIONAL = 16;
+
+const CLIENT_OPTIONS = {
+  // Without a limit, a server that sends nothing else fills 100 MB per second.
+  finishRequest(request: ClientRequest): void {
+    let count = 0;
+    request.on("information", () => {
+      if (++count <= MAX_INFORMATIONAL) return;
+      request.destroy(new Error("too many informational responses"));
+    });
+    request.end();
+  },
+  // Not offered, so that a peer that compresses violates the protocol: a small message cannot
+  // become a large one.
+  perMessageDeflate: false,
+  // Invalid UTF-8 costs its frame (in the decoder), not the session.
+  skipUTF8Validation: true,
+  // The socket is also destroyed after a close that is not awaited.
+  closeTimeout: CLOSE_TIMEOUT_MS,
+};
+
+/** The bytes of one frame, text or binary. */
+export type Frame = Uint8Array;
+
+/** What a session can send. */
+export type Payload = string | Uint8Array<ArrayBuffer>;
 
 /** Deadlines of the steps of a session, in ms. */
 export interface SessionDeadlines {
@@ -18,142 +67,237 @@ export interface SessionDeadlines {
 }
 
 /** Ten seconds each, the time that Alpaca gives a client to log in. */
-export const SESSION_DEADLINES: SessionDeadlines = {
-  dialMs: 10_000,
-  replyMs: 10_000,
-};
+export const SESSION_DEADLINES: SessionDeadlines = { dialMs: 10_000, replyMs: 10_000 };
 
-/** What differs between the market data streams and the trading stream. */
-export interface Protocol<R> {
+/** What the sessions of a stream have in common; `R` is a message about the session. */
+export interface SessionOptions<R> {
   readonly url: string;
-  /** Headers of the upgrade request. */
-  readonly headers: Readonly<Record<string, string>>;
-  /** Bytes of the largest message. @default that of `Connection` */
-  readonly maxMessageBytes?: number | undefined;
-  /** Deliveries since the process started, by which reading is throttled. */
-  readonly deliveries?: (() => number) | undefined;
+  /** Headers of the upgrade request. @default none */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Bytes of the largest message. @default MAX_MESSAGE_BYTES */
+  readonly maxMessageBytes?: number;
   readonly decoder: {
-    /** Publishes the data of a frame and passes its replies on, in order. */
+    /** Publishes the data of a frame and passes its replies on, in order; never throws. */
     receive(frame: Frame, onReply: (reply: R) => void): void;
-    /** Counts and logs that handling a frame or a reply failed; never throws. */
+    /** Counts and logs that handling a reply failed; never throws. */
     fail(error: unknown): void;
   };
-  /** Logs in; throws `FeedFailure` when a reply is not the expected one. */
-  logIn(connection: Connection, replies: ReplyQueue<R>): Promise<void>;
-  /** Handles a reply after the login. */
-  onReply(reply: R, session: Session, events: FeedEvents): void;
-  encode(request: SubscriptionRequest): Payload;
+  readonly clock: Clock;
+  readonly deadlines: SessionDeadlines;
+  /** Deliveries since the process started; see `read_throttle.ts`. @default none */
+  readonly deliveries?: (() => number) | undefined;
 }
 
-/**
- * Connects and logs in.
- *
- * @throws FeedFailure; the connection is closed by then
- */
-export async function openSession<R>(
-  protocol: Protocol<R>,
-  options: {
-    readonly events: FeedEvents;
-    readonly clock: Clock;
-    readonly deadlines: SessionDeadlines;
-    readonly signal: AbortSignal;
-  },
-): Promise<Session> {
-  const { events, clock, deadlines, signal } = options;
-  const { decoder } = protocol;
-  const replies = new ReplyQueue<R>(clock);
-  const connection = await Connection.open({
-    url: protocol.url,
-    headers: protocol.headers,
-    maxMessageBytes: protocol.maxMessageBytes,
-    deliveries: protocol.deliveries,
-    onFrame: (frame) => decoder.receive(frame, replies.add),
-    onError: (error) => decoder.fail(error),
-    clock,
-    timeoutMs: deadlines.dialMs,
-    signal,
-  });
-  const abort = () => replies.end(new FeedFailure("Login aborted", { errorType: "closed" }));
-  signal.addEventListener("abort", abort);
-  if (signal.aborted) abort();
-  connection.ended.then((failure) => replies.end(failure));
-  try {
-    events.opened();
-    await protocol.logIn(connection, replies);
-  } catch (error) {
-    await connection.close();
-    throw error;
-  } finally {
-    signal.removeEventListener("abort", abort);
-  }
-  const session = new Session(
-    connection,
-    (request) => protocol.encode(request),
-  );
-  replies.forwardTo(
-    (reply) => protocol.onReply(reply, session, events),
-    (error) => decoder.fail(error),
-  );
-  return session;
+/** A response to the upgrade request that is not the upgrade. */
+interface Rejection {
+  readonly status: number;
+  readonly retryAfterMs: number | undefined;
 }
 
-/** An authenticated session. */
-export class Session implements FeedSession {
+/** A session, which each stream extends by its login, its requests and their replies. */
+export abstract class Session<R> implements FeedSession {
+  /** Resolves with the reason once the session has ended; never rejects. */
   readonly ended: Promise<FeedFailure>;
-  readonly #connection: Connection;
-  readonly #encode: (request: SubscriptionRequest) => Payload;
+  frames = 0;
+  lastFrameAt: number;
+  /** Its `send` does nothing once the socket has closed. */
+  protected readonly socket: WebSocket;
+  protected readonly connectOptions: ConnectOptions;
+  readonly #options: SessionOptions<R>;
+  readonly #replies: ReplyQueue<R>;
+  readonly #dialed = Promise.withResolvers<void>();
+  readonly #socketEnded = Promise.withResolvers<FeedFailure>();
   readonly #failed = Promise.withResolvers<FeedFailure>();
+  #isLoggedIn = false;
+  #closed: Promise<void> | undefined;
 
-  constructor(
-    connection: Connection,
-    encode: (request: SubscriptionRequest) => Payload,
-  ) {
-    this.#connection = connection;
-    this.#encode = encode;
-    this.ended = Promise.race([this.#failed.promise, connection.ended]);
+  /**
+   * Starts to dial.
+   *
+   * @throws FeedFailure when the attempt is already aborted
+   */
+  constructor(options: SessionOptions<R>, connectOptions: ConnectOptions) {
+    if (connectOptions.signal.aborted) throw aborted("Connection attempt");
+    const { url, headers = {}, maxMessageBytes = MAX_MESSAGE_BYTES, clock, deliveries } = options;
+    const { decoder } = options;
+    this.#options = options;
+    this.connectOptions = connectOptions;
+    this.#replies = new ReplyQueue(clock);
+    this.ended = Promise.race([this.#failed.promise, this.#socketEnded.promise]);
+    this.lastFrameAt = clock.monotonic();
+    const socket = new WebSocket(url, {
+      ...CLIENT_OPTIONS,
+      maxPayload: maxMessageBytes,
+      headers: { ...headers },
+    });
+    this.socket = socket;
+    const throttle = new ReadThrottle(socket, { clock, deliveries });
+    let socketError = "";
+    let rejection: Rejection | undefined;
+    socket.on("unexpected-response", (_request, { statusCode = 0, headers }) => {
+      const retryAfterMs = parseRetryAfter(headers["retry-after"], clock.now());
+      rejection = { status: statusCode, retryAfterMs };
+      socket.terminate();
+    });
+    socket.onopen = () => this.#dialed.resolve();
+    socket.on("message", (data) => {
+      this.lastFrameAt = throttle.begin();
+      this.frames++;
+      // `ws` delivers a single buffer, also for text, with its default options.
+      decoder.receive(data as Buffer, this.#isLoggedIn ? this.handleReply : this.#replies.add);
+      throttle.end();
+    });
+    socket.on("error", (error) => {
+      socketError = textOf(error, maxMessageBytes);
+    });
+    socket.onclose = ({ code, reason }) => {
+      this.#dialed.reject(dialFailure(url, rejection, socketError));
+      const cause = reason || socketError;
+      const message = `Connection closed with code ${code}${cause && `: ${cause}`}`;
+      this.#socketEnded.resolve(new FeedFailure(message, { errorType: "closed" }));
+    };
   }
 
-  get lastFrameAt(): number {
-    return this.#connection.lastFrameAt;
+  /**
+   * Waits for the connection and logs in.
+   *
+   * @throws FeedFailure; the connection is closed by then
+   */
+  async open(): Promise<this> {
+    const { signal, onOpened } = this.connectOptions;
+    await this.#waitForSocket();
+    const abort = () => this.#replies.end(aborted("Login"));
+    signal.addEventListener("abort", abort);
+    if (signal.aborted) abort();
+    this.ended.then((failure) => this.#replies.end(failure));
+    try {
+      onOpened();
+      await this.logIn();
+    } catch (error) {
+      await this.close();
+      throw error;
+    } finally {
+      signal.removeEventListener("abort", abort);
+    }
+    this.#isLoggedIn = true;
+    // Those that arrived together with the last one of the login.
+    for (const reply of this.#replies.drain()) {
+      try {
+        this.handleReply(reply);
+      } catch (error) {
+        this.#options.decoder.fail(error);
+      }
+    }
+    return this;
   }
 
-  get frames(): number {
-    return this.#connection.frames;
-  }
+  /** Logs in; throws `FeedFailure` when a reply is not the expected one. */
+  protected abstract logIn(): Promise<void>;
 
-  request(request: SubscriptionRequest): void {
-    this.#connection.send(this.#encode(request));
+  /** Handles a reply after the login. */
+  protected abstract readonly handleReply: (reply: R) => void;
+
+  abstract request(request: SubscriptionRequest): void;
+
+  /** Returns the next reply of the login; `expected` names it in the message of a timeout. */
+  protected nextReply(expected: string): Promise<R> {
+    return this.#replies.next(expected, this.#options.deadlines.replyMs);
   }
 
   fail(failure: FeedFailure): void {
     this.#failed.resolve(failure);
   }
 
-  async close(): Promise<void> {
-    await this.#connection.close();
-    const closed = new FeedFailure("Closed by the proxy", {
-      errorType: "closed",
-    });
-    // A peer that does not reply to the close frame must not keep it open.
-    this.#failed.resolve(
-      await Promise.race([this.#connection.ended, closed]),
-    );
+  /**
+   * Closes with code 1000. Resolves when the peer has replied, or after two seconds. No further
+   * frame is delivered. Idempotent.
+   */
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
   }
+
+  async #waitForSocket(): Promise<void> {
+    const { url, clock, deadlines: { dialMs } } = this.#options;
+    const { signal } = this.connectOptions;
+    const done = new AbortController();
+    const deadline = clock.sleep(dialMs, AbortSignal.any([done.signal, signal])).then(() => {
+      if (done.signal.aborted) return;
+      throw signal.aborted ? aborted("Connection attempt") : new FeedFailure(
+        `No connection to ${addressOf(url)} within ${dialMs} ms`,
+        { errorType: "timeout" },
+      );
+    });
+    try {
+      await Promise.race([this.#dialed.promise, deadline]);
+    } catch (error) {
+      this.#dialed.promise.catch(() => {});
+      // The socket may have opened in the meantime.
+      this.socket.removeAllListeners("message");
+      this.socket.close(NORMAL_CLOSURE);
+      throw error;
+    } finally {
+      done.abort();
+    }
+  }
+
+  async #close(): Promise<void> {
+    const { socket } = this;
+    // A peer that ignores the close frame may continue to send, beside the session that replaces
+    // this one.
+    socket.removeAllListeners("message");
+    if (socket.readyState !== WebSocket.CLOSED) {
+      if (socket.readyState === WebSocket.OPEN) socket.close(NORMAL_CLOSURE);
+      const done = new AbortController();
+      const timeout = this.#options.clock.sleep(CLOSE_TIMEOUT_MS, done.signal);
+      await Promise.race([this.#socketEnded.promise, timeout]);
+      done.abort();
+      socket.terminate();
+    }
+    // A peer that does not reply to the close frame must not keep it open.
+    const closed = new FeedFailure("Closed by the proxy", { errorType: "closed" });
+    this.fail(await Promise.race([this.#socketEnded.promise, closed]));
+  }
+}
+
+function aborted(step: string): FeedFailure {
+  return new FeedFailure(`${step} aborted`, { errorType: "closed" });
+}
+
+/** The failure of a socket that did not open. */
+function dialFailure(
+  url: string,
+  rejection: Rejection | undefined,
+  socketError: string,
+): FeedFailure {
+  const cause = rejection ? `HTTP ${rejection.status}` : socketError || "unknown error";
+  return new FeedFailure(`Cannot connect to ${addressOf(url)}: ${cause}`, {
+    errorType: rejection?.status === TOO_MANY_REQUESTS ? "rate_limited" : "dial",
+    retryAfterMs: rejection?.retryAfterMs,
+  });
+}
+
+/** The message of `ws`, replaced where it does not name the limit. */
+function textOf(error: Error & { readonly code?: string }, maxPayload: number): string {
+  return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
+    ? `a message is larger than ${maxPayload} bytes`
+    : error.message;
+}
+
+/** Host and path; a query could contain a token. */
+function addressOf(url: string): string {
+  const { host, pathname } = new URL(url);
+  return `${host}${pathname}`;
 }
 
 /** Replies that wait for the login; more than these are dropped. */
 const MAX_WAITING_REPLIES = 64;
 
-/**
- * Queues the replies of a login, which sends a request and then waits for the
- * next reply within a deadline. After the login it forwards every reply.
- */
+/** The replies of a login, which sends a request and then waits for the next reply. */
 export class ReplyQueue<R> {
   readonly #clock: Clock;
   readonly #replies: R[] = [];
   #arrival: PromiseWithResolvers<void> | undefined;
   #ended: FeedFailure | undefined;
-  #forward: ((reply: R) => void) | undefined;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -161,7 +305,6 @@ export class ReplyQueue<R> {
 
   /** Adds a reply. */
   readonly add = (reply: R): void => {
-    if (this.#forward) return this.#forward(reply);
     if (this.#replies.length < MAX_WAITING_REPLIES) this.#replies.push(reply);
     this.#arrival?.resolve();
   };
@@ -188,9 +331,7 @@ export class ReplyQueue<R> {
       while (this.#replies.length === 0) {
         if (this.#ended) throw this.#ended;
         if (isLate) {
-          throw new FeedFailure(`No ${expected} within ${timeoutMs} ms`, {
-            errorType: "timeout",
-          });
+          throw new FeedFailure(`No ${expected} within ${timeoutMs} ms`, { errorType: "timeout" });
         }
         this.#arrival = Promise.withResolvers();
         await Promise.race([this.#arrival.promise, timeout]);
@@ -201,23 +342,8 @@ export class ReplyQueue<R> {
     }
   }
 
-  /**
-   * Forwards the waiting replies, those that arrived together with the last one
-   * of the login, and every later reply.
-   *
-   * @param onError called with what `handle` throws for a waiting reply
-   */
-  forwardTo(
-    handle: (reply: R) => void,
-    onError: (error: unknown) => void,
-  ): void {
-    this.#forward = handle;
-    for (const reply of this.#replies.splice(0)) {
-      try {
-        handle(reply);
-      } catch (error) {
-        onError(error);
-      }
-    }
+  /** Removes and returns the replies that wait. */
+  drain(): readonly R[] {
+    return this.#replies.splice(0);
   }
 }

@@ -4,21 +4,21 @@
  * @module
  */
 import { encode } from "@msgpack/msgpack";
-import type { FeedEvents } from "../../../src/application/ports/feed_connector.ts";
+import type {
+  FeedConnector,
+  SubscriptionReplies,
+} from "../../../src/application/ports/feed_connector.ts";
 import { createCounters } from "../../../src/application/status/counters.ts";
 import type { OptionQuote } from "../../../src/domain/market/option_events.ts";
 import type { OrderUpdate } from "../../../src/domain/market/order_events.ts";
 import type { StockQuote } from "../../../src/domain/market/stock_events.ts";
 import type { Pair, UpstreamChannel } from "../../../src/domain/subscription/pairs.ts";
 import {
-  FrameDecoder,
-  jsonCodec,
-  msgpackCodec,
+  createMarketConnector,
   optionFormat,
   stockFormat,
-} from "../../../src/infrastructure/alpaca/decode.ts";
-import { MarketConnector } from "../../../src/infrastructure/alpaca/market.ts";
-import { TradingConnector, TradingDecoder } from "../../../src/infrastructure/alpaca/trading.ts";
+} from "../../../src/infrastructure/alpaca/market.ts";
+import { createTradingConnector } from "../../../src/infrastructure/alpaca/trading.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import type { ScriptedPeer } from "../../support/scripted_exchange.ts";
@@ -30,6 +30,7 @@ export const KEY = "PK0123456789";
 export const SECRET = "dont-tell-anyone";
 
 const credentials = () => ({ key: KEY, secret: SECRET });
+const redact = (text: string) => text.replaceAll(SECRET, "<secret>");
 
 /** A welcome and a successful login, as the server says them. */
 export const CONNECTED = [{ T: "success", msg: "connected" }];
@@ -82,7 +83,7 @@ export async function turn(clock: ManualClock, ms: number): Promise<void> {
 }
 
 /** The events of a session, as short texts in order. */
-export class RecordingEvents implements FeedEvents {
+export class RecordingEvents implements SubscriptionReplies {
   readonly calls: string[] = [];
   readonly #growth = new Growth();
 
@@ -136,95 +137,84 @@ class RecordingSink<T> {
   }
 }
 
-class Dependencies {
+abstract class Dependencies {
+  abstract readonly connector: FeedConnector;
   readonly clock = new ManualClock();
   readonly log = new RecordingLog();
   readonly counters = createCounters().feeds.sip;
   readonly events = new RecordingEvents();
   readonly abort = new AbortController();
   readonly nothing = new RecordingSink<never>();
+
+  connect() {
+    const { events, abort: { signal } } = this;
+    return this.connector.connect({
+      onOpened: () => events.opened(),
+      subscriptions: events,
+      signal,
+    });
+  }
 }
 
 /** A connector of the stock stream and all that it touches. */
 export class Stocks extends Dependencies {
   readonly quotes = new RecordingSink<StockQuote>();
-  readonly connector: MarketConnector;
+  readonly connector: FeedConnector;
 
   constructor(url: string) {
     super();
     const { clock, log, counters, quotes, nothing } = this;
-    this.connector = new MarketConnector({
+    this.connector = createMarketConnector({
       url,
-      codec: jsonCodec,
-      decoder: new FrameDecoder({
-        format: stockFormat(
-          { quotes, trades: nothing, bars: nothing },
-          counters.received,
-        ),
-        counters,
-        clock,
-        log,
-      }),
+      format: stockFormat({ quotes, trades: nothing, bars: nothing }),
       credentials,
-      channels: ["trades", "quotes", "bars"],
+      redact,
+      counters,
       clock,
+      log,
       deadlines: DEADLINES,
     });
-  }
-
-  connect() {
-    return this.connector.connect(this.events, this.abort.signal);
   }
 }
 
 /** A connector of the option stream and all that it touches. */
 export class Options extends Dependencies {
   readonly quotes = new RecordingSink<OptionQuote>();
-  readonly connector: MarketConnector;
+  readonly connector: FeedConnector;
 
   constructor(url: string) {
     super();
     const { clock, log, counters, quotes, nothing } = this;
-    this.connector = new MarketConnector({
+    this.connector = createMarketConnector({
       url,
-      codec: msgpackCodec,
-      decoder: new FrameDecoder({
-        format: optionFormat({ quotes, trades: nothing }, counters.received),
-        counters,
-        clock,
-        log,
-      }),
+      format: optionFormat({ quotes, trades: nothing }),
       credentials,
-      channels: ["trades", "quotes"],
+      redact,
+      counters,
       clock,
+      log,
       deadlines: DEADLINES,
     });
-  }
-
-  connect() {
-    return this.connector.connect(this.events, this.abort.signal);
   }
 }
 
 /** A connector of the trading stream and all that it touches. */
 export class Trading extends Dependencies {
   readonly orders = new RecordingSink<OrderUpdate>();
-  readonly connector: TradingConnector;
+  readonly connector: FeedConnector;
 
   constructor(url: string) {
     super();
     const { clock, log, counters, orders: sink } = this;
-    this.connector = new TradingConnector({
+    this.connector = createTradingConnector({
       url,
-      decoder: new TradingDecoder({ sink, counters, clock, log }),
+      sink,
       credentials,
+      counters,
       clock,
+      log,
       deadlines: DEADLINES,
     });
-  }
-
-  connect() {
-    return this.connector.connect(this.events, this.abort.signal);
   }
 }
 

@@ -309,10 +309,10 @@ Deno.test("an abort during `opened` ends the login", async () => {
   await using exchange = await ScriptedExchange.start();
   const stocks = new Stocks(exchange.url);
   const connecting = stocks.connector.connect({
-    opened: () => stocks.abort.abort(),
-    acknowledged: () => {},
-    rejected: () => {},
-  }, stocks.abort.signal);
+    onOpened: () => stocks.abort.abort(),
+    subscriptions: stocks.events,
+    signal: stocks.abort.signal,
+  });
   const failing = assert.rejects(connecting, {
     message: "Login aborted",
   });

@@ -9,6 +9,7 @@ import {
   PROBE,
   quote,
   request,
+  SECRET,
   soon,
   Stocks,
 } from "./connector_harness.ts";
@@ -87,6 +88,15 @@ Deno.test("acknowledgements and rejections are reported in order", async () => {
     "rejected 599 e599",
     "acknowledged",
   ]);
+  await session.close();
+});
+
+Deno.test("a secret in a rejection does not reach the subscriptions", async () => {
+  await using exchange = await ScriptedExchange.start();
+  const { stocks, peer, session } = await stockSession(exchange);
+  peer.send(error(400, `no ${SECRET}`));
+  await stocks.events.until(2);
+  assert.deepEqual(stocks.events.calls, ["opened", "rejected 400 no <secret>"]);
   await session.close();
 });
 

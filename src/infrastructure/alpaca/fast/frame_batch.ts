@@ -44,46 +44,33 @@ export const UNSUPPORTED: Unsupported = new Unsupported(
 
 /** The events of one frame, held until the whole frame has been read. */
 export class FrameBatch {
-  /** Messages by type, wanted or not. */
+  /** Messages by type, with or without a subscriber. */
   quotes = 0;
   trades = 0;
   bars = 0;
-  readonly #received: Record<MessageType, number>;
-  readonly #sinks: EventSink<unknown>[] = [];
-  readonly #events: unknown[] = [];
-
-  /** @param received counters of messages by type */
-  constructor(received: Record<MessageType, number>) {
-    this.#received = received;
-  }
-
-  /** Adds an event for a sink. */
-  add<T>(sink: EventSink<T>, event: T): void {
-    // A sink and its event have the same index in two lists, which the types of
-    // the lists cannot express.
-    this.#sinks.push(sink as EventSink<unknown>);
-    this.#events.push(event);
-  }
+  /** The events, and the sink of each at the same index. */
+  readonly events: unknown[] = [];
+  readonly sinks: EventSink<unknown>[] = [];
 
   /**
    * Counts the messages, publishes the events in order and clears the batch.
    *
    * @param receivedAt wall clock ms at which the frame arrived
-   * @param onPublishError called with what a sink throws, once per event; the
-   *   other events are published
+   * @param received counters of messages by type
+   * @param onPublishError called with what a sink throws, once per event; the other events are
+   *   published
    * @returns the number of messages
    */
   publish(
     receivedAt: number,
+    received: Record<MessageType, number>,
     onPublishError: (error: unknown) => void,
   ): number {
-    const received = this.#received;
+    const { events, sinks } = this;
     const messages = this.quotes + this.trades + this.bars;
     received.quote += this.quotes;
     received.trade += this.trades;
     received.bar += this.bars;
-    const sinks = this.#sinks;
-    const events = this.#events;
     try {
       for (let i = 0; i < events.length; i++) {
         try {
@@ -100,8 +87,8 @@ export class FrameBatch {
 
   /** Discards everything. */
   clear(): void {
-    this.#sinks.length = 0;
-    this.#events.length = 0;
+    this.sinks.length = 0;
+    this.events.length = 0;
     this.quotes = this.trades = this.bars = 0;
   }
 }

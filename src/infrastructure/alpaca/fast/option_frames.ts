@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { MessageType } from "../../../application/status/counters.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import type { OptionQuote, OptionTrade } from "../../../domain/market/option_events.ts";
 import type { OptionSinks } from "../messages.ts";
 import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
 import { codeTable, symbolTable } from "./intern_table.ts";
@@ -21,15 +21,13 @@ const X = keyCode("x"), P = keyCode("p"), SIZE = keyCode("s");
 /** Decodes the common frames of the option stream. */
 export class FastOptionDecoder implements FastDecoder {
   readonly #sinks: OptionSinks;
-  readonly #batch: FrameBatch;
+  readonly #batch = new FrameBatch();
   readonly #cursor = new MsgpackCursor();
   readonly #symbols = symbolTable();
   readonly #codes = codeTable();
 
-  /** @param received counters of messages by type */
-  constructor(sinks: OptionSinks, received: Record<MessageType, number>) {
+  constructor(sinks: OptionSinks) {
     this.#sinks = sinks;
-    this.#batch = new FrameBatch(received);
   }
 
   decodeFrame(frame: Uint8Array): FrameBatch | undefined {
@@ -109,17 +107,20 @@ export class FastOptionDecoder implements FastDecoder {
       !Number.isFinite(bidPrice) || !Number.isFinite(askPrice) ||
       !isSize(bidSize) || !isSize(askSize)
     ) throw UNSUPPORTED;
-    this.#batch.add(quotes, {
-      symbol,
-      timestamp,
-      bidExchange,
-      bidPrice,
-      bidSize,
-      askExchange,
-      askPrice,
-      askSize,
-      condition,
-    });
+    this.#batch.sinks.push(quotes);
+    this.#batch.events.push(
+      {
+        symbol,
+        timestamp,
+        bidExchange,
+        bidPrice,
+        bidSize,
+        askExchange,
+        askPrice,
+        askSize,
+        condition,
+      } satisfies OptionQuote,
+    );
   }
 
   #readTrade(fields: number): void {
@@ -159,13 +160,16 @@ export class FastOptionDecoder implements FastDecoder {
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(price) || !isSize(size)
     ) throw UNSUPPORTED;
-    this.#batch.add(trades, {
-      symbol,
-      timestamp,
-      price,
-      size,
-      exchange,
-      condition,
-    });
+    this.#batch.sinks.push(trades);
+    this.#batch.events.push(
+      {
+        symbol,
+        timestamp,
+        price,
+        size,
+        exchange,
+        condition,
+      } satisfies OptionTrade,
+    );
   }
 }

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import type { MessageType } from "../../../application/status/counters.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import type { StockBar, StockQuote, StockTrade } from "../../../domain/market/stock_events.ts";
 import type { StockSinks } from "../messages.ts";
 import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
 import { codeListTable, codeTable, NO_CODES, symbolTable } from "./intern_table.ts";
@@ -27,16 +27,14 @@ const VOLUME = keyCode("v"), COUNT = keyCode("n"), VWAP = keyCode("vw");
 /** Decodes the common frames of the stock stream. */
 export class FastStockDecoder implements FastDecoder {
   readonly #sinks: StockSinks;
-  readonly #batch: FrameBatch;
+  readonly #batch = new FrameBatch();
   readonly #cursor = new JsonCursor();
   readonly #symbols = symbolTable();
   readonly #codes = codeTable();
   readonly #codeLists = codeListTable();
 
-  /** @param received counters of messages by type */
-  constructor(sinks: StockSinks, received: Record<MessageType, number>) {
+  constructor(sinks: StockSinks) {
     this.#sinks = sinks;
-    this.#batch = new FrameBatch(received);
   }
 
   decodeFrame(frame: Uint8Array): FrameBatch | undefined {
@@ -124,18 +122,21 @@ export class FastStockDecoder implements FastDecoder {
       !Number.isFinite(bidPrice) || !Number.isFinite(askPrice) ||
       !isSize(bidSize) || !isSize(askSize)
     ) throw UNSUPPORTED;
-    this.#batch.add(quotes, {
-      symbol,
-      timestamp,
-      bidExchange,
-      bidPrice,
-      bidSize,
-      askExchange,
-      askPrice,
-      askSize,
-      conditions,
-      tape,
-    });
+    this.#batch.sinks.push(quotes);
+    this.#batch.events.push(
+      {
+        symbol,
+        timestamp,
+        bidExchange,
+        bidPrice,
+        bidSize,
+        askExchange,
+        askPrice,
+        askSize,
+        conditions,
+        tape,
+      } satisfies StockQuote,
+    );
   }
 
   #readTrade(): void {
@@ -182,16 +183,19 @@ export class FastStockDecoder implements FastDecoder {
       symbol === "" || timestamp === undefined ||
       !Number.isSafeInteger(tradeId) || !Number.isFinite(price) || !isSize(size)
     ) throw UNSUPPORTED;
-    this.#batch.add(trades, {
-      symbol,
-      timestamp,
-      tradeId,
-      exchange,
-      price,
-      size,
-      conditions,
-      tape,
-    });
+    this.#batch.sinks.push(trades);
+    this.#batch.events.push(
+      {
+        symbol,
+        timestamp,
+        tradeId,
+        exchange,
+        price,
+        size,
+        conditions,
+        tape,
+      } satisfies StockTrade,
+    );
   }
 
   #readBar(): void {
@@ -244,17 +248,20 @@ export class FastStockDecoder implements FastDecoder {
       !Number.isFinite(close) || !Number.isSafeInteger(volume) ||
       !isSize(tradeCount)
     ) throw UNSUPPORTED;
-    this.#batch.add(bars, {
-      kind: "minute" as const,
-      symbol,
-      timestamp,
-      open,
-      high,
-      low,
-      close,
-      volume,
-      vwap,
-      tradeCount,
-    });
+    this.#batch.sinks.push(bars);
+    this.#batch.events.push(
+      {
+        kind: "minute" as const,
+        symbol,
+        timestamp,
+        open,
+        high,
+        low,
+        close,
+        volume,
+        vwap,
+        tradeCount,
+      } satisfies StockBar,
+    );
   }
 }

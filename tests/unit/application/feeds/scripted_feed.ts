@@ -7,15 +7,13 @@ import type { UpstreamSubscriptions } from "../../../../src/application/feeds/up
 import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
 import type { Clock } from "../../../../src/application/ports/clock.ts";
 import type {
+  ConnectOptions,
   FeedConnector,
-  FeedEvents,
   FeedSession,
+  SubscriptionReplies,
 } from "../../../../src/application/ports/feed_connector.ts";
 import type { Span, SpanAttributes, Tracing } from "../../../../src/application/ports/tracing.ts";
-import type {
-  SubscriptionRequest,
-  UpstreamError,
-} from "../../../../src/domain/subscription/pairs.ts";
+import type { SubscriptionRequest } from "../../../../src/domain/subscription/pairs.ts";
 
 /** A session that records what is asked of it. */
 export class ScriptedSession implements FeedSession {
@@ -79,7 +77,7 @@ export class ScriptedConnector implements FeedConnector {
   readonly dialedAt: number[] = [];
   readonly #clock: Clock;
   readonly #script: readonly Attempt[];
-  events: FeedEvents | undefined;
+  subscriptions: SubscriptionReplies | undefined;
   /** Called with every new session before it is handed out. */
   onSession: (session: ScriptedSession) => void = () => {};
 
@@ -95,16 +93,13 @@ export class ScriptedConnector implements FeedConnector {
     return session;
   }
 
-  async connect(
-    events: FeedEvents,
-    signal: AbortSignal,
-  ): Promise<FeedSession> {
+  async connect({ onOpened, subscriptions, signal }: ConnectOptions): Promise<FeedSession> {
     const open = this.sessions.filter((session) => session.open).length;
     if (open > 0) throw new Error(`Dialed while ${open} session(s) were open`);
     this.dialedAt.push(this.#clock.monotonic());
     // A dial never succeeds in the turn in which it is begun.
     await Promise.resolve();
-    this.events = events;
+    this.subscriptions = subscriptions;
     const attempt = this.#script[this.dialedAt.length - 1] ??
       this.#script.at(-1) ?? "accept";
     if (attempt === "hang") {
@@ -114,10 +109,10 @@ export class ScriptedConnector implements FeedConnector {
       });
     }
     if (attempt !== "accept") {
-      if (attempt.opened) events.opened();
+      if (attempt.opened) onOpened();
       throw attempt.failure;
     }
-    events.opened();
+    onOpened();
     const session = new ScriptedSession(this.#clock);
     this.sessions.push(session);
     this.onSession(session);
@@ -128,8 +123,6 @@ export class ScriptedConnector implements FeedConnector {
 /** Subscriptions that only record how they are used. */
 export class RecordingSubscriptions implements UpstreamSubscriptions {
   readonly calls: string[] = [];
-  /** Errors that were passed on. */
-  readonly rejections: UpstreamError[] = [];
   subscriptionCount = 0;
   problem: string | undefined;
   acknowledgedAt: number | undefined;
@@ -146,9 +139,8 @@ export class RecordingSubscriptions implements UpstreamSubscriptions {
   acknowledged(): void {
     this.calls.push("acknowledged");
   }
-  rejected(error: UpstreamError): void {
+  rejected(): void {
     this.calls.push("rejected");
-    this.rejections.push(error);
   }
 }
 

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CHANNELS } from "../../../../src/domain/market/channels.ts";
 import {
-  groupPairs,
   type Pair,
   ROUTES,
   takeChunk,
@@ -54,19 +53,6 @@ Deno.test("a chunk reads one pair beyond its end at most", () => {
     5,
   );
   assert.equal(looked, 6);
-});
-
-Deno.test("grouping keeps every pair and its order within the channel", () => {
-  fc.assert(
-    fc.property(pairs, (pairs) => {
-      const groups = groupPairs(pairs);
-      for (const channel of UPSTREAM_CHANNELS) {
-        const symbols = pairs.filter((pair) => pair.channel === channel)
-          .map(({ symbol }) => symbol);
-        assert.deepEqual(groups.get(channel) ?? [], symbols);
-      }
-    }),
-  );
 });
 
 Deno.test("every channel has a route", () => {

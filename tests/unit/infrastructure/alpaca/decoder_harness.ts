@@ -18,18 +18,15 @@ import type {
   StockQuote,
   StockTrade,
 } from "../../../../src/domain/market/stock_events.ts";
-import type { Frame } from "../../../../src/infrastructure/alpaca/connection.ts";
+import { FrameDecoder } from "../../../../src/infrastructure/alpaca/decode.ts";
 import {
-  FrameDecoder,
   type MarketFormat,
   optionFormat,
   stockFormat,
-} from "../../../../src/infrastructure/alpaca/decode.ts";
+} from "../../../../src/infrastructure/alpaca/market.ts";
 import type { Control } from "../../../../src/infrastructure/alpaca/messages.ts";
-import {
-  TradingDecoder,
-  type TradingReply,
-} from "../../../../src/infrastructure/alpaca/trading.ts";
+import type { Frame } from "../../../../src/infrastructure/alpaca/session.ts";
+import { tradingFormat, type TradingReply } from "../../../../src/infrastructure/alpaca/trading.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 
@@ -112,7 +109,7 @@ export class StockHarness extends Counted {
   readonly trades: RecordingSink<StockTrade>;
   readonly bars: RecordingSink<StockBar>;
   readonly controls: Control[] = [];
-  readonly #decoder: FrameDecoder;
+  readonly #decoder: FrameDecoder<Control>;
 
   constructor(wanted?: readonly string[], options: HarnessOptions = {}) {
     super();
@@ -120,7 +117,7 @@ export class StockHarness extends Counted {
     this.trades = new RecordingSink(wanted);
     this.bars = new RecordingSink(wanted);
     const { counters, clock, log } = this;
-    const format = formatOf(stockFormat(this, counters.received), options);
+    const format = formatOf(stockFormat(this), options);
     this.#decoder = new FrameDecoder({ format, counters, clock, log });
   }
 
@@ -144,14 +141,14 @@ export class OptionHarness extends Counted {
   readonly quotes: RecordingSink<OptionQuote>;
   readonly trades: RecordingSink<OptionTrade>;
   readonly controls: Control[] = [];
-  readonly #decoder: FrameDecoder;
+  readonly #decoder: FrameDecoder<Control>;
 
   constructor(wanted?: readonly string[], options: HarnessOptions = {}) {
     super();
     this.quotes = new RecordingSink(wanted);
     this.trades = new RecordingSink(wanted);
     const { counters, clock, log } = this;
-    const format = formatOf(optionFormat(this, counters.received), options);
+    const format = formatOf(optionFormat(this), options);
     this.#decoder = new FrameDecoder({ format, counters, clock, log });
   }
 
@@ -172,12 +169,12 @@ export class OptionHarness extends Counted {
 export class OrderHarness extends Counted {
   readonly orders = new RecordingSink<OrderUpdate>();
   readonly replies: TradingReply[] = [];
-  readonly #decoder: TradingDecoder;
+  readonly #decoder: FrameDecoder<TradingReply>;
 
   constructor() {
     super();
-    const { orders: sink, counters, clock, log } = this;
-    this.#decoder = new TradingDecoder({ sink, counters, clock, log });
+    const { counters, clock, log } = this;
+    this.#decoder = new FrameDecoder({ format: tradingFormat(this.orders), counters, clock, log });
   }
 
   receive(frame: Frame | string): this {

@@ -1,7 +1,7 @@
 /** Messages of the option stream, byte by byte where the bytes matter. */
 import assert from "node:assert/strict";
 import { ExtData } from "@msgpack/msgpack";
-import type { Frame } from "../../../../src/infrastructure/alpaca/connection.ts";
+import type { Frame } from "../../../../src/infrastructure/alpaca/session.ts";
 import { hex, OptionHarness, timeExt } from "./decoder_harness.ts";
 
 const EIGHT = "1c3da244 6aa804ea";

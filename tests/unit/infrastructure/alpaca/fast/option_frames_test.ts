@@ -2,8 +2,7 @@
 import assert from "node:assert/strict";
 import { encode, ExtData } from "@msgpack/msgpack";
 import fc from "fast-check";
-import { createCounters } from "../../../../../src/application/status/counters.ts";
-import { optionFormat } from "../../../../../src/infrastructure/alpaca/decode.ts";
+import { optionFormat } from "../../../../../src/infrastructure/alpaca/market.ts";
 import { hex, OptionHarness, packed } from "../decoder_harness.ts";
 import { changesOf, Pair, RUNS, WANTED } from "./decoder_pair.ts";
 
@@ -13,8 +12,7 @@ const someOptions = new Pair((options) => new OptionHarness(WANTED, options));
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedOptions(value: unknown): number {
   const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
-  const { received } = createCounters().feeds.opra;
-  const format = optionFormat({ quotes: ignore, trades: ignore }, received);
+  const format = optionFormat({ quotes: ignore, trades: ignore });
   const batch = format.fast.decodeFrame(packed(value));
   if (!batch) return -1;
   const { quotes, trades } = batch;

@@ -1,8 +1,7 @@
 /** The fast stock decoder: equal to the general decoder, or unsupported. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { createCounters } from "../../../../../src/application/status/counters.ts";
-import { stockFormat } from "../../../../../src/infrastructure/alpaca/decode.ts";
+import { stockFormat } from "../../../../../src/infrastructure/alpaca/market.ts";
 import { binary, StockHarness } from "../decoder_harness.ts";
 import { changesOf, Pair, RUNS, WANTED } from "./decoder_pair.ts";
 
@@ -15,8 +14,7 @@ const someStocks = new Pair((options) => new StockHarness(WANTED, options));
 function supportedStocks(text: string): number {
   const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
   const sinks = { quotes: ignore, trades: ignore, bars: ignore };
-  const { received } = createCounters().feeds.sip;
-  const batch = stockFormat(sinks, received).fast.decodeFrame(binary(text));
+  const batch = stockFormat(sinks).fast.decodeFrame(binary(text));
   if (!batch) return -1;
   const { quotes, trades, bars } = batch;
   return quotes + trades + bars;

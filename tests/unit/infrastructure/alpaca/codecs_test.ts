@@ -4,7 +4,7 @@ import fc from "fast-check";
 import {
   parseWithBigInts,
   parseWithNumberText,
-} from "../../../../src/infrastructure/alpaca/lossless_json.ts";
+} from "../../../../src/infrastructure/alpaca/codecs.ts";
 
 Deno.test("any integer is exact, small ones as numbers", () => {
   fc.assert(fc.property(fc.bigInt(), (value) => {

@@ -8,37 +8,72 @@ import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
 import {
-  Connection,
   type Frame,
   MAX_MESSAGE_BYTES,
-} from "../../../src/infrastructure/alpaca/connection.ts";
-import { Session } from "../../../src/infrastructure/alpaca/session.ts";
+  Session,
+} from "../../../src/infrastructure/alpaca/session.ts";
+import type { Clock } from "../../../src/application/ports/clock.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { ScriptedExchange, type UpgradeAnswer } from "../../support/scripted_exchange.ts";
 import { soon, turn } from "./connector_harness.ts";
 
-function unexpected(error: unknown): never {
-  throw error;
+/** A session that does not log in. */
+class OpenSession extends Session<never> {
+  protected logIn(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  protected readonly handleReply = () => {};
+
+  request(): void {}
+
+  send(text: string): void {
+    this.socket.send(text);
+  }
 }
 
-/** Everything for one dial; frames are kept as text. */
+/** Opens a session whose frames go to a function. */
+async function dial(
+  url: string,
+  { onFrame, clock, signal = new AbortController().signal }: {
+    readonly onFrame: (frame: Frame) => void;
+    readonly clock: Clock;
+    readonly signal?: AbortSignal;
+  },
+): Promise<OpenSession> {
+  const decoder = {
+    receive: onFrame,
+    fail(error: unknown) {
+      throw error;
+    },
+  };
+  const session = new OpenSession({
+    url,
+    headers: { "Content-Type": "application/json", "X-Extra": "1" },
+    decoder,
+    clock,
+    deadlines: { dialMs: 3_000, replyMs: 3_000 },
+  }, {
+    onOpened: () => {},
+    subscriptions: { acknowledged: () => {}, rejected: () => {} },
+    signal,
+  });
+  return await session.open();
+}
+
+/** Everything for one dial. */
 function dialing(url: string) {
   const clock = new ManualClock();
   const abort = new AbortController();
   const frames: Frame[] = [];
-  const errors: unknown[] = [];
-  const connecting = Connection.open({
-    url,
-    headers: { "Content-Type": "application/json", "X-Extra": "1" },
+  const connecting = dial(url, {
     onFrame: (frame) => frames.push(frame),
-    onError: (error) => errors.push(error),
     clock,
-    timeoutMs: 3_000,
     signal: abort.signal,
   });
   connecting.catch(() => {}); // Each test says what it expects of it.
-  return { clock, abort, frames, errors, connecting };
+  return { clock, abort, frames, connecting };
 }
 
 Deno.test("headers go with the upgrade request", async () => {
@@ -142,13 +177,9 @@ Deno.test("an abort while connecting closes the socket and is the reason", async
 Deno.test("an abort before connecting opens no socket", async () => {
   await using exchange = await ScriptedExchange.start();
   const frames: Frame[] = [];
-  const dialed = Connection.open({
-    url: exchange.url,
-    headers: {},
+  const dialed = dial(exchange.url, {
     onFrame: (frame) => frames.push(frame),
-    onError: unexpected,
     clock: new ManualClock(),
-    timeoutMs: 1_000,
     signal: AbortSignal.abort(),
   });
   await assert.rejects(dialed, { name: "FeedFailure", errorType: "closed" });
@@ -220,20 +251,18 @@ Deno.test("close waits two seconds for a reply and ignores further frames", asyn
   const { connecting, clock, frames } = dialing(exchange.url);
   const peer = await exchange.accept();
   const open = await connecting;
-  const session = new Session(open, () => "");
   peer.turnDeaf();
   let closed = false;
-  const closing = Promise.all([session.close(), session.close()])
+  const closing = Promise.all([open.close(), open.close()])
     .then(() => closed = true);
   await turn(clock, 1_999);
   assert.equal(closed, false);
   peer.send("still talking");
   await clock.advance(1);
   await soon(closing);
-  assert.equal((await soon(session.ended)).message, "Closed by the proxy");
+  assert.equal((await soon(open.ended)).message, "Closed by the proxy");
   assert.equal(clock.sleepers, 0);
   peer.drop();
-  await soon(open.ended);
   assert.deepEqual(frames, []);
 });
 
@@ -251,18 +280,13 @@ Deno.test("a flood of frames leaves turns of the event loop to others", async ()
     if (frames < FRAMES) setImmediate(turn);
     else all.resolve();
   };
-  const dialed = Connection.open({
-    url: exchange.url,
-    headers: {},
+  const dialed = dial(exchange.url, {
     onFrame() {
       const busy = performance.now() + 0.2;
       while (performance.now() < busy);
       frames++;
     },
-    onError: unexpected,
     clock: systemClock,
-    timeoutMs: 3_000,
-    signal: new AbortController().signal,
   });
   const peer = await exchange.accept();
   const connection = await dialed;
@@ -273,33 +297,6 @@ Deno.test("a flood of frames leaves turns of the event loop to others", async ()
   // A read of the socket brings eight, and a few reads come after a pause.
   assert.ok(most <= 64, `${most} frames without a turn`);
   await connection.close();
-});
-
-Deno.test("an error of the frame handler costs that frame, not the connection", async () => {
-  await using exchange = await ScriptedExchange.start();
-  const frames: string[] = [];
-  const errors: unknown[] = [];
-  const bug = new Error("A bug in a handler");
-  const dialed = Connection.open({
-    url: exchange.url,
-    headers: {},
-    onFrame(frame) {
-      const text = new TextDecoder().decode(frame);
-      if (text === "bad") throw bug;
-      frames.push(text);
-    },
-    onError: (error) => errors.push(error),
-    clock: systemClock,
-    timeoutMs: 3_000,
-    signal: new AbortController().signal,
-  });
-  const peer = await exchange.accept();
-  const connection = await dialed;
-  peer.sendTogether("one", "bad", "two");
-  while (frames.length < 2) await settle();
-  assert.deepEqual([frames, errors], [["one", "two"], [bug]]);
-  await connection.close();
-  assert.deepEqual(await peer.closed(), { code: 1000, reason: "" });
 });
 
 Deno.test("a message over 4 MiB ends the session with that cause", async () => {
