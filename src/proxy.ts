@@ -11,8 +11,8 @@ import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { supervise } from "./application/feeds/supervise.ts";
+import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
-import { LastMessageTimes } from "./application/status/last_message_times.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
 import { endStalled, reportLosses } from "./application/streaming/monitor_streams.ts";
@@ -157,13 +157,13 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     maxSymbols: limits.maxSymbols,
     refusals: counters.refusals,
   });
-  const lastMessages = new LastMessageTimes(counters, clock);
+  const activity = new Activity(counters, clock);
   return {
     counters,
     streams,
     queueMemory,
     calendar: new MarketCalendar(config.marketClosures),
-    lastMessageAt: lastMessages.lastMessageAt,
+    activity,
     status: statusSource({
       version: manifest.version,
       environment: config.environment,
@@ -189,7 +189,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
         ),
         underlyings && keep((signal) => underlyings.run(signal)),
         keep((signal) => endStalled(streams, { ...stalls, signal })),
-        keep((signal) => lastMessages.run(signal)),
+        keep((signal) => activity.run(signal)),
         keep((signal) => reportLosses(streams, { clock, log, signal })),
       ]);
     },

@@ -8,6 +8,7 @@ import {
   type ConnectionLimitsOptions,
 } from "../../src/application/connections/connection_limits.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
+import { Activity } from "../../src/application/status/activity.ts";
 import type { LiveSources } from "../../src/application/status/live_view.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import { RecordingLog } from "./recording_log.ts";
@@ -28,22 +29,22 @@ export function httpDependencies(
     log: new RecordingLog(),
     ...limits,
   });
-  return { ...noReports(), counters, connections, clock: systemClock };
+  return { ...noReports(counters), connections, clock: systemClock };
 }
 
 /** Sources of the status page beside the status. */
 type Reports = Pick<
   LiveSources,
-  "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
+  "counters" | "activity" | "streams" | "subscriptions" | "errors"
 >;
 
 /** Sources without content. */
-export function noReports(): Reports {
+export function noReports(counters = createCounters()): Reports {
   return {
-    counters: createCounters(),
+    counters,
+    activity: new Activity(counters, systemClock),
     streams: () => [],
     subscriptions: () => [],
     errors: () => [],
-    lastMessageAt: () => undefined,
   };
 }

@@ -11,13 +11,10 @@ const WINDOW_MS = 60_000;
 
 /** Summary of a histogram. */
 export interface LatencySummary {
-  /** Messages that were measured. */
-  readonly count: number;
-  /** Seconds; undefined when nothing was measured. */
-  readonly mean: number | undefined;
   /**
    * Upper bounds in seconds of the buckets in which the median and the 99th
-   * percentile lie; `Infinity` when beyond the last bound.
+   * percentile lie: `Infinity` when beyond the last bound, `undefined` when
+   * nothing was measured.
    */
   readonly p50: number | undefined;
   readonly p99: number | undefined;
@@ -27,48 +24,38 @@ export interface LatencySummary {
   readonly recent: boolean;
 }
 
-interface Sample {
-  readonly at: number;
-  readonly counts: readonly number[];
-  readonly sum: number;
-}
-
 /** Samples one histogram. */
 export class LatencyWindow {
-  #samples: Sample[] = [];
+  #samples: { readonly at: number; readonly counts: readonly number[] }[] = [];
+  #summary: LatencySummary = summarize([], false);
 
   /**
-   * Summarizes the histogram over the last minute as far as it was sampled, or
-   * over all time when no message arrived in that time.
+   * The histogram over the last minute as far as it was sampled, or over all time
+   * when no message arrived in that time.
+   */
+  get summary(): LatencySummary {
+    return this.#summary;
+  }
+
+  /**
+   * Samples the histogram.
    *
    * @param at monotonic ms
    */
-  next(latency: Latency, at: number): LatencySummary {
-    const now = { at, counts: [...latency.counts], sum: latency.sum };
+  add(latency: Latency, at: number): void {
+    const counts = [...latency.counts];
     this.#samples = this.#samples.filter((each) => at - each.at <= WINDOW_MS);
-    const [first] = this.#samples;
-    this.#samples.push(now);
-    if (first) {
-      const counts = now.counts.map((count, bucket) => count - (first.counts[bucket] ?? 0));
-      const recent = summarize(counts, now.sum - first.sum);
-      if (recent.count > 0) return { ...recent, recent: true };
-    }
-    return { ...summarize(now.counts, now.sum), recent: false };
+    const first = this.#samples[0]?.counts;
+    this.#samples.push({ at, counts });
+    const recent = counts.map((count, bucket) => count - (first?.[bucket] ?? count));
+    const isRecent = recent.some((count) => count > 0);
+    this.#summary = isRecent ? summarize(recent, true) : summarize(counts, false);
   }
 }
 
-function summarize(
-  counts: readonly number[],
-  sum: number,
-): Omit<LatencySummary, "recent"> {
+function summarize(counts: readonly number[], recent: boolean): LatencySummary {
   const count = counts.reduce((total, each) => total + each, 0);
-  return {
-    count,
-    mean: count > 0 ? sum / count : undefined,
-    p50: bound(counts, count * 0.5),
-    p99: bound(counts, count * 0.99),
-    counts,
-  };
+  return { p50: bound(counts, count * 0.5), p99: bound(counts, count * 0.99), counts, recent };
 }
 
 /** Upper bound of the bucket that contains the sample of this rank. */

@@ -6,7 +6,7 @@
  *
  * @module
  */
-import type { ProxyStatus } from "../../application/status/status.ts";
+import type { FeedStatus, ProxyStatus } from "../../application/status/status.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 
@@ -48,7 +48,7 @@ export function healthBody(
     reconnect_attempts: feed.reconnectAttempts,
   }]);
   return {
-    status: healthStatus(status, enabled),
+    status: healthStatus(status.feeds.filter(({ feed }) => enabled.has(feed))),
     version: status.version,
     uptime_secs: Math.max(
       0,
@@ -66,16 +66,13 @@ export function isReady(
   status: ProxyStatus,
   enabled: ReadonlySet<FeedId>,
 ): boolean {
-  return !status.draining && healthStatus(status, enabled) !== "unhealthy";
+  const counting = status.feeds.filter(({ feed }) => enabled.has(feed));
+  return !status.draining && healthStatus(counting) !== "unhealthy";
 }
 
-/** Whether all, some or none of the enabled feeds are connected. */
-export function healthStatus(
-  status: ProxyStatus,
-  enabled: ReadonlySet<FeedId>,
-): HealthStatus {
-  const counting = status.feeds.filter(({ feed }) => enabled.has(feed));
-  const up = counting.filter(({ state }) => state === "connected").length;
+/** Whether all, some or none of the given feeds are connected. */
+export function healthStatus(feeds: readonly FeedStatus[]): HealthStatus {
+  const up = feeds.filter(({ state }) => state === "connected").length;
   if (up === 0) return "unhealthy";
-  return up === counting.length ? "healthy" : "degraded";
+  return up === feeds.length ? "healthy" : "degraded";
 }

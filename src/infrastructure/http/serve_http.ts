@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { type LiveSources, LiveViews } from "../../application/status/live_view.ts";
+import { type LiveSources, liveView } from "../../application/status/live_view.ts";
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -23,27 +23,21 @@ import { renderPage } from "./page/document.ts";
 import { createHandler, respond, type Routes, text } from "./routes.ts";
 import { statusPage } from "./status_page.ts";
 
-/** Sources of the status page. */
-export type PageSources = Pick<
-  LiveSources,
-  "counters" | "streams" | "subscriptions" | "errors" | "lastMessageAt"
->;
-
 /** Longest wait for a client, in ms, where none is set. */
 const IDLE_MS = 75_000;
+
+/** How long a rendered page is reused, in ms. */
+const FRESH_MS = 500;
 
 /** Type of the Prometheus text format. */
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** How the HTTP servers are started. */
 export interface ServeHttpOptions
-  extends PageSources, Pick<LiveEventsOptions, "maxViewers" | "interval"> {
+  extends LiveSources, Pick<LiveEventsOptions, "maxViewers" | "interval"> {
   readonly health: { readonly host: string; readonly port: number };
   /** Port 0 means no separate port for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
-  /** Enabled feeds; only they count for health. */
-  readonly feeds: ReadonlySet<FeedId>;
-  readonly status: StatusSource;
   /** Renders all metrics in the Prometheus text format. */
   readonly renderMetrics: () => Promise<string>;
   /** Counts and limits the connections of these and all other ports. */
@@ -89,12 +83,7 @@ export async function serveHttp(
     "/metrics": async () =>
       respond(await options.renderMetrics(), { status: 200, type: METRICS_TYPE }),
   };
-  const views = new LiveViews({
-    ...options,
-    enabled: options.feeds,
-    monotonic: () => performance.now(),
-  });
-  const render = () => renderPage(views.read());
+  const render = reuse(() => renderPage(liveView(options)), options.clock);
   const events = new LiveEvents({
     ...options,
     snapshot: () => JSON.stringify(render().content),
@@ -128,6 +117,16 @@ export async function serveHttp(
     metricsPort: separate?.number,
     finished: Promise.all(servers.map(({ finished }) => finished)).then(() => {}),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+/** Calls `make` at most once in {@linkcode FRESH_MS}, however many readers there are. */
+function reuse<T>(make: () => T, clock: Clock): () => T {
+  let latest: { readonly at: number; readonly value: T } | undefined;
+  return () => {
+    const at = clock.monotonic();
+    if (!latest || at - latest.at >= FRESH_MS) latest = { at, value: make() };
+    return latest.value;
   };
 }
 

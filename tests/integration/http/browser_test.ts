@@ -4,9 +4,11 @@
  */
 import assert from "node:assert/strict";
 import axe from "axe-core";
+import { Activity } from "../../../src/application/status/activity.ts";
 import { createCounters } from "../../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../../src/application/status/status.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
+import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
@@ -38,6 +40,9 @@ async function serveEverything() {
   counters.feeds.sip.processing.counts[4] = 900;
   counters.feeds.sip.received.correction = 2;
   counters.channels.stockQuotes.dropped = 141_725;
+  const activity = new Activity(counters, systemClock);
+  const ending = new AbortController();
+  const sampling = activity.run(ending.signal);
   const servers = await serveHttp({
     health: { host: "127.0.0.1", port: 0 },
     metrics: { host: "127.0.0.1", port: 0 },
@@ -49,6 +54,7 @@ async function serveEverything() {
       throw cause;
     },
     counters,
+    activity,
     streams: () => {
       counters.feeds.sip.received.quote++;
       return Array.from({ length: 100 }, () => ({
@@ -95,8 +101,11 @@ async function serveEverything() {
   return {
     url: `http://127.0.0.1:${servers.healthPort}/`,
     change: (next: ProxyStatus) => void (status = next),
-    servers,
-    [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      ending.abort();
+      await sampling;
+      await servers[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -138,9 +147,9 @@ browserTest(
     await until(
       "a chart is drawn",
       async () =>
-        /L/.test(String(
+        /l/.test(String(
           await page.evaluate(
-            `document.querySelector('[data-chart="in.stockQuotes"] .line').getAttribute("d")`,
+            `document.querySelector('[data-chart="in.stockQuotes"] path').getAttribute("d")`,
           ),
         )),
     );

@@ -4,7 +4,10 @@
  *
  * @module
  */
-import type { Flow, LiveView } from "../../../application/status/live_view.ts";
+import type { FlowName } from "../../../application/status/activity.ts";
+import { MESSAGE_TYPES } from "../../../application/status/counters.ts";
+import type { LiveView } from "../../../application/status/live_view.ts";
+import { CHANNELS } from "../../../domain/market/channels.ts";
 import { type HealthStatus, healthStatus } from "../health_body.ts";
 import { type Content, Elements, type Tone } from "./elements.ts";
 import { feedCard } from "./feed_card.ts";
@@ -65,12 +68,13 @@ const OVERALL: Readonly<Record<HealthStatus, readonly [string, Tone]>> = {
   unhealthy: ["Unhealthy", "bad"],
 };
 
-function header(page: Elements, { status, enabled }: LiveView): Markup {
+function header(page: Elements, { status, feeds }: LiveView): Markup {
+  const enabled = feeds.filter((feed) => feed.enabled).map((feed) => feed.status);
   const { environment } = status;
   const isLive = environment === "LIVE";
   const [label, tone] = status.draining
     ? ["Draining", "warn"] as const
-    : OVERALL[healthStatus(status, enabled)];
+    : OVERALL[healthStatus(enabled)];
   page.content.title = `${label} · ${environment} · Alpaca Stream Proxy`;
   page.content.states["Proxy"] = label.toLowerCase();
   const note = page.text("environment.note", isLive ? "live money" : "paper money");
@@ -164,31 +168,32 @@ function trafficTable(page: Elements, view: LiveView): Markup {
   `;
 }
 
-function channelRows(page: Elements, { channels }: LiveView): Markup[] {
-  return channels.map(({ channel, received, sent, dropped }) => {
+function channelRows(page: Elements, view: LiveView): Markup[] {
+  return CHANNELS.map((channel) => {
     const name = CHANNEL_LABELS[channel];
     const lost = `lost.${channel}`;
-    const tone = page.tone(lost, dropped.total > 0 ? "warn" : "plain");
+    const { dropped } = view.channels[channel];
+    const tone = page.tone(lost, dropped > 0 ? "warn" : "plain");
     return html`
       <tr>
         <th scope="row">${name}</th>
-        <td class="flowing in">${flow(page, `in.${channel}`, `${name} in`, received)}</td>
-        <td class="flowing out">${flow(page, `out.${channel}`, `${name} out`, sent)}</td>
-        <td class="number toned" ${tone}>${page.text(lost, formatCount(dropped.total))}</td>
+        <td class="flowing in">${flow(page, view, `in.${channel}`, `${name} in`)}</td>
+        <td class="flowing out">${flow(page, view, `out.${channel}`, `${name} out`)}</td>
+        <td class="number toned" ${tone}>${page.text(lost, formatCount(dropped))}</td>
       </tr>
     `;
   });
 }
 
 /** Rows of messages that no channel delivers; unseen types are hidden. */
-function otherRows(page: Elements, { others }: LiveView): Markup[] {
-  return others.map(({ type, received }) => {
+function otherRows(page: Elements, view: LiveView): Markup[] {
+  return MESSAGE_TYPES.map((type) => {
     const name = OTHER_LABELS[type];
-    const other = `other.${type}`;
+    const other = `other.${type}` as const;
     return html`
-      <tr class="other" ${page.show(other, received.total > 0)}>
+      <tr class="other" ${page.show(other, view.flow(other).total > 0)}>
         <th scope="row">${name}</th>
-        <td class="flowing in">${flow(page, other, `${name} in`, received)}</td>
+        <td class="flowing in">${flow(page, view, other, `${name} in`)}</td>
         <td class="flowing out">not delivered</td>
         <td class="number">–</td>
       </tr>
@@ -196,12 +201,13 @@ function otherRows(page: Elements, { others }: LiveView): Markup[] {
   });
 }
 
-function flow(page: Elements, name: string, label: string, { total, perSecond }: Flow): Markup {
+function flow(page: Elements, view: LiveView, name: FlowName, label: string): Markup {
+  const { total, rates } = view.flow(name);
   const sum = page.text(`${name}.total`, formatCount(total));
   return html`
     <div class="cells">
-      <span class="now">${page.text(name, formatRate(perSecond))}</span>
-      ${page.chart(name, `${label} per second`, perSecond)}
+      <span class="now">${page.text(name, formatRate(rates.at(-1)))}</span>
+      ${page.chart(name, `${label} per second`, rates)}
       <span class="total">${sum}<span class="unseen"> in total</span></span>
     </div>
   `;

@@ -51,8 +51,8 @@ export class Content {
   readonly show: Record<string, boolean> = {};
   /** Path data of the `<path data-draw>` with this name. */
   readonly draw: Record<string, string> = {};
-  /** The next value of the chart with this name; null when unknown. */
-  readonly rate: Record<string, number | null> = {};
+  /** Descriptions of the charts with this `data-chart`. */
+  readonly chart: Record<string, string> = {};
   /** Rows of the tables. */
   readonly rows: Partial<Record<TableName, readonly Row[]>> = {};
   /** States by subject; a change is announced to screen readers. */
@@ -67,6 +67,9 @@ const ICONS: Readonly<Record<Tone, string>> = {
   off: "M2 8a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M5 8h6",
   plain: "M4 8h8",
 };
+
+/** Box of the charts, in units that make path data short. */
+const CHART = { width: 300, height: 300 } as const;
 
 /** Box of the bars. */
 const BARS = { width: 140, height: 20 } as const;
@@ -100,16 +103,14 @@ export class Elements {
     return html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true">${path}</svg>`;
   }
 
-  /** A chart of the last minutes, drawn by the script; `rate` is its next value. */
-  chart(name: string, label: string, rate: number | undefined): Markup {
-    this.content.rate[name] = rate ?? null;
+  /** A chart of a rate in each of the last seconds, newest last. */
+  chart(name: string, label: string, rates: readonly number[]): Markup {
+    const description = `${label}: ${describe(rates)}`;
+    this.content.chart[name] = description;
     return html`
-      <svg class="chart" data-chart="${name}" data-label="${label}"
-        viewBox="0 0 300 30" preserveAspectRatio="none" role="img"
-        aria-label="${label}: no history yet">
-        <path class="area" />
-        <path class="line" />
-      </svg>
+      <svg class="chart" data-chart="${name}" viewBox="0 0 ${CHART.width} ${CHART.height}"
+        preserveAspectRatio="none" role="img"
+        aria-label="${description}">${this.#draw(name, chartPath(rates))}</svg>
     `;
   }
 
@@ -153,6 +154,38 @@ export class Elements {
     this.content.draw[name] = path;
     return html`<path data-draw="${name}" d="${path}" />`;
   }
+}
+
+function describe(rates: readonly number[]): string {
+  const now = rates.at(-1);
+  if (now === undefined) return "no history yet";
+  const minutes = Math.max(1, Math.round(rates.length / 60));
+  const [last, peak] = [now, Math.max(...rates)].map((rate) => Math.round(rate * 10) / 10);
+  return `now ${last}, peak ${peak} in the last ${minutes} min`;
+}
+
+/** Seconds that a chart covers at least. */
+const LEAST_REACH = 60;
+
+/**
+ * Path data of an area with the newest rate at the right; its other edges are drawn
+ * outside of the box. Empty for zeros.
+ */
+function chartPath(rates: readonly number[]): string {
+  const peak = Math.max(...rates);
+  if (!(peak > 0)) return "";
+  const { width, height } = CHART;
+  const step = width / (Math.max(LEAST_REACH, rates.length) - 1);
+  const start = width - (rates.length - 1) * step;
+  let [x, y] = [start > 1 ? Math.round(start) : -9, height + 20];
+  let path = `M${x} ${y}`;
+  for (const [index, rate] of rates.entries()) {
+    const nextX = Math.round(start + index * step);
+    const nextY = Math.round(height * (0.93 - rate / peak * 0.87));
+    path += `l${nextX - x} ${nextY - y}`;
+    [x, y] = [nextX, nextY];
+  }
+  return `${path}h9V${height + 20}`;
 }
 
 /** Path data of bars, the tallest as high as the box; empty for zeros. */

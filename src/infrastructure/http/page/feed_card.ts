@@ -9,7 +9,6 @@ import {
   formatDuration,
   formatRate,
   STATES,
-  UNKNOWN,
 } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 
@@ -25,7 +24,7 @@ const LISTED_ERRORS = 3;
  * @param now wall clock ms
  */
 export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
-  const { status, received } = feed;
+  const { status, received: { rates } } = feed;
   const name = `feed.${status.feed}`;
   const title = FEED_LABELS[status.feed];
   const [label, tone] = feed.enabled ? STATES[status.state] : ["Off", "off"] as const;
@@ -43,9 +42,9 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
         </p>
       </header>
       <div class="flow">
-        <p class="big">${page.text(`${name}.rate`, formatRate(received.perSecond))}<small>
+        <p class="big">${page.text(`${name}.rate`, formatRate(rates.at(-1)))}<small>
           msg/s</small></p>
-        ${page.chart(name, `${title}, messages per second`, received.perSecond)}
+        ${page.chart(name, `${title}, messages per second`, rates)}
       </div>
       <dl>${facts(page, feed, now)}</dl>
       <p class="problem" ${page.show(`${name}.problem`, errorMessage !== undefined)}>
@@ -97,9 +96,8 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
   `;
 }
 
-function formatLast({ lastMessage }: LiveFeed, now: number): string {
-  if (lastMessage.type === "at") return formatAge(now - lastMessage.at);
-  return lastMessage.type === "none" ? "none yet" : UNKNOWN;
+function formatLast({ lastMessageAt: at }: LiveFeed, now: number): string {
+  return at === undefined ? "none yet" : formatAge(now - at);
 }
 
 function formatConnected({ status, enabled }: LiveFeed, now: number): string {

@@ -2,8 +2,8 @@
  * The script of the page, as text; it runs in browsers and is tested there.
  *
  * It follows `events`, applies each new page to the bound elements (texts as
- * `textContent` only), keeps five minutes of every rate, and shows how old the
- * page is. The server decides what a page shows.
+ * `textContent` only), and shows how old the page is. The server decides what a page
+ * shows.
  *
  * @module
  */
@@ -12,7 +12,6 @@
 export const SCRIPT = String.raw`
 "use strict";
 (() => {
-  const KEEP_MS = 300000;
   const STALE_MS = 5000;
   const RECONNECT_MS = 10000;
   const find = (selector) => [...document.querySelectorAll(selector)];
@@ -30,11 +29,9 @@ export const SCRIPT = String.raw`
   const linkText = document.querySelector("[data-link-text]");
   const news = document.querySelector("[data-news]");
   const pause = document.querySelector("[data-pause]");
-  const history = new Map();
   let states;
   let source;
   let reconnect;
-  let firstAt;
   let lastAt;
   let paused = false;
 
@@ -60,6 +57,9 @@ export const SCRIPT = String.raw`
     for (const [element, name] of elements.draw) {
       setAttribute(element, "d", page.draw[name] ?? "");
     }
+    for (const [element, name] of elements.chart) {
+      setAttribute(element, "aria-label", page.chart[name] ?? "");
+    }
     for (const [body, name] of elements.rows) {
       showRows(body, name, page.rows[name] ?? []);
     }
@@ -78,59 +78,6 @@ export const SCRIPT = String.raw`
         setText(cell, row.cells[Number(cell.getAttribute("data-cell"))] ?? "");
       }
     });
-  }
-
-  function keep(rates, at) {
-    for (const [name, value] of Object.entries(rates)) {
-      const kept = history.get(name) ?? [];
-      if (value !== null) kept.push([at, value]);
-      while (kept.length > 0 && kept[0][0] < at - KEEP_MS) kept.shift();
-      history.set(name, kept);
-    }
-  }
-
-  /* A box of 300 by 30 for one to five minutes; a gap in time is a gap in the line. */
-  function drawCharts(at) {
-    const reach = Math.min(KEEP_MS, Math.max(60000, at - firstAt));
-    for (const [chart, name] of elements.chart) {
-      const kept = history.get(name) ?? [];
-      const peak = kept.reduce((most, [, value]) => Math.max(most, value), 0);
-      let line = "";
-      let area = "";
-      let before = -Infinity;
-      let start = 0;
-      const close = (x) => area += line === "" ? "" : "L" + x + " 30L" + start + " 30Z";
-      let lastX = 0;
-      for (const [when, value] of kept) {
-        const x = Math.round((1 - (at - when) / reach) * 3000) / 10;
-        const y = Math.round((28 - (peak > 0 ? value / peak : 0) * 26) * 10) / 10;
-        if (when - before > 3500) {
-          close(lastX);
-          start = x;
-          line += "M" + x + " " + y;
-          area += "M" + x + " " + y;
-        } else {
-          line += "L" + x + " " + y;
-          area += "L" + x + " " + y;
-        }
-        before = when;
-        lastX = x;
-      }
-      close(lastX);
-      setAttribute(chart.querySelector(".line"), "d", line);
-      setAttribute(chart.querySelector(".area"), "d", area);
-      setAttribute(chart, "aria-label", describe(chart, kept, peak));
-    }
-  }
-
-  function describe(chart, kept, peak) {
-    const label = chart.getAttribute("data-label");
-    if (kept.length === 0) return label + ": no history yet";
-    const round = (value) => Math.round(value * 10) / 10;
-    const now = kept[kept.length - 1][1];
-    return label + ": now " + round(now) + ", peak " + round(peak) +
-      " in the last " + Math.max(1, Math.round((kept[kept.length - 1][0] - kept[0][0]) / 60000)) +
-      " min";
   }
 
   /* Announces changed states; the first page announces none. */
@@ -162,10 +109,7 @@ export const SCRIPT = String.raw`
     source.onmessage = (event) => {
       const page = JSON.parse(event.data);
       lastAt = performance.now();
-      firstAt ??= lastAt;
       show(page);
-      keep(page.rate, lastAt);
-      drawCharts(lastAt);
       announce(page.states);
       showAge();
     };

@@ -163,11 +163,11 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
   display: block; width: 100%; min-width: 0; overflow: hidden;
   border-bottom: 1px solid var(--edge);
 }
-.chart path { vector-effect: non-scaling-stroke; }
-.chart .line { fill: none; stroke: var(--in); stroke-width: 1.4; stroke-linejoin: round; }
-.chart .area { fill: var(--in); opacity: .16; }
-.out .chart .line { stroke: var(--out); }
-.out .chart .area { fill: var(--out); }
+.chart path {
+  fill: var(--in); fill-opacity: .16; stroke: var(--in); stroke-width: 1.4;
+  stroke-linejoin: round; vector-effect: non-scaling-stroke;
+}
+.out .chart path { fill: var(--out); stroke: var(--out); }
 
 .scroller { overflow: auto; max-height: 27rem; margin: 0 -4px; padding: 0 4px; }
 .scroller thead { position: sticky; top: 0; background: var(--panel); }
@@ -244,8 +244,8 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   footer { padding: 4px 12px 16px; }
 }
 @media (forced-colors: active) {
-  .chart .line { stroke: CanvasText; }
-  .gauge, .bars, .chart .area { fill: CanvasText; }
+  .chart path { stroke: CanvasText; }
+  .gauge, .bars, .chart path { fill: CanvasText; }
 }
 @media (prefers-reduced-motion: reduce) {
   * { animation: none !important; transition: none !important; scroll-behavior: auto !important; }

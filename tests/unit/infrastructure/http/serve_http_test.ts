@@ -7,6 +7,7 @@ import {
   type ServeHttpOptions,
 } from "../../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../../support/http_dependencies.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const ALL: ReadonlySet<FeedId> = new Set<FeedId>(["sip", "opra", "trading"]);
@@ -194,6 +195,19 @@ Deno.test("no answer may be cached or sniffed", async () => {
     assert.equal(response.headers.get("cache-control"), "no-store");
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");
   }
+});
+
+Deno.test("many readers of the page within half a second cost one reading", async () => {
+  let reads = 0;
+  const clock = new ManualClock();
+  await using http = await setup({ clock, status: () => (reads++, UP) });
+  for (let reader = 0; reader < 5; reader++) await http.get("/");
+  await clock.advance(499);
+  await http.get("/");
+  assert.equal(reads, 1);
+  await clock.advance(1);
+  await http.get("/");
+  assert.equal(reads, 2);
 });
 
 Deno.test("an error costs its own response and is logged only", async () => {

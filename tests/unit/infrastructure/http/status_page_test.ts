@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type LiveSources, LiveViews } from "../../../../src/application/status/live_view.ts";
+import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import { renderPage } from "../../../../src/infrastructure/http/page/document.ts";
@@ -18,15 +18,12 @@ import { sampleStatus } from "../../../support/sample_status.ts";
 const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
 
 function rendered(sources: Partial<LiveSources> = {}) {
-  return renderPage(
-    new LiveViews({
-      status: () => sampleStatus(["connected", "reconnecting", "error"]),
-      enabled: new Set<FeedId>(["sip", "opra", "trading"]),
-      monotonic: () => 0,
-      ...noReports(),
-      ...sources,
-    }).read(),
-  );
+  return renderPage(liveView({
+    status: () => sampleStatus(["connected", "reconnecting", "error"]),
+    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
+    ...noReports(),
+    ...sources,
+  }));
 }
 
 function contentOf(sources: Partial<LiveSources> = {}) {
@@ -162,7 +159,7 @@ Deno.test("every bound name has a value, and every value is bound", async () => 
 });
 
 Deno.test("a feed that the settings leave out is off, not in trouble", () => {
-  const { text, tone } = contentOf({ enabled: new Set<FeedId>(["sip"]) });
+  const { text, tone } = contentOf({ feeds: new Set<FeedId>(["sip"]) });
   assert.equal(text["feed.trading.state"], "Off");
   assert.equal(tone["feed.trading"], "off");
   assert.equal(text["overall"], "Healthy");

@@ -1,0 +1,137 @@
+import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
+import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { ROUTES } from "../../domain/subscription/pairs.ts";
+import type { Clock } from "../ports/clock.ts";
+import {
+  MESSAGE_TYPES,
+  messagesReceived,
+  type MessageType,
+  type ProxyCounters,
+} from "./counters.ts";
+import { type LatencySummary, LatencyWindow } from "./latency_window.ts";
+import { WallStamp } from "./wall_stamp.ts";
+
+/** Time between two samples in ms, and the precision of what is read from them. */
+const INTERVAL_MS = 1_000;
+
+/** Samples that are kept: five minutes. */
+const KEPT = 300;
+
+/** A total, and its rate in each of the last seconds, newest last; at most 300. */
+export interface Flow {
+  readonly total: number;
+  readonly rates: readonly number[];
+}
+
+/** What is counted together: a feed, a direction of a channel, or other messages. */
+export type FlowName =
+  | `feed.${FeedId}`
+  | `in.${ChannelName}`
+  | `out.${ChannelName}`
+  | `other.${MessageType}`;
+
+/** The message type that a channel delivers. */
+const MESSAGE_TYPE_OF: Readonly<Record<ChannelName, MessageType>> = {
+  stockQuotes: "quote",
+  stockTrades: "trade",
+  stockBars: "bar",
+  optionQuotes: "quote",
+  optionTrades: "trade",
+  orderUpdates: "order_update",
+};
+
+/**
+ * Samples the counters once a second, so that the message path does not read the
+ * clock: rates of the last five minutes, the time of each feed's last data, and the
+ * processing latency of the last minute.
+ */
+export class Activity {
+  readonly #counters: ProxyCounters;
+  readonly #clock: Clock;
+  readonly #last = new Map<FeedId, WallStamp>();
+  readonly #latency: Readonly<Record<FeedId, LatencyWindow>> = {
+    sip: new LatencyWindow(),
+    opra: new LatencyWindow(),
+    trading: new LatencyWindow(),
+  };
+  #flows: ReadonlyMap<FlowName, Flow>;
+  /** Monotonic ms. */
+  #sampledAt: number;
+
+  constructor(counters: ProxyCounters, clock: Clock) {
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#sampledAt = clock.monotonic();
+    this.#flows = new Map(totals(counters).map(([name, total]) => [name, { total, rates: [] }]));
+  }
+
+  /** Samples once a second until `signal` fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(INTERVAL_MS, signal);
+      if (!signal.aborted) this.#sample();
+    }
+  }
+
+  /**
+   * Wall clock ms of a feed's last data message; undefined before the first.
+   * The age stays correct when the wall clock is set.
+   */
+  lastMessageAt(feed: FeedId): number | undefined {
+    return this.#last.get(feed)?.at;
+  }
+
+  /** The last sample. */
+  flow(name: FlowName): Flow {
+    return this.#flows.get(name) ?? { total: 0, rates: [] };
+  }
+
+  /** The processing latency of a feed. */
+  processing(feed: FeedId): LatencySummary {
+    return this.#latency[feed].summary;
+  }
+
+  #sample(): void {
+    const at = this.#clock.monotonic();
+    const seconds = (at - this.#sampledAt) / INTERVAL_MS;
+    this.#sampledAt = at;
+    const flows = new Map<FlowName, Flow>();
+    for (const [name, total] of totals(this.#counters)) {
+      const before = this.#flows.get(name);
+      // A blocked event loop skips samples; each entry stays one second.
+      const rate = (total - (before?.total ?? 0)) / seconds;
+      const passed = Math.min(KEPT, Math.max(1, Math.round(seconds)));
+      const added = new Array<number>(passed).fill(rate);
+      flows.set(name, { total, rates: [...before?.rates ?? [], ...added].slice(-KEPT) });
+    }
+    for (const feed of FEEDS) {
+      const name = `feed.${feed}` as const;
+      const isNew = flows.get(name)?.total !== this.#flows.get(name)?.total;
+      if (isNew) this.#last.set(feed, new WallStamp(this.#clock));
+      this.#latency[feed].add(this.#counters.feeds[feed].processing, at);
+    }
+    this.#flows = flows;
+  }
+}
+
+/** Everything that is counted. */
+function totals(counters: ProxyCounters): [FlowName, number][] {
+  const { feeds, channels } = counters;
+  const others = new Map(MESSAGE_TYPES.map((type) => [
+    type,
+    FEEDS.reduce((sum, feed) => sum + feeds[feed].received[type], 0),
+  ]));
+  const flows = FEEDS.map((feed): [FlowName, number] => [
+    `feed.${feed}`,
+    messagesReceived(feeds[feed]),
+  ]);
+  for (const channel of CHANNELS) {
+    const type = MESSAGE_TYPE_OF[channel];
+    const received = feeds[ROUTES[channel].feed].received[type];
+    others.set(type, (others.get(type) ?? 0) - received);
+    flows.push([`in.${channel}`, received], [`out.${channel}`, channels[channel].sent]);
+  }
+  // What is left is delivered by no channel.
+  for (const [type, total] of others) flows.push([`other.${type}`, total]);
+  return flows;
+}
