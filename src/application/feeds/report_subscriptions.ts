@@ -13,7 +13,7 @@ import {
   UPSTREAM_CHANNELS,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
-import type { ChannelReport, QuotaReport, SymbolReport } from "../status/subscription_report.ts";
+import type { ChannelReport, QuotaReport, SymbolReport } from "../status/reports.ts";
 
 /**
  * Counts the slots that streams use or wait for. A rejected pair needs none,

@@ -24,11 +24,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
-import type {
-  ExpansionReport,
-  FeedQuota,
-  FeedSubscriptions,
-} from "../status/subscription_report.ts";
+import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
 import { FeedFailure } from "./feed_failure.ts";
 import {
   describeProblem,

@@ -22,7 +22,7 @@ import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
-import type { ExpansionReport } from "../status/subscription_report.ts";
+import type { ExpansionReport } from "../status/reports.ts";
 import { Expansion, type ExpansionChange, scopeKey } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";

@@ -9,8 +9,13 @@ import type { ErrorType, ProxyCounters } from "./counters.ts";
 import type { LatencySummary } from "./latency_window.ts";
 import type { RecentError } from "./recent_errors.ts";
 import type { FeedStatus, ProxyStatus, StatusSource } from "./status.ts";
-import type { StreamReport, StreamsReport } from "./stream_report.ts";
-import type { FeedSubscriptions, QuotaReport, SubscriptionSource } from "./subscription_report.ts";
+import type {
+  FeedSubscriptions,
+  QuotaReport,
+  StreamReport,
+  StreamsReport,
+  SubscriptionSource,
+} from "./reports.ts";
 
 /** One feed. */
 export interface LiveFeed {

@@ -14,7 +14,7 @@ import type { Subscriber } from "../broadcast/subscriber.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
-import type { StreamReport } from "../status/stream_report.ts";
+import type { StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import type { MarketStreams, OnStall, OpenStream, StreamFilter } from "./market_streams.ts";
 import { FeedDisabled, TooManySymbols } from "./open_errors.ts";

@@ -22,7 +22,7 @@ import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
 import type { ProxyCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
-import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
+import type { SubscriptionSource } from "../../application/status/reports.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";

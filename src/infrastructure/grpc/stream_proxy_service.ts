@@ -13,7 +13,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/status.ts";
-import type { SubscriptionSource } from "../../application/status/subscription_report.ts";
+import type { SubscriptionSource } from "../../application/status/reports.ts";
 import type {
   MarketStreams,
   OpenStream,

@@ -17,7 +17,7 @@ import {
   type ProxyCounters,
 } from "../../application/status/counters.ts";
 import type { FeedStatus, StatusSource } from "../../application/status/status.ts";
-import type { FeedQuota, QuotaSource } from "../../application/status/subscription_report.ts";
+import type { FeedQuota, QuotaSource } from "../../application/status/reports.ts";
 import { type MarketCalendar, MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";

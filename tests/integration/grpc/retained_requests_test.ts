@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { connect } from "node:http2";
-import type { FeedSubscriptions } from "../../../src/application/status/subscription_report.ts";
+import type { FeedSubscriptions } from "../../../src/application/status/reports.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
 import { fastClock } from "../../support/fast_clock.ts";

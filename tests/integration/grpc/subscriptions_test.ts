@@ -1,7 +1,7 @@
 /** The status with and without subscriptions. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { FeedSubscriptions } from "../../../src/application/status/subscription_report.ts";
+import type { FeedSubscriptions } from "../../../src/application/status/reports.ts";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   connectClient,

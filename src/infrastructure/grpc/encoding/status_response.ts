@@ -9,7 +9,7 @@ import type {
   ExpansionReport,
   FeedSubscriptions,
   SymbolState as DomainSymbolState,
-} from "../../../application/status/subscription_report.ts";
+} from "../../../application/status/reports.ts";
 import type {
   Environment as DomainEnvironment,
   FeedKind,

@@ -160,7 +160,7 @@ function trafficTable(page: Elements, view: LiveView): Markup {
           <th scope="col">Type</th>
           <th scope="col" class="flowing">In, per second</th>
           <th scope="col" class="flowing">Out, per second</th>
-          <th scope="col" class="number">Lost</th>
+          <th scope="col" class="number">Dropped</th>
         </tr>
       </thead>
       <tbody>${channelRows(page, view)} ${otherRows(page, view)}</tbody>
@@ -170,16 +170,16 @@ function trafficTable(page: Elements, view: LiveView): Markup {
 
 function channelRows(page: Elements, view: LiveView): Markup[] {
   return CHANNELS.map((channel) => {
-    const name = CHANNEL_LABELS[channel];
-    const lost = `lost.${channel}`;
+    const label = CHANNEL_LABELS[channel];
+    const name = `dropped.${channel}`;
     const { dropped } = view.channels[channel];
-    const tone = page.tone(lost, dropped > 0 ? "warn" : "plain");
+    const tone = page.tone(name, dropped > 0 ? "warn" : "plain");
     return html`
       <tr>
-        <th scope="row">${name}</th>
-        <td class="flowing in">${flow(page, view, `in.${channel}`, `${name} in`)}</td>
-        <td class="flowing out">${flow(page, view, `out.${channel}`, `${name} out`)}</td>
-        <td class="number toned" ${tone}>${page.text(lost, formatCount(dropped))}</td>
+        <th scope="row">${label}</th>
+        <td class="flowing in">${flow(page, view, `in.${channel}`, `${label} in`)}</td>
+        <td class="flowing out">${flow(page, view, `out.${channel}`, `${label} out`)}</td>
+        <td class="number toned" ${tone}>${page.text(name, formatCount(dropped))}</td>
       </tr>
     `;
   });

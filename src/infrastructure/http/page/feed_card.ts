@@ -1,5 +1,5 @@
 import type { LiveFeed } from "../../../application/status/live_view.ts";
-import type { QuotaReport } from "../../../application/status/subscription_report.ts";
+import type { QuotaReport } from "../../../application/status/reports.ts";
 import type { Elements, Tone } from "./elements.ts";
 import {
   FEED_LABELS,

@@ -4,12 +4,12 @@
  * @module
  */
 import type { RecentError } from "../../../application/status/recent_errors.ts";
-import type { StreamReport } from "../../../application/status/stream_report.ts";
 import type {
   ChannelReport,
   FeedSubscriptions,
+  StreamReport,
   SymbolState,
-} from "../../../application/status/subscription_report.ts";
+} from "../../../application/status/reports.ts";
 import type { FeedId } from "../../../domain/connection/feed.ts";
 import type { Elements, Row, Table } from "./elements.ts";
 import { CHANNEL_LABELS, FEED_LABELS, formatAge, formatCount, formatDuration } from "./format.ts";
@@ -24,7 +24,7 @@ const STREAMS: Table = {
     { title: "Open", style: "number" },
     { title: "Sent", style: "number" },
     { title: "Queued", style: "number" },
-    { title: "Lost", style: "number loss" },
+    { title: "Dropped", style: "number loss" },
   ],
 };
 

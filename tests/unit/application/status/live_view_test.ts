@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
-import type { StreamReport } from "../../../../src/application/status/stream_report.ts";
+import type { StreamReport } from "../../../../src/application/status/reports.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import { noReports } from "../../../support/http_dependencies.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
-import type { FeedSubscriptions } from "../../../../src/application/status/subscription_report.ts";
+import type { FeedSubscriptions } from "../../../../src/application/status/reports.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import { renderPage } from "../../../../src/infrastructure/http/page/document.ts";
 import {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { fromBinary, toJson } from "@bufbuild/protobuf";
 import type { FeedStatus, ProxyStatus } from "../../../../../src/application/status/status.ts";
-import type { FeedSubscriptions } from "../../../../../src/application/status/subscription_report.ts";
+import type { FeedSubscriptions } from "../../../../../src/application/status/reports.ts";
 import {
   ConnectionState,
   ExpansionState,
