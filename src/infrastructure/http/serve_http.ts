@@ -13,8 +13,6 @@ import { type LiveSources, liveView } from "../../application/status/live_view.t
 import type { ListenAddress } from "../../application/connections/open_port.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import type { Clock } from "../../application/ports/clock.ts";
-import type { StatusSource } from "../../application/status/status.ts";
-import type { FeedId } from "../../domain/connection/feed.ts";
 import { limitHosts } from "./allowed_hosts.ts";
 import { healthBody, isReady } from "./health_body.ts";
 import { HttpPort } from "./listen.ts";
