@@ -119,7 +119,7 @@ interface Session {
 /** Calls an action at a time that may change; at most one call is pending. */
 class Alarm {
   /** Monotonic ms of the pending call; `undefined` when none is pending. */
-  at: number | undefined;
+  #at: number | undefined;
   readonly #clock: Clock;
   readonly #action: () => void;
   #cancel = new AbortController();
@@ -131,16 +131,21 @@ class Alarm {
 
   /** Replaces the pending call; `undefined` cancels it. */
   set(at: number | undefined): void {
-    if (at === this.at) return;
-    this.at = at;
+    if (at === this.#at) return;
+    this.#at = at;
     this.#cancel.abort();
     if (at === undefined) return;
     const { signal } = this.#cancel = new AbortController();
     this.#clock.sleep(at - this.#clock.monotonic(), signal).then(() => {
       if (signal.aborted) return;
-      this.at = undefined;
+      this.#at = undefined;
       this.#action();
     });
+  }
+
+  /** Calls the action after `delayMs` unless a call is pending. */
+  start(delayMs = 0): void {
+    this.set(this.#at ?? this.#clock.monotonic() + delayMs);
   }
 }
 
@@ -219,15 +224,15 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   add(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { refCounts } = this.#parts.subscriptions;
-    if (refCounts.add(channel, symbols)) this.#scheduleSend();
+    if (refCounts.add(channel, symbols) && this.#session) this.#sending.start();
   }
 
   remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { subscriptions: { refCounts }, clock } = this.#parts;
     if (!refCounts.remove(channel, symbols, clock.monotonic())) return;
     // Without a session nothing is subscribed, so nothing needs to linger.
-    if (!this.#session) refCounts.dropLingering();
-    this.#scheduleSend();
+    if (!this.#session) return refCounts.dropLingering();
+    this.#sending.start();
     this.#sweep();
   }
 
@@ -285,7 +290,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     session.span?.set({ code: error.code });
     this.#settle(session);
     this.#reportRejection(reconciler.reject(error), request, error);
-    this.#scheduleSend(isServerError(error) ? ERROR_PAUSE_MS : 0);
+    this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
 
   #settle(session: Session): void {
@@ -296,11 +301,6 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     session.hasAnswered = true;
   }
 
-  #scheduleSend(delayMs = 0): void {
-    if (!this.#session || this.#sending.at !== undefined) return;
-    this.#sending.set(this.#parts.clock.monotonic() + delayMs);
-  }
-
   #scheduleRetest(): void {
     if (this.#session) this.#retesting.set(this.#parts.subscriptions.reconciler.dueAt);
   }
@@ -308,8 +308,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   /** Unsubscribes lingering symbols as their grace periods end. */
   #sweep(): void {
     const { subscriptions: { refCounts }, clock } = this.#parts;
-    if (!this.#session) return;
-    if (refCounts.sweep(clock.monotonic())) this.#scheduleSend();
+    if (refCounts.sweep(clock.monotonic())) this.#sending.start();
     this.#sweeping.set(refCounts.nextSweepAt);
   }
 

@@ -1,30 +1,20 @@
 /**
  * Reconciles the acknowledged (channel, symbol) pairs of a session with the
- * desired set of its feed.
+ * desired set of its feed. docs/subscriptions.md has the rules.
  *
- * Each request is computed from the difference between the desired set
- * ({@linkcode DesiredSet}) and the last acknowledgement, which is always the
- * full state. So a late, repeated or contradicting acknowledgement is corrected
- * by the next request; after an unanswered request, upstream is asked for its
- * state. One request is in flight at a time.
+ * Each request is computed from the difference between the desired set and the
+ * last acknowledgement, which is always the full state. So a late, repeated or
+ * contradicting acknowledgement is corrected by the next request; after an
+ * unanswered request, upstream is asked for its state. One request is in flight.
  *
  * A rejected request is bisected until the rejected symbol is alone; that one is
- * excluded, the others are subscribed. A rejection because of the symbol limit,
- * or of `*`, is recorded by the quota instead. No rejection is permanent: each is
- * retested at growing intervals ({@linkcode RetestScheduler}).
+ * set aside, as is a pair that stays without effect {@linkcode MAX_ATTEMPTS} times.
+ * {@linkcode RetestScheduler} requests them again later. The quota records a
+ * rejection because of the symbol limit, or of `*`.
  *
  * Replies carry no ids. Once one was overdue in a session, any reply may belong
  * to another request: from then on a single rejection is not conclusive, and what
  * the quota has learned is discarded with the session.
- *
- * A pair that upstream neither rejects nor acknowledges, or answers with an
- * internal error (500), is requested {@linkcode MAX_ATTEMPTS} times and then
- * excluded as well; unsubscribing is attempted equally often. The counts start at
- * zero again after `RETRY_MS`.
- *
- * A channel that changes between `*` and names always has one of them subscribed,
- * unless a limit counts the pairs: the old ones are unsubscribed once the new
- * ones are acknowledged.
  *
  * @module
  */

@@ -103,21 +103,16 @@ export function orderFilter(
 
 const FIELD = "option_selection";
 
-/** Numeric fields, by their names in the API and in the domain. */
-const NUMBERS = [
-  { field: "min_days", name: "minDays", bounds: SELECTION_BOUNDS.days },
-  { field: "max_days", name: "maxDays", bounds: SELECTION_BOUNDS.days },
-  {
-    field: "strike_window_percent",
+/** Numeric fields by their names in the API, with their names in the domain. */
+const NUMBERS = {
+  min_days: { name: "minDays", bounds: SELECTION_BOUNDS.days },
+  max_days: { name: "maxDays", bounds: SELECTION_BOUNDS.days },
+  strike_window_percent: {
     name: "strikeWindowPercent",
     bounds: SELECTION_BOUNDS.strikeWindowPercent,
   },
-  {
-    field: "max_contracts",
-    name: "maxContracts",
-    bounds: SELECTION_BOUNDS.maxContracts,
-  },
-] as const;
+  max_contracts: { name: "maxContracts", bounds: SELECTION_BOUNDS.maxContracts },
+} as const;
 
 const RIGHTS: ReadonlyMap<OptionRight, DomainRight | undefined> = new Map([
   [OptionRight.UNSPECIFIED, undefined],
@@ -140,18 +135,13 @@ function readSelection(
 ): OptionSelection | undefined {
   if (message === undefined) return undefined;
   if (underlyings === 0) {
-    validator.addViolation(
-      FIELD,
-      "selects contracts of underlyings; set underlyings, or leave it out",
-    );
+    const text = "selects contracts of underlyings; set underlyings, or leave it out";
+    validator.addViolation(FIELD, text);
   }
-  for (const { field, name, bounds: { min, max } } of NUMBERS) {
+  for (const [field, { name, bounds: { min, max } }] of Object.entries(NUMBERS)) {
     const value = message[name];
     if (value === undefined || (value >= min && value <= max)) continue;
-    validator.addViolation(
-      `${FIELD}.${field}`,
-      `is ${value}; it must be from ${min} to ${max}`,
-    );
+    validator.addViolation(`${FIELD}.${field}`, `is ${value}; it must be from ${min} to ${max}`);
   }
   if (!RIGHTS.has(message.right)) {
     validator.addViolation(
@@ -161,37 +151,18 @@ function readSelection(
   }
   const { minDays = defaults.minDays, maxDays = defaults.maxDays } = message;
   if (minDays > maxDays) {
-    addDaysViolation(message, { minDays, maxDays, validator });
+    // Reports the field that the client set; the other one may be a default.
+    const byDefault = message.minDays === undefined ? " by default; set it too" : "";
+    const [field, text] = message.maxDays === undefined
+      ? ["min_days", `is ${minDays}, above max_days, which is ${maxDays} by default; set it too`]
+      : ["max_days", `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`];
+    validator.addViolation(`${FIELD}.${field}`, text);
   }
   return {
     minDays,
     maxDays,
-    strikeWindowPercent: message.strikeWindowPercent ??
-      defaults.strikeWindowPercent,
+    strikeWindowPercent: message.strikeWindowPercent ?? defaults.strikeWindowPercent,
     right: message.right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(message.right),
     maxContracts: message.maxContracts ?? defaults.maxContracts,
   };
-}
-
-/** Reports the field that the client set; the other one may be a default. */
-function addDaysViolation(
-  message: SelectionMessage,
-  { minDays, maxDays, validator }: {
-    readonly minDays: number;
-    readonly maxDays: number;
-    readonly validator: RequestValidator;
-  },
-): void {
-  if (message.maxDays === undefined) {
-    validator.addViolation(
-      `${FIELD}.min_days`,
-      `is ${minDays}, above max_days, which is ${maxDays} by default; set it too`,
-    );
-    return;
-  }
-  const byDefault = message.minDays === undefined ? " by default; set it too" : "";
-  validator.addViolation(
-    `${FIELD}.max_days`,
-    `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`,
-  );
 }
