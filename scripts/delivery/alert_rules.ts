@@ -15,8 +15,6 @@ export interface RuleValues {
   readonly feeds: readonly string[];
   /** Label value that separates this proxy's recordings from others. */
   readonly here: string;
-  /** Dates in the form `2026-12-25`. */
-  readonly marketHolidays: readonly string[];
   readonly dropRatio: number;
   readonly reconnectStorm: number;
   /** URL prefix; the alert's name in lower case is appended. */
@@ -35,12 +33,8 @@ export interface Rule {
 
 /** Fills `template`, the text of `files/rules.yaml`. */
 export function fillRules(template: string, values: RuleValues): Rule[] {
-  const holidays = values.marketHolidays.map((day) => day.replaceAll("-", ""))
-    .map((day) => `(alpaca_proxy:new_york_date{proxy="HERE"} == bool ${day})`);
-  // HERE comes last: HOLIDAYS contains it.
   const text = template.replaceAll("SELECTOR", values.selector)
     .replaceAll("FEEDS", values.feeds.join("|"))
-    .replaceAll("HOLIDAYS", ["0", ...holidays].join(" + "))
     .replaceAll("DROP_RATIO", String(values.dropRatio))
     .replaceAll("RECONNECT_STORM", String(values.reconnectStorm))
     .replaceAll("HERE", values.here);

@@ -81,7 +81,7 @@ export const CHART_CASES: readonly ChartCase[] = [
       prometheusRule: {
         ...monitoring.prometheusRule,
         disabled: ["AlpacaProtocolDrift"],
-        marketHolidays: [],
+        marketHolidays: ["2026-12-25"],
         selector: 'job="proxy"',
       },
     },
