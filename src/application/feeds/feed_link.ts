@@ -68,7 +68,12 @@ export class FeedLink {
   /** Monotonic ms at which a session was last up. */
   #authenticatedAt: number | undefined;
   #lastConnected: WallStamp | undefined;
+  /** When the session was lost, or when the link started. */
+  #down: WallStamp | undefined;
+  #lastOutageMs: number | undefined;
   #errorMessage: string | undefined;
+  #remedy: string | undefined;
+  #retry: { readonly decided: WallStamp; readonly delayMs: number } | undefined;
 
   constructor(parts: FeedLinkParts) {
     this.#parts = parts;
@@ -82,7 +87,11 @@ export class FeedLink {
       kind,
       state: this.#link.state,
       lastConnectedAt: this.#lastConnected?.at,
+      downSince: this.#down?.at,
+      lastOutageMs: this.#lastOutageMs,
       errorMessage: this.#errorMessage ?? subscriptions.problem,
+      remedy: this.#remedy,
+      nextAttemptAt: this.#retry && this.#retry.decided.at + this.#retry.delayMs,
       subscriptionCount: subscriptions.subscriptionCount,
       reconnectAttempts: attemptsOf(this.#link),
       messagesReceived: messagesReceived(counters),
@@ -94,6 +103,7 @@ export class FeedLink {
    * stays in state `error` until then.
    */
   async run(signal: AbortSignal): Promise<void> {
+    this.#down ??= new WallStamp(this.#parts.clock);
     this.#apply("connect");
     try {
       while (!signal.aborted && this.#link.state === "connecting") {
@@ -168,8 +178,13 @@ export class FeedLink {
     this.#apply("accepted");
     this.#consecutiveAuthFailures = 0;
     this.#authenticatedAt = this.#parts.clock.monotonic();
+    if (this.#lastConnected && this.#down) {
+      this.#lastOutageMs = this.#parts.clock.now() - this.#down.at;
+    }
     this.#lastConnected = new WallStamp(this.#parts.clock);
+    this.#down = undefined;
     this.#errorMessage = undefined;
+    this.#remedy = undefined;
     this.#parts.log.info("Feed connected");
   }
 
@@ -177,6 +192,7 @@ export class FeedLink {
     this.#consecutiveFailures++;
     this.#parts.counters.errors[failure.errorType]++;
     this.#errorMessage = failure.message;
+    this.#down ??= new WallStamp(this.#parts.clock);
     if (failure.errorType === "auth") this.#consecutiveAuthFailures++;
     // A key that worked a moment ago is not an error that the operator can correct.
     const rejected = failure.errorType === "auth" && !this.#isDoubted &&
@@ -198,19 +214,20 @@ export class FeedLink {
     const { clock, random, reconnect, log, counters, remedies } = this.#parts;
     const { message, errorType, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;
+    const doubted = errorType === "auth" && this.#isDoubted
+      ? this.#consecutiveAuthFailures
+      : undefined;
+    this.#remedy = doubted === undefined ? remedies[errorType] : undefined;
     if (maxAttempts > 0 && this.#consecutiveFailures > maxAttempts) {
       this.#apply("retry");
       this.#apply("exhausted");
       log.error("Feed failed: no reconnect attempts left", {
         cause: message,
-        remedy: remedies[errorType],
+        remedy: this.#remedy,
         maxAttempts,
       });
       return;
     }
-    const doubted = errorType === "auth" && this.#isDoubted
-      ? this.#consecutiveAuthFailures
-      : undefined;
     const delayMs = backoffDelay(
       {
         type: errorType,
@@ -223,11 +240,13 @@ export class FeedLink {
     log.warn("Feed connection failed, retrying", {
       cause: message,
       error_type: errorType,
-      remedy: doubted === undefined ? remedies[errorType] : undefined,
+      remedy: this.#remedy,
       delay_ms: Math.round(delayMs),
       attempt: attemptsOf(this.#link) + 1,
     });
+    this.#retry = { decided: new WallStamp(clock), delayMs };
     await clock.sleep(delayMs, signal);
+    this.#retry = undefined;
     if (signal.aborted) return;
     counters.reconnects++;
     this.#apply("retry");

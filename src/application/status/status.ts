@@ -21,8 +21,16 @@ export interface FeedStatus {
   readonly state: LinkState;
   /** Wall clock ms of the last successful login; undefined before the first. */
   readonly lastConnectedAt: number | undefined;
+  /** Wall clock ms since which it is not connected; undefined while it is or is disabled. */
+  readonly downSince?: number | undefined;
+  /** Length in ms of the outage that the last successful login ended. */
+  readonly lastOutageMs?: number | undefined;
   /** Text of the last error; cleared by the next successful connection. */
   readonly errorMessage: string | undefined;
+  /** What the operator can do about the last error. */
+  readonly remedy?: string | undefined;
+  /** Wall clock ms of the next connection attempt, while it waits for one. */
+  readonly nextAttemptAt?: number | undefined;
   /** Entries in upstream's last acknowledgement; 0 while not connected. */
   readonly subscriptionCount: number;
   /** Attempts since the last success. */

@@ -25,7 +25,11 @@ Deno.test("a session comes up through the states of the machine", async () => {
     kind: "iex",
     state: "connected",
     lastConnectedAt: feed.clock.now(),
+    downSince: undefined,
+    lastOutageMs: undefined,
     errorMessage: undefined,
+    remedy: undefined,
+    nextAttemptAt: undefined,
     subscriptionCount: 0,
     reconnectAttempts: 0,
     messagesReceived: 0,
@@ -63,6 +67,29 @@ Deno.test("a dropped session is replaced, with counters and the reason", async (
   ]);
 });
 
+Deno.test("an outage has a start, a next attempt and, when it is over, a length", async () => {
+  await using feed = new Followed(["accept", failing("dial"), "accept"]);
+  const started = feed.clock.now();
+  assert.equal(feed.link.status.downSince, started);
+  await feed.clock.advance(60_000);
+  assert.equal(feed.link.status.downSince, undefined);
+  assert.equal(feed.link.status.lastOutageMs, undefined, "the start is no outage");
+  feed.connector.last.drop("Connection closed with code 1006");
+  await settle();
+  const lost = feed.clock.now();
+  assert.equal(feed.link.status.downSince, lost);
+  assert.equal(feed.link.status.nextAttemptAt, lost + 250);
+  await feed.clock.advance(250);
+  assert.equal(feed.link.status.nextAttemptAt, lost + 750);
+  feed.clock.setWall(-3_600_000);
+  assert.equal(feed.link.status.downSince, lost - 3_600_000);
+  assert.equal(feed.link.status.nextAttemptAt, lost + 750 - 3_600_000);
+  await feed.clock.advance(500);
+  assert.equal(feed.link.status.state, "connected");
+  assert.equal(feed.link.status.lastOutageMs, 750);
+  assert.equal(feed.link.status.nextAttemptAt, undefined);
+});
+
 Deno.test("failed connection attempts back off exponentially and are counted", async () => {
   await using feed = new Followed([failing("dial", { opened: false })]);
   await feed.dials(9);
@@ -92,11 +119,13 @@ Deno.test("rejected credentials are state `error`, retried once a minute", async
   await settle();
   assert.equal(feed.link.status.state, "error");
   assert.equal(feed.link.status.errorMessage, "auth it is");
+  assert.equal(feed.link.status.remedy, "Check the key");
   await feed.clock.advance(59_999);
   assert.equal(feed.link.status.state, "error");
   await feed.clock.advance(1);
   assert.equal(feed.link.status.state, "connected");
   assert.equal(feed.link.status.errorMessage, undefined);
+  assert.equal(feed.link.status.remedy, undefined);
   assert.deepEqual(feed.states, [
     "connecting",
     "authenticating",
