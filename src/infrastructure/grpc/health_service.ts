@@ -109,6 +109,6 @@ export function healthHandlers(deps: HealthDependencies): Handlers<typeof Health
         `Unknown service ${quoted(service)}; use "${StreamProxyService.typeName}" or ""`,
       );
     },
-    watch: ({ service }, call) => void watch(deps, checkOf(deps, service), call),
+    watch: (call) => watch(deps, checkOf(deps, call.request.take().service), call),
   };
 }

@@ -30,7 +30,7 @@ import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { healthHandlers } from "./health_service.ts";
-import { batchInterceptor } from "./http2_workarounds/batch_interceptor.ts";
+import { batchInterceptor } from "./http2_workarounds/framed_batch.ts";
 import { Admission, type AdmissionLimits } from "./limits/admission.ts";
 import { RefusalLog } from "./limits/refusals.ts";
 import { OpenCalls } from "./open_calls.ts";

@@ -11,19 +11,15 @@
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
-import type { Span, Tracing } from "../../application/ports/tracing.ts";
+import type { Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
-import type {
-  MarketStreams,
-  OpenStream,
-  StreamFilter,
-} from "../../application/streaming/market_streams.ts";
+import type { MarketStreams, StreamFilter } from "../../application/streaming/market_streams.ts";
 import { TooManySymbols } from "../../application/streaming/open_errors.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, ClientGone, rejectionOf, stalled, unavailable } from "./call_error.ts";
-import { createEncoders, type Encode } from "./encoding/channel_encoders.ts";
+import { type ChannelEncoders, createEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/turn_scheduler.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
@@ -47,141 +43,83 @@ export interface StreamProxyDependencies {
   readonly ticker: WriteTicker | undefined;
 }
 
-/** The end of a stream, as a span attribute. */
-function endReason(end: unknown): string {
-  if (end instanceof ClientGone) return "client";
-  return end instanceof CallError ? "proxy" : "fault";
+/** What all streams share. */
+interface StreamsContext extends StreamProxyDependencies {
+  readonly encoders: ChannelEncoders;
+  readonly writes: WriteScheduler;
 }
 
-/** Serves the streams of all clients. */
-class StreamServer {
-  readonly #deps: StreamProxyDependencies;
-  readonly #encoders = createEncoders();
-  readonly #writes = new WriteScheduler();
-
-  constructor(deps: StreamProxyDependencies) {
-    this.#deps = deps;
-  }
-
-  /** Serves one call until its status is sent. */
-  async serve(
-    channel: ChannelName,
-    call: StreamCall,
-    readFilter: () => StreamFilter,
-  ): Promise<void> {
-    const { tracing, log } = this.#deps;
-    const span = tracing.span("grpc.stream", {
-      "rpc.system": "grpc",
-      "rpc.method": call.getPath(),
-      "client.address": call.getPeer(),
-    });
-    let end: unknown;
-    try {
-      end = await this.#stream({ channel, call, span }, readFilter);
-    } catch (error) {
-      if (error instanceof QuotaExceeded) {
-        const fields = { channel, ...error.excess };
-        log.warn("Rejected a stream: symbol quota exceeded", fields);
-      } else if (error instanceof TooManySymbols) {
-        const fields = { channel, ...error.excess };
-        log.warn(
-          "Rejected a stream: STREAM_PROXY_MAX_SYMBOLS exceeded",
-          fields,
-        );
-      }
-      end = rejectionOf(error);
-    }
-    const reason = endReason(end);
-    if (reason === "fault") {
-      log.error("A client stream failed", { channel, cause: end });
-      span.fail(end);
-    }
-    span.set({ "stream.end": reason });
-    span.end();
-    endCall(call, end);
-  }
-
-  /** Opens and pumps a stream; returns why it ended. */
-  async #stream(
-    { channel, call, span }: {
-      readonly channel: ChannelName;
-      readonly call: StreamCall;
-      readonly span: Span;
-    },
-    readFilter: () => StreamFilter,
-  ): Promise<unknown> {
-    const { streams, calls, log, ticker, clock } = this.#deps;
+/** Serves a stream until its status is sent. */
+async function serveStream<C extends ChannelName, R>(
+  call: StreamCall<R>,
+  channel: C,
+  readFilter: (request: R, limits: RequestLimits) => StreamFilter,
+  { streams, calls, limits, tracing, log, encoders, writes, ticker, clock }: StreamsContext,
+): Promise<void> {
+  const span = tracing.span("grpc.stream", {
+    "rpc.system": "grpc",
+    "rpc.method": call.getPath(),
+    "client.address": call.getPeer(),
+  });
+  let end: unknown;
+  try {
     const signal = calls.track(call);
-    // The types pair a channel's events with its encoder only for a literal
-    // channel name, so the pair is untyped here.
-    const ended = Promise.withResolvers<CallError>();
-    using stream = streams.open(
-      channel,
-      readFilter(),
-      (stall) => ended.resolve(stalled(stall)),
-    ) as OpenStream<unknown>;
-    const encode = this.#encoders[channel] as Encode<unknown>;
-    using writes = this.#writes.queueOf(call.getPeer());
+    const filter = readFilter(call.request.take(), limits);
+    const ended = Promise.withResolvers<unknown>();
+    using stream = streams.open(channel, filter, (stall) => ended.resolve(stalled(stall)));
+    using connection = writes.queueOf(call.getPeer());
     sendHeaders(call);
+    const pumped = pumpStream(call, stream, {
+      encode: encoders[channel],
+      signal,
+      ticker,
+      writes: connection,
+      clock,
+      onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
+    });
     try {
-      const pumped = pumpStream(call, stream, {
-        encode,
-        signal,
-        ticker,
-        writes,
-        clock,
-        onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
-      });
       // The pump of a stalled client waits for its last write until the call ends.
-      const end = await Promise.race([pumped, ended.promise]);
-      if (end !== undefined) return end;
+      end = await Promise.race([pumped, ended.promise]);
     } finally {
-      span.set({
-        "stream.sent": stream.sent,
-        "stream.dropped": stream.dropped,
+      span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+    }
+    end ??= signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");
+  } catch (error) {
+    if (error instanceof QuotaExceeded) {
+      log.warn("Rejected a stream: symbol quota exceeded", { channel, ...error.excess });
+    } else if (error instanceof TooManySymbols) {
+      log.warn("Rejected a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
+        channel,
+        ...error.excess,
       });
     }
-    return signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");
+    end = rejectionOf(error);
   }
-}
-
-/**
- * Returns a function that reads a filter once and then releases the request:
- * streams can be open for hours.
- */
-function once<R>(
-  request: R,
-  read: (request: R, limits: RequestLimits) => StreamFilter,
-  limits: RequestLimits,
-): () => StreamFilter {
-  let unread: R | undefined = request;
-  return () => {
-    const taken = unread as R;
-    unread = undefined;
-    return read(taken, limits);
-  };
+  if (end instanceof ClientGone) span.set({ "stream.end": "client" });
+  else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
+  else {
+    log.error("A client stream failed", { channel, cause: end });
+    span.fail(end);
+    span.set({ "stream.end": "fault" });
+  }
+  span.end();
+  endCall(call, end);
 }
 
 /** Returns the handlers of all seven methods. */
 export function streamProxyHandlers(
   deps: StreamProxyDependencies,
 ): Handlers<typeof StreamProxyService> {
-  const server = new StreamServer(deps);
-  const { limits, status, subscriptions } = deps;
+  const context = { ...deps, encoders: createEncoders(), writes: new WriteScheduler() };
   const cache = new ResponseCache(deps.clock);
-  const stream = <R>(
-    channel: ChannelName,
-    read: (request: R, limits: RequestLimits) => StreamFilter,
-  ) =>
-  (request: R, call: StreamCall): void =>
-    void server.serve(channel, call, once(request, read, limits));
+  const { status, subscriptions } = deps;
   return {
-    streamQuotes: stream("stockQuotes", stockFilter),
-    streamTrades: stream("stockTrades", stockFilter),
-    streamBars: stream("stockBars", stockFilter),
-    streamOptionQuotes: stream("optionQuotes", optionFilter),
-    streamOptionTrades: stream("optionTrades", optionFilter),
-    streamOrderUpdates: stream("orderUpdates", orderFilter),
+    streamQuotes: (call) => serveStream(call, "stockQuotes", stockFilter, context),
+    streamTrades: (call) => serveStream(call, "stockTrades", stockFilter, context),
+    streamBars: (call) => serveStream(call, "stockBars", stockFilter, context),
+    streamOptionQuotes: (call) => serveStream(call, "optionQuotes", optionFilter, context),
+    streamOptionTrades: (call) => serveStream(call, "optionTrades", optionFilter, context),
+    streamOrderUpdates: (call) => serveStream(call, "orderUpdates", orderFilter, context),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
         ? cache.get(() => encodeStatus(status(), subscriptions?.()))

@@ -1,18 +1,16 @@
 /**
  * Writes a stream's events to one client.
  *
- * At most one batch of a stream is being written to HTTP/2. While the client (or
- * the network) is slower, events stay in the stream's bounded queue and leave as
- * the next, larger, batch. So a busy stream batches, an idle one does not delay, a
- * slow client affects only itself, and its losses are counted in one place, its
- * queue. The events are taken at the moment of the write, after the connection was
- * scheduled, so that a write has everything that was published until then.
+ * At most one batch of a stream is being written to HTTP/2. While the client (or the network) is
+ * slower, events stay in the stream's bounded queue and leave as the next, larger, batch. So a busy
+ * stream batches, an idle one does not delay, a slow client affects only itself, and its losses are
+ * counted in one place, its queue. The events are taken at the moment of the write, after the
+ * connection was scheduled, so that a write has everything that was published until then.
  *
- * A batch is cut at {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}. The limits
- * are large: a stream writes once in a few turns of the event loop, so a smaller
- * batch costs throughput under load. For a client that reads slowly, batches
- * shrink to what it reads in a second: it gets newer events, and its stream does
- * not look stalled during a large write.
+ * A write is cut at {@linkcode MAX_MESSAGES} and {@linkcode MAX_BYTES}. The limits are large: a
+ * stream writes once in a few turns of the event loop, so smaller writes cost throughput under
+ * load. For a client that reads slowly, batches shrink to what it reads in a second: it gets newer
+ * events, and its stream does not look stalled during a large write.
  *
  * @module
  */
@@ -52,14 +50,14 @@ export interface PumpOptions<T> {
   readonly encode: Encode<T>;
   /** Ends the pump, also during a write. */
   readonly signal: AbortSignal;
-  /** Called once per event that could not be encoded. */
+  /** Called once per event that could not be encoded; the stream continues without it. */
   readonly onEncodeError: (error: unknown) => void;
-  /** Delays the next write after a write. @default no delay */
-  readonly ticker?: WriteTicker | undefined;
-  /** Schedules writes between connections. @default writes are immediate */
-  readonly writes?: WriteQueue;
-  /** Times writes. @default batches are as large as possible */
-  readonly clock?: Pick<Clock, "monotonic"> | undefined;
+  /** Delays the next write after a write; without it there is no delay. */
+  readonly ticker: WriteTicker | undefined;
+  /** Schedules the writes of the connection. */
+  readonly writes: WriteQueue;
+  /** Times writes. */
+  readonly clock: Pick<Clock, "monotonic">;
 }
 
 /**
@@ -67,29 +65,19 @@ export interface PumpOptions<T> {
  *
  * @throws {unknown} errors of the stream and of the call
  */
-export async function pumpStream<T>(
+export function pumpStream<T>(
   call: MessageSink,
   stream: OpenStream<T>,
   options: PumpOptions<T>,
 ): Promise<void> {
-  const { signal } = options;
-  const writer = new StreamWriter(call, options);
-  signal.addEventListener("abort", writer.stop);
-  try {
-    for await (const batch of stream.batches(signal)) {
-      do await writer.write(batch); while (writer.hasUnwritten);
-    }
-  } finally {
-    signal.removeEventListener("abort", writer.stop);
-  }
+  return new StreamPump(call, options).run(stream);
 }
 
-/** Writes the batches of one stream, each encoded and cut to size. */
-class StreamWriter<T> {
+class StreamPump<T> {
   readonly #call: MessageSink;
   readonly #options: PumpOptions<T>;
   /** The batch that is written next. */
-  #pending: PendingBatch<T> | undefined;
+  #batch: PendingBatch<T> | undefined;
   /** Events that were taken, and how many of them were written. */
   #events: readonly Envelope<T>[] = NONE;
   #written = 0;
@@ -98,7 +86,6 @@ class StreamWriter<T> {
   /** Messages of the write that is timed, 0 without one, and its start. */
   #timed = 0;
   #startedAt = 0;
-  #isStopped = false;
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
@@ -107,38 +94,61 @@ class StreamWriter<T> {
     this.#options = options;
   }
 
-  /** Whether the last write was cut before the end of its batch. */
-  get hasUnwritten(): boolean {
-    return this.#events.length > 0;
+  async run(stream: OpenStream<T>): Promise<void> {
+    const { signal, writes } = this.#options;
+    signal.addEventListener("abort", this.#stop);
+    try {
+      for await (this.#batch of stream.batches(signal)) {
+        do {
+          await new Promise<void>((resolve, reject) => {
+            this.#resolve = resolve;
+            this.#reject = reject;
+            writes.run(this.#writeNow);
+          });
+        } while (this.#events.length > 0);
+      }
+    } finally {
+      signal.removeEventListener("abort", this.#stop);
+    }
   }
 
   /** Ends the current write: grpc-js drops the callbacks of a call that is over. */
-  readonly stop = (): void => {
-    this.#isStopped = true;
+  readonly #stop = (): void => {
     this.#events = NONE;
     this.#resolve();
   };
 
-  /** Writes a batch, or the next part of it; resolves when it was sent. */
-  write(batch: PendingBatch<T>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#pending = batch;
-      this.#resolve = resolve;
-      this.#reject = reject;
-      const { writes } = this.#options;
-      if (writes) writes.run(this.#writeNow);
-      else this.#writeNow();
-    });
-  }
-
+  /** Takes and encodes events until the batch is used up or the write is large enough. */
   readonly #writeNow = (): void => {
-    if (this.#isStopped) return this.#resolve();
+    const { encode, signal, onEncodeError, clock } = this.#options;
+    if (signal.aborted) return this.#resolve();
     try {
-      const messages = this.#encodeNext();
+      if (this.#events.length === 0) {
+        this.#events = this.#batch?.take(this.#limit) ?? NONE;
+        this.#written = 0;
+      }
+      const events = this.#events;
+      const messages: Uint8Array[] = [];
+      let at = this.#written;
+      for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
+        const envelope = events[at] as Envelope<T>;
+        try {
+          envelope.encoded ??= encode(envelope.event);
+        } catch (error) {
+          envelope.encoded = UNENCODABLE;
+          onEncodeError(error);
+        }
+        // A response is never empty: it has at least the message that it wraps.
+        if (envelope.encoded.length === 0) continue;
+        messages.push(envelope.encoded);
+        bytes += envelope.encoded.length;
+      }
+      this.#written = at;
+      // Events are held no longer than until they are written.
+      if (at === events.length) this.#events = NONE;
       if (messages.length === 0) return this.#resolve();
-      const { clock } = this.#options;
-      this.#timed = clock && messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
-      if (clock && this.#timed > 0) this.#startedAt = clock.monotonic();
+      this.#timed = messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
+      if (this.#timed > 0) this.#startedAt = clock.monotonic();
       this.#call.write(messages, this.#onWritten);
     } catch (error) {
       this.#reject(error);
@@ -154,8 +164,7 @@ class StreamWriter<T> {
 
   /** Adapts the next batch to the time that the client took for the last write. */
   #adaptLimit(): void {
-    const now = this.#options.clock?.monotonic() ?? 0;
-    const elapsed = now - this.#startedAt;
+    const elapsed = this.#options.clock.monotonic() - this.#startedAt;
     if (elapsed > SLOW_MS) {
       const perSecond = Math.floor(this.#timed * 1_000 / elapsed);
       this.#limit = Math.max(MAX_UNTIMED_MESSAGES + 1, perSecond);
@@ -163,50 +172,15 @@ class StreamWriter<T> {
       this.#limit = Math.min(MAX_MESSAGES, 2 * this.#limit);
     }
   }
-
-  /** Encodes events until the batch is used up or the write is large enough. */
-  #encodeNext(): Uint8Array[] {
-    if (this.#events.length === 0) {
-      this.#events = this.#pending?.take(this.#limit) ?? NONE;
-      this.#written = 0;
-    }
-    const events = this.#events;
-    const messages: Uint8Array[] = [];
-    let at = this.#written;
-    for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
-      const envelope = events[at] as Envelope<T>;
-      const message = envelope.encoded ??= this.#encode(envelope.event);
-      // A response is never empty: it has at least the message that it wraps.
-      if (message.length === 0) continue;
-      messages.push(message);
-      bytes += message.length;
-    }
-    this.#written = at;
-    // Events are held no longer than until they are written.
-    if (at === events.length) this.#events = NONE;
-    return messages;
-  }
-
-  /** An event that cannot be encoded is skipped; the stream continues. */
-  #encode(event: T): Uint8Array {
-    const { encode, onEncodeError } = this.#options;
-    try {
-      return encode(event);
-    } catch (error) {
-      onEncodeError(error);
-      return UNENCODABLE;
-    }
-  }
 }
 
 /**
  * Delays busy streams, to make fewer and larger writes.
  *
- * A stream that has written waits for the next tick before it writes again. So the
- * first message after a pause is sent immediately, no message is delayed longer
- * than a tick, and all busy streams write in the same turn, in which HTTP/2 packs
- * the writes of a connection. One timer serves all streams; there is none while no
- * stream waits.
+ * A stream that has written waits for the next tick before it writes again. So the first message
+ * after a pause is sent immediately, no message is delayed longer than a tick, and all busy streams
+ * write in the same turn, in which HTTP/2 packs the writes of a connection. One timer serves all
+ * streams; there is none while no stream waits.
  */
 export class WriteTicker {
   readonly #clock: Pick<Clock, "sleep">;
@@ -231,23 +205,23 @@ export class WriteTicker {
 }
 
 /**
- * Writes batches, one at a time, until the source ends or the signal fires. For
- * services with few messages; market data is written by {@linkcode pumpStream}.
+ * Writes batches, one at a time, until the source ends or the signal fires. For services with few
+ * messages; market data is written by {@linkcode pumpStream}.
  */
 export async function pumpMessages(
   call: MessageSink,
   batches: AsyncIterable<EncodedMessages>,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
-  let wake = () => {};
+  let endWrite = () => {};
   // grpc-js drops the callbacks of a call that is over.
-  const onAbort = () => wake();
+  const onAbort = () => endWrite();
   signal.addEventListener("abort", onAbort);
   try {
     for await (const messages of batches) {
       if (signal.aborted) return;
       await new Promise<void>((resolve) => {
-        wake = resolve;
+        endWrite = resolve;
         call.write(messages, resolve);
       });
       if (signal.aborted) return;

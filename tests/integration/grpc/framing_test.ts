@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
-import { batchInterceptor } from "../../../src/infrastructure/grpc/http2_workarounds/batch_interceptor.ts";
-import { framesBatches } from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
+import {
+  batchInterceptor,
+  framesBatches,
+} from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -57,7 +59,7 @@ Deno.test("the installed grpc-js has the framing that batches require", async ()
   addService(server, Health, {
     handlers: {
       check: () => new Uint8Array([8, 1]),
-      watch: (_, call) => void call.end(),
+      watch: (call) => void call.end(),
     },
     onError: (error) => assert.fail(String(error)),
   });

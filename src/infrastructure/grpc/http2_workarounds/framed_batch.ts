@@ -1,13 +1,17 @@
 /**
- * Frames many messages for one write.
+ * Writes batches, and releases the requests of calls.
  *
- * grpc-js frames one message per write, and of several writes to an HTTP/2
- * stream the first is sent immediately while the others wait for its callback:
- * two socket writes per batch, and a stream write per message. A gRPC stream is
- * a sequence of frames (a zero byte, the length in four bytes, the message), so a
- * batch can be one buffer.
+ * Batches
+ * - Product: @grpc/grpc-js 1.14.7 (pinned exactly).
+ * - Symptom: it frames one message per write, and of several writes to an HTTP/2 stream the first
+ *   is sent immediately while the others wait for its callback: two socket writes per batch, and
+ *   a stream write per message, each tens of microseconds at any size.
+ * - Report: none found.
+ * - Test: "the installed grpc-js has the framing that batches require" fails when grpc-js changes
+ *   its framing; "a batch has the frames of its messages, for both content types" keeps the bytes.
  *
- * grpc-js 1.14.7 (pinned exactly) frames what the method's serializer returns:
+ * A gRPC stream is a sequence of frames (a zero byte, the length in four bytes, the message), so a
+ * batch can be one buffer. grpc-js frames what the method's serializer returns:
  *
  * ```js
  * const output = Buffer.allocUnsafe(message.byteLength + 5);
@@ -17,18 +21,27 @@
  * return output;
  * ```
  *
- * {@linkcode FramedBatch} is such a message. Its `byteLength` is the size of the
- * framed batch minus 5, and its `copy` writes from the start of `output`, over the
- * prefix. Invariant: the bytes are those of each message framed by itself.
+ * A handler writes an array of encoded messages, of which the serializer makes a
+ * {@linkcode FramedBatch}. Its `byteLength` is the size of all frames minus 5, and its `copy`
+ * writes them from the start of `output`, over the prefix. Where {@linkcode framesBatches} is
+ * false, the array is written message by message and the last one carries the callback: slower,
+ * same bytes. Cancellation, deadlines, flow control and trailers remain those of grpc-js.
  *
- * {@linkcode framesBatches} checks before the first write that grpc-js frames like
- * this. Otherwise the interceptor writes message by message: slower, same bytes.
- * The test "the installed grpc-js frames in the way that batches rely on" fails then.
- * Report: none found.
+ * Requests
+ * - Product: @grpc/grpc-js 1.14.7.
+ * - Symptom: it keeps the bytes of a request until the next request of the call begins, which most
+ *   calls never send.
+ * - Report: none found.
+ * - Test: "a field that is not known is not kept while its stream is open" fails without this.
+ *
+ * A call with an interceptor whose client disconnects before its handler starts is never given to
+ * the handler: the listener of grpc-js drops all later events. The test "a client that vanishes
+ * right after its request leaves no open call" keeps that.
  *
  * @module
  */
 import { Buffer } from "node:buffer";
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
 
 /** A zero byte (not compressed) and the length in four bytes, big-endian. */
 const PREFIX_BYTES = 5;
@@ -42,35 +55,14 @@ const CACHED_BATCHES = 4;
 const MIN_CACHED_MESSAGES = 4;
 
 /**
- * Caches the last framed batches. Streams with the same filter are woken in the
- * same turn and mostly write the same batch, so that all but the first copy memory
- * once instead of once per message. Two batches are equal when they hold the
- * identical buffers, which all streams share, in the same order.
+ * The last batches with their frames. Streams with the same filter are woken in the same turn and
+ * mostly write the same batch, so that all but the first copy memory once instead of once per
+ * message. Two batches are equal when they hold the identical buffers, which all streams share, in
+ * the same order.
  */
-class FrameCache {
-  readonly #batches: EncodedMessages[] = [];
-  readonly #frames: Uint8Array[] = [];
-  #next = 0;
-
-  /** Returns the framed bytes of a batch, if cached. */
-  get(messages: EncodedMessages): Uint8Array | undefined {
-    if (messages.length < MIN_CACHED_MESSAGES) return undefined;
-    for (let i = 0; i < this.#batches.length; i++) {
-      if (areSame(messages, this.#batches[i] as EncodedMessages)) {
-        return this.#frames[i];
-      }
-    }
-    return undefined;
-  }
-
-  /** Adds a framed batch and evicts the oldest. */
-  add(messages: EncodedMessages, frames: Uint8Array): void {
-    if (messages.length < MIN_CACHED_MESSAGES) return;
-    this.#batches[this.#next] = messages;
-    this.#frames[this.#next] = frames;
-    this.#next = (this.#next + 1) % CACHED_BATCHES;
-  }
-}
+const cachedBatches: EncodedMessages[] = [];
+const cachedFrames: Uint8Array[] = [];
+let nextCached = 0;
 
 function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
   if (some.length !== others.length) return false;
@@ -79,8 +71,6 @@ function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
   }
   return true;
 }
-
-const cache = new FrameCache();
 
 /** A batch in the shape of the one message that grpc-js frames. */
 export class FramedBatch {
@@ -99,8 +89,10 @@ export class FramedBatch {
   /** Writes all frames into `output`, from its start. */
   copy(output: Uint8Array): number {
     const messages = this.#messages;
-    const frames = cache.get(messages);
-    if (frames !== undefined) {
+    const isCached = messages.length >= MIN_CACHED_MESSAGES;
+    for (let i = 0; isCached && i < cachedBatches.length; i++) {
+      if (!areSame(messages, cachedBatches[i] as EncodedMessages)) continue;
+      const frames = cachedFrames[i] as Uint8Array;
       output.set(frames);
       return frames.length;
     }
@@ -116,8 +108,12 @@ export class FramedBatch {
       output.set(message, at + PREFIX_BYTES);
       at += PREFIX_BYTES + length;
     }
-    // grpc-js sends `output` and never writes to it again.
-    cache.add(messages, output);
+    if (isCached) {
+      cachedBatches[nextCached] = messages;
+      // grpc-js sends `output` and never writes to it again.
+      cachedFrames[nextCached] = output;
+      nextCached = (nextCached + 1) % CACHED_BATCHES;
+    }
     return at;
   }
 }
@@ -148,7 +144,8 @@ export function framesBatches(call: object): boolean {
   const framing: object = Object.getPrototypeOf(call);
   let isSupported = supported.get(framing);
   if (isSupported === undefined) {
-    supported.set(framing, isSupported = framesAsExpected(framing));
+    isSupported = framesAsExpected(framing);
+    supported.set(framing, isSupported);
   }
   return isSupported;
 }
@@ -168,3 +165,34 @@ function framesAsExpected(framing: object): boolean {
     return false;
   }
 }
+
+/** The part of a call that reads; grpc-js declares it private. */
+interface Reader {
+  readonly decoder?: { readPartialMessage?: unknown[] };
+}
+
+const ignore = () => {};
+
+/** Writes batches and releases requests. */
+export const batchInterceptor: ServerInterceptor = (_method, call) => {
+  const canFrame = framesBatches(call);
+  return new ServerInterceptingCall(call, {
+    start(next) {
+      next({
+        onReceiveHalfClose(next) {
+          const { decoder } = call as Reader;
+          if (Array.isArray(decoder?.readPartialMessage)) decoder.readPartialMessage = [];
+          next();
+        },
+      });
+    },
+    ...(!canFrame && {
+      sendMessage(message, next) {
+        if (!Array.isArray(message)) return next(message);
+        const last = message.length - 1;
+        for (let i = 0; i < last; i++) call.sendMessage(message[i], ignore);
+        next(message[last]);
+      },
+    }),
+  });
+};

@@ -9,10 +9,21 @@ import {
   pumpStream,
   WriteTicker,
 } from "../../../../src/infrastructure/grpc/stream_pump.ts";
+import { WriteScheduler } from "../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 
 const CAPACITY = 100_000;
+
+/** An event loop whose turns are microtasks. */
+const IMMEDIATE = {
+  next: queueMicrotask,
+  polled: (run: () => void) => {
+    queueMicrotask(run);
+    return () => {};
+  },
+  now: () => 0,
+};
 
 function envelopes(count: number, first = 1): Envelope<number>[] {
   return Array.from({ length: count }, (_, index) => ({
@@ -46,6 +57,9 @@ class Feeding {
       encode: (event) => new Uint8Array([event % 251]),
       signal: this.stop.signal,
       onEncodeError: (error) => this.errors.push(error),
+      ticker: undefined,
+      writes: new WriteScheduler(IMMEDIATE).queueOf("client"),
+      clock: new ManualClock(),
       ...options,
     });
   }
