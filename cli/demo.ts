@@ -4,16 +4,14 @@
  * @module
  */
 import { DEMO_HELP, type DemoTask, parseDemoArguments } from "./demo_arguments.ts";
-import { type DemoListener, runDemoClient } from "./demo_client.ts";
+import { type DemoClientOptions, runDemoClient } from "./demo_client.ts";
 import { DemoLines, eventText, introduction, ratesLine, summary } from "./demo_lines.ts";
-import { type DemoMarket, startDemoMarket } from "./demo_market.ts";
+import { DemoLog, type DemoMarket, startDemoMarket } from "./demo_market.ts";
 import { DemoRecorder } from "./demo_recorder.ts";
 import { renderDemo } from "./demo_view.ts";
-import { DemoLog } from "./demo_log.ts";
-import { ansi, chooseColors, supportsAnsi } from "./colors.ts";
-import { Screen } from "./screen.ts";
-import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { UsageError } from "./flags.ts";
+import { endingWith, EXIT, runCommand, Screen, type Terminal } from "./terminal.ts";
+import { ansi, chooseColors, supportsAnsi } from "./text.ts";
 
 const FRAME_MS = 200;
 const SECOND_MS = 1_000;
@@ -75,20 +73,20 @@ async function run(task: DemoTask, terminal: Terminal): Promise<void> {
   await terminal.write(`${summary(running.recorder.state()).join("\n")}\n`);
 }
 
-/** One kind of output: screen or lines. */
-interface Output {
-  readonly listeners: readonly DemoListener[];
-  /** Loops that run until the signal fires. */
-  readonly loops: readonly Promise<void>[];
-}
-
-/** Runs a demo until the time or the user ends it, or a part of it fails. */
-async function play(running: Demo, output: Output): Promise<void> {
+/**
+ * Runs a demo until the time or the user ends it, or a part of it fails.
+ *
+ * @param loops run until the signal fires
+ */
+async function play(
+  running: Demo,
+  loops: readonly Promise<void>[],
+  onMessages: DemoClientOptions["onMessages"] = () => {},
+): Promise<void> {
   const { task, market, recorder, terminal, end } = running;
-  const { listeners, loops } = output;
   const { clock, signal } = terminal;
   const parts: Promise<void>[] = [
-    runDemoClient({ ...market, listeners, recorder, clock, signal }),
+    runDemoClient({ ...market, onMessages, recorder, clock, signal }),
     ...loops,
   ];
   if (task.seconds !== undefined) {
@@ -114,7 +112,7 @@ async function showScreen(running: Demo): Promise<void> {
   const seconds = every(SECOND_MS, terminal, (elapsedMs) => {
     recorder.tick(elapsedMs);
   });
-  await play(running, { listeners: [recorder], loops: [frames, seconds] });
+  await play(running, [frames, seconds]);
 }
 
 async function handleKeys(screen: Screen, running: Demo): Promise<void> {
@@ -138,10 +136,7 @@ async function showLines(running: Demo): Promise<void> {
     if (elapsedMs > 0) lines.comment(ratesLine(recorder.state()));
     lines.tick();
   });
-  await play(running, {
-    listeners: [recorder, lines],
-    loops: [flushes, seconds],
-  });
+  await play(running, [flushes, seconds], (channel, messages) => lines.add(channel, messages));
   await terminal.write(lines.take());
 }
 

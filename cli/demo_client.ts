@@ -6,29 +6,12 @@
  */
 import type { Clock } from "../src/application/ports/clock.ts";
 import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
-import {
-  type OptionQuoteUpdate,
-  type OptionTrade,
-  type OrderUpdate,
-  type StockBar,
-  type StockQuote,
-  type StockTrade,
-  StreamProxyService,
-} from "../src/gen/cream/v1/stream_proxy_pb.ts";
+import { StreamProxyService } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { CHANNEL_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { parseAddress, ProxyClient, RpcError } from "./grpc_client.ts";
 import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "./retry.ts";
-
-/** Receives the messages of the six streams. */
-export interface DemoListener {
-  stockQuotes(quotes: readonly StockQuote[]): void;
-  stockTrades(trades: readonly StockTrade[]): void;
-  stockBars(bars: readonly StockBar[]): void;
-  optionQuotes(quotes: readonly OptionQuoteUpdate[]): void;
-  optionTrades(trades: readonly OptionTrade[]): void;
-  orderUpdates(updates: readonly OrderUpdate[]): void;
-}
+import { messageOf, openStream, STREAM_KINDS, type StreamMessage } from "./streams.ts";
 
 /** What the client follows, and who receives it. */
 export interface DemoClientOptions {
@@ -36,7 +19,8 @@ export interface DemoClientOptions {
   readonly dial: { readonly grpc: string; readonly metrics: string };
   readonly stocks: readonly string[];
   readonly options: readonly string[];
-  readonly listeners: readonly DemoListener[];
+  /** Called with the messages of each stream, after the recorder. */
+  readonly onMessages: (channel: ChannelName, messages: readonly StreamMessage[]) => void;
   readonly recorder: DemoRecorder;
   readonly clock: Clock;
   readonly signal: AbortSignal;
@@ -46,76 +30,26 @@ const STATUS_INTERVAL_MS = 250;
 
 /** Follows everything until the signal fires. */
 export async function runDemoClient(options: DemoClientOptions): Promise<void> {
-  using client = new ProxyClient(
-    parseAddress(options.dial.grpc, "the demo's address"),
-  );
+  using client = new ProxyClient(parseAddress(options.dial.grpc, "the demo's address"));
+  const { stocks, recorder, onMessages, signal } = options;
+  const streams = Object.values(STREAM_KINDS).map((kind) => async () => {
+    const { channel, filter } = kind;
+    const symbols = channel === "orderUpdates" ? [] : filter ? options.options : stocks;
+    for await (const batch of openStream(client, kind, { selection: { symbols }, signal })) {
+      const messages = batch.flatMap((response) => messageOf(response) ?? []);
+      recorder.record(channel, messages);
+      onMessages(channel, messages);
+    }
+  });
   await Promise.all([
-    ...streamsOf(client, options).map((run) => retry(run, options)),
+    ...streams.map((run) => retry(run, options)),
     retry(() => watchStatus(client, options), options),
     retry(() => watchLosses(options), options),
   ]);
 }
 
-type Run = () => Promise<void>;
-
-function streamsOf(
-  client: ProxyClient,
-  { listeners, signal, ...followed }: DemoClientOptions,
-): Run[] {
-  const { method } = StreamProxyService;
-  const stocks = { symbols: [...followed.stocks] };
-  const options = { symbols: [...followed.options] };
-  const notify = (call: (listener: DemoListener) => void) => listeners.forEach(call);
-  return [
-    async () => {
-      const stream = client.stream(method.streamQuotes, stocks, { signal });
-      for await (const batch of stream) {
-        const quotes = batch.flatMap(({ quote }) => quote ?? []);
-        notify((listener) => listener.stockQuotes(quotes));
-      }
-    },
-    async () => {
-      const stream = client.stream(method.streamTrades, stocks, { signal });
-      for await (const batch of stream) {
-        const trades = batch.flatMap(({ trade }) => trade ?? []);
-        notify((listener) => listener.stockTrades(trades));
-      }
-    },
-    async () => {
-      const stream = client.stream(method.streamBars, stocks, { signal });
-      for await (const batch of stream) {
-        const bars = batch.flatMap(({ bar }) => bar ?? []);
-        notify((listener) => listener.stockBars(bars));
-      }
-    },
-    async () => {
-      const { streamOptionQuotes } = method;
-      const stream = client.stream(streamOptionQuotes, options, { signal });
-      for await (const batch of stream) {
-        const quotes = batch.flatMap(({ quote }) => quote ?? []);
-        notify((listener) => listener.optionQuotes(quotes));
-      }
-    },
-    async () => {
-      const { streamOptionTrades } = method;
-      const stream = client.stream(streamOptionTrades, options, { signal });
-      for await (const batch of stream) {
-        const trades = batch.flatMap(({ trade }) => trade ?? []);
-        notify((listener) => listener.optionTrades(trades));
-      }
-    },
-    async () => {
-      const stream = client.stream(method.streamOrderUpdates, {}, { signal });
-      for await (const batch of stream) {
-        const updates = batch.flatMap(({ update }) => update ?? []);
-        notify((listener) => listener.orderUpdates(updates));
-      }
-    },
-  ];
-}
-
 /** Repeats a call that ended, after a delay; stops on an invalid request. */
-async function retry(run: Run, options: DemoClientOptions): Promise<void> {
+async function retry(run: () => Promise<void>, options: DemoClientOptions): Promise<void> {
   const { recorder, clock, signal } = options;
   let failures = 0;
   while (!signal.aborted) {
@@ -168,7 +102,7 @@ async function readPage(url: string, signal: AbortSignal): Promise<string> {
   }
 }
 
-/** The lost messages of every channel, from a page of `/metrics`. */
+/** The dropped messages of every channel, from a page of `/metrics`. */
 export function parseLosses(page: string): Map<ChannelName, number> {
   const found = new Map<ChannelName, number>();
   const lines = page.matchAll(

@@ -6,37 +6,31 @@
  *
  * @module
  */
-import type {
-  OptionQuoteUpdate,
-  OptionTrade,
-  OrderUpdate,
-  StockBar,
-  StockQuote,
-  StockTrade,
-} from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { DemoListener } from "./demo_client.ts";
-import type { DemoAddresses, DemoEvent, DemoState } from "./demo_state.ts";
+import type { ChannelName } from "../src/domain/market/channels.ts";
+import type { DemoAddresses, DemoEvent, DemoState } from "./demo_recorder.ts";
 import { STREAMS } from "./demo_tables.ts";
-import {
-  optionQuoteLine,
-  optionTradeLine,
-  orderLine,
-  stockBarLine,
-  stockQuoteLine,
-  stockTradeLine,
-} from "./message_lines.ts";
-import type { Colors } from "./colors.ts";
-import { duration, grouped } from "./text.ts";
+import { messageLine } from "./message_lines.ts";
+import type { StreamMessage } from "./streams.ts";
+import { type Colors, duration, grouped } from "./text.ts";
 
 /** Lines of each kind per second, unless all are shown. */
 const SHOWN_PER_SECOND = 2;
 const MAX_QUEUED = 10_000;
 
+const LABELS: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: "quote",
+  stockTrades: "trade",
+  stockBars: "bar",
+  optionQuotes: "option quote",
+  optionTrades: "option trade",
+  orderUpdates: "order",
+};
+
 /** Queues lines until they are taken. */
-export class DemoLines implements DemoListener {
+export class DemoLines {
   readonly #paint: Colors;
   readonly #limit: number;
-  readonly #shown = new Map<string, number>();
+  readonly #shown = new Map<ChannelName, number>();
   #lines: string[] = [];
   #dropped = 0;
 
@@ -45,28 +39,14 @@ export class DemoLines implements DemoListener {
     this.#limit = options.all ? Infinity : SHOWN_PER_SECOND;
   }
 
-  stockQuotes(quotes: readonly StockQuote[]): void {
-    this.#add("quote", quotes, stockQuoteLine);
-  }
-
-  stockTrades(trades: readonly StockTrade[]): void {
-    this.#add("trade", trades, stockTradeLine);
-  }
-
-  stockBars(bars: readonly StockBar[]): void {
-    this.#add("bar", bars, stockBarLine);
-  }
-
-  optionQuotes(quotes: readonly OptionQuoteUpdate[]): void {
-    this.#add("option quote", quotes, optionQuoteLine);
-  }
-
-  optionTrades(trades: readonly OptionTrade[]): void {
-    this.#add("option trade", trades, optionTradeLine);
-  }
-
-  orderUpdates(updates: readonly OrderUpdate[]): void {
-    this.#add("order", updates, orderLine);
+  /** Adds messages of a stream, as many as are shown. */
+  add(channel: ChannelName, messages: readonly StreamMessage[]): void {
+    const shown = this.#shown.get(channel) ?? 0;
+    const picked = messages.slice(0, Math.max(0, this.#limit - shown));
+    this.#shown.set(channel, shown + picked.length);
+    for (const message of picked) {
+      this.#push(`${LABELS[channel].padEnd(12)}  ${messageLine(message, this.#paint)}`);
+    }
   }
 
   /** Adds a comment, marked with `#`. */
@@ -88,19 +68,6 @@ export class DemoLines implements DemoListener {
     }
     this.#dropped = 0;
     return lines.map((line) => `${line}\n`).join("");
-  }
-
-  #add<T>(
-    kind: string,
-    messages: readonly T[],
-    toLine: (message: T, paint: Colors) => string,
-  ): void {
-    const shown = this.#shown.get(kind) ?? 0;
-    const picked = messages.slice(0, Math.max(0, this.#limit - shown));
-    this.#shown.set(kind, shown + picked.length);
-    for (const message of picked) {
-      this.#push(`${kind.padEnd(12)}  ${toLine(message, this.#paint)}`);
-    }
   }
 
   #push(line: string): void {

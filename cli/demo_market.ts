@@ -1,15 +1,16 @@
 /**
- * The server side of the demo: a local Alpaca with the proxy in front of it.
+ * The server side of the demo: a local Alpaca with the proxy in front of it, and
+ * the proxy's log.
  *
  * @module
  */
-import type { Log } from "../src/application/ports/log.ts";
+import type { Log, LogFields } from "../src/application/ports/log.ts";
 import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
 import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../src/proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import type { DemoTask } from "./demo_arguments.ts";
-import type { DemoAddresses } from "./demo_state.ts";
+import type { DemoAddresses, DemoEvent } from "./demo_recorder.ts";
 import { UsageError } from "./flags.ts";
 
 /** Length of a bar; a minute, as at Alpaca, is too long for a demo. */
@@ -206,4 +207,62 @@ function nearest(
       a.strike - b.strike
     );
   return first?.symbol;
+}
+
+/** Receives the tone and the text of an event. */
+export type Reporter = (tone: DemoEvent["tone"], text: string) => void;
+
+/** Lines that are kept until there is a reporter; the proxy logs few at start. */
+const MAX_EARLY = 20;
+
+/** State that a log shares with those that `with` makes. */
+interface SharedLog {
+  readonly early: Parameters<Reporter>[];
+  reporter?: Reporter;
+}
+
+/** The proxy's log as events. */
+export class DemoLog implements Log {
+  readonly #fields: LogFields;
+  readonly #shared: SharedLog;
+  readonly info = this.#line("good");
+  readonly warn = this.#line("bad");
+  readonly error = this.#line("bad");
+
+  constructor(fields: LogFields = {}, shared: SharedLog = { early: [] }) {
+    this.#fields = fields;
+    this.#shared = shared;
+  }
+
+  /** Reports to `reporter` from now on, the lines so far first. */
+  reportTo(reporter: Reporter): void {
+    this.#shared.reporter = reporter;
+    for (const line of this.#shared.early.splice(0)) reporter(...line);
+  }
+
+  /** Does nothing: debug lines are not shown. */
+  debug(): void {}
+
+  with(fields: LogFields): Log {
+    return new DemoLog({ ...this.#fields, ...fields }, this.#shared);
+  }
+
+  #line(tone: DemoEvent["tone"]): Log["info"] {
+    return (message, fields) => {
+      const { early, reporter } = this.#shared;
+      const text = describe(message, { ...this.#fields, ...fields });
+      if (reporter) reporter(tone, text);
+      else if (early.length < MAX_EARLY) early.push([tone, text]);
+    };
+  }
+}
+
+/** `sip: Feed connection failed, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
+function describe(message: string, fields: LogFields): string {
+  const { feed, cause, delay_ms: delay } = fields;
+  const subject = typeof feed === "string" ? `${feed}: ` : "";
+  const when = typeof delay === "number" ? ` in ${(delay / 1000).toFixed(1)} s` : "";
+  const reason = cause instanceof Error ? cause.message : cause;
+  const why = typeof reason === "string" && reason !== "" ? ` (${reason})` : "";
+  return `${subject}${message}${when}${why}`;
 }

@@ -1,5 +1,5 @@
 /**
- * Converts messages to the state of the demo.
+ * The state of the demo, and its computation from messages.
  *
  * It is bounded: instruments are those requested; orders, events, history and
  * latency samples have capacities and evict the oldest.
@@ -10,21 +10,88 @@ import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import {
   ConnectionState,
   type FeedStatus,
-  type OptionQuoteUpdate,
   type OptionTrade,
   type OrderUpdate,
-  type StockBar,
-  type StockQuote,
   type StockTrade,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import type {
-  DemoAddresses,
-  DemoEvent,
-  DemoState,
-  InstrumentRow,
-  StreamFigures,
-} from "./demo_state.ts";
+import type { StreamMessage } from "./streams.ts";
 import { millisecondsOf } from "./text.ts";
+
+/** Figures of one client stream. */
+export interface StreamFigures {
+  readonly total: number;
+  /** Of the last whole second. */
+  readonly perSecond: number;
+  /** `perSecond` of the last seconds, oldest first. */
+  readonly history: readonly number[];
+  /** Age of a message on arrival, in ms; undefined if unknown. */
+  readonly median: number | undefined;
+  /** The 99th percentile of the same. */
+  readonly slowest: number | undefined;
+  /** Messages that the proxy reports as lost to slow streams. */
+  readonly lost: number;
+}
+
+/** Best bid and ask of an instrument. */
+export interface TopOfBook {
+  readonly bidPrice: number;
+  readonly bidSize: number;
+  readonly askPrice: number;
+  readonly askSize: number;
+}
+
+/** Last known values of one stock or contract. */
+export interface InstrumentRow {
+  readonly symbol: string;
+  /** False while the feed is not connected or has sent nothing since. */
+  readonly live: boolean;
+  readonly book?: TopOfBook;
+  readonly trade?: {
+    readonly price: number;
+    readonly size: number;
+    /** Compared with the previous trade. */
+    readonly direction: -1 | 0 | 1;
+  };
+  readonly bar?: {
+    readonly open: number;
+    readonly high: number;
+    readonly low: number;
+    readonly close: number;
+    readonly volume: bigint;
+  };
+}
+
+/** An event that is shown to the user. */
+export interface DemoEvent {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly tone: "good" | "bad" | "plain";
+  readonly text: string;
+}
+
+/** Addresses of the demo's proxy. */
+export interface DemoAddresses {
+  /** `localhost:50052`. */
+  readonly grpc: string;
+  readonly health: string;
+  readonly metrics: string;
+}
+
+/** Everything that is shown. */
+export interface DemoState {
+  readonly addresses: DemoAddresses;
+  readonly elapsedMs: number;
+  /** Messages per second of the simulator. */
+  readonly messagesPerSecond: number;
+  readonly feeds: readonly FeedStatus[];
+  readonly streams: Readonly<Record<ChannelName, StreamFigures>>;
+  readonly stocks: readonly InstrumentRow[];
+  readonly options: readonly InstrumentRow[];
+  /** Newest first. */
+  readonly orders: readonly OrderUpdate[];
+  /** Newest first. */
+  readonly events: readonly DemoEvent[];
+}
 
 const MAX_ORDERS = 50;
 const MAX_EVENTS = 20;
@@ -34,21 +101,17 @@ const MAX_SAMPLES = 1_000;
 const STALE_TICKS = 3;
 
 /** What the demo shows. */
-export interface DemoSubject {
-  readonly addresses: DemoAddresses;
-  readonly messagesPerSecond: number;
+export interface DemoSubject extends Pick<DemoState, "addresses" | "messagesPerSecond"> {
   readonly stocks: readonly string[];
   readonly options: readonly string[];
 }
-
-type Timed = StockQuote | StockTrade | OptionQuoteUpdate | OptionTrade;
 
 /** Records messages and computes the state. */
 export class DemoRecorder {
   readonly #subject: DemoSubject;
   readonly #now: () => number;
   readonly #startedAt: number;
-  readonly #meters: Readonly<Record<ChannelName, StreamMeter>>;
+  readonly #meters = recordOf(() => new StreamMeter());
   readonly #stocks: InstrumentValues;
   readonly #options: InstrumentValues;
   readonly #orders: OrderUpdate[] = [];
@@ -60,42 +123,39 @@ export class DemoRecorder {
     this.#subject = subject;
     this.#now = now;
     this.#startedAt = now();
-    const meters = CHANNELS.map((name) => [name, new StreamMeter()]);
-    this.#meters = Object.fromEntries(meters);
     this.#stocks = new InstrumentValues(subject.stocks, now);
     this.#options = new InstrumentValues(subject.options, now);
   }
 
-  stockQuotes(quotes: readonly StockQuote[]): void {
-    this.#count("stockQuotes", quotes);
-    for (const quote of quotes) this.#stocks.update(quote, { book: quote });
+  /** Records the messages of a stream. */
+  record(channel: ChannelName, messages: readonly StreamMessage[]): void {
+    const meter = this.#meters[channel];
+    const now = this.#now();
+    meter.count(messages.length);
+    for (const message of messages) {
+      this.#update(message);
+      // A bar's time is the start of its minute, so it has no delay.
+      const { timestamp } = message;
+      if (timestamp && channel !== "stockBars") meter.sample(now - millisecondsOf(timestamp));
+    }
   }
 
-  stockTrades(trades: readonly StockTrade[]): void {
-    this.#count("stockTrades", trades);
-    for (const trade of trades) this.#stocks.trade(trade);
-  }
-
-  stockBars(bars: readonly StockBar[]): void {
-    // A bar's time is the start of its minute, so it has no delay.
-    this.#meters.stockBars.count(bars.length);
-    for (const bar of bars) this.#stocks.update(bar, { bar });
-  }
-
-  optionQuotes(quotes: readonly OptionQuoteUpdate[]): void {
-    this.#count("optionQuotes", quotes);
-    for (const quote of quotes) this.#options.update(quote, { book: quote });
-  }
-
-  optionTrades(trades: readonly OptionTrade[]): void {
-    this.#count("optionTrades", trades);
-    for (const trade of trades) this.#options.trade(trade);
-  }
-
-  orderUpdates(updates: readonly OrderUpdate[]): void {
-    this.#count("orderUpdates", updates);
-    this.#orders.unshift(...updates.toReversed());
-    this.#orders.length = Math.min(this.#orders.length, MAX_ORDERS);
+  #update(message: StreamMessage): void {
+    switch (message.$typeName) {
+      case "cream.v1.StockQuote":
+        return this.#stocks.update(message, { book: message });
+      case "cream.v1.StockTrade":
+        return this.#stocks.trade(message);
+      case "cream.v1.StockBar":
+        return this.#stocks.update(message, { bar: message });
+      case "cream.v1.OptionQuoteUpdate":
+        return this.#options.update(message, { book: message });
+      case "cream.v1.OptionTrade":
+        return this.#options.trade(message);
+      case "cream.v1.OrderUpdate":
+        this.#orders.unshift(message);
+        this.#orders.length = Math.min(this.#orders.length, MAX_ORDERS);
+    }
   }
 
   /** Records the feeds of the status. */
@@ -126,29 +186,18 @@ export class DemoRecorder {
       messagesPerSecond: this.#subject.messagesPerSecond,
       elapsedMs: this.#now() - this.#startedAt,
       feeds: this.#feeds,
-      streams: {
-        stockQuotes: this.#meters.stockQuotes.figures(),
-        stockTrades: this.#meters.stockTrades.figures(),
-        stockBars: this.#meters.stockBars.figures(),
-        optionQuotes: this.#meters.optionQuotes.figures(),
-        optionTrades: this.#meters.optionTrades.figures(),
-        orderUpdates: this.#meters.orderUpdates.figures(),
-      },
+      streams: recordOf((channel) => this.#meters[channel].figures()),
       stocks: this.#stocks.rows(this.#feeds[0]),
       options: this.#options.rows(this.#feeds[1]),
       orders: [...this.#orders],
       events: [...this.#events],
     };
   }
+}
 
-  #count(name: ChannelName, messages: readonly (Timed | OrderUpdate)[]): void {
-    const meter = this.#meters[name];
-    const now = this.#now();
-    meter.count(messages.length);
-    for (const { timestamp } of messages) {
-      if (timestamp) meter.sample(now - millisecondsOf(timestamp));
-    }
-  }
+function recordOf<T>(of: (channel: ChannelName) => T): Readonly<Record<ChannelName, T>> {
+  const entries = CHANNELS.map((channel) => [channel, of(channel)]);
+  return Object.fromEntries(entries);
 }
 
 /** Counts one stream. */

@@ -1,6 +1,9 @@
 /**
  * The tables of the demo: feeds with their streams, instruments and orders.
  *
+ * Numbers that are too long for their column are abbreviated, so that columns
+ * do not move.
+ *
  * @module
  */
 import type { ChannelName } from "../src/domain/market/channels.ts";
@@ -14,11 +17,22 @@ import {
   OrderEventSchema,
   type OrderUpdate,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { type Colors, padEnd } from "./colors.ts";
-import type { DemoState, InstrumentRow, StreamFigures, TopOfBook } from "./demo_state.ts";
+import type { DemoState, InstrumentRow, StreamFigures } from "./demo_recorder.ts";
 import { eventStyle, sideOf } from "./message_lines.ts";
 import { stateStyle } from "./status_table.ts";
-import { enumName, grouped, latency, price, timeOfDay } from "./text.ts";
+import {
+  abbreviated,
+  type Cell,
+  type Colors,
+  type Column,
+  enumName,
+  latency,
+  price,
+  type Style,
+  type Table,
+  table,
+  timeOfDay,
+} from "./text.ts";
 
 /** Streams by the index of their feed in the status. */
 export const STREAMS: readonly (readonly [ChannelName, string])[][] = [
@@ -28,68 +42,69 @@ export const STREAMS: readonly (readonly [ChannelName, string])[][] = [
 ];
 
 const FEED_NAMES = ["stocks", "options", "orders"];
-const FEED = 13;
-const STATE = 15;
-const STREAM = 13;
 
-/** From this width on, the 99th percentile and the history are shown. */
+/** From this width on, the 99th percentile, the history and nanoseconds are shown. */
 const WIDE = 100;
 
-/** One heading and six rows. */
-export function feedTable(
-  state: DemoState,
-  { width, paint }: { readonly width: number; readonly paint: Colors },
-): string[] {
-  const history = width >= WIDE ? Math.min(40, width - 90) : 0;
-  const heading = ` ${"FEED".padEnd(FEED)} ${"STATE".padEnd(STATE)}${"SUBS".padStart(5)}  ${
-    "STREAM".padEnd(STREAM)
-  }${"MSG/S".padStart(7)}${"TOTAL".padStart(10)}${"DELAY".padStart(8)}${
-    history > 0 ? "99 %".padStart(9) : ""
-  }${"LOST".padStart(5)}${history > 0 ? `  LAST ${history} s` : ""}`;
-  const rows = STREAMS.flatMap((streams, at) =>
-    streams.map(([channel, name], row) => {
-      const feed = row === 0
-        ? feedCells(state.feeds[at], { name: FEED_NAMES[at] ?? "", paint })
-        : " ".repeat(FEED + STATE + 6);
-      const figures = state.streams[channel];
-      return ` ${feed}  ${name.padEnd(STREAM)}${streamCells(figures, { history, paint })}`;
-    })
-  );
-  return [paint("dim", heading), ...rows];
+/** Width and colours of a table. */
+export interface TableTheme {
+  readonly width: number;
+  readonly paint: Colors;
 }
 
-function feedCells(
-  feed: FeedStatus | undefined,
-  { name, paint }: { readonly name: string; readonly paint: Colors },
-): string {
+/** Six rows: each stream, the first of each feed with the feed. */
+export function feedTable(state: DemoState, theme: TableTheme): Table {
+  const history = theme.width >= WIDE ? Math.min(40, theme.width - 91) : 0;
+  const columns: Column[] = [
+    { title: "FEED", width: 13 },
+    { title: "STATE", width: 14 },
+    { title: "SUBS", width: 5, right: true },
+    { title: " STREAM", width: 14 },
+    { title: "MSG/S", width: 6, right: true },
+    { title: "TOTAL", width: 9, right: true },
+    { title: "DELAY", width: 7, right: true },
+    ...(history > 0 ? [{ title: "99 %", width: 8, right: true }] : []),
+    { title: "LOST", width: 4, right: true },
+    ...(history > 0 ? [{ title: ` LAST ${history} s`, width: history + 1 }] : []),
+  ];
+  const rows = STREAMS.flatMap((streams, at) =>
+    streams.map(([channel, name], row) => [
+      ...(row === 0 ? feedCells(state.feeds[at], FEED_NAMES[at] ?? "") : ["", "", ""]),
+      ` ${name}`,
+      ...streamCells(state.streams[channel], history),
+    ])
+  );
+  return indented(columns, rows.map((cells) => ({ cells })), theme);
+}
+
+function feedCells(feed: FeedStatus | undefined, name: string): Cell[] {
   const label = feed && feed.feedType !== FeedType.TRADE_UPDATES
-    ? `${name} ${paint("dim", enumName(FeedTypeSchema, feed.feedType))}`
+    ? `${name} ${enumName(FeedTypeSchema, feed.feedType)}`
     : name;
   const state = feed?.state ?? ConnectionState.DISCONNECTED;
   const dot = state === ConnectionState.CONNECTED ? "●" : "○";
-  const stateText = `${dot} ${enumName(ConnectionStateSchema, state)}`;
-  const subs = feed ? grouped(feed.subscriptionCount) : "-";
-  return `${padEnd(label, FEED)} ${padEnd(paint(stateStyle(state), stateText), STATE)}${
-    subs.padStart(5)
-  }`;
+  return [
+    label,
+    { text: `${dot} ${enumName(ConnectionStateSchema, state)}`, style: stateStyle(state) },
+    feed ? abbreviated(feed.subscriptionCount, 5) : "-",
+  ];
 }
 
-function streamCells(
-  figures: StreamFigures,
-  { history, paint }: { readonly history: number; readonly paint: Colors },
-): string {
+function streamCells(figures: StreamFigures, history: number): Cell[] {
   const rate = figures.perSecond > 0 && figures.perSecond < 9.95
     ? figures.perSecond.toFixed(1)
-    : grouped(Math.round(figures.perSecond));
-  const lost = grouped(figures.lost).padStart(5);
+    : abbreviated(Math.round(figures.perSecond), 6);
+  const lost = abbreviated(figures.lost, 4);
   return [
-    paint("bold", rate.padStart(7)),
-    grouped(figures.total).padStart(10),
-    latency(figures.median).padStart(8),
-    history > 0 ? latency(figures.slowest).padStart(9) : "",
-    figures.lost > 0 ? paint("red", lost) : lost,
-    history > 0 ? `  ${paint("cyan", sparkline(figures.history, history))}` : "",
-  ].join("");
+    { text: rate, style: "bold" },
+    abbreviated(figures.total, 9),
+    latency(figures.median),
+    ...(history > 0 ? [latency(figures.slowest)] : []),
+    figures.lost > 0 ? { text: lost, style: "red" } : lost,
+    ...(history > 0
+      ? [{ text: ` ${sparkline(figures.history, history)}`, style: "cyan" as const }]
+      : []),
+  ];
 }
 
 const BARS = [..."▁▂▃▄▅▆▇█"];
@@ -105,161 +120,142 @@ export function sparkline(values: readonly number[], width: number): string {
   ).join("");
 }
 
-/** A heading and rows; the caller cuts the rows to the height. */
-export interface Table {
-  readonly heading: string;
-  readonly rows: readonly string[];
-}
-
 /** Width and colours of a table of instruments. */
 export interface InstrumentTheme extends TableTheme {
   /** The feed that carries them; undefined before it is known. */
   readonly feed: FeedStatus | undefined;
 }
 
-/** Width and colours of a table. */
-export interface TableTheme {
-  readonly width: number;
-  readonly paint: Colors;
-}
+const BID: Column = { title: "  SIZE ×  BID", width: 18 };
+const ASK: Column = { title: " ASK     × SIZE", width: 16 };
+const LAST: readonly Column[] = [
+  { title: " LAST", width: 9 },
+  { title: "SIZE", width: 5, right: true },
+];
 
 /** From this width on, a bar shows all four prices. */
 const FULL_BAR = 112;
 
 /** Stocks: best bid and ask, last trade, last bar. */
-export function stockRows(
-  rows: readonly InstrumentRow[],
-  { width, paint, feed }: InstrumentTheme,
-): Table {
-  const full = width >= FULL_BAR;
-  const bar = full
-    ? `${"OPEN".padStart(6)}      HIGH      LOW       CLOSE         VOLUME`
-    : `BAR CLOSE  VOLUME`;
-  const columns = `${"STOCK".padEnd(6)}${BOOK_HEADING}LAST    SIZE  ${bar}`;
-  return {
-    heading: heading("STOCKS", { columns, feed, paint }),
-    rows: rows.map((row) => {
-      const { mark, paint: style } = styleOf(row, paint);
-      return `${mark}${style("bold", row.symbol.padEnd(6))}${book(row.book, style)}  ${
-        lastTrade(row, style)
-      }  ${barCells(row, { full, paint: style })}`;
-    }),
-  };
+export function stockTable(rows: readonly InstrumentRow[], theme: InstrumentTheme): Table {
+  const isFull = theme.width >= FULL_BAR;
+  const prices = isFull ? [" OPEN", " HIGH", " LOW", " CLOSE"] : ["BAR CLOSE"];
+  const columns: Column[] = [
+    { title: "STOCK", width: 6 },
+    BID,
+    ASK,
+    ...LAST,
+    ...prices.map((title) => ({ title, width: 9 })),
+    { title: "VOLUME", width: 7, right: true },
+  ];
+  return instrumentTable("STOCKS", columns, {
+    ...theme,
+    rows,
+    cellsOf: (row) => [...marketCells(row), ...barCells(row, isFull)],
+  });
 }
 
 /** Option contracts: best bid and ask, last trade. */
-export function optionRows(
-  rows: readonly InstrumentRow[],
-  { paint, feed }: InstrumentTheme,
-): Table {
-  const columns = `${"CONTRACT".padEnd(20)}${BOOK_HEADING}LAST    SIZE`;
-  return {
-    heading: heading("CONTRACTS", { columns, feed, paint }),
-    rows: rows.map((row) => {
-      const { mark, paint: style } = styleOf(row, paint);
-      return `${mark}${style("bold", row.symbol.padEnd(20))}${book(row.book, style)}  ${
-        lastTrade(row, style)
-      }`;
-    }),
-  };
+export function optionTable(rows: readonly InstrumentRow[], theme: InstrumentTheme): Table {
+  const columns = [{ title: "CONTRACT", width: 20 }, BID, ASK, ...LAST];
+  return instrumentTable("CONTRACTS", columns, { ...theme, rows, cellsOf: marketCells });
 }
 
-/** The column titles, or a notice that the values are not live. */
-function heading(
+/** Values that are not live are dim and marked, and the heading says so. */
+function instrumentTable(
   what: string,
-  { columns, feed, paint }: {
-    readonly columns: string;
-    readonly feed: FeedStatus | undefined;
-    readonly paint: Colors;
+  columns: readonly Column[],
+  { rows, cellsOf, feed, ...theme }: InstrumentTheme & {
+    readonly rows: readonly InstrumentRow[];
+    readonly cellsOf: (row: InstrumentRow) => readonly Cell[];
   },
-): string {
-  if (!feed || feed.state === ConnectionState.CONNECTED) {
-    return paint("dim", ` ${columns}`);
-  }
+): Table {
+  const made = indented(
+    columns,
+    rows.map((row) => {
+      const isOld = !row.live && (row.book ?? row.trade ?? row.bar) !== undefined;
+      const cells = cellsOf(row);
+      const dim = (cell: Cell) => typeof cell === "string" ? cell : { ...cell, style: DIM };
+      return isOld ? { mark: "~", cells: cells.map(dim) } : { cells };
+    }),
+    theme,
+  );
+  if (!feed || feed.state === ConnectionState.CONNECTED) return made;
   const state = enumName(ConnectionStateSchema, feed.state);
-  return paint("yellow", ` ${what}, NOT LIVE: last values, feed ${state}`);
+  const notice = ` ${what}, NOT LIVE: last values, feed ${state}`;
+  return { ...made, heading: theme.paint("yellow", notice) };
 }
 
-/** Marks values that are not live, also without colours. */
-function styleOf(
-  row: InstrumentRow,
-  paint: Colors,
-): { readonly mark: string; readonly paint: Colors } {
-  const known = row.book ?? row.trade ?? row.bar;
-  if (row.live || known === undefined) return { mark: " ", paint };
-  return { mark: "~", paint: (_style, text) => paint("dim", text) };
+const DIM: Style = "dim";
+const NONE: Cell = { text: "   ·", style: DIM };
+
+/** Symbol, bid, ask, last trade. */
+function marketCells({ symbol, book, trade }: InstrumentRow): Cell[] {
+  const direction = trade?.direction ?? 0;
+  return [
+    { text: symbol, style: "bold" },
+    ...(book
+      ? [
+        {
+          text: `${String(book.bidSize).padStart(6)} × ${price(book.bidPrice)}`,
+          style: "green" as const,
+        },
+        {
+          text: `${price(book.askPrice)} × ${String(book.askSize).padEnd(4)}`,
+          style: "red" as const,
+        },
+      ]
+      : [{ text: "     ·", style: DIM }, ""]),
+    ...(trade
+      ? [{
+        text: price(trade.price),
+        style: direction > 0 ? "green" as const : direction < 0 ? "red" as const : "bold" as const,
+      }, abbreviated(trade.size, 5)]
+      : [NONE, ""]),
+  ];
+}
+
+function barCells({ bar }: InstrumentRow, isFull: boolean): Cell[] {
+  if (bar === undefined) return [NONE];
+  return [
+    ...(isFull ? [price(bar.open), price(bar.high), price(bar.low)] : []),
+    { text: price(bar.close), style: bar.close < bar.open ? "red" : "green" },
+    abbreviated(bar.volume, 7),
+  ];
 }
 
 /** Order updates, newest first. */
-export function orderRows(
-  updates: readonly OrderUpdate[],
-  { width, paint }: TableTheme,
-): Table {
-  const wide = width >= 100;
-  const time = wide ? 18 : 12;
-  return {
-    heading: paint(
-      "dim",
-      ` ${"ORDER (UTC)".padEnd(time)}  ${"EVENT".padEnd(12)} SIDE   QTY SYMBOL`,
-    ),
-    rows: updates.map((update) => orderRow(update, { wide, paint })),
-  };
+export function orderTable(updates: readonly OrderUpdate[], theme: TableTheme): Table {
+  const isWide = theme.width >= WIDE;
+  const columns: Column[] = [
+    { title: "ORDER (UTC)", width: isWide ? 18 : 12 },
+    { title: "EVENT", width: 12 },
+    { title: "SIDE", width: 4 },
+    { title: "QTY", width: 5, right: true },
+    { title: "SYMBOL", width: isWide ? 22 : 8 },
+    { title: "EXECUTION OR LIMIT", width: 18 },
+    ...(isWide ? [{ title: "FILLED", right: true }] : []),
+  ];
+  const rows = updates.map((update) => ({ cells: orderCells(update, isWide) }));
+  return indented(columns, rows, theme);
 }
 
-const BOOK_HEADING = "   SIZE × BID          ASK   × SIZE    ";
-
-function book(row: TopOfBook | undefined, paint: Colors): string {
-  if (row === undefined) return paint("dim", "      ·".padEnd(35));
-  const bid = `${String(row.bidSize).padStart(6)} × ${price(row.bidPrice)}`;
-  const ask = `${price(row.askPrice)} × ${String(row.askSize).padEnd(4)}`;
-  return ` ${paint("green", bid)}${paint("red", ask)}`;
-}
-
-function lastTrade({ trade }: InstrumentRow, paint: Colors): string {
-  if (trade === undefined) return paint("dim", "   ·".padEnd(14));
-  const style = trade.direction > 0 ? "green" : trade.direction < 0 ? "red" : "bold";
-  return `${paint(style, price(trade.price))}${grouped(trade.size).padStart(5)}`;
-}
-
-function barCells(
-  { bar }: InstrumentRow,
-  { full, paint }: { readonly full: boolean; readonly paint: Colors },
-): string {
-  if (bar === undefined) return paint("dim", "   ·");
-  const close = paint(bar.close < bar.open ? "red" : "green", price(bar.close));
-  const volume = grouped(bar.volume);
-  return full
-    ? `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${close} ${volume.padStart(9)}`
-    : `${close} ${volume.padStart(7)}`;
-}
-
-function orderRow(
-  update: OrderUpdate,
-  { wide, paint }: { readonly wide: boolean; readonly paint: Colors },
-): string {
+function orderCells(update: OrderUpdate, isWide: boolean): Cell[] {
   const { order } = update;
   const side = sideOf(order);
   const type = order ? enumName(OrderTypeSchema, order.orderType) : "";
   const execution = update.price
     ? `${update.qty ?? ""} at ${update.price}`
-    : order?.limitPrice
-    ? `${type} ${order.limitPrice}`
-    : type;
+    : `${type} ${order?.limitPrice ?? ""}`.trim();
   return [
-    ` ${paint("dim", timeOfDay(update.timestamp, wide ? 9 : 3))} `,
-    paint(
-      eventStyle(update.event),
-      enumName(OrderEventSchema, update.event).padEnd(12),
-    ),
-    paint(
-      side === "buy" ? "green" : side === "sell" ? "red" : "dim",
-      side.padEnd(4),
-    ),
-    (order?.qty ?? "").padStart(5),
-    paint("bold", orderSymbol(update).padEnd(wide ? 22 : 8)),
+    { text: timeOfDay(update.timestamp, isWide ? 9 : 3), style: "dim" },
+    { text: enumName(OrderEventSchema, update.event), style: eventStyle(update.event) },
+    { text: side, style: side === "buy" ? "green" : side === "sell" ? "red" : "dim" },
+    order?.qty ?? "",
+    { text: orderSymbol(update), style: "bold" },
     execution,
-    wide && Number(order?.filledQty) > 0 ? `filled ${order?.filledQty}` : "",
-  ].join(" ").trimEnd();
+    Number(order?.filledQty) > 0 ? order?.filledQty ?? "" : "",
+  ];
 }
 
 /** Parents of multi-leg orders have no symbol of their own. */
@@ -267,4 +263,17 @@ function orderSymbol({ order }: OrderUpdate): string {
   const [first, ...others] = order?.legs.map((leg) => leg.symbol) ?? [];
   if (order?.symbol || !first) return order?.symbol || "-";
   return others.length > 0 ? `${first} +${others.length}` : first;
+}
+
+/** A table with a column for marks before the first. */
+function indented(
+  columns: readonly Column[],
+  rows: readonly { readonly mark?: string; readonly cells: readonly Cell[] }[],
+  { width, paint }: TableTheme,
+): Table {
+  const made = table(columns, rows.map(({ cells }) => cells), { paint, gap: 1, room: width - 1 });
+  return {
+    heading: ` ${made.heading}`,
+    rows: made.rows.map((line, at) => `${rows[at]?.mark ?? " "}${line}`),
+  };
 }

@@ -8,10 +8,18 @@
  *
  * @module
  */
-import { feedTable, optionRows, orderRows, stockRows } from "./demo_tables.ts";
-import type { DemoEvent, DemoState } from "./demo_state.ts";
-import { ansi, type Colors, crop, padEnd, plain, visibleWidth } from "./colors.ts";
-import { duration } from "./text.ts";
+import type { DemoEvent, DemoState } from "./demo_recorder.ts";
+import { feedTable, optionTable, orderTable, stockTable, type TableTheme } from "./demo_tables.ts";
+import {
+  ansi,
+  type Colors,
+  crop,
+  duration,
+  padEnd,
+  plain,
+  type Table,
+  visibleWidth,
+} from "./text.ts";
 
 /** Size of the screen, and whether it has colours. */
 export interface ViewSize {
@@ -26,11 +34,13 @@ export function renderDemo(
   { width, height, color }: ViewSize,
 ): string[] {
   const paint = color ? ansi : plain;
+  const feeds = feedTable(state, { width, paint });
   const above = [
     title(state, { width, paint }),
     where(state, { width, paint }),
     ...eventLines(state.events, { height, paint }),
-    ...feedTable(state, { width, paint }),
+    feeds.heading,
+    ...feeds.rows,
   ];
   const below = [keys(state, { width, paint })];
   const room = height - above.length - below.length;
@@ -40,20 +50,15 @@ export function renderDemo(
   return [...lines, ...below].map((line) => crop(line, width));
 }
 
-interface Theme {
-  readonly width: number;
-  readonly paint: Colors;
-}
-
 /** The most important text is on the left: narrow terminals crop on the right. */
-function title(state: DemoState, { width, paint }: Theme): string {
+function title(state: DemoState, { width, paint }: TableTheme): string {
   const left = ` ${paint("bold", "Alpaca Stream Proxy")}  ${
     paint("yellow", "DEMO: SIMULATED MARKET, NO REAL DATA")
   }`;
   return spread(left, `${duration(state.elapsedMs)} `, width);
 }
 
-function where(state: DemoState, { width, paint }: Theme): string {
+function where(state: DemoState, { width, paint }: TableTheme): string {
   const { grpc, health, metrics } = state.addresses;
   const left = ` gRPC ${paint("cyan", grpc)}  health ${paint("cyan", health)}  metrics ${
     paint("cyan", metrics)
@@ -82,7 +87,7 @@ function eventLines(
   return [...lines, ...Array<string>(count - lines.length).fill("")];
 }
 
-function keys(state: DemoState, { width, paint }: Theme): string {
+function keys(state: DemoState, { width, paint }: TableTheme): string {
   const key = (name: string, does: string) => `${paint("inverse", ` ${name} `)} ${does}`;
   const left = [
     "",
@@ -103,20 +108,14 @@ function spread(left: string, right: string, width: number): string {
   return visibleWidth(left) + 2 > room ? left : padEnd(left, room) + right;
 }
 
-/** A table with its heading. */
-interface Section {
-  readonly heading: string;
-  readonly rows: readonly string[];
-}
-
 function sections(
   state: DemoState,
-  { room, ...theme }: Theme & { readonly room: number },
+  { room, ...theme }: TableTheme & { readonly room: number },
 ): string[] {
-  const all: Section[] = [
-    stockRows(state.stocks, { ...theme, feed: state.feeds[0] }),
-    optionRows(state.options, { ...theme, feed: state.feeds[1] }),
-    orderRows(state.orders, theme),
+  const all: Table[] = [
+    stockTable(state.stocks, { ...theme, feed: state.feeds[0] }),
+    optionTable(state.options, { ...theme, feed: state.feeds[1] }),
+    orderTable(state.orders, theme),
   ];
   // A blank line before each, if that leaves four rows of each.
   const spaced = room >= 6 * all.length;

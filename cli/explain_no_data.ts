@@ -18,7 +18,7 @@ import {
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import type { StreamTask } from "./tail_arguments.ts";
-import type { Selection } from "./tail_kinds.ts";
+import type { Selection } from "./streams.ts";
 import type { Terminal } from "./terminal.ts";
 import { enumName } from "./text.ts";
 
@@ -111,7 +111,7 @@ function feedText({ feedType, state, errorMessage }: FeedStatus): string {
 function reasonsOf(
   { subscriptions }: FeedStatus,
   source: Source,
-  { symbols, underlyings }: Selection,
+  { symbols, underlyings = [] }: Selection,
 ): string[] {
   if (subscriptions === undefined) return [];
   const { channels, expansions } = subscriptions;

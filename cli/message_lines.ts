@@ -20,8 +20,17 @@ import {
   type StockQuote,
   type StockTrade,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { Colors, Style } from "./colors.ts";
-import { conditions, enumName, grouped, price, timeOfDay } from "./text.ts";
+import type { ChannelName } from "../src/domain/market/channels.ts";
+import type { StreamMessage } from "./streams.ts";
+import {
+  type Colors,
+  conditions,
+  enumName,
+  grouped,
+  price,
+  type Style,
+  timeOfDay,
+} from "./text.ts";
 
 /** Columns of a ticker; longer ones shift the rest of the line. */
 const STOCK = 6;
@@ -38,72 +47,71 @@ const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${" ASK".padEnd
 }  VENUES`;
 const EXECUTION_TITLE = `${" PRICE".padEnd(9)} × ${"SIZE".padStart(7)}  VENUE`;
 
-/** Column titles of `stockQuoteLine`. */
-export const STOCK_QUOTE_TITLE = `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`;
+/** Column titles of `messageLine` by channel. */
+export const MESSAGE_TITLES: Readonly<Record<ChannelName, string>> = {
+  stockQuotes: `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`,
+  stockTrades: `${STOCK_TITLE}  ${EXECUTION_TITLE} TAPE ${"TRADE ID".padEnd(16)} CONDITIONS`,
+  stockBars: `${STOCK_TITLE}  ${
+    [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" ")
+  }  ${"VOLUME".padStart(11)}  ${"TRADES".padStart(7)}  VWAP`,
+  optionQuotes: `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`,
+  optionTrades: `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`,
+  orderUpdates: [
+    TIME_TITLE,
+    "EVENT".padEnd(14),
+    `SIDE   QTY ${"SYMBOL".padEnd(STOCK)} ${"TYPE".padEnd(14)}`,
+    `${"STATUS".padEnd(16)} ${"FILLED".padEnd(24)}`,
+    "EXECUTION".padEnd(EXECUTION),
+    "ORDER ID",
+  ].join("  "),
+};
 
-/** Column titles of `optionQuoteLine`. */
-export const OPTION_QUOTE_TITLE = `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`;
-
-/** Best bid and offer of a stock. */
-export function stockQuoteLine(quote: StockQuote, paint: Colors): string {
-  return joined([
-    head(quote, { width: STOCK, paint }),
-    book(quote, paint),
-    `${quote.tape.padEnd(4)} ${conditions(quote.conditions)}`,
-  ]);
+/** A message as one line, aligned with its title. */
+export function messageLine(message: StreamMessage, paint: Colors): string {
+  return partsOf(message, paint).filter((part) => part !== "").join("  ").trimEnd();
 }
 
-/** Best bid and offer of an option contract. */
-export function optionQuoteLine(
-  quote: OptionQuoteUpdate,
-  paint: Colors,
-): string {
-  return joined([
-    head(quote, { width: OPTION, paint }),
-    book(quote, paint),
-    conditions([quote.condition]),
-  ]);
+function partsOf(message: StreamMessage, paint: Colors): string[] {
+  switch (message.$typeName) {
+    case "cream.v1.StockQuote":
+      return [
+        head(message, { width: STOCK, paint }),
+        book(message, paint),
+        `${message.tape.padEnd(4)} ${conditions(message.conditions)}`,
+      ];
+    case "cream.v1.OptionQuoteUpdate":
+      return [
+        head(message, { width: OPTION, paint }),
+        book(message, paint),
+        conditions([message.condition]),
+      ];
+    case "cream.v1.StockTrade": {
+      // The wire carries the 64 bits signed; the id itself is not.
+      const id = String(BigInt.asUintN(64, message.tradeId));
+      return [
+        head(message, { width: STOCK, paint }),
+        execution(message, paint),
+        `${message.exchange.padEnd(5)} ${message.tape.padEnd(4)} ${id.padEnd(16)} ${
+          conditions(message.conditions)
+        }`,
+      ];
+    }
+    case "cream.v1.OptionTrade":
+      return [
+        head(message, { width: OPTION, paint }),
+        execution(message, paint),
+        `${message.exchange.padEnd(5)} ${conditions([message.condition])}`,
+      ];
+    case "cream.v1.StockBar":
+      return barParts(message, paint);
+    case "cream.v1.OrderUpdate":
+      return orderParts(message, paint);
+  }
 }
 
-/** Column titles of `stockTradeLine`. */
-export const STOCK_TRADE_TITLE = `${STOCK_TITLE}  ${EXECUTION_TITLE} TAPE ${
-  "TRADE ID".padEnd(16)
-} CONDITIONS`;
-
-/** Execution of a stock. */
-export function stockTradeLine(trade: StockTrade, paint: Colors): string {
-  // The wire carries the 64 bits signed; the id itself is not.
-  const id = BigInt.asUintN(64, trade.tradeId);
-  return joined([
-    head(trade, { width: STOCK, paint }),
-    `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
-    `${trade.exchange.padEnd(5)} ${trade.tape.padEnd(4)} ${String(id).padEnd(16)} ${
-      conditions(trade.conditions)
-    }`,
-  ]);
-}
-
-/** Column titles of `optionTradeLine`. */
-export const OPTION_TRADE_TITLE = `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`;
-
-/** Execution of an option contract. */
-export function optionTradeLine(trade: OptionTrade, paint: Colors): string {
-  return joined([
-    head(trade, { width: OPTION, paint }),
-    `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`,
-    `${trade.exchange.padEnd(5)} ${conditions([trade.condition])}`,
-  ]);
-}
-
-/** Column titles of `stockBarLine`. */
-export const STOCK_BAR_TITLE = `${STOCK_TITLE}  ${
-  [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" ")
-}  ${"VOLUME".padStart(11)}  ${"TRADES".padStart(7)}  VWAP`;
-
-/** One minute of a stock. */
-export function stockBarLine(bar: StockBar, paint: Colors): string {
+function barParts(bar: StockBar, paint: Colors): string[] {
   const rising = bar.close >= bar.open;
-  return joined([
+  return [
     head(bar, { width: STOCK, paint }),
     `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${
       paint(rising ? "green" : "red", price(bar.close))
@@ -111,32 +119,21 @@ export function stockBarLine(bar: StockBar, paint: Colors): string {
     `${grouped(bar.volume).padStart(11)}  ${grouped(bar.tradeCount).padStart(7)} ${
       price(bar.vwap)
     }`,
-  ]);
+  ];
 }
 
-/** Column titles of `orderLine`. */
-export const ORDER_TITLE = [
-  TIME_TITLE,
-  "EVENT".padEnd(14),
-  `SIDE   QTY ${"SYMBOL".padEnd(STOCK)} ${"TYPE".padEnd(14)}`,
-  `${"STATUS".padEnd(16)} ${"FILLED".padEnd(24)}`,
-  "EXECUTION".padEnd(EXECUTION),
-  "ORDER ID",
-].join("  ");
-
-/** Something that happened to an order. */
-export function orderLine(update: OrderUpdate, paint: Colors): string {
+function orderParts(update: OrderUpdate, paint: Colors): string[] {
   const event = enumName(OrderEventSchema, update.event);
-  const execution = update.price !== undefined && update.price !== ""
+  const executed = update.price !== undefined && update.price !== ""
     ? `${update.qty || "?"} @ ${update.price}`
     : "";
-  return joined([
+  return [
     paint("dim", timeOfDay(update.timestamp)),
     paint(eventStyle(update.event), event.padEnd(14)),
     update.order ? describeOrder(update.order, paint) : "",
-    execution.padEnd(EXECUTION),
+    executed.padEnd(EXECUTION),
     paint("dim", update.order?.id ?? ""),
-  ]);
+  ];
 }
 
 /** `buy 10 AAPL limit 150.25`, its status and what is filled of it. */
@@ -192,13 +189,8 @@ export function eventStyle(event: OrderEvent): Style {
   }
 }
 
-interface Headed {
-  readonly symbol: string;
-  readonly timestamp?: Parameters<typeof timeOfDay>[0];
-}
-
 function head(
-  message: Headed,
+  message: Exclude<StreamMessage, OrderUpdate>,
   { width, paint }: { width: number; paint: Colors },
 ): string {
   return `${paint("dim", timeOfDay(message.timestamp))}  ${
@@ -213,6 +205,6 @@ function book(quote: StockQuote | OptionQuoteUpdate, paint: Colors): string {
   return `${paint("green", bid)} ${paint("red", ask)}  ${venues.padEnd(6)}`;
 }
 
-function joined(parts: readonly string[]): string {
-  return parts.filter((part) => part !== "").join("  ").trimEnd();
+function execution(trade: StockTrade | OptionTrade, paint: Colors): string {
+  return `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`;
 }

@@ -20,32 +20,35 @@ import {
   SymbolStateSchema,
   type SymbolSubscription,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { type Colors, padEnd, type Style } from "./colors.ts";
-import { duration, enumName, grouped, millisecondsOf, timeOfDay } from "./text.ts";
+import {
+  type Cell,
+  type Colors,
+  type Column,
+  duration,
+  enumName,
+  grouped,
+  millisecondsOf,
+  type Style,
+  table,
+  timeOfDay,
+} from "./text.ts";
+
+const FEED_COLUMNS: readonly Column[] = [
+  { title: "FEED" },
+  { title: "STATE" },
+  { title: "LAST CONNECTED (UTC)" },
+  { title: "SUBS", right: true },
+  { title: "TRIES", right: true },
+  { title: "MESSAGES", right: true },
+  { title: "LAST ERROR" },
+];
 
 /** Lines of `tail status`: the proxy, then one row per feed. */
-export function statusTable(
-  status: ConnectionStatus,
-  paint: Colors,
-): readonly string[] {
+export function statusTable(status: ConnectionStatus, paint: Colors): readonly string[] {
   const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
-  const titles = [
-    "FEED",
-    "STATE",
-    "LAST CONNECTED (UTC)",
-    "SUBS",
-    "TRIES",
-    "MESSAGES",
-    "LAST ERROR",
-  ];
-  return [
-    proxyLine(status, now),
-    ...table(titles, status.feeds.map((feed) => feedRow(feed, now)), {
-      paint,
-      state: 1,
-      numbers: [3, 4, 5],
-    }),
-  ];
+  const rows = status.feeds.map((feed) => feedRow(feed, now));
+  const feeds = table(FEED_COLUMNS, rows, { paint });
+  return [proxyLine(status, now), feeds.heading, ...feeds.rows];
 }
 
 /** Colour of a feed's state: connected, connecting or failed. */
@@ -71,11 +74,11 @@ function proxyLine(status: ConnectionStatus, now: number): string {
   }  ${status.clientCount} ${status.clientCount === 1 ? "stream" : "streams"}`;
 }
 
-function feedRow(feed: FeedStatus, now: number): Row {
+function feedRow(feed: FeedStatus, now: number): Cell[] {
   const since = feed.lastConnectedAt;
-  const cells = [
+  return [
     enumName(FeedTypeSchema, feed.feedType),
-    enumName(ConnectionStateSchema, feed.state),
+    { text: enumName(ConnectionStateSchema, feed.state), style: stateStyle(feed.state) },
     since === undefined
       ? "never"
       : `${timeOfDay(since, 0)} (${duration(now - millisecondsOf(since))} ago)`,
@@ -84,7 +87,6 @@ function feedRow(feed: FeedStatus, now: number): Row {
     grouped(feed.messagesReceived),
     feed.errorMessage ?? "",
   ];
-  return { cells, style: stateStyle(feed.state) };
 }
 
 /** States in the order in which they are counted. */
@@ -121,24 +123,38 @@ function feedLines(
   return [
     `${paint("bold", feed)}  ${quotaText(budget)}`,
     ...channels.map((channel) => `  ${channelText(channel)}`),
-    ...subTable(["CHANNEL", "SYMBOL", "STATE", "STREAMS", "REASON"], symbols, {
-      paint,
-      numbers: [3],
-    }),
-    ...subTable(
-      [
-        "UNDERLYING",
-        "CHANNEL",
-        "STATE",
-        "CONTRACTS",
-        "PRICE",
-        "STREAMS",
-        "REASON",
-      ],
-      expansions.map(expansionRow),
-      { paint, numbers: [3, 4, 5] },
-    ),
+    ...indented(SYMBOL_COLUMNS, symbols, paint),
+    ...indented(EXPANSION_COLUMNS, expansions.map(expansionRow), paint),
   ];
+}
+
+const SYMBOL_COLUMNS: readonly Column[] = [
+  { title: "CHANNEL" },
+  { title: "SYMBOL" },
+  { title: "STATE" },
+  { title: "STREAMS", right: true },
+  { title: "REASON" },
+];
+
+const EXPANSION_COLUMNS: readonly Column[] = [
+  { title: "UNDERLYING" },
+  { title: "CHANNEL" },
+  { title: "STATE" },
+  { title: "CONTRACTS", right: true },
+  { title: "PRICE", right: true },
+  { title: "STREAMS", right: true },
+  { title: "REASON" },
+];
+
+/** Indented lines of a table; none when there are no rows. */
+function indented(
+  columns: readonly Column[],
+  cells: readonly (readonly Cell[])[],
+  paint: Colors,
+): string[] {
+  if (cells.length === 0) return [];
+  const { heading, rows } = table(columns, cells, { paint });
+  return [heading, ...rows].map((line) => `  ${line}`);
 }
 
 /** The symbol quota as text: used and left. */
@@ -173,42 +189,26 @@ function channelText(
   return `${channel}: ${parts.join(", ")}`;
 }
 
-/** Cells of one row, and the colour of its state. */
-interface Row {
-  readonly cells: readonly string[];
-  readonly style: Style;
-}
-
 function symbolRow(
   channel: string,
   { symbol, state, streams, reason }: SymbolSubscription,
-): Row {
-  return {
-    style: SYMBOL_STYLES[state] ?? "dim",
-    cells: [
-      channel,
-      symbol,
-      enumName(SymbolStateSchema, state),
-      grouped(streams),
-      reason ?? "",
-    ],
-  };
+): Cell[] {
+  const text = enumName(SymbolStateSchema, state);
+  const style = SYMBOL_STYLES[state] ?? "dim";
+  return [channel, symbol, { text, style }, grouped(streams), reason ?? ""];
 }
 
-function expansionRow(expansion: OptionExpansion): Row {
+function expansionRow(expansion: OptionExpansion): Cell[] {
   const { underlying, channel, state, contracts, centre, streams, reason } = expansion;
-  return {
-    style: EXPANSION_STYLES[state] ?? "dim",
-    cells: [
-      underlying,
-      channel,
-      enumName(ExpansionStateSchema, state),
-      grouped(contracts),
-      centre === undefined ? "-" : centre.toFixed(2),
-      grouped(streams),
-      reason ?? "",
-    ],
-  };
+  return [
+    underlying,
+    channel,
+    { text: enumName(ExpansionStateSchema, state), style: EXPANSION_STYLES[state] ?? "dim" },
+    grouped(contracts),
+    centre === undefined ? "-" : centre.toFixed(2),
+    grouped(streams),
+    reason ?? "",
+  ];
 }
 
 const SYMBOL_STYLES: Readonly<Partial<Record<SymbolState, Style>>> = {
@@ -224,45 +224,3 @@ const EXPANSION_STYLES: Readonly<Partial<Record<ExpansionState, Style>>> = {
   [ExpansionState.READY]: "green",
   [ExpansionState.OFF]: "red",
 };
-
-/** An indented table of subscriptions; empty when there are no rows. */
-function subTable(
-  titles: readonly string[],
-  rows: readonly Row[],
-  style: { readonly paint: Colors; readonly numbers: readonly number[] },
-): string[] {
-  if (rows.length === 0) return [];
-  return table(titles, rows, { ...style, state: 2 })
-    .map((line) => `  ${line}`);
-}
-
-/** Aligned lines under their titles. */
-function table(
-  titles: readonly string[],
-  rows: readonly Row[],
-  { paint, state, numbers }: {
-    readonly paint: Colors;
-    /** The column that is coloured. */
-    readonly state: number;
-    /** Columns that are aligned on the right. */
-    readonly numbers: readonly number[];
-  },
-): string[] {
-  const widths = titles.map((title, column) =>
-    rows.reduce(
-      (width, { cells }) => Math.max(width, cells[column]?.length ?? 0),
-      title.length,
-    )
-  );
-  const align = (cells: readonly string[]) =>
-    cells.map((cell, column) => {
-      const width = widths[column] ?? 0;
-      return numbers.includes(column) ? cell.padStart(width) : padEnd(cell, width);
-    });
-  const lines = rows.map(({ cells, style }) => {
-    const aligned = align(cells);
-    aligned[state] = paint(style, aligned[state] ?? "");
-    return aligned.join("  ").trimEnd();
-  });
-  return [paint("dim", align(titles).join("  ").trimEnd()), ...lines];
-}

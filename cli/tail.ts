@@ -12,7 +12,7 @@ import {
 import { addressText } from "./grpc_client.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
-import { chooseColors, supportsAnsi } from "./colors.ts";
+import { chooseColors, supportsAnsi } from "./text.ts";
 import { describeFailure, isWorthRetrying, retryDelay } from "./retry.ts";
 import { reportNoData } from "./explain_no_data.ts";
 import { statusTable, subscriptionTables } from "./status_table.ts";
@@ -23,7 +23,14 @@ import {
   TAIL_HELP,
   type TailTask,
 } from "./tail_arguments.ts";
-import { TAIL_KINDS, type TailKind } from "./tail_kinds.ts";
+import { MESSAGE_TITLES, messageLine } from "./message_lines.ts";
+import {
+  messageOf,
+  openStream,
+  STREAM_KINDS,
+  type StreamKind,
+  type StreamResponse,
+} from "./streams.ts";
 import { UsageError } from "./flags.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
@@ -77,7 +84,7 @@ async function followStream(
   task: StreamTask,
   terminal: Terminal,
 ): Promise<number> {
-  const kind = TAIL_KINDS[task.what];
+  const kind = STREAM_KINDS[task.what];
   if (kind === undefined) throw new UsageError(task.what, "not a stream");
   const progress = { left: task.count ?? Infinity, titled: false };
   let disconnected = false;
@@ -114,15 +121,14 @@ interface Printing {
   readonly onOpen: () => void;
 }
 
-async function printStream(kind: TailKind, printing: Printing): Promise<void> {
+async function printStream(kind: StreamKind, printing: Printing): Promise<void> {
   const { task, terminal, progress } = printing;
   using client = new ProxyClient(task.address);
   const paint = chooseColors(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
     progress.titled = true;
-    await terminal.write(`${paint("dim", kind.title)}\n`);
+    await terminal.write(`${paint("dim", MESSAGE_TITLES[kind.channel])}\n`);
   }
-  const style = task.json ? "json" : paint;
   const left = new AbortController();
   const received = { messages: 0 };
   let watching: Promise<void> | undefined;
@@ -131,9 +137,16 @@ async function printStream(kind: TailKind, printing: Printing): Promise<void> {
     const until = endingWith(left.signal, terminal);
     watching = reportNoData(task, { terminal: until, received });
   };
-  const options = { style, signal: terminal.signal, onOpen } as const;
+  const { selection, json } = task;
+  const responses = openStream(client, kind, { selection, signal: terminal.signal, onOpen });
+  const lineOf = (response: StreamResponse) => {
+    if (json) return toJsonString(kind.method.output, response);
+    const message = messageOf(response);
+    return message && messageLine(message, paint);
+  };
   try {
-    for await (const lines of kind.follow(client, task.selection, options)) {
+    for await (const batch of responses) {
+      const lines = batch.map(lineOf).filter((line) => line !== undefined);
       received.messages += lines.length;
       const wanted = lines.slice(0, progress.left);
       progress.left -= wanted.length;

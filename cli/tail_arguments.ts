@@ -14,7 +14,7 @@ import {
   readArguments,
   UsageError,
 } from "./flags.ts";
-import { type ContractSelection, type Selection, TAIL_KINDS } from "./tail_kinds.ts";
+import { type ContractSelection, type Selection, STREAM_KINDS } from "./streams.ts";
 
 const FLAGS = {
   address: {
@@ -61,7 +61,7 @@ const FLAGS = {
 
 type TailFlags = Arguments<keyof typeof FLAGS>;
 
-const WHATS = [...Object.keys(TAIL_KINDS), "status"];
+const WHATS = [...Object.keys(STREAM_KINDS), "status"];
 
 /** What `tail --help` prints. */
 export const TAIL_HELP = `Shows the messages of a proxy as they arrive.
@@ -97,7 +97,7 @@ interface Common {
 /** `tail quotes AAPL`. */
 export interface StreamTask extends Common {
   readonly type: "stream";
-  /** A key of `TAIL_KINDS`. */
+  /** A key of `STREAM_KINDS`. */
   readonly what: string;
   readonly selection: Selection;
   /** Undefined: no limit. */
@@ -200,7 +200,7 @@ function readRight(text: string | undefined): ContractSelection["right"] {
 
 /** Rejects flags that would be ignored. */
 function rejectOtherFlags(what: string, flags: TailFlags): void {
-  const filter = TAIL_KINDS[what]?.filter;
+  const filter = STREAM_KINDS[what]?.filter;
   if (flags.has("underlying") && filter !== "underlying") {
     throw new UsageError(
       "--underlying",
@@ -246,7 +246,7 @@ function readSymbolOf(what: string, text: string): string {
       "use option-quotes or option-trades for an option contract",
     );
   }
-  if (!isContract && TAIL_KINDS[what]?.filter === "underlying") {
+  if (!isContract && STREAM_KINDS[what]?.filter === "underlying") {
     throw new UsageError(
       text,
       "it is not an option contract such as AAPL270115C00250000; for the contracts " +

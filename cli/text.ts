@@ -1,10 +1,130 @@
 /**
- * Formats prices, times, counts and codes.
+ * Formats what the commands print: colours, columns, prices, times and counts.
  *
  * @module
  */
+import { stripVTControlCharacters, styleText } from "node:util";
 import type { DescEnum } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
+
+/** A style by name. */
+export type Style =
+  | "bold"
+  | "dim"
+  | "red"
+  | "green"
+  | "yellow"
+  | "cyan"
+  | "inverse";
+
+/** Applies a style to a text, or returns it unchanged. */
+export type Colors = (style: Style, text: string) => string;
+
+/** Returns every text unchanged. */
+export const plain: Colors = (_style, text) => text;
+
+/** Writes ANSI sequences. */
+export const ansi: Colors = (style, text) =>
+  text === "" ? "" : styleText(style, text, { validateStream: false });
+
+/** A command's environment variables. */
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Whether the output interprets ANSI sequences; not every terminal does. */
+export function supportsAnsi(isTerminal: boolean, env: Env): boolean {
+  return isTerminal && env["TERM"] !== "dumb";
+}
+
+/** Colours on a terminal only, and not with NO_COLOR (no-color.org). */
+export function chooseColors(isTerminal: boolean, env: Env): Colors {
+  return supportsAnsi(isTerminal, env) && !env["NO_COLOR"] ? ansi : plain;
+}
+
+// deno-lint-ignore no-control-regex -- these are the sequences `ansi` writes
+const SEQUENCE = /\x1b\[[\d;]*m/g;
+const RESET = "\x1b[0m";
+
+/** The number of columns of a text; each character of our output takes one. */
+export function visibleWidth(text: string): number {
+  return [...stripVTControlCharacters(text)].length;
+}
+
+/** The first `width` columns of a text, its styles closed. */
+export function crop(text: string, width: number): string {
+  if (visibleWidth(text) <= width) return text;
+  let room = Math.max(0, width);
+  let result = "";
+  let at = 0;
+  let isStyled = false;
+  for (const match of text.matchAll(SEQUENCE)) {
+    const piece = [...text.slice(at, match.index)].slice(0, room);
+    room -= piece.length;
+    result += piece.join("");
+    at = match.index + match[0].length;
+    if (room === 0) break;
+    result += match[0];
+    isStyled = true;
+  }
+  result += [...text.slice(at)].slice(0, room).join("").replaceAll("\x1b", "");
+  return isStyled ? result + RESET : result;
+}
+
+/** Pads to `width` columns on the right, not counting styles. */
+export function padEnd(text: string, width: number): string {
+  return text + " ".repeat(Math.max(0, width - visibleWidth(text)));
+}
+
+/** A text and its style. */
+export type Cell = string | { readonly text: string; readonly style: Style };
+
+/** A column of a table. */
+export interface Column {
+  readonly title: string;
+  /** Columns of the terminal, at least; cells that are wider widen it. */
+  readonly width?: number;
+  /** Aligned on the right, as numbers are. */
+  readonly right?: boolean;
+}
+
+/** A heading and rows of the same columns. */
+export interface Table {
+  readonly heading: string;
+  readonly rows: readonly string[];
+}
+
+/**
+ * Aligns cells under their titles, one space apart at least.
+ *
+ * @param room omits the columns on the right that do not fit into this width
+ */
+export function table(
+  columns: readonly Column[],
+  rows: readonly (readonly Cell[])[],
+  { paint, gap = 2, room = Infinity }: {
+    readonly paint: Colors;
+    readonly gap?: number;
+    readonly room?: number;
+  },
+): Table {
+  const textOf = (cell: Cell | undefined) => typeof cell === "object" ? cell.text : cell ?? "";
+  const widths = columns.map(({ title, width = 0 }, at) =>
+    Math.max(width, title.length, ...rows.map((cells) => visibleWidth(textOf(cells[at]))))
+  );
+  let end = -gap;
+  const shown = columns.filter((_, at) => (end += gap + (widths[at] ?? 0)) <= room).length;
+  const line = (cells: readonly Cell[]) =>
+    columns.slice(0, shown).map(({ right }, at) => {
+      const cell = cells[at];
+      const text = textOf(cell).trimEnd();
+      const fill = " ".repeat((widths[at] ?? 0) - visibleWidth(text));
+      const styled = typeof cell === "object" ? paint(cell.style, text) : text;
+      return right ? fill + styled : styled + fill;
+    }).join(" ".repeat(gap)).trimEnd();
+  return {
+    heading: paint("dim", line(columns.map(({ title }) => title))),
+    rows: rows.map(line),
+  };
+}
 
 /** `15:00:00.123456789` in UTC; spaces of the same width when there is none. */
 export function timeOfDay(
@@ -41,6 +161,18 @@ export function price(value: number): string {
 /** `12 345`, with thin groups of three. */
 export function grouped(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, " ");
+}
+
+const UNITS = [["k", 1e3], ["M", 1e6], ["G", 1e9]] as const;
+
+/** A count in at most `width` columns, four or more: `12 345`, `12.3k`, `12M`. */
+export function abbreviated(value: number | bigint, width: number): string {
+  const exact = grouped(value);
+  if (exact.length <= width) return exact;
+  const texts = UNITS.filter(([, size]) => 1000 * size > value).flatMap(([unit, size]) =>
+    [2, 1, 0].map((digits) => `${(Number(value) / size).toFixed(digits)}${unit}`)
+  );
+  return texts.find((text) => text.length <= width) ?? texts.at(-1) ?? exact;
 }
 
 /** `4s`, `3m 20s`, `2h 05m`, `3d 4h`. */

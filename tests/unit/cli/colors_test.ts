@@ -10,7 +10,7 @@ import {
   type Style,
   supportsAnsi,
   visibleWidth,
-} from "../../../cli/colors.ts";
+} from "../../../cli/text.ts";
 
 Deno.test("colours need a terminal that wants them", () => {
   assert.equal(chooseColors(true, {}), ansi);

@@ -4,8 +4,8 @@ import { StockQuoteSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { parseLosses } from "../../../cli/demo_client.ts";
 import { chooseContracts } from "../../../cli/demo_market.ts";
 import { DemoLines } from "../../../cli/demo_lines.ts";
-import { DemoLog } from "../../../cli/demo_log.ts";
-import { plain } from "../../../cli/colors.ts";
+import { DemoLog } from "../../../cli/demo_market.ts";
+import { plain } from "../../../cli/text.ts";
 
 const quotes = (count: number) =>
   Array.from(
@@ -15,20 +15,20 @@ const quotes = (count: number) =>
 
 Deno.test("lines show two messages of a kind a second", () => {
   const lines = new DemoLines({ all: false, paint: plain });
-  lines.stockQuotes(quotes(1));
-  lines.stockQuotes(quotes(5));
-  lines.stockTrades([]);
+  lines.add("stockQuotes", quotes(1));
+  lines.add("stockQuotes", quotes(5));
+  lines.add("stockTrades", []);
   assert.equal(lines.take().split("\n").length - 1, 2);
-  lines.stockQuotes(quotes(5));
+  lines.add("stockQuotes", quotes(5));
   assert.equal(lines.take(), "");
   lines.tick();
-  lines.stockQuotes(quotes(5));
+  lines.add("stockQuotes", quotes(5));
   assert.match(lines.take(), /^quote .* S0 .*\nquote .* S1 .*\n$/);
 });
 
 Deno.test("all lines are shown when asked for, up to what a reader can take", () => {
   const lines = new DemoLines({ all: true, paint: plain });
-  lines.stockQuotes(quotes(10_003));
+  lines.add("stockQuotes", quotes(10_003));
   const taken = lines.take().split("\n").slice(0, -1);
   assert.equal(taken.length, 10_001);
   assert.equal(taken.at(-1), "# 3 lines dropped: slow reader");

@@ -37,9 +37,9 @@ const trade = (price: number) => create(StockTradeSchema, { symbol: "AAPL", pric
 
 Deno.test("rates count what came since the last tick, totals everything", () => {
   const { recorder } = startRecorder();
-  recorder.stockQuotes([quote("AAPL", 1), quote("AAPL", 1)]);
+  recorder.record("stockQuotes", [quote("AAPL", 1), quote("AAPL", 1)]);
   recorder.tick(500);
-  recorder.stockQuotes([quote("AAPL", 1)]);
+  recorder.record("stockQuotes", [quote("AAPL", 1)]);
   recorder.tick(1000);
 
   const { stockQuotes, stockTrades } = recorder.state().streams;
@@ -52,7 +52,7 @@ Deno.test("rates count what came since the last tick, totals everything", () => 
 Deno.test("delays are the median and the slowest of a hundred of a second", () => {
   const { recorder } = startRecorder();
   const ages = Array.from({ length: 100 }, (_, index) => index + 1);
-  recorder.stockQuotes(ages.map((age) => quote("AAPL", age)));
+  recorder.record("stockQuotes", ages.map((age) => quote("AAPL", age)));
   recorder.tick(1000);
 
   const { median, slowest } = recorder.state().streams.stockQuotes;
@@ -62,7 +62,7 @@ Deno.test("delays are the median and the slowest of a hundred of a second", () =
 
 Deno.test("a delay is forgotten when nothing has come for three seconds", () => {
   const { recorder } = startRecorder();
-  recorder.stockQuotes([quote("AAPL", 5)]);
+  recorder.record("stockQuotes", [quote("AAPL", 5)]);
   const medians = Array.from({ length: 4 }, () => {
     recorder.tick(1000);
     const { median } = recorder.state().streams.stockQuotes;
@@ -82,7 +82,7 @@ Deno.test("a row is live from its first message on the present connection", () =
   assert.deepEqual(live(), [false, false], "before anything is known");
 
   sip(ConnectionState.CONNECTED, START);
-  recorder.stockQuotes([quote("AAPL", 1)]);
+  recorder.record("stockQuotes", [quote("AAPL", 1)]);
   assert.deepEqual(live(), [true, false]);
 
   sip(ConnectionState.RECONNECTING, START);
@@ -90,7 +90,7 @@ Deno.test("a row is live from its first message on the present connection", () =
 
   clock.now = START + 5_000;
   sip(ConnectionState.CONNECTED, clock.now);
-  recorder.stockTrades([
+  recorder.record("stockTrades", [
     create(StockTradeSchema, { symbol: "MSFT", price: 1, size: 1 }),
   ]);
   assert.deepEqual(live(), [false, true], "AAPL's value is an old one");
@@ -99,14 +99,14 @@ Deno.test("a row is live from its first message on the present connection", () =
 Deno.test("a clock that is behind makes no negative delay", () => {
   const { recorder, clock } = startRecorder();
   clock.now = START - 5_000;
-  recorder.stockQuotes([quote("AAPL", 1)]);
+  recorder.record("stockQuotes", [quote("AAPL", 1)]);
   recorder.tick(1000);
   assert.equal(recorder.state().streams.stockQuotes.median, 0);
 });
 
 Deno.test("bars have no delay: their time is the start of their minute", () => {
   const { recorder } = startRecorder();
-  recorder.stockBars([
+  recorder.record("stockBars", [
     create(StockBarSchema, {
       symbol: "AAPL",
       close: 2,
@@ -124,7 +124,7 @@ Deno.test("bars have no delay: their time is the start of their minute", () => {
 Deno.test("a trade's direction is against the one before", () => {
   const { recorder } = startRecorder();
   const directions = [10, 11, 11, 9].map((price) => {
-    recorder.stockTrades([trade(price)]);
+    recorder.record("stockTrades", [trade(price)]);
     return recorder.state().stocks[0]?.trade?.direction;
   });
   assert.deepEqual(directions, [0, 1, 0, -1]);
@@ -132,7 +132,7 @@ Deno.test("a trade's direction is against the one before", () => {
 
 Deno.test("only instruments that were asked for get a row", () => {
   const { recorder } = startRecorder();
-  recorder.stockQuotes([quote("TSLA", 1), quote("MSFT", 1)]);
+  recorder.record("stockQuotes", [quote("TSLA", 1), quote("MSFT", 1)]);
   const { stocks } = recorder.state();
   assert.deepEqual(stocks.map((row) => row.symbol), ["AAPL", "MSFT"]);
   assert.equal(stocks[0]?.book, undefined);
@@ -143,7 +143,7 @@ Deno.test("orders and events are newest first and bounded", () => {
   const { recorder } = startRecorder();
   for (let number = 0; number < 200; number++) {
     const eventId = String(number);
-    recorder.orderUpdates([create(OrderUpdateSchema, { eventId })]);
+    recorder.record("orderUpdates", [create(OrderUpdateSchema, { eventId })]);
     recorder.addEvent("plain", eventId);
   }
   const { orders, events } = recorder.state();
@@ -156,7 +156,7 @@ Deno.test("orders and events are newest first and bounded", () => {
 Deno.test("a state does not change after it was given", () => {
   const { recorder } = startRecorder();
   const before = recorder.state();
-  recorder.stockTrades([trade(3)]);
+  recorder.record("stockTrades", [trade(3)]);
   recorder.addEvent("good", "later");
   recorder.tick(1000);
   assert.equal(before.stocks[0]?.trade, undefined);

@@ -3,10 +3,10 @@ import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import { FeedStatusSchema, OrderUpdateSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { DemoState, StreamFigures } from "../../../cli/demo_state.ts";
+import type { DemoState, StreamFigures } from "../../../cli/demo_recorder.ts";
 import { sparkline } from "../../../cli/demo_tables.ts";
 import { renderDemo, share } from "../../../cli/demo_view.ts";
-import { visibleWidth } from "../../../cli/colors.ts";
+import { visibleWidth } from "../../../cli/text.ts";
 
 const figures = (total: number, perSecond: number): StreamFigures => ({
   total,
@@ -98,7 +98,7 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
       "options opra  ○ reconnecting",
       "orders        ○ error",
       " STOCK ",
-      " AAPL      300 ×  232.31   232.33   × 1400   232.2986   87   232.21     2 700",
+      " AAPL      300 ×  232.31    232.33   × 1400  232.2986    87  232.21     2 700",
       " CONTRACTS, NOT LIVE: last values, feed reconnecting",
       "~AAPL261127C00232500     300 ×  232.31",
       " AAPL261127P00232500",

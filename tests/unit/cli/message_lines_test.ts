@@ -9,19 +9,8 @@ import {
   StockQuoteSchema,
   StockTradeSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import {
-  optionQuoteLine,
-  optionTradeLine,
-  ORDER_TITLE,
-  orderLine,
-  STOCK_BAR_TITLE,
-  STOCK_QUOTE_TITLE,
-  STOCK_TRADE_TITLE,
-  stockBarLine,
-  stockQuoteLine,
-  stockTradeLine,
-} from "../../../cli/message_lines.ts";
-import { ansi, plain } from "../../../cli/colors.ts";
+import { MESSAGE_TITLES, messageLine } from "../../../cli/message_lines.ts";
+import { ansi, plain } from "../../../cli/text.ts";
 
 const QUOTE = fromJson(StockQuoteSchema, {
   symbol: "AAPL",
@@ -38,7 +27,7 @@ const QUOTE = fromJson(StockQuoteSchema, {
 
 Deno.test("a quote reads like an order book", () => {
   assert.equal(
-    stockQuoteLine(QUOTE, plain),
+    messageLine(QUOTE, plain),
     "10:00:00.123456789  AAPL         3 ×  150.25    150.27   × 4       Q/P     C    [R]",
   );
 });
@@ -46,31 +35,31 @@ Deno.test("a quote reads like an order book", () => {
 Deno.test("a quote without a bid says so", () => {
   const oneSided = { ...QUOTE, bidPrice: 0, bidSize: 0, bidExchange: "" };
   assert.equal(
-    stockQuoteLine(oneSided, plain),
+    messageLine(oneSided, plain),
     "10:00:00.123456789  AAPL         0 ×    -       150.27   × 4       -/P     C    [R]",
   );
 });
 
 Deno.test("the quote's titles stand over its columns", () => {
-  const line = stockQuoteLine(QUOTE, plain);
-  assert.equal(STOCK_QUOTE_TITLE.indexOf("SYMBOL"), line.indexOf("AAPL"));
-  assert.equal(STOCK_QUOTE_TITLE.indexOf("×"), line.indexOf("×"));
-  assert.equal(STOCK_QUOTE_TITLE.lastIndexOf("×"), line.lastIndexOf("×"));
-  assert.equal(STOCK_QUOTE_TITLE.indexOf("VENUES"), line.indexOf("Q/P"));
-  assert.equal(STOCK_QUOTE_TITLE.indexOf("CONDITIONS"), line.indexOf("[R]"));
+  const line = messageLine(QUOTE, plain);
+  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("SYMBOL"), line.indexOf("AAPL"));
+  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("×"), line.indexOf("×"));
+  assert.equal(MESSAGE_TITLES.stockQuotes.lastIndexOf("×"), line.lastIndexOf("×"));
+  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("VENUES"), line.indexOf("Q/P"));
+  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("CONDITIONS"), line.indexOf("[R]"));
 });
 
 Deno.test("the trade's and the bar's titles stand over their columns", () => {
   const trade = create(StockTradeSchema, { symbol: "A", conditions: ["@"] });
   assert.equal(
-    STOCK_TRADE_TITLE.indexOf("CONDITIONS"),
-    stockTradeLine(trade, plain).indexOf("[@]"),
+    MESSAGE_TITLES.stockTrades.indexOf("CONDITIONS"),
+    messageLine(trade, plain).indexOf("[@]"),
   );
   const bar = create(StockBarSchema, { volume: 7n, tradeCount: 8, vwap: 1 });
-  const line = stockBarLine(bar, plain);
-  assert.equal(STOCK_BAR_TITLE.indexOf("VOLUME") + 5, line.indexOf("7"));
-  assert.equal(STOCK_BAR_TITLE.indexOf("TRADES") + 5, line.indexOf("8"));
-  assert.equal(STOCK_BAR_TITLE.indexOf("VWAP") + 2, line.indexOf("1.00"));
+  const line = messageLine(bar, plain);
+  assert.equal(MESSAGE_TITLES.stockBars.indexOf("VOLUME") + 5, line.indexOf("7"));
+  assert.equal(MESSAGE_TITLES.stockBars.indexOf("TRADES") + 5, line.indexOf("8"));
+  assert.equal(MESSAGE_TITLES.stockBars.indexOf("VWAP") + 2, line.indexOf("1.00"));
 });
 
 Deno.test("the order's titles stand over its columns", () => {
@@ -80,18 +69,18 @@ Deno.test("the order's titles stand over its columns", () => {
     price: "9",
     qty: "1",
   });
-  const line = orderLine(update, plain);
-  assert.equal(ORDER_TITLE.indexOf("EVENT"), line.indexOf("new"));
-  assert.equal(ORDER_TITLE.indexOf("SYMBOL"), line.indexOf("AAPL"));
-  assert.equal(ORDER_TITLE.indexOf("STATUS"), line.indexOf("held"));
-  assert.equal(ORDER_TITLE.indexOf("EXECUTION"), line.indexOf("1 @ 9"));
-  assert.equal(ORDER_TITLE.indexOf("ORDER ID"), line.indexOf("o-1"));
+  const line = messageLine(update, plain);
+  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("EVENT"), line.indexOf("new"));
+  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("SYMBOL"), line.indexOf("AAPL"));
+  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("STATUS"), line.indexOf("held"));
+  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("EXECUTION"), line.indexOf("1 @ 9"));
+  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("ORDER ID"), line.indexOf("o-1"));
 });
 
 Deno.test("colours change nothing but colours", () => {
-  const painted = stockQuoteLine(QUOTE, ansi);
+  const painted = messageLine(QUOTE, ansi);
   assert.notEqual(painted, stripVTControlCharacters(painted));
-  assert.equal(stripVTControlCharacters(painted), stockQuoteLine(QUOTE, plain));
+  assert.equal(stripVTControlCharacters(painted), messageLine(QUOTE, plain));
 });
 
 Deno.test("an option quote has room for its contract", () => {
@@ -107,7 +96,7 @@ Deno.test("an option quote has room for its contract", () => {
     condition: "A",
   });
   assert.equal(
-    optionQuoteLine(quote, plain),
+    messageLine(quote, plain),
     "11:59:38.897261568  SPXW240327P04925000        53 ×    9.46      9.66   × 38      C/C     [A]",
   );
 });
@@ -124,7 +113,7 @@ Deno.test("a trade shows its id as upstream means it, unsigned", () => {
     tape: "C",
   });
   assert.equal(
-    stockTradeLine(trade, plain),
+    messageLine(trade, plain),
     "10:00:00.500000000  AAPL     126.55   ×   1 200  D     C    18446744073709551615 [@ I]",
   );
 });
@@ -139,7 +128,7 @@ Deno.test("an option trade ends with its condition", () => {
     condition: "S",
   });
   assert.equal(
-    optionTradeLine(trade, plain),
+    messageLine(trade, plain),
     "13:35:35.133122560  AAPL240315C00172500       2.84   ×       1  N     [S]",
   );
 });
@@ -157,7 +146,7 @@ Deno.test("a bar shows its four prices, volume, trades and average", () => {
     tradeCount: 461,
   });
   assert.equal(
-    stockBarLine(bar, plain),
+    messageLine(bar, plain),
     "14:30:00.000000000  SPY      388.985   389.13    388.975   389.12   " +
       "      49 378      461  389.0626",
   );
@@ -183,7 +172,7 @@ Deno.test("an order update shows event, order, fill and execution", () => {
     qty: "4",
   });
   assert.equal(
-    orderLine(update, plain),
+    messageLine(update, plain),
     "15:00:00.000000000  partial_fill    sell    10 AAPL   stop_limit 150 " +
       "stop 151  partially_filled filled 4 avg 150.5        4 @ 150.5       o-1",
   );
@@ -192,7 +181,7 @@ Deno.test("an order update shows event, order, fill and execution", () => {
 Deno.test("a side that the schema has no number for is not taken for many legs", () => {
   const order = { id: "p", symbol: "AAPL", qty: "1" };
   const update = create(OrderUpdateSchema, { event: 1, order });
-  assert.match(orderLine(update, plain), / - +1 AAPL /);
+  assert.match(messageLine(update, plain), / - +1 AAPL /);
 });
 
 Deno.test("the parent of a multi-leg order is known by its legs", () => {
@@ -200,10 +189,10 @@ Deno.test("the parent of a multi-leg order is known by its legs", () => {
     event: "ORDER_EVENT_NEW",
     order: { id: "p", qty: "1", legs: [{ symbol: "A1" }, { symbol: "B2" }] },
   });
-  assert.match(orderLine(update, plain), / mleg +1 A1 \+ B2 /);
+  assert.match(messageLine(update, plain), / mleg +1 A1 \+ B2 /);
 });
 
 Deno.test("an update without an order is still a line", () => {
   const update = fromJson(OrderUpdateSchema, { event: "ORDER_EVENT_NEW" });
-  assert.equal(orderLine(update, plain).trim(), "-                   new");
+  assert.equal(messageLine(update, plain).trim(), "-                   new");
 });

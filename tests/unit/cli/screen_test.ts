@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { ansi } from "../../../cli/colors.ts";
-import { frameOf } from "../../../cli/screen.ts";
+import { ansi } from "../../../cli/text.ts";
+import { frameOf } from "../../../cli/terminal.ts";
 
 /** What stands between the two ends of a frame. */
 const inside = (frame: string) => frame.replace("\x1b[?2026h\x1b[H", "").replace("\x1b[?2026l", "");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { ansi, plain } from "../../../cli/colors.ts";
+import { ansi, plain } from "../../../cli/text.ts";
 import { quotaText, subscriptionTables } from "../../../cli/status_table.ts";
 import {
   ConnectionStatusSchema,
@@ -138,7 +138,7 @@ Deno.test("on a terminal a refusal is red and aligned all the same", () => {
     }],
   };
   assert.ok(
-    tables(status, ansi).at(-1)?.includes("\x1b[31mrefused     \x1b[39m"),
+    tables(status, ansi).at(-1)?.includes("\x1b[31mrefused\x1b[39m     "),
   );
 });
 
