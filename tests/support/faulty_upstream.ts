@@ -24,8 +24,9 @@ export class FaultyUpstream implements AsyncDisposable {
   readonly asked: (readonly string[])[] = [];
   /** The error for every subscribe; `undefined` accepts it. */
   refusal: { readonly code: number; readonly msg: string } | undefined;
-  /** How many of the next logins are rejected with 402. */
+  /** How many of the next logins are rejected with `loginError`. */
   refusedLogins = 0;
+  loginError = { code: 402, msg: "auth failed" };
   readonly #server: WebSocketServer;
   #socket: WebSocket | undefined;
   #subscribed = nothing();
@@ -88,7 +89,7 @@ export class FaultyUpstream implements AsyncDisposable {
     const { action } = message;
     if (action === "auth") {
       if (this.refusedLogins-- > 0) {
-        return this.send({ T: "error", code: 402, msg: "auth failed" });
+        return this.send({ T: "error", ...this.loginError });
       }
       this.logins++;
       return this.send({ T: "success", msg: "authenticated" });

@@ -22,7 +22,7 @@ export interface Collected extends AsyncDisposable {
 }
 
 /** A connection to the proxy of a harness. */
-export function clientOf(harness: Harness): ProxyClient {
+export function clientOf(harness: Pick<Harness, "address">): ProxyClient {
   return new ProxyClient(parseAddress(harness.address, "the harness"));
 }
 

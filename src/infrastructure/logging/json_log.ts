@@ -4,8 +4,9 @@
  * Every line has `ts` (RFC 3339, UTC, milliseconds), `level` and `msg`, then
  * its fields. Errors show name, message, code and causes, on `error` lines also
  * the stack. Known secrets are replaced by `<secret>`. Repeated warnings and
- * errors (same message, same feed) are written at most once a second, with the
- * number of suppressed lines in `repeated`.
+ * errors (same message, cause and feed) are written at most once a second; the
+ * last of those that are suppressed follows within a second, with their number
+ * in `repeated`.
  *
  * All lines pass through one function, which redacts them; see `output.ts`.
  *
@@ -27,7 +28,7 @@ export interface JsonLogOptions {
   readonly level: LogThreshold;
   /** Texts that must not be written. */
   readonly secrets?: readonly string[];
-  readonly clock: Pick<Clock, "now" | "monotonic">;
+  readonly clock: Clock;
   /** Writes one finished line. @default to `console` */
   readonly write?: (line: string, level: LineLevel) => void;
 }
@@ -51,6 +52,8 @@ export function createJsonLog(options: JsonLogOptions): JsonLog {
   const { level: threshold, secrets = [], clock, write = toConsole } = options;
   const redactSecrets = redact(secrets);
   const deduplicator = new Deduplicator();
+  const disposed = new AbortController();
+  let isWaiting = false;
 
   const put = (line: Line, extra: LogFields = {}): void => {
     const { at, level, message, fields } = line;
@@ -72,13 +75,27 @@ export function createJsonLog(options: JsonLogOptions): JsonLog {
     for (const { line, count } of deduplicator.due(now)) put(line, { repeated: count });
   };
 
+  /** Writes suppressed lines as they become due, until there are none. */
+  const flushInTime = async (): Promise<void> => {
+    if (isWaiting) return;
+    isWaiting = true;
+    let due = deduplicator.nextDue();
+    while (due !== undefined) {
+      await clock.sleep(due - clock.monotonic(), disposed.signal);
+      flush(clock.monotonic());
+      due = deduplicator.nextDue();
+    }
+    isWaiting = false;
+  };
+
   const log = (level: LineLevel, message: string, fields: LogFields): void => {
     if (SEVERITY[level] < SEVERITY[threshold]) return;
     const now = clock.monotonic();
     flush(now);
     const line: Line = { at: clock.now(), level, message, fields };
-    if (SEVERITY[level] >= SEVERITY.warn && deduplicator.suppress(line, now)) return;
-    put(line);
+    const isLimited = SEVERITY[level] >= SEVERITY.warn && !disposed.signal.aborted;
+    if (isLimited && deduplicator.suppress(line, now)) flushInTime();
+    else put(line);
   };
 
   const child = (base: LogFields): JsonLog => {
@@ -90,7 +107,10 @@ export function createJsonLog(options: JsonLogOptions): JsonLog {
       warn: at("warn"),
       error: at("error"),
       with: (fields) => child({ ...base, ...fields }),
-      [Symbol.dispose]: () => flush(Infinity),
+      [Symbol.dispose]: () => {
+        flush(Infinity);
+        disposed.abort();
+      },
     };
   };
   return child({});

@@ -29,11 +29,15 @@ await main((_config, { log }) => {
   if (script === "secrets") {
     log.warn("Logged KEY-zq81", { cause: new Error("SECRET-zq82") });
   }
-  if (script === "talkative") {
+  if (script?.startsWith("talkative")) {
     for (let i = 0; i < 2_000; i++) {
       log.info("Much ado", { i, x: "x".repeat(1_000) });
     }
-    setTimeout(() => Deno.stderr.writeSync(new TextEncoder().encode("alive\n")));
+    // The repetitions come due, and are written, after a second.
+    const repeats = script.endsWith("repeating") ? 3 : 0;
+    for (let i = 0; i < repeats; i++) log.warn("Again", { i });
+    const alive = () => Deno.stderr.writeSync(new TextEncoder().encode("alive\n"));
+    setTimeout(alive, repeats > 0 ? 1_500 : 0);
   }
   const runnable: Runnable = {
     ports: { grpc: 1, health: 2, metrics: undefined },

@@ -5,8 +5,14 @@ import { denoNeeds, OFFLINE, ROOT, startArguments } from "./child.ts";
 const SCRIPT = "tests/integration/process/scripted.ts";
 const NOWHERE = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
 
-for (const OTEL_ENABLED of ["false", "true"]) {
-  Deno.test(`unread stdout blocks nothing, with OTEL_ENABLED=${OTEL_ENABLED}`, async () => {
+for (
+  const [SCRIPTED, OTEL_ENABLED] of [
+    ["talkative", "false"],
+    ["talkative", "true"],
+    ["talkative and repeating", "false"],
+  ] as const
+) {
+  Deno.test(`unread stdout blocks nothing: ${SCRIPTED}, OTEL_ENABLED=${OTEL_ENABLED}`, async () => {
     await using process = new Deno.Command(Deno.execPath(), {
       args: ["run", "--no-prompt", ...startArguments({ script: SCRIPT })],
       cwd: ROOT,
@@ -16,7 +22,7 @@ for (const OTEL_ENABLED of ["false", "true"]) {
         ...OFFLINE,
         ...NOWHERE,
         OTEL_ENABLED,
-        SCRIPTED: "talkative",
+        SCRIPTED,
       },
       stdin: "null",
       stdout: "piped",

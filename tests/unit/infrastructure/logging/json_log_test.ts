@@ -180,7 +180,7 @@ Deno.test("closing the log writes what was held back", () => {
 function linesTold(script: readonly { kind: number; wait: number }[]): number {
   let now = 0;
   const { log, records } = setup({
-    clock: { now: () => now, monotonic: () => now },
+    clock: { now: () => now, monotonic: () => now, sleep: () => new Promise(() => {}) },
   });
   for (const { kind, wait } of script) {
     now += wait;
@@ -209,4 +209,71 @@ Deno.test("no line is lost when more kinds repeat than are watched", () => {
     wait: index % 7 === 0 ? 1 : 0,
   }));
   assert.equal(linesTold(script), script.length);
+});
+
+Deno.test("another cause, error type or limit is not a repetition", () => {
+  const { log, records } = setup();
+  const failed = (fields: Record_) => log.warn("Failed", { feed: "sip", ...fields });
+  failed({ cause: "closed (1006)" });
+  failed({ cause: "auth failed (402)" });
+  failed({ cause: new Error("closed (1006)") });
+  failed({ cause: new Error("closed (1006)", { cause: new Error("reset") }) });
+  failed({ cause: Object.assign(new Error("reset"), { code: "ECONNRESET" }) });
+  failed({ cause: "auth failed (402)", error_type: "auth" });
+  failed({ limit: "streams" });
+  failed({ limit: "symbols" });
+  assert.equal(records().length, 8);
+  failed({ cause: new Error("closed (1006)", { cause: new Error("reset") }) });
+  assert.equal(records().length, 8);
+});
+
+Deno.test("suppressed lines are written a second after the first, by a timer", async () => {
+  const { log, clock, records } = setup();
+  log.warn("Closed", { index: 0 });
+  await clock.advance(400);
+  log.warn("Closed", { index: 1 });
+  log.warn("Mute", { index: 2 });
+  log.warn("Mute", { index: 3 });
+  await clock.advance(599);
+  assert.equal(records().length, 2);
+  await clock.advance(1);
+  assert.deepEqual([records()[2]?.index, records()[2]?.repeated], [1, 1]);
+  await clock.advance(400);
+  assert.deepEqual([records()[3]?.index, records()[3]?.repeated], [3, 1]);
+});
+
+Deno.test("no timer runs while nothing is suppressed, nor after the log is closed", async () => {
+  const { log, clock } = setup();
+  log.warn("Closed");
+  assert.equal(clock.sleepers, 0);
+  log.warn("Closed");
+  log.warn("Closed");
+  assert.equal(clock.sleepers, 1);
+  await clock.advance(1_000);
+  assert.equal(clock.sleepers, 0);
+  log.warn("Closed");
+  log.warn("Closed");
+  log[Symbol.dispose]();
+  assert.equal(clock.sleepers, 0);
+});
+
+Deno.test("a message with ever new causes is limited too, and every line is counted", async () => {
+  const { log, clock, records } = setup();
+  for (let index = 0; index < 1_000; index++) log.warn("Invalid", { cause: `value ${index}` });
+  const passed = records().length;
+  assert.ok(passed <= 10, `${passed} lines in no time`);
+  await clock.advance(1_000);
+  assert.equal(records().length, passed + 1);
+  assert.equal(records().at(-1)?.repeated, 1_000 - passed);
+  log.warn("Invalid", { cause: "value 0" });
+  assert.equal(records().length, passed + 2);
+});
+
+Deno.test("at most 256 lines are held", () => {
+  const { log, records } = setup();
+  for (let index = 0; index < 3_000; index++) {
+    log.warn(`Message ${index}`);
+    log.warn(`Message ${index}`, { again: true });
+  }
+  assert.ok(records().length >= 6_000 - 256, `${records().length} lines`);
 });

@@ -1,0 +1,107 @@
+/**
+ * What the log says when several things fail within a second: rate limiting
+ * hides repetitions, but no cause.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
+import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
+import { createJsonLog } from "../../src/infrastructure/logging/json_log.ts";
+import { startProxy } from "../../src/proxy.ts";
+import { FaultyUpstream } from "../support/faulty_upstream.ts";
+import { FREE_PORTS, until } from "../support/harness.ts";
+import { clientOf, collect, METHODS } from "../support/streams.ts";
+
+/** A line of the log, and when it was written. */
+type Line = Readonly<Record<string, unknown>> & { readonly at: number };
+
+/** A proxy on a scripted stock stream, with its own log. */
+async function setup() {
+  await using resources = new AsyncDisposableStack();
+  const upstream = resources.use(await FaultyUpstream.start());
+  const lines: Line[] = [];
+  const log = resources.use(createJsonLog({
+    level: "info",
+    clock: systemClock,
+    write: (line) => void lines.push({ ...JSON.parse(line), at: performance.now() }),
+  }));
+  const config = parseConfig({
+    ...FREE_PORTS,
+    ALPACA_KEY: "key",
+    ALPACA_SECRET: "secret",
+    ALPACA_STOCK_STREAM_URL: upstream.url,
+    STREAM_PROXY_FEEDS: "sip",
+    STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "100",
+  });
+  const proxy = resources.use(await startProxy(config, { log }));
+  await until("the feed is up", () => upstream.logins === 1);
+  const moved = resources.move();
+  return {
+    upstream,
+    address: `127.0.0.1:${proxy.ports.grpc}`,
+    /** Lines with a message, without those that are repetitions. */
+    lines: (message: string) => lines.filter(({ msg }) => msg === message),
+    [Symbol.asyncDispose]: () => moved.disposeAsync(),
+  };
+}
+
+for (
+  const loginError of [
+    { code: 402, msg: "auth failed" },
+    { code: 406, msg: "connection limit exceeded" },
+  ]
+) {
+  Deno.test(`a loss and then ${loginError.code} are two lines within a second`, async () => {
+    await using proxy = await setup();
+    const { upstream } = proxy;
+    upstream.loginError = loginError;
+    upstream.refusedLogins = 1;
+    const since = performance.now();
+    upstream.drop();
+    const lost = () => proxy.lines("Feed connection failed, retrying");
+    await until("both are logged", () => lost().length === 2, 3_000);
+    const [first, second] = lost();
+    assert.match(String(first?.cause), /closed|reset|1006/i);
+    assert.match(String(second?.cause), new RegExp(`${loginError.msg}.*${loginError.code}`));
+    assert.ok((second?.at ?? Infinity) - since < 1_000, "within a second");
+  });
+}
+
+Deno.test("two invalid messages 50 ms apart are two lines with their causes", async () => {
+  await using proxy = await setup();
+  const { upstream } = proxy;
+  using client = clientOf(proxy);
+  const symbols = ["AAPL"];
+  await using trades = collect(client, METHODS.streamTrades, { symbols });
+  await using bars = collect(client, METHODS.streamBars, { symbols });
+  await Promise.all([trades.opened, bars.opened]);
+  await until("both are subscribed", () => upstream.asked.flat().length === 2);
+  const t = "2024-01-15T10:00:00.5Z";
+  const since = performance.now();
+  upstream.send({ T: "t", S: "AAPL", i: 1, x: "V", p: "12", s: 1, c: ["@"], t, z: "C" });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  upstream.send({ T: "b", S: "AAPL", o: 1, h: 2, l: 1, v: 10, t });
+  const invalid = () => proxy.lines("Invalid message");
+  await until("both are logged", () => invalid().length === 2, 3_000);
+  const [trade, bar] = invalid();
+  assert.match(String(trade?.cause), /\bp\b/);
+  assert.match(String(bar?.cause), /\bc\b/);
+  assert.ok((bar?.at ?? Infinity) - since < 1_000, "within a second");
+});
+
+Deno.test("repetitions are counted in a line that follows within two seconds", async () => {
+  await using proxy = await setup();
+  const { upstream } = proxy;
+  using client = clientOf(proxy);
+  await using trades = collect(client, METHODS.streamTrades, { symbols: ["AAPL"] });
+  await trades.opened;
+  await until("it is subscribed", () => upstream.asked.flat().length === 1);
+  const since = performance.now();
+  for (let i = 0; i < 5; i++) upstream.send({ T: "t", S: "AAPL", p: "12", s: 1 });
+  const invalid = () => proxy.lines("Invalid message");
+  await until("the others are logged", () => invalid().length === 2, 5_000);
+  const [, held] = invalid();
+  assert.equal(held?.repeated, 4);
+  assert.ok((held?.at ?? Infinity) - since < 2_000, "within two seconds");
+});
