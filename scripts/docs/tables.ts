@@ -31,7 +31,7 @@ import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { MessageHandlers } from "../../src/infrastructure/alpaca/decode.ts";
 import { optionHandlers, stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
-import { EVENTS } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
+import { ORDER_NUMBERS } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
 import {
   advance,
   DISCONNECTED,
@@ -268,7 +268,7 @@ export function orderEventTable(): string {
   );
   return table(
     ["Alpaca's value", "`OrderEvent`"],
-    [...EVENTS].map(([word, number]) => [
+    Object.entries(ORDER_NUMBERS.event).map(([word, number]) => [
       code(word),
       `${code(names.get(number) ?? "")} (${number})`,
     ]),

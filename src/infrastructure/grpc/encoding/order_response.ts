@@ -1,6 +1,5 @@
 /**
- * Encodes order updates with the generated code: they are rare and have many
- * fields.
+ * Encodes order updates with the generated code: they are rare and have many fields.
  *
  * Decimal text is copied digit for digit; enum values are mapped by
  * {@linkcode enumOf}.
@@ -8,52 +7,34 @@
  * @module
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import type { Timestamp as ProtoTimestamp } from "@bufbuild/protobuf/wkt";
+import { type Timestamp as ProtoTimestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import type { OrderDetails, OrderLeg, OrderUpdate } from "../../../domain/market/order_events.ts";
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
 import {
   type OrderDetailsSchema,
   type OrderUpdateLegSchema,
-  type OrderUpdateSchema,
   StreamOrderUpdatesResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 import { enumOf } from "./order_enums.ts";
-import { toProtoTimestamp } from "./proto_timestamp.ts";
 
-/** Returns an object with the field, without it when undefined. */
-function optional<const K extends string, V>(
-  key: K,
-  value: V | undefined,
-): { readonly [P in K]?: V } {
-  // One key of the literal type K; TypeScript widens computed keys.
-  return value === undefined ? {} : { [key]: value } as { [P in K]: V };
+/** Returns the fields that have a value: an optional field of the schema is unset without one. */
+function present<T extends object>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  const set = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(set) as { [K in keyof T]?: Exclude<T[K], undefined> };
 }
 
-function time<const K extends string>(
-  key: K,
-  value: Timestamp | undefined,
-): { readonly [P in K]?: ProtoTimestamp } {
-  return optional(key, value && toProtoTimestamp(value));
+/** Returns the message of a timestamp; an invalid one is left out. */
+function time(timestamp: Timestamp | undefined): ProtoTimestamp | undefined {
+  if (timestamp === undefined || !isTimestamp(timestamp)) return undefined;
+  const { seconds, nanos } = timestamp;
+  return create(TimestampSchema, { seconds: BigInt(seconds), nanos });
 }
 
-function legOf(
-  leg: OrderLeg,
-): MessageInitShape<typeof OrderUpdateLegSchema> {
-  return {
-    id: leg.id,
-    symbol: leg.symbol,
-    side: enumOf("side", leg.side),
-    qty: leg.qty,
-    filledQty: leg.filledQty,
-    filledAvgPrice: leg.filledAvgPrice,
-    ratioQty: leg.ratioQty,
-    status: leg.status,
-  };
+function legOf(leg: OrderLeg): MessageInitShape<typeof OrderUpdateLegSchema> {
+  return { ...leg, side: enumOf("side", leg.side) };
 }
 
-function orderOf(
-  order: OrderDetails,
-): MessageInitShape<typeof OrderDetailsSchema> {
+function orderOf(order: OrderDetails): MessageInitShape<typeof OrderDetailsSchema> {
   return {
     id: order.id,
     clientOrderId: order.clientOrderId,
@@ -66,45 +47,41 @@ function orderOf(
     qty: order.qty,
     filledQty: order.filledQty,
     filledAvgPrice: order.filledAvgPrice,
-    ...optional("limitPrice", order.limitPrice),
-    ...optional("stopPrice", order.stopPrice),
     status: order.status,
     extendedHours: order.extendedHours,
-    ...time("createdAt", order.createdAt),
-    ...time("updatedAt", order.updatedAt),
-    ...time("submittedAt", order.submittedAt),
-    ...time("filledAt", order.filledAt),
-    ...time("canceledAt", order.canceledAt),
-    ...time("expiredAt", order.expiredAt),
-    ...time("failedAt", order.failedAt),
-    legs: order.legs.map((leg) => legOf(leg)),
-    ...optional("commission", order.commission),
-  };
-}
-
-function updateOf(
-  update: OrderUpdate,
-): MessageInitShape<typeof OrderUpdateSchema> {
-  return {
-    event: enumOf("event", update.event),
-    eventId: update.eventId,
-    ...time("timestamp", update.timestamp),
-    order: orderOf(update.order),
-    ...optional("executionId", update.executionId),
-    ...optional("price", update.price),
-    ...optional("qty", update.qty),
-    ...optional("positionQty", update.positionQty),
+    legs: order.legs.map(legOf),
+    ...present({
+      limitPrice: order.limitPrice,
+      stopPrice: order.stopPrice,
+      commission: order.commission,
+      createdAt: time(order.createdAt),
+      updatedAt: time(order.updatedAt),
+      submittedAt: time(order.submittedAt),
+      filledAt: time(order.filledAt),
+      canceledAt: time(order.canceledAt),
+      expiredAt: time(order.expiredAt),
+      failedAt: time(order.failedAt),
+    }),
   };
 }
 
 /** Encodes a `StreamOrderUpdatesResponse`. */
-export function encodeOrderUpdate(
-  update: OrderUpdate,
-): Uint8Array {
+export function encodeOrderUpdate(update: OrderUpdate): Uint8Array {
   return toBinary(
     StreamOrderUpdatesResponseSchema,
     create(StreamOrderUpdatesResponseSchema, {
-      update: updateOf(update),
+      update: {
+        event: enumOf("event", update.event),
+        eventId: update.eventId,
+        order: orderOf(update.order),
+        ...present({
+          timestamp: time(update.timestamp),
+          executionId: update.executionId,
+          price: update.price,
+          qty: update.qty,
+          positionQty: update.positionQty,
+        }),
+      },
     }),
   );
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { FeedStatus, ProxyStatus } from "../../../application/status/status.ts";
 import type {
   ExpansionReport,
@@ -25,7 +26,6 @@ import {
   GetConnectionStatusResponseSchema,
   SymbolState,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
-import { millisToProto } from "./proto_timestamp.ts";
 
 /** Schema values of the upstream feeds. */
 export const FEED_TYPES: Readonly<Record<FeedKind, FeedType>> = {
@@ -74,6 +74,11 @@ export const EXPANSION_STATES: Readonly<
   off: ExpansionState.OFF,
 };
 
+/** Returns the message of a wall clock time in ms; fractions are cut off. */
+function timeOf(ms: number): Timestamp {
+  return timestampFromMs(Math.floor(ms));
+}
+
 function subscriptionsOf(
   { channels, quota, expansions }: FeedSubscriptions,
 ): MessageInitShape<typeof FeedSubscriptionsSchema> {
@@ -103,15 +108,12 @@ function feedOf(
   feed: FeedStatus,
   subscriptions: FeedSubscriptions | undefined,
 ): MessageInitShape<typeof FeedStatusSchema> {
-  const connectedAt = feed.lastConnectedAt === undefined
-    ? undefined
-    : millisToProto(feed.lastConnectedAt);
+  const { lastConnectedAt, errorMessage } = feed;
   return {
     feedType: FEED_TYPES[feed.kind],
     state: STATES[feed.state],
-    ...(connectedAt && { lastConnectedAt: connectedAt }),
-    ...(feed.errorMessage !== undefined &&
-      { errorMessage: feed.errorMessage }),
+    ...(lastConnectedAt !== undefined && { lastConnectedAt: timeOf(lastConnectedAt) }),
+    ...(errorMessage !== undefined && { errorMessage }),
     subscriptionCount: feed.subscriptionCount,
     reconnectAttempts: feed.reconnectAttempts,
     messagesReceived: BigInt(feed.messagesReceived),
@@ -128,15 +130,13 @@ export function encodeStatus(
   status: ProxyStatus,
   subscriptions: readonly FeedSubscriptions[] = [],
 ): Uint8Array {
-  const startedAt = millisToProto(status.startedAt);
-  const currentTime = millisToProto(status.now);
   return toBinary(
     GetConnectionStatusResponseSchema,
     create(GetConnectionStatusResponseSchema, {
       status: {
         version: status.version,
-        ...(startedAt && { startedAt }),
-        ...(currentTime && { currentTime }),
+        startedAt: timeOf(status.startedAt),
+        currentTime: timeOf(status.now),
         feeds: status.feeds.map((feed) =>
           feedOf(feed, subscriptions.find((one) => one.feed === feed.feed))
         ),

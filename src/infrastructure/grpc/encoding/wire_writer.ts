@@ -10,8 +10,8 @@
  * A writer has one scratch buffer, which grows to the largest message. `finish`
  * returns a copy of the message, which is not written to again.
  *
- * A tag is the byte on the wire: field number × 8 + wire type. All fields written
- * here have numbers up to 15, so a tag is one byte.
+ * All fields written here have numbers up to 15, so a tag (the field's number × 8 + the wire type)
+ * is one byte.
  *
  * @module
  */
@@ -22,8 +22,10 @@ import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts
 const HEADROOM = 6;
 /** A tag and the longest varint. */
 const LONGEST_NUMBER = 11;
-/** Tag of field 1, length-delimited: the wrapper of every response. */
-const WRAPPER_TAG = 0x0a;
+/** Wire types, which say how long a field is. */
+const VARINT = 0;
+const FIXED64 = 1;
+const LENGTH_DELIMITED = 2;
 
 const INT32_MAX = 0x7fff_ffff;
 const INT32_MIN = -0x8000_0000;
@@ -68,7 +70,7 @@ export class WireWriter {
     for (let rest = length; rest > 0x7f; rest >>>= 7) prefix++;
     const start = HEADROOM - prefix - 1;
     let at = start;
-    bytes[at++] = WRAPPER_TAG;
+    bytes[at++] = 1 << 3 | LENGTH_DELIMITED;
     for (; length > 0x7f; length >>>= 7) bytes[at++] = (length & 0x7f) | 0x80;
     bytes[at] = length;
     this.#at = HEADROOM;
@@ -81,84 +83,88 @@ export class WireWriter {
   }
 
   /** Writes a string field; an empty string is left out. */
-  text(tag: number, value: string): void {
-    if (value.length > 0) this.textItem(tag, value);
+  text(field: number, value: string): void {
+    if (value.length > 0) this.#text(field, value);
   }
 
-  /** Writes one element of a repeated string, also an empty one. */
-  textItem(tag: number, value: string): void {
+  /** Writes a repeated string field, also its empty elements. */
+  texts(field: number, values: readonly string[]): void {
+    for (let i = 0; i < values.length; i++) this.#text(field, values[i] as string);
+  }
+
+  #text(field: number, value: string): void {
     const length = value.length;
-    if (length > 0x7f) return this.#utf8(tag, value);
+    if (length > 0x7f) return this.#utf8(field, value);
     this.#reserve(length + 2);
     const bytes = this.#bytes;
     const first = this.#at + 2;
     for (let i = 0; i < length; i++) {
       const unit = value.charCodeAt(i);
-      if (unit > 0x7f) return this.#utf8(tag, value);
+      if (unit > 0x7f) return this.#utf8(field, value);
       bytes[first + i] = unit;
     }
-    bytes[first - 2] = tag;
+    bytes[first - 2] = field << 3 | LENGTH_DELIMITED;
     bytes[first - 1] = length;
     this.#at = first + length;
   }
 
   /** Writes a double field; +0 is left out. */
-  double(tag: number, value: number): void {
+  double(field: number, value: number): void {
     if (Object.is(value, 0)) return;
     this.#reserve(9);
-    this.#bytes[this.#at] = tag;
+    this.#bytes[this.#at] = field << 3 | FIXED64;
     this.#view.setFloat64(this.#at + 1, value, true);
     this.#at += 9;
   }
 
   /** Writes an int32 field; 0 is left out, other numbers are clamped. */
-  int32(tag: number, value: number): void {
+  int32(field: number, value: number): void {
     const int = (value | 0) === value ? value : clampToInt32(value);
     if (int === 0) return;
     this.#reserve(LONGEST_NUMBER);
-    this.#bytes[this.#at++] = tag;
+    this.#bytes[this.#at++] = field << 3 | VARINT;
     if (int > 0) this.#varint(int);
     // Negative numbers are sign-extended to 64 bits on the wire.
     else this.#varint64(int >>> 0, UINT32_MAX);
   }
 
   /** Writes an int64 field; 0 is left out, a `bigint` keeps its lower 64 bits. */
-  int64(tag: number, value: number | bigint): void {
-    if (typeof value === "bigint") return this.#bigint(tag, value);
+  int64(field: number, value: number | bigint): void {
+    if (typeof value === "bigint") return this.#bigint(field, value);
     const int = Math.trunc(value);
     if (int === 0 || !Number.isFinite(int)) return;
     if (int < 0 || int > Number.MAX_SAFE_INTEGER) {
-      return this.#bigint(tag, BigInt(int));
+      return this.#bigint(field, BigInt(int));
     }
     this.#reserve(LONGEST_NUMBER);
-    this.#bytes[this.#at++] = tag;
+    this.#bytes[this.#at++] = field << 3 | VARINT;
     this.#varint64(int >>> 0, Math.floor(int / UINT32_RANGE));
   }
 
   /** Writes a timestamp field; an invalid one is left out. */
-  timestamp(tag: number, value: Timestamp): void {
+  timestamp(field: number, value: Timestamp): void {
     if (!isTimestamp(value)) return;
     this.#reserve(2);
-    this.#bytes[this.#at] = tag;
+    this.#bytes[this.#at] = field << 3 | LENGTH_DELIMITED;
     const first = this.#at += 2;
-    this.int64(0x08, value.seconds);
-    this.int32(0x10, value.nanos);
+    this.int64(1, value.seconds);
+    this.int32(2, value.nanos);
     // Two varints: always shorter than 128 bytes, so the length is one byte.
     this.#bytes[first - 1] = this.#at - first;
   }
 
-  #bigint(tag: number, value: bigint): void {
+  #bigint(field: number, value: bigint): void {
     const bits = BigInt.asUintN(64, value);
     if (bits === 0n) return;
     this.#reserve(LONGEST_NUMBER);
-    this.#bytes[this.#at++] = tag;
+    this.#bytes[this.#at++] = field << 3 | VARINT;
     this.#varint64(Number(bits & 0xffff_ffffn), Number(bits >> 32n));
   }
 
-  #utf8(tag: number, value: string): void {
+  #utf8(field: number, value: string): void {
     const encoded = utf8.encode(value);
     this.#reserve(LONGEST_NUMBER + encoded.length);
-    this.#bytes[this.#at++] = tag;
+    this.#bytes[this.#at++] = field << 3 | LENGTH_DELIMITED;
     this.#varint(encoded.length);
     this.#bytes.set(encoded, this.#at);
     this.#at += encoded.length;
