@@ -12,6 +12,8 @@ import {
   type FeedStatus,
   type OptionTrade,
   type OrderUpdate,
+  type StockBar,
+  type StockQuote,
   type StockTrade,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { StreamMessage } from "./streams.ts";
@@ -32,33 +34,19 @@ export interface StreamFigures {
   readonly lost: number;
 }
 
-/** Best bid and ask of an instrument. */
-export interface TopOfBook {
-  readonly bidPrice: number;
-  readonly bidSize: number;
-  readonly askPrice: number;
-  readonly askSize: number;
-}
-
 /** Last known values of one stock or contract. */
 export interface InstrumentRow {
   readonly symbol: string;
   /** False while the feed is not connected or has sent nothing since. */
   readonly live: boolean;
-  readonly book?: TopOfBook;
+  readonly book?: Pick<StockQuote, "bidPrice" | "bidSize" | "askPrice" | "askSize">;
   readonly trade?: {
     readonly price: number;
     readonly size: number;
     /** Compared with the previous trade. */
     readonly direction: -1 | 0 | 1;
   };
-  readonly bar?: {
-    readonly open: number;
-    readonly high: number;
-    readonly low: number;
-    readonly close: number;
-    readonly volume: bigint;
-  };
+  readonly bar?: Pick<StockBar, "open" | "high" | "low" | "close" | "volume">;
 }
 
 /** An event that is shown to the user. */

@@ -79,34 +79,56 @@ async function runWithin(
   }
 }
 
-/** Follows a stream across restarts of the proxy. */
-async function followStream(
-  task: StreamTask,
+/** Repeats a task across restarts of the proxy; returns the exit code. */
+async function retry(
+  task: StreamTask | StatusTask,
   terminal: Terminal,
+  /** Calls its argument whenever the proxy has answered. */
+  run: (onOpen: () => void) => Promise<void>,
 ): Promise<number> {
-  const kind = STREAM_KINDS[task.what];
-  if (kind === undefined) throw new UsageError(task.what, "not a stream");
-  const progress = { left: task.count ?? Infinity, titled: false };
-  let disconnected = false;
-  for (let attempt = 1; !terminal.signal.aborted; attempt++) {
+  const { clock, signal } = terminal;
+  let isAgain = false;
+  for (let attempt = 1; !signal.aborted; attempt++) {
     let opened = false;
-    const onOpen = () => {
-      if (disconnected) terminal.writeError(`tail: connected to ${at(task)}`);
-      opened = true;
-      attempt = 0;
-    };
     try {
-      await printStream(kind, { task, terminal, progress, onOpen });
-      if (terminal.signal.aborted || progress.left === 0) return EXIT.ok;
-      throw new RpcError("OK", "the stream ended");
+      await run(() => {
+        if (isAgain) terminal.writeError(`tail: connected to ${addressText(task.address)}`);
+        isAgain = false;
+        opened = task.type === "stream";
+        attempt = 0;
+      });
+      return EXIT.ok;
     } catch (error) {
-      const wait = waitAfter(error, { task, terminal, opened, attempt });
-      if (wait === undefined) return EXIT.failed;
-      disconnected = true;
-      await wait;
+      if (!(error instanceof RpcError)) throw error;
+      if (signal.aborted) break;
+      const reason = `tail: ${describeFailure(error, { address: task.address, opened })}`;
+      const isPermanent = !isWorthRetrying(error);
+      if (isPermanent || !task.reconnect) {
+        const isReached = isPermanent || opened || error.code === "RESOURCE_EXHAUSTED";
+        terminal.writeError(isReached ? reason : `${reason}\n${START_ONE}`);
+        return EXIT.failed;
+      }
+      const delay = retryDelay(attempt, Math.random());
+      terminal.writeError(`${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`);
+      isAgain = true;
+      await clock.sleep(delay, signal);
     }
   }
   return EXIT.ok;
+}
+
+const START_ONE = "Start one with: deno task demo, or deno task start. " +
+  "For another address: --address HOST:PORT";
+
+function followStream(task: StreamTask, terminal: Terminal): Promise<number> {
+  const kind = STREAM_KINDS[task.what];
+  if (kind === undefined) throw new UsageError(task.what, "not a stream");
+  const progress = { left: task.count ?? Infinity, titled: false };
+  return retry(task, terminal, async (onOpen) => {
+    await printStream(kind, { task, terminal, progress, onOpen });
+    if (terminal.signal.aborted || progress.left === 0) return;
+    throw new RpcError("OK", "the stream ended");
+  });
 }
 
 interface Progress {
@@ -159,41 +181,25 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
   }
 }
 
-async function followStatus(
-  task: StatusTask,
-  terminal: Terminal,
-): Promise<number> {
-  let disconnected = false;
-  for (let attempt = 1; !terminal.signal.aborted; attempt++) {
-    try {
+function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {
+  const { clock, signal } = terminal;
+  // Without --watch the result is needed now.
+  const asked = { ...task, reconnect: task.reconnect && task.watch };
+  return retry(asked, terminal, async (onOpen) => {
+    while (!signal.aborted) {
       // A new connection per request finds a restarted proxy immediately.
       using client = new ProxyClient(task.address);
       const answer = await client.call(
         StreamProxyService.method.getConnectionStatus,
         { includeSubscriptions: task.subscriptions },
-        terminal.signal,
+        signal,
       );
-      if (disconnected) terminal.writeError(`tail: connected to ${at(task)}`);
-      disconnected = false;
-      attempt = 0;
+      onOpen();
       await terminal.write(renderStatus(answer, { task, terminal }));
-      if (!task.watch) return EXIT.ok;
-      await terminal.clock.sleep(WATCH_INTERVAL_MS, terminal.signal);
-    } catch (error) {
-      // Without --watch the result is needed now.
-      const asked = { ...task, reconnect: task.reconnect && task.watch };
-      const wait = waitAfter(error, {
-        task: asked,
-        terminal,
-        opened: false,
-        attempt,
-      });
-      if (wait === undefined) return EXIT.failed;
-      disconnected = true;
-      await wait;
+      if (!task.watch) return;
+      await clock.sleep(WATCH_INTERVAL_MS, signal);
     }
-  }
-  return EXIT.ok;
+  });
 }
 
 function renderStatus(
@@ -210,44 +216,6 @@ function renderStatus(
   }
   const clear = task.watch && supportsAnsi(terminal.isTerminal, terminal.env) ? CLEAR_SCREEN : "";
   return `${clear}${lines.join("\n")}\n`;
-}
-
-interface Attempt {
-  readonly task: StreamTask | StatusTask;
-  readonly terminal: Terminal;
-  readonly opened: boolean;
-  readonly attempt: number;
-}
-
-/** Reports the failure; undefined when there is no retry. */
-function waitAfter(
-  error: unknown,
-  attempt: Attempt,
-): Promise<void> | undefined {
-  const { task, terminal, opened } = attempt;
-  if (!(error instanceof RpcError)) throw error;
-  if (terminal.signal.aborted) return Promise.resolve();
-  const reason = describeFailure(error, { address: task.address, opened });
-  if (!isWorthRetrying(error)) {
-    terminal.writeError(`tail: ${reason}`);
-    return undefined;
-  }
-  if (!task.reconnect) {
-    const reached = opened || error.code === "RESOURCE_EXHAUSTED";
-    const remedy = reached ? "" : "\nStart one with: deno task demo, or deno task start. " +
-      "For another address: --address HOST:PORT";
-    terminal.writeError(`tail: ${reason}${remedy}`);
-    return undefined;
-  }
-  const delay = retryDelay(attempt.attempt, Math.random());
-  terminal.writeError(
-    `tail: ${reason}; next attempt in ${(delay / 1000).toFixed(1)} s`,
-  );
-  return terminal.clock.sleep(delay, terminal.signal);
-}
-
-function at(task: StreamTask | StatusTask): string {
-  return addressText(task.address);
 }
 
 if (import.meta.main) {

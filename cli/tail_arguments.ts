@@ -137,15 +137,13 @@ export function parseTailArguments(
     seconds: flags.number("seconds", { min: 0, max: 1e7, fractions: true }),
   };
   if (what === "status") {
-    if (symbols[0] === undefined) {
-      return {
-        type: "status",
-        watch: flags.has("watch"),
-        subscriptions: flags.has("subscriptions"),
-        ...common,
-      };
-    }
-    throw new UsageError(symbols[0], "status takes no symbols");
+    if (symbols[0] !== undefined) throw new UsageError(symbols[0], "status takes no symbols");
+    return {
+      type: "status",
+      watch: flags.has("watch"),
+      subscriptions: flags.has("subscriptions"),
+      ...common,
+    };
   }
   return {
     type: "stream",
@@ -198,28 +196,28 @@ function readRight(text: string | undefined): ContractSelection["right"] {
   throw new UsageError(`--right ${text}`, "it takes call or put");
 }
 
+/** What flags go with, where they do not go with everything. */
+const GOES_WITH: readonly {
+  readonly flags: readonly (keyof typeof FLAGS)[];
+  readonly text: string;
+  readonly whats: readonly string[];
+}[] = [
+  {
+    flags: ["underlying"],
+    text: "option-quotes and option-trades",
+    whats: ["option-quotes", "option-trades"],
+  },
+  { flags: ["order-id"], text: "orders", whats: ["orders"] },
+  { flags: ["watch", "subscriptions"], text: "status", whats: ["status"] },
+  { flags: ["count"], text: "streams", whats: Object.keys(STREAM_KINDS) },
+];
+
 /** Rejects flags that would be ignored. */
 function rejectOtherFlags(what: string, flags: TailFlags): void {
-  const filter = STREAM_KINDS[what]?.filter;
-  if (flags.has("underlying") && filter !== "underlying") {
-    throw new UsageError(
-      "--underlying",
-      `it goes with option-quotes and option-trades, not with ${what}`,
-    );
-  }
-  if (flags.has("order-id") && filter !== "order-id") {
-    throw new UsageError("--order-id", `it goes with orders, not with ${what}`);
-  }
-  for (const name of ["watch", "subscriptions"] as const) {
-    if (flags.has(name) && what !== "status") {
-      throw new UsageError(
-        `--${name}`,
-        `it goes with status, not with ${what}`,
-      );
-    }
-  }
-  if (flags.has("count") && what === "status") {
-    throw new UsageError("--count", "it goes with streams, not with status");
+  for (const { flags: names, text, whats } of GOES_WITH) {
+    const given = names.find((name) => flags.has(name));
+    if (given === undefined || whats.includes(what)) continue;
+    throw new UsageError(`--${given}`, `it goes with ${text}, not with ${what}`);
   }
 }
 
