@@ -1,15 +1,15 @@
 /**
- * Keeps one session of a feed open: connects, follows the session until it ends,
- * backs off and reconnects.
+ * Keeps one session of a feed open: connects, follows the session until it ends, backs off and
+ * reconnects.
  *
- * There is at most one session at a time. Its failure ({@linkcode FeedFailure}) is
- * counted, logged and shown in the status; its type decides the backoff. Client
- * streams stay open meanwhile and continue when data does.
+ * There is at most one session at a time. Its failure ({@linkcode FeedFailure}) is counted, logged
+ * and shown in the status; its type decides the backoff. Client streams stay open meanwhile and
+ * continue when data does.
  *
  * @module
  */
 import { backoffDelay, type BackoffSettings, isDoubted } from "../../domain/connection/backoff.ts";
-import type { FailureType } from "../../domain/connection/failure.ts";
+import { type FailureType, type FeedFailure, toFailure } from "../../domain/connection/failure.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
 import {
@@ -26,7 +26,6 @@ import type { Tracing } from "../ports/tracing.ts";
 import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/status.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import { type FeedFailure, toFailure } from "./feed_failure.ts";
 import { keepAlive } from "./keep_alive.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
@@ -52,8 +51,8 @@ export interface FeedLinkParts {
   readonly remedies: Readonly<Partial<Record<FailureType, string>>>;
   readonly reconnect: BackoffSettings & {
     /**
-     * Consecutive failures after which the feed stops reconnecting; 0 means never.
-     * A session that was not stable counts too.
+     * Consecutive failures after which the feed stops reconnecting; 0 means never. A session that
+     * was not stable counts too.
      */
     readonly maxAttempts: number;
   };
@@ -99,8 +98,8 @@ export class FeedLink {
   }
 
   /**
-   * Keeps a session open until `signal` fires. After the last attempt the link
-   * stays in state `error` until then.
+   * Keeps a session open until `signal` fires. After the last attempt the link stays in state
+   * `error` until then.
    */
   async run(signal: AbortSignal): Promise<void> {
     this.#down ??= new WallStamp(this.#parts.clock);

@@ -1,13 +1,12 @@
 import { heartbeatAction, type HeartbeatSettings } from "../../domain/connection/heartbeat.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedSession } from "../ports/feed_connector.ts";
-import { FeedFailure } from "./feed_failure.ts";
+import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /**
- * Sends heartbeats on a session until `signal` fires: probes an idle session, and
- * fails it when no frame follows in time. Audits a busy one without waiting for
- * the reply.
+ * Sends heartbeats on a session until `signal` fires: probes an idle session, and fails it when no
+ * frame follows in time. Audits a busy one without waiting for the reply.
  */
 export async function keepAlive(
   session: FeedSession,

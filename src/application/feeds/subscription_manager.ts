@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Rejection } from "../../domain/subscription/rejections.ts";
@@ -25,7 +26,6 @@ import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
 import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
-import { FeedFailure } from "./feed_failure.ts";
 import {
   describeProblem,
   reportChannels,

@@ -5,8 +5,8 @@ import type { Log } from "../ports/log.ts";
 const RESTART_MS = 1_000;
 
 /**
- * Runs a task until `signal` fires. A task that throws or returns early, which is
- * a bug, is logged and restarted after a second.
+ * Runs a task until `signal` fires. A task that throws or returns early, which is a bug, is logged
+ * and restarted after a second.
  *
  * @param run the task; must return only when its signal fires
  */

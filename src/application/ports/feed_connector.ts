@@ -1,9 +1,9 @@
 /**
  * The port to upstream sessions.
  *
- * A connector dials and logs in; its session carries data until it ends. Market
- * data does not pass through this port: the adapter decodes and publishes it
- * synchronously, so that the upstream reader never waits.
+ * A connector dials and logs in; its session carries data until it ends. Market data does not pass
+ * through this port: the adapter decodes and publishes it synchronously, so that the upstream
+ * reader never waits.
  *
  * @module
  */
@@ -12,7 +12,7 @@ import type {
   SymbolSets,
   UpstreamError,
 } from "../../domain/subscription/pairs.ts";
-import type { FeedFailure } from "../feeds/feed_failure.ts";
+import type { FeedFailure } from "../../domain/connection/failure.ts";
 
 /** Receives the replies to the requests of a session. */
 export interface SubscriptionReplies {

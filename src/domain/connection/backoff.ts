@@ -1,6 +1,6 @@
 /**
- * Computes how long to wait before the next connection attempt from the failure,
- * the number of attempts and a random number.
+ * Computes how long to wait before the next connection attempt from the failure, the number of
+ * attempts and a random number.
  *
  * @module
  */
@@ -15,9 +15,8 @@ export interface BackoffSettings {
 }
 
 /**
- * Waits after `connection_limit`. The first ones are short because a clean close
- * frees the connection within seconds; their sum exceeds the 90 s for which
- * Alpaca keeps a ghost session.
+ * Waits after `connection_limit`. The first ones are short because a clean close frees the
+ * connection within seconds; their sum exceeds the 90 s for which Alpaca keeps a ghost session.
  */
 const CONNECTION_LIMIT_DELAYS_MS: readonly number[] = [
   5_000,
@@ -44,9 +43,9 @@ const RATE_LIMITED_FLOOR_MS = 2_000;
 const MAX_RETRY_AFTER_MS = 300_000;
 
 /**
- * Whether an `auth` failure is more likely an outage of Alpaca than a bad key: the
- * same key was accepted within the last 24 hours, and the wait after consecutive
- * failures has not grown to a minute yet.
+ * Whether an `auth` failure is more likely an outage of Alpaca than a bad key: the same key was
+ * accepted within the last 24 hours, and the wait after consecutive failures has not grown to a
+ * minute yet.
  */
 export function isDoubted(failures: {
   /** Consecutive `auth` failures, at least 1. */
@@ -60,14 +59,13 @@ export function isDoubted(failures: {
 }
 
 /**
- * Returns the milliseconds to wait before attempt number `attempt` (1 is the first
- * retry).
+ * Returns the milliseconds to wait before attempt number `attempt` (1 is the first retry).
  *
- * Most failures use full jitter: a random part of the exponential bound, so that
- * many proxies do not reconnect simultaneously. `rate_limited` waits at least half
- * of the bound, and so does a doubted `auth`, whose bound starts at 500 ms for any
- * settings. `connection_limit` and `auth` have fixed schedules plus up to 10 %.
- * `Retry-After`, up to five minutes, is the minimum for every type.
+ * Most failures use full jitter: a random part of the exponential bound, so that many proxies do
+ * not reconnect simultaneously. `rate_limited` waits at least half of the bound, and so does a
+ * doubted `auth`, whose bound starts at 500 ms for any settings. `connection_limit` and `auth` have
+ * fixed schedules plus up to 10 %. `Retry-After`, up to five minutes, is the minimum for every
+ * type.
  *
  * @param random a number in [0, 1)
  */
@@ -135,4 +133,22 @@ function exponentialBound(
   );
   const grown = initialMs * growth;
   return Math.min(grown, Math.max(settings.maxDelayMs, initialMs));
+}
+
+/**
+ * Parses a `Retry-After` header in either form (RFC 9110, 10.2.3): milliseconds to wait, or
+ * `undefined` when it is invalid.
+ *
+ * @param text the header's value
+ * @param nowMs the wall clock, which a date is relative to
+ */
+export function parseRetryAfter(
+  text: string | null | undefined,
+  nowMs: number,
+): number | undefined {
+  const value = text?.trim() ?? "";
+  if (/^\d+(\.\d+)?$/.test(value)) return Number(value) * 1000;
+  // A valid date names a month; `Date.parse` accepts more.
+  const date = /[A-Za-z]{3}/.test(value) ? Date.parse(value) : NaN;
+  return Number.isNaN(date) ? undefined : Math.max(0, date - nowMs);
 }

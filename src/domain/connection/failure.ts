@@ -3,17 +3,17 @@
  *
  * @module
  */
+import { errorText, type UpstreamError } from "../subscription/pairs.ts";
 
 /**
- * Reasons for a failed session, as the `error_type` label spells them. Only
- * three of them change how the proxy retries (`backoff.ts`):
+ * Reasons for a failed session, as the `error_type` label spells them. Only three of them change
+ * how the proxy retries (`backoff.ts`):
  *
  * - `rate_limited`: Alpaca limits connection attempts (HTTP 429).
- * - `connection_limit`: another session uses the account's only connection
- *   (406), often a ghost session of this proxy, which Alpaca drops after about
- *   90 s.
- * - `auth`: credentials, plan or scope (402, 409, 411, `unauthorized`), which
- *   only the operator can correct.
+ * - `connection_limit`: another session uses the account's only connection (406), often a ghost
+ *   session of this proxy, which Alpaca drops after about 90 s.
+ * - `auth`: credentials, plan or scope (402, 409, 411, `unauthorized`), which only the operator can
+ *   correct.
  */
 export const FAILURE_TYPES = [
   "dial",
@@ -41,4 +41,46 @@ const TYPE_BY_CODE: ReadonlyMap<number, FailureType> = new Map([
 /** The failure that an error code of the stream protocol means. */
 export function failureTypeOf(code: number): FailureType {
   return TYPE_BY_CODE.get(code) ?? "upstream_error";
+}
+
+/** The error of a session; its message is for operators, once redacted. */
+export class FeedFailure extends Error {
+  override readonly name = "FeedFailure";
+  readonly errorType: FailureType;
+  /** Ms that Alpaca asks to wait before the next attempt, if it does. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    { errorType, retryAfterMs, cause }: {
+      readonly errorType: FailureType;
+      readonly retryAfterMs?: number | undefined;
+      readonly cause?: unknown;
+    },
+  ) {
+    super(message, { cause });
+    this.errorType = errorType;
+    this.retryAfterMs = retryAfterMs;
+  }
+
+  /**
+   * Returns the failure without secrets: Alpaca's text may quote what it was sent. The cause and
+   * the stack are dropped, because they repeat the text.
+   */
+  redacted(redact: (text: string) => string): FeedFailure {
+    const { errorType, retryAfterMs } = this;
+    return new FeedFailure(redact(this.message), { errorType, retryAfterMs });
+  }
+}
+
+/** The failure of a session that an error of Alpaca ends. */
+export function failureOfUpstream(error: UpstreamError): FeedFailure {
+  return new FeedFailure(errorText(error), { errorType: failureTypeOf(error.code) });
+}
+
+/** Converts anything that was thrown to a failure. */
+export function toFailure(error: unknown): FeedFailure {
+  if (error instanceof FeedFailure) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FeedFailure(message, { errorType: "dial", cause: error });
 }

@@ -7,8 +7,8 @@
 /**
  * The three sessions that the proxy holds: stocks, options, trade updates.
  *
- * Settings, health bodies and metric labels use these names. {@linkcode FeedKind}
- * is the product that a session carries.
+ * Settings, health bodies and metric labels use these names. {@linkcode FeedKind} is the product
+ * that a session carries.
  */
 export type FeedId = "sip" | "opra" | "trading";
 

@@ -1,22 +1,20 @@
 /**
  * Decides when to probe a session and when to fail it.
  *
- * Any frame proves that the session is alive. After `intervalMs` without a frame
- * it is probed; without a frame for `timeoutMs` after that it is dead. So a dead
- * socket is detected within interval + timeout of its last frame, and an idle but
- * healthy one replies and continues.
+ * Any frame proves that the session is alive. After `intervalMs` without a frame it is probed;
+ * without a frame for `timeoutMs` after that it is dead. So a dead socket is detected within
+ * interval + timeout of its last frame, and an idle but healthy one replies and continues.
  *
- * A busy session is alive but may have lost subscriptions. It is audited, probed
- * in the same way, when it has not acknowledged its subscriptions for
- * {@linkcode AUDIT_MS}. An unanswered audit does not fail the session.
+ * A busy session is alive but may have lost subscriptions. It is audited, probed in the same way,
+ * when it has not acknowledged its subscriptions for {@linkcode AUDIT_MS}. An unanswered audit does
+ * not fail the session.
  *
  * @module
  */
 
 /**
- * Interval between acknowledgements on a busy session, in ms. It bounds how long a
- * silently lost subscription goes unnoticed; the reply lists every symbol, so it
- * is not requested often.
+ * Interval between acknowledgements on a busy session, in ms. It bounds how long a silently lost
+ * subscription goes unnoticed; the reply lists every symbol, so it is not requested often.
  */
 export const AUDIT_MS = 300_000;
 
@@ -53,8 +51,8 @@ export function heartbeatAction(
   if (probedAt !== undefined) {
     const left = probedAt + settings.timeoutMs - now;
     if (left <= 0) return { type: "dead" };
-    // The reply may arrive immediately; the next probe is then due an interval
-    // later, which may be long before this timeout.
+    // The reply may arrive immediately; the next probe is then due an interval later, which may be
+    // long before this timeout.
     return { type: "wait", ms: Math.min(left, settings.intervalMs) };
   }
   const left = lastFrameAt + settings.intervalMs - now;

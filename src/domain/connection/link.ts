@@ -12,8 +12,8 @@
  * any state --shutdown--> disconnected
  * ```
  *
- * `lost` while connecting or authenticating is a failed dial or a socket that
- * closed before it replied. An event that does not apply changes nothing.
+ * `lost` while connecting or authenticating is a failed dial or a socket that closed before it
+ * replied. An event that does not apply changes nothing.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * Parses OCC option symbols, from the right.
  *
- * `ROOT` (1 to 6 characters) + `YYMMDD` + `C` or `P` + strike × 1000 in eight
- * digits. Adjusted contracts have a digit in the root (`CSGP1251017P…`), so only
- * the fixed width of the rest determines where the root ends.
+ * `ROOT` (1 to 6 characters) + `YYMMDD` + `C` or `P` + strike × 1000 in eight digits. Adjusted
+ * contracts have a digit in the root (`CSGP1251017P…`), so only the fixed width of the rest
+ * determines where the root ends.
  *
  * @module
  */
@@ -37,8 +37,8 @@ export function parseOccSymbol(symbol: string): OccSymbol | undefined {
 }
 
 /**
- * Returns the root of a compact OCC symbol without validating the rest, for symbols
- * received from Alpaca; `""` when the text is too short.
+ * Returns the root of a compact OCC symbol without validating the rest, for symbols received from
+ * Alpaca; `""` when the text is too short.
  */
 export function occRoot(symbol: string): string {
   return symbol.length > TAIL ? symbol.slice(0, -TAIL) : "";

@@ -1,6 +1,6 @@
 /**
- * Events of the option stream. Sizes are contracts, prices USD per share of the
- * contract, and there is one condition code where stocks have a list.
+ * Events of the option stream. Sizes are contracts, prices USD per share of the contract, and there
+ * is one condition code where stocks have a list.
  *
  * @module
  */

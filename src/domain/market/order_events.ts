@@ -1,10 +1,9 @@
 /**
  * Order updates of the trading stream.
  *
- * Quantities and prices are money: decimal text with the broker's digits.
- * Enumerated fields (event, class, type, side, …) are open sets, because the
- * broker adds values without notice: they are text here, and each API maps the
- * values that it knows.
+ * Quantities and prices are money: decimal text with the broker's digits. Enumerated fields (event,
+ * class, type, side, …) are open sets, because the broker adds values without notice: they are text
+ * here, and each API maps the values that it knows.
  *
  * @module
  */
@@ -15,8 +14,8 @@ export interface OrderUpdate {
   /** `new`, `fill`, `partial_fill`, `canceled`, … */
   readonly event: string;
   /**
-   * Unique per event and equal for a repeat of it: the broker's id if it sends one,
-   * else derived from the fields that identify the event.
+   * Unique per event and equal for a repeat of it: the broker's id if it sends one, else derived
+   * from the fields that identify the event.
    */
   readonly eventId: string;
   readonly timestamp: Timestamp | undefined;
@@ -72,8 +71,8 @@ export interface OrderLeg {
 }
 
 /**
- * Known values of the enumerated fields; `""` where the broker leaves the field
- * empty. Other values are passed on and counted.
+ * Known values of the enumerated fields; `""` where the broker leaves the field empty. Other values
+ * are passed on and counted.
  */
 export const ORDER_ENUMS = {
   event: [

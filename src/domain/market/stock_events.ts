@@ -1,9 +1,9 @@
 /**
  * Events of the stock stream.
  *
- * Prices are US dollars as the double that Alpaca sent; sizes are shares. Codes
- * (exchanges, conditions, tapes) are passed through unchanged, because the same
- * letter has different meanings on different tapes.
+ * Prices are US dollars as the double that Alpaca sent; sizes are shares. Codes (exchanges,
+ * conditions, tapes) are passed through unchanged, because the same letter has different meanings
+ * on different tapes.
  *
  * @module
  */

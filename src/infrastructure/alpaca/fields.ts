@@ -1,17 +1,16 @@
 /**
  * Reads the fields of a message, one function per kind of field.
  *
- * A value that is not valid throws {@linkcode InvalidField}, which costs that
- * message only. Numbers and times are required; absent and null codes are empty
- * text, because Alpaca omits the exchange of an empty side of the order book.
+ * A value that is not valid throws {@linkcode InvalidField}, which costs that message only. Numbers
+ * and times are required; absent and null codes are empty text, because Alpaca omits the exchange
+ * of an empty side of the order book.
  *
- * Text has limits far above real values, because an event is kept in every queue
- * that wants it and sent to every client.
+ * Text has limits far above real values, because an event is kept in every queue that wants it and
+ * sent to every client.
  *
  * @module
  */
-import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
-import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
+import { isTimestamp, parseRfc3339, type Timestamp } from "../../domain/market/timestamp.ts";
 
 /** Characters of a symbol; a client request allows as many. OCC symbols have 21. */
 export const MAX_SYMBOL_LENGTH = 64;
@@ -90,8 +89,8 @@ export function readNumber(message: Message, key: string): number {
 }
 
 /**
- * Reads a size in shares or contracts: an integer from 0 to 2^31 − 1, the range
- * of the messages to clients.
+ * Reads a size in shares or contracts: an integer from 0 to 2^31 − 1, the range of the messages to
+ * clients.
  */
 export function readSize(message: Message, key: string): number {
   const value = message[key];
@@ -157,8 +156,8 @@ export function readStrings(message: Message, key: string): readonly string[] {
 }
 
 /**
- * Reads a time: RFC 3339 text in JSON, a decoded extension in MessagePack. Years
- * outside 1 to 9999 are invalid, because no message to a client can hold them.
+ * Reads a time: RFC 3339 text in JSON, a decoded extension in MessagePack. Years outside 1 to 9999
+ * are invalid, because no message to a client can hold them.
  */
 export function readTime(message: Message, key: string): Timestamp {
   const value = message[key];
@@ -178,9 +177,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
 /**
- * Cuts an error message to 256 characters; empty when the value is not text. The
- * result is a copy: a slice would keep the whole text, up to a frame long, in
- * memory as long as the slice is kept.
+ * Cuts an error message to 256 characters; empty when the value is not text. The result is a copy:
+ * a slice would keep the whole text, up to a frame long, in memory as long as the slice is kept.
  */
 export function errorMessage(value: unknown): string {
   if (typeof value !== "string") return "";

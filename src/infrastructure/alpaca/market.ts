@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { failureOfUpstream, FeedFailure } from "../../application/feeds/feed_failure.ts";
+import { failureOfUpstream, FeedFailure } from "../../domain/connection/failure.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";

@@ -1,7 +1,7 @@
 /**
- * The messages of the market data streams (Alpaca: WebSocket Stream, Real-time
- * Stock Data, Real-time Option Data): data as domain events, where each type is
- * published, and control messages.
+ * The messages of the market data streams (Alpaca: WebSocket Stream, Real-time Stock Data,
+ * Real-time Option Data): data as domain events, where each type is published, and control
+ * messages.
  *
  * Every reader throws `InvalidField` for a message that is not valid.
  *

@@ -1,12 +1,11 @@
 /**
  * Decodes untrusted MessagePack.
  *
- * Memory is proportional to the bytes of the frame, and values that no message
- * uses are skipped: fields whose key is not short ASCII text, and values nested
- * deeper than the symbol list of an acknowledgement. `@msgpack/msgpack` 3.1.3 is
- * not used for input because it allocates the length that a header claims (an
- * array of 65,535 slots for three bytes, once per nesting level) and rejects a
- * frame for the key `__proto__` or a key that is not text.
+ * Memory is proportional to the bytes of the frame, and values that no message uses are skipped:
+ * fields whose key is not short ASCII text, and values nested deeper than the symbol list of an
+ * acknowledgement. `@msgpack/msgpack` 3.1.3 is not used for input because it allocates the length
+ * that a header claims (an array of 65,535 slots for three bytes, once per nesting level) and
+ * rejects a frame for the key `__proto__` or a key that is not text.
  *
  * @module
  */
@@ -25,8 +24,7 @@ const TIMESTAMP_TYPE = -1;
 const BINARY: unique symbol = Symbol("binary data");
 const EXTENSION: unique symbol = Symbol("an extension");
 const INVALID_UTF8: unique symbol = Symbol("text that is not UTF-8");
-// Shared instances for empty and for too deeply nested values, which need only
-// one byte each.
+// Shared instances for empty and for too deeply nested values, which need only one byte each.
 const EMPTY_LIST: readonly unknown[] = Object.freeze([]);
 const EMPTY_MAP: Readonly<Record<string, unknown>> = Object.freeze({});
 
@@ -36,12 +34,12 @@ const lenient = new TextDecoder("utf-8", { ignoreBOM: true });
 /**
  * Decodes a frame that holds exactly one value.
  *
- * Integers that a double cannot hold are `bigint`, timestamp extensions are
- * {@linkcode Timestamp}. Text is cut to 4,096 bytes. A `symbol` represents binary
- * data, other extensions and invalid UTF-8.
+ * Integers that a double cannot hold are `bigint`, timestamp extensions are {@linkcode Timestamp}.
+ * Text is cut to 4,096 bytes. A `symbol` represents binary data, other extensions and invalid
+ * UTF-8.
  *
- * @throws RangeError when the frame is truncated, has trailing bytes or contains
- *   the unused byte 0xc1
+ * @throws RangeError when the frame is truncated, has trailing bytes or contains the unused byte
+ *   0xc1
  */
 export function decodeMsgpack(frame: Uint8Array): unknown {
   return new Reader(frame).frame();

@@ -1,15 +1,14 @@
 /**
  * Trade updates as domain events (Alpaca: Websocket Streaming, trading).
  *
- * Money stays the broker's text, and enumerated values stay text. Only the event
- * and the order's id are required; any other field may be absent, null or empty,
- * as in the parent of a multi-leg order.
+ * Money stays the broker's text, and enumerated values stay text. Only the event and the order's id
+ * are required; any other field may be absent, null or empty, as in the parent of a multi-leg
+ * order.
  *
  * @module
  */
 import type { OrderDetails, OrderLeg, OrderUpdate } from "../../domain/market/order_events.ts";
-import { parseRfc3339 } from "../../domain/market/rfc3339.ts";
-import { isTimestamp, type Timestamp } from "../../domain/market/timestamp.ts";
+import { isTimestamp, parseRfc3339, type Timestamp } from "../../domain/market/timestamp.ts";
 import { InvalidField, isMessage, MAX_TEXT_LENGTH, type Message } from "./fields.ts";
 
 /** Legs of one order; real ones have at most 4. */
@@ -18,8 +17,8 @@ export const MAX_LEGS = 64;
 /**
  * Reads the `data` of a `trade_updates` message whose numbers are still text.
  *
- * @throws InvalidField when the event or the order's id is missing, a text has more
- *   than 1,024 characters, or the order has more than 64 legs
+ * @throws InvalidField when the event or the order's id is missing, a text has more than 1,024
+ *   characters, or the order has more than 64 legs
  */
 export function readOrderUpdate(data: Message): OrderUpdate {
   const order = data.order;
@@ -89,8 +88,8 @@ function readLeg(leg: Message): OrderLeg {
 }
 
 /**
- * Derives an id that is equal for repeats of an event and different for any
- * other, from the fields by which Alpaca identifies an event.
+ * Derives an id that is equal for repeats of an event and different for any other, from the fields
+ * by which Alpaca identifies an event.
  */
 function deriveEventId(data: Message, order: Message): string {
   const moment = text(data, "timestamp") || text(data, "at") ||

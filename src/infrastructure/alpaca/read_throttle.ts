@@ -1,19 +1,17 @@
 /**
  * Limits how much of the event loop reading takes.
  *
- * Under load, reading pauses after 1 ms of handling frames or 5,000 deliveries,
- * for the shortest timer there is, or for 1 ms per 5,000 deliveries beyond the
- * first. The length of a pause depends only on what was published, never on a
- * client, a log or a disk. Meanwhile the kernel buffers what Alpaca sends. A
- * frame that arrives alone is handled immediately and never delayed.
+ * Under load, reading pauses after 1 ms of handling frames or 5,000 deliveries, for the shortest
+ * timer there is, or for 1 ms per 5,000 deliveries beyond the first. The length of a pause depends
+ * only on what was published, never on a client, a log or a disk. Meanwhile the kernel buffers what
+ * Alpaca sends. A frame that arrives alone is handled immediately and never delayed.
  *
- * Without this, a flood is read and decoded as long as the kernel has bytes, and
- * no client is written to for tens to hundreds of milliseconds: its queue
- * overflows although it reads. Deliveries count because reading is by far the
- * cheaper part: what is read in 1 ms can take 10 ms to write to ten clients. A
- * timer is used because `setImmediate` is not enough: as long as there is
- * something to run, Deno 2.9.6 polls other sockets in every 61st turn of the
- * event loop only, so HTTP/2 windows of clients would not be read either.
+ * Without this, a flood is read and decoded as long as the kernel has bytes, and no client is
+ * written to for tens to hundreds of milliseconds: its queue overflows although it reads.
+ * Deliveries count because reading is by far the cheaper part: what is read in 1 ms can take 10 ms
+ * to write to ten clients. A timer is used because `setImmediate` is not enough: as long as there
+ * is something to run, Deno 2.9.6 polls other sockets in every 61st turn of the event loop only, so
+ * HTTP/2 windows of clients would not be read either.
  *
  * @module
  */

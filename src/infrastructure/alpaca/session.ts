@@ -1,9 +1,9 @@
 /**
  * Sessions with Alpaca over a WebSocket: dial, log in, send requests, close.
  *
- * The client is `ws` and not the built-in `WebSocket` because `ws` supports pause and resume
- * (see `read_throttle.ts`) and reports the HTTP status of a failed upgrade with its `Retry-After`;
- * the built-in one of Deno 2.9.6 does neither, and delivers frames without serving other sockets as
+ * The client is `ws` and not the built-in `WebSocket` because `ws` supports pause and resume (see
+ * `read_throttle.ts`) and reports the HTTP status of a failed upgrade with its `Retry-After`; the
+ * built-in one of Deno 2.9.6 does neither, and delivers frames without serving other sockets as
  * long as there are bytes. `ws` answers pings by itself.
  *
  * @module
@@ -11,10 +11,10 @@
 import type { Buffer } from "node:buffer";
 import type { ClientRequest } from "node:http";
 import { WebSocket } from "ws";
-import { FeedFailure } from "../../application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { ConnectOptions, FeedSession } from "../../application/ports/feed_connector.ts";
-import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
+import { parseRetryAfter } from "../../domain/connection/backoff.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/pairs.ts";
 import { ReadThrottle } from "./read_throttle.ts";
 

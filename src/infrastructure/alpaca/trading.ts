@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { FeedFailure } from "../../application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";

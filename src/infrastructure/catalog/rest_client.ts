@@ -16,7 +16,7 @@
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import { CatalogUnavailable } from "../../application/ports/option_catalog.ts";
-import { parseRetryAfter } from "../../domain/connection/retry_after.ts";
+import { parseRetryAfter } from "../../domain/connection/backoff.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */

@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
-import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../../src/domain/connection/failure.ts";
 import {
   type Frame,
   MAX_MESSAGE_BYTES,

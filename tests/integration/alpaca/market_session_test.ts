@@ -1,6 +1,6 @@
 /** Sessions with the stock and option streams, once they are up. */
 import assert from "node:assert/strict";
-import { FeedFailure } from "../../../src/application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../../src/domain/connection/failure.ts";
 import { ScriptedExchange } from "../../support/scripted_exchange.ts";
 import {
   acceptLogin,

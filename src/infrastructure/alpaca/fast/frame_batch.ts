@@ -1,19 +1,17 @@
 /**
  * Fast decoding of common frames, straight from bytes to events.
  *
- * Nearly every frame is a list of quotes, trades and minute bars with the
- * fields of the protocol in any order, short numbers, and ASCII text without
- * escapes. A fast decoder reads such a frame in one pass and builds only the
- * events that streams want: no text of the frame and no map per message. That
- * is two to four times as fast as general decoding.
+ * Nearly every frame is a list of quotes, trades and minute bars with the fields of the protocol in
+ * any order, short numbers, and ASCII text without escapes. A fast decoder reads such a frame in
+ * one pass and builds only the events that streams want: no text of the frame and no map per
+ * message. That is two to four times as fast as general decoding.
  *
- * Invariant: a fast decoder decodes a whole frame or none of it, and with the
- * same outcome (events, counters) as the general decoder. Frames that it does
- * not support (an unknown type, a missing field, an invalid value, a control
- * message, a length beyond a limit) fall back to the general decoder, which
- * validates, counts and logs. Messages that no stream wants are skipped: both
- * decoders check their syntax, type and symbol, and not their other fields.
- * `deno task fuzz` and the property tests compare the two.
+ * Invariant: a fast decoder decodes a whole frame or none of it, and with the same outcome (events,
+ * counters) as the general decoder. Frames that it does not support (an unknown type, a missing
+ * field, an invalid value, a control message, a length beyond a limit) fall back to the general
+ * decoder, which validates, counts and logs. Messages that no stream wants are skipped: both
+ * decoders check their syntax, type and symbol, and not their other fields. `deno task fuzz` and
+ * the property tests compare the two.
  *
  * @module
  */
@@ -25,8 +23,8 @@ export interface FastDecoder {
   /**
    * Decodes a frame without publishing or counting anything.
    *
-   * @returns the batch to publish, valid until the next call; `undefined` when
-   *   the frame is not supported
+   * @returns the batch to publish, valid until the next call; `undefined` when the frame is not
+   *   supported
    * @throws any error of a sink's `mayHaveSubscribers`
    */
   decodeFrame(frame: Uint8Array): FrameBatch | undefined;

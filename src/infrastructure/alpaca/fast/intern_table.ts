@@ -1,11 +1,10 @@
 /**
  * Interns short text, looked up by its bytes.
  *
- * A feed repeats a few thousand symbols and a few dozen codes. Finding the
- * existing string costs a fraction of creating another, and ticks do not fill
- * the heap with copies. Memory is bounded in entries and in bytes: a new entry
- * evicts the colliding one, and text longer than `MAX_ENTRY_BYTES` is
- * not supported by the fast decoders. Eviction costs time, never correctness.
+ * A feed repeats a few thousand symbols and a few dozen codes. Finding the existing string costs a
+ * fraction of creating another, and ticks do not fill the heap with copies. Memory is bounded in
+ * entries and in bytes: a new entry evicts the colliding one, and text longer than
+ * `MAX_ENTRY_BYTES` is not supported by the fast decoders. Eviction costs time, never correctness.
  *
  * @module
  */
@@ -29,8 +28,8 @@ export class InternTable<T> {
   readonly #values: (T | undefined)[];
 
   /**
-   * @param make the value of a text, or `undefined` when the text is not
-   *   supported; called again after an eviction
+   * @param make the value of a text, or `undefined` when the text is not supported; called again
+   *   after an eviction
    * @param bits the table has 2^bits entries
    */
   constructor(make: (text: string) => T | undefined, bits: number) {

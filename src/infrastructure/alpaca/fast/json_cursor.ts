@@ -1,14 +1,12 @@
 /**
  * Reads values from the bytes of a JSON frame.
  *
- * Each method moves the position past the value that it reads and throws
- * `UNSUPPORTED` at anything else, white space included. Accepted values are
- * equal, to the last bit, to those of `JSON.parse`.
+ * Each method moves the position past the value that it reads and throws `UNSUPPORTED` at anything
+ * else, white space included. Accepted values are equal, to the last bit, to those of `JSON.parse`.
  *
  * @module
  */
-import { parseRfc3339 } from "../../../domain/market/rfc3339.ts";
-import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts";
+import { isTimestamp, parseRfc3339, type Timestamp } from "../../../domain/market/timestamp.ts";
 import { UNSUPPORTED } from "./frame_batch.ts";
 import { addToHash, type InternTable } from "./intern_table.ts";
 
@@ -138,8 +136,8 @@ export class JsonCursor {
     if (bytes[at] !== OPEN_LIST) throw UNSUPPORTED;
     const from = at;
     let hash = 0;
-    // A code that contains a bracket is cut there: the result is not JSON, so it
-    // is not interned and the frame falls back to the general decoder.
+    // A code that contains a bracket is cut there: the result is not JSON, so it is not interned
+    // and the frame falls back to the general decoder.
     for (;; at++) {
       const byte = bytes[at] as number;
       if (!isUnescaped(byte)) throw UNSUPPORTED;
@@ -185,8 +183,8 @@ export class JsonCursor {
     if (bytes[at] === SMALL_E || bytes[at] === LARGE_E) throw UNSUPPORTED;
     this.#at = at;
     if (digits > EXACT_DIGITS) return this.#longNumber(from, at);
-    // Both operands are exact, so the quotient is the double nearest to the true
-    // value, which is also the result of parsing the text.
+    // Both operands are exact, so the quotient is the double nearest to the true value, which is
+    // also the result of parsing the text.
     const value = scale === 0 ? mantissa : mantissa / (POWERS[scale] as number);
     return negative ? -value : value;
   }
@@ -233,8 +231,8 @@ export class JsonCursor {
   }
 
   /**
-   * Skips the rest of a map of such values, its `}` included. A second type or
-   * symbol is not supported, because the last of equal keys takes effect.
+   * Skips the rest of a map of such values, its `}` included. A second type or symbol is not
+   * supported, because the last of equal keys takes effect.
    */
   skipFields(): void {
     while (this.nextField()) {

@@ -1,9 +1,8 @@
 /**
  * Reads values from the bytes of a MessagePack frame.
  *
- * Each method moves the position past the value that it reads and throws
- * `UNSUPPORTED` at anything else and at the end of the frame. Accepted values
- * are equal to those of the general decoder.
+ * Each method moves the position past the value that it reads and throws `UNSUPPORTED` at anything
+ * else and at the end of the frame. Accepted values are equal to those of the general decoder.
  *
  * @module
  */
@@ -202,8 +201,8 @@ export class MsgpackCursor {
   }
 
   /**
-   * Skips fields of such values. A second type or symbol is not supported,
-   * because the last of equal keys takes effect.
+   * Skips fields of such values. A second type or symbol is not supported, because the last of
+   * equal keys takes effect.
    */
   skipFields(count: number): void {
     const bytes = this.#bytes;

@@ -1,6 +1,6 @@
 /**
- * Fast decoder of the option stream (Alpaca: Real-time Option Data), which is
- * MessagePack. Straight-line methods for the reason in `stock_frames.ts`.
+ * Fast decoder of the option stream (Alpaca: Real-time Option Data), which is MessagePack.
+ * Straight-line methods for the reason in `stock_frames.ts`.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * Fast decoder of the stock stream (Alpaca: Real-time Stock Data), which is JSON.
  *
- * One straight-line method per message type, here and in `option_frames.ts`,
- * although they resemble each other: each runs once per tick, and a loop over a
- * table of fields costs more than this decoder saves.
+ * One straight-line method per message type, here and in `option_frames.ts`, although they resemble
+ * each other: each runs once per tick, and a loop over a table of fields costs more than this
+ * decoder saves.
  *
  * @module
  */

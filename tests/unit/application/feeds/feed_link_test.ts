@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
-import type { FailureType } from "../../../../src/domain/connection/failure.ts";
+import { type FailureType, FeedFailure } from "../../../../src/domain/connection/failure.ts";
 import { settle } from "../../../support/manual_clock.ts";
 import { Followed, SECRET } from "./followed_link.ts";
 import { type Attempt, RecordingSubscriptions } from "./scripted_feed.ts";

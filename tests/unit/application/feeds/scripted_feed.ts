@@ -4,7 +4,7 @@
  * @module
  */
 import type { UpstreamSubscriptions } from "../../../../src/application/feeds/upstream_subscriptions.ts";
-import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../../../src/domain/connection/failure.ts";
 import type { Clock } from "../../../../src/application/ports/clock.ts";
 import type {
   ConnectOptions,

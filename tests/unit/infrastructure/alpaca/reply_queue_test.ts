@@ -1,6 +1,6 @@
 /** Waiting for the next reply of a login. */
 import assert from "node:assert/strict";
-import { FeedFailure } from "../../../../src/application/feeds/feed_failure.ts";
+import { FeedFailure } from "../../../../src/domain/connection/failure.ts";
 import { ReplyQueue } from "../../../../src/infrastructure/alpaca/session.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 

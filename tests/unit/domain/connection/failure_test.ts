@@ -1,12 +1,9 @@
 import assert from "node:assert/strict";
-import { TradeUpdatesSubscription } from "../../../../src/application/feeds/upstream_subscriptions.ts";
 import {
   failureOfUpstream,
   FeedFailure,
   toFailure,
-} from "../../../../src/application/feeds/feed_failure.ts";
-import { ManualClock } from "../../../support/manual_clock.ts";
-import { ScriptedSession } from "./scripted_feed.ts";
+} from "../../../../src/domain/connection/failure.ts";
 
 for (
   const [code, errorType] of [
@@ -35,23 +32,4 @@ Deno.test("any error becomes a failure that keeps its cause", () => {
   assert.equal(toFailure(cause).cause, cause);
   assert.equal(toFailure("text").message, "text");
   assert.equal(toFailure(undefined).message, "undefined");
-});
-
-Deno.test("trade updates are one subscription while their session is up", () => {
-  const subscriptions = new TradeUpdatesSubscription();
-  const session = new ScriptedSession(new ManualClock());
-  assert.equal(subscriptions.subscriptionCount, 0);
-  subscriptions.probe();
-  subscriptions.attach(session);
-  assert.equal(subscriptions.subscriptionCount, 1);
-  subscriptions.probe();
-  assert.deepEqual(session.requests, [{
-    action: "subscribe",
-    pairs: [],
-    probe: true,
-  }]);
-  subscriptions.detach();
-  subscriptions.probe();
-  assert.equal(session.requests.length, 1);
-  assert.equal(subscriptions.subscriptionCount, 0);
 });

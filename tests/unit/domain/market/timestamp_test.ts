@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { parseRfc3339 } from "../../../../src/domain/market/rfc3339.ts";
-import type { Timestamp } from "../../../../src/domain/market/timestamp.ts";
+import { parseRfc3339, type Timestamp } from "../../../../src/domain/market/timestamp.ts";
 
 /** What the platform's own reader says: slow, and written by others. */
 function byTemporal(text: string): Timestamp {
