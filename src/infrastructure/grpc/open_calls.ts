@@ -95,7 +95,7 @@ interface EndableCall {
  * grpc-js 1.14.7 passes a status to HTTP/2 after all data was flushed, so a client
  * that does not read would keep its call open. While a write is pending, the
  * status is therefore passed to HTTP/2 directly, after the data that was written
- * before; `patch_stream.ts` ends the stream if its client still does not read.
+ * before; `stream_end.ts` ends the stream if its client still does not read.
  */
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;

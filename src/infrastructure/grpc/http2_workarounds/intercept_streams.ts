@@ -27,7 +27,7 @@ import type {
 } from "node:http2";
 import type { Server } from "@grpc/grpc-js";
 import type { CallError } from "../call_error.ts";
-import { closeUnread, sendError } from "../limits/refusals.ts";
+import { closeUnread, sendError } from "./stream_end.ts";
 
 /** The content types of both kinds of existing clients; parameters may follow. */
 const GRPC = /^application\/grpc(\+proto)?\s*(;|$)/;

@@ -39,8 +39,8 @@ export interface FrameRules {
    * - a header block: nothing until that is complete.
    */
   begin(frame: FrameHeader, payload: Uint8Array): boolean | Uint8Array | HeaderBlock;
-  /** Ends at most `count` streams; returns how many ended. */
-  endStreams(count: number): number;
+  /** Called when the socket has closed; `endSession` has HTTP/2 end the session. */
+  closed(endSession: () => void): void;
 }
 
 type Listener = (...args: unknown[]) => void;
@@ -56,7 +56,6 @@ export class PacedSocket implements WaitingWork {
   readonly #rules: FrameRules;
   readonly #backlog: SocketBacklog;
   readonly #deliver: Listener;
-  readonly #onClosed: readonly Listener[];
   readonly #frames = new FrameReader();
   /** Unread bytes; more than one chunk only until a pause takes effect. */
   #chunks: Uint8Array[] = [];
@@ -71,8 +70,6 @@ export class PacedSocket implements WaitingWork {
   /** Whether reading waits until the client reads. */
   #isStopped = false;
   #isClosed = false;
-  /** Whether the socket has closed and its streams have not ended. */
-  #isEnding = false;
 
   /**
    * @param options.serve gives the socket to HTTP/2
@@ -96,8 +93,8 @@ export class PacedSocket implements WaitingWork {
     const [deliver, ...others] = listeners(socket, "data");
     const added = (name: "error" | "close") =>
       listeners(socket, name).filter((one) => !before[name].includes(one));
-    this.#onClosed = added("close");
-    if (deliver === undefined || others.length > 0 || this.#onClosed.length === 0) {
+    const onClosed = added("close");
+    if (deliver === undefined || others.length > 0 || onClosed.length === 0) {
       throw new Error(
         "Cannot limit HTTP/2 reads: node:http2 of this Deno version uses " +
           "sockets differently; use Deno 2.9.6",
@@ -106,19 +103,18 @@ export class PacedSocket implements WaitingWork {
     this.#deliver = deliver;
     socket.on("data", (chunk: Uint8Array) => this.#receive(chunk));
     socket.off("data", deliver);
-    for (const listener of this.#onClosed) socket.off("close", listener);
+    for (const listener of onClosed) socket.off("close", listener);
     // `close` follows every `error`, and ends the session as well.
     for (const listener of added("error")) socket.off("error", listener);
     socket.once("close", () => {
       this.stop();
-      this.#isEnding = true;
-      scheduler.enqueue(this);
+      rules.closed(() => onClosed.forEach((listener) => listener.call(socket, false)));
     });
   }
 
-  /** Whether bytes can be delivered, or streams be ended. */
+  /** Whether bytes can be delivered. */
   get isWaiting(): boolean {
-    return this.#isEnding || this.#chunks.length > 0 && !this.#isStopped;
+    return this.#chunks.length > 0 && !this.#isStopped;
   }
 
   /** Drops what was not read, and reads nothing more. */
@@ -130,20 +126,10 @@ export class PacedSocket implements WaitingWork {
 
   /** Delivers frames that cost at most `units`, at least one. */
   advance(units: number): number {
-    if (this.#isEnding) return this.#end(units);
     if (this.#mustStop()) return 0;
     const used = this.#read(units, true);
     this.#settle();
     return used;
-  }
-
-  /** Ends streams of a closed socket, and the session after them. */
-  #end(units: number): number {
-    const ended = this.#rules.endStreams(units);
-    if (ended === units) return ended;
-    this.#isEnding = false;
-    for (const listener of this.#onClosed) listener.call(this.#socket, false);
-    return ended;
   }
 
   #receive(chunk: Uint8Array): void {

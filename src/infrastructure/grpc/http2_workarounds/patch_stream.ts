@@ -14,39 +14,16 @@
  *   its connection and for room in the socket, and is reported as taken when the socket has room
  *   again, so that at most one batch of a stream waits.
  *
- * Streams that have ended although their writes have not
- * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: it closes a stream with NO_ERROR only after its writes have finished. Two ends never
- *   reach that point:
- *   1. A client or gateway resets a stream with NO_ERROR while a write waits for flow control. The
- *      write has no stream any more, so it never finishes. Such a stream is destroyed as soon as it
- *      is aborted, or after its end.
- *   2. The proxy ends a call whose client does not read. The status comes after the data, so it is
- *      never sent. After {@linkcode STATUS_GRACE_MS} the stream is reset with REFUSED_STREAM, which
- *      gRPC clients report as UNAVAILABLE.
- * - Report: none found.
- * - Test: "node:http2 never closes a writing stream that is reset with NO_ERROR" fails once (1) can
- *   go; "a reset that overtakes the status of a stream releases it" and "a stream that is ended
- *   while its client does not read is released" fail without this.
- *
  * @module
  */
-import {
-  constants,
-  type OutgoingHttpHeaders,
-  type ServerHttp2Stream,
-  type ServerStreamResponseOptions,
+import type {
+  OutgoingHttpHeaders,
+  ServerHttp2Stream,
+  ServerStreamResponseOptions,
 } from "node:http2";
-import { setImmediate } from "node:timers";
-import type { Clock } from "../../../application/ports/clock.ts";
 import type { RoundRobin } from "../limits/round_robin.ts";
-import { EVENT_LOOP } from "../limits/turn_scheduler.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
-
-/** Time that a client has to take the rest of a stream and its status, in ms. */
-const STATUS_GRACE_MS = 5_000;
-/** How often streams that are ending are checked, in ms. */
-const CHECK_EVERY_MS = 250;
+import type { EndedStreams } from "./stream_end.ts";
 
 /** What {@linkcode patchStream} needs. */
 export interface PatchOptions {
@@ -159,63 +136,4 @@ function withContentType(
   return headers?.["content-type"] === "application/grpc+proto"
     ? { ...headers, "content-type": "application/grpc" }
     : headers;
-}
-
-/** Streams that are destroyed in one turn of the event loop; more would block it. */
-const ENDS_PER_TURN = 24;
-
-/** Streams from their end until they are closed. */
-export class EndedStreams {
-  readonly #clock: Pick<Clock, "sleep" | "monotonic">;
-  /** When each stream ended, by the monotonic clock. */
-  readonly #endedAt = new Map<ServerHttp2Stream, number>();
-  /** Ends the checks; undefined while no stream is ending. */
-  #checking: AbortController | undefined;
-
-  constructor(clock: Pick<Clock, "sleep" | "monotonic">) {
-    this.#clock = clock;
-  }
-
-  /** Releases a new stream when it fails or is aborted. */
-  guard(stream: ServerHttp2Stream): void {
-    // grpc-js listens for the first error only; a second one without a listener would end the
-    // process.
-    stream.on("error", () => {});
-    // Not in this call, which HTTP/2 may make while it reads.
-    stream.once("aborted", () => setImmediate(() => stream.destroy()));
-  }
-
-  /** Destroys a stream whose end is not taken in time. */
-  add(stream: ServerHttp2Stream): void {
-    if (this.#endedAt.has(stream) || stream.destroyed) return;
-    this.#endedAt.set(stream, this.#clock.monotonic());
-    stream.once("close", () => {
-      this.#endedAt.delete(stream);
-      if (this.#endedAt.size > 0) return;
-      this.#checking?.abort();
-      this.#checking = undefined;
-    });
-    if (!this.#checking) {
-      void this.#check(this.#checking = new AbortController());
-    }
-  }
-
-  async #check({ signal }: AbortController): Promise<void> {
-    for (;;) {
-      await this.#clock.sleep(CHECK_EVERY_MS, signal);
-      if (signal.aborted) return;
-      const now = this.#clock.monotonic();
-      let ended = 0;
-      for (const [stream, endedAt] of this.#endedAt) {
-        if (!stream.closed) {
-          // Those behind it have ended later.
-          if (now - endedAt < STATUS_GRACE_MS) break;
-          stream.close(constants.NGHTTP2_REFUSED_STREAM);
-        }
-        stream.destroy();
-        if (++ended % ENDS_PER_TURN > 0) continue;
-        await new Promise<void>((resolve) => EVENT_LOOP.polled(resolve));
-      }
-    }
-  }
 }

@@ -52,6 +52,7 @@ import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
+import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
 import { FrameType, HEADER_BYTES, resetOf } from "./frames.ts";
 
 /** Time that the last frames of a connection have to leave, in ms. */
@@ -64,7 +65,7 @@ const CHECKS = 4;
 const GOAWAY_CODE = HEADER_BYTES + 4;
 const GOAWAY_BYTES = GOAWAY_CODE + 4;
 
-/** What {@linkcode replaceSessionEnd} needs. */
+/** What {@linkcode SessionEnd} needs. */
 export interface SessionEndOptions {
   readonly clock: Pick<Clock, "sleep">;
   readonly log: Log;
@@ -72,27 +73,23 @@ export interface SessionEndOptions {
   readonly keepaliveMs: number;
   /** Time in which something has to arrive after a ping, in ms; above 0. */
   readonly keepaliveTimeoutMs: number;
+  /** Paces the ends of streams of lost connections. */
+  readonly scheduler: TurnScheduler;
 }
 
-/** A new connection. */
-export interface Connection {
-  readonly socket: Socket;
-  readonly session: ServerHttp2Session;
+/** The streams of a connection. */
+export interface ConnectionStreams {
   /** Ids of the open streams. */
-  openStreams(): number[];
-  /** Ends at most `count` streams. */
-  endStreams(count: number): void;
+  ids(): number[];
+  /** Ends at most `count` streams, the oldest first; returns how many ended. */
+  end(count: number): number;
 }
 
 /** Replaces how the session of a connection ends, and pings its client. */
-export function replaceSessionEnd(connection: Connection, options: SessionEndOptions): void {
-  new SessionEnd(connection, options).replace();
-}
-
-class SessionEnd {
-  readonly #connection: Connection;
-  readonly #session: ServerHttp2Session;
+export class SessionEnd implements WaitingWork {
   readonly #socket: Socket;
+  readonly #session: ServerHttp2Session;
+  readonly #streams: ConnectionStreams;
   readonly #options: SessionEndOptions;
   /** Fires when the socket has closed. */
   readonly #closed = new AbortController();
@@ -100,16 +97,19 @@ class SessionEnd {
   #dropsWrites = false;
   /** Whether the session is being destroyed. */
   #isEnding = false;
+  /** What runs when the streams of a closed socket have ended. */
+  #afterStreams: (() => void) | undefined;
 
-  constructor(connection: Connection, options: SessionEndOptions) {
-    this.#connection = connection;
-    this.#session = connection.session;
-    this.#socket = connection.socket;
+  constructor(
+    socket: Socket,
+    session: ServerHttp2Session,
+    streams: ConnectionStreams,
+    options: SessionEndOptions,
+  ) {
+    this.#socket = socket;
+    this.#session = session;
+    this.#streams = streams;
     this.#options = options;
-  }
-
-  replace(): void {
-    const session = this.#session;
     const { close, destroy } = session;
     session.close = (callback) => void setImmediate(() => close.call(session, callback));
     session.destroy = (error, code) => {
@@ -117,7 +117,7 @@ class SessionEnd {
       this.#isEnding = true;
       setImmediate(() => {
         this.#resetStreams(error);
-        this.#endStreams(this.#connection.openStreams().length, () => {
+        this.#endStreams(() => {
           // The socket of a closed session is read until its client closes it. Otherwise what the
           // client still sends would be answered by a TCP reset, which can overtake the frames that
           // ended its streams.
@@ -128,8 +128,41 @@ class SessionEnd {
       });
     };
     this.#filterWrites();
-    this.#socket.once("close", () => this.#closed.abort());
+    socket.once("close", () => this.#closed.abort());
     void this.#keepAlive();
+  }
+
+  /**
+   * Ends the streams of a socket that has closed, and then runs `then`. The scheduler paces it,
+   * because many connections can be lost together.
+   */
+  socketClosed(then: () => void): void {
+    this.#afterStreams = then;
+    this.#options.scheduler.enqueue(this);
+  }
+
+  /** Whether streams of a closed socket have to be ended. */
+  get isWaiting(): boolean {
+    return this.#afterStreams !== undefined;
+  }
+
+  /** Ends at most `count` streams of a closed socket. */
+  advance(count: number): number {
+    const ended = this.#streams.end(count);
+    if (ended < count) {
+      this.#afterStreams?.();
+      this.#afterStreams = undefined;
+    }
+    return ended;
+  }
+
+  /**
+   * Ends all streams in turns of the event loop, and then runs `then`. Ending thousands in one call
+   * would block everything else for half a second.
+   */
+  #endStreams(then: () => void): void {
+    if (this.#streams.end(ENDS_PER_TURN) < ENDS_PER_TURN) then();
+    else setImmediate(() => this.#endStreams(then));
   }
 
   /** Inspects each frame; HTTP/2 writes each one by itself. */
@@ -158,7 +191,7 @@ class SessionEnd {
       frame.fill(0, GOAWAY_CODE);
       return true;
     }
-    if (this.#connection.openStreams().length === 0) return true;
+    if (this.#streams.ids().length === 0) return true;
     const error = new Error(`GOAWAY with code ${code}`);
     this.#resetStreams(error);
     this.#session.destroy(error);
@@ -168,7 +201,7 @@ class SessionEnd {
   /** Resets the open streams, if any; HTTP/2 sends nothing after that. */
   #resetStreams(cause: unknown): void {
     const socket = this.#socket;
-    const streams = this.#connection.openStreams();
+    const streams = this.#streams.ids();
     if (streams.length === 0 || this.#dropsWrites || socket.destroyed) return;
     this.#options.log.warn("Ending a connection with open streams", {
       peer: `${socket.remoteAddress}:${socket.remotePort}`,
@@ -178,17 +211,6 @@ class SessionEnd {
     const resets = streams.map((id) => resetOf(id, constants.NGHTTP2_REFUSED_STREAM));
     socket.write(Buffer.concat(resets));
     this.#dropsWrites = true;
-  }
-
-  /**
-   * Ends the `count` oldest streams in later turns of the event loop, and runs `then`. Ending
-   * thousands in one call would block everything else for half a second.
-   */
-  #endStreams(count: number, then: () => void): void {
-    const left = count - ENDS_PER_TURN;
-    this.#connection.endStreams(Math.min(count, ENDS_PER_TURN));
-    if (left <= 0) then();
-    else setImmediate(() => this.#endStreams(left, then));
   }
 
   /** Closes the socket if its client does not in time. */

@@ -24,9 +24,9 @@ import { CallError } from "../call_error.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
-import { EndedStreams } from "../http2_workarounds/patch_stream.ts";
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
+import { EndedStreams, guardStream } from "../http2_workarounds/stream_end.ts";
 import { ClientConnection, type ConnectionShared } from "./client_connection.ts";
 import { PendingRequests } from "./pending_requests.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
@@ -53,7 +53,7 @@ const HEADER_OVERHEAD = 32;
 export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
 
 /** What {@linkcode Admission} needs. */
-export interface AdmissionOptions extends SessionEndOptions {
+export interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
   readonly limits: AdmissionLimits;
@@ -80,17 +80,15 @@ export class Admission {
   constructor(server: Server, options: AdmissionOptions) {
     const { limits, clock } = options;
     this.#options = options;
+    // The gRPC prefix, and padding of a few frames.
+    const maxRequestBytes = options.maxRequestBytes + 4_096;
+    const scheduler = new TurnScheduler(READ_LIMITS);
     this.#shared = {
       ...options,
-      scheduler: new TurnScheduler(READ_LIMITS),
-      requests: new PendingRequests({
-        // The gRPC prefix, and padding of a few frames.
-        maxRequestBytes: options.maxRequestBytes + 4_096,
-        maxPendingBytes: limits.maxPendingRequestBytes,
-        timeoutMs: limits.requestTimeoutMs,
-      }, clock),
+      scheduler,
+      requests: new PendingRequests({ ...limits, maxRequestBytes }, clock),
       backlogShare: new BacklogShare(),
-      endedStreams: new EndedStreams(clock),
+      endedStreams: new EndedStreams(clock, scheduler),
     };
     for (const http2Server of http2ServersOf(server)) {
       http2Server.updateSettings({
@@ -114,7 +112,7 @@ export class Admission {
     socket.on("error", () => {});
     const release = this.#options.connections.admit("grpc", {
       close: () => socket.resetAndDestroy(),
-      idleSince: () => connection.idleSince(),
+      idleSince: () => connection.idleSince,
       peer: `${socket.remoteAddress}:${socket.remotePort}`,
     });
     if (release === undefined) {
@@ -158,57 +156,47 @@ export class Admission {
    * @returns why it is refused; `undefined` when it is not, or when it has been reset
    */
   #admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): CallError | undefined {
-    this.#shared.endedStreams.guard(stream);
+    guardStream(stream);
     const { session } = stream;
     const connection = session && this.#connections.get(session);
     const kind = this.#options.methods.get(headers[":path"] ?? "");
-    const isDuplex = kind === "bidi_streaming";
-    const refusal = connection?.attach(stream, headers, { isDuplex });
+    const refusal = connection?.attach(stream, headers, kind === "bidi_streaming");
+    if (stream.closed || refusal) return refusal;
     const peer = connection?.peer ?? "unknown";
-    if (stream.closed) return undefined;
-    return refusal ?? this.#checkMetadata(headers, peer) ??
-      this.#count(stream, kind ?? "unary", peer);
-  }
-
-  #checkMetadata(headers: IncomingHttpHeaders, peer: string): CallError | undefined {
     const bytes = metadataBytes(headers);
-    if (bytes <= MAX_METADATA_BYTES) return undefined;
-    const error = metadataError(bytes);
-    this.#options.refusals.report("metadata", peer, error.message);
-    return error;
+    if (bytes > MAX_METADATA_BYTES) return this.#refuse("metadata", peer, metadataError(bytes));
+    const excess = kind === "unary" || kind === undefined
+      ? this.#countUnary(stream)
+      : this.#countStreaming(stream);
+    if (excess === undefined) return undefined;
+    return this.#refuse("streams", peer, new CallError(Code.RESOURCE_EXHAUSTED, excess));
   }
 
-  #count(stream: ServerHttp2Stream, kind: MethodKind, peer: string): CallError | undefined {
-    if (kind === "unary") {
-      if (this.#unary >= MAX_UNARY_CALLS) {
-        return this.#refuse(
-          "streams",
-          peer,
-          `The proxy has ${this.#unary} unanswered unary calls, as many as ` +
-            "it accepts; retry later",
-        );
-      }
-      this.#unary++;
-      stream.once("close", () => this.#unary--);
-      return undefined;
+  /** Counts a unary call until it closes; returns why it is refused. */
+  #countUnary(stream: ServerHttp2Stream): string | undefined {
+    if (this.#unary >= MAX_UNARY_CALLS) {
+      return `The proxy has ${this.#unary} unanswered unary calls, as many as it accepts; ` +
+        "retry later";
     }
-    const { maxStreams } = this.#options.limits;
-    if (this.#streaming >= maxStreams) {
-      return this.#refuse(
-        "streams",
-        peer,
-        `The proxy has ${this.#streaming} open streams, as many as ` +
-          "STREAM_PROXY_MAX_STREAMS allows; close streams or raise it",
-      );
+    this.#unary++;
+    stream.once("close", () => this.#unary--);
+    return undefined;
+  }
+
+  /** Counts a streaming call until it closes; returns why it is refused. */
+  #countStreaming(stream: ServerHttp2Stream): string | undefined {
+    if (this.#streaming >= this.#options.limits.maxStreams) {
+      return `The proxy has ${this.#streaming} open streams, as many as ` +
+        "STREAM_PROXY_MAX_STREAMS allows; close streams or raise it";
     }
     this.#streaming++;
     stream.once("close", () => this.#streaming--);
     return undefined;
   }
 
-  #refuse(limit: RefusalReason, peer: string, reason: string): CallError {
-    this.#options.refusals.report(limit, peer, reason);
-    return new CallError(Code.RESOURCE_EXHAUSTED, reason);
+  #refuse(limit: RefusalReason, peer: string, error: CallError): CallError {
+    this.#options.refusals.report(limit, peer, error.message);
+    return error;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * The limits of one client's connection: what each frame costs, which requests are unfinished, and
- * when the connection is reset.
+ * One client's connection: what each frame costs, when it is dropped, and all that reads, writes
+ * and ends it.
  *
  * @module
  */
@@ -19,27 +19,19 @@ import {
   FLAG_ACK,
   FLAG_END_HEADERS,
   FLAG_END_STREAM,
-  FLAG_PADDED,
   type FrameHeader,
   FrameType,
 } from "../http2_workarounds/frames.ts";
 import { HeaderBlock, MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { type FrameRules, PacedSocket } from "../http2_workarounds/paced_socket.ts";
-import { type EndedStreams, patchStream } from "../http2_workarounds/patch_stream.ts";
-import { replaceSessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
+import { SessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
+import type { EndedStreams } from "../http2_workarounds/stream_end.ts";
 import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
-import type { PendingRequest, PendingRequests, RequestFault } from "./pending_requests.ts";
-import {
-  closeUnread,
-  MAX_METADATA_BYTES,
-  metadataError,
-  type RefusalLog,
-  requestError,
-  sendError,
-} from "./refusals.ts";
+import { ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
+import type { PendingRequest } from "./pending_requests.ts";
+import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
 import { reused, RoundRobin } from "./round_robin.ts";
-import type { TurnScheduler } from "./turn_scheduler.ts";
 
 /** Bytes of a request whose decoding costs one unit of work. */
 const BYTES_PER_UNIT = 4_096;
@@ -49,29 +41,11 @@ const CONTROL_BURST = 10_000;
 const CONTROL_PER_MS = 1;
 
 /** What all connections share. */
-export interface ConnectionShared extends SessionEndOptions {
+export interface ConnectionShared extends SessionEndOptions, ClientStreamsOptions {
   readonly clock: Clock;
-  readonly scheduler: TurnScheduler;
-  readonly requests: PendingRequests;
   readonly backlogShare: BacklogShare;
   readonly endedStreams: EndedStreams;
-  readonly limits: {
-    readonly maxStreamsPerConnection: number;
-    readonly maxPendingRequestBytes: number;
-    readonly requestTimeoutMs: number;
-  };
   readonly refusals: RefusalLog;
-}
-
-/** A stream that a client has opened, from its HEADERS to its close. */
-interface OpenRequest {
-  readonly pending: PendingRequest;
-  /** Unknown between the frame and HTTP/2's event. */
-  stream: ServerHttp2Stream | undefined;
-  /** Whether requests and responses alternate. */
-  isDuplex: boolean;
-  /** Why it is refused, where that was decided before HTTP/2's event. */
-  refusal: CallError | undefined;
 }
 
 /** Applies the limits to one connection. */
@@ -79,21 +53,19 @@ export class ClientConnection implements FrameRules {
   /** Address and port of the client. */
   readonly peer: string;
   /** The session that HTTP/2 made of the connection. */
-  session: ServerHttp2Session | undefined;
+  readonly session: ServerHttp2Session | undefined;
   readonly #socket: Socket;
   readonly #shared: ConnectionShared;
+  readonly #streams: ClientStreams;
   readonly #reader: PacedSocket;
+  readonly #sessionEnd: SessionEnd | undefined;
   readonly #backlog: SocketBacklog;
   readonly #roundRobin: RoundRobin;
-  readonly #open = new Map<number, OpenRequest>();
-  /** When the last open stream closed, or the connection was accepted. */
-  #idleSince: number;
+  readonly #settingsAcks = new SettingsAcks();
   /** The connection's own opening: preface and SETTINGS. */
   readonly #opening: PendingRequest;
-  #lastStream = 0;
   /** A header block whose last frame has not begun. */
   #block: HeaderBlock | undefined;
-  readonly #settingsAcks = new SettingsAcks();
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
@@ -107,9 +79,9 @@ export class ClientConnection implements FrameRules {
     this.#socket = socket;
     this.#shared = shared;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#refilledAt = clock.monotonic();
-    this.#idleSince = this.#refilledAt;
+    this.#backlog = new SocketBacklog(socket, shared.backlogShare);
+    this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));
     this.#opening = requests.open(() =>
       this.#drop(
         "request_time",
@@ -117,31 +89,52 @@ export class ClientConnection implements FrameRules {
           "the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
       )
     );
+    let session: ServerHttp2Session | undefined;
     this.#reader = new PacedSocket(socket, {
-      serve: () => this.session = serve(),
+      serve: () => session = serve(),
       scheduler: shared.scheduler,
       rules: this,
       backlog: this.#backlog,
     });
-    const session = this.session;
-    if (session) {
-      replaceSessionEnd({
-        socket,
-        session,
-        openStreams: () => this.#openStreams(),
-        endStreams: (count) => this.endStreams(count),
-      }, shared);
-    }
+    this.session = session;
+    this.#sessionEnd = session && new SessionEnd(socket, session, this.#streams, shared);
     // The state of a session that is over has no window, and is not full.
-    this.#roundRobin = new RoundRobin(
-      reused(() => (session?.state.remoteWindowSize ?? 1) <= 0, clock),
-      clock,
-    );
+    const isFull = () => (session?.state.remoteWindowSize ?? 1) <= 0;
+    this.#roundRobin = new RoundRobin(reused(isFull, clock), clock);
     socket.write(streamLimit(limits.maxStreamsPerConnection));
-    socket.once("close", () => {
-      requests.release(this.#opening);
-      for (const { pending } of this.#open.values()) requests.release(pending);
+  }
+
+  /** Monotonic ms since which no stream is open; undefined while one is. */
+  get idleSince(): number | undefined {
+    return this.#streams.idleSince;
+  }
+
+  /**
+   * Limits a stream of HTTP/2. One above the limit of streams is closed.
+   *
+   * @returns why it is refused; `undefined` when it is not
+   */
+  attach(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    isDuplex: boolean,
+  ): CallError | undefined {
+    const attached = this.#streams.attach(stream, headers, {
+      isDuplex,
+      roundRobin: this.#roundRobin,
+      backlog: this.#backlog,
+      endedStreams: this.#shared.endedStreams,
     });
+    if (attached) return attached.refusal;
+    const { limits, refusals } = this.#shared;
+    const reason = `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
+      "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows";
+    refusals.report("streams_per_connection", this.peer, reason);
+    // Clients retry such a stream: it was not processed (RFC 9113, 8.7).
+    stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    stream.destroy();
+    this.#useToken();
+    return undefined;
   }
 
   /** Units of work: 1 is about what a new stream costs. */
@@ -150,7 +143,7 @@ export class ClientConnection implements FrameRules {
       case FrameType.DATA: {
         if ((flags & FLAG_END_STREAM) === 0) return 1 / 16;
         // The end of a request starts its call: decoding and checking it.
-        const { received } = this.#open.get(stream)?.pending ?? { received: 0 };
+        const received = this.#streams.get(stream)?.pending.received ?? 0;
         return 1 + (received + length) / BYTES_PER_UNIT;
       }
       case FrameType.HEADERS:
@@ -169,8 +162,8 @@ export class ClientConnection implements FrameRules {
     const ends = (flags & FLAG_END_STREAM) !== 0;
     switch (type) {
       case FrameType.HEADERS:
-        if (stream > this.#lastStream) this.#opened(stream);
-        if (ends) this.#completed(stream);
+        this.#streams.open(stream);
+        if (ends) this.#streams.complete(stream);
         if ((flags & FLAG_END_HEADERS) !== 0) break;
         return this.#collect(this.#block = new HeaderBlock(frame), frame);
       case FrameType.CONTINUATION:
@@ -178,8 +171,8 @@ export class ClientConnection implements FrameRules {
         if (this.#block) return this.#collect(this.#block, frame);
         break;
       case FrameType.DATA:
-        this.#received(frame, payload);
-        if (ends) this.#completed(stream);
+        this.#streams.receive(frame, payload);
+        if (ends) this.#streams.complete(stream);
         else if (length === 0) this.#useToken();
         break;
       case FrameType.WINDOW_UPDATE:
@@ -190,7 +183,7 @@ export class ClientConnection implements FrameRules {
         this.#shared.requests.release(this.#opening);
         return true;
       case FrameType.RST_STREAM:
-        this.#completed(stream);
+        this.#streams.complete(stream);
         this.#useToken();
         break;
       default:
@@ -199,159 +192,37 @@ export class ClientConnection implements FrameRules {
     return this.#settingsAcks.next();
   }
 
+  /** Ends the streams of a closed socket in turns of the event loop, then the session. */
+  closed(endSession: () => void): void {
+    this.#shared.requests.release(this.#opening);
+    this.#streams.release();
+    if (this.#sessionEnd) this.#sessionEnd.socketClosed(endSession);
+    else endSession();
+  }
+
   /** Adds a frame to a header block in several frames. */
   #collect(block: HeaderBlock, frame: FrameHeader): HeaderBlock {
+    const { requests, refusals } = this.#shared;
     block.begin(frame);
-    const request = this.#open.get(block.stream);
-    if (request) this.#shared.requests.receive(request.pending, frame.length);
-    if (request && block.bytes > MAX_METADATA_BYTES) {
-      request.refusal = metadataError(block.bytes);
-    }
+    const open = this.#streams.get(block.stream);
+    if (open) requests.receive(open.pending, frame.length);
+    if (open && block.bytes > MAX_METADATA_BYTES) open.refusal = metadataError(block.bytes);
     if (block.bytes > MAX_BLOCK_BYTES) {
       this.#drop("metadata", `A request has more than ${MAX_BLOCK_BYTES} bytes of metadata`);
     }
     if ((frame.flags & FLAG_END_HEADERS) !== 0) {
       this.#block = undefined;
-      const { refusal } = request ?? {};
-      if (refusal) {
-        this.#shared.refusals.report("metadata", this.peer, refusal.message);
-      }
+      if (open?.refusal) refusals.report("metadata", this.peer, open.refusal.message);
     }
     return block;
   }
 
-  /** Monotonic ms since which no stream is open; undefined while one is. */
-  idleSince(): number | undefined {
-    return this.#open.size > 0 ? undefined : this.#idleSince;
-  }
-
-  #closed(id: number): void {
-    this.#open.delete(id);
-    if (this.#open.size === 0) {
-      this.#idleSince = this.#shared.clock.monotonic();
-    }
-  }
-
-  /** Ids of the streams that HTTP/2 has opened and not closed. */
-  #openStreams(): number[] {
-    return [...this.#open].filter(([, { stream }]) => stream !== undefined && !stream.destroyed)
-      .map(([id]) => id);
-  }
-
-  /** Ends at most `count` streams of a connection that has ended or will. */
-  endStreams(count: number): number {
-    let ended = 0;
-    for (const [id, { stream }] of this.#open) {
-      if (ended === count) break;
-      this.#open.delete(id);
-      if (stream === undefined || stream.destroyed) continue;
-      stream.close(constants.NGHTTP2_CANCEL);
-      stream.destroy();
-      ended++;
-    }
-    return ended;
-  }
-
-  /**
-   * Counts a stream of HTTP/2 with its frames, and replaces its methods.
-   *
-   * @returns why it is refused; `undefined` when it is not
-   */
-  attach(
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    { isDuplex }: { readonly isDuplex: boolean },
-  ): CallError | undefined {
-    const id = stream.id ?? 0;
-    const request = this.#open.get(id);
-    if (request === undefined) {
-      this.#refuseOverLimit(stream);
-      return undefined;
-    }
-    const { pending } = request;
-    const { requests, endedStreams } = this.#shared;
-    if ((headers["grpc-encoding"] ?? "identity") !== "identity") {
-      pending.isCompressed = true;
-      // Bytes that arrived with the headers were counted without this.
-      requests.receive(pending, 0);
-    }
-    request.stream = stream;
-    request.isDuplex = isDuplex;
-    if (isDuplex && pending.received > 0) requests.stopDeadline(pending);
-    patchStream(stream, {
-      roundRobin: this.#roundRobin,
-      backlog: this.#backlog,
-      endedStreams,
-      onResponse: (isEnd) => {
-        requests.answer(pending);
-        if (isEnd && !pending.isComplete) closeUnread(stream);
-      },
-    });
-    stream.once("close", () => {
-      requests.release(pending);
-      this.#closed(id);
-    });
-    // It may have closed before this event.
-    if (stream.destroyed) {
-      requests.release(pending);
-      this.#closed(id);
-    }
-    return request.refusal;
-  }
-
-  #opened(id: number): void {
-    this.#lastStream = id;
-    const { requests, limits } = this.#shared;
-    if (this.#open.size >= limits.maxStreamsPerConnection) return;
-    this.#open.set(id, {
-      pending: requests.open((fault) => this.#refuse(id, fault)),
-      stream: undefined,
-      isDuplex: false,
-      refusal: undefined,
-    });
-  }
-
-  /** Clients retry such a stream: it was not processed (RFC 9113, 8.7). */
-  #refuseOverLimit(stream: ServerHttp2Stream): void {
-    const { limits, refusals } = this.#shared;
-    refusals.report(
-      "streams_per_connection",
-      this.peer,
-      `The connection has ${limits.maxStreamsPerConnection} open streams, ` +
-        "as many as STREAM_PROXY_MAX_STREAMS_PER_CONNECTION allows",
-    );
-    stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    stream.destroy();
-    this.#useToken();
-  }
-
-  #received(frame: FrameHeader, payload: Uint8Array): void {
-    const request = this.#open.get(frame.stream);
-    if (request === undefined) return;
-    const { pending } = request;
-    const { requests } = this.#shared;
-    // A client may keep such a stream open and send at any time.
-    if (request.isDuplex) requests.stopDeadline(pending);
-    else if ((frame.flags & FLAG_PADDED) === 0) pending.readPrefix(payload);
-    requests.receive(pending, frame.length);
-  }
-
-  #completed(id: number): void {
-    const request = this.#open.get(id);
-    if (request) this.#shared.requests.complete(request.pending);
-  }
-
-  /** Ends the call of an unfinished request. */
-  #refuse(id: number, fault: RequestFault): void {
-    const request = this.#open.get(id);
-    if (request === undefined) return;
-    const { stream, pending } = request;
-    const { limits, refusals } = this.#shared;
-    const [limit, error] = requestError(fault, pending.size, limits);
-    if (this.#block?.stream === id) return this.#drop(limit, error.message);
-    refusals.report(limit, this.peer, error.message);
-    if (stream === undefined) request.refusal = error;
-    else sendError(stream, error);
+  /** HTTP/2 does not make a stream of a header block that never ends. */
+  #onRefused(id: number, limit: RefusalReason, reason: string): boolean {
+    const isDropped = this.#block?.stream === id;
+    if (isDropped) this.#drop(limit, reason);
+    else this.#shared.refusals.report(limit, this.peer, reason);
+    return !isDropped;
   }
 
   /** Limits the rate of frames of which no client library sends many. */

@@ -28,9 +28,9 @@ export interface RequestBounds {
   /** Bytes of one request. */
   readonly maxRequestBytes: number;
   /** Bytes of all unfinished requests together. */
-  readonly maxPendingBytes: number;
+  readonly maxPendingRequestBytes: number;
   /** Time in which a request has to arrive, in ms. */
-  readonly timeoutMs: number;
+  readonly requestTimeoutMs: number;
 }
 
 /** A request that a client has begun to send. */
@@ -110,7 +110,7 @@ export class PendingRequests {
   /** Counts bytes of a request; may refuse this or another request. */
   receive(request: PendingRequest, bytes: number): void {
     if (request.isRefused) return;
-    const { maxRequestBytes, maxPendingBytes } = this.#bounds;
+    const { maxRequestBytes, maxPendingRequestBytes } = this.#bounds;
     request.received += bytes;
     const { size } = request;
     const charge = request.isCompressed ? Math.min(size * EXPANSION, size + maxRequestBytes) : size;
@@ -118,7 +118,7 @@ export class PendingRequests {
     request.charge = charge;
     if (charge > 0) this.#charged.add(request);
     if (size > maxRequestBytes) return this.#refuse(request, "too_large");
-    while (this.#bytes > maxPendingBytes) {
+    while (this.#bytes > maxPendingRequestBytes) {
       this.#refuse(this.#largest(request), "over_budget");
     }
   }
@@ -168,7 +168,7 @@ export class PendingRequests {
   async #check({ signal }: AbortController): Promise<void> {
     while (!signal.aborted) {
       await this.#clock.sleep(CHECK_EVERY_MS, signal);
-      const limit = this.#clock.monotonic() - this.#bounds.timeoutMs;
+      const limit = this.#clock.monotonic() - this.#bounds.requestTimeoutMs;
       for (const request of this.#arriving) {
         if (signal.aborted || request.since > limit) break;
         this.#refuse(request, "too_slow");

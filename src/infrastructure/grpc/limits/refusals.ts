@@ -1,17 +1,14 @@
 /**
- * What happens to a call or connection that a limit refuses: its error, how the error is sent, and
- * how it is counted and logged.
+ * The errors of calls that a limit refuses, and how refusals are counted and logged.
  *
  * @module
  */
-import { constants, type ServerHttp2Stream } from "node:http2";
-import { setImmediate } from "node:timers";
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError } from "../call_error.ts";
-import type { RequestFault } from "./pending_requests.ts";
+import type { RequestBounds, RequestFault } from "./pending_requests.ts";
 
 /** Bytes of a call's metadata, counted as SETTINGS_MAX_HEADER_LIST_SIZE does. */
 export const MAX_METADATA_BYTES = 64 * 1024;
@@ -29,10 +26,11 @@ export function metadataError(bytes: number): CallError {
 }
 
 /** The limit that an unfinished request exceeds, and the error of its call. */
-export function requestError(fault: RequestFault, bytes: number, limits: {
-  readonly requestTimeoutMs: number;
-  readonly maxPendingRequestBytes: number;
-}): [RefusalReason, CallError] {
+export function requestError(
+  fault: RequestFault,
+  bytes: number,
+  limits: Omit<RequestBounds, "maxRequestBytes">,
+): [RefusalReason, CallError] {
   switch (fault) {
     case "too_slow":
       return [
@@ -63,37 +61,6 @@ export function requestError(fault: RequestFault, bytes: number, limits: {
         ),
       ];
   }
-}
-
-/** Ends a stream with `error`, whether grpc-js has made a call of it or not. */
-export function sendError(stream: ServerHttp2Stream, error: CallError): void {
-  if (stream.destroyed || stream.closed) return;
-  stream.resume();
-  if (stream.headersSent) {
-    // gRPC clients report this code as RESOURCE_EXHAUSTED.
-    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-    return;
-  }
-  stream.respond({
-    ":status": 200,
-    "content-type": "application/grpc",
-    "grpc-status": String(error.code),
-    "grpc-message": encodeURI(error.message),
-  }, { endStream: true });
-}
-
-/**
- * Resets a stream whose response is complete and whose request may not be: NO_ERROR has the client
- * stop sending (RFC 9113, 8.1).
- */
-export function closeUnread(stream: ServerHttp2Stream): void {
-  stream.resume();
-  setImmediate(() => {
-    if (stream.destroyed) return;
-    stream.close(constants.NGHTTP2_NO_ERROR);
-    // A stream that grpc-js has paused would keep what it has buffered.
-    setImmediate(() => stream.destroy());
-  });
 }
 
 /** Counts refusals by limit, and logs them at a bounded rate. */

@@ -10,8 +10,8 @@ import { ManualClock } from "../../../../support/manual_clock.ts";
 
 const BOUNDS = {
   maxRequestBytes: 1_000,
-  maxPendingBytes: 2_000,
-  timeoutMs: 10_000,
+  maxPendingRequestBytes: 2_000,
+  requestTimeoutMs: 10_000,
 };
 
 function rig() {
@@ -89,7 +89,7 @@ Deno.test("the account is exact after any sequence of events", () => {
       if (action === "release") released.add(request);
       const sum = open.reduce((total, one) => total + one.charge, 0);
       assert.equal(requests.bytes, sum);
-      assert(sum <= BOUNDS.maxPendingBytes);
+      assert(sum <= BOUNDS.maxPendingRequestBytes);
     }
     for (const request of open) requests.release(request);
     assert.equal(requests.bytes, 0);
