@@ -7,7 +7,6 @@ import { type Account, PLANS } from "./accounts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { MAX_RATE } from "./market/engine.ts";
 import { MAX_UNIVERSE } from "./market/universe.ts";
-import { CLOSING_ERRORS } from "./protocol/endpoints.ts";
 import type { RestOptions } from "./rest/rest_api.ts";
 import type { SessionPolicy } from "./session/market_session.ts";
 import { STOCK_SYMBOL, type SymbolCounting } from "./session/subscription_state.ts";
@@ -61,20 +60,12 @@ export interface SimulatorOptions {
   readonly coalesceAboveBytes?: number;
   /** Bytes at which a data frame is complete. Default 256 KiB. */
   readonly maxFrameBytes?: number;
-  /** Longest client message; longer ones close with 1009. Default 16 MiB. */
-  readonly maxMessageBytes?: number;
   /** Accept permessage-deflate. Default true. */
   readonly compression?: boolean;
-  /** Error codes that close the socket. Default 402, 404, 407, 409, 411. */
-  readonly closingErrors?: readonly number[];
-  /** Close code after those errors. Default 1000. */
-  readonly closeCode?: number;
   /** Reject messages not in the negotiated encoding with 400. Default false. */
   readonly strictEncoding?: boolean;
   /** How the stock symbol limit counts. Default `trades_and_quotes`. */
   readonly symbolCounting?: SymbolCounting;
-  /** Count option trades against the quote limit. Default false. */
-  readonly countOptionTrades?: boolean;
   /** Well-formed stock symbols; others are rejected with 400. */
   readonly stockSymbolPattern?: RegExp;
   /** Opcode of trading frames. Default `binary`, as on the paper host. */
@@ -106,13 +97,9 @@ const DEFAULTS: SimulatorSettings = {
   slowClientBytes: 64 * 1024 * 1024,
   coalesceAboveBytes: 256 * 1024,
   maxFrameBytes: 256 * 1024,
-  maxMessageBytes: 16 * 1024 * 1024,
   compression: true,
-  closingErrors: CLOSING_ERRORS,
-  closeCode: 1000,
   strictEncoding: false,
   symbolCounting: "trades_and_quotes",
-  countOptionTrades: false,
   stockSymbolPattern: STOCK_SYMBOL,
   tradingFrames: "binary",
   trading: {},
@@ -133,7 +120,6 @@ const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["slowClientBytes", 0, Infinity],
   ["coalesceAboveBytes", 0, Infinity],
   ["maxFrameBytes", 1, Infinity],
-  ["maxMessageBytes", 1, 2 ** 30],
 ];
 
 /** Options that must be integers. */
@@ -173,11 +159,8 @@ export function sessionPolicy(settings: SimulatorSettings): SessionPolicy {
   const { slowClientBytes, coalesceAboveBytes, maxFrameBytes } = settings;
   return {
     authTimeoutMs: settings.authTimeoutSeconds * 1000,
-    closingErrors: new Set(settings.closingErrors),
-    closeCode: settings.closeCode,
     strictEncoding: settings.strictEncoding,
     symbolCounting: settings.symbolCounting,
-    countOptionTrades: settings.countOptionTrades,
     stockSymbolPattern: settings.stockSymbolPattern,
     outbox: { maxBytes: slowClientBytes, coalesceAboveBytes, maxFrameBytes },
   };

@@ -11,6 +11,8 @@ import { type WebSocket, WebSocketServer } from "ws";
 
 /** Maximum of bytes that are read of a request body. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** Longer client messages close the socket with 1009. */
+const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** The answer to an upgrade request: an HTTP status, or a socket. */
 export type UpgradeDecision =
@@ -22,8 +24,6 @@ export interface ServerOptions {
   readonly hostname: string;
   /** 0 takes any free port. */
   readonly port: number;
-  /** Messages over this many bytes close the socket with 1009. */
-  readonly maxMessageBytes: number;
   /** Whether permessage-deflate is accepted when a client offers it. */
   readonly compression: boolean;
   readonly decideUpgrade: (request: IncomingMessage) => UpgradeDecision;
@@ -50,7 +50,7 @@ export async function startServer(options: ServerOptions): Promise<Server> {
   });
   const upgrader = new WebSocketServer({
     noServer: true,
-    maxPayload: options.maxMessageBytes,
+    maxPayload: MAX_MESSAGE_BYTES,
     perMessageDeflate: options.compression,
     autoPong: false,
   });

@@ -117,11 +117,10 @@ export class Simulator implements AsyncDisposable {
    * @internal
    */
   async listen(): Promise<void> {
-    const { hostname, port, maxMessageBytes, compression } = this.#settings;
+    const { hostname, port, compression } = this.#settings;
     this.#server = await startServer({
       hostname,
       port,
-      maxMessageBytes,
       compression,
       decideUpgrade: (request) => this.#decideUpgrade(request),
       handleHttp: (request) => this.#handleHttp(request),

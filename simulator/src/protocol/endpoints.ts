@@ -157,7 +157,6 @@ export function errorText(code: number): string {
 
 /**
  * Errors after which the simulator closes the socket. Only 404 and 407 are
- * documented; after the others a client cannot succeed on the same socket. The
- * option `closingErrors` replaces this list.
+ * documented; after the others a client cannot succeed on the same socket.
  */
-export const CLOSING_ERRORS: readonly number[] = [402, 404, 407, 409, 411];
+export const CLOSING_ERRORS: ReadonlySet<number> = new Set([402, 404, 407, 409, 411]);

@@ -30,7 +30,7 @@ import {
   type Encoding,
   frameOf,
 } from "../protocol/encoding.ts";
-import { type Endpoint, errorText } from "../protocol/endpoints.ts";
+import { CLOSING_ERRORS, type Endpoint, errorText } from "../protocol/endpoints.ts";
 import type { Encodable } from "../protocol/messages.ts";
 import { Outbox, type OutboxLimits, type SessionSocket } from "./outbox.ts";
 import { type LoggedRequest, loggedRequest, type RequestLog } from "./request_log.ts";
@@ -45,19 +45,16 @@ import {
 
 /** Maximum of requests that wait behind a delayed acknowledgement. */
 const MAX_WAITING_REQUESTS = 10_000;
+/** Close code after an error. */
+const NORMAL_CLOSURE = 1000;
 
 /** Behaviour that Alpaca's documents leave open or that a test shortens. */
 export interface SessionPolicy {
   /** Time in which a client must log in; 10 000 ms on Alpaca. */
   readonly authTimeoutMs: number;
-  /** Errors after which the socket is closed. */
-  readonly closingErrors: ReadonlySet<number>;
-  /** Close code after those errors. */
-  readonly closeCode: number;
   /** Reject messages that are not in the negotiated encoding. */
   readonly strictEncoding: boolean;
   readonly symbolCounting: SymbolCounting;
-  readonly countOptionTrades: boolean;
   readonly stockSymbolPattern: RegExp;
   readonly outbox: OutboxLimits;
 }
@@ -295,12 +292,11 @@ export class MarketSession implements Subscriber {
     { slot, plan }: { slot: string; plan: Plan },
   ): Login {
     const { policy, subscribers } = this.#deps;
-    const { symbolCounting, countOptionTrades, stockSymbolPattern } = policy;
+    const { symbolCounting, stockSymbolPattern } = policy;
     const rules: SubscriptionRules = {
       endpoint: this.endpoint,
       plan,
       symbolCounting,
-      countOptionTrades,
       stockSymbolPattern,
     };
     const subscriptions = new SubscriptionState(
@@ -349,10 +345,9 @@ export class MarketSession implements Subscriber {
   #error(code: number): void {
     if (this.#state.at === "closed") return;
     this.#control({ T: "error", code, msg: errorText(code) });
-    const { closingErrors, closeCode } = this.#deps.policy;
-    if (!closingErrors.has(code)) return;
+    if (!CLOSING_ERRORS.has(code)) return;
     this.#closedHere = true;
-    this.#socket.close(closeCode, errorText(code));
+    this.#socket.close(NORMAL_CLOSURE, errorText(code));
   }
 
   #closeSlowClient(): void {
@@ -360,7 +355,7 @@ export class MarketSession implements Subscriber {
     const parts = [encode(this.encoding, message)];
     this.#closedHere = true;
     this.#socket.sendFrame(frameOf(this.encoding, parts));
-    this.#socket.close(this.#deps.policy.closeCode, errorText(407));
+    this.#socket.close(NORMAL_CLOSURE, errorText(407));
   }
 
   #deleteSubscriptions(subscriptions: SubscriptionState): void {

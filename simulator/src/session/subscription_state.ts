@@ -21,8 +21,6 @@ export interface SubscriptionRules {
   readonly endpoint: Endpoint;
   readonly plan: Plan;
   readonly symbolCounting: SymbolCounting;
-  /** Whether option trades count against the option quote limit. */
-  readonly countOptionTrades: boolean;
   /** Symbols that a stock stream accepts as well-formed. */
   readonly stockSymbolPattern: RegExp;
 }
@@ -118,14 +116,8 @@ export class SubscriptionState {
       return union;
     };
     return this.#rules.endpoint.kind === "options"
-      ? this.#optionsExceeded(after("quotes"), after("trades"))
+      ? after("quotes").size > this.#rules.plan.optionQuotes
       : this.#stocksExceeded(after("quotes"), after("trades"));
-  }
-
-  #optionsExceeded(quotes: Set<string>, trades: Set<string>): boolean {
-    const counted = quotes.size +
-      (this.#rules.countOptionTrades ? trades.size : 0);
-    return counted > this.#rules.plan.optionQuotes;
   }
 
   #stocksExceeded(quotes: Set<string>, trades: Set<string>): boolean {

@@ -25,17 +25,15 @@ import { OrderStore, type UpdateListener } from "./order_store.ts";
 
 const GTC_DAYS_MS = 90 * 86_400_000;
 const NANOS_PER_MS = 1_000_000n;
+/** From a cancel or replace request to its effect. */
+const CHANGE_DELAY_MS = 5;
 
 /** Settings of an order engine. */
 export interface EngineOptions {
-  /** Announce `pending_new` before `new`, as paper trading may. Default true. */
-  readonly pendingNewEvents?: boolean;
   /** Announce `pending_cancel` and `pending_replace`. Default false. */
   readonly pendingChangeEvents?: boolean;
   /** Milliseconds from submission to `new`. Default 5. */
   readonly acceptDelayMs?: number;
-  /** Milliseconds from a cancel or replace request to its effect. Default 5. */
-  readonly changeDelayMs?: number;
   /** Milliseconds between two matches. Default 25. */
   readonly matchIntervalMs?: number;
   /** Probability that a match fills only a part. Default 0.25. */
@@ -47,10 +45,8 @@ export interface EngineOptions {
 }
 
 const DEFAULTS: Required<EngineOptions> = {
-  pendingNewEvents: true,
   pendingChangeEvents: false,
   acceptDelayMs: 5,
-  changeDelayMs: 5,
   matchIntervalMs: 25,
   partialFillChance: 0.25,
   liquidity: "quote",
@@ -122,9 +118,8 @@ export class OrderEngine implements Disposable {
       expiresAt: this.#expiresAt(request),
     });
     this.#store.add(order);
-    if (this.#settings.pendingNewEvents) {
-      this.#store.announce(order, "pending_new", { withoutExecution: true });
-    }
+    // As paper trading may.
+    this.#store.announce(order, "pending_new", { withoutExecution: true });
     this.#later(this.#settings.acceptDelayMs, () => this.#accept(order));
     this.#startMatching();
     return renderOrder(order);
@@ -146,7 +141,7 @@ export class OrderEngine implements Disposable {
       event: "pending_cancel",
       silent: !this.#settings.pendingChangeEvents,
     });
-    this.#later(this.#settings.changeDelayMs, () => {
+    this.#later(CHANGE_DELAY_MS, () => {
       if (isFinal(order)) return;
       if (this.manualFills.takeCancelRejection()) {
         return this.manualFills.rejectCancel(order, before);
@@ -180,7 +175,7 @@ export class OrderEngine implements Disposable {
       checkClientId: (id) => this.#checkClientId(id),
       expiresAt: (request) => this.#expiresAt(request),
     });
-    this.#later(this.#settings.changeDelayMs, () => {
+    this.#later(CHANGE_DELAY_MS, () => {
       finishReplacement(this.#store, { old: order, next, before }, {
         rejected: this.manualFills.takeReplaceRejection(),
       });
