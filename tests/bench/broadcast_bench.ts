@@ -9,6 +9,7 @@
  */
 import { Channel } from "../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
+import { QueueMemory } from "../../src/application/broadcast/queue_memory.ts";
 import { Subscriber } from "../../src/application/broadcast/subscriber.ts";
 
 interface Tick {
@@ -17,6 +18,7 @@ interface Tick {
 
 const counters = { published: 0, sent: 0, dropped: 0 };
 const CAPACITY = 1_000;
+const memory = new QueueMemory();
 const BATCH = 100;
 
 /** A channel with `streams` streams of one symbol each. */
@@ -70,7 +72,7 @@ const envelope = (): Envelope<Tick> => ({
   bytes: 0,
 });
 
-const queue = new Subscriber<Tick>({ capacity: CAPACITY, counters });
+const queue = new Subscriber<Tick>({ capacity: CAPACITY, counters, memory });
 Deno.bench({
   name: `queue: add and take ${BATCH}`,
   group: "queue",
@@ -80,7 +82,7 @@ Deno.bench({
   },
 });
 
-const full = new Subscriber<Tick>({ capacity: BATCH, counters });
+const full = new Subscriber<Tick>({ capacity: BATCH, counters, memory });
 Deno.bench({
   name: `full queue: add ${BATCH}, each drops one`,
   group: "queue",

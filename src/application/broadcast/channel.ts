@@ -1,10 +1,9 @@
 /**
  * Broadcasts the events of one data type to its subscribers.
  *
- * `publish` numbers an event, finds the subscribers of its keys and adds one
- * shared envelope to the queue of each. It never waits and never fails. A
- * subscriber receives what is published after it subscribed, in order, each event
- * once.
+ * `publish` numbers an event, finds the subscribers of its keys and adds one shared envelope to the
+ * queue of each. It never waits and never fails. A subscriber receives what is published after it
+ * subscribed, in order, each event once.
  *
  * @module
  */
@@ -12,15 +11,15 @@ import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
 import { QueueMemory } from "./queue_memory.ts";
-import { Subscriber } from "./subscriber.ts";
+import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
 
 /** The keys by which a channel finds the subscribers of an event. */
 export interface ChannelKeys<T> {
   /** The symbol of an event. */
   readonly symbol: (event: T) => string;
   /**
-   * A second key: the underlying of an option, the id of an order. Read only
-   * while a subscriber filters by it.
+   * A second key: the underlying of an option, the id of an order. Read only while a subscriber
+   * filters by it.
    */
   readonly secondary?: (event: T) => string;
   /** Derives the second key from the symbol, if possible. */
@@ -33,11 +32,9 @@ export interface ChannelOptions<T> {
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared by the queues of all channels. @default unlimited */
-  readonly memory?: QueueMemory;
-  /** Estimated bytes of an event with its envelope. @default 0 */
-  readonly eventBytes?: number;
-  /** Bytes of one event, where sizes differ much. @default eventBytes of each */
-  readonly measure?: (event: T) => number;
+  readonly memory?: QueueMemory | undefined;
+  /** Estimated bytes of an event with its envelope, or of each where they differ. @default 0 */
+  readonly eventBytes?: number | ((event: T) => number);
 }
 
 /** The keys that a subscriber filters by; if both are empty, every event matches. */
@@ -54,11 +51,8 @@ const NONE: readonly never[] = [];
 /** Bounded broadcast of one data type. */
 export class Channel<T> implements EventSink<T> {
   readonly #keys: ChannelKeys<T>;
-  readonly #capacity: number;
-  readonly #counters: ChannelCounters;
-  readonly #memory: QueueMemory;
-  readonly #eventBytes: number;
-  readonly #measure: ((event: T) => number) | undefined;
+  readonly #queue: SubscriberOptions & { readonly memory: QueueMemory };
+  readonly #eventBytes: number | ((event: T) => number);
   readonly #bySymbol: Index<T> = new Map();
   readonly #bySecondary: Index<T> = new Map();
   /** Subscribers without a filter. */
@@ -66,12 +60,10 @@ export class Channel<T> implements EventSink<T> {
   #sequence = 0;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
+    const { capacity, counters, memory = new QueueMemory(), eventBytes = 0 } = options;
     this.#keys = keys;
-    this.#capacity = options.capacity;
-    this.#counters = options.counters;
-    this.#memory = options.memory ?? new QueueMemory();
-    this.#eventBytes = options.eventBytes ?? 0;
-    this.#measure = options.measure;
+    this.#queue = { capacity, counters, memory };
+    this.#eventBytes = eventBytes;
   }
 
   /** Number of symbols that subscribers filter by. */
@@ -96,21 +88,22 @@ export class Channel<T> implements EventSink<T> {
 
   /** Adds an event to the queue of each of its subscribers. */
   publish(event: T, receivedAt: number): void {
+    const { symbol, secondary } = this.#keys;
+    const bytes = this.#eventBytes;
     const envelope: Envelope<T> = {
       event,
       sequence: ++this.#sequence,
       receivedAt,
       encoded: undefined,
       holders: 0,
-      bytes: this.#measure ? this.#measure(event) : this.#eventBytes,
+      bytes: typeof bytes === "number" ? bytes : bytes(event),
     };
-    const { symbol, secondary } = this.#keys;
     for (const each of this.#unfiltered) each.enqueue(envelope);
     for (const each of this.#bySymbol.get(symbol(event)) ?? NONE) each.enqueue(envelope);
     if (this.#bySecondary.size > 0 && secondary) {
       for (const each of this.#bySecondary.get(secondary(event)) ?? NONE) each.enqueue(envelope);
     }
-    if (envelope.holders > 0) this.#memory.hold(envelope);
+    if (envelope.holders > 0) this.#queue.memory.hold(envelope);
   }
 
   /**
@@ -122,9 +115,7 @@ export class Channel<T> implements EventSink<T> {
     const { symbols, secondary } = filter;
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
     const subscriber: Subscriber<T> = new Subscriber<T>({
-      capacity: this.#capacity,
-      counters: this.#counters,
-      memory: this.#memory,
+      ...this.#queue,
       onEnd: () => {
         if (isUnfiltered) removeFrom(this.#unfiltered, subscriber);
         removeKeys(this.#bySymbol, symbols, subscriber);
@@ -139,11 +130,7 @@ export class Channel<T> implements EventSink<T> {
   }
 }
 
-function addKeys<T>(
-  index: Index<T>,
-  keys: Iterable<string>,
-  subscriber: Subscriber<T>,
-): void {
+function addKeys<T>(index: Index<T>, keys: Iterable<string>, subscriber: Subscriber<T>): void {
   for (const key of keys) {
     const subscribers = index.get(key);
     if (subscribers) subscribers.push(subscriber);
@@ -152,11 +139,7 @@ function addKeys<T>(
 }
 
 /** Removes a subscriber from the lists of the keys that it was added with. */
-function removeKeys<T>(
-  index: Index<T>,
-  keys: Iterable<string>,
-  subscriber: Subscriber<T>,
-): void {
+function removeKeys<T>(index: Index<T>, keys: Iterable<string>, subscriber: Subscriber<T>): void {
   for (const key of keys) {
     const subscribers = index.get(key);
     if (!subscribers) continue;

@@ -6,7 +6,7 @@
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
-import { Channel } from "./channel.ts";
+import { Channel, type ChannelKeys } from "./channel.ts";
 import { EVENT_BYTES, orderBytes } from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
@@ -15,17 +15,10 @@ export type Channels = {
   readonly [C in ChannelName]: Channel<ChannelEvents[C]>;
 };
 
-/** Capacity of a subscriber's queue, by channel, in events. */
-export type Capacities = Readonly<Record<ChannelName, number>>;
-
-const bySymbol = {
-  symbol: (event: { readonly symbol: string }) => event.symbol,
-};
-
 /** Options of {@linkcode createChannels}. */
 export interface ChannelsOptions {
-  /** Exact, at least 1. */
-  readonly capacities: Capacities;
+  /** Capacity of a subscriber's queue in events, at least 1; exact. */
+  readonly capacities: Readonly<Record<ChannelName, number>>;
   readonly counters: ProxyCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory;
@@ -34,43 +27,35 @@ export interface ChannelsOptions {
 }
 
 /** Creates the channels. */
-export function createChannels(options: ChannelsOptions): Channels {
-  const { capacities, counters, memory, directory } = options;
+export function createChannels(
+  { capacities, counters, memory, directory }: ChannelsOptions,
+): Channels {
+  const bySymbol = { symbol: (event: { readonly symbol: string }) => event.symbol };
   const bySymbolOrUnderlying = {
     ...bySymbol,
     secondary: (event: { readonly symbol: string }) => directory.underlyingOf(event.symbol),
     secondaryOfSymbol: (symbol: string) => directory.underlyingOf(symbol),
   };
-  const optionsOf = (name: ChannelName) => ({
-    capacity: capacities[name],
-    counters: counters.channels[name],
-    eventBytes: EVENT_BYTES[name],
-    ...(memory && { memory }),
-  });
+  const channel = <C extends ChannelName>(
+    name: C,
+    keys: ChannelKeys<ChannelEvents[C]>,
+    eventBytes: number | ((event: ChannelEvents[C]) => number) = EVENT_BYTES[name],
+  ) =>
+    new Channel(keys, {
+      capacity: capacities[name],
+      counters: counters.channels[name],
+      memory,
+      eventBytes,
+    });
   return {
-    stockQuotes: new Channel<ChannelEvents["stockQuotes"]>(
-      bySymbol,
-      optionsOf("stockQuotes"),
-    ),
-    stockTrades: new Channel<ChannelEvents["stockTrades"]>(
-      bySymbol,
-      optionsOf("stockTrades"),
-    ),
-    stockBars: new Channel<ChannelEvents["stockBars"]>(
-      bySymbol,
-      optionsOf("stockBars"),
-    ),
-    optionQuotes: new Channel<ChannelEvents["optionQuotes"]>(
-      bySymbolOrUnderlying,
-      optionsOf("optionQuotes"),
-    ),
-    optionTrades: new Channel<ChannelEvents["optionTrades"]>(
-      bySymbolOrUnderlying,
-      optionsOf("optionTrades"),
-    ),
-    orderUpdates: new Channel<ChannelEvents["orderUpdates"]>({
-      symbol: (update) => update.order.symbol,
-      secondary: (update) => update.order.id,
-    }, { ...optionsOf("orderUpdates"), measure: orderBytes }),
+    stockQuotes: channel("stockQuotes", bySymbol),
+    stockTrades: channel("stockTrades", bySymbol),
+    stockBars: channel("stockBars", bySymbol),
+    optionQuotes: channel("optionQuotes", bySymbolOrUnderlying),
+    optionTrades: channel("optionTrades", bySymbolOrUnderlying),
+    orderUpdates: channel("orderUpdates", {
+      symbol: ({ order }) => order.symbol,
+      secondary: ({ order }) => order.id,
+    }, orderBytes),
   };
 }

@@ -1,9 +1,9 @@
 /**
  * An event with what all its subscribers share; never copied.
  *
- * `encoded` caches the bytes: the first stream that needs them encodes the event,
- * later ones reuse them. They are released with the envelope, or earlier when only
- * queues that have fallen behind still hold it ({@linkcode QueueMemory.sweep}).
+ * `encoded` caches the bytes: the first stream that needs them encodes the event, later ones reuse
+ * them. They are released with the envelope, or earlier when only queues that have fallen behind
+ * still hold it ({@linkcode QueueMemory.sweep}).
  */
 export interface Envelope<T> {
   readonly event: T;

@@ -7,9 +7,9 @@ import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
 /**
- * Bytes of an event with its envelope in the heap, without slots: measured over at
- * least 50,000 decoded events of each type (Deno 2.9.6) and rounded up; twice the
- * measured size for orders, which can have legs ({@linkcode orderBytes}).
+ * Bytes of an event with its envelope in the heap, without slots: measured over at least 50,000
+ * decoded events of each type (Deno 2.9.6) and rounded up; twice the measured size for orders,
+ * which can have legs ({@linkcode orderBytes}).
  */
 export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   stockQuotes: 300,
@@ -21,8 +21,8 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
 };
 
 /**
- * Bytes of an order update with its envelope. One with 64 legs and the longest
- * texts has 250 times the usual size.
+ * Bytes of an order update with its envelope. One with 64 legs and the longest texts has 250 times
+ * the usual size.
  */
 export function orderBytes(update: OrderUpdate): number {
   // Strings with characters beyond Latin-1 have two bytes per character.
@@ -33,9 +33,8 @@ export function orderBytes(update: OrderUpdate): number {
 export const SLOT_BYTES = 8;
 
 /**
- * Bytes for each entry of a filter, in all structures: about 440 for a symbol that
- * no other stream filters by, 1,320 for an underlying, 400 for the ten repeated
- * symbols that count as one.
+ * Bytes for each entry of a filter, in all structures: about 440 for a symbol that no other stream
+ * filters by, 1,320 for an underlying, 400 for the ten repeated symbols that count as one.
  */
 const ENTRY_BYTES = 1_350;
 /** Bytes for everything else; an idle proxy uses about 40 MiB. */
@@ -57,8 +56,8 @@ export function heapNeeded({ limits }: MemorySettings): number {
 }
 
 /**
- * Returns a warning for each setting that does not fit: a heap limit below what is
- * needed, and channels of which one full queue exceeds the memory of all queues.
+ * Returns a warning for each setting that does not fit: a heap limit below what is needed, and
+ * channels of which one full queue exceeds the memory of all queues.
  *
  * @param heapLimit heap limit of the runtime in bytes
  */

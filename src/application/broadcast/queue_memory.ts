@@ -3,19 +3,19 @@
  *
  * Counted, in bytes:
  *
- * - queued: each event that at least one queue holds, once for all queues that share
- *   it ({@linkcode Envelope.holders}), and a slot in each of them;
+ * - queued: each event that at least one queue holds, once for all queues that share it
+ *   ({@linkcode Envelope.holders}), and a slot in each of them;
  * - in flight: batches that readers have taken and not sent yet.
  *
- * When the queued bytes exceed the limit, the longest queues are shortened to a
- * common length, oldest events first, until a 64th of the limit is free. Shortening
- * visits all queues, but frees so much that its cost per published event is
- * constant; where it cannot free as much, it is repeated after a 64th more is held,
- * or a second later. Below the limit, a publisher only adds and compares.
+ * When the queued bytes exceed the limit, the longest queues are shortened to a common length,
+ * oldest events first, until a 64th of the limit is free. Shortening visits all queues, but frees
+ * so much that its cost per published event is constant; where it cannot free as much, it is
+ * repeated after a 64th more is held, or a second later. Below the limit, a publisher only adds and
+ * compares.
  *
- * Batches in flight cannot be dropped. The more is in flight, the smaller are new
- * batches, so that all of them use at most a quarter of the limit, plus
- * {@linkcode SMALLEST_BATCH} events per reader.
+ * Batches in flight cannot be dropped. The more is in flight, the smaller are new batches, so that
+ * all of them use at most a quarter of the limit, plus {@linkcode SMALLEST_BATCH} events per
+ * reader.
  *
  * @module
  */
@@ -126,8 +126,8 @@ export class QueueMemory {
   }
 
   /**
-   * Releases cached bytes that only slow readers can need. They are slices of
-   * larger blocks, so that a few old ones can retain much more than their size.
+   * Releases cached bytes that only slow readers can need. They are slices of larger blocks, so
+   * that a few old ones can retain much more than their size.
    */
   sweep(): void {
     this.#futileUpTo = 0;
@@ -165,8 +165,8 @@ export class QueueMemory {
 }
 
 /**
- * Returns the length, at least 1, to which the longest queues have to be shortened
- * to drop a part of all queued events.
+ * Returns the length, at least 1, to which the longest queues have to be shortened to drop a part
+ * of all queued events.
  *
  * @param queues longest first
  * @param part of all events, above 0

@@ -1,20 +1,20 @@
 /**
  * One subscriber's bounded queue of a channel.
  *
- * The publisher never waits. The oldest event is dropped and counted when the
- * queue is full, or when it is among the longest queues while all of them exceed
- * their memory ({@linkcode QueueMemory}). Invariant: `published = sent + dropped +
- * queued`. A waiting reader is woken once, in a microtask, after everything that is
- * published in the same turn. A queue that has ended holds nothing.
+ * The publisher never waits. The oldest event is dropped and counted when the queue is full, or
+ * when it is among the longest queues while all of them exceed their memory
+ * ({@linkcode QueueMemory}). Invariant: `published = sent + dropped + queued`. A waiting reader is
+ * woken once, in a microtask, after everything that is published in the same turn. A queue that has
+ * ended holds nothing.
  *
- * Events are kept in segments: adding copies nothing, the slots of dropped events
- * are freed, and a batch of one segment is that segment itself.
+ * Events are kept in segments: adding copies nothing, the slots of dropped events are freed, and a
+ * batch of one segment is that segment itself.
  *
  * @module
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
-import { type LimitedQueue, QueueMemory } from "./queue_memory.ts";
+import type { LimitedQueue, QueueMemory } from "./queue_memory.ts";
 
 /** Events of a full segment. */
 const SEGMENT = 512;
@@ -25,9 +25,8 @@ const NONE: never[] = [];
 /** Events that are ready. They stay in the queue until they are taken. */
 export interface PendingBatch<T> {
   /**
-   * Takes the events that are ready, oldest first. To be called when they can be
-   * sent, so that the batch has everything that was published until then; empty
-   * if the queue has ended meanwhile.
+   * Takes the events that are ready, oldest first. To be called when they can be sent, so that the
+   * batch has everything that was published until then; empty if the queue has ended meanwhile.
    *
    * @param limit events, at least 1
    */
@@ -39,8 +38,8 @@ export interface SubscriberOptions {
   /** Events, a whole number of at least 1; exact. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
-  /** Shared with the other queues. @default unlimited */
-  readonly memory?: QueueMemory;
+  /** Shared with the other queues. */
+  readonly memory: QueueMemory;
   /** Called once when the queue ends. */
   readonly onEnd?: () => void;
 }
@@ -74,7 +73,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   #releasedUpTo = 0;
 
   /** @throws RangeError when the capacity is not an integer of at least 1 */
-  constructor({ capacity, counters, memory = new QueueMemory(), onEnd }: SubscriberOptions) {
+  constructor({ capacity, counters, memory, onEnd }: SubscriberOptions) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`Queue capacity must be a whole number above 0, not ${capacity}`);
     }
@@ -112,7 +111,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     this.#published++;
     this.#counters.published++;
     envelope.holders++;
-    if (this.#queued === this.#capacity) this.shorten(this.#capacity - 1);
+    if (this.#queued === this.#capacity) this.#drop();
     if (this.#queued++ === 0) this.#oldest = this.#newest = [envelope];
     else if (this.#newest.length < SEGMENT) this.#newest.push(envelope);
     else {
@@ -123,8 +122,8 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   }
 
   /**
-   * Iterates over batches until `signal` fires or the queue ends; waits while the
-   * queue is empty. Asking for the next batch means that the last one was sent.
+   * Iterates over batches until `signal` fires or the queue ends; waits while the queue is empty.
+   * Asking for the next batch means that the last one was sent.
    */
   async *batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void> {
     const onAbort = () => this.#wake();
@@ -169,16 +168,12 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
 
   /** Drops and counts the oldest events until `length` are left. */
   shorten(length: number): void {
-    while (this.#queued > length) {
-      this.#memory.release(this.#shift());
-      this.#dropped++;
-      this.#counters.dropped++;
-    }
+    while (this.#queued > length) this.#drop();
   }
 
   /**
-   * Releases the cached bytes of events that were queued at the last call; they
-   * are encoded again when they are taken.
+   * Releases the cached bytes of events that were queued at the last call; they are encoded again
+   * when they are taken.
    */
   releaseEncoded(): void {
     const oldest = this.#published - this.#queued;
@@ -208,6 +203,13 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
 
   [Symbol.dispose](): void {
     this.end();
+  }
+
+  /** Drops and counts the oldest event of a queue that is not empty. */
+  #drop(): void {
+    this.#memory.release(this.#shift());
+    this.#dropped++;
+    this.#counters.dropped++;
   }
 
   /** Removes the oldest event of a queue that is not empty. */

@@ -1,12 +1,13 @@
 /**
  * The port of API adapters (gRPC today): one open stream per client call.
  *
- * `open` adds the symbols to the upstream subscriptions and subscribes to the
- * channel at that moment; `batches` iterates over the events; disposing removes both immediately,
- * also if no event ever arrived. Opening never waits; disposing is idempotent.
+ * `open` adds the symbols to the upstream subscriptions and subscribes to the channel at that
+ * moment; `batches` iterates over the events; disposing removes both immediately, also if no event
+ * ever arrived. Opening never waits; disposing is idempotent.
  *
  * @module
  */
+import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { PendingBatch } from "../broadcast/subscriber.ts";
@@ -37,12 +38,11 @@ export type OnStall = ((stall: Stall) => void) | undefined;
 /** One client's stream. */
 export interface OpenStream<T> extends Disposable {
   /**
-   * Iterates over batches until `signal` fires or the stream is disposed; waits
-   * while no event is ready. Asking for the next batch means that the last one was
-   * sent. To be called once.
+   * Iterates over batches until `signal` fires or the stream is disposed; waits while no event is
+   * ready. Asking for the next batch means that the last one was sent. To be called once.
    *
-   * A stream that takes nothing for long counts as stalled, so a batch should not
-   * be larger than what its client reads in a few seconds.
+   * A stream that takes nothing for long counts as stalled, so a batch should not be larger than
+   * what its client reads in a few seconds.
    */
   batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void>;
   /** Events taken so far, to be handed to the transport. */
@@ -59,12 +59,48 @@ export interface MarketStreams {
    * @param onStall called once if the stream is ended because it takes nothing
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws TooManySymbols when it exceeds the symbols of all open streams
-   * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has
-   *   changed then
+   * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has changed then
    */
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
     onStall?: OnStall,
   ): OpenStream<ChannelEvents[C]>;
+}
+
+/** The feed of a stream is not enabled: it would never receive anything. */
+export class FeedDisabled extends Error {
+  override readonly name = "FeedDisabled";
+  readonly feed: FeedId;
+
+  constructor(feed: FeedId) {
+    super(`The ${feed} feed is disabled; add it to STREAM_PROXY_FEEDS`);
+    this.feed = feed;
+  }
+}
+
+/**
+ * Entries of the filters of all streams together: the limit, those of open streams, and those that
+ * a new one adds. Counted like `StreamRegistry.symbols`: ten repeated symbols are one entry.
+ */
+export interface SymbolExcess {
+  readonly limit: number;
+  readonly used: number;
+  readonly requested: number;
+}
+
+/** A new stream has more symbols, underlyings and order ids than are left. */
+export class TooManySymbols extends Error {
+  override readonly name = "TooManySymbols";
+  readonly excess: SymbolExcess;
+
+  constructor(excess: SymbolExcess) {
+    const { limit, used, requested } = excess;
+    super(
+      `The limit on the symbols, underlyings and order ids of all open ` +
+        `streams is exceeded by ${used + requested - limit}: ` +
+        `${limit} allowed, ${used} used, ${requested} more requested`,
+    );
+    this.excess = excess;
+  }
 }

@@ -27,9 +27,9 @@ export interface EndStalledOptions {
 }
 
 /**
- * Ends and logs, until `signal` fires, every stream with messages queued that has
- * taken none for `stalledMs`. One timer serves all streams; a stream is ended at
- * most a second late, one of thousands some seconds.
+ * Ends and logs, until `signal` fires, every stream with messages queued that has taken none for
+ * `stalledMs`. One timer serves all streams; a stream is ended at most a second late, one of
+ * thousands some seconds.
  */
 export async function endStalled(
   streams: StreamRegistry,
@@ -59,8 +59,8 @@ export async function endStalled(
 }
 
 /**
- * Logs, until `signal` fires, which streams have lost messages since the last
- * report. Metrics have the sums; only the log identifies the streams.
+ * Logs, until `signal` fires, which streams have lost messages since the last report. Metrics have
+ * the sums; only the log identifies the streams.
  */
 export async function reportLosses(
   streams: StreamRegistry,

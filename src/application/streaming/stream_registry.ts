@@ -1,6 +1,6 @@
 /**
- * Opens and tracks client streams: a channel subscriber and the upstream
- * subscriptions of its symbols, added together and removed together.
+ * Opens and tracks client streams: a channel subscriber and the upstream subscriptions of its
+ * symbols, added together and removed together.
  *
  * @module
  */
@@ -16,12 +16,18 @@ import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import type { StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import type { MarketStreams, OnStall, OpenStream, StreamFilter } from "./market_streams.ts";
-import { FeedDisabled, TooManySymbols } from "./open_errors.ts";
+import {
+  FeedDisabled,
+  type MarketStreams,
+  type OnStall,
+  type OpenStream,
+  type StreamFilter,
+  TooManySymbols,
+} from "./market_streams.ts";
 
 /**
- * Symbols that count as one when other streams of the same channel have them: such
- * a symbol takes about 40 bytes, a new one 440.
+ * Symbols that count as one when other streams of the same channel have them: such a symbol takes
+ * about 40 bytes, a new one 440.
  */
 const REPEATED_AS_ONE = 10;
 
@@ -127,8 +133,8 @@ export class StreamRegistry implements MarketStreams {
   }
 
   /**
-   * Symbols, underlyings and order ids of all open streams. A symbol that another
-   * stream of the same channel has counts as a tenth.
+   * Symbols, underlyings and order ids of all open streams. A symbol that another stream of the
+   * same channel has counts as a tenth.
    */
   get symbols(): number {
     return this.#countWith({ symbols: 0, distinct: 0, secondary: 0 });
@@ -152,9 +158,9 @@ export class StreamRegistry implements MarketStreams {
   }
 
   /**
-   * Ends, counts and reports the streams with messages queued of which none was
-   * taken for `stalledMs`, at most {@linkcode MOST_STALLED} of them. To be called
-   * regularly: progress is the difference to the last call.
+   * Ends, counts and reports the streams with messages queued of which none was taken for
+   * `stalledMs`, at most {@linkcode MOST_STALLED} of them. To be called regularly: progress is the
+   * difference to the last call.
    */
   endStalled(stalledMs: number): StreamReport[] {
     const { clock, refusals } = this.#options;

@@ -11,8 +11,11 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
-import type { Stall } from "../../application/streaming/market_streams.ts";
-import { FeedDisabled, TooManySymbols } from "../../application/streaming/open_errors.ts";
+import {
+  FeedDisabled,
+  type Stall,
+  TooManySymbols,
+} from "../../application/streaming/market_streams.ts";
 import { BadRequestSchema, QuotaFailureSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 

@@ -1,10 +1,9 @@
 /**
  * Tracks open streaming calls, and sends the headers and the status of calls.
  *
- * A call is open from {@linkcode OpenCalls.track} until grpc-js reports that it is
- * over: ended by the client, the network, a deadline or the proxy. Its signal
- * fires then, or earlier when the proxy wants to end it; the reason is a
- * {@linkcode ClientGone} or a {@linkcode CallError}.
+ * A call is open from {@linkcode OpenCalls.track} until grpc-js reports that it is over: ended by
+ * the client, the network, a deadline or the proxy. Its signal fires then, or earlier when the
+ * proxy wants to end it; the reason is a {@linkcode ClientGone} or a {@linkcode CallError}.
  *
  * @module
  */
@@ -35,8 +34,8 @@ export class OpenCalls {
   /**
    * Tracks a call until it is over. Its signal fires when it has to end.
    *
-   * @throws {CallError} when new calls are rejected; the call counts as open until
-   *   its status is sent
+   * @throws {CallError} when new calls are rejected; the call counts as open until its status is
+   *   sent
    */
   track(call: EndingCall): AbortSignal {
     const controller = new AbortController();
@@ -92,10 +91,10 @@ interface EndableCall {
 /**
  * Ends a call with the status of `reason`, unless its client is gone.
  *
- * grpc-js 1.14.7 passes a status to HTTP/2 after all data was flushed, so a client
- * that does not read would keep its call open. While a write is pending, the
- * status is therefore passed to HTTP/2 directly, after the data that was written
- * before; `stream_end.ts` ends the stream if its client still does not read.
+ * grpc-js 1.14.7 passes a status to HTTP/2 after all data was flushed, so a client that does not
+ * read would keep its call open. While a write is pending, the status is therefore passed to HTTP/2
+ * directly, after the data that was written before; `stream_end.ts` ends the stream if its client
+ * still does not read.
  */
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;

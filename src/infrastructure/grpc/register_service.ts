@@ -1,8 +1,8 @@
 /**
  * Registers generated services with grpc-js, without generated stubs.
  *
- * Handlers receive decoded requests and write encoded responses: the messages of
- * a stream are encoded once for all of its clients.
+ * Handlers receive decoded requests and write encoded responses: the messages of a stream are
+ * encoded once for all of its clients.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
  * `cream.v1.StreamProxyService`: six streams and the connection status.
  *
- * A stream is rejected with a status alone while the proxy drains, when the
- * request is invalid, or when a symbol limit is exceeded. Otherwise it is opened
- * (it receives every event from then on), its headers are sent immediately, the
- * pump writes its events, and it ends with UNAVAILABLE if the proxy ends it.
+ * A stream is rejected with a status alone while the proxy drains, when the request is invalid, or
+ * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
+ * its headers are sent immediately, the pump writes its events, and it ends with UNAVAILABLE if the
+ * proxy ends it.
  *
  * @module
  */
@@ -14,8 +14,11 @@ import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
-import type { MarketStreams, StreamFilter } from "../../application/streaming/market_streams.ts";
-import { TooManySymbols } from "../../application/streaming/open_errors.ts";
+import {
+  type MarketStreams,
+  type StreamFilter,
+  TooManySymbols,
+} from "../../application/streaming/market_streams.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, ClientGone, rejectionOf, stalled, unavailable } from "./call_error.ts";

@@ -1,7 +1,7 @@
 /**
- * Limits the cost of unary responses: the memory of unread ones and the time to
- * make large ones. The subscriptions of 100,000 symbols are megabytes and take a
- * tenth of a second to encode, and a client can request them often and read none.
+ * Limits the cost of unary responses: the memory of unread ones and the time to make large ones.
+ * The subscriptions of 100,000 symbols are megabytes and take a tenth of a second to encode, and a
+ * client can request them often and read none.
  *
  * @module
  */

@@ -1,6 +1,6 @@
 /** Errors of the memory limits of all streams. */
 import assert from "node:assert/strict";
-import { TooManySymbols } from "../../../src/application/streaming/open_errors.ts";
+import { TooManySymbols } from "../../../src/application/streaming/market_streams.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
 

@@ -1,10 +1,10 @@
 /**
  * One encoder per channel: from a domain event to the bytes of its response.
  *
- * The five market data responses are written by hand, field by field in ascending
- * order, because one is encoded for every tick: this takes a tenth of the time of
- * building a message object and serializing it. Tests compare the bytes with the
- * generated code, so a change of the schema that is missing here fails them.
+ * The five market data responses are written by hand, field by field in ascending order, because
+ * one is encoded for every tick: this takes a tenth of the time of building a message object and
+ * serializing it. Tests compare the bytes with the generated code, so a change of the schema that
+ * is missing here fails them.
  *
  * @module
  */
@@ -21,8 +21,8 @@ export type ChannelEncoders = {
 };
 
 /**
- * Creates the encoders of all channels. They share one scratch buffer, which is
- * safe because encoding is synchronous.
+ * Creates the encoders of all channels. They share one scratch buffer, which is safe because
+ * encoding is synchronous.
  */
 export function createEncoders(): ChannelEncoders {
   const writer = new WireWriter();

@@ -1,8 +1,7 @@
 /**
  * Encodes order updates with the generated code: they are rare and have many fields.
  *
- * Decimal text is copied digit for digit; enum values are mapped by
- * {@linkcode enumOf}.
+ * Decimal text is copied digit for digit; enum values are mapped by {@linkcode enumOf}.
  *
  * @module
  */

@@ -1,14 +1,13 @@
 /**
  * Encodes protobuf messages field by field, without building objects.
  *
- * Invariant: for values that the schema can hold, the bytes equal those of the
- * generated code. So the caller writes fields in ascending order, zero values are
- * left out (-0 is written: only +0 is the zero value of a double), and ill-formed
- * UTF-16 becomes U+FFFD. Numbers beyond the range of the schema are clamped: one
- * invalid value must not fail a stream.
+ * Invariant: for values that the schema can hold, the bytes equal those of the generated code. So
+ * the caller writes fields in ascending order, zero values are left out (-0 is written: only +0 is
+ * the zero value of a double), and ill-formed UTF-16 becomes U+FFFD. Numbers beyond the range of
+ * the schema are clamped: one invalid value must not fail a stream.
  *
- * A writer has one scratch buffer, which grows to the largest message. `finish`
- * returns a copy of the message, which is not written to again.
+ * A writer has one scratch buffer, which grows to the largest message. `finish` returns a copy of
+ * the message, which is not written to again.
  *
  * All fields written here have numbers up to 15, so a tag (the field's number × 8 + the wire type)
  * is one byte.
@@ -59,8 +58,8 @@ export class WireWriter {
   /**
    * Wraps the fields written since `begin` as field 1 and returns the message.
    *
-   * The result is a `Buffer` because grpc-js frames it with a method of Buffers;
-   * creating one here saves a wrapper per delivery.
+   * The result is a `Buffer` because grpc-js frames it with a method of Buffers; creating one here
+   * saves a wrapper per delivery.
    */
   finish(): Uint8Array {
     const bytes = this.#bytes;
@@ -74,9 +73,9 @@ export class WireWriter {
     for (; length > 0x7f; length >>>= 7) bytes[at++] = (length & 0x7f) | 0x80;
     bytes[at] = length;
     this.#at = HEADROOM;
-    // From Node's pool: a separate allocation would cost four times as much as
-    // writing the message. A message in a queue can therefore retain its pool of
-    // 8 KiB, which it shares with messages of the same time.
+    // From Node's pool: a separate allocation would cost four times as much as writing the message.
+    // A message in a queue can therefore retain its pool of 8 KiB, which it shares with messages of
+    // the same time.
     const message = Buffer.allocUnsafe(end - start);
     bytes.copy(message, 0, start, end);
     return message;

@@ -2,18 +2,16 @@
  * Joins the socket writes that a connection makes in one turn of the event loop.
  *
  * - Product: node:http2 of Deno 2.9.6.
- * - Symptom: each frame is a socket write of its own. A hundred streams of one
- *   connection that write together make a hundred, a batch of 512 KiB makes one
- *   for every 16 KiB. A socket write costs some ten microseconds at any
- *   size.
+ * - Symptom: each frame is a socket write of its own. A hundred streams of one connection that
+ *   write together make a hundred, a batch of 512 KiB makes one for every 16 KiB. A socket write
+ *   costs some ten microseconds at any size.
  * - Report: https://github.com/denoland/deno/pull/33520 introduced it.
- * - Test: "node:http2 writes each frame to the socket by itself" fails once this
- *   can go.
+ * - Test: "node:http2 writes each frame to the socket by itself" fails once this can go.
  *
- * A connection is corked from the second write of a turn on, or from the first if
- * the previous turn had several, and uncorked before the event loop does anything
- * else: same bytes, same order, one write. A connection with one write per turn,
- * as one with a single stream, is never corked, because corking has a cost too.
+ * A connection is corked from the second write of a turn on, or from the first if the previous turn
+ * had several, and uncorked before the event loop does anything else: same bytes, same order, one
+ * write. A connection with one write per turn, as one with a single stream, is never corked,
+ * because corking has a cost too.
  *
  * @module
  */

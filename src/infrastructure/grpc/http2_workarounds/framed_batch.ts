@@ -4,8 +4,8 @@
  * Batches
  * - Product: @grpc/grpc-js 1.14.7 (pinned exactly).
  * - Symptom: it frames one message per write, and of several writes to an HTTP/2 stream the first
- *   is sent immediately while the others wait for its callback: two socket writes per batch, and
- *   a stream write per message, each tens of microseconds at any size.
+ *   is sent immediately while the others wait for its callback: two socket writes per batch, and a
+ *   stream write per message, each tens of microseconds at any size.
  * - Report: none found.
  * - Test: "the installed grpc-js has the framing that batches require" fails when grpc-js changes
  *   its framing; "a batch has the frames of its messages, for both content types" keeps the bytes.
@@ -137,8 +137,8 @@ interface Framing {
 const supported = new WeakMap<object, boolean>();
 
 /**
- * Whether a call can frame a {@linkcode FramedBatch}. Tested once per class of
- * calls, with messages whose frames are known.
+ * Whether a call can frame a {@linkcode FramedBatch}. Tested once per class of calls, with messages
+ * whose frames are known.
  */
 export function framesBatches(call: object): boolean {
   const framing: object = Object.getPrototypeOf(call);

@@ -1,6 +1,5 @@
 /**
- * Reads and writes HTTP/2 frames (RFC 9113) beside node:http2, without decoding
- * their payloads.
+ * Reads and writes HTTP/2 frames (RFC 9113) beside node:http2, without decoding their payloads.
  *
  * @module
  */
@@ -52,8 +51,8 @@ export class FrameReader {
   #rest = PREFACE_BYTES;
 
   /**
-   * Skips bytes of the current frame (at first, of the preface) from offset
-   * `from` of `chunk`; returns the offset behind them.
+   * Skips bytes of the current frame (at first, of the preface) from offset `from` of `chunk`;
+   * returns the offset behind them.
    */
   skipPayload(chunk: Uint8Array, from: number): number {
     const skipped = Math.min(this.#rest, chunk.length - from);
@@ -62,9 +61,8 @@ export class FrameReader {
   }
 
   /**
-   * Reads the next frame's header at offset `from`, where the current frame has
-   * ended. Returns `undefined` when `chunk` ends first; the header is continued
-   * with the next chunk then.
+   * Reads the next frame's header at offset `from`, where the current frame has ended. Returns
+   * `undefined` when `chunk` ends first; the header is continued with the next chunk then.
    */
   readHeader(
     chunk: Uint8Array,

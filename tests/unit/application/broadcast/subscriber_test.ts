@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import { type PendingBatch, Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
@@ -17,7 +18,7 @@ function envelope(sequence: number): Envelope<number> {
 
 function queueOf(capacity: number) {
   const counters = { published: 0, sent: 0, dropped: 0 };
-  const queue = new Subscriber<number>({ capacity, counters });
+  const queue = new Subscriber<number>({ capacity, counters, memory: new QueueMemory() });
   let sequence = 0;
   const publish = (count = 1) => {
     for (let i = 0; i < count; i++) queue.enqueue(envelope(++sequence));

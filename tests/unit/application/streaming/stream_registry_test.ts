@@ -5,16 +5,16 @@ import { ManualClock } from "../../../support/manual_clock.ts";
 import fc from "fast-check";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import type {
-  OpenStream,
-  StreamFilter,
+import {
+  type OpenStream,
+  type StreamFilter,
+  TooManySymbols,
 } from "../../../../src/application/streaming/market_streams.ts";
 import {
   QuotaExceeded,
   type SubscriptionSink,
 } from "../../../../src/application/feeds/subscription_manager.ts";
 import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
-import { TooManySymbols } from "../../../../src/application/streaming/open_errors.ts";
 import { type ChannelName, CHANNELS } from "../../../../src/domain/market/channels.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import {

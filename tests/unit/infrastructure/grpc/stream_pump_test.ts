@@ -1,6 +1,7 @@
 /** Batching, writing and pausing of a stream's pump. */
 import assert from "node:assert/strict";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
+import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import {
   MAX_BYTES,
@@ -42,6 +43,7 @@ class Feeding {
   readonly queue = new Subscriber<number>({
     capacity: CAPACITY,
     counters: { published: 0, sent: 0, dropped: 0 },
+    memory: new QueueMemory(),
   });
   readonly stop = new AbortController();
   readonly errors: unknown[] = [];
