@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isMap, isNode, isScalar, parseDocument } from "yaml";
+import { isMap, isNode, isScalar, parse, parseDocument, stringify } from "yaml";
 import type { Setting } from "../../src/infrastructure/config/setting.ts";
 import { ALL_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import { ALPACA_HOSTS, RUNTIME_VARIABLES } from "./permissions.ts";
@@ -124,6 +124,16 @@ export function withSettingsSchema(schema: string): string {
     type: "string",
   }));
   return `${JSON.stringify(root, null, 2)}\n`;
+}
+
+/** Blocks that are passed on to Kubernetes as they are; null removes them. */
+const PASSED_ON = ["probes", "resources", "podSecurityContext", "securityContext"];
+
+/** Values that the templates use for missing ones: the defaults, or empty blocks. */
+export function templateDefaults(values: string): string {
+  const defaults = { ...parse(values), ...Object.fromEntries(PASSED_ON.map((key) => [key, {}])) };
+  const notice = "# Generated from values.yaml by scripts/delivery/generate.ts\n";
+  return notice + stringify(defaults, { lineWidth: 0 });
 }
 
 function byName(

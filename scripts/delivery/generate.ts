@@ -12,7 +12,14 @@
  */
 import { parse } from "yaml";
 import { fillRules, ruleFile } from "./alert_rules.ts";
-import { CHART, chartLists, readme, settingsBlocks, withSettingsSchema } from "./chart.ts";
+import {
+  CHART,
+  chartLists,
+  readme,
+  settingsBlocks,
+  templateDefaults,
+  withSettingsSchema,
+} from "./chart.ts";
 import { dockerCommand } from "./permissions.ts";
 
 /** Command that rewrites stale files. */
@@ -26,12 +33,13 @@ const read = (path: string) => Deno.readTextFileSync(new URL(path, ROOT));
 /** Current content of every generated file, by path from the root. */
 export function generatedFiles(): Record<string, string> {
   const values = fillBlocks(read(`${CHART}/values.yaml`), settingsBlocks());
-  const schema = read(`${CHART}/values.schema.json`);
+  const schema = withSettingsSchema(read(`${CHART}/values.schema.json`));
   const template = read(`${CHART}/README.template.md`);
   return {
     ...chartLists(),
     [`${CHART}/values.yaml`]: values,
-    [`${CHART}/values.schema.json`]: withSettingsSchema(schema),
+    [`${CHART}/values.schema.json`]: schema,
+    [`${CHART}/files/defaults.yaml`]: templateDefaults(values),
     [`${CHART}/README.md`]: readme(template, values),
     "monitoring/prometheus/alerts.yaml": composeAlerts(values),
     "Dockerfile": fillBlocks(read("Dockerfile"), { command: dockerCommand() }),

@@ -279,6 +279,142 @@ export const CHART_CASES: readonly ChartCase[] = [
       },
     },
   },
+  {
+    name: "blocks set to null",
+    values: {
+      credentials,
+      config: null,
+      service: null,
+      monitoringService: null,
+      networkPolicy: null,
+      ingress: null,
+      gateway: null,
+      serviceMonitor: null,
+      prometheusRule: null,
+      dashboard: null,
+      commonLabels: null,
+      podAnnotations: null,
+      tolerations: null,
+      heapLimitMiB: null,
+      tests: null,
+    },
+  },
+  {
+    name: "probes and resources removed by null",
+    values: { credentials, probes: null, resources: null },
+  },
+  {
+    name: "parts of blocks set to null",
+    values: {
+      credentials,
+      config: { STREAM_PROXY_METRICS_PORT: null, LOG_LEVEL: null, ALPACA_PLAN: "basic" },
+      service: { headless: null, type: "ClusterIP" },
+      networkPolicy: { ingress: { clientLabels: null }, egress: null },
+      image: { tag: null },
+      probes: { startup: null },
+    },
+  },
+  {
+    name: "no fixed user, as OpenShift needs",
+    values: {
+      credentials,
+      podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
+    },
+  },
+  {
+    name: "another namespace than the release's",
+    values: { credentials, namespaceOverride: "streams", ...monitoring },
+    kinds: ["ServiceMonitor", "PrometheusRule"],
+  },
+  {
+    name: "a load balancer",
+    values: { credentials, service: { type: "LoadBalancer" } },
+  },
+  {
+    name: "a load balancer that publishes health and metrics",
+    values: { credentials, service: { type: "LoadBalancer", monitoringPorts: true } },
+  },
+  {
+    name: "a node port",
+    values: { credentials, service: { type: "NodePort", nodePort: 30_052 } },
+  },
+  {
+    name: "health and metrics in a Service of their own only",
+    values: {
+      credentials,
+      service: { monitoringPorts: false },
+      monitoringService: {
+        labels: { scrape: "true" },
+        annotations: { "prometheus.io/scrape": "true", "prometheus.io/port": "9090" },
+      },
+    },
+  },
+  {
+    name: "a memory limit in exponent notation",
+    values: {
+      credentials,
+      resources: { limits: { memory: "1e9" } },
+      config: { STREAM_PROXY_QUEUE_MEMORY_MB: 128 },
+    },
+  },
+  {
+    name: "a memory limit as a number of bytes",
+    values: { credentials, resources: { limits: { memory: 2_147_483_648 } } },
+  },
+  {
+    name: "a memory limit with a decimal unit",
+    values: { credentials, resources: { limits: { memory: "1.5G" } } },
+  },
+  {
+    name: "no memory limit",
+    values: { credentials, resources: { limits: { memory: null } } },
+  },
+  {
+    name: "no old ReplicaSets and no rollout delay",
+    values: { credentials, revisionHistoryLimit: 0, preStopSleepSeconds: 0 },
+  },
+  {
+    name: "common labels that other labels repeat",
+    values: {
+      credentials,
+      commonLabels: { team: "trading", release: "proxy", grafana_dashboard: "0" },
+      commonAnnotations: { "example.com/owner": "trading", folder: "Other" },
+      podLabels: { team: "quant" },
+      ...monitoring,
+    },
+    kinds: ["ServiceMonitor", "PrometheusRule"],
+  },
+  {
+    name: "IPv6",
+    values: {
+      credentials,
+      config: { STREAM_PROXY_HOST: "::" },
+      service: { ipFamilyPolicy: "RequireDualStack", ipFamilies: ["IPv6", "IPv4"] },
+    },
+  },
+  {
+    name: "announced closures and allowed hosts",
+    values: {
+      credentials,
+      config: {
+        STREAM_PROXY_MARKET_CLOSURES: "2025-01-09",
+        STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org",
+      },
+    },
+  },
+  {
+    name: "the longest name",
+    values: {
+      credentials,
+      fullnameOverride: "a".repeat(63),
+      podDisruptionBudget: { enabled: true },
+    },
+    kinds: ["PodDisruptionBudget"],
+  },
+  {
+    name: "a service account of the operator's",
+    values: { credentials, serviceAccount: { create: false, name: "streams" } },
+  },
 ];
 
 /** Values that the chart rejects. */
@@ -364,6 +500,26 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
       podMonitor: { enabled: true },
     },
     error: /both enabled/,
+  },
+  ...["127.0.0.1", "127.1.2.3", "localhost", "::1"].map((host) => ({
+    name: `a proxy that listens on ${host}`,
+    values: { credentials, config: { STREAM_PROXY_HOST: host } },
+    error: /STREAM_PROXY_HOST is .* only the pod itself can reach.*0\.0\.0\.0/,
+  })),
+  ...["app.kubernetes.io/name", "app.kubernetes.io/instance", "helm.sh/chart"].map((label) => ({
+    name: `the common label ${label}`,
+    values: { credentials, commonLabels: { [label]: "mine" } },
+    error: /commonLabels sets .*, which the chart sets itself.*choose another label/,
+  })),
+  {
+    name: "a pod label that Services select by",
+    values: { credentials, podLabels: { "app.kubernetes.io/component": "mine" } },
+    error: /podLabels sets app\.kubernetes\.io\/component/,
+  },
+  {
+    name: "a memory limit that is no quantity",
+    values: { credentials, resources: { limits: { memory: "1GB" } } },
+    error: /resources\.limits\.memory is 1GB.*write for example 1Gi/,
   },
   {
     name: "a route without a Gateway",

@@ -98,13 +98,16 @@ function checkHeap(manifests: readonly Manifest[]): void {
   const heap = args.find((arg) => arg.startsWith(flag))?.slice(flag.length);
   if (heap === undefined) return;
   const limit = String(resources?.limits?.memory ?? "");
-  const bytes = Number.parseFloat(limit) * (UNITS[limit.at(-2) ?? ""] ?? 1);
+  const [, number, unit = ""] = /^([0-9.]+(?:e[0-9]+)?)([A-Za-z]*)$/.exec(limit) ?? [];
+  const bytes = Number(number) * (UNITS[unit] ?? NaN);
   assert.ok(Number(heap) * 1_048_576 < bytes, `heap ${heap}, limit ${limit}`);
 }
 
 const UNITS: Readonly<Record<string, number>> = {
-  M: 1_048_576,
-  G: 1_073_741_824,
+  "": 1,
+  G: 1e9,
+  Mi: 1_048_576,
+  Gi: 1_073_741_824,
 };
 
 /** The NetworkPolicy allows the ports of all outgoing connections. */

@@ -52,15 +52,17 @@ export const CHART_PATH: string = fileURLToPath(
 export interface RenderOptions {
   /** Version to render for. @default the oldest of {@linkcode KUBERNETES} */
   readonly kubernetes?: string;
+  /** Folder of the chart. @default {@linkcode CHART_PATH} */
+  readonly chart?: string;
 }
 
 /** Renders the chart. @throws Error with Helm's message when it is rejected */
 export async function renderChart(
   values: unknown,
-  { kubernetes = KUBERNETES[0] ?? "" }: RenderOptions = {},
+  { kubernetes = KUBERNETES[0] ?? "", chart = CHART_PATH }: RenderOptions = {},
 ): Promise<string> {
   const { stdout } = await runProgram("helm", [
-    ...["template", RELEASE, CHART_PATH, "--namespace", NAMESPACE],
+    ...["template", RELEASE, chart, "--namespace", NAMESPACE],
     ...["--kube-version", kubernetes, "--values", "-"],
   ], { input: stringify(values) });
   return stdout;

@@ -10,6 +10,7 @@ import { runProgram } from "../../scripts/delivery/run_program.ts";
 import { requires } from "../support/requires.ts";
 import { checkRules } from "./promtool.ts";
 import { CHART_CASES, REJECTED_CASES } from "./chart_cases.ts";
+import { checkGolden, difference, flatten } from "./chart_golden.ts";
 import { checkInvariants } from "./chart_invariants.ts";
 import {
   CHART_PATH,
@@ -21,12 +22,27 @@ import {
   renderChart,
 } from "./chart_render.ts";
 
+const DEFAULTS = { credentials: { existingSecret: "alpaca" } };
+
+/** The chart with its default values, flattened. */
+let defaults: Promise<string[]> | undefined;
+
+async function renderDefaults(): Promise<string[]> {
+  return flatten(parseManifests(await renderChart(DEFAULTS)));
+}
+
+Deno.test(requires(["helm"], {
+  name: "the chart renders its default values as stored",
+  fn: async () => checkGolden("defaults", await renderDefaults()),
+}));
+
 for (const { name, values, kinds = [] } of CHART_CASES) {
   Deno.test(requires(["helm"], {
-    name: `the chart keeps its invariants with ${name}`,
+    name: `the chart keeps its invariants and its stored form with ${name}`,
     fn: async () => {
       const manifests = parseManifests(await renderChart(values));
       checkInvariants(manifests);
+      checkGolden(name, difference(await (defaults ??= renderDefaults()), flatten(manifests)));
       const found = new Set(manifests.map(({ kind }) => kind));
       for (const kind of ["ConfigMap", "Deployment", "Service", ...kinds]) {
         assert.ok(found.has(kind), kind);
@@ -44,6 +60,26 @@ for (const { name, values, kinds = [] } of CHART_CASES) {
     },
   }));
 }
+
+Deno.test(requires(["helm"], {
+  name: "helm upgrade --reuse-values needs no value that the old release lacks",
+  fn: async () => {
+    const old = await Deno.makeTempDir();
+    try {
+      await runProgram("cp", ["-r", `${CHART_PATH}/.`, old]);
+      const { probes, resources, podSecurityContext, securityContext } = defaultValues();
+      const known = { probes, resources, podSecurityContext, securityContext };
+      await Deno.writeTextFile(`${old}/values.yaml`, stringify(known));
+      for (const { name, values } of CHART_CASES) {
+        // Helm removes null only where the chart has a default.
+        if (JSON.stringify(values).includes(":null")) continue;
+        assert.equal(await renderChart(values, { chart: old }), await renderChart(values), name);
+      }
+    } finally {
+      await Deno.remove(old, { recursive: true });
+    }
+  },
+}));
 
 for (const { name, values, error } of REJECTED_CASES) {
   Deno.test(requires(["helm"], {

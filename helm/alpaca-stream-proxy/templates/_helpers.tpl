@@ -1,3 +1,26 @@
+{{/*
+Fills values that are missing: set to null, or unknown to the release whose values
+`helm upgrade --reuse-values` keeps. files/defaults.yaml has the defaults; blocks that
+are passed on to Kubernetes (probes, resources, security contexts) are empty there, so
+that null removes them. Every template starts with it.
+*/}}
+{{- define "asp.init" -}}
+{{- include "asp.fill" (list .Values (.Files.Get "files/defaults.yaml" | fromYaml)) -}}
+{{- end }}
+
+{{/* Fills a map from defaults. Takes a list: values, defaults. */}}
+{{- define "asp.fill" -}}
+{{- $values := index . 0 -}}
+{{- range $key, $default := index . 1 -}}
+{{- $value := index $values $key -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := set $values $key $default -}}
+{{- else if kindIs "map" $default -}}
+{{- include "asp.fill" (list $value $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
+
 {{/* Name of the chart, or nameOverride. */}}
 {{- define "asp.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
@@ -17,6 +40,11 @@
 {{- end }}
 {{- end }}
 
+{{/* Namespace of the objects. */}}
+{{- define "asp.namespace" -}}
+{{ .Values.namespaceOverride | default .Release.Namespace }}
+{{- end }}
+
 {{/* Labels that Services, monitors and policies select the proxy's pod by. */}}
 {{- define "asp.selectorLabels" -}}
 app.kubernetes.io/name: {{ include "asp.name" . }}
@@ -29,31 +57,26 @@ app.kubernetes.io/component: proxy
 {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | trimSuffix "-" | quote }}
 {{- end }}
 
-{{/* Labels of every object. */}}
+{{/* Labels of every object without commonLabels. */}}
 {{- define "asp.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
 app.kubernetes.io/name: {{ include "asp.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/version: {{ include "asp.version" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/*
 Head of an object's metadata. Takes a list: root, name, own labels, own
-annotations, optionally another namespace.
+annotations, optionally another namespace. Own labels precede commonLabels.
 */}}
 {{- define "asp.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ index . 1 }}
-namespace: {{ gt (len .) 4 | ternary (last .) "" | default $root.Release.Namespace }}
+namespace: {{ gt (len .) 4 | ternary (last .) "" | default (include "asp.namespace" $root) }}
 labels:
-  {{- include "asp.labels" $root | nindent 2 }}
-  {{- with index . 2 }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
+  {{- $labels := include "asp.labels" $root | fromYaml }}
+  {{- mustMerge (dict) $labels (index . 2 | default dict) $root.Values.commonLabels | toYaml | nindent 2 }}
 {{- with mustMerge (dict) (index . 3) $root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -146,14 +169,24 @@ runtime does not know; empty without both.
 */}}
 {{- define "asp.heapLimit" -}}
 {{- $limit := .Values.heapLimitMiB -}}
-{{- if kindIs "invalid" $limit }}
-{{- $memory := include "asp.text" (get (.Values.resources.limits | default dict) "memory" | default "") -}}
-{{- $number := regexFind "^[0-9]+([.][0-9]+)?" $memory -}}
-{{- $units := dict "_" 1 "_k" 1e3 "_M" 1e6 "_G" 1e9 "_Ki" 1024 "_Mi" 1048576 "_Gi" 1073741824 -}}
-{{- $unit := get $units (printf "_%s" (trimPrefix $number $memory)) -}}
-{{- if and $number $unit }}{{ $limit = divf (mulf (float64 $number) $unit) 1572864 | int }}{{ end -}}
+{{- $memory := get (.Values.resources.limits | default dict) "memory" -}}
+{{- if and (kindIs "invalid" $limit) $memory }}
+{{- $limit = divf (include "asp.bytes" $memory) 1572864 | int }}
 {{- end }}
 {{- if gt (int $limit) 0 }}{{ max 64 (int $limit) }}{{ end }}
+{{- end }}
+
+{{/* Bytes of a quantity such as 1Gi, 1.5G, 1e9 or a number. */}}
+{{- define "asp.bytes" -}}
+{{- $text := include "asp.text" . -}}
+{{- $number := regexFind "^[0-9]+([.][0-9]*)?([eE][-+]?[0-9]+)?" $text -}}
+{{- $units := dict "_" 1 "_m" 0.001 "_k" 1e3 "_M" 1e6 "_G" 1e9 "_T" 1e12 "_P" 1e15 -}}
+{{- $units = merge $units (dict "_Ki" 1024 "_Mi" 1048576 "_Gi" 1073741824 "_Ti" 1099511627776) -}}
+{{- $unit := get $units (printf "_%s" (trimPrefix $number $text)) -}}
+{{- if not (and $number $unit) -}}
+{{- fail (printf "resources.limits.memory is %s, which is no amount of memory: write for example 1Gi" $text) -}}
+{{- end -}}
+{{- mulf (float64 $number) $unit | int64 -}}
 {{- end }}
 
 {{/* Arguments of a container that runs the proxy. Takes a list: root, config. */}}
@@ -201,6 +234,16 @@ runtime does not know; empty without both.
 {{- range splitList "\n" (trim ($.Files.Get "files/required_credentials.txt")) }}
 {{- if not (get $.Values.credentials.values .) }}
 {{- fail (printf "credentials.existingSecret is empty and so is credentials.values.%s: name a Secret that holds the credentials (kubectl create secret generic alpaca --from-literal=ALPACA_KEY=... --from-literal=ALPACA_SECRET=...), or set the values" .) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- if regexMatch "^(127[.].*|localhost|\\[?::1\\]?)$" .config.STREAM_PROXY_HOST }}
+{{- fail (printf "config.STREAM_PROXY_HOST is %s, which only the pod itself can reach: no client, no probe and no scrape. Leave it at 0.0.0.0 (:: for IPv6) and limit clients with networkPolicy.ingress" .config.STREAM_PROXY_HOST) }}
+{{- end }}
+{{- range $block, $names := dict "commonLabels" (list "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by") "podLabels" (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version") }}
+{{- range $name := $names }}
+{{- if hasKey (get $.Values $block) $name }}
+{{- fail (printf "%s sets %s, which the chart sets itself, and by which Services find the pod: choose another label, or change nameOverride" $block $name) }}
 {{- end }}
 {{- end }}
 {{- end }}

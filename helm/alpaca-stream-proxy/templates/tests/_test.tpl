@@ -17,6 +17,6 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 securityContext:
   {{- toYaml .Values.securityContext | nindent 2 }}
 resources:
-  requests: {cpu: 50m, memory: 96Mi}
-  limits: {memory: 512Mi}
+  requests: {cpu: 50m, memory: 96Mi, ephemeral-storage: 16Mi}
+  limits: {memory: 512Mi, ephemeral-storage: 64Mi}
 {{- end }}
