@@ -24,7 +24,7 @@ import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, ClientGone, rejectionOf, stalled, unavailable } from "./call_error.ts";
 import { type ChannelEncoders, createEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
-import { WriteScheduler } from "./limits/turn_scheduler.ts";
+import { WriteScheduler } from "./limits/write_scheduler.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type { Handlers, StreamCall } from "./register_service.ts";
 import { optionFilter, orderFilter, type RequestLimits, stockFilter } from "./request_filters.ts";

@@ -21,7 +21,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
-import type { WriteQueue } from "./limits/turn_scheduler.ts";
+import type { WriteQueue } from "./limits/write_scheduler.ts";
 
 /** Most messages of one write. */
 export const MAX_MESSAGES = LARGEST_BATCH;

@@ -1,20 +1,16 @@
 /**
  * Limits how much work one turn of the event loop does, and shares it fairly between connections.
  *
- * - Reading. A new stream costs some 200 to 400 µs: HTTP/2, grpc-js, validation, the subscription,
- *   its headers. One packet can carry hundreds.
- * - Writing. A write costs some 15 to 60 µs. One event can wake ten thousand streams.
- *
- * Without limits, all of it runs before anything else: a connection with a single stream, a health
- * check and the upstream reader wait for half a second. Connections below the limits, which is all
- * of them without a burst, read and write immediately; the work of others waits for later turns, in
- * the order of start-time fair queuing: the connection that has used the fewest units while others
- * waited is first. So a client with little work is served in the next turn, however many
- * connections flood the proxy.
+ * Without limits, the work of a burst (thousands of new streams, or of streams that write) runs
+ * before anything else: a connection with a single stream, a health check and the upstream reader
+ * wait for half a second. Connections below the limits, which is all of them without a burst, are
+ * served immediately; the work of others waits for later turns, in the order of start-time fair
+ * queuing: the connection that has used the fewest units while others waited is first. So a client
+ * with little work is served in the next turn, however many connections flood the proxy.
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { EVENT_LOOP, type EventLoop } from "./event_loop.ts";
 
 /** How much work is done in one turn, in units of the work. */
 export interface WorkLimits {
@@ -26,35 +22,17 @@ export interface WorkLimits {
   readonly resetAbove: number;
 }
 
-/** Limits of reading; the unit is about what a new stream costs. */
-export const READ_LIMITS: WorkLimits = {
-  perTurn: 24,
-  perConnection: 4,
-  resetAbove: 0,
-};
-
-/** Limits of writing, in writes. */
-export const WRITE_LIMITS: WorkLimits = {
-  perTurn: 512,
-  perConnection: 16,
-  resetAbove: 7,
-};
+/**
+ * Limits of reading. The unit is about what a new stream costs, 200 to 400 µs: HTTP/2, grpc-js,
+ * validation, the subscription, its headers. One packet can carry hundreds.
+ */
+export const READ_LIMITS: WorkLimits = { perTurn: 24, perConnection: 4, resetAbove: 0 };
 
 /** Longest part of a turn that one scheduler uses, in ms. */
 const TURN_MS = 5;
 
 /** Units that a service counts as, at least, in virtual time. */
 const LEAST_UNITS = 1 / 64;
-
-/** How functions are run in later turns of the event loop. */
-export interface EventLoop {
-  /** Runs a function in the next turn. */
-  readonly next: (run: () => void) => void;
-  /** Runs a function after all sockets were polled; returns what cancels it. */
-  readonly polled: (run: () => void) => () => void;
-  /** Monotonic ms. */
-  readonly now: () => number;
-}
 
 /** The work of one connection that waits. */
 export interface WaitingWork {
@@ -156,16 +134,29 @@ export class TurnScheduler {
     this.#eventLoop.next(this.#run);
   }
 
+  /** Runs once in each turn in which work waits or was done. */
   readonly #run = (): void => {
-    const { perTurn, perConnection, resetAbove } = this.#limits;
-    const end = this.#eventLoop.now() + TURN_MS;
     this.#cancel = undefined;
     this.#turn++;
     this.#used = 0;
+    this.#serve();
+    this.#isScheduled = this.#waiting.size > 0;
+    if (this.#isScheduled) {
+      this.#cancel = this.#eventLoop.polled(this.#run);
+      return;
+    }
+    this.#becomeIdle();
+    if (this.#used > this.#limits.resetAbove) this.#schedule();
+  };
+
+  /** Has what waits advance in rounds, least used first, until the limit or the time is used. */
+  #serve(): void {
+    const { perTurn, perConnection } = this.#limits;
+    const end = this.#eventLoop.now() + TURN_MS;
     const isOver = () => this.#used >= perTurn || this.#eventLoop.now() >= end;
     while (this.#waiting.size > 0 && !isOver()) {
       for (const [work, time] of [...this.#waiting].sort(byTime)) {
-        if (isOver()) break;
+        if (isOver()) return;
         if (!this.#waiting.delete(work)) continue;
         this.#now = Math.max(this.#now, time);
         const units = work.advance(perConnection);
@@ -176,182 +167,5 @@ export class TurnScheduler {
         else this.#times.set(work, used);
       }
     }
-    this.#isScheduled = false;
-    if (this.#waiting.size > 0) {
-      this.#isScheduled = true;
-      this.#cancel = this.#eventLoop.polled(this.#run);
-      return;
-    }
-    this.#becomeIdle();
-    if (this.#used > resetAbove) this.#schedule();
-  };
-}
-
-/** Schedules the writes of all connections. */
-export class WriteScheduler {
-  readonly #queues = new Map<string, WriteQueue>();
-  readonly #scheduler: TurnScheduler;
-
-  constructor(eventLoop: EventLoop = EVENT_LOOP) {
-    this.#scheduler = new TurnScheduler(WRITE_LIMITS, eventLoop);
   }
-
-  /** Connections with open streams. */
-  get size(): number {
-    return this.#queues.size;
-  }
-
-  /**
-   * The queue of a connection, shared by its streams; each stream has to dispose of it once.
-   *
-   * @param connection identifies the connection, for example address and port
-   */
-  queueOf(connection: string): WriteQueue {
-    let queue = this.#queues.get(connection);
-    if (queue === undefined) {
-      queue = new WriteQueue(this.#scheduler, () => void this.#queues.delete(connection));
-      this.#queues.set(connection, queue);
-    }
-    queue.streams++;
-    return queue;
-  }
-}
-
-/** The writes of one connection. */
-export class WriteQueue implements Disposable, WaitingWork {
-  /** Streams that share the queue. */
-  streams = 0;
-  readonly #scheduler: TurnScheduler;
-  readonly #onUnused: () => void;
-  /** The turn in which it last wrote, and how often. */
-  #turn = 0;
-  #used = 0;
-  readonly #writes: (() => void)[] = [];
-
-  /** Made by {@linkcode WriteScheduler.queueOf}. */
-  constructor(scheduler: TurnScheduler, onUnused: () => void) {
-    this.#scheduler = scheduler;
-    this.#onUnused = onUnused;
-  }
-
-  /** Whether writes wait for a later turn. */
-  get isWaiting(): boolean {
-    return this.#writes.length > 0;
-  }
-
-  /** Runs `write` now or in a later turn; one that is no longer needed returns. */
-  run(write: () => void): void {
-    const scheduler = this.#scheduler;
-    if (this.#turn !== scheduler.turn) {
-      this.#turn = scheduler.turn;
-      this.#used = 0;
-    }
-    if (this.#used >= WRITE_LIMITS.perConnection || !scheduler.hasRoom || this.isWaiting) {
-      this.#writes.push(write);
-      scheduler.enqueue(this);
-      return;
-    }
-    this.#used++;
-    scheduler.use(1);
-    write();
-  }
-
-  /** Makes the oldest writes that wait, at most `count`. */
-  advance(count: number): number {
-    // What the writes themselves wake comes behind the other connections.
-    this.#turn = this.#scheduler.turn;
-    this.#used = WRITE_LIMITS.perConnection;
-    const writes = this.#writes.splice(0, count);
-    for (const write of writes) write();
-    return writes.length;
-  }
-
-  [Symbol.dispose](): void {
-    if (--this.streams > 0) return;
-    this.#onUnused();
-    this.#scheduler.remove(this);
-  }
-}
-
-/** A timer that is late by less, in ms, ran on an idle event loop. */
-const PUNCTUAL_MS = 1;
-/** Longest wait for an idle event loop, in ms. */
-const LONGEST_WAIT_MS = 20;
-
-/**
- * Waits until all sockets were polled.
- *
- * While something is ready to run, the runtime (Deno 2.9.6 on tokio, whose `event_interval` is 61)
- * polls sockets only in every 61st turn. Something usually is: each write to HTTP/2 leaves work for
- * the next turn, and a timer that becomes due during a long turn runs in the next one. Schedulers
- * that fill turns of 10 ms would keep Alpaca, clients and health checks waiting for 600 ms.
- *
- * So all schedulers wait for one timer of a millisecond, and again if it was late: a timer is
- * punctual when the event loop had nothing else to do, and then it has polled. The wait is bounded
- * for an event loop that is never idle.
- */
-export class PollWait {
-  readonly #waiting = new Set<() => void>();
-  readonly #now: () => number;
-  readonly #later: (run: () => void) => () => void;
-  #cancel: (() => void) | undefined;
-  /** When the first function began to wait, and when the timer was started. */
-  #since = 0;
-  #armedAt = 0;
-
-  /**
-   * @param now monotonic ms
-   * @param later runs a function after 1 ms; returns what cancels it
-   */
-  constructor(
-    now: () => number = () => performance.now(),
-    later: (run: () => void) => () => void = afterMillisecond,
-  ) {
-    this.#now = now;
-    this.#later = later;
-  }
-
-  /** Runs `run` after all sockets were polled; returns what cancels it. */
-  readonly wait = (run: () => void): () => void => {
-    this.#waiting.add(run);
-    if (this.#cancel === undefined) {
-      this.#since = this.#now();
-      this.#arm();
-    }
-    return () => {
-      this.#waiting.delete(run);
-      if (this.#waiting.size > 0) return;
-      this.#cancel?.();
-      this.#cancel = undefined;
-    };
-  };
-
-  #arm(): void {
-    this.#armedAt = this.#now();
-    this.#cancel = this.#later(this.#due);
-  }
-
-  readonly #due = (): void => {
-    const now = this.#now();
-    const late = now - this.#armedAt - 1;
-    if (late >= PUNCTUAL_MS && now - this.#since < LONGEST_WAIT_MS) {
-      return this.#arm();
-    }
-    this.#cancel = undefined;
-    const waiting = [...this.#waiting];
-    this.#waiting.clear();
-    for (const run of waiting) run();
-  };
-}
-
-/** The event loop of this process. */
-export const EVENT_LOOP: EventLoop = {
-  next: (run) => void setImmediate(run),
-  polled: new PollWait().wait,
-  now: () => performance.now(),
-};
-
-function afterMillisecond(run: () => void): () => void {
-  const timer = setTimeout(run, 1);
-  return () => clearTimeout(timer);
 }

@@ -10,7 +10,7 @@ import {
   pumpStream,
   WriteTicker,
 } from "../../../../src/infrastructure/grpc/stream_pump.ts";
-import { WriteScheduler } from "../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
+import { WriteScheduler } from "../../../../src/infrastructure/grpc/limits/write_scheduler.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import {
   WRITE_LIMITS,
   WriteScheduler,
-} from "../../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
+} from "../../../../../src/infrastructure/grpc/limits/write_scheduler.ts";
 
 const { perConnection: PER_CONNECTION, perTurn: PER_TURN } = WRITE_LIMITS;
 

@@ -1,6 +1,6 @@
 /** Waiting for a poll of all sockets goes by how late the timer is. */
 import assert from "node:assert/strict";
-import { PollWait } from "../../../../../src/infrastructure/grpc/limits/turn_scheduler.ts";
+import { PollWait } from "../../../../../src/infrastructure/grpc/limits/event_loop.ts";
 
 /** A wait whose timers become due when the test says so. */
 function rig() {
