@@ -132,20 +132,21 @@ class Alarm {
   /** Replaces the pending call; `undefined` cancels it. */
   set(at: number | undefined): void {
     if (at === this.#at) return;
-    this.#at = at;
     this.#cancel.abort();
-    if (at === undefined) return;
-    const { signal } = this.#cancel = new AbortController();
-    this.#clock.sleep(at - this.#clock.monotonic(), signal).then(() => {
-      if (signal.aborted) return;
-      this.#at = undefined;
-      this.#action();
-    });
+    this.#at = undefined;
+    if (at !== undefined) this.start(at - this.#clock.monotonic());
   }
 
   /** Calls the action after `delayMs` unless a call is pending. */
   start(delayMs = 0): void {
-    this.set(this.#at ?? this.#clock.monotonic() + delayMs);
+    if (this.#at !== undefined) return;
+    this.#at = this.#clock.monotonic() + delayMs;
+    const { signal } = this.#cancel = new AbortController();
+    this.#clock.sleep(delayMs, signal).then(() => {
+      if (signal.aborted) return;
+      this.#at = undefined;
+      this.#action();
+    });
   }
 }
 
@@ -316,8 +317,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   #send(probe?: SubscriptionRequest): void {
     const session = this.#session;
     if (!session) return;
-    const { feed, subscriptions: { reconciler }, clock, log, tracing, replyTimeoutMs } =
-      this.#parts;
+    const { feed, subscriptions: { reconciler }, log, tracing, replyTimeoutMs } = this.#parts;
     const request = probe ?? reconciler.next();
     this.#reportGivenUp(reconciler.takeGivenUp());
     if (!request) {
@@ -333,7 +333,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       });
     }
     session.upstream.request(request);
-    this.#deadline.set(clock.monotonic() + replyTimeoutMs);
+    this.#deadline.start(replyTimeoutMs);
   }
 
   /** Gives up waiting for the reply to the request in flight. */

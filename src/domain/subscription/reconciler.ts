@@ -160,8 +160,8 @@ export class SubscriptionReconciler {
     if (session.inFlight) return undefined;
     this.#retests.retryGivenUp();
     this.#restoreRejected();
-    this.refreshDesired();
-    if (this.#giveUp()) this.refreshDesired();
+    desired.refresh(acknowledged, session);
+    if (this.#giveUp()) desired.refresh(acknowledged, session);
     // While the acknowledged state is uncertain nothing is unsubscribed: what is
     // believed to replace it may not be subscribed.
     const isUncertain = session.ackState === "unanswered" &&
