@@ -3,8 +3,9 @@
  *
  * | Exit code | Means |
  * | --- | --- |
- * | 0 | stopped by SIGTERM or SIGINT, everything closed cleanly |
+ * | 0 | stopped by SIGTERM or SIGINT, everything closed cleanly; with `--check`, valid settings |
  * | 1 | could not start (a port in use, for example), or a part failed permanently |
+ * | 2 | an argument is unknown; nothing was started |
  * | 70 | a defect: an uncaught error |
  * | 78 | the configuration is invalid; nothing was started |
  * | 130, 143 | forced exit on a second SIGINT or SIGTERM |
@@ -15,16 +16,20 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
+import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { debounceSignals } from "./infrastructure/clock/debounce_signals.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
+import { helpText, parseCommandLine, VERSION } from "./command_line.ts";
 import { ConfigError, formatErrors } from "./infrastructure/config/config_error.ts";
-import { describeSettings, parseConfig } from "./infrastructure/config/parse_config.ts";
-import { readEnvironment } from "./infrastructure/config/environment.ts";
+import { describeSettings, formatSettings } from "./infrastructure/config/describe_settings.ts";
+import { parseConfig } from "./infrastructure/config/parse_config.ts";
+import { type Env, readEnvironment } from "./infrastructure/config/environment.ts";
 import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.ts";
 import { openOutput, type ProcessOutput } from "./infrastructure/logging/output.ts";
+import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { consoleRole, otelMismatch } from "./infrastructure/telemetry/otel_switch.ts";
 import { createTracing, noTracing } from "./infrastructure/telemetry/tracing.ts";
 import type { RunningProxy } from "./proxy.ts";
@@ -40,7 +45,7 @@ export type Start = (
 ) => Promise<Runnable>;
 
 /** Exit codes. */
-const EXIT = { ok: 0, failed: 1, defect: 70, config: 78 } as const;
+const EXIT = { ok: 0, failed: 1, usage: 2, defect: 70, config: 78 } as const;
 
 /** Longest clean stop; orchestrators kill after 30 s. */
 const STOP_MS = 25_000;
@@ -49,36 +54,64 @@ const DEFECT_STOP_MS = 5_000;
 /** Longest wait until the last lines of the log are written. */
 const LAST_LINES_MS = 500;
 
-/**
- * Runs the program until a signal stops it, and ends the process.
- *
- * @param signals handlers that are installed already @default installed now
- */
-export async function main(start: Start, signals: StopSignals = listenForStop()): Promise<never> {
+/** How the process was started. */
+export interface MainOptions {
+  /** Arguments of the command line. @default those of the process */
+  readonly args?: readonly string[];
+  /** Signal handlers that are installed already. @default installed now */
+  readonly signals?: StopSignals;
+}
+
+/** Does what the arguments say: runs the program until a signal stops it, and ends the process. */
+export async function main(
+  start: Start,
+  { args = Deno.args, signals = listenForStop() }: MainOptions = {},
+): Promise<never> {
+  const parsed = parseCommandLine(args);
+  if ("error" in parsed) return exitWith(EXIT.usage, `${parsed.error}\n`);
+  const { command } = parsed;
+  if (command === "help") return exitWith(EXIT.ok, helpText());
+  if (command === "version") return exitWith(EXIT.ok, `${VERSION}\n`);
   const env = readEnvironment();
   const config = readConfig(env);
+  const warnings = startWarnings(config, env);
+  if (command === "check") {
+    const lines = [...warnings, ...memoryProblems(config, heapLimit())]
+      .map((warning) => `Warning: ${warning}\n`).join("");
+    return exitWith(EXIT.ok, `${formatSettings(config)}\n${lines}The settings are valid.\n`);
+  }
   const output = openOutput(
-    consoleRole({
-      otelDeno: env.OTEL_DENO,
-      otelDenoConsole: env.OTEL_DENO_CONSOLE,
-    }),
+    consoleRole({ otelDeno: env.OTEL_DENO, otelDenoConsole: env.OTEL_DENO_CONSOLE }),
     systemClock,
   );
   const log = openLog(config, output);
   const process = new Process(log, { output, signals });
-  logStartup(config, { log, otelDeno: env.OTEL_DENO });
+  logStartup(config, { log, output });
+  for (const warning of warnings) log.warn(warning);
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
   return await process.run(() => start(config, { log, tracing }));
 }
 
-function readConfig(env: ReturnType<typeof readEnvironment>): Config {
+/** Writes a text, errors to standard error, and ends the process. */
+function exitWith(code: number, text: string): never {
+  const stream = code === EXIT.ok ? Deno.stdout : Deno.stderr;
+  stream.writeSync(new TextEncoder().encode(text));
+  Deno.exit(code);
+}
+
+function readConfig(env: Env): Config {
   try {
     return parseConfig(env);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
-    writeError(formatErrors(error));
-    Deno.exit(EXIT.config);
+    return exitWith(EXIT.config, formatErrors(error));
   }
+}
+
+/** Probable mistakes in the settings and in how the runtime was started. */
+function startWarnings(config: Config, env: Env): string[] {
+  const mismatch = otelMismatch({ wanted: config.telemetry.enabled, otelDeno: env.OTEL_DENO });
+  return mismatch === undefined ? [...config.warnings] : [...config.warnings, mismatch];
 }
 
 function openLog(config: Config, output: ProcessOutput): JsonLog {
@@ -90,19 +123,18 @@ function openLog(config: Config, output: ProcessOutput): JsonLog {
   });
 }
 
-/** Logs the versions, the settings in force and probable mistakes in them. */
+/** Logs the versions and the settings in force; on a terminal the settings are a list. */
 function logStartup(
   config: Config,
-  { log, otelDeno }: { log: Log; otelDeno: string | undefined },
+  { log, output }: { readonly log: Log; readonly output: ProcessOutput },
 ): void {
-  log.info("Starting", {
-    version: manifest.version,
-    deno: Deno.version.deno,
-    settings: describeSettings(config),
-  });
-  for (const warning of config.warnings) log.warn(warning);
-  const mismatch = otelMismatch({ wanted: config.telemetry.enabled, otelDeno });
-  if (mismatch !== undefined) log.warn(mismatch);
+  const versions = { version: manifest.version, deno: Deno.version.deno };
+  if (Deno.stdout.isTerminal() && config.logLevel !== "off") {
+    output.print(`${VERSION}\n\n${formatSettings(config)}`);
+    log.info("Starting", versions);
+  } else {
+    log.info("Starting", { ...versions, settings: describeSettings(config) });
+  }
 }
 
 /** Runs the program once: start, wait, stop, exit. */
@@ -135,7 +167,8 @@ class Process {
       proxy = await start();
     } catch (cause) {
       this.#log.error("Cannot start", { cause });
-      writeError(`alpaca-stream-proxy cannot start: ${messageOf(cause)}.\n`);
+      const text = `alpaca-stream-proxy cannot start: ${messageOf(cause)}.\n`;
+      Deno.stderr.writeSync(new TextEncoder().encode(text));
       return await this.#exit(EXIT.failed);
     }
     this.#log.info("Started", { ports: proxy.ports });
@@ -209,9 +242,4 @@ class Process {
 
 function messageOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
-}
-
-/** Writes plain text to standard error, separate from the log. */
-function writeError(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }

@@ -11,4 +11,4 @@ import { listenForStop } from "./stop_signals.ts";
 const signals = listenForStop();
 const [{ main }, { startProxy }] = await Promise.all([import("./main.ts"), import("./proxy.ts")]);
 await signals.delivered();
-await main(startProxy, signals);
+await main(startProxy, { signals });

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { NEIGHBOURS } from "../../src/infrastructure/config/environment.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
   DATA_API_URL,
@@ -30,10 +31,10 @@ export const ALPACA_HOSTS: readonly string[] = [
   ]),
 ];
 
-/** Names of all variables that the program reads. */
+/** Names of all variables that the program reads, also to explain that they have no effect. */
 export function allowedVariables(): string[] {
   const names = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
-  return [...names, ...RUNTIME_VARIABLES];
+  return [...names, ...Object.keys(NEIGHBOURS), ...RUNTIME_VARIABLES];
 }
 
 /** Addresses of the default `--allow-net`: three ports and Alpaca over TLS. */

@@ -6,7 +6,7 @@
  */
 import type { DescField, DescMethod } from "@bufbuild/protobuf";
 import type { Setting } from "../../src/infrastructure/config/setting.ts";
-import { ALL_SETTINGS, SETTINGS } from "../../src/infrastructure/config/settings.ts";
+import { ALL_SETTINGS, MAIN_SETTINGS } from "../../src/infrastructure/config/settings.ts";
 import {
   type FeedId,
   type FeedKind,
@@ -312,19 +312,9 @@ export function stateDiagram(): string {
 
 /** The settings that most users change, each on one short line. */
 export function mainSettingsTable(): string {
-  const main = [
-    SETTINGS.ALPACA_KEY,
-    SETTINGS.ALPACA_SECRET,
-    SETTINGS.CREAM_ENV,
-    SETTINGS.STREAM_PROXY_FEEDS,
-    SETTINGS.ALPACA_FEED,
-    SETTINGS.ALPACA_OPTIONS_FEED,
-    SETTINGS.ALPACA_PLAN,
-    SETTINGS.STREAM_PROXY_GRPC_PORT,
-  ];
   return table(
     ["Variable", "Default", "Description"],
-    main.map(({ name, default: fallback, whenUnset, description }) => [
+    MAIN_SETTINGS.map(({ name, default: fallback, whenUnset, description }) => [
       code(name),
       fallback === undefined ? whenUnset ?? "" : code(fallback),
       description.length > 80 ? description.replace(/[:;,].*/, "") : description,

@@ -14,6 +14,33 @@ const KNOWN = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
 /** Variables that are read besides the settings. */
 const EXTRA = ["OTEL_DENO", "OTEL_DENO_CONSOLE"];
 
+const ENVIRONMENTS = "CREAM_ENV=PAPER or CREAM_ENV=LIVE";
+
+/** Names that other programs use for a setting of this one, and what to set here. */
+export const NEIGHBOURS: Readonly<Record<string, string>> = {
+  ALPACA_API_KEY: "ALPACA_KEY",
+  ALPACA_API_KEY_ID: "ALPACA_KEY",
+  ALPACA_KEY_ID: "ALPACA_KEY",
+  APCA_API_KEY: "ALPACA_KEY",
+  ALPACA_API_SECRET: "ALPACA_SECRET",
+  ALPACA_API_SECRET_KEY: "ALPACA_SECRET",
+  ALPACA_SECRET_KEY: "ALPACA_SECRET",
+  APCA_API_SECRET: "ALPACA_SECRET",
+  ALPACA_ENV: ENVIRONMENTS,
+  ALPACA_LIVE: ENVIRONMENTS,
+  ALPACA_PAPER: ENVIRONMENTS,
+  CREAM_ENVIRONMENT: "CREAM_ENV",
+  STREAM_PROXY_ENV: "CREAM_ENV",
+  ALPACA_BASE_URL: ENVIRONMENTS,
+  APCA_API_BASE_URL: ENVIRONMENTS,
+  APCA_API_DATA_URL: "ALPACA_DATA_API_URL",
+  APCA_API_STREAM_URL: "ALPACA_TRADING_STREAM_URL",
+  ALPACA_DATA_FEED: "ALPACA_FEED",
+  ALPACA_STOCK_FEED: "ALPACA_FEED",
+  STREAM_PROXY_PORT: "STREAM_PROXY_GRPC_PORT",
+  STREAM_PROXY_LOG_LEVEL: "LOG_LEVEL",
+};
+
 /**
  * Values that are assumed for variables that must not be read: where `console`
  * may or may not print, a log line written twice is better than none.
@@ -28,7 +55,7 @@ export function readEnvironment(): Env {
   if (Deno.permissions.querySync({ name: "env" }).state === "granted") {
     return Deno.env.toObject();
   }
-  const readable = [...KNOWN, ...EXTRA].filter((variable) => {
+  const readable = [...KNOWN, ...EXTRA, ...Object.keys(NEIGHBOURS)].filter((variable) => {
     const query = { name: "env", variable } as const;
     return Deno.permissions.querySync(query).state === "granted";
   });
@@ -38,8 +65,8 @@ export function readEnvironment(): Env {
   };
 }
 
-/** Prefixes of this program's variables. */
-const PREFIX = /^(STREAM_PROXY|ALPACA)_/i;
+/** Prefixes of this program's variables, and of Alpaca's SDKs. */
+const PREFIX = /^(STREAM_PROXY|ALPACA|CREAM|APCA)_/i;
 
 /** Variables by which clients find the proxy; they may share its environment. */
 const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
@@ -48,19 +75,29 @@ const CLIENT_VARIABLES: ReadonlySet<string> = new Set([
   "STREAM_PROXY_URL",
 ]);
 
-/** One warning per unknown variable, with the most similar setting, no value. */
-export function unknownVariables(env: Env): string[] {
-  return Object.keys(env).filter((name) =>
-    PREFIX.test(name) && !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name)
-  ).sort().map((name) => {
-    const similar = mostSimilar(name);
-    return `${name} is not a known setting and is ignored` +
-      (similar === undefined ? "" : `; did you mean ${similar}?`);
-  });
+/** A variable that looks like a setting and is none. */
+export interface UnknownVariable {
+  readonly name: string;
+  /** What is probably meant: a variable, alone or with values. */
+  readonly meant: string | undefined;
 }
 
-/** The most similar setting, unless a quarter of the letters differ. */
-function mostSimilar(name: string): string | undefined {
+/** Every unknown variable with one of the prefixes, sorted; never a value. */
+export function unknownVariables(env: Env): UnknownVariable[] {
+  return Object.keys(env)
+    .filter((name) => env[name]?.trim() && PREFIX.test(name))
+    .filter((name) => !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name))
+    .sort()
+    .map((name) => ({ name, meant: NEIGHBOURS[name.toUpperCase()] ?? similarSetting(name) }));
+}
+
+/** One line for the log. */
+export function describeUnknown({ name, meant }: UnknownVariable): string {
+  return `${name} is not a known setting and is ignored${meant ? `; did you mean ${meant}?` : ""}`;
+}
+
+/** The setting with the most similar name, unless a quarter of the letters differ. */
+export function similarSetting(name: string): string | undefined {
   const limit = Math.max(2, Math.floor(name.length / 4));
   let best: { name: string; distance: number } | undefined;
   for (const candidate of KNOWN) {

@@ -1,5 +1,5 @@
 /**
- * Makes a configuration from environment variables, and back.
+ * Makes a configuration from environment variables.
  *
  * @module
  */
@@ -7,7 +7,12 @@ import type { Environment } from "../../domain/connection/feed.ts";
 import { DEFAULT_SELECTION } from "../../domain/options/selection.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
-import { type Env, unknownVariables } from "./environment.ts";
+import {
+  describeUnknown,
+  type Env,
+  type UnknownVariable,
+  unknownVariables,
+} from "./environment.ts";
 import { SECRET_MARK } from "./secret.ts";
 import type { Setting } from "./setting.ts";
 import { ALL_SETTINGS, OPTION_FEEDS, SETTINGS, STOCK_FEEDS } from "./settings.ts";
@@ -41,29 +46,35 @@ export function parseConfig(env: Env): Config {
   checkPorts(settings);
   checkDelays(settings);
   Object.assign(config, resolveUpstream(settings));
-  if (settings.problems.length > 0) throw new ConfigError(settings.problems);
+  const unknown = unknownVariables(env);
+  if (settings.problems.length > 0) {
+    throw configError(settings.problems, settings.warnings, unknown);
+  }
   // Complete: every setting has a value or a default, or was rejected.
   const { credentials, ...rest } = config as unknown as Config;
   const { trading, data = trading } = credentials;
   return {
     ...rest,
     credentials: { trading, data },
-    warnings: [...settings.warnings, ...unknownVariables(env)],
+    warnings: [...settings.warnings, ...unknown.map(describeUnknown)],
   };
 }
 
-/** Every variable with the value in force, for a log line; secrets as `<set>`. */
-export function describeSettings(
-  config: Config,
-): Readonly<Record<string, string | number | boolean>> {
-  return Object.fromEntries(ALL_SETTINGS.map(({ name, parser, paths: [path], scale }) => {
-    const value = path.split(".").reduce<unknown>(
-      (parent, key) => (parent as Record<string, unknown>)[key],
-      config,
-    );
-    const own = typeof value === "number" ? value / scale : value;
-    return [name, parser.format?.(own) ?? own as string | number | boolean];
-  }));
+/** The problems, and what else is probably wrong: a missing setting may have another name. */
+function configError(
+  problems: readonly Problem[],
+  warnings: readonly string[],
+  unknown: readonly UnknownVariable[],
+): ConfigError {
+  const others = new Set(unknown);
+  const completed = problems.map((problem) => {
+    const { variable, isMissing } = problem;
+    const other = isMissing ? unknown.find(({ meant }) => meant === variable) : undefined;
+    if (other === undefined) return problem;
+    others.delete(other);
+    return { ...problem, remedy: `Rename ${other.name} to ${variable}` };
+  });
+  return new ConfigError(completed, [...warnings, ...[...others].map(describeUnknown)]);
 }
 
 /** Sets the value at a dotted path, making the objects on the way. */
@@ -114,12 +125,12 @@ class SettingsReader {
 
   /** Records a problem of a variable; secrets in it are redacted. */
   reject(variable: string, problem: Omit<Problem, "variable">): void {
-    const { received, message, remedy } = problem;
+    const { received, message } = problem;
     this.problems.push({
+      ...problem,
       variable,
       received: received === undefined ? undefined : this.#redact(received),
       message: this.#redact(message),
-      remedy,
     });
   }
 
@@ -176,6 +187,7 @@ function checkCredentials(settings: SettingsReader): void {
     settings.reject(setting.name, {
       received: undefined,
       message: "is required and not set",
+      isMissing: true,
       remedy: `Set it, or its alias ${setting.aliases.join(", ")}`,
     });
   }
@@ -186,6 +198,7 @@ function checkCredentials(settings: SettingsReader): void {
   settings.reject(missing.name, {
     received: undefined,
     message: `is not set, but ${other.name} is`,
+    isMissing: true,
     remedy: "Set both or none",
   });
 }

@@ -368,3 +368,15 @@ export const ALL_SETTINGS: readonly Setting[] = Object.values(SETTINGS);
 export const SECTIONS: readonly string[] = [
   ...new Set(ALL_SETTINGS.map((setting) => setting.section)),
 ];
+
+/** The settings that most users change. */
+export const MAIN_SETTINGS: readonly Setting[] = [
+  SETTINGS.ALPACA_KEY,
+  SETTINGS.ALPACA_SECRET,
+  SETTINGS.CREAM_ENV,
+  SETTINGS.STREAM_PROXY_FEEDS,
+  SETTINGS.ALPACA_FEED,
+  SETTINGS.ALPACA_OPTIONS_FEED,
+  SETTINGS.ALPACA_PLAN,
+  SETTINGS.STREAM_PROXY_GRPC_PORT,
+];

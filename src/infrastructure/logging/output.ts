@@ -32,6 +32,8 @@ export type ConsoleRole = "prints" | "exports" | "prints and exports";
 export interface ProcessOutput {
   /** Writes one finished line; never blocks, unless `console` has to print it. */
   readonly put: (line: string, level: LineLevel) => void;
+  /** Prints a text that is not a log line, and does not export it. */
+  readonly print: (text: string) => void;
   /** Resolves when every line is written. */
   readonly written: () => Promise<void>;
 }
@@ -53,6 +55,7 @@ export function openOutput(role: ConsoleRole, clock: Pick<Clock, "now">): Proces
       if (role !== "prints") toConsole(line, level);
       if (role !== "prints and exports") output.put(line);
     },
+    print: (text) => output.put(text),
     written: () => output.written(),
   };
 }

@@ -29,6 +29,8 @@ export interface ChildOptions {
   readonly dotenv?: string;
   /** Run instead of the program; a path from the root of the checkout. */
   readonly script?: string;
+  /** Arguments of the program. @default none */
+  readonly args?: readonly string[];
   /** Limit of the JavaScript heap in MiB. @default the runtime's own */
   readonly heapMiB?: number;
   /** Variables that may be read. @default all */
@@ -76,7 +78,7 @@ export class Child implements AsyncDisposable {
   constructor(options: ChildOptions = {}) {
     const { maxDescriptors: most, heapMiB } = options;
     const flags = heapMiB === undefined ? [] : [`--v8-flags=--max-old-space-size=${heapMiB}`];
-    const run = ["run", "--no-prompt", ...flags, ...startArguments(options)];
+    const run = ["run", "--no-prompt", ...flags, ...startArguments(options), ...options.args ?? []];
     this.#process = new Deno.Command(most ? "prlimit" : Deno.execPath(), {
       args: most ? [`--nofile=${most}:${most}`, Deno.execPath(), ...run] : run,
       cwd: ROOT,

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import {
   describeSettings,
-  parseConfig,
-} from "../../../../src/infrastructure/config/parse_config.ts";
+  formatSettings,
+} from "../../../../src/infrastructure/config/describe_settings.ts";
+import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 import { ALL_SETTINGS, SECTIONS } from "../../../../src/infrastructure/config/settings.ts";
 import { settingsTable } from "../../../../scripts/docs/tables.ts";
 
@@ -43,4 +44,23 @@ Deno.test("the documentation tables hold every setting exactly once", () => {
     assert.equal(tables.split(`\n| \`${name}\``).length, 2, name);
     for (const alias of aliases) assert.ok(tables.includes(`\`${alias}\``));
   }
+});
+
+Deno.test("on a terminal only settings with another value than their default are listed", () => {
+  assert.equal(
+    formatSettings(parseConfig({ ...ENV, STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "2" }))
+      .replace(/ {2,}/g, " ").replace(/\d+ have/, "N have"),
+    ` ALPACA_KEY <set>
+ ALPACA_SECRET <set>
+ ALPACA_DATA_KEY <set>
+ ALPACA_DATA_SECRET <set>
+ ALPACA_OPTIONS_FEED indicative
+ ALPACA_STOCK_STREAM_URL wss://x.test/v2?…
+ ALPACA_OPTION_STREAM_URL wss://stream.data.alpaca.markets/v1beta1/indicative
+ ALPACA_TRADING_STREAM_URL wss://paper-api.alpaca.markets/stream
+ ALPACA_TRADING_API_URL https://paper-api.alpaca.markets
+ STREAM_PROXY_RECONNECT_DELAY_MAX_SECS 45
+ The other N have their defaults; see docs/configuration.md.
+`,
+  );
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../../../src/infrastructure/config/config.ts";
-import { ConfigError } from "../../../../src/infrastructure/config/config_error.ts";
+import { ConfigError, formatErrors } from "../../../../src/infrastructure/config/config_error.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
 
@@ -477,4 +477,50 @@ Deno.test("no error shows a secret, in whichever variable it is", () => {
     const message = errorText({ ALPACA_SECRET: text, ...env });
     assert.ok(!message.includes(text), message);
   }));
+});
+
+Deno.test("names that other programs use point to the setting that is meant", () => {
+  const meant = {
+    ALPACA_API_KEY: "ALPACA_KEY",
+    ALPACA_SECRET_KEY: "ALPACA_SECRET",
+    ALPACA_API_SECRET: "ALPACA_SECRET",
+    CREAM_ENVIRONMENT: "CREAM_ENV",
+    ALPACA_PAPER: "CREAM_ENV=PAPER or CREAM_ENV=LIVE",
+    APCA_API_BASE_URL: "CREAM_ENV=PAPER or CREAM_ENV=LIVE",
+    STREAM_PROXY_PORT: "STREAM_PROXY_GRPC_PORT",
+    CREAM_EMV: "CREAM_ENV",
+    APCA_API_KEY_IDD: "APCA_API_KEY_ID",
+  };
+  for (const [name, setting] of Object.entries(meant)) {
+    assert.deepEqual(parse({ [name]: "x" }).warnings, [
+      `${name} is not a known setting and is ignored; did you mean ${setting}?`,
+    ]);
+    assert.deepEqual(parse({ [name]: " " }).warnings, []);
+  }
+  for (const name of ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"]) {
+    const value = name.includes("SECRET") ? "SECRET-1234" : "KEY-1234";
+    assert.deepEqual(parse({ [name]: value }).warnings, []);
+  }
+});
+
+Deno.test("the failure text shows misspelt names, and which to rename", () => {
+  const env = { ALPACA_API_KEY: "KEY-1234", ALPACA_SECRET: "SECRET-1234", STREAM_PROXY_PORT: "1" };
+  assert.throws(() => parseConfig(env), (error) => {
+    assert.ok(error instanceof ConfigError);
+    assert.equal(
+      formatErrors(error),
+      `alpaca-stream-proxy cannot start: 1 invalid setting.
+
+  ALPACA_KEY is required and not set.
+    Rename ALPACA_API_KEY to ALPACA_KEY.
+
+Warning: STREAM_PROXY_PORT is not a known setting and is ignored; did you mean \
+STREAM_PROXY_GRPC_PORT?
+
+To try it without an account: deno task demo
+docs/configuration.md lists every setting.
+`,
+    );
+    return true;
+  });
 });
