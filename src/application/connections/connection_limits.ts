@@ -15,13 +15,23 @@
  *
  * @module
  */
-import type { AcceptFailure, ProxyCounters, RefusalReason } from "../status/counters.ts";
+import type { AcceptFailure, ProxyCounters } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
 
 /** Kinds of connections; the health and metrics ports share one limit. */
 export type ConnectionKind = "grpc" | "http";
+
+/** Limits on connections, by kind. */
+const LIMITS = {
+  grpc: { name: "gRPC", limit: "connections", variable: "STREAM_PROXY_MAX_CONNECTIONS" },
+  http: {
+    name: "HTTP",
+    limit: "http_connections",
+    variable: "STREAM_PROXY_MAX_HTTP_CONNECTIONS",
+  },
+} as const;
 
 /** Descriptors that a shortage frees, for three sessions, DNS, REST and logs. */
 export const DESCRIPTOR_RESERVE = 24;
@@ -112,12 +122,7 @@ export class ConnectionLimits {
    * refused and the caller has to close it
    */
   admit(kind: ConnectionKind, connection: AcceptedConnection): (() => void) | undefined {
-    const { peer } = connection;
-    const refusal = kind === "grpc" ? this.#refuseGrpc(peer) : this.#refuseHttp(peer);
-    if (refusal !== undefined) {
-      this.#countRefusal(refusal, peer);
-      return undefined;
-    }
+    if (!this.#makeRoom(kind, connection.peer)) return undefined;
     const open = this.#open[kind];
     open.add(connection);
     return () => void open.delete(connection);
@@ -151,30 +156,27 @@ export class ConnectionLimits {
     return this.#open.grpc.size + this.#open.http.size;
   }
 
-  #refuseGrpc(peer: string | undefined): RefusalReason | undefined {
-    if (this.#open.grpc.size >= this.#options.maxGrpc) {
-      if (!this.#closeIdle("grpc")) return "connections";
-      this.#countRefusal("connections", peer);
+  /** Whether a connection is admitted, for which an idle one of its kind may be closed. */
+  #makeRoom(kind: ConnectionKind, peer: string | undefined): boolean {
+    const open = this.#open[kind];
+    if (open.size >= this.#maxOf(kind)) {
+      const hasRoom = this.#closeIdle(kind);
+      this.#refusedAtLimit(kind, peer);
+      if (!hasRoom) return false;
     }
-    if (!this.#short) return undefined;
-    // Not an idle HTTP connection, which may be a probe that has just connected.
-    if (!this.#closeIdle("grpc")) return "descriptors";
-    this.#countRefusal("descriptors", peer);
-    return undefined;
+    if (!this.#isShort || (kind === "http" && open.size < HTTP_IN_SHORTAGE)) return true;
+    // Not an idle HTTP connection for a gRPC one: it may be a probe that has just connected.
+    const hasRoom = this.#closeIdle(kind);
+    if (kind === "grpc" || !hasRoom) this.#refusedInShortage(peer);
+    return hasRoom;
   }
 
-  #refuseHttp(peer: string | undefined): RefusalReason | undefined {
-    const { http } = this.#open;
-    if (http.size >= this.#options.maxHttp) {
-      if (!this.#closeIdle("http")) return "http_connections";
-      this.#countRefusal("http_connections", peer);
-    }
-    if (!this.#short || http.size < HTTP_IN_SHORTAGE) return undefined;
-    return this.#closeIdle("http") ? undefined : "descriptors";
+  #maxOf(kind: ConnectionKind): number {
+    return kind === "grpc" ? this.#options.maxGrpc : this.#options.maxHttp;
   }
 
   /** True when another connection would use the reserve. */
-  get #short(): boolean {
+  get #isShort(): boolean {
     return this.#size >= this.#validCeiling;
   }
 
@@ -198,6 +200,13 @@ export class ConnectionLimits {
     return true;
   }
 
+  /** Closes the newest gRPC connection; false if there is none. */
+  #closeNewest(): boolean {
+    const newest = [...this.#open.grpc].at(-1);
+    if (newest) this.#close("grpc", newest);
+    return newest !== undefined;
+  }
+
   #close(kind: ConnectionKind, connection: AcceptedConnection): void {
     this.#open[kind].delete(connection);
     connection.close();
@@ -217,14 +226,9 @@ export class ConnectionLimits {
     let closed = 0;
     while (closed < quota && this.#closeIdle("http")) closed++;
     const { refusals } = this.#options.counters;
-    for (; closed < quota && this.#closeIdle("grpc"); closed++) {
-      refusals.descriptors++;
-    }
-    for (const connection of [...this.#open.grpc].reverse()) {
-      if (closed >= quota) break;
-      this.#close("grpc", connection);
-      refusals.descriptors++;
+    while (closed < quota && (this.#closeIdle("grpc") || this.#closeNewest())) {
       closed++;
+      refusals.descriptors++;
     }
     this.#warn(
       "descriptors",
@@ -233,28 +237,22 @@ export class ConnectionLimits {
     );
   }
 
-  #countRefusal(reason: RefusalReason, peer: string | undefined): void {
-    const { counters: { refusals }, maxGrpc, maxHttp } = this.#options;
-    refusals[reason]++;
-    const { grpc, http } = this.#open;
-    if (reason === "connections") {
-      this.#warn(reason, `Closing gRPC connections above STREAM_PROXY_MAX_CONNECTIONS=${maxGrpc}`, {
-        connections: grpc.size,
-        peer,
-      });
-    } else if (reason === "http_connections") {
-      this.#warn(
-        reason,
-        `Closing HTTP connections above STREAM_PROXY_MAX_HTTP_CONNECTIONS=${maxHttp}`,
-        { connections: http.size, peer },
-      );
-    } else {
-      this.#warn(
-        "refused descriptors",
-        `Refusing connections, because file descriptors are short. ${RAISE_LIMIT}`,
-        { connections: this.#size, descriptors: this.#use.limit, peer },
-      );
-    }
+  #refusedAtLimit(kind: ConnectionKind, peer: string | undefined): void {
+    const { name, limit, variable } = LIMITS[kind];
+    this.#options.counters.refusals[limit]++;
+    this.#warn(limit, `Closing ${name} connections above ${variable}=${this.#maxOf(kind)}`, {
+      connections: this.#open[kind].size,
+      peer,
+    });
+  }
+
+  #refusedInShortage(peer: string | undefined): void {
+    this.#options.counters.refusals.descriptors++;
+    this.#warn(
+      "refused descriptors",
+      `Refusing connections, because file descriptors are short. ${RAISE_LIMIT}`,
+      { connections: this.#size, descriptors: this.#use.limit, peer },
+    );
   }
 
   /** Logs the first of a kind, then at most one a minute with their number. */
