@@ -7,9 +7,9 @@ import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import type { PendingBatch } from "../../src/application/broadcast/subscriber.ts";
 import type {
   MarketStreams,
-  OnStall,
   OpenStream,
   Stall,
+  StreamClient,
   StreamFilter,
 } from "../../src/application/streaming/market_streams.ts";
 import type { ChannelEvents, ChannelName } from "../../src/domain/market/channels.ts";
@@ -19,7 +19,7 @@ class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly #onClose: () => void;
-  readonly #onStall: OnStall;
+  readonly #onStall: StreamClient["onStall"];
   readonly #capacity: number;
   #queue: Envelope<T>[] = [];
   #wake = () => {};
@@ -33,7 +33,7 @@ class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
     options: {
       readonly capacity: number;
       readonly onClose: () => void;
-      readonly onStall: OnStall;
+      readonly onStall: StreamClient["onStall"];
     },
   ) {
     this.channel = channel;
@@ -124,12 +124,12 @@ export class MemoryMarket implements MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
-    onStall?: OnStall,
+    client: StreamClient = {},
   ): OpenStream<ChannelEvents[C]> {
     this.admit(channel, filter);
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
       capacity: this.#capacity,
-      onStall,
+      onStall: client.onStall,
       onClose: () => {
         this.streams.delete(stream as MemoryStream<unknown>);
         this.#tell();

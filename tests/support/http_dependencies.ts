@@ -10,6 +10,7 @@ import {
 import { createCounters } from "../../src/application/status/counters.ts";
 import { Activity } from "../../src/application/status/activity.ts";
 import type { LiveSources } from "../../src/application/status/live_view.ts";
+import { MarketCalendar } from "../../src/domain/calendar/market_calendar.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import { RecordingLog } from "./recording_log.ts";
 
@@ -35,7 +36,7 @@ export function httpDependencies(
 /** Sources of the status page beside the status. */
 type Reports = Pick<
   LiveSources,
-  "counters" | "activity" | "streams" | "subscriptions" | "errors"
+  "counters" | "activity" | "calendar" | "streams" | "subscriptions" | "errors"
 >;
 
 /** Sources without content. */
@@ -43,6 +44,7 @@ export function noReports(counters = createCounters()): Reports {
   return {
     counters,
     activity: new Activity(counters, systemClock),
+    calendar: new MarketCalendar(),
     streams: () => [],
     subscriptions: () => [],
     errors: () => [],

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import type { FeedId } from "../../domain/connection/feed.ts";
+import {
+  type MarketCalendar,
+  marketOf,
+  type StockSession,
+} from "../../domain/calendar/market_calendar.ts";
+import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
 import type { Activity, Flow } from "./activity.ts";
 import type { ErrorType, ProxyCounters } from "./counters.ts";
 import type { LatencySummary } from "./latency_window.ts";
@@ -30,6 +35,16 @@ export interface LiveFeed {
   /** Errors since the start, the most frequent first, without zeros. */
   readonly errors: readonly (readonly [ErrorType, number])[];
   readonly quota: QuotaReport | undefined;
+  /** Set while the market of the feed's data is not open. */
+  readonly closed: ClosedMarket | undefined;
+}
+
+/** A market outside of its hours. */
+export interface ClosedMarket {
+  /** What it is instead, for stocks. */
+  readonly session: StockSession;
+  /** Wall clock ms. */
+  readonly opensAt: number;
 }
 
 /** Open client streams. */
@@ -66,6 +81,7 @@ export interface LiveSources {
   readonly feeds: ReadonlySet<FeedId>;
   readonly counters: ProxyCounters;
   readonly activity: Activity;
+  readonly calendar: MarketCalendar;
   readonly streams: StreamsReport;
   readonly subscriptions: SubscriptionSource;
   /** Newest first. */
@@ -89,6 +105,7 @@ export function liveView(sources: LiveSources): LiveView {
         .filter(([, count]) => count > 0)
         .sort(([, one], [, other]) => other - one) as [ErrorType, number][],
       quota: subscriptions.find((each) => each.feed === feed.feed)?.quota,
+      closed: closedMarket(sources.calendar, feed.kind, status.now),
     })),
     flow: (name) => activity.flow(name),
     channels: counters.channels,
@@ -96,6 +113,17 @@ export function liveView(sources: LiveSources): LiveView {
     subscriptions,
     errors: sources.errors(),
   };
+}
+
+function closedMarket(
+  calendar: MarketCalendar,
+  kind: FeedKind,
+  now: number,
+): ClosedMarket | undefined {
+  const market = marketOf(kind);
+  if (market === undefined || calendar.isOpen(market, now)) return undefined;
+  const session = market === "regular" ? calendar.sessionAt(now) : "closed";
+  return { session, opensAt: calendar.nextChange(market, now) };
 }
 
 function liveStreams(reports: readonly StreamReport[]): LiveStreams {

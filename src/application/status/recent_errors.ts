@@ -17,8 +17,6 @@ const MAX_TEXT = 300;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
-/** UTF-8 of the longest text. */
-const start = new Uint8Array(3 * MAX_TEXT);
 
 /** One warning or error, once or several times in a row. */
 export interface RecentError {
@@ -103,12 +101,14 @@ export class RecentErrors {
 
   #clean(text: string): string {
     // Redacted first: half a secret would not be found.
-    const clean = this.#options.redact(text);
-    if (clean.length <= MAX_TEXT) return clean;
-    // A copy: a slice would keep the whole text in memory.
-    const { written } = encoder.encodeInto(clean.slice(0, MAX_TEXT), start);
-    return `${decoder.decode(start.subarray(0, written))}…`;
+    return truncate(this.#options.redact(text), MAX_TEXT);
   }
+}
+
+/** The first `most` characters of a text, as a copy: a slice would keep all of it in memory. */
+export function truncate(text: string, most: number): string {
+  if (text.length <= most) return text;
+  return `${decoder.decode(encoder.encode(text.slice(0, most)))}…`;
 }
 
 function feedOf(fields: LogFields): string | undefined {

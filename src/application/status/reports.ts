@@ -20,6 +20,10 @@ export interface StreamReport {
   readonly dropped: number;
   /** Wall clock ms. */
   readonly openedAt: number;
+  /** Address and port of the client, if known. */
+  readonly peer?: string | undefined;
+  /** What the client calls itself, of limited length. */
+  readonly userAgent?: string | undefined;
 }
 
 /** Makes a report of every open stream on demand, in no particular order. */

@@ -32,8 +32,15 @@ export interface Stall {
   readonly stalledMs: number;
 }
 
-/** Called when messages were queued and none was taken for longer than allowed. */
-export type OnStall = ((stall: Stall) => void) | undefined;
+/** The client of a stream. */
+export interface StreamClient {
+  /** Address and port, as the status page shows it. @default unknown */
+  readonly peer?: string | undefined;
+  /** What the client calls itself. @default unknown */
+  readonly userAgent?: string | undefined;
+  /** Called once if messages were queued and none was taken for longer than allowed. */
+  readonly onStall?: ((stall: Stall) => void) | undefined;
+}
 
 /** One client's stream. */
 export interface OpenStream<T> extends Disposable {
@@ -56,7 +63,6 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
-   * @param onStall called once if the stream is ended because it takes nothing
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws TooManySymbols when it exceeds the symbols of all open streams
    * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has changed then
@@ -64,7 +70,7 @@ export interface MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
-    onStall?: OnStall,
+    client?: StreamClient,
   ): OpenStream<ChannelEvents[C]>;
 }
 

@@ -14,13 +14,14 @@ import type { Subscriber } from "../broadcast/subscriber.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
+import { truncate } from "../status/recent_errors.ts";
 import type { StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import {
   FeedDisabled,
   type MarketStreams,
-  type OnStall,
   type OpenStream,
+  type StreamClient,
   type StreamFilter,
   TooManySymbols,
 } from "./market_streams.ts";
@@ -71,6 +72,9 @@ export interface StreamRegistryOptions {
 /** Stalled streams that one call ends: each costs some 30 µs. */
 const MOST_STALLED = 500;
 
+/** Characters that are kept of a client's name for itself. */
+const MAX_AGENT = 80;
+
 /** Symbols and ids that a report shows of a filter; the others are counted. */
 const SHOWN = 3;
 
@@ -92,7 +96,7 @@ interface ClientStream {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly opened: WallStamp;
-  readonly onStall: OnStall;
+  readonly client: StreamClient;
   /** Monotonic ms at which the queue was last seen empty or an event was taken. */
   progressAt: number;
   /** Value of `sent` at that time. */
@@ -102,10 +106,12 @@ interface ClientStream {
 }
 
 /** Reports what a stream was sent and has lost. */
-function reportOf({ subscriber, channel, filter, opened }: ClientStream): StreamReport {
+function reportOf({ subscriber, channel, filter, client, opened }: ClientStream): StreamReport {
   const { sent, queued, dropped } = subscriber;
   return {
     channel,
+    peer: client.peer,
+    userAgent: client.userAgent,
     filter: describeFilter(filter),
     openedAt: opened.at,
     sent,
@@ -167,7 +173,7 @@ export class StreamRegistry implements MarketStreams {
     const now = clock.monotonic();
     const ended: StreamReport[] = [];
     for (const stream of [...this.#open]) {
-      const { subscriber, onStall } = stream;
+      const { subscriber, client: { onStall } } = stream;
       const { queued, sent } = subscriber;
       if (queued === 0 || sent !== stream.sentThen) {
         stream.sentThen = sent;
@@ -188,7 +194,7 @@ export class StreamRegistry implements MarketStreams {
   open<C extends ChannelName>(
     channel: C,
     filter: StreamFilter,
-    onStall?: OnStall,
+    client: StreamClient = {},
   ): OpenStream<ChannelEvents[C]> {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
@@ -220,7 +226,7 @@ export class StreamRegistry implements MarketStreams {
       channel,
       filter,
       opened: new WallStamp(clock),
-      onStall,
+      client: { ...client, userAgent: client.userAgent && truncate(client.userAgent, MAX_AGENT) },
       progressAt: clock.monotonic(),
       sentThen: 0,
       droppedThen: 0,

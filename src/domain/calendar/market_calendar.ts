@@ -68,6 +68,12 @@ const HOURS_OF_KIND: Readonly<
   trade_updates: "never",
 };
 
+/** The market whose hours a feed's data follow; `undefined` where no market's do. */
+export function marketOf(kind: FeedKind): Market | undefined {
+  const hours = HOURS_OF_KIND[kind];
+  return typeof hours === "string" ? undefined : hours.market;
+}
+
 /** Says when the US markets are open. Pure: every answer follows from the arguments. */
 export class MarketCalendar {
   readonly #closures: ReadonlySet<number | undefined>;

@@ -69,7 +69,11 @@ async function serveStream<C extends ChannelName, R>(
     const signal = calls.track(call);
     const filter = readFilter(call.request.take(), limits);
     const ended = Promise.withResolvers<unknown>();
-    using stream = streams.open(channel, filter, (stall) => ended.resolve(stalled(stall)));
+    using stream = streams.open(channel, filter, {
+      peer: call.getPeer(),
+      userAgent: call.metadata.get("user-agent")[0]?.toString(),
+      onStall: (stall) => ended.resolve(stalled(stall)),
+    });
     using connection = writes.queueOf(call.getPeer());
     sendHeaders(call);
     const pumped = pumpStream(call, stream, {

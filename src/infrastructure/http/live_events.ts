@@ -7,7 +7,7 @@
  * disconnected. It counts against the limit until its connection is closed, so
  * that viewers that have stopped reading are bounded too. When a snapshot
  * fails, viewers receive a comment, which keeps the connection alive. Disposing
- * ends every stream; browsers reconnect by themselves.
+ * sends a last snapshot and ends every stream; browsers reconnect by themselves.
  *
  * @module
  */
@@ -29,8 +29,8 @@ export type Interval = (intervalMs: number, tick: () => void) => Disposable;
 
 /** How live events are made. */
 export interface LiveEventsOptions {
-  /** The data of an event: any text. */
-  readonly snapshot: () => string;
+  /** Makes the data of an event: any text. The last one is made anew. */
+  readonly snapshot: (isLast: boolean) => string;
   /** Receives the cause of the first failed snapshot in a row. */
   readonly onError: (cause: unknown) => void;
   /** Connections at a time. @default 50 */
@@ -80,9 +80,10 @@ export class LiveEvents implements Disposable {
     return respond(this.#admit(completed), head);
   };
 
-  /** Ends every stream; later requests are rejected. */
+  /** Sends a last snapshot and ends every stream; later requests are rejected. */
   [Symbol.dispose](): void {
     this.#ended = true;
+    if (this.#viewers.size > 0) this.#tick();
     for (const viewer of this.#viewers) this.#end(viewer);
   }
 
@@ -130,7 +131,7 @@ export class LiveEvents implements Disposable {
 
   #event(prefix = ""): Uint8Array {
     try {
-      const data = this.#options.snapshot().replaceAll("\n", "\ndata: ");
+      const data = this.#options.snapshot(this.#ended).replaceAll("\n", "\ndata: ");
       this.#failing = false;
       return new TextEncoder().encode(`${prefix}data: ${data}\n\n`);
     } catch (cause) {

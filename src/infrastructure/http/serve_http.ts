@@ -84,7 +84,9 @@ export async function serveHttp(
   const render = reuse(() => renderPage(liveView(options)), options.clock);
   const events = new LiveEvents({
     ...options,
-    snapshot: () => JSON.stringify(render().content),
+    // The last one must not be a reused page from before the shutdown.
+    snapshot: (isLast) =>
+      JSON.stringify((isLast ? renderPage(liveView(options)) : render()).content),
   });
   const page = limitHosts(
     { ...await statusPage(render), "/events": events.answer },

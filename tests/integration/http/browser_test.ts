@@ -9,7 +9,7 @@ import { createCounters } from "../../../src/application/status/counters.ts";
 import type { ProxyStatus } from "../../../src/application/status/status.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
-import { serveHttp } from "../../../src/infrastructure/http/serve_http.ts";
+import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { until } from "../../support/harness.ts";
@@ -28,7 +28,7 @@ function browserTest(name: string, fn: () => Promise<void>): void {
 }
 
 /** A port with everything on it that can be seen. */
-async function serveEverything() {
+async function serveEverything(options: Partial<ServeHttpOptions> = {}) {
   let status: ProxyStatus = sampleStatus([
     "connected",
     "reconnecting",
@@ -43,63 +43,71 @@ async function serveEverything() {
   const activity = new Activity(counters, systemClock);
   const ending = new AbortController();
   const sampling = activity.run(ending.signal);
-  const servers = await serveHttp({
-    health: { host: "127.0.0.1", port: 0 },
-    metrics: { host: "127.0.0.1", port: 0 },
-    ...httpDependencies(),
-    feeds: new Set<FeedId>(["sip", "opra", "trading"]),
-    status: () => status = { ...status, now: status.now + 1_000 },
-    renderMetrics: () => Promise.resolve(""),
-    onError: (cause) => {
-      throw cause;
-    },
-    counters,
-    activity,
-    streams: () => {
-      counters.feeds.sip.received.quote++;
-      return Array.from({ length: 100 }, () => ({
-        channel: "stockQuotes",
-        filter: HOSTILE,
-        sent: counters.feeds.sip.received.quote,
-        queued: 400,
-        dropped: 7,
-        openedAt: status.startedAt,
-      }));
-    },
-    subscriptions: () => [{
-      feed: "sip",
-      channels: [{
-        channel: "quotes",
-        unfiltered: 1,
-        symbols: [{
-          symbol: "AAPL",
-          state: "rejected",
+  const serve = (port: number) =>
+    serveHttp({
+      health: { host: "127.0.0.1", port },
+      metrics: { host: "127.0.0.1", port: 0 },
+      ...httpDependencies(),
+      feeds: new Set<FeedId>(["sip", "opra", "trading"]),
+      status: () => status = { ...status, now: status.now + 1_000 },
+      renderMetrics: () => Promise.resolve(""),
+      onError: (cause) => {
+        throw cause;
+      },
+      counters,
+      activity,
+      streams: () => {
+        counters.feeds.sip.received.quote++;
+        return Array.from({ length: 100 }, () => ({
+          channel: "stockQuotes",
+          filter: HOSTILE,
+          sent: counters.feeds.sip.received.quote,
+          queued: 400,
+          dropped: 7,
+          openedAt: status.startedAt,
+        }));
+      },
+      subscriptions: () => [{
+        feed: "sip",
+        channels: [{
+          channel: "quotes",
+          unfiltered: 1,
+          symbols: [{
+            symbol: "AAPL",
+            state: "rejected",
+            streams: 1,
+            reason: "symbol limit exceeded",
+          }],
+        }],
+        quota: { limit: 30, learned: false, used: 29 },
+        expansions: [{
+          underlying: "AAPL",
+          channel: "quotes",
           streams: 1,
-          reason: "symbol limit exceeded",
+          contracts: 24,
+          state: "ready",
+          reason: undefined,
+          centre: 187.5,
         }],
       }],
-      quota: { limit: 30, learned: false, used: 29 },
-      expansions: [{
-        underlying: "AAPL",
-        channel: "quotes",
-        streams: 1,
-        contracts: 24,
-        state: "ready",
-        reason: undefined,
-        centre: 187.5,
+      errors: () => [{
+        level: "error",
+        at: status.now - 5_000,
+        feed: "trading",
+        message: "Feed failed: no reconnect attempts left",
+        cause: HOSTILE,
+        times: 3,
       }],
-    }],
-    errors: () => [{
-      level: "error",
-      at: status.now - 5_000,
-      feed: "trading",
-      message: "Feed failed: no reconnect attempts left",
-      cause: HOSTILE,
-      times: 3,
-    }],
-  });
+      ...options,
+    });
+  let servers = await serve(0);
+  const port = servers.healthPort;
   return {
-    url: `http://127.0.0.1:${servers.healthPort}/`,
+    url: `http://127.0.0.1:${port}/`,
+    stop: () => servers[Symbol.asyncDispose](),
+    restart: async () => {
+      servers = await serve(port);
+    },
     change: (next: ProxyStatus) => void (status = next),
     [Symbol.asyncDispose]: async () => {
       ending.abort();
@@ -289,25 +297,95 @@ browserTest("updates can be paused, and resumed, by keyboard", async () => {
   assert.equal(await page.evaluate(textOf("overall")), "Healthy");
 });
 
-browserTest("a page whose proxy is gone says that it is stale", async () => {
-  const proxy = await serveEverything();
+/** What a page shows that must not look as if it were so now. */
+const SHOWN = `({
+  title: document.title,
+  overall: document.querySelector('[data-text="overall"]').textContent,
+  feeds: [...document.querySelectorAll(".feed")].map((card) =>
+    card.dataset.toneIs + " " + card.querySelector('[data-text$=".state"]').textContent),
+  up: document.querySelector('[data-text="feeds.up"]').textContent,
+  news: document.querySelector("[data-news]").textContent,
+  link: document.querySelector("[data-link-text]").textContent.replace(/\\d+/, "N"),
+})`;
+
+browserTest("a page whose proxy is gone says so everywhere, and recovers", async () => {
+  await using proxy = await serveEverything();
   await using page = await open(PHONE);
   await page.goTo(proxy.url);
-  await until(
-    "it is live",
-    async () => await page.evaluate(linkState) === "live",
+  const isLive = async () => await page.evaluate(linkState) === "live";
+  await until("it is live", isLive);
+  const since = String(await page.evaluate(textOf("now"))).slice(11, 17);
+  await proxy.stop();
+  await until("it is lost", async () => await page.evaluate(linkState) === "lost");
+  const lost = await page.evaluate(SHOWN) as Record<string, string>;
+  const contact = new RegExp(`^No contact since ${since}\\d\\d UTC`);
+  assert.match(lost["title"] ?? "", contact);
+  assert.match(lost["overall"] ?? "", contact);
+  assert.match(lost["news"] ?? "", contact);
+  assert.equal(lost["link"], "No contact for N s");
+  assert.equal(lost["up"], "states are not known");
+  for (const card of lost["feeds"] ?? []) {
+    assert.match(card, new RegExp(`^off No contact since ${since}\\d\\d$`));
+  }
+  await page.evaluate(axe.source);
+  const faults = await page.evaluate(
+    `axe.run(document).then(({ violations }) => violations.map(({ id }) => id))`,
   );
-  await proxy[Symbol.asyncDispose]();
-  await until(
-    "it is stale",
-    async () => await page.evaluate(linkState) === "lost",
-  );
-  assert.match(
-    String(
-      await page.evaluate(
-        `document.querySelector("[data-link-text]").textContent`,
-      ),
-    ),
-    /^Stale for \d+ s$/,
-  );
+  assert.deepEqual(faults, []);
+  await proxy.restart();
+  await until("it is live again", isLive);
+  const again = await page.evaluate(SHOWN) as Record<string, string>;
+  assert.equal(again["title"], "Degraded · PAPER · Alpaca Stream Proxy");
+  assert.deepEqual(again["feeds"], ["good Connected", "warn Reconnecting", "bad Error"]);
+  assert.equal(again["news"], "Contact again");
+});
+
+browserTest("the last event of a proxy that stops says that it shuts down", async () => {
+  await using proxy = await serveEverything();
+  await using page = await open(DESKTOP);
+  await page.goTo(proxy.url);
+  await until("it is live", async () => await page.evaluate(linkState) === "live");
+  proxy.change(sampleStatus(["connected", "connected", "connected"], { draining: true }));
+  await proxy.stop();
+  await until("it is lost", async () => await page.evaluate(linkState) === "lost");
+  const { overall } = await page.evaluate(SHOWN) as { overall: string };
+  assert.match(overall, /^Shut down, no contact since [\d:]+ UTC$/);
+  assert.equal(await page.evaluate(`document.querySelector(".draining").hidden`), false);
+});
+
+browserTest("a page that gets no events does not look live", async () => {
+  await using proxy = await serveEverything({ maxViewers: 0 });
+  await using page = await open(DESKTOP);
+  await page.goTo(proxy.url);
+  await until("it is lost", async () => await page.evaluate(linkState) === "lost");
+  await until("it says so", async () => {
+    const { overall } = await page.evaluate(SHOWN) as { overall: string };
+    return /^No contact since /.test(overall);
+  });
+});
+
+browserTest("a list that scrolls on a phone shows that there is more", async () => {
+  await using proxy = await serveEverything();
+  await using page = await open(PHONE);
+  await page.goTo(proxy.url);
+  await until("it is live", async () => await page.evaluate(linkState) === "live");
+  const scrollers = await page.evaluate(`[...document.querySelectorAll(".scroller")].map((it) => ({
+    label: it.getAttribute("aria-label"),
+    isWide: it.scrollWidth > it.clientWidth,
+    isTall: it.scrollHeight > it.clientHeight,
+    more: getComputedStyle(it, "::after").content,
+  }))`) as { label: string; isWide: boolean; isTall: boolean; more: string }[];
+  assert.deepEqual(scrollers.filter(({ isWide }) => isWide), []);
+  for (const { label, isTall, more } of scrollers) {
+    assert.equal(isTall, label === "Open streams", label);
+    assert.equal(more, isTall ? '"Scroll for more"' : "none", label);
+  }
+  await page.evaluate(`(() => {
+    const list = document.querySelector('[aria-label="Open streams"]');
+    list.scrollTop = list.scrollHeight;
+  })()`);
+  await until("nothing more is promised at the end", async () =>
+    await page.evaluate(
+      `document.querySelector('[aria-label="Open streams"]').hasAttribute("data-more")`,
+    ) === false);
 });

@@ -11,7 +11,14 @@ import { CHANNELS } from "../../../domain/market/channels.ts";
 import { type HealthStatus, healthStatus } from "../health_body.ts";
 import { type Content, Elements, type Tone } from "./elements.ts";
 import { feedCard } from "./feed_card.ts";
-import { CHANNEL_LABELS, formatCount, formatDuration, formatRate, OTHER_LABELS } from "./format.ts";
+import {
+  CHANNEL_LABELS,
+  formatCount,
+  formatDuration,
+  formatRate,
+  formatTime,
+  OTHER_LABELS,
+} from "./format.ts";
 import { html, type Markup } from "./html.ts";
 import { SCRIPT } from "./script.ts";
 import { STYLE } from "./style.ts";
@@ -78,7 +85,9 @@ function header(page: Elements, { status, feeds }: LiveView): Markup {
   page.content.title = `${label} · ${environment} · Alpaca Stream Proxy`;
   page.content.states["Proxy"] = label.toLowerCase();
   const note = page.text("environment.note", isLive ? "live money" : "paper money");
-  const uptime = formatDuration(status.now - status.startedAt);
+  const uptime = `${formatDuration(status.now - status.startedAt)} (since ${
+    formatTime(status.startedAt, status.now)
+  })`;
   const now = new Date(status.now).toISOString().slice(0, 19).replace("T", " ");
   return html`
     <header class="top">
@@ -134,7 +143,7 @@ function feeds(page: Elements, view: LiveView): Markup {
   const connected = page.text("feeds.up", `${up} of ${enabled.length} connected`);
   return html`
     <section aria-labelledby="feeds">
-      ${heading("feeds", "Feeds", html`${connected} · processing: last minute`)}
+      ${heading("feeds", "Feeds", html`${connected} · processing: last minute · times in UTC`)}
       <div class="feeds">${view.feeds.map((feed) => feedCard(page, feed, view.status.now))}</div>
     </section>
   `;

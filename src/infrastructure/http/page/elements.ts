@@ -60,7 +60,7 @@ export class Content {
 }
 
 /** Path data in a box of 16 by 16, to be stroked: one shape per tone. */
-const ICONS: Readonly<Record<Tone, string>> = {
+export const ICONS: Readonly<Record<Tone, string>> = {
   good: "M2 8a6 6 0 1 0 12 0a6 6 0 1 0 -12 0M5 8.2l2.2 2.2L11 6.2",
   warn: "M8 2L15 14H1ZM8 6.5V9.8M8 11.6V12",
   bad: "M2.5 2.5h11v11h-11ZM5.5 5.5l5 5M10.5 5.5l-5 5",

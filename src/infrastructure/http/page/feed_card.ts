@@ -1,13 +1,14 @@
-import type { LiveFeed } from "../../../application/status/live_view.ts";
+import type { ClosedMarket, LiveFeed } from "../../../application/status/live_view.ts";
 import type { QuotaReport } from "../../../application/status/reports.ts";
+import { FEED_NAMES } from "../../../domain/connection/feed.ts";
 import type { Elements, Tone } from "./elements.ts";
 import {
-  FEED_LABELS,
   formatAge,
   formatBound,
   formatCount,
   formatDuration,
   formatRate,
+  formatTime,
   STATES,
 } from "./format.ts";
 import { html, type Markup } from "./html.ts";
@@ -26,10 +27,11 @@ const LISTED_ERRORS = 3;
 export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
   const { status, received: { rates } } = feed;
   const name = `feed.${status.feed}`;
-  const title = FEED_LABELS[status.feed];
+  const title = FEED_NAMES[status.feed];
   const [label, tone] = feed.enabled ? STATES[status.state] : ["Off", "off"] as const;
   page.content.states[`${title} feed`] = label.toLowerCase();
-  const { reconnectAttempts: attempts, errorMessage } = status;
+  const { reconnectAttempts: attempts } = status;
+  const market = feed.enabled ? formatMarket(feed, now) : "";
   return html`
     <article class="panel feed" ${page.tone(name, tone)} aria-labelledby="${name}">
       <header>
@@ -42,14 +44,17 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
         </p>
       </header>
       <div class="flow">
-        <p class="big">${page.text(`${name}.rate`, formatRate(rates.at(-1)))}<small>
-          msg/s</small></p>
+        <div>
+          <p class="big">${page.text(`${name}.rate`, formatRate(rates.at(-1)))}<small>
+            msg/s</small></p>
+          <p class="market" ${page.show(`${name}.market`, market !== "")}>
+            ${page.text(`${name}.market`, market)}
+          </p>
+        </div>
         ${page.chart(name, `${title}, messages per second`, rates)}
       </div>
       <dl>${facts(page, feed, now)}</dl>
-      <p class="problem" ${page.show(`${name}.problem`, errorMessage !== undefined)}>
-        <strong>Last error</strong> ${page.text(`${name}.problem`, errorMessage ?? "")}
-      </p>
+      ${problem(page, feed, now)}
     </article>
   `;
 }
@@ -57,16 +62,21 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
 function facts(page: Elements, feed: LiveFeed, now: number): Markup {
   const { status, received, processing } = feed;
   const name = `feed.${status.feed}`;
+  const outage = formatOutage(feed, now);
   const quota = formatQuota(feed.quota);
   const errors = page.tone(`${name}.errors`, feed.errors.length === 0 ? "plain" : "warn");
   return html`
-    <div>
+    <div class="wide">
       <dt>Last message</dt>
       <dd>${page.text(`${name}.last`, formatLast(feed, now))}</dd>
     </div>
-    <div>
-      <dt>Connected</dt>
+    <div class="wide">
+      <dt>${page.text(`${name}.since.label`, isDown(feed) ? "Down" : "Connected")}</dt>
       <dd>${page.text(`${name}.since`, formatConnected(feed, now))}</dd>
+    </div>
+    <div class="wide" ${page.show(`${name}.outage`, outage !== "")}>
+      <dt>Last outage</dt>
+      <dd>${page.text(`${name}.outage`, outage)}</dd>
     </div>
     <div>
       <dt>Received</dt>
@@ -96,15 +106,59 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
   `;
 }
 
+/** The last error with what follows from it. */
+function problem(page: Elements, { status, enabled }: LiveFeed, now: number): Markup {
+  const name = `feed.${status.feed}`;
+  const { errorMessage, remedy, nextAttemptAt, state } = status;
+  const next = nextAttemptAt === undefined
+    ? "No further attempt: restart the proxy"
+    : `Next attempt in ${formatDuration(nextAttemptAt - now)} (${formatTime(nextAttemptAt, now)})`;
+  const isWaiting = enabled && (nextAttemptAt !== undefined || state === "error");
+  return html`
+    <div class="problem" ${page.show(`${name}.problem`, errorMessage !== undefined)}>
+      <p><strong>Last error</strong> ${page.text(`${name}.problem`, errorMessage ?? "")}</p>
+      <p ${page.show(`${name}.remedy`, remedy !== undefined)}>
+        <strong>Remedy</strong> ${page.text(`${name}.remedy`, remedy ?? "")}
+      </p>
+      <p ${page.show(`${name}.next`, isWaiting)}>${page.text(`${name}.next`, next)}</p>
+    </div>
+  `;
+}
+
+function isDown({ status, enabled }: LiveFeed): boolean {
+  return enabled && status.downSince !== undefined;
+}
+
+const SESSIONS: Readonly<Record<ClosedMarket["session"], string>> = {
+  premarket: "Pre-market",
+  regular: "",
+  postmarket: "Post-market",
+  overnight: "Market closed",
+  closed: "Market closed",
+};
+
+function formatMarket({ closed }: LiveFeed, now: number): string {
+  if (!closed) return "";
+  return `${SESSIONS[closed.session]}, opens ${formatTime(closed.opensAt, now).slice(0, -3)}`;
+}
+
 function formatLast({ lastMessageAt: at }: LiveFeed, now: number): string {
-  return at === undefined ? "none yet" : formatAge(now - at);
+  return at === undefined ? "none yet" : `${formatAge(now - at)} (${formatTime(at, now)})`;
 }
 
 function formatConnected({ status, enabled }: LiveFeed, now: number): string {
   if (!enabled) return "disabled by the settings";
-  const { lastConnectedAt: at, state } = status;
-  if (at === undefined) return "never yet";
-  return state === "connected" ? `for ${formatDuration(now - at)}` : formatAge(now - at);
+  const { downSince, lastConnectedAt } = status;
+  const since = downSince ?? lastConnectedAt;
+  if (since === undefined) return "never yet";
+  const never = lastConnectedAt === undefined ? ", never connected" : "";
+  return `for ${formatDuration(now - since)} (since ${formatTime(since, now)})${never}`;
+}
+
+function formatOutage({ status }: LiveFeed, now: number): string {
+  const { lastOutageMs, lastConnectedAt } = status;
+  if (lastOutageMs === undefined || lastConnectedAt === undefined) return "";
+  return `${formatDuration(lastOutageMs)} (until ${formatTime(lastConnectedAt, now)})`;
 }
 
 function formatQuota(quota: QuotaReport | undefined): string {
@@ -119,11 +173,14 @@ function quotaGauge(page: Elements, { quota, status }: LiveFeed): Markup {
   return page.gauge(`feed.${status.feed}.gauge`, share, tone);
 }
 
+/** The total with its most frequent kinds; the parts add up to the total. */
 function formatErrors({ errors }: LiveFeed): string {
   if (errors.length === 0) return "none";
-  const total = errors.reduce((sum, [, count]) => sum + count, 0);
-  const kinds = errors.slice(0, LISTED_ERRORS).map(([type, count]) =>
+  const sum = (counts: LiveFeed["errors"]) => counts.reduce((all, [, count]) => all + count, 0);
+  const parts = errors.slice(0, LISTED_ERRORS).map(([type, count]) =>
     `${type.replaceAll("_", " ")} ${formatCount(count)}`
   );
-  return `${formatCount(total)} (${kinds.join(", ")})`;
+  const others = sum(errors.slice(LISTED_ERRORS));
+  if (others > 0) parts.push(`other ${formatCount(others)}`);
+  return `${formatCount(sum(errors))} (${parts.join(", ")})`;
 }

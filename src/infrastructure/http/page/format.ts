@@ -5,17 +5,9 @@
  * @module
  */
 import type { MessageType } from "../../../application/status/counters.ts";
-import type { FeedId } from "../../../domain/connection/feed.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
 import type { ChannelName } from "../../../domain/market/channels.ts";
 import type { Tone } from "./elements.ts";
-
-/** Feeds. */
-export const FEED_LABELS: Readonly<Record<FeedId, string>> = {
-  sip: "Stocks",
-  opra: "Options",
-  trading: "Trade updates",
-};
 
 /** Channels, in the order of the table. */
 export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
@@ -94,6 +86,17 @@ export function formatDuration(ms: number): string {
 /** An age: `now` within two seconds, else `12 s ago`. */
 export function formatAge(ms: number): string {
   return ms < 2 * SECOND ? "now" : `${formatDuration(ms)} ago`;
+}
+
+/**
+ * A UTC time: `14:05:21`, with its day unless that is today: `Nov 25 14:05:21`.
+ *
+ * @param now wall clock ms
+ */
+export function formatTime(at: number, now: number): string {
+  const [date, time] = [new Date(at).toUTCString(), new Date(at).toISOString().slice(11, 19)];
+  const isToday = Math.floor(at / DAY) === Math.floor(now / DAY);
+  return isToday ? time : `${date.slice(8, 11)} ${date.slice(5, 7)} ${time}`;
 }
 
 /** An upper bound of latency: `≤ 25 µs`, `≤ 2.5 ms`, `> 500 ms`. */

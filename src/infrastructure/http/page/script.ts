@@ -1,12 +1,13 @@
 /**
  * The script of the page, as text; it runs in browsers and is tested there.
  *
- * It follows `events`, applies each new page to the bound elements (texts as
- * `textContent` only), and shows how old the page is. The server decides what a page
- * shows.
+ * It follows `events` and applies each new page to the bound elements (texts as
+ * `textContent` only). Without contact to the proxy it replaces the states, because
+ * they may have changed since. The server decides everything else that a page shows.
  *
  * @module
  */
+import { ICONS } from "./elements.ts";
 
 /** Plain JavaScript without any import. */
 export const SCRIPT = String.raw`
@@ -14,6 +15,7 @@ export const SCRIPT = String.raw`
 (() => {
   const STALE_MS = 5000;
   const RECONNECT_MS = 10000;
+  const OFF_ICON = ${JSON.stringify(ICONS.off)};
   const find = (selector) => [...document.querySelectorAll(selector)];
   const bound = (kind) => find("[data-" + kind + "]")
     .map((element) => [element, element.getAttribute("data-" + kind)]);
@@ -25,15 +27,19 @@ export const SCRIPT = String.raw`
     rows: bound("rows"),
     chart: bound("chart"),
   };
+  const textOf = (wanted) => elements.text.find(([, name]) => name === wanted)[0].textContent;
   const link = document.querySelector("[data-link]");
   const linkText = document.querySelector("[data-link-text]");
   const news = document.querySelector("[data-news]");
   const pause = document.querySelector("[data-pause]");
+  const draining = document.querySelector(".draining");
+  const scrollers = find(".scroller");
   let states;
   let source;
   let reconnect;
-  let lastAt;
+  let lastAt = performance.now();
   let paused = false;
+  let contact = "pending";
 
   const setText = (element, text) => {
     if (element.textContent !== text) element.textContent = text;
@@ -63,6 +69,7 @@ export const SCRIPT = String.raw`
     for (const [body, name] of elements.rows) {
       showRows(body, name, page.rows[name] ?? []);
     }
+    for (const scroller of scrollers) markHidden(scroller);
   }
 
   function showRows(body, name, rows) {
@@ -80,13 +87,49 @@ export const SCRIPT = String.raw`
     });
   }
 
+  /* Marks a scroller that has more below. */
+  function markHidden(scroller) {
+    const below = scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop;
+    scroller.toggleAttribute("data-more", below > 2);
+  }
+
   /* Announces changed states; the first page announces none. */
   function announce(next) {
     const changed = states === undefined ? [] : Object.entries(next)
       .filter(([name, word]) => states[name] !== word)
       .map(([name, word]) => name + ": " + word);
+    if (contact === "lost") changed.unshift("Contact again");
     states = next;
     if (changed.length > 0) setText(news, changed.join(". "));
+  }
+
+  /* Nothing on the page may look as if it were so now. */
+  function loseContact() {
+    if (paused || contact === "lost") return;
+    contact = "lost";
+    const since = " contact since " + textOf("now").slice(11);
+    const text = (draining.hidden ? "No" : "Shut down, no") + since + " UTC";
+    document.title = text + " · " + textOf("environment") + " · Alpaca Stream Proxy";
+    document.body.setAttribute("data-contact", "lost");
+    const isState = (name) => name === "overall" || /^feed\.\w+(\.state)?$/.test(name);
+    for (const [element, name] of elements.text) {
+      if (name === "overall") setText(element, text);
+      else if (name === "feeds.up") setText(element, "states are not known");
+      else if (isState(name) && !element.closest("[data-tone-is=off]")) {
+        setText(element, "No" + since);
+      } else if (/^uptime$|\.(last|since)$/.test(name)) {
+        /* Of "12 s ago (15:41:58)" only the time stays true. */
+        setText(element, element.textContent.replace(/^.*\((.*)\)/, "$1"));
+      }
+    }
+    for (const [element, name] of elements.tone) {
+      if (isState(name)) setAttribute(element, "data-tone-is", "off");
+    }
+    for (const [element, name] of elements.draw) {
+      if (name.endsWith("icon")) setAttribute(element, "d", OFF_ICON);
+    }
+    setText(news, text);
+    showAge();
   }
 
   function showLink(state, text) {
@@ -96,10 +139,11 @@ export const SCRIPT = String.raw`
 
   function showAge() {
     if (paused) return showLink("off", "Paused");
-    const age = lastAt === undefined ? Infinity : performance.now() - lastAt;
-    if (age <= STALE_MS) return showLink("live", "Live");
-    if (lastAt === undefined) return showLink("lost", "Connecting");
-    showLink("lost", "Stale for " + Math.round(age / 1000) + " s");
+    const age = performance.now() - lastAt;
+    if (age > STALE_MS) loseContact();
+    if (contact === "live") return showLink("live", "Live");
+    if (contact === "pending") return showLink("lost", "Connecting");
+    showLink("lost", "No contact for " + Math.round(age / 1000) + " s");
   }
 
   function connect() {
@@ -111,10 +155,13 @@ export const SCRIPT = String.raw`
       lastAt = performance.now();
       show(page);
       announce(page.states);
+      contact = "live";
+      document.body.removeAttribute("data-contact");
       showAge();
     };
     /* A rejection ends an EventSource; it recovers from everything else itself. */
     source.onerror = () => {
+      loseContact();
       if (source.readyState !== EventSource.CLOSED) return;
       clearTimeout(reconnect);
       reconnect = setTimeout(connect, RECONNECT_MS);
@@ -129,13 +176,19 @@ export const SCRIPT = String.raw`
       clearTimeout(reconnect);
       source.close();
     } else {
-      lastAt = undefined;
+      lastAt = performance.now();
+      contact = "pending";
       connect();
     }
     showAge();
   });
-  showLink("lost", "Connecting");
+  for (const scroller of scrollers) {
+    markHidden(scroller);
+    scroller.addEventListener("scroll", () => markHidden(scroller), { passive: true });
+  }
+  addEventListener("resize", () => scrollers.forEach(markHidden));
   setInterval(showAge, 1000);
+  showAge();
   connect();
 })();
 `;

@@ -136,6 +136,7 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
   min-width: 4.9em; white-space: nowrap;
 }
 .big small { letter-spacing: 0; }
+.market { color: var(--soft); font-size: .857rem; white-space: nowrap; }
 .feed dl { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 3px 14px; }
 .feed dl div { display: flex; gap: 8px; min-width: 0; }
 .feed dl .wide { grid-column: 1 / -1; }
@@ -169,7 +170,13 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 }
 .out .chart path { fill: var(--out); stroke: var(--out); }
 
-.scroller { overflow: auto; max-height: 27rem; margin: 0 -4px; padding: 0 4px; }
+.scroller { overflow: auto; margin: 0 -4px; padding: 0 4px; }
+.scroller:has(.streams), .scroller:has(.errors), .scroller:has(.expansions) { max-height: 27rem; }
+.scroller[data-more]::after {
+  content: "Scroll for more"; position: sticky; bottom: 0; display: block; text-align: center;
+  padding: 3px; background: var(--panel); border-top: 1px solid var(--edge); color: var(--in);
+  font-size: .857rem;
+}
 .scroller thead { position: sticky; top: 0; background: var(--panel); }
 table { border-collapse: collapse; width: 100%; }
 th, td {
@@ -194,7 +201,7 @@ thead th { color: var(--soft); font-size: .857rem; border-top: 0; white-space: n
 .lines .name { width: 60%; }
 .joined { display: flex; gap: 0 10px; align-items: baseline; }
 th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
-.cell-note { color: var(--soft); font-size: .857rem; overflow-wrap: break-word; min-width: 0; }
+.cell-note { color: var(--soft); font-size: .857rem; overflow-wrap: anywhere; min-width: 0; }
 .streams tr[data-tone-is=warn] td.loss { color: var(--warn); font-weight: 600; }
 .subscriptions tr[data-tone-is=warn] .cell-note,
 .expansions tr[data-tone-is=warn] .cell-note {
@@ -202,10 +209,19 @@ th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
 }
 .expansions { margin-top: 10px; }
 .errors .when, .errors .where { white-space: nowrap; width: 1%; }
+.errors .when .joined { display: block; }
+.errors .when span { display: block; }
+.streams th .joined { flex-wrap: wrap; }
 .errors .joined { flex-wrap: wrap; gap: 0 8px; }
+.errors td { overflow-wrap: anywhere; }
 .errors tr[data-tone-is=bad] .cell-what { color: var(--bad); }
 .cell-times { color: var(--soft); }
 .empty { color: var(--soft); }
+
+[data-contact=lost] .big, [data-contact=lost] dd, [data-contact=lost] td,
+[data-contact=lost] .feed .state { color: var(--soft); }
+[data-contact=lost] .chart path { fill: var(--off); stroke: var(--off); }
+[data-contact=lost] .gauge, [data-contact=lost] .bars { fill: var(--off); }
 
 footer { padding: 4px 20px 18px; max-width: 1680px; margin: 0 auto; }
 footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; }
@@ -237,7 +253,10 @@ footer nav { display: flex; flex-wrap: wrap; gap: 4px 16px; font-size: .929rem; 
   .lines th .joined { display: block; }
   .joined span { display: block; }
   th, td { padding-right: 7px; }
-  .subscriptions th, .subscriptions td { padding-right: 4px; }
+  .subscriptions tr { display: grid; grid-template-columns: repeat(5, 1fr); }
+  .subscriptions th:first-child { grid-column: 1 / -1; padding-bottom: 0; }
+  .subscriptions td { border-top: 0; }
+  .subscriptions .number { padding-right: 0; }
   .top { gap: 6px 12px; }
   thead th { font-size: .786rem; }
   .streams th:nth-child(2), .streams td:nth-child(2) { display: none; }

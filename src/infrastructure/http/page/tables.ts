@@ -10,9 +10,9 @@ import type {
   StreamReport,
   SymbolState,
 } from "../../../application/status/reports.ts";
-import type { FeedId } from "../../../domain/connection/feed.ts";
+import { FEED_NAMES, type FeedId } from "../../../domain/connection/feed.ts";
 import type { Elements, Row, Table } from "./elements.ts";
-import { CHANNEL_LABELS, FEED_LABELS, formatAge, formatCount, formatDuration } from "./format.ts";
+import { CHANNEL_LABELS, formatAge, formatCount, formatDuration, formatTime } from "./format.ts";
 import type { Markup } from "./html.ts";
 
 const STREAMS: Table = {
@@ -21,6 +21,7 @@ const STREAMS: Table = {
   columns: [
     { title: "Stream", style: "name" },
     { title: "Filter", style: "note", joined: true },
+    { title: "Client", style: "note", joined: true },
     { title: "Open", style: "number" },
     { title: "Sent", style: "number" },
     { title: "Queued", style: "number" },
@@ -38,6 +39,7 @@ export function streamsTable(
     cells: [
       CHANNEL_LABELS[stream.channel],
       stream.filter === "" ? "everything" : stream.filter,
+      formatClient(stream),
       formatDuration(now - stream.openedAt),
       formatCount(stream.sent),
       formatCount(stream.queued),
@@ -48,6 +50,10 @@ export function streamsTable(
   return page.table(STREAMS, rows);
 }
 
+function formatClient({ peer = "", userAgent = "" }: StreamReport): string {
+  return [peer, userAgent].filter((each) => each !== "").join(" · ");
+}
+
 const SUBSCRIPTIONS: Table = {
   name: "subscriptions",
   caption: "Symbols subscribed upstream, by channel and state",
@@ -56,7 +62,7 @@ const SUBSCRIPTIONS: Table = {
     { title: "Note", style: "note", joined: true },
     { title: "Active", style: "number" },
     { title: "Requested", style: "number" },
-    { title: "Queued", style: "number" },
+    { title: "Waiting", style: "number" },
     { title: "Rejected", style: "number" },
     { title: "Lingering", style: "number" },
   ],
@@ -82,7 +88,7 @@ function channelRow(feed: FeedId, { channel, symbols, unfiltered }: ChannelRepor
     : problems;
   return {
     cells: [
-      `${FEED_LABELS[feed]} ${channel}`,
+      `${FEED_NAMES[feed]} ${channel}`,
       notes.join("; "),
       count("acknowledged"),
       count("requested"),
@@ -143,6 +149,7 @@ const ERRORS: Table = {
   caption: "Recent warnings and errors, newest first",
   columns: [
     { title: "When", style: "when" },
+    { title: "Time", style: "note", joined: true },
     { title: "Feed", style: "where" },
     { title: "Message", style: "what" },
     { title: "Cause", style: "note", joined: true },
@@ -155,6 +162,7 @@ export function errorsTable(page: Elements, errors: readonly RecentError[], now:
   const rows = errors.map((error): Row => ({
     cells: [
       formatAge(now - error.at),
+      formatTime(error.at, now),
       error.feed === undefined ? "Proxy" : feedName(error.feed),
       error.message,
       error.cause ?? "",
@@ -166,5 +174,5 @@ export function errorsTable(page: Elements, errors: readonly RecentError[], now:
 }
 
 function feedName(feed: string): string {
-  return Object.hasOwn(FEED_LABELS, feed) ? FEED_LABELS[feed as FeedId] : feed;
+  return Object.hasOwn(FEED_NAMES, feed) ? FEED_NAMES[feed as FeedId] : feed;
 }

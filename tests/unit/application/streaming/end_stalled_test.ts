@@ -47,7 +47,7 @@ function watched(stalledMs = 10_000) {
     const stream = streams.open(
       "stockQuotes",
       { symbols: ["AAPL"] },
-      (stall) => stalls.push(stall),
+      { onStall: (stall) => stalls.push(stall) },
     );
     const batches = stream.batches(new AbortController().signal);
     const take = async () => (await batches.next()).value?.take().length ?? 0;

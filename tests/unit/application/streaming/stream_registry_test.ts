@@ -160,6 +160,19 @@ Deno.test("losses are reported once per stream", () => {
   assert.deepEqual(streams.takeLosses(), []);
 });
 
+Deno.test("a report has the client of a stream, its name of limited length", () => {
+  const { streams } = proxy();
+  using _stream = streams.open("orderUpdates", { symbols: [] }, {
+    peer: "10.0.0.7:53122",
+    userAgent: "x".repeat(8_000),
+  });
+  using _unknown = streams.open("orderUpdates", { symbols: [] });
+  assert.deepEqual(
+    streams.reports().map(({ peer, userAgent }) => [peer, userAgent?.length]),
+    [["10.0.0.7:53122", 81], [undefined, undefined]],
+  );
+});
+
 Deno.test("a stream receives events from its opening on, not from the first read", async () => {
   const { streams, channels } = proxy();
   using stream = streams.open("orderUpdates", { symbols: [] });

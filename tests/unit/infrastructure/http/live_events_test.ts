@@ -152,13 +152,15 @@ Deno.test("a snapshot of several lines is one event", async () => {
   );
 });
 
-Deno.test("disposing ends every stream and admits no viewer", async () => {
-  const { events, ticks } = setup();
+Deno.test("disposing sends a last snapshot, ends every stream and admits no viewer", async () => {
+  const { events, ticks } = setup({ snapshot: (isLast) => isLast ? "the end" : "on" });
   const viewer = watch(events);
   await viewer.next();
-  const end = viewer.next();
+  const last = viewer.next();
+  await settle();
   events[Symbol.dispose]();
-  assert.equal(await end, undefined);
+  assert.equal(await last, "data: the end\n\n");
+  assert.equal(await viewer.next(), undefined);
   assert.equal(ticks(), false);
   assert.equal(watch(events).response.status, 503);
 });

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { Activity } from "../../../../src/application/status/activity.ts";
+import { createCounters, ERROR_TYPES } from "../../../../src/application/status/counters.ts";
 import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/reports.ts";
+import type { FeedStatus, ProxyStatus } from "../../../../src/application/status/status.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
 import { renderPage } from "../../../../src/infrastructure/http/page/document.ts";
 import {
@@ -13,6 +16,7 @@ import {
 import { html, Markup } from "../../../../src/infrastructure/http/page/html.ts";
 import { statusPage } from "../../../../src/infrastructure/http/status_page.ts";
 import { noReports } from "../../../support/http_dependencies.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
 const HOSTILE = `</title></script><img src=x onerror="alert(1)">&'`;
@@ -129,7 +133,7 @@ Deno.test("without scripts the page has every value already", async () => {
   assert.match(page, /data-text="feed.opra.attempts">attempt 3</);
   assert.match(page, /data-text="feed.trading.problem">auth failed</);
   assert.match(page, /data-text="overall">Degraded</);
-  assert.match(page, /data-text="uptime">1 m 03 s</);
+  assert.match(page, /data-text="uptime">1 m 03 s \(since 15:00:00\)</);
 });
 
 Deno.test("every bound name has a value, and every value is bound", async () => {
@@ -164,6 +168,144 @@ Deno.test("a feed that the settings leave out is off, not in trouble", () => {
   assert.equal(tone["feed.trading"], "off");
   assert.equal(text["overall"], "Healthy");
   assert.equal(text["feeds.up"], "1 of 1 connected");
+});
+
+/** The status of one proxy with changes to its stock feed. */
+function statusWith(changes: Partial<FeedStatus>, now = 1_705_330_863_900): () => ProxyStatus {
+  const status = sampleStatus(["connected", "connected", "connected"], { now });
+  const [stocks, ...others] = status.feeds;
+  assert.ok(stocks);
+  return () => ({ ...status, feeds: [{ ...stocks, ...changes }, ...others] });
+}
+
+Deno.test("a feed that is down has its outage, the next attempt and a remedy", () => {
+  const now = Date.UTC(2024, 0, 16, 0, 0, 30);
+  const { text, show } = contentOf({
+    status: statusWith({
+      state: "error",
+      downSince: now - 90_000,
+      lastConnectedAt: now - 3_600_000,
+      errorMessage: "auth failed",
+      remedy: "Check the key",
+      nextAttemptAt: now + 12_000,
+    }, now),
+  });
+  assert.equal(text["feed.sip.since.label"], "Down");
+  assert.equal(text["feed.sip.since"], "for 1 m 30 s (since Jan 15 23:59:00)");
+  assert.equal(text["feed.sip.problem"], "auth failed");
+  assert.equal(text["feed.sip.remedy"], "Check the key");
+  assert.equal(text["feed.sip.next"], "Next attempt in 12 s (00:00:42)");
+  assert.deepEqual(
+    ["problem", "remedy", "next", "outage"].map((name) => show[`feed.sip.${name}`]),
+    [true, true, true, false],
+  );
+});
+
+Deno.test("a feed that has given up says that no attempt follows", () => {
+  const { text, show } = contentOf({
+    status: statusWith({ state: "error", errorMessage: "HTTP 502" }),
+  });
+  assert.equal(show["feed.sip.next"], true);
+  assert.equal(text["feed.sip.next"], "No further attempt: restart the proxy");
+});
+
+Deno.test("a feed that is up again keeps the length of its last outage", () => {
+  const { text, show } = contentOf({ status: statusWith({ lastOutageMs: 123_000 }) });
+  assert.equal(text["feed.sip.since.label"], "Connected");
+  assert.equal(text["feed.sip.since"], "for 1 m 03 s (since 15:00:00)");
+  assert.equal(text["feed.sip.outage"], "2 m 03 s (until 15:00:00)");
+  assert.equal(show["feed.sip.outage"], true);
+  assert.equal(show["feed.sip.problem"], false);
+});
+
+Deno.test("no data is told apart from a closed market", () => {
+  const at = (now: number) => {
+    const { text, show } = contentOf({ status: statusWith({}, now) });
+    return ["sip", "opra", "trading"].map((feed) =>
+      show[`feed.${feed}.market`] ? text[`feed.${feed}.market`] : ""
+    );
+  };
+  assert.deepEqual(at(Date.UTC(2024, 0, 16, 15, 0)), ["", "", ""]);
+  assert.deepEqual(at(Date.UTC(2024, 0, 16, 13, 0)), [
+    "Pre-market, opens 14:30",
+    "Market closed, opens 14:30",
+    "",
+  ]);
+  // Martin Luther King Jr. Day is a Monday.
+  assert.deepEqual(at(Date.UTC(2024, 0, 13, 18, 0)), [
+    "Market closed, opens Jan 16 14:30",
+    "Market closed, opens Jan 16 14:30",
+    "",
+  ]);
+});
+
+Deno.test("the errors that a card lists add up to their total", () => {
+  fc.assert(fc.property(fc.array(fc.nat({ max: 1_000 }), { maxLength: 8 }), (counts) => {
+    const counters = createCounters();
+    counts.forEach((count, index) => {
+      const type = ERROR_TYPES[index];
+      if (type) counters.feeds.sip.errors[type] = count;
+    });
+    const text = contentOf({ counters }).text["feed.sip.errors"] ?? "";
+    const [total = 0, ...parts] = Array.from(
+      text.replaceAll(",", "").matchAll(/\d+/g),
+      ([digits]) => Number(digits),
+    );
+    assert.equal(parts.reduce((sum, part) => sum + part, 0), total, text);
+    assert.equal(counts.reduce((sum, count) => sum + count, 0), total, text);
+  }));
+});
+
+Deno.test("a chart shows the last minutes before any script runs", async () => {
+  const clock = new ManualClock();
+  const counters = createCounters();
+  const activity = new Activity(counters, clock);
+  const ending = new AbortController();
+  const running = activity.run(ending.signal);
+  counters.feeds.sip.received.quote = 10;
+  await clock.advance(1_000);
+  await clock.advance(89_000);
+  ending.abort();
+  await running;
+  const { page } = await pageOf({ counters, activity });
+  const [, label, path = ""] =
+    /data-chart="feed.sip"[^>]*aria-label="([^"]*)"[^>]*><path[^>]* d="([^"]*)"/s.exec(page) ?? [];
+  assert.equal(label, "Stocks, messages per second: now 0, peak 10 in the last 2 min");
+  assert.equal(path.match(/l/g)?.length, 90);
+});
+
+Deno.test("a stream shows its client, and every time is absolute too", () => {
+  const now = 1_705_330_863_900;
+  const { rows } = contentOf({
+    streams: () => [{
+      channel: "stockQuotes",
+      filter: "AAPL",
+      peer: "10.0.0.7:53122",
+      userAgent: "grpc-go/1.77.0",
+      sent: 1,
+      queued: 2,
+      dropped: 3,
+      openedAt: now - 5_000,
+    }],
+    errors: () => [{
+      level: "warn",
+      at: now - 5_000,
+      feed: "opra",
+      message: "Feed connection failed, retrying",
+      cause: undefined,
+      times: 1,
+    }],
+  });
+  assert.deepEqual(rows.streams?.[0]?.cells, [
+    "Stock quotes",
+    "AAPL",
+    "10.0.0.7:53122 · grpc-go/1.77.0",
+    "5 s",
+    "1",
+    "2",
+    "3",
+  ]);
+  assert.deepEqual(rows.errors?.[0]?.cells.slice(0, 3), ["5 s ago", "15:00:58", "Options"]);
 });
 
 Deno.test("draining is shown as text, as a banner and as a state", () => {
