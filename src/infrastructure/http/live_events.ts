@@ -29,7 +29,7 @@ export type Interval = (intervalMs: number, tick: () => void) => Disposable;
 
 /** How live events are made. */
 export interface LiveEventsOptions {
-  /** Makes the data of an event: any text. The last one is made anew. */
+  /** Makes the data of an event: any text; the last one must be current. */
   readonly snapshot: (isLast: boolean) => string;
   /** Receives the cause of the first failed snapshot in a row. */
   readonly onError: (cause: unknown) => void;

@@ -218,7 +218,7 @@ Deno.test("a feed that is up again keeps the length of its last outage", () => {
   assert.equal(show["feed.sip.problem"], false);
 });
 
-Deno.test("no data is told apart from a closed market", () => {
+Deno.test("a closed market is shown beside the missing data", () => {
   const at = (now: number) => {
     const { text, show } = contentOf({ status: statusWith({}, now) });
     return ["sip", "opra", "trading"].map((feed) =>
