@@ -18,6 +18,7 @@ import {
   DISCONNECTED,
   type Link,
   type LinkEvent,
+  type LinkState,
 } from "../../domain/connection/link.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { FeedConnector, FeedSession } from "../ports/feed_connector.ts";
@@ -62,6 +63,10 @@ export interface FeedLinkParts {
 export class FeedLink {
   readonly #parts: FeedLinkParts;
   #link: Link = DISCONNECTED;
+  /** Monotonic ms at which the state changed. */
+  #changedAt: number;
+  /** Time in each state before the present one, in ms. */
+  readonly #stateMs: Partial<Record<LinkState, number>> = {};
   #consecutiveFailures = 0;
   #consecutiveAuthFailures = 0;
   /** Monotonic ms at which a session was last up. */
@@ -76,6 +81,7 @@ export class FeedLink {
 
   constructor(parts: FeedLinkParts) {
     this.#parts = parts;
+    this.#changedAt = parts.clock.monotonic();
   }
 
   /** Returns a snapshot of the link. */
@@ -85,6 +91,7 @@ export class FeedLink {
       feed,
       kind,
       state: this.#link.state,
+      stateMs: { ...this.#stateMs, [this.#link.state]: this.#presentStateMs() },
       lastConnectedAt: this.#lastConnected?.at,
       downSince: this.#down?.at,
       lastOutageMs: this.#lastOutageMs,
@@ -252,9 +259,17 @@ export class FeedLink {
     this.#apply("delay_elapsed");
   }
 
+  /** Time in the present state, earlier times included, in ms. */
+  #presentStateMs(): number {
+    const before = this.#stateMs[this.#link.state] ?? 0;
+    return before + this.#parts.clock.monotonic() - this.#changedAt;
+  }
+
   #apply(event: LinkEvent): void {
     const next = advance(this.#link, event);
     if (next.state !== this.#link.state) {
+      this.#stateMs[this.#link.state] = this.#presentStateMs();
+      this.#changedAt = this.#parts.clock.monotonic();
       this.#parts.log.debug("Feed state", {
         from: this.#link.state,
         to: next.state,

@@ -72,7 +72,7 @@ export const REFUSAL_REASONS = [
 /** One limit at which clients are refused. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
-/** Upper bounds in seconds of the processing-latency histogram. */
+/** Upper bounds in seconds of every latency histogram. */
 export const PROCESSING_BUCKETS: readonly number[] = [
   0.00001,
   0.000025,
@@ -124,6 +124,8 @@ export interface ProxyCounters {
   readonly refusals: Record<RefusalReason, number>;
   /** Connections that could not be accepted, by reason. */
   readonly acceptFailures: Record<AcceptFailure, number>;
+  /** How late timers fire. */
+  readonly loopDelay: Latency;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -135,11 +137,12 @@ function feedCounters(): FeedCounters {
     received: zeroes(MESSAGE_TYPES),
     errors: zeroes(ERROR_TYPES),
     reconnects: 0,
-    processing: {
-      counts: new Array(PROCESSING_BUCKETS.length + 1).fill(0),
-      sum: 0,
-    },
+    processing: emptyLatency(),
   };
+}
+
+function emptyLatency(): Latency {
+  return { counts: new Array(PROCESSING_BUCKETS.length + 1).fill(0), sum: 0 };
 }
 
 /** Makes a set of counters, all zero. */
@@ -153,6 +156,7 @@ export function createCounters(): ProxyCounters {
     ) as Record<ChannelName, ChannelCounters>,
     refusals: zeroes(REFUSAL_REASONS),
     acceptFailures: zeroes(ACCEPT_FAILURES),
+    loopDelay: emptyLatency(),
   };
 }
 

@@ -31,6 +31,8 @@ export interface FeedStatus {
   readonly remedy?: string | undefined;
   /** Wall clock ms of the next connection attempt, while it waits for one. */
   readonly nextAttemptAt?: number | undefined;
+  /** Time in each state since the process started, in ms; zero for absent ones. */
+  readonly stateMs?: Readonly<Partial<Record<LinkState, number>>>;
   /** Entries in upstream's last acknowledgement; 0 while not connected. */
   readonly subscriptionCount: number;
   /** Attempts since the last success. */

@@ -13,11 +13,13 @@ import { type Metric as ClientMetric, Registry } from "prom-client";
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import {
   type FeedCounters,
+  type Latency,
   PROCESSING_BUCKETS,
   type ProxyCounters,
 } from "../../application/status/counters.ts";
+import type { Activity } from "../../application/status/activity.ts";
 import type { FeedStatus, StatusSource } from "../../application/status/status.ts";
-import type { FeedQuota, QuotaSource } from "../../application/status/reports.ts";
+import type { FeedQuota, QuotaSource, StreamsReport } from "../../application/status/reports.ts";
 import { type MarketCalendar, MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
@@ -29,6 +31,11 @@ export interface MetricsSources {
   readonly counters: ProxyCounters;
   readonly status: StatusSource;
   readonly calendar: MarketCalendar;
+  /** Times of the last data; without it, no ages are reported. */
+  readonly activity?: Pick<Activity, "lastMessageAt">;
+  /** Open client streams, and the capacity of their queues by channel. */
+  readonly streams?: { readonly reports: StreamsReport };
+  readonly capacities?: Readonly<Record<ChannelName, number>>;
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Client connections and descriptors; without it, none are reported. */
@@ -75,6 +82,8 @@ const STATES: Readonly<Record<LinkState, boolean>> = {
   reconnecting: false,
   error: false,
 };
+
+const STATE_NAMES = Object.keys(STATES) as LinkState[];
 
 /** All metrics in the order in which they are exposed. */
 export const METRICS = {
@@ -139,7 +148,12 @@ export const METRICS = {
     type: "histogram",
     help: "Time from a frame's arrival until its messages are queued",
     labels: ["feed"],
-    read: ({ counters }) => processingBuckets(counters),
+    read: ({ counters }) =>
+      FEEDS.flatMap((feed) =>
+        histogram("alpaca_proxy_message_processing_seconds", counters.feeds[feed].processing, {
+          feed,
+        })
+      ),
   },
   feedState: {
     name: "alpaca_proxy_feed_state",
@@ -148,11 +162,35 @@ export const METRICS = {
     labels: ["feed", "state"],
     read: ({ status }) =>
       status().feeds.flatMap(({ feed, state: present }) =>
-        Object.keys(STATES).map((state) => ({
+        STATE_NAMES.map((state) => ({
           labels: { feed, state },
           value: Number(state === present),
         }))
       ),
+  },
+  feedStateSeconds: {
+    name: "alpaca_proxy_feed_state_seconds_total",
+    type: "counter",
+    help: "Time that the feed's session has been in each state",
+    labels: ["feed", "state"],
+    read: ({ status }) =>
+      status().feeds.flatMap(({ feed, stateMs = {} }) =>
+        STATE_NAMES.map((state) => ({
+          labels: { feed, state },
+          value: (stateMs[state] ?? 0) / 1_000,
+        }))
+      ),
+  },
+  dataAge: {
+    name: "alpaca_proxy_data_age_seconds",
+    type: "gauge",
+    help: "Age of the newest data of a feed, to a second; absent before the first",
+    labels: ["feed"],
+    read: ({ status, activity }) =>
+      FEEDS.flatMap((feed) => {
+        const at = activity?.lastMessageAt(feed);
+        return at === undefined ? [] : { labels: { feed }, value: (status().now - at) / 1_000 };
+      }),
   },
   marketOpen: {
     name: "alpaca_proxy_market_open",
@@ -222,6 +260,20 @@ export const METRICS = {
     type: "gauge",
     help: "Limit above which the longest queues lose their oldest messages",
     read: ({ queueMemory }) => queueMemory?.limit ?? 0,
+  },
+  fullestQueue: {
+    name: "alpaca_proxy_fullest_queue_ratio",
+    type: "gauge",
+    help: "Share of its capacity that the fullest queue of a client stream holds, by type",
+    labels: ["message_type"],
+    read: fullestQueues,
+  },
+  loopDelay: {
+    name: "alpaca_proxy_event_loop_delay_seconds",
+    type: "histogram",
+    help: "How late timers fire, sampled every 100 ms",
+    read: ({ counters }) =>
+      histogram("alpaca_proxy_event_loop_delay_seconds", counters.loopDelay, {}),
   },
   acceptFailures: {
     name: "alpaca_proxy_accept_failures_total",
@@ -329,21 +381,32 @@ function perQuota(figure: "limit" | "used" | "waiting" | "rejected"): Metric["re
     quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));
 }
 
+function fullestQueues({ streams, capacities }: MetricsSources): Series[] {
+  const longest = new Map<ChannelName, number>();
+  for (const { channel, queued } of streams?.reports() ?? []) {
+    if (queued > (longest.get(channel) ?? 0)) longest.set(channel, queued);
+  }
+  return CHANNELS.map((channel) => ({
+    labels: { message_type: CHANNEL_LABELS[channel] },
+    value: (longest.get(channel) ?? 0) / (capacities?.[channel] ?? 1),
+  }));
+}
+
 /** Buckets are cumulative, as the text format requires. */
-function processingBuckets({ feeds }: ProxyCounters): Series[] {
-  const { name } = METRICS.processing;
-  return FEEDS.flatMap((feed) => {
-    const { counts, sum } = feeds[feed].processing;
-    let count = 0;
-    const buckets = counts.map((own, index) => ({
-      metricName: `${name}_bucket`,
-      labels: { le: PROCESSING_BUCKETS[index] ?? "+Inf", feed },
-      value: count += own,
-    }));
-    return [...buckets, { metricName: `${name}_sum`, labels: { feed }, value: sum }, {
-      metricName: `${name}_count`,
-      labels: { feed },
-      value: count,
-    }];
-  });
+function histogram(
+  name: string,
+  { counts, sum }: Latency,
+  labels: Readonly<Record<string, string>>,
+): Series[] {
+  let count = 0;
+  const buckets = counts.map((own, index) => ({
+    metricName: `${name}_bucket`,
+    labels: { le: PROCESSING_BUCKETS[index] ?? "+Inf", ...labels },
+    value: count += own,
+  }));
+  return [
+    ...buckets,
+    { metricName: `${name}_sum`, labels, value: sum },
+    { metricName: `${name}_count`, labels, value: count },
+  ];
 }

@@ -23,6 +23,7 @@ Deno.test("a session comes up through the states of the machine", async () => {
     feed: "sip",
     kind: "iex",
     state: "connected",
+    stateMs: { disconnected: 0, connecting: 0, authenticating: 0, connected: 0 },
     lastConnectedAt: feed.clock.now(),
     downSince: undefined,
     lastOutageMs: undefined,
@@ -87,6 +88,23 @@ Deno.test("an outage has a start, a next attempt and, when it is over, a length"
   assert.equal(feed.link.status.state, "connected");
   assert.equal(feed.link.status.lastOutageMs, 750);
   assert.equal(feed.link.status.nextAttemptAt, undefined);
+});
+
+Deno.test("the time in each state is added up, also while the wall clock is set", async () => {
+  await using feed = new Followed(["accept", failing("dial"), "accept"]);
+  await feed.clock.advance(60_000);
+  feed.connector.last.drop("Connection closed with code 1006");
+  await settle();
+  feed.clock.setWall(3_600_000);
+  await feed.clock.advance(1_000);
+  const { stateMs } = feed.link.status;
+  assert.deepEqual(stateMs, {
+    disconnected: 0,
+    connecting: 0,
+    authenticating: 0,
+    connected: 60_250,
+    reconnecting: 750,
+  });
 });
 
 Deno.test("failed connection attempts back off exponentially and are counted", async () => {

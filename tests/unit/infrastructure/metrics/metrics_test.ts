@@ -284,6 +284,50 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
   assert.equal(sample("symbols_refused", "sip"), 1);
 });
 
+Deno.test("ages, times in a state, fullest queues and event-loop delays are reported", async () => {
+  const counters = createCounters();
+  const status = sampleStatus(["connected", "connected", "connected"]);
+  const stream = { filter: "", sent: 0, dropped: 0, openedAt: 0 };
+  const render = createMetrics({
+    counters,
+    status: () => ({
+      ...status,
+      feeds: status.feeds.map((feed) => ({ ...feed, stateMs: { connected: 1_500 } })),
+    }),
+    calendar: new MarketCalendar(),
+    activity: { lastMessageAt: (feed) => feed === "sip" ? status.now - 2_000 : undefined },
+    streams: {
+      reports: () => [
+        { ...stream, channel: "stockQuotes", queued: 30 },
+        { ...stream, channel: "stockQuotes", queued: 50 },
+        { ...stream, channel: "stockTrades", queued: 1 },
+      ],
+    },
+    capacities: {
+      stockQuotes: 200,
+      stockTrades: 10,
+      stockBars: 10,
+      optionQuotes: 10,
+      optionTrades: 10,
+      orderUpdates: 10,
+    },
+  });
+  counters.loopDelay.counts[0] = 4;
+  counters.loopDelay.sum = 0.5;
+  const samples = parseSamples(await render());
+  const { dataAge, feedStateSeconds, fullestQueue, loopDelay } = METRICS;
+  assert.equal(samples.get(`${dataAge.name}{feed="sip"}`), 2);
+  assert.equal(samples.has(`${dataAge.name}{feed="opra"}`), false);
+  const seconds = (state: string) =>
+    samples.get(`${feedStateSeconds.name}{feed="sip",state="${state}"}`);
+  assert.deepEqual([seconds("connected"), seconds("error")], [1.5, 0]);
+  const fullest = (type: string) => samples.get(`${fullestQueue.name}{message_type="${type}"}`);
+  assert.deepEqual(["stock_quote", "stock_trade", "stock_bar"].map(fullest), [0.25, 0.1, 0]);
+  assert.equal(samples.get(`${loopDelay.name}_count`), 4);
+  assert.equal(samples.get(`${loopDelay.name}_sum`), 0.5);
+  assert.equal(samples.get(`${loopDelay.name}_bucket{le="+Inf"}`), 4);
+});
+
 Deno.test("limits show what they hold and whom they refused", async () => {
   const counters = createCounters();
   const queueMemory = { bytes: 7, limit: 100 };
