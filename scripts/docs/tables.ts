@@ -31,7 +31,8 @@ import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { MessageHandlers } from "../../src/infrastructure/alpaca/decode.ts";
 import { optionHandlers, stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
-import { ORDER_NUMBERS } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
+import { ORDER_ENUMS } from "../../src/domain/market/order_events.ts";
+import { enumOf } from "../../src/infrastructure/grpc/encoding/order_enums.ts";
 import {
   advance,
   DISCONNECTED,
@@ -268,10 +269,10 @@ export function orderEventTable(): string {
   );
   return table(
     ["Alpaca's value", "`OrderEvent`"],
-    Object.entries(ORDER_NUMBERS.event).map(([word, number]) => [
-      code(word),
-      `${code(names.get(number) ?? "")} (${number})`,
-    ]),
+    ORDER_ENUMS.event.map((word) => {
+      const number = enumOf("event", word);
+      return [code(word), `${code(names.get(number) ?? "")} (${number})`];
+    }),
   );
 }
 

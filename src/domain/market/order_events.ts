@@ -71,8 +71,9 @@ export interface OrderLeg {
 }
 
 /**
- * Known values of the enumerated fields; `""` where the broker leaves the field empty. Other values
- * are passed on and counted.
+ * Documented values of the enumerated fields; `""` where the broker leaves the field empty. Values
+ * without a number in an API are delivered as its unspecified value; values that are not in this
+ * table are delivered too, and counted. `tests/support/alpaca_vocabulary.ts` has the sources.
  */
 export const ORDER_ENUMS = {
   event: [
@@ -93,19 +94,33 @@ export const ORDER_ENUMS = {
     "trade_bust",
     "order_replace_rejected",
     "order_cancel_rejected",
+    "accepted",
+    "held",
+    "restated",
+    "trade_correct",
+    "pending_review",
+    "partially_filled",
   ],
-  asset_class: ["", "us_equity", "us_option", "crypto"],
+  asset_class: [
+    "",
+    "us_equity",
+    "us_option",
+    "crypto",
+    "crypto_perp",
+    "ipo",
+    "treasury",
+    "corporate",
+    "global_equity",
+    "us_index",
+  ],
   order_class: ["", "simple", "bracket", "oco", "oto", "mleg"],
   order_type: ["", "limit", "market", "stop", "stop_limit", "trailing_stop"],
   side: ["", "buy", "sell"],
-  time_in_force: ["", "day", "gtc", "ioc", "fok", "opg", "cls"],
+  time_in_force: ["", "day", "gtc", "ioc", "fok", "opg", "cls", "gtd"],
 } as const;
 
 /** An enumerated field of an order update. */
 export type OrderField = keyof typeof ORDER_ENUMS;
-
-/** A known value of a field. */
-export type KnownValue<K extends OrderField> = typeof ORDER_ENUMS[K][number];
 
 /** An unknown value of an enumerated field. */
 export interface UnknownEnum {
@@ -125,10 +140,8 @@ export function unknownEnums(update: OrderUpdate): readonly UnknownEnum[] {
     { field: "time_in_force", value: order.timeInForce },
     ...order.legs.map((leg) => ({ field: "side" as const, value: leg.side })),
   ];
-  return values.filter(({ field, value }) => !isKnown(field, value));
-}
-
-function isKnown(field: OrderField, value: string): boolean {
-  const known: readonly string[] = ORDER_ENUMS[field];
-  return known.includes(value);
+  return values.filter(({ field, value }) => {
+    const documented: readonly string[] = ORDER_ENUMS[field];
+    return !documented.includes(value);
+  });
 }

@@ -17,7 +17,7 @@ import {
 import { OrderType, TimeInForce } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import { OrderSide } from "../../../../../src/gen/cream/v1/execution_pb.ts";
 import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
-import { ORDER_NUMBERS } from "../../../../../src/infrastructure/grpc/encoding/order_enums.ts";
+import { enumOf } from "../../../../../src/infrastructure/grpc/encoding/order_enums.ts";
 import { at, GOLDEN_ORDER_UPDATE } from "../../../../support/grpc_events.ts";
 
 interface Sent {
@@ -100,11 +100,34 @@ Deno.test("values that are property names of objects are unknown", () => {
   assert.equal(update.event, OrderEvent.UNSPECIFIED);
 });
 
-Deno.test("the known values are exactly those that are mapped", () => {
-  for (const [kind, words] of Object.entries(ORDER_ENUMS)) {
-    const numbered = Object.keys(ORDER_NUMBERS[kind as OrderField]);
-    assert.deepEqual(numbered.toSorted(), words.toSorted(), kind);
+Deno.test("every value of the schema belongs to a documented value of Alpaca", () => {
+  const enums = {
+    event: OrderEvent,
+    asset_class: AssetClass,
+    order_class: OrderClass,
+    order_type: OrderType,
+    side: OrderSide,
+    time_in_force: TimeInForce,
+  };
+  for (const [kind, values] of Object.entries(enums)) {
+    const field = kind as OrderField;
+    const sent: number[] = ORDER_ENUMS[field].map((word) => enumOf(field, word));
+    const numbers = Object.values(values).filter((value) => typeof value === "number" && value > 0);
+    for (const number of numbers) {
+      assert.equal(sent.includes(number), true, `${field} ${number}`);
+    }
   }
+});
+
+Deno.test("documented events without a number are unspecified", () => {
+  const events = ["accepted", "held", "restated", "trade_correct", "pending_review"];
+  for (const event of [...events, "order_replace_rejected", "order_cancel_rejected"]) {
+    assert.equal(send({ event }).update.event, OrderEvent.UNSPECIFIED, event);
+  }
+});
+
+Deno.test("a value in other capitals is not documented", () => {
+  assert.equal(send({ event: "Fill" }).update.event, OrderEvent.UNSPECIFIED);
 });
 
 Deno.test("every order type, side, class and time in force has its number", () => {
