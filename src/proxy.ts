@@ -69,7 +69,7 @@ export async function startProxy(
   await using resources = new AsyncDisposableStack();
   const secrets = secretsOf(config).map((secret) => secret.reveal());
   const clock = overrides.clock ?? systemClock;
-  const errors = new RecentErrors({ clock, redact: redact(secrets) });
+  const errors = new RecentErrors(clock, redact(secrets));
   const log = errors.listen(
     overrides.log ?? resources.use(createJsonLog({ level: config.logLevel, secrets, clock })),
   );

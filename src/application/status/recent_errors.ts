@@ -1,16 +1,19 @@
 /**
  * Keeps the last warnings and errors for the status page.
  *
- * `listen` wraps a log: lines are recorded and passed on. At most `capacity`
- * entries are kept; a new entry evicts the oldest. An entry that repeats the
- * one before it (same feed, same text) increments its count instead, so that
- * one failing feed does not evict everything else.
+ * `listen` wraps a log: lines are recorded and passed on. A new entry evicts the
+ * oldest of {@linkcode MAX_ENTRIES}. An entry that repeats the one before it (same
+ * feed, same text) increments its count instead, so that one failing feed does not
+ * evict everything else.
  *
  * @module
  */
 import type { Clock } from "../ports/clock.ts";
 import type { Log, LogFields } from "../ports/log.ts";
 import { WallStamp } from "./wall_stamp.ts";
+
+/** Entries that are kept. */
+const MAX_ENTRIES = 30;
 
 /** Longest text that is kept of a message or of a cause, in characters. */
 const MAX_TEXT = 300;
@@ -35,22 +38,16 @@ export interface RecentError {
 /** An entry as it is kept. */
 type Entry = Omit<RecentError, "at"> & { readonly stamp: WallStamp };
 
-/** How recent errors are kept. */
-export interface RecentErrorsOptions {
-  readonly clock: Pick<Clock, "now" | "monotonic">;
-  /** Entries that are kept. @default 30 */
-  readonly capacity?: number;
-  /** Replaces secrets in a text. @default no change */
-  readonly redact?: (text: string) => string;
-}
-
 /** Records the last warnings and errors of a log. */
 export class RecentErrors {
-  readonly #options: Required<RecentErrorsOptions>;
+  readonly #clock: Pick<Clock, "now" | "monotonic">;
+  readonly #redact: (text: string) => string;
   #entries: readonly Entry[] = [];
 
-  constructor(options: RecentErrorsOptions) {
-    this.#options = { capacity: 30, redact: (text) => text, ...options };
+  /** @param redact replaces secrets in a text */
+  constructor(clock: Pick<Clock, "now" | "monotonic">, redact: (text: string) => string) {
+    this.#clock = clock;
+    this.#redact = redact;
   }
 
   /** The entries, newest first. */
@@ -63,11 +60,7 @@ export class RecentErrors {
   }
 
   #wrap(log: Log, feed: string | undefined): Log {
-    const record = (level: RecentError["level"]) =>
-    (
-      message: string,
-      fields: LogFields = {},
-    ) => {
+    const record = (level: RecentError["level"]) => (message: string, fields: LogFields = {}) => {
       log[level](message, fields);
       this.#keep({
         level,
@@ -86,12 +79,11 @@ export class RecentErrors {
   }
 
   #keep(entry: Omit<RecentError, "at" | "times">): void {
-    const stamp = new WallStamp(this.#options.clock);
+    const stamp = new WallStamp(this.#clock);
     const [last, ...older] = this.#entries;
     this.#entries = last && isRepeated(last, entry)
       ? [{ ...last, stamp, times: last.times + 1 }, ...older]
-      : [{ ...entry, stamp, times: 1 }, ...this.#entries]
-        .slice(0, this.#options.capacity);
+      : [{ ...entry, stamp, times: 1 }, ...this.#entries].slice(0, MAX_ENTRIES);
   }
 
   #cause(cause: unknown): string | undefined {
@@ -101,7 +93,7 @@ export class RecentErrors {
 
   #clean(text: string): string {
     // Redacted first: half a secret would not be found.
-    return truncate(this.#options.redact(text), MAX_TEXT);
+    return truncate(this.#redact(text), MAX_TEXT);
   }
 }
 
@@ -116,10 +108,7 @@ function feedOf(fields: LogFields): string | undefined {
   return typeof feed === "string" ? feed : undefined;
 }
 
-function isRepeated(
-  last: Entry,
-  entry: Omit<RecentError, "at" | "times">,
-): boolean {
+function isRepeated(last: Entry, entry: Omit<RecentError, "at" | "times">): boolean {
   return last.level === entry.level && last.feed === entry.feed &&
     last.message === entry.message && last.cause === entry.cause;
 }

@@ -48,7 +48,7 @@ Deno.test("the age of a stamp is the time that has passed when the wall clock ju
 Deno.test("uptime and ages of sessions and errors survive a wall clock set back", async () => {
   await using feed = new Followed(["accept"]);
   const { clock, link } = feed;
-  const errors = new RecentErrors({ clock });
+  const errors = new RecentErrors(clock, (text) => text);
   errors.listen(new RecordingLog()).warn("It broke");
   const source = statusSource({
     version: "1",
