@@ -41,9 +41,9 @@ const MESSAGE_TYPE_OF: Readonly<Record<ChannelName, MessageType>> = {
 };
 
 /**
- * Samples the counters once a second, so that the message path does not read the
- * clock: rates of the last five minutes, the time of each feed's last data, and the
- * processing latency of the last minute.
+ * Samples the counters once a second, so that the message path does not read the clock: rates of
+ * the last five minutes, the time of each feed's last data, and the processing latency of the last
+ * minute.
  */
 export class Activity {
   readonly #counters: ProxyCounters;
@@ -74,8 +74,8 @@ export class Activity {
   }
 
   /**
-   * Wall clock ms of a feed's last data message; undefined before the first.
-   * The age stays correct when the wall clock is set.
+   * Wall clock ms of a feed's last data message; undefined before the first. The age stays correct
+   * when the wall clock is set.
    */
   lastMessageAt(feed: FeedId): number | undefined {
     return this.#last.get(feed)?.at;

@@ -1,6 +1,5 @@
 /**
- * Computes the processing latency of the last minute from a histogram that
- * counts since the start.
+ * Computes the processing latency of the last minute from a histogram that counts since the start.
  *
  * @module
  */
@@ -12,9 +11,8 @@ const WINDOW_MS = 60_000;
 /** Summary of a histogram. */
 export interface LatencySummary {
   /**
-   * Upper bounds in seconds of the buckets in which the median and the 99th
-   * percentile lie: `Infinity` when beyond the last bound, `undefined` when
-   * nothing was measured.
+   * Upper bounds in seconds of the buckets in which the median and the 99th percentile lie:
+   * `Infinity` when beyond the last bound, `undefined` when nothing was measured.
    */
   readonly p50: number | undefined;
   readonly p99: number | undefined;
@@ -30,8 +28,8 @@ export class LatencyWindow {
   #summary: LatencySummary = summarize([], false);
 
   /**
-   * The histogram over the last minute as far as it was sampled, or over all time
-   * when no message arrived in that time.
+   * The histogram over the last minute as far as it was sampled, or over all time when no message
+   * arrived in that time.
    */
   get summary(): LatencySummary {
     return this.#summary;

@@ -1,10 +1,9 @@
 /**
  * Keeps the last warnings and errors for the status page.
  *
- * `listen` wraps a log: lines are recorded and passed on. A new entry evicts the
- * oldest of {@linkcode MAX_ENTRIES}. An entry that repeats the one before it (same
- * feed, same text) increments its count instead, so that one failing feed does not
- * evict everything else.
+ * `listen` wraps a log: lines are recorded and passed on. A new entry evicts the oldest of
+ * {@linkcode MAX_ENTRIES}. An entry that repeats the one before it (same feed, same text)
+ * increments its count instead, so that one failing feed does not evict everything else.
  *
  * @module
  */

@@ -30,10 +30,9 @@ export interface StreamReport {
 export type StreamsReport = () => readonly StreamReport[];
 
 /**
- * State of a symbol on a channel: `acknowledged` upstream carries it;
- * `requested` it was or will be requested; `waiting` the quota has no slot for
- * it yet; `rejected` upstream rejected it; `lingering` no stream requests it any
- * more, and it is unsubscribed after the grace period.
+ * State of a symbol on a channel: `acknowledged` upstream carries it; `requested` it was or will be
+ * requested; `waiting` the quota has no slot for it yet; `rejected` upstream rejected it;
+ * `lingering` no stream requests it any more, and it is unsubscribed after the grace period.
  */
 export type SymbolState =
   | "acknowledged"
@@ -57,8 +56,8 @@ export interface ChannelReport {
   readonly channel: UpstreamChannel;
   readonly symbols: readonly SymbolReport[];
   /**
-   * Streams without a filter that receive what is subscribed for others, because
-   * `*` cannot be requested here.
+   * Streams without a filter that receive what is subscribed for others, because `*` cannot be
+   * requested here.
    */
   readonly unfiltered: number;
 }

@@ -1,6 +1,5 @@
 /**
- * A snapshot of the whole proxy, shared by the status RPC, `/health`, the
- * status page and metrics.
+ * A snapshot of the whole proxy, shared by the status RPC, `/health`, the status page and metrics.
  *
  * @module
  */

@@ -6,9 +6,9 @@ const TOLERANCE_MS = 1_000;
 /**
  * Records the moment of its creation as wall time.
  *
- * The moment is kept on the monotonic clock. When the wall clock is set, the
- * stamp moves with it, so that its distance from the present wall time is
- * always the time that has passed. It is constant otherwise.
+ * The moment is kept on the monotonic clock. When the wall clock is set, the stamp moves with it,
+ * so that its distance from the present wall time is always the time that has passed. It is
+ * constant otherwise.
  */
 export class WallStamp {
   readonly #clock: Pick<Clock, "now" | "monotonic">;

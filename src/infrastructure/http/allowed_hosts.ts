@@ -1,12 +1,11 @@
 /**
  * Limits the names under which the status page is served.
  *
- * A web site can resolve its own name to a private address (DNS rebinding) and
- * then read responses from there in a visitor's browser. The browser still
- * sends that name in `Host`, so the page is served only under names that no web
- * site can own: IP addresses, `localhost` and names below it, names without a
- * dot (`proxy` of compose or Kubernetes), and the configured ones. Browsers
- * always send a `Host`, so requests without one are accepted.
+ * A web site can resolve its own name to a private address (DNS rebinding) and then read responses
+ * from there in a visitor's browser. The browser still sends that name in `Host`, so the page is
+ * served only under names that no web site can own: IP addresses, `localhost` and names below it,
+ * names without a dot (`proxy` of compose or Kubernetes), and the configured ones. Browsers always
+ * send a `Host`, so requests without one are accepted.
  *
  * @module
  */

@@ -1,8 +1,7 @@
 /**
  * The body of `GET /health`, and the rules for health and readiness.
  *
- * Only enabled feeds count: a proxy for stocks alone is healthy when the stock
- * feed is connected.
+ * Only enabled feeds count: a proxy for stocks alone is healthy when the stock feed is connected.
  *
  * @module
  */

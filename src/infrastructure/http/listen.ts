@@ -1,15 +1,14 @@
 /**
  * Opens a port and serves HTTP/1.x on it, in bounded time and memory.
  *
- * `Deno.serve` of Deno 2.9.6 cannot be used: it stops after one failed accept
- * (out of descriptors, for example), keeps idle connections without a limit in
- * number or time, and responds to an invalid `Host` with 500. node:http has
- * deadlines for requests. This file adds what it lacks: `ConnectionLimits` limits
- * the number of connections, the requests of one connection are answered one
- * after the other, and the client has to read a response in time.
+ * `Deno.serve` of Deno 2.9.6 cannot be used: it stops after one failed accept (out of descriptors,
+ * for example), keeps idle connections without a limit in number or time, and responds to an
+ * invalid `Host` with 500. node:http has deadlines for requests. This file adds what it lacks:
+ * `ConnectionLimits` limits the number of connections, the requests of one connection are answered
+ * one after the other, and the client has to read a response in time.
  *
- * Disposing a port closes idle connections, gives responses that are under way a
- * second to complete, then closes the rest.
+ * Disposing a port closes idle connections, gives responses that are under way a second to
+ * complete, then closes the rest.
  *
  * @module
  */
@@ -49,8 +48,8 @@ export interface PortOptions {
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
   /**
-   * Longest wait for a client, in ms: for the next request, for the rest of a
-   * request, and until it has read a response or one event.
+   * Longest wait for a client, in ms: for the next request, for the rest of a request, and until it
+   * has read a response or one event.
    */
   readonly idleMs: number;
 }

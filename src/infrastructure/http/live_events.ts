@@ -1,13 +1,12 @@
 /**
  * Sends one snapshot a second to all viewers, as server-sent events.
  *
- * A snapshot is made once per tick for all viewers, and none while there are no
- * viewers. Each snapshot is complete, so at most one is queued: a viewer that has
- * not read the last one skips the next, and one that skips ten in a row is
- * disconnected. It counts against the limit until its connection is closed, so
- * that viewers that have stopped reading are bounded too. When a snapshot
- * fails, viewers receive a comment, which keeps the connection alive. Disposing
- * sends a last snapshot and ends every stream; browsers reconnect by themselves.
+ * A snapshot is made once per tick for all viewers, and none while there are no viewers. Each
+ * snapshot is complete, so at most one is queued: a viewer that has not read the last one skips the
+ * next, and one that skips ten in a row is disconnected. It counts against the limit until its
+ * connection is closed, so that viewers that have stopped reading are bounded too. When a snapshot
+ * fails, viewers receive a comment, which keeps the connection alive. Disposing sends a last
+ * snapshot and ends every stream; browsers reconnect by themselves.
  *
  * @module
  */

@@ -12,8 +12,8 @@ const HOST = /^(\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._~!$&'()*+,;=%-]*)(?::[0-9]*)?$/;
 /**
  * The request as routes read it.
  *
- * Its URL has the host of the `Host` header, or `localhost` without one. A target
- * that is not a path of this server ("*", "host:port") becomes `/*`.
+ * Its URL has the host of the `Host` header, or `localhost` without one. A target that is not a
+ * path of this server ("*", "host:port") becomes `/*`.
  *
  * @returns the reason, for the client, when the request is invalid
  */
@@ -61,11 +61,11 @@ export interface SendOptions {
 }
 
 /**
- * Sends a response; resolves when it is sent or its connection has closed. A
- * client that does not read it in time is disconnected.
+ * Sends a response; resolves when it is sent or its connection has closed. A client that does not
+ * read it in time is disconnected.
  *
- * An event stream is sent event by event as it is read, every other response
- * whole, with its length.
+ * An event stream is sent event by event as it is read, every other response whole, with its
+ * length.
  */
 export async function sendResponse(
   response: Response,

@@ -2,12 +2,12 @@
  * Limits how much of a client's input is parsed in one turn of the event loop.
  *
  * - Product: node:http of Deno 2.9.6.
- * - Symptom: it reports all requests of one read, 2,000 in 64 KB, before anything
- *   else runs, also when the first of them destroys their connection: that takes
- *   100 ms. So its parser is detached from the socket and receives small pieces.
+ * - Symptom: it reports all requests of one read, 2,000 in 64 KB, before anything else runs, also
+ *   when the first of them destroys their connection: that takes 100 ms. So its parser is detached
+ *   from the socket and receives small pieces.
  * - Report: none found.
- * - Test: "Deno 2.9.6 still needs the workaround for many requests in one packet"
- *   fails when this is no longer needed, and when it no longer works.
+ * - Test: "Deno 2.9.6 still needs the workaround for many requests in one packet" fails when this
+ *   is no longer needed, and when it no longer works.
  *
  * @module
  */

@@ -1,8 +1,8 @@
 /**
  * Routes HTTP requests by a table, GET and HEAD only.
  *
- * The response to an unknown path lists the known ones, that to another method
- * the methods. No response is cached or sniffed.
+ * The response to an unknown path lists the known ones, that to another method the methods. No
+ * response is cached or sniffed.
  *
  * @module
  */
@@ -27,8 +27,8 @@ export type Routes = Readonly<Record<string, Route>>;
 export type Handler = (routed: RoutedRequest) => Promise<Response>;
 
 /**
- * Makes a request handler from a table of routes. An error of a route becomes
- * status 500; `onError` receives its cause, the client does not.
+ * Makes a request handler from a table of routes. An error of a route becomes status 500; `onError`
+ * receives its cause, the client does not.
  */
 export function createHandler(routes: Routes, onError: (cause: unknown) => void): Handler {
   const known = Object.keys(routes).map((path) => `GET ${path}\n`).join("");

@@ -1,11 +1,10 @@
 /**
  * Serves health checks, metrics and the status page over HTTP.
  *
- * The health port serves `/` (the status page, updated by `/events`),
- * `/health`, `/healthz`, `/readyz` and `/metrics`; the optional metrics port
- * serves `/metrics` only. `/healthz` succeeds while the process runs, `/readyz`
- * while at least one enabled feed is connected and no shutdown has begun;
- * `/health` has the details.
+ * The health port serves `/` (the status page, updated by `/events`), `/health`, `/healthz`,
+ * `/readyz` and `/metrics`; the optional metrics port serves `/metrics` only. `/healthz` succeeds
+ * while the process runs, `/readyz` while at least one enabled feed is connected and no shutdown
+ * has begun; `/health` has the details.
  *
  * @module
  */
@@ -44,8 +43,8 @@ export interface ServeHttpOptions
   /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
-   * Names under which the status page is served, besides IP addresses and
-   * localhost; `*.example.org` stands for all names below it.
+   * Names under which the status page is served, besides IP addresses and localhost;
+   * `*.example.org` stands for all names below it.
    *
    * @default none
    */

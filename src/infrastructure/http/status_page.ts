@@ -1,6 +1,6 @@
 /**
- * The routes of the status page: document, icon and live events, with headers
- * that allow nothing but the page's own style, script and events.
+ * The routes of the status page, `/` and `/icon.svg`, with headers that allow nothing but the
+ * page's own style, script and events.
  *
  * @module
  */

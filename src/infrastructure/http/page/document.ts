@@ -1,6 +1,6 @@
 /**
- * Renders the status page from a view of the proxy: landmarks, headings and
- * tables, and the values that the script updates.
+ * Renders the status page from a view of the proxy: landmarks, headings and tables, and the values
+ * that the script updates.
  *
  * @module
  */

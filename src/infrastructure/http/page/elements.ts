@@ -1,9 +1,9 @@
 /**
  * Elements of the page whose values change.
  *
- * Rendering an element also records its value under its name. The server sends
- * the recorded {@linkcode Content} every second, and the script applies it to the
- * elements with that name (`data-text`, `data-tone`, …).
+ * Rendering an element also records its value under its name. The server sends the recorded
+ * {@linkcode Content} every second, and the script applies it to the elements with that name
+ * (`data-text`, `data-tone`, …).
  *
  * @module
  */
@@ -168,8 +168,8 @@ function describe(rates: readonly number[]): string {
 const LEAST_REACH = 60;
 
 /**
- * Path data of an area with the newest rate at the right; its other edges are drawn
- * outside of the box. Empty for zeros.
+ * Path data of an area with the newest rate at the right; its other edges are drawn outside of the
+ * box. Empty for zeros.
  */
 function chartPath(rates: readonly number[]): string {
   const peak = Math.max(...rates);

@@ -1,6 +1,6 @@
 /**
- * Labels, numbers and times of the page, the same for every locale, so that
- * screenshots are comparable.
+ * Labels, numbers and times of the page, the same for every locale, so that screenshots are
+ * comparable.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
  * The script of the page, as text; it runs in browsers and is tested there.
  *
- * It follows `events` and applies each new page to the bound elements (texts as
- * `textContent` only). Without contact to the proxy it replaces the states, because
- * they may have changed since. The server decides everything else that a page shows.
+ * It follows `events` and applies each new page to the bound elements (texts as `textContent`
+ * only). Without contact to the proxy it replaces the states, because they may have changed since.
+ * The server decides everything else that a page shows.
  *
  * @module
  */

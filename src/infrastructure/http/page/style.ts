@@ -1,8 +1,8 @@
 /**
  * The style sheet of the page.
  *
- * Two palettes by preference, each with text at a contrast of 4.5:1 or better;
- * system fonts; nothing moves.
+ * Two palettes by preference, each with text at a contrast of 4.5:1 or better; system fonts;
+ * nothing moves.
  *
  * @module
  */
