@@ -9,7 +9,7 @@ export interface Envelope<T> {
   readonly event: T;
   /** 1, 2, 3, … per channel since the process started. */
   readonly sequence: number;
-  /** Wall clock milliseconds at which the frame arrived. */
+  /** Wall clock ms at which the frame arrived; the events of one frame share it. */
   readonly receivedAt: number;
   /** Bytes of the response message with this event, once encoded. */
   encoded: Uint8Array | undefined;

@@ -52,8 +52,6 @@ export interface LimitedQueue {
 export class QueueMemory {
   /** Bytes of all queues together; `Infinity` for no limit. */
   readonly limit: number;
-  /** Bytes in flight up to which a batch may have its full length. */
-  readonly #freeFlight: number;
   #queued = 0;
   #inFlight = 0;
   /** Below this number of queued bytes, shortening is known to free too little. */
@@ -63,8 +61,6 @@ export class QueueMemory {
   /** @param limit bytes, above 0 */
   constructor(limit: number = Infinity) {
     this.limit = limit;
-    this.#freeFlight = limit * FLIGHT_SHARE -
-      LARGEST_BATCH * FLIGHT_BYTES / BATCH_SHARE;
   }
 
   /** Estimated bytes of everything that queues and readers hold. */
@@ -95,7 +91,6 @@ export class QueueMemory {
 
   /** Limit of the next batch in events. */
   get batchLimit(): number {
-    if (this.#inFlight <= this.#freeFlight) return LARGEST_BATCH;
     const room = this.limit * FLIGHT_SHARE - this.#inFlight;
     const events = Math.floor(room * BATCH_SHARE / FLIGHT_BYTES);
     return Math.max(SMALLEST_BATCH, Math.min(LARGEST_BATCH, events));

@@ -7,6 +7,10 @@
  * woken once, in a microtask, after everything that is published in the same turn. A queue that has
  * ended holds nothing.
  *
+ * Events of one frame do not displace each other, because no reader runs while a frame is
+ * published: a queue holds at most its capacity, or one frame that is larger, which the next one
+ * shortens.
+ *
  * Events are kept in segments: adding copies nothing, the slots of dropped events are freed, and a
  * batch of one segment is that segment itself.
  *
@@ -63,6 +67,9 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   #sent = 0;
   #dropped = 0;
   #lastSequence = 0;
+  /** When the frame of the newest event arrived, and how many events of it were added. */
+  #frameAt = NaN;
+  #ofFrame = 0;
   #ended = false;
   /** Resumes the reader that waits for events. */
   #wakeReader: (() => void) | undefined;
@@ -111,7 +118,12 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     this.#published++;
     this.#counters.published++;
     envelope.holders++;
-    if (this.#queued === this.#capacity) this.#drop();
+    if (envelope.receivedAt !== this.#frameAt) {
+      this.#frameAt = envelope.receivedAt;
+      this.#ofFrame = 0;
+    }
+    while (this.#queued >= this.#capacity && this.#queued > this.#ofFrame) this.#drop();
+    this.#ofFrame++;
     if (this.#queued++ === 0) this.#oldest = this.#newest = [envelope];
     else if (this.#newest.length < SEGMENT) this.#newest.push(envelope);
     else {

@@ -8,6 +8,6 @@ export interface EventSink<T> {
    * decoded. Approximate: true where that depends on the event.
    */
   mayHaveSubscribers(symbol: string): boolean;
-  /** @param receivedAt wall clock ms at which the frame arrived */
+  /** @param receivedAt wall clock ms at which the frame arrived; the next frame has another one */
   publish(event: T, receivedAt: number): void;
 }

@@ -74,6 +74,9 @@ export interface DecoderOptions<R> {
  */
 const MAX_EXACT_BYTES = 512 * 1024;
 
+/** Difference in receivedAt between two frames of the same ms. */
+const FRAME_STEP_MS = 1 / 1024;
+
 const NOT_A_MAP = new TypeError("Not a map");
 
 /** Invalid messages of one frame that are logged one by one. */
@@ -85,6 +88,8 @@ export class FrameDecoder<R> implements MessageNotes {
   readonly #counters: FeedCounters;
   readonly #clock: Clock;
   readonly #log: Log;
+  /** When the current frame arrived. */
+  #receivedAt = 0;
   /** Lines about the messages of the current frame, logged or not. */
   #logged = 0;
 
@@ -101,7 +106,7 @@ export class FrameDecoder<R> implements MessageNotes {
    */
   receive(frame: Frame, onReply: (reply: R) => void): void {
     try {
-      const receivedAt = this.#clock.now();
+      const receivedAt = this.#nextArrival();
       const start = this.#clock.monotonic();
       const counters = this.#counters;
       this.#logged = 0;
@@ -121,6 +126,13 @@ export class FrameDecoder<R> implements MessageNotes {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** The wall clock time in ms, with a fraction where it would equal that of the last frame. */
+  #nextArrival(): number {
+    const now = this.#clock.now();
+    const isSameMs = now <= this.#receivedAt && this.#receivedAt < now + 1;
+    return this.#receivedAt = isSameMs ? this.#receivedAt + FRAME_STEP_MS : now;
   }
 
   /** Counts and logs that handling a frame or a reply failed; never throws. */

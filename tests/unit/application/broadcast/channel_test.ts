@@ -100,7 +100,7 @@ Deno.test("a slow stream loses its own oldest events; other streams lose none", 
   const slow = channel.subscribe(filter());
   const fast = channel.subscribe(filter());
   for (let value = 1; value <= 5; value++) {
-    channel.publish(tick("AAPL", "", value), 0);
+    channel.publish(tick("AAPL", "", value), value);
     assert.deepEqual(await values(fast), [value]);
   }
   assert.deepEqual(await values(slow), [3, 4, 5]);
@@ -204,7 +204,7 @@ Deno.test("broadcast equals a filter over all subscribers", async () => {
             open.push({ reader, symbols, ids, owed: [], dropped: 0 });
           } else if (step.do === "tick") {
             const { symbol, id } = step;
-            channel.publish(tick(symbol, id, ++value), 0);
+            channel.publish(tick(symbol, id, ++value), value);
             for (const model of open) {
               const all = model.symbols.length + model.ids.length === 0;
               if (

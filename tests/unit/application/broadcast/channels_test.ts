@@ -46,7 +46,7 @@ Deno.test("each channel has its own capacity and its own counters", () => {
   const nothing = { symbols: new Set<string>(), secondary: new Set<string>() };
   const reader = channels.optionQuotes.subscribe(nothing);
   for (let i = 0; i < 7; i++) {
-    channels.optionQuotes.publish(optionQuote("X"), 0);
+    channels.optionQuotes.publish(optionQuote("X"), i);
   }
   assert.equal(reader.queued, 4);
   assert.equal(counters.channels.optionQuotes.dropped, 3);

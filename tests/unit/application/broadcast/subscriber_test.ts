@@ -5,11 +5,12 @@ import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.
 import { type PendingBatch, Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
-function envelope(sequence: number): Envelope<number> {
+/** An event of a frame of its own, or of one that arrived at a given time. */
+function envelope(sequence: number, receivedAt = sequence): Envelope<number> {
   return {
     event: sequence,
     sequence,
-    receivedAt: 0,
+    receivedAt,
     encoded: undefined,
     holders: 0,
     bytes: 0,
@@ -236,6 +237,34 @@ Deno.test("a queue behaves like an array that drops its oldest event", () => {
     ),
     { numRuns: 500 },
   );
+});
+
+Deno.test("events of a frame larger than the queue do not displace each other", () => {
+  const { queue, counters, publish } = queueOf(10);
+  publish(8);
+  for (let i = 0; i < 12; i++) queue.enqueue(envelope(100 + i, 5));
+  assert.equal(queue.queued, 12, "the older ones are dropped, the frame is whole");
+  assert.equal(queue.dropped, 8);
+  queue.enqueue(envelope(200, 6));
+  assert.equal(queue.queued, 10, "the next frame finds the capacity exceeded");
+  assert.deepEqual(taken(queue).slice(-3), [110, 111, 200]);
+  assert.deepEqual(counters, { published: 21, sent: 10, dropped: 11 });
+});
+
+Deno.test("a queue never exceeds its capacity, or one frame that is larger", () => {
+  const frame = fc.record({ size: fc.integer({ min: 1, max: 30 }), take: fc.nat(3) });
+  fc.assert(fc.property(fc.integer({ min: 1, max: 20 }), fc.array(frame), (capacity, frames) => {
+    const { queue } = queueOf(capacity);
+    let sequence = 0;
+    for (const [at, { size, take }] of frames.entries()) {
+      for (let i = 0; i < size; i++) queue.enqueue(envelope(++sequence, at));
+      assert.ok(queue.queued <= Math.max(capacity, size));
+      assert.ok(queue.queued >= size, "no event of the frame is dropped");
+      assert.equal(queue.published, queue.sent + queue.dropped + queue.queued);
+      if (take === 0) queue.take();
+      else if (take === 1) queue.take(Math.ceil(size / 2));
+    }
+  }));
 });
 
 Deno.test("a capacity is exact", () => {

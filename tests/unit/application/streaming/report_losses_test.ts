@@ -37,7 +37,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
     const update = { order: { id: "1", symbol: `S${i}` } } as Parameters<
       typeof channels.orderUpdates.publish
     >[0];
-    for (let n = 0; n <= i; n++) channels.orderUpdates.publish(update, 0);
+    for (let n = 0; n <= i; n++) channels.orderUpdates.publish(update, n);
   }
   await clock.advance(30_000);
   const told = log.records.map(({ message, fields }) =>

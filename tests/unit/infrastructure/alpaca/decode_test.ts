@@ -82,6 +82,14 @@ Deno.test("events carry the time at which their frame arrived", async () => {
   ]);
 });
 
+Deno.test("frames of the same millisecond have different times, within that millisecond", () => {
+  const harness = new StockHarness();
+  for (let i = 0; i < 1_000; i++) harness.receive([quote(i)]);
+  const { receivedAt } = harness.quotes;
+  assert.equal(new Set(receivedAt).size, 1_000);
+  for (const at of receivedAt) assert.equal(Math.floor(at), harness.clock.now());
+});
+
 Deno.test("every message of a frame is in the latency histogram", () => {
   const harness = new StockHarness().receive([
     quote(1),
