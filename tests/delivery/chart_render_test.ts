@@ -61,6 +61,32 @@ for (const { name, values, kinds = [] } of CHART_CASES) {
   }));
 }
 
+/** Every value of values.yaml that is a map, or none, set to null. */
+function nullsOf(isMap: boolean, value: unknown = defaultValues()): unknown {
+  return Object.fromEntries(
+    Object.entries(value as Record<string, unknown>).map(([key, inner]) => {
+      const isInnerMap = inner !== null && typeof inner === "object" && !Array.isArray(inner);
+      return [
+        key,
+        isInnerMap && !isMap ? nullsOf(isMap, inner) : isInnerMap === isMap ? null : inner,
+      ];
+    }),
+  );
+}
+
+for (const [what, isMap] of [["block", true], ["single value", false]] as const) {
+  Deno.test(requires(["helm"], {
+    name: `the chart renders with every ${what} of values.yaml set to null`,
+    fn: async () => {
+      const values = { ...nullsOf(isMap) as Record<string, unknown>, ...DEFAULTS };
+      const kept = { podSecurityContext: {}, securityContext: {} };
+      checkInvariants(parseManifests(await renderChart({ ...values, ...kept })));
+      const removed = parseManifests(await renderChart(values));
+      assert.ok(removed.some(({ kind }) => kind === "Deployment"));
+    },
+  }));
+}
+
 Deno.test(requires(["helm"], {
   name: "helm upgrade --reuse-values needs no value that the old release lacks",
   fn: async () => {

@@ -3,7 +3,9 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 import { runProgram } from "../../scripts/delivery/run_program.ts";
+import { CHART } from "../../scripts/delivery/chart.ts";
 import { requires } from "../support/requires.ts";
+import { renderChart } from "./chart_render.ts";
 
 const cwd = fileURLToPath(ROOT);
 
@@ -50,6 +52,33 @@ Deno.test("a release is signed, with provenance and a software bill of materials
   }
   assert.ok(!text.includes(":latest"));
 });
+
+Deno.test(requires(["helm", "bash"], {
+  name: "a published chart runs the image of its release, also with --reuse-values",
+  fn: async () => {
+    const { jobs } = parse(Deno.readTextFileSync(new URL("release.yml", folder)));
+    const { run } = jobs.chart.steps.find(({ id }: { id?: string }) => id === "chart");
+    const release = await Deno.makeTempDir();
+    try {
+      await runProgram("cp", ["-r", "--parents", CHART, release], { cwd });
+      const [changes] = run.split("helm package");
+      const digest = `sha256:${"ab".repeat(32)}`;
+      const env = { GITHUB_REF_NAME: "v9.8.7", GITHUB_REPOSITORY: "Fork/Proxy", DIGEST: digest };
+      await runProgram("bash", ["-euc", changes], { cwd: release, env });
+      const chart = `${release}/${CHART}`;
+      const imageOf = async (image: object) => {
+        const values = { credentials: { existingSecret: "alpaca" }, image };
+        const text = await renderChart(values, { chart });
+        return /image: (.*)/.exec(text)?.[1];
+      };
+      assert.equal(await imageOf({}), `ghcr.io/fork/proxy@${digest}`);
+      assert.equal(await imageOf({ tag: "1.2.3" }), "ghcr.io/fork/proxy:1.2.3");
+      assert.doesNotMatch(Deno.readTextFileSync(`${chart}/values.yaml`), new RegExp(digest));
+    } finally {
+      await Deno.remove(release, { recursive: true });
+    }
+  },
+}));
 
 Deno.test("compose.yaml confines the proxy and publishes ports on loopback only", () => {
   const { services } = parse(

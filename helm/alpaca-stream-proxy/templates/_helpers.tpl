@@ -95,11 +95,13 @@ annotations:
 {{- .Values.credentials.existingSecret | default (printf "%s-credentials" (include "asp.fullname" .)) }}
 {{- end }}
 
+{{/* The image by digest, which a published chart has, or by tag. */}}
 {{- define "asp.image" -}}
 {{- with .Values.image }}
 {{- $name := trimPrefix "/" (printf "%s/%s" .registry .repository) }}
-{{- if .digest }}
-{{- printf "%s@%s" $name .digest }}
+{{- $own := empty .tag | ternary ($.Files.Get "files/image_digest.txt" | trim) "" }}
+{{- with .digest | default $own }}
+{{- printf "%s@%s" $name . }}
 {{- else }}
 {{- printf "%s:%s" $name (.tag | default $.Chart.AppVersion) }}
 {{- end }}
