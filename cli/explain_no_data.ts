@@ -1,132 +1,128 @@
 /**
- * Explains why an open stream delivers nothing, by the status of the proxy.
+ * Explains why an open stream has no data, by the status of the proxy.
  *
  * @module
  */
+import { MarketCalendar } from "../src/domain/calendar/market_calendar.ts";
+import type { ChannelName } from "../src/domain/market/channels.ts";
 import { usualUnderlying } from "../src/domain/options/underlying_directory.ts";
 import {
-  type ChannelSubscriptions,
   ConnectionState,
   ConnectionStateSchema,
   type ConnectionStatus,
   type FeedStatus,
   FeedType,
-  FeedTypeSchema,
   StreamProxyService,
   SymbolState,
-  SymbolStateSchema,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
+import { normalizeOption, normalizeStock } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
+import { feedIdOf, feedName, symbolStateText } from "./status_table.ts";
+import type { Selection, StreamKind } from "./streams.ts";
 import type { StreamTask } from "./tail_arguments.ts";
-import type { Selection } from "./streams.ts";
 import type { Terminal } from "./terminal.ts";
-import { enumName } from "./text.ts";
+import { duration, enumName, millisecondsOf } from "./text.ts";
 
-/** Most reasons that are listed; the rest is counted. */
-const MAX_LISTED = 3;
-
-const OPTION_FEEDS: ReadonlySet<FeedType> = new Set([
-  FeedType.OPRA,
-  FeedType.INDICATIVE,
-]);
-
-/** Where a stream comes from. */
-interface Source {
-  readonly isOfFeed: (type: FeedType) => boolean;
-  /** Name of the upstream channel; undefined for orders. */
-  readonly channel: string | undefined;
-  /** Whether it delivers within seconds while the market is open. */
-  readonly isFrequent: boolean;
+/** Why nothing arrives. */
+export interface Explanation {
+  readonly text: string;
+  /** False where a pause is normal: a closed market, a quiet symbol. */
+  readonly isProblem: boolean;
 }
 
-const isOptions = (type: FeedType) => OPTION_FEEDS.has(type);
-const isOrders = (type: FeedType) => type === FeedType.TRADE_UPDATES;
-const isStocks = (type: FeedType) => !isOptions(type) && !isOrders(type);
+/** Where the messages of a channel come from, and how often. */
+interface Source {
+  readonly feed: "sip" | "opra" | "trading";
+  /** Alpaca's channel; undefined for orders. */
+  readonly channel?: "quotes" | "trades" | "bars";
+  /** Why nothing arrives while everything works. */
+  readonly quiet: string;
+  /** A pause of this length between two messages is worth a line. */
+  readonly quietMs?: number;
+}
 
-/** By the name of the stream in `tail`. */
-const SOURCES: Readonly<Record<string, Source>> = {
-  quotes: { isOfFeed: isStocks, channel: "quotes", isFrequent: true },
-  trades: { isOfFeed: isStocks, channel: "trades", isFrequent: true },
-  bars: { isOfFeed: isStocks, channel: "bars", isFrequent: false },
-  "option-quotes": { isOfFeed: isOptions, channel: "quotes", isFrequent: true },
-  "option-trades": {
-    isOfFeed: isOptions,
-    channel: "trades",
-    isFrequent: false,
+const QUIET_SYMBOLS = "the symbols are quiet or do not exist: Alpaca acknowledges unknown ones too";
+
+const SOURCES: Readonly<Record<ChannelName, Source>> = {
+  stockQuotes: { feed: "sip", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
+  stockTrades: { feed: "sip", channel: "trades", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
+  stockBars: {
+    feed: "sip",
+    channel: "bars",
+    quiet: "a bar arrives after each minute in which its symbol was traded",
+    quietMs: 120_000,
   },
-  orders: { isOfFeed: isOrders, channel: undefined, isFrequent: false },
+  optionQuotes: { feed: "opra", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
+  optionTrades: { feed: "opra", channel: "trades", quiet: "contracts can go untraded for hours" },
+  orderUpdates: {
+    feed: "trading",
+    quiet: "an update arrives when an order of this account changes",
+  },
 };
 
 /**
- * Why nothing has arrived yet, in one line; undefined when that is normal.
+ * Why a stream has no data.
  *
  * @param status with its subscriptions
+ * @param stream what the stream requests
+ * @param now wall clock ms, for a proxy that does not report its time
  */
 export function explainNoData(
   status: ConnectionStatus,
-  stream: { readonly what: string; readonly selection: Selection },
-): string | undefined {
-  const fault = explainFeed(status, stream.what);
-  if (fault !== undefined) return fault;
-  const { source, feed } = originOf(status, stream.what);
-  if (source === undefined || feed === undefined) return undefined;
-  const reasons = reasonsOf(feed, source, stream.selection);
-  if (reasons.length > MAX_LISTED) {
-    const others = reasons.splice(MAX_LISTED).length;
-    reasons.push(`and ${others} more`);
+  { kind, selection }: { readonly kind: StreamKind; readonly selection: Selection },
+  now: number,
+): Explanation {
+  const source = SOURCES[kind.channel];
+  const feed = status.feeds.find((one) => feedIdOf(one.feedType) === source.feed);
+  if (feed === undefined) {
+    return { text: "the proxy does not report the state of this feed", isProblem: true };
   }
-  if (reasons.length > 0) return reasons.join("; ");
-  return source.isFrequent
-    ? "Alpaca has acknowledged it and sends nothing; the market may be closed"
-    : undefined;
+  const problem = feedProblem(feed) ?? listed(subscriptionProblems(feed, source, selection));
+  if (problem !== undefined) return { text: problem, isProblem: true };
+  const ms = status.currentTime ? millisecondsOf(status.currentTime) : now;
+  const closed = marketText(feed.feedType, ms);
+  const { symbols, orderIds = [] } = selection;
+  const isFiltered = symbols.length + orderIds.length > 0;
+  const text = source.feed !== "trading"
+    ? `Alpaca has acknowledged the subscription and sends nothing: ${closed ?? source.quiet}`
+    : `${source.quiet}${isFiltered ? " and matches the filter" : ""}`;
+  return { text, isProblem: false };
 }
 
-/**
- * Why the feed of a kind of stream is not connected, in one line; undefined
- * while it is. For a stream that has delivered before, this is the only reason
- * for a pause that is not normal.
- */
-function explainFeed(
-  status: ConnectionStatus,
-  what: string,
-): string | undefined {
-  const { feed } = originOf(status, what);
-  return feed === undefined || feed.state === ConnectionState.CONNECTED
-    ? undefined
-    : feedText(feed);
+function feedProblem(feed: FeedStatus): string | undefined {
+  if (feed.state === ConnectionState.CONNECTED) return undefined;
+  const cause = feed.errorMessage ? `: ${feed.errorMessage}` : "";
+  const state = enumName(ConnectionStateSchema, feed.state);
+  return `the feed ${feedName(feed)} is not connected (${state})${cause}`;
 }
 
-function originOf(status: ConnectionStatus, what: string) {
-  const source = SOURCES[what];
-  const feed = status.feeds.find(({ feedType }) => source?.isOfFeed(feedType));
-  return { source, feed };
-}
-
-function feedText({ feedType, state, errorMessage }: FeedStatus): string {
-  const name = enumName(FeedTypeSchema, feedType);
-  const cause = errorMessage ? `: ${errorMessage}` : "";
-  return `the ${name} feed is not connected (${enumName(ConnectionStateSchema, state)})${cause}`;
-}
-
-function reasonsOf(
+function subscriptionProblems(
   { subscriptions }: FeedStatus,
   source: Source,
   { symbols, underlyings = [] }: Selection,
 ): string[] {
   if (subscriptions === undefined) return [];
-  const { channels, expansions } = subscriptions;
-  const channel = channels.find(({ channel }) => channel === source.channel);
+  const channel = subscriptions.channels.find((one) => one.channel === source.channel);
+  const reported = channel?.symbols ?? [];
   if (symbols.length + underlyings.length === 0) {
-    return channel ? unfilteredReasons(channel) : [];
+    const hasData = reported.some(({ state }) => state === SymbolState.ACKNOWLEDGED);
+    return hasData || !channel?.unfilteredStreams ? [] : [
+      "Alpaca does not send everything here, only what other streams request, " +
+      "and none requests anything",
+    ];
   }
-  const wanted = new Set(symbols);
-  const named = (channel?.symbols ?? [])
-    .filter(({ symbol, state }) => wanted.has(symbol) && state !== SymbolState.ACKNOWLEDGED)
-    .map(({ symbol, state, reason }) =>
-      `${symbol} is ${enumName(SymbolStateSchema, state)}${withCause(reason)}`
-    );
+  const normalize = source.feed === "sip" ? normalizeStock : normalizeOption;
+  const bySymbol = new Map(reported.map((one) => [one.symbol, one]));
+  const hasWildcard = bySymbol.get("*")?.state === SymbolState.ACKNOWLEDGED;
+  const named = source.channel === undefined || hasWildcard ? [] : symbols.flatMap((symbol) => {
+    const found = bySymbol.get(normalize(symbol));
+    if (found === undefined) return [`${symbol} is not subscribed`];
+    if (found.state === SymbolState.ACKNOWLEDGED) return [];
+    const cause = found.reason ? ` (${found.reason})` : "";
+    return [`${symbol} is ${symbolStateText(found.state)}${cause}`];
+  });
   const roots = new Set(underlyings.map(usualUnderlying));
-  const chosen = expansions
+  const chosen = subscriptions.expansions
     .filter(({ underlying, channel, reason, contracts }) =>
       roots.has(underlying) && channel === source.channel &&
       (reason !== undefined || contracts === 0)
@@ -137,68 +133,107 @@ function reasonsOf(
   return [...named, ...chosen];
 }
 
-/** For a stream without a filter, where upstream does not accept `*`. */
-function unfilteredReasons(
-  { symbols, unfilteredStreams }: ChannelSubscriptions,
-): string[] {
-  const hasData = symbols.some(({ state }) => state === SymbolState.ACKNOWLEDGED);
-  if (unfilteredStreams === 0 || hasData) return [];
-  return [
-    "Alpaca does not send everything here, only what other streams request, " +
-    "and none requests anything",
-  ];
+/** Most reasons that are listed; the rest is counted. */
+const MAX_LISTED = 3;
+
+function listed(reasons: readonly string[]): string | undefined {
+  const others = reasons.length - MAX_LISTED;
+  const shown = reasons.slice(0, MAX_LISTED);
+  if (others > 0) shown.push(`and ${others} more`);
+  return shown.length > 0 ? shown.join("; ") : undefined;
 }
 
-function withCause(reason: string | undefined): string {
-  return reason ? ` (${reason})` : "";
+const CALENDAR = new MarketCalendar();
+const DELAY_MS = 15 * 60_000;
+const DELAYED: ReadonlySet<FeedType> = new Set([
+  FeedType.DELAYED_SIP,
+  FeedType.OVERNIGHT,
+  FeedType.INDICATIVE,
+]);
+
+const NEW_YORK = new Intl.DateTimeFormat("en-US", {
+  weekday: "short",
+  hour: "2-digit",
+  minute: "2-digit",
+  hourCycle: "h23",
+  timeZone: "America/New_York",
+});
+
+/** Whether and until when a product's market is closed; undefined during its session. */
+function marketText(type: FeedType, now: number): string | undefined {
+  const ms = DELAYED.has(type) ? now - DELAY_MS : now;
+  const until = (market: Parameters<MarketCalendar["nextChange"]>[0]) => {
+    const opens = CALENDAR.nextChange(market, ms) + now - ms;
+    return `the market is closed until ${NEW_YORK.format(opens).replace(",", "")} in New York ` +
+      `(in ${duration(opens - now)})`;
+  };
+  switch (type) {
+    case FeedType.TEST:
+    case FeedType.TRADE_UPDATES:
+      return undefined;
+    case FeedType.OPRA:
+    case FeedType.INDICATIVE:
+      return CALENDAR.isOpen("options", ms) ? undefined : until("options");
+    case FeedType.BOATS:
+    case FeedType.OVERNIGHT:
+      return CALENDAR.isOpen("overnight", ms) ? undefined : until("overnight");
+  }
+  const session = CALENDAR.sessionAt(ms);
+  if (session === "regular") return undefined;
+  if (session === "closed" || session === "overnight") return until("premarket");
+  return `it is the ${session}, in which few symbols are traded`;
 }
 
-/** Interval of the checks whether a stream delivers. */
-const CHECK_MS = 5_000;
+/** A pause of this length is explained. */
+const CHECK_MS = 3_000;
+/** Longest interval between two questions to the proxy in one pause. */
+const MAX_INTERVAL_MS = 30_000;
 
 /**
- * Reports why a stream delivers nothing, and again when the reason changes,
- * until the signal fires. After the first message, only a feed that is not
- * connected is reported, because symbols may be quiet for a while.
+ * Reports why a stream has no data, and again when the reason changes, until
+ * the signal fires. Between messages, pauses that are normal are reported when
+ * they are long.
  */
 export async function reportNoData(
-  task: StreamTask,
+  { task, kind }: { readonly task: StreamTask; readonly kind: StreamKind },
   { terminal, received }: {
     readonly terminal: Terminal;
     readonly received: { readonly messages: number };
   },
 ): Promise<void> {
   const { clock, signal } = terminal;
+  const { quietMs = Infinity } = SOURCES[kind.channel];
+  let before = received.messages;
   let idleMs = 0;
+  let nextMs = CHECK_MS;
   let reported: string | undefined;
   for (;;) {
-    const before = received.messages;
     await clock.sleep(CHECK_MS, signal);
     if (signal.aborted) return;
     if (received.messages !== before) {
+      before = received.messages;
       idleMs = 0;
+      nextMs = CHECK_MS;
       reported = undefined;
       continue;
     }
     idleMs += CHECK_MS;
-    const reason = await reasonForNoData(task, { signal, before });
+    if (idleMs < nextMs) continue;
+    nextMs = idleMs + Math.min(idleMs, MAX_INTERVAL_MS);
+    const { text, isProblem } = await explain(task, kind, terminal);
     if (signal.aborted) return;
-    if (reason !== undefined && reason !== reported) {
-      terminal.writeError(`tail: no data for ${idleMs / 1000} s: ${reason}`);
-    }
-    reported = reason;
+    const isDue = isProblem || before === 0 || idleMs >= quietMs;
+    if (!isDue || text === reported) continue;
+    terminal.writeError(`tail: no data for ${idleMs / 1000} s: ${text}`);
+    reported = text;
   }
 }
 
-/** The reason by the status of the proxy; undefined when it has none. */
-async function reasonForNoData(
+async function explain(
   task: StreamTask,
-  { signal, before }: {
-    readonly signal: AbortSignal;
-    /** Messages before the pause. */
-    readonly before: number;
-  },
-): Promise<string | undefined> {
+  kind: StreamKind,
+  { clock, signal }: Terminal,
+): Promise<Explanation> {
   try {
     using client = new ProxyClient(task.address);
     const { status } = await client.call(
@@ -206,11 +241,10 @@ async function reasonForNoData(
       { includeSubscriptions: true },
       signal,
     );
-    if (status === undefined) return undefined;
-    return before === 0 ? explainNoData(status, task) : explainFeed(status, task.what);
+    if (status) return explainNoData(status, { kind, selection: task.selection }, clock.now());
+    return { text: "the proxy reports no status", isProblem: true };
   } catch (error) {
-    // The stream itself reports that the proxy is not reachable.
-    if (error instanceof RpcError) return undefined;
-    throw error;
+    if (!(error instanceof RpcError)) throw error;
+    return { text: `the status of the proxy is not available (${error.code})`, isProblem: true };
   }
 }

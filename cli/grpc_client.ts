@@ -19,6 +19,7 @@ import type {
 import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { BadRequestSchema, QuotaFailureSchema } from "../src/gen/google/rpc/error_details_pb.ts";
 import { UsageError } from "./flags.ts";
 
 /** Address of a proxy's gRPC port. */
@@ -93,11 +94,14 @@ export class RpcError extends Error {
   readonly code: string;
   /** The message of the status. */
   readonly details: string;
+  /** What is wrong with the request, one text for each field or limit. */
+  readonly violations: readonly string[];
 
   constructor(code: string, details: string, cause?: unknown) {
     super(details === "" ? code : `${code}: ${details}`, { cause });
     this.code = code;
     this.details = details;
+    this.violations = cause instanceof ConnectError ? violationsOf(cause) : [];
   }
 }
 
@@ -299,6 +303,16 @@ class ReceiveQueue<T> {
 
 async function* only<T>(one: T): AsyncGenerator<T, void> {
   yield one;
+}
+
+function violationsOf(error: ConnectError): string[] {
+  const fields = error.findDetails(BadRequestSchema)
+    .flatMap(({ fieldViolations }) => fieldViolations)
+    .map(({ field, description }) => `${field}: ${description}`);
+  const limits = error.findDetails(QuotaFailureSchema)
+    .flatMap(({ violations }) => violations)
+    .map(({ subject, description }) => `${subject}: ${description}`);
+  return [...fields, ...limits];
 }
 
 function rpcErrorOf(error: unknown): RpcError {

@@ -23,10 +23,12 @@ import {
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import type { StreamMessage } from "./streams.ts";
 import {
+  age,
   type Colors,
   conditions,
   enumName,
   grouped,
+  millisecondsOf,
   price,
   type Style,
   timeOfDay,
@@ -39,49 +41,76 @@ const OPTION = 21;
 /** Columns of `22 @ 134.85`. */
 const EXECUTION = 14;
 
-const TIME_TITLE = "TIME (UTC)".padEnd(18);
-const STOCK_TITLE = `${TIME_TITLE}  ${"SYMBOL".padEnd(STOCK)}`;
-const OPTION_TITLE = `${TIME_TITLE}  ${"CONTRACT".padEnd(OPTION)}`;
 const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${" ASK".padEnd(9)} × ${
   "SIZE".padEnd(6)
 }  VENUES`;
 const EXECUTION_TITLE = `${" PRICE".padEnd(9)} × ${"SIZE".padStart(7)}  VENUE`;
 
-/** Column titles of `messageLine` by channel. */
-export const MESSAGE_TITLES: Readonly<Record<ChannelName, string>> = {
-  stockQuotes: `${STOCK_TITLE}  ${BOOK_TITLE}  TAPE CONDITIONS`,
-  stockTrades: `${STOCK_TITLE}  ${EXECUTION_TITLE} TAPE ${"TRADE ID".padEnd(16)} CONDITIONS`,
-  stockBars: `${STOCK_TITLE}  ${
-    [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" ")
-  }  ${"VOLUME".padStart(11)}  ${"TRADES".padStart(7)}  VWAP`,
-  optionQuotes: `${OPTION_TITLE}  ${BOOK_TITLE}  CONDITION`,
-  optionTrades: `${OPTION_TITLE}  ${EXECUTION_TITLE} CONDITION`,
+/** Column titles after the time and the age. */
+const TITLES: Readonly<Record<ChannelName, readonly string[]>> = {
+  stockQuotes: ["SYMBOL".padEnd(STOCK), BOOK_TITLE, "TAPE CONDITIONS"],
+  stockTrades: [
+    "SYMBOL".padEnd(STOCK),
+    `${EXECUTION_TITLE} TAPE ${"TRADE ID".padEnd(16)} CONDITIONS`,
+  ],
+  stockBars: [
+    "SYMBOL".padEnd(STOCK),
+    [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" "),
+    "VOLUME".padStart(11),
+    `${"TRADES".padStart(7)}  VWAP`,
+  ],
+  optionQuotes: ["CONTRACT".padEnd(OPTION), BOOK_TITLE, "CONDITION"],
+  optionTrades: ["CONTRACT".padEnd(OPTION), `${EXECUTION_TITLE} CONDITION`],
   orderUpdates: [
-    TIME_TITLE,
     "EVENT".padEnd(14),
     `SIDE   QTY ${"SYMBOL".padEnd(STOCK)} ${"TYPE".padEnd(14)}`,
     `${"STATUS".padEnd(16)} ${"FILLED".padEnd(24)}`,
     "EXECUTION".padEnd(EXECUTION),
     "ORDER ID",
-  ].join("  "),
+  ],
 };
 
+/** How the time of a message is shown. */
+export interface TimeFormat {
+  /** Digits of the fraction of a second. Default 9. */
+  readonly digits?: 3 | 9;
+  /** Shows the age of a message at this time, wall clock ms. */
+  readonly now?: number | undefined;
+}
+
+/** Column titles of `messageLine`. */
+export function messageTitle(channel: ChannelName, { digits = 9, now }: TimeFormat = {}): string {
+  const time = "TIME (UTC)".padEnd(9 + digits);
+  const hasAge = now !== undefined && channel !== "stockBars";
+  return [time, ...(hasAge ? ["AGE".padStart(7)] : []), ...TITLES[channel]].join("  ");
+}
+
 /** A message as one line, aligned with its title. */
-export function messageLine(message: StreamMessage, paint: Colors): string {
-  return partsOf(message, paint).filter((part) => part !== "").join("  ").trimEnd();
+export function messageLine(message: StreamMessage, paint: Colors, time: TimeFormat = {}): string {
+  const parts = [...timeParts(message, time).map((part) => paint("dim", part))];
+  parts.push(...partsOf(message, paint));
+  return parts.filter((part) => part !== "").join("  ").trimEnd();
+}
+
+function timeParts(message: StreamMessage, { digits = 9, now }: TimeFormat): string[] {
+  const { timestamp } = message;
+  const shown = timeOfDay(timestamp, digits);
+  // The time of a bar is the start of its minute.
+  if (now === undefined || message.$typeName === "cream.v1.StockBar") return [shown];
+  return [shown, timestamp ? age(now - millisecondsOf(timestamp)) : "-".padStart(7)];
 }
 
 function partsOf(message: StreamMessage, paint: Colors): string[] {
   switch (message.$typeName) {
     case "cream.v1.StockQuote":
       return [
-        head(message, { width: STOCK, paint }),
+        symbolPart(message, { width: STOCK, paint }),
         book(message, paint),
         `${message.tape.padEnd(4)} ${conditions(message.conditions)}`,
       ];
     case "cream.v1.OptionQuoteUpdate":
       return [
-        head(message, { width: OPTION, paint }),
+        symbolPart(message, { width: OPTION, paint }),
         book(message, paint),
         conditions([message.condition]),
       ];
@@ -89,7 +118,7 @@ function partsOf(message: StreamMessage, paint: Colors): string[] {
       // The wire carries the 64 bits signed; the id itself is not.
       const id = String(BigInt.asUintN(64, message.tradeId));
       return [
-        head(message, { width: STOCK, paint }),
+        symbolPart(message, { width: STOCK, paint }),
         execution(message, paint),
         `${message.exchange.padEnd(5)} ${message.tape.padEnd(4)} ${id.padEnd(16)} ${
           conditions(message.conditions)
@@ -98,7 +127,7 @@ function partsOf(message: StreamMessage, paint: Colors): string[] {
     }
     case "cream.v1.OptionTrade":
       return [
-        head(message, { width: OPTION, paint }),
+        symbolPart(message, { width: OPTION, paint }),
         execution(message, paint),
         `${message.exchange.padEnd(5)} ${conditions([message.condition])}`,
       ];
@@ -112,7 +141,7 @@ function partsOf(message: StreamMessage, paint: Colors): string[] {
 function barParts(bar: StockBar, paint: Colors): string[] {
   const rising = bar.close >= bar.open;
   return [
-    head(bar, { width: STOCK, paint }),
+    symbolPart(bar, { width: STOCK, paint }),
     `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${
       paint(rising ? "green" : "red", price(bar.close))
     }`,
@@ -128,7 +157,6 @@ function orderParts(update: OrderUpdate, paint: Colors): string[] {
     ? `${update.qty || "?"} @ ${update.price}`
     : "";
   return [
-    paint("dim", timeOfDay(update.timestamp)),
     paint(eventStyle(update.event), event.padEnd(14)),
     update.order ? describeOrder(update.order, paint) : "",
     executed.padEnd(EXECUTION),
@@ -189,13 +217,11 @@ export function eventStyle(event: OrderEvent): Style {
   }
 }
 
-function head(
-  message: Exclude<StreamMessage, OrderUpdate>,
+function symbolPart(
+  { symbol }: Exclude<StreamMessage, OrderUpdate>,
   { width, paint }: { width: number; paint: Colors },
 ): string {
-  return `${paint("dim", timeOfDay(message.timestamp))}  ${
-    paint("bold", message.symbol.padEnd(width))
-  }`;
+  return paint("bold", symbol.padEnd(width));
 }
 
 function book(quote: StockQuote | OptionQuoteUpdate, paint: Colors): string {

@@ -40,7 +40,7 @@ export function retryDelay(attempt: number, random: number): number {
   return Math.min(grown, MAX_DELAY_MS) * (0.5 + random / 2);
 }
 
-/** Why the proxy is not reachable or has ended the stream, in one sentence. */
+/** Why the proxy is not reachable or has ended the stream, with all violations. */
 export function describeFailure(
   error: RpcError,
   { address, opened }: { address: ProxyAddress; opened: boolean },
@@ -60,7 +60,11 @@ export function describeFailure(
   if (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED") {
     return `no proxy answers at ${where} (${shortReason(error.details)})`;
   }
-  return `the proxy at ${where} rejected the request (${error.message})`;
+  const { code, message, violations } = error;
+  // The message has the first violation only.
+  return violations.length > 1
+    ? [`the proxy at ${where} rejected the request (${code}):`, ...violations].join("\n  ")
+    : `the proxy at ${where} rejected the request (${message})`;
 }
 
 /** For a server that is not the proxy; undefined when it may be. */

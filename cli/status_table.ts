@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { FEED_NAMES, type FeedId } from "../src/domain/connection/feed.ts";
 import { EnvironmentSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
   type ChannelSubscriptions,
@@ -13,6 +14,7 @@ import {
   ExpansionStateSchema,
   type FeedStatus,
   type FeedSubscriptions,
+  FeedType,
   FeedTypeSchema,
   type OptionExpansion,
   type SymbolBudget,
@@ -32,6 +34,25 @@ import {
   table,
   timeOfDay,
 } from "./text.ts";
+
+/** The id that settings, health and metrics have for the feed of a product. */
+export function feedIdOf(type: FeedType): FeedId {
+  switch (type) {
+    case FeedType.TRADE_UPDATES:
+      return "trading";
+    case FeedType.OPRA:
+    case FeedType.INDICATIVE:
+      return "opra";
+  }
+  return "sip";
+}
+
+/** Name and product of a feed: `Stocks (iex)`, `Trade updates`. */
+export function feedName({ feedType }: Pick<FeedStatus, "feedType">): string {
+  const id = feedIdOf(feedType);
+  const product = enumName(FeedTypeSchema, feedType);
+  return id === "trading" ? FEED_NAMES[id] : `${FEED_NAMES[id]} (${product})`;
+}
 
 const FEED_COLUMNS: readonly Column[] = [
   { title: "FEED" },
@@ -77,7 +98,7 @@ function proxyLine(status: ConnectionStatus, now: number): string {
 function feedRow(feed: FeedStatus, now: number): Cell[] {
   const since = feed.lastConnectedAt;
   return [
-    enumName(FeedTypeSchema, feed.feedType),
+    feedName(feed),
     { text: enumName(ConnectionStateSchema, feed.state), style: stateStyle(feed.state) },
     since === undefined
       ? "never"
@@ -90,23 +111,33 @@ function feedRow(feed: FeedStatus, now: number): Cell[] {
 }
 
 /** States in the order in which they are counted. */
-const COUNTED = [
-  SymbolState.ACKNOWLEDGED,
-  SymbolState.REQUESTED,
-  SymbolState.WAITING,
-  SymbolState.REFUSED,
-  SymbolState.LINGERING,
-] as const;
+const SYMBOL_STATES: ReadonlyMap<SymbolState, { readonly text: string; readonly style: Style }> =
+  new Map([
+    [SymbolState.ACKNOWLEDGED, { text: "acknowledged", style: "green" }],
+    [SymbolState.REQUESTED, { text: "requested", style: "yellow" }],
+    [SymbolState.WAITING, { text: "waiting", style: "yellow" }],
+    [SymbolState.REFUSED, { text: "rejected", style: "red" }],
+    [SymbolState.LINGERING, { text: "lingering", style: "dim" }],
+  ]);
+
+function stateCell(state: SymbolState): { readonly text: string; readonly style: Style } {
+  return SYMBOL_STATES.get(state) ?? { text: enumName(SymbolStateSchema, state), style: "dim" };
+}
+
+/** The state of a subscription: `acknowledged`. */
+export function symbolStateText(state: SymbolState): string {
+  return stateCell(state).text;
+}
 
 /** Lines of `tail status --subscriptions`, after those of the status. */
 export function subscriptionTables(
   status: ConnectionStatus,
   paint: Colors,
 ): readonly string[] {
-  const tables = status.feeds.flatMap(({ feedType, subscriptions }) =>
-    subscriptions === undefined ? [] : [
+  const tables = status.feeds.flatMap((feed) =>
+    feed.subscriptions === undefined ? [] : [
       "",
-      ...feedLines(enumName(FeedTypeSchema, feedType), subscriptions, paint),
+      ...feedLines(feedName(feed), feed.subscriptions, paint),
     ]
   );
   return tables.length > 0 ? tables : ["", "this proxy reports no subscriptions"];
@@ -175,9 +206,8 @@ function channelText(
   const wanted = symbols.length - count(SymbolState.LINGERING);
   const parts = [
     `${grouped(wanted)} requested by streams`,
-    ...COUNTED.map((state) => ({ state, number: count(state) }))
-      .filter(({ number }) => number > 0)
-      .map(({ state, number }) => `${grouped(number)} ${enumName(SymbolStateSchema, state)}`),
+    ...[...SYMBOL_STATES.keys()].filter((state) => count(state) > 0)
+      .map((state) => `${grouped(count(state))} ${symbolStateText(state)}`),
   ];
   if (unfilteredStreams > 0) {
     const noun = unfilteredStreams === 1 ? "stream" : "streams";
@@ -193,9 +223,7 @@ function symbolRow(
   channel: string,
   { symbol, state, streams, reason }: SymbolSubscription,
 ): Cell[] {
-  const text = enumName(SymbolStateSchema, state);
-  const style = SYMBOL_STYLES[state] ?? "dim";
-  return [channel, symbol, { text, style }, grouped(streams), reason ?? ""];
+  return [channel, symbol, stateCell(state), grouped(streams), reason ?? ""];
 }
 
 function expansionRow(expansion: OptionExpansion): Cell[] {
@@ -210,14 +238,6 @@ function expansionRow(expansion: OptionExpansion): Cell[] {
     reason ?? "",
   ];
 }
-
-const SYMBOL_STYLES: Readonly<Partial<Record<SymbolState, Style>>> = {
-  [SymbolState.ACKNOWLEDGED]: "green",
-  [SymbolState.REQUESTED]: "yellow",
-  [SymbolState.WAITING]: "yellow",
-  [SymbolState.REFUSED]: "red",
-  [SymbolState.LINGERING]: "dim",
-};
 
 const EXPANSION_STYLES: Readonly<Partial<Record<ExpansionState, Style>>> = {
   [ExpansionState.LOADING]: "yellow",

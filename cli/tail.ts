@@ -12,7 +12,7 @@ import {
 import { addressText } from "./grpc_client.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
-import { chooseColors, supportsAnsi } from "./text.ts";
+import { chooseColors, crop, supportsAnsi } from "./text.ts";
 import { describeFailure, isWorthRetrying, retryDelay } from "./retry.ts";
 import { reportNoData } from "./explain_no_data.ts";
 import { statusTable, subscriptionTables } from "./status_table.ts";
@@ -23,7 +23,7 @@ import {
   TAIL_HELP,
   type TailTask,
 } from "./tail_arguments.ts";
-import { MESSAGE_TITLES, messageLine } from "./message_lines.ts";
+import { messageLine, messageTitle, type TimeFormat } from "./message_lines.ts";
 import {
   messageOf,
   openStream,
@@ -149,7 +149,8 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
   const paint = chooseColors(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
     progress.titled = true;
-    await terminal.write(`${paint("dim", MESSAGE_TITLES[kind.channel])}\n`);
+    const title = messageTitle(kind.channel, timeFormat(terminal));
+    await terminal.write(`${paint("dim", crop(title, terminal.columns()))}\n`);
   }
   const left = new AbortController();
   const received = { messages: 0 };
@@ -157,18 +158,20 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
   const onOpen = () => {
     printing.onOpen();
     const until = endingWith(left.signal, terminal);
-    watching = reportNoData(task, { terminal: until, received });
+    watching = reportNoData({ task, kind }, { terminal: until, received });
   };
   const { selection, json } = task;
   const responses = openStream(client, kind, { selection, signal: terminal.signal, onOpen });
-  const lineOf = (response: StreamResponse) => {
+  const lineOf = (response: StreamResponse, time: TimeFormat) => {
     if (json) return toJsonString(kind.method.output, response);
     const message = messageOf(response);
-    return message && messageLine(message, paint);
+    return message && crop(messageLine(message, paint, time), terminal.columns());
   };
   try {
     for await (const batch of responses) {
-      const lines = batch.map(lineOf).filter((line) => line !== undefined);
+      const time = timeFormat(terminal);
+      const lines = batch.map((response) => lineOf(response, time))
+        .filter((line) => line !== undefined);
       received.messages += lines.length;
       const wanted = lines.slice(0, progress.left);
       progress.left -= wanted.length;
@@ -179,6 +182,13 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
     left.abort();
     await watching;
   }
+}
+
+/** Columns from which on the nanoseconds of a quote fit. */
+const NANOSECONDS_FROM = 100;
+
+function timeFormat({ clock, columns }: Terminal): TimeFormat {
+  return { digits: columns() < NANOSECONDS_FROM ? 3 : 9, now: clock.now() };
 }
 
 function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {

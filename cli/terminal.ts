@@ -17,6 +17,8 @@ export interface Terminal {
   readonly clock: Clock;
   /** True when the output is a terminal. */
   readonly isTerminal: boolean;
+  /** Columns of the terminal; Infinity when the output is none. */
+  readonly columns: () => number;
   /** Fires when the user ends the command. */
   readonly signal: AbortSignal;
   /** Writes to standard output; rejects with `BrokenPipe` when it is closed. */
@@ -42,6 +44,7 @@ export function endingWith(
     env: terminal.env,
     clock: terminal.clock,
     isTerminal: terminal.isTerminal,
+    columns: terminal.columns,
     signal: AbortSignal.any([terminal.signal, signal]),
     write: (text) => terminal.write(text),
     writeError: (line) => terminal.writeError(line),
@@ -86,6 +89,7 @@ function processTerminal(signal: AbortSignal): Terminal {
     env: Deno.env.toObject(),
     clock: systemClock,
     isTerminal: Deno.stdout.isTerminal(),
+    columns: () => Deno.stdout.isTerminal() ? Screen.size().width : Infinity,
     signal,
     write: (text) => writeAll(Deno.stdout, text),
     writeError: (line) => {

@@ -198,6 +198,17 @@ export function latency(milliseconds: number | undefined): string {
   return text.padStart(7);
 }
 
+/** An age in seven columns: `12 ms`, `1.3 s`, `15m 02s`; negative if clocks differ. */
+export function age(milliseconds: number): string {
+  const size = Math.abs(milliseconds);
+  const text = size < 1000
+    ? `${size.toFixed(0)} ms`
+    : size < 100_000
+    ? `${(size / 1000).toFixed(1)} s`
+    : duration(size);
+  return (milliseconds <= -1 ? `-${text}` : text).padStart(7);
+}
+
 /** The name of an enum value in lower case: `partial_fill`; `?7` if unknown. */
 export function enumName(schema: DescEnum, value: number): string {
   const name = schema.value[value]?.localName;

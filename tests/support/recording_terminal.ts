@@ -12,6 +12,7 @@ export class RecordingTerminal implements Terminal {
   readonly env: Record<string, string | undefined>;
   readonly clock: Clock;
   readonly isTerminal: boolean;
+  readonly columns: () => number;
   readonly interrupt = new AbortController();
   readonly errorLines: string[] = [];
   output = "";
@@ -23,12 +24,14 @@ export class RecordingTerminal implements Terminal {
     options: {
       env?: Record<string, string>;
       isTerminal?: boolean;
+      columns?: number;
       clock?: Clock;
     } = {},
   ) {
     this.env = options.env ?? {};
     this.clock = options.clock ?? systemClock;
     this.isTerminal = options.isTerminal ?? false;
+    this.columns = () => options.columns ?? Infinity;
   }
 
   get signal(): AbortSignal {

@@ -57,6 +57,7 @@ function hastyTerminal(): { recorded: RecordingTerminal; used: Terminal } {
     env: {},
     clock: hasty,
     isTerminal: false,
+    columns: () => Infinity,
     signal: recorded.signal,
     write: (text) => recorded.write(text),
     writeError: (line) => recorded.writeError(line),

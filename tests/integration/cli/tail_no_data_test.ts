@@ -29,15 +29,15 @@ Deno.test("a stream without data is explained, again when the reason changes", a
     },
   };
   await until("the stream is open", () => clock.sleepers > 0);
-  await clock.advance(5_000);
+  await clock.advance(3_000);
   await terminal.until(() => terminal.errorLines.length > 0);
   assert.deepEqual(terminal.errorLines, [
-    "tail: no data for 5 s: the sip feed is not connected (reconnecting): " +
+    "tail: no data for 3 s: the feed Stocks (sip) is not connected (reconnecting): " +
     "the connection was lost",
   ]);
   assert.equal(proxy.statusRequests[0]?.includeSubscriptions, true);
   await until("it waits again", () => clock.sleepers > 0);
-  await clock.advance(5_000);
+  await clock.advance(3_000);
   await until("it looked again", () => proxy.statusRequests.length === 2);
   await until("it waits again", () => clock.sleepers > 0);
   proxy.status = {
@@ -45,11 +45,14 @@ Deno.test("a stream without data is explained, again when the reason changes", a
       feeds: [{ feedType: FeedType.SIP, state: ConnectionState.CONNECTED }],
     },
   };
-  await clock.advance(5_000);
+  for (let second = 6; second < 12; second += 3) {
+    await until("it waits", () => clock.sleepers > 0);
+    await clock.advance(3_000);
+  }
   await terminal.until(() => terminal.errorLines.length === 2);
   assert.match(
     terminal.errorLines[1] ?? "",
-    /no data for 15 s: Alpaca has acknowledged/,
+    /no data for 12 s: Alpaca has acknowledged/,
   );
   terminal.interrupt.abort();
   assert.equal(await done, 0);
@@ -66,17 +69,18 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
     proxy.status = { status: { feeds: [{ feedType: FeedType.SIP, state }] } };
   };
   feed(ConnectionState.CONNECTED);
-  await clock.advance(5_000); // in which the message came
-  await clock.advance(5_000);
+  await clock.advance(3_000); // in which the message came
+  await until("the next look is due", () => clock.sleepers > 0);
+  await clock.advance(3_000);
   await until("the proxy is asked", () => proxy.statusRequests.length === 1);
   assert.deepEqual(terminal.errorLines, [], "symbols may have nothing to say");
 
   feed(ConnectionState.RECONNECTING);
   await until("the next look is due", () => clock.sleepers > 0);
-  await clock.advance(5_000);
+  await clock.advance(3_000);
   await terminal.until(() => terminal.errorLines.length > 0);
   assert.deepEqual(terminal.errorLines, [
-    "tail: no data for 10 s: the sip feed is not connected (reconnecting)",
+    "tail: no data for 6 s: the feed Stocks (sip) is not connected (reconnecting)",
   ]);
   terminal.interrupt.abort();
   assert.equal(await done, 0);

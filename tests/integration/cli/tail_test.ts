@@ -8,6 +8,8 @@ import {
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { Environment } from "../../../src/gen/cream/v1/common_pb.ts";
 import { tail } from "../../../cli/tail.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+import { startGrpcHarness } from "../../support/grpc_client.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
 
@@ -31,9 +33,10 @@ function quote(symbol: string, bidPrice = 150.25) {
   };
 }
 
-Deno.test("tail prints quotes as aligned lines for people", async () => {
+Deno.test("tail prints quotes as aligned lines with their age for people", async () => {
   await using proxy = await ScriptedProxy.start();
-  const terminal = new RecordingTerminal();
+  const clock = new ManualClock(Date.parse("2024-01-15T10:00:00.135Z"));
+  const terminal = new RecordingTerminal({ clock });
   const done = tail(
     ["quotes", "aapl", "--address", proxy.address, "--count", "1"],
     terminal,
@@ -46,8 +49,53 @@ Deno.test("tail prints quotes as aligned lines for people", async () => {
 
   assert.equal(await done, 0);
   assert.deepEqual(terminal.lines, [
-    "10:00:00.123456789  AAPL         3 ×  150.25    150.27   × 4       Q/P     C    [R]",
+    "10:00:00.123456789    12 ms  AAPL         3 ×  150.25    150.27   × 4       Q/P     C    [R]",
   ]);
+});
+
+Deno.test("on a narrow terminal a line has milliseconds and ends at the last column", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const clock = new ManualClock(Date.parse("2024-01-15T10:15:00Z"));
+  const options = { clock, isTerminal: true, columns: 60, env: { NO_COLOR: "1" } };
+  const terminal = new RecordingTerminal(options);
+  const done = tail(["quotes", "--address", proxy.address, "--count", "1"], terminal);
+  await proxy.send(method.streamQuotes, quote("AAPL"));
+
+  assert.equal(await done, 0);
+  assert.deepEqual(terminal.lines, [
+    "TIME (UTC)        AGE  SYMBOL    SIZE ×  BID       ASK      ",
+    "10:00:00.123  14m 59s  AAPL         3 ×  150.25    150.27   ",
+  ]);
+});
+
+Deno.test("everything that is wrong with a request has a line", async () => {
+  await using harness = await startGrpcHarness();
+  const terminal = new RecordingTerminal();
+  const address = `127.0.0.1:${harness.server.port}`;
+  const long = "A".repeat(80);
+  const code = await tail(["quotes", long, "AAPL", long, "--address", address], terminal);
+
+  assert.equal(code, 1);
+  assert.deepEqual(terminal.errorLines, [
+    [
+      `tail: the proxy at ${address} rejected the request (INVALID_ARGUMENT):`,
+      ...[0, 2].map((at) =>
+        `symbols[${at}]: ${
+          JSON.stringify("A".repeat(32))
+        } has 80 characters; at most 64 are allowed`
+      ),
+    ].join("\n  "),
+  ]);
+});
+
+Deno.test("bars have no age: their time is the start of their minute", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const terminal = new RecordingTerminal({ isTerminal: true, env: { NO_COLOR: "1" } });
+  const done = tail(["bars", "--address", proxy.address, "--count", "1"], terminal);
+  await proxy.send(method.streamBars, { bar: { symbol: "AAPL" } });
+
+  assert.equal(await done, 0);
+  assert.match(terminal.lines[0] ?? "", /^TIME \(UTC\) {10}SYMBOL/);
 });
 
 Deno.test("tail --json prints the canonical protobuf-JSON of each message", async () => {
@@ -345,10 +393,10 @@ Deno.test("tail status shows every feed with its state and last error", async ()
   assert.equal(code, 0);
   assert.deepEqual(terminal.lines, [
     "proxy 0.1.0  paper  up 5m 00s  5 streams",
-    "FEED           STATE         LAST CONNECTED (UTC)   SUBS  TRIES   MESSAGES  LAST ERROR",
-    "sip            connected     10:00:01 (4m 59s ago)     2      0  1 234 567",
-    "opra           error         never                     0      3          0  auth failed",
-    "trade_updates  reconnecting  never                     0      0          0",
+    "FEED            STATE         LAST CONNECTED (UTC)   SUBS  TRIES   MESSAGES  LAST ERROR",
+    "Stocks (sip)    connected     10:00:01 (4m 59s ago)     2      0  1 234 567",
+    "Options (opra)  error         never                     0      3          0  auth failed",
+    "Trade updates   reconnecting  never                     0      0          0",
   ]);
 });
 
@@ -424,12 +472,12 @@ Deno.test("tail status --subscriptions lists what is asked of upstream", async (
   assert.equal(proxy.statusRequests.at(-1)?.includeSubscriptions, true);
   assert.deepEqual(terminal.output.split("\n").slice(4), [
     "",
-    "sip  3 of 3 used, 0 left, limit learned from a rejection",
-    "  quotes: 2 requested by streams, 1 acknowledged, 1 refused, " +
+    "Stocks (sip)  3 of 3 used, 0 left, limit learned from a rejection",
+    "  quotes: 2 requested by streams, 1 acknowledged, 1 rejected, " +
     "1 lingering, 1 stream without a filter, receiving what others request",
     "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
     "  quotes   AAPL    acknowledged        2",
-    "  quotes   XXXX    refused             1  invalid syntax (code 400)",
+    "  quotes   XXXX    rejected            1  invalid syntax (code 400)",
     "  quotes   MSFT    lingering           0",
     "",
   ]);

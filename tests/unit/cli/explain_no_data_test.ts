@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { explainNoData } from "../../../cli/explain_no_data.ts";
+import { explainNoData, type Explanation } from "../../../cli/explain_no_data.ts";
+import { STREAM_KINDS } from "../../../cli/streams.ts";
 import {
   ConnectionState,
   ConnectionStatusSchema,
@@ -13,28 +14,29 @@ type Feed = NonNullable<
   MessageInitShape<typeof ConnectionStatusSchema>["feeds"]
 >[number];
 
-const NOBODY = {
-  symbols: [],
-  underlyings: [],
-  orderIds: [],
-  contracts: undefined,
-};
+/** A Wednesday at noon in New York. */
+const OPEN = Date.parse("2026-11-18T17:00:00Z");
 
 /** What is said of a stream of a proxy with this one feed, connected. */
-function said(
+function explained(
   what: string,
-  { feed, symbols = [], underlyings = [] }: {
+  { feed, at = OPEN, ...selection }: {
     readonly feed: Feed;
+    readonly at?: number;
     readonly symbols?: string[];
     readonly underlyings?: string[];
+    readonly orderIds?: string[];
   },
-): string | undefined {
+): Explanation {
   const status = create(ConnectionStatusSchema, {
     feeds: [{ state: ConnectionState.CONNECTED, ...feed }],
   });
-  const selection = { ...NOBODY, symbols, underlyings };
-  return explainNoData(status, { what, selection });
+  const kind = STREAM_KINDS[what];
+  assert(kind);
+  return explainNoData(status, { kind, selection: { symbols: [], ...selection } }, at);
 }
+
+const said = (...args: Parameters<typeof explained>) => explained(...args).text;
 
 function stocks(...symbols: [string, SymbolState, string?][]): Feed {
   return {
@@ -60,7 +62,7 @@ Deno.test("a feed that is not connected is the reason, with upstream's error", (
   };
   assert.equal(
     said("orders", { feed }),
-    "the trade_updates feed is not connected (error): auth failed (code 402)",
+    "the feed Trade updates is not connected (error): auth failed (code 402)",
   );
 });
 
@@ -79,20 +81,97 @@ Deno.test("symbols that are not carried are named with their reasons", () => {
       feed,
       symbols: ["AAPL", "BAD", "MSFT", "TSLA", "NVDA", "AMD"],
     }),
-    "BAD is refused (invalid syntax (code 400)); " +
+    "BAD is rejected (invalid syntax (code 400)); " +
       "MSFT is waiting (all 30 slots are in use); TSLA is requested; and 2 more",
   );
 });
 
-Deno.test("acknowledged symbols without data mean a closed market, for frequent streams", () => {
-  const feed = stocks(["AAPL", SymbolState.ACKNOWLEDGED]);
-  const symbols = ["AAPL"];
-  assert.match(said("quotes", { feed, symbols }) ?? "", /market may be closed/);
-  assert.equal(said("bars", { feed, symbols }), undefined);
-  const orders = { feedType: FeedType.TRADE_UPDATES };
-  assert.equal(said("orders", { feed: orders }), undefined);
-  assert.equal(said("quotes", { feed: orders }), undefined);
+Deno.test("a symbol that the proxy does not report is not subscribed", () => {
+  const feed = stocks(["AAPL", SymbolState.ACKNOWLEDGED], ["BRK.B", SymbolState.ACKNOWLEDGED]);
+  const { text, isProblem } = explained("quotes", { feed, symbols: ["AAPL", "BRK/B", "MSFT"] });
+  assert.equal(text, "MSFT is not subscribed");
+  assert.equal(isProblem, true);
 });
+
+Deno.test("a subscription to everything covers a symbol", () => {
+  const feed = stocks(["*", SymbolState.ACKNOWLEDGED]);
+  assert.equal(explained("quotes", { feed, symbols: ["AAPL"] }).isProblem, false);
+});
+
+Deno.test("a feed that the proxy does not report is a problem", () => {
+  const orders = { feedType: FeedType.TRADE_UPDATES };
+  assert.equal(explained("quotes", { feed: orders }).isProblem, true);
+});
+
+const at = (text: string) => Date.parse(text);
+
+const NORMAL: readonly [string, Parameters<typeof explained>, RegExp][] = [
+  [
+    "acknowledged stocks in regular hours",
+    ["quotes", { feed: stocks(["AAPL", SymbolState.ACKNOWLEDGED]), symbols: ["AAPL"] }],
+    /acknowledged .* sends nothing: the symbols are quiet or do not exist/,
+  ],
+  [
+    "acknowledged stocks on a Saturday",
+    ["quotes", { feed: stocks(), at: at("2026-11-21T17:00:00Z") }],
+    /the market is closed until Mon 04:00 in New York \(in 1d 16h\)/,
+  ],
+  [
+    "stocks on Thanksgiving",
+    ["trades", { feed: stocks(), at: at("2026-11-26T17:00:00Z") }],
+    /closed until Fri 04:00 in New York/,
+  ],
+  [
+    "stocks before the opening",
+    ["quotes", { feed: stocks(), at: at("2026-11-18T13:00:00Z") }],
+    /it is the premarket, in which few symbols are traded/,
+  ],
+  [
+    "options before the opening",
+    ["option-quotes", { feed: { feedType: FeedType.OPRA }, at: at("2026-11-18T13:00:00Z") }],
+    /closed until Wed 09:30 in New York \(in 1h 30m\)/,
+  ],
+  [
+    "delayed options within a quarter of an hour of the opening",
+    ["option-quotes", { feed: { feedType: FeedType.INDICATIVE }, at: at("2026-11-18T14:40:00Z") }],
+    /closed until Wed 09:45 in New York \(in 5m 00s\)/,
+  ],
+  [
+    "the overnight feed by day",
+    ["quotes", { feed: { feedType: FeedType.BOATS } }],
+    /closed until Wed 20:00 in New York/,
+  ],
+  [
+    "the overnight feed by night",
+    ["quotes", { feed: { feedType: FeedType.BOATS }, at: at("2026-11-19T03:00:00Z") }],
+    /the symbols are quiet/,
+  ],
+  ["the test stream on a Saturday", [
+    "quotes",
+    { feed: { feedType: FeedType.TEST }, at: at("2026-11-21T17:00:00Z") },
+  ], /quiet/],
+  ["bars", ["bars", { feed: stocks() }], /a bar arrives after each minute/],
+  ["option trades", [
+    "option-trades",
+    { feed: { feedType: FeedType.OPRA } },
+  ], /untraded for hours/],
+  ["orders on a Saturday", [
+    "orders",
+    { feed: { feedType: FeedType.TRADE_UPDATES }, at: at("2026-11-21T17:00:00Z") },
+  ], /^an update arrives when an order of this account changes$/],
+  ["orders with a filter", [
+    "orders",
+    { feed: { feedType: FeedType.TRADE_UPDATES }, orderIds: ["1"] },
+  ], /changes and matches the filter$/],
+];
+
+for (const [what, args, expected] of NORMAL) {
+  Deno.test(`a normal pause is explained: ${what}`, () => {
+    const { text, isProblem } = explained(...args);
+    assert.match(text, expected);
+    assert.equal(isProblem, false);
+  });
+}
 
 Deno.test("a stream of everything is explained where no stream names a symbol", () => {
   const feed = (symbols: Feed["subscriptions"]): Feed => ({
@@ -101,7 +180,7 @@ Deno.test("a stream of everything is explained where no stream names a symbol", 
   });
   const bare = { channel: "quotes", unfilteredStreams: 1 };
   assert.match(
-    said("option-quotes", { feed: feed({ channels: [bare] }) }) ?? "",
+    said("option-quotes", { feed: feed({ channels: [bare] }) }),
     /only what other streams request, and none requests anything/,
   );
   const fed = {
@@ -112,8 +191,8 @@ Deno.test("a stream of everything is explained where no stream names a symbol", 
     }],
   };
   assert.match(
-    said("option-quotes", { feed: feed({ channels: [fed] }) }) ?? "",
-    /market may be closed/,
+    said("option-quotes", { feed: feed({ channels: [fed] }) }),
+    /the symbols are quiet/,
   );
 });
 
@@ -147,8 +226,5 @@ Deno.test("underlyings without contracts are explained by their reason", () => {
       "FOO: no option contracts of FOO are listed; " +
       "QQQ: its contracts are being looked up",
   );
-  assert.equal(
-    said("option-trades", { feed, underlyings: ["SPY"] }),
-    undefined,
-  );
+  assert.match(said("option-trades", { feed, underlyings: ["SPY"] }), /untraded for hours/);
 });

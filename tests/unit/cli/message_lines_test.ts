@@ -9,7 +9,7 @@ import {
   StockQuoteSchema,
   StockTradeSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { MESSAGE_TITLES, messageLine } from "../../../cli/message_lines.ts";
+import { messageLine, messageTitle } from "../../../cli/message_lines.ts";
 import { ansi, plain } from "../../../cli/text.ts";
 
 const QUOTE = fromJson(StockQuoteSchema, {
@@ -42,24 +42,24 @@ Deno.test("a quote without a bid says so", () => {
 
 Deno.test("the quote's titles stand over its columns", () => {
   const line = messageLine(QUOTE, plain);
-  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("SYMBOL"), line.indexOf("AAPL"));
-  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("×"), line.indexOf("×"));
-  assert.equal(MESSAGE_TITLES.stockQuotes.lastIndexOf("×"), line.lastIndexOf("×"));
-  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("VENUES"), line.indexOf("Q/P"));
-  assert.equal(MESSAGE_TITLES.stockQuotes.indexOf("CONDITIONS"), line.indexOf("[R]"));
+  assert.equal(messageTitle("stockQuotes").indexOf("SYMBOL"), line.indexOf("AAPL"));
+  assert.equal(messageTitle("stockQuotes").indexOf("×"), line.indexOf("×"));
+  assert.equal(messageTitle("stockQuotes").lastIndexOf("×"), line.lastIndexOf("×"));
+  assert.equal(messageTitle("stockQuotes").indexOf("VENUES"), line.indexOf("Q/P"));
+  assert.equal(messageTitle("stockQuotes").indexOf("CONDITIONS"), line.indexOf("[R]"));
 });
 
 Deno.test("the trade's and the bar's titles stand over their columns", () => {
   const trade = create(StockTradeSchema, { symbol: "A", conditions: ["@"] });
   assert.equal(
-    MESSAGE_TITLES.stockTrades.indexOf("CONDITIONS"),
+    messageTitle("stockTrades").indexOf("CONDITIONS"),
     messageLine(trade, plain).indexOf("[@]"),
   );
   const bar = create(StockBarSchema, { volume: 7n, tradeCount: 8, vwap: 1 });
   const line = messageLine(bar, plain);
-  assert.equal(MESSAGE_TITLES.stockBars.indexOf("VOLUME") + 5, line.indexOf("7"));
-  assert.equal(MESSAGE_TITLES.stockBars.indexOf("TRADES") + 5, line.indexOf("8"));
-  assert.equal(MESSAGE_TITLES.stockBars.indexOf("VWAP") + 2, line.indexOf("1.00"));
+  assert.equal(messageTitle("stockBars").indexOf("VOLUME") + 5, line.indexOf("7"));
+  assert.equal(messageTitle("stockBars").indexOf("TRADES") + 5, line.indexOf("8"));
+  assert.equal(messageTitle("stockBars").indexOf("VWAP") + 2, line.indexOf("1.00"));
 });
 
 Deno.test("the order's titles stand over its columns", () => {
@@ -70,11 +70,11 @@ Deno.test("the order's titles stand over its columns", () => {
     qty: "1",
   });
   const line = messageLine(update, plain);
-  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("EVENT"), line.indexOf("new"));
-  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("SYMBOL"), line.indexOf("AAPL"));
-  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("STATUS"), line.indexOf("held"));
-  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("EXECUTION"), line.indexOf("1 @ 9"));
-  assert.equal(MESSAGE_TITLES.orderUpdates.indexOf("ORDER ID"), line.indexOf("o-1"));
+  assert.equal(messageTitle("orderUpdates").indexOf("EVENT"), line.indexOf("new"));
+  assert.equal(messageTitle("orderUpdates").indexOf("SYMBOL"), line.indexOf("AAPL"));
+  assert.equal(messageTitle("orderUpdates").indexOf("STATUS"), line.indexOf("held"));
+  assert.equal(messageTitle("orderUpdates").indexOf("EXECUTION"), line.indexOf("1 @ 9"));
+  assert.equal(messageTitle("orderUpdates").indexOf("ORDER ID"), line.indexOf("o-1"));
 });
 
 Deno.test("colours change nothing but colours", () => {

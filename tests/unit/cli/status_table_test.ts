@@ -63,7 +63,7 @@ Deno.test("every channel counts its symbols by state, every symbol has a row", (
   });
   assert.deepEqual(lines, [
     "",
-    "sip  3 of 30 used, 27 left",
+    "Stocks (sip)  3 of 30 used, 27 left",
     "  trades: 3 requested by streams, 1 acknowledged, 1 requested, 1 waiting, 1 lingering",
     "  bars: 0 requested by streams, 2 streams without a filter, receiving what others request",
     "  CHANNEL  SYMBOL  STATE         STREAMS  REASON",
@@ -138,7 +138,7 @@ Deno.test("on a terminal a refusal is red and aligned all the same", () => {
     }],
   };
   assert.ok(
-    tables(status, ansi).at(-1)?.includes("\x1b[31mrefused\x1b[39m     "),
+    tables(status, ansi).at(-1)?.includes("\x1b[31mrejected\x1b[39m    "),
   );
 });
 
