@@ -110,7 +110,7 @@ export interface FeedCounters {
 export interface ChannelCounters {
   /** Events put into queues, once per stream. */
   published: number;
-  /** Events delivered to streams, once per stream. */
+  /** Events handed to the transports of streams, once per stream. */
   sent: number;
   /** Events that streams lost because they fell behind, once per stream. */
   dropped: number;

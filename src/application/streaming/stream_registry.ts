@@ -6,12 +6,12 @@
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { type ChannelEvents, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ROUTES, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Subscriber } from "../broadcast/subscriber.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
+import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
@@ -32,19 +32,6 @@ import {
  */
 const REPEATED_AS_ONE = 10;
 
-/** Takes the underlyings that streams request; disposing removes them. */
-export interface UnderlyingSink {
-  open(
-    channel: UpstreamChannel,
-    underlying: string,
-    selection: OptionSelection | undefined,
-  ): Disposable;
-  /** Observes an option symbol that a stream requests. */
-  observe(symbol: string): void;
-  /** Allocates slots of the symbol quota again. */
-  rebalance(): void;
-}
-
 /** The size of a filter. */
 interface FilterSize {
   readonly symbols: number;
@@ -61,7 +48,7 @@ export interface StreamRegistryOptions {
   readonly feeds: ReadonlySet<FeedId>;
   readonly sinks: Readonly<Partial<Record<FeedId, SubscriptionSink>>>;
   /** Resolves underlyings to contracts; without it none are subscribed. */
-  readonly underlyings?: UnderlyingSink | undefined;
+  readonly underlyings?: Expansions | undefined;
   readonly clock: Clock;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
