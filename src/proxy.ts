@@ -158,7 +158,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     maxSymbols: limits.maxSymbols,
     refusals: counters.refusals,
   });
-  const activity = new Activity(counters, clock);
+  const activity = new Activity(counters, clock, channels);
   return {
     counters,
     streams,

@@ -9,7 +9,7 @@ import {
   type StockSession,
 } from "../../domain/calendar/market_calendar.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
-import type { Activity, Flow } from "./activity.ts";
+import type { Activity, DataDelay, Flow } from "./activity.ts";
 import type { ErrorType, ProxyCounters } from "./counters.ts";
 import type { LatencySummary } from "./latency_window.ts";
 import type { RecentError } from "./recent_errors.ts";
@@ -32,6 +32,7 @@ export interface LiveFeed {
   /** Wall clock ms of the last data message; undefined before the first. */
   readonly lastMessageAt: number | undefined;
   readonly processing: LatencySummary;
+  readonly delay: DataDelay | undefined;
   /** Errors since the start, the most frequent first, without zeros. */
   readonly errors: readonly (readonly [ErrorType, number])[];
   readonly quota: QuotaReport | undefined;
@@ -101,6 +102,7 @@ export function liveView(sources: LiveSources): LiveView {
       received: activity.flow(`feed.${feed.feed}`),
       lastMessageAt: activity.lastMessageAt(feed.feed),
       processing: activity.processing(feed.feed),
+      delay: activity.delay(feed.feed),
       errors: Object.entries(counters.feeds[feed.feed].errors)
         .filter(([, count]) => count > 0)
         .sort(([, one], [, other]) => other - one) as [ErrorType, number][],

@@ -8,8 +8,10 @@ import {
   formatCount,
   formatDuration,
   formatRate,
+  formatShort,
   formatTime,
   STATES,
+  UNKNOWN,
 } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 
@@ -103,6 +105,10 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
         ${page.bars(`${name}.bars`, processing.counts)}
       </dd>
     </div>
+    <div class="wide">
+      <dt>Data delay</dt>
+      <dd>${page.text(`${name}.delay`, formatDelay(feed))}</dd>
+    </div>
   `;
 }
 
@@ -159,6 +165,11 @@ function formatOutage({ status }: LiveFeed, now: number): string {
   const { lastOutageMs, lastConnectedAt } = status;
   if (lastOutageMs === undefined || lastConnectedAt === undefined) return "";
   return `${formatDuration(lastOutageMs)} (until ${formatTime(lastConnectedAt, now)})`;
+}
+
+function formatDelay({ delay }: LiveFeed): string {
+  if (!delay) return UNKNOWN;
+  return `median ${formatShort(delay.medianMs)}, worst ${formatShort(delay.worstMs)}`;
 }
 
 function formatQuota(quota: QuotaReport | undefined): string {

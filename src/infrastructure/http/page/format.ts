@@ -83,6 +83,12 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / DAY)} d ${Math.floor(whole % DAY / HOUR)} h`;
 }
 
+/** A short duration: `42 ms`, `1.3 s`, else as {@linkcode formatDuration}. */
+export function formatShort(ms: number): string {
+  if (ms < SECOND) return `${Math.round(ms)} ms`;
+  return ms < MINUTE ? `${(ms / SECOND).toFixed(1)} s` : formatDuration(ms);
+}
+
 /** An age: `now` within two seconds, else `12 s ago`. */
 export function formatAge(ms: number): string {
   return ms < 2 * SECOND ? "now" : `${formatDuration(ms)} ago`;

@@ -274,6 +274,14 @@ Deno.test("a chart shows the last minutes before any script runs", async () => {
   assert.equal(path.match(/l/g)?.length, 90);
 });
 
+Deno.test("the delay of data stands beside the time of processing", () => {
+  const activity = new Activity(createCounters(), new ManualClock());
+  activity.delay = (feed) => feed === "sip" ? { medianMs: 41.6, worstMs: 1_250 } : undefined;
+  const { text } = contentOf({ activity });
+  assert.equal(text["feed.sip.delay"], "median 42 ms, worst 1.3 s");
+  assert.equal(text["feed.opra.delay"], "–");
+});
+
 Deno.test("a stream shows its client, and every time is absolute too", () => {
   const now = 1_705_330_863_900;
   const { rows } = contentOf({
