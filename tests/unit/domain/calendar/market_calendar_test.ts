@@ -39,32 +39,32 @@ function* weekdays(year: number): Generator<[date: string, day: number]> {
   }
 }
 
-for (const [year, dates] of Object.entries(HOLIDAYS)) {
-  Deno.test(`the holidays of ${year} are those that the NYSE published`, () => {
+Deno.test("the holidays are those that the NYSE published", () => {
+  for (const [year, dates] of Object.entries(HOLIDAYS)) {
     for (const market of MARKETS) {
       const closed = [...weekdays(Number(year))]
         .filter(([, day]) => calendar.hours(market, day) === undefined)
         .map(([date]) => date);
-      assert.equal(closed.join(" "), dates, market);
+      assert.equal(closed.join(" "), dates, `${market} in ${year}`);
     }
-  });
-}
+  }
+});
 
-for (const [year, dates] of Object.entries(EARLY_CLOSES)) {
-  Deno.test(`the early closes of ${year} are those that the NYSE published`, () => {
+Deno.test("the early closes are those that the NYSE published", () => {
+  for (const [year, dates] of Object.entries(EARLY_CLOSES)) {
     for (const market of ["regular", "options"] as const) {
       const early = [...weekdays(Number(year))].filter(([, day]) => {
         const hours = calendar.hours(market, day);
         return hours && hours.closesAt - hours.opensAt !== 6.5 * HOUR_MS;
       });
-      assert.equal(early.map(([date]) => date).join(" "), dates);
+      assert.equal(early.map(([date]) => date).join(" "), dates, `${market} in ${year}`);
       for (const [, day] of early) {
         const hours = calendar.hours(market, day);
         assert.equal(hours && hours.closesAt - hours.opensAt, 3.5 * HOUR_MS);
       }
     }
-  });
-}
+  }
+});
 
 Deno.test("no market is open on a weekend day, except overnight on Sunday evening", () => {
   // Saturday, 2026-11-21, 00:00 in New York.
