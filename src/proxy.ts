@@ -13,6 +13,7 @@ import { ConnectionLimits } from "./application/connections/connection_limits.ts
 import { supervise } from "./application/feeds/supervise.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
+import { measureEndToEndDelay } from "./application/status/end_to_end_delay.ts";
 import { measureLoopDelay } from "./application/status/loop_delay.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
@@ -192,6 +193,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
         underlyings && keep((signal) => underlyings.run(signal)),
         keep((signal) => endStalled(streams, { ...stalls, signal })),
         keep((signal) => activity.run(signal)),
+        keep((signal) => measureEndToEndDelay(counters, { clock, signal })),
         keep((signal) => measureLoopDelay(counters.loopDelay, { clock, signal })),
         keep((signal) => reportLosses(streams, { clock, log, signal })),
       ]);

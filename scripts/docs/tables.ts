@@ -25,7 +25,8 @@ import {
   tradingHost,
 } from "../../src/infrastructure/config/upstream_urls.ts";
 import { FEED_TYPES, STATES } from "../../src/infrastructure/grpc/encoding/status_response.ts";
-import { type Metric, METRICS } from "../../src/infrastructure/metrics/metrics.ts";
+import type { Metric } from "../../src/infrastructure/metrics/metric.ts";
+import { METRICS } from "../../src/infrastructure/metrics/metrics.ts";
 import type { EventSink } from "../../src/application/ports/event_sink.ts";
 import type { MessageType } from "../../src/application/status/counters.ts";
 import { OrderEvent } from "../../src/gen/cream/v1/stream_proxy_pb.ts";

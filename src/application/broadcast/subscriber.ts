@@ -175,6 +175,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     this.#inFlight = this.#memory.addInFlight(batch);
     this.#sent += count;
     this.#counters.sent += count;
+    this.#counters.onSent?.(batch[0] as Envelope<T>);
     return batch;
   }
 

@@ -9,6 +9,7 @@
 import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
 
 /** Types of upstream messages: values of the `message_type` label. */
 export const MESSAGE_TYPES = [
@@ -72,7 +73,7 @@ export const REFUSAL_REASONS = [
 /** One limit at which clients are refused. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
-/** Upper bounds in seconds of every latency histogram. */
+/** Upper bounds in seconds of the histograms of work inside the proxy. */
 export const PROCESSING_BUCKETS: readonly number[] = [
   0.00001,
   0.000025,
@@ -89,8 +90,27 @@ export const PROCESSING_BUCKETS: readonly number[] = [
   0.5,
 ];
 
+/** Upper bounds in seconds of the histogram of end-to-end delays. */
+export const DELAY_BUCKETS: readonly number[] = [
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  60,
+  300,
+];
+
 /** Latency counts per bucket; the last entry is everything above the last bound. */
 export interface Latency {
+  /** Upper bounds in seconds, ascending. */
+  readonly bounds: readonly number[];
   readonly counts: number[];
   /** Seconds, summed. */
   sum: number;
@@ -114,6 +134,8 @@ export interface ChannelCounters {
   sent: number;
   /** Events that streams lost because they fell behind, once per stream. */
   dropped: number;
+  /** Called with the oldest event of the next batch that is sent, while a sample is due. */
+  onSent?: ((oldest: Envelope<unknown>) => void) | undefined;
 }
 
 /** All counters of one proxy. */
@@ -126,6 +148,8 @@ export interface ProxyCounters {
   readonly acceptFailures: Record<AcceptFailure, number>;
   /** How late timers fire. */
   readonly loopDelay: Latency;
+  /** Age of messages when they are handed to the transport, sampled. */
+  readonly endToEnd: Readonly<Record<ChannelName, Latency>>;
 }
 
 function zeroes<K extends string>(keys: readonly K[]): Record<K, number> {
@@ -141,8 +165,8 @@ function feedCounters(): FeedCounters {
   };
 }
 
-function emptyLatency(): Latency {
-  return { counts: new Array(PROCESSING_BUCKETS.length + 1).fill(0), sum: 0 };
+function emptyLatency(bounds = PROCESSING_BUCKETS): Latency {
+  return { bounds, counts: new Array(bounds.length + 1).fill(0), sum: 0 };
 }
 
 /** Makes a set of counters, all zero. */
@@ -157,6 +181,9 @@ export function createCounters(): ProxyCounters {
     refusals: zeroes(REFUSAL_REASONS),
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
+    endToEnd: Object.fromEntries(
+      CHANNELS.map((channel) => [channel, emptyLatency(DELAY_BUCKETS)]),
+    ) as Record<ChannelName, Latency>,
   };
 }
 
@@ -185,7 +212,7 @@ export function observe(
 ): void {
   const { seconds, messages } = sample;
   let bucket = 0;
-  for (const bound of PROCESSING_BUCKETS) {
+  for (const bound of latency.bounds) {
     if (seconds <= bound) break;
     bucket++;
   }

@@ -10,58 +10,15 @@
  * @module
  */
 import { type Metric as ClientMetric, Registry } from "prom-client";
-import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
-import {
-  type FeedCounters,
-  type Latency,
-  PROCESSING_BUCKETS,
-  type ProxyCounters,
-} from "../../application/status/counters.ts";
-import type { Activity } from "../../application/status/activity.ts";
-import type { FeedStatus, StatusSource } from "../../application/status/status.ts";
-import type { FeedQuota, QuotaSource, StreamsReport } from "../../application/status/reports.ts";
-import { type MarketCalendar, MARKETS } from "../../domain/calendar/market_calendar.ts";
+import type { FeedCounters } from "../../application/status/counters.ts";
+import type { FeedQuota } from "../../application/status/reports.ts";
+import type { FeedStatus } from "../../application/status/status.ts";
+import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { histogram, type Metric, type MetricsSources, type Series, seriesOf } from "./metric.ts";
 import { PROCESS_METRICS } from "./process_metrics.ts";
-
-/** The sources of the values. */
-export interface MetricsSources {
-  readonly counters: ProxyCounters;
-  readonly status: StatusSource;
-  readonly calendar: MarketCalendar;
-  /** Times of the last data; without it, no ages are reported. */
-  readonly activity?: Pick<Activity, "lastMessageAt">;
-  /** Open client streams, and the capacity of their queues by channel. */
-  readonly streams?: { readonly reports: StreamsReport };
-  readonly capacities?: Readonly<Record<ChannelName, number>>;
-  /** Symbol quotas of the market data feeds; without it, none are reported. */
-  readonly quotas?: QuotaSource;
-  /** Client connections and descriptors; without it, none are reported. */
-  readonly connections?: () => ConnectionFigures;
-  /** Memory of the client queues, in bytes; 0 without it. */
-  readonly queueMemory?: { readonly bytes: number; readonly limit: number };
-}
-
-/** One series of a metric. */
-interface Series {
-  readonly labels: Readonly<Record<string, string | number>>;
-  readonly value: number;
-  /** Name of the series, where it is not that of the metric. */
-  readonly metricName?: string;
-}
-
-/** One metric. */
-export interface Metric {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-  /** @default none */
-  readonly labels?: readonly string[];
-  /** Reads every series; a number is the only series of a metric without labels. */
-  readonly read: (sources: MetricsSources) => number | readonly Series[];
-}
 
 /** Value of the `message_type` label for each channel. */
 export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
@@ -261,6 +218,18 @@ export const METRICS = {
     help: "Limit above which the longest queues lose their oldest messages",
     read: ({ queueMemory }) => queueMemory?.limit ?? 0,
   },
+  endToEnd: {
+    name: "alpaca_proxy_end_to_end_delay_seconds",
+    type: "histogram",
+    help: "Time from Alpaca's timestamp until the message is handed to the transport, sampled",
+    labels: ["message_type"],
+    read: ({ counters }) =>
+      CHANNELS.flatMap((channel) =>
+        histogram("alpaca_proxy_end_to_end_delay_seconds", counters.endToEnd[channel], {
+          message_type: CHANNEL_LABELS[channel],
+        })
+      ),
+  },
   fullestQueue: {
     name: "alpaca_proxy_fullest_queue_ratio",
     type: "gauge",
@@ -345,10 +314,6 @@ export function createMetrics(sources: MetricsSources): () => Promise<string> {
   return () => registry.metrics();
 }
 
-function seriesOf(label: string, counts: Readonly<Record<string, number>>): Series[] {
-  return Object.entries(counts).map(([key, value]) => ({ labels: { [label]: key }, value }));
-}
-
 function perFeed(read: (feed: FeedStatus) => number): Metric["read"] {
   return ({ status }) =>
     status().feeds.map((feed) => ({ labels: { feed: feed.feed }, value: read(feed) }));
@@ -390,23 +355,4 @@ function fullestQueues({ streams, capacities }: MetricsSources): Series[] {
     labels: { message_type: CHANNEL_LABELS[channel] },
     value: (longest.get(channel) ?? 0) / (capacities?.[channel] ?? 1),
   }));
-}
-
-/** Buckets are cumulative, as the text format requires. */
-function histogram(
-  name: string,
-  { counts, sum }: Latency,
-  labels: Readonly<Record<string, string>>,
-): Series[] {
-  let count = 0;
-  const buckets = counts.map((own, index) => ({
-    metricName: `${name}_bucket`,
-    labels: { le: PROCESSING_BUCKETS[index] ?? "+Inf", ...labels },
-    value: count += own,
-  }));
-  return [
-    ...buckets,
-    { metricName: `${name}_sum`, labels, value: sum },
-    { metricName: `${name}_count`, labels, value: count },
-  ];
 }
