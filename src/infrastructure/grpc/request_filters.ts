@@ -1,9 +1,9 @@
 /**
  * Converts requests to filters.
  *
- * Symbols are normalized and duplicates removed. An entry that cannot be a symbol
- * is an error with all violations: a filter that never matches looks like a
- * market without data.
+ * Symbols are normalized and duplicates removed. An entry of which the stream can never receive
+ * anything is an error with all violations: a filter that never matches looks like a market without
+ * data.
  *
  * @module
  */
@@ -20,8 +20,11 @@ import {
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { RequestValidator } from "./request_validator.ts";
 import {
+  checkOption,
+  checkStock,
   identity,
   normalizeOption,
+  normalizeOrder,
   normalizeStock,
   normalizeUnderlying,
 } from "./normalize_symbols.ts";
@@ -50,7 +53,7 @@ export function stockFilter(
   limits: RequestLimits = DEFAULT_LIMITS,
 ): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
-  const symbols = validator.list("symbols", request.symbols, normalizeStock);
+  const symbols = validator.list("symbols", request.symbols, normalizeStock, checkStock);
   validator.throwIfInvalid();
   return { symbols };
 }
@@ -60,16 +63,13 @@ export function stockFilter(
  *
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
-export function optionFilter(
-  request: {
-    readonly symbols: readonly string[];
-    readonly underlyings: readonly string[];
-    readonly optionSelection?: SelectionMessage | undefined;
-  },
-  limits: RequestLimits = DEFAULT_LIMITS,
-): StreamFilter {
+export function optionFilter(request: {
+  readonly symbols: readonly string[];
+  readonly underlyings: readonly string[];
+  readonly optionSelection?: SelectionMessage | undefined;
+}, limits: RequestLimits = DEFAULT_LIMITS): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
-  const symbols = validator.list("symbols", request.symbols, normalizeOption);
+  const symbols = validator.list("symbols", request.symbols, normalizeOption, checkOption);
   const underlyings = validator.list("underlyings", request.underlyings, normalizeUnderlying);
   const selection = readSelection(request.optionSelection, {
     defaults: limits.defaultSelection,
@@ -81,22 +81,18 @@ export function optionFilter(
 }
 
 /**
- * Reads the filter of the order stream. Order ids keep their case. Symbols are
- * normalized like those of options and keep their slashes: orders can be for
- * crypto pairs.
+ * Reads the filter of the order stream. Order ids keep their case. Symbols are normalized like
+ * those of options and of stocks; crypto pairs keep their slash.
  *
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
-export function orderFilter(
-  request: {
-    readonly symbols: readonly string[];
-    readonly orderIds: readonly string[];
-  },
-  limits: RequestLimits = DEFAULT_LIMITS,
-): StreamFilter {
+export function orderFilter(request: {
+  readonly symbols: readonly string[];
+  readonly orderIds: readonly string[];
+}, limits: RequestLimits = DEFAULT_LIMITS): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
   const orderIds = validator.list("order_ids", request.orderIds, identity);
-  const symbols = validator.list("symbols", request.symbols, normalizeOption);
+  const symbols = validator.list("symbols", request.symbols, normalizeOrder);
   validator.throwIfInvalid();
   return { symbols, orderIds };
 }
@@ -121,8 +117,8 @@ const RIGHTS: ReadonlyMap<OptionRight, DomainRight | undefined> = new Map([
 ]);
 
 /**
- * Returns the selection, with `defaults` for absent fields; `undefined` without
- * a message. Each invalid field becomes a violation.
+ * Returns the selection, with `defaults` for absent fields; `undefined` without a message. Each
+ * invalid field becomes a violation.
  */
 function readSelection(
   message: SelectionMessage | undefined,

@@ -5,7 +5,7 @@
  */
 import { status as Code } from "@grpc/grpc-js";
 import { CallError, type FieldViolation } from "./call_error.ts";
-import type { Normalize } from "./normalize_symbols.ts";
+import type { CheckSymbol, Normalize } from "./normalize_symbols.ts";
 
 /** Longest entry in characters. */
 const MAX_LENGTH = 64;
@@ -55,8 +55,17 @@ export class RequestValidator {
     this.#maxEntries = maxEntries;
   }
 
-  /** Normalizes the entries of a list and removes duplicates. */
-  list(field: string, entries: readonly string[], normalize: Normalize): string[] {
+  /**
+   * Normalizes the entries of a list and removes duplicates.
+   *
+   * @param check describes what is wrong with a name; by default nothing is
+   */
+  list(
+    field: string,
+    entries: readonly string[],
+    normalize: Normalize,
+    check: CheckSymbol = () => undefined,
+  ): string[] {
     if (entries.length > this.#maxEntries) {
       this.addViolation(
         field,
@@ -69,7 +78,7 @@ export class RequestValidator {
     for (const [i, raw] of entries.entries()) {
       // The trimmed part of a long string can retain the whole string.
       const entry = raw.length > MAX_RAW_LENGTH ? raw : normalize(raw.trim()).trim();
-      const violation = violationOf(entry);
+      const violation = violationOf(entry) ?? check(entry);
       if (violation === undefined) kept.add(entry);
       else {
         const quoted = JSON.stringify(raw.slice(0, MAX_QUOTED));

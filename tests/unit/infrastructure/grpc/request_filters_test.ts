@@ -85,7 +85,7 @@ Deno.test("share classes are written with a dot, as Alpaca does", () => {
 
 Deno.test("separators of other symbols are kept", () => {
   const symbols = [
-    ...["BTC/USD", "PSA-PH", "ABCDEF/A", "A1/B", "X.WS", "BRK--B", "BRK/1"],
+    ...["BRK/BB", "PSA-PH", "ABCDEF/A", "A1/B", "X.WS", "BRK--B", "BRK/1"],
     ...["-B", "A/B/C"],
   ];
   assert.deepEqual(stockFilter({ symbols }).symbols, symbols);
@@ -99,9 +99,35 @@ Deno.test("option symbols of orders are normalized like those of streams", () =>
   ]);
 });
 
-Deno.test("order symbols keep slashes and dashes", () => {
-  const symbols = ["BTC/USD", "BRK/B", "A-B"];
-  assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, symbols);
+Deno.test("symbols of orders are normalized like those of stocks, crypto pairs are kept", () => {
+  const pairs = ["BTC/USD", "ETH/BTC"];
+  assert.deepEqual(orderFilter({ symbols: pairs, orderIds: [] }).symbols, pairs);
+  const symbols = ["BRK/B", "BRK-B", " brk b ", "BRK.B"];
+  assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, ["BRK.B"]);
+});
+
+Deno.test("an option stream refuses what is no contract, with a remedy", () => {
+  const symbols = [
+    ...["AAPL", "BRK.B", "AAPL240315X00172500", "AAPL241315C00172500", "AAPL240300C00172500"],
+    ...["AAPL240315C0172500", "BTC/USD", "LONGROOT240315C00172500"],
+  ];
+  const { details: { fields = [] }, message } = refusal(() =>
+    optionFilter({ symbols: ["1SPX  240315C00172500", ...symbols], underlyings: [] })
+  );
+  assert.deepEqual(fields.map(({ field }) => field), symbols.map((_, i) => `symbols[${i + 1}]`));
+  assert.match(message, /symbols\[1\]: "AAPL" is not a contract.*set underlyings/);
+  assert.match(fields[2]?.description ?? "", /YYMMDD.*eight digits/);
+});
+
+Deno.test("a stock stream refuses contracts and crypto pairs, with a remedy", () => {
+  const { details: { fields = [] } } = refusal(() =>
+    stockFilter({
+      symbols: ["AAPL", "O:SPXW240327P04925000", "spxw  240327p04925000", "btc/usd", "X.WS"],
+    })
+  );
+  assert.deepEqual(fields.map(({ field }) => field), ["symbols[1]", "symbols[2]", "symbols[3]"]);
+  assert.match(fields[0]?.description ?? "", /option contract; use StreamOptionQuotes/);
+  assert.match(fields[2]?.description ?? "", /crypto pair/);
 });
 
 Deno.test("the longest list is a setting", () => {
@@ -131,7 +157,7 @@ Deno.test("order ids keep their case, order symbols do not", () => {
 Deno.test("every invalid entry is reported with its index", () => {
   const { details: { fields = [] }, message } = refusal(() =>
     optionFilter({
-      symbols: ["OK", "", "O:"],
+      symbols: ["SPXW240327P04925000", "", "O:"],
       underlyings: ["A\tB", "X".repeat(65)],
     })
   );
