@@ -43,10 +43,7 @@ const BASE_BYTES = 96 * 1_048_576;
 /** Settings that determine how much memory is needed. */
 export interface MemorySettings {
   readonly capacities: Readonly<Record<ChannelName, number>>;
-  readonly limits: {
-    readonly maxSymbols: number;
-    readonly queueMemoryBytes: number;
-  };
+  readonly limits: { readonly maxSymbols: number; readonly queueMemoryBytes: number };
 }
 
 /** Returns the largest heap that a proxy with these settings needs, in bytes. */
@@ -61,10 +58,7 @@ export function heapNeeded({ limits }: MemorySettings): number {
  *
  * @param heapLimit heap limit of the runtime in bytes
  */
-export function memoryProblems(
-  settings: MemorySettings,
-  heapLimit: number,
-): readonly string[] {
+export function memoryProblems(settings: MemorySettings, heapLimit: number): readonly string[] {
   const { capacities, limits: { queueMemoryBytes } } = settings;
   const problems = CHANNELS.flatMap((channel) => {
     const bytes = EVENT_BYTES[channel] + SLOT_BYTES;

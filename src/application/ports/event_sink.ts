@@ -1,11 +1,11 @@
 /**
- * Receives events from a decoder. Both calls are synchronous and never throw,
- * so that the upstream reader never waits.
+ * Receives events from a decoder. Both calls are synchronous and never throw, so that the upstream
+ * reader never waits.
  */
 export interface EventSink<T> {
   /**
-   * Whether events of this symbol can have a subscriber; if not, they need not be
-   * decoded. Approximate: true where that depends on the event.
+   * Whether events of this symbol can have a subscriber; if not, they need not be decoded.
+   * Approximate: true where that depends on the event.
    */
   mayHaveSubscribers(symbol: string): boolean;
   /** @param receivedAt wall clock ms at which the frame arrived; the next frame has another one */

@@ -15,15 +15,19 @@ const LOSS_INTERVAL_MS = 30_000;
 /** Streams that are logged one by one; of the others only their number. */
 const LOGGED = 5;
 
+/** Options of both functions. */
+export interface MonitorOptions {
+  readonly clock: Pick<Clock, "sleep">;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
 /** Options of {@linkcode endStalled}. */
-export interface EndStalledOptions {
+export interface EndStalledOptions extends MonitorOptions {
   /** The memory of the streams' queues; swept in the same interval. */
   readonly memory: QueueMemory;
   /** Time in ms after which a stream that takes nothing is ended; 0: no limit. */
   readonly stalledMs: number;
-  readonly clock: Pick<Clock, "sleep">;
-  readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 /**
@@ -33,9 +37,8 @@ export interface EndStalledOptions {
  */
 export async function endStalled(
   streams: StreamRegistry,
-  options: EndStalledOptions,
+  { memory, stalledMs, clock, log, signal }: EndStalledOptions,
 ): Promise<void> {
-  const { memory, stalledMs, clock, log, signal } = options;
   while (!signal.aborted) {
     await clock.sleep(STALL_INTERVAL_MS, signal);
     if (signal.aborted) return;
@@ -43,18 +46,11 @@ export async function endStalled(
     if (stalledMs === 0) continue;
     const ended = streams.endStalled(stalledMs);
     for (const { channel, filter, queued } of ended.slice(0, LOGGED)) {
-      log.warn("Ended a stalled stream: its client does not read", {
-        channel,
-        filter,
-        queued,
-        stalledMs,
-      });
+      const fields = { channel, filter, queued, stalledMs };
+      log.warn("Ended a stalled stream: its client does not read", fields);
     }
-    if (ended.length > LOGGED) {
-      log.warn("Ended more stalled streams", {
-        streams: ended.length - LOGGED,
-      });
-    }
+    const others = ended.length - LOGGED;
+    if (others > 0) log.warn("Ended more stalled streams", { streams: others });
   }
 }
 
@@ -64,23 +60,15 @@ export async function endStalled(
  */
 export async function reportLosses(
   streams: StreamRegistry,
-  options: {
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly signal: AbortSignal;
-  },
+  { clock, log, signal }: MonitorOptions,
 ): Promise<void> {
-  const { clock, log, signal } = options;
   while (!signal.aborted) {
     await clock.sleep(LOSS_INTERVAL_MS, signal);
     const losses = streams.takeLosses().sort((a, b) => b.dropped - a.dropped);
     for (const { channel, filter, dropped } of losses.slice(0, LOGGED)) {
       log.warn(`A slow ${channel} stream loses messages`, { filter, dropped });
     }
-    if (losses.length > LOGGED) {
-      log.warn("More streams lose messages", {
-        streams: losses.length - LOGGED,
-      });
-    }
+    const others = losses.length - LOGGED;
+    if (others > 0) log.warn("More streams lose messages", { streams: others });
   }
 }

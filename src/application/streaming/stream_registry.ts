@@ -142,10 +142,10 @@ export class StreamRegistry implements MarketStreams {
   takeLosses(): StreamReport[] {
     const losses: StreamReport[] = [];
     for (const stream of this.#open) {
-      const report = reportOf(stream);
-      const dropped = report.dropped - stream.droppedThen;
-      stream.droppedThen = report.dropped;
-      if (dropped > 0) losses.push({ ...report, dropped });
+      const dropped = stream.subscriber.dropped - stream.droppedThen;
+      if (dropped === 0) continue;
+      stream.droppedThen += dropped;
+      losses.push({ ...reportOf(stream), dropped });
     }
     return losses;
   }

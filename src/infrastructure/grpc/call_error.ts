@@ -95,7 +95,7 @@ export function rejectionOf(error: unknown): unknown {
 export function stalled({ queued, stalledMs }: Stall): CallError {
   const seconds = Math.floor(stalledMs / 1000);
   return unavailable(
-    `The stream has stalled: ${queued} messages waiting, nothing read for ` +
+    `The stream has stalled: ${queued} messages queued, nothing read for ` +
       `${seconds} s; reopen it and read faster ` +
       "(STREAM_PROXY_STALLED_STREAM_SECS)",
   );

@@ -16,7 +16,7 @@ Deno.test("a stalled stream ends with UNAVAILABLE, its numbers and a fix", async
   assert.equal(code, "14");
   assert.equal(
     decodeURIComponent(String(text)),
-    "The stream has stalled: 12 messages waiting, nothing read for 300 s; " +
+    "The stream has stalled: 12 messages queued, nothing read for 300 s; " +
       "reopen it and read faster (STREAM_PROXY_STALLED_STREAM_SECS)",
   );
   await harness.market.untilOpen(0);
