@@ -49,6 +49,7 @@ export class Outcome {
     const { received, errors, processing } = this.counters;
     zero(received);
     zero(errors);
+    this.counters.inexact = 0;
     processing.counts.fill(0);
     this.events.length = this.controls.length = this.faults.length = 0;
     this.notes.clear();

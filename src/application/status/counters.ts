@@ -120,6 +120,8 @@ export interface Latency {
 export interface FeedCounters {
   readonly received: Record<MessageType, number>;
   readonly errors: Record<ErrorType, number>;
+  /** Messages that were delivered with a value rounded or left out. */
+  inexact: number;
   /** Reconnection attempts, since the process started. */
   reconnects: number;
   /** From a frame's arrival until its messages are in every queue. */
@@ -160,6 +162,7 @@ function feedCounters(): FeedCounters {
   return {
     received: zeroes(MESSAGE_TYPES),
     errors: zeroes(ERROR_TYPES),
+    inexact: 0,
     reconnects: 0,
     processing: emptyLatency(),
   };

@@ -22,6 +22,7 @@ import {
   InvalidField,
   isMessage,
   type Message,
+  type MessageNotes,
   printable,
   readSymbol,
 } from "./fields.ts";
@@ -40,12 +41,6 @@ export interface MessageHandler {
 
 /** Handlers by the message's type. */
 export type MessageHandlers = ReadonlyMap<unknown, MessageHandler>;
-
-/** Records what differs from the documentation in a message that is delivered. */
-export interface MessageNotes {
-  /** Counts a message with values that are not documented and logs them. */
-  unknownValues(values: readonly string[]): void;
-}
 
 /** How the frames of a stream are decoded; `R` is a message about the session. */
 export interface StreamFormat<R> {
@@ -92,6 +87,8 @@ export class FrameDecoder<R> implements MessageNotes {
   #receivedAt = 0;
   /** Lines about the messages of the current frame, logged or not. */
   #logged = 0;
+  /** Whether a value of the current message was rounded or left out. */
+  #isInexact = false;
 
   constructor({ format, counters, clock, log }: DecoderOptions<R>) {
     this.#format = format;
@@ -143,6 +140,10 @@ export class FrameDecoder<R> implements MessageNotes {
     } catch {
       // The log itself failed; the counter remains.
     }
+  }
+
+  inexact(): void {
+    this.#isInexact = true;
   }
 
   unknownValues(values: readonly string[]): void {
@@ -199,7 +200,9 @@ export class FrameDecoder<R> implements MessageNotes {
   #handle(handler: MessageHandler, message: Message, receivedAt: number): void {
     const { sink, read, isAlwaysRead } = handler;
     if (sink && !isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) return;
+    this.#isInexact = false;
     const event = read(message, this);
+    if (this.#isInexact) this.#counters.inexact++;
     sink?.publish(event, receivedAt);
   }
 

@@ -1,12 +1,14 @@
 /**
  * Reads the fields of a message, one function per kind of field.
  *
- * A value that is not valid throws {@linkcode InvalidField}, which costs that message only. Numbers
- * and times are required; absent and null codes are empty text, because Alpaca omits the exchange
- * of an empty side of the order book.
+ * Symbol, time, prices and sizes are required: an invalid one throws {@linkcode InvalidField},
+ * which costs that message only. Any other value that cannot be read is left out and noted: an odd
+ * exchange, tape, condition or id does not cost a price. A fractional size, which the tapes carry
+ * since 2026, is rounded to the nearest whole number and noted, because the messages to clients
+ * have whole sizes.
  *
- * Text has limits far above real values, because an event is kept in every queue that wants it and
- * sent to every client.
+ * Text has limits far above real values, because an event is kept in every queue of a subscriber
+ * and sent to every client.
  *
  * @module
  */
@@ -88,17 +90,67 @@ export function readNumber(message: Message, key: string): number {
   throw new InvalidField(key, value);
 }
 
+/** Records what differs from the documentation in a message that is delivered. */
+export interface MessageNotes {
+  /** A value was rounded, or left out because it cannot be read; counted once per message. */
+  inexact(): void;
+  /** The message has values that are not documented; counted and logged. */
+  unknownValues(values: readonly string[]): void;
+}
+
 /**
- * Reads a size in shares or contracts: an integer from 0 to 2^31 − 1, the range of the messages to
- * clients.
+ * Reads a size in shares or contracts: a number from 0 that is below 2^31 once rounded, the range
+ * of the messages to clients.
  */
-export function readSize(message: Message, key: string): number {
+export function readSize(message: Message, key: string, notes: MessageNotes): number {
   const value = message[key];
   const size = typeof value === "bigint" ? Number(value) : value;
-  if (typeof size === "number" && size >= 0 && (size | 0) === size) {
-    return size;
+  if (typeof size === "number" && size >= 0) {
+    if ((size | 0) === size) return size;
+    const rounded = Math.round(size);
+    if ((rounded | 0) === rounded) {
+      notes.inexact();
+      return rounded;
+    }
   }
   throw new InvalidField(key, value);
+}
+
+/** Reads a volume: as {@linkcode readInteger}, but a fraction is rounded. */
+export function readVolume(message: Message, key: string, notes: MessageNotes): number | bigint {
+  const value = message[key];
+  const rounded = typeof value === "number" ? Math.round(value) : NaN;
+  if (rounded === value || !Number.isSafeInteger(rounded)) return readInteger(message, key);
+  notes.inexact();
+  return rounded;
+}
+
+/** Reads the id of a trade: as {@linkcode readInteger}, but 0 unless the value is a number. */
+export function readTradeId(message: Message, key: string, notes: MessageNotes): number | bigint {
+  const value = message[key];
+  const isFraction = Number.isFinite(value) && !Number.isInteger(value);
+  if ((typeof value === "number" || typeof value === "bigint") && !isFraction) {
+    return readInteger(message, key);
+  }
+  notes.inexact();
+  return 0;
+}
+
+/** Reads a number that a bar may lack, such as its VWAP: 0 without a valid one. */
+export function readOptional(
+  read: (message: Message, key: string, notes: MessageNotes) => number,
+  message: Message,
+  key: string,
+  notes: MessageNotes,
+): number {
+  const value = message[key];
+  if (value === undefined || value === null) return 0;
+  try {
+    return read(message, key, notes);
+  } catch {
+    notes.inexact();
+    return 0;
+  }
 }
 
 /**
@@ -122,37 +174,49 @@ function fits64Bits(value: bigint): boolean {
     BigInt.asIntN(64, value) === value;
 }
 
-/** Reads a code of up to 64 characters; absent or null is empty. */
-export function readString(message: Message, key: string): string {
-  return readUpTo(MAX_CODE_LENGTH, message, key);
+/** Reads a code of up to 64 characters; empty when it is absent or null, or noted. */
+export function readString(message: Message, key: string, notes: MessageNotes): string {
+  return readUpTo(MAX_CODE_LENGTH, message, key, notes);
 }
 
-/** Reads text of up to 1,024 characters; absent or null is empty. */
-export function readText(message: Message, key: string): string {
-  return readUpTo(MAX_TEXT_LENGTH, message, key);
+/** As {@linkcode readString}, up to 1,024 characters. */
+export function readText(message: Message, key: string, notes: MessageNotes): string {
+  return readUpTo(MAX_TEXT_LENGTH, message, key, notes);
 }
 
-function readUpTo(length: number, message: Message, key: string): string {
+function readUpTo(length: number, message: Message, key: string, notes: MessageNotes): string {
   const value = message[key];
   if (typeof value === "string" && value.length <= length) return value;
-  if (value === undefined || value === null) return "";
-  throw new InvalidField(key, value);
+  if (value !== undefined && value !== null) notes.inexact();
+  return "";
 }
 
-/** Reads a list of up to 32 codes; absent or null is empty. */
-export function readStrings(message: Message, key: string): readonly string[] {
+/**
+ * Reads a list of codes; empty when it is absent or null. A single code is a list of one. What is
+ * not a code, and codes beyond 32, are left out and noted.
+ */
+export function readStrings(
+  message: Message,
+  key: string,
+  notes: MessageNotes,
+): readonly string[] {
   const value = message[key];
   if (value === undefined || value === null) return [];
-  if (!Array.isArray(value) || value.length > MAX_CODES) {
-    throw new InvalidField(key, value);
-  }
-  for (let i = 0; i < value.length; i++) {
-    const code: unknown = value[i];
-    if (typeof code !== "string" || code.length > MAX_CODE_LENGTH) {
-      throw new InvalidField(key, code);
-    }
-  }
-  return value;
+  const list: readonly unknown[] = Array.isArray(value) ? value : [value];
+  if (list.length <= MAX_CODES && list.every(isCode)) return list;
+  notes.inexact();
+  return list.slice(0, MAX_CODES).filter(isCode);
+}
+
+/** Reads a single code, also from a list of one. */
+export function readCode(message: Message, key: string, notes: MessageNotes): string {
+  const value = message[key];
+  const isListOfOne = Array.isArray(value) && value.length === 1;
+  return readString(isListOfOne ? { [key]: value[0] } : message, key, notes);
+}
+
+function isCode(value: unknown): value is string {
+  return typeof value === "string" && value.length <= MAX_CODE_LENGTH;
 }
 
 /**

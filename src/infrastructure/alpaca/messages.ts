@@ -31,14 +31,19 @@ import {
   errorMessage,
   MAX_SYMBOL_LENGTH,
   type Message,
+  type MessageNotes,
+  readCode,
   readInteger,
   readNumber,
+  readOptional,
   readSize,
   readString,
   readStrings,
   readSymbol,
   readText,
   readTime,
+  readTradeId,
+  readVolume,
 } from "./fields.ts";
 
 /** Where stock events are published. */
@@ -80,42 +85,42 @@ export function optionHandlers(sinks: OptionSinks): MessageHandlers {
   ]);
 }
 
-function readBar(kind: BarKind): (message: Message) => StockBar {
-  return (message) => readStockBar(message, kind);
+function readBar(kind: BarKind): MessageHandler["read"] {
+  return (message, notes) => readStockBar(message, kind, notes);
 }
 
 /** Stock message `T` = `q`. */
-export function readStockQuote(message: Message): StockQuote {
+export function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
-    bidExchange: readString(message, "bx"),
+    bidExchange: readString(message, "bx", notes),
     bidPrice: readNumber(message, "bp"),
-    bidSize: readSize(message, "bs"),
-    askExchange: readString(message, "ax"),
+    bidSize: readSize(message, "bs", notes),
+    askExchange: readString(message, "ax", notes),
     askPrice: readNumber(message, "ap"),
-    askSize: readSize(message, "as"),
-    conditions: readStrings(message, "c"),
-    tape: readString(message, "z"),
+    askSize: readSize(message, "as", notes),
+    conditions: readStrings(message, "c", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `t`. */
-export function readStockTrade(message: Message): StockTrade {
+export function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
-    tradeId: readInteger(message, "i"),
-    exchange: readString(message, "x"),
+    tradeId: readTradeId(message, "i", notes),
+    exchange: readString(message, "x", notes),
     price: readNumber(message, "p"),
-    size: readSize(message, "s"),
-    conditions: readStrings(message, "c"),
-    tape: readString(message, "z"),
+    size: readSize(message, "s", notes),
+    conditions: readStrings(message, "c", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `b`, `u` or `d`; `vw` and `n` may be absent. */
-export function readStockBar(message: Message, kind: BarKind): StockBar {
+export function readStockBar(message: Message, kind: BarKind, notes: MessageNotes): StockBar {
   return {
     kind,
     symbol: readSymbol(message),
@@ -124,108 +129,104 @@ export function readStockBar(message: Message, kind: BarKind): StockBar {
     high: readNumber(message, "h"),
     low: readNumber(message, "l"),
     close: readNumber(message, "c"),
-    volume: readInteger(message, "v"),
-    vwap: isAbsent(message.vw) ? 0 : readNumber(message, "vw"),
-    tradeCount: isAbsent(message.n) ? 0 : readSize(message, "n"),
+    volume: readVolume(message, "v", notes),
+    vwap: readOptional(readNumber, message, "vw", notes),
+    tradeCount: readOptional(readSize, message, "n", notes),
   };
 }
 
 /** Stock message `T` = `c`. */
-export function readStockCorrection(message: Message): StockCorrection {
+export function readStockCorrection(message: Message, notes: MessageNotes): StockCorrection {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
-    exchange: readString(message, "x"),
+    exchange: readString(message, "x", notes),
     originalId: readInteger(message, "oi"),
     originalPrice: readNumber(message, "op"),
-    originalSize: readSize(message, "os"),
-    originalConditions: readStrings(message, "oc"),
+    originalSize: readSize(message, "os", notes),
+    originalConditions: readStrings(message, "oc", notes),
     correctedId: readInteger(message, "ci"),
     correctedPrice: readNumber(message, "cp"),
-    correctedSize: readSize(message, "cs"),
-    correctedConditions: readStrings(message, "cc"),
-    tape: readString(message, "z"),
+    correctedSize: readSize(message, "cs", notes),
+    correctedConditions: readStrings(message, "cc", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `x`. */
-export function readStockCancel(message: Message): StockCancel {
+export function readStockCancel(message: Message, notes: MessageNotes): StockCancel {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     tradeId: readInteger(message, "i"),
-    exchange: readString(message, "x"),
+    exchange: readString(message, "x", notes),
     price: readNumber(message, "p"),
-    size: readSize(message, "s"),
-    action: readString(message, "a"),
-    tape: readString(message, "z"),
+    size: readSize(message, "s", notes),
+    action: readString(message, "a", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `l`. */
-export function readStockLuld(message: Message): StockLuld {
+export function readStockLuld(message: Message, notes: MessageNotes): StockLuld {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     limitUp: readNumber(message, "u"),
     limitDown: readNumber(message, "d"),
-    indicator: readString(message, "i"),
-    tape: readString(message, "z"),
+    indicator: readString(message, "i", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `s`. */
-export function readTradingStatus(message: Message): StockTradingStatus {
+export function readTradingStatus(message: Message, notes: MessageNotes): StockTradingStatus {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
-    statusCode: readString(message, "sc"),
-    statusMessage: readText(message, "sm"),
-    reasonCode: readString(message, "rc"),
-    reasonMessage: readText(message, "rm"),
-    tape: readString(message, "z"),
+    statusCode: readString(message, "sc", notes),
+    statusMessage: readText(message, "sm", notes),
+    reasonCode: readString(message, "rc", notes),
+    reasonMessage: readText(message, "rm", notes),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Stock message `T` = `i`. */
-export function readStockImbalance(message: Message): StockImbalance {
+export function readStockImbalance(message: Message, notes: MessageNotes): StockImbalance {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     price: readNumber(message, "p"),
-    tape: readString(message, "z"),
+    tape: readString(message, "z", notes),
   };
 }
 
 /** Option message `T` = `q`. */
-function readOptionQuote(message: Message): OptionQuote {
+function readOptionQuote(message: Message, notes: MessageNotes): OptionQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
-    bidExchange: readString(message, "bx"),
+    bidExchange: readString(message, "bx", notes),
     bidPrice: readNumber(message, "bp"),
-    bidSize: readSize(message, "bs"),
-    askExchange: readString(message, "ax"),
+    bidSize: readSize(message, "bs", notes),
+    askExchange: readString(message, "ax", notes),
     askPrice: readNumber(message, "ap"),
-    askSize: readSize(message, "as"),
-    condition: readString(message, "c"),
+    askSize: readSize(message, "as", notes),
+    condition: readCode(message, "c", notes),
   };
 }
 
 /** Option message `T` = `t`. */
-function readOptionTrade(message: Message): OptionTrade {
+function readOptionTrade(message: Message, notes: MessageNotes): OptionTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     price: readNumber(message, "p"),
-    size: readSize(message, "s"),
-    exchange: readString(message, "x"),
-    condition: readString(message, "c"),
+    size: readSize(message, "s", notes),
+    exchange: readString(message, "x", notes),
+    condition: readCode(message, "c", notes),
   };
-}
-
-function isAbsent(value: unknown): boolean {
-  return value === undefined || value === null;
 }
 
 /** A message about the session, not the market. */

@@ -16,8 +16,15 @@ import type { Log } from "../../application/ports/log.ts";
 import type { FeedCounters } from "../../application/status/counters.ts";
 import { type OrderUpdate, unknownEnums } from "../../domain/market/order_events.ts";
 import { moneyCodec } from "./codecs.ts";
-import { FrameDecoder, type MessageNotes, type StreamFormat } from "./decode.ts";
-import { errorMessage, InvalidField, isMessage, type Message, printable } from "./fields.ts";
+import { FrameDecoder, type StreamFormat } from "./decode.ts";
+import {
+  errorMessage,
+  InvalidField,
+  isMessage,
+  type Message,
+  type MessageNotes,
+  printable,
+} from "./fields.ts";
 import { readOrderUpdate } from "./order_messages.ts";
 import { Session, type SessionDeadlines } from "./session.ts";
 

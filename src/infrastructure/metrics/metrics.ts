@@ -92,6 +92,14 @@ export const METRICS = {
     labels: ["feed", "error_type"],
     read: perFeedAnd("error_type", ({ errors }) => errors),
   },
+  inexact: {
+    name: "alpaca_proxy_messages_inexact_total",
+    type: "counter",
+    help: "Messages delivered with a size rounded or an odd field left out, by feed",
+    labels: ["feed"],
+    read: ({ counters }) =>
+      FEEDS.map((feed) => ({ labels: { feed }, value: counters.feeds[feed].inexact })),
+  },
   reconnects: {
     name: "alpaca_proxy_reconnects_total",
     type: "counter",

@@ -19,7 +19,7 @@ const BAD: readonly (readonly [unknown, string])[] = [
   [quote("1"), "malformed_element"],
   [{ T: "t" }, "malformed_element"],
   [{ T: "u", S: "A" }, "malformed_element"],
-  [{ ...trade(1), s: 0.5 }, "malformed_element"],
+  [{ ...trade(1), s: -0.5 }, "malformed_element"],
   [{ ...trade(1), t: "yesterday" }, "malformed_element"],
   [{ ...trade(1e300) }, "malformed_element"],
   [null, "malformed_element"],

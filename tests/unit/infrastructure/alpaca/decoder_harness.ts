@@ -82,8 +82,14 @@ class Counted {
     return moved(this.counters.received);
   }
 
+  /** Messages that were delivered with a value rounded or left out. */
+  get inexact(): number {
+    return this.counters.inexact;
+  }
+
   /** Forgets what was counted and logged. */
   forget(): void {
+    this.counters.inexact = 0;
     zero(this.counters.errors);
     zero(this.counters.received);
     this.log.records.length = 0;

@@ -185,7 +185,7 @@ Deno.test("option sizes are read as integers of any width only", () => {
     "ce80000000",
     "cf0000000080000000",
     "cfffffffffffffffff",
-    "cb3fe0000000000000",
+    "cbbfe0000000000000",
     "cb7ff8000000000000",
     "c0",
     "c3",
@@ -224,10 +224,21 @@ for (const key of ["S", "t", "p", "s"] as const) {
   });
 }
 
-Deno.test("a list as an option condition is invalid", () => {
-  const harness = new OptionHarness().receive([{ ...quote, c: ["A"] }, quote]);
-  assert.deepEqual(harness.errors, { malformed_element: 1 });
-  assert.equal(harness.quotes.events.length, 1);
+Deno.test("an option condition may be a list of one; other values are left out", () => {
+  const harness = new OptionHarness().receive([
+    { ...quote, c: ["A"] },
+    { ...quote, c: ["A", "B"] },
+    { ...quote, c: 7 },
+  ]);
+  assert.deepEqual(harness.quotes.events.map(({ condition }) => condition), ["A", "", ""]);
+  assert.deepEqual([harness.errors, harness.inexact], [{}, 2]);
+});
+
+Deno.test("a fractional option size is rounded", () => {
+  const harness = new OptionHarness().receive([{ ...quote, bs: 1.5 }, { ...trade, s: 2.25 }]);
+  assert.equal(harness.quotes.events[0]?.bidSize, 2);
+  assert.equal(harness.trades.events[0]?.size, 2);
+  assert.deepEqual([harness.errors, harness.inexact], [{}, 2]);
 });
 
 Deno.test("stock types are unknown on the option stream", () => {

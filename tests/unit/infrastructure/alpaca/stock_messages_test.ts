@@ -6,7 +6,15 @@ import {
   readStockImbalance,
 } from "../../../../src/infrastructure/alpaca/messages.ts";
 import { StockHarness } from "./decoder_harness.ts";
-import { bar, barMeans, type Message, type Specimen, SPECIMENS, TIME } from "./stock_specimens.ts";
+import {
+  bar,
+  barMeans,
+  CountingNotes,
+  type Message,
+  type Specimen,
+  SPECIMENS,
+  TIME,
+} from "./stock_specimens.ts";
 
 const COUNTED_AS: Readonly<Record<string, string>> = {
   t: "trade",
@@ -28,8 +36,11 @@ function without(message: Message, key: string): Message {
 }
 
 for (const [type, specimen] of Object.entries(SPECIMENS)) {
-  const { valid, means, read, numbers, sizes, ids, codes, lists } = specimen;
-  const required = ["S", "t", ...numbers, ...sizes, ...ids];
+  const { valid, means, numbers, sizes, ids, codes, lists } = specimen;
+  const read = (message: Message, notes = new CountingNotes()) => specimen.read(message, notes);
+  // The id of a trade is 0 when Alpaca sends none; that of a correction is needed.
+  const needed = ids.filter((key) => !(type === "t" && key === "i"));
+  const required = ["S", "t", ...numbers, ...sizes, ...needed];
 
   Deno.test(`"${type}" messages keep every field`, () => {
     assert.deepEqual(read(valid), means);
@@ -65,22 +76,46 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
         );
       }
     }
-    for (const key of [...numbers, ...sizes, ...ids]) {
+    for (const key of [...numbers, ...sizes, ...needed]) {
       assert.throws(() => read({ ...valid, [key]: "7" }), InvalidField, key);
     }
-    for (const key of [...sizes, ...ids]) {
+    for (const key of needed.filter((key) => key !== "v")) {
       assert.throws(() => read({ ...valid, [key]: 0.5 }), InvalidField, key);
     }
-    for (const key of [...codes, "S", "t"]) {
+    for (const key of ["S", "t"]) {
       assert.throws(() => read({ ...valid, [key]: 7 }), InvalidField, key);
     }
+  });
+
+  Deno.test(`"${type}" messages lose no more than a code that is not text`, () => {
+    const values = { odd: [7, true, {}, [], ["a", "b"], "x".repeat(2_000)], empty: "" };
+    for (const key of codes) {
+      const expected = read({ ...valid, [key]: "" });
+      for (const value of values.odd) {
+        const notes = new CountingNotes();
+        assert.deepEqual(read({ ...valid, [key]: value }, notes), expected, key);
+        assert.equal(notes.count, 1, key);
+      }
+    }
+  });
+
+  Deno.test(`"${type}" messages keep the codes of an odd list`, () => {
+    const odd = [
+      [7, [], 1],
+      [{}, [], 1],
+      [[7], [], 1],
+      [["@", null, ["I"], "F", "x".repeat(65)], ["@", "F"], 1],
+      [Array(33).fill("@"), Array(32).fill("@"), 1],
+      // Nothing is lost of a single code.
+      ["@", ["@"], 0],
+      ["", [""], 0],
+    ] as const;
     for (const key of lists) {
-      for (const value of ["@", 7, {}, [7], [null], ["@", ["I"]]]) {
-        assert.throws(
-          () => read({ ...valid, [key]: value }),
-          InvalidField,
-          key,
-        );
+      for (const [value, kept, count] of odd) {
+        const notes = new CountingNotes();
+        const expected = read({ ...valid, [key]: kept });
+        assert.deepEqual(read({ ...valid, [key]: value }, notes), expected, key);
+        assert.equal(notes.count, count, key);
       }
     }
   });
@@ -114,12 +149,79 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
       assert.throws(() => read({ ...valid, [key]: -1n }), InvalidField, key);
     }
   });
+
+  Deno.test(`"${type}" sizes are rounded to the nearest whole number`, () => {
+    const cases = [[0.2, 0], [0.5, 1], [1.5, 2], [7.25, 7], [2 ** 31 - 1.4, 2 ** 31 - 1]] as const;
+    for (const key of sizes) {
+      for (const [value, size] of cases) {
+        const notes = new CountingNotes();
+        const expected = read({ ...valid, [key]: size });
+        assert.deepEqual(read({ ...valid, [key]: value }, notes), expected, `${key} ${value}`);
+        assert.equal(notes.count, 1);
+      }
+      for (const value of [2 ** 31 - 0.5, -0.5, NaN, Infinity]) {
+        assert.throws(() => read({ ...valid, [key]: value }), InvalidField, `${key} ${value}`);
+      }
+    }
+  });
 }
 
+Deno.test("a trade without a readable id has the id 0", () => {
+  const { valid, means, read } = SPECIMENS.t as Specimen;
+  for (const i of [undefined, null, "7", 0.5, true, {}, []]) {
+    const notes = new CountingNotes();
+    assert.deepEqual(read({ ...valid, i }, notes), { ...means as object, tradeId: 0 });
+    assert.equal(notes.count, 1);
+  }
+  for (const i of [NaN, Infinity, 2n ** 64n]) {
+    assert.throws(() => read({ ...valid, i }, new CountingNotes()), InvalidField);
+  }
+});
+
+Deno.test("the volume of a bar is rounded, its VWAP and trade count may be odd", () => {
+  const notes = new CountingNotes();
+  const odd = { v: 7.25, vw: "7", n: 1.5 };
+  const event = readStockBar({ ...bar, ...odd }, "minute", notes);
+  assert.deepEqual(event, { ...barMeans, kind: "minute", volume: 7, vwap: 0, tradeCount: 2 });
+  assert.equal(notes.count, 3);
+  for (const v of [NaN, Infinity, "7", null]) {
+    assert.throws(() => readStockBar({ ...bar, v }, "minute", notes), InvalidField);
+  }
+});
+
+/** Messages of the tape that are not as documented, and what is delivered of them. */
+const ODD: readonly (readonly [string, Message, Message])[] = [
+  ["a bar with a fractional volume", { T: "b", ...bar, v: 7.25 }, { volume: 7 }],
+  ["a trade with a fractional size", { ...SPECIMENS.t?.valid, s: 0.5 }, { size: 1 }],
+  ["a quote with a fractional size", { ...SPECIMENS.q?.valid, bs: 1.5 }, { bidSize: 2 }],
+  ["a trade without an id", without(SPECIMENS.t?.valid ?? {}, "i"), { tradeId: 0 }],
+  ["a quote with a number as exchange", { ...SPECIMENS.q?.valid, bx: 7 }, { bidExchange: "" }],
+  ["a quote with a map as tape", { ...SPECIMENS.q?.valid, z: {} }, { tape: "" }],
+];
+
+for (const [name, message, part] of ODD) {
+  Deno.test(`${name} is delivered and counted as inexact`, () => {
+    const harness = new StockHarness().receive([message, SPECIMENS.l?.valid]);
+    const { quotes, trades, bars } = harness;
+    const events = [...quotes.events, ...trades.events, ...bars.events];
+    assert.equal(events.length, 1);
+    assert.deepEqual({ ...events[0], ...part }, events[0]);
+    assert.deepEqual([harness.errors, harness.inexact], [{}, 1]);
+    assert.deepEqual(harness.log.records, []);
+  });
+}
+
+Deno.test("a trade whose condition is text has one condition", () => {
+  const harness = new StockHarness().receive([{ ...SPECIMENS.t?.valid, c: "@" }]);
+  assert.deepEqual(harness.trades.events[0]?.conditions, ["@"]);
+  assert.deepEqual([harness.errors, harness.inexact], [{}, 0]);
+});
+
 Deno.test("a bar without VWAP or trade count has zeros", () => {
+  const notes = new CountingNotes();
   const spare = { vw: null, n: null };
-  const nulls = readStockBar({ ...bar, ...spare }, "minute");
-  const absent = readStockBar(["vw", "n"].reduce(without, bar), "minute");
+  const nulls = readStockBar({ ...bar, ...spare }, "minute", notes);
+  const absent = readStockBar(["vw", "n"].reduce(without, bar), "minute", notes);
   for (const read of [nulls, absent]) {
     assert.deepEqual(read, {
       ...barMeans,
@@ -128,6 +230,7 @@ Deno.test("a bar without VWAP or trade count has zeros", () => {
       tradeCount: 0,
     });
   }
+  assert.equal(notes.count, 0);
 });
 
 Deno.test("times keep their nanoseconds and lose their offset", () => {
@@ -139,7 +242,7 @@ Deno.test("times keep their nanoseconds and lose their offset", () => {
     "1969-12-31T23:59:59.9Z": [-1, 900_000_000],
   };
   for (const [text, [seconds, nanos]] of Object.entries(cases)) {
-    const { timestamp } = readStockImbalance({ S: "A", p: 1, t: text });
+    const { timestamp } = readStockImbalance({ S: "A", p: 1, t: text }, new CountingNotes());
     assert.deepEqual(timestamp, { seconds, nanos }, text);
   }
 });
@@ -162,7 +265,7 @@ Deno.test("invalid times are rejected", () => {
   ];
   for (const t of wrong) {
     assert.throws(
-      () => readStockImbalance({ S: "A", p: 1, t }),
+      () => readStockImbalance({ S: "A", p: 1, t }, new CountingNotes()),
       InvalidField,
       JSON.stringify(t),
     );
@@ -171,12 +274,12 @@ Deno.test("invalid times are rejected", () => {
 
 Deno.test("a price beyond the range of a double is invalid, also beside an exact id", () => {
   const { valid, read } = SPECIMENS.t as Specimen;
-  assert.throws(() => read({ ...valid, p: 10n ** 400n }), InvalidField);
+  assert.throws(() => read({ ...valid, p: 10n ** 400n }, new CountingNotes()), InvalidField);
 });
 
 Deno.test("an empty symbol is invalid", () => {
   const { valid, read } = SPECIMENS.q as Specimen;
-  assert.throws(() => read({ ...valid, S: "" }), InvalidField);
+  assert.throws(() => read({ ...valid, S: "" }, new CountingNotes()), InvalidField);
 });
 
 Deno.test("the error of an invalid field quotes its value, shortened", () => {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { MessageNotes } from "../../../../src/infrastructure/alpaca/fields.ts";
 import {
   readStockBar,
   readStockCancel,
@@ -13,6 +14,17 @@ import {
   readStockTrade,
   readTradingStatus,
 } from "../../../../src/infrastructure/alpaca/messages.ts";
+
+/** Notes that are counted. */
+export class CountingNotes implements MessageNotes {
+  count = 0;
+
+  inexact(): void {
+    this.count++;
+  }
+
+  unknownValues(): void {}
+}
 
 /** The time of every specimen, and what it means. */
 export const TIME = "2026-09-14T14:30:02.118450321Z";
@@ -25,7 +37,7 @@ export type Message = Readonly<Record<string, unknown>>;
 export interface Specimen {
   readonly valid: Message;
   readonly means: unknown;
-  readonly read: (message: Message) => unknown;
+  readonly read: (message: Message, notes: MessageNotes) => unknown;
   readonly numbers: readonly string[];
   readonly sizes: readonly string[];
   readonly ids: readonly string[];
@@ -133,19 +145,19 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   b: {
     valid: { T: "b", ...bar },
     means: { kind: "minute", ...barMeans },
-    read: (message) => readStockBar(message, "minute"),
+    read: (message, notes) => readStockBar(message, "minute", notes),
     ...barFields,
   },
   u: {
     valid: { T: "u", ...bar },
     means: { kind: "updated", ...barMeans },
-    read: (message) => readStockBar(message, "updated"),
+    read: (message, notes) => readStockBar(message, "updated", notes),
     ...barFields,
   },
   d: {
     valid: { T: "d", ...bar },
     means: { kind: "daily", ...barMeans },
-    read: (message) => readStockBar(message, "daily"),
+    read: (message, notes) => readStockBar(message, "daily", notes),
     ...barFields,
   },
   s: {

@@ -81,6 +81,7 @@ Deno.test("every series exists from the start, at zero", async () => {
     zero(`${METRICS.connections.name}{feed="${feed}"}`);
     zero(`${METRICS.subscriptions.name}{feed="${feed}"}`);
     zero(`${METRICS.reconnects.name}{feed="${feed}"}`);
+    zero(`${METRICS.inexact.name}{feed="${feed}"}`);
     zero(`${METRICS.processing.name}_count{feed="${feed}"}`);
     zero(`${METRICS.processing.name}_sum{feed="${feed}"}`);
     zero(`${METRICS.processing.name}_bucket{le="+Inf",feed="${feed}"}`);
@@ -99,6 +100,7 @@ Deno.test("a scrape shows what the counters say at that moment, not more", async
   counters.feeds.sip.received.quote = 10;
   counters.feeds.trading.errors.malformed_element = 100;
   counters.feeds.opra.reconnects = 2;
+  counters.feeds.sip.inexact = 3;
   counters.channels.optionTrades.sent = 7;
   counters.channels.optionTrades.dropped = 1;
   await samples();
@@ -108,6 +110,7 @@ Deno.test("a scrape shows what the counters say at that moment, not more", async
     [`${METRICS.received.name}{feed="sip",message_type="quote"}`]: 11,
     [`${METRICS.errors.name}{feed="trading",error_type="malformed_element"}`]: 100,
     [`${METRICS.reconnects.name}{feed="opra"}`]: 2,
+    [`${METRICS.inexact.name}{feed="sip"}`]: 3,
     [`${METRICS.sent.name}{message_type="option_trade"}`]: 7,
     [`${METRICS.dropped.name}{message_type="option_trade"}`]: 1,
   };

@@ -15,7 +15,7 @@ export const WANTED = ["AAPL", "SPY261218C00650000"];
 
 /** Everything that a harness has published, counted and passed on. */
 function outcome(harness: StockHarness | OptionHarness) {
-  const { quotes, trades, controls, received, errors } = harness;
+  const { quotes, trades, controls, received, errors, inexact } = harness;
   return {
     quotes: quotes.events,
     trades: trades.events,
@@ -23,6 +23,7 @@ function outcome(harness: StockHarness | OptionHarness) {
     controls,
     received,
     errors,
+    inexact,
   };
 }
 
