@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { ERROR_TYPES, MESSAGE_TYPES } from "../../src/application/status/counters.ts";
+import { MARKETS } from "../../src/domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../src/domain/connection/feed.ts";
 import type { Metric } from "../../src/infrastructure/metrics/metric.ts";
 import { METRICS } from "../../src/infrastructure/metrics/metrics.ts";
@@ -43,6 +44,7 @@ const SERIES = new Map<string, Labels>([
 /** Values of the labels that have a closed set. */
 const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   feed: FEEDS,
+  market: MARKETS,
   error_type: ERROR_TYPES,
   message_type: [
     ...MESSAGE_TYPES,
