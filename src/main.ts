@@ -19,14 +19,14 @@ import manifest from "../deno.json" with { type: "json" };
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
+import { helpText, parseCommandLine, VERSION } from "./command_line.ts";
 import { debounceSignals } from "./infrastructure/clock/debounce_signals.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
-import { helpText, parseCommandLine, VERSION } from "./command_line.ts";
 import { ConfigError, formatErrors } from "./infrastructure/config/config_error.ts";
 import { describeSettings, formatSettings } from "./infrastructure/config/describe_settings.ts";
-import { parseConfig } from "./infrastructure/config/parse_config.ts";
 import { type Env, readEnvironment } from "./infrastructure/config/environment.ts";
+import { parseConfig } from "./infrastructure/config/parse_config.ts";
 import { createJsonLog, type JsonLog } from "./infrastructure/logging/json_log.ts";
 import { openOutput, type ProcessOutput } from "./infrastructure/logging/output.ts";
 import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
@@ -76,8 +76,9 @@ export async function main(
   const config = readConfig(env);
   const warnings = startWarnings(config, env);
   if (command === "check") {
-    const lines = [...warnings, ...memoryProblems(config, heapLimit())]
-      .map((warning) => `Warning: ${warning}\n`).join("");
+    const lines = [...warnings, ...memoryProblems(config, heapLimit())].map((warning) =>
+      `Warning: ${warning}\n`
+    ).join("");
     return exitWith(EXIT.ok, `${formatSettings(config)}\n${lines}The settings are valid.\n`);
   }
   const output = openOutput(
@@ -129,7 +130,8 @@ function logStartup(
   { log, output }: { readonly log: Log; readonly output: ProcessOutput },
 ): void {
   const versions = { version: manifest.version, deno: Deno.version.deno };
-  if (Deno.stdout.isTerminal() && config.logLevel !== "off") {
+  const isLogged = ["trace", "debug", "info"].includes(config.logLevel);
+  if (isLogged && Deno.stdout.isTerminal()) {
     output.print(`${VERSION}\n\n${formatSettings(config)}`);
     log.info("Starting", versions);
   } else {

@@ -48,10 +48,9 @@ export function describeProblem(problem: Problem): string {
 /** Formats the errors for a terminal: every problem with its remedy, then warnings. */
 export function formatErrors({ problems, warnings }: ConfigError): string {
   const count = problems.length === 1 ? "1 invalid setting" : `${problems.length} invalid settings`;
-  const lines = problems.flatMap((problem) => [
-    `  ${subject(problem)} ${problem.message}.`,
-    `    ${problem.remedy}.`,
-  ]);
+  const lines = problems.flatMap((
+    problem,
+  ) => [`  ${subject(problem)} ${problem.message}.`, `    ${problem.remedy}.`]);
   const needsAccount = problems.some(({ variable, isMissing }) =>
     isMissing && variable === SETTINGS.ALPACA_KEY.name
   );

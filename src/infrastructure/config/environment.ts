@@ -84,11 +84,9 @@ export interface UnknownVariable {
 
 /** Every unknown variable with one of the prefixes, sorted; never a value. */
 export function unknownVariables(env: Env): UnknownVariable[] {
-  return Object.keys(env)
-    .filter((name) => env[name]?.trim() && PREFIX.test(name))
-    .filter((name) => !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name))
-    .sort()
-    .map((name) => ({ name, meant: NEIGHBOURS[name.toUpperCase()] ?? similarSetting(name) }));
+  return Object.keys(env).filter((name) => env[name]?.trim() && PREFIX.test(name)).filter((name) =>
+    !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name)
+  ).sort().map((name) => ({ name, meant: NEIGHBOURS[name.toUpperCase()] ?? similarSetting(name) }));
 }
 
 /** One line for the log. */

@@ -165,10 +165,12 @@ export const hostPatterns: Parser<readonly string[]> = {
 export const dateList: Parser<readonly string[]> = {
   accepts: "a comma-separated list of dates, such as 2025-01-09",
   // February 29 is accepted by `parse` only.
-  schema: pattern(repeated(
-    "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])" +
-      "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
-  )),
+  schema: pattern(
+    repeated(
+      "[0-9]{4}-((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])" +
+        "|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|1[0-9]|2[0-8]))",
+    ),
+  ),
   parse: (text) => {
     const value = splitList(text);
     const wrong = value.find((date) => dayOfDate(date) === undefined);

@@ -65,9 +65,9 @@ export function histogram(
     labels: { le: bounds[index] ?? "+Inf", ...labels },
     value: count += own,
   }));
-  return [
-    ...buckets,
-    { metricName: `${name}_sum`, labels, value: sum },
-    { metricName: `${name}_count`, labels, value: count },
-  ];
+  return [...buckets, { metricName: `${name}_sum`, labels, value: sum }, {
+    metricName: `${name}_count`,
+    labels,
+    value: count,
+  }];
 }

@@ -33,10 +33,7 @@ Deno.test("--check accepts valid settings and shows them with warnings", async (
   assert.deepEqual([code, stderr], [0, ""]);
   assert.match(stdout, /^ {2}ALPACA_KEY +<set>$/m);
   assert.match(stdout, /^ {2}ALPACA_FEED +iex$/m);
-  assert.match(
-    stdout,
-    /^Warning: ALPACA_PAPER is .* did you mean CREAM_ENV=PAPER or /m,
-  );
+  assert.match(stdout, /^Warning: ALPACA_PAPER is .* did you mean CREAM_ENV=PAPER or /m);
   assert.match(stdout, /The settings are valid\.\n$/);
   assert.doesNotMatch(stdout, /zq8[12]|"ts":/);
 });
@@ -45,6 +42,17 @@ Deno.test("--check reports invalid settings with code 78", async () => {
   const { code, stdout, stderr } = await run(["--check"], { ...OFFLINE, CREAM_ENV: "prod" });
   assert.deepEqual([code, stdout], [78, ""]);
   assert.match(stderr, /CREAM_ENV="prod" is not accepted/);
+});
+
+Deno.test("names of other programs are seen where variables are allowed by name", async () => {
+  await using child = new Child({
+    args: ["--check"],
+    allowEnv: [...Object.keys(OFFLINE), "CREAM_ENV", "APCA_API_BASE_URL", "GRPC_*", "WS_*"],
+    env: { ...OFFLINE, APCA_API_BASE_URL: "https://api.alpaca.markets", ALPACA_PAPER: "false" },
+  });
+  const { code, stdout } = await child.ended();
+  assert.equal(code, 0);
+  assert.match(stdout, /^Warning: APCA_API_BASE_URL is not a known setting/m);
 });
 
 Deno.test("--check needs no network", async () => {

@@ -60,12 +60,11 @@ export function startArguments(options: ChildOptions = {}): string[] {
   const [deno, run, ...words] = manifest.tasks.start.command.split(" ");
   if (deno !== "deno" || run !== "run") throw new Error("not a deno run task");
   const dotenv = options.dotenv ?? `${ROOT}tests/no-such-file.env`;
-  return words
-    .map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word)
-    .map((word) => word === "src/start.ts" ? options.script ?? word : word)
-    .map((word) =>
-      word === "--allow-env" && options.allowEnv ? `${word}=${options.allowEnv.join(",")}` : word
-    );
+  return words.map((word) => word === "--env-file=.env" ? `--env-file=${dotenv}` : word).map((
+    word,
+  ) => word === "src/start.ts" ? options.script ?? word : word).map((word) =>
+    word === "--allow-env" && options.allowEnv ? `${word}=${options.allowEnv.join(",")}` : word
+  );
 }
 
 /** A running child; leaving its scope kills what is left of it. */
@@ -102,9 +101,7 @@ export class Child implements AsyncDisposable {
     const line = await this.#stdout.line((text) => parseLine(text)?.msg === message);
     if (line !== undefined) return parseLine(line) ?? {};
     const { code, stdout, stderr } = await this.ended();
-    throw new Error(
-      `Ended with ${code} before "${message}"\n${stdout}\n${stderr}`,
-    );
+    throw new Error(`Ended with ${code} before "${message}"\n${stdout}\n${stderr}`);
   }
 
   /** Waits for the end. */
@@ -114,8 +111,7 @@ export class Child implements AsyncDisposable {
       this.#stdout.all(),
       this.#stderr.all(),
     ]);
-    const log = stdout.split("\n").map(parseLine)
-      .filter((line) => line !== undefined);
+    const log = stdout.split("\n").map(parseLine).filter((line) => line !== undefined);
     return { code, log, stdout, stderr };
   }
 
@@ -182,7 +178,6 @@ function parseLine(line: string): LogLine | undefined {
 export function denoNeeds(): Record<string, string> {
   const names = ["HOME", "PATH", "DENO_DIR", "XDG_CACHE_HOME"];
   return Object.fromEntries(
-    names.map((name) => [name, Deno.env.get(name) ?? ""])
-      .filter(([, value]) => value !== ""),
+    names.map((name) => [name, Deno.env.get(name) ?? ""]).filter(([, value]) => value !== ""),
   );
 }

@@ -41,10 +41,7 @@ async function startPoorProxy(simulator: Simulator) {
   });
   const { ports } = await child.logged("Started");
   const { grpc, health } = ports as { grpc: number; health: number };
-  await until(
-    "all feeds are connected",
-    () => simulator.sessions().length === 3,
-  );
+  await until("all feeds are connected", () => simulator.sessions().length === 3);
   return { child, grpc, health };
 }
 
@@ -98,18 +95,12 @@ shortageTest(
       simulator.connections.drop();
       await until(
         "all feeds are connected again",
-        () =>
-          simulator.connections.accepted >= accepted + 3 &&
-          simulator.sessions().length === 3,
+        () => simulator.connections.accepted >= accepted + 3 && simulator.sessions().length === 3,
       );
       const page = await fetchText(`http://127.0.0.1:${health}/metrics`);
-      assert.ok(
-        metric(page, "alpaca_proxy_descriptor_limit") <= MAX_DESCRIPTORS,
-      );
+      assert.ok(metric(page, "alpaca_proxy_descriptor_limit") <= MAX_DESCRIPTORS);
       assert.ok(metric(page, "alpaca_proxy_open_descriptors") > 20);
-      assert.ok(
-        metric(page, 'alpaca_proxy_refusals_total{limit="descriptors"}') > 0,
-      );
+      assert.ok(metric(page, 'alpaca_proxy_refusals_total{limit="descriptors"}') > 0);
       assert.ok(metric(page, "process_resident_memory_bytes") > 0);
     }
     await until("the gRPC port answers", async () => {

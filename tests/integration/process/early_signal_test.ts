@@ -2,20 +2,13 @@ import assert from "node:assert/strict";
 import { denoNeeds, OFFLINE, ROOT, startArguments } from "./child.ts";
 
 /** Runs the program as PID 1 of a namespace of its own, as in a container. */
-const AS_PID_1 = [
-  "unshare",
-  "--pid",
-  "--fork",
-  "--kill-child=SIGKILL",
-  "--mount-proc",
-];
+const AS_PID_1 = ["unshare", "--pid", "--fork", "--kill-child=SIGKILL", "--mount-proc"];
 
 function mayUnshare(): boolean {
   if (Deno.build.os !== "linux") return false;
   try {
     const [command = "", ...args] = [...AS_PID_1, "true"];
-    return new Deno.Command(command, { args, stderr: "null" })
-      .outputSync().success;
+    return new Deno.Command(command, { args, stderr: "null" }).outputSync().success;
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return false;
     throw error;
@@ -38,16 +31,10 @@ function fileText(path: string): string {
 
 const canUnshare = mayUnshare();
 
-const RUNS: readonly (readonly [string, readonly string[]])[] = [
-  [
-    "a SIGTERM while the program loads ends it with 0 before anything is opened",
-    [],
-  ],
-  [
-    "a SIGTERM while the program loads as PID 1 ends it with 0 as well",
-    AS_PID_1,
-  ],
-];
+const RUNS: readonly (readonly [string, readonly string[]])[] = [[
+  "a SIGTERM while the program loads ends it with 0 before anything is opened",
+  [],
+], ["a SIGTERM while the program loads as PID 1 ends it with 0 as well", AS_PID_1]];
 
 for (const [name, prefix] of RUNS) {
   const isPid1 = prefix.length > 0;
@@ -74,8 +61,7 @@ for (const [name, prefix] of RUNS) {
         stderr: "piped",
       }).spawn();
       const stdout = new Response(process.stdout).text();
-      const stderr = process.stderr.pipeThrough(new TextDecoderStream())
-        .getReader();
+      const stderr = process.stderr.pipeThrough(new TextDecoderStream()).getReader();
       let said = "";
       while (!said.includes("listens to SIGTERM")) {
         const { value, done } = await stderr.read();
@@ -85,8 +71,7 @@ for (const [name, prefix] of RUNS) {
       const pid = isPid1 ? childOf(process.pid) : process.pid;
       assert.ok(pid !== undefined);
       Deno.kill(pid, "SIGTERM");
-      const messages = (await stdout).trim().split("\n")
-        .map((line) => JSON.parse(line).msg);
+      const messages = (await stdout).trim().split("\n").map((line) => JSON.parse(line).msg);
       assert.deepEqual(messages, [
         "Starting",
         "Stopping; a second signal forces the exit",

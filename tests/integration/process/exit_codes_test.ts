@@ -61,10 +61,7 @@ Deno.test("a start that fails is explained on stderr and exits with 1", async ()
   await using child = scripted("start fails");
   const { code, stderr, log } = await child.ended();
   assert.equal(code, 1);
-  assert.equal(
-    stderr,
-    "alpaca-stream-proxy cannot start: Cannot open the thing.\n",
-  );
+  assert.equal(stderr, "alpaca-stream-proxy cannot start: Cannot open the thing.\n");
   assert.ok(log.some(({ msg }) => msg === "Cannot start"));
 });
 
@@ -104,8 +101,7 @@ Deno.test("after a defect, a stop that hangs is given up", async () => {
   assert.equal(code, 70);
   assert.ok(
     log.some(({ msg, waitedMs }) =>
-      msg === "Not stopped in time; exiting with open connections" &&
-      waitedMs === 5_000
+      msg === "Not stopped in time; exiting with open connections" && waitedMs === 5_000
     ),
   );
 });

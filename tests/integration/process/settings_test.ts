@@ -24,10 +24,7 @@ Deno.test("invalid settings are reported together on standard error, code 78", a
   const { code, stdout, stderr } = await child.ended();
   assert.equal(code, 78);
   assert.equal(stdout, "");
-  assert.match(
-    stderr,
-    /^alpaca-stream-proxy cannot start: 6 invalid settings/,
-  );
+  assert.match(stderr, /^alpaca-stream-proxy cannot start: 6 invalid settings/);
   for (
     const variable of [
       'CREAM_ENV="prod"',
@@ -63,9 +60,7 @@ docs/configuration.md lists every setting.
 
 Deno.test("it starts against a dead upstream, serves its health and stops with 0", async () => {
   await using child = new Child({ env: OFFLINE });
-  const { ports } = await child.logged("Started") as {
-    ports: { health: number };
-  };
+  const { ports } = await child.logged("Started") as { ports: { health: number } };
   const base = `http://127.0.0.1:${ports.health}`;
   const live = await fetch(`${base}/healthz`);
   assert.deepEqual([live.status, await live.text()], [200, "OK"]);
@@ -87,9 +82,7 @@ Deno.test("the settings in force are logged at the start, secrets as set", async
   await using child = new Child({
     env: { ...OFFLINE, STREAM_PROXY_GRCP_PORT: "1" },
   });
-  const { settings } = await child.logged("Starting") as {
-    settings: Record<string, unknown>;
-  };
+  const { settings } = await child.logged("Starting") as { settings: Record<string, unknown> };
   assert.equal(settings.ALPACA_KEY, "<set>");
   assert.equal(settings.ALPACA_SECRET, "<set>");
   assert.equal(settings.CREAM_ENV, "PAPER");
@@ -100,11 +93,10 @@ Deno.test("the settings in force are logged at the start, secrets as set", async
 });
 
 for (
-  const [variable, purpose] of [
-    ["STREAM_PROXY_HEALTH_PORT", "health checks"],
-    ["STREAM_PROXY_METRICS_PORT", "metrics"],
-    ["STREAM_PROXY_GRPC_PORT", "gRPC"],
-  ] as const
+  const [variable, purpose] of [["STREAM_PROXY_HEALTH_PORT", "health checks"], [
+    "STREAM_PROXY_METRICS_PORT",
+    "metrics",
+  ], ["STREAM_PROXY_GRPC_PORT", "gRPC"]] as const
 ) {
   Deno.test(`a taken ${variable} ends the start with a message`, async () => {
     using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -135,9 +127,7 @@ Deno.test("a .env file is honoured and real variables win over it", async () => 
         ALPACA_STOCK_STREAM_URL: "ws://127.0.0.1:1/v2/test",
       },
     });
-    const { settings } = await child.logged("Starting") as {
-      settings: Record<string, unknown>;
-    };
+    const { settings } = await child.logged("Starting") as { settings: Record<string, unknown> };
     assert.equal(settings.STREAM_PROXY_FEEDS, "sip");
     assert.equal(settings.ALPACA_FEED, "test");
     assert.equal(settings.CREAM_ENV, "LIVE");
@@ -157,9 +147,7 @@ Deno.test("it runs where --allow-env names the variables one by one", async () =
       ALPACA_STOCK_STREAM_URL: "ws://127.0.0.1:1/v2/iex",
     },
   });
-  const { settings } = await child.logged("Starting") as {
-    settings: Record<string, unknown>;
-  };
+  const { settings } = await child.logged("Starting") as { settings: Record<string, unknown> };
   assert.equal(settings.ALPACA_FEED, "iex");
   assert.equal(settings.OTEL_ENABLED, true); // not readable: as if unset
   await child.logged("Started");

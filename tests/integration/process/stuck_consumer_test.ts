@@ -26,18 +26,11 @@ const SYMBOLS = Array.from(
 /** A StreamOptionQuotes request for one symbol, framed. */
 function requestFor(symbol: string): Uint8Array {
   const text = new TextEncoder().encode(symbol);
-  return new Uint8Array([
-    ...[0, 0, 0, 0, 2 + text.length],
-    ...[0x0a, text.length],
-    ...text,
-  ]);
+  return new Uint8Array([...[0, 0, 0, 0, 2 + text.length], ...[0x0a, text.length], ...text]);
 }
 
 /** Opens a stream that is never read. */
-async function openStuck(
-  session: ClientHttp2Session,
-  symbol: string,
-): Promise<void> {
+async function openStuck(session: ClientHttp2Session, symbol: string): Promise<void> {
   const stream = session.request({
     ":method": "POST",
     ":path": "/cream.v1.StreamProxyService/StreamOptionQuotes",
@@ -74,15 +67,11 @@ Deno.test("ninety stuck streams cost themselves their messages, and nothing else
       STREAM_PROXY_MAX_SYMBOLS: "1000",
     },
   });
-  const { ports } = await child.logged("Started") as {
-    ports: { grpc: number; health: number };
-  };
+  const { ports } = await child.logged("Started") as { ports: { grpc: number; health: number } };
   const session = connect(`http://127.0.0.1:${ports.grpc}`);
   await using _session = { [Symbol.asyncDispose]: () => destroyed(session) };
   for (const symbol of SYMBOLS) await openStuck(session, symbol);
-  using client = new ProxyClient(
-    parseAddress(`127.0.0.1:${ports.grpc}`, "the child"),
-  );
+  using client = new ProxyClient(parseAddress(`127.0.0.1:${ports.grpc}`, "the child"));
   await using reader = collect(client, METHODS.streamOptionQuotes, {
     symbols: SYMBOLS.slice(0, 1),
   });

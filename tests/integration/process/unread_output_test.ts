@@ -6,11 +6,10 @@ const SCRIPT = "tests/integration/process/scripted.ts";
 const NOWHERE = { OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:1" };
 
 for (
-  const [SCRIPTED, OTEL_ENABLED] of [
-    ["talkative", "false"],
-    ["talkative", "true"],
-    ["talkative and repeating", "false"],
-  ] as const
+  const [SCRIPTED, OTEL_ENABLED] of [["talkative", "false"], ["talkative", "true"], [
+    "talkative and repeating",
+    "false",
+  ]] as const
 ) {
   Deno.test(`unread stdout blocks nothing: ${SCRIPTED}, OTEL_ENABLED=${OTEL_ENABLED}`, async () => {
     await using process = new Deno.Command(Deno.execPath(), {
@@ -51,9 +50,7 @@ Deno.test("once it is read, it reports how many lines were dropped", async () =>
   await new Response(firstChunk(process.stderr)).text();
   let text = "";
   let lost: { readonly lines: number } | undefined;
-  for await (
-    const chunk of process.stdout.pipeThrough(new TextDecoderStream())
-  ) {
+  for await (const chunk of process.stdout.pipeThrough(new TextDecoderStream())) {
     text += chunk;
     const line = /^.*lines dropped.*$/m.exec(text)?.[0];
     if (line === undefined || lost) continue;

@@ -16,10 +16,7 @@ const ENV = {
 
 Deno.test("the effective settings name every variable and no secret", () => {
   const shown = describeSettings(parseConfig(ENV));
-  assert.deepEqual(
-    Object.keys(shown),
-    ALL_SETTINGS.map((setting) => setting.name),
-  );
+  assert.deepEqual(Object.keys(shown), ALL_SETTINGS.map((setting) => setting.name));
   assert.equal(shown.ALPACA_KEY, "<set>");
   assert.equal(shown.ALPACA_STOCK_STREAM_URL, "wss://x.test/v2?…");
   assert.equal(shown.STREAM_PROXY_RECONNECT_DELAY_MAX_SECS, 45);
@@ -27,13 +24,10 @@ Deno.test("the effective settings name every variable and no secret", () => {
 });
 
 Deno.test("a default in the table is what an unset variable shows", () => {
-  const shown = describeSettings(
-    parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s" }),
-  );
+  const shown = describeSettings(parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s" }));
   for (const { name, default: fallback } of ALL_SETTINGS) {
     if (fallback === undefined) continue;
-    const same = String(shown[name]) === fallback ||
-      Number(shown[name]) === Number(fallback);
+    const same = String(shown[name]) === fallback || Number(shown[name]) === Number(fallback);
     assert.ok(same, `${name}: ${shown[name]} is not ${fallback}`);
   }
 });
@@ -48,8 +42,10 @@ Deno.test("the documentation tables hold every setting exactly once", () => {
 
 Deno.test("on a terminal only settings with another value than their default are listed", () => {
   assert.equal(
-    formatSettings(parseConfig({ ...ENV, STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "2" }))
-      .replace(/ {2,}/g, " ").replace(/\d+ have/, "N have"),
+    formatSettings(parseConfig({ ...ENV, STREAM_PROXY_RECONNECT_DELAY_MULTIPLIER: "2" })).replace(
+      / {2,}/g,
+      " ",
+    ).replace(/\d+ have/, "N have"),
     ` ALPACA_KEY <set>
  ALPACA_SECRET <set>
  ALPACA_DATA_KEY <set>

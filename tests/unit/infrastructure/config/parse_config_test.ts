@@ -249,10 +249,7 @@ Deno.test("LIVE means the live hosts and the full option feed", () => {
   assert.equal(config.trading.url, "wss://api.alpaca.markets/stream");
   assert.equal(config.trading.apiUrl, "https://api.alpaca.markets");
   assert.equal(config.option.kind, "opra");
-  assert.equal(
-    config.option.url,
-    "wss://stream.data.alpaca.markets/v1beta1/opra",
-  );
+  assert.equal(config.option.url, "wss://stream.data.alpaca.markets/v1beta1/opra");
 });
 
 Deno.test("each stock feed has its documented address", () => {
@@ -274,17 +271,18 @@ Deno.test("each stock feed has its documented address", () => {
 
 Deno.test("an empty or blank variable counts as unset", () => {
   const blank = Object.fromEntries(
-    ALL_SETTINGS.filter((setting) => setting.whenUnset !== "required")
-      .map((setting) => [setting.name, "  "]),
+    ALL_SETTINGS.filter((setting) => setting.whenUnset !== "required").map((
+      setting,
+    ) => [setting.name, "  "]),
   );
   assert.deepEqual(parse(blank), parse());
 });
 
 Deno.test("missing credentials are reported together", () => {
-  assert.deepEqual(
-    problems({ ALPACA_KEY: undefined, ALPACA_SECRET: "" }),
-    ["ALPACA_KEY", "ALPACA_SECRET"],
-  );
+  assert.deepEqual(problems({ ALPACA_KEY: undefined, ALPACA_SECRET: "" }), [
+    "ALPACA_KEY",
+    "ALPACA_SECRET",
+  ]);
 });
 
 Deno.test("the names of Alpaca's SDKs stand in for ours", () => {
@@ -297,9 +295,7 @@ Deno.test("the names of Alpaca's SDKs stand in for ours", () => {
 });
 
 Deno.test("two names with two different keys are a problem, equal ones are not", () => {
-  assert.deepEqual(problems({ APCA_API_KEY_ID: "OTHER-9" }), [
-    "APCA_API_KEY_ID",
-  ]);
+  assert.deepEqual(problems({ APCA_API_KEY_ID: "OTHER-9" }), ["APCA_API_KEY_ID"]);
   assert.deepEqual(problems({ APCA_API_KEY_ID: "KEY-1234" }), []);
 });
 
@@ -336,17 +332,13 @@ Deno.test("RUST_LOG filters count by their word for this program", () => {
 Deno.test("LOG_LEVEL wins over RUST_LOG and says so", () => {
   const config = parse({ LOG_LEVEL: "warn", RUST_LOG: "debug" });
   assert.equal(config.logLevel, "warn");
-  assert.deepEqual(config.warnings, [
-    "RUST_LOG is ignored, because LOG_LEVEL is set as well",
-  ]);
+  assert.deepEqual(config.warnings, ["RUST_LOG is ignored, because LOG_LEVEL is set as well"]);
 });
 
 Deno.test("a plaintext upstream is refused beyond this machine", () => {
   const refused = ["ws://simulator:8090/v2/sip", "ws://127.0.0.1.evil.test/"];
   for (const url of refused) {
-    assert.deepEqual(problems({ ALPACA_STOCK_STREAM_URL: url }), [
-      "ALPACA_STOCK_STREAM_URL",
-    ]);
+    assert.deepEqual(problems({ ALPACA_STOCK_STREAM_URL: url }), ["ALPACA_STOCK_STREAM_URL"]);
     const allowed = parse({
       ALPACA_STOCK_STREAM_URL: url,
       STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: "true",
@@ -362,9 +354,7 @@ Deno.test("a plaintext upstream is refused beyond this machine", () => {
     };
     assert.deepEqual(problems(env), []);
   }
-  assert.deepEqual(problems({ ALPACA_DATA_API_URL: "http://data.test" }), [
-    "ALPACA_DATA_API_URL",
-  ]);
+  assert.deepEqual(problems({ ALPACA_DATA_API_URL: "http://data.test" }), ["ALPACA_DATA_API_URL"]);
 });
 
 Deno.test("an address with credentials in it is refused, unshown", () => {
@@ -408,9 +398,7 @@ Deno.test("invalid values are errors for every setting, never defaulted", () => 
       );
     }
   }
-  assert.deepEqual(problems({ STREAM_PROXY_HOST: "0.0.0.0:80" }), [
-    "STREAM_PROXY_HOST",
-  ]);
+  assert.deepEqual(problems({ STREAM_PROXY_HOST: "0.0.0.0:80" }), ["STREAM_PROXY_HOST"]);
 });
 
 Deno.test("a date that is in no calendar is a problem", () => {
@@ -438,15 +426,9 @@ Deno.test("all problems come together: name, value, what is accepted", () => {
     OTEL_ENABLED: "maybe",
   });
   assert.match(message, /4 problems/);
-  assert.match(
-    message,
-    /CREAM_ENV="prod" is not accepted. Set it to PAPER or LIVE/,
-  );
+  assert.match(message, /CREAM_ENV="prod" is not accepted. Set it to PAPER or LIVE/);
   assert.match(message, /ALPACA_FEED="nyse"/);
-  assert.match(
-    message,
-    /STREAM_PROXY_FEEDS="sip,crypto" contains the unknown value "crypto"/,
-  );
+  assert.match(message, /STREAM_PROXY_FEEDS="sip,crypto" contains the unknown value "crypto"/);
   assert.match(message, /OTEL_ENABLED="maybe".*true, false, 1 or 0/);
 });
 
@@ -470,8 +452,9 @@ Deno.test("misspelt names are pointed out, with the name that was meant", () => 
 
 Deno.test("no error shows a secret, in whichever variable it is", () => {
   const variables = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
-  const secret = fc.string({ minLength: 8, maxLength: 40 })
-    .map((text) => `Zq9${text.replace(/\s/g, "_")}`);
+  const secret = fc.string({ minLength: 8, maxLength: 40 }).map((text) =>
+    `Zq9${text.replace(/\s/g, "_")}`
+  );
   fc.assert(fc.property(secret, fc.subarray(variables), (text, places) => {
     const env = Object.fromEntries(places.map((name) => [name, text]));
     const message = errorText({ ALPACA_SECRET: text, ...env });

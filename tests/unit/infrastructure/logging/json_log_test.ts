@@ -114,8 +114,7 @@ Deno.test("a known secret is redacted everywhere in a line", () => {
     minLength: 4,
     maxLength: 30,
     unit: "grapheme-ascii",
-  })
-    .filter((text) => !"<secret>Cannot use keyhttps://x/?token=".includes(text));
+  }).filter((text) => !"<secret>Cannot use keyhttps://x/?token=".includes(text));
   fc.assert(fc.property(secret, (text) => {
     const { log, lines, records } = setup({ secrets: [text] });
     log.warn(`Cannot use ${text}`, {
@@ -187,17 +186,14 @@ function linesTold(script: readonly { kind: number; wait: number }[]): number {
     log.warn(`kind ${kind}`);
   }
   log[Symbol.dispose]();
-  return records().reduce(
-    (sum, record) => sum + Number(record.repeated ?? 1),
-    0,
-  );
+  return records().reduce((sum, record) => sum + Number(record.repeated ?? 1), 0);
 }
 
 Deno.test("written and held-back lines together are all lines", () => {
-  const steps = fc.array(
-    fc.record({ kind: fc.nat(3), wait: fc.nat(400) }),
-    { maxLength: 200, size: "max" },
-  );
+  const steps = fc.array(fc.record({ kind: fc.nat(3), wait: fc.nat(400) }), {
+    maxLength: 200,
+    size: "max",
+  });
   fc.assert(fc.property(steps, (script) => {
     assert.equal(linesTold(script), script.length);
   }));

@@ -86,8 +86,11 @@ Deno.test("every series exists from the start, at zero", async () => {
     zero(`${METRICS.processing.name}_sum{feed="${feed}"}`);
     zero(`${METRICS.processing.name}_bucket{le="+Inf",feed="${feed}"}`);
   }
-  const channels = ["stock_quote", "stock_trade", "stock_bar"]
-    .concat("option_quote", "option_trade", "order_update");
+  const channels = ["stock_quote", "stock_trade", "stock_bar"].concat(
+    "option_quote",
+    "option_trade",
+    "order_update",
+  );
   for (const type of channels) {
     zero(`${METRICS.sent.name}{message_type="${type}"}`);
     zero(`${METRICS.dropped.name}{message_type="${type}"}`);
@@ -212,10 +215,7 @@ Deno.test({
     counters.feeds.sip.processing.counts[1] = 2;
     const { output } = await runPromtool(await render());
     const complaints = output.split("\n").filter(Boolean);
-    assert.deepEqual(
-      complaints.filter((line) => !line.includes(METRICS.subscriptions.name)),
-      [],
-    );
+    assert.deepEqual(complaints.filter((line) => !line.includes(METRICS.subscriptions.name)), []);
   },
 });
 
@@ -255,28 +255,23 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
     calendar: new MarketCalendar(),
-    quotas: () => [
-      {
-        feed: "sip",
-        limit: undefined,
-        learned: false,
-        used: 7,
-        waiting: 0,
-        rejected: 1,
-      },
-      {
-        feed: "opra",
-        limit: 1000,
-        learned: false,
-        used: 1003,
-        waiting: 3,
-        rejected: 0,
-      },
-    ],
+    quotas: () => [{
+      feed: "sip",
+      limit: undefined,
+      learned: false,
+      used: 7,
+      waiting: 0,
+      rejected: 1,
+    }, {
+      feed: "opra",
+      limit: 1000,
+      learned: false,
+      used: 1003,
+      waiting: 3,
+      rejected: 0,
+    }],
   });
-  const samples = parseSamples(
-    (await render()).replaceAll("+Inf", "Infinity"),
-  );
+  const samples = parseSamples((await render()).replaceAll("+Inf", "Infinity"));
   const sample = (name: string, feed: string) =>
     samples.get(`alpaca_proxy_${name}{feed="${feed}"}`);
   assert.equal(sample("symbol_budget_limit", "sip"), Infinity);
@@ -300,11 +295,11 @@ Deno.test("ages, times in a state, fullest queues and event-loop delays are repo
     calendar: new MarketCalendar(),
     activity: { lastMessageAt: (feed) => feed === "sip" ? status.now - 2_000 : undefined },
     streams: {
-      reports: () => [
-        { ...stream, channel: "stockQuotes", queued: 30 },
-        { ...stream, channel: "stockQuotes", queued: 50 },
-        { ...stream, channel: "stockTrades", queued: 1 },
-      ],
+      reports: () => [{ ...stream, channel: "stockQuotes", queued: 30 }, {
+        ...stream,
+        channel: "stockQuotes",
+        queued: 50,
+      }, { ...stream, channel: "stockTrades", queued: 1 }],
     },
     capacities: {
       stockQuotes: 200,

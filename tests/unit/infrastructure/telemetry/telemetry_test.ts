@@ -13,10 +13,7 @@ Deno.test("a mismatch between setting and runtime is reported, either way", () =
   assert.equal(told(false, undefined), undefined);
   assert.match(told(true, undefined) ?? "", /without OTEL_DENO=true/);
   assert.match(told(true, "false") ?? "", /without OTEL_DENO=true/);
-  assert.match(
-    told(true, "1") ?? "",
-    /OTEL_DENO=1.*Set OTEL_DENO=true/,
-  );
+  assert.match(told(true, "1") ?? "", /OTEL_DENO=1.*Set OTEL_DENO=true/);
   assert.match(told(false, "true") ?? "", /Unset OTEL_DENO/);
 });
 
@@ -43,17 +40,11 @@ Deno.test("spans can be used and misused without telemetry", () => {
 });
 
 Deno.test("telemetry.env says what the settings and the manifest say", async () => {
-  const text = await Deno.readTextFile(
-    new URL("../../../../telemetry.env", import.meta.url),
-  );
+  const text = await Deno.readTextFile(new URL("../../../../telemetry.env", import.meta.url));
   const file = parseEnv(text);
   assert.equal(file.OTEL_ENABLED, SETTINGS.OTEL_ENABLED.default);
   assert.equal(file.CREAM_ENV, SETTINGS.CREAM_ENV.default);
   assert.equal(file.OTEL_DENO, "${OTEL_ENABLED}");
   assert.equal(file.OTEL_DENO_CONSOLE, "replace");
-  assert.ok(
-    file.OTEL_RESOURCE_ATTRIBUTES?.includes(
-      `service.version=${manifest.version},`,
-    ),
-  );
+  assert.ok(file.OTEL_RESOURCE_ATTRIBUTES?.includes(`service.version=${manifest.version},`));
 });
