@@ -9,7 +9,7 @@ const FLAGS = {
   seconds: { value: "N", help: "end after N seconds, with a summary" },
   rate: {
     value: "N",
-    help: "messages per second of the market (default 200)",
+    help: "quotes and trades per second of what the demo follows (default 200)",
   },
   symbols: {
     value: "A,B,C",

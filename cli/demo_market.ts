@@ -50,6 +50,9 @@ export async function startDemoMarket(
   await using parts = new AsyncDisposableStack();
   const simulator = parts.use(await startDemoSimulator(task));
   const stocks = listed(task.symbols, simulator);
+  const options = chooseContracts(stocks, simulator.market);
+  // Of each symbol, so that other clients of the demo do not change what it shows.
+  simulator.market.messagesPerSymbol = task.messagesPerSecond / (stocks.length + options.length);
   const config = parseConfig({
     ...simulator.environment(),
     STREAM_PROXY_HOST: HOST,
@@ -72,7 +75,7 @@ export async function startDemoMarket(
     },
     dial: { grpc: `${HOST}:${ports.grpc}`, metrics: `${HOST}:${metrics}` },
     stocks,
-    options: chooseContracts(stocks, simulator.market),
+    options,
     ...faultsOf(simulator),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
@@ -81,7 +84,6 @@ export async function startDemoMarket(
 function startDemoSimulator(task: DemoTask): Promise<Simulator> {
   return startSimulator({
     seed: task.seed,
-    messagesPerSecond: task.messagesPerSecond,
     barSeconds: BAR_SECONDS,
     // Short, so that the age of a message is its transit time, not the tick.
     tickMs: 2,

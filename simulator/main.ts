@@ -15,6 +15,7 @@ Usage: deno task simulate [options]
   --host <address>        address to listen on (127.0.0.1)
   --port <number>         port to listen on (8765)
   --rate <number>         quotes and trades per second, 0 to 200000 (100)
+  --symbol-rate <number>  those of each subscribed symbol, instead of a total
   --orders <number>       orders per second of an auto trader, 0 to 1000 (0)
   --seed <text>           seed of the market (alpaca)
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
@@ -27,6 +28,7 @@ const FLAGS = {
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: "8765" },
   rate: { type: "string", default: "100" },
+  "symbol-rate": { type: "string", default: "0" },
   orders: { type: "string", default: "0" },
   seed: { type: "string", default: "alpaca" },
   plan: { type: "string", default: "plus" },
@@ -43,6 +45,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     hostname: values.host,
     port: toNumber("--port", values.port),
     messagesPerSecond: toNumber("--rate", values.rate),
+    messagesPerSymbol: toNumber("--symbol-rate", values["symbol-rate"]),
     ...trading(toNumber("--orders", values.orders)),
     seed: values.seed,
     // The simulator rejects unknown plans.

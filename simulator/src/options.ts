@@ -36,6 +36,11 @@ export interface SimulatorOptions {
   readonly accounts?: readonly Account[];
   /** Quotes and trades a second, 0 to 200 000. Default 100. */
   readonly messagesPerSecond?: number;
+  /**
+   * Quotes and trades a second of each subscribed symbol, whatever else is
+   * subscribed; 0 for a fixed total. Default 0.
+   */
+  readonly messagesPerSymbol?: number;
   /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */
   readonly universeSize?: number;
   /** Length of a bar in seconds. Default 60. */
@@ -85,6 +90,7 @@ const DEFAULTS: SimulatorSettings = {
   seed: "alpaca",
   accounts: [DEMO_ACCOUNT],
   messagesPerSecond: 100,
+  messagesPerSymbol: 0,
   universeSize: 70,
   barSeconds: 60,
   haltEverySeconds: 300,
@@ -109,6 +115,7 @@ const DEFAULTS: SimulatorSettings = {
 const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["port", 0, 65_535],
   ["messagesPerSecond", 0, MAX_RATE],
+  ["messagesPerSymbol", 0, MAX_RATE],
   ["universeSize", 1, MAX_UNIVERSE],
   ["barSeconds", 1, 86_400],
   ["haltEverySeconds", 0, Infinity],

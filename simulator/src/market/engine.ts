@@ -1,6 +1,7 @@
 /**
  * Generates messages: every few milliseconds the engine distributes the number
- * that the rate allows among the feeds, weighted by their subscriptions.
+ * that the rate allows among the feeds, weighted by their subscriptions. The
+ * rate is a total, or that of each subscribed symbol.
  *
  * @module
  */
@@ -28,6 +29,8 @@ export interface MarketFeed {
 
 /** Number of quotes per trade of a symbol. */
 export const QUOTES_PER_TRADE = 4;
+/** Weight of a symbol whose quotes and trades are subscribed. */
+const SYMBOL_WEIGHT = QUOTES_PER_TRADE + 1;
 
 /** Maximum of messages per second. */
 export const MAX_RATE = 200_000;
@@ -41,7 +44,9 @@ export class MarketEngine implements Disposable {
   readonly #feeds: readonly MarketFeed[];
   readonly #tickMs: number;
   readonly #owed: number[];
+  /** Messages per second; of each symbol if `#isPerSymbol`. */
   #rate: number;
+  #isPerSymbol: boolean;
   #last: bigint;
   #timer: Timer | undefined;
   #disposed = false;
@@ -49,24 +54,41 @@ export class MarketEngine implements Disposable {
   /** Starts immediately; a rate of 0 generates nothing. */
   constructor(
     feeds: readonly MarketFeed[],
-    options: { clock: Clock; messagesPerSecond: number; tickMs: number },
+    options: {
+      readonly clock: Clock;
+      readonly messagesPerSecond: number;
+      readonly messagesPerSymbol: number;
+      readonly tickMs: number;
+    },
   ) {
     this.#feeds = feeds;
     this.#owed = feeds.map(() => 0);
     this.#clock = options.clock;
     this.#tickMs = options.tickMs;
     this.#last = options.clock.nowNanos();
-    this.#rate = checkedRate(options.messagesPerSecond);
+    this.#isPerSymbol = options.messagesPerSymbol > 0;
+    this.#rate = checkedRate(options.messagesPerSymbol || options.messagesPerSecond);
     this.#plan();
   }
 
   /** Messages per second over all feeds. */
   get messagesPerSecond(): number {
-    return this.#rate;
+    const weight = this.#feeds.reduce((sum, feed) => sum + feed.weight(), 0);
+    return this.#total(weight);
   }
 
   set messagesPerSecond(rate: number) {
+    this.#setRate(rate, false);
+  }
+
+  /** Sets the messages per second of each symbol, independent of other symbols. */
+  set messagesPerSymbol(rate: number) {
+    this.#setRate(rate, true);
+  }
+
+  #setRate(rate: number, isPerSymbol: boolean): void {
     this.#rate = checkedRate(rate);
+    this.#isPerSymbol = isPerSymbol;
     this.#last = this.#clock.nowNanos();
     this.#plan();
   }
@@ -96,12 +118,18 @@ export class MarketEngine implements Disposable {
     this.#plan();
   }
 
+  /** Messages per second for subscriptions of this weight. */
+  #total(weight: number): number {
+    if (!this.#isPerSymbol) return this.#rate;
+    return Math.min(MAX_RATE, this.#rate * weight / SYMBOL_WEIGHT);
+  }
+
   #produce(from: bigint, nanos: number): void {
     const weights = this.#feeds.map((feed) => feed.weight());
     const total = weights.reduce((sum, weight) => sum + weight, 0);
     if (total === 0) return;
     const span = { from: timestampFromNanos(from), nanos };
-    const messages = this.#rate * nanos / 1e9;
+    const messages = this.#total(total) * nanos / 1e9;
     for (const [index, feed] of this.#feeds.entries()) {
       const share = messages * (weights[index] ?? 0) / total;
       const owed = (this.#owed[index] ?? 0) + share;
@@ -115,6 +143,6 @@ export class MarketEngine implements Disposable {
 function checkedRate(rate: number): number {
   if (rate >= 0 && rate <= MAX_RATE) return rate;
   throw new RangeError(
-    `messagesPerSecond must be from 0 to ${MAX_RATE}, received ${rate}`,
+    `messages per second must be from 0 to ${MAX_RATE}, received ${rate}`,
   );
 }

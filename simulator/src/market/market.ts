@@ -34,6 +34,8 @@ export interface MarketOptions {
   readonly universeSize: number;
   /** Quotes and trades per second over all feeds; 0 generates nothing. */
   readonly messagesPerSecond: number;
+  /** Those of each subscribed symbol, instead; 0: the total is given. */
+  readonly messagesPerSymbol: number;
   /** Time between two ticks. */
   readonly tickMs: number;
   /** Length of a bar. */
@@ -72,6 +74,14 @@ export class Market implements MarketPrices, Disposable {
 
   set messagesPerSecond(rate: number) {
     this.#engine.messagesPerSecond = rate;
+  }
+
+  /**
+   * Sets the quotes and trades per second of each subscribed symbol, from 0 to
+   * 200,000. Other subscriptions do not change them, up to 200,000 in total.
+   */
+  set messagesPerSymbol(rate: number) {
+    this.#engine.messagesPerSymbol = rate;
   }
 
   lastPrice(symbol: string): number | undefined {

@@ -1,75 +1,6 @@
 import assert from "node:assert/strict";
-import { ManualClock } from "../../../src/clock.ts";
-import { Faults } from "../../../src/faults.ts";
-import { Market } from "../../../src/market/market.ts";
 import { parseOptionSymbol } from "../../../src/protocol/option_symbol.ts";
-import type { ChannelName } from "../../../src/protocol/endpoints.ts";
-import { type EndpointName, ENDPOINTS } from "../../../src/protocol/endpoints.ts";
-import { SeededRandom } from "../../../src/random.ts";
-import { type Subscriber, Subscribers } from "../../../src/session/subscribers.ts";
-
-type Shown = Record<string, unknown> & { T: string; S: string };
-
-/** A market with one client of JSON elements on one endpoint. */
-class MarketHarness implements Disposable {
-  readonly clock: ManualClock;
-  readonly faults = new Faults();
-  readonly market: Market;
-  readonly elements: Shown[] = [];
-  readonly #subscribers: Subscribers;
-  readonly #subscriber: Subscriber;
-
-  constructor(
-    endpoint: EndpointName,
-    options: {
-      seed?: string;
-      rate?: number;
-      universeSize?: number;
-      barSeconds?: number;
-      startMs?: number;
-      haltEverySeconds?: number;
-    } = {},
-  ) {
-    this.clock = new ManualClock(options.startMs);
-    const subscribers = new Map(
-      ENDPOINTS.map(({ name }) => [name, new Subscribers()]),
-    );
-    // Every endpoint has subscribers; they were made one line above.
-    this.#subscribers = subscribers.get(endpoint) as Subscribers;
-    this.#subscriber = {
-      encoding: "json",
-      deliver: (text) => this.elements.push(JSON.parse(String(text))),
-      flush: () => {},
-    };
-    this.market = new Market({
-      clock: this.clock,
-      random: new SeededRandom(options.seed ?? "test"),
-      faults: this.faults,
-      subscribers,
-      universeSize: options.universeSize ?? 70,
-      messagesPerSecond: options.rate ?? 1000,
-      tickMs: 10,
-      barSeconds: options.barSeconds ?? 60,
-      haltEverySeconds: options.haltEverySeconds ?? 0,
-    });
-  }
-
-  follow(channel: ChannelName, ...symbols: string[]): this {
-    for (const symbol of symbols) {
-      const interest = { change: "add" as const, channel, symbol };
-      this.#subscribers.change(this.#subscriber, interest);
-    }
-    return this;
-  }
-
-  of(type: string): Shown[] {
-    return this.elements.filter((element) => element.T === type);
-  }
-
-  [Symbol.dispose](): void {
-    this.market[Symbol.dispose]();
-  }
-}
+import { MarketHarness, type Shown } from "./market_harness.ts";
 
 function run(seed: string): Shown[] {
   using harness = new MarketHarness("sip", { seed });
@@ -98,6 +29,27 @@ Deno.test("the rate is as set and can be changed", () => {
     () => harness.market.messagesPerSecond = 200_001,
     /from 0 to 200000, received 200001/,
   );
+});
+
+Deno.test("each symbol has its own rate, whatever else is subscribed", () => {
+  using harness = new MarketHarness("sip", { symbolRate: 100 });
+  harness.follow("quotes", "AAPL").follow("trades", "AAPL");
+  const received = () => {
+    harness.elements.length = 0;
+    harness.clock.advance(20_000);
+    const of = (type: string, symbol: string) =>
+      harness.of(type).filter((element) => element.S === symbol).length / 20;
+    return { quotes: of("q", "AAPL"), trades: of("t", "AAPL"), others: of("q", "MSFT") };
+  };
+  const isNear = (rate: number, expected: number) => Math.abs(rate - expected) < 0.15 * expected;
+
+  const alone = received();
+  assert.ok(isNear(alone.quotes, 80) && isNear(alone.trades, 20), JSON.stringify(alone));
+  harness.follow("quotes", "*");
+  const shared = received();
+  assert.ok(isNear(shared.quotes, 80) && isNear(shared.trades, 20), JSON.stringify(shared));
+  assert.ok(isNear(shared.others, 80), JSON.stringify(shared));
+  assert.ok(isNear(harness.market.messagesPerSecond, 70 * 80 + 20));
 });
 
 Deno.test("a market at rate 0 generates nothing", () => {
