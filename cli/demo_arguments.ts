@@ -9,7 +9,7 @@ const FLAGS = {
   seconds: { value: "N", help: "end after N seconds, with a summary" },
   rate: {
     value: "N",
-    help: "quotes and trades per second of what the demo follows (default 200)",
+    help: "quotes and trades per second of the demo (default 200)",
   },
   symbols: {
     value: "A,B,C",
@@ -33,8 +33,8 @@ ${describeFlags(FLAGS)}
 
 On a terminal: d drops a connection to Alpaca, m mutes one, q ends.
 DELAY is the age of a message when the client receives it (median of a second),
-LOST counts messages that a slow client lost, ~ marks values from before the
-feed was disconnected.
+DROPPED counts messages that a slow client did not receive, ~ marks values from
+before the feed was disconnected.
 While it runs, from another terminal: deno task tail quotes AAPL
 `;
 

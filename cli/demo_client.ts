@@ -44,7 +44,7 @@ export async function runDemoClient(options: DemoClientOptions): Promise<void> {
   await Promise.all([
     ...streams.map((run) => retry(run, options)),
     retry(() => watchStatus(client, options), options),
-    retry(() => watchLosses(options), options),
+    retry(() => watchDropped(options), options),
   ]);
 }
 
@@ -80,14 +80,14 @@ async function watchStatus(
   }
 }
 
-async function watchLosses(
+async function watchDropped(
   { dial, recorder, clock, signal }: DemoClientOptions,
 ): Promise<void> {
   while (!signal.aborted) {
     await clock.sleep(4 * STATUS_INTERVAL_MS, signal);
     const page = await readPage(`http://${dial.metrics}/metrics`, signal);
-    for (const [channel, count] of parseLosses(page)) {
-      recorder.lost(channel, count);
+    for (const [channel, count] of parseDropped(page)) {
+      recorder.dropped(channel, count);
     }
   }
 }
@@ -103,7 +103,7 @@ async function readPage(url: string, signal: AbortSignal): Promise<string> {
 }
 
 /** The dropped messages of every channel, from a page of `/metrics`. */
-export function parseLosses(page: string): Map<ChannelName, number> {
+export function parseDropped(page: string): Map<ChannelName, number> {
   const found = new Map<ChannelName, number>();
   const lines = page.matchAll(
     /^alpaca_proxy_messages_dropped_total\{message_type="(\w+)"\} (\S+)$/gm,

@@ -10,6 +10,7 @@ import type { ChannelName } from "../src/domain/market/channels.ts";
 import type { DemoAddresses, DemoEvent, DemoState } from "./demo_recorder.ts";
 import { STREAMS } from "./demo_tables.ts";
 import { messageLine } from "./message_lines.ts";
+import { feedName } from "./status_table.ts";
 import type { StreamMessage } from "./streams.ts";
 import { type Colors, duration, grouped } from "./text.ts";
 
@@ -106,7 +107,7 @@ export function eventText(event: Pick<DemoEvent, "tone" | "text">): string {
   return event.tone === "bad" ? `! ${event.text}` : event.text;
 }
 
-/** Last lines: received and lost messages. */
+/** Last lines: messages received and dropped, and how long feeds were disconnected. */
 export function summary(state: DemoState): string[] {
   const seconds = Math.max(0.001, state.elapsedMs / 1000);
   const figures = STREAMS.flat().map(([channel, name]) => ({
@@ -114,15 +115,19 @@ export function summary(state: DemoState): string[] {
     ...state.streams[channel],
   }));
   const total = figures.reduce((sum, stream) => sum + stream.total, 0);
-  const lost = figures.reduce((sum, stream) => sum + stream.lost, 0);
+  const dropped = figures.reduce((sum, stream) => sum + stream.dropped, 0);
+  const outages = state.feeds.flatMap((feed, at) => {
+    const { totalMs = 0 } = state.outages[at] ?? {};
+    return totalMs > 0 ? [`${feedName(feed)} ${duration(totalMs)}`] : [];
+  });
   return [
     `The demo ran ${duration(state.elapsedMs)}: ${grouped(total)} messages through the proxy, ${
-      grouped(lost)
-    } lost.`,
-    ...figures.map(({ name, total, lost }) =>
+      grouped(dropped)
+    } dropped.${outages.length > 0 ? ` Outages: ${outages.join(", ")}.` : ""}`,
+    ...figures.map(({ name, total, dropped }) =>
       `  ${name.padEnd(14)}${grouped(total).padStart(9)}${
         grouped(Math.round(total / seconds)).padStart(8)
-      }/s${lost > 0 ? `  ${grouped(lost)} lost` : ""}`
+      }/s${dropped > 0 ? `  ${grouped(dropped)} dropped` : ""}`
     ),
   ];
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import type { Log, LogFields } from "../src/application/ports/log.ts";
+import { FEED_NAMES, type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
 import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
 import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../src/proxy.ts";
@@ -122,32 +123,24 @@ function freePort(port: number): string {
 /** Attempts that fail after a drop, so that the retries are visible. */
 const REJECTIONS = 2;
 
-const FEEDS = [
-  { endpoint: "sip", name: "stock" },
-  { endpoint: "opra", name: "option" },
-  { endpoint: "trading", name: "order" },
-] as const;
-
-type FeedName = typeof FEEDS[number];
-
 function faultsOf(
   { connections, faults }: Simulator,
 ): Pick<DemoMarket, "drop" | "mute"> {
-  const drop = rotating(({ endpoint, name }) => {
+  const drop = rotating((endpoint) => {
     if (connections.drop({ endpoint }) === 0) return undefined;
     faults.rejectUpgrades(endpoint, 502, REJECTIONS);
-    return `you dropped the ${name} feed; Alpaca rejects it ${REJECTIONS} times`;
+    return `you dropped the feed ${FEED_NAMES[endpoint]}; Alpaca rejects it ${REJECTIONS} times`;
   });
-  const mute = rotating(({ endpoint, name }) =>
+  const mute = rotating((endpoint) =>
     connections.mute({ endpoint }) > 0
-      ? `you muted the ${name} feed: its socket stays open without data`
+      ? `you muted the feed ${FEED_NAMES[endpoint]}: its socket stays open without data`
       : undefined
   );
   return { drop, mute };
 }
 
 /** Applies a fault to the next connected feed, in rotation. */
-function rotating(fault: (feed: FeedName) => string | undefined): () => string {
+function rotating(fault: (feed: FeedId) => string | undefined): () => string {
   let turn = 0;
   return () => {
     for (let tries = 0; tries < FEEDS.length; tries++) {
@@ -259,10 +252,11 @@ export class DemoLog implements Log {
   }
 }
 
-/** `sip: Feed connection failed, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
+/** `Stocks: Feed connection failed, retrying in 0.7 s (Cannot connect to …: HTTP 502)`. */
 function describe(message: string, fields: LogFields): string {
   const { feed, cause, delay_ms: delay } = fields;
-  const subject = typeof feed === "string" ? `${feed}: ` : "";
+  const name = FEEDS.find((one) => one === feed);
+  const subject = name ? `${FEED_NAMES[name]}: ` : "";
   const when = typeof delay === "number" ? ` in ${(delay / 1000).toFixed(1)} s` : "";
   const reason = cause instanceof Error ? cause.message : cause;
   const why = typeof reason === "string" && reason !== "" ? ` (${reason})` : "";

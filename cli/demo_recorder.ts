@@ -30,8 +30,8 @@ export interface StreamFigures {
   readonly median: number | undefined;
   /** The 99th percentile of the same. */
   readonly slowest: number | undefined;
-  /** Messages that the proxy reports as lost to slow streams. */
-  readonly lost: number;
+  /** Messages that the proxy reports as dropped for slow streams. */
+  readonly dropped: number;
 }
 
 /** Last known values of one stock or contract. */
@@ -65,6 +65,14 @@ export interface DemoAddresses {
   readonly metrics: string;
 }
 
+/** How long a feed was disconnected, since it was first connected. */
+export interface Outage {
+  /** Length of the present outage, ms; undefined while connected. */
+  readonly presentMs: number | undefined;
+  /** All outages, ms. */
+  readonly totalMs: number;
+}
+
 /** Everything that is shown. */
 export interface DemoState {
   readonly addresses: DemoAddresses;
@@ -72,6 +80,8 @@ export interface DemoState {
   /** Messages per second of the simulator. */
   readonly messagesPerSecond: number;
   readonly feeds: readonly FeedStatus[];
+  /** By the index of the feed. */
+  readonly outages: readonly Outage[];
   readonly streams: Readonly<Record<ChannelName, StreamFigures>>;
   readonly stocks: readonly InstrumentRow[];
   readonly options: readonly InstrumentRow[];
@@ -105,6 +115,7 @@ export class DemoRecorder {
   readonly #orders: OrderUpdate[] = [];
   readonly #events: DemoEvent[] = [];
   #feeds: readonly FeedStatus[] = [];
+  readonly #outages: { totalMs: number; since?: number | undefined; wasConnected?: boolean }[] = [];
 
   /** @param now milliseconds since the epoch, with a fraction if possible */
   constructor(subject: DemoSubject, now: () => number) {
@@ -149,11 +160,19 @@ export class DemoRecorder {
   /** Records the feeds of the status. */
   feeds(feeds: readonly FeedStatus[]): void {
     this.#feeds = feeds;
+    for (const [at, { state }] of feeds.entries()) {
+      const outage = this.#outages[at] ??= { totalMs: 0 };
+      const isConnected = state === ConnectionState.CONNECTED;
+      if (outage.since !== undefined && isConnected) outage.totalMs += this.#now() - outage.since;
+      if (isConnected) outage.since = undefined;
+      else if (outage.wasConnected) outage.since ??= this.#now();
+      outage.wasConnected ||= isConnected;
+    }
   }
 
-  /** Records the number of lost messages. */
-  lost(channel: ChannelName, count: number): void {
-    this.#meters[channel].lost = count;
+  /** Records the number of dropped messages. */
+  dropped(channel: ChannelName, count: number): void {
+    this.#meters[channel].dropped = count;
   }
 
   /** Adds an event. */
@@ -174,6 +193,10 @@ export class DemoRecorder {
       messagesPerSecond: this.#subject.messagesPerSecond,
       elapsedMs: this.#now() - this.#startedAt,
       feeds: this.#feeds,
+      outages: this.#outages.map(({ since, totalMs }) => {
+        const presentMs = since === undefined ? undefined : this.#now() - since;
+        return { presentMs, totalMs: totalMs + (presentMs ?? 0) };
+      }),
       streams: recordOf((channel) => this.#meters[channel].figures()),
       stocks: this.#stocks.rows(this.#feeds[0]),
       options: this.#options.rows(this.#feeds[1]),
@@ -190,7 +213,7 @@ function recordOf<T>(of: (channel: ChannelName) => T): Readonly<Record<ChannelNa
 
 /** Counts one stream. */
 class StreamMeter {
-  lost = 0;
+  dropped = 0;
   #total = 0;
   #atTick = 0;
   #perSecond = 0;
@@ -237,7 +260,7 @@ class StreamMeter {
       history: [...this.#history],
       median: this.#median,
       slowest: this.#slowest,
-      lost: this.lost,
+      dropped: this.dropped,
     };
   }
 }

@@ -6,25 +6,25 @@
  *
  * @module
  */
+import { FEED_NAMES, type FeedId, FEEDS } from "../src/domain/connection/feed.ts";
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import { OrderTypeSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
   ConnectionState,
   ConnectionStateSchema,
   type FeedStatus,
-  FeedType,
-  FeedTypeSchema,
   OrderEventSchema,
   type OrderUpdate,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { DemoState, InstrumentRow, StreamFigures } from "./demo_recorder.ts";
 import { eventStyle, sideOf } from "./message_lines.ts";
-import { stateStyle } from "./status_table.ts";
+import { feedName, stateStyle } from "./status_table.ts";
 import {
   abbreviated,
   type Cell,
   type Colors,
   type Column,
+  duration,
   enumName,
   latency,
   price,
@@ -41,8 +41,6 @@ export const STREAMS: readonly (readonly [ChannelName, string])[][] = [
   [["orderUpdates", "order updates"]],
 ];
 
-const FEED_NAMES = ["stocks", "options", "orders"];
-
 /** From this width on, the 99th percentile, the history and nanoseconds are shown. */
 const WIDE = 100;
 
@@ -56,35 +54,32 @@ export interface TableTheme {
 export function feedTable(state: DemoState, theme: TableTheme): Table {
   const history = theme.width >= WIDE ? Math.min(40, theme.width - 91) : 0;
   const columns: Column[] = [
-    { title: "FEED", width: 13 },
-    { title: "STATE", width: 14 },
+    { title: "FEED", width: 14 },
+    { title: "STATE", width: 16 },
     { title: "SUBS", width: 5, right: true },
-    { title: " STREAM", width: 14 },
+    { title: " STREAM", width: 8 },
     { title: "MSG/S", width: 6, right: true },
     { title: "TOTAL", width: 9, right: true },
     { title: "DELAY", width: 7, right: true },
     ...(history > 0 ? [{ title: "99 %", width: 8, right: true }] : []),
-    { title: "LOST", width: 4, right: true },
+    { title: "DROPPED", width: 7, right: true },
     ...(history > 0 ? [{ title: ` LAST ${history} s`, width: history + 1 }] : []),
   ];
   const rows = STREAMS.flatMap((streams, at) =>
     streams.map(([channel, name], row) => [
-      ...(row === 0 ? feedCells(state.feeds[at], FEED_NAMES[at] ?? "") : ["", "", ""]),
-      ` ${name}`,
+      ...(row === 0 ? feedCells(state.feeds[at], FEEDS[at]) : ["", "", ""]),
+      ` ${name.split(" ").at(-1)}`,
       ...streamCells(state.streams[channel], history),
     ])
   );
   return indented(columns, rows.map((cells) => ({ cells })), theme);
 }
 
-function feedCells(feed: FeedStatus | undefined, name: string): Cell[] {
-  const label = feed && feed.feedType !== FeedType.TRADE_UPDATES
-    ? `${name} ${enumName(FeedTypeSchema, feed.feedType)}`
-    : name;
+function feedCells(feed: FeedStatus | undefined, id: FeedId = "sip"): Cell[] {
   const state = feed?.state ?? ConnectionState.DISCONNECTED;
   const dot = state === ConnectionState.CONNECTED ? "●" : "○";
   return [
-    label,
+    feed ? feedName(feed) : FEED_NAMES[id],
     { text: `${dot} ${enumName(ConnectionStateSchema, state)}`, style: stateStyle(state) },
     feed ? abbreviated(feed.subscriptionCount, 5) : "-",
   ];
@@ -94,13 +89,13 @@ function streamCells(figures: StreamFigures, history: number): Cell[] {
   const rate = figures.perSecond > 0 && figures.perSecond < 9.95
     ? figures.perSecond.toFixed(1)
     : abbreviated(Math.round(figures.perSecond), 6);
-  const lost = abbreviated(figures.lost, 4);
+  const dropped = abbreviated(figures.dropped, 7);
   return [
     { text: rate, style: "bold" },
     abbreviated(figures.total, 9),
     latency(figures.median),
     ...(history > 0 ? [latency(figures.slowest)] : []),
-    figures.lost > 0 ? { text: lost, style: "red" } : lost,
+    figures.dropped > 0 ? { text: dropped, style: "red" } : dropped,
     ...(history > 0
       ? [{ text: ` ${sparkline(figures.history, history)}`, style: "cyan" as const }]
       : []),
@@ -124,6 +119,8 @@ export function sparkline(values: readonly number[], width: number): string {
 export interface InstrumentTheme extends TableTheme {
   /** The feed that carries them; undefined before it is known. */
   readonly feed: FeedStatus | undefined;
+  /** How long it has been disconnected, ms. */
+  readonly outageMs: number | undefined;
 }
 
 const BID: Column = { title: "  SIZE ×  BID", width: 18 };
@@ -165,7 +162,7 @@ export function optionTable(rows: readonly InstrumentRow[], theme: InstrumentThe
 function instrumentTable(
   what: string,
   columns: readonly Column[],
-  { rows, cellsOf, feed, ...theme }: InstrumentTheme & {
+  { rows, cellsOf, feed, outageMs, ...theme }: InstrumentTheme & {
     readonly rows: readonly InstrumentRow[];
     readonly cellsOf: (row: InstrumentRow) => readonly Cell[];
   },
@@ -182,7 +179,8 @@ function instrumentTable(
   );
   if (!feed || feed.state === ConnectionState.CONNECTED) return made;
   const state = enumName(ConnectionStateSchema, feed.state);
-  const notice = ` ${what}, NOT LIVE: last values, feed ${state}`;
+  const since = outageMs === undefined ? "" : ` for ${duration(outageMs)}`;
+  const notice = ` ${what}, NOT LIVE: last values, feed ${state}${since}`;
   return { ...made, heading: theme.paint("yellow", notice) };
 }
 

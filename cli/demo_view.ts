@@ -113,8 +113,8 @@ function sections(
   { room, ...theme }: TableTheme & { readonly room: number },
 ): string[] {
   const all: Table[] = [
-    stockTable(state.stocks, { ...theme, feed: state.feeds[0] }),
-    optionTable(state.options, { ...theme, feed: state.feeds[1] }),
+    stockTable(state.stocks, { ...theme, ...feedOf(state, 0) }),
+    optionTable(state.options, { ...theme, ...feedOf(state, 1) }),
     orderTable(state.orders, theme),
   ];
   // A blank line before each, if that leaves four rows of each.
@@ -129,6 +129,10 @@ function sections(
     if ((shares[index] ?? 0) === 0) return [];
     return [...(spaced ? [""] : []), section.heading, ...rows];
   });
+}
+
+function feedOf({ feeds, outages }: DemoState, at: number) {
+  return { feed: feeds[at], outageMs: outages[at]?.presentMs };
 }
 
 /** Distributes `room` rows: one each in turn until all are satisfied or none is left. */

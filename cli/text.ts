@@ -163,7 +163,7 @@ export function grouped(value: number | bigint): string {
   return String(value).replace(/\B(?=(\d{3})+$)/g, " ");
 }
 
-const UNITS = [["k", 1e3], ["M", 1e6], ["G", 1e9]] as const;
+const UNITS = [["k", 1e3], ["M", 1e6], ["G", 1e9], ["T", 1e12]] as const;
 
 /** A count in at most `width` columns, four or more: `12 345`, `12.3k`, `12M`. */
 export function abbreviated(value: number | bigint, width: number): string {

@@ -37,8 +37,8 @@ export interface SimulatorOptions {
   /** Quotes and trades a second, 0 to 200 000. Default 100. */
   readonly messagesPerSecond?: number;
   /**
-   * Quotes and trades a second of each subscribed symbol, whatever else is
-   * subscribed; 0 for a fixed total. Default 0.
+   * Quotes and trades a second of each subscribed symbol, independent of other
+   * subscriptions; 0 for a fixed total. Default 0.
    */
   readonly messagesPerSymbol?: number;
   /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */

@@ -95,7 +95,7 @@ Deno.test("a demo in a pipe ends by itself with 0 and says nothing aside", async
   assert.equal(stderr, "");
   assert.match(stdout, /^# Alpaca Stream Proxy demo: SIMULATED MARKET/);
   assert.match(stdout, /\nquote {9}\d\d:\d\d:\d\d\.\d{9} {2}[A-Z]+ /);
-  assert.match(stdout, /messages through the proxy, 0 lost\.\n/);
+  assert.match(stdout, /messages through the proxy, 0 dropped\.\n/);
   assert.ok(!stdout.includes("\x1b"));
 });
 

@@ -28,7 +28,7 @@ Deno.test("a demo shows every kind of message within ten seconds and sums up", a
   assert.match(terminal.output, /# [67]s {2}quotes \d+\/s {2}trades \d+\/s/);
   assert.match(
     terminal.output,
-    /The demo ran [678]s: [\d ]+ messages through the proxy, 0 lost\.\n/,
+    /The demo ran [678]s: [\d ]+ messages through the proxy, 0 dropped\.\n/,
   );
 });
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { StockQuoteSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { parseLosses } from "../../../cli/demo_client.ts";
+import { parseDropped } from "../../../cli/demo_client.ts";
 import { chooseContracts } from "../../../cli/demo_market.ts";
 import { DemoLines } from "../../../cli/demo_lines.ts";
 import { DemoLog } from "../../../cli/demo_market.ts";
@@ -60,7 +60,7 @@ Deno.test("the contracts nearest to the money and to their end are chosen", () =
   assert.equal(chooseContracts("ABCDEF".split(""), market).length, 8);
 });
 
-Deno.test("losses are read from the metrics page by channel", () => {
+Deno.test("dropped messages are read from the metrics page by channel", () => {
   const page = [
     "# TYPE alpaca_proxy_messages_dropped_total counter",
     'alpaca_proxy_messages_dropped_total{message_type="stock_quote"} 12',
@@ -68,7 +68,7 @@ Deno.test("losses are read from the metrics page by channel", () => {
     'alpaca_proxy_messages_dropped_total{message_type="unheard_of"} 3',
     'alpaca_proxy_messages_sent_total{message_type="stock_quote"} 99',
   ].join("\n");
-  assert.deepEqual([...parseLosses(page)], [
+  assert.deepEqual([...parseDropped(page)], [
     ["stockQuotes", 12],
     ["orderUpdates", 0],
   ]);
@@ -88,8 +88,8 @@ Deno.test("log lines become events, also those from before there was a reporter"
   sip.debug("Not shown");
   log.error("A call failed", { cause: new Error("boom") });
   assert.deepEqual(news, [
-    "bad sip: Feed connection failed, retrying in 0.7 s (HTTP 502)",
-    "good sip: Feed connected",
+    "bad Stocks: Feed connection failed, retrying in 0.7 s (HTTP 502)",
+    "good Stocks: Feed connected",
     "bad A call failed (boom)",
   ]);
 });

@@ -8,6 +8,7 @@ import {
   StockQuoteSchema,
   StockTradeSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { summary } from "../../../cli/demo_lines.ts";
 import { DemoRecorder } from "../../../cli/demo_recorder.ts";
 
 const START = 1_705_312_800_000;
@@ -162,4 +163,36 @@ Deno.test("a state does not change after it was given", () => {
   assert.equal(before.stocks[0]?.trade, undefined);
   assert.equal(before.events.length, 0);
   assert.equal(before.streams.stockTrades.history.length, 0);
+});
+
+Deno.test("outages count from the first connection, the present one included", () => {
+  const { recorder, clock } = startRecorder();
+  const stocks = (state: ConnectionState, afterMs: number) => {
+    clock.now = START + afterMs;
+    recorder.feeds([create(FeedStatusSchema, { state })]);
+    return recorder.state().outages[0];
+  };
+  assert.deepEqual(stocks(ConnectionState.CONNECTING, 0), { presentMs: undefined, totalMs: 0 });
+  stocks(ConnectionState.CONNECTED, 1_000);
+  stocks(ConnectionState.ERROR, 2_000);
+  assert.deepEqual(stocks(ConnectionState.CONNECTING, 5_000), { presentMs: 3_000, totalMs: 3_000 });
+  stocks(ConnectionState.CONNECTED, 6_000);
+  stocks(ConnectionState.RECONNECTING, 10_000);
+  assert.deepEqual(stocks(ConnectionState.CONNECTED, 11_000), {
+    presentMs: undefined,
+    totalMs: 5_000,
+  });
+});
+
+Deno.test("the last lines of a demo have the outages", () => {
+  const { recorder, clock } = startRecorder();
+  const state = (stocks: ConnectionState) => {
+    recorder.feeds([create(FeedStatusSchema, { feedType: 1, state: stocks })]);
+    return recorder.state();
+  };
+  assert.match(summary(state(ConnectionState.CONNECTED))[0] ?? "", /0 dropped\.$/);
+  state(ConnectionState.ERROR);
+  clock.now += 7_000;
+  const [first] = summary(state(ConnectionState.CONNECTED));
+  assert.match(first ?? "", /0 dropped\. Outages: Stocks \(sip\) 7s\.$/);
 });

@@ -14,7 +14,7 @@ const figures = (total: number, perSecond: number): StreamFigures => ({
   history: [0, perSecond / 2, perSecond],
   median: 0.42,
   slowest: 12,
-  lost: 0,
+  dropped: 0,
 });
 
 const stock = (symbol: string) => ({
@@ -43,11 +43,12 @@ const STATE: DemoState = {
     create(FeedStatusSchema, { feedType: 3, state: 5 }),
     create(FeedStatusSchema, { feedType: 5, state: 6 }),
   ],
+  outages: [{ presentMs: undefined, totalMs: 0 }, { presentMs: 3_000, totalMs: 5_000 }],
   streams: {
     stockQuotes: figures(1_234_567, 30_000),
     stockTrades: figures(218, 24),
     stockBars: { ...figures(14, 0), median: undefined },
-    optionQuotes: { ...figures(997, 89), lost: 12 },
+    optionQuotes: { ...figures(997, 89), dropped: 12 },
     optionTrades: figures(236, 18),
     orderUpdates: figures(36, 4.25),
   },
@@ -88,18 +89,18 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
       " Alpaca Stream Proxy  DEMO: SIMULATED MARKET, NO REAL DATA                  11s ",
       " gRPC localhost:50052  health localhost:8082  metrics localhost:9090",
       " 00:00:00 sip: Feed connection failed, retrying in 0.7 s",
-      " FEED          STATE           SUBS  STREAM         MSG/S     TOTAL   DELAY LOST",
-      " stocks sip    ● connected       21  quotes        30 000 1 234 567 0.42 ms    0",
+      " FEED           STATE             SUBS  STREAM   MSG/S     TOTAL   DELAY DROPPED",
+      " Stocks (sip)   ● connected         21  quotes  30 000 1 234 567 0.42 ms       0",
     ].concat(lines.slice(5)),
   );
   assert.equal(lines.length, 24);
   for (
     const part of [
-      "options opra  ○ reconnecting",
-      "orders        ○ error",
+      "Options (opra) ○ reconnecting",
+      "Trade updates  ○ error",
       " STOCK ",
       " AAPL      300 ×  232.31    232.33   × 1400  232.2986    87  232.21     2 700",
-      " CONTRACTS, NOT LIVE: last values, feed reconnecting",
+      " CONTRACTS, NOT LIVE: last values, feed reconnecting for 3s",
       "~AAPL261127C00232500     300 ×  232.31",
       " AAPL261127P00232500",
       " ORDER (UTC) ",
@@ -107,6 +108,22 @@ Deno.test("eighty columns by twenty-four lines show all there is to know", () =>
       " d  drop a feed",
     ]
   ) assert.ok(lines.some((line) => line.includes(part)), part);
+});
+
+Deno.test("eighty columns have room for the widest values", () => {
+  const widest = { ...figures(9_999_999_999, 199_999), dropped: 123_456_789, median: 999 };
+  const streams = Object.fromEntries(Object.keys(STATE.streams).map((name) => [name, widest]));
+  const feeds = ([1, 3, 5] as const).map((feedType) =>
+    create(FeedStatusSchema, { feedType, state: 3, subscriptionCount: 1_234_567 })
+  );
+  const state = { ...STATE, feeds, streams: streams as DemoState["streams"] };
+  const lines = renderDemo(state, { width: 80, height: 24, color: false });
+  const heading = lines.findIndex((line) => line.includes("FEED"));
+  assert.match(lines[heading] ?? "", / DELAY DROPPED$/);
+  assert.equal(
+    lines[heading + 1],
+    " Stocks (sip)   ○ authenticating 1.23M  quotes  200.0k    10.00G  999 ms 123.46M",
+  );
 });
 
 Deno.test("a hundred and forty columns add history and whole bars", () => {

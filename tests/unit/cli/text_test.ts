@@ -1,14 +1,20 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { OrderEventSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
+  abbreviated,
+  age,
+  type Column,
   conditions,
   duration,
   enumName,
   grouped,
   latency,
+  plain,
   price,
+  table,
   timeOfDay,
 } from "../../../cli/text.ts";
 
@@ -81,4 +87,60 @@ Deno.test("conditions without a code say nothing", () => {
   assert.equal(conditions(["@", " ", "I"]), "[@ I]");
   assert.equal(conditions([]), "");
   assert.equal(conditions([" "]), "");
+});
+
+Deno.test("a table has as many cells as headings at every width", () => {
+  const word = fc.string({ unit: fc.constantFrom(..."abc●×"), minLength: 1, maxLength: 30 });
+  const column: fc.Arbitrary<Column> = fc.record({
+    title: word,
+    width: fc.nat({ max: 20 }),
+    right: fc.boolean(),
+  });
+  const parts = fc.array(fc.tuple(column, fc.array(word, { minLength: 3, maxLength: 3 })), {
+    minLength: 1,
+    maxLength: 10,
+  });
+  fc.assert(
+    fc.property(parts, fc.integer({ min: 1, max: 2 }), fc.nat({ max: 300 }), (parts, gap, room) => {
+      const columns = parts.map(([column]) => column);
+      const cells = [0, 1, 2].map((row) => parts.map(([, words]) => words[row] ?? ""));
+      const { heading, rows } = table(columns, cells, { paint: plain, gap, room });
+      const count = (line: string) => line.split(" ").filter((word) => word !== "").length;
+      for (const line of rows) {
+        assert.equal(count(line), count(heading));
+        assert.ok([...line].length <= room);
+      }
+    }),
+  );
+});
+
+Deno.test("a count is abbreviated to the width of its column", () => {
+  const texts = [0, 9999, 12_345, 123_456, 999_999, 12_345_678, 9_999_999_999];
+  assert.deepEqual(texts.map((value) => abbreviated(value, 6)), [
+    "0",
+    "9 999",
+    "12 345",
+    "123.5k",
+    "1000k",
+    "12.35M",
+    "10.00G",
+  ]);
+  fc.assert(
+    fc.property(fc.nat({ max: 1e12 }), fc.integer({ min: 4, max: 12 }), (value, width) => {
+      assert.ok(abbreviated(value, width).length <= width);
+    }),
+  );
+});
+
+Deno.test("an age has seven columns and the sign of clocks that differ", () => {
+  const texts = [0.4, 12, 1_300, 99_900, 902_000, -0.4, -1_500].map(age);
+  assert.deepEqual(texts, [
+    "   0 ms",
+    "  12 ms",
+    "  1.3 s",
+    " 99.9 s",
+    "15m 02s",
+    "   0 ms",
+    " -1.5 s",
+  ]);
 });

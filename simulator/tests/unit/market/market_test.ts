@@ -31,7 +31,7 @@ Deno.test("the rate is as set and can be changed", () => {
   );
 });
 
-Deno.test("each symbol has its own rate, whatever else is subscribed", () => {
+Deno.test("each symbol has its own rate, independent of other subscriptions", () => {
   using harness = new MarketHarness("sip", { symbolRate: 100 });
   harness.follow("quotes", "AAPL").follow("trades", "AAPL");
   const received = () => {
