@@ -54,7 +54,11 @@ export class Deduplicator {
   /** Whether to suppress a line; keeps it then. `now` is monotonic ms. */
   suppress(line: Line, now: number): boolean {
     const { level, message, fields } = line;
-    const group = JSON.stringify([level, message, ...LABELS.map((label) => String(fields[label]))]);
+    let group = `${level} ${message}`;
+    for (const label of LABELS) {
+      const value = fields[label];
+      group += typeof value === "string" ? `\n${value}` : "\n";
+    }
     const inGroup = this.#groups.get(group) ?? 0;
     let key = `${group} ${causeText(fields.cause)}`;
     if (inGroup >= MAX_CAUSES && !this.#kinds.has(key)) key = group;
