@@ -143,8 +143,12 @@ const SESSIONS: Readonly<Record<ClosedMarket["session"], string>> = {
   closed: "Market closed",
 };
 
-function formatMarket({ closed }: LiveFeed, now: number): string {
-  if (!closed) return "";
+/** Seconds without data after which a closed market is given as the reason. */
+const QUIET_SECONDS = 10;
+
+function formatMarket({ closed, received }: LiveFeed, now: number): string {
+  const isQuiet = received.rates.slice(-QUIET_SECONDS).every((rate) => rate === 0);
+  if (!closed || !isQuiet) return "";
   return `${SESSIONS[closed.session]}, opens ${formatTime(closed.opensAt, now).slice(0, -3)}`;
 }
 

@@ -239,6 +239,23 @@ Deno.test("a closed market is shown beside the missing data", () => {
   ]);
 });
 
+Deno.test("a market that is closed is not mentioned while data arrives", async () => {
+  const clock = new ManualClock(Date.UTC(2024, 0, 13, 18, 0));
+  const counters = createCounters();
+  const activity = new Activity(counters, clock);
+  const ending = new AbortController();
+  const running = activity.run(ending.signal);
+  const isShown = () =>
+    contentOf({ counters, activity, status: statusWith({}, clock.now()) }).show["feed.sip.market"];
+  counters.feeds.sip.received.trade = 1;
+  await clock.advance(10_000);
+  assert.equal(isShown(), false);
+  await clock.advance(1_000);
+  assert.equal(isShown(), true);
+  ending.abort();
+  await running;
+});
+
 Deno.test("the errors that a card lists add up to their total", () => {
   fc.assert(fc.property(fc.array(fc.nat({ max: 1_000 }), { maxLength: 8 }), (counts) => {
     const counters = createCounters();
