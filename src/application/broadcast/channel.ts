@@ -28,7 +28,7 @@ export interface ChannelKeys<T> {
 
 /** Limits and counters of a channel. */
 export interface ChannelOptions<T> {
-  /** Capacity of each subscriber's queue in events, at least 1; exact. */
+  /** Capacity of each subscriber's queue in events, at least 1. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared by the queues of all channels. @default unlimited */
@@ -51,7 +51,8 @@ const NONE: readonly never[] = [];
 /** Bounded broadcast of one data type. */
 export class Channel<T> implements EventSink<T> {
   readonly #keys: ChannelKeys<T>;
-  readonly #queue: SubscriberOptions & { readonly memory: QueueMemory };
+  /** Options of the subscribers' queues. */
+  readonly #queue: SubscriberOptions;
   readonly #eventBytes: number | ((event: T) => number);
   readonly #bySymbol: Index<T> = new Map();
   readonly #bySecondary: Index<T> = new Map();

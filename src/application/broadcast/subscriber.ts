@@ -39,7 +39,7 @@ export interface PendingBatch<T> {
 
 /** Options of a {@linkcode Subscriber}. */
 export interface SubscriberOptions {
-  /** Events, a whole number of at least 1; exact. */
+  /** Events, a whole number of at least 1; exceeded only by one frame that is larger. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared with the other queues. */
@@ -122,6 +122,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
       this.#frameAt = envelope.receivedAt;
       this.#ofFrame = 0;
     }
+    // The events of this frame are the newest, so all others are dropped before them.
     while (this.#queued >= this.#capacity && this.#queued > this.#ofFrame) this.#drop();
     this.#ofFrame++;
     if (this.#queued++ === 0) this.#oldest = this.#newest = [envelope];

@@ -44,7 +44,7 @@ interface FilterSize {
 /** Dependencies and limits of a {@linkcode StreamRegistry}. */
 export interface StreamRegistryOptions {
   readonly channels: Channels;
-  /** Enabled feeds; streams of the others are rejected. */
+  /** Enabled feeds; streams of the others are refused. */
   readonly feeds: ReadonlySet<FeedId>;
   readonly sinks: Readonly<Partial<Record<FeedId, SubscriptionSink>>>;
   /** Resolves underlyings to contracts; without it none are subscribed. */
@@ -52,7 +52,7 @@ export interface StreamRegistryOptions {
   readonly clock: Clock;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
-  /** Counts rejected and stalled streams. @default not counted */
+  /** Counts refused and stalled streams. @default not counted */
   readonly refusals?: ProxyCounters["refusals"] | undefined;
 }
 

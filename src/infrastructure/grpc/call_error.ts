@@ -63,7 +63,7 @@ export function unavailable(message: string): CallError {
 }
 
 /** Converts the error of a stream that cannot be opened; other errors are returned unchanged. */
-export function rejectionOf(error: unknown): unknown {
+export function refusalOf(error: unknown): unknown {
   if (error instanceof FeedDisabled) {
     // Only the operator can change this: a retry cannot succeed.
     return new CallError(Code.FAILED_PRECONDITION, error.message);

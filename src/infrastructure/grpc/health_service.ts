@@ -50,7 +50,7 @@ function quoted(name: string): string {
 function servingNow({ status, calls }: HealthDependencies): Serving {
   const { feeds, draining } = status();
   const up = feeds.some(({ state }) => state === "connected");
-  return up && !draining && !calls.isRejecting ? Serving.SERVING : Serving.NOT_SERVING;
+  return up && !draining && !calls.isRefusing ? Serving.SERVING : Serving.NOT_SERVING;
 }
 
 /** Yields the status now and after each change. */

@@ -19,22 +19,22 @@ interface EndingCall {
 export class OpenCalls {
   readonly #calls = new Set<AbortController>();
   readonly #emptyListeners: (() => void)[] = [];
-  #rejection: CallError | undefined;
+  #refusal: CallError | undefined;
 
   /** Number of open calls. */
   get size(): number {
     return this.#calls.size;
   }
 
-  /** Whether new calls are rejected. */
-  get isRejecting(): boolean {
-    return this.#rejection !== undefined;
+  /** Whether new calls are refused. */
+  get isRefusing(): boolean {
+    return this.#refusal !== undefined;
   }
 
   /**
    * Tracks a call until it is over. Its signal fires when it has to end.
    *
-   * @throws {CallError} when new calls are rejected; the call counts as open until its status is
+   * @throws {CallError} when new calls are refused; the call counts as open until its status is
    *   sent
    */
   track(call: EndingCall): AbortSignal {
@@ -45,13 +45,13 @@ export class OpenCalls {
       controller.abort(new ClientGone());
       if (this.#calls.size === 0) this.#notifyEmpty();
     });
-    if (this.#rejection !== undefined) throw this.#rejection;
+    if (this.#refusal !== undefined) throw this.#refusal;
     return controller.signal;
   }
 
-  /** Rejects new calls from now on; the first reason is kept. */
-  rejectNew(reason: CallError): void {
-    this.#rejection ??= reason;
+  /** Refuses new calls from now on; the first reason is kept. */
+  refuseNew(reason: CallError): void {
+    this.#refusal ??= reason;
   }
 
   /** Fires the signal of every open call. */

@@ -6,7 +6,7 @@
  * connection closed makes clients report CANCELLED, which existing ones never retry. They retry
  * after a reset, which they report as UNAVAILABLE.
  *
- * It stops in this order: reject new streams, end the open ones with UNAVAILABLE and the reason,
+ * It stops in this order: refuse new streams, end the open ones with UNAVAILABLE and the reason,
  * send GOAWAY after their status was sent, and reset the remaining connections after the grace
  * period. No market data stream ends with OK or CANCELLED, because existing clients would not
  * reconnect.
@@ -70,7 +70,7 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly connections: ConnectionLimits;
   /** Limits of clients and connections. */
   readonly admission: AdmissionLimits;
-  /** Counts rejections by limit. */
+  /** Counts refusals by limit. */
   readonly refusals: ProxyCounters["refusals"];
   /** Longest delay in ms of a busy stream's messages, for larger writes; 0 is none. */
   readonly maxBatchDelayMs: number;
@@ -144,11 +144,11 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /**
-   * Rejects new streams with UNAVAILABLE and reports NOT_SERVING; open streams and unary calls
+   * Refuses new streams with UNAVAILABLE and reports NOT_SERVING; open streams and unary calls
    * continue.
    */
   drain(reason: string = "The proxy is shutting down"): void {
-    this.#calls.rejectNew(unavailable(reason));
+    this.#calls.refuseNew(unavailable(reason));
   }
 
   /**

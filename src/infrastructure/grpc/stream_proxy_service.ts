@@ -1,7 +1,7 @@
 /**
  * `cream.v1.StreamProxyService`: six streams and the connection status.
  *
- * A stream is rejected with a status alone while the proxy drains, when the request is invalid, or
+ * A stream is refused with a status alone while the proxy drains, when the request is invalid, or
  * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
  * its headers are sent immediately, the pump writes its events, and it ends with UNAVAILABLE if the
  * proxy ends it.
@@ -21,7 +21,7 @@ import {
 } from "../../application/streaming/market_streams.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import { CallError, ClientGone, rejectionOf, stalled, unavailable } from "./call_error.ts";
+import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
 import { type ChannelEncoders, createEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/write_scheduler.ts";
@@ -93,14 +93,14 @@ async function serveStream<C extends ChannelName, R>(
     end ??= signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");
   } catch (error) {
     if (error instanceof QuotaExceeded) {
-      log.warn("Rejected a stream: symbol quota exceeded", { channel, ...error.excess });
+      log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
     } else if (error instanceof TooManySymbols) {
-      log.warn("Rejected a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
+      log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
         channel,
         ...error.excess,
       });
     }
-    end = rejectionOf(error);
+    end = refusalOf(error);
   }
   if (end instanceof ClientGone) span.set({ "stream.end": "client" });
   else if (end instanceof CallError) span.set({ "stream.end": "proxy" });

@@ -6,7 +6,7 @@ import { status } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../../../src/application/feeds/subscription_manager.ts";
 import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
-import { rejectionOf, toStatus } from "../../../../src/infrastructure/grpc/call_error.ts";
+import { refusalOf, toStatus } from "../../../../src/infrastructure/grpc/call_error.ts";
 
 const OVER = new QuotaExceeded({
   feed: "sip",
@@ -16,7 +16,7 @@ const OVER = new QuotaExceeded({
 });
 
 Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
-  const { code, details } = toStatus(rejectionOf(OVER));
+  const { code, details } = toStatus(refusalOf(OVER));
   assert.equal(code, status.RESOURCE_EXHAUSTED);
   assert.equal(
     details,
@@ -27,7 +27,7 @@ Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
 });
 
 Deno.test("an exceeded quota is sent as a google.rpc.QuotaFailure", () => {
-  const { metadata } = toStatus(rejectionOf(OVER));
+  const { metadata } = toStatus(refusalOf(OVER));
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   assert(bytes instanceof Uint8Array);
   const { details } = fromBinary(StatusSchema, bytes);

@@ -30,9 +30,9 @@ Deno.test("a call that has to end is open until it has ended", () => {
 Deno.test("rejected calls are counted until their status is sent", () => {
   const calls = new OpenCalls();
   const first = unavailable("first");
-  calls.rejectNew(first);
-  calls.rejectNew(unavailable("second"));
-  assert.equal(calls.isRejecting, true);
+  calls.refuseNew(first);
+  calls.refuseNew(unavailable("second"));
+  assert.equal(calls.isRefusing, true);
   const call = new EventEmitter();
   assert.throws(() => calls.track(call), first);
   assert.equal(calls.size, 1);
