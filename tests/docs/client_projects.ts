@@ -148,7 +148,9 @@ async function prepareRust(folder: string): Promise<Command> {
     STREAM_PROXY_PROTO: PROTO,
     CARGO_TARGET_DIR: target,
   });
-  return { words: [`${target}/debug/quotes`] };
+  // The next build in a shared target folder replaces the program there.
+  await Deno.copyFile(`${target}/debug/quotes`, `${folder}/quotes`);
+  return { words: [`${folder}/quotes`] };
 }
 
 async function works(

@@ -21,6 +21,7 @@ import {
 import { ClientPath, type Recovery } from "./client_path.ts";
 import { ClientBuilds, startClient, TAIL } from "./client_process.ts";
 import { freePort } from "./loopback.ts";
+import { lagOf, slowReader } from "./slow_readers.ts";
 
 /** Seconds until a client has to be back; keepalive alone takes up to 30. */
 const LIMIT_S = 35;
@@ -62,6 +63,17 @@ Deno.test("the documented clients leave a machine that has vanished within 35 s"
   await using path = await setUp();
   allBack("the machine vanished", await path.goDark(0));
 });
+
+const SLOW =
+  "a documented client that reads slowly holds at most 1,400 messages that it has not read";
+
+for (const project of projects) {
+  Deno.test(`${SLOW}: ${project.language}`, async () => {
+    const client = await builds.build(slowReader(project, { hasDefaults: false }));
+    const { messages } = await lagOf(client, 8_000);
+    assert(messages <= 1_400, `${messages} messages are sent and not read`);
+  });
+}
 
 const typescript = projects.find(({ language }) => language === "TypeScript");
 Deno.test({

@@ -33,6 +33,8 @@ var options = []grpc.DialOption{
 		},
 		MinConnectTimeout: maxDelay,
 	}),
+	// A small receive window: a client that reads slowly is not minutes behind.
+	grpc.WithStaticStreamWindowSize(64 * 1024),
 }
 
 func main() {

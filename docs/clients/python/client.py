@@ -17,6 +17,9 @@ options = {
     "grpc.http2.ping_timeout_ms": 10_000,
     "grpc.http2.max_pings_without_data": 0,
     "grpc.max_reconnect_backoff_ms": 10_000,
+    # A small receive window: a client that reads slowly is not minutes behind.
+    "grpc.http2.bdp_probe": 0,
+    "grpc.http2.lookahead_bytes": 16_384,
 }
 # Errors in our own request. Every other end of a stream is retried.
 PERMANENT = {

@@ -5,10 +5,10 @@ import { StreamProxyService } from "./gen/cream/v1/stream_proxy_pb.ts";
 
 const baseUrl = `http://${process.env.STREAM_PROXY_ADDRESS ?? "localhost:50052"}`;
 // Detects a dead connection within 30 s.
-const sessionManager = new Http2SessionManager(baseUrl, {
-  pingIntervalMs: 20_000,
-  pingTimeoutMs: 10_000,
-});
+const keepalive = { pingIntervalMs: 20_000, pingTimeoutMs: 10_000 };
+// A small receive window: a client that reads slowly is not minutes behind.
+const settings = { initialWindowSize: 16_384 };
+const sessionManager = new Http2SessionManager(baseUrl, keepalive, { settings });
 const transport = createGrpcTransport({ baseUrl, sessionManager });
 const client = createClient(StreamProxyService, transport);
 /** Errors in our own request. Every other end of a stream is retried. */

@@ -20,6 +20,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .http2_keep_alive_interval(Duration::from_secs(20))
         .keep_alive_timeout(Duration::from_secs(10))
         .keep_alive_while_idle(true)
+        // A small receive window: a client that reads slowly is not minutes behind.
+        .initial_stream_window_size(16 * 1024)
         .connect_lazy();
     let mut client = StreamProxyServiceClient::new(channel);
     let mut delay = FIRST_DELAY;
