@@ -223,7 +223,7 @@ export class FeedLink {
     const doubted = errorType === "auth" && this.#isDoubted
       ? this.#consecutiveAuthFailures
       : undefined;
-    this.#remedy = doubted === undefined ? remedies[errorType] : undefined;
+    this.#remedy = doubted === undefined ? failure.remedy ?? remedies[errorType] : undefined;
     if (maxAttempts > 0 && this.#consecutiveFailures > maxAttempts) {
       this.#apply("retry");
       this.#apply("exhausted");

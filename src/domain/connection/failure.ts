@@ -49,18 +49,22 @@ export class FeedFailure extends Error {
   readonly errorType: FailureType;
   /** Ms that Alpaca asks to wait before the next attempt, if it does. */
   readonly retryAfterMs: number | undefined;
+  /** What an operator can do, where more is known than the type. */
+  readonly remedy: string | undefined;
 
   constructor(
     message: string,
-    { errorType, retryAfterMs, cause }: {
+    { errorType, retryAfterMs, remedy, cause }: {
       readonly errorType: FailureType;
       readonly retryAfterMs?: number | undefined;
+      readonly remedy?: string | undefined;
       readonly cause?: unknown;
     },
   ) {
     super(message, { cause });
     this.errorType = errorType;
     this.retryAfterMs = retryAfterMs;
+    this.remedy = remedy;
   }
 
   /**
@@ -68,8 +72,8 @@ export class FeedFailure extends Error {
    * the stack are dropped, because they repeat the text.
    */
   redacted(redact: (text: string) => string): FeedFailure {
-    const { errorType, retryAfterMs } = this;
-    return new FeedFailure(redact(this.message), { errorType, retryAfterMs });
+    const { errorType, retryAfterMs, remedy } = this;
+    return new FeedFailure(redact(this.message), { errorType, retryAfterMs, remedy });
   }
 }
 

@@ -11,6 +11,10 @@
 import type { Buffer } from "node:buffer";
 import type { ClientRequest } from "node:http";
 import { WebSocket } from "ws";
+import {
+  type CertificateProblem,
+  certificateProblem,
+} from "../../domain/connection/certificate.ts";
 import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { ConnectOptions, FeedSession } from "../../application/ports/feed_connector.ts";
@@ -88,6 +92,9 @@ export interface SessionOptions<R> {
   readonly deliveries?: (() => number) | undefined;
 }
 
+/** An error of the socket, with its code in Node.js. */
+type SocketError = Error & { readonly code?: string };
+
 /** A response to the upgrade request that is not the upgrade. */
 interface Rejection {
   readonly status: number;
@@ -132,7 +139,7 @@ export abstract class Session<R> implements FeedSession {
     });
     this.socket = socket;
     const throttle = new ReadThrottle(socket, { clock, deliveries });
-    let socketError = "";
+    let socketError: SocketError | undefined;
     let rejection: Rejection | undefined;
     socket.on("unexpected-response", (_request, { statusCode = 0, headers }) => {
       const retryAfterMs = parseRetryAfter(headers["retry-after"], clock.now());
@@ -148,11 +155,11 @@ export abstract class Session<R> implements FeedSession {
       throttle.end();
     });
     socket.on("error", (error) => {
-      socketError = textOf(error, maxMessageBytes);
+      socketError = error;
     });
     socket.onclose = ({ code, reason }) => {
-      this.#dialed.reject(dialFailure(url, rejection, socketError));
-      const cause = reason || socketError;
+      dialFailure(url, rejection, socketError).then(this.#dialed.reject);
+      const cause = reason || (socketError ? textOf(socketError, maxMessageBytes) : "");
       const message = `Connection closed with code ${code}${cause && `: ${cause}`}`;
       this.#socketEnded.resolve(new FeedFailure(message, { errorType: "closed" }));
     };
@@ -264,20 +271,46 @@ function aborted(step: string): FeedFailure {
 }
 
 /** The failure of a socket that did not open. */
-function dialFailure(
+async function dialFailure(
   url: string,
   rejection: Rejection | undefined,
-  socketError: string,
-): FeedFailure {
-  const cause = rejection ? `HTTP ${rejection.status}` : socketError || "unknown error";
-  return new FeedFailure(`Cannot connect to ${addressOf(url)}: ${cause}`, {
-    errorType: rejection?.status === TOO_MANY_REQUESTS ? "rate_limited" : "dial",
-    retryAfterMs: rejection?.retryAfterMs,
-  });
+  error: SocketError | undefined,
+): Promise<FeedFailure> {
+  const text = `Cannot connect to ${addressOf(url)}`;
+  if (rejection) {
+    const { status, retryAfterMs } = rejection;
+    const errorType = status === TOO_MANY_REQUESTS ? "rate_limited" : "dial";
+    return new FeedFailure(`${text}: HTTP ${status}`, { errorType, retryAfterMs });
+  }
+  const problem = await findCertificateProblem(url, error);
+  const cause = problem?.cause ?? error?.message ?? "unknown error";
+  return new FeedFailure(`${text}: ${cause}`, { errorType: "dial", remedy: problem?.remedy });
+}
+
+/** Codes of node:tls for a rejected certificate. */
+const CERTIFICATE_ERROR = /CERT|VERIFY/;
+
+/**
+ * Finds why a certificate was rejected. node:tls of Deno 2.9.6 reports an expired certificate as
+ * `unable to verify the first certificate`; the handshake of `Deno.connectTls` has the reason.
+ */
+async function findCertificateProblem(
+  url: string,
+  error: SocketError | undefined,
+): Promise<CertificateProblem | undefined> {
+  if (!CERTIFICATE_ERROR.test(error?.code ?? "")) return undefined;
+  const { hostname, port } = new URL(url);
+  try {
+    using connection = await Deno.connectTls({ hostname, port: Number(port || 443) });
+    await connection.handshake();
+    return undefined;
+  } catch (error) {
+    return certificateProblem(String(error));
+  }
 }
 
 /** The message of `ws`, replaced where it does not name the limit. */
-function textOf(error: Error & { readonly code?: string }, maxPayload: number): string {
+function textOf(error: SocketError, maxPayload: number): string {
   return error.code === "WS_ERR_UNSUPPORTED_MESSAGE_LENGTH"
     ? `a message is larger than ${maxPayload} bytes`
     : error.message;

@@ -17,6 +17,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import { CatalogUnavailable } from "../../application/ports/option_catalog.ts";
 import { parseRetryAfter } from "../../domain/connection/backoff.ts";
+import { certificateProblem } from "../../domain/connection/certificate.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */
@@ -130,7 +131,10 @@ export class RestClient {
         return { error: `no complete response within ${TIMEOUT_MS} ms`, retryAfterMs: 0 };
       }
       if (error instanceof BodyTooLarge) return { error: error.message };
-      return { error: clean(textOf(error), pair), retryAfterMs: 0 };
+      const text = textOf(error);
+      const problem = certificateProblem(text);
+      if (problem) return { error: `${problem.cause}. ${problem.remedy}` };
+      return { error: clean(text, pair), retryAfterMs: 0 };
     } finally {
       done.abort();
     }
