@@ -163,7 +163,6 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   return {
     counters,
     streams,
-    capacities,
     queueMemory,
     calendar: new MarketCalendar(config.marketClosures),
     activity,

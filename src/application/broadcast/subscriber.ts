@@ -111,6 +111,11 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     return this.#queued;
   }
 
+  /** Events in the queue as a share of its capacity, 0 to 1. */
+  get fill(): number {
+    return this.#queued / this.#capacity;
+  }
+
   /** Adds an event; one that matched two keys is added once. */
   enqueue(envelope: Envelope<T>): void {
     if (this.#ended || envelope.sequence === this.#lastSequence) return;

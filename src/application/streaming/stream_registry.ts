@@ -138,6 +138,15 @@ export class StreamRegistry implements MarketStreams {
     return Array.from(this.#open, reportOf);
   }
 
+  /** The fill of the fullest queue of each channel, 0 to 1; none for channels without streams. */
+  fullestQueues(): ReadonlyMap<ChannelName, number> {
+    const fullest = new Map<ChannelName, number>();
+    for (const { channel, subscriber: { fill } } of this.#open) {
+      if (fill >= (fullest.get(channel) ?? 0)) fullest.set(channel, fill);
+    }
+    return fullest;
+  }
+
   /** Reports the streams that have lost events since the last call. */
   takeLosses(): StreamReport[] {
     const losses: StreamReport[] = [];

@@ -6,7 +6,7 @@
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import type { Activity } from "../../application/status/activity.ts";
 import type { Latency, ProxyCounters } from "../../application/status/counters.ts";
-import type { QuotaSource, StreamsReport } from "../../application/status/reports.ts";
+import type { QuotaSource } from "../../application/status/reports.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
@@ -18,9 +18,8 @@ export interface MetricsSources {
   readonly calendar: MarketCalendar;
   /** Times of the last data; without it, no ages are reported. */
   readonly activity?: Pick<Activity, "lastMessageAt">;
-  /** Open client streams, and the capacity of their queues by channel. */
-  readonly streams?: { readonly reports: StreamsReport };
-  readonly capacities?: Readonly<Record<ChannelName, number>>;
+  /** Open client streams; without them, every queue is empty. */
+  readonly streams?: { fullestQueues(): ReadonlyMap<ChannelName, number> };
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
   /** Client connections and descriptors; without it, none are reported. */
@@ -30,7 +29,7 @@ export interface MetricsSources {
 }
 
 /** One series of a metric. */
-export interface Series {
+interface Series {
   readonly labels: Readonly<Record<string, string | number>>;
   readonly value: number;
   /** Name of the series, where it is not that of the metric. */

@@ -17,7 +17,7 @@ import { MARKETS } from "../../domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import { histogram, type Metric, type MetricsSources, type Series, seriesOf } from "./metric.ts";
+import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.ts";
 import { PROCESS_METRICS } from "./process_metrics.ts";
 
 /** Value of the `message_type` label for each channel. */
@@ -243,7 +243,13 @@ export const METRICS = {
     type: "gauge",
     help: "Share of its capacity that the fullest queue of a client stream holds, by type",
     labels: ["message_type"],
-    read: fullestQueues,
+    read: ({ streams }) => {
+      const fullest = streams?.fullestQueues();
+      return CHANNELS.map((channel) => ({
+        labels: { message_type: CHANNEL_LABELS[channel] },
+        value: fullest?.get(channel) ?? 0,
+      }));
+    },
   },
   loopDelay: {
     name: "alpaca_proxy_event_loop_delay_seconds",
@@ -352,15 +358,4 @@ function perQuota(figure: "limit" | "used" | "waiting" | "rejected"): Metric["re
   const valueOf = ({ [figure]: value = Infinity }: FeedQuota) => value;
   return ({ quotas = () => [] }) =>
     quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));
-}
-
-function fullestQueues({ streams, capacities }: MetricsSources): Series[] {
-  const longest = new Map<ChannelName, number>();
-  for (const { channel, queued } of streams?.reports() ?? []) {
-    if (queued > (longest.get(channel) ?? 0)) longest.set(channel, queued);
-  }
-  return CHANNELS.map((channel) => ({
-    labels: { message_type: CHANNEL_LABELS[channel] },
-    value: (longest.get(channel) ?? 0) / (capacities?.[channel] ?? 1),
-  }));
 }

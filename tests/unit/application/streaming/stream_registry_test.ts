@@ -173,6 +173,20 @@ Deno.test("a report has the client of a stream, its name of limited length", () 
   );
 });
 
+Deno.test("the fullest queue of each channel has the largest share of its capacity", () => {
+  const { streams, channels } = proxy();
+  assert.deepEqual([...streams.fullestQueues()], []);
+  const update = { order: { id: "1", symbol: "AAPL" } } as Parameters<
+    typeof channels.orderUpdates.publish
+  >[0];
+  using _early = streams.open("orderUpdates", { symbols: [] });
+  for (let i = 0; i < 3; i++) channels.orderUpdates.publish(update, 0);
+  using _late = streams.open("orderUpdates", { symbols: [] });
+  for (let i = 0; i < 4; i++) channels.orderUpdates.publish(update, 0);
+  using _quiet = streams.open("stockBars", { symbols: ["AAPL"] });
+  assert.deepEqual([...streams.fullestQueues()], [["orderUpdates", 0.7], ["stockBars", 0]]);
+});
+
 Deno.test("a stream receives events from its opening on, not from the first read", async () => {
   const { streams, channels } = proxy();
   using stream = streams.open("orderUpdates", { symbols: [] });

@@ -285,7 +285,6 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
 Deno.test("ages, times in a state, fullest queues and event-loop delays are reported", async () => {
   const counters = createCounters();
   const status = sampleStatus(["connected", "connected", "connected"]);
-  const stream = { filter: "", sent: 0, dropped: 0, openedAt: 0 };
   const render = createMetrics({
     counters,
     status: () => ({
@@ -294,21 +293,7 @@ Deno.test("ages, times in a state, fullest queues and event-loop delays are repo
     }),
     calendar: new MarketCalendar(),
     activity: { lastMessageAt: (feed) => feed === "sip" ? status.now - 2_000 : undefined },
-    streams: {
-      reports: () => [{ ...stream, channel: "stockQuotes", queued: 30 }, {
-        ...stream,
-        channel: "stockQuotes",
-        queued: 50,
-      }, { ...stream, channel: "stockTrades", queued: 1 }],
-    },
-    capacities: {
-      stockQuotes: 200,
-      stockTrades: 10,
-      stockBars: 10,
-      optionQuotes: 10,
-      optionTrades: 10,
-      orderUpdates: 10,
-    },
+    streams: { fullestQueues: () => new Map([["stockQuotes", 0.25], ["stockTrades", 0.1]]) },
   });
   counters.loopDelay.counts[0] = 4;
   counters.loopDelay.sum = 0.5;
