@@ -209,8 +209,8 @@ th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
 }
 .expansions { margin-top: 10px; }
 .errors .when, .errors .where { white-space: nowrap; width: 1%; }
-.errors .when .joined { display: block; }
-.errors .when span { display: block; }
+.errors .when .joined, .errors .when span,
+.streams .number .joined, .streams .number span { display: block; }
 .streams th .joined { flex-wrap: wrap; }
 .errors .joined { flex-wrap: wrap; gap: 0 8px; }
 .errors td { overflow-wrap: anywhere; }

@@ -326,6 +326,7 @@ Deno.test("a stream shows its client, and every time is absolute too", () => {
     "AAPL",
     "10.0.0.7:53122 · grpc-go/1.77.0",
     "5 s",
+    "15:00:58",
     "1",
     "2",
     "3",
