@@ -118,16 +118,17 @@ export function summary(state: DemoState): string[] {
   const dropped = figures.reduce((sum, stream) => sum + stream.dropped, 0);
   const outages = state.feeds.flatMap((feed, at) => {
     const { totalMs = 0 } = state.outages[at] ?? {};
-    return totalMs > 0 ? [`${feedName(feed)} ${duration(totalMs)}`] : [];
+    return totalMs > 0 ? [`${feedName(feed)} ${(totalMs / 1000).toFixed(1)} s`] : [];
   });
   return [
     `The demo ran ${duration(state.elapsedMs)}: ${grouped(total)} messages through the proxy, ${
       grouped(dropped)
-    } dropped.${outages.length > 0 ? ` Outages: ${outages.join(", ")}.` : ""}`,
+    } dropped.`,
     ...figures.map(({ name, total, dropped }) =>
       `  ${name.padEnd(14)}${grouped(total).padStart(9)}${
         grouped(Math.round(total / seconds)).padStart(8)
       }/s${dropped > 0 ? `  ${grouped(dropped)} dropped` : ""}`
     ),
+    `  outages       ${outages.length > 0 ? outages.join(", ") : "none"}`,
   ];
 }

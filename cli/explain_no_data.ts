@@ -66,11 +66,12 @@ const SOURCES: Readonly<Record<ChannelName, Source>> = {
  * @param status with its subscriptions
  * @param stream what the stream requests
  * @param now wall clock ms, for a proxy that does not report its time
+ * @param before an earlier status, to see whether the feed receives data
  */
 export function explainNoData(
   status: ConnectionStatus,
   { kind, selection }: { readonly kind: StreamKind; readonly selection: Selection },
-  now: number,
+  { now, before }: { readonly now: number; readonly before?: ConnectionStatus | undefined },
 ): Explanation {
   const source = SOURCES[kind.channel];
   const feed = status.feeds.find((one) => feedIdOf(one.feedType) === source.feed);
@@ -79,14 +80,19 @@ export function explainNoData(
   }
   const problem = feedProblem(feed) ?? listed(subscriptionProblems(feed, source, selection));
   if (problem !== undefined) return { text: problem, isProblem: true };
-  const ms = status.currentTime ? millisecondsOf(status.currentTime) : now;
-  const closed = marketText(feed.feedType, ms);
   const { symbols, orderIds = [] } = selection;
-  const isFiltered = symbols.length + orderIds.length > 0;
-  const text = source.feed !== "trading"
-    ? `Alpaca has acknowledged the subscription and sends nothing: ${closed ?? source.quiet}`
-    : `${source.quiet}${isFiltered ? " and matches the filter" : ""}`;
-  return { text, isProblem: false };
+  if (source.feed === "trading") {
+    const isFiltered = symbols.length + orderIds.length > 0;
+    return { text: source.quiet + (isFiltered ? " and matches the filter" : ""), isProblem: false };
+  }
+  const earlier = before?.feeds.find((one) => one.feedType === feed.feedType);
+  const isReceiving = earlier !== undefined && feed.messagesReceived > earlier.messagesReceived;
+  const ms = status.currentTime ? millisecondsOf(status.currentTime) : now;
+  const reason = isReceiving ? source.quiet : marketText(feed.feedType, ms) ?? source.quiet;
+  const what = isReceiving
+    ? "Alpaca has acknowledged the subscription and sends other data"
+    : "Alpaca has acknowledged the subscription and sends nothing";
+  return { text: `${what}: ${reason}`, isProblem: false };
 }
 
 function feedProblem(feed: FeedStatus): string | undefined {
@@ -186,6 +192,8 @@ function marketText(type: FeedType, now: number): string | undefined {
 
 /** A pause of this length is explained. */
 const CHECK_MS = 3_000;
+/** Interval in which a feed with data receives some. */
+const SAMPLE_MS = 500;
 /** Longest interval between two questions to the proxy in one pause. */
 const MAX_INTERVAL_MS = 30_000;
 
@@ -234,15 +242,18 @@ async function explain(
   kind: StreamKind,
   { clock, signal }: Terminal,
 ): Promise<Explanation> {
+  const stream = { kind, selection: task.selection };
+  const { getConnectionStatus } = StreamProxyService.method;
   try {
     using client = new ProxyClient(task.address);
-    const { status } = await client.call(
-      StreamProxyService.method.getConnectionStatus,
-      { includeSubscriptions: true },
-      signal,
-    );
-    if (status) return explainNoData(status, { kind, selection: task.selection }, clock.now());
-    return { text: "the proxy reports no status", isProblem: true };
+    const ask = { includeSubscriptions: true };
+    const { status: before } = await client.call(getConnectionStatus, ask, signal);
+    if (!before) return { text: "the proxy reports no status", isProblem: true };
+    const first = explainNoData(before, stream, { now: clock.now() });
+    if (first.isProblem || kind.channel === "orderUpdates") return first;
+    await clock.sleep(SAMPLE_MS, signal);
+    const { status = before } = await client.call(getConnectionStatus, ask, signal);
+    return explainNoData(status, stream, { now: clock.now(), before });
   } catch (error) {
     if (!(error instanceof RpcError)) throw error;
     return { text: `the status of the proxy is not available (${error.code})`, isProblem: true };

@@ -49,6 +49,10 @@ Deno.test("a stream without data is explained, again when the reason changes", a
     await until("it waits", () => clock.sleepers > 0);
     await clock.advance(3_000);
   }
+  // Two questions show whether the feed receives data.
+  await until("it asks again", () => proxy.statusRequests.length === 3);
+  await until("it waits between the two", () => clock.sleepers > 0);
+  await clock.advance(500);
   await terminal.until(() => terminal.errorLines.length === 2);
   assert.match(
     terminal.errorLines[1] ?? "",
@@ -73,6 +77,9 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   await until("the next look is due", () => clock.sleepers > 0);
   await clock.advance(3_000);
   await until("the proxy is asked", () => proxy.statusRequests.length === 1);
+  await until("it waits for a sample", () => clock.sleepers > 0);
+  await clock.advance(500);
+  await until("the proxy is asked again", () => proxy.statusRequests.length === 2);
   assert.deepEqual(terminal.errorLines, [], "symbols may have nothing to say");
 
   feed(ConnectionState.RECONNECTING);

@@ -4,6 +4,7 @@ import { explainNoData, type Explanation } from "../../../cli/explain_no_data.ts
 import { STREAM_KINDS } from "../../../cli/streams.ts";
 import {
   ConnectionState,
+  type ConnectionStatus,
   ConnectionStatusSchema,
   ExpansionState,
   FeedType,
@@ -20,9 +21,10 @@ const OPEN = Date.parse("2026-11-18T17:00:00Z");
 /** What is said of a stream of a proxy with this one feed, connected. */
 function explained(
   what: string,
-  { feed, at = OPEN, ...selection }: {
+  { feed, at = OPEN, before, ...selection }: {
     readonly feed: Feed;
     readonly at?: number;
+    readonly before?: ConnectionStatus;
     readonly symbols?: string[];
     readonly underlyings?: string[];
     readonly orderIds?: string[];
@@ -33,7 +35,10 @@ function explained(
   });
   const kind = STREAM_KINDS[what];
   assert(kind);
-  return explainNoData(status, { kind, selection: { symbols: [], ...selection } }, at);
+  return explainNoData(status, { kind, selection: { symbols: [], ...selection } }, {
+    now: at,
+    before,
+  });
 }
 
 const said = (...args: Parameters<typeof explained>) => explained(...args).text;
@@ -96,6 +101,16 @@ Deno.test("a symbol that the proxy does not report is not subscribed", () => {
 Deno.test("a subscription to everything covers a symbol", () => {
   const feed = stocks(["*", SymbolState.ACKNOWLEDGED]);
   assert.equal(explained("quotes", { feed, symbols: ["AAPL"] }).isProblem, false);
+});
+
+Deno.test("a feed that receives data shows that the market is not the reason", () => {
+  const before = create(ConnectionStatusSchema, { feeds: [{ feedType: FeedType.IEX }] });
+  const feed = { ...stocks(), messagesReceived: 1n };
+  const saturday = Date.parse("2026-11-21T17:00:00Z");
+  assert.match(
+    said("quotes", { feed, before, at: saturday }),
+    /sends other data: the symbols are quiet or do not exist/,
+  );
 });
 
 Deno.test("a feed that the proxy does not report is a problem", () => {
