@@ -151,10 +151,7 @@ export class FeedLink {
     }
   }
 
-  async #follow(
-    session: FeedSession,
-    signal: AbortSignal,
-  ): Promise<FeedFailure> {
+  async #follow(session: FeedSession, signal: AbortSignal): Promise<FeedFailure> {
     const { subscriptions, clock, heartbeat: settings } = this.#parts;
     const over = new AbortController();
     const close = () => session.close();
@@ -213,10 +210,7 @@ export class FeedLink {
     return isDoubted({ count: this.#consecutiveAuthFailures, sinceAcceptedMs });
   }
 
-  async #waitForRetry(
-    failure: FeedFailure,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #waitForRetry(failure: FeedFailure, signal: AbortSignal): Promise<void> {
     const { clock, random, reconnect, log, counters, remedies } = this.#parts;
     const { message, errorType, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;

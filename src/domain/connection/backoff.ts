@@ -80,10 +80,7 @@ export function backoffDelay(
   options: { readonly settings: BackoffSettings; readonly random: number },
 ): number {
   const minimum = Math.min(failure.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS);
-  return Math.max(
-    scheduledDelay(failure, options),
-    minimum * (1 + options.random / 10),
-  );
+  return Math.max(scheduledDelay(failure, options), minimum * (1 + options.random / 10));
 }
 
 function scheduledDelay(
@@ -121,16 +118,9 @@ function doubtedBound(count: number): number {
   return Math.min(DOUBTED_DELAY_MS * growth, AUTH_DELAY_MS);
 }
 
-function exponentialBound(
-  initialMs: number,
-  attempt: number,
-  settings: BackoffSettings,
-): number {
+function exponentialBound(initialMs: number, attempt: number, settings: BackoffSettings): number {
   // Growth overflows to Infinity after enough attempts, and 0 × Infinity is NaN.
-  const growth = Math.min(
-    settings.multiplier ** (attempt - 1),
-    Number.MAX_SAFE_INTEGER,
-  );
+  const growth = Math.min(settings.multiplier ** (attempt - 1), Number.MAX_SAFE_INTEGER);
   const grown = initialMs * growth;
   return Math.min(grown, Math.max(settings.maxDelayMs, initialMs));
 }

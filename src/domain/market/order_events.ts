@@ -3,7 +3,7 @@
  *
  * Quantities and prices are money: decimal text with the broker's digits. Enumerated fields (event,
  * class, type, side, …) are open sets, because the broker adds values without notice: they are text
- * here, and each API maps the values that it knows.
+ * here, and each API maps the values that it has.
  *
  * @module
  */

@@ -195,11 +195,7 @@ function readUpTo(length: number, message: Message, key: string, notes: MessageN
  * Reads a list of codes; empty when it is absent or null. A single code is a list of one. What is
  * not a code, and codes beyond 32, are left out and noted.
  */
-export function readStrings(
-  message: Message,
-  key: string,
-  notes: MessageNotes,
-): readonly string[] {
+export function readStrings(message: Message, key: string, notes: MessageNotes): readonly string[] {
   const value = message[key];
   if (value === undefined || value === null) return [];
   const list: readonly unknown[] = Array.isArray(value) ? value : [value];

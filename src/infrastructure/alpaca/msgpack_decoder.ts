@@ -52,11 +52,7 @@ class Reader {
 
   constructor(frame: Uint8Array) {
     this.#bytes = frame;
-    this.#view = new DataView(
-      frame.buffer,
-      frame.byteOffset,
-      frame.byteLength,
-    );
+    this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   }
 
   frame(): unknown {

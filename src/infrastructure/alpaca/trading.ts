@@ -86,11 +86,7 @@ export function createTradingConnector(stream: TradingStream): FeedConnector {
 class TradingSession extends Session<TradingReply> {
   readonly #credentials: TradingStream["credentials"];
 
-  constructor(
-    stream: TradingStream,
-    decoder: FrameDecoder<TradingReply>,
-    options: ConnectOptions,
-  ) {
+  constructor(stream: TradingStream, decoder: FrameDecoder<TradingReply>, options: ConnectOptions) {
     super({ ...stream, decoder, maxMessageBytes: MAX_MESSAGE_BYTES }, options);
     this.#credentials = stream.credentials;
   }

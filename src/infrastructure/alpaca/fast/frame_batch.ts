@@ -3,13 +3,13 @@
  *
  * Nearly every frame is a list of quotes, trades and minute bars with the fields of the protocol in
  * any order, short numbers, and ASCII text without escapes. A fast decoder reads such a frame in
- * one pass and builds only the events that streams want: no text of the frame and no map per
+ * one pass and builds only the events that have subscribers: no text of the frame and no map per
  * message. That is two to four times as fast as general decoding.
  *
  * Invariant: a fast decoder decodes a whole frame or none of it, and with the same outcome (events,
  * counters) as the general decoder. Frames that it does not support (an unknown type, a missing
  * field, an invalid value, a control message, a length beyond a limit) fall back to the general
- * decoder, which validates, counts and logs. Messages that no stream wants are skipped: both
+ * decoder, which validates, counts and logs. Messages without a subscriber are skipped: both
  * decoders check their syntax, type and symbol, and not their other fields. `deno task fuzz` and
  * the property tests compare the two.
  *
@@ -36,9 +36,7 @@ export class Unsupported extends Error {
 }
 
 /** The only instance: creating an error costs more than reading a frame. */
-export const UNSUPPORTED: Unsupported = new Unsupported(
-  "The frame is not supported",
-);
+export const UNSUPPORTED: Unsupported = new Unsupported("The frame is not supported");
 
 /** The events of one frame, held until the whole frame has been read. */
 export class FrameBatch {

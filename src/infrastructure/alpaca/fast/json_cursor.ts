@@ -286,9 +286,7 @@ export class JsonCursor {
     const day = this.#twoDigits(from) * 1_000_000 +
       this.#twoDigits(from + 2) * 10_000 +
       this.#twoDigits(from + 5) * 100 + this.#twoDigits(from + 8);
-    if (
-      this.#bytes[from + 4] !== MINUS || this.#bytes[from + 7] !== MINUS
-    ) throw UNSUPPORTED;
+    if (this.#bytes[from + 4] !== MINUS || this.#bytes[from + 7] !== MINUS) throw UNSUPPORTED;
     if (day !== this.#day) this.#parseDay(from, day);
     return this.#dayStart;
   }

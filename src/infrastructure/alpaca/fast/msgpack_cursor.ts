@@ -20,27 +20,8 @@ const ARRAY_16 = 0xdc, NEGATIVE_FIXINT = 0xe0;
 
 const SMALL_COUNT = 0x0f;
 const SMALL_LENGTH = 0x1f;
-/** nil, false and true, floats, integers, extensions of a fixed length. */
-const SCALAR_SIZES: Readonly<Record<number, number>> = {
-  [NIL]: 1,
-  0xc2: 1,
-  0xc3: 1,
-  [FLOAT_32]: 5,
-  [FLOAT_64]: 9,
-  [UINT_8]: 2,
-  [UINT_16]: 3,
-  [UINT_32]: 5,
-  [UINT_64]: 9,
-  [INT_8]: 2,
-  [INT_16]: 3,
-  [INT_32]: 5,
-  [INT_64]: 9,
-  0xd4: 3,
-  0xd5: 4,
-  [FIXEXT_4]: 6,
-  [FIXEXT_8]: 10,
-  0xd8: 18,
-};
+/** Bytes of nil, booleans, floats, integers, fixed extensions, from 0xc0 on; 0 when they vary. */
+const SCALAR_SIZES = [1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 5, 9, 2, 3, 5, 9, 2, 3, 5, 9, 3, 4, 6, 10, 18];
 /** Type −1, as a byte. */
 const TIMESTAMP = 0xff;
 const UINT32_RANGE = 2 ** 32;
@@ -53,7 +34,7 @@ const TYPE_KEY = 0x54, SYMBOL_KEY = 0x53;
 const SIZES = Uint8Array.from({ length: 256 }, (_, head) => {
   if (head < FIXMAP || head >= NEGATIVE_FIXINT) return 1;
   if (head < FIXSTR) return 0;
-  return head < NIL ? 1 + (head & SMALL_LENGTH) : SCALAR_SIZES[head] ?? 0;
+  return head < NIL ? 1 + (head & SMALL_LENGTH) : SCALAR_SIZES[head - NIL] ?? 0;
 });
 
 /** A position in a MessagePack frame. */
@@ -65,11 +46,7 @@ export class MsgpackCursor {
   /** Starts reading a frame. */
   open(frame: Uint8Array): void {
     this.#bytes = frame;
-    this.#view = new DataView(
-      frame.buffer,
-      frame.byteOffset,
-      frame.byteLength,
-    );
+    this.#view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
     this.#at = 0;
   }
 
