@@ -285,6 +285,7 @@ browserTest("updates can be paused, and resumed, by keyboard", async () => {
     "Resume",
   );
   assert.equal(await page.evaluate(linkState), "off");
+  assert.match(String(await page.evaluate("document.title")), /^Paused · /);
   const then = await page.evaluate(textOf("now"));
   proxy.change(sampleStatus(["connected", "connected", "connected"]));
   await new Promise((resolve) => setTimeout(resolve, 1_500));
@@ -295,6 +296,7 @@ browserTest("updates can be paused, and resumed, by keyboard", async () => {
     async () => await page.evaluate(linkState) === "live",
   );
   assert.equal(await page.evaluate(textOf("overall")), "Healthy");
+  assert.match(String(await page.evaluate("document.title")), /^Healthy · /);
 });
 
 /** What a page shows that must not look as if it were so now. */

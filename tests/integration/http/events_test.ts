@@ -175,3 +175,21 @@ Deno.test("page and events of a running proxy show its streams and no secret", a
   }
   assert.doesNotMatch(page, /<b>AAPL/);
 });
+
+Deno.test("the last event of a running proxy says that it shuts down", async () => {
+  const harness = await startHarness();
+  const events = await fetch(`${harness.health}/events`);
+  const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let text = (await reader?.read())?.value ?? "";
+  const stopped = harness[Symbol.asyncDispose]();
+  for (;;) {
+    const { done, value } = await reader?.read() ?? { done: true };
+    if (done) break;
+    text += value;
+  }
+  await stopped;
+  const overall = text.split("\n\n").filter((event) => event.includes("data: "))
+    .map((event) => JSON.parse(event.split("data: ")[1] ?? "").text.overall);
+  assert.notEqual(overall[0], "Draining");
+  assert.equal(overall.at(-1), "Draining");
+});

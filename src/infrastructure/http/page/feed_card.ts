@@ -88,9 +88,9 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
       <dt>Subscribed</dt>
       <dd>${page.text(`${name}.subscriptions`, formatCount(status.subscriptionCount))}</dd>
     </div>
-    <div class="wide" ${page.show(`${name}.budget`, quota !== "")}>
+    <div class="wide" ${page.show(`${name}.quota`, quota !== "")}>
       <dt>Quota</dt>
-      <dd>${page.text(`${name}.budget`, quota)} ${quotaGauge(page, feed)}</dd>
+      <dd>${page.text(`${name}.quota`, quota)} ${quotaGauge(page, feed)}</dd>
     </div>
     <div class="wide">
       <dt>Errors</dt>

@@ -173,6 +173,7 @@ export const SCRIPT = String.raw`
     paused = !paused;
     setText(pause, paused ? "Resume" : "Pause");
     if (paused) {
+      document.title = "Paused · " + document.title;
       clearTimeout(reconnect);
       source.close();
     } else {

@@ -343,7 +343,7 @@ Deno.test("draining is shown as text, as a banner and as a state", () => {
   assert.equal(states["Proxy"], "draining");
 });
 
-Deno.test("subscriptions stand against their budget, and refusals have reasons", () => {
+Deno.test("subscriptions stand against their quota, and rejections have reasons", () => {
   const report: FeedSubscriptions = {
     feed: "sip",
     channels: [{
@@ -366,7 +366,7 @@ Deno.test("subscriptions stand against their budget, and refusals have reasons",
   const { text, tone, draw, rows } = contentOf({
     subscriptions: () => [report],
   });
-  assert.equal(text["feed.sip.budget"], "28 of 30, learned");
+  assert.equal(text["feed.sip.quota"], "28 of 30, learned");
   assert.equal(tone["feed.sip.gauge"], "warn");
   assert.equal(draw["feed.sip.gauge"], "M0 0H93V4H0Z");
   assert.deepEqual(rows.subscriptions, [{
