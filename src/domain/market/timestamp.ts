@@ -31,38 +31,79 @@ export function isTimestamp({ seconds, nanos }: Timestamp): boolean {
     nanos >= 0 && nanos <= LAST_NANO;
 }
 
+const ZERO = 48;
 const MS_PER_DAY = 86_400_000;
-const DATE = String.raw`((\d{4})-(\d\d)-(\d\d))`;
-/** Hour and minute, second, fraction of a second. */
-const TIME = String.raw`((?:[01]\d|2[0-3]):[0-5]\d):([0-5]\d|60)(?:\.(\d+))?`;
-const OFFSET = String.raw`(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))`;
-const RFC3339 = new RegExp(`^${DATE}[Tt ]${TIME}${OFFSET}$`);
+const MINUTE = 60;
+/** The calendar repeats after this many seconds. */
+const FOUR_CENTURIES = 146_097 * 86_400;
 
 /**
  * Parses an RFC 3339 date and time with any offset and any number of fraction digits (digits past
- * the ninth are cut off).
+ * the ninth are cut off). Character by character, because the general decoder calls it once per
+ * tick: a regular expression takes three times as long.
  *
  * @param text for example `2026-09-14T14:30:02.118450321Z`
  * @returns the time in UTC, or `undefined` unless the text is a full date and time with an offset;
  *   second 60 (a leap second) becomes second 59
  */
 export function parseRfc3339(text: string): Timestamp | undefined {
-  const match = RFC3339.exec(text);
-  if (!match) return undefined;
-  const [, date, year, month, day, minute, second, fraction = "", sign, hours, minutes] = match;
-  const start = Date.parse(`${date}T${minute}:00Z`);
-  if (Number.isNaN(start)) return undefined;
-  // `Date.parse` reads June 31 as July 1.
-  const dayOfMonth = Number(day);
-  if (dayOfMonth > 28 && dayOfMonth > daysInMonth(Number(year), Number(month))) return undefined;
-  const east = sign ? Number(`${sign}1`) * (Number(hours) * 60 + Number(minutes)) : 0;
-  return {
-    seconds: start / 1000 - east * 60 + Math.min(Number(second), 59),
-    nanos: Number(fraction.slice(0, 9).padEnd(9, "0")),
-  };
+  const separator = text[10];
+  const isDateTime = text[4] === "-" && text[7] === "-" && text[13] === ":" && text[16] === ":" &&
+    (separator === "T" || separator === "t" || separator === " ");
+  if (!isDateTime) return undefined;
+  const year = digits(text, 0, 4);
+  const month = digits(text, 5, 7);
+  const day = digits(text, 8, 10);
+  const hour = digits(text, 11, 13);
+  const minute = digits(text, 14, 16);
+  const second = digits(text, 17, 19);
+  if (!(month >= 1 && month <= 12 && day >= 1)) return undefined;
+  if (day > 28 && !(day <= daysInMonth(year, month))) return undefined;
+  if (!(hour <= 23 && minute <= 59 && second <= 60)) return undefined;
+  let end = 19;
+  if (text[end] === ".") {
+    do end++; while (isDigit(text, end));
+    if (end === 20) return undefined;
+  }
+  const last = Math.min(end, 29);
+  const nanos = digits(text, 20, last) * 10 ** (29 - last);
+  const seconds = secondsAt(year, month, day) + hour * 60 * MINUTE + minute * MINUTE +
+    Math.min(second, 59) - offsetSeconds(text, end);
+  return Number.isNaN(seconds) ? undefined : { seconds, nanos };
 }
 
-/** The calendar repeats after 400 years; `Date.UTC` adds 1900 to years below 100. */
+function isDigit(text: string, at: number): boolean {
+  const digit = text.charCodeAt(at) - ZERO;
+  return digit >= 0 && digit <= 9;
+}
+
+/** The number of the digits `from` up to `to`, or NaN. */
+function digits(text: string, from: number, to: number): number {
+  let value = 0;
+  for (let at = from; at < to; at++) {
+    if (!isDigit(text, at)) return NaN;
+    value = value * 10 + text.charCodeAt(at) - ZERO;
+  }
+  return value;
+}
+
+/** Seconds east of UTC of the offset at `at`, which ends the text; or NaN. */
+function offsetSeconds(text: string, at: number): number {
+  const sign = text[at];
+  if (sign === "Z" || sign === "z") return text.length === at + 1 ? 0 : NaN;
+  const isOffset = (sign === "+" || sign === "-") && text.length === at + 6 && text[at + 3] === ":";
+  const hours = digits(text, at + 1, at + 3);
+  const minutes = digits(text, at + 4, at + 6);
+  if (!isOffset || !(hours <= 23 && minutes <= 59)) return NaN;
+  return (sign === "-" ? -MINUTE : MINUTE) * (hours * 60 + minutes);
+}
+
+/** The first second of a day; `Date.UTC` adds 1900 to years below 100. */
+function secondsAt(year: number, month: number, day: number): number {
+  const similar = Date.UTC(2000 + year % 400, month - 1, day) / 1000;
+  return similar + (Math.floor(year / 400) - 5) * FOUR_CENTURIES;
+}
+
 function daysInMonth(year: number, month: number): number {
   const similar = 2000 + year % 400;
   return (Date.UTC(similar, month, 1) - Date.UTC(similar, month - 1, 1)) / MS_PER_DAY;
