@@ -159,7 +159,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     maxSymbols: limits.maxSymbols,
     refusals: counters.refusals,
   });
-  const activity = new Activity(counters, clock, channels);
+  const activity = new Activity(counters, clock);
   return {
     counters,
     streams,

@@ -59,7 +59,6 @@ export class Channel<T> implements EventSink<T> {
   /** Subscribers without a filter. */
   readonly #unfiltered: Subscriber<T>[] = [];
   #sequence = 0;
-  #newest: Envelope<T> | undefined;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
     const { capacity, counters, memory = new QueueMemory(), eventBytes = 0 } = options;
@@ -71,11 +70,6 @@ export class Channel<T> implements EventSink<T> {
   /** Number of symbols that subscribers filter by. */
   get symbols(): number {
     return this.#bySymbol.size;
-  }
-
-  /** The event that was published last. */
-  get newest(): Envelope<T> | undefined {
-    return this.#newest;
   }
 
   /** Counts the given symbols that no subscriber filters by. */
@@ -105,7 +99,6 @@ export class Channel<T> implements EventSink<T> {
       holders: 0,
       bytes: typeof bytes === "number" ? bytes : bytes(event),
     };
-    this.#newest = envelope;
     for (const each of this.#unfiltered) each.enqueue(envelope);
     for (const each of this.#bySymbol.get(symbol(event)) ?? NONE) each.enqueue(envelope);
     if (this.#bySecondary.size > 0 && secondary) {

@@ -1,16 +1,16 @@
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { ROUTES } from "../../domain/subscription/pairs.ts";
-import type { Timestamp } from "../../domain/market/timestamp.ts";
-import type { Envelope } from "../broadcast/envelope.ts";
 import type { Clock } from "../ports/clock.ts";
 import {
+  DELAY_BUCKETS,
+  type Latency,
   MESSAGE_TYPES,
   messagesReceived,
   type MessageType,
   type ProxyCounters,
 } from "./counters.ts";
-import { type LatencySummary, LatencyWindow } from "./latency_window.ts";
+import { type Histogram, type LatencySummary, LatencyWindow } from "./latency_window.ts";
 import { WallStamp } from "./wall_stamp.ts";
 
 /** Time between two samples in ms, and the precision of what is read from them. */
@@ -19,31 +19,14 @@ const INTERVAL_MS = 1_000;
 /** Samples that are kept: five minutes. */
 const KEPT = 300;
 
-/** How long delays of data are kept, in ms. */
-const DELAY_WINDOW_MS = 60_000;
-
 /** Channels of events with the time at which they happened; a bar has that of its start. */
-const DELAY_CHANNELS = CHANNELS.filter((channel) => channel !== "stockBars");
+const TIMED_CHANNELS = CHANNELS.filter((channel) => channel !== "stockBars");
 
 /** A total, and its rate in each of the last seconds, newest last; at most 300. */
 export interface Flow {
   readonly total: number;
   readonly rates: readonly number[];
 }
-
-/**
- * How old data is when it arrives, from Alpaca's timestamp until the frame is received, in ms:
- * a message per second and channel of the last minute.
- */
-export interface DataDelay {
-  readonly medianMs: number;
-  readonly worstMs: number;
-}
-
-/** A channel's last published event. */
-export type NewestEvents = Readonly<Record<ChannelName, { readonly newest: Newest | undefined }>>;
-
-type Newest = Pick<Envelope<{ readonly timestamp: Timestamp | undefined }>, "event" | "receivedAt">;
 
 /** What is counted together: a feed, a direction of a channel, or other messages. */
 export type FlowName =
@@ -64,29 +47,20 @@ const MESSAGE_TYPE_OF: Readonly<Record<ChannelName, MessageType>> = {
 
 /**
  * Samples the counters once a second, so that the message path does not read the clock: rates of
- * the last five minutes, the time of each feed's last data, the processing latency and
- * the delay of data in the last minute.
+ * the last five minutes, the time of each feed's last data, the processing latency and the
+ * delay of data in the last minute.
  */
 export class Activity {
   readonly #counters: ProxyCounters;
   readonly #clock: Clock;
   readonly #last = new Map<FeedId, WallStamp>();
-  readonly #latency: Readonly<Record<FeedId, LatencyWindow>> = {
-    sip: new LatencyWindow(),
-    opra: new LatencyWindow(),
-    trading: new LatencyWindow(),
-  };
-  readonly #channels: NewestEvents | undefined;
-  /** The event that each channel was sampled at last, and delays in ms with their time. */
-  readonly #sampled = new Map<ChannelName, Newest>();
-  readonly #delays = new Map<FeedId, { readonly at: number; readonly ms: number }[]>();
+  readonly #latency = latencyWindows();
+  readonly #delays = latencyWindows();
   #flows: ReadonlyMap<FlowName, Flow>;
   /** Monotonic ms. */
   #sampledAt: number;
 
-  /** @param channels for the delay of data; without them it is not measured */
-  constructor(counters: ProxyCounters, clock: Clock, channels?: NewestEvents) {
-    this.#channels = channels;
+  constructor(counters: ProxyCounters, clock: Clock) {
     this.#counters = counters;
     this.#clock = clock;
     this.#sampledAt = clock.monotonic();
@@ -119,37 +93,15 @@ export class Activity {
     return this.#latency[feed].summary;
   }
 
-  /** The delay of a feed's data; undefined while no stream receives any. */
-  delay(feed: FeedId): DataDelay | undefined {
-    const sorted = (this.#delays.get(feed) ?? []).map(({ ms }) => ms).sort((a, b) => a - b);
-    const [median, worst] = [sorted[sorted.length >> 1], sorted.at(-1)];
-    return median === undefined || worst === undefined
-      ? undefined
-      : { medianMs: median, worstMs: worst };
-  }
-
-  /** The delay of each channel's last event, if it is a new one. */
-  #sampleDelays(at: number): void {
-    for (const feed of FEEDS) {
-      const kept = this.#delays.get(feed) ?? [];
-      this.#delays.set(feed, kept.filter((each) => at - each.at < DELAY_WINDOW_MS));
-    }
-    for (const channel of DELAY_CHANNELS) {
-      const newest = this.#channels?.[channel].newest;
-      const timestamp = newest?.event.timestamp;
-      if (!newest || !timestamp || this.#sampled.get(channel) === newest) continue;
-      this.#sampled.set(channel, newest);
-      const ms = newest.receivedAt - timestamp.seconds * 1_000 - timestamp.nanos / 1e6;
-      // Below 0 where the clocks differ.
-      this.#delays.get(ROUTES[channel].feed)?.push({ at, ms: Math.max(0, ms) });
-    }
+  /** The delay of a feed's data, from Alpaca's timestamp until it is handed to the transport. */
+  delay(feed: FeedId): LatencySummary {
+    return this.#delays[feed].summary;
   }
 
   #sample(): void {
     const at = this.#clock.monotonic();
     const seconds = (at - this.#sampledAt) / INTERVAL_MS;
     this.#sampledAt = at;
-    this.#sampleDelays(at);
     const flows = new Map<FlowName, Flow>();
     for (const [name, total] of totals(this.#counters)) {
       const before = this.#flows.get(name);
@@ -164,9 +116,25 @@ export class Activity {
       const isNew = flows.get(name)?.total !== this.#flows.get(name)?.total;
       if (isNew) this.#last.set(feed, new WallStamp(this.#clock));
       this.#latency[feed].add(this.#counters.feeds[feed].processing, at);
+      const timed = TIMED_CHANNELS.filter((channel) => ROUTES[channel].feed === feed)
+        .map((channel) => this.#counters.endToEnd[channel]);
+      this.#delays[feed].add(sumOf(DELAY_BUCKETS, timed), at);
     }
     this.#flows = flows;
   }
+}
+
+function latencyWindows(): Readonly<Record<FeedId, LatencyWindow>> {
+  return { sip: new LatencyWindow(), opra: new LatencyWindow(), trading: new LatencyWindow() };
+}
+
+/** One histogram of several with the same bounds. */
+function sumOf(bounds: readonly number[], latencies: readonly Latency[]): Histogram {
+  const counts = Array.from(
+    { length: bounds.length + 1 },
+    (_, bucket) => latencies.reduce((sum, { counts }) => sum + (counts[bucket] ?? 0), 0),
+  );
+  return { bounds, counts };
 }
 
 /** Everything that is counted. */

@@ -9,7 +9,7 @@ import {
   type StockSession,
 } from "../../domain/calendar/market_calendar.ts";
 import type { FeedId, FeedKind } from "../../domain/connection/feed.ts";
-import type { Activity, DataDelay, Flow } from "./activity.ts";
+import type { Activity, Flow } from "./activity.ts";
 import type { ErrorType, ProxyCounters } from "./counters.ts";
 import type { LatencySummary } from "./latency_window.ts";
 import type { RecentError } from "./recent_errors.ts";
@@ -32,7 +32,8 @@ export interface LiveFeed {
   /** Wall clock ms of the last data message; undefined before the first. */
   readonly lastMessageAt: number | undefined;
   readonly processing: LatencySummary;
-  readonly delay: DataDelay | undefined;
+  /** From Alpaca's timestamp until a message is handed to the transport, sampled. */
+  readonly delay: LatencySummary;
   /** Errors since the start, the most frequent first, without zeros. */
   readonly errors: readonly (readonly [ErrorType, number])[];
   readonly quota: QuotaReport | undefined;

@@ -1,4 +1,5 @@
 import type { ClosedMarket, LiveFeed } from "../../../application/status/live_view.ts";
+import type { LatencySummary } from "../../../application/status/latency_window.ts";
 import type { QuotaReport } from "../../../application/status/reports.ts";
 import { FEED_NAMES } from "../../../domain/connection/feed.ts";
 import type { Elements, Tone } from "./elements.ts";
@@ -8,10 +9,8 @@ import {
   formatCount,
   formatDuration,
   formatRate,
-  formatShort,
   formatTime,
   STATES,
-  UNKNOWN,
 } from "./format.ts";
 import { html, type Markup } from "./html.ts";
 
@@ -98,16 +97,11 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
     </div>
     <div class="wide">
       <dt>Processing</dt>
-      <dd>
-        <span>p50 ${page.text(`${name}.p50`, formatBound(processing.p50))}, p99
-          ${page.text(`${name}.p99`, formatBound(processing.p99))}</span>
-        <small>${page.text(`${name}.window`, processing.recent ? "" : "since start")}</small>
-        ${page.bars(`${name}.bars`, processing.counts)}
-      </dd>
+      <dd>${latency(page, name, processing)} ${page.bars(`${name}.bars`, processing.counts)}</dd>
     </div>
     <div class="wide">
       <dt>Data delay</dt>
-      <dd>${page.text(`${name}.delay`, formatDelay(feed))}</dd>
+      <dd>${latency(page, `${name}.delay`, feed.delay)}</dd>
     </div>
   `;
 }
@@ -171,9 +165,14 @@ function formatOutage({ status }: LiveFeed, now: number): string {
   return `${formatDuration(lastOutageMs)} (until ${formatTime(lastConnectedAt, now)})`;
 }
 
-function formatDelay({ delay }: LiveFeed): string {
-  if (!delay) return UNKNOWN;
-  return `median ${formatShort(delay.medianMs)}, worst ${formatShort(delay.worstMs)}`;
+function latency(page: Elements, name: string, summary: LatencySummary): Markup {
+  const { p50, p99, recent, bounds } = summary;
+  const format = (seconds: number | undefined) => formatBound(seconds, bounds.at(-1));
+  return html`
+    <span>p50 ${page.text(`${name}.p50`, format(p50))}, p99
+      ${page.text(`${name}.p99`, format(p99))}</span>
+    <small>${page.text(`${name}.window`, recent ? "" : "since start")}</small>
+  `;
 }
 
 function formatQuota(quota: QuotaReport | undefined): string {

@@ -83,12 +83,6 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(whole / DAY)} d ${Math.floor(whole % DAY / HOUR)} h`;
 }
 
-/** A short duration: `42 ms`, `1.3 s`, else as {@linkcode formatDuration}. */
-export function formatShort(ms: number): string {
-  if (ms < SECOND) return `${Math.round(ms)} ms`;
-  return ms < MINUTE ? `${(ms / SECOND).toFixed(1)} s` : formatDuration(ms);
-}
-
 /** An age: `now` within two seconds, else `12 s ago`. */
 export function formatAge(ms: number): string {
   return ms < 2 * SECOND ? "now" : `${formatDuration(ms)} ago`;
@@ -105,12 +99,19 @@ export function formatTime(at: number, now: number): string {
   return isToday ? time : `${date.slice(8, 11)} ${date.slice(5, 7)} ${time}`;
 }
 
-/** An upper bound of latency: `≤ 25 µs`, `≤ 2.5 ms`, `> 500 ms`. */
-export function formatBound(seconds: number | undefined): string {
+/**
+ * An upper bound of latency: `≤ 25 µs`, `≤ 2.5 ms`, `≤ 1 s`, or `> 500 ms` beyond the last one.
+ *
+ * @param last the last bound, in seconds
+ */
+export function formatBound(seconds: number | undefined, last = Infinity): string {
   if (seconds === undefined) return UNKNOWN;
-  if (seconds === Infinity) return "> 500 ms";
-  const micros = seconds * 1e6;
-  return micros < 1_000 ? `≤ ${rounded(micros)} µs` : `≤ ${rounded(micros / 1_000)} ms`;
+  return seconds === Infinity ? `> ${formatSeconds(last)}` : `≤ ${formatSeconds(seconds)}`;
+}
+
+function formatSeconds(seconds: number): string {
+  if (seconds < 0.001) return `${rounded(seconds * 1e6)} µs`;
+  return seconds < 1 ? `${rounded(seconds * 1e3)} ms` : `${rounded(seconds)} s`;
 }
 
 function rounded(value: number): string {

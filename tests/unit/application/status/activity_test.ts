@@ -1,20 +1,12 @@
 import assert from "node:assert/strict";
-import {
-  Activity,
-  type FlowName,
-  type NewestEvents,
-} from "../../../../src/application/status/activity.ts";
-import type { Channel } from "../../../../src/application/broadcast/channel.ts";
-import { createChannels } from "../../../../src/application/broadcast/channels.ts";
-import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
+import { Activity, type FlowName } from "../../../../src/application/status/activity.ts";
 import { createCounters, observe } from "../../../../src/application/status/counters.ts";
-import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 
-function setup(channels?: NewestEvents) {
+function setup() {
   const clock = new ManualClock();
   const counters = createCounters();
-  const activity = new Activity(counters, clock, channels);
+  const activity = new Activity(counters, clock);
   const ending = new AbortController();
   const running = activity.run(ending.signal);
   return {
@@ -108,42 +100,15 @@ Deno.test("processing latency is that of the last minute", async () => {
   assert.deepEqual([p99, recent], [0.00001, true]);
 });
 
-Deno.test("the delay of data is that of each second's newest events, for a minute", async () => {
-  const counters = createCounters();
-  const memory = new QueueMemory(1_000_000);
-  const capacities = {
-    stockQuotes: 9,
-    stockTrades: 9,
-    stockBars: 9,
-    optionQuotes: 9,
-    optionTrades: 9,
-    orderUpdates: 9,
-  };
-  const directory = new UnderlyingDirectory();
-  const channels = createChannels({ capacities, counters, memory, directory });
-  await using proxy = setup(channels);
-  const { clock, activity } = proxy;
-  const publish = (channel: "stockQuotes" | "stockTrades" | "stockBars", delayMs: number) => {
-    const at = clock.now() - delayMs;
-    const timestamp = { seconds: Math.floor(at / 1_000), nanos: at % 1_000 * 1e6 };
-    (channels[channel] as Channel<unknown>).publish({ symbol: "AAPL", timestamp }, clock.now());
-  };
-  assert.equal(activity.delay("sip"), undefined);
-  publish("stockQuotes", 40);
-  await clock.advance(2_000);
-  assert.deepEqual(activity.delay("sip"), { medianMs: 40, worstMs: 40 });
-  publish("stockQuotes", 9_999);
-  publish("stockQuotes", 60);
-  publish("stockTrades", 900);
-  publish("stockBars", 60_000);
+Deno.test("the delay of a feed's data is that of its channels without bars", async () => {
+  await using proxy = setup();
+  const { clock, counters, activity } = proxy;
+  assert.equal(activity.delay("sip").p50, undefined);
+  observe(counters.endToEnd.stockQuotes, { seconds: 0.04, messages: 3 });
+  observe(counters.endToEnd.stockTrades, { seconds: 0.9, messages: 1 });
+  observe(counters.endToEnd.stockBars, { seconds: 60, messages: 100 });
   await clock.advance(1_000);
-  assert.deepEqual(activity.delay("sip"), { medianMs: 60, worstMs: 900 });
-  assert.equal(activity.delay("opra"), undefined);
-  publish("stockTrades", -5_000);
-  await clock.advance(58_500);
-  assert.deepEqual(activity.delay("sip"), { medianMs: 60, worstMs: 900 });
-  await clock.advance(2_000);
-  assert.deepEqual(activity.delay("sip"), { medianMs: 0, worstMs: 0 });
-  await clock.advance(1_000);
-  assert.equal(activity.delay("sip"), undefined);
+  const { p50, p99, bounds } = activity.delay("sip");
+  assert.deepEqual([p50, p99, bounds.at(-1)], [0.05, 1, 300]);
+  assert.equal(activity.delay("opra").p50, undefined);
 });

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Activity } from "../../../../src/application/status/activity.ts";
-import { createCounters, ERROR_TYPES } from "../../../../src/application/status/counters.ts";
+import {
+  createCounters,
+  ERROR_TYPES,
+  observe,
+} from "../../../../src/application/status/counters.ts";
 import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/reports.ts";
 import type { FeedStatus, ProxyStatus } from "../../../../src/application/status/status.ts";
@@ -291,12 +295,30 @@ Deno.test("a chart shows the last minutes before any script runs", async () => {
   assert.equal(path.match(/l/g)?.length, 90);
 });
 
-Deno.test("the delay of data stands beside the time of processing", () => {
-  const activity = new Activity(createCounters(), new ManualClock());
-  activity.delay = (feed) => feed === "sip" ? { medianMs: 41.6, worstMs: 1_250 } : undefined;
-  const { text } = contentOf({ activity });
-  assert.equal(text["feed.sip.delay"], "median 42 ms, worst 1.3 s");
-  assert.equal(text["feed.opra.delay"], "–");
+Deno.test("the delay of data stands beside the time of processing", async () => {
+  const clock = new ManualClock();
+  const counters = createCounters();
+  const activity = new Activity(counters, clock);
+  const ending = new AbortController();
+  const running = activity.run(ending.signal);
+  await clock.advance(1_000);
+  observe(counters.feeds.sip.processing, { seconds: 0.00002, messages: 9 });
+  observe(counters.endToEnd.stockTrades, { seconds: 0.04, messages: 9 });
+  observe(counters.endToEnd.stockTrades, { seconds: 900, messages: 1 });
+  await clock.advance(1_000);
+  ending.abort();
+  await running;
+  const { text } = contentOf({ counters, activity });
+  const shown = ["p50", "p99", "window", "delay.p50", "delay.p99", "delay.window"];
+  assert.deepEqual(shown.map((name) => text[`feed.sip.${name}`]), [
+    "≤ 25 µs",
+    "≤ 25 µs",
+    "",
+    "≤ 50 ms",
+    "> 300 s",
+    "",
+  ]);
+  assert.equal(text["feed.opra.delay.p50"], "–");
 });
 
 Deno.test("a stream shows its client, and every time is absolute too", () => {
@@ -401,12 +423,13 @@ Deno.test("numbers and times read well at every size", () => {
     ["0 s", "59 s", "3 m 07 s", "1 h 05 m", "2 d 4 h"],
   );
   assert.deepEqual(
-    [undefined, 0.000025, 0.0025, 0.5, Infinity].map(formatBound),
+    [undefined, 0.000025, 0.0025, 0.5, 60, Infinity].map((each) => formatBound(each, 0.5)),
     [
       "–",
       "≤ 25 µs",
       "≤ 2.5 ms",
       "≤ 500 ms",
+      "≤ 60 s",
       "> 500 ms",
     ],
   );
