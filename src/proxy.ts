@@ -17,7 +17,7 @@ import { measureEndToEndDelay } from "./application/status/end_to_end_delay.ts";
 import { measureLoopDelay } from "./application/status/loop_delay.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
-import { endStalled, reportLosses } from "./application/streaming/monitor_streams.ts";
+import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
@@ -194,7 +194,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
         keep((signal) => activity.run(signal)),
         keep((signal) => measureEndToEndDelay(counters, { clock, signal })),
         keep((signal) => measureLoopDelay(counters.loopDelay, { clock, signal })),
-        keep((signal) => reportLosses(streams, { clock, log, signal })),
+        keep((signal) => reportDropped(streams, { clock, log, signal })),
       ]);
     },
   };

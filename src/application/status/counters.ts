@@ -134,7 +134,7 @@ export interface ChannelCounters {
   published: number;
   /** Events handed to the transports of streams, once per stream. */
   sent: number;
-  /** Events that streams lost because they fell behind, once per stream. */
+  /** Events that were dropped because a stream fell behind, once per stream. */
   dropped: number;
   /** Called with the oldest event of the next batch that is sent, while a sample is due. */
   onSent?: ((oldest: Envelope<unknown>) => void) | undefined;

@@ -1,5 +1,5 @@
 /**
- * Ends stalled streams and logs lost messages, periodically.
+ * Ends stalled streams and logs dropped messages, periodically.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import type { StreamRegistry } from "./stream_registry.ts";
 
 /** Time between two checks for stalled streams, in ms. */
 const STALL_INTERVAL_MS = 1_000;
-/** Time between two reports of losses, in ms: a slow stream loses all the time. */
-const LOSS_INTERVAL_MS = 30_000;
+/** Time between two reports of dropped messages, in ms: a slow stream drops all the time. */
+const DROPPED_INTERVAL_MS = 30_000;
 /** Streams that are logged one by one; of the others only their number. */
 const LOGGED = 5;
 
@@ -55,20 +55,20 @@ export async function endStalled(
 }
 
 /**
- * Logs, until `signal` fires, which streams have lost messages since the last report. Metrics have
- * the sums; only the log identifies the streams.
+ * Logs, until `signal` fires, of which streams messages were dropped since the last report. Metrics
+ * have the sums; only the log identifies the streams.
  */
-export async function reportLosses(
+export async function reportDropped(
   streams: StreamRegistry,
   { clock, log, signal }: MonitorOptions,
 ): Promise<void> {
   while (!signal.aborted) {
-    await clock.sleep(LOSS_INTERVAL_MS, signal);
-    const losses = streams.takeLosses().sort((a, b) => b.dropped - a.dropped);
-    for (const { channel, filter, dropped } of losses.slice(0, LOGGED)) {
-      log.warn(`A slow ${channel} stream loses messages`, { filter, dropped });
+    await clock.sleep(DROPPED_INTERVAL_MS, signal);
+    const reports = streams.takeDropped().sort((a, b) => b.dropped - a.dropped);
+    for (const { channel, filter, dropped } of reports.slice(0, LOGGED)) {
+      log.warn("Dropped messages of a slow stream", { channel, filter, dropped });
     }
-    const others = losses.length - LOGGED;
-    if (others > 0) log.warn("More streams lose messages", { streams: others });
+    const others = reports.length - LOGGED;
+    if (others > 0) log.warn("Dropped messages of more slow streams", { streams: others });
   }
 }

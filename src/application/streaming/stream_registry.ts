@@ -88,11 +88,11 @@ interface ClientStream {
   progressAt: number;
   /** Value of `sent` at that time. */
   sentThen: number;
-  /** Value of `dropped` at the last report of losses. */
+  /** Value of `dropped` at the last call of `takeDropped`. */
   droppedThen: number;
 }
 
-/** Reports what a stream was sent and has lost. */
+/** Reports how many events a stream was sent and has dropped. */
 function reportOf({ subscriber, channel, filter, client, opened }: ClientStream): StreamReport {
   const { sent, queued, dropped } = subscriber;
   return {
@@ -133,7 +133,7 @@ export class StreamRegistry implements MarketStreams {
     return this.#countWith({ symbols: 0, distinct: 0, secondary: 0 });
   }
 
-  /** Reports what every open stream was sent and has lost. */
+  /** Reports how many events every open stream was sent and has dropped. */
   reports(): readonly StreamReport[] {
     return Array.from(this.#open, reportOf);
   }
@@ -147,16 +147,16 @@ export class StreamRegistry implements MarketStreams {
     return fullest;
   }
 
-  /** Reports the streams that have lost events since the last call. */
-  takeLosses(): StreamReport[] {
-    const losses: StreamReport[] = [];
+  /** Reports the streams that have dropped events since the last call, and how many. */
+  takeDropped(): StreamReport[] {
+    const reports: StreamReport[] = [];
     for (const stream of this.#open) {
       const dropped = stream.subscriber.dropped - stream.droppedThen;
       if (dropped === 0) continue;
       stream.droppedThen += dropped;
-      losses.push({ ...reportOf(stream), dropped });
+      reports.push({ ...reportOf(stream), dropped });
     }
-    return losses;
+    return reports;
   }
 
   /**
@@ -179,7 +179,7 @@ export class StreamRegistry implements MarketStreams {
       if (stalled.stalledMs < stalledMs || ended.length >= MOST_STALLED) continue;
       ended.push(reportOf(stream));
       if (refusals) refusals.stalled++;
-      // What is queued is lost, and counts as such.
+      // What is queued counts as dropped.
       subscriber.shorten(0);
       subscriber.end();
       onStall?.(stalled);

@@ -154,10 +154,10 @@ Deno.test("losses are reported once per stream", () => {
   for (let i = 0; i < 12; i++) channels.orderUpdates.publish(update, i);
   assert.equal(slow.dropped, 2);
   assert.deepEqual(
-    streams.takeLosses().map(({ filter, dropped }) => [filter, dropped]),
+    streams.takeDropped().map(({ filter, dropped }) => [filter, dropped]),
     [["AAPL", 2]],
   );
-  assert.deepEqual(streams.takeLosses(), []);
+  assert.deepEqual(streams.takeDropped(), []);
 });
 
 Deno.test("a report has the client of a stream, its name of limited length", () => {

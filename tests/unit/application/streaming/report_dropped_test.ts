@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createChannels } from "../../../../src/application/broadcast/channels.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
 import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
-import { reportLosses } from "../../../../src/application/streaming/monitor_streams.ts";
+import { reportDropped } from "../../../../src/application/streaming/monitor_streams.ts";
 import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -28,7 +28,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
   const streams = new StreamRegistry({ channels, feeds, sinks: {}, clock });
   const stop = new AbortController();
   const { signal } = stop;
-  const done = reportLosses(streams, { clock, log, signal });
+  const done = reportDropped(streams, { clock, log, signal });
   const open = Array.from(
     { length: 7 },
     (_, i) => streams.open("orderUpdates", { symbols: [`S${i}`] }),
@@ -51,7 +51,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
     "S4 4",
     "S3 3",
     "S2 2",
-    "More streams lose messages: 1",
+    "Dropped messages of more slow streams: 1",
   ]);
   await clock.advance(30_000);
   assert.equal(log.records.length, 6, "nothing new was lost");
