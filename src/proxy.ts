@@ -13,8 +13,7 @@ import { ConnectionLimits } from "./application/connections/connection_limits.ts
 import { supervise } from "./application/feeds/supervise.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
-import { measureEndToEndDelay } from "./application/status/end_to_end_delay.ts";
-import { measureLoopDelay } from "./application/status/loop_delay.ts";
+import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
 import { statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
