@@ -209,7 +209,7 @@ Deno.test("a hundred bad elements cost nothing but themselves", async () => {
     { ...QUOTE, t: "yesterday" },
     { ...QUOTE, bp: "1.5" },
     { ...QUOTE, S: null },
-    { ...QUOTE, as: 1.5 },
+    { ...QUOTE, as: -1.5 },
     { S: "AAPL" },
     null,
     "text",
