@@ -24,6 +24,7 @@ import {
 } from "./infrastructure/alpaca/market.ts";
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
+import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
 import { AlpacaCatalog } from "./infrastructure/catalog/alpaca_catalog.ts";
 import { RestClient } from "./infrastructure/catalog/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
@@ -124,6 +125,7 @@ function marketConnector(
   return createMarketConnector({
     ...deps,
     url: feed === "sip" ? config.stock.url : config.option.url,
+    proxy: upstreamProxy(config),
     format: feed === "sip"
       ? stockFormat({
         quotes: channels.stockQuotes,
@@ -138,10 +140,15 @@ function marketConnector(
   });
 }
 
+function upstreamProxy({ httpsProxy, noProxy }: Config): UpstreamProxy | undefined {
+  return httpsProxy === "" ? undefined : { url: httpsProxy, exceptions: noProxy };
+}
+
 function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector {
   return createTradingConnector({
     ...deps,
     url: config.trading.url,
+    proxy: upstreamProxy(config),
     sink: deps.channels.orderUpdates,
     credentials: () => reveal(config.credentials.trading),
     counters: deps.counters.feeds.trading,

@@ -403,6 +403,13 @@ export const CHART_CASES: readonly ChartCase[] = [
     },
   },
   {
+    name: "an HTTP proxy to Alpaca",
+    values: {
+      credentials,
+      config: { HTTPS_PROXY: "http://proxy.corp:3128", NO_PROXY: "simulator.corp" },
+    },
+  },
+  {
     name: "the longest name",
     values: {
       credentials,

@@ -158,7 +158,8 @@ Takes a list: root, config.
 {{- define "asp.upstreamPorts" -}}
 {{- $ports := list 443 -}}
 {{- range $name, $value := .Values.config }}
-{{- if and (hasPrefix "ALPACA_" $name) (regexMatch "^(wss?|https?)://" (toString $value)) }}
+{{- $isUpstream := or (hasPrefix "ALPACA_" $name) (eq $name "HTTPS_PROXY") }}
+{{- if and $isUpstream (regexMatch "^(wss?|https?)://" (toString $value)) }}
 {{- $ports = append $ports (include "asp.urlAddress" $value | trim | splitList ":" | last | int) }}
 {{- end }}
 {{- end }}

@@ -27,6 +27,7 @@ import {
   type StockSinks,
 } from "./messages.ts";
 import { Session, type SessionDeadlines } from "./session.ts";
+import type { UpstreamProxy } from "./tunnel_agent.ts";
 
 /** Errors after the login that end the session. */
 const FATAL: ReadonlySet<number> = new Set([401, 402, 404, 406, 407, 411]);
@@ -67,6 +68,8 @@ export function optionFormat(sinks: OptionSinks): MarketFormat {
 /** What the sessions of one market data stream need. */
 export interface MarketStream {
   readonly url: string;
+  /** The HTTP proxy between this program and Alpaca. @default none */
+  readonly proxy?: UpstreamProxy | undefined;
   readonly format: MarketFormat;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };

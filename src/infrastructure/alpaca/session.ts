@@ -21,6 +21,7 @@ import type { ConnectOptions, FeedSession } from "../../application/ports/feed_c
 import { parseRetryAfter } from "../../domain/connection/backoff.ts";
 import type { SubscriptionRequest } from "../../domain/subscription/pairs.ts";
 import { ReadThrottle } from "./read_throttle.ts";
+import { isTunneled, TunnelAgent, type UpstreamProxy } from "./tunnel_agent.ts";
 
 /** How long to wait for the peer's reply to a close frame. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -76,6 +77,8 @@ export const SESSION_DEADLINES: SessionDeadlines = { dialMs: 10_000, replyMs: 10
 /** What the sessions of a stream have in common; `R` is a message about the session. */
 export interface SessionOptions<R> {
   readonly url: string;
+  /** The HTTP proxy between this program and Alpaca. @default none */
+  readonly proxy?: UpstreamProxy | undefined;
   /** Headers of the upgrade request. @default none */
   readonly headers?: Readonly<Record<string, string>>;
   /** Bytes of the largest message. @default MAX_MESSAGE_BYTES */
@@ -115,6 +118,7 @@ export abstract class Session<R> implements FeedSession {
   readonly #dialed = Promise.withResolvers<void>();
   readonly #socketEnded = Promise.withResolvers<FeedFailure>();
   readonly #failed = Promise.withResolvers<FeedFailure>();
+  readonly #tunnel: TunnelAgent | undefined;
   #isLoggedIn = false;
   #closed: Promise<void> | undefined;
 
@@ -126,14 +130,16 @@ export abstract class Session<R> implements FeedSession {
   constructor(options: SessionOptions<R>, connectOptions: ConnectOptions) {
     if (connectOptions.signal.aborted) throw aborted("Connection attempt");
     const { url, headers = {}, maxMessageBytes = MAX_MESSAGE_BYTES, clock, deliveries } = options;
-    const { decoder } = options;
+    const { decoder, proxy } = options;
     this.#options = options;
     this.connectOptions = connectOptions;
     this.#replies = new ReplyQueue(clock);
     this.ended = Promise.race([this.#failed.promise, this.#socketEnded.promise]);
     this.lastFrameAt = clock.monotonic();
+    this.#tunnel = proxy && isTunneled(url, proxy) ? new TunnelAgent(proxy.url) : undefined;
     const socket = new WebSocket(url, {
       ...CLIENT_OPTIONS,
+      agent: this.#tunnel,
       maxPayload: maxMessageBytes,
       headers: { ...headers },
     });
@@ -241,6 +247,7 @@ export abstract class Session<R> implements FeedSession {
       // The socket may have opened in the meantime.
       this.socket.removeAllListeners("message");
       this.socket.close(NORMAL_CLOSURE);
+      this.#tunnel?.destroy();
       throw error;
     } finally {
       done.abort();

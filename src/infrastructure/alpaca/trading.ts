@@ -27,6 +27,7 @@ import {
 } from "./fields.ts";
 import { readOrderUpdate } from "./order_messages.ts";
 import { Session, type SessionDeadlines } from "./session.ts";
+import type { UpstreamProxy } from "./tunnel_agent.ts";
 
 const TRADE_UPDATES = "trade_updates";
 const LISTEN = JSON.stringify({ action: "listen", data: { streams: [TRADE_UPDATES] } });
@@ -66,6 +67,8 @@ export function tradingFormat(sink: EventSink<OrderUpdate>): StreamFormat<Tradin
 /** What the sessions of the trading stream need. */
 export interface TradingStream {
   readonly url: string;
+  /** The HTTP proxy between this program and Alpaca. @default none */
+  readonly proxy?: UpstreamProxy | undefined;
   readonly sink: EventSink<OrderUpdate>;
   /** Reveals the key pair; called only to log in. */
   readonly credentials: () => { readonly key: string; readonly secret: string };

@@ -60,6 +60,10 @@ export interface Config {
   };
   /** Base of the market data REST API, without a slash at the end. */
   readonly dataApiUrl: string;
+  /** URL of the HTTP proxy through which Alpaca is reached, maybe with a password; "" is none. */
+  readonly httpsProxy: string;
+  /** Hosts that are reached without it, and all names below them; `*` is every host. */
+  readonly noProxy: readonly string[];
   /** True when credentials may be sent unencrypted to other machines. */
   readonly allowPlaintextUpstream: boolean;
   /** Days without trading beside the holidays, as `2025-01-09`. */

@@ -34,6 +34,8 @@ export function parseConfig(env: Env): Config {
   const config: Record<string, unknown> = {
     limits: { allowedHosts: [] },
     marketClosures: [],
+    httpsProxy: "",
+    noProxy: [],
     options: { selection: { ...DEFAULT_SELECTION } },
   };
   for (const setting of ALL_SETTINGS) {

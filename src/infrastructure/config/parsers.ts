@@ -218,6 +218,33 @@ export function url(schemes: readonly string[]): Parser<string> {
   };
 }
 
+/** The URL of an HTTP proxy; `http://` may be left out. */
+export const httpProxy: Parser<string> = {
+  accepts: "http://host:port, with user:password@ before the host if the proxy needs them",
+  // A password belongs into a Secret, not into the chart's configuration.
+  schema: pattern("http://[0-9A-Za-z.-]+:[0-9]{1,5}/?"),
+  parse: (text) => {
+    const hide = text.includes("@");
+    const isAddress = !text.includes("://") && /:\d+\/?$/.test(text);
+    const parsed = URL.parse(isAddress ? `http://${text}` : text);
+    if (parsed === null) return failure("is not a URL", hide);
+    if (parsed.protocol !== "http:") {
+      return failure("is not an HTTP proxy, the only kind that WebSockets are sent through", hide);
+    }
+    return { value: parsed.href };
+  },
+  format: (value) => value === "" ? "none" : `http://${new URL(value).host}`,
+};
+
+/** A comma-separated list of hosts without ports; `*` is every host. */
+export const hostSuffixes: Parser<readonly string[]> = {
+  accepts: "a comma-separated list of hosts, such as example.org,10.0.0.1, or *",
+  schema: pattern(repeated("(\\*|[0-9A-Za-z.:_/-]+)")),
+  // Lenient: other programs use it too.
+  parse: (text) => ({ value: splitList(text) }),
+  format: (value) => value.join(",") || "none",
+};
+
 const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "off"];
 
 /** The name by which filter expressions address this program. */

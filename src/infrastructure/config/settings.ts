@@ -23,6 +23,8 @@ import {
   flag,
   host,
   hostPatterns,
+  hostSuffixes,
+  httpProxy,
   integer,
   listOf,
   logLevel,
@@ -124,6 +126,16 @@ export const SETTINGS = {
     ALPACA_DATA_API_URL: row(API_URL, "dataApiUrl", {
       description: "Market data REST API",
       default: DATA_API_URL,
+    }),
+    HTTPS_PROXY: row(httpProxy, "httpsProxy", {
+      description: "HTTP proxy through which Alpaca is reached, REST and WebSockets",
+      aliases: ["https_proxy"],
+      whenUnset: "none",
+    }),
+    NO_PROXY: row(hostSuffixes, "noProxy", {
+      description: "Hosts that are reached without `HTTPS_PROXY`, and all names below them",
+      aliases: ["no_proxy"],
+      whenUnset: "none",
     }),
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: row(flag, "allowPlaintextUpstream", {
       description: "Accept `ws:` and `http:` addresses of other machines, for a simulator",

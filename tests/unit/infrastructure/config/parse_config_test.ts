@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Config } from "../../../../src/infrastructure/config/config.ts";
 import { ConfigError, formatErrors } from "../../../../src/infrastructure/config/config_error.ts";
+import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 import { ALL_SETTINGS, SETTINGS } from "../../../../src/infrastructure/config/settings.ts";
 
@@ -49,6 +50,8 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     dataApiUrl: "https://data.alpaca.markets",
     allowPlaintextUpstream: false,
+    httpsProxy: "",
+    noProxy: [],
     marketClosures: [],
     grpc: {
       host: "0.0.0.0",
@@ -126,6 +129,8 @@ Deno.test("every setting has an effect under its own name", () => {
     ALPACA_TRADING_STREAM_URL: "wss://trading.example/stream",
     ALPACA_TRADING_API_URL: "https://trading.example/",
     ALPACA_DATA_API_URL: "https://data.example",
+    HTTPS_PROXY: "proxy.example:3128",
+    NO_PROXY: "a.example, .b.example",
     STREAM_PROXY_ALLOW_PLAINTEXT_UPSTREAM: "1",
     STREAM_PROXY_HOST: "::1",
     STREAM_PROXY_GRPC_PORT: "1",
@@ -179,6 +184,8 @@ Deno.test("every setting has an effect under its own name", () => {
   assert.equal(credentials.data.secret.reveal(), "DATA-SECRET");
   assert.deepEqual(rest, {
     environment: "LIVE",
+    httpsProxy: "http://proxy.example:3128/",
+    noProxy: ["a.example", ".b.example"],
     feeds: new Set(["trading", "sip"]),
     marketClosures: ["2028-02-29", "2025-01-09"],
     stock: { kind: "iex", url: "wss://stocks.example/v2/iex" },
@@ -365,6 +372,20 @@ Deno.test("an address with credentials in it is refused, unshown", () => {
   }
 });
 
+Deno.test("an HTTP proxy may need a password, which is not shown", () => {
+  for (const text of ["http://me:hunter2@proxy.test:3128", "me:hunter2@proxy.test:3128"]) {
+    const { httpsProxy } = parse({ HTTPS_PROXY: text });
+    assert.equal(httpsProxy, "http://me:hunter2@proxy.test:3128/");
+    const shown = describeSettings(parse({ https_proxy: text }));
+    assert.equal(shown.HTTPS_PROXY, "http://proxy.test:3128");
+  }
+  for (const text of ["https://me:hunter2@proxy.test", "socks5://proxy.test", "me:hunter2@x y:1"]) {
+    const message = errorText({ HTTPS_PROXY: text });
+    assert.match(message, /HTTPS_PROXY/);
+    assert.doesNotMatch(message, /hunter2/);
+  }
+});
+
 Deno.test("ports that collide are a problem, zeroes are not", () => {
   assert.deepEqual(
     problems({
@@ -389,7 +410,9 @@ Deno.test("a longest delay below the first one is a problem", () => {
 
 Deno.test("invalid values are errors for every setting, never defaulted", () => {
   for (const setting of Object.values(SETTINGS)) {
-    if (setting === SETTINGS.STREAM_PROXY_HOST || setting.secret) continue;
+    // Any text may be a host name.
+    if (setting.name === "STREAM_PROXY_HOST" || setting.name === "NO_PROXY") continue;
+    if (setting.secret) continue;
     for (const text of ["prod", "-1", "1e3", "0x10", "1.2.3", "NaN", "99e99"]) {
       assert.deepEqual(
         problems({ [setting.name]: text }),
