@@ -67,9 +67,7 @@ export interface HttpServers extends AsyncDisposable {
  *
  * @throws {CannotListen} when one of them cannot be opened; none stays open then
  */
-export async function serveHttp(
-  options: ServeHttpOptions,
-): Promise<HttpServers> {
+export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
   const { idleMs = IDLE_MS, onError } = options;
   const open = async (address: ListenAddress, routes: Routes) => {
@@ -91,30 +89,23 @@ export async function serveHttp(
     { ...await statusPage(render), "/events": events.answer },
     [options.health.host, ...options.allowedHosts ?? []],
   );
-  const servers = [
-    await open({
-      ...options.health,
-      purpose: "health checks",
-      variable: "STREAM_PROXY_HEALTH_PORT",
-    }, { ...page, ...healthRoutes(options), ...metrics }),
-  ];
-  if (options.metrics.port !== 0) {
-    servers.push(
-      await open({
-        ...options.metrics,
-        purpose: "metrics",
-        variable: "STREAM_PROXY_METRICS_PORT",
-      }, metrics),
-    );
-  }
+  const health = await open({
+    ...options.health,
+    purpose: "health checks",
+    variable: "STREAM_PROXY_HEALTH_PORT",
+  }, { ...page, ...healthRoutes(options), ...metrics });
+  const separate = options.metrics.port === 0 ? undefined : await open({
+    ...options.metrics,
+    purpose: "metrics",
+    variable: "STREAM_PROXY_METRICS_PORT",
+  }, metrics);
   // Added after the ports, so that it is disposed before them: they wait for it.
   opened.use(events);
-  const [health, separate] = servers;
   const kept = opened.move();
   return {
-    healthPort: health?.number ?? 0,
+    healthPort: health.number,
     metricsPort: separate?.number,
-    finished: Promise.all(servers.map(({ finished }) => finished)).then(() => {}),
+    finished: Promise.all([health.finished, separate?.finished]).then(() => {}),
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
 }
