@@ -16,11 +16,11 @@ import type {
   MessageInitShape,
   MessageShape,
 } from "@bufbuild/protobuf";
-import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, QuotaFailureSchema } from "../src/gen/google/rpc/error_details_pb.ts";
 import { UsageError } from "./flags.ts";
+import { Http2Connection, type KeepAlive } from "./http2_connection.ts";
 
 /** Address of a proxy's gRPC port. */
 export interface ProxyAddress {
@@ -59,28 +59,6 @@ export function addressText(address: ProxyAddress): string {
   return `${address.host}:${address.port}`;
 }
 
-/** Detects a peer that does not open a connection or no longer replies, within 30 s by default. */
-export interface KeepAlive {
-  /**
-   * Milliseconds without data after which a PING frame is sent.
-   *
-   * @default 20_000
-   */
-  readonly intervalMs?: number;
-  /**
-   * Milliseconds within which the peer has to reply.
-   *
-   * @default 10_000
-   */
-  readonly timeoutMs?: number;
-  /**
-   * Milliseconds within which a connection has to open.
-   *
-   * @default 10_000
-   */
-  readonly dialTimeoutMs?: number;
-}
-
 /** Messages that are queued before the socket is no longer read. */
 const MAX_QUEUED = 4096;
 
@@ -115,12 +93,12 @@ export interface StreamOptions {
 
 /** One connection to a proxy; `using` closes it. */
 export class ProxyClient implements Disposable {
-  readonly #connection: Connection;
+  readonly #connection: Http2Connection;
   readonly #transport: ReturnType<typeof createGrpcTransport>;
 
   constructor(address: ProxyAddress, keepAlive: KeepAlive = {}) {
     const baseUrl = `${address.tls ? "https" : "http"}://${addressText(address)}`;
-    this.#connection = new Connection(baseUrl, keepAlive);
+    this.#connection = new Http2Connection(baseUrl, keepAlive);
     this.#transport = createGrpcTransport({ baseUrl, sessionManager: this.#connection });
   }
 
@@ -186,72 +164,7 @@ export class ProxyClient implements Disposable {
 
   /** Closes the connection and ends what runs on it. */
   [Symbol.dispose](): void {
-    this.#connection.abort();
-  }
-}
-
-type Http2Request = Http2SessionManager["request"];
-type Http2Session = NonNullable<Awaited<ReturnType<Http2Request>>["session"]>;
-
-/** A session manager with a limit on dialing and the workarounds of `guard`. */
-class Connection extends Http2SessionManager {
-  readonly #dialTimeoutMs: number;
-  readonly #guarded = new WeakSet<Http2Session>();
-
-  constructor(url: string, keepAlive: KeepAlive) {
-    const { intervalMs = 20_000, timeoutMs = 10_000, dialTimeoutMs = 10_000 } = keepAlive;
-    super(url, {
-      pingIntervalMs: intervalMs,
-      pingTimeoutMs: timeoutMs,
-      // Its timer outlives a connection that is closed with open streams.
-      idleConnectionTimeoutMs: Infinity,
-    });
-    this.#dialTimeoutMs = dialTimeoutMs;
-  }
-
-  /** Opens a stream, and a session before when there is none. */
-  override async request(...args: Parameters<Http2Request>): ReturnType<Http2Request> {
-    const dialing = setTimeout(() => {
-      const reason = `no connection within ${this.#dialTimeoutMs} ms`;
-      if (this.state() === "connecting") this.abort(new ConnectError(reason, Code.Unavailable));
-    }, this.#dialTimeoutMs);
-    try {
-      const stream = await super.request(...args);
-      const { session } = stream;
-      if (session && !this.#guarded.has(session)) {
-        this.#guarded.add(session);
-        guard(session);
-      }
-      return stream;
-    } finally {
-      clearTimeout(dialing);
-    }
-  }
-}
-
-/**
- * Works around two faults that end the process.
- *
- * Deno 2.9.6 reads HTTP/2 frames in native code and calls JavaScript while
- * reading; closing the session in such an event, as connect-node 2.2.0 and Deno
- * itself do on GOAWAY, frees it under its reader. So every close is deferred to
- * the next turn of the event loop. goaway_test.ts covers it.
- *
- * connect-node 2.2.0 removes its error handler before a session without PING
- * reply reports its error. The test "a peer that has gone mute is noticed"
- * covers it.
- */
-function guard(session: Http2Session): void {
-  session.on("error", () => {});
-  for (const name of ["close", "destroy"] as const) {
-    const run: (...args: never[]) => void = session[name];
-    Object.defineProperty(session, name, {
-      configurable: true,
-      writable: true,
-      value: (...args: never[]) => {
-        setImmediate(() => run.apply(session, args));
-      },
-    });
+    this.#connection[Symbol.dispose]();
   }
 }
 

@@ -59,6 +59,16 @@ Deno.test("the documented clients survive restarts, broken connections and pause
   allBack("a pause", await path.pauseClients(1_000));
 });
 
+Deno.test("tail survives repeated restarts of the proxy", async () => {
+  const tails = [1, 2, 3, 4].map((number) => ({ ...TAIL, name: `tail ${number}` }));
+  await using path = await ClientPath.start(tails);
+  for (let restart = 1; restart <= 3; restart++) {
+    for (const [name, state] of await path.killProxy()) {
+      assert.equal(typeof state, "number", `${name} after restart ${restart}: ${state}`);
+    }
+  }
+});
+
 Deno.test("the documented clients leave a machine that has vanished within 35 s", async () => {
   await using path = await setUp();
   allBack("the machine vanished", await path.goDark(0));

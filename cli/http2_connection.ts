@@ -1,0 +1,183 @@
+/**
+ * The HTTP/2 connection of a gRPC client: dialed by the first call, dialed
+ * again by the first call after it was lost or received GOAWAY, and closed by
+ * its owner.
+ *
+ * Works around a crash of Deno 2.9.6 on GOAWAY: its HTTP/2 client reads frames
+ * in native code and calls JavaScript while reading. Closing the session in
+ * such an event frees it under its own reader. grpc-js and the session manager
+ * of connect-node do so on GOAWAY: a proxy that stops while its client has no
+ * call ends the client's process with a segmentation fault or a failed
+ * assertion. So nothing here closes a session in an event, and what Deno itself
+ * closes is deferred to the next turn of the event loop, after the reader has
+ * returned. goaway_test.ts covers it.
+ *
+ * The session manager of connect-node 2.2.0 is not used for another reason too:
+ * it removes its error handler from a session that fails while it opens, and a
+ * second error of that session ("write EPIPE", while a proxy restarts) ends the
+ * process. clients_test.ts covers it.
+ *
+ * @module
+ */
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  constants,
+  type OutgoingHttpHeaders,
+} from "node:http2";
+import { setImmediate } from "node:timers";
+import { Code, ConnectError } from "@connectrpc/connect";
+
+/** Detects an unreachable peer, within 30 s by default. */
+export interface KeepAlive {
+  /**
+   * Milliseconds between two PING frames.
+   *
+   * @default 20_000
+   */
+  readonly intervalMs?: number;
+  /**
+   * Milliseconds within which the peer has to reply.
+   *
+   * @default 10_000
+   */
+  readonly timeoutMs?: number;
+  /**
+   * Milliseconds within which a connection has to open.
+   *
+   * @default 10_000
+   */
+  readonly dialTimeoutMs?: number;
+}
+
+/** A connection as connect-node's transports use it. */
+export class Http2Connection implements Disposable {
+  /** Scheme, host and port: `http://localhost:50052`. */
+  readonly authority: string;
+  readonly #keepAlive: Required<KeepAlive>;
+  /** The session that new calls use. */
+  #current: Promise<ClientHttp2Session> | undefined;
+  /** Closes each open session; one that received GOAWAY stays open for a while. */
+  readonly #closers = new Set<() => void>();
+
+  constructor(url: string, keepAlive: KeepAlive = {}) {
+    this.authority = new URL(url).origin;
+    this.#keepAlive = {
+      intervalMs: 20_000,
+      timeoutMs: 10_000,
+      dialTimeoutMs: 10_000,
+      ...keepAlive,
+    };
+  }
+
+  /**
+   * Opens a stream, and a session before when there is none.
+   *
+   * @throws when the session cannot be opened
+   */
+  async request(
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+  ): Promise<ClientHttp2Stream> {
+    const session = await (this.#current ??= this.#dial());
+    return session.request({ ...headers, ":method": method, ":path": path });
+  }
+
+  /** Unused: pings are sent regardless of received bytes. */
+  notifyResponseByteRead(): void {}
+
+  /** Closes the connection and ends its calls. */
+  [Symbol.dispose](): void {
+    for (const close of this.#closers) close();
+  }
+
+  #dial(): Promise<ClientHttp2Session> {
+    const { promise, resolve, reject } = Promise.withResolvers<
+      ClientHttp2Session
+    >();
+    const session = connect(this.authority);
+    const close = () => {
+      failed(new ConnectError("the connection was closed", Code.Canceled));
+      destroy(undefined, constants.NGHTTP2_CANCEL);
+    };
+    const destroy = closeInOwnTurn(session);
+    const forget = () => {
+      if (this.#current === promise) this.#current = undefined;
+    };
+    const { dialTimeoutMs } = this.#keepAlive;
+    const failed = (error: unknown) => {
+      clearTimeout(dialing);
+      forget();
+      reject(error);
+    };
+    const dialing = setTimeout(() => {
+      const reason = `no connection within ${dialTimeoutMs} ms`;
+      failed(new ConnectError(reason, Code.Unavailable));
+      // Deno 2.9.6 reports neither "error" nor "close" before TCP gives up.
+      this.#closers.delete(close);
+      session.destroy();
+    }, dialTimeoutMs);
+    this.#closers.add(close);
+    session.once("connect", () => {
+      clearTimeout(dialing);
+      keepAlive(session, this.#keepAlive);
+      resolve(session);
+    });
+    session.once("goaway", forget);
+    session.on("error", failed);
+    session.once("close", () => {
+      this.#closers.delete(close);
+      failed(new ConnectError("the connection was closed", Code.Canceled));
+    });
+    return promise;
+  }
+}
+
+/** Defers every close, except by the returned function. */
+function closeInOwnTurn(
+  session: ClientHttp2Session,
+): ClientHttp2Session["destroy"] {
+  const destroy = session.destroy.bind(session);
+  for (const name of ["close", "destroy"] as const) {
+    const run: (...args: never[]) => void = session[name];
+    Object.defineProperty(session, name, {
+      configurable: true,
+      writable: true,
+      value: (...args: never[]) => {
+        setImmediate(() => run.apply(session, args));
+      },
+    });
+  }
+  return destroy;
+}
+
+/** Pings the peer until the session is closed. */
+function keepAlive(
+  session: ClientHttp2Session,
+  { intervalMs, timeoutMs }: Required<KeepAlive>,
+): void {
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+  const expire = () =>
+    session.destroy(
+      new ConnectError(
+        `no ping reply within ${timeoutMs} ms`,
+        Code.Unavailable,
+      ),
+    );
+  const ping = () => {
+    if (session.destroyed) return;
+    deadline ??= setTimeout(expire, timeoutMs);
+    session.ping(() => {
+      clearTimeout(deadline);
+      deadline = undefined;
+    });
+  };
+  if (session.destroyed) return;
+  const pings = setInterval(ping, intervalMs);
+  session.once("close", () => {
+    clearInterval(pings);
+    clearTimeout(deadline);
+  });
+}
