@@ -5,7 +5,12 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { encode } from "@msgpack/msgpack";
-import { ManualClock, type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
+import {
+  ManualClock,
+  type Simulator,
+  startSimulator,
+  type TradingOptions,
+} from "@alpaca-stream-proxy/simulator";
 import { WebSocket } from "ws";
 import { DATA_TYPES, ORDER_VALUES } from "../../support/alpaca_vocabulary.ts";
 import { settle } from "../../support/manual_clock.ts";
@@ -50,23 +55,20 @@ async function follow(
 
 /** Turns the clock by ten minutes. */
 async function runMarket(clock: ManualClock): Promise<void> {
-  for (let ms = 0; ms < MINUTES * 60_000; ms += TICK_MS) {
-    clock.advance(TICK_MS);
+  for (let second = 0; second < MINUTES * 60; second++) {
+    clock.advance(1_000);
     await settle();
   }
 }
 
-async function simulate(clock: ManualClock): Promise<Simulator> {
+async function simulate(clock: ManualClock, trading: TradingOptions = {}): Promise<Simulator> {
   return await startSimulator({
     clock,
     messagesPerSecond: 40,
     tickMs: TICK_MS,
     haltEverySeconds: 20,
     pingSeconds: 0,
-    trading: {
-      engine: { pendingChangeEvents: true },
-      autoTrader: { ordersPerSecond: 2 },
-    },
+    trading,
   });
 }
 
@@ -178,7 +180,10 @@ for (const stream of ["opra", "indicative"]) {
 
 Deno.test("ten minutes of orders and every event of an exchange count no error", async () => {
   const clock = new ManualClock(DAY);
-  await using simulator = await simulate(clock);
+  await using simulator = await simulate(clock, {
+    engine: { pendingChangeEvents: true },
+    autoTrader: { ordersPerSecond: 2 },
+  });
   const harness = new OrderHarness();
   const data = { key_id: "SIM_KEY", secret_key: "SIM_SECRET" };
   const socket = await follow(simulator.streamUrls.trading, harness, [
