@@ -164,7 +164,8 @@ export abstract class Session<R> implements FeedSession {
       socketError = error;
     });
     socket.onclose = ({ code, reason }) => {
-      dialFailure(url, rejection, socketError).then(this.#dialed.reject);
+      const attempt = { url, rejection, error: socketError, tunnel: this.#tunnel };
+      dialFailure(attempt).then(this.#dialed.reject);
       const cause = reason || (socketError ? textOf(socketError, maxMessageBytes) : "");
       const message = `Connection closed with code ${code}${cause && `: ${cause}`}`;
       this.#socketEnded.resolve(new FeedFailure(message, { errorType: "closed" }));
@@ -277,19 +278,23 @@ function aborted(step: string): FeedFailure {
   return new FeedFailure(`${step} aborted`, { errorType: "closed" });
 }
 
-/** The failure of a socket that did not open. */
-async function dialFailure(
-  url: string,
-  rejection: Rejection | undefined,
-  error: SocketError | undefined,
-): Promise<FeedFailure> {
+/** A socket that did not open. */
+interface FailedAttempt {
+  readonly url: string;
+  readonly rejection: Rejection | undefined;
+  readonly error: SocketError | undefined;
+  readonly tunnel: TunnelAgent | undefined;
+}
+
+async function dialFailure(attempt: FailedAttempt): Promise<FeedFailure> {
+  const { url, rejection, error } = attempt;
   const text = `Cannot connect to ${addressOf(url)}`;
   if (rejection) {
     const { status, retryAfterMs } = rejection;
     const errorType = status === TOO_MANY_REQUESTS ? "rate_limited" : "dial";
     return new FeedFailure(`${text}: HTTP ${status}`, { errorType, retryAfterMs });
   }
-  const problem = await findCertificateProblem(url, error);
+  const problem = await findCertificateProblem(attempt);
   const cause = problem?.cause ?? error?.message ?? "unknown error";
   return new FeedFailure(`${text}: ${cause}`, { errorType: "dial", remedy: problem?.remedy });
 }
@@ -302,14 +307,17 @@ const CERTIFICATE_ERROR = /CERT|VERIFY/;
  * `unable to verify the first certificate`; the handshake of `Deno.connectTls` has the reason.
  */
 async function findCertificateProblem(
-  url: string,
-  error: SocketError | undefined,
+  { url, error, tunnel }: FailedAttempt,
 ): Promise<CertificateProblem | undefined> {
   if (!CERTIFICATE_ERROR.test(error?.code ?? "")) return undefined;
-  const { hostname, port } = new URL(url);
+  const { hostname, port: text } = new URL(url);
+  const port = Number(text || 443);
   try {
-    using connection = await Deno.connectTls({ hostname, port: Number(port || 443) });
-    await connection.handshake();
+    if (tunnel) await tunnel.handshake(hostname, port);
+    else {
+      using connection = await Deno.connectTls({ hostname, port });
+      await connection.handshake();
+    }
     return undefined;
   } catch (error) {
     return certificateProblem(String(error));

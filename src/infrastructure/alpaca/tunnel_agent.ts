@@ -62,6 +62,21 @@ export class TunnelAgent extends Agent {
     this.#socket?.destroy();
   }
 
+  /**
+   * Completes a TLS handshake in a tunnel and closes it; the errors of `Deno.startTls` name what is
+   * wrong with a certificate.
+   */
+  async handshake(host: string, port: number): Promise<void> {
+    const { hostname, port: proxyPort } = this.#proxy;
+    const connection = await Deno.connect({ hostname, port: Number(proxyPort || 80) });
+    await connection.write(
+      new TextEncoder().encode(connectRequest(`${host}:${port}`, this.#proxy)),
+    );
+    await connection.read(new Uint8Array(MAX_HEAD_BYTES));
+    using tls = await Deno.startTls(connection, { hostname: host });
+    await tls.handshake();
+  }
+
   /** Connects to the proxy, requests the tunnel, then starts TLS in it. */
   async #connect(host: string, port: number): Promise<TLSSocket> {
     const proxy = this.#proxy;
