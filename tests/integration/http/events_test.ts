@@ -193,3 +193,22 @@ Deno.test("the last event of a running proxy says that it shuts down", async () 
   assert.notEqual(overall[0], "Draining");
   assert.equal(overall.at(-1), "Draining");
 });
+
+Deno.test("a feed with rejected credentials shows what to do and the next attempt", async () => {
+  await using harness = await startHarness({ env: { ALPACA_SECRET: "not-the-secret" } });
+  let text: Readonly<Record<string, string>> = {};
+  let received = "";
+  const events = await fetch(`${harness.health}/events`);
+  const reader = events.body?.pipeThrough(new TextDecoderStream()).getReader();
+  await until("the feed is in error", async () => {
+    received += (await reader?.read())?.value ?? "";
+    const newest = received.split("\n\n").at(-2) ?? "";
+    if (newest.includes("data: ")) text = JSON.parse(newest.split("data: ")[1] ?? "").text;
+    return text["feed.sip.state"] === "Error";
+  });
+  await reader?.cancel();
+  assert.match(text["feed.sip.remedy"] ?? "", /ALPACA_KEY/);
+  assert.match(text["feed.sip.next"] ?? "", /^Next attempt in (\d m )?\d+ s \(\d\d:\d\d:\d\d\)$/);
+  assert.equal(text["feed.sip.since.label"], "Down");
+  assert.match(text["feed.sip.since"] ?? "", /^for \d s \(since .*\), never connected$/);
+});
