@@ -223,7 +223,7 @@ export const METRICS = {
   queueMemoryLimit: {
     name: "alpaca_proxy_queue_memory_limit_bytes",
     type: "gauge",
-    help: "Limit above which the longest queues lose their oldest messages",
+    help: "Limit above which the longest queues drop their oldest messages",
     read: ({ queueMemory }) => queueMemory?.limit ?? 0,
   },
   endToEnd: {
