@@ -47,11 +47,18 @@ function join(left: Socket, right: Socket): void {
   }
 }
 
-/** Terminates TLS in front of a port. */
-export function startTlsServer(port: number): Promise<LocalServer> {
+/**
+ * Terminates TLS in front of a port.
+ *
+ * @param certificate that of an own CA, or one that expired on 2021-01-01
+ */
+export function startTlsServer(
+  port: number,
+  certificate: "server.pem" | "expired.pem" = "server.pem",
+): Promise<LocalServer> {
   const options = {
     key: Deno.readTextFileSync(pathOf("server.key")),
-    cert: Deno.readTextFileSync(pathOf("server.pem")),
+    cert: Deno.readTextFileSync(pathOf(certificate)),
   };
   return listen(createTlsServer(options, (socket) => join(socket, connect(port, "127.0.0.1"))));
 }
