@@ -67,8 +67,9 @@ class PatchedStream {
       options.onResponse(responseOptions?.endStream === true);
     };
     stream.write = ((chunk: Uint8Array, callback?: Callback): boolean => {
-      if (this.#backlog.isFull) this.#block(() => this.#send(chunk, callback));
-      else this.#send(chunk, callback);
+      if (this.#backlog.isFull) this.#block(() => this.#enqueue(chunk, callback));
+      else if (this.#roundRobin.tryStart()) this.#begin(chunk, callback);
+      else this.#enqueue(chunk, callback);
       return true;
     }) as typeof stream.write;
     const end = stream.end as (...args: unknown[]) => typeof stream;
@@ -89,8 +90,8 @@ class PatchedStream {
     });
   }
 
-  #send(chunk: Uint8Array, callback: Callback | undefined): void {
-    if (this.#roundRobin.tryStart()) return this.#begin(chunk, callback);
+  /** Writes in the next round of the connection, or now. */
+  #enqueue(chunk: Uint8Array, callback: Callback | undefined): void {
     const run = () => {
       this.#queued.delete(run);
       this.#begin(chunk, callback);
