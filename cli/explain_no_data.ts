@@ -16,7 +16,7 @@ import {
   SymbolState,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { normalizeOption, normalizeStock } from "../src/infrastructure/grpc/normalize_symbols.ts";
-import { ProxyClient, RpcError } from "./grpc_client.ts";
+import { addressText, ProxyClient, RpcError } from "./grpc_client.ts";
 import { feedIdOf, feedName, symbolStateText } from "./status_table.ts";
 import type { Selection, StreamKind } from "./streams.ts";
 import type { StreamTask } from "./tail_arguments.ts";
@@ -190,6 +190,18 @@ function marketText(type: FeedType, now: number): string | undefined {
   return `it is the ${session}, in which few symbols are traded`;
 }
 
+const ANSWER_MS = 2_000;
+
+/** Reports that the proxy has not accepted a stream, unless the signal fires before. */
+export async function reportNoAnswer(
+  { address }: StreamTask,
+  { clock, signal, writeError }: Pick<Terminal, "clock" | "signal" | "writeError">,
+): Promise<void> {
+  await clock.sleep(ANSWER_MS, signal);
+  if (signal.aborted) return;
+  writeError(`tail: no answer from ${addressText(address)} for ${ANSWER_MS / 1000} s`);
+}
+
 /** A pause of this length is explained. */
 const CHECK_MS = 3_000;
 /** Interval in which a feed with data receives some. */
@@ -203,11 +215,12 @@ const MAX_INTERVAL_MS = 30_000;
  * they are long.
  */
 export async function reportNoData(
-  { task, kind }: { readonly task: StreamTask; readonly kind: StreamKind },
-  { terminal, received }: {
-    readonly terminal: Terminal;
+  { task, kind, received }: {
+    readonly task: StreamTask;
+    readonly kind: StreamKind;
     readonly received: { readonly messages: number };
   },
+  terminal: Terminal,
 ): Promise<void> {
   const { clock, signal } = terminal;
   const { quietMs = Infinity } = SOURCES[kind.channel];

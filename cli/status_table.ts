@@ -203,9 +203,9 @@ function channelText(
   { channel, symbols, unfilteredStreams }: ChannelSubscriptions,
 ): string {
   const count = (state: SymbolState) => symbols.filter((symbol) => symbol.state === state).length;
-  const wanted = symbols.length - count(SymbolState.LINGERING);
+  const requested = symbols.length - count(SymbolState.LINGERING);
   const parts = [
-    `${grouped(wanted)} requested by streams`,
+    `${grouped(requested)} requested by streams`,
     ...[...SYMBOL_STATES.keys()].filter((state) => count(state) > 0)
       .map((state) => `${grouped(count(state))} ${symbolStateText(state)}`),
   ];

@@ -14,7 +14,7 @@ import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
 import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { chooseColors, crop, supportsAnsi } from "./text.ts";
 import { describeFailure, isWorthRetrying, retryDelay } from "./retry.ts";
-import { reportNoData } from "./explain_no_data.ts";
+import { reportNoAnswer, reportNoData } from "./explain_no_data.ts";
 import { statusTable, subscriptionTables } from "./status_table.ts";
 import {
   parseTailArguments,
@@ -152,13 +152,15 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
     const title = messageTitle(kind.channel, timeFormat(terminal));
     await terminal.write(`${paint("dim", crop(title, terminal.columns()))}\n`);
   }
-  const left = new AbortController();
+  const ended = new AbortController();
+  const opened = new AbortController();
   const received = { messages: 0 };
-  let watching: Promise<void> | undefined;
+  const untilEnd = endingWith(ended.signal, terminal);
+  const reports = [reportNoAnswer(task, endingWith(opened.signal, untilEnd))];
   const onOpen = () => {
     printing.onOpen();
-    const until = endingWith(left.signal, terminal);
-    watching = reportNoData({ task, kind }, { terminal: until, received });
+    opened.abort();
+    reports.push(reportNoData({ task, kind, received }, untilEnd));
   };
   const { selection, json } = task;
   const responses = openStream(client, kind, { selection, signal: terminal.signal, onOpen });
@@ -173,14 +175,14 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
       const lines = batch.map((response) => lineOf(response, time))
         .filter((line) => line !== undefined);
       received.messages += lines.length;
-      const wanted = lines.slice(0, progress.left);
-      progress.left -= wanted.length;
-      if (wanted.length > 0) await terminal.write(`${wanted.join("\n")}\n`);
+      const shown = lines.slice(0, progress.left);
+      progress.left -= shown.length;
+      if (shown.length > 0) await terminal.write(`${shown.join("\n")}\n`);
       if (progress.left === 0) return;
     }
   } finally {
-    left.abort();
-    await watching;
+    ended.abort();
+    await Promise.all(reports);
   }
 }
 
@@ -194,8 +196,8 @@ function timeFormat({ clock, columns }: Terminal): TimeFormat {
 function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {
   const { clock, signal } = terminal;
   // Without --watch the result is needed now.
-  const asked = { ...task, reconnect: task.reconnect && task.watch };
-  return retry(asked, terminal, async (onOpen) => {
+  const once = { ...task, reconnect: task.reconnect && task.watch };
+  return retry(once, terminal, async (onOpen) => {
     while (!signal.aborted) {
       // A new connection per request finds a restarted proxy immediately.
       using client = new ProxyClient(task.address);

@@ -89,7 +89,7 @@ Deno.test("tail ends with 0 when its pipe is closed", async () => {
   assert.deepEqual([(await child.status).code, stderr], [0, ""]);
 });
 
-Deno.test("a demo in a pipe ends by itself with 0 and says nothing aside", async () => {
+Deno.test("a demo in a pipe ends by itself with 0 and an empty standard error", async () => {
   const { code, stdout, stderr } = await outputOf("demo", ["--seconds", "2"]);
   assert.equal(code, 0);
   assert.equal(stderr, "");

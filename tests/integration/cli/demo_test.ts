@@ -60,7 +60,7 @@ Deno.test("tail follows a running demo, symbol by symbol", async () => {
   assert.equal(await running, 0);
 });
 
-Deno.test("two demos find room beside each other", async () => {
+Deno.test("two demos use different ports", async () => {
   const first = new RecordingTerminal();
   const second = new RecordingTerminal();
   const addressOf = (terminal: RecordingTerminal) =>

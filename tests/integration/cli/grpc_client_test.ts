@@ -10,7 +10,7 @@ import { MemoryMarket } from "../../support/grpc_market.ts";
 
 const { streamQuotes, getConnectionStatus } = StreamProxyService.method;
 
-Deno.test("a peer that has gone mute is noticed", async () => {
+Deno.test("a peer that stops replying is detected", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   const serving = (async () => {

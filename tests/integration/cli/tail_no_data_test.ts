@@ -28,7 +28,7 @@ Deno.test("a stream without data is explained, again when the reason changes", a
       }],
     },
   };
-  await until("the stream is open", () => clock.sleepers > 0);
+  await until("the stream is open", () => clock.nextWakeIn === 3_000);
   await clock.advance(3_000);
   await terminal.until(() => terminal.errorLines.length > 0);
   assert.deepEqual(terminal.errorLines, [
@@ -69,6 +69,7 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   const done = tail(["quotes", "AAPL", "--address", proxy.address], terminal);
   await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
   await terminal.until(() => terminal.lines.length === 1);
+  await until("the stream is open", () => clock.nextWakeIn === 3_000);
   const feed = (state: ConnectionState) => {
     proxy.status = { status: { feeds: [{ feedType: FeedType.SIP, state }] } };
   };
@@ -88,6 +89,38 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   await terminal.until(() => terminal.errorLines.length > 0);
   assert.deepEqual(terminal.errorLines, [
     "tail: no data for 6 s: the feed Stocks (sip) is not connected (reconnecting)",
+  ]);
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+});
+
+Deno.test("a server that does not accept the stream is reported", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const address = `127.0.0.1:${listener.addr.port}`;
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["quotes", "AAPL", "--address", address], terminal);
+  using conn = await listener.accept();
+  await until("it waits", () => clock.sleepers > 0);
+  await clock.advance(2_000);
+  assert.deepEqual(terminal.errorLines, [`tail: no answer from ${address} for 2 s`]);
+  terminal.interrupt.abort();
+  conn.close();
+  assert.equal(await done, 0);
+});
+
+Deno.test("a proxy whose status fails is reported", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["orders", "--address", proxy.address], terminal);
+  await proxy.request(method.streamOrderUpdates);
+  proxy.status = {};
+  await until("the stream is open", () => clock.nextWakeIn === 3_000);
+  await clock.advance(3_000);
+  await terminal.until(() => terminal.errorLines.length > 0);
+  assert.deepEqual(terminal.errorLines, [
+    "tail: no data for 3 s: the proxy reports no status",
   ]);
   terminal.interrupt.abort();
   assert.equal(await done, 0);

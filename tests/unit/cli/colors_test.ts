@@ -12,7 +12,7 @@ import {
   visibleWidth,
 } from "../../../cli/text.ts";
 
-Deno.test("colours need a terminal that wants them", () => {
+Deno.test("colours need a terminal without NO_COLOR", () => {
   assert.equal(chooseColors(true, {}), ansi);
   assert.equal(chooseColors(true, { NO_COLOR: "" }), ansi);
   assert.equal(chooseColors(true, { NO_COLOR: "1" }), plain);
@@ -20,13 +20,13 @@ Deno.test("colours need a terminal that wants them", () => {
   assert.equal(chooseColors(false, {}), plain);
 });
 
-Deno.test("a terminal that is dumb is written to as a pipe is", () => {
+Deno.test("a dumb terminal gets no sequences", () => {
   assert.equal(supportsAnsi(true, { NO_COLOR: "1" }), true);
   assert.equal(supportsAnsi(true, { TERM: "dumb" }), false);
   assert.equal(supportsAnsi(false, {}), false);
 });
 
-Deno.test("styles take no columns", () => {
+Deno.test("styles have no width", () => {
   assert.equal(visibleWidth(ansi("red", "3 × 4")), 5);
   assert.equal(padEnd(ansi("red", "ab"), 4), `${ansi("red", "ab")}  `);
 });

@@ -26,7 +26,7 @@ Deno.test("lines show two messages of a kind a second", () => {
   assert.match(lines.take(), /^quote .* S0 .*\nquote .* S1 .*\n$/);
 });
 
-Deno.test("all lines are shown when asked for, up to what a reader can take", () => {
+Deno.test("--all shows every line, up to the capacity of the queue", () => {
   const lines = new DemoLines({ all: true, paint: plain });
   lines.add("stockQuotes", quotes(10_003));
   const taken = lines.take().split("\n").slice(0, -1);
@@ -41,7 +41,7 @@ const contract = (
   strike: number,
 ) => ({ symbol: `${type} ${expiration} ${strike}`, type, expiration, strike });
 
-Deno.test("the contracts nearest to the money and to their end are chosen", () => {
+Deno.test("the contracts nearest to the money that expire first are chosen", () => {
   const chain = [
     contract("call", "2027-01-15", 100),
     contract("call", "2026-12-18", 90),
@@ -74,7 +74,7 @@ Deno.test("dropped messages are read from the metrics page by channel", () => {
   ]);
 });
 
-Deno.test("log lines become events, also those from before there was a reporter", () => {
+Deno.test("log lines become events, also those before the first reporter", () => {
   const log = new DemoLog();
   const sip = log.with({ feed: "sip" });
   sip.warn("Feed connection failed, retrying", {

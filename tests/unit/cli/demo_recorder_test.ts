@@ -50,7 +50,7 @@ Deno.test("rates count what came since the last tick, totals everything", () => 
   assert.equal(stockTrades.total, 0);
 });
 
-Deno.test("delays are the median and the slowest of a hundred of a second", () => {
+Deno.test("delays are the median and the 99th percentile of a second", () => {
   const { recorder } = startRecorder();
   const ages = Array.from({ length: 100 }, (_, index) => index + 1);
   recorder.record("stockQuotes", ages.map((age) => quote("AAPL", age)));
@@ -61,7 +61,7 @@ Deno.test("delays are the median and the slowest of a hundred of a second", () =
   assert.equal(Math.round(slowest ?? 0), 100);
 });
 
-Deno.test("a delay is forgotten when nothing has come for three seconds", () => {
+Deno.test("a delay is discarded after three seconds without messages", () => {
   const { recorder } = startRecorder();
   recorder.record("stockQuotes", [quote("AAPL", 5)]);
   const medians = Array.from({ length: 4 }, () => {
@@ -122,7 +122,7 @@ Deno.test("bars have no delay: their time is the start of their minute", () => {
   assert.equal(state.stocks[0]?.bar?.close, 2);
 });
 
-Deno.test("a trade's direction is against the one before", () => {
+Deno.test("the direction of a trade compares it with the previous one", () => {
   const { recorder } = startRecorder();
   const directions = [10, 11, 11, 9].map((price) => {
     recorder.record("stockTrades", [trade(price)]);
@@ -131,7 +131,7 @@ Deno.test("a trade's direction is against the one before", () => {
   assert.deepEqual(directions, [0, 1, 0, -1]);
 });
 
-Deno.test("only instruments that were asked for get a row", () => {
+Deno.test("only requested instruments have a row", () => {
   const { recorder } = startRecorder();
   recorder.record("stockQuotes", [quote("TSLA", 1), quote("MSFT", 1)]);
   const { stocks } = recorder.state();
@@ -154,7 +154,7 @@ Deno.test("orders and events are newest first and bounded", () => {
   assert.equal(events.length, 20);
 });
 
-Deno.test("a state does not change after it was given", () => {
+Deno.test("a state does not change after it was returned", () => {
   const { recorder } = startRecorder();
   const before = recorder.state();
   recorder.record("stockTrades", [trade(3)]);

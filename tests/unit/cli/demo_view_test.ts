@@ -81,7 +81,7 @@ const EMPTY: DemoState = {
   events: [],
 };
 
-Deno.test("eighty columns by twenty-four lines show all there is to know", () => {
+Deno.test("eighty columns by twenty-four lines show every table", () => {
   const lines = renderDemo(STATE, { width: 80, height: 24, color: false });
   assert.deepEqual(
     lines,
@@ -135,7 +135,7 @@ Deno.test("a hundred and forty columns add history and whole bars", () => {
   assert.match(text, /OPEN +HIGH +LOW +CLOSE +VOLUME/);
 });
 
-Deno.test("an empty state is a screen, too", () => {
+Deno.test("an empty state fills the screen", () => {
   const lines = renderDemo(EMPTY, { width: 80, height: 24, color: false });
   assert.equal(lines.length, 24);
   assert.ok(lines.some((line) => line.includes("○ disconnected")));
@@ -162,7 +162,7 @@ Deno.test("colours change nothing but colours", () => {
   );
 });
 
-Deno.test("that the market is simulated is seen from fifty-eight columns on", () => {
+Deno.test("the notice of a simulated market needs fifty-eight columns", () => {
   const [title] = renderDemo(STATE, { width: 58, height: 10, color: false });
   assert.match(title ?? "", /SIMULATED MARKET, NO REAL DATA/);
 });
@@ -184,7 +184,7 @@ Deno.test("no size makes a line too wide or a line too many", () => {
   );
 });
 
-Deno.test("rows are shared in turn, and no table gets more than it has", () => {
+Deno.test("rows are distributed in turn, and no table gets more than it has", () => {
   assert.deepEqual(share(10, [7, 8, 50]), [4, 3, 3]);
   assert.deepEqual(share(10, [1, 2, 50]), [1, 2, 7]);
   assert.deepEqual(share(100, [7, 8, 50]), [7, 8, 50]);

@@ -71,7 +71,7 @@ Deno.test("a feed that is not connected is the reason, with upstream's error", (
   );
 });
 
-Deno.test("symbols that are not carried are named with their reasons", () => {
+Deno.test("symbols that are not acknowledged are named with their reasons", () => {
   const feed = stocks(
     ["AAPL", SymbolState.ACKNOWLEDGED],
     ["BAD", SymbolState.REFUSED, "invalid syntax (code 400)"],

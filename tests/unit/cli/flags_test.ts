@@ -71,7 +71,7 @@ for (const text of ["0", "10", "-1", "1.5", "1e1", "abc", "0x1"]) {
   });
 }
 
-Deno.test("a fraction is a number where fractions are asked for", () => {
+Deno.test("a fraction is accepted where fractions are allowed", () => {
   const read = readArguments(["--count", "0.5"], TABLE);
   const range = { min: 0, max: 9, fractions: true };
   assert.equal(read.number("count", range), 0.5);

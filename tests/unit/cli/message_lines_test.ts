@@ -32,7 +32,7 @@ Deno.test("a quote reads like an order book", () => {
   );
 });
 
-Deno.test("a quote without a bid says so", () => {
+Deno.test("a quote without a bid shows a dash", () => {
   const oneSided = { ...QUOTE, bidPrice: 0, bidSize: 0, bidExchange: "" };
   assert.equal(
     messageLine(oneSided, plain),
@@ -101,7 +101,7 @@ Deno.test("an option quote has room for its contract", () => {
   );
 });
 
-Deno.test("a trade shows its id as upstream means it, unsigned", () => {
+Deno.test("a trade shows its id unsigned", () => {
   const trade = create(StockTradeSchema, {
     symbol: "AAPL",
     timestamp: { seconds: 1705312800n, nanos: 500_000_000 },

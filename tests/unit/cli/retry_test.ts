@@ -5,7 +5,7 @@ import { describeFailure, isWorthRetrying, retryDelay } from "../../../cli/retry
 
 const address = { host: "localhost", port: 50052, tls: false };
 
-Deno.test("waits double from half a second to ten and keep half of it", () => {
+Deno.test("delays double from half a second to ten, with jitter in the upper half", () => {
   assert.deepEqual([1, 2, 3, 6, 100].map((n) => retryDelay(n, 0)), [
     250,
     500,
@@ -49,7 +49,7 @@ Deno.test("a server that is not the proxy is recognized", () => {
   }
 });
 
-Deno.test("an end is described by what the user can see of it", () => {
+Deno.test("the end of a stream is described with its cause", () => {
   const refused = new RpcError(
     "UNAVAILABLE",
     "No connection established. Last error: connect ECONNREFUSED 127.0.0.1:1",

@@ -122,7 +122,7 @@ Deno.test("a state that this client does not know yet is shown by its number", (
   assert.equal(lines.at(-1), "  quotes   A       ?9           1");
 });
 
-Deno.test("on a terminal a refusal is red and aligned all the same", () => {
+Deno.test("on a terminal a rejection is red and aligned", () => {
   const status: Status = {
     feeds: [{
       feedType: FeedType.SIP,

@@ -28,7 +28,7 @@ Deno.test("a time of day keeps its nanoseconds", () => {
   assert.equal(timeOfDay(at(-1n, 0), 0), "23:59:59");
 });
 
-Deno.test("a missing time takes the same room", () => {
+Deno.test("a missing time has the same width", () => {
   for (const digits of [0, 3, 6, 9] as const) {
     assert.equal(
       timeOfDay(undefined, digits).length,
@@ -61,13 +61,13 @@ Deno.test("counts have groups of three", () => {
   assert.equal(grouped(12345678901234567890n), "12 345 678 901 234 567 890");
 });
 
-Deno.test("durations say two units at most", () => {
+Deno.test("durations have two units at most", () => {
   const texts = [-5, 999, 59_999, 200_000, 7_500_000, 273_600_000]
     .map(duration);
   assert.deepEqual(texts, ["0s", "0s", "59s", "3m 20s", "2h 05m", "3d 4h"]);
 });
 
-Deno.test("latencies say three digits that matter", () => {
+Deno.test("latencies have three significant digits", () => {
   const texts = [undefined, 0.4242, 12.6, 999, 1300].map(latency);
   assert.deepEqual(texts, [
     "      -",
@@ -78,12 +78,12 @@ Deno.test("latencies say three digits that matter", () => {
   ]);
 });
 
-Deno.test("enum values are words and unknown ones keep their number", () => {
+Deno.test("enum values have their names, unknown ones their number", () => {
   assert.equal(enumName(OrderEventSchema, 3), "partial_fill");
   assert.equal(enumName(OrderEventSchema, 99), "?99");
 });
 
-Deno.test("conditions without a code say nothing", () => {
+Deno.test("blank condition codes are omitted", () => {
   assert.equal(conditions(["@", " ", "I"]), "[@ I]");
   assert.equal(conditions([]), "");
   assert.equal(conditions([" "]), "");
