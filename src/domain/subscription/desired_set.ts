@@ -16,7 +16,6 @@ import {
   type Action,
   hasPair,
   type Pair,
-  pairsOf,
   perChannel,
   type SymbolSets,
   type UpstreamChannel,
@@ -81,8 +80,11 @@ export class DesiredSet {
     this.#waiting = [];
     const slots = this.#quota.allocate();
     // A requested `*` stays even where it was rejected before.
-    for (const pair of pairsOf(acknowledged)) {
-      if (this.isRequested(pair) || session?.isStuck(pair)) this.#desire(pair, slots);
+    for (const [channel, symbols] of acknowledged) {
+      for (const symbol of symbols) {
+        const pair = { channel, symbol };
+        if (this.isRequested(pair) || session?.isStuck(pair)) this.#desire(pair, slots);
+      }
     }
     for (const pair of this.#refCounts.pairs()) {
       if (this.has(pair) || !this.#isAllowed(pair)) continue;
@@ -101,8 +103,11 @@ export class DesiredSet {
 
   /** Acknowledged pairs to unsubscribe. */
   *surplus(acknowledged: SymbolSets): Generator<Pair> {
-    for (const pair of pairsOf(acknowledged)) {
-      if (this.needs("unsubscribe", pair, acknowledged)) yield pair;
+    for (const [channel, symbols] of acknowledged) {
+      for (const symbol of symbols) {
+        const pair = { channel, symbol };
+        if (this.needs("unsubscribe", pair, acknowledged)) yield pair;
+      }
     }
   }
 
