@@ -10,7 +10,6 @@ import { parseConfig } from "../src/infrastructure/config/parse_config.ts";
 import { noTracing } from "../src/infrastructure/telemetry/tracing.ts";
 import { startProxy } from "../src/proxy.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
-import type { DemoTask } from "./demo_arguments.ts";
 import type { DemoAddresses, DemoEvent } from "./demo_recorder.ts";
 import { UsageError } from "./flags.ts";
 
@@ -24,6 +23,15 @@ const HOST = "127.0.0.1";
 
 /** The default ports, used where they are free. */
 const PORTS = { grpc: 50052, health: 8082, metrics: 9090 } as const;
+
+/** What the demo follows. */
+export interface DemoMarketOptions {
+  /** Quotes and trades of all symbols together. */
+  readonly messagesPerSecond: number;
+  /** Stocks. */
+  readonly symbols: readonly string[];
+  readonly seed: string;
+}
 
 /** A running simulator with a proxy; disposing it stops both. */
 export interface DemoMarket extends AsyncDisposable {
@@ -45,7 +53,7 @@ export interface DemoMarket extends AsyncDisposable {
  * @throws {UsageError} for a symbol that the market does not list.
  */
 export async function startDemoMarket(
-  task: DemoTask,
+  task: DemoMarketOptions,
   log: Log,
 ): Promise<DemoMarket> {
   await using parts = new AsyncDisposableStack();
@@ -82,7 +90,7 @@ export async function startDemoMarket(
   };
 }
 
-function startDemoSimulator(task: DemoTask): Promise<Simulator> {
+function startDemoSimulator(task: DemoMarketOptions): Promise<Simulator> {
   return startSimulator({
     seed: task.seed,
     barSeconds: BAR_SECONDS,

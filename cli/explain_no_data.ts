@@ -41,7 +41,7 @@ interface Source {
   readonly quietMs?: number;
 }
 
-const QUIET_SYMBOLS = "the symbols are quiet or do not exist: Alpaca acknowledges unknown ones too";
+const QUIET_SYMBOLS = "the symbols are quiet, or do not exist (Alpaca acknowledges them too)";
 
 const SOURCES: Readonly<Record<ChannelName, Source>> = {
   stockQuotes: { feed: "sip", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },

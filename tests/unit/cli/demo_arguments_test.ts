@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DEMO_HELP, parseDemoArguments } from "../../../cli/demo_arguments.ts";
+import { DEMO_HELP, parseDemoArguments } from "../../../cli/demo.ts";
 
 Deno.test("a demo without flags follows well-known stocks until interrupted", () => {
   assert.deepEqual(parseDemoArguments([]), {

@@ -109,7 +109,7 @@ Deno.test("a feed that receives data shows that the market is not the reason", (
   const saturday = Date.parse("2026-11-21T17:00:00Z");
   assert.match(
     said("quotes", { feed, before, at: saturday }),
-    /sends other data: the symbols are quiet or do not exist/,
+    /sends other data: the symbols are quiet, or do not exist/,
   );
 });
 
@@ -124,7 +124,7 @@ const NORMAL: readonly [string, Parameters<typeof explained>, RegExp][] = [
   [
     "acknowledged stocks in regular hours",
     ["quotes", { feed: stocks(["AAPL", SymbolState.ACKNOWLEDGED]), symbols: ["AAPL"] }],
-    /acknowledged .* sends nothing: the symbols are quiet or do not exist/,
+    /acknowledged .* sends nothing: the symbols are quiet, or do not exist/,
   ],
   [
     "acknowledged stocks on a Saturday",
