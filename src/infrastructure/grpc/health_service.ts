@@ -17,11 +17,11 @@ import {
   HealthCheckResponse_ServingStatus as Serving,
   HealthCheckResponseSchema,
 } from "../../gen/grpc/health/v1/health_pb.ts";
-import { CallError, ClientGone } from "./call_error.ts";
+import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
-import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
-import type { Handlers, StreamCall } from "./register_service.ts";
-import { pumpMessages } from "./stream_pump.ts";
+import type { OpenCalls } from "./open_calls.ts";
+import type { Handlers } from "./register_service.ts";
+import { serveMessages } from "./stream_pump.ts";
 
 /** Time between two checks of Watch, in ms. */
 const WATCH_INTERVAL_MS = 1_000;
@@ -79,26 +79,6 @@ function checkOf(deps: HealthDependencies, service: string): () => Serving {
   return SERVICES.has(service) ? () => servingNow(deps) : () => Serving.SERVICE_UNKNOWN;
 }
 
-async function watch(
-  deps: HealthDependencies,
-  check: () => Serving,
-  call: StreamCall,
-): Promise<void> {
-  let end: unknown;
-  try {
-    const signal = deps.calls.track(call);
-    sendHeaders(call);
-    await pumpMessages(call, changes(check, deps.clock, signal), { signal });
-    end = signal.reason;
-  } catch (error) {
-    end = error;
-  }
-  if (!(end instanceof CallError || end instanceof ClientGone)) {
-    deps.log.error("A health watch failed", { cause: end });
-  }
-  endCall(call, end);
-}
-
 /** Returns the handlers of the health service. */
 export function healthHandlers(deps: HealthDependencies): Handlers<typeof Health> {
   return {
@@ -109,6 +89,9 @@ export function healthHandlers(deps: HealthDependencies): Handlers<typeof Health
         `Unknown service ${quoted(service)}; use "${StreamProxyService.typeName}" or ""`,
       );
     },
-    watch: (call) => watch(deps, checkOf(deps, call.request.take().service), call),
+    watch(call) {
+      const check = checkOf(deps, call.request.take().service);
+      return serveMessages(call, (signal) => changes(check, deps.clock, signal), deps);
+    },
   };
 }

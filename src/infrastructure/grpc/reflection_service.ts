@@ -23,11 +23,11 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
-import { CallError, ClientGone } from "./call_error.ts";
+import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
-import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import type { OpenCalls } from "./open_calls.ts";
 import type { DuplexCall, Handlers, PendingRequest } from "./register_service.ts";
-import { pumpMessages } from "./stream_pump.ts";
+import { serveMessages } from "./stream_pump.ts";
 
 /** Yields the full names of everything that a file declares. */
 function* namesOf(file: DescFile): Generator<string> {
@@ -170,48 +170,20 @@ export interface ReflectionDependencies {
   readonly log: Log;
 }
 
-async function serve(
-  { reflection, calls, log }: ReflectionDependencies,
-  call: DuplexCall<ServerReflectionRequest>,
-): Promise<void> {
-  async function* responses(): AsyncGenerator<EncodedMessages, void> {
+/** Returns the handlers of the reflection service. */
+export function reflectionHandlers(
+  deps: ReflectionDependencies,
+): Handlers<typeof ServerReflection> {
+  async function* responses(
+    call: DuplexCall<ServerReflectionRequest>,
+  ): AsyncGenerator<EncodedMessages, void> {
     // Without this option, iteration destroys a duplex stream when its readable half has ended, and
     // a destroyed call cannot send its status.
     const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> = call.iterator({
       destroyOnReturn: false,
     });
-    for await (const request of requests) {
-      yield [reflection.respond(request.take())];
-    }
+    for await (const request of requests) yield [deps.reflection.respond(request.take())];
   }
-  let signal: AbortSignal;
-  try {
-    signal = calls.track(call);
-  } catch (error) {
-    return endCall(call, error);
-  }
-  // The signal does not end the wait for a request, so it ends the call.
-  signal.addEventListener("abort", () => endCall(call, signal.reason), {
-    once: true,
-  });
-  try {
-    sendHeaders(call);
-    await pumpMessages(call, responses(), { signal });
-    // The client has sent its last request: the only stream that ends with OK.
-    if (!signal.aborted) call.end();
-  } catch (error) {
-    // The iteration of requests fails when the call is over.
-    if (signal.aborted || error instanceof ClientGone) return;
-    if (!(error instanceof CallError)) {
-      log.error("A reflection stream failed", { cause: error });
-    }
-    endCall(call, error);
-  }
-}
-
-/** Returns the handlers of the reflection service. */
-export function reflectionHandlers(
-  deps: ReflectionDependencies,
-): Handlers<typeof ServerReflection> {
-  return { serverReflectionInfo: (call) => void serve(deps, call) };
+  // Ends with OK when the client has sent its last request.
+  return { serverReflectionInfo: (call) => serveMessages(call, () => responses(call), deps) };
 }

@@ -18,10 +18,14 @@ import { LARGEST_BATCH } from "../../application/broadcast/queue_memory.ts";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
 import type { PendingBatch } from "../../application/broadcast/subscriber.ts";
 import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
+import { CallError, ClientGone } from "./call_error.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { WriteQueue } from "./limits/write_scheduler.ts";
+import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import type { DuplexCall, StreamCall } from "./register_service.ts";
 
 /** Most messages of one write. */
 export const MAX_MESSAGES = LARGEST_BATCH;
@@ -228,5 +232,31 @@ export async function pumpMessages(
     }
   } finally {
     signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/**
+ * Serves a stream of few messages until the call is over, or its source ends, which ends it with OK.
+ *
+ * @param batches makes the source; the signal fires when the call has to end
+ */
+export async function serveMessages(
+  call: StreamCall | DuplexCall<never>,
+  batches: (signal: AbortSignal) => AsyncIterable<EncodedMessages>,
+  { calls, log }: { readonly calls: OpenCalls; readonly log: Log },
+): Promise<void> {
+  let signal: AbortSignal | undefined;
+  try {
+    signal = calls.track(call);
+    // The source may wait for its client, so the signal ends the call.
+    signal.addEventListener("abort", () => endCall(call, signal?.reason), { once: true });
+    sendHeaders(call);
+    await pumpMessages(call, batches(signal), { signal });
+    if (!signal.aborted) call.end();
+  } catch (error) {
+    // A source that reads the requests of a call fails when the call is over.
+    if (signal?.aborted || error instanceof ClientGone) return;
+    if (!(error instanceof CallError)) log.error("A call failed", { cause: error });
+    endCall(call, error);
   }
 }
