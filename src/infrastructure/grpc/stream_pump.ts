@@ -236,7 +236,7 @@ export async function pumpMessages(
 }
 
 /**
- * Serves a stream of few messages until the call is over, or its source ends, which ends it with OK.
+ * Serves a stream of few messages until the call is over or its source ends, which ends it with OK.
  *
  * @param batches makes the source; the signal fires when the call has to end
  */

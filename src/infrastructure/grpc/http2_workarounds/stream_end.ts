@@ -22,6 +22,7 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { CallError } from "../call_error.ts";
+import { RepeatedCheck } from "../limits/repeated_check.ts";
 import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
 
 /** Time that a client has to take the rest of a stream and its status, in ms. */
@@ -71,16 +72,16 @@ export function closeUnread(stream: ServerHttp2Stream): void {
 
 /** Streams from their end until they are closed. */
 export class EndedStreams implements WaitingWork {
-  readonly #clock: Pick<Clock, "sleep" | "monotonic">;
-  readonly #scheduler: TurnScheduler;
+  readonly #clock: Pick<Clock, "monotonic">;
   /** When each stream ended, by the monotonic clock; oldest first. */
   readonly #endedAt = new Map<ServerHttp2Stream, number>();
-  /** Ends the checks; undefined while no stream is ending. */
-  #checking: AbortController | undefined;
+  readonly #checks: RepeatedCheck;
 
   constructor(clock: Pick<Clock, "sleep" | "monotonic">, scheduler: TurnScheduler) {
     this.#clock = clock;
-    this.#scheduler = scheduler;
+    this.#checks = new RepeatedCheck(clock, CHECK_EVERY_MS, () => {
+      if (this.isWaiting) scheduler.enqueue(this);
+    });
   }
 
   /** Destroys a stream whose end is not taken in time. */
@@ -89,11 +90,9 @@ export class EndedStreams implements WaitingWork {
     this.#endedAt.set(stream, this.#clock.monotonic());
     stream.once("close", () => {
       this.#endedAt.delete(stream);
-      if (this.#endedAt.size > 0) return;
-      this.#checking?.abort();
-      this.#checking = undefined;
+      if (this.#endedAt.size === 0) this.#checks.stop();
     });
-    if (!this.#checking) void this.#check(this.#checking = new AbortController());
+    this.#checks.start();
   }
 
   /** Whether a stream has to be destroyed. */
@@ -119,12 +118,5 @@ export class EndedStreams implements WaitingWork {
     if (stream === undefined || endedAt === undefined) return undefined;
     const isLate = this.#clock.monotonic() - endedAt >= STATUS_GRACE_MS;
     return stream.closed || isLate ? stream : undefined;
-  }
-
-  async #check({ signal }: AbortController): Promise<void> {
-    while (!signal.aborted) {
-      await this.#clock.sleep(CHECK_EVERY_MS, signal);
-      if (this.isWaiting) this.#scheduler.enqueue(this);
-    }
   }
 }

@@ -9,6 +9,7 @@
  * @module
  */
 import type { Clock } from "../../../application/ports/clock.ts";
+import { RepeatedCheck } from "./repeated_check.ts";
 
 /** How often deadlines are checked, in ms. */
 const CHECK_EVERY_MS = 500;
@@ -85,11 +86,12 @@ export class PendingRequests {
   /** Those that have bytes in the budget. */
   readonly #charged = new Set<PendingRequest>();
   #bytes = 0;
-  #checking: AbortController | undefined;
+  readonly #deadlines: RepeatedCheck;
 
   constructor(bounds: RequestBounds, clock: Pick<Clock, "monotonic" | "sleep">) {
     this.#bounds = bounds;
     this.#clock = clock;
+    this.#deadlines = new RepeatedCheck(clock, CHECK_EVERY_MS, () => this.#refuseLate());
   }
 
   /** Bytes of the budget that are in use. */
@@ -101,9 +103,7 @@ export class PendingRequests {
   open(refuse: (fault: RequestFault) => void): PendingRequest {
     const request = new PendingRequest(this.#clock.monotonic(), refuse);
     this.#arriving.add(request);
-    if (this.#checking === undefined) {
-      void this.#check(this.#checking = new AbortController());
-    }
+    this.#deadlines.start();
     return request;
   }
 
@@ -138,9 +138,7 @@ export class PendingRequests {
 
   /** Removes the deadline of a request. */
   stopDeadline(request: PendingRequest): void {
-    if (!this.#arriving.delete(request) || this.#arriving.size > 0) return;
-    this.#checking?.abort();
-    this.#checking = undefined;
+    if (this.#arriving.delete(request) && this.#arriving.size === 0) this.#deadlines.stop();
   }
 
   /** Removes a request from budget and deadline; idempotent. */
@@ -165,14 +163,11 @@ export class PendingRequests {
     return largest;
   }
 
-  async #check({ signal }: AbortController): Promise<void> {
-    while (!signal.aborted) {
-      await this.#clock.sleep(CHECK_EVERY_MS, signal);
-      const limit = this.#clock.monotonic() - this.#bounds.requestTimeoutMs;
-      for (const request of this.#arriving) {
-        if (signal.aborted || request.since > limit) break;
-        this.#refuse(request, "too_slow");
-      }
+  #refuseLate(): void {
+    const limit = this.#clock.monotonic() - this.#bounds.requestTimeoutMs;
+    for (const request of this.#arriving) {
+      if (request.since > limit) return;
+      this.#refuse(request, "too_slow");
     }
   }
 }

@@ -31,36 +31,19 @@ export function requestError(
   bytes: number,
   limits: Omit<RequestBounds, "maxRequestBytes">,
 ): [RefusalReason, CallError] {
-  switch (fault) {
-    case "too_slow":
-      return [
-        "request_time",
-        new CallError(
-          Code.DEADLINE_EXCEEDED,
-          `The request did not arrive whole within ${limits.requestTimeoutMs} ` +
-            "ms, the limit of STREAM_PROXY_REQUEST_TIMEOUT_SECS",
-        ),
-      ];
-    case "over_budget":
-      return [
-        "request_bytes",
-        new CallError(
-          Code.RESOURCE_EXHAUSTED,
-          `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the ` +
-            "limit of STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the " +
-            `most, ${bytes}; retry later or send less`,
-        ),
-      ];
-    case "too_large":
-      return [
-        "request_bytes",
-        new CallError(
-          Code.RESOURCE_EXHAUSTED,
-          `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
-            "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them",
-        ),
-      ];
+  if (fault === "too_slow") {
+    const text =
+      `The request did not arrive whole within ${limits.requestTimeoutMs} ms, the limit ` +
+      "of STREAM_PROXY_REQUEST_TIMEOUT_SECS";
+    return ["request_time", new CallError(Code.DEADLINE_EXCEEDED, text)];
   }
+  const text = fault === "over_budget"
+    ? `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the limit of ` +
+      `STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the most, ${bytes}; retry later or ` +
+      "send less"
+    : `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
+      "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them";
+  return ["request_bytes", new CallError(Code.RESOURCE_EXHAUSTED, text)];
 }
 
 /** Counts refusals by limit, and logs them at a bounded rate. */

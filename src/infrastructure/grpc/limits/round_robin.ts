@@ -18,6 +18,7 @@
  * @module
  */
 import type { Clock } from "../../../application/ports/clock.ts";
+import { RepeatedCheck } from "./repeated_check.ts";
 
 /** How often a used-up window is checked, in ms; HTTP/2 has no event for it. */
 const CHECK_EVERY_MS = 5;
@@ -31,16 +32,14 @@ const REUSE_MS = 1;
 /** Schedules the writes of one connection's streams. */
 export class RoundRobin {
   readonly #isFull: () => boolean;
-  readonly #clock: Pick<Clock, "sleep">;
   readonly #waiting = new Set<() => void>();
+  readonly #checks: RepeatedCheck;
   #writing = 0;
-  /** Ends the checks; undefined while no write waits. */
-  #checking: AbortController | undefined;
 
   /** @param isFull whether the connection can take nothing at the moment */
   constructor(isFull: () => boolean, clock: Pick<Clock, "sleep">) {
     this.#isFull = isFull;
-    this.#clock = clock;
+    this.#checks = new RepeatedCheck(clock, CHECK_EVERY_MS, () => this.#nextRound());
   }
 
   /** Counts a write as under way if it may run now. */
@@ -54,15 +53,13 @@ export class RoundRobin {
   enqueue(write: () => void): void {
     if (this.tryStart()) return write();
     this.#waiting.add(write);
-    if (!this.#checking) {
-      void this.#check(this.#checking = new AbortController());
-    }
+    this.#checks.start();
   }
 
   /** Removes a `write` that waits. */
   remove(write: () => void): void {
     this.#waiting.delete(write);
-    this.#stopChecking();
+    if (this.#waiting.size === 0) this.#checks.stop();
   }
 
   /** Runs a `write` that waits, before its round. */
@@ -90,21 +87,8 @@ export class RoundRobin {
     if (this.#waiting.size === 0 || !this.#isOpen()) return;
     const round = [...this.#waiting];
     this.#waiting.clear();
-    this.#stopChecking();
+    this.#checks.stop();
     for (const write of round) this.#begin(write);
-  }
-
-  async #check({ signal }: AbortController): Promise<void> {
-    while (!signal.aborted) {
-      await this.#clock.sleep(CHECK_EVERY_MS, signal);
-      this.#nextRound();
-    }
-  }
-
-  #stopChecking(): void {
-    if (this.#waiting.size > 0) return;
-    this.#checking?.abort();
-    this.#checking = undefined;
   }
 }
 
