@@ -16,19 +16,19 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@msgpack/msgpack": "Frames of the option stream",
   "@opentelemetry/api": "Spans, for Deno's built-in OpenTelemetry",
   "prom-client": "Text format of Prometheus",
-  "ws": "WebSockets: upstream, because its reading can rest, and the simulator's server",
+  "ws": "WebSockets: to Alpaca, because it supports pause and resume; the simulator's server",
 };
 
 /** Why development, tests or the simulator need a package. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@alpacahq/alpaca-trade-api": "Tests: Alpaca's own SDK against the simulator",
-  "@connectrpc/connect": "Tests: a client of another make",
+  "@connectrpc/connect": "Tests: a gRPC client of another implementation",
   "@connectrpc/connect-node": "Tests: its gRPC transport",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",
-  "axe-core": "Tests: the status page for people who cannot see it",
+  "axe-core": "Tests: accessibility of the status page",
   "decimal.js": "Simulator: exact arithmetic with money",
-  "fast-check": "Tests: properties instead of examples",
+  "fast-check": "Tests: properties beside examples",
   "grpc-js-reflection-client": "Tests: server reflection, v1 and v1alpha",
   "hdr-histogram-js": "Benchmarks: latency percentiles",
   "js-tokens": "Scripts: comments and strings of the sources",

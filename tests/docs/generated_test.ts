@@ -7,6 +7,8 @@ import assert from "node:assert/strict";
 import manifest from "../../deno.json" with { type: "json" };
 import simulator from "../../simulator/deno.json" with { type: "json" };
 import { BLOCKS, REMEDY, SNIPPETS, staleDocs } from "../../scripts/docs.ts";
+import { proseFiles } from "../../scripts/prose.ts";
+import { sourceProse } from "../../scripts/prose/extract.ts";
 import { AT_RUN_TIME, ELSEWHERE, ENDPOINTS, IMPORTS } from "../../scripts/docs/descriptions.ts";
 import {
   blockNames,
@@ -117,3 +119,27 @@ for (const [, test = "", file = ""] of guaranteeTests) {
     );
   });
 }
+
+/** Names between quotes in the sentences of a comment that are about tests. */
+function namedTests(comment: string): string[] {
+  const sentences = comment.replace(/\s*\n\s*(?:\*|\/\/)?\s*/g, " ").split(/(?<=[.;]) /);
+  return sentences
+    .filter((sentence) => /\btests?\b|\bfails (?:once|without)\b/i.test(sentence))
+    .flatMap((sentence) => [...sentence.matchAll(/"([^"]+)"/g)].map(([, name = ""]) => name));
+}
+
+Deno.test("the tests that comments of the sources name exist", async () => {
+  const sources = await readSources(ROOT, ["src", "cli", "scripts", "simulator"]);
+  const tests = (await Promise.all(
+    (await proseFiles("tests/")).filter((path) => path.endsWith(".ts")).map(readSource),
+  )).join("\n");
+  const named = [...sources].flatMap(([path, text]) =>
+    sourceProse(text)
+      .filter(({ text }) => /^\/[*/]/.test(text))
+      .flatMap(({ text }) => namedTests(text))
+      .map((name) => ({ path, name }))
+  );
+  assert.ok(named.length > 20, `${named.length} names`);
+  const missing = named.filter(({ name }) => !tests.includes(`"${name}"`));
+  assert.deepEqual(missing, []);
+});

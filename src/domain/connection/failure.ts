@@ -12,8 +12,8 @@ import { errorText, type UpstreamError } from "../subscription/pairs.ts";
  * - `rate_limited`: Alpaca limits connection attempts (HTTP 429).
  * - `connection_limit`: another session uses the account's only connection (406), often a ghost
  *   session of this proxy, which Alpaca drops after about 90 s.
- * - `auth`: credentials, plan or scope (402, 409, 411, `unauthorized`), which only the operator can
- *   correct.
+ * - `auth`: credentials, plan or scope (402, 409, 411, 412, `unauthorized`), which only the
+ *   operator can correct.
  */
 export const FAILURE_TYPES = [
   "dial",

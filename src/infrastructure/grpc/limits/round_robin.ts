@@ -13,7 +13,7 @@
  * as one round. On a connection that keeps up, no write waits.
  *
  * The test "node:http2 sends the data of the oldest stream first" fails once this can go; "on a
- * connection that takes too little, all streams receive alike" fails without it.
+ * slow connection all streams receive equally" fails without it.
  *
  * @module
  */

@@ -97,7 +97,7 @@ export class TurnScheduler {
   /** Has `work` advance in later turns until nothing is left. */
   enqueue(work: WaitingWork): void {
     if (!this.#waiting.has(work)) {
-      // Who has used less than its share goes before those that use all of it.
+      // A connection that used less than its share precedes those that used all of theirs.
       const credit = this.#limits.perConnection;
       const time = Math.max(this.#times.get(work) ?? 0, this.#now - credit);
       this.#waiting.set(work, time);

@@ -81,7 +81,7 @@ export class WriteQueue implements Disposable, WaitingWork {
 
   /** Makes the oldest writes that wait, at most `count`. */
   advance(count: number): number {
-    // What the writes themselves wake comes behind the other connections.
+    // Writes that these writes cause are scheduled after the other connections.
     this.#turn = this.#scheduler.turn;
     this.#used = WRITE_LIMITS.perConnection;
     const writes = this.#writes.splice(0, count);
