@@ -87,17 +87,6 @@ export function without(sets: SymbolSets, { channel, symbol }: Pair): SymbolSets
   return new Map(sets).set(channel, symbols);
 }
 
-/** Groups pairs by channel, keeping their order. */
-export function groupPairs(pairs: readonly Pair[]): Map<UpstreamChannel, string[]> {
-  const groups = new Map<UpstreamChannel, string[]>();
-  for (const { channel, symbol } of pairs) {
-    const symbols = groups.get(channel);
-    if (symbols) symbols.push(symbol);
-    else groups.set(channel, [symbol]);
-  }
-  return groups;
-}
-
 /** What a request does with its pairs. */
 export type Action = "subscribe" | "unsubscribe";
 

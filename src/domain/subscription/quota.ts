@@ -23,7 +23,14 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "./pairs.ts";
-import { CONTRADICTED, LEARNED_LIMIT, RECENT_MS, REJECTED, RetestTimer } from "./rejections.ts";
+import {
+  CONTRADICTED,
+  LEARNED_LIMIT,
+  RECENT_MS,
+  REJECTED,
+  type RetestTimer,
+  startTimer,
+} from "./rejections.ts";
 
 type Channels = ReadonlySet<UpstreamChannel>;
 
@@ -99,15 +106,31 @@ interface SlotLimit {
   readonly counts: Channels;
 }
 
+/** Free slots under several limits that apply together. */
+export interface SlotAllocation {
+  /** Whether the pair fits under every limit that counts it. */
+  fits(pair: Pair): boolean;
+  /** Takes a slot under every limit that counts the pair, free or not. */
+  take(pair: Pair): void;
+}
+
+/** A number of slots in use, and when, in monotonic ms. */
+interface Peak {
+  readonly slots: number;
+  readonly at: number;
+}
+
+const NO_PEAK: Peak = { slots: 0, at: -Infinity };
+
 /** Counts slots and remembers rejections for a limited time. */
 export class SymbolQuota {
   /** The timers of rejected wildcards. */
   readonly wildcardTimers = new Map<UpstreamChannel, RetestTimer>();
   readonly #plan: PlanLimit;
   /** Most slots in use recently, over the channels that the plan counts. */
-  readonly #planPeak = new RecentPeak();
+  #planPeak = NO_PEAK;
   /** Most slots in use recently, over every channel. */
-  readonly #totalPeak = new RecentPeak();
+  #totalPeak = NO_PEAK;
   #learned: SlotLimit | undefined;
   #ceiling: SlotLimit | undefined;
   #timer: RetestTimer | undefined;
@@ -163,9 +186,14 @@ export class SymbolQuota {
 
   /** Starts an allocation in which acknowledged pairs have slots. */
   allocate(acknowledged: readonly Pair[] = []): SlotAllocation {
-    const allocation = new SlotAllocation(this.#limits());
-    for (const pair of acknowledged) allocation.take(pair);
-    return allocation;
+    const limits = this.#limits().map(({ slots, counts }) => ({ free: slots, counts }));
+    const take = (pair: Pair) => {
+      for (const limit of limits) if (isCounted(pair, limit.counts)) limit.free--;
+    };
+    acknowledged.forEach(take);
+    const fits = (pair: Pair) =>
+      limits.every(({ free, counts }) => free > 0 || !isCounted(pair, counts));
+    return { fits, take };
   }
 
   /** Whether a pair fits in addition to those that are acknowledged. */
@@ -188,8 +216,11 @@ export class SymbolQuota {
   startSession(now: number): void {
     this.#ceiling = undefined;
     const timer = this.#learned && this.#timer;
-    if (timer?.pace === LEARNED_LIMIT) timer.restart(now);
-    else this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
+    this.#timer = this.#learned && startTimer(LEARNED_LIMIT, now);
+    // An earlier due time is kept, so that frequent reconnects do not postpone the retest.
+    if (this.#timer && timer?.pace === LEARNED_LIMIT) {
+      this.#timer.at = Math.min(this.#timer.at, timer.at);
+    }
   }
 
   /**
@@ -203,7 +234,7 @@ export class SymbolQuota {
   ): void {
     const pace = isRecent || !this.#plan.isOpen ? CONTRADICTED : REJECTED;
     const before = this.wildcardTimers.get(channel);
-    this.wildcardTimers.set(channel, RetestTimer.of(pace, before, now));
+    this.wildcardTimers.set(channel, startTimer(pace, now, before));
   }
 
   /** Records that upstream had no slot for `rejected` beside `acknowledged`. */
@@ -215,10 +246,10 @@ export class SymbolQuota {
     const counts = this.usesSlot(rejected) ? this.#counts : EVERY_CHANNEL;
     const slots = countSlots(acknowledged, counts);
     const peak = counts === EVERY_CHANNEL ? this.#totalPeak : this.#planPeak;
-    const isContradicted = !this.#plan.isOpen || slots === 0 || slots < peak.at(now);
+    const isContradicted = !this.#plan.isOpen || slots === 0 || slots < slotsAt(peak, now);
     this.#ceiling = { slots, counts };
     if (!isContradicted) this.#learned = this.#ceiling;
-    this.#timer = RetestTimer.of(isContradicted ? CONTRADICTED : LEARNED_LIMIT, this.#timer, now);
+    this.#timer = startTimer(isContradicted ? CONTRADICTED : LEARNED_LIMIT, now, this.#timer);
   }
 
   /**
@@ -228,8 +259,8 @@ export class SymbolQuota {
   raiseLimit(acknowledged: readonly Pair[], now: number): void {
     // The previous state was in force until now.
     for (const pairs of [this.#acknowledged, acknowledged]) {
-      this.#planPeak.record(countSlots(pairs, this.#plan.counts), now);
-      this.#totalPeak.record(countSlots(pairs, EVERY_CHANNEL), now);
+      this.#planPeak = higherPeak(this.#planPeak, countSlots(pairs, this.#plan.counts), now);
+      this.#totalPeak = higherPeak(this.#totalPeak, countSlots(pairs, EVERY_CHANNEL), now);
     }
     this.#acknowledged = acknowledged;
     for (const { channel, symbol } of acknowledged) {
@@ -246,7 +277,7 @@ export class SymbolQuota {
     if (learned && countSlots(acknowledged, learned.counts) > learned.slots) {
       this.#learned = undefined;
     }
-    this.#timer = this.#learned && new RetestTimer(LEARNED_LIMIT, now);
+    this.#timer = this.#learned && startTimer(LEARNED_LIMIT, now);
   }
 
   /** Forgets everything learned from rejections; only the plan applies. */
@@ -268,48 +299,19 @@ export class SymbolQuota {
   }
 }
 
-/** Free slots under several limits that apply together. */
-export class SlotAllocation {
-  readonly #limits: { free: number; readonly counts: Channels }[];
-
-  /** Made by {@linkcode SymbolQuota.allocate}. */
-  constructor(limits: readonly SlotLimit[]) {
-    this.#limits = limits.map(({ slots, counts }) => ({ free: slots, counts }));
-  }
-
-  /** Whether the pair fits under every limit that counts it. */
-  fits(pair: Pair): boolean {
-    return this.#limits.every(({ free, counts }) => free > 0 || !isCounted(pair, counts));
-  }
-
-  /** Takes a slot under every limit that counts the pair, free or not. */
-  take(pair: Pair): void {
-    for (const limit of this.#limits) {
-      if (isCounted(pair, limit.counts)) limit.free--;
-    }
-  }
-}
-
-/** The greatest of the numbers recorded within {@linkcode RECENT_MS}. */
-class RecentPeak {
-  #value = 0;
-  #at = -Infinity;
-
-  record(value: number, now: number): void {
-    if (value < this.at(now)) return;
-    this.#value = value;
-    this.#at = now;
-  }
-
-  at(now: number): number {
-    return now - this.#at <= RECENT_MS ? this.#value : 0;
-  }
-}
-
 const EVERY_CHANNEL: Channels = new Set(UPSTREAM_CHANNELS);
 
 function isCounted({ channel, symbol }: Pair, counts: Channels): boolean {
   return symbol !== WILDCARD && counts.has(channel);
+}
+
+/** The peak if it is recent, otherwise 0. */
+function slotsAt({ slots, at }: Peak, now: number): number {
+  return now - at <= RECENT_MS ? slots : 0;
+}
+
+function higherPeak(peak: Peak, slots: number, now: number): Peak {
+  return slots < slotsAt(peak, now) ? peak : { slots, at: now };
 }
 
 function countSlots(pairs: Iterable<Pair>, counts: Channels): number {

@@ -155,7 +155,7 @@ export class SubscriptionReconciler {
    */
   next(): SubscriptionRequest | undefined {
     const session = this.#session;
-    const { acknowledged, attempts, bisection } = session;
+    const { acknowledged, attempts } = session;
     const desired = this.#desired;
     if (session.inFlight) return undefined;
     this.#retests.retryGivenUp();
@@ -170,7 +170,7 @@ export class SubscriptionReconciler {
     // Unsubscribing first may free slots for the next subscribe.
     for (const action of ["unsubscribe", "subscribe"] as const) {
       // Parts of rejected requests come first.
-      const part = bisection.take(action, (pair) => desired.needs(action, pair, acknowledged));
+      const part = session.takePart(action, (pair) => desired.needs(action, pair, acknowledged));
       const all = action === "subscribe" ? desired.missing : desired.surplus(acknowledged);
       const pairs = takeChunk(part.length > 0 ? part : all, this.#limits);
       if (pairs.length === 0) continue;
@@ -231,7 +231,7 @@ export class SubscriptionReconciler {
     if (!request || !pair) return undefined;
     const { action, pairs, probe } = request;
     if (pairs.length > 1) {
-      session.bisection.split(request);
+      session.bisect(request);
       for (const pair of pairs) session.attempts.decrement(action, pair);
     } else if (probe) {
       // Upstream rejects a pair that it acknowledged: it is not subscribed.
@@ -267,7 +267,7 @@ export class SubscriptionReconciler {
     if (!isFull) {
       return isRejection(error)
         ? this.#retests.reject(pair, error)
-        : session.rejected.add({ rejection: { ...pair, error } });
+        : session.setAside({ rejection: { ...pair, error } });
     }
     const acknowledged = pairsOf(session.acknowledged);
     this.#quota.recordLimit(pair, { acknowledged, now: this.#now() });
@@ -275,7 +275,7 @@ export class SubscriptionReconciler {
     // rejects it although its own limit leaves a slot.
     const mayRetry = session.attempts.of("subscribe", pair) < MAX_ATTEMPTS;
     if (mayRetry) return { ...pair, error };
-    return session.rejected.add({
+    return session.setAside({
       rejection: { ...pair, error, isTransient: true },
       usedSlots: this.#quota.slotsOf(acknowledged),
     });
@@ -294,11 +294,12 @@ export class SubscriptionReconciler {
 
   /** Sets aside pairs requested often enough; true when there were some. */
   #giveUp(): boolean {
-    const { attempts, rejected, givenUp } = this.#session;
+    const session = this.#session;
+    const { attempts, givenUp } = session;
     const before = givenUp.length;
     for (const pair of this.#desired.missing) {
       if (attempts.of("subscribe", pair) < MAX_ATTEMPTS) continue;
-      givenUp.push(rejected.add({ rejection: { ...pair, error: NOT_ACKNOWLEDGED } }));
+      givenUp.push(session.setAside({ rejection: { ...pair, error: NOT_ACKNOWLEDGED } }));
     }
     return givenUp.length > before;
   }
@@ -309,14 +310,15 @@ export class SubscriptionReconciler {
    * that they start again when a stream requests them again.
    */
   #restoreRejected(): void {
-    const { rejected, attempts, acknowledged } = this.#session;
+    const session = this.#session;
+    const { rejected, attempts, acknowledged } = session;
     if (rejected.size === 0) return;
     const used = this.#quota.slotsOf(pairsOf(acknowledged));
-    for (const pair of rejected.take(({ usedSlots = -Infinity }) => usedSlots > used)) {
+    for (const pair of session.restore(({ usedSlots = -Infinity }) => usedSlots > used)) {
       attempts.forget("subscribe", pair);
     }
     const isRequested = (pair: Pair) => this.#desired.isRequested(pair);
-    const restored = rejected.take(({ rejection }) =>
+    const restored = session.restore(({ rejection }) =>
       !isRequested(rejection) || hasPair(acknowledged, rejection)
     );
     for (const pair of restored) if (!isRequested(pair)) attempts.forget("subscribe", pair);

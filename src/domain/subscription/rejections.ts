@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { type Pair, pairKey, type UpstreamError } from "./pairs.ts";
+import type { Pair, UpstreamError } from "./pairs.ts";
 
 /** Intervals of a retest: the first, then doubling up to the longest. */
 export interface RetestPace {
@@ -27,43 +27,30 @@ export const RETRY_MS = 60_000;
 /** How long a pair counts as recently acknowledged, in ms. */
 export const RECENT_MS = 600_000;
 
-/** Schedules the retests of one rejection. */
-export class RetestTimer {
+/** When a rejection is retested. */
+export interface RetestTimer {
   readonly pace: RetestPace;
-  #at: number;
-  #intervalMs: number;
-
-  /** @param now monotonic ms of the rejection */
-  constructor(pace: RetestPace, now: number) {
-    this.pace = pace;
-    this.#intervalMs = pace.firstMs;
-    this.#at = now + pace.firstMs;
-  }
-
-  /** Returns the timer of a repeated rejection: `before` unless the pace changes. */
-  static of(pace: RetestPace, before: RetestTimer | undefined, now: number): RetestTimer {
-    return before?.pace === pace ? before : new RetestTimer(pace, now);
-  }
-
   /** Monotonic ms at which the retest is due. */
-  get at(): number {
-    return this.#at;
-  }
+  at: number;
+  /** The interval that ends then, in ms. */
+  intervalMs: number;
+}
 
-  /**
-   * Restarts the intervals when a session begins. An earlier due time is kept,
-   * so that frequent reconnects do not postpone the retest.
-   */
-  restart(now: number): void {
-    this.#intervalMs = this.pace.firstMs;
-    this.#at = Math.min(this.#at, now + this.pace.firstMs);
-  }
+/**
+ * Returns the timer of a rejection.
+ *
+ * @param now monotonic ms of the rejection
+ * @param before the timer of the same rejection, which continues unless the pace changes
+ */
+export function startTimer(pace: RetestPace, now: number, before?: RetestTimer): RetestTimer {
+  if (before?.pace === pace) return before;
+  return { pace, at: now + pace.firstMs, intervalMs: pace.firstMs };
+}
 
-  /** Schedules the next retest after twice the interval; a retest is made now. */
-  advance(now: number): void {
-    this.#intervalMs = Math.min(2 * this.#intervalMs, this.pace.longestMs);
-    this.#at = now + this.#intervalMs;
-  }
+/** Schedules the next retest after twice the interval; a retest is made now. */
+export function advanceTimer(timer: RetestTimer, now: number): void {
+  timer.intervalMs = Math.min(2 * timer.intervalMs, timer.pace.longestMs);
+  timer.at = now + timer.intervalMs;
 }
 
 /** A requested pair that is excluded from requests, and why. */
@@ -84,42 +71,4 @@ export interface RejectedPair {
   readonly timer?: RetestTimer;
   /** Slots in use when upstream had none for the pair; absent otherwise. */
   readonly usedSlots?: number;
-}
-
-/** Rejected pairs, oldest first. */
-export class RejectedPairs {
-  readonly #pairs = new Map<string, RejectedPair>();
-
-  /** Iterates over the pairs. */
-  values(): IteratorObject<RejectedPair> {
-    return this.#pairs.values();
-  }
-
-  /** Number of pairs. */
-  get size(): number {
-    return this.#pairs.size;
-  }
-
-  /** Returns a pair that is set aside. */
-  get(pair: Pair): RejectedPair | undefined {
-    return this.#pairs.size > 0 ? this.#pairs.get(pairKey(pair)) : undefined;
-  }
-
-  /** Sets aside a pair. */
-  add(rejected: RejectedPair): Rejection {
-    this.#pairs.set(pairKey(rejected.rejection), rejected);
-    return rejected.rejection;
-  }
-
-  /** Removes one pair. */
-  delete(pair: Pair): void {
-    this.#pairs.delete(pairKey(pair));
-  }
-
-  /** Removes and returns the pairs for which `isTaken` holds. */
-  take(isTaken: (rejected: RejectedPair) => boolean): readonly Rejection[] {
-    const taken = [...this.values().filter(isTaken)];
-    for (const { rejection } of taken) this.delete(rejection);
-    return taken.map(({ rejection }) => rejection);
-  }
 }

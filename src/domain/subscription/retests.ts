@@ -26,13 +26,15 @@ import {
 } from "./pairs.ts";
 import type { SymbolQuota } from "./quota.ts";
 import {
+  advanceTimer,
   CONTRADICTED,
   RECENT_MS,
   REJECTED,
   type RejectedPair,
   type Rejection,
-  RetestTimer,
+  type RetestTimer,
   RETRY_MS,
+  startTimer,
 } from "./rejections.ts";
 import { MAX_ATTEMPTS, type Retest, type SessionState } from "./session_state.ts";
 
@@ -92,17 +94,17 @@ export class RetestScheduler {
   /** Sets aside a pair that upstream rejects. */
   reject(pair: Pair, error: UpstreamError): Rejection {
     const now = this.#now();
-    const { rejected } = this.#session;
+    const session = this.#session;
     const isRecent = this.#recent.has(pair, now);
     const rejection = { ...pair, error, ...(isRecent && { isTransient: true as const }) };
     if (pair.symbol === WILDCARD) {
       // The quota, which outlives the session, has the timer.
       this.#quota.rejectWildcard(pair.channel, { now, isRecent });
-      return rejected.add({ rejection });
+      return session.setAside({ rejection });
     }
     const pace = isRecent ? CONTRADICTED : REJECTED;
-    const timer = RetestTimer.of(pace, rejected.get(pair)?.timer, now);
-    return rejected.add({ rejection, timer });
+    const timer = startTimer(pace, now, session.rejected.get(pairKey(pair))?.timer);
+    return session.setAside({ rejection, timer });
   }
 
   /**
@@ -116,12 +118,12 @@ export class RetestScheduler {
     this.#recent.update(acknowledged, this.#now());
     if (!retest || !hasPair(acknowledged, retest.pair)) return;
     attempts.clear();
-    rejected.delete(retest.pair);
-    if (retest.of === "pair") rejected.take(({ timer }) => timer?.pace === CONTRADICTED);
+    rejected.delete(pairKey(retest.pair));
+    if (retest.of === "pair") session.restore(({ timer }) => timer?.pace === CONTRADICTED);
     if (retest.of !== "limit") return;
     session.untested.clear();
     this.#quota.liftLimit(pairsOf(acknowledged), this.#now());
-    rejected.take(isOfLimit);
+    session.restore(isOfLimit);
   }
 
   /**
@@ -152,7 +154,7 @@ export class RetestScheduler {
     if (session.retryAt === undefined || session.retryAt > this.#now()) return;
     session.retryAt = undefined;
     session.attempts.clear();
-    session.rejected.take(isGivenUp);
+    session.restore(isGivenUp);
   }
 
   /** Monotonic ms of the next retest or retry; `undefined` for none. */
@@ -177,7 +179,7 @@ export class RetestScheduler {
     for (const { timer, pair: first, of, at } of this.#candidates()) {
       if (at > now) continue;
       if (timer.at <= now) {
-        timer.advance(now);
+        advanceTimer(timer, now);
         if (of === "limit") session.untested = new Set(UPSTREAM_CHANNELS);
       }
       this.#lastAt = now;

@@ -7,13 +7,14 @@
 import {
   type Action,
   type Pair,
+  pairKey,
   perChannel,
   type SubscriptionRequest,
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "./pairs.ts";
-import { RejectedPairs, type Rejection } from "./rejections.ts";
+import type { RejectedPair, Rejection } from "./rejections.ts";
 
 /** How often one pair is requested on one session without effect. */
 export const MAX_ATTEMPTS = 3;
@@ -23,7 +24,7 @@ export const MAX_ATTEMPTS = 3;
  * request was `unanswered`, and `over_limit` after upstream then reported its
  * symbol limit, which contradicts what it acknowledged.
  */
-export type AckState = "current" | "unanswered" | "over_limit";
+type AckState = "current" | "unanswered" | "over_limit";
 
 /** A pair that is requested alone, and the rejection that this tests. */
 export interface Retest {
@@ -40,8 +41,13 @@ export class SessionState {
   /** The retest in flight. */
   retest: Retest | undefined;
   readonly attempts = new AttemptCounter();
-  readonly bisection = new BisectionQueue();
-  readonly rejected = new RejectedPairs();
+  /** Rejected pairs by {@linkcode pairKey}, oldest first. */
+  readonly rejected = new Map<string, RejectedPair>();
+  /**
+   * Parts of rejected requests that are still to be requested on their own, until
+   * the pair that upstream rejects is alone.
+   */
+  readonly #parts: Record<Action, (readonly Pair[])[]> = { subscribe: [], unsubscribe: [] };
   /** Pairs given up since they were last reported. */
   givenUp: Rejection[] = [];
   /**
@@ -56,7 +62,40 @@ export class SessionState {
 
   /** Whether the pair is set aside; it then needs no slot. */
   isRejected(pair: Pair): boolean {
-    return this.rejected.get(pair) !== undefined;
+    return this.rejected.size > 0 && this.rejected.has(pairKey(pair));
+  }
+
+  /** Sets aside a pair. */
+  setAside(rejected: RejectedPair): Rejection {
+    this.rejected.set(pairKey(rejected.rejection), rejected);
+    return rejected.rejection;
+  }
+
+  /** Removes and returns the pairs that are set aside for which `isTaken` holds. */
+  restore(isTaken: (rejected: RejectedPair) => boolean): readonly Rejection[] {
+    const restored: Rejection[] = [];
+    for (const [key, rejected] of this.rejected) {
+      if (!isTaken(rejected)) continue;
+      this.rejected.delete(key);
+      restored.push(rejected.rejection);
+    }
+    return restored;
+  }
+
+  /** Puts both halves of a rejected request first. */
+  bisect({ action, pairs }: SubscriptionRequest): void {
+    const half = pairs.length >> 1;
+    this.#parts[action].unshift(pairs.slice(0, half), pairs.slice(half));
+  }
+
+  /** Takes the next part of a rejected request, without pairs that need no request any more. */
+  takePart(action: Action, isNeeded: (pair: Pair) => boolean): readonly Pair[] {
+    const parts = this.#parts[action];
+    for (let part = parts.shift(); part; part = parts.shift()) {
+      const needed = part.filter(isNeeded);
+      if (needed.length > 0) return needed;
+    }
+    return [];
   }
 
   /** Whether unsubscribing the pair has no effect; it then keeps its slot. */
@@ -66,7 +105,7 @@ export class SessionState {
 }
 
 /** Counts requests per pair, to bound retries without effect. */
-export class AttemptCounter {
+class AttemptCounter {
   // Read for every missing pair before each request, so no key is built.
   readonly #counts = perChannel(() => new Map<string, { action: Action; count: number }>());
 
@@ -115,29 +154,5 @@ export class AttemptCounter {
   /** Number of counts that are kept. */
   get size(): number {
     return UPSTREAM_CHANNELS.reduce((sum, channel) => sum + this.#counts[channel].size, 0);
-  }
-}
-
-/**
- * Parts of rejected requests that are still to be requested on their own, until
- * the pair that upstream rejects is alone.
- */
-export class BisectionQueue {
-  readonly #parts: Record<Action, (readonly Pair[])[]> = { subscribe: [], unsubscribe: [] };
-
-  /** Puts both halves of a rejected request first. */
-  split({ action, pairs }: SubscriptionRequest): void {
-    const half = pairs.length >> 1;
-    this.#parts[action].unshift(pairs.slice(0, half), pairs.slice(half));
-  }
-
-  /** Takes the next part, without pairs that need no request any more. */
-  take(action: Action, isNeeded: (pair: Pair) => boolean): readonly Pair[] {
-    const parts = this.#parts[action];
-    for (let part = parts.shift(); part; part = parts.shift()) {
-      const needed = part.filter(isNeeded);
-      if (needed.length > 0) return needed;
-    }
-    return [];
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Plan, planLimit, SymbolQuota } from "../../../../src/domain/subscription/quota.ts";
 import {
+  advanceTimer,
   CONTRADICTED,
   LEARNED_LIMIT,
   RECENT_MS,
@@ -59,7 +60,7 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
     for (let now = 0; timer && now < 3_600_000;) {
       assert.ok(timer.at - now <= CONTRADICTED.longestMs);
       now = timer.at;
-      timer.advance(now);
+      advanceTimer(timer, now);
     }
     assert.ok(timer);
   }
@@ -100,9 +101,10 @@ Deno.test("a new session restarts the intervals of a retest but does not postpon
   refuse(quota, pairs("quotes", 20));
   const { firstMs } = LEARNED_LIMIT;
   quota.startSession(50_000);
-  assert.equal(quota.limitTimer?.at, firstMs);
-  quota.limitTimer?.advance(firstMs);
-  quota.limitTimer?.advance(3 * firstMs);
+  assert.ok(quota.limitTimer);
+  assert.equal(quota.limitTimer.at, firstMs);
+  advanceTimer(quota.limitTimer, firstMs);
+  advanceTimer(quota.limitTimer, 3 * firstMs);
   assert.equal(quota.limitTimer?.at, 7 * firstMs);
   quota.startSession(4 * firstMs);
   assert.equal(quota.limitTimer?.at, 5 * firstMs);
