@@ -112,7 +112,8 @@ class MarketSession extends Session<Control> {
   }
 
   /** Reports acknowledgements and rejections; a fatal error ends the session. */
-  protected readonly handleReply = (reply: Control): void => {
+  protected readonly onReply = (reply: Control): void => {
+    if (!this.isLoggedIn) return this.loginReplies.add(reply);
     const { subscriptions } = this.connectOptions;
     if (reply.type === "subscription") subscriptions.acknowledged(reply.state);
     if (reply.type !== "error") return;

@@ -113,13 +113,14 @@ export abstract class Session<R> implements FeedSession {
   /** Its `send` does nothing once the socket has closed. */
   protected readonly socket: WebSocket;
   protected readonly connectOptions: ConnectOptions;
+  /** The replies of the login. */
+  protected readonly loginReplies: ReplyQueue<R>;
+  protected isLoggedIn = false;
   readonly #options: SessionOptions<R>;
-  readonly #replies: ReplyQueue<R>;
   readonly #dialed = Promise.withResolvers<void>();
   readonly #socketEnded = Promise.withResolvers<FeedFailure>();
   readonly #failed = Promise.withResolvers<FeedFailure>();
   readonly #tunnel: TunnelAgent | undefined;
-  #isLoggedIn = false;
   #closed: Promise<void> | undefined;
 
   /**
@@ -133,7 +134,7 @@ export abstract class Session<R> implements FeedSession {
     const { decoder, proxy } = options;
     this.#options = options;
     this.connectOptions = connectOptions;
-    this.#replies = new ReplyQueue(clock);
+    this.loginReplies = new ReplyQueue(clock);
     this.ended = Promise.race([this.#failed.promise, this.#socketEnded.promise]);
     this.lastFrameAt = clock.monotonic();
     this.#tunnel = proxy && isTunneled(url, proxy) ? new TunnelAgent(proxy.url) : undefined;
@@ -157,7 +158,7 @@ export abstract class Session<R> implements FeedSession {
       this.lastFrameAt = throttle.begin();
       this.frames++;
       // `ws` delivers a single buffer, also for text, with its default options.
-      decoder.receive(data as Buffer, this.#isLoggedIn ? this.handleReply : this.#replies.add);
+      decoder.receive(data as Buffer, this.onReply);
       throttle.end();
     });
     socket.on("error", (error) => {
@@ -180,10 +181,10 @@ export abstract class Session<R> implements FeedSession {
   async open(): Promise<this> {
     const { signal, onOpened } = this.connectOptions;
     await this.#waitForSocket();
-    const abort = () => this.#replies.end(aborted("Login"));
+    const abort = () => this.loginReplies.end(aborted("Login"));
     signal.addEventListener("abort", abort);
     if (signal.aborted) abort();
-    this.ended.then((failure) => this.#replies.end(failure));
+    this.ended.then((failure) => this.loginReplies.end(failure));
     try {
       onOpened();
       await this.logIn();
@@ -193,11 +194,11 @@ export abstract class Session<R> implements FeedSession {
     } finally {
       signal.removeEventListener("abort", abort);
     }
-    this.#isLoggedIn = true;
+    this.isLoggedIn = true;
     // Those that arrived together with the last one of the login.
-    for (const reply of this.#replies.drain()) {
+    for (const reply of this.loginReplies.drain()) {
       try {
-        this.handleReply(reply);
+        this.onReply(reply);
       } catch (error) {
         this.#options.decoder.fail(error);
       }
@@ -208,14 +209,14 @@ export abstract class Session<R> implements FeedSession {
   /** Logs in; throws `FeedFailure` when a reply is not the expected one. */
   protected abstract logIn(): Promise<void>;
 
-  /** Handles a reply after the login. */
-  protected abstract readonly handleReply: (reply: R) => void;
+  /** Adds a reply to those of the login; handles it once logged in. */
+  protected abstract readonly onReply: (reply: R) => void;
 
   abstract request(request: SubscriptionRequest): void;
 
   /** Returns the next reply of the login; `expected` names it in the message of a timeout. */
   protected nextReply(expected: string): Promise<R> {
-    return this.#replies.next(expected, this.#options.deadlines.replyMs);
+    return this.loginReplies.next(expected, this.#options.deadlines.replyMs);
   }
 
   fail(failure: FeedFailure): void {

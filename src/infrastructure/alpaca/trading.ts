@@ -110,7 +110,8 @@ class TradingSession extends Session<TradingReply> {
   }
 
   /** Ends the session when a reply says that updates no longer arrive. */
-  protected readonly handleReply = (reply: TradingReply): void => {
+  protected readonly onReply = (reply: TradingReply): void => {
+    if (!this.isLoggedIn) return this.loginReplies.add(reply);
     if (!isListening(reply) && !isAuthorized(reply)) this.fail(failureOf(reply));
   };
 

@@ -52,65 +52,68 @@ interface StreamsContext extends StreamProxyDependencies {
   readonly writes: WriteScheduler;
 }
 
-/** Serves a stream until its status is sent. */
-async function serveStream<C extends ChannelName, R>(
-  call: StreamCall<R>,
+/** Returns the handler of a channel, which serves a stream until its status is sent. */
+function streamHandler<C extends ChannelName, R>(
   channel: C,
   readFilter: (request: R, limits: RequestLimits) => StreamFilter,
   { streams, calls, limits, tracing, log, encoders, writes, ticker, clock }: StreamsContext,
-): Promise<void> {
-  const span = tracing.span("grpc.stream", {
-    "rpc.system": "grpc",
-    "rpc.method": call.getPath(),
-    "client.address": call.getPeer(),
-  });
-  let end: unknown;
-  try {
-    const signal = calls.track(call);
-    const filter = readFilter(call.request.take(), limits);
-    const ended = Promise.withResolvers<unknown>();
-    using stream = streams.open(channel, filter, {
-      peer: call.getPeer(),
-      userAgent: call.metadata.get("user-agent")[0]?.toString(),
-      onStall: (stall) => ended.resolve(stalled(stall)),
+): (call: StreamCall<R>) => Promise<void> {
+  return async (call) => {
+    const span = tracing.span("grpc.stream", {
+      "rpc.system": "grpc",
+      "rpc.method": call.getPath(),
+      "client.address": call.getPeer(),
     });
-    using connection = writes.queueOf(call.getPeer());
-    sendHeaders(call);
-    const pumped = pumpStream(call, stream, {
-      encode: encoders[channel],
-      signal,
-      ticker,
-      writes: connection,
-      clock,
-      onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
-    });
+    let end: unknown;
     try {
-      // The pump of a stalled client waits for its last write until the call ends.
-      end = await Promise.race([pumped, ended.promise]);
-    } finally {
-      span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
-    }
-    end ??= signal.aborted ? signal.reason : unavailable("The proxy ended this stream; reopen it");
-  } catch (error) {
-    if (error instanceof QuotaExceeded) {
-      log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
-    } else if (error instanceof TooManySymbols) {
-      log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
-        channel,
-        ...error.excess,
+      const signal = calls.track(call);
+      const filter = readFilter(call.request.take(), limits);
+      const ended = Promise.withResolvers<unknown>();
+      using stream = streams.open(channel, filter, {
+        peer: call.getPeer(),
+        userAgent: call.metadata.get("user-agent")[0]?.toString(),
+        onStall: (stall) => ended.resolve(stalled(stall)),
       });
+      using connection = writes.queueOf(call.getPeer());
+      sendHeaders(call);
+      const pumped = pumpStream(call, stream, {
+        encode: encoders[channel],
+        signal,
+        ticker,
+        writes: connection,
+        clock,
+        onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
+      });
+      try {
+        // The pump of a stalled client waits for its last write until the call ends.
+        end = await Promise.race([pumped, ended.promise]);
+      } finally {
+        span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+      }
+      end ??= signal.aborted
+        ? signal.reason
+        : unavailable("The proxy ended this stream; reopen it");
+    } catch (error) {
+      if (error instanceof QuotaExceeded) {
+        log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
+      } else if (error instanceof TooManySymbols) {
+        log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
+          channel,
+          ...error.excess,
+        });
+      }
+      end = refusalOf(error);
     }
-    end = refusalOf(error);
-  }
-  if (end instanceof ClientGone) span.set({ "stream.end": "client" });
-  else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
-  else {
-    log.error("A client stream failed", { channel, cause: end });
-    span.fail(end);
-    span.set({ "stream.end": "fault" });
-  }
-  span.end();
-  endCall(call, end);
+    if (end instanceof ClientGone) span.set({ "stream.end": "client" });
+    else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
+    else {
+      log.error("A client stream failed", { channel, cause: end });
+      span.fail(end);
+      span.set({ "stream.end": "fault" });
+    }
+    span.end();
+    endCall(call, end);
+  };
 }
 
 /** Returns the handlers of all seven methods. */
@@ -121,12 +124,12 @@ export function streamProxyHandlers(
   const cache = new ResponseCache(deps.clock);
   const { status, subscriptions } = deps;
   return {
-    streamQuotes: (call) => serveStream(call, "stockQuotes", stockFilter, context),
-    streamTrades: (call) => serveStream(call, "stockTrades", stockFilter, context),
-    streamBars: (call) => serveStream(call, "stockBars", stockFilter, context),
-    streamOptionQuotes: (call) => serveStream(call, "optionQuotes", optionFilter, context),
-    streamOptionTrades: (call) => serveStream(call, "optionTrades", optionFilter, context),
-    streamOrderUpdates: (call) => serveStream(call, "orderUpdates", orderFilter, context),
+    streamQuotes: streamHandler("stockQuotes", stockFilter, context),
+    streamTrades: streamHandler("stockTrades", stockFilter, context),
+    streamBars: streamHandler("stockBars", stockFilter, context),
+    streamOptionQuotes: streamHandler("optionQuotes", optionFilter, context),
+    streamOptionTrades: streamHandler("optionTrades", optionFilter, context),
+    streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
         ? cache.get(() => encodeStatus(status(), subscriptions?.()))

@@ -24,7 +24,7 @@ class OpenSession extends Session<never> {
     return Promise.resolve();
   }
 
-  protected readonly handleReply = () => {};
+  protected readonly onReply = () => {};
 
   request(): void {}
 
