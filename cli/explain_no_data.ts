@@ -212,7 +212,8 @@ const MAX_INTERVAL_MS = 30_000;
 /**
  * Reports why a stream has no data, and again when the reason changes, until
  * the signal fires. Between messages, pauses that are normal are reported when
- * they are long.
+ * they are long. If there is data at the first check, symbols without a
+ * subscription are reported.
  */
 export async function reportNoData(
   { task, kind, received }: {
@@ -228,11 +229,15 @@ export async function reportNoData(
   let idleMs = 0;
   let nextMs = CHECK_MS;
   let reported: string | undefined;
-  for (;;) {
+  for (let isFirst = true;; isFirst = false) {
     await clock.sleep(CHECK_MS, signal);
     if (signal.aborted) return;
     if (received.messages !== before) {
       before = received.messages;
+      if (isFirst) {
+        const { text, isProblem } = await explain(task, kind, terminal, { hasData: true });
+        if (isProblem && !signal.aborted) terminal.writeError(`tail: data is incomplete: ${text}`);
+      }
       idleMs = 0;
       nextMs = CHECK_MS;
       reported = undefined;
@@ -254,6 +259,7 @@ async function explain(
   task: StreamTask,
   kind: StreamKind,
   { clock, signal }: Terminal,
+  { hasData = false }: { readonly hasData?: boolean } = {},
 ): Promise<Explanation> {
   const stream = { kind, selection: task.selection };
   const { getConnectionStatus } = StreamProxyService.method;
@@ -263,7 +269,7 @@ async function explain(
     const { status: before } = await client.call(getConnectionStatus, ask, signal);
     if (!before) return { text: "the proxy reports no status", isProblem: true };
     const first = explainNoData(before, stream, { now: clock.now() });
-    if (first.isProblem || kind.channel === "orderUpdates") return first;
+    if (first.isProblem || hasData || kind.channel === "orderUpdates") return first;
     await clock.sleep(SAMPLE_MS, signal);
     const { status = before } = await client.call(getConnectionStatus, ask, signal);
     return explainNoData(status, stream, { now: clock.now(), before });

@@ -4,6 +4,7 @@ import {
   ConnectionState,
   FeedType,
   StreamProxyService,
+  SymbolState,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { tail } from "../../../cli/tail.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -75,12 +76,13 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   };
   feed(ConnectionState.CONNECTED);
   await clock.advance(3_000); // in which the message came
-  await until("the next look is due", () => clock.sleepers > 0);
-  await clock.advance(3_000);
   await until("the proxy is asked", () => proxy.statusRequests.length === 1);
-  await until("it waits for a sample", () => clock.sleepers > 0);
-  await clock.advance(500);
+  await until("the next look is due", () => clock.nextWakeIn === 3_000);
+  await clock.advance(3_000);
   await until("the proxy is asked again", () => proxy.statusRequests.length === 2);
+  await until("it waits for a sample", () => clock.nextWakeIn === 500);
+  await clock.advance(500);
+  await until("the proxy is asked for a sample", () => proxy.statusRequests.length === 3);
   assert.deepEqual(terminal.errorLines, [], "symbols may have nothing to say");
 
   feed(ConnectionState.RECONNECTING);
@@ -89,6 +91,30 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   await terminal.until(() => terminal.errorLines.length > 0);
   assert.deepEqual(terminal.errorLines, [
     "tail: no data for 6 s: the feed Stocks (sip) is not connected (reconnecting)",
+  ]);
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+});
+
+Deno.test("symbols without a subscription are reported beside the data of others", async () => {
+  await using proxy = await ScriptedProxy.start();
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["quotes", "AAPL", "MSFT", "--address", proxy.address], terminal);
+  await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
+  await terminal.until(() => terminal.lines.length === 1);
+  const symbols = [
+    { symbol: "AAPL", state: SymbolState.ACKNOWLEDGED },
+    { symbol: "MSFT", state: SymbolState.WAITING, reason: "all 30 slots are in use" },
+  ];
+  const subscriptions = { channels: [{ channel: "quotes", symbols }] };
+  const feed = { feedType: FeedType.SIP, state: ConnectionState.CONNECTED, subscriptions };
+  proxy.status = { status: { feeds: [feed] } };
+  await until("the stream is open", () => clock.nextWakeIn === 3_000);
+  await clock.advance(3_000);
+  await terminal.until(() => terminal.errorLines.length > 0);
+  assert.deepEqual(terminal.errorLines, [
+    "tail: data is incomplete: MSFT is waiting (all 30 slots are in use)",
   ]);
   terminal.interrupt.abort();
   assert.equal(await done, 0);
