@@ -170,6 +170,10 @@ async function runProxy(
   const { ALPACA_KEY = "", ALPACA_SECRET = "", ...env } = alpaca.env;
   const filled = text.replace("KEY=…", `KEY=${ALPACA_KEY}`)
     .replace("SECRET=…", `SECRET=${ALPACA_SECRET}`);
+  // The path of the URL has to match the stock feed that the command selects.
+  const [, feed] = /\bALPACA_FEED=(\w+)/.exec(text) ?? [];
+  const stocks = env.ALPACA_STOCK_STREAM_URL;
+  if (feed && stocks) env.ALPACA_STOCK_STREAM_URL = stocks.replace(/\w+$/, feed);
   const [code, ready] = await Promise.all([
     run([...limit, "bash", "-euc", filled], env),
     getsReady(seconds),
