@@ -211,8 +211,8 @@ async function handleKeys(screen: Screen, running: Demo): Promise<void> {
 
 async function showLines(running: Demo): Promise<void> {
   const { task, market, recorder, terminal, log } = running;
-  const paint = chooseColors(terminal.isTerminal, terminal.env);
-  const lines = new DemoLines({ all: task.all, paint });
+  const colors = chooseColors(terminal.isTerminal, terminal.env);
+  const lines = new DemoLines({ all: task.all, colors });
   for (const line of introduction(market.addresses, task)) lines.comment(line);
   log.reportTo((tone, text) => lines.comment(eventText({ tone, text })));
   const flushes = every(FRAME_MS, terminal, () => terminal.write(lines.take()));

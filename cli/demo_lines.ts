@@ -29,14 +29,14 @@ const LABELS: Readonly<Record<ChannelName, string>> = {
 
 /** Queues lines until they are taken. */
 export class DemoLines {
-  readonly #paint: Colors;
+  readonly #colors: Colors;
   readonly #limit: number;
   readonly #shown = new Map<ChannelName, number>();
   #lines: string[] = [];
   #dropped = 0;
 
-  constructor(options: { readonly all: boolean; readonly paint: Colors }) {
-    this.#paint = options.paint;
+  constructor(options: { readonly all: boolean; readonly colors: Colors }) {
+    this.#colors = options.colors;
     this.#limit = options.all ? Infinity : SHOWN_PER_SECOND;
   }
 
@@ -46,13 +46,13 @@ export class DemoLines {
     const picked = messages.slice(0, Math.max(0, this.#limit - shown));
     this.#shown.set(channel, shown + picked.length);
     for (const message of picked) {
-      this.#push(`${LABELS[channel].padEnd(12)}  ${messageLine(message, this.#paint)}`);
+      this.#push(`${LABELS[channel].padEnd(12)}  ${messageLine(message, this.#colors)}`);
     }
   }
 
   /** Adds a comment, marked with `#`. */
   comment(text: string): void {
-    this.#push(this.#paint("dim", `# ${text}`));
+    this.#push(this.#colors("dim", `# ${text}`));
   }
 
   /** Begins the next second. */

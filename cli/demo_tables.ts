@@ -47,7 +47,7 @@ const WIDE = 100;
 /** Width and colours of a table. */
 export interface TableTheme {
   readonly width: number;
-  readonly paint: Colors;
+  readonly colors: Colors;
 }
 
 /** Six rows: each stream, the first of each feed with the feed. */
@@ -181,7 +181,7 @@ function instrumentTable(
   const state = enumName(ConnectionStateSchema, feed.state);
   const since = outageMs === undefined ? "" : ` for ${duration(outageMs)}`;
   const notice = ` ${what}, NOT LIVE: last values, feed ${state}${since}`;
-  return { ...made, heading: theme.paint("yellow", notice) };
+  return { ...made, heading: theme.colors("yellow", notice) };
 }
 
 const DIM: Style = "dim";
@@ -267,9 +267,9 @@ function orderSymbol({ order }: OrderUpdate): string {
 function indented(
   columns: readonly Column[],
   rows: readonly { readonly mark?: string; readonly cells: readonly Cell[] }[],
-  { width, paint }: TableTheme,
+  { width, colors }: TableTheme,
 ): Table {
-  const made = table(columns, rows.map(({ cells }) => cells), { paint, gap: 1, room: width - 1 });
+  const made = table(columns, rows.map(({ cells }) => cells), { colors, gap: 1, room: width - 1 });
   return {
     heading: ` ${made.heading}`,
     rows: made.rows.map((line, at) => `${rows[at]?.mark ?? " "}${line}`),

@@ -33,38 +33,38 @@ export function renderDemo(
   state: DemoState,
   { width, height, color }: ViewSize,
 ): string[] {
-  const paint = color ? ansi : plain;
-  const feeds = feedTable(state, { width, paint });
+  const colors = color ? ansi : plain;
+  const feeds = feedTable(state, { width, colors });
   const above = [
-    title(state, { width, paint }),
-    where(state, { width, paint }),
-    ...eventLines(state.events, { height, paint }),
+    title(state, { width, colors }),
+    where(state, { width, colors }),
+    ...eventLines(state.events, { height, colors }),
     feeds.heading,
     ...feeds.rows,
   ];
-  const below = [keys(state, { width, paint })];
+  const below = [keys(state, { width, colors })];
   const room = height - above.length - below.length;
-  const tables = sections(state, { width, room, paint });
+  const tables = sections(state, { width, room, colors });
   const filler = Array<string>(Math.max(0, room - tables.length)).fill("");
   const lines = [...above, ...tables, ...filler].slice(0, height - 1);
   return [...lines, ...below].map((line) => crop(line, width));
 }
 
 /** The most important text is on the left: narrow terminals crop on the right. */
-function title(state: DemoState, { width, paint }: TableTheme): string {
-  const left = ` ${paint("bold", "Alpaca Stream Proxy")}  ${
-    paint("yellow", "DEMO: SIMULATED MARKET, NO REAL DATA")
+function title(state: DemoState, { width, colors }: TableTheme): string {
+  const left = ` ${colors("bold", "Alpaca Stream Proxy")}  ${
+    colors("yellow", "DEMO: SIMULATED MARKET, NO REAL DATA")
   }`;
   return spread(left, `${duration(state.elapsedMs)} `, width);
 }
 
-function where(state: DemoState, { width, paint }: TableTheme): string {
+function where(state: DemoState, { width, colors }: TableTheme): string {
   const { grpc, health, metrics } = state.addresses;
-  const left = ` gRPC ${paint("cyan", grpc)}  health ${paint("cyan", health)}  metrics ${
-    paint("cyan", metrics)
+  const left = ` gRPC ${colors("cyan", grpc)}  health ${colors("cyan", health)}  metrics ${
+    colors("cyan", metrics)
   }`;
   const rate = `market ${state.messagesPerSecond} msg/s `;
-  return spread(left, paint("dim", rate), width);
+  return spread(left, colors("dim", rate), width);
 }
 
 const TONES = { good: "green", bad: "red", plain: "dim" } as const;
@@ -75,20 +75,20 @@ const TALL = 32;
 /** Newest last, like a log. */
 function eventLines(
   events: readonly DemoEvent[],
-  { height, paint }: { readonly height: number; readonly paint: Colors },
+  { height, colors }: { readonly height: number; readonly colors: Colors },
 ): string[] {
   const count = height < TALL ? 1 : 4;
   const lines = events.slice(0, count).toReversed().map(
     ({ at, tone, text }) => {
       const time = new Date(at).toISOString().slice(11, 19);
-      return ` ${paint("dim", time)} ${paint(TONES[tone], text)}`;
+      return ` ${colors("dim", time)} ${colors(TONES[tone], text)}`;
     },
   );
   return [...lines, ...Array<string>(count - lines.length).fill("")];
 }
 
-function keys(state: DemoState, { width, paint }: TableTheme): string {
-  const key = (name: string, does: string) => `${paint("inverse", ` ${name} `)} ${does}`;
+function keys(state: DemoState, { width, colors }: TableTheme): string {
+  const key = (name: string, does: string) => `${colors("inverse", ` ${name} `)} ${does}`;
   const left = [
     "",
     key("d", "drop a feed"),
@@ -99,7 +99,7 @@ function keys(state: DemoState, { width, paint }: TableTheme): string {
     ? ""
     : ` --address ${state.addresses.grpc}`;
   const command = `deno task tail quotes AAPL${address} `;
-  return spread(left, paint("dim", command), width);
+  return spread(left, colors("dim", command), width);
 }
 
 /** Puts `right` at the right edge, or omits it where it does not fit. */

@@ -86,9 +86,9 @@ export function messageTitle(channel: ChannelName, { digits = 9, now }: TimeForm
 }
 
 /** A message as one line, aligned with its title. */
-export function messageLine(message: StreamMessage, paint: Colors, time: TimeFormat = {}): string {
-  const parts = [...timeParts(message, time).map((part) => paint("dim", part))];
-  parts.push(...partsOf(message, paint));
+export function messageLine(message: StreamMessage, colors: Colors, time: TimeFormat = {}): string {
+  const parts = [...timeParts(message, time).map((part) => colors("dim", part))];
+  parts.push(...partsOf(message, colors));
   return parts.filter((part) => part !== "").join("  ").trimEnd();
 }
 
@@ -100,26 +100,26 @@ function timeParts(message: StreamMessage, { digits = 9, now }: TimeFormat): str
   return [shown, timestamp ? age(now - millisecondsOf(timestamp)) : "-".padStart(7)];
 }
 
-function partsOf(message: StreamMessage, paint: Colors): string[] {
+function partsOf(message: StreamMessage, colors: Colors): string[] {
   switch (message.$typeName) {
     case "cream.v1.StockQuote":
       return [
-        symbolPart(message, { width: STOCK, paint }),
-        book(message, paint),
+        symbolPart(message, { width: STOCK, colors }),
+        book(message, colors),
         `${message.tape.padEnd(4)} ${conditions(message.conditions)}`,
       ];
     case "cream.v1.OptionQuoteUpdate":
       return [
-        symbolPart(message, { width: OPTION, paint }),
-        book(message, paint),
+        symbolPart(message, { width: OPTION, colors }),
+        book(message, colors),
         conditions([message.condition]),
       ];
     case "cream.v1.StockTrade": {
       // The wire carries the 64 bits signed; the id itself is not.
       const id = String(BigInt.asUintN(64, message.tradeId));
       return [
-        symbolPart(message, { width: STOCK, paint }),
-        execution(message, paint),
+        symbolPart(message, { width: STOCK, colors }),
+        execution(message, colors),
         `${message.exchange.padEnd(5)} ${message.tape.padEnd(4)} ${id.padEnd(16)} ${
           conditions(message.conditions)
         }`,
@@ -127,23 +127,23 @@ function partsOf(message: StreamMessage, paint: Colors): string[] {
     }
     case "cream.v1.OptionTrade":
       return [
-        symbolPart(message, { width: OPTION, paint }),
-        execution(message, paint),
+        symbolPart(message, { width: OPTION, colors }),
+        execution(message, colors),
         `${message.exchange.padEnd(5)} ${conditions([message.condition])}`,
       ];
     case "cream.v1.StockBar":
-      return barParts(message, paint);
+      return barParts(message, colors);
     case "cream.v1.OrderUpdate":
-      return orderParts(message, paint);
+      return orderParts(message, colors);
   }
 }
 
-function barParts(bar: StockBar, paint: Colors): string[] {
+function barParts(bar: StockBar, colors: Colors): string[] {
   const rising = bar.close >= bar.open;
   return [
-    symbolPart(bar, { width: STOCK, paint }),
+    symbolPart(bar, { width: STOCK, colors }),
     `${price(bar.open)} ${price(bar.high)} ${price(bar.low)} ${
-      paint(rising ? "green" : "red", price(bar.close))
+      colors(rising ? "green" : "red", price(bar.close))
     }`,
     `${grouped(bar.volume).padStart(11)}  ${grouped(bar.tradeCount).padStart(7)} ${
       price(bar.vwap)
@@ -151,21 +151,21 @@ function barParts(bar: StockBar, paint: Colors): string[] {
   ];
 }
 
-function orderParts(update: OrderUpdate, paint: Colors): string[] {
+function orderParts(update: OrderUpdate, colors: Colors): string[] {
   const event = enumName(OrderEventSchema, update.event);
   const executed = update.price !== undefined && update.price !== ""
     ? `${update.qty || "?"} @ ${update.price}`
     : "";
   return [
-    paint(eventStyle(update.event), event.padEnd(14)),
-    update.order ? describeOrder(update.order, paint) : "",
+    colors(eventStyle(update.event), event.padEnd(14)),
+    update.order ? describeOrder(update.order, colors) : "",
     executed.padEnd(EXECUTION),
-    paint("dim", update.order?.id ?? ""),
+    colors("dim", update.order?.id ?? ""),
   ];
 }
 
 /** `buy 10 AAPL limit 150.25`, its status and what is filled of it. */
-function describeOrder(order: OrderDetails, paint: Colors): string {
+function describeOrder(order: OrderDetails, colors: Colors): string {
   const side = sideOf(order);
   const symbol = order.symbol ||
     order.legs.map((leg) => leg.symbol).join(" + ") || "(no symbol)";
@@ -175,12 +175,12 @@ function describeOrder(order: OrderDetails, paint: Colors): string {
     order.stopPrice ? `stop ${order.stopPrice}` : "",
   ].filter(Boolean).join(" ");
   const what = [
-    paint(
+    colors(
       side === "buy" ? "green" : side === "sell" ? "red" : "bold",
       side.padEnd(4),
     ),
     order.qty.padStart(5),
-    paint("bold", symbol.padEnd(STOCK)),
+    colors("bold", symbol.padEnd(STOCK)),
     limits.padEnd(14),
   ].join(" ");
   const filled = order.filledQty === "" || order.filledQty === "0"
@@ -219,18 +219,18 @@ export function eventStyle(event: OrderEvent): Style {
 
 function symbolPart(
   { symbol }: Exclude<StreamMessage, OrderUpdate>,
-  { width, paint }: { width: number; paint: Colors },
+  { width, colors }: { width: number; colors: Colors },
 ): string {
-  return paint("bold", symbol.padEnd(width));
+  return colors("bold", symbol.padEnd(width));
 }
 
-function book(quote: StockQuote | OptionQuoteUpdate, paint: Colors): string {
+function book(quote: StockQuote | OptionQuoteUpdate, colors: Colors): string {
   const bid = `${String(quote.bidSize).padStart(6)} × ${price(quote.bidPrice)}`;
   const ask = `${price(quote.askPrice)} × ${String(quote.askSize).padEnd(6)}`;
   const venues = `${quote.bidExchange || "-"}/${quote.askExchange || "-"}`;
-  return `${paint("green", bid)} ${paint("red", ask)}  ${venues.padEnd(6)}`;
+  return `${colors("green", bid)} ${colors("red", ask)}  ${venues.padEnd(6)}`;
 }
 
-function execution(trade: StockTrade | OptionTrade, paint: Colors): string {
-  return `${paint("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`;
+function execution(trade: StockTrade | OptionTrade, colors: Colors): string {
+  return `${colors("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`;
 }

@@ -65,10 +65,10 @@ const FEED_COLUMNS: readonly Column[] = [
 ];
 
 /** Lines of `tail status`: the proxy, then one row per feed. */
-export function statusTable(status: ConnectionStatus, paint: Colors): readonly string[] {
+export function statusTable(status: ConnectionStatus, colors: Colors): readonly string[] {
   const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
   const rows = status.feeds.map((feed) => feedRow(feed, now));
-  const feeds = table(FEED_COLUMNS, rows, { paint });
+  const feeds = table(FEED_COLUMNS, rows, { colors });
   return [proxyLine(status, now), feeds.heading, ...feeds.rows];
 }
 
@@ -132,12 +132,12 @@ export function symbolStateText(state: SymbolState): string {
 /** Lines of `tail status --subscriptions`, after those of the status. */
 export function subscriptionTables(
   status: ConnectionStatus,
-  paint: Colors,
+  colors: Colors,
 ): readonly string[] {
   const tables = status.feeds.flatMap((feed) =>
     feed.subscriptions === undefined ? [] : [
       "",
-      ...feedLines(feedName(feed), feed.subscriptions, paint),
+      ...feedLines(feedName(feed), feed.subscriptions, colors),
     ]
   );
   return tables.length > 0 ? tables : ["", "this proxy reports no subscriptions"];
@@ -146,16 +146,16 @@ export function subscriptionTables(
 function feedLines(
   feed: string,
   { budget, channels, expansions }: FeedSubscriptions,
-  paint: Colors,
+  colors: Colors,
 ): string[] {
   const symbols = channels.flatMap(({ channel, symbols }) =>
     symbols.map((symbol) => symbolRow(channel, symbol))
   );
   return [
-    `${paint("bold", feed)}  ${quotaText(budget)}`,
+    `${colors("bold", feed)}  ${quotaText(budget)}`,
     ...channels.map((channel) => `  ${channelText(channel)}`),
-    ...indented(SYMBOL_COLUMNS, symbols, paint),
-    ...indented(EXPANSION_COLUMNS, expansions.map(expansionRow), paint),
+    ...indented(SYMBOL_COLUMNS, symbols, colors),
+    ...indented(EXPANSION_COLUMNS, expansions.map(expansionRow), colors),
   ];
 }
 
@@ -181,10 +181,10 @@ const EXPANSION_COLUMNS: readonly Column[] = [
 function indented(
   columns: readonly Column[],
   cells: readonly (readonly Cell[])[],
-  paint: Colors,
+  colors: Colors,
 ): string[] {
   if (cells.length === 0) return [];
-  const { heading, rows } = table(columns, cells, { paint });
+  const { heading, rows } = table(columns, cells, { colors });
   return [heading, ...rows].map((line) => `  ${line}`);
 }
 

@@ -146,11 +146,11 @@ interface Printing {
 async function printStream(kind: StreamKind, printing: Printing): Promise<void> {
   const { task, terminal, progress } = printing;
   using client = new ProxyClient(task.address);
-  const paint = chooseColors(terminal.isTerminal, terminal.env);
+  const colors = chooseColors(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
     progress.titled = true;
     const title = messageTitle(kind.channel, timeFormat(terminal));
-    await terminal.write(`${paint("dim", crop(title, terminal.columns()))}\n`);
+    await terminal.write(`${colors("dim", crop(title, terminal.columns()))}\n`);
   }
   const ended = new AbortController();
   const opened = new AbortController();
@@ -167,7 +167,7 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
   const lineOf = (response: StreamResponse, time: TimeFormat) => {
     if (json) return toJsonString(kind.method.output, response);
     const message = messageOf(response);
-    return message && crop(messageLine(message, paint, time), terminal.columns());
+    return message && crop(messageLine(message, colors, time), terminal.columns());
   };
   try {
     for await (const batch of responses) {
@@ -221,10 +221,10 @@ function renderStatus(
   if (task.json) {
     return `${toJsonString(GetConnectionStatusResponseSchema, answer)}\n`;
   }
-  const paint = chooseColors(terminal.isTerminal, terminal.env);
-  const lines = answer.status ? [...statusTable(answer.status, paint)] : [];
+  const colors = chooseColors(terminal.isTerminal, terminal.env);
+  const lines = answer.status ? [...statusTable(answer.status, colors)] : [];
   if (answer.status && task.subscriptions) {
-    lines.push(...subscriptionTables(answer.status, paint));
+    lines.push(...subscriptionTables(answer.status, colors));
   }
   const clear = task.watch && supportsAnsi(terminal.isTerminal, terminal.env) ? CLEAR_SCREEN : "";
   return `${clear}${lines.join("\n")}\n`;

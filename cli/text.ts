@@ -100,8 +100,8 @@ export interface Table {
 export function table(
   columns: readonly Column[],
   rows: readonly (readonly Cell[])[],
-  { paint, gap = 2, room = Infinity }: {
-    readonly paint: Colors;
+  { colors, gap = 2, room = Infinity }: {
+    readonly colors: Colors;
     readonly gap?: number;
     readonly room?: number;
   },
@@ -117,11 +117,11 @@ export function table(
       const cell = cells[at];
       const text = textOf(cell).trimEnd();
       const fill = " ".repeat((widths[at] ?? 0) - visibleWidth(text));
-      const styled = typeof cell === "object" ? paint(cell.style, text) : text;
+      const styled = typeof cell === "object" ? colors(cell.style, text) : text;
       return right ? fill + styled : styled + fill;
     }).join(" ".repeat(gap)).trimEnd();
   return {
-    heading: paint("dim", line(columns.map(({ title }) => title))),
+    heading: colors("dim", line(columns.map(({ title }) => title))),
     rows: rows.map(line),
   };
 }

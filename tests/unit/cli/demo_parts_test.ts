@@ -14,7 +14,7 @@ const quotes = (count: number) =>
   );
 
 Deno.test("lines show two messages of a kind a second", () => {
-  const lines = new DemoLines({ all: false, paint: plain });
+  const lines = new DemoLines({ all: false, colors: plain });
   lines.add("stockQuotes", quotes(1));
   lines.add("stockQuotes", quotes(5));
   lines.add("stockTrades", []);
@@ -27,7 +27,7 @@ Deno.test("lines show two messages of a kind a second", () => {
 });
 
 Deno.test("--all shows every line, up to the capacity of the queue", () => {
-  const lines = new DemoLines({ all: true, paint: plain });
+  const lines = new DemoLines({ all: true, colors: plain });
   lines.add("stockQuotes", quotes(10_003));
   const taken = lines.take().split("\n").slice(0, -1);
   assert.equal(taken.length, 10_001);

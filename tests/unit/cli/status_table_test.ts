@@ -12,8 +12,8 @@ import {
 
 type Status = MessageInitShape<typeof ConnectionStatusSchema>;
 
-const tables = (status: Status, paint = plain) =>
-  subscriptionTables(create(ConnectionStatusSchema, status), paint);
+const tables = (status: Status, colors = plain) =>
+  subscriptionTables(create(ConnectionStatusSchema, status), colors);
 
 const BUDGETS: readonly [
   MessageInitShape<typeof SymbolBudgetSchema>,

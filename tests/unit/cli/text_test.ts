@@ -104,7 +104,7 @@ Deno.test("a table has as many cells as headings at every width", () => {
     fc.property(parts, fc.integer({ min: 1, max: 2 }), fc.nat({ max: 300 }), (parts, gap, room) => {
       const columns = parts.map(([column]) => column);
       const cells = [0, 1, 2].map((row) => parts.map(([, words]) => words[row] ?? ""));
-      const { heading, rows } = table(columns, cells, { paint: plain, gap, room });
+      const { heading, rows } = table(columns, cells, { colors: plain, gap, room });
       const count = (line: string) => line.split(" ").filter((word) => word !== "").length;
       for (const line of rows) {
         assert.equal(count(line), count(heading));
