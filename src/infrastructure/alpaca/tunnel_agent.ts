@@ -1,8 +1,7 @@
 /**
  * Opens the connections of WebSockets through an HTTP proxy (`HTTPS_PROXY`).
  *
- * The REST requests of `fetch` do that by themselves. `ws` takes an agent; `https-proxy-agent` is
- * not used because it enumerates the environment, which `--allow-env` with a list forbids.
+ * The REST requests of `fetch` do that by themselves; `ws` takes an agent.
  *
  * @module
  */
@@ -67,8 +66,7 @@ export class TunnelAgent extends Agent {
    * wrong with a certificate.
    */
   async handshake(host: string, port: number): Promise<void> {
-    const { hostname, port: proxyPort } = this.#proxy;
-    const connection = await Deno.connect({ hostname, port: Number(proxyPort || 80) });
+    const connection = await Deno.connect(addressOf(this.#proxy));
     await connection.write(
       new TextEncoder().encode(connectRequest(`${host}:${port}`, this.#proxy)),
     );
@@ -80,7 +78,8 @@ export class TunnelAgent extends Agent {
   /** Connects to the proxy, requests the tunnel, then starts TLS in it. */
   async #connect(host: string, port: number): Promise<TLSSocket> {
     const proxy = this.#proxy;
-    const socket = connectTcp(Number(proxy.port || 80), proxy.hostname);
+    const { hostname, port: proxyPort } = addressOf(proxy);
+    const socket = connectTcp(proxyPort, hostname);
     this.#socket = socket;
     // Handled where the connection is awaited; without a listener it would end the process.
     socket.on("error", () => {});
@@ -127,6 +126,11 @@ async function readHead(socket: Socket): Promise<string> {
   });
   await settled(socket, "head");
   return head;
+}
+
+/** Host and port of a URL; an IPv6 address without its brackets. */
+function addressOf({ hostname, port }: URL): { hostname: string; port: number } {
+  return { hostname: hostname.replace(/^\[(.*)\]$/, "$1"), port: Number(port || 80) };
 }
 
 function connectRequest(target: string, { username, password }: URL): string {
