@@ -34,6 +34,8 @@ import {
 import { UsageError } from "./flags.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
+/** Most lines in one write. */
+const MAX_LINES = 100;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
@@ -171,14 +173,18 @@ async function printStream(kind: StreamKind, printing: Printing): Promise<void> 
   };
   try {
     for await (const batch of responses) {
-      const time = timeFormat(terminal);
-      const lines = batch.map((response) => lineOf(response, time))
-        .filter((line) => line !== undefined);
-      received.messages += lines.length;
-      const shown = lines.slice(0, progress.left);
-      progress.left -= shown.length;
-      if (shown.length > 0) await terminal.write(`${shown.join("\n")}\n`);
-      if (progress.left === 0) return;
+      received.messages += batch.length;
+      // In slices, so that the age is that at the time of writing.
+      for (let at = 0; at < batch.length; at += MAX_LINES) {
+        const time = timeFormat(terminal);
+        const lines = batch.slice(at, at + MAX_LINES)
+          .map((response) => lineOf(response, time))
+          .filter((line) => line !== undefined)
+          .slice(0, progress.left);
+        progress.left -= lines.length;
+        if (lines.length > 0) await terminal.write(`${lines.join("\n")}\n`);
+        if (progress.left === 0) return;
+      }
     }
   } finally {
     ended.abort();
