@@ -10,7 +10,7 @@ import { ProcessSampler } from "../rig/process_stats.ts";
 import { type Row, ROWS } from "./rows.ts";
 import { runRow } from "./run_row.ts";
 import { TestBed } from "./test_bed.ts";
-import { cells, COLUMNS, failures, type Measured, table } from "./verdict.ts";
+import { cells, COLUMNS, failures, type Measured, table } from "./results.ts";
 
 /** What a run is asked to do. */
 export interface AttackOptions {

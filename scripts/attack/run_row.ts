@@ -12,7 +12,7 @@ import type { AttackOrder } from "./attacker.ts";
 import type { Outcome } from "./attacks/attack.ts";
 import type { TestBed } from "./test_bed.ts";
 import { RATES, type Row } from "./rows.ts";
-import { LIMITS, type Measured } from "./verdict.ts";
+import { LIMITS, type Measured } from "./results.ts";
 
 /** Lengths of the quiet phase and of the measurement after an attack, in ms. */
 const QUIET_MS = 3_000;

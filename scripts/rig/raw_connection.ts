@@ -22,8 +22,8 @@ export interface RawOptions {
   readonly port: number;
   /** Sends the preface, SETTINGS and a window first. @default true */
   readonly hello?: boolean;
-  /** Answers SETTINGS and PING. @default true */
-  readonly polite?: boolean;
+  /** Replies to SETTINGS and PING. @default true */
+  readonly replies?: boolean;
   /** Reads at all; false leaves all bytes in the kernel. @default true */
   readonly reads?: boolean;
 }
@@ -44,7 +44,7 @@ const live = new Set<RawConnection>();
 /** One connection. */
 export class RawConnection {
   readonly #connection: Deno.TcpConn;
-  readonly #polite: boolean;
+  readonly #replies: boolean;
   readonly #read = new Set<number>();
   readonly #open = new Set<number>();
   #outbox: Uint8Array[] = [];
@@ -74,7 +74,7 @@ export class RawConnection {
 
   private constructor(connection: Deno.TcpConn, options: RawOptions) {
     this.#connection = connection;
-    this.#polite = options.polite ?? true;
+    this.#replies = options.replies ?? true;
     live.add(this);
     if (options.reads ?? true) {
       this.#listen().catch(() => {}).finally(() => this.#finish());
@@ -313,7 +313,7 @@ export class RawConnection {
   }
 
   #acknowledge(frame: Uint8Array, flags: number): void {
-    if (!this.#polite || flags & ACK) return;
+    if (!this.#replies || flags & ACK) return;
     const isPing = frame[3] === FRAME.ping;
     this.send(
       isPing

@@ -188,7 +188,7 @@ export class Churn {
     const { grpc, health } = this.#plan.ports;
     const port = this.#random.pick([grpc, health]);
     const hello = port === grpc && this.#random.below(2) === 0;
-    this.#idle.push(await RawConnection.open({ port, hello, polite: false }));
+    this.#idle.push(await RawConnection.open({ port, hello, replies: false }));
     if (this.#idle.length > HALF_OPEN) this.#idle.shift()?.close();
   }
 

@@ -69,7 +69,7 @@ Deno.test("tail survives repeated restarts of the proxy", async () => {
   }
 });
 
-Deno.test("the documented clients leave a machine that has vanished within 35 s", async () => {
+Deno.test("the documented clients detect a vanished machine within 35 s", async () => {
   await using path = await setUp();
   allBack("the machine vanished", await path.goDark(0));
 });

@@ -53,7 +53,7 @@ function statesOf(harness: Harness, feed: FeedId): readonly unknown[] {
     .map(({ fields }) => fields.to);
 }
 
-Deno.test("a dropped stock feed comes back with its subscriptions, and streams go on", async () => {
+Deno.test("a reconnected stock feed restores its subscriptions; streams stay open", async () => {
   await using harness = await startHarness();
   const { simulator } = harness;
   using client = clientOf(harness);
@@ -159,7 +159,7 @@ Deno.test("a ghost session is waited for, and then the place is taken", async ()
   await connected(harness);
 });
 
-Deno.test("a mute socket is noticed, a quiet one that answers is left alone", async () => {
+Deno.test("a silent connection is detected, and a quiet one that replies stays open", async () => {
   await using harness = await startHarness({
     env: {
       STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "1",
@@ -192,7 +192,7 @@ Deno.test("a mute socket is noticed, a quiet one that answers is left alone", as
   );
 });
 
-Deno.test("a hundred bad elements cost nothing but themselves", async () => {
+Deno.test("a hundred invalid messages do not affect valid ones", async () => {
   await using harness = await startHarness();
   const { simulator } = harness;
   using client = clientOf(harness);
@@ -234,7 +234,7 @@ Deno.test("a hundred bad elements cost nothing but themselves", async () => {
   assert.deepEqual(statesOf(harness, "sip").at(-1), "connected");
 });
 
-Deno.test("three thousand streams come and go and leave nothing behind", async () => {
+Deno.test("three thousand opened and closed streams free their resources", async () => {
   await using harness = await startHarness();
   const { simulator } = harness;
   await connected(harness);

@@ -38,7 +38,7 @@ export function scaled({ scale }: Target, count: number): number {
 export async function connections(
   { ports }: Target,
   count: number,
-  options: { readonly polite?: boolean; readonly reads?: boolean } = {},
+  options: { readonly replies?: boolean; readonly reads?: boolean } = {},
 ): Promise<RawConnection[]> {
   const opened = await Promise.allSettled(
     Array.from(

@@ -15,7 +15,7 @@ async function sockets(port: number, count: number): Promise<RawConnection[]> {
   const all: RawConnection[] = [];
   for (let i = 0; i < count; i++) {
     try {
-      all.push(await RawConnection.open({ port, hello: false, polite: false }));
+      all.push(await RawConnection.open({ port, hello: false, replies: false }));
     } catch {
       // A refused connection is a valid answer.
     }
@@ -27,7 +27,7 @@ async function sockets(port: number, count: number): Promise<RawConnection[]> {
 export const halfOpen: Attack = async (target) => {
   const count = scaled(target, 500);
   const silent = await sockets(target.ports.grpc, count);
-  const greeted = await connections(target, count, { polite: false });
+  const greeted = await connections(target, count, { replies: false });
   await pause(8_000 * target.scale + 1_000);
   return {
     about: `${silent.length} silent, ${greeted.length} with a preface; ended ` +

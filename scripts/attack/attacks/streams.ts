@@ -114,7 +114,7 @@ export const resetsSustained: Attack = async (target) => {
   };
 };
 
-/** An honest client that cancels 100 calls a second beside five streams. */
+/** A well-behaved client that cancels 100 calls a second beside five streams. */
 export const cancelStorm: Attack = async (target) => {
   const connection = await RawConnection.open({ port: target.ports.grpc });
   const kept = Array.from({ length: 5 }, () => connection.call(QUOTE));
@@ -137,7 +137,7 @@ export const cancelStorm: Attack = async (target) => {
     // Libraries end all streams of a connection that is refused.
     problems: alive === kept.length && !connection.isRefused
       ? []
-      : ["cancels of an honest client end its connection"],
+      : ["cancels of a well-behaved client end its connection"],
   };
 };
 
@@ -207,7 +207,7 @@ export const resetsUnread: Attack = async (target) => {
 /** Frames of one kind, as fast as the connections take them. */
 function controlFlood(frame: Uint8Array, reads: boolean): Attack {
   return async (target) => {
-    const all = await connections(target, 4, { polite: false, reads });
+    const all = await connections(target, 4, { replies: false, reads });
     const chunk = concat(Array.from({ length: 1_000 }, () => frame));
     let frames = 0;
     await Promise.all(

@@ -1,5 +1,5 @@
 /**
- * The catalogue of listed options and the prices of their underlyings.
+ * The catalog of listed options and the prices of their underlyings.
  *
  * @module
  */
@@ -40,7 +40,7 @@ export interface OptionCatalog {
   mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
-/** The catalogue cannot be read; the message has the cause and no secret. */
+/** The catalog cannot be read; the message has the cause and no secret. */
 export class CatalogUnavailable extends Error {
   override readonly name = "CatalogUnavailable";
   /** HTTP status of the response; `undefined` when there was none. */

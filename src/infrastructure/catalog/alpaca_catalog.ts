@@ -1,5 +1,5 @@
 /**
- * The option catalogue over Alpaca's REST API: `GET /v2/options/contracts` of the
+ * The option catalog over Alpaca's REST API: `GET /v2/options/contracts` of the
  * trading API (Alpaca docs, "Get Option Contracts"), and of the data API
  * `GET /v2/stocks/trades/latest` and `GET /v1beta1/options/snapshots/{underlying}`.
  *
@@ -42,7 +42,7 @@ export interface CatalogHost {
   readonly url: string;
 }
 
-/** Dependencies of the catalogue. */
+/** Dependencies of the catalog. */
 export interface AlpacaCatalogParts {
   readonly trading: CatalogHost;
   readonly data: CatalogHost;

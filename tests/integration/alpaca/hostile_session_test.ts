@@ -29,7 +29,7 @@ const OPTION_QUOTE = hex(
     "a26178a143a26170cb4011000000000000a2617305a163a141a174d6ff6aa804ea",
 );
 
-Deno.test("option frames cut behind the head of a str8 leave the session up", async () => {
+Deno.test("option frames that end after the header of a str8 do not end the session", async () => {
   await using exchange = await ScriptedExchange.start();
   const options = new Options(exchange.url);
   const connecting = options.connect();

@@ -163,7 +163,7 @@ Deno.test("a fatal error in the frame of the login ends the new session", async 
   await session.close();
 });
 
-Deno.test("100 bad elements and a broken frame leave the socket open", async () => {
+Deno.test("100 invalid messages and a malformed frame leave the socket open", async () => {
   await using exchange = await ScriptedExchange.start();
   const { stocks, peer, session } = await stockSession(exchange);
   const mixed = Array.from({ length: 100 }, (_, i) => [

@@ -7,8 +7,8 @@ import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.
 import { MemoryMarket } from "../../support/grpc_market.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
 
-/** Lets sockets and promises run until they are idle. */
-function breathe(): Promise<void> {
+/** Waits 5 ms, in which sockets and promises become idle. */
+function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 5));
 }
 
@@ -48,10 +48,10 @@ Deno.test("a slow stream does not delay other streams of its connection", async 
     harness.market.publish("stockQuotes", GOLDEN_QUOTE);
     if (i % 100 === 0) {
       harness.market.publish("stockTrades", trade);
-      await breathe();
+      await pause();
     }
   }
-  await breathe();
+  await pause();
   assert.equal(encoded, undefined);
   const frame = 5 + 2 + 40; // prefix, wrapper, and no more than this body
   assert(fastBytes > 0 && fastBytes <= 401 * frame, `${fastBytes} bytes`);
@@ -81,15 +81,15 @@ Deno.test("a slow client that resumes reading receives the next messages", async
   stream.pause();
   for (let i = 0; i < 20_000; i++) {
     harness.market.publish("stockQuotes", GOLDEN_QUOTE);
-    if (i % 50 === 0) await breathe();
+    if (i % 50 === 0) await pause();
   }
   assert(open && open.dropped > 0);
   stream.resume();
   const size = 5 + 55;
-  while (bytes < open.sent * size) await breathe();
+  while (bytes < open.sent * size) await pause();
   const before = bytes;
   harness.market.publish("stockQuotes", GOLDEN_QUOTE);
-  while (bytes < before + size) await breathe();
+  while (bytes < before + size) await pause();
   assert.equal(bytes, open.sent * size, "sent means on the wire");
   assert.equal(open.sent + open.dropped, 20_001);
 });
@@ -143,7 +143,7 @@ Deno.test("a client that does not read is sent what its socket takes", async () 
     assert(before < 1_000_000, `${before} messages were sent unread`);
     for (let i = 0; i < 50_000; i++) {
       harness.market.publish("stockQuotes", GOLDEN_QUOTE);
-      if (i % 1_000 === 0) await breathe();
+      if (i % 1_000 === 0) await pause();
     }
   }
   const unread = delivered();
@@ -153,9 +153,9 @@ Deno.test("a client that does not read is sent what its socket takes", async () 
   client.reset(third, 8);
   await harness.market.untilOpen(2);
   client.socket.resume();
-  while (delivered() === unread) await breathe();
+  while (delivered() === unread) await pause();
   const now = delivered();
   await client.roundTrip();
   harness.market.publish("stockQuotes", GOLDEN_QUOTE);
-  while (delivered() === now) await breathe();
+  while (delivered() === now) await pause();
 });

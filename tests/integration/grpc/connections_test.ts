@@ -53,7 +53,7 @@ Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed"
   assert.equal(connections.figures.grpc, 1);
 });
 
-Deno.test("gRPC connections without a stream make room for new ones", async () => {
+Deno.test("gRPC connections without a stream are closed for new ones", async () => {
   const { connections } = httpDependencies({ maxGrpc: 3 });
   await using harness = await startGrpcHarness({ connections });
   await using busy = await FrameClient.connect(harness.server.port);

@@ -49,10 +49,10 @@ Deno.test("a batch has the frames of its messages, for both content types", asyn
 });
 
 Deno.test("the installed grpc-js has the framing that batches require", async () => {
-  const verdicts: boolean[] = [];
+  const results: boolean[] = [];
   const server = new Server({
     interceptors: [(method, call) => {
-      verdicts.push(framesBatches(call));
+      results.push(framesBatches(call));
       return batchInterceptor(method, call);
     }],
   });
@@ -76,5 +76,5 @@ Deno.test("the installed grpc-js has the framing that batches require", async ()
     assert.equal((await trailers)["grpc-status"], "0");
   }
   server.forceShutdown();
-  assert.deepEqual(verdicts, [true]);
+  assert.deepEqual(results, [true]);
 });

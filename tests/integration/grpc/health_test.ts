@@ -64,19 +64,19 @@ Deno.test("a watch sends every change, and only changes", async () => {
 
   // One sleeper is the connection's keepalive, the other one the watch.
   const change = told();
-  while (clock.sleepers < 2) await breathe();
+  while (clock.sleepers < 2) await pause();
   await clock.advance(5_000);
   setFeeds(harness, []);
   await clock.advance(1_000);
   assert.equal(await change, Serving.NOT_SERVING);
   setFeeds(harness, ["connected"]);
   const back = told();
-  while (clock.sleepers < 2) await breathe();
+  while (clock.sleepers < 2) await pause();
   await clock.advance(1_000);
   assert.equal(await back, Serving.SERVING);
 
   leave.abort();
-  while (clock.sleepers > 1) await breathe();
+  while (clock.sleepers > 1) await pause();
   assert.equal(harness.server.openCalls, 0);
 });
 
@@ -90,7 +90,7 @@ Deno.test("a watch of an unknown service stays open", async () => {
   assert.equal((await watch.next()).value?.status, Serving.SERVICE_UNKNOWN);
   assert.equal(harness.server.openCalls, 1);
   leave.abort();
-  while (harness.server.openCalls > 0) await breathe();
+  while (harness.server.openCalls > 0) await pause();
 });
 
 Deno.test("stopping ends a watch with UNAVAILABLE", async () => {
@@ -106,6 +106,6 @@ Deno.test("stopping ends a watch with UNAVAILABLE", async () => {
   await end;
 });
 
-function breathe(): Promise<void> {
+function pause(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 1));
 }

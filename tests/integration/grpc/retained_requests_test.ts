@@ -146,7 +146,7 @@ Deno.test("an unknown service of megabytes is not repeated in a header", async (
   assert(message.length < 300, `${message.length} characters`);
 });
 
-Deno.test("large responses that no client reads have a common limit, and an end", async () => {
+Deno.test("large responses that are not read share a limit and have a deadline", async () => {
   const report: FeedSubscriptions = {
     feed: "sip",
     channels: [{

@@ -102,7 +102,7 @@ Deno.test("a session that is closing for hours has its settings acknowledged", a
   await client.until(() => client.of(Type.data, stream).length > 0);
 });
 
-Deno.test("a machine that vanishes is disconnected with and without a flood", async () => {
+Deno.test("a vanished machine is disconnected, with and without a flood", async () => {
   await using time = fastClock();
   await using harness = await startGrpcHarness({ clock: time.clock });
   for (const messages of [0, 20_000]) {

@@ -145,7 +145,7 @@ Deno.test("a connect client receives order updates", async () => {
   assert.equal(update.order.legs[0]?.ratioQty, "1");
 });
 
-Deno.test("a grpc-js client receives the very bytes of the contract", async () => {
+Deno.test("a grpc-js client receives the bytes of the contract", async () => {
   await using harness = await startGrpcHarness();
   using client = grpcClient(harness);
   const call = client.makeServerStreamRequest(
@@ -220,7 +220,7 @@ Deno.test("filters are normalized before they reach the market", async () => {
   await harness.market.untilOpen(0);
 });
 
-Deno.test("an event is encoded once for all streams that carry it", async () => {
+Deno.test("an event is encoded once for all streams that receive it", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const leave = new AbortController();

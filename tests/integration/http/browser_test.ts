@@ -310,7 +310,7 @@ const SHOWN = `({
   link: document.querySelector("[data-link-text]").textContent.replace(/\\d+/, "N"),
 })`;
 
-browserTest("a page whose proxy is gone says so everywhere, and recovers", async () => {
+browserTest("a page that loses the proxy shows it in every part, and recovers", async () => {
   await using proxy = await serveEverything();
   await using page = await open(PHONE);
   await page.goTo(proxy.url);

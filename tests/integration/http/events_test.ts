@@ -80,16 +80,16 @@ Deno.test("a shutdown ends open event streams cleanly and immediately", async ()
 
 Deno.test("a shutdown does not wait for viewers that have stopped reading", async () => {
   const servers = await serve({ status: HEAVY, interval: fastInterval });
-  const deaf = await Promise.all(
+  const stalled = await Promise.all(
     Array.from({ length: 3 }, () => connect(servers.healthPort)),
   );
-  for (const viewer of deaf) assert.match(await readOnce(viewer), /200 OK/);
+  for (const viewer of stalled) assert.match(await readOnce(viewer), /200 OK/);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const before = performance.now();
   await servers[Symbol.asyncDispose]();
   assert.ok(performance.now() - before < 3_000);
   await servers.finished;
-  for (const viewer of deaf) viewer.close();
+  for (const viewer of stalled) viewer.close();
 });
 
 Deno.test("a shutdown does not wait for a request that is never finished", async () => {
@@ -105,13 +105,13 @@ Deno.test("a shutdown does not wait for a request that is never finished", async
 
 Deno.test("a viewer that stops reading is disconnected while others are served", async () => {
   await using servers = await serve({ status: HEAVY, interval: fastInterval });
-  using deaf = await connect(servers.healthPort);
+  using stalled = await connect(servers.healthPort);
   const url = `http://127.0.0.1:${servers.healthPort}/events`;
   const reader = (await fetch(url)).body?.getReader();
   let served = 0;
   while (served < 60e6) served += (await reader?.read())?.value?.length ?? NaN;
   // Reading again, it finds what the sockets held, and then the end.
-  const left = await readAll(deaf, "\r\n0\r\n\r\n");
+  const left = await readAll(stalled, "\r\n0\r\n\r\n");
   assert.ok(left.endsWith("\r\n0\r\n\r\n"));
   assert.ok(left.length < served / 2, `${left.length} of ${served} bytes`);
   await reader?.cancel();

@@ -46,7 +46,7 @@ async function openMany(
   return opened;
 }
 
-Deno.test("3000 idle connections leave room for a probe, and none is kept", async () => {
+Deno.test("3000 idle connections do not block a probe, and all are closed", async () => {
   await using http = await serve({ idleMs: 1_000 });
   using all = new DisposableStack();
   for (let wave = 0; wave < 10; wave++) {
@@ -84,8 +84,8 @@ Deno.test("a request that arrives byte by byte is cut off", async () => {
 Deno.test("an answer that is not read is cut off", async () => {
   const renderMetrics = () => Promise.resolve("x".repeat(20_000_000));
   await using http = await serve({ idleMs: 300, renderMetrics });
-  using deaf = await RawConnection.open(http.port);
-  await deaf.send("GET /metrics HTTP/1.1\r\nHost: proxy\r\n\r\n");
+  using stalled = await RawConnection.open(http.port);
+  await stalled.send("GET /metrics HTTP/1.1\r\nHost: proxy\r\n\r\n");
   await until("it is served", () => http.figures().http === 1);
   await until("it is cut off", () => http.figures().http === 0);
 });
@@ -153,7 +153,7 @@ for (const [host, served] of Object.entries(HOSTS)) {
   });
 }
 
-Deno.test("the name in an absolute request target is the one that counts", async () => {
+Deno.test("the host of an absolute request target is checked", async () => {
   await using http = await serve();
   const answer = await rawRequest(
     http.port,

@@ -118,7 +118,7 @@ Deno.test("a head of many pieces is read whole", async () => {
   assert.match(answer, /^HTTP\/1\.1 200 OK[^]*OK$/);
 });
 
-Deno.test("what is no request gets an answer of HTTP and no fault", async () => {
+Deno.test("an invalid request gets an HTTP error and causes no exception", async () => {
   await using http = await serve();
   const answers: Readonly<Record<string, RegExp>> = {
     "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n": /^HTTP\/1\.1 400 /,

@@ -1,5 +1,5 @@
 /**
- * The option catalogue and the expansions against a simulated Alpaca, over real
+ * The option catalog and the expansions against a simulated Alpaca, over real
  * HTTP, on clocks turned by hand.
  *
  * @module
@@ -36,7 +36,7 @@ export interface HarnessOptions {
   readonly now?: number;
 }
 
-/** A simulator, a catalogue of it, and expansions that run. */
+/** A simulator, a catalog of it, and expansions that run. */
 export class OptionHarness implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly log = new RecordingLog();

@@ -33,7 +33,7 @@ async function untilHealthy(child: Child): Promise<number> {
   return ports.grpc;
 }
 
-Deno.test("WebSockets and REST requests pass HTTPS_PROXY, with an own authority", async () => {
+Deno.test("WebSockets and REST requests use HTTPS_PROXY and its own authority", async () => {
   await using simulator = await startSimulator({ messagesPerSecond: 0 });
   await using tls = await startTlsServer(Number(new URL(simulator.url).port));
   await using proxy = await startConnectProxy(tls);

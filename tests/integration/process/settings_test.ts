@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { Child, OFFLINE, startArguments } from "./child.ts";
 
-Deno.test("start asks for exactly net and env", () => {
+Deno.test("start needs permission for network and environment only", () => {
   const permissions = startArguments().filter((word) =>
     /^(--allow|--deny|-A|-P|-R|-W|-N|-E|-S|-I)/.test(word)
   );

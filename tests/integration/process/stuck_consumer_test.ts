@@ -55,7 +55,7 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   while (!await holds()) await new Promise((next) => setTimeout(next, 50));
 }
 
-Deno.test("ninety stuck streams cost themselves their messages, and nothing else", async () => {
+Deno.test("ninety streams that are not read lose messages and affect nothing else", async () => {
   await using upstream = await OptionFlood.start();
   await using child = new Child({
     heapMiB: HEAP_MIB,

@@ -37,7 +37,7 @@ for (
   });
 }
 
-Deno.test("once it is read, it reports how many lines were dropped", async () => {
+Deno.test("stdout that is read again reports the number of dropped lines", async () => {
   await using process = new Deno.Command(Deno.execPath(), {
     args: ["run", "--no-prompt", ...startArguments({ script: SCRIPT })],
     cwd: ROOT,

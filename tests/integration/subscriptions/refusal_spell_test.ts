@@ -47,7 +47,7 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
   });
 }
 
-Deno.test("a login refused once after a session that worked costs seconds", async () => {
+Deno.test("a login rejected once after a session that worked is retried in seconds", async () => {
   await using upstream = await FaultyUpstream.start();
   await using time = fastClock();
   const { clock } = time;

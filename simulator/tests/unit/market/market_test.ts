@@ -9,7 +9,7 @@ function run(seed: string): Shown[] {
   return harness.elements.slice(0, 1000);
 }
 
-Deno.test("the same seed gives the same first thousand elements", () => {
+Deno.test("the same seed gives the same first thousand messages", () => {
   const first = run("one");
   assert.equal(first.length, 1000);
   assert.deepEqual(run("one"), first);

@@ -53,7 +53,7 @@ Deno.test("each channel has its own capacity and its own counters", () => {
   assert.equal(counters.channels.optionTrades.dropped, 0);
 });
 
-Deno.test("an underlying is exact: A is not AAPL, its adjusted contracts are", () => {
+Deno.test("an underlying matches its own and its adjusted contracts: A does not match AAPL", () => {
   const { optionQuotes } = channelsWith();
   const reader = optionQuotes.subscribe({
     symbols: new Set(),

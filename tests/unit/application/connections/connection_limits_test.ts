@@ -128,7 +128,7 @@ Deno.test("while descriptors are short gRPC is refused, some HTTP is not", () =>
   assert.equal(open("http"), undefined);
 });
 
-Deno.test("in a shortage an idle connection makes room for a new one of its kind", () => {
+Deno.test("in a shortage an idle connection is closed for a new one of its kind", () => {
   const { limits, open, counters } = setup();
   const busy = Array.from({ length: 38 }, () => open("grpc"));
   limits.acceptFailed("gRPC", NONE_LEFT);

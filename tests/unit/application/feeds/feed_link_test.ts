@@ -14,7 +14,7 @@ function failing(
   };
 }
 
-Deno.test("a session comes up through the states of the machine", async () => {
+Deno.test("a session passes through the states of the state machine", async () => {
   await using feed = new Followed(["accept"]);
   assert.equal(feed.link.status.state, "connecting");
   await settle();
@@ -199,7 +199,7 @@ Deno.test("an auth failure long after the last login is not doubted", async () =
   assert.equal(feed.link.status.state, "error");
 });
 
-Deno.test("a connection limit waits on its own schedule, past a ghost of 90 s", async () => {
+Deno.test("retries after 406 last longer than a ghost session of 90 s", async () => {
   await using feed = new Followed([failing("connection_limit")], { random: 0 });
   await feed.dials(8);
   assert.deepEqual(feed.waits, [
@@ -438,7 +438,7 @@ Deno.test("a link can run again after it was stopped", async () => {
   await again;
 });
 
-Deno.test("a secret that upstream quotes reaches no status, log or span", async () => {
+Deno.test("a secret that Alpaca quotes reaches no status, log or span", async () => {
   const failure = new FeedFailure(`bad secret ${SECRET}`, {
     errorType: "auth",
     cause: new Error(SECRET),

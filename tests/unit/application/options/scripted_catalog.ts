@@ -10,7 +10,7 @@ import {
 } from "../../../../src/application/ports/option_catalog.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 
-/** A catalogue in the hands of a test. */
+/** A catalog in the hands of a test. */
 export class ScriptedCatalog implements OptionCatalog {
   /** What is listed, by underlying. */
   readonly listed = new Map<string, readonly OptionContract[]>();

@@ -34,7 +34,7 @@ Deno.test("counters start at zero and share nothing between feeds", () => {
   });
 });
 
-Deno.test("control frames and unknown elements are no data messages", () => {
+Deno.test("control frames and unknown messages are not counted as data", () => {
   const { sip } = createCounters().feeds;
   for (const type of MESSAGE_TYPES) sip.received[type] = 1;
   assert.equal(messagesReceived(sip), MESSAGE_TYPES.length - 2);

@@ -70,7 +70,7 @@ function watched(stalledMs = 10_000) {
   };
 }
 
-Deno.test("a stream that takes none of its events is ended, logged and counted", async () => {
+Deno.test("a stream whose client reads nothing is ended, logged and counted", async () => {
   await using watch = watched();
   const { stream, stalls, batches } = watch.open();
   await watch.clock.advance(3_000);

@@ -18,7 +18,7 @@ const GUESSES: readonly (readonly [symbol: string, underlying: string])[] = [
 ];
 
 for (const [symbol, underlying] of GUESSES) {
-  Deno.test(`without a catalogue "${symbol}" belongs to "${underlying}"`, () => {
+  Deno.test(`without a catalog "${symbol}" belongs to "${underlying}"`, () => {
     assert.equal(new UnderlyingDirectory().underlyingOf(symbol), underlying);
   });
 }

@@ -121,7 +121,7 @@ class Scenario {
     this.upstream = new ScriptedUpstream(rules);
   }
 
-  get wantedKeys(): string[] {
+  get requestedKeys(): string[] {
     return UPSTREAM_CHANNELS.flatMap((channel) =>
       [...this.refCounts.symbols(channel).keys()].map((symbol) => pairKey({ channel, symbol }))
     );
@@ -252,7 +252,7 @@ Deno.test("with a sound upstream, each symbol is requested once and subscribed",
         scenario.drain();
         assert.deepEqual(
           keysOf(scenario.upstream.state),
-          scenario.wantedKeys.sort(),
+          scenario.requestedKeys.sort(),
         );
         assert.deepEqual(
           keysOf(scenario.reconciler.acknowledged),
@@ -295,7 +295,7 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
           assert.equal(error.code, upstream.refusal(pair));
         }
         const limit = scenario.quota.limit ?? scenario.quota.ceiling;
-        const obtainable = scenario.wantedKeys.filter((key) =>
+        const obtainable = scenario.requestedKeys.filter((key) =>
           !refused.has(key) && !isRefusedWildcard(scenario, key)
         );
         if (limit === undefined) {
@@ -327,7 +327,7 @@ Deno.test("lost, late, repeated and contradicting replies are corrected", () => 
         scenario.drain();
         const { reconciler, upstream } = scenario;
         const refused = new Set(reconciler.rejections.map(pairKey));
-        const wanted = new Set(scenario.wantedKeys);
+        const wanted = new Set(scenario.requestedKeys);
         const subscribed = new Set(keysOf(upstream.state));
         assert.deepEqual(keysOf(reconciler.acknowledged), [...subscribed].sort());
         for (const key of wanted) {
@@ -356,7 +356,7 @@ Deno.test("after a reconnect everything requested is subscribed again", () => {
         scenario.drain();
         assert.deepEqual(
           keysOf(scenario.upstream.state),
-          scenario.wantedKeys.sort(),
+          scenario.requestedKeys.sort(),
         );
         assert.deepEqual(scenario.reconciler.rejections, []);
         assert.equal(scenario.quota.limit, undefined);
@@ -421,7 +421,7 @@ const plans = fc.constantFrom<PlanLimit>(
   { ...NO_LIMIT, isOpen: false, pairs: 5 },
 );
 
-Deno.test("after refusals and changes of the limit, everything available is subscribed", () => {
+Deno.test("after rejections and changes of the limit, everything available is subscribed", () => {
   fc.assert(
     fc.property(
       stepsOf(want, want, leave, answer, answer, spell),
@@ -446,7 +446,7 @@ Deno.test("after refusals and changes of the limit, everything available is subs
               "not asked",
             );}
         }
-        const obtainable = scenario.wantedKeys.filter((key) =>
+        const obtainable = scenario.requestedKeys.filter((key) =>
           !refused.has(key) && !isRefusedWildcard(scenario, key)
         );
         const [wildcards, named] = partition(
@@ -475,7 +475,7 @@ Deno.test("after refusals and changes of the limit, everything available is subs
   );
 });
 
-Deno.test("recently subscribed symbols are subscribed again within 75 s after refusals end", () => {
+Deno.test("recent symbols are subscribed again within 75 s of the last rejection", () => {
   const passing = spell.filter((step) =>
     step.do !== "limit" && !(step.do === "pass" && step.ms > RECENT_MS)
   );
@@ -494,7 +494,7 @@ Deno.test("recently subscribed symbols are subscribed again within 75 s after re
             subscribedAt.set(key, scenario.now);
           }
         }
-        const { upstream, wantedKeys, quota } = scenario;
+        const { upstream, requestedKeys, quota } = scenario;
         upstream.refusing.requests = 0;
         // A limit that was learned has intervals of its own.
         assert.ok(plan.isOpen || quota.limit === undefined);
@@ -502,7 +502,7 @@ Deno.test("recently subscribed symbols are subscribed again within 75 s after re
         const end = scenario.now;
         scenario.pass(75_000);
         const subscribed = keysOf(upstream.state);
-        for (const key of wantedKeys) {
+        for (const key of requestedKeys) {
           const at = subscribedAt.get(key) ?? -Infinity;
           if (end - at > RECENT_MS) continue;
           assert.ok(subscribed.includes(key), `${key} is missing`);

@@ -16,7 +16,7 @@ const AUTO = planLimit({ name: "auto" }, {
 });
 
 /** A reconciler whose requests name one pair each, on a clock set by the test. */
-function stage() {
+function createScenario() {
   const time = { now: 0 };
   const subscriptions = subscriptionsOf({ maxPairs: 1, maxBytes: 100 }, {
     plan: AUTO,
@@ -25,48 +25,48 @@ function stage() {
   return { ...subscriptions, time };
 }
 
-type Stage = ReturnType<typeof stage>;
+type Scenario = ReturnType<typeof createScenario>;
 
 /** The pair that is requested next, as text. */
-function requested({ reconciler }: Stage): string | undefined {
+function requested({ reconciler }: Scenario): string | undefined {
   const pair = reconciler.next()?.pairs[0];
   return pair && `${pair.channel} ${pair.symbol}`;
 }
 
-/** Moves the clock to what is due and gives the pair that is then requested. */
-function retested(stage: Stage): string | undefined {
-  const { reconciler, time } = stage;
+/** Advances the clock to the next retest; returns the pair that is then requested. */
+function retested(scenario: Scenario): string | undefined {
+  const { reconciler, time } = scenario;
   assert.equal(
     reconciler.next(),
     undefined,
-    "something is to be requested before",
+    "a request is due earlier",
   );
   const { dueAt } = reconciler;
   assert.ok(dueAt !== undefined && dueAt > time.now);
   time.now = dueAt;
-  return requested(stage);
+  return requested(scenario);
 }
 
 function quotes(...symbols: string[]) {
   return symbolSets([["quotes", symbols]]);
 }
 
-/** Teaches that there is one place, counted on every channel. */
-function learnOnePlace(stage: Stage): void {
-  const { refCounts, reconciler, quota } = stage;
+/** Has the quota learn a limit of one slot, counted on every channel. */
+function learnOneSlot(scenario: Scenario): void {
+  const { refCounts, reconciler, quota } = scenario;
   refCounts.add("quotes", ["A"]);
-  assert.equal(requested(stage), "quotes A");
+  assert.equal(requested(scenario), "quotes A");
   reconciler.acknowledge(quotes("A"));
   refCounts.add("bars", ["FIRST"]);
-  assert.equal(requested(stage), "bars FIRST");
+  assert.equal(requested(scenario), "bars FIRST");
   reconciler.reject(FULL);
   assert.deepEqual([quota.limit, quota.learned], [1, true]);
 }
 
 Deno.test("a limit is tested with a pair of each channel, a second apart", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time, quota } = scenario;
-  learnOnePlace(scenario);
+  learnOneSlot(scenario);
   refCounts.add("quotes", ["B", "C"]);
   refCounts.add("trades", ["B", "C"]);
   assert.equal(retested(scenario), "trades B");
@@ -92,9 +92,9 @@ Deno.test("a limit is tested with a pair of each channel, a second apart", () =>
 });
 
 Deno.test("a rejected pair leaves the test of the limit to the next pair", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
-  learnOnePlace(scenario);
+  learnOneSlot(scenario);
   refCounts.add("bars", ["SECOND"]);
   assert.equal(retested(scenario), "bars FIRST");
   reconciler.reject(BAD);
@@ -106,7 +106,7 @@ Deno.test("a rejected pair leaves the test of the limit to the next pair", () =>
 });
 
 Deno.test("a pair refused by the limit and then rejected is not tested repeatedly", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A"]);
   for (let round = 0; round < 3; round++) {
@@ -125,9 +125,9 @@ Deno.test("a pair refused by the limit and then rejected is not tested repeatedl
 });
 
 Deno.test("a pair that a stream was refused for is tested once", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
-  learnOnePlace(scenario);
+  learnOneSlot(scenario);
   refCounts.remove("bars", ["FIRST"]);
   assert.equal(reconciler.next(), undefined);
   assert.equal(reconciler.dueAt, undefined);
@@ -146,7 +146,7 @@ Deno.test("a pair that a stream was refused for is tested once", () => {
 });
 
 Deno.test("sessions shorter than the retest interval do not postpone retests", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A", "B"]);
   requested(scenario);
@@ -168,7 +168,7 @@ Deno.test("sessions shorter than the retest interval do not postpone retests", (
 });
 
 Deno.test("a recent pair that is rejected in several sessions is still retested soon", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A", "B"]);
   requested(scenario);
@@ -188,7 +188,7 @@ Deno.test("a recent pair that is rejected in several sessions is still retested 
 });
 
 Deno.test("a pair that is dropped and then rejected is retested soon while recent", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A", "B"]);
   requested(scenario);
@@ -215,7 +215,7 @@ Deno.test("a pair that is dropped and then rejected is retested soon while recen
 });
 
 Deno.test("subscribed pairs stay recent while nothing at all is subscribed", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A"]);
   requested(scenario);
@@ -232,7 +232,7 @@ Deno.test("subscribed pairs stay recent while nothing at all is subscribed", () 
 });
 
 Deno.test("a recently subscribed * is retested soon, also after hours of refusals", () => {
-  const scenario = stage();
+  const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("bars", ["*"]);
   assert.equal(requested(scenario), "bars *");

@@ -162,7 +162,7 @@ Deno.test("JSON in a binary frame is read like text", () => {
   assert.equal(harness.quotes.events.length, 1);
 });
 
-Deno.test("ids beyond 2^53 are exact, also beside plain neighbours", () => {
+Deno.test("ids above 2^53 are exact, also beside smaller ids", () => {
   const harness = new StockHarness().receive(literal([
     trade(1),
     trade("#9007199254740993"),

@@ -158,7 +158,7 @@ Deno.test("texts and lists of the longest length are delivered, longer ones are 
   }
 });
 
-Deno.test("3,000 symbols of 60,000 characters leave nothing in memory", () => {
+Deno.test("3,000 symbols of 60,000 characters are not kept in memory", () => {
   const harness = new StockHarness([]);
   const used = () => {
     (globalThis as { gc?: () => void }).gc?.();
@@ -407,7 +407,7 @@ Deno.test("an order with too much text or too many legs is invalid", () => {
   assert.deepEqual(harness.errors, {});
 });
 
-Deno.test("of a frame of faulty messages eight are logged, and all are counted", () => {
+Deno.test("eight faulty messages of a frame are logged, and all are counted", () => {
   const faulty = 100_000;
   const last = { messages: faulty - 8 };
   const stock = new StockHarness().receive(`[${"0,".repeat(faulty - 1)}0]`);

@@ -233,7 +233,7 @@ Deno.test("a bar without VWAP or trade count has zeros", () => {
   assert.equal(notes.count, 0);
 });
 
-Deno.test("times keep their nanoseconds and lose their offset", () => {
+Deno.test("times keep their nanoseconds and are converted to UTC", () => {
   const cases = {
     "2026-09-14T14:30:02Z": [1_789_396_202, 0],
     "2026-09-14T14:30:02.25Z": [1_789_396_202, 250_000_000],

@@ -473,7 +473,7 @@ Deno.test("misspelt names are pointed out, with the name that was meant", () => 
   ]);
 });
 
-Deno.test("no error shows a secret, in whichever variable it is", () => {
+Deno.test("no configuration error shows the secret of any variable", () => {
   const variables = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   const secret = fc.string({ minLength: 8, maxLength: 40 }).map((text) =>
     `Zq9${text.replace(/\s/g, "_")}`

@@ -106,7 +106,7 @@ Deno.test("symbols of orders are normalized like those of stocks, crypto pairs a
   assert.deepEqual(orderFilter({ symbols, orderIds: [] }).symbols, ["BRK.B"]);
 });
 
-Deno.test("an option stream refuses what is no contract, with a remedy", () => {
+Deno.test("an option stream refuses symbols that are not contracts, with a remedy", () => {
   const symbols = [
     ...["AAPL", "BRK.B", "AAPL240315X00172500", "AAPL241315C00172500", "AAPL240300C00172500"],
     ...["AAPL240315C0172500", "BTC/USD", "LONGROOT240315C00172500"],

@@ -103,13 +103,13 @@ Deno.test("one viewer too many is rejected, and admitted when one has left", asy
 
 Deno.test("a viewer that stops reading counts until its connection is closed", async () => {
   const { events, tick, ticks } = setup({ maxViewers: 1 });
-  const deaf = watch(events);
+  const stalled = watch(events);
   for (let missed = 1; missed < MAX_SKIPPED; missed++) await tick();
   assert.equal(ticks(), true);
   await tick();
   assert.equal(ticks(), false);
   assert.equal(watch(events).response.status, 503);
-  deaf.cut();
+  stalled.cut();
   await Promise.resolve();
   assert.equal(watch(events).response.status, 200);
 });

@@ -175,8 +175,8 @@ Deno.test("closing the log writes what was held back", () => {
   assert.equal(records()[1]?.last, true);
 });
 
-/** Logs a script of kinds and waits, and counts the lines it stands for. */
-function linesTold(script: readonly { kind: number; wait: number }[]): number {
+/** Logs a script of kinds and waits; returns the number of calls that the lines represent. */
+function countCalls(script: readonly { kind: number; wait: number }[]): number {
   let now = 0;
   const { log, records } = setup({
     clock: { now: () => now, monotonic: () => now, sleep: () => new Promise(() => {}) },
@@ -195,7 +195,7 @@ Deno.test("written and held-back lines together are all lines", () => {
     size: "max",
   });
   fc.assert(fc.property(steps, (script) => {
-    assert.equal(linesTold(script), script.length);
+    assert.equal(countCalls(script), script.length);
   }));
 });
 
@@ -204,7 +204,7 @@ Deno.test("no line is lost when more kinds repeat than are watched", () => {
     kind: index % 700,
     wait: index % 7 === 0 ? 1 : 0,
   }));
-  assert.equal(linesTold(script), script.length);
+  assert.equal(countCalls(script), script.length);
 });
 
 Deno.test("another cause, error type or limit is not a repetition", () => {

@@ -1,5 +1,5 @@
 /**
- * The measurements of a row and the limits that they are judged by.
+ * The measurements of a row and the limits that they must not exceed.
  *
  * @module
  */

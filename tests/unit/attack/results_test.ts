@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { parseAttack } from "../../../scripts/attack/main.ts";
 import { type Row, ROWS } from "../../../scripts/attack/rows.ts";
-import { cells, COLUMNS, failures, type Measured, table } from "../../../scripts/attack/verdict.ts";
+import { cells, COLUMNS, failures, type Measured, table } from "../../../scripts/attack/results.ts";
 
 const MIB = 2 ** 20;
 const ROW: Row = { name: "streams-10k", refusals: ["streams"] };
