@@ -52,6 +52,8 @@ export interface LimitedQueue {
 export class QueueMemory {
   /** Bytes of all queues together; `Infinity` for no limit. */
   readonly limit: number;
+  /** Queued bytes that are allowed with any number of bytes in flight. */
+  readonly #leastQueueLimit: number;
   #queued = 0;
   #inFlight = 0;
   /** Below this number of queued bytes, shortening is known to free too little. */
@@ -61,6 +63,7 @@ export class QueueMemory {
   /** @param limit bytes, above 0 */
   constructor(limit: number = Infinity) {
     this.limit = limit;
+    this.#leastQueueLimit = limit * (1 - FLIGHT_SHARE);
   }
 
   /** Estimated bytes of everything that queues and readers hold. */
@@ -81,7 +84,7 @@ export class QueueMemory {
   /** Counts an event that was just added to its holders. */
   hold(envelope: Envelope<unknown>): void {
     this.#queued += envelope.bytes + envelope.holders * SLOT_BYTES;
-    this.#enforceLimit();
+    if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
   }
 
   /** Counts an event that one queue has dropped. */
@@ -106,12 +109,12 @@ export class QueueMemory {
     for (let i = 0; i < batch.length; i++) {
       const envelope = batch[i] as Envelope<unknown>;
       taken += envelope.bytes;
-      this.release(envelope);
+      this.#queued -= --envelope.holders === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;
     }
     // Half as much again for the encoded and framed bytes.
     const bytes = taken + (taken >>> 1);
     this.#inFlight += bytes;
-    this.#enforceLimit();
+    if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
     return bytes;
   }
 

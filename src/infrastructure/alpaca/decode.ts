@@ -114,9 +114,25 @@ export class FrameDecoder<R> implements MessageNotes {
         // Nothing was published: the general decoder takes the frame.
         this.#log.error("Fast decoder failed", { cause: error });
       }
-      const messages = batch
-        ? batch.publish(receivedAt, counters.received, this.#onPublishError)
-        : this.#receiveAny(frame, receivedAt, onReply);
+      let messages = 0;
+      if (batch) {
+        const { events, sinks, quotes, trades, bars } = batch;
+        messages = quotes + trades + bars;
+        counters.received.quote += quotes;
+        counters.received.trade += trades;
+        counters.received.bar += bars;
+        try {
+          for (let i = 0; i < events.length; i++) {
+            try {
+              sinks[i]?.publish(events[i], receivedAt);
+            } catch (error) {
+              this.#invalid(undefined, error);
+            }
+          }
+        } finally {
+          batch.clear();
+        }
+      } else messages = this.#receiveAny(frame, receivedAt, onReply);
       if (this.#logged > MAX_LOGGED) this.#logSuppressed();
       const seconds = (this.#clock.monotonic() - start) / 1000;
       if (messages > 0) observe(counters.processing, { seconds, messages });
@@ -150,8 +166,6 @@ export class FrameDecoder<R> implements MessageNotes {
     this.#counters.errors.unknown_word++;
     this.#logMessage("warn", "Message with unknown values", { values });
   }
-
-  readonly #onPublishError = (error: unknown): void => this.#invalid(undefined, error);
 
   /** Decodes and handles any frame; returns the number of its messages. */
   #receiveAny(frame: Frame, receivedAt: number, onReply: (reply: R) => void): number {

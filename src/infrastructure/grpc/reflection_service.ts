@@ -26,7 +26,7 @@ import {
 import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { DuplexCall, Handlers, PendingRequest } from "./register_service.ts";
+import type { DuplexCall, Handlers, RequestHolder } from "./register_service.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Yields the full names of everything that a file declares. */
@@ -179,7 +179,7 @@ export function reflectionHandlers(
   ): AsyncGenerator<EncodedMessages, void> {
     // Without this option, iteration destroys a duplex stream when its readable half has ended, and
     // a destroyed call cannot send its status.
-    const requests: AsyncIterable<PendingRequest<ServerReflectionRequest>> = call.iterator({
+    const requests: AsyncIterable<RequestHolder<ServerReflectionRequest>> = call.iterator({
       destroyOnReturn: false,
     });
     for await (const request of requests) yield [deps.reflection.respond(request.take())];

@@ -24,14 +24,14 @@ import type {
   UntypedHandleCall,
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
-import { type EncodedMessages, serialize } from "./http2_workarounds/framed_batch.ts";
+import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
 /** A server-streaming call with its request; one write is a batch. */
-export type StreamCall<I = unknown> = ServerWritableStream<PendingRequest<I>, EncodedMessages>;
+export type StreamCall<I = unknown> = ServerWritableStream<RequestHolder<I>, EncodedMessages>;
 
 /** A call that streams both ways. */
-export type DuplexCall<I> = ServerDuplexStream<PendingRequest<I>, EncodedMessages>;
+export type DuplexCall<I> = ServerDuplexStream<RequestHolder<I>, EncodedMessages>;
 
 /** Handles one method: returns encoded bytes, or writes to the call. */
 type Handler<M> = M extends {
@@ -63,7 +63,7 @@ export interface AddServiceOptions<S extends DescService> {
  * Holds a request until its handler takes it. grpc-js keeps what a deserializer returns while the
  * call is open, which can be hours; a request can have megabytes.
  */
-export class PendingRequest<T = unknown> {
+export class RequestHolder<T = unknown> {
   #message: T | undefined;
 
   constructor(message: T) {
@@ -89,14 +89,15 @@ export function methodKinds(
 function definitionOf(
   { name, methodKind, input }: DescMethod,
   service: string,
-): MethodDefinition<unknown, Uint8Array | EncodedMessages> {
+): MethodDefinition<unknown, Uint8Array> {
   return {
     path: `/${service}/${name}`,
     requestStream: methodKind === "client_streaming" || methodKind === "bidi_streaming",
     responseStream: methodKind === "server_streaming" || methodKind === "bidi_streaming",
     requestDeserialize: (bytes: Buffer) =>
-      new PendingRequest(fromBinary(input, bytes, { readUnknownFields: false })),
-    responseSerialize: serialize,
+      new RequestHolder(fromBinary(input, bytes, { readUnknownFields: false })),
+    // Not called where `framed_batch.ts` frames the messages.
+    responseSerialize: (message: Uint8Array) => Buffer.from(message),
     // The client's half of a definition; a server never calls it.
     requestSerialize: () => Buffer.alloc(0),
     responseDeserialize: (bytes: Buffer) => bytes,
@@ -112,7 +113,7 @@ export function addService<S extends DescService>(
   /** Responds to a unary call; errors of the handler become a status. */
   const unary = (respond: (request: unknown) => Uint8Array) =>
   (
-    call: ServerUnaryCall<PendingRequest, Uint8Array>,
+    call: ServerUnaryCall<RequestHolder, Uint8Array>,
     callback: sendUnaryData<Uint8Array>,
   ) => {
     let response: Uint8Array;

@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import {
   batchInterceptor,
-  framesBatches,
+  canFrame,
 } from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
@@ -52,7 +52,7 @@ Deno.test("the installed grpc-js has the framing that batches require", async ()
   const results: boolean[] = [];
   const server = new Server({
     interceptors: [(method, call) => {
-      results.push(framesBatches(call));
+      results.push(canFrame(call));
       return batchInterceptor(method, call);
     }],
   });

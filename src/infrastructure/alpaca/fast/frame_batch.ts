@@ -16,7 +16,6 @@
  * @module
  */
 import type { EventSink } from "../../../application/ports/event_sink.ts";
-import type { MessageType } from "../../../application/status/counters.ts";
 
 /** Decodes the common frames of one feed. */
 export interface FastDecoder {
@@ -47,39 +46,6 @@ export class FrameBatch {
   /** The events, and the sink of each at the same index. */
   readonly events: unknown[] = [];
   readonly sinks: EventSink<unknown>[] = [];
-
-  /**
-   * Counts the messages, publishes the events in order and clears the batch.
-   *
-   * @param receivedAt wall clock ms at which the frame arrived
-   * @param received counters of messages by type
-   * @param onPublishError called with what a sink throws, once per event; the other events are
-   *   published
-   * @returns the number of messages
-   */
-  publish(
-    receivedAt: number,
-    received: Record<MessageType, number>,
-    onPublishError: (error: unknown) => void,
-  ): number {
-    const { events, sinks } = this;
-    const messages = this.quotes + this.trades + this.bars;
-    received.quote += this.quotes;
-    received.trade += this.trades;
-    received.bar += this.bars;
-    try {
-      for (let i = 0; i < events.length; i++) {
-        try {
-          sinks[i]?.publish(events[i], receivedAt);
-        } catch (error) {
-          onPublishError(error);
-        }
-      }
-    } finally {
-      this.clear();
-    }
-    return messages;
-  }
 
   /** Discards everything. */
   clear(): void {

@@ -11,21 +11,11 @@
  *   its framing; "a batch has the frames of its messages, for both content types" keeps the bytes.
  *
  * A gRPC stream is a sequence of frames (a zero byte, the length in four bytes, the message), so a
- * batch can be one buffer. grpc-js frames what the method's serializer returns:
- *
- * ```js
- * const output = Buffer.allocUnsafe(message.byteLength + 5);
- * output.writeUInt8(0, 0);
- * output.writeUInt32BE(message.byteLength, 1);
- * message.copy(output, 5);
- * return output;
- * ```
- *
- * A handler writes an array of encoded messages, of which the serializer makes a
- * {@linkcode FramedBatch}. Its `byteLength` is the size of all frames minus 5, and its `copy`
- * writes them from the start of `output`, over the prefix. Where {@linkcode framesBatches} is
- * false, the array is written message by message and the last one carries the callback: slower,
- * same bytes. Cancellation, deadlines, flow control and trailers remain those of grpc-js.
+ * batch can be one buffer. A handler writes an array of encoded messages, and {@linkcode frame}
+ * replaces the `serializeMessage` of its call, which grpc-js declares private. Where that method is
+ * missing or frames differently, the array is written message by message and the last one carries
+ * the callback: slower, same bytes. Cancellation, deadlines, flow control and trailers remain those
+ * of grpc-js.
  *
  * Requests
  * - Product: @grpc/grpc-js 1.14.7.
@@ -56,12 +46,12 @@ const MIN_CACHED_MESSAGES = 4;
 
 /**
  * The last batches with their frames. Streams with the same filter are woken in the same turn and
- * mostly write the same batch, so that all but the first copy memory once instead of once per
- * message. Two batches are equal when they hold the identical buffers, which all streams share, in
- * the same order.
+ * mostly write the same batch, so that all but the first copy nothing: they send the same memory.
+ * Two batches are equal when they hold the identical buffers, which all streams share, in the same
+ * order.
  */
 const cachedBatches: EncodedMessages[] = [];
-const cachedFrames: Uint8Array[] = [];
+const cachedFrames: Buffer[] = [];
 let nextCached = 0;
 
 function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
@@ -72,61 +62,40 @@ function areSame(some: EncodedMessages, others: EncodedMessages): boolean {
   return true;
 }
 
-/** A batch in the shape of the one message that grpc-js frames. */
-export class FramedBatch {
-  readonly byteLength: number;
-  readonly #messages: EncodedMessages;
-
-  constructor(messages: EncodedMessages) {
-    let bytes = 0;
-    for (let i = 0; i < messages.length; i++) {
-      bytes += PREFIX_BYTES + (messages[i] as Uint8Array).length;
-    }
-    this.byteLength = bytes - PREFIX_BYTES;
-    this.#messages = messages;
+/**
+ * Frames a message or a batch.
+ *
+ * @returns all frames; not to be written to
+ */
+export function frame(response: Uint8Array | EncodedMessages): Buffer {
+  const messages = response instanceof Uint8Array ? [response] : response;
+  const isCached = messages.length >= MIN_CACHED_MESSAGES;
+  for (let i = 0; isCached && i < cachedBatches.length; i++) {
+    if (areSame(messages, cachedBatches[i] as EncodedMessages)) return cachedFrames[i] as Buffer;
   }
-
-  /** Writes all frames into `output`, from its start. */
-  copy(output: Uint8Array): number {
-    const messages = this.#messages;
-    const isCached = messages.length >= MIN_CACHED_MESSAGES;
-    for (let i = 0; isCached && i < cachedBatches.length; i++) {
-      if (!areSame(messages, cachedBatches[i] as EncodedMessages)) continue;
-      const frames = cachedFrames[i] as Uint8Array;
-      output.set(frames);
-      return frames.length;
-    }
-    let at = 0;
-    for (let i = 0; i < messages.length; i++) {
-      const message = messages[i] as Uint8Array;
-      const { length } = message;
-      output[at] = 0;
-      output[at + 1] = length >>> 24;
-      output[at + 2] = length >>> 16;
-      output[at + 3] = length >>> 8;
-      output[at + 4] = length;
-      output.set(message, at + PREFIX_BYTES);
-      at += PREFIX_BYTES + length;
-    }
-    if (isCached) {
-      cachedBatches[nextCached] = messages;
-      // grpc-js sends `output` and never writes to it again.
-      cachedFrames[nextCached] = output;
-      nextCached = (nextCached + 1) % CACHED_BATCHES;
-    }
-    return at;
+  let bytes = 0;
+  for (let i = 0; i < messages.length; i++) {
+    bytes += PREFIX_BYTES + (messages[i] as Uint8Array).length;
   }
-}
-
-/** Serializes a message or a batch for grpc-js, which calls methods of Buffers. */
-export function serialize(message: Uint8Array | EncodedMessages): Buffer {
-  // A FramedBatch has the properties of a Buffer that grpc-js uses.
-  if (!(message instanceof Uint8Array)) {
-    return new FramedBatch(message) as unknown as Buffer;
+  const output = Buffer.allocUnsafe(bytes);
+  let at = 0;
+  for (let i = 0; i < messages.length; i++) {
+    const message = messages[i] as Uint8Array;
+    const { length } = message;
+    output[at] = 0;
+    output[at + 1] = length >>> 24;
+    output[at + 2] = length >>> 16;
+    output[at + 3] = length >>> 8;
+    output[at + 4] = length;
+    output.set(message, at + PREFIX_BYTES);
+    at += PREFIX_BYTES + length;
   }
-  return Buffer.isBuffer(message)
-    ? message
-    : Buffer.from(message.buffer, message.byteOffset, message.byteLength);
+  if (isCached) {
+    cachedBatches[nextCached] = messages;
+    cachedFrames[nextCached] = output;
+    nextCached = (nextCached + 1) % CACHED_BATCHES;
+  }
+  return output;
 }
 
 /** The part of a call that frames messages; grpc-js declares it private. */
@@ -137,10 +106,10 @@ interface Framing {
 const supported = new WeakMap<object, boolean>();
 
 /**
- * Whether a call can frame a {@linkcode FramedBatch}. Tested once per class of calls, with messages
- * whose frames are known.
+ * Whether {@linkcode frame} can replace the framing of a call. Tested once per class of calls, with
+ * a message whose frame is known.
  */
-export function framesBatches(call: object): boolean {
+export function canFrame(call: object): boolean {
   const framing: object = Object.getPrototypeOf(call);
   let isSupported = supported.get(framing);
   if (isSupported === undefined) {
@@ -151,16 +120,12 @@ export function framesBatches(call: object): boolean {
 }
 
 function framesAsExpected(framing: object): boolean {
-  const messages = [Buffer.from([1, 2, 3]), Buffer.alloc(0), Buffer.alloc(300)];
-  const expected = Buffer.concat(messages.flatMap((message) => [
-    Buffer.from([0, 0, 0, message.length >> 8, message.length & 0xff]),
-    message,
-  ]));
+  const message = Buffer.alloc(300, 1);
   try {
     const { serializeMessage } = framing as Framing;
-    const handler = { serialize: () => new FramedBatch(messages) };
-    const framed = serializeMessage.call({ handler }, messages);
-    return framed instanceof Uint8Array && expected.equals(framed);
+    const handler = { serialize: () => message };
+    const framed = serializeMessage.call({ handler }, message);
+    return framed instanceof Uint8Array && frame(message).equals(framed);
   } catch {
     return false;
   }
@@ -175,7 +140,8 @@ const ignore = () => {};
 
 /** Writes batches and releases requests. */
 export const batchInterceptor: ServerInterceptor = (_method, call) => {
-  const canFrame = framesBatches(call);
+  const isReplaced = canFrame(call);
+  if (isReplaced) Object.assign(call, { serializeMessage: frame });
   return new ServerInterceptingCall(call, {
     start(next) {
       next({
@@ -186,7 +152,7 @@ export const batchInterceptor: ServerInterceptor = (_method, call) => {
         },
       });
     },
-    ...(!canFrame && {
+    ...(!isReplaced && {
       sendMessage(message, next) {
         if (!Array.isArray(message)) return next(message);
         const last = message.length - 1;

@@ -68,8 +68,10 @@ class PatchedStream {
     };
     stream.write = ((chunk: Uint8Array, callback?: Callback): boolean => {
       if (this.#backlog.isFull) this.#block(() => this.#enqueue(chunk, callback));
-      else if (this.#roundRobin.tryStart()) this.#begin(chunk, callback);
-      else this.#enqueue(chunk, callback);
+      else if (this.#roundRobin.tryStart()) {
+        this.#pending++;
+        this.#write(chunk, this.#whenWritten(callback));
+      } else this.#enqueue(chunk, callback);
       return true;
     }) as typeof stream.write;
     const end = stream.end as (...args: unknown[]) => typeof stream;
@@ -94,21 +96,21 @@ class PatchedStream {
   #enqueue(chunk: Uint8Array, callback: Callback | undefined): void {
     const run = () => {
       this.#queued.delete(run);
-      this.#begin(chunk, callback);
+      this.#pending++;
+      this.#write(chunk, this.#whenWritten(callback));
     };
     this.#queued.add(run);
     this.#roundRobin.enqueue(run);
   }
 
-  #begin(chunk: Uint8Array, callback: Callback | undefined): void {
-    this.#pending++;
-    this.#write(chunk, (error) => {
+  #whenWritten(callback: Callback | undefined): Callback {
+    return (error) => {
       // Writes that were pending when the stream closed were counted then.
       if (this.#pending > 0) this.#done();
       if (!callback) return;
       if (this.#backlog.isFull) this.#block(() => callback(error));
       else callback(error);
-    });
+    };
   }
 
   #done(): void {
