@@ -1,6 +1,6 @@
 /**
  * Checks the prose of the repository: words that are not used, in Markdown,
- * comments and message strings; source lines and pages that are too long.
+ * comments, message strings and alerts; source lines and pages that are too long.
  *
  * ```sh
  * deno task prose:check
@@ -13,7 +13,7 @@
  */
 import { parseArgs } from "node:util";
 import { readSource, ROOT } from "./docs/markdown.ts";
-import { markdownProse, sourceProse } from "./prose/extract.ts";
+import { commentProse, markdownProse, type Prose, sourceProse } from "./prose/extract.ts";
 import { type Exception, EXCEPTIONS, MAX_COLUMNS, MAX_LINES, WORD_RULES } from "./prose/rules.ts";
 
 /** Something to rewrite. */
@@ -38,8 +38,7 @@ export function checkFile(
   { exceptions = EXCEPTIONS, onUsed = () => {} }: ProseOptions = {},
 ): Finding[] {
   const lines = source.split("\n");
-  const prose = path.endsWith(".md") ? markdownProse(source) : sourceProse(source);
-  const words = prose.flatMap(({ text, line }) =>
+  const words = proseOf(path, source).flatMap(({ text, line }) =>
     WORD_RULES.flatMap(({ pattern, instead }) =>
       [...text.matchAll(pattern)].map(({ 0: found, index }) => ({
         path,
@@ -58,6 +57,11 @@ export function checkFile(
   return [...open, ...longFile(path, lines), ...longLines(path, lines)];
 }
 
+function proseOf(path: string, source: string): Prose[] {
+  if (path.endsWith(".md")) return markdownProse(source);
+  return path.endsWith(".ts") ? sourceProse(source) : commentProse(path, source);
+}
+
 function longFile(path: string, lines: readonly string[]): Finding[] {
   const limit = MAX_LINES[path] ?? Infinity;
   const count = lines.length - 1;
@@ -65,27 +69,33 @@ function longFile(path: string, lines: readonly string[]): Finding[] {
   return count > limit ? [{ path, line: count, message }] : [];
 }
 
-/** Long lines of sources, except those with a URL or a long piece of data. */
+/**
+ * Long lines of sources, except those with a URL or a long piece of data, and RPCs, which buf
+ * keeps on one line.
+ */
 function longLines(path: string, lines: readonly string[]): Finding[] {
-  if (path.endsWith(".md")) return [];
+  if (!/\.(ts|proto|go|rs|py|sh)$/.test(path)) return [];
   return lines.flatMap((text, index) => {
     const columns = [...text].length;
-    if (columns <= MAX_COLUMNS || /https?:\/\/|\S{60}/.test(text)) return [];
+    if (columns <= MAX_COLUMNS || /https?:\/\/|\S{60}|^ *rpc /.test(text)) return [];
     const message = `${columns} columns, the limit is ${MAX_COLUMNS}`;
     return [{ path, line: index + 1, message }];
   });
 }
 
-const SKIPPED = ["node_modules", ".git", "coverage", "target", "gen"];
+const SKIPPED = ["node_modules", ".git", ".venv", "venv", "coverage", "target", "gen"];
 
-/** Every Markdown and TypeScript file below a folder, sorted. */
+/** Names of the files that are checked. */
+const CHECKED = /\.(md|ts|proto|ya?ml|tpl|sh|py|rs|go|env|cfg|conf)$|(^|\/)Dockerfile$|^\.ci\/run$/;
+
+/** Every file below a folder that has prose, sorted. */
 export async function proseFiles(folder = ""): Promise<string[]> {
   const found: string[] = [];
   for await (const entry of Deno.readDir(new URL(folder || ".", ROOT))) {
     if (SKIPPED.includes(entry.name)) continue;
     const path = `${folder}${entry.name}`;
     if (entry.isDirectory) found.push(...await proseFiles(`${path}/`));
-    else if (/\.(md|ts)$/.test(path)) found.push(path);
+    else if (CHECKED.test(path)) found.push(path);
   }
   return found.sort();
 }

@@ -11,13 +11,13 @@ export const FOUND: Readonly<
   Record<DecoderName, Readonly<Record<string, string>>>
 > = {
   stock: {
-    "an unwanted message is not JSON": "5b7b2254223a2271222c2253223a22222c22227d5d",
-    "an empty symbol, wanted or not": "5b7b2254223a2271222c2253223a22227d5d",
-    "a wanted symbol follows an unwanted one":
+    "a message that no stream requests is not JSON": "5b7b2254223a2271222c2253223a22222c22227d5d",
+    "an empty symbol, requested or not": "5b7b2254223a2271222c2253223a22227d5d",
+    "a requested symbol follows another one":
       "5b7b2254223a2274222c2253223a224745222c2269223a312c2270223a312c2273223a" +
       "312c2274223a22323032362d30392d31345431343a33303a30325a222c2253223a2241" +
       "41504c227d5d",
-    "a second type follows an unwanted symbol":
+    "a second type follows a symbol that is not requested":
       "5b7b2254223a2274222c2253223a224745222c2254223a227a7a227d5d",
   },
   option: {
@@ -26,8 +26,9 @@ export const FOUND: Readonly<
     "a key of zero and the letter of the symbol":
       "9188a154a174a153a141a1700aa17301a178a14ea163a141a174d6ff6aa804eaa20053" +
       "a142",
-    "a key __proto__ behind an unwanted symbol": "9183a154a171a153a158a95f5f70726f746f5f5fc0",
-    "a key nil behind an unwanted symbol": "9183a154a171a153a158c0c0",
+    "a key __proto__ behind a symbol that is not requested":
+      "9183a154a171a153a158a95f5f70726f746f5f5fc0",
+    "a key nil behind a symbol that is not requested": "9183a154a171a153a158c0c0",
     "an announced list of 65,535, nested": "dcffff".repeat(400),
   },
   order: {

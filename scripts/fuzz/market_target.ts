@@ -234,12 +234,12 @@ function dependenceOf(
     !same(a.received, b.received) || !same(all.controls, fewer.controls) ||
     a.errors.malformed_frame !== b.errors.malformed_frame ||
     a.errors.unknown_type !== b.errors.unknown_type
-  ) return "Counters depend on who listens";
+  ) return "Counters depend on the subscriptions";
   if (a.errors.malformed_element < b.errors.malformed_element) {
-    return "More is malformed when less is wanted";
+    return "More is malformed when fewer symbols are requested";
   }
   const wanted = all.events.filter(([, event]) =>
     mayHaveSubscribers((event as { readonly symbol: string }).symbol)
   );
-  return same(wanted, fewer.events) ? undefined : "Other events depend on who listens";
+  return same(wanted, fewer.events) ? undefined : "Other events depend on the subscriptions";
 }

@@ -1,6 +1,6 @@
 /**
  * The prose of a file: Markdown without code, comments and message strings of
- * TypeScript.
+ * TypeScript, comments of other sources, and the texts of alerts.
  *
  * @module
  */
@@ -40,6 +40,24 @@ export function sourceProse(source: string): Prose[] {
     line += value.split("\n").length - 1;
   }
   return found;
+}
+
+/** Comments that begin with `//` or `///`; not the `//` of a URL. */
+const SLASHES = /(?<!:)\/\/.*/g;
+/** Comments that begin with `#`, and the texts of alerts; not `#!`, `#[…]` or a fragment. */
+const HASHES = /(?<=^|\s)#(?![![]).*|(?<=^ *)(?:summary|description): .*/gm;
+/** Comments of Helm templates. */
+const TEMPLATES = /\{\{-? ?\/\*[\s\S]*?\*\//g;
+
+/** Comments of a file that is neither Markdown nor TypeScript, by its name. */
+export function commentProse(path: string, source: string): Prose[] {
+  const patterns = /\.(proto|go|rs)$/.test(path) ? [SLASHES] : [HASHES, TEMPLATES];
+  return patterns.flatMap((pattern) =>
+    [...source.matchAll(pattern)].map(({ 0: comment, index }) => ({
+      text: withoutCode(comment),
+      line: source.slice(0, index).split("\n").length,
+    }))
+  );
 }
 
 function isProse(type: string, value: string): boolean {

@@ -47,6 +47,7 @@ export const WORD_RULES: readonly WordRule[] = [
   word("told|tells", "`reported`, `shows`, `returns`"),
   word("speaks?|spoken|speaking", "`sends`, `uses`, `supports`"),
   word("knew|hears?|heard", "`received`, `recorded`"),
+  word("wants?|wanted|unwanted", "`requests`, `subscribes`, `needs`"),
   word("verdicts?|suspects?", "`status`, `candidate`"),
   word("mends?|mended|heals?|healed", "`corrects`, `recovers`"),
   word("gives? back|given back", "`returns`, `unsubscribes`"),
@@ -78,6 +79,9 @@ export const WORD_RULES: readonly WordRule[] = [
     "`slot`",
   ),
   word("(?<!order )books?", "`cache`, `registry`, `counts`"),
+  // One spelling of a term.
+  word("catalogues?", "`catalog`"),
+  word("re-test(?:s|ed|ing)?", "`retest`"),
 ];
 
 /** Where a listed word is right. */

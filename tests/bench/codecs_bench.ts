@@ -57,7 +57,7 @@ const sinkOf = (wanted: boolean) => ({
 
 for (const wanted of [true, false]) {
   const sink = sinkOf(wanted);
-  const taken = wanted ? "all of it wanted" : "none of it wanted";
+  const taken = wanted ? "all of it requested" : "none of it requested";
   const stocks = stockFormat({ quotes: sink, trades: sink, bars: sink }).fast;
   Deno.bench({
     name: `fast JSON frame of 50, ${taken}`,

@@ -20,7 +20,7 @@ const CLIENTS: readonly ExternalClientKind[] = [connectEs, grpcio(protos)];
 interface Journey {
   readonly method: string;
   readonly request: unknown;
-  /** Waits until upstream carries what the stream wants. */
+  /** Waits until the symbols of the stream are subscribed at Alpaca. */
   readonly subscribed: (harness: Harness) => boolean;
   readonly emit: (harness: Harness) => void;
   readonly expected: readonly unknown[];
@@ -361,7 +361,7 @@ for (const journey of JOURNEYS) {
             count: journey.expected.length,
           });
           await client.ready;
-          await until("upstream carries it", () => journey.subscribed(harness));
+          await until("it is subscribed", () => journey.subscribed(harness));
           journey.emit(harness);
           assert.deepEqual(await client.messages, journey.expected);
         },

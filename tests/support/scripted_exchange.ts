@@ -251,7 +251,7 @@ export class ScriptedExchange implements AsyncDisposable {
       );
       return;
     }
-    // The types want Node's Buffer; the runtime gives one.
+    // The types need Node's Buffer; at run time it is one.
     const rest = head as Parameters<WebSocketServer["handleUpgrade"]>[2];
     this.#sockets.handleUpgrade(request, socket, rest, (peer) => {
       this.#peers.put(new ScriptedPeer(peer, request));

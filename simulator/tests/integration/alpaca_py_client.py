@@ -60,7 +60,7 @@ orders.subscribe_trade_updates(handle_order)
 for stream in (stocks, options, orders):
     threading.Thread(target=stream.run, daemon=True).start()
 
-# Nothing is replayed: an order before the stream listens would be told to nobody.
+# Alpaca replays nothing: the update of an order placed before the subscription is lost.
 api = TradingClient("SIM_KEY", "SIM_SECRET", url_override=api_url)
 for _ in range(40):
     if "order fill" in wanted:

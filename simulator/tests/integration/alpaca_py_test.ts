@@ -1,7 +1,7 @@
 /**
- * The official Python SDK, unmodified, against the simulator. Wants a Python
+ * The official Python SDK, unmodified, against the simulator. Needs a Python
  * that has alpaca-py: `ALPACA_PY_PYTHON` names it, else `python3` is tried.
- * Left out, with a line that says so, where there is none.
+ * Skipped, with the reason in its name, where there is none.
  */
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";

@@ -1,8 +1,8 @@
 /**
  * Order updates of the trading stream.
  *
- * Quantities and prices are money: decimal text with the broker's digits. Enumerated fields (event,
- * class, type, side, …) are open sets, because the broker adds values without notice: they are text
+ * Quantities and prices are money: decimal text with Alpaca's digits. Enumerated fields (event,
+ * class, type, side, …) are open sets, because Alpaca adds values without notice: they are text
  * here, and each API maps the values that it has.
  *
  * @module
@@ -14,7 +14,7 @@ export interface OrderUpdate {
   /** `new`, `fill`, `partial_fill`, `canceled`, … */
   readonly event: string;
   /**
-   * Unique per event and equal for a repeat of it: the broker's id if it sends one, else derived
+   * Unique per event and equal for a repeat of it: Alpaca's id if it sends one, else derived
    * from the fields that identify the event.
    */
   readonly eventId: string;
@@ -71,7 +71,7 @@ export interface OrderLeg {
 }
 
 /**
- * Documented values of the enumerated fields; `""` where the broker leaves the field empty. Values
+ * Documented values of the enumerated fields; `""` where Alpaca leaves the field empty. Values
  * without a number in an API are delivered as its unspecified value; values that are not in this
  * table are delivered too, and counted. `tests/support/alpaca_vocabulary.ts` has the sources.
  */

@@ -1,7 +1,7 @@
 /**
  * Trade updates as domain events (Alpaca: Websocket Streaming, trading).
  *
- * Money stays the broker's text, and enumerated values stay text. Only the event and the order's id
+ * Money stays Alpaca's text, and enumerated values stay text. Only the event and the order's id
  * are required; any other field may be absent, null or empty, as in the parent of a multi-leg
  * order.
  *

@@ -3,7 +3,7 @@
  *
  * A call is open from {@linkcode OpenCalls.track} until grpc-js reports that it is over: ended by
  * the client, the network, a deadline or the proxy. Its signal fires then, or earlier when the
- * proxy wants to end it; the reason is a {@linkcode ClientGone} or a {@linkcode CallError}.
+ * proxy ends it; the reason is a {@linkcode ClientGone} or a {@linkcode CallError}.
  *
  * @module
  */

@@ -276,7 +276,7 @@ Deno.test("tail --no-reconnect ends when the proxy is at a limit", async () => {
   ]);
 });
 
-Deno.test("tail passes on which contracts are wanted, and only what was said", async () => {
+Deno.test("tail sends the selection of contracts, and only the flags that were set", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   const done = tail([

@@ -1,5 +1,5 @@
 /**
- * Many streams, one upstream: what is subscribed is the union of what they want.
+ * Many streams, one session: the subscriptions are the union of their symbols.
  *
  * @module
  */

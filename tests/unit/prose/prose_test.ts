@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { checkFile, checkProse } from "../../../scripts/prose.ts";
+import { checkFile, checkProse, proseFiles } from "../../../scripts/prose.ts";
 import { EXCEPTIONS } from "../../../scripts/prose/rules.ts";
 
 /** Line numbers of the findings. */
@@ -33,6 +33,54 @@ Deno.test("listed words are found in comments and messages, but not in code", ()
   assert.deepEqual(linesOf("a.ts", source).sort(), [2, 5, 6, 6, 6]);
 });
 
+Deno.test("listed words are found in the comments of other files", () => {
+  const samples: Record<string, string> = {
+    "a.proto": 'option x = "https://nobody.test"; // told\nmessage Desk {}\n// at once',
+    "a.go": 'url := "whoever"\n// told\nfmt.Println("nobody")\n/// nobody',
+    "a.rs": "#[told]\n/// told\nlet desk = 1;\n//! at once",
+    "a.py": "#!/usr/bin/nobody\n# told\ndesk = 1\ndesk()  # at once",
+    "a.yaml": "desk: a#nobody\n# told\nsummary: nobody\n- name: whoever # at once",
+    "a.tpl": "{{ whoever }}\n{{/* Labels\ntold */}}\n{{- /* at once */}}",
+    "a.env": "NOBODY=whoever\n# told\n#\n# `desk` at once",
+    "Dockerfile": "FROM desk\n# told\nRUN whoever\n# at once",
+    ".ci/run": "desk() {\n# told\nwhoever\n} # at once",
+  };
+  const found = Object.fromEntries(
+    Object.entries(samples).map(([path, text]) => [path, linesOf(path, text)]),
+  );
+  assert.deepEqual(found, {
+    "a.proto": [1, 3],
+    "a.go": [2, 4],
+    "a.rs": [2, 4],
+    "a.py": [2, 4],
+    "a.yaml": [2, 3, 4],
+    "a.tpl": [3, 4],
+    "a.env": [2, 4],
+    "Dockerfile": [2, 4],
+    ".ci/run": [2, 4],
+  });
+});
+
+Deno.test("sources, contracts, scripts and manifests are checked", async () => {
+  const files = await proseFiles();
+  for (
+    const path of [
+      "README.md",
+      "src/main.ts",
+      "proto/cream/v1/stream_proxy.proto",
+      "docs/clients/python/client.py",
+      "docs/clients/rust/src/main.rs",
+      "docs/clients/go/main.go",
+      "helm/alpaca-stream-proxy/files/rules.yaml",
+      "helm/alpaca-stream-proxy/templates/_helpers.tpl",
+      "scripts/delivery/fetch_schemas.sh",
+      "telemetry.env",
+      "Dockerfile",
+      ".ci/run",
+    ]
+  ) assert.ok(files.includes(path), path);
+});
+
 Deno.test("an order book is not a finding", () => {
   assert.deepEqual(linesOf("a.md", "an order book"), []);
   assert.deepEqual(linesOf("a.md", "a book of symbols"), [1]);
@@ -44,6 +92,8 @@ Deno.test("long lines are found in sources, except data and URLs", () => {
   assert.deepEqual(linesOf("a.ts", lines.join("\n")), [1]);
   assert.deepEqual(linesOf("a.ts", `// https://a.test ${words}`), []);
   assert.deepEqual(linesOf("a.md", words), []);
+  assert.deepEqual(linesOf("a.yaml", `# ${words}`), []);
+  assert.deepEqual(linesOf("a.proto", `// ${words}\n  rpc ${words}`), [1]);
 });
 
 Deno.test("README and ARCHITECTURE have at most 180 lines", () => {

@@ -27,7 +27,7 @@ export const SCRIPT = String.raw`
     rows: bound("rows"),
     chart: bound("chart"),
   };
-  const textOf = (wanted) => elements.text.find(([, name]) => name === wanted)[0].textContent;
+  const textOf = (field) => elements.text.find(([, name]) => name === field)[0].textContent;
   const link = document.querySelector("[data-link]");
   const linkText = document.querySelector("[data-link-text]");
   const news = document.querySelector("[data-news]");

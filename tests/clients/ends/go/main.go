@@ -22,9 +22,10 @@ func main() {
 	}
 	count, _ := strconv.Atoi(os.Args[2])
 	desc := &grpc.StreamDesc{ServerStreams: true}
+	method := "/cream.v1.StreamProxyService/StreamQuotes"
 	var group sync.WaitGroup
 	for range count {
-		stream, err := conn.NewStream(context.Background(), desc, "/cream.v1.StreamProxyService/StreamQuotes")
+		stream, err := conn.NewStream(context.Background(), desc, method)
 		if err != nil {
 			log.Fatal(err)
 		}

@@ -46,7 +46,7 @@ export async function played({ scene, steps }: Script): Promise<Scenario> {
   return scenario;
 }
 
-/** The wanted pairs that upstream accepts, by key. */
+/** The requested pairs that upstream accepts, by key. */
 export function obtainable(
   { subscriptions, upstream, held }: Scenario,
 ): Map<string, Pair> {

@@ -273,7 +273,7 @@ Deno.test("with repeated and contradicting replies the true state is reached", a
         const wanted = obtainable(scenario);
         for (const pair of pairsOf(scenario.upstream.state)) {
           const key = pairKey(pair);
-          // A `*` that upstream made up is kept where a stream wants it, allowed
+          // A `*` that upstream made up is kept where a stream requests it, allowed
           // or not.
           const isOfUse = wanted.has(key) ||
             scenario.subscriptions.desired.isRequested(pair);

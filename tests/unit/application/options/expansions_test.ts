@@ -82,7 +82,7 @@ class Rig implements AsyncDisposable {
     await this.clock.advance(INTERVAL_MS);
   }
 
-  /** Contracts wanted of each underlying. */
+  /** Contracts requested of each underlying. */
   get counts(): Record<string, number> {
     const counts: Record<string, number> = {};
     for (const symbol of this.sink.symbols()) {
@@ -92,7 +92,7 @@ class Rig implements AsyncDisposable {
     return counts;
   }
 
-  /** Strikes wanted of the quotes channel. */
+  /** Strikes requested on the quotes channel. */
   get strikes(): number[] {
     const strikes = this.sink.symbols()
       .map((symbol) => Number(symbol.slice(-8)) / 1000);

@@ -105,7 +105,7 @@ const RULES: readonly (readonly [ChannelName, StreamFilter, string[]])[] = [
 
 for (const [channel, filter, expected] of RULES) {
   const wanted = expected.join(", ") || "nothing of upstream";
-  Deno.test(`${channel} with ${JSON.stringify(filter)} wants ${wanted}`, () => {
+  Deno.test(`${channel} with ${JSON.stringify(filter)} requests ${wanted}`, () => {
     const { streams, sip, opra } = proxy();
     const stream = streams.open(channel, filter);
     assert.deepEqual([

@@ -26,7 +26,7 @@ type Step =
   /** The answer comes once more, as an old state. */
   | { readonly do: "repeat" }
   | { readonly do: "contradict"; readonly state: SymbolSets }
-  /** Upstream refuses `requests` subscribes, of any symbols. */
+  /** Upstream rejects `requests` subscribes, of any symbols. */
   | { readonly do: "refuse"; readonly code: number; readonly requests: number }
   /** The account's limit changes. */
   | { readonly do: "limit"; readonly to: number }
@@ -520,7 +520,7 @@ function partition<T>(
   return [all.filter(isFirst), all.filter((each) => !isFirst(each))];
 }
 
-/** Whether a wanted `*` is left out because upstream has refused it before. */
+/** Whether a requested `*` is left out because upstream rejected it before. */
 function isRefusedWildcard({ quota }: Scenario, key: string): boolean {
   const [channel, symbol] = key.split(" ");
   return symbol === "*" &&

@@ -100,7 +100,7 @@ Deno.test("every message of a frame is in the latency histogram", () => {
   assert.equal(counts.reduce((sum, count) => sum + count), 3);
 });
 
-Deno.test("an unwanted quote is counted and not published", () => {
+Deno.test("a quote that no stream requests is counted and not published", () => {
   const harness = new StockHarness(["MSFT"]);
   harness.receive([quote(1, "AAPL"), quote(2, "MSFT"), quote("bad", "AAPL")]);
   assert.deepEqual(harness.quotes.events.map(({ symbol }) => symbol), ["MSFT"]);

@@ -30,7 +30,7 @@ import { tradingFormat, type TradingReply } from "../../../../src/infrastructure
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 
-/** A sink that keeps what is published; it wants the given symbols, or all. */
+/** A sink that keeps what is published; it subscribes the given symbols, or all. */
 export class RecordingSink<T> implements EventSink<T> {
   readonly events: T[] = [];
   readonly receivedAt: number[] = [];

@@ -40,7 +40,7 @@ function optionTrade(fields: Record<string, unknown> = {}) {
   return { T: "t", S: OPTION, ...print, ...fields };
 }
 
-/** What open streams may want: everything, other symbols, or nothing. */
+/** What open streams may request: everything, other symbols, or nothing. */
 const LISTENERS = [undefined, ["MSFT"], []] as const;
 
 const stockPairs = LISTENERS.map((wanted) =>
@@ -91,7 +91,7 @@ for (const [name, bad, malformed] of LONG_FIELDS) {
   });
 }
 
-Deno.test("a symbol of 130,000 characters is invalid, wanted or not", () => {
+Deno.test("a symbol of 130,000 characters is invalid, requested or not", () => {
   const frame = binary(JSON.stringify([
     stockQuote({ S: LONG }),
     stockTrade({ S: LONG }),
@@ -118,7 +118,7 @@ Deno.test("a number of 130,000 digits costs at most that message", () => {
   }
 });
 
-Deno.test("an empty symbol is invalid, wanted or not", () => {
+Deno.test("an empty symbol is invalid, requested or not", () => {
   for (const wanted of LISTENERS) {
     const stocks = new StockHarness(wanted).receive([
       stockQuote({ S: "" }),
@@ -207,7 +207,7 @@ for (const [name, key] of KEYS) {
   });
 }
 
-Deno.test("of equal keys the last one counts, also when no stream wants the first", () => {
+Deno.test("of equal keys the last one counts, also when no stream requests the first", () => {
   const twice = (first: string, last: string) =>
     JSON.stringify(stockTrade({ S: first }))
       .replace(/\}$/, `,"S":${JSON.stringify(last)}}`);
@@ -225,7 +225,7 @@ Deno.test("of equal keys the last one counts, also when no stream wants the firs
   });
 });
 
-Deno.test("an unwanted message that is not JSON costs its frame, like a wanted one", () => {
+Deno.test("a message that is not JSON costs its frame, requested or not", () => {
   for (const rest of ["@", "1.5.2", "[1,]", '"x":', "nul", '"a":01']) {
     const text = `[{"T":"q","S":"AAPL",${rest}}]`;
     for (const wanted of LISTENERS) {

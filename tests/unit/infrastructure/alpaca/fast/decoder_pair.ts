@@ -10,7 +10,7 @@ import { StockHarness } from "../decoder_harness.ts";
 
 /** Frames of each kind; more by hand. */
 export const RUNS = Number(Deno.env.get("FAST_FRAME_RUNS") ?? 5_000);
-/** What harnesses want that do not want everything. */
+/** Symbols of the harnesses that do not subscribe every symbol. */
 export const WANTED = ["AAPL", "SPY261218C00650000"];
 
 /** Everything that a harness has published, counted and passed on. */

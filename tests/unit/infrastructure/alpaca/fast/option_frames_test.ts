@@ -131,7 +131,7 @@ Deno.test("both decoders agree on option frames with changed bytes", () => {
   );
 });
 
-Deno.test("both decoders count unwanted option messages", () => {
+Deno.test("both decoders count option messages that no stream requests", () => {
   fc.assert(
     fc.property(fc.array(goodOption, { maxLength: 5 }), (elements) => {
       someOptions.assertSame(packed(elements));

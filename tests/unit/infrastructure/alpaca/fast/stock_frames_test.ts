@@ -192,7 +192,7 @@ Deno.test("both decoders agree on stock frames with changed bytes", () => {
   );
 });
 
-Deno.test("both decoders count unwanted messages and publish none", () => {
+Deno.test("both decoders count messages that no stream requests and publish none", () => {
   const wellFormed = frameText.filter(isJson);
   fc.assert(
     fc.property(
