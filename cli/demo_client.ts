@@ -7,7 +7,7 @@
 import type { Clock } from "../src/application/ports/clock.ts";
 import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import { StreamProxyService } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { CHANNEL_LABELS } from "../src/infrastructure/metrics/metrics.ts";
+import { MESSAGE_TYPE_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { parseAddress, ProxyClient, RpcError } from "./grpc_client.ts";
 import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "./retry.ts";
@@ -109,7 +109,7 @@ export function parseDropped(page: string): Map<ChannelName, number> {
     /^alpaca_proxy_messages_dropped_total\{message_type="(\w+)"\} (\S+)$/gm,
   );
   for (const [, label, value] of lines) {
-    const channel = CHANNELS.find((one) => CHANNEL_LABELS[one] === label);
+    const channel = CHANNELS.find((one) => MESSAGE_TYPE_LABELS[one] === label);
     if (channel) found.set(channel, Number(value));
   }
   return found;

@@ -9,7 +9,7 @@ import { similarSetting } from "./infrastructure/config/environment.ts";
 import { MAIN_SETTINGS } from "./infrastructure/config/settings.ts";
 
 /** What the program does: run the proxy, check the settings, or show a text. */
-export type Command = "run" | "check" | "help" | "version";
+type Command = "run" | "check" | "help" | "version";
 
 /** Name and version of the program and its runtime. */
 export const VERSION = `alpaca-stream-proxy ${manifest.version} (Deno ${Deno.version.deno})`;

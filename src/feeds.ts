@@ -5,10 +5,10 @@
  * @module
  */
 import type { Channels } from "./application/broadcast/channels.ts";
-import { FeedLink, type FeedLinkParts } from "./application/feeds/feed_link.ts";
+import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
-import { type ExpansionParts, Expansions } from "./application/options/expansions.ts";
+import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
@@ -46,7 +46,7 @@ export interface Dependencies {
 type MarketFeedId = Exclude<FeedId, "trading">;
 
 /** The enabled feeds. */
-export interface Feeds {
+interface Feeds {
   readonly links: Partial<Record<FeedId, FeedLink>>;
   /** Subscriptions of the market data feeds. */
   readonly managers: Partial<Record<MarketFeedId, SubscriptionManager>>;
@@ -159,7 +159,7 @@ function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector
 const DATA_KEY = "Check ALPACA_KEY and ALPACA_SECRET (or ALPACA_DATA_KEY and ALPACA_DATA_SECRET)";
 
 /** What an operator can do, per feed and kind of failure. */
-const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
+const REMEDIES: Readonly<Record<FeedId, FeedLinkOptions["remedies"]>> = {
   sip: remedies(`${DATA_KEY}, and that the plan includes ALPACA_FEED`, "ALPACA_STOCK_STREAM_URL"),
   opra: remedies(
     `${DATA_KEY}, and that the plan includes ALPACA_OPTIONS_FEED`,
@@ -172,7 +172,7 @@ const REMEDIES: Readonly<Record<FeedId, FeedLinkParts["remedies"]>> = {
 };
 
 /** `address` is the variable of the feed's address. */
-function remedies(auth: string, address: string): FeedLinkParts["remedies"] {
+function remedies(auth: string, address: string): FeedLinkOptions["remedies"] {
   const temporary = `If this persists, check the network and ${address}`;
   return {
     auth,
@@ -196,7 +196,7 @@ const MAX_CHAINS = 128;
 /** Makes the expansion of underlyings; nothing is looked up yet. */
 export function buildExpansions(
   config: Config,
-  deps: Omit<ExpansionParts, "catalog" | "settings"> & {
+  deps: Omit<ExpansionOptions, "catalog" | "settings"> & {
     /** Most contracts that may be chosen for all underlyings together. */
     readonly maxContracts: () => number;
   },

@@ -10,7 +10,7 @@
  */
 
 /** A signal that asks the process to stop. */
-export type StopSignal = "SIGINT" | "SIGTERM";
+type StopSignal = "SIGINT" | "SIGTERM";
 
 /** Received signals; they are kept until a handler is set. */
 export interface StopSignals {

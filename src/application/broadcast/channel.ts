@@ -27,7 +27,7 @@ export interface ChannelKeys<T> {
 }
 
 /** Limits and counters of a channel. */
-export interface ChannelOptions<T> {
+interface ChannelOptions<T> {
   /** Capacity of each subscriber's queue in events, at least 1. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
@@ -38,7 +38,7 @@ export interface ChannelOptions<T> {
 }
 
 /** The keys that a subscriber filters by; if both are empty, every event matches. */
-export interface ChannelFilter {
+interface ChannelFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
 }

@@ -16,7 +16,7 @@ export type Channels = {
 };
 
 /** Options of {@linkcode createChannels}. */
-export interface ChannelsOptions {
+interface ChannelsOptions {
   /** Capacity of a subscriber's queue in events, at least 1. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
   readonly counters: ProxyCounters;

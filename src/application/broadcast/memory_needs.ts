@@ -41,7 +41,7 @@ const ENTRY_BYTES = 1_350;
 const BASE_BYTES = 96 * 1_048_576;
 
 /** Settings that determine how much memory is needed. */
-export interface MemorySettings {
+interface MemorySettings {
   readonly capacities: Readonly<Record<ChannelName, number>>;
   readonly limits: { readonly maxSymbols: number; readonly queueMemoryBytes: number };
 }

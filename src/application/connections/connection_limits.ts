@@ -52,7 +52,7 @@ const RAISE_LIMIT = "Raise the limit (ulimit -n)";
 const LOG_EVERY_MS = 60_000;
 
 /** An accepted connection. */
-export interface AcceptedConnection {
+interface AcceptedConnection {
   /** Closes the connection; called once at most. */
   readonly close: () => void;
   /** Monotonic ms since which no request is under way; undefined in one. */

@@ -34,7 +34,7 @@ import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 const STABLE_MS = 10_000;
 
 /** Dependencies of a link. */
-export interface FeedLinkParts {
+export interface FeedLinkOptions {
   readonly feed: FeedId;
   readonly kind: FeedKind;
   readonly connector: FeedConnector;
@@ -61,7 +61,7 @@ export interface FeedLinkParts {
 
 /** The connection of one feed, with its state. */
 export class FeedLink {
-  readonly #parts: FeedLinkParts;
+  readonly #options: FeedLinkOptions;
   #link: Link = DISCONNECTED;
   /** Monotonic ms at which the state changed. */
   #changedAt: number;
@@ -79,14 +79,14 @@ export class FeedLink {
   #remedy: string | undefined;
   #retry: { readonly decided: WallStamp; readonly delayMs: number } | undefined;
 
-  constructor(parts: FeedLinkParts) {
-    this.#parts = parts;
-    this.#changedAt = parts.clock.monotonic();
+  constructor(options: FeedLinkOptions) {
+    this.#options = options;
+    this.#changedAt = options.clock.monotonic();
   }
 
   /** Returns a snapshot of the link. */
   get status(): FeedStatus {
-    const { feed, kind, subscriptions, counters } = this.#parts;
+    const { feed, kind, subscriptions, counters } = this.#options;
     return {
       feed,
       kind,
@@ -109,7 +109,7 @@ export class FeedLink {
    * `error` until then.
    */
   async run(signal: AbortSignal): Promise<void> {
-    this.#down ??= new WallStamp(this.#parts.clock);
+    this.#down ??= new WallStamp(this.#options.clock);
     this.#apply("connect");
     try {
       while (!signal.aborted && this.#link.state === "connecting") {
@@ -126,7 +126,7 @@ export class FeedLink {
 
   /** Connects and follows the session until it ends; returns the reason. */
   async #runSession(signal: AbortSignal): Promise<FeedFailure> {
-    const { connector, subscriptions, clock, tracing, feed, redact } = this.#parts;
+    const { connector, subscriptions, clock, tracing, feed, redact } = this.#options;
     const span = tracing.span("feed.session", {
       "feed.id": feed,
       "feed.attempt": attemptsOf(this.#link),
@@ -152,7 +152,7 @@ export class FeedLink {
   }
 
   async #follow(session: FeedSession, signal: AbortSignal): Promise<FeedFailure> {
-    const { subscriptions, clock, heartbeat: settings } = this.#parts;
+    const { subscriptions, clock, heartbeat: settings } = this.#options;
     const over = new AbortController();
     const close = () => session.close();
     signal.addEventListener("abort", close);
@@ -180,22 +180,22 @@ export class FeedLink {
   #onConnected(): void {
     this.#apply("accepted");
     this.#consecutiveAuthFailures = 0;
-    this.#authenticatedAt = this.#parts.clock.monotonic();
+    this.#authenticatedAt = this.#options.clock.monotonic();
     if (this.#lastConnected && this.#down) {
-      this.#lastOutageMs = this.#parts.clock.now() - this.#down.at;
+      this.#lastOutageMs = this.#options.clock.now() - this.#down.at;
     }
-    this.#lastConnected = new WallStamp(this.#parts.clock);
+    this.#lastConnected = new WallStamp(this.#options.clock);
     this.#down = undefined;
     this.#errorMessage = undefined;
     this.#remedy = undefined;
-    this.#parts.log.info("Feed connected");
+    this.#options.log.info("Feed connected");
   }
 
   #onFailure(failure: FeedFailure): void {
     this.#consecutiveFailures++;
-    this.#parts.counters.errors[failure.errorType]++;
+    this.#options.counters.errors[failure.errorType]++;
     this.#errorMessage = failure.message;
-    this.#down ??= new WallStamp(this.#parts.clock);
+    this.#down ??= new WallStamp(this.#options.clock);
     if (failure.errorType === "auth") this.#consecutiveAuthFailures++;
     // A key that worked a moment ago is not an error that the operator can correct.
     const rejected = failure.errorType === "auth" && !this.#isDoubted &&
@@ -206,12 +206,12 @@ export class FeedLink {
   get #isDoubted(): boolean {
     const sinceAcceptedMs = this.#authenticatedAt === undefined
       ? undefined
-      : this.#parts.clock.monotonic() - this.#authenticatedAt;
+      : this.#options.clock.monotonic() - this.#authenticatedAt;
     return isDoubted({ count: this.#consecutiveAuthFailures, sinceAcceptedMs });
   }
 
   async #waitForRetry(failure: FeedFailure, signal: AbortSignal): Promise<void> {
-    const { clock, random, reconnect, log, counters, remedies } = this.#parts;
+    const { clock, random, reconnect, log, counters, remedies } = this.#options;
     const { message, errorType, retryAfterMs } = failure;
     const { maxAttempts } = reconnect;
     const doubted = errorType === "auth" && this.#isDoubted
@@ -256,15 +256,15 @@ export class FeedLink {
   /** Time in the present state, earlier times included, in ms. */
   #presentStateMs(): number {
     const before = this.#stateMs[this.#link.state] ?? 0;
-    return before + this.#parts.clock.monotonic() - this.#changedAt;
+    return before + this.#options.clock.monotonic() - this.#changedAt;
   }
 
   #apply(event: LinkEvent): void {
     const next = advance(this.#link, event);
     if (next.state !== this.#link.state) {
       this.#stateMs[this.#link.state] = this.#presentStateMs();
-      this.#changedAt = this.#parts.clock.monotonic();
-      this.#parts.log.debug("Feed state", {
+      this.#changedAt = this.#options.clock.monotonic();
+      this.#options.log.debug("Feed state", {
         from: this.#link.state,
         to: next.state,
       });

@@ -41,7 +41,7 @@ const MAX_UNANSWERED = 3;
 const ERROR_PAUSE_MS = 1_000;
 
 /** A symbol quota and what a new stream would add to it. */
-export interface QuotaExcess {
+interface QuotaExcess {
   readonly feed: FeedId;
   /** Pairs of channel and symbol that the plan allows on the feed. */
   readonly limit: number;
@@ -93,7 +93,7 @@ export interface SubscriptionSink {
 }
 
 /** What a subscription manager needs. */
-export interface SubscriptionManagerParts {
+interface SubscriptionManagerOptions {
   readonly feed: FeedId;
   readonly subscriptions: Subscriptions;
   /** How long a request may wait for its reply, in ms. */
@@ -106,7 +106,7 @@ export interface SubscriptionManagerParts {
 }
 
 /** A connected session. */
-interface Session {
+interface AttachedSession {
   readonly upstream: FeedSession;
   /** The span of the request in flight. */
   span?: Span | undefined;
@@ -152,8 +152,8 @@ class Alarm {
 
 /** Manages the subscriptions of a market data feed. */
 export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
-  readonly #parts: SubscriptionManagerParts;
-  #session: Session | undefined;
+  readonly #options: SubscriptionManagerOptions;
+  #session: AttachedSession | undefined;
   /** When the next request is sent, with all changes until then. */
   readonly #sending: Alarm;
   /** When the next grace period ends. */
@@ -163,9 +163,9 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   /** When the reply to the request in flight is overdue. */
   readonly #deadline: Alarm;
 
-  constructor(parts: SubscriptionManagerParts) {
-    this.#parts = parts;
-    const { clock } = parts;
+  constructor(options: SubscriptionManagerOptions) {
+    this.#options = options;
+    const { clock } = options;
     this.#sending = new Alarm(clock, () => this.#send());
     this.#sweeping = new Alarm(clock, () => this.#sweep());
     this.#retesting = new Alarm(clock, () => this.#send());
@@ -173,11 +173,11 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   get subscriptionCount(): number {
-    return this.#session ? this.#parts.subscriptions.reconciler.acknowledgedCount : 0;
+    return this.#session ? this.#options.subscriptions.reconciler.acknowledgedCount : 0;
   }
 
   get problem(): string | undefined {
-    return describeProblem(this.#parts.subscriptions);
+    return describeProblem(this.#options.subscriptions);
   }
 
   get acknowledgedAt(): number | undefined {
@@ -186,7 +186,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   /** Reports limit, use and failures in numbers. */
   reportQuota(): FeedQuota {
-    const { feed, subscriptions } = this.#parts;
+    const { feed, subscriptions } = this.#options;
     return {
       feed,
       ...reportQuota(subscriptions),
@@ -197,7 +197,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   /** Reports the state of every symbol. */
   report(expansions: readonly ExpansionReport[]): FeedSubscriptions {
-    const { feed, subscriptions } = this.#parts;
+    const { feed, subscriptions } = this.#options;
     return {
       feed,
       channels: reportChannels(subscriptions),
@@ -207,7 +207,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   checkQuota(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    const { feed, subscriptions } = this.#parts;
+    const { feed, subscriptions } = this.#options;
     const { refCounts, quota, reconciler } = subscriptions;
     const { limit } = quota;
     if (limit === undefined) return;
@@ -224,12 +224,12 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   add(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    const { refCounts } = this.#parts.subscriptions;
+    const { refCounts } = this.#options.subscriptions;
     if (refCounts.add(channel, symbols) && this.#session) this.#sending.start();
   }
 
   remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    const { subscriptions: { refCounts }, clock } = this.#parts;
+    const { subscriptions: { refCounts }, clock } = this.#options;
     if (!refCounts.remove(channel, symbols, clock.monotonic())) return;
     // Without a session nothing is subscribed, so nothing needs to linger.
     if (!this.#session) return refCounts.dropLingering();
@@ -238,14 +238,14 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   freeSlots(channel: UpstreamChannel): number | undefined {
-    const { subscriptions } = this.#parts;
+    const { subscriptions } = this.#options;
     const { limit } = subscriptions.quota;
     if (!subscriptions.quota.usesSlot({ channel, symbol: "" })) return undefined;
     return limit === undefined ? undefined : limit - slotsInUse(subscriptions);
   }
 
   testLimitWith(channel: UpstreamChannel, symbol: string): void {
-    const { quota, reconciler } = this.#parts.subscriptions;
+    const { quota, reconciler } = this.#options.subscriptions;
     if (!quota.learned) return;
     reconciler.testLimitWith({ channel, symbol });
     this.#scheduleRetest();
@@ -253,12 +253,12 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   attach(upstream: FeedSession): void {
     this.#session = { upstream, unanswered: 0, hasAnswered: false };
-    this.#parts.subscriptions.reconciler.reset();
+    this.#options.subscriptions.reconciler.reset();
     this.#send();
   }
 
   detach(): void {
-    const { reconciler, refCounts } = this.#parts.subscriptions;
+    const { reconciler, refCounts } = this.#options.subscriptions;
     for (const alarm of [this.#sending, this.#sweeping, this.#retesting, this.#deadline]) {
       alarm.set(undefined);
     }
@@ -269,7 +269,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   probe(): void {
-    const { reconciler } = this.#parts.subscriptions;
+    const { reconciler } = this.#options.subscriptions;
     const probe = this.#session && reconciler.probe();
     if (probe) this.#send(probe);
   }
@@ -278,15 +278,15 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const session = this.#session;
     if (!session) return;
     this.#settle(session);
-    session.acknowledgedAt = this.#parts.clock.monotonic();
-    this.#parts.subscriptions.reconciler.acknowledge(state);
+    session.acknowledgedAt = this.#options.clock.monotonic();
+    this.#options.subscriptions.reconciler.acknowledge(state);
     this.#send();
   }
 
   rejected(error: UpstreamError): void {
     const session = this.#session;
     if (!session) return;
-    const { reconciler } = this.#parts.subscriptions;
+    const { reconciler } = this.#options.subscriptions;
     const request = reconciler.inFlight;
     session.span?.set({ code: error.code });
     this.#settle(session);
@@ -294,7 +294,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
 
-  #settle(session: Session): void {
+  #settle(session: AttachedSession): void {
     this.#deadline.set(undefined);
     session.span?.end();
     session.span = undefined;
@@ -303,12 +303,12 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   }
 
   #scheduleRetest(): void {
-    if (this.#session) this.#retesting.set(this.#parts.subscriptions.reconciler.dueAt);
+    if (this.#session) this.#retesting.set(this.#options.subscriptions.reconciler.dueAt);
   }
 
   /** Unsubscribes lingering symbols as their grace periods end. */
   #sweep(): void {
-    const { subscriptions: { refCounts }, clock } = this.#parts;
+    const { subscriptions: { refCounts }, clock } = this.#options;
     if (refCounts.sweep(clock.monotonic())) this.#sending.start();
     this.#sweeping.set(refCounts.nextSweepAt);
   }
@@ -317,7 +317,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   #send(probe?: SubscriptionRequest): void {
     const session = this.#session;
     if (!session) return;
-    const { feed, subscriptions: { reconciler }, log, tracing, replyTimeoutMs } = this.#parts;
+    const { feed, subscriptions: { reconciler }, log, tracing, replyTimeoutMs } = this.#options;
     const request = probe ?? reconciler.next();
     this.#reportGivenUp(reconciler.takeGivenUp());
     if (!request) {
@@ -339,7 +339,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   /** Gives up waiting for the reply to the request in flight. */
   #expire(): void {
     const session = this.#session;
-    const { replyTimeoutMs, log, subscriptions: { reconciler } } = this.#parts;
+    const { replyTimeoutMs, log, subscriptions: { reconciler } } = this.#options;
     const request = reconciler.inFlight;
     if (!session || !request) return;
     session.span?.fail(new Error("No reply"));
@@ -363,8 +363,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     if (!first) return;
     const { channel, symbol, error: { message } } = first;
     const others = givenUp.length > 1 ? ` and ${givenUp.length - 1} more` : "";
-    this.#parts.onRejection(`${message}: ${channel} ${symbol}${others}`);
-    this.#parts.log.warn("Alpaca does not acknowledge symbols", {
+    this.#options.onRejection(`${message}: ${channel} ${symbol}${others}`);
+    this.#options.log.warn("Alpaca does not acknowledge symbols", {
       channel,
       symbol,
       pairs: givenUp.length,
@@ -376,7 +376,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     request: SubscriptionRequest | undefined,
     error: UpstreamError,
   ): void {
-    const { onRejection, log } = this.#parts;
+    const { onRejection, log } = this.#options;
     const cause = errorText(error);
     if (rejection) {
       const { channel, symbol } = rejection;

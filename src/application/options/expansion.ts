@@ -15,14 +15,14 @@ import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
 
 /** Underlying, channel and selection of an expansion. */
-export interface ExpansionScope {
+interface ExpansionScope {
   readonly channel: UpstreamChannel;
   readonly underlying: string;
   readonly selection: OptionSelection;
 }
 
 /** What the ranking of contracts depends on. */
-export interface ExpansionInput {
+interface ExpansionInput {
   readonly chain: Chain;
   /** USD. */
   readonly price: number;

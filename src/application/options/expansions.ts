@@ -37,7 +37,7 @@ const DISABLED: ChainState = {
 };
 
 /** Settings of the expansions. */
-export interface ExpansionSettings {
+interface ExpansionSettings {
   /** The selection of streams that request none. */
   readonly selection: OptionSelection;
   /** How often the underlyings' prices are fetched, in ms. */
@@ -49,7 +49,7 @@ export interface ExpansionSettings {
 }
 
 /** What the expansions need. */
-export interface ExpansionParts {
+export interface ExpansionOptions {
   /** Absent when expansion is disabled by a setting. */
   readonly catalog: OptionCatalog | undefined;
   /** The subscriptions of the option feed. */
@@ -62,16 +62,16 @@ export interface ExpansionParts {
 
 /** Expands underlyings to contracts and keeps them current. */
 export class Expansions {
-  readonly #parts: ExpansionParts;
+  readonly #options: ExpansionOptions;
   readonly #chains: OptionChainCache | undefined;
   readonly #prices: UnderlyingPrices | undefined;
   /** Oldest first. */
   readonly #open = new Map<string, Expansion>();
   readonly #signal = new WakeSignal();
 
-  constructor(parts: ExpansionParts) {
-    this.#parts = parts;
-    const { catalog, directory, clock, log, settings } = parts;
+  constructor(options: ExpansionOptions) {
+    this.#options = options;
+    const { catalog, directory, clock, log, settings } = options;
     if (!catalog) return;
     this.#chains = new OptionChainCache({
       catalog,
@@ -100,7 +100,7 @@ export class Expansions {
    * @param selection absent means the one of the settings
    */
   open(channel: UpstreamChannel, underlying: string, selection?: OptionSelection): Disposable {
-    const chosen = selection ?? this.#parts.settings.selection;
+    const chosen = selection ?? this.#options.settings.selection;
     const scope = { channel, underlying, selection: chosen };
     const key = scopeKey(scope);
     const expansion = this.#open.get(key) ?? new Expansion(scope);
@@ -146,7 +146,7 @@ export class Expansions {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, settings } = this.#parts;
+    const { clock, settings } = this.#options;
     while (!signal.aborted) {
       this.#updateAll();
       await this.#signal.wait(settings.priceIntervalMs, { clock, signal });
@@ -154,7 +154,7 @@ export class Expansions {
   }
 
   #updateAll(): void {
-    const { clock, settings: { maxContracts } } = this.#parts;
+    const { clock, settings: { maxContracts } } = this.#options;
     const today = exchangeDay(clock.now());
     let left = Math.max(0, maxContracts?.() ?? Infinity);
     for (const expansion of this.#open.values()) {
@@ -183,7 +183,7 @@ export class Expansions {
    * there are slots: a removed contract keeps its slot if a stream requests it.
    */
   #allocate(channel: UpstreamChannel): void {
-    const { sink } = this.#parts;
+    const { sink } = this.#options;
     const sharing = [...this.#open.values()]
       .filter((expansion) => expansion.scope.channel === channel);
     if (sharing.length === 0) return;
@@ -207,7 +207,7 @@ export class Expansions {
 
   /** Adds before it removes, so that contracts that move stay subscribed. */
   #apply(channel: UpstreamChannel, changes: readonly ExpansionChange[]): void {
-    const { sink } = this.#parts;
+    const { sink } = this.#options;
     for (const { added } of changes) {
       if (added.length > 0) sink.add(channel, added);
     }

@@ -48,7 +48,7 @@ export type ChainState =
   | { readonly at: "off"; readonly reason: string };
 
 /** What an option chain cache needs. */
-export interface OptionChainCacheParts {
+interface OptionChainCacheOptions {
   readonly catalog: OptionCatalog;
   /** Receives the roots of every chain. */
   readonly directory: UnderlyingDirectory;
@@ -82,7 +82,7 @@ class Entry {
 
 /** Chains by underlying. */
 export class OptionChainCache {
-  readonly #parts: OptionChainCacheParts;
+  readonly #options: OptionChainCacheOptions;
   /** Least recently used first. */
   readonly #entries = new Map<string, Entry>();
   /** Those of them without users, in the same order. */
@@ -90,8 +90,8 @@ export class OptionChainCache {
   readonly #observed = new Set<string>();
   readonly #signal = new WakeSignal();
 
-  constructor(parts: OptionChainCacheParts) {
-    this.#parts = parts;
+  constructor(options: OptionChainCacheOptions) {
+    this.#options = options;
   }
 
   /** Keeps the chain of an underlying until disposed; disposing is idempotent. */
@@ -124,7 +124,7 @@ export class OptionChainCache {
     if (this.#observed.has(symbol)) return;
     if (this.#observed.size >= MAX_OBSERVED) this.#observed.clear();
     this.#observed.add(symbol);
-    const entry = this.#entries.get(this.#parts.directory.underlyingOf(symbol));
+    const entry = this.#entries.get(this.#options.directory.underlyingOf(symbol));
     if (!entry?.chain || entry.missingExpiries.size >= MAX_MISSING_EXPIRIES) return;
     const day = dayOfExpiration(parseOccSymbol(symbol)?.expiration ?? "");
     if (day === undefined || day < this.#today()) return;
@@ -136,7 +136,7 @@ export class OptionChainCache {
 
   /** Loads the chains that are due, until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       const entry = this.#nextDue();
       if (entry) await this.#load(entry, signal);
@@ -145,7 +145,7 @@ export class OptionChainCache {
   }
 
   #today(): number {
-    return exchangeDay(this.#parts.clock.now());
+    return exchangeDay(this.#options.clock.now());
   }
 
   /** Makes an entry the most recently used one and evicts unused ones. */
@@ -156,7 +156,7 @@ export class OptionChainCache {
     this.#unused.delete(entry);
     if (entry.users === 0) this.#unused.add(entry);
     for (const unused of this.#unused) {
-      if (this.#entries.size <= this.#parts.maxChains) break;
+      if (this.#entries.size <= this.#options.maxChains) break;
       this.#entries.delete(unused.underlying);
       this.#unused.delete(unused);
     }
@@ -166,7 +166,7 @@ export class OptionChainCache {
   /** Underlyings without a chain come before those to be renewed. */
   #nextDue(): Entry | undefined {
     const today = this.#today();
-    const now = this.#parts.clock.monotonic();
+    const now = this.#options.clock.monotonic();
     let renewal: Entry | undefined;
     for (const entry of this.#entries.values()) {
       if (!isDue(entry, today) || entry.retryAt > now) continue;
@@ -178,7 +178,7 @@ export class OptionChainCache {
 
   #untilRetry(): number {
     const today = this.#today();
-    const now = this.#parts.clock.monotonic();
+    const now = this.#options.clock.monotonic();
     let ms = CHECK_INTERVAL_MS;
     for (const entry of this.#entries.values()) {
       if (isDue(entry, today)) ms = Math.min(ms, entry.retryAt - now);
@@ -187,7 +187,7 @@ export class OptionChainCache {
   }
 
   async #load(entry: Entry, signal: AbortSignal): Promise<void> {
-    const { catalog, directory, maxChains } = this.#parts;
+    const { catalog, directory, maxChains } = this.#options;
     const { underlying } = entry;
     if (!entry.chain && this.size >= maxChains) {
       entry.failures = 0; // a chain may be released at any time
@@ -220,20 +220,20 @@ export class OptionChainCache {
     entry.failures = 0;
     // Contracts may be listed later: an empty chain is loaded again.
     entry.needsReload ||= isEmpty;
-    entry.retryAt = isEmpty ? this.#parts.clock.monotonic() + EMPTY_RETRY_MS : 0;
+    entry.retryAt = isEmpty ? this.#options.clock.monotonic() + EMPTY_RETRY_MS : 0;
     // Symbols observed before may have an expiry that the new chain lacks.
     this.#observed.clear();
     if (!isChange) return;
-    this.#parts.log.info("Option chain loaded", {
+    this.#options.log.info("Option chain loaded", {
       underlying: entry.underlying,
       contracts: chain.contracts.length,
       expiries: chain.expiries.length,
     });
-    this.#parts.onChange();
+    this.#options.onChange();
   }
 
   #failed(entry: Entry, reason: string): void {
-    const { clock, log, onChange } = this.#parts;
+    const { clock, log, onChange } = this.#options;
     const delayMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(entry.failures, 30), LONGEST_RETRY_MS);
     const isChange = entry.reason !== reason;
     entry.failures++;

@@ -23,7 +23,7 @@ const PARITY_WINDOW = 0.03;
 const UNPRICED_MS = 900_000;
 
 /** A price and its source. */
-export interface UnderlyingPrice {
+interface UnderlyingPrice {
   /** USD. */
   readonly price: number;
   readonly source: "trade" | "parity" | "guess";
@@ -37,7 +37,7 @@ interface Quote extends UnderlyingPrice {
 }
 
 /** What the prices are fetched with. */
-export interface UnderlyingPricesParts {
+interface UnderlyingPricesOptions {
   readonly catalog: OptionCatalog;
   readonly clock: Clock;
   readonly intervalMs: number;
@@ -49,7 +49,7 @@ export interface UnderlyingPricesParts {
 
 /** Prices by underlying. */
 export class UnderlyingPrices {
-  readonly #parts: UnderlyingPricesParts;
+  readonly #options: UnderlyingPricesOptions;
   readonly #quotes = new Map<string, Quote>();
   /**
    * Chains whose underlying had no stock price, with the monotonic ms until
@@ -58,8 +58,8 @@ export class UnderlyingPrices {
   readonly #unpricedUntil = new WeakMap<Chain, number>();
   readonly #signal = new WakeSignal();
 
-  constructor(parts: UnderlyingPricesParts) {
-    this.#parts = parts;
+  constructor(options: UnderlyingPricesOptions) {
+    this.#options = options;
   }
 
   /** The price of an underlying; `undefined` until it was requested. */
@@ -74,7 +74,7 @@ export class UnderlyingPrices {
 
   /** Keeps the prices current until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#parts;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       await this.#refresh(signal);
       await this.#signal.wait(this.#untilStale(), { clock, signal });
@@ -82,7 +82,7 @@ export class UnderlyingPrices {
   }
 
   #untilStale(): number {
-    const { clock, intervalMs } = this.#parts;
+    const { clock, intervalMs } = this.#options;
     let oldest = Infinity;
     for (const { requestedAt } of this.#quotes.values()) {
       oldest = Math.min(oldest, requestedAt);
@@ -91,7 +91,7 @@ export class UnderlyingPrices {
   }
 
   async #refresh(signal: AbortSignal): Promise<void> {
-    const followed = this.#parts.followed();
+    const followed = this.#options.followed();
     for (const name of this.#quotes.keys()) {
       if (!followed.has(name)) this.#quotes.delete(name);
     }
@@ -100,11 +100,11 @@ export class UnderlyingPrices {
     for (const [name, chain] of await this.#fetchStocks(stale, signal)) {
       if (!signal.aborted) await this.#fetchOptions(name, chain, signal);
     }
-    if (!signal.aborted) this.#parts.onChange();
+    if (!signal.aborted) this.#options.onChange();
   }
 
   #isStale(underlying: string): boolean {
-    const { clock, intervalMs } = this.#parts;
+    const { clock, intervalMs } = this.#options;
     const requestedAt = this.#quotes.get(underlying)?.requestedAt ?? -Infinity;
     return clock.monotonic() - requestedAt >= intervalMs;
   }
@@ -114,12 +114,12 @@ export class UnderlyingPrices {
     stale: readonly (readonly [string, Chain])[],
     signal: AbortSignal,
   ): Promise<readonly (readonly [string, Chain])[]> {
-    const now = this.#parts.clock.monotonic();
+    const now = this.#options.clock.monotonic();
     const requested = stale.filter(([, chain]) => (this.#unpricedUntil.get(chain) ?? 0) <= now);
     if (requested.length === 0) return stale;
     const priced = new Set<string>();
     try {
-      const prices = await this.#parts.catalog.prices(requested.map(([name]) => name), signal);
+      const prices = await this.#options.catalog.prices(requested.map(([name]) => name), signal);
       for (const [name, chain] of requested) {
         const price = prices.get(name);
         if (price === undefined) this.#unpricedUntil.set(chain, now + UNPRICED_MS);
@@ -163,7 +163,7 @@ export class UnderlyingPrices {
     const expiryDay = contracts[0]?.expiryDay;
     if (expiryDay === undefined) return undefined;
     const query = { underlying, expiryDay };
-    const { catalog } = this.#parts;
+    const { catalog } = this.#options;
     const last = this.#quotes.get(underlying);
     if (last && last.source !== "guess") {
       const off = last.price * PARITY_WINDOW;
@@ -186,7 +186,7 @@ export class UnderlyingPrices {
   }
 
   #set(underlying: string, price: UnderlyingPrice): void {
-    this.#quotes.set(underlying, { ...price, requestedAt: this.#parts.clock.monotonic() });
+    this.#quotes.set(underlying, { ...price, requestedAt: this.#options.clock.monotonic() });
   }
 }
 

@@ -1,6 +1,6 @@
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import { ROUTES } from "../../domain/subscription/pairs.ts";
+import { CHANNEL_SOURCES } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
 import {
   DELAY_BUCKETS,
@@ -116,7 +116,7 @@ export class Activity {
       const isNew = flows.get(name)?.total !== this.#flows.get(name)?.total;
       if (isNew) this.#last.set(feed, new WallStamp(this.#clock));
       this.#latency[feed].add(this.#counters.feeds[feed].processing, at);
-      const timed = TIMED_CHANNELS.filter((channel) => ROUTES[channel].feed === feed)
+      const timed = TIMED_CHANNELS.filter((channel) => CHANNEL_SOURCES[channel].feed === feed)
         .map((channel) => this.#counters.endToEnd[channel]);
       this.#delays[feed].add(sumOf(DELAY_BUCKETS, timed), at);
     }
@@ -150,7 +150,7 @@ function totals(counters: ProxyCounters): [FlowName, number][] {
   ]);
   for (const channel of CHANNELS) {
     const type = MESSAGE_TYPE_OF[channel];
-    const received = feeds[ROUTES[channel].feed].received[type];
+    const received = feeds[CHANNEL_SOURCES[channel].feed].received[type];
     others.set(type, (others.get(type) ?? 0) - received);
     flows.push([`in.${channel}`, received], [`out.${channel}`, channels[channel].sent]);
   }

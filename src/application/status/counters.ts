@@ -44,7 +44,7 @@ export const ERROR_TYPES = [
 export type ErrorType = typeof ERROR_TYPES[number];
 
 /** Groups of `accept` failures: values of the `reason` label. */
-export const ACCEPT_FAILURES = [
+const ACCEPT_FAILURES = [
   "descriptors",
   "memory",
   "aborted",
@@ -55,7 +55,7 @@ export const ACCEPT_FAILURES = [
 export type AcceptFailure = typeof ACCEPT_FAILURES[number];
 
 /** Limits at which clients are refused: values of the `limit` label. */
-export const REFUSAL_REASONS = [
+const REFUSAL_REASONS = [
   "connections",
   "http_connections",
   "descriptors",

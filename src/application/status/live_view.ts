@@ -50,7 +50,7 @@ export interface ClosedMarket {
 }
 
 /** Open client streams. */
-export interface LiveStreams {
+interface LiveStreams {
   readonly total: number;
   /** Those that are furthest behind. */
   readonly shown: readonly StreamReport[];

@@ -60,7 +60,7 @@ export interface ProxyStatus {
 export type StatusSource = () => ProxyStatus;
 
 /** What a snapshot is read from. */
-export interface StatusInputs {
+interface StatusInputs {
   readonly version: string;
   readonly environment: Environment;
   readonly clock: Clock;

@@ -89,7 +89,7 @@ export class FeedDisabled extends Error {
  * Entries of the filters of all streams together: the limit, those of open streams, and those that
  * a new one adds. Counted like `StreamRegistry.symbols`: ten repeated symbols are one entry.
  */
-export interface SymbolExcess {
+interface SymbolExcess {
   readonly limit: number;
   readonly used: number;
   readonly requested: number;

@@ -16,14 +16,14 @@ const DROPPED_INTERVAL_MS = 30_000;
 const LOGGED = 5;
 
 /** Options of both functions. */
-export interface MonitorOptions {
+interface MonitorOptions {
   readonly clock: Pick<Clock, "sleep">;
   readonly log: Log;
   readonly signal: AbortSignal;
 }
 
 /** Options of {@linkcode endStalled}. */
-export interface EndStalledOptions extends MonitorOptions {
+interface EndStalledOptions extends MonitorOptions {
   /** The memory of the streams' queues; swept in the same interval. */
   readonly memory: QueueMemory;
   /** Time in ms after which a stream that takes nothing is ended; 0: no limit. */

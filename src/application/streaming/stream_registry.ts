@@ -6,7 +6,11 @@
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
 import { type ChannelEvents, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
-import { ROUTES, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
+import {
+  CHANNEL_SOURCES,
+  type UpstreamChannel,
+  WILDCARD,
+} from "../../domain/subscription/pairs.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Subscriber } from "../broadcast/subscriber.ts";
@@ -42,7 +46,7 @@ interface FilterSize {
 }
 
 /** Dependencies and limits of a {@linkcode StreamRegistry}. */
-export interface StreamRegistryOptions {
+interface StreamRegistryOptions {
   readonly channels: Channels;
   /** Enabled feeds; streams of the others are refused. */
   readonly feeds: ReadonlySet<FeedId>;
@@ -194,7 +198,7 @@ export class StreamRegistry implements MarketStreams {
   ): OpenStream<ChannelEvents[C]> {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
-    const { feed, upstream } = ROUTES[channel];
+    const { feed, upstream } = CHANNEL_SOURCES[channel];
     const { channels, feeds, sinks, clock } = this.#options;
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];

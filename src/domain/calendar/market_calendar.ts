@@ -32,13 +32,13 @@ import {
 export const MARKETS = ["premarket", "regular", "postmarket", "overnight", "options"] as const;
 
 /** One of {@linkcode MARKETS}. */
-export type Market = typeof MARKETS[number];
+type Market = typeof MARKETS[number];
 
 /** The session of the stock market at an instant. */
 export type StockSession = Exclude<Market, "options"> | "closed";
 
 /** From `opensAt` up to but excluding `closesAt`, in ms since the Unix epoch. */
-export interface TradingHours {
+interface TradingHours {
   readonly opensAt: number;
   readonly closesAt: number;
 }

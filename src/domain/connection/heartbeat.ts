@@ -25,7 +25,7 @@ export interface HeartbeatSettings {
 }
 
 /** What to do next. */
-export type HeartbeatAction =
+type HeartbeatAction =
   | { readonly type: "wait"; readonly ms: number }
   | { readonly type: "probe" }
   /** Probe, and do not wait for the reply. */
@@ -33,7 +33,7 @@ export type HeartbeatAction =
   | { readonly type: "dead" };
 
 /** Times of a session, in monotonic ms. */
-export interface HeartbeatFacts {
+interface HeartbeatFacts {
   readonly now: number;
   readonly lastFrameAt: number;
   /** When the unanswered probe was sent; `undefined` when there is none. */

@@ -14,7 +14,7 @@ const TAIL = 15;
 const COMPACT = /^([A-Z]{1,5}[0-9]?|[A-Z]{1,6})(\d{6})([CP])(\d{8})$/;
 
 /** The parts of an option symbol. */
-export interface OccSymbol {
+interface OccSymbol {
   readonly root: string;
   /** `YYMMDD`. */
   readonly expiration: string;

@@ -123,7 +123,7 @@ export const ORDER_ENUMS = {
 export type OrderField = keyof typeof ORDER_ENUMS;
 
 /** An unknown value of an enumerated field. */
-export interface UnknownEnum {
+interface UnknownEnum {
   readonly field: OrderField;
   readonly value: string;
 }

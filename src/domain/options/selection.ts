@@ -56,7 +56,7 @@ export const SELECTION_BOUNDS: Readonly<
 const HYSTERESIS = 0.25;
 
 /** Time, price and previous result of a selection. */
-export interface SelectionMoment {
+interface SelectionMoment {
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
   /** Price that the strikes are measured from, USD. */

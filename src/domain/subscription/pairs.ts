@@ -10,7 +10,7 @@ import type { ChannelName } from "../market/channels.ts";
 /**
  * A channel of Alpaca's market data streams, as subscriptions name it. Not to be
  * confused with a broadcast channel of the proxy ({@linkcode ChannelName}), which
- * carries the events of one upstream channel of one feed ({@linkcode ROUTES}).
+ * carries the events of one upstream channel of one feed ({@linkcode CHANNEL_SOURCES}).
  */
 export type UpstreamChannel = "trades" | "quotes" | "bars";
 
@@ -18,14 +18,14 @@ export type UpstreamChannel = "trades" | "quotes" | "bars";
 export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
 
 /** The source of a broadcast channel. */
-export interface Route {
+interface ChannelSource {
   readonly feed: FeedId;
   /** `undefined` for order updates, which need no subscription. */
   readonly upstream: UpstreamChannel | undefined;
 }
 
 /** The source of every broadcast channel. */
-export const ROUTES: Readonly<Record<ChannelName, Route>> = {
+export const CHANNEL_SOURCES: Readonly<Record<ChannelName, ChannelSource>> = {
   stockQuotes: { feed: "sip", upstream: "quotes" },
   stockTrades: { feed: "sip", upstream: "trades" },
   stockBars: { feed: "sip", upstream: "bars" },

@@ -64,9 +64,9 @@ export type Plan =
  */
 export interface CountingRule {
   /** Channels of the stock feed. */
-  readonly stocks: Channels;
+  readonly stocks: ReadonlySet<UpstreamChannel>;
   /** Channels of the option feed. */
-  readonly options: Channels;
+  readonly options: ReadonlySet<UpstreamChannel>;
 }
 
 const NO_LIMIT = { stocks: undefined, options: undefined };

@@ -12,13 +12,13 @@
 import { type Pair, pairKey, perChannel, type UpstreamChannel } from "./pairs.ts";
 
 /** A pair that open streams request. */
-export interface ReferencedPair extends Pair {
+interface ReferencedPair extends Pair {
   /** Streams that request it, at least 1. */
   readonly streams: number;
 }
 
 /** A pair that no open stream requests any more. */
-export interface LingeringPair extends Pair {
+interface LingeringPair extends Pair {
   /** When its grace period ends, in ms on the caller's clock. */
   readonly until: number;
 }

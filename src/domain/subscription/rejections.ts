@@ -10,7 +10,7 @@
 import type { Pair, UpstreamError } from "./pairs.ts";
 
 /** Intervals of a retest: the first, then doubling up to the longest. */
-export interface RetestPace {
+interface RetestPace {
   readonly firstMs: number;
   readonly longestMs: number;
 }

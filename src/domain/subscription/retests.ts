@@ -61,16 +61,16 @@ export class RetestScheduler {
   /** Monotonic ms of the last retest. */
   #lastAt = -Infinity;
 
-  /** @param parts.now monotonic ms */
-  constructor(session: SessionState, parts: {
+  /** @param options.now monotonic ms */
+  constructor(session: SessionState, options: {
     readonly desired: DesiredSet;
     readonly quota: SymbolQuota;
     readonly now: () => number;
   }) {
     this.#session = session;
-    this.#desired = parts.desired;
-    this.#quota = parts.quota;
-    this.#now = parts.now;
+    this.#desired = options.desired;
+    this.#quota = options.quota;
+    this.#now = options.now;
   }
 
   /**

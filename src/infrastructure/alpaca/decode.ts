@@ -56,7 +56,7 @@ export interface StreamFormat<R> {
 }
 
 /** What a decoder needs. */
-export interface DecoderOptions<R> {
+interface DecoderOptions<R> {
   readonly format: StreamFormat<R>;
   readonly counters: FeedCounters;
   readonly clock: Clock;

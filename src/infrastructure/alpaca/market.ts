@@ -66,7 +66,7 @@ export function optionFormat(sinks: OptionSinks): MarketFormat {
 }
 
 /** What the sessions of one market data stream need. */
-export interface MarketStream {
+interface MarketStream {
   readonly url: string;
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;

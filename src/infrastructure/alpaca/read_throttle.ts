@@ -27,13 +27,13 @@ const MAX_PAUSE_MS = 20;
 const IDLE_MS = 0.2;
 
 /** A socket that can stop reading. */
-export interface PausableSocket {
+interface PausableSocket {
   pause(): void;
   resume(): void;
 }
 
 /** Dependencies of a throttle. */
-export interface ReadThrottleOptions {
+interface ReadThrottleOptions {
   readonly clock: Pick<Clock, "monotonic">;
   /** Deliveries since the process started. @default none */
   readonly deliveries?: (() => number) | undefined;

@@ -75,7 +75,7 @@ export interface SessionDeadlines {
 export const SESSION_DEADLINES: SessionDeadlines = { dialMs: 10_000, replyMs: 10_000 };
 
 /** What the sessions of a stream have in common; `R` is a message about the session. */
-export interface SessionOptions<R> {
+interface SessionOptions<R> {
   readonly url: string;
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;

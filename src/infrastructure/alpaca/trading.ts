@@ -65,7 +65,7 @@ export function tradingFormat(sink: EventSink<OrderUpdate>): StreamFormat<Tradin
 }
 
 /** What the sessions of the trading stream need. */
-export interface TradingStream {
+interface TradingStream {
   readonly url: string;
   /** The HTTP proxy between this program and Alpaca. @default none */
   readonly proxy?: UpstreamProxy | undefined;

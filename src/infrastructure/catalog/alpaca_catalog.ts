@@ -36,14 +36,14 @@ const BAD_REQUEST: ReadonlySet<number> = new Set([400, 404, 422]);
 type Fields = Readonly<Record<string, unknown>>;
 
 /** A client and the address of one API. */
-export interface CatalogHost {
+interface CatalogHost {
   readonly client: RestClient;
   /** Without a slash at the end. */
   readonly url: string;
 }
 
 /** Dependencies of the catalog. */
-export interface AlpacaCatalogParts {
+interface AlpacaCatalogOptions {
   readonly trading: CatalogHost;
   readonly data: CatalogHost;
   /** Stock feed of prices; Alpaca chooses the best one when `undefined`. */
@@ -54,14 +54,14 @@ export interface AlpacaCatalogParts {
 
 /** Looks up contracts and prices. */
 export class AlpacaCatalog implements OptionCatalog {
-  readonly #parts: AlpacaCatalogParts;
+  readonly #options: AlpacaCatalogOptions;
 
-  constructor(parts: AlpacaCatalogParts) {
-    this.#parts = parts;
+  constructor(options: AlpacaCatalogOptions) {
+    this.#options = options;
   }
 
   async contracts(underlying: string, signal: AbortSignal): Promise<readonly OptionContract[]> {
-    const { client, url } = this.#parts.trading;
+    const { client, url } = this.#options.trading;
     const first = new URL(`${url}/v2/options/contracts`);
     first.searchParams.set("underlying_symbols", underlying);
     first.searchParams.set("expiration_date_lte", LAST_EXPIRY);
@@ -93,7 +93,7 @@ export class AlpacaCatalog implements OptionCatalog {
   }
 
   async mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    const { data: { client, url }, optionFeed } = this.#parts;
+    const { data: { client, url }, optionFeed } = this.#options;
     const { underlying, expiryDay, strikes } = query;
     const name = encodeURIComponent(underlying);
     const first = new URL(`${url}/v1beta1/options/snapshots/${name}`);
@@ -121,7 +121,7 @@ export class AlpacaCatalog implements OptionCatalog {
     symbols: readonly string[],
     signal: AbortSignal,
   ): Promise<readonly (readonly [string, number])[]> {
-    const { data: { client, url }, stockFeed } = this.#parts;
+    const { data: { client, url }, stockFeed } = this.#options;
     const address = new URL(`${url}/v2/stocks/trades/latest`);
     address.searchParams.set("symbols", symbols.join(","));
     if (stockFeed) address.searchParams.set("feed", stockFeed);

@@ -39,7 +39,7 @@ const MAX_ERROR_LENGTH = 200;
 const RESERVE = 0.25;
 
 /** Dependencies of a client. */
-export interface RestClientParts {
+interface RestClientOptions {
   /** Reveals the key pair; called only to send a request. */
   readonly credentials: () => KeyPair;
   readonly clock: Clock;
@@ -63,13 +63,13 @@ type Outcome =
 
 /** Reads JSON from the REST endpoints of one account. */
 export class RestClient {
-  readonly #parts: RestClientParts;
+  readonly #options: RestClientOptions;
   #last: Promise<unknown> = Promise.resolve();
   /** Monotonic ms at which the next rate window begins. */
   #notBefore = 0;
 
-  constructor(parts: RestClientParts) {
-    this.#parts = parts;
+  constructor(options: RestClientOptions) {
+    this.#options = options;
   }
 
   /**
@@ -85,7 +85,7 @@ export class RestClient {
   }
 
   async #getWithRetries(url: URL, signal: AbortSignal): Promise<unknown> {
-    const { clock, log } = this.#parts;
+    const { clock, log } = this.#options;
     let error = "aborted";
     let status: number | undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -109,14 +109,14 @@ export class RestClient {
   }
 
   async #attempt(url: URL, signal: AbortSignal): Promise<Outcome> {
-    const pair = this.#parts.credentials();
+    const pair = this.#options.credentials();
     const headers = authHeaders(pair);
     if (headers === undefined) {
       return { error: "the key or the secret is not valid in an HTTP header" };
     }
     const late = new AbortController();
     const done = new AbortController();
-    this.#parts.clock.sleep(TIMEOUT_MS, done.signal).then(() => {
+    this.#options.clock.sleep(TIMEOUT_MS, done.signal).then(() => {
       if (!done.signal.aborted) late.abort();
     });
     try {
@@ -142,10 +142,10 @@ export class RestClient {
 
   async #read(response: Response, pair: KeyPair): Promise<Outcome> {
     const { status, headers } = response;
-    const now = this.#parts.clock.now();
+    const now = this.#options.clock.now();
     const windowMs = windowLeftMs(headers, now) ?? 0;
     if (isUsedUp(headers)) {
-      this.#notBefore = this.#parts.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);
+      this.#notBefore = this.#options.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);
     }
     if (response.ok) return { body: JSON.parse(await readText(response, MAX_BODY_BYTES)) };
     if (status < 400) {

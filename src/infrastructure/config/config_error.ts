@@ -33,7 +33,7 @@ export class ConfigError extends Error {
     super(
       `Invalid configuration: ${problems.length} ${
         problems.length === 1 ? "problem" : "problems"
-      }\n${problems.map((problem) => `  ${describeProblem(problem)}`).join("\n")}`,
+      }\n${problems.map((problem) => `  ${formatProblem(problem)}`).join("\n")}`,
     );
     this.problems = problems;
     this.warnings = warnings;
@@ -41,7 +41,7 @@ export class ConfigError extends Error {
 }
 
 /** One line of text: variable, value, what is wrong, remedy. */
-export function describeProblem(problem: Problem): string {
+export function formatProblem(problem: Problem): string {
   return `${subject(problem)} ${problem.message}. ${problem.remedy}.`;
 }
 

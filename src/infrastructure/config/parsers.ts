@@ -12,7 +12,7 @@ import type { LogLevel } from "./config.ts";
 import { Secret } from "./secret.ts";
 
 /** Why a text cannot be parsed. */
-export interface ParseError {
+interface ParseError {
   /** The reason, where the description of what is accepted does not suffice. */
   readonly reason: string | undefined;
   /** True when the text may contain a secret and must not be shown. */
@@ -20,7 +20,7 @@ export interface ParseError {
 }
 
 /** The value of a text, or why it has none. */
-export type Parsed<T> = { readonly value: T } | ParseError;
+type Parsed<T> = { readonly value: T } | ParseError;
 
 /** Parses the text of a setting. */
 export interface Parser<T> {

@@ -28,7 +28,7 @@ export interface FieldViolation {
 }
 
 /** One limit that a request exceeds. */
-export interface QuotaViolation {
+interface QuotaViolation {
   /** What is limited, for example `feed:sip symbols`. */
   readonly subject: string;
   /** The limit, what is used of it, and by how much it is exceeded. */
@@ -36,7 +36,7 @@ export interface QuotaViolation {
 }
 
 /** Machine-readable details of an error. */
-export interface ErrorDetails {
+interface ErrorDetails {
   /** Sent as a `google.rpc.BadRequest` if there are any. */
   readonly fields?: readonly FieldViolation[];
   /** Sent as a `google.rpc.QuotaFailure` if there are any. */

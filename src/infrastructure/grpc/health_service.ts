@@ -31,7 +31,7 @@ const MAX_QUOTED = 64;
 const SERVICES: ReadonlySet<string> = new Set(["", StreamProxyService.typeName]);
 
 /** Dependencies of the service. */
-export interface HealthDependencies {
+interface HealthDependencies {
   readonly status: StatusSource;
   readonly calls: OpenCalls;
   readonly clock: Clock;

@@ -164,7 +164,7 @@ export class Reflection {
 }
 
 /** Dependencies of the service. */
-export interface ReflectionDependencies {
+interface ReflectionDependencies {
   readonly reflection: Reflection;
   readonly calls: OpenCalls;
   readonly log: Log;

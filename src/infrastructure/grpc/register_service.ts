@@ -49,7 +49,7 @@ export type Handlers<S extends DescService> = {
 };
 
 /** Options of {@linkcode addService}. */
-export interface AddServiceOptions<S extends DescService> {
+interface AddServiceOptions<S extends DescService> {
   readonly handlers: Handlers<S>;
   /** Full name of the service. @default its own */
   readonly name?: string;

@@ -32,7 +32,7 @@ import { pumpStream, type WriteTicker } from "./stream_pump.ts";
 import { ResponseCache } from "./unary_responses.ts";
 
 /** Dependencies of the service. */
-export interface StreamProxyDependencies {
+interface StreamProxyDependencies {
   readonly streams: MarketStreams;
   readonly status: StatusSource;
   /** Subscriptions of each feed, for the status. @default not reported */

@@ -19,7 +19,7 @@ const SMALL_BYTES = 4 * 1024;
 const READ_TIMEOUT_MS = 30_000;
 
 /** The part of a unary call that is needed here. */
-export interface UnaryCall {
+interface UnaryCall {
   getPeer(): string;
   /** grpc-js emits this once when a call is over, for any reason. */
   once(event: "cancelled", listener: () => void): unknown;

@@ -13,7 +13,7 @@ import type { LinkState } from "../../domain/connection/link.ts";
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 
 /** One feed in `/health`. */
-export interface FeedHealth {
+interface FeedHealth {
   readonly state: LinkState;
   readonly connected: boolean;
   readonly messages_received: number;
@@ -21,7 +21,7 @@ export interface FeedHealth {
 }
 
 /** The JSON of `/health`. */
-export interface HealthBody {
+interface HealthBody {
   readonly status: HealthStatus;
   readonly version: string;
   /** Whole seconds since the start. */

@@ -43,7 +43,7 @@ const MAX_HEAD_BYTES = 32 * 1024;
 const MAX_PIPELINED = 8;
 
 /** How an {@linkcode HttpPort} serves. */
-export interface PortOptions {
+interface PortOptions {
   readonly handler: Handler;
   readonly connections: ConnectionLimits;
   readonly clock: Clock;

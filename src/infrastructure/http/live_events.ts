@@ -24,7 +24,7 @@ const RETRY_MS = 2_000;
 const HEARTBEAT = new TextEncoder().encode(": heartbeat\n\n");
 
 /** Calls `tick` every `intervalMs` until disposed. */
-export type Interval = (intervalMs: number, tick: () => void) => Disposable;
+type Interval = (intervalMs: number, tick: () => void) => Disposable;
 
 /** How live events are made. */
 export interface LiveEventsOptions {

@@ -53,7 +53,7 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 }
 
 /** How {@linkcode sendResponse} sends. */
-export interface SendOptions {
+interface SendOptions {
   /** Time in which the client has to read the response or one event, in ms. */
   readonly timeoutMs: number;
   /** Whether another request may follow on the connection. */

@@ -58,7 +58,7 @@ export function text(body: string, status = 200): Response {
 }
 
 /** Status and headers of a response. */
-export interface ResponseHead {
+interface ResponseHead {
   readonly status: number;
   readonly type: string;
   /** More headers, by name. */

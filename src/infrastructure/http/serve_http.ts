@@ -54,7 +54,7 @@ export interface ServeHttpOptions
 }
 
 /** The running servers; disposing ends open responses and closes the ports. */
-export interface HttpServers extends AsyncDisposable {
+interface HttpServers extends AsyncDisposable {
   readonly healthPort: number;
   /** Undefined when metrics have no separate port. */
   readonly metricsPort: number | undefined;

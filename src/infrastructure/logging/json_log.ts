@@ -20,7 +20,7 @@ import { redact } from "./redaction.ts";
 import { type Json, serialize } from "./serialize.ts";
 
 /** Least severe lines that are written; `trace` writes no more than `debug`. */
-export type LogThreshold = LineLevel | "trace" | "off";
+type LogThreshold = LineLevel | "trace" | "off";
 
 /** How a log is made. */
 export interface JsonLogOptions {

@@ -26,7 +26,7 @@ export function toConsole(line: string, level: LineLevel): void {
 }
 
 /** What `console` does with a line in this process. */
-export type ConsoleRole = "prints" | "exports" | "prints and exports";
+type ConsoleRole = "prints" | "exports" | "prints and exports";
 
 /** The log output of a process. */
 export interface ProcessOutput {

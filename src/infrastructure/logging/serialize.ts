@@ -16,7 +16,7 @@ const MAX_ITEMS = 50;
 const MAX_TEXT = 4_096;
 
 /** How values are serialized. */
-export interface SerializeOptions {
+interface SerializeOptions {
   /** Replaces what must not be shown in a text. */
   readonly redact: (text: string) => string;
   /** Whether to include the stacks of errors. */

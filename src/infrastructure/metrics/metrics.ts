@@ -21,7 +21,7 @@ import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.
 import { PROCESS_METRICS } from "./process_metrics.ts";
 
 /** Value of the `message_type` label for each channel. */
-export const CHANNEL_LABELS: Readonly<Record<ChannelName, string>> = {
+export const MESSAGE_TYPE_LABELS: Readonly<Record<ChannelName, string>> = {
   stockQuotes: "stock_quote",
   stockTrades: "stock_trade",
   stockBars: "stock_bar",
@@ -234,7 +234,7 @@ export const METRICS = {
     read: ({ counters }) =>
       CHANNELS.flatMap((channel) =>
         histogram("alpaca_proxy_end_to_end_delay_seconds", counters.endToEnd[channel], {
-          message_type: CHANNEL_LABELS[channel],
+          message_type: MESSAGE_TYPE_LABELS[channel],
         })
       ),
   },
@@ -246,7 +246,7 @@ export const METRICS = {
     read: ({ streams }) => {
       const fullest = streams?.fullestQueues();
       return CHANNELS.map((channel) => ({
-        labels: { message_type: CHANNEL_LABELS[channel] },
+        labels: { message_type: MESSAGE_TYPE_LABELS[channel] },
         value: fullest?.get(channel) ?? 0,
       }));
     },
@@ -349,7 +349,7 @@ function perFeedAnd(
 function perChannel(count: "sent" | "dropped"): Metric["read"] {
   return ({ counters }) =>
     CHANNELS.map((channel) => ({
-      labels: { message_type: CHANNEL_LABELS[channel] },
+      labels: { message_type: MESSAGE_TYPE_LABELS[channel] },
       value: counters.channels[channel][count],
     }));
 }

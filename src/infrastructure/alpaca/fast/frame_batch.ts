@@ -30,7 +30,7 @@ export interface FastDecoder {
 }
 
 /** Thrown at the first byte that a fast decoder does not support; has no stack. */
-export class Unsupported extends Error {
+class Unsupported extends Error {
   override readonly name = "Unsupported";
 }
 

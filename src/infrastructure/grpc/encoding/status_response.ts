@@ -51,7 +51,7 @@ export const STATES: Readonly<Record<LinkState, ConnectionState>> = {
 };
 
 /** Schema values of the environments. */
-export const ENVIRONMENTS: Readonly<Record<DomainEnvironment, Environment>> = {
+const ENVIRONMENTS: Readonly<Record<DomainEnvironment, Environment>> = {
   PAPER: Environment.PAPER,
   LIVE: Environment.LIVE,
 };

@@ -18,7 +18,7 @@
 import process from "node:process";
 
 /** What is needed of a socket. */
-export interface CorkableSocket {
+interface CorkableSocket {
   write(...args: never[]): boolean;
   cork(): void;
   uncork(): void;

@@ -41,7 +41,7 @@ type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) 
  * Checks and prepares a stream; returns why it is rejected. A stream that it closes is not served
  * either.
  */
-export type Admit = (
+type Admit = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
 ) => CallError | undefined;

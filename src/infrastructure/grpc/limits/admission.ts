@@ -50,10 +50,10 @@ const MAX_UNARY_CALLS = 1_000;
 const HEADER_OVERHEAD = 32;
 
 /** How requests and responses of a method alternate. */
-export type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
+type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
 
 /** What {@linkcode Admission} needs. */
-export interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
+interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
   readonly limits: AdmissionLimits;

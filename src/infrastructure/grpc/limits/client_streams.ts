@@ -30,7 +30,7 @@ export interface ClientStreamsOptions {
 }
 
 /** A stream that a client has opened. */
-export interface ClientStream {
+interface ClientStream {
   readonly pending: PendingRequest;
   /** Unknown between the frame and HTTP/2's event. */
   stream: ServerHttp2Stream | undefined;

@@ -13,7 +13,7 @@ import { html, type Markup } from "./html.ts";
 export type Tone = "good" | "warn" | "bad" | "off" | "plain";
 
 /** Tables with a varying number of rows. */
-export type TableName = "streams" | "subscriptions" | "expansions" | "errors";
+type TableName = "streams" | "subscriptions" | "expansions" | "errors";
 
 /** One row of a table. */
 export interface Row {
@@ -23,7 +23,7 @@ export interface Row {
 }
 
 /** A column of a table. */
-export interface Column {
+interface Column {
   /** Heading. */
   readonly title: string;
   /** CSS class: `number`, `note`, … */

@@ -47,7 +47,7 @@ export const STATES: Readonly<Record<LinkState, readonly [string, Tone]>> = {
 };
 
 /** Shown where a value is not known. */
-export const UNKNOWN = "–";
+const UNKNOWN = "–";
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;

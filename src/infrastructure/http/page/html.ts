@@ -15,7 +15,7 @@ export class Markup {
 }
 
 /** A value in a template: texts are escaped, markup is not. */
-export type Part = string | number | Markup | readonly Markup[];
+type Part = string | number | Markup | readonly Markup[];
 
 /** Makes markup; every value that is not markup is escaped. */
 export function html(

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { CHANNELS } from "../../../../src/domain/market/channels.ts";
 import {
+  CHANNEL_SOURCES,
   type Pair,
-  ROUTES,
   takeChunk,
   UPSTREAM_CHANNELS,
 } from "../../../../src/domain/subscription/pairs.ts";
@@ -57,7 +57,7 @@ Deno.test("a chunk reads one pair beyond its end at most", () => {
 
 Deno.test("every channel has a route", () => {
   const described = CHANNELS.map((channel) => {
-    const { feed, upstream } = ROUTES[channel];
+    const { feed, upstream } = CHANNEL_SOURCES[channel];
     return `${channel}: ${feed} ${upstream}`;
   });
   assert.deepEqual(described, [

@@ -1,9 +1,6 @@
 /** Addresses that would show one thing as another. */
 import assert from "node:assert/strict";
-import {
-  ConfigError,
-  describeProblem,
-} from "../../../../src/infrastructure/config/config_error.ts";
+import { ConfigError, formatProblem } from "../../../../src/infrastructure/config/config_error.ts";
 import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
 
 const CREDENTIALS = { ALPACA_KEY: "KEY-1234", ALPACA_SECRET: "SECRET-1234" };
@@ -17,7 +14,7 @@ function problems(env: Record<string, string>): string[] {
     parse(env);
   } catch (error) {
     assert.ok(error instanceof ConfigError);
-    return error.problems.map(describeProblem);
+    return error.problems.map(formatProblem);
   }
   return [];
 }
