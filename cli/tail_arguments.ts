@@ -52,7 +52,7 @@ const FLAGS = {
   count: { value: "N", help: "end after N messages" },
   seconds: { value: "N", help: "end after N seconds" },
   watch: { help: "status: update every second" },
-  subscriptions: { help: "status: upstream subscriptions by symbol" },
+  subscriptions: { help: "status: subscriptions at Alpaca by symbol" },
   "no-reconnect": {
     help: "fail when the proxy is unreachable; do not wait",
   },
@@ -108,7 +108,7 @@ export interface StreamTask extends Common {
 export interface StatusTask extends Common {
   readonly type: "status";
   readonly watch: boolean;
-  /** Whether to show the upstream subscriptions by symbol. */
+  /** Whether to show the subscriptions at Alpaca by symbol. */
   readonly subscriptions: boolean;
 }
 

@@ -85,7 +85,7 @@ function symbolStatuses(
   };
 }
 
-/** Slots in force: the lower of what refusals have shown and the limit. */
+/** Slots in force: the lower of the limit and what rejections have shown. */
 function slotsAvailable({ ceiling, limit }: Subscriptions["quota"]): number | undefined {
   if (ceiling === undefined || limit === undefined) return ceiling ?? limit;
   return Math.min(ceiling, limit);

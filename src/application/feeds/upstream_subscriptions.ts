@@ -1,5 +1,5 @@
 /**
- * The subscriptions of one feed, as its feed loop uses them.
+ * The subscriptions of one feed, as its feed link uses them.
  *
  * @module
  */

@@ -30,9 +30,9 @@ export interface StreamReport {
 export type StreamsReport = () => readonly StreamReport[];
 
 /**
- * State of a symbol on a channel: `acknowledged` upstream carries it; `requested` it was or will be
- * requested; `waiting` the quota has no slot for it yet; `rejected` upstream rejected it;
- * `lingering` no stream requests it any more, and it is unsubscribed after the grace period.
+ * State of a symbol on a channel: `acknowledged` by Alpaca; `requested` and not acknowledged yet;
+ * `waiting` for a free slot of the quota; `rejected` by Alpaca; `lingering`: no stream requests it
+ * any more, and it is unsubscribed after the grace period.
  */
 export type SymbolState =
   | "acknowledged"

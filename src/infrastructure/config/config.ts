@@ -87,13 +87,13 @@ export interface Config {
   };
   /** Least severe lines to log. */
   readonly logLevel: LogLevel;
-  /** Upstream subscriptions and their limits. */
+  /** Subscriptions at Alpaca and their limits. */
   readonly subscriptions: {
     readonly plan: Plan;
     readonly counting: CountingRule;
     /** How long a symbol that no stream requests stays subscribed. */
     readonly graceMs: number;
-    /** Bounds of one request to upstream. */
+    /** Bounds of one request to Alpaca. */
     readonly chunks: ChunkLimits;
     /** Most symbols, underlyings or order ids of one stream. */
     readonly maxSymbolsPerStream: number;

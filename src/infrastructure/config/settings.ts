@@ -105,7 +105,7 @@ export const SETTINGS = {
       whenUnset: "none",
     }),
   }),
-  ...section("Upstream addresses", {
+  ...section("Addresses of Alpaca", {
     ALPACA_STOCK_STREAM_URL: row(STREAM_URL, "stock.url", {
       description: "WebSocket of the stock feed; a path that ends in a feed name selects that feed",
       whenUnset: "Alpaca's, by `ALPACA_FEED`",
@@ -202,18 +202,18 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: row(integer(0, 600_000), "subscriptions.graceMs", {
       description: "How long a symbol that no stream requests any more stays subscribed, so " +
-        "that a restarting client causes no upstream change",
+        "that a restarting client changes no subscription",
       default: "5000",
     }),
     STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: row(integer(1, 10_000), "subscriptions.chunks.maxPairs", {
-      description: "Most symbols in one request to upstream",
+      description: "Most symbols in one request to Alpaca",
       default: "400",
     }),
     STREAM_PROXY_SUBSCRIBE_CHUNK_BYTES: row(
       integer(64, 1_000_000),
       "subscriptions.chunks.maxBytes",
       {
-        description: "Most bytes of symbols in one request to upstream",
+        description: "Most bytes of symbols in one request to Alpaca",
         default: "15000",
       },
     ),
@@ -311,12 +311,12 @@ export const SETTINGS = {
       whenUnset: "none",
     }),
     STREAM_PROXY_MAX_STREAMS_PER_CONNECTION: row(COUNT, "limits.maxStreamsPerConnection", {
-      description: "Streams of one gRPC connection; announced to clients, more are rejected " +
+      description: "Streams of one gRPC connection; announced to clients, more are refused " +
         "with REFUSED_STREAM",
       default: "1000",
     }),
     STREAM_PROXY_MAX_STREAMS: row(COUNT, "limits.maxStreams", {
-      description: "Open streaming calls; more are rejected with RESOURCE_EXHAUSTED",
+      description: "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
       default: "5000",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
