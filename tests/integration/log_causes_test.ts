@@ -56,7 +56,7 @@ for (
     await using proxy = await setup();
     const { upstream } = proxy;
     upstream.loginError = loginError;
-    upstream.refusedLogins = 1;
+    upstream.rejectedLogins = 1;
     const since = performance.now();
     upstream.drop();
     const lost = () => proxy.lines("Feed connection failed, retrying");

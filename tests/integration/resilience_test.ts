@@ -67,7 +67,7 @@ Deno.test("a reconnected stock feed restores its subscriptions; streams stay ope
   const restored = () =>
     areSubscribed(simulator, quotes, ["AAPL", "MSFT"]) &&
     areSubscribed(simulator, bars, ["*"]);
-  await until("upstream carries the union", restored);
+  await until("the union is subscribed", restored);
   simulator.emit("sip", [QUOTE]);
   await until("the first quote", () => named.messages.length === 1);
 
@@ -76,7 +76,7 @@ Deno.test("a reconnected stock feed restores its subscriptions; streams stay ope
     "the feed was lost",
     () => statesOf(harness, "sip").includes("reconnecting"),
   );
-  await until("upstream carries the union again", restored);
+  await until("the union is subscribed again", restored);
   simulator.emit("sip", [QUOTE]);
   await until("the second quote", () => named.messages.length === 2);
 
@@ -259,7 +259,7 @@ Deno.test("three thousand opened and closed streams free their resources", async
     if (round === 0) before = await settledHeap();
   }
   await until(
-    "upstream carries nothing",
+    "nothing is subscribed",
     () =>
       simulator.sessions().every((session) => (session.subscriptions.quotes ?? []).length === 0),
   );

@@ -23,9 +23,9 @@ export class FaultyUpstream implements AsyncDisposable {
   /** Symbols of each subscribe, oldest first. */
   readonly asked: (readonly string[])[] = [];
   /** The error for every subscribe; `undefined` accepts it. */
-  refusal: { readonly code: number; readonly msg: string } | undefined;
+  rejection: { readonly code: number; readonly msg: string } | undefined;
   /** How many of the next logins are rejected with `loginError`. */
-  refusedLogins = 0;
+  rejectedLogins = 0;
   loginError = { code: 402, msg: "auth failed" };
   readonly #server: WebSocketServer;
   #socket: WebSocket | undefined;
@@ -88,7 +88,7 @@ export class FaultyUpstream implements AsyncDisposable {
   #answer(message: Message): void {
     const { action } = message;
     if (action === "auth") {
-      if (this.refusedLogins-- > 0) {
+      if (this.rejectedLogins-- > 0) {
         return this.send({ T: "error", ...this.loginError });
       }
       this.logins++;
@@ -97,7 +97,7 @@ export class FaultyUpstream implements AsyncDisposable {
     const symbols = CHANNELS.flatMap((channel) => message[channel] ?? []);
     if (action === "subscribe") {
       this.asked.push(symbols);
-      if (this.refusal) return this.send({ T: "error", ...this.refusal });
+      if (this.rejection) return this.send({ T: "error", ...this.rejection });
     }
     for (const channel of CHANNELS) {
       for (const symbol of message[channel] ?? []) {

@@ -42,7 +42,7 @@ Deno.test("an underlying is subscribed as its contracts, including weeklies", as
   }
   await stream.close();
   await until(
-    "upstream carries nothing any more",
+    "nothing is subscribed any more",
     () => subscribed(simulator, "quotes").length === 0,
   );
 });

@@ -43,7 +43,7 @@ export function changes(
   );
 }
 
-/** What the sessions of an endpoint carry on a channel. */
+/** The symbols that the sessions of an endpoint have subscribed on a channel. */
 export function subscribed(
   simulator: Simulator,
   place: { readonly endpoint: string; readonly channel: string },

@@ -125,7 +125,7 @@ for (const { account, plan, endpoint, feed, method, names, limit } of KNOWN) {
     assert.equal(subscriptions?.budget?.learned, false);
     assert.equal(subscriptions?.budget?.used, limit);
     const refused = changes(harness, endpoint).filter(({ error }) => error);
-    assert.deepEqual(refused, [], "upstream never had to refuse");
+    assert.deepEqual(refused, [], "Alpaca rejected nothing");
   });
 }
 
@@ -178,7 +178,7 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   assert.deepEqual(
     waiting.map(({ symbol }) => symbol),
     stocks(10, 30),
-    "who came last waits",
+    "the latest stream waits",
   );
   assert.equal(waiting[0]?.reason, "all 30 slots are in use");
 
@@ -193,7 +193,7 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
   const lost = changes(harness, "iex").at(-1)?.connection;
   simulator.connections.drop({ endpoint: "iex" }, { clean: true });
   await until(
-    "another connection carries it",
+    "another connection has subscribed it",
     () =>
       changes(harness, "iex").at(-1)?.connection !== lost &&
       subscribed(simulator, place).size === 30,
@@ -204,7 +204,7 @@ Deno.test("an unknown limit is learned from the first refusal; streams continue"
 
   await first.close();
   await until(
-    "who waited is admitted",
+    "the stream that waited is admitted",
     () => stocks(15, 25).every((symbol) => subscribed(simulator, place).has(symbol)),
   );
   assert.equal(second.ending(), undefined);

@@ -25,7 +25,7 @@ export interface Truth {
   /** Counted pairs; Infinity for no limit. */
   readonly limit: number;
   readonly counts: ReadonlySet<UpstreamChannel>;
-  /** Channels on which `*` is given; elsewhere it is refused as 405 or 413. */
+  /** Channels on which `*` is given; elsewhere it is rejected as 405 or 413. */
   readonly wildcards: ReadonlySet<UpstreamChannel>;
   readonly wildcardError: 405 | 413;
   /** Error codes of pairs that are never given, by key. */
@@ -67,7 +67,7 @@ export class ModelUpstream {
   }
 
   /** Why a pair can never be had, if it cannot. */
-  refusal(pair: Pair): number | undefined {
+  rejectionOf(pair: Pair): number | undefined {
     const { wildcards, wildcardError, bad } = this.truth;
     if (pair.symbol !== WILDCARD) return bad.get(pairKey(pair));
     return wildcards.has(pair.channel) ? undefined : wildcardError;
@@ -103,7 +103,7 @@ export class ModelUpstream {
       next.set(pair.channel, symbols);
       if (action === "unsubscribe") symbols.delete(pair.symbol);
       else {
-        const code = this.refusal(pair);
+        const code = this.rejectionOf(pair);
         if (code !== undefined) return error(code);
         symbols.add(pair.symbol);
       }

@@ -26,8 +26,8 @@ export async function played({ scene, steps }: Script): Promise<Scenario> {
   scenario.upstream.faults = 0;
   await scenario.rest();
   const { subscriptions, upstream } = scenario;
-  // A heartbeat's question is refused while it names what is not subscribed; every
-  // such refusal is one lie less.
+  // A heartbeat's question is rejected while it names what is not subscribed; every
+  // such rejection is one lie less.
   for (let beat = 0; beat < MAX_HEARTBEATS; beat++) {
     await scenario.play({ do: "probe" });
     await scenario.rest();
@@ -53,7 +53,7 @@ export function obtainable(
   const pairs = new Map<string, Pair>();
   for (const [key, pair] of held) {
     const { channel, symbol } = pair;
-    if (upstream.refusal(pair) === undefined) {
+    if (upstream.rejectionOf(pair) === undefined) {
       const isAsked = symbol !== WILDCARD ||
         subscriptions.quota.allowsWildcard(channel);
       if (isAsked) pairs.set(key, pair);

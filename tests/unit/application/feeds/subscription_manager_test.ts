@@ -221,7 +221,7 @@ Deno.test("a rejected symbol is retested alone at growing intervals", async () =
   assert.equal(harness.manager.problem, undefined);
 });
 
-Deno.test("a refused * is retested alone while names stay subscribed", async () => {
+Deno.test("a rejected * is retested alone while names stay subscribed", async () => {
   await using harness = new ManagerHarness();
   harness.manager.add("quotes", ["*", "A"]);
   harness.attach();

@@ -190,7 +190,7 @@ Deno.test("with a correct plan upstream never answers 405, and every slot is use
         keysOf(scenario.upstream.state),
       );
       for (const { error, ...pair } of reconciler.rejections) {
-        assert.equal(error.code, scenario.upstream.refusal(pair));
+        assert.equal(error.code, scenario.upstream.rejectionOf(pair));
       }
       await scenario.end();
     }),
@@ -236,7 +236,7 @@ Deno.test("with lost replies and disconnects, only rejected symbols are missing"
         const scenario = await played(script);
         const wanted = obtainable(scenario);
         const { rejections } = scenario.subscriptions.reconciler;
-        const refused = new Set(rejections.map(pairKey));
+        const rejected = new Set(rejections.map(pairKey));
         for (const { error: { code } } of rejections) {
           assert.ok(code >= 400 && code < 500, `given up for ${code}`);
         }
@@ -248,7 +248,7 @@ Deno.test("with lost replies and disconnects, only rejected symbols are missing"
           assert.ok(wanted.has(key), `${key} is surplus`);
         }
         for (const key of wanted.keys()) {
-          const isHad = subscribed.has(key) || refused.has(key) ||
+          const isHad = subscribed.has(key) || rejected.has(key) ||
             waiting.has(key);
           assert.ok(isHad, `${key} is missing`);
         }

@@ -194,7 +194,7 @@ export class Scenario {
 
   /**
    * Lets upstream be sound until nothing happens any more, or nothing for
-   * `quietMs` but retests of what it refuses.
+   * `quietMs` but retests of what it rejects.
    */
   async rest(quietMs = QUIET_MS): Promise<void> {
     let since = this.clock.monotonic();
@@ -244,7 +244,7 @@ export class Scenario {
   /** Requests admission, and computes the sum again. */
   #isAdmitted({ channel, symbols }: Held): boolean {
     const { quota, reconciler } = this.subscriptions;
-    const refused = new Set(
+    const rejected = new Set(
       reconciler.rejections.filter(({ isTransient }) => !isTransient).map(
         pairKey,
       ),
@@ -252,7 +252,7 @@ export class Scenario {
     const held = this.held;
     const places = (pairs: Iterable<Pair>) => [...pairs].filter((pair) => quota.usesSlot(pair));
     const used = places(held.values())
-      .filter((pair) => !refused.has(pairKey(pair))).length;
+      .filter((pair) => !rejected.has(pairKey(pair))).length;
     const fresh = places(
       [...new Set(symbols)].map((symbol) => ({ channel, symbol })),
     ).filter((pair) => !held.has(pairKey(pair))).length;
@@ -337,7 +337,7 @@ export class Scenario {
       assert.ok(!hasPair(reconciler.acknowledged, pair), "subscribed already");
       if (pair.symbol === WILDCARD) {
         assert.ok(this.scene.plan.wildcards.has(pair.channel), "no * here");
-        assert.ok(quota.allowsWildcard(pair.channel), "refused before");
+        assert.ok(quota.allowsWildcard(pair.channel), "rejected before");
       }
       assert.ok(refCounts.streamsOf(pair) > 0, "not requested");
     }
@@ -349,7 +349,7 @@ export class Scenario {
     );
   }
 
-  /** A retest names one pair alone that is refused, or has no place. */
+  /** A retest names one pair alone that is rejected, or has no place. */
   #checkRetest(pairs: readonly Pair[]): void {
     const { reconciler, desired } = this.subscriptions;
     const [pair, ...others] = pairs;
@@ -371,11 +371,11 @@ export class Scenario {
   /** What a stream once receives it goes on receiving on this connection. */
   #checkCoverage(): void {
     const held = this.held;
-    const refused = new Set(
+    const rejected = new Set(
       this.subscriptions.reconciler.rejections.map(pairKey),
     );
     for (const [key, pair] of this.#covered) {
-      if (!held.has(key) || refused.has(key)) this.#covered.delete(key);
+      if (!held.has(key) || rejected.has(key)) this.#covered.delete(key);
       else if (this.#truthful) {
         assert.ok(this.upstream.covers(pair), `${key} is not covered`);
       }
@@ -386,7 +386,7 @@ export class Scenario {
         action === "unsubscribe" &&
         pairs.some(({ channel }) => channel === pair.channel)
       );
-      const isGiven = this.upstream.refusal(pair) === undefined;
+      const isGiven = this.upstream.rejectionOf(pair) === undefined;
       if (isGiven && !isLeaving && this.upstream.covers(pair)) {
         this.#covered.set(key, pair);
       }

@@ -23,7 +23,7 @@ function pairs(channel: UpstreamChannel, count: number): Pair[] {
   );
 }
 
-function refuse(quota: SymbolQuota, acknowledged: readonly Pair[], now = 0) {
+function reject(quota: SymbolQuota, acknowledged: readonly Pair[], now = 0) {
   quota.recordLimit(NEW, { acknowledged, now });
 }
 
@@ -33,12 +33,12 @@ const ALL: Pair = { channel: "quotes", symbol: "*" };
 Deno.test("a learned limit is the number acknowledged when upstream had no slot left", () => {
   const quota = budgetOf("auto");
   assert.equal(quota.limit, undefined);
-  refuse(quota, [...pairs("quotes", 20), ...pairs("bars", 9)]);
+  reject(quota, [...pairs("quotes", 20), ...pairs("bars", 9)]);
   assert.deepEqual([quota.limit, quota.learned], [20, true]);
   assert.equal(quota.ceiling, 20);
 });
 
-Deno.test("a configured plan is never overridden: a refusal limits requests for a minute", () => {
+Deno.test("a configured plan is never overridden: a rejection limits requests for a minute", () => {
   const plans: readonly (Plan | "basic" | "plus" | "unlimited")[] = [
     "basic",
     "plus",
@@ -48,7 +48,7 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
   for (const plan of plans) {
     const quota = budgetOf(plan);
     const before = quota.limit;
-    refuse(quota, pairs("quotes", 20));
+    reject(quota, pairs("quotes", 20));
     assert.deepEqual([quota.limit, quota.learned], [before, false]);
     assert.equal(quota.ceiling, 20);
     const acknowledged = symbolSets([[
@@ -68,15 +68,15 @@ Deno.test("a configured plan is never overridden: a refusal limits requests for 
 
 Deno.test("no limit is learned below a recent count, nor from an empty session", () => {
   const quota = budgetOf("auto");
-  refuse(quota, []);
+  reject(quota, []);
   assert.equal(quota.limit, undefined, "0 is no limit of any plan");
   assert.equal(quota.limitTimer?.pace, CONTRADICTED);
   quota.startSession(0);
   quota.raiseLimit(pairs("quotes", 3), 0);
-  refuse(quota, pairs("quotes", 2), RECENT_MS);
+  reject(quota, pairs("quotes", 2), RECENT_MS);
   assert.equal(quota.limit, undefined);
   assert.equal(quota.ceiling, 2);
-  refuse(quota, pairs("quotes", 2), RECENT_MS + 1);
+  reject(quota, pairs("quotes", 2), RECENT_MS + 1);
   assert.equal(quota.limit, 2, "by now it is believed");
   assert.equal(quota.limitTimer?.pace, LEARNED_LIMIT);
 });
@@ -85,20 +85,20 @@ Deno.test("recently acknowledged pairs are counted in slots, until they are unsu
   const quota = budgetOf("auto");
   quota.raiseLimit(pairs("quotes", 3), 0);
   quota.raiseLimit([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
-  refuse(quota, pairs("quotes", 2), 2_000);
+  reject(quota, pairs("quotes", 2), 2_000);
   assert.equal(quota.limit, undefined, "3 places were taken");
   quota.raiseLimit(pairs("quotes", 20), 3_000);
   const now = 3_600_000;
   quota.raiseLimit(pairs("quotes", 2), now);
-  refuse(quota, pairs("quotes", 2), now + RECENT_MS);
+  reject(quota, pairs("quotes", 2), now + RECENT_MS);
   assert.equal(quota.limit, undefined, "20 were acknowledged for an hour");
-  refuse(quota, pairs("quotes", 2), now + RECENT_MS + 1);
+  reject(quota, pairs("quotes", 2), now + RECENT_MS + 1);
   assert.equal(quota.limit, 2);
 });
 
 Deno.test("a new session restarts the intervals of a retest but does not postpone it", () => {
   const quota = budgetOf("auto");
-  refuse(quota, pairs("quotes", 20));
+  reject(quota, pairs("quotes", 20));
   const { firstMs } = LEARNED_LIMIT;
   quota.startSession(50_000);
   assert.ok(quota.limitTimer);
@@ -113,11 +113,11 @@ Deno.test("a new session restarts the intervals of a retest but does not postpon
 Deno.test("a learned limit outlives a ceiling that contradicts it", () => {
   const quota = budgetOf("auto");
   quota.raiseLimit(pairs("quotes", 30), 0);
-  refuse(quota, pairs("quotes", 30));
+  reject(quota, pairs("quotes", 30));
   assert.equal(quota.limit, 30);
   quota.startSession(1_000);
   assert.equal(quota.ceiling, undefined);
-  refuse(quota, [], 1_000);
+  reject(quota, [], 1_000);
   assert.deepEqual([quota.limit, quota.ceiling], [30, 0]);
   quota.liftLimit(pairs("quotes", 1), 7_000);
   assert.deepEqual([quota.limit, quota.ceiling], [30, undefined]);
@@ -125,22 +125,22 @@ Deno.test("a learned limit outlives a ceiling that contradicts it", () => {
 
 Deno.test("a learned limit ends when a retest finds a slot beyond it", () => {
   const quota = budgetOf("auto");
-  refuse(quota, pairs("quotes", 10));
+  reject(quota, pairs("quotes", 10));
   quota.liftLimit(pairs("quotes", 11), 60_000);
   assert.deepEqual([quota.limit, quota.ceiling], [undefined, undefined]);
   assert.equal(quota.limitTimer, undefined);
 });
 
-Deno.test("a learned limit grows with what upstream carries", () => {
+Deno.test("a learned limit grows with the acknowledged pairs", () => {
   const quota = budgetOf("auto");
-  refuse(quota, pairs("quotes", 10));
+  reject(quota, pairs("quotes", 10));
   quota.raiseLimit(pairs("quotes", 12), 0);
   assert.equal(quota.limit, 12);
   quota.raiseLimit(pairs("quotes", 3), 0);
   assert.equal(quota.limit, 12);
 });
 
-Deno.test("a refusal on a channel that should not count shows that every channel counts", () => {
+Deno.test("a rejection on a channel that should not count shows that every channel counts", () => {
   const quota = budgetOf("auto");
   const bar: Pair = { channel: "bars", symbol: "A" };
   assert.equal(quota.usesSlot(bar), false);
@@ -150,7 +150,7 @@ Deno.test("a refusal on a channel that should not count shows that every channel
   assert.equal(quota.usesSlot(bar), true);
 });
 
-Deno.test("* uses no slot, is refused per channel and allowed again when acknowledged", () => {
+Deno.test("* uses no slot, is rejected per channel and allowed again when acknowledged", () => {
   const quota = budgetOf("auto");
   assert.equal(quota.usesSlot(ALL), false);
   quota.rejectWildcard("quotes", { now: 0, isRecent: false });
@@ -161,7 +161,7 @@ Deno.test("* uses no slot, is refused per channel and allowed again when acknowl
   assert.equal(quota.allowsWildcard("quotes"), true);
 });
 
-Deno.test("a refusal of * is retested soon if it is recent or the plan has it", () => {
+Deno.test("a rejection of * is retested soon if it is recent or the plan has it", () => {
   const pace = (quota: SymbolQuota) => [...quota.wildcardTimers][0]?.[1].pace;
   const known = budgetOf("auto");
   known.rejectWildcard("quotes", { now: 0, isRecent: true });

@@ -27,7 +27,7 @@ type Step =
   | { readonly do: "repeat" }
   | { readonly do: "contradict"; readonly state: SymbolSets }
   /** Upstream rejects `requests` subscribes, of any symbols. */
-  | { readonly do: "refuse"; readonly code: number; readonly requests: number }
+  | { readonly do: "reject"; readonly code: number; readonly requests: number }
   /** The account's limit changes. */
   | { readonly do: "limit"; readonly to: number }
   | { readonly do: "pass"; readonly ms: number }
@@ -58,10 +58,10 @@ const fault: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ do: "probe" as const }),
   fc.constant({ do: "reconnect" as const }),
 );
-/** What passes: refusals of everything, and limits that rise and fall. */
+/** What passes: rejections of everything, and limits that rise and fall. */
 const spell: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
-    do: fc.constant("refuse" as const),
+    do: fc.constant("reject" as const),
     code: fc.constantFrom(405, 405, 400, 413, 500),
     requests: fc.integer({ min: 1, max: 40 }),
   }),
@@ -81,7 +81,7 @@ const limits: fc.Arbitrary<ChunkLimits> = fc.record({
 });
 const rules: fc.Arbitrary<UpstreamRules> = fc.record({
   quota: fc.oneof(fc.constant(Infinity), fc.integer({ min: 0, max: 8 })),
-  refused: fc.constantFrom<ReadonlyMap<string, number>>(
+  rejected: fc.constantFrom<ReadonlyMap<string, number>>(
     new Map(),
     new Map([["BAD", 400]]),
     new Map([["BAD", 400], ["quotes *", 413], ["bars A", 410]]),
@@ -90,7 +90,7 @@ const rules: fc.Arbitrary<UpstreamRules> = fc.record({
 });
 const generous: fc.Arbitrary<UpstreamRules> = fc.constant({
   quota: Infinity,
-  refused: new Map(),
+  rejected: new Map(),
 });
 
 /** A reconciler, the streams that drive it and the upstream that it talks to. */
@@ -157,8 +157,8 @@ class Scenario {
       case "probe":
         this.reconciler.probe();
         break;
-      case "refuse":
-        this.upstream.refusing = { ...step };
+      case "reject":
+        this.upstream.rejecting = { ...step };
         break;
       case "limit":
         this.upstream.quota = step.to;
@@ -290,13 +290,13 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
         const { reconciler, upstream } = scenario;
         const subscribed = keysOf(upstream.state);
         assert.deepEqual(keysOf(reconciler.acknowledged), subscribed);
-        const refused = new Set(reconciler.rejections.map(pairKey));
+        const rejected = new Set(reconciler.rejections.map(pairKey));
         for (const { error, ...pair } of reconciler.rejections) {
-          assert.equal(error.code, upstream.refusal(pair));
+          assert.equal(error.code, upstream.rejectionOf(pair));
         }
         const limit = scenario.quota.limit ?? scenario.quota.ceiling;
         const obtainable = scenario.requestedKeys.filter((key) =>
-          !refused.has(key) && !isRefusedWildcard(scenario, key)
+          !rejected.has(key) && !isRejectedWildcard(scenario, key)
         );
         if (limit === undefined) {
           assert.deepEqual(subscribed, obtainable.sort());
@@ -326,12 +326,12 @@ Deno.test("lost, late, repeated and contradicting replies are corrected", () => 
         if (scenario.reconciler.probe()) scenario.answerOnce();
         scenario.drain();
         const { reconciler, upstream } = scenario;
-        const refused = new Set(reconciler.rejections.map(pairKey));
+        const rejected = new Set(reconciler.rejections.map(pairKey));
         const wanted = new Set(scenario.requestedKeys);
         const subscribed = new Set(keysOf(upstream.state));
         assert.deepEqual(keysOf(reconciler.acknowledged), [...subscribed].sort());
         for (const key of wanted) {
-          assert.ok(subscribed.has(key) || refused.has(key), `${key} is missing`);
+          assert.ok(subscribed.has(key) || rejected.has(key), `${key} is missing`);
         }
         for (const { error } of reconciler.rejections) {
           assert.equal(error.code, 0);
@@ -397,7 +397,7 @@ Deno.test("requests end for any sequence of replies", () => {
       limits,
       (wants, answers, limits) => {
         const scenario = new Scenario(
-          { quota: Infinity, refused: new Map() },
+          { quota: Infinity, rejected: new Map() },
           limits,
         );
         for (const step of wants) scenario.play(step);
@@ -432,22 +432,22 @@ Deno.test("after rejections and changes of the limit, everything available is su
         const scenario = new Scenario(rules, limits, plan);
         for (const step of steps) scenario.play(step);
         const { reconciler, upstream, quota } = scenario;
-        upstream.refusing.requests = 0;
+        upstream.rejecting.requests = 0;
         // Longer than every interval, and than what was subscribed is remembered.
         scenario.pass(4 * 3_600_000);
         const subscribed = keysOf(upstream.state);
         assert.deepEqual(keysOf(reconciler.acknowledged), subscribed);
-        const refused = new Set<string>();
+        const rejected = new Set<string>();
         for (const { error, ...pair } of reconciler.rejections) {
-          const isBad = error.code === upstream.refusal(pair);
-          if (isBad) refused.add(pairKey(pair));
+          const isBad = error.code === upstream.rejectionOf(pair);
+          if (isBad) rejected.add(pairKey(pair));
           else {assert.ok(
               !quota.fits(pair, reconciler.acknowledged),
               "not asked",
             );}
         }
         const obtainable = scenario.requestedKeys.filter((key) =>
-          !refused.has(key) && !isRefusedWildcard(scenario, key)
+          !rejected.has(key) && !isRejectedWildcard(scenario, key)
         );
         const [wildcards, named] = partition(
           obtainable,
@@ -495,7 +495,7 @@ Deno.test("recent symbols are subscribed again within 75 s of the last rejection
           }
         }
         const { upstream, requestedKeys, quota } = scenario;
-        upstream.refusing.requests = 0;
+        upstream.rejecting.requests = 0;
         // A limit that was learned has intervals of its own.
         assert.ok(plan.isOpen || quota.limit === undefined);
         if (quota.limit !== undefined) return;
@@ -521,7 +521,7 @@ function partition<T>(
 }
 
 /** Whether a requested `*` is left out because upstream rejected it before. */
-function isRefusedWildcard({ quota }: Scenario, key: string): boolean {
+function isRejectedWildcard({ quota }: Scenario, key: string): boolean {
   const [channel, symbol] = key.split(" ");
   return symbol === "*" &&
     !quota.allowsWildcard(channel as UpstreamChannel);

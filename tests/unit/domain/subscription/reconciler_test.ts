@@ -16,7 +16,7 @@ Deno.test("one bad symbol of 400 is found in 20 requests, the others are subscri
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: Infinity,
-    refused: new Map([["S137", 400]]),
+    rejected: new Map([["S137", 400]]),
   });
   refCounts.add("quotes", names(400));
   const requests = drain(reconciler, upstream);
@@ -34,7 +34,7 @@ Deno.test("one bad symbol is found as fast when thousands wait behind it", () =>
     const { refCounts, reconciler } = subscriptionsOf(LIMITS);
     const upstream = new ScriptedUpstream({
       quota: Infinity,
-      refused: new Map([[bad, 400]]),
+      rejected: new Map([[bad, 400]]),
     });
     refCounts.add("quotes", names(4_000));
     const requests = drain(reconciler, upstream);
@@ -45,7 +45,7 @@ Deno.test("one bad symbol is found as fast when thousands wait behind it", () =>
 
 Deno.test("a quota is used to the last slot, then nothing more is requested", () => {
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS);
-  const upstream = new ScriptedUpstream({ quota: 30, refused: new Map() });
+  const upstream = new ScriptedUpstream({ quota: 30, rejected: new Map() });
   refCounts.add("quotes", names(100));
   drain(reconciler, upstream);
   assert.equal(countPairs(upstream.state), 30);
@@ -60,11 +60,11 @@ Deno.test("a quota is used to the last slot, then nothing more is requested", ()
   assert.equal(countPairs(upstream.state), 30, "freed places are taken again");
 });
 
-Deno.test("a refused wildcard does not keep named symbols out", () => {
+Deno.test("a rejected wildcard does not keep named symbols out", () => {
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: 30,
-    refused: new Map([["*", 405]]),
+    rejected: new Map([["*", 405]]),
   });
   refCounts.add("trades", ["*"]);
   refCounts.add("quotes", ["AAPL", "MSFT"]);
@@ -76,7 +76,7 @@ Deno.test("a refused wildcard does not keep named symbols out", () => {
 
 Deno.test("unsubscribes are sent before subscribes", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
-  const upstream = new ScriptedUpstream({ quota: 1, refused: new Map() });
+  const upstream = new ScriptedUpstream({ quota: 1, rejected: new Map() });
   refCounts.add("quotes", ["OLD"]);
   drain(reconciler, upstream);
   refCounts.remove("quotes", ["OLD"]);
@@ -169,7 +169,7 @@ Deno.test("an internal error of upstream rejects a symbol only after repeated at
   assert.equal(reconciler.next(), undefined);
 });
 
-Deno.test("a refused unsubscribe is bisected and not repeated without end", () => {
+Deno.test("a rejected unsubscribe is bisected and not repeated without end", () => {
   const { reconciler } = subscriptionsOf(LIMITS);
   const stuck = symbolSets([["quotes", names(4)]]);
   reconciler.acknowledge(stuck);
@@ -229,7 +229,7 @@ Deno.test("eleven thousand symbols are requested in chunks, each once", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: Infinity,
-    refused: new Map(),
+    rejected: new Map(),
   });
   refCounts.add("trades", names(11_000));
   const requests = drain(reconciler, upstream);
@@ -239,7 +239,7 @@ Deno.test("eleven thousand symbols are requested in chunks, each once", () => {
 
 Deno.test("a learned limit is kept over sessions: the next one requests no more", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
-  const upstream = new ScriptedUpstream({ quota: 30, refused: new Map() });
+  const upstream = new ScriptedUpstream({ quota: 30, rejected: new Map() });
   refCounts.add("quotes", names(100));
   drain(reconciler, upstream);
   const learnedIn = upstream.requests.length;
@@ -253,7 +253,7 @@ Deno.test("a learned limit is kept over sessions: the next one requests no more"
 
 Deno.test("freed slots go to the pairs that have waited longest", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
-  const upstream = new ScriptedUpstream({ quota: 2, refused: new Map() });
+  const upstream = new ScriptedUpstream({ quota: 2, rejected: new Map() });
   refCounts.add("quotes", ["A", "B"]);
   drain(reconciler, upstream);
   refCounts.add("trades", ["FIRST"]);
@@ -270,7 +270,7 @@ Deno.test("freed slots go to the pairs that have waited longest", () => {
 
 Deno.test("a 405 while the state is uncertain causes a probe, and no limit is learned", () => {
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS);
-  const upstream = new ScriptedUpstream({ quota: 1, refused: new Map() });
+  const upstream = new ScriptedUpstream({ quota: 1, rejected: new Map() });
   refCounts.add("quotes", ["GONE"]);
   const lost = reconciler.next();
   assert.ok(lost);
@@ -381,7 +381,7 @@ Deno.test("a retest without a reply, or with an internal error, is repeated late
   assert.equal(reconciler.dueAt, now + 4 * REJECTED.firstMs);
 });
 
-Deno.test("a pair refused by the limit is requested again when slots free up", () => {
+Deno.test("a pair rejected by the limit is requested again when slots free up", () => {
   const { refCounts, reconciler } = subscriptionsOf({ ...LIMITS, maxPairs: 1 });
   const subscribed = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
   refCounts.add("quotes", ["A"]);

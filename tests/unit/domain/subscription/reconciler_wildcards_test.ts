@@ -10,11 +10,11 @@ function names(count: number): string[] {
 }
 
 for (const code of [405, 413, 400]) {
-  Deno.test(`names stay names when * is refused with ${code}, on the next connection too`, () => {
+  Deno.test(`names stay names when * is rejected with ${code}, on the next connection too`, () => {
     const { refCounts, reconciler } = subscriptionsOf(LIMITS);
     const upstream = new ScriptedUpstream({
       quota: Infinity,
-      refused: new Map([["*", code]]),
+      rejected: new Map([["*", code]]),
     });
     refCounts.add("quotes", names(2));
     drain(reconciler, upstream);
@@ -24,17 +24,17 @@ for (const code of [405, 413, 400]) {
     assert.deepEqual(keysOf(upstream.state), expected);
     const asksForAll = () =>
       upstream.requests.filter(({ pairs }) => pairs.some(({ symbol }) => symbol === "*")).length;
-    const untilRefused = asksForAll();
+    const untilRejected = asksForAll();
     assert.ok(upstream.requests.every(({ action }) => action === "subscribe"));
     reconciler.reset();
     upstream.reconnect();
     drain(reconciler, upstream);
     assert.deepEqual(keysOf(upstream.state), expected);
-    assert.equal(asksForAll(), untilRefused, "the refusal was remembered");
+    assert.equal(asksForAll(), untilRejected, "the rejection was remembered");
   });
 }
 
-Deno.test("names are kept when * is neither refused nor ever subscribed", () => {
+Deno.test("names are kept when * is neither rejected nor ever subscribed", () => {
   const { refCounts, reconciler, quota } = subscriptionsOf(LIMITS);
   refCounts.add("quotes", names(2));
   reconciler.next();
@@ -73,7 +73,7 @@ Deno.test("nothing is unsubscribed while the acknowledged state is uncertain", (
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: Infinity,
-    refused: new Map(),
+    rejected: new Map(),
   });
   refCounts.add("bars", ["*", "A"]);
   drain(reconciler, upstream);

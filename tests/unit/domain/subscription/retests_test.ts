@@ -105,7 +105,7 @@ Deno.test("a rejected pair leaves the test of the limit to the next pair", () =>
   assert.equal(reconciler.dueAt, 3 * LEARNED_LIMIT.firstMs);
 });
 
-Deno.test("a pair refused by the limit and then rejected is not tested repeatedly", () => {
+Deno.test("a pair rejected by the limit and then rejected is not tested repeatedly", () => {
   const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("quotes", ["A"]);
@@ -231,7 +231,7 @@ Deno.test("subscribed pairs stay recent while nothing at all is subscribed", () 
   }
 });
 
-Deno.test("a recently subscribed * is retested soon, also after hours of refusals", () => {
+Deno.test("a recently subscribed * is retested soon, also after hours of rejections", () => {
   const scenario = createScenario();
   const { refCounts, reconciler, time } = scenario;
   refCounts.add("bars", ["*"]);

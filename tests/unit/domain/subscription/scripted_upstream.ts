@@ -24,8 +24,8 @@ export type Answer =
 export interface UpstreamRules {
   /** Named pairs in all, `*` takes no place; Infinity for no limit. */
   readonly quota: number;
-  /** Error code by symbol, or by channel and symbol, that refuses a request. */
-  readonly refused: ReadonlyMap<string, number>;
+  /** Error code by symbol, or by channel and symbol, that rejects a request. */
+  readonly rejected: ReadonlyMap<string, number>;
 }
 
 /** One connection's subscriptions, and every request that it saw. */
@@ -33,8 +33,8 @@ export class ScriptedUpstream {
   readonly requests: SubscriptionRequest[] = [];
   /** Named pairs in all, as of now. */
   quota: number;
-  /** Subscribes to come that are refused with `code`, of any symbols. */
-  refusing = { code: 405, requests: 0 };
+  /** Subscribes to come that are rejected with `code`, of any symbols. */
+  rejecting = { code: 405, requests: 0 };
   readonly #rules: UpstreamRules;
   #state = new Map<UpstreamChannel, Set<string>>();
 
@@ -59,23 +59,23 @@ export class ScriptedUpstream {
   }
 
   /** Why a pair can never be had, if it cannot. */
-  refusal({ channel, symbol }: Pair): number | undefined {
-    const { refused } = this.#rules;
-    return refused.get(symbol) ?? refused.get(`${channel} ${symbol}`);
+  rejectionOf({ channel, symbol }: Pair): number | undefined {
+    const { rejected } = this.#rules;
+    return rejected.get(symbol) ?? rejected.get(`${channel} ${symbol}`);
   }
 
-  /** Applies a request whole, or refuses it whole. */
+  /** Applies a request whole, or rejects it whole. */
   answer(request: SubscriptionRequest): Answer {
     this.requests.push(request);
     const isSubscribe = request.action === "subscribe";
-    if (isSubscribe && this.refusing.requests > 0) {
-      this.refusing.requests--;
-      return refuse(this.refusing.code);
+    if (isSubscribe && this.rejecting.requests > 0) {
+      this.rejecting.requests--;
+      return reject(this.rejecting.code);
     }
     const next = new Map(this.state) as Map<UpstreamChannel, Set<string>>;
     for (const pair of request.pairs) {
-      const code = this.refusal(pair);
-      if (code !== undefined && isSubscribe) return refuse(code);
+      const code = this.rejectionOf(pair);
+      if (code !== undefined && isSubscribe) return reject(code);
       const symbols = next.get(pair.channel) ?? new Set();
       next.set(pair.channel, symbols);
       if (isSubscribe) symbols.add(pair.symbol);
@@ -83,7 +83,7 @@ export class ScriptedUpstream {
     }
     const before = namesIn(this.#state);
     const after = namesIn(next);
-    if (after > before && after > this.quota) return refuse(405);
+    if (after > before && after > this.quota) return reject(405);
     this.#state = next;
     return { state: this.state };
   }
@@ -102,7 +102,7 @@ function namesIn(state: SymbolSets): number {
   return pairsOf(state).filter(({ symbol }) => symbol !== WILDCARD).length;
 }
 
-function refuse(code: number): Answer {
+function reject(code: number): Answer {
   return { error: { code, message: `error ${code}` } };
 }
 

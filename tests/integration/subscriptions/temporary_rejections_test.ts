@@ -1,5 +1,5 @@
 /**
- * What upstream refuses for a moment although it worked before: the whole proxy
+ * What upstream rejects for a moment although it worked before: the whole proxy
  * against a scripted stream.
  *
  * @module
@@ -27,15 +27,15 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
     });
     await until("three are subscribed", () => upstream.quotes.size === 3);
     const { logins } = upstream;
-    upstream.refusal = { code: 405, msg: "symbol limit exceeded" };
+    upstream.rejection = { code: 405, msg: "symbol limit exceeded" };
     const asked = upstream.asked.length;
     upstream.drop();
     await until(
-      "it was asked and refused",
+      "it was asked and rejected",
       () => upstream.asked.length > asked,
     );
     await clock.sleep(3_000);
-    upstream.refusal = undefined;
+    upstream.rejection = undefined;
     const since = clock.monotonic();
     await using _fourth = collect(client, METHODS.streamQuotes, {
       symbols: ["SPY"],
@@ -61,12 +61,12 @@ Deno.test("a login rejected once after a session that worked is retried in secon
   });
   await until("three are subscribed", () => upstream.quotes.size === 3);
   const { logins } = upstream;
-  upstream.refusedLogins = 1;
+  upstream.rejectedLogins = 1;
   const since = clock.monotonic();
   upstream.drop();
   await until("it is back", () => upstream.logins > logins, 60_000);
   await until("three are subscribed", () => upstream.quotes.size === 3);
   const took = clock.monotonic() - since;
   assert.ok(took < 15_000, `${took} ms`);
-  assert.ok(upstream.refusedLogins < 0, "it was refused in between");
+  assert.ok(upstream.rejectedLogins < 0, "it was rejected in between");
 });

@@ -28,13 +28,13 @@ Deno.test("a bad symbol among good ones is isolated, and the status names it", a
     return errorMessage?.endsWith("(code 400): quotes BAD") ?? false;
   });
   const { subscriptions } = await statusOf(harness, "sip");
-  const refused =
+  const rejected =
     subscriptions?.channels[0]?.symbols.filter(({ state }) => state === SymbolState.REFUSED) ?? [];
   assert.deepEqual(
-    refused.map(({ symbol, streams }) => [symbol, streams]),
+    rejected.map(({ symbol, streams }) => [symbol, streams]),
     [["BAD", 1]],
   );
-  assert.match(refused[0]?.reason ?? "", /\(code 400\)/);
+  assert.match(rejected[0]?.reason ?? "", /\(code 400\)/);
   assert.equal(mixed.ending(), undefined);
   const requests = changes(harness, "sip");
   assert.ok(requests.length <= 20, `${requests.length} requests`);
