@@ -71,7 +71,7 @@ Deno.test("every task that the documentation names exists", async () => {
   assert.deepEqual(taskNames("npx -y deno@2.9.6 task no:such"), ["no:such"]);
 });
 
-Deno.test("every task says what it does", () => {
+Deno.test("every task has a description", () => {
   for (const [name, { description }] of Object.entries(manifest.tasks)) {
     assert.ok(description, name);
   }

@@ -145,7 +145,7 @@ Deno.test("a dropped trading feed listens again", async () => {
   assert.equal(orders.ending(), undefined);
 });
 
-Deno.test("a ghost session is waited for, and then the place is taken", async () => {
+Deno.test("a session opens after a ghost session has ended", async () => {
   await using harness = await startHarness({ simulator: { ghostSeconds: 1 } });
   await connected(harness);
   harness.simulator.connections.drop({ endpoint: "sip" });

@@ -419,7 +419,7 @@ Deno.test(
   },
 );
 
-Deno.test("tail status --watch --json looks again until it is interrupted", async () => {
+Deno.test("tail status --watch --json repeats until it is interrupted", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   const done = tail(
@@ -462,7 +462,7 @@ const SUBSCRIBED: ScriptedProxy["status"] = {
   },
 };
 
-Deno.test("tail status --subscriptions lists what is asked of upstream", async () => {
+Deno.test("tail status --subscriptions lists the subscriptions at Alpaca", async () => {
   await using proxy = await ScriptedProxy.start();
   proxy.status = SUBSCRIBED;
   const terminal = new RecordingTerminal();

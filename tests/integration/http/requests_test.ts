@@ -205,7 +205,7 @@ Deno.test("the end of a long body is not waited for", async () => {
   assert.ok(closed);
 });
 
-Deno.test("bytes that follow what is no request are read for a moment only", async () => {
+Deno.test("bytes after an invalid request are read for a bounded time", async () => {
   await using http = await serve();
   using connection = await RawConnection.open(http.port);
   const flood = async () => {

@@ -30,7 +30,7 @@ Deno.test("a row of the attack is measured and judged", async () => {
   assert.equal(code, row.failures.length === 0 ? 0 : 1);
 });
 
-Deno.test("a soak samples the proxy and says how its memory grows", async () => {
+Deno.test("a soak samples the proxy and reports its memory growth", async () => {
   const args = ["--minutes", "0.1", "--churn", "5", "--bound", "1e6"];
   const { code, text } = await runTask("soak", args);
   assert.equal(code, 0, text);

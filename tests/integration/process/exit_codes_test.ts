@@ -48,7 +48,7 @@ Deno.test("a duplicate signal, as from a terminal, stops cleanly", async () => {
   assert.ok(log.some(({ msg }) => msg === "Disposed"));
 });
 
-Deno.test("a part that fails for good ends the process with 1", async () => {
+Deno.test("a part that fails permanently ends the process with 1", async () => {
   await using child = scripted("part fails");
   const { code, log } = await child.ended();
   assert.equal(code, 1);
@@ -65,7 +65,7 @@ Deno.test("a start that fails is explained on stderr and exits with 1", async ()
   assert.ok(log.some(({ msg }) => msg === "Cannot start"));
 });
 
-Deno.test("a stop that fails exits with 1 and says why", async () => {
+Deno.test("a stop that fails exits with 1 and logs the cause", async () => {
   await using child = scripted("stop fails");
   await child.logged("Started");
   child.signal("SIGTERM");
@@ -95,7 +95,7 @@ Deno.test("credentials are redacted in every log line", async () => {
   assert.doesNotMatch(stdout + stderr, /zq8[12]/);
 });
 
-Deno.test("after a defect, a stop that hangs is given up", async () => {
+Deno.test("after a defect, a stop that hangs is aborted", async () => {
   await using child = scripted("rejection, stop hangs");
   const { code, log } = await child.ended();
   assert.equal(code, 70);

@@ -38,7 +38,7 @@ Deno.test("invalid settings are reported together on standard error, code 78", a
   assert.doesNotMatch(stderr, /zq8|at file:|task demo/);
 });
 
-Deno.test("without credentials it says what is missing and points to the demo", async () => {
+Deno.test("without credentials it names the missing variables and the demo", async () => {
   await using child = new Child();
   const { code, stdout, stderr } = await child.ended();
   assert.equal(code, 78);

@@ -11,7 +11,7 @@ import { changes, statusOf, stocks, subscribed } from "./kit.ts";
 
 const PLACE = { endpoint: "sip", channel: "quotes" };
 
-Deno.test("a bad symbol among good ones is isolated, and the status names it", async () => {
+Deno.test("an invalid symbol among valid ones is isolated, and the status names it", async () => {
   await using harness = await startHarness({
     // Well-formed, but unknown to this upstream.
     simulator: { stockSymbolPattern: /^(?!BAD)[A-Z0-9.]+$/ },
@@ -87,7 +87,7 @@ Deno.test("a contradicting acknowledgement causes another request", async () => 
   });
 });
 
-Deno.test("400, 410 and 413 cost the symbol, not the session", async () => {
+Deno.test("400, 410 and 413 reject the symbol and do not end the session", async () => {
   for (const code of [400, 410, 413]) {
     await using harness = await startHarness();
     const { simulator } = harness;

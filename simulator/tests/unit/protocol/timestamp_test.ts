@@ -25,7 +25,7 @@ Deno.test("any offset is read", () => {
   assert.equal(west?.toString(), "2026-09-14T14:30:00.5Z");
 });
 
-Deno.test("what is no timestamp is not read", () => {
+Deno.test("an invalid timestamp is not read", () => {
   for (const text of ["", "soon", "2026-09-14", "2026-13-01T00:00:00Z"]) {
     assert.equal(parseTimestamp(text), undefined);
   }

@@ -12,7 +12,7 @@ function names(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `S${index}`);
 }
 
-Deno.test("one bad symbol of 400 is found in 20 requests, the others are subscribed", () => {
+Deno.test("one invalid symbol of 400 is found in 20 requests, the others are subscribed", () => {
   const { refCounts, reconciler } = subscriptionsOf(LIMITS);
   const upstream = new ScriptedUpstream({
     quota: Infinity,
@@ -29,7 +29,7 @@ Deno.test("one bad symbol of 400 is found in 20 requests, the others are subscri
   }]);
 });
 
-Deno.test("one bad symbol is found as fast when thousands wait behind it", () => {
+Deno.test("one invalid symbol is found as fast when thousands wait behind it", () => {
   for (const bad of ["S0", "S137", "S399"]) {
     const { refCounts, reconciler } = subscriptionsOf(LIMITS);
     const upstream = new ScriptedUpstream({

@@ -70,7 +70,7 @@ Deno.test("V8 misreads keys with escapes", () => {
   assert.equal(key, "\\", "scripts/fuzz/plain_keys.ts can go");
 });
 
-Deno.test("keys are written without escapes, values are left alone", () => {
+Deno.test("keys are written without escapes, values are unchanged", () => {
   const plain = (text: string) => utf8.decode(withPlainKeys(utf8.encode(text)));
   assert.equal(
     plain(String.raw`[{"\u0054":"\u0054:","\\" : 1,"S":"\"a\":"}]`),

@@ -175,7 +175,7 @@ Deno.test("without a stock feed Alpaca chooses one", async () => {
   assert.equal(api.requests[0]?.url.searchParams.has("feed"), false);
 });
 
-Deno.test("a rejected symbol costs only its own price", async () => {
+Deno.test("a rejected symbol affects only its own price", async () => {
   const answer: Answer = (url) => {
     const symbols = url.searchParams.get("symbols")?.split(",") ?? [];
     if (symbols.includes("SPX")) {

@@ -59,7 +59,7 @@ const PAUSES: readonly (readonly [
 ];
 
 for (const [what, headers, ms] of PAUSES) {
-  Deno.test(`a 429 that asks for ${what} is followed by ${ms} ms of peace`, async () => {
+  Deno.test(`a 429 with ${what} is followed by ${ms} ms without requests`, async () => {
     await using api = new ScriptedApi([status(429, headers), OK], { now: NOW });
     const answer = api.get();
     await api.pass(ms);

@@ -336,7 +336,7 @@ Deno.test("RUST_LOG filters count by their word for this program", () => {
   }
 });
 
-Deno.test("LOG_LEVEL wins over RUST_LOG and says so", () => {
+Deno.test("LOG_LEVEL overrides RUST_LOG, with a warning", () => {
   const config = parse({ LOG_LEVEL: "warn", RUST_LOG: "debug" });
   assert.equal(config.logLevel, "warn");
   assert.deepEqual(config.warnings, ["RUST_LOG is ignored, because LOG_LEVEL is set as well"]);

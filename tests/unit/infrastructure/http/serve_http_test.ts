@@ -127,7 +127,7 @@ Deno.test("/readyz asks for one connected feed, and no while draining", async ()
   assert.deepEqual(await ready({ ...UP, draining: true }), [503, "NOT READY"]);
 });
 
-Deno.test("/metrics stands on the health port and on its own", async () => {
+Deno.test("/metrics is served on the health port and on its own port", async () => {
   const port = freePort();
   await using http = await setup({ metrics: { host: "127.0.0.1", port } });
   assert.equal(http.servers.metricsPort, port);

@@ -166,7 +166,7 @@ Deno.test("every bound name has a value, and every value is bound", async () => 
   }
 });
 
-Deno.test("a feed that the settings leave out is off, not in trouble", () => {
+Deno.test("a feed that the settings disable is shown as off, not as a problem", () => {
   const { text, tone } = contentOf({ feeds: new Set<FeedId>(["sip"]) });
   assert.equal(text["feed.trading.state"], "Off");
   assert.equal(tone["feed.trading"], "off");
@@ -205,7 +205,7 @@ Deno.test("a feed that is down has its outage, the next attempt and a remedy", (
   );
 });
 
-Deno.test("a feed that has given up says that no attempt follows", () => {
+Deno.test("a feed without attempts left shows that no attempt follows", () => {
   const { text, show } = contentOf({
     status: statusWith({ state: "error", errorMessage: "HTTP 502" }),
   });

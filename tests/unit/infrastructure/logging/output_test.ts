@@ -71,7 +71,7 @@ Deno.test("lines that a blocked pipe cannot hold are counted and reported", asyn
   assert.equal(pipe.text, "first\nli0\nli1\nli2\nlost 2\n");
 });
 
-Deno.test("a closed pipe costs its lines, nothing else", async () => {
+Deno.test("a closed pipe loses its lines and affects nothing else", async () => {
   const output = new StandardOutput({
     write: () => Promise.reject(new Error("Broken pipe")),
     describeLoss,

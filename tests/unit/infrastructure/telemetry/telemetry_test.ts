@@ -39,7 +39,7 @@ Deno.test("spans can be used and misused without telemetry", () => {
   }
 });
 
-Deno.test("telemetry.env says what the settings and the manifest say", async () => {
+Deno.test("telemetry.env agrees with the settings and the manifest", async () => {
   const text = await Deno.readTextFile(new URL("../../../../telemetry.env", import.meta.url));
   const file = parseEnv(text);
   assert.equal(file.OTEL_ENABLED, SETTINGS.OTEL_ENABLED.default);
