@@ -7,8 +7,9 @@
  *
  * @module
  */
-import { Metadata, type StatusObject } from "@grpc/grpc-js";
+import { Metadata } from "@grpc/grpc-js";
 import { type CallError, ClientGone, toStatus } from "./call_error.ts";
+import { sendStatus } from "./http2_workarounds/send_status.ts";
 
 /** The part of a grpc-js call that reports its end, once. */
 interface EndingCall {
@@ -90,32 +91,11 @@ interface EndableCall {
 
 /**
  * Ends a call with the status of `reason`, unless its client is gone.
- *
- * grpc-js 1.14.7 passes a status to HTTP/2 after all data was flushed, so a client that does not
- * read would keep its call open. While a write is pending, the status is therefore passed to HTTP/2
- * directly, after the data that was written before; `stream_end.ts` ends the stream if its client
- * still does not read.
  */
 export function endCall(call: EndableCall, reason: unknown): void {
   if (reason instanceof ClientGone) return;
   if (call.cancelled || call.writableEnded) return;
-  if (call.writableLength > 0 && sendStatus(call, reason)) return;
+  if (call.writableLength > 0 && sendStatus(call, toStatus(reason))) return;
   // The documented way to end a stream with a status; `destroy` sends none.
   call.emit("error", toStatus(reason));
-}
-
-/** The part of a call that sends; grpc-js declares it private. */
-interface Sender {
-  readonly call?: { sendStatus(status: StatusObject): void };
-}
-
-/**
- * Passes the status of `reason` to HTTP/2 although a write is pending.
- *
- * @returns false if grpc-js has no such method
- */
-export function sendStatus(call: object, reason: unknown): boolean {
-  const { call: sender } = call as Sender;
-  sender?.sendStatus(toStatus(reason));
-  return sender !== undefined;
 }

@@ -26,7 +26,8 @@ import {
 import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { DuplexCall, Handlers, RequestHolder } from "./register_service.ts";
+import type { RequestHolder } from "./http2_workarounds/request_holder.ts";
+import type { DuplexCall, Handlers } from "./register_service.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Yields the full names of everything that a file declares. */

@@ -25,6 +25,7 @@ import type {
 } from "@grpc/grpc-js";
 import { toStatus } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
+import { RequestHolder } from "./http2_workarounds/request_holder.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
 /** A server-streaming call with its request; one write is a batch. */
@@ -57,25 +58,6 @@ interface AddServiceOptions<S extends DescService> {
   readonly onError: (error: unknown) => void;
   /** Limits the unread responses of unary calls. @default no limit */
   readonly pending?: PendingResponses;
-}
-
-/**
- * Holds a request until its handler takes it. grpc-js keeps what a deserializer returns while the
- * call is open, which can be hours; a request can have megabytes.
- */
-export class RequestHolder<T = unknown> {
-  #message: T | undefined;
-
-  constructor(message: T) {
-    this.#message = message;
-  }
-
-  /** Returns the request and releases it; to be called once. */
-  take(): T {
-    const message = this.#message as T;
-    this.#message = undefined;
-    return message;
-  }
 }
 
 /** Returns the kind of each method of a service, by its path. */

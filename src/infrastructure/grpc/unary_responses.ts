@@ -7,8 +7,8 @@
  */
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
-import { CallError, unavailable } from "./call_error.ts";
-import { sendStatus } from "./open_calls.ts";
+import { CallError, toStatus, unavailable } from "./call_error.ts";
+import { sendStatus } from "./http2_workarounds/send_status.ts";
 import type { RefusalLog } from "./limits/refusals.ts";
 
 /** Bytes of large responses that may be unread at one time. */
@@ -62,7 +62,7 @@ export class PendingResponses {
     await this.#clock.sleep(READ_TIMEOUT_MS, signal);
     if (signal.aborted) return;
     const reason = `The response was not read within ${READ_TIMEOUT_MS} ms`;
-    sendStatus(call, unavailable(reason));
+    sendStatus(call, toStatus(unavailable(reason)));
   }
 }
 

@@ -21,7 +21,7 @@ import type {
   ServerHttp2Stream,
   ServerStreamResponseOptions,
 } from "node:http2";
-import type { RoundRobin } from "../limits/round_robin.ts";
+import type { RoundRobin } from "./round_robin.ts";
 import type { SocketBacklog } from "./socket_backlog.ts";
 import type { EndedStreams } from "./stream_end.ts";
 

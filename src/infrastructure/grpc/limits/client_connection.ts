@@ -27,11 +27,11 @@ import { type FrameRules, PacedSocket } from "../http2_workarounds/paced_socket.
 import { SessionEnd, type SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { type BacklogShare, SocketBacklog } from "../http2_workarounds/socket_backlog.ts";
 import type { EndedStreams } from "../http2_workarounds/stream_end.ts";
+import { reused, RoundRobin } from "../http2_workarounds/round_robin.ts";
 import { SettingsAcks, streamLimit } from "../http2_workarounds/stream_limit.ts";
 import { ClientStreams, type ClientStreamsOptions } from "./client_streams.ts";
 import type { PendingRequest } from "./pending_requests.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
-import { reused, RoundRobin } from "./round_robin.ts";
 
 /** Bytes of a request whose decoding costs one unit of work. */
 const BYTES_PER_UNIT = 4_096;

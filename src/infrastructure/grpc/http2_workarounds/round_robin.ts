@@ -1,24 +1,25 @@
 /**
  * Shares a slow connection between its streams.
  *
- * HTTP/2 with extensible priorities (RFC 9218, which nghttp2 1.69.0 in Deno 2.9.6 follows) sends
- * all data of the oldest stream before that of a younger one, unless a client asks for `priority:
- * i`, which gRPC clients do not. A stream here writes again as soon as its last write was taken. On
- * a connection that takes less than its streams have to send, the oldest streams would receive
- * everything and the youngest nothing.
+ * - Product: nghttp2 1.69.0 in Deno 2.9.6.
+ * - Symptom: with extensible priorities (RFC 9218) it sends all data of the oldest stream before
+ *   that of a younger one, unless a client asks for `priority: i`, which gRPC clients do not. A
+ *   stream here writes again as soon as its last write was taken, so on a connection that takes
+ *   less than its streams have to send, the oldest streams would receive everything and the
+ *   youngest nothing.
+ * - Report: none; it follows the RFC.
+ * - Test: "node:http2 sends the data of the oldest stream first" fails once this can go; "on a slow
+ *   connection all streams receive equally" fails without it.
  *
- * So while the connection's flow-control window is used up, a stream's next write waits until the
+ * While the connection's flow-control window is used up, a stream's next write waits until the
  * other streams have written: until the window is open although writes are under way (those wait
  * for windows of their own streams then), or no write is under way. All writes that wait then run
  * as one round. On a connection that keeps up, no write waits.
  *
- * The test "node:http2 sends the data of the oldest stream first" fails once this can go; "on a
- * slow connection all streams receive equally" fails without it.
- *
  * @module
  */
 import type { Clock } from "../../../application/ports/clock.ts";
-import { RepeatedCheck } from "./repeated_check.ts";
+import { RepeatedCheck } from "../limits/repeated_check.ts";
 
 /** How often a used-up window is checked, in ms; HTTP/2 has no event for it. */
 const CHECK_EVERY_MS = 5;

@@ -1,6 +1,9 @@
 /** Which streams may write while a connection takes nothing. */
 import assert from "node:assert/strict";
-import { reused, RoundRobin } from "../../../../../src/infrastructure/grpc/limits/round_robin.ts";
+import {
+  reused,
+  RoundRobin,
+} from "../../../../../src/infrastructure/grpc/http2_workarounds/round_robin.ts";
 import { ManualClock } from "../../../../support/manual_clock.ts";
 
 function rig() {
