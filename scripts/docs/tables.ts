@@ -110,17 +110,17 @@ export async function stateTable(): Promise<string> {
   );
 }
 
-/** Every product that a session can carry, with its address. */
+/** Every stream of Alpaca that a session can use, with its address. */
 export async function feedTable(): Promise<string> {
   const comments = await protoComments();
   return table(
-    ["Feed", "Setting", "Address", "`FeedType`", "Carries"],
+    ["Feed", "Setting", "Address", "`FeedType`", "Contents"],
     Object.entries(FEED_TYPES).map(([kind, number]) => {
       const value = FeedTypeSchema.value[number];
       const [feed, setting, address] = placeOf(kind as FeedKind);
       const name = `${code(value?.localName ?? "")} (${number})`;
-      const carries = comment(comments, value?.name ?? "").replace(/\..*/s, "");
-      return { feed, cells: [code(feed), setting, address, name, carries] };
+      const contents = comment(comments, value?.name ?? "").replace(/\..*/s, "");
+      return { feed, cells: [code(feed), setting, address, name, contents] };
     }).sort((one, other) => FEEDS.indexOf(one.feed) - FEEDS.indexOf(other.feed))
       .map(({ cells }) => cells),
   );
@@ -205,7 +205,7 @@ const NAMES: Readonly<Partial<Record<MessageType, string>>> = {
   imbalance: "Order imbalance",
 };
 
-/** Every type of message, the feed that carries it, and where it goes. */
+/** Every type of message with its feed and its RPC. */
 export function mappingTable(): string {
   const stocks = carried((sink) =>
     stockHandlers({

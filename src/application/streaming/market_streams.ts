@@ -20,7 +20,7 @@ export interface StreamFilter {
   readonly underlyings?: readonly string[];
   /** Option channels only: the contracts of the underlyings. */
   readonly selection?: OptionSelection;
-  /** Order channel only: broker order ids, OR-ed with `symbols`. */
+  /** Order channel only: Alpaca's order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[];
 }
 

@@ -74,7 +74,7 @@ export function marketOf(kind: FeedKind): Market | undefined {
   return typeof hours === "string" ? undefined : hours.market;
 }
 
-/** Says when the US markets are open. Pure: every answer follows from the arguments. */
+/** Computes when the US markets are open. Pure: every answer follows from the arguments. */
 export class MarketCalendar {
   readonly #closures: ReadonlySet<number | undefined>;
   /** Full holidays and early closes by year. */

@@ -247,7 +247,7 @@ Deno.test("an event is encoded once for all streams that receive it", async () =
   await harness.market.untilOpen(0);
 });
 
-Deno.test("unknown enum values of the broker are sent as unspecified", async () => {
+Deno.test("unknown enum values of Alpaca are sent as unspecified", async () => {
   await using harness = await startGrpcHarness();
   using client = connectClient(harness);
   const { update } = await firstOf(

@@ -1742,7 +1742,8 @@ export const ConnectionState = {
   RECONNECTING: 5,
 
   /**
-   * Rejected for a reason that retries rarely resolve, such as credentials.
+   * Rejected for a reason that retries rarely resolve, such as credentials, or no
+   * attempts are left.
    *
    * @generated from enum value: CONNECTION_STATE_ERROR = 6;
    */
