@@ -69,14 +69,14 @@ export class MarketSession {
     })();
   }
 
-  #say(element: Readonly<Record<string, unknown>>): Promise<void> {
+  #say(message: Readonly<Record<string, unknown>>): Promise<void> {
     return this.write(
       this.#format === "json"
         ? webSocketFrame(
           OPCODE.text,
-          new TextEncoder().encode(JSON.stringify([element])),
+          new TextEncoder().encode(JSON.stringify([message])),
         )
-        : webSocketFrame(OPCODE.binary, encode([element])),
+        : webSocketFrame(OPCODE.binary, encode([message])),
     );
   }
 

@@ -269,7 +269,7 @@ class BodyReader {
 }
 
 function readMessage(value: unknown): Message {
-  if (!isObject(value)) throw mustBe("an element", "an object", value);
+  if (!isObject(value)) throw mustBe("an entry of elements", "an object", value);
   const { T, S } = value;
   if (typeof T !== "string") throw mustBe("T", "text", T);
   if (typeof S !== "string") throw mustBe("S", "text", S);

@@ -14,12 +14,12 @@ import { type Subscriber, Subscribers } from "../../../src/session/subscribers.t
 /** A message as it was received. */
 export type Shown = Record<string, unknown> & { T: string; S: string };
 
-/** A market with one client of JSON elements on one endpoint. */
+/** A market with one client of JSON messages on one endpoint. */
 export class MarketHarness implements Disposable {
   readonly clock: ManualClock;
   readonly faults = new Faults();
   readonly market: Market;
-  readonly elements: Shown[] = [];
+  readonly messages: Shown[] = [];
   readonly #subscribers: Subscribers;
   readonly #subscriber: Subscriber;
 
@@ -43,7 +43,7 @@ export class MarketHarness implements Disposable {
     this.#subscribers = subscribers.get(endpoint) as Subscribers;
     this.#subscriber = {
       encoding: "json",
-      deliver: (text) => this.elements.push(JSON.parse(String(text))),
+      deliver: (text) => this.messages.push(JSON.parse(String(text))),
       flush: () => {},
     };
     this.market = new Market({
@@ -69,7 +69,7 @@ export class MarketHarness implements Disposable {
   }
 
   of(type: string): Shown[] {
-    return this.elements.filter((element) => element.T === type);
+    return this.messages.filter((message) => message.T === type);
   }
 
   [Symbol.dispose](): void {

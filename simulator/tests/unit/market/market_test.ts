@@ -6,7 +6,7 @@ function run(seed: string): Shown[] {
   using harness = new MarketHarness("sip", { seed });
   harness.follow("quotes", "AAPL", "F").follow("trades", "*");
   harness.clock.advance(1200);
-  return harness.elements.slice(0, 1000);
+  return harness.messages.slice(0, 1000);
 }
 
 Deno.test("the same seed gives the same first thousand messages", () => {
@@ -20,11 +20,11 @@ Deno.test("the rate is as set and can be changed", () => {
   using harness = new MarketHarness("sip", { rate: 2000 });
   harness.follow("quotes", "*");
   harness.clock.advance(5000);
-  assert.ok(Math.abs(harness.elements.length - 10_000) <= 10);
-  harness.elements.length = 0;
+  assert.ok(Math.abs(harness.messages.length - 10_000) <= 10);
+  harness.messages.length = 0;
   harness.market.messagesPerSecond = 1;
   harness.clock.advance(10_000);
-  assert.ok(Math.abs(harness.elements.length - 10) <= 1);
+  assert.ok(Math.abs(harness.messages.length - 10) <= 1);
   assert.throws(
     () => harness.market.messagesPerSecond = 200_001,
     /from 0 to 200000, received 200001/,
@@ -35,10 +35,10 @@ Deno.test("each symbol has its own rate, independent of other subscriptions", ()
   using harness = new MarketHarness("sip", { symbolRate: 100 });
   harness.follow("quotes", "AAPL").follow("trades", "AAPL");
   const received = () => {
-    harness.elements.length = 0;
+    harness.messages.length = 0;
     harness.clock.advance(20_000);
     const of = (type: string, symbol: string) =>
-      harness.of(type).filter((element) => element.S === symbol).length / 20;
+      harness.of(type).filter((message) => message.S === symbol).length / 20;
     return { quotes: of("q", "AAPL"), trades: of("t", "AAPL"), others: of("q", "MSFT") };
   };
   const isNear = (rate: number, expected: number) => Math.abs(rate - expected) < 0.15 * expected;
@@ -56,14 +56,14 @@ Deno.test("a market at rate 0 generates nothing", () => {
   using harness = new MarketHarness("test", { rate: 0 });
   harness.follow("quotes", "*").follow("bars", "*");
   harness.clock.advance(600_000);
-  assert.deepEqual(harness.elements, []);
+  assert.deepEqual(harness.messages, []);
 });
 
 Deno.test("nothing is generated without a subscription", () => {
   using harness = new MarketHarness("sip");
   harness.follow("quotes", "AAPL", "NOSUCH");
   harness.clock.advance(2000);
-  assert.deepEqual([...new Set(harness.elements.map(({ T, S }) => T + S))], [
+  assert.deepEqual([...new Set(harness.messages.map(({ T, S }) => T + S))], [
     "qAAPL",
   ]);
 });
@@ -74,17 +74,17 @@ Deno.test("bids are below asks and trades are at or between them", () => {
   harness.clock.advance(3000);
   const quotes = new Map<string, Shown>();
   let checked = 0;
-  for (const element of harness.elements) {
-    if (element.T === "q") {
-      assert.ok(Number(element["bp"]) > 0);
-      assert.ok(Number(element["bp"]) < Number(element["ap"]));
-      assert.ok(Number.isInteger(element["bs"]));
-      quotes.set(element.S, element);
+  for (const message of harness.messages) {
+    if (message.T === "q") {
+      assert.ok(Number(message["bp"]) > 0);
+      assert.ok(Number(message["bp"]) < Number(message["ap"]));
+      assert.ok(Number.isInteger(message["bs"]));
+      quotes.set(message.S, message);
     }
-    const quote = quotes.get(element.S);
-    if (element.T !== "t" || !quote) continue;
-    assert.ok(Number(element["p"]) >= Number(quote["bp"]));
-    assert.ok(Number(element["p"]) <= Number(quote["ap"]));
+    const quote = quotes.get(message.S);
+    if (message.T !== "t" || !quote) continue;
+    assert.ok(Number(message["p"]) >= Number(quote["bp"]));
+    assert.ok(Number(message["p"]) <= Number(quote["ap"]));
     checked++;
   }
   assert.ok(checked > 5000);
@@ -112,15 +112,15 @@ Deno.test("only codes of Alpaca's tables occur", () => {
     using harness = new MarketHarness(feed, { rate: 5000 });
     harness.follow("quotes", "*").follow("trades", "*");
     harness.clock.advance(1000);
-    for (const element of harness.elements) {
-      const codes = [element["x"], element["bx"], element["ax"]];
+    for (const message of harness.messages) {
+      const codes = [message["x"], message["bx"], message["ax"]];
       for (const code of codes.filter((one) => one !== undefined)) {
         assert.ok(exchanges.includes(String(code)));
       }
-      for (const code of element["c"] as string[]) {
+      for (const code of message["c"] as string[]) {
         assert.ok(conditions.includes(code));
       }
-      assert.ok("ABCN".includes(String(element["z"])));
+      assert.ok("ABCN".includes(String(message["z"])));
     }
   }
 });
@@ -129,11 +129,11 @@ Deno.test("iex shows one exchange, delayed feeds lag by 15 minutes", () => {
   using iex = new MarketHarness("iex");
   iex.follow("quotes", "AAPL");
   iex.clock.advance(100);
-  assert.ok(iex.elements.every(({ bx, ax }) => bx === "V" && ax === "V"));
+  assert.ok(iex.messages.every(({ bx, ax }) => bx === "V" && ax === "V"));
   using delayed = new MarketHarness("delayed_sip");
   delayed.follow("quotes", "AAPL");
   delayed.clock.advance(100);
-  assert.match(String(delayed.elements[0]?.["t"]), /T14:15:00/);
+  assert.match(String(delayed.messages[0]?.["t"]), /T14:15:00/);
 });
 
 Deno.test("bars are made of the trades that were sent", () => {
@@ -217,7 +217,7 @@ Deno.test("a halted symbol has no quotes and trades between its two statuses", (
   harness.follow("statuses", "AAPL").follow("imbalances", "AAPL");
   harness.follow("trades", "AAPL").follow("quotes", "AAPL", "F");
   harness.clock.advance(60_000);
-  const own = harness.elements.filter(({ S }) => S === "AAPL");
+  const own = harness.messages.filter(({ S }) => S === "AAPL");
   const halt = own.findIndex(({ T }) => T === "s");
   const resume = own.findIndex(({ T }, at) => at > halt && T === "s");
   assert.deepEqual([own[halt]?.["sc"], own[halt]?.["rc"]], ["P", "LUDP"]);
@@ -241,7 +241,7 @@ Deno.test("a muted symbol sends nothing while the others do", () => {
   harness.follow("quotes", "AAPL", "F");
   harness.faults.muteSymbol("AAPL");
   harness.clock.advance(1000);
-  assert.deepEqual([...new Set(harness.elements.map(({ S }) => S))], ["F"]);
+  assert.deepEqual([...new Set(harness.messages.map(({ S }) => S))], ["F"]);
 });
 
 Deno.test("the test stream quotes FAKEPACA every five seconds", () => {
@@ -255,7 +255,7 @@ Deno.test("the test stream quotes FAKEPACA every five seconds", () => {
   assert.equal(harness.of("t").length, 12);
   harness.clock.advance(200);
   assert.equal(harness.of("b").length, 1);
-  assert.ok(harness.elements.every(({ S }) => S === "FAKEPACA"));
+  assert.ok(harness.messages.every(({ S }) => S === "FAKEPACA"));
 });
 
 Deno.test("trades outside regular hours have an extended-hours condition", () => {
@@ -306,8 +306,8 @@ Deno.test("option prices follow their underlying", () => {
   harness.follow("quotes", ...chain.map(({ symbol }) => symbol));
   harness.clock.advance(3000);
   const spot = harness.market.lastPrice("AAPL") ?? 0;
-  assert.ok(harness.elements.length > 10_000);
-  for (const quote of harness.elements) {
+  assert.ok(harness.messages.length > 10_000);
+  for (const quote of harness.messages) {
     const terms = parseOptionSymbol(quote.S);
     const { strike = 0, type } = terms ?? {};
     const intrinsic = type === "call" ? spot - strike : strike - spot;

@@ -211,7 +211,7 @@ Deno.test("retries after 406 last longer than a ghost session of 90 s", async ()
     30_000,
     30_000,
   ]);
-  assert.ok(!feed.states.includes("error"), "a full place is no error");
+  assert.ok(!feed.states.includes("error"), "406 is not shown as an error");
 });
 
 Deno.test("a rate limit has a minimum delay", async () => {

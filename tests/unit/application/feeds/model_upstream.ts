@@ -49,7 +49,7 @@ export class ModelUpstream {
     this.truth = truth;
   }
 
-  /** A new connection carries nothing, and nothing is on its way. */
+  /** A new connection has no subscriptions and no pending replies. */
   disconnect(): void {
     this.#state = new Map();
     this.requests.length = 0;
@@ -78,7 +78,7 @@ export class ModelUpstream {
     return copyOf(this.#state);
   }
 
-  /** Carries one pair less, and says nothing of it. */
+  /** Drops one pair without a message. */
   forget(which: number): void {
     const pairs = pairsOf(this.#state);
     const pair = pairs[which % Math.max(1, pairs.length)];
@@ -108,7 +108,7 @@ export class ModelUpstream {
         symbols.add(pair.symbol);
       }
     }
-    if (action === "subscribe" && this.#places(next) > this.truth.limit) {
+    if (action === "subscribe" && this.#slots(next) > this.truth.limit) {
       return error(405);
     }
     this.#state = next;
@@ -116,7 +116,7 @@ export class ModelUpstream {
     return { state: this.state };
   }
 
-  #places(state: SymbolSets): number {
+  #slots(state: SymbolSets): number {
     let places = 0;
     for (const [channel, symbols] of state) {
       if (!this.truth.counts.has(channel)) continue;

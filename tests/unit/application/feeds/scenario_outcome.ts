@@ -26,8 +26,8 @@ export async function played({ scene, steps }: Script): Promise<Scenario> {
   scenario.upstream.faults = 0;
   await scenario.rest();
   const { subscriptions, upstream } = scenario;
-  // A heartbeat's question is rejected while it names what is not subscribed; every
-  // such rejection is one lie less.
+  // A probe is rejected while it names a pair that is not subscribed; each such
+  // rejection corrects one wrong acknowledgement.
   for (let beat = 0; beat < MAX_HEARTBEATS; beat++) {
     await scenario.play({ do: "probe" });
     await scenario.rest();
@@ -62,7 +62,7 @@ export function obtainable(
   return pairs;
 }
 
-/** Upstream carries what can be had, and as much of it as it has places for. */
+/** Every obtainable pair is subscribed, as far as the limit has slots. */
 export function assertExact(
   scenario: Scenario,
   limit: number | undefined,

@@ -349,7 +349,7 @@ export class Scenario {
     );
   }
 
-  /** A retest names one pair alone that is rejected, or has no place. */
+  /** A retest names a single pair that is rejected, or has no slot. */
   #checkRetest(pairs: readonly Pair[]): void {
     const { reconciler, desired } = this.subscriptions;
     const [pair, ...others] = pairs;

@@ -86,7 +86,7 @@ Deno.test("recently acknowledged pairs are counted in slots, until they are unsu
   quota.raiseLimit(pairs("quotes", 3), 0);
   quota.raiseLimit([...pairs("bars", 9), ...pairs("quotes", 1)], 1_000);
   reject(quota, pairs("quotes", 2), 2_000);
-  assert.equal(quota.limit, undefined, "3 places were taken");
+  assert.equal(quota.limit, undefined, "3 slots were used");
   quota.raiseLimit(pairs("quotes", 20), 3_000);
   const now = 3_600_000;
   quota.raiseLimit(pairs("quotes", 2), now);

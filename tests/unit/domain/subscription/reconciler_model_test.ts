@@ -303,9 +303,9 @@ Deno.test("when idle, acknowledged is requested minus rejected, and every slot i
           return;
         }
         assert.ok(subscribed.every((key) => obtainable.includes(key)));
-        const places = subscribed.filter((key) => !key.endsWith("*")).length;
+        const slots = subscribed.filter((key) => !key.endsWith("*")).length;
         const named = obtainable.filter((key) => !key.endsWith("*")).length;
-        assert.equal(places, Math.min(limit, named), "every slot is used");
+        assert.equal(slots, Math.min(limit, named), "every slot is used");
       },
     ),
     { numRuns: 2_000 },

@@ -57,7 +57,7 @@ Deno.test("a quota is used to the last slot, then nothing more is requested", ()
 
   refCounts.remove("quotes", ["S0", "S1"]);
   drain(reconciler, upstream);
-  assert.equal(countPairs(upstream.state), 30, "freed places are taken again");
+  assert.equal(countPairs(upstream.state), 30, "freed slots are used again");
 });
 
 Deno.test("a rejected wildcard does not keep named symbols out", () => {
@@ -385,7 +385,7 @@ Deno.test("a pair rejected by the limit is requested again when slots free up", 
   const { refCounts, reconciler } = subscriptionsOf({ ...LIMITS, maxPairs: 1 });
   const subscribed = (...symbols: string[]) => symbolSets([["quotes", symbols]]);
   refCounts.add("quotes", ["A"]);
-  // Upstream carries it and forgets it, until others have its place.
+  // Upstream subscribes it and loses it, until other pairs use its slot.
   reconciler.next();
   reconciler.acknowledge(subscribed("A"));
   reconciler.acknowledge(NOTHING);

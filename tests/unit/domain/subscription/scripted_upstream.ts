@@ -22,7 +22,7 @@ export type Answer =
 
 /** What the account and the feed allow. */
 export interface UpstreamRules {
-  /** Named pairs in all, `*` takes no place; Infinity for no limit. */
+  /** Named pairs in total, `*` uses no slot; Infinity for no limit. */
   readonly quota: number;
   /** Error code by symbol, or by channel and symbol, that rejects a request. */
   readonly rejected: ReadonlyMap<string, number>;
