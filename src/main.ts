@@ -39,7 +39,7 @@ import { listenForStop, type StopSignals } from "./stop_signals.ts";
 export type Runnable = Pick<RunningProxy, "ports" | "finished"> & AsyncDisposable;
 
 /** Starts the program. */
-export type Start = (
+type Start = (
   config: Config,
   deps: { readonly log: Log; readonly tracing: Tracing },
 ) => Promise<Runnable>;
@@ -55,7 +55,7 @@ const DEFECT_STOP_MS = 5_000;
 const LAST_LINES_MS = 500;
 
 /** How the process was started. */
-export interface MainOptions {
+interface MainOptions {
   /** Arguments of the command line. @default those of the process */
   readonly args?: readonly string[];
   /** Signal handlers that are installed already. @default installed now */

@@ -1,12 +1,14 @@
 /**
- * Enforces the layers: which folder may import which, and which files may use
- * packages and the runtime.
+ * Enforces the layers: which folder may import which, which files may use
+ * packages and the runtime, and that nothing is exported without an importer.
  *
  * @module
  */
 import assert from "node:assert/strict";
 import {
+  exportsOf,
   importCycles,
+  importedNames,
   importsOf,
   readSources,
   type Sources,
@@ -151,6 +153,95 @@ Deno.test("there is no import cycle", () => {
   const edges = importsOf(sources);
   assert.ok(edges.length > sources.size, "imports found");
   assert.deepEqual(importCycles(edges), []);
+});
+
+/** Exports of `src` that no other product file imports, by the reason to keep them. */
+const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
+  "Bounds and tables that tests compare with": [
+    "src/infrastructure/grpc/limits/write_scheduler.ts#WRITE_LIMITS",
+    "src/infrastructure/grpc/request_filters.ts#DEFAULT_LIMITS",
+    "src/infrastructure/grpc/encoding/status_response.ts#SYMBOL_STATES",
+    "src/infrastructure/grpc/encoding/status_response.ts#EXPANSION_STATES",
+    "src/infrastructure/grpc/stream_pump.ts#MAX_MESSAGES",
+    "src/infrastructure/grpc/stream_pump.ts#MAX_BYTES",
+    "src/infrastructure/http/live_events.ts#MAX_SKIPPED",
+    "src/infrastructure/alpaca/session.ts#MAX_MESSAGE_BYTES",
+    "src/infrastructure/alpaca/order_messages.ts#MAX_LEGS",
+    "src/infrastructure/alpaca/fields.ts#MAX_CODE_LENGTH",
+    "src/infrastructure/alpaca/fields.ts#MAX_CODES",
+    "src/application/connections/connection_limits.ts#DESCRIPTOR_RESERVE",
+    "src/application/connections/connection_limits.ts#HTTP_IN_SHORTAGE",
+    "src/application/status/counters.ts#ERROR_TYPES",
+    "src/application/status/counters.ts#PROCESSING_BUCKETS",
+    "src/application/broadcast/queue_memory.ts#SMALLEST_BATCH",
+    "src/domain/connection/heartbeat.ts#AUDIT_MS",
+  ],
+  "Tables that the generated documents and scripts read": [
+    "src/infrastructure/grpc/encoding/status_response.ts#FEED_TYPES",
+    "src/infrastructure/grpc/encoding/status_response.ts#STATES",
+    "src/infrastructure/config/settings.ts#SECTIONS",
+    "src/infrastructure/config/environment.ts#NEIGHBOURS",
+    "src/infrastructure/metrics/metrics.ts#METRICS",
+  ],
+  "Types that the harnesses of tests name": [
+    "src/infrastructure/grpc/server.ts#ServeGrpcOptions",
+    "src/infrastructure/grpc/server.ts#GrpcServer",
+    "src/infrastructure/grpc/stream_pump.ts#MessageSink",
+    "src/infrastructure/grpc/stream_pump.ts#PumpOptions",
+    "src/infrastructure/http/serve_http.ts#ServeHttpOptions",
+    "src/infrastructure/logging/json_log.ts#JsonLogOptions",
+    "src/application/connections/connection_limits.ts#ConnectionKind",
+    "src/application/connections/connection_limits.ts#ConnectionLimitsOptions",
+    "src/domain/subscription/reconciler.ts#SubscriptionSettings",
+    "src/domain/subscription/reconciler.ts#SubscriptionReconciler",
+    "src/infrastructure/alpaca/trading.ts#TradingReply",
+    "src/infrastructure/alpaca/market.ts#MarketFormat",
+    "src/main.ts#Runnable",
+  ],
+  "Tested or fuzzed by themselves: a socket cannot produce every case": [
+    "src/infrastructure/catalog/rest_client.ts#windowLeftMs",
+    "src/infrastructure/catalog/rest_client.ts#isUsedUp",
+    "src/infrastructure/grpc/limits/event_loop.ts#PollWait",
+    "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#frame",
+    "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#canFrame",
+    "src/infrastructure/grpc/stream_pump.ts#pumpMessages",
+    "src/infrastructure/config/config_error.ts#formatProblem",
+    "src/infrastructure/process/descriptor_shortage.ts#descriptorsInUse",
+    "src/infrastructure/logging/output.ts#StandardOutput",
+    "src/infrastructure/alpaca/session.ts#ReplyQueue",
+    "src/infrastructure/alpaca/codecs.ts#parseWithBigInts",
+    "src/infrastructure/alpaca/codecs.ts#parseWithNumberText",
+    "src/application/connections/open_port.ts#CannotListen",
+    "src/application/broadcast/memory_needs.ts#heapNeeded",
+    "src/domain/connection/failure.ts#failureTypeOf",
+    "src/infrastructure/alpaca/trading.ts#tradingFormat",
+  ],
+};
+
+Deno.test("every export is imported by another product file, or listed with a reason", () => {
+  const imported = importedNames(sources);
+  const unused = exportsOf(sources)
+    .filter((name) => name.startsWith("src/") && !name.startsWith(GENERATED))
+    .filter((name) => !imported.has(name));
+  assert.deepEqual(unused.sort(), Object.values(USED_OUTSIDE).flat().sort());
+});
+
+Deno.test("an export is matched with its imports in all forms", () => {
+  const files = new Map([
+    [
+      "src/a.ts",
+      `export const a = 1;\nexport type B = 1;\nexport abstract class C {}\nconst d = 1;`,
+    ],
+    ["src/b/b.ts", `import { a as x, type B } from "../a.ts";\nexport { C } from "../a.ts";`],
+    ["src/c.ts", `const { e: f } = await import("./d.ts"); // import { g } from "./d.ts"`],
+  ]);
+  assert.deepEqual(exportsOf(files), ["src/a.ts#a", "src/a.ts#B", "src/a.ts#C"]);
+  assert.deepEqual([...importedNames(files)], [
+    "src/a.ts#a",
+    "src/a.ts#B",
+    "src/a.ts#C",
+    "src/d.ts#e",
+  ]);
 });
 
 /** A small repository to test the rules with. */

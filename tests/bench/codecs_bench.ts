@@ -12,7 +12,8 @@ import { FramePool } from "../../bench/feed/frame_pool.ts";
 import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { jsonCodec, msgpackCodec } from "../../src/infrastructure/alpaca/codecs.ts";
 import { optionFormat, stockFormat } from "../../src/infrastructure/alpaca/market.ts";
-import { readStockQuote } from "../../src/infrastructure/alpaca/messages.ts";
+import { stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
+import type { StockQuote } from "../../src/domain/market/stock_events.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { frame } from "../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 
@@ -22,6 +23,8 @@ const json = new FramePool({ ...shape, format: "json" });
 const frames = Array.from({ length: json.length }, (_, i) => json.payload(i));
 const texts = frames.map((frame) => new TextDecoder().decode(frame));
 const NOTES = { inexact: () => {}, unknownValues: () => {} };
+const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
+const readQuote = stockHandlers({ quotes: SINK, trades: SINK, bars: SINK }).get("q")!.read;
 const NO_BYTES = new Uint8Array(0);
 const msgpack = new FramePool({ ...shape, format: "msgpack" });
 const packed = Array.from(
@@ -44,7 +47,7 @@ Deno.bench({
   fn() {
     const frame = jsonCodec.decode(frames[next(frames.length)] ?? NO_BYTES);
     for (const element of frame as Record<string, unknown>[]) {
-      readStockQuote(element, NOTES);
+      readQuote(element, NOTES);
     }
   },
 });
@@ -83,10 +86,10 @@ Deno.bench({
   fn: () => void msgpackCodec.decode(packed[next(packed.length)] ?? NO_BYTES),
 });
 
-const quote = readStockQuote(
+const quote = readQuote(
   (JSON.parse(texts[0] ?? "") as Record<string, unknown>[])[0] ?? {},
   NOTES,
-);
+) as StockQuote;
 const encode = createEncoders().stockQuotes;
 
 Deno.bench({

@@ -82,6 +82,38 @@ export function importsOf(sources: Sources): ImportEdge[] {
   return edges;
 }
 
+const EXPORT =
+  /^export\s+(?:abstract\s+)?(?:async\s+)?(?:const|function\*?|class|interface|type)\s+(\w+)/gm;
+const NAMED = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*["'](\.[^"']+)["']/g;
+const LOADED = /\{([^}]*)\}\s*=\s*await\s+import\(\s*["'](\.[^"']+)["']/g;
+
+/** Lists what files export by a declaration, as `path#name`. */
+export function exportsOf(sources: Sources): string[] {
+  const names: string[] = [];
+  for (const [path, text] of sources) {
+    for (const [, name] of withoutComments(text).matchAll(EXPORT)) names.push(`${path}#${name}`);
+  }
+  return names;
+}
+
+/** The names that files import, as `path#name` of the file that exports them. */
+export function importedNames(sources: Sources): ReadonlySet<string> {
+  const imported = new Set<string>();
+  for (const [from, text] of sources) {
+    const code = withoutComments(text);
+    for (const pattern of [NAMED, LOADED]) {
+      for (const [, names = "", specifier = ""] of code.matchAll(pattern)) {
+        const path = posix.join(posix.dirname(from), specifier);
+        for (const name of names.split(",")) {
+          const [exported = ""] = name.trim().replace(/^type\s+/, "").split(/\s+as\s+|\s*:\s*/);
+          imported.add(`${path}#${exported}`);
+        }
+      }
+    }
+  }
+  return imported;
+}
+
 /** Finds import cycles, each once, as paths that end where they begin. */
 export function importCycles(edges: readonly ImportEdge[]): string[][] {
   const targets = new Map<string, string[]>();

@@ -282,13 +282,13 @@ const GROUPS: Readonly<Record<string, AcceptFailure>> = {
 };
 
 /** The error code of what `accept` threw; the error's name without one. */
-export function codeOf(cause: unknown): string {
+function codeOf(cause: unknown): string {
   if (!(cause instanceof Error)) return "unknown";
   const { code } = cause as Error & { readonly code?: unknown };
   return typeof code === "string" ? code : cause.name;
 }
 
 /** The group of an error code. */
-export function acceptFailureOf(code: string): AcceptFailure {
+function acceptFailureOf(code: string): AcceptFailure {
   return Object.hasOwn(GROUPS, code) ? GROUPS[code] ?? "other" : "other";
 }

@@ -90,7 +90,7 @@ function readBar(kind: BarKind): MessageHandler["read"] {
 }
 
 /** Stock message `T` = `q`. */
-export function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
+function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -106,7 +106,7 @@ export function readStockQuote(message: Message, notes: MessageNotes): StockQuot
 }
 
 /** Stock message `T` = `t`. */
-export function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
+function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -120,7 +120,7 @@ export function readStockTrade(message: Message, notes: MessageNotes): StockTrad
 }
 
 /** Stock message `T` = `b`, `u` or `d`; `vw` and `n` may be absent. */
-export function readStockBar(message: Message, kind: BarKind, notes: MessageNotes): StockBar {
+function readStockBar(message: Message, kind: BarKind, notes: MessageNotes): StockBar {
   return {
     kind,
     symbol: readSymbol(message),
@@ -136,7 +136,7 @@ export function readStockBar(message: Message, kind: BarKind, notes: MessageNote
 }
 
 /** Stock message `T` = `c`. */
-export function readStockCorrection(message: Message, notes: MessageNotes): StockCorrection {
+function readStockCorrection(message: Message, notes: MessageNotes): StockCorrection {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -154,7 +154,7 @@ export function readStockCorrection(message: Message, notes: MessageNotes): Stoc
 }
 
 /** Stock message `T` = `x`. */
-export function readStockCancel(message: Message, notes: MessageNotes): StockCancel {
+function readStockCancel(message: Message, notes: MessageNotes): StockCancel {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -168,7 +168,7 @@ export function readStockCancel(message: Message, notes: MessageNotes): StockCan
 }
 
 /** Stock message `T` = `l`. */
-export function readStockLuld(message: Message, notes: MessageNotes): StockLuld {
+function readStockLuld(message: Message, notes: MessageNotes): StockLuld {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -180,7 +180,7 @@ export function readStockLuld(message: Message, notes: MessageNotes): StockLuld 
 }
 
 /** Stock message `T` = `s`. */
-export function readTradingStatus(message: Message, notes: MessageNotes): StockTradingStatus {
+function readTradingStatus(message: Message, notes: MessageNotes): StockTradingStatus {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -193,7 +193,7 @@ export function readTradingStatus(message: Message, notes: MessageNotes): StockT
 }
 
 /** Stock message `T` = `i`. */
-export function readStockImbalance(message: Message, notes: MessageNotes): StockImbalance {
+function readStockImbalance(message: Message, notes: MessageNotes): StockImbalance {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),

@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
-  acceptFailureOf,
-  codeOf,
   type ConnectionKind,
   ConnectionLimits,
   type ConnectionLimitsOptions,
@@ -230,11 +228,16 @@ Deno.test("limits hold for any order of opening, closing and shortage", async ()
   );
 });
 
-Deno.test("an error is known by its code, or else by its name", () => {
-  const emfile = Object.assign(new Error("x"), { code: "EMFILE" });
-  assert.equal(codeOf(emfile), "EMFILE");
-  assert.equal(codeOf(new TypeError("x")), "TypeError");
-  assert.equal(codeOf("x"), "unknown");
-  assert.equal(acceptFailureOf("ENFILE"), "descriptors");
-  assert.equal(acceptFailureOf("constructor"), "other");
+Deno.test("a failed accept is counted by its code, or else by its name", () => {
+  const { limits, counters, log } = setup();
+  const coded = (code: string) => Object.assign(new Error("x"), { code });
+  for (const cause of [coded("ENFILE"), coded("constructor"), new TypeError("x"), "x"]) {
+    limits.acceptFailed("gRPC", cause);
+  }
+  assert.equal(counters.acceptFailures.descriptors, 1);
+  assert.equal(counters.acceptFailures.other, 3);
+  assert.deepEqual(
+    log.records.map(({ fields }) => fields.code),
+    ["ENFILE", "constructor", "TypeError", "unknown"],
+  );
 });

@@ -1,20 +1,23 @@
 /** Messages of the stock stream, each type, each field. */
 import assert from "node:assert/strict";
 import { InvalidField } from "../../../../src/infrastructure/alpaca/fields.ts";
-import {
-  readStockBar,
-  readStockImbalance,
-} from "../../../../src/infrastructure/alpaca/messages.ts";
+import type { StockBar } from "../../../../src/domain/market/stock_events.ts";
 import { StockHarness } from "./decoder_harness.ts";
 import {
   bar,
   barMeans,
   CountingNotes,
   type Message,
+  readerOf,
   type Specimen,
   SPECIMENS,
   TIME,
 } from "./stock_specimens.ts";
+
+const readBar = (message: Message, notes: CountingNotes) =>
+  readerOf("b")(message, notes) as StockBar;
+const readImbalance = (message: Message, notes: CountingNotes) =>
+  readerOf("i")(message, notes) as { readonly timestamp: unknown };
 
 const COUNTED_AS: Readonly<Record<string, string>> = {
   t: "trade",
@@ -181,11 +184,11 @@ Deno.test("a trade without a readable id has the id 0", () => {
 Deno.test("the volume of a bar is rounded, its VWAP and trade count may be odd", () => {
   const notes = new CountingNotes();
   const odd = { v: 7.25, vw: "7", n: 1.5 };
-  const event = readStockBar({ ...bar, ...odd }, "minute", notes);
+  const event = readBar({ ...bar, ...odd }, notes);
   assert.deepEqual(event, { ...barMeans, kind: "minute", volume: 7, vwap: 0, tradeCount: 2 });
   assert.equal(notes.count, 3);
   for (const v of [NaN, Infinity, "7", null]) {
-    assert.throws(() => readStockBar({ ...bar, v }, "minute", notes), InvalidField);
+    assert.throws(() => readBar({ ...bar, v }, notes), InvalidField);
   }
 });
 
@@ -220,8 +223,8 @@ Deno.test("a trade whose condition is text has one condition", () => {
 Deno.test("a bar without VWAP or trade count has zeros", () => {
   const notes = new CountingNotes();
   const spare = { vw: null, n: null };
-  const nulls = readStockBar({ ...bar, ...spare }, "minute", notes);
-  const absent = readStockBar(["vw", "n"].reduce(without, bar), "minute", notes);
+  const nulls = readBar({ ...bar, ...spare }, notes);
+  const absent = readBar(["vw", "n"].reduce(without, bar), notes);
   for (const read of [nulls, absent]) {
     assert.deepEqual(read, {
       ...barMeans,
@@ -242,7 +245,7 @@ Deno.test("times keep their nanoseconds and are converted to UTC", () => {
     "1969-12-31T23:59:59.9Z": [-1, 900_000_000],
   };
   for (const [text, [seconds, nanos]] of Object.entries(cases)) {
-    const { timestamp } = readStockImbalance({ S: "A", p: 1, t: text }, new CountingNotes());
+    const { timestamp } = readImbalance({ S: "A", p: 1, t: text }, new CountingNotes());
     assert.deepEqual(timestamp, { seconds, nanos }, text);
   }
 });
@@ -265,7 +268,7 @@ Deno.test("invalid times are rejected", () => {
   ];
   for (const t of wrong) {
     assert.throws(
-      () => readStockImbalance({ S: "A", p: 1, t }, new CountingNotes()),
+      () => readImbalance({ S: "A", p: 1, t }, new CountingNotes()),
       InvalidField,
       JSON.stringify(t),
     );

@@ -4,16 +4,17 @@
  * @module
  */
 import type { MessageNotes } from "../../../../src/infrastructure/alpaca/fields.ts";
-import {
-  readStockBar,
-  readStockCancel,
-  readStockCorrection,
-  readStockImbalance,
-  readStockLuld,
-  readStockQuote,
-  readStockTrade,
-  readTradingStatus,
-} from "../../../../src/infrastructure/alpaca/messages.ts";
+import { stockHandlers } from "../../../../src/infrastructure/alpaca/messages.ts";
+
+const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
+const HANDLERS = stockHandlers({ quotes: SINK, trades: SINK, bars: SINK });
+
+/** Returns the reader of a message type. */
+export function readerOf(type: string): (message: Message, notes: MessageNotes) => unknown {
+  const handler = HANDLERS.get(type);
+  if (!handler) throw new Error(`No message of type ${type}`);
+  return handler.read;
+}
 
 /** Notes that are counted. */
 export class CountingNotes implements MessageNotes {
@@ -102,7 +103,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       conditions: ["@", "I"],
       tape: "C",
     },
-    read: readStockTrade,
+    read: readerOf("t"),
     numbers: ["p"],
     sizes: ["s"],
     ids: ["i"],
@@ -135,7 +136,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       conditions: [" "],
       tape: "A",
     },
-    read: readStockQuote,
+    read: readerOf("q"),
     numbers: ["bp", "ap"],
     sizes: ["bs", "as"],
     ids: [],
@@ -145,19 +146,19 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   b: {
     valid: { T: "b", ...bar },
     means: { kind: "minute", ...barMeans },
-    read: (message, notes) => readStockBar(message, "minute", notes),
+    read: readerOf("b"),
     ...barFields,
   },
   u: {
     valid: { T: "u", ...bar },
     means: { kind: "updated", ...barMeans },
-    read: (message, notes) => readStockBar(message, "updated", notes),
+    read: readerOf("u"),
     ...barFields,
   },
   d: {
     valid: { T: "d", ...bar },
     means: { kind: "daily", ...barMeans },
-    read: (message, notes) => readStockBar(message, "daily", notes),
+    read: readerOf("d"),
     ...barFields,
   },
   s: {
@@ -180,7 +181,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       reasonMessage: "",
       tape: "C",
     },
-    read: readTradingStatus,
+    read: readerOf("s"),
     numbers: [],
     sizes: [],
     ids: [],
@@ -197,7 +198,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       indicator: "B",
       tape: "C",
     },
-    read: readStockLuld,
+    read: readerOf("l"),
     numbers: ["u", "d"],
     sizes: [],
     ids: [],
@@ -226,7 +227,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       action: "C",
       tape: "C",
     },
-    read: readStockCancel,
+    read: readerOf("x"),
     numbers: ["p"],
     sizes: ["s"],
     ids: ["i"],
@@ -263,7 +264,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       correctedConditions: [" ", "7"],
       tape: "B",
     },
-    read: readStockCorrection,
+    read: readerOf("c"),
     numbers: ["op", "cp"],
     sizes: ["os", "cs"],
     ids: ["oi", "ci"],
@@ -273,7 +274,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
   i: {
     valid: { T: "i", S: "INAQU", p: 9.12, t: TIME, z: "C" },
     means: { symbol: "INAQU", timestamp, price: 9.12, tape: "C" },
-    read: readStockImbalance,
+    read: readerOf("i"),
     numbers: ["p"],
     sizes: [],
     ids: [],
