@@ -63,8 +63,8 @@ export function describeFailure(
   const { code, message, violations } = error;
   // The message has the first violation only.
   return violations.length > 1
-    ? [`the proxy at ${where} rejected the request (${code}):`, ...violations].join("\n  ")
-    : `the proxy at ${where} rejected the request (${message})`;
+    ? [`the proxy at ${where} refused the request (${code}):`, ...violations].join("\n  ")
+    : `the proxy at ${where} refused the request (${message})`;
 }
 
 /** For a server that is not the proxy; undefined when it may be. */

@@ -40,7 +40,7 @@ const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
  * Runs `tail` and returns its exit code: 0 when it ended as requested (also by
- * an interrupt or a closed pipe), 1 when the proxy is not reachable or rejects
+ * an interrupt or a closed pipe), 1 when the proxy is not reachable or refuses
  * the request, 2 when the arguments are invalid.
  */
 export async function tail(

@@ -320,7 +320,7 @@ export const SETTINGS = {
       default: "5000",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
-      description: "Megabytes of all unfinished requests; the largest is rejected with " +
+      description: "Megabytes of all unfinished requests; the largest is refused with " +
         "RESOURCE_EXHAUSTED",
       default: "32",
     }),

@@ -79,7 +79,7 @@ export class LiveEvents implements Disposable {
     return respond(this.#admit(completed), head);
   };
 
-  /** Sends a last snapshot and ends every stream; later requests are rejected. */
+  /** Sends a last snapshot and ends every stream; later requests are refused. */
   [Symbol.dispose](): void {
     this.#ended = true;
     if (this.#viewers.size > 0) this.#tick();

@@ -210,7 +210,7 @@ export const METRICS = {
   refusals: {
     name: "alpaca_proxy_refusals_total",
     type: "counter",
-    help: "Connections, streams and requests rejected or ended at a limit",
+    help: "Connections, streams and requests refused or ended at a limit",
     labels: ["limit"],
     read: ({ counters }) => seriesOf("limit", counters.refusals),
   },

@@ -78,7 +78,7 @@ Deno.test("everything that is wrong with a request has a line", async () => {
   assert.equal(code, 1);
   assert.deepEqual(terminal.errorLines, [
     [
-      `tail: the proxy at ${address} rejected the request (INVALID_ARGUMENT):`,
+      `tail: the proxy at ${address} refused the request (INVALID_ARGUMENT):`,
       ...[0, 2].map((at) =>
         `symbols[${at}]: ${
           JSON.stringify("A".repeat(32))

@@ -71,7 +71,7 @@ Deno.test("calls that grpc-js rejects are application/grpc too", async () => {
   assert.deepEqual(codes, ["12", "13"]);
 });
 
-Deno.test("a request that is not gRPC is rejected with an HTTP error", async () => {
+Deno.test("a request that is not gRPC is refused with an HTTP error", async () => {
   await using harness = await startGrpcHarness();
   await using client = await bareClient(harness);
   const status = async (headers: Record<string, string>) => {

@@ -77,7 +77,7 @@ Deno.test("the end of a stream is described with its cause", () => {
       address,
       opened: false,
     }),
-    "the proxy at localhost:50052 rejected the request (UNIMPLEMENTED)",
+    "the proxy at localhost:50052 refused the request (UNIMPLEMENTED)",
   );
   assert.equal(
     describeFailure(

@@ -4,7 +4,7 @@
  * - Product: nghttp2 1.69.0 in Deno 2.9.6.
  * - Symptom: a header block with more than eight CONTINUATION frames (some 144 kB), or with a value
  *   above 64 KiB, ends the connection and all its streams. In one frame, without large values, only
- *   its call is rejected.
+ *   its call is refused.
  * - Report: none found for Deno. The limit is nghttp2's own (since 1.61.0, option
  *   `nghttp2_option_set_max_continuations`), and node:http2 has no setting for it:
  *   https://github.com/icing/mod_h2/issues/279

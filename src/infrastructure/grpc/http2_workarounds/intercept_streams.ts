@@ -1,5 +1,5 @@
 /**
- * Runs checks on each HTTP/2 stream before grpc-js serves it, and rejects non-gRPC requests with an
+ * Runs checks on each HTTP/2 stream before grpc-js serves it, and refuses non-gRPC requests with an
  * HTTP error.
  *
  * No hook
@@ -38,7 +38,7 @@ const EXPLANATION = "This port serves gRPC alone: POST, application/grpc. Health
 type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void;
 
 /**
- * Checks and prepares a stream; returns why it is rejected. A stream that it closes is not served
+ * Checks and prepares a stream; returns why it is refused. A stream that it closes is not served
  * either.
  */
 type Admit = (
@@ -56,7 +56,7 @@ export function interceptStreams(http2Server: Http2Server, admit: Admit): void {
     const error = admit(stream, headers);
     if (stream.closed) return;
     const httpError = httpErrorOf(headers);
-    if (httpError) return reject(stream, httpError);
+    if (httpError) return refuse(stream, httpError);
     if (error) return sendError(stream, error);
     for (const serve of served) serve(stream, headers);
   });
@@ -69,7 +69,7 @@ function httpErrorOf(headers: IncomingHttpHeaders): OutgoingHttpHeaders | undefi
   return undefined;
 }
 
-function reject(stream: ServerHttp2Stream, error: OutgoingHttpHeaders): void {
+function refuse(stream: ServerHttp2Stream, error: OutgoingHttpHeaders): void {
   stream.respond({ ...error, "content-type": "text/plain; charset=utf-8" });
   stream.end(EXPLANATION, () => closeUnread(stream));
   stream.resume();

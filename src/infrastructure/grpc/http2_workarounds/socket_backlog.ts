@@ -63,7 +63,7 @@ export class SocketBacklog {
   }
 
   /**
-   * Whether no more frames should be read: PING replies and responses to rejected requests, which
+   * Whether no more frames should be read: PING replies and responses to refused requests, which
    * flow control does not limit, wait in the socket too.
    */
   get isOverfull(): boolean {

@@ -208,7 +208,7 @@ Deno.test("the number of violations is limited", () => {
   assert.match(message, /and 19999 more/);
 });
 
-Deno.test("a list that is too long is rejected without being read", () => {
+Deno.test("a list that is too long is refused without being read", () => {
   const { details: { fields = [] } } = refusal(() =>
     orderFilter({ orderIds: new Array(20_001).fill("x"), symbols: [] })
   );

@@ -89,7 +89,7 @@ Deno.test("no snapshot is made without a viewer", async () => {
   assert.equal(ticks(), false);
 });
 
-Deno.test("one viewer too many is rejected, and admitted when one has left", async () => {
+Deno.test("one viewer too many is refused, and admitted when one has left", async () => {
   const { events } = setup({ maxViewers: 2 });
   const first = watch(events);
   watch(events);
