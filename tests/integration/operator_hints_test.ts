@@ -26,7 +26,7 @@ Deno.test("a stream of a disabled feed is FAILED_PRECONDITION with the setting",
   assert.equal(orders.ending(), undefined);
 });
 
-Deno.test("wrong credentials are logged with the variables to look at", async () => {
+Deno.test("invalid credentials are logged with the variables to check", async () => {
   const secret = "WRONG-secret-731";
   await using harness = await startHarness({ env: { ALPACA_SECRET: secret } });
   const lost = (feed: string) =>

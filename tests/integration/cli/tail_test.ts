@@ -33,7 +33,7 @@ function quote(symbol: string, bidPrice = 150.25) {
   };
 }
 
-Deno.test("tail prints quotes as aligned lines with their age for people", async () => {
+Deno.test("tail prints quotes as aligned lines with their age", async () => {
   await using proxy = await ScriptedProxy.start();
   const clock = new ManualClock(Date.parse("2024-01-15T10:00:00.135Z"));
   const terminal = new RecordingTerminal({ clock });
@@ -68,7 +68,7 @@ Deno.test("on a narrow terminal a line has milliseconds and ends at the last col
   ]);
 });
 
-Deno.test("everything that is wrong with a request has a line", async () => {
+Deno.test("every invalid field of a request has a line", async () => {
   await using harness = await startGrpcHarness();
   const terminal = new RecordingTerminal();
   const address = `127.0.0.1:${harness.server.port}`;
@@ -136,7 +136,7 @@ Deno.test("tail --count ends within a batch that holds more", async () => {
   assert.match(terminal.lines[2] ?? "", /"symbol":"C"/);
 });
 
-Deno.test("tail orders passes order ids and symbols on", async () => {
+Deno.test("tail orders sends order ids and symbols", async () => {
   await using proxy = await ScriptedProxy.start();
   const terminal = new RecordingTerminal();
   const update = {
@@ -185,7 +185,7 @@ Deno.test("tail comes back after the proxy ends its stream", async () => {
   assert.equal(terminal.errorLines[1], `tail: connected to ${proxy.address}`);
 });
 
-Deno.test("tail waits for a proxy that is not there yet", async () => {
+Deno.test("tail waits for a proxy that does not run yet", async () => {
   const { port } = await (async () => {
     await using gone = await ScriptedProxy.start();
     return gone;

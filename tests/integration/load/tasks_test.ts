@@ -38,7 +38,7 @@ Deno.test("a soak samples the proxy and reports its memory growth", async () => 
   assert.match(text, /RSS beyond the heap .* MiB\/h .* pass/);
 });
 
-Deno.test("wrong arguments are an error of their own", async () => {
+Deno.test("invalid arguments are an error of their own", async () => {
   assert.equal((await runTask("attack", ["--only", "nothing"])).code, 2);
   assert.equal((await runTask("soak", ["--minutes", "none"])).code, 2);
 });

@@ -58,7 +58,7 @@ function formatClient({ peer = "", userAgent = "" }: StreamReport): string {
 
 const SUBSCRIPTIONS: Table = {
   name: "subscriptions",
-  caption: "Symbols subscribed upstream, by channel and state",
+  caption: "Symbols subscribed at Alpaca, by channel and state",
   columns: [
     { title: "Channel", style: "name" },
     { title: "Note", style: "note", joined: true },
