@@ -114,7 +114,7 @@ export class Churn {
       // Refused connections are part of the churn.
       await step().catch(() => {});
       this.#steps++;
-      const jitter = 0.5 + this.#random.share();
+      const jitter = 0.5 + this.#random.next();
       await pause(PACE[kind] / this.#plan.factor * jitter);
     }
   }

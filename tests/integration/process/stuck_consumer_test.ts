@@ -7,6 +7,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { parseAddress } from "../../../cli/grpc_client.ts";
 import { ProxyClient } from "../../../cli/grpc_client.ts";
+import { until } from "../../support/harness.ts";
 import { OptionFlood } from "../../support/option_flood.ts";
 import { collect, METHODS } from "../../support/streams.ts";
 import { Child, OFFLINE } from "./child.ts";
@@ -14,6 +15,7 @@ import { Child, OFFLINE } from "./child.ts";
 const MIB = 1_048_576;
 const HEAP_MIB = 144;
 const QUEUES_MIB = 48;
+const PATIENCE_MS = 120_000;
 const STREAMS = 90;
 /** At 288 bytes each, half as much again as the heap. */
 const QUOTES = 810_000;
@@ -51,10 +53,6 @@ async function figure(health: number, sample: string): Promise<number> {
   return Number(line?.slice(sample.length + 1));
 }
 
-async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
-  while (!await holds()) await new Promise((next) => setTimeout(next, 50));
-}
-
 Deno.test("ninety streams that are not read lose messages and affect nothing else", async () => {
   await using upstream = await OptionFlood.start();
   await using child = new Child({
@@ -76,12 +74,20 @@ Deno.test("ninety streams that are not read lose messages and affect nothing els
     symbols: SYMBOLS.slice(0, 1),
   });
   await reader.opened;
-  await until(() => upstream.subscribed === STREAMS);
+  await until("all streams are subscribed", () => upstream.subscribed === STREAMS, PATIENCE_MS);
 
   await upstream.send(SYMBOLS, QUOTES);
   const received = 'alpaca_proxy_messages_received_total{feed="opra",message_type="quote"}';
-  await until(async () => await figure(ports.health, received) === QUOTES);
-  await until(() => reader.messages.length >= QUOTES / STREAMS);
+  await until(
+    "every quote is received",
+    async () => await figure(ports.health, received) === QUOTES,
+    PATIENCE_MS,
+  );
+  await until(
+    "the reader has its messages",
+    () => reader.messages.length >= QUOTES / STREAMS,
+    PATIENCE_MS,
+  );
 
   assert.equal(reader.messages.length, QUOTES / STREAMS);
   assert.equal(reader.ending(), undefined);
