@@ -115,7 +115,7 @@ export class MarketSession implements Subscriber {
   #mute: Mute = { data: false, acks: false };
   #closedHere = false;
 
-  /** Greets the client and starts the login timer. */
+  /** Sends the welcome message and starts the login timer. */
   constructor(
     identity: SessionIdentity,
     deps: SessionDependencies,

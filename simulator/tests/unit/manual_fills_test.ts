@@ -94,11 +94,11 @@ Deno.test("a finished order ignores manual fills", () => {
   using harness = engineHarness();
   const { id } = harness.engine.submit(order());
   harness.clock.advance(50);
-  const told = harness.updates.length;
+  const count = harness.updates.length;
   harness.engine.manualFills.suspend(id);
   harness.engine.manualFills.cancel(id);
   harness.engine.manualFills.fill(id, { qty: "1", price: "1" });
-  assert.equal(harness.updates.length, told);
+  assert.equal(harness.updates.length, count);
 });
 
 Deno.test("the error names an unknown order or execution", () => {

@@ -21,7 +21,7 @@ const LISTENING = { stream: "listening", data: { streams: ["trade_updates"] } };
 const LISTEN = { action: "listen", data: { streams: ["trade_updates"] } };
 const LOGIN = { action: "auth", key: "PK1", secret: "shh" };
 
-/** A socket that remembers what was sent and how it ended. */
+/** A socket that records what was sent and how it ended. */
 class RecordingSocket implements TradingSocket {
   readonly frames: (string | Uint8Array)[] = [];
   ended: { code: number; reason: string } | undefined;

@@ -29,7 +29,7 @@ const EMPTY_RETRY_MS = 300_000;
 const CHECK_INTERVAL_MS = 60_000;
 /** Missing expiries per day and chain that cause a reload. */
 const MAX_MISSING_EXPIRIES = 8;
-/** Symbols remembered as observed; beyond that the memory is cleared. */
+/** Most symbols that are kept as observed; above it all are cleared. */
 const MAX_OBSERVED = 10_000;
 
 /** Every contract of one underlying. */

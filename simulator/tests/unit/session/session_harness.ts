@@ -1,4 +1,4 @@
-/** A market session with a socket that only remembers, for tests. */
+/** A market session with a socket that records what is sent, for tests. */
 import { ManualClock } from "../../../src/clock.ts";
 import { Faults } from "../../../src/faults.ts";
 import { resolveOptions, type SimulatorOptions } from "../../../src/options.ts";
@@ -17,7 +17,7 @@ import { decode, encode } from "@msgpack/msgpack";
 /** What a frame holds after decoding. */
 export type Frame = readonly Record<string, unknown>[];
 
-/** Remembers what was sent; `bufferedBytes` is set by the test. */
+/** Records what was sent; `bufferedBytes` is set by the test. */
 export class RecordingSocket implements SessionSocket {
   readonly frames: (string | Uint8Array)[] = [];
   bufferedBytes = 0;
@@ -33,7 +33,7 @@ export class RecordingSocket implements SessionSocket {
     this.closed = { code, reason };
   }
 
-  /** Frames so far, decoded; forgets them. */
+  /** Returns the frames so far, decoded, and clears them. */
   read(): Frame[] {
     return this.frames.splice(0).map((frame) =>
       typeof frame === "string" ? JSON.parse(frame) : decode(frame)

@@ -6,15 +6,15 @@ import { consoleRole, otelMismatch } from "../../../../src/infrastructure/teleme
 import { createTracing, noTracing } from "../../../../src/infrastructure/telemetry/tracing.ts";
 
 Deno.test("a mismatch between setting and runtime is reported, either way", () => {
-  const told = (wanted: boolean, otelDeno: string | undefined) =>
+  const mismatch = (wanted: boolean, otelDeno: string | undefined) =>
     otelMismatch({ wanted, otelDeno });
-  assert.equal(told(true, "true"), undefined);
-  assert.equal(told(false, "false"), undefined);
-  assert.equal(told(false, undefined), undefined);
-  assert.match(told(true, undefined) ?? "", /without OTEL_DENO=true/);
-  assert.match(told(true, "false") ?? "", /without OTEL_DENO=true/);
-  assert.match(told(true, "1") ?? "", /OTEL_DENO=1.*Set OTEL_DENO=true/);
-  assert.match(told(false, "true") ?? "", /Unset OTEL_DENO/);
+  assert.equal(mismatch(true, "true"), undefined);
+  assert.equal(mismatch(false, "false"), undefined);
+  assert.equal(mismatch(false, undefined), undefined);
+  assert.match(mismatch(true, undefined) ?? "", /without OTEL_DENO=true/);
+  assert.match(mismatch(true, "false") ?? "", /without OTEL_DENO=true/);
+  assert.match(mismatch(true, "1") ?? "", /OTEL_DENO=1.*Set OTEL_DENO=true/);
+  assert.match(mismatch(false, "true") ?? "", /Unset OTEL_DENO/);
 });
 
 Deno.test("what console does depends on both of the runtime's switches", () => {
