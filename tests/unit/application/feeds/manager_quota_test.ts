@@ -1,0 +1,161 @@
+/** The symbol quota of a feed: streams that it refuses, and limits that are learned. */
+import assert from "node:assert/strict";
+import { type Plan, planLimit } from "../../../../src/domain/subscription/quota.ts";
+import { LEARNED_LIMIT } from "../../../../src/domain/subscription/rejections.ts";
+import { DEFAULT_COUNTING, NO_LIMIT } from "../../../support/subscriptions.ts";
+import { ManagerHarness } from "./manager_harness.ts";
+
+Deno.test("a stream over the quota changes nothing for open streams", async () => {
+  const plan = { ...NO_LIMIT, pairs: 1 };
+  await using harness = new ManagerHarness({ plan });
+  harness.manager.add("quotes", ["A"]);
+  harness.attach();
+  harness.acknowledge({ quotes: ["A"] });
+  assert.throws(() => harness.manager.checkQuota("quotes", ["B"]));
+  await harness.clock.advance(60_000);
+  assert.deepEqual(harness.asked, ["subscribe quotes:A"]);
+  assert.equal([...harness.subscriptions.refCounts.pairs()].length, 1);
+});
+
+Deno.test("the first 405 is learned; the next session requests no more than fits", async () => {
+  await using harness = new ManagerHarness();
+  harness.manager.add("quotes", ["A", "B"]);
+  harness.attach();
+  const error = { code: 405, message: "symbol limit exceeded" };
+  harness.manager.rejected(error);
+  await harness.clock.advance(0);
+  harness.acknowledge({ quotes: ["A"] });
+  harness.manager.rejected(error);
+  await harness.clock.advance(59_999);
+  assert.deepEqual(harness.asked, [
+    "subscribe quotes:A quotes:B",
+    "subscribe quotes:A",
+    "subscribe quotes:B",
+  ]);
+  assert.deepEqual(harness.rejections, [
+    "symbol limit exceeded (code 405): quotes B",
+  ]);
+  assert.equal(harness.subscriptions.quota.limit, 1);
+  harness.manager.detach();
+  harness.attach();
+  assert.deepEqual(harness.asked, ["subscribe quotes:A"]);
+  harness.acknowledge({ quotes: ["A"] });
+  harness.manager.remove("quotes", ["A"]);
+  await harness.clock.advance(0);
+  harness.acknowledge({});
+  assert.equal(harness.asked.at(-1), "subscribe quotes:B");
+});
+
+const FULL = { code: 405, message: "symbol limit exceeded" };
+
+const PLANS: readonly Plan[] = [
+  { name: "auto" },
+  { name: "unlimited" },
+  { name: "plus" },
+  { name: "basic" },
+  { name: "explicit", stocks: 4, options: 4 },
+];
+
+for (const feed of ["sip", "opra"] as const) {
+  for (const plan of PLANS) {
+    Deno.test(`405s of ${feed} after a reconnect pass with ${JSON.stringify(plan)}`, async () => {
+      const counting = DEFAULT_COUNTING;
+      await using harness = new ManagerHarness({
+        plan: planLimit(plan, { feed, counting }),
+      });
+      const symbols = ["A", "B", "C"];
+      harness.manager.add("quotes", symbols);
+      harness.attach();
+      harness.acknowledge({ quotes: symbols });
+      await harness.clock.advance(30_000);
+      harness.manager.detach();
+
+      const over = harness.clock.monotonic() + 3_000;
+      const subscribed = new Set<string>();
+      const session = harness.attach();
+      const answer = () => {
+        const { pairs } = session.requests.at(-1) ?? { pairs: [] };
+        queueMicrotask(() => {
+          if (harness.clock.monotonic() < over) {
+            return harness.manager.rejected(FULL);
+          }
+          for (const { symbol } of pairs) subscribed.add(symbol);
+          harness.acknowledge({ quotes: [...subscribed] });
+        });
+      };
+      session.onRequest = answer;
+      answer();
+      await harness.clock.advance(2_000);
+      assert.deepEqual([...subscribed], []);
+      assert.match(harness.manager.problem ?? "", /symbol limit exceeded/);
+      harness.manager.checkQuota("quotes", ["D"]);
+      await harness.clock.advance(10_000);
+      assert.deepEqual([...subscribed].sort(), symbols);
+      assert.equal(harness.manager.problem, undefined);
+      harness.manager.checkQuota("quotes", ["D"]);
+      assert.equal(harness.subscriptions.quota.learned, false);
+    });
+  }
+}
+
+Deno.test("a pair that a stream was refused for tests the learned limit", async () => {
+  await using harness = new ManagerHarness({
+    plan: planLimit({ name: "auto" }, {
+      feed: "sip",
+      counting: DEFAULT_COUNTING,
+    }),
+  });
+  harness.manager.add("quotes", ["A", "B"]);
+  harness.attach();
+  harness.acknowledge({ quotes: ["A", "B"] });
+  harness.manager.add("quotes", ["C"]);
+  await harness.clock.advance(0);
+  harness.manager.rejected(FULL);
+  harness.manager.remove("quotes", ["C"]);
+  await harness.clock.advance(0);
+  assert.equal(harness.subscriptions.quota.limit, 2);
+  await harness.clock.advance(86_400_000);
+  const before = harness.asked.length;
+  assert.throws(() => harness.manager.checkQuota("quotes", ["D"]), /2 allowed/);
+  await harness.clock.advance(0);
+  assert.deepEqual(harness.asked.slice(before), ["subscribe quotes:D"]);
+  harness.manager.rejected(FULL);
+  await harness.clock.advance(LEARNED_LIMIT.longestMs);
+  assert.equal(harness.asked.length, before + 1, "it is no longer requested");
+
+  assert.throws(() => harness.manager.checkQuota("quotes", ["E"]), /2 allowed/);
+  await harness.clock.advance(0);
+  harness.acknowledge({ quotes: ["A", "B", "E"] });
+  assert.equal(harness.asked.at(-1), "unsubscribe quotes:E");
+  harness.acknowledge({ quotes: ["A", "B"] });
+  harness.manager.checkQuota("quotes", ["E"]);
+  assert.equal(harness.subscriptions.quota.limit, undefined);
+});
+
+Deno.test("a contract that was left out tests a learned limit, not a configured one", async () => {
+  for (const name of ["auto", "basic"] as const) {
+    const counting = DEFAULT_COUNTING;
+    await using harness = new ManagerHarness({
+      plan: planLimit({ name }, { feed: "sip", counting }),
+    });
+    harness.manager.add("quotes", ["A", "B"]);
+    harness.attach();
+    harness.acknowledge({ quotes: ["A"] });
+    harness.manager.rejected(FULL);
+    harness.manager.remove("quotes", ["B"]);
+    await harness.clock.advance(0);
+    const before = harness.asked.length;
+    harness.manager.testLimitWith("quotes", "C");
+    await harness.clock.advance(LEARNED_LIMIT.firstMs);
+    const isOpen = name === "auto";
+    assert.deepEqual(
+      harness.asked.slice(before),
+      isOpen ? ["subscribe quotes:C"] : [],
+    );
+    if (!isOpen) continue;
+    assert.equal(harness.manager.freeSlots("quotes"), 0);
+    harness.acknowledge({ quotes: ["A", "C"] });
+    assert.equal(harness.manager.freeSlots("quotes"), undefined);
+    harness.acknowledge({ quotes: ["A"] });
+  }
+});
