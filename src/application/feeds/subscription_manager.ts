@@ -324,7 +324,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       if (!reconciler.inFlight) this.#scheduleRetest();
       return;
     }
-    log.debug("Sending a subscription request", describe(request));
+    const isRetest = reconciler.retesting !== undefined;
+    log.debug("Sending a subscription request", { ...describe(request), isRetest });
     if (!request.probe) {
       session.span = tracing.span("feed.subscribe", {
         "feed.id": feed,

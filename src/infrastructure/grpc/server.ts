@@ -188,7 +188,7 @@ export class GrpcServer implements AsyncDisposable {
     if (this.connections > 0) {
       log.warn("Grace period expired; closing client connections", {
         connections: this.connections,
-        streams: this.#calls.size,
+        streams: this.openCalls,
       });
       this.#admission.resetAll();
     }
