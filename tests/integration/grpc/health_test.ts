@@ -59,18 +59,18 @@ Deno.test("a watch sends every change, and only changes", async () => {
   const leave = new AbortController();
   const watch = health.watch({ service: SERVICE }, leave)
     [Symbol.asyncIterator]();
-  const told = async () => (await watch.next()).value?.status;
-  assert.equal(await told(), Serving.SERVING);
+  const nextStatus = async () => (await watch.next()).value?.status;
+  assert.equal(await nextStatus(), Serving.SERVING);
 
   // One sleeper is the connection's keepalive, the other one the watch.
-  const change = told();
+  const change = nextStatus();
   while (clock.sleepers < 2) await pause();
   await clock.advance(5_000);
   setFeeds(harness, []);
   await clock.advance(1_000);
   assert.equal(await change, Serving.NOT_SERVING);
   setFeeds(harness, ["connected"]);
-  const back = told();
+  const back = nextStatus();
   while (clock.sleepers < 2) await pause();
   await clock.advance(1_000);
   assert.equal(await back, Serving.SERVING);

@@ -16,8 +16,8 @@ const PLACES = [
 
 /** Path of an installed Chromium; `CHROMIUM` in the environment wins. */
 export function findChromium(): string | undefined {
-  const told = Deno.env.get("CHROMIUM");
-  return [...told ? [told] : [], ...PLACES].find((path) => {
+  const configured = Deno.env.get("CHROMIUM");
+  return [...configured ? [configured] : [], ...PLACES].find((path) => {
     try {
       return Deno.statSync(path).isFile;
     } catch {

@@ -52,8 +52,8 @@ Deno.test("a part that fails permanently ends the process with 1", async () => {
   await using child = scripted("part fails");
   const { code, log } = await child.ended();
   assert.equal(code, 1);
-  const told = log.find(({ level }) => level === "error");
-  assert.match(JSON.stringify(told?.cause), /the part broke/);
+  const entry = log.find(({ level }) => level === "error");
+  assert.match(JSON.stringify(entry?.cause), /the part broke/);
   assert.ok(log.some(({ msg }) => msg === "Disposed"));
 });
 
@@ -71,8 +71,8 @@ Deno.test("a stop that fails exits with 1 and logs the cause", async () => {
   child.signal("SIGTERM");
   const { code, log } = await child.ended();
   assert.equal(code, 1);
-  const told = log.find(({ msg }) => msg === "Cannot stop cleanly");
-  assert.match(JSON.stringify(told), /stuck/);
+  const entry = log.find(({ msg }) => msg === "Cannot stop cleanly");
+  assert.match(JSON.stringify(entry), /stuck/);
 });
 
 const defects = { rejection: "uncaught rejection", throw: "thrown in a timer" };
@@ -82,8 +82,8 @@ for (const [script, message] of Object.entries(defects)) {
     const { code, log } = await child.ended();
     assert.equal(code, 70);
     assert.ok(log.some(({ msg }) => msg === "Disposed"));
-    const told = log.find(({ level }) => level === "error");
-    assert.match(JSON.stringify(told?.cause), new RegExp(message));
+    const entry = log.find(({ level }) => level === "error");
+    assert.match(JSON.stringify(entry?.cause), new RegExp(message));
   });
 }
 
