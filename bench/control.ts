@@ -11,7 +11,7 @@
 const MARK = "@";
 
 /** Handlers of commands, by name. */
-export type Commands = Readonly<Record<string, (args: never) => unknown>>;
+type Commands = Readonly<Record<string, (args: never) => unknown>>;
 
 interface Call {
   readonly id: number;

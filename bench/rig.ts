@@ -11,7 +11,7 @@ import type { ProcessUse } from "./process_use.ts";
 import type { Latency, ReaderPlan, ReaderReport } from "./reader_plan.ts";
 
 /** How the processes are set up. */
-export interface RigOptions extends PoolShape {
+interface RigOptions extends PoolShape {
   /** One write per message and one encoding per client. @default false */
   readonly naive?: boolean;
   /** Settings of the proxy beside those that point it at the feeder. */
@@ -41,7 +41,7 @@ export interface Window {
 }
 
 /** Totals of the proxy's metrics. */
-export interface ProxyCounts {
+interface ProxyCounts {
   readonly received: number;
   readonly sent: number;
   readonly dropped: number;

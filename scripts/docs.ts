@@ -86,7 +86,7 @@ export const BLOCKS: Blocks = {
 };
 
 /** Every file with generated blocks, with current contents. */
-export async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
+async function generatedDocs(): Promise<ReadonlyMap<string, string>> {
   const wanted = new Map<string, string>();
   for (const path of await markdownFiles()) {
     const text = await readSource(path);

@@ -17,7 +17,7 @@ import { commentProse, markdownProse, type Prose, sourceProse } from "./prose/ex
 import { type Exception, EXCEPTIONS, MAX_COLUMNS, MAX_LINES, WORD_RULES } from "./prose/rules.ts";
 
 /** Something to rewrite. */
-export interface Finding {
+interface Finding {
   readonly path: string;
   /** Line, from 1. */
   readonly line: number;
@@ -25,7 +25,7 @@ export interface Finding {
 }
 
 /** Options of {@linkcode checkFile}. */
-export interface ProseOptions {
+interface ProseOptions {
   readonly exceptions?: readonly Exception[];
   /** Receives each exception that was needed. */
   readonly onUsed?: (exception: Exception) => void;

@@ -11,7 +11,7 @@
  */
 
 /** The result of a run. */
-export interface TestReport {
+interface TestReport {
   readonly passed: number;
   readonly failed: number;
   /** Names of skipped tests by reason. */

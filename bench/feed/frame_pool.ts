@@ -183,7 +183,7 @@ export class FramePool {
 }
 
 /** A time in Alpaca's format, always with nine fraction digits. */
-export function stampText({ seconds, nanos }: Moment): Uint8Array {
+function stampText({ seconds, nanos }: Moment): Uint8Array {
   const date = new Date(seconds * 1000).toISOString().slice(0, 19);
   return utf8.encode(`${date}.${String(nanos).padStart(9, "0")}Z`);
 }

@@ -11,7 +11,7 @@ import { momentAt } from "../wall_clock.ts";
 import type { FramePool } from "./frame_pool.ts";
 
 /** Destination of frames. */
-export interface FrameSink {
+interface FrameSink {
   write(bytes: Uint8Array): Promise<void>;
 }
 

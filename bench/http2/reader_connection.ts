@@ -17,7 +17,7 @@ import {
 import { MessageCounter, type OnStamp } from "./message_counter.ts";
 
 /** A stream to open. */
-export interface StreamPlan {
+interface StreamPlan {
   readonly path: string;
   readonly message: Uint8Array;
   /** False: the stream is opened and never read. */

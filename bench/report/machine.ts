@@ -6,7 +6,7 @@
 import { availableParallelism, cpus, loadavg, totalmem } from "node:os";
 
 /** Hardware, versions and load. */
-export interface Machine {
+interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;

@@ -6,13 +6,13 @@
 import { type Spread, spreadOf, spreadText } from "./spread.ts";
 
 /** Target of a figure. */
-export interface Aim {
+interface Aim {
   readonly text: string;
   readonly met: boolean;
 }
 
 /** One line of a scenario's table. */
-export interface Figure {
+interface Figure {
   readonly what: string;
   readonly unit: string;
   readonly value: Spread;

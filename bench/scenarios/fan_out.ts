@@ -31,7 +31,7 @@ interface FanOut {
 }
 
 /** Measures one number of clients and the floor. */
-export async function fanOut(
+async function fanOut(
   { clients, naive = false, heldMs = 0 }: FanOut,
   effort: Effort,
 ): Promise<ScenarioResult> {

@@ -24,12 +24,12 @@ export interface Scenario {
 }
 
 /** Time for a changed load to become a steady one, in ms. */
-export const SETTLE_MS = 500;
+const SETTLE_MS = 500;
 /** Time for the optimizing compiler, once per process, in ms. */
 export const WARM_UP_MS = 2_500;
 
 /** A load that can be started and stopped. */
-export interface Load {
+interface Load {
   readonly lane: Lane;
   /** @param before window of the other load of the same round, if any */
   start(before?: Window): Promise<unknown>;

@@ -5,13 +5,13 @@
  */
 
 /** A time without arrivals, in ms of one clock. */
-export interface Gap {
+interface Gap {
   readonly from: number;
   readonly to: number;
 }
 
 /** Shorter gaps are normal for the feed, in ms. */
-export const MIN_GAP_MS = 20;
+const MIN_GAP_MS = 20;
 
 /** Records the gaps between arrivals. */
 export class ArrivalLog {

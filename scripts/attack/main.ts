@@ -13,7 +13,7 @@ import { TestBed } from "./test_bed.ts";
 import { cells, COLUMNS, failures, type Measured, table } from "./results.ts";
 
 /** What a run is asked to do. */
-export interface AttackOptions {
+interface AttackOptions {
   readonly rows: readonly Row[];
   readonly seed: string;
   readonly json: boolean;

@@ -41,7 +41,7 @@ export interface Measured {
 }
 
 /** Limits of a row. */
-export interface Limits {
+interface Limits {
   readonly gapMs: number;
   readonly probeMs: number;
   readonly rssBytes: number;

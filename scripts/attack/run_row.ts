@@ -27,7 +27,7 @@ const PROBE_MS = 250;
 const PROBE_TIMEOUT_MS = 5_000;
 
 /** Processes and options of a row. */
-export interface RowContext {
+interface RowContext {
   readonly testBed: TestBed;
   readonly sampler: ProcessSampler;
   readonly seed: string;

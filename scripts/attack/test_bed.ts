@@ -31,7 +31,7 @@ const CONTROL_ACCOUNT: Account = {
 };
 
 /** How the processes are set up. */
-export interface TestBedOptions {
+interface TestBedOptions {
   readonly seed: string;
   /** Descriptor limit of the proxy. @default the system's */
   readonly descriptors?: number | undefined;

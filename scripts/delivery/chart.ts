@@ -163,7 +163,7 @@ export function readme(template: string, values: string): string {
 }
 
 /** A documented value of values.yaml. */
-export interface ValueRow {
+interface ValueRow {
   readonly path: string;
   readonly text: string;
   readonly value: unknown;

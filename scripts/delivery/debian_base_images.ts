@@ -27,7 +27,7 @@ const PASSWD = "root:x:0:0:root:/root:/sbin/nologin\n" +
   "nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
 
 /** Root folders of the two base images. */
-export interface BaseRoots {
+interface BaseRoots {
   readonly build: string;
   readonly runtime: string;
 }

@@ -18,7 +18,7 @@ export function findProgram(name: string): string | undefined {
 }
 
 /** How a program is run. */
-export interface RunOptions {
+interface RunOptions {
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Text for the standard input. */

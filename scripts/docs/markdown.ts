@@ -98,7 +98,7 @@ const REFERENCE = /^\[[^\]]+\]:\s*(\S+)/gm;
 const HTML = /\b(?:href|src|srcset)="([^"]+)"/g;
 
 /** The text without fenced blocks and code, where nothing is a link. */
-export function prose(text: string): string {
+function prose(text: string): string {
   return text.replace(/^ *(```+|~~~+)[\s\S]*?^ *\1 *$/gm, "")
     .replace(/`[^`\n]*`/g, (found) => "`".repeat(found.length));
 }

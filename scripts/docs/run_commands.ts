@@ -21,7 +21,7 @@
 import { markdownFiles, readSource, ROOT } from "./markdown.ts";
 
 /** How a block is checked. */
-export type Check =
+type Check =
   | { readonly how: "run"; readonly withDemo: boolean }
   | {
     readonly how: "interrupt";
@@ -31,7 +31,7 @@ export type Check =
   | { readonly how: "not run"; readonly reason: string };
 
 /** A block of commands. */
-export interface CommandBlock {
+interface CommandBlock {
   readonly text: string;
   /** Undefined when the comment is missing or not understood. */
   readonly check: Check | undefined;

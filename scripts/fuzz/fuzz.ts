@@ -15,7 +15,7 @@ import { Random } from "../rig/random.ts";
 import { DECLINED, type Target, validFrames } from "./target.ts";
 
 /** Length and start of a search. */
-export interface FuzzOptions {
+interface FuzzOptions {
   readonly seed: number;
   /** Inputs beside the truncated ones. */
   readonly runs: number;
@@ -30,7 +30,7 @@ export interface FuzzOptions {
 }
 
 /** An input that is handled wrongly, minimized. */
-export interface Failure {
+interface Failure {
   readonly input: Uint8Array;
   readonly problem: string;
 }

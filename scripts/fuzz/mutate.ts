@@ -34,7 +34,7 @@ const ODD_BYTES: readonly number[] = [
 ];
 
 /** Sources of a change. */
-export interface MutateOptions {
+interface MutateOptions {
   /** Frame to copy parts from. */
   readonly other: Uint8Array;
   readonly random: Random;

@@ -19,7 +19,7 @@ export const FIXED_CLOCK = {
 };
 
 /** A published event and the name of its channel. */
-export type Published = readonly [channel: string, event: unknown];
+type Published = readonly [channel: string, event: unknown];
 
 /** Everything that a decoder published, counted and logged for a frame. */
 export class Outcome {

@@ -6,7 +6,7 @@
  */
 
 /** A pattern that prose must not contain. */
-export interface WordRule {
+interface WordRule {
   readonly pattern: RegExp;
   /** What to write instead. */
   readonly instead: string;

@@ -9,9 +9,9 @@ import type { SimulatorOptions } from "@alpaca-stream-proxy/simulator";
 import type { HeapUse } from "./process_stats.ts";
 
 /** The memory limit that the chart sets by default. */
-export const MEMORY_LIMIT_MIB = 1024;
+const MEMORY_LIMIT_MIB = 1024;
 /** The heap limit that the chart derives from it: two thirds. */
-export const HEAP_LIMIT_MIB = Math.floor(MEMORY_LIMIT_MIB * 2 / 3);
+const HEAP_LIMIT_MIB = Math.floor(MEMORY_LIMIT_MIB * 2 / 3);
 
 /** Command prefix for load and helpers: a lower priority than the proxy's. */
 export const NICE: readonly string[] = ["nice", "-n", "5"];
@@ -26,7 +26,7 @@ export interface Ports {
 }
 
 /** How a proxy is started. */
-export interface ProxyOptions {
+interface ProxyOptions {
   /** Settings beside those that point it at the simulator. */
   readonly env?: Readonly<Record<string, string>>;
   /** Command prefix, for example `prlimit`. */

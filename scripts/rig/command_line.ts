@@ -5,7 +5,7 @@
  */
 
 /** A program that is started from the command line. */
-export interface CommandLine<Options> {
+interface CommandLine<Options> {
   readonly usage: string;
   /** Reads the arguments. @throws Error that names the wrong one */
   parse(args: readonly string[]): Options | "help";

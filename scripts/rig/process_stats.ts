@@ -20,7 +20,7 @@ export interface HeapUse {
 }
 
 /** Memory and descriptors of a process. */
-export interface ProcessStats {
+interface ProcessStats {
   /** Resident memory in bytes. */
   readonly rss: number;
   /** Anonymous part of the resident memory, in bytes. */

@@ -18,7 +18,7 @@ import {
 import { type Call, callFrames, MAX_FRAME_BYTES, resetFrame } from "./messages.ts";
 
 /** How the connection behaves. */
-export interface RawOptions {
+interface RawOptions {
   readonly port: number;
   /** Sends the preface, SETTINGS and a window first. @default true */
   readonly hello?: boolean;

@@ -6,7 +6,7 @@
 import type { Random } from "../rig/random.ts";
 
 /** A request to the control API. */
-export interface FeedFault {
+interface FeedFault {
   readonly name: string;
   readonly body: Readonly<Record<string, unknown>>;
 }

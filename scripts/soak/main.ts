@@ -32,7 +32,7 @@ const ORDERS_PER_SECOND = 5;
 const MIB = 2 ** 20;
 
 /** What a run is asked to do. */
-export interface SoakOptions {
+interface SoakOptions {
   readonly minutes: number;
   readonly seed: string;
   /** Factor of the normal rate of churn. */

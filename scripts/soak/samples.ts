@@ -42,7 +42,7 @@ export interface Growth {
 const MIB = 2 ** 20;
 
 /** A point of a line: seconds and bytes. */
-export type Point = readonly [seconds: number, bytes: number];
+type Point = readonly [seconds: number, bytes: number];
 
 /** The slope of the least-squares line, in MiB per hour; NaN for one point. */
 export function slopePerHour(points: readonly Point[]): number {

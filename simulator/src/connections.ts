@@ -35,7 +35,7 @@ export interface DropOptions {
 }
 
 /** One accepted connection. */
-export interface Connection {
+interface Connection {
   /** Counts from 1 over all endpoints. */
   readonly number: number;
   readonly endpoint: string;

@@ -50,7 +50,7 @@ import type { Encodable, Message } from "./protocol/messages.ts";
 const PREFIX = "/_control/";
 
 /** The part of the simulator that the control API uses. */
-export interface Controlled {
+interface Controlled {
   readonly faults: Faults;
   readonly connections: Connections;
   readonly market: { messagesPerSecond: number };

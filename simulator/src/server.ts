@@ -20,7 +20,7 @@ export type UpgradeDecision =
   | { readonly accept: (ws: WebSocket) => void };
 
 /** Settings and handlers of a server. */
-export interface ServerOptions {
+interface ServerOptions {
   readonly hostname: string;
   /** 0 takes any free port. */
   readonly port: number;

@@ -22,7 +22,7 @@ export interface SocketHandler {
 }
 
 /** When pings are sent and how long a client may be silent. */
-export interface Keepalive {
+interface Keepalive {
   /** Time between the server's pings; 0 sends none and never gives up. */
   readonly pingIntervalMs: number;
   /** Silence after which the connection is ended. */

@@ -19,7 +19,7 @@ import type { StockListing } from "./stock_listing.ts";
 const MAX_UNSENT_TRADES = 12;
 
 /** Dependencies of a bar schedule. */
-export interface BarScheduleDependencies {
+interface BarScheduleDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<StockListing>;
   readonly random: SeededRandom;

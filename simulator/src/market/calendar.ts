@@ -12,7 +12,7 @@ const MINUTE_MS = 60_000;
 const SESSION_MINUTES = { open: 570, close: 960, extended: 1200 };
 
 /** A time of the trading day. */
-export type SessionBoundary = keyof typeof SESSION_MINUTES;
+type SessionBoundary = keyof typeof SESSION_MINUTES;
 
 const NEW_YORK = new Intl.DateTimeFormat("en-US", {
   timeZone: "America/New_York",

@@ -31,7 +31,7 @@ const PAUSES = {
 } as const;
 
 /** Dependencies of halts and price bands. */
-export interface HaltDependencies {
+interface HaltDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<StockListing>;
   readonly random: SeededRandom;

@@ -24,7 +24,7 @@ import { feedStyle, type StockListing } from "./stock_listing.ts";
 const STALE_MS = 500;
 
 /** Dependencies and settings of a market. */
-export interface MarketOptions {
+interface MarketOptions {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly faults: Faults;

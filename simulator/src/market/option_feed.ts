@@ -10,7 +10,7 @@ import type { OptionFeedStyle, OptionListing } from "./option_listing.ts";
 const INDICATIVE_TRADE_DELAY = 15 * 60 * 1e9;
 
 /** Dependencies of an option feed. */
-export interface OptionFeedDependencies {
+interface OptionFeedDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<OptionListing>;
   readonly random: SeededRandom;

@@ -24,7 +24,7 @@ const TRADES_PER_LATE_ONE = 1000;
 const NANOS = 1e9;
 
 /** Dependencies of a stock feed. */
-export interface StockFeedDependencies {
+interface StockFeedDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<StockListing>;
   readonly random: SeededRandom;

@@ -17,7 +17,7 @@ const CENT = 100;
 const ROUND_LOT = 100;
 
 /** Inputs of a generated trade. */
-export interface TradeInput {
+interface TradeInput {
   readonly random: SeededRandom;
   readonly at: Timestamp;
   /** Whether the exchanges are in their regular hours. */
@@ -211,7 +211,7 @@ function tradeSize(random: SeededRandom): number {
 }
 
 /** Open, high, low, close and volume of one symbol. */
-export class BarBuilder {
+class BarBuilder {
   #open = 0;
   #high = 0;
   #low = 0;
@@ -269,7 +269,7 @@ export class BarBuilder {
 }
 
 /** What differs between stock feeds; only codes of Alpaca's tables occur. */
-export interface FeedStyle {
+interface FeedStyle {
   /** Exchanges of bids and asks. */
   readonly quoteExchanges: readonly string[];
   /** Exchanges of trades; off-exchange trades are always `D`. */

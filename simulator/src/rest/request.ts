@@ -197,7 +197,7 @@ function toNanos(text: string): bigint | undefined {
 const TOKEN_PREFIX = "after ";
 
 /** One page of a list in key order. */
-export interface Page<T> {
+interface Page<T> {
   readonly items: T[];
   /** Null on the last page. */
   readonly nextPageToken: string | null;

@@ -31,7 +31,7 @@ export interface RestOptions {
 }
 
 /** What the REST endpoints need. */
-export interface RestDependencies {
+interface RestDependencies {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly accounts: readonly Account[];

@@ -71,7 +71,7 @@ export interface SessionDependencies {
 }
 
 /** Identity and socket of one session. */
-export interface SessionIdentity {
+interface SessionIdentity {
   /** Number of the connection, unique in the simulator. */
   readonly number: number;
   readonly endpoint: Endpoint;
@@ -80,7 +80,7 @@ export interface SessionIdentity {
 }
 
 /** What a muted session does not send. */
-export interface Mute {
+interface Mute {
   /** No data messages. */
   readonly data: boolean;
   /** No acknowledgements and no errors. */

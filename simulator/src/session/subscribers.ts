@@ -20,7 +20,7 @@ export interface Subscriber {
 }
 
 /** What the sessions subscribe to on one channel. */
-export interface SubscribedSymbols {
+interface SubscribedSymbols {
   /** Whether a session subscribes to `*`. */
   readonly all: boolean;
   /** Symbols subscribed by name. */

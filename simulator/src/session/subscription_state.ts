@@ -26,13 +26,13 @@ export interface SubscriptionRules {
 }
 
 /** The symbols of one channel in a request. */
-export interface ChannelChange {
+interface ChannelChange {
   readonly channel: ChannelName;
   readonly symbols: readonly string[];
 }
 
 /** The channels of a valid request, or the error code of an invalid one. */
-export type ParsedChange =
+type ParsedChange =
   | { readonly changes: readonly ChannelChange[] }
   | { readonly error: ErrorCode };
 
@@ -40,7 +40,7 @@ export type ParsedChange =
 export const STOCK_SYMBOL = /^[A-Z][A-Z0-9]{0,9}([./-][A-Z0-9]{1,4})*$/;
 
 /** Called for every symbol that is added to or deleted from a channel. */
-export type ChangeListener = (
+type ChangeListener = (
   change: "add" | "delete",
   channel: ChannelName,
   symbol: string,

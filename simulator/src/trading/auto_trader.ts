@@ -25,7 +25,7 @@ export interface AutoTraderOptions {
 }
 
 /** What an auto trader needs. */
-export interface AutoTraderDependencies {
+interface AutoTraderDependencies {
   readonly engine: OrderEngine;
   readonly clock: Clock;
   readonly random: SeededRandom;

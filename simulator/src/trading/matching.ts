@@ -19,7 +19,7 @@ import { releaseStopLoss } from "./order_groups.ts";
 import type { OrderStore } from "./order_store.ts";
 
 /** How orders fill. */
-export interface MatchSettings {
+interface MatchSettings {
   /** Probability that a match fills only a part. */
   readonly partialFillChance: number;
   /** Fill at most the size of the quote, or any quantity. */

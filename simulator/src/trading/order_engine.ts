@@ -54,7 +54,7 @@ const DEFAULTS: Required<EngineOptions> = {
 };
 
 /** What an engine needs. */
-export interface EngineDependencies {
+interface EngineDependencies {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly prices: PriceSource;

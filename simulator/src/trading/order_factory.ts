@@ -19,7 +19,7 @@ import type { OrderRequest } from "./order_request.ts";
 const ZERO_UUID = "00000000-0000-0000-0000-000000000000";
 
 /** What the exchange adds to a request. */
-export interface OrderContext {
+interface OrderContext {
   /** Nanoseconds since the epoch. */
   readonly now: bigint;
   readonly random: SeededRandom;

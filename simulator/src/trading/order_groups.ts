@@ -13,7 +13,7 @@
 import { isFinal, isWorking, type Order, remainingQty, type StatusChange } from "./order.ts";
 
 /** Changes the status of orders; implemented by `OrderStore`. */
-export interface OrderMover {
+interface OrderMover {
   move(order: Order, change: StatusChange): void;
 }
 

@@ -26,7 +26,7 @@ const REPLACEABLE: ReadonlySet<OrderStatus> = new Set<OrderStatus>([
 ]);
 
 /** What a replacement needs from the engine. */
-export interface ReplacementRules {
+interface ReplacementRules {
   /** Whether to announce `pending_replace`. */
   readonly announcePending: boolean;
   /** Throws an `OrderRejection` for a client order id in use. */
@@ -38,7 +38,7 @@ export interface ReplacementRules {
 }
 
 /** The two orders of a replacement. */
-export interface Replacement {
+interface Replacement {
   readonly old: Order;
   readonly next: Order;
   /** Status of the old order before the request. */

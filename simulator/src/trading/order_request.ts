@@ -41,7 +41,7 @@ export function invalid(message: string): OrderRejection {
 }
 
 /** A field of the request is missing or malformed (400). */
-export function malformed(message: string): OrderRejection {
+function malformed(message: string): OrderRejection {
   return new OrderRejection(400, 40010001, message);
 }
 
@@ -83,13 +83,13 @@ const INTENTS: readonly PositionIntent[] = [
 const MAX_CLIENT_ORDER_ID = 128;
 
 /** The prices of a stop-loss leg. */
-export interface StopLoss {
+interface StopLoss {
   readonly stopPrice: Decimal;
   readonly limitPrice: Decimal | undefined;
 }
 
 /** One leg of a multi-leg option request. */
-export interface LegRequest {
+interface LegRequest {
   readonly symbol: string;
   readonly side: OrderSide;
   readonly positionIntent: PositionIntent | undefined;

@@ -30,7 +30,7 @@ const NANOS_PER_MICRO = 1000n;
 export type UpdateListener = (update: TradeUpdate) => void;
 
 /** One execution of one order. */
-export interface Execution {
+interface Execution {
   /** The stream's `execution_id`. */
   readonly id: string;
   readonly orderId: string;
@@ -39,12 +39,12 @@ export interface Execution {
 }
 
 /** Fields that an announcement adds to the order and its ids. */
-export type UpdateDetails =
+type UpdateDetails =
   & Partial<Omit<TradeUpdate, "event" | "event_id" | "at" | "order">>
   & { readonly withoutExecution?: boolean };
 
 /** What an order store needs. */
-export interface StoreDependencies {
+interface StoreDependencies {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly prices: PriceSource;

@@ -24,7 +24,7 @@ export interface TradingOptions {
 }
 
 /** What orders and trading stream need. */
-export interface TradingDependencies {
+interface TradingDependencies {
   readonly clock: Clock;
   readonly random: SeededRandom;
   readonly prices: PriceSource;

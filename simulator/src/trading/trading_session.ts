@@ -28,7 +28,7 @@ const MAX_DELAYED_MESSAGES = 10_000;
 const toUtf8 = new TextEncoder();
 
 /** Encoding of a session's frames: JSON in binary or text, or MessagePack. */
-export type TradingEncoding = "binary" | "text" | "msgpack";
+type TradingEncoding = "binary" | "text" | "msgpack";
 
 /** The socket of a trading session. */
 export interface TradingSocket {

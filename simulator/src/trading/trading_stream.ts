@@ -29,7 +29,7 @@ export interface TradingStreamOptions {
 }
 
 /** What the trading stream needs. */
-export interface TradingStreamDependencies {
+interface TradingStreamDependencies {
   readonly clock: Clock;
   readonly accounts: readonly Account[];
   readonly faults: TradingFaults;
