@@ -14,8 +14,11 @@ Usage: deno task simulate [options]
 
   --host <address>        address to listen on (127.0.0.1)
   --port <number>         port to listen on (8765)
-  --rate <number>         quotes and trades per second, 0 to 200000 (100)
-  --symbol-rate <number>  those of each subscribed symbol, instead of a total
+  --symbol-rate <number>  quotes and trades per second of each subscribed
+                          symbol (100), at most 10000 in total; above that,
+                          all symbols slow down evenly
+  --rate <number>         total per second, 0 to 200000, which all subscriptions
+                          share; with --symbol-rate, the maximum total
   --orders <number>       orders per second of an auto trader, 0 to 1000 (0)
   --seed <text>           seed of the market (alpaca)
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
@@ -27,8 +30,8 @@ Usage: deno task simulate [options]
 const FLAGS = {
   host: { type: "string", default: "127.0.0.1" },
   port: { type: "string", default: "8765" },
-  rate: { type: "string", default: "100" },
-  "symbol-rate": { type: "string", default: "0" },
+  rate: { type: "string" },
+  "symbol-rate": { type: "string" },
   orders: { type: "string", default: "0" },
   seed: { type: "string", default: "alpaca" },
   plan: { type: "string", default: "plus" },
@@ -44,14 +47,25 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
   return {
     hostname: values.host,
     port: toNumber("--port", values.port),
-    messagesPerSecond: toNumber("--rate", values.rate),
-    messagesPerSymbol: toNumber("--symbol-rate", values["symbol-rate"]),
+    ...rates(values.rate, values["symbol-rate"]),
     ...trading(toNumber("--orders", values.orders)),
     seed: values.seed,
     // The simulator rejects unknown plans.
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
+  };
+}
+
+/** A rate per symbol, unless only a total is given. */
+function rates(
+  total: string | undefined,
+  perSymbol: string | undefined,
+): Pick<SimulatorOptions, "messagesPerSecond" | "messagesPerSymbol"> {
+  const defaultPerSymbol = total === undefined ? "100" : "0";
+  return {
+    messagesPerSymbol: toNumber("--symbol-rate", perSymbol ?? defaultPerSymbol),
+    ...(total !== undefined && { messagesPerSecond: toNumber("--rate", total) }),
   };
 }
 

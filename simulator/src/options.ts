@@ -34,11 +34,16 @@ export interface SimulatorOptions {
   readonly seed?: string | number;
   /** Accounts that may log in. Default: `SIM_KEY`/`SIM_SECRET` on Plus. */
   readonly accounts?: readonly Account[];
-  /** Quotes and trades a second, 0 to 200 000. Default 100. */
+  /**
+   * Quotes and trades a second, 0 to 200 000, which all subscriptions share.
+   * With `messagesPerSymbol`, the maximum total. Default 100; with
+   * `messagesPerSymbol`, 10 000.
+   */
   readonly messagesPerSecond?: number;
   /**
    * Quotes and trades a second of each subscribed symbol, independent of other
-   * subscriptions; 0 for a fixed total. Default 0.
+   * subscriptions up to the total; above it, all symbols slow down evenly.
+   * 0 for a fixed total. Default 0.
    */
   readonly messagesPerSymbol?: number;
   /** Number of stocks, 1 to 11 000. Default: the well-known ones, 70. */
@@ -112,6 +117,9 @@ const DEFAULTS: SimulatorSettings = {
   rest: {},
 };
 
+/** The default maximum total with a rate per symbol: 100 symbols of 100 a second. */
+const MAX_TOTAL_OF_SYMBOLS = 10_000;
+
 const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["port", 0, 65_535],
   ["messagesPerSecond", 0, MAX_RATE],
@@ -141,7 +149,8 @@ const WHOLE: ReadonlySet<string> = new Set([
  * range with its value and range.
  */
 export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
-  const settings = { ...DEFAULTS, ...options };
+  const total = options.messagesPerSymbol ? { messagesPerSecond: MAX_TOTAL_OF_SYMBOLS } : {};
+  const settings = { ...DEFAULTS, ...total, ...options };
   const problems: string[] = [];
   for (const [name, min, max] of RANGES) {
     const value = settings[name];

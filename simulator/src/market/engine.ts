@@ -1,7 +1,7 @@
 /**
  * Generates messages: every few milliseconds the engine distributes the number
  * that the rate allows among the feeds, weighted by their subscriptions. The
- * rate is a total, or that of each subscribed symbol.
+ * rate is a total, or that of each subscribed symbol up to a total.
  *
  * @module
  */
@@ -44,9 +44,10 @@ export class MarketEngine implements Disposable {
   readonly #feeds: readonly MarketFeed[];
   readonly #tickMs: number;
   readonly #owed: number[];
-  /** Messages per second; of each symbol if `#isPerSymbol`. */
-  #rate: number;
-  #isPerSymbol: boolean;
+  /** Messages per second; the maximum if `#symbolRate` is above 0. */
+  #totalRate: number;
+  /** Messages per second of each symbol; 0 for a fixed total. */
+  #symbolRate: number;
   #last: bigint;
   #timer: Timer | undefined;
   #disposed = false;
@@ -66,8 +67,8 @@ export class MarketEngine implements Disposable {
     this.#clock = options.clock;
     this.#tickMs = options.tickMs;
     this.#last = options.clock.nowNanos();
-    this.#isPerSymbol = options.messagesPerSymbol > 0;
-    this.#rate = checkedRate(options.messagesPerSymbol || options.messagesPerSecond);
+    this.#totalRate = checkedRate(options.messagesPerSecond);
+    this.#symbolRate = checkedRate(options.messagesPerSymbol);
     this.#plan();
   }
 
@@ -78,17 +79,17 @@ export class MarketEngine implements Disposable {
   }
 
   set messagesPerSecond(rate: number) {
-    this.#setRate(rate, false);
+    this.#setRates(rate, 0);
   }
 
-  /** Sets the messages per second of each symbol, independent of other symbols. */
+  /** Sets the messages per second of each symbol, up to `MAX_RATE` in total. */
   set messagesPerSymbol(rate: number) {
-    this.#setRate(rate, true);
+    this.#setRates(rate === 0 ? 0 : MAX_RATE, rate);
   }
 
-  #setRate(rate: number, isPerSymbol: boolean): void {
-    this.#rate = checkedRate(rate);
-    this.#isPerSymbol = isPerSymbol;
+  #setRates(total: number, perSymbol: number): void {
+    this.#totalRate = checkedRate(total);
+    this.#symbolRate = checkedRate(perSymbol);
     this.#last = this.#clock.nowNanos();
     this.#plan();
   }
@@ -100,7 +101,7 @@ export class MarketEngine implements Disposable {
 
   #plan(): void {
     this.#timer?.cancel();
-    if (this.#disposed || this.#rate === 0) return;
+    if (this.#disposed || this.#totalRate === 0) return;
     this.#timer = this.#clock.setTimer(this.#tickMs, () => this.#tick());
   }
 
@@ -120,8 +121,8 @@ export class MarketEngine implements Disposable {
 
   /** Messages per second for subscriptions of this weight. */
   #total(weight: number): number {
-    if (!this.#isPerSymbol) return this.#rate;
-    return Math.min(MAX_RATE, this.#rate * weight / SYMBOL_WEIGHT);
+    if (this.#symbolRate === 0) return this.#totalRate;
+    return Math.min(this.#totalRate, this.#symbolRate * weight / SYMBOL_WEIGHT);
   }
 
   #produce(from: bigint, nanos: number): void {

@@ -34,7 +34,7 @@ interface MarketOptions {
   readonly universeSize: number;
   /** Quotes and trades per second over all feeds; 0 generates nothing. */
   readonly messagesPerSecond: number;
-  /** Those of each subscribed symbol, instead; 0: the total is given. */
+  /** Those of each subscribed symbol, up to that total; 0 for a fixed total. */
   readonly messagesPerSymbol: number;
   /** Time between two ticks. */
   readonly tickMs: number;

@@ -38,6 +38,7 @@ Deno.test("task simulate prints its variables and exits with 0 on SIGTERM", asyn
 Deno.test("task simulate rejects invalid flags with code 2 and the remedy", async () => {
   const cases: [string[], RegExp][] = [
     [["--rate", "fast"], /--rate must be a number, received "fast"/],
+    [["--symbol-rate", "fast"], /--symbol-rate must be a number, received "fast"/],
     [["--rate", "200001"], /messagesPerSecond must be from 0 to 200000/],
     [
       ["--orders", "1001"],
@@ -52,6 +53,19 @@ Deno.test("task simulate rejects invalid flags with code 2 and the remedy", asyn
     assert.match(text(stderr), message);
     assert.match(text(stderr), /--help/);
   }
+});
+
+Deno.test("the rate is that of each symbol, unless --rate sets a total", () => {
+  const rates = (...flags: string[]) => {
+    const parsed = parseFlags(flags);
+    assert.ok(parsed !== "help");
+    return [parsed.messagesPerSymbol, parsed.messagesPerSecond];
+  };
+  assert.deepEqual(rates(), [100, undefined]);
+  assert.deepEqual(rates("--symbol-rate", "5"), [5, undefined]);
+  assert.deepEqual(rates("--rate", "300"), [0, 300]);
+  assert.deepEqual(rates("--rate", "0"), [0, 0]);
+  assert.deepEqual(rates("--symbol-rate", "5", "--rate", "300"), [5, 300]);
 });
 
 Deno.test("--orders starts the auto trader", () => {
@@ -77,7 +91,7 @@ Deno.test("task simulate reports that its port is taken", async () => {
 Deno.test("task simulate lists its flags", async () => {
   const { code, stdout } = await command("--help").output();
   assert.equal(code, 0);
-  for (const flag of ["--host", "--port", "--rate", "--seed", "--plan"]) {
+  for (const flag of ["--host", "--port", "--rate", "--symbol-rate", "--seed", "--plan"]) {
     assert.ok(text(stdout).includes(flag));
   }
 });

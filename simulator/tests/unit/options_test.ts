@@ -1,11 +1,19 @@
 import assert from "node:assert/strict";
-import { resolveOptions } from "../../src/options.ts";
+import { resolveOptions, type SimulatorOptions } from "../../src/options.ts";
 
 Deno.test("every option has a default", () => {
   const settings = resolveOptions({});
   assert.ok(Object.values(settings).every((value) => value !== undefined));
   assert.equal(settings.ghostSeconds, 90);
   assert.equal(settings.authTimeoutSeconds, 10);
+});
+
+Deno.test("the default total is larger with a rate of each symbol", () => {
+  const total = (options: SimulatorOptions) => resolveOptions(options).messagesPerSecond;
+  assert.equal(total({}), 100);
+  assert.equal(total({ messagesPerSymbol: 0 }), 100);
+  assert.equal(total({ messagesPerSymbol: 50 }), 10_000);
+  assert.equal(total({ messagesPerSymbol: 50, messagesPerSecond: 300 }), 300);
 });
 
 Deno.test("all problems are reported together, by name and value", () => {

@@ -52,7 +52,7 @@ export class MarketHarness implements Disposable {
       faults: this.faults,
       subscribers,
       universeSize: options.universeSize ?? 70,
-      messagesPerSecond: options.rate ?? 1000,
+      messagesPerSecond: options.rate ?? (options.symbolRate ? 200_000 : 1000),
       messagesPerSymbol: options.symbolRate ?? 0,
       tickMs: 10,
       barSeconds: options.barSeconds ?? 60,

@@ -52,6 +52,29 @@ Deno.test("each symbol has its own rate, independent of other subscriptions", ()
   assert.ok(isNear(harness.market.messagesPerSecond, 70 * 80 + 20));
 });
 
+Deno.test("above the maximum total all symbols slow down evenly", () => {
+  using harness = new MarketHarness("sip", { symbolRate: 100, rate: 1000 });
+  const quotesOf = (symbol: string) => {
+    harness.messages.length = 0;
+    harness.clock.advance(20_000);
+    return harness.of("q").filter((message) => message.S === symbol).length / 20;
+  };
+  harness.follow("quotes", "AAPL");
+  assert.ok(Math.abs(quotesOf("AAPL") - 80) < 8);
+  harness.follow("quotes", "*");
+  assert.equal(harness.market.messagesPerSecond, 1000);
+  assert.ok(Math.abs(quotesOf("AAPL") - 1000 / 70) < 3);
+  assert.ok(Math.abs(harness.messages.length - 20_000) <= 20);
+});
+
+Deno.test("a total set later replaces the rate of each symbol", () => {
+  using harness = new MarketHarness("sip", { symbolRate: 100 });
+  harness.follow("quotes", "*");
+  harness.market.messagesPerSecond = 10;
+  harness.clock.advance(10_000);
+  assert.ok(Math.abs(harness.messages.length - 100) <= 1);
+});
+
 Deno.test("a market at rate 0 generates nothing", () => {
   using harness = new MarketHarness("test", { rate: 0 });
   harness.follow("quotes", "*").follow("bars", "*");
