@@ -508,7 +508,11 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
     },
     error: /both enabled/,
   },
-  ...["127.0.0.1", "127.1.2.3", "localhost", "::1"].map((host) => ({
+  ...[
+    ...["127.0.0.1", "127.1.2.3", "::1", "0::1", "0:0:0:0:0:0:0:1"],
+    ...["0000:0000:0000:0000:0000:0000:0000:0001", "::ffff:127.0.0.1", "::FFFF:7F00:1"],
+    ...["localhost", "LOCALHOST", "localhost.", "localhost.localdomain", "proxy.localhost"],
+  ].map((host) => ({
     name: `a proxy that listens on ${host}`,
     values: { credentials, config: { STREAM_PROXY_HOST: host } },
     error: /STREAM_PROXY_HOST is .* only the pod itself can reach.*0\.0\.0\.0/,
@@ -528,6 +532,16 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
     values: { credentials, resources: { limits: { memory: "1GB" } } },
     error: /resources\.limits\.memory is 1GB.*write for example 1Gi/,
   },
+  {
+    name: "a memory limit with an exponent and a unit",
+    values: { credentials, resources: { limits: { memory: "1E3Ki" } } },
+    error: /resources\.limits\.memory is 1E3Ki.*write for example 1Gi/,
+  },
+  ...[0, 512, 1024, "1024", 1_048_576, "1000m", "1Mi"].map((memory) => ({
+    name: `a memory limit of ${JSON.stringify(memory)}`,
+    values: { credentials, resources: { limits: { memory } } },
+    error: /heap limit is 64 MiB.*may need 481 MiB.*raise resources\.limits\.memory/,
+  })),
   {
     name: "a route without a Gateway",
     values: { credentials, gateway: { enabled: true } },

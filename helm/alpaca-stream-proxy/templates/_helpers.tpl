@@ -168,13 +168,15 @@ Takes a list: root, config.
 
 {{/*
 Heap limit in MiB: heapLimitMiB, or two thirds of the memory limit, which the
-runtime does not know; empty without both.
+runtime does not know; empty without both. Any memory limit counts as at least
+1 MiB of heap, so that asp.validate refuses a limit that is too small.
 */}}
 {{- define "asp.heapLimit" -}}
 {{- $limit := .Values.heapLimitMiB -}}
 {{- $memory := get (.Values.resources.limits | default dict) "memory" -}}
-{{- if and (kindIs "invalid" $limit) $memory }}
-{{- $limit = divf (include "asp.bytes" $memory) 1572864 | int }}
+{{- $hasMemory := not (or (kindIs "invalid" $memory) (eq (toString $memory) "")) -}}
+{{- if and (kindIs "invalid" $limit) $hasMemory }}
+{{- $limit = divf (include "asp.bytes" $memory) 1572864 | int | max 1 }}
 {{- end }}
 {{- if gt (int $limit) 0 }}{{ max 64 (int $limit) }}{{ end }}
 {{- end }}
@@ -186,7 +188,7 @@ runtime does not know; empty without both.
 {{- $units := dict "_" 1 "_m" 0.001 "_k" 1e3 "_M" 1e6 "_G" 1e9 "_T" 1e12 "_P" 1e15 -}}
 {{- $units = merge $units (dict "_Ki" 1024 "_Mi" 1048576 "_Gi" 1073741824 "_Ti" 1099511627776) -}}
 {{- $unit := get $units (printf "_%s" (trimPrefix $number $text)) -}}
-{{- if not (and $number $unit) -}}
+{{- if or (not (and $number $unit)) (regexMatch "[eE].*[a-zA-Z]$" $text) -}}
 {{- fail (printf "resources.limits.memory is %s, which is no amount of memory: write for example 1Gi" $text) -}}
 {{- end -}}
 {{- mulf (float64 $number) $unit | int64 -}}
@@ -240,7 +242,10 @@ runtime does not know; empty without both.
 {{- end }}
 {{- end }}
 {{- end }}
-{{- if regexMatch "^(127[.].*|localhost|\\[?::1\\]?)$" .config.STREAM_PROXY_HOST }}
+{{- $loopback := list "127[.].*" "(.*[.])?localhost([.]localdomain)?[.]?" "ip6-(localhost|loopback)" }}
+{{- $loopback = concat $loopback (list "(0*:)+0*1" "(0*:)+(ffff:)?127[.].*" "(0*:)+(ffff:)?7f..:.*") }}
+{{- $host := .config.STREAM_PROXY_HOST | lower | trimAll "[]" }}
+{{- if regexMatch (printf "^(%s)$" (join "|" $loopback)) $host }}
 {{- fail (printf "config.STREAM_PROXY_HOST is %s, which only the pod itself can reach: no client, no probe and no scrape. Leave it at 0.0.0.0 (:: for IPv6) and limit clients with networkPolicy.ingress" .config.STREAM_PROXY_HOST) }}
 {{- end }}
 {{- range $block, $names := dict "commonLabels" (list "helm.sh/chart" "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version" "app.kubernetes.io/managed-by") "podLabels" (list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "app.kubernetes.io/version") }}
