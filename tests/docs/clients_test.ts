@@ -9,7 +9,7 @@
 import assert from "node:assert/strict";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { ScriptedProxy } from "../support/scripted_proxy.ts";
-import { until } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import {
   Balancer,
   type BalancerKind,

@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { startHarness, until } from "../support/harness.ts";
+import { startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import type { ClientProject } from "./client_projects.ts";
 import { ClientBuilds, type PreparedClient, startClient } from "./client_process.ts";
 

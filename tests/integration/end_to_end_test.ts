@@ -11,7 +11,8 @@ import {
   type ExternalClientKind,
   grpcio,
 } from "../support/external_clients.ts";
-import { areSubscribed, type Harness, startHarness, until } from "../support/harness.ts";
+import { areSubscribed, type Harness, startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 
 const protos = await compileForPython();
 const CLIENTS: readonly ExternalClientKind[] = [connectEs, grpcio(protos)];

@@ -1,6 +1,7 @@
 /** Frames with more messages than a client's queue holds. */
 import assert from "node:assert/strict";
-import { type Harness, startHarness, until } from "../support/harness.ts";
+import { type Harness, startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import { SmallWindowClient } from "../support/small_window_client.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 import { metric } from "./subscriptions/kit.ts";

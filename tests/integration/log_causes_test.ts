@@ -10,7 +10,8 @@ import { parseConfig } from "../../src/infrastructure/config/parse_config.ts";
 import { createJsonLog } from "../../src/infrastructure/logging/json_log.ts";
 import { startProxy } from "../../src/proxy.ts";
 import { FaultyUpstream } from "../support/faulty_upstream.ts";
-import { FREE_PORTS, until } from "../support/harness.ts";
+import { FREE_PORTS } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 /** A line of the log, and when it was written. */

@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { RpcError } from "../../cli/grpc_client.ts";
-import { startHarness, until } from "../support/harness.ts";
+import { startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 Deno.test("a stream of a disabled feed is FAILED_PRECONDITION with the setting", async () => {

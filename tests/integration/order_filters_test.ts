@@ -1,6 +1,7 @@
 /** Filters of the order stream, from a client's request to the orders that it receives. */
 import assert from "node:assert/strict";
-import { startHarness, until } from "../support/harness.ts";
+import { startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 Deno.test("orders of a class share and of a crypto pair match in every spelling", async (t) => {

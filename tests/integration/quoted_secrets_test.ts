@@ -1,7 +1,8 @@
 /** What becomes of secrets that upstream quotes back, in the program as wired. */
 import assert from "node:assert/strict";
 import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
-import { startHarness, until } from "../support/harness.ts";
+import { startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 
 const KEY = "KEY-quoted-731";
 const SECRET = "SECRET-quoted-732";

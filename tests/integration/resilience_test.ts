@@ -6,7 +6,8 @@
  */
 import assert from "node:assert/strict";
 import type { FeedId } from "../../src/domain/connection/feed.ts";
-import { areSubscribed, type Harness, startHarness, until } from "../support/harness.ts";
+import { areSubscribed, type Harness, startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";
 
 const QUOTE = {

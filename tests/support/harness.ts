@@ -69,21 +69,6 @@ export async function startHarness(
   };
 }
 
-/** Waits in real time, polling, until `check` holds. */
-export async function until(
-  what: string,
-  check: () => boolean | Promise<boolean>,
-  timeoutMs = 15_000,
-): Promise<void> {
-  const deadline = performance.now() + timeoutMs;
-  while (!await check()) {
-    if (performance.now() > deadline) {
-      throw new Error(`Not within ${timeoutMs} ms: ${what}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
 /** Whether the simulator's session of an endpoint has these symbols. */
 export function areSubscribed(
   simulator: Simulator,

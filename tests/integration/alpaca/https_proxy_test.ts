@@ -1,7 +1,8 @@
 /** Connection attempts through an HTTP proxy that fail. */
 import assert from "node:assert/strict";
 import { startConnectProxy, startTlsServer } from "../../support/connect_proxy.ts";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const REFUSED = "HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n";
 

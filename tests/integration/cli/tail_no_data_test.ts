@@ -10,7 +10,7 @@ import { tail } from "../../../cli/tail.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const { method } = StreamProxyService;
 

@@ -11,7 +11,7 @@ import {
 } from "../../support/grpc_client.ts";
 import { FrameClient } from "../../support/frame_client.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 /** How a grpc-js client reports that its call fails; null if it does not. */
 function failureOfCall(client: Client): Promise<ServiceError | null> {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { FrameClient, Type } from "../../support/frame_client.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { type GrpcHarness, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const { gc } = globalThis as { gc?: () => void };
 const missing = gc ? "" : " (skipped: run with --v8-flags=--expose-gc)";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type Probe, type ProbeKind, probeKinds, startProbe } from "../../support/status_probes.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { type GrpcHarness, startGrpcHarness } from "../../support/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const STREAMS = 2;
 

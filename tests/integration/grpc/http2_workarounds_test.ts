@@ -19,7 +19,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { FrameClient, Type } from "../../support/frame_client.ts";
 import { SmallWindowClient } from "../../support/small_window_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 /** A server of node:http2 alone. */
 async function serve(

@@ -8,7 +8,7 @@ import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection
 import { fastClock } from "../../support/fast_clock.ts";
 import { FrameClient, Type } from "../../support/frame_client.ts";
 import { type GrpcHarness, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const QUOTES = pathOf("StreamQuotes");
 const STATUS = pathOf("GetConnectionStatus");

@@ -14,7 +14,7 @@ import {
   pathOf,
   startGrpcHarness,
 } from "../../support/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 const PROTOCOL_ERROR = 1;
 const REFUSED_STREAM = 7;

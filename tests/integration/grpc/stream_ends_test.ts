@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { ERROR_CODES, FrameClient, Type, uint32 } from "../../support/frame_client.ts";
 import { type GrpcHarness, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 /** Longest that a stream may be held after its end, in ms. */
 const RELEASE_MS = 1_000;

@@ -12,7 +12,7 @@ import { systemClock } from "../../../src/infrastructure/clock/system_clock.ts";
 import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { BrowserPage, findChromium, type PageOptions } from "./browser.ts";
 
 const CHROMIUM = findChromium();

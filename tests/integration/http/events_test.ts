@@ -6,7 +6,8 @@ import { DEMO_ACCOUNT } from "@alpaca-stream-proxy/simulator";
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 function serve(options: Partial<ServeHttpOptions> = {}) {
   return serveHttp({

@@ -6,7 +6,7 @@ import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/ht
 import { httpDependencies } from "../../support/http_dependencies.ts";
 import { RawConnection, rawRequest } from "../../support/raw_http.ts";
 import { sampleStatus } from "../../support/sample_status.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 
 async function serve(
   options: Partial<ServeHttpOptions> = {},

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { areSubscribed, startHarness, until } from "../../support/harness.ts";
+import { areSubscribed, startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 Deno.test("metrics show the age of data, its delay, and the time a feed was up", async () => {

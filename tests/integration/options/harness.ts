@@ -19,7 +19,8 @@ import {
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { CountingSink } from "../../unit/application/options/counting_sink.ts";
-import { socketTurn, until } from "../../unit/infrastructure/catalog/scripted_api.ts";
+import { until } from "../../support/until.ts";
+import { socketTurn } from "../../unit/infrastructure/catalog/scripted_api.ts";
 
 /** A Monday, 10:30 in New York. */
 export const NOW = Date.parse("2026-09-14T14:30:00Z");
@@ -142,11 +143,11 @@ export class OptionHarness implements AsyncDisposable {
 
   /** Lets answers arrive, but no time pass, until something is true. */
   seen(isTrue: () => boolean): Promise<void> {
-    return until(() => {
+    return until(() => `a condition on ${JSON.stringify(this.log.records)}`, () => {
       // What was rung for wakes at this very moment.
       if (this.clock.nextWakeIn === 0) this.clock.advance(0);
       return isTrue();
-    }, () => `what should be seen; ${JSON.stringify(this.log.records)}`);
+    });
   }
 
   /** Lets time pass on both sides. */

@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { occRoot } from "../../../src/domain/market/occ_symbol.ts";
 import type { Simulator } from "@alpaca-stream-proxy/simulator";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 function subscribed(simulator: Simulator, channel: string): readonly string[] {

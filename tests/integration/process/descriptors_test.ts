@@ -4,7 +4,8 @@ import { METHODS } from "../../support/streams.ts";
 import { ProxyClient } from "../../../cli/grpc_client.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor_shortage.ts";
-import { FREE_PORTS, until } from "../../support/harness.ts";
+import { FREE_PORTS } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { Child } from "./child.ts";
 
 const MISSING = await hasPrlimit() ? "" : " (skipped: no prlimit on this machine)";

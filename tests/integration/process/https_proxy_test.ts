@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import { CA_FILE, startConnectProxy, startTlsServer } from "../../support/connect_proxy.ts";
-import { FREE_PORTS, until } from "../../support/harness.ts";
+import { FREE_PORTS } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { Child } from "./child.ts";
 

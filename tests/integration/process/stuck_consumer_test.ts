@@ -7,7 +7,7 @@ import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
 import { parseAddress } from "../../../cli/grpc_client.ts";
 import { ProxyClient } from "../../../cli/grpc_client.ts";
-import { until } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { OptionFlood } from "../../support/option_flood.ts";
 import { collect, METHODS } from "../../support/streams.ts";
 import { Child, OFFLINE } from "./child.ts";

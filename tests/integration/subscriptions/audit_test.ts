@@ -6,7 +6,8 @@
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
 import { FaultyUpstream } from "../../support/faulty_upstream.ts";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 
 /** The audit's period, and what a slow machine may add. */

@@ -6,7 +6,8 @@
  */
 import assert from "node:assert/strict";
 import { fastClock } from "../../support/fast_clock.ts";
-import { type Harness, startHarness, until } from "../../support/harness.ts";
+import { type Harness, startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { startSimulator } from "@alpaca-stream-proxy/simulator";
 import {
   loadOfficialSdk,

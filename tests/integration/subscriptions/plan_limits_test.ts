@@ -8,7 +8,8 @@ import assert from "node:assert/strict";
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { PlanName } from "@alpaca-stream-proxy/simulator";
-import { type Harness, startHarness, until } from "../../support/harness.ts";
+import { type Harness, startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { changes, contracts, refusal, statusOf, stocks, subscribed } from "./kit.ts";
 

@@ -5,7 +5,8 @@
  */
 import assert from "node:assert/strict";
 import { SymbolState } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { changes, statusOf, stocks, subscribed } from "./kit.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { startHarness, until } from "../../support/harness.ts";
+import { startHarness } from "../../support/harness.ts";
+import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
 import { changes, metric, stocks, subscribed } from "./kit.ts";
 

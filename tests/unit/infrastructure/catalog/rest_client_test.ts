@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
-import { json, ScriptedApi, until } from "./scripted_api.ts";
+import { until } from "../../../support/until.ts";
+import { json, ScriptedApi } from "./scripted_api.ts";
 
 const NOW = Date.UTC(2026, 8, 14, 14, 30, 0);
 const OK = json({ fine: true });
@@ -139,7 +140,7 @@ Deno.test("redirects are not followed: the credentials would follow", async () =
     /HTTP 302: redirects are not followed/,
   );
   assert.equal(api.requests.length, 1);
-  await until(() => isGivenBack, () => "the connection");
+  await until("the connection is released", () => isGivenBack);
 });
 
 Deno.test("a missing response times out", async () => {
@@ -227,7 +228,7 @@ Deno.test("a signal ends a delay, and queued requests are not sent", async () =>
   const end = new AbortController();
   const first = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
   const second = assert.rejects(api.get("/", end.signal), /aborted/);
-  await until(() => api.clock.nextWakeIn === 30_000, () => "the pause");
+  await until("the client pauses", () => api.clock.nextWakeIn === 30_000);
   end.abort();
   await Promise.all([first, second]);
   assert.equal(api.requests.length, 1);
@@ -259,11 +260,11 @@ async function said(
   );
   let words: string | undefined;
   outcome.then((text) => words = text);
-  await until(() => {
+  await until("the request ends", () => {
     const pause = api.clock.nextWakeIn ?? Infinity;
     if (pause < 15_000) api.clock.advance(pause);
     return words !== undefined;
-  }, () => "an error");
+  });
   return `${words} ${JSON.stringify(api.log.records)}`;
 }
 

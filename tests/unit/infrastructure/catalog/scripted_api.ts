@@ -8,12 +8,10 @@ import assert from "node:assert/strict";
 import { RestClient } from "../../../../src/infrastructure/catalog/rest_client.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { until } from "../../../support/until.ts";
 
 /** How a request is answered. */
 export type Answer = (url: URL) => Response | Promise<Response>;
-
-/** Looks, a millisecond apart, after which something that should come is missing. */
-const PATIENCE = 10_000;
 
 /** A server with a script; the last answer of it is repeated. */
 export class ScriptedApi implements AsyncDisposable {
@@ -71,8 +69,8 @@ export class ScriptedApi implements AsyncDisposable {
   /** Waits until the client sleeps for exactly `ms`, then advances the clock. */
   async pass(ms: number): Promise<void> {
     await until(
-      () => this.clock.nextWakeIn === ms,
       () => `a pause of ${ms} ms, next is ${this.clock.nextWakeIn} ms`,
+      () => this.clock.nextWakeIn === ms,
     );
     await this.clock.advance(ms);
   }
@@ -80,8 +78,8 @@ export class ScriptedApi implements AsyncDisposable {
   /** Waits until `count` requests have arrived. */
   async arrived(count: number): Promise<void> {
     await until(
-      () => this.requests.length >= count,
       () => `${count} requests, there are ${this.requests.length}`,
+      () => this.requests.length >= count,
     );
   }
 
@@ -91,18 +89,6 @@ export class ScriptedApi implements AsyncDisposable {
     await settle();
     assert.equal(this.clock.sleepers, 0);
   }
-}
-
-/** Lets the sockets work until something is true; the clock stands still. */
-export async function until(
-  isTrue: () => boolean,
-  what: () => string,
-): Promise<void> {
-  for (let turn = 0; turn < PATIENCE; turn++) {
-    if (isTrue()) return;
-    await socketTurn();
-  }
-  assert.fail(`waited without effect for ${what()}`);
 }
 
 /**
