@@ -18,6 +18,7 @@ import {
 import { normalizeOption, normalizeStock } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { addressText, ProxyClient, RpcError } from "./grpc_client.ts";
 import { feedIdOf, feedName, symbolStateText } from "./status_table.ts";
+import { GRPC_PORT_TEXT } from "./retry.ts";
 import type { Selection, StreamKind } from "./streams.ts";
 import type { StreamTask } from "./tail_arguments.ts";
 import type { Terminal } from "./terminal.ts";
@@ -28,6 +29,8 @@ export interface Explanation {
   readonly text: string;
   /** False where a pause is normal: a closed market, a quiet symbol. */
   readonly isProblem: boolean;
+  /** Wall clock ms when the market opens; only while it is closed and nothing is received. */
+  readonly closedUntil?: number;
 }
 
 /** Where the messages of a channel come from, and how often. */
@@ -37,8 +40,8 @@ interface Source {
   readonly channel?: "quotes" | "trades" | "bars";
   /** Why nothing arrives while everything works. */
   readonly quiet: string;
-  /** A pause of this length between two messages is worth a line. */
-  readonly quietMs?: number;
+  /** After data, a pause of this length is reported although everything works. */
+  readonly quietMs: number;
 }
 
 const QUIET_SYMBOLS = "the symbols are quiet, or do not exist (Alpaca acknowledges them too)";
@@ -53,10 +56,16 @@ const SOURCES: Readonly<Record<ChannelName, Source>> = {
     quietMs: 120_000,
   },
   optionQuotes: { feed: "opra", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
-  optionTrades: { feed: "opra", channel: "trades", quiet: "contracts can go untraded for hours" },
+  optionTrades: {
+    feed: "opra",
+    channel: "trades",
+    quiet: "contracts can go untraded for hours",
+    quietMs: 30_000,
+  },
   orderUpdates: {
     feed: "trading",
     quiet: "an update arrives when an order of this account changes",
+    quietMs: 30_000,
   },
 };
 
@@ -88,11 +97,13 @@ export function explainNoData(
   const earlier = before?.feeds.find((one) => one.feedType === feed.feedType);
   const isReceiving = earlier !== undefined && feed.messagesReceived > earlier.messagesReceived;
   const ms = status.currentTime ? millisecondsOf(status.currentTime) : now;
-  const reason = isReceiving ? source.quiet : marketText(feed.feedType, ms) ?? source.quiet;
-  const what = isReceiving
-    ? "Alpaca has acknowledged the subscription and sends other data"
-    : "Alpaca has acknowledged the subscription and sends nothing";
-  return { text: `${what}: ${reason}`, isProblem: false };
+  const acknowledged = "Alpaca has acknowledged the subscription and sends";
+  if (isReceiving) {
+    return { text: `${acknowledged} other data: ${source.quiet}`, isProblem: false };
+  }
+  const { reason = source.quiet, closedUntil } = marketState(feed.feedType, ms);
+  const text = `${acknowledged} nothing: ${reason}`;
+  return { text, isProblem: false, ...(closedUntil !== undefined && { closedUntil }) };
 }
 
 function feedProblem(feed: FeedStatus): string | undefined {
@@ -124,6 +135,7 @@ function subscriptionProblems(
     const found = bySymbol.get(normalize(symbol));
     if (found === undefined) return [`${symbol} is not subscribed`];
     if (found.state === SymbolState.ACKNOWLEDGED) return [];
+    if (found.state === SymbolState.REQUESTED) return [`Alpaca has not acknowledged ${symbol} yet`];
     const cause = found.reason ? ` (${found.reason})` : "";
     return [`${symbol} is ${symbolStateText(found.state)}${cause}`];
   });
@@ -165,29 +177,36 @@ const NEW_YORK = new Intl.DateTimeFormat("en-US", {
   timeZone: "America/New_York",
 });
 
-/** Whether and until when a product's market is closed; undefined during its session. */
-function marketText(type: FeedType, now: number): string | undefined {
+/** Whether and until when a product's market is closed; nothing during its session. */
+interface MarketState {
+  readonly reason?: string;
+  /** Wall clock ms. */
+  readonly closedUntil?: number;
+}
+
+function marketState(type: FeedType, now: number): MarketState {
   const ms = DELAYED.has(type) ? now - DELAY_MS : now;
-  const until = (market: Parameters<MarketCalendar["nextChange"]>[0]) => {
+  const until = (market: Parameters<MarketCalendar["nextChange"]>[0]): MarketState => {
     const opens = CALENDAR.nextChange(market, ms) + now - ms;
-    return `the market is closed until ${NEW_YORK.format(opens).replace(",", "")} in New York ` +
-      `(in ${duration(opens - now)})`;
+    const reason = `the market is closed until ${NEW_YORK.format(opens).replace(",", "")} ` +
+      `in New York (in ${duration(opens - now)})`;
+    return { reason, closedUntil: opens };
   };
   switch (type) {
     case FeedType.TEST:
     case FeedType.TRADE_UPDATES:
-      return undefined;
+      return {};
     case FeedType.OPRA:
     case FeedType.INDICATIVE:
-      return CALENDAR.isOpen("options", ms) ? undefined : until("options");
+      return CALENDAR.isOpen("options", ms) ? {} : until("options");
     case FeedType.BOATS:
     case FeedType.OVERNIGHT:
-      return CALENDAR.isOpen("overnight", ms) ? undefined : until("overnight");
+      return CALENDAR.isOpen("overnight", ms) ? {} : until("overnight");
   }
   const session = CALENDAR.sessionAt(ms);
-  if (session === "regular") return undefined;
+  if (session === "regular") return {};
   if (session === "closed" || session === "overnight") return until("premarket");
-  return `it is the ${session}, in which few symbols are traded`;
+  return { reason: `it is the ${session}, in which few symbols are traded` };
 }
 
 const ANSWER_MS = 2_000;
@@ -199,7 +218,11 @@ export async function reportNoAnswer(
 ): Promise<void> {
   await clock.sleep(ANSWER_MS, signal);
   if (signal.aborted) return;
-  writeError(`tail: no answer from ${addressText(address)} for ${ANSWER_MS / 1000} s`);
+  const where = addressText(address);
+  writeError(
+    `tail: no answer from ${where} for ${ANSWER_MS / 1000} s; check that a proxy runs there and ` +
+      `that no firewall is between; ${GRPC_PORT_TEXT}`,
+  );
 }
 
 /** A pause of this length is explained. */
@@ -211,9 +234,9 @@ const MAX_INTERVAL_MS = 30_000;
 
 /**
  * Reports why a stream has no data, and again when the reason changes, until
- * the signal fires. Between messages, pauses that are normal are reported when
- * they are long. If there is data at the first check, symbols without a
- * subscription are reported.
+ * the signal fires. After data, a pause during which everything works is
+ * reported when it is long, and a closed market once. If there is data at the
+ * first check, symbols without a subscription are reported.
  */
 export async function reportNoData(
   { task, kind, received }: {
@@ -224,11 +247,12 @@ export async function reportNoData(
   terminal: Terminal,
 ): Promise<void> {
   const { clock, signal } = terminal;
-  const { quietMs = Infinity } = SOURCES[kind.channel];
+  const { quietMs } = SOURCES[kind.channel];
   let before = received.messages;
   let idleMs = 0;
   let nextMs = CHECK_MS;
   let reported: string | undefined;
+  let reportedClosure: number | undefined;
   for (let isFirst = true;; isFirst = false) {
     await clock.sleep(CHECK_MS, signal);
     if (signal.aborted) return;
@@ -246,12 +270,17 @@ export async function reportNoData(
     idleMs += CHECK_MS;
     if (idleMs < nextMs) continue;
     nextMs = idleMs + Math.min(idleMs, MAX_INTERVAL_MS);
-    const { text, isProblem } = await explain(task, kind, terminal);
+    if (quietMs > idleMs) nextMs = Math.min(nextMs, quietMs);
+    const { text, isProblem, closedUntil } = await explain(task, kind, terminal);
     if (signal.aborted) return;
-    const isDue = isProblem || before === 0 || idleMs >= quietMs;
-    if (!isDue || text === reported) continue;
+    const isClosed = closedUntil !== undefined;
+    const isDue = isProblem || isClosed || before === 0 || idleMs >= quietMs;
+    // The text of a closed market changes with the time until it opens.
+    const isRepeated = isClosed ? closedUntil === reportedClosure : text === reported;
+    if (!isDue || isRepeated) continue;
     terminal.writeError(`tail: no data for ${idleMs / 1000} s: ${text}`);
     reported = text;
+    if (isClosed) reportedClosure = closedUntil;
   }
 }
 

@@ -19,6 +19,10 @@ const PERMANENT: ReadonlySet<string> = new Set([
   "FAILED_PRECONDITION",
 ]);
 
+/** Which port of the proxy a client needs. */
+export const GRPC_PORT_TEXT =
+  `the proxy's gRPC port is STREAM_PROXY_GRPC_PORT, ${DEFAULT_GRPC_PORT} by default`;
+
 const FIRST_DELAY_MS = 500;
 
 /** Longest delay between two attempts, in ms. */
@@ -57,7 +61,11 @@ export function describeFailure(
   }
   const other = describeOtherServer(where, error);
   if (other !== undefined) return other;
-  if (error.code === "UNAVAILABLE" || error.code === "DEADLINE_EXCEEDED") {
+  // connect-node 2.2.0 reports an unreachable host or network as INTERNAL.
+  if (
+    ["UNAVAILABLE", "DEADLINE_EXCEEDED"].includes(error.code) ||
+    error.code === "INTERNAL" && /ENETUNREACH|EHOSTUNREACH|ETIMEDOUT/.test(error.details)
+  ) {
     return `no proxy answers at ${where} (${shortReason(error.details)})`;
   }
   const { code, message, violations } = error;
@@ -75,23 +83,32 @@ function describeOtherServer(
   if (/wrong version number|InvalidContentType/i.test(error.details)) {
     return `${where} does not use TLS; omit https://`;
   }
-  const isHttp = /^HTTP \d+$/.test(error.details) ||
+  // A server of HTTP/1.1, and a forwarded port without a server behind it.
+  if (
+    error.code === "CANCELLED" &&
+    /^(http\/2 stream closed|the connection was closed)/.test(error.details)
+  ) {
+    return `${where} closed the connection without an answer: it is not a gRPC port, or ` +
+      `nothing runs behind it; ${GRPC_PORT_TEXT}`;
+  }
+  const isHttp = /^(HTTP \d+$|unsupported content type)/.test(error.details) ||
     error.code === "INTERNAL" && /EPIPE|ECONNRESET/.test(error.details);
-  return isHttp
-    ? `${where} is not a gRPC port (${error.details}); the proxy's is ` +
-      `STREAM_PROXY_GRPC_PORT, ${DEFAULT_GRPC_PORT} by default`
-    : undefined;
+  return isHttp ? `${where} is not a gRPC port (${error.details}); ${GRPC_PORT_TEXT}` : undefined;
 }
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
-/** A short text for common system errors. */
+/** Errors of a connection that could not be opened, with their text. */
+const UNREACHABLE: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED|connection refused/i, "connection refused"],
+  [/ENETUNREACH|network is unreachable/i, "network unreachable"],
+  [/EHOSTUNREACH|no route to host/i, "host unreachable"],
+  [/ETIMEDOUT|connection timed out/i, "connection timed out"],
+  [/ENOTFOUND|resol(ve|ution)/i, "no such host"],
+];
+
 function shortReason(details: string): string {
-  return /ECONNREFUSED|connection refused/i.test(details)
-    ? "connection refused"
-    : /ENOTFOUND|resol(ve|ution)/i.test(details)
-    ? "no such host"
-    : details;
+  return UNREACHABLE.find(([pattern]) => pattern.test(details))?.[1] ?? details;
 }

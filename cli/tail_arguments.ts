@@ -159,6 +159,9 @@ export function parseTailArguments(
   };
 }
 
+/** What the symbol of an underlying looks like, also of class shares: `BRK.B`. */
+const ROOT = /^[A-Z]{1,6}([./ -][A-Z]{1,2})?[0-9]?$/;
+
 /** Streams of stocks. */
 const STOCK_KINDS: ReadonlySet<string> = new Set(["quotes", "trades", "bars"]);
 
@@ -245,10 +248,12 @@ function readSymbolOf(what: string, text: string): string {
     );
   }
   if (!isContract && STREAM_KINDS[what]?.filter === "underlying") {
+    const remedy = ROOT.test(symbol)
+      ? `for the contracts of a stock: --underlying ${symbol}`
+      : "a contract is root, YYMMDD, C or P, and the strike in eight digits (250 is 00250000)";
     throw new UsageError(
       text,
-      "it is not an option contract such as AAPL270115C00250000; for the contracts " +
-        `of a stock: --underlying ${symbol}`,
+      `it is not an option contract such as AAPL270115C00250000; ${remedy}`,
     );
   }
   return symbol;

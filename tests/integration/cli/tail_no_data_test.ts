@@ -1,5 +1,6 @@
 /** What `tail` says of a stream that brings nothing. */
 import assert from "node:assert/strict";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   ConnectionState,
   FeedType,
@@ -10,9 +11,13 @@ import { tail } from "../../../cli/tail.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { RecordingTerminal } from "../../support/recording_terminal.ts";
 import { ScriptedProxy } from "../../support/scripted_proxy.ts";
+import { startHarness } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
 
 const { method } = StreamProxyService;
+
+/** A Wednesday at noon in New York. */
+const OPEN = "2026-11-18T17:00:00Z";
 
 Deno.test("a stream without data is explained, again when the reason changes", async () => {
   await using proxy = await ScriptedProxy.start();
@@ -65,7 +70,7 @@ Deno.test("a stream without data is explained, again when the reason changes", a
 
 Deno.test("a stream that stops delivering is explained by the state of its feed", async () => {
   await using proxy = await ScriptedProxy.start();
-  const clock = new ManualClock();
+  const clock = new ManualClock(Date.parse(OPEN));
   const terminal = new RecordingTerminal({ clock });
   const done = tail(["quotes", "AAPL", "--address", proxy.address], terminal);
   await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
@@ -92,6 +97,96 @@ Deno.test("a stream that stops delivering is explained by the state of its feed"
   assert.deepEqual(terminal.errorLines, [
     "tail: no data for 6 s: the feed Stocks (sip) is not connected (reconnecting)",
   ]);
+  terminal.interrupt.abort();
+  assert.equal(await done, 0);
+});
+
+/** Advances a clock from sleep to sleep until the condition holds. */
+async function advanceUntil(clock: ManualClock, condition: () => boolean): Promise<void> {
+  for (;;) {
+    await until("it sleeps or is done", () => condition() || clock.nextWakeIn !== undefined);
+    if (condition()) return;
+    assert.ok(clock.monotonic() < 600_000, "nothing happens within ten minutes");
+    await clock.advance(clock.nextWakeIn ?? 0);
+  }
+}
+
+/** A response of a proxy whose feed has this state, at this time of its clock. */
+function statusAt(
+  text: string,
+  feedType: FeedType,
+  state: ConnectionState = ConnectionState.CONNECTED,
+) {
+  const currentTime = timestampFromMs(Date.parse(text));
+  return { status: { currentTime, feeds: [{ feedType, state }] } };
+}
+
+const PAUSES = [
+  {
+    what: "quotes",
+    send: (proxy: ScriptedProxy) => proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } }),
+    feed: FeedType.SIP,
+    reason: /no data for 30 s: .*the symbols are quiet/,
+  },
+  {
+    what: "bars",
+    send: (proxy: ScriptedProxy) => proxy.send(method.streamBars, { bar: { symbol: "AAPL" } }),
+    feed: FeedType.SIP,
+    reason: /no data for 120 s: .*a bar arrives after each minute/,
+  },
+  {
+    what: "option-trades",
+    send: (proxy: ScriptedProxy) =>
+      proxy.send(method.streamOptionTrades, { trade: { symbol: "AAPL270115C00250000" } }),
+    feed: FeedType.OPRA,
+    reason: /no data for 30 s: .*contracts can go untraded for hours/,
+  },
+  {
+    what: "orders",
+    send: (proxy: ScriptedProxy) =>
+      proxy.send(method.streamOrderUpdates, { update: { order: { id: "1" } } }),
+    feed: FeedType.TRADE_UPDATES,
+    reason: /no data for 30 s: an update arrives when/,
+  },
+];
+
+for (const { what, send, feed, reason } of PAUSES) {
+  Deno.test(`a long pause after data is explained: ${what}`, async () => {
+    await using proxy = await ScriptedProxy.start();
+    proxy.status = statusAt(OPEN, feed);
+    const clock = new ManualClock();
+    const terminal = new RecordingTerminal({ clock });
+    const done = tail([what, "--address", proxy.address], terminal);
+    await send(proxy);
+    await terminal.until(() => terminal.lines.length === 1);
+    await advanceUntil(clock, () => terminal.errorLines.length > 0);
+    assert.match(terminal.errorLines[0] ?? "", reason);
+    terminal.interrupt.abort();
+    assert.equal(await done, 0);
+  });
+}
+
+Deno.test("a market that closes after data is reported after 3 s, and once", async () => {
+  await using proxy = await ScriptedProxy.start();
+  proxy.status = statusAt("2026-11-19T01:00:01Z", FeedType.SIP);
+  const clock = new ManualClock();
+  const terminal = new RecordingTerminal({ clock });
+  const done = tail(["quotes", "--address", proxy.address], terminal);
+  await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
+  await terminal.until(() => terminal.lines.length === 1);
+  await advanceUntil(clock, () => terminal.errorLines.length > 0);
+  const closed = /no data for 3 s: .*the market is closed until Thu 04:00 .*\(in 7h 59m\)/;
+  assert.match(terminal.errorLines[0] ?? "", closed);
+
+  proxy.status = statusAt("2026-11-19T02:00:00Z", FeedType.SIP);
+  const asked = proxy.statusRequests.length;
+  await advanceUntil(clock, () => proxy.statusRequests.length >= asked + 4);
+  await proxy.send(method.streamQuotes, { quote: { symbol: "AAPL" } });
+  await terminal.until(() => terminal.lines.length === 2);
+  await advanceUntil(clock, () => proxy.statusRequests.length >= asked + 6);
+  proxy.status = statusAt(OPEN, FeedType.SIP, ConnectionState.RECONNECTING);
+  await advanceUntil(clock, () => terminal.errorLines.length > 1);
+  assert.match(terminal.errorLines[1] ?? "", /the feed Stocks \(sip\) is not connected/);
   terminal.interrupt.abort();
   assert.equal(await done, 0);
 });
@@ -129,10 +224,26 @@ Deno.test("a server that does not accept the stream is reported", async () => {
   using conn = await listener.accept();
   await until("it waits", () => clock.sleepers > 0);
   await clock.advance(2_000);
-  assert.deepEqual(terminal.errorLines, [`tail: no answer from ${address} for 2 s`]);
+  assert.deepEqual(terminal.errorLines, [
+    `tail: no answer from ${address} for 2 s; check that a proxy runs there and that no ` +
+    "firewall is between; the proxy's gRPC port is STREAM_PROXY_GRPC_PORT, 50052 by default",
+  ]);
   terminal.interrupt.abort();
   conn.close();
   assert.equal(await done, 0);
+});
+
+Deno.test("the HTTP port of a proxy is recognized as no gRPC port", async () => {
+  await using harness = await startHarness();
+  const address = new URL(harness.health).host;
+  for (const args of [["quotes", "AAPL", "--no-reconnect"], ["status"]]) {
+    const terminal = new RecordingTerminal();
+    assert.equal(await tail([...args, "--address", address], terminal), 1);
+    assert.match(
+      terminal.errorLines[0] ?? "",
+      /closed the connection without an answer: it is not a gRPC port.* 50052 by default/,
+    );
+  }
 });
 
 Deno.test("a proxy whose status fails is reported", async () => {

@@ -87,7 +87,7 @@ Deno.test("symbols that are not acknowledged are named with their reasons", () =
       symbols: ["AAPL", "BAD", "MSFT", "TSLA", "NVDA", "AMD"],
     }),
     "BAD is rejected (invalid syntax (code 400)); " +
-      "MSFT is waiting (all 30 slots are in use); TSLA is requested; and 2 more",
+      "MSFT is waiting (all 30 slots are in use); Alpaca has not acknowledged TSLA yet; and 2 more",
   );
 });
 

@@ -40,6 +40,7 @@ Deno.test("a server that is not the proxy is recognized", () => {
       "HTTP 404",
       /not a gRPC port \(HTTP 404\).* 50052 by default/,
     ],
+    ["UNKNOWN", "unsupported content type text/html", /is not a gRPC port/],
     ["INTERNAL", "write EPIPE", /localhost:50052 is not a gRPC port/],
     ["INTERNAL", "wrong version number", /does not use TLS; omit https:\/\//],
   ];
@@ -48,6 +49,23 @@ Deno.test("a server that is not the proxy is recognized", () => {
     assert.match(describeFailure(error, { address, opened: false }), told);
   }
 });
+
+const UNREACHABLE: readonly [string, string, string][] = [
+  ["INTERNAL", "connect ENETUNREACH 255.255.255.255:80", "network unreachable"],
+  ["INTERNAL", "connect EHOSTUNREACH 2001:db8::1:80", "host unreachable"],
+  ["UNAVAILABLE", "connect ETIMEDOUT 192.0.2.1:80", "connection timed out"],
+];
+
+for (const [code, details, reason] of UNREACHABLE) {
+  Deno.test(`no proxy answers: ${reason}`, () => {
+    const error = new RpcError(code, details);
+    assert.equal(isWorthRetrying(error), true);
+    assert.equal(
+      describeFailure(error, { address, opened: false }),
+      `no proxy answers at localhost:50052 (${reason})`,
+    );
+  });
+}
 
 Deno.test("the end of a stream is described with its cause", () => {
   const refused = new RpcError(

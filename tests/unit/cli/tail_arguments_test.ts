@@ -136,6 +136,11 @@ const REFUSED: readonly [string, RegExp][] = [
     "option-quotes aapl",
     /aapl: it is not an option contract .*--underlying AAPL/,
   ],
+  ["option-quotes BRK.B", /--underlying BRK\.B$/m],
+  [
+    "option-trades AAPL260116C0015",
+    /^(?!.*--underlying).*it is not an option contract .*strike in eight digits/,
+  ],
   [
     "trades AAPL270115C00250000",
     /use option-quotes or option-trades for an option/,
