@@ -109,20 +109,24 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
 /** The last error with what follows from it. */
 function problem(page: Elements, { status, enabled }: LiveFeed, now: number): Markup {
   const name = `feed.${status.feed}`;
-  const { errorMessage, remedy, nextAttemptAt, state } = status;
-  const next = nextAttemptAt === undefined
-    ? "No further attempt: restart the proxy"
-    : `Next attempt in ${formatDuration(nextAttemptAt - now)} (${formatTime(nextAttemptAt, now)})`;
-  const isWaiting = enabled && (nextAttemptAt !== undefined || state === "error");
+  const { errorMessage, remedy } = status;
+  const next = enabled ? formatNextAttempt(status, now) : "";
   return html`
     <div class="problem" ${page.show(`${name}.problem`, errorMessage !== undefined)}>
       <p><strong>Last error</strong> ${page.text(`${name}.problem`, errorMessage ?? "")}</p>
       <p ${page.show(`${name}.remedy`, remedy !== undefined)}>
         <strong>Remedy</strong> ${page.text(`${name}.remedy`, remedy ?? "")}
       </p>
-      <p ${page.show(`${name}.next`, isWaiting)}>${page.text(`${name}.next`, next)}</p>
+      <p ${page.show(`${name}.next`, next !== "")}>${page.text(`${name}.next`, next)}</p>
     </div>
   `;
+}
+
+function formatNextAttempt({ nextAttemptAt: at, state }: LiveFeed["status"], now: number): string {
+  if (at !== undefined) {
+    return `Next attempt in ${formatDuration(at - now)} (${formatTime(at, now)})`;
+  }
+  return state === "error" ? "No further attempt: restart the proxy" : "";
 }
 
 function isDown({ status, enabled }: LiveFeed): boolean {

@@ -205,6 +205,14 @@ Deno.test("a feed that is down has its outage, the next attempt and a remedy", (
   );
 });
 
+Deno.test("a feed that is connected or connects has no text of a next attempt", () => {
+  for (const state of ["connected", "connecting", "disconnected"] as const) {
+    const { text, show } = contentOf({ status: statusWith({ state }) });
+    assert.equal(text["feed.sip.next"], "");
+    assert.equal(show["feed.sip.next"], false);
+  }
+});
+
 Deno.test("a feed without attempts left shows that no attempt follows", () => {
   const { text, show } = contentOf({
     status: statusWith({ state: "error", errorMessage: "HTTP 502" }),
