@@ -188,7 +188,7 @@ export class FeedLink {
     this.#down = undefined;
     this.#errorMessage = undefined;
     this.#remedy = undefined;
-    this.#options.log.info("Feed connected");
+    this.#options.log.info("Feed connected", { product: this.#options.kind });
   }
 
   #onFailure(failure: FeedFailure): void {

@@ -6,7 +6,7 @@
  * @module
  */
 import type { FeedStatus, ProxyStatus } from "../../application/status/status.ts";
-import type { FeedId } from "../../domain/connection/feed.ts";
+import { FEED_NAMES, type FeedId, type FeedKind } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 
 /** All, some or none of the enabled feeds are connected. */
@@ -14,6 +14,10 @@ export type HealthStatus = "healthy" | "degraded" | "unhealthy";
 
 /** One feed in `/health`. */
 interface FeedHealth {
+  /** What people read, as on the status page: `Stocks`. */
+  readonly name: string;
+  /** What the session carries; the key does not change with it. */
+  readonly product: FeedKind;
   readonly state: LinkState;
   readonly connected: boolean;
   readonly messages_received: number;
@@ -41,6 +45,8 @@ export function healthBody(
   enabled: ReadonlySet<FeedId>,
 ): HealthBody {
   const feeds = status.feeds.map((feed): [string, FeedHealth] => [feed.feed, {
+    name: FEED_NAMES[feed.feed],
+    product: feed.kind,
     state: feed.state,
     connected: feed.state === "connected",
     messages_received: feed.messagesReceived,

@@ -14,7 +14,7 @@ import type { FeedCounters } from "../../application/status/counters.ts";
 import type { FeedQuota } from "../../application/status/reports.ts";
 import type { FeedStatus } from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
-import { FEEDS } from "../../domain/connection/feed.ts";
+import { FEED_NAMES, FEEDS } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { histogram, type Metric, type MetricsSources, seriesOf } from "./metric.ts";
@@ -119,6 +119,17 @@ export const METRICS = {
           feed,
         })
       ),
+  },
+  feedInfo: {
+    name: "alpaca_proxy_feed_info",
+    type: "gauge",
+    help: "Always 1; the labels name the feed and the product that its session carries",
+    labels: ["feed", "name", "product"],
+    read: ({ status }) =>
+      status().feeds.map(({ feed, kind }) => ({
+        labels: { feed, name: FEED_NAMES[feed], product: kind },
+        value: 1,
+      })),
   },
   feedState: {
     name: "alpaca_proxy_feed_state",

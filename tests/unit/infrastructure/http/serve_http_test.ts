@@ -61,18 +61,24 @@ Deno.test("/health has every field, with true counts", async () => {
     current_time: "2024-01-15T15:01:03.900Z",
     feeds: {
       sip: {
+        name: "Stocks",
+        product: "iex",
         state: "connected",
         connected: true,
         messages_received: 42,
         reconnect_attempts: 0,
       },
       opra: {
+        name: "Options",
+        product: "indicative",
         state: "reconnecting",
         connected: false,
         messages_received: 42,
         reconnect_attempts: 3,
       },
       trading: {
+        name: "Trade updates",
+        product: "trade_updates",
         state: "error",
         connected: false,
         messages_received: 42,
