@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
-import { similarSetting } from "./infrastructure/config/environment.ts";
+import { mostSimilar, settingFor } from "./infrastructure/config/environment.ts";
 import { MAIN_SETTINGS } from "./infrastructure/config/settings.ts";
 
 /** What the program does: run the proxy, check the settings, or show a text. */
@@ -41,6 +41,8 @@ export function parseCommandLine(
   return { command };
 }
 
+const COMMAND_FLAGS = ["--check", "--help", "--version"] as const;
+
 function isCommand(name: string): name is Command {
   return name === "check" || name === "help" || name === "version";
 }
@@ -48,9 +50,16 @@ function isCommand(name: string): name is Command {
 const ACCEPTED = "the arguments are --check, --help, --version; settings are environment variables";
 
 function explainFlag(flag: string): string {
+  const meant = mostSimilar(flag, COMMAND_FLAGS) ?? settingForFlag(flag);
+  return `Cannot use ${flag}: ${ACCEPTED}${meant ? `; did you mean ${meant}?` : "."}`;
+}
+
+/** Other programs have flags for what is a variable here. */
+function settingForFlag(flag: string): string | undefined {
   const name = flag.replace(/^--?/, "").toUpperCase().replaceAll("-", "_");
-  const meant = similarSetting(name) ?? similarSetting(`STREAM_PROXY_${name}`);
-  return `Cannot use ${flag}: ${ACCEPTED}${meant ? `; did you mean ${meant}=…?` : "."}`;
+  const meant = settingFor(name) ?? settingFor(`STREAM_PROXY_${name}`) ??
+    settingFor(`ALPACA_${name}`);
+  return meant === undefined || meant.includes("=") ? meant : `${meant}=…`;
 }
 
 /** Shows the name of a variable or a plain word, but nothing that may be a secret. */

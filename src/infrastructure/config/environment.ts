@@ -32,8 +32,10 @@ export const NEIGHBOURS: Readonly<Record<string, string>> = {
   CREAM_ENVIRONMENT: "CREAM_ENV",
   STREAM_PROXY_ENV: "CREAM_ENV",
   ALPACA_BASE_URL: ENVIRONMENTS,
+  ALPACA_API_BASE_URL: ENVIRONMENTS,
   APCA_API_BASE_URL: ENVIRONMENTS,
   APCA_API_DATA_URL: "ALPACA_DATA_API_URL",
+  APCA_DATA_URL: "ALPACA_DATA_API_URL",
   APCA_API_STREAM_URL: "ALPACA_TRADING_STREAM_URL",
   ALPACA_DATA_FEED: "ALPACA_FEED",
   ALPACA_STOCK_FEED: "ALPACA_FEED",
@@ -86,7 +88,7 @@ export interface UnknownVariable {
 export function unknownVariables(env: Env): UnknownVariable[] {
   return Object.keys(env).filter((name) => env[name]?.trim() && PREFIX.test(name)).filter((name) =>
     !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name)
-  ).sort().map((name) => ({ name, meant: NEIGHBOURS[name.toUpperCase()] ?? similarSetting(name) }));
+  ).sort().map((name) => ({ name, meant: settingFor(name) }));
 }
 
 /** One line for the log. */
@@ -94,12 +96,24 @@ export function describeUnknown({ name, meant }: UnknownVariable): string {
   return `${name} is not a known setting and is ignored${meant ? `; did you mean ${meant}?` : ""}`;
 }
 
-/** The setting with the most similar name, unless a quarter of the letters differ. */
-export function similarSetting(name: string): string | undefined {
-  const limit = Math.max(2, Math.floor(name.length / 4));
-  let best: { name: string; distance: number } | undefined;
-  for (const candidate of KNOWN) {
-    const distance = editDistance(name.toUpperCase(), candidate);
+/** The setting that is probably meant by a name of any case: a variable, alone or with values. */
+export function settingFor(name: string): string | undefined {
+  const upper = name.toUpperCase();
+  return NEIGHBOURS[upper] ?? mostSimilar(upper, KNOWN);
+}
+
+/**
+ * The most similar candidate. At most one letter may differ, or a quarter of the letters after the
+ * common prefix of this program's variables, which says nothing about the setting.
+ */
+export function mostSimilar<T extends string>(
+  name: string,
+  candidates: readonly T[],
+): T | undefined {
+  const limit = Math.max(1, Math.floor(name.replace(PREFIX, "").length / 4));
+  let best: { name: T; distance: number } | undefined;
+  for (const candidate of candidates) {
+    const distance = editDistance(name, candidate);
     if (distance <= limit && distance < (best?.distance ?? Infinity)) {
       best = { name: candidate, distance };
     }
@@ -107,20 +121,24 @@ export function similarSetting(name: string): string | undefined {
   return best?.name;
 }
 
-/** Levenshtein distance: insertions, deletions and replacements. */
+/** Insertions, deletions, replacements and exchanges of neighbouring letters between two names. */
 function editDistance(left: string, right: string): number {
+  let twoAbove: number[] = [];
   let above = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (const [row, letter] of [...left].entries()) {
+  for (let row = 0; row < left.length; row++) {
     const current = [row + 1];
-    for (const [column, other] of [...right].entries()) {
+    for (let column = 0; column < right.length; column++) {
+      const isExchanged = left[row] === right[column - 1] && left[row - 1] === right[column];
       current.push(
         Math.min(
           (above[column + 1] ?? 0) + 1,
           (current[column] ?? 0) + 1,
-          (above[column] ?? 0) + (letter === other ? 0 : 1),
+          (above[column] ?? 0) + (left[row] === right[column] ? 0 : 1),
+          isExchanged ? (twoAbove[column - 1] ?? Infinity) + 1 : Infinity,
         ),
       );
     }
+    twoAbove = above;
     above = current;
   }
   return above[right.length] ?? 0;

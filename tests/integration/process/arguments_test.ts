@@ -69,6 +69,11 @@ for (
   const [args, text] of [
     [["--grpc-port", "7"], /^Cannot use --grpc-port: .* did you mean STREAM_PROXY_GRPC_PORT=…\?$/m],
     [["--check=yes"], /^Cannot use --check: the arguments are --check, --help, --version; /],
+    [["--check=1"], /; did you mean --check\?$/m],
+    [["--verison"], /; did you mean --version\?$/m],
+    [["--port", "9"], /; did you mean STREAM_PROXY_GRPC_PORT=…\?$/m],
+    [["--paper"], /; did you mean CREAM_ENV=PAPER or CREAM_ENV=LIVE\?$/m],
+    [["--foo"], /^Cannot use --foo: .*; settings are environment variables\.$/m],
     [["-x"], /^Cannot use -x: .*; settings are environment variables\.$/m],
     [["run"], /^Cannot use run: /],
     [["ALPACA_KEY=KEY-zq81"], /^Cannot use ALPACA_KEY=… as an argument: .*before the command/],

@@ -473,6 +473,24 @@ Deno.test("misspelt names are pointed out, with the name that was meant", () => 
   ]);
 });
 
+Deno.test("a name that shares only its prefix with settings has no suggestion", () => {
+  const names = [
+    "ALPACA_TOKEN",
+    ...["DEBUG", "FOO", "MODE", "TLS", "TOKEN"].map((name) => `STREAM_PROXY_${name}`),
+  ];
+  const { warnings } = parse(Object.fromEntries(names.map((name) => [name, "1"])));
+  assert.deepEqual(
+    warnings,
+    names.map((name) => `${name} is not a known setting and is ignored`),
+  );
+});
+
+Deno.test("two exchanged letters count as one mistake", () => {
+  assert.deepEqual(parse({ ALPACA_KYE: "1" }).warnings, [
+    "ALPACA_KYE is not a known setting and is ignored; did you mean ALPACA_KEY?",
+  ]);
+});
+
 Deno.test("no configuration error shows the secret of any variable", () => {
   const variables = ALL_SETTINGS.flatMap((row) => [row.name, ...row.aliases]);
   const secret = fc.string({ minLength: 8, maxLength: 40 }).map((text) =>
@@ -493,6 +511,8 @@ Deno.test("names that other programs use point to the setting that is meant", ()
     CREAM_ENVIRONMENT: "CREAM_ENV",
     ALPACA_PAPER: "CREAM_ENV=PAPER or CREAM_ENV=LIVE",
     APCA_API_BASE_URL: "CREAM_ENV=PAPER or CREAM_ENV=LIVE",
+    ALPACA_API_BASE_URL: "CREAM_ENV=PAPER or CREAM_ENV=LIVE",
+    APCA_DATA_URL: "ALPACA_DATA_API_URL",
     STREAM_PROXY_PORT: "STREAM_PROXY_GRPC_PORT",
     CREAM_EMV: "CREAM_ENV",
     APCA_API_KEY_IDD: "APCA_API_KEY_ID",
