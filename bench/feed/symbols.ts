@@ -21,7 +21,7 @@ export function stockSymbol(index: number): string {
 
 /** OCC symbol number `index`: calls of one underlying at rising strikes. */
 export function optionSymbol(index: number): string {
-  return `SPY261218C${String(100_000 + index * 500).padStart(8, "0")}`;
+  return `SPY991218C${String(100_000 + index * 500).padStart(8, "0")}`;
 }
 
 /** Symbols without quotes. */

@@ -200,15 +200,15 @@ const bars: Journey = {
 
 const optionQuotes: Journey = {
   method: "streamOptionQuotes",
-  request: { symbols: ["SPXW240327P04925000"] },
+  request: { symbols: ["SPXW990327P04925000"] },
   subscribed: ({ simulator }) =>
     areSubscribed(simulator, { endpoint: "opra", channel: "quotes" }, [
-      "SPXW240327P04925000",
+      "SPXW990327P04925000",
     ]),
   emit: ({ simulator }) =>
     simulator.emit("opra", [{
       T: "q",
-      S: "SPXW240327P04925000",
+      S: "SPXW990327P04925000",
       bx: "C",
       bp: 9.46,
       bs: 53,
@@ -220,7 +220,7 @@ const optionQuotes: Journey = {
     }]),
   expected: [{
     quote: {
-      symbol: "SPXW240327P04925000",
+      symbol: "SPXW990327P04925000",
       timestamp: "2024-03-12T11:59:38.897261568Z",
       bidExchange: "C",
       bidPrice: 9.46,
@@ -235,15 +235,15 @@ const optionQuotes: Journey = {
 
 const optionTrades: Journey = {
   method: "streamOptionTrades",
-  request: { symbols: ["AAPL240315C00172500"] },
+  request: { symbols: ["AAPL990315C00172500"] },
   subscribed: ({ simulator }) =>
     areSubscribed(simulator, { endpoint: "opra", channel: "trades" }, [
-      "AAPL240315C00172500",
+      "AAPL990315C00172500",
     ]),
   emit: ({ simulator }) =>
     simulator.emit("opra", [{
       T: "t",
-      S: "AAPL240315C00172500",
+      S: "AAPL990315C00172500",
       p: 2.84,
       s: 1,
       x: "N",
@@ -253,7 +253,7 @@ const optionTrades: Journey = {
     }]),
   expected: [{
     trade: {
-      symbol: "AAPL240315C00172500",
+      symbol: "AAPL990315C00172500",
       timestamp: "2024-03-11T13:35:35Z",
       price: 2.84,
       size: 1,

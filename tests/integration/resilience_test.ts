@@ -23,7 +23,7 @@ const QUOTE = {
   t: "2024-01-15T10:00:00.5Z",
   z: "C",
 };
-const CONTRACT = "AAPL240315C00172500";
+const CONTRACT = "AAPL990315C00172500";
 const OPTION_TRADE = {
   T: "t",
   S: CONTRACT,

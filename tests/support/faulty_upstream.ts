@@ -1,10 +1,11 @@
 /**
- * A stock stream with faults that the simulator does not have: it drops a
- * symbol without notice, and rejects for a while what it accepted before.
+ * A stock or option stream with faults that the simulator does not have: it
+ * drops a symbol without notice, and rejects for a while what it accepted before.
  *
  * @module
  */
 import type { AddressInfo } from "node:net";
+import { decode, encode } from "@msgpack/msgpack";
 import { type WebSocket, WebSocketServer } from "ws";
 
 type Channels = Record<"trades" | "quotes" | "bars", Set<string>>;
@@ -28,27 +29,29 @@ export class FaultyUpstream implements AsyncDisposable {
   rejectedLogins = 0;
   loginError = { code: 402, msg: "auth failed" };
   readonly #server: WebSocketServer;
+  readonly #isOptions: boolean;
   #socket: WebSocket | undefined;
   #subscribed = nothing();
 
-  private constructor(server: WebSocketServer) {
+  private constructor(server: WebSocketServer, isOptions: boolean) {
     this.#server = server;
+    this.#isOptions = isOptions;
     server.on("connection", (socket: WebSocket) => this.#welcome(socket));
   }
 
-  /** Listens on a port that the system chooses. */
-  static async start(): Promise<FaultyUpstream> {
+  /** Listens on a port that the system chooses; option streams use MessagePack. */
+  static async start(feed: "sip" | "opra" = "sip"): Promise<FaultyUpstream> {
     const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
     const listening = Promise.withResolvers<void>();
     server.on("listening", listening.resolve);
     await listening.promise;
-    return new FaultyUpstream(server);
+    return new FaultyUpstream(server, feed === "opra");
   }
 
   /** Where clients connect. */
   get url(): string {
     const { port } = this.#server.address() as AddressInfo;
-    return `ws://127.0.0.1:${port}/v2/sip`;
+    return `ws://127.0.0.1:${port}/${this.#isOptions ? "v1beta1/opra" : "v2/sip"}`;
   }
 
   /** Symbols whose quotes are subscribed. */
@@ -58,7 +61,7 @@ export class FaultyUpstream implements AsyncDisposable {
 
   /** Sends elements in one frame. */
   send(...elements: readonly object[]): void {
-    this.#socket?.send(JSON.stringify(elements));
+    this.#socket?.send(this.#isOptions ? encode(elements) : JSON.stringify(elements));
   }
 
   /** Drops the quotes of a symbol without notice. */
@@ -80,7 +83,8 @@ export class FaultyUpstream implements AsyncDisposable {
     this.#socket = socket;
     this.#subscribed = nothing();
     socket.on("message", (data: Uint8Array) => {
-      this.#answer(JSON.parse(new TextDecoder().decode(data)));
+      const text = new TextDecoder();
+      this.#answer((this.#isOptions ? decode(data) : JSON.parse(text.decode(data))) as Message);
     });
     this.send({ T: "success", msg: "connected" });
   }

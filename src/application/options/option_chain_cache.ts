@@ -13,7 +13,7 @@
  */
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { dayOfExpiration, exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -126,7 +126,7 @@ export class OptionChainCache {
     this.#observed.add(symbol);
     const entry = this.#entries.get(this.#options.directory.underlyingOf(symbol));
     if (!entry?.chain || entry.missingExpiries.size >= MAX_MISSING_EXPIRIES) return;
-    const day = dayOfExpiration(parseOccSymbol(symbol)?.expiration ?? "");
+    const day = parseOccSymbol(symbol)?.expiry;
     if (day === undefined || day < this.#today()) return;
     if (entry.missingExpiries.has(day) || entry.chain.expiries.includes(day)) return;
     entry.missingExpiries.add(day);

@@ -5,7 +5,7 @@
  * which costs that message only. Any other value that cannot be read is left out and noted: an odd
  * exchange, tape, condition or id does not cost a price. A fractional size, which the tapes carry
  * since 2026, is rounded to the nearest whole number and noted, because the messages to clients
- * have whole sizes.
+ * have whole sizes. A number that is sent as text is read and noted.
  *
  * Text has limits far above real values, because an event is kept in every queue of a subscriber
  * and sent to every client.
@@ -82,14 +82,6 @@ export function readSymbol(message: Message): string {
   throw new InvalidField("S", value);
 }
 
-/** Reads a finite number. */
-export function readNumber(message: Message, key: string): number {
-  const value = message[key];
-  const number = typeof value === "bigint" ? Number(value) : value;
-  if (typeof number === "number" && Number.isFinite(number)) return number;
-  throw new InvalidField(key, value);
-}
-
 /** Records what differs from the documentation in a message that is delivered. */
 export interface MessageNotes {
   /** A value was rounded, or left out because it cannot be read; counted once per message. */
@@ -98,12 +90,41 @@ export interface MessageNotes {
   unknownValues(values: readonly string[]): void;
 }
 
+/** A decimal number as text, of at most 20 digits on each side of the point. */
+const DECIMAL = /^-?\d{1,20}(\.\d{1,20})?$/;
+
+/**
+ * Returns a field, with a number that is sent as text converted and noted. Text of a whole number
+ * that neither 64 bits nor a double hold exactly stays text, which is not valid.
+ */
+function valueOf(message: Message, key: string, notes: MessageNotes): unknown {
+  const value = message[key];
+  if (typeof value !== "string") return value;
+  const match = DECIMAL.exec(value);
+  if (match === null) return value;
+  const number = match[1] === undefined ? BigInt(value) : Number(value);
+  const isExact = typeof number === "bigint"
+    ? fits64Bits(number)
+    : Number.isSafeInteger(number) || !Number.isInteger(number);
+  if (!isExact) return value;
+  notes.inexact();
+  return number;
+}
+
+/** Reads a finite number. */
+export function readNumber(message: Message, key: string, notes: MessageNotes): number {
+  const value = valueOf(message, key, notes);
+  const number = typeof value === "bigint" ? Number(value) : value;
+  if (typeof number === "number" && Number.isFinite(number)) return number;
+  throw new InvalidField(key, value);
+}
+
 /**
  * Reads a size in shares or contracts: a number from 0 that is below 2^31 once rounded, the range
  * of the messages to clients.
  */
 export function readSize(message: Message, key: string, notes: MessageNotes): number {
-  const value = message[key];
+  const value = valueOf(message, key, notes);
   const size = typeof value === "bigint" ? Number(value) : value;
   if (typeof size === "number" && size >= 0) {
     if ((size | 0) === size) return size;
@@ -116,21 +137,29 @@ export function readSize(message: Message, key: string, notes: MessageNotes): nu
   throw new InvalidField(key, value);
 }
 
+/** Reads a size of a quote: as {@linkcode readSize}, but 0 and noted when it is absent or null. */
+export function readQuoteSize(message: Message, key: string, notes: MessageNotes): number {
+  const value = message[key];
+  if (value !== undefined && value !== null) return readSize(message, key, notes);
+  notes.inexact();
+  return 0;
+}
+
 /** Reads a volume: as {@linkcode readInteger}, but a fraction is rounded. */
 export function readVolume(message: Message, key: string, notes: MessageNotes): number | bigint {
-  const value = message[key];
+  const value = valueOf(message, key, notes);
   const rounded = typeof value === "number" ? Math.round(value) : NaN;
-  if (rounded === value || !Number.isSafeInteger(rounded)) return readInteger(message, key);
+  if (rounded === value || !Number.isSafeInteger(rounded)) return exactInteger(value, key);
   notes.inexact();
   return rounded;
 }
 
 /** Reads the id of a trade: as {@linkcode readInteger}, but 0 unless the value is a number. */
 export function readTradeId(message: Message, key: string, notes: MessageNotes): number | bigint {
-  const value = message[key];
+  const value = valueOf(message, key, notes);
   const isFraction = Number.isFinite(value) && !Number.isInteger(value);
   if ((typeof value === "number" || typeof value === "bigint") && !isFraction) {
-    return readInteger(message, key);
+    return exactInteger(value, key);
   }
   notes.inexact();
   return 0;
@@ -158,8 +187,11 @@ export function readOptional(
  *
  * @throws InexactInteger when the decoding lost digits
  */
-export function readInteger(message: Message, key: string): number | bigint {
-  const value = message[key];
+export function readInteger(message: Message, key: string, notes: MessageNotes): number | bigint {
+  return exactInteger(valueOf(message, key, notes), key);
+}
+
+function exactInteger(value: unknown, key: string): number | bigint {
   if (Number.isSafeInteger(value)) return value as number;
   if (typeof value === "bigint" && fits64Bits(value)) {
     const number = Number(value);

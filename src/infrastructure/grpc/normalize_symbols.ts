@@ -7,6 +7,8 @@
  *
  * @module
  */
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
 
 const OPTION_PREFIX = /^O:/;
@@ -49,8 +51,10 @@ export const normalizeOrder: Normalize = (entry) => normalizeStock(normalizeOpti
 /** Describes why a stream never receives a normalized symbol; undefined when it may. */
 export type CheckSymbol = (symbol: string) => string | undefined;
 
-/** Any OCC symbol: a root, a date, the right, and the strike × 1000 in eight digits. */
-const CONTRACT = /^[A-Z0-9]{1,6}\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])[CP]\d{8}$/;
+/** The shape of an OCC symbol, with any date and strike. */
+const CONTRACT = /^[A-Z0-9]{1,6}\d{6}[CP]\d{8}$/;
+/** A contract with a wrong number of digits or another letter; no other symbol has this shape. */
+const ALMOST_CONTRACT = /^[A-Z]{1,6}\d{4,8}[A-Z]\d{6,}$/;
 const TICKER = /^[A-Z]{1,5}(\.[A-Z]{1,3})?$/;
 /** A coin and one of the currencies in which Alpaca quotes coins. */
 const CRYPTO_PAIR = /^[A-Z0-9]{2,10}\/(USD|USDC|USDT|BTC)$/;
@@ -63,11 +67,46 @@ export const checkStock: CheckSymbol = (symbol) => {
   return CRYPTO_PAIR.test(symbol) ? "is a crypto pair; only stocks are streamed here" : undefined;
 };
 
-/** Refuses everything but contracts on an option stream. */
-export const checkOption: CheckSymbol = (symbol) => {
-  if (CONTRACT.test(symbol)) return undefined;
+const MALFORMED =
+  "is not a contract such as AAPL270115C00250000: root, expiration (YYMMDD), C or P, " +
+  "and the strike × 1000 in eight digits";
+
+/**
+ * Refuses everything but contracts that have not expired on an option stream.
+ *
+ * @param now the time in ms; a contract is valid until the end of its last day in New York
+ */
+export function checkOption(now: number): CheckSymbol {
+  const today = exchangeDay(now);
+  return (symbol) => {
+    const contract = parseOccSymbol(symbol);
+    if (contract === undefined) return malformed(symbol);
+    if (contract.expiry >= today) return undefined;
+    const date = new Date(contract.expiry * 86_400_000).toISOString().slice(0, 10);
+    return `expired on ${date}; leave it out`;
+  };
+}
+
+function malformed(symbol: string): string {
+  if (CONTRACT.test(symbol)) {
+    return "has a date that does not exist or a strike of 0; check the contract's expiration " +
+      "(YYMMDD) and strike × 1000";
+  }
   return TICKER.test(symbol)
     ? "is not a contract such as AAPL270115C00250000; for the contracts of a stock, set underlyings"
-    : "is not a contract such as AAPL270115C00250000: root, expiration (YYMMDD), C or P, and the " +
-      "strike × 1000 in eight digits";
+    : MALFORMED;
+}
+
+/** Refuses contracts and crypto pairs as underlyings. */
+export const checkUnderlying: CheckSymbol = (symbol) => {
+  if (CONTRACT.test(symbol)) return "is an option contract; set it in symbols";
+  return symbol.includes("/")
+    ? "contains a slash; underlyings are stocks such as BRK.B"
+    : undefined;
+};
+
+/** Refuses malformed contracts on the order stream, which reports expired ones too. */
+export const checkOrder: CheckSymbol = (symbol) => {
+  const isContract = CONTRACT.test(symbol) || ALMOST_CONTRACT.test(symbol);
+  return isContract && !parseOccSymbol(symbol) ? malformed(symbol) : undefined;
 };

@@ -21,7 +21,9 @@ import {
 import { RequestValidator } from "./request_validator.ts";
 import {
   checkOption,
+  checkOrder,
   checkStock,
+  checkUnderlying,
   identity,
   normalizeOption,
   normalizeOrder,
@@ -61,16 +63,26 @@ export function stockFilter(
 /**
  * Reads the filter of an option stream.
  *
+ * @param now the time in ms, at which contracts have expired; by default none has
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
-export function optionFilter(request: {
-  readonly symbols: readonly string[];
-  readonly underlyings: readonly string[];
-  readonly optionSelection?: SelectionMessage | undefined;
-}, limits: RequestLimits = DEFAULT_LIMITS): StreamFilter {
+export function optionFilter(
+  request: {
+    readonly symbols: readonly string[];
+    readonly underlyings: readonly string[];
+    readonly optionSelection?: SelectionMessage | undefined;
+  },
+  limits: RequestLimits = DEFAULT_LIMITS,
+  now = 0,
+): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
-  const symbols = validator.list("symbols", request.symbols, normalizeOption, checkOption);
-  const underlyings = validator.list("underlyings", request.underlyings, normalizeUnderlying);
+  const symbols = validator.list("symbols", request.symbols, normalizeOption, checkOption(now));
+  const underlyings = validator.list(
+    "underlyings",
+    request.underlyings,
+    normalizeUnderlying,
+    checkUnderlying,
+  );
   const selection = readSelection(request.optionSelection, {
     defaults: limits.defaultSelection,
     validator,
@@ -92,7 +104,7 @@ export function orderFilter(request: {
 }, limits: RequestLimits = DEFAULT_LIMITS): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
   const orderIds = validator.list("order_ids", request.orderIds, identity);
-  const symbols = validator.list("symbols", request.symbols, normalizeOrder);
+  const symbols = validator.list("symbols", request.symbols, normalizeOrder, checkOrder);
   validator.throwIfInvalid();
   return { symbols, orderIds };
 }

@@ -55,7 +55,7 @@ interface StreamsContext extends StreamProxyDependencies {
 /** Returns the handler of a channel, which serves a stream until its status is sent. */
 function streamHandler<C extends ChannelName, R>(
   channel: C,
-  readFilter: (request: R, limits: RequestLimits) => StreamFilter,
+  readFilter: (request: R, limits: RequestLimits, now: number) => StreamFilter,
   { streams, calls, limits, tracing, log, encoders, writes, ticker, clock }: StreamsContext,
 ): (call: StreamCall<R>) => Promise<void> {
   return async (call) => {
@@ -67,7 +67,7 @@ function streamHandler<C extends ChannelName, R>(
     let end: unknown;
     try {
       const signal = calls.track(call);
-      const filter = readFilter(call.request.take(), limits);
+      const filter = readFilter(call.request.take(), limits, clock.now());
       const ended = Promise.withResolvers<unknown>();
       using stream = streams.open(channel, filter, {
         peer: call.getPeer(),

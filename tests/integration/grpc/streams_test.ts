@@ -203,7 +203,7 @@ Deno.test("filters are normalized before they reach the market", async () => {
   using client = connectClient(harness);
   const leave = new AbortController();
   const stream = client.streamOptionQuotes({
-    symbols: ["O:aapl240315c00172500", "SPXW  240327P04925000"],
+    symbols: ["O:aapl990315c00172500", "SPXW  990327P04925000"],
     underlyings: [" spy "],
   }, { signal: leave.signal })[Symbol.asyncIterator]();
   const next = stream.next();
@@ -211,7 +211,7 @@ Deno.test("filters are normalized before they reach the market", async () => {
   const [opened] = harness.market.streams;
   assert.equal(opened?.channel, "optionQuotes");
   assert.deepEqual(opened.filter, {
-    symbols: ["AAPL240315C00172500", "SPXW240327P04925000"],
+    symbols: ["AAPL990315C00172500", "SPXW990327P04925000"],
     underlyings: ["SPY"],
   });
   harness.market.publish("optionQuotes", GOLDEN_OPTION_QUOTE);

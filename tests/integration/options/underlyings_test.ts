@@ -56,7 +56,7 @@ Deno.test("a chain uses only the slots that the plan has left", async () => {
   const { simulator } = harness;
   using client = clientOf(harness);
   await using named = collect(client, METHODS.streamOptionQuotes, {
-    symbols: ["AAPL240315C00172500", "AAPL240315P00172500"],
+    symbols: ["AAPL990315C00172500", "AAPL990315P00172500"],
   });
   await named.opened;
   await using chain = collect(client, METHODS.streamOptionQuotes, {
@@ -82,7 +82,7 @@ Deno.test("without the catalog a stream receives what others have subscribed", a
   });
   const { simulator } = harness;
   using client = clientOf(harness);
-  const contract = "SPXW240327P04925000";
+  const contract = "SPXW990327P04925000";
   await using index = collect(client, METHODS.streamOptionQuotes, {
     underlyings: ["SPX"],
   });

@@ -22,7 +22,7 @@ const QUOTES = 810_000;
 
 const SYMBOLS = Array.from(
   { length: STREAMS },
-  (_, at) => `AAPL240315C${String(at).padStart(8, "0")}`,
+  (_, at) => `AAPL990315C${String(at + 1).padStart(8, "0")}`,
 );
 
 /** A StreamOptionQuotes request for one symbol, framed. */

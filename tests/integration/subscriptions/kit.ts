@@ -99,6 +99,6 @@ export function stocks(count: number, from = 0): string[] {
 export function contracts(count: number, from = 0): string[] {
   return Array.from(
     { length: count },
-    (_, index) => `AAPL270115C${String(1_000 + from + index).padStart(8, "0")}`,
+    (_, index) => `AAPL990115C${String(1_000 + from + index).padStart(8, "0")}`,
   );
 }

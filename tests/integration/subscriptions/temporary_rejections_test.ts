@@ -10,22 +10,44 @@ import { FaultyUpstream } from "../../support/faulty_upstream.ts";
 import { startHarness } from "../../support/harness.ts";
 import { until } from "../../support/until.ts";
 import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { contracts } from "./kit.ts";
 
 const SYMBOLS = ["AAPL", "MSFT", "TSLA"];
 
-for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
-  Deno.test(`405s after a reconnect pass with ALPACA_PLAN=${ALPACA_PLAN}`, async () => {
-    await using upstream = await FaultyUpstream.start();
+const CONTRACTS = contracts(4);
+
+const STOCKS = {
+  feed: "sip",
+  variable: "ALPACA_STOCK_STREAM_URL",
+  method: METHODS.streamQuotes,
+  symbols: SYMBOLS,
+  fourth: "SPY",
+} as const;
+const OPTIONS = {
+  feed: "opra",
+  variable: "ALPACA_OPTION_STREAM_URL",
+  method: METHODS.streamOptionQuotes,
+  symbols: CONTRACTS.slice(0, 3),
+  fourth: CONTRACTS[3] ?? "",
+} as const;
+
+/** The feeds and plans, of which `plus` has no limit on stocks and 1,000 options. */
+const CASES = [
+  ...["auto", "unlimited", "basic", "plus", "stocks=4"].map((plan) => ({ ...STOCKS, plan })),
+  ...["auto", "unlimited", "basic", "plus", "options=4"].map((plan) => ({ ...OPTIONS, plan })),
+];
+
+for (const { plan, feed, variable, method, symbols, fourth } of CASES) {
+  Deno.test(`405s after a reconnect of ${feed} pass with ALPACA_PLAN=${plan}`, async () => {
+    await using upstream = await FaultyUpstream.start(feed);
     await using time = fastClock();
     const { clock } = time;
     await using harness = await startHarness({
       clock,
-      env: { ALPACA_STOCK_STREAM_URL: upstream.url, ALPACA_PLAN },
+      env: { [variable]: upstream.url, ALPACA_PLAN: plan },
     });
     using client = clientOf(harness);
-    await using _three = collect(client, METHODS.streamQuotes, {
-      symbols: SYMBOLS,
-    });
+    await using _three = collect(client, method, { symbols });
     await until("three are subscribed", () => upstream.quotes.size === 3);
     const { logins } = upstream;
     upstream.rejection = { code: 405, msg: "symbol limit exceeded" };
@@ -38,9 +60,7 @@ for (const ALPACA_PLAN of ["auto", "unlimited", "basic", "stocks=4"]) {
     await clock.sleep(3_000);
     upstream.rejection = undefined;
     const since = clock.monotonic();
-    await using _fourth = collect(client, METHODS.streamQuotes, {
-      symbols: ["SPY"],
-    });
+    await using _fourth = collect(client, method, { symbols: [fourth] });
     await until("all are subscribed", () => upstream.quotes.size === 4, 60_000);
     const took = clock.monotonic() - since;
     assert.ok(took < 60_000, `${took} ms`);

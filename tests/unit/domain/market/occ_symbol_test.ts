@@ -12,24 +12,28 @@ const letters = (minLength: number, maxLength: number) =>
 const root = fc.oneof(
   letters(1, 6),
   fc.tuple(letters(1, 5), fc.nat(9)).map(([name, digit]) => name + digit),
+  fc.tuple(fc.nat(9), letters(1, 5)).map(([digit, name]) => digit + name),
 );
+
+/** Days from 2000-01-01 to 2099-12-31. */
+const expiry = fc.integer({ min: 10_957, max: 47_481 });
 
 const parts = fc.record({
   root,
-  expiration: fc.integer({ min: 0, max: 999_999 }),
+  expiry,
   right: fc.constantFrom("C" as const, "P" as const),
-  strikeMills: fc.integer({ min: 0, max: 99_999_999 }),
+  strikeMills: fc.integer({ min: 1, max: 99_999_999 }),
 });
 
-Deno.test("every root is parsed, also one that ends in a digit", () => {
+Deno.test("every root is parsed, also one that begins or ends with a digit", () => {
   fc.assert(
-    fc.property(parts, ({ root, expiration, right, strikeMills }) => {
-      const date = String(expiration).padStart(6, "0");
+    fc.property(parts, ({ root, expiry, right, strikeMills }) => {
+      const date = new Date(expiry * 86_400_000).toISOString().slice(2, 10).replaceAll("-", "");
       const strike = String(strikeMills).padStart(8, "0");
       const symbol = root + date + right + strike;
       assert.deepEqual(parseOccSymbol(symbol), {
         root,
-        expiration: date,
+        expiry,
         right,
         strikeMills,
       });
@@ -77,8 +81,12 @@ const REFUSED: readonly string[] = [
   "AAPL27011C00172500",
   "ABCDEFG270115C00172500",
   "ABCDEF1270115C00172500",
-  "1AAPL270115C00172500",
-  "A1B270115C00172500",
+  "AAPL260231C00150000",
+  "AAPL270015C00150000",
+  "AAPL271315C00150000",
+  "AAPL270100C00150000",
+  "AAPL270229C00150000",
+  "AAPL270115C00000000",
   "BRK.B270115C00450000",
 ];
 

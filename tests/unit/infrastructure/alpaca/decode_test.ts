@@ -16,7 +16,7 @@ function quote(bp: unknown, symbol = "AAPL"): Record<string, unknown> {
 /** Elements that cost themselves, by the error they are counted as. */
 const BAD: readonly (readonly [unknown, string])[] = [
   [quote(undefined), "malformed_element"],
-  [quote("1"), "malformed_element"],
+  [quote("one"), "malformed_element"],
   [{ T: "t" }, "malformed_element"],
   [{ T: "u", S: "A" }, "malformed_element"],
   [{ ...trade(1), s: -0.5 }, "malformed_element"],

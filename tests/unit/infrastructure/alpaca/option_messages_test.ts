@@ -165,7 +165,7 @@ Deno.test("option prices are read as float64, float32 and integers of any width"
   }
 });
 
-Deno.test("option sizes are read as integers of any width only", () => {
+Deno.test("option sizes are read as integers of any width", () => {
   const sizes = {
     "7f": 127,
     "ccff": 255,
@@ -187,9 +187,8 @@ Deno.test("option sizes are read as integers of any width only", () => {
     "cfffffffffffffffff",
     "cbbfe0000000000000",
     "cb7ff8000000000000",
-    "c0",
     "c3",
-    text("4"),
+    text("four"),
     "c40101",
   ];
   for (const bs of wrong) {
@@ -206,7 +205,7 @@ Deno.test("prices that are not finite numbers are invalid", () => {
   }
 });
 
-for (const key of ["S", "t", "bp", "bs", "ap", "as"] as const) {
+for (const key of ["S", "t", "bp", "ap"] as const) {
   Deno.test(`an option quote without "${key}" is malformed`, () => {
     const { [key]: _, ...rest } = quote;
     const harness = new OptionHarness().receive([rest, trade]);
@@ -238,6 +237,23 @@ Deno.test("a fractional option size is rounded", () => {
   const harness = new OptionHarness().receive([{ ...quote, bs: 1.5 }, { ...trade, s: 2.25 }]);
   assert.equal(harness.quotes.events[0]?.bidSize, 2);
   assert.equal(harness.trades.events[0]?.size, 2);
+  assert.deepEqual([harness.errors, harness.inexact], [{}, 2]);
+});
+
+Deno.test("an option quote without a size has the size 0, and is counted as inexact", () => {
+  const { bs: _, ...bare } = quote;
+  for (const message of [bare, { ...quote, bs: null }]) {
+    const harness = new OptionHarness().receive([message]);
+    assert.deepEqual(harness.quotes.events, [{ ...quoteMeans, bidSize: 0 }]);
+    assert.deepEqual([harness.errors, harness.inexact], [{}, 1]);
+  }
+});
+
+Deno.test("option prices and sizes may be text, and are counted as inexact", () => {
+  const harness = new OptionHarness()
+    .receive([{ ...quote, as: "3", bp: "12.5" }, { ...trade, s: "5" }]);
+  assert.deepEqual(harness.quotes.events, [{ ...quoteMeans, askSize: 3, bidPrice: 12.5 }]);
+  assert.deepEqual(harness.trades.events, [{ ...tradeMeans, size: 5 }]);
   assert.deepEqual([harness.errors, harness.inexact], [{}, 2]);
 });
 

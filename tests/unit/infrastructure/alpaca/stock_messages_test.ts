@@ -43,7 +43,10 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
   const read = (message: Message, notes = new CountingNotes()) => specimen.read(message, notes);
   // The id of a trade is 0 when Alpaca sends none; that of a correction is needed.
   const needed = ids.filter((key) => !(type === "t" && key === "i"));
-  const required = ["S", "t", ...numbers, ...sizes, ...needed];
+  // So is a size of a quote.
+  const optional = type === "q" ? sizes : [];
+  const neededSizes = sizes.filter((key) => !optional.includes(key));
+  const required = ["S", "t", ...numbers, ...neededSizes, ...needed];
 
   Deno.test(`"${type}" messages keep every field`, () => {
     assert.deepEqual(read(valid), means);
@@ -70,7 +73,7 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
 
   Deno.test(`"${type}" messages are invalid with a field of another type`, () => {
     const foreign = [true, {}, [], [1]];
-    for (const key of required) {
+    for (const key of [...required, ...optional]) {
       for (const value of foreign) {
         assert.throws(
           () => read({ ...valid, [key]: value }),
@@ -80,13 +83,32 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
       }
     }
     for (const key of [...numbers, ...sizes, ...needed]) {
-      assert.throws(() => read({ ...valid, [key]: "7" }), InvalidField, key);
+      for (const value of ["", " 7", "7 ", "0x7", "1e3", "seven", "7.", "9".repeat(20)]) {
+        assert.throws(() => read({ ...valid, [key]: value }), InvalidField, `${key} ${value}`);
+      }
     }
     for (const key of needed.filter((key) => key !== "v")) {
       assert.throws(() => read({ ...valid, [key]: 0.5 }), InvalidField, key);
     }
     for (const key of ["S", "t"]) {
       assert.throws(() => read({ ...valid, [key]: 7 }), InvalidField, key);
+    }
+  });
+
+  Deno.test(`"${type}" messages may have numbers as text`, () => {
+    for (const key of [...numbers, ...sizes, ...ids]) {
+      const notes = new CountingNotes();
+      const expected = read({ ...valid, [key]: 7 });
+      assert.deepEqual(read({ ...valid, [key]: "7" }, notes), expected, key);
+      assert.equal(notes.count, 1, key);
+    }
+    for (const key of numbers) {
+      assert.deepEqual(read({ ...valid, [key]: "-7.25" }), read({ ...valid, [key]: -7.25 }), key);
+    }
+    for (const key of ids) {
+      const exact = "9007199254740993";
+      const expected = read({ ...valid, [key]: BigInt(exact) });
+      assert.deepEqual(read({ ...valid, [key]: exact }), expected, key);
     }
   });
 
@@ -171,7 +193,7 @@ for (const [type, specimen] of Object.entries(SPECIMENS)) {
 
 Deno.test("a trade without a readable id has the id 0", () => {
   const { valid, means, read } = SPECIMENS.t as Specimen;
-  for (const i of [undefined, null, "7", 0.5, true, {}, []]) {
+  for (const i of [undefined, null, "seven", "9".repeat(20), 0.5, true, {}, []]) {
     const notes = new CountingNotes();
     assert.deepEqual(read({ ...valid, i }, notes), { ...means as object, tradeId: 0 });
     assert.equal(notes.count, 1);
@@ -183,11 +205,11 @@ Deno.test("a trade without a readable id has the id 0", () => {
 
 Deno.test("the volume of a bar is rounded, its VWAP and trade count may be odd", () => {
   const notes = new CountingNotes();
-  const odd = { v: 7.25, vw: "7", n: 1.5 };
+  const odd = { v: 7.25, vw: "seven", n: 1.5 };
   const event = readBar({ ...bar, ...odd }, notes);
   assert.deepEqual(event, { ...barMeans, kind: "minute", volume: 7, vwap: 0, tradeCount: 2 });
   assert.equal(notes.count, 3);
-  for (const v of [NaN, Infinity, "7", null]) {
+  for (const v of [NaN, Infinity, "seven", null]) {
     assert.throws(() => readBar({ ...bar, v }, notes), InvalidField);
   }
 });
@@ -198,6 +220,14 @@ const ODD: readonly (readonly [string, Message, Message])[] = [
   ["a trade with a fractional size", { ...SPECIMENS.t?.valid, s: 0.5 }, { size: 1 }],
   ["a quote with a fractional size", { ...SPECIMENS.q?.valid, bs: 1.5 }, { bidSize: 2 }],
   ["a trade without an id", without(SPECIMENS.t?.valid ?? {}, "i"), { tradeId: 0 }],
+  ["a quote without a bid size", without(SPECIMENS.q?.valid ?? {}, "bs"), { bidSize: 0 }],
+  ["a quote without an ask size", { ...SPECIMENS.q?.valid, as: null }, { askSize: 0 }],
+  ["a quote with a size as text", { ...SPECIMENS.q?.valid, as: "3" }, { askSize: 3 }],
+  ["a quote with a price as text", { ...SPECIMENS.q?.valid, bp: "1.25" }, { bidPrice: 1.25 }],
+  ["a trade with a size as text", { ...SPECIMENS.t?.valid, s: "5" }, { size: 5 }],
+  ["a trade with an id as text", { ...SPECIMENS.t?.valid, i: "55" }, { tradeId: 55 }],
+  ["a bar with a volume as text", { T: "b", ...bar, v: "10" }, { volume: 10 }],
+  ["a bar with a VWAP as text", { T: "b", ...bar, vw: "7.5" }, { vwap: 7.5 }],
   ["a quote with a number as exchange", { ...SPECIMENS.q?.valid, bx: 7 }, { bidExchange: "" }],
   ["a quote with a map as tape", { ...SPECIMENS.q?.valid, z: {} }, { tape: "" }],
 ];

@@ -130,6 +130,79 @@ Deno.test("a stock stream refuses contracts and crypto pairs, with a remedy", ()
   assert.match(fields[2]?.description ?? "", /crypto pair/);
 });
 
+/** The violations of an option request with these symbols, without the quoted entry. */
+function optionViolations(symbols: readonly string[], now?: number): (string | undefined)[] {
+  return symbols.map((symbol) => {
+    try {
+      optionFilter({ symbols: [symbol], underlyings: [] }, DEFAULT_LIMITS, now);
+      return undefined;
+    } catch (error) {
+      assert(error instanceof CallError && error.code === status.INVALID_ARGUMENT);
+      return error.details.fields?.[0]?.description.replace(/^".*" /, "");
+    }
+  });
+}
+
+Deno.test("an option stream refuses contracts with an impossible date or a strike of 0", () => {
+  const symbols = ["AAPL260231C00150000", "O:AAPL270229P00150000", "AAPL270115C00000000"];
+  for (const violation of optionViolations(symbols)) {
+    assert.match(violation ?? "", /date that does not exist or a strike of 0; check/);
+  }
+  assert.deepEqual(optionViolations(["AAPL280229P00150000", "AAPL270115C00000001"]), [
+    undefined,
+    undefined,
+  ]);
+});
+
+Deno.test("an option stream refuses expired contracts from midnight in New York", () => {
+  const symbols = ["AAPL200117C00150000", "AAPL260717C00150000", "AAPL260718C00150000"];
+  const expired = "expired on 2020-01-17; leave it out";
+  assert.deepEqual(optionViolations(symbols, Date.parse("2026-07-17T23:59:59-04:00")), [
+    expired,
+    undefined,
+    undefined,
+  ]);
+  assert.deepEqual(optionViolations(symbols, Date.parse("2026-07-18T00:00:00-04:00")), [
+    expired,
+    "expired on 2026-07-17; leave it out",
+    undefined,
+  ]);
+});
+
+Deno.test("contracts and crypto pairs are refused as underlyings, with a remedy", () => {
+  const underlyings = [
+    ...["AAPL270115C00150000", "BRK/B", "o:aapl270115c00150000", "AAPL260231C00150000"],
+    ...["BTC/USD", "SPX", "CSGP1"],
+  ];
+  const { details: { fields = [] } } = refusal(() => optionFilter({ symbols: [], underlyings }));
+  assert.deepEqual(
+    fields.map(({ field, description }) => [field, description.replace(/^".*" /, "")]),
+    [
+      ["underlyings[0]", "is an option contract; set it in symbols"],
+      ["underlyings[2]", "is an option contract; set it in symbols"],
+      ["underlyings[3]", "is an option contract; set it in symbols"],
+      ["underlyings[4]", "contains a slash; underlyings are stocks such as BRK.B"],
+    ],
+  );
+});
+
+Deno.test("the order stream refuses malformed contracts and keeps expired ones", () => {
+  const malformed = [
+    ...["AAPL26011C00150000", "AAPL260115C0150000", "AAPL260115X00150000"],
+    ...["AAPL2601150C00150000", "AAPL260231C00150000", "AAPL260115C00000000"],
+  ];
+  const { details: { fields = [] } } = refusal(() =>
+    orderFilter({ symbols: malformed, orderIds: [] })
+  );
+  assert.deepEqual(fields.map(({ field }) => field), malformed.map((_, i) => `symbols[${i}]`));
+  assert.match(fields[0]?.description ?? "", /YYMMDD.*eight digits/);
+  const kept = [
+    ...["AAPL200117C00150000", "CSGP1251017P00080000", "BTC/USD", "BTCUSD", "BRK.B"],
+    ...["G1151C101", "033CVR016", "PSA-PH", "AAPL"],
+  ];
+  assert.deepEqual(orderFilter({ symbols: kept, orderIds: [] }).symbols, kept);
+});
+
 Deno.test("the longest list is a setting", () => {
   const limits = { ...DEFAULT_LIMITS, maxSymbols: 2 };
   const symbols = ["A", "B", "C"];

@@ -51,7 +51,7 @@ const anyNumber = fc.oneof(
   fc.double(),
   fc.float(),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 64n - 1n }),
-  fc.constantFrom<unknown>("1", null, true, [1]),
+  fc.constantFrom<unknown>("1", "-2.5", "9".repeat(20), "x", null, true, [1]),
 );
 const anyText = fc.oneof(
   fc.constantFrom<unknown>("SPY261218C00650000", "A", "", "Ä", null, 7),

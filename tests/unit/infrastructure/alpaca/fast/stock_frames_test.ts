@@ -97,7 +97,8 @@ const numberText = fc.oneof(
     "-1E-2",
   ),
   fc.constantFrom("999999999999999", "9999999999999999", "0.1234567890123456"),
-  fc.constantFrom("01", "-", ".5", "1.", "+1", "NaN", "1e", "null", '"1"'),
+  fc.constantFrom("01", "-", ".5", "1.", "+1", "NaN", "1e", "null"),
+  fc.constantFrom('"1"', '"-2.5"', '"0"', '"9007199254740993"', '"x"'),
 );
 
 function jsonNumber(value: number): string {
