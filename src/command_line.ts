@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "node:util";
 import manifest from "../deno.json" with { type: "json" };
-import { mostSimilar, settingFor } from "./infrastructure/config/environment.ts";
+import { isSetting, mostSimilar, settingFor } from "./infrastructure/config/environment.ts";
 import { MAIN_SETTINGS } from "./infrastructure/config/settings.ts";
 
 /** What the program does: run the proxy, check the settings, or show a text. */
@@ -50,15 +50,18 @@ function isCommand(name: string): name is Command {
 const ACCEPTED = "the arguments are --check, --help, --version; settings are environment variables";
 
 function explainFlag(flag: string): string {
-  const meant = mostSimilar(flag, COMMAND_FLAGS) ?? settingForFlag(flag);
+  const command = mostSimilar(flag, COMMAND_FLAGS);
+  if (command === flag) return `Cannot use ${flag}: ${ACCEPTED}; ${flag} takes no value.`;
+  const meant = command ?? settingForFlag(flag);
   return `Cannot use ${flag}: ${ACCEPTED}${meant ? `; did you mean ${meant}?` : "."}`;
 }
 
 /** Other programs have flags for what is a variable here. */
 function settingForFlag(flag: string): string | undefined {
   const name = flag.replace(/^--?/, "").toUpperCase().replaceAll("-", "_");
-  const meant = settingFor(name) ?? settingFor(`STREAM_PROXY_${name}`) ??
-    settingFor(`ALPACA_${name}`);
+  const names = ["", "STREAM_PROXY_", "ALPACA_"].map((prefix) => `${prefix}${name}`);
+  const meant = names.find(isSetting) ??
+    names.map(settingFor).find((setting) => setting !== undefined);
   return meant === undefined || meant.includes("=") ? meant : `${meant}=…`;
 }
 

@@ -87,13 +87,18 @@ export interface UnknownVariable {
 /** Every unknown variable with one of the prefixes, sorted; never a value. */
 export function unknownVariables(env: Env): UnknownVariable[] {
   return Object.keys(env).filter((name) => env[name]?.trim() && PREFIX.test(name)).filter((name) =>
-    !KNOWN.includes(name) && !CLIENT_VARIABLES.has(name)
+    !isSetting(name) && !CLIENT_VARIABLES.has(name)
   ).sort().map((name) => ({ name, meant: settingFor(name) }));
 }
 
 /** One line for the log. */
 export function describeUnknown({ name, meant }: UnknownVariable): string {
   return `${name} is not a known setting and is ignored${meant ? `; did you mean ${meant}?` : ""}`;
+}
+
+/** Whether a setting has this name or alias. */
+export function isSetting(name: string): boolean {
+  return KNOWN.includes(name);
 }
 
 /** The setting that is probably meant by a name of any case: a variable, alone or with values. */

@@ -69,7 +69,8 @@ for (
   const [args, text] of [
     [["--grpc-port", "7"], /^Cannot use --grpc-port: .* did you mean STREAM_PROXY_GRPC_PORT=…\?$/m],
     [["--check=yes"], /^Cannot use --check: the arguments are --check, --help, --version; /],
-    [["--check=1"], /; did you mean --check\?$/m],
+    [["--check=1"], /; --check takes no value\.$/m],
+    [["--feed", "iex"], /; did you mean ALPACA_FEED=…\?$/m],
     [["--verison"], /; did you mean --version\?$/m],
     [["--port", "9"], /; did you mean STREAM_PROXY_GRPC_PORT=…\?$/m],
     [["--paper"], /; did you mean CREAM_ENV=PAPER or CREAM_ENV=LIVE\?$/m],
