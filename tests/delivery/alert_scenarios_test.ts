@@ -2,12 +2,21 @@ import assert from "node:assert/strict";
 import { parse } from "yaml";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 import type { Rule } from "../../scripts/delivery/alert_rules.ts";
-import { backoffDelay } from "../../src/domain/connection/backoff.ts";
 import type { FailureType } from "../../src/domain/connection/failure.ts";
 import type { FeedKind } from "../../src/domain/connection/feed.ts";
 import { dayOfDate, instantAt } from "../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../src/domain/calendar/market_calendar.ts";
 import { requires } from "../support/requires.ts";
+import {
+  attempts,
+  between,
+  countAt,
+  errors,
+  RECONNECTS,
+  SIP,
+  times,
+  withIncidents,
+} from "./alert_incidents.ts";
 import { checkScenario, type Firing, type Scenario } from "./alert_scenarios.ts";
 
 const { groups } = parse(
@@ -53,6 +62,8 @@ function marketScenario(name: string, from: string, to: string, feeds: {
   readonly healthy: readonly FeedKind[];
   /** Feeds that never receive data, and when that is reported. */
   readonly silent: Readonly<Partial<Record<FeedKind, readonly string[]>>>;
+  /** When the four hours of incidents start. @default never */
+  readonly incidents?: readonly string[];
 }): Scenario {
   const start = newYork(from);
   const expected = (kind: FeedKind, minute: number) =>
@@ -82,7 +93,9 @@ function marketScenario(name: string, from: string, to: string, feeds: {
     }
   }
   const minutes = minuteOf(to);
-  return scenario(name, { minutes, stepSeconds: 60, series, firing });
+  const market = scenario(name, { minutes, stepSeconds: 60, series, firing });
+  const { incidents } = feeds;
+  return incidents === undefined ? market : withIncidents(market, incidents.map(minuteOf));
 }
 
 /**
@@ -95,13 +108,7 @@ function outage(name: string, type: FailureType, { ended, firing = {} }: {
   readonly ended: number;
   readonly firing?: Readonly<Record<string, number>>;
 }): Scenario {
-  const settings = { initialDelayMs: 500, maxDelayMs: 30_000, multiplier: 2 };
-  const failures: number[] = [];
-  let back = 2;
-  for (let attempt = 1; back < ended; attempt++) {
-    failures.push(back);
-    back += backoffDelay({ type, attempt }, { settings, random: 0.5 }) / 60_000;
-  }
+  const { failures, back } = attempts(type, 2, ended);
   const failed = countAt(...failures);
   const series = {
     ...connectedFeed("sip", (minute) => minute * 100),
@@ -121,28 +128,6 @@ function outage(name: string, type: FailureType, { ended, firing = {} }: {
     series,
     firing: Object.entries(firing).map(([alert, from]) => ({ alert, of: SIP, from, to: back })),
   });
-}
-
-const SIP = { feed: "sip" };
-const RECONNECTS = 'alpaca_proxy_reconnects_total{feed="sip"}';
-
-function errors(type: string): string {
-  return `alpaca_proxy_websocket_errors_total{feed="sip",error_type="${type}"}`;
-}
-
-/** A counter that grows by one at each of these minutes. */
-function countAt(...minutes: readonly number[]): (minute: number) => number {
-  return (minute) => minutes.filter((at) => at <= minute).length;
-}
-
-/** Every `every` minutes from `from` until `to`. */
-function times(from: number, to: number, every: number): number[] {
-  return Array.from({ length: Math.floor((to - from) / every) + 1 }, (_, at) => from + at * every);
-}
-
-/** A value that is `value` from `from` until `to` and `otherwise` at other times. */
-function between(from: number, to: number, value: number, otherwise = 0) {
-  return (minute: number) => minute >= from && minute < to ? value : otherwise;
 }
 
 const SCENARIOS: readonly Scenario[] = [
@@ -173,6 +158,13 @@ const SCENARIOS: readonly Scenario[] = [
         ],
         trade_updates: [],
       },
+      incidents: [
+        "2026-11-23 10:00", // a normal day
+        "2026-11-25 01:00", // a night
+        "2026-11-26 10:00", // a holiday
+        "2026-11-27 11:00", // an early close, at 13:00
+        "2026-11-28 10:00", // a weekend
+      ],
     },
   ),
   marketScenario("daylight time begins", "2026-03-08 12:00", "2026-03-09 18:00", {
