@@ -208,7 +208,7 @@ Deno.test("a hundred invalid messages do not affect valid ones", async () => {
     { T: "?", S: "AAPL" },
     { T: "q", S: "AAPL" },
     { ...QUOTE, t: "yesterday" },
-    { ...QUOTE, bp: "1.5" },
+    { ...QUOTE, bp: "one" },
     { ...QUOTE, S: null },
     { ...QUOTE, as: -1.5 },
     { S: "AAPL" },
