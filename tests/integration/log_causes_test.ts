@@ -80,7 +80,7 @@ Deno.test("two invalid messages 50 ms apart are two lines with their causes", as
   await until("both are subscribed", () => upstream.asked.flat().length === 2);
   const t = "2024-01-15T10:00:00.5Z";
   const since = performance.now();
-  upstream.send({ T: "t", S: "AAPL", i: 1, x: "V", p: "12", s: 1, c: ["@"], t, z: "C" });
+  upstream.send({ T: "t", S: "AAPL", i: 1, x: "V", p: "twelve", s: 1, c: ["@"], t, z: "C" });
   await new Promise((resolve) => setTimeout(resolve, 50));
   upstream.send({ T: "b", S: "AAPL", o: 1, h: 2, l: 1, v: 10, t });
   const invalid = () => proxy.lines("Invalid message");
@@ -99,7 +99,7 @@ Deno.test("repetitions are counted in a line that follows within two seconds", a
   await trades.opened;
   await until("it is subscribed", () => upstream.asked.flat().length === 1);
   const since = performance.now();
-  for (let i = 0; i < 5; i++) upstream.send({ T: "t", S: "AAPL", p: "12", s: 1 });
+  for (let i = 0; i < 5; i++) upstream.send({ T: "t", S: "AAPL", p: "twelve", s: 1 });
   const invalid = () => proxy.lines("Invalid message");
   await until("the others are logged", () => invalid().length === 2, 5_000);
   const [, held] = invalid();
