@@ -248,18 +248,24 @@ export async function reportNoData(
 ): Promise<void> {
   const { clock, signal } = terminal;
   const { quietMs } = SOURCES[kind.channel];
+  // Apart from the stream, whose flow control may stop its connection.
+  using client = new ProxyClient(task.address);
+  const stream = { kind, selection: task.selection };
   let before = received.messages;
   let idleMs = 0;
   let nextMs = CHECK_MS;
   let reported: string | undefined;
   let reportedClosure: number | undefined;
+  /** Ms since the last check that the question to the proxy took. */
+  let askedMs = 0;
   for (let isFirst = true;; isFirst = false) {
-    await clock.sleep(CHECK_MS, signal);
+    await clock.sleep(Math.max(0, CHECK_MS - askedMs), signal);
+    askedMs = 0;
     if (signal.aborted) return;
     if (received.messages !== before) {
       before = received.messages;
       if (isFirst) {
-        const { text, isProblem } = await explain(task, kind, terminal, { hasData: true });
+        const { text, isProblem } = await explain(client, stream, terminal, { hasData: true });
         if (isProblem && !signal.aborted) terminal.writeError(`tail: data is incomplete: ${text}`);
       }
       idleMs = 0;
@@ -271,7 +277,9 @@ export async function reportNoData(
     if (idleMs < nextMs) continue;
     nextMs = idleMs + Math.min(idleMs, MAX_INTERVAL_MS);
     if (quietMs > idleMs) nextMs = Math.min(nextMs, quietMs);
-    const { text, isProblem, closedUntil } = await explain(task, kind, terminal);
+    const askedAt = clock.monotonic();
+    const { text, isProblem, closedUntil } = await explain(client, stream, terminal);
+    askedMs = clock.monotonic() - askedAt;
     if (signal.aborted) return;
     const isClosed = closedUntil !== undefined;
     const isDue = isProblem || isClosed || before === 0 || idleMs >= quietMs;
@@ -285,20 +293,18 @@ export async function reportNoData(
 }
 
 async function explain(
-  task: StreamTask,
-  kind: StreamKind,
+  client: ProxyClient,
+  stream: { readonly kind: StreamKind; readonly selection: Selection },
   { clock, signal }: Terminal,
   { hasData = false }: { readonly hasData?: boolean } = {},
 ): Promise<Explanation> {
-  const stream = { kind, selection: task.selection };
   const { getConnectionStatus } = StreamProxyService.method;
   try {
-    using client = new ProxyClient(task.address);
     const ask = { includeSubscriptions: true };
     const { status: before } = await client.call(getConnectionStatus, ask, signal);
     if (!before) return { text: "the proxy reports no status", isProblem: true };
     const first = explainNoData(before, stream, { now: clock.now() });
-    if (first.isProblem || hasData || kind.channel === "orderUpdates") return first;
+    if (first.isProblem || hasData || stream.kind.channel === "orderUpdates") return first;
     await clock.sleep(SAMPLE_MS, signal);
     const { status = before } = await client.call(getConnectionStatus, ask, signal);
     return explainNoData(status, stream, { now: clock.now(), before });

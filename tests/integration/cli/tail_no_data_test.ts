@@ -161,6 +161,10 @@ for (const { what, send, feed, reason } of PAUSES) {
     await terminal.until(() => terminal.lines.length === 1);
     await advanceUntil(clock, () => terminal.errorLines.length > 0);
     assert.match(terminal.errorLines[0] ?? "", reason);
+    // The first interval has the message; the last question may take a sample of 500 ms.
+    const idleMs = Number(/for (\d+) s/.exec(terminal.errorLines[0] ?? "")?.[1]) * 1_000;
+    const lateMs = clock.monotonic() - 3_000 - idleMs;
+    assert.ok(lateMs >= 0 && lateMs <= 500, `the line is ${lateMs} ms late`);
     terminal.interrupt.abort();
     assert.equal(await done, 0);
   });
