@@ -71,17 +71,20 @@ const MALFORMED =
   "is not a contract such as AAPL270115C00250000: root, expiration (YYMMDD), C or P, " +
   "and the strike × 1000 in eight digits";
 
+/** Refuses everything but contracts on an option stream. */
+export const checkOption: CheckSymbol = (symbol) =>
+  parseOccSymbol(symbol) ? undefined : malformed(symbol);
+
 /**
- * Refuses everything but contracts that have not expired on an option stream.
+ * Refuses contracts that have expired.
  *
  * @param now the time in ms; a contract is valid until the end of its last day in New York
  */
-export function checkOption(now: number): CheckSymbol {
+export function checkExpiry(now: number): CheckSymbol {
   const today = exchangeDay(now);
   return (symbol) => {
     const contract = parseOccSymbol(symbol);
-    if (contract === undefined) return malformed(symbol);
-    if (contract.expiry >= today) return undefined;
+    if (contract === undefined || contract.expiry >= today) return undefined;
     const date = new Date(contract.expiry * 86_400_000).toISOString().slice(0, 10);
     return `expired on ${date}; leave it out`;
   };

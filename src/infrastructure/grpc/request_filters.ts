@@ -20,6 +20,7 @@ import {
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { RequestValidator } from "./request_validator.ts";
 import {
+  checkExpiry,
   checkOption,
   checkOrder,
   checkStock,
@@ -61,7 +62,8 @@ export function stockFilter(
 }
 
 /**
- * Reads the filter of an option stream.
+ * Reads the filter of an option stream. Expired contracts are refused only when the request has
+ * nothing else: a client that reconnects with its list must not lose the other contracts.
  *
  * @param now the time in ms, at which contracts have expired; by default none has
  * @throws {CallError} INVALID_ARGUMENT with all violations
@@ -76,7 +78,11 @@ export function optionFilter(
   now = 0,
 ): StreamFilter {
   const validator = new RequestValidator(limits.maxSymbols);
-  const symbols = validator.list("symbols", request.symbols, normalizeOption, checkOption(now));
+  const expiry = checkExpiry(now);
+  const hasOnlyExpired = request.underlyings.length === 0 &&
+    request.symbols.every((entry) => expiry(normalizeOption(entry.trim())));
+  const check = hasOnlyExpired ? expiry : checkOption;
+  const symbols = validator.list("symbols", request.symbols, normalizeOption, check);
   const underlyings = validator.list(
     "underlyings",
     request.underlyings,

@@ -154,19 +154,26 @@ Deno.test("an option stream refuses contracts with an impossible date or a strik
   ]);
 });
 
-Deno.test("an option stream refuses expired contracts from midnight in New York", () => {
-  const symbols = ["AAPL200117C00150000", "AAPL260717C00150000", "AAPL260718C00150000"];
-  const expired = "expired on 2020-01-17; leave it out";
-  assert.deepEqual(optionViolations(symbols, Date.parse("2026-07-17T23:59:59-04:00")), [
-    expired,
-    undefined,
-    undefined,
-  ]);
-  assert.deepEqual(optionViolations(symbols, Date.parse("2026-07-18T00:00:00-04:00")), [
-    expired,
+Deno.test("a request of expired contracts alone is refused, from midnight in New York", () => {
+  const symbols = ["AAPL200117C00150000", " o:aapl260717c00150000"];
+  const lastDay = Date.parse("2026-07-17T23:59:59-04:00");
+  const since2020 = "expired on 2020-01-17; leave it out";
+  assert.deepEqual(optionViolations(symbols, lastDay), [since2020, undefined]);
+  assert.deepEqual(optionViolations(symbols, lastDay + 1_000), [
+    since2020,
     "expired on 2026-07-17; leave it out",
-    undefined,
   ]);
+});
+
+Deno.test("an expired contract does not cost a client its other contracts or underlyings", () => {
+  const now = Date.parse("2026-07-18T00:00:00-04:00");
+  const expired = "AAPL260717C00150000";
+  const filterOf = (symbols: string[], underlyings: string[]) =>
+    optionFilter({ symbols, underlyings }, DEFAULT_LIMITS, now);
+  const both = [expired, "AAPL260718C00150000"];
+  assert.deepEqual([...filterOf(both, []).symbols], both);
+  assert.deepEqual([...filterOf([expired], ["AAPL"]).symbols], [expired]);
+  assert.throws(() => filterOf([expired, "AAPL200117C00150000"], []), CallError);
 });
 
 Deno.test("contracts and crypto pairs are refused as underlyings, with a remedy", () => {
