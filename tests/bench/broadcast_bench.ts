@@ -47,11 +47,11 @@ for (const streams of [10, 1_000, 10_000]) {
   });
 }
 
-const nobody = channelOf(10_000);
+const unsubscribed = channelOf(10_000);
 Deno.bench({
   name: "test a symbol without a subscriber",
   group: "publish",
-  fn: () => void nobody.mayHaveSubscribers("NONE"),
+  fn: () => void unsubscribed.mayHaveSubscribers("NONE"),
 });
 
 const symbols = new Set(Array.from({ length: 100 }, (_, i) => `S${i}`));
@@ -59,7 +59,7 @@ const secondary = new Set<string>();
 Deno.bench({
   name: "subscribe and end with 100 symbols",
   group: "index",
-  fn: () => nobody.subscribe({ symbols, secondary }).end(),
+  fn: () => unsubscribed.subscribe({ symbols, secondary }).end(),
 });
 
 let sequence = 0;

@@ -63,6 +63,18 @@ function learnOneSlot(scenario: Scenario): void {
   assert.deepEqual([quota.limit, quota.learned], [1, true]);
 }
 
+/** A scenario in which quotes of A and then of B were acknowledged. */
+function createAcknowledged() {
+  const scenario = createScenario();
+  const { refCounts, reconciler } = scenario;
+  refCounts.add("quotes", ["A", "B"]);
+  requested(scenario);
+  reconciler.acknowledge(quotes("A"));
+  requested(scenario);
+  reconciler.acknowledge(quotes("A", "B"));
+  return scenario;
+}
+
 Deno.test("a limit is tested with a pair of each channel, a second apart", () => {
   const scenario = createScenario();
   const { refCounts, reconciler, time, quota } = scenario;
@@ -168,13 +180,8 @@ Deno.test("sessions shorter than the retest interval do not postpone retests", (
 });
 
 Deno.test("a recent pair that is rejected in several sessions is still retested soon", () => {
-  const scenario = createScenario();
-  const { refCounts, reconciler, time } = scenario;
-  refCounts.add("quotes", ["A", "B"]);
-  requested(scenario);
-  reconciler.acknowledge(quotes("A"));
-  requested(scenario);
-  reconciler.acknowledge(quotes("A", "B"));
+  const scenario = createAcknowledged();
+  const { reconciler, time } = scenario;
   for (let connection = 0; connection < 5; connection++) {
     time.now += 20_000;
     reconciler.reset();
@@ -188,13 +195,8 @@ Deno.test("a recent pair that is rejected in several sessions is still retested 
 });
 
 Deno.test("a pair that is dropped and then rejected is retested soon while recent", () => {
-  const scenario = createScenario();
-  const { refCounts, reconciler, time } = scenario;
-  refCounts.add("quotes", ["A", "B"]);
-  requested(scenario);
-  reconciler.acknowledge(quotes("A"));
-  requested(scenario);
-  reconciler.acknowledge(quotes("A", "B"));
+  const scenario = createAcknowledged();
+  const { reconciler, time } = scenario;
   time.now = 3_600_000;
   const lostAt = time.now;
   reconciler.acknowledge(quotes("B"));
