@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { status as Code } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -116,7 +117,13 @@ function streamHandler<C extends ChannelName, R>(
   };
 }
 
-/** Returns the handlers of all seven methods. */
+const NOT_SERVED = new CallError(Code.UNIMPLEMENTED, "This method is not served yet");
+
+function notServed(call: StreamCall): void {
+  endCall(call, NOT_SERVED);
+}
+
+/** Returns the handlers of all methods. */
 export function streamProxyHandlers(
   deps: StreamProxyDependencies,
 ): Handlers<typeof StreamProxyService> {
@@ -129,7 +136,16 @@ export function streamProxyHandlers(
     streamBars: streamHandler("stockBars", stockFilter, context),
     streamOptionQuotes: streamHandler("optionQuotes", optionFilter, context),
     streamOptionTrades: streamHandler("optionTrades", optionFilter, context),
+    streamUpdatedBars: notServed,
+    streamDailyBars: notServed,
+    streamTradingStatuses: notServed,
+    streamPriceBands: notServed,
+    streamTradeCorrections: notServed,
+    streamImbalances: notServed,
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
+    acknowledge: () => {
+      throw NOT_SERVED;
+    },
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
         ? cache.get(() => encodeStatus(status(), subscriptions?.()))

@@ -1,0 +1,78 @@
+/**
+ * What a client can request beyond data messages, and the notices that it then receives.
+ *
+ * @module
+ */
+import type { FeedNotice, Gap } from "../../domain/market/notices.ts";
+import type { SymbolState } from "../status/reports.ts";
+
+/**
+ * What happens when a client is slow: the oldest message is dropped; older messages of a symbol are
+ * replaced by newer ones; the stream ends.
+ */
+export type DeliveryPolicy = "every" | "latest" | "every_or_end";
+
+/** A position at which to continue: an epoch with a sequence, or the id of an order event. */
+export type ResumePoint =
+  | { readonly epoch: string; readonly sequence: number }
+  | { readonly eventId: string };
+
+/** Options of a stream, with defaults filled in. */
+export interface StreamOptions {
+  /** Every data message carries its metadata. */
+  readonly meta: boolean;
+  /** Notices are sent in order with data. */
+  readonly notices: boolean;
+  /** Interval of heartbeats in ms; 0 without notices. */
+  readonly heartbeatMs: number;
+  /** The last known message of each symbol is sent first. */
+  readonly snapshot: boolean;
+  readonly delivery: DeliveryPolicy;
+  /** With `latest`, least ms between two messages of a symbol; 0 for none. */
+  readonly minIntervalMs: number;
+  readonly resume: ResumePoint | undefined;
+  /** Messages missed in an outage are fetched from REST. */
+  readonly backfill: boolean;
+  /** Most messages sent beyond the last acknowledged one; 0 for no limit. */
+  readonly maxUnacknowledged: number;
+}
+
+/** Totals of live messages since a stream opened: published = delivered + conflated + lost. */
+export interface StreamTotals {
+  /** Newest position of the channel. */
+  readonly sequence: number;
+  readonly published: number;
+  readonly delivered: number;
+  readonly conflated: number;
+  readonly lost: number;
+}
+
+/** Start of a stream. */
+export interface Hello {
+  readonly epoch: string;
+  /** Position of the channel at which the stream starts. */
+  readonly sequence: number;
+  readonly options: StreamOptions;
+  /** The resume is exact. */
+  readonly resumed: boolean;
+  readonly feed: FeedNotice;
+  readonly streamId: string;
+}
+
+/** A notice and when it was made, in wall clock ms. */
+export type Notice =
+  & { readonly at: number }
+  & (
+    | { readonly type: "hello"; readonly hello: Hello }
+    | { readonly type: "gap"; readonly gap: Gap }
+    | { readonly type: "feed"; readonly feed: FeedNotice }
+    | {
+      readonly type: "subscription";
+      readonly symbol: string;
+      readonly state: SymbolState;
+      readonly reason: string;
+    }
+    | { readonly type: "heartbeat"; readonly totals: StreamTotals }
+    | { readonly type: "draining"; readonly reason: string; readonly graceMs: number }
+    | { readonly type: "caught_up"; readonly sequence: number; readonly count: number }
+  );
