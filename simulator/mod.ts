@@ -22,9 +22,17 @@ export type {
   MuteOptions,
 } from "./src/connections.ts";
 export type { Faults, FaultyAction } from "./src/faults.ts";
+export type { HistoryEntry, HistoryKind } from "./src/market/history.ts";
 export type { Market } from "./src/market/market.ts";
+export type { EndpointName } from "./src/protocol/endpoints.ts";
 export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";
-export type { MarketPrices, OptionContract, PriceQuote, PriceSource } from "./src/market/prices.ts";
+export type {
+  LatestDays,
+  MarketPrices,
+  OptionContract,
+  PriceQuote,
+  PriceSource,
+} from "./src/market/prices.ts";
 export { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
 export type { Encodable, Message } from "./src/protocol/messages.ts";
 export { Timestamp } from "./src/protocol/timestamp.ts";

@@ -52,6 +52,16 @@ export interface SimulatorOptions {
   readonly barSeconds?: number;
   /** Mean seconds between halts; 0 for none. Default 300. */
   readonly haltEverySeconds?: number;
+  /**
+   * Trades, and as many bars, that each stream keeps at least for the REST
+   * endpoints. Default 100 000; 0 keeps none.
+   */
+  readonly historyCapacity?: number;
+  /**
+   * How long the market of a symbol goes on after the end of a session that
+   * subscribed to it, so that REST has what the session missed. Default 120 s.
+   */
+  readonly keepMarketSeconds?: number;
   /** Milliseconds between two ticks of the market. Default 10. */
   readonly tickMs?: number;
   /** Source of time. Default: the system's. */
@@ -99,6 +109,8 @@ const DEFAULTS: SimulatorSettings = {
   universeSize: 70,
   barSeconds: 60,
   haltEverySeconds: 300,
+  historyCapacity: 100_000,
+  keepMarketSeconds: 120,
   tickMs: 10,
   clock: systemClock,
   ghostSeconds: 90,
@@ -127,6 +139,8 @@ const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["universeSize", 1, MAX_UNIVERSE],
   ["barSeconds", 1, 86_400],
   ["haltEverySeconds", 0, Infinity],
+  ["historyCapacity", 0, 1_000_000],
+  ["keepMarketSeconds", 0, Infinity],
   ["tickMs", 1, 1000],
   ["ghostSeconds", 0, Infinity],
   ["pingSeconds", 0, Infinity],
@@ -142,6 +156,7 @@ const WHOLE: ReadonlySet<string> = new Set([
   "port",
   "universeSize",
   "barSeconds",
+  "historyCapacity",
 ]);
 
 /**

@@ -84,8 +84,12 @@ export class Simulator implements AsyncDisposable {
     const random = new SeededRandom(settings.seed);
     const { faults } = this;
     this.#registry = new SessionRegistry(clock, ghostSeconds * 1000);
+    const keptMarket = {
+      now: () => clock.now(),
+      keepMs: settings.keepMarketSeconds * 1000,
+    };
     this.#subscribers = new Map(
-      ENDPOINTS.map(({ name }) => [name, new Subscribers()]),
+      ENDPOINTS.map(({ name }) => [name, new Subscribers(keptMarket)]),
     );
     this.market = new Market({
       ...settings,

@@ -3,8 +3,8 @@
  * late trades changed it, `d` with every bar. A bar without a trade that sets
  * prices is not sent.
  *
- * A symbol with a subscription to bars but not to trades gets a few unsent
- * trades when its bar closes.
+ * A symbol with a subscription to bars but not to trades gets a few trades when
+ * its bar closes.
  *
  * @module
  */
@@ -25,7 +25,7 @@ interface BarScheduleDependencies {
   readonly random: SeededRandom;
   readonly faults: Faults;
   readonly barSeconds: number;
-  /** Makes a trade that is added to the bars but not sent. */
+  /** Makes a trade to which no session subscribes. */
   readonly unsentTrade: (listing: StockListing, at: Timestamp) => void;
 }
 

@@ -12,16 +12,19 @@ import { type Timestamp, timestampFromNanos } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
 import { MarketEngine, type MarketFeed } from "./engine.ts";
+import { type HistoryEntry, type HistoryKind, MarketHistory } from "./history.ts";
 import { Instruments, OptionListings, StockListings } from "./listings.ts";
 import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
-import type { MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
+import type { LatestDays, MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
 import { StockFeed, TestFeed } from "./stock_feed.ts";
 import { feedStyle, type StockListing } from "./stock_listing.ts";
 
 /** A price that no stream shows is moved when it is older than this. */
 const STALE_MS = 500;
+/** The first prices of a symbol are this old when the simulator starts. */
+const FIRST_PRICE_AGE_NANOS = 1_000_000_000n;
 
 /** Dependencies and settings of a market. */
 interface MarketOptions {
@@ -42,6 +45,8 @@ interface MarketOptions {
   readonly barSeconds: number;
   /** Mean time between halts; 0 for none. */
   readonly haltEverySeconds: number;
+  /** Trades, and as many bars, that each endpoint keeps at least. */
+  readonly historyCapacity: number;
 }
 
 /** All feeds and their prices. */
@@ -52,7 +57,10 @@ export class Market implements MarketPrices, Disposable {
   readonly #stocks = new Map<EndpointName, StockListings>();
   readonly #contracts = new Map<EndpointName, OptionListings>();
   readonly #unsentRandom: SeededRandom;
+  /** By endpoint and symbol. */
   readonly #movedAt = new Map<string, number>();
+  readonly #histories = new Map<EndpointName, MarketHistory>();
+  readonly #firstPricesAt: Timestamp;
   readonly #engine: MarketEngine;
 
   /** Starts to generate messages immediately. */
@@ -61,6 +69,7 @@ export class Market implements MarketPrices, Disposable {
     this.#instruments = new Instruments(options.universeSize);
     this.#chains = new OptionChains(options.clock.now());
     this.#unsentRandom = options.random.fork("quiet");
+    this.#firstPricesAt = timestampFromNanos(options.clock.nowNanos() - FIRST_PRICE_AGE_NANOS);
     const feeds = [...options.subscribers].map(([name, subscribers]) =>
       this.#feed(name, subscribers)
     );
@@ -107,12 +116,33 @@ export class Market implements MarketPrices, Disposable {
     return this.#instruments.issues.map((issue) => issue.symbol);
   }
 
-  latestTrade(symbol: string): Message | undefined {
-    return this.#moved(symbol)?.lastTrade;
+  latestTrade(symbol: string, feed?: EndpointName): Message | undefined {
+    const name = feed ?? consolidatedFeed(symbol);
+    return this.#moved(symbol, name)?.lastTrade ??
+      this.#histories.get(name)?.latestUnlisted("t", symbol);
   }
 
-  latestQuote(symbol: string): Message | undefined {
-    return this.#moved(symbol)?.lastQuote;
+  latestQuote(symbol: string, feed?: EndpointName): Message | undefined {
+    const name = feed ?? consolidatedFeed(symbol);
+    return this.#moved(symbol, name)?.lastQuote ??
+      this.#histories.get(name)?.latestUnlisted("q", symbol);
+  }
+
+  latestBar(symbol: string, feed: EndpointName): Message | undefined {
+    return this.#histories.get(feed)?.latestBar(symbol);
+  }
+
+  latestDays(symbol: string, feed: EndpointName): LatestDays {
+    const history = this.#histories.get(feed);
+    return { today: history?.latestDay(symbol), before: history?.previousDay(symbol) };
+  }
+
+  history(
+    feed: EndpointName,
+    kind: HistoryKind,
+    symbols: ReadonlySet<string>,
+  ): readonly HistoryEntry[] {
+    return this.#histories.get(feed)?.select(kind, symbols) ?? [];
   }
 
   /**
@@ -121,10 +151,10 @@ export class Market implements MarketPrices, Disposable {
    * @internal
    */
   observe(endpoint: EndpointName, message: Message): void {
-    const listings = this.#stocks.get(endpoint) ??
-      this.#contracts.get(endpoint);
-    listings?.get(message.S)?.observe(message);
-    this.#movedAt.set(message.S, Infinity);
+    const listing = this.#listing(endpoint, message.S);
+    if (listing) listing.observe(message);
+    else this.#histories.get(endpoint)?.recordUnlisted(message);
+    this.#movedAt.set(`${endpoint} ${message.S}`, Infinity);
   }
 
   /** Stops the generation of messages. */
@@ -135,6 +165,9 @@ export class Market implements MarketPrices, Disposable {
   #feed(name: EndpointName, subscribers: Subscribers): MarketFeed {
     const { barSeconds, haltEverySeconds, faults } = this.#options;
     const random = this.#options.random.fork(name);
+    const history = new MarketHistory(this.#options.historyCapacity);
+    this.#histories.set(name, history);
+    subscribers.onPublish((message) => history.record(message));
     if (name === "opra" || name === "indicative") {
       const listings = new OptionListings(
         this.#instruments,
@@ -166,36 +199,50 @@ export class Market implements MarketPrices, Disposable {
 
   /**
    * The listing that REST endpoints and order engine use. Its prices are moved
-   * first if no stream does it; prices that a test sent stay as they are.
+   * first if no stream does it; prices that a test sent stay as they are. The
+   * first prices of a symbol are from the time before the simulator started.
    */
-  #moved(symbol: string): StockListing | OptionListing | undefined {
-    const isOption = isOptionSymbol(symbol);
-    const name = isOption ? "opra" : "sip";
-    const listing = isOption
-      ? this.#contracts.get("opra")?.get(symbol)
-      : this.#stocks.get("sip")?.get(symbol);
+  #moved(
+    symbol: string,
+    name: EndpointName = consolidatedFeed(symbol),
+  ): StockListing | OptionListing | undefined {
+    const listing = this.#listing(name, symbol);
     if (!listing) return undefined;
     const { subscribers, clock } = this.#options;
     const now = clock.now();
     const sessions = subscribers.get(name);
-    const movedAt = this.#movedAt.get(symbol) ?? -Infinity;
+    const key = `${name} ${symbol}`;
+    const movedAt = this.#movedAt.get(key) ?? -Infinity;
     const isStale = movedAt <= now - STALE_MS;
     const moves = (channel: "quotes" | "trades") => isStale && !sessions?.has(channel, symbol);
-    const at = timestampFromNanos(clock.nowNanos());
     const random = this.#unsentRandom;
-    if (!listing.lastQuote || moves("quotes")) listing.quote(random, at);
-    if (!listing.lastTrade || moves("trades")) {
-      unsentTrade(listing, { random, at });
+    if (!listing.lastQuote) listing.quote(random, this.#firstPricesAt);
+    if (!listing.lastTrade) {
+      const trade = unsentTrade(listing, { random, at: this.#firstPricesAt });
+      this.#histories.get(name)?.record(trade);
     }
-    if (isStale) this.#movedAt.set(symbol, now);
+    const at = timestampFromNanos(clock.nowNanos());
+    if (moves("quotes")) sessions?.publish(listing.quote(random, at));
+    if (moves("trades")) sessions?.publish(unsentTrade(listing, { random, at }));
+    if (isStale) this.#movedAt.set(key, now);
     return listing;
+  }
+
+  #listing(name: EndpointName, symbol: string): StockListing | OptionListing | undefined {
+    return (this.#stocks.get(name) ?? this.#contracts.get(name))?.get(symbol);
   }
 }
 
+function consolidatedFeed(symbol: string): EndpointName {
+  return isOptionSymbol(symbol) ? "opra" : "sip";
+}
+
+/** A trade to which no session subscribes. */
 function unsentTrade(
   listing: StockListing | OptionListing,
   { random, at }: { random: SeededRandom; at: Timestamp },
-): void {
-  if ("contract" in listing) listing.trade(random, at);
-  else listing.trade({ random, at, regularHours: true });
+): Message {
+  return "contract" in listing
+    ? listing.trade(random, at)
+    : listing.trade({ random, at, regularHours: true });
 }

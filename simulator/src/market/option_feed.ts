@@ -73,7 +73,9 @@ export class OptionFeed implements MarketFeed {
   #trade(listing: OptionListing, at: Timestamp): void {
     const { subscribers, random, faults, style } = this.#deps;
     if (faults.isSymbolMuted(listing.symbol)) return;
-    if (!subscribers.has("quotes", listing.symbol)) listing.quote(random, at);
+    if (!subscribers.has("quotes", listing.symbol)) {
+      subscribers.publish(listing.quote(random, at));
+    }
     const delay = style === "indicative" ? INDICATIVE_TRADE_DELAY : 0;
     subscribers.publish(listing.trade(random, at.plus(-delay)));
   }

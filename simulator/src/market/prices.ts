@@ -3,7 +3,9 @@
  *
  * @module
  */
+import type { EndpointName } from "../protocol/endpoints.ts";
 import type { Message } from "../protocol/messages.ts";
+import type { HistoryEntry, HistoryKind } from "./history.ts";
 
 /** The best bid and ask of a stock or an option contract. */
 export interface PriceQuote {
@@ -49,10 +51,31 @@ export interface PriceSource {
   stockSymbols(): readonly string[];
 }
 
+/** The two latest daily bars of a symbol, as far as there are any. */
+export interface LatestDays {
+  /** The running day. */
+  readonly today: Message | undefined;
+  /** The day before it. */
+  readonly before: Message | undefined;
+}
+
 /** Prices together with the latest messages, as the REST endpoints need them. */
 export interface MarketPrices extends PriceSource {
-  /** Latest trade of a stock or contract; undefined for an unknown symbol. */
-  latestTrade(symbol: string): Message | undefined;
-  /** Latest quote of a stock or contract; undefined for an unknown symbol. */
-  latestQuote(symbol: string): Message | undefined;
+  /**
+   * Latest trade of a stock or contract on a feed, by default `sip` or `opra`;
+   * undefined for an unknown symbol.
+   */
+  latestTrade(symbol: string, feed?: EndpointName): Message | undefined;
+  /** Latest quote; as `latestTrade`. */
+  latestQuote(symbol: string, feed?: EndpointName): Message | undefined;
+  /** Latest bar on a feed; undefined before the first one. */
+  latestBar(symbol: string, feed: EndpointName): Message | undefined;
+  /** Daily bars of a symbol on a feed. */
+  latestDays(symbol: string, feed: EndpointName): LatestDays;
+  /** What a feed has produced of these symbols, in that order. */
+  history(
+    feed: EndpointName,
+    kind: HistoryKind,
+    symbols: ReadonlySet<string>,
+  ): readonly HistoryEntry[];
 }

@@ -110,12 +110,13 @@ export class StockFeed implements MarketFeed {
   /** Moves the prices if no quote does, so that trade prices change. */
   #followPrice(listing: StockListing, at: Timestamp): void {
     const { subscribers, random } = this.#deps;
-    if (!subscribers.has("quotes", listing.symbol)) listing.quote(random, at);
+    if (subscribers.has("quotes", listing.symbol)) return;
+    subscribers.publish(listing.quote(random, at));
   }
 
   #unsentTrade(listing: StockListing, at: Timestamp): void {
     this.#followPrice(listing, at);
-    listing.trade(this.#input(at));
+    this.#deps.subscribers.publish(listing.trade(this.#input(at)));
   }
 
   #correctionOf(trade: Message, at: Timestamp): Message | undefined {
@@ -218,7 +219,7 @@ export class TestFeed implements MarketFeed {
     this.#random = deps.random;
     this.#listing = deps.listings.all()[0];
     const unsentTrade = (listing: StockListing, at: Timestamp) =>
-      void listing.trade(this.#input(at));
+      void this.#subscribers.publish(listing.trade(this.#input(at)));
     this.#bars = new BarSchedule({ ...deps, unsentTrade });
   }
 

@@ -12,12 +12,13 @@ import { encodeJson } from "../protocol/encoding.ts";
 import type { SeededRandom } from "../random.ts";
 import { OrderRejection } from "../trading/order_request.ts";
 import type { Trading } from "../trading/trading.ts";
-import { dataRoutes } from "./data_routes.ts";
+import { contractRoutes } from "./contract_routes.ts";
+import { marketDataRoutes } from "./market_data_routes.ts";
 import { type Host, Query, type Reply, RestError, type Route } from "./request.ts";
 import { tradingRoutes } from "./trading_routes.ts";
 
 /** If two patterns match, the first applies. */
-const ROUTES: readonly Route[] = [...tradingRoutes, ...dataRoutes];
+const ROUTES: readonly Route[] = [...tradingRoutes, ...contractRoutes, ...marketDataRoutes];
 
 const TRADING_REQUESTS_PER_MINUTE = 200;
 const WINDOW_MS = 60_000;

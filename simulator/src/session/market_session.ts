@@ -361,8 +361,7 @@ export class MarketSession implements Subscriber {
   #deleteSubscriptions(subscriptions: SubscriptionState): void {
     for (const channel of this.endpoint.channels) {
       for (const symbol of subscriptions.symbols(channel)) {
-        const change = "delete";
-        this.#deps.subscribers.change(this, { change, channel, symbol });
+        this.#deps.subscribers.end(this, channel, symbol);
       }
     }
   }

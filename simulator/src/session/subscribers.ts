@@ -4,6 +4,9 @@
  * A message is encoded at most once per encoding, and only if a session
  * subscribes to it; the sessions share the bytes.
  *
+ * When a session ends, the market of its symbols goes on for a time, as a real
+ * market does, so that REST endpoints have what the session missed.
+ *
  * @module
  */
 import { type ChannelName, channelOfType } from "../protocol/endpoints.ts";
@@ -27,12 +30,34 @@ interface SubscribedSymbols {
   readonly symbols: Iterable<string>;
 }
 
+/** How long the market of a symbol goes on after its session has ended. */
+interface KeptMarket {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  readonly keepMs: number;
+}
+
 /** The sessions of one endpoint and their subscriptions. */
 export class Subscribers {
   readonly #bySymbol = new Map<ChannelName, Map<string, Set<Subscriber>>>();
   readonly #wildcards = new Map<ChannelName, Set<Subscriber>>();
   readonly #unflushed = new Set<Subscriber>();
+  readonly #keptMarket: KeptMarket | undefined;
+  /** Symbols of ended sessions whose market goes on until `#keptUntilMs`. */
+  readonly #kept = new Map<ChannelName, Set<string>>();
+  #keptUntilMs = 0;
+  #record: ((message: Message) => void) | undefined;
   #version = 0;
+
+  /** Without `keptMarket`, the market of a symbol ends with its session. */
+  constructor(keptMarket?: KeptMarket) {
+    this.#keptMarket = keptMarket;
+  }
+
+  /** Calls `record` with every message before it is sent, also without a subscription. */
+  onPublish(record: (message: Message) => void): void {
+    this.#record = record;
+  }
 
   /** Grows with every change of a subscription. */
   get version(): number {
@@ -49,6 +74,7 @@ export class Subscribers {
     },
   ): void {
     this.#version++;
+    if (change === "add") this.#kept.get(channel)?.delete(symbol);
     if (symbol === "*") {
       changeSet(this.#wildcards, channel, change, subscriber);
       return;
@@ -58,24 +84,38 @@ export class Subscribers {
     changeSet(symbols, symbol, change, subscriber);
   }
 
-  /** What the sessions subscribe to on a channel. */
-  subscribed(channel: ChannelName): SubscribedSymbols {
-    return {
-      all: this.#wildcards.has(channel),
-      symbols: this.#bySymbol.get(channel)?.keys() ?? [],
-    };
+  /** Deletes the subscription of a session that has ended. */
+  end(subscriber: Subscriber, channel: ChannelName, symbol: string): void {
+    this.change(subscriber, { change: "delete", channel, symbol });
+    if (!this.#keptMarket || this.#keptMarket.keepMs === 0) return;
+    const kept = this.#kept.get(channel) ?? new Set();
+    this.#kept.set(channel, kept.add(symbol));
+    this.#keptUntilMs = this.#keptMarket.now() + this.#keptMarket.keepMs;
   }
 
-  /** Whether a session receives messages of a channel and symbol. */
+  /** What the market of a channel has to generate. */
+  subscribed(channel: ChannelName): SubscribedSymbols {
+    const named = this.#bySymbol.get(channel)?.keys() ?? [];
+    const kept = this.#kept.get(channel);
+    if (!kept?.size) return { all: this.#wildcards.has(channel), symbols: named };
+    const symbols = new Set([...named, ...kept]);
+    const all = symbols.delete("*") || this.#wildcards.has(channel);
+    return { all, symbols };
+  }
+
+  /** Whether the market generates messages of a channel and symbol. */
   has(channel: ChannelName, symbol: string): boolean {
-    return this.#wildcards.has(channel) ||
-      (this.#bySymbol.get(channel)?.has(symbol) ?? false);
+    if (this.#wildcards.has(channel)) return true;
+    if (this.#bySymbol.get(channel)?.has(symbol)) return true;
+    const kept = this.#kept.get(channel);
+    return kept !== undefined && (kept.has(symbol) || kept.has("*"));
   }
 
   /** Delivers a message to its subscribers; returns their number. */
   publish(message: Message): number {
     const channel = channelOfType(message.T);
     if (channel === undefined) return 0;
+    this.#record?.(message);
     const named = this.#bySymbol.get(channel)?.get(message.S);
     const wildcards = this.#wildcards.get(channel);
     if (!named && !wildcards) return 0;
@@ -98,6 +138,13 @@ export class Subscribers {
   flush(): void {
     for (const subscriber of this.#unflushed) subscriber.flush();
     this.#unflushed.clear();
+    if (this.#kept.size > 0) this.#endKept();
+  }
+
+  #endKept(): void {
+    if (!this.#keptMarket || this.#keptMarket.now() < this.#keptUntilMs) return;
+    this.#kept.clear();
+    this.#version++;
   }
 }
 

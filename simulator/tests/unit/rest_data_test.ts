@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { OptionContract } from "../../src/market/prices.ts";
-import { nextWeekend } from "../../src/rest/data_routes.ts";
+import { nextWeekend } from "../../src/rest/contract_routes.ts";
 import { BASIC, keys, restHarness } from "./rest_harness.ts";
 import { HIGH_CALL, LOW_CALL } from "./trading_harness.ts";
 

@@ -1,6 +1,7 @@
 import type { Account } from "../../src/accounts.ts";
 import { ManualClock } from "../../src/clock.ts";
 import { Faults } from "../../src/faults.ts";
+import type { HistoryEntry } from "../../src/market/history.ts";
 import type { MarketPrices, OptionContract } from "../../src/market/prices.ts";
 import type { Message } from "../../src/protocol/messages.ts";
 import { SeededRandom } from "../../src/random.ts";
@@ -41,6 +42,18 @@ export class ManualMarket extends ManualPrices implements MarketPrices {
       ap: quote.ask,
       t: TIME,
     };
+  }
+
+  latestBar(): Message | undefined {
+    return undefined;
+  }
+
+  latestDays() {
+    return { today: undefined, before: undefined };
+  }
+
+  history(): readonly HistoryEntry[] {
+    return [];
   }
 }
 

@@ -57,6 +57,7 @@ export class MarketHarness implements Disposable {
       tickMs: 10,
       barSeconds: options.barSeconds ?? 60,
       haltEverySeconds: options.haltEverySeconds ?? 0,
+      historyCapacity: 1000,
     });
   }
 

@@ -1,85 +1,25 @@
 /**
- * Option contracts, the latest stock trades and quotes, and the snapshots of
- * an option chain: the REST endpoints that clients of the streams use to choose
- * symbols.
+ * Option contracts and the snapshots of an option chain: the REST endpoints that
+ * clients of the streams use to choose symbols.
  *
  * @module
  */
-import { PLANS } from "../accounts.ts";
 import type { MarketPrices, OptionContract } from "../market/prices.ts";
-import type { Message } from "../protocol/messages.ts";
-import type { EndpointName } from "../protocol/endpoints.ts";
-import {
-  cutPage,
-  ok,
-  type Query,
-  RestError,
-  type RestRequest,
-  type Route,
-  route,
-} from "./request.ts";
+import { cutPage, ok, type Query, type RestRequest, type Route, route } from "./request.ts";
+import { checkPlan, withoutType } from "./market_data_routes.ts";
 
 const DEFAULT_LIMIT = 100;
 const MAX_CONTRACTS = 10_000;
 const MAX_SNAPSHOTS = 1_000;
 const DAY_MS = 86_400_000;
 
-const STOCK_FEEDS = [
-  "sip",
-  "iex",
-  "delayed_sip",
-  "boats",
-  "overnight",
-] as const;
 const OPTION_FEEDS = ["opra", "indicative"] as const;
 
-/** The endpoints of market data. */
-export const dataRoutes: readonly Route[] = [
+/** The endpoints of option contracts. */
+export const contractRoutes: readonly Route[] = [
   route("GET", "/v2/options/contracts", listContracts),
-  route("GET", "/v2/stocks/trades/latest", (request) => {
-    const { market } = request;
-    return latest(request, "trades", (symbol) => market.latestTrade(symbol));
-  }),
-  route("GET", "/v2/stocks/quotes/latest", (request) => {
-    const { market } = request;
-    return latest(request, "quotes", (symbol) => market.latestQuote(symbol));
-  }),
   route("GET", "/v1beta1/options/snapshots/:underlying", listSnapshots),
 ];
-
-/** The latest messages by symbol; unknown symbols are left out. */
-function latest(
-  request: RestRequest,
-  name: string,
-  find: (symbol: string) => Message | undefined,
-) {
-  const feed = request.query.oneOf("feed", STOCK_FEEDS);
-  if (feed !== undefined) checkPlan(request, feed, "recent SIP data");
-  const found: Record<string, unknown> = {};
-  for (const symbol of request.query.requiredSymbols("symbols")) {
-    const message = find(symbol);
-    if (message !== undefined) found[symbol] = withoutType(message);
-  }
-  return ok({ [name]: found });
-}
-
-/** Rejects (403) a feed that the plan does not include. */
-function checkPlan(
-  { account }: RestRequest,
-  feed: EndpointName,
-  what: string,
-): void {
-  if (PLANS[account.plan].feeds.has(feed)) return;
-  throw new RestError(403, {
-    message: `subscription does not permit querying ${what}`,
-  });
-}
-
-/** A message as REST writes it: without `T` and `S`. */
-function withoutType(message: Message): Record<string, unknown> {
-  const { T: _type, S: _symbol, ...rest } = message;
-  return rest;
-}
 
 /**
  * `GET /v2/options/contracts`. Without a bound on the expiration Alpaca lists
@@ -114,7 +54,7 @@ function listContracts(request: RestRequest) {
 function listSnapshots(request: RestRequest) {
   const { query, market, path } = request;
   const feed = query.oneOf("feed", OPTION_FEEDS);
-  if (feed !== undefined) checkPlan(request, feed, "OPRA data");
+  if (feed !== undefined) checkPlan(request, feed);
   const underlying = (path["underlying"] ?? "").toUpperCase();
   const page = cutPage(
     selectContracts(market, {
@@ -132,8 +72,8 @@ function listSnapshots(request: RestRequest) {
   );
   const snapshots: Record<string, unknown> = {};
   for (const { symbol } of page.items) {
-    const trade = market.latestTrade(symbol);
-    const quote = market.latestQuote(symbol);
+    const trade = market.latestTrade(symbol, feed);
+    const quote = market.latestQuote(symbol, feed);
     snapshots[symbol] = {
       ...(trade ? { latestTrade: withoutType(trade) } : {}),
       ...(quote ? { latestQuote: withoutType(quote) } : {}),
