@@ -1,0 +1,31 @@
+import type { FeedId } from "../../domain/connection/feed.ts";
+import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
+import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
+import type { SymbolState } from "../status/reports.ts";
+
+/** The pairs of one channel; `channel` is undefined for order updates, whose only symbol is `*`. */
+export interface Carriage {
+  readonly feed: FeedId;
+  readonly channel: UpstreamChannel | undefined;
+  /** Symbols; `*` is every symbol. */
+  readonly symbols: readonly string[];
+}
+
+/** Receives what changes upstream, for the streams that it concerns. */
+export interface UpstreamEvents {
+  /** The freshness of a feed, or of some of its symbols, has changed. */
+  freshness(feed: FeedId, notice: FeedNotice): void;
+  /** Upstream has acknowledged pairs that were not acknowledged before. */
+  carried(pairs: Carriage): void;
+  /**
+   * Pairs are no longer acknowledged: the session ended (`upstream_lost`), they were rejected or
+   * are over the quota (`not_subscribed`), or no stream requests them any more (`undefined`).
+   */
+  notCarried(pairs: Carriage, reason: GapReason | undefined): void;
+  /** The state of a requested pair has changed. */
+  subscription(
+    feed: FeedId,
+    channel: UpstreamChannel,
+    change: { readonly symbol: string; readonly state: SymbolState; readonly reason: string },
+  ): void;
+}
