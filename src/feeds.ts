@@ -25,8 +25,8 @@ import {
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
 import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
-import { AlpacaCatalog } from "./infrastructure/catalog/alpaca_catalog.ts";
-import { RestClient } from "./infrastructure/catalog/rest_client.ts";
+import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
+import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
 

@@ -199,8 +199,8 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/main.ts#Runnable",
   ],
   "Tested or fuzzed by themselves: a socket cannot produce every case": [
-    "src/infrastructure/catalog/rest_client.ts#windowLeftMs",
-    "src/infrastructure/catalog/rest_client.ts#isUsedUp",
+    "src/infrastructure/alpaca/rest/rest_client.ts#windowLeftMs",
+    "src/infrastructure/alpaca/rest/rest_client.ts#isUsedUp",
     "src/infrastructure/grpc/limits/event_loop.ts#PollWait",
     "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#frame",
     "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#canFrame",

@@ -17,7 +17,8 @@ import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
-import { CatalogUnavailable, type OptionCatalog } from "../ports/option_catalog.ts";
+import { ApiUnavailable } from "../ports/api_unavailable.ts";
+import type { OptionCatalog } from "../ports/option_catalog.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
 /** Pause after the first failure, in ms; doubles with each further one. */
@@ -200,13 +201,13 @@ export class OptionChainCache {
       const contracts = await catalog.contracts(underlying, signal);
       if (contracts.length === 0 && entry.chain?.contracts.length) {
         // A chain ends by its expiries, not from one load to the next.
-        throw new CatalogUnavailable("no contracts are listed any more");
+        throw new ApiUnavailable("no contracts are listed any more");
       }
       directory.learn(contracts);
       this.#loaded(entry, { contracts, expiries: expiriesOf(contracts), day });
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof CatalogUnavailable)) throw error;
+      if (!(error instanceof ApiUnavailable)) throw error;
       this.#failed(entry, error.message);
     }
   }

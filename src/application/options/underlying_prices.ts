@@ -12,7 +12,8 @@
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { medianByOpenInterest, parityPrice } from "../../domain/options/implied_price.ts";
 import type { Clock } from "../ports/clock.ts";
-import { CatalogUnavailable, type OptionCatalog } from "../ports/option_catalog.ts";
+import { ApiUnavailable } from "../ports/api_unavailable.ts";
+import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -130,7 +131,7 @@ export class UnderlyingPrices {
       }
     } catch (error) {
       if (signal.aborted) return [];
-      if (!(error instanceof CatalogUnavailable)) throw error;
+      if (!(error instanceof ApiUnavailable)) throw error;
       // Options are on the same host, so they are not requested.
       for (const [name, chain] of requested) {
         this.#keepOrGuess(name, chain, error.message);
@@ -148,7 +149,7 @@ export class UnderlyingPrices {
       } else this.#keepOrGuess(underlying, chain, "neither it nor its options trade");
     } catch (error) {
       if (signal.aborted) return;
-      if (!(error instanceof CatalogUnavailable)) throw error;
+      if (!(error instanceof ApiUnavailable)) throw error;
       this.#keepOrGuess(underlying, chain, error.message);
     }
   }

@@ -20,14 +20,14 @@ export interface OptionCatalog {
    * Every active contract of an underlying, all expiries; none for an
    * underlying that is not known.
    *
-   * @throws CatalogUnavailable
+   * @throws ApiUnavailable
    */
   contracts(underlying: string, signal: AbortSignal): Promise<readonly OptionContract[]>;
 
   /**
    * Last traded prices in USD; an underlying without one is left out.
    *
-   * @throws CatalogUnavailable
+   * @throws ApiUnavailable
    */
   prices(underlyings: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 
@@ -35,19 +35,7 @@ export interface OptionCatalog {
    * The middle between bid and ask by contract, USD; contracts that are not
    * quoted on both sides are left out.
    *
-   * @throws CatalogUnavailable
+   * @throws ApiUnavailable
    */
   mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
-}
-
-/** The catalog cannot be read; the message has the cause and no secret. */
-export class CatalogUnavailable extends Error {
-  override readonly name = "CatalogUnavailable";
-  /** HTTP status of the response; `undefined` when there was none. */
-  readonly status: number | undefined;
-
-  constructor(message: string, status?: number) {
-    super(message);
-    this.status = status;
-  }
 }

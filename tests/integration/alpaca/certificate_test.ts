@@ -1,7 +1,7 @@
 /** Upstream hosts whose TLS certificates are rejected. */
 import assert from "node:assert/strict";
 import type { FeedFailure } from "../../../src/domain/connection/failure.ts";
-import { RestClient } from "../../../src/infrastructure/catalog/rest_client.ts";
+import { RestClient } from "../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { startTlsServer } from "../../support/connect_proxy.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";

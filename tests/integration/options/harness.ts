@@ -8,8 +8,8 @@ import assert from "node:assert/strict";
 import { Expansions } from "../../../src/application/options/expansions.ts";
 import { DEFAULT_SELECTION, type OptionSelection } from "../../../src/domain/options/selection.ts";
 import { UnderlyingDirectory } from "../../../src/domain/options/underlying_directory.ts";
-import { AlpacaCatalog } from "../../../src/infrastructure/catalog/alpaca_catalog.ts";
-import { RestClient } from "../../../src/infrastructure/catalog/rest_client.ts";
+import { AlpacaCatalog } from "../../../src/infrastructure/alpaca/rest/option_catalog.ts";
+import { RestClient } from "../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import {
   ManualClock as SimulatorClock,
   type Simulator,
@@ -20,7 +20,7 @@ import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
 import { CountingSink } from "../../unit/application/options/counting_sink.ts";
 import { until } from "../../support/until.ts";
-import { socketTurn } from "../../unit/infrastructure/catalog/scripted_api.ts";
+import { socketTurn } from "../../unit/infrastructure/alpaca/rest/scripted_api.ts";
 
 /** A Monday, 10:30 in New York. */
 export const NOW = Date.parse("2026-09-14T14:30:00Z");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Expansions } from "../../../../src/application/options/expansions.ts";
 import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
-import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import {
   DEFAULT_SELECTION,
   type OptionSelection,
@@ -130,7 +130,7 @@ Deno.test("opening neither waits nor fails while the catalog fails", async () =>
   await using rig = new Rig();
   rig.catalog.contracts = async (_underlying, signal) => {
     await rig.clock.sleep(Infinity, signal);
-    throw new CatalogUnavailable("given up");
+    throw new ApiUnavailable("given up");
   };
   using _stream = rig.expansions.open("quotes", "SPY");
   await rig.clock.advance(HOUR_MS);

@@ -3,11 +3,8 @@
  *
  * @module
  */
-import {
-  CatalogUnavailable,
-  type MidsQuery,
-  type OptionCatalog,
-} from "../../../../src/application/ports/option_catalog.ts";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
+import type { MidsQuery, OptionCatalog } from "../../../../src/application/ports/option_catalog.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 
 /** A catalog in the hands of a test. */
@@ -74,5 +71,5 @@ export class ScriptedCatalog implements OptionCatalog {
 function answer<T>(outage: string | undefined, give: () => T): Promise<T> {
   return outage === undefined
     ? Promise.resolve(give())
-    : Promise.reject(new CatalogUnavailable(outage));
+    : Promise.reject(new ApiUnavailable(outage));
 }

@@ -13,11 +13,11 @@
  *
  * @module
  */
-import type { Clock } from "../../application/ports/clock.ts";
-import type { Log } from "../../application/ports/log.ts";
-import { CatalogUnavailable } from "../../application/ports/option_catalog.ts";
-import { parseRetryAfter } from "../../domain/connection/backoff.ts";
-import { certificateProblem } from "../../domain/connection/certificate.ts";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { Log } from "../../../application/ports/log.ts";
+import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
+import { parseRetryAfter } from "../../../domain/connection/backoff.ts";
+import { certificateProblem } from "../../../domain/connection/certificate.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */
@@ -76,7 +76,7 @@ export class RestClient {
    * Returns the body of a GET request as JSON. Requests are sent in the order of
    * the calls; one whose `signal` has fired is not sent.
    *
-   * @throws CatalogUnavailable
+   * @throws ApiUnavailable
    */
   get(url: URL, signal: AbortSignal): Promise<unknown> {
     const response = this.#last.then(() => this.#getWithRetries(url, signal));
@@ -105,7 +105,7 @@ export class RestClient {
       });
       await clock.sleep(delayMs, signal);
     }
-    throw new CatalogUnavailable(`${url.host}${url.pathname}: ${error}`, status);
+    throw new ApiUnavailable(`${url.host}${url.pathname}: ${error}`, status);
   }
 
   async #attempt(url: URL, signal: AbortSignal): Promise<Outcome> {

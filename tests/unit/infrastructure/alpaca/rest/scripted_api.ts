@@ -5,10 +5,10 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { RestClient } from "../../../../src/infrastructure/catalog/rest_client.ts";
-import { ManualClock, settle } from "../../../support/manual_clock.ts";
-import { RecordingLog } from "../../../support/recording_log.ts";
-import { until } from "../../../support/until.ts";
+import { RestClient } from "../../../../../src/infrastructure/alpaca/rest/rest_client.ts";
+import { ManualClock, settle } from "../../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../../support/recording_log.ts";
+import { until } from "../../../../support/until.ts";
 
 /** How a request is answered. */
 export type Answer = (url: URL) => Response | Promise<Response>;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { dayOfDate } from "../../../../src/domain/calendar/exchange_time.ts";
-import { AlpacaCatalog } from "../../../../src/infrastructure/catalog/alpaca_catalog.ts";
+import { dayOfDate } from "../../../../../src/domain/calendar/exchange_time.ts";
+import { AlpacaCatalog } from "../../../../../src/infrastructure/alpaca/rest/option_catalog.ts";
 import { type Answer, json, ScriptedApi } from "./scripted_api.ts";
 
 function catalogOf(

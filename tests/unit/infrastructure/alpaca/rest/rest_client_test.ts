@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { CatalogUnavailable } from "../../../../src/application/ports/option_catalog.ts";
-import { until } from "../../../support/until.ts";
+import { ApiUnavailable } from "../../../../../src/application/ports/api_unavailable.ts";
+import { until } from "../../../../support/until.ts";
 import { json, ScriptedApi } from "./scripted_api.ts";
 
 const NOW = Date.UTC(2026, 8, 14, 14, 30, 0);
@@ -86,7 +86,7 @@ Deno.test("after the last request of a window the next one waits for the next wi
 Deno.test("server errors are retried with exponential backoff, then thrown", async () => {
   await using api = new ScriptedApi([status(503)]);
   const failed = assert.rejects(api.get("/v2/thing"), (error) => {
-    assert.ok(error instanceof CatalogUnavailable);
+    assert.ok(error instanceof ApiUnavailable);
     assert.equal(error.status, 503);
     assert.match(error.message, /^127.*\/v2\/thing: HTTP 503 said 503$/);
     return true;
@@ -107,7 +107,7 @@ for (const code of [400, 401, 403, 404, 422]) {
   Deno.test(`a ${code} is final and quotes the message of Alpaca`, async () => {
     await using api = new ScriptedApi([status(code)]);
     await assert.rejects(api.get(), (error) => {
-      assert.ok(error instanceof CatalogUnavailable);
+      assert.ok(error instanceof ApiUnavailable);
       assert.equal(error.status, code);
       assert.ok(error.message.endsWith(`: HTTP ${code} said ${code}`));
       return true;
@@ -226,7 +226,7 @@ Deno.test("a body that is not JSON is an error that says so", async () => {
 Deno.test("a signal ends a delay, and queued requests are not sent", async () => {
   await using api = new ScriptedApi([status(429, { "retry-after": "30" })]);
   const end = new AbortController();
-  const first = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
+  const first = assert.rejects(api.get("/", end.signal), ApiUnavailable);
   const second = assert.rejects(api.get("/", end.signal), /aborted/);
   await until("the client pauses", () => api.clock.nextWakeIn === 30_000);
   end.abort();
@@ -240,7 +240,7 @@ Deno.test("a signal aborts a request in flight", async () => {
     async () => (await gate.promise, new Response()),
   ]);
   const end = new AbortController();
-  const failed = assert.rejects(api.get("/", end.signal), CatalogUnavailable);
+  const failed = assert.rejects(api.get("/", end.signal), ApiUnavailable);
   await api.arrived(1);
   end.abort();
   await failed;

@@ -8,13 +8,10 @@
  *
  * @module
  */
-import {
-  CatalogUnavailable,
-  type MidsQuery,
-  type OptionCatalog,
-} from "../../application/ports/option_catalog.ts";
-import type { OptionContract } from "../../domain/options/contract.ts";
-import { dayOfDate } from "../../domain/calendar/exchange_time.ts";
+import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
+import type { MidsQuery, OptionCatalog } from "../../../application/ports/option_catalog.ts";
+import type { OptionContract } from "../../../domain/options/contract.ts";
+import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
 import type { RestClient } from "./rest_client.ts";
 
 /** Entries on a page; 1,000 contracts are parsed in a few ms. */
@@ -166,12 +163,12 @@ async function* pages(
   }
 }
 
-function pagingError(url: URL, reason: string): CatalogUnavailable {
-  return new CatalogUnavailable(`${url.host}${url.pathname}: ${reason}`);
+function pagingError(url: URL, reason: string): ApiUnavailable {
+  return new ApiUnavailable(`${url.host}${url.pathname}: ${reason}`);
 }
 
 function isBadRequest(error: unknown): boolean {
-  return error instanceof CatalogUnavailable && error.status !== undefined &&
+  return error instanceof ApiUnavailable && error.status !== undefined &&
     BAD_REQUEST.has(error.status);
 }
 
@@ -179,7 +176,7 @@ function dateOfDay(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
 }
 
-/** @throws CatalogUnavailable when the body has no such list */
+/** @throws ApiUnavailable when the body has no such list */
 function listOf(body: unknown, name: string): readonly unknown[] {
   const value = fieldsOf(body)[name];
   // Alpaca may send null for an empty list.
@@ -188,7 +185,7 @@ function listOf(body: unknown, name: string): readonly unknown[] {
   return value;
 }
 
-/** @throws CatalogUnavailable when the body has no such map */
+/** @throws ApiUnavailable when the body has no such map */
 function mapOf(body: unknown, name: string): Fields {
   const value = fieldsOf(body)[name];
   if (value === null) return {};
@@ -233,6 +230,6 @@ function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null ? value as Fields : {};
 }
 
-function unexpected(name: string): CatalogUnavailable {
-  return new CatalogUnavailable(`the response has no "${name}": check the address of the API`);
+function unexpected(name: string): ApiUnavailable {
+  return new ApiUnavailable(`the response has no "${name}": check the address of the API`);
 }

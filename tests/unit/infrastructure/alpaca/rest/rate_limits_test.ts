@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
-import { parseRetryAfter } from "../../../../src/domain/connection/backoff.ts";
-import { isUsedUp, windowLeftMs } from "../../../../src/infrastructure/catalog/rest_client.ts";
+import { parseRetryAfter } from "../../../../../src/domain/connection/backoff.ts";
+import {
+  isUsedUp,
+  windowLeftMs,
+} from "../../../../../src/infrastructure/alpaca/rest/rest_client.ts";
 
 const NOW = Date.UTC(2026, 8, 14, 14, 30, 0);
 
