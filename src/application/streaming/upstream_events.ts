@@ -7,8 +7,17 @@ import type { SymbolState } from "../status/reports.ts";
 export interface Carriage {
   readonly feed: FeedId;
   readonly channel: UpstreamChannel | undefined;
-  /** Symbols; `*` is every symbol. */
+  /** Symbols; `*` is every symbol. A symbol is carried while it or `*` is. */
   readonly symbols: readonly string[];
+}
+
+/** The state of a requested symbol on one channel. */
+export interface SymbolChange {
+  readonly symbol: string;
+  /** Never `lingering`: a stream requests the symbol. */
+  readonly state: SymbolState;
+  /** Upstream's error message, or why the symbol waits; otherwise empty. */
+  readonly reason: string;
 }
 
 /** Receives what changes upstream, for the streams that it concerns. */
@@ -22,10 +31,9 @@ export interface UpstreamEvents {
    * are over the quota (`not_subscribed`), or no stream requests them any more (`undefined`).
    */
   notCarried(pairs: Carriage, reason: GapReason | undefined): void;
-  /** The state of a requested pair has changed. */
-  subscription(
-    feed: FeedId,
-    channel: UpstreamChannel,
-    change: { readonly symbol: string; readonly state: SymbolState; readonly reason: string },
-  ): void;
+  /**
+   * The states of requested pairs have changed, at most once per symbol and call. The end of a
+   * session changes none, although it ends every acknowledgement; `freshness` reports it.
+   */
+  subscription(feed: FeedId, channel: UpstreamChannel, changes: readonly SymbolChange[]): void;
 }
