@@ -22,8 +22,11 @@ export interface SymbolChange {
 
 /** Receives what changes upstream, for the streams that it concerns. */
 export interface UpstreamEvents {
-  /** The freshness of a feed, or of some of its symbols, has changed. */
-  freshness(feed: FeedId, notice: FeedNotice): void;
+  /**
+   * The freshness of a feed has changed, or that of some symbols of one of its channels; `channel`
+   * is undefined for the whole feed, which then replaces what was reported of symbols.
+   */
+  freshness(feed: FeedId, channel: UpstreamChannel | undefined, notice: FeedNotice): void;
   /** Upstream has acknowledged pairs that were not acknowledged before. */
   carried(pairs: Carriage): void;
   /**
