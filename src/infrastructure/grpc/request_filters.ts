@@ -49,13 +49,15 @@ export const DEFAULT_LIMITS: RequestLimits = {
 /**
  * Reads the filter of a stock stream.
  *
+ * @param validator may have violations of other fields
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function stockFilter(
   request: { readonly symbols: readonly string[] },
   limits: RequestLimits = DEFAULT_LIMITS,
+  _now = 0,
+  validator: RequestValidator = new RequestValidator(limits.maxSymbols),
 ): StreamFilter {
-  const validator = new RequestValidator(limits.maxSymbols);
   const symbols = validator.list("symbols", request.symbols, normalizeStock, checkStock);
   validator.throwIfInvalid();
   return { symbols };
@@ -66,6 +68,7 @@ export function stockFilter(
  * nothing else: a client that reconnects with its list must not lose the other contracts.
  *
  * @param now the time in ms, at which contracts have expired; by default none has
+ * @param validator may have violations of other fields
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function optionFilter(
@@ -76,8 +79,8 @@ export function optionFilter(
   },
   limits: RequestLimits = DEFAULT_LIMITS,
   now = 0,
+  validator: RequestValidator = new RequestValidator(limits.maxSymbols),
 ): StreamFilter {
-  const validator = new RequestValidator(limits.maxSymbols);
   const expiry = checkExpiry(now);
   const hasOnlyExpired = request.underlyings.length === 0 &&
     request.symbols.every((entry) => expiry(normalizeOption(entry.trim())));
@@ -102,13 +105,15 @@ export function optionFilter(
  * Reads the filter of the order stream. Order ids keep their case. Symbols are normalized like
  * those of options and of stocks; crypto pairs keep their slash.
  *
+ * @param validator may have violations of other fields
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
-export function orderFilter(request: {
-  readonly symbols: readonly string[];
-  readonly orderIds: readonly string[];
-}, limits: RequestLimits = DEFAULT_LIMITS): StreamFilter {
-  const validator = new RequestValidator(limits.maxSymbols);
+export function orderFilter(
+  request: { readonly symbols: readonly string[]; readonly orderIds: readonly string[] },
+  limits: RequestLimits = DEFAULT_LIMITS,
+  _now = 0,
+  validator: RequestValidator = new RequestValidator(limits.maxSymbols),
+): StreamFilter {
   const orderIds = validator.list("order_ids", request.orderIds, identity);
   const symbols = validator.list("symbols", request.symbols, normalizeOrder, checkOrder);
   validator.throwIfInvalid();

@@ -21,7 +21,10 @@ import {
   TooManySymbols,
 } from "../../application/streaming/market_streams.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
-import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import type {
+  StreamOptions as OptionsMessage,
+  StreamProxyService,
+} from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
 import { type ChannelEncoders, createEncoders } from "./encoding/channel_encoders.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
@@ -29,6 +32,8 @@ import { WriteScheduler } from "./limits/write_scheduler.ts";
 import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
 import type { Handlers, StreamCall } from "./register_service.ts";
 import { optionFilter, orderFilter, type RequestLimits, stockFilter } from "./request_filters.ts";
+import { readOptions } from "./request_options.ts";
+import { RequestValidator } from "./request_validator.ts";
 import { pumpStream, type WriteTicker } from "./stream_pump.ts";
 import { ResponseCache } from "./unary_responses.ts";
 
@@ -53,12 +58,25 @@ interface StreamsContext extends StreamProxyDependencies {
   readonly writes: WriteScheduler;
 }
 
+/** The part of a request that all streams have. */
+interface OptionalOptions {
+  readonly options?: OptionsMessage | undefined;
+}
+
+/** Reads the filter of a request; throws all violations, also those that the validator has. */
+type ReadFilter<R> = (
+  request: R,
+  limits: RequestLimits,
+  now: number,
+  validator: RequestValidator,
+) => StreamFilter;
+
 /** Returns the handler of a channel, which serves a stream until its status is sent. */
 function streamHandler<C extends ChannelName, R>(
   channel: C,
-  readFilter: (request: R, limits: RequestLimits, now: number) => StreamFilter,
+  readFilter: ReadFilter<R>,
   { streams, calls, limits, tracing, log, encoders, writes, ticker, clock }: StreamsContext,
-): (call: StreamCall<R>) => Promise<void> {
+): (call: StreamCall<R & OptionalOptions>) => Promise<void> {
   return async (call) => {
     const span = tracing.span("grpc.stream", {
       "rpc.system": "grpc",
@@ -68,7 +86,10 @@ function streamHandler<C extends ChannelName, R>(
     let end: unknown;
     try {
       const signal = calls.track(call);
-      const filter = readFilter(call.request.take(), limits, clock.now());
+      const request = call.request.take();
+      const validator = new RequestValidator(limits.maxSymbols);
+      readOptions(channel, request.options, validator);
+      const filter = readFilter(request, limits, clock.now(), validator);
       const ended = Promise.withResolvers<unknown>();
       using stream = streams.open(channel, filter, {
         peer: call.getPeer(),
