@@ -39,7 +39,10 @@ export interface StreamOptions {
 
 /** Totals of live messages since a stream opened: published = delivered + conflated + lost. */
 export interface StreamTotals {
-  /** Newest position of the channel. */
+  /**
+   * Position at which to resume: the newest one of the channel, or while events are queued the one
+   * before the oldest of them.
+   */
   readonly sequence: number;
   readonly published: number;
   readonly delivered: number;

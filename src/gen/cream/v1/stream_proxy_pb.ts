@@ -1919,7 +1919,8 @@ export const SubscriptionNoticeSchema: GenMessage<SubscriptionNotice> = /*@__PUR
  */
 export type Heartbeat = Message<"cream.v1.Heartbeat"> & {
   /**
-   * Newest position of the channel.
+   * Position at which to resume: every message for this stream up to it was sent before,
+   * or reported as a gap. The newest position of the channel while nothing is queued.
    *
    * @generated from field: uint64 sequence = 1;
    */
