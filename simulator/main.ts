@@ -24,6 +24,7 @@ Usage: deno task simulate [options]
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
   --bar-seconds <number>  length of a bar (60)
   --universe <number>     number of stocks, up to 11000 (70)
+  --ledger <number>       entries of the ledger, for tests; 0 records nothing (0)
   --help                  this text
 `;
 
@@ -37,6 +38,7 @@ const FLAGS = {
   plan: { type: "string", default: "plus" },
   "bar-seconds": { type: "string", default: "60" },
   universe: { type: "string", default: "70" },
+  ledger: { type: "string", default: "0" },
   help: { type: "boolean", default: false },
 } as const;
 
@@ -54,6 +56,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
+    ledgerCapacity: toNumber("--ledger", values.ledger),
   };
 }
 

@@ -22,9 +22,18 @@ export type {
   MuteOptions,
 } from "./src/connections.ts";
 export type { Faults, FaultyAction } from "./src/faults.ts";
+export type {
+  Delivery,
+  DeliveryOutcome,
+  Ledger,
+  LedgerEntry,
+  LedgerFilter,
+  ProducedMessage,
+  SubscriptionChange,
+} from "./src/ledger.ts";
 export type { HistoryEntry, HistoryKind } from "./src/market/history.ts";
 export type { Market } from "./src/market/market.ts";
-export type { EndpointName } from "./src/protocol/endpoints.ts";
+export type { ChannelName, EndpointName } from "./src/protocol/endpoints.ts";
 export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";
 export type {
   LatestDays,
@@ -39,6 +48,7 @@ export { Timestamp } from "./src/protocol/timestamp.ts";
 export { SeededRandom } from "./src/random.ts";
 export type { RestOptions } from "./src/rest/rest_api.ts";
 export type { LoggedRequest } from "./src/session/request_log.ts";
+export type { MalformedMessages, SymbolPlace, SymbolRefusal } from "./src/stream_faults.ts";
 export type { SymbolCounting } from "./src/session/subscription_state.ts";
 export { type SessionInfo, type Simulator, startSimulator } from "./src/simulator.ts";
 export type { AutoTraderOptions } from "./src/trading/auto_trader.ts";

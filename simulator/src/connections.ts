@@ -117,6 +117,18 @@ export class Connections {
     return selected.length;
   }
 
+  /**
+   * Drops the data that waits for market sessions and closes them as slow
+   * clients (407); returns their number.
+   */
+  closeSlow(selector: ConnectionSelector = {}): number {
+    const sessions = this.select(selector)
+      .map((open) => open.session)
+      .filter((session) => session !== undefined);
+    for (const session of sessions) session.closeSlowClient();
+    return sessions.length;
+  }
+
   /** Stops reading and writing, TCP stays open; returns their number. */
   halfOpen(selector: ConnectionSelector = {}): number {
     const selected = this.select(selector);

@@ -6,6 +6,7 @@
  * | --- | --- | --- |
  * | `GET /_control/sessions` | | connections and ghost sessions |
  * | `GET /_control/requests` | | client requests of the market streams |
+ * | `GET /_control/ledger` | `?kind&symbol&after&…` | what was produced and sent |
  * | `GET /_control/rate` | | `{messagesPerSecond}` |
  * | `POST /_control/rate` | `{messagesPerSecond}` | sets it, 0 to 200 000 |
  * | `POST /_control/emit` | `{endpoint, elements}` | sends messages to subscribers |
@@ -14,8 +15,14 @@
  * | `POST /_control/half-open` | `{endpoint?, connection?}` | stops reading and writing |
  * | `POST /_control/mute` | `{endpoint?, connection?, data?, acks?, pongs?}` | stops sending |
  * | `POST /_control/unmute` | `{endpoint?, connection?}` | ends `mute` |
- * | `POST /_control/mute-symbol` | `{symbol}` | stops the data of one symbol |
- * | `POST /_control/unmute-symbol` | `{symbol}` | ends `mute-symbol` |
+ * | `POST /_control/slow-client` | `{endpoint?, connection?}` | closes with 407 |
+ * | `POST /_control/mute-stream` | `{endpoint?, replies?}` | stops its data |
+ * | `POST /_control/unmute-stream` | `{endpoint?}` | ends `mute-stream` |
+ * | `POST /_control/mute-symbol` | `{symbol, endpoint?, channel?}` | stops the data of one symbol |
+ * | `POST /_control/unmute-symbol` | `{symbol, endpoint?, channel?}` | ends `mute-symbol` |
+ * | `POST /_control/malform-next` | `{endpoint?, channel?, symbol?, count?}` | malforms messages |
+ * | `POST /_control/refuse-symbols` | `{symbols, endpoint?, code?}` | rejects them; 0: silently |
+ * | `POST /_control/accept-symbols` | `{endpoint?}` | ends `refuse-symbols` |
  * | `POST /_control/slow-ack` | `{endpoint?, ms}` | delays acknowledgements |
  * | `POST /_control/delay-data` | `{endpoint?, ms}` | delays market data |
  * | `POST /_control/lose-ack` | `{endpoint?, count?}` | drops acknowledgements |
@@ -42,9 +49,13 @@
  *
  * @module
  */
-import type { Connections, ConnectionSelector } from "./connections.ts";
-import type { Faults, FaultyAction } from "./faults.ts";
+import type { Connections } from "./connections.ts";
+import { BodyReader } from "./control/body_reader.ts";
+import { readLedger } from "./control/ledger_view.ts";
+import type { Faults } from "./faults.ts";
+import type { Ledger } from "./ledger.ts";
 import { malformedMessages, mixedMessages, unknownMessage } from "./malformed_messages.ts";
+import { encodeJson } from "./protocol/encoding.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
 
 const PREFIX = "/_control/";
@@ -53,6 +64,7 @@ const PREFIX = "/_control/";
 interface Controlled {
   readonly faults: Faults;
   readonly connections: Connections;
+  readonly ledger: Ledger;
   readonly market: { messagesPerSecond: number };
   sessions(): unknown;
   requests(): unknown;
@@ -69,6 +81,7 @@ type Action = (simulator: Controlled, body: BodyReader) => unknown;
 const GET_ACTIONS: Readonly<Record<string, Action>> = {
   "sessions": (simulator) => simulator.sessions(),
   "requests": (simulator) => simulator.requests(),
+  "ledger": ({ ledger }, query) => readLedger(ledger, query),
   "rate": ({ market }) => ({ messagesPerSecond: market.messagesPerSecond }),
 };
 
@@ -120,6 +133,9 @@ const CONNECTION_ACTIONS: Readonly<Record<string, Action>> = {
       pongs: body.flag("pongs", true),
     }),
   }),
+  "slow-client": ({ connections }, body) => ({
+    connections: connections.closeSlow(body.selector()),
+  }),
   "unmute": ({ connections }, body) => ({
     connections: connections.unmute(body.selector()),
   }),
@@ -132,8 +148,25 @@ const CONNECTION_ACTIONS: Readonly<Record<string, Action>> = {
 };
 
 const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
-  "mute-symbol": ({ faults }, body) => faults.muteSymbol(body.text("symbol")),
-  "unmute-symbol": ({ faults }, body) => faults.unmuteSymbol(body.text("symbol")),
+  "mute-stream": ({ faults }, body) =>
+    faults.muteStream(body.text("endpoint", "*"), { replies: body.flag("replies", true) }),
+  "unmute-stream": ({ faults }, body) => faults.unmuteStream(body.text("endpoint", "*")),
+  "mute-symbol": ({ faults }, body) => faults.muteSymbol(body.text("symbol"), body.place()),
+  "unmute-symbol": ({ faults }, body) => faults.unmuteSymbol(body.text("symbol"), body.place()),
+  "malform-next": ({ faults }, body) => {
+    const symbol = body.optionalText("symbol");
+    faults.malformNext({
+      ...body.place(),
+      ...(symbol === undefined ? {} : { symbol }),
+      count: body.number("count", 1),
+    });
+  },
+  "refuse-symbols": ({ faults }, body) =>
+    faults.refuseSymbols(body.texts("symbols"), {
+      endpoint: body.text("endpoint", "*"),
+      code: body.number("code", 400),
+    }),
+  "accept-symbols": ({ faults }, body) => faults.acceptSymbols(body.text("endpoint", "*")),
   "slow-ack": ({ faults }, body) => faults.slowAcks(body.text("endpoint", "*"), body.number("ms")),
   "delay-data": ({ faults }, body) =>
     faults.delayData(body.text("endpoint", "*"), body.number("ms")),
@@ -181,8 +214,12 @@ export async function answerControl(
   const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
   if (!action) return failure(404, `no ${request.method} ${pathname}`);
   try {
-    const body = new BodyReader(await readJson(request));
-    return Response.json(action(simulator, body) ?? { ok: true });
+    const body = new BodyReader(await readMembers(request));
+    const result = action(simulator, body) ?? { ok: true };
+    // Not JSON.stringify: 64-bit trade ids are written digit by digit.
+    return new Response(encodeJson(result), {
+      headers: { "content-type": "application/json" },
+    });
   } catch (error) {
     if (error instanceof RangeError || error instanceof SyntaxError) {
       return failure(400, error.message);
@@ -191,103 +228,18 @@ export async function answerControl(
   }
 }
 
-async function readJson(request: Request): Promise<unknown> {
-  const text = request.method === "GET" ? "" : await request.text();
-  return text === "" ? {} : JSON.parse(text);
+/** The JSON body, or the query of a GET with whole numbers as such. */
+async function readMembers(request: Request): Promise<unknown> {
+  if (request.method !== "GET") {
+    const text = await request.text();
+    return text === "" ? {} : JSON.parse(text);
+  }
+  const query = [...new URL(request.url).searchParams];
+  return Object.fromEntries(
+    query.map(([name, text]) => [name, /^\d{1,15}$/.test(text) ? Number(text) : text]),
+  );
 }
 
 function failure(status: number, message: string): Response {
   return Response.json({ message }, { status });
-}
-
-/** Keys of ids, which may be sent as text above 2^53. */
-const ID_KEYS: ReadonlySet<string> = new Set(["i", "oi", "ci"]);
-
-/**
- * Reads the members of a control request. Each method throws a RangeError that
- * names the member, the expected type and the value.
- */
-class BodyReader {
-  readonly #members: Readonly<Record<string, unknown>>;
-
-  /** Throws a RangeError when the body is not a JSON object. */
-  constructor(body: unknown) {
-    if (!isObject(body)) throw new RangeError("the body must be a JSON object");
-    this.#members = body;
-  }
-
-  /** Text; the fallback if the member is absent. */
-  text(name: string, fallback?: string): string {
-    const value = this.#members[name] ?? fallback;
-    if (typeof value === "string") return value;
-    throw mustBe(name, "text", value);
-  }
-
-  /** A finite number. */
-  number(name: string, fallback?: number): number {
-    const value = this.#members[name] ?? fallback;
-    if (typeof value === "number") return value;
-    throw mustBe(name, "a number", value);
-  }
-
-  /** True or false. */
-  flag(name: string, fallback: boolean): boolean {
-    const value = this.#members[name] ?? fallback;
-    if (typeof value === "boolean") return value;
-    throw mustBe(name, "true or false", value);
-  }
-
-  /** `endpoint` and `connection`, both optional. */
-  selector(): ConnectionSelector {
-    const { endpoint, connection } = this.#members;
-    return {
-      ...(endpoint === undefined ? {} : { endpoint: this.text("endpoint") }),
-      ...(connection === undefined ? {} : { connection: this.number("connection") }),
-    };
-  }
-
-  /** `action`: auth or subscribe. */
-  action(): FaultyAction {
-    const value = this.#members["action"];
-    if (value === "auth" || value === "subscribe") return value;
-    throw mustBe("action", '"auth" or "subscribe"', value);
-  }
-
-  /** `elements`: messages with text `T` and `S`; long ids may be text. */
-  messages(): Message[] {
-    const value = this.#members["elements"];
-    if (!Array.isArray(value)) throw mustBe("elements", "a list", value);
-    return value.map(readMessage);
-  }
-
-  /** `text`, or the bytes of `base64`. */
-  frame(): string | Uint8Array {
-    const { base64 } = this.#members;
-    if (base64 === undefined) return this.text("text");
-    return Uint8Array.fromBase64(this.text("base64"));
-  }
-}
-
-function readMessage(value: unknown): Message {
-  if (!isObject(value)) throw mustBe("an entry of elements", "an object", value);
-  const { T, S } = value;
-  if (typeof T !== "string") throw mustBe("T", "text", T);
-  if (typeof S !== "string") throw mustBe("S", "text", S);
-  const message: Record<string, Encodable> = {};
-  for (const [key, member] of Object.entries(value)) {
-    const isLongId = ID_KEYS.has(key) && typeof member === "string" &&
-      /^\d+$/.test(member);
-    // All values of parsed JSON are encodable.
-    message[key] = isLongId ? BigInt(member) : member as Encodable;
-  }
-  return { ...message, T, S };
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function mustBe(name: string, what: string, value: unknown): RangeError {
-  const received = JSON.stringify(value) ?? "nothing";
-  return new RangeError(`${name} must be ${what}, received ${received}`);
 }

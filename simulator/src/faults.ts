@@ -6,6 +6,13 @@
  * @module
  */
 
+import {
+  type MalformedMessages,
+  StreamFaults,
+  type SymbolPlace,
+  type SymbolRefusal,
+} from "./stream_faults.ts";
+
 /** The name of the trading stream where an endpoint is expected. */
 export const TRADING_ENDPOINT = "trading";
 
@@ -20,6 +27,8 @@ export type TradingFaults = Pick<
   | "takeAckCopies"
   | "ackDelayMs"
   | "takeError"
+  | "isStreamMuted"
+  | "isStreamSilent"
 >;
 
 function checkedDelay(delayMs: number): number {
@@ -70,7 +79,12 @@ export class Faults {
   readonly #market = new Planned<true>();
   readonly #ackDelays = new Map<string, number>();
   readonly #dataDelays = new Map<string, number>();
-  readonly #mutedSymbols = new Set<string>();
+  /**
+   * What streams do not send as they should.
+   *
+   * @internal
+   */
+  readonly streams: StreamFaults = new StreamFaults();
   readonly #rest = new Planned<number>();
   #orderDelayMs = 0;
   #restDelayMs = 0;
@@ -112,14 +126,49 @@ export class Faults {
     this.#acks.plan(endpoint, 2, count);
   }
 
-  /** Stops all data of one symbol. */
-  muteSymbol(symbol: string): void {
-    this.#mutedSymbols.add(symbol);
+  /**
+   * Stops all data of a stream, present and future connections alike. The socket
+   * stays open; acknowledgements, errors and pongs stop too if `replies` is
+   * false. The market goes on.
+   */
+  muteStream(endpoint: string, options: { readonly replies?: boolean } = {}): void {
+    this.streams.muteStream(endpoint, options);
   }
 
-  /** Ends `muteSymbol`. */
-  unmuteSymbol(symbol: string): void {
-    this.#mutedSymbols.delete(symbol);
+  /** Ends `muteStream`. */
+  unmuteStream(endpoint: string): void {
+    this.streams.unmuteStream(endpoint);
+  }
+
+  /**
+   * Stops the data of one symbol, everywhere or on one stream or channel. The
+   * market of the symbol goes on.
+   */
+  muteSymbol(symbol: string, place: SymbolPlace = {}): void {
+    this.streams.muteSymbol(symbol, place);
+  }
+
+  /** Ends `muteSymbol`, everywhere or on one stream or channel. */
+  unmuteSymbol(symbol: string, place: SymbolPlace = {}): void {
+    this.streams.unmuteSymbol(symbol, place);
+  }
+
+  /** Sends the next messages with an invalid price and time. */
+  malformNext(wanted: MalformedMessages = {}): void {
+    this.streams.malformNext(wanted);
+  }
+
+  /**
+   * Rejects subscriptions to these symbols with an error code; with the code 0
+   * they are left out of the acknowledgement and get no data.
+   */
+  refuseSymbols(symbols: readonly string[], refusal: SymbolRefusal = {}): void {
+    this.streams.refuseSymbols(symbols, refusal);
+  }
+
+  /** Ends `refuseSymbols`. */
+  acceptSymbols(endpoint = "*"): void {
+    this.streams.acceptSymbols(endpoint);
   }
 
   /** Timestamps the next generated trades in the past (sold out of sequence). */
@@ -170,7 +219,7 @@ export class Faults {
     this.#market.clear();
     this.#ackDelays.clear();
     this.#dataDelays.clear();
-    this.#mutedSymbols.clear();
+    this.streams.reset();
     this.#orderDelayMs = 0;
     this.#rest.clear();
     this.#restDelayMs = 0;
@@ -202,9 +251,19 @@ export class Faults {
     return this.#dataDelays.get(endpoint) ?? this.#dataDelays.get("*") ?? 0;
   }
 
-  /** Whether the data of a symbol is stopped. */
-  isSymbolMuted(symbol: string): boolean {
-    return this.#mutedSymbols.size > 0 && this.#mutedSymbols.has(symbol);
+  /** Whether the data of a symbol is stopped in a place. */
+  isSymbolMuted(symbol: string, place: SymbolPlace = {}): boolean {
+    return this.streams.isSymbolMuted(symbol, place);
+  }
+
+  /** Whether a stream sends no data. */
+  isStreamMuted(endpoint: string): boolean {
+    return this.streams.isMuted(endpoint);
+  }
+
+  /** Whether a stream sends nothing at all. */
+  isStreamSilent(endpoint: string): boolean {
+    return this.streams.isSilent(endpoint);
   }
 
   /** Whether to timestamp this trade in the past. */

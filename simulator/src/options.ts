@@ -62,6 +62,11 @@ export interface SimulatorOptions {
    * subscribed to it, so that REST has what the session missed. Default 120 s.
    */
   readonly keepMarketSeconds?: number;
+  /**
+   * Entries of the ledger to keep at least, for tests. Default 0: nothing is
+   * recorded.
+   */
+  readonly ledgerCapacity?: number;
   /** Milliseconds between two ticks of the market. Default 10. */
   readonly tickMs?: number;
   /** Source of time. Default: the system's. */
@@ -111,6 +116,7 @@ const DEFAULTS: SimulatorSettings = {
   haltEverySeconds: 300,
   historyCapacity: 100_000,
   keepMarketSeconds: 120,
+  ledgerCapacity: 0,
   tickMs: 10,
   clock: systemClock,
   ghostSeconds: 90,
@@ -141,6 +147,7 @@ const RANGES: readonly [keyof SimulatorOptions, number, number][] = [
   ["haltEverySeconds", 0, Infinity],
   ["historyCapacity", 0, 1_000_000],
   ["keepMarketSeconds", 0, Infinity],
+  ["ledgerCapacity", 0, 10_000_000],
   ["tickMs", 1, 1000],
   ["ghostSeconds", 0, Infinity],
   ["pingSeconds", 0, Infinity],
@@ -157,6 +164,7 @@ const WHOLE: ReadonlySet<string> = new Set([
   "universeSize",
   "barSeconds",
   "historyCapacity",
+  "ledgerCapacity",
 ]);
 
 /**

@@ -13,6 +13,7 @@ import type { WebSocket } from "ws";
 import { Connections } from "./connections.ts";
 import { answerControl } from "./control_api.ts";
 import { Faults, TRADING_ENDPOINT } from "./faults.ts";
+import { Ledger } from "./ledger.ts";
 import { Market } from "./market/market.ts";
 import {
   resolveOptions,
@@ -66,6 +67,8 @@ export class Simulator implements AsyncDisposable {
   readonly faults: Faults = new Faults();
   /** The open connections: drop, mute or half-open them. */
   readonly connections: Connections = new Connections();
+  /** What was produced and sent, with the option `ledgerCapacity`. */
+  readonly ledger: Ledger;
   /** Prices and option chains; `messagesPerSecond` is settable. */
   readonly market: Market;
   /** Order engines and the trading stream. */
@@ -84,12 +87,13 @@ export class Simulator implements AsyncDisposable {
     const random = new SeededRandom(settings.seed);
     const { faults } = this;
     this.#registry = new SessionRegistry(clock, ghostSeconds * 1000);
-    const keptMarket = {
-      now: () => clock.now(),
-      keepMs: settings.keepMarketSeconds * 1000,
-    };
+    this.ledger = new Ledger(clock, settings.ledgerCapacity);
+    const ledger = this.ledger.isEnabled ? this.ledger : undefined;
+    const keepMs = settings.keepMarketSeconds * 1000;
     this.#subscribers = new Map(
-      ENDPOINTS.map(({ name }) => [name, new Subscribers(keptMarket)]),
+      ENDPOINTS.map(({ name }) => {
+        return [name, new Subscribers({ endpoint: name, clock, keepMs, faults, ledger })];
+      }),
     );
     this.market = new Market({
       ...settings,
@@ -184,7 +188,6 @@ export class Simulator implements AsyncDisposable {
     const subscribers = this.#subscribersOf(name);
     let delivered = 0;
     for (const message of messages) {
-      if (this.faults.isSymbolMuted(message.S)) continue;
       this.market.observe(name, message);
       delivered += subscribers.publish(message);
     }
@@ -271,7 +274,7 @@ export class Simulator implements AsyncDisposable {
   }
 
   #acceptMarket(ws: WebSocket, request: IncomingMessage, endpoint: Endpoint) {
-    const socket = this.#socket(ws);
+    const socket = this.#socket(ws, endpoint.name);
     const number = this.connections.nextNumber();
     const contentType = request.headers["content-type"];
     const encoding = encodingFor(endpoint.kind, contentType);
@@ -285,7 +288,7 @@ export class Simulator implements AsyncDisposable {
   }
 
   #acceptTrading(ws: WebSocket, request: IncomingMessage) {
-    const socket = this.#socket(ws);
+    const socket = this.#socket(ws, TRADING_ENDPOINT);
     const number = this.connections.nextNumber();
     const contentType = request.headers["content-type"];
     const session = this.trading.stream.connect(socket, contentType);
@@ -305,13 +308,14 @@ export class Simulator implements AsyncDisposable {
     };
   }
 
-  #socket(ws: WebSocket): Socket {
+  #socket(ws: WebSocket, endpoint: string): Socket {
     const { clock, pingSeconds, pongTimeoutSeconds } = this.#settings;
     const keepalive = {
       pingIntervalMs: pingSeconds * 1000,
       pongTimeoutMs: pongTimeoutSeconds * 1000,
     };
-    return new Socket(ws, { clock, keepalive });
+    const sendsPongs = () => !this.faults.isStreamSilent(endpoint);
+    return new Socket(ws, { clock, keepalive, sendsPongs });
   }
 
   #sessionDependencies(endpoint: EndpointName): SessionDependencies {
@@ -320,6 +324,7 @@ export class Simulator implements AsyncDisposable {
       accounts: this.#settings.accounts,
       registry: this.#registry,
       faults: this.faults,
+      ledger: this.ledger.isEnabled ? this.ledger : undefined,
       requests: this.#requests,
       subscribers: this.#subscribersOf(endpoint),
       policy: sessionPolicy(this.#settings),

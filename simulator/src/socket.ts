@@ -37,6 +37,7 @@ export class Socket implements SessionSocket {
   readonly #ws: WebSocket;
   readonly #clock: Clock;
   readonly #keepalive: Keepalive;
+  readonly #sendsPongs: () => boolean;
   #handler: SocketHandler | undefined;
   #lastSeenMs: number;
   #pingTimer: Timer | undefined;
@@ -47,11 +48,17 @@ export class Socket implements SessionSocket {
 
   constructor(
     ws: WebSocket,
-    { clock, keepalive }: { clock: Clock; keepalive: Keepalive },
+    { clock, keepalive, sendsPongs = () => true }: {
+      clock: Clock;
+      keepalive: Keepalive;
+      /** Whether a ping of the client is answered now. */
+      sendsPongs?: () => boolean;
+    },
   ) {
     this.#ws = ws;
     this.#clock = clock;
     this.#keepalive = keepalive;
+    this.#sendsPongs = sendsPongs;
     this.#lastSeenMs = clock.now();
     ws.on("message", (data, isBinary) => this.#receive(data, isBinary));
     ws.on("ping", (data) => this.#pong(data));
@@ -71,10 +78,11 @@ export class Socket implements SessionSocket {
     return this.#ws.bufferedAmount;
   }
 
-  sendFrame(frame: string | Uint8Array, written?: () => void): void {
-    if (this.#halfOpen || this.#muteFrames) return;
-    if (this.#ws.readyState !== this.#ws.OPEN) return;
+  sendFrame(frame: string | Uint8Array, written?: () => void): boolean {
+    if (this.#halfOpen || this.#muteFrames) return false;
+    if (this.#ws.readyState !== this.#ws.OPEN) return false;
     this.#ws.send(frame, () => written?.());
+    return true;
   }
 
   close(code: number, reason: string): void {
@@ -116,7 +124,8 @@ export class Socket implements SessionSocket {
   #pong(data: Uint8Array): void {
     this.#seen();
     const ready = this.#ws.readyState === this.#ws.OPEN;
-    if (ready && !this.#halfOpen && !this.#mutePongs) this.#ws.pong(data);
+    if (!ready || this.#halfOpen || this.#mutePongs || !this.#sendsPongs()) return;
+    this.#ws.pong(data);
   }
 
   #seen(): void {

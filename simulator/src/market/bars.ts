@@ -8,7 +8,6 @@
  *
  * @module
  */
-import type { Faults } from "../faults.ts";
 import { Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
@@ -23,7 +22,6 @@ interface BarScheduleDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<StockListing>;
   readonly random: SeededRandom;
-  readonly faults: Faults;
   readonly barSeconds: number;
   /** Makes a trade to which no session subscribes. */
   readonly unsentTrade: (listing: StockListing, at: Timestamp) => void;
@@ -83,7 +81,7 @@ export class BarSchedule {
       if (listing.bar.count === 0) continue;
       const bar = listing.closeBar();
       const S = listing.symbol;
-      if (!bar.isEligible || this.#deps.faults.isSymbolMuted(S)) continue;
+      if (!bar.isEligible) continue;
       this.#deps.subscribers.publish(bar.toMessage("b", { S, t }));
       this.#deps.subscribers.publish(listing.day.toMessage("d", { S, t: day }));
     }

@@ -179,7 +179,6 @@ export class Market implements MarketPrices, Disposable {
         subscribers,
         listings,
         random,
-        faults,
         style: name,
       });
     }

@@ -1,4 +1,3 @@
-import type { Faults } from "../faults.ts";
 import type { Timestamp } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
@@ -14,7 +13,6 @@ interface OptionFeedDependencies {
   readonly subscribers: Subscribers;
   readonly listings: Listings<OptionListing>;
   readonly random: SeededRandom;
-  readonly faults: Faults;
   readonly style: OptionFeedStyle;
 }
 
@@ -65,14 +63,12 @@ export class OptionFeed implements MarketFeed {
   }
 
   #quote(listing: OptionListing, at: Timestamp): void {
-    const { subscribers, random, faults } = this.#deps;
-    if (faults.isSymbolMuted(listing.symbol)) return;
+    const { subscribers, random } = this.#deps;
     subscribers.publish(listing.quote(random, at));
   }
 
   #trade(listing: OptionListing, at: Timestamp): void {
-    const { subscribers, random, faults, style } = this.#deps;
-    if (faults.isSymbolMuted(listing.symbol)) return;
+    const { subscribers, random, style } = this.#deps;
     if (!subscribers.has("quotes", listing.symbol)) {
       subscribers.publish(listing.quote(random, at));
     }

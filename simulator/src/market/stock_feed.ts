@@ -89,13 +89,13 @@ export class StockFeed implements MarketFeed {
   }
 
   #quote(listing: StockListing, at: Timestamp): void {
-    if (this.#isStopped(listing.symbol)) return;
+    if (this.#halts.isHalted(listing.symbol)) return;
     this.#deps.subscribers.publish(listing.quote(this.#deps.random, at));
   }
 
   #trade(listing: StockListing, at: Timestamp): void {
     const { subscribers, random, faults } = this.#deps;
-    if (this.#isStopped(listing.symbol)) return;
+    if (this.#halts.isHalted(listing.symbol)) return;
     const late = faults.takeLateTrade() ||
       random.next() < 1 / TRADES_PER_LATE_ONE;
     this.#followPrice(listing, at);
@@ -133,11 +133,6 @@ export class StockFeed implements MarketFeed {
   #lateness(): number {
     const { random, barSeconds } = this.#deps;
     return (0.3 + random.next()) * barSeconds * NANOS;
-  }
-
-  #isStopped(symbol: string): boolean {
-    return this.#deps.faults.isSymbolMuted(symbol) ||
-      this.#halts.isHalted(symbol);
   }
 
   #input(at: Timestamp) {

@@ -30,13 +30,20 @@ import {
   type Encoding,
   frameOf,
 } from "../protocol/encoding.ts";
-import { CLOSING_ERRORS, type Endpoint, errorText } from "../protocol/endpoints.ts";
+import {
+  type ChannelName,
+  CLOSING_ERRORS,
+  type Endpoint,
+  errorText,
+} from "../protocol/endpoints.ts";
+import type { Delivery, Ledger, ProducedMessage } from "../ledger.ts";
 import type { Encodable } from "../protocol/messages.ts";
 import { Outbox, type OutboxLimits, type SessionSocket } from "./outbox.ts";
 import { type LoggedRequest, loggedRequest, type RequestLog } from "./request_log.ts";
 import type { SessionRegistry } from "./session_registry.ts";
-import type { Subscriber, Subscribers } from "./subscribers.ts";
+import type { DeliveryRecord, Subscriber, Subscribers } from "./subscribers.ts";
 import {
+  type ChannelChange,
   parseChange,
   type SubscriptionRules,
   SubscriptionState,
@@ -65,6 +72,8 @@ export interface SessionDependencies {
   readonly accounts: readonly Account[];
   readonly registry: SessionRegistry;
   readonly faults: Faults;
+  /** Undefined when nothing is recorded. */
+  readonly ledger?: Ledger | undefined;
   readonly requests: RequestLog;
   readonly subscribers: Subscribers;
   readonly policy: SessionPolicy;
@@ -110,6 +119,8 @@ export class MarketSession implements Subscriber {
   readonly #requests: (() => void)[] = [];
   readonly #delayed: DelayQueue<Encoded>;
   #delayedBytes = 0;
+  /** What the ledger knows of messages that are not written yet, in order. */
+  #unwritten: Delivery[] = [];
   #ackTimer: Timer | undefined;
   #state: State;
   #mute: Mute = { data: false, acks: false };
@@ -129,7 +140,10 @@ export class MarketSession implements Subscriber {
     this.#outbox = new Outbox(identity.socket, {
       encoding: identity.encoding,
       limits: deps.policy.outbox,
-      overflow: () => this.#closeSlowClient(),
+      overflow: () => this.closeSlowClient(),
+      ...(deps.ledger
+        ? { wrote: (messages: number, isSent: boolean) => this.#wrote(messages, isSent) }
+        : {}),
     });
     this.#delayed = new DelayQueue(deps.clock, (messages) => {
       for (const message of messages) {
@@ -181,6 +195,7 @@ export class MarketSession implements Subscriber {
     this.#delayed.clear();
     this.#requests.length = 0;
     this.#outbox.clear();
+    this.#loseUnwritten();
     if (state.at === "connected") return state.deadline.cancel();
     const { slot, subscriptions } = state.login;
     this.#deleteSubscriptions(subscriptions);
@@ -192,9 +207,11 @@ export class MarketSession implements Subscriber {
     this.#mute = mute;
   }
 
-  deliver(message: Encoded): void {
-    if (this.#mute.data) return;
+  deliver(message: Encoded, record?: DeliveryRecord): void {
     const { faults, policy } = this.#deps;
+    const isMuted = this.#mute.data || faults.isStreamMuted(this.endpoint.name);
+    if (record) this.#recordDelivery(record, isMuted);
+    if (isMuted) return;
     const delayMs = faults.dataDelayMs(this.endpoint.name);
     if (delayMs === 0 && this.#delayed.length === 0) {
       return this.#outbox.add(message);
@@ -207,8 +224,24 @@ export class MarketSession implements Subscriber {
     }
   }
 
+  withhold(produced: ProducedMessage): void {
+    this.#deps.ledger?.addDelivery(produced, this.number, "muted");
+  }
+
   flush(): void {
     this.#outbox.flush();
+  }
+
+  /** Drops what waits, sends the error of a slow client and closes. */
+  closeSlowClient(): void {
+    this.#delayed.clear();
+    this.#outbox.clear();
+    this.#loseUnwritten();
+    const message = { T: "error", code: 407, msg: errorText(407) };
+    const parts = [encode(this.encoding, message)];
+    this.#closedHere = true;
+    this.#socket.sendFrame(frameOf(this.encoding, parts));
+    this.#socket.close(NORMAL_CLOSURE, errorText(407));
   }
 
   /** Sends messages in one frame, subscribed or not. */
@@ -219,7 +252,7 @@ export class MarketSession implements Subscriber {
 
   /** Sends bytes or text as they are. */
   deliverRaw(frame: Encoded): void {
-    if (this.#mute.data) return;
+    if (this.#mute.data || this.#deps.faults.isStreamMuted(this.endpoint.name)) return;
     this.#outbox.addFrame(frame);
     this.#outbox.flush();
   }
@@ -301,7 +334,10 @@ export class MarketSession implements Subscriber {
     };
     const subscriptions = new SubscriptionState(
       rules,
-      (change, channel, symbol) => subscribers.change(this, { change, channel, symbol }),
+      (change, channel, symbol) => {
+        this.#recordSubscription(change, channel, symbol);
+        subscribers.change(this, { change, channel, symbol });
+      },
     );
     return { account, slot, rules, subscriptions };
   }
@@ -320,7 +356,11 @@ export class MarketSession implements Subscriber {
     if (action === "unsubscribe") {
       subscriptions.unsubscribe(parsed.changes);
     } else {
-      const code = subscriptions.subscribe(parsed.changes);
+      const symbols = parsed.changes.flatMap((change) => change.symbols);
+      const refusal = faults.streams.refusal(this.endpoint.name, symbols);
+      if (refusal && refusal.code !== 0) return refusal.code;
+      const changes = refusal ? without(parsed.changes, refusal.symbols) : parsed.changes;
+      const code = subscriptions.subscribe(changes);
       if (code !== undefined) return code;
     }
     this.#acknowledge(subscriptions);
@@ -335,7 +375,7 @@ export class MarketSession implements Subscriber {
   }
 
   #control(message: Readonly<Record<string, Encodable>>): void {
-    if (this.#mute.acks) return;
+    if (this.#mute.acks || this.#deps.faults.isStreamSilent(this.endpoint.name)) return;
     this.#outbox.addFrame(
       frameOf(this.encoding, [encode(this.encoding, message)]),
     );
@@ -350,20 +390,42 @@ export class MarketSession implements Subscriber {
     this.#socket.close(NORMAL_CLOSURE, errorText(code));
   }
 
-  #closeSlowClient(): void {
-    const message = { T: "error", code: 407, msg: errorText(407) };
-    const parts = [encode(this.encoding, message)];
-    this.#closedHere = true;
-    this.#socket.sendFrame(frameOf(this.encoding, parts));
-    this.#socket.close(NORMAL_CLOSURE, errorText(407));
+  #recordDelivery({ produced, isMalformed }: DeliveryRecord, isMuted: boolean): void {
+    const { ledger } = this.#deps;
+    const outcome = isMuted ? "muted" : isMalformed ? "malformed" : "waiting";
+    const delivery = ledger?.addDelivery(produced, this.number, outcome);
+    if (delivery && !isMuted) this.#unwritten.push(delivery);
+  }
+
+  #wrote(messages: number, isSent: boolean): void {
+    for (const delivery of this.#unwritten.splice(0, messages)) {
+      if (!isSent) delivery.outcome = "lost";
+      else if (delivery.outcome === "waiting") delivery.outcome = "sent";
+    }
+  }
+
+  #loseUnwritten(): void {
+    for (const delivery of this.#unwritten) delivery.outcome = "lost";
+    this.#unwritten = [];
   }
 
   #deleteSubscriptions(subscriptions: SubscriptionState): void {
     for (const channel of this.endpoint.channels) {
       for (const symbol of subscriptions.symbols(channel)) {
+        this.#recordSubscription("delete", channel, symbol);
         this.#deps.subscribers.end(this, channel, symbol);
       }
     }
+  }
+
+  #recordSubscription(change: "add" | "delete", channel: ChannelName, symbol: string): void {
+    const { ledger } = this.#deps;
+    ledger?.addSubscription(this.endpoint.name, {
+      connection: this.number,
+      change,
+      channel,
+      symbol,
+    });
   }
 
   #log(message: ClientMessage | undefined): LoggedRequest {
@@ -377,4 +439,14 @@ export class MarketSession implements Subscriber {
     this.#deps.requests.add(entry);
     return entry;
   }
+}
+
+function without(
+  changes: readonly ChannelChange[],
+  refused: ReadonlySet<string>,
+): ChannelChange[] {
+  return changes.map(({ channel, symbols }) => ({
+    channel,
+    symbols: symbols.filter((symbol) => !refused.has(symbol)),
+  }));
 }

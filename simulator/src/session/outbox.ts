@@ -14,8 +14,11 @@ import { type Encoded, type Encoding, frameOf } from "../protocol/encoding.ts";
 export interface SessionSocket {
   /** Bytes written but not yet accepted by the network. */
   readonly bufferedBytes: number;
-  /** Writes a frame; `written` runs when the network has accepted it. */
-  sendFrame(frame: Encoded, written?: () => void): void;
+  /**
+   * Writes a frame; `written` runs when the network has accepted it. False if
+   * the socket does not send, because it is closing or because of a fault.
+   */
+  sendFrame(frame: Encoded, written?: () => void): boolean;
   /** Starts a clean close; cuts the connection if the client does not reply. */
   close(code: number, reason: string): void;
 }
@@ -30,13 +33,21 @@ export interface OutboxLimits {
   readonly maxFrameBytes: number;
 }
 
+/** One complete frame. */
+interface Frame {
+  readonly data: Encoded;
+  /** Number of messages that were added one by one; 0 for a foreign frame. */
+  readonly messages: number;
+}
+
 /** Messages and frames for one session, in order. */
 export class Outbox {
   readonly #encoding: Encoding;
   readonly #socket: SessionSocket;
   readonly #limits: OutboxLimits;
   readonly #overflow: () => void;
-  #frames: Encoded[] = [];
+  readonly #wrote: ((messages: number, isSent: boolean) => void) | undefined;
+  #frames: Frame[] = [];
   #messages: Encoded[] = [];
   #messageBytes = 0;
   #frameBytes = 0;
@@ -48,12 +59,15 @@ export class Outbox {
       encoding: Encoding;
       limits: OutboxLimits;
       overflow: () => void;
+      /** Runs after a frame: how many messages of `add` it had, in order. */
+      wrote?: (messages: number, isSent: boolean) => void;
     },
   ) {
     this.#socket = socket;
     this.#encoding = options.encoding;
     this.#limits = options.limits;
     this.#overflow = options.overflow;
+    this.#wrote = options.wrote;
   }
 
   /** Bytes in this queue, without those in the socket. */
@@ -73,7 +87,7 @@ export class Outbox {
   addFrame(frame: Encoded): void {
     if (this.#overflowed) return;
     this.#seal();
-    this.#frames.push(frame);
+    this.#frames.push({ data: frame, messages: 0 });
     this.#frameBytes += frame.length;
   }
 
@@ -112,15 +126,16 @@ export class Outbox {
     return this.#socket.bufferedBytes > this.#limits.coalesceAboveBytes;
   }
 
-  #write(frames: readonly Encoded[]): void {
+  #write(frames: readonly Frame[]): void {
     let written = 0;
     for (const frame of frames) {
       if (this.#isBehind) break;
       written++;
-      this.#socket.sendFrame(frame, this.#resume);
+      const isSent = this.#socket.sendFrame(frame.data, this.#resume);
+      if (frame.messages > 0) this.#wrote?.(frame.messages, isSent);
     }
     const rest = frames.slice(written);
-    for (const frame of rest) this.#frameBytes += frame.length;
+    for (const { data } of rest) this.#frameBytes += data.length;
     this.#frames = [...rest, ...this.#frames];
   }
 
@@ -130,9 +145,9 @@ export class Outbox {
 
   #seal(): void {
     if (this.#messages.length === 0) return;
-    const frame = frameOf(this.#encoding, this.#messages);
-    this.#frames.push(frame);
-    this.#frameBytes += frame.length;
+    const data = frameOf(this.#encoding, this.#messages);
+    this.#frames.push({ data, messages: this.#messages.length });
+    this.#frameBytes += data.length;
     this.#messages = [];
     this.#messageBytes = 0;
   }

@@ -9,7 +9,10 @@
  *
  * @module
  */
-import { type ChannelName, channelOfType } from "../protocol/endpoints.ts";
+import type { Clock } from "../clock.ts";
+import type { Faults } from "../faults.ts";
+import type { Ledger, ProducedMessage } from "../ledger.ts";
+import { type ChannelName, channelOfType, type EndpointName } from "../protocol/endpoints.ts";
 import type { Message } from "../protocol/messages.ts";
 import { encode, type Encoded, type Encoding } from "../protocol/encoding.ts";
 
@@ -17,9 +20,17 @@ import { encode, type Encoded, type Encoding } from "../protocol/encoding.ts";
 export interface Subscriber {
   readonly encoding: Encoding;
   /** Takes one encoded message; sent at the next `flush`. */
-  deliver(message: Encoded): void;
+  deliver(message: Encoded, record?: DeliveryRecord): void;
+  /** Takes note of a message that a fault stops. */
+  withhold?(produced: ProducedMessage): void;
   /** Sends what was delivered. */
   flush(): void;
+}
+
+/** The part of a delivery that the ledger needs. */
+export interface DeliveryRecord {
+  readonly produced: ProducedMessage;
+  readonly isMalformed: boolean;
 }
 
 /** What the sessions subscribe to on one channel. */
@@ -30,11 +41,15 @@ interface SubscribedSymbols {
   readonly symbols: Iterable<string>;
 }
 
-/** How long the market of a symbol goes on after its session has ended. */
-interface KeptMarket {
-  /** Milliseconds since the Unix epoch. */
-  now(): number;
+/** What the subscribers of an endpoint need for faults and records. */
+interface SubscribersDependencies {
+  readonly endpoint: EndpointName;
+  readonly clock: Clock;
+  /** How long the market of a symbol goes on after its session has ended. */
   readonly keepMs: number;
+  readonly faults: Faults;
+  /** Undefined when nothing is recorded. */
+  readonly ledger: Ledger | undefined;
 }
 
 /** The sessions of one endpoint and their subscriptions. */
@@ -42,16 +57,16 @@ export class Subscribers {
   readonly #bySymbol = new Map<ChannelName, Map<string, Set<Subscriber>>>();
   readonly #wildcards = new Map<ChannelName, Set<Subscriber>>();
   readonly #unflushed = new Set<Subscriber>();
-  readonly #keptMarket: KeptMarket | undefined;
+  readonly #deps: SubscribersDependencies | undefined;
   /** Symbols of ended sessions whose market goes on until `#keptUntilMs`. */
   readonly #kept = new Map<ChannelName, Set<string>>();
   #keptUntilMs = 0;
   #record: ((message: Message) => void) | undefined;
   #version = 0;
 
-  /** Without `keptMarket`, the market of a symbol ends with its session. */
-  constructor(keptMarket?: KeptMarket) {
-    this.#keptMarket = keptMarket;
+  /** Without dependencies there are no faults and no records. */
+  constructor(deps?: SubscribersDependencies) {
+    this.#deps = deps;
   }
 
   /** Calls `record` with every message before it is sent, also without a subscription. */
@@ -87,10 +102,10 @@ export class Subscribers {
   /** Deletes the subscription of a session that has ended. */
   end(subscriber: Subscriber, channel: ChannelName, symbol: string): void {
     this.change(subscriber, { change: "delete", channel, symbol });
-    if (!this.#keptMarket || this.#keptMarket.keepMs === 0) return;
+    if (!this.#deps || this.#deps.keepMs === 0) return;
     const kept = this.#kept.get(channel) ?? new Set();
     this.#kept.set(channel, kept.add(symbol));
-    this.#keptUntilMs = this.#keptMarket.now() + this.#keptMarket.keepMs;
+    this.#keptUntilMs = this.#deps.clock.now() + this.#deps.keepMs;
   }
 
   /** What the market of a channel has to generate. */
@@ -116,14 +131,27 @@ export class Subscribers {
     const channel = channelOfType(message.T);
     if (channel === undefined) return 0;
     this.#record?.(message);
+    const deps = this.#deps;
+    const produced = deps?.ledger?.addProduced(deps.endpoint, channel, message);
     const named = this.#bySymbol.get(channel)?.get(message.S);
     const wildcards = this.#wildcards.get(channel);
     if (!named && !wildcards) return 0;
+    let malformed: Message | undefined;
+    if (deps?.faults.streams.concernMessages) {
+      const place = { endpoint: deps.endpoint, channel };
+      if (deps.faults.isSymbolMuted(message.S, place)) {
+        if (produced) withhold(produced, named, wildcards);
+        return 0;
+      }
+      malformed = deps.faults.streams.takeMalformed(message, place);
+    }
+    const record = produced && { produced, isMalformed: malformed !== undefined };
     const encodings: Partial<Record<Encoding, Encoded>> = {};
     let delivered = 0;
     const deliver = (subscriber: Subscriber) => {
       const { encoding } = subscriber;
-      subscriber.deliver(encodings[encoding] ??= encode(encoding, message));
+      const encoded = encodings[encoding] ??= encode(encoding, malformed ?? message);
+      subscriber.deliver(encoded, record);
       this.#unflushed.add(subscriber);
       delivered++;
     };
@@ -142,10 +170,18 @@ export class Subscribers {
   }
 
   #endKept(): void {
-    if (!this.#keptMarket || this.#keptMarket.now() < this.#keptUntilMs) return;
+    if (!this.#deps || this.#deps.clock.now() < this.#keptUntilMs) return;
     this.#kept.clear();
     this.#version++;
   }
+}
+
+function withhold(
+  produced: ProducedMessage,
+  ...sets: readonly (ReadonlySet<Subscriber> | undefined)[]
+): void {
+  const subscribers = new Set(sets.flatMap((set) => [...set ?? []]));
+  for (const subscriber of subscribers) subscriber.withhold?.(produced);
 }
 
 function changeSet<K>(

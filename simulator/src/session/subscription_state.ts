@@ -26,7 +26,7 @@ export interface SubscriptionRules {
 }
 
 /** The symbols of one channel in a request. */
-interface ChannelChange {
+export interface ChannelChange {
   readonly channel: ChannelName;
   readonly symbols: readonly string[];
 }

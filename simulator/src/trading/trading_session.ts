@@ -132,7 +132,7 @@ export class TradingSession implements SocketHandler {
 
   /** Sends an error and closes, as Alpaca does. */
   fail(errorMessage: string): void {
-    this.send({ action: "error", data: { error_message: errorMessage } });
+    this.#reply({ action: "error", data: { error_message: errorMessage } });
     this.end(INTERNAL_ERROR, errorMessage);
   }
 
@@ -187,7 +187,12 @@ export class TradingSession implements SocketHandler {
   }
 
   #authorization(data: Record<string, string>): void {
-    this.send({ stream: "authorization", data });
+    this.#reply({ stream: "authorization", data });
+  }
+
+  #reply(message: unknown, delayMs = 0): void {
+    if (this.#host.faults.isStreamSilent(TRADING_ENDPOINT)) return;
+    this.send(message, delayMs);
   }
 
   #listen(names: unknown): void {
@@ -203,7 +208,7 @@ export class TradingSession implements SocketHandler {
     const streams = this.#listening ? [TRADE_UPDATES] : [];
     const copies = faults.takeAckCopies(TRADING_ENDPOINT);
     for (let copy = 0; copy < copies; copy++) {
-      this.send(
+      this.#reply(
         { stream: "listening", data: { streams } },
         faults.ackDelayMs(TRADING_ENDPOINT),
       );

@@ -7,7 +7,7 @@
  */
 import type { Account } from "../accounts.ts";
 import type { Clock } from "../clock.ts";
-import type { TradingFaults } from "../faults.ts";
+import { TRADING_ENDPOINT, type TradingFaults } from "../faults.ts";
 import { isMsgpack } from "../protocol/encoding.ts";
 import type { SocketHandler } from "../socket.ts";
 import {
@@ -90,6 +90,7 @@ export class TradingStream implements Disposable {
    * of one account. Faults apply.
    */
   emitTradeUpdate(data: unknown, accountKey?: string): void {
+    if (this.#host.faults.isStreamMuted(TRADING_ENDPOINT)) return;
     const copies = this.#host.faults.takeOrderEventCopies();
     const delayMs = this.#host.faults.orderEventDelayMs();
     for (const session of this.#listening(accountKey)) {

@@ -63,7 +63,13 @@ Deno.test("every action is accepted", async () => {
   const { simulator: made, order, question } = await started();
   await using simulator = made;
   const orders: [string, object][] = [
-    ["mute-symbol", { symbol: "F" }],
+    ["mute-stream", { endpoint: "opra", replies: false }],
+    ["unmute-stream", {}],
+    ["slow-client", { connection: 99 }],
+    ["malform-next", { endpoint: "sip", channel: "quotes", symbol: "F", count: 2 }],
+    ["refuse-symbols", { symbols: ["F"], code: 405 }],
+    ["accept-symbols", {}],
+    ["mute-symbol", { symbol: "F", channel: "quotes" }],
     ["unmute-symbol", { symbol: "F" }],
     ["slow-ack", { ms: 5 }],
     ["delay-data", { endpoint: "sip", ms: 5 }],

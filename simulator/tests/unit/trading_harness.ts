@@ -129,9 +129,17 @@ export class ManualFaults implements TradingFaults {
   delayMs = 0;
   ackCopies = 1;
   ackDelay = 0;
+  isMuted = false;
+  isSilent = false;
   authError: number | undefined;
   listenError: number | undefined;
 
+  isStreamMuted(): boolean {
+    return this.isMuted;
+  }
+  isStreamSilent(): boolean {
+    return this.isSilent;
+  }
   takeOrderEventCopies(): number {
     return this.copies;
   }

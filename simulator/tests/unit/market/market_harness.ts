@@ -37,7 +37,13 @@ export class MarketHarness implements Disposable {
   ) {
     this.clock = new ManualClock(options.startMs);
     const subscribers = new Map(
-      ENDPOINTS.map(({ name }) => [name, new Subscribers()]),
+      ENDPOINTS.map(({ name }) => {
+        const { clock, faults } = this;
+        return [
+          name,
+          new Subscribers({ endpoint: name, clock, keepMs: 0, faults, ledger: undefined }),
+        ];
+      }),
     );
     // Every endpoint has subscribers; they were made one line above.
     this.#subscribers = subscribers.get(endpoint) as Subscribers;

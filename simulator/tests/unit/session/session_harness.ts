@@ -5,6 +5,7 @@ import { resolveOptions, type SimulatorOptions } from "../../../src/options.ts";
 import type { Message } from "../../../src/protocol/messages.ts";
 import { encodingFor } from "../../../src/protocol/encoding.ts";
 import { endpointNamed } from "../../../src/protocol/endpoints.ts";
+import { Ledger } from "../../../src/ledger.ts";
 import { Subscribers } from "../../../src/session/subscribers.ts";
 import type { UpgradeHeaders } from "../../../src/accounts.ts";
 import { MarketSession } from "../../../src/session/market_session.ts";
@@ -24,9 +25,10 @@ export class RecordingSocket implements SessionSocket {
   closed: { code: number; reason: string } | undefined;
   readonly taken: (() => void)[] = [];
 
-  sendFrame(frame: string | Uint8Array, written?: () => void): void {
+  sendFrame(frame: string | Uint8Array, written?: () => void): boolean {
     this.frames.push(frame);
     if (written) this.taken.push(written);
+    return true;
   }
 
   close(code: number, reason: string): void {
@@ -56,6 +58,7 @@ export class SessionHarness {
   readonly clock = new ManualClock();
   readonly faults = new Faults();
   readonly requests = new RequestLog();
+  readonly ledger = new Ledger(this.clock, 100_000);
   readonly #options: SimulatorOptions;
   readonly #registry: SessionRegistry<MarketSession>;
   readonly #subscribers = new Map<string, Subscribers>();
@@ -83,6 +86,7 @@ export class SessionHarness {
         accounts: settings.accounts,
         registry: this.#registry,
         faults: this.faults,
+        ledger: this.ledger,
         requests: this.requests,
         subscribers: this.subscribers(endpoint),
         policy: sessionPolicy(settings),
@@ -109,7 +113,13 @@ export class SessionHarness {
   subscribers(endpoint: string): Subscribers {
     const known = this.#subscribers.get(endpoint);
     if (known) return known;
-    const made = new Subscribers();
+    const made = new Subscribers({
+      endpoint: endpointNamed(endpoint).name,
+      clock: this.clock,
+      keepMs: 0,
+      faults: this.faults,
+      ledger: this.ledger,
+    });
     this.#subscribers.set(endpoint, made);
     return made;
   }
