@@ -46,6 +46,7 @@ export { DEMO_ACCOUNT, type SimulatorOptions } from "./src/options.ts";
 export type { Encodable, Message } from "./src/protocol/messages.ts";
 export { Timestamp } from "./src/protocol/timestamp.ts";
 export { SeededRandom } from "./src/random.ts";
+export type { RestFault, RestFaultKind } from "./src/rest_faults.ts";
 export type { RestOptions } from "./src/rest/rest_api.ts";
 export type { LoggedRequest } from "./src/session/request_log.ts";
 export type { MalformedMessages, SymbolPlace, SymbolRefusal } from "./src/stream_faults.ts";

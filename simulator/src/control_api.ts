@@ -38,6 +38,8 @@
  * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates or drops (0) order events |
  * | `POST /_control/delay-orders` | `{ms}` | delays order events |
  * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
+ * | `POST /_control/fail-rest` | `{kind, path?, status?, retryAfterSeconds?, count?}` | see below |
+ * | `POST /_control/clear-rest` | | ends `fail-rest` and `fail-requests` |
  * | `POST /_control/delay-requests` | `{ms}` | delays REST replies |
  * | `POST /_control/clear-ghosts` | | ends ghost sessions |
  * | `POST /_control/reset` | | ends all faults, mutes and ghost sessions |
@@ -55,6 +57,7 @@ import { readLedger } from "./control/ledger_view.ts";
 import type { Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
 import { malformedMessages, mixedMessages, unknownMessage } from "./malformed_messages.ts";
+import type { RestFaultKind } from "./rest_faults.ts";
 import { encodeJson } from "./protocol/encoding.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
 
@@ -193,6 +196,20 @@ const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
   "delay-orders": ({ faults }, body) => faults.delayOrderEvents(body.number("ms")),
   "fail-requests": ({ faults }, body) =>
     faults.failRequests(body.number("status"), body.number("count", 1)),
+  "fail-rest": ({ faults }, body) => {
+    const path = body.optionalText("path");
+    const status = body.optionalNumber("status");
+    const retryAfterSeconds = body.optionalNumber("retryAfterSeconds");
+    faults.failRest({
+      // `failRest` rejects unknown kinds.
+      kind: body.text("kind") as RestFaultKind,
+      ...(path === undefined ? {} : { path }),
+      ...(status === undefined ? {} : { status }),
+      ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+      count: body.number("count", 1),
+    });
+  },
+  "clear-rest": ({ faults }) => faults.clearRest(),
   "delay-requests": ({ faults }, body) => faults.delayRequests(body.number("ms")),
 };
 

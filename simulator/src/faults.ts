@@ -6,6 +6,7 @@
  * @module
  */
 
+import { type RestFault, RestFaults } from "./rest_faults.ts";
 import {
   type MalformedMessages,
   StreamFaults,
@@ -85,7 +86,7 @@ export class Faults {
    * @internal
    */
   readonly streams: StreamFaults = new StreamFaults();
-  readonly #rest = new Planned<number>();
+  readonly #rest = new RestFaults();
   #orderDelayMs = 0;
   #restDelayMs = 0;
 
@@ -198,10 +199,17 @@ export class Faults {
 
   /** Replies to the next REST requests with an HTTP status. */
   failRequests(status: number, count = 1): void {
-    if (!Number.isInteger(status) || status < 400 || status > 599) {
-      throw new RangeError(`a request fails with 400–599, not ${status}`);
-    }
-    this.#rest.plan("*", status, count);
+    this.#rest.plan({ kind: "status", status, count });
+  }
+
+  /** Plans a fault of the next REST requests, or of all until `clearRest`. */
+  failRest(fault: RestFault): void {
+    this.#rest.plan(fault);
+  }
+
+  /** Ends every fault of REST requests except the delay. */
+  clearRest(): void {
+    this.#rest.clear();
   }
 
   /** Delays every REST reply; 0 ends the delay. */
@@ -287,9 +295,9 @@ export class Faults {
     return this.#orderDelayMs;
   }
 
-  /** HTTP status for this REST request; undefined to execute it. */
-  takeRestStatus(): number | undefined {
-    return this.#rest.take("*");
+  /** The fault of this REST request; undefined for none. */
+  takeRestFault(path: string): RestFault | undefined {
+    return this.#rest.take(path);
   }
 
   /** Delay of REST replies in milliseconds. */

@@ -115,14 +115,23 @@ async function answerHttp(
   try {
     const response = await handler(await toRequest(incoming));
     outgoing.writeHead(response.status, Object.fromEntries(response.headers));
-    outgoing.end(await response.text());
+    await writeBody(response, outgoing);
   } catch (error) {
-    if (outgoing.destroyed) return;
+    if (outgoing.destroyed || outgoing.headersSent) return void outgoing.destroy();
     const status = error instanceof BodyTooLarge ? 413 : 500;
     const message = error instanceof Error ? error.message : String(error);
     outgoing.writeHead(status, { "content-type": "application/json" });
     outgoing.end(JSON.stringify({ message }));
   }
+}
+
+/** Writes a body; one that ends with an error cuts the connection. */
+async function writeBody(response: Response, outgoing: ServerResponse): Promise<void> {
+  if (response.body === null) return void outgoing.end();
+  for await (const chunk of response.body) {
+    await new Promise((resolve) => outgoing.write(chunk, resolve));
+  }
+  outgoing.end();
 }
 
 class BodyTooLarge extends Error {

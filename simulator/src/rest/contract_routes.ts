@@ -5,7 +5,15 @@
  * @module
  */
 import type { MarketPrices, OptionContract } from "../market/prices.ts";
-import { cutPage, ok, type Query, type RestRequest, type Route, route } from "./request.ts";
+import {
+  cutPage,
+  ok,
+  pageSize,
+  type Query,
+  type RestRequest,
+  type Route,
+  route,
+} from "./request.ts";
 import { checkPlan, withoutType } from "./market_data_routes.ts";
 
 const DEFAULT_LIMIT = 100;
@@ -37,7 +45,7 @@ function listContracts(request: RestRequest) {
     expirationTo: bounded ? filter.expirationTo : nextWeekend(clock.now()),
   });
   const page = cutPage(contracts, {
-    limit: query.count("limit", {
+    limit: pageSize(request, "limit", {
       fallback: DEFAULT_LIMIT,
       max: MAX_CONTRACTS,
     }),
@@ -62,7 +70,7 @@ function listSnapshots(request: RestRequest) {
       underlyings: [underlying],
     }),
     {
-      limit: query.count("limit", {
+      limit: pageSize(request, "limit", {
         fallback: DEFAULT_LIMIT,
         max: MAX_SNAPSHOTS,
       }),

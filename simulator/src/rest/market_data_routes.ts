@@ -14,6 +14,7 @@ import {
   badParameter,
   cutPage,
   ok,
+  pageSize,
   type Query,
   type Reply,
   RestError,
@@ -145,7 +146,7 @@ function history(request: RestRequest, kind: AssetKind, list: HistoryKind): Repl
     .map((item) => ({ item, key: keyOf(item) }))
     .sort((a, b) => a.key < b.key ? -1 : a.key > b.key ? 1 : 0);
   const page = cutPage(wanted, {
-    limit: query.count("limit", { fallback: DEFAULT_LIMIT, max: MAX_LIMIT }),
+    limit: pageSize(request, "limit", { fallback: DEFAULT_LIMIT, max: MAX_LIMIT }),
     token: query.text("page_token"),
     keyOf: ({ key }) => key,
   });

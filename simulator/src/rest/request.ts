@@ -20,6 +20,8 @@ export interface RestRequest {
   /** The UUID of a symbol, equal in orders and contracts. */
   readonly assetId: (symbol: string) => string;
   readonly query: Query;
+  /** Whether a fault makes the page of a list empty. */
+  readonly isEmptyPage: boolean;
   /** Named parts of the path, decoded. */
   readonly path: Readonly<Record<string, string | undefined>>;
   /** Reads the JSON body. Rejects with a `RestError` (400) for invalid JSON. */
@@ -31,6 +33,8 @@ export interface Reply {
   readonly status: number;
   /** Written as JSON; undefined for an empty body. */
   readonly body?: unknown;
+  /** Whether the connection is cut in the middle of the body. */
+  readonly isCut?: boolean;
 }
 
 /** Which host of Alpaca a route belongs to: decides limits and error shape. */
@@ -194,6 +198,16 @@ function toNanos(text: string): bigint | undefined {
   }
 }
 
+/** The items of one page: the parameter `name`, or 0 because of a fault. */
+export function pageSize(
+  { query, isEmptyPage }: RestRequest,
+  name: string,
+  bounds: { fallback: number; max: number },
+): number {
+  const size = query.count(name, bounds);
+  return isEmptyPage ? 0 : size;
+}
+
 const TOKEN_PREFIX = "after ";
 
 /** One page of a list in key order. */
@@ -222,10 +236,8 @@ export function cutPage<T>(
   const items = list.slice(start, start + request.limit);
   const last = items.at(-1);
   const more = start + items.length < list.length;
-  return {
-    items,
-    nextPageToken: more && last !== undefined ? btoa(TOKEN_PREFIX + request.keyOf(last)) : null,
-  };
+  const key = last === undefined ? after : request.keyOf(last);
+  return { items, nextPageToken: more ? btoa(TOKEN_PREFIX + key) : null };
 }
 
 function readToken(token: string): string {

@@ -10,6 +10,7 @@ import type { Faults } from "../faults.ts";
 import type { MarketPrices } from "../market/prices.ts";
 import { encodeJson } from "../protocol/encoding.ts";
 import type { SeededRandom } from "../random.ts";
+import type { RestFault } from "../rest_faults.ts";
 import { OrderRejection } from "../trading/order_request.ts";
 import type { Trading } from "../trading/trading.ts";
 import { contractRoutes } from "./contract_routes.ts";
@@ -92,21 +93,24 @@ export class RestApi {
     const { clock, market, trading, accounts, faults } = this.#deps;
     const account = authenticate(request, accounts, host);
     this.#limitRate(account, host, headers);
-    const planned = faults.takeRestStatus();
-    if (planned !== undefined) throw plannedError(planned, headers);
+    const fault = faults.takeRestFault(url.pathname);
+    if (fault?.kind === "status") throw plannedError(fault, headers);
     if (route === undefined) {
       throw new RestError(405, { message: "method not allowed" });
     }
-    return await route.handle({
+    const reply = await route.handle({
       clock,
       market,
       account,
       engine: trading.engineOf(account.key),
       assetId: trading.assetId,
       query: new Query(url.searchParams),
+      isEmptyPage: fault?.kind === "empty_page",
       path,
       readBody: () => readJson(request),
     });
+    if (fault?.kind === "timeout") await Promise.withResolvers<never>().promise;
+    return { ...reply, isCut: fault?.kind === "cut" };
   }
 
   /**
@@ -184,10 +188,11 @@ function authenticate(
 }
 
 function plannedError(
-  status: number,
+  { status = 500, retryAfterSeconds }: RestFault,
   headers: Record<string, string>,
 ): RestError {
-  if (status === 429) headers["retry-after"] = "1";
+  const retryAfter = retryAfterSeconds ?? (status === 429 ? 1 : undefined);
+  if (retryAfter !== undefined) headers["retry-after"] = String(retryAfter);
   const message = status === 429
     ? "too many requests."
     : status >= 500
@@ -207,14 +212,31 @@ function errorReply(error: unknown, host: Host): Reply {
 }
 
 function respond(
-  { status, body }: Reply,
+  { status, body, isCut }: Reply,
   headers: Record<string, string>,
 ): Response {
   if (body === undefined) return new Response(null, { status, headers });
   // Not JSON.stringify: 64-bit trade ids are written digit by digit.
-  return new Response(encodeJson(body as object), {
+  const bytes = new TextEncoder().encode(encodeJson(body as object));
+  return new Response(isCut ? cutStream(bytes) : bytes, {
     status,
-    headers: { ...headers, "content-type": "application/json; charset=UTF-8" },
+    headers: {
+      ...headers,
+      "content-type": "application/json; charset=UTF-8",
+      "content-length": String(bytes.length),
+    },
+  });
+}
+
+/** The first half of a body, then an error. */
+function cutStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  let isSent = false;
+  return new ReadableStream({
+    pull(controller) {
+      if (isSent) return controller.error(new Error("the connection is cut by a fault"));
+      isSent = true;
+      controller.enqueue(bytes.subarray(0, bytes.length >> 1));
+    },
   });
 }
 

@@ -11,6 +11,7 @@ import {
   badParameter,
   missing,
   ok,
+  pageSize,
   type Query,
   type RestRequest,
   type Route,
@@ -22,10 +23,11 @@ const MAX_LIMIT = 500;
 
 /** The endpoints of the trading host that concern orders. */
 export const tradingRoutes: readonly Route[] = [
-  route("GET", "/v2/orders", ({ engine, query }) => {
+  route("GET", "/v2/orders", (request) => {
+    const { engine, query } = request;
     const nested = query.flag("nested");
     return ok(
-      selectOrders(engine.orders(), query)
+      selectOrders(engine.orders(), request)
         .map((order) => renderOrder(order, nested)),
     );
   }),
@@ -82,11 +84,12 @@ function mustGet({ engine, path }: RestRequest): Order {
  * Filters, sorts and cuts the orders of `GET /v2/orders`. `after` and `until`
  * compare the submission time and exclude the moment itself.
  */
-function selectOrders(orders: Iterable<Order>, query: Query): Order[] {
+function selectOrders(orders: Iterable<Order>, request: RestRequest): Order[] {
+  const { query } = request;
   const wanted = [...orders].filter(orderFilter(query)); // oldest first
   const direction = query.oneOf("direction", ["asc", "desc"]) ?? "desc";
   const sorted = direction === "asc" ? wanted : wanted.reverse();
-  const limit = query.count("limit", {
+  const limit = pageSize(request, "limit", {
     fallback: DEFAULT_LIMIT,
     max: MAX_LIMIT,
   });

@@ -63,6 +63,8 @@ Deno.test("every action is accepted", async () => {
   const { simulator: made, order, question } = await started();
   await using simulator = made;
   const orders: [string, object][] = [
+    ["fail-rest", { kind: "cut", path: "/v2/orders*", count: 2 }],
+    ["clear-rest", {}],
     ["mute-stream", { endpoint: "opra", replies: false }],
     ["unmute-stream", {}],
     ["slow-client", { connection: 99 }],
@@ -108,6 +110,8 @@ Deno.test("an invalid action is answered with the expected value", async () => {
     ["fail-next", { action: "dance", code: 1 }, /"auth" or "subscribe"/],
     ["mute", { data: "yes" }, /data must be true or false/],
     ["drop", [], /must be a JSON object/],
+    ["fail-rest", { kind: "slow" }, /kind must be one of status, timeout, cut, empty_page/],
+    ["refuse-symbols", { symbols: "F" }, /symbols must be a list of text/],
   ];
   for (const [name, body, message] of cases) {
     const reply = await order(name, body);
