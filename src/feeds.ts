@@ -12,6 +12,7 @@ import { type ExpansionOptions, Expansions } from "./application/options/expansi
 import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
+import type { MarketData } from "./application/ports/market_data.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
@@ -25,7 +26,9 @@ import {
 import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
 import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
+import { RestMarketData } from "./infrastructure/alpaca/rest/market_data.ts";
 import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
+import type { ApiHost } from "./infrastructure/alpaca/rest/responses.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
@@ -193,32 +196,59 @@ function reveal(pair: KeyPair): { key: string; secret: string } {
 /** Chains kept in memory; one has about 0.4 MB, that of SPX ten times as much. */
 const MAX_CHAINS = 128;
 
+/** Clients of Alpaca's REST API; each sends one request at a time. */
+interface RestHosts {
+  readonly trading: ApiHost;
+  readonly data: ApiHost;
+}
+
+/** Makes the clients of the REST API. */
+export function buildRestHosts(
+  config: Config,
+  { clock, log, counters }: FeedDependencies,
+): RestHosts {
+  const { trading, data } = config.credentials;
+  const client = (pair: KeyPair) =>
+    new RestClient({ clock, log, counters: counters.rest, credentials: () => reveal(pair) });
+  return {
+    trading: { client: client(trading), url: config.trading.apiUrl },
+    data: { client: client(data), url: config.dataApiUrl },
+  };
+}
+
+/** The market data of the followed feeds. */
+export function buildMarketData(config: Config, { data }: RestHosts): MarketData {
+  return new RestMarketData({
+    data,
+    stockFeed: stockFeedOf(config),
+    optionFeed: config.option.kind,
+  });
+}
+
+/** The test stream has no real symbols. */
+function stockFeedOf({ stock: { kind } }: Config): string | undefined {
+  return kind === "test" ? undefined : kind;
+}
+
 /** Makes the expansion of underlyings; nothing is looked up yet. */
 export function buildExpansions(
   config: Config,
   deps: Omit<ExpansionOptions, "catalog" | "settings"> & {
+    readonly hosts: RestHosts;
     /** Most contracts that may be chosen for all underlyings together. */
     readonly maxContracts: () => number;
   },
 ): Expansions {
-  const { maxContracts, ...rest } = deps;
+  const { maxContracts, hosts, ...rest } = deps;
   const { chains, selection, priceIntervalMs } = config.options;
+  const catalog = new AlpacaCatalog({
+    ...hosts,
+    stockFeed: stockFeedOf(config),
+    optionFeed: config.option.kind,
+  });
   return new Expansions({
     ...rest,
-    catalog: chains ? alpacaCatalog(config, deps) : undefined,
+    catalog: chains ? catalog : undefined,
     settings: { selection, priceIntervalMs, maxChains: MAX_CHAINS, maxContracts },
-  });
-}
-
-function alpacaCatalog(config: Config, { clock, log }: Pick<Dependencies, "clock" | "log">) {
-  const { trading, data } = config.credentials;
-  const client = (pair: KeyPair) => new RestClient({ clock, log, credentials: () => reveal(pair) });
-  const { kind } = config.stock;
-  return new AlpacaCatalog({
-    trading: { client: client(trading), url: config.trading.apiUrl },
-    data: { client: client(data), url: config.dataApiUrl },
-    // The test stream has no prices of real underlyings.
-    stockFeed: kind === "test" ? undefined : kind,
-    optionFeed: config.option.kind,
   });
 }

@@ -20,7 +20,13 @@ import { endStalled, reportDropped } from "./application/streaming/monitor_strea
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
-import { buildExpansions, buildFeeds, type Dependencies, feedKinds } from "./feeds.ts";
+import {
+  buildExpansions,
+  buildFeeds,
+  buildRestHosts,
+  type Dependencies,
+  feedKinds,
+} from "./feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { serveGrpc } from "./infrastructure/grpc/server.ts";
@@ -142,7 +148,9 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const queueMemory = new QueueMemory(limits.queueMemoryBytes);
   const channels = createChannels({ capacities, counters, memory: queueMemory, directory });
   const { links, managers } = buildFeeds(config, { ...deps, channels, counters });
+  const hosts = buildRestHosts(config, { ...deps, channels, counters });
   const underlyings = managers.opra && buildExpansions(config, {
+    hosts,
     sink: managers.opra,
     directory,
     clock,

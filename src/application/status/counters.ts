@@ -73,6 +73,21 @@ const REFUSAL_REASONS = [
 /** One limit at which clients are refused. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
+/** What REST requests are for: values of the `purpose` label. */
+export const REST_PURPOSES = ["catalog", "snapshot", "backfill", "orders"] as const;
+
+/** One purpose of REST requests. */
+export type RestPurpose = typeof REST_PURPOSES[number];
+
+/** How REST requests end: values of the `outcome` label. */
+const REST_OUTCOMES = ["ok", "rate_limited", "rejected", "failed"] as const;
+
+/** One outcome of a REST request; `rejected` is another status below 500. */
+export type RestOutcome = typeof REST_OUTCOMES[number];
+
+/** REST requests, each attempt counted. */
+export type RestCounters = Readonly<Record<RestPurpose, Record<RestOutcome, number>>>;
+
 /** Upper bounds in seconds of the histograms of work inside the proxy. */
 export const PROCESSING_BUCKETS: readonly number[] = [
   0.00001,
@@ -146,6 +161,8 @@ export interface ProxyCounters {
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
+  /** REST requests to Alpaca. */
+  readonly rest: RestCounters;
   /** Connections that could not be accepted, by reason. */
   readonly acceptFailures: Record<AcceptFailure, number>;
   /** How late timers fire. */
@@ -182,6 +199,9 @@ export function createCounters(): ProxyCounters {
       CHANNELS.map((channel) => [channel, { published: 0, sent: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
     refusals: zeroes(REFUSAL_REASONS),
+    rest: Object.fromEntries(
+      REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),
+    ) as RestCounters,
     acceptFailures: zeroes(ACCEPT_FAILURES),
     loopDelay: emptyLatency(),
     endToEnd: Object.fromEntries(

@@ -91,7 +91,7 @@ function readBar(kind: BarKind): MessageHandler["read"] {
 }
 
 /** Stock message `T` = `q`. */
-function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
+export function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -107,7 +107,7 @@ function readStockQuote(message: Message, notes: MessageNotes): StockQuote {
 }
 
 /** Stock message `T` = `t`. */
-function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
+export function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -121,7 +121,7 @@ function readStockTrade(message: Message, notes: MessageNotes): StockTrade {
 }
 
 /** Stock message `T` = `b`, `u` or `d`; `vw` and `n` may be absent. */
-function readStockBar(message: Message, kind: BarKind, notes: MessageNotes): StockBar {
+export function readStockBar(message: Message, kind: BarKind, notes: MessageNotes): StockBar {
   return {
     kind,
     symbol: readSymbol(message),
@@ -204,7 +204,7 @@ function readStockImbalance(message: Message, notes: MessageNotes): StockImbalan
 }
 
 /** Option message `T` = `q`. */
-function readOptionQuote(message: Message, notes: MessageNotes): OptionQuote {
+export function readOptionQuote(message: Message, notes: MessageNotes): OptionQuote {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
@@ -219,7 +219,7 @@ function readOptionQuote(message: Message, notes: MessageNotes): OptionQuote {
 }
 
 /** Option message `T` = `t`. */
-function readOptionTrade(message: Message, notes: MessageNotes): OptionTrade {
+export function readOptionTrade(message: Message, notes: MessageNotes): OptionTrade {
   return {
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),

@@ -10,7 +10,7 @@
  * @module
  */
 import { type Metric as ClientMetric, Registry } from "prom-client";
-import type { FeedCounters } from "../../application/status/counters.ts";
+import { type FeedCounters, REST_PURPOSES } from "../../application/status/counters.ts";
 import type { FeedQuota } from "../../application/status/reports.ts";
 import type { FeedStatus } from "../../application/status/status.ts";
 import { MARKETS } from "../../domain/calendar/market_calendar.ts";
@@ -224,6 +224,19 @@ export const METRICS = {
     help: "Connections, streams and requests refused or ended at a limit",
     labels: ["limit"],
     read: ({ counters }) => seriesOf("limit", counters.refusals),
+  },
+  restRequests: {
+    name: "alpaca_proxy_rest_requests_total",
+    type: "counter",
+    help: "REST requests to Alpaca, by purpose and outcome; each attempt counts",
+    labels: ["purpose", "outcome"],
+    read: ({ counters }) =>
+      REST_PURPOSES.flatMap((purpose) =>
+        seriesOf("outcome", counters.rest[purpose]).map(({ labels, value }) => ({
+          labels: { purpose, ...labels },
+          value,
+        }))
+      ),
   },
   queueMemory: {
     name: "alpaca_proxy_queue_memory_bytes",

@@ -1,6 +1,7 @@
 /** Upstream hosts whose TLS certificates are rejected. */
 import assert from "node:assert/strict";
 import type { FeedFailure } from "../../../src/domain/connection/failure.ts";
+import { createCounters } from "../../../src/application/status/counters.ts";
 import { RestClient } from "../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { startTlsServer } from "../../support/connect_proxy.ts";
 import { ManualClock } from "../../support/manual_clock.ts";
@@ -44,10 +45,16 @@ for (const [name, certificate, cause, remedy] of CASES) {
     const host = `127.0.0.1:${server.port}`;
     const clock = new ManualClock();
     const credentials = () => ({ key: "key", secret: "secret" });
-    const client = new RestClient({ clock, log: new RecordingLog(), credentials });
+    const client = new RestClient({
+      clock,
+      log: new RecordingLog(),
+      counters: createCounters().rest,
+      credentials,
+    });
     const request = client.get(
       new URL(`https://${host}/v2/assets`),
       AbortSignal.timeout(5_000),
+      "catalog",
     );
     await assert.rejects(request, ({ message }: Error) => {
       assert.ok(message.startsWith(`${host}/v2/assets: ${cause}. `), message);

@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { Expansions } from "../../../src/application/options/expansions.ts";
+import { createCounters } from "../../../src/application/status/counters.ts";
 import { DEFAULT_SELECTION, type OptionSelection } from "../../../src/domain/options/selection.ts";
 import { UnderlyingDirectory } from "../../../src/domain/options/underlying_directory.ts";
 import { AlpacaCatalog } from "../../../src/infrastructure/alpaca/rest/option_catalog.ts";
@@ -68,6 +69,7 @@ export class OptionHarness implements AsyncDisposable {
         credentials: () => ({ key: "SIM_KEY", secret }),
         clock,
         log,
+        counters: createCounters().rest,
       }),
     });
     this.catalog = new AlpacaCatalog({

@@ -8,16 +8,13 @@
  *
  * @module
  */
-import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
 import type { MidsQuery, OptionCatalog } from "../../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../../domain/options/contract.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
-import type { RestClient } from "./rest_client.ts";
+import { type ApiHost, fieldsOf, isBadRequest, listOf, mapOf, pages } from "./responses.ts";
 
-/** Entries on a page; 1,000 contracts are parsed in a few ms. */
-const PAGE_SIZE = 1_000;
-/** Pages of one query; the chain of SPX has about 30. */
-const MAX_PAGES = 100;
+/** Entries on a page, parsed in a few ms. The chain of SPX has about 30 pages. */
+const PAGING = { pageSize: 1_000, maxPages: 100 };
 /** Overrides the default of the endpoint, the next weekend, to include LEAPS. */
 const LAST_EXPIRY = "2100-01-01";
 /** Symbols per request for prices; the length of a URL is limited. */
@@ -27,22 +24,10 @@ const MS_PER_DAY = 86_400_000;
 /** Characters of a symbol, an underlying or a root; OCC symbols have 21. */
 const MAX_NAME_LENGTH = 64;
 
-/** Status codes of an invalid request. */
-const BAD_REQUEST: ReadonlySet<number> = new Set([400, 404, 422]);
-
-type Fields = Readonly<Record<string, unknown>>;
-
-/** A client and the address of one API. */
-interface CatalogHost {
-  readonly client: RestClient;
-  /** Without a slash at the end. */
-  readonly url: string;
-}
-
 /** Dependencies of the catalog. */
 interface AlpacaCatalogOptions {
-  readonly trading: CatalogHost;
-  readonly data: CatalogHost;
+  readonly trading: ApiHost;
+  readonly data: ApiHost;
   /** Stock feed of prices; Alpaca chooses the best one when `undefined`. */
   readonly stockFeed: string | undefined;
   /** Option feed of prices: `opra` or `indicative`. */
@@ -64,7 +49,7 @@ export class AlpacaCatalog implements OptionCatalog {
     first.searchParams.set("expiration_date_lte", LAST_EXPIRY);
     // Pages overlap when contracts are listed between two requests.
     const found = new Map<string, OptionContract>();
-    for await (const page of pages(client, first, signal)) {
+    for await (const page of pages(client, first, { ...PAGING, signal, purpose: "catalog" })) {
       for (const item of listOf(page, "option_contracts")) {
         const contract = readContract(item);
         // The contract's own field decides its underlying, not the query.
@@ -101,7 +86,7 @@ export class AlpacaCatalog implements OptionCatalog {
       first.searchParams.set("strike_price_lte", strikes[1].toFixed(2));
     }
     const mids = new Map<string, number>();
-    for await (const page of pages(client, first, signal)) {
+    for await (const page of pages(client, first, { ...PAGING, signal, purpose: "catalog" })) {
       for (const [symbol, item] of Object.entries(mapOf(page, "snapshots"))) {
         const mid = readMid(item);
         if (mid !== undefined) mids.set(symbol, mid);
@@ -123,7 +108,7 @@ export class AlpacaCatalog implements OptionCatalog {
     address.searchParams.set("symbols", symbols.join(","));
     if (stockFeed) address.searchParams.set("feed", stockFeed);
     try {
-      const body = await client.get(address, signal);
+      const body = await client.get(address, signal, "catalog");
       return Object.entries(mapOf(body, "trades")).flatMap(([name, trade]) => {
         const price = fieldsOf(trade).p;
         return typeof price === "number" && price > 0 ? [[name, price]] : [];
@@ -140,57 +125,8 @@ export class AlpacaCatalog implements OptionCatalog {
   }
 }
 
-/** Yields every page from `first` on; a repeated page token is an error. */
-async function* pages(
-  client: RestClient,
-  first: URL,
-  signal: AbortSignal,
-): AsyncGenerator<unknown, void> {
-  const url = new URL(first);
-  url.searchParams.set("limit", String(PAGE_SIZE));
-  const seen = new Set<string>();
-  for (;;) {
-    const body = await client.get(url, signal);
-    yield body;
-    const next = fieldsOf(body).next_page_token;
-    if (typeof next !== "string" || next === "") return;
-    if (seen.has(next)) throw pagingError(url, "a page token is repeated");
-    if (seen.size + 1 >= MAX_PAGES) {
-      throw pagingError(url, `more than ${MAX_PAGES} pages`);
-    }
-    seen.add(next);
-    url.searchParams.set("page_token", next);
-  }
-}
-
-function pagingError(url: URL, reason: string): ApiUnavailable {
-  return new ApiUnavailable(`${url.host}${url.pathname}: ${reason}`);
-}
-
-function isBadRequest(error: unknown): boolean {
-  return error instanceof ApiUnavailable && error.status !== undefined &&
-    BAD_REQUEST.has(error.status);
-}
-
 function dateOfDay(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
-}
-
-/** @throws ApiUnavailable when the body has no such list */
-function listOf(body: unknown, name: string): readonly unknown[] {
-  const value = fieldsOf(body)[name];
-  // Alpaca may send null for an empty list.
-  if (value === null) return [];
-  if (!Array.isArray(value)) throw unexpected(name);
-  return value;
-}
-
-/** @throws ApiUnavailable when the body has no such map */
-function mapOf(body: unknown, name: string): Fields {
-  const value = fieldsOf(body)[name];
-  if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value)) throw unexpected(name);
-  return fieldsOf(value);
 }
 
 /** A contract; `undefined` when it lacks a field that selection needs. */
@@ -223,13 +159,4 @@ function isName(value: unknown): value is string {
 /** Text or a number as text; `""` for other values, whose conversion can throw. */
 function textOf(value: unknown): string {
   return typeof value === "string" || typeof value === "number" ? String(value) : "";
-}
-
-/** The fields of a map; `{}` for other values. */
-function fieldsOf(value: unknown): Fields {
-  return typeof value === "object" && value !== null ? value as Fields : {};
-}
-
-function unexpected(name: string): ApiUnavailable {
-  return new ApiUnavailable(`the response has no "${name}": check the address of the API`);
 }

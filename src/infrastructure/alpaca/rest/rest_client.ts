@@ -17,7 +17,13 @@ import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
 import { parseRetryAfter } from "../../../domain/connection/backoff.ts";
+import type {
+  RestCounters,
+  RestOutcome,
+  RestPurpose,
+} from "../../../application/status/counters.ts";
 import { certificateProblem } from "../../../domain/connection/certificate.ts";
+import { parseWithBigInts } from "../codecs.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */
@@ -44,6 +50,7 @@ interface RestClientOptions {
   readonly credentials: () => KeyPair;
   readonly clock: Clock;
   readonly log: Log;
+  readonly counters: RestCounters;
 }
 
 interface KeyPair {
@@ -73,19 +80,20 @@ export class RestClient {
   }
 
   /**
-   * Returns the body of a GET request as JSON. Requests are sent in the order of
-   * the calls; one whose `signal` has fired is not sent.
+   * Returns the body of a GET request as JSON; integers that a double cannot hold
+   * are `bigint`. Requests are sent in the order of the calls; one whose `signal`
+   * has fired is not sent.
    *
    * @throws ApiUnavailable
    */
-  get(url: URL, signal: AbortSignal): Promise<unknown> {
-    const response = this.#last.then(() => this.#getWithRetries(url, signal));
+  get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
+    const response = this.#last.then(() => this.#getWithRetries(url, signal, purpose));
     this.#last = response.catch(() => {});
     return response;
   }
 
-  async #getWithRetries(url: URL, signal: AbortSignal): Promise<unknown> {
-    const { clock, log } = this.#options;
+  async #getWithRetries(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
+    const { clock, log, counters } = this.#options;
     let error = "aborted";
     let status: number | undefined;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
@@ -93,6 +101,7 @@ export class RestClient {
       if (windowMs > 0) await clock.sleep(windowMs, signal);
       if (signal.aborted) break;
       const outcome = await this.#attempt(url, signal);
+      counters[purpose][outcomeLabel(outcome)]++;
       if ("body" in outcome) return outcome.body;
       ({ error, status } = outcome);
       if (outcome.retryAfterMs === undefined || attempt + 1 === MAX_ATTEMPTS) break;
@@ -147,7 +156,7 @@ export class RestClient {
     if (isUsedUp(headers)) {
       this.#notBefore = this.#options.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);
     }
-    if (response.ok) return { body: JSON.parse(await readText(response, MAX_BODY_BYTES)) };
+    if (response.ok) return { body: parseExactly(await readText(response, MAX_BODY_BYTES)) };
     if (status < 400) {
       await response.body?.cancel();
       const hint = "redirects are not followed; check the address of the API";
@@ -159,6 +168,21 @@ export class RestClient {
     const askedMs = parseRetryAfter(headers.get("retry-after"), now);
     return { error, status, retryAfterMs: askedMs ?? (status === 429 ? windowMs : 0) };
   }
+}
+
+function outcomeLabel(outcome: Outcome): RestOutcome {
+  if ("body" in outcome) return "ok";
+  const { status } = outcome;
+  if (status === 429) return "rate_limited";
+  return status !== undefined && status < 500 ? "rejected" : "failed";
+}
+
+/** Digits of the shortest integer that a double may not hold. */
+const LONG_NUMBER = /\d{16}/;
+
+/** Several times slower only where the text has a long number, such as the id of a trade. */
+function parseExactly(text: string): unknown {
+  return LONG_NUMBER.test(text) ? parseWithBigInts(text) : JSON.parse(text);
 }
 
 /** `undefined` for an invalid value: the error of the runtime would quote it. */

@@ -297,7 +297,7 @@ Deno.test("an address with a password is not part of an error", async () => {
   const { port } = gone.addr;
   gone.close();
   const url = new URL(`http://me:pa55word@127.0.0.1:${port}/v2/x?page=1`);
-  const words = await said(api, api.client.get(url, api.signal));
+  const words = await said(api, api.client.get(url, api.signal, "catalog"));
   assert.match(words, /127\.0\.0\.1:\d+\/v2\/x: .*(refused|connect)/i);
   assert.ok(!words.includes("pa55word"), words);
 });

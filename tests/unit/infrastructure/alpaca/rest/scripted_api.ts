@@ -5,6 +5,7 @@
  * @module
  */
 import assert from "node:assert/strict";
+import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { RestClient } from "../../../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { ManualClock, settle } from "../../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../../support/recording_log.ts";
@@ -17,6 +18,7 @@ export type Answer = (url: URL) => Response | Promise<Response>;
 export class ScriptedApi implements AsyncDisposable {
   readonly clock: ManualClock;
   readonly log = new RecordingLog();
+  readonly counters = createCounters().rest;
   readonly client: RestClient;
   /** Every request, oldest first. */
   readonly requests: { readonly url: URL; readonly headers: Headers }[] = [];
@@ -38,6 +40,7 @@ export class ScriptedApi implements AsyncDisposable {
       credentials: () => ({ key, secret }),
       clock,
       log,
+      counters: this.counters,
     });
     this.#server = Deno.serve({
       port: 0,
@@ -63,7 +66,7 @@ export class ScriptedApi implements AsyncDisposable {
 
   /** Asks for a path. */
   get(path = "/", signal: AbortSignal = this.signal): Promise<unknown> {
-    return this.client.get(new URL(path, this.url), signal);
+    return this.client.get(new URL(path, this.url), signal, "catalog");
   }
 
   /** Waits until the client sleeps for exactly `ms`, then advances the clock. */
