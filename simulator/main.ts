@@ -24,6 +24,7 @@ Usage: deno task simulate [options]
   --plan <name>           basic, plus, broker_standard, broker_plus_10000 (plus)
   --bar-seconds <number>  length of a bar (60)
   --universe <number>     number of stocks, up to 11000 (70)
+  --fractional <number>   share of stock sizes with a fraction, 0 to 1 (0)
   --ledger <number>       entries of the ledger, for tests; 0 records nothing (0)
   --help                  this text
 `;
@@ -38,6 +39,7 @@ const FLAGS = {
   plan: { type: "string", default: "plus" },
   "bar-seconds": { type: "string", default: "60" },
   universe: { type: "string", default: "70" },
+  fractional: { type: "string", default: "0" },
   ledger: { type: "string", default: "0" },
   help: { type: "boolean", default: false },
 } as const;
@@ -56,6 +58,7 @@ export function parseFlags(args: string[]): SimulatorOptions | "help" {
     accounts: [{ ...DEMO_ACCOUNT, plan: values.plan as PlanName }],
     barSeconds: toNumber("--bar-seconds", values["bar-seconds"]),
     universeSize: toNumber("--universe", values.universe),
+    fractionalSizes: { share: toNumber("--fractional", values.fractional) },
     ledgerCapacity: toNumber("--ledger", values.ledger),
   };
 }

@@ -32,6 +32,8 @@ export type {
   SubscriptionChange,
 } from "./src/ledger.ts";
 export type { HistoryEntry, HistoryKind } from "./src/market/history.ts";
+export type { MarketEvent } from "./src/market/stock_feed.ts";
+export type { FractionalSizes } from "./src/market/sizes.ts";
 export type { Market } from "./src/market/market.ts";
 export type { ChannelName, EndpointName } from "./src/protocol/endpoints.ts";
 export { formatOptionSymbol, type OptionTerms } from "./src/protocol/option_symbol.ts";

@@ -35,6 +35,7 @@
  * | `POST /_control/late-trades` | `{count?}` | makes the next trades late |
  * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
  * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
+ * | `POST /_control/market-event` | `{event, symbol, endpoint?}` | see below |
  * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates or drops (0) order events |
  * | `POST /_control/delay-orders` | `{ms}` | delays order events |
  * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
@@ -56,8 +57,11 @@ import { BodyReader } from "./control/body_reader.ts";
 import { readLedger } from "./control/ledger_view.ts";
 import type { Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Market } from "./market/market.ts";
+import type { MarketEvent } from "./market/stock_feed.ts";
 import { malformedMessages, mixedMessages, unknownMessage } from "./malformed_messages.ts";
 import type { RestFaultKind } from "./rest_faults.ts";
+import { endpointNamed } from "./protocol/endpoints.ts";
 import { encodeJson } from "./protocol/encoding.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
 
@@ -68,7 +72,7 @@ interface Controlled {
   readonly faults: Faults;
   readonly connections: Connections;
   readonly ledger: Ledger;
-  readonly market: { messagesPerSecond: number };
+  readonly market: Market;
   sessions(): unknown;
   requests(): unknown;
   emit(endpoint: string, messages: readonly Message[]): number;
@@ -115,6 +119,15 @@ const STREAM_ACTIONS: Readonly<Record<string, Action>> = {
   "rate": ({ market }, body) => {
     market.messagesPerSecond = body.number("messagesPerSecond");
     return { messagesPerSecond: market.messagesPerSecond };
+  },
+};
+
+const MARKET_ACTIONS: Readonly<Record<string, Action>> = {
+  "market-event": ({ market }, body) => {
+    const { name } = endpointNamed(body.text("endpoint", "sip"));
+    // `trigger` rejects unknown events.
+    const event = body.text("event") as MarketEvent;
+    market.trigger(event, { symbol: body.text("symbol"), endpoint: name });
   },
 };
 
@@ -215,6 +228,7 @@ const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
 
 const POST_ACTIONS: Readonly<Record<string, Action>> = {
   ...STREAM_ACTIONS,
+  ...MARKET_ACTIONS,
   ...CONNECTION_ACTIONS,
   ...FAULT_ACTIONS,
 };

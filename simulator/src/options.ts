@@ -6,6 +6,7 @@
 import { type Account, PLANS } from "./accounts.ts";
 import { type Clock, systemClock } from "./clock.ts";
 import { MAX_RATE } from "./market/engine.ts";
+import type { FractionalSizes } from "./market/sizes.ts";
 import { MAX_UNIVERSE } from "./market/universe.ts";
 import type { RestOptions } from "./rest/rest_api.ts";
 import type { SessionPolicy } from "./session/market_session.ts";
@@ -52,6 +53,8 @@ export interface SimulatorOptions {
   readonly barSeconds?: number;
   /** Mean seconds between halts; 0 for none. Default 300. */
   readonly haltEverySeconds?: number;
+  /** Which sizes of trades and quotes have a fraction. Default: none. */
+  readonly fractionalSizes?: FractionalSizes;
   /**
    * Trades, and as many bars, that each stream keeps at least for the REST
    * endpoints. Default 100 000; 0 keeps none.
@@ -114,6 +117,7 @@ const DEFAULTS: SimulatorSettings = {
   universeSize: 70,
   barSeconds: 60,
   haltEverySeconds: 300,
+  fractionalSizes: {},
   historyCapacity: 100_000,
   keepMarketSeconds: 120,
   ledgerCapacity: 0,
@@ -182,6 +186,10 @@ export function resolveOptions(options: SimulatorOptions): SimulatorSettings {
       continue;
     }
     problems.push(`${name} must be from ${min} to ${max}, received ${value}`);
+  }
+  const { share = 0 } = settings.fractionalSizes;
+  if (!(share >= 0 && share <= 1)) {
+    problems.push(`fractionalSizes.share must be from 0 to 1, received ${share}`);
   }
   if (settings.accounts.length === 0) problems.push("accounts is empty");
   for (const { plan } of settings.accounts) {

@@ -60,6 +60,24 @@ export class BarSchedule {
     }
   }
 
+  /** Publishes the daily bar of a stock as it is now. */
+  publishDay(listing: StockListing, now: Timestamp): void {
+    const t = timestampFromMillis(sessionDay(now.seconds * 1000));
+    this.#deps.subscribers.publish(listing.day.toMessage("d", { S: listing.symbol, t }));
+  }
+
+  /**
+   * Publishes the bar of a stock that contains the second `within`, if it is the
+   * closed one and has trades that set prices.
+   */
+  publishUpdate(listing: StockListing, within: number): void {
+    const { barSeconds, subscribers } = this.#deps;
+    const t = new Timestamp(Math.floor(within / barSeconds) * barSeconds, 0);
+    const bar = listing.takeUpdatedBar();
+    if (!bar?.isEligible) return;
+    subscribers.publish(bar.toMessage("u", { S: listing.symbol, t }));
+  }
+
   #start(start: number): void {
     this.#barStart = start;
     this.#day = sessionDay(start * 1000);

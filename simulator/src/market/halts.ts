@@ -82,6 +82,25 @@ export class Halts {
     }
   }
 
+  /** Halts or resumes a symbol, or publishes its band or imbalance, now. */
+  trigger(
+    event: "halt" | "resume" | "band" | "imbalance",
+    listing: StockListing,
+    now: Timestamp,
+  ): void {
+    switch (event) {
+      case "halt":
+        this.#halted.set(listing.symbol, { listing, end: Infinity });
+        return this.#publish(status(listing, now, "halt"));
+      case "resume":
+        return this.#resume(listing, now);
+      case "band":
+        return this.#publish(band(listing, now));
+      case "imbalance":
+        return this.#publish(imbalance(listing, now));
+    }
+  }
+
   #haltIsDue(): boolean {
     const { random, haltEverySeconds } = this.#deps;
     const subscribed = this.#statuses.listings.length +

@@ -8,6 +8,7 @@ import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
 import type { OptionChains } from "./option_chains.ts";
 import { type OptionFeedStyle, OptionListing } from "./option_listing.ts";
+import type { FractionalSizes } from "./sizes.ts";
 import { feedStyle, StockListing } from "./stock_listing.ts";
 import { buildUniverse, FAKEPACA, Instrument, type Issue, SPX } from "./universe.ts";
 
@@ -80,7 +81,7 @@ export class StockListings implements Listings<StockListing> {
   constructor(
     instruments: Instruments,
     endpoint: EndpointName,
-    random: SeededRandom,
+    { random, sizes }: { random: SeededRandom; sizes: FractionalSizes },
   ) {
     const style = feedStyle(endpoint);
     const issues = endpoint === "test" ? [FAKEPACA] : instruments.issues;
@@ -89,7 +90,12 @@ export class StockListings implements Listings<StockListing> {
       const instrument = instruments.get(issue.symbol);
       if (!instrument) continue;
       const id = FIRST_TRADE_ID + offset + index * TRADE_IDS_PER_SYMBOL;
-      const listing = new StockListing(instrument, style, id);
+      const listing = new StockListing(instrument, {
+        style,
+        firstTradeId: id,
+        firstCorrectionId: id + TRADE_IDS_PER_SYMBOL / 2,
+        sizes,
+      });
       this.#bySymbol.set(issue.symbol, listing);
     }
     this.#all = [...this.#bySymbol.values()];

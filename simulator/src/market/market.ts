@@ -18,7 +18,8 @@ import { OptionChains } from "./option_chains.ts";
 import { OptionFeed } from "./option_feed.ts";
 import type { OptionListing } from "./option_listing.ts";
 import type { LatestDays, MarketPrices, OptionContract, PriceQuote } from "./prices.ts";
-import { StockFeed, TestFeed } from "./stock_feed.ts";
+import type { FractionalSizes } from "./sizes.ts";
+import { type MarketEvent, StockFeed, TestFeed } from "./stock_feed.ts";
 import { feedStyle, type StockListing } from "./stock_listing.ts";
 
 /** A price that no stream shows is moved when it is older than this. */
@@ -47,6 +48,8 @@ interface MarketOptions {
   readonly haltEverySeconds: number;
   /** Trades, and as many bars, that each endpoint keeps at least. */
   readonly historyCapacity: number;
+  /** Which sizes of stocks have a fraction. */
+  readonly fractionalSizes: FractionalSizes;
 }
 
 /** All feeds and their prices. */
@@ -55,6 +58,7 @@ export class Market implements MarketPrices, Disposable {
   readonly #instruments: Instruments;
   readonly #chains: OptionChains;
   readonly #stocks = new Map<EndpointName, StockListings>();
+  readonly #stockFeeds = new Map<EndpointName, StockFeed>();
   readonly #contracts = new Map<EndpointName, OptionListings>();
   readonly #unsentRandom: SeededRandom;
   /** By endpoint and symbol. */
@@ -146,6 +150,17 @@ export class Market implements MarketPrices, Disposable {
   }
 
   /**
+   * Lets something happen to a stock now; its subscribers receive the messages.
+   * Throws a RangeError for a symbol or a stream that cannot have it.
+   */
+  trigger(event: MarketEvent, place: { symbol: string; endpoint?: EndpointName }): void {
+    const { symbol, endpoint = "sip" } = place;
+    const feed = this.#stockFeeds.get(endpoint);
+    if (!feed) throw new RangeError(`${endpoint} has no market events`);
+    feed.trigger(event, symbol, timestampFromNanos(this.#options.clock.nowNanos()));
+  }
+
+  /**
    * Makes a message that a test sent the latest of its symbol.
    *
    * @internal
@@ -182,7 +197,8 @@ export class Market implements MarketPrices, Disposable {
         style: name,
       });
     }
-    const listings = new StockListings(this.#instruments, name, random);
+    const sizes = this.#options.fractionalSizes;
+    const listings = new StockListings(this.#instruments, name, { random, sizes });
     this.#stocks.set(name, listings);
     const deps = {
       subscribers,
@@ -193,7 +209,10 @@ export class Market implements MarketPrices, Disposable {
       haltEverySeconds,
       delaySeconds: feedStyle(name).delaySeconds,
     };
-    return name === "test" ? new TestFeed(deps) : new StockFeed(deps);
+    if (name === "test") return new TestFeed(deps);
+    const feed = new StockFeed(deps);
+    this.#stockFeeds.set(name, feed);
+    return feed;
   }
 
   /**

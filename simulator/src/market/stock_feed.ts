@@ -7,7 +7,7 @@
  */
 import type { Faults } from "../faults.ts";
 import type { Encodable, Message } from "../protocol/messages.ts";
-import { type Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
+import { Timestamp, timestampFromMillis } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { Subscribers } from "../session/subscribers.ts";
 import { BarSchedule } from "./bars.ts";
@@ -22,6 +22,21 @@ const TRADES_PER_CORRECTION = 4000;
 /** Of this many trades one is late. */
 const TRADES_PER_LATE_ONE = 1000;
 const NANOS = 1e9;
+
+/**
+ * What can happen to a stock on demand: a halt (until `resume`), a price band,
+ * an order imbalance, a correction or a cancel of its latest trade, a late trade
+ * that updates the bar before, the daily bar.
+ */
+export type MarketEvent =
+  | "halt"
+  | "resume"
+  | "band"
+  | "imbalance"
+  | "correction"
+  | "cancel"
+  | "updated_bar"
+  | "daily_bar";
 
 /** Dependencies of a stock feed. */
 interface StockFeedDependencies {
@@ -88,6 +103,50 @@ export class StockFeed implements MarketFeed {
     this.#deps.subscribers.flush();
   }
 
+  /** Lets something happen now. Throws a RangeError if it cannot. */
+  trigger(event: MarketEvent, symbol: string, now: Timestamp): void {
+    const listing = this.#deps.listings.get(symbol);
+    if (!listing) throw new RangeError(`there is no stock ${symbol}`);
+    const at = now.plus(-this.#deps.delaySeconds * NANOS);
+    switch (event) {
+      case "halt":
+      case "resume":
+      case "band":
+      case "imbalance":
+        this.#halts.trigger(event, listing, at);
+        break;
+      case "correction":
+      case "cancel":
+        this.#changeLatest(event, listing, at);
+        break;
+      case "updated_bar":
+        this.#updateBar(listing, at);
+        break;
+      case "daily_bar":
+        this.#bars.publishDay(listing, at);
+        break;
+      default:
+        throw new RangeError(`there is no market event ${event}`);
+    }
+    this.flush();
+  }
+
+  #changeLatest(event: "correction" | "cancel", listing: StockListing, at: Timestamp): void {
+    const trade = listing.lastTrade;
+    if (!trade) throw new RangeError(`${listing.symbol} has no trade yet`);
+    this.#deps.subscribers.publish(
+      event === "cancel" ? cancelOf(trade, at, "C") : correctionOf(trade, listing, at),
+    );
+  }
+
+  #updateBar(listing: StockListing, at: Timestamp): void {
+    const { barSeconds, subscribers } = this.#deps;
+    const before = Math.floor(at.seconds / barSeconds) * barSeconds - 1;
+    this.#followPrice(listing, at);
+    subscribers.publish(listing.lateTrade(this.#input(new Timestamp(before, at.nanos))));
+    this.#bars.publishUpdate(listing, before);
+  }
+
   #quote(listing: StockListing, at: Timestamp): void {
     if (this.#halts.isHalted(listing.symbol)) return;
     this.#deps.subscribers.publish(listing.quote(this.#deps.random, at));
@@ -103,7 +162,7 @@ export class StockFeed implements MarketFeed {
       ? listing.lateTrade(this.#input(at.plus(-this.#lateness())))
       : listing.trade(this.#input(at));
     subscribers.publish(trade);
-    const correction = this.#correctionOf(trade, at);
+    const correction = this.#correctionOf(trade, listing, at);
     if (correction) subscribers.publish(correction);
   }
 
@@ -119,11 +178,11 @@ export class StockFeed implements MarketFeed {
     this.#deps.subscribers.publish(listing.trade(this.#input(at)));
   }
 
-  #correctionOf(trade: Message, at: Timestamp): Message | undefined {
+  #correctionOf(trade: Message, listing: StockListing, at: Timestamp): Message | undefined {
     const { random, faults } = this.#deps;
     const planned = faults.takeTradeCorrection();
     const chance = random.next() * TRADES_PER_CORRECTION;
-    if (planned === "correct" || chance < 1) return correctionOf(trade, at);
+    if (planned === "correct" || chance < 1) return correctionOf(trade, listing, at);
     return planned === "cancel" || chance < 2
       ? cancelOf(trade, at, chance < 1.5 ? "E" : "C")
       : undefined;
@@ -150,10 +209,8 @@ export class StockFeed implements MarketFeed {
 }
 
 /** A `c` message: the trade at one cent more with a new id. */
-function correctionOf(trade: Message, at: Timestamp): Message {
+function correctionOf(trade: Message, listing: StockListing, at: Timestamp): Message {
   const price = Number(trade["p"]);
-  const id = trade["i"];
-  const corrected = typeof id === "bigint" ? id + 1n : Number(id) + 1;
   return {
     T: "c",
     S: trade.S,
@@ -162,7 +219,7 @@ function correctionOf(trade: Message, at: Timestamp): Message {
     op: price,
     os: field(trade, "s"),
     oc: field(trade, "c"),
-    ci: corrected,
+    ci: listing.takeCorrectionId(),
     cp: Math.round((price + 0.01) * 10_000) / 10_000,
     cs: field(trade, "s"),
     cc: field(trade, "c"),

@@ -9,6 +9,7 @@ import type { Message } from "../protocol/messages.ts";
 import type { Timestamp } from "../protocol/timestamp.ts";
 import type { SeededRandom } from "../random.ts";
 import type { PriceQuote } from "./prices.ts";
+import { type FractionalSizes, roundSize, withFraction, writeSize } from "./sizes.ts";
 import type { Instrument, Issue } from "./universe.ts";
 
 /** Price units per dollar: trade prices have at most four decimals. */
@@ -31,8 +32,9 @@ export class StockListing {
   readonly tape: string;
   readonly #style: FeedStyle;
   readonly #conditions: TradeConditions;
-  #bar = new BarBuilder();
-  #day = new BarBuilder();
+  readonly #sizes: FractionalSizes;
+  #bar: BarBuilder;
+  #day: BarBuilder;
   #closedBar: BarBuilder | undefined;
   #closedBarChanged = false;
   #bid = 0;
@@ -40,16 +42,29 @@ export class StockListing {
   #bidSize = 0;
   #askSize = 0;
   #nextTradeId: number;
+  #nextCorrectionId: number;
   #lastTrade: Message | undefined;
   #lastQuote: Message | undefined;
 
-  constructor(instrument: Instrument, style: FeedStyle, firstTradeId: number) {
+  constructor(
+    instrument: Instrument,
+    { style, firstTradeId, firstCorrectionId, sizes }: {
+      style: FeedStyle;
+      firstTradeId: number;
+      firstCorrectionId: number;
+      sizes: FractionalSizes;
+    },
+  ) {
     this.instrument = instrument;
     this.symbol = instrument.issue.symbol;
     this.tape = style.tape ?? instrument.issue.tape;
     this.#style = style;
     this.#conditions = tradeConditions(instrument.issue);
     this.#nextTradeId = firstTradeId;
+    this.#nextCorrectionId = firstCorrectionId;
+    this.#sizes = sizes;
+    this.#bar = new BarBuilder(sizes);
+    this.#day = new BarBuilder(sizes);
   }
 
   /** Latest trade, generated or sent by a test. */
@@ -82,10 +97,10 @@ export class StockListing {
       S: this.symbol,
       bx: random.pick(style.quoteExchanges),
       bp: this.#bid / UNITS,
-      bs: this.#bidSize,
+      bs: writeSize(this.#bidSize, this.#sizes),
       ax: random.pick(style.quoteExchanges),
       ap: this.#ask / UNITS,
-      as: this.#askSize,
+      as: writeSize(this.#askSize, this.#sizes),
       c: REGULAR_QUOTE,
       t: at,
       z: this.tape,
@@ -110,6 +125,11 @@ export class StockListing {
     return { ...trade, c: this.#conditions.late };
   }
 
+  /** The id of the next corrected trade; differs from those of trades. */
+  takeCorrectionId(): number {
+    return this.#nextCorrectionId++;
+  }
+
   /** The current bar. */
   get bar(): BarBuilder {
     return this.#bar;
@@ -125,13 +145,13 @@ export class StockListing {
     const closed = this.#bar;
     this.#closedBar = closed;
     this.#closedBarChanged = false;
-    this.#bar = new BarBuilder();
+    this.#bar = new BarBuilder(this.#sizes);
     return closed;
   }
 
   /** Starts a new day. */
   closeDay(): void {
-    this.#day = new BarBuilder();
+    this.#day = new BarBuilder(this.#sizes);
   }
 
   /** The closed bar if late trades changed it since the last call. */
@@ -161,14 +181,14 @@ export class StockListing {
   #nextTrade(input: TradeInput): Message {
     if (this.#bid === 0) this.#updatePrices(input.random);
     const inside = input.random.next() < 0.1;
-    const size = tradeSize(input.random);
+    const size = withFraction(tradeSize(input.random), input.random, this.#sizes);
     return this.#lastTrade = {
       T: "t",
       S: this.symbol,
       i: this.#nextTradeId++,
       x: inside ? "D" : input.random.pick(this.#style.tradeExchanges),
       p: this.#tradePrice(input.random, inside) / UNITS,
-      s: size,
+      s: writeSize(size, this.#sizes),
       c: this.#condition(input, size < ROUND_LOT),
       t: input.at,
       z: this.tape,
@@ -183,8 +203,8 @@ export class StockListing {
     const bid = Math.floor((middle - (spread * tick) / 2) / tick);
     this.#bid = Math.max(1, bid) * tick;
     this.#ask = this.#bid + spread * tick;
-    this.#bidSize = (1 + random.below(20)) * 100;
-    this.#askSize = (1 + random.below(20)) * 100;
+    this.#bidSize = withFraction((1 + random.below(20)) * 100, random, this.#sizes);
+    this.#askSize = withFraction((1 + random.below(20)) * 100, random, this.#sizes);
   }
 
   #tradePrice(random: SeededRandom, inside: boolean): number {
@@ -212,6 +232,7 @@ function tradeSize(random: SeededRandom): number {
 
 /** Open, high, low, close and volume of one symbol. */
 class BarBuilder {
+  readonly #sizes: FractionalSizes;
   #open = 0;
   #high = 0;
   #low = 0;
@@ -219,6 +240,10 @@ class BarBuilder {
   #volume = 0;
   #count = 0;
   #notional = 0;
+
+  constructor(sizes: FractionalSizes) {
+    this.#sizes = sizes;
+  }
 
   /** Number of trades, odd lots included. */
   get count(): number {
@@ -254,7 +279,7 @@ class BarBuilder {
       h: this.#high,
       l: this.#low,
       c: this.#close,
-      v: this.#volume,
+      v: writeSize(roundSize(this.#volume), this.#sizes),
       n: this.#count,
       vw: this.#averagePrice(),
       t,

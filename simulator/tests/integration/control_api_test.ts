@@ -63,6 +63,7 @@ Deno.test("every action is accepted", async () => {
   const { simulator: made, order, question } = await started();
   await using simulator = made;
   const orders: [string, object][] = [
+    ["market-event", { event: "halt", symbol: "AAPL" }],
     ["fail-rest", { kind: "cut", path: "/v2/orders*", count: 2 }],
     ["clear-rest", {}],
     ["mute-stream", { endpoint: "opra", replies: false }],
@@ -111,6 +112,9 @@ Deno.test("an invalid action is answered with the expected value", async () => {
     ["mute", { data: "yes" }, /data must be true or false/],
     ["drop", [], /must be a JSON object/],
     ["fail-rest", { kind: "slow" }, /kind must be one of status, timeout, cut, empty_page/],
+    ["market-event", { event: "boom", symbol: "F" }, /no market event boom/],
+    ["market-event", { event: "halt", symbol: "NOPE" }, /no stock NOPE/],
+    ["market-event", { event: "halt", symbol: "F", endpoint: "opra" }, /opra has no market events/],
     ["refuse-symbols", { symbols: "F" }, /symbols must be a list of text/],
   ];
   for (const [name, body, message] of cases) {

@@ -5,6 +5,7 @@
  */
 import { ManualClock } from "../../../src/clock.ts";
 import { Faults } from "../../../src/faults.ts";
+import type { FractionalSizes } from "../../../src/market/sizes.ts";
 import { Market } from "../../../src/market/market.ts";
 import type { ChannelName } from "../../../src/protocol/endpoints.ts";
 import { type EndpointName, ENDPOINTS } from "../../../src/protocol/endpoints.ts";
@@ -33,6 +34,7 @@ export class MarketHarness implements Disposable {
       barSeconds?: number;
       startMs?: number;
       haltEverySeconds?: number;
+      fractionalSizes?: FractionalSizes;
     } = {},
   ) {
     this.clock = new ManualClock(options.startMs);
@@ -64,6 +66,7 @@ export class MarketHarness implements Disposable {
       barSeconds: options.barSeconds ?? 60,
       haltEverySeconds: options.haltEverySeconds ?? 0,
       historyCapacity: 1000,
+      fractionalSizes: options.fractionalSizes ?? {},
     });
   }
 
