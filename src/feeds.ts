@@ -15,6 +15,7 @@ import type { Log } from "./application/ports/log.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
+import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
 import { createSubscriptions } from "./domain/subscription/reconciler.ts";
@@ -59,6 +60,15 @@ interface Feeds {
 type FeedDependencies = Dependencies & {
   readonly channels: Channels;
   readonly counters: ProxyCounters;
+  /** Receives what changes upstream. @default nothing is reported */
+  readonly events?: UpstreamEvents;
+};
+
+const NO_EVENTS: UpstreamEvents = {
+  freshness: () => {},
+  carried: () => {},
+  notCarried: () => {},
+  subscription: () => {},
 };
 
 /** What each feed carries according to the settings. */
@@ -77,7 +87,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     const { connector, subscriptions } = feed === "trading"
       ? {
         connector: tradingConnector(config, own),
-        subscriptions: new TradeUpdatesSubscription(),
+        subscriptions: new TradeUpdatesSubscription(deps.events ?? NO_EVENTS),
       }
       : {
         connector: marketConnector(config, { ...own, feed, redact: clean }),
@@ -102,10 +112,11 @@ function subscriptionManager(
   config: Config,
   deps: FeedDependencies & { readonly feed: MarketFeedId },
 ): SubscriptionManager {
-  const { feed, clock, counters } = deps;
+  const { feed, clock, counters, events = NO_EVENTS } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
   return new SubscriptionManager({
     ...deps,
+    events,
     subscriptions: createSubscriptions({
       plan: planLimit(plan, { feed, counting }),
       limits: chunks,

@@ -126,14 +126,14 @@ export class FeedLink {
 
   /** Connects and follows the session until it ends; returns the reason. */
   async #runSession(signal: AbortSignal): Promise<FeedFailure> {
-    const { connector, subscriptions, clock, tracing, feed, redact } = this.#options;
+    const { clock, tracing, feed, redact } = this.#options;
     const span = tracing.span("feed.session", {
       "feed.id": feed,
       "feed.attempt": attemptsOf(this.#link),
     });
     try {
       const onOpened = () => this.#apply("opened");
-      const session = await connector.connect({ onOpened, subscriptions, signal });
+      const session = await this.#connect(onOpened, signal);
       span.event("authenticated");
       this.#onConnected();
       const since = clock.monotonic();
@@ -148,6 +148,16 @@ export class FeedLink {
       return failure;
     } finally {
       span.end();
+    }
+  }
+
+  async #connect(onOpened: () => void, signal: AbortSignal): Promise<FeedSession> {
+    const { connector, subscriptions } = this.#options;
+    try {
+      return await connector.connect({ onOpened, subscriptions, signal });
+    } catch (error) {
+      subscriptions.detach();
+      throw error;
     }
   }
 
@@ -170,10 +180,15 @@ export class FeedLink {
     } finally {
       signal.removeEventListener("abort", close);
       over.abort();
-      subscriptions.detach();
-      await heartbeat;
-      // Alpaca rejects a second connection until this one is closed.
-      await session.close();
+      // From now on no message arrives, so none follows the event that nothing is carried.
+      const closed = session.close();
+      try {
+        subscriptions.detach();
+      } finally {
+        await heartbeat;
+        // Alpaca rejects a second connection until this one is closed.
+        await closed;
+      }
     }
   }
 

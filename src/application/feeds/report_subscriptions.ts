@@ -15,6 +15,16 @@ import {
 } from "../../domain/subscription/pairs.ts";
 import type { ChannelReport, QuotaReport, SymbolReport } from "../status/reports.ts";
 
+/** The state of a requested pair that is excluded from requests, and why. */
+export interface PairState extends Pair {
+  readonly state: "waiting" | "rejected";
+  /** Upstream's error message, or why the pair waits. */
+  readonly reason: string;
+}
+
+/** Why a stream without a filter is not subscribed to every symbol. */
+const NO_WILDCARD = "* is not available; the symbols of other streams are received";
+
 /**
  * Counts the slots that streams use or wait for. A rejected pair needs none,
  * unless the rejection is transient: then no other stream gets its slot.
@@ -71,17 +81,40 @@ export function reportChannels(subscriptions: Subscriptions): readonly ChannelRe
   return reports.filter(({ symbols, unfiltered }) => symbols.length + unfiltered > 0);
 }
 
+/**
+ * Returns the requested pairs that are neither acknowledged nor about to be requested, by pair, as
+ * of the last refresh of the desired set. Takes time in proportion to their number.
+ */
+export function excludedPairs(
+  { refCounts, quota, desired, reconciler }: Subscriptions,
+): ReadonlyMap<string, PairState> {
+  const { acknowledged, rejections } = reconciler;
+  const excluded = new Map<string, PairState>();
+  const exclude = ({ channel, symbol }: Pair, state: PairState["state"], reason: string) => {
+    const pair = { channel, symbol, state, reason };
+    const key = pairKey(pair);
+    if (excluded.has(key) || refCounts.streamsOf(pair) === 0) return;
+    if (!hasPair(acknowledged, pair)) excluded.set(key, pair);
+  };
+  for (const pair of rejections) exclude(pair, "rejected", errorText(pair.error));
+  const reason = `all ${slotsAvailable(quota)} slots are in use`;
+  for (const pair of desired.waiting) exclude(pair, "waiting", reason);
+  for (const channel of UPSTREAM_CHANNELS) {
+    if (quota.allowsWildcard(channel)) continue;
+    exclude({ channel, symbol: WILDCARD }, "rejected", NO_WILDCARD);
+  }
+  return excluded;
+}
+
 function symbolStatuses(
-  { quota, desired, reconciler: { acknowledged, rejections } }: Subscriptions,
+  subscriptions: Subscriptions,
 ): (pair: Pair) => Pick<SymbolReport, "state" | "reason"> {
-  const errors = new Map(rejections.map((pair) => [pairKey(pair), pair.error]));
-  const waiting = new Set(desired.waiting.map(pairKey));
+  const excluded = excludedPairs(subscriptions);
+  const { acknowledged } = subscriptions.reconciler;
   return (pair) => {
     if (hasPair(acknowledged, pair)) return { state: "acknowledged", reason: undefined };
-    const error = errors.get(pairKey(pair));
-    if (error) return { state: "rejected", reason: errorText(error) };
-    if (!waiting.has(pairKey(pair))) return { state: "requested", reason: undefined };
-    return { state: "waiting", reason: `all ${slotsAvailable(quota)} slots are in use` };
+    const { state = "requested", reason } = excluded.get(pairKey(pair)) ?? {};
+    return { state, reason };
   };
 }
 

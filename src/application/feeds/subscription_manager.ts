@@ -26,12 +26,14 @@ import type { FeedSession } from "../ports/feed_connector.ts";
 import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
 import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
+import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
 import {
   describeProblem,
   reportChannels,
   reportQuota,
   slotsInUse,
 } from "./report_subscriptions.ts";
+import { SubscriptionEvents } from "./subscription_events.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /** Consecutive unanswered requests that fail a session which has replied before. */
@@ -90,6 +92,11 @@ export interface SubscriptionSink {
   freeSlots(channel: UpstreamChannel): number | undefined;
   /** Schedules a retest of a learned limit with a symbol that got no slot. */
   testLimitWith(channel: UpstreamChannel, symbol: string): void;
+  /**
+   * Returns the state of each symbol, all of which an open stream requests. Later changes are
+   * events of {@linkcode UpstreamEvents.subscription}.
+   */
+  statesOf(channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[];
 }
 
 /** What a subscription manager needs. */
@@ -103,6 +110,8 @@ interface SubscriptionManagerOptions {
   readonly tracing: Tracing;
   /** Called for every rejection and error, for counting. */
   readonly onRejection: (text: string) => void;
+  /** Receives what is carried and the states of pairs. */
+  readonly events: UpstreamEvents;
 }
 
 /** A connected session. */
@@ -113,6 +122,9 @@ interface AttachedSession {
   /** Requests without a reply since the last reply. */
   unanswered: number;
   hasAnswered: boolean;
+  /** Pairs from this position on were requested after the session had started. */
+  readonly requestedFrom: number;
+  isComplete: boolean;
   acknowledgedAt?: number;
 }
 
@@ -153,6 +165,7 @@ class Alarm {
 /** Manages the subscriptions of a market data feed. */
 export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
   readonly #options: SubscriptionManagerOptions;
+  readonly #events: SubscriptionEvents;
   #session: AttachedSession | undefined;
   /** When the next request is sent, with all changes until then. */
   readonly #sending: Alarm;
@@ -165,7 +178,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, feed, subscriptions, events } = options;
+    this.#events = new SubscriptionEvents(feed, subscriptions, events);
     this.#sending = new Alarm(clock, () => this.#send());
     this.#sweeping = new Alarm(clock, () => this.#sweep());
     this.#retesting = new Alarm(clock, () => this.#send());
@@ -182,6 +196,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   get acknowledgedAt(): number | undefined {
     return this.#session?.acknowledgedAt;
+  }
+
+  get isComplete(): boolean {
+    return this.#session?.isComplete ?? false;
   }
 
   /** Reports limit, use and failures in numbers. */
@@ -225,12 +243,15 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
 
   add(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { refCounts } = this.#options.subscriptions;
-    if (refCounts.add(channel, symbols) && this.#session) this.#sending.start();
+    const isNew = refCounts.add(channel, symbols);
+    this.#events.requested(channel, symbols);
+    if (isNew && this.#session) this.#sending.start();
   }
 
   remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
     const { subscriptions: { refCounts }, clock } = this.#options;
     if (!refCounts.remove(channel, symbols, clock.monotonic())) return;
+    this.#events.released(channel, symbols);
     // Without a session nothing is subscribed, so nothing needs to linger.
     if (!this.#session) return refCounts.dropLingering();
     this.#sending.start();
@@ -251,21 +272,34 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#scheduleRetest();
   }
 
+  statesOf(channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[] {
+    return this.#events.statesOf(channel, symbols);
+  }
+
   attach(upstream: FeedSession): void {
-    this.#session = { upstream, unanswered: 0, hasAnswered: false };
-    this.#options.subscriptions.reconciler.reset();
+    const { reconciler, refCounts } = this.#options.subscriptions;
+    this.#session = {
+      upstream,
+      unanswered: 0,
+      hasAnswered: false,
+      requestedFrom: refCounts.nextPosition,
+      isComplete: false,
+    };
+    reconciler.reset();
     this.#send();
   }
 
   detach(): void {
+    if (!this.#session) return;
     const { reconciler, refCounts } = this.#options.subscriptions;
     for (const alarm of [this.#sending, this.#sweeping, this.#retesting, this.#deadline]) {
       alarm.set(undefined);
     }
-    this.#session?.span?.end();
+    this.#session.span?.end();
     this.#session = undefined;
     reconciler.reset();
     refCounts.dropLingering();
+    this.#events.lost();
   }
 
   probe(): void {
@@ -291,6 +325,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     session.span?.set({ code: error.code });
     this.#settle(session);
     this.#reportRejection(reconciler.reject(error), request, error);
+    this.#events.update();
     this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
 
@@ -313,10 +348,26 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#sweeping.set(refCounts.nextSweepAt);
   }
 
-  /** Sends a probe or the next request; without one waits for the next retest. */
+  /** Sends a probe or the next request, then emits what has changed. */
   #send(probe?: SubscriptionRequest): void {
     const session = this.#session;
     if (!session) return;
+    this.#request(session, probe);
+    session.isComplete ||= this.#hasRequested(session);
+    this.#events.update();
+  }
+
+  /** Whether everything requested when the session started is acknowledged, rejected or waits. */
+  #hasRequested({ requestedFrom }: AttachedSession): boolean {
+    const { desired, refCounts } = this.#options.subscriptions;
+    return !desired.missing.some(({ channel, symbol }) => {
+      const { position = Infinity } = refCounts.symbols(channel).get(symbol) ?? {};
+      return position < requestedFrom;
+    });
+  }
+
+  /** Sends a probe or the next request; without one waits for the next retest. */
+  #request(session: AttachedSession, probe?: SubscriptionRequest): void {
     const { feed, subscriptions: { reconciler }, log, tracing, replyTimeoutMs } = this.#options;
     const request = probe ?? reconciler.next();
     this.#reportGivenUp(reconciler.takeGivenUp());

@@ -15,7 +15,11 @@ import { type Pair, pairKey, perChannel, type UpstreamChannel } from "./pairs.ts
 interface ReferencedPair extends Pair {
   /** Streams that request it, at least 1. */
   readonly streams: number;
+  /** Rises in the order of the first reference; never used twice. */
+  readonly position: number;
 }
+
+type CountedPair = ReferencedPair & { streams: number };
 
 /** A pair that no open stream requests any more. */
 interface LingeringPair extends Pair {
@@ -27,10 +31,11 @@ interface LingeringPair extends Pair {
 export class SymbolRefCounts {
   readonly #graceMs: number;
   /** In the order of the first reference. */
-  readonly #referenced = new Set<Pair & { streams: number }>();
-  readonly #byChannel = perChannel(() => new Map<string, Pair & { streams: number }>());
+  readonly #referenced = new Set<CountedPair>();
+  readonly #byChannel = perChannel(() => new Map<string, CountedPair>());
   /** In the order of the last removal, in which grace periods end. */
   readonly #lingering = new Map<string, LingeringPair>();
+  #nextPosition = 0;
 
   /** @param graceMs how long a pair lingers, in ms; 0 disables lingering */
   constructor(graceMs = 0) {
@@ -46,7 +51,7 @@ export class SymbolRefCounts {
         known.streams++;
         continue;
       }
-      const pair = { channel, symbol, streams: 1 };
+      const pair = { channel, symbol, streams: 1, position: this.#nextPosition++ };
       this.#byChannel[channel].set(symbol, pair);
       this.#referenced.add(pair);
       this.#lingering.delete(pairKey(pair));
@@ -109,6 +114,11 @@ export class SymbolRefCounts {
   /** Every lingering pair, in the order of the last removal. */
   lingering(): Iterable<LingeringPair> {
     return this.#lingering.values();
+  }
+
+  /** The position of the next pair that is referenced for the first time. */
+  get nextPosition(): number {
+    return this.#nextPosition;
   }
 
   /** Number of streams that request a pair. */

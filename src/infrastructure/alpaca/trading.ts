@@ -14,6 +14,7 @@ import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { ConnectOptions, FeedConnector } from "../../application/ports/feed_connector.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { FeedCounters } from "../../application/status/counters.ts";
+import type { SymbolSets } from "../../domain/subscription/pairs.ts";
 import { type OrderUpdate, unknownEnums } from "../../domain/market/order_events.ts";
 import { moneyCodec } from "./codecs.ts";
 import { FrameDecoder, type StreamFormat } from "./decode.ts";
@@ -43,6 +44,8 @@ const CONNECTION_LIMIT = /connection limit|too many connections/i;
 
 /** Unknown enum values of one update that are logged. */
 const MAX_LOGGED_VALUES = 8;
+/** This stream has no symbols. */
+const NO_SYMBOLS: SymbolSets = new Map();
 /** Names in a list of streams that are read; Alpaca has three. */
 const MAX_STREAMS = 16;
 
@@ -109,8 +112,10 @@ class TradingSession extends Session<TradingReply> {
     if (!isListening(reply)) throw failureOf(reply);
   }
 
-  /** Ends the session when a reply says that updates no longer arrive. */
+  /** Reports that updates arrive; ends the session when a reply says that they no longer do. */
   protected readonly onReply = (reply: TradingReply): void => {
+    // Not after the login, because an update may follow in the same frame.
+    if (isListening(reply)) this.connectOptions.subscriptions.acknowledged(NO_SYMBOLS);
     if (!this.isLoggedIn) return this.loginReplies.add(reply);
     if (!isListening(reply) && !isAuthorized(reply)) this.fail(failureOf(reply));
   };

@@ -12,6 +12,7 @@ import {
   type SubscriptionSettings,
 } from "../../../../src/domain/subscription/reconciler.ts";
 import { NO_LIMIT, symbolSets } from "../../../support/subscriptions.ts";
+import { RecordingEvents } from "../../../support/recording_events.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
@@ -24,6 +25,7 @@ export class ManagerHarness {
   readonly clock = new ManualClock();
   readonly log = new RecordingLog();
   readonly tracing = new CountingTracing();
+  readonly events = new RecordingEvents();
   readonly rejections: string[] = [];
   readonly subscriptions: Subscriptions;
   readonly manager: SubscriptionManager;
@@ -45,6 +47,7 @@ export class ManagerHarness {
       log: this.log,
       tracing: this.tracing,
       onRejection: (text) => this.rejections.push(text),
+      events: this.events,
     });
   }
 

@@ -124,6 +124,7 @@ export class ScriptedConnector implements FeedConnector {
 export class RecordingSubscriptions implements UpstreamSubscriptions {
   readonly calls: string[] = [];
   subscriptionCount = 0;
+  isComplete = false;
   problem: string | undefined;
   acknowledgedAt: number | undefined;
 

@@ -22,6 +22,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../../../src/domain/subscription/pairs.ts";
+import { RecordingEvents } from "../../../support/recording_events.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import type { Scene, Step } from "./scenario_steps.ts";
@@ -30,6 +31,9 @@ import { CountingTracing, ScriptedSession } from "./scripted_feed.ts";
 
 /** Deadline of an answer, ms. */
 export const TIMEOUT = 10_000;
+
+/** Pause after an error of upstream, ms. */
+const PAUSE_MS = 1_000;
 
 /**
  * How long nothing may happen but retests until all is quiet, ms: the interval
@@ -42,10 +46,16 @@ interface Held {
   readonly symbols: readonly string[];
 }
 
+/** An open stream, with the states of its symbols as it was told. */
+interface HeldStream extends Held {
+  readonly states: Map<string, string>;
+}
+
 /** One run. */
 export class Scenario {
   readonly clock = new ManualClock();
   readonly tracing = new CountingTracing();
+  readonly events = new RecordingEvents();
   readonly upstream: ModelUpstream;
   readonly subscriptions: Subscriptions;
   readonly manager: SubscriptionManager;
@@ -54,18 +64,32 @@ export class Scenario {
   /** Called for every request, after the rules were checked. */
   onRequest: (request: SubscriptionRequest) => void = () => {};
   readonly scene: Scene;
-  readonly #streams: Held[] = [];
+  readonly #streams: HeldStream[] = [];
   #session: ScriptedSession | undefined;
   #failed = false;
   #unansweredSince: number | undefined;
   #lastAnswer: Answer | undefined;
   #broken: unknown;
+  /** How often each pair was acknowledged when a session was lost. */
+  readonly #losses = new Map<string, number>();
+  /** Pairs that the session has acknowledged. */
+  readonly #acknowledged = new Set<string>();
+  /** End of the pause after an error of upstream. */
+  #pausedUntil = 0;
   readonly #covered = new Map<string, Pair>();
   /** Whether what upstream says is true, if possibly late. */
   #truthful = true;
 
   constructor(scene: Scene) {
     this.scene = scene;
+    this.events.onStates = (channel, changes) => {
+      const streams = this.#streams.filter((stream) => stream.channel === channel);
+      for (const { symbol, state } of changes) {
+        for (const { symbols, states } of streams) {
+          if (symbols.includes(symbol)) states.set(symbol, state);
+        }
+      }
+    };
     const { plan, truth, limits, graceMs } = scene;
     this.upstream = new ModelUpstream(truth);
     this.upstream.onChange = () => this.#checkCoverage();
@@ -84,6 +108,7 @@ export class Scenario {
       log: new RecordingLog(),
       tracing: this.tracing,
       onRejection: () => {},
+      events: this.events,
     });
   }
 
@@ -189,6 +214,12 @@ export class Scenario {
     this.requests = [];
     this.#covered.clear();
     this.upstream.disconnect();
+    for (const pair of pairsOf(this.subscriptions.reconciler.acknowledged)) {
+      const key = pairKey(pair);
+      this.#losses.set(key, (this.#losses.get(key) ?? 0) + 1);
+    }
+    this.#acknowledged.clear();
+    this.#pausedUntil = 0;
     this.manager.detach();
   }
 
@@ -231,14 +262,55 @@ export class Scenario {
   async #settle(): Promise<void> {
     await this.clock.advance(0);
     if (this.#broken) throw this.#broken;
+    this.#checkEvents();
     if (this.#failed) this.drop();
+  }
+
+  /** The events add up to what is acknowledged and to the state of what streams request. */
+  #checkEvents(): void {
+    const { carriedPairs, losses } = this.events;
+    const acknowledged = pairsOf(this.subscriptions.reconciler.acknowledged).map(pairKey);
+    assert.deepEqual([...carriedPairs].sort(), acknowledged.sort());
+    assert.deepEqual(losses, this.#losses);
+    for (const key of carriedPairs) this.#acknowledged.add(key);
+    const isPaused = this.clock.monotonic() < this.#pausedUntil;
+    if (!this.#session || isPaused) return;
+    const stateOf = this.#states();
+    for (const { channel, symbols, states } of this.#streams) {
+      for (const symbol of symbols) {
+        const key = pairKey({ channel, symbol });
+        const state = stateOf({ channel, symbol });
+        const reported = states.get(symbol);
+        // An outage is reported for the feed, not for each of its symbols.
+        const isOfFeed = state === "requested" && reported === "acknowledged" &&
+          !this.#acknowledged.has(key);
+        if (!isOfFeed) assert.equal(reported, state, key);
+      }
+    }
+  }
+
+  /** Computes the state of a requested pair again. */
+  #states(): (pair: Pair) => string {
+    const { reconciler, desired, quota } = this.subscriptions;
+    const rejected = new Set(reconciler.rejections.map(pairKey));
+    const waiting = new Set(desired.waiting.map(pairKey));
+    return (pair) => {
+      const key = pairKey(pair);
+      if (hasPair(reconciler.acknowledged, pair)) return "acknowledged";
+      if (rejected.has(key)) return "rejected";
+      if (pair.symbol === WILDCARD && !quota.allowsWildcard(pair.channel)) return "rejected";
+      return waiting.has(key) ? "waiting" : "requested";
+    };
   }
 
   #open(stream: Held, admitted: boolean): void {
     const { channel, symbols } = stream;
     if (admitted && !this.#isAdmitted(stream)) return;
-    this.#streams.push({ channel, symbols });
     this.manager.add(channel, symbols);
+    const states = this.manager.statesOf(channel, symbols).map((
+      { symbol, state },
+    ) => [symbol, state] as const);
+    this.#streams.push({ channel, symbols, states: new Map(states) });
   }
 
   /** Requests admission, and computes the sum again. */
@@ -290,7 +362,10 @@ export class Scenario {
   #tell(answer: Answer): void {
     this.#unansweredSince = undefined;
     if ("state" in answer) this.manager.acknowledged(answer.state);
-    else this.manager.rejected(answer.error);
+    else {
+      this.manager.rejected(answer.error);
+      if (answer.error.code >= 500) this.#pausedUntil = this.clock.monotonic() + PAUSE_MS;
+    }
   }
 
   /** A broken rule is kept for the scenario: the asker would swallow it. */

@@ -5,6 +5,7 @@
  * @module
  */
 import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
+import type { SymbolChange } from "../../../../src/application/streaming/upstream_events.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 
@@ -43,6 +44,10 @@ export class CountingSink implements SubscriptionSink {
   freeSlots(channel: UpstreamChannel): number | undefined {
     if (channel !== "quotes" || this.limit === undefined) return undefined;
     return this.limit - this.#refCounts.symbols(channel).size;
+  }
+
+  statesOf(): readonly SymbolChange[] {
+    return [];
   }
 
   testLimitWith(_channel: UpstreamChannel, symbol: string): void {

@@ -41,6 +41,10 @@ class RefCountSink implements SubscriptionSink {
 
   testLimitWith(): void {}
 
+  statesOf(): [] {
+    return [];
+  }
+
   add(channel: UpstreamChannel, symbols: Iterable<string>): void {
     this.refCounts.add(channel, symbols);
   }
@@ -275,6 +279,7 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
     remove: () => calls.push("remove"),
     freeSlots: () => undefined,
     testLimitWith: () => {},
+    statesOf: () => [],
   };
   const clock = new ManualClock();
   const streams = new StreamRegistry({
