@@ -21,13 +21,11 @@ export class RecordingEvents implements UpstreamEvents {
   readonly carriedPairs = new Set<string>();
   /** How often each pair was lost with a session. */
   readonly losses = new Map<string, number>();
-  readonly notices: FeedNotice[] = [];
   /** Called with every change of states. */
   onStates: (channel: UpstreamChannel, changes: readonly SymbolChange[]) => void = () => {};
 
-  freshness(feed: FeedId, notice: FeedNotice): void {
-    this.notices.push(notice);
-    this.lines.push(`${feed} is ${notice.freshness}`);
+  freshness(feed: FeedId, _channel: UpstreamChannel | undefined, notice: FeedNotice): void {
+    this.lines.push(`${feed} ${notice.symbols.join()} is ${notice.freshness}`);
   }
 
   carried({ channel, symbols }: Carriage): void {

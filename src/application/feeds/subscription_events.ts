@@ -19,7 +19,6 @@ import {
   type SymbolSets,
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
-  WILDCARD,
 } from "../../domain/subscription/pairs.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import { symbolChanges } from "../../domain/subscription/symbol_changes.ts";

@@ -286,6 +286,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       isComplete: false,
     };
     reconciler.reset();
+    this.#events.lost();
     this.#send();
   }
 

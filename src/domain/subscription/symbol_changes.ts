@@ -6,7 +6,7 @@
 import { type SymbolSets, UPSTREAM_CHANNELS, type UpstreamChannel } from "./pairs.ts";
 
 /** Symbols of one channel that one state has and the other has not. */
-export interface SymbolChanges {
+interface SymbolChanges {
   readonly channel: UpstreamChannel;
   readonly added: readonly string[];
   readonly removed: readonly string[];

@@ -51,7 +51,7 @@ for (const form of ["text", "binary"]) {
     assert.deepEqual([listen.text, listen.binary], [LISTEN, false]);
     say(peer, LISTENING);
     const session = await soon(connecting);
-    assert.deepEqual(trading.events.calls, ["opened"]);
+    assert.deepEqual(trading.events.calls, ["opened", "acknowledged"]);
     say(peer, update("o1"));
     await trading.orders.until(1);
     session.request(PROBE);

@@ -72,7 +72,7 @@ Deno.test("an outage ends each carried channel once, and changes no state", asyn
   ]);
 });
 
-Deno.test("a stream that opens in an outage is told when its symbol is acknowledged", async () => {
+Deno.test("a stream that opens in an outage learns that its symbol is acknowledged", async () => {
   await using feed = connected();
   feed.manager.add("quotes", ["A"]);
   await feed.clock.advance(0);
@@ -88,7 +88,7 @@ Deno.test("a stream that opens in an outage is told when its symbol is acknowled
   assert.deepEqual(feed.events.take(), ["carried quotes A", "quotes A acknowledged"]);
 });
 
-Deno.test("a rejected symbol is reported with the text of upstream, and when it is retried", async () => {
+Deno.test("a rejected symbol is reported with the text of upstream", async () => {
   await using feed = connected();
   feed.manager.add("quotes", ["BAD"]);
   await feed.clock.advance(0);

@@ -46,7 +46,7 @@ interface Held {
   readonly symbols: readonly string[];
 }
 
-/** An open stream, with the states of its symbols as it was told. */
+/** An open stream, with the states of its symbols as they were reported. */
 interface HeldStream extends Held {
   readonly states: Map<string, string>;
 }
