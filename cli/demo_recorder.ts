@@ -6,7 +6,7 @@
  *
  * @module
  */
-import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
+import { BAR_CHANNELS, type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import {
   ConnectionState,
   type FeedStatus,
@@ -135,7 +135,7 @@ export class DemoRecorder {
       this.#update(message);
       // A bar's time is the start of its minute, so it has no delay.
       const { timestamp } = message;
-      if (timestamp && channel !== "stockBars") meter.sample(now - millisecondsOf(timestamp));
+      if (timestamp && !BAR_CHANNELS.has(channel)) meter.sample(now - millisecondsOf(timestamp));
     }
   }
 

@@ -5,6 +5,7 @@
  */
 import { MarketCalendar } from "../src/domain/calendar/market_calendar.ts";
 import type { ChannelName } from "../src/domain/market/channels.ts";
+import type { UpstreamChannel } from "../src/domain/subscription/pairs.ts";
 import { usualUnderlying } from "../src/domain/options/underlying_directory.ts";
 import {
   ConnectionState,
@@ -37,7 +38,7 @@ export interface Explanation {
 interface Source {
   readonly feed: "sip" | "opra" | "trading";
   /** Alpaca's channel; undefined for orders. */
-  readonly channel?: "quotes" | "trades" | "bars";
+  readonly channel?: UpstreamChannel;
   /** Why nothing arrives while everything works. */
   readonly quiet: string;
   /** After data, a pause of this length is reported although everything works. */
@@ -54,6 +55,42 @@ const SOURCES: Readonly<Record<ChannelName, Source>> = {
     channel: "bars",
     quiet: "a bar arrives after each minute in which its symbol was traded",
     quietMs: 120_000,
+  },
+  stockUpdatedBars: {
+    feed: "sip",
+    channel: "updatedBars",
+    quiet: "an updated bar arrives when late trades change the bar of the last minute",
+    quietMs: 3_600_000,
+  },
+  stockDailyBars: {
+    feed: "sip",
+    channel: "dailyBars",
+    quiet: "a daily bar arrives each minute in which its symbol was traded",
+    quietMs: 120_000,
+  },
+  tradingStatuses: {
+    feed: "sip",
+    channel: "statuses",
+    quiet: "a status arrives when trading of its symbol is halted or resumed",
+    quietMs: 86_400_000,
+  },
+  priceBands: {
+    feed: "sip",
+    channel: "lulds",
+    quiet: "price bands are sent in the regular session only",
+    quietMs: 300_000,
+  },
+  tradeCorrections: {
+    feed: "sip",
+    channel: "trades",
+    quiet: "few trades are corrected or cancelled",
+    quietMs: 86_400_000,
+  },
+  imbalances: {
+    feed: "sip",
+    channel: "imbalances",
+    quiet: "imbalances are sent while a symbol is halted",
+    quietMs: 86_400_000,
   },
   optionQuotes: { feed: "opra", channel: "quotes", quiet: QUIET_SYMBOLS, quietMs: 30_000 },
   optionTrades: {

@@ -9,18 +9,21 @@
 import { OrderSide, OrderSideSchema } from "../src/gen/cream/v1/execution_pb.ts";
 import { OrderTypeSchema } from "../src/gen/cream/v1/common_pb.ts";
 import {
+  type CancelledTrade,
+  type CorrectedTrade,
   type OptionQuoteUpdate,
-  type OptionTrade,
   OrderClass,
   type OrderDetails,
   OrderEvent,
   OrderEventSchema,
   type OrderUpdate,
+  type PriceBand,
   type StockBar,
   type StockQuote,
   type StockTrade,
+  type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { ChannelName } from "../src/domain/market/channels.ts";
+import { BAR_CHANNELS, type ChannelName } from "../src/domain/market/channels.ts";
 import type { StreamMessage } from "./streams.ts";
 import {
   age,
@@ -46,6 +49,13 @@ const BOOK_TITLE = `${"SIZE".padStart(6)} × ${" BID".padEnd(9)} ${" ASK".padEnd
 }  VENUES`;
 const EXECUTION_TITLE = `${" PRICE".padEnd(9)} × ${"SIZE".padStart(7)}  VENUE`;
 
+const BAR_TITLES: readonly string[] = [
+  "SYMBOL".padEnd(STOCK),
+  [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" "),
+  "VOLUME".padStart(11),
+  `${"TRADES".padStart(7)}  VWAP`,
+];
+
 /** Column titles after the time and the age. */
 const TITLES: Readonly<Record<ChannelName, readonly string[]>> = {
   stockQuotes: ["SYMBOL".padEnd(STOCK), BOOK_TITLE, "TAPE CONDITIONS"],
@@ -53,12 +63,16 @@ const TITLES: Readonly<Record<ChannelName, readonly string[]>> = {
     "SYMBOL".padEnd(STOCK),
     `${EXECUTION_TITLE} TAPE ${"TRADE ID".padEnd(16)} CONDITIONS`,
   ],
-  stockBars: [
+  stockBars: BAR_TITLES,
+  stockUpdatedBars: BAR_TITLES,
+  stockDailyBars: BAR_TITLES,
+  tradingStatuses: ["SYMBOL".padEnd(STOCK), "TAPE STATUS / REASON"],
+  priceBands: ["SYMBOL".padEnd(STOCK), `${" DOWN".padEnd(9)} ${" UP".padEnd(9)}  TAPE INDICATOR`],
+  tradeCorrections: [
     "SYMBOL".padEnd(STOCK),
-    [" OPEN", " HIGH", " LOW", " CLOSE"].map((name) => name.padEnd(9)).join(" "),
-    "VOLUME".padStart(11),
-    `${"TRADES".padStart(7)}  VWAP`,
+    `${EXECUTION_TITLE} TAPE ${"TRADE ID".padEnd(16)} BECOMES`,
   ],
+  imbalances: ["SYMBOL".padEnd(STOCK), `${" PRICE".padEnd(9)}  TAPE`],
   optionQuotes: ["CONTRACT".padEnd(OPTION), BOOK_TITLE, "CONDITION"],
   optionTrades: ["CONTRACT".padEnd(OPTION), `${EXECUTION_TITLE} CONDITION`],
   orderUpdates: [
@@ -81,7 +95,7 @@ export interface TimeFormat {
 /** Column titles of `messageLine`. */
 export function messageTitle(channel: ChannelName, { digits = 9, now }: TimeFormat = {}): string {
   const time = "TIME (UTC)".padEnd(9 + digits);
-  const hasAge = now !== undefined && channel !== "stockBars";
+  const hasAge = now !== undefined && !BAR_CHANNELS.has(channel);
   return [time, ...(hasAge ? ["AGE".padStart(7)] : []), ...TITLES[channel]].join("  ");
 }
 
@@ -133,6 +147,18 @@ function partsOf(message: StreamMessage, colors: Colors): string[] {
       ];
     case "cream.v1.StockBar":
       return barParts(message, colors);
+    case "cream.v1.TradingStatus":
+      return [symbolPart(message, { width: STOCK, colors }), statusText(message)];
+    case "cream.v1.PriceBand":
+      return [symbolPart(message, { width: STOCK, colors }), bandText(message)];
+    case "cream.v1.CorrectedTrade":
+    case "cream.v1.CancelledTrade":
+      return correctionParts(message, colors);
+    case "cream.v1.OrderImbalance":
+      return [
+        symbolPart(message, { width: STOCK, colors }),
+        `${price(message.price)}  ${message.tape}`,
+      ];
     case "cream.v1.OrderUpdate":
       return orderParts(message, colors);
   }
@@ -148,6 +174,41 @@ function barParts(bar: StockBar, colors: Colors): string[] {
     `${grouped(bar.volume).padStart(11)}  ${grouped(bar.tradeCount).padStart(7)} ${
       price(bar.vwap)
     }`,
+  ];
+}
+
+/** `C    H Trading Halt / T1 News Pending`; a missing reason is left out. */
+function statusText(status: TradingStatus): string {
+  const named = (code: string, text: string) => `${code} ${text}`.trim();
+  const texts = [
+    named(status.statusCode, status.statusMessage),
+    named(status.reasonCode, status.reasonMessage),
+  ];
+  return `${status.tape.padEnd(4)} ${texts.filter((text) => text !== "").join(" / ")}`;
+}
+
+function bandText(band: PriceBand): string {
+  return `${price(band.limitDownPrice)} ${price(band.limitUpPrice)}  ${
+    band.tape.padEnd(4)
+  } ${band.indicator}`;
+}
+
+/** The trade as it was reported, and what it becomes. */
+function correctionParts(trade: CorrectedTrade | CancelledTrade, colors: Colors): string[] {
+  const isCorrected = trade.$typeName === "cream.v1.CorrectedTrade";
+  const reported = isCorrected
+    ? { price: trade.originalPrice, size: trade.originalSize }
+    : { price: trade.price, size: trade.size };
+  const id = BigInt.asUintN(64, isCorrected ? trade.originalId : trade.tradeId);
+  const becomes = isCorrected
+    ? `${price(trade.correctedPrice)} × ${grouped(trade.correctedSize)} ${
+      conditions(trade.correctedConditions)
+    }`
+    : `cancelled ${trade.action}`;
+  return [
+    symbolPart(trade, { width: STOCK, colors }),
+    execution(reported, colors),
+    `${trade.exchange.padEnd(5)} ${trade.tape.padEnd(4)} ${String(id).padEnd(16)} ${becomes}`,
   ];
 }
 
@@ -231,6 +292,6 @@ function book(quote: StockQuote | OptionQuoteUpdate, colors: Colors): string {
   return `${colors("green", bid)} ${colors("red", ask)}  ${venues.padEnd(6)}`;
 }
 
-function execution(trade: StockTrade | OptionTrade, colors: Colors): string {
+function execution(trade: Pick<StockTrade, "price" | "size">, colors: Colors): string {
   return `${colors("bold", price(trade.price))} × ${grouped(trade.size).padStart(7)}`;
 }

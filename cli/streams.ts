@@ -1,5 +1,5 @@
 /**
- * The six streams of the service: their names, requests and messages.
+ * The streams of the service: their names, requests and messages.
  *
  * @module
  */
@@ -11,20 +11,31 @@ import type {
 } from "@bufbuild/protobuf";
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import {
+  type CancelledTrade,
+  type CorrectedTrade,
   type OptionQuoteUpdate,
   OptionRight,
   type OptionTrade,
+  type OrderImbalance,
   type OrderUpdate,
+  type PriceBand,
   type StockBar,
   type StockQuote,
   type StockTrade,
   type StreamBarsResponse,
+  type StreamDailyBarsResponse,
+  type StreamImbalancesResponse,
   type StreamOptionQuotesResponse,
   type StreamOptionTradesResponse,
   type StreamOrderUpdatesResponse,
+  type StreamPriceBandsResponse,
   StreamProxyService,
   type StreamQuotesResponse,
+  type StreamTradeCorrectionsResponse,
   type StreamTradesResponse,
+  type StreamTradingStatusesResponse,
+  type StreamUpdatedBarsResponse,
+  type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { ProxyClient, StreamOptions } from "./grpc_client.ts";
 
@@ -50,11 +61,17 @@ export interface Selection {
   readonly contracts?: ContractSelection | undefined;
 }
 
-/** A response of one of the six methods. */
+/** A response of one of the methods. */
 export type StreamResponse =
   | StreamQuotesResponse
   | StreamTradesResponse
   | StreamBarsResponse
+  | StreamUpdatedBarsResponse
+  | StreamDailyBarsResponse
+  | StreamTradingStatusesResponse
+  | StreamPriceBandsResponse
+  | StreamTradeCorrectionsResponse
+  | StreamImbalancesResponse
   | StreamOptionQuotesResponse
   | StreamOptionTradesResponse
   | StreamOrderUpdatesResponse;
@@ -64,11 +81,16 @@ export type StreamMessage =
   | StockQuote
   | StockTrade
   | StockBar
+  | TradingStatus
+  | PriceBand
+  | CorrectedTrade
+  | CancelledTrade
+  | OrderImbalance
   | OptionQuoteUpdate
   | OptionTrade
   | OrderUpdate;
 
-/** One of the six streams. */
+/** One of the streams. */
 export interface StreamKind {
   readonly channel: ChannelName;
   /** Which filter it has besides symbols. */
@@ -84,6 +106,28 @@ export const STREAM_KINDS: Readonly<Record<string, StreamKind>> = {
   quotes: { channel: "stockQuotes", method: method.streamQuotes, request: stockRequest },
   trades: { channel: "stockTrades", method: method.streamTrades, request: stockRequest },
   bars: { channel: "stockBars", method: method.streamBars, request: stockRequest },
+  "updated-bars": {
+    channel: "stockUpdatedBars",
+    method: method.streamUpdatedBars,
+    request: stockRequest,
+  },
+  "daily-bars": {
+    channel: "stockDailyBars",
+    method: method.streamDailyBars,
+    request: stockRequest,
+  },
+  statuses: {
+    channel: "tradingStatuses",
+    method: method.streamTradingStatuses,
+    request: stockRequest,
+  },
+  bands: { channel: "priceBands", method: method.streamPriceBands, request: stockRequest },
+  corrections: {
+    channel: "tradeCorrections",
+    method: method.streamTradeCorrections,
+    request: stockRequest,
+  },
+  imbalances: { channel: "imbalances", method: method.streamImbalances, request: stockRequest },
   "option-quotes": {
     channel: "optionQuotes",
     filter: "underlying",
@@ -147,7 +191,17 @@ export function messageOf(response: StreamResponse): StreamMessage | undefined {
     case "cream.v1.StreamOptionTradesResponse":
       return response.trade;
     case "cream.v1.StreamBarsResponse":
+    case "cream.v1.StreamUpdatedBarsResponse":
+    case "cream.v1.StreamDailyBarsResponse":
       return response.bar;
+    case "cream.v1.StreamTradingStatusesResponse":
+      return response.status;
+    case "cream.v1.StreamPriceBandsResponse":
+      return response.band;
+    case "cream.v1.StreamTradeCorrectionsResponse":
+      return response.correction?.kind.value;
+    case "cream.v1.StreamImbalancesResponse":
+      return response.imbalance;
     case "cream.v1.StreamOrderUpdatesResponse":
       return response.update;
   }

@@ -61,6 +61,18 @@ const FLAGS = {
 
 type TailFlags = Arguments<keyof typeof FLAGS>;
 
+/** A list in lines that fit eighty columns below "  what: ". */
+function wrapped(words: readonly string[]): string {
+  const lines = [""];
+  for (const word of words) {
+    const last = lines.length - 1;
+    const line = `${lines[last]}${lines[last] === "" ? "" : ", "}${word}`;
+    if (line.length <= 70) lines[last] = line;
+    else lines.push(word);
+  }
+  return lines.join(",\n        ");
+}
+
 const WHATS = [...Object.keys(STREAM_KINDS), "status"];
 
 /** What `tail --help` prints. */
@@ -68,7 +80,7 @@ export const TAIL_HELP = `Shows the messages of a proxy as they arrive.
 
 Usage: deno task tail <what> [symbol ...] [flags]
 
-  what: ${WHATS.join(", ")}
+  what: ${wrapped(WHATS)}
   No symbols means everything (option quotes: what other streams request).
 
 Flags:
@@ -163,7 +175,17 @@ export function parseTailArguments(
 const ROOT = /^[A-Z]{1,6}([./ -][A-Z]{1,2})?[0-9]?$/;
 
 /** Streams of stocks. */
-const STOCK_KINDS: ReadonlySet<string> = new Set(["quotes", "trades", "bars"]);
+const STOCK_KINDS: ReadonlySet<string> = new Set([
+  "quotes",
+  "trades",
+  "bars",
+  "updated-bars",
+  "daily-bars",
+  "statuses",
+  "bands",
+  "corrections",
+  "imbalances",
+]);
 
 /** Flags that choose contracts of underlyings. */
 const CONTRACT_FLAGS = [

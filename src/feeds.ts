@@ -145,6 +145,12 @@ function marketConnector(
         quotes: channels.stockQuotes,
         trades: channels.stockTrades,
         bars: channels.stockBars,
+        updatedBars: channels.stockUpdatedBars,
+        dailyBars: channels.stockDailyBars,
+        statuses: channels.tradingStatuses,
+        bands: channels.priceBands,
+        corrections: channels.tradeCorrections,
+        imbalances: channels.imbalances,
       })
       : optionFormat({ quotes: channels.optionQuotes, trades: channels.optionTrades }),
     credentials: () => reveal(config.credentials.data),

@@ -212,6 +212,12 @@ export function mappingTable(): string {
       quotes: sink("StreamQuotes"),
       trades: sink("StreamTrades"),
       bars: sink("StreamBars"),
+      updatedBars: sink("StreamUpdatedBars"),
+      dailyBars: sink("StreamDailyBars"),
+      statuses: sink("StreamTradingStatuses"),
+      bands: sink("StreamPriceBands"),
+      corrections: sink("StreamTradeCorrections"),
+      imbalances: sink("StreamImbalances"),
     })
   );
   const options = carried((sink) =>

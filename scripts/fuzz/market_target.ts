@@ -60,6 +60,12 @@ class Lane {
       quotes: sink("quotes"),
       trades: sink("trades"),
       bars: sink("bars"),
+      updatedBars: sink("updatedBars"),
+      dailyBars: sink("dailyBars"),
+      statuses: sink("statuses"),
+      bands: sink("bands"),
+      corrections: sink("corrections"),
+      imbalances: sink("imbalances"),
     };
     const make = feed === "stock" ? stockFormat : optionFormat;
     const format = this.#watched(make(sinks), fast);

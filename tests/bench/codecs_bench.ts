@@ -16,6 +16,7 @@ import { stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
 import type { StockQuote } from "../../src/domain/market/stock_events.ts";
 import { createEncoders } from "../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import { frame } from "../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
+import { stockSinks } from "../support/stock_sinks.ts";
 
 const PER_FRAME = 50;
 const shape = { perFrame: PER_FRAME, symbols: 1_000 };
@@ -24,7 +25,7 @@ const frames = Array.from({ length: json.length }, (_, i) => json.payload(i));
 const texts = frames.map((frame) => new TextDecoder().decode(frame));
 const NOTES = { inexact: () => {}, unknownValues: () => {} };
 const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
-const readQuote = stockHandlers({ quotes: SINK, trades: SINK, bars: SINK }).get("q")!.read;
+const readQuote = stockHandlers(stockSinks(SINK)).get("q")!.read;
 const NO_BYTES = new Uint8Array(0);
 const msgpack = new FramePool({ ...shape, format: "msgpack" });
 const packed = Array.from(
@@ -61,7 +62,7 @@ const sinkOf = (wanted: boolean) => ({
 for (const wanted of [true, false]) {
   const sink = sinkOf(wanted);
   const taken = wanted ? "all of it requested" : "none of it requested";
-  const stocks = stockFormat({ quotes: sink, trades: sink, bars: sink }).fast;
+  const stocks = stockFormat(stockSinks(sink)).fast;
   Deno.bench({
     name: `fast JSON frame of 50, ${taken}`,
     group: "decode",

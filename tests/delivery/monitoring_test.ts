@@ -5,7 +5,7 @@ import { ERROR_TYPES, MESSAGE_TYPES } from "../../src/application/status/counter
 import { MARKETS } from "../../src/domain/calendar/market_calendar.ts";
 import { FEEDS } from "../../src/domain/connection/feed.ts";
 import type { Metric } from "../../src/infrastructure/metrics/metric.ts";
-import { METRICS } from "../../src/infrastructure/metrics/metrics.ts";
+import { MESSAGE_TYPE_LABELS, METRICS } from "../../src/infrastructure/metrics/metrics.ts";
 import { CHART } from "../../scripts/delivery/chart.ts";
 import { ROOT } from "../../scripts/delivery/generate.ts";
 import { runProgram } from "../../scripts/delivery/run_program.ts";
@@ -48,8 +48,7 @@ const LABEL_VALUES: Readonly<Record<string, readonly string[]>> = {
   error_type: ERROR_TYPES,
   message_type: [
     ...MESSAGE_TYPES,
-    ...["stock_quote", "stock_trade", "stock_bar"],
-    ...["option_quote", "option_trade"],
+    ...Object.values(MESSAGE_TYPE_LABELS),
   ],
 };
 

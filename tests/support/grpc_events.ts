@@ -7,7 +7,17 @@
 import fc from "fast-check";
 import type { OptionQuote, OptionTrade } from "../../src/domain/market/option_events.ts";
 import type { OrderLeg, OrderUpdate } from "../../src/domain/market/order_events.ts";
-import type { StockBar, StockQuote, StockTrade } from "../../src/domain/market/stock_events.ts";
+import type {
+  StockBar,
+  StockCancel,
+  StockCorrection,
+  StockImbalance,
+  StockLuld,
+  StockQuote,
+  StockTrade,
+  StockTradingStatus,
+  TradeCorrection,
+} from "../../src/domain/market/stock_events.ts";
 import type { Timestamp } from "../../src/domain/market/timestamp.ts";
 
 /** A timestamp from ISO text and the nanoseconds of its second. */
@@ -53,6 +63,65 @@ export const GOLDEN_BAR: StockBar = {
   volume: 49_378,
   vwap: 389.062639,
   tradeCount: 461,
+};
+
+/** A trading halt. */
+export const GOLDEN_STATUS: StockTradingStatus = {
+  symbol: "AAPL",
+  timestamp: at("2024-01-15T10:00:00Z", 1),
+  statusCode: "H",
+  statusMessage: "Trading Halt",
+  reasonCode: "T12",
+  reasonMessage: "",
+  tape: "C",
+};
+
+/** A price band. */
+export const GOLDEN_BAND: StockLuld = {
+  symbol: "IONM",
+  timestamp: at("2024-01-15T10:00:00Z"),
+  limitUp: 3.24,
+  limitDown: 2.65,
+  indicator: "B",
+  tape: "C",
+};
+
+/** A trade that was reported with wrong values. */
+export const GOLDEN_CORRECTION: StockCorrection = {
+  kind: "corrected",
+  symbol: "EEM",
+  timestamp: at("2024-01-15T10:00:00Z", 5),
+  exchange: "M",
+  originalId: 52_983_525_033_527,
+  originalPrice: 39.1582,
+  originalSize: 440_000,
+  originalConditions: [" ", "7"],
+  correctedId: 52_983_525_034_326,
+  correctedPrice: 39.1809,
+  correctedSize: 440_000,
+  correctedConditions: ["@"],
+  tape: "B",
+};
+
+/** A cancelled trade. */
+export const GOLDEN_CANCEL: StockCancel = {
+  kind: "cancelled",
+  symbol: "GOOGL",
+  timestamp: at("2024-01-15T10:00:00Z"),
+  tradeId: 465,
+  exchange: "D",
+  price: 270.1,
+  size: 100,
+  action: "C",
+  tape: "C",
+};
+
+/** An order imbalance. */
+export const GOLDEN_IMBALANCE: StockImbalance = {
+  symbol: "INAQU",
+  timestamp: at("2024-01-15T10:00:00Z"),
+  price: 9.12,
+  tape: "C",
 };
 
 /** The option quote of the golden vectors. */
@@ -205,6 +274,65 @@ export const anyStockBar: fc.Arbitrary<StockBar> = fc.record({
   volume: int64,
   vwap: price,
   tradeCount: size,
+});
+
+/** Any trading status. */
+export const anyTradingStatus: fc.Arbitrary<StockTradingStatus> = fc.record({
+  symbol: text,
+  timestamp,
+  statusCode: text,
+  statusMessage: text,
+  reasonCode: text,
+  reasonMessage: text,
+  tape: text,
+});
+
+/** Any price band. */
+export const anyPriceBand: fc.Arbitrary<StockLuld> = fc.record({
+  symbol: text,
+  timestamp,
+  limitUp: price,
+  limitDown: price,
+  indicator: text,
+  tape: text,
+});
+
+/** Any correction or cancellation whose ids an int64 can hold. */
+export const anyTradeCorrection: fc.Arbitrary<TradeCorrection> = fc.oneof(
+  fc.record({
+    kind: fc.constant("corrected" as const),
+    symbol: text,
+    timestamp,
+    exchange: text,
+    originalId: int64,
+    originalPrice: price,
+    originalSize: size,
+    originalConditions: conditions,
+    correctedId: int64,
+    correctedPrice: price,
+    correctedSize: size,
+    correctedConditions: conditions,
+    tape: text,
+  }),
+  fc.record({
+    kind: fc.constant("cancelled" as const),
+    symbol: text,
+    timestamp,
+    tradeId: int64,
+    exchange: text,
+    price,
+    size,
+    action: text,
+    tape: text,
+  }),
+);
+
+/** Any imbalance. */
+export const anyImbalance: fc.Arbitrary<StockImbalance> = fc.record({
+  symbol: text,
+  timestamp,
+  price,
+  tape: text,
 });
 
 /** Any option quote. */

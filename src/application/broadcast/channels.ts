@@ -1,5 +1,5 @@
 /**
- * Creates the six broadcast channels with their keys and capacities.
+ * Creates the broadcast channels with their keys and capacities.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel, type ChannelKeys } from "./channel.ts";
-import { EVENT_BYTES, orderBytes } from "./memory_needs.ts";
+import { EVENT_BYTES, orderBytes, statusBytes } from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
 /** One channel per data type. */
@@ -51,6 +51,12 @@ export function createChannels(
     stockQuotes: channel("stockQuotes", bySymbol),
     stockTrades: channel("stockTrades", bySymbol),
     stockBars: channel("stockBars", bySymbol),
+    stockUpdatedBars: channel("stockUpdatedBars", bySymbol),
+    stockDailyBars: channel("stockDailyBars", bySymbol),
+    tradingStatuses: channel("tradingStatuses", bySymbol, statusBytes),
+    priceBands: channel("priceBands", bySymbol),
+    tradeCorrections: channel("tradeCorrections", bySymbol),
+    imbalances: channel("imbalances", bySymbol),
     optionQuotes: channel("optionQuotes", bySymbolOrUnderlying),
     optionTrades: channel("optionTrades", bySymbolOrUnderlying),
     orderUpdates: channel("orderUpdates", {

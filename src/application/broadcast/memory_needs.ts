@@ -4,6 +4,7 @@
  * @module
  */
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
+import type { StockTradingStatus } from "../../domain/market/stock_events.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 
 /**
@@ -15,10 +16,21 @@ export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
   stockQuotes: 300,
   stockTrades: 280,
   stockBars: 350,
+  stockUpdatedBars: 350,
+  stockDailyBars: 350,
+  tradingStatuses: 350,
+  priceBands: 270,
+  tradeCorrections: 480,
+  imbalances: 230,
   optionQuotes: 280,
   optionTrades: 240,
   orderUpdates: 2_000,
 };
+
+/** Bytes of a trading status with its envelope; its texts may have 1,024 characters. */
+export function statusBytes({ statusMessage, reasonMessage }: StockTradingStatus): number {
+  return EVENT_BYTES.tradingStatuses + 2 * (statusMessage.length + reasonMessage.length);
+}
 
 /**
  * Bytes of an order update with its envelope. One with 64 legs and the longest texts has 250 times

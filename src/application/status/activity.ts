@@ -1,5 +1,5 @@
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
-import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { BAR_CHANNELS, type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
 import { CHANNEL_SOURCES } from "../../domain/subscription/pairs.ts";
 import type { Clock } from "../ports/clock.ts";
 import {
@@ -20,7 +20,7 @@ const INTERVAL_MS = 1_000;
 const KEPT = 300;
 
 /** Channels of events with the time at which they happened; a bar has that of its start. */
-const TIMED_CHANNELS = CHANNELS.filter((channel) => channel !== "stockBars");
+const TIMED_CHANNELS = CHANNELS.filter((channel) => !BAR_CHANNELS.has(channel));
 
 /** A total, and its rate in each of the last seconds, newest last; at most 300. */
 export interface Flow {
@@ -35,14 +35,20 @@ export type FlowName =
   | `out.${ChannelName}`
   | `other.${MessageType}`;
 
-/** The message type that a channel delivers. */
-const MESSAGE_TYPE_OF: Readonly<Record<ChannelName, MessageType>> = {
-  stockQuotes: "quote",
-  stockTrades: "trade",
-  stockBars: "bar",
-  optionQuotes: "quote",
-  optionTrades: "trade",
-  orderUpdates: "order_update",
+/** The message types that a channel delivers. */
+const MESSAGE_TYPES_OF: Readonly<Record<ChannelName, readonly MessageType[]>> = {
+  stockQuotes: ["quote"],
+  stockTrades: ["trade"],
+  stockBars: ["bar"],
+  stockUpdatedBars: ["updated_bar"],
+  stockDailyBars: ["daily_bar"],
+  tradingStatuses: ["status"],
+  priceBands: ["luld"],
+  tradeCorrections: ["correction", "cancel_error"],
+  imbalances: ["imbalance"],
+  optionQuotes: ["quote"],
+  optionTrades: ["trade"],
+  orderUpdates: ["order_update"],
 };
 
 /**
@@ -149,9 +155,12 @@ function totals(counters: ProxyCounters): [FlowName, number][] {
     messagesReceived(feeds[feed]),
   ]);
   for (const channel of CHANNELS) {
-    const type = MESSAGE_TYPE_OF[channel];
-    const received = feeds[CHANNEL_SOURCES[channel].feed].received[type];
-    others.set(type, (others.get(type) ?? 0) - received);
+    let received = 0;
+    for (const type of MESSAGE_TYPES_OF[channel]) {
+      const count = feeds[CHANNEL_SOURCES[channel].feed].received[type];
+      others.set(type, (others.get(type) ?? 0) - count);
+      received += count;
+    }
     flows.push([`in.${channel}`, received], [`out.${channel}`, channels[channel].sent]);
   }
   // What is left is delivered by no channel.

@@ -67,6 +67,7 @@ export interface StockBar {
 
 /** A wrongly reported trade and its correction. */
 export interface StockCorrection {
+  readonly kind: "corrected";
   readonly symbol: string;
   readonly timestamp: Timestamp;
   readonly exchange: string;
@@ -83,6 +84,7 @@ export interface StockCorrection {
 
 /** A cancelled trade (`C`), or one that was reported in error (`E`). */
 export interface StockCancel {
+  readonly kind: "cancelled";
   readonly symbol: string;
   readonly timestamp: Timestamp;
   readonly tradeId: number | bigint;
@@ -93,6 +95,9 @@ export interface StockCancel {
   readonly action: string;
   readonly tape: string;
 }
+
+/** What becomes of a trade after it was reported. */
+export type TradeCorrection = StockCorrection | StockCancel;
 
 /** Limit-up/limit-down band of a security. */
 export interface StockLuld {

@@ -9,13 +9,30 @@ import type { ChannelName } from "../market/channels.ts";
 
 /**
  * A channel of Alpaca's market data streams, as subscriptions name it. Not to be
- * confused with a broadcast channel of the proxy ({@linkcode ChannelName}), which
- * carries the events of one upstream channel of one feed ({@linkcode CHANNEL_SOURCES}).
+ * confused with a broadcast channel of the proxy ({@linkcode ChannelName}), whose
+ * events one upstream channel of one feed delivers ({@linkcode CHANNEL_SOURCES}).
  */
-export type UpstreamChannel = "trades" | "quotes" | "bars";
+export type UpstreamChannel =
+  | "trades"
+  | "quotes"
+  | "bars"
+  | "updatedBars"
+  | "dailyBars"
+  | "statuses"
+  | "lulds"
+  | "imbalances";
 
 /** Every upstream channel, in the order in which requests list them. */
-export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = ["trades", "quotes", "bars"];
+export const UPSTREAM_CHANNELS: readonly UpstreamChannel[] = [
+  "trades",
+  "quotes",
+  "bars",
+  "updatedBars",
+  "dailyBars",
+  "statuses",
+  "lulds",
+  "imbalances",
+];
 
 /** The source of a broadcast channel. */
 interface ChannelSource {
@@ -29,6 +46,14 @@ export const CHANNEL_SOURCES: Readonly<Record<ChannelName, ChannelSource>> = {
   stockQuotes: { feed: "sip", upstream: "quotes" },
   stockTrades: { feed: "sip", upstream: "trades" },
   stockBars: { feed: "sip", upstream: "bars" },
+  stockUpdatedBars: { feed: "sip", upstream: "updatedBars" },
+  stockDailyBars: { feed: "sip", upstream: "dailyBars" },
+  tradingStatuses: { feed: "sip", upstream: "statuses" },
+  priceBands: { feed: "sip", upstream: "lulds" },
+  // Alpaca sends corrections and cancels of the trades that are subscribed, and
+  // accepts no request for them.
+  tradeCorrections: { feed: "sip", upstream: "trades" },
+  imbalances: { feed: "sip", upstream: "imbalances" },
   optionQuotes: { feed: "opra", upstream: "quotes" },
   optionTrades: { feed: "opra", upstream: "trades" },
   orderUpdates: { feed: "trading", upstream: undefined },
@@ -51,7 +76,16 @@ export type SymbolSets = ReadonlyMap<UpstreamChannel, ReadonlySet<string>>;
 
 /** Creates one value per channel. */
 export function perChannel<T>(create: () => T): Readonly<Record<UpstreamChannel, T>> {
-  return { trades: create(), quotes: create(), bars: create() };
+  return {
+    trades: create(),
+    quotes: create(),
+    bars: create(),
+    updatedBars: create(),
+    dailyBars: create(),
+    statuses: create(),
+    lulds: create(),
+    imbalances: create(),
+  };
 }
 
 /** Returns one string per pair, for use as a map key. */

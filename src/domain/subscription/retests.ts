@@ -21,6 +21,7 @@ import {
   pairsOf,
   type SymbolSets,
   UPSTREAM_CHANNELS,
+  type UpstreamChannel,
   type UpstreamError,
   WILDCARD,
 } from "./pairs.ts";
@@ -180,7 +181,7 @@ export class RetestScheduler {
       if (at > now) continue;
       if (timer.at <= now) {
         advanceTimer(timer, now);
-        if (of === "limit") session.untested = new Set(UPSTREAM_CHANNELS);
+        if (of === "limit") session.untested = this.#waitingChannels();
       }
       this.#lastAt = now;
       const pair = of === "limit" ? this.#takeLimitPair() : first;
@@ -218,6 +219,13 @@ export class RetestScheduler {
       next = { pair: { channel, symbol }, of: "pair", timer, at: timer.at };
     }
     if (next) yield next;
+  }
+
+  /** The channels with a pair that could test the limit. */
+  #waitingChannels(): Set<UpstreamChannel> {
+    const channels = new Set(this.#desired.waiting.map(({ channel }) => channel));
+    if (this.#refusedPair) channels.add(this.#refusedPair.channel);
+    return new Set(UPSTREAM_CHANNELS.filter((channel) => channels.has(channel)));
   }
 
   /**

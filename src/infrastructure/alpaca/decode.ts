@@ -5,9 +5,9 @@
  * and the other messages of the frame are delivered. A frame that cannot be decoded costs that
  * frame.
  *
- * Validation does not depend on the open streams, with one exception: the fields of a quote, trade
- * or minute bar other than its type and symbol are read only when a stream subscribes to it, so an
- * invalid value there is counted only then.
+ * Validation does not depend on the open streams, with one exception: the fields of market data
+ * other than its type and symbol are read only when a stream subscribes to it, so an invalid value
+ * there is counted only then.
  *
  * @module
  */
@@ -33,8 +33,8 @@ export interface MessageHandler {
   readonly type: MessageType;
   /** Reads the event of a message; throws `InvalidField` when it is not valid. */
   readonly read: (message: Message, notes: MessageNotes) => unknown;
-  /** Where the events are published; absent for a type that is only validated. */
-  readonly sink?: EventSink<unknown>;
+  /** Where the events are published. */
+  readonly sink: EventSink<unknown>;
   /** Whether a message is read although no stream subscribes to its symbol. @default false */
   readonly isAlwaysRead?: boolean;
 }
@@ -116,11 +116,8 @@ export class FrameDecoder<R> implements MessageNotes {
       }
       let messages = 0;
       if (batch) {
-        const { events, sinks, quotes, trades, bars } = batch;
-        messages = quotes + trades + bars;
-        counters.received.quote += quotes;
-        counters.received.trade += trades;
-        counters.received.bar += bars;
+        const { events, sinks } = batch;
+        messages = batch.countIn(counters.received);
         try {
           for (let i = 0; i < events.length; i++) {
             try {
@@ -213,11 +210,11 @@ export class FrameDecoder<R> implements MessageNotes {
   /** Reads and publishes a message; of one without a subscriber, only the symbol is read. */
   #handle(handler: MessageHandler, message: Message, receivedAt: number): void {
     const { sink, read, isAlwaysRead } = handler;
-    if (sink && !isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) return;
+    if (!isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) return;
     this.#isInexact = false;
     const event = read(message, this);
     if (this.#isInexact) this.#counters.inexact++;
-    sink?.publish(event, receivedAt);
+    sink.publish(event, receivedAt);
   }
 
   #unknown(type: unknown): void {

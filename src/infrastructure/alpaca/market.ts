@@ -37,7 +37,7 @@ const ALREADY_AUTHENTICATED = 403;
 export interface MarketFormat extends StreamFormat<Control> {
   readonly fast: FastDecoder;
   readonly codec: Codec;
-  /** Channels of this stream, named by a probe without symbols. */
+  /** Channels that a probe without symbols names. */
   readonly channels: readonly UpstreamChannel[];
 }
 

@@ -19,6 +19,7 @@ import type {
   StockQuote,
   StockTrade,
   StockTradingStatus,
+  TradeCorrection,
 } from "../../domain/market/stock_events.ts";
 import {
   type SymbolSets,
@@ -52,6 +53,12 @@ export interface StockSinks {
   readonly quotes: EventSink<StockQuote>;
   readonly trades: EventSink<StockTrade>;
   readonly bars: EventSink<StockBar>;
+  readonly updatedBars: EventSink<StockBar>;
+  readonly dailyBars: EventSink<StockBar>;
+  readonly statuses: EventSink<StockTradingStatus>;
+  readonly bands: EventSink<StockLuld>;
+  readonly corrections: EventSink<TradeCorrection>;
+  readonly imbalances: EventSink<StockImbalance>;
 }
 
 /** Where option events are published. */
@@ -60,20 +67,20 @@ export interface OptionSinks {
   readonly trades: EventSink<OptionTrade>;
 }
 
-/** Every type of the stock stream; no channel carries those without a sink. */
+/** Every type of the stock stream. */
 export function stockHandlers(sinks: StockSinks): MessageHandlers {
-  const { quotes, trades, bars } = sinks;
+  const { quotes, trades, bars, corrections } = sinks;
   return new Map<string, MessageHandler>([
     ["q", { type: "quote", read: readStockQuote, sink: quotes }],
     ["t", { type: "trade", read: readStockTrade, sink: trades }],
     ["b", { type: "bar", read: readBar("minute"), sink: bars }],
-    ["u", { type: "updated_bar", read: readBar("updated") }],
-    ["d", { type: "daily_bar", read: readBar("daily") }],
-    ["s", { type: "status", read: readTradingStatus }],
-    ["l", { type: "luld", read: readStockLuld }],
-    ["c", { type: "correction", read: readStockCorrection }],
-    ["x", { type: "cancel_error", read: readStockCancel }],
-    ["i", { type: "imbalance", read: readStockImbalance }],
+    ["u", { type: "updated_bar", read: readBar("updated"), sink: sinks.updatedBars }],
+    ["d", { type: "daily_bar", read: readBar("daily"), sink: sinks.dailyBars }],
+    ["s", { type: "status", read: readTradingStatus, sink: sinks.statuses }],
+    ["l", { type: "luld", read: readStockLuld, sink: sinks.bands }],
+    ["c", { type: "correction", read: readStockCorrection, sink: corrections }],
+    ["x", { type: "cancel_error", read: readStockCancel, sink: corrections }],
+    ["i", { type: "imbalance", read: readStockImbalance, sink: sinks.imbalances }],
   ]);
 }
 
@@ -139,6 +146,7 @@ export function readStockBar(message: Message, kind: BarKind, notes: MessageNote
 /** Stock message `T` = `c`. */
 function readStockCorrection(message: Message, notes: MessageNotes): StockCorrection {
   return {
+    kind: "corrected",
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     exchange: readString(message, "x", notes),
@@ -157,6 +165,7 @@ function readStockCorrection(message: Message, notes: MessageNotes): StockCorrec
 /** Stock message `T` = `x`. */
 function readStockCancel(message: Message, notes: MessageNotes): StockCancel {
   return {
+    kind: "cancelled",
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     tradeId: readInteger(message, "i", notes),

@@ -53,7 +53,8 @@ const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const COUNT = integer(1, 1_000_000);
 const CAPACITY = integer(1, 10_000_000);
-const CHANNEL_LIST = listOf(UPSTREAM_CHANNELS, "none");
+const STOCK_CHANNEL_LIST = listOf(UPSTREAM_CHANNELS, "none");
+const OPTION_CHANNEL_LIST = listOf(["trades", "quotes", "bars"], "none");
 const STREAM_URL = url(["wss", "ws"]);
 const API_URL = url(["https", "http"]);
 
@@ -192,11 +193,11 @@ export const SETTINGS = {
         "or numbers such as `stocks=30,options=200`",
       default: "auto",
     }),
-    STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(CHANNEL_LIST, "subscriptions.counting.stocks", {
+    STREAM_PROXY_STOCK_LIMIT_CHANNELS: row(STOCK_CHANNEL_LIST, "subscriptions.counting.stocks", {
       description: "Channels whose symbols count against the stock limit",
       default: "trades,quotes",
     }),
-    STREAM_PROXY_OPTION_LIMIT_CHANNELS: row(CHANNEL_LIST, "subscriptions.counting.options", {
+    STREAM_PROXY_OPTION_LIMIT_CHANNELS: row(OPTION_CHANNEL_LIST, "subscriptions.counting.options", {
       description: "Channels whose symbols count against the option limit",
       default: "quotes",
     }),
@@ -356,6 +357,30 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_STOCK_BARS_CAPACITY: row(CAPACITY, "capacities.stockBars", {
       description: "Stock bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_STOCK_UPDATED_BARS_CAPACITY: row(CAPACITY, "capacities.stockUpdatedBars", {
+      description: "Updated bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_STOCK_DAILY_BARS_CAPACITY: row(CAPACITY, "capacities.stockDailyBars", {
+      description: "Daily bars a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_TRADING_STATUSES_CAPACITY: row(CAPACITY, "capacities.tradingStatuses", {
+      description: "Trading statuses a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_PRICE_BANDS_CAPACITY: row(CAPACITY, "capacities.priceBands", {
+      description: "Price bands a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_TRADE_CORRECTIONS_CAPACITY: row(CAPACITY, "capacities.tradeCorrections", {
+      description: "Trade corrections and cancels a stream may fall behind",
+      default: "1000",
+    }),
+    STREAM_PROXY_IMBALANCES_CAPACITY: row(CAPACITY, "capacities.imbalances", {
+      description: "Imbalances a stream may fall behind",
       default: "1000",
     }),
     STREAM_PROXY_OPTIONS_QUOTES_CAPACITY: row(CAPACITY, "capacities.optionQuotes", {

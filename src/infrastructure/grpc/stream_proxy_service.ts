@@ -1,5 +1,5 @@
 /**
- * `cream.v1.StreamProxyService`: six streams and the connection status.
+ * `cream.v1.StreamProxyService`: the streams and the connection status.
  *
  * A stream is refused with a status alone while the proxy drains, when the request is invalid, or
  * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
@@ -140,10 +140,6 @@ function streamHandler<C extends ChannelName, R>(
 
 const NOT_SERVED = new CallError(Code.UNIMPLEMENTED, "This method is not served yet");
 
-function notServed(call: StreamCall): void {
-  endCall(call, NOT_SERVED);
-}
-
 /** Returns the handlers of all methods. */
 export function streamProxyHandlers(
   deps: StreamProxyDependencies,
@@ -157,12 +153,12 @@ export function streamProxyHandlers(
     streamBars: streamHandler("stockBars", stockFilter, context),
     streamOptionQuotes: streamHandler("optionQuotes", optionFilter, context),
     streamOptionTrades: streamHandler("optionTrades", optionFilter, context),
-    streamUpdatedBars: notServed,
-    streamDailyBars: notServed,
-    streamTradingStatuses: notServed,
-    streamPriceBands: notServed,
-    streamTradeCorrections: notServed,
-    streamImbalances: notServed,
+    streamUpdatedBars: streamHandler("stockUpdatedBars", stockFilter, context),
+    streamDailyBars: streamHandler("stockDailyBars", stockFilter, context),
+    streamTradingStatuses: streamHandler("tradingStatuses", stockFilter, context),
+    streamPriceBands: streamHandler("priceBands", stockFilter, context),
+    streamTradeCorrections: streamHandler("tradeCorrections", stockFilter, context),
+    streamImbalances: streamHandler("imbalances", stockFilter, context),
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
     acknowledge: () => {
       throw NOT_SERVED;

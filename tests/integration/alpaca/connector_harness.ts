@@ -21,6 +21,7 @@ import {
 import { createTradingConnector } from "../../../src/infrastructure/alpaca/trading.ts";
 import { ManualClock, settle } from "../../support/manual_clock.ts";
 import { RecordingLog } from "../../support/recording_log.ts";
+import { stockSinks } from "../../support/stock_sinks.ts";
 import type { ScriptedPeer } from "../../support/scripted_exchange.ts";
 
 /** Deadlines that pass only when a test turns the clock. */
@@ -166,7 +167,7 @@ export class Stocks extends Dependencies {
     const { clock, log, counters, quotes, nothing } = this;
     this.connector = createMarketConnector({
       url,
-      format: stockFormat({ quotes, trades: nothing, bars: nothing }),
+      format: stockFormat({ ...stockSinks(nothing), quotes }),
       credentials,
       redact,
       counters,

@@ -2,12 +2,17 @@ import assert from "node:assert/strict";
 import { stripVTControlCharacters } from "node:util";
 import { create, fromJson } from "@bufbuild/protobuf";
 import {
+  CancelledTradeSchema,
+  CorrectedTradeSchema,
   OptionQuoteUpdateSchema,
   OptionTradeSchema,
+  OrderImbalanceSchema,
   OrderUpdateSchema,
+  PriceBandSchema,
   StockBarSchema,
   StockQuoteSchema,
   StockTradeSchema,
+  TradingStatusSchema,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { messageLine, messageTitle } from "../../../cli/message_lines.ts";
 import { ansi, plain } from "../../../cli/text.ts";
@@ -195,4 +200,53 @@ Deno.test("the parent of a multi-leg order is known by its legs", () => {
 Deno.test("an update without an order is still a line", () => {
   const update = fromJson(OrderUpdateSchema, { event: "ORDER_EVENT_NEW" });
   assert.equal(messageLine(update, plain).trim(), "-                   new");
+});
+
+const HEAD = { symbol: "AAPL", timestamp: "2024-01-15T10:00:00Z", tape: "C" };
+
+Deno.test("a trading status shows its codes and texts", () => {
+  const halt = { statusCode: "H", statusMessage: "Trading Halt", reasonCode: "T1" };
+  assert.equal(
+    messageLine(fromJson(TradingStatusSchema, { ...HEAD, ...halt }), plain, { digits: 3 }),
+    "10:00:00.000  AAPL    C    H Trading Halt / T1",
+  );
+  assert.equal(
+    messageLine(fromJson(TradingStatusSchema, { ...HEAD, statusCode: "T" }), plain, { digits: 3 }),
+    "10:00:00.000  AAPL    C    T",
+  );
+});
+
+Deno.test("a price band and an imbalance show their prices", () => {
+  const band = { ...HEAD, limitUpPrice: 151.5, limitDownPrice: 148.25, indicator: "B" };
+  assert.equal(
+    messageLine(fromJson(PriceBandSchema, band), plain, { digits: 3 }),
+    "10:00:00.000  AAPL     148.25    151.50    C    B",
+  );
+  assert.equal(
+    messageLine(fromJson(OrderImbalanceSchema, { ...HEAD, price: 9.12 }), plain, { digits: 3 }),
+    "10:00:00.000  AAPL       9.12    C",
+  );
+});
+
+Deno.test("a correction shows the trade and what it becomes", () => {
+  const corrected = fromJson(CorrectedTradeSchema, {
+    ...HEAD,
+    exchange: "M",
+    originalId: "-5",
+    originalPrice: 39.25,
+    originalSize: 440_000,
+    correctedPrice: 39.5,
+    correctedSize: 300,
+    correctedConditions: ["@"],
+  });
+  assert.equal(
+    messageLine(corrected, plain, { digits: 3 }),
+    "10:00:00.000  AAPL      39.25   × 440 000  M     C    18446744073709551611 " +
+      "  39.50   × 300 [@]",
+  );
+  const cancelled = { ...HEAD, tradeId: "465", price: 270.5, size: 100, action: "C" };
+  assert.equal(
+    messageLine(fromJson(CancelledTradeSchema, cancelled), plain, { digits: 3 }),
+    "10:00:00.000  AAPL     270.50   ×     100        C    465              cancelled C",
+  );
 });

@@ -127,7 +127,7 @@ Deno.test("the address comes from the flag, then the variables, then localhost",
 });
 
 const REFUSED: readonly [string, RegExp][] = [
-  ["", /an empty command: name one of quotes, trades, bars, option-quotes/],
+  ["", /an empty command: name one of quotes, trades, bars, updated-bars/],
   ["quote", /quote: it is one of quotes, trades, bars, .*orders, status/],
   ["toString", /toString: it is one of/],
   ["quotes *", /\*: for everything, omit the symbols/],

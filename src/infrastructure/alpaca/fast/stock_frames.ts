@@ -8,7 +8,14 @@
  * @module
  */
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
-import type { StockBar, StockQuote, StockTrade } from "../../../domain/market/stock_events.ts";
+import type { EventSink } from "../../../application/ports/event_sink.ts";
+import type {
+  BarKind,
+  StockBar,
+  StockLuld,
+  StockQuote,
+  StockTrade,
+} from "../../../domain/market/stock_events.ts";
 import type { StockSinks } from "../messages.ts";
 import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
 import { codeListTable, codeTable, NO_CODES, symbolTable } from "./intern_table.ts";
@@ -16,6 +23,7 @@ import { JsonCursor } from "./json_cursor.ts";
 
 const TYPE = keyCode("T");
 const QUOTE = keyCode("q"), TRADE = keyCode("t"), BAR = keyCode("b");
+const UPDATED_BAR = keyCode("u"), DAILY_BAR = keyCode("d"), BAND = keyCode("l");
 
 const S = keyCode("S"), T = keyCode("t"), C = keyCode("c"), Z = keyCode("z");
 const BX = keyCode("bx"), BP = keyCode("bp"), BS = keyCode("bs");
@@ -23,6 +31,7 @@ const AX = keyCode("ax"), AP = keyCode("ap"), AS = keyCode("as");
 const I = keyCode("i"), X = keyCode("x"), P = keyCode("p"), SIZE = keyCode("s");
 const OPEN = keyCode("o"), HIGH = keyCode("h"), LOW = keyCode("l");
 const VOLUME = keyCode("v"), COUNT = keyCode("n"), VWAP = keyCode("vw");
+const UP = keyCode("u"), DOWN = keyCode("d");
 
 /** Decodes the common frames of the stock stream. */
 export class FastStockDecoder implements FastDecoder {
@@ -55,7 +64,19 @@ export class FastStockDecoder implements FastDecoder {
               break;
             case BAR:
               batch.bars++;
-              this.#readBar();
+              this.#readBar("minute", this.#sinks.bars);
+              break;
+            case UPDATED_BAR:
+              batch.updatedBars++;
+              this.#readBar("updated", this.#sinks.updatedBars);
+              break;
+            case DAILY_BAR:
+              batch.dailyBars++;
+              this.#readBar("daily", this.#sinks.dailyBars);
+              break;
+            case BAND:
+              batch.bands++;
+              this.#readBand();
               break;
             default:
               throw UNSUPPORTED;
@@ -198,9 +219,8 @@ export class FastStockDecoder implements FastDecoder {
     );
   }
 
-  #readBar(): void {
+  #readBar(kind: BarKind, bars: EventSink<StockBar>): void {
     const cursor = this.#cursor;
-    const { bars } = this.#sinks;
     let symbol = "";
     let open = NaN, high = NaN, low = NaN, close = NaN, volume = NaN;
     let vwap = 0, tradeCount = 0;
@@ -251,7 +271,7 @@ export class FastStockDecoder implements FastDecoder {
     this.#batch.sinks.push(bars);
     this.#batch.events.push(
       {
-        kind: "minute" as const,
+        kind,
         symbol,
         timestamp,
         open,
@@ -262,6 +282,49 @@ export class FastStockDecoder implements FastDecoder {
         vwap,
         tradeCount,
       } satisfies StockBar,
+    );
+  }
+
+  #readBand(): void {
+    const cursor = this.#cursor;
+    const { bands } = this.#sinks;
+    let symbol = "", indicator = "", tape = "";
+    let limitUp = NaN, limitDown = NaN;
+    let timestamp: Timestamp | undefined;
+    while (cursor.nextField()) {
+      switch (cursor.key()) {
+        case S:
+          symbol = cursor.text(this.#symbols);
+          if (!bands.mayHaveSubscribers(symbol)) return cursor.skipFields();
+          break;
+        case UP:
+          limitUp = cursor.number();
+          break;
+        case DOWN:
+          limitDown = cursor.number();
+          break;
+        case I:
+          indicator = cursor.text(this.#codes);
+          break;
+        case Z:
+          tape = cursor.text(this.#codes);
+          break;
+        case T:
+          timestamp = cursor.time();
+          break;
+        case TYPE:
+          throw UNSUPPORTED;
+        default:
+          cursor.skipValue();
+      }
+    }
+    if (
+      symbol === "" || timestamp === undefined ||
+      !Number.isFinite(limitUp) || !Number.isFinite(limitDown)
+    ) throw UNSUPPORTED;
+    this.#batch.sinks.push(bands);
+    this.#batch.events.push(
+      { symbol, timestamp, limitUp, limitDown, indicator, tape } satisfies StockLuld,
     );
   }
 }

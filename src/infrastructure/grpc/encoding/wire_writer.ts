@@ -81,6 +81,19 @@ export class WireWriter {
     return message;
   }
 
+  /** Makes the fields written since `begin` the content of one message field. */
+  wrap(field: number): void {
+    const length = this.#at - HEADROOM;
+    this.#reserve(HEADROOM);
+    let prefix = 2;
+    for (let rest = length; rest > 0x7f; rest >>>= 7) prefix++;
+    this.#bytes.copyWithin(HEADROOM + prefix, HEADROOM, this.#at);
+    this.#bytes[HEADROOM] = field << 3 | LENGTH_DELIMITED;
+    this.#at = HEADROOM + 1;
+    this.#varint(length);
+    this.#at += length;
+  }
+
   /** Writes a string field; an empty string is left out. */
   text(field: number, value: string): void {
     if (value.length > 0) this.#text(field, value);

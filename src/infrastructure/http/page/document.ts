@@ -7,7 +7,7 @@
 import type { FlowName } from "../../../application/status/activity.ts";
 import { MESSAGE_TYPES } from "../../../application/status/counters.ts";
 import type { LiveView } from "../../../application/status/live_view.ts";
-import { CHANNELS } from "../../../domain/market/channels.ts";
+import { type ChannelName, CHANNELS } from "../../../domain/market/channels.ts";
 import { type HealthStatus, healthStatus } from "../health_body.ts";
 import { type Content, Elements, type Tone } from "./elements.ts";
 import { feedCard } from "./feed_card.ts";
@@ -177,14 +177,26 @@ function trafficTable(page: Elements, view: LiveView): Markup {
   `;
 }
 
+/** Channels that most clients do not use; unseen ones are hidden. */
+const OCCASIONAL: ReadonlySet<ChannelName> = new Set([
+  "stockUpdatedBars",
+  "stockDailyBars",
+  "tradingStatuses",
+  "priceBands",
+  "tradeCorrections",
+  "imbalances",
+]);
+
 function channelRows(page: Elements, view: LiveView): Markup[] {
   return CHANNELS.map((channel) => {
     const label = CHANNEL_LABELS[channel];
     const name = `dropped.${channel}`;
     const { dropped } = view.channels[channel];
     const tone = page.tone(name, dropped > 0 ? "warn" : "plain");
+    const isShown = !OCCASIONAL.has(channel) ||
+      view.flow(`in.${channel}`).total + view.channels[channel].published > 0;
     return html`
-      <tr>
+      <tr ${page.show(`channel.${channel}`, isShown)}>
         <th scope="row">${label}</th>
         <td class="flowing in">${flow(page, view, `in.${channel}`, `${label} in`)}</td>
         <td class="flowing out">${flow(page, view, `out.${channel}`, `${label} out`)}</td>

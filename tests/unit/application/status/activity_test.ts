@@ -75,6 +75,9 @@ Deno.test("a channel counts its own feed's messages, others stand apart", async 
   counters.feeds.sip.received.trade = 5;
   counters.feeds.opra.received.trade = 7;
   counters.feeds.sip.received.luld = 2;
+  counters.feeds.opra.received.luld = 6;
+  counters.feeds.sip.received.correction = 8;
+  counters.feeds.sip.received.cancel_error = 9;
   counters.feeds.opra.received.control = 1;
   counters.feeds.trading.received.control = 3;
   await clock.advance(1_000);
@@ -82,11 +85,14 @@ Deno.test("a channel counts its own feed's messages, others stand apart", async 
     "in.stockTrades",
     "in.optionTrades",
     "other.trade",
+    "in.priceBands",
+    "in.tradeCorrections",
     "other.luld",
+    "other.cancel_error",
     "other.control",
     "feed.trading",
   ];
-  assert.deepEqual(names.map((name) => activity.flow(name).total), [5, 7, 0, 2, 4, 0]);
+  assert.deepEqual(names.map((name) => activity.flow(name).total), [5, 7, 0, 2, 17, 6, 0, 4, 0]);
 });
 
 Deno.test("processing latency is that of the last minute", async () => {

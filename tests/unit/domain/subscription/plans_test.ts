@@ -4,7 +4,11 @@ import {
   type Plan,
   planLimit,
 } from "../../../../src/domain/subscription/quota.ts";
+import { UPSTREAM_CHANNELS } from "../../../../src/domain/subscription/pairs.ts";
 import { DEFAULT_COUNTING } from "../../../support/subscriptions.ts";
+
+/** Channels that no limit counts by default. */
+const UNCOUNTED = UPSTREAM_CHANNELS.slice(2);
 
 /** Plan, feed, pairs, channels on which `*` may be asked for. */
 const TABLE: readonly (readonly [
@@ -13,15 +17,15 @@ const TABLE: readonly (readonly [
   number | undefined,
   readonly string[],
 ])[] = [
-  [{ name: "auto" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "auto" }, "sip", undefined, UPSTREAM_CHANNELS],
   [{ name: "auto" }, "opra", undefined, ["trades"]],
-  [{ name: "unlimited" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "unlimited" }, "sip", undefined, UPSTREAM_CHANNELS],
   [{ name: "unlimited" }, "opra", undefined, ["trades"]],
-  [{ name: "basic" }, "sip", 30, ["bars"]],
+  [{ name: "basic" }, "sip", 30, UNCOUNTED],
   [{ name: "basic" }, "opra", 200, ["trades"]],
-  [{ name: "plus" }, "sip", undefined, ["trades", "quotes", "bars"]],
+  [{ name: "plus" }, "sip", undefined, UPSTREAM_CHANNELS],
   [{ name: "plus" }, "opra", 1000, ["trades"]],
-  [{ name: "explicit", stocks: 5, options: undefined }, "sip", 5, ["bars"]],
+  [{ name: "explicit", stocks: 5, options: undefined }, "sip", 5, UNCOUNTED],
   [
     { name: "explicit", stocks: 5, options: undefined },
     "opra",
@@ -32,10 +36,10 @@ const TABLE: readonly (readonly [
     { name: "explicit", stocks: undefined, options: 7 },
     "sip",
     undefined,
-    ["trades", "quotes", "bars"],
+    UPSTREAM_CHANNELS,
   ],
   [{ name: "explicit", stocks: undefined, options: 7 }, "opra", 7, ["trades"]],
-  [{ name: "explicit", stocks: 0, options: 0 }, "sip", 0, ["bars"]],
+  [{ name: "explicit", stocks: 0, options: 0 }, "sip", 0, UNCOUNTED],
 ];
 
 for (const [plan, feed, pairs, wildcards] of TABLE) {
@@ -55,7 +59,7 @@ Deno.test("* may be requested on a channel that does not count", () => {
     options: new Set(["trades", "quotes"]),
   };
   const stocks = planLimit({ name: "basic" }, { feed: "sip", counting });
-  assert.deepEqual([...stocks.wildcards], ["trades", "bars"]);
+  assert.deepEqual([...stocks.wildcards], ["trades", ...UNCOUNTED]);
   const options = planLimit({ name: "basic" }, { feed: "opra", counting });
   assert.deepEqual([...options.counts], ["trades", "quotes"]);
 });

@@ -27,6 +27,8 @@ Deno.test("an acknowledgement is read as the full state, wildcard included", () 
     trades: ["AAPL", "MSFT"],
     quotes: ["*"],
     bars: ["*", "SPY"],
+    dailyBars: ["VOO"],
+    statuses: ["*"],
   });
 });
 

@@ -15,8 +15,12 @@ import type { OptionQuote, OptionTrade } from "../../../../src/domain/market/opt
 import type { OrderUpdate } from "../../../../src/domain/market/order_events.ts";
 import type {
   StockBar,
+  StockImbalance,
+  StockLuld,
   StockQuote,
   StockTrade,
+  StockTradingStatus,
+  TradeCorrection,
 } from "../../../../src/domain/market/stock_events.ts";
 import { FrameDecoder } from "../../../../src/infrastructure/alpaca/decode.ts";
 import {
@@ -24,7 +28,7 @@ import {
   optionFormat,
   stockFormat,
 } from "../../../../src/infrastructure/alpaca/market.ts";
-import type { Control } from "../../../../src/infrastructure/alpaca/messages.ts";
+import type { Control, StockSinks } from "../../../../src/infrastructure/alpaca/messages.ts";
 import type { Frame } from "../../../../src/infrastructure/alpaca/session.ts";
 import { tradingFormat, type TradingReply } from "../../../../src/infrastructure/alpaca/trading.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -114,6 +118,12 @@ export class StockHarness extends Counted {
   readonly quotes: RecordingSink<StockQuote>;
   readonly trades: RecordingSink<StockTrade>;
   readonly bars: RecordingSink<StockBar>;
+  readonly updatedBars: RecordingSink<StockBar>;
+  readonly dailyBars: RecordingSink<StockBar>;
+  readonly statuses: RecordingSink<StockTradingStatus>;
+  readonly bands: RecordingSink<StockLuld>;
+  readonly corrections: RecordingSink<TradeCorrection>;
+  readonly imbalances: RecordingSink<StockImbalance>;
   readonly controls: Control[] = [];
   readonly #decoder: FrameDecoder<Control>;
 
@@ -122,6 +132,12 @@ export class StockHarness extends Counted {
     this.quotes = new RecordingSink(wanted);
     this.trades = new RecordingSink(wanted);
     this.bars = new RecordingSink(wanted);
+    this.updatedBars = new RecordingSink(wanted);
+    this.dailyBars = new RecordingSink(wanted);
+    this.statuses = new RecordingSink(wanted);
+    this.bands = new RecordingSink(wanted);
+    this.corrections = new RecordingSink(wanted);
+    this.imbalances = new RecordingSink(wanted);
     const { counters, clock, log } = this;
     const format = formatOf(stockFormat(this), options);
     this.#decoder = new FrameDecoder({ format, counters, clock, log });
@@ -135,9 +151,32 @@ export class StockHarness extends Counted {
     return this;
   }
 
+  /** The events of each type. */
+  get events(): Readonly<Record<string, readonly unknown[]>> {
+    return Object.fromEntries(
+      Object.entries(this.#sinks()).map(([name, { events }]) => [name, events]),
+    );
+  }
+
+  #sinks(): Readonly<Record<keyof StockSinks, RecordingSink<unknown>>> {
+    const { quotes, trades, bars, updatedBars, dailyBars } = this;
+    const { statuses, bands, corrections, imbalances } = this;
+    return {
+      quotes,
+      trades,
+      bars,
+      updatedBars,
+      dailyBars,
+      statuses,
+      bands,
+      corrections,
+      imbalances,
+    };
+  }
+
   override forget(): void {
     super.forget();
-    for (const sink of [this.quotes, this.trades, this.bars]) sink.forget();
+    for (const sink of Object.values(this.#sinks())) sink.forget();
     this.controls.length = 0;
   }
 }
@@ -156,6 +195,11 @@ export class OptionHarness extends Counted {
     const { counters, clock, log } = this;
     const format = formatOf(optionFormat(this), options);
     this.#decoder = new FrameDecoder({ format, counters, clock, log });
+  }
+
+  /** The events of each type. */
+  get events(): Readonly<Record<string, readonly unknown[]>> {
+    return { quotes: this.quotes.events, trades: this.trades.events };
   }
 
   receive(frame: Frame | string | readonly unknown[]): this {

@@ -5,9 +5,10 @@
  */
 import type { MessageNotes } from "../../../../src/infrastructure/alpaca/fields.ts";
 import { stockHandlers } from "../../../../src/infrastructure/alpaca/messages.ts";
+import { stockSinks } from "../../../support/stock_sinks.ts";
 
 const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
-const HANDLERS = stockHandlers({ quotes: SINK, trades: SINK, bars: SINK });
+const HANDLERS = stockHandlers(stockSinks(SINK));
 
 /** Returns the reader of a message type. */
 export function readerOf(type: string): (message: Message, notes: MessageNotes) => unknown {
@@ -218,6 +219,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       z: "C",
     },
     means: {
+      kind: "cancelled",
       symbol: "GOOGL",
       timestamp,
       tradeId: 465,
@@ -251,6 +253,7 @@ export const SPECIMENS: Readonly<Record<string, Specimen>> = {
       z: "B",
     },
     means: {
+      kind: "corrected",
       symbol: "EEM",
       timestamp,
       exchange: "M",

@@ -4,13 +4,10 @@ import { ORDER_ENUMS, type OrderField } from "../../../../src/domain/market/orde
 import { optionFormat, stockFormat } from "../../../../src/infrastructure/alpaca/market.ts";
 import { readControl } from "../../../../src/infrastructure/alpaca/messages.ts";
 import { CONTROL_TYPES, DATA_TYPES, ORDER_VALUES } from "../../../support/alpaca_vocabulary.ts";
+import { stockSinks } from "../../../support/stock_sinks.ts";
 import { OrderHarness, RecordingSink } from "./decoder_harness.ts";
 
-const sinks = {
-  quotes: new RecordingSink<unknown>(),
-  trades: new RecordingSink<unknown>(),
-  bars: new RecordingSink<unknown>(),
-};
+const sinks = stockSinks(new RecordingSink<unknown>());
 
 Deno.test("the documented types of market data have a handler, and no others", () => {
   const formats = { stocks: stockFormat(sinks), options: optionFormat(sinks) };

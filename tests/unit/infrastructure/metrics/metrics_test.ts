@@ -87,6 +87,12 @@ Deno.test("every series exists from the start, at zero", async () => {
     zero(`${METRICS.processing.name}_bucket{le="+Inf",feed="${feed}"}`);
   }
   const channels = ["stock_quote", "stock_trade", "stock_bar"].concat(
+    "stock_updated_bar",
+    "stock_daily_bar",
+    "trading_status",
+    "price_band",
+    "trade_correction",
+    "imbalance",
     "option_quote",
     "option_trade",
     "order_update",

@@ -1,7 +1,9 @@
 /** The fast stock decoder: equal to the general decoder, or unsupported. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { stockFormat } from "../../../../../src/infrastructure/alpaca/market.ts";
+import { stockSinks } from "../../../../support/stock_sinks.ts";
 import { binary, StockHarness } from "../decoder_harness.ts";
 import { changesOf, Pair, RUNS, WANTED } from "./decoder_pair.ts";
 
@@ -12,12 +14,9 @@ const someStocks = new Pair((options) => new StockHarness(WANTED, options));
 
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedStocks(text: string): number {
-  const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
-  const sinks = { quotes: ignore, trades: ignore, bars: ignore };
+  const sinks = stockSinks({ mayHaveSubscribers: () => true, publish: () => {} });
   const batch = stockFormat(sinks).fast.decodeFrame(binary(text));
-  if (!batch) return -1;
-  const { quotes, trades, bars } = batch;
-  return quotes + trades + bars;
+  return batch ? batch.countIn(createCounters().feeds.sip.received) : -1;
 }
 
 const quote =
@@ -26,10 +25,14 @@ const trade =
   `{"T":"t","i":52983525029461,"S":"AAPL","x":"D","p":126.55,"s":1,"t":"${TIME}","c":["@","I"],"z":"C"}`;
 const bar =
   `{"T":"b","S":"SPY","o":388.985,"h":389.13,"l":388.975,"c":389.12,"v":49378,"n":461,"vw":389.062639,"t":"2026-09-14T14:30:00Z"}`;
+const band = `{"T":"l","S":"SPY","u":398.5,"d":378.25,"i":"B","t":"2026-09-14T14:30:00Z","z":"B"}`;
+/** The same bar as an updated and as a daily one. */
+const updatedBar = bar.replace('"b"', '"u"'), dailyBar = bar.replace('"b"', '"d"');
 
 Deno.test("the usual frames of the stock stream are supported", () => {
   assert.equal(supportedStocks(`[${quote}]`), 1);
   assert.equal(supportedStocks(`[${trade},${bar},${quote},${quote}]`), 4);
+  assert.equal(supportedStocks(`[${quote},${updatedBar},${dailyBar},${band},${quote}]`), 5);
   assert.equal(supportedStocks(`[{"T":"q","S":"A","t":"${TIME}"}]`), -1);
 });
 
@@ -149,12 +152,14 @@ const FIELDS: Readonly<Record<string, fc.Arbitrary<string>>> = {
   v: numberText,
   n: numberText,
   vw: numberText,
+  u: numberText,
+  d: numberText,
   xyz: fc.oneof(textText, numberText, listText),
 };
-const GOOD = { q: quote, t: trade, b: bar };
+const GOOD = { q: quote, t: trade, b: bar, u: updatedBar, d: dailyBar, l: band };
 
 /** A good element with some of its fields changed, missing or elsewhere. */
-const elementText = fc.constantFrom("q", "t", "b").chain((type) => {
+const elementText = fc.constantFrom("q", "t", "b", "u", "d", "l").chain((type) => {
   const good = Object.entries(
     JSON.parse(GOOD[type as keyof typeof GOOD]) as Record<string, unknown>,
   ).slice(1).map(([key, value]) => [key, JSON.stringify(value)] as const);
@@ -186,7 +191,7 @@ Deno.test("both decoders agree on stock frames with any fields", () => {
 });
 
 Deno.test("both decoders agree on stock frames with changed bytes", () => {
-  const good = binary(`[${quote},${trade},${bar}]`);
+  const good = binary(`[${quote},${trade},${bar},${dailyBar},${band}]`);
   fc.assert(
     fc.property(changesOf(good), (frame) => stocks.assertSame(frame)),
     { numRuns: RUNS },

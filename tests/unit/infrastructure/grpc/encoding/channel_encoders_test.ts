@@ -12,20 +12,35 @@ import type { ChannelName } from "../../../../../src/domain/market/channels.ts";
 import type { Timestamp } from "../../../../../src/domain/market/timestamp.ts";
 import {
   StreamBarsResponseSchema,
+  StreamDailyBarsResponseSchema,
+  StreamImbalancesResponseSchema,
   StreamOptionQuotesResponseSchema,
   StreamOptionTradesResponseSchema,
+  StreamPriceBandsResponseSchema,
   StreamQuotesResponseSchema,
+  StreamTradeCorrectionsResponseSchema,
   StreamTradesResponseSchema,
+  StreamTradingStatusesResponseSchema,
+  StreamUpdatedBarsResponseSchema,
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { createEncoders } from "../../../../../src/infrastructure/grpc/encoding/channel_encoders.ts";
 import {
+  anyImbalance,
   anyOptionQuote,
   anyOptionTrade,
+  anyPriceBand,
   anyStockBar,
   anyStockQuote,
   anyStockTrade,
+  anyTradeCorrection,
+  anyTradingStatus,
+  GOLDEN_BAND,
   GOLDEN_BAR,
+  GOLDEN_CANCEL,
+  GOLDEN_CORRECTION,
+  GOLDEN_IMBALANCE,
   GOLDEN_QUOTE,
+  GOLDEN_STATUS,
   GOLDEN_TRADE,
 } from "../../../../support/grpc_events.ts";
 
@@ -84,17 +99,103 @@ Deno.test("stock trades are written as the generated code writes them", () => {
   });
 });
 
-Deno.test("bars are written as the generated code writes them", () => {
-  sameBytes("stockBars", anyStockBar, {
-    schema: StreamBarsResponseSchema,
-    message: ({ kind: _, ...bar }) => ({
-      bar: {
-        ...bar,
-        timestamp: proto(bar.timestamp),
-        volume: BigInt(bar.volume),
-      },
+const BAR_SCHEMAS = {
+  stockBars: StreamBarsResponseSchema,
+  stockUpdatedBars: StreamUpdatedBarsResponseSchema,
+  stockDailyBars: StreamDailyBarsResponseSchema,
+};
+
+for (const [channel, schema] of Object.entries(BAR_SCHEMAS)) {
+  Deno.test(`${channel} are written as the generated code writes them`, () => {
+    sameBytes(channel as keyof typeof BAR_SCHEMAS, anyStockBar, {
+      schema,
+      message: ({ kind: _, ...bar }) => ({
+        bar: {
+          ...bar,
+          timestamp: proto(bar.timestamp),
+          volume: BigInt(bar.volume),
+        },
+      }),
+    });
+  });
+}
+
+Deno.test("trading statuses are written as the generated code writes them", () => {
+  sameBytes("tradingStatuses", anyTradingStatus, {
+    schema: StreamTradingStatusesResponseSchema,
+    message: (status) => ({ status: { ...status, timestamp: proto(status.timestamp) } }),
+  });
+});
+
+Deno.test("price bands are written as the generated code writes them", () => {
+  sameBytes("priceBands", anyPriceBand, {
+    schema: StreamPriceBandsResponseSchema,
+    message: ({ limitUp: limitUpPrice, limitDown: limitDownPrice, ...band }) => ({
+      band: { ...band, limitUpPrice, limitDownPrice, timestamp: proto(band.timestamp) },
     }),
   });
+});
+
+Deno.test("trade corrections are written as the generated code writes them", () => {
+  sameBytes("tradeCorrections", anyTradeCorrection, {
+    schema: StreamTradeCorrectionsResponseSchema,
+    message: (event) => {
+      const timestamp = proto(event.timestamp);
+      if (event.kind === "cancelled") {
+        const value = { ...event, timestamp, tradeId: BigInt(event.tradeId) };
+        return { correction: { kind: { case: "cancelled" as const, value } } };
+      }
+      const value = {
+        ...event,
+        timestamp,
+        originalId: BigInt(event.originalId),
+        originalConditions: [...event.originalConditions],
+        correctedId: BigInt(event.correctedId),
+        correctedConditions: [...event.correctedConditions],
+      };
+      return { correction: { kind: { case: "corrected" as const, value } } };
+    },
+  });
+});
+
+Deno.test("imbalances are written as the generated code writes them", () => {
+  sameBytes("imbalances", anyImbalance, {
+    schema: StreamImbalancesResponseSchema,
+    message: (imbalance) => ({
+      imbalance: { ...imbalance, timestamp: proto(imbalance.timestamp) },
+    }),
+  });
+});
+
+Deno.test("the messages of the occasional channels have fixed bytes", () => {
+  assert.equal(
+    encoders.stockUpdatedBars(GOLDEN_BAR).toHex(),
+    "0a410a03535059120608e88295ad0619f6285c8fc24f784021ae47e17a14527840299a999999994f78403152b81e85eb51784038e28103414487c0910051784048cd03",
+  );
+  assert.equal(
+    encoders.stockDailyBars(GOLDEN_BAR).toHex(),
+    "0a410a03535059120608e88295ad0619f6285c8fc24f784021ae47e17a14527840299a999999994f78403152b81e85eb51784038e28103414487c0910051784048cd03",
+  );
+  assert.equal(
+    encoders.tradingStatuses(GOLDEN_STATUS).toHex(),
+    "0a290a044141504c120808a08494ad0610011a0148220c54726164696e672048616c742a035431323a0143",
+  );
+  assert.equal(
+    encoders.priceBands(GOLDEN_BAND).toHex(),
+    "0a260a04494f4e4d120608a08494ad0619ec51b81e85eb09402133333333333305402a0142320143",
+  );
+  assert.equal(
+    encoders.tradeCorrections(GOLDEN_CORRECTION).toHex(),
+    "0a4a0a480a0345454d120808a08494ad0610051a014d20b78cc18183860c29151dc9e53f94434030c0ed1a3a01203a013740d692c18183860c4957ec2fbb2797434050c0ed1a5a0140620142",
+  );
+  assert.equal(
+    encoders.tradeCorrections(GOLDEN_CANCEL).toHex(),
+    "0a2812260a05474f4f474c120608a08494ad0618d103220144299a99999999e1704030643a0143420143",
+  );
+  assert.equal(
+    encoders.imbalances(GOLDEN_IMBALANCE).toHex(),
+    "0a1b0a05494e415155120608a08494ad06193d0ad7a3703d2240220143",
+  );
 });
 
 Deno.test("option quotes are written as the generated code writes them", () => {
