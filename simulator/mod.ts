@@ -57,7 +57,15 @@ export { type SessionInfo, type Simulator, startSimulator } from "./src/simulato
 export type { AutoTraderOptions } from "./src/trading/auto_trader.ts";
 export type { ManualFill, ManualFills } from "./src/trading/manual_fills.ts";
 export type { UpdateListener } from "./src/trading/order_store.ts";
-export type { EngineOptions, OrderEngine } from "./src/trading/order_engine.ts";
+export type { FillActivity, FillActivityJson } from "./src/trading/activities.ts";
+export type {
+  OrderDelivery,
+  OrderDeliveryOutcome,
+  OrderLedger,
+  OrderLedgerEntry,
+  OrderLedgerFilter,
+} from "./src/trading/order_ledger.ts";
+export type { EngineOptions, InjectedOrder, OrderEngine } from "./src/trading/order_engine.ts";
 export type { LegFillJson, OrderJson, TradeUpdate } from "./src/trading/order_json.ts";
 export { OrderRejection } from "./src/trading/order_request.ts";
 export type { Trading, TradingOptions } from "./src/trading/trading.ts";

@@ -108,6 +108,7 @@ export class Simulator implements AsyncDisposable {
       accounts: settings.accounts,
       faults,
       frames: settings.tradingFrames,
+      ledgerCapacity: settings.ledgerCapacity,
     }, settings.trading);
     this.#rest = new RestApi({
       clock,
@@ -291,7 +292,7 @@ export class Simulator implements AsyncDisposable {
     const socket = this.#socket(ws, TRADING_ENDPOINT);
     const number = this.connections.nextNumber();
     const contentType = request.headers["content-type"];
-    const session = this.trading.stream.connect(socket, contentType);
+    const session = this.trading.stream.connect(socket, { contentType, number });
     const endpoint = TRADING_ENDPOINT;
     this.connections.add({ number, endpoint, socket, session: undefined });
     socket.attach(this.#tracked(number, session));

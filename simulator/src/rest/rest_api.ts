@@ -13,13 +13,19 @@ import type { SeededRandom } from "../random.ts";
 import type { RestFault } from "../rest_faults.ts";
 import { OrderRejection } from "../trading/order_request.ts";
 import type { Trading } from "../trading/trading.ts";
+import { activityRoutes } from "./activity_routes.ts";
 import { contractRoutes } from "./contract_routes.ts";
 import { marketDataRoutes } from "./market_data_routes.ts";
 import { type Host, Query, type Reply, RestError, type Route } from "./request.ts";
 import { tradingRoutes } from "./trading_routes.ts";
 
 /** If two patterns match, the first applies. */
-const ROUTES: readonly Route[] = [...tradingRoutes, ...contractRoutes, ...marketDataRoutes];
+const ROUTES: readonly Route[] = [
+  ...tradingRoutes,
+  ...activityRoutes,
+  ...contractRoutes,
+  ...marketDataRoutes,
+];
 
 const TRADING_REQUESTS_PER_MINUTE = 200;
 const WINDOW_MS = 60_000;

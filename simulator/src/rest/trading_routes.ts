@@ -86,14 +86,35 @@ function mustGet({ engine, path }: RestRequest): Order {
  */
 function selectOrders(orders: Iterable<Order>, request: RestRequest): Order[] {
   const { query } = request;
-  const wanted = [...orders].filter(orderFilter(query)); // oldest first
+  const wanted = [...orders].filter(orderFilter(query))
+    .sort((a, b) => a.submittedAt < b.submittedAt ? -1 : a.submittedAt > b.submittedAt ? 1 : 0);
   const direction = query.oneOf("direction", ["asc", "desc"]) ?? "desc";
-  const sorted = direction === "asc" ? wanted : wanted.reverse();
+  const ascending = sliceById(wanted, query);
+  const sorted = direction === "asc" ? ascending : ascending.reverse();
   const limit = pageSize(request, "limit", {
     fallback: DEFAULT_LIMIT,
     max: MAX_LIMIT,
   });
   return sorted.slice(0, limit);
+}
+
+/** The orders before or after one of them, without it. */
+function sliceById(ascending: Order[], query: Query): Order[] {
+  const before = query.text("before_order_id");
+  const after = query.text("after_order_id");
+  if (before === undefined && after === undefined) return ascending;
+  if (query.text("after") !== undefined || query.text("until") !== undefined) {
+    throw badParameter("before_order_id", "it cannot be combined with after and until");
+  }
+  const place = (id: string) => {
+    const found = ascending.findIndex((order) => order.id === id);
+    if (found < 0) throw missing(`order not found for ${id}`);
+    return found;
+  };
+  return ascending.slice(
+    after === undefined ? 0 : place(after) + 1,
+    before === undefined ? undefined : place(before),
+  );
 }
 
 function orderFilter(query: Query): (order: Order) => boolean {

@@ -13,13 +13,14 @@ import type { Clock, Timer } from "../clock.ts";
 import { nextBoundary } from "../market/calendar.ts";
 import type { PriceSource } from "../market/prices.ts";
 import type { SeededRandom } from "../random.ts";
+import type { FillActivity } from "./activities.ts";
 import { ManualFills } from "./manual_fills.ts";
 import { matchOrder, watchStop } from "./matching.ts";
 import { type Decimal, isFinal, isWorking, type Order } from "./order.ts";
 import { createOrder } from "./order_factory.ts";
 import { type OrderJson, renderOrder } from "./order_json.ts";
 import { finishReplacement, startReplacement } from "./order_replacement.ts";
-import { invalid, notFound, parseOrderRequest } from "./order_request.ts";
+import { invalid, notFound, type OrderRequest, parseOrderRequest } from "./order_request.ts";
 import { checkOrderRules } from "./order_rules.ts";
 import { OrderStore, type UpdateListener } from "./order_store.ts";
 
@@ -42,6 +43,19 @@ export interface EngineOptions {
   readonly liquidity?: "quote" | "unlimited";
   /** Maximum of finished orders and executions to keep. Default 10,000. */
   readonly historyCapacity?: number;
+  /** Whether updates have `event_id`. Default true. */
+  readonly eventIds?: boolean;
+  /**
+   * Whether the ids of FILL activities end with the stream's `execution_id`,
+   * which Alpaca does not document. Default false.
+   */
+  readonly activityIdsAreExecutions?: boolean;
+}
+
+/** When an order that a test adds was submitted. */
+export interface InjectedOrder {
+  /** Milliseconds since the epoch; may be weeks ago. */
+  readonly submittedAt: number;
 }
 
 const DEFAULTS: Required<EngineOptions> = {
@@ -51,6 +65,8 @@ const DEFAULTS: Required<EngineOptions> = {
   partialFillChance: 0.25,
   liquidity: "quote",
   historyCapacity: 10_000,
+  eventIds: true,
+  activityIdsAreExecutions: false,
 };
 
 /** What an engine needs. */
@@ -76,7 +92,7 @@ export class OrderEngine implements Disposable {
   /** Creates an engine; throws a RangeError for options out of range. */
   constructor(deps: EngineDependencies, options: EngineOptions = {}) {
     this.#settings = { ...DEFAULTS, ...options };
-    const { partialFillChance, matchIntervalMs, historyCapacity } = this.#settings;
+    const { partialFillChance, matchIntervalMs } = this.#settings;
     if (!(partialFillChance >= 0 && partialFillChance <= 1)) {
       throw new RangeError(
         `partialFillChance must be from 0 to 1, received ${partialFillChance}`,
@@ -87,7 +103,7 @@ export class OrderEngine implements Disposable {
         `matchIntervalMs must be above 0, received ${matchIntervalMs}`,
       );
     }
-    this.#store = new OrderStore({ ...deps, historyCapacity });
+    this.#store = new OrderStore({ ...this.#settings, ...deps });
     this.#assetId = deps.assetId;
     this.manualFills = new ManualFills(this.#store);
   }
@@ -110,17 +126,27 @@ export class OrderEngine implements Disposable {
     const request = parseOrderRequest(body);
     checkOrderRules(request, this.#store.prices);
     this.#checkClientId(request.clientOrderId);
-    const order = createOrder(request, {
-      now: this.#store.clock.nowNanos(),
-      random: this.#store.random,
-      assetId: this.#assetId,
-      position: (symbol) => this.#store.position(symbol),
-      expiresAt: this.#expiresAt(request),
-    });
+    const order = this.#create(request, this.#store.clock.nowNanos());
     this.#store.add(order);
     // As paper trading may.
     this.#store.announce(order, "pending_new", { withoutExecution: true });
     this.#later(this.#settings.acceptDelayMs, () => this.#accept(order));
+    this.#startMatching();
+    return renderOrder(order);
+  }
+
+  /**
+   * Adds an order that was submitted at an earlier time and has been working
+   * since, without any event. Throws an `OrderRejection` for an invalid body.
+   */
+  inject(body: unknown, { submittedAt }: InjectedOrder): OrderJson {
+    const request = parseOrderRequest(body);
+    checkOrderRules(request, this.#store.prices);
+    this.#checkClientId(request.clientOrderId);
+    const order = this.#create(request, BigInt(Math.round(submittedAt)) * NANOS_PER_MS);
+    const working = order.role === "strategy" ? [order, ...order.children] : [order];
+    for (const member of working) member.status = "new";
+    this.#store.add(order);
     this.#startMatching();
     return renderOrder(order);
   }
@@ -212,6 +238,15 @@ export class OrderEngine implements Disposable {
   }
 
   /**
+   * Every FILL activity that is kept, oldest first.
+   *
+   * @internal
+   */
+  activities(): FillActivity[] {
+    return this.#store.activities.all();
+  }
+
+  /**
    * Number of executions that are kept.
    *
    * @internal
@@ -235,6 +270,16 @@ export class OrderEngine implements Disposable {
     this.#matchTimer?.cancel();
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
+  }
+
+  #create(request: OrderRequest, now: bigint): Order {
+    return createOrder(request, {
+      now,
+      random: this.#store.random,
+      assetId: this.#assetId,
+      position: (symbol) => this.#store.position(symbol),
+      expiresAt: this.#expiresAt(request, Number(now / NANOS_PER_MS)),
+    });
   }
 
   #accept(order: Order): void {
@@ -275,8 +320,8 @@ export class OrderEngine implements Disposable {
       Order,
       "timeInForce" | "extendedHours"
     >,
+    now = this.#store.clock.now(),
   ): bigint | undefined {
-    const now = this.#store.clock.now();
     const at = (ms: number) => BigInt(Math.round(ms)) * NANOS_PER_MS;
     if (timeInForce === "gtc") return at(now + GTC_DAYS_MS);
     if (timeInForce !== "day") return undefined;

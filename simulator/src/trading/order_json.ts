@@ -63,7 +63,7 @@ export type LegFillJson = {
 /** The `data` of a `trade_updates` message. */
 export type TradeUpdate = {
   event: string;
-  event_id: string;
+  event_id?: string;
   at: string;
   timestamp: string;
   execution_id?: string;

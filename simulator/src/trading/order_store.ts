@@ -20,6 +20,7 @@ import {
   type StatusChange,
   ZERO,
 } from "./order.ts";
+import { ActivityLog } from "./activities.ts";
 import { followGroup } from "./order_groups.ts";
 import { type LegFillJson, renderOrder, timeText, type TradeUpdate } from "./order_json.ts";
 import { UlidSequence } from "./ulid.ts";
@@ -50,6 +51,10 @@ interface StoreDependencies {
   readonly prices: PriceSource;
   /** Maximum of finished orders and of executions that are kept. */
   readonly historyCapacity: number;
+  /** Whether updates have `event_id`. */
+  readonly eventIds: boolean;
+  /** Whether the ids of activities end with the `execution_id`. */
+  readonly activityIdsAreExecutions: boolean;
 }
 
 /** Orders, executions and positions of one account. */
@@ -63,17 +68,24 @@ export class OrderStore {
   readonly #open = new Map<string, Order>();
   readonly #executions = new Map<string, Execution>();
   readonly #positions = new Map<string, Decimal>();
-  readonly #eventIds: UlidSequence;
+  readonly activities: ActivityLog;
+  readonly #eventIds: UlidSequence | undefined;
   readonly #executionIds: SeededRandom;
   readonly #listeners = new Set<UpdateListener>();
 
   /** Creates an empty store. */
-  constructor({ clock, random, prices, historyCapacity }: StoreDependencies) {
+  constructor(deps: StoreDependencies) {
+    const { clock, random, prices, historyCapacity } = deps;
     this.clock = clock;
     this.random = random;
     this.prices = prices;
     this.#capacity = historyCapacity;
-    this.#eventIds = new UlidSequence(clock, random.fork("event ids"));
+    const eventIds = new UlidSequence(clock, random.fork("event ids"));
+    this.#eventIds = deps.eventIds ? eventIds : undefined;
+    this.activities = new ActivityLog(random.fork("activity ids"), {
+      capacity: historyCapacity,
+      idsAreExecutions: deps.activityIdsAreExecutions,
+    });
     this.#executionIds = random.fork("execution ids");
   }
 
@@ -88,7 +100,7 @@ export class OrderStore {
     return this.#open.size;
   }
 
-  /** Adds a new order and its children. */
+  /** Adds an order and its children. */
   add(root: Order): void {
     for (const order of [root, ...root.children]) {
       this.#orders.set(order.id, order);
@@ -131,7 +143,7 @@ export class OrderStore {
       : { execution_id: this.#executionIds.uuid() };
     const update: TradeUpdate = {
       event,
-      event_id: this.#eventIds.next(),
+      ...(this.#eventIds ? { event_id: this.#eventIds.next() } : {}),
       // Alpaca's `at` has microseconds.
       at: timeText(ceilToMicros(now)),
       timestamp: timeText(now),
@@ -223,6 +235,7 @@ export class OrderStore {
       throw new RangeError(`there is no execution ${executionId}`);
     }
     this.#executions.delete(executionId);
+    this.activities.remove(executionId);
     const { qty, price } = execution;
     this.#book(order, { qty: qty.negated(), price });
     return { order, execution };
@@ -250,10 +263,11 @@ export class OrderStore {
 
   #keep(
     id: string,
-    { id: orderId }: Order,
+    order: Order,
     fill: { qty: Decimal; price: Decimal },
   ): void {
-    this.#executions.set(id, { id, orderId, ...fill });
+    this.activities.add(order, { id, ...fill, at: this.clock.nowNanos() });
+    this.#executions.set(id, { id, orderId: order.id, ...fill });
     if (this.#executions.size <= this.#capacity) return;
     const [oldest] = this.#executions.keys();
     if (oldest !== undefined) this.#executions.delete(oldest);

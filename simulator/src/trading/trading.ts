@@ -11,6 +11,7 @@ import type { PriceSource } from "../market/prices.ts";
 import type { SeededRandom } from "../random.ts";
 import { AutoTrader, type AutoTraderOptions } from "./auto_trader.ts";
 import { type EngineOptions, OrderEngine } from "./order_engine.ts";
+import { OrderLedger } from "./order_ledger.ts";
 import { type TradingFrames, TradingStream, type TradingStreamOptions } from "./trading_stream.ts";
 
 /** Settings of orders and of the trading stream. */
@@ -31,12 +32,16 @@ interface TradingDependencies {
   readonly accounts: readonly Account[];
   readonly faults: TradingFaults;
   readonly frames: TradingFrames;
+  /** Order events to record; 0 for none. */
+  readonly ledgerCapacity?: number;
 }
 
 /** Engines, stream and auto trader. */
 export class Trading implements Disposable {
   /** The trading stream, `/stream`. */
   readonly stream: TradingStream;
+  /** Every order event, with the simulator's option `ledgerCapacity`. */
+  readonly ledger: OrderLedger;
   /** The UUID of a symbol, equal in orders and contracts of one seed. */
   readonly assetId: (symbol: string) => string;
   readonly #engines = new Map<string, OrderEngine>();
@@ -50,6 +55,7 @@ export class Trading implements Disposable {
     const ids = random.fork("assets");
     this.assetId = (symbol) => ids.fork(`asset ${symbol}`).uuid();
     this.stream = new TradingStream(deps, options.stream);
+    this.ledger = new OrderLedger(clock, deps.ledgerCapacity ?? 0);
     for (const account of deps.accounts) {
       const engine = new OrderEngine({
         clock,
@@ -57,7 +63,11 @@ export class Trading implements Disposable {
         prices,
         assetId: this.assetId,
       }, options.engine);
-      engine.onUpdate((update) => this.stream.emitTradeUpdate(update, account.key));
+      engine.onUpdate((update) => {
+        const entry = this.ledger.add(account.key, update);
+        const deliveries = this.stream.emitTradeUpdate(update, account.key);
+        entry?.deliveries.push(...deliveries);
+      });
       this.#engines.set(account.key, engine);
     }
     this.#autoTrader = options.autoTrader && new AutoTrader({

@@ -32,8 +32,8 @@ type TradingEncoding = "binary" | "text" | "msgpack";
 
 /** The socket of a trading session. */
 export interface TradingSocket {
-  /** Sends text (a string) or binary (bytes); ignored after the close. */
-  sendFrame(data: Encoded): void;
+  /** Sends text (a string) or binary (bytes); false if it does not send. */
+  sendFrame(data: Encoded): boolean;
   /** Starts a clean close with a code and a reason. */
   close(code: number, reason: string): void;
 }
@@ -53,6 +53,8 @@ export interface SessionHost {
 
 /** The protocol state of one connection. */
 export class TradingSession implements SocketHandler {
+  /** Number of the connection. */
+  readonly number: number;
   readonly #socket: TradingSocket;
   readonly #host: SessionHost;
   readonly #encoding: TradingEncoding;
@@ -65,8 +67,9 @@ export class TradingSession implements SocketHandler {
   /** Starts the login timer. */
   constructor(
     socket: TradingSocket,
-    options: { host: SessionHost; encoding: TradingEncoding },
+    options: { host: SessionHost; encoding: TradingEncoding; number: number },
   ) {
+    this.number = options.number;
     this.#socket = socket;
     this.#host = options.host;
     this.#encoding = options.encoding;
@@ -103,13 +106,13 @@ export class TradingSession implements SocketHandler {
     if (!this.#over) this.#finish();
   }
 
-  /** Sends a message of the protocol. */
-  send(message: unknown, delayMs = 0): void {
+  /** Sends a message of the protocol; false if it is lost. */
+  send(message: unknown, delayMs = 0): boolean {
     if (this.#encoding === "msgpack") {
       return this.sendRaw(encode(message), delayMs);
     }
     const text = JSON.stringify(message);
-    this.sendRaw(
+    return this.sendRaw(
       this.#encoding === "text" ? text : toUtf8.encode(text),
       delayMs,
     );
@@ -117,17 +120,19 @@ export class TradingSession implements SocketHandler {
 
   /**
    * Sends a frame unchanged. Too many delayed frames close the session as a slow
-   * client.
+   * client. False if the frame is lost.
    */
-  sendRaw(data: Encoded, delayMs = 0): void {
-    if (this.#over) return;
+  sendRaw(data: Encoded, delayMs = 0): boolean {
+    if (this.#over) return false;
     if (delayMs <= 0 && this.#delayed.length === 0) {
       return this.#socket.sendFrame(data);
     }
     if (this.#delayed.length >= MAX_DELAYED_MESSAGES) {
-      return this.end(POLICY_VIOLATION, "slow client");
+      this.end(POLICY_VIOLATION, "slow client");
+      return false;
     }
     this.#delayed.add(data, delayMs);
+    return true;
   }
 
   /** Sends an error and closes, as Alpaca does. */

@@ -10,6 +10,7 @@ import type { Clock } from "../clock.ts";
 import { TRADING_ENDPOINT, type TradingFaults } from "../faults.ts";
 import { isMsgpack } from "../protocol/encoding.ts";
 import type { SocketHandler } from "../socket.ts";
+import type { OrderDelivery } from "./order_ledger.ts";
 import {
   type SessionHost,
   TRADE_UPDATES,
@@ -76,9 +77,13 @@ export class TradingStream implements Disposable {
    *
    * @internal
    */
-  connect(socket: TradingSocket, contentType?: string): SocketHandler {
+  connect(
+    socket: TradingSocket,
+    { contentType, number = 0 }: { contentType?: string | undefined; number?: number } = {},
+  ): SocketHandler {
     const session = new TradingSession(socket, {
       host: this.#host,
+      number,
       encoding: isMsgpack(contentType) ? "msgpack" : this.#frames,
     });
     this.#sessions.add(session);
@@ -87,17 +92,24 @@ export class TradingStream implements Disposable {
 
   /**
    * Sends a trade update unchanged and unchecked to every listener, or to those
-   * of one account. Faults apply.
+   * of one account. Faults apply. Returns what became of it for each of them.
    */
-  emitTradeUpdate(data: unknown, accountKey?: string): void {
-    if (this.#host.faults.isStreamMuted(TRADING_ENDPOINT)) return;
-    const copies = this.#host.faults.takeOrderEventCopies();
-    const delayMs = this.#host.faults.orderEventDelayMs();
-    for (const session of this.#listening(accountKey)) {
-      for (let copy = 0; copy < copies; copy++) {
-        session.send({ stream: TRADE_UPDATES, data }, delayMs);
-      }
+  emitTradeUpdate(data: unknown, accountKey?: string): OrderDelivery[] {
+    const { faults } = this.#host;
+    const sessions = this.#listening(accountKey);
+    if (faults.isStreamMuted(TRADING_ENDPOINT)) {
+      return sessions.map(({ number }) => ({ connection: number, outcome: "muted", copies: 0 }));
     }
+    const copies = faults.takeOrderEventCopies();
+    const delayMs = faults.orderEventDelayMs();
+    return sessions.map((session) => {
+      let sent = 0;
+      for (let copy = 0; copy < copies; copy++) {
+        if (session.send({ stream: TRADE_UPDATES, data }, delayMs)) sent++;
+      }
+      const outcome = copies === 0 ? "dropped" : sent > 0 ? "sent" : "lost";
+      return { connection: session.number, outcome, copies: sent };
+    });
   }
 
   /** Sends a frame unchanged to every listener. */

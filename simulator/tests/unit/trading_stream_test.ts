@@ -26,8 +26,9 @@ class RecordingSocket implements TradingSocket {
   readonly frames: (string | Uint8Array)[] = [];
   ended: { code: number; reason: string } | undefined;
 
-  sendFrame(data: string | Uint8Array): void {
+  sendFrame(data: string | Uint8Array): boolean {
     this.frames.push(data);
+    return true;
   }
   close(code: number, reason: string): void {
     this.ended = { code, reason };
@@ -53,7 +54,7 @@ function open(
   );
   const connect = (contentType?: string) => {
     const socket = new RecordingSocket();
-    const connection = stream.connect(socket, contentType);
+    const connection = stream.connect(socket, { contentType });
     const say = (message: unknown) => connection.receive(JSON.stringify(message));
     return { socket, connection, say };
   };
