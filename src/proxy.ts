@@ -15,10 +15,11 @@ import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
-import { statusSource } from "./application/status/status.ts";
+import { type FeedStatus, statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
+import type { FeedNotice } from "./domain/market/notices.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import {
   buildExpansions,
@@ -164,7 +165,9 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     underlyings,
     clock,
     maxSymbols: limits.maxSymbols,
-    refusals: counters.refusals,
+    counters,
+    memory: queueMemory,
+    freshnessOf: (feed) => freshnessOf(links[feed]?.status, clock.now()),
   });
   const activity = new Activity(counters, clock);
   return {
@@ -204,5 +207,16 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
         keep((signal) => reportDropped(streams, { clock, log, signal })),
       ]);
     },
+  };
+}
+
+/** The freshness of a feed by its session alone. */
+function freshnessOf(status: FeedStatus | undefined, now: number): FeedNotice {
+  const isLive = status?.state === "connected";
+  return {
+    freshness: isLive ? "live" : "stale",
+    since: (isLive ? status.lastConnectedAt : status?.downSince) ?? now,
+    reason: isLive ? "" : "The session with Alpaca is down",
+    symbols: [],
   };
 }

@@ -58,7 +58,10 @@ function disableBatching(): void {
   Subscriber.prototype.take = function (this: Subscriber<unknown>) {
     return take.call(this, 1).map((envelope) => ({
       ...envelope,
+      symbolSequence: 1,
+      origin: "live" as const,
       encoded: undefined,
+      encodedWithMeta: undefined,
       holders: 0,
       bytes: 0,
     }));

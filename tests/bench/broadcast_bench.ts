@@ -16,7 +16,7 @@ interface Tick {
   readonly symbol: string;
 }
 
-const counters = { published: 0, sent: 0, dropped: 0 };
+const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
 const CAPACITY = 1_000;
 const memory = new QueueMemory();
 const BATCH = 100;
@@ -67,7 +67,10 @@ const envelope = (): Envelope<Tick> => ({
   event: { symbol: "S" },
   sequence: ++sequence,
   receivedAt: 0,
+  symbolSequence: 1,
+  origin: "live" as const,
   encoded: undefined,
+  encodedWithMeta: undefined,
   holders: 0,
   bytes: 0,
 });

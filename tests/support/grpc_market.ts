@@ -15,7 +15,7 @@ import type {
 import type { ChannelEvents, ChannelName } from "../../src/domain/market/channels.ts";
 
 /** A stream with a bounded queue that drops its oldest events. */
-class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
+class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<T>> {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly #onClose: () => void;
@@ -80,7 +80,7 @@ class MemoryStream<T> implements OpenStream<T>, PendingBatch<T> {
 
   async *batches(
     signal: AbortSignal,
-  ): AsyncGenerator<PendingBatch<T>, void> {
+  ): AsyncGenerator<PendingBatch<Envelope<T>>, void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort);
     try {
@@ -125,7 +125,7 @@ export class MemoryMarket implements MarketStreams {
     channel: C,
     filter: StreamFilter,
     client: StreamClient = {},
-  ): OpenStream<ChannelEvents[C]> {
+  ): OpenStream<Envelope<ChannelEvents[C]>> {
     this.admit(channel, filter);
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
       capacity: this.#capacity,
@@ -140,6 +140,16 @@ export class MemoryMarket implements MarketStreams {
     return stream;
   }
 
+  openWithOptions(): never {
+    throw new Error("A memory market has no streams with options");
+  }
+
+  acknowledge(): boolean {
+    return false;
+  }
+
+  announceEnd(): void {}
+
   /** Hands one event, in one envelope, to every open stream of its channel. */
   publish<C extends ChannelName>(
     channel: C,
@@ -149,7 +159,10 @@ export class MemoryMarket implements MarketStreams {
       event,
       sequence: ++this.#sequence,
       receivedAt: 0,
+      symbolSequence: 1,
+      origin: "live" as const,
       encoded: undefined,
+      encodedWithMeta: undefined,
       holders: 0,
       bytes: 0,
     };

@@ -1,24 +1,35 @@
 /**
- * Broadcasts the events of one data type to its subscribers.
+ * Broadcasts the events of one data type to its streams.
  *
- * `publish` numbers an event, finds the subscribers of its keys and adds one shared envelope to the
- * queue of each. It never waits and never fails. A subscriber receives what is published after it
+ * `publish` numbers an event, finds the streams of its keys and adds one shared envelope to the
+ * queue of each. It never waits and never fails. A stream receives what is published after it
  * subscribed, in order, each event once.
+ *
+ * For streams with options the channel keeps more: the last event of each symbol, and, from the
+ * first such stream until a time after the last one, the newest events
+ * ({@linkcode RetainedWindow}). While events are retained, those of all symbols that upstream
+ * carries are published, also when no stream is open at the moment.
  *
  * @module
  */
+import { type Gap, type GapReason, MAX_GAP_SYMBOLS } from "../../domain/market/notices.ts";
+import { Coverage } from "../../domain/subscription/coverage.ts";
+import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
+import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
+import { RetainedWindow } from "./retained_window.ts";
 import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
+import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
 
-/** The keys by which a channel finds the subscribers of an event. */
+/** The keys by which a channel finds the streams of an event. */
 export interface ChannelKeys<T> {
   /** The symbol of an event. */
   readonly symbol: (event: T) => string;
   /**
-   * A second key: the underlying of an option, the id of an order. Read only while a subscriber
+   * A second key: the underlying of an option, the id of an order. Read only while a stream
    * filters by it.
    */
   readonly secondary?: (event: T) => string;
@@ -28,36 +39,56 @@ export interface ChannelKeys<T> {
 
 /** Limits and counters of a channel. */
 interface ChannelOptions<T> {
-  /** Capacity of each subscriber's queue in events, at least 1. */
+  /** Capacity of each stream's queue in events, at least 1. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared by the queues of all channels. @default unlimited */
   readonly memory?: QueueMemory | undefined;
   /** Estimated bytes of an event with its envelope, or of each where they differ. @default 0 */
   readonly eventBytes?: number | ((event: T) => number);
+  /** Most retained events; 0 for none. @default the capacity */
+  readonly retained?: number | undefined;
+  /** Shared by all channels. @default own */
+  readonly idleSymbols?: IdleSymbols | undefined;
 }
 
-/** The keys that a subscriber filters by; if both are empty, every event matches. */
-interface ChannelFilter {
+/** The keys that a stream filters by; if both are empty, every event matches. */
+export interface ChannelFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
 }
 
-/** Subscribers by key. */
-type Index<T> = Map<string, Subscriber<T>[]>;
+/** A stream with options, which receives gaps. */
+export interface ChannelObserver {
+  readonly filter: ChannelFilter;
+  /** Messages of some symbols that the stream filters by are missing. */
+  gap(gap: Gap): void;
+  /** Upstream has acknowledged symbols, of this stream or of others. */
+  carried(): void;
+}
+
+/** Most gaps that list the symbols of one outage; one of more symbols lists none. */
+const MAX_GAP_PARTS = 32;
+
+/** Makes the queue of a stream. */
+type CreateQueue<T, Q extends EventQueue<T>> = (options: SubscriberOptions<T>) => Q;
 
 const NONE: readonly never[] = [];
 
 /** Bounded broadcast of one data type. */
 export class Channel<T> implements EventSink<T> {
   readonly #keys: ChannelKeys<T>;
-  /** Options of the subscribers' queues. */
-  readonly #queue: SubscriberOptions;
+  /** Options of the streams' queues. */
+  readonly #queue: SubscriberOptions<T>;
   readonly #eventBytes: number | ((event: T) => number);
-  readonly #bySymbol: Index<T> = new Map();
-  readonly #bySecondary: Index<T> = new Map();
-  /** Subscribers without a filter. */
-  readonly #unfiltered: Subscriber<T>[] = [];
+  readonly #retainedCapacity: number;
+  readonly #symbols: SymbolTable<T>;
+  readonly #bySecondary = new Map<string, EventQueue<T>[]>();
+  /** Queues of streams without a filter. */
+  readonly #unfiltered: EventQueue<T>[] = [];
+  readonly #observers = new Set<ChannelObserver>();
+  readonly #coverage = new Coverage();
+  #retained: RetainedWindow<T> | undefined;
   #sequence = 0;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
@@ -65,94 +96,303 @@ export class Channel<T> implements EventSink<T> {
     this.#keys = keys;
     this.#queue = { capacity, counters, memory };
     this.#eventBytes = eventBytes;
+    this.#retainedCapacity = options.retained ?? capacity;
+    this.#symbols = new SymbolTable(options.idleSymbols ?? new IdleSymbols());
   }
 
-  /** Number of symbols that subscribers filter by. */
+  /** Position of the newest event; 0 before the first. */
+  get sequence(): number {
+    return this.#sequence;
+  }
+
+  /** Number of symbols that streams filter by. */
   get symbols(): number {
-    return this.#bySymbol.size;
+    return this.#symbols.filtered;
   }
 
-  /** Counts the given symbols that no subscriber filters by. */
+  /** Counts the given symbols that no stream filters by. */
   countUnsubscribed(symbols: Iterable<string>): number {
     let count = 0;
-    for (const symbol of symbols) if (!this.#bySymbol.has(symbol)) count++;
+    for (const symbol of symbols) if (!this.#symbols.get(symbol)?.queues.length) count++;
     return count;
   }
 
   mayHaveSubscribers(symbol: string): boolean {
-    if (this.#unfiltered.length > 0 || this.#bySymbol.has(symbol)) return true;
+    if (this.#unfiltered.length > 0) return true;
+    const entry = this.#symbols.get(symbol);
+    if (entry !== undefined && entry.queues.length > 0) return true;
+    if (this.#retained !== undefined && this.#coverage.isCarried(symbol)) return true;
     if (this.#bySecondary.size === 0) return false;
     const { secondaryOfSymbol } = this.#keys;
     // A second key that does not follow from the symbol could match.
     return !secondaryOfSymbol || this.#bySecondary.has(secondaryOfSymbol(symbol));
   }
 
-  /** Adds an event to the queue of each of its subscribers. */
+  /** Adds an event to the queue of each of its streams. */
   publish(event: T, receivedAt: number): void {
-    const { symbol, secondary } = this.#keys;
+    const { symbol: symbolOf, secondary } = this.#keys;
+    const symbol = symbolOf(event);
+    const entry = this.#symbols.get(symbol) ?? this.#symbols.add(symbol);
     const bytes = this.#eventBytes;
     const envelope: Envelope<T> = {
       event,
       sequence: ++this.#sequence,
+      symbolSequence: ++entry.sequence,
       receivedAt,
+      origin: "live",
       encoded: undefined,
+      encodedWithMeta: undefined,
       holders: 0,
       bytes: typeof bytes === "number" ? bytes : bytes(event),
     };
+    entry.last = envelope;
     for (const each of this.#unfiltered) each.enqueue(envelope);
-    for (const each of this.#bySymbol.get(symbol(event)) ?? NONE) each.enqueue(envelope);
+    for (const each of entry.queues) each.enqueue(envelope);
     if (this.#bySecondary.size > 0 && secondary) {
       for (const each of this.#bySecondary.get(secondary(event)) ?? NONE) each.enqueue(envelope);
     }
+    if (this.#retained !== undefined) this.#retained.add(envelope);
     if (envelope.holders > 0) this.#queue.memory.hold(envelope);
   }
 
   /**
-   * Adds a subscriber, effective immediately; `end` removes it.
+   * Adds a stream that drops its oldest events when it is slow, effective immediately; `end`
+   * removes it.
    *
    * @param onEnd called once, after it was removed
    */
   subscribe(filter: ChannelFilter, onEnd?: () => void): Subscriber<T> {
+    return this.subscribeQueue(filter, { onEnd }, (options) => new Subscriber<T>(options));
+  }
+
+  /** Adds a stream with the queue that `create` makes. */
+  subscribeQueue<Q extends EventQueue<T>>(
+    filter: ChannelFilter,
+    events: QueueEvents<T>,
+    create: CreateQueue<T, Q>,
+  ): Q {
     const { symbols, secondary } = filter;
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
-    const subscriber: Subscriber<T> = new Subscriber<T>({
+    const queue: Q = create({
       ...this.#queue,
+      ...events,
       onEnd: () => {
-        if (isUnfiltered) removeFrom(this.#unfiltered, subscriber);
-        removeKeys(this.#bySymbol, symbols, subscriber);
-        removeKeys(this.#bySecondary, secondary, subscriber);
-        onEnd?.();
+        if (isUnfiltered) removeFrom(this.#unfiltered, queue);
+        for (const symbol of symbols) this.#symbols.removeQueue(symbol, queue);
+        for (const key of secondary) this.#removeSecondary(key, queue);
+        events.onEnd?.();
       },
     });
-    if (isUnfiltered) this.#unfiltered.push(subscriber);
-    addKeys(this.#bySymbol, symbols, subscriber);
-    addKeys(this.#bySecondary, secondary, subscriber);
-    return subscriber;
+    if (isUnfiltered) this.#unfiltered.push(queue);
+    for (const symbol of symbols) this.#symbols.addQueue(symbol, queue);
+    for (const key of secondary) {
+      const queues = this.#bySecondary.get(key);
+      if (queues) queues.push(queue);
+      else this.#bySecondary.set(key, [queue]);
+    }
+    return queue;
   }
-}
 
-function addKeys<T>(index: Index<T>, keys: Iterable<string>, subscriber: Subscriber<T>): void {
-  for (const key of keys) {
-    const subscribers = index.get(key);
-    if (subscribers) subscribers.push(subscriber);
-    else index.set(key, [subscriber]);
+  /** Sends gaps to a stream with options from now on; returns a function that stops it. */
+  observe(observer: ChannelObserver): () => void {
+    this.#observers.add(observer);
+    return () => this.#observers.delete(observer);
   }
-}
 
-/** Removes a subscriber from the lists of the keys that it was added with. */
-function removeKeys<T>(index: Index<T>, keys: Iterable<string>, subscriber: Subscriber<T>): void {
-  for (const key of keys) {
-    const subscribers = index.get(key);
-    if (!subscribers) continue;
-    removeFrom(subscribers, subscriber);
-    if (subscribers.length === 0) index.delete(key);
+  /** Starts to retain events; idempotent. */
+  startRetaining(): void {
+    if (this.#retained || this.#retainedCapacity === 0) return;
+    const { memory } = this.#queue;
+    this.#retained = new RetainedWindow<T>(this.#retainedCapacity, this.#sequence, memory);
   }
-}
 
-/** Removes one item by moving the last one to its position. */
-function removeFrom<T>(items: T[], item: T): void {
-  const at = items.indexOf(item);
-  if (at < 0) return;
-  const last = items.pop();
-  if (last !== undefined && at < items.length) items[at] = last;
+  /** Releases the retained events. */
+  stopRetaining(): void {
+    this.#retained?.end();
+    this.#retained = undefined;
+  }
+
+  /** Whether streams with options are open. */
+  get hasObservers(): boolean {
+    return this.#observers.size > 0;
+  }
+
+  /** Whether events are retained. */
+  get isRetaining(): boolean {
+    return this.#retained !== undefined;
+  }
+
+  /** The symbol of an event. */
+  symbolOf(event: T): string {
+    return this.#keys.symbol(event);
+  }
+
+  /** Whether a filter matches a symbol, itself or by the key that follows from it. */
+  matches({ symbols, secondary }: ChannelFilter, symbol: string): boolean {
+    if (symbols.size === 0 && secondary.size === 0) return true;
+    if (symbols.has(symbol)) return true;
+    const { secondaryOfSymbol } = this.#keys;
+    return secondary.size > 0 && secondaryOfSymbol !== undefined &&
+      secondary.has(secondaryOfSymbol(symbol));
+  }
+
+  /** The last event of each symbol that a filter matches, oldest first. */
+  lastEvents(filter: ChannelFilter): readonly Envelope<T>[] {
+    const last: Envelope<T>[] = [];
+    const entries = filter.symbols.size > 0 && filter.secondary.size === 0
+      ? this.#entriesOf(filter.symbols)
+      : this.#symbols.values();
+    for (const { last: envelope } of entries) {
+      if (envelope && this.#matchesEvent(filter, envelope.event)) last.push(envelope);
+    }
+    return last.sort((a, b) => a.sequence - b.sequence || a.receivedAt - b.receivedAt);
+  }
+
+  /** Calls `read` with each symbol that streams filter by or that was published. */
+  forEachSymbol(read: (entry: SymbolEntry<T>) => void): void {
+    for (const entry of this.#symbols.values()) read(entry);
+  }
+
+  /** What the channel keeps of a symbol. */
+  symbol(symbol: string): SymbolEntry<T> | undefined {
+    return this.#symbols.get(symbol);
+  }
+
+  /** Whether upstream carries a symbol now. */
+  isCarried(symbol: string): boolean {
+    return this.#coverage.isCarried(symbol);
+  }
+
+  /**
+   * What a stream has missed after a position: events and gaps, in order.
+   *
+   * @param onlyLast only the last event of each symbol, also of those without a newer one
+   * @returns `undefined` unless everything that is missing is known
+   */
+  missedSince(
+    sequence: number,
+    filter: ChannelFilter,
+    onlyLast: boolean,
+  ): readonly (Envelope<T> | Gap)[] | undefined {
+    const retained = this.#retained;
+    if (!retained || sequence > this.#sequence) return undefined;
+    const isWhole = onlyLast ? retained.hasGapsSince(sequence) : retained.reaches(sequence);
+    if (!isWhole || !this.#isCoveredSince(sequence, filter)) return undefined;
+    const missed: (Envelope<T> | Gap)[] = [];
+    for (const item of onlyLast ? retained.gapsAfter(sequence) : retained.after(sequence)) {
+      if ("gap" in item) missed.push(...this.#restrict(item.gap, item.symbols, filter));
+      else if (this.#matchesEvent(filter, item.event)) missed.push(item);
+    }
+    if (onlyLast) missed.push(...this.lastEvents(filter));
+    return missed;
+  }
+
+  /** The position of the newest retained event for which `isWanted` holds. */
+  positionOf(isWanted: (event: T) => boolean): number | undefined {
+    return this.#retained?.find(isWanted);
+  }
+
+  /** Upstream has acknowledged symbols. */
+  carried(symbols: readonly string[], now: number): void {
+    for (const outage of this.#coverage.carried(symbols, this.#sequence)) {
+      const { reason, startTime, symbols: affected } = outage;
+      const isAll = affected[0] === WILDCARD;
+      this.#announce(reason, { startTime, endTime: now }, isAll ? undefined : affected);
+    }
+    for (const observer of this.#observers) observer.carried();
+  }
+
+  /** Upstream does not carry symbols any more. */
+  notCarried(symbols: readonly string[], reason: GapReason | undefined, now: number): void {
+    const outage = reason && { reason, startTime: now };
+    this.#coverage.notCarried(symbols, outage, this.#sequence);
+  }
+
+  unreadable(symbol: string | undefined): void {
+    if (this.#observers.size === 0 && this.#retained === undefined) return;
+    this.#announce("unreadable", {}, symbol === undefined ? undefined : [symbol]);
+  }
+
+  /** Sends a gap to the streams that it concerns, and retains it. */
+  #announce(
+    reason: GapReason,
+    span: { readonly startTime?: number; readonly endTime?: number },
+    symbols: readonly string[] | undefined,
+  ): void {
+    const { startTime, endTime } = span;
+    const count = reason === "unreadable" && symbols ? symbols.length : 0;
+    const gap: Gap = {
+      reason,
+      count,
+      firstSequence: 0,
+      lastSequence: 0,
+      symbols: [],
+      startTime,
+      endTime,
+    };
+    const affected = symbols && new Set(symbols);
+    this.#retained?.addGap({ sequence: this.#sequence, gap, symbols: affected });
+    for (const observer of this.#observers) {
+      for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
+    }
+  }
+
+  /**
+   * Restricts a gap to the symbols of a filter: none, one gap, or, when only some of the symbols of
+   * the stream are affected, one gap per {@linkcode MAX_GAP_SYMBOLS}.
+   */
+  #restrict(
+    gap: Gap,
+    symbols: ReadonlySet<string> | undefined,
+    filter: ChannelFilter,
+  ): readonly Gap[] {
+    if (symbols === undefined) return [gap];
+    const affected = this.#intersect(symbols, filter);
+    if (affected.length === 0) return NONE;
+    const isWhole = filter.secondary.size === 0 && affected.length === filter.symbols.size;
+    const most = isWhole ? MAX_GAP_SYMBOLS : MAX_GAP_SYMBOLS * MAX_GAP_PARTS;
+    if (affected.length > most) return [gap];
+    const parts: Gap[] = [];
+    for (let at = 0; at < affected.length; at += MAX_GAP_SYMBOLS) {
+      parts.push({ ...gap, symbols: affected.slice(at, at + MAX_GAP_SYMBOLS) });
+    }
+    return parts;
+  }
+
+  #intersect(symbols: ReadonlySet<string>, filter: ChannelFilter): readonly string[] {
+    const { symbols: own, secondary } = filter;
+    if (own.size > 0 && secondary.size === 0 && own.size < symbols.size) {
+      return Array.from(own).filter((symbol) => symbols.has(symbol));
+    }
+    return Array.from(symbols).filter((symbol) => this.matches(filter, symbol));
+  }
+
+  #isCoveredSince(sequence: number, { symbols, secondary }: ChannelFilter): boolean {
+    for (const symbol of symbols) {
+      if (!this.#coverage.isCoveredSince(symbol, sequence)) return false;
+    }
+    // Which symbols the stream had is not known.
+    return symbols.size > 0 && secondary.size === 0 || !this.#coverage.hasEndedSince(sequence);
+  }
+
+  #matchesEvent(filter: ChannelFilter, event: T): boolean {
+    const { secondary } = this.#keys;
+    return this.matches(filter, this.#keys.symbol(event)) ||
+      (filter.secondary.size > 0 && secondary !== undefined &&
+        filter.secondary.has(secondary(event)));
+  }
+
+  *#entriesOf(symbols: Iterable<string>): Generator<SymbolEntry<T>> {
+    for (const symbol of symbols) {
+      const entry = this.#symbols.get(symbol);
+      if (entry) yield entry;
+    }
+  }
+
+  #removeSecondary(key: string, queue: EventQueue<T>): void {
+    const queues = this.#bySecondary.get(key);
+    if (!queues) return;
+    removeFrom(queues, queue);
+    if (queues.length === 0) this.#bySecondary.delete(key);
+  }
 }

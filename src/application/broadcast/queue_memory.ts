@@ -87,6 +87,11 @@ export class QueueMemory {
     if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
   }
 
+  /** Counts one more holder of an event that may be held already. */
+  addHolder(envelope: Envelope<unknown>): void {
+    this.#queued += envelope.holders++ === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;
+  }
+
   /** Counts an event that one queue has dropped. */
   release(envelope: Envelope<unknown>): void {
     this.#queued -= --envelope.holders === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;

@@ -18,7 +18,8 @@
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
-import type { LimitedQueue, QueueMemory } from "./queue_memory.ts";
+import type { EventQueue, QueueEvents } from "./event_queue.ts";
+import type { QueueMemory } from "./queue_memory.ts";
 
 /** Events of a full segment. */
 const SEGMENT = 512;
@@ -26,34 +27,33 @@ const SEGMENT = 512;
 /** An empty batch or segment; never written to. */
 const NONE: never[] = [];
 
-/** Events that are ready. They stay in the queue until they are taken. */
-export interface PendingBatch<T> {
+/** Items that are ready. They stay in the queue until they are taken. */
+export interface PendingBatch<I> {
   /**
-   * Takes the events that are ready, oldest first. To be called when they can be sent, so that the
+   * Takes the items that are ready, oldest first. To be called when they can be sent, so that the
    * batch has everything that was published until then; empty if the queue has ended meanwhile.
    *
-   * @param limit events, at least 1
+   * @param limit items, at least 1
    */
-  take(limit?: number): readonly Envelope<T>[];
+  take(limit?: number): readonly I[];
 }
 
 /** Options of a {@linkcode Subscriber}. */
-export interface SubscriberOptions {
+export interface SubscriberOptions<T> extends QueueEvents<T> {
   /** Events, a whole number of at least 1; exceeded only by one frame that is larger. */
   readonly capacity: number;
   readonly counters: ChannelCounters;
   /** Shared with the other queues. */
   readonly memory: QueueMemory;
-  /** Called once when the queue ends. */
-  readonly onEnd?: () => void;
 }
 
 /** A subscriber's bounded queue with one reader. */
-export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable {
+export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, Disposable {
+  readonly conflated = 0;
   readonly #capacity: number;
   readonly #counters: ChannelCounters;
   readonly #memory: QueueMemory;
-  readonly #onEnd: (() => void) | undefined;
+  readonly #events: QueueEvents<T>;
   /** The segment of the oldest event; those that were removed are undefined. */
   #oldest: (Envelope<T> | undefined)[] = NONE;
   /** Position of the oldest event in its segment. */
@@ -70,6 +70,8 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   /** When the frame of the newest event arrived, and how many events of it were added. */
   #frameAt = NaN;
   #ofFrame = 0;
+  /** Whether the queue has ended or has overflowed: no further event is added. */
+  #closed = false;
   #ended = false;
   /** Resumes the reader that waits for events. */
   #wakeReader: (() => void) | undefined;
@@ -80,55 +82,60 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   #releasedUpTo = 0;
 
   /** @throws RangeError when the capacity is not an integer of at least 1 */
-  constructor({ capacity, counters, memory, onEnd }: SubscriberOptions) {
+  constructor({ capacity, counters, memory, ...events }: SubscriberOptions<T>) {
     if (!Number.isInteger(capacity) || capacity < 1) {
       throw new RangeError(`Queue capacity must be a whole number above 0, not ${capacity}`);
     }
     this.#capacity = capacity;
     this.#counters = counters;
     this.#memory = memory;
-    this.#onEnd = onEnd;
+    this.#events = events;
     memory.addQueue(this);
   }
 
-  /** Events added to the queue. */
   get published(): number {
     return this.#published;
   }
 
-  /** Events taken by the reader, which hands them to the transport. */
   get sent(): number {
     return this.#sent;
   }
 
-  /** Events dropped because the reader fell behind. */
   get dropped(): number {
     return this.#dropped;
   }
 
-  /** Events in the queue. */
   get queued(): number {
     return this.#queued;
   }
 
-  /** Events in the queue as a share of its capacity, 0 to 1. */
+  get oldest(): Envelope<T> | undefined {
+    return this.#queued > 0 ? this.#oldest[this.#head] : undefined;
+  }
+
+  get isReady(): boolean {
+    return this.#queued > 0;
+  }
+
   get fill(): number {
     return this.#queued / this.#capacity;
   }
 
-  /** Adds an event; one that matched two keys is added once. */
   enqueue(envelope: Envelope<T>): void {
-    if (this.#ended || envelope.sequence === this.#lastSequence) return;
-    this.#lastSequence = envelope.sequence;
-    this.#published++;
-    this.#counters.published++;
-    envelope.holders++;
+    if (this.#closed || envelope.sequence === this.#lastSequence) return;
     if (envelope.receivedAt !== this.#frameAt) {
       this.#frameAt = envelope.receivedAt;
       this.#ofFrame = 0;
     }
     // The events of this frame are the newest, so all others are dropped before them.
-    while (this.#queued >= this.#capacity && this.#queued > this.#ofFrame) this.#drop();
+    while (this.#queued >= this.#capacity && this.#queued > this.#ofFrame) {
+      if (this.#events.onOverflow) return this.#overflow();
+      this.#drop();
+    }
+    this.#lastSequence = envelope.sequence;
+    this.#published++;
+    this.#counters.published++;
+    envelope.holders++;
     this.#ofFrame++;
     if (this.#queued++ === 0) this.#oldest = this.#newest = [envelope];
     else if (this.#newest.length < SEGMENT) this.#newest.push(envelope);
@@ -143,16 +150,16 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
    * Iterates over batches until `signal` fires or the queue ends; waits while the queue is empty.
    * Asking for the next batch means that the last one was sent.
    */
-  async *batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void> {
+  async *batches(signal: AbortSignal): AsyncGenerator<PendingBatch<Envelope<T>>, void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort);
     try {
       while (!signal.aborted && !this.#ended) {
         if (this.#queued > 0) {
           yield this;
-          this.#releaseInFlight();
+          this.releaseInFlight();
         } else {
-          await new Promise<void>((wake) => this.#wakeReader = wake);
+          await new Promise<void>((wake) => this.onReady(wake));
         }
       }
     } finally {
@@ -160,8 +167,12 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     }
   }
 
+  onReady(wake: () => void): void {
+    this.#wakeReader = wake;
+  }
+
   take(limit: number = Infinity): readonly Envelope<T>[] {
-    this.#releaseInFlight();
+    this.releaseInFlight();
     const count = Math.min(limit, this.#queued, this.#memory.batchLimit);
     if (count === 0) return NONE;
     let batch = this.#newest as Envelope<T>[];
@@ -185,8 +196,9 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     return batch;
   }
 
-  /** Drops and counts the oldest events until `length` are left. */
+  /** Drops and counts the oldest events until `length` are left; ends a queue without drops. */
   shorten(length: number): void {
+    if (this.#queued > length && this.#events.onOverflow) this.#overflow();
     while (this.#queued > length) this.#drop();
   }
 
@@ -203,7 +215,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
         : this.#between[Math.floor(position / SEGMENT) - 1] ?? this.#newest;
       const envelope = segment[position % SEGMENT];
       // Empty bytes mark an event that cannot be encoded; the mark is kept.
-      if (envelope?.encoded?.length) envelope.encoded = undefined;
+      if (envelope?.encoded?.length) envelope.encoded = envelope.encodedWithMeta = undefined;
     }
     this.#releasedUpTo = this.#sweptUpTo;
     this.#sweptUpTo = this.#published;
@@ -212,11 +224,11 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
   /** Ends the queue, removes its events and wakes the reader; idempotent. */
   end(): void {
     if (this.#ended) return;
-    this.#ended = true;
+    this.#ended = this.#closed = true;
     while (this.#queued > 0) this.#memory.release(this.#shift());
-    this.#releaseInFlight();
+    this.releaseInFlight();
     this.#memory.removeQueue(this);
-    this.#onEnd?.();
+    this.#events.onEnd?.();
     this.#wake();
   }
 
@@ -226,9 +238,18 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
 
   /** Drops and counts the oldest event of a queue that is not empty. */
   #drop(): void {
-    this.#memory.release(this.#shift());
+    const envelope = this.#shift();
+    this.#memory.release(envelope);
     this.#dropped++;
     this.#counters.dropped++;
+    this.#events.onDrop?.(envelope);
+  }
+
+  #overflow(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#events.onOverflow?.();
+    this.#wake();
   }
 
   /** Removes the oldest event of a queue that is not empty. */
@@ -249,8 +270,7 @@ export class Subscriber<T> implements LimitedQueue, PendingBatch<T>, Disposable 
     else this.#oldest = this.#between.shift() ?? this.#newest;
   }
 
-  /** Counts the last batch out: it was sent. */
-  #releaseInFlight(): void {
+  releaseInFlight(): void {
     if (this.#inFlight === 0) return;
     this.#memory.removeInFlight(this.#inFlight);
     this.#inFlight = 0;

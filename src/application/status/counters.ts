@@ -9,6 +9,7 @@
 import { FAILURE_TYPES } from "../../domain/connection/failure.ts";
 import { type FeedId, FEEDS } from "../../domain/connection/feed.ts";
 import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
+import { GAP_REASONS, type GapReason } from "../../domain/market/notices.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 
 /** Types of upstream messages: values of the `message_type` label. */
@@ -149,16 +150,27 @@ export interface ChannelCounters {
   published: number;
   /** Events handed to the transports of streams, once per stream. */
   sent: number;
+  /** Events replaced by a newer one of the same symbol, once per stream. */
+  conflated: number;
   /** Events that were dropped because a stream fell behind, once per stream. */
   dropped: number;
   /** Called with the oldest event of the next batch that is sent, while a sample is due. */
   onSent?: ((oldest: Envelope<unknown>) => void) | undefined;
 }
 
+/** Counters of streams with options. */
+export interface StreamCounters {
+  /** Gaps that streams had, by reason. */
+  readonly gaps: Record<GapReason, number>;
+  /** Streams that continued after a position, exactly or with a gap. */
+  readonly resumes: { exact: number; inexact: number };
+}
+
 /** All counters of one proxy. */
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
+  readonly streams: StreamCounters;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
   /** REST requests to Alpaca. */
@@ -196,8 +208,9 @@ export function createCounters(): ProxyCounters {
       FEEDS.map((feed) => [feed, feedCounters()]),
     ) as Record<FeedId, FeedCounters>,
     channels: Object.fromEntries(
-      CHANNELS.map((channel) => [channel, { published: 0, sent: 0, dropped: 0 }]),
+      CHANNELS.map((channel) => [channel, { published: 0, sent: 0, conflated: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
+    streams: { gaps: zeroes(GAP_REASONS), resumes: { exact: 0, inexact: 0 } },
     refusals: zeroes(REFUSAL_REASONS),
     rest: Object.fromEntries(
       REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),

@@ -10,7 +10,9 @@
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
 import type { PendingBatch } from "../broadcast/subscriber.ts";
+import type { Notice, StreamOptions } from "./stream_options.ts";
 
 /** What a client requests; an empty filter means everything. */
 export interface StreamFilter {
@@ -42,8 +44,16 @@ export interface StreamClient {
   readonly onStall?: ((stall: Stall) => void) | undefined;
 }
 
-/** One client's stream. */
-export interface OpenStream<T> extends Disposable {
+/** A notice in a stream. */
+export interface NoticeItem {
+  readonly notice: Notice;
+}
+
+/** What a stream with options consists of. */
+export type StreamItem<T> = Envelope<T> | NoticeItem;
+
+/** One client's stream of items of type `I`. */
+export interface OpenStream<I> extends Disposable {
   /**
    * Iterates over batches until `signal` fires or the stream is disposed; waits while no event is
    * ready. Asking for the next batch means that the last one was sent. To be called once.
@@ -51,11 +61,23 @@ export interface OpenStream<T> extends Disposable {
    * A stream that takes nothing for long counts as stalled, so a batch should not be larger than
    * what its client reads in a few seconds.
    */
-  batches(signal: AbortSignal): AsyncGenerator<PendingBatch<T>, void>;
+  batches(signal: AbortSignal): AsyncGenerator<PendingBatch<I>, void>;
   /** Events taken so far, to be handed to the transport. */
   readonly sent: number;
   /** Events dropped because this stream fell behind. */
   readonly dropped: number;
+}
+
+/** A stream with options. */
+export interface OpenAnnotatedStream<T> extends OpenStream<StreamItem<T>> {
+  /** Why the proxy ended the stream; `undefined` while it has not. */
+  readonly endReason: string | undefined;
+  /**
+   * Reports an event of this stream that could not be encoded.
+   *
+   * @returns what to send in its place; `undefined` for nothing
+   */
+  unencodable(envelope: Envelope<T>): NoticeItem | undefined;
 }
 
 /** Opens streams. */
@@ -71,7 +93,22 @@ export interface MarketStreams {
     channel: C,
     filter: StreamFilter,
     client?: StreamClient,
-  ): OpenStream<ChannelEvents[C]>;
+  ): OpenStream<Envelope<ChannelEvents[C]>>;
+  /** Opens a stream with options; see {@linkcode MarketStreams.open}. */
+  openWithOptions<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+    options: StreamOptions,
+    client?: StreamClient,
+  ): OpenAnnotatedStream<ChannelEvents[C]>;
+  /**
+   * Messages of a stream up to a sequence were processed.
+   *
+   * @returns whether the stream is open
+   */
+  acknowledge(streamId: string, sequence: number): boolean;
+  /** Announces to streams with notices that they end within `graceMs`. */
+  announceEnd(reason: string, graceMs: number): void;
 }
 
 /** The feed of a stream is not enabled: it would never receive anything. */

@@ -43,6 +43,7 @@ export async function endStalled(
     await clock.sleep(STALL_INTERVAL_MS, signal);
     if (signal.aborted) return;
     memory.sweep();
+    streams.releaseRetained();
     if (stalledMs === 0) continue;
     const ended = streams.endStalled(stalledMs);
     for (const { channel, filter, queued } of ended.slice(0, LOGGED)) {

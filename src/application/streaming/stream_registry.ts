@@ -11,24 +11,30 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
-import type { Channel } from "../broadcast/channel.ts";
+import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
+import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
-import type { Subscriber } from "../broadcast/subscriber.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
+import { QueueMemory } from "../broadcast/queue_memory.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
-import type { StreamReport } from "../status/reports.ts";
+import type { StreamReport, SymbolState } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
+import { AnnotatedStream, type FetchLast } from "./annotated_stream.ts";
 import {
   FeedDisabled,
   type MarketStreams,
+  type OpenAnnotatedStream,
   type OpenStream,
   type StreamClient,
   type StreamFilter,
   TooManySymbols,
 } from "./market_streams.ts";
+import type { StreamOptions } from "./stream_options.ts";
+import type { Carriage, UpstreamEvents } from "./upstream_events.ts";
 
 /**
  * Symbols that count as one when other streams of the same channel have them: such a symbol takes
@@ -56,9 +62,24 @@ interface StreamRegistryOptions {
   readonly clock: Clock;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
-  /** Counts refused and stalled streams. @default not counted */
-  readonly refusals?: ProxyCounters["refusals"] | undefined;
+  /** Counts refused and stalled streams, gaps and resumes. */
+  readonly counters: Pick<ProxyCounters, "refusals" | "streams">;
+  /** Memory of the streams' queues. @default unlimited */
+  readonly memory?: QueueMemory | undefined;
+  /** The freshness of a feed, for the first notice of a stream. */
+  readonly freshnessOf: (feed: FeedId) => FeedNotice;
+  /** Where snapshots have the last events from that were not seen. @default nowhere */
+  readonly fetchLast?: FetchLastOf | undefined;
 }
+
+/** Fetches the last events of a channel; see {@linkcode FetchLast}. */
+export type FetchLastOf = <C extends ChannelName>(
+  channel: C,
+  ...request: Parameters<FetchLast<ChannelEvents[C]>>
+) => ReturnType<FetchLast<ChannelEvents[C]>>;
+
+/** How long events are retained after the last stream with options has ended, in ms. */
+const RETAINED_MS = 600_000;
 
 /** Stalled streams that one call ends: each costs some 30 µs. */
 const MOST_STALLED = 500;
@@ -81,9 +102,19 @@ function describeFilter(filter: StreamFilter): string {
   return others > 0 ? `${shown} and ${others} more` : shown;
 }
 
+/** What the registry needs of a stream. */
+interface TrackedStream extends Disposable {
+  readonly sent: number;
+  readonly queued: number;
+  readonly dropped: number;
+  readonly fill: number;
+  shorten(length: number): void;
+  end(): void;
+}
+
 /** A client's stream, what it requested and when it last progressed. */
 interface ClientStream {
-  readonly subscriber: Subscriber<unknown>;
+  readonly stream: TrackedStream;
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
   readonly opened: WallStamp;
@@ -97,8 +128,8 @@ interface ClientStream {
 }
 
 /** Reports how many events a stream was sent and has dropped. */
-function reportOf({ subscriber, channel, filter, client, opened }: ClientStream): StreamReport {
-  const { sent, queued, dropped } = subscriber;
+function reportOf({ stream, channel, filter, client, opened }: ClientStream): StreamReport {
+  const { sent, queued, dropped } = stream;
   return {
     channel,
     peer: client.peer,
@@ -112,8 +143,17 @@ function reportOf({ subscriber, channel, filter, client, opened }: ClientStream)
 }
 
 /** Opens and tracks streams. */
-export class StreamRegistry implements MarketStreams {
+export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #options: StreamRegistryOptions;
+  /** Changes whenever sequences start again: with the process. */
+  readonly epoch: string = crypto.randomUUID().replaceAll("-", "");
+  /** Streams with options, by their ids. */
+  readonly #annotated = new Map<
+    string,
+    { stream: AnnotatedStream<unknown>; channel: ChannelName }
+  >();
+  /** Monotonic ms at which a channel last had a stream with options. */
+  readonly #observedAt = new Map<ChannelName, number>();
   readonly #open = new Set<ClientStream>();
   /** Sum of the symbols of all open streams, repeated ones included. */
   #symbols = 0;
@@ -145,7 +185,7 @@ export class StreamRegistry implements MarketStreams {
   /** The fill of the fullest queue of each channel, 0 to 1; none for channels without streams. */
   fullestQueues(): ReadonlyMap<ChannelName, number> {
     const fullest = new Map<ChannelName, number>();
-    for (const { channel, subscriber: { fill } } of this.#open) {
+    for (const { channel, stream: { fill } } of this.#open) {
       if (fill >= (fullest.get(channel) ?? 0)) fullest.set(channel, fill);
     }
     return fullest;
@@ -154,11 +194,11 @@ export class StreamRegistry implements MarketStreams {
   /** Reports the streams that have dropped events since the last call, and how many. */
   takeDropped(): StreamReport[] {
     const reports: StreamReport[] = [];
-    for (const stream of this.#open) {
-      const dropped = stream.subscriber.dropped - stream.droppedThen;
+    for (const open of this.#open) {
+      const dropped = open.stream.dropped - open.droppedThen;
       if (dropped === 0) continue;
-      stream.droppedThen += dropped;
-      reports.push({ ...reportOf(stream), dropped });
+      open.droppedThen += dropped;
+      reports.push({ ...reportOf(open), dropped });
     }
     return reports;
   }
@@ -169,23 +209,23 @@ export class StreamRegistry implements MarketStreams {
    * difference to the last call.
    */
   endStalled(stalledMs: number): StreamReport[] {
-    const { clock, refusals } = this.#options;
+    const { clock, counters: { refusals } } = this.#options;
     const now = clock.monotonic();
     const ended: StreamReport[] = [];
-    for (const stream of [...this.#open]) {
-      const { subscriber, client: { onStall } } = stream;
-      const { queued, sent } = subscriber;
-      if (queued === 0 || sent !== stream.sentThen) {
-        stream.sentThen = sent;
-        stream.progressAt = now;
+    for (const open of [...this.#open]) {
+      const { stream, client: { onStall } } = open;
+      const { queued, sent } = stream;
+      if (queued === 0 || sent !== open.sentThen) {
+        open.sentThen = sent;
+        open.progressAt = now;
       }
-      const stalled = { queued, stalledMs: now - stream.progressAt };
+      const stalled = { queued, stalledMs: now - open.progressAt };
       if (stalled.stalledMs < stalledMs || ended.length >= MOST_STALLED) continue;
-      ended.push(reportOf(stream));
-      if (refusals) refusals.stalled++;
+      ended.push(reportOf(open));
+      refusals.stalled++;
       // What is queued counts as dropped.
-      subscriber.shorten(0);
-      subscriber.end();
+      stream.shorten(0);
+      stream.end();
       onStall?.(stalled);
     }
     return ended;
@@ -195,7 +235,111 @@ export class StreamRegistry implements MarketStreams {
     channel: C,
     filter: StreamFilter,
     client: StreamClient = {},
-  ): OpenStream<ChannelEvents[C]> {
+  ): OpenStream<Envelope<ChannelEvents[C]>> {
+    return this.#track(
+      channel,
+      filter,
+      client,
+      (source, keys, onEnd) => source.subscribe(keys, onEnd),
+    );
+  }
+
+  openWithOptions<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+    options: StreamOptions,
+    client: StreamClient = {},
+  ): OpenAnnotatedStream<ChannelEvents[C]> {
+    const { clock, counters, memory = new QueueMemory(), freshnessOf, fetchLast } = this.#options;
+    const stream = this.#track(
+      channel,
+      filter,
+      client,
+      (source, keys, onEnd) =>
+        new AnnotatedStream<ChannelEvents[C]>({
+          channel: source,
+          filter: keys,
+          options,
+          epoch: this.epoch,
+          feed: freshnessOf(CHANNEL_SOURCES[channel].feed),
+          eventId: channel === "orderUpdates"
+            ? (event) => (event as ChannelEvents["orderUpdates"]).eventId
+            : undefined,
+          fetchLast: fetchLast && ((...request) => fetchLast(channel, ...request)),
+          clock,
+          memory,
+          counters: counters.streams,
+          onEnd: () => {
+            this.#annotated.delete(stream.id);
+            onEnd();
+          },
+        }),
+    );
+    this.#annotated.set(stream.id, { stream: stream as AnnotatedStream<unknown>, channel });
+    return stream;
+  }
+
+  acknowledge(streamId: string, sequence: number): boolean {
+    const open = this.#annotated.get(streamId);
+    open?.stream.acknowledge(sequence);
+    return open !== undefined;
+  }
+
+  announceEnd(reason: string, graceMs: number): void {
+    for (const { stream } of this.#annotated.values()) stream.draining(reason, graceMs);
+  }
+
+  freshness(feed: FeedId, notice: FeedNotice): void {
+    for (const { stream, channel } of this.#annotated.values()) {
+      if (CHANNEL_SOURCES[channel].feed === feed) stream.feed(notice);
+    }
+  }
+
+  carried({ symbols, ...source }: Carriage): void {
+    const now = this.#options.clock.now();
+    for (const channel of this.#channelsOf(source)) channel.carried(symbols, now);
+  }
+
+  notCarried({ symbols, ...source }: Carriage, reason: GapReason | undefined): void {
+    const now = this.#options.clock.now();
+    for (const channel of this.#channelsOf(source)) channel.notCarried(symbols, reason, now);
+  }
+
+  subscription(
+    feed: FeedId,
+    upstream: UpstreamChannel,
+    change: { readonly symbol: string; readonly state: SymbolState; readonly reason: string },
+  ): void {
+    const { symbol, state, reason } = change;
+    for (const { stream, channel } of this.#annotated.values()) {
+      const source = CHANNEL_SOURCES[channel];
+      const concerns = source.feed === feed && source.upstream === upstream;
+      if (concerns) stream.subscription(symbol, state, reason);
+    }
+  }
+
+  /** Releases what channels retain without a stream with options; to be called regularly. */
+  releaseRetained(): void {
+    const now = this.#options.clock.monotonic();
+    for (const name of CHANNELS) {
+      const channel = this.#options.channels[name];
+      if (channel.hasObservers || !this.#observedAt.has(name)) this.#observedAt.set(name, now);
+      const sinceMs = now - (this.#observedAt.get(name) ?? now);
+      if (sinceMs > RETAINED_MS) channel.stopRetaining();
+    }
+  }
+
+  /** Opens the stream that `subscribe` makes, with the upstream subscriptions of its symbols. */
+  #track<C extends ChannelName, S extends TrackedStream>(
+    channel: C,
+    filter: StreamFilter,
+    client: StreamClient,
+    subscribe: (
+      source: Channel<ChannelEvents[C]>,
+      keys: ChannelFilter,
+      onEnd: () => void,
+    ) => S,
+  ): S {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
     const { feed, upstream } = CHANNEL_SOURCES[channel];
@@ -213,16 +357,16 @@ export class StreamRegistry implements MarketStreams {
     if (upstream) sink?.checkQuota(upstream, requested);
     const closing = new DisposableStack();
     using opening = new DisposableStack();
-    const subscriber = opening.use(
-      source.subscribe({ symbols, secondary }, () => closing.dispose()),
+    const stream = opening.use(
+      subscribe(source, { symbols, secondary }, () => closing.dispose()),
     );
     if (upstream && sink) {
       sink.add(upstream, requested);
       closing.defer(() => sink.remove(upstream, requested));
     }
     if (upstream && feed === "opra") this.#expand(upstream, filter, closing);
-    const stream: ClientStream = {
-      subscriber: subscriber as Subscriber<unknown>,
+    const open: ClientStream = {
+      stream,
       channel,
       filter,
       opened: new WallStamp(clock),
@@ -233,23 +377,35 @@ export class StreamRegistry implements MarketStreams {
     };
     this.#symbols += symbols.size;
     this.#secondary += secondary.size;
-    this.#open.add(stream);
+    this.#open.add(open);
     closing.defer(() => {
-      this.#open.delete(stream);
+      this.#open.delete(open);
       this.#symbols -= symbols.size;
       this.#secondary -= secondary.size;
     });
     opening.move();
-    return subscriber;
+    return stream;
+  }
+
+  /** The broadcast channels that an upstream channel feeds. */
+  #channelsOf(
+    { feed, channel }: Omit<Carriage, "symbols">,
+  ): readonly Channel<unknown>[] {
+    return CHANNELS
+      .filter((name) => {
+        const source = CHANNEL_SOURCES[name];
+        return source.feed === feed && source.upstream === channel;
+      })
+      .map((name) => this.#options.channels[name] as Channel<unknown>);
   }
 
   /** @throws TooManySymbols when a stream of this size exceeds the limit */
   #checkSymbols(size: FilterSize): void {
-    const { maxSymbols: limit = Infinity, refusals } = this.#options;
+    const { maxSymbols: limit = Infinity, counters: { refusals } } = this.#options;
     const used = this.symbols;
     const requested = this.#countWith(size) - used;
     if (requested === 0 || used + requested <= limit) return;
-    if (refusals) refusals.symbols++;
+    refusals.symbols++;
     throw new TooManySymbols({ limit, used, requested });
   }
 

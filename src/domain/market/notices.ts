@@ -17,12 +17,16 @@ export type Origin = "live" | "snapshot" | "replay" | "backfill" | "reconciled";
  * Alpaca dropped data; a message could not be decoded or encoded; a resume asked for more than is
  * retained; the symbol was rejected or over the quota.
  */
-export type GapReason =
-  | "slow_client"
-  | "upstream_lost"
-  | "unreadable"
-  | "not_retained"
-  | "not_subscribed";
+export const GAP_REASONS = [
+  "slow_client",
+  "upstream_lost",
+  "unreadable",
+  "not_retained",
+  "not_subscribed",
+] as const;
+
+/** One reason for which messages are missing. */
+export type GapReason = typeof GAP_REASONS[number];
 
 /** Messages that are missing in a stream. */
 export interface Gap {
@@ -40,6 +44,31 @@ export interface Gap {
 
 /** Most symbols that a gap lists. */
 export const MAX_GAP_SYMBOLS = 32;
+
+/** Makes one gap of two for the same reason; the count is unknown if one of both is. */
+export function mergeGaps(some: Gap, other: Gap): Gap {
+  const isKnown = some.count > 0 && other.count > 0;
+  const symbols = [...new Set([...some.symbols, ...other.symbols])];
+  const isListed = some.symbols.length > 0 && other.symbols.length > 0 &&
+    symbols.length <= MAX_GAP_SYMBOLS;
+  return {
+    reason: some.reason,
+    count: isKnown ? some.count + other.count : 0,
+    firstSequence: some.firstSequence,
+    lastSequence: other.lastSequence,
+    symbols: isListed ? symbols : [],
+    startTime: earliest(some.startTime, other.startTime),
+    endTime: latest(some.endTime, other.endTime),
+  };
+}
+
+function earliest(some: number | undefined, other: number | undefined): number | undefined {
+  return some === undefined || other === undefined ? undefined : Math.min(some, other);
+}
+
+function latest(some: number | undefined, other: number | undefined): number | undefined {
+  return some === undefined || other === undefined ? undefined : Math.max(some, other);
+}
 
 /**
  * Whether data is current: `stale` means silent although data is expected, or without a session;

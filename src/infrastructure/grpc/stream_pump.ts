@@ -71,7 +71,7 @@ export interface PumpOptions<T> {
  */
 export function pumpStream<T>(
   call: MessageSink,
-  stream: OpenStream<T>,
+  stream: OpenStream<Envelope<T>>,
   options: PumpOptions<T>,
 ): Promise<void> {
   return new StreamPump(call, options).run(stream);
@@ -81,7 +81,7 @@ class StreamPump<T> {
   readonly #call: MessageSink;
   readonly #options: PumpOptions<T>;
   /** The batch that is written next. */
-  #batch: PendingBatch<T> | undefined;
+  #batch: PendingBatch<Envelope<T>> | undefined;
   /** Events that were taken, and how many of them were written. */
   #events: readonly Envelope<T>[] = NONE;
   #written = 0;
@@ -98,7 +98,7 @@ class StreamPump<T> {
     this.#options = options;
   }
 
-  async run(stream: OpenStream<T>): Promise<void> {
+  async run(stream: OpenStream<Envelope<T>>): Promise<void> {
     const { signal, writes } = this.#options;
     signal.addEventListener("abort", this.#stop);
     try {

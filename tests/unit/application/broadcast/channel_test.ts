@@ -16,7 +16,7 @@ const KEYS: ChannelKeys<Tick> = {
 };
 
 function channelOf(capacity = 1_000, keys: ChannelKeys<Tick> = KEYS) {
-  const counters = { published: 0, sent: 0, dropped: 0 };
+  const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
   return { channel: new Channel<Tick>(keys, { capacity, counters }), counters };
 }
 
@@ -106,7 +106,7 @@ Deno.test("a slow stream loses its own oldest events; other streams lose none", 
   assert.deepEqual(await values(slow), [3, 4, 5]);
   assert.equal(slow.dropped, 2);
   assert.equal(fast.dropped, 0);
-  assert.deepEqual(counters, { published: 10, sent: 8, dropped: 2 });
+  assert.deepEqual(counters, { published: 10, sent: 8, conflated: 0, dropped: 2 });
 });
 
 Deno.test("a subscriber that ends frees everything, also for a symbol without events", () => {

@@ -14,7 +14,7 @@ const EVENT_BYTES = 300;
 const FLIGHT = (streams: number) => streams * SMALLEST_BATCH * EVENT_BYTES * 2;
 
 function channelOf(memory: QueueMemory, capacity = 100_000) {
-  const counters = { published: 0, sent: 0, dropped: 0 };
+  const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
   const channel = new Channel<Tick>({ symbol: ({ symbol }) => symbol }, {
     capacity,
     counters,
@@ -213,7 +213,15 @@ Deno.test("shortening that can free nothing is not repeated for every event", ()
     releaseEncoded() {},
   };
   memory.addQueue(queue);
-  const envelope = { event: 0, sequence: 1, receivedAt: 0, encoded: undefined };
+  const envelope = {
+    event: 0,
+    sequence: 1,
+    receivedAt: 0,
+    symbolSequence: 1,
+    origin: "live" as const,
+    encoded: undefined,
+    encodedWithMeta: undefined,
+  };
   const hold = (bytes = 100) => memory.hold({ ...envelope, holders: 1, bytes });
   hold(1_600_000);
   for (let i = 0; i < 140; i++) hold();

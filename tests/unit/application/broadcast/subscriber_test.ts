@@ -11,14 +11,17 @@ function envelope(sequence: number, receivedAt = sequence): Envelope<number> {
     event: sequence,
     sequence,
     receivedAt,
+    symbolSequence: 1,
+    origin: "live" as const,
     encoded: undefined,
+    encodedWithMeta: undefined,
     holders: 0,
     bytes: 0,
   };
 }
 
 function queueOf(capacity: number) {
-  const counters = { published: 0, sent: 0, dropped: 0 };
+  const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
   const queue = new Subscriber<number>({ capacity, counters, memory: new QueueMemory() });
   let sequence = 0;
   const publish = (count = 1) => {
@@ -32,7 +35,7 @@ function taken(queue: Subscriber<number>, limit?: number) {
   return queue.take(limit).map(({ event }) => event);
 }
 
-function events(batch: IteratorResult<PendingBatch<number>, void>) {
+function events(batch: IteratorResult<PendingBatch<Envelope<number>>, void>) {
   return batch.value?.take().map(({ event }) => event);
 }
 
@@ -154,7 +157,7 @@ Deno.test("an ended queue accepts nothing and holds nothing", () => {
   publish(5);
   assert.equal(queue.queued, 0);
   assert.equal(queue.published, 1);
-  assert.deepEqual(counters, { published: 1, sent: 0, dropped: 0 });
+  assert.deepEqual(counters, { published: 1, sent: 0, conflated: 0, dropped: 0 });
 });
 
 Deno.test("a reader that stops removes its listener", async () => {
@@ -248,7 +251,7 @@ Deno.test("events of a frame larger than the queue do not displace each other", 
   queue.enqueue(envelope(200, 6));
   assert.equal(queue.queued, 10, "the next frame finds the capacity exceeded");
   assert.deepEqual(taken(queue).slice(-3), [110, 111, 200]);
-  assert.deepEqual(counters, { published: 21, sent: 10, dropped: 11 });
+  assert.deepEqual(counters, { published: 21, sent: 10, conflated: 0, dropped: 11 });
 });
 
 Deno.test("a queue never exceeds its capacity, or one frame that is larger", () => {

@@ -30,6 +30,7 @@ Deno.test("counters start at zero and share nothing between feeds", () => {
   assert.deepEqual(counters.channels.stockTrades, {
     published: 0,
     sent: 0,
+    conflated: 0,
     dropped: 0,
   });
 });

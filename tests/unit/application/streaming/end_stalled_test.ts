@@ -10,6 +10,7 @@ import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_d
 import { GOLDEN_QUOTE } from "../../../support/grpc_events.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { LIVE } from "../../../support/live_feed.ts";
 
 const CAPACITY = 10;
 
@@ -43,7 +44,8 @@ function watched(stalledMs = 10_000) {
     feeds: new Set(FEEDS),
     sinks: {},
     clock,
-    refusals: counters.refusals,
+    counters,
+    freshnessOf: () => LIVE,
   });
   const stop = new AbortController();
   const { signal } = stop;

@@ -7,6 +7,7 @@ import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
+import { LIVE } from "../../../support/live_feed.ts";
 
 Deno.test("the log shows the streams with losses, and only those", async () => {
   const clock = new ManualClock();
@@ -31,7 +32,14 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
     directory: new UnderlyingDirectory(),
   });
   const feeds = new Set(FEEDS);
-  const streams = new StreamRegistry({ channels, feeds, sinks: {}, clock });
+  const streams = new StreamRegistry({
+    channels,
+    feeds,
+    sinks: {},
+    clock,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
+  });
   const stop = new AbortController();
   const { signal } = stop;
   const done = reportDropped(streams, { clock, log, signal });

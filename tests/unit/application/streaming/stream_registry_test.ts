@@ -21,6 +21,7 @@ import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../../../src/domain/subscription/pairs.ts";
+import { LIVE } from "../../../support/live_feed.ts";
 
 const CAPACITIES = {
   stockQuotes: 10,
@@ -89,6 +90,8 @@ function proxy() {
     feeds: new Set(FEEDS),
     sinks: { sip, opra },
     clock,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
   });
   return { channels, sip, opra, streams };
 }
@@ -144,7 +147,14 @@ Deno.test("a stream of a disabled feed is rejected", () => {
   const channels = sixChannels();
   const clock = new ManualClock();
   const feeds = new Set(["trading"] as const);
-  const streams = new StreamRegistry({ channels, feeds, sinks: {}, clock });
+  const streams = new StreamRegistry({
+    channels,
+    feeds,
+    sinks: {},
+    clock,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
+  });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
     /sip feed is disabled.*STREAM_PROXY_FEEDS/,
@@ -293,6 +303,8 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
     feeds: new Set(FEEDS),
     sinks: { sip },
     clock,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
   });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
@@ -313,7 +325,8 @@ Deno.test("the symbols of all open streams are limited", () => {
     sinks: { sip },
     clock: new ManualClock(),
     maxSymbols: 5,
-    refusals: counters.refusals,
+    counters,
+    freshnessOf: () => LIVE,
   });
   const quotes = streams.open("stockQuotes", { symbols: ["A", "B", "A"] });
   using _options = streams.open("optionQuotes", {
@@ -352,6 +365,8 @@ Deno.test("a symbol that another stream of the channel has counts as a tenth", (
     sinks: {},
     clock: new ManualClock(),
     maxSymbols: 30,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
   });
   const symbols = Array.from({ length: 20 }, (_, i) => `S${i}`);
   const first = streams.open("stockQuotes", { symbols });
@@ -383,6 +398,8 @@ Deno.test("four services with every stock on three channels are within the defau
     sinks: {},
     clock: new ManualClock(),
     maxSymbols: 100_000,
+    counters: createCounters(),
+    freshnessOf: () => LIVE,
   });
   const symbols = Array.from({ length: 11_000 }, (_, i) => `S${i}`);
   for (let service = 0; service < 4; service++) {

@@ -31,7 +31,10 @@ function envelopes(count: number, first = 1): Envelope<number>[] {
     event: first + index,
     sequence: first + index,
     receivedAt: 0,
+    symbolSequence: 1,
+    origin: "live" as const,
     encoded: undefined,
+    encodedWithMeta: undefined,
     holders: 0,
     bytes: 0,
   }));
@@ -42,7 +45,7 @@ class Feeding {
   readonly sink = new ManualSink();
   readonly queue = new Subscriber<number>({
     capacity: CAPACITY,
-    counters: { published: 0, sent: 0, dropped: 0 },
+    counters: { published: 0, sent: 0, conflated: 0, dropped: 0 },
     memory: new QueueMemory(),
   });
   readonly stop = new AbortController();
