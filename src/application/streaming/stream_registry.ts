@@ -21,7 +21,7 @@ import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
-import type { StreamReport, SymbolState } from "../status/reports.ts";
+import type { StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { AnnotatedStream, type FetchLast } from "./annotated_stream.ts";
 import {
@@ -34,7 +34,7 @@ import {
   TooManySymbols,
 } from "./market_streams.ts";
 import type { StreamOptions } from "./stream_options.ts";
-import type { Carriage, UpstreamEvents } from "./upstream_events.ts";
+import type { Carriage, SymbolChange, UpstreamEvents } from "./upstream_events.ts";
 
 /**
  * Symbols that count as one when other streams of the same channel have them: such a symbol takes
@@ -289,10 +289,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const { stream } of this.#annotated.values()) stream.draining(reason, graceMs);
   }
 
-  freshness(feed: FeedId, notice: FeedNotice): void {
-    for (const { stream, channel } of this.#annotated.values()) {
-      if (CHANNEL_SOURCES[channel].feed === feed) stream.feed(notice);
-    }
+  freshness(feed: FeedId, channel: UpstreamChannel | undefined, notice: FeedNotice): void {
+    for (const stream of this.#annotatedOf(feed, channel)) stream.feed(notice);
   }
 
   carried({ symbols, ...source }: Carriage): void {
@@ -305,16 +303,9 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const channel of this.#channelsOf(source)) channel.notCarried(symbols, reason, now);
   }
 
-  subscription(
-    feed: FeedId,
-    upstream: UpstreamChannel,
-    change: { readonly symbol: string; readonly state: SymbolState; readonly reason: string },
-  ): void {
-    const { symbol, state, reason } = change;
-    for (const { stream, channel } of this.#annotated.values()) {
-      const source = CHANNEL_SOURCES[channel];
-      const concerns = source.feed === feed && source.upstream === upstream;
-      if (concerns) stream.subscription(symbol, state, reason);
+  subscription(feed: FeedId, channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
+    for (const stream of this.#annotatedOf(feed, channel)) {
+      for (const { symbol, state, reason } of changes) stream.subscription(symbol, state, reason);
     }
   }
 
@@ -385,6 +376,18 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     });
     opening.move();
     return stream;
+  }
+
+  /** The streams with options of an upstream channel, or of a whole feed. */
+  *#annotatedOf(
+    feed: FeedId,
+    upstream: UpstreamChannel | undefined,
+  ): Generator<AnnotatedStream<unknown>> {
+    for (const { stream, channel } of this.#annotated.values()) {
+      const source = CHANNEL_SOURCES[channel];
+      if (source.feed !== feed) continue;
+      if (upstream === undefined || source.upstream === upstream) yield stream;
+    }
   }
 
   /** The broadcast channels that an upstream channel feeds. */
