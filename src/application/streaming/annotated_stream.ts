@@ -313,12 +313,12 @@ export class AnnotatedStream<T>
 
   /** Totals of live messages at this point of the stream. */
   totals(): StreamTotals {
-    const { sent, conflated, dropped } = this.#queue;
+    const { sent, conflated, dropped, oldest } = this.#queue;
     const delivered = this.options.maxUnacknowledged > 0
       ? Math.max(0, this.#acknowledged - this.#replayed)
       : sent - this.#unencodable;
     return {
-      sequence: this.#deps.channel.sequence,
+      sequence: oldest ? oldest.sequence - 1 : this.#deps.channel.sequence,
       published: delivered + conflated + dropped,
       delivered,
       conflated,

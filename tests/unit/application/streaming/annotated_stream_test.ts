@@ -1,0 +1,300 @@
+import assert from "node:assert/strict";
+import { Channel } from "../../../../src/application/broadcast/channel.ts";
+import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import {
+  AnnotatedStream,
+  type FetchLast,
+} from "../../../../src/application/streaming/annotated_stream.ts";
+import type { StreamItem } from "../../../../src/application/streaming/market_streams.ts";
+import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
+import { LIVE } from "../../../support/live_feed.ts";
+import { ManualClock, settle } from "../../../support/manual_clock.ts";
+
+interface Tick {
+  readonly symbol: string;
+  readonly value: number;
+}
+
+const EVERYTHING: StreamOptions = {
+  meta: true,
+  notices: true,
+  heartbeatMs: 0,
+  snapshot: false,
+  delivery: "every",
+  minIntervalMs: 0,
+  resume: undefined,
+  backfill: false,
+  maxUnacknowledged: 0,
+};
+
+/** A channel with streams whose items are written as short text. */
+function market({ capacity = 100, retained = 100, fetchLast }: {
+  capacity?: number;
+  retained?: number;
+  fetchLast?: FetchLast<Tick>;
+} = {}) {
+  const clock = new ManualClock(0);
+  const counters = createCounters();
+  const memory = new QueueMemory();
+  const channel = new Channel<Tick>(
+    { symbol: ({ symbol }) => symbol },
+    { capacity, retained, counters: counters.channels.stockQuotes, memory, eventBytes: 1 },
+  );
+  let value = 0;
+  let frame = 0;
+  const publish = (...symbols: string[]) => {
+    for (const symbol of symbols) channel.publish({ symbol, value: ++value }, ++frame);
+  };
+  const open = (options: Partial<StreamOptions> = {}, symbols: string[] = []) =>
+    new AnnotatedStream<Tick>({
+      channel,
+      filter: { symbols: new Set(symbols), secondary: new Set() },
+      options: { ...EVERYTHING, ...options },
+      epoch: "e",
+      feed: LIVE,
+      fetchLast,
+      clock,
+      memory,
+      counters: counters.streams,
+      onEnd: () => {},
+    });
+  return { clock, counters, memory, channel, publish, open };
+}
+
+function text(item: StreamItem<Tick>): string {
+  if (!("notice" in item)) {
+    const { origin, sequence, symbolSequence, event } = item;
+    const from = origin === "live" ? "" : `${origin} `;
+    return `${from}${event.symbol} ${sequence}/${symbolSequence}`;
+  }
+  const { notice } = item;
+  switch (notice.type) {
+    case "hello":
+      return `hello ${notice.hello.sequence}${notice.hello.resumed ? " resumed" : ""}`;
+    case "gap": {
+      const { reason, count, firstSequence, lastSequence, symbols } = notice.gap;
+      return `gap ${reason} ${count} ${firstSequence}-${lastSequence} [${symbols}]`;
+    }
+    case "feed":
+      return `feed ${notice.feed.freshness} [${notice.feed.symbols}]`;
+    case "subscription":
+      return `subscription ${notice.symbol} ${notice.state}`;
+    case "heartbeat": {
+      const { sequence, published, delivered, conflated, lost } = notice.totals;
+      return `heartbeat ${sequence} ${published}=${delivered}+${conflated}+${lost}`;
+    }
+    case "draining":
+      return `draining ${notice.reason}`;
+    case "caught_up":
+      return `caught up ${notice.sequence} ${notice.count}`;
+  }
+}
+
+function take(stream: AnnotatedStream<Tick>, limit?: number): string[] {
+  return stream.take(limit).map(text);
+}
+
+Deno.test("the first item is hello, then live messages with both sequences", () => {
+  const { publish, open } = market();
+  publish("A");
+  using stream = open();
+  publish("A", "B");
+  assert.deepEqual(take(stream), ["hello 1", "A 2/2", "B 3/1"]);
+});
+
+Deno.test("dropped messages are one gap before the next message", () => {
+  const { publish, open, counters } = market({ capacity: 3 });
+  using stream = open({}, ["A", "B"]);
+  assert.deepEqual(take(stream), ["hello 0"]);
+  publish("A", "B", "C", "A", "A", "B");
+  assert.deepEqual(take(stream), ["gap slow_client 2 1-2 [A,B]", "A 4/2", "A 5/3", "B 6/2"]);
+  assert.equal(counters.streams.gaps.slow_client, 1);
+});
+
+Deno.test("a notice keeps its position between messages", () => {
+  const { publish, open } = market();
+  using stream = open();
+  publish("A");
+  stream.feed({ ...LIVE, freshness: "stale", reason: "silent" });
+  publish("A");
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1", "feed stale []", "A 2/2"]);
+});
+
+Deno.test("a heartbeat has exact totals, and comes after the gap of what was lost", async () => {
+  const { publish, open, clock } = market({ capacity: 2 });
+  using stream = open({ heartbeatMs: 1_000 });
+  take(stream);
+  publish("A", "A", "A");
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), [
+    "gap slow_client 1 1-1 [A]",
+    "heartbeat 1 1=0+0+1",
+    "A 2/2",
+    "A 3/3",
+  ]);
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), ["heartbeat 3 3=2+0+1"]);
+});
+
+Deno.test("latest keeps one message per symbol and reports conflation", async () => {
+  const { publish, open, clock } = market();
+  using stream = open({ delivery: "latest", heartbeatMs: 1_000 });
+  take(stream);
+  publish("A", "B", "A", "A");
+  assert.deepEqual(take(stream), ["A 4/3", "B 2/1"]);
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), ["heartbeat 4 4=2+2+0"]);
+});
+
+Deno.test("with an interval a symbol is sent at most once in it, with its latest value", async () => {
+  const { publish, open, clock } = market();
+  using stream = open({ delivery: "latest", minIntervalMs: 100 });
+  take(stream);
+  publish("A");
+  assert.deepEqual(take(stream), ["A 1/1"]);
+  publish("A", "A", "B");
+  assert.deepEqual(take(stream), ["B 4/1"]);
+  await clock.advance(99);
+  assert.deepEqual(take(stream), []);
+  const batches = stream.batches(new AbortController().signal);
+  const next = batches.next();
+  await clock.advance(1);
+  await next;
+  assert.deepEqual(take(stream), ["A 3/3"]);
+});
+
+Deno.test("every_or_end delivers what is queued and ends, without a hole", async () => {
+  const { publish, open } = market({ capacity: 2 });
+  const stream = open({ delivery: "every_or_end" });
+  publish("A", "A", "A");
+  const batches = stream.batches(new AbortController().signal);
+  assert.equal((await batches.next()).done, false);
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1", "A 2/2"]);
+  publish("A");
+  assert.equal((await batches.next()).done, true);
+  assert.match(stream.endReason ?? "", /too slow/);
+  stream.end();
+});
+
+Deno.test("no more than the limit is sent before an acknowledgement", async () => {
+  const { publish, open, clock } = market();
+  using stream = open({ maxUnacknowledged: 2, heartbeatMs: 1_000 });
+  publish("A", "A", "A", "A");
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1", "A 2/2"]);
+  assert.equal(stream.unacknowledged, 2);
+  assert.deepEqual(take(stream), []);
+  stream.acknowledge(1);
+  assert.deepEqual(take(stream), ["A 3/3"]);
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), ["heartbeat 3 1=1+0+0"]);
+  stream.acknowledge(3);
+  assert.deepEqual(take(stream), ["A 4/4"]);
+});
+
+Deno.test("a resume within the retained window is exact, with the gaps in it", () => {
+  const { publish, open, channel } = market();
+  channel.carried(["A", "B"], 0);
+  const first = open({}, ["A"]);
+  publish("A", "B");
+  first.end();
+  // Symbols that upstream carries are retained without a stream.
+  assert.equal(channel.mayHaveSubscribers("A"), true);
+  publish("A");
+  channel.notCarried(["A", "B"], "upstream_lost", 5);
+  channel.carried(["A", "B"], 9);
+  publish("A");
+  using resumed = open({ resume: { epoch: "e", sequence: 1 } }, ["A"]);
+  publish("A");
+  assert.deepEqual(take(resumed), [
+    "hello 4 resumed",
+    "replay A 3/2",
+    "gap upstream_lost 0 0-0 [A]",
+    "replay A 4/3",
+    "caught up 4 2",
+    "A 5/4",
+  ]);
+});
+
+Deno.test("a resume beyond what is known is a gap, and the stream goes on live", () => {
+  const { publish, open, channel, counters } = market({ retained: 2 });
+  channel.carried(["A"], 0);
+  open({}, ["A"]).end();
+  publish("A", "A", "A");
+  const cases = [{ epoch: "e", sequence: 0 }, { epoch: "other", sequence: 3 }];
+  for (const resume of cases) {
+    using stream = open({ resume }, ["A"]);
+    const known = resume.epoch === "e" ? "1-3" : "0-0";
+    assert.deepEqual(take(stream), [
+      "hello 3",
+      `gap not_retained 0 ${known} []`,
+      "caught up 3 0",
+    ]);
+  }
+  assert.deepEqual(counters.streams.resumes, { exact: 0, inexact: 2 });
+  // Coverage has ended: what was sent meanwhile is not known.
+  channel.notCarried(["A"], undefined, 0);
+  channel.carried(["A"], 0);
+  using stream = open({ resume: { epoch: "e", sequence: 2 } }, ["A"]);
+  assert.equal(take(stream)[0], "hello 3");
+});
+
+Deno.test("a snapshot has the last message per symbol, then live ones follow", () => {
+  const { publish, open, channel } = market();
+  publish("A", "B", "A");
+  channel.carried(["A", "B"], 0);
+  using stream = open({ snapshot: true }, ["A", "B"]);
+  publish("A");
+  assert.deepEqual(take(stream), [
+    "hello 3",
+    "snapshot B 2/1",
+    "snapshot A 3/2",
+    "caught up 3 2",
+    "A 4/3",
+  ]);
+});
+
+Deno.test("a snapshot fetches what was not seen, unless it is live meanwhile", async () => {
+  const asked: string[][] = [];
+  const fetched = Promise.withResolvers<ReadonlyMap<string, Tick>>();
+  const { publish, open, channel } = market({
+    fetchLast: (symbols) => {
+      asked.push([...symbols]);
+      return fetched.promise;
+    },
+  });
+  using stream = open({ snapshot: true }, ["A", "B", "C"]);
+  assert.deepEqual(take(stream), ["hello 0"]);
+  await settle();
+  assert.deepEqual(asked, []);
+  channel.carried(["A", "B", "C"], 0);
+  await settle();
+  assert.deepEqual(asked, [["A", "B", "C"]]);
+  publish("B");
+  fetched.resolve(new Map(["A", "B"].map((symbol) => [symbol, { symbol, value: 0 }])));
+  await settle();
+  assert.deepEqual(take(stream), ["snapshot A 0/0", "caught up 0 1", "B 1/1"]);
+});
+
+Deno.test("unreadable messages in a row are one gap", () => {
+  const { publish, open, channel } = market();
+  using stream = open({}, ["A", "B"]);
+  publish("A");
+  channel.unreadable("A");
+  channel.unreadable("C");
+  channel.unreadable("B");
+  publish("A");
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1", "gap unreadable 2 0-0 [A,B]", "A 2/2"]);
+});
+
+Deno.test("memory of streams and of the window is released", () => {
+  const { publish, open, channel, memory } = market();
+  const stream = open({ snapshot: true });
+  publish("A", "B");
+  const resumed = open({ resume: { epoch: "e", sequence: 0 } });
+  take(resumed, 2);
+  stream.end();
+  resumed.end();
+  channel.stopRetaining();
+  assert.equal(memory.bytes, 0);
+});
