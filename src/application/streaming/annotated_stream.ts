@@ -3,8 +3,8 @@
  *
  * Its items come in this order: `hello`, the snapshot or the replay, `caught_up`, then live
  * messages with notices between them. Each notice has a position in the stream's queue: it is taken
- * after the messages that were published before it. A gap for dropped messages comes before the next
- * message or heartbeat, so that all messages of a run are one gap.
+ * after the messages that were published before it. A gap for dropped messages comes before the
+ * next message or heartbeat, so that all messages of a run are one gap.
  *
  * With a limit on unacknowledged messages, nothing is taken from the queue beyond it; what arrives
  * meanwhile is subject to the delivery policy.

@@ -72,7 +72,7 @@ export class Coverage {
       else ended.set(state.outage, [symbol]);
       state.outage = undefined;
     }
-    // What `*` carries is carried, whatever becomes of the symbol itself.
+    // A symbol that `*` carries has no outage of its own.
     if (symbols.includes(WILDCARD)) {
       for (const state of this.#symbols.values()) state.outage = undefined;
     }

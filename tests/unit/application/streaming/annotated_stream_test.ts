@@ -147,7 +147,7 @@ Deno.test("latest keeps one message per symbol and reports conflation", async ()
   assert.deepEqual(take(stream), ["heartbeat 4 4=2+2+0"]);
 });
 
-Deno.test("with an interval a symbol is sent at most once in it, with its latest value", async () => {
+Deno.test("with an interval a symbol is sent at most once in it: its latest value", async () => {
   const { publish, open, clock } = market();
   using stream = open({ delivery: "latest", minIntervalMs: 100 });
   take(stream);
