@@ -167,6 +167,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     maxSymbols: limits.maxSymbols,
     counters,
     memory: queueMemory,
+    newId: () => crypto.randomUUID(),
     freshnessOf: (feed) => freshnessOf(links[feed]?.status, clock.now()),
   });
   const activity = new Activity(counters, clock);

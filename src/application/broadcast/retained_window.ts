@@ -12,7 +12,7 @@ import type { Envelope } from "./envelope.ts";
 import type { LimitedQueue, QueueMemory } from "./queue_memory.ts";
 
 /** A gap that streams have been sent after a position. */
-export interface RetainedGap {
+interface RetainedGap {
   /** Position of the channel at the gap. */
   readonly sequence: number;
   readonly gap: Gap;

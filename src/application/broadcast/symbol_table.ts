@@ -21,7 +21,7 @@ export interface SymbolEntry<T> {
 }
 
 /** Most entries without a stream, in all channels together. */
-export const MAX_IDLE_SYMBOLS = 50_000;
+const MAX_IDLE_SYMBOLS = 50_000;
 
 /** The entries without a stream of all channels, in the order in which they became idle. */
 export class IdleSymbols {

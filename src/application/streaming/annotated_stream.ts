@@ -49,6 +49,8 @@ export type FetchLast<T> = (
 
 /** What a stream with options needs. */
 interface AnnotatedStreamOptions<T> {
+  /** Identifies the stream in acknowledgements; hard to guess. */
+  readonly id: string;
   readonly channel: Channel<T>;
   readonly filter: ChannelFilter;
   readonly options: StreamOptions;
@@ -78,7 +80,7 @@ interface Interlude<T> {
 /** A client's stream with metadata, notices and a delivery policy. */
 export class AnnotatedStream<T>
   implements OpenStream<StreamItem<T>>, PendingBatch<StreamItem<T>>, ChannelObserver {
-  readonly id: string = crypto.randomUUID();
+  readonly id: string;
   readonly filter: ChannelFilter;
   readonly options: StreamOptions;
   readonly #deps: AnnotatedStreamOptions<T>;
@@ -115,6 +117,7 @@ export class AnnotatedStream<T>
   constructor(deps: AnnotatedStreamOptions<T>) {
     const { channel, filter, options, clock } = deps;
     this.#deps = deps;
+    this.id = deps.id;
     this.filter = filter;
     this.options = options;
     this.#since = clock.now();

@@ -66,6 +66,8 @@ interface StreamRegistryOptions {
   readonly counters: Pick<ProxyCounters, "refusals" | "streams">;
   /** Memory of the streams' queues. @default unlimited */
   readonly memory?: QueueMemory | undefined;
+  /** Returns 128 random bits as text. */
+  readonly newId: () => string;
   /** The freshness of a feed, for the first notice of a stream. */
   readonly freshnessOf: (feed: FeedId) => FeedNotice;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
@@ -146,7 +148,7 @@ function reportOf({ stream, channel, filter, client, opened }: ClientStream): St
 export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #options: StreamRegistryOptions;
   /** Changes whenever sequences start again: with the process. */
-  readonly epoch: string = crypto.randomUUID().replaceAll("-", "");
+  readonly epoch: string;
   /** Streams with options, by their ids. */
   readonly #annotated = new Map<
     string,
@@ -162,6 +164,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
 
   constructor(options: StreamRegistryOptions) {
     this.#options = options;
+    this.epoch = options.newId();
   }
 
   /** Number of open streams. */
@@ -250,13 +253,15 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     options: StreamOptions,
     client: StreamClient = {},
   ): OpenAnnotatedStream<ChannelEvents[C]> {
-    const { clock, counters, memory = new QueueMemory(), freshnessOf, fetchLast } = this.#options;
+    const { clock, counters, memory = new QueueMemory(), freshnessOf, fetchLast, newId } =
+      this.#options;
     const stream = this.#track(
       channel,
       filter,
       client,
       (source, keys, onEnd) =>
         new AnnotatedStream<ChannelEvents[C]>({
+          id: newId(),
           channel: source,
           filter: keys,
           options,

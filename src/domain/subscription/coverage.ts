@@ -12,14 +12,14 @@ import type { GapReason } from "../market/notices.ts";
 import { WILDCARD } from "./pairs.ts";
 
 /** Why and since when symbols are not carried. */
-export interface Outage {
+interface Outage {
   readonly reason: GapReason;
   /** Wall clock ms. */
   readonly startTime: number;
 }
 
 /** An outage that has ended for some symbols. */
-export interface EndedOutage extends Outage {
+interface EndedOutage extends Outage {
   /** Affected symbols; `*` is every symbol. */
   readonly symbols: readonly string[];
 }

@@ -48,6 +48,7 @@ function market({ capacity = 100, retained = 100, fetchLast }: {
   };
   const open = (options: Partial<StreamOptions> = {}, symbols: string[] = []) =>
     new AnnotatedStream<Tick>({
+      id: "id",
       channel,
       filter: { symbols: new Set(symbols), secondary: new Set() },
       options: { ...EVERYTHING, ...options },

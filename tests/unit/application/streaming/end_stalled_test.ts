@@ -10,7 +10,7 @@ import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_d
 import { GOLDEN_QUOTE } from "../../../support/grpc_events.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
-import { LIVE } from "../../../support/live_feed.ts";
+import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 const CAPACITY = 10;
 
@@ -45,7 +45,7 @@ function watched(stalledMs = 10_000) {
     sinks: {},
     clock,
     counters,
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   const stop = new AbortController();
   const { signal } = stop;

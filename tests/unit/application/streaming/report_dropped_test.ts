@@ -7,7 +7,7 @@ import { FEEDS } from "../../../../src/domain/connection/feed.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
-import { LIVE } from "../../../support/live_feed.ts";
+import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 Deno.test("the log shows the streams with losses, and only those", async () => {
   const clock = new ManualClock();
@@ -38,7 +38,7 @@ Deno.test("the log shows the streams with losses, and only those", async () => {
     sinks: {},
     clock,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   const stop = new AbortController();
   const { signal } = stop;

@@ -21,7 +21,7 @@ import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../../../src/domain/subscription/pairs.ts";
-import { LIVE } from "../../../support/live_feed.ts";
+import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 const CAPACITIES = {
   stockQuotes: 10,
@@ -91,7 +91,7 @@ function proxy() {
     sinks: { sip, opra },
     clock,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   return { channels, sip, opra, streams };
 }
@@ -153,7 +153,7 @@ Deno.test("a stream of a disabled feed is rejected", () => {
     sinks: {},
     clock,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
@@ -304,7 +304,7 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
     sinks: { sip },
     clock,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   assert.throws(
     () => streams.open("stockQuotes", { symbols: ["AAPL"] }),
@@ -326,7 +326,7 @@ Deno.test("the symbols of all open streams are limited", () => {
     clock: new ManualClock(),
     maxSymbols: 5,
     counters,
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   const quotes = streams.open("stockQuotes", { symbols: ["A", "B", "A"] });
   using _options = streams.open("optionQuotes", {
@@ -366,7 +366,7 @@ Deno.test("a symbol that another stream of the channel has counts as a tenth", (
     clock: new ManualClock(),
     maxSymbols: 30,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   const symbols = Array.from({ length: 20 }, (_, i) => `S${i}`);
   const first = streams.open("stockQuotes", { symbols });
@@ -399,7 +399,7 @@ Deno.test("four services with every stock on three channels are within the defau
     clock: new ManualClock(),
     maxSymbols: 100_000,
     counters: createCounters(),
-    freshnessOf: () => LIVE,
+    ...STREAM_PORTS,
   });
   const symbols = Array.from({ length: 11_000 }, (_, i) => `S${i}`);
   for (let service = 0; service < 4; service++) {
