@@ -587,7 +587,7 @@ export class AnnotatedStream<T>
     if (this.#overflowed) return;
     this.#overflowed = true;
     this.#endReason = reason;
-    queueMicrotask(() => this.end());
+    Promise.resolve().then(() => this.end());
   }
 
   #notify(notice: NoticeContent): void {
