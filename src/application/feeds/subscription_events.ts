@@ -52,8 +52,8 @@ export class SubscriptionEvents {
   requested(channel: UpstreamChannel, symbols: Iterable<string>): void {
     for (const symbol of symbols) {
       const pair = { channel, symbol };
-      if (hasPair(this.#carried, pair) || this.#excluded.has(pairKey(pair))) continue;
-      this.#requested[channel].add(symbol);
+      const isExcluded = this.#excluded.size > 0 && this.#excluded.has(pairKey(pair));
+      if (!isExcluded && !hasPair(this.#carried, pair)) this.#requested[channel].add(symbol);
     }
   }
 
