@@ -160,10 +160,12 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   "Bounds and tables that tests compare with": [
     "src/infrastructure/grpc/limits/write_scheduler.ts#WRITE_LIMITS",
     "src/infrastructure/grpc/request_filters.ts#DEFAULT_LIMITS",
-    "src/infrastructure/grpc/encoding/status_response.ts#SYMBOL_STATES",
+    "src/infrastructure/grpc/encoding/message_meta.ts#ORIGINS",
+    "src/infrastructure/grpc/encoding/notice_response.ts#FRESHNESS",
+    "src/infrastructure/grpc/encoding/notice_response.ts#GAP_REASONS",
+    "src/infrastructure/grpc/encoding/notice_response.ts#POLICIES",
     "src/infrastructure/grpc/encoding/status_response.ts#EXPANSION_STATES",
     "src/infrastructure/grpc/stream_pump.ts#MAX_MESSAGES",
-    "src/infrastructure/grpc/stream_pump.ts#MAX_BYTES",
     "src/infrastructure/http/live_events.ts#MAX_SKIPPED",
     "src/infrastructure/alpaca/session.ts#MAX_MESSAGE_BYTES",
     "src/infrastructure/alpaca/order_messages.ts#MAX_LEGS",
@@ -186,7 +188,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   "Types that the harnesses of tests name": [
     "src/infrastructure/grpc/server.ts#ServeGrpcOptions",
     "src/infrastructure/grpc/server.ts#GrpcServer",
-    "src/infrastructure/grpc/stream_pump.ts#MessageSink",
+    "src/infrastructure/grpc/options_pump.ts#OptionsPumpOptions",
     "src/infrastructure/grpc/stream_pump.ts#PumpOptions",
     "src/infrastructure/http/serve_http.ts#ServeHttpOptions",
     "src/infrastructure/logging/json_log.ts#JsonLogOptions",

@@ -81,18 +81,6 @@ export async function rpcTable(): Promise<string> {
   );
 }
 
-/** Every RPC with the first part of its description. */
-export async function rpcList(): Promise<string> {
-  const comments = await protoComments();
-  return table(
-    ["RPC", "Description"],
-    StreamProxyService.methods.map(({ name }) => [
-      code(name),
-      comment(comments, name).replace(/[;.].*/s, ""),
-    ]),
-  );
-}
-
 /** Every state of a feed's session. */
 export async function stateTable(): Promise<string> {
   const comments = await protoComments();
@@ -185,6 +173,32 @@ async function protoComments(): Promise<Map<string, string>> {
   }
   return comments;
 }
+
+/**
+ * Every field or value of one message or enum of the contract, with its comment.
+ *
+ * @param kind what the first column contains
+ */
+export async function memberTable(
+  kind: "Field" | "Notice" | "Value",
+  name: string,
+): Promise<string> {
+  const contract = await readSource(CONTRACT);
+  const [, body] = new RegExp(`^(?:message|enum) ${name} \\{\n(.*?)^\\}`, "ms").exec(contract) ??
+    [];
+  if (body === undefined) throw new Error(`${CONTRACT} has no ${name}`);
+  const prefix = `${name.replace(/(?<=[a-z])(?=[A-Z])/g, "_").toUpperCase()}_`;
+  const rows = Array.from(body.matchAll(MEMBER), ([, comment = "", member = ""]) => [
+    code(member.replace(prefix, "")),
+    comment.replace(/\s*\/\/ ?/g, " ").trim(),
+  ]);
+  const isShown = ([member = ""]: string[]) =>
+    member !== code("UNSPECIFIED") && member !== code("at");
+  return table([kind, "Description"], rows.filter(isShown));
+}
+
+/** A comment and the member below it. */
+const MEMBER = /((?:^ *\/\/.*\n)+) *(?:[\w.]+ )*(\w+) = \d+;/gm;
 
 function firstParagraph(lines: readonly string[]): string {
   const end = lines.findIndex((line) => line.trim() === "");

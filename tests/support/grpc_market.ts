@@ -7,21 +7,43 @@ import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import type { PendingBatch } from "../../src/application/broadcast/subscriber.ts";
 import type {
   MarketStreams,
+  NoticeItem,
+  OpenAnnotatedStream,
   OpenStream,
   Stall,
   StreamClient,
   StreamFilter,
+  StreamItem,
 } from "../../src/application/streaming/market_streams.ts";
+import type { Notice, StreamOptions } from "../../src/application/streaming/stream_options.ts";
 import type { ChannelEvents, ChannelName } from "../../src/domain/market/channels.ts";
 
-/** A stream with a bounded queue that drops its oldest events. */
-class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<T>> {
+/** An envelope of a live event that no queue holds. */
+export function envelopeOf<T>(event: T, sequence: number): Envelope<T> {
+  return {
+    event,
+    sequence,
+    symbolSequence: sequence,
+    receivedAt: 0,
+    origin: "live",
+    encoded: undefined,
+    encodedWithMeta: undefined,
+    holders: 0,
+    bytes: 0,
+  };
+}
+
+/** A stream with a bounded queue that drops its oldest items. */
+class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem<T>> {
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
+  /** Undefined for a stream without options. */
+  readonly options: StreamOptions | undefined;
+  endReason: string | undefined;
   readonly #onClose: () => void;
   readonly #onStall: StreamClient["onStall"];
   readonly #capacity: number;
-  #queue: Envelope<T>[] = [];
+  #queue: StreamItem<T>[] = [];
   #wake = () => {};
   #end: { readonly error?: Error } | undefined;
   #sent = 0;
@@ -31,6 +53,7 @@ class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<
     channel: ChannelName,
     filter: StreamFilter,
     options: {
+      readonly options?: StreamOptions;
       readonly capacity: number;
       readonly onClose: () => void;
       readonly onStall: StreamClient["onStall"];
@@ -38,6 +61,7 @@ class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<
   ) {
     this.channel = channel;
     this.filter = filter;
+    this.options = options.options;
     this.#capacity = options.capacity;
     this.#onClose = options.onClose;
     this.#onStall = options.onStall;
@@ -51,8 +75,8 @@ class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<
     return this.#dropped;
   }
 
-  push(envelope: Envelope<T>): void {
-    this.#queue.push(envelope);
+  push(item: StreamItem<T>): void {
+    this.#queue.push(item);
     if (this.#queue.length > this.#capacity) {
       this.#queue.shift();
       this.#dropped++;
@@ -71,7 +95,26 @@ class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<
     this.#onStall?.(stall);
   }
 
-  take(): readonly Envelope<T>[] {
+  /** Adds a notice, which is dropped by a stream without notices. */
+  notify(notice: Notice): void {
+    if (this.options?.notices) this.push({ notice });
+  }
+
+  unencodable({ sequence }: Envelope<T>): NoticeItem | undefined {
+    if (!this.options?.notices) return undefined;
+    const gap = {
+      reason: "unreadable",
+      count: 1,
+      firstSequence: sequence,
+      lastSequence: sequence,
+      symbols: [],
+      startTime: undefined,
+      endTime: undefined,
+    } as const;
+    return { notice: { type: "gap", at: 0, gap } };
+  }
+
+  take(): readonly StreamItem<T>[] {
     const batch = this.#end === undefined ? this.#queue : [];
     this.#queue = [];
     this.#sent += batch.length;
@@ -80,7 +123,7 @@ class MemoryStream<T> implements OpenStream<Envelope<T>>, PendingBatch<Envelope<
 
   async *batches(
     signal: AbortSignal,
-  ): AsyncGenerator<PendingBatch<Envelope<T>>, void> {
+  ): AsyncGenerator<PendingBatch<StreamItem<T>>, void> {
     const onAbort = () => this.#wake();
     signal.addEventListener("abort", onAbort);
     try {
@@ -111,6 +154,8 @@ export interface MemoryMarketOptions {
 export class MemoryMarket implements MarketStreams {
   /** Every stream that is open now, oldest first. */
   readonly streams: Set<MemoryStream<unknown>> = new Set();
+  /** Every acknowledged position; ids of open streams start with `open`. */
+  readonly acknowledged: [string, number][] = [];
   readonly #capacity: number;
   readonly #waiters = new Set<() => void>();
   /** Throws what `open` is to throw. */
@@ -126,8 +171,37 @@ export class MemoryMarket implements MarketStreams {
     filter: StreamFilter,
     client: StreamClient = {},
   ): OpenStream<Envelope<ChannelEvents[C]>> {
+    // Without options nothing but events is pushed.
+    return this.#open(channel, filter, client) as OpenStream<Envelope<ChannelEvents[C]>>;
+  }
+
+  openWithOptions<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+    options: StreamOptions,
+    client: StreamClient = {},
+  ): OpenAnnotatedStream<ChannelEvents[C]> {
+    return this.#open(channel, filter, client, options);
+  }
+
+  acknowledge(streamId: string, sequence: number): boolean {
+    this.acknowledged.push([streamId, sequence]);
+    return streamId.startsWith("open");
+  }
+
+  announceEnd(reason: string, graceMs: number): void {
+    for (const stream of this.streams) stream.notify({ type: "draining", at: 0, reason, graceMs });
+  }
+
+  #open<C extends ChannelName>(
+    channel: C,
+    filter: StreamFilter,
+    client: StreamClient,
+    options?: StreamOptions,
+  ): MemoryStream<ChannelEvents[C]> {
     this.admit(channel, filter);
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
+      ...(options && { options }),
       capacity: this.#capacity,
       onStall: client.onStall,
       onClose: () => {
@@ -140,32 +214,12 @@ export class MemoryMarket implements MarketStreams {
     return stream;
   }
 
-  openWithOptions(): never {
-    throw new Error("A memory market has no streams with options");
-  }
-
-  acknowledge(): boolean {
-    return false;
-  }
-
-  announceEnd(): void {}
-
   /** Hands one event, in one envelope, to every open stream of its channel. */
   publish<C extends ChannelName>(
     channel: C,
     event: ChannelEvents[C],
   ): Envelope<ChannelEvents[C]> {
-    const envelope: Envelope<ChannelEvents[C]> = {
-      event,
-      sequence: ++this.#sequence,
-      receivedAt: 0,
-      symbolSequence: 1,
-      origin: "live" as const,
-      encoded: undefined,
-      encodedWithMeta: undefined,
-      holders: 0,
-      bytes: 0,
-    };
+    const envelope = envelopeOf(event, ++this.#sequence);
     for (const stream of this.streams) {
       if (stream.channel === channel) stream.push(envelope);
     }

@@ -7,6 +7,12 @@ import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
+/**
+ * What happens when a client is slow: the oldest message is dropped; older messages of a symbol are
+ * replaced by newer ones; the stream ends.
+ */
+export type DeliveryPolicy = "every" | "latest" | "every_or_end";
+
 /** One open client stream. */
 export interface StreamReport {
   readonly channel: ChannelName;
@@ -18,12 +24,27 @@ export interface StreamReport {
   readonly queued: number;
   /** Events dropped because the client fell behind. */
   readonly dropped: number;
+  /** Wall clock ms at which the oldest queued event was received; undefined without one. */
+  readonly oldestQueuedAt?: number | undefined;
   /** Wall clock ms. */
   readonly openedAt: number;
   /** Address and port of the client, if known. */
   readonly peer?: string | undefined;
   /** What the client calls itself, of limited length. */
   readonly userAgent?: string | undefined;
+  /** Only of a stream with options. */
+  readonly options?: OptionsReport | undefined;
+}
+
+/** What a stream with options has beyond others. */
+export interface OptionsReport {
+  /** The id by which the client acknowledges messages. */
+  readonly streamId: string;
+  readonly delivery: DeliveryPolicy;
+  /** Events replaced by newer ones of the same symbol. */
+  readonly conflated: number;
+  /** Events sent and not acknowledged; undefined without a limit on them. */
+  readonly unacknowledged: number | undefined;
 }
 
 /** Makes a report of every open stream on demand, in no particular order. */

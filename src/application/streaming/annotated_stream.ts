@@ -26,7 +26,7 @@ import type { QueueMemory } from "../broadcast/queue_memory.ts";
 import { type PendingBatch, Subscriber } from "../broadcast/subscriber.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StreamCounters } from "../status/counters.ts";
-import type { SymbolState } from "../status/reports.ts";
+import type { OptionsReport, SymbolState } from "../status/reports.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
 import type { Notice, ResumePoint, StreamOptions, StreamTotals } from "./stream_options.ts";
 
@@ -154,14 +154,24 @@ export class AnnotatedStream<T>
     return this.#queue.fill;
   }
 
+  /** The message that is taken next. */
+  get oldest(): Envelope<T> | undefined {
+    return this.#queue.oldest;
+  }
+
   /** Messages sent and not acknowledged. */
   get unacknowledged(): number {
     return this.#unacknowledged.length;
   }
 
-  /** Wall clock ms at which the oldest queued message was received. */
-  get oldestQueuedAt(): number | undefined {
-    return this.#queue.oldest?.receivedAt;
+  get optionsReport(): OptionsReport {
+    const { delivery, maxUnacknowledged } = this.options;
+    return {
+      streamId: this.id,
+      delivery,
+      conflated: this.#queue.conflated,
+      unacknowledged: maxUnacknowledged === 0 ? undefined : this.unacknowledged,
+    };
   }
 
   get endReason(): string | undefined {

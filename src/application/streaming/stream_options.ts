@@ -4,13 +4,7 @@
  * @module
  */
 import type { FeedNotice, Gap } from "../../domain/market/notices.ts";
-import type { SymbolState } from "../status/reports.ts";
-
-/**
- * What happens when a client is slow: the oldest message is dropped; older messages of a symbol are
- * replaced by newer ones; the stream ends.
- */
-export type DeliveryPolicy = "every" | "latest" | "every_or_end";
+import type { DeliveryPolicy, SymbolState } from "../status/reports.ts";
 
 /** A position at which to continue: an epoch with a sequence, or the id of an order event. */
 export type ResumePoint =

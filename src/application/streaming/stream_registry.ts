@@ -21,7 +21,7 @@ import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
-import type { StreamReport } from "../status/reports.ts";
+import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { AnnotatedStream, type FetchLast } from "./annotated_stream.ts";
 import {
@@ -110,6 +110,10 @@ interface TrackedStream extends Disposable {
   readonly queued: number;
   readonly dropped: number;
   readonly fill: number;
+  /** The event that is taken next. */
+  readonly oldest: Envelope<unknown> | undefined;
+  /** Only of a stream with options. */
+  readonly optionsReport?: OptionsReport;
   shorten(length: number): void;
   end(): void;
 }
@@ -131,7 +135,7 @@ interface ClientStream {
 
 /** Reports how many events a stream was sent and has dropped. */
 function reportOf({ stream, channel, filter, client, opened }: ClientStream): StreamReport {
-  const { sent, queued, dropped } = stream;
+  const { sent, queued, dropped, oldest, optionsReport } = stream;
   return {
     channel,
     peer: client.peer,
@@ -141,6 +145,8 @@ function reportOf({ stream, channel, filter, client, opened }: ClientStream): St
     sent,
     queued,
     dropped,
+    oldestQueuedAt: oldest?.receivedAt,
+    options: optionsReport,
   };
 }
 

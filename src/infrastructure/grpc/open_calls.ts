@@ -11,6 +11,11 @@ import { Metadata } from "@grpc/grpc-js";
 import { type CallError, ClientGone, toStatus } from "./call_error.ts";
 import { sendStatus } from "./http2_workarounds/send_status.ts";
 
+/** Longest time between the notice that a stream will end and its end, in ms. */
+const MAX_DRAINING_MS = 1_000;
+/** Part of the grace period that this time may take. */
+const DRAINING_SHARE = 1 / 4;
+
 /** The part of a grpc-js call that reports its end, once. */
 interface EndingCall {
   once(event: "cancelled", listener: () => void): unknown;
@@ -21,6 +26,7 @@ export class OpenCalls {
   readonly #calls = new Set<AbortController>();
   readonly #emptyListeners: (() => void)[] = [];
   #refusal: CallError | undefined;
+  #drainingMs = 0;
 
   /** Number of open calls. */
   get size(): number {
@@ -55,8 +61,18 @@ export class OpenCalls {
     this.#refusal ??= reason;
   }
 
-  /** Fires the signal of every open call. */
-  endAll(reason: CallError): void {
+  /** How long a stream with notices may stay open after its signal has fired, in ms. */
+  get drainingMs(): number {
+    return this.#drainingMs;
+  }
+
+  /**
+   * Fires the signal of every open call.
+   *
+   * @param graceMs time that all of them have to end
+   */
+  endAll(reason: CallError, graceMs: number = 0): void {
+    this.#drainingMs = Math.min(MAX_DRAINING_MS, graceMs * DRAINING_SHARE);
     for (const controller of [...this.#calls]) controller.abort(reason);
   }
 

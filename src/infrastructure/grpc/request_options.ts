@@ -5,8 +5,8 @@
  * @module
  */
 import type { Duration } from "@bufbuild/protobuf/wkt";
+import type { DeliveryPolicy as DomainPolicy } from "../../application/status/reports.ts";
 import type {
-  DeliveryPolicy as DomainPolicy,
   ResumePoint as DomainResume,
   StreamOptions,
 } from "../../application/streaming/stream_options.ts";
@@ -40,7 +40,11 @@ const POLICIES: ReadonlyMap<DeliveryPolicy, DomainPolicy | undefined> = new Map(
 ]);
 
 /** Channels of which Alpaca's REST API has past messages. */
-const BACKFILLED: ReadonlySet<ChannelName> = new Set(["stockTrades", "stockBars"]);
+const BACKFILLED: ReadonlySet<ChannelName> = new Set([
+  "stockTrades",
+  "stockBars",
+  "optionTrades",
+]);
 
 /**
  * Returns the options with defaults; undefined when the request has none. Each invalid field
@@ -71,7 +75,7 @@ class OptionsReader {
     const { meta, notices, snapshot, backfill, maxUnacknowledged } = this.#message;
     const delivery = this.#delivery();
     if (backfill && !BACKFILLED.has(this.#channel)) {
-      this.#invalid("backfill", "is possible for StreamTrades and StreamBars only; leave it out");
+      this.#invalid("backfill", "is possible for trades and minute bars only; leave it out");
     }
     if (maxUnacknowledged > 0 && !(meta && notices)) {
       this.#invalid("max_unacknowledged", "needs meta and notices; set both");

@@ -6,10 +6,10 @@
  * connection closed makes clients report CANCELLED, which existing ones never retry. They retry
  * after a reset, which they report as UNAVAILABLE.
  *
- * It stops in this order: refuse new streams, end the open ones with UNAVAILABLE and the reason,
- * send GOAWAY after their status was sent, and reset the remaining connections after the grace
- * period. No market data stream ends with OK or CANCELLED, because existing clients would not
- * reconnect.
+ * It stops in this order: refuse new streams, end the open ones with UNAVAILABLE and the reason
+ * (those with notices after a notice and up to a second), send GOAWAY after their status was sent,
+ * and reset the remaining connections after the grace period. No market data stream ends with OK or
+ * CANCELLED, because existing clients would not reconnect.
  *
  * @module
  */
@@ -169,7 +169,8 @@ export class GrpcServer implements AsyncDisposable {
     this.drain(reason);
     const closed = new Promise<void>((resolve) => this.#tcpServer.close(() => resolve()));
     const streams = this.#calls.size;
-    this.#calls.endAll(unavailable(reason));
+    this.#calls.endAll(unavailable(reason), graceMs);
+    this.#options.streams.announceEnd(reason, this.#calls.drainingMs);
 
     const done = new AbortController();
     const expired = clock.sleep(graceMs, done.signal);

@@ -1,40 +1,25 @@
 /**
- * `cream.v1.StreamProxyService`: the streams and the connection status.
- *
- * A stream is refused with a status alone while the proxy drains, when the request is invalid, or
- * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
- * its headers are sent immediately, the pump writes its events, and it ends with UNAVAILABLE if the
- * proxy ends it.
+ * `cream.v1.StreamProxyService`: the streams, acknowledgements and the connection status.
  *
  * @module
  */
-import { status as Code } from "@grpc/grpc-js";
-import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
-import {
-  type MarketStreams,
-  type StreamFilter,
-  TooManySymbols,
-} from "../../application/streaming/market_streams.ts";
-import type { ChannelName } from "../../domain/market/channels.ts";
-import type {
-  StreamOptions as OptionsMessage,
-  StreamProxyService,
-} from "../../gen/cream/v1/stream_proxy_pb.ts";
-import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
-import { type ChannelEncoders, createEncoders } from "./encoding/channel_encoders.ts";
+import type { MarketStreams } from "../../application/streaming/market_streams.ts";
+import type { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { acknowledge } from "./acknowledge.ts";
+import { createEncoders } from "./encoding/channel_encoders.ts";
+import { MetaEncoder } from "./encoding/message_meta.ts";
 import { encodeStatus } from "./encoding/status_response.ts";
 import { WriteScheduler } from "./limits/write_scheduler.ts";
-import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
-import type { Handlers, StreamCall } from "./register_service.ts";
+import type { OpenCalls } from "./open_calls.ts";
+import type { Handlers } from "./register_service.ts";
 import { optionFilter, orderFilter, type RequestLimits, stockFilter } from "./request_filters.ts";
-import { readOptions } from "./request_options.ts";
-import { RequestValidator } from "./request_validator.ts";
-import { pumpStream, type WriteTicker } from "./stream_pump.ts";
+import { streamHandler, type StreamsContext } from "./stream_handler.ts";
+import type { WriteTicker } from "./stream_pump.ts";
 import { ResponseCache } from "./unary_responses.ts";
 
 /** Dependencies of the service. */
@@ -52,101 +37,19 @@ interface StreamProxyDependencies {
   readonly ticker: WriteTicker | undefined;
 }
 
-/** What all streams share. */
-interface StreamsContext extends StreamProxyDependencies {
-  readonly encoders: ChannelEncoders;
-  readonly writes: WriteScheduler;
-}
-
-/** The part of a request that all streams have. */
-interface OptionalOptions {
-  readonly options?: OptionsMessage | undefined;
-}
-
-/** Reads the filter of a request; throws all violations, also those that the validator has. */
-type ReadFilter<R> = (
-  request: R,
-  limits: RequestLimits,
-  now: number,
-  validator: RequestValidator,
-) => StreamFilter;
-
-/** Returns the handler of a channel, which serves a stream until its status is sent. */
-function streamHandler<C extends ChannelName, R>(
-  channel: C,
-  readFilter: ReadFilter<R>,
-  { streams, calls, limits, tracing, log, encoders, writes, ticker, clock }: StreamsContext,
-): (call: StreamCall<R & OptionalOptions>) => Promise<void> {
-  return async (call) => {
-    const span = tracing.span("grpc.stream", {
-      "rpc.system": "grpc",
-      "rpc.method": call.getPath(),
-      "client.address": call.getPeer(),
-    });
-    let end: unknown;
-    try {
-      const signal = calls.track(call);
-      const request = call.request.take();
-      const validator = new RequestValidator(limits.maxSymbols);
-      readOptions(channel, request.options, validator);
-      const filter = readFilter(request, limits, clock.now(), validator);
-      const ended = Promise.withResolvers<unknown>();
-      using stream = streams.open(channel, filter, {
-        peer: call.getPeer(),
-        userAgent: call.metadata.get("user-agent")[0]?.toString(),
-        onStall: (stall) => ended.resolve(stalled(stall)),
-      });
-      using connection = writes.queueOf(call.getPeer());
-      sendHeaders(call);
-      const pumped = pumpStream(call, stream, {
-        encode: encoders[channel],
-        signal,
-        ticker,
-        writes: connection,
-        clock,
-        onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
-      });
-      try {
-        // The pump of a stalled client waits for its last write until the call ends.
-        end = await Promise.race([pumped, ended.promise]);
-      } finally {
-        span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
-      }
-      end ??= signal.aborted
-        ? signal.reason
-        : unavailable("The proxy ended this stream; reopen it");
-    } catch (error) {
-      if (error instanceof QuotaExceeded) {
-        log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
-      } else if (error instanceof TooManySymbols) {
-        log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
-          channel,
-          ...error.excess,
-        });
-      }
-      end = refusalOf(error);
-    }
-    if (end instanceof ClientGone) span.set({ "stream.end": "client" });
-    else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
-    else {
-      log.error("A client stream failed", { channel, cause: end });
-      span.fail(end);
-      span.set({ "stream.end": "fault" });
-    }
-    span.end();
-    endCall(call, end);
-  };
-}
-
-const NOT_SERVED = new CallError(Code.UNIMPLEMENTED, "This method is not served yet");
-
 /** Returns the handlers of all methods. */
 export function streamProxyHandlers(
   deps: StreamProxyDependencies,
 ): Handlers<typeof StreamProxyService> {
-  const context = { ...deps, encoders: createEncoders(), writes: new WriteScheduler() };
+  const { status, subscriptions, streams } = deps;
+  const context: StreamsContext = {
+    ...deps,
+    encoders: createEncoders(),
+    meta: new MetaEncoder(),
+    writes: new WriteScheduler(),
+    version: status().version,
+  };
   const cache = new ResponseCache(deps.clock);
-  const { status, subscriptions } = deps;
   return {
     streamQuotes: streamHandler("stockQuotes", stockFilter, context),
     streamTrades: streamHandler("stockTrades", stockFilter, context),
@@ -160,9 +63,7 @@ export function streamProxyHandlers(
     streamTradeCorrections: streamHandler("tradeCorrections", stockFilter, context),
     streamImbalances: streamHandler("imbalances", stockFilter, context),
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
-    acknowledge: () => {
-      throw NOT_SERVED;
-    },
+    acknowledge: (request) => acknowledge(request, streams),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
         ? cache.get(() => encodeStatus(status(), subscriptions?.()))

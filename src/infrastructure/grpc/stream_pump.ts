@@ -40,7 +40,7 @@ const FAST_MS = 250;
 const MAX_UNTIMED_MESSAGES = 16;
 
 /** Marks an envelope whose event could not be encoded. */
-const UNENCODABLE = new Uint8Array(0);
+export const UNENCODABLE = new Uint8Array(0);
 const NONE: readonly never[] = [];
 
 /** The part of a grpc-js call that is needed to write to it. */
@@ -49,9 +49,8 @@ export interface MessageSink {
   write(messages: EncodedMessages, onWritten: () => void): unknown;
 }
 
-/** Options of {@linkcode pumpStream}. */
-export interface PumpOptions<T> {
-  readonly encode: Encode<T>;
+/** Options of a {@linkcode StreamPump}. */
+export interface WriteOptions {
   /** Ends the pump, also during a write. */
   readonly signal: AbortSignal;
   /** Called once per event that could not be encoded; the stream continues without it. */
@@ -64,6 +63,11 @@ export interface PumpOptions<T> {
   readonly clock: Pick<Clock, "monotonic">;
 }
 
+/** Options of {@linkcode pumpStream}. */
+export interface PumpOptions<T> extends WriteOptions {
+  readonly encode: Encode<T>;
+}
+
 /**
  * Writes the events of a stream until it ends or the signal fires.
  *
@@ -74,18 +78,19 @@ export function pumpStream<T>(
   stream: OpenStream<Envelope<T>>,
   options: PumpOptions<T>,
 ): Promise<void> {
-  return new StreamPump(call, options).run(stream);
+  return new EventPump(call, options).run(stream);
 }
 
-class StreamPump<T> {
+/** Writes the items of a stream, one batch at a time. */
+export abstract class StreamPump<I> {
   readonly #call: MessageSink;
-  readonly #options: PumpOptions<T>;
+  readonly #options: WriteOptions;
   /** The batch that is written next. */
-  #batch: PendingBatch<Envelope<T>> | undefined;
-  /** Events that were taken, and how many of them were written. */
-  #events: readonly Envelope<T>[] = NONE;
+  #batch: PendingBatch<I> | undefined;
+  /** Items that were taken, and how many of them were written. */
+  #items: readonly I[] = NONE;
   #written = 0;
-  /** Limit of the next batch in events. */
+  /** Limit of the next batch in items. */
   #limit = MAX_MESSAGES;
   /** Messages of the write that is timed, 0 without one, and its start. */
   #timed = 0;
@@ -93,12 +98,20 @@ class StreamPump<T> {
   #resolve: () => void = () => {};
   #reject: (error: unknown) => void = () => {};
 
-  constructor(call: MessageSink, options: PumpOptions<T>) {
+  constructor(call: MessageSink, options: WriteOptions) {
     this.#call = call;
     this.#options = options;
   }
 
-  async run(stream: OpenStream<Envelope<T>>): Promise<void> {
+  /**
+   * Encodes items from a position on, until there are {@linkcode MAX_BYTES}.
+   *
+   * @returns the position after the last one
+   */
+  protected abstract encode(items: readonly I[], from: number, messages: Uint8Array[]): number;
+
+  /** Writes until the stream ends or the signal fires. */
+  async run(stream: OpenStream<I>): Promise<void> {
     const { signal, writes } = this.#options;
     signal.addEventListener("abort", this.#stop);
     try {
@@ -109,7 +122,7 @@ class StreamPump<T> {
             this.#reject = reject;
             writes.run(this.#writeNow);
           });
-        } while (this.#events.length > 0);
+        } while (this.#items.length > 0);
       }
     } finally {
       signal.removeEventListener("abort", this.#stop);
@@ -118,38 +131,23 @@ class StreamPump<T> {
 
   /** Ends the current write: grpc-js drops the callbacks of a call that is over. */
   readonly #stop = (): void => {
-    this.#events = NONE;
+    this.#items = NONE;
     this.#resolve();
   };
 
-  /** Takes and encodes events until the batch is used up or the write is large enough. */
+  /** Takes and encodes items until the batch is used up or the write is large enough. */
   readonly #writeNow = (): void => {
-    const { encode, signal, onEncodeError, clock } = this.#options;
+    const { signal, clock } = this.#options;
     if (signal.aborted) return this.#resolve();
     try {
-      if (this.#events.length === 0) {
-        this.#events = this.#batch?.take(this.#limit) ?? NONE;
+      if (this.#items.length === 0) {
+        this.#items = this.#batch?.take(this.#limit) ?? NONE;
         this.#written = 0;
       }
-      const events = this.#events;
       const messages: Uint8Array[] = [];
-      let at = this.#written;
-      for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
-        const envelope = events[at] as Envelope<T>;
-        try {
-          envelope.encoded ??= encode(envelope.event);
-        } catch (error) {
-          envelope.encoded = UNENCODABLE;
-          onEncodeError(error);
-        }
-        // A response is never empty: it has at least the message that it wraps.
-        if (envelope.encoded.length === 0) continue;
-        messages.push(envelope.encoded);
-        bytes += envelope.encoded.length;
-      }
-      this.#written = at;
-      // Events are held no longer than until they are written.
-      if (at === events.length) this.#events = NONE;
+      this.#written = this.encode(this.#items, this.#written, messages);
+      // Items are held no longer than until they are written.
+      if (this.#written === this.#items.length) this.#items = NONE;
       if (messages.length === 0) return this.#resolve();
       this.#timed = messages.length > MAX_UNTIMED_MESSAGES ? messages.length : 0;
       if (this.#timed > 0) this.#startedAt = clock.monotonic();
@@ -175,6 +173,41 @@ class StreamPump<T> {
     } else if (elapsed < FAST_MS && this.#limit < MAX_MESSAGES) {
       this.#limit = Math.min(MAX_MESSAGES, 2 * this.#limit);
     }
+  }
+}
+
+/** Writes the events of a stream without options. */
+class EventPump<T> extends StreamPump<Envelope<T>> {
+  readonly #encode: Encode<T>;
+  readonly #onEncodeError: (error: unknown) => void;
+
+  constructor(call: MessageSink, options: PumpOptions<T>) {
+    super(call, options);
+    this.#encode = options.encode;
+    this.#onEncodeError = options.onEncodeError;
+  }
+
+  protected override encode(
+    events: readonly Envelope<T>[],
+    from: number,
+    messages: Uint8Array[],
+  ): number {
+    const encode = this.#encode;
+    let at = from;
+    for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
+      const envelope = events[at] as Envelope<T>;
+      try {
+        envelope.encoded ??= encode(envelope.event);
+      } catch (error) {
+        envelope.encoded = UNENCODABLE;
+        this.#onEncodeError(error);
+      }
+      // A response is never empty: it has at least the message that it wraps.
+      if (envelope.encoded.length === 0) continue;
+      messages.push(envelope.encoded);
+      bytes += envelope.encoded.length;
+    }
+    return at;
   }
 }
 

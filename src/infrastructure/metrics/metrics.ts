@@ -71,6 +71,27 @@ export const METRICS = {
     labels: ["message_type"],
     read: perChannel("dropped"),
   },
+  conflated: {
+    name: "alpaca_proxy_messages_conflated_total",
+    type: "counter",
+    help: "Messages replaced by a newer one of the symbol before they were sent, by type",
+    labels: ["message_type"],
+    read: perChannel("conflated"),
+  },
+  gaps: {
+    name: "alpaca_proxy_gaps_total",
+    type: "counter",
+    help: "Gaps of client streams with options, once per stream, by reason",
+    labels: ["reason"],
+    read: ({ counters }) => seriesOf("reason", counters.streams.gaps),
+  },
+  resumes: {
+    name: "alpaca_proxy_resumes_total",
+    type: "counter",
+    help: "Client streams resumed without a gap (exact) or with one (inexact)",
+    labels: ["result"],
+    read: ({ counters }) => seriesOf("result", counters.streams.resumes),
+  },
   connections: {
     name: "alpaca_proxy_websocket_connections",
     type: "gauge",
@@ -376,7 +397,7 @@ function perFeedAnd(
     );
 }
 
-function perChannel(count: "sent" | "dropped"): Metric["read"] {
+function perChannel(count: "sent" | "conflated" | "dropped"): Metric["read"] {
   return ({ counters }) =>
     CHANNELS.map((channel) => ({
       labels: { message_type: MESSAGE_TYPE_LABELS[channel] },

@@ -6,7 +6,9 @@
 import type { RecentError } from "../../../application/status/recent_errors.ts";
 import type {
   ChannelReport,
+  DeliveryPolicy,
   FeedSubscriptions,
+  OptionsReport,
   StreamReport,
   SymbolState,
 } from "../../../application/status/reports.ts";
@@ -22,11 +24,15 @@ const STREAMS: Table = {
     { title: "Stream", style: "name" },
     { title: "Filter", style: "note", joined: true },
     { title: "Client", style: "note", joined: true },
+    { title: "Options", style: "note", joined: true },
     { title: "Open", style: "number" },
     { title: "Since", style: "note", joined: true },
     { title: "Sent", style: "number" },
+    { title: "Unacknowledged", style: "note", joined: true },
     { title: "Queued", style: "number" },
+    { title: "Oldest", style: "note", joined: true },
     { title: "Dropped", style: "number loss" },
+    { title: "Conflated", style: "note", joined: true },
   ],
 };
 
@@ -41,11 +47,15 @@ export function streamsTable(
       CHANNEL_LABELS[stream.channel],
       stream.filter === "" ? "everything" : stream.filter,
       formatClient(stream),
+      formatOptions(stream.options),
       formatDuration(now - stream.openedAt),
       formatTime(stream.openedAt, now),
       formatCount(stream.sent),
+      formatUnacknowledged(stream.options),
       formatCount(stream.queued),
+      formatOldest(stream, now),
       formatCount(stream.dropped),
+      formatConflated(stream.options),
     ],
     tone: stream.dropped > 0 ? "warn" : "plain",
   }));
@@ -54,6 +64,35 @@ export function streamsTable(
 
 function formatClient({ peer = "", userAgent = "" }: StreamReport): string {
   return [peer, userAgent].filter((each) => each !== "").join(" · ");
+}
+
+/** Delivery policies as the page shows them. */
+const POLICIES: Readonly<Record<DeliveryPolicy, string>> = {
+  every: "every message",
+  latest: "latest per symbol",
+  every_or_end: "every message or end",
+};
+
+function formatOptions(options: OptionsReport | undefined): string {
+  return options === undefined ? "" : `${POLICIES[options.delivery]} · ${options.streamId}`;
+}
+
+function formatUnacknowledged(options: OptionsReport | undefined): string {
+  const { unacknowledged } = options ?? {};
+  return unacknowledged === undefined ? "" : `${formatCount(unacknowledged)} unacknowledged`;
+}
+
+/** Shorter ages are those of a stream that is being written. */
+const LEAST_AGE_MS = 1_000;
+
+function formatOldest({ oldestQueuedAt = Infinity }: StreamReport, now: number): string {
+  const age = now - oldestQueuedAt;
+  return age < LEAST_AGE_MS ? "" : `oldest ${formatDuration(age)}`;
+}
+
+function formatConflated(options: OptionsReport | undefined): string {
+  const { conflated = 0 } = options ?? {};
+  return conflated === 0 ? "" : `${formatCount(conflated)} conflated`;
 }
 
 const SUBSCRIPTIONS: Table = {

@@ -129,6 +129,7 @@ Deno.test("combinations that are not possible name their field", () => {
     [{ backfill: true }, ["options.backfill"]],
     [{ backfill: true }, ["options.backfill"], "orderUpdates"],
     [{ backfill: true }, [], "stockBars"],
+    [{ backfill: true }, [], "optionTrades"],
     [{ backfill: true, resume: { epoch: "e", sequence: 1n } }, [], "stockTrades"],
   ];
   for (const [options, fields, channel] of cases) {

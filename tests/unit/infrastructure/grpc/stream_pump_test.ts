@@ -11,6 +11,7 @@ import {
   WriteTicker,
 } from "../../../../src/infrastructure/grpc/stream_pump.ts";
 import { WriteScheduler } from "../../../../src/infrastructure/grpc/limits/write_scheduler.ts";
+import { envelopeOf } from "../../../support/grpc_market.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
 
@@ -27,17 +28,7 @@ const IMMEDIATE = {
 };
 
 function envelopes(count: number, first = 1): Envelope<number>[] {
-  return Array.from({ length: count }, (_, index) => ({
-    event: first + index,
-    sequence: first + index,
-    receivedAt: 0,
-    symbolSequence: 1,
-    origin: "live" as const,
-    encoded: undefined,
-    encodedWithMeta: undefined,
-    holders: 0,
-    bytes: 0,
-  }));
+  return Array.from({ length: count }, (_, index) => envelopeOf(first + index, first + index));
 }
 
 /** A stream that is pumped to a sink of which the test completes the writes. */

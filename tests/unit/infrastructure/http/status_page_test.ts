@@ -355,13 +355,50 @@ Deno.test("a stream shows its client, and every time is absolute too", () => {
     "Stock quotes",
     "AAPL",
     "10.0.0.7:53122 · grpc-go/1.77.0",
+    "",
     "5 s",
     "15:00:58",
     "1",
+    "",
     "2",
+    "",
     "3",
+    "",
   ]);
   assert.deepEqual(rows.errors?.[0]?.cells.slice(0, 3), ["5 s ago", "15:00:58", "Options"]);
+});
+
+Deno.test("a stream with options shows its policy, its id and how far it is behind", () => {
+  const now = 1_705_330_863_900;
+  const { rows } = contentOf({
+    streams: () =>
+      [
+        { unacknowledged: 100, conflated: 12_345, oldestQueuedAt: now - 61_000 },
+        { unacknowledged: undefined, conflated: 0, oldestQueuedAt: now - 999 },
+        { unacknowledged: 0, conflated: 1, oldestQueuedAt: now + 1 },
+      ].map(({ oldestQueuedAt, ...options }, index) => ({
+        channel: "stockQuotes",
+        filter: "AAPL",
+        sent: 5,
+        queued: 2,
+        dropped: 0,
+        oldestQueuedAt,
+        openedAt: now + index,
+        options: { streamId: "7a1f", delivery: "latest", ...options },
+      })),
+  });
+  assert.deepEqual(rows.streams?.map(({ cells }) => cells.filter((_, at) => at === 3 || at > 6)), [
+    [
+      "latest per symbol · 7a1f",
+      "100 unacknowledged",
+      "2",
+      "oldest 1 m 01 s",
+      "0",
+      "12,345 conflated",
+    ],
+    ["latest per symbol · 7a1f", "", "2", "", "0", ""],
+    ["latest per symbol · 7a1f", "0 unacknowledged", "2", "", "0", "1 conflated"],
+  ]);
 });
 
 Deno.test("draining is shown as text, as a banner and as a state", () => {

@@ -8,6 +8,7 @@ import {
   PROCESSING_BUCKETS,
 } from "../../../../src/application/status/counters.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
+import { GAP_REASONS } from "../../../../src/domain/market/notices.ts";
 import { createMetrics, METRICS } from "../../../../src/infrastructure/metrics/metrics.ts";
 import { sampleStatus } from "../../../support/sample_status.ts";
 
@@ -100,7 +101,10 @@ Deno.test("every series exists from the start, at zero", async () => {
   for (const type of channels) {
     zero(`${METRICS.sent.name}{message_type="${type}"}`);
     zero(`${METRICS.dropped.name}{message_type="${type}"}`);
+    zero(`${METRICS.conflated.name}{message_type="${type}"}`);
   }
+  for (const reason of GAP_REASONS) zero(`${METRICS.gaps.name}{reason="${reason}"}`);
+  for (const result of ["exact", "inexact"]) zero(`${METRICS.resumes.name}{result="${result}"}`);
   zero(METRICS.clients.name);
 });
 
@@ -112,6 +116,9 @@ Deno.test("a scrape shows what the counters say at that moment, not more", async
   counters.feeds.sip.inexact = 3;
   counters.channels.optionTrades.sent = 7;
   counters.channels.optionTrades.dropped = 1;
+  counters.channels.optionTrades.conflated = 5;
+  counters.streams.gaps.slow_client = 4;
+  counters.streams.resumes.inexact = 6;
   await samples();
   counters.feeds.sip.received.quote++;
   const seen = await samples();
@@ -122,6 +129,9 @@ Deno.test("a scrape shows what the counters say at that moment, not more", async
     [`${METRICS.inexact.name}{feed="sip"}`]: 3,
     [`${METRICS.sent.name}{message_type="option_trade"}`]: 7,
     [`${METRICS.dropped.name}{message_type="option_trade"}`]: 1,
+    [`${METRICS.conflated.name}{message_type="option_trade"}`]: 5,
+    [`${METRICS.gaps.name}{reason="slow_client"}`]: 4,
+    [`${METRICS.resumes.name}{result="inexact"}`]: 6,
   };
   for (const [sample, value] of Object.entries(expected)) {
     assert.equal(seen.get(sample), value, sample);

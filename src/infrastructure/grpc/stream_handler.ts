@@ -1,0 +1,236 @@
+/**
+ * Serves one stream from its request to its status.
+ *
+ * A stream is refused with a status alone while the proxy drains, when the request is invalid, or
+ * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
+ * its headers are sent immediately, a pump writes its items, and it ends with UNAVAILABLE if the
+ * proxy ends it. A stream with notices receives one before the proxy stops, and stays open for a
+ * short time in which its client can open another stream elsewhere.
+ *
+ * @module
+ */
+import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { Log } from "../../application/ports/log.ts";
+import type { Span, Tracing } from "../../application/ports/tracing.ts";
+import {
+  type MarketStreams,
+  type StreamClient,
+  type StreamFilter,
+  TooManySymbols,
+} from "../../application/streaming/market_streams.ts";
+import type { StreamOptions } from "../../application/streaming/stream_options.ts";
+import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
+import type { StreamOptions as OptionsMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
+import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
+import { eventWord, type MetaEncoder } from "./encoding/message_meta.ts";
+import type { WriteScheduler } from "./limits/write_scheduler.ts";
+import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import { pumpWithOptions } from "./options_pump.ts";
+import type { StreamCall } from "./register_service.ts";
+import type { RequestLimits } from "./request_filters.ts";
+import { readOptions } from "./request_options.ts";
+import { RequestValidator } from "./request_validator.ts";
+import { pumpStream, type WriteOptions, type WriteTicker } from "./stream_pump.ts";
+
+/** What all streams share. */
+export interface StreamsContext {
+  readonly streams: MarketStreams;
+  readonly limits: RequestLimits;
+  readonly calls: OpenCalls;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly tracing: Tracing;
+  /** Delays busy streams between two writes. @default no delay */
+  readonly ticker: WriteTicker | undefined;
+  readonly encoders: ChannelEncoders;
+  readonly meta: MetaEncoder;
+  readonly writes: WriteScheduler;
+  /** Version of the proxy. */
+  readonly version: string;
+}
+
+/** The part of a request that all streams have. */
+interface OptionalOptions {
+  readonly options?: OptionsMessage | undefined;
+}
+
+/** Reads the filter of a request; throws all violations, also those that the validator has. */
+type ReadFilter<R> = (
+  request: R,
+  limits: RequestLimits,
+  now: number,
+  validator: RequestValidator,
+) => StreamFilter;
+
+/** An open stream and the pump that writes it. */
+interface Opened {
+  readonly stream: Disposable & { readonly sent: number; readonly dropped: number };
+  /** Writes until the stream ends or the signal fires. */
+  readonly pump: (writing: WriteOptions) => Promise<void>;
+  /** Why the proxy has ended the stream, if it states a reason. */
+  readonly endReason: () => string | undefined;
+}
+
+/** Returns the handler of a channel, which serves a stream until its status is sent. */
+export function streamHandler<C extends ChannelName, R>(
+  channel: C,
+  readFilter: ReadFilter<R>,
+  context: StreamsContext,
+): (call: StreamCall<R & OptionalOptions>) => Promise<void> {
+  const { tracing, log, calls, limits, clock } = context;
+  return async (call) => {
+    const span = tracing.span("grpc.stream", {
+      "rpc.system": "grpc",
+      "rpc.method": call.getPath(),
+      "client.address": call.getPeer(),
+    });
+    let end: unknown;
+    try {
+      const signal = calls.track(call);
+      const request = call.request.take();
+      const validator = new RequestValidator(limits.maxSymbols);
+      const options = readOptions(channel, request.options, validator);
+      const filter = readFilter(request, limits, clock.now(), validator);
+      end = await serve(call, { channel, filter, options, signal, span }, context);
+    } catch (error) {
+      if (error instanceof QuotaExceeded) {
+        log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
+      } else if (error instanceof TooManySymbols) {
+        log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
+          channel,
+          ...error.excess,
+        });
+      }
+      end = refusalOf(error);
+    }
+    if (end instanceof ClientGone) span.set({ "stream.end": "client" });
+    else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
+    else {
+      log.error("A client stream failed", { channel, cause: end });
+      span.fail(end);
+      span.set({ "stream.end": "fault" });
+    }
+    span.end();
+    endCall(call, end);
+  };
+}
+
+/** What a request asks for. */
+interface StreamRequest<C extends ChannelName> {
+  readonly channel: C;
+  readonly filter: StreamFilter;
+  readonly options: StreamOptions | undefined;
+  /** Fires when the call has to end. */
+  readonly signal: AbortSignal;
+  readonly span: Span;
+}
+
+/** Opens a stream and writes it; returns why it ends. */
+async function serve<C extends ChannelName>(
+  call: StreamCall,
+  { channel, filter, options, signal, span }: StreamRequest<C>,
+  context: StreamsContext,
+): Promise<unknown> {
+  const { log, writes, ticker, clock } = context;
+  const ended = Promise.withResolvers<unknown>();
+  const client: StreamClient = {
+    peer: call.getPeer(),
+    userAgent: call.metadata.get("user-agent")[0]?.toString(),
+    onStall: (stall) => ended.resolve(stalled(stall)),
+  };
+  const request = { channel, filter, client };
+  const { stream, pump, endReason } = options === undefined
+    ? openPlain(call, request, context)
+    : openWithOptions(call, { ...request, options }, context);
+  using _open = stream;
+  using connection = writes.queueOf(call.getPeer());
+  sendHeaders(call);
+  const end = options?.notices ? endAfterDraining(call, signal, context) : signal;
+  const pumped = pump({
+    signal: end,
+    ticker,
+    writes: connection,
+    clock,
+    onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
+  });
+  try {
+    // The pump of a stalled client waits for its last write until the call ends.
+    const reason = await Promise.race([pumped, ended.promise]);
+    if (reason !== undefined) return reason;
+  } finally {
+    span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+  }
+  return end.aborted ? end.reason : unavailable(textOfEnd(endReason()));
+}
+
+/** The end of a stream that the proxy has ended for this reason, with what the client can do. */
+function textOfEnd(reason: string | undefined): string {
+  if (reason === undefined) return "The proxy ended this stream; reopen it";
+  return `${reason}; reopen it with options.resume after the last message, and read faster or ` +
+    "request fewer symbols";
+}
+
+/** A stream to open. */
+interface PlainRequest<C extends ChannelName> {
+  readonly channel: C;
+  readonly filter: StreamFilter;
+  readonly client: StreamClient;
+}
+
+function openPlain<C extends ChannelName>(
+  call: StreamCall,
+  { channel, filter, client }: PlainRequest<C>,
+  { streams, encoders }: StreamsContext,
+): Opened {
+  const stream = streams.open(channel, filter, client);
+  const encode = encoders[channel];
+  return {
+    stream,
+    endReason: () => undefined,
+    pump: (writing) => pumpStream(call, stream, { ...writing, encode }),
+  };
+}
+
+function openWithOptions<C extends ChannelName>(
+  call: StreamCall,
+  request: PlainRequest<C> & { readonly options: StreamOptions },
+  { streams, encoders, meta, version }: StreamsContext,
+): Opened {
+  const { channel, filter, options, client } = request;
+  const stream = streams.openWithOptions(channel, filter, options, client);
+  return {
+    stream,
+    endReason: () => stream.endReason,
+    pump: (writing) =>
+      pumpWithOptions<ChannelEvents[C]>(call, stream, {
+        ...writing,
+        encode: encoders[channel],
+        meta: options.meta ? meta : undefined,
+        wordOf: eventWord(channel),
+        version,
+      }),
+  };
+}
+
+/**
+ * Returns the signal that ends a stream with notices: it fires when the client is gone;
+ * otherwise after the time that the notice of the end has stated.
+ */
+function endAfterDraining(
+  call: StreamCall,
+  signal: AbortSignal,
+  { calls, clock }: StreamsContext,
+): AbortSignal {
+  const end = new AbortController();
+  const drain = async () => {
+    const { reason } = signal;
+    if (!(reason instanceof CallError)) return end.abort(reason);
+    call.once("cancelled", () => end.abort(new ClientGone()));
+    await clock.sleep(calls.drainingMs, end.signal);
+    end.abort(reason);
+  };
+  signal.addEventListener("abort", drain, { once: true });
+  return end.signal;
+}
