@@ -7,6 +7,8 @@
  * | `GET /_control/sessions` | | connections and ghost sessions |
  * | `GET /_control/requests` | | client requests of the market streams |
  * | `GET /_control/ledger` | `?kind&symbol&after&…` | what was produced and sent |
+ * | `GET /_control/orders` | `?account` | orders with their legs |
+ * | `GET /_control/order-ledger` | `?account&order&after&limit` | order events and deliveries |
  * | `GET /_control/rate` | | `{messagesPerSecond}` |
  * | `POST /_control/rate` | `{messagesPerSecond}` | sets it, 0 to 200 000 |
  * | `POST /_control/emit` | `{endpoint, elements}` | sends messages to subscribers |
@@ -36,6 +38,8 @@
  * | `POST /_control/correct-trades` | `{count?}` | corrects the next trades |
  * | `POST /_control/cancel-trades` | `{count?}` | cancels the next trades |
  * | `POST /_control/market-event` | `{event, symbol, endpoint?}` | see below |
+ * | `POST /_control/order` | `{body, submittedAt?, account?}` | submits or injects an order |
+ * | `POST /_control/order-event` | `{order, event, …}` | see below |
  * | `POST /_control/copy-orders` | `{copies, count?}` | duplicates or drops (0) order events |
  * | `POST /_control/delay-orders` | `{ms}` | delays order events |
  * | `POST /_control/fail-requests` | `{status, count?}` | HTTP status of the next REST replies |
@@ -54,6 +58,12 @@
  */
 import type { Connections } from "./connections.ts";
 import { BodyReader } from "./control/body_reader.ts";
+import {
+  listOrders,
+  makeOrderEvent,
+  placeOrder,
+  readOrderLedger,
+} from "./control/order_actions.ts";
 import { readLedger } from "./control/ledger_view.ts";
 import type { Faults } from "./faults.ts";
 import type { Ledger } from "./ledger.ts";
@@ -64,6 +74,8 @@ import type { RestFaultKind } from "./rest_faults.ts";
 import { endpointNamed } from "./protocol/endpoints.ts";
 import { encodeJson } from "./protocol/encoding.ts";
 import type { Encodable, Message } from "./protocol/messages.ts";
+import { OrderRejection } from "./trading/order_request.ts";
+import type { Trading } from "./trading/trading.ts";
 
 const PREFIX = "/_control/";
 
@@ -72,6 +84,8 @@ interface Controlled {
   readonly faults: Faults;
   readonly connections: Connections;
   readonly ledger: Ledger;
+  readonly trading: Trading;
+  readonly defaultAccount: string;
   readonly market: Market;
   sessions(): unknown;
   requests(): unknown;
@@ -89,6 +103,8 @@ const GET_ACTIONS: Readonly<Record<string, Action>> = {
   "sessions": (simulator) => simulator.sessions(),
   "requests": (simulator) => simulator.requests(),
   "ledger": ({ ledger }, query) => readLedger(ledger, query),
+  "orders": listOrders,
+  "order-ledger": readOrderLedger,
   "rate": ({ market }) => ({ messagesPerSecond: market.messagesPerSecond }),
 };
 
@@ -129,6 +145,11 @@ const MARKET_ACTIONS: Readonly<Record<string, Action>> = {
     const event = body.text("event") as MarketEvent;
     market.trigger(event, { symbol: body.text("symbol"), endpoint: name });
   },
+};
+
+const ORDER_ACTIONS: Readonly<Record<string, Action>> = {
+  "order": placeOrder,
+  "order-event": makeOrderEvent,
 };
 
 const CONNECTION_ACTIONS: Readonly<Record<string, Action>> = {
@@ -229,6 +250,7 @@ const FAULT_ACTIONS: Readonly<Record<string, Action>> = {
 const POST_ACTIONS: Readonly<Record<string, Action>> = {
   ...STREAM_ACTIONS,
   ...MARKET_ACTIONS,
+  ...ORDER_ACTIONS,
   ...CONNECTION_ACTIONS,
   ...FAULT_ACTIONS,
 };
@@ -252,7 +274,9 @@ export async function answerControl(
       headers: { "content-type": "application/json" },
     });
   } catch (error) {
-    if (error instanceof RangeError || error instanceof SyntaxError) {
+    const isInvalid = error instanceof RangeError || error instanceof SyntaxError ||
+      error instanceof OrderRejection;
+    if (isInvalid) {
       return failure(400, error.message);
     }
     throw error;

@@ -159,6 +159,15 @@ export class Simulator implements AsyncDisposable {
     };
   }
 
+  /**
+   * Key id of the first account.
+   *
+   * @internal
+   */
+  get defaultAccount(): string {
+    return this.#settings.accounts[0]?.key ?? "";
+  }
+
   /** Environment variables of the proxy for this simulator and its first account. */
   environment(): Record<string, string> {
     const [account] = this.#settings.accounts;

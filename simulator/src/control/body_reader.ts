@@ -47,6 +47,13 @@ export class BodyReader {
     return this.#members[name] === undefined ? undefined : this.number(name);
   }
 
+  /** A JSON object. */
+  object(name: string): Readonly<Record<string, unknown>> {
+    const value = this.#members[name];
+    if (isObject(value)) return value;
+    throw mustBe(name, "an object", value);
+  }
+
   /** A list of text. */
   texts(name: string): string[] {
     const value = this.#members[name];

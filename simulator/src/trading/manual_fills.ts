@@ -8,7 +8,14 @@
  *
  * @module
  */
-import { Decimal, decimalText, isFinal, type Order, type OrderStatus } from "./order.ts";
+import {
+  Decimal,
+  decimalText,
+  isFinal,
+  type Order,
+  type OrderStatus,
+  remainingQty,
+} from "./order.ts";
 import type { OrderStore } from "./order_store.ts";
 
 /** Alpaca's reason for a late cancel. */
@@ -33,12 +40,44 @@ export class ManualFills {
     this.#store = store;
   }
 
-  /** Executes part or all of an order at any price. */
-  fill(orderId: string, { qty, price }: ManualFill): void {
-    this.#store.execute(this.#order(orderId), {
-      qty: new Decimal(qty),
-      price: new Decimal(price),
-    });
+  /**
+   * Executes part or all of an order at any price. The default is what is left,
+   * at the last price. The legs of a multi-leg order execute together, each in
+   * the middle of its quote; `price` is ignored.
+   */
+  fill(orderId: string, fill: Partial<ManualFill> = {}): void {
+    const order = this.#order(orderId);
+    if (order.role === "leg") throw new RangeError(`order ${orderId} is a leg; fill its parent`);
+    const qty = fill.qty === undefined ? remainingQty(order) : new Decimal(fill.qty);
+    if (order.role === "strategy") return this.#fillStrategy(order, qty);
+    const price = new Decimal(fill.price ?? this.#store.prices.lastPrice(order.symbol) ?? 0);
+    this.#store.execute(order, { qty, price });
+  }
+
+  /** Marks an order as accepted but not routed; it waits for `resume`. */
+  accept(orderId: string): void {
+    this.#mark(orderId, "accepted");
+  }
+
+  /** Holds an order until `resume`. */
+  hold(orderId: string): void {
+    this.#mark(orderId, "held");
+  }
+
+  /** Marks an order as under review; it waits for `resume`. */
+  review(orderId: string): void {
+    this.#mark(orderId, "pending_review");
+  }
+
+  /** Announces that a cancel was rejected; the order stays as it is. */
+  rejectCancel(orderId: string): void {
+    const order = this.#order(orderId);
+    this.#store.announce(order, "order_cancel_rejected", { reason: TOO_LATE });
+  }
+
+  /** Announces that a replacement was rejected; the order stays as it is. */
+  rejectReplace(orderId: string): void {
+    this.#store.announce(this.#order(orderId), "order_replace_rejected");
   }
 
   /** Rejects an order after it was accepted. */
@@ -152,12 +191,24 @@ export class ManualFills {
    *
    * @internal
    */
-  rejectCancel(order: Order, before: OrderStatus): void {
+  undoCancel(order: Order, before: OrderStatus): void {
     const status = before === "pending_new" ? "new" : before;
     const group = order.role === "strategy" ? [order, ...order.children] : [order];
     for (const member of group) member.status = status;
     order.updatedAt = this.#store.clock.nowNanos();
     this.#store.announce(order, "order_cancel_rejected", { reason: TOO_LATE });
+  }
+
+  #fillStrategy(order: Order, qty: Decimal): void {
+    let net = new Decimal(0);
+    const prices = order.children.map(({ symbol, side, ratioQty }) => {
+      const quote = this.#store.prices.quote(symbol);
+      const middle = new Decimal(quote?.bid ?? 0).plus(quote?.ask ?? 0).div(2).toDecimalPlaces(4);
+      const paid = middle.times(ratioQty ?? 1);
+      net = side === "buy" ? net.plus(paid) : net.minus(paid);
+      return middle;
+    });
+    this.#store.executeStrategy(order, { qty, net, prices });
   }
 
   #order(orderId: string): Order {

@@ -42,7 +42,9 @@ export type OrderStatus =
   | "stopped"
   | "rejected"
   | "suspended"
-  | "calculated";
+  | "calculated"
+  | "accepted"
+  | "pending_review";
 
 /** Values of Alpaca's `type` field. */
 export type OrderType =

@@ -170,7 +170,7 @@ export class OrderEngine implements Disposable {
     this.#later(CHANGE_DELAY_MS, () => {
       if (isFinal(order)) return;
       if (this.manualFills.takeCancelRejection()) {
-        return this.manualFills.rejectCancel(order, before);
+        return this.manualFills.undoCancel(order, before);
       }
       this.#store.move(order, { status: "canceled", event: "canceled" });
     });

@@ -21,6 +21,7 @@ import type { OrderStore } from "./order_store.ts";
 
 const REPLACEABLE: ReadonlySet<OrderStatus> = new Set<OrderStatus>([
   "new",
+  "accepted",
   "held",
   "partially_filled",
 ]);

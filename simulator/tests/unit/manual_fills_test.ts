@@ -6,6 +6,12 @@ const RESTING = order({ type: "limit", limit_price: "300" });
 for (
   const [action, event, status] of [
     ["stop", "stopped", "stopped"],
+    ["accept", "accepted", "accepted"],
+    ["hold", "held", "held"],
+    ["review", "pending_review", "pending_review"],
+    ["rejectCancel", "order_cancel_rejected", "new"],
+    ["rejectReplace", "order_replace_rejected", "new"],
+    ["fill", "fill", "filled"],
     ["suspend", "suspended", "suspended"],
     ["calculate", "calculated", "calculated"],
     ["doneForDay", "done_for_day", "done_for_day"],
