@@ -68,7 +68,7 @@ export class LastValues<C extends LatestChannel> {
    * The last known event of each symbol; those without one, or without one within 3 s, are left
    * out. Never rejects.
    */
-  async fetch(
+  async lookUp(
     symbols: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, ChannelEvents[C]>> {

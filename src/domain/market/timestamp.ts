@@ -31,6 +31,11 @@ export function isTimestamp({ seconds, nanos }: Timestamp): boolean {
     nanos >= 0 && nanos <= LAST_NANO;
 }
 
+/** Milliseconds since the Unix epoch, with a fraction; not exact to the nanosecond. */
+export function toMilliseconds({ seconds, nanos }: Timestamp): number {
+  return seconds * 1_000 + nanos / 1_000_000;
+}
+
 const ZERO = 48;
 const MS_PER_DAY = 86_400_000;
 const MINUTE = 60;

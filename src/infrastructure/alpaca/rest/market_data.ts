@@ -17,7 +17,7 @@ import type {
   TimeSpan,
 } from "../../../application/ports/market_data.ts";
 import type { ChannelEvents } from "../../../domain/market/channels.ts";
-import type { Timestamp } from "../../../domain/market/timestamp.ts";
+import { type Timestamp, toMilliseconds } from "../../../domain/market/timestamp.ts";
 import {
   InexactInteger,
   InvalidField,
@@ -254,12 +254,8 @@ class Reading<E extends { readonly timestamp: Timestamp }> {
     if (symbol < this.#lastSymbol) return undefined;
     if (symbol > this.#lastSymbol) return this.#span.from;
     const last = this.#events.get(symbol)?.at(-1)?.timestamp;
-    return last ? toMs(last) : this.#span.from;
+    return last ? toMilliseconds(last) : this.#span.from;
   }
-}
-
-function toMs({ seconds, nanos }: Timestamp): number {
-  return seconds * 1_000 + nanos / 1_000_000;
 }
 
 /** `undefined` when the item is not valid. */

@@ -28,7 +28,7 @@ class Harness implements AsyncDisposable {
 
   /** Asks for values; resolves with the symbols that have one. */
   readonly fetch = async (symbols: readonly string[]): Promise<readonly string[]> => {
-    return [...(await this.values.fetch(symbols, this.#end.signal)).keys()];
+    return [...(await this.values.lookUp(symbols, this.#end.signal)).keys()];
   };
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -90,7 +90,7 @@ Deno.test("what was requested before symbols are carried again is not reused", a
   assert.equal(api.latestRequests.length, 2);
 });
 
-Deno.test("a stream does not wait for more than 3 s, and a late value is not invented", async () => {
+Deno.test("a stream waits for at most 3 s, then it has no value", async () => {
   await using harness = new Harness();
   const { api, clock, fetch, log } = harness;
   let signal: AbortSignal | undefined;
@@ -107,7 +107,7 @@ Deno.test("a stream does not wait for more than 3 s, and a late value is not inv
   assert.match(JSON.stringify(log.records), /no value within 3000 ms/);
 });
 
-Deno.test("a failed request is logged once with its remedy, and not repeated at once", async () => {
+Deno.test("a failed request is logged once with its remedy, then there is a pause", async () => {
   await using harness = new Harness();
   const { api, clock, fetch, log } = harness;
   api.onLatest = () => Promise.reject(new ApiUnavailable("host/path: HTTP 500"));
