@@ -18,6 +18,7 @@ import { RecentErrors } from "./application/status/recent_errors.ts";
 import { type FeedStatus, statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
+import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import type { FeedNotice } from "./domain/market/notices.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
@@ -140,6 +141,16 @@ export async function startProxy(
   };
 }
 
+/** Passes events on to a receiver that is made later than their sources. */
+function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
+  return {
+    freshness: (...change) => receiver().freshness(...change),
+    carried: (pairs) => receiver().carried(pairs),
+    notCarried: (pairs, reason) => receiver().notCarried(pairs, reason),
+    subscription: (...changes) => receiver().subscription(...changes),
+  };
+}
+
 /** Makes what both servers read from; nothing is dialed before it runs. */
 function createCore(config: Config, deps: Dependencies & { readonly stopping: AbortSignal }) {
   const { clock, log, stopping } = deps;
@@ -148,7 +159,8 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const directory = new UnderlyingDirectory();
   const queueMemory = new QueueMemory(limits.queueMemoryBytes);
   const channels = createChannels({ capacities, counters, memory: queueMemory, directory });
-  const { links, managers } = buildFeeds(config, { ...deps, channels, counters });
+  const events = eventsOf(() => streams);
+  const { links, managers } = buildFeeds(config, { ...deps, channels, counters, events });
   const hosts = buildRestHosts(config, { ...deps, channels, counters });
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,

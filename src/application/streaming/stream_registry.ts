@@ -287,6 +287,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
         }),
     );
     this.#annotated.set(stream.id, { stream: stream as AnnotatedStream<unknown>, channel });
+    if (options.notices) this.#reportStates(stream as AnnotatedStream<unknown>, channel);
     return stream;
   }
 
@@ -328,6 +329,17 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       if (channel.hasObservers || !this.#observedAt.has(name)) this.#observedAt.set(name, now);
       const sinceMs = now - (this.#observedAt.get(name) ?? now);
       if (sinceMs > RETAINED_MS) channel.stopRetaining();
+    }
+  }
+
+  /** Reports the states of the symbols of a new stream that upstream has not acknowledged. */
+  #reportStates(stream: AnnotatedStream<unknown>, channel: ChannelName): void {
+    const { feed, upstream } = CHANNEL_SOURCES[channel];
+    const { symbols, secondary } = stream.filter;
+    const requested = symbols.size + secondary.size === 0 ? [WILDCARD] : symbols;
+    const states = upstream && this.#options.sinks[feed]?.statesOf(upstream, requested);
+    for (const { symbol, state, reason } of states ?? []) {
+      if (state !== "acknowledged") stream.subscription(symbol, state, reason);
     }
   }
 

@@ -8,8 +8,11 @@ import { createCounters } from "../../../../src/application/status/counters.ts";
 import {
   type OpenStream,
   type StreamFilter,
+  type StreamItem,
   TooManySymbols,
 } from "../../../../src/application/streaming/market_streams.ts";
+import type { PendingBatch } from "../../../../src/application/broadcast/subscriber.ts";
+import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import {
   QuotaExceeded,
   type SubscriptionSink,
@@ -21,6 +24,7 @@ import {
   UPSTREAM_CHANNELS,
   type UpstreamChannel,
 } from "../../../../src/domain/subscription/pairs.ts";
+import type { SymbolChange } from "../../../../src/application/streaming/upstream_events.ts";
 import { STREAM_PORTS } from "../../../support/live_feed.ts";
 
 const CAPACITIES = {
@@ -38,9 +42,15 @@ const CAPACITIES = {
   orderUpdates: 10,
 };
 
+function requested(symbol: string): SymbolChange {
+  return { symbol, state: "requested", reason: "" };
+}
+
 /** A sink that counts references; symbols removed must have been added. */
 class RefCountSink implements SubscriptionSink {
   readonly refCounts = new SymbolRefCounts();
+  /** States other than `requested`. */
+  readonly states = new Map<string, SymbolChange>();
 
   checkQuota(): void {}
 
@@ -48,8 +58,8 @@ class RefCountSink implements SubscriptionSink {
 
   testLimitWith(): void {}
 
-  statesOf(): [] {
-    return [];
+  statesOf(_channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[] {
+    return Array.from(symbols, (symbol) => this.states.get(symbol) ?? requested(symbol));
   }
 
   add(channel: UpstreamChannel, symbols: Iterable<string>): void {
@@ -408,4 +418,56 @@ Deno.test("four services with every stock on three channels are within the defau
     streams.open("stockBars", { symbols });
   }
   assert.equal(streams.symbols, 33_000 + 9_900);
+});
+
+const WITH_NOTICES: StreamOptions = {
+  meta: false,
+  notices: true,
+  heartbeatMs: 0,
+  snapshot: false,
+  delivery: "every",
+  minIntervalMs: 0,
+  resume: undefined,
+  backfill: false,
+  maxUnacknowledged: 0,
+};
+
+/** Takes what is ready of a stream, and returns the states of symbols in it. */
+async function takeStates(
+  batches: AsyncGenerator<PendingBatch<StreamItem<unknown>>, void>,
+): Promise<string[]> {
+  const { value } = await batches.next();
+  const items = value?.take() ?? [];
+  return items.flatMap((item) => {
+    if (!("notice" in item) || item.notice.type !== "subscription") return [];
+    const { symbol, state, reason } = item.notice;
+    return [`${symbol} ${state}${reason && `: ${reason}`}`];
+  });
+}
+
+const { signal } = new AbortController();
+
+Deno.test("a stream with notices starts with the symbols that are not acknowledged", async () => {
+  const { streams, sip } = proxy();
+  sip.states.set("A", { symbol: "A", state: "acknowledged", reason: "" });
+  sip.states.set("BAD", { symbol: "BAD", state: "rejected", reason: "invalid syntax" });
+  const filter = { symbols: ["A", "B", "BAD"] };
+  using stream = streams.openWithOptions("stockQuotes", filter, WITH_NOTICES);
+  const batches = stream.batches(signal);
+  assert.deepEqual(await takeStates(batches), ["B requested", "BAD rejected: invalid syntax"]);
+  streams.subscription("sip", "quotes", [
+    { symbol: "B", state: "acknowledged", reason: "" },
+    { symbol: "C", state: "acknowledged", reason: "" },
+  ]);
+  streams.subscription("sip", "trades", [{ symbol: "B", state: "rejected", reason: "" }]);
+  streams.subscription("opra", "quotes", [{ symbol: "B", state: "rejected", reason: "" }]);
+  assert.deepEqual(await takeStates(batches), ["B acknowledged"]);
+});
+
+Deno.test("an unfiltered stream starts with the state of *, order updates with none", async () => {
+  const { streams } = proxy();
+  using all = streams.openWithOptions("stockQuotes", { symbols: [] }, WITH_NOTICES);
+  assert.deepEqual(await takeStates(all.batches(signal)), ["* requested"]);
+  using orders = streams.openWithOptions("orderUpdates", { symbols: [] }, WITH_NOTICES);
+  assert.deepEqual(await takeStates(orders.batches(signal)), []);
 });
