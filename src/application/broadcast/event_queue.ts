@@ -17,7 +17,7 @@ export interface EventQueue<T> extends LimitedQueue {
   readonly dropped: number;
   /** Events in the queue as a share of its capacity, 0 to 1; 0 without one. */
   readonly fill: number;
-  /** The event that is taken next. */
+  /** The queued event with the lowest position. */
   readonly oldest: Envelope<T> | undefined;
   /** Adds an event; one that matched two keys is added once. */
   enqueue(envelope: Envelope<T>): void;

@@ -70,7 +70,14 @@ export class LatestQueue<T> implements EventQueue<T> {
   }
 
   get oldest(): Envelope<T> | undefined {
-    return this.#ready.values().next().value ?? this.#held.values().next().value;
+    let oldest: Envelope<T> | undefined;
+    // A newer event takes the place of an older one, so that neither map is in order.
+    for (const queue of [this.#ready, this.#held]) {
+      for (const envelope of queue.values()) {
+        if (oldest === undefined || envelope.sequence < oldest.sequence) oldest = envelope;
+      }
+    }
+    return oldest;
   }
 
   get isReady(): boolean {

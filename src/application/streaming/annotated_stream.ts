@@ -108,6 +108,8 @@ export class AnnotatedStream<T>
   #unencodable = 0;
   /** Whether the queue accepts no further event. */
   #overflowed = false;
+  /** Position before the first event that the queue did not accept. */
+  #acceptedUpTo = Infinity;
   /** Whether what is queued has a hole that the policy does not allow. */
   #isBroken = false;
   #endReason: string | undefined;
@@ -331,7 +333,10 @@ export class AnnotatedStream<T>
       ? Math.max(0, this.#acknowledged - this.#replayed)
       : sent - this.#unencodable;
     return {
-      sequence: oldest ? oldest.sequence - 1 : this.#deps.channel.sequence,
+      sequence: Math.min(
+        oldest ? oldest.sequence - 1 : this.#deps.channel.sequence,
+        this.#acceptedUpTo,
+      ),
       published: delivered + conflated + dropped,
       delivered,
       conflated,
@@ -530,10 +535,10 @@ export class AnnotatedStream<T>
         continue;
       }
       const credit = this.#credit;
-      if (credit === 0) return;
-      const batch = this.#queue.take(Math.min(limit - items.length, ahead, credit));
-      if (batch.length === 0) return;
+      if (credit === 0 || !this.#queue.isReady) return;
+      // Before the batch: to take it can shorten the queue behind it.
       this.#takeLost(items);
+      const batch = this.#queue.take(Math.min(limit - items.length, ahead, credit));
       for (const envelope of batch) items.push(envelope);
       if (this.options.maxUnacknowledged > 0) {
         for (const { sequence } of batch) this.#unacknowledged.push(sequence);
@@ -578,6 +583,7 @@ export class AnnotatedStream<T>
 
   #onDrop(envelope: Envelope<T>): void {
     if (this.options.delivery === "every_or_end") {
+      if (this.#isBroken) return;
       this.#isBroken = true;
       return this.#end("The memory of all queues is exhausted");
     }
@@ -588,15 +594,16 @@ export class AnnotatedStream<T>
 
   #onOverflow(): void {
     this.#overflowed = true;
+    // The event that is being published is not accepted.
+    this.#acceptedUpTo = this.#deps.channel.sequence - 1;
     this.#endReason = "The client is too slow: the stream's queue is full";
     this.#wake();
   }
 
   /** Ends the stream, but not within the call of a publisher or of the memory. */
   #end(reason: string): void {
-    if (this.#overflowed) return;
     this.#overflowed = true;
-    this.#endReason = reason;
+    this.#endReason ??= reason;
     Promise.resolve().then(() => this.end());
   }
 

@@ -29,17 +29,19 @@ const EVERYTHING: StreamOptions = {
 };
 
 /** A channel with streams whose items are written as short text. */
-function market({ capacity = 100, retained = 100, fetchLast }: {
+function market({ capacity = 100, retained = 100, memoryBytes, eventBytes = 1, fetchLast }: {
   capacity?: number;
   retained?: number;
+  memoryBytes?: number;
+  eventBytes?: number;
   fetchLast?: FetchLast<Tick>;
 } = {}) {
   const clock = new ManualClock(0);
   const counters = createCounters();
-  const memory = new QueueMemory();
+  const memory = new QueueMemory(memoryBytes);
   const channel = new Channel<Tick>(
     { symbol: ({ symbol }) => symbol },
-    { capacity, retained, counters: counters.channels.stockQuotes, memory, eventBytes: 1 },
+    { capacity, retained, counters: counters.channels.stockQuotes, memory, eventBytes },
   );
   let value = 0;
   let frame = 0;
@@ -148,6 +150,14 @@ Deno.test("latest keeps one message per symbol and reports conflation", async ()
   assert.deepEqual(take(stream), ["heartbeat 4 4=2+2+0"]);
 });
 
+Deno.test("a heartbeat of latest does not skip a symbol that was overtaken", async () => {
+  const { clock, publish, open } = market();
+  using stream = open({ delivery: "latest", heartbeatMs: 1_000, maxUnacknowledged: 1 });
+  publish("A", "B", "A", "C");
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), ["hello 0", "heartbeat 1 1=0+1+0", "A 3/2"]);
+});
+
 Deno.test("with an interval a symbol is sent at most once in it: its latest value", async () => {
   const { publish, open, clock } = market();
   using stream = open({ delivery: "latest", minIntervalMs: 100 });
@@ -176,6 +186,45 @@ Deno.test("every_or_end delivers what is queued and ends, without a hole", async
   assert.equal((await batches.next()).done, true);
   assert.match(stream.endReason ?? "", /too slow/);
   stream.end();
+});
+
+Deno.test("the position of a heartbeat is before what a full queue has not accepted", async () => {
+  const { clock, publish, open } = market({ capacity: 2 });
+  using stream = open({ delivery: "every_or_end", heartbeatMs: 1_000 });
+  publish("A", "A", "A", "A");
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1", "A 2/2"]);
+  await clock.advance(1_000);
+  assert.deepEqual(take(stream), ["heartbeat 2 2=2+0+0"]);
+});
+
+Deno.test("every_or_end ends at the memory limit, also after its queue was full", async () => {
+  const { publish, open } = market({ capacity: 40, memoryBytes: 400 });
+  using full = open({ delivery: "every_or_end", notices: false, meta: false });
+  publish(...Array<string>(41).fill("A"));
+  // The queues of others take the rest of the memory.
+  using _other = open({ delivery: "every", notices: false, meta: false });
+  for (let count = 0; count < 20; count++) publish("A");
+  let batches = 0;
+  for await (const _ of full.batches(new AbortController().signal)) {
+    assert.deepEqual(take(full), []);
+    assert.ok(++batches < 3, "the stream has not ended");
+  }
+  assert.match(full.endReason ?? "", /queue is full/);
+});
+
+Deno.test("a gap of messages that were dropped behind a batch follows the batch", () => {
+  const { publish, open } = market({ retained: 0, memoryBytes: 9_600, eventBytes: 100 });
+  using stream = open();
+  publish(...Array<string>(88).fill("A"));
+  // The memory of the batch is taken from that of the queue.
+  const items = take(stream, 17);
+  assert.equal(items.at(-1), "A 16/16");
+  const [gap, next] = take(stream, 2);
+  const last = stream.dropped + 16;
+  assert.deepEqual([gap, next], [
+    `gap slow_client ${stream.dropped} 17-${last} [A]`,
+    `A ${last + 1}/${last + 1}`,
+  ]);
 });
 
 Deno.test("no more than the limit is sent before an acknowledgement", async () => {
