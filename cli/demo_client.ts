@@ -4,13 +4,14 @@
  *
  * @module
  */
+import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "../client/retry.ts";
+import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import type { Clock } from "../src/application/ports/clock.ts";
 import { type ChannelName, CHANNELS } from "../src/domain/market/channels.ts";
 import { StreamProxyService } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { MESSAGE_TYPE_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
-import { parseAddress, ProxyClient, RpcError } from "./grpc_client.ts";
-import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "./retry.ts";
+import { parseAddress } from "./address.ts";
 import { messageOf, openStream, STREAM_KINDS, type StreamMessage } from "./streams.ts";
 
 /** What the client follows, and who receives it. */
@@ -30,7 +31,7 @@ const STATUS_INTERVAL_MS = 250;
 
 /** Follows everything until the signal fires. */
 export async function runDemoClient(options: DemoClientOptions): Promise<void> {
-  using client = new ProxyClient(parseAddress(options.dial.grpc, "the demo's address"));
+  using client = new RpcClient(parseAddress(options.dial.grpc, "the demo's address"));
   const { stocks, recorder, onMessages, signal } = options;
   const streams = Object.values(STREAM_KINDS).map((kind) => async () => {
     const { channel, filter } = kind;
@@ -69,7 +70,7 @@ async function retry(run: () => Promise<void>, options: DemoClientOptions): Prom
 }
 
 async function watchStatus(
-  client: ProxyClient,
+  client: RpcClient,
   { recorder, clock, signal }: DemoClientOptions,
 ): Promise<void> {
   const { getConnectionStatus } = StreamProxyService.method;
@@ -98,7 +99,7 @@ async function readPage(url: string, signal: AbortSignal): Promise<string> {
     return await response.text();
   } catch (error) {
     if (signal.aborted) return "";
-    throw new RpcError("UNAVAILABLE", `no metrics at ${url}`, error);
+    throw new RpcError("UNAVAILABLE", `no metrics at ${url}`, { cause: error });
   }
 }
 

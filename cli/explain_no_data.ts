@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { addressText } from "../client/address.ts";
+import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import { MarketCalendar } from "../src/domain/calendar/market_calendar.ts";
 import type { ChannelName } from "../src/domain/market/channels.ts";
 import type { UpstreamChannel } from "../src/domain/subscription/pairs.ts";
@@ -17,9 +19,8 @@ import {
   SymbolState,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { normalizeOption, normalizeStock } from "../src/infrastructure/grpc/normalize_symbols.ts";
-import { addressText, ProxyClient, RpcError } from "./grpc_client.ts";
 import { feedIdOf, feedName, symbolStateText } from "./status_table.ts";
-import { GRPC_PORT_TEXT } from "./retry.ts";
+import { GRPC_PORT_TEXT } from "./describe_failure.ts";
 import type { Selection, StreamKind } from "./streams.ts";
 import type { StreamTask } from "./tail_arguments.ts";
 import type { Terminal } from "./terminal.ts";
@@ -286,7 +287,7 @@ export async function reportNoData(
   const { clock, signal } = terminal;
   const { quietMs } = SOURCES[kind.channel];
   // Apart from the stream, whose flow control may stop its connection.
-  using client = new ProxyClient(task.address);
+  using client = new RpcClient(task.address);
   const stream = { kind, selection: task.selection };
   let before = received.messages;
   let idleMs = 0;
@@ -330,7 +331,7 @@ export async function reportNoData(
 }
 
 async function explain(
-  client: ProxyClient,
+  client: RpcClient,
   stream: { readonly kind: StreamKind; readonly selection: Selection },
   { clock, signal }: Terminal,
   { hasData = false }: { readonly hasData?: boolean } = {},

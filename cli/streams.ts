@@ -37,7 +37,7 @@ import {
   type StreamUpdatedBarsResponse,
   type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import type { ProxyClient, StreamOptions } from "./grpc_client.ts";
+import type { CallOptions, RpcClient } from "../client/rpc_client.ts";
 
 /** Contracts of underlyings; the proxy applies its defaults where undefined. */
 export interface ContractSelection {
@@ -168,9 +168,9 @@ function optionRequest({ symbols, underlyings = [], contracts }: Selection) {
 
 /** Opens a stream: batches of responses, oldest first. */
 export function openStream(
-  client: ProxyClient,
+  client: RpcClient,
   { method, request }: StreamKind,
-  { selection, ...options }: StreamOptions & { readonly selection: Selection },
+  { selection, ...options }: CallOptions & { readonly selection: Selection },
 ): AsyncIterable<readonly StreamResponse[]> {
   const responses: AsyncIterable<readonly Message[]> = client.stream(
     method,

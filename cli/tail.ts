@@ -4,16 +4,17 @@
  * @module
  */
 import { toJsonString } from "@bufbuild/protobuf";
+import { addressText } from "../client/address.ts";
+import { isWorthRetrying, retryDelay } from "../client/retry.ts";
+import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import {
   type GetConnectionStatusResponse,
   GetConnectionStatusResponseSchema,
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { addressText } from "./grpc_client.ts";
 import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
-import { ProxyClient, RpcError } from "./grpc_client.ts";
 import { chooseColors, crop, supportsAnsi } from "./text.ts";
-import { describeFailure, isWorthRetrying, retryDelay } from "./retry.ts";
+import { describeFailure } from "./describe_failure.ts";
 import { reportNoAnswer, reportNoData } from "./explain_no_data.ts";
 import { statusTable, subscriptionTables } from "./status_table.ts";
 import {
@@ -147,7 +148,7 @@ interface Printing {
 
 async function printStream(kind: StreamKind, printing: Printing): Promise<void> {
   const { task, terminal, progress } = printing;
-  using client = new ProxyClient(task.address);
+  using client = new RpcClient(task.address);
   const colors = chooseColors(terminal.isTerminal, terminal.env);
   if (terminal.isTerminal && !task.json && !progress.titled) {
     progress.titled = true;
@@ -206,7 +207,7 @@ function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {
   return retry(once, terminal, async (onOpen) => {
     while (!signal.aborted) {
       // A new connection per request finds a restarted proxy immediately.
-      using client = new ProxyClient(task.address);
+      using client = new RpcClient(task.address);
       const answer = await client.call(
         StreamProxyService.method.getConnectionStatus,
         { includeSubscriptions: task.subscriptions },

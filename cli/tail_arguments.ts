@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { ProxyAddress } from "../client/address.ts";
 import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
 import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
-import { parseAddress, type ProxyAddress } from "./grpc_client.ts";
+import { parseAddress } from "./address.ts";
 import {
   type Arguments,
   describeFlags,

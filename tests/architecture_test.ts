@@ -35,6 +35,8 @@ const SIMULATOR = {
   entry: "simulator/mod.ts",
 } as const;
 const MANIFEST = "deno.json";
+/** The client library: it imports the contract and nothing else of the program. */
+const CLIENT = "client/";
 
 /** The layer of a file; each adapter is a layer of its own. */
 function layerOf(path: string): string {
@@ -42,6 +44,7 @@ function layerOf(path: string): string {
   if (COMPOSERS.includes(path)) return "composer";
   if (path.startsWith(SIMULATOR.folder)) return "simulator";
   if (path.startsWith("cli/")) return "cli";
+  if (path.startsWith(CLIENT)) return "client";
   const [, layer = "", part = ""] = path.split("/");
   return layer === "infrastructure" ? `${layer}/${part}` : layer;
 }
@@ -60,6 +63,8 @@ function mayImport(from: string, to: string): boolean {
       return false;
     case "application":
       return to === "domain";
+    case "client":
+      return to === "gen";
     case "cli":
       return true;
     case "composer":
@@ -75,7 +80,7 @@ function mayImport(from: string, to: string): boolean {
 /** Whether a file may use packages, `node:` modules and the runtime. */
 function mayUseRuntime(path: string): boolean {
   const layer = layerOf(path);
-  if (layer === "simulator" || layer === "cli" || isAdapter(layer)) return true;
+  if (["simulator", "cli", "client"].includes(layer) || isAdapter(layer)) return true;
   return COMPOSERS.includes(path);
 }
 
@@ -126,6 +131,7 @@ function violations(sources: Sources): string[] {
 const sources = await readSources(ROOT, [
   "src",
   "cli",
+  "client",
   ENTRY_POINT,
   "simulator/src",
   "simulator/main.ts",
@@ -270,6 +276,7 @@ import * as http from "node:http";`,
   "simulator/src/a.ts": `import { WebSocketServer } from "ws";`,
   "src/gen/g.ts": `import type { M } from "@bufbuild/protobuf";`,
   "cli/demo.ts": `import { s } from "@alpaca-stream-proxy/simulator";`,
+  "client/mod.ts": `import { g } from "../src/gen/g.ts";`,
 };
 
 const BROKEN: readonly (readonly [string, string, RegExp])[] = [
@@ -309,6 +316,8 @@ const BROKEN: readonly (readonly [string, string, RegExp])[] = [
     /composer may not import simulator/,
   ],
   ["src/proxy.ts", `import "../cli/demo.ts";`, /may not import cli/],
+  ["src/proxy.ts", `import "../client/mod.ts";`, /may not import client/],
+  ["client/mod.ts", `import { a } from "../src/domain/a.ts";`, /client may not import domain/],
   [
     "mod.ts",
     `export * from "@alpaca-stream-proxy/simulator";`,

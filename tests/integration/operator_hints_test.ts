@@ -4,7 +4,7 @@
  * @module
  */
 import assert from "node:assert/strict";
-import { RpcError } from "../../cli/grpc_client.ts";
+import { RpcError } from "../../client/rpc_client.ts";
 import { startHarness } from "../support/harness.ts";
 import { until } from "../support/until.ts";
 import { clientOf, collect, METHODS } from "../support/streams.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
-import { parseAddress } from "../../cli/grpc_client.ts";
-import { ProxyClient } from "../../cli/grpc_client.ts";
+import { parseAddress } from "../../cli/address.ts";
+import { RpcClient } from "../../client/rpc_client.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { Harness } from "./harness.ts";
 
@@ -22,13 +22,13 @@ export interface Collected extends AsyncDisposable {
 }
 
 /** A connection to the proxy of a harness. */
-export function clientOf(harness: Pick<Harness, "address">): ProxyClient {
-  return new ProxyClient(parseAddress(harness.address, "the harness"));
+export function clientOf(harness: Pick<Harness, "address">): RpcClient {
+  return new RpcClient(parseAddress(harness.address, "the harness"));
 }
 
 /** Opens a stream and collects its messages in the background. */
 export function collect(
-  client: ProxyClient,
+  client: RpcClient,
   method: DescMethodServerStreaming,
   request: Record<string, unknown> = {},
 ): Collected {

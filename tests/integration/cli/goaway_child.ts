@@ -8,7 +8,7 @@
  * @module
  */
 import type { Clock } from "../../../src/application/ports/clock.ts";
-import { ProxyClient, RpcError } from "../../../cli/grpc_client.ts";
+import { RpcClient, RpcError } from "../../../client/rpc_client.ts";
 import { tail } from "../../../cli/tail.ts";
 import type { Terminal } from "../../../cli/terminal.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
@@ -29,7 +29,7 @@ async function hear(moment: Moment): Promise<void> {
   await using server = startAbruptServer(moment);
   const { port } = server;
   for (let round = 0; round < ROUNDS; round++) {
-    using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+    using client = new RpcClient({ host: "127.0.0.1", port, tls: false });
     const { getConnectionStatus } = StreamProxyService.method;
     const calls = Array.from(
       { length: CALLS },

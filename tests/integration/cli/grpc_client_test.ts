@@ -1,6 +1,6 @@
 /** The commands' client against servers that do not behave, and as a slow reader. */
 import assert from "node:assert/strict";
-import { ProxyClient, RpcError } from "../../../cli/grpc_client.ts";
+import { RpcClient, RpcError } from "../../../client/rpc_client.ts";
 import { StreamProxyService } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { startAbruptServer } from "../../support/abrupt_server.ts";
 import { startFullBacklog } from "../../support/full_backlog.ts";
@@ -21,7 +21,7 @@ Deno.test("a peer that stops replying is detected", async () => {
     while (await conn.read(piece).catch(() => null) !== null);
   })();
   {
-    using client = new ProxyClient({ host: "127.0.0.1", port, tls: false }, {
+    using client = new RpcClient({ host: "127.0.0.1", port, tls: false }, {
       intervalMs: 20,
       timeoutMs: 20,
     });
@@ -38,7 +38,7 @@ Deno.test("a peer that stops replying is detected", async () => {
 
 Deno.test("a peer that answers keeps its silent stream", async () => {
   await using harness = await startGrpcHarness();
-  using client = new ProxyClient(
+  using client = new RpcClient(
     { host: "127.0.0.1", port: harness.server.port, tls: false },
     { intervalMs: 10, timeoutMs: 2_000 },
   );
@@ -56,7 +56,7 @@ Deno.test("a peer that answers keeps its silent stream", async () => {
 
 Deno.test("a connection that does not open in time is UNAVAILABLE", async () => {
   using full = await startFullBacklog();
-  using client = new ProxyClient(
+  using client = new RpcClient(
     { host: "127.0.0.1", port: full.port, tls: false },
     { dialTimeoutMs: 50 },
   );
@@ -72,7 +72,7 @@ Deno.test("a connection that does not open in time is UNAVAILABLE", async () => 
 Deno.test("a stream that breaks inside a message is UNAVAILABLE", async () => {
   await using server = startAbruptServer("inside a message");
   const { port } = server;
-  using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+  using client = new RpcClient({ host: "127.0.0.1", port, tls: false });
   const stream = client.stream(streamQuotes, {});
   await assert.rejects(stream.next(), {
     code: "UNAVAILABLE",
@@ -83,7 +83,7 @@ Deno.test("a stream that breaks inside a message is UNAVAILABLE", async () => {
 Deno.test("a reader that is behind leaves the socket unread", async () => {
   const market = new MemoryMarket({ capacity: 1_000 });
   await using harness = await startGrpcHarness({ market });
-  using client = new ProxyClient({
+  using client = new RpcClient({
     host: "127.0.0.1",
     port: harness.server.port,
     tls: false,
@@ -114,7 +114,7 @@ Deno.test("a reader that is behind leaves the socket unread", async () => {
 
 Deno.test("a call whose signal fires is cancelled", async () => {
   await using harness = await startGrpcHarness();
-  using client = new ProxyClient({
+  using client = new RpcClient({
     host: "127.0.0.1",
     port: harness.server.port,
     tls: false,
@@ -128,7 +128,7 @@ Deno.test("a call whose signal fires is cancelled", async () => {
 Deno.test("one client follows its proxy across a restart", async () => {
   const first = await startGrpcHarness();
   const { port } = first.server;
-  using client = new ProxyClient({ host: "127.0.0.1", port, tls: false });
+  using client = new RpcClient({ host: "127.0.0.1", port, tls: false });
   await client.call(getConnectionStatus, {});
   await first[Symbol.asyncDispose]();
   await assert.rejects(client.call(getConnectionStatus, {}), {

@@ -1,7 +1,7 @@
 /** A proxy that runs out of file descriptors, as a process of its own. */
 import assert from "node:assert/strict";
 import { METHODS } from "../../support/streams.ts";
-import { ProxyClient } from "../../../cli/grpc_client.ts";
+import { RpcClient } from "../../../client/rpc_client.ts";
 import { type Simulator, startSimulator } from "@alpaca-stream-proxy/simulator";
 import { descriptorsInUse } from "../../../src/infrastructure/process/descriptor_shortage.ts";
 import { FREE_PORTS } from "../../support/harness.ts";
@@ -106,7 +106,7 @@ shortageTest(
     }
     await until("the gRPC port answers", async () => {
       try {
-        using client = new ProxyClient({
+        using client = new RpcClient({
           host: "127.0.0.1",
           port: grpc,
           tls: false,

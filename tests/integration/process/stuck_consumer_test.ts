@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect } from "node:http2";
-import { parseAddress } from "../../../cli/grpc_client.ts";
-import { ProxyClient } from "../../../cli/grpc_client.ts";
+import { parseAddress } from "../../../cli/address.ts";
+import { RpcClient } from "../../../client/rpc_client.ts";
 import { until } from "../../support/until.ts";
 import { OptionFlood } from "../../support/option_flood.ts";
 import { collect, METHODS } from "../../support/streams.ts";
@@ -69,7 +69,7 @@ Deno.test("ninety streams that are not read lose messages and affect nothing els
   const session = connect(`http://127.0.0.1:${ports.grpc}`);
   await using _session = { [Symbol.asyncDispose]: () => destroyed(session) };
   for (const symbol of SYMBOLS) await openStuck(session, symbol);
-  using client = new ProxyClient(parseAddress(`127.0.0.1:${ports.grpc}`, "the child"));
+  using client = new RpcClient(parseAddress(`127.0.0.1:${ports.grpc}`, "the child"));
   await using reader = collect(client, METHODS.streamOptionQuotes, {
     symbols: SYMBOLS.slice(0, 1),
   });

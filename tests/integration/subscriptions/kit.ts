@@ -4,7 +4,7 @@
  * @module
  */
 import { ConnectError } from "@connectrpc/connect";
-import { RpcError } from "../../../cli/grpc_client.ts";
+import { RpcError } from "../../../client/rpc_client.ts";
 import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import type { LoggedRequest, Simulator } from "@alpaca-stream-proxy/simulator";
 import type { Clock } from "../../../src/application/ports/clock.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { addressText, parseAddress } from "../../../cli/grpc_client.ts";
+import { parseAddress } from "../../../cli/address.ts";
+import { addressText } from "../../../client/address.ts";
 
 const ACCEPTED: readonly [string, string, boolean][] = [
   ["localhost:50052", "localhost:50052", false],

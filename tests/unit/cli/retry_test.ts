@@ -1,18 +1,20 @@
 import assert from "node:assert/strict";
 import { status } from "@grpc/grpc-js";
-import { RpcError } from "../../../cli/grpc_client.ts";
-import { describeFailure, isWorthRetrying, retryDelay } from "../../../cli/retry.ts";
+import { RpcError } from "../../../client/rpc_client.ts";
+import { describeFailure } from "../../../cli/describe_failure.ts";
+import { isWorthRetrying, retryDelay } from "../../../client/retry.ts";
 
 const address = { host: "localhost", port: 50052, tls: false };
 
-Deno.test("delays double from half a second to ten, with jitter in the upper half", () => {
-  assert.deepEqual([1, 2, 3, 6, 100].map((n) => retryDelay(n, 0)), [
+Deno.test("the bound of the delay doubles from half a second to ten, with full jitter", () => {
+  assert.deepEqual([1, 2, 3, 6, 100].map((n) => retryDelay(n, 0.5)), [
     250,
     500,
     1000,
     5000,
     5000,
   ]);
+  assert.equal(retryDelay(100, 0), 0);
   assert.ok(retryDelay(100, 0.999_999) <= 10_000);
 });
 

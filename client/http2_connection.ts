@@ -28,6 +28,7 @@ import {
 } from "node:http2";
 import { setImmediate } from "node:timers";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { deferred } from "./deferred.ts";
 
 /** Detects an unreachable peer, within 30 s by default. */
 export interface KeepAlive {
@@ -51,6 +52,12 @@ export interface KeepAlive {
   readonly dialTimeoutMs?: number;
 }
 
+/** Receive window of a stream: a client that reads slowly is not minutes behind. */
+const STREAM_WINDOW = 16_384;
+
+/** Receive window of the connection, so that unread streams do not stop the others. */
+const CONNECTION_WINDOW = 16 * 1024 * 1024;
+
 /** A connection as connect-node's transports use it. */
 export class Http2Connection implements Disposable {
   /** Scheme, host and port: `http://localhost:50052`. */
@@ -60,6 +67,10 @@ export class Http2Connection implements Disposable {
   #current: Promise<ClientHttp2Session> | undefined;
   /** Closes each open session; one that received GOAWAY stays open for a while. */
   readonly #closers = new Set<() => void>();
+  /** Open calls of each session. */
+  readonly #calls = new WeakMap<ClientHttp2Session, number>();
+  /** Sessions that new calls do not use. */
+  readonly #retired = new WeakSet<ClientHttp2Session>();
 
   constructor(url: string, keepAlive: KeepAlive = {}) {
     this.authority = new URL(url).origin;
@@ -82,7 +93,27 @@ export class Http2Connection implements Disposable {
     headers: OutgoingHttpHeaders,
   ): Promise<ClientHttp2Stream> {
     const session = await (this.#current ??= this.#dial());
-    return session.request({ ...headers, ":method": method, ":path": path });
+    const stream = session.request({ ...headers, ":method": method, ":path": path });
+    this.#calls.set(session, (this.#calls.get(session) ?? 0) + 1);
+    stream.once("close", () => {
+      const left = (this.#calls.get(session) ?? 1) - 1;
+      this.#calls.set(session, left);
+      if (left === 0 && this.#retired.has(session)) session.destroy();
+    });
+    return stream;
+  }
+
+  /**
+   * Makes the next call dial a new session. The present one is closed when its
+   * last call has ended.
+   */
+  renew(): void {
+    const retired = this.#current;
+    this.#current = undefined;
+    retired?.then((session) => {
+      this.#retired.add(session);
+      if ((this.#calls.get(session) ?? 0) === 0) session.destroy();
+    }, () => {});
   }
 
   /** Unused: pings are sent regardless of received bytes. */
@@ -94,10 +125,8 @@ export class Http2Connection implements Disposable {
   }
 
   #dial(): Promise<ClientHttp2Session> {
-    const { promise, resolve, reject } = Promise.withResolvers<
-      ClientHttp2Session
-    >();
-    const session = connect(this.authority);
+    const { promise, resolve, reject } = deferred<ClientHttp2Session>();
+    const session = connect(this.authority, { settings: { initialWindowSize: STREAM_WINDOW } });
     const close = () => {
       failed(new ConnectError("the connection was closed", Code.Canceled));
       destroy(undefined, constants.NGHTTP2_CANCEL);
@@ -122,6 +151,7 @@ export class Http2Connection implements Disposable {
     this.#closers.add(close);
     session.once("connect", () => {
       clearTimeout(dialing);
+      session.setLocalWindowSize(CONNECTION_WINDOW);
       keepAlive(session, this.#keepAlive);
       resolve(session);
     });

@@ -19,54 +19,18 @@ import type {
 import { Code, ConnectError } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { BadRequestSchema, QuotaFailureSchema } from "../src/gen/google/rpc/error_details_pb.ts";
-import { UsageError } from "./flags.ts";
+import { addressText, type ProxyAddress } from "./address.ts";
+import { deferred } from "./deferred.ts";
 import { Http2Connection, type KeepAlive } from "./http2_connection.ts";
 
-/** Address of a proxy's gRPC port. */
-export interface ProxyAddress {
-  /** Host name, IPv4, or IPv6 in brackets. */
-  readonly host: string;
-  readonly port: number;
-  readonly tls: boolean;
-}
-
-/** The default port of the proxy. */
-export const DEFAULT_GRPC_PORT = 50052;
-
-const ACCEPTED = "an address is host:port, host, http://host:port or https://host:port";
-
-/**
- * Reads `localhost:50052`, `[::1]:50052`, `http://host:50052` or
- * `https://host` (TLS).
- *
- * @param source where it was set, for the message: `--address`
- * @throws {UsageError} when it is none of these
- */
-export function parseAddress(text: string, source: string): ProxyAddress {
-  const invalid = () => new UsageError(`${source} ${text}`, ACCEPTED);
-  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[0-9A-Za-z._-]+)(?::(\d{1,5}))?\/?$/
-    .exec(text);
-  const host = match?.[2];
-  if (host === undefined) throw invalid();
-  const tls = match?.[1] === "https";
-  const port = match?.[3] === undefined ? tls ? 443 : DEFAULT_GRPC_PORT : Number(match[3]);
-  if (port < 1 || port > 65_535) throw invalid();
-  return { host, port, tls };
-}
-
-/** The address as text: `localhost:50052`. */
-export function addressText(address: ProxyAddress): string {
-  return `${address.host}:${address.port}`;
-}
-
-/** Messages that are queued before the socket is no longer read. */
 const MAX_QUEUED = 4096;
 
 /** Deadline of unary calls. */
 const UNARY_TIMEOUT_MS = 5_000;
 
-/** A call that ended with a status other than OK. */
+/** Thrown when a call ends with a status other than OK. */
 export class RpcError extends Error {
+  /** Name of the class. */
   override readonly name = "RpcError";
   /** Name of the gRPC status: `UNAVAILABLE`. */
   readonly code: string;
@@ -74,25 +38,45 @@ export class RpcError extends Error {
   readonly details: string;
   /** What is wrong with the request, one text for each field or limit. */
   readonly violations: readonly string[];
+  /** Whether the proxy had accepted the stream before it ended. */
+  readonly accepted: boolean;
 
-  constructor(code: string, details: string, cause?: unknown) {
+  /**
+   * Creates an error.
+   *
+   * @param code name of the gRPC status
+   * @param details message of the status
+   * @param options the error that the gRPC library reported; whether the stream was accepted
+   */
+  constructor(
+    code: string,
+    details: string,
+    { cause, accepted = false }: { readonly cause?: unknown; readonly accepted?: boolean } = {},
+  ) {
     super(details === "" ? code : `${code}: ${details}`, { cause });
     this.code = code;
     this.details = details;
+    this.accepted = accepted;
     this.violations = cause instanceof ConnectError ? violationsOf(cause) : [];
   }
 }
 
 /** Options of a streaming call. */
-export interface StreamOptions {
+export interface CallOptions {
   /** Ends the stream; the iteration then returns. */
   readonly signal?: AbortSignal;
+  /**
+   * Messages that are queued before the socket is no longer read.
+   *
+   * @default 4096
+   */
+  readonly maxQueued?: number;
   /** Called once, when the proxy has accepted the stream. */
   readonly onOpen?: () => void;
 }
 
 /** One connection to a proxy; `using` closes it. */
-export class ProxyClient implements Disposable {
+export class RpcClient implements Disposable {
   readonly #connection: Http2Connection;
   readonly #transport: ReturnType<typeof createGrpcTransport>;
 
@@ -102,17 +86,17 @@ export class ProxyClient implements Disposable {
     this.#transport = createGrpcTransport({ baseUrl, sessionManager: this.#connection });
   }
 
-  /** Opens a stream of any of the six streaming methods, batch by batch. */
+  /** Opens a stream of any streaming method, batch by batch. */
   async *stream<I extends DescMessage, O extends DescMessage>(
     method: DescMethodServerStreaming<I, O>,
     request: MessageInitShape<I>,
-    { signal, onOpen }: StreamOptions = {},
+    { signal, onOpen, maxQueued = MAX_QUEUED }: CallOptions = {},
   ): AsyncGenerator<readonly MessageShape<O>[], void> {
     if (signal?.aborted) return;
     const left = new AbortController();
     const either = signal ? [signal, left.signal] : [left.signal];
     const ended = AbortSignal.any(either);
-    const queue = new ReceiveQueue<MessageShape<O>>();
+    const queue = new ReceiveQueue<MessageShape<O>>(maxQueued);
     let opened = false;
     const reading = queue.fill(async () => {
       const { message } = await this.#transport.stream(
@@ -134,7 +118,7 @@ export class ProxyClient implements Disposable {
       }
     } catch (error) {
       if (signal?.aborted) return;
-      throw opened ? streamErrorOf(error) : rpcErrorOf(error);
+      throw opened ? streamErrorOf(error) : rpcErrorOf(error, false);
     } finally {
       left.abort();
       queue.drop();
@@ -158,8 +142,13 @@ export class ProxyClient implements Disposable {
       );
       return message;
     } catch (error) {
-      throw rpcErrorOf(error);
+      throw rpcErrorOf(error, false);
     }
+  }
+
+  /** Makes the next call open a new connection; calls in progress keep theirs. */
+  renew(): void {
+    this.#connection.renew();
   }
 
   /** Closes the connection and ends what runs on it. */
@@ -172,16 +161,21 @@ export class ProxyClient implements Disposable {
 class ReceiveQueue<T> {
   #messages: T[] = [];
   #end: { readonly error?: unknown } | undefined;
-  #arrival = Promise.withResolvers<void>();
-  #space = Promise.withResolvers<void>();
+  #arrival = deferred<void>();
+  #space = deferred<void>();
   #dropped = false;
+  readonly #capacity: number;
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
 
   /** Adds the messages of a call; never rejects. */
   async fill(call: () => Promise<AsyncIterable<T>>): Promise<void> {
     try {
       for await (const message of await call()) {
         this.#arrival.resolve();
-        if (this.#messages.push(message) < MAX_QUEUED) continue;
+        if (this.#messages.push(message) < this.#capacity) continue;
         await this.#space.promise;
         if (this.#dropped) break;
       }
@@ -198,12 +192,12 @@ class ReceiveQueue<T> {
       if (this.#end && "error" in this.#end) throw this.#end.error;
       if (this.#end) return undefined;
       await this.#arrival.promise;
-      this.#arrival = Promise.withResolvers();
+      this.#arrival = deferred();
     }
     const batch = this.#messages;
     this.#messages = [];
     this.#space.resolve();
-    this.#space = Promise.withResolvers();
+    this.#space = deferred();
     return batch;
   }
 
@@ -228,9 +222,9 @@ function violationsOf(error: ConnectError): string[] {
   return [...fields, ...limits];
 }
 
-function rpcErrorOf(error: unknown): RpcError {
+function rpcErrorOf(error: unknown, accepted: boolean): RpcError {
   const { code, rawMessage } = ConnectError.from(error);
-  return new RpcError(statusName(code), rawMessage, error);
+  return new RpcError(statusName(code), rawMessage, { cause: error, accepted });
 }
 
 /**
@@ -242,7 +236,9 @@ function rpcErrorOf(error: unknown): RpcError {
 function streamErrorOf(error: unknown): RpcError {
   const { code, rawMessage, isWireError } = ConnectError.from(error);
   const broken = code === Code.InvalidArgument && !isWireError;
-  return broken ? new RpcError("UNAVAILABLE", rawMessage, error) : rpcErrorOf(error);
+  return broken
+    ? new RpcError("UNAVAILABLE", rawMessage, { cause: error, accepted: true })
+    : rpcErrorOf(error, true);
 }
 
 /** The name of a status as gRPC spells it. */

@@ -1,48 +1,14 @@
 /**
- * When a client of the proxy retries, and how it reports failures.
+ * Describes why a call to the proxy failed, and what to do.
  *
  * @module
  */
-import { addressText, DEFAULT_GRPC_PORT, type ProxyAddress } from "./grpc_client.ts";
-import type { RpcError } from "./grpc_client.ts";
-
-/**
- * Statuses of an error in the request itself. Any other status may come from a
- * load balancer, a broken connection or a limit, and is retried.
- */
-const PERMANENT: ReadonlySet<string> = new Set([
-  "INVALID_ARGUMENT",
-  "UNAUTHENTICATED",
-  "PERMISSION_DENIED",
-  "UNIMPLEMENTED",
-  "NOT_FOUND",
-  "FAILED_PRECONDITION",
-]);
+import { addressText, DEFAULT_GRPC_PORT, type ProxyAddress } from "../client/address.ts";
+import type { RpcError } from "../client/rpc_client.ts";
 
 /** Which port of the proxy a client needs. */
 export const GRPC_PORT_TEXT =
   `the proxy's gRPC port is STREAM_PROXY_GRPC_PORT, ${DEFAULT_GRPC_PORT} by default`;
-
-const FIRST_DELAY_MS = 500;
-
-/** Longest delay between two attempts, in ms. */
-export const MAX_DELAY_MS = 10_000;
-
-/** Whether the same request may succeed later. */
-export function isWorthRetrying(error: RpcError): boolean {
-  return !PERMANENT.has(error.code);
-}
-
-/**
- * The delay before retry number `attempt`, in ms: doubles from half a second to
- * ten seconds, with jitter in its upper half.
- *
- * @param random a number in [0, 1)
- */
-export function retryDelay(attempt: number, random: number): number {
-  const grown = FIRST_DELAY_MS * 2 ** (Math.max(1, attempt) - 1);
-  return Math.min(grown, MAX_DELAY_MS) * (0.5 + random / 2);
-}
 
 /** Why the proxy is not reachable or has ended the stream, with all violations. */
 export function describeFailure(
