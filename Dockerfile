@@ -29,6 +29,7 @@ RUN deno ci
 
 COPY mod.ts telemetry.env LICENSE ./
 COPY src ./src
+COPY client ./client
 COPY cli ./cli
 COPY simulator/mod.ts simulator/main.ts ./simulator/
 COPY simulator/src ./simulator/src
