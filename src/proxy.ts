@@ -11,6 +11,7 @@ import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { supervise } from "./application/feeds/supervise.ts";
+import { LastEvents } from "./application/history/last_values.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
@@ -25,6 +26,7 @@ import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import {
   buildExpansions,
   buildFeeds,
+  buildMarketData,
   buildRestHosts,
   type Dependencies,
   feedKinds,
@@ -170,8 +172,10 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     log,
     maxContracts: () => limits.maxSymbols - streams.symbols,
   });
+  const marketData = buildMarketData(config, hosts);
   const streams: StreamRegistry = new StreamRegistry({
     channels,
+    lastEvents: new LastEvents({ marketData, clock, log }),
     feeds: config.feeds,
     sinks: managers,
     underlyings,

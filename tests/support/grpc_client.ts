@@ -163,7 +163,7 @@ export type Connected<S extends DescService> = ConnectClient<S> & Disposable;
 
 /** Connects a connect-node client for any service. */
 export function connectTo<S extends DescService>(
-  harness: GrpcHarness,
+  harness: Pick<GrpcHarness, "url">,
   service: S,
 ): Connected<S> {
   const sessionManager = new Http2SessionManager(harness.url);

@@ -23,7 +23,7 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import { AnnotatedStream, type FetchLast } from "./annotated_stream.ts";
+import { AnnotatedStream } from "./annotated_stream.ts";
 import {
   FeedDisabled,
   type MarketStreams,
@@ -71,14 +71,20 @@ interface StreamRegistryOptions {
   /** The freshness of a feed, for the first notice of a stream. */
   readonly freshnessOf: (feed: FeedId) => FeedNotice;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
-  readonly fetchLast?: FetchLastOf | undefined;
+  readonly lastEvents?: LastEventSource | undefined;
 }
 
-/** Fetches the last events of a channel; see {@linkcode FetchLast}. */
-export type FetchLastOf = <C extends ChannelName>(
-  channel: C,
-  ...request: Parameters<FetchLast<ChannelEvents[C]>>
-) => ReturnType<FetchLast<ChannelEvents[C]>>;
+/** Fetches the last events of symbols. */
+export interface LastEventSource {
+  /** As {@linkcode FetchLast}; empty for a channel without such events. */
+  lookUp<C extends ChannelName>(
+    channel: C,
+    symbols: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, ChannelEvents[C]>>;
+  /** Upstream begins to carry symbols of a channel: what was fetched before is not used again. */
+  forget(channel: ChannelName): void;
+}
 
 /** How long events are retained after the last stream with options has ended, in ms. */
 const RETAINED_MS = 600_000;
@@ -259,7 +265,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     options: StreamOptions,
     client: StreamClient = {},
   ): OpenAnnotatedStream<ChannelEvents[C]> {
-    const { clock, counters, memory = new QueueMemory(), freshnessOf, fetchLast, newId } =
+    const { clock, counters, memory = new QueueMemory(), freshnessOf, lastEvents, newId } =
       this.#options;
     const stream = this.#track(
       channel,
@@ -276,7 +282,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
           eventId: channel === "orderUpdates"
             ? (event) => (event as ChannelEvents["orderUpdates"]).eventId
             : undefined,
-          fetchLast: fetchLast && ((...request) => fetchLast(channel, ...request)),
+          fetchLast: lastEvents && ((...request) => lastEvents.lookUp(channel, ...request)),
           clock,
           memory,
           counters: counters.streams,
@@ -307,12 +313,17 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
 
   carried({ symbols, ...source }: Carriage): void {
     const now = this.#options.clock.now();
-    for (const channel of this.#channelsOf(source)) channel.carried(symbols, now);
+    for (const name of channelsOf(source)) {
+      this.#options.lastEvents?.forget(name);
+      this.#channel(name).carried(symbols, now);
+    }
   }
 
   notCarried({ symbols, ...source }: Carriage, reason: GapReason | undefined): void {
     const now = this.#options.clock.now();
-    for (const channel of this.#channelsOf(source)) channel.notCarried(symbols, reason, now);
+    for (const name of channelsOf(source)) {
+      this.#channel(name).notCarried(symbols, reason, now);
+    }
   }
 
   subscription(feed: FeedId, channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
@@ -413,16 +424,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     }
   }
 
-  /** The broadcast channels that an upstream channel feeds. */
-  #channelsOf(
-    { feed, channel }: Omit<Carriage, "symbols">,
-  ): readonly Channel<unknown>[] {
-    return CHANNELS
-      .filter((name) => {
-        const source = CHANNEL_SOURCES[name];
-        return source.feed === feed && source.upstream === channel;
-      })
-      .map((name) => this.#options.channels[name] as Channel<unknown>);
+  #channel(name: ChannelName): Channel<unknown> {
+    return this.#options.channels[name] as Channel<unknown>;
   }
 
   /** @throws TooManySymbols when a stream of this size exceeds the limit */
@@ -456,4 +459,12 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       closing.use(underlyings.open(upstream, underlying, filter.selection));
     }
   }
+}
+
+/** The broadcast channels that an upstream channel feeds. */
+function channelsOf({ feed, channel }: Omit<Carriage, "symbols">): readonly ChannelName[] {
+  return CHANNELS.filter((name) => {
+    const source = CHANNEL_SOURCES[name];
+    return source.feed === feed && source.upstream === channel;
+  });
 }
