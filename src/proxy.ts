@@ -160,7 +160,13 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const counters = createCounters();
   const directory = new UnderlyingDirectory();
   const queueMemory = new QueueMemory(limits.queueMemoryBytes);
-  const channels = createChannels({ capacities, counters, memory: queueMemory, directory });
+  const channels = createChannels({
+    capacities,
+    retained: limits.retainedMessages,
+    counters,
+    memory: queueMemory,
+    directory,
+  });
   const events = eventsOf(() => streams);
   const { links, managers } = buildFeeds(config, { ...deps, channels, counters, events });
   const hosts = buildRestHosts(config, { ...deps, channels, counters });

@@ -265,9 +265,9 @@ runtime does not know; empty without both. Any memory limit counts as at least
 {{- with include "asp.heapLimit" $ }}
 {{- $queues := int64 $.Values.config.STREAM_PROXY_QUEUE_MEMORY_MB }}
 {{- $symbols := int64 $.Values.config.STREAM_PROXY_MAX_SYMBOLS }}
-{{- $needed := add 96 $queues (div (add (mul $symbols 1350) 1048575) 1048576) }}
+{{- $needed := add 120 $queues (div (add (mul $symbols 1350) 1048575) 1048576) }}
 {{- if gt $needed (int64 .) }}
-{{- fail (printf "the heap limit is %s MiB, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d), config.STREAM_PROXY_MAX_SYMBOLS (%d) and 96 MiB for the rest may need %d MiB: lower these two, raise resources.limits.memory (two thirds of it are the heap's) or set heapLimitMiB" . $queues $symbols $needed) }}
+{{- fail (printf "the heap limit is %s MiB, but config.STREAM_PROXY_QUEUE_MEMORY_MB (%d), config.STREAM_PROXY_MAX_SYMBOLS (%d) and 120 MiB for the rest may need %d MiB: lower these two, raise resources.limits.memory (two thirds of it are the heap's) or set heapLimitMiB" . $queues $symbols $needed) }}
 {{- end }}
 {{- range $name, $bytes := dict "STOCK_QUOTES" 308 "STOCK_TRADES" 288 "STOCK_BARS" 358 "STOCK_UPDATED_BARS" 358 "STOCK_DAILY_BARS" 358 "TRADING_STATUSES" 358 "PRICE_BANDS" 278 "TRADE_CORRECTIONS" 488 "IMBALANCES" 238 "OPTIONS_QUOTES" 288 "OPTIONS_TRADES" 248 "ORDER_UPDATES" 2008 }}
 {{- $capacity := printf "STREAM_PROXY_%s_CAPACITY" $name }}

@@ -9,6 +9,7 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { Channel, type ChannelKeys } from "./channel.ts";
 import { EVENT_BYTES, orderBytes, statusBytes } from "./memory_needs.ts";
 import type { QueueMemory } from "./queue_memory.ts";
+import { IdleSymbols } from "./symbol_table.ts";
 
 /** One channel per data type. */
 export type Channels = {
@@ -19,6 +20,8 @@ export type Channels = {
 interface ChannelsOptions {
   /** Capacity of a subscriber's queue in events, at least 1. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
+  /** Retained events per channel, 0 for none. @default the capacity of the channel */
+  readonly retained?: number | undefined;
   readonly counters: ProxyCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory;
@@ -28,8 +31,9 @@ interface ChannelsOptions {
 
 /** Creates the channels. */
 export function createChannels(
-  { capacities, counters, memory, directory }: ChannelsOptions,
+  { capacities, retained, counters, memory, directory }: ChannelsOptions,
 ): Channels {
+  const idleSymbols = new IdleSymbols();
   const bySymbol = { symbol: (event: { readonly symbol: string }) => event.symbol };
   const bySymbolOrUnderlying = {
     ...bySymbol,
@@ -46,6 +50,8 @@ export function createChannels(
       counters: counters.channels[name],
       memory,
       eventBytes,
+      retained,
+      idleSymbols,
     });
   return {
     stockQuotes: channel("stockQuotes", bySymbol),

@@ -13,17 +13,17 @@ import { type ChannelName, CHANNELS } from "../../domain/market/channels.ts";
  * which can have legs ({@linkcode orderBytes}).
  */
 export const EVENT_BYTES: Readonly<Record<ChannelName, number>> = {
-  stockQuotes: 300,
-  stockTrades: 280,
-  stockBars: 350,
-  stockUpdatedBars: 350,
-  stockDailyBars: 350,
-  tradingStatuses: 350,
-  priceBands: 270,
-  tradeCorrections: 480,
-  imbalances: 230,
-  optionQuotes: 280,
-  optionTrades: 240,
+  stockQuotes: 324,
+  stockTrades: 304,
+  stockBars: 374,
+  stockUpdatedBars: 374,
+  stockDailyBars: 374,
+  tradingStatuses: 374,
+  priceBands: 294,
+  tradeCorrections: 504,
+  imbalances: 254,
+  optionQuotes: 304,
+  optionTrades: 264,
   orderUpdates: 2_000,
 };
 
@@ -49,8 +49,11 @@ export const SLOT_BYTES = 8;
  * filters by, 1,320 for an underlying, 400 for the ten repeated symbols that count as one.
  */
 const ENTRY_BYTES = 1_350;
-/** Bytes for everything else; an idle proxy uses about 40 MiB. */
-const BASE_BYTES = 96 * 1_048_576;
+/**
+ * Bytes for everything else; an idle proxy uses about 40 MiB, the last events of symbols without a
+ * stream ({@linkcode IdleSymbols}) up to 24 MiB.
+ */
+const BASE_BYTES = 120 * 1_048_576;
 
 /** Settings that determine how much memory is needed. */
 interface MemorySettings {

@@ -20,8 +20,8 @@ export interface SymbolEntry<T> {
   last: Envelope<T> | undefined;
 }
 
-/** Most entries without a stream, in all channels together. */
-const MAX_IDLE_SYMBOLS = 50_000;
+/** Most entries without a stream, in all channels together; each has about 600 bytes. */
+const MAX_IDLE_SYMBOLS = 40_000;
 
 /** The entries without a stream of all channels, in the order in which they became idle. */
 export class IdleSymbols {

@@ -340,6 +340,10 @@ export const SETTINGS = {
         "longest queues drop their oldest messages, which are counted",
       default: "256",
     }),
+    STREAM_PROXY_RETAIN_MESSAGES: row(integer(0, 10_000_000), "limits.retainedMessages", {
+      description: "Messages per channel that are retained for streams that resume; 0 for none",
+      whenUnset: "the capacity of the channel",
+    }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {
       description: "A stream with queued messages that has taken none for this long is " +
         "ended with `UNAVAILABLE`; 0 never",

@@ -102,6 +102,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       requestTimeoutMs: 10_000,
       maxSymbols: 100_000,
       queueMemoryBytes: 256 * 1_048_576,
+      retainedMessages: undefined,
       stalledStreamMs: 300_000,
     },
     capacities: {
@@ -188,6 +189,7 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_MARKET_CLOSURES: "2028-02-29, 2025-01-09",
     STREAM_PROXY_MAX_SYMBOLS: "34",
     STREAM_PROXY_QUEUE_MEMORY_MB: "35",
+    STREAM_PROXY_RETAIN_MESSAGES: "5",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
   const { credentials, ...rest } = config;
@@ -252,6 +254,7 @@ Deno.test("every setting has an effect under its own name", () => {
       requestTimeoutMs: 34_000,
       maxSymbols: 34,
       queueMemoryBytes: 35 * 1_048_576,
+      retainedMessages: 5,
       stalledStreamMs: 36_000,
     },
     capacities: {
