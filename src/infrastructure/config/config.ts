@@ -143,8 +143,8 @@ export interface Config {
     readonly maxSymbols: number;
     /** Bytes that the queues of all streams may hold. */
     readonly queueMemoryBytes: number;
-    /** Retained messages per channel; `undefined` for the channel's capacity, 0 for none. */
-    readonly retainedMessages: number | undefined;
+    /** Retained messages per channel, 0 for none. @default the capacity of the channel */
+    readonly retainedMessages?: number | undefined;
     /** How long a stream with queued messages may take none, in ms; 0: no limit. */
     readonly stalledStreamMs: number;
   };

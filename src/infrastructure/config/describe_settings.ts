@@ -15,7 +15,7 @@ export function describeSettings(
       (parent, key) => (parent as Record<string, unknown>)[key],
       config,
     );
-    const own = typeof value === "number" ? value / scale : value;
+    const own = typeof value === "number" ? value / scale : value ?? "unset";
     return [name, parser.format?.(own) ?? own as string | number | boolean];
   }));
 }
@@ -28,7 +28,7 @@ export function formatSettings(config: Config): string {
   const values = describeSettings(config);
   const shown = ALL_SETTINGS.filter(({ name, default: fallback }) =>
     fallback === undefined
-      ? values[name] !== "none"
+      ? values[name] !== "none" && values[name] !== "unset"
       : String(values[name]) !== fallback && Number(values[name]) !== Number(fallback)
   );
   const width = Math.max(...shown.map(({ name }) => name.length));

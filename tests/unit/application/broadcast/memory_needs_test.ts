@@ -38,7 +38,7 @@ Deno.test("a capacity above the memory of all queues is reported", () => {
   assert.equal(
     problem,
     "The optionQuotes capacity of 1000000 can never be used: " +
-      "STREAM_PROXY_QUEUE_MEMORY_MB=256 holds 860369 events of that type in " +
+      "STREAM_PROXY_QUEUE_MEMORY_MB=256 holds 860370 events of that type in " +
       "all queues; lower the one or raise the other",
   );
 });

@@ -102,7 +102,6 @@ Deno.test("credentials alone give the documented defaults", () => {
       requestTimeoutMs: 10_000,
       maxSymbols: 100_000,
       queueMemoryBytes: 256 * 1_048_576,
-      retainedMessages: undefined,
       stalledStreamMs: 300_000,
     },
     capacities: {
