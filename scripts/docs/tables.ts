@@ -272,7 +272,7 @@ function carried(
 ): Carried[] {
   const rpcs = new Map<unknown, string>();
   const handlers = make((rpc) => {
-    const sink = { mayHaveSubscribers: () => false, publish() {} };
+    const sink = { mayHaveSubscribers: () => false, publish() {}, unreadable() {} };
     rpcs.set(sink, rpc);
     return sink;
   });

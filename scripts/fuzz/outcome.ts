@@ -69,6 +69,7 @@ export class Outcome {
         if (options.fails) throw HANDLER_ERROR;
         this.events.push([channel, event]);
       },
+      unreadable: () => {},
     };
   }
 

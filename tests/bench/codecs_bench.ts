@@ -24,7 +24,7 @@ const json = new FramePool({ ...shape, format: "json" });
 const frames = Array.from({ length: json.length }, (_, i) => json.payload(i));
 const texts = frames.map((frame) => new TextDecoder().decode(frame));
 const NOTES = { inexact: () => {}, unknownValues: () => {} };
-const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
+const SINK = { mayHaveSubscribers: () => true, publish: () => {}, unreadable: () => {} };
 const readQuote = stockHandlers(stockSinks(SINK)).get("q")!.read;
 const NO_BYTES = new Uint8Array(0);
 const msgpack = new FramePool({ ...shape, format: "msgpack" });
@@ -57,6 +57,7 @@ Deno.bench({
 const sinkOf = (wanted: boolean) => ({
   mayHaveSubscribers: () => wanted,
   publish: () => {},
+  unreadable: () => {},
 });
 
 for (const wanted of [true, false]) {

@@ -77,6 +77,9 @@ const NOT_A_MAP = new TypeError("Not a map");
 /** Invalid messages of one frame that are logged one by one. */
 const MAX_LOGGED = 8;
 
+/** Invalid messages of one frame that are reported to their sinks one by one. */
+const MAX_UNREADABLE = 64;
+
 /** Decodes the frames of one feed. */
 export class FrameDecoder<R> implements MessageNotes {
   readonly #format: StreamFormat<R>;
@@ -85,6 +88,10 @@ export class FrameDecoder<R> implements MessageNotes {
   readonly #log: Log;
   /** When the current frame arrived. */
   #receivedAt = 0;
+  /** Where events of all types are published. */
+  readonly #sinks: ReadonlySet<EventSink<unknown>>;
+  /** Invalid messages of the current frame. */
+  #unreadable = 0;
   /** Lines about the messages of the current frame, logged or not. */
   #logged = 0;
   /** Whether a value of the current message was rounded or left out. */
@@ -92,6 +99,7 @@ export class FrameDecoder<R> implements MessageNotes {
 
   constructor({ format, counters, clock, log }: DecoderOptions<R>) {
     this.#format = format;
+    this.#sinks = new Set(Array.from(format.handlers.values(), ({ sink }) => sink));
     this.#counters = counters;
     this.#clock = clock;
     this.#log = log;
@@ -106,7 +114,7 @@ export class FrameDecoder<R> implements MessageNotes {
       const receivedAt = this.#nextArrival();
       const start = this.#clock.monotonic();
       const counters = this.#counters;
-      this.#logged = 0;
+      this.#logged = this.#unreadable = 0;
       let batch: FrameBatch | undefined;
       try {
         batch = this.#format.fast?.decodeFrame(frame);
@@ -174,6 +182,7 @@ export class FrameDecoder<R> implements MessageNotes {
     } catch (error) {
       this.#counters.errors.malformed_frame++;
       this.#log.warn("Cannot decode a frame", { cause: error });
+      for (const sink of this.#sinks) sink.unreadable(undefined);
       return 0;
     }
     /** The messages with exact integers, once one of them has needed that. */
@@ -202,6 +211,7 @@ export class FrameDecoder<R> implements MessageNotes {
         } else this.#unknown(message[typeKey]);
       } catch (error) {
         this.#invalid(message, error);
+        this.#reportUnreadable(message);
       }
     }
     return messages.length;
@@ -215,6 +225,19 @@ export class FrameDecoder<R> implements MessageNotes {
     const event = read(message, this);
     if (this.#isInexact) this.#counters.inexact++;
     sink.publish(event, receivedAt);
+  }
+
+  /** Reports an invalid message to the sink of its type; to all sinks when it has none. */
+  #reportUnreadable(message: unknown): void {
+    if (++this.#unreadable > MAX_UNREADABLE + 1) return;
+    const handler = isMessage(message)
+      ? this.#format.handlers.get(message[this.#format.typeKey])
+      : undefined;
+    // From then on neither the number of messages nor their symbols are reported.
+    const isCounted = this.#unreadable <= MAX_UNREADABLE;
+    if (!handler || !isCounted) {
+      for (const sink of this.#sinks) sink.unreadable(undefined);
+    } else handler.sink.unreadable(symbolOf(message as Message));
   }
 
   #unknown(type: unknown): void {
@@ -250,6 +273,15 @@ export class FrameDecoder<R> implements MessageNotes {
 /** Whether the error is about the received message; any other one is a bug. */
 function isInvalidInput(error: unknown): error is Error {
   return error === NOT_A_MAP || error instanceof InvalidField || error instanceof InexactInteger;
+}
+
+/** The symbol of an invalid message; `undefined` when it has none. */
+function symbolOf(message: Message): string | undefined {
+  try {
+    return readSymbol(message);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Alpaca sends only arrays; a single map is read as an array of one. */

@@ -129,6 +129,8 @@ class RecordingSink<T> {
     this.#growth.grow();
   }
 
+  unreadable(): void {}
+
   /** Resolves when there are `count` events. */
   until(count: number): Promise<void> {
     return this.#growth.until(

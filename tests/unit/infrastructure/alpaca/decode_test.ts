@@ -64,6 +64,31 @@ Deno.test("each invalid message is counted and logged once", () => {
   }
 });
 
+Deno.test("an invalid message is reported to the sink of its type, in order", () => {
+  const harness = new StockHarness(["AAPL"]);
+  harness.receive([quote(1, "AAPL"), quote("bad", "AAPL"), quote("bad", "MSFT")]);
+  assert.deepEqual(harness.quotes.unreadables, ["AAPL"]);
+  assert.deepEqual(harness.trades.unreadables, []);
+  assert.deepEqual(harness.bars.unreadables, []);
+});
+
+Deno.test("a message or a frame of no known type is reported to every sink", () => {
+  for (const frame of ["[1]", "["]) {
+    const harness = new StockHarness().receive(frame);
+    for (const sink of [harness.quotes, harness.trades, harness.bars]) {
+      assert.deepEqual(sink.unreadables, [undefined]);
+    }
+  }
+});
+
+Deno.test("of many invalid messages in a frame the first ones are reported one by one", () => {
+  const harness = new StockHarness();
+  harness.receive(Array.from({ length: 1_000 }, () => quote("bad")));
+  const { unreadables } = harness.quotes;
+  assert.equal(unreadables.length, 65);
+  assert.equal(unreadables.at(-1), undefined);
+});
+
 Deno.test("an unknown type is shortened before it is logged", () => {
   const harness = new StockHarness().receive([{ T: "x".repeat(10_000) }]);
   assert.ok(JSON.stringify(harness.log.records).length < 200);

@@ -38,6 +38,8 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 export class RecordingSink<T> implements EventSink<T> {
   readonly events: T[] = [];
   readonly receivedAt: number[] = [];
+  /** The symbols of messages that could not be decoded. */
+  readonly unreadables: (string | undefined)[] = [];
   readonly #wanted: ReadonlySet<string> | undefined;
 
   constructor(wanted?: readonly string[]) {
@@ -51,6 +53,10 @@ export class RecordingSink<T> implements EventSink<T> {
   publish(event: T, receivedAt: number): void {
     this.events.push(event);
     this.receivedAt.push(receivedAt);
+  }
+
+  unreadable(symbol: string | undefined): void {
+    this.unreadables.push(symbol);
   }
 
   forget(): void {

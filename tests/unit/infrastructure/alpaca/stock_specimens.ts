@@ -7,7 +7,7 @@ import type { MessageNotes } from "../../../../src/infrastructure/alpaca/fields.
 import { stockHandlers } from "../../../../src/infrastructure/alpaca/messages.ts";
 import { stockSinks } from "../../../support/stock_sinks.ts";
 
-const SINK = { mayHaveSubscribers: () => true, publish: () => {} };
+const SINK = { mayHaveSubscribers: () => true, publish: () => {}, unreadable: () => {} };
 const HANDLERS = stockHandlers(stockSinks(SINK));
 
 /** Returns the reader of a message type. */

@@ -11,7 +11,7 @@ const someOptions = new Pair((options) => new OptionHarness(WANTED, options));
 
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedOptions(value: unknown): number {
-  const ignore = { mayHaveSubscribers: () => true, publish: () => {} };
+  const ignore = { mayHaveSubscribers: () => true, publish: () => {}, unreadable: () => {} };
   const format = optionFormat({ quotes: ignore, trades: ignore });
   const batch = format.fast.decodeFrame(packed(value));
   if (!batch) return -1;

@@ -14,7 +14,11 @@ const someStocks = new Pair((options) => new StockHarness(WANTED, options));
 
 /** Messages of a frame that the fast decoder supports; -1 when it does not. */
 function supportedStocks(text: string): number {
-  const sinks = stockSinks({ mayHaveSubscribers: () => true, publish: () => {} });
+  const sinks = stockSinks({
+    mayHaveSubscribers: () => true,
+    publish: () => {},
+    unreadable: () => {},
+  });
   const batch = stockFormat(sinks).fast.decodeFrame(binary(text));
   return batch ? batch.countIn(createCounters().feeds.sip.received) : -1;
 }
