@@ -16,6 +16,7 @@ import {
 } from "./request.ts";
 
 const MAX_PAGE_SIZE = 100;
+const CATEGORIES = ["trade_activity", "non_trade_activity"] as const;
 const DAY_NANOS = 86_400_000_000_000n;
 
 /** The endpoints of account activities. */
@@ -35,8 +36,9 @@ export const activityRoutes: readonly Route[] = [
  */
 function listActivities(request: RestRequest, types: readonly string[] | undefined): Reply {
   const { engine, query } = request;
-  const hasFills = types === undefined ||
-    types.some((type) => type.trim().toUpperCase() === "FILL");
+  const category = query.oneOf("category", CATEGORIES);
+  const hasFills = category !== "non_trade_activity" &&
+    (types === undefined || types.some((type) => type.trim().toUpperCase() === "FILL"));
   const wanted = (hasFills ? engine.activities() : []).filter(activityFilter(request));
   const direction = query.oneOf("direction", ["asc", "desc"]) ?? "desc";
   const sorted = direction === "asc" ? wanted : wanted.reverse();

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isFinal, type Order } from "../trading/order.ts";
+import { assetClassOf, isFinal, type Order } from "../trading/order.ts";
 import { renderOrder } from "../trading/order_json.ts";
 import { SIDES } from "../trading/order_request.ts";
 import {
@@ -124,13 +124,21 @@ function orderFilter(query: Query): (order: Order) => boolean {
   const side = query.oneOf("side", SIDES);
   const nested = query.flag("nested");
   const symbols = new Set(query.symbols("symbols"));
+  const classes = new Set(query.text("asset_class")?.split(","));
+  if (classes.has("all")) classes.clear();
   return (order) =>
     (status === "all" || isFinal(order) === (status === "closed")) &&
     (after === undefined || order.submittedAt > after) &&
     (until === undefined || order.submittedAt < until) &&
     (side === undefined || order.side === side) &&
     (!nested || order.parent === undefined) &&
+    (classes.size === 0 || classes.has(classOf(order))) &&
     (symbols.size === 0 || concerns(order, symbols));
+}
+
+/** A multi-leg parent has no symbol; its legs are options. */
+function classOf({ symbol, children: [leg] }: Order): string {
+  return assetClassOf(symbol || (leg?.symbol ?? ""));
 }
 
 /** A multi-leg parent has no symbol; it matches by those of its legs. */

@@ -165,6 +165,8 @@ Deno.test("activities are selected by time, type, day and direction", async () =
   assert.deepEqual(await quantities(""), ["3", "2", "1"]);
   assert.deepEqual(await quantities("?activity_types=DIV"), []);
   assert.deepEqual(await quantities("/DIV"), []);
+  assert.deepEqual(await quantities("?category=non_trade_activity"), []);
+  assert.deepEqual(await quantities("?category=trade_activity"), ["3", "2", "1"]);
   assert.deepEqual(await quantities("?activity_types=DIV,FILL&page_size=1"), ["3"]);
   assert.deepEqual(await quantities("/FILL?after=2026-09-14T14:30:01Z"), ["3", "2"]);
   assert.deepEqual(await quantities("/FILL?until=2026-09-14T14:30:02Z&direction=asc"), ["1"]);
