@@ -4,7 +4,9 @@
  *
  * @module
  */
+import type { Channel } from "./application/broadcast/channel.ts";
 import type { Channels } from "./application/broadcast/channels.ts";
+import { FeedFreshness } from "./application/feeds/feed_freshness.ts";
 import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
@@ -14,11 +16,18 @@ import type { FeedConnector } from "./application/ports/feed_connector.ts";
 import type { Log } from "./application/ports/log.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
-import { deliveriesMade, type ProxyCounters } from "./application/status/counters.ts";
+import {
+  deliveriesMade,
+  messagesReceived,
+  type MessageType,
+  type ProxyCounters,
+} from "./application/status/counters.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
+import type { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
+import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
-import { createSubscriptions } from "./domain/subscription/reconciler.ts";
+import { createSubscriptions, type Subscriptions } from "./domain/subscription/reconciler.ts";
 import {
   createMarketConnector,
   optionFormat,
@@ -54,12 +63,15 @@ interface Feeds {
   readonly links: Partial<Record<FeedId, FeedLink>>;
   /** Subscriptions of the market data feeds. */
   readonly managers: Partial<Record<MarketFeedId, SubscriptionManager>>;
+  /** Whether the data of each feed is current. */
+  readonly freshness: Partial<Record<FeedId, FeedFreshness>>;
 }
 
 /** What every feed shares. */
 type FeedDependencies = Dependencies & {
   readonly channels: Channels;
   readonly counters: ProxyCounters;
+  readonly calendar: MarketCalendar;
   /** Receives what changes upstream. @default nothing is reported */
   readonly events?: UpstreamEvents;
 };
@@ -80,52 +92,100 @@ export function feedKinds(config: Config): Readonly<Record<FeedId, FeedKind>> {
 export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
   const links: Partial<Record<FeedId, FeedLink>> = {};
   const managers: Partial<Record<MarketFeedId, SubscriptionManager>> = {};
+  const freshness: Partial<Record<FeedId, FeedFreshness>> = {};
   const clean = redact(secretsOf(config).map((secret) => secret.reveal()));
   for (const feed of FEEDS) {
     if (!config.feeds.has(feed)) continue;
     const own = { ...deps, feed, log: deps.log.with({ feed }) };
-    const { connector, subscriptions } = feed === "trading"
-      ? {
-        connector: tradingConnector(config, own),
-        subscriptions: new TradeUpdatesSubscription(deps.events ?? NO_EVENTS),
-      }
-      : {
-        connector: marketConnector(config, { ...own, feed, redact: clean }),
-        subscriptions: managers[feed] = subscriptionManager(config, { ...own, feed }),
-      };
-    links[feed] = new FeedLink({
+    const market = feed === "trading" ? undefined : marketSubscriptions(config, { ...own, feed });
+    if (feed !== "trading" && market) managers[feed] = market.manager;
+    const subscriptions = market?.manager ?? new TradeUpdatesSubscription(deps.events ?? NO_EVENTS);
+    const counted = feed === "trading" ? undefined : countedChannels(deps.channels, feed);
+    const kind = feedKinds(config)[feed];
+    const counters = deps.counters.feeds[feed];
+    const link = links[feed] = new FeedLink({
       ...own,
-      kind: feedKinds(config)[feed],
-      connector,
+      kind,
+      connector: feed === "trading"
+        ? tradingConnector(config, own)
+        : marketConnector(config, { ...own, feed, redact: clean }),
       subscriptions,
-      counters: deps.counters.feeds[feed],
+      counters,
       redact: clean,
       heartbeat: config.heartbeat,
       reconnect: config.reconnect,
       remedies: REMEDIES[feed],
+      onStateChange: () => freshness[feed]?.linkChanged(),
+    });
+    freshness[feed] = new FeedFreshness({
+      ...own,
+      kind,
+      link,
+      upstream: subscriptions,
+      market: market && {
+        subscriptions: market.subscriptions,
+        messagesOf: ({ channel, symbol }) =>
+          symbol === WILDCARD
+            ? counters.received[MESSAGE_TYPE_OF[channel]]
+            : counted?.get(channel)?.messagesOf(symbol),
+      },
+      messages: () => messagesReceived(counters),
+      onChange: (...change) => deps.events?.freshness(...change),
     });
   }
-  return { links, managers };
+  return { links, managers, freshness };
 }
 
-function subscriptionManager(
+/** Counts the messages of each symbol. */
+type MessageCounts = Pick<Channel<unknown>, "messagesOf">;
+
+/** The broadcast channels of a feed whose messages are counted by symbol. */
+function countedChannels(
+  { stockQuotes, stockTrades, stockBars, stockDailyBars, optionQuotes, optionTrades }: Channels,
+  feed: MarketFeedId,
+): ReadonlyMap<UpstreamChannel, MessageCounts> {
+  return feed === "opra"
+    ? new Map<UpstreamChannel, MessageCounts>([["quotes", optionQuotes], ["trades", optionTrades]])
+    : new Map<UpstreamChannel, MessageCounts>([
+      ["quotes", stockQuotes],
+      ["trades", stockTrades],
+      ["bars", stockBars],
+      ["dailyBars", stockDailyBars],
+    ]);
+}
+
+/** The messages of all symbols of an upstream channel. */
+const MESSAGE_TYPE_OF: Readonly<Record<UpstreamChannel, MessageType>> = {
+  quotes: "quote",
+  trades: "trade",
+  bars: "bar",
+  updatedBars: "updated_bar",
+  dailyBars: "daily_bar",
+  statuses: "status",
+  lulds: "luld",
+  imbalances: "imbalance",
+};
+
+function marketSubscriptions(
   config: Config,
   deps: FeedDependencies & { readonly feed: MarketFeedId },
-): SubscriptionManager {
+): { readonly subscriptions: Subscriptions; readonly manager: SubscriptionManager } {
   const { feed, clock, counters, events = NO_EVENTS } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
-  return new SubscriptionManager({
+  const subscriptions = createSubscriptions({
+    plan: planLimit(plan, { feed, counting }),
+    limits: chunks,
+    graceMs,
+    now: () => clock.monotonic(),
+  });
+  const manager = new SubscriptionManager({
     ...deps,
     events,
-    subscriptions: createSubscriptions({
-      plan: planLimit(plan, { feed, counting }),
-      limits: chunks,
-      graceMs,
-      now: () => clock.monotonic(),
-    }),
+    subscriptions,
     replyTimeoutMs: SESSION_DEADLINES.replyMs,
     onRejection: () => counters.feeds[feed].errors.upstream_error++,
   });
+  return { subscriptions, manager };
 }
 
 function marketConnector(

@@ -16,7 +16,7 @@ import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
 import { RecentErrors } from "./application/status/recent_errors.ts";
-import { type FeedStatus, statusSource } from "./application/status/status.ts";
+import { statusSource } from "./application/status/status.ts";
 import { endStalled, reportDropped } from "./application/streaming/monitor_streams.ts";
 import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
@@ -168,8 +168,10 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     directory,
   });
   const events = eventsOf(() => streams);
-  const { links, managers } = buildFeeds(config, { ...deps, channels, counters, events });
-  const hosts = buildRestHosts(config, { ...deps, channels, counters });
+  const calendar = new MarketCalendar(config.marketClosures);
+  const shared = { ...deps, channels, counters, events, calendar };
+  const { links, managers, freshness } = buildFeeds(config, shared);
+  const hosts = buildRestHosts(config, shared);
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,
     sink: managers.opra,
@@ -190,29 +192,31 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     counters,
     memory: queueMemory,
     newId: () => crypto.randomUUID(),
-    freshnessOf: (feed) => freshnessOf(links[feed]?.status, clock.now()),
+    freshnessOf: (feed) => freshness[feed]?.notice ?? disabled(clock.now()),
   });
   const activity = new Activity(counters, clock);
   return {
     counters,
     streams,
     queueMemory,
-    calendar: new MarketCalendar(config.marketClosures),
+    calendar,
     activity,
     status: statusSource({
       version: manifest.version,
       environment: config.environment,
       clock,
       links,
+      freshness,
       kinds: feedKinds(config),
       streams,
       draining: () => stopping.aborted,
     }),
     quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
     subscriptions: () =>
-      Object.entries(managers).map(([feed, manager]) =>
-        manager.report(feed === "opra" ? underlyings?.reports() ?? [] : [])
-      ),
+      Object.entries(managers).map(([feed, manager]) => {
+        const report = manager.report(feed === "opra" ? underlyings?.reports() ?? [] : []);
+        return freshness[report.feed]?.mark(report) ?? report;
+      }),
     /** Follows every feed, restarting what fails, until the signal fires. */
     async run(signal: AbortSignal): Promise<void> {
       const keep = (part: (signal: AbortSignal) => Promise<void>, own = log) =>
@@ -222,6 +226,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
         ...Object.entries(links).map(([feed, link]) =>
           keep((signal) => link.run(signal), log.with({ feed }))
         ),
+        ...Object.values(freshness).map((each) => keep((signal) => each.run(signal))),
         underlyings && keep((signal) => underlyings.run(signal)),
         keep((signal) => endStalled(streams, { ...stalls, signal })),
         keep((signal) => activity.run(signal)),
@@ -233,13 +238,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   };
 }
 
-/** The freshness of a feed by its session alone. */
-function freshnessOf(status: FeedStatus | undefined, now: number): FeedNotice {
-  const isLive = status?.state === "connected";
-  return {
-    freshness: isLive ? "live" : "stale",
-    since: (isLive ? status.lastConnectedAt : status?.downSince) ?? now,
-    reason: isLive ? "" : "The session with Alpaca is down",
-    symbols: [],
-  };
+/** The freshness of a feed that the settings disable. */
+function disabled(since: number): FeedNotice {
+  return { freshness: "stale", since, reason: "The feed is disabled", symbols: [] };
 }

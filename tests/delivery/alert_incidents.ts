@@ -75,6 +75,8 @@ const GAUGES: Scenario["series"] = {
   'alpaca_proxy_symbol_budget_limit{feed="sip"}': () => 1_000,
   'alpaca_proxy_symbols_waiting{feed="sip"}': between(90, 110, 7),
   'alpaca_proxy_symbols_refused{feed="sip"}': between(90, 115, 2),
+  'alpaca_proxy_feed_stale_seconds{feed="sip"}': between(226, 232, 90),
+  'alpaca_proxy_stale_symbols{feed="sip"}': between(226, 236, 3),
   "alpaca_proxy_queue_memory_bytes": between(20, 40, 250, 10),
   "alpaca_proxy_queue_memory_limit_bytes": () => 256,
   "process_heap_used_bytes": between(120, 130, 700, 100),
@@ -156,6 +158,8 @@ const FIRING: readonly Firing[] = [
   { alert: "AlpacaProxyRestarting", from: 190, to: 210 },
   { alert: "AlpacaProxyStuckDraining", from: 202, to: 210 },
   { alert: "AlpacaProxyDown", from: 222, to: 225 },
+  { alert: "AlpacaFeedStale", of: SIP, from: 226, to: 232 },
+  { alert: "AlpacaSymbolsStale", of: SIP, from: 231, to: 236 },
 ];
 
 /**

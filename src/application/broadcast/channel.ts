@@ -105,6 +105,12 @@ export class Channel<T> implements EventSink<T> {
     return this.#sequence;
   }
 
+  /** Events of a symbol in this process; `undefined` while no stream receives them. */
+  messagesOf(symbol: string): number | undefined {
+    if (!this.mayHaveSubscribers(symbol)) return undefined;
+    return this.#symbols.get(symbol)?.sequence ?? 0;
+  }
+
   /** Number of symbols that streams filter by. */
   get symbols(): number {
     return this.#symbols.filtered;

@@ -28,6 +28,7 @@ import { type FeedCounters, messagesReceived } from "../status/counters.ts";
 import type { FeedStatus } from "../status/status.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { keepAlive } from "./keep_alive.ts";
+import { LinkCheck } from "./link_check.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /** A session of this length resets the backoff. */
@@ -57,11 +58,15 @@ export interface FeedLinkOptions {
      */
     readonly maxAttempts: number;
   };
+  /** Called whenever the state has changed. */
+  readonly onStateChange?: () => void;
 }
 
 /** The connection of one feed, with its state. */
 export class FeedLink {
   readonly #options: FeedLinkOptions;
+  readonly #check = new LinkCheck();
+  #session: FeedSession | undefined;
   #link: Link = DISCONNECTED;
   /** Monotonic ms at which the state changed. */
   #changedAt: number;
@@ -102,6 +107,16 @@ export class FeedLink {
       reconnectAttempts: attemptsOf(this.#link),
       messagesReceived: messagesReceived(counters),
     };
+  }
+
+  /** Frames that the session has received; `undefined` without a session. */
+  get frames(): number | undefined {
+    return this.#session?.frames;
+  }
+
+  /** Sends a heartbeat now; without a reply in time the session is failed. */
+  requestHeartbeat(): void {
+    this.#check.request();
   }
 
   /**
@@ -169,17 +184,21 @@ export class FeedLink {
     let heartbeat: Promise<void> | undefined;
     try {
       if (signal.aborted) close();
+      this.#session = session;
+      this.#check.take();
       subscriptions.attach(session);
       heartbeat = keepAlive(session, {
         subscriptions,
         clock,
         settings,
+        check: this.#check,
         signal: over.signal,
       }).catch((error) => session.fail(toFailure(error)));
       return await session.ended;
     } finally {
       signal.removeEventListener("abort", close);
       over.abort();
+      this.#session = undefined;
       // From now on no message arrives, so none follows the event that nothing is carried.
       const closed = session.close();
       try {
@@ -276,7 +295,8 @@ export class FeedLink {
 
   #apply(event: LinkEvent): void {
     const next = advance(this.#link, event);
-    if (next.state !== this.#link.state) {
+    const hasChanged = next.state !== this.#link.state;
+    if (hasChanged) {
       this.#stateMs[this.#link.state] = this.#presentStateMs();
       this.#changedAt = this.#options.clock.monotonic();
       this.#options.log.debug("Feed state", {
@@ -285,6 +305,7 @@ export class FeedLink {
       });
     }
     this.#link = next;
+    if (hasChanged) this.#options.onStateChange?.();
   }
 }
 

@@ -70,6 +70,8 @@ export interface SymbolReport {
   readonly streams: number;
   /** Upstream's error message, or why the symbol waits. */
   readonly reason: string | undefined;
+  /** Whether no data arrives although it is expected. @default false */
+  readonly isStale?: boolean;
 }
 
 /** One upstream channel. */

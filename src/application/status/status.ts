@@ -10,8 +10,18 @@ import {
   FEEDS,
 } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
+import type { FeedNotice } from "../../domain/market/notices.ts";
 import type { Clock } from "../ports/clock.ts";
 import { WallStamp } from "./wall_stamp.ts";
+
+/** Whether the data of a feed is current. */
+export interface FreshnessReport {
+  readonly notice: FeedNotice;
+  /** Seconds for which the data has not been current; 0 while the feed is live or closed. */
+  readonly staleSeconds: number;
+  /** Symbols without data although it is expected, counted once per channel. */
+  readonly staleSymbols: number;
+}
 
 /** State of one upstream session. */
 export interface FeedStatus {
@@ -38,6 +48,8 @@ export interface FeedStatus {
   readonly reconnectAttempts: number;
   /** Data messages from upstream since the process started. */
   readonly messagesReceived: number;
+  /** Absent for a disabled feed. */
+  readonly freshness?: FreshnessReport | undefined;
 }
 
 /** State of the whole proxy. */
@@ -68,6 +80,8 @@ interface StatusInputs {
   readonly links: Readonly<
     Partial<Record<FeedId, { readonly status: FeedStatus }>>
   >;
+  /** Whether the data of the enabled feeds is current. @default unknown */
+  readonly freshness?: Readonly<Partial<Record<FeedId, { readonly report: FreshnessReport }>>>;
   /** What each feed carries, enabled or not. */
   readonly kinds: Readonly<Record<FeedId, FeedKind>>;
   readonly streams: { readonly count: number };
@@ -83,9 +97,11 @@ export function statusSource(inputs: StatusInputs): StatusSource {
     startedAt: started.at,
     now: inputs.clock.now(),
     environment: inputs.environment,
-    feeds: FEEDS.map((feed) =>
-      inputs.links[feed]?.status ?? disabledFeed(feed, inputs.kinds[feed])
-    ),
+    feeds: FEEDS.map((feed) => {
+      const status = inputs.links[feed]?.status;
+      if (!status) return disabledFeed(feed, inputs.kinds[feed]);
+      return { ...status, freshness: inputs.freshness?.[feed]?.report };
+    }),
     clientCount: inputs.streams.count,
     draining: inputs.draining(),
   });

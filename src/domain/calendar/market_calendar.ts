@@ -74,6 +74,12 @@ export function marketOf(kind: FeedKind): Market | undefined {
   return typeof hours === "string" ? undefined : hours.market;
 }
 
+/** How long a feed's trades are delayed, in ms. */
+export function delayOf(kind: FeedKind): number {
+  const hours = HOURS_OF_KIND[kind];
+  return typeof hours === "string" ? 0 : hours.delayMs ?? 0;
+}
+
 /** Computes when the US markets are open. Pure: every answer follows from the arguments. */
 export class MarketCalendar {
   readonly #closures: ReadonlySet<number | undefined>;

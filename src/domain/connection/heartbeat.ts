@@ -40,6 +40,8 @@ interface HeartbeatFacts {
   readonly probedAt: number | undefined;
   /** When subscriptions were last acknowledged or probed. */
   readonly auditedAt: number;
+  /** Whether a probe is requested before it is due. @default false */
+  readonly isRequested?: boolean;
 }
 
 /** Returns the next action; `wait` has the time until it can change. */
@@ -47,7 +49,7 @@ export function heartbeatAction(
   facts: HeartbeatFacts,
   settings: HeartbeatSettings,
 ): HeartbeatAction {
-  const { now, lastFrameAt, probedAt, auditedAt } = facts;
+  const { now, lastFrameAt, probedAt, auditedAt, isRequested } = facts;
   if (probedAt !== undefined) {
     const left = probedAt + settings.timeoutMs - now;
     if (left <= 0) return { type: "dead" };
@@ -56,7 +58,7 @@ export function heartbeatAction(
     return { type: "wait", ms: Math.min(left, settings.intervalMs) };
   }
   const left = lastFrameAt + settings.intervalMs - now;
-  if (left <= 0) return { type: "probe" };
+  if (left <= 0 || isRequested) return { type: "probe" };
   const auditIn = auditedAt + AUDIT_MS - now;
   return auditIn > 0 ? { type: "wait", ms: Math.min(left, auditIn) } : { type: "audit" };
 }

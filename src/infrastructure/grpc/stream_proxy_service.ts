@@ -66,7 +66,7 @@ export function streamProxyHandlers(
     acknowledge: (request) => acknowledge(request, streams),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
-        ? cache.get(() => encodeStatus(status(), subscriptions?.()))
-        : encodeStatus(status(), []),
+        ? cache.get(() => encodeStatus(status(), subscriptions?.() ?? []))
+        : encodeStatus(status()),
   };
 }

@@ -5,9 +5,10 @@
  *
  * @module
  */
-import type { FeedStatus, ProxyStatus } from "../../application/status/status.ts";
+import type { FeedStatus, FreshnessReport, ProxyStatus } from "../../application/status/status.ts";
 import { FEED_NAMES, type FeedId, type FeedKind } from "../../domain/connection/feed.ts";
 import type { LinkState } from "../../domain/connection/link.ts";
+import type { Freshness } from "../../domain/market/notices.ts";
 
 /** All, some or none of the enabled feeds are connected. */
 export type HealthStatus = "healthy" | "degraded" | "unhealthy";
@@ -22,6 +23,18 @@ interface FeedHealth {
   readonly connected: boolean;
   readonly messages_received: number;
   readonly reconnect_attempts: number;
+  /** Absent for a disabled feed. */
+  readonly freshness?: FeedFreshness;
+}
+
+/** Whether the data of a feed is current. */
+interface FeedFreshness {
+  readonly state: Freshness;
+  /** RFC 3339. */
+  readonly since: string;
+  /** Empty while the feed is live. */
+  readonly reason: string;
+  readonly stale_symbols: number;
 }
 
 /** The JSON of `/health`. */
@@ -51,6 +64,7 @@ export function healthBody(
     connected: feed.state === "connected",
     messages_received: feed.messagesReceived,
     reconnect_attempts: feed.reconnectAttempts,
+    ...(feed.freshness && { freshness: feedFreshness(feed.freshness) }),
   }]);
   return {
     status: healthStatus(status.feeds.filter(({ feed }) => enabled.has(feed))),
@@ -63,6 +77,16 @@ export function healthBody(
     feeds: Object.fromEntries(feeds) as Record<FeedId, FeedHealth>,
     clients: { total: status.clientCount },
     subscriptions: { broadcast_receivers: status.clientCount },
+  };
+}
+
+function feedFreshness({ notice, staleSymbols }: FreshnessReport): FeedFreshness {
+  const { freshness, since, reason } = notice;
+  return {
+    state: freshness,
+    since: new Date(since).toISOString(),
+    reason,
+    stale_symbols: staleSymbols,
   };
 }
 

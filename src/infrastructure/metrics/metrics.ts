@@ -195,6 +195,21 @@ export const METRICS = {
         return at === undefined ? [] : { labels: { feed }, value: (status().now - at) / 1_000 };
       }),
   },
+  staleSeconds: {
+    name: "alpaca_proxy_feed_stale_seconds",
+    type: "gauge",
+    help:
+      "Time for which a feed's data has not been current; 0 while it is or the market is closed",
+    labels: ["feed"],
+    read: perFeed(({ freshness }) => freshness?.staleSeconds ?? 0),
+  },
+  staleSymbols: {
+    name: "alpaca_proxy_stale_symbols",
+    type: "gauge",
+    help: "Symbols without data although it is expected, counted once per channel",
+    labels: ["feed"],
+    read: perFeed(({ freshness }) => freshness?.staleSymbols ?? 0),
+  },
   marketOpen: {
     name: "alpaca_proxy_market_open",
     type: "gauge",

@@ -5,7 +5,11 @@
  */
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import type { FeedStatus, ProxyStatus } from "../../../application/status/status.ts";
+import type {
+  FeedStatus,
+  FreshnessReport,
+  ProxyStatus,
+} from "../../../application/status/status.ts";
 import type {
   ExpansionReport,
   FeedSubscriptions,
@@ -16,6 +20,7 @@ import type {
   FeedKind,
 } from "../../../domain/connection/feed.ts";
 import type { LinkState } from "../../../domain/connection/link.ts";
+import type { Freshness as DomainFreshness } from "../../../domain/market/notices.ts";
 import { Environment } from "../../../gen/cream/v1/common_pb.ts";
 import {
   ConnectionState,
@@ -23,6 +28,7 @@ import {
   type FeedStatusSchema,
   type FeedSubscriptionsSchema,
   FeedType,
+  Freshness,
   GetConnectionStatusResponseSchema,
   SymbolState,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
@@ -74,6 +80,14 @@ export const EXPANSION_STATES: Readonly<
   off: ExpansionState.OFF,
 };
 
+/** Schema values of the freshness of a feed. */
+const FRESHNESS: Readonly<Record<DomainFreshness, Freshness>> = {
+  live: Freshness.LIVE,
+  stale: Freshness.STALE,
+  recovering: Freshness.RECOVERING,
+  closed: Freshness.CLOSED,
+};
+
 /** Returns the message of a wall clock time in ms; fractions are cut off. */
 function timeOf(ms: number): Timestamp {
   return timestampFromMs(Math.floor(ms));
@@ -86,10 +100,11 @@ function subscriptionsOf(
   return {
     channels: channels.map(({ channel, symbols, unfiltered }) => ({
       channel,
-      symbols: symbols.map(({ symbol, state, streams, reason }) => ({
+      symbols: symbols.map(({ symbol, state, streams, reason, isStale = false }) => ({
         symbol,
         state: SYMBOL_STATES[state],
         streams,
+        stale: isStale,
         ...(reason !== undefined && { reason }),
       })),
       unfilteredStreams: unfiltered,
@@ -104,11 +119,20 @@ function subscriptionsOf(
   };
 }
 
+function freshnessOf({ notice, staleSymbols }: FreshnessReport) {
+  const { freshness, since, reason } = notice;
+  return {
+    freshness: { freshness: FRESHNESS[freshness], since: timeOf(since), reason },
+    staleSymbols,
+  };
+}
+
 function feedOf(
   feed: FeedStatus,
-  subscriptions: FeedSubscriptions | undefined,
+  details: readonly FeedSubscriptions[] | undefined,
 ): MessageInitShape<typeof FeedStatusSchema> {
-  const { lastConnectedAt, errorMessage } = feed;
+  const { lastConnectedAt, errorMessage, freshness } = feed;
+  const subscriptions = details?.find((one) => one.feed === feed.feed);
   return {
     feedType: FEED_TYPES[feed.kind],
     state: STATES[feed.state],
@@ -117,6 +141,7 @@ function feedOf(
     subscriptionCount: feed.subscriptionCount,
     reconnectAttempts: feed.reconnectAttempts,
     messagesReceived: BigInt(feed.messagesReceived),
+    ...(details && freshness && freshnessOf(freshness)),
     ...(subscriptions && { subscriptions: subscriptionsOf(subscriptions) }),
   };
 }
@@ -124,11 +149,12 @@ function feedOf(
 /**
  * Encodes a `GetConnectionStatusResponse`; `status` is always set.
  *
- * @param subscriptions of feeds, for a client that requests them
+ * @param subscriptions of feeds, for a client that requests them; the freshness of feeds comes with
+ *   them
  */
 export function encodeStatus(
   status: ProxyStatus,
-  subscriptions: readonly FeedSubscriptions[] = [],
+  subscriptions?: readonly FeedSubscriptions[],
 ): Uint8Array {
   return toBinary(
     GetConnectionStatusResponseSchema,
@@ -137,9 +163,7 @@ export function encodeStatus(
         version: status.version,
         startedAt: timeOf(status.startedAt),
         currentTime: timeOf(status.now),
-        feeds: status.feeds.map((feed) =>
-          feedOf(feed, subscriptions.find((one) => one.feed === feed.feed))
-        ),
+        feeds: status.feeds.map((feed) => feedOf(feed, subscriptions)),
         clientCount: status.clientCount,
         environment: ENVIRONMENTS[status.environment],
       },

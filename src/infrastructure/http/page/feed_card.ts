@@ -1,7 +1,9 @@
 import type { ClosedMarket, LiveFeed } from "../../../application/status/live_view.ts";
 import type { LatencySummary } from "../../../application/status/latency_window.ts";
 import type { QuotaReport } from "../../../application/status/reports.ts";
+import type { FreshnessReport } from "../../../application/status/status.ts";
 import { FEED_NAMES } from "../../../domain/connection/feed.ts";
+import type { Freshness } from "../../../domain/market/notices.ts";
 import type { Elements, Tone } from "./elements.ts";
 import {
   formatAge,
@@ -29,7 +31,7 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
   const { status, received: { rates } } = feed;
   const name = `feed.${status.feed}`;
   const title = FEED_NAMES[status.feed];
-  const [label, tone] = feed.enabled ? STATES[status.state] : ["Off", "off"] as const;
+  const [label, tone] = stateOf(feed);
   page.content.states[`${title} feed`] = label.toLowerCase();
   const { reconnectAttempts: attempts } = status;
   const market = feed.enabled ? formatMarket(feed, now) : "";
@@ -60,10 +62,20 @@ export function feedCard(page: Elements, feed: LiveFeed, now: number): Markup {
   `;
 }
 
+/** Label and tone of the session, and of its data where they are worse. */
+function stateOf({ status, enabled }: LiveFeed): readonly [string, Tone] {
+  if (!enabled) return ["Off", "off"];
+  const [label, tone] = STATES[status.state];
+  const freshness = status.freshness?.notice.freshness;
+  if (status.state !== "connected" || freshness !== "stale") return [label, tone];
+  return ["No data", "bad"];
+}
+
 function facts(page: Elements, feed: LiveFeed, now: number): Markup {
   const { status, received, processing } = feed;
   const name = `feed.${status.feed}`;
   const outage = formatOutage(feed, now);
+  const freshness = formatFreshness(status.freshness, now);
   const quota = formatQuota(feed.quota);
   const errors = page.tone(`${name}.errors`, feed.errors.length === 0 ? "plain" : "warn");
   return html`
@@ -74,6 +86,15 @@ function facts(page: Elements, feed: LiveFeed, now: number): Markup {
     <div class="wide">
       <dt>${page.text(`${name}.since.label`, isDown(feed) ? "Down" : "Connected")}</dt>
       <dd>${page.text(`${name}.since`, formatConnected(feed, now))}</dd>
+    </div>
+    <div class="wide" ${page.show(`${name}.fresh`, freshness !== "")}>
+      <dt>Data</dt>
+      <dd class="toned" ${page.tone(
+        `${name}.fresh`,
+        freshnessTone(status.freshness),
+      )}>
+        ${page.text(`${name}.fresh`, freshness)}
+      </dd>
     </div>
     <div class="wide" ${page.show(`${name}.outage`, outage !== "")}>
       <dt>Last outage</dt>
@@ -127,6 +148,28 @@ function formatNextAttempt({ nextAttemptAt: at, state }: LiveFeed["status"], now
     return `Next attempt in ${formatDuration(at - now)} (${formatTime(at, now)})`;
   }
   return state === "error" ? "No further attempt: restart the proxy" : "";
+}
+
+function freshnessTone(report: FreshnessReport | undefined): Tone {
+  if (report?.notice.freshness === "stale") return "bad";
+  const isPartly = report?.notice.freshness === "recovering" || (report?.staleSymbols ?? 0) > 0;
+  return isPartly ? "warn" : "plain";
+}
+
+const FRESHNESS: Readonly<Record<Freshness, string>> = {
+  live: "Live",
+  stale: "Stale",
+  recovering: "Recovering",
+  closed: "Market closed",
+};
+
+function formatFreshness(report: FreshnessReport | undefined, now: number): string {
+  if (!report) return "";
+  const { notice: { freshness, since, reason }, staleSymbols: count } = report;
+  const label = `${FRESHNESS[freshness]} since ${formatTime(since, now)}`;
+  const cause = freshness === "stale" || freshness === "recovering" ? `: ${reason}` : "";
+  const symbols = count === 0 ? "" : `; ${count} ${count === 1 ? "symbol" : "symbols"} stale`;
+  return label + cause + symbols;
 }
 
 function isDown({ status, enabled }: LiveFeed): boolean {

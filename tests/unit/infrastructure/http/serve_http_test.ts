@@ -90,6 +90,30 @@ Deno.test("/health has every field, with true counts", async () => {
   });
 });
 
+Deno.test("/health has the freshness of enabled feeds", async () => {
+  await using http = await setup();
+  const [stocks, ...others] = UP.feeds;
+  assert.ok(stocks);
+  const notice = {
+    freshness: "stale",
+    since: Date.UTC(2024, 0, 15, 15),
+    reason: "No data",
+    symbols: [],
+  } as const;
+  const freshness = { notice, staleSeconds: 63.9, staleSymbols: 2 };
+  http.show({ ...UP, feeds: [{ ...stocks, freshness }, ...others] });
+  const { code, body } = await http.get("/health");
+  const { status, feeds } = JSON.parse(body);
+  assert.deepEqual(feeds.sip.freshness, {
+    state: "stale",
+    since: "2024-01-15T15:00:00.000Z",
+    reason: "No data",
+    stale_symbols: 2,
+  });
+  assert.equal("freshness" in feeds.opra, false);
+  assert.deepEqual([code, status], [200, "healthy"], "health is that of the sessions");
+});
+
 Deno.test("/health is 200 while any feed is connected and 503 without", async () => {
   await using http = await setup();
   const told: unknown[] = [];

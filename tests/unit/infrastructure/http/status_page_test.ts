@@ -8,8 +8,13 @@ import {
 } from "../../../../src/application/status/counters.ts";
 import { type LiveSources, liveView } from "../../../../src/application/status/live_view.ts";
 import type { FeedSubscriptions } from "../../../../src/application/status/reports.ts";
-import type { FeedStatus, ProxyStatus } from "../../../../src/application/status/status.ts";
+import type {
+  FeedStatus,
+  FreshnessReport,
+  ProxyStatus,
+} from "../../../../src/application/status/status.ts";
 import type { FeedId } from "../../../../src/domain/connection/feed.ts";
+import type { Freshness } from "../../../../src/domain/market/notices.ts";
 import { renderPage } from "../../../../src/infrastructure/http/page/document.ts";
 import {
   formatBound,
@@ -203,6 +208,37 @@ Deno.test("a feed that is down has its outage, the next attempt and a remedy", (
     ["problem", "remedy", "next", "outage"].map((name) => show[`feed.sip.${name}`]),
     [true, true, true, false],
   );
+});
+
+function freshnessOf(freshness: Freshness, staleSymbols = 0): FreshnessReport {
+  const notice = { freshness, since: 1_705_330_800_000, reason: "No data for long", symbols: [] };
+  return { notice, staleSeconds: 0, staleSymbols };
+}
+
+Deno.test("a connected feed without data is shown as a problem, with the reason", () => {
+  const { text, tone, show } = contentOf({
+    status: statusWith({ freshness: freshnessOf("stale") }),
+  });
+  assert.equal(text["feed.sip.state"], "No data");
+  assert.equal(tone["feed.sip"], "bad");
+  assert.equal(text["feed.sip.fresh"], "Stale since 15:00:00: No data for long");
+  assert.equal(tone["feed.sip.fresh"], "bad");
+  assert.equal(show["feed.sip.fresh"], true);
+  assert.equal(show["feed.opra.fresh"], false, "unknown");
+});
+
+Deno.test("the data of a feed is live, recovering or closed, and symbols may be stale", () => {
+  const shown = (["live", "recovering", "closed"] as const).map((freshness) => {
+    const { text, tone } = contentOf({
+      status: statusWith({ freshness: freshnessOf(freshness, freshness === "live" ? 3 : 0) }),
+    });
+    return [text["feed.sip.state"], text["feed.sip.fresh"], tone["feed.sip.fresh"]];
+  });
+  assert.deepEqual(shown, [
+    ["Connected", "Live since 15:00:00; 3 symbols stale", "warn"],
+    ["Connected", "Recovering since 15:00:00: No data for long", "warn"],
+    ["Connected", "Market closed since 15:00:00", "plain"],
+  ]);
 });
 
 Deno.test("a feed that is connected or connects has no text of a next attempt", () => {

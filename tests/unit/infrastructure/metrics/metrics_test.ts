@@ -57,6 +57,21 @@ Deno.test("the nine contract metrics have their names and types", async () => {
   }
 });
 
+Deno.test("staleness is measured by feed, and 0 where it is not known", async () => {
+  const { show, samples } = setup();
+  const status = sampleStatus(["connected", "connected", "connected"]);
+  const [stocks, ...others] = status.feeds;
+  assert.ok(stocks);
+  const notice = { freshness: "stale", since: 0, reason: "No data", symbols: [] } as const;
+  const freshness = { notice, staleSeconds: 63.5, staleSymbols: 2 };
+  show({ ...status, feeds: [{ ...stocks, freshness }, ...others] });
+  const values = await samples();
+  assert.equal(values.get('alpaca_proxy_feed_stale_seconds{feed="sip"}'), 63.5);
+  assert.equal(values.get('alpaca_proxy_feed_stale_seconds{feed="opra"}'), 0);
+  assert.equal(values.get('alpaca_proxy_stale_symbols{feed="sip"}'), 2);
+  assert.equal(values.get('alpaca_proxy_stale_symbols{feed="opra"}'), 0);
+});
+
 Deno.test("every declared metric is exposed with its help, and no other", async () => {
   const text = await setup().render();
   const exposed = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)];

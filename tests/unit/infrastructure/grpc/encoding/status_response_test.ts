@@ -8,6 +8,7 @@ import {
   ExpansionState,
   FeedSubscriptionsSchema,
   FeedType,
+  Freshness,
   GetConnectionStatusResponseSchema,
   SymbolState,
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
@@ -101,6 +102,46 @@ Deno.test("counts and the environment are sent", () => {
   assert.equal(status.clientCount, 12);
   assert.equal(status.feeds[0]?.messagesReceived, 2n ** 40n);
   assert.equal(status.feeds[0]?.subscriptionCount, 7);
+});
+
+Deno.test("freshness is sent only to a client that requests subscriptions", () => {
+  const states = ["live", "stale", "recovering", "closed"] as const;
+  const feeds = states.map((freshness): FeedStatus => {
+    const notice = { freshness, since: 1_705_312_800_500, reason: "No data", symbols: [] };
+    return { ...FEED, freshness: { notice, staleSeconds: 3, staleSymbols: 2 } };
+  });
+  const status = { ...PROXY, feeds };
+  assert.deepEqual(encodeStatus(status), encodeStatus({ ...PROXY, feeds: feeds.map(() => FEED) }));
+  const [live, ...others] = decode(encodeStatus(status, [])).feeds;
+  assert.equal(live?.staleSymbols, 2);
+  assert.equal(live?.freshness?.reason, "No data");
+  assert.equal(live?.freshness?.since?.nanos, 500_000_000);
+  assert.deepEqual([live, ...others].map((feed) => feed?.freshness?.freshness), [
+    Freshness.LIVE,
+    Freshness.STALE,
+    Freshness.RECOVERING,
+    Freshness.CLOSED,
+  ]);
+  const [unknown] = decode(encodeStatus(PROXY, [])).feeds;
+  assert.equal(unknown?.freshness, undefined);
+  assert.equal(unknown?.staleSymbols, undefined);
+});
+
+Deno.test("a stale symbol is marked", () => {
+  const [channel] = SUBSCRIPTIONS.channels;
+  assert.ok(channel);
+  const symbols = channel.symbols.map((symbol, at) =>
+    at === 0 ? { ...symbol, isStale: true } : symbol
+  );
+  const bytes = encodeStatus(
+    { ...PROXY, feeds: [{ ...FEED, feed: "opra" }] },
+    [{ ...SUBSCRIPTIONS, channels: [{ ...channel, symbols }] }],
+  );
+  const [feed] = decode(bytes).feeds;
+  assert.deepEqual(feed?.subscriptions?.channels[0]?.symbols.map(({ stale }) => stale), [
+    true,
+    false,
+  ]);
 });
 
 const SUBSCRIPTIONS: FeedSubscriptions = {
