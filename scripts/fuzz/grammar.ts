@@ -69,6 +69,7 @@ const CONTROL: readonly Node[] = [
 export const STOCK_MESSAGES: readonly Node[] = [
   map(quote),
   map(trade),
+  map({ ...trade, s: number(0.25) }),
   map({ T: text("b"), ...bar }),
   map({ T: text("u"), ...bar }),
   map({ T: text("d"), ...bar }),

@@ -10,6 +10,10 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { FramePool } from "../../bench/feed/frame_pool.ts";
 import { StreamQuotesResponseSchema } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { createCounters } from "../../src/application/status/counters.ts";
+import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
+import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
+import { createJsonLog } from "../../src/infrastructure/logging/json_log.ts";
 import { jsonCodec, msgpackCodec } from "../../src/infrastructure/alpaca/codecs.ts";
 import { optionFormat, stockFormat } from "../../src/infrastructure/alpaca/market.ts";
 import { stockHandlers } from "../../src/infrastructure/alpaca/messages.ts";
@@ -23,8 +27,8 @@ const shape = { perFrame: PER_FRAME, symbols: 1_000 };
 const json = new FramePool({ ...shape, format: "json" });
 const frames = Array.from({ length: json.length }, (_, i) => json.payload(i));
 const texts = frames.map((frame) => new TextDecoder().decode(frame));
-const NOTES = { inexact: () => {}, unknownValues: () => {} };
 const SINK = { mayHaveSubscribers: () => true, publish: () => {}, unreadable: () => {} };
+const NOTES = { inexact: () => {}, rounded: () => {}, unknownValues: () => {} };
 const readQuote = stockHandlers(stockSinks(SINK)).get("q")!.read;
 const NO_BYTES = new Uint8Array(0);
 const msgpack = new FramePool({ ...shape, format: "msgpack" });
@@ -78,6 +82,47 @@ for (const wanted of [true, false]) {
     fn: () =>
       void options.decodeFrame(packed[next(packed.length)] ?? NO_BYTES)
         ?.clear(),
+  });
+}
+
+/** A frame of 50 trades, of which `fractional` have a fractional size, and one other message. */
+function trades(fractional: number, other = ""): Uint8Array<ArrayBuffer> {
+  const messages = Array.from(
+    { length: PER_FRAME },
+    (_, i) =>
+      `{"T":"t","S":"S${i}","i":${52983525029461 + i},"x":"D","p":${126.55 + i},"s":${
+        i < fractional ? `${i}.25` : i
+      },"c":["@","I"],"t":"2026-09-14T14:30:02.118450321Z","z":"C"}`,
+  );
+  return new TextEncoder().encode(`[${[...messages, ...(other === "" ? [] : [other])].join(",")}]`);
+}
+
+const TIME = "2026-09-14T14:30:00Z";
+const updatedBar =
+  `{"T":"u","S":"A","o":1.5,"h":2,"l":1,"c":2,"v":49378,"n":461,"vw":1.75,"t":"${TIME}"}`;
+const cancel = `{"T":"x","S":"A","i":1,"x":"D","p":1.5,"s":100,"a":"C","t":"${TIME}","z":"C"}`;
+const TRADE_FRAMES = {
+  "whole sizes": trades(0),
+  "5 of 50 fractional": trades(5),
+  "all fractional": trades(PER_FRAME),
+  "whole sizes and an updated bar": trades(0, updatedBar),
+  "whole sizes and a cancel": trades(0, cancel),
+  "5 of 50 fractional and a cancel": trades(5, cancel),
+};
+const counters = createCounters().feeds.sip;
+const decoder = new FrameDecoder({
+  format: stockFormat(stockSinks(sinkOf(true))),
+  counters,
+  clock: systemClock,
+  log: createJsonLog({ level: "off", secrets: [], clock: systemClock }),
+});
+
+for (const [name, frame] of Object.entries(TRADE_FRAMES)) {
+  Deno.bench({
+    name: `50 trades, ${name}`,
+    group: "decode trades",
+    baseline: name === "whole sizes",
+    fn: () => decoder.receive(frame, () => {}),
   });
 }
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { WithExactValues } from "./exact_value.ts";
 import type { Timestamp } from "./timestamp.ts";
 
 /** Best bid and offer of one option contract. */
-export interface OptionQuote {
+export interface OptionQuote extends WithExactValues {
   /** Compact OCC symbol, for example `AAPL240315C00172500`. */
   readonly symbol: string;
   readonly timestamp: Timestamp;
@@ -22,7 +23,7 @@ export interface OptionQuote {
 }
 
 /** One execution of an option contract. */
-export interface OptionTrade {
+export interface OptionTrade extends WithExactValues {
   /** Compact OCC symbol. */
   readonly symbol: string;
   readonly timestamp: Timestamp;

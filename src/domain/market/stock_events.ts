@@ -1,16 +1,18 @@
 /**
  * Events of the stock stream.
  *
- * Prices are US dollars as the double that Alpaca sent; sizes are shares. Codes (exchanges,
+ * Prices are US dollars as the double that Alpaca sent; sizes are whole shares, and fractional ones
+ * are rounded. Codes (exchanges,
  * conditions, tapes) are passed through unchanged, because the same letter has different meanings
  * on different tapes.
  *
  * @module
  */
+import type { WithExactValues } from "./exact_value.ts";
 import type { Timestamp } from "./timestamp.ts";
 
 /** The national best bid and offer (or the top of the order book of IEX). */
-export interface StockQuote {
+export interface StockQuote extends WithExactValues {
   readonly symbol: string;
   readonly timestamp: Timestamp;
   /** Exchange code of the best bid; empty when Alpaca sends none. */
@@ -30,7 +32,7 @@ export interface StockQuote {
 }
 
 /** One execution reported to the tape. */
-export interface StockTrade {
+export interface StockTrade extends WithExactValues {
   readonly symbol: string;
   readonly timestamp: Timestamp;
   /** Exact; a `bigint` only where a double would lose digits. */
@@ -48,7 +50,7 @@ export interface StockTrade {
 export type BarKind = "minute" | "updated" | "daily";
 
 /** Aggregated trades of one minute, or of the running day. */
-export interface StockBar {
+export interface StockBar extends WithExactValues {
   readonly kind: BarKind;
   readonly symbol: string;
   /** Start of the interval. */
@@ -66,7 +68,7 @@ export interface StockBar {
 }
 
 /** A wrongly reported trade and its correction. */
-export interface StockCorrection {
+export interface StockCorrection extends WithExactValues {
   readonly kind: "corrected";
   readonly symbol: string;
   readonly timestamp: Timestamp;
@@ -83,7 +85,7 @@ export interface StockCorrection {
 }
 
 /** A cancelled trade (`C`), or one that was reported in error (`E`). */
-export interface StockCancel {
+export interface StockCancel extends WithExactValues {
   readonly kind: "cancelled";
   readonly symbol: string;
   readonly timestamp: Timestamp;

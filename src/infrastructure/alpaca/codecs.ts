@@ -4,6 +4,7 @@
  * @module
  */
 import { encode } from "@msgpack/msgpack";
+import { NumberText } from "./fields.ts";
 import { decodeMsgpack } from "./msgpack_decoder.ts";
 import type { Frame, Payload } from "./session.ts";
 
@@ -11,8 +12,11 @@ import type { Frame, Payload } from "./session.ts";
 export interface FrameCodec {
   /** Decodes a frame; throws when it is not in this encoding. */
   decode(frame: Frame): unknown;
-  /** As `decode`, slower, with `bigint` for integers that a double cannot hold. */
-  decodeExactly(frame: Frame): unknown;
+  /**
+   * As `decode`, slower, with `bigint` for integers that a double cannot hold and
+   * {@linkcode NumberText} for other numbers. Absent where `decode` is exact.
+   */
+  readonly decodeExactly?: (frame: Frame) => unknown;
 }
 
 /** An encoding of the market data streams. */
@@ -28,7 +32,7 @@ const utf8 = new TextDecoder("utf-8", { fatal: true });
 export const jsonCodec: Codec = {
   contentType: "application/json",
   decode: (frame) => JSON.parse(utf8.decode(frame)),
-  decodeExactly: (frame) => parseWithBigInts(utf8.decode(frame)),
+  decodeExactly: (frame) => parseExactly(utf8.decode(frame)),
   encode: JSON.stringify,
 };
 
@@ -36,8 +40,6 @@ export const jsonCodec: Codec = {
 export const msgpackCodec: Codec = {
   contentType: "application/msgpack",
   decode: decodeMsgpack,
-  // Its integers are always exact.
-  decodeExactly: decodeMsgpack,
   encode,
 };
 
@@ -45,7 +47,7 @@ export const msgpackCodec: Codec = {
 const KEEP_ALIVE = 0x01;
 
 /** JSON whose numbers are money, the encoding of the trading stream. */
-export const moneyCodec: FrameCodec = { decode: decodeMoney, decodeExactly: decodeMoney };
+export const moneyCodec: FrameCodec = { decode: decodeMoney };
 
 function decodeMoney(frame: Frame): unknown {
   if (frame.length === 1 && frame[0] === KEEP_ALIVE) return [];
@@ -73,6 +75,19 @@ export function parseWithBigInts(text: string): unknown {
   });
 }
 
+/** Characters of the longest number whose digits are kept. */
+const MAX_DIGITS = 64;
+
+/** As {@linkcode parseWithBigInts}, with the digits of numbers that are not integers. */
+function parseExactly(text: string): unknown {
+  return JSON.parse(text, (_key, value, context?: Source) => {
+    if (typeof value !== "number" || Number.isSafeInteger(value)) return value;
+    const source = context?.source ?? "";
+    if (INTEGER.test(source)) return BigInt(source);
+    return new NumberText(value, source.length > MAX_DIGITS ? String(value) : copyOf(source));
+  });
+}
+
 /** Characters of the longest number of money. */
 const MAX_NUMBER_LENGTH = 1_000;
 /** Characters from which V8 makes a slice of a part of a string. */
@@ -92,11 +107,12 @@ export function parseWithNumberText(text: string): unknown {
   );
 }
 
-/**
- * A copy: the source is a slice that keeps the text of the whole frame. A number that is too long
- * becomes an empty list, which no field accepts.
- */
+/** The digits of a number; one that is too long is an empty list, which no field accepts. */
 function numberText(source: string): unknown {
-  if (source.length > MAX_NUMBER_LENGTH) return [];
+  return source.length > MAX_NUMBER_LENGTH ? [] : copyOf(source);
+}
+
+/** A copy: the source is a slice that keeps the text of the whole frame. */
+function copyOf(source: string): string {
   return source.length < SLICE_LENGTH ? source : ` ${source}`.slice(1);
 }

@@ -11,6 +11,7 @@
  *
  * @module
  */
+import type { ExactValue } from "../../domain/market/exact_value.ts";
 import type { EventSink } from "../../application/ports/event_sink.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log, LogFields } from "../../application/ports/log.ts";
@@ -23,6 +24,7 @@ import {
   isMessage,
   type Message,
   type MessageNotes,
+  NumberText,
   printable,
   readSymbol,
 } from "./fields.ts";
@@ -65,7 +67,8 @@ interface DecoderOptions<R> {
 
 /**
  * Bytes of the largest frame that is decoded exactly: that takes ten times the time and memory, and
- * frames of data have less than 100 kB.
+ * frames of data have less than 100 kB. In larger ones a rounded number has the digits of its
+ * double.
  */
 const MAX_EXACT_BYTES = 512 * 1024;
 
@@ -96,6 +99,10 @@ export class FrameDecoder<R> implements MessageNotes {
   #logged = 0;
   /** Whether a value of the current message was rounded or left out. */
   #isInexact = false;
+  /** Exact values of the current message, once one is rounded. */
+  #exact: ExactValue[] | undefined;
+  /** Whether the digits of one of them are known only as a double. */
+  #needsDigits = false;
 
   constructor({ format, counters, clock, log }: DecoderOptions<R>) {
     this.#format = format;
@@ -126,6 +133,7 @@ export class FrameDecoder<R> implements MessageNotes {
       if (batch) {
         const { events, sinks } = batch;
         messages = batch.countIn(counters.received);
+        counters.inexact += batch.inexact;
         try {
           for (let i = 0; i < events.length; i++) {
             try {
@@ -167,6 +175,13 @@ export class FrameDecoder<R> implements MessageNotes {
     this.#isInexact = true;
   }
 
+  rounded(field: string, value: unknown): void {
+    this.#isInexact = true;
+    this.#needsDigits ||= typeof value === "number";
+    const text = value instanceof NumberText ? value.text : String(value);
+    (this.#exact ??= []).push({ field, value: text });
+  }
+
   unknownValues(values: readonly string[]): void {
     this.#counters.errors.unknown_word++;
     this.#logMessage("warn", "Message with unknown values", { values });
@@ -185,8 +200,7 @@ export class FrameDecoder<R> implements MessageNotes {
       for (const sink of this.#sinks) sink.unreadable(undefined);
       return 0;
     }
-    /** The messages with exact integers, once one of them has needed that. */
-    let exact: readonly unknown[] | undefined;
+    const exact = new ExactMessages(codec, frame);
     for (let i = 0; i < messages.length; i++) {
       const message = messages[i];
       try {
@@ -194,14 +208,11 @@ export class FrameDecoder<R> implements MessageNotes {
         const handler = handlers.get(message[typeKey]);
         if (handler) {
           received[handler.type]++;
-          try {
-            this.#handle(handler, message, receivedAt);
-          } catch (error) {
-            const isExactable = error instanceof InexactInteger && frame.length <= MAX_EXACT_BYTES;
-            if (!isExactable) throw error;
-            exact ??= listOf(codec.decodeExactly(frame));
-            this.#handle(handler, exact[i] as Message, receivedAt);
-          }
+          const { sink, isAlwaysRead } = handler;
+          if (!isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) continue;
+          const event = this.#read(handler, message, exact, i);
+          if (this.#isInexact) this.#counters.inexact++;
+          sink.publish(event, receivedAt);
           continue;
         }
         const reply = readReply(message);
@@ -217,14 +228,24 @@ export class FrameDecoder<R> implements MessageNotes {
     return messages.length;
   }
 
-  /** Reads and publishes a message; of one without a subscriber, only the symbol is read. */
-  #handle(handler: MessageHandler, message: Message, receivedAt: number): void {
-    const { sink, read, isAlwaysRead } = handler;
-    if (!isAlwaysRead && !sink.mayHaveSubscribers(readSymbol(message))) return;
-    this.#isInexact = false;
+  /** Reads the event of a message, again with exact numbers if it needs them. */
+  #read(handler: MessageHandler, message: Message, exact: ExactMessages, index: number): unknown {
+    try {
+      const event = this.#attempt(handler, exact.decoded(index) ?? message);
+      const again = this.#needsDigits ? exact.decode(index) : undefined;
+      return again ? this.#attempt(handler, again) : event;
+    } catch (error) {
+      const again = error instanceof InexactInteger ? exact.decode(index) : undefined;
+      if (!again) throw error;
+      return this.#attempt(handler, again);
+    }
+  }
+
+  #attempt({ read }: MessageHandler, message: Message): unknown {
+    this.#isInexact = this.#needsDigits = false;
+    this.#exact = undefined;
     const event = read(message, this);
-    if (this.#isInexact) this.#counters.inexact++;
-    sink.publish(event, receivedAt);
+    return this.#exact ? Object.assign(event as object, { exact: this.#exact }) : event;
   }
 
   /** Reports an invalid message to the sink of its type; to all sinks when it has none. */
@@ -267,6 +288,40 @@ export class FrameDecoder<R> implements MessageNotes {
   #logSuppressed(): void {
     const messages = this.#logged - MAX_LOGGED;
     this.#log.warn("Further invalid messages in the same frame", { messages });
+  }
+}
+
+/** The messages of one frame with exact numbers, decoded once one of them needs that. */
+class ExactMessages {
+  readonly #codec: FrameCodec;
+  readonly #frame: Frame;
+  #messages: readonly unknown[] | undefined;
+
+  constructor(codec: FrameCodec, frame: Frame) {
+    this.#codec = codec;
+    this.#frame = frame;
+  }
+
+  /** A message, if the frame has been decoded. */
+  decoded(index: number): Message | undefined {
+    return this.#messages?.[index] as Message | undefined;
+  }
+
+  /** Decodes the frame, once; `undefined` where that is not possible. */
+  decode(index: number): Message | undefined {
+    this.#messages ??= this.#decode();
+    return this.decoded(index);
+  }
+
+  #decode(): readonly unknown[] {
+    const { decodeExactly } = this.#codec;
+    if (!decodeExactly || this.#frame.length > MAX_EXACT_BYTES) return [];
+    try {
+      return listOf(decodeExactly(this.#frame));
+    } catch {
+      // Nested too deeply: the reader needs more stack.
+      return [];
+    }
   }
 }
 

@@ -4,8 +4,9 @@
  * Symbol, time, prices and sizes are required: an invalid one throws {@linkcode InvalidField},
  * which costs that message only. Any other value that cannot be read is left out and noted: an odd
  * exchange, tape, condition or id does not cost a price. A fractional size, which the tapes carry
- * since 2026, is rounded to the nearest whole number and noted, because the messages to clients
- * have whole sizes. A number that is sent as text is read and noted.
+ * since 2026, is rounded to the nearest whole number and noted with its digits, because the
+ * messages to clients have whole sizes. A number that is sent as text is read and noted. A fraction
+ * beyond the precision of a double is not recognized as one: real sizes have six decimals.
  *
  * Text has limits far above real values, because an event is kept in every queue of a subscriber
  * and sent to every client.
@@ -27,6 +28,17 @@ const MAX_ERROR_LENGTH = 256;
 /** Characters of a value that an error or a log line quotes. */
 const MAX_QUOTED_LENGTH = 32;
 
+/** A number that is not an integer, with its digits as sent. */
+export class NumberText {
+  readonly number: number;
+  readonly text: string;
+
+  constructor(number: number, text: string) {
+    this.number = number;
+    this.text = text;
+  }
+}
+
 /** A decoded map of a frame; its values are not validated. */
 export type Message = Readonly<Record<string, unknown>>;
 
@@ -43,9 +55,13 @@ export class InvalidField extends Error {
     // A stack costs some 5 µs, and a frame can have 400,000 such fields.
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
-    super(`Field "${key}" ${problemOf(value)}`);
+    super(`Field "${key}" ${problemOf(plain(value))}`);
     Error.stackTraceLimit = stackTraceLimit;
   }
+}
+
+function plain(value: unknown): unknown {
+  return value instanceof NumberText ? value.number : value;
 }
 
 /** What is wrong with a value; short for any value. */
@@ -86,12 +102,21 @@ export function readSymbol(message: Message): string {
 export interface MessageNotes {
   /** A value was rounded, or left out because it cannot be read; counted once per message. */
   inexact(): void;
+  /**
+   * A number was rounded to a whole one, which is noted as inexact too.
+   *
+   * @param field name of the field in the message to clients
+   * @param value the number as decoded, a {@linkcode NumberText} or text
+   */
+  rounded(field: string, value: unknown): void;
   /** The message has values that are not documented; counted and logged. */
   unknownValues(values: readonly string[]): void;
 }
 
 /** A decimal number as text, of at most 20 digits on each side of the point. */
 const DECIMAL = /^-?\d{1,20}(\.\d{1,20})?$/;
+/** One from 0 with a fraction. */
+const FRACTION = /^(\d{1,20})\.(\d{1,20})$/;
 
 /**
  * Returns a field, with a number that is sent as text converted and noted. Text of a whole number
@@ -99,7 +124,7 @@ const DECIMAL = /^-?\d{1,20}(\.\d{1,20})?$/;
  */
 function valueOf(message: Message, key: string, notes: MessageNotes): unknown {
   const value = message[key];
-  if (typeof value !== "string") return value;
+  if (typeof value !== "string") return plain(value);
   const match = DECIMAL.exec(value);
   if (match === null) return value;
   const number = match[1] === undefined ? BigInt(value) : Number(value);
@@ -121,16 +146,23 @@ export function readNumber(message: Message, key: string, notes: MessageNotes): 
 
 /**
  * Reads a size in shares or contracts: a number from 0 that is below 2^31 once rounded, the range
- * of the messages to clients.
+ * of the messages to clients. Half a share is 1, and less is 0.
+ *
+ * @param field name of the field in the message to clients
  */
-export function readSize(message: Message, key: string, notes: MessageNotes): number {
+export function readSize(
+  message: Message,
+  key: string,
+  notes: MessageNotes,
+  field: string,
+): number {
   const value = valueOf(message, key, notes);
   const size = typeof value === "bigint" ? Number(value) : value;
   if (typeof size === "number" && size >= 0) {
     if ((size | 0) === size) return size;
     const rounded = Math.round(size);
     if ((rounded | 0) === rounded) {
-      notes.inexact();
+      notes.rounded(field, message[key]);
       return rounded;
     }
   }
@@ -138,20 +170,41 @@ export function readSize(message: Message, key: string, notes: MessageNotes): nu
 }
 
 /** Reads a size of a quote: as {@linkcode readSize}, but 0 and noted when it is absent or null. */
-export function readQuoteSize(message: Message, key: string, notes: MessageNotes): number {
+export function readQuoteSize(
+  message: Message,
+  key: string,
+  notes: MessageNotes,
+  field: string,
+): number {
   const value = message[key];
-  if (value !== undefined && value !== null) return readSize(message, key, notes);
+  if (value !== undefined && value !== null) return readSize(message, key, notes, field);
   notes.inexact();
   return 0;
 }
 
-/** Reads a volume: as {@linkcode readInteger}, but a fraction is rounded. */
+/**
+ * Reads the volume of a bar: as {@linkcode readInteger}, but a fraction is rounded.
+ *
+ * @throws InexactInteger when the decoding lost digits
+ */
 export function readVolume(message: Message, key: string, notes: MessageNotes): number | bigint {
   const value = valueOf(message, key, notes);
   const rounded = typeof value === "number" ? Math.round(value) : NaN;
-  if (rounded === value || !Number.isSafeInteger(rounded)) return exactInteger(value, key);
-  notes.inexact();
-  return rounded;
+  if (rounded === value && Number.isSafeInteger(value)) return rounded;
+  const exact = Number.isSafeInteger(rounded) ? rounded : roundLarge(message[key]);
+  if (exact === undefined) return exactInteger(value, key);
+  notes.rounded("volume", message[key]);
+  return exact;
+}
+
+/** Rounds a number with a fraction that a double cannot hold; `undefined` for any other value. */
+function roundLarge(value: unknown): bigint | undefined {
+  const text = value instanceof NumberText ? value.text : value;
+  const match = typeof text === "string" ? FRACTION.exec(text) : null;
+  if (match === null) return undefined;
+  const [, whole = "", fraction = ""] = match;
+  const rounded = BigInt(whole) + (fraction >= "5" ? 1n : 0n);
+  return fits64Bits(rounded) ? rounded : undefined;
 }
 
 /** Reads the id of a trade: as {@linkcode readInteger}, but 0 unless the value is a number. */

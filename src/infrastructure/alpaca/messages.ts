@@ -104,10 +104,10 @@ export function readStockQuote(message: Message, notes: MessageNotes): StockQuot
     timestamp: readTime(message, "t"),
     bidExchange: readString(message, "bx", notes),
     bidPrice: readNumber(message, "bp", notes),
-    bidSize: readQuoteSize(message, "bs", notes),
+    bidSize: readQuoteSize(message, "bs", notes, "bid_size"),
     askExchange: readString(message, "ax", notes),
     askPrice: readNumber(message, "ap", notes),
-    askSize: readQuoteSize(message, "as", notes),
+    askSize: readQuoteSize(message, "as", notes, "ask_size"),
     conditions: readStrings(message, "c", notes),
     tape: readString(message, "z", notes),
   };
@@ -121,7 +121,7 @@ export function readStockTrade(message: Message, notes: MessageNotes): StockTrad
     tradeId: readTradeId(message, "i", notes),
     exchange: readString(message, "x", notes),
     price: readNumber(message, "p", notes),
-    size: readSize(message, "s", notes),
+    size: readSize(message, "s", notes, "size"),
     conditions: readStrings(message, "c", notes),
     tape: readString(message, "z", notes),
   };
@@ -139,8 +139,12 @@ export function readStockBar(message: Message, kind: BarKind, notes: MessageNote
     close: readNumber(message, "c", notes),
     volume: readVolume(message, "v", notes),
     vwap: readOptional(readNumber, message, "vw", notes),
-    tradeCount: readOptional(readSize, message, "n", notes),
+    tradeCount: readOptional(readTradeCount, message, "n", notes),
   };
+}
+
+function readTradeCount(message: Message, key: string, notes: MessageNotes): number {
+  return readSize(message, key, notes, "trade_count");
 }
 
 /** Stock message `T` = `c`. */
@@ -152,11 +156,11 @@ function readStockCorrection(message: Message, notes: MessageNotes): StockCorrec
     exchange: readString(message, "x", notes),
     originalId: readInteger(message, "oi", notes),
     originalPrice: readNumber(message, "op", notes),
-    originalSize: readSize(message, "os", notes),
+    originalSize: readSize(message, "os", notes, "original_size"),
     originalConditions: readStrings(message, "oc", notes),
     correctedId: readInteger(message, "ci", notes),
     correctedPrice: readNumber(message, "cp", notes),
-    correctedSize: readSize(message, "cs", notes),
+    correctedSize: readSize(message, "cs", notes, "corrected_size"),
     correctedConditions: readStrings(message, "cc", notes),
     tape: readString(message, "z", notes),
   };
@@ -171,7 +175,7 @@ function readStockCancel(message: Message, notes: MessageNotes): StockCancel {
     tradeId: readInteger(message, "i", notes),
     exchange: readString(message, "x", notes),
     price: readNumber(message, "p", notes),
-    size: readSize(message, "s", notes),
+    size: readSize(message, "s", notes, "size"),
     action: readString(message, "a", notes),
     tape: readString(message, "z", notes),
   };
@@ -219,10 +223,10 @@ export function readOptionQuote(message: Message, notes: MessageNotes): OptionQu
     timestamp: readTime(message, "t"),
     bidExchange: readString(message, "bx", notes),
     bidPrice: readNumber(message, "bp", notes),
-    bidSize: readQuoteSize(message, "bs", notes),
+    bidSize: readQuoteSize(message, "bs", notes, "bid_size"),
     askExchange: readString(message, "ax", notes),
     askPrice: readNumber(message, "ap", notes),
-    askSize: readQuoteSize(message, "as", notes),
+    askSize: readQuoteSize(message, "as", notes, "ask_size"),
     condition: readCode(message, "c", notes),
   };
 }
@@ -233,7 +237,7 @@ export function readOptionTrade(message: Message, notes: MessageNotes): OptionTr
     symbol: readSymbol(message),
     timestamp: readTime(message, "t"),
     price: readNumber(message, "p", notes),
-    size: readSize(message, "s", notes),
+    size: readSize(message, "s", notes, "size"),
     exchange: readString(message, "x", notes),
     condition: readCode(message, "c", notes),
   };

@@ -16,6 +16,7 @@
  * @module
  */
 import type { EventSink } from "../../../application/ports/event_sink.ts";
+import type { ExactValue } from "../../../domain/market/exact_value.ts";
 import type { MessageType } from "../../../application/status/counters.ts";
 
 /** Decodes the common frames of one feed. */
@@ -47,6 +48,8 @@ export class FrameBatch {
   updatedBars = 0;
   dailyBars = 0;
   bands = 0;
+  /** Messages with a rounded value. */
+  inexact = 0;
   /** The events, and the sink of each at the same index. */
   readonly events: unknown[] = [];
   readonly sinks: EventSink<unknown>[] = [];
@@ -63,18 +66,50 @@ export class FrameBatch {
     return quotes + trades + bars + updatedBars + dailyBars + bands;
   }
 
+  /** Adds an event. */
+  add<T>(sink: EventSink<T>, event: T): void {
+    this.sinks.push(sink as EventSink<unknown>);
+    this.events.push(event);
+  }
+
+  /** Adds an event with rounded fields; `digits` is empty for a field that is not rounded. */
+  addRounded<T extends object>(
+    sink: EventSink<T>,
+    event: T,
+    digits: Readonly<Record<string, string>>,
+  ): void {
+    const exact: ExactValue[] = [];
+    for (const [field, value] of Object.entries(digits)) {
+      if (value !== "") exact.push({ field, value });
+    }
+    this.inexact++;
+    this.add(sink, Object.assign(event, { exact }));
+  }
+
   /** Discards everything. */
   clear(): void {
     this.sinks.length = 0;
     this.events.length = 0;
     this.quotes = this.trades = this.bars = 0;
-    this.updatedBars = this.dailyBars = this.bands = 0;
+    this.updatedBars =
+      this.dailyBars =
+      this.bands =
+      this.inexact =
+        0;
   }
 }
 
 /** A key of one or two letters as a number, as the cursors return it. */
 export function keyCode(key: string): number {
   return key.length === 1 ? key.charCodeAt(0) : (key.charCodeAt(0) << 8) | key.charCodeAt(1);
+}
+
+/**
+ * Rounds a size to the nearest whole number; NaN for a negative one, which is not supported.
+ * Half a share is 1.
+ */
+export function wholeSize(size: number): number {
+  return size >= 0 ? Math.round(size) : NaN;
 }
 
 /** Whether a number is present (not NaN), at least 0 and fits 31 bits. */

@@ -10,7 +10,7 @@ import { isTimestamp, parseRfc3339, type Timestamp } from "../../../domain/marke
 import { UNSUPPORTED } from "./frame_batch.ts";
 import { addToHash, type InternTable } from "./intern_table.ts";
 
-const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30;
+const QUOTE = 0x22, COMMA = 0x2c, MINUS = 0x2d, DOT = 0x2e, ZERO = 0x30, NINE = 0x39;
 const COLON = 0x3a, LARGE_E = 0x45, LARGE_T = 0x54, LARGE_Z = 0x5a;
 const BACKSLASH = 0x5c, SMALL_E = 0x65;
 const TYPE_KEY = 0x54, SYMBOL_KEY = 0x53;
@@ -29,6 +29,10 @@ const POWERS = Array.from({ length: EXACT_DIGITS + 1 }, (_, i) => 10 ** i);
 /** The value of a digit; above 9, negative or NaN for any other byte. */
 function digit(byte: number | undefined): number {
   return (byte as number) - ZERO;
+}
+
+function isNumeric(byte: number): boolean {
+  return (byte >= ZERO && byte <= NINE) || byte === DOT || byte === MINUS;
 }
 
 /** Whether the byte is printable ASCII and not a backslash; false past the end. */
@@ -187,6 +191,16 @@ export class JsonCursor {
     // also the result of parsing the text.
     const value = scale === 0 ? mantissa : mantissa / (POWERS[scale] as number);
     return negative ? -value : value;
+  }
+
+  /** The text of the number that was read last. */
+  lastNumber(): string {
+    const bytes = this.#bytes;
+    const to = this.#at;
+    let from = to;
+    // Digits, a point and a minus sign, which nothing before a number ends with.
+    while (isNumeric(bytes[from - 1] as number)) from--;
+    return this.#slice(from, to);
   }
 
   /** Reads a time of the form `"2026-09-14T14:30:02.118450321Z"`. */

@@ -7,7 +7,14 @@
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
 import type { OptionQuote, OptionTrade } from "../../../domain/market/option_events.ts";
 import type { OptionSinks } from "../messages.ts";
-import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
+import {
+  type FastDecoder,
+  FrameBatch,
+  isSize,
+  keyCode,
+  UNSUPPORTED,
+  wholeSize,
+} from "./frame_batch.ts";
 import { codeTable, symbolTable } from "./intern_table.ts";
 import { MsgpackCursor } from "./msgpack_cursor.ts";
 
@@ -102,25 +109,31 @@ export class FastOptionDecoder implements FastDecoder {
           cursor.skipValue();
       }
     }
+    const bidDigits = digitsOf(bidSize), askDigits = digitsOf(askSize);
+    const isRounded = bidDigits !== "" || askDigits !== "";
+    if (isRounded) {
+      bidSize = wholeSize(bidSize);
+      askSize = wholeSize(askSize);
+    }
     if (
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(bidPrice) || !Number.isFinite(askPrice) ||
       !isSize(bidSize) || !isSize(askSize)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(quotes);
-    this.#batch.events.push(
-      {
-        symbol,
-        timestamp,
-        bidExchange,
-        bidPrice,
-        bidSize,
-        askExchange,
-        askPrice,
-        askSize,
-        condition,
-      } satisfies OptionQuote,
-    );
+    const quote: OptionQuote = {
+      symbol,
+      timestamp,
+      bidExchange,
+      bidPrice,
+      bidSize,
+      askExchange,
+      askPrice,
+      askSize,
+      condition,
+    };
+    if (isRounded) {
+      this.#batch.addRounded(quotes, quote, { bid_size: bidDigits, ask_size: askDigits });
+    } else this.#batch.add(quotes, quote);
   }
 
   #readTrade(fields: number): void {
@@ -156,20 +169,20 @@ export class FastOptionDecoder implements FastDecoder {
           cursor.skipValue();
       }
     }
+    const digits = digitsOf(size);
+    const isRounded = digits !== "";
+    if (isRounded) size = wholeSize(size);
     if (
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(price) || !isSize(size)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(trades);
-    this.#batch.events.push(
-      {
-        symbol,
-        timestamp,
-        price,
-        size,
-        exchange,
-        condition,
-      } satisfies OptionTrade,
-    );
+    const trade: OptionTrade = { symbol, timestamp, price, size, exchange, condition };
+    if (isRounded) this.#batch.addRounded(trades, trade, { size: digits });
+    else this.#batch.add(trades, trade);
   }
+}
+
+/** The digits of a size that is not a whole number; empty for any other. */
+function digitsOf(size: number): string {
+  return isSize(size) ? "" : String(size);
 }

@@ -17,7 +17,14 @@ import type {
   StockTrade,
 } from "../../../domain/market/stock_events.ts";
 import type { StockSinks } from "../messages.ts";
-import { type FastDecoder, FrameBatch, isSize, keyCode, UNSUPPORTED } from "./frame_batch.ts";
+import {
+  type FastDecoder,
+  FrameBatch,
+  isSize,
+  keyCode,
+  UNSUPPORTED,
+  wholeSize,
+} from "./frame_batch.ts";
 import { codeListTable, codeTable, NO_CODES, symbolTable } from "./intern_table.ts";
 import { JsonCursor } from "./json_cursor.ts";
 
@@ -97,6 +104,8 @@ export class FastStockDecoder implements FastDecoder {
     const { quotes } = this.#sinks;
     let symbol = "", bidExchange = "", askExchange = "", tape = "";
     let bidPrice = NaN, bidSize = NaN, askPrice = NaN, askSize = NaN;
+    // Digits of sizes that are not whole numbers.
+    let bidDigits = "", askDigits = "";
     let conditions = NO_CODES;
     let timestamp: Timestamp | undefined;
     while (cursor.nextField()) {
@@ -113,6 +122,7 @@ export class FastStockDecoder implements FastDecoder {
           break;
         case BS:
           bidSize = cursor.number();
+          bidDigits = isSize(bidSize) ? "" : cursor.lastNumber();
           break;
         case AX:
           askExchange = cursor.text(this.#codes);
@@ -122,6 +132,7 @@ export class FastStockDecoder implements FastDecoder {
           break;
         case AS:
           askSize = cursor.number();
+          askDigits = isSize(askSize) ? "" : cursor.lastNumber();
           break;
         case C:
           conditions = cursor.textList(this.#codeLists);
@@ -138,26 +149,31 @@ export class FastStockDecoder implements FastDecoder {
           cursor.skipValue();
       }
     }
+    const isRounded = bidDigits !== "" || askDigits !== "";
+    if (isRounded) {
+      bidSize = wholeSize(bidSize);
+      askSize = wholeSize(askSize);
+    }
     if (
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(bidPrice) || !Number.isFinite(askPrice) ||
       !isSize(bidSize) || !isSize(askSize)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(quotes);
-    this.#batch.events.push(
-      {
-        symbol,
-        timestamp,
-        bidExchange,
-        bidPrice,
-        bidSize,
-        askExchange,
-        askPrice,
-        askSize,
-        conditions,
-        tape,
-      } satisfies StockQuote,
-    );
+    const quote: StockQuote = {
+      symbol,
+      timestamp,
+      bidExchange,
+      bidPrice,
+      bidSize,
+      askExchange,
+      askPrice,
+      askSize,
+      conditions,
+      tape,
+    };
+    if (isRounded) {
+      this.#batch.addRounded(quotes, quote, { bid_size: bidDigits, ask_size: askDigits });
+    } else this.#batch.add(quotes, quote);
   }
 
   #readTrade(): void {
@@ -165,6 +181,8 @@ export class FastStockDecoder implements FastDecoder {
     const { trades } = this.#sinks;
     let symbol = "", exchange = "", tape = "";
     let tradeId = NaN, price = NaN, size = NaN;
+    // Digits of a size that is not a whole number.
+    let digits = "";
     let conditions = NO_CODES;
     let timestamp: Timestamp | undefined;
     while (cursor.nextField()) {
@@ -184,6 +202,7 @@ export class FastStockDecoder implements FastDecoder {
           break;
         case SIZE:
           size = cursor.number();
+          digits = isSize(size) ? "" : cursor.lastNumber();
           break;
         case C:
           conditions = cursor.textList(this.#codeLists);
@@ -200,23 +219,24 @@ export class FastStockDecoder implements FastDecoder {
           cursor.skipValue();
       }
     }
+    const isRounded = digits !== "";
+    if (isRounded) size = wholeSize(size);
     if (
       symbol === "" || timestamp === undefined ||
       !Number.isSafeInteger(tradeId) || !Number.isFinite(price) || !isSize(size)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(trades);
-    this.#batch.events.push(
-      {
-        symbol,
-        timestamp,
-        tradeId,
-        exchange,
-        price,
-        size,
-        conditions,
-        tape,
-      } satisfies StockTrade,
-    );
+    const trade: StockTrade = {
+      symbol,
+      timestamp,
+      tradeId,
+      exchange,
+      price,
+      size,
+      conditions,
+      tape,
+    };
+    if (isRounded) this.#batch.addRounded(trades, trade, { size: digits });
+    else this.#batch.add(trades, trade);
   }
 
   #readBar(kind: BarKind, bars: EventSink<StockBar>): void {
@@ -224,6 +244,8 @@ export class FastStockDecoder implements FastDecoder {
     let symbol = "";
     let open = NaN, high = NaN, low = NaN, close = NaN, volume = NaN;
     let vwap = 0, tradeCount = 0;
+    // Digits of numbers that are not whole.
+    let volumeDigits = "", countDigits = "";
     let timestamp: Timestamp | undefined;
     while (cursor.nextField()) {
       switch (cursor.key()) {
@@ -245,12 +267,14 @@ export class FastStockDecoder implements FastDecoder {
           break;
         case VOLUME:
           volume = cursor.number();
+          volumeDigits = Number.isSafeInteger(volume) ? "" : cursor.lastNumber();
           break;
         case VWAP:
           vwap = cursor.number();
           break;
         case COUNT:
           tradeCount = cursor.number();
+          countDigits = isSize(tradeCount) ? "" : cursor.lastNumber();
           break;
         case T:
           timestamp = cursor.time();
@@ -261,6 +285,11 @@ export class FastStockDecoder implements FastDecoder {
           cursor.skipValue();
       }
     }
+    const isRounded = volumeDigits !== "" || countDigits !== "";
+    if (isRounded) {
+      volume = Math.round(volume);
+      tradeCount = wholeSize(tradeCount);
+    }
     if (
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(open) || !Number.isFinite(high) ||
@@ -268,21 +297,21 @@ export class FastStockDecoder implements FastDecoder {
       !Number.isFinite(close) || !Number.isSafeInteger(volume) ||
       !isSize(tradeCount)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(bars);
-    this.#batch.events.push(
-      {
-        kind,
-        symbol,
-        timestamp,
-        open,
-        high,
-        low,
-        close,
-        volume,
-        vwap,
-        tradeCount,
-      } satisfies StockBar,
-    );
+    const bar: StockBar = {
+      kind,
+      symbol,
+      timestamp,
+      open,
+      high,
+      low,
+      close,
+      volume,
+      vwap,
+      tradeCount,
+    };
+    if (isRounded) {
+      this.#batch.addRounded(bars, bar, { volume: volumeDigits, trade_count: countDigits });
+    } else this.#batch.add(bars, bar);
   }
 
   #readBand(): void {
@@ -322,9 +351,7 @@ export class FastStockDecoder implements FastDecoder {
       symbol === "" || timestamp === undefined ||
       !Number.isFinite(limitUp) || !Number.isFinite(limitDown)
     ) throw UNSUPPORTED;
-    this.#batch.sinks.push(bands);
-    this.#batch.events.push(
-      { symbol, timestamp, limitUp, limitDown, indicator, tape } satisfies StockLuld,
-    );
+    const band: StockLuld = { symbol, timestamp, limitUp, limitDown, indicator, tape };
+    this.#batch.add(bands, band);
   }
 }

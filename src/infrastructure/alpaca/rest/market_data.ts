@@ -42,7 +42,7 @@ const MAX_PAGES = 50;
 const MAX_SPLITS = 16;
 
 /** Nothing is recorded: a value that is rounded here is rounded in the stream too. */
-const NOTES: MessageNotes = { inexact() {}, unknownValues() {} };
+const NOTES: MessageNotes = { inexact() {}, rounded() {}, unknownValues() {} };
 
 /** How the values of a channel are requested and read. */
 interface Endpoint<C extends LatestChannel> {

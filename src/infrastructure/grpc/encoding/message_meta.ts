@@ -10,6 +10,7 @@
 import { Buffer } from "node:buffer";
 import type { Envelope } from "../../../application/broadcast/envelope.ts";
 import type { ChannelEvents, ChannelName } from "../../../domain/market/channels.ts";
+import type { ExactValue, WithExactValues } from "../../../domain/market/exact_value.ts";
 import type { Origin as DomainOrigin } from "../../../domain/market/notices.ts";
 import { Origin } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 
@@ -37,17 +38,6 @@ export const ORIGINS: Readonly<Record<DomainOrigin, Origin>> = {
   backfill: Origin.BACKFILL,
   reconciled: Origin.RECONCILED,
 };
-
-/** The exact value of a field that the message has rounded. */
-interface ExactValue {
-  readonly field: string;
-  readonly value: string;
-}
-
-/** What an event can have for its metadata. */
-interface EventDetails {
-  readonly exact?: readonly ExactValue[];
-}
 
 /**
  * Splits wall clock ms into seconds and nanoseconds, cut off at the nanosecond; undefined for a
@@ -95,7 +85,7 @@ export class MetaEncoder {
     this.#number(2, symbolSequence);
     this.#time(3, receivedAt);
     this.#number(4, ORIGINS[origin]);
-    const { exact } = event as EventDetails;
+    const { exact } = event as WithExactValues;
     if (exact !== undefined) {
       for (const value of exact) this.#exactValue(5, value);
     }

@@ -1,7 +1,7 @@
 /** Frames of the market data streams: what a bad one costs, and what it does not. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { binary, hex, OptionHarness, packed, StockHarness } from "./decoder_harness.ts";
+import { binary, hex, OptionHarness, packed, StockHarness, timeExt } from "./decoder_harness.ts";
 
 const TIME = "2026-09-14T14:30:02.1Z";
 
@@ -224,6 +224,74 @@ Deno.test("volumes, corrections and cancels beyond 2^53 are accepted", () => {
   assert.deepEqual(harness.bars.events.map(({ volume }) => volume), [
     9007199254740993n,
   ]);
+});
+
+/** A frame whose messages the general decoder reads: it has a cancellation. */
+function general(...messages: readonly Record<string, unknown>[]): string {
+  return literal([...messages, { T: "x", S: "A", i: 1, p: 1, s: 1, a: "C", t: TIME }]);
+}
+
+Deno.test("the general decoder keeps the digits of fractional sizes and volumes", () => {
+  const bar = { T: "b", S: "A", o: 1, h: 1, l: 1, c: 1, n: 1, vw: 1.50, t: TIME };
+  const harness = new StockHarness().receive(
+    general(
+      { ...trade(1), s: "#0.10" },
+      { ...trade(2), s: "#5e-1" },
+      { ...trade(3), s: "7.250" },
+      { ...trade("#9007199254740993"), s: "#2.50" },
+      { ...bar, v: "#12345678901234567.50" },
+      { ...bar, v: "12345678901234567.4" },
+      { T: "c", S: "A", oi: 1, op: 1.5, os: "#0.7", ci: 2, cp: 1.5, cs: "#0.30", t: TIME },
+    ).replaceAll(/"#([-.e\d]+)"/g, "$1"),
+  );
+  assert.deepEqual(harness.errors, {});
+  const trades = harness.trades.events.map(({ tradeId, size, exact }) => [tradeId, size, exact]);
+  assert.deepEqual(trades, [
+    [1, 0, [{ field: "size", value: "0.10" }]],
+    [2, 1, [{ field: "size", value: "5e-1" }]],
+    [3, 7, [{ field: "size", value: "7.250" }]],
+    [9007199254740993n, 3, [{ field: "size", value: "2.50" }]],
+  ]);
+  const bars = harness.bars.events.map(({ volume, vwap, exact }) => [volume, vwap, exact]);
+  assert.deepEqual(bars, [
+    [12345678901234568n, 1.5, [{ field: "volume", value: "12345678901234567.50" }]],
+    [12345678901234567n, 1.5, [{ field: "volume", value: "12345678901234567.4" }]],
+  ]);
+  const [correction, cancel] = harness.corrections.events;
+  assert.deepEqual(correction?.exact, [
+    { field: "original_size", value: "0.7" },
+    { field: "corrected_size", value: "0.30" },
+  ]);
+  assert.equal("exact" in (cancel ?? {}), false);
+  assert.equal(harness.inexact, 7);
+});
+
+Deno.test("digits that cannot be decoded exactly cost no message", () => {
+  const deep = "[".repeat(20_000) + "]".repeat(20_000);
+  const frame = general({ ...trade(1), s: 0.25 }, { ...trade(2), s: 1e-7 })
+    .replace("[", `[{"T":"n","deep":${deep}},`);
+  const harness = new StockHarness().receive(frame);
+  assert.deepEqual(harness.trades.events.map(({ size, exact }) => [size, exact]), [
+    [0, [{ field: "size", value: "0.25" }]],
+    [0, [{ field: "size", value: "1e-7" }]],
+  ]);
+  assert.deepEqual([harness.errors, harness.inexact], [{ unknown_type: 1 }, 2]);
+});
+
+Deno.test("sizes of a MessagePack frame keep the digits of their double", () => {
+  const t = timeExt("00000001");
+  for (const generalOnly of [false, true]) {
+    const harness = new OptionHarness(undefined, { generalOnly }).receive([
+      { T: "t", S: "A", p: 1.5, s: 0.7, x: "C", c: "I", t },
+      { T: "q", S: "A", bp: 1.5, bs: 2, ap: 2, as: 1.25, t },
+    ]);
+    assert.deepEqual([harness.errors, harness.inexact], [{}, 2]);
+    const [trade] = harness.trades.events;
+    assert.deepEqual([trade?.size, trade?.exact], [1, [{ field: "size", value: "0.7" }]]);
+    const [quote] = harness.quotes.events;
+    assert.deepEqual([quote?.bidSize, quote?.askSize], [2, 1]);
+    assert.deepEqual(quote?.exact, [{ field: "ask_size", value: "1.25" }]);
+  }
 });
 
 Deno.test("ids beyond 64 bits, or with a fraction, are invalid", () => {

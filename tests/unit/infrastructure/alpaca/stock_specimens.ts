@@ -25,6 +25,10 @@ export class CountingNotes implements MessageNotes {
     this.count++;
   }
 
+  rounded(): void {
+    this.count++;
+  }
+
   unknownValues(): void {}
 }
 

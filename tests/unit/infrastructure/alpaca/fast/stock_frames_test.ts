@@ -1,6 +1,7 @@
 /** The fast stock decoder: equal to the general decoder, or unsupported. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { WithExactValues } from "../../../../../src/domain/market/exact_value.ts";
 import { createCounters } from "../../../../../src/application/status/counters.ts";
 import { stockFormat } from "../../../../../src/infrastructure/alpaca/market.ts";
 import { stockSinks } from "../../../../support/stock_sinks.ts";
@@ -49,6 +50,38 @@ Deno.test("unknown fields are skipped", () => {
   stocks.assertSame(binary(`[${added}]`));
 });
 
+Deno.test("fractional sizes and volumes are supported, with their digits", () => {
+  const messages = [
+    quote.replace('"bs":3', '"bs":3.50').replace('"as":4', '"as":0.49'),
+    quote.replace('"as":4', '"as":0.000001'),
+    trade.replace('"s":1', '"s":0.10'),
+    trade.replace('"s":1', '"s":1.0'),
+    trade.replace('"s":1', '"s":0.5,"s":7'),
+    trade.replace('"s":1', '"s":7,"s":123456789.12345678901234'),
+    bar.replace("49378", "49378.75").replace('"n":461', '"n":1.5'),
+    dailyBar.replace("49378", "-0.4"),
+  ];
+  const text = `[${messages.join(",")}]`;
+  assert.equal(supportedStocks(text), messages.length);
+  stocks.assertSame(binary(text));
+  const harness = new StockHarness().receive(text);
+  const exact = Object.values(harness.events).flat()
+    .map((event) => (event as WithExactValues).exact)
+    .map((values) => values?.map(({ field, value }) => `${field} ${value}`));
+  assert.deepEqual(exact, [
+    ["bid_size 3.50", "ask_size 0.49"],
+    ["ask_size 0.000001"],
+    ["size 0.10"],
+    undefined,
+    undefined,
+    ["size 123456789.12345678901234"],
+    ["volume 49378.75", "trade_count 1.5"],
+    ["volume -0.4"],
+  ]);
+  assert.deepEqual(harness.trades.events.map(({ size }) => size), [0, 1, 7, 123_456_789]);
+  assert.equal(harness.inexact, 6);
+});
+
 Deno.test("unsupported frames fall back as a whole, and nothing is published twice", () => {
   const odd = [
     '[{"T":"success","msg":"connected"}]',
@@ -68,8 +101,12 @@ Deno.test("unsupported frames fall back as a whole, and nothing is published twi
     `[${quote.replace("150.25", "01")}]`,
     `[${quote.replace("150.25", "1.")}]`,
     `[${quote.replace("150.25", "9".repeat(400))}]`,
-    `[${quote.replace('"bs":3', '"bs":3.5')}]`,
+    `[${quote.replace('"bs":3', '"bs":-0.5')}]`,
+    `[${quote.replace('"bs":3', '"bs":2147483647.5')}]`,
     `[${quote.replace('"bs":3', '"bs":2147483648')}]`,
+    `[${trade.replace('"s":1', '"s":5e-1')}]`,
+    `[${bar.replace("49378", "12345678901234567.5")}]`,
+    `[${bar.replace('"n":461', '"n":-0.5')}]`,
     `[${trade.replace("52983525029461", "9007199254740993")}]`,
     `[${trade.replace("52983525029461", "1.5")}]`,
     `[${quote.replace("14T14", "31T14")}]`,
@@ -89,6 +126,12 @@ Deno.test("unsupported frames fall back as a whole, and nothing is published twi
 
 /** Numbers as text: as JSON writes them, and in ways it could. */
 const numberText = fc.oneof(
+  {
+    arbitrary: fc.tuple(fc.nat(9), fc.nat(999_999), fc.nat(3)).map(([whole, parts, zeros]) =>
+      `${whole}.${String(parts).padStart(6, "0")}${"0".repeat(zeros)}`
+    ),
+    weight: 2,
+  },
   { arbitrary: fc.double().map(jsonNumber), weight: 2 },
   { arbitrary: fc.integer().map(String), weight: 2 },
   fc.tuple(fc.nat(999_999), fc.nat(999_999)).map(([a, b]) => `${a}.${b}`),
