@@ -78,6 +78,8 @@ export interface LedgerFilter {
   readonly symbol?: string;
   /** Only entries with a greater number. */
   readonly after?: number;
+  /** At most this many entries, the oldest ones. */
+  readonly limit?: number;
 }
 
 type AnyEntry = ProducedMessage | Delivery | SubscriptionChange;
@@ -179,18 +181,25 @@ export class Ledger {
   ): Extract<AnyEntry, { kind: K }>[] {
     const isWanted = (entry: AnyEntry): entry is Extract<AnyEntry, { kind: K }> =>
       entry.kind === kind && matches(entry, filter);
-    return this.#entries.filter(isWanted);
+    const { after = 0, limit = Infinity } = filter;
+    const found: Extract<AnyEntry, { kind: K }>[] = [];
+    // The numbers of the kept entries follow each other.
+    for (let index = Math.max(0, after - this.dropped); found.length < limit; index++) {
+      const entry = this.#entries[index];
+      if (entry === undefined) break;
+      if (isWanted(entry)) found.push(entry);
+    }
+    return found;
   }
 }
 
 function matches(entry: AnyEntry, filter: LedgerFilter): boolean {
-  const { endpoint, connection, channel, symbol, after } = filter;
+  const { endpoint, connection, channel, symbol } = filter;
   const subject = entry.kind === "delivery" ? entry.produced : entry;
   const named = "message" in subject ? subject.message.S : subject.symbol;
   return (endpoint === undefined || entry.endpoint === endpoint) &&
     (connection === undefined ||
       (entry.kind !== "produced" && entry.connection === connection)) &&
     (channel === undefined || subject.channel === channel) &&
-    (symbol === undefined || named === symbol) &&
-    (after === undefined || entry.number > after);
+    (symbol === undefined || named === symbol);
 }

@@ -20,16 +20,17 @@ export function readLedger(ledger: Ledger, query: BodyReader): unknown {
   }
   const connection = query.optionalNumber("connection");
   const symbol = query.optionalText("symbol");
+  const limit = Math.min(query.number("limit", DEFAULT_LIMIT), MAX_LIMIT);
   const filter = {
     ...query.place(),
+    limit,
     ...(connection === undefined ? {} : { connection }),
     ...(symbol === undefined ? {} : { symbol }),
     after: query.number("after", 0),
   };
-  const limit = Math.min(query.number("limit", DEFAULT_LIMIT), MAX_LIMIT);
-  const found = select(ledger, query.text("kind", "deliveries"), filter);
+  const entries = select(ledger, query.text("kind", "deliveries"), filter);
   return {
-    entries: found.slice(0, limit),
+    entries,
     lastNumber: ledger.lastNumber,
     dropped: ledger.dropped,
   };

@@ -123,8 +123,9 @@ export class MarketHistory {
 
   /**
    * The kept messages of symbols in order of production. Bars have their
-   * updates; trades that were cancelled or corrected have `u`, as in Alpaca's
-   * history. Messages without a readable time are left out.
+   * updates; trades that were cancelled or corrected have `u` (`canceled`,
+   * `incorrect`), and corrected versions follow them with `u` (`corrected`), as
+   * in Alpaca's history. Messages without a readable time are left out.
    */
   select(kind: HistoryKind, symbols: ReadonlySet<string>): HistoryEntry[] {
     switch (kind) {
@@ -139,15 +140,22 @@ export class MarketHistory {
   }
 
   #selectTrades(symbols: ReadonlySet<string>): HistoryEntry[] {
-    const changed = new Map<string, string>();
+    const changes = new Map<string, Message>();
     for (const [, change] of this.#changes.of(symbols)) {
-      const isCancel = change.T === "x";
-      const id = change[isCancel ? "i" : "oi"];
-      changed.set(`${change.S} ${change["x"]} ${id}`, isCancel ? "canceled" : "incorrect");
+      const id = change[change.T === "x" ? "i" : "oi"];
+      changes.set(`${change.S} ${change["x"]} ${id}`, change);
     }
     return [...this.#trades.of(symbols)].flatMap(([number, trade]) => {
-      const u = changed.size > 0 && changed.get(`${trade.S} ${trade["x"]} ${trade["i"]}`);
-      return entry(number, u ? { ...trade, u } : trade);
+      // A corrected version takes the number after that of the original.
+      const place = number * 2;
+      const change = changes.size > 0 &&
+        changes.get(`${trade.S} ${trade["x"]} ${trade["i"]}`);
+      if (!change) return entry(place, trade);
+      if (change.T === "x") return entry(place, { ...trade, u: "canceled" });
+      return [
+        ...entry(place, { ...trade, u: "incorrect" }),
+        ...entry(place + 1, correctedTrade(trade, change)),
+      ];
     });
   }
 
@@ -175,6 +183,18 @@ export class MarketHistory {
     if (days.length > MAX_DAYS) days.shift();
     this.#days.set(message.S, days);
   }
+}
+
+/** The corrected version of a trade, at the time of the original. */
+function correctedTrade(trade: Message, correction: Message): Message {
+  return {
+    ...trade,
+    i: correction["ci"] ?? null,
+    p: correction["cp"] ?? null,
+    s: correction["cs"] ?? null,
+    c: correction["cc"] ?? null,
+    u: "corrected",
+  };
 }
 
 function entry(number: number, message: Message): HistoryEntry[] {

@@ -85,6 +85,7 @@ Deno.test("the history of trades is what a session received, page by page", asyn
     quotes: ["AAPL"],
     bars: ["AAPL", "MSFT"],
   });
+  simulator.faults.correctTrades(2);
   clock.advance(10_000);
   const received = await drain(client);
   const changes = new Map(
@@ -98,7 +99,18 @@ Deno.test("the history of trades is what a session received, page by page", asyn
   assert.ok(changes.size > 0 && (sent["AAPL"] ?? []).length > 1000);
   for (const limit of [10_000, 701]) {
     const path = `/v2/stocks/trades?symbols=MSFT,AAPL&start=2026-09-14T14:00:00Z&limit=${limit}`;
-    assert.deepEqual(await allPages(simulator, path, "trades"), sent);
+    const found = await allPages(simulator, path, "trades");
+    const isCorrected = ({ u }: Record<string, unknown>) => u === "corrected";
+    const corrected = Object.values(found).flat().filter(isCorrected);
+    const corrections = bySymbol(received, "c");
+    assert.deepEqual(
+      new Set(corrected.map(({ i, p }) => `${i} ${p}`)),
+      new Set(Object.values(corrections).flat().map(({ ci, cp }) => `${ci} ${cp}`)),
+    );
+    assert.ok(corrected.length > 0);
+    const live = Object.entries(found)
+      .map(([symbol, items]) => [symbol, items.filter((item) => !isCorrected(item))]);
+    assert.deepEqual(Object.fromEntries(live), sent);
   }
   const { trades } = await get(simulator, "/v2/stocks/trades/latest?symbols=AAPL,MSFT");
   const latest = bySymbol(received, "t");
@@ -158,7 +170,8 @@ Deno.test("the market goes on while the session is down, then ends", async () =>
   const after = await drain(second);
   const path = "/v2/stocks/trades?symbols=AAPL&limit=10000&start=2026-09-14T14:00:00Z";
   const all = await allPages(simulator, path, "trades");
-  const ids = (items: readonly Record<string, unknown>[]) => items.map(({ i }) => Number(i));
+  const ids = (items: readonly Record<string, unknown>[]) =>
+    items.filter(({ u }) => u !== "corrected").map(({ i }) => Number(i));
   const received = ids([...before, ...after].filter(({ T }) => T === "t"));
   const produced = ids(all["AAPL"] ?? []).sort((a, b) => a - b);
   // The ids of a symbol count up, so that none is missing.
