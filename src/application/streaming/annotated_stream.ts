@@ -100,6 +100,8 @@ export class AnnotatedStream<T>
   #isOpened = false;
   #interludes: Interlude<T>[] = [];
   #isHeartbeatDue = false;
+  /** The notice of the end, until it is taken. */
+  #draining: NoticeItem | undefined;
   /** Sequences of the messages that were sent and are not acknowledged, oldest first. */
   #unacknowledged: number[] = [];
   #acknowledged = 0;
@@ -308,9 +310,11 @@ export class AnnotatedStream<T>
     if (concerns) this.#notify({ type: "subscription", symbol, state, reason });
   }
 
-  /** Announces that the proxy ends the stream within `graceMs`. */
+  /** Announces, before what is queued, that the proxy ends the stream within `graceMs`. */
   draining(reason: string, graceMs: number): void {
-    this.#notify({ type: "draining", reason, graceMs });
+    if (!this.options.notices) return;
+    this.#draining = this.#notice({ type: "draining", reason, graceMs });
+    this.#wake();
   }
 
   /**
@@ -520,6 +524,10 @@ export class AnnotatedStream<T>
   }
 
   #takeLive(items: StreamItem<T>[], limit: number): void {
+    if (this.#draining) {
+      items.push(this.#draining);
+      this.#draining = undefined;
+    }
     if (this.#isHeartbeatDue) {
       this.#isHeartbeatDue = false;
       this.#takeLost(items);
@@ -571,7 +579,7 @@ export class AnnotatedStream<T>
     if (!this.#isOpened) return false;
     const next = this.#interludes[0];
     const ahead = next ? this.#eventsBefore(next) : Infinity;
-    if (this.#isHeartbeatDue) return true;
+    if (this.#isHeartbeatDue || this.#draining) return true;
     if (ahead <= 0) return next?.items !== undefined;
     return this.#credit > 0 && this.#queue.isReady;
   }

@@ -212,6 +212,7 @@ th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
 .errors .when .joined, .errors .when span,
 .streams .number .joined, .streams .number span { display: block; }
 .streams th .joined { flex-wrap: wrap; }
+.streams .number .cell-note { white-space: normal; overflow-wrap: normal; font-weight: 400; }
 .errors .joined { flex-wrap: wrap; gap: 0 8px; }
 .errors td { overflow-wrap: anywhere; }
 .errors tr[data-tone-is=bad] .cell-what { color: var(--bad); }

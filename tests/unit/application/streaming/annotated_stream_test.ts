@@ -242,6 +242,23 @@ Deno.test("no more than the limit is sent before an acknowledgement", async () =
   assert.deepEqual(take(stream), ["A 4/4"]);
 });
 
+Deno.test("the notice of the end does not wait behind queued messages", async () => {
+  const { publish, open } = market();
+  using stream = open({ maxUnacknowledged: 1 });
+  using silent = open({ notices: false });
+  publish("A", "A");
+  assert.deepEqual(take(stream), ["hello 0", "A 1/1"]);
+  const batches = stream.batches(new AbortController().signal);
+  const next = batches.next();
+  stream.draining("restart", 1_000);
+  silent.draining("restart", 1_000);
+  assert.equal((await next).done, false);
+  assert.deepEqual(take(stream), ["draining restart"]);
+  stream.acknowledge(1);
+  assert.deepEqual(take(stream), ["A 2/2"]);
+  assert.deepEqual(take(silent), ["A 1/1", "A 2/2"]);
+});
+
 Deno.test("a resume within the retained window is exact, with the gaps in it", () => {
   const { publish, open, channel } = market();
   channel.carried(["A", "B"], 0);
