@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { ProxyClient } from "../client/client.ts";
 import { isWorthRetrying, MAX_DELAY_MS, retryDelay } from "../client/retry.ts";
 import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import type { Clock } from "../src/application/ports/clock.ts";
@@ -12,7 +13,8 @@ import { StreamProxyService } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { MESSAGE_TYPE_LABELS } from "../src/infrastructure/metrics/metrics.ts";
 import type { DemoRecorder } from "./demo_recorder.ts";
 import { parseAddress } from "./address.ts";
-import { messageOf, openStream, STREAM_KINDS, type StreamMessage } from "./streams.ts";
+import { gapText } from "./notice_lines.ts";
+import { shownMessage, STREAM_KINDS, type StreamKind, type StreamMessage } from "./streams.ts";
 
 /** What the client follows, and who receives it. */
 export interface DemoClientOptions {
@@ -31,22 +33,39 @@ const STATUS_INTERVAL_MS = 250;
 
 /** Follows everything until the signal fires. */
 export async function runDemoClient(options: DemoClientOptions): Promise<void> {
-  using client = new RpcClient(parseAddress(options.dial.grpc, "the demo's address"));
-  const { stocks, recorder, onMessages, signal } = options;
-  const streams = Object.values(STREAM_KINDS).map((kind) => async () => {
-    const { channel, filter } = kind;
-    const symbols = channel === "orderUpdates" ? [] : filter ? options.options : stocks;
-    for await (const batch of openStream(client, kind, { selection: { symbols }, signal })) {
-      const messages = batch.flatMap((response) => messageOf(response) ?? []);
+  const address = parseAddress(options.dial.grpc, "the demo's address");
+  using rpc = new RpcClient(address);
+  using client = new ProxyClient({ address }, { clock: options.clock });
+  await Promise.all([
+    ...Object.values(STREAM_KINDS).map((kind) => followStream(kind, client, options)),
+    retry(() => watchStatus(rpc, options), options),
+    retry(() => watchDropped(options), options),
+  ]);
+}
+
+/** Follows one stream; an invalid request ends it. */
+async function followStream(
+  { channel, name, filter }: StreamKind,
+  client: ProxyClient,
+  { stocks, options, recorder, onMessages, signal }: DemoClientOptions,
+): Promise<void> {
+  const symbols = channel === "orderUpdates" ? [] : filter ? options : stocks;
+  const report = (error: RpcError) => recorder.addEvent("bad", `call failed: ${error.message}`);
+  const stream = client.stream(name, symbols, {
+    signal,
+    onConnection: (change) => change.state === "lost" && report(change.error),
+    onGap: (gap) => recorder.addEvent("bad", `${name}: ${gapText(gap)}`),
+  });
+  try {
+    for await (const batch of stream.batches()) {
+      const messages = batch.flatMap((message) => shownMessage(message) ?? []);
       recorder.record(channel, messages);
       onMessages(channel, messages);
     }
-  });
-  await Promise.all([
-    ...streams.map((run) => retry(run, options)),
-    retry(() => watchStatus(client, options), options),
-    retry(() => watchDropped(options), options),
-  ]);
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    report(error);
+  }
 }
 
 /** Repeats a call that ended, after a delay; stops on an invalid request. */

@@ -24,6 +24,7 @@ import {
   type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import { BAR_CHANNELS, type ChannelName } from "../src/domain/market/channels.ts";
+import { META_TITLE } from "./notice_lines.ts";
 import type { StreamMessage } from "./streams.ts";
 import {
   age,
@@ -92,11 +93,16 @@ export interface TimeFormat {
   readonly now?: number | undefined;
 }
 
-/** Column titles of `messageLine`. */
-export function messageTitle(channel: ChannelName, { digits = 9, now }: TimeFormat = {}): string {
+/** Column titles of `messageLine`, after those of metadata with `meta`. */
+export function messageTitle(
+  channel: ChannelName,
+  { digits = 9, now }: TimeFormat = {},
+  { meta = false }: { readonly meta?: boolean } = {},
+): string {
   const time = "TIME (UTC)".padEnd(9 + digits);
   const hasAge = now !== undefined && !BAR_CHANNELS.has(channel);
-  return [time, ...(hasAge ? ["AGE".padStart(7)] : []), ...TITLES[channel]].join("  ");
+  const titles = [time, ...(hasAge ? ["AGE".padStart(7)] : []), ...TITLES[channel]];
+  return [...(meta ? [META_TITLE] : []), ...titles].join("  ");
 }
 
 /** A message as one line, aligned with its title. */

@@ -5,6 +5,8 @@
  */
 import { toJsonString } from "@bufbuild/protobuf";
 import { addressText } from "../client/address.ts";
+import { ProxyClient } from "../client/client.ts";
+import type { StreamFilter, StreamOptions } from "../client/mod.ts";
 import { isWorthRetrying, retryDelay } from "../client/retry.ts";
 import { RpcClient, RpcError } from "../client/rpc_client.ts";
 import {
@@ -12,31 +14,24 @@ import {
   GetConnectionStatusResponseSchema,
   StreamProxyService,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
-import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
-import { chooseColors, crop, supportsAnsi } from "./text.ts";
 import { describeFailure } from "./describe_failure.ts";
-import { reportNoAnswer, reportNoData } from "./explain_no_data.ts";
+import { UsageError } from "./flags.ts";
+import { messageTitle } from "./message_lines.ts";
 import { statusTable, subscriptionTables } from "./status_table.ts";
+import { StreamOutput, timeFormat } from "./stream_output.ts";
+import { type Selection, STREAM_KINDS } from "./streams.ts";
 import {
   parseTailArguments,
+  positionText,
   type StatusTask,
   type StreamTask,
   TAIL_HELP,
   type TailTask,
 } from "./tail_arguments.ts";
-import { messageLine, messageTitle, type TimeFormat } from "./message_lines.ts";
-import {
-  messageOf,
-  openStream,
-  STREAM_KINDS,
-  type StreamKind,
-  type StreamResponse,
-} from "./streams.ts";
-import { UsageError } from "./flags.ts";
+import { endingWith, EXIT, runCommand, type Terminal } from "./terminal.ts";
+import { chooseColors, crop, supportsAnsi } from "./text.ts";
 
 const WATCH_INTERVAL_MS = 1_000;
-/** Most lines in one write. */
-const MAX_LINES = 100;
 const CLEAR_SCREEN = "\x1b[H\x1b[2J";
 
 /**
@@ -84,7 +79,7 @@ async function runWithin(
 
 /** Repeats a task across restarts of the proxy; returns the exit code. */
 async function retry(
-  task: StreamTask | StatusTask,
+  task: StatusTask,
   terminal: Terminal,
   /** Calls its argument whenever the proxy has answered. */
   run: (onOpen: () => void) => Promise<void>,
@@ -92,22 +87,20 @@ async function retry(
   const { clock, signal } = terminal;
   let isAgain = false;
   for (let attempt = 1; !signal.aborted; attempt++) {
-    let opened = false;
     try {
       await run(() => {
         if (isAgain) terminal.writeError(`tail: connected to ${addressText(task.address)}`);
         isAgain = false;
-        opened = task.type === "stream";
         attempt = 0;
       });
       return EXIT.ok;
     } catch (error) {
       if (!(error instanceof RpcError)) throw error;
       if (signal.aborted) break;
-      const reason = `tail: ${describeFailure(error, { address: task.address, opened })}`;
+      const reason = `tail: ${describeFailure(error, { address: task.address, opened: false })}`;
       const isPermanent = !isWorthRetrying(error);
       if (isPermanent || !task.reconnect) {
-        const isReached = isPermanent || opened || error.code === "RESOURCE_EXHAUSTED";
+        const isReached = isPermanent || error.code === "RESOURCE_EXHAUSTED";
         terminal.writeError(isReached ? reason : `${reason}\n${START_ONE}`);
         return EXIT.failed;
       }
@@ -123,81 +116,62 @@ async function retry(
 const START_ONE = "Start one with: deno task demo, or deno task start. " +
   "For another address: --address HOST:PORT";
 
-function followStream(task: StreamTask, terminal: Terminal): Promise<number> {
+async function followStream(task: StreamTask, terminal: Terminal): Promise<number> {
   const kind = STREAM_KINDS[task.what];
   if (kind === undefined) throw new UsageError(task.what, "not a stream");
-  const progress = { left: task.count ?? Infinity, titled: false };
-  return retry(task, terminal, async (onOpen) => {
-    await printStream(kind, { task, terminal, progress, onOpen });
-    if (terminal.signal.aborted || progress.left === 0) return;
-    throw new RpcError("OK", "the stream ended");
-  });
-}
-
-interface Progress {
-  left: number;
-  titled: boolean;
-}
-
-interface Printing {
-  readonly task: StreamTask;
-  readonly terminal: Terminal;
-  readonly progress: Progress;
-  readonly onOpen: () => void;
-}
-
-async function printStream(kind: StreamKind, printing: Printing): Promise<void> {
-  const { task, terminal, progress } = printing;
-  using client = new RpcClient(task.address);
+  using client = new ProxyClient({ address: task.address }, { clock: terminal.clock });
   const colors = chooseColors(terminal.isTerminal, terminal.env);
-  if (terminal.isTerminal && !task.json && !progress.titled) {
-    progress.titled = true;
-    const title = messageTitle(kind.channel, timeFormat(terminal));
+  const meta = task.options?.meta ?? false;
+  if (terminal.isTerminal && !task.json) {
+    const title = messageTitle(kind.channel, timeFormat(terminal), { meta });
     await terminal.write(`${colors("dim", crop(title, terminal.columns()))}\n`);
   }
-  const ended = new AbortController();
-  const opened = new AbortController();
-  const received = { messages: 0 };
-  const untilEnd = endingWith(ended.signal, terminal);
-  const reports = [reportNoAnswer(task, endingWith(opened.signal, untilEnd))];
-  const onOpen = () => {
-    printing.onOpen();
-    opened.abort();
-    reports.push(reportNoData({ task, kind, received }, untilEnd));
-  };
-  const { selection, json } = task;
-  const responses = openStream(client, kind, { selection, signal: terminal.signal, onOpen });
-  const lineOf = (response: StreamResponse, time: TimeFormat) => {
-    if (json) return toJsonString(kind.method.output, response);
-    const message = messageOf(response);
-    return message && crop(messageLine(message, colors, time), terminal.columns());
-  };
+  await using output = new StreamOutput({ task, kind, terminal, colors });
+  const stream = client.stream(kind.name, filterOf(task.selection), {
+    ...output.handlers(),
+    ...streamOptionsOf(task),
+    signal: output.signal,
+  });
   try {
-    for await (const batch of responses) {
-      received.messages += batch.length;
-      // In slices, so that the age is that at the time of writing.
-      for (let at = 0; at < batch.length; at += MAX_LINES) {
-        const time = timeFormat(terminal);
-        const lines = batch.slice(at, at + MAX_LINES)
-          .map((response) => lineOf(response, time))
-          .filter((line) => line !== undefined)
-          .slice(0, progress.left);
-        progress.left -= lines.length;
-        if (lines.length > 0) await terminal.write(`${lines.join("\n")}\n`);
-        if (progress.left === 0) return;
-      }
+    for await (const batch of stream.batches()) {
+      if (!await output.print(batch)) break;
     }
-  } finally {
-    ended.abort();
-    await Promise.all(reports);
+    await output.flush();
+  } catch (error) {
+    if (!(error instanceof RpcError)) throw error;
+    terminal.writeError(describeEnd(error, task));
+    return EXIT.failed;
   }
+  const { position } = stream;
+  if (task.options && position !== undefined) {
+    terminal.writeError(`tail: continue with --resume ${positionText(position)}`);
+  }
+  return EXIT.ok;
 }
 
-/** Columns from which on the nanoseconds of a quote fit. */
-const NANOSECONDS_FROM = 100;
+/** Why a stream that is not opened again has ended. */
+function describeEnd(error: RpcError, { address }: StreamTask): string {
+  const { accepted: opened, code } = error;
+  const reason = `tail: ${describeFailure(error, { address, opened })}`;
+  const isReached = !isWorthRetrying(error) || opened || code === "RESOURCE_EXHAUSTED";
+  return isReached ? reason : `${reason}\n${START_ONE}`;
+}
 
-function timeFormat({ clock, columns }: Terminal): TimeFormat {
-  return { digits: columns() < NANOSECONDS_FROM ? 3 : 9, now: clock.now() };
+function filterOf({ contracts, ...filter }: Selection): StreamFilter {
+  return { ...filter, selection: contracts };
+}
+
+function streamOptionsOf({ options, reconnect }: StreamTask): StreamOptions {
+  if (options === undefined) return { reconnect, basic: true };
+  const { snapshot, backfill, latest, minInterval, resume } = options;
+  return {
+    reconnect,
+    snapshot,
+    backfill,
+    ...(latest && { delivery: "latest" }),
+    ...(minInterval !== undefined && { minInterval }),
+    ...(resume && { resume }),
+  };
 }
 
 function followStatus(task: StatusTask, terminal: Terminal): Promise<number> {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ProxyAddress } from "../client/address.ts";
+import type { ContractSelection, StreamPosition } from "../client/mod.ts";
 import { parseOccSymbol } from "../src/domain/market/occ_symbol.ts";
 import { normalizeOption } from "../src/infrastructure/grpc/normalize_symbols.ts";
 import { SELECTION_BOUNDS } from "../src/domain/options/selection.ts";
@@ -15,7 +16,7 @@ import {
   readArguments,
   UsageError,
 } from "./flags.ts";
-import { type ContractSelection, type Selection, STREAM_KINDS } from "./streams.ts";
+import { type Selection, STREAM_KINDS } from "./streams.ts";
 
 const FLAGS = {
   address: {
@@ -48,6 +49,16 @@ const FLAGS = {
     value: "ID",
     repeats: true,
     help: "orders: only this order",
+  },
+  meta: { help: "sequence, symbol sequence, origin and delay in the proxy" },
+  notices: { help: "also gaps, staleness, heartbeats and other notices" },
+  snapshot: { help: "start with the last known message of each symbol" },
+  latest: { help: "only the latest message of a symbol when output is slow" },
+  "min-interval": { value: "MS", help: "with --latest: least ms between two of a symbol" },
+  backfill: { help: "trades, bars: fetch what was missed in an outage" },
+  resume: {
+    value: "POSITION",
+    help: "continue after EPOCH:SEQUENCE, or for orders an event id",
   },
   json: { help: "one protobuf-JSON object per line, for pipes" },
   count: { value: "N", help: "end after N messages" },
@@ -94,6 +105,7 @@ Examples:
   deno task tail quotes AAPL MSFT
   deno task tail option-quotes --underlying SPY --max-days 7 --right call
   deno task tail trades AAPL --json --count 100 | jq .trade.price
+  deno task tail quotes AAPL --snapshot --meta --notices
   deno task tail status --watch
   deno task tail status --subscriptions
 `;
@@ -107,12 +119,26 @@ interface Common {
   readonly seconds: number | undefined;
 }
 
+/** Options of a stream. */
+export interface TailOptions {
+  readonly meta: boolean;
+  readonly notices: boolean;
+  readonly snapshot: boolean;
+  readonly latest: boolean;
+  readonly backfill: boolean;
+  /** Ms; undefined: none. */
+  readonly minInterval: number | undefined;
+  readonly resume: StreamPosition | undefined;
+}
+
 /** `tail quotes AAPL`. */
 export interface StreamTask extends Common {
   readonly type: "stream";
   /** A key of `STREAM_KINDS`. */
   readonly what: string;
   readonly selection: Selection;
+  /** Missing: the stream is opened without options. */
+  readonly options?: TailOptions;
   /** Undefined: no limit. */
   readonly count: number | undefined;
 }
@@ -167,9 +193,49 @@ export function parseTailArguments(
       orderIds: flags.all("order-id"),
       contracts: readContracts(flags),
     },
+    ...(OPTION_FLAGS.some((name) => flags.has(name)) && { options: readOptions(what, flags) }),
     count: flags.number("count", { min: 1, max: Number.MAX_SAFE_INTEGER }),
     ...common,
   };
+}
+
+/** Flags of which each one opens the stream with options. */
+const OPTION_FLAGS = [
+  "meta",
+  "notices",
+  "snapshot",
+  "latest",
+  "min-interval",
+  "backfill",
+  "resume",
+] as const;
+
+function readOptions(what: string, flags: TailFlags): TailOptions {
+  if (flags.has("min-interval") && !flags.has("latest")) {
+    throw new UsageError("--min-interval", "it goes with --latest");
+  }
+  return {
+    meta: flags.has("meta"),
+    notices: flags.has("notices"),
+    snapshot: flags.has("snapshot"),
+    latest: flags.has("latest"),
+    backfill: flags.has("backfill"),
+    minInterval: flags.number("min-interval", { min: 10, max: 60_000 }),
+    resume: readPosition(what, flags.text("resume")),
+  };
+}
+
+function readPosition(what: string, text: string | undefined): StreamPosition | undefined {
+  if (text === undefined) return undefined;
+  const [, epoch, sequence] = /^([^:\s]+):(\d{1,19})$/.exec(text) ?? [];
+  if (epoch !== undefined && sequence !== undefined) return { epoch, sequence: BigInt(sequence) };
+  if (what === "orders" && /^\S+$/.test(text)) return { eventId: text };
+  throw new UsageError(`--resume ${text}`, "it takes EPOCH:SEQUENCE, or for orders an event id");
+}
+
+/** The position as `--resume` takes it. */
+export function positionText(position: StreamPosition): string {
+  return "eventId" in position ? position.eventId : `${position.epoch}:${position.sequence}`;
 }
 
 /** What the symbol of an underlying looks like, also of class shares: `BRK.B`. */
@@ -235,7 +301,17 @@ const GOES_WITH: readonly {
   },
   { flags: ["order-id"], text: "orders", whats: ["orders"] },
   { flags: ["watch", "subscriptions"], text: "status", whats: ["status"] },
-  { flags: ["count"], text: "streams", whats: Object.keys(STREAM_KINDS) },
+  {
+    flags: ["count", "meta", "notices", "snapshot", "resume"],
+    text: "streams",
+    whats: Object.keys(STREAM_KINDS),
+  },
+  {
+    flags: ["latest", "min-interval"],
+    text: "streams of market data",
+    whats: Object.keys(STREAM_KINDS).filter((name) => name !== "orders"),
+  },
+  { flags: ["backfill"], text: "trades and bars", whats: ["trades", "bars"] },
 ];
 
 /** Rejects flags that would be ignored. */

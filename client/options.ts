@@ -39,8 +39,9 @@ export interface FreshnessChange {
   readonly since: Timestamp | undefined;
 }
 
-/** The stream was accepted, or was lost and is opened again. */
+/** A connection is being opened, was accepted, or was lost and is opened again. */
 export type ConnectionChange =
+  | { readonly state: "connecting" }
   | { readonly state: "accepted" }
   | { readonly state: "lost"; readonly error: RpcError; readonly retryInMs: number };
 
@@ -88,7 +89,7 @@ export interface StreamOptions {
   readonly onStale?: (change: FreshnessChange) => void;
   /** Receives every notice of the proxy, also those of the other handlers. */
   readonly onNotice?: (notice: Notice) => void;
-  /** The connection of the stream was accepted or lost. */
+  /** The connection of the stream has changed. */
   readonly onConnection?: (change: ConnectionChange) => void;
 }
 

@@ -232,6 +232,7 @@ export class ProxyStream<T extends Message> implements AsyncIterable<Received<T>
     const ended = options.signal ? AbortSignal.any([options.signal, closed]) : closed;
     try {
       for (let attempt = 1; !ended.aborted; attempt++) {
+        options.onConnection?.({ state: "connecting" });
         const call = this.#open();
         const startedAt = clock.monotonic();
         const failure = yield* this.#connection(call, ended);

@@ -6,6 +6,7 @@
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import { parseAddress } from "../../cli/address.ts";
 import { RpcClient } from "../../client/rpc_client.ts";
+import { shownMessage, type StreamMessage } from "../../cli/streams.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { Harness } from "./harness.ts";
 
@@ -64,3 +65,16 @@ export function collect(
 
 /** The methods, by name. */
 export const METHODS = StreamProxyService.method;
+
+/** The message of a response of any stream; undefined when it has none. */
+export function messageOf(response: unknown): StreamMessage | undefined {
+  const { $typeName, $unknown: _, meta: _meta, notice: _notice, ...fields } = response as {
+    readonly $typeName: string;
+    readonly $unknown?: unknown;
+    readonly meta?: unknown;
+    readonly notice?: unknown;
+  };
+  const [message] = Object.values(fields);
+  if ($typeName === undefined || message === undefined) return undefined;
+  return shownMessage(message as Parameters<typeof shownMessage>[0]);
+}

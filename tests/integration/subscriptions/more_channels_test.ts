@@ -6,10 +6,9 @@
  */
 import assert from "node:assert/strict";
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
-import { messageOf, type StreamResponse } from "../../../cli/streams.ts";
 import type { Simulator } from "@alpaca-stream-proxy/simulator";
 import { startHarness } from "../../support/harness.ts";
-import { clientOf, collect, METHODS } from "../../support/streams.ts";
+import { clientOf, collect, messageOf, METHODS } from "../../support/streams.ts";
 import { until } from "../../support/until.ts";
 import { changes, statusOf, subscribed } from "./kit.ts";
 
@@ -81,7 +80,7 @@ for (const [method, channel, element, means] of CHANNELS) {
       simulator.emit("sip", [{ ...element, S: "MSFT" }, element]);
       await until("delivered", () => stream.messages.length > 0);
       assert.equal(stream.messages.length, 1);
-      const message = messageOf(stream.messages[0] as StreamResponse);
+      const message = messageOf(stream.messages[0]);
       const { $typeName: _, timestamp: at, ...fields } = message as typeof message & object;
       assert.deepEqual({ ...fields, at: { seconds: at?.seconds, nanos: at?.nanos } }, {
         symbol: "AAPL",
@@ -127,7 +126,7 @@ Deno.test("corrections arrive although no stream has the trades, and no trade do
   };
   simulator.emit("sip", [trade, correction, trade, cancel]);
   await until("delivered", () => stream.messages.length === 2);
-  const [first, second] = stream.messages.map((each) => messageOf(each as StreamResponse));
+  const [first, second] = stream.messages.map((each) => messageOf(each));
   assert.equal(first?.$typeName, "cream.v1.CorrectedTrade");
   assert.deepEqual(
     [first.originalId, first.originalPrice, first.originalSize, first.originalConditions],

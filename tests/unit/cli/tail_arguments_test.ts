@@ -195,3 +195,27 @@ Deno.test("the help of tail fits eighty columns", () => {
   const long = TAIL_HELP.split("\n").filter((line) => line.length > 80);
   assert.deepEqual(long, []);
 });
+
+Deno.test("tail reads the options of a stream", () => {
+  const options = (line: string) => {
+    const task = parse(line);
+    assert(task.type === "stream");
+    return task.options;
+  };
+  assert.equal(options("quotes A"), undefined);
+  assert.deepEqual(options("trades A --meta --notices --backfill --resume e1:17"), {
+    meta: true,
+    notices: true,
+    snapshot: false,
+    latest: false,
+    backfill: true,
+    minInterval: undefined,
+    resume: { epoch: "e1", sequence: 17n },
+  });
+  assert.equal(options("quotes --snapshot --latest --min-interval 250")?.minInterval, 250);
+  assert.deepEqual(options("orders --resume f3a-1:x")?.resume, { eventId: "f3a-1:x" });
+  assert.throws(() => options("quotes --min-interval 250"), /it goes with --latest/);
+  assert.throws(() => options("quotes --resume 17"), /it takes EPOCH:SEQUENCE/);
+  assert.throws(() => options("orders --latest"), /it goes with streams of market data/);
+  assert.throws(() => options("quotes --backfill"), /it goes with trades and bars/);
+});

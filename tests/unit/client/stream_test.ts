@@ -109,8 +109,10 @@ Deno.test("a broken connection is resumed after the last processed message", asy
   assert.deepEqual(model.requests[1]?.options?.resume?.sequence, 2n);
   assert.deepEqual(consumer.log, ["A 1", "B 2", "A 3 REPLAY", "B 4 REPLAY"]);
   assert.deepEqual(consumer.connections.map(({ state }) => state), [
+    "connecting",
     "accepted",
     "lost",
+    "connecting",
     "accepted",
   ]);
   const { exactResumes, duplicates } = consumer.stream.stats;
