@@ -58,7 +58,11 @@ export class DesiredSet {
     return Object.values(this.#sets).reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Desired pairs that upstream has not acknowledged, in the order of request. */
+  /**
+   * Desired pairs that upstream has not acknowledged, in the order of request, after each `*`: it
+   * carries every name from its acknowledgement on, so that after a reconnect no name waits for its
+   * own and none is interrupted twice.
+   */
   get missing(): readonly Pair[] {
     return this.#missing;
   }
@@ -79,6 +83,7 @@ export class DesiredSet {
     this.#missing = [];
     this.#waiting = [];
     const slots = this.#quota.allocate();
+    const missingNames: Pair[] = [];
     // A requested `*` stays even where it was rejected before.
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
@@ -92,9 +97,11 @@ export class DesiredSet {
       const { channel, symbol } = pair;
       if (slots.fits(pair)) {
         this.#desire(pair, slots);
-        this.#missing.push({ channel, symbol });
+        const missing = symbol === WILDCARD ? this.#missing : missingNames;
+        missing.push({ channel, symbol });
       } else this.#waiting.push({ channel, symbol });
     }
+    this.#missing = this.#missing.concat(missingNames);
     for (const pair of [...this.#refCounts.lingering()].reverse()) {
       if (!this.#isAllowed(pair) || !hasPair(acknowledged, pair)) continue;
       if (slots.fits(pair)) this.#desire(pair, slots);

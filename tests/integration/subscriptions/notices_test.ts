@@ -47,6 +47,10 @@ function describeData(response: Response): string {
     : `order ${response.update?.order?.id}`;
 }
 
+function isGap(line: string): boolean {
+  return line.startsWith("gap");
+}
+
 function emitQuote({ simulator }: Harness, symbol: string): void {
   simulator.emit("sip", [{
     T: "q",
@@ -91,6 +95,26 @@ Deno.test("a client learns what is subscribed and rejected, and each outage once
   assert.deepEqual(after, ["gap UPSTREAM_LOST AAPL", "quote AAPL"]);
 });
 
+Deno.test("beside a stream of all symbols, an outage is one gap for each stream", async () => {
+  await using harness = await startHarness({ env: { STREAM_PROXY_SUBSCRIBE_CHUNK_SYMBOLS: "1" } });
+  using client = clientOf(harness);
+  await using named = collect(client, METHODS.streamQuotes, {
+    symbols: ["AAPL", "MSFT"],
+    options: OPTIONS,
+  });
+  await until("the names", async () => (await statusOf(harness, "sip")).subscriptionCount === 2);
+  await using all = collect(client, METHODS.streamQuotes, { options: OPTIONS });
+  await until("all", async () => (await statusOf(harness, "sip")).subscriptionCount === 3);
+  harness.simulator.connections.drop({ endpoint: "sip" }, { clean: true });
+  await until("the gaps", () => [named, all].every((each) => lines(each).some(isGap)));
+  await until("all again", async () => (await statusOf(harness, "sip")).subscriptionCount === 3);
+  emitQuote(harness, "MSFT");
+  await until("data", () => [named, all].every((each) => lines(each).at(-1) === "quote MSFT"));
+  for (const stream of [named, all]) {
+    assert.deepEqual(lines(stream).filter(isGap), ["gap UPSTREAM_LOST "]);
+  }
+});
+
 Deno.test("a contradicting acknowledgement is a gap of that symbol alone", async () => {
   await using harness = await startHarness();
   using client = clientOf(harness);
@@ -105,7 +129,7 @@ Deno.test("a contradicting acknowledgement is a gap of that symbol alone", async
     "sip",
     JSON.stringify([{ T: "subscription", trades: [], quotes: ["MSFT"] }]),
   );
-  await until("the gap", () => lines(stream).some((line) => line.startsWith("gap")));
+  await until("the gap", () => lines(stream).some(isGap));
   const [, , , , , ...rest] = lines(stream);
   assert.deepEqual(rest, ["AAPL REQUESTED", "gap NOT_SUBSCRIBED AAPL", "AAPL ACKNOWLEDGED"]);
 });
@@ -127,7 +151,7 @@ Deno.test("an outage of the trading session is one gap before the next order upd
   emit("o1");
   await until("the order", () => lines(stream).includes("order o1"));
   simulator.connections.drop({ endpoint: "trading" }, { clean: true });
-  await until("the gap", () => lines(stream).some((line) => line.startsWith("gap")));
+  await until("the gap", () => lines(stream).some(isGap));
   emit("o2");
   await until("the next order", () => lines(stream).includes("order o2"));
   assert.deepEqual(lines(stream), ["hello", "order o1", "gap UPSTREAM_LOST ", "order o2"]);

@@ -42,6 +42,22 @@ Deno.test("pairs get slots in the order of their first request, across channels"
   assert.deepEqual(desired.waiting.map(short), ["quotes D", "trades A"]);
 });
 
+Deno.test("* of each channel is missing before the names, which it carries as well", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS);
+  refCounts.add("quotes", ["A", "B"]);
+  refCounts.add("bars", ["*"]);
+  refCounts.add("trades", ["A"]);
+  refCounts.add("quotes", ["*"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual(desired.missing.map(short), [
+    "bars *",
+    "quotes *",
+    "quotes A",
+    "quotes B",
+    "trades A",
+  ]);
+});
+
 Deno.test("a used slot is not given to a pair requested earlier", () => {
   const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(1) });
   refCounts.add("quotes", ["FIRST", "SECOND"]);
