@@ -5,6 +5,7 @@
  */
 import type { MarketSession } from "./session/market_session.ts";
 import type { Socket } from "./socket.ts";
+import type { TradingSession } from "./trading/trading_session.ts";
 
 /** Selects connections; all of them without members. */
 export interface ConnectionSelector {
@@ -42,6 +43,8 @@ interface Connection {
   readonly socket: Socket;
   /** The market session; undefined on the trading stream. */
   readonly session: MarketSession | undefined;
+  /** The session of the trading stream. */
+  readonly trading?: TradingSession;
 }
 
 /** The open connections. */

@@ -234,12 +234,13 @@ export class Simulator implements AsyncDisposable {
   /** The connections and the ghost sessions. */
   sessions(): readonly SessionInfo[] {
     const open = this.connections.select().map((connection) => {
-      const { number, endpoint, session } = connection;
+      const { number, endpoint, session, trading } = connection;
+      const account = trading?.account?.key;
       return session ? sessionInfo(session) : {
         connection: number,
         endpoint,
-        state: "connected" as const,
-        account: undefined,
+        state: account === undefined ? "connected" as const : "authenticated" as const,
+        account,
         encoding: undefined,
         subscriptions: {},
         pendingBytes: 0,
@@ -303,7 +304,7 @@ export class Simulator implements AsyncDisposable {
     const contentType = request.headers["content-type"];
     const session = this.trading.stream.connect(socket, { contentType, number });
     const endpoint = TRADING_ENDPOINT;
-    this.connections.add({ number, endpoint, socket, session: undefined });
+    this.connections.add({ number, endpoint, socket, session: undefined, trading: session });
     socket.attach(this.#tracked(number, session));
   }
 

@@ -80,7 +80,7 @@ export class TradingStream implements Disposable {
   connect(
     socket: TradingSocket,
     { contentType, number = 0 }: { contentType?: string | undefined; number?: number } = {},
-  ): SocketHandler {
+  ): SocketHandler & TradingSession {
     const session = new TradingSession(socket, {
       host: this.#host,
       number,

@@ -256,6 +256,10 @@ Deno.test("events during a cut of the stream are in the ledger and in REST", asy
   clock.advance(10);
   const received = async () =>
     JSON.parse(new TextDecoder().decode(await client.raw() as Uint8Array));
+  assert.deepEqual(
+    simulator.sessions().map(({ endpoint, state, account }) => [endpoint, state, account]),
+    [["trading", "authenticated", KEY]],
+  );
   assert.equal((await received()).data.event, "pending_new");
   assert.equal((await received()).data.event, "new");
   simulator.faults.copyOrderEvents(0);
