@@ -162,7 +162,10 @@ async function serve<C extends ChannelName>(
   } finally {
     span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
   }
-  return end.aborted ? end.reason : unavailable(textOfEnd(endReason()));
+  if (end.aborted) return end.reason;
+  const cause = endReason();
+  if (cause !== undefined) log.warn("Ended a stream: its client is too slow", { channel, cause });
+  return unavailable(textOfEnd(cause));
 }
 
 /** The end of a stream that the proxy has ended for this reason, with what the client can do. */

@@ -249,6 +249,9 @@ Deno.test("a stream that the proxy ends states the reason and what to do", async
   const { code, rawMessage } = await reading.ended;
   assert.equal(code, Code.Unavailable);
   assert.match(rawMessage, /^The client is too slow; reopen it with options.resume after /);
+  const { level, message, fields } = harness.log.records[0] ?? {};
+  assert.deepEqual([level, message], ["warn", "Ended a stream: its client is too slow"]);
+  assert.deepEqual(fields, { channel: "stockQuotes", cause: "The client is too slow" });
 });
 
 Deno.test("positions are acknowledged; ids of unknown streams are returned", async () => {
