@@ -72,15 +72,8 @@ type FeedDependencies = Dependencies & {
   readonly channels: Channels;
   readonly counters: ProxyCounters;
   readonly calendar: MarketCalendar;
-  /** Receives what changes upstream. @default nothing is reported */
-  readonly events?: UpstreamEvents;
-};
-
-const NO_EVENTS: UpstreamEvents = {
-  freshness: () => {},
-  carried: () => {},
-  notCarried: () => {},
-  subscription: () => {},
+  /** Receives what changes upstream. */
+  readonly events: UpstreamEvents;
 };
 
 /** What each feed carries according to the settings. */
@@ -99,7 +92,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     const own = { ...deps, feed, log: deps.log.with({ feed }) };
     const market = feed === "trading" ? undefined : marketSubscriptions(config, { ...own, feed });
     if (feed !== "trading" && market) managers[feed] = market.manager;
-    const subscriptions = market?.manager ?? new TradeUpdatesSubscription(deps.events ?? NO_EVENTS);
+    const subscriptions = market?.manager ?? new TradeUpdatesSubscription(deps.events);
     const counted = feed === "trading" ? undefined : countedChannels(deps.channels, feed);
     const kind = feedKinds(config)[feed];
     const counters = deps.counters.feeds[feed];
@@ -130,7 +123,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
             : counted?.get(channel)?.messagesOf(symbol),
       },
       messages: () => messagesReceived(counters),
-      onChange: (...change) => deps.events?.freshness(...change),
+      onChange: (...change) => deps.events.freshness(...change),
     });
   }
   return { links, managers, freshness };
@@ -170,7 +163,7 @@ function marketSubscriptions(
   config: Config,
   deps: FeedDependencies & { readonly feed: MarketFeedId },
 ): { readonly subscriptions: Subscriptions; readonly manager: SubscriptionManager } {
-  const { feed, clock, counters, events = NO_EVENTS } = deps;
+  const { feed, clock, counters } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
   const subscriptions = createSubscriptions({
     plan: planLimit(plan, { feed, counting }),
@@ -180,7 +173,6 @@ function marketSubscriptions(
   });
   const manager = new SubscriptionManager({
     ...deps,
-    events,
     subscriptions,
     replyTimeoutMs: SESSION_DEADLINES.replyMs,
     onRejection: () => counters.feeds[feed].errors.upstream_error++,
