@@ -19,12 +19,12 @@ import { type FeedCounters, type MessageType, observe } from "../../application/
 import type { FrameCodec } from "./codecs.ts";
 import type { FastDecoder, FrameBatch } from "./fast/frame_batch.ts";
 import {
+  digitsOf,
   InexactInteger,
   InvalidField,
   isMessage,
   type Message,
   type MessageNotes,
-  NumberText,
   printable,
   readSymbol,
 } from "./fields.ts";
@@ -178,8 +178,7 @@ export class FrameDecoder<R> implements MessageNotes {
   rounded(field: string, value: unknown): void {
     this.#isInexact = true;
     this.#needsDigits ||= typeof value === "number";
-    const text = value instanceof NumberText ? value.text : String(value);
-    (this.#exact ??= []).push({ field, value: text });
+    (this.#exact ??= []).push({ field, value: digitsOf(value) });
   }
 
   unknownValues(values: readonly string[]): void {

@@ -39,6 +39,11 @@ export class NumberText {
   }
 }
 
+/** The digits of a number, as sent where they are known. */
+export function digitsOf(value: unknown): string {
+  return value instanceof NumberText ? value.text : String(value);
+}
+
 /** A decoded map of a frame; its values are not validated. */
 export type Message = Readonly<Record<string, unknown>>;
 

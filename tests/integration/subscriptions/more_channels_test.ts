@@ -7,6 +7,7 @@
 import assert from "node:assert/strict";
 import type { DescMethodServerStreaming } from "@bufbuild/protobuf";
 import type { Simulator } from "@alpaca-stream-proxy/simulator";
+import type { StreamTradesResponse } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { startHarness } from "../../support/harness.ts";
 import { clientOf, collect, messageOf, METHODS } from "../../support/streams.ts";
 import { until } from "../../support/until.ts";
@@ -179,4 +180,30 @@ Deno.test("an acknowledgement without a channel leaves its data flowing", async 
   await until("delivered", () => stream.messages.length === 1);
   const connections = changes(harness, "sip").map(({ connection }) => connection);
   assert.equal(new Set(connections).size, 1, "the socket stays");
+});
+
+Deno.test("a fractional size is rounded, and its digits are in the metadata", async () => {
+  await using harness = await startHarness();
+  const { simulator } = harness;
+  using client = clientOf(harness);
+  await using plain = collect(client, METHODS.streamTrades, { symbols: ["AAPL"] });
+  await using exact = collect(client, METHODS.streamTrades, {
+    symbols: ["AAPL"],
+    options: { meta: true },
+  });
+  await Promise.all([plain.opened, exact.opened]);
+  const place = { endpoint: "sip", channel: "trades" };
+  await until("subscribed", () => subscribed(simulator, place).has("AAPL"));
+  const frame = JSON.stringify([trade, trade, trade]);
+  const sizes = ["0.10", "2.500000", "7"];
+  let next = 0;
+  simulator.emitRaw("sip", frame.replaceAll('"s":1', () => `"s":${sizes[next++]}`));
+  await until("delivered", () => plain.messages.length + exact.messages.length === 6);
+  const told = (messages: readonly unknown[]) =>
+    messages.map((message) => {
+      const { trade, meta } = message as StreamTradesResponse;
+      return [trade?.size, meta?.exactValues.map(({ field, value }) => `${field} ${value}`)];
+    });
+  assert.deepEqual(told(plain.messages), [[0, undefined], [3, undefined], [7, undefined]]);
+  assert.deepEqual(told(exact.messages), [[0, ["size 0.10"]], [3, ["size 2.500000"]], [7, []]]);
 });

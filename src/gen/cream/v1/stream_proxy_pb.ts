@@ -1210,7 +1210,7 @@ export const FeedSubscriptionsSchema: GenMessage<FeedSubscriptions> = /*@__PURE_
  */
 export type ChannelSubscriptions = Message<"cream.v1.ChannelSubscriptions"> & {
   /**
-   * Alpaca's name of the channel: "trades", "quotes" or "bars".
+   * Alpaca's name of the channel, for example "trades", "dailyBars" or "lulds".
    *
    * @generated from field: string channel = 1;
    */

@@ -17,8 +17,10 @@ import type {
   TimeSpan,
 } from "../../../application/ports/market_data.ts";
 import type { ChannelEvents } from "../../../domain/market/channels.ts";
+import type { ExactValue } from "../../../domain/market/exact_value.ts";
 import { type Timestamp, toMilliseconds } from "../../../domain/market/timestamp.ts";
 import {
+  digitsOf,
   InexactInteger,
   InvalidField,
   isMessage,
@@ -41,8 +43,19 @@ const MAX_PAGES = 50;
 /** Splits of a rejected list of symbols; each of 100 symbols is found with 7. */
 const MAX_SPLITS = 16;
 
-/** Nothing is recorded: a value that is rounded here is rounded in the stream too. */
-const NOTES: MessageNotes = { inexact() {}, rounded() {}, unknownValues() {} };
+/**
+ * Reads an event with the digits of its rounded values, without trailing zeros. Nothing is counted:
+ * a value that is rounded here is rounded in the stream too.
+ */
+function withDigits<T extends object>(read: (notes: MessageNotes) => T): T {
+  const exact: ExactValue[] = [];
+  const event = read({
+    inexact() {},
+    rounded: (field, value) => exact.push({ field, value: digitsOf(value) }),
+    unknownValues() {},
+  });
+  return exact.length > 0 ? Object.assign(event, { exact }) : event;
+}
 
 /** How the values of a channel are requested and read. */
 interface Endpoint<C extends LatestChannel> {
@@ -56,27 +69,27 @@ const ENDPOINTS: { readonly [C in LatestChannel]: Endpoint<C> } = {
   stockQuotes: {
     path: "/v2/stocks/quotes",
     list: "quotes",
-    read: (message) => readStockQuote(message, NOTES),
+    read: (message) => withDigits((notes) => readStockQuote(message, notes)),
   },
   stockTrades: {
     path: "/v2/stocks/trades",
     list: "trades",
-    read: (message) => readStockTrade(message, NOTES),
+    read: (message) => withDigits((notes) => readStockTrade(message, notes)),
   },
   stockBars: {
     path: "/v2/stocks/bars",
     list: "bars",
-    read: (message) => readStockBar(message, "minute", NOTES),
+    read: (message) => withDigits((notes) => readStockBar(message, "minute", notes)),
   },
   optionQuotes: {
     path: "/v1beta1/options/quotes",
     list: "quotes",
-    read: (message) => readOptionQuote(message, NOTES),
+    read: (message) => withDigits((notes) => readOptionQuote(message, notes)),
   },
   optionTrades: {
     path: "/v1beta1/options/trades",
     list: "trades",
-    read: (message) => readOptionTrade(message, NOTES),
+    read: (message) => withDigits((notes) => readOptionTrade(message, notes)),
   },
 };
 

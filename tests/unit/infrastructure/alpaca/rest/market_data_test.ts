@@ -130,6 +130,21 @@ Deno.test("a history is read page by page, in order, with exact trade ids", asyn
   assert.equal(api.counters.backfill.ok, 2);
 });
 
+Deno.test("fractional sizes of a history are rounded and keep their digits", async () => {
+  await using api = new ScriptedApi([
+    tradesPage({ AAPL: [trade(1, { s: 0.25 }), trade(2, { s: "7.50" }), trade(3)] }),
+  ]);
+  const { events } = await marketData(api).history("stockTrades", {
+    symbols: ["AAPL"],
+    ...LIMITS,
+  }, api.signal);
+  assert.deepEqual(events.get("AAPL")?.map(({ size, exact }) => [size, exact]), [
+    [0, [{ field: "size", value: "0.25" }]],
+    [8, [{ field: "size", value: "7.50" }]],
+    [100, undefined],
+  ]);
+});
+
 Deno.test("bars are requested by the minute, option trades without a feed", async () => {
   await using api = new ScriptedApi([json({ bars: {}, trades: {} })]);
   const data = marketData(api);
