@@ -21,6 +21,7 @@ import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
 import { RetainedWindow } from "./retained_window.ts";
+import { type Position, SharedQueue } from "./shared_queue.ts";
 import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
 import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
 
@@ -86,6 +87,8 @@ export class Channel<T> implements EventSink<T> {
   readonly #bySecondary = new Map<string, EventQueue<T>[]>();
   /** Queues of streams without a filter. */
   readonly #unfiltered: EventQueue<T>[] = [];
+  /** Streams without a filter and without options. */
+  readonly #shared: SharedQueue<T>;
   readonly #observers = new Set<ChannelObserver>();
   readonly #coverage = new Coverage();
   #retained: RetainedWindow<T> | undefined;
@@ -95,6 +98,7 @@ export class Channel<T> implements EventSink<T> {
     const { capacity, counters, memory = new QueueMemory(), eventBytes = 0 } = options;
     this.#keys = keys;
     this.#queue = { capacity, counters, memory };
+    this.#shared = new SharedQueue<T>(this.#queue);
     this.#eventBytes = eventBytes;
     this.#retainedCapacity = options.retained ?? capacity;
     this.#symbols = new SymbolTable(options.idleSymbols ?? new IdleSymbols());
@@ -124,7 +128,7 @@ export class Channel<T> implements EventSink<T> {
   }
 
   mayHaveSubscribers(symbol: string): boolean {
-    if (this.#unfiltered.length > 0) return true;
+    if (this.#unfiltered.length > 0 || this.#shared.size > 0) return true;
     const entry = this.#symbols.get(symbol);
     if (entry !== undefined && entry.queues.length > 0) return true;
     if (this.#retained !== undefined && this.#coverage.isCarried(symbol)) return true;
@@ -152,6 +156,7 @@ export class Channel<T> implements EventSink<T> {
       bytes: typeof bytes === "number" ? bytes : bytes(event),
     };
     entry.last = envelope;
+    this.#shared.publish(envelope);
     for (const each of this.#unfiltered) each.enqueue(envelope);
     for (const each of entry.queues) each.enqueue(envelope);
     if (this.#bySecondary.size > 0 && secondary) {
@@ -167,7 +172,8 @@ export class Channel<T> implements EventSink<T> {
    *
    * @param onEnd called once, after it was removed
    */
-  subscribe(filter: ChannelFilter, onEnd?: () => void): Subscriber<T> {
+  subscribe(filter: ChannelFilter, onEnd: () => void = () => {}): Subscriber<T> | Position<T> {
+    if (filter.symbols.size === 0 && filter.secondary.size === 0) return this.#shared.add(onEnd);
     return this.subscribeQueue(filter, { onEnd }, (options) => new Subscriber<T>(options));
   }
 

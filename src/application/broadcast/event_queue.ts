@@ -1,5 +1,6 @@
 import type { Envelope } from "./envelope.ts";
 import type { LimitedQueue } from "./queue_memory.ts";
+import type { PendingBatch } from "./subscriber.ts";
 
 /**
  * A stream's bounded queue of a channel, with one reader.
@@ -36,6 +37,36 @@ export interface EventQueue<T> extends LimitedQueue {
   releaseInFlight(): void;
   /** Ends the queue and removes its events; idempotent. */
   end(): void;
+  /** Whether it has ended. */
+  readonly isEnded: boolean;
+}
+
+/**
+ * Iterates over the batches of a queue until `signal` fires or the queue ends; waits while the
+ * queue is empty. Asking for the next batch means that the last one was sent.
+ */
+export async function* batchesOf<T, Q extends EventQueue<T> & PendingBatch<Envelope<T>>>(
+  queue: Q,
+  signal: AbortSignal,
+): AsyncGenerator<Q, void> {
+  let wake = () => {};
+  const onAbort = () => wake();
+  signal.addEventListener("abort", onAbort);
+  try {
+    while (!signal.aborted && !queue.isEnded) {
+      if (queue.isReady) {
+        yield queue;
+        queue.releaseInFlight();
+      } else {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          queue.onReady(resolve);
+        });
+      }
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
 }
 
 /** What a queue reports to its stream. */

@@ -80,6 +80,10 @@ export class LatestQueue<T> implements EventQueue<T> {
     return oldest;
   }
 
+  get isEnded(): boolean {
+    return this.#over.signal.aborted;
+  }
+
   get isReady(): boolean {
     if (this.#cooling.size > 0) this.#endIntervals();
     return this.#ready.size > 0;

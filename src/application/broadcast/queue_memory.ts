@@ -116,11 +116,14 @@ export class QueueMemory {
       taken += envelope.bytes;
       this.#queued -= --envelope.holders === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;
     }
-    // Half as much again for the encoded and framed bytes.
-    const bytes = taken + (taken >>> 1);
-    this.#inFlight += bytes;
-    if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
-    return bytes;
+    return this.#addInFlight(taken);
+  }
+
+  /** Adds a batch to the memory in flight that its queue keeps for other streams. */
+  addInFlightShared(batch: readonly Envelope<unknown>[]): number {
+    let taken = 0;
+    for (let i = 0; i < batch.length; i++) taken += (batch[i] as Envelope<unknown>).bytes;
+    return this.#addInFlight(taken);
   }
 
   /** Counts a batch out that was sent. */
@@ -140,6 +143,14 @@ export class QueueMemory {
   /** Bytes for queues: the limit less what is in flight, at least three quarters. */
   get #queueLimit(): number {
     return this.limit - Math.min(this.#inFlight, this.limit * FLIGHT_SHARE);
+  }
+
+  #addInFlight(taken: number): number {
+    // Half as much again for the encoded and framed bytes.
+    const bytes = taken + (taken >>> 1);
+    this.#inFlight += bytes;
+    if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
+    return bytes;
   }
 
   #enforceLimit(): void {

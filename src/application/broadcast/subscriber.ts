@@ -18,7 +18,7 @@
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
-import type { EventQueue, QueueEvents } from "./event_queue.ts";
+import { batchesOf, type EventQueue, type QueueEvents } from "./event_queue.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
 /** Events of a full segment. */
@@ -117,6 +117,10 @@ export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, 
     return this.#queued > 0;
   }
 
+  get isEnded(): boolean {
+    return this.#ended;
+  }
+
   get fill(): number {
     return this.#queued / this.#capacity;
   }
@@ -146,25 +150,8 @@ export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, 
     if (this.#wakeReader !== undefined) this.#wake();
   }
 
-  /**
-   * Iterates over batches until `signal` fires or the queue ends; waits while the queue is empty.
-   * Asking for the next batch means that the last one was sent.
-   */
-  async *batches(signal: AbortSignal): AsyncGenerator<PendingBatch<Envelope<T>>, void> {
-    const onAbort = () => this.#wake();
-    signal.addEventListener("abort", onAbort);
-    try {
-      while (!signal.aborted && !this.#ended) {
-        if (this.#queued > 0) {
-          yield this;
-          this.releaseInFlight();
-        } else {
-          await new Promise<void>((wake) => this.onReady(wake));
-        }
-      }
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+  batches(signal: AbortSignal): AsyncGenerator<PendingBatch<Envelope<T>>, void> {
+    return batchesOf(this, signal);
   }
 
   onReady(wake: () => void): void {

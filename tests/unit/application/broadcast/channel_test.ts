@@ -3,6 +3,9 @@ import fc from "fast-check";
 import { Channel, type ChannelKeys } from "../../../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
 import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import type { Position } from "../../../../src/application/broadcast/shared_queue.ts";
+
+type Reader<T> = Subscriber<T> | Position<T>;
 
 interface Tick {
   readonly symbol: string;
@@ -32,7 +35,7 @@ function tick(symbol: string, id = "", value = 0): Tick {
 }
 
 /** Takes the events in a subscriber's queue. */
-async function taken(reader: Subscriber<Tick>): Promise<Envelope<Tick>[]> {
+async function taken(reader: Reader<Tick>): Promise<Envelope<Tick>[]> {
   const all: Envelope<Tick>[] = [];
   const batches = reader.batches(new AbortController().signal);
   while (reader.queued > 0) {
@@ -42,7 +45,7 @@ async function taken(reader: Subscriber<Tick>): Promise<Envelope<Tick>[]> {
   return all;
 }
 
-async function values(reader: Subscriber<Tick>): Promise<number[]> {
+async function values(reader: Reader<Tick>): Promise<number[]> {
   return (await taken(reader)).map(({ event }) => event.value);
 }
 
@@ -178,7 +181,7 @@ Deno.test("broadcast equals a filter over all subscribers", async () => {
     fc.record({ do: fc.constant("tick" as const), symbol: names, id: names }),
   );
   interface Model {
-    readonly reader: Subscriber<Tick>;
+    readonly reader: Reader<Tick>;
     readonly symbols: readonly string[];
     readonly ids: readonly string[];
     owed: number[];

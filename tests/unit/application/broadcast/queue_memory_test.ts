@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { Channel } from "../../../../src/application/broadcast/channel.ts";
 import { QueueMemory, SMALLEST_BATCH } from "../../../../src/application/broadcast/queue_memory.ts";
 import type { LimitedQueue } from "../../../../src/application/broadcast/queue_memory.ts";
-import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import type { EventQueue } from "../../../../src/application/broadcast/event_queue.ts";
 
 interface Tick {
   readonly symbol: string;
@@ -21,12 +21,12 @@ function channelOf(memory: QueueMemory, capacity = 100_000) {
     memory,
     eventBytes: EVENT_BYTES,
   });
-  const open = (...symbols: string[]): Subscriber<Tick> =>
+  const open = (...symbols: string[]): EventQueue<Tick> =>
     channel.subscribe({ symbols: new Set(symbols), secondary: new Set() });
   return { channel, counters, open };
 }
 
-function assertCounts(queue: Subscriber<Tick>): void {
+function assertCounts(queue: EventQueue<Tick>): void {
   const { published, sent, dropped, queued } = queue;
   assert.equal(published, sent + dropped + queued);
 }
@@ -48,7 +48,7 @@ Deno.test("after any operations every queue counts correctly and all stay within
         const memory = new QueueMemory(limit);
         const { channel, counters, open } = channelOf(memory);
         const queues = filters.map((symbols) => open(...symbols));
-        const ended = new Set<Subscriber<Tick>>();
+        const ended = new Set<EventQueue<Tick>>();
         for (const { symbol, count, reader, close } of steps) {
           for (let i = 0; i < count; i++) {
             channel.publish({ symbol }, 0);
@@ -111,7 +111,7 @@ Deno.test("a reader that keeps up loses nothing because of a stalled one", () =>
 Deno.test("an event that many queues share counts once, its slots for each", () => {
   const memory = new QueueMemory(100_000_000);
   const { channel, open } = channelOf(memory);
-  const queues = Array.from({ length: 90 }, () => open());
+  const queues = Array.from({ length: 90 }, () => open("A"));
   for (let i = 0; i < 1_008; i++) channel.publish({ symbol: "A" }, 0);
   assert.equal(memory.bytes, 1_008 * EVENT_BYTES + 90 * 1_008 * 8);
   for (const queue of queues.slice(1)) queue.end();
