@@ -4,7 +4,7 @@
  * @module
  */
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
-import type { PendingBatch } from "../../src/application/broadcast/subscriber.ts";
+import type { PendingBatch } from "../../src/application/broadcast/event_queue.ts";
 import type {
   MarketStreams,
   NoticeItem,

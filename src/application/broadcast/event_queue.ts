@@ -1,6 +1,16 @@
 import type { Envelope } from "./envelope.ts";
 import type { LimitedQueue } from "./queue_memory.ts";
-import type { PendingBatch } from "./subscriber.ts";
+
+/** Items that are ready. They stay in the queue until they are taken. */
+export interface PendingBatch<I> {
+  /**
+   * Takes the items that are ready, oldest first. To be called when they can be sent, so that the
+   * batch has everything that was published until then; empty if the queue has ended meanwhile.
+   *
+   * @param limit items, at least 1
+   */
+  take(limit?: number): readonly I[];
+}
 
 /**
  * A stream's bounded queue of a channel, with one reader.

@@ -13,9 +13,8 @@
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
-import { batchesOf, type EventQueue } from "./event_queue.ts";
+import { batchesOf, type EventQueue, type PendingBatch } from "./event_queue.ts";
 import type { QueueMemory } from "./queue_memory.ts";
-import type { PendingBatch } from "./subscriber.ts";
 
 /** Events of a full segment. */
 const SEGMENT = 256;

@@ -18,7 +18,7 @@
  */
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
-import { batchesOf, type EventQueue, type QueueEvents } from "./event_queue.ts";
+import { batchesOf, type EventQueue, type PendingBatch, type QueueEvents } from "./event_queue.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
 /** Events of a full segment. */
@@ -26,17 +26,6 @@ const SEGMENT = 512;
 
 /** An empty batch or segment; never written to. */
 const NONE: never[] = [];
-
-/** Items that are ready. They stay in the queue until they are taken. */
-export interface PendingBatch<I> {
-  /**
-   * Takes the items that are ready, oldest first. To be called when they can be sent, so that the
-   * batch has everything that was published until then; empty if the queue has ended meanwhile.
-   *
-   * @param limit items, at least 1
-   */
-  take(limit?: number): readonly I[];
-}
 
 /** Options of a {@linkcode Subscriber}. */
 export interface SubscriberOptions<T> extends QueueEvents<T> {

@@ -11,7 +11,7 @@ import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
-import type { PendingBatch } from "../broadcast/subscriber.ts";
+import type { PendingBatch } from "../broadcast/event_queue.ts";
 import type { Notice, StreamOptions } from "./stream_options.ts";
 
 /** What a client requests; an empty filter means everything. */

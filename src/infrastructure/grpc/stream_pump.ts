@@ -16,7 +16,7 @@
  */
 import { LARGEST_BATCH } from "../../application/broadcast/queue_memory.ts";
 import type { Envelope } from "../../application/broadcast/envelope.ts";
-import type { PendingBatch } from "../../application/broadcast/subscriber.ts";
+import type { PendingBatch } from "../../application/broadcast/event_queue.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";

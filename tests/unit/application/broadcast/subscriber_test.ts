@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
 import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
-import { type PendingBatch, Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import type { PendingBatch } from "../../../../src/application/broadcast/event_queue.ts";
 import { settle } from "../../../support/manual_clock.ts";
 
 /** An event of a frame of its own, or of one that arrived at a given time. */

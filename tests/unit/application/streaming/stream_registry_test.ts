@@ -11,7 +11,7 @@ import {
   type StreamItem,
   TooManySymbols,
 } from "../../../../src/application/streaming/market_streams.ts";
-import type { PendingBatch } from "../../../../src/application/broadcast/subscriber.ts";
+import type { PendingBatch } from "../../../../src/application/broadcast/event_queue.ts";
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import {
   QuotaExceeded,
