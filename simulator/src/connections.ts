@@ -143,10 +143,10 @@ export class Connections {
   mute(selector: ConnectionSelector = {}, options: MuteOptions = {}): number {
     const { data = true, acks = true, pongs = true } = options;
     const selected = this.select(selector);
-    for (const { socket, session } of selected) {
+    for (const { socket, session, trading } of selected) {
       session?.mute({ data, acks });
-      // On the trading stream data and replies are not separable here.
-      socket.mute({ pongs, frames: !session && (data || acks) });
+      trading?.mute({ data, acks });
+      socket.mutePongs(pongs);
     }
     return selected.length;
   }

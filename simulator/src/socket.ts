@@ -44,7 +44,6 @@ export class Socket implements SessionSocket {
   #closeTimer: Timer | undefined;
   #halfOpen = false;
   #mutePongs = false;
-  #muteFrames = false;
 
   constructor(
     ws: WebSocket,
@@ -79,7 +78,7 @@ export class Socket implements SessionSocket {
   }
 
   sendFrame(frame: string | Uint8Array, written?: () => void): boolean {
-    if (this.#halfOpen || this.#muteFrames) return false;
+    if (this.#halfOpen) return false;
     if (this.#ws.readyState !== this.#ws.OPEN) return false;
     this.#ws.send(frame, () => written?.());
     return true;
@@ -105,10 +104,9 @@ export class Socket implements SessionSocket {
     this.#ws.pause();
   }
 
-  /** Stops sending pongs (to the client's pings) or any frame. */
-  mute({ pongs, frames }: { pongs: boolean; frames: boolean }): void {
-    this.#mutePongs = pongs;
-    this.#muteFrames = frames;
+  /** Stops or resumes sending pongs to the client's pings. */
+  mutePongs(isMuted: boolean): void {
+    this.#mutePongs = isMuted;
   }
 
   #receive(data: RawData, isBinary: boolean): void {

@@ -24,8 +24,8 @@ export interface HistoryEntry {
 
 /** Daily bars to keep of a symbol. */
 const MAX_DAYS = 10;
-/** Symbols without a listing of which the latest messages are kept. */
-const MAX_UNLISTED = 10_000;
+/** Symbols of which the latest messages are kept: more than are listed. */
+const MAX_SYMBOLS = 20_000;
 
 /** The latest messages, up to twice the capacity. */
 class MessageWindow {
@@ -78,7 +78,7 @@ export class MarketHistory {
       case "t":
         return this.#trades.add(message);
       case "b":
-        this.#latestBars.set(message.S, message);
+        setBounded(this.#latestBars, message.S, message);
         return this.#bars.add(message);
       case "u":
         this.#updateLatest(message);
@@ -93,12 +93,7 @@ export class MarketHistory {
 
   /** Keeps the latest trade or quote of a symbol that no listing knows. */
   recordUnlisted(message: Message): void {
-    const key = message.T + message.S;
-    this.#unlisted.delete(key);
-    this.#unlisted.set(key, message);
-    if (this.#unlisted.size <= MAX_UNLISTED) return;
-    const [oldest] = this.#unlisted.keys();
-    if (oldest !== undefined) this.#unlisted.delete(oldest);
+    setBounded(this.#unlisted, message.T + message.S, message);
   }
 
   /** The latest trade or quote of a symbol that no listing knows. */
@@ -181,8 +176,16 @@ export class MarketHistory {
     if (isSame) days[days.length - 1] = message;
     else days.push(message);
     if (days.length > MAX_DAYS) days.shift();
-    this.#days.set(message.S, days);
+    setBounded(this.#days, message.S, days);
   }
+}
+
+/** Sets an entry; above the bound the one that was set first is dropped. */
+function setBounded<V>(map: Map<string, V>, key: string, value: V): void {
+  map.set(key, value);
+  if (map.size <= MAX_SYMBOLS) return;
+  const [oldest] = map.keys();
+  if (oldest !== undefined) map.delete(oldest);
 }
 
 /** The corrected version of a trade, at the time of the original. */

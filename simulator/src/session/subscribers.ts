@@ -52,6 +52,9 @@ interface SubscribersDependencies {
   readonly ledger: Ledger | undefined;
 }
 
+/** Symbols of a channel whose market goes on without a session: more than are listed. */
+const MAX_KEPT = 20_000;
+
 /** The sessions of one endpoint and their subscriptions. */
 export class Subscribers {
   readonly #bySymbol = new Map<ChannelName, Map<string, Set<Subscriber>>>();
@@ -104,7 +107,8 @@ export class Subscribers {
     this.change(subscriber, { change: "delete", channel, symbol });
     if (!this.#deps || this.#deps.keepMs === 0) return;
     const kept = this.#kept.get(channel) ?? new Set();
-    this.#kept.set(channel, kept.add(symbol));
+    if (kept.size < MAX_KEPT) kept.add(symbol);
+    this.#kept.set(channel, kept);
     this.#keptUntilMs = this.#deps.clock.now() + this.#deps.keepMs;
   }
 

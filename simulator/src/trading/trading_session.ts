@@ -61,6 +61,7 @@ export class TradingSession implements SocketHandler {
   readonly #delayed: DelayQueue<Encoded>;
   #account: Account | undefined;
   #listening = false;
+  #mute = { data: false, acks: false };
   #over = false;
   #authTimer: Timer | undefined;
 
@@ -93,6 +94,16 @@ export class TradingSession implements SocketHandler {
   /** Whether the client receives order events. */
   get listening(): boolean {
     return this.#listening && !this.#over;
+  }
+
+  /** Whether no events and no raw frames are sent. */
+  get isDataMuted(): boolean {
+    return this.#mute.data || this.#host.faults.isStreamMuted(TRADING_ENDPOINT);
+  }
+
+  /** Stops sending events, replies, or both; replaces the last mute. */
+  mute(mute: { readonly data: boolean; readonly acks: boolean }): void {
+    this.#mute = mute;
   }
 
   receive(data: string | Uint8Array): void {
@@ -196,7 +207,7 @@ export class TradingSession implements SocketHandler {
   }
 
   #reply(message: unknown, delayMs = 0): void {
-    if (this.#host.faults.isStreamSilent(TRADING_ENDPOINT)) return;
+    if (this.#mute.acks || this.#host.faults.isStreamSilent(TRADING_ENDPOINT)) return;
     this.send(message, delayMs);
   }
 

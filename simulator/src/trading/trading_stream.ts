@@ -7,7 +7,7 @@
  */
 import type { Account } from "../accounts.ts";
 import type { Clock } from "../clock.ts";
-import { TRADING_ENDPOINT, type TradingFaults } from "../faults.ts";
+import type { TradingFaults } from "../faults.ts";
 import { isMsgpack } from "../protocol/encoding.ts";
 import type { SocketHandler } from "../socket.ts";
 import type { OrderDelivery } from "./order_ledger.ts";
@@ -96,25 +96,25 @@ export class TradingStream implements Disposable {
    */
   emitTradeUpdate(data: unknown, accountKey?: string): OrderDelivery[] {
     const { faults } = this.#host;
-    const sessions = this.#listening(accountKey);
-    if (faults.isStreamMuted(TRADING_ENDPOINT)) {
-      return sessions.map(({ number }) => ({ connection: number, outcome: "muted", copies: 0 }));
-    }
     const copies = faults.takeOrderEventCopies();
     const delayMs = faults.orderEventDelayMs();
-    return sessions.map((session) => {
+    return this.#listening(accountKey).map((session) => {
+      const connection = session.number;
+      if (session.isDataMuted) return { connection, outcome: "muted", copies: 0 };
       let sent = 0;
       for (let copy = 0; copy < copies; copy++) {
         if (session.send({ stream: TRADE_UPDATES, data }, delayMs)) sent++;
       }
       const outcome = copies === 0 ? "dropped" : sent > 0 ? "sent" : "lost";
-      return { connection: session.number, outcome, copies: sent };
+      return { connection, outcome, copies: sent };
     });
   }
 
   /** Sends a frame unchanged to every listener. */
   emitFrame(frame: string | Uint8Array): void {
-    for (const session of this.#listening()) session.sendRaw(frame);
+    for (const session of this.#listening()) {
+      if (!session.isDataMuted) session.sendRaw(frame);
+    }
   }
 
   /** Sends a server error to every connection and closes it. */

@@ -59,6 +59,28 @@ Deno.test("a silent stream executes requests but sends nothing", async () => {
   assert.equal(pongs, 0);
 });
 
+Deno.test("a trading connection is muted for events or for replies alone", async () => {
+  await using simulator = await startSimulator(SILENT);
+  await using client = new RawClient(simulator.streamUrls.trading);
+  const next = async () => JSON.parse(new TextDecoder().decode(await client.raw() as Uint8Array));
+  const listen = { action: "listen", data: { streams: ["trade_updates"] } };
+  await new Promise((resolve) => client.ws.once("open", resolve));
+  client.send({ action: "auth", key: "SIM_KEY", secret: "SIM_SECRET" });
+  assert.equal((await next()).data.status, "authorized");
+  simulator.connections.mute({ endpoint: "trading" }, { acks: false, pongs: false });
+  client.send(listen);
+  assert.equal((await next()).stream, "listening");
+  simulator.trading.stream.emitTradeUpdate({ event: "new" });
+  simulator.connections.mute({ endpoint: "trading" }, { data: false });
+  client.send({ ...listen, data: { streams: [] } });
+  while (simulator.trading.stream.listeners > 0) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  simulator.connections.unmute();
+  client.send(listen);
+  assert.deepEqual((await next()).data.streams, ["trade_updates"]);
+});
+
 Deno.test("one channel of a symbol is muted while the market goes on", async () => {
   await using simulator = await startSimulator(SILENT);
   await using client = await RawClient.open(simulator.streamUrls.stocks());
