@@ -96,7 +96,11 @@ export class MetaEncoder {
     message.set(base);
     message[base.length] = META_TAG;
     writeVarint(message, base.length + 1, length);
-    this.#bytes.copy(message, base.length + prefix, 0, length);
+    // `copy` of Deno 2.9.6 takes longer than a loop over this many bytes.
+    const bytes = this.#bytes;
+    for (let from = 0, to = base.length + prefix; from < length;) {
+      message[to++] = bytes[from++] as number;
+    }
     return message;
   }
 

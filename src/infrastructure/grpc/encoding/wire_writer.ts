@@ -19,6 +19,8 @@ import { isTimestamp, type Timestamp } from "../../../domain/market/timestamp.ts
 
 /** Bytes before the body for the tag and the length of the wrapper. */
 const HEADROOM = 6;
+/** Longest message that is copied in a loop, in bytes. */
+const MAX_LOOP = 256;
 /** A tag and the longest varint. */
 const LONGEST_NUMBER = 11;
 /** Wire types, which say how long a field is. */
@@ -77,7 +79,9 @@ export class WireWriter {
     // A message in a queue can therefore retain its pool of 8 KiB, which it shares with messages of
     // the same time.
     const message = Buffer.allocUnsafe(end - start);
-    bytes.copy(message, 0, start, end);
+    // `copy` of Deno 2.9.6 has a cost of 400 ns, and a byte in a loop one of 1 ns.
+    if (end - start > MAX_LOOP) bytes.copy(message, 0, start, end);
+    else for (let from = start, to = 0; from < end;) message[to++] = bytes[from++] as number;
     return message;
   }
 
