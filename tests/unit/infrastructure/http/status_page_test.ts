@@ -266,6 +266,27 @@ Deno.test("a feed that is up again keeps the length of its last outage", () => {
   assert.equal(show["feed.sip.problem"], false);
 });
 
+Deno.test("a channel that few clients use is shown once it has messages", async () => {
+  const counters = createCounters();
+  const clock = new ManualClock();
+  const activity = new Activity(counters, clock);
+  const shown = () => {
+    const { show } = contentOf({ counters, activity });
+    return Object.keys(show).filter((name) => name.startsWith("channel.") && show[name]);
+  };
+  const usual = ["stockQuotes", "stockTrades", "stockBars", "optionQuotes", "optionTrades"]
+    .concat("orderUpdates").map((channel) => `channel.${channel}`);
+  assert.deepEqual(shown(), usual);
+  const stop = new AbortController();
+  const running = activity.run(stop.signal);
+  counters.feeds.sip.received.luld++;
+  counters.channels.imbalances.published++;
+  await clock.advance(1_000);
+  assert.deepEqual(shown(), usual.toSpliced(3, 0, "channel.priceBands", "channel.imbalances"));
+  stop.abort();
+  await running;
+});
+
 Deno.test("a closed market is shown beside the missing data", () => {
   const at = (now: number) => {
     const { text, show } = contentOf({ status: statusWith({}, now) });
