@@ -16,6 +16,7 @@ import {
   type FeedSubscriptions,
   FeedType,
   FeedTypeSchema,
+  FreshnessSchema,
   type OptionExpansion,
   type SymbolBudget,
   SymbolState,
@@ -137,14 +138,14 @@ export function subscriptionTables(
   const tables = status.feeds.flatMap((feed) =>
     feed.subscriptions === undefined ? [] : [
       "",
-      ...feedLines(feedName(feed), feed.subscriptions, colors),
+      ...feedLines(feed, feed.subscriptions, colors),
     ]
   );
   return tables.length > 0 ? tables : ["", "this proxy reports no subscriptions"];
 }
 
 function feedLines(
-  feed: string,
+  feed: FeedStatus,
   { budget, channels, expansions }: FeedSubscriptions,
   colors: Colors,
 ): string[] {
@@ -152,11 +153,22 @@ function feedLines(
     symbols.map((symbol) => symbolRow(channel, symbol))
   );
   return [
-    `${colors("bold", feed)}  ${quotaText(budget)}`,
+    `${colors("bold", feedName(feed))}  ${quotaText(budget)}`,
+    ...freshnessLines(feed),
     ...channels.map((channel) => `  ${channelText(channel)}`),
     ...indented(SYMBOL_COLUMNS, symbols, colors),
     ...indented(EXPANSION_COLUMNS, expansions.map(expansionRow), colors),
   ];
+}
+
+/** Whether the data is current; nothing for a proxy that does not report it. */
+function freshnessLines({ freshness: notice, staleSymbols = 0 }: FeedStatus): string[] {
+  if (!notice) return [];
+  const { freshness, since, reason } = notice;
+  const start = since ? ` since ${timeOfDay(since, 0)}` : "";
+  const cause = reason === "" ? "" : `: ${reason}`;
+  const stale = staleSymbols === 0 ? "" : `; ${grouped(staleSymbols)} stale symbols`;
+  return [`  data: ${enumName(FreshnessSchema, freshness)}${start}${cause}${stale}`];
 }
 
 const SYMBOL_COLUMNS: readonly Column[] = [
@@ -221,9 +233,12 @@ function channelText(
 
 function symbolRow(
   channel: string,
-  { symbol, state, streams, reason }: SymbolSubscription,
+  { symbol, state, streams, reason, stale }: SymbolSubscription,
 ): Cell[] {
-  return [channel, symbol, stateCell(state), grouped(streams), reason ?? ""];
+  const cell = stale
+    ? { text: `${symbolStateText(state)}, stale`, style: "red" as const }
+    : stateCell(state);
+  return [channel, symbol, cell, grouped(streams), reason ?? ""];
 }
 
 function expansionRow(expansion: OptionExpansion): Cell[] {

@@ -6,6 +6,7 @@ import {
   ConnectionStatusSchema,
   ExpansionState,
   FeedType,
+  Freshness,
   SymbolBudgetSchema,
   SymbolState,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
@@ -34,6 +35,33 @@ for (const [budget, text] of BUDGETS) {
     assert.equal(quotaText(create(SymbolBudgetSchema, budget)), text);
   });
 }
+
+Deno.test("the freshness of a feed has its own line, and stale symbols are marked", () => {
+  const lines = tables({
+    feeds: [{
+      feedType: FeedType.SIP,
+      freshness: {
+        freshness: Freshness.STALE,
+        since: { seconds: 1_705_330_800n },
+        reason: "No data",
+      },
+      staleSymbols: 2,
+      subscriptions: {
+        channels: [{
+          channel: "quotes",
+          symbols: [
+            { symbol: "AAPL", state: SymbolState.ACKNOWLEDGED, streams: 1, stale: true },
+            { symbol: "MSFT", state: SymbolState.ACKNOWLEDGED, streams: 1 },
+          ],
+        }],
+      },
+    }],
+  });
+  assert.equal(lines[2], "  data: stale since 15:00:00: No data; 2 stale symbols");
+  const [apple, microsoft] = lines.slice(-2).map((line) => line.trim().split(/ {2,}/));
+  assert.deepEqual(apple?.slice(1, 3), ["AAPL", "acknowledged, stale"]);
+  assert.deepEqual(microsoft?.slice(1, 3), ["MSFT", "acknowledged"]);
+});
 
 Deno.test("every channel counts its symbols by state, every symbol has a row", () => {
   const lines = tables({
