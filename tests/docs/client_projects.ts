@@ -63,11 +63,13 @@ export const CLIENT_PROJECTS: readonly ClientProject[] = [
 ];
 
 /**
- * Runs on the installed Node. Types are stripped first, because Node before 22.18
- * does not do that.
+ * Runs the client library on the installed Node. Types are stripped first, because
+ * Node before 22.18 does not do that.
  */
 async function prepareTypeScript(folder: string): Promise<Command> {
-  await run(["cp", "-r", new URL("src/gen", ROOT).pathname, `${folder}/gen`]);
+  await run(["mkdir", "-p", `${folder}/src`]);
+  await run(["cp", "-r", new URL("src/gen", ROOT).pathname, `${folder}/src/gen`]);
+  await run(["cp", "-r", new URL("client", ROOT).pathname, `${folder}/client`]);
   await run([Deno.execPath(), "install", "-q"], folder);
   await run([
     Deno.execPath(),

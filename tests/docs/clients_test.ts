@@ -98,8 +98,9 @@ Deno.test({
     const command = { words: ["node", "out/quickstart.js"] };
     const client = { name: "quickstart", cwd, command };
     await using running = startClient(client, proxy.address);
+    const hello = { notice: { kind: { case: "hello", value: { epoch: "1" } } } } as const;
     const quote = { symbol: "AAPL", bidPrice: 1, askPrice: 2 };
-    await proxy.send(StreamProxyService.method.streamQuotes, { quote });
+    await proxy.send(StreamProxyService.method.streamQuotes, hello, { quote });
     await until("it prints a quote", () => running.lines.includes("AAPL 1 2"));
   },
 });

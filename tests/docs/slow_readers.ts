@@ -72,11 +72,12 @@ const EDITS: Readonly<Record<string, Edits>> = {
         /console\.log\(`\$\{quote\.symbol\}.*\);/,
         "const at = quote.timestamp; " +
         "console.log(Number(at?.seconds) * 1000 + Number(at?.nanos) / 1e6); " +
-        `await sleep(${PAUSE_MS});`,
+        `await new Promise((done) => setTimeout(done, ${PAUSE_MS}));`,
       ],
       ['["AAPL", "MSFT"]', '["AAPL"]'],
     ],
-    defaults: [[", { settings }", ""]],
+    // The window is in the library.
+    defaults: [],
   },
 };
 

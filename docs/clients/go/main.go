@@ -73,7 +73,10 @@ func isPermanent(err error) bool {
 }
 
 func follow(client cream.StreamProxyServiceClient) error {
-	request := &cream.StreamQuotesRequest{Symbols: []string{"AAPL", "MSFT"}}
+	request := &cream.StreamQuotesRequest{
+		Symbols: []string{"AAPL", "MSFT"},
+		Options: &cream.StreamOptions{Meta: true, Notices: true},
+	}
 	stream, err := client.StreamQuotes(context.Background(), request, grpc.WaitForReady(true))
 	if err != nil {
 		return err
@@ -83,7 +86,13 @@ func follow(client cream.StreamProxyServiceClient) error {
 		if err != nil {
 			return err
 		}
+		if gap := response.GetNotice().GetGap(); gap != nil {
+			log.Print(gap.GetCount(), " messages are missing: ", gap.GetReason(), gap.GetSymbols())
+		}
 		quote := response.GetQuote()
+		if quote == nil {
+			continue
+		}
 		fmt.Println(quote.GetSymbol(), quote.GetBidPrice(), "x", quote.GetAskPrice())
 	}
 }

@@ -6,7 +6,10 @@ use tonic::{Code, Status, transport::Channel};
 mod cream {
     tonic::include_proto!("cream.v1");
 }
-use cream::{StreamQuotesRequest, stream_proxy_service_client::StreamProxyServiceClient};
+use cream::{
+    StreamOptions, StreamQuotesRequest, notice::Kind,
+    stream_proxy_service_client::StreamProxyServiceClient,
+};
 
 const FIRST_DELAY: Duration = Duration::from_millis(500);
 const MAX_DELAY: Duration = Duration::from_secs(10);
@@ -58,8 +61,17 @@ fn is_permanent(status: &Status) -> bool {
 async fn follow(client: &mut StreamProxyServiceClient<Channel>) -> Result<(), Status> {
     let mut request = StreamQuotesRequest::default();
     request.symbols = vec!["AAPL".into(), "MSFT".into()];
+    request.options = Some(StreamOptions {
+        meta: true,
+        notices: true,
+        ..Default::default()
+    });
     let mut stream = client.stream_quotes(request).await?.into_inner();
     while let Some(response) = stream.message().await? {
+        if let Some(Kind::Gap(gap)) = response.notice.and_then(|notice| notice.kind) {
+            let (count, reason, symbols) = (gap.count, gap.reason(), gap.symbols);
+            eprintln!("{count} messages are missing: {reason:?} {symbols:?}");
+        }
         if let Some(quote) = response.quote {
             println!("{} {} x {}", quote.symbol, quote.bid_price, quote.ask_price);
         }
