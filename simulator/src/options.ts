@@ -53,6 +53,12 @@ export interface SimulatorOptions {
   readonly barSeconds?: number;
   /** Mean seconds between halts; 0 for none. Default 300. */
   readonly haltEverySeconds?: number;
+  /**
+   * Whether one in 1,000 trades is late (with the time of the bar before) and
+   * one in 4,000 each is corrected and cancelled, as on the tape. Without them a
+   * history by time has every trade of a span. Default true.
+   */
+  readonly irregularTrades?: boolean;
   /** Which sizes of trades and quotes have a fraction. Default: none. */
   readonly fractionalSizes?: FractionalSizes;
   /**
@@ -117,6 +123,7 @@ const DEFAULTS: SimulatorSettings = {
   universeSize: 70,
   barSeconds: 60,
   haltEverySeconds: 300,
+  irregularTrades: true,
   fractionalSizes: {},
   historyCapacity: 100_000,
   keepMarketSeconds: 120,

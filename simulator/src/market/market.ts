@@ -50,6 +50,8 @@ interface MarketOptions {
   readonly historyCapacity: number;
   /** Which sizes of stocks have a fraction. */
   readonly fractionalSizes: FractionalSizes;
+  /** Whether a few trades are late, corrected or cancelled without a fault. */
+  readonly irregularTrades: boolean;
 }
 
 /** All feeds and their prices. */
@@ -178,7 +180,7 @@ export class Market implements MarketPrices, Disposable {
   }
 
   #feed(name: EndpointName, subscribers: Subscribers): MarketFeed {
-    const { barSeconds, haltEverySeconds, faults } = this.#options;
+    const { barSeconds, haltEverySeconds, faults, irregularTrades } = this.#options;
     const random = this.#options.random.fork(name);
     const history = new MarketHistory(this.#options.historyCapacity);
     this.#histories.set(name, history);
@@ -207,6 +209,7 @@ export class Market implements MarketPrices, Disposable {
       faults,
       barSeconds,
       haltEverySeconds,
+      irregularTrades,
       delaySeconds: feedStyle(name).delaySeconds,
     };
     if (name === "test") return new TestFeed(deps);

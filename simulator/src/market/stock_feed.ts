@@ -50,6 +50,8 @@ interface StockFeedDependencies {
   readonly haltEverySeconds: number;
   /** Delay of all timestamps. */
   readonly delaySeconds: number;
+  /** Whether a few trades are late, corrected or cancelled without a fault. */
+  readonly irregularTrades: boolean;
 }
 
 /** The messages of one stock endpoint. */
@@ -153,10 +155,10 @@ export class StockFeed implements MarketFeed {
   }
 
   #trade(listing: StockListing, at: Timestamp): void {
-    const { subscribers, random, faults } = this.#deps;
+    const { subscribers, random, faults, irregularTrades } = this.#deps;
     if (this.#halts.isHalted(listing.symbol)) return;
     const late = faults.takeLateTrade() ||
-      random.next() < 1 / TRADES_PER_LATE_ONE;
+      (random.next() < 1 / TRADES_PER_LATE_ONE && irregularTrades);
     this.#followPrice(listing, at);
     const trade = late
       ? listing.lateTrade(this.#input(at.plus(-this.#lateness())))
@@ -179,9 +181,10 @@ export class StockFeed implements MarketFeed {
   }
 
   #correctionOf(trade: Message, listing: StockListing, at: Timestamp): Message | undefined {
-    const { random, faults } = this.#deps;
+    const { random, faults, irregularTrades } = this.#deps;
     const planned = faults.takeTradeCorrection();
-    const chance = random.next() * TRADES_PER_CORRECTION;
+    const drawn = random.next() * TRADES_PER_CORRECTION;
+    const chance = irregularTrades ? drawn : Infinity;
     if (planned === "correct" || chance < 1) return correctionOf(trade, listing, at);
     return planned === "cancel" || chance < 2
       ? cancelOf(trade, at, chance < 1.5 ? "E" : "C")

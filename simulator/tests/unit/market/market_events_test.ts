@@ -96,3 +96,19 @@ for (const format of ["number", "text"] as const) {
     );
   });
 }
+
+for (const irregularTrades of [true, false]) {
+  Deno.test(`some trades are late, corrected and cancelled: ${irregularTrades}`, () => {
+    using harness = new MarketHarness("sip", { rate: 10_000, barSeconds: 2, irregularTrades });
+    harness.follow("trades", "*").follow("corrections", "*").follow("cancelErrors", "*");
+    harness.clock.advance(4_000);
+    const late = harness.of("t").filter(({ c }) => (c as string[]).includes("Z"));
+    const counts = [late.length, harness.of("c").length, harness.of("x").length];
+    assert.ok(counts.every((count) => (count > 0) === irregularTrades), counts.join());
+    harness.messages.length = 0;
+    harness.faults.lateTrades();
+    harness.faults.correctTrades();
+    harness.clock.advance(10);
+    assert.ok(harness.of("c").length > 0);
+  });
+}

@@ -35,6 +35,7 @@ export class MarketHarness implements Disposable {
       startMs?: number;
       haltEverySeconds?: number;
       fractionalSizes?: FractionalSizes;
+      irregularTrades?: boolean;
     } = {},
   ) {
     this.clock = new ManualClock(options.startMs);
@@ -67,6 +68,7 @@ export class MarketHarness implements Disposable {
       haltEverySeconds: options.haltEverySeconds ?? 0,
       historyCapacity: 1000,
       fractionalSizes: options.fractionalSizes ?? {},
+      irregularTrades: options.irregularTrades ?? true,
     });
   }
 
