@@ -11,7 +11,8 @@ import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { supervise } from "./application/feeds/supervise.ts";
-import { LastEvents } from "./application/history/last_values.ts";
+import { LastEvents } from "./application/history/last_events.ts";
+import { Outages } from "./application/history/outages.ts";
 import { Activity } from "./application/status/activity.ts";
 import { createCounters } from "./application/status/counters.ts";
 import { measureEndToEndDelay, measureLoopDelay } from "./application/status/delays.ts";
@@ -184,6 +185,13 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const streams: StreamRegistry = new StreamRegistry({
     channels,
     lastEvents: new LastEvents({ marketData, clock, log }),
+    outages: new Outages({
+      channels,
+      marketData,
+      maxSilenceMs: config.heartbeat.intervalMs + config.heartbeat.timeoutMs,
+      clock,
+      log,
+    }),
     feeds: config.feeds,
     sinks: managers,
     underlyings,

@@ -27,7 +27,10 @@ function textOf({ quote, meta, notice }: StreamQuotesResponse): string {
 
 type Client = Connected<typeof StreamProxyService>;
 
-/** Reads a stream up to a number of responses without subscription notices, then cancels it. */
+/** Kinds of notices that do not matter here. */
+const SKIPPED: readonly unknown[] = ["subscription", "feed"];
+
+/** Reads a stream up to a number of responses that matter, then cancels it. */
 async function read(
   client: Client,
   { symbols, count, onCaughtUp }: {
@@ -41,7 +44,7 @@ async function read(
   const responses = client.streamQuotes({ symbols, options: SNAPSHOT }, { signal: leave.signal });
   try {
     for await (const response of responses) {
-      if (response.notice?.kind.case === "subscription") continue;
+      if (SKIPPED.includes(response.notice?.kind.case)) continue;
       seen.push(textOf(response));
       if (response.notice?.kind.case === "caughtUp") onCaughtUp?.();
       if (seen.length === count) leave.abort();

@@ -20,7 +20,7 @@ import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
-import { RetainedWindow } from "./retained_window.ts";
+import { type ReceivedSince, RetainedWindow } from "./retained_window.ts";
 import { type Position, SharedQueue } from "./shared_queue.ts";
 import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
 import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
@@ -64,8 +64,18 @@ export interface ChannelObserver {
   readonly filter: ChannelFilter;
   /** Messages of some symbols that the stream filters by are missing. */
   gap(gap: Gap): void;
+  /** Whether the stream fills outages of known symbols instead of receiving their gaps. */
+  readonly fillsOutages: boolean;
+  /** An outage of some symbols that the stream filters by has ended. */
+  fillOutage(outage: EndedOutage, symbols: readonly string[]): void;
   /** Upstream has acknowledged symbols, of this stream or of others. */
   carried(): void;
+}
+
+/** When messages were missing, in wall clock ms. */
+export interface EndedOutage {
+  readonly startTime: number;
+  readonly endTime: number;
 }
 
 /** Most gaps that list the symbols of one outage; one of more symbols lists none. */
@@ -211,11 +221,11 @@ export class Channel<T> implements EventSink<T> {
     return () => this.#observers.delete(observer);
   }
 
-  /** Starts to retain events; idempotent. */
-  startRetaining(): void {
+  /** Starts to retain events, from the wall clock time `now` on; idempotent. */
+  startRetaining(now: number): void {
     if (this.#retained || this.#retainedCapacity === 0) return;
-    const { memory } = this.#queue;
-    this.#retained = new RetainedWindow<T>(this.#retainedCapacity, this.#sequence, memory);
+    const start = { sequence: this.#sequence, now };
+    this.#retained = new RetainedWindow<T>(this.#retainedCapacity, start, this.#queue.memory);
   }
 
   /** Releases the retained events. */
@@ -299,6 +309,18 @@ export class Channel<T> implements EventSink<T> {
     return missed;
   }
 
+  /** Retained events that were received at or after `since`, in wall clock ms. */
+  receivedSince(since: number): ReceivedSince<T> {
+    return this.#retained?.receivedSince(since) ??
+      { events: NONE, retainedSince: Infinity, droppedUntil: -Infinity };
+  }
+
+  /** Estimated bytes of an event in queues. */
+  bytesOf(event: T): number {
+    const bytes = this.#eventBytes;
+    return typeof bytes === "number" ? bytes : bytes(event);
+  }
+
   /** The position of the newest retained event for which `isWanted` holds. */
   positionOf(isWanted: (event: T) => boolean): number | undefined {
     return this.#retained?.find(isWanted);
@@ -345,8 +367,22 @@ export class Channel<T> implements EventSink<T> {
     const affected = symbols && new Set(symbols);
     this.#retained?.addGap({ sequence: this.#sequence, gap, symbols: affected });
     for (const observer of this.#observers) {
+      if (observer.fillsOutages && affected && this.#fill(gap, affected, observer)) continue;
       for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
     }
+  }
+
+  /** Returns false for a gap that is not an outage. */
+  #fill(
+    { reason, startTime, endTime }: Gap,
+    symbols: ReadonlySet<string>,
+    observer: ChannelObserver,
+  ): boolean {
+    const isOutage = reason === "upstream_lost";
+    if (!isOutage || startTime === undefined || endTime === undefined) return false;
+    const affected = this.#intersect(symbols, observer.filter);
+    if (affected.length > 0) observer.fillOutage({ startTime, endTime }, affected);
+    return true;
   }
 
   /**

@@ -11,6 +11,16 @@ import { type Gap, mergeGaps } from "../../domain/market/notices.ts";
 import type { Envelope } from "./envelope.ts";
 import type { LimitedQueue, QueueMemory } from "./queue_memory.ts";
 
+/** What was received since a moment; times are wall clock ms of the receipt. */
+export interface ReceivedSince<T> {
+  /** Newest first. */
+  readonly events: readonly Envelope<T>[];
+  /** When events began to be retained. */
+  readonly retainedSince: number;
+  /** When the newest event was received that is not retained any more; `-Infinity` for none. */
+  readonly droppedUntil: number;
+}
+
 /** A gap that streams have been sent after a position. */
 interface RetainedGap {
   /** Position of the channel at the gap. */
@@ -35,12 +45,20 @@ export class RetainedWindow<T> implements LimitedQueue {
   readonly #gaps: RetainedGap[] = [];
   /** Position after which all gaps are retained. */
   #gapsSince: number;
+  readonly #startedAt: number;
+  #droppedUntil = -Infinity;
 
   /**
    * @param capacity events, at least 1
-   * @param sequence position of the channel, after which events are retained
+   * @param start position of the channel and wall clock ms after which events are retained
    */
-  constructor(capacity: number, sequence: number, memory: QueueMemory) {
+  constructor(
+    capacity: number,
+    start: { readonly sequence: number; readonly now: number },
+    memory: QueueMemory,
+  ) {
+    const { sequence, now } = start;
+    this.#startedAt = now;
     this.#capacity = capacity;
     this.#memory = memory;
     this.#first = this.#oldest = sequence + 1;
@@ -108,6 +126,17 @@ export class RetainedWindow<T> implements LimitedQueue {
     return undefined;
   }
 
+  /** Events that were received at or after `since`, in wall clock ms. */
+  receivedSince(since: number): ReceivedSince<T> {
+    const events: Envelope<T>[] = [];
+    for (let at = this.#newest; at >= this.#oldest; at--) {
+      const envelope = this.#slots[(at - this.#first) % this.#capacity] as Envelope<T>;
+      if (envelope.receivedAt < since) break;
+      events.push(envelope);
+    }
+    return { events, retainedSince: this.#startedAt, droppedUntil: this.#droppedUntil };
+  }
+
   /** Gaps after a position, in order. */
   gapsAfter(sequence: number): readonly RetainedGap[] {
     return this.#gaps.filter((gap) => gap.sequence >= sequence);
@@ -132,6 +161,7 @@ export class RetainedWindow<T> implements LimitedQueue {
     const envelope = this.#slots[at] as Envelope<T>;
     this.#slots[at] = undefined;
     this.#oldest++;
+    this.#droppedUntil = envelope.receivedAt;
     this.#memory.release(envelope);
     let gap = this.#gaps[0];
     for (; gap && gap.sequence + 1 < this.#oldest; gap = this.#gaps[0]) {

@@ -49,7 +49,7 @@ interface Fillable {
 }
 
 /** What a channel has received. */
-export interface ReceivedEvents<E> {
+interface ReceivedEvents<E> {
   /** Number of events so far. */
   readonly sequence: number;
   /** Events received at or after `since`, in wall clock ms, newest first. */

@@ -8,16 +8,15 @@
  *
  * @module
  */
-import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
+import type { ChannelEvents } from "../../domain/market/channels.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { type LatestChannel, type MarketData, MAX_REQUEST_SYMBOLS } from "../ports/market_data.ts";
-import type { LastEventSource } from "../streaming/stream_registry.ts";
 import { remedyOf } from "./remedy.ts";
 
 /** How long a caller waits for values, in ms. */
-export const DEADLINE_MS = 3_000;
+const DEADLINE_MS = 3_000;
 /** How long symbols are collected for one request. */
 const GATHER_MS = 10;
 /** How long a value is reused. */
@@ -30,7 +29,7 @@ const PAUSE_MS = 5_000;
 const LONG_PAUSE_MS = 60_000;
 
 /** What the values are fetched with. */
-interface LastValuesOptions {
+export interface LastValuesOptions {
   readonly marketData: MarketData;
   readonly clock: Clock;
   readonly log: Log;
@@ -196,38 +195,4 @@ export class LastValues<C extends LatestChannel> {
 function finish(entry: Entry<unknown>): void {
   entry.state = "done";
   entry.resolve();
-}
-
-/** The last known events of all channels that have some. */
-export class LastEvents implements LastEventSource {
-  readonly #channels: { readonly [C in LatestChannel]: LastValues<C> };
-
-  constructor(options: LastValuesOptions) {
-    this.#channels = {
-      stockQuotes: new LastValues("stockQuotes", options),
-      stockTrades: new LastValues("stockTrades", options),
-      stockBars: new LastValues("stockBars", options),
-      optionQuotes: new LastValues("optionQuotes", options),
-      optionTrades: new LastValues("optionTrades", options),
-    };
-  }
-
-  lookUp<C extends ChannelName>(
-    channel: C,
-    symbols: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, ChannelEvents[C]>> {
-    const values = this.#of(channel);
-    if (!values) return Promise.resolve(new Map());
-    return values.lookUp(symbols, signal) as Promise<ReadonlyMap<string, ChannelEvents[C]>>;
-  }
-
-  forget(channel: ChannelName): void {
-    this.#of(channel)?.forget();
-  }
-
-  #of(channel: ChannelName): LastValues<LatestChannel> | undefined {
-    const channels: Readonly<Partial<Record<ChannelName, unknown>>> = this.#channels;
-    return channels[channel] as LastValues<LatestChannel> | undefined;
-  }
 }

@@ -18,17 +18,19 @@ import {
   mergeGaps,
   type Origin,
 } from "../../domain/market/notices.ts";
-import type { Channel, ChannelFilter, ChannelObserver } from "../broadcast/channel.ts";
+import type { Channel, ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { EventQueue } from "../broadcast/event_queue.ts";
 import { LatestQueue } from "../broadcast/latest_queue.ts";
 import type { QueueMemory } from "../broadcast/queue_memory.ts";
 import { Subscriber } from "../broadcast/subscriber.ts";
 import type { PendingBatch } from "../broadcast/event_queue.ts";
+import type { Fill, FillRequest } from "../history/backfills.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { StreamCounters } from "../status/counters.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
+import { filling, gapsOf } from "./outage_notices.ts";
 import type { Notice, ResumePoint, StreamOptions, StreamTotals } from "./stream_options.ts";
 
 /** Notices, beside those of its symbols, that a stream can have waiting; it ends with more. */
@@ -48,6 +50,9 @@ export type FetchLast<T> = (
   signal: AbortSignal,
 ) => Promise<ReadonlyMap<string, T>>;
 
+/** Finds what a stream has missed in an outage. Never rejects, and resolves within seconds. */
+export type FillOutage<T> = (request: FillRequest) => Promise<Fill<Envelope<T>>>;
+
 /** What a stream with options needs. */
 interface AnnotatedStreamOptions<T> {
   /** Identifies the stream in acknowledgements; hard to guess. */
@@ -63,6 +68,8 @@ interface AnnotatedStreamOptions<T> {
   readonly eventId?: ((event: T) => string) | undefined;
   /** Where a snapshot has events from that were not seen. @default nowhere */
   readonly fetchLast?: FetchLast<T> | undefined;
+  /** Finds what was missed in an outage, for streams with `backfill`. @default nothing */
+  readonly fillOutage?: FillOutage<T> | undefined;
   readonly clock: Clock;
   readonly memory: QueueMemory;
   readonly counters: StreamCounters;
@@ -76,6 +83,8 @@ interface Interlude<T> {
   readonly at: number;
   /** `undefined` while they are being fetched: nothing later is sent until then. */
   items: readonly StreamItem<T>[] | undefined;
+  /** Items that were taken. */
+  taken: number;
 }
 
 /** A client's stream with metadata, notices and a delivery policy. */
@@ -100,6 +109,9 @@ export class AnnotatedStream<T>
   /** Whether all items of the opening are known. */
   #isOpened = false;
   #interludes: Interlude<T>[] = [];
+  /** Freshness of the whole feed, and how often it was reported since the stream opened. */
+  #feed: FeedNotice;
+  #feedNotices = 0;
   #isHeartbeatDue = false;
   /** The notice of the end, until it is taken. */
   #draining: NoticeItem | undefined;
@@ -126,7 +138,8 @@ export class AnnotatedStream<T>
     this.filter = filter;
     this.options = options;
     this.#since = clock.now();
-    if (options.meta || options.notices) channel.startRetaining();
+    this.#feed = deps.feed;
+    if (options.meta || options.notices || options.backfill) channel.startRetaining(this.#since);
     const { sequence } = channel;
     this.#queue = this.#createQueue();
     const stopObserving = channel.observe(this);
@@ -217,6 +230,7 @@ export class AnnotatedStream<T>
     if (this.#over.signal.aborted) return;
     this.#over.abort();
     this.#releaseOpening();
+    for (const { items = [], taken } of this.#interludes) this.#releaseEvents(items.slice(taken));
     this.#interludes = [];
     this.#queue.end();
     this.#wake();
@@ -297,7 +311,11 @@ export class AnnotatedStream<T>
   /** Sends the freshness of the feed, or of the symbols that this stream filters by. */
   feed(feed: FeedNotice): void {
     const { channel } = this.#deps;
-    if (feed.symbols.length === 0) return this.#notify({ type: "feed", feed });
+    if (feed.symbols.length === 0) {
+      this.#feed = feed;
+      this.#feedNotices++;
+      return this.#notify({ type: "feed", feed });
+    }
     const symbols = feed.symbols.filter((symbol) => channel.matches(this.filter, symbol));
     if (symbols.length > 0) this.#notify({ type: "feed", feed: { ...feed, symbols } });
   }
@@ -318,17 +336,42 @@ export class AnnotatedStream<T>
     this.#wake();
   }
 
-  /**
-   * Holds back what is published from now on until the returned function is called with the items
-   * to send before it; to be called once.
-   */
-  holdLive(): (items: readonly StreamItem<T>[]) => void {
-    const interlude: Interlude<T> = { at: this.#queue.published, items: undefined };
+  get fillsOutages(): boolean {
+    return this.options.backfill && this.#deps.fillOutage !== undefined;
+  }
+
+  /** Holds live messages back until what was missed before them is fetched, or given up. */
+  fillOutage({ startTime, endTime }: EndedOutage, symbols: readonly string[]): void {
+    const { fillOutage, clock } = this.#deps;
+    const since = this.#since;
+    if (!fillOutage || endTime < since) return;
+    this.#notify({ type: "feed", feed: filling(clock.now()) });
+    const interlude: Interlude<T> = { at: this.#queue.published, items: undefined, taken: 0 };
     this.#interludes.push(interlude);
-    return (items) => {
+    const notices = this.#feedNotices;
+    fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }).then((fill) => {
+      if (this.#over.signal.aborted) return;
+      const items: StreamItem<T>[] = this.#filled(fill);
+      for (const item of items) if (!("notice" in item)) this.#deps.memory.addHolder(item);
+      for (const gap of gapsOf(fill.unfilled, endTime)) {
+        this.#deps.counters.gaps.upstream_lost++;
+        if (this.options.notices) items.push(this.#notice({ type: "gap", gap }));
+      }
+      // A newer state follows by itself.
+      if (this.options.notices && notices === this.#feedNotices) {
+        items.push(this.#notice({ type: "feed", feed: this.#feed }));
+      }
       interlude.items = items;
       this.#wake();
-    };
+    });
+  }
+
+  /** What is sent of a fill: with `latest`, the last event of each symbol. */
+  #filled({ items }: Fill<Envelope<T>>): Envelope<T>[] {
+    if (this.options.delivery !== "latest") return [...items];
+    const { channel } = this.#deps;
+    const last = new Map(items.map((item) => [channel.symbolOf(item.event), item]));
+    return items.filter((item) => last.get(channel.symbolOf(item.event)) === item);
   }
 
   /** Totals of live messages at this point of the stream. */
@@ -457,6 +500,7 @@ export class AnnotatedStream<T>
       const last = event === undefined ? seen.get(symbol) : fromRest(event, {
         origin: "snapshot",
         receivedAt: clock.now(),
+        bytes: channel.bytesOf(event),
       });
       if (last) this.#addOpening(last);
     }
@@ -518,10 +562,12 @@ export class AnnotatedStream<T>
   }
 
   #releaseOpening(): void {
-    for (const item of this.#opening.slice(this.#openingAt)) {
-      if (!("notice" in item)) this.#deps.memory.release(item);
-    }
+    this.#releaseEvents(this.#opening.slice(this.#openingAt));
     this.#opening = [];
+  }
+
+  #releaseEvents(items: readonly StreamItem<T>[]): void {
+    for (const item of items) if (!("notice" in item)) this.#deps.memory.release(item);
   }
 
   #takeLive(items: StreamItem<T>[], limit: number): void {
@@ -539,8 +585,11 @@ export class AnnotatedStream<T>
       const ahead = next ? this.#eventsBefore(next) : Infinity;
       if (next && ahead <= 0) {
         if (!next.items) return;
-        this.#interludes.shift();
-        items.push(...next.items);
+        const some = next.items.slice(next.taken, next.taken + limit - items.length);
+        next.taken += some.length;
+        this.#releaseEvents(some);
+        for (const item of some) items.push(item);
+        if (next.taken === next.items.length) this.#interludes.shift();
         continue;
       }
       const credit = this.#credit;
@@ -621,7 +670,7 @@ export class AnnotatedStream<T>
     const most = MAX_NOTICES + NOTICES_PER_SYMBOL * this.filter.symbols.size;
     if (this.#interludes.length >= most) return this.#end("The client does not read its notices");
     const item = this.#notice(notice);
-    this.#interludes.push({ at: this.#queue.published, items: [item] });
+    this.#interludes.push({ at: this.#queue.published, items: [item], taken: 0 });
     this.#wake();
   }
 
@@ -690,7 +739,7 @@ type NoticeContent = Notice extends infer N ? N extends Notice ? Omit<N, "at"> :
 /** An event from REST, which has no position. */
 export function fromRest<T>(
   event: T,
-  { origin, receivedAt }: { readonly origin: Origin; readonly receivedAt: number },
+  { origin, receivedAt, bytes }: Pick<Envelope<T>, "origin" | "receivedAt" | "bytes">,
 ): Envelope<T> {
   return {
     event,
@@ -701,7 +750,7 @@ export function fromRest<T>(
     encoded: undefined,
     encodedWithMeta: undefined,
     holders: 0,
-    bytes: 0,
+    bytes,
   };
 }
 

@@ -23,7 +23,7 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import { AnnotatedStream } from "./annotated_stream.ts";
+import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
 import {
   FeedDisabled,
   type MarketStreams,
@@ -72,6 +72,14 @@ interface StreamRegistryOptions {
   readonly freshnessOf: (feed: FeedId) => FeedNotice;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
   readonly lastEvents?: LastEventSource | undefined;
+  /** Fills outages for streams with `backfill`. @default gaps are sent */
+  readonly outages?: OutageSource | undefined;
+}
+
+/** Finds what was missed in outages. */
+export interface OutageSource {
+  /** Returns how the outages of a channel are filled; `undefined` for one without a history. */
+  fillerOf<C extends ChannelName>(channel: C): FillOutage<ChannelEvents[C]> | undefined;
 }
 
 /** Fetches the last events of symbols. */
@@ -265,7 +273,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     options: StreamOptions,
     client: StreamClient = {},
   ): OpenAnnotatedStream<ChannelEvents[C]> {
-    const { clock, counters, memory = new QueueMemory(), freshnessOf, lastEvents, newId } =
+    const { clock, counters, memory = new QueueMemory(), freshnessOf, lastEvents, outages, newId } =
       this.#options;
     const stream = this.#track(
       channel,
@@ -282,6 +290,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
           eventId: channel === "orderUpdates"
             ? (event) => (event as ChannelEvents["orderUpdates"]).eventId
             : undefined,
+          fillOutage: outages?.fillerOf(channel),
           fetchLast: lastEvents && ((...request) => lastEvents.lookUp(channel, ...request)),
           clock,
           memory,

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import * as fc from "fast-check";
-import { Backfills, type ReceivedEvents } from "../../../../src/application/history/backfills.ts";
+import { Backfills } from "../../../../src/application/history/backfills.ts";
 import { IDENTITIES } from "../../../../src/application/history/missing_events.ts";
 import type { History, HistoryQuery } from "../../../../src/application/ports/market_data.ts";
 import type { StockTrade } from "../../../../src/domain/market/stock_events.ts";
@@ -10,7 +10,7 @@ import { RecordingLog } from "../../../support/recording_log.ts";
 import { historyOf, tradeAt } from "./scripted_market_data.ts";
 
 /** What a channel has received, with a limit on what it retains. */
-class Received implements ReceivedEvents<StockTrade> {
+class Received {
   readonly #events: { readonly event: StockTrade; readonly receivedAt: number }[] = [];
   readonly #retainedSince: number;
   readonly #capacity: number;

@@ -1,0 +1,65 @@
+/**
+ * Fills the outages of all channels with a history.
+ *
+ * @module
+ */
+import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
+import type { Channels } from "../broadcast/channels.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import type { HistoryChannel, MarketData } from "../ports/market_data.ts";
+import { type FillOutage, fromRest } from "../streaming/annotated_stream.ts";
+import type { OutageSource } from "../streaming/stream_registry.ts";
+import { Backfills } from "./backfills.ts";
+import { IDENTITIES } from "./missing_events.ts";
+
+/** What outages are filled with. */
+interface OutagesOptions {
+  readonly channels: Channels;
+  readonly marketData: MarketData;
+  /** Longest time without a frame after which a session is ended, in ms. */
+  readonly maxSilenceMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Fills outages. */
+export class Outages implements OutageSource {
+  readonly #backfills: { readonly [C in HistoryChannel]: FillOutage<ChannelEvents[C]> };
+
+  constructor(options: OutagesOptions) {
+    this.#backfills = {
+      stockTrades: createFiller("stockTrades", options),
+      stockBars: createFiller("stockBars", options),
+      optionTrades: createFiller("optionTrades", options),
+    };
+  }
+
+  fillerOf<C extends ChannelName>(channel: C): FillOutage<ChannelEvents[C]> | undefined {
+    const backfills: Readonly<Partial<Record<ChannelName, unknown>>> = this.#backfills;
+    return backfills[channel] as FillOutage<ChannelEvents[C]> | undefined;
+  }
+}
+
+function createFiller<C extends HistoryChannel>(
+  name: C,
+  { channels, marketData, ...options }: OutagesOptions,
+): FillOutage<ChannelEvents[C]> {
+  type E = ChannelEvents[C];
+  const channel = channels[name];
+  const backfills = new Backfills<E, Envelope<E>>({
+    ...options,
+    channel: name,
+    history: (query, signal) => marketData.history(name, query, signal),
+    received: channel,
+    identity: IDENTITIES[name],
+    wrap: (event) =>
+      fromRest(event, {
+        origin: "backfill",
+        receivedAt: options.clock.now(),
+        bytes: channel.bytesOf(event),
+      }),
+  });
+  return (request) => backfills.fill(request);
+}
