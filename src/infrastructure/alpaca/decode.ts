@@ -83,6 +83,9 @@ const MAX_LOGGED = 8;
 /** Invalid messages of one frame that are reported to their sinks one by one. */
 const MAX_UNREADABLE = 64;
 
+/** Unknown values that are remembered; with more of them, all are logged again. */
+const MAX_LOGGED_VALUES = 1_000;
+
 /** Decodes the frames of one feed. */
 export class FrameDecoder<R> implements MessageNotes {
   readonly #format: StreamFormat<R>;
@@ -97,6 +100,8 @@ export class FrameDecoder<R> implements MessageNotes {
   #unreadable = 0;
   /** Lines about the messages of the current frame, logged or not. */
   #logged = 0;
+  /** Unknown values that were logged: each is logged once. */
+  readonly #loggedValues = new Set<string>();
   /** Whether a value of the current message was rounded or left out. */
   #isInexact = false;
   /** Exact values of the current message, once one is rounded. */
@@ -183,7 +188,12 @@ export class FrameDecoder<R> implements MessageNotes {
 
   unknownValues(values: readonly string[]): void {
     this.#counters.errors.unknown_word++;
-    this.#logMessage("warn", "Message with unknown values", { values });
+    const logged = this.#loggedValues;
+    const added = values.filter((value) => !logged.has(value));
+    if (added.length === 0) return;
+    if (logged.size + added.length > MAX_LOGGED_VALUES) logged.clear();
+    for (const value of added) logged.add(value);
+    this.#logMessage("warn", "Message with unknown values", { values: added });
   }
 
   /** Decodes and handles any frame; returns the number of its messages. */

@@ -114,7 +114,7 @@ export interface MessageNotes {
    * @param value the number as decoded, a {@linkcode NumberText} or text
    */
   rounded(field: string, value: unknown): void;
-  /** The message has values that are not documented; counted and logged. */
+  /** The message has values that are not documented; counted, each value logged once. */
   unknownValues(values: readonly string[]): void;
 }
 

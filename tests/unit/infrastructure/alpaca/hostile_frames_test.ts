@@ -391,6 +391,33 @@ Deno.test("unknown enum values are counted without open streams, once per update
   assert.deepEqual(harness.update(minimal).errors, { unknown_word: 1 });
 });
 
+Deno.test("every update with an unknown value is counted, the value is logged once", () => {
+  const harness = new OrderHarness();
+  for (const event of ["pondering", "pondering", "dreaming", "pondering", "dreaming"]) {
+    harness.update({ event, order: { id: "o1" } });
+  }
+  assert.deepEqual(harness.errors, { unknown_word: 5 });
+  const values = harness.log.records.map(({ fields }) => fields.values);
+  assert.deepEqual(values, [["event: pondering"], ["event: dreaming"]]);
+});
+
+Deno.test("documented events without a number are no unknown values", () => {
+  const words = [
+    "accepted",
+    "held",
+    "restated",
+    "trade_correct",
+    "pending_review",
+    "order_replace_rejected",
+    "order_cancel_rejected",
+  ];
+  const harness = new OrderHarness();
+  for (const event of words) harness.update({ event, order: { id: "o1" } });
+  assert.deepEqual(harness.errors, {});
+  assert.deepEqual(harness.log.records, []);
+  assert.deepEqual(harness.orders.events.map(({ event }) => event), words);
+});
+
 Deno.test("an order with too much text or too many legs is invalid", () => {
   const at = (length: number) => "x".repeat(length);
   const wrong = [
