@@ -80,6 +80,12 @@ export function streamHandler<C extends ChannelName, R>(
   context: StreamsContext,
 ): (call: StreamCall<R & OptionalOptions>) => Promise<void> {
   const { tracing, log, calls, limits, clock } = context;
+  // A function of its own: a variable of the handler would keep the request until the stream ends.
+  const read = (request: R & OptionalOptions) => {
+    const validator = new RequestValidator(limits.maxSymbols);
+    const options = readOptions(channel, request.options, validator);
+    return { options, filter: readFilter(request, limits, clock.now(), validator) };
+  };
   return async (call) => {
     const span = tracing.span("grpc.stream", {
       "rpc.system": "grpc",
@@ -89,11 +95,7 @@ export function streamHandler<C extends ChannelName, R>(
     let end: unknown;
     try {
       const signal = calls.track(call);
-      const request = call.request.take();
-      const validator = new RequestValidator(limits.maxSymbols);
-      const options = readOptions(channel, request.options, validator);
-      const filter = readFilter(request, limits, clock.now(), validator);
-      end = await serve(call, { channel, filter, options, signal, span }, context);
+      end = await serve(call, { channel, ...read(call.request.take()), signal, span }, context);
     } catch (error) {
       if (error instanceof QuotaExceeded) {
         log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
