@@ -26,6 +26,8 @@ export interface RunningClient extends AsyncDisposable {
   readonly ended: string | undefined;
   /** Stops and continues the process: SIGSTOP, SIGCONT. */
   signal(name: "SIGSTOP" | "SIGCONT"): void;
+  /** Ends it; resolves to its standard error. */
+  stop(): Promise<string>;
 }
 
 /** `tail`, which needs no preparation. */
@@ -117,6 +119,11 @@ export function startClient(
       return ended;
     },
     signal: (signal) => child.kill(signal),
+    async stop() {
+      if (ended === undefined) child.kill("SIGKILL");
+      await over;
+      return await errors;
+    },
     async [Symbol.asyncDispose]() {
       if (ended === undefined) child.kill("SIGKILL");
       await over;

@@ -63,6 +63,7 @@ class Quotes:
         self.epoch = ""
         self.position = 0  # everything up to it was processed
         self.last = {}  # sequence of the last message of each symbol
+        self.call = None  # the last acknowledgement
 
     def follow(self):
         """Reads one stream until it ends."""
@@ -102,10 +103,12 @@ class Quotes:
         """Moves the position; acknowledges a quarter of the window at a time."""
         self.position = max(self.position, meta.sequence)
         self.unacknowledged += 1
-        if self.unacknowledged * 4 >= WINDOW:
+        # grpcio cancels a call whose future is released, so it is kept.
+        if self.unacknowledged * 4 >= WINDOW and (self.call is None or self.call.done()):
             self.unacknowledged = 0
             position = StreamPosition(stream_id=self.stream_id, sequence=meta.sequence)
-            self.stub.Acknowledge.future(AcknowledgeRequest(positions=[position]), timeout=5)
+            request = AcknowledgeRequest(positions=[position])
+            self.call = self.stub.Acknowledge.future(request, timeout=5)
 
     def notice(self, notice):
         kind = notice.WhichOneof("kind")
