@@ -329,9 +329,9 @@ export class Channel<T> implements EventSink<T> {
   /** Upstream has acknowledged symbols. */
   carried(symbols: readonly string[], now: number): void {
     for (const outage of this.#coverage.carried(symbols, this.#sequence)) {
-      const { reason, startTime, symbols: affected } = outage;
+      const { reason, startTime, symbols: affected, except } = outage;
       const isAll = affected[0] === WILDCARD;
-      this.#announce(reason, { startTime, endTime: now }, isAll ? undefined : affected);
+      this.#announce(reason, { startTime, endTime: now }, isAll ? undefined : affected, except);
     }
     for (const observer of this.#observers) observer.carried();
   }
@@ -352,6 +352,7 @@ export class Channel<T> implements EventSink<T> {
     reason: GapReason,
     span: { readonly startTime?: number; readonly endTime?: number },
     symbols: readonly string[] | undefined,
+    except?: ReadonlySet<string>,
   ): void {
     const { startTime, endTime } = span;
     const count = reason === "unreadable" && symbols ? symbols.length : 0;
@@ -368,7 +369,11 @@ export class Channel<T> implements EventSink<T> {
     this.#retained?.addGap({ sequence: this.#sequence, gap, symbols: affected });
     for (const observer of this.#observers) {
       if (observer.fillsOutages && affected && this.#fill(gap, affected, observer)) continue;
-      for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
+      const { filter } = observer;
+      const isNamed = filter.symbols.size > 0 && filter.secondary.size === 0;
+      // Streams of symbols for which the outage has ended before have had their gap.
+      const own = except?.size && isNamed ? filter.symbols.difference(except) : affected;
+      for (const part of this.#restrict(gap, own, filter)) observer.gap(part);
     }
   }
 

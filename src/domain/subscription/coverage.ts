@@ -22,6 +22,13 @@ interface Outage {
 interface EndedOutage extends Outage {
   /** Affected symbols; `*` is every symbol. */
   readonly symbols: readonly string[];
+  /** With `*`, the symbols for which the outage has ended before. */
+  readonly except: ReadonlySet<string>;
+}
+
+/** An outage, and the symbols for which it has ended. */
+interface OpenOutage extends Outage {
+  readonly ended: Set<string>;
 }
 
 interface Carried {
@@ -30,7 +37,7 @@ interface Carried {
   /** Position since which nothing is missing that was not reported. */
   since: number;
   /** Why it is not carried. */
-  outage: Outage | undefined;
+  outage: OpenOutage | undefined;
 }
 
 /**
@@ -38,6 +45,8 @@ interface Carried {
  * stream requests any more remain; the oldest are forgotten.
  */
 const MAX_SYMBOLS = 50_000;
+
+const NONE: ReadonlySet<string> = new Set();
 
 /** What upstream carries of one channel. */
 export class Coverage {
@@ -58,7 +67,7 @@ export class Coverage {
    * @returns the outages that have ended by that
    */
   carried(symbols: readonly string[], sequence: number): readonly EndedOutage[] {
-    const ended = new Map<Outage, string[]>();
+    const ended = new Map<OpenOutage, string[]>();
     for (const symbol of symbols) {
       const state = this.#symbols.get(symbol);
       if (!state) {
@@ -76,10 +85,14 @@ export class Coverage {
     if (symbols.includes(WILDCARD)) {
       for (const state of this.#symbols.values()) state.outage = undefined;
     }
-    return Array.from(ended, ([outage, affected]) => ({
-      ...outage,
-      symbols: affected.includes(WILDCARD) ? [WILDCARD] : affected,
-    }));
+    return Array.from(ended, ([outage, affected]) => {
+      const { reason, startTime, ended: before } = outage;
+      if (affected.includes(WILDCARD)) {
+        return { reason, startTime, symbols: [WILDCARD], except: new Set(before) };
+      }
+      for (const symbol of affected) before.add(symbol);
+      return { reason, startTime, symbols: affected, except: NONE };
+    });
   }
 
   /**
@@ -89,14 +102,16 @@ export class Coverage {
    *   symbols any more, which ends their coverage
    */
   notCarried(symbols: readonly string[], outage: Outage | undefined, sequence: number): void {
-    if (!outage) this.#endedAt = sequence;
+    const open = outage && { ...outage, ended: new Set<string>() };
+    if (!open) this.#endedAt = sequence;
     for (const symbol of symbols) {
       const state = this.#symbols.get(symbol);
-      if (!outage) this.#symbols.delete(symbol);
-      else if (!state) this.#symbols.set(symbol, { isCarried: false, since: sequence, outage });
-      else {
+      if (!open) this.#symbols.delete(symbol);
+      else if (!state) {
+        this.#symbols.set(symbol, { isCarried: false, since: sequence, outage: open });
+      } else {
         state.isCarried = false;
-        state.outage ??= outage;
+        state.outage ??= open;
       }
     }
     if (this.#symbols.size > MAX_SYMBOLS) this.#forgetOldest();

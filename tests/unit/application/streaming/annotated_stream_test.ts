@@ -365,3 +365,19 @@ Deno.test("memory of streams and of the window is released", () => {
   channel.stopRetaining();
   assert.equal(memory.bytes, 0);
 });
+
+Deno.test("an outage that ends for a symbol before it ends for all is one gap", () => {
+  const { open, channel } = market();
+  channel.carried(["*", "A", "B"], 0);
+  using stream = open({}, ["A"]);
+  using both = open({}, ["A", "B"]);
+  channel.notCarried(["*", "A", "B"], "upstream_lost", 1);
+  channel.carried(["A"], 2);
+  channel.carried(["*"], 3);
+  assert.deepEqual(take(stream), ["hello 0", "gap upstream_lost 0 0-0 [A]"]);
+  assert.deepEqual(take(both), [
+    "hello 0",
+    "gap upstream_lost 0 0-0 [A]",
+    "gap upstream_lost 0 0-0 [B]",
+  ]);
+});
