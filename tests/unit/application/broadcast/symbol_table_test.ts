@@ -1,0 +1,58 @@
+import assert from "node:assert/strict";
+import { Channel } from "../../../../src/application/broadcast/channel.ts";
+import { IdleSymbols } from "../../../../src/application/broadcast/symbol_table.ts";
+
+interface Tick {
+  readonly symbol: string;
+}
+
+const NOTHING = new Set<string>();
+
+function channels(idle: number) {
+  const idleSymbols = new IdleSymbols(idle);
+  const counters = () => ({ published: 0, sent: 0, conflated: 0, dropped: 0 });
+  const channel = () =>
+    new Channel<Tick>({ symbol: ({ symbol }) => symbol }, {
+      capacity: 100,
+      counters: counters(),
+      idleSymbols,
+    });
+  return [channel(), channel()] as const;
+}
+
+function publish(channel: Channel<Tick>, ...symbols: string[]): void {
+  for (const symbol of symbols) channel.publish({ symbol }, 0);
+}
+
+Deno.test("the last event and the sequence of a symbol are kept without a stream", () => {
+  const [channel] = channels(10);
+  publish(channel, "A", "B", "A");
+  const last = channel.lastEvents({ symbols: new Set(["A", "C"]), secondary: NOTHING });
+  assert.deepEqual(last.map(({ sequence, symbolSequence }) => [sequence, symbolSequence]), [[
+    3,
+    2,
+  ]]);
+});
+
+Deno.test("all channels together keep a number of symbols without a stream", () => {
+  const [quotes, trades] = channels(2);
+  publish(quotes, "A", "A", "B");
+  publish(trades, "C");
+  assert.equal(quotes.symbol("A"), undefined);
+  assert.equal(quotes.symbol("B")?.sequence, 1);
+  // A sequence never repeats a number.
+  publish(quotes, "A");
+  assert.equal(quotes.symbol("A")?.sequence, 3);
+});
+
+Deno.test("a symbol with a stream is never forgotten", () => {
+  const [quotes] = channels(1);
+  const stream = quotes.subscribe({ symbols: new Set(["A"]), secondary: NOTHING });
+  publish(quotes, "A", "B", "C", "D");
+  assert.equal(quotes.symbol("A")?.sequence, 1);
+  assert.equal(quotes.symbol("B"), undefined);
+  stream.end();
+  publish(quotes, "E");
+  assert.equal(quotes.symbol("D"), undefined);
+  assert.equal(quotes.symbol("A"), undefined);
+});
