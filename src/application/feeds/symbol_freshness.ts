@@ -11,21 +11,15 @@
  */
 import type { Rhythm } from "../../domain/freshness/arrival_rate.ts";
 import { type Period, SymbolSilence } from "../../domain/freshness/silence.ts";
-import {
-  hasPair,
-  type Pair,
-  pairKey,
-  type UpstreamChannel,
-  WILDCARD,
-} from "../../domain/subscription/pairs.ts";
+import { type Pair, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /** Pairs that are sampled without a pause; each takes about a microsecond. */
-const SLICE = 500;
+const SLICE = 200;
 /** Pause between two slices, in ms. */
-const PAUSE_MS = 20;
+const PAUSE_MS = 10;
 
 /** Time between two requests for what upstream carries, in ms. */
 const ASK_INTERVAL_MS = 10_000;
@@ -34,7 +28,7 @@ const ASK_INTERVAL_MS = 10_000;
 const ALONE_MS = 1_500;
 
 /** Pairs whose rate is learned; those beyond are not judged. Bounds the memory to 30 MB. */
-const MAX_PAIRS = 100_000;
+const MAX_PAIRS = 50_000;
 
 /** Channels on which messages can be expected; the others are silent for days. */
 const RHYTHMS: Readonly<Partial<Record<UpstreamChannel, Rhythm>>> = {
@@ -92,7 +86,8 @@ const NOT_SUBSCRIBED = "No message, and Alpaca no longer acknowledges the subscr
 /** Samples the requested pairs of one feed. */
 export class SymbolFreshness {
   readonly #sources: SymbolSources;
-  readonly #watches = new Map<string, Watch>();
+  /** By the object that the reference counts keep per pair, which needs no key to be built. */
+  readonly #watches = new Map<Pair, Watch>();
   #round = 0;
   #staleCount = 0;
   #expectedRate = 0;
@@ -110,7 +105,10 @@ export class SymbolFreshness {
 
   /** Whether a pair is stale. */
   isStale(pair: Pair): boolean {
-    return this.#staleCount > 0 && (this.#watches.get(pairKey(pair))?.isStale ?? false);
+    if (this.#staleCount === 0) return false;
+    const { refCounts } = this.#sources.subscriptions;
+    const requested = refCounts.symbols(pair.channel).get(pair.symbol);
+    return (requested && this.#watches.get(requested)?.isStale) ?? false;
   }
 
   /**
@@ -158,20 +156,19 @@ export class SymbolFreshness {
     return changes.all;
   }
 
-  #watchOf({ channel, symbol }: Pair): Watch | undefined {
-    const rhythm = RHYTHMS[channel];
-    if (rhythm === undefined) return undefined;
-    const key = pairKey({ channel, symbol });
-    const known = this.#watches.get(key);
+  #watchOf(pair: Pair): Watch | undefined {
+    const known = this.#watches.get(pair);
     if (known || this.#watches.size >= MAX_PAIRS) return known;
+    const rhythm = RHYTHMS[pair.channel];
+    if (rhythm === undefined) return undefined;
     const watch: Watch = {
-      pair: { channel, symbol },
+      pair,
       silence: new SymbolSilence(rhythm),
       round: 0,
       overdueAt: undefined,
       isStale: false,
     };
-    this.#watches.set(key, watch);
+    this.#watches.set(pair, watch);
     return watch;
   }
 
@@ -207,9 +204,8 @@ export class SymbolFreshness {
   }
 
   #isCarried({ channel, symbol }: Pair): boolean {
-    const { acknowledged } = this.#sources.subscriptions.reconciler;
-    return hasPair(acknowledged, { channel, symbol }) ||
-      hasPair(acknowledged, { channel, symbol: WILDCARD });
+    const symbols = this.#sources.subscriptions.reconciler.acknowledged.get(channel);
+    return symbols !== undefined && (symbols.has(symbol) || symbols.has(WILDCARD));
   }
 
   #addRate(rates: Map<UpstreamChannel, ChannelRate>, { pair, silence }: Watch): void {
@@ -227,10 +223,10 @@ export class SymbolFreshness {
   }
 
   #removeUnrequested(round: number): void {
-    for (const [key, watch] of this.#watches) {
+    for (const [pair, watch] of this.#watches) {
       if (watch.round === round) continue;
       if (watch.isStale) this.#staleCount--;
-      this.#watches.delete(key);
+      this.#watches.delete(pair);
     }
   }
 

@@ -46,7 +46,7 @@ const LONGEST_LEARNED = 2;
  */
 const CARRIED: ReadonlySet<SessionName> = new Set(["regular", "options", "always"]);
 
-/** The silence of one symbol on one channel. About 300 bytes. */
+/** The silence of one symbol on one channel. About 620 bytes. */
 export class SymbolSilence {
   readonly #rhythm: Rhythm;
   #period: Period | undefined;

@@ -144,6 +144,7 @@ main { padding: 14px 20px 8px; max-width: 1680px; margin: 0 auto; display: grid;
 .feed dd { min-width: 0; overflow-wrap: anywhere; }
 .feed dl .wide dd { flex: 1; display: flex; align-items: center; gap: 0 .35em; flex-wrap: wrap; }
 .toned[data-tone-is=warn] { color: var(--warn); font-weight: 600; }
+.toned[data-tone-is=bad] { color: var(--bad); font-weight: 600; }
 .problem {
   font-size: .929rem; background: var(--warn-ground); border-radius: 3px;
   padding: 4px 8px; overflow-wrap: anywhere;
