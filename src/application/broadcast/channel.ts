@@ -13,14 +13,14 @@
  * @module
  */
 import { type Gap, type GapReason, MAX_GAP_SYMBOLS } from "../../domain/market/notices.ts";
-import { Coverage } from "../../domain/subscription/coverage.ts";
+import { Coverage, type Outage } from "../../domain/subscription/coverage.ts";
 import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
-import { type ReceivedSince, RetainedWindow } from "./retained_window.ts";
+import { type ReceivedSince, type RetainedGap, RetainedWindow } from "./retained_window.ts";
 import { type Position, SharedQueue } from "./shared_queue.ts";
 import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
 import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
@@ -302,7 +302,7 @@ export class Channel<T> implements EventSink<T> {
     if (!isWhole || !this.#isCoveredSince(sequence, filter)) return undefined;
     const missed: (Envelope<T> | Gap)[] = [];
     for (const item of onlyLast ? retained.gapsAfter(sequence) : retained.after(sequence)) {
-      if ("gap" in item) missed.push(...this.#restrict(item.gap, item.symbols, filter));
+      if ("gap" in item) missed.push(...this.#restrict(item.gap, item, filter));
       else if (this.#matchesEvent(filter, item.event)) missed.push(item);
     }
     if (onlyLast) missed.push(...this.lastEvents(filter));
@@ -330,8 +330,7 @@ export class Channel<T> implements EventSink<T> {
   carried(symbols: readonly string[], now: number): void {
     for (const outage of this.#coverage.carried(symbols, this.#sequence)) {
       const { reason, startTime, symbols: affected, except } = outage;
-      const isAll = affected[0] === WILDCARD;
-      this.#announce(reason, { startTime, endTime: now }, isAll ? undefined : affected, except);
+      this.#announce(reason, { startTime, endTime: now }, { symbols: affected, except });
     }
     for (const observer of this.#observers) observer.carried();
   }
@@ -340,19 +339,30 @@ export class Channel<T> implements EventSink<T> {
   notCarried(symbols: readonly string[], reason: GapReason | undefined, now: number): void {
     const outage = reason && { reason, startTime: now };
     this.#coverage.notCarried(symbols, outage, this.#sequence);
+    if (reason || !symbols.includes(WILDCARD)) return;
+    // Symbols of streams that only `*` has carried.
+    const left: string[] = [];
+    for (const { symbol, queues } of this.#symbols.values()) {
+      if (queues.length > 0 && !this.#coverage.isCarried(symbol)) left.push(symbol);
+    }
+    const outageOfLeft: Outage = { reason: "not_subscribed", startTime: now };
+    this.#coverage.notCarried(left, outageOfLeft, this.#sequence);
   }
 
   unreadable(symbol: string | undefined): void {
     if (this.#observers.size === 0 && this.#retained === undefined) return;
-    this.#announce("unreadable", {}, symbol === undefined ? undefined : [symbol]);
+    this.#announce("unreadable", {}, { symbols: symbol === undefined ? undefined : [symbol] });
   }
 
   /** Sends a gap to the streams that it concerns, and retains it. */
   #announce(
     reason: GapReason,
     span: { readonly startTime?: number; readonly endTime?: number },
-    symbols: readonly string[] | undefined,
-    except?: ReadonlySet<string>,
+    { symbols, except }: {
+      /** `undefined` for every symbol but those of `except`. */
+      readonly symbols: readonly string[] | undefined;
+      readonly except?: ReadonlySet<string>;
+    },
   ): void {
     const { startTime, endTime } = span;
     const count = reason === "unreadable" && symbols ? symbols.length : 0;
@@ -365,15 +375,12 @@ export class Channel<T> implements EventSink<T> {
       startTime,
       endTime,
     };
-    const affected = symbols && new Set(symbols);
-    this.#retained?.addGap({ sequence: this.#sequence, gap, symbols: affected });
+    const affected = { symbols: symbols && new Set(symbols), except };
+    this.#retained?.addGap({ sequence: this.#sequence, gap, ...affected });
     for (const observer of this.#observers) {
-      if (observer.fillsOutages && affected && this.#fill(gap, affected, observer)) continue;
-      const { filter } = observer;
-      const isNamed = filter.symbols.size > 0 && filter.secondary.size === 0;
-      // Streams of symbols for which the outage has ended before have had their gap.
-      const own = except?.size && isNamed ? filter.symbols.difference(except) : affected;
-      for (const part of this.#restrict(gap, own, filter)) observer.gap(part);
+      const listed = affected.symbols;
+      if (observer.fillsOutages && listed && this.#fill(gap, listed, observer)) continue;
+      for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
     }
   }
 
@@ -396,11 +403,17 @@ export class Channel<T> implements EventSink<T> {
    */
   #restrict(
     gap: Gap,
-    symbols: ReadonlySet<string> | undefined,
+    { symbols, except }: Pick<RetainedGap, "symbols" | "except">,
     filter: ChannelFilter,
   ): readonly Gap[] {
-    if (symbols === undefined) return [gap];
-    const affected = this.#intersect(symbols, filter);
+    if (symbols === undefined && !except?.size) return [gap];
+    // Which symbols a stream without them has is not known.
+    if (symbols === undefined && (filter.symbols.size === 0 || filter.secondary.size > 0)) {
+      return [gap];
+    }
+    const affected = symbols === undefined
+      ? Array.from(filter.symbols).filter((symbol) => !except?.has(symbol))
+      : this.#intersect(symbols, filter);
     if (affected.length === 0) return NONE;
     const isWhole = filter.secondary.size === 0 && affected.length === filter.symbols.size;
     const most = isWhole ? MAX_GAP_SYMBOLS : MAX_GAP_SYMBOLS * MAX_GAP_PARTS;

@@ -22,12 +22,13 @@ export interface ReceivedSince<T> {
 }
 
 /** A gap that streams have been sent after a position. */
-interface RetainedGap {
+export interface RetainedGap {
   /** Position of the channel at the gap. */
   readonly sequence: number;
   readonly gap: Gap;
-  /** All affected symbols; `undefined` for every symbol. */
+  /** All affected symbols; `undefined` for every symbol but those of `except`. */
   readonly symbols: ReadonlySet<string> | undefined;
+  readonly except?: ReadonlySet<string> | undefined;
 }
 
 /** Gaps that are retained; an older one limits how far a stream can continue. */

@@ -594,9 +594,10 @@ export class AnnotatedStream<T>
       }
       const credit = this.#credit;
       if (credit === 0 || !this.#queue.isReady) return;
+      const most = Math.min(limit - items.length, ahead, credit);
       // Before the batch: to take it can shorten the queue behind it.
       this.#takeLost(items);
-      const batch = this.#queue.take(Math.min(limit - items.length, ahead, credit));
+      const batch = this.#queue.take(most);
       for (const envelope of batch) items.push(envelope);
       if (this.options.maxUnacknowledged > 0) {
         for (const { sequence } of batch) this.#unacknowledged.push(sequence);

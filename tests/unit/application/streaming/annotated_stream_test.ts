@@ -212,6 +212,14 @@ Deno.test("every_or_end ends at the memory limit, also after its queue was full"
   assert.match(full.endReason ?? "", /queue is full/);
 });
 
+Deno.test("a gap is sent together with the message after it", () => {
+  const { publish, open } = market({ capacity: 1 });
+  using stream = open();
+  publish("A", "A");
+  assert.deepEqual(take(stream, 1), ["hello 0"]);
+  assert.deepEqual(take(stream, 1), ["gap slow_client 1 1-1 [A]", "A 2/2"]);
+});
+
 Deno.test("a gap of messages that were dropped behind a batch follows the batch", () => {
   const { publish, open } = market({ retained: 0, memoryBytes: 9_600, eventBytes: 100 });
   using stream = open();

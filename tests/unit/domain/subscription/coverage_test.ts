@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Coverage } from "../../../../src/domain/subscription/coverage.ts";
+import { Coverage, type Outage } from "../../../../src/domain/subscription/coverage.ts";
 
 const LOST = { reason: "upstream_lost", startTime: 5 } as const;
 
@@ -46,7 +46,7 @@ Deno.test("an outage that ends for * ends for all, except those for which it has
   coverage.notCarried(["*", "A", "B"], LOST, 0);
   coverage.carried(["A"], 0);
   assert.deepEqual(coverage.carried(["*", "B"], 0), [
-    { ...LOST, symbols: ["*"], except: new Set(["A"]) },
+    { ...LOST, symbols: undefined, except: new Set(["A"]) },
   ]);
   assert.deepEqual(coverage.carried(["B"], 0), []);
 });
@@ -60,4 +60,85 @@ Deno.test("symbols that are not carried any more are remembered up to a number",
   coverage.notCarried(symbols, LOST, 0);
   assert.equal(coverage.isCoveredSince("S0", 0), false);
   assert.equal(coverage.isCoveredSince("S59999", 0), true);
+});
+
+function lost(startTime: number): Outage {
+  return { reason: "upstream_lost", startTime };
+}
+
+/** Outages as short text: start time, symbols and exceptions. */
+function carried(coverage: Coverage, symbols: string[], sequence = 0): string[] {
+  return coverage.carried(symbols, sequence).map(({ startTime, symbols, except }) =>
+    `${startTime} ${symbols?.join(",") ?? "*"}${
+      [...except].map((symbol) => ` not ${symbol}`).join()
+    }`
+  );
+}
+
+Deno.test("an outage ends for the symbols that are carried again", () => {
+  const coverage = new Coverage();
+  assert.deepEqual(carried(coverage, ["A", "B"]), []);
+  coverage.notCarried(["A", "B"], lost(1), 5);
+  assert.deepEqual(carried(coverage, ["A"], 5), ["1 A"]);
+  assert.equal(coverage.isCarried("B"), false);
+  assert.ok(coverage.isCoveredSince("A", 0));
+});
+
+Deno.test("a symbol that * has carried has the outage of *", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["*"]);
+  coverage.notCarried(["*"], lost(1), 5);
+  assert.deepEqual(carried(coverage, ["A"], 5), ["1 A"]);
+  assert.ok(coverage.isCoveredSince("A", 0));
+});
+
+Deno.test("the outage of * leaves out a symbol that was carried meanwhile", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["*"]);
+  coverage.notCarried(["*"], lost(1), 5);
+  carried(coverage, ["A"], 5);
+  coverage.notCarried(["A"], lost(7), 9);
+  assert.deepEqual(carried(coverage, ["*"], 9), ["1 * not A", "7 A"]);
+});
+
+Deno.test("symbols that were lost with * are reported once", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["*", "A"]);
+  coverage.notCarried(["*", "A"], lost(1), 5);
+  assert.deepEqual(carried(coverage, ["*", "A"], 5), ["1 *"]);
+});
+
+Deno.test("* ends the outage of a symbol that was not carried before", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["A"]);
+  coverage.notCarried(["A"], { reason: "not_subscribed", startTime: 1 }, 5);
+  assert.deepEqual(carried(coverage, ["*"], 5), ["1 A"]);
+});
+
+Deno.test("a symbol that * carries has no outage", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["A"]);
+  carried(coverage, ["*"], 3);
+  coverage.notCarried(["A"], { reason: "not_subscribed", startTime: 1 }, 5);
+  assert.ok(coverage.isCarried("A"));
+  assert.deepEqual(carried(coverage, ["A"], 9), []);
+  assert.ok(coverage.isCoveredSince("A", 0));
+});
+
+Deno.test("* that was never carried has no outage for symbols", () => {
+  const coverage = new Coverage();
+  coverage.notCarried(["*"], { reason: "not_subscribed", startTime: 1 }, 0);
+  assert.deepEqual(carried(coverage, ["A"], 5), []);
+  assert.equal(coverage.isCoveredSince("A", 4), false);
+});
+
+Deno.test("coverage ends when no stream requests a symbol, also at the same position", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["A"], 5);
+  assert.ok(coverage.isCoveredSince("A", 5));
+  coverage.notCarried(["A"], undefined, 5);
+  assert.ok(coverage.hasEndedSince(5));
+  carried(coverage, ["A"], 5);
+  assert.equal(coverage.isCoveredSince("A", 5), false);
+  assert.ok(coverage.isCoveredSince("A", 6));
 });
