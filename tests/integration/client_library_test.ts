@@ -1,0 +1,119 @@
+/** The client library against the proxy and the simulator, with real connections. */
+import assert from "node:assert/strict";
+import {
+  connect,
+  Origin,
+  type ProxyStream,
+  type Received,
+  type StockQuote,
+  type StreamGap,
+} from "../../client/mod.ts";
+import { millisecondsOf } from "../../cli/text.ts";
+import { startRelay } from "../docs/loopback.ts";
+import { startHarness } from "../support/harness.ts";
+import { until } from "../support/until.ts";
+
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** Consumes a stream in the background. */
+function consume(
+  stream: ProxyStream<StockQuote>,
+  onMessage: (quote: Received<StockQuote>) => void | Promise<void>,
+): Promise<void> {
+  return (async () => {
+    for await (const quote of stream) await onMessage(quote);
+  })();
+}
+
+Deno.test("broken connections cost no message and repeat none", async () => {
+  await using harness = await startHarness({
+    simulator: { messagesPerSecond: 2_000 },
+    // The symbols stay subscribed while the client is away.
+    env: { STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "30000" },
+  });
+  await using relay = await startRelay();
+  relay.target = harness.proxy.ports.grpc;
+  using client = connect({ address: relay.address });
+  const gaps: StreamGap[] = [];
+  const symbols = ["AAPL", "MSFT", "NVDA"];
+  const stream = client.quotes(symbols, { snapshot: true, onGap: (gap) => gaps.push(gap) });
+  const sequences = new Map<string, number[]>();
+  let replayed = 0;
+  const consuming = consume(stream, ({ symbol, meta }) => {
+    const seen = sequences.get(symbol) ?? [];
+    sequences.set(symbol, seen);
+    seen.push(Number(meta.symbolSequence));
+    if (meta.origin === Origin.REPLAY) replayed++;
+  });
+  await until("quotes of each symbol", () => sequences.size === symbols.length);
+  for (let cut = 1; cut <= 4; cut++) {
+    const before = stream.stats.received;
+    await until("more quotes", () => stream.stats.received > before + 50);
+    relay.breakAll();
+    await until("a new connection", () => stream.stats.connections > cut);
+  }
+  await until("the last resume", () => stream.stats.exactResumes === 4);
+  const { received } = stream.stats;
+  await until("more quotes", () => stream.stats.received > received + 50);
+  client.close();
+  await consuming;
+  assert.deepEqual(gaps, []);
+  assert.ok(replayed > 0, "something was replayed");
+  for (const seen of sequences.values()) {
+    const first = seen[0] ?? 0;
+    assert.deepEqual(seen, seen.map((_, at) => first + at));
+  }
+});
+
+Deno.test("a slow consumer of the latest messages processes recent ones only", async () => {
+  await using harness = await startHarness({ simulator: { messagesPerSecond: 5_000 } });
+  using client = connect({ address: harness.address });
+  const gaps: StreamGap[] = [];
+  const stream = client.quotes(["AAPL", "MSFT", "NVDA"], {
+    delivery: "latest",
+    maxUnacknowledged: 20,
+    heartbeatInterval: 1_000,
+    onGap: (gap) => gaps.push(gap),
+  });
+  const ages: number[] = [];
+  const consuming = consume(stream, async ({ timestamp }) => {
+    if (timestamp) ages.push(Date.now() - millisecondsOf(timestamp));
+    await sleep(10);
+  });
+  await until("300 quotes", () => ages.length >= 300, 30_000);
+  const { heartbeat } = stream.stats;
+  client.close();
+  await consuming;
+  assert.ok(Math.max(...ages) < 1_000, `the oldest was ${Math.max(...ages)} ms old`);
+  assert.ok((heartbeat?.conflated ?? 0n) > 0n, "messages were conflated");
+  assert.deepEqual(gaps, []);
+  assert.ok(client.stats.acknowledged > 0);
+});
+
+Deno.test("after a restart of the proxy a gap is reported and a snapshot follows", async () => {
+  await using relay = await startRelay();
+  using client = connect({ address: relay.address });
+  const log: string[] = [];
+  const stream = client.quotes(["AAPL"], {
+    snapshot: true,
+    onGap: ({ reason }) => log.push(reason),
+  });
+  const consuming = consume(stream, ({ meta }) => {
+    log.push(meta.origin === Origin.SNAPSHOT ? "snapshot" : "live");
+  });
+  for (let start = 1; start <= 2; start++) {
+    await using harness = await startHarness({ simulator: { messagesPerSecond: 500 } });
+    using other = connect({ address: harness.address });
+    for await (const _ of other.quotes(["AAPL"])) break;
+    relay.target = harness.proxy.ports.grpc;
+    const gap = () => log.lastIndexOf("not_retained");
+    await until("live quotes", () => log.lastIndexOf("live") > gap() && (start === 1 || gap() > 0));
+  }
+  client.close();
+  await consuming;
+  const gap = log.indexOf("not_retained");
+  assert.ok(gap > 0);
+  assert.equal(log[gap + 1], "snapshot");
+  assert.equal(log.filter((one) => one === "not_retained").length, 1);
+  assert.equal(log.includes("undetected"), false);
+});
