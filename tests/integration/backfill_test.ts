@@ -65,8 +65,8 @@ class Reading {
 const LATE_MS = 10_000;
 
 /**
- * The trades of a symbol since it was first subscribed, as `Reading` writes them, without those that
- * were reported late.
+ * The trades of a symbol since it was first subscribed, as `Reading` writes them, without those
+ * that were reported late.
  */
 function ledgerOf({ ledger }: Simulator, symbol: string): readonly string[] {
   const place = { endpoint: "sip", channel: "trades", symbol };
