@@ -72,6 +72,8 @@ type FeedDependencies = Dependencies & {
   readonly channels: Channels;
   readonly counters: ProxyCounters;
   readonly calendar: MarketCalendar;
+  /** Whether messages that a feed missed are being fetched. @default never */
+  readonly isBackfilling?: (feed: FeedId) => boolean;
   /** Receives what changes upstream. */
   readonly events: UpstreamEvents;
 };
@@ -123,6 +125,7 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
             : counted?.get(channel)?.messagesOf(symbol),
       },
       messages: () => messagesReceived(counters),
+      isBackfilling: () => deps.isBackfilling?.(feed) ?? false,
       onChange: (...change) => deps.events.freshness(...change),
     });
   }

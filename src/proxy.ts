@@ -23,6 +23,7 @@ import { StreamRegistry } from "./application/streaming/stream_registry.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import type { FeedNotice } from "./domain/market/notices.ts";
+import type { FeedId } from "./domain/connection/feed.ts";
 import { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import {
   buildExpansions,
@@ -171,8 +172,17 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const events = eventsOf(() => streams);
   const calendar = new MarketCalendar(config.marketClosures);
   const shared = { ...deps, channels, counters, events, calendar };
-  const { links, managers, freshness } = buildFeeds(config, shared);
   const hosts = buildRestHosts(config, shared);
+  const marketData = buildMarketData(config, hosts);
+  const outages = new Outages({
+    channels,
+    marketData,
+    maxSilenceMs: config.heartbeat.intervalMs + config.heartbeat.timeoutMs,
+    clock,
+    log,
+  });
+  const isBackfilling = (feed: FeedId) => outages.isFilling(feed);
+  const { links, managers, freshness } = buildFeeds(config, { ...shared, isBackfilling });
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,
     sink: managers.opra,
@@ -181,17 +191,10 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     log,
     maxContracts: () => limits.maxSymbols - streams.symbols,
   });
-  const marketData = buildMarketData(config, hosts);
   const streams: StreamRegistry = new StreamRegistry({
     channels,
     lastEvents: new LastEvents({ marketData, clock, log }),
-    outages: new Outages({
-      channels,
-      marketData,
-      maxSilenceMs: config.heartbeat.intervalMs + config.heartbeat.timeoutMs,
-      clock,
-      log,
-    }),
+    outages,
     feeds: config.feeds,
     sinks: managers,
     underlyings,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
@@ -27,18 +28,37 @@ interface OutagesOptions {
 /** Fills outages. */
 export class Outages implements OutageSource {
   readonly #backfills: { readonly [C in HistoryChannel]: FillOutage<ChannelEvents[C]> };
+  /** Requests of streams that are not filled yet, by feed. */
+  readonly #running = new Map<FeedId, number>();
 
   constructor(options: OutagesOptions) {
     this.#backfills = {
-      stockTrades: createFiller("stockTrades", options),
-      stockBars: createFiller("stockBars", options),
-      optionTrades: createFiller("optionTrades", options),
+      stockTrades: this.#counted("sip", createFiller("stockTrades", options)),
+      stockBars: this.#counted("sip", createFiller("stockBars", options)),
+      optionTrades: this.#counted("opra", createFiller("optionTrades", options)),
     };
+  }
+
+  /** Whether an outage of a feed is being filled. */
+  isFilling(feed: FeedId): boolean {
+    return (this.#running.get(feed) ?? 0) > 0;
   }
 
   fillerOf<C extends ChannelName>(channel: C): FillOutage<ChannelEvents[C]> | undefined {
     const backfills: Readonly<Partial<Record<ChannelName, unknown>>> = this.#backfills;
     return backfills[channel] as FillOutage<ChannelEvents[C]> | undefined;
+  }
+
+  #counted<E>(feed: FeedId, fill: FillOutage<E>): FillOutage<E> {
+    const add = (count: number) => this.#running.set(feed, (this.#running.get(feed) ?? 0) + count);
+    return async (request) => {
+      add(1);
+      try {
+        return await fill(request);
+      } finally {
+        add(-1);
+      }
+    };
   }
 }
 
