@@ -151,7 +151,7 @@ export class StreamOutput implements AsyncDisposable {
 
   #notice(notice: Notice): void {
     const { task, kind, colors, terminal } = this.#options;
-    if (!task.options?.notices) return;
+    if (!task.options?.notices || this.#ended.signal.aborted) return;
     if (task.json) {
       const { output } = CHANNEL_METHODS[kind.name];
       this.#write(toJsonString(output, create(output, { notice })));
@@ -190,8 +190,13 @@ export class StreamOutput implements AsyncDisposable {
     });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /** Ends the stream. */
+  end(): void {
     this.#ended.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
     await Promise.all(this.#reports);
     // Its error was thrown before.
     await this.#writing.catch(() => {});

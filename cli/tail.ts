@@ -134,7 +134,8 @@ async function followStream(task: StreamTask, terminal: Terminal): Promise<numbe
   });
   try {
     for await (const batch of stream.batches()) {
-      if (!await output.print(batch)) break;
+      // Not left by a break, after which the batch would not count as processed.
+      if (!await output.print(batch)) output.end();
     }
     await output.flush();
   } catch (error) {

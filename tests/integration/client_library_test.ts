@@ -11,6 +11,7 @@ import {
 import { millisecondsOf } from "../../cli/text.ts";
 import { startRelay } from "../docs/loopback.ts";
 import { startHarness } from "../support/harness.ts";
+import { ModelProxy, serveModel } from "../support/model_proxy.ts";
 import { until } from "../support/until.ts";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -116,4 +117,25 @@ Deno.test("after a restart of the proxy a gap is reported and a snapshot follows
   assert.equal(log[gap + 1], "snapshot");
   assert.equal(log.filter((one) => one === "not_retained").length, 1);
   assert.equal(log.includes("undetected"), false);
+});
+
+Deno.test("a silent connection is replaced by another one", async () => {
+  const model = new ModelProxy();
+  await using server = await serveModel(model);
+  using client = connect({ address: server.address });
+  const stream = client.quotes(["A"], { heartbeatInterval: 1_000 });
+  const seen: number[] = [];
+  const consuming = consume(stream, ({ bidPrice }) => void seen.push(bidPrice));
+  await until("a stream", () => stream.stats.connections === 1);
+  model.publish("A");
+  model.stream?.deliver();
+  await until("a quote", () => seen.length === 1);
+  await until("another connection", () => stream.stats.exactResumes === 1);
+  model.publish("A");
+  model.stream?.deliver();
+  await until("a quote of it", () => seen.length === 2);
+  client.close();
+  await consuming;
+  assert.deepEqual(seen, [1, 2]);
+  assert.equal(model.streams.length, 2);
 });

@@ -75,3 +75,16 @@ Deno.test("tail --json --meta --notices prints responses with both", async () =>
     ["meta", "quote"],
   ]);
 });
+
+Deno.test("the position after --count messages is that of the last one", async () => {
+  const model = new ModelProxy();
+  await using server = await serveModel(model);
+  const terminal = new RecordingTerminal();
+  const args = ["quotes", "--meta", "--json", "--count", "2", "--address", server.address];
+  const done = tail(args, terminal);
+  await until("a stream", () => model.stream !== undefined);
+  for (const symbol of ["A", "B"]) model.publish(symbol);
+  model.stream?.deliver();
+  assert.equal(await done, 0);
+  assert.deepEqual(terminal.errorLines, ["tail: continue with --resume epoch-1:2"]);
+});
