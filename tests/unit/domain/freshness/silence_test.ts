@@ -191,3 +191,31 @@ Deno.test("messages at random times raise fewer than one alarm in a million mess
   assert.ok(messages > 1_000_000, `${messages}`);
   assert.ok(alarms <= messages / 1_000_000, `${alarms} alarms in ${messages} messages`);
 });
+
+Deno.test("a feed of symbols with any constant rates is never overdue", () => {
+  fc.assert(
+    fc.property(
+      fc.integer(),
+      fc.array(fc.double({ min: -3, max: 1, noNaN: true }), { minLength: 1, maxLength: 8 }),
+      (seed, exponents) => {
+        const symbols = exponents.map((exponent, at) => ({
+          symbol: new SampledSymbol(seed + at),
+          rate: 10 ** exponent,
+        }));
+        const feed = new FeedSilence();
+        const period = { number: 1, session: "regular", opening: 1 } as const;
+        for (let second = 1; second <= 3_600; second++) {
+          for (const { symbol, rate } of symbols) symbol.run(1, rate);
+          const count = symbols.reduce((sum, { symbol }) => sum + symbol.count, 0);
+          const expectedRate = symbols.reduce(
+            (sum, { symbol }) => sum + symbol.silence.expectedRate,
+            0,
+          );
+          feed.sample(count, second * 1_000, { period, expectedRate });
+          assert.equal(feed.isOverdue, false, `second ${second}`);
+        }
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
