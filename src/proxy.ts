@@ -150,7 +150,7 @@ function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
   return {
     freshness: (...change) => receiver().freshness(...change),
     carried: (pairs) => receiver().carried(pairs),
-    notCarried: (pairs, reason) => receiver().notCarried(pairs, reason),
+    notCarried: (...change) => receiver().notCarried(...change),
     subscription: (...changes) => receiver().subscription(...changes),
   };
 }

@@ -96,6 +96,10 @@ export class MarketModel implements FeedConnector {
   #session: ScriptedSession | undefined;
   #options: ConnectOptions | undefined;
   #isMute = false;
+  /** How many messages had been produced when the session became mute. */
+  #muteAfter = 0;
+  /** Ids of messages after which a session ended that was mute since then. */
+  readonly #mutes: { readonly after: number; readonly until: number }[] = [];
 
   constructor(truth: Truth, sinks: StockSinks, clock: ManualClock) {
     this.#clock = clock;
@@ -183,7 +187,9 @@ export class MarketModel implements FeedConnector {
 
   /** Nothing is received any more on this session. */
   mute(): void {
-    if (this.#session) this.#isMute = true;
+    if (!this.#session || this.#isMute) return;
+    this.#isMute = true;
+    this.#muteAfter = this.produced.length;
   }
 
   /** Ends {@linkcode MarketModel.mute}. */
@@ -223,7 +229,10 @@ export class MarketModel implements FeedConnector {
 
   /** Whether the proxy could not notice that a message was not sent: its pair was acknowledged. */
   isUnnoticed(message: Produced): boolean {
-    if (message.outcome === "mute") return true;
+    const { id } = message;
+    if (message.outcome === "mute") {
+      return !this.#mutes.some(({ after, until }) => after < id && id <= until);
+    }
     return message.outcome === "unsubscribed" && this.wasCarried(message);
   }
 
@@ -310,6 +319,9 @@ export class MarketModel implements FeedConnector {
 
   #end(): void {
     this.#session = undefined;
+    const until = this.produced.length;
+    if (this.#isMute) this.#mutes.push({ after: this.#muteAfter, until });
+    this.#isMute = false;
     this.#states.push({ after: this.produced.length, state: new Map() });
     this.upstream.disconnect();
   }

@@ -318,8 +318,9 @@ class StreamCheck {
           this.#matches(message.symbol))
     );
     // Without a stream and without an acknowledgement, a message is not decoded.
+    const heldSince = this.#client.earlier?.openedAfter ?? 0;
     const certain = incidents.filter((message) =>
-      message.id > openedAfter || this.#market.wasCarried(message)
+      message.id > openedAfter || message.id > heldSince && this.#market.wasCarried(message)
     );
     let reported = 0;
     let isFrameTold = false;
@@ -361,7 +362,7 @@ class StreamCheck {
     for (const message of this.#market.produced) {
       const { id, symbol, outcome, at } = message;
       if (id <= openedAfter || message.channel !== channel || !this.#matches(symbol)) continue;
-      if (outcome !== "no_session" && outcome !== "unsubscribed") continue;
+      if (outcome !== "no_session" && outcome !== "unsubscribed" && outcome !== "mute") continue;
       if (!this.#market.isInterrupted(message, openedAfter)) continue;
       const covering = gaps.filter((gap) => covers(gap, message));
       assert.ok(covering.length > 0, `message ${id} (${outcome}) at ${at} is in no gap`);

@@ -21,6 +21,8 @@ export class RecordingEvents implements UpstreamEvents {
   readonly carriedPairs = new Set<string>();
   /** How often each pair was lost with a session. */
   readonly losses = new Map<string, number>();
+  /** Since when the pairs of the last `notCarried` are missing; `undefined` for that moment. */
+  lostSince: number | undefined;
   /** Called with every change of states. */
   onStates: (channel: UpstreamChannel, changes: readonly SymbolChange[]) => void = () => {};
 
@@ -38,7 +40,12 @@ export class RecordingEvents implements UpstreamEvents {
     this.lines.push(`carried ${keyOf(channel, symbols.join())}`);
   }
 
-  notCarried({ channel, symbols }: Carriage, reason: GapReason | undefined): void {
+  notCarried(
+    { channel, symbols }: Carriage,
+    reason: GapReason | undefined,
+    since: number | undefined,
+  ): void {
+    this.lostSince = since;
     assert.ok(symbols.length > 0, "an empty event");
     for (const symbol of symbols) {
       const pair = keyOf(channel, symbol);

@@ -335,9 +335,9 @@ export class Channel<T> implements EventSink<T> {
     for (const observer of this.#observers) observer.carried();
   }
 
-  /** Upstream does not carry symbols any more. */
-  notCarried(symbols: readonly string[], reason: GapReason | undefined, now: number): void {
-    const outage = reason && { reason, startTime: now };
+  /** Upstream does not carry symbols any more, since a wall clock time in ms. */
+  notCarried(symbols: readonly string[], reason: GapReason | undefined, since: number): void {
+    const outage = reason && { reason, startTime: since };
     this.#coverage.notCarried(symbols, outage, this.#sequence);
     if (reason || !symbols.includes(WILDCARD)) return;
     // Symbols of streams that only `*` has carried.
@@ -345,7 +345,7 @@ export class Channel<T> implements EventSink<T> {
     for (const { symbol, queues } of this.#symbols.values()) {
       if (queues.length > 0 && !this.#coverage.isCarried(symbol)) left.push(symbol);
     }
-    const outageOfLeft: Outage = { reason: "not_subscribed", startTime: now };
+    const outageOfLeft: Outage = { reason: "not_subscribed", startTime: since };
     this.#coverage.notCarried(left, outageOfLeft, this.#sequence);
   }
 

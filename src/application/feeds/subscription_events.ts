@@ -91,12 +91,18 @@ export class SubscriptionEvents {
     }
   }
 
-  /** Emits that nothing is carried any more, because the session has ended. */
-  lost(): void {
+  /**
+   * Emits that nothing is carried any more, because the session has ended.
+   *
+   * @param since wall clock ms of its last frame
+   */
+  lost(since: number): void {
     const carried = this.#carried;
     this.#carried = NOTHING;
     for (const [channel, symbols] of carried) {
-      this.#emitNotCarried(channel, [...symbols], "upstream_lost");
+      if (symbols.size === 0) continue;
+      const pairs = { feed: this.#feed, channel, symbols: [...symbols] };
+      this.#events.notCarried(pairs, "upstream_lost", since);
     }
   }
 

@@ -286,21 +286,22 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       isComplete: false,
     };
     reconciler.reset();
-    this.#events.lost();
+    this.#events.lost(this.#options.clock.now());
     this.#send();
   }
 
   detach(): void {
     if (!this.#session) return;
-    const { reconciler, refCounts } = this.#options.subscriptions;
+    const { subscriptions: { reconciler, refCounts }, clock } = this.#options;
     for (const alarm of [this.#sending, this.#sweeping, this.#retesting, this.#deadline]) {
       alarm.set(undefined);
     }
-    this.#session.span?.end();
+    const { span, upstream: { lastFrameAt } } = this.#session;
+    span?.end();
     this.#session = undefined;
     reconciler.reset();
     refCounts.dropLingering();
-    this.#events.lost();
+    this.#events.lost(clock.now() - (clock.monotonic() - lastFrameAt));
   }
 
   probe(): void {

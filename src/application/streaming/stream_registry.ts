@@ -328,10 +328,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     }
   }
 
-  notCarried({ symbols, ...source }: Carriage, reason: GapReason | undefined): void {
-    const now = this.#options.clock.now();
+  notCarried(
+    { symbols, ...source }: Carriage,
+    reason: GapReason | undefined,
+    since: number = this.#options.clock.now(),
+  ): void {
     for (const name of channelsOf(source)) {
-      this.#channel(name).notCarried(symbols, reason, now);
+      this.#channel(name).notCarried(symbols, reason, since);
     }
   }
 

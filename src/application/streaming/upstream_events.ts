@@ -32,8 +32,11 @@ export interface UpstreamEvents {
   /**
    * Pairs are no longer acknowledged: the session ended (`upstream_lost`), they were rejected or
    * are over the quota (`not_subscribed`), or no stream requests them any more (`undefined`).
+   *
+   * @param since wall clock ms of the last frame of a session that has ended: what was sent after
+   *   it is missing too. @default now
    */
-  notCarried(pairs: Carriage, reason: GapReason | undefined): void;
+  notCarried(pairs: Carriage, reason: GapReason | undefined, since?: number): void;
   /**
    * The states of requested pairs have changed, at most once per symbol and call. The end of a
    * session changes none, although it ends every acknowledgement; `freshness` reports it.

@@ -72,6 +72,18 @@ Deno.test("an outage ends each carried channel once, and changes no state", asyn
   ]);
 });
 
+Deno.test("an outage begins with the last frame of the session that ended", async () => {
+  await using feed = connected();
+  feed.manager.add("trades", ["A"]);
+  await feed.clock.advance(0);
+  feed.acknowledge({ trades: ["A"] });
+  feed.session.hear();
+  const heardAt = feed.clock.now();
+  await feed.clock.advance(5_000);
+  feed.manager.detach();
+  assert.equal(feed.events.lostSince, heardAt);
+});
+
 Deno.test("a stream that opens in an outage learns that its symbol is acknowledged", async () => {
   await using feed = connected();
   feed.manager.add("quotes", ["A"]);
