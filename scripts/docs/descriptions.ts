@@ -22,8 +22,8 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
 /** Why development, tests or the simulator need a package. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@alpacahq/alpaca-trade-api": "Tests: Alpaca's own SDK against the simulator",
-  "@connectrpc/connect": "Tests: a gRPC client of another implementation",
-  "@connectrpc/connect-node": "Tests: its gRPC transport",
+  "@connectrpc/connect": "gRPC client of the client library and of tests",
+  "@connectrpc/connect-node": "gRPC transport of `@connectrpc/connect`",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",
   "axe-core": "Tests: accessibility of the status page",
