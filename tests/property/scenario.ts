@@ -223,6 +223,14 @@ export class Scenario {
     await clock.advance(0);
   }
 
+  /** Opens a stream with options that is read completely. */
+  async open(channel: MarketChannel, symbols: readonly string[], snapshot: boolean): Promise<void> {
+    const variant = { delivery: "every", minIntervalMs: 0, heartbeatMs: 1_000, snapshot } as const;
+    const options = optionsOf({ ...variant, maxUnacknowledged: 0 });
+    this.#open({ channel, symbols, options }, Infinity);
+    await this.clock.advance(0);
+  }
+
   /** Ends all faults, lets every client read everything, and waits for all gaps and totals. */
   async recover(): Promise<void> {
     const { market } = this;

@@ -118,9 +118,7 @@ export class StreamClient {
   }
 
   /** Messages that count as unacknowledged until they are acknowledged. */
-  get counted(): ReceivedData[] {
-    return this.data.filter(({ origin, sequence }) => origin !== "snapshot" && sequence > 0);
-  }
+  readonly counted: ReceivedData[] = [];
 
   /** The gaps received of one reason. */
   gaps(reason: GapReason): Gap[] {
@@ -176,7 +174,12 @@ export class StreamClient {
       if (items.length > 0) this.#emptyBatches = 0;
       else if (++this.#emptyBatches > MAX_EMPTY_BATCHES) throw new Error("Batches are empty");
       this.#credit -= items.length;
-      for (const item of items) this.received.push(this.#keep(item));
+      for (const item of items) {
+        const received = this.#keep(item);
+        this.received.push(received);
+        if (received.type === "notice") continue;
+        if (received.origin !== "snapshot" && received.sequence > 0) this.counted.push(received);
+      }
       const unacknowledged = this.counted.length - this.acknowledged;
       this.mostUnacknowledged = Math.max(this.mostUnacknowledged, unacknowledged);
     }
