@@ -139,3 +139,41 @@ Deno.test("a silent connection is replaced by another one", async () => {
   assert.deepEqual(seen, [1, 2]);
   assert.equal(model.streams.length, 2);
 });
+
+Deno.test("order updates continue after the last event, across broken connections", async () => {
+  await using harness = await startHarness();
+  await using relay = await startRelay();
+  relay.target = harness.proxy.ports.grpc;
+  const { stream: trading } = harness.simulator.trading;
+  using client = connect({ address: relay.address });
+  const gaps: StreamGap[] = [];
+  const stream = client.orderUpdates([], { onGap: (gap) => gaps.push(gap) });
+  const seen: string[] = [];
+  const consuming = (async () => {
+    for await (const { order } of stream) seen.push(order?.id ?? "");
+  })();
+  const sent: string[] = [];
+  const send = () => {
+    const id = `order-${sent.length}`;
+    sent.push(id);
+    trading.emitTradeUpdate({ event: "new", order: { id, symbol: "AAPL" } });
+  };
+  await until("the feeds are connected", async () => {
+    const response = await fetch(`${harness.health}/health`);
+    return (await response.json()).status === "healthy";
+  });
+  await until("a stream", () => stream.stats.freshness !== undefined);
+  for (let cut = 0; cut < 3; cut++) {
+    send();
+    await until("an order", () => seen.length === sent.length);
+    relay.breakAll();
+    send();
+    send();
+    await until("the orders", () => seen.length === sent.length);
+  }
+  client.close();
+  await consuming;
+  assert.deepEqual(seen, sent);
+  assert.deepEqual(gaps, []);
+  assert.equal(stream.stats.exactResumes, 3);
+});
