@@ -81,6 +81,12 @@ export class SimulatorProcess implements AsyncDisposable {
     if (!response.ok) throw new Error(`Cannot ${name}: ${text}`);
   }
 
+  /** Reads a state through the control API. */
+  async read(name: string): Promise<Readonly<Record<string, unknown>>> {
+    const response = await fetch(`${this.url}/_control/${name}`);
+    return await response.json();
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#remote[Symbol.asyncDispose]();
   }

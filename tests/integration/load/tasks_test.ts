@@ -6,7 +6,7 @@ const ROOT = new URL("../../../", import.meta.url);
 
 /** Runs a task of the manifest with the permissions that it states. */
 async function runTask(
-  name: "attack" | "soak",
+  name: "attack" | "soak" | "completeness",
   args: readonly string[],
 ): Promise<{ code: number; text: string }> {
   const [, ...command] = manifest.tasks[name].command.split(" ");
@@ -41,4 +41,5 @@ Deno.test("a soak samples the proxy and reports its memory growth", async () => 
 Deno.test("invalid arguments are an error of their own", async () => {
   assert.equal((await runTask("attack", ["--only", "nothing"])).code, 2);
   assert.equal((await runTask("soak", ["--minutes", "none"])).code, 2);
+  assert.equal((await runTask("completeness", ["--minutes", "none"])).code, 2);
 });
