@@ -8,7 +8,7 @@ import { parseArgs } from "node:util";
 import { print, runCommand } from "../scripts/rig/command_line.ts";
 import { describeMachine, machineText } from "./report/machine.ts";
 import { type ScenarioResult, tableText } from "./report/result.ts";
-import { fanOuts, held, naive } from "./scenarios/fan_out.ts";
+import { fanOuts, held, naive, withMeta } from "./scenarios/fan_out.ts";
 import { footprint } from "./scenarios/footprint.ts";
 import { ingests } from "./scenarios/ingest.ts";
 import { latencies } from "./scenarios/latency.ts";
@@ -26,6 +26,7 @@ const SCENARIOS: readonly Scenario[] = [
   latencies,
   slowClients,
   footprint,
+  withMeta,
   held,
   naive,
 ];

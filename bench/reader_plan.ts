@@ -15,6 +15,8 @@ export interface ReaderPlan {
   readonly symbolsPerStream?: number;
   /** Number of the first symbol of the first stream. @default 0 */
   readonly firstSymbol?: number;
+  /** True: every message carries its metadata. @default false */
+  readonly meta?: boolean;
   /** False: streams that are never read. @default true */
   readonly read?: boolean;
 }

@@ -137,10 +137,14 @@ export function concat(
   return whole;
 }
 
-/** A request of the market data streams: field 1, repeated text. */
-export function symbolsMessage(symbols: readonly string[]): Uint8Array {
-  return concat(symbols.map((symbol) => {
+/** The field `options { meta: true }`. */
+const META = new Uint8Array([0x7a, 2, 0x08, 1]);
+
+/** A request of the market data streams: field 1, repeated text, and field 15, the options. */
+export function requestMessage(symbols: readonly string[], meta: boolean): Uint8Array {
+  const fields = symbols.map((symbol) => {
     const bytes = ascii.encode(symbol);
     return new Uint8Array([0x0a, bytes.length, ...bytes]);
-  }));
+  });
+  return concat(meta ? [...fields, META] : fields);
 }

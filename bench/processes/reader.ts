@@ -6,7 +6,7 @@
 import { build, type Histogram } from "hdr-histogram-js";
 import { answerCommands } from "../control.ts";
 import { optionSymbol, quietSymbol, stockSymbol } from "../feed/symbols.ts";
-import { symbolsMessage } from "../http2/frames.ts";
+import { requestMessage } from "../http2/frames.ts";
 import { ReaderConnection } from "../http2/reader_connection.ts";
 import type { Latency, ReaderPlan, ReaderReport } from "../reader_plan.ts";
 import { microsSince } from "../wall_clock.ts";
@@ -61,7 +61,7 @@ async function open(plan: ReaderPlan): Promise<void> {
     for (let j = 0; j < plan.streamsPerConnection; j++) {
       connection.openStream({
         path: `${SERVICE}/${METHODS[plan.market]}`,
-        message: symbolsMessage(symbolsOf(plan, index)),
+        message: requestMessage(symbolsOf(plan, index), plan.meta ?? false),
         read: plan.read ?? true,
       });
       index++;

@@ -26,13 +26,15 @@ const DELIVERIES = 80_000;
 interface FanOut {
   readonly clients: number;
   readonly naive?: boolean;
+  /** Whether every message carries its metadata. */
+  readonly meta?: boolean;
   /** Largest batch delay of busy streams, in ms. */
   readonly heldMs?: number;
 }
 
 /** Measures one number of clients and the floor. */
 async function fanOut(
-  { clients, naive = false, heldMs = 0 }: FanOut,
+  { clients, naive = false, meta = false, heldMs = 0 }: FanOut,
   effort: Effort,
 ): Promise<ScenarioResult> {
   const perFrame = Math.max(
@@ -53,7 +55,7 @@ async function fanOut(
     connections: clients,
     streamsPerConnection: 1,
   } as const;
-  await rig.proxy.open(streams);
+  await rig.proxy.open({ ...streams, meta });
   await floor.lane.open(streams);
   const proxied = {
     lane: rig.proxy,
@@ -79,7 +81,7 @@ async function fanOut(
   const { dropped } = await rig.counts();
   const use = await rig.proxy.usage();
   return {
-    scenario: `fan-out-${clients}${naive ? "-naive" : ""}` +
+    scenario: `fan-out-${clients}${naive ? "-naive" : ""}${meta ? "-meta" : ""}` +
       (heldMs > 0 ? `-held-${heldMs}` : ""),
     about: `${clients} connections × ${rate} messages/s, a frame of ` +
       `${perFrame} every ${CADENCE_MS} ms` +
@@ -112,6 +114,15 @@ export const fanOuts: readonly Scenario[] = [10, 50, 100, 500].map((
   name: `fan-out-${clients}`,
   run: async (effort: Effort) => [await fanOut({ clients }, effort)],
 }));
+
+/** Cost of metadata on all streams, beside the same streams without it. */
+export const withMeta: Scenario = {
+  name: "meta",
+  run: async (effort) => [
+    await fanOut({ clients: 100 }, effort),
+    await fanOut({ clients: 100, meta: true }, effort),
+  ],
+};
 
 /** Cost without batching and without shared encoding. */
 export const naive: Scenario = {
