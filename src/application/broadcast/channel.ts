@@ -81,6 +81,9 @@ export interface EndedOutage {
 /** Most gaps that list the symbols of one outage; one of more symbols lists none. */
 const MAX_GAP_PARTS = 32;
 
+/** Second keys without a stream that are remembered. */
+const MAX_SECONDARY_KEYS = 10_000;
+
 /** Makes the queue of a stream. */
 type CreateQueue<T, Q extends EventQueue<T>> = (options: SubscriberOptions<T>) => Q;
 
@@ -95,6 +98,8 @@ export class Channel<T> implements EventSink<T> {
   readonly #retainedCapacity: number;
   readonly #symbols: SymbolTable<T>;
   readonly #bySecondary = new Map<string, EventQueue<T>[]>();
+  /** Position at which a stream first filtered by a second key; the newest of them. */
+  readonly #secondarySince = new Map<string, number>();
   /** Queues of streams without a filter. */
   readonly #unfiltered: EventQueue<T>[] = [];
   /** Streams without a filter and without options. */
@@ -165,6 +170,7 @@ export class Channel<T> implements EventSink<T> {
       holders: 0,
       bytes: typeof bytes === "number" ? bytes : bytes(event),
     };
+    if (entry.last === undefined) this.#symbols.addLast(entry);
     entry.last = envelope;
     this.#shared.publish(envelope);
     for (const each of this.#unfiltered) each.enqueue(envelope);
@@ -208,6 +214,7 @@ export class Channel<T> implements EventSink<T> {
     if (isUnfiltered) this.#unfiltered.push(queue);
     for (const symbol of symbols) this.#symbols.addQueue(symbol, queue);
     for (const key of secondary) {
+      this.#noteSecondary(key);
       const queues = this.#bySecondary.get(key);
       if (queues) queues.push(queue);
       else this.#bySecondary.set(key, [queue]);
@@ -437,8 +444,27 @@ export class Channel<T> implements EventSink<T> {
     for (const symbol of symbols) {
       if (!this.#coverage.isCoveredSince(symbol, sequence)) return false;
     }
-    // Which symbols the stream had is not known.
-    return symbols.size > 0 && secondary.size === 0 || !this.#coverage.hasEndedSince(sequence);
+    if (symbols.size > 0 && secondary.size === 0) return true;
+    if (this.#coverage.isCoveredSince(WILDCARD, sequence)) return true;
+    // Which symbols the stream had is not known, but where `*` cannot be subscribed, it had those
+    // that upstream carried.
+    if (!this.#keys.secondaryOfSymbol || this.#coverage.hasEndedSince(sequence)) return false;
+    for (const key of secondary) {
+      if ((this.#secondarySince.get(key) ?? Infinity) > sequence) return false;
+    }
+    return true;
+  }
+
+  /** Notes since when streams filter by a second key. */
+  #noteSecondary(key: string): void {
+    const since = this.#secondarySince;
+    if (!since.has(key)) since.set(key, this.#sequence);
+    if (since.size <= MAX_SECONDARY_KEYS) return;
+    for (const oldest of since.keys()) {
+      if (this.#bySecondary.has(oldest)) continue;
+      since.delete(oldest);
+      return;
+    }
   }
 
   #matchesEvent(filter: ChannelFilter, event: T): boolean {

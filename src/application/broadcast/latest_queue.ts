@@ -134,6 +134,19 @@ export class LatestQueue<T> implements EventQueue<T> {
     this.#wakeReader = wake;
   }
 
+  /** Starts the interval of a symbol of which an event was sent without this queue. */
+  startInterval(symbol: string): void {
+    const { clock, intervalMs } = this.#options;
+    if (intervalMs === 0) return;
+    this.#cooling.delete(symbol);
+    this.#cooling.set(symbol, clock.monotonic() + intervalMs);
+    const ready = this.#ready.get(symbol);
+    if (!ready) return;
+    this.#ready.delete(symbol);
+    this.#held.set(symbol, ready);
+    this.#startTimer();
+  }
+
   shorten(length: number): void {
     for (const queue of [this.#ready, this.#held]) {
       for (const [symbol, envelope] of queue) {

@@ -50,8 +50,8 @@ export const SLOT_BYTES = 8;
  */
 const ENTRY_BYTES = 1_350;
 /**
- * Bytes for everything else; an idle proxy uses about 40 MiB, the last events of symbols without a
- * stream ({@linkcode IdleSymbols}) up to 24 MiB.
+ * Bytes for everything else; an idle proxy uses about 40 MiB, what channels keep of
+ * symbols without a stream ({@linkcode IdleSymbols}) up to 28 MiB.
  */
 const BASE_BYTES = 120 * 1_048_576;
 

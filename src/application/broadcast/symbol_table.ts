@@ -1,9 +1,9 @@
 /**
  * What a channel keeps per symbol: its streams, its sequence and its last event.
  *
- * Entries without a stream are kept up to a number for all channels together; then the one that was
- * added first is forgotten. If the symbol appears again, its sequence continues above those that
- * were forgotten, so that it never repeats a number.
+ * Symbols without a stream are kept up to a number for all channels together, and the last events
+ * of fewer of them. Beyond it the symbol that was added first is forgotten. If it appears again, its
+ * sequence continues above those that were forgotten, so that it never repeats a number.
  *
  * @module
  */
@@ -20,31 +20,65 @@ export interface SymbolEntry<T> {
   last: Envelope<T> | undefined;
 }
 
-/** Most entries without a stream, in all channels together; each has about 600 bytes. */
-const MAX_IDLE_SYMBOLS = 40_000;
+/** Limits on symbols without a stream, in all channels together. */
+const IDLE_LIMITS = {
+  /** Each has about 110 bytes. */
+  symbols: 150_000,
+  /** Each has about 320 bytes. */
+  lastEvents: 40_000,
+};
 
-/** The entries without a stream of all channels, in the order in which they became idle. */
+/** The symbols without a stream of all channels, in the order in which they became idle. */
 export class IdleSymbols {
+  readonly #symbols: BoundedSet;
+  readonly #lastEvents: BoundedSet;
+
+  /** @param limits numbers, at least 1 */
+  constructor({ symbols, lastEvents }: typeof IDLE_LIMITS = IDLE_LIMITS) {
+    this.#symbols = new BoundedSet(symbols);
+    this.#lastEvents = new BoundedSet(lastEvents);
+  }
+
+  /** Adds a symbol; `forget` is called when another one takes its place. */
+  add(entry: SymbolEntry<unknown>, forget: () => void): void {
+    if (entry.last) this.addLast(entry);
+    this.#symbols.add(entry, () => {
+      this.#lastEvents.delete(entry);
+      forget();
+    });
+  }
+
+  /** Adds the last event of a symbol, which is removed when another one takes its place. */
+  addLast(entry: SymbolEntry<unknown>): void {
+    this.#lastEvents.add(entry, () => entry.last = undefined);
+  }
+
+  /** Removes a symbol that has a stream again. */
+  delete(entry: SymbolEntry<unknown>): void {
+    this.#symbols.delete(entry);
+    this.#lastEvents.delete(entry);
+  }
+}
+
+/** Entries up to a number, in the order in which they were added. */
+class BoundedSet {
   readonly #max: number;
   readonly #entries = new Map<object, () => void>();
 
-  /** @param max entries, at least 1 */
-  constructor(max: number = MAX_IDLE_SYMBOLS) {
+  constructor(max: number) {
     this.#max = max;
   }
 
-  /** Adds an entry; `forget` is called when another one takes its place. */
-  add(entry: object, forget: () => void): void {
-    this.#entries.set(entry, forget);
+  /** Adds an entry; `onRemove` is called when it is removed to make room. */
+  add(entry: object, onRemove: () => void): void {
+    this.#entries.set(entry, onRemove);
     if (this.#entries.size <= this.#max) return;
-    for (const [oldest, forgetOldest] of this.#entries) {
+    for (const [oldest, remove] of this.#entries) {
       this.#entries.delete(oldest);
-      forgetOldest();
-      return;
+      return remove();
     }
   }
 
-  /** Removes an entry that has a stream again. */
   delete(entry: object): void {
     this.#entries.delete(entry);
   }
@@ -85,12 +119,17 @@ export class SymbolTable<T> {
     return entry;
   }
 
+  /** Counts the first last event of a symbol, or the first after it was removed. */
+  addLast(entry: SymbolEntry<T>): void {
+    if (entry.queues.length === 0) this.#idle.addLast(entry as SymbolEntry<unknown>);
+  }
+
   /** Adds a stream's queue to a symbol. */
   addQueue(symbol: string, queue: EventQueue<T>): void {
     const entry = this.#entries.get(symbol) ?? this.add(symbol);
     if (entry.queues.push(queue) > 1) return;
     this.#filtered++;
-    this.#idle.delete(entry);
+    this.#idle.delete(entry as SymbolEntry<unknown>);
   }
 
   /** Removes a stream's queue from a symbol. */
@@ -104,7 +143,7 @@ export class SymbolTable<T> {
   }
 
   #addIdle(entry: SymbolEntry<T>): void {
-    this.#idle.add(entry, () => {
+    this.#idle.add(entry as SymbolEntry<unknown>, () => {
       this.#entries.delete(entry.symbol);
       this.#forgotten = Math.max(this.#forgotten, entry.sequence);
     });

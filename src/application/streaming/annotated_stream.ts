@@ -95,6 +95,8 @@ export class AnnotatedStream<T>
   readonly options: StreamOptions;
   readonly #deps: AnnotatedStreamOptions<T>;
   readonly #queue: EventQueue<T>;
+  /** The queue if the policy is `latest`. */
+  #latest: LatestQueue<T> | undefined;
   readonly #over = new AbortController();
   readonly #lost = new LostRun();
   /** Wall clock ms since which the stream has to be complete. */
@@ -248,14 +250,13 @@ export class AnnotatedStream<T>
   /** Messages up to a sequence were processed; see `Acknowledge` of the contract. */
   acknowledge(sequence: number): void {
     const sent = this.#unacknowledged;
-    let at = sent.lastIndexOf(sequence);
     // Without `latest` sequences rise, so that a client may also name one that it filtered out.
-    if (at < 0 && this.options.delivery !== "latest") {
-      at = sent.findLastIndex((other) => other <= sequence);
-    }
-    if (at < 0) return;
-    this.#acknowledged += at + 1;
-    this.#unacknowledged = sent.slice(at + 1);
+    const count = this.options.delivery === "latest"
+      ? sent.lastIndexOf(sequence) + 1
+      : countUpTo(sent, sequence);
+    if (count === 0) return;
+    this.#acknowledged += count;
+    this.#unacknowledged = sent.slice(count);
     this.#wake();
   }
 
@@ -398,7 +399,7 @@ export class AnnotatedStream<T>
     if (options.delivery === "latest") {
       const symbol = (event: T) => channel.symbolOf(event);
       const intervalMs = options.minIntervalMs;
-      return channel.subscribeQueue(
+      return this.#latest = channel.subscribeQueue(
         filter,
         events,
         (queue) => new LatestQueue<T>({ ...queue, symbol, intervalMs, clock }),
@@ -465,15 +466,15 @@ export class AnnotatedStream<T>
       channel.lastEvents(this.filter).map((last) => [channel.symbolOf(last.event), last]),
     );
     // What was seen of a symbol that is not carried any more can be old.
-    const unknown = fetchLast === undefined
-      ? []
-      : Array.from(this.filter.symbols).filter((symbol) =>
-        !seen.has(symbol) || !channel.isCarried(symbol)
-      );
-    const old = unknown.map((symbol) => seen.get(symbol)).filter((last) => last !== undefined);
-    for (const [symbol, last] of seen) if (!unknown.includes(symbol)) this.#addOpening(last);
-    if (unknown.length === 0 || !fetchLast) return this.#finishOpening(sequence);
-    this.#fetchSnapshot(unknown, old, fetchLast).finally(() => this.#finishOpening(sequence));
+    const isUnknown = (symbol: string) => !seen.has(symbol) || !channel.isCarried(symbol);
+    const unknown = new Set(fetchLast && [...this.filter.symbols].filter(isUnknown));
+    const old: Envelope<T>[] = [];
+    for (const [symbol, last] of seen) {
+      if (unknown.has(symbol)) old.push(last);
+      else this.#addOpening(last);
+    }
+    if (unknown.size === 0 || !fetchLast) return this.#finishOpening(sequence);
+    this.#fetchSnapshot([...unknown], old, fetchLast).finally(() => this.#finishOpening(sequence));
   }
 
   /**
@@ -548,6 +549,7 @@ export class AnnotatedStream<T>
         if (isReplay && this.#credit === 0) return;
         this.#deps.memory.release(item);
         items.push({ ...item, origin: this.#openingOrigin, encodedWithMeta: undefined });
+        this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
         if (isReplay && this.options.maxUnacknowledged > 0) {
           this.#unacknowledged.push(item.sequence);
           this.#replayed++;
@@ -736,6 +738,18 @@ class LostRun {
 
 /** A notice without its time. */
 type NoticeContent = Notice extends infer N ? N extends Notice ? Omit<N, "at"> : never : never;
+
+/** Number of rising sequences that are not above the given one. */
+function countUpTo(rising: readonly number[], sequence: number): number {
+  let low = 0;
+  let high = rising.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((rising[middle] as number) <= sequence) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
 
 /** An event from REST, which has no position. */
 export function fromRest<T>(

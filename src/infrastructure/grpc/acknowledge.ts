@@ -39,7 +39,9 @@ export function acknowledge(
   }
   validator.throwIfInvalid();
   const unknownStreamIds: string[] = [];
-  for (const { streamId, sequence } of positions) {
+  // The last position of a stream counts.
+  const last = new Map(positions.map(({ streamId, sequence }) => [streamId, sequence]));
+  for (const [streamId, sequence] of last) {
     // Sequences are below 2^53; a larger number is beyond everything that was sent.
     if (!streams.acknowledge(streamId, Number(sequence))) unknownStreamIds.push(streamId);
   }

@@ -25,6 +25,8 @@ const DURATIONS = {
   heartbeat_interval: { min: 1_000, max: 3_600_000, text: "from 1 s to 1 h" },
   min_interval: { min: 10, max: 60_000, text: "from 10 ms to 1 min" },
 } as const;
+/** Most messages that may be sent beyond the last acknowledged one. */
+const MAX_UNACKNOWLEDGED = 100_000;
 /** Longest epoch and longest event id, in characters. */
 const MAX_ID_LENGTH = 128;
 
@@ -79,6 +81,11 @@ class OptionsReader {
     }
     if (maxUnacknowledged > 0 && !(meta && notices)) {
       this.#invalid("max_unacknowledged", "needs meta and notices; set both");
+    }
+    if (maxUnacknowledged > MAX_UNACKNOWLEDGED) {
+      const text =
+        `is ${maxUnacknowledged}; at most ${MAX_UNACKNOWLEDGED} are allowed, 0 is no limit`;
+      this.#invalid("max_unacknowledged", text);
     }
     return {
       meta,
@@ -173,7 +180,9 @@ class OptionsReader {
       if (sequence > 0n) this.#invalid("resume.epoch", "is empty; set it to the epoch of hello");
       else this.#invalid("resume", "is empty; set epoch and sequence, or leave it out");
     }
-    return { epoch, sequence: Number(sequence) };
+    // Positions are below 2^53; a larger number is beyond every one.
+    const { MAX_SAFE_INTEGER } = Number;
+    return { epoch, sequence: Math.min(Number(sequence), MAX_SAFE_INTEGER) };
   }
 
   #invalid(field: string, description: string): void {

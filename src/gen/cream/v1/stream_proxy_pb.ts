@@ -1509,7 +1509,7 @@ export type StreamOptions = Message<"cream.v1.StreamOptions"> & {
 
   /**
    * Most messages that are sent beyond the last acknowledged one; needs meta and
-   * notices; 0 means no limit. Counts messages with a sequence, except those of a
+   * notices; at most 100,000; 0 means no limit. Counts messages with a sequence, except those of a
    * snapshot.
    *
    * @generated from field: uint32 max_unacknowledged = 9;
@@ -2049,7 +2049,7 @@ export const CaughtUpSchema: GenMessage<CaughtUp> = /*@__PURE__*/
  */
 export type AcknowledgeRequest = Message<"cream.v1.AcknowledgeRequest"> & {
   /**
-   * One position per stream, at most 1,000.
+   * At most 1,000; the last one of a stream counts.
    *
    * @generated from field: repeated cream.v1.StreamPosition positions = 1;
    */

@@ -8,8 +8,8 @@ interface Tick {
 
 const NOTHING = new Set<string>();
 
-function channels(idle: number) {
-  const idleSymbols = new IdleSymbols(idle);
+function channels(symbols: number, lastEvents = symbols) {
+  const idleSymbols = new IdleSymbols({ symbols, lastEvents });
   const counters = () => ({ published: 0, sent: 0, conflated: 0, dropped: 0 });
   const channel = () =>
     new Channel<Tick>({ symbol: ({ symbol }) => symbol }, {
@@ -43,6 +43,19 @@ Deno.test("all channels together keep a number of symbols without a stream", () 
   // A sequence never repeats a number.
   publish(quotes, "A");
   assert.equal(quotes.symbol("A")?.sequence, 3);
+});
+
+Deno.test("of some symbols only the sequence is kept, until they are published again", () => {
+  const [quotes, trades] = channels(10, 2);
+  publish(quotes, "A", "B");
+  publish(trades, "C");
+  const all = { symbols: NOTHING, secondary: NOTHING };
+  const last = () => quotes.lastEvents(all).map(({ event }) => event.symbol);
+  assert.deepEqual(last(), ["B"]);
+  publish(quotes, "A");
+  assert.equal(quotes.symbol("A")?.sequence, 2);
+  assert.deepEqual(last(), ["A"]);
+  assert.equal(trades.lastEvents(all).length, 1);
 });
 
 Deno.test("a symbol with a stream is never forgotten", () => {

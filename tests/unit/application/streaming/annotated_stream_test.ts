@@ -364,6 +364,7 @@ Deno.test("unreadable messages in a row are one gap", () => {
 
 Deno.test("memory of streams and of the window is released", () => {
   const { publish, open, channel, memory } = market();
+  channel.carried(["*"], 0);
   const stream = open({ snapshot: true });
   publish("A", "B");
   const resumed = open({ resume: { epoch: "e", sequence: 0 } });
@@ -388,4 +389,48 @@ Deno.test("an outage that ends for a symbol before it ends for all is one gap", 
     "gap upstream_lost 0 0-0 [A]",
     "gap upstream_lost 0 0-0 [B]",
   ]);
+});
+
+Deno.test("an interval starts with the message of a snapshot", async () => {
+  const { publish, open, clock, channel } = market();
+  publish("A");
+  channel.carried(["A"], 0);
+  using stream = open({ snapshot: true, delivery: "latest", minIntervalMs: 100 }, ["A", "B"]);
+  publish("A", "B");
+  assert.deepEqual(take(stream), ["hello 1", "snapshot A 1/1", "caught up 1 1", "B 3/1"]);
+  await clock.advance(100);
+  assert.deepEqual(take(stream), ["A 2/2"]);
+});
+
+Deno.test("a resume with more symbols than before is exact only if they were carried", () => {
+  const { publish, open, channel } = market();
+  channel.carried(["A"], 0);
+  open({}, ["A"]).end();
+  publish("A");
+  const isExact = (symbols: string[]) => {
+    using stream = open({ resume: { epoch: "e", sequence: 0 } }, symbols);
+    return take(stream, 1)[0] === "hello 1 resumed";
+  };
+  assert.equal(isExact(["A"]), true);
+  assert.equal(isExact(["A", "B"]), false);
+  assert.equal(isExact([]), false);
+  channel.carried(["*"], 0);
+  assert.equal(isExact([]), false);
+  publish("A");
+  using stream = open({ resume: { epoch: "e", sequence: 1 } }, []);
+  assert.equal(take(stream, 1)[0], "hello 2 resumed");
+});
+
+Deno.test("a long list of unacknowledged messages is acknowledged by position", () => {
+  const { publish, open } = market({ capacity: 20_000 });
+  using stream = open({ maxUnacknowledged: 10_000 });
+  publish(...Array.from({ length: 15_000 }, () => "A"));
+  while (take(stream, 1_000).length > 0);
+  assert.equal(stream.unacknowledged, 10_000);
+  stream.acknowledge(0);
+  assert.equal(stream.unacknowledged, 10_000);
+  stream.acknowledge(9_000);
+  assert.equal(stream.unacknowledged, 1_000);
+  stream.acknowledge(1e15);
+  assert.equal(stream.unacknowledged, 0);
 });
