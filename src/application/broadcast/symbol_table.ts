@@ -2,8 +2,8 @@
  * What a channel keeps per symbol: its streams, its sequence and its last event.
  *
  * Symbols without a stream are kept up to a number for all channels together, and the last events
- * of fewer of them. Beyond it the symbol that was added first is forgotten. If it appears again, its
- * sequence continues above those that were forgotten, so that it never repeats a number.
+ * of fewer of them. Beyond it the symbol that was added first is forgotten. If it appears again,
+ * its sequence continues above those that were forgotten, so that it never repeats a number.
  *
  * @module
  */
