@@ -15,6 +15,7 @@ Commands, one per line on standard input: `address HOST:PORT`; `drain`, which en
 pauses; `stop`.
 """
 
+import collections
 import json
 import sys
 import threading
@@ -97,6 +98,7 @@ class Stream:
         self.stream_id = ""
         self.unacknowledged = 0
         self.acknowledged_at = 0.0
+        self.acknowledging = collections.deque(maxlen=100)
 
     def note(self, kind, *fields):
         self.output.line(self.index, kind, time.time() * 1000, *fields)
@@ -181,7 +183,9 @@ class Stream:
         self.unacknowledged = 0
         self.acknowledged_at = now
         position = pb.StreamPosition(stream_id=self.stream_id, sequence=sequence)
-        stub.Acknowledge.future(pb.AcknowledgeRequest(positions=[position]))
+        # Kept, because grpcio cancels a call that is collected as garbage.
+        request = pb.AcknowledgeRequest(positions=[position])
+        self.acknowledging.append(stub.Acknowledge.future(request))
 
 
 def main():

@@ -76,7 +76,8 @@ export class StreamVerifier {
   readonly #sequences = new Set<number>();
   #call: CallTotals = { live: 0, slow: 0, heartbeat: undefined };
   #epoch = "";
-  #lastReceivedAt = 0;
+  /** When the last message of each symbol was received. */
+  readonly #lastReceivedAt = new Map<string, number>();
   #isInexact = false;
   #count = 0;
   #replayed = 0;
@@ -148,7 +149,7 @@ export class StreamVerifier {
 
   #addData(item: Extract<Item, { kind: "data" }>): void {
     const { symbol, key, sequence, symbolSequence, origin, receivedAt } = item;
-    this.#lastReceivedAt = Math.max(this.#lastReceivedAt, receivedAt);
+    this.#lastReceivedAt.set(symbol, receivedAt);
     const id = `${symbol} ${key}`;
     if (origin === "snapshot") {
       this.#snapshots++;
@@ -199,8 +200,11 @@ export class StreamVerifier {
     this.#isInexact = this.#opens > 1 && !hello.resumed;
     if (hello.resumed) this.#exactResumes++;
     if (this.#isInexact) {
-      const span = { reason: "", start: this.#lastReceivedAt, end: at, symbols: [] };
-      this.#unknown.push(span);
+      // An outage that a symbol was in is not reported any more.
+      for (const symbol of this.#expected.symbols) {
+        const start = this.#lastReceivedAt.get(symbol) ?? 0;
+        this.#unknown.push({ reason: "", start, end: at, symbols: [symbol] });
+      }
       this.#symbolSequences.clear();
       this.#gapsSince.clear();
     }
