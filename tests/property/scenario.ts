@@ -249,7 +249,7 @@ export class Scenario {
       for (let before = -1; before < client.acknowledged;) {
         before = client.acknowledged;
         this.#acknowledge(client, Infinity);
-        await this.clock.advance(0);
+        await this.clock.advance(client.wish.options?.minIntervalMs ?? 0);
       }
     }
     await this.clock.advance(HEARTBEAT_MS);
