@@ -121,6 +121,36 @@ Deno.test("across two outages a stream with backfill has every trade once, in or
   await Promise.all([both.end(), one.end()]);
 });
 
+Deno.test("backfill fills named symbols while another stream has all symbols", async () => {
+  await using harness = await startHarness({
+    simulator: BUSY,
+    env: {
+      STREAM_PROXY_RECONNECT_DELAY_INITIAL_MS: "1000",
+      STREAM_PROXY_RECONNECT_DELAY_MAX_SECS: "1",
+    },
+  });
+  const { simulator, address } = harness;
+  using client = connectTo({ url: `http://${address}` }, StreamProxyService);
+  const named = new Reading(client, ["MSFT"]);
+  const unfiltered = new Reading(client, []);
+  const readings = [named, unfiltered];
+  await until("trades of both", () => readings.every(({ trades }) => trades.length > 20));
+  simulator.faults.rejectUpgrades("sip", 503, 4);
+  simulator.connections.drop({ endpoint: "sip" });
+  await until("the outage is filled", () => named.backfilled.length > 0);
+  await until("a gap without a filter", () => unfiltered.notices.length > 0);
+  simulator.market.messagesPerSecond = 0;
+  const expected = ledgerOf(simulator, "MSFT");
+  await until(
+    () => `${expected.length} trades, there are ${named.trades.length}`,
+    () => named.trades.length >= expected.length,
+  );
+  assert.deepEqual(named.trades, expected);
+  assert.deepEqual(named.notices, []);
+  assert.deepEqual(unfiltered.backfilled, []);
+  await Promise.all(readings.map((reading) => reading.end()));
+});
+
 Deno.test("an outage that REST cannot fill is a gap, and live trades go on", async () => {
   await using harness = await startHarness({ simulator: BUSY });
   const { simulator, address, log } = harness;

@@ -385,23 +385,34 @@ export class Channel<T> implements EventSink<T> {
     const affected = { symbols: symbols && new Set(symbols), except };
     this.#retained?.addGap({ sequence: this.#sequence, gap, ...affected });
     for (const observer of this.#observers) {
-      const listed = affected.symbols;
-      if (observer.fillsOutages && listed && this.#fill(gap, listed, observer)) continue;
+      if (observer.fillsOutages && this.#fill(gap, affected, observer)) continue;
       for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
     }
   }
 
-  /** Returns false for a gap that is not an outage. */
+  /** Returns false for a gap that is not an outage, or of symbols that are not known. */
   #fill(
     { reason, startTime, endTime }: Gap,
-    symbols: ReadonlySet<string>,
+    outage: Pick<RetainedGap, "symbols" | "except">,
     observer: ChannelObserver,
   ): boolean {
     const isOutage = reason === "upstream_lost";
     if (!isOutage || startTime === undefined || endTime === undefined) return false;
-    const affected = this.#intersect(symbols, observer.filter);
+    const affected = this.#affected(outage, observer.filter);
+    if (affected === undefined) return false;
     if (affected.length > 0) observer.fillOutage({ startTime, endTime }, affected);
     return true;
+  }
+
+  /** The symbols of a filter that an outage affects; `undefined` when they are not known. */
+  #affected(
+    { symbols, except }: Pick<RetainedGap, "symbols" | "except">,
+    filter: ChannelFilter,
+  ): readonly string[] | undefined {
+    if (symbols !== undefined) return this.#intersect(symbols, filter);
+    // Which symbols a stream without them has is not known.
+    if (filter.symbols.size === 0 || filter.secondary.size > 0) return undefined;
+    return Array.from(filter.symbols).filter((symbol) => !except?.has(symbol));
   }
 
   /**
@@ -414,13 +425,8 @@ export class Channel<T> implements EventSink<T> {
     filter: ChannelFilter,
   ): readonly Gap[] {
     if (symbols === undefined && !except?.size) return [gap];
-    // Which symbols a stream without them has is not known.
-    if (symbols === undefined && (filter.symbols.size === 0 || filter.secondary.size > 0)) {
-      return [gap];
-    }
-    const affected = symbols === undefined
-      ? Array.from(filter.symbols).filter((symbol) => !except?.has(symbol))
-      : this.#intersect(symbols, filter);
+    const affected = this.#affected({ symbols, except }, filter);
+    if (affected === undefined) return [gap];
     if (affected.length === 0) return NONE;
     const isWhole = filter.secondary.size === 0 && affected.length === filter.symbols.size;
     const most = isWhole ? MAX_GAP_SYMBOLS : MAX_GAP_SYMBOLS * MAX_GAP_PARTS;

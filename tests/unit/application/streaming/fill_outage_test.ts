@@ -130,6 +130,36 @@ Deno.test("live messages after an outage wait for those that were missed", async
   assert.equal(stream.totals().published, 2);
 });
 
+Deno.test("an outage of all symbols is filled for the named ones, each once", async () => {
+  const market = new Market();
+  using named = market.open();
+  using unfiltered = market.open({}, []);
+  await market.outage(["A", "*"]);
+  assert.deepEqual(take(named), ["feed recovering"]);
+  assert.deepEqual(market.requests.map(({ request }) => request), [
+    { symbols: ["A", "B"], outage: { from: 0, to: 1_000 }, since: 0 },
+  ]);
+  await market.answer("A1 B2");
+  assert.deepEqual(take(named), ["backfill A1 0/0", "backfill B2 0/0", "feed live"]);
+  assert.deepEqual(take(unfiltered), ["gap upstream_lost [] 0-1000"]);
+});
+
+Deno.test("a symbol that is carried before all others is filled once", async () => {
+  const market = new Market();
+  using _named = market.open();
+  const { channel, clock, requests } = market;
+  channel.carried(["A", "*"], 0);
+  channel.notCarried(["A", "*"], "upstream_lost", 0);
+  await clock.advance(1_000);
+  channel.carried(["A"], clock.now());
+  await clock.advance(1_000);
+  channel.carried(["*"], clock.now());
+  assert.deepEqual(requests.map(({ request: { symbols, outage } }) => [symbols, outage]), [
+    [["A"], { from: 0, to: 1_000 }],
+    [["B"], { from: 0, to: 2_000 }],
+  ]);
+});
+
 Deno.test("what cannot be filled is a gap after what could be filled", async () => {
   const market = new Market();
   using stream = market.open();
