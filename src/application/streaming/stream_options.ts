@@ -45,7 +45,7 @@ export interface StreamTotals {
 }
 
 /** Start of a stream. */
-export interface Hello {
+interface Hello {
   readonly epoch: string;
   /** Position of the channel at which the stream starts. */
   readonly sequence: number;

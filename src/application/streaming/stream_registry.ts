@@ -23,7 +23,7 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
+import { AnnotatedStream, type FetchLast, type FillOutage } from "./annotated_stream.ts";
 import {
   FeedDisabled,
   type MarketStreams,
@@ -84,12 +84,11 @@ export interface OutageSource {
 
 /** Fetches the last events of symbols. */
 export interface LastEventSource {
-  /** As {@linkcode FetchLast}; empty for a channel without such events. */
+  /** As {@linkcode FetchLast}; the result is empty for a channel without such events. */
   lookUp<C extends ChannelName>(
     channel: C,
-    symbols: readonly string[],
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, ChannelEvents[C]>>;
+    ...request: Parameters<FetchLast<ChannelEvents[C]>>
+  ): ReturnType<FetchLast<ChannelEvents[C]>>;
   /** Upstream begins to carry symbols of a channel: what was fetched before is not used again. */
   forget(channel: ChannelName): void;
 }

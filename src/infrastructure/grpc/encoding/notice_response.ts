@@ -19,16 +19,10 @@ import type {
   ResumePoint,
   StreamOptions,
 } from "../../../application/streaming/stream_options.ts";
-import type {
-  FeedNotice,
-  Freshness as DomainFreshness,
-  Gap,
-  GapReason as DomainReason,
-} from "../../../domain/market/notices.ts";
+import type { FeedNotice, Gap, GapReason as DomainReason } from "../../../domain/market/notices.ts";
 import {
   DeliveryPolicy,
   type FeedNoticeSchema,
-  Freshness,
   GapReason,
   type GapSchema,
   type HelloSchema,
@@ -38,7 +32,7 @@ import {
   StreamQuotesResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 import { splitMs } from "./message_meta.ts";
-import { SYMBOL_STATES } from "./status_response.ts";
+import { FRESHNESS, SYMBOL_STATES } from "./status_response.ts";
 
 /** Schema values of the delivery policies. */
 export const POLICIES: Readonly<Record<DomainPolicy, DeliveryPolicy>> = {
@@ -54,14 +48,6 @@ export const GAP_REASONS: Readonly<Record<DomainReason, GapReason>> = {
   unreadable: GapReason.UNREADABLE,
   not_retained: GapReason.NOT_RETAINED,
   not_subscribed: GapReason.NOT_SUBSCRIBED,
-};
-
-/** Schema values of the freshness. */
-export const FRESHNESS: Readonly<Record<DomainFreshness, Freshness>> = {
-  live: Freshness.LIVE,
-  stale: Freshness.STALE,
-  recovering: Freshness.RECOVERING,
-  closed: Freshness.CLOSED,
 };
 
 const NANOS_PER_MS = 1_000_000;

@@ -81,7 +81,7 @@ export const EXPANSION_STATES: Readonly<
 };
 
 /** Schema values of the freshness of a feed. */
-const FRESHNESS: Readonly<Record<DomainFreshness, Freshness>> = {
+export const FRESHNESS: Readonly<Record<DomainFreshness, Freshness>> = {
   live: Freshness.LIVE,
   stale: Freshness.STALE,
   recovering: Freshness.RECOVERING,

@@ -15,10 +15,10 @@ import {
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   encodeNotice,
-  FRESHNESS,
   GAP_REASONS,
   POLICIES,
 } from "../../../../../src/infrastructure/grpc/encoding/notice_response.ts";
+import { FRESHNESS } from "../../../../../src/infrastructure/grpc/encoding/status_response.ts";
 
 const AT = 1_705_312_800_123.5;
 
