@@ -9,6 +9,7 @@ import type { Channels } from "./application/broadcast/channels.ts";
 import { FeedFreshness } from "./application/feeds/feed_freshness.ts";
 import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts";
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
+import { OrderJournal } from "./application/orders/order_journal.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
 import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
@@ -37,6 +38,7 @@ import { SESSION_DEADLINES } from "./infrastructure/alpaca/session.ts";
 import { createTradingConnector } from "./infrastructure/alpaca/trading.ts";
 import type { UpstreamProxy } from "./infrastructure/alpaca/tunnel_agent.ts";
 import { RestMarketData } from "./infrastructure/alpaca/rest/market_data.ts";
+import { RestOrderHistory } from "./infrastructure/alpaca/rest/order_history.ts";
 import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
 import type { ApiHost } from "./infrastructure/alpaca/rest/responses.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
@@ -76,6 +78,8 @@ type FeedDependencies = Dependencies & {
   readonly isBackfilling?: (feed: FeedId) => boolean;
   /** Receives what changes upstream. */
   readonly events: UpstreamEvents;
+  /** Completes order updates; `undefined` while the trading feed is disabled. */
+  readonly journal: OrderJournal | undefined;
 };
 
 /** What each feed carries according to the settings. */
@@ -94,7 +98,8 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     const own = { ...deps, feed, log: deps.log.with({ feed }) };
     const market = feed === "trading" ? undefined : marketSubscriptions(config, { ...own, feed });
     if (feed !== "trading" && market) managers[feed] = market.manager;
-    const subscriptions = market?.manager ?? new TradeUpdatesSubscription(deps.events);
+    const subscriptions = market?.manager ??
+      new TradeUpdatesSubscription(journaled(deps.events, deps.journal));
     const counted = feed === "trading" ? undefined : countedChannels(deps.channels, feed);
     const kind = feedKinds(config)[feed];
     const counters = deps.counters.feeds[feed];
@@ -130,6 +135,37 @@ export function buildFeeds(config: Config, deps: FeedDependencies): Feeds {
     });
   }
   return { links, managers, freshness };
+}
+
+/** Reports the session of the trading stream to the journal, which reports it to streams. */
+function journaled(
+  events: UpstreamEvents,
+  journal: OrderJournal | undefined,
+): Pick<UpstreamEvents, "carried" | "notCarried"> {
+  if (!journal) return events;
+  return {
+    carried: () => journal.carried(),
+    notCarried: (_pairs, reason) => journal.notCarried(reason),
+  };
+}
+
+/** Makes what completes the order updates. */
+export function buildOrderJournal(
+  config: Config,
+  deps: Omit<FeedDependencies, "journal">,
+  { trading }: RestHosts,
+): OrderJournal | undefined {
+  if (!config.feeds.has("trading")) return undefined;
+  const { intervalMs, timeoutMs } = config.heartbeat;
+  return new OrderJournal({
+    channel: deps.channels.orderUpdates,
+    capacity: config.limits.orderJournalUpdates,
+    history: new RestOrderHistory(trading),
+    maxSilenceMs: intervalMs + timeoutMs,
+    clock: deps.clock,
+    log: deps.log.with({ feed: "trading" }),
+    counters: deps.counters.orders,
+  });
 }
 
 /** Counts the messages of each symbol. */
@@ -224,7 +260,7 @@ function tradingConnector(config: Config, deps: FeedDependencies): FeedConnector
     ...deps,
     url: config.trading.url,
     proxy: upstreamProxy(config),
-    sink: deps.channels.orderUpdates,
+    sink: deps.journal ?? deps.channels.orderUpdates,
     credentials: () => reveal(config.credentials.trading),
     counters: deps.counters.feeds.trading,
     deadlines: SESSION_DEADLINES,
@@ -277,7 +313,7 @@ interface RestHosts {
 /** Makes the clients of the REST API. */
 export function buildRestHosts(
   config: Config,
-  { clock, log, counters }: FeedDependencies,
+  { clock, log, counters }: Pick<FeedDependencies, "clock" | "log" | "counters">,
 ): RestHosts {
   const { trading, data } = config.credentials;
   const client = (pair: KeyPair) =>

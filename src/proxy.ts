@@ -29,6 +29,7 @@ import {
   buildExpansions,
   buildFeeds,
   buildMarketData,
+  buildOrderJournal,
   buildRestHosts,
   type Dependencies,
   feedKinds,
@@ -165,14 +166,15 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   const channels = createChannels({
     capacities,
     retained: limits.retainedMessages,
+    orderJournal: limits.orderJournalUpdates,
     counters,
     memory: queueMemory,
     directory,
   });
   const events = eventsOf(() => streams);
   const calendar = new MarketCalendar(config.marketClosures);
-  const shared = { ...deps, channels, counters, events, calendar };
-  const hosts = buildRestHosts(config, shared);
+  const parts = { ...deps, channels, counters, events, calendar };
+  const hosts = buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);
   const outages = new Outages({
     channels,
@@ -181,8 +183,10 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     clock,
     log,
   });
-  const isBackfilling = (feed: FeedId) => outages.isFilling(feed);
-  const { links, managers, freshness } = buildFeeds(config, { ...shared, isBackfilling });
+  const journal = buildOrderJournal(config, parts, hosts);
+  const isBackfilling = (feed: FeedId) =>
+    feed === "trading" ? journal?.isReconciling ?? false : outages.isFilling(feed);
+  const { links, managers, freshness } = buildFeeds(config, { ...parts, journal, isBackfilling });
   const underlyings = managers.opra && buildExpansions(config, {
     hosts,
     sink: managers.opra,
@@ -195,6 +199,8 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     channels,
     lastEvents: new LastEvents({ marketData, clock, log }),
     outages,
+    orders: journal,
+    orderJournalMs: journal && limits.orderJournalMs,
     feeds: config.feeds,
     sinks: managers,
     underlyings,

@@ -12,7 +12,12 @@
  *
  * @module
  */
-import { type Gap, type GapReason, MAX_GAP_SYMBOLS } from "../../domain/market/notices.ts";
+import {
+  type Gap,
+  type GapReason,
+  MAX_GAP_SYMBOLS,
+  type Origin,
+} from "../../domain/market/notices.ts";
 import { Coverage, type Outage } from "../../domain/subscription/coverage.ts";
 import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { EventSink } from "../ports/event_sink.ts";
@@ -104,10 +109,14 @@ export class Channel<T> implements EventSink<T> {
   readonly #unfiltered: EventQueue<T>[] = [];
   /** Streams without a filter and without options. */
   readonly #shared: SharedQueue<T>;
+  /** Queues of streams with a filter and without options. */
+  readonly #plain = new WeakSet<EventQueue<T>>();
   readonly #observers = new Set<ChannelObserver>();
   readonly #coverage = new Coverage();
   #retained: RetainedWindow<T> | undefined;
   #sequence = 0;
+  /** Events that only streams without options received. */
+  #unnumbered = 0;
 
   constructor(keys: ChannelKeys<T>, options: ChannelOptions<T>) {
     const { capacity, counters, memory = new QueueMemory(), eventBytes = 0 } = options;
@@ -153,8 +162,8 @@ export class Channel<T> implements EventSink<T> {
     return !secondaryOfSymbol || this.#bySecondary.has(secondaryOfSymbol(symbol));
   }
 
-  /** Adds an event to the queue of each of its streams. */
-  publish(event: T, receivedAt: number): void {
+  /** Adds an event to the queue of each of its streams; returns what they share of it. */
+  publish(event: T, receivedAt: number): Envelope<T> {
     const { symbol: symbolOf, secondary } = this.#keys;
     const symbol = symbolOf(event);
     const entry = this.#symbols.get(symbol) ?? this.#symbols.add(symbol);
@@ -180,6 +189,47 @@ export class Channel<T> implements EventSink<T> {
     }
     if (this.#retained !== undefined) this.#retained.add(envelope);
     if (envelope.holders > 0) this.#queue.memory.hold(envelope);
+    return envelope;
+  }
+
+  /**
+   * Adds an event to the queues of its streams with options only, as the next event of the channel.
+   */
+  publishWithOptions(
+    event: T,
+    { receivedAt, origin }: { readonly receivedAt: number; readonly origin: Origin },
+  ): Envelope<T> {
+    const symbol = this.#keys.symbol(event);
+    const entry = this.#symbols.get(symbol) ?? this.#symbols.add(symbol);
+    const envelope = this.#envelope(event, receivedAt, {
+      sequence: ++this.#sequence,
+      symbolSequence: ++entry.sequence,
+      origin,
+    });
+    entry.last = envelope;
+    for (const each of this.#unfiltered) each.enqueue(envelope);
+    for (const each of this.#matching(event, entry)) {
+      if (!this.#plain.has(each)) each.enqueue(envelope);
+    }
+    if (this.#retained !== undefined) this.#retained.add(envelope);
+    if (envelope.holders > 0) this.#queue.memory.hold(envelope);
+    return envelope;
+  }
+
+  /** Adds an event to the queues of its streams without options only; no position changes. */
+  publishPlain(event: T, receivedAt: number): void {
+    // A queue takes an event with another sequence as its last one for another event.
+    const sequence = -(++this.#unnumbered);
+    const envelope = this.#envelope(event, receivedAt, {
+      sequence,
+      symbolSequence: 0,
+      origin: "live",
+    });
+    this.#shared.publish(envelope);
+    for (const each of this.#matching(event, this.#symbols.get(this.#keys.symbol(event)))) {
+      if (this.#plain.has(each)) each.enqueue(envelope);
+    }
+    if (envelope.holders > 0) this.#queue.memory.hold(envelope);
   }
 
   /**
@@ -190,7 +240,10 @@ export class Channel<T> implements EventSink<T> {
    */
   subscribe(filter: ChannelFilter, onEnd: () => void = () => {}): Subscriber<T> | Position<T> {
     if (filter.symbols.size === 0 && filter.secondary.size === 0) return this.#shared.add(onEnd);
-    return this.subscribeQueue(filter, { onEnd }, (options) => new Subscriber<T>(options));
+    const create = (options: SubscriberOptions<T>) => new Subscriber<T>(options);
+    const queue = this.subscribeQueue(filter, { onEnd }, create);
+    this.#plain.add(queue);
+    return queue;
   }
 
   /** Adds a stream with the queue that `create` makes. */
@@ -235,6 +288,11 @@ export class Channel<T> implements EventSink<T> {
     this.#retained = new RetainedWindow<T>(this.#retainedCapacity, start, this.#queue.memory);
   }
 
+  /** Releases the retained events that were received before a moment, in wall clock ms. */
+  releaseBefore(receivedAt: number): void {
+    this.#retained?.releaseBefore(receivedAt);
+  }
+
   /** Releases the retained events. */
   stopRetaining(): void {
     this.#retained?.end();
@@ -272,7 +330,7 @@ export class Channel<T> implements EventSink<T> {
       ? this.#entriesOf(filter.symbols)
       : this.#symbols.values();
     for (const { last: envelope } of entries) {
-      if (envelope && this.#matchesEvent(filter, envelope.event)) last.push(envelope);
+      if (envelope && this.matchesEvent(filter, envelope.event)) last.push(envelope);
     }
     return last.sort((a, b) => a.sequence - b.sequence || a.receivedAt - b.receivedAt);
   }
@@ -310,7 +368,7 @@ export class Channel<T> implements EventSink<T> {
     const missed: (Envelope<T> | Gap)[] = [];
     for (const item of onlyLast ? retained.gapsAfter(sequence) : retained.after(sequence)) {
       if ("gap" in item) missed.push(...this.#restrict(item.gap, item, filter));
-      else if (this.#matchesEvent(filter, item.event)) missed.push(item);
+      else if (this.matchesEvent(filter, item.event)) missed.push(item);
     }
     if (onlyLast) missed.push(...this.lastEvents(filter));
     return missed;
@@ -340,6 +398,20 @@ export class Channel<T> implements EventSink<T> {
       this.#announce(reason, { startTime, endTime: now }, { symbols: affected, except });
     }
     for (const observer of this.#observers) observer.carried();
+  }
+
+  /** Upstream has acknowledged symbols, and what was missed in their outages was published. */
+  filled(symbols: readonly string[]): void {
+    this.#coverage.carried(symbols, this.#sequence);
+    for (const observer of this.#observers) observer.carried();
+  }
+
+  /** Events of symbols, of all without a list, are missing that were sent within a span. */
+  lost(
+    symbols: readonly string[] | undefined,
+    span: { readonly startTime: number; readonly endTime: number },
+  ): void {
+    this.#announce("upstream_lost", span, { symbols });
   }
 
   /** Upstream does not carry symbols any more, since a wall clock time in ms. */
@@ -473,11 +545,39 @@ export class Channel<T> implements EventSink<T> {
     }
   }
 
-  #matchesEvent(filter: ChannelFilter, event: T): boolean {
+  /** Whether a filter matches an event. */
+  matchesEvent(filter: ChannelFilter, event: T): boolean {
     const { secondary } = this.#keys;
     return this.matches(filter, this.#keys.symbol(event)) ||
       (filter.secondary.size > 0 && secondary !== undefined &&
         filter.secondary.has(secondary(event)));
+  }
+
+  #envelope(
+    event: T,
+    receivedAt: number,
+    place: Pick<Envelope<T>, "sequence" | "symbolSequence" | "origin">,
+  ): Envelope<T> {
+    return {
+      event,
+      sequence: place.sequence,
+      symbolSequence: place.symbolSequence,
+      receivedAt,
+      origin: place.origin,
+      encoded: undefined,
+      encodedWithMeta: undefined,
+      holders: 0,
+      bytes: this.bytesOf(event),
+    };
+  }
+
+  /** The queues whose filter matches an event, of both keys; some of them twice. */
+  *#matching(event: T, entry: SymbolEntry<T> | undefined): Generator<EventQueue<T>> {
+    if (entry) yield* entry.queues;
+    const { secondary } = this.#keys;
+    if (this.#bySecondary.size > 0 && secondary) {
+      yield* this.#bySecondary.get(secondary(event)) ?? NONE;
+    }
   }
 
   *#entriesOf(symbols: Iterable<string>): Generator<SymbolEntry<T>> {

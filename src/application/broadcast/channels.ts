@@ -22,6 +22,8 @@ interface ChannelsOptions {
   readonly capacities: Readonly<Record<ChannelName, number>>;
   /** Retained events per channel, 0 for none. @default the capacity of the channel */
   readonly retained?: number | undefined;
+  /** Retained order updates. @default as those of the other channels */
+  readonly orderJournal?: number | undefined;
   readonly counters: ProxyCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory;
@@ -31,7 +33,7 @@ interface ChannelsOptions {
 
 /** Creates the channels. */
 export function createChannels(
-  { capacities, retained, counters, memory, directory }: ChannelsOptions,
+  { capacities, retained, orderJournal, counters, memory, directory }: ChannelsOptions,
 ): Channels {
   const idleSymbols = new IdleSymbols();
   const bySymbol = { symbol: (event: { readonly symbol: string }) => event.symbol };
@@ -50,7 +52,7 @@ export function createChannels(
       counters: counters.channels[name],
       memory,
       eventBytes,
-      retained,
+      retained: name === "orderUpdates" ? orderJournal ?? retained : retained,
       idleSymbols,
     });
   return {

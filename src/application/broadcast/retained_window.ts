@@ -147,6 +147,15 @@ export class RetainedWindow<T> implements LimitedQueue {
     while (this.queued > length) this.#drop();
   }
 
+  /** Releases the oldest events until one was received at or after a moment. */
+  releaseBefore(receivedAt: number): void {
+    while (this.queued > 0) {
+      const oldest = this.#slots[(this.#oldest - this.#first) % this.#capacity];
+      if (oldest && oldest.receivedAt >= receivedAt) return;
+      this.#drop();
+    }
+  }
+
   releaseEncoded(): void {
     // The queues of streams release what they have not sent for long.
   }

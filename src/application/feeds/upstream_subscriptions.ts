@@ -37,11 +37,11 @@ const ALL_UPDATES = { feed: "trading", channel: undefined, symbols: [WILDCARD] }
 export class TradeUpdatesSubscription implements UpstreamSubscriptions {
   readonly problem = undefined;
   readonly acknowledgedAt = undefined;
-  readonly #events: UpstreamEvents;
+  readonly #events: Pick<UpstreamEvents, "carried" | "notCarried">;
   #session: FeedSession | undefined;
   #isCarried = false;
 
-  constructor(events: UpstreamEvents) {
+  constructor(events: Pick<UpstreamEvents, "carried" | "notCarried">) {
     this.#events = events;
   }
 

@@ -166,11 +166,27 @@ export interface StreamCounters {
   readonly resumes: { exact: number; inexact: number };
 }
 
+/** Counters of the order updates that are completed from REST. */
+export interface OrderCounters {
+  /**
+   * Readings after the trading stream was connected: completed; failed, to be repeated; abandoned,
+   * because too many updates arrived meanwhile.
+   */
+  readonly reconciliations: { completed: number; failed: number; abandoned: number };
+  /** Orders that were compared. */
+  checked: number;
+  /** Updates that were derived. */
+  derived: number;
+  /** Updates that were received again, or after they were derived. */
+  duplicates: number;
+}
+
 /** All counters of one proxy. */
 export interface ProxyCounters {
   readonly feeds: Readonly<Record<FeedId, FeedCounters>>;
   readonly channels: Readonly<Record<ChannelName, ChannelCounters>>;
   readonly streams: StreamCounters;
+  readonly orders: OrderCounters;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
   /** REST requests to Alpaca. */
@@ -211,6 +227,12 @@ export function createCounters(): ProxyCounters {
       CHANNELS.map((channel) => [channel, { published: 0, sent: 0, conflated: 0, dropped: 0 }]),
     ) as Record<ChannelName, ChannelCounters>,
     streams: { gaps: zeroes(GAP_REASONS), resumes: { exact: 0, inexact: 0 } },
+    orders: {
+      reconciliations: { completed: 0, failed: 0, abandoned: 0 },
+      checked: 0,
+      derived: 0,
+      duplicates: 0,
+    },
     refusals: zeroes(REFUSAL_REASONS),
     rest: Object.fromEntries(
       REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),

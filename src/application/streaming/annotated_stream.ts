@@ -53,6 +53,16 @@ export type FetchLast<T> = (
 /** Finds what a stream has missed in an outage. Never rejects, and resolves within seconds. */
 export type FillOutage<T> = (request: FillRequest) => Promise<Fill<Envelope<T>>>;
 
+/** The present state of what a channel reports, which a snapshot has in place of last events. */
+export interface PresentState<T> {
+  /** Whether everything that was missed in the last outage is published. */
+  readonly isComplete: boolean;
+  /** Resolves when it is complete, or when the signal fires. */
+  whenComplete(signal: AbortSignal): Promise<void>;
+  /** What is open now, or also what has ended lately; oldest first. */
+  present(filter: ChannelFilter, which: "open" | "all"): readonly Envelope<T>[];
+}
+
 /** What a stream with options needs. */
 interface AnnotatedStreamOptions<T> {
   /** Identifies the stream in acknowledgements; hard to guess. */
@@ -66,6 +76,8 @@ interface AnnotatedStreamOptions<T> {
   readonly feed: FeedNotice;
   /** The id of an event by which a stream can be resumed. @default none */
   readonly eventId?: ((event: T) => string) | undefined;
+  /** The present state. @default the last event of each symbol */
+  readonly state?: PresentState<T> | undefined;
   /** Where a snapshot has events from that were not seen. @default nowhere */
   readonly fetchLast?: FetchLast<T> | undefined;
   /** Finds what was missed in an outage, for streams with `backfill`. @default nothing */
@@ -123,6 +135,10 @@ export class AnnotatedStream<T>
   /** Replayed messages that were sent and have to be acknowledged. */
   #replayed = 0;
   #unencodable = 0;
+  /** Messages that were sent and are not live: the totals do not have them. */
+  #derived = 0;
+  /** Their sequences, until they are acknowledged. */
+  readonly #unacknowledgedDerived = new Set<number>();
   /** Whether the queue accepts no further event. */
   #overflowed = false;
   /** Position before the first event that the queue did not accept. */
@@ -256,6 +272,9 @@ export class AnnotatedStream<T>
       : countUpTo(sent, sequence);
     if (count === 0) return;
     this.#acknowledged += count;
+    for (let at = 0; at < count && this.#unacknowledgedDerived.size > 0; at++) {
+      if (this.#unacknowledgedDerived.delete(sent[at] as number)) this.#acknowledged--;
+    }
     this.#unacknowledged = sent.slice(count);
     this.#wake();
   }
@@ -380,7 +399,7 @@ export class AnnotatedStream<T>
     const { sent, conflated, dropped, oldest } = this.#queue;
     const delivered = this.options.maxUnacknowledged > 0
       ? Math.max(0, this.#acknowledged - this.#replayed)
-      : sent - this.#unencodable;
+      : sent - this.#unencodable - this.#derived;
     return {
       sequence: Math.min(
         oldest ? oldest.sequence - 1 : this.#deps.channel.sequence,
@@ -415,7 +434,7 @@ export class AnnotatedStream<T>
 
   /** Collects the items before the first live message. */
   #open(sequence: number): void {
-    const { channel, epoch, feed, counters } = this.#deps;
+    const { channel, epoch, feed, counters, state } = this.#deps;
     const { options } = this;
     const { resume } = options;
     const from = resume && this.#positionOf(resume);
@@ -444,10 +463,44 @@ export class AnnotatedStream<T>
         if ("reason" in item) this.#addOpening(this.#notice({ type: "gap", gap: item }));
         else this.#addOpening(item);
       }
-      this.#finishOpening(sequence);
+      this.#finishReplay(sequence);
+    } else if (state && (options.snapshot || resume)) {
+      // What a resume has missed shows in the state of what is open and of what has ended.
+      this.#takeState(state, resume ? "all" : "open", sequence).catch(() => this.end());
     } else if (options.snapshot) this.#takeSnapshot(sequence);
     else if (resume) this.#finishOpening(sequence);
     else this.#isOpened = true;
+  }
+
+  /** Ends a replay; what was missed in an outage of the upstream session still belongs to it. */
+  #finishReplay(sequence: number): void {
+    const { state, channel } = this.#deps;
+    if (!state || state.isComplete) return this.#finishOpening(sequence);
+    this.#isOpened = true;
+    const published = this.#queue.published;
+    const count = this.#openingCount;
+    state.whenComplete(this.#over.signal).then(() => {
+      this.#notify({
+        type: "caught_up",
+        sequence: channel.sequence,
+        count: count + this.#queue.published - published,
+      });
+    });
+  }
+
+  /** Adds the present state as soon as it is complete. */
+  async #takeState(
+    state: PresentState<T>,
+    which: "open" | "all",
+    sequence: number,
+  ): Promise<void> {
+    await state.whenComplete(this.#over.signal);
+    if (this.#over.signal.aborted) return;
+    for (const envelope of state.present(this.filter, which)) {
+      // What was published since is in the queue.
+      if (envelope.sequence <= sequence) this.#addOpening(envelope);
+    }
+    this.#finishOpening(sequence);
   }
 
   /** The position of a resume; `undefined` when it is not known. */
@@ -600,7 +653,12 @@ export class AnnotatedStream<T>
       // Before the batch: to take it can shorten the queue behind it.
       this.#takeLost(items);
       const batch = this.#queue.take(most);
-      for (const envelope of batch) items.push(envelope);
+      for (const envelope of batch) {
+        items.push(envelope);
+        if (envelope.origin === "live") continue;
+        this.#derived++;
+        if (this.options.maxUnacknowledged > 0) this.#unacknowledgedDerived.add(envelope.sequence);
+      }
       if (this.options.maxUnacknowledged > 0) {
         for (const { sequence } of batch) this.#unacknowledged.push(sequence);
       }

@@ -11,6 +11,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
+import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
 import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
 import type { Channels } from "../broadcast/channels.ts";
@@ -23,7 +24,12 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import { AnnotatedStream, type FetchLast, type FillOutage } from "./annotated_stream.ts";
+import {
+  AnnotatedStream,
+  type FetchLast,
+  type FillOutage,
+  type PresentState,
+} from "./annotated_stream.ts";
 import {
   FeedDisabled,
   type MarketStreams,
@@ -72,6 +78,10 @@ interface StreamRegistryOptions {
   readonly freshnessOf: (feed: FeedId) => FeedNotice;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
   readonly lastEvents?: LastEventSource | undefined;
+  /** The present state of orders. @default their last updates */
+  readonly orders?: PresentState<OrderUpdate> | undefined;
+  /** How long order updates are retained, in ms. @default as those of other channels */
+  readonly orderJournalMs?: number | undefined;
   /** Fills outages for streams with `backfill`. @default gaps are sent */
   readonly outages?: OutageSource | undefined;
 }
@@ -272,8 +282,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     options: StreamOptions,
     client: StreamClient = {},
   ): OpenAnnotatedStream<ChannelEvents[C]> {
-    const { clock, counters, memory = new QueueMemory(), freshnessOf, lastEvents, outages, newId } =
-      this.#options;
+    const { clock, counters, memory = new QueueMemory() } = this.#options;
+    const { freshnessOf, lastEvents, outages, orders, newId } = this.#options;
     const stream = this.#track(
       channel,
       filter,
@@ -290,6 +300,9 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
             ? (event) => (event as ChannelEvents["orderUpdates"]).eventId
             : undefined,
           fillOutage: outages?.fillerOf(channel),
+          state: channel === "orderUpdates"
+            ? orders as PresentState<ChannelEvents[C]> | undefined
+            : undefined,
           fetchLast: lastEvents && ((...request) => lastEvents.lookUp(channel, ...request)),
           clock,
           memory,
@@ -345,9 +358,14 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
 
   /** Releases what channels retain without a stream with options; to be called regularly. */
   releaseRetained(): void {
-    const now = this.#options.clock.monotonic();
+    const { clock, orderJournalMs } = this.#options;
+    const now = clock.monotonic();
     for (const name of CHANNELS) {
       const channel = this.#options.channels[name];
+      if (name === "orderUpdates" && orderJournalMs !== undefined) {
+        channel.releaseBefore(clock.now() - orderJournalMs);
+        continue;
+      }
       if (channel.hasObservers || !this.#observedAt.has(name)) this.#observedAt.set(name, now);
       const sinceMs = now - (this.#observedAt.get(name) ?? now);
       if (sinceMs > RETAINED_MS) channel.stopRetaining();

@@ -36,6 +36,11 @@ export function toMilliseconds({ seconds, nanos }: Timestamp): number {
   return seconds * 1_000 + nanos / 1_000_000;
 }
 
+/** Negative when the first one is earlier, 0 when both are equal. */
+export function compareTimestamps(some: Timestamp, other: Timestamp): number {
+  return some.seconds - other.seconds || some.nanos - other.nanos;
+}
+
 const ZERO = 48;
 const MS_PER_DAY = 86_400_000;
 const MINUTE = 60;

@@ -38,7 +38,12 @@ export function readOrderUpdate(data: Message): OrderUpdate {
   };
 }
 
-function readOrderDetails(order: Message): OrderDetails {
+/**
+ * Reads an order whose numbers are text.
+ *
+ * @throws InvalidField when it has no id, a text that is too long or too many legs
+ */
+export function readOrderDetails(order: Message): OrderDetails {
   return {
     id: required(order, "id"),
     clientOrderId: text(order, "client_order_id"),

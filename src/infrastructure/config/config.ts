@@ -145,6 +145,10 @@ export interface Config {
     readonly queueMemoryBytes: number;
     /** Retained messages per channel, 0 for none. @default the capacity of the channel */
     readonly retainedMessages?: number | undefined;
+    /** Order updates that are retained, and finished orders of which the state is kept. */
+    readonly orderJournalUpdates: number;
+    /** How long order updates are retained, in ms. */
+    readonly orderJournalMs: number;
     /** How long a stream with queued messages may take none, in ms; 0: no limit. */
     readonly stalledStreamMs: number;
   };

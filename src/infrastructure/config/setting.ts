@@ -59,6 +59,13 @@ export function row<T>(
 /** The type of the value that a row's parser makes. */
 type ValueOf<R> = R extends Row<infer T> ? T : never;
 
+/** What one of each unit is in the configuration. */
+const SCALES: Readonly<Record<string, number>> = {
+  SECS: 1_000,
+  HOURS: 3_600_000,
+  MB: 1_048_576,
+};
+
 /** Names the rows of one section by their variables. */
 export function section<R extends Record<string, Row<unknown>>>(
   name: string,
@@ -66,7 +73,8 @@ export function section<R extends Record<string, Row<unknown>>>(
 ): { readonly [K in keyof R]: Setting<ValueOf<R[K]>> } {
   const settings = Object.entries(rows).map(([variable, details]) => {
     // The configuration has ms and bytes.
-    const scale = variable.endsWith("_SECS") ? 1_000 : variable.endsWith("_MB") ? 1_048_576 : 1;
+    const [, unit = ""] = /_(SECS|HOURS|MB)$/.exec(variable) ?? [];
+    const scale = SCALES[unit] ?? 1;
     return [variable, { ...details, name: variable, section: name, scale }];
   });
   return Object.fromEntries(settings);

@@ -344,6 +344,18 @@ export const SETTINGS = {
       description: "Messages per channel that are retained for streams that resume; 0 for none",
       whenUnset: "the capacity of the channel",
     }),
+    STREAM_PROXY_ORDER_JOURNAL_UPDATES: row(
+      integer(1, 1_000_000),
+      "limits.orderJournalUpdates",
+      {
+        description: "Order updates that are retained for streams that resume",
+        default: "10000",
+      },
+    ),
+    STREAM_PROXY_ORDER_JOURNAL_HOURS: row(integer(1, 8_760), "limits.orderJournalMs", {
+      description: "How long order updates are retained",
+      default: "72",
+    }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {
       description: "A stream with queued messages that has taken none for this long is " +
         "ended with `UNAVAILABLE`; 0 never",

@@ -92,6 +92,31 @@ export const METRICS = {
     labels: ["result"],
     read: ({ counters }) => seriesOf("result", counters.streams.resumes),
   },
+  reconciliations: {
+    name: "alpaca_proxy_order_reconciliations_total",
+    type: "counter",
+    help: "Readings of all orders after the trading stream was connected, by result",
+    labels: ["result"],
+    read: ({ counters }) => seriesOf("result", counters.orders.reconciliations),
+  },
+  checkedOrders: {
+    name: "alpaca_proxy_orders_checked_total",
+    type: "counter",
+    help: "Orders that were compared with REST after the trading stream was connected",
+    read: ({ counters }) => counters.orders.checked,
+  },
+  derivedUpdates: {
+    name: "alpaca_proxy_order_updates_derived_total",
+    type: "counter",
+    help: "Order updates missed in an outage and derived from REST",
+    read: ({ counters }) => counters.orders.derived,
+  },
+  duplicateUpdates: {
+    name: "alpaca_proxy_order_updates_duplicate_total",
+    type: "counter",
+    help: "Order updates that Alpaca sent again, or after they were derived",
+    read: ({ counters }) => counters.orders.duplicates,
+  },
   connections: {
     name: "alpaca_proxy_websocket_connections",
     type: "gauge",

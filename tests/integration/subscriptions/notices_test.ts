@@ -134,7 +134,7 @@ Deno.test("a contradicting acknowledgement is a gap of that symbol alone", async
   assert.deepEqual(rest, ["AAPL REQUESTED", "gap NOT_SUBSCRIBED AAPL", "AAPL ACKNOWLEDGED"]);
 });
 
-Deno.test("an outage of the trading session is one gap before the next order update", async () => {
+Deno.test("an outage in which an order has vanished is one gap before the next update", async () => {
   await using harness = await startHarness();
   const { simulator } = harness;
   using client = clientOf(harness);
@@ -154,5 +154,5 @@ Deno.test("an outage of the trading session is one gap before the next order upd
   await until("the gap", () => lines(stream).some(isGap));
   emit("o2");
   await until("the next order", () => lines(stream).includes("order o2"));
-  assert.deepEqual(lines(stream), ["hello", "order o1", "gap UPSTREAM_LOST ", "order o2"]);
+  assert.deepEqual(lines(stream), ["hello", "order o1", "gap UPSTREAM_LOST AAPL", "order o2"]);
 });

@@ -102,6 +102,8 @@ Deno.test("credentials alone give the documented defaults", () => {
       requestTimeoutMs: 10_000,
       maxSymbols: 100_000,
       queueMemoryBytes: 256 * 1_048_576,
+      orderJournalUpdates: 10_000,
+      orderJournalMs: 72 * 3_600_000,
       stalledStreamMs: 300_000,
     },
     capacities: {
@@ -189,6 +191,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_MAX_SYMBOLS: "34",
     STREAM_PROXY_QUEUE_MEMORY_MB: "35",
     STREAM_PROXY_RETAIN_MESSAGES: "5",
+    STREAM_PROXY_ORDER_JOURNAL_UPDATES: "6",
+    STREAM_PROXY_ORDER_JOURNAL_HOURS: "7",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
   const { credentials, ...rest } = config;
@@ -254,6 +258,8 @@ Deno.test("every setting has an effect under its own name", () => {
       maxSymbols: 34,
       queueMemoryBytes: 35 * 1_048_576,
       retainedMessages: 5,
+      orderJournalUpdates: 6,
+      orderJournalMs: 7 * 3_600_000,
       stalledStreamMs: 36_000,
     },
     capacities: {

@@ -1,0 +1,97 @@
+/**
+ * The last known state of every open order, and of the latest finished ones.
+ *
+ * @module
+ */
+import type { OrderDetails, OrderUpdate } from "../../domain/market/order_events.ts";
+import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp.ts";
+import { isFinal, knownAfter, type KnownOrder } from "../../domain/orders/reconcile.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
+
+/** Open orders that are kept; Alpaca allows far fewer of an account. */
+const MAX_OPEN = 50_000;
+
+/** An order with the event that led to its state. */
+interface Entry {
+  readonly known: KnownOrder;
+  /** `undefined` when the state is from REST. */
+  readonly last: Envelope<OrderUpdate> | undefined;
+}
+
+/** The states of the orders of one account. */
+export class KnownOrders {
+  readonly #maxFinished: number;
+  readonly #open = new Map<string, Entry>();
+  readonly #finished = new Map<string, Entry>();
+
+  /** @param maxFinished finished orders that are kept */
+  constructor(maxFinished: number) {
+    this.#maxFinished = maxFinished;
+  }
+
+  /** Ids of the open orders. */
+  get openIds(): readonly string[] {
+    return [...this.#open.keys()];
+  }
+
+  /** What is known of an order. */
+  get(id: string): KnownOrder | undefined {
+    return (this.#open.get(id) ?? this.#finished.get(id))?.known;
+  }
+
+  /** The final state of an order whose end was derived. */
+  derivedEnd(id: string): OrderDetails | undefined {
+    const entry = this.#finished.get(id);
+    return entry?.last?.origin === "reconciled" ? entry.last.event.order : undefined;
+  }
+
+  /** Adds the state after an event, unless a later one is known. */
+  add(envelope: Envelope<OrderUpdate>): void {
+    const { order } = envelope.event;
+    const before = this.get(order.id);
+    if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
+    this.#set({ known: knownAfter(order, before), last: envelope });
+  }
+
+  /** Adds the state that REST has, unless a later one is known. */
+  addState(order: OrderDetails): void {
+    const entry = this.#open.get(order.id) ?? this.#finished.get(order.id);
+    const before = entry?.known;
+    if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
+    const isSame = before?.order.status === order.status &&
+      before.order.filledQty === order.filledQty;
+    this.#set({ known: knownAfter(order, before), last: isSame ? entry?.last : undefined });
+  }
+
+  /** Forgets an order that does not exist any more. */
+  delete(id: string): void {
+    this.#open.delete(id);
+  }
+
+  /** The open orders, or all of them, by the time of their submission. */
+  entries(which: "open" | "all"): readonly Entry[] {
+    const finished = which === "all" ? this.#finished.values() : [];
+    return [...finished, ...this.#open.values()]
+      .sort((a, b) => compare(a.known.order.submittedAt, b.known.order.submittedAt));
+  }
+
+  #set(entry: Entry): void {
+    const { order } = entry.known;
+    this.#open.delete(order.id);
+    const orders = isFinal(order) ? this.#finished : this.#open;
+    orders.set(order.id, entry);
+    if (orders.size <= (isFinal(order) ? this.#maxFinished : MAX_OPEN)) return;
+    for (const oldest of orders.keys()) {
+      orders.delete(oldest);
+      return;
+    }
+  }
+}
+
+function isEarlier(some: OrderDetails, other: OrderDetails): boolean {
+  return compare(some.updatedAt, other.updatedAt) < 0;
+}
+
+function compare(some: Timestamp | undefined, other: Timestamp | undefined): number {
+  return some && other ? compareTimestamps(some, other) : 0;
+}

@@ -1,0 +1,470 @@
+/**
+ * Receives the order updates of the trading stream and completes them for streams with options.
+ *
+ * A repeated update is published to streams without options only. Whenever the trading stream is
+ * connected, the orders and executions of the account are read over REST; what was missed is derived
+ * and published with the next positions of the channel. Updates that arrive until then are held for
+ * streams with options, and merged by time. Streams without options receive every update at once.
+ *
+ * While REST fails, nothing is derived: reading is repeated until it succeeds.
+ *
+ * @module
+ */
+import type { GapReason } from "../../domain/market/notices.ts";
+import type { OrderDetails, OrderUpdate } from "../../domain/market/order_events.ts";
+import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp.ts";
+import {
+  type Execution,
+  mergeByTime,
+  missedEvents,
+  occasionOf,
+  type RestOrder,
+} from "../../domain/orders/reconcile.ts";
+import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
+import type { Envelope } from "../broadcast/envelope.ts";
+import { ApiUnavailable } from "../ports/api_unavailable.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { EventSink } from "../ports/event_sink.ts";
+import type { Log } from "../ports/log.ts";
+import type { OrderHistory } from "../ports/order_history.ts";
+import type { OrderCounters } from "../status/counters.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
+import type { PresentState } from "../streaming/annotated_stream.ts";
+import { fromRest } from "../streaming/annotated_stream.ts";
+import { KnownOrders } from "./known_orders.ts";
+
+/** Time before a repetition after an error of REST; it doubles. */
+const FIRST_DELAY_MS = 1_000;
+const MAX_DELAY_MS = 30_000;
+const SETTLE_MS = 250;
+/** Time before REST is read again because executions are missing in it. */
+const LAG_MS = 1_000;
+/** Readings in which executions may be missing. */
+const MAX_LAGS = 5;
+/** Orders that are looked up one by one. */
+const MAX_LOOKUPS = 1_000;
+/** How far back orders are read at the start. */
+const START_MS = 86_400_000;
+/** Difference of clocks that reading allows for. */
+const CLOCK_SKEW_MS = 10_000;
+/** Symbols that a gap of some orders lists. */
+const MAX_LOST_SYMBOLS = 1_000;
+
+/** What a journal needs. */
+interface OrderJournalOptions {
+  readonly channel: Channel<OrderUpdate>;
+  /** Most updates and finished orders that are remembered, and updates that are held. */
+  readonly capacity: number;
+  readonly history: OrderHistory;
+  /** Longest time without a frame after which a session is ended, in ms. */
+  readonly maxSilenceMs: number;
+  /** Time in which updates arrive that were sent before REST was read. @default 250 ms */
+  readonly settleMs?: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly counters: OrderCounters;
+}
+
+/** An update that was derived or held. */
+interface Entry {
+  readonly update: OrderUpdate;
+  /** When it arrived; `undefined` for a derived one. */
+  readonly receivedAt: number | undefined;
+}
+
+/** What REST has. */
+interface Found {
+  readonly orders: ReadonlyMap<string, RestOrder>;
+  readonly executions: readonly Execution[];
+  /** Ids of known open orders that REST does not have. */
+  readonly vanished: readonly string[];
+}
+
+/** What is missing according to REST. */
+interface Difference {
+  readonly derived: readonly Entry[];
+  /** Orders whose executions cannot be told. */
+  readonly incomplete: readonly OrderDetails[];
+}
+
+/** Completes the order updates of one account. */
+export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderUpdate> {
+  readonly #options: OrderJournalOptions;
+  readonly #known: KnownOrders;
+  /** Keys of received updates, oldest first. */
+  readonly #seen: RecentKeys;
+  /**
+   * Updates that were derived and may still arrive, by what they report, with the time of the state
+   * from which they were derived.
+   */
+  readonly #expected = new Map<string, Timestamp | undefined>();
+  /** Updates that arrived since the stream was connected. */
+  #held: Entry[] = [];
+  #isHolding = true;
+  /** Whether the state of all orders was known once. */
+  #hasStarted = false;
+  /** Since when updates may be missing. */
+  #lost: WallStamp | undefined;
+  #session: AbortController | undefined;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: OrderJournalOptions) {
+    this.#options = options;
+    this.#known = new KnownOrders(options.capacity);
+    this.#seen = new RecentKeys(options.capacity);
+    options.channel.startRetaining(options.clock.now());
+  }
+
+  /** Whether updates that were missed are being read; streams are complete when it ends. */
+  get isReconciling(): boolean {
+    return this.#session !== undefined;
+  }
+
+  get isComplete(): boolean {
+    return !this.#isHolding;
+  }
+
+  async whenComplete(signal: AbortSignal): Promise<void> {
+    while (!this.isComplete && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#waiting.push(resolve);
+        signal.addEventListener("abort", () => {
+          this.#waiting = this.#waiting.filter((each) => each !== resolve);
+          resolve();
+        }, { once: true });
+      });
+    }
+  }
+
+  present(filter: ChannelFilter, which: "open" | "all"): readonly Envelope<OrderUpdate>[] {
+    const { channel, clock } = this.#options;
+    const receivedAt = clock.now();
+    return this.#known.entries(which)
+      .map(({ known: { order }, last }) => {
+        if (last) return last;
+        const update = stateOf(order);
+        const bytes = channel.bytesOf(update);
+        return fromRest(update, { origin: "snapshot", receivedAt, bytes });
+      })
+      .filter(({ event }) => channel.matchesEvent(filter, event));
+  }
+
+  mayHaveSubscribers(): boolean {
+    return true;
+  }
+
+  publish(update: OrderUpdate, receivedAt: number): void {
+    const { channel, counters } = this.#options;
+    if (!this.#seen.add(keyOf(update)) || this.#wasDerived(update) || this.#isLate(update)) {
+      counters.duplicates++;
+      return channel.publishPlain(update, receivedAt);
+    }
+    if (!this.#isHolding) return this.#known.add(channel.publish(update, receivedAt));
+    channel.publishPlain(update, receivedAt);
+    this.#held.push({ update, receivedAt });
+    if (this.#held.length > this.#options.capacity) this.#giveUp();
+  }
+
+  unreadable(symbol: string | undefined): void {
+    this.#options.channel.unreadable(symbol);
+  }
+
+  /** The trading stream delivers updates: reads what was missed. */
+  carried(): void {
+    this.#session?.abort();
+    const session = this.#session = new AbortController();
+    this.#isHolding = true;
+    this.#lost ??= new WallStamp(this.#options.clock);
+    this.#reconcile(session.signal).catch((cause) => {
+      this.#options.log.error("Failed to reconcile orders", { cause });
+      if (!session.signal.aborted) this.#giveUp();
+    });
+  }
+
+  /** The trading stream delivers no updates any more. */
+  notCarried(reason: GapReason | undefined): void {
+    const { channel, clock } = this.#options;
+    this.#session?.abort();
+    this.#session = undefined;
+    this.#lost ??= new WallStamp(clock);
+    this.#isHolding = true;
+    channel.notCarried(["*"], reason, clock.now());
+  }
+
+  /** Ms since which updates may be missing. */
+  #missingSince(): number {
+    const { clock, maxSilenceMs } = this.#options;
+    if (!this.#hasStarted) return clock.now() - START_MS;
+    return (this.#lost?.at ?? clock.now()) - maxSilenceMs - CLOCK_SKEW_MS;
+  }
+
+  async #reconcile(signal: AbortSignal): Promise<void> {
+    const { clock, log, counters, settleMs = SETTLE_MS } = this.#options;
+    let delayMs = FIRST_DELAY_MS;
+    let lags = 0;
+    while (!signal.aborted) {
+      const since = this.#missingSince();
+      try {
+        const found = await this.#read(since, signal);
+        await clock.sleep(settleMs, signal);
+        if (signal.aborted) return;
+        const difference = this.#compare(found, since);
+        // REST can have an order before it has the order's executions.
+        if (difference.incomplete.length === 0 || ++lags > MAX_LAGS) {
+          return this.#finish(found, difference, since);
+        }
+        await clock.sleep(LAG_MS, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (!(error instanceof ApiUnavailable)) throw error;
+        counters.reconciliations.failed++;
+        log.warn("Cannot read the orders of an outage, retrying", {
+          cause: error.message,
+          delay_ms: delayMs,
+        });
+        await clock.sleep(delayMs, signal);
+        delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
+      }
+    }
+  }
+
+  async #read(since: number, signal: AbortSignal): Promise<Found> {
+    const { history } = this.#options;
+    const orders = new Map<string, RestOrder>();
+    const add = (found: readonly RestOrder[]) => {
+      for (const each of found) orders.set(each.order.id, each);
+    };
+    add(await history.openOrders(signal));
+    add(await history.submittedAfter(since, signal));
+    const vanished: string[] = [];
+    // An old order that is not open any more is in no list of recent ones.
+    const missing = this.#known.openIds.filter((id) => !orders.has(id));
+    for (const [index, id] of missing.entries()) {
+      if (orders.has(id)) continue;
+      const found = index < MAX_LOOKUPS ? await history.order(id, signal) : [];
+      add(found);
+      if (!orders.has(id)) vanished.push(id);
+    }
+    // Last, so that the executions of every order that was read are in it.
+    const executions = await history.executionsAfter(since, signal);
+    return { orders, executions, vanished };
+  }
+
+  #compare({ orders, executions }: Found, since: number): Difference {
+    const derived: Entry[] = [];
+    const incomplete: OrderDetails[] = [];
+    if (!this.#hasStarted) return { derived, incomplete };
+    const byOrder = groupByOrder(executions);
+    for (const current of orders.values()) {
+      const { order } = current;
+      const known = this.#known.get(order.id);
+      if (!known && !isAfter(order.submittedAt, since)) continue;
+      const own = [order.id, ...order.legs.map(({ id }) => id)]
+        .flatMap((id) => byOrder.get(id) ?? []);
+      const inherited = this.#inherited(current, orders);
+      const inputs = { known, current, executions: own };
+      let missed = missedEvents({ ...inputs, inherited });
+      if (!missed.isComplete && inherited !== "0") {
+        missed = missedEvents({ ...inputs, inherited: "0" });
+      }
+      if (!missed.isComplete) incomplete.push(order);
+      for (const update of missed.events) derived.push({ update, receivedAt: undefined });
+    }
+    return { derived: sortByTime(derived), incomplete };
+  }
+
+  /** The executed quantity that a replacement starts with. */
+  #inherited({ replaces }: RestOrder, orders: ReadonlyMap<string, RestOrder>): string {
+    if (replaces === undefined) return "0";
+    const replaced = orders.get(replaces)?.order ?? this.#known.get(replaces)?.order;
+    return replaced?.filledQty || "0";
+  }
+
+  /** Publishes what was derived, merged with what arrived meanwhile. */
+  #finish(found: Found, { derived, incomplete }: Difference, since: number): void {
+    const { channel, clock, log, counters } = this.#options;
+    const now = clock.now();
+    const { orders, vanished } = found;
+    const lost = [
+      ...incomplete,
+      ...vanished.flatMap((id) => this.#known.get(id)?.order ?? []),
+    ];
+    const arrived = new Map(this.#held.map((each) => [occasionOf(each.update), each.update]));
+    const missing = derived.filter(({ update }) => {
+      const occasion = occasionOf(update);
+      const state = orders.get(update.order.id)?.order;
+      const other = arrived.get(occasion);
+      if (other && isCoveredBy(other, state?.updatedAt, state)) return false;
+      this.#expect(occasion, state?.updatedAt);
+      return true;
+    });
+    // Without an earlier state nothing can be derived for an outage before the first reading.
+    if (!this.#hasStarted) channel.carried(["*"], now);
+    if (lost.length > 0) this.#announce(lost, { startTime: since, endTime: now });
+    for (const { update, receivedAt } of mergeByTime(missing, this.#held)) {
+      const origin = receivedAt === undefined ? "reconciled" : "live";
+      const place = { receivedAt: receivedAt ?? now, origin } as const;
+      this.#known.add(channel.publishWithOptions(update, place));
+    }
+    for (const { order } of orders.values()) this.#known.addState(order);
+    for (const id of vanished) this.#known.delete(id);
+    counters.reconciliations.completed++;
+    counters.checked += orders.size;
+    counters.derived += missing.length;
+    log.info("Reconciled orders", {
+      orders: orders.size,
+      executions: found.executions.length,
+      derived: missing.length,
+      held: this.#held.length,
+      incomplete: lost.length,
+      seconds: this.#hasStarted ? (now - since) / 1_000 : undefined,
+    });
+    if (this.#hasStarted) channel.filled(["*"]);
+    this.#hasStarted = true;
+    this.#release();
+  }
+
+  /** Publishes what arrived meanwhile; what was missed stays unknown. */
+  #giveUp(): void {
+    const { channel, clock, log, counters } = this.#options;
+    log.error("Cannot hold more order updates; what was missed stays unknown", {
+      held: this.#held.length,
+    });
+    counters.reconciliations.abandoned++;
+    this.#session?.abort();
+    for (const { update, receivedAt = clock.now() } of this.#held) {
+      const place = { receivedAt, origin: "live" } as const;
+      this.#known.add(channel.publishWithOptions(update, place));
+    }
+    channel.carried(["*"], clock.now());
+    this.#release();
+  }
+
+  #release(): void {
+    this.#held = [];
+    this.#isHolding = false;
+    this.#lost = undefined;
+    this.#session = undefined;
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+
+  #announce(
+    orders: readonly OrderDetails[],
+    span: { readonly startTime: number; readonly endTime: number },
+  ): void {
+    const symbols = [...new Set(orders.map(({ symbol }) => symbol))];
+    // The order of several legs has no symbol.
+    const isListed = symbols.length <= MAX_LOST_SYMBOLS && !symbols.includes("");
+    this.#options.channel.lost(isListed ? symbols : undefined, span);
+  }
+
+  #expect(occasion: string, state: Timestamp | undefined): void {
+    this.#expected.set(occasion, state);
+    if (this.#expected.size <= this.#options.capacity) return;
+    for (const oldest of this.#expected.keys()) {
+      this.#expected.delete(oldest);
+      return;
+    }
+  }
+
+  /** Whether an update is from before the end of its order, which was derived. */
+  #isLate(update: OrderUpdate): boolean {
+    const end = this.#known.derivedEnd(update.order.id);
+    return end !== undefined && isCoveredBy(update, end.updatedAt, end);
+  }
+
+  /** Whether an update was derived before it arrived. */
+  #wasDerived(update: OrderUpdate): boolean {
+    const occasion = occasionOf(update);
+    if (!this.#expected.has(occasion)) return false;
+    const state = this.#expected.get(occasion);
+    this.#expected.delete(occasion);
+    return isCoveredBy(update, state, this.#known.get(update.order.id)?.order);
+  }
+}
+
+/** Keys of the latest updates. */
+class RecentKeys {
+  readonly #capacity: number;
+  readonly #keys = new Set<string>();
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  /** Adds a key; returns false when it is there already. */
+  add(key: string): boolean {
+    if (this.#keys.has(key)) return false;
+    this.#keys.add(key);
+    if (this.#keys.size <= this.#capacity) return true;
+    for (const oldest of this.#keys) {
+      this.#keys.delete(oldest);
+      return true;
+    }
+    return true;
+  }
+}
+
+/** Equal for repeats of an event. */
+function keyOf({ event, eventId, order, executionId }: OrderUpdate): string {
+  return executionId === undefined ? eventId : `${order.id} ${event} ${executionId}`;
+}
+
+/**
+ * Whether an update reports what was derived: it is not later than the state from which that was
+ * derived, or it is the word of the present status.
+ */
+function isCoveredBy(
+  { event, timestamp, order }: OrderUpdate,
+  derivedFrom: Timestamp | undefined,
+  state: OrderDetails | undefined,
+): boolean {
+  const at = timestamp ?? order.updatedAt;
+  return !at || !derivedFrom || compareTimestamps(at, derivedFrom) <= 0 || event === state?.status;
+}
+
+function isAfter(at: Timestamp | undefined, since: number): boolean {
+  return at !== undefined && at.seconds * 1_000 + at.nanos / 1_000_000 > since;
+}
+
+function groupByOrder(executions: readonly Execution[]): ReadonlyMap<string, Execution[]> {
+  const groups = new Map<string, Execution[]>();
+  for (const execution of executions) {
+    const group = groups.get(execution.orderId);
+    if (group) group.push(execution);
+    else groups.set(execution.orderId, [execution]);
+  }
+  return groups;
+}
+
+/** Sorts the updates of several orders by time; those of one order keep their order. */
+function sortByTime(entries: readonly Entry[]): readonly Entry[] {
+  const latest = new Map<string, Timestamp>();
+  const timed = entries.map((entry) => {
+    const { id } = entry.update.order;
+    const before = latest.get(id);
+    const own = entry.update.timestamp;
+    const at = own && before && compareTimestamps(own, before) < 0 ? before : own ?? before;
+    if (at) latest.set(id, at);
+    return { entry, at };
+  });
+  timed.sort((a, b) => a.at && b.at ? compareTimestamps(a.at, b.at) : 0);
+  return timed.map(({ entry }) => entry);
+}
+
+/** The state of an order as an update. */
+function stateOf(order: OrderDetails): OrderUpdate {
+  const at = order.updatedAt;
+  return {
+    event: order.status,
+    eventId: `${order.id}:${order.status}:${at ? `${at.seconds}.${at.nanos}` : ""}`,
+    timestamp: at,
+    order,
+    executionId: undefined,
+    price: undefined,
+    qty: undefined,
+    positionQty: undefined,
+  };
+}

@@ -1,0 +1,130 @@
+/** Order streams over outages at random moments, compared with the ledger of the simulator. */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { OrderOutages, type OrderStream } from "./order_outages.ts";
+import { checkUpdates, TRACED } from "./order_oracle.ts";
+
+const DAY_MS = 86_400_000;
+const SEEDS = Number(Deno.env.get("PROPERTY_SEEDS") ?? 500);
+
+/** Orders that the auto trader does not submit. */
+function addOrders(account: OrderOutages): { readonly old: string; readonly spread: string } {
+  const { engine, time, simulator } = account;
+  const order = { qty: "100", side: "buy", type: "limit", time_in_force: "gtc" };
+  const old = engine.inject(
+    { ...order, symbol: "AAPL", limit_price: "1.00" },
+    { submittedAt: time.now() - 30 * DAY_MS },
+  );
+  const [first, second] = simulator.market.optionContracts("AAPL");
+  const spread = engine.inject({
+    order_class: "mleg",
+    qty: "6",
+    type: "limit",
+    limit_price: "0.01",
+    time_in_force: "day",
+    legs: [
+      { symbol: first?.symbol, ratio_qty: "1", side: "buy", position_intent: "buy_to_open" },
+      { symbol: second?.symbol, ratio_qty: "2", side: "sell", position_intent: "sell_to_open" },
+    ],
+  }, { submittedAt: time.now() - 1_000 });
+  return { old: old.id, spread: spread.id };
+}
+
+Deno.test("a stream has every order event once and in order, whatever is cut", async () => {
+  let derived = 0;
+  let repeated = 0;
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer(),
+      fc.array(fc.tuple(fc.nat(400), fc.nat(400), fc.boolean()), { minLength: 1, maxLength: 3 }),
+      async (seed, spans) => {
+        await using account = await OrderOutages.start(seed, {
+          trading: {
+            autoTrader: { ordersPerSecond: 20 },
+            engine: { activityIdsAreExecutions: seed % 2 === 0, eventIds: true },
+          },
+        });
+        const { old, spread } = addOrders(account);
+        account.pass(500);
+        account.connect();
+        await account.untilComplete();
+        account.repeatChance = 0.1;
+        // The state that was read first includes them, or they were delivered before.
+        const before = new Set(account.ledger);
+        account.received.length = 0;
+        const steady = account.open();
+        let streams: OrderStream[] = [account.open()];
+        const plain: string[] = [];
+        const position = account.proxy.channel.subscribe({
+          symbols: new Set(),
+          secondary: new Set(),
+        });
+        for (const [connectedMs, cutMs, isResumed] of spans) {
+          account.pass(connectedMs);
+          account.engine.manualFills.fill(spread, { qty: "1" });
+          if (isResumed) {
+            const last = streams.at(-1);
+            last?.read();
+            last?.stream.end();
+          }
+          account.cut();
+          account.pass(cutMs);
+          account.engine.manualFills.fill(old, { qty: "10", price: "0.99" });
+          account.engine.manualFills.fill(spread, { qty: "1" });
+          account.pass(5);
+          account.connect();
+          if (isResumed) {
+            const updates = streams.flatMap((one) => one.updates);
+            const eventId = updates.at(-1)?.event.eventId;
+            streams = eventId === undefined
+              ? [account.open()]
+              : [...streams, account.open({ resume: { eventId } })];
+          }
+          await account.untilComplete();
+          // What was sent before REST was read may still be on its way.
+          if (isResumed) account.pass(60);
+        }
+        account.pass(100);
+        account.cut();
+        const until = new Set(account.ledger);
+        account.connect();
+        await account.untilComplete();
+        account.pass(100);
+        for (const each of [steady, ...streams]) each.read();
+        for (const { event } of position.take()) plain.push(event.eventId);
+        // Streams without options have what arrived, repeats included.
+        assert.deepEqual(plain, account.received.map((each) => each.event_id));
+        repeated += plain.length - new Set(plain).size;
+        const received = new Set(account.received.map((each) => each.event_id));
+        derived += checkUpdates(
+          steady.updates,
+          account.ledger,
+          (each) =>
+            received.has(each.event_id) ||
+            (TRACED.has(each.event) && until.has(each) && !before.has(each)),
+        );
+        assert.deepEqual(steady.of("gap"), []);
+        const sequences = steady.updates.map(({ sequence }) => sequence);
+        assert.deepEqual(
+          sequences,
+          sequences.map((_, index) => (sequences[0] ?? 1) + index),
+          "positions have no hole",
+        );
+        const [first] = streams[0]?.updates ?? [];
+        const resumed = streams.flatMap((one) => one.updates);
+        assert.deepEqual(
+          resumed.map(({ event }) => event.eventId),
+          steady.updates.filter(({ sequence }) => sequence >= (first?.sequence ?? Infinity))
+            .map(({ event }) => event.eventId),
+        );
+        for (const one of streams.slice(1)) {
+          assert.ok(one.of("hello").every(({ hello }) => hello.resumed));
+          assert.equal(one.of("caught_up").length, 1);
+        }
+      },
+    ),
+    { numRuns: SEEDS },
+  );
+  assert.ok(derived > SEEDS, `${derived} derived`);
+  assert.ok(repeated > SEEDS, `${repeated} repeated`);
+});
