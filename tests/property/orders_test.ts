@@ -128,3 +128,158 @@ Deno.test("a stream has every order event once and in order, whatever is cut", a
   assert.ok(derived > SEEDS, `${derived} derived`);
   assert.ok(repeated > SEEDS, `${repeated} repeated`);
 });
+
+Deno.test("while REST fails nothing is derived, and everything is when it succeeds", async () => {
+  let derived = 0;
+  const faults = fc.array(
+    fc.record({
+      kind: fc.constantFrom("status", "cut", "timeout" as const),
+      status: fc.constantFrom(429, 500, 503),
+      path: fc.constantFrom("/v2/orders", "/v2/orders/*", "/v2/account/*", "*"),
+      count: fc.integer({ min: 1, max: 4 }),
+    }),
+    { minLength: 1, maxLength: 3 },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), faults, async (seed, planned) => {
+      await using account = await OrderOutages.start(seed, {
+        trading: { autoTrader: { ordersPerSecond: 4 } },
+      });
+      account.pass(1_000);
+      account.connect();
+      await account.untilComplete();
+      const before = new Set(account.ledger);
+      account.received.length = 0;
+      const stream = account.open();
+      account.pass(500);
+      account.cut();
+      account.pass(1_500);
+      for (const fault of planned) account.fail(fault);
+      const until = new Set(account.ledger);
+      account.connect();
+      stream.read();
+      assert.ok(stream.updates.every(({ origin }) => origin === "live"));
+      await account.untilComplete();
+      account.pass(100);
+      stream.read();
+      const received = new Set(account.received.map((each) => each.event_id));
+      derived += checkUpdates(
+        stream.updates,
+        account.ledger,
+        (each) =>
+          received.has(each.event_id) ||
+          (TRACED.has(each.event) && until.has(each) && !before.has(each)),
+      );
+      assert.deepEqual(stream.of("gap"), []);
+    }),
+    { numRuns: Math.ceil(SEEDS / 20) },
+  );
+  assert.ok(derived > SEEDS / 20, `${derived} derived`);
+});
+
+Deno.test("after a restart of the proxy a resume has the present state of every order", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), fc.nat(400), async (seed, downMs) => {
+      await using account = await OrderOutages.start(seed, {
+        trading: { autoTrader: { ordersPerSecond: 20 } },
+      });
+      addOrders(account);
+      account.pass(300);
+      account.connect();
+      await account.untilComplete();
+      const first = account.open();
+      account.pass(300);
+      first.read();
+      const last = first.updates.at(-1);
+      account.restartProxy();
+      account.pass(downMs);
+      // The client is back before the trading stream is.
+      const resumed = account.open({ resume: { eventId: last?.event.eventId ?? "none" } });
+      const opened = account.open({ snapshot: true });
+      for (const each of [resumed, opened]) {
+        each.read();
+        assert.equal(each.of("caught_up").length, 0);
+      }
+      account.connect();
+      await account.untilComplete();
+      const { engine } = account;
+      const state = new Map(Array.from(engine.orders(), (order) => [order.id, order]));
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      for (const each of [resumed, opened]) {
+        each.read();
+        assert.equal(each.of("caught_up").length, 1);
+      }
+      assert.equal(resumed.of("hello")[0]?.hello.resumed, false);
+      assert.deepEqual(resumed.of("gap").map(({ gap }) => gap.reason), ["not_retained"]);
+      const isDone = ({ status }: { readonly status: string }) =>
+        ["filled", "canceled", "expired", "rejected", "replaced"].includes(status);
+      for (
+        const { stream, which } of [
+          { stream: resumed, which: () => true },
+          { stream: opened, which: (status: string) => !isDone({ status }) },
+        ]
+      ) {
+        const latest = new Map(stream.updates.map(({ event }) => [event.order.id, event.order]));
+        for (const [id, order] of state) {
+          if (order.role === "leg" || !which(order.status)) continue;
+          const seen = latest.get(id);
+          // What happens while REST is read follows live.
+          const isRecent = Number(order.updatedAt / 1_000_000n) > account.time.now() - 1_000;
+          assert.ok(seen || isRecent, `${id} ${order.status}`);
+          if (seen && !isRecent) {
+            assert.deepEqual([seen.status, seen.filledQty], [order.status, `${order.filledQty}`]);
+          }
+        }
+      }
+    }),
+    { numRuns: Math.ceil(SEEDS / 20) },
+  );
+});
+
+Deno.test("more updates than can be held end the reading with a gap, and none is lost", async () => {
+  await using account = await OrderOutages.start(7, {
+    capacity: 20,
+    trading: { autoTrader: { ordersPerSecond: 50 } },
+  });
+  account.connect();
+  await account.untilComplete();
+  const stream = account.open();
+  account.pass(200);
+  account.cut();
+  account.received.length = 0;
+  account.pass(200);
+  account.fail({ kind: "status", status: 500, count: 0 });
+  account.connect();
+  await account.untilComplete();
+  stream.read();
+  assert.deepEqual(stream.of("gap").map(({ gap }) => gap.reason), ["upstream_lost"]);
+  const ids = account.received.map((each) => each.event_id);
+  assert.ok(ids.length > 20);
+  assert.deepEqual(stream.updates.slice(-ids.length).map(({ event }) => event.eventId), ids);
+  assert.equal(account.proxy.counters.orders.reconciliations.abandoned, 1);
+});
+
+Deno.test("what executions cannot explain is a gap of the order, with its state", async () => {
+  await using account = await OrderOutages.start(3);
+  const { old } = addOrders(account);
+  const { manualFills } = account.engine;
+  account.connect();
+  await account.untilComplete();
+  const stream = account.open();
+  account.cut();
+  manualFills.fill(old, { qty: "10", price: "1" });
+  manualFills.fill(old, { qty: "90", price: "1" });
+  const [first] = account.ledger.filter(({ event }) => event === "partial_fill");
+  manualFills.bust(first?.execution_id ?? "none");
+  account.pass(1_000);
+  account.connect();
+  await account.untilComplete();
+  stream.read();
+  assert.deepEqual(stream.of("gap").map(({ gap: { reason, symbols } }) => [reason, symbols]), [
+    ["upstream_lost", ["AAPL"]],
+  ]);
+  assert.deepEqual(
+    stream.updates.map(({ event: { event, order, price } }) => [event, order.filledQty, price]),
+    [["fill", "90", undefined]],
+  );
+});
