@@ -30,7 +30,7 @@ function addOrders(account: OrderOutages): { readonly old: string; readonly spre
   return { old: old.id, spread: spread.id };
 }
 
-Deno.test("a stream has every order event once and in order, whatever is cut", async () => {
+Deno.test("a stream has every order event once and in order over any outages", async () => {
   let derived = 0;
   let repeated = 0;
   await fc.assert(
@@ -177,7 +177,7 @@ Deno.test("while REST fails nothing is derived, and everything is when it succee
   assert.ok(derived > SEEDS / 20, `${derived} derived`);
 });
 
-Deno.test("after a restart of the proxy a resume has the present state of every order", async () => {
+Deno.test("after a restart of the proxy a resume has the present state of orders", async () => {
   await fc.assert(
     fc.asyncProperty(fc.integer(), fc.nat(400), async (seed, downMs) => {
       await using account = await OrderOutages.start(seed, {
@@ -236,7 +236,7 @@ Deno.test("after a restart of the proxy a resume has the present state of every 
   );
 });
 
-Deno.test("more updates than can be held end the reading with a gap, and none is lost", async () => {
+Deno.test("more updates than can be held end the reading with a gap; none is lost", async () => {
   await using account = await OrderOutages.start(7, {
     capacity: 20,
     trading: { autoTrader: { ordersPerSecond: 50 } },

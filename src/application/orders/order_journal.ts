@@ -2,9 +2,10 @@
  * Receives the order updates of the trading stream and completes them for streams with options.
  *
  * A repeated update is published to streams without options only. Whenever the trading stream is
- * connected, the orders and executions of the account are read over REST; what was missed is derived
- * and published with the next positions of the channel. Updates that arrive until then are held for
- * streams with options, and merged by time. Streams without options receive every update at once.
+ * connected, the orders and executions of the account are read over REST; what was missed is
+ * derived and published with the next positions of the channel. Updates that arrive until then are
+ * held for streams with options, and merged by time; streams without options receive them
+ * immediately.
  *
  * While REST fails, nothing is derived: reading is repeated until it succeeds.
  *
@@ -83,7 +84,7 @@ interface Found {
 /** What is missing according to REST. */
 interface Difference {
   readonly derived: readonly Entry[];
-  /** Orders whose executions cannot be told. */
+  /** Orders whose executions are not all known. */
   readonly incomplete: readonly OrderDetails[];
 }
 

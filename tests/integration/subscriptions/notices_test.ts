@@ -134,7 +134,7 @@ Deno.test("a contradicting acknowledgement is a gap of that symbol alone", async
   assert.deepEqual(rest, ["AAPL REQUESTED", "gap NOT_SUBSCRIBED AAPL", "AAPL ACKNOWLEDGED"]);
 });
 
-Deno.test("an outage in which an order has vanished is one gap before the next update", async () => {
+Deno.test("an outage in which an order vanished is one gap before the next update", async () => {
   await using harness = await startHarness();
   const { simulator } = harness;
   using client = clientOf(harness);
