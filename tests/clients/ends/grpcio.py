@@ -13,9 +13,12 @@ def follow(call):
     try:
         for _ in call:
             pass
-        print("OK", flush=True)
+        end = "OK"
     except grpc.RpcError as error:
-        print(error.code().name, error.details(), flush=True)
+        end = f"{error.code().name} {error.details()}"
+    # One write: those of two threads can alternate.
+    sys.stdout.write(f"{end}\n")
+    sys.stdout.flush()
 
 
 calls = [method(b"") for _ in range(count)]
