@@ -210,6 +210,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     memory: queueMemory,
     newId: () => crypto.randomUUID(),
     freshnessOf: (feed) => freshness[feed]?.notice ?? disabled(clock.now()),
+    staleSymbolsOf: (feed, ...query) => freshness[feed]?.staleOf(...query) ?? [],
   });
   const activity = new Activity(counters, clock);
   return {

@@ -119,6 +119,28 @@ Deno.test("a symbol that goes mute is stale in the streams that request it alone
   assert.deepEqual(await healthOf(harness), { state: "live", stale_symbols: 0 });
 });
 
+Deno.test("a stream that opens while its symbol is stale receives a notice", async () => {
+  await using busy = await busyHarness("2026-11-16T10:00:00-05:00");
+  const { harness, microsoft } = busy;
+  const { faults } = harness.simulator;
+  faults.muteSymbol("MSFT");
+  await until(() => `${states(microsoft)}`, () => states(microsoft).at(-1) === "STALE MSFT");
+  using client = clientOf(harness);
+  const open = (symbols: string[], snapshot: boolean) =>
+    collect(client, METHODS.streamQuotes, { symbols, options: { notices: true, snapshot } });
+  await using both = open(SYMBOLS, true);
+  await using all = open([], false);
+  await using apple = open(["AAPL"], false);
+  for (const stream of [both, all]) {
+    await until(() => `${states(stream)}`, () => states(stream).length > 0);
+    assert.deepEqual(states(stream), ["STALE MSFT"]);
+  }
+  await until("data of the other symbol", () => apple.messages.length > 2);
+  assert.deepEqual(states(apple), []);
+  faults.unmuteSymbol("MSFT");
+  await until(() => `${states(both)}`, () => states(both).at(-1) === "LIVE MSFT");
+});
+
 Deno.test("on a holiday a feed is closed, with or without data", async () => {
   await using busy = await busyHarness("2026-11-26T10:00:00-05:00");
   const { harness, apple } = busy;

@@ -17,7 +17,7 @@ import { FEED_NAMES, type FeedId, type FeedKind } from "../../domain/connection/
 import { type DataSession, dataSessionAt } from "../../domain/freshness/data_session.ts";
 import { FeedSilence, type Period } from "../../domain/freshness/silence.ts";
 import type { FeedNotice, Freshness } from "../../domain/market/notices.ts";
-import type { Pair } from "../../domain/subscription/pairs.ts";
+import type { Pair, UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -120,6 +120,11 @@ export class FeedFreshness {
         : Math.max(0, (this.#options.clock.now() - since) / 1_000),
       staleSymbols: this.#symbols?.staleCount ?? 0,
     };
+  }
+
+  /** The stale symbols of a channel; see {@linkcode SymbolFreshness.staleOf}. */
+  staleOf(channel: UpstreamChannel, symbols?: ReadonlySet<string>): readonly FeedNotice[] {
+    return this.#symbols?.staleOf(channel, symbols) ?? [];
   }
 
   /** Marks the stale symbols of a report. */

@@ -11,6 +11,7 @@
  */
 import type { Rhythm } from "../../domain/freshness/arrival_rate.ts";
 import { type Period, SymbolSilence } from "../../domain/freshness/silence.ts";
+import type { FeedNotice } from "../../domain/market/notices.ts";
 import { type Pair, type UpstreamChannel, WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -29,6 +30,11 @@ const ALONE_MS = 1_500;
 
 /** Pairs whose rate is learned; those beyond are not judged. Bounds the memory to 30 MB. */
 const MAX_PAIRS = 50_000;
+
+/** Symbols that a notice lists, about 20 KB. */
+const MAX_NOTICE_SYMBOLS = 1_000;
+/** Times of a last message that have notices of their own; with more, one time stands for all. */
+const MAX_TIMES = 32;
 
 /** Channels on which messages can be expected; the others are silent for days. */
 const RHYTHMS: Readonly<Partial<Record<UpstreamChannel, Rhythm>>> = {
@@ -75,7 +81,8 @@ interface Watch {
   round: number;
   /** Monotonic ms from which on its messages are overdue. */
   overdueAt: number | undefined;
-  isStale: boolean;
+  /** Wall clock ms of the last message, and why no other has arrived; only of a stale pair. */
+  stale: { readonly since: number; readonly reason: string } | undefined;
 }
 
 const SUBSCRIBED = "No message for longer than its recent rate explains; Alpaca acknowledges the " +
@@ -88,8 +95,8 @@ export class SymbolFreshness {
   readonly #sources: SymbolSources;
   /** By the object that the reference counts keep per pair, which needs no key to be built. */
   readonly #watches = new Map<Pair, Watch>();
+  readonly #stale = new Set<Watch>();
   #round = 0;
-  #staleCount = 0;
   #expectedRate = 0;
   /** Monotonic ms. */
   #askedAt = -Infinity;
@@ -100,15 +107,40 @@ export class SymbolFreshness {
 
   /** Number of stale pairs. */
   get staleCount(): number {
-    return this.#staleCount;
+    return this.#stale.size;
   }
 
   /** Whether a pair is stale. */
   isStale(pair: Pair): boolean {
-    if (this.#staleCount === 0) return false;
-    const { refCounts } = this.#sources.subscriptions;
-    const requested = refCounts.symbols(pair.channel).get(pair.symbol);
-    return (requested && this.#watches.get(requested)?.isStale) ?? false;
+    return this.#find(pair)?.stale !== undefined;
+  }
+
+  /**
+   * The stale symbols of a channel, in notices of at most {@linkcode MAX_NOTICE_SYMBOLS} symbols.
+   * Of symbols with many different last messages, the time of the newest is given: all of them are
+   * silent since then.
+   *
+   * @param symbols those to report; `undefined` for all
+   */
+  staleOf(channel: UpstreamChannel, symbols?: ReadonlySet<string>): readonly FeedNotice[] {
+    if (this.#stale.size === 0) return [];
+    const exact = new ChangeList(this.#sources.clock.now());
+    const byReason = new Map<string, SymbolsChange>();
+    for (const { pair, stale } of this.#staleAmong(channel, symbols)) {
+      if (!stale) continue;
+      const change = { isStale: true, ...stale };
+      exact.add(pair, change);
+      const same = byReason.get(stale.reason);
+      byReason.set(stale.reason, {
+        ...change,
+        channel,
+        since: Math.max(stale.since, same?.since ?? 0),
+        symbols: same?.symbols ?? [],
+      });
+      byReason.get(stale.reason)?.symbols.push(pair.symbol);
+    }
+    const changes = exact.all.length > MAX_TIMES ? [...byReason.values()] : exact.all;
+    return changes.flatMap(staleNotices);
   }
 
   /**
@@ -123,7 +155,6 @@ export class SymbolFreshness {
   /** Makes no pair stale: the state of the whole feed has changed. */
   clear(): void {
     for (const watch of this.#watches.values()) this.#reset(watch);
-    this.#staleCount = 0;
   }
 
   /**
@@ -146,7 +177,7 @@ export class SymbolFreshness {
       if (!watch) continue;
       watch.round = round;
       this.#sampleOne(watch, feed, changes);
-      if (watch.overdueAt !== undefined && !watch.isStale) needsReply = true;
+      if (watch.overdueAt !== undefined && !watch.stale) needsReply = true;
       const isAlone = watch.silence.silentMs > feed.silentMs + ALONE_MS;
       if (!isAlone) this.#addRate(rates, watch);
     }
@@ -154,6 +185,31 @@ export class SymbolFreshness {
     this.#expectedRate = sum(Array.from(rates.values(), expectedOf));
     if (needsReply) this.#ask();
     return changes.all;
+  }
+
+  /** The watch of a pair that a stream requests. */
+  #find({ channel, symbol }: Pair): Watch | undefined {
+    if (this.#stale.size === 0) return undefined;
+    const requested = this.#sources.subscriptions.refCounts.symbols(channel).get(symbol);
+    return requested && this.#watches.get(requested);
+  }
+
+  /** At least the watches of a channel that are stale, of the given symbols or of all. */
+  *#staleAmong(
+    channel: UpstreamChannel,
+    symbols: ReadonlySet<string> | undefined,
+  ): Generator<Watch> {
+    if (symbols && symbols.size < this.#stale.size) {
+      for (const symbol of symbols) {
+        const watch = this.#find({ channel, symbol });
+        if (watch) yield watch;
+      }
+      return;
+    }
+    for (const watch of this.#stale) {
+      const { pair } = watch;
+      if (pair.channel === channel && (!symbols || symbols.has(pair.symbol))) yield watch;
+    }
   }
 
   #watchOf(pair: Pair): Watch | undefined {
@@ -166,7 +222,7 @@ export class SymbolFreshness {
       silence: new SymbolSilence(rhythm),
       round: 0,
       overdueAt: undefined,
-      isStale: false,
+      stale: undefined,
     };
     this.#watches.set(pair, watch);
     return watch;
@@ -178,13 +234,10 @@ export class SymbolFreshness {
     const count = messagesOf(pair);
     if (count === undefined) return this.#pause(watch);
     if (silence.sample(count, clock.monotonic(), feed.period)) {
-      if (watch.isStale) {
-        this.#staleCount--;
-        changes.add(pair, { isStale: false, since: clock.now(), reason: "" });
-      }
+      if (watch.stale) changes.add(pair, { isStale: false, since: clock.now(), reason: "" });
       return this.#reset(watch);
     }
-    if (watch.isStale) return;
+    if (watch.stale) return;
     if (!silence.isOverdue) {
       watch.overdueAt = undefined;
       return;
@@ -196,10 +249,10 @@ export class SymbolFreshness {
       return;
     }
     if (feed.isOverdue || (upstream.acknowledgedAt ?? -Infinity) <= watch.overdueAt) return;
-    watch.isStale = true;
-    this.#staleCount++;
     const since = clock.now() - silence.silentMs;
     const reason = this.#isCarried(pair) ? SUBSCRIBED : NOT_SUBSCRIBED;
+    watch.stale = { since, reason };
+    this.#stale.add(watch);
     changes.add(pair, { isStale: true, since, reason });
   }
 
@@ -225,21 +278,22 @@ export class SymbolFreshness {
   #removeUnrequested(round: number): void {
     for (const [pair, watch] of this.#watches) {
       if (watch.round === round) continue;
-      if (watch.isStale) this.#staleCount--;
+      this.#stale.delete(watch);
       this.#watches.delete(pair);
     }
   }
 
   /** Ends what is known of the silence of a pair that is not counted at the moment. */
   #pause(watch: Watch): void {
-    if (watch.isStale) this.#staleCount--;
     this.#reset(watch);
     watch.silence.restart();
   }
 
   #reset(watch: Watch): void {
     watch.overdueAt = undefined;
-    watch.isStale = false;
+    if (!watch.stale) return;
+    watch.stale = undefined;
+    this.#stale.delete(watch);
   }
 
   #ask(): void {
@@ -248,6 +302,15 @@ export class SymbolFreshness {
     this.#askedAt = now;
     this.#sources.upstream.probe();
   }
+}
+
+function staleNotices({ since, reason, symbols }: SymbolsChange): readonly FeedNotice[] {
+  const notices: FeedNotice[] = [];
+  for (let at = 0; at < symbols.length; at += MAX_NOTICE_SYMBOLS) {
+    const some = symbols.slice(at, at + MAX_NOTICE_SYMBOLS);
+    notices.push({ freshness: "stale", since, reason, symbols: some });
+  }
+  return notices;
 }
 
 /** Expected rates of the pairs of one channel. */

@@ -76,6 +76,8 @@ interface StreamRegistryOptions {
   readonly newId: () => string;
   /** The freshness of a feed, for the first notice of a stream. */
   readonly freshnessOf: (feed: FeedId) => FeedNotice;
+  /** The stale symbols of a channel, of the given ones or of all. @default none */
+  readonly staleSymbolsOf?: StaleSymbolsOf | undefined;
   /** Where snapshots have the last events from that were not seen. @default nowhere */
   readonly lastEvents?: LastEventSource | undefined;
   /** The present state of orders. @default their last updates */
@@ -85,6 +87,12 @@ interface StreamRegistryOptions {
   /** Fills outages for streams with `backfill`. @default gaps are sent */
   readonly outages?: OutageSource | undefined;
 }
+
+type StaleSymbolsOf = (
+  feed: FeedId,
+  channel: UpstreamChannel,
+  symbols?: ReadonlySet<string>,
+) => readonly FeedNotice[];
 
 /** Finds what was missed in outages. */
 export interface OutageSource {
@@ -372,15 +380,22 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     }
   }
 
-  /** Reports the states of the symbols of a new stream that upstream has not acknowledged. */
+  /**
+   * Reports the symbols of a new stream that upstream has not acknowledged, and those that are
+   * stale.
+   */
   #reportStates(stream: AnnotatedStream<unknown>, channel: ChannelName): void {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
+    if (!upstream) return;
+    const { sinks, staleSymbolsOf } = this.#options;
     const { symbols, secondary } = stream.filter;
     const requested = symbols.size + secondary.size === 0 ? [WILDCARD] : symbols;
-    const states = upstream && this.#options.sinks[feed]?.statesOf(upstream, requested);
-    for (const { symbol, state, reason } of states ?? []) {
+    for (const { symbol, state, reason } of sinks[feed]?.statesOf(upstream, requested) ?? []) {
       if (state !== "acknowledged") stream.subscription(symbol, state, reason);
     }
+    const isNamed = symbols.size > 0 && secondary.size === 0;
+    const stale = staleSymbolsOf?.(feed, upstream, isNamed ? symbols : undefined);
+    for (const notice of stale ?? []) stream.feed(notice);
   }
 
   /** Opens the stream that `subscribe` makes, with the upstream subscriptions of its symbols. */

@@ -104,6 +104,58 @@ Deno.test("one symbol that goes mute becomes stale after upstream was asked", as
   noReconnects(feed);
 });
 
+Deno.test("the stale symbols of a channel are reported to a stream that opens later", async () => {
+  await using feed = new WatchedFeed("2026-11-16T10:00:00-05:00");
+  feed.manager.add("quotes", SYMBOLS);
+  await feed.runUntil("10:12:00", BUSY);
+  const { freshness } = feed;
+  assert.deepEqual(freshness.staleOf("quotes"), []);
+  feed.mute.add("quotes MSFT");
+  await feed.run(60, BUSY);
+  const reported = feed.notices.at(-1);
+  assert.deepEqual(freshness.staleOf("quotes"), [reported]);
+  assert.deepEqual(freshness.staleOf("quotes", new Set(["MSFT"])), [reported]);
+  assert.deepEqual(freshness.staleOf("quotes", new Set(["MSFT", "A", "B"])), [reported]);
+  assert.deepEqual(freshness.staleOf("quotes", new Set(["AAPL"])), []);
+  assert.deepEqual(freshness.staleOf("trades"), []);
+  feed.mute.clear();
+  await feed.run(2, BUSY);
+  assert.deepEqual(freshness.staleOf("quotes"), []);
+});
+
+Deno.test("symbols that became silent one by one are reported together", async () => {
+  const quiet = Array.from({ length: 34 }, (_, number) => `Q${number}`);
+  await using feed = new WatchedFeed("2026-11-16T10:00:00-05:00");
+  const symbols = [...SYMBOLS, ...quiet];
+  feed.manager.add("quotes", symbols);
+  const rates = Object.fromEntries(symbols.map((symbol) => [symbol, 5]));
+  await feed.runUntil("10:12:00", rates);
+  for (const symbol of quiet) {
+    feed.mute.add(`quotes ${symbol}`);
+    await feed.run(1, rates);
+  }
+  await feed.run(60, rates);
+  const times = new Set(feed.notices.map(({ since }) => since));
+  const [notice, ...others] = feed.freshness.staleOf("quotes");
+  assert.deepEqual(others, []);
+  assert.deepEqual(new Set(notice?.symbols), new Set(quiet));
+  assert.equal(times.has(notice?.since ?? 0), true);
+  assert.equal(new Date(notice?.since ?? 0).toISOString().slice(11, 19), "15:12:33");
+});
+
+Deno.test("a notice lists at most a thousand stale symbols", async () => {
+  const quiet = Array.from({ length: 1_200 }, (_, number) => `Q${number}`);
+  await using feed = new WatchedFeed("2026-11-16T10:00:00-05:00");
+  const symbols = [...SYMBOLS, ...quiet];
+  feed.manager.add("quotes", symbols);
+  const rates = Object.fromEntries(symbols.map((symbol) => [symbol, 2]));
+  await feed.runUntil("10:03:00", rates);
+  for (const symbol of quiet) feed.mute.add(`quotes ${symbol}`);
+  await feed.run(60, { ...rates, ...BUSY });
+  const sizes = feed.freshness.staleOf("quotes").map(({ symbols }) => symbols.length);
+  assert.deepEqual(sizes, [1_000, 200]);
+});
+
 Deno.test("a symbol whose subscription upstream has lost is subscribed again", async () => {
   await using feed = new WatchedFeed("2026-11-16T10:00:00-05:00");
   feed.manager.add("quotes", SYMBOLS);
