@@ -4,6 +4,8 @@ import { Freshness, Origin } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import type { StreamOrderUpdatesResponse } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { type Harness, startHarness } from "../support/harness.ts";
 import { clientOf, collect, type Collected, METHODS } from "../support/streams.ts";
+import { tail } from "../../cli/tail.ts";
+import { RecordingTerminal } from "../support/recording_terminal.ts";
 import { until } from "../support/until.ts";
 
 const OPTIONS = { meta: true, notices: true };
@@ -99,6 +101,18 @@ Deno.test("an outage in which an order of weeks ago fills is no gap", async () =
     "REPLAY fill 70",
     "caughtUp",
   ]);
+  const terminal = new RecordingTerminal();
+  const flags = [
+    "--resume",
+    responses(stream)[1]?.update?.eventId ?? "none",
+    "--meta",
+    "--notices",
+  ];
+  const tailing = tail(["orders", ...flags, "--address", harness.address], terminal);
+  await terminal.until(() => terminal.output.includes("caught up"));
+  terminal.interrupt.abort();
+  assert.equal(await tailing, 0);
+  assert.equal(terminal.lines.filter((line) => / replay /.test(line)).length, 2);
   const text = await (await fetch(`${harness.health}/metrics`)).text();
   assert.match(text, /^alpaca_proxy_order_updates_derived_total 2$/m);
   assert.match(text, /^alpaca_proxy_order_reconciliations_total\{result="completed"\} 3$/m);

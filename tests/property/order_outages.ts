@@ -86,13 +86,18 @@ class Proxy {
   readonly clock: Clock;
   readonly epoch: string;
 
-  constructor(clock: Clock, epoch: string, url: string, capacity: number) {
+  constructor(
+    clock: Clock,
+    epoch: string,
+    url: string,
+    { capacity, queue }: { readonly capacity: number; readonly queue: number },
+  ) {
     this.clock = clock;
     this.epoch = epoch;
     this.channel = new Channel<OrderUpdate>(
       { symbol: ({ order }) => order.symbol, secondary: ({ order }) => order.id },
       {
-        capacity: 10_000,
+        capacity: queue,
         retained: capacity,
         counters: this.counters.channels.orderUpdates,
         memory: this.memory,
@@ -154,13 +159,21 @@ export class OrderStream {
   }
 }
 
+/** Options of the simulator and limits of the proxy. */
+interface OrderOutagesOptions extends SimulatorOptions {
+  /** Updates that the journal keeps. */
+  readonly capacity?: number;
+  /** Updates that a stream may fall behind. */
+  readonly queue?: number;
+}
+
 /** An account, its trading stream and the proxy that reads both. */
 export class OrderOutages implements AsyncDisposable {
   readonly time: ManualClock;
   readonly simulator: Simulator;
   readonly random: () => number;
   readonly clock: Clock;
-  readonly capacity: number;
+  readonly #limits: { readonly capacity: number; readonly queue: number };
   proxy: Proxy;
   /** Received by the proxy, in order, repeats included. */
   readonly received: TradeUpdate[] = [];
@@ -173,7 +186,7 @@ export class OrderOutages implements AsyncDisposable {
 
   static async start(
     seed: number,
-    { capacity = 10_000, ...options }: SimulatorOptions & { readonly capacity?: number } = {},
+    { capacity = 10_000, queue = 10_000, ...options }: OrderOutagesOptions = {},
   ): Promise<OrderOutages> {
     const time = new ManualClock();
     const simulator = await startSimulator({
@@ -185,19 +198,19 @@ export class OrderOutages implements AsyncDisposable {
       rest: { tradingRequestsPerMinute: 100_000 },
       ...options,
     });
-    return new OrderOutages(time, simulator, randomOf(seed), capacity);
+    return new OrderOutages(time, simulator, randomOf(seed), { capacity, queue });
   }
 
   private constructor(
     time: ManualClock,
     simulator: Simulator,
     random: () => number,
-    capacity: number,
+    limits: { readonly capacity: number; readonly queue: number },
   ) {
     this.time = time;
     this.simulator = simulator;
     this.random = random;
-    this.capacity = capacity;
+    this.#limits = limits;
     this.clock = clockOf(time);
     this.proxy = this.#newProxy();
     this.engine.onUpdate((update) => this.#send(structuredClone(update)));
@@ -260,7 +273,7 @@ export class OrderOutages implements AsyncDisposable {
   }
 
   #newProxy(): Proxy {
-    return new Proxy(this.clock, `epoch ${++this.#proxies}`, this.simulator.url, this.capacity);
+    return new Proxy(this.clock, `epoch ${++this.#proxies}`, this.simulator.url, this.#limits);
   }
 
   #send(update: TradeUpdate): void {

@@ -283,3 +283,56 @@ Deno.test("what executions cannot explain is a gap of the order, with its state"
     [["fill", "90", undefined]],
   );
 });
+
+Deno.test("a slow order client ends with UNAVAILABLE, resumes and has everything", async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.integer(), async (seed) => {
+      await using account = await OrderOutages.start(seed, {
+        queue: 100,
+        trading: { autoTrader: { ordersPerSecond: 50 } },
+      });
+      account.connect();
+      await account.untilComplete();
+      const steady = account.open();
+      let slow = account.open();
+      const received: string[] = [];
+      const read = () => {
+        slow.read();
+        received.push(...slow.updates.splice(0).map(({ event }) => event.eventId));
+      };
+      let ends = 0;
+      for (let turn = 0; turn < 160; turn++) {
+        account.pass(30);
+        steady.read();
+        if (turn === 60) {
+          account.cut();
+          account.pass(200);
+          account.connect();
+          await account.untilComplete();
+          steady.read();
+        }
+        // Reads a quarter of the time.
+        if (turn % 40 > 10) continue;
+        read();
+        if (slow.stream.endReason === undefined) continue;
+        ends++;
+        slow.stream.end();
+        slow = account.open(
+          received.length > 0 ? { resume: { eventId: received.at(-1) ?? "" } } : {},
+        );
+        read();
+        assert.ok(slow.of("hello").every(({ hello }) => hello.resumed || received.length === 0));
+      }
+      account.pass(30);
+      steady.read();
+      assert.equal(steady.stream.endReason, undefined);
+      slow.stream.end();
+      slow = account.open({ resume: { eventId: received.at(-1) ?? "none" } });
+      read();
+      assert.ok(ends > 0);
+      const all = steady.updates.map(({ event }) => event.eventId);
+      assert.deepEqual(received, all.slice(all.indexOf(received[0] ?? "none")));
+    }),
+    { numRuns: Math.ceil(SEEDS / 20) },
+  );
+});

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Channel, type ChannelKeys } from "../../../../src/application/broadcast/channel.ts";
 import type { Envelope } from "../../../../src/application/broadcast/envelope.ts";
-import type { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import type { Position } from "../../../../src/application/broadcast/shared_queue.ts";
 
 type Reader<T> = Subscriber<T> | Position<T>;
@@ -245,4 +245,44 @@ Deno.test("broadcast equals a filter over all subscribers", async () => {
     ),
     { numRuns: 500 },
   );
+});
+
+Deno.test("an event for streams without options reaches each of them and no position", async () => {
+  const { channel } = channelOf();
+  channel.startRetaining(0);
+  channel.carried(["*"], 0);
+  const plain = [filter(), filter(["A"]), filter([], ["x"]), filter(["A"], ["x"])]
+    .map((each) => channel.subscribe(each));
+  const withOptions = [filter(), filter(["A"]), filter([], ["x"])].map((each) =>
+    channel.subscribeQueue(each, {}, (options) => new Subscriber<Tick>(options))
+  );
+  channel.publishPlain(tick("A", "x", 1), 1);
+  channel.publishPlain(tick("A", "x", 2), 1);
+  channel.publish(tick("A", "x", 3), 2);
+  const derived = channel.publishWithOptions(tick("A", "x", 4), {
+    receivedAt: 3,
+    origin: "reconciled",
+  });
+  for (const each of plain) assert.deepEqual(await values(each), [1, 2, 3]);
+  for (const each of withOptions) assert.deepEqual(await values(each), [3, 4]);
+  assert.deepEqual([derived.sequence, derived.symbolSequence, derived.origin], [
+    2,
+    2,
+    "reconciled",
+  ]);
+  const missed = channel.missedSince(0, filter(), false) ?? [];
+  assert.deepEqual(missed.map((each) => "event" in each ? each.event.value : "gap"), [3, 4]);
+});
+
+Deno.test("events that were received before a moment are not retained any more", () => {
+  const { channel } = channelOf();
+  channel.startRetaining(0);
+  channel.carried(["*"], 0);
+  for (const at of [1, 2, 3]) channel.publish(tick("A", "", at), at);
+  channel.releaseBefore(3);
+  assert.equal(channel.positionOf(({ value }) => value === 2), undefined);
+  assert.equal(channel.positionOf(({ value }) => value === 3), 3);
+  channel.releaseBefore(9);
+  assert.equal(channel.missedSince(2, filter(), false), undefined);
+  assert.deepEqual(channel.missedSince(3, filter(), false), []);
 });
