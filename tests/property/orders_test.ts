@@ -336,3 +336,30 @@ Deno.test("a slow order client ends with UNAVAILABLE, resumes and has everything
     { numRuns: Math.ceil(SEEDS / 20) },
   );
 });
+
+Deno.test("if REST fails for ten minutes, updates follow live after a gap", async () => {
+  await using account = await OrderOutages.start(5, {
+    trading: { autoTrader: { ordersPerSecond: 1 } },
+  });
+  account.connect();
+  await account.untilComplete();
+  const stream = account.open();
+  account.cut();
+  account.pass(2_000);
+  account.fail({ kind: "status", status: 403, count: 0 });
+  account.received.length = 0;
+  const start = account.time.now();
+  account.connect();
+  await account.untilComplete();
+  assert.ok(account.time.now() - start >= 600_000);
+  stream.read();
+  assert.deepEqual(stream.of("gap").map(({ gap }) => gap.reason), ["upstream_lost"]);
+  assert.deepEqual(
+    stream.updates.map(({ event }) => event.eventId),
+    account.received.map((each) => each.event_id),
+  );
+  account.simulator.faults.clearRest();
+  account.pass(1_000);
+  stream.read();
+  assert.equal(stream.updates.length, account.received.length);
+});

@@ -27,7 +27,7 @@ import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { Log } from "../ports/log.ts";
-import type { OrderHistory } from "../ports/order_history.ts";
+import { type OrderHistory, TooManyEntries } from "../ports/order_history.ts";
 import type { OrderCounters } from "../status/counters.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import type { PresentState } from "../streaming/annotated_stream.ts";
@@ -38,6 +38,8 @@ import { KnownOrders } from "./known_orders.ts";
 const FIRST_DELAY_MS = 1_000;
 const MAX_DELAY_MS = 30_000;
 const SETTLE_MS = 250;
+/** Longest time in which updates are held because REST fails. */
+const MAX_HOLD_MS = 600_000;
 /** Time before REST is read again because executions are missing in it. */
 const LAG_MS = 1_000;
 /** Readings in which executions may be missing. */
@@ -163,7 +165,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     if (!this.#isHolding) return this.#known.add(channel.publish(update, receivedAt));
     channel.publishPlain(update, receivedAt);
     this.#held.push({ update, receivedAt });
-    if (this.#held.length > this.#options.capacity) this.#giveUp();
+    if (this.#held.length > this.#options.capacity) this.#giveUp("too many updates are held");
   }
 
   unreadable(symbol: string | undefined): void {
@@ -178,7 +180,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#lost ??= new WallStamp(this.#options.clock);
     this.#reconcile(session.signal).catch((cause) => {
       this.#options.log.error("Failed to reconcile orders", { cause });
-      if (!session.signal.aborted) this.#giveUp();
+      if (!session.signal.aborted) this.#giveUp("an internal error");
     });
   }
 
@@ -203,6 +205,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     const { clock, log, counters, settleMs = SETTLE_MS } = this.#options;
     let delayMs = FIRST_DELAY_MS;
     let lags = 0;
+    const started = clock.monotonic();
     while (!signal.aborted) {
       const since = this.#missingSince();
       try {
@@ -219,6 +222,10 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
         if (signal.aborted) return;
         if (!(error instanceof ApiUnavailable)) throw error;
         counters.reconciliations.failed++;
+        const heldMs = clock.monotonic() - started;
+        if (error instanceof TooManyEntries || heldMs > MAX_HOLD_MS) {
+          return this.#giveUp(error.message);
+        }
         log.warn("Cannot read the orders of an outage, retrying", {
           cause: error.message,
           delay_ms: delayMs,
@@ -236,7 +243,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       for (const each of found) orders.set(each.order.id, each);
     };
     add(await history.openOrders(signal));
-    add(await history.submittedAfter(since, signal));
+    add(await this.#recentOrders(since, signal));
     const vanished: string[] = [];
     // An old order that is not open any more is in no list of recent ones.
     const missing = this.#known.openIds.filter((id) => !orders.has(id));
@@ -247,8 +254,18 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       if (!orders.has(id)) vanished.push(id);
     }
     // Last, so that the executions of every order that was read are in it.
-    const executions = await history.executionsAfter(since, signal);
+    const executions = this.#hasStarted ? await history.executionsAfter(since, signal) : [];
     return { orders, executions, vanished };
+  }
+
+  async #recentOrders(since: number, signal: AbortSignal): Promise<readonly RestOrder[]> {
+    try {
+      return await this.#options.history.submittedAfter(since, signal);
+    } catch (error) {
+      // At the start they are only shown to streams that resume; the open orders are needed.
+      if (error instanceof TooManyEntries && !this.#hasStarted) return [];
+      throw error;
+    }
   }
 
   #compare({ orders, executions }: Found, since: number): Difference {
@@ -326,9 +343,10 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   }
 
   /** Publishes what arrived meanwhile; what was missed stays unknown. */
-  #giveUp(): void {
+  #giveUp(cause: string): void {
     const { channel, clock, log, counters } = this.#options;
-    log.error("Cannot hold more order updates; what was missed stays unknown", {
+    log.error("Cannot reconcile orders; updates of the outage are missing", {
+      cause,
       held: this.#held.length,
     });
     counters.reconciliations.abandoned++;

@@ -1,6 +1,6 @@
 /** Alpaca's REST API cannot be read; the message has the cause and no secret. */
 export class ApiUnavailable extends Error {
-  override readonly name = "ApiUnavailable";
+  override readonly name: string = "ApiUnavailable";
   /** HTTP status of the response; `undefined` when there was none. */
   readonly status: number | undefined;
 

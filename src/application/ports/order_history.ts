@@ -1,10 +1,17 @@
+import { ApiUnavailable } from "./api_unavailable.ts";
 import type { Execution, RestOrder } from "../../domain/orders/reconcile.ts";
+
+/** There are more entries than are read; a repetition does not help. */
+export class TooManyEntries extends ApiUnavailable {
+  override readonly name = "TooManyEntries";
+}
 
 /**
  * Reads the orders of the account and their executions. Legs of a multi-leg order are in their
  * parent only; those of other classes are orders of their own too.
  *
- * Every method throws `ApiUnavailable` when not all of it can be read.
+ * Every method throws `ApiUnavailable` when not all of it can be read, `TooManyEntries` when there
+ * is too much.
  */
 export interface OrderHistory {
   /** The orders that can still change. */

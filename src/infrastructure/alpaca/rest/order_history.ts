@@ -8,7 +8,7 @@
  * @module
  */
 import { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
-import type { OrderHistory } from "../../../application/ports/order_history.ts";
+import { type OrderHistory, TooManyEntries } from "../../../application/ports/order_history.ts";
 import type { Timestamp } from "../../../domain/market/timestamp.ts";
 import { isTimestamp, parseRfc3339 } from "../../../domain/market/timestamp.ts";
 import type { Execution, RestOrder } from "../../../domain/orders/reconcile.ts";
@@ -109,7 +109,7 @@ export class RestOrderHistory implements OrderHistory {
       if (last === undefined || body.length < size.entries) return items;
       advance(url, last);
     }
-    throw invalid(url, `more than ${MAX_PAGES} pages`);
+    throw new TooManyEntries(`${url.host}${url.pathname}: more than ${MAX_PAGES} pages`);
   }
 }
 

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { ApiUnavailable } from "../../../../../src/application/ports/api_unavailable.ts";
+import { TooManyEntries } from "../../../../../src/application/ports/order_history.ts";
 import { RestOrderHistory } from "../../../../../src/infrastructure/alpaca/rest/order_history.ts";
 import { json, ScriptedApi } from "./scripted_api.ts";
 
@@ -121,4 +122,14 @@ Deno.test("a page that is not a list of valid entries is an error", async () => 
   }
   await using api = new ScriptedApi([json([{ id: "x" }])]);
   await assert.rejects(historyOf(api).executionsAfter(0, api.signal), ApiUnavailable);
+});
+
+Deno.test("more pages than are read are an error of their own", async () => {
+  let last = 0;
+  await using api = new ScriptedApi([(url) => {
+    last += 500;
+    return page(last, 500)(url);
+  }]);
+  await assert.rejects(historyOf(api).openOrders(api.signal), TooManyEntries);
+  assert.equal(api.requests.length, 100);
 });
