@@ -74,7 +74,7 @@ export interface ChannelObserver {
   /** An outage of some symbols that the stream filters by has ended. */
   fillOutage(outage: EndedOutage, symbols: readonly string[]): void;
   /** Upstream has acknowledged symbols, of this stream or of others. */
-  carried(): void;
+  carried(symbols: readonly string[]): void;
 }
 
 /** When messages were missing, in wall clock ms. */
@@ -397,13 +397,13 @@ export class Channel<T> implements EventSink<T> {
       const { reason, startTime, symbols: affected, except } = outage;
       this.#announce(reason, { startTime, endTime: now }, { symbols: affected, except });
     }
-    for (const observer of this.#observers) observer.carried();
+    for (const observer of this.#observers) observer.carried(symbols);
   }
 
   /** Upstream has acknowledged symbols, and what was missed in their outages was published. */
   filled(symbols: readonly string[]): void {
     this.#coverage.carried(symbols, this.#sequence);
-    for (const observer of this.#observers) observer.carried();
+    for (const observer of this.#observers) observer.carried(symbols);
   }
 
   /** Events of symbols, of all without a list, are missing that were sent within a span. */

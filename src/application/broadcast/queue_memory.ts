@@ -33,6 +33,10 @@ const FLIGHT_BYTES = 400;
 const FLIGHT_SHARE = 1 / 4;
 /** Part of the remaining flight memory that one batch may use. */
 const BATCH_SHARE = 1 / 16;
+/** Part of the limit that the openings of streams may use. */
+const OPENING_SHARE = 1 / 8;
+/** Bytes per event of an opening: its slot, and a copy while it is sent. */
+const OPENING_SLOT_BYTES = 16;
 /** Part of the limit that shortening frees. */
 const FREED_SHARE = 1 / 64;
 /** Smallest part of all queued events that one step of shortening drops. */
@@ -59,6 +63,9 @@ export class QueueMemory {
   /** Below this number of queued bytes, shortening is known to free too little. */
   #futileUpTo = 0;
   readonly #queues = new Set<LimitedQueue>();
+  /** Slots of the openings of streams. */
+  readonly #openings = new Map<object, number>();
+  #openingSlots = 0;
 
   /** @param limit bytes, above 0 */
   constructor(limit: number = Infinity) {
@@ -85,6 +92,26 @@ export class QueueMemory {
   hold(envelope: Envelope<unknown>): void {
     this.#queued += envelope.bytes + envelope.holders * SLOT_BYTES;
     if (this.#queued > this.#leastQueueLimit) this.#enforceLimit();
+  }
+
+  /**
+   * Adds the slots of what a stream sends before its first live event.
+   *
+   * @returns false, without an effect, if all openings together exceed their part of the limit
+   */
+  addOpening(opening: object, slots: number): boolean {
+    const all = this.#openingSlots + slots;
+    const isFirst = this.#openingSlots === 0;
+    if (!isFirst && all * OPENING_SLOT_BYTES > this.limit * OPENING_SHARE) return false;
+    this.#openings.set(opening, slots);
+    this.#openingSlots = all;
+    return true;
+  }
+
+  /** Removes an opening; idempotent. */
+  removeOpening(opening: object): void {
+    this.#openingSlots -= this.#openings.get(opening) ?? 0;
+    this.#openings.delete(opening);
   }
 
   /** Counts one more holder of an event that may be held already. */

@@ -30,8 +30,7 @@ import type { Log } from "../ports/log.ts";
 import { type OrderHistory, TooManyEntries } from "../ports/order_history.ts";
 import type { OrderCounters } from "../status/counters.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import type { PresentState } from "../streaming/annotated_stream.ts";
-import { fromRest } from "../streaming/annotated_stream.ts";
+import { fromRest, type PresentState } from "../streaming/opening.ts";
 import { KnownOrders } from "./known_orders.ts";
 
 /** Time before a repetition after an error of REST; it doubles. */

@@ -11,80 +11,32 @@
  *
  * @module
  */
-import {
-  type FeedNotice,
-  type Gap,
-  MAX_GAP_SYMBOLS,
-  mergeGaps,
-  type Origin,
-} from "../../domain/market/notices.ts";
-import type { Channel, ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel.ts";
+import { type FeedNotice, type Gap, mergeGaps } from "../../domain/market/notices.ts";
+import type { ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
-import type { EventQueue } from "../broadcast/event_queue.ts";
+import type { EventQueue, PendingBatch } from "../broadcast/event_queue.ts";
 import { LatestQueue } from "../broadcast/latest_queue.ts";
-import type { QueueMemory } from "../broadcast/queue_memory.ts";
 import { Subscriber } from "../broadcast/subscriber.ts";
-import type { PendingBatch } from "../broadcast/event_queue.ts";
 import type { Fill, FillRequest } from "../history/backfills.ts";
-import type { Clock } from "../ports/clock.ts";
-import type { StreamCounters } from "../status/counters.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
+import { LostRun } from "./lost_run.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
+import { Opening, type OpeningOptions } from "./opening.ts";
 import { filling, gapsOf } from "./outage_notices.ts";
-import type { Notice, ResumePoint, StreamOptions, StreamTotals } from "./stream_options.ts";
+import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
 
 /** Notices, beside those of its symbols, that a stream can have waiting; it ends with more. */
 const MAX_NOTICES = 1_000;
 /** Notices per symbol of the filter that can be waiting. */
 const NOTICES_PER_SYMBOL = 2;
 
-/** How long a snapshot waits for upstream to acknowledge its symbols, in ms. */
-const CARRIED_WAIT_MS = 3_000;
-
-/**
- * Fetches the last known event of symbols; those without one are absent. Never rejects, and
- * resolves within seconds.
- */
-export type FetchLast<T> = (
-  symbols: readonly string[],
-  signal: AbortSignal,
-) => Promise<ReadonlyMap<string, T>>;
-
 /** Finds what a stream has missed in an outage. Never rejects, and resolves within seconds. */
 export type FillOutage<T> = (request: FillRequest) => Promise<Fill<Envelope<T>>>;
 
-/** The present state of what a channel reports, which a snapshot has in place of last events. */
-export interface PresentState<T> {
-  /** Whether everything that was missed in the last outage is published. */
-  readonly isComplete: boolean;
-  /** Resolves when it is complete, or when the signal fires. */
-  whenComplete(signal: AbortSignal): Promise<void>;
-  /** What is open now, or also what has ended lately; oldest first. */
-  present(filter: ChannelFilter, which: "open" | "all"): readonly Envelope<T>[];
-}
-
 /** What a stream with options needs. */
-interface AnnotatedStreamOptions<T> {
-  /** Identifies the stream in acknowledgements; hard to guess. */
-  readonly id: string;
-  readonly channel: Channel<T>;
-  readonly filter: ChannelFilter;
-  readonly options: StreamOptions;
-  /** Of this process. */
-  readonly epoch: string;
-  /** Freshness of the feed when the stream opens. */
-  readonly feed: FeedNotice;
-  /** The id of an event by which a stream can be resumed. @default none */
-  readonly eventId?: ((event: T) => string) | undefined;
-  /** The present state. @default the last event of each symbol */
-  readonly state?: PresentState<T> | undefined;
-  /** Where a snapshot has events from that were not seen. @default nowhere */
-  readonly fetchLast?: FetchLast<T> | undefined;
+interface AnnotatedStreamOptions<T> extends OpeningOptions<T> {
   /** Finds what was missed in an outage, for streams with `backfill`. @default nothing */
   readonly fillOutage?: FillOutage<T> | undefined;
-  readonly clock: Clock;
-  readonly memory: QueueMemory;
-  readonly counters: StreamCounters;
   /** Called once, after the stream was removed. */
   readonly onEnd: () => void;
 }
@@ -113,16 +65,10 @@ export class AnnotatedStream<T>
   readonly #lost = new LostRun();
   /** Wall clock ms since which the stream has to be complete. */
   #since: number;
-  /** Items before the first live one; the held events are released as they are taken. */
-  #opening: (StreamItem<T> | Envelope<T>)[] = [];
-  #openingAt = 0;
-  /** Origin of the events in the opening. */
-  #openingOrigin: Origin = "snapshot";
-  /** Events that were added to the opening. */
-  #openingCount = 0;
-  /** Whether all items of the opening are known. */
-  #isOpened = false;
+  readonly #opening: Opening<T>;
   #interludes: Interlude<T>[] = [];
+  /** Notices in them. */
+  #waiting = 0;
   /** Freshness of the whole feed, and how often it was reported since the stream opened. */
   #feed: FeedNotice;
   #feedNotices = 0;
@@ -147,8 +93,8 @@ export class AnnotatedStream<T>
   #isBroken = false;
   #endReason: string | undefined;
   #wakeReader: (() => void) | undefined;
-  #onCarried: (() => void) | undefined;
 
+  /** @throws OpeningsExceeded when the memory for snapshots and replays is used up */
   constructor(deps: AnnotatedStreamOptions<T>) {
     const { channel, filter, options, clock } = deps;
     this.#deps = deps;
@@ -158,16 +104,24 @@ export class AnnotatedStream<T>
     this.#since = clock.now();
     this.#feed = deps.feed;
     if (options.meta || options.notices || options.backfill) channel.startRetaining(this.#since);
-    const { sequence } = channel;
+    const { signal } = this.#over;
+    const opening = this.#opening = new Opening<T>({
+      ...deps,
+      notice: (content) => this.#notice(content),
+      onItem: () => this.#wake(),
+      published: () => this.#queue.published,
+      notify: (content) => this.#notify(content),
+      fill: () => this.#queue.fill,
+      signal,
+    });
+    if (opening.isReplay) this.#since = 0;
     this.#queue = this.#createQueue();
-    const stopObserving = channel.observe(this);
-    this.#over.signal.addEventListener("abort", stopObserving);
-    this.#open(sequence);
+    signal.addEventListener("abort", channel.observe(this));
     if (options.heartbeatMs > 0) this.#beat();
   }
 
   get sent(): number {
-    return this.#queue.sent;
+    return this.#queue.sent + this.#opening.taken;
   }
 
   get dropped(): number {
@@ -178,12 +132,8 @@ export class AnnotatedStream<T>
     return this.#queue.conflated;
   }
 
-  get published(): number {
-    return this.#queue.published;
-  }
-
   get queued(): number {
-    return this.#queue.queued;
+    return this.#queue.queued + this.#opening.left;
   }
 
   get fill(): number {
@@ -226,7 +176,7 @@ export class AnnotatedStream<T>
         else {
           await new Promise<void>((wake) => {
             this.#wakeReader = wake;
-            if (this.#isLive && this.#credit > 0) this.#queue.onReady(() => this.#wake());
+            if (this.#opening.isDone && this.#credit > 0) this.#queue.onReady(() => this.#wake());
           });
         }
       }
@@ -238,8 +188,9 @@ export class AnnotatedStream<T>
   take(limit: number = Infinity): readonly StreamItem<T>[] {
     const items: StreamItem<T>[] = [];
     if (this.#isBroken || this.#over.signal.aborted) return items;
-    this.#takeOpening(items, limit);
-    if (this.#isLive) this.#takeLive(items, limit);
+    if (!this.#opening.isDone) this.#takeOpening(items, limit);
+    this.#takeTimed(items);
+    if (this.#opening.isDone) this.#takeLive(items, limit);
     return items;
   }
 
@@ -247,7 +198,7 @@ export class AnnotatedStream<T>
   end(): void {
     if (this.#over.signal.aborted) return;
     this.#over.abort();
-    this.#releaseOpening();
+    this.#opening.end();
     for (const { items = [], taken } of this.#interludes) this.#releaseEvents(items.slice(taken));
     this.#interludes = [];
     this.#queue.end();
@@ -284,10 +235,11 @@ export class AnnotatedStream<T>
    *
    * @returns what to send in its place; `undefined` for nothing
    */
-  unencodable({ event, sequence }: Envelope<T>): NoticeItem | undefined {
+  unencodable({ event, sequence, origin }: Envelope<T>): NoticeItem | undefined {
     const at = this.#unacknowledged.lastIndexOf(sequence);
     if (at >= 0) this.#unacknowledged.splice(at, 1);
-    this.#unencodable++;
+    if (origin === "live") this.#unencodable++;
+    else if (at >= 0) this.#replayed--;
     this.#deps.counters.gaps.unreadable++;
     if (!this.options.notices) return undefined;
     return this.#notice({
@@ -324,8 +276,8 @@ export class AnnotatedStream<T>
     this.#notify({ type: "gap", gap: { ...gap, startTime: start } });
   }
 
-  carried(): void {
-    this.#onCarried?.();
+  carried(symbols: readonly string[]): void {
+    this.#opening.settled(symbols);
   }
 
   /** Sends the freshness of the feed, or of the symbols that this stream filters by. */
@@ -340,13 +292,27 @@ export class AnnotatedStream<T>
     if (symbols.length > 0) this.#notify({ type: "feed", feed: { ...feed, symbols } });
   }
 
-  /** Sends the state of a symbol's subscription if this stream filters by it. */
-  subscription(symbol: string, state: SymbolState, reason: string): void {
-    const isUnfiltered = this.filter.symbols.size === 0 && this.filter.secondary.size === 0;
-    const concerns = symbol === "*"
-      ? isUnfiltered
-      : !isUnfiltered && this.#deps.channel.matches(this.filter, symbol);
-    if (concerns) this.#notify({ type: "subscription", symbol, state, reason });
+  /** Sends the states of subscriptions, by symbol, of symbols that this stream filters by. */
+  subscriptions(changes: ReadonlyMap<string, NoticeItem>): void {
+    const { symbols, secondary } = this.filter;
+    const isUnfiltered = symbols.size === 0 && secondary.size === 0;
+    const { channel } = this.#deps;
+    const items: NoticeItem[] = [];
+    const refused: string[] = [];
+    const names = isUnfiltered
+      ? ["*"]
+      : secondary.size === 0 && symbols.size < changes.size
+      ? symbols
+      : changes.keys();
+    for (const symbol of names) {
+      const item = changes.get(symbol);
+      if (!item || !(isUnfiltered || channel.matches(this.filter, symbol))) continue;
+      items.push(item);
+      const { notice } = item;
+      if (notice.type === "subscription" && isRefused(notice.state)) refused.push(symbol);
+    }
+    if (refused.length > 0) this.#opening.settled(refused);
+    this.#notifyAll(items);
   }
 
   /** Announces, before what is queued, that the proxy ends the stream within `graceMs`. */
@@ -402,6 +368,7 @@ export class AnnotatedStream<T>
       : sent - this.#unencodable - this.#derived;
     return {
       sequence: Math.min(
+        this.#opening.isDone ? Infinity : this.#opening.resumeAt,
         oldest ? oldest.sequence - 1 : this.#deps.channel.sequence,
         this.#acceptedUpTo,
       ),
@@ -432,200 +399,26 @@ export class AnnotatedStream<T>
     );
   }
 
-  /** Collects the items before the first live message. */
-  #open(sequence: number): void {
-    const { channel, epoch, feed, counters, state } = this.#deps;
-    const { options } = this;
-    const { resume } = options;
-    const from = resume && this.#positionOf(resume);
-    const missed = from === undefined
-      ? undefined
-      : channel.missedSince(from, this.filter, options.delivery === "latest");
-    const hello = {
-      epoch,
-      sequence,
-      options,
-      resumed: missed !== undefined,
-      feed,
-      streamId: this.id,
-    };
-    this.#addOpening(this.#notice({ type: "hello", hello }));
-    if (resume && !missed) {
-      counters.resumes.inexact++;
-      counters.gaps.not_retained++;
-      this.#addOpening(this.#notice({ type: "gap", gap: notRetained(from, sequence) }));
-    }
-    if (missed) {
-      counters.resumes.exact++;
-      this.#since = 0;
-      this.#openingOrigin = "replay";
-      for (const item of missed) {
-        if ("reason" in item) this.#addOpening(this.#notice({ type: "gap", gap: item }));
-        else this.#addOpening(item);
-      }
-      this.#finishReplay(sequence);
-    } else if (state && (options.snapshot || resume)) {
-      // What a resume has missed shows in the state of what is open and of what has ended.
-      this.#takeState(state, resume ? "all" : "open", sequence).catch(() => this.end());
-    } else if (options.snapshot) this.#takeSnapshot(sequence);
-    else if (resume) this.#finishOpening(sequence);
-    else this.#isOpened = true;
-  }
-
-  /** Ends a replay; what was missed in an outage of the upstream session still belongs to it. */
-  #finishReplay(sequence: number): void {
-    const { state, channel } = this.#deps;
-    if (!state || state.isComplete) return this.#finishOpening(sequence);
-    this.#isOpened = true;
-    const published = this.#queue.published;
-    const count = this.#openingCount;
-    state.whenComplete(this.#over.signal).then(() => {
-      this.#notify({
-        type: "caught_up",
-        sequence: channel.sequence,
-        count: count + this.#queue.published - published,
-      });
-    });
-  }
-
-  /** Adds the present state as soon as it is complete. */
-  async #takeState(
-    state: PresentState<T>,
-    which: "open" | "all",
-    sequence: number,
-  ): Promise<void> {
-    await state.whenComplete(this.#over.signal);
-    if (this.#over.signal.aborted) return;
-    for (const envelope of state.present(this.filter, which)) {
-      // What was published since is in the queue.
-      if (envelope.sequence <= sequence) this.#addOpening(envelope);
-    }
-    this.#finishOpening(sequence);
-  }
-
-  /** The position of a resume; `undefined` when it is not known. */
-  #positionOf(resume: ResumePoint): number | undefined {
-    const { channel, epoch, eventId } = this.#deps;
-    if ("eventId" in resume) {
-      return channel.positionOf((event) => eventId?.(event) === resume.eventId);
-    }
-    return resume.epoch === epoch ? resume.sequence : undefined;
-  }
-
-  /** Adds the last events that were seen, then those that are fetched. */
-  #takeSnapshot(sequence: number): void {
-    const { channel, fetchLast } = this.#deps;
-    const seen = new Map(
-      channel.lastEvents(this.filter).map((last) => [channel.symbolOf(last.event), last]),
-    );
-    // What was seen of a symbol that is not carried any more can be old.
-    const isUnknown = (symbol: string) => !seen.has(symbol) || !channel.isCarried(symbol);
-    const unknown = new Set(fetchLast && [...this.filter.symbols].filter(isUnknown));
-    const old: Envelope<T>[] = [];
-    for (const [symbol, last] of seen) {
-      if (unknown.has(symbol)) old.push(last);
-      else this.#addOpening(last);
-    }
-    if (unknown.size === 0 || !fetchLast) return this.#finishOpening(sequence);
-    this.#fetchSnapshot([...unknown], old, fetchLast).finally(() => this.#finishOpening(sequence));
-  }
-
-  /**
-   * Fetches the last events of symbols after upstream has acknowledged them, so that no later event
-   * is missed. A symbol of which an event arrives meanwhile needs none.
-   */
-  async #fetchSnapshot(
-    symbols: readonly string[],
-    old: readonly Envelope<T>[],
-    fetchLast: FetchLast<T>,
-  ): Promise<void> {
-    const { channel, clock } = this.#deps;
-    const { signal } = this.#over;
-    const before = new Map(
-      symbols.map((symbol) => [symbol, channel.symbol(symbol)?.sequence ?? 0]),
-    );
-    await this.#whenCarried(symbols);
-    const fetched = signal.aborted ? new Map<string, T>() : await fetchLast(symbols, signal);
-    if (signal.aborted) return;
-    const seen = new Map(old.map((envelope) => [channel.symbolOf(envelope.event), envelope]));
-    for (const symbol of symbols) {
-      if ((channel.symbol(symbol)?.sequence ?? 0) !== before.get(symbol)) continue;
-      const event = fetched.get(symbol);
-      const last = event === undefined ? seen.get(symbol) : fromRest(event, {
-        origin: "snapshot",
-        receivedAt: clock.now(),
-        bytes: channel.bytesOf(event),
-      });
-      if (last) this.#addOpening(last);
-    }
-  }
-
-  /** Resolves when upstream carries all symbols, or after a time. */
-  async #whenCarried(symbols: readonly string[]): Promise<void> {
-    const { channel, clock } = this.#deps;
-    const areCarried = () => symbols.every((symbol) => channel.isCarried(symbol));
-    if (areCarried()) return;
-    const done = new AbortController();
-    this.#onCarried = () => {
-      if (areCarried()) done.abort();
-    };
-    await clock.sleep(CARRIED_WAIT_MS, AbortSignal.any([done.signal, this.#over.signal]));
-    this.#onCarried = undefined;
-  }
-
-  #addOpening(item: StreamItem<T>): void {
-    if ("notice" in item) {
-      if (!this.options.notices) return;
-    } else {
-      this.#deps.memory.addHolder(item);
-      this.#openingCount++;
-    }
-    this.#opening.push(item);
-    this.#wake();
-  }
-
-  #finishOpening(sequence: number): void {
-    if (this.#over.signal.aborted) return;
-    const count = this.#openingCount;
-    this.#isOpened = true;
-    this.#addOpening(this.#notice({ type: "caught_up", sequence, count }));
-    this.#wake();
-  }
-
-  #takeOpening(items: StreamItem<T>[], limit: number): void {
-    const opening = this.#opening;
-    const isReplay = this.#openingOrigin === "replay";
-    while (this.#openingAt < opening.length && items.length < limit) {
-      const item = opening[this.#openingAt] as StreamItem<T>;
-      if ("notice" in item) items.push(item);
-      else {
-        if (isReplay && this.#credit === 0) return;
-        this.#deps.memory.release(item);
-        items.push({ ...item, origin: this.#openingOrigin, encodedWithMeta: undefined });
-        this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
-        if (isReplay && this.options.maxUnacknowledged > 0) {
-          this.#unacknowledged.push(item.sequence);
-          this.#replayed++;
-        }
-      }
-      this.#openingAt++;
-    }
-    if (this.#openingAt === opening.length) {
-      this.#opening = [];
-      this.#openingAt = 0;
-    }
-  }
-
-  #releaseOpening(): void {
-    this.#releaseEvents(this.#opening.slice(this.#openingAt));
-    this.#opening = [];
-  }
-
   #releaseEvents(items: readonly StreamItem<T>[]): void {
     for (const item of items) if (!("notice" in item)) this.#deps.memory.release(item);
   }
 
-  #takeLive(items: StreamItem<T>[], limit: number): void {
+  #takeOpening(items: StreamItem<T>[], limit: number): void {
+    const { isReplay } = this.#opening;
+    const { maxUnacknowledged } = this.options;
+    for (const item of this.#opening.take(limit - items.length, this.#credit)) {
+      items.push(item);
+      if ("notice" in item) continue;
+      this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
+      if (!isReplay || maxUnacknowledged === 0) continue;
+      this.#unacknowledged.push(item.sequence);
+      this.#replayed++;
+    }
+  }
+
+  /** Takes what is due at a time, but not before hello. */
+  #takeTimed(items: StreamItem<T>[]): void {
+    if (!this.#opening.isDone && this.#opening.taken === 0) return;
     if (this.#draining) {
       items.push(this.#draining);
       this.#draining = undefined;
@@ -635,6 +428,9 @@ export class AnnotatedStream<T>
       this.#takeLost(items);
       items.push(this.#notice({ type: "heartbeat", totals: this.totals() }));
     }
+  }
+
+  #takeLive(items: StreamItem<T>[], limit: number): void {
     while (items.length < limit) {
       const next = this.#interludes[0];
       const ahead = next ? this.#eventsBefore(next) : Infinity;
@@ -643,6 +439,7 @@ export class AnnotatedStream<T>
         const some = next.items.slice(next.taken, next.taken + limit - items.length);
         next.taken += some.length;
         this.#releaseEvents(some);
+        for (const item of some) if ("notice" in item) this.#waiting--;
         for (const item of some) items.push(item);
         if (next.taken === next.items.length) this.#interludes.shift();
         continue;
@@ -672,10 +469,6 @@ export class AnnotatedStream<T>
     return at - (this.#queue.published - this.#queue.queued);
   }
 
-  get #isLive(): boolean {
-    return this.#isOpened && this.#opening.length === 0;
-  }
-
   /** Messages that may be sent before the next acknowledgement. */
   get #credit(): number {
     const { maxUnacknowledged } = this.options;
@@ -683,11 +476,9 @@ export class AnnotatedStream<T>
   }
 
   get #isReady(): boolean {
-    if (this.#openingAt < this.#opening.length) {
-      const item = this.#opening[this.#openingAt] as StreamItem<T>;
-      return "notice" in item || this.#openingOrigin !== "replay" || this.#credit > 0;
-    }
-    if (!this.#isOpened) return false;
+    const opening = this.#opening;
+    if (opening.taken > 0 && (this.#isHeartbeatDue || this.#draining)) return true;
+    if (!opening.isDone) return opening.isReady(this.#credit);
     const next = this.#interludes[0];
     const ahead = next ? this.#eventsBefore(next) : Infinity;
     if (this.#isHeartbeatDue || this.#draining) return true;
@@ -727,11 +518,15 @@ export class AnnotatedStream<T>
   }
 
   #notify(notice: NoticeContent): void {
-    if (!this.options.notices || this.#over.signal.aborted) return;
+    this.#notifyAll([this.#notice(notice)]);
+  }
+
+  #notifyAll(items: readonly NoticeItem[]): void {
+    if (!this.options.notices || this.#over.signal.aborted || items.length === 0) return;
+    this.#waiting += items.length;
     const most = MAX_NOTICES + NOTICES_PER_SYMBOL * this.filter.symbols.size;
-    if (this.#interludes.length >= most) return this.#end("The client does not read its notices");
-    const item = this.#notice(notice);
-    this.#interludes.push({ at: this.#queue.published, items: [item], taken: 0 });
+    if (this.#waiting > most) return this.#end("The client does not read its notices");
+    this.#interludes.push({ at: this.#queue.published, items, taken: 0 });
     this.#wake();
   }
 
@@ -757,45 +552,10 @@ export class AnnotatedStream<T>
   }
 }
 
-/** Dropped messages since the last gap. */
-class LostRun {
-  #count = 0;
-  #first = Infinity;
-  #last = 0;
-  readonly #symbols = new Set<string>();
-
-  get isEmpty(): boolean {
-    return this.#count === 0;
-  }
-
-  add(sequence: number, symbol: string): void {
-    this.#count++;
-    if (sequence < this.#first) this.#first = sequence;
-    if (sequence > this.#last) this.#last = sequence;
-    if (this.#symbols.size <= MAX_GAP_SYMBOLS) this.#symbols.add(symbol);
-  }
-
-  /** Returns the gap of all added messages, if there are any, and starts again. */
-  take(): Gap | undefined {
-    if (this.#count === 0) return undefined;
-    const gap: Gap = {
-      reason: "slow_client",
-      count: this.#count,
-      firstSequence: this.#first,
-      lastSequence: this.#last,
-      symbols: this.#symbols.size <= MAX_GAP_SYMBOLS ? [...this.#symbols] : [],
-      startTime: undefined,
-      endTime: undefined,
-    };
-    this.#count = this.#last = 0;
-    this.#first = Infinity;
-    this.#symbols.clear();
-    return gap;
-  }
+/** Whether upstream will not acknowledge a symbol soon. */
+function isRefused(state: SymbolState): boolean {
+  return state === "rejected" || state === "waiting";
 }
-
-/** A notice without its time. */
-type NoticeContent = Notice extends infer N ? N extends Notice ? Omit<N, "at"> : never : never;
 
 /** Number of rising sequences that are not above the given one. */
 function countUpTo(rising: readonly number[], sequence: number): number {
@@ -807,36 +567,4 @@ function countUpTo(rising: readonly number[], sequence: number): number {
     else high = middle;
   }
   return low;
-}
-
-/** An event from REST, which has no position. */
-export function fromRest<T>(
-  event: T,
-  { origin, receivedAt, bytes }: Pick<Envelope<T>, "origin" | "receivedAt" | "bytes">,
-): Envelope<T> {
-  return {
-    event,
-    sequence: 0,
-    symbolSequence: 0,
-    receivedAt,
-    origin,
-    encoded: undefined,
-    encodedWithMeta: undefined,
-    holders: 0,
-    bytes,
-  };
-}
-
-/** The gap of a resume that is not exact; `from` is known within the epoch. */
-function notRetained(from: number | undefined, sequence: number): Gap {
-  const isKnown = from !== undefined && from < sequence;
-  return {
-    reason: "not_retained",
-    count: 0,
-    firstSequence: isKnown ? from + 1 : 0,
-    lastSequence: isKnown ? sequence : 0,
-    symbols: [],
-    startTime: undefined,
-    endTime: undefined,
-  };
 }

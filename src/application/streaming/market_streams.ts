@@ -122,6 +122,15 @@ export class FeedDisabled extends Error {
   }
 }
 
+/** Streams that are opening have used the memory for snapshots and replays; retry shortly. */
+export class OpeningsExceeded extends Error {
+  override readonly name = "OpeningsExceeded";
+
+  constructor() {
+    super("The memory for snapshots and replays of all streams is used up; retry shortly");
+  }
+}
+
 /**
  * Entries of the filters of all streams together: the limit, those of open streams, and those that
  * a new one adds. Counted like `StreamRegistry.symbols`: ten repeated symbols are one entry.

@@ -73,3 +73,7 @@ export type Notice =
     | { readonly type: "draining"; readonly reason: string; readonly graceMs: number }
     | { readonly type: "caught_up"; readonly sequence: number; readonly count: number }
   );
+
+/** A notice without its time. */
+export type NoticeContent = Notice extends infer N ? N extends Notice ? Omit<N, "at"> : never
+  : never;

@@ -24,15 +24,12 @@ import type { ProxyCounters } from "../status/counters.ts";
 import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
-import {
-  AnnotatedStream,
-  type FetchLast,
-  type FillOutage,
-  type PresentState,
-} from "./annotated_stream.ts";
+import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
+import type { FetchLast, PresentState } from "./opening.ts";
 import {
   FeedDisabled,
   type MarketStreams,
+  type NoticeItem,
   type OpenAnnotatedStream,
   type OpenStream,
   type StreamClient,
@@ -359,9 +356,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   }
 
   subscription(feed: FeedId, channel: UpstreamChannel, changes: readonly SymbolChange[]): void {
-    for (const stream of this.#annotatedOf(feed, channel)) {
-      for (const { symbol, state, reason } of changes) stream.subscription(symbol, state, reason);
-    }
+    const notices = this.#subscriptionNotices(changes);
+    for (const stream of this.#annotatedOf(feed, channel)) stream.subscriptions(notices);
   }
 
   /** Releases what channels retain without a stream with options; to be called regularly. */
@@ -390,12 +386,21 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const { sinks, staleSymbolsOf } = this.#options;
     const { symbols, secondary } = stream.filter;
     const requested = symbols.size + secondary.size === 0 ? [WILDCARD] : symbols;
-    for (const { symbol, state, reason } of sinks[feed]?.statesOf(upstream, requested) ?? []) {
-      if (state !== "acknowledged") stream.subscription(symbol, state, reason);
-    }
+    const states = sinks[feed]?.statesOf(upstream, requested) ?? [];
+    const open = states.filter(({ state }) => state !== "acknowledged");
+    if (open.length > 0) stream.subscriptions(this.#subscriptionNotices(open));
     const isNamed = symbols.size > 0 && secondary.size === 0;
     const stale = staleSymbolsOf?.(feed, upstream, isNamed ? symbols : undefined);
     for (const notice of stale ?? []) stream.feed(notice);
+  }
+
+  /** The notices of changes, by symbol, for all streams. */
+  #subscriptionNotices(changes: readonly SymbolChange[]): ReadonlyMap<string, NoticeItem> {
+    const at = this.#options.clock.now();
+    return new Map(changes.map(({ symbol, state, reason }) => [
+      symbol,
+      { notice: { at, type: "subscription", symbol, state, reason } },
+    ]));
   }
 
   /** Opens the stream that `subscribe` makes, with the upstream subscriptions of its symbols. */

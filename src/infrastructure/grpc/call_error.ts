@@ -13,6 +13,7 @@ import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import {
   FeedDisabled,
+  OpeningsExceeded,
   type Stall,
   TooManySymbols,
 } from "../../application/streaming/market_streams.ts";
@@ -88,6 +89,7 @@ export function refusalOf(error: unknown): unknown {
       { quotas: [{ subject: "symbols of all streams", description }] },
     );
   }
+  if (error instanceof OpeningsExceeded) return unavailable(error.message);
   return error;
 }
 

@@ -2,10 +2,8 @@ import assert from "node:assert/strict";
 import { Channel } from "../../../../src/application/broadcast/channel.ts";
 import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import {
-  AnnotatedStream,
-  type FetchLast,
-} from "../../../../src/application/streaming/annotated_stream.ts";
+import { AnnotatedStream } from "../../../../src/application/streaming/annotated_stream.ts";
+import type { FetchLast } from "../../../../src/application/streaming/opening.ts";
 import type { StreamItem } from "../../../../src/application/streaming/market_streams.ts";
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import { LIVE } from "../../../support/live_feed.ts";
@@ -433,4 +431,89 @@ Deno.test("a long list of unacknowledged messages is acknowledged by position", 
   assert.equal(stream.unacknowledged, 1_000);
   stream.acknowledge(1e15);
   assert.equal(stream.unacknowledged, 0);
+});
+
+Deno.test("a snapshot does not wait for a symbol that upstream refuses", async () => {
+  const { open, channel } = market({ fetchLast: () => Promise.resolve(new Map()) });
+  using stream = open({ snapshot: true }, ["A", "B"]);
+  channel.carried(["A"], 0);
+  await settle();
+  assert.deepEqual(take(stream), ["hello 0"]);
+  const notice = {
+    at: 0,
+    type: "subscription",
+    symbol: "B",
+    state: "rejected",
+    reason: "",
+  } as const;
+  stream.subscriptions(new Map([["B", { notice }]]));
+  await settle();
+  assert.deepEqual(take(stream), ["caught up 0 0", "subscription B rejected"]);
+});
+
+Deno.test("a snapshot that takes long is completed before the queue is full", async () => {
+  const { open, publish, channel, clock } = market({
+    capacity: 10,
+    fetchLast: () => new Promise(() => {}),
+  });
+  publish("A");
+  using stream = open({ snapshot: true, delivery: "every_or_end" }, ["A", "B"]);
+  channel.carried(["B"], 0);
+  publish("B", "B", "B", "B", "B");
+  await clock.advance(20);
+  assert.deepEqual(take(stream), [
+    "hello 1",
+    "snapshot A 1/1",
+    "caught up 1 1",
+    ...[1, 2, 3, 4, 5].map((i) => `B ${i + 1}/${i}`),
+  ]);
+});
+
+Deno.test("heartbeats are sent while a replay waits for acknowledgements", async () => {
+  const { open, publish, channel, clock } = market();
+  channel.carried(["A"], 0);
+  open({}, ["A"]).end();
+  publish("A", "A", "A");
+  const resume = { epoch: "e", sequence: 0 };
+  using stream = open({ resume, maxUnacknowledged: 1, heartbeatMs: 1_000 }, ["A"]);
+  assert.deepEqual(take(stream), ["hello 3 resumed", "replay A 1/1"]);
+  await clock.advance(1_000);
+  // To resume there misses nothing.
+  assert.deepEqual(take(stream), ["heartbeat 1 0=0+0+0"]);
+  stream.draining("the end", 1_000);
+  assert.deepEqual(take(stream), ["draining the end"]);
+  stream.acknowledge(1);
+  assert.deepEqual(take(stream), ["replay A 2/2"]);
+});
+
+Deno.test("the openings of all streams use a part of the memory", () => {
+  const { open, publish, channel, memory } = market({ retained: 1_000, memoryBytes: 512_000 });
+  channel.carried(["*"], 0);
+  open().end();
+  publish(...Array.from({ length: 1_000 }, () => "A"));
+  const resume = { epoch: "e", sequence: 0 };
+  const streams = Array.from({ length: 4 }, () => open({ resume }));
+  assert.throws(() => open({ resume }), { name: "OpeningsExceeded" });
+  // Without a replay there is no need of it.
+  open().end();
+  assert.ok(streams.every(({ queued }) => queued === 1_002));
+  while (take(streams[0] as AnnotatedStream<Tick>).length > 0);
+  streams.push(open({ resume }));
+  for (const stream of streams) stream.end();
+  channel.stopRetaining();
+  assert.equal(memory.bytes, 0);
+});
+
+Deno.test("a batch of subscription changes reaches the streams that it concerns", () => {
+  const { open } = market();
+  using some = open({}, ["A", "C"]);
+  using all = open();
+  const changes = new Map(["*", "A", "B"].map((symbol) => {
+    const notice = { at: 0, type: "subscription", symbol, state: "requested", reason: "" } as const;
+    return [symbol, { notice }];
+  }));
+  some.subscriptions(changes);
+  all.subscriptions(changes);
+  assert.deepEqual(take(some), ["hello 0", "subscription A requested"]);
+  assert.deepEqual(take(all), ["hello 0", "subscription * requested"]);
 });

@@ -4,10 +4,8 @@ import type { Envelope } from "../../../../src/application/broadcast/envelope.ts
 import { QueueMemory } from "../../../../src/application/broadcast/queue_memory.ts";
 import type { Fill, FillRequest } from "../../../../src/application/history/backfills.ts";
 import { createCounters } from "../../../../src/application/status/counters.ts";
-import {
-  AnnotatedStream,
-  fromRest,
-} from "../../../../src/application/streaming/annotated_stream.ts";
+import { AnnotatedStream } from "../../../../src/application/streaming/annotated_stream.ts";
+import { fromRest } from "../../../../src/application/streaming/opening.ts";
 import type { StreamItem } from "../../../../src/application/streaming/market_streams.ts";
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import { LIVE } from "../../../support/live_feed.ts";
