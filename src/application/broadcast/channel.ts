@@ -345,6 +345,13 @@ export class Channel<T> implements EventSink<T> {
     return this.#symbols.get(symbol);
   }
 
+  /** Whether no later event of its symbol can be missing. */
+  isCurrent({ event, symbolSequence }: Envelope<T>): boolean {
+    const symbol = this.#keys.symbol(event);
+    const oldUpTo = this.#symbols.get(symbol)?.oldUpTo ?? Infinity;
+    return symbolSequence > oldUpTo && this.#coverage.isCarried(symbol);
+  }
+
   /** Whether upstream carries a symbol now. */
   isCarried(symbol: string): boolean {
     return this.#coverage.isCarried(symbol);
@@ -418,6 +425,8 @@ export class Channel<T> implements EventSink<T> {
   notCarried(symbols: readonly string[], reason: GapReason | undefined, since: number): void {
     const outage = reason && { reason, startTime: since };
     this.#coverage.notCarried(symbols, outage, this.#sequence);
+    const entries = symbols.includes(WILDCARD) ? this.#symbols.values() : this.#entriesOf(symbols);
+    for (const entry of entries) entry.oldUpTo = entry.sequence;
     if (reason || !symbols.includes(WILDCARD)) return;
     // Symbols of streams that only `*` has carried.
     const left: string[] = [];

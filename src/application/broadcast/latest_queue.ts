@@ -14,6 +14,9 @@ import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import type { QueueMemory } from "./queue_memory.ts";
 
+/** Bytes of an entry of a map, beside the slot that every queue has per event. */
+const ENTRY_BYTES = 32;
+
 /** Options of a {@linkcode LatestQueue}. */
 interface LatestQueueOptions<T> extends QueueEvents<T> {
   readonly symbol: (event: T) => string;
@@ -42,6 +45,8 @@ export class LatestQueue<T> implements EventQueue<T> {
   #dropped = 0;
   #lastSequence = 0;
   #inFlight = 0;
+  /** Entries that are counted in the memory. */
+  #entries = 0;
   #wakeReader: (() => void) | undefined;
 
   constructor(options: LatestQueueOptions<T>) {
@@ -106,6 +111,7 @@ export class LatestQueue<T> implements EventQueue<T> {
       memory.release(replaced);
     }
     queue.set(symbol, envelope);
+    if (!replaced) this.#account();
     if (queue === this.#ready) this.#wake();
     else this.#startTimer();
   }
@@ -123,6 +129,7 @@ export class LatestQueue<T> implements EventQueue<T> {
       if (intervalMs > 0) this.#cooling.set(symbol, dueAt);
       batch.push(envelope);
     }
+    this.#account();
     this.#inFlight = memory.addInFlight(batch);
     this.#sent += batch.length;
     counters.sent += batch.length;
@@ -150,7 +157,7 @@ export class LatestQueue<T> implements EventQueue<T> {
   shorten(length: number): void {
     for (const queue of [this.#ready, this.#held]) {
       for (const [symbol, envelope] of queue) {
-        if (this.queued <= length) return;
+        if (this.queued <= length) break;
         queue.delete(symbol);
         this.#options.memory.release(envelope);
         this.#dropped++;
@@ -158,6 +165,7 @@ export class LatestQueue<T> implements EventQueue<T> {
         this.#options.onDrop?.(envelope);
       }
     }
+    this.#account();
   }
 
   releaseEncoded(): void {
@@ -179,6 +187,7 @@ export class LatestQueue<T> implements EventQueue<T> {
     this.#ready.clear();
     this.#held.clear();
     this.#cooling.clear();
+    this.#account();
     this.releaseInFlight();
     memory.removeQueue(this);
     onEnd?.();
@@ -211,6 +220,13 @@ export class LatestQueue<T> implements EventQueue<T> {
       if (this.#ready.size > 0) this.#wake();
     }
     this.#isTimed = false;
+  }
+
+  /** Counts the entries of the maps, which have more bytes than slots. */
+  #account(): void {
+    const entries = this.#ready.size + this.#held.size + this.#cooling.size;
+    this.#options.memory.adjust((entries - this.#entries) * ENTRY_BYTES);
+    this.#entries = entries;
   }
 
   #wake(): void {

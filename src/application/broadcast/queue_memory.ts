@@ -124,6 +124,11 @@ export class QueueMemory {
     this.#queued -= --envelope.holders === 0 ? envelope.bytes + SLOT_BYTES : SLOT_BYTES;
   }
 
+  /** Adds bytes that a queue needs beside its events, or removes them if below 0. */
+  adjust(bytes: number): void {
+    this.#queued += bytes;
+  }
+
   /** Limit of the next batch in events. */
   get batchLimit(): number {
     const room = this.limit * FLIGHT_SHARE - this.#inFlight;

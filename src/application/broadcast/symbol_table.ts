@@ -18,6 +18,8 @@ export interface SymbolEntry<T> {
   /** Events published in this process. */
   sequence: number;
   last: Envelope<T> | undefined;
+  /** Sequence up to which a later event can be missing: upstream did not carry the symbol then. */
+  oldUpTo: number;
 }
 
 /** Limits on symbols without a stream, in all channels together. */
@@ -113,7 +115,8 @@ export class SymbolTable<T> {
 
   /** Adds an entry for a symbol that has none. */
   add(symbol: string): SymbolEntry<T> {
-    const entry = { symbol, queues: [], sequence: this.#forgotten, last: undefined };
+    const sequence = this.#forgotten;
+    const entry = { symbol, queues: [], sequence, last: undefined, oldUpTo: 0 };
     this.#entries.set(symbol, entry);
     this.#addIdle(entry);
     return entry;

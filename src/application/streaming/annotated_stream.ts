@@ -21,7 +21,7 @@ import type { Fill, FillRequest } from "../history/backfills.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
 import { LostRun } from "./lost_run.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
-import { Opening, type OpeningOptions } from "./opening.ts";
+import { Opening, type OpeningOptions, whenHalfFull } from "./opening.ts";
 import { filling, gapsOf } from "./outage_notices.ts";
 import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
 
@@ -172,6 +172,7 @@ export class AnnotatedStream<T>
         if (this.#isReady) {
           yield this;
           this.#queue.releaseInFlight();
+          this.#opening.releaseInFlight();
         } else if (this.#overflowed && !this.#queue.isReady) return;
         else {
           await new Promise<void>((wake) => {
@@ -188,6 +189,7 @@ export class AnnotatedStream<T>
   take(limit: number = Infinity): readonly StreamItem<T>[] {
     const items: StreamItem<T>[] = [];
     if (this.#isBroken || this.#over.signal.aborted) return items;
+    this.#opening.releaseInFlight();
     if (!this.#opening.isDone) this.#takeOpening(items, limit);
     this.#takeTimed(items);
     if (this.#opening.isDone) this.#takeLive(items, limit);
@@ -335,7 +337,16 @@ export class AnnotatedStream<T>
     const interlude: Interlude<T> = { at: this.#queue.published, items: undefined, taken: 0 };
     this.#interludes.push(interlude);
     const notices = this.#feedNotices;
-    fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }).then((fill) => {
+    const done = new AbortController();
+    const signal = AbortSignal.any([this.#over.signal, done.signal]);
+    const full = whenHalfFull(() => this.#queue.fill, clock, signal);
+    const unfilled = new Map(symbols.map((symbol) => [symbol, Math.max(startTime, since)]));
+    Promise.race([
+      fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }),
+      // The client would lose live messages.
+      full.then((): Fill<Envelope<T>> => ({ items: [], unfilled })),
+    ]).then((fill) => {
+      done.abort();
       if (this.#over.signal.aborted) return;
       const items: StreamItem<T>[] = this.#filled(fill);
       for (const item of items) if (!("notice" in item)) this.#deps.memory.addHolder(item);

@@ -23,10 +23,16 @@ import type { NoticeContent, ResumePoint, StreamOptions } from "./stream_options
 
 /** How long a snapshot waits for upstream to acknowledge its symbols, in ms. */
 const CARRIED_WAIT_MS = 3_000;
-/** Interval in which the queue of live messages is checked while a snapshot is fetched, in ms. */
+/** Interval in which the fill of a queue is checked, in ms. */
 const CHECK_MS = 20;
-/** Fill of the queue at which a snapshot is completed with what is known. */
+/** Fill of a queue at which live messages are not held back any longer. */
 const MAX_FILL = 0.5;
+
+/** The copies of events that openings send, by the event. */
+const COPIES = {
+  replay: new WeakMap<Envelope<unknown>, Envelope<unknown>>(),
+  snapshot: new WeakMap<Envelope<unknown>, Envelope<unknown>>(),
+};
 
 /**
  * Fetches the last known event of symbols; those without one are absent. Never rejects, and
@@ -96,6 +102,8 @@ export class Opening<T> {
   #taken = 0;
   /** Events that were added. */
   #count = 0;
+  /** Bytes of the events that were taken last. */
+  #inFlight = 0;
   #isComplete = false;
   /** Symbols that upstream has neither acknowledged nor refused. */
   #awaited = new Set<string>();
@@ -158,31 +166,56 @@ export class Opening<T> {
     return this.sequence;
   }
 
-  /** Whether an item can be taken, with so many events that may be sent. */
+  /** Whether an item can be taken, given how many events may be sent. */
   isReady(credit: number): boolean {
     const next = this.#items[this.#at];
     return next !== undefined && ("notice" in next || !this.isReplay || credit > 0);
   }
 
-  /** Takes items, at most `limit`, and of a replay at most `credit` events. */
+  /**
+   * Takes items, at most `limit`, and of a replay at most `credit` events. They are in flight until
+   * {@linkcode Opening.releaseInFlight}.
+   */
   take(limit: number, credit: number): readonly StreamItem<T>[] {
+    this.releaseInFlight();
     const { memory } = this.#deps;
     const taken: StreamItem<T>[] = [];
-    const origin = this.isReplay ? "replay" as const : "snapshot" as const;
-    let events = 0;
+    const events: Envelope<T>[] = [];
+    const most = Math.min(memory.batchLimit, this.isReplay ? credit : Infinity);
     while (this.#at < this.#items.length && taken.length < limit) {
       const item = this.#items[this.#at] as StreamItem<T>;
       if ("notice" in item) taken.push(item);
       else {
-        if (this.isReplay && events++ >= credit) break;
-        memory.release(item);
-        taken.push({ ...item, origin, encodedWithMeta: undefined });
+        if (events.length >= most) break;
+        events.push(item);
+        taken.push(this.#copyOf(item));
       }
       this.#at++;
     }
+    this.#inFlight = memory.addInFlight(events);
     this.#taken += taken.length;
     if (this.#at === this.#items.length) this.#clear();
     return taken;
+  }
+
+  /** Counts the items out that were taken last: they were sent. */
+  releaseInFlight(): void {
+    if (this.#inFlight === 0) return;
+    this.#deps.memory.removeInFlight(this.#inFlight);
+    this.#inFlight = 0;
+  }
+
+  /** The copy of an event with its origin, which all streams share with its bytes. */
+  #copyOf(envelope: Envelope<T>): Envelope<T> {
+    const origin = this.isReplay ? "replay" : "snapshot";
+    if (envelope.origin === origin) return envelope;
+    const copies = COPIES[origin];
+    let copy = copies.get(envelope) as Envelope<T> | undefined;
+    if (!copy) {
+      copy = { ...envelope, origin, encodedWithMeta: undefined };
+      copies.set(envelope, copy);
+    }
+    return copy;
   }
 
   /** Upstream has acknowledged or refused symbols; `*` stands for all. */
@@ -200,8 +233,9 @@ export class Opening<T> {
     for (const item of this.#items.slice(this.#at)) {
       if (!("notice" in item)) this.#deps.memory.release(item);
     }
-    this.#clear();
+    this.releaseInFlight();
     this.#isComplete = true;
+    this.#clear();
   }
 
   /** Ends a replay; what was missed in an outage of the upstream session still belongs to it. */
@@ -251,8 +285,11 @@ export class Opening<T> {
     const seen = new Map(
       channel.lastEvents(filter).map((last) => [channel.symbolOf(last.event), last]),
     );
-    // What was seen of a symbol that is not carried any more can be old.
-    const isUnknown = (symbol: string) => !seen.has(symbol) || !channel.isCarried(symbol);
+    // What was seen before an outage, or before the symbol was subscribed again, can be old.
+    const isUnknown = (symbol: string) => {
+      const last = seen.get(symbol);
+      return !last || !channel.isCurrent(last);
+    };
     const unknown = fetchLast ? [...filter.symbols].filter(isUnknown) : [];
     this.#reserve(seen.size + unknown.length);
     for (const symbol of unknown) if (!channel.isCarried(symbol)) this.#awaited.add(symbol);
@@ -278,7 +315,8 @@ export class Opening<T> {
     );
     const done = new AbortController();
     const signal = AbortSignal.any([ended, done.signal]);
-    this.#abortWhenFull(done, signal);
+    const { fill } = this.#deps;
+    whenHalfFull(fill, clock, signal).then(() => done.abort());
     await this.#whenSettled(signal);
     const aborted = Promise.withResolvers<ReadonlyMap<string, T>>();
     signal.addEventListener("abort", () => aborted.resolve(new Map()));
@@ -298,13 +336,6 @@ export class Opening<T> {
       if (last) this.#addEvent(last);
     }
     this.#complete();
-  }
-
-  /** Ends the fetching before the queue of live messages is full. */
-  async #abortWhenFull(done: AbortController, signal: AbortSignal): Promise<void> {
-    const { clock, fill } = this.#deps;
-    do await clock.sleep(CHECK_MS, signal); while (!signal.aborted && fill() < MAX_FILL);
-    done.abort();
   }
 
   /** Resolves when upstream has acknowledged or refused all symbols, or after a time. */
@@ -350,6 +381,15 @@ export class Opening<T> {
     this.#at = 0;
     if (this.#isComplete) this.#deps.memory.removeOpening(this);
   }
+}
+
+/** Resolves when a queue is half full, or when `signal` fires. */
+export async function whenHalfFull(
+  fill: () => number,
+  clock: Pick<Clock, "sleep">,
+  signal: AbortSignal,
+): Promise<void> {
+  do await clock.sleep(CHECK_MS, signal); while (!signal.aborted && fill() < MAX_FILL);
 }
 
 /** An event from REST, which has no position. */

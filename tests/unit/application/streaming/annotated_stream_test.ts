@@ -517,3 +517,38 @@ Deno.test("a batch of subscription changes reaches the streams that it concerns"
   assert.deepEqual(take(some), ["hello 0", "subscription A requested"]);
   assert.deepEqual(take(all), ["hello 0", "subscription * requested"]);
 });
+
+Deno.test("what was seen before an interruption is fetched again for a snapshot", async () => {
+  const { open, publish, channel } = market({
+    fetchLast: (symbols) =>
+      Promise.resolve(new Map(symbols.map((symbol) => [symbol, { symbol, value: 0 }]))),
+  });
+  channel.carried(["A", "B"], 0);
+  publish("A", "B");
+  channel.notCarried(["A"], undefined, 0);
+  channel.carried(["A"], 0);
+  using stream = open({ snapshot: true }, ["A", "B"]);
+  await settle();
+  assert.deepEqual(take(stream), ["hello 2", "snapshot B 2/1", "snapshot A 0/0", "caught up 2 2"]);
+  channel.notCarried(["A", "B"], "upstream_lost", 0);
+  channel.carried(["A", "B"], 0);
+  using other = open({ snapshot: true }, ["B"]);
+  await settle();
+  assert.deepEqual(take(other), ["hello 2", "snapshot B 0/0", "caught up 2 1"]);
+});
+
+Deno.test("replayed events are encoded once, and their memory counts until they are sent", () => {
+  const { open, publish, channel, memory } = market({ retained: 5_000, memoryBytes: 1_500_000 });
+  channel.carried(["*"], 0);
+  open().end();
+  publish(...Array.from({ length: 5_000 }, () => "A"));
+  const resume = { epoch: "e", sequence: 0 };
+  using first = open({ resume });
+  using second = open({ resume });
+  const before = memory.bytes;
+  const items = first.take();
+  // A part of the memory, not everything, is in flight at a time.
+  assert.ok(items.length < 200, String(items.length));
+  assert.ok(memory.bytes > before - items.length * 8);
+  assert.equal(second.take()[5], items[5]);
+});

@@ -278,3 +278,18 @@ Deno.test("two outages in a row are filled in order", async () => {
   await market.answer("A3");
   assert.deepEqual(take(stream), ["backfill A3 0/0", "feed live", "live A4 2/2"]);
 });
+
+Deno.test("live messages are held back only until the queue is half full", async () => {
+  const market = new Market();
+  using stream = market.open({ delivery: "every_or_end" });
+  await market.outage();
+  for (let i = 0; i < 500; i++) market.publish("A", i);
+  assert.deepEqual(take(stream), ["feed recovering"]);
+  await market.clock.advance(20);
+  const items = take(stream);
+  assert.match(items[0] ?? "", /^gap upstream_lost/);
+  assert.equal(items.filter((item) => item.startsWith("live")).length, 500);
+  // The answer comes too late.
+  await market.answer("A1");
+  assert.deepEqual(take(stream), []);
+});
