@@ -168,10 +168,11 @@ export class Channel<T> implements EventSink<T> {
     const symbol = symbolOf(event);
     const entry = this.#symbols.get(symbol) ?? this.#symbols.add(symbol);
     const bytes = this.#eventBytes;
+    const symbolSequence = ++entry.sequence;
     const envelope: Envelope<T> = {
       event,
       sequence: ++this.#sequence,
-      symbolSequence: ++entry.sequence,
+      symbolSequence: entry.isNumbered ? symbolSequence : 0,
       receivedAt,
       origin: "live",
       encoded: undefined,

@@ -11,7 +11,10 @@ export interface Envelope<T> {
   readonly event: T;
   /** 1, 2, 3, … per channel since the process started; 0 for an event from REST. */
   readonly sequence: number;
-  /** 1, 2, 3, … per channel and symbol since the process started; 0 for an event from REST. */
+  /**
+   * 1, 2, 3, … per channel and symbol since the process started; 0 for an event from REST, and for
+   * a symbol that is not numbered ({@linkcode SymbolEntry.isNumbered}).
+   */
   readonly symbolSequence: number;
   /** Wall clock ms at which the frame arrived; the events of one frame share it. */
   readonly receivedAt: number;

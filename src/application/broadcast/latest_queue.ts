@@ -141,6 +141,23 @@ export class LatestQueue<T> implements EventQueue<T> {
     this.#wakeReader = wake;
   }
 
+  /** The event of a symbol that is not taken yet. */
+  pending(symbol: string): Envelope<T> | undefined {
+    return this.#ready.get(symbol) ?? this.#held.get(symbol);
+  }
+
+  /** Replaces the event of a symbol by one that is sent without this queue. */
+  replace(symbol: string): void {
+    const replaced = this.pending(symbol);
+    if (!replaced) return;
+    this.#ready.delete(symbol);
+    this.#held.delete(symbol);
+    this.#conflated++;
+    this.#options.counters.conflated++;
+    this.#options.memory.release(replaced);
+    this.#account();
+  }
+
   /** Starts the interval of a symbol of which an event was sent without this queue. */
   startInterval(symbol: string): void {
     const { clock, intervalMs } = this.#options;

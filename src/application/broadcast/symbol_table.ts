@@ -2,8 +2,9 @@
  * What a channel keeps per symbol: its streams, its sequence and its last event.
  *
  * Symbols without a stream are kept up to a number for all channels together, and the last events
- * of fewer of them. Beyond it the symbol that was added first is forgotten. If it appears again,
- * its sequence continues above those that were forgotten, so that it never repeats a number.
+ * of fewer of them. Beyond it the symbol that was added first is forgotten. From then on events of
+ * symbols that appear have no sequence unless a stream filters by the symbol; then it continues
+ * above those that were forgotten, so that no number is repeated.
  *
  * @module
  */
@@ -18,6 +19,11 @@ export interface SymbolEntry<T> {
   /** Events published in this process. */
   sequence: number;
   last: Envelope<T> | undefined;
+  /**
+   * Whether its events have a sequence. Not so for a symbol that appears after others were
+   * forgotten, because its numbers would have a hole, unless a stream filters by it.
+   */
+  isNumbered: boolean;
   /** Sequence up to which a later event can be missing: upstream did not carry the symbol then. */
   oldUpTo: number;
 }
@@ -116,7 +122,14 @@ export class SymbolTable<T> {
   /** Adds an entry for a symbol that has none. */
   add(symbol: string): SymbolEntry<T> {
     const sequence = this.#forgotten;
-    const entry = { symbol, queues: [], sequence, last: undefined, oldUpTo: 0 };
+    const entry = {
+      symbol,
+      queues: [],
+      sequence,
+      last: undefined,
+      isNumbered: sequence === 0,
+      oldUpTo: 0,
+    };
     this.#entries.set(symbol, entry);
     this.#addIdle(entry);
     return entry;
@@ -131,6 +144,7 @@ export class SymbolTable<T> {
   addQueue(symbol: string, queue: EventQueue<T>): void {
     const entry = this.#entries.get(symbol) ?? this.add(symbol);
     if (entry.queues.push(queue) > 1) return;
+    entry.isNumbered = true;
     this.#filtered++;
     this.#idle.delete(entry as SymbolEntry<unknown>);
   }

@@ -337,6 +337,7 @@ export class AnnotatedStream<T>
     const interlude: Interlude<T> = { at: this.#queue.published, items: undefined, taken: 0 };
     this.#interludes.push(interlude);
     const notices = this.#feedNotices;
+    const before = this.#deps.channel.sequence;
     const done = new AbortController();
     const signal = AbortSignal.any([this.#over.signal, done.signal]);
     const full = whenHalfFull(() => this.#queue.fill, clock, signal);
@@ -348,7 +349,7 @@ export class AnnotatedStream<T>
     ]).then((fill) => {
       done.abort();
       if (this.#over.signal.aborted) return;
-      const items: StreamItem<T>[] = this.#filled(fill);
+      const items: StreamItem<T>[] = this.#filled(fill, before);
       for (const item of items) if (!("notice" in item)) this.#deps.memory.addHolder(item);
       for (const gap of gapsOf(fill.unfilled, endTime)) {
         this.#deps.counters.gaps.upstream_lost++;
@@ -363,12 +364,24 @@ export class AnnotatedStream<T>
     });
   }
 
-  /** What is sent of a fill: with `latest`, the last event of each symbol. */
-  #filled({ items }: Fill<Envelope<T>>): Envelope<T>[] {
-    if (this.options.delivery !== "latest") return [...items];
+  /**
+   * What is sent of a fill. With `latest`, the last event of each symbol, in place of one that was
+   * queued up to position `before`, and none if a later one is queued.
+   */
+  #filled({ items }: Fill<Envelope<T>>, before: number): Envelope<T>[] {
+    const latest = this.#latest;
+    if (!latest) return [...items];
     const { channel } = this.#deps;
     const last = new Map(items.map((item) => [channel.symbolOf(item.event), item]));
-    return items.filter((item) => last.get(channel.symbolOf(item.event)) === item);
+    const sent: Envelope<T>[] = [];
+    for (const item of items) {
+      const symbol = channel.symbolOf(item.event);
+      if (last.get(symbol) !== item) continue;
+      if ((latest.pending(symbol)?.sequence ?? 0) > before) continue;
+      latest.replace(symbol);
+      sent.push(item);
+    }
+    return sent;
   }
 
   /** Totals of live messages at this point of the stream. */

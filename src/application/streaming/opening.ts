@@ -300,11 +300,11 @@ export class Opening<T> {
       else this.#addEvent(last);
     }
     if (!fetchLast || unknown.length === 0) return this.#complete();
-    this.#fetch(unknown, old, fetchLast);
+    this.#fetchUnknown(unknown, old, fetchLast);
   }
 
   /** Adds what is fetched; a symbol of which an event arrives meanwhile needs nothing. */
-  async #fetch(
+  async #fetchUnknown(
     symbols: readonly string[],
     old: ReadonlyMap<string, Envelope<T>>,
     fetchLast: FetchLast<T>,

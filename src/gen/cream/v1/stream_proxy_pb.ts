@@ -1574,8 +1574,9 @@ export type MessageMeta = Message<"cream.v1.MessageMeta"> & {
   sequence: bigint;
 
   /**
-   * 1, 2, 3, … for the messages of this channel and symbol within the epoch; 0 for a
-   * message from REST.
+   * 1, 2, 3, … for the messages of this channel and symbol within the epoch. 0 for a
+   * message from REST; also for symbols that no stream names once 150,000 of those
+   * have appeared in all channels.
    *
    * @generated from field: uint64 symbol_sequence = 2;
    */

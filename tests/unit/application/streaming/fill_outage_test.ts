@@ -236,16 +236,15 @@ Deno.test("filled messages are taken within the limit, and with the ending relea
   assert.equal(market.memory.bytes, 0);
 });
 
-Deno.test("with latest, the last missed message of each symbol is sent", async () => {
+Deno.test("with latest, the last missed message of a symbol without a later one is sent", async () => {
   const market = new Market();
   using stream = market.open({ delivery: "latest" });
   await market.outage();
   market.publish("A", 4);
-  await market.answer("A1 B2 A3");
+  await market.answer("A1 B2 A3 B3");
   assert.deepEqual(take(stream), [
     "feed recovering",
-    "backfill B2 0/0",
-    "backfill A3 0/0",
+    "backfill B3 0/0",
     "feed live",
     "live A4 1/1",
   ]);
@@ -292,4 +291,23 @@ Deno.test("live messages are held back only until the queue is half full", async
   // The answer comes too late.
   await market.answer("A1");
   assert.deepEqual(take(stream), []);
+});
+
+Deno.test("with latest, a missed message replaces an older one that is queued", async () => {
+  const market = new Market();
+  using stream = market.open({ delivery: "latest" });
+  market.channel.carried(["A", "B"], 0);
+  market.publish("A", 1);
+  market.publish("B", 1);
+  await market.clock.advance(1);
+  await market.outage();
+  await market.clock.advance(1);
+  market.publish("B", 3);
+  await market.answer("A2 B2");
+  assert.deepEqual(take(stream), [
+    "feed recovering",
+    "backfill A2 0/0",
+    "feed live",
+    "live B3 3/2",
+  ]);
 });
