@@ -236,7 +236,7 @@ Deno.test("filled messages are taken within the limit, and with the ending relea
   assert.equal(market.memory.bytes, 0);
 });
 
-Deno.test("with latest, the last missed message of a symbol without a later one is sent", async () => {
+Deno.test("with latest, the last missed message is sent unless a later one is queued", async () => {
   const market = new Market();
   using stream = market.open({ delivery: "latest" });
   await market.outage();
