@@ -102,7 +102,14 @@ interface Fetch<E, I> {
   /** Wall clock ms of the last event before the outage. */
   readonly from: number;
   readonly found: Promise<Found<E, I>>;
+  /** Ends the fetch before it is complete. */
+  readonly cancel: AbortController;
+  /** Streams that wait for it. */
+  waiting: number;
 }
+
+/** What is fetched. */
+type FetchSpan = Pick<Fetch<unknown, unknown>, "outage" | "symbols" | "from">;
 
 /** What the channel has missed in an outage. */
 interface Found<E, I> {
@@ -127,12 +134,16 @@ export class Backfills<E extends Fillable, I> {
     this.#options = options;
   }
 
-  /** Finds what a stream has missed; within about 10 s, and never rejects. */
-  async fill({ symbols, outage, since }: FillRequest): Promise<Fill<I>> {
+  /**
+   * Finds what a stream has missed; within about 10 s, and never rejects.
+   *
+   * @param signal the stream has ended; the fetch ends with the last stream that waits for it
+   */
+  async fill({ symbols, outage, since }: FillRequest, signal?: AbortSignal): Promise<Fill<I>> {
     const fetch = this.#join(symbols, outage);
     const start = Math.max(fetch?.from ?? outage.from, since);
     if (!fetch) return { items: [], unfilled: new Map(symbols.map((each) => [each, start])) };
-    const { entries, unfilled, knownSince } = await fetch.found;
+    const { entries, unfilled, knownSince } = await this.#wait(fetch, signal);
     const own = new Set(symbols);
     const items: I[] = [];
     for (const { event, at, item } of entries) {
@@ -148,7 +159,7 @@ export class Backfills<E extends Fillable, I> {
 
   /** Joins the fetch of an outage, or starts it; `undefined` when too many are running. */
   #join(symbols: readonly string[], outage: TimeSpan): Fetch<E, I> | undefined {
-    const key = `${outage.from} ${outage.to}`;
+    const key = keyOf(outage);
     let fetch = this.#open.get(key);
     if (!fetch) {
       if (this.#running >= MAX_OUTAGES) {
@@ -157,12 +168,30 @@ export class Backfills<E extends Fillable, I> {
       }
       const joined = new Set<string>();
       const from = this.#lastReceivedBefore(outage.from);
-      const found = this.#run(key, { outage, symbols: joined, from });
-      fetch = { outage, symbols: joined, from, found };
+      const cancel = new AbortController();
+      const found = this.#run(key, { outage, symbols: joined, from, cancel });
+      fetch = { outage, symbols: joined, from, found, cancel, waiting: 0 };
       this.#open.set(key, fetch);
     }
     for (const symbol of symbols) fetch.symbols.add(symbol);
     return fetch;
+  }
+
+  async #wait(fetch: Fetch<E, I>, signal: AbortSignal | undefined): Promise<Found<E, I>> {
+    const { outage, cancel, found } = fetch;
+    const leave = () => {
+      if (--fetch.waiting > 0) return;
+      const key = keyOf(outage);
+      if (this.#open.get(key) === fetch) this.#open.delete(key);
+      cancel.abort();
+    };
+    fetch.waiting++;
+    signal?.addEventListener("abort", leave, { once: true });
+    try {
+      return await found;
+    } finally {
+      signal?.removeEventListener("abort", leave);
+    }
   }
 
   /**
@@ -176,22 +205,27 @@ export class Backfills<E extends Fillable, I> {
     return events.find(({ receivedAt }) => receivedAt <= lostAt)?.receivedAt ?? earliest;
   }
 
-  async #run(key: string, fetch: Omit<Fetch<E, I>, "found">): Promise<Found<E, I>> {
+  async #run(key: string, fetch: FetchSpan & Pick<Fetch<E, I>, "cancel">): Promise<Found<E, I>> {
     const { clock, log, channel } = this.#options;
-    const { outage, symbols, from } = fetch;
+    const { outage, symbols, from, cancel } = fetch;
+    const { signal } = cancel;
     this.#running++;
-    const deadline = new AbortController();
+    let isLate = false;
     const isOver = new AbortController();
-    const timeout = clock.sleep(DEADLINE_MS, isOver.signal).then(() => deadline.abort());
+    const timeout = clock.sleep(DEADLINE_MS, AbortSignal.any([isOver.signal, signal])).then(() => {
+      isLate = !isOver.signal.aborted && !signal.aborted;
+      cancel.abort();
+    });
     try {
-      await clock.sleep(Math.min(SETTLE_MS, outage.to + SETTLE_MS - clock.now()));
-      this.#open.delete(key);
-      const filled = this.#find(fetch, deadline.signal);
-      const found = await Promise.race([filled, timeout]);
-      if (found) return found;
-      log.warn("Cannot fill an outage in time", { channel, deadline_ms: DEADLINE_MS });
+      await clock.sleep(Math.min(SETTLE_MS, outage.to + SETTLE_MS - clock.now()), signal);
+      if (!signal.aborted) {
+        this.#open.delete(key);
+        const found = await Promise.race([this.#find(fetch, signal), timeout]);
+        if (found) return found;
+      }
+      if (isLate) log.warn("Cannot fill an outage in time", { channel, deadline_ms: DEADLINE_MS });
     } catch (cause) {
-      log.error("Failed to fill an outage", { channel, cause });
+      if (!signal.aborted) log.error("Failed to fill an outage", { channel, cause });
     } finally {
       isOver.abort();
       this.#running--;
@@ -201,7 +235,7 @@ export class Backfills<E extends Fillable, I> {
   }
 
   async #find(
-    { outage, symbols, from }: Omit<Fetch<E, I>, "found">,
+    { outage, symbols, from }: FetchSpan,
     signal: AbortSignal,
   ): Promise<Found<E, I>> {
     const { received, identity, wrap, log, channel } = this.#options;
@@ -306,4 +340,8 @@ export class Backfills<E extends Fillable, I> {
       if (newest && this.#sentAt(newest.event) > last) return;
     }
   }
+}
+
+function keyOf({ from, to }: TimeSpan): string {
+  return `${from} ${to}`;
 }

@@ -52,10 +52,10 @@ export class Outages implements OutageSource {
 
   #counted<E>(feed: FeedId, fill: FillOutage<E>): FillOutage<E> {
     const add = (count: number) => this.#running.set(feed, (this.#running.get(feed) ?? 0) + count);
-    return async (request) => {
+    return async (...request) => {
       add(1);
       try {
-        return await fill(request);
+        return await fill(...request);
       } finally {
         add(-1);
       }
@@ -82,5 +82,5 @@ function createFiller<C extends HistoryChannel>(
         bytes: channel.bytesOf(event),
       }),
   });
-  return (request) => backfills.fill(request);
+  return (...request) => backfills.fill(...request);
 }

@@ -30,8 +30,14 @@ const MAX_NOTICES = 1_000;
 /** Notices per symbol of the filter that can be waiting. */
 const NOTICES_PER_SYMBOL = 2;
 
-/** Finds what a stream has missed in an outage. Never rejects, and resolves within seconds. */
-export type FillOutage<T> = (request: FillRequest) => Promise<Fill<Envelope<T>>>;
+/**
+ * Finds what a stream has missed in an outage. Never rejects, and resolves within seconds; `signal`
+ * fires when the stream ends.
+ */
+export type FillOutage<T> = (
+  request: FillRequest,
+  signal: AbortSignal,
+) => Promise<Fill<Envelope<T>>>;
 
 /** What a stream with options needs. */
 interface AnnotatedStreamOptions<T> extends OpeningOptions<T> {
@@ -343,7 +349,7 @@ export class AnnotatedStream<T>
     const full = whenHalfFull(() => this.#queue.fill, clock, signal);
     const unfilled = new Map(symbols.map((symbol) => [symbol, Math.max(startTime, since)]));
     Promise.race([
-      fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }),
+      fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }, this.#over.signal),
       // The client would lose live messages.
       full.then((): Fill<Envelope<T>> => ({ items: [], unfilled })),
     ]).then((fill) => {

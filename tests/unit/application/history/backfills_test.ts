@@ -268,6 +268,51 @@ Deno.test("at most three outages are filled at a time", async () => {
   assert.deepEqual(unfilled, [0, 0, 0, 1]);
 });
 
+Deno.test("a fetch ends with the last stream that waits for it", async () => {
+  const harness = new Harness();
+  const { clock, backfills, log } = harness;
+  await clock.advance(5_000);
+  const outage = { from: clock.now() - 1_000, to: clock.now() };
+  const request = { symbols: ["A"], outage, since: harness.start };
+  const streams = [new AbortController(), new AbortController()];
+  const fills = streams.map(({ signal }) => backfills.fill(request, signal));
+  const signals: AbortSignal[] = [];
+  harness.onHistory = (_history, signal) => {
+    signals.push(signal);
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("aborted")));
+    });
+  };
+  await clock.advance(2_000);
+  streams[0]?.abort();
+  await clock.advance(1_000);
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [false]);
+  streams[1]?.abort();
+  await settle();
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true]);
+  assert.equal(clock.sleepers, 0);
+  for (const { items } of await Promise.all(fills)) assert.deepEqual(items, []);
+  assert.deepEqual(log.records, []);
+});
+
+Deno.test("a fetch that no stream waits for before it begins is not made", async () => {
+  const harness = new Harness();
+  const { clock, backfills } = harness;
+  await clock.advance(5_000);
+  const outage = { from: clock.now() - 1_000, to: clock.now() };
+  const request = { symbols: ["A"], outage, since: harness.start };
+  const first = new AbortController();
+  const left = backfills.fill(request, first.signal);
+  await clock.advance(200);
+  first.abort();
+  await left;
+  assert.equal(clock.sleepers, 0);
+  const second = backfills.fill(request, new AbortController().signal);
+  await clock.advance(5_000);
+  assert.equal((await second).unfilled.size, 0);
+  assert.equal(harness.queries.length, 1);
+});
+
 /** Steps of a feed: time passes, trades occur, the session is lost and restored. */
 const steps = fc.array(
   fc.record({

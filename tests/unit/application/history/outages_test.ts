@@ -28,11 +28,9 @@ Deno.test("an outage of a feed is being filled until its history has arrived", a
   const isFilling = () => [outages.isFilling("sip"), outages.isFilling("opra")];
   assert.deepEqual(isFilling(), [false, false]);
   const now = clock.now();
-  const filled = outages.fillerOf("stockTrades")?.({
-    symbols: ["AAPL"],
-    outage: { from: now - 5_000, to: now },
-    since: now - 10_000,
-  });
+  const outage = { from: now - 5_000, to: now };
+  const request = { symbols: ["AAPL"], outage, since: now - 10_000 };
+  const filled = outages.fillerOf("stockTrades")?.(request, new AbortController().signal);
   await clock.advance(2_000);
   assert.equal(marketData.historyRequests.length, 1);
   assert.deepEqual(isFilling(), [true, false]);
