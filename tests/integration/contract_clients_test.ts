@@ -1,6 +1,6 @@
 /**
  * Clients that know the base contract only are not affected by others that use every option: a
- * client without any gRPC stubs, which compares bytes, connect-es and grpcio.
+ * client without any gRPC stubs, which compares bytes, connect-es, grpcio and tonic.
  *
  * @module
  */
@@ -17,9 +17,16 @@ import {
   StreamOptionsSchema,
   StreamProxyService,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
-import { compileForPython, connectEs, grpcio } from "../support/external_clients.ts";
+import {
+  compileForPython,
+  compileForRust,
+  connectEs,
+  grpcio,
+  tonic,
+} from "../support/external_clients.ts";
 import { pathOf, RAW } from "../support/grpc_client.ts";
 import { areSubscribed, type Harness, startHarness } from "../support/harness.ts";
+import { missingForRust } from "../support/status_probes.ts";
 import { until } from "../support/until.ts";
 
 const FUTURE = "AAPL990315C00172500";
@@ -210,7 +217,11 @@ interface Reader {
 /** Opens streams with every option on every channel. */
 function openWithOptions(
   { address, health }: Harness,
-): AsyncDisposable & { readonly readers: readonly Reader[] } {
+): AsyncDisposable & {
+  readonly readers: readonly Reader[];
+  /** Resolves when every snapshot is complete, which requests to REST precede. */
+  readonly caughtUp: () => Promise<void>;
+} {
   const sessionManager = new Http2SessionManager(`http://${address}`);
   const client = createClient(
     StreamProxyService,
@@ -249,6 +260,14 @@ function openWithOptions(
   );
   return {
     readers,
+    caughtUp: () =>
+      until(
+        "snapshots are complete",
+        () =>
+          readers.filter(({ options }) => options.snapshot).every(({ responses }) =>
+            responses.some(({ notice }) => notice?.kind.case === "caughtUp")
+          ),
+      ),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await Promise.all(ends);
@@ -334,8 +353,10 @@ Deno.test("contract clients receive the same bytes while others use every option
 });
 
 const protos = await compileForPython();
+const withoutRust = await missingForRust();
+const rust = withoutRust === undefined ? await compileForRust() : undefined;
 
-for (const kind of [connectEs, grpcio(protos)]) {
+for (const kind of [connectEs, grpcio(protos), tonic(rust, withoutRust)]) {
   Deno.test({
     name: `${kind.name} is not affected by streams with options${
       kind.missing === undefined ? "" : ` (skipped: ${kind.missing})`
@@ -343,7 +364,7 @@ for (const kind of [connectEs, grpcio(protos)]) {
     ignore: kind.missing !== undefined,
     fn: async () => {
       await using harness = await startHarness({ env: { ALPACA_FEED: "sip" } });
-      await using _others = openWithOptions(harness);
+      await using others = openWithOptions(harness);
       const [golden] = GOLDEN;
       await using client = kind.start({
         address: harness.address,
@@ -372,6 +393,7 @@ for (const kind of [connectEs, grpcio(protos)]) {
         tape: "C",
       };
       assert.deepEqual(await client.messages, [{ quote }, { quote }]);
+      await others.caughtUp();
     },
   });
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { build } from "./status_probes.ts";
 import { TextLineStream } from "./text_lines.ts";
 
 /** One call that a external client makes. */
@@ -67,6 +68,33 @@ export function grpcio(protos: string | undefined): ExternalClientKind {
         String(call.count),
       ]),
   };
+}
+
+/** tonic with the last released contract; `program` is compiled with `compileForRust`. */
+export function tonic(
+  program: string | undefined,
+  missing: string | undefined,
+): ExternalClientKind {
+  return {
+    name: "Rust tonic",
+    missing,
+    start: ({ address, request, count }) => {
+      const { symbols: [symbol = ""] = [] } = request as { symbols?: string[] };
+      return run(program ?? "", [address, symbol, String(count)]);
+    },
+  };
+}
+
+/** Compiles the client in Rust; returns the path of the program. */
+export async function compileForRust(): Promise<string> {
+  const cwd = new URL("../clients/base_rust/", import.meta.url).pathname;
+  const target = Deno.env.get("CARGO_TARGET_DIR") ?? `${cwd}target`;
+  const env = {
+    CARGO_TARGET_DIR: target,
+    BASELINE: new URL("../../proto/baseline.binpb", import.meta.url).pathname,
+  };
+  await build(["cargo", "build", "--locked", "--quiet"], { cwd, env });
+  return `${target}/debug/base`;
 }
 
 /** Compiles our .proto files for Python; `undefined` where that cannot be done. */

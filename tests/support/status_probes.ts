@@ -85,7 +85,8 @@ async function works(
   }
 }
 
-async function build(
+/** Runs a command to its end. */
+export async function build(
   words: readonly string[],
   options: Deno.CommandOptions,
 ): Promise<void> {
@@ -115,7 +116,8 @@ async function missingForGo(): Promise<string | undefined> {
     : "the Go modules cannot be downloaded";
 }
 
-async function missingForRust(): Promise<string | undefined> {
+/** Why programs in Rust cannot be compiled here, if so. */
+export async function missingForRust(): Promise<string | undefined> {
   if (Deno.env.get("CLIENTS_RUST") !== "1") {
     return "compiling takes minutes (set CLIENTS_RUST=1)";
   }

@@ -349,7 +349,7 @@ export class AnnotatedStream<T>
     const full = whenHalfFull(() => this.#queue.fill, clock, signal);
     const unfilled = new Map(symbols.map((symbol) => [symbol, Math.max(startTime, since)]));
     Promise.race([
-      fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }, this.#over.signal),
+      fillOutage({ symbols, outage: { from: startTime, to: endTime }, since }, signal),
       // The client would lose live messages.
       full.then((): Fill<Envelope<T>> => ({ items: [], unfilled })),
     ]).then((fill) => {
