@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Harness, startHarness } from "../support/harness.ts";
 import { until } from "../support/until.ts";
-import { clientOf, collect, METHODS } from "../support/streams.ts";
+import { clientOf, collect, type Collected, METHODS } from "../support/streams.ts";
 
 async function connected({ health }: Harness): Promise<void> {
   await until("all feeds are connected", async () => {
@@ -60,4 +60,48 @@ Deno.test("orders of a class share and of a crypto pair match in every spelling"
       assert.deepEqual(received, ["BRK.B", "BTC/USD"]);
     });
   }
+});
+
+Deno.test("orders are filtered by prefixes of client order ids and by events", async () => {
+  await using harness = await startHarness();
+  const { simulator: { trading } } = harness;
+  await connected(harness);
+  using client = clientOf(harness);
+  const filter = { clientOrderIdPrefixes: ["bot-", "algo-7-"], events: ["fill", "held"] };
+  await using plain = collect(client, METHODS.streamOrderUpdates, filter);
+  await using filtered = collect(client, METHODS.streamOrderUpdates, {
+    ...filter,
+    symbols: ["AAPL"],
+    options: { meta: true },
+  });
+  await using every = collect(client, METHODS.streamOrderUpdates, { options: { meta: true } });
+  await Promise.all([plain.opened, filtered.opened, every.opened]);
+  for (const symbol of ["AAPL", "F"]) {
+    for (const id of ["bot-1", "bot", "algo-7-2", "algo-8-2", ""]) {
+      for (const event of ["new", "fill", "held"]) {
+        const order = { id: `${symbol} ${id}`, symbol, client_order_id: id };
+        trading.stream.emitTradeUpdate({ event, order });
+      }
+    }
+  }
+  const ids = (stream: Collected) => stream.messages.map((one) => Object(one).update?.order?.id);
+  await until("all updates", () => every.messages.length === 30);
+  await until("the last update", () => plain.messages.length >= 8);
+  const expected = ["AAPL bot-1", "AAPL bot-1", "AAPL algo-7-2", "AAPL algo-7-2"];
+  assert.deepEqual(ids(filtered), expected);
+  assert.deepEqual(ids(plain), [...expected, ...expected.map((id) => id.replace("AAPL", "F"))]);
+  const words = filtered.messages.map((one) => Object(one).meta?.eventWord);
+  assert.deepEqual(words, ["fill", "held", "fill", "held"]);
+});
+
+Deno.test("an unknown event and a long list of prefixes are refused", async () => {
+  await using harness = await startHarness();
+  using client = clientOf(harness);
+  await using wrong = collect(client, METHODS.streamOrderUpdates, { events: ["filled"] });
+  await until("the refusal", () => wrong.ending() !== undefined);
+  assert.match(String(wrong.ending()), /events\[0\]: "filled" is not an event/);
+  const clientOrderIdPrefixes = Array.from({ length: 101 }, (_, i) => `p${i}`);
+  await using long = collect(client, METHODS.streamOrderUpdates, { clientOrderIdPrefixes });
+  await until("the refusal", () => long.ending() !== undefined);
+  assert.match(String(long.ending()), /client_order_id_prefixes: has 101 entries/);
 });

@@ -27,7 +27,7 @@ import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
 import { type ReceivedSince, type RetainedGap, RetainedWindow } from "./retained_window.ts";
 import { type Position, SharedQueue } from "./shared_queue.ts";
-import { Subscriber, type SubscriberOptions } from "./subscriber.ts";
+import { type Subscriber, subscriberOf, type SubscriberOptions } from "./subscriber.ts";
 import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
 
 /** The keys by which a channel finds the streams of an event. */
@@ -62,6 +62,8 @@ interface ChannelOptions<T> {
 export interface ChannelFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
+  /** Which of the events that match the keys the stream receives. @default all */
+  readonly accepts?: ((event: unknown) => boolean) | undefined;
 }
 
 /** A stream with options, which receives gaps. */
@@ -208,7 +210,6 @@ export class Channel<T> implements EventSink<T> {
       origin,
     });
     entry.last = envelope;
-    for (const each of this.#unfiltered) each.enqueue(envelope);
     for (const each of this.#matching(event, entry)) {
       if (!this.#plain.has(each)) each.enqueue(envelope);
     }
@@ -240,8 +241,9 @@ export class Channel<T> implements EventSink<T> {
    * @param onEnd called once, after it was removed
    */
   subscribe(filter: ChannelFilter, onEnd: () => void = () => {}): Subscriber<T> | Position<T> {
-    if (filter.symbols.size === 0 && filter.secondary.size === 0) return this.#shared.add(onEnd);
-    const create = (options: SubscriberOptions<T>) => new Subscriber<T>(options);
+    const { symbols, secondary, accepts } = filter;
+    if (symbols.size === 0 && secondary.size === 0 && !accepts) return this.#shared.add(onEnd);
+    const create = (options: SubscriberOptions<T>) => subscriberOf(options, filter);
     const queue = this.subscribeQueue(filter, { onEnd }, create);
     this.#plain.add(queue);
     return queue;
@@ -557,6 +559,7 @@ export class Channel<T> implements EventSink<T> {
 
   /** Whether a filter matches an event. */
   matchesEvent(filter: ChannelFilter, event: T): boolean {
+    if (filter.accepts?.(event) === false) return false;
     const { secondary } = this.#keys;
     return this.matches(filter, this.#keys.symbol(event)) ||
       (filter.secondary.size > 0 && secondary !== undefined &&
@@ -581,8 +584,9 @@ export class Channel<T> implements EventSink<T> {
     };
   }
 
-  /** The queues whose filter matches an event, of both keys; some of them twice. */
+  /** The queues whose keys match an event; some of them twice. */
   *#matching(event: T, entry: SymbolEntry<T> | undefined): Generator<EventQueue<T>> {
+    yield* this.#unfiltered;
     if (entry) yield* entry.queues;
     const { secondary } = this.#keys;
     if (this.#bySecondary.size > 0 && secondary) {

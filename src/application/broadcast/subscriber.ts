@@ -258,3 +258,25 @@ export class Subscriber<T> implements EventQueue<T>, PendingBatch<Envelope<T>>, 
     wake?.();
   }
 }
+
+/** A queue that takes only some of the events that match its keys. */
+class SelectiveSubscriber<T> extends Subscriber<T> {
+  readonly #accepts: (event: T) => boolean;
+
+  constructor(options: SubscriberOptions<T>, accepts: (event: T) => boolean) {
+    super(options);
+    this.#accepts = accepts;
+  }
+
+  override enqueue(envelope: Envelope<T>): void {
+    if (this.#accepts(envelope.event)) super.enqueue(envelope);
+  }
+}
+
+/** Makes the queue of a stream; a class of its own, so that others have no check per event. */
+export function subscriberOf<T>(
+  options: SubscriberOptions<T>,
+  { accepts }: { readonly accepts?: ((event: T) => boolean) | undefined },
+): Subscriber<T> {
+  return accepts ? new SelectiveSubscriber(options, accepts) : new Subscriber(options);
+}

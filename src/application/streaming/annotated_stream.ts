@@ -16,7 +16,7 @@ import type { ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/c
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { EventQueue, PendingBatch } from "../broadcast/event_queue.ts";
 import { LatestQueue } from "../broadcast/latest_queue.ts";
-import { Subscriber } from "../broadcast/subscriber.ts";
+import { subscriberOf } from "../broadcast/subscriber.ts";
 import type { Fill, FillRequest } from "../history/backfills.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
 import { LostRun } from "./lost_run.ts";
@@ -425,7 +425,7 @@ export class AnnotatedStream<T>
     return channel.subscribeQueue(
       filter,
       { ...events, onOverflow },
-      (queue) => new Subscriber<T>(queue),
+      (queue) => subscriberOf(queue, filter),
     );
   }
 

@@ -24,6 +24,10 @@ export interface StreamFilter {
   readonly selection?: OptionSelection;
   /** Order channel only: Alpaca's order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[];
+  /** Order channel only: prefixes of client order ids, AND-ed with the other fields. */
+  readonly clientOrderIdPrefixes?: readonly string[];
+  /** Order channel only: events as Alpaca spells them, AND-ed with the other fields. */
+  readonly events?: readonly string[];
 }
 
 /** Why the proxy ended a stream whose client does not read. */

@@ -125,11 +125,26 @@ function describeFilter(filter: StreamFilter): string {
     ...filter.symbols,
     ...(filter.underlyings ?? []).map((name) => `underlying ${name}`),
     ...(filter.orderIds ?? []).map((id) => `order ${id}`),
+    ...(filter.clientOrderIdPrefixes ?? []).map((prefix) => `client order id ${prefix}…`),
+    ...(filter.events ?? []).map((event) => `event ${event}`),
   ];
   if (names.length === 0) return "everything";
   const shown = names.slice(0, SHOWN).join(", ");
   const others = names.length - SHOWN;
   return others > 0 ? `${shown} and ${others} more` : shown;
+}
+
+/** Which order updates pass the filters beside the keys; `undefined` for all. */
+function acceptedOrders(
+  { clientOrderIdPrefixes: prefixes = [], events = [] }: StreamFilter,
+): ((update: unknown) => boolean) | undefined {
+  if (prefixes.length + events.length === 0) return undefined;
+  const words = new Set(events);
+  return (update) => {
+    const { event, order: { clientOrderId } } = update as OrderUpdate;
+    if (words.size > 0 && !words.has(event)) return false;
+    return prefixes.length === 0 || prefixes.some((prefix) => clientOrderId.startsWith(prefix));
+  };
 }
 
 /** What the registry needs of a stream. */
@@ -416,6 +431,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   ): S {
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
+    const accepts = acceptedOrders(filter);
     const { feed, upstream } = CHANNEL_SOURCES[channel];
     const { channels, feeds, sinks, clock } = this.#options;
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
@@ -432,7 +448,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const closing = new DisposableStack();
     using opening = new DisposableStack();
     const stream = opening.use(
-      subscribe(source, { symbols, secondary }, () => closing.dispose()),
+      subscribe(source, { symbols, secondary, accepts }, () => closing.dispose()),
     );
     if (upstream && sink) {
       sink.add(upstream, requested);

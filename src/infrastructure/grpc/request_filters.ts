@@ -8,6 +8,7 @@
  * @module
  */
 import type { StreamFilter } from "../../application/streaming/market_streams.ts";
+import { ORDER_ENUMS } from "../../domain/market/order_events.ts";
 import type { OptionRight as DomainRight } from "../../domain/options/contract.ts";
 import {
   DEFAULT_SELECTION,
@@ -24,6 +25,7 @@ import {
   checkOption,
   checkOrder,
   checkStock,
+  type CheckSymbol,
   checkUnderlying,
   identity,
   normalizeOption,
@@ -109,15 +111,54 @@ export function optionFilter(
  * @throws {CallError} INVALID_ARGUMENT with all violations
  */
 export function orderFilter(
-  request: { readonly symbols: readonly string[]; readonly orderIds: readonly string[] },
+  request: {
+    readonly symbols: readonly string[];
+    readonly orderIds: readonly string[];
+    readonly clientOrderIdPrefixes?: readonly string[];
+    readonly events?: readonly string[];
+  },
   limits: RequestLimits = DEFAULT_LIMITS,
   _now = 0,
   validator: RequestValidator = new RequestValidator(limits.maxSymbols),
 ): StreamFilter {
   const orderIds = validator.list("order_ids", request.orderIds, identity);
   const symbols = validator.list("symbols", request.symbols, normalizeOrder, checkOrder);
+  const clientOrderIdPrefixes = shortList(
+    validator,
+    "client_order_id_prefixes",
+    request.clientOrderIdPrefixes,
+  );
+  const events = shortList(validator, "events", request.events, checkEvent);
   validator.throwIfInvalid();
-  return { symbols, orderIds };
+  return {
+    symbols,
+    orderIds,
+    ...(clientOrderIdPrefixes.length > 0 && { clientOrderIdPrefixes }),
+    ...(events.length > 0 && { events }),
+  };
+}
+
+/** Longest list that is compared entry by entry with every order update. */
+const MAX_SHORT_LIST = 100;
+
+function shortList(
+  validator: RequestValidator,
+  field: string,
+  entries: readonly string[] = [],
+  check?: CheckSymbol,
+): readonly string[] {
+  if (entries.length > MAX_SHORT_LIST) {
+    const text = `has ${entries.length} entries; at most ${MAX_SHORT_LIST} are allowed`;
+    validator.addViolation(field, text);
+    return [];
+  }
+  return validator.list(field, entries, identity, check);
+}
+
+const EVENTS: ReadonlySet<string> = new Set(ORDER_ENUMS.event);
+
+function checkEvent(word: string): string | undefined {
+  return EVENTS.has(word) ? undefined : "is not an event of Alpaca's orders";
 }
 
 const FIELD = "option_selection";
