@@ -208,7 +208,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     maxSymbols: limits.maxSymbols,
     counters,
     memory: queueMemory,
-    newId: () => crypto.randomUUID(),
+    newId: randomId,
     freshnessOf: (feed) => freshness[feed]?.notice ?? disabled(clock.now()),
     staleSymbolsOf: (feed, ...query) => freshness[feed]?.staleOf(...query) ?? [],
   });
@@ -259,4 +259,9 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
 /** The freshness of a feed that the settings disable. */
 function disabled(since: number): FeedNotice {
   return { freshness: "stale", since, reason: "The feed is disabled", symbols: [] };
+}
+
+/** 128 random bits as text. */
+function randomId(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
