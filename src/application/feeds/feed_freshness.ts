@@ -270,7 +270,10 @@ export class FeedFreshness {
       return { freshness: "stale", reason, since: this.#silent };
     }
     if (this.#isRecovering) {
-      return { freshness: "recovering", reason: "Connected; subscriptions are not complete yet" };
+      const reason = this.#options.isBackfilling?.()
+        ? "Connected; what was missed is being read from REST"
+        : "Connected; subscriptions are not complete yet";
+      return { freshness: "recovering", reason };
     }
     return { freshness: "live", reason: "" };
   }
