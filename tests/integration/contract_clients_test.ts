@@ -399,5 +399,5 @@ for (const kind of [connectEs, grpcio(protos), tonic(rust, withoutRust)]) {
 }
 
 globalThis.addEventListener("unload", () => {
-  if (protos) Deno.removeSync(protos, { recursive: true });
+  for (const folder of [protos, rust]) if (folder) Deno.removeSync(folder, { recursive: true });
 });

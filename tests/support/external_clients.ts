@@ -70,31 +70,31 @@ export function grpcio(protos: string | undefined): ExternalClientKind {
   };
 }
 
-/** tonic with the last released contract; `program` is compiled with `compileForRust`. */
-export function tonic(
-  program: string | undefined,
-  missing: string | undefined,
-): ExternalClientKind {
+/** tonic with the last released contract; its program is compiled into a folder. */
+export function tonic(folder: string | undefined, missing: string | undefined): ExternalClientKind {
   return {
     name: "Rust tonic",
     missing,
     start: ({ address, request, count }) => {
       const { symbols: [symbol = ""] = [] } = request as { symbols?: string[] };
-      return run(program ?? "", [address, symbol, String(count)]);
+      return run(`${folder}/base`, [address, symbol, String(count)]);
     },
   };
 }
 
-/** Compiles the client in Rust; returns the path of the program. */
+/** Compiles the client in Rust; returns the folder of the program. */
 export async function compileForRust(): Promise<string> {
-  const cwd = new URL("../clients/base_rust/", import.meta.url).pathname;
-  const target = Deno.env.get("CARGO_TARGET_DIR") ?? `${cwd}target`;
-  const env = {
-    CARGO_TARGET_DIR: target,
-    BASELINE: new URL("../../proto/baseline.binpb", import.meta.url).pathname,
-  };
-  await build(["cargo", "build", "--locked", "--quiet"], { cwd, env });
-  return `${target}/debug/base`;
+  const folder = await Deno.makeTempDir({ prefix: "base-contract-" });
+  const target = Deno.env.get("CARGO_TARGET_DIR") ?? `${folder}/target`;
+  await build(["cargo", "build", "--locked", "--quiet"], {
+    cwd: new URL("../clients/base_rust", import.meta.url).pathname,
+    env: {
+      CARGO_TARGET_DIR: target,
+      BASELINE: new URL("../../proto/baseline.binpb", import.meta.url).pathname,
+    },
+  });
+  await Deno.copyFile(`${target}/debug/base`, `${folder}/base`);
+  return folder;
 }
 
 /** Compiles our .proto files for Python; `undefined` where that cannot be done. */
