@@ -103,7 +103,11 @@ Deno.test("after a restart of the proxy a gap is reported and a snapshot follows
     log.push(meta.origin === Origin.SNAPSHOT ? "snapshot" : "live");
   });
   for (let start = 1; start <= 2; start++) {
-    await using harness = await startHarness({ simulator: { messagesPerSecond: 500 } });
+    await using harness = await startHarness({
+      simulator: { messagesPerSecond: 500 },
+      // The proxy has a last quote when the stream under test connects.
+      env: { STREAM_PROXY_UNSUBSCRIBE_GRACE_MS: "30000" },
+    });
     using other = connect({ address: harness.address });
     for await (const _ of other.quotes(["AAPL"])) break;
     relay.target = harness.proxy.ports.grpc;
