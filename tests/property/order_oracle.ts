@@ -7,6 +7,8 @@ import assert from "node:assert/strict";
 import type { TradeUpdate } from "@alpaca-stream-proxy/simulator";
 import type { Envelope } from "../../src/application/broadcast/envelope.ts";
 import type { OrderUpdate } from "../../src/domain/market/order_events.ts";
+import { readOrderUpdate } from "../../src/infrastructure/alpaca/order_messages.ts";
+import { parseWithNumberText } from "../../src/infrastructure/alpaca/codecs.ts";
 
 /** Events that leave a trace in REST. */
 export const TRACED: ReadonlySet<string> = new Set([
@@ -17,6 +19,12 @@ export const TRACED: ReadonlySet<string> = new Set([
   "rejected",
   "replaced",
 ]);
+
+/** The update as the proxy reads it, with an id that is derived where it has none. */
+export function asRead(update: TradeUpdate): OrderUpdate {
+  const data = parseWithNumberText(JSON.stringify(update)) as Record<string, unknown>;
+  return readOrderUpdate(data);
+}
 
 /**
  * Checks the updates of one stream against the events since it was opened: each event that is
@@ -37,7 +45,9 @@ export function checkUpdates(
     let at = -1;
     const found = new Set<TradeUpdate>();
     for (const { event, origin } of own) {
-      const index = expected.findIndex((each, position) => position > at && matches(event, each));
+      const index = expected.findIndex((each, position) =>
+        position > at && matches({ event, origin }, each)
+      );
       assert.ok(index >= 0, `${describe(event)} (${origin}) after ${at} of ${text(expected)}`);
       at = index;
       found.add(expected[index] as TradeUpdate);
@@ -65,12 +75,15 @@ function checkFound(
   );
 }
 
-function matches(update: OrderUpdate, event: TradeUpdate): boolean {
+function matches(
+  { event: update, origin }: Pick<Envelope<OrderUpdate>, "event" | "origin">,
+  event: TradeUpdate,
+): boolean {
   if (update.event !== event.event) return false;
-  if (update.eventId === event.event_id) return true;
-  // Derived: the same execution, or the same word.
+  if (origin !== "reconciled") return update.eventId === asRead(event).eventId;
+  // The same execution, or the same word.
   const isFill = update.event === "fill" || update.event === "partial_fill";
-  if (!isFill) return update.eventId.includes(":");
+  if (!isFill) return true;
   return update.order.filledQty === event.order.filled_qty && update.qty === event.qty &&
     Number(update.price) === Number(event.price) && update.order.status === event.order.status;
 }

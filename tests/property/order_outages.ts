@@ -21,12 +21,11 @@ import { createCounters } from "../../src/application/status/counters.ts";
 import { AnnotatedStream } from "../../src/application/streaming/annotated_stream.ts";
 import type { Notice, StreamOptions } from "../../src/application/streaming/stream_options.ts";
 import type { OrderUpdate } from "../../src/domain/market/order_events.ts";
-import { parseWithNumberText } from "../../src/infrastructure/alpaca/codecs.ts";
-import { readOrderUpdate } from "../../src/infrastructure/alpaca/order_messages.ts";
 import { RestOrderHistory } from "../../src/infrastructure/alpaca/rest/order_history.ts";
 import { RestClient } from "../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { LIVE } from "../support/live_feed.ts";
 import { RecordingLog } from "../support/recording_log.ts";
+import { asRead } from "./order_oracle.ts";
 
 const KEY = "SIM_KEY";
 const SECRET = "SIM_SECRET";
@@ -294,9 +293,8 @@ export class OrderOutages implements AsyncDisposable {
       const next = this.#waiting.shift();
       if (!next) return;
       this.received.push(next.update);
-      const data = parseWithNumberText(JSON.stringify(next.update)) as Record<string, unknown>;
       this.proxy.journal.publish(
-        readOrderUpdate(data),
+        asRead(next.update),
         this.time.now() + this.received.length / 1e6,
       );
     }
