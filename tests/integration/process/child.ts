@@ -96,6 +96,12 @@ export class Child implements AsyncDisposable {
     this.#process.kill(name);
   }
 
+  /** What it has logged so far. */
+  get log(): readonly LogLine[] {
+    const lines = this.#stdout.text.split("\n").slice(0, -1);
+    return lines.map(parseLine).filter((line) => line !== undefined);
+  }
+
   /** The first log line with this message; rejects if the child ends without. */
   async logged(message: string): Promise<LogLine> {
     const line = await this.#stdout.line((text) => parseLine(text)?.msg === message);
@@ -134,6 +140,11 @@ class Collected {
 
   constructor(stream: ReadableStream<Uint8Array>) {
     this.#reading = this.#read(stream);
+  }
+
+  /** The text so far. */
+  get text(): string {
+    return this.#text;
   }
 
   /** The first whole line that `matches`; undefined when the stream ended. */
