@@ -23,6 +23,7 @@ import { LostRun } from "./lost_run.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
 import { Opening, type OpeningOptions, whenHalfFull } from "./opening.ts";
 import { filling, gapsOf } from "./outage_notices.ts";
+import { Unacknowledged } from "./unacknowledged.ts";
 import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
 
 /** Notices, beside those of its symbols, that a stream can have waiting; it ends with more. */
@@ -81,8 +82,7 @@ export class AnnotatedStream<T>
   #isHeartbeatDue = false;
   /** The notice of the end, until it is taken. */
   #draining: NoticeItem | undefined;
-  /** Sequences of the messages that were sent and are not acknowledged, oldest first. */
-  #unacknowledged: number[] = [];
+  readonly #unacknowledged: Unacknowledged;
   #acknowledged = 0;
   /** Replayed messages that were sent and have to be acknowledged. */
   #replayed = 0;
@@ -108,6 +108,11 @@ export class AnnotatedStream<T>
     this.filter = filter;
     this.options = options;
     this.#since = clock.now();
+    this.#unacknowledged = new Unacknowledged({
+      max: options.maxUnacknowledged,
+      isLatest: options.delivery === "latest",
+      clock,
+    });
     this.#feed = deps.feed;
     if (options.meta || options.notices || options.backfill) channel.startRetaining(this.#since);
     const { signal } = this.#over;
@@ -153,7 +158,7 @@ export class AnnotatedStream<T>
 
   /** Messages sent and not acknowledged. */
   get unacknowledged(): number {
-    return this.#unacknowledged.length;
+    return this.#unacknowledged.size;
   }
 
   get optionsReport(): OptionsReport {
@@ -183,7 +188,9 @@ export class AnnotatedStream<T>
         else {
           await new Promise<void>((wake) => {
             this.#wakeReader = wake;
-            if (this.#opening.isDone && this.#credit > 0) this.#queue.onReady(() => this.#wake());
+            const { credit, isThrottled, patienceMs } = this.#unacknowledged;
+            if (this.#opening.isDone && credit > 0) this.#queue.onReady(() => this.#wake());
+            if (isThrottled) this.#wakeAfter(patienceMs);
           });
         }
       }
@@ -224,17 +231,14 @@ export class AnnotatedStream<T>
 
   /** Messages up to a sequence were processed; see `Acknowledge` of the contract. */
   acknowledge(sequence: number): void {
-    const sent = this.#unacknowledged;
-    // Without `latest` sequences rise, so that a client may also name one that it filtered out.
-    const count = this.options.delivery === "latest"
-      ? sent.lastIndexOf(sequence) + 1
-      : countUpTo(sent, sequence);
-    if (count === 0) return;
-    this.#acknowledged += count;
-    for (let at = 0; at < count && this.#unacknowledgedDerived.size > 0; at++) {
-      if (this.#unacknowledgedDerived.delete(sent[at] as number)) this.#acknowledged--;
+    const acknowledged = this.#unacknowledged.acknowledge(sequence);
+    if (acknowledged.length === 0) return;
+    this.#acknowledged += acknowledged.length;
+    if (this.#unacknowledgedDerived.size > 0) {
+      for (const each of acknowledged) {
+        if (this.#unacknowledgedDerived.delete(each)) this.#acknowledged--;
+      }
     }
-    this.#unacknowledged = sent.slice(count);
     this.#wake();
   }
 
@@ -244,10 +248,9 @@ export class AnnotatedStream<T>
    * @returns what to send in its place; `undefined` for nothing
    */
   unencodable({ event, sequence, origin }: Envelope<T>): NoticeItem | undefined {
-    const at = this.#unacknowledged.lastIndexOf(sequence);
-    if (at >= 0) this.#unacknowledged.splice(at, 1);
+    const wasSent = this.#unacknowledged.remove(sequence);
     if (origin === "live") this.#unencodable++;
-    else if (at >= 0) this.#replayed--;
+    else if (wasSent) this.#replayed--;
     this.#deps.counters.gaps.unreadable++;
     if (!this.options.notices) return undefined;
     return this.#notice({
@@ -436,12 +439,12 @@ export class AnnotatedStream<T>
   #takeOpening(items: StreamItem<T>[], limit: number): void {
     const { isReplay } = this.#opening;
     const { maxUnacknowledged } = this.options;
-    for (const item of this.#opening.take(limit - items.length, this.#credit)) {
+    for (const item of this.#opening.take(limit - items.length, this.#unacknowledged.credit)) {
       items.push(item);
       if ("notice" in item) continue;
       this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
       if (!isReplay || maxUnacknowledged === 0) continue;
-      this.#unacknowledged.push(item.sequence);
+      this.#unacknowledged.add([item]);
       this.#replayed++;
     }
   }
@@ -474,7 +477,7 @@ export class AnnotatedStream<T>
         if (next.taken === next.items.length) this.#interludes.shift();
         continue;
       }
-      const credit = this.#credit;
+      const { credit } = this.#unacknowledged;
       if (credit === 0 || !this.#queue.isReady) return;
       const most = Math.min(limit - items.length, ahead, credit);
       // Before the batch: to take it can shorten the queue behind it.
@@ -486,9 +489,7 @@ export class AnnotatedStream<T>
         this.#derived++;
         if (this.options.maxUnacknowledged > 0) this.#unacknowledgedDerived.add(envelope.sequence);
       }
-      if (this.options.maxUnacknowledged > 0) {
-        for (const { sequence } of batch) this.#unacknowledged.push(sequence);
-      }
+      this.#unacknowledged.add(batch);
     }
   }
 
@@ -499,21 +500,15 @@ export class AnnotatedStream<T>
     return at - (this.#queue.published - this.#queue.queued);
   }
 
-  /** Messages that may be sent before the next acknowledgement. */
-  get #credit(): number {
-    const { maxUnacknowledged } = this.options;
-    return maxUnacknowledged === 0 ? Infinity : maxUnacknowledged - this.#unacknowledged.length;
-  }
-
   get #isReady(): boolean {
     const opening = this.#opening;
     if (opening.taken > 0 && (this.#isHeartbeatDue || this.#draining)) return true;
-    if (!opening.isDone) return opening.isReady(this.#credit);
+    if (!opening.isDone) return opening.isReady(this.#unacknowledged.credit);
     const next = this.#interludes[0];
     const ahead = next ? this.#eventsBefore(next) : Infinity;
     if (this.#isHeartbeatDue || this.#draining) return true;
     if (ahead <= 0) return next?.items !== undefined;
-    return this.#credit > 0 && this.#queue.isReady;
+    return this.#unacknowledged.credit > 0 && this.#queue.isReady;
   }
 
   #takeLost(items: StreamItem<T>[]): void {
@@ -575,6 +570,11 @@ export class AnnotatedStream<T>
     }
   }
 
+  /** Wakes the reader after a time, so that a client that acknowledges nothing gets more. */
+  #wakeAfter(ms: number): void {
+    this.#deps.clock.sleep(ms, this.#over.signal).then(() => this.#wake());
+  }
+
   #wake(): void {
     const wake = this.#wakeReader;
     this.#wakeReader = undefined;
@@ -585,16 +585,4 @@ export class AnnotatedStream<T>
 /** Whether upstream will not acknowledge a symbol soon. */
 function isRefused(state: SymbolState): boolean {
   return state === "rejected" || state === "waiting";
-}
-
-/** Number of rising sequences that are not above the given one. */
-function countUpTo(rising: readonly number[], sequence: number): number {
-  let low = 0;
-  let high = rising.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((rising[middle] as number) <= sequence) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
