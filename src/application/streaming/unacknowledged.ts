@@ -1,10 +1,10 @@
 /**
  * Limits the messages that were sent to a client and that it has not acknowledged.
  *
- * With `latest`, the limit of the client is an upper bound: what is in flight is limited to what the
- * client processes in {@linkcode TARGET_MS}, by the age of messages when they are acknowledged, so
- * that it processes recent values. A client that acknowledges several messages at once always gets
- * twice as many, and more if it has not acknowledged for long, because it may wait for them.
+ * With `latest`, the limit of the client is an upper bound: what is in flight is limited to what
+ * the client processes in {@linkcode TARGET_MS}, by the age of messages when they are acknowledged,
+ * so that it processes recent values. A client that acknowledges several messages together always
+ * gets twice as many, and more if it has not acknowledged for long, because it may wait for them.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { Clock } from "../ports/clock.ts";
 const TARGET_MS = 400;
 /** Limit of `latest` at first. */
 const FIRST_LIMIT = 10;
-/** Growth of the limit while messages are acknowledged in half of that time: at first, and later. */
+/** Growth of the limit while messages are acknowledged in half of that time: first and later. */
 const FIRST_GROWTH = 2;
 const GROWTH = 1.25;
 /** Least time between two changes upwards, in ms, and in ages of messages. */
@@ -41,7 +41,7 @@ export class Unacknowledged {
   #sequences: number[] = [];
   #sentAt: number[] = [];
   #limit: number;
-  /** Largest number of messages that were acknowledged at once, of late. */
+  /** Largest number of messages that were acknowledged together, of late. */
   #atOnce = 0;
   #acknowledgedAt = 0;
   /** When the limit was last changed by the age. */

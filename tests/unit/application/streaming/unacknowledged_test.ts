@@ -60,13 +60,13 @@ Deno.test("no limit means that nothing is kept", () => {
 });
 
 for (const perSecond of [10, 50, 100, 1_000]) {
-  Deno.test(`with latest a client of ${perSecond} messages a second gets recent values`, async () => {
+  Deno.test(`with latest a client of ${perSecond} messages/s gets recent values`, async () => {
     const found = await ages({ perSecond, atOnce: 2, seconds: 60 });
     assert.ok(Math.max(...found) <= 1_000, String(Math.max(...found)));
   });
 }
 
-Deno.test("a client that acknowledges many messages at once still gets them", async () => {
+Deno.test("a client that acknowledges many messages together still gets them", async () => {
   for (const atOnce of [1, 20, 50, 100]) {
     const found = await ages({ perSecond: 50, atOnce, seconds: 60 });
     assert.ok(found.length > 2_200, `${atOnce}: ${found.length}`);
