@@ -132,7 +132,7 @@ export class AnnotatedStream<T>
   }
 
   get sent(): number {
-    return this.#queue.sent + this.#opening.taken;
+    return this.#queue.sent + this.#opening.sent;
   }
 
   get dropped(): number {

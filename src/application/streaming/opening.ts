@@ -100,6 +100,7 @@ export class Opening<T> {
   #items: StreamItem<T>[] = [];
   #at = 0;
   #taken = 0;
+  #sent = 0;
   /** Events that were added. */
   #count = 0;
   /** Bytes of the events that were taken last. */
@@ -152,6 +153,11 @@ export class Opening<T> {
     return this.#taken;
   }
 
+  /** Events that were taken. */
+  get sent(): number {
+    return this.#sent;
+  }
+
   get left(): number {
     return this.#items.length - this.#at;
   }
@@ -194,6 +200,7 @@ export class Opening<T> {
     }
     this.#inFlight = memory.addInFlight(events);
     this.#taken += taken.length;
+    this.#sent += events.length;
     if (this.#at === this.#items.length) this.#clear();
     return taken;
   }
