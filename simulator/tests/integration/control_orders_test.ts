@@ -131,7 +131,7 @@ Deno.test("invalid orders and events are answered with the reason", async () => 
   const cases: [string, unknown, RegExp][] = [
     ["order", { body: {} }, /symbol is required/],
     ["order", { body: LIMIT, submittedAt: "then" }, /submittedAt must be.*"then"/],
-    ["order", { body: LIMIT, account: "nobody" }, /no account with key nobody/],
+    ["order", { body: LIMIT, account: "UNKNOWN_KEY" }, /no account with key UNKNOWN_KEY/],
     ["order-event", { order: id, event: "dance" }, /event must be one of accepted/],
     ["order-event", { order: "x", event: "fill" }, /no order x/],
     ["order-event", { order: id, event: "trade_bust", execution: "x" }, /no execution x/],
