@@ -22,6 +22,8 @@ export interface StreamFilter {
   readonly underlyings?: readonly string[];
   /** Option channels only: the contracts of the underlyings. */
   readonly selection?: OptionSelection;
+  /** Option channels only: no contracts of the underlyings beside `symbols` and the selection. */
+  readonly onlySelected?: boolean;
   /** Order channel only: Alpaca's order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[];
   /** Order channel only: prefixes of client order ids, AND-ed with the other fields. */

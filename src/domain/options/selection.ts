@@ -28,6 +28,32 @@ export interface OptionSelection {
   readonly right: OptionRight | undefined;
   /** Most contracts per underlying. */
   readonly maxContracts: number;
+  /** Expiries as days since 1970-01-01, ascending; every one by default. */
+  readonly expiries?: readonly number[] | undefined;
+  /** First expiry as days since 1970-01-01. */
+  readonly expiryFrom?: number | undefined;
+  /** Last expiry as days since 1970-01-01. */
+  readonly expiryTo?: number | undefined;
+  /** Most expiries, the nearest first. */
+  readonly maxExpiries?: number | undefined;
+  /** Most contracts of one expiry. */
+  readonly maxContractsPerExpiry?: number | undefined;
+  /** Strikes per expiry on each side of the price; replaces `strikeWindowPercent`. */
+  readonly strikesEachSide?: number | undefined;
+  /** Lowest strike, USD. */
+  readonly minStrike?: number | undefined;
+  /** Highest strike, USD. */
+  readonly maxStrike?: number | undefined;
+  /** OCC roots, for example `SPXW` without `SPX`; every one by default. */
+  readonly roots?: readonly string[] | undefined;
+  /** Whether adjusted contracts are selected too, after the standard ones. @default false */
+  readonly includeAdjusted?: boolean | undefined;
+  /** Lowest absolute delta, 0 to 1. */
+  readonly minAbsDelta?: number | undefined;
+  /** Highest absolute delta, 0 to 1. */
+  readonly maxAbsDelta?: number | undefined;
+  /** Share of the symbol quota relative to other selections. @default 1 */
+  readonly weight?: number | undefined;
 }
 
 /** The selection of a stream that requests none. */
