@@ -169,6 +169,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     orderJournal: limits.orderJournalUpdates,
     counters,
     memory: queueMemory,
+    areLastAvailable: config.stock.kind !== "test",
     directory,
   });
   const events = eventsOf(() => streams);

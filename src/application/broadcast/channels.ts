@@ -5,6 +5,7 @@
  */
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
+import { LATEST_CHANNELS } from "../ports/market_data.ts";
 import type { ProxyCounters } from "../status/counters.ts";
 import { Channel, type ChannelKeys } from "./channel.ts";
 import { EVENT_BYTES, orderBytes, statusBytes } from "./memory_needs.ts";
@@ -27,14 +28,21 @@ interface ChannelsOptions {
   readonly counters: ProxyCounters;
   /** Shared by all queues. @default unlimited */
   readonly memory?: QueueMemory;
+  /**
+   * Whether REST has the last quotes, trades and bars, so that the channels keep them only while
+   * there are streams with options. @default false
+   */
+  readonly areLastAvailable?: boolean;
   /** Resolves the underlying of an option symbol. */
   readonly directory: UnderlyingDirectory;
 }
 
 /** Creates the channels. */
-export function createChannels(
-  { capacities, retained, orderJournal, counters, memory, directory }: ChannelsOptions,
-): Channels {
+export function createChannels(options: ChannelsOptions): Channels {
+  const { capacities, retained, orderJournal, counters, memory, directory } = options;
+  const lastAvailable: ReadonlySet<ChannelName> = new Set(
+    options.areLastAvailable ? LATEST_CHANNELS : [],
+  );
   const idleSymbols = new IdleSymbols();
   const bySymbol = { symbol: (event: { readonly symbol: string }) => event.symbol };
   const bySymbolOrUnderlying = {
@@ -54,6 +62,7 @@ export function createChannels(
       eventBytes,
       retained: name === "orderUpdates" ? orderJournal ?? retained : retained,
       idleSymbols,
+      isLastAvailable: lastAvailable.has(name),
     });
   return {
     stockQuotes: channel("stockQuotes", bySymbol),

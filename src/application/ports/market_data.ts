@@ -7,12 +7,16 @@
 import type { ChannelEvents } from "../../domain/market/channels.ts";
 
 /** Channels of which the latest events can be looked up. */
-export type LatestChannel =
-  | "stockQuotes"
-  | "stockTrades"
-  | "stockBars"
-  | "optionQuotes"
-  | "optionTrades";
+export const LATEST_CHANNELS = [
+  "stockQuotes",
+  "stockTrades",
+  "stockBars",
+  "optionQuotes",
+  "optionTrades",
+] as const;
+
+/** One of {@linkcode LATEST_CHANNELS}. */
+export type LatestChannel = typeof LATEST_CHANNELS[number];
 
 /** Channels whose past events can be looked up. Bars are minute bars. */
 export type HistoryChannel = "stockTrades" | "stockBars" | "optionTrades";

@@ -18,9 +18,13 @@ const KEYS: ChannelKeys<Tick> = {
   secondary: ({ id }) => id,
 };
 
-function channelOf(capacity = 1_000, keys: ChannelKeys<Tick> = KEYS) {
+function channelOf(
+  capacity = 1_000,
+  keys: ChannelKeys<Tick> = KEYS,
+  options: { readonly isLastAvailable?: boolean } = {},
+) {
   const counters = { published: 0, sent: 0, conflated: 0, dropped: 0 };
-  return { channel: new Channel<Tick>(keys, { capacity, counters }), counters };
+  return { channel: new Channel<Tick>(keys, { capacity, counters, ...options }), counters };
 }
 
 function filter(
@@ -285,4 +289,34 @@ Deno.test("events that were received before a moment are not retained any more",
   channel.releaseBefore(9);
   assert.equal(channel.missedSince(2, filter(), false), undefined);
   assert.deepEqual(channel.missedSince(3, filter(), false), []);
+});
+
+Deno.test("last events that are available elsewhere are kept only for streams with options", () => {
+  const { channel } = channelOf(10, KEYS, { isLastAvailable: true });
+  const lastOf = () => channel.lastEvents(filter()).map(({ event }) => event.value);
+  channel.publish(tick("A", "", 1), 1);
+  assert.deepEqual(lastOf(), []);
+  const stop = channel.observe({
+    filter: filter(),
+    fillsOutages: false,
+    gap: () => {},
+    fillOutage: () => {},
+    carried: () => {},
+  });
+  channel.publish(tick("A", "", 2), 2);
+  channel.publish(tick("B", "", 3), 3);
+  stop();
+  channel.publish(tick("B", "", 4), 4);
+  assert.deepEqual(lastOf(), [2, 4]);
+  channel.stopRetaining();
+  assert.deepEqual(lastOf(), []);
+  channel.publish(tick("A", "", 5), 5);
+  assert.deepEqual(lastOf(), []);
+});
+
+Deno.test("last events that are not available elsewhere are always kept", () => {
+  const { channel } = channelOf();
+  channel.publish(tick("A", "", 1), 1);
+  channel.stopRetaining();
+  assert.deepEqual(channel.lastEvents(filter()).map(({ event }) => event.value), [1]);
 });
