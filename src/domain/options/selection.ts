@@ -68,14 +68,27 @@ export const DEFAULT_SELECTION: OptionSelection = {
 /** Bounds of the fields of a selection, inclusive. */
 export const SELECTION_BOUNDS: Readonly<
   Record<
-    "days" | "strikeWindowPercent" | "maxContracts",
+    | "days"
+    | "strikeWindowPercent"
+    | "strikesEachSide"
+    | "maxExpiries"
+    | "maxContracts"
+    | "strike"
+    | "absDelta"
+    | "weight",
     { readonly min: number; readonly max: number }
   >
 > = {
   // The farthest LEAPS are listed about three years ahead.
   days: { min: 0, max: 3_650 },
   strikeWindowPercent: { min: 0.1, max: 1_000 },
+  strikesEachSide: { min: 1, max: 1_000 },
+  maxExpiries: { min: 1, max: 1_000 },
   maxContracts: { min: 1, max: 10_000 },
+  // An OCC symbol has eight digits for the strike × 1000.
+  strike: { min: 0.001, max: 99_999.999 },
+  absDelta: { min: 0, max: 1 },
+  weight: { min: 1, max: 100 },
 };
 
 /** How far a clear move is, as a fraction of the reach of a selection. */

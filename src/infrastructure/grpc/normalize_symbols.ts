@@ -12,8 +12,8 @@ import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
 
 const OPTION_PREFIX = /^O:/;
-/** Root padded to six characters, then date, right and strike. */
-const PADDED_OCC = /^([A-Z0-9]+) +(\d{6}[CP]\d{8})$/;
+/** Root padded to six characters, then date, right and strike; a dot is refused later. */
+const PADDED_OCC = /^([A-Z0-9.]+) +(\d{6}[CP]\d{8})$/;
 /** A ticker and the one letter of its class: `BRK/B`, `BRK-B`, `BRK B`. */
 const CLASS_SHARE = /^([A-Z]{1,5})[/ -]([A-Z])$/;
 
@@ -45,6 +45,9 @@ export const normalizeUnderlying: Normalize = (entry) =>
 export const normalizeOption: Normalize = (entry) =>
   entry.toUpperCase().replace(OPTION_PREFIX, "").replace(PADDED_OCC, "$1$2");
 
+/** Normalizes the root of OCC symbols. */
+export const normalizeRoot: Normalize = (entry) => entry.toUpperCase().replace(OPTION_PREFIX, "");
+
 /** Normalizes the symbol of an order: a contract, a stock, or a crypto pair (keeps its slash). */
 export const normalizeOrder: Normalize = (entry) => normalizeStock(normalizeOption(entry));
 
@@ -55,13 +58,17 @@ export type CheckSymbol = (symbol: string) => string | undefined;
 const CONTRACT = /^[A-Z0-9]{1,6}\d{6}[CP]\d{8}$/;
 /** A contract with a wrong number of digits or another letter; no other symbol has this shape. */
 const ALMOST_CONTRACT = /^[A-Z]{1,6}\d{4,8}[A-Z]\d{6,}$/;
-const TICKER = /^[A-Z]{1,5}(\.[A-Z]{1,3})?$/;
+/** A contract whose root is written like a class share: `BRK.B270115C00400000`. */
+const DOTTED_CONTRACT = /^([A-Z]{1,5})\.([A-Z]{1,2}\d?)(\d{6}[CP]\d{8})$/;
+const TICKER = /^[A-Z]{1,5}(\.[A-Z]{1,2})?$/;
+/** A ticker as other vendors mark an index, a wildcard or a whole chain. */
+const MARKED_TICKER = /^(?:[$^]|I:)?([A-Z]{1,6})(?:\*|\.[A-Z]{3,}|\.\*)?$/;
 /** A coin and one of the currencies in which Alpaca quotes coins. */
 const CRYPTO_PAIR = /^[A-Z0-9]{2,10}\/(USD|USDC|USDT|BTC)$/;
 
 /** Refuses contracts and crypto pairs on a stock stream. */
 export const checkStock: CheckSymbol = (symbol) => {
-  if (CONTRACT.test(normalizeOption(symbol))) {
+  if (isContract(normalizeOption(symbol))) {
     return "is an option contract; use StreamOptionQuotes or StreamOptionTrades";
   }
   return CRYPTO_PAIR.test(symbol) ? "is a crypto pair; only stocks are streamed here" : undefined;
@@ -95,21 +102,35 @@ function malformed(symbol: string): string {
     return "has a date that does not exist or a strike of 0; check the contract's expiration " +
       "(YYMMDD) and strike × 1000";
   }
-  return TICKER.test(symbol)
-    ? "is not a contract such as AAPL270115C00250000; for the contracts of a stock, set underlyings"
-    : MALFORMED;
+  const [dotted, root, letter, rest] = DOTTED_CONTRACT.exec(symbol) ?? [];
+  if (dotted !== undefined) return `has a dot in its root; use ${root}${letter}${rest}`;
+  const ticker = TICKER.test(symbol) ? symbol : MARKED_TICKER.exec(symbol)?.[1];
+  if (ticker === undefined) return MALFORMED;
+  return "is not a contract such as AAPL270115C00250000; " +
+    `for those of ${ticker}, set underlyings to it`;
 }
 
-/** Refuses contracts and crypto pairs as underlyings. */
+/** What an underlying consists of; no symbol of Alpaca's contracts has other characters. */
+const UNDERLYING = /^[A-Z0-9]+(\.[A-Z]{1,2})?$/;
+
+/** Refuses contracts, crypto pairs, and the marks of other vendors, as underlyings. */
 export const checkUnderlying: CheckSymbol = (symbol) => {
-  if (CONTRACT.test(symbol)) return "is an option contract; set it in symbols";
-  return symbol.includes("/")
-    ? "contains a slash; underlyings are stocks such as BRK.B"
-    : undefined;
+  if (isContract(symbol)) return "is an option contract; set it in symbols";
+  if (symbol.includes("/")) return "contains a slash; underlyings are stocks such as BRK.B";
+  if (UNDERLYING.test(symbol)) return undefined;
+  const ticker = MARKED_TICKER.exec(symbol)?.[1];
+  return ticker === undefined
+    ? "is not an underlying; use its ticker alone, such as SPY, SPX or BRK.B"
+    : `is not an underlying; use the ticker alone, ${ticker}`;
 };
 
 /** Refuses malformed contracts on the order stream, which reports expired ones too. */
 export const checkOrder: CheckSymbol = (symbol) => {
-  const isContract = CONTRACT.test(symbol) || ALMOST_CONTRACT.test(symbol);
-  return isContract && !parseOccSymbol(symbol) ? malformed(symbol) : undefined;
+  const hasShape = isContract(symbol) || ALMOST_CONTRACT.test(symbol);
+  return hasShape && !parseOccSymbol(symbol) ? malformed(symbol) : undefined;
 };
+
+/** Whether a symbol has the shape of a contract, also with a dot in its root. */
+function isContract(symbol: string): boolean {
+  return CONTRACT.test(symbol) || DOTTED_CONTRACT.test(symbol);
+}

@@ -9,23 +9,15 @@
  */
 import type { StreamFilter } from "../../application/streaming/market_streams.ts";
 import { ORDER_ENUMS } from "../../domain/market/order_events.ts";
-import type { OptionRight as DomainRight } from "../../domain/options/contract.ts";
-import {
-  DEFAULT_SELECTION,
-  type OptionSelection,
-  SELECTION_BOUNDS,
-} from "../../domain/options/selection.ts";
-import {
-  OptionRight,
-  type OptionSelection as SelectionMessage,
-} from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { DEFAULT_SELECTION, type OptionSelection } from "../../domain/options/selection.ts";
+import type { OptionSelection as SelectionMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { readSelection } from "./request_selection.ts";
 import { RequestValidator } from "./request_validator.ts";
 import {
   checkExpiry,
   checkOption,
   checkOrder,
   checkStock,
-  type CheckSymbol,
   checkUnderlying,
   identity,
   normalizeOption,
@@ -94,13 +86,20 @@ export function optionFilter(
     normalizeUnderlying,
     checkUnderlying,
   );
-  const selection = readSelection(request.optionSelection, {
+  const { optionSelection } = request;
+  const selection = readSelection(optionSelection, {
     defaults: limits.defaultSelection,
     validator,
-    underlyings: request.underlyings.length,
+    underlyings: request.underlyings,
+    now,
   });
   validator.throwIfInvalid();
-  return { symbols, underlyings, ...(selection && { selection }) };
+  return {
+    symbols,
+    underlyings,
+    ...(selection && { selection }),
+    ...(optionSelection?.onlySelected && { onlySelected: true }),
+  };
 }
 
 /**
@@ -123,12 +122,11 @@ export function orderFilter(
 ): StreamFilter {
   const orderIds = validator.list("order_ids", request.orderIds, identity);
   const symbols = validator.list("symbols", request.symbols, normalizeOrder, checkOrder);
-  const clientOrderIdPrefixes = shortList(
-    validator,
+  const clientOrderIdPrefixes = validator.shortList(
     "client_order_id_prefixes",
     request.clientOrderIdPrefixes,
   );
-  const events = shortList(validator, "events", request.events, checkEvent);
+  const events = validator.shortList("events", request.events, identity, checkEvent);
   validator.throwIfInvalid();
   return {
     symbols,
@@ -138,91 +136,8 @@ export function orderFilter(
   };
 }
 
-/** Longest list that is compared entry by entry with every order update. */
-const MAX_SHORT_LIST = 100;
-
-function shortList(
-  validator: RequestValidator,
-  field: string,
-  entries: readonly string[] = [],
-  check?: CheckSymbol,
-): readonly string[] {
-  if (entries.length > MAX_SHORT_LIST) {
-    const text = `has ${entries.length} entries; at most ${MAX_SHORT_LIST} are allowed`;
-    validator.addViolation(field, text);
-    return [];
-  }
-  return validator.list(field, entries, identity, check);
-}
-
 const EVENTS: ReadonlySet<string> = new Set(ORDER_ENUMS.event);
 
 function checkEvent(word: string): string | undefined {
   return EVENTS.has(word) ? undefined : "is not an event of Alpaca's orders";
-}
-
-const FIELD = "option_selection";
-
-/** Numeric fields by their names in the API, with their names in the domain. */
-const NUMBERS = {
-  min_days: { name: "minDays", bounds: SELECTION_BOUNDS.days },
-  max_days: { name: "maxDays", bounds: SELECTION_BOUNDS.days },
-  strike_window_percent: {
-    name: "strikeWindowPercent",
-    bounds: SELECTION_BOUNDS.strikeWindowPercent,
-  },
-  max_contracts: { name: "maxContracts", bounds: SELECTION_BOUNDS.maxContracts },
-} as const;
-
-const RIGHTS: ReadonlyMap<OptionRight, DomainRight | undefined> = new Map([
-  [OptionRight.UNSPECIFIED, undefined],
-  [OptionRight.CALL, "call"],
-  [OptionRight.PUT, "put"],
-]);
-
-/**
- * Returns the selection, with `defaults` for absent fields; `undefined` without a message. Each
- * invalid field becomes a violation.
- */
-function readSelection(
-  message: SelectionMessage | undefined,
-  { defaults, validator, underlyings }: {
-    readonly defaults: OptionSelection;
-    readonly validator: RequestValidator;
-    /** Number of underlyings in the request. */
-    readonly underlyings: number;
-  },
-): OptionSelection | undefined {
-  if (message === undefined) return undefined;
-  if (underlyings === 0) {
-    const text = "selects contracts of underlyings; set underlyings, or leave it out";
-    validator.addViolation(FIELD, text);
-  }
-  for (const [field, { name, bounds: { min, max } }] of Object.entries(NUMBERS)) {
-    const value = message[name];
-    if (value === undefined || (value >= min && value <= max)) continue;
-    validator.addViolation(`${FIELD}.${field}`, `is ${value}; it must be from ${min} to ${max}`);
-  }
-  if (!RIGHTS.has(message.right)) {
-    validator.addViolation(
-      `${FIELD}.right`,
-      `is ${message.right}; it must be OPTION_RIGHT_CALL, OPTION_RIGHT_PUT or unset`,
-    );
-  }
-  const { minDays = defaults.minDays, maxDays = defaults.maxDays } = message;
-  if (minDays > maxDays) {
-    // Reports the field that the client set; the other one may be a default.
-    const byDefault = message.minDays === undefined ? " by default; set it too" : "";
-    const [field, text] = message.maxDays === undefined
-      ? ["min_days", `is ${minDays}, above max_days, which is ${maxDays} by default; set it too`]
-      : ["max_days", `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`];
-    validator.addViolation(`${FIELD}.${field}`, text);
-  }
-  return {
-    minDays,
-    maxDays,
-    strikeWindowPercent: message.strikeWindowPercent ?? defaults.strikeWindowPercent,
-    right: message.right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(message.right),
-    maxContracts: message.maxContracts ?? defaults.maxContracts,
-  };
 }

@@ -5,7 +5,7 @@
  */
 import { status as Code } from "@grpc/grpc-js";
 import { CallError, type FieldViolation } from "./call_error.ts";
-import type { CheckSymbol, Normalize } from "./normalize_symbols.ts";
+import { type CheckSymbol, identity, type Normalize } from "./normalize_symbols.ts";
 
 /** Longest entry in characters. */
 const MAX_LENGTH = 64;
@@ -18,6 +18,9 @@ const ENTRY_OVERHEAD = 2;
 
 // deno-lint-ignore no-control-regex -- finding control characters is the point
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
+
+/** Longest list whose entries are compared one by one. */
+const MAX_SHORT_LIST = 100;
 
 /** Bytes of a request whose two lists have `maxEntries` of the longest entries. */
 export function largestRequest(maxEntries: number): number {
@@ -86,6 +89,19 @@ export class RequestValidator {
       }
     }
     return [...kept];
+  }
+
+  /** Like {@linkcode RequestValidator.list}, of at most {@linkcode MAX_SHORT_LIST} entries. */
+  shortList(
+    field: string,
+    entries: readonly string[] = [],
+    normalize: Normalize = identity,
+    check?: CheckSymbol,
+  ): string[] {
+    if (entries.length <= MAX_SHORT_LIST) return this.list(field, entries, normalize, check);
+    const text = `has ${entries.length} entries; at most ${MAX_SHORT_LIST} are allowed`;
+    this.addViolation(field, text);
+    return [];
   }
 
   /** Adds a violation; at most {@linkcode MAX_VIOLATIONS} are sent. */

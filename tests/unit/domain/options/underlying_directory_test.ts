@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
-import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import {
+  certainUnderlying,
+  UnderlyingDirectory,
+} from "../../../../src/domain/options/underlying_directory.ts";
 import { gridOf } from "./chains.ts";
 
 const GUESSES: readonly (readonly [symbol: string, underlying: string])[] = [
@@ -11,6 +14,9 @@ const GUESSES: readonly (readonly [symbol: string, underlying: string])[] = [
   ["RUTW261214C02000000", "RUT"],
   ["BRKB261218C00450000", "BRK.B"],
   ["CSGP1261218P00001000", "CSGP"],
+  ["BRKB1261218P00450000", "BRK.B"],
+  ["1SPX261218P05700000", "SPX"],
+  ["2SPXW261218P05700000", "SPX"],
   ["A261218C00130000", "A"],
   ["AAPL261218C00230000", "AAPL"],
   ["SPY", ""],
@@ -36,4 +42,12 @@ Deno.test("the catalog overrides known roots", () => {
   assert.equal(directory.underlyingOf(contract.symbol), "FB");
   directory.learn(contracts);
   assert.equal(directory.underlyingOf(contract.symbol), "META");
+});
+
+Deno.test("a root is certain only where no other underlying is possible", () => {
+  assert.equal(certainUnderlying("SPXW"), "SPX");
+  assert.equal(certainUnderlying("VIX"), "VIX");
+  // Contracts on a company that was taken over are on its buyer.
+  assert.equal(certainUnderlying("VMW1"), undefined);
+  assert.equal(certainUnderlying("XEO"), undefined);
 });

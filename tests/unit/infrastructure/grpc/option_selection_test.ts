@@ -26,18 +26,32 @@ const DEFAULTS: OptionSelection = {
 
 type Wish = MessageInitShape<typeof OptionSelectionSchema>;
 
-function select(wish: Wish | undefined, underlyings = ["SPY"]) {
+/** A Wednesday morning in New York. */
+const NOW = Date.parse("2026-12-02T10:00:00-05:00");
+const TODAY = dayOf("2026-12-02");
+
+/** A date as days since 1970-01-01. */
+function dayOf(date: string): number {
+  return Date.parse(`${date}T00:00:00Z`) / 86_400_000;
+}
+
+function filterOf(wish: Wish | undefined, underlyings = ["SPY"], defaults = DEFAULTS) {
   const optionSelection = wish && create(OptionSelectionSchema, wish);
   return optionFilter(
     { symbols: [], underlyings, optionSelection },
-    { ...DEFAULT_LIMITS, defaultSelection: DEFAULTS },
-  ).selection;
+    { ...DEFAULT_LIMITS, defaultSelection: defaults },
+    NOW,
+  );
+}
+
+function select(wish: Wish | undefined, underlyings?: string[], defaults?: OptionSelection) {
+  return filterOf(wish, underlyings, defaults).selection;
 }
 
 /** The violations of an invalid selection. */
 function complaints(wish: Wish, underlyings?: string[]): [string, string][] {
   try {
-    select(wish, underlyings);
+    filterOf(wish, underlyings);
   } catch (error) {
     assert(error instanceof CallError);
     const { fields = [] } = error.details;
@@ -78,7 +92,217 @@ Deno.test("fields of a selection override the defaults, including zero", () => {
   );
 });
 
+Deno.test("every field of a selection is read", () => {
+  assert.deepEqual(
+    select({
+      strikesEachSide: 4,
+      maxExpiries: 3,
+      maxContractsPerExpiry: 8,
+      minStrike: 450.5,
+      maxStrike: 700,
+      minAbsDelta: 0.1,
+      maxAbsDelta: 0.9,
+      weight: 5,
+      includeAdjusted: true,
+      roots: [" spy ", "SPY"],
+      expiries: ["2027-01-15", "2026-12-18", "2027-01-15"],
+    }),
+    {
+      minDays: 0,
+      maxDays: 3_650,
+      strikeWindowPercent: 1_000,
+      right: undefined,
+      maxContracts: 50,
+      strikesEachSide: 4,
+      maxExpiries: 3,
+      maxContractsPerExpiry: 8,
+      minStrike: 450.5,
+      maxStrike: 700,
+      minAbsDelta: 0.1,
+      maxAbsDelta: 0.9,
+      weight: 5,
+      includeAdjusted: true,
+      roots: ["SPY"],
+      expiries: [dayOf("2026-12-18"), dayOf("2027-01-15")],
+    },
+  );
+});
+
+Deno.test("a request for selected contracts only has it in its filter", () => {
+  assert.equal(filterOf({ onlySelected: true }).onlySelected, true);
+  assert.equal(filterOf({}).onlySelected, undefined);
+});
+
+Deno.test("expiries by date replace the default range of days", () => {
+  const range = { minDays: 0, maxDays: 3_650 };
+  const from = dayOf("2027-06-18");
+  assert.deepEqual(select({ expiryFrom: "2027-06-18" }), {
+    ...DEFAULTS,
+    ...range,
+    expiryFrom: from,
+  });
+  assert.deepEqual(select({ expiryTo: "2027-06-18", minDays: 7 }), {
+    ...DEFAULTS,
+    ...range,
+    minDays: 7,
+    expiryTo: from,
+  });
+  assert.deepEqual(select({ expiryFrom: "2026-12-02", expiryTo: "2026-12-02" }), {
+    ...DEFAULTS,
+    ...range,
+    expiryFrom: TODAY,
+    expiryTo: TODAY,
+  });
+});
+
+Deno.test("a default of the settings gives way to a field that the request sets", () => {
+  const defaults = { ...DEFAULTS, strikesEachSide: 5, maxExpiries: 2 };
+  assert.deepEqual(select({}, ["SPY"], defaults), defaults);
+  const byPercent = select({ strikeWindowPercent: 3 }, ["SPY"], defaults);
+  assert.deepEqual(byPercent, { ...DEFAULTS, maxExpiries: 2, strikeWindowPercent: 3 });
+  const byStrike = select({ minStrike: 900 }, ["SPY"], defaults);
+  assert.equal(byStrike?.strikesEachSide, undefined);
+  assert.equal(select({ maxExpiries: 9 }, ["SPY"], defaults)?.maxExpiries, 9);
+});
+
+Deno.test("expired expiries beside a coming one are kept for a client that reconnects", () => {
+  assert.deepEqual(select({ expiries: ["2026-11-20", "2026-12-02"] })?.expiries, [
+    dayOf("2026-11-20"),
+    TODAY,
+  ]);
+});
+
+Deno.test("a root of adjusted contracts includes them", () => {
+  assert.equal(select({ roots: ["SPY1"] })?.includeAdjusted, true);
+  assert.equal(select({ roots: ["SPY"] })?.includeAdjusted, undefined);
+});
+
+Deno.test("roots are accepted unless they are certainly those of another underlying", () => {
+  const accepted: [string[], string[]][] = [
+    [["SPXW"], ["SPX"]],
+    [["SPXW"], ["SPY", "spxw"]],
+    [["BRKB", "BRKB1"], ["BRK/B"]],
+    [["VMW1"], ["AVGO"]],
+    [["XEO"], ["OEX"]],
+  ];
+  for (const [roots, underlyings] of accepted) {
+    assert.deepEqual(select({ roots }, underlyings)?.roots, roots);
+  }
+  assert.deepEqual(complaints({ roots: ["SPXW", "SPY", "VIX"] }), [
+    [
+      "option_selection.roots[0]",
+      '"SPXW" is a root of SPX; set underlyings to SPX, or leave it out',
+    ],
+    [
+      "option_selection.roots[2]",
+      '"VIX" is a root of VIX; set underlyings to VIX, or leave it out',
+    ],
+  ]);
+});
+
 const REFUSED: readonly [Wish, string, RegExp][] = [
+  [{ strikesEachSide: 0 }, "option_selection.strikes_each_side", /is 0; .*from 1 to 1000/],
+  [{ maxExpiries: 1001 }, "option_selection.max_expiries", /is 1001; .*from 1 to 1000/],
+  [
+    { maxContracts: 9, maxContractsPerExpiry: 10 },
+    "option_selection.max_contracts_per_expiry",
+    /is 10, above max_contracts, which is 9; lower it, or raise max_contracts$/,
+  ],
+  [
+    { maxContractsPerExpiry: 51 },
+    "option_selection.max_contracts_per_expiry",
+    /is 51, above max_contracts, which is 50 by default; set it too$/,
+  ],
+  [{ weight: 101 }, "option_selection.weight", /is 101; .*from 1 to 100/],
+  [{ minStrike: Infinity }, "option_selection.min_strike", /is Infinity; .*0.001 to 99999.999/],
+  [{ maxStrike: NaN }, "option_selection.max_strike", /is NaN/],
+  [
+    { minStrike: 700, maxStrike: 650.5 },
+    "option_selection.min_strike",
+    /is 700, above max_strike, which is 650.5; exchange them/,
+  ],
+  [
+    { minAbsDelta: 0.6, maxAbsDelta: 0.4 },
+    "option_selection.min_abs_delta",
+    /is 0.6, above max_abs_delta, which is 0.4; exchange them/,
+  ],
+  [
+    { minAbsDelta: -0.25, right: OptionRight.CALL },
+    "option_selection.min_abs_delta",
+    /is -0.25; .*from 0 to 1; for puts of -0.25, set 0.25 and right OPTION_RIGHT_PUT$/,
+  ],
+  [{ maxAbsDelta: 25 }, "option_selection.max_abs_delta", /is 25; it must be from 0 to 1$/],
+  [
+    { strikesEachSide: 5, strikeWindowPercent: 10 },
+    "option_selection.strikes_each_side",
+    /is 5 and strike_window_percent is 10; set only one of the two/,
+  ],
+  [
+    { expiries: ["2026-12-18"], minDays: 3 },
+    "option_selection.expiries",
+    /has 1 entries and min_days is 3; set only one of the two/,
+  ],
+  [
+    { expiries: ["2026-12-18"], maxDays: 30 },
+    "option_selection.expiries",
+    /has 1 entries and max_days is 30; set only/,
+  ],
+  [
+    { expiries: ["2026-12-18"], expiryTo: "2027-01-01" },
+    "option_selection.expiries",
+    /has 1 entries and expiry_to is "2027-01-01"; set only/,
+  ],
+  [
+    { expiries: ["2027-06-31"] },
+    "option_selection.expiries[0]",
+    /^"2027-06-31" is not a date; use YYYY-MM-DD with a day that exists/,
+  ],
+  [{ expiries: ["20270115"] }, "option_selection.expiries[0]", /is not a date/],
+  [{ expiries: ["1999-01-15"] }, "option_selection.expiries[0]", /is not a date/],
+  [
+    { expiries: ["2026-12-01", "2026-11-20"] },
+    "option_selection.expiries",
+    /all in the past, the last one is 2026-12-01 and today is 2026-12-02; set later ones/,
+  ],
+  [
+    { expiries: new Array(101).fill("2027-01-15") },
+    "option_selection.expiries",
+    /has 101 entries; at most 100/,
+  ],
+  [{ expiryFrom: "" }, "option_selection.expiry_from", /^"" is not a date/],
+  [{ expiryTo: "2027-02-29" }, "option_selection.expiry_to", /^"2027-02-29" is not a date/],
+  [
+    { expiryFrom: "2027-01-15", expiryTo: "2026-12-18" },
+    "option_selection.expiry_from",
+    /is 2027-01-15, after expiry_to, which is 2026-12-18; exchange them/,
+  ],
+  [
+    { expiryTo: "2026-12-01" },
+    "option_selection.expiry_to",
+    /is 2026-12-01, which is in the past; today is 2026-12-02/,
+  ],
+  [
+    { expiryFrom: "2026-12-18", minDays: 7 },
+    "option_selection.expiry_from",
+    /is "2026-12-18" and min_days is 7; set only one of the two/,
+  ],
+  [
+    { expiryTo: "2026-12-18", maxDays: 7 },
+    "option_selection.expiry_to",
+    /is "2026-12-18" and max_days is 7; set only one of the two/,
+  ],
+  [
+    { expiryFrom: "2026-12-18", maxDays: 7 },
+    "option_selection.expiry_from",
+    /is 2026-12-18, after the last expiry by max_days 7, 2026-12-09; raise max_days/,
+  ],
+  [
+    { expiryTo: "2026-12-18", minDays: 30 },
+    "option_selection.expiry_to",
+    /is 2026-12-18, before the first expiry by min_days 30, 2027-01-01; lower min_days/,
+  ],
+  [{ roots: ["BRK.B"] }, "option_selection.roots[0]", /is not the root .*BRKB/],
+  [{ roots: ["SPXWEEK"] }, "option_selection.roots[0]", /is not the root .*at most six/],
   [{ minDays: -1 }, "option_selection.min_days", /is -1; .*from 0 to 3650/],
   [{ maxDays: 3651 }, "option_selection.max_days", /is 3651; .*0 to 3650/],
   [
@@ -138,18 +362,47 @@ Deno.test("every accepted selection can be used", () => {
     fc.integer({ min: -10, max: 10 }),
     fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 }),
   );
+  const decimal = fc.oneof(fc.double(), number, fc.double({ min: 0, max: 1, noNaN: true }));
+  const text = fc.oneof(fc.string({ unit: "binary", maxLength: 70 }), fc.string());
+  const date = fc.oneof(
+    text,
+    fc.date({ min: new Date(NOW - 1e10), max: new Date(NOW + 1e11), noInvalidDate: true })
+      .map((one) => one.toISOString().slice(0, 10)),
+    fc.stringMatching(/^20[0-9]{2}-[0-9]{2}-[0-9]{2}$/),
+  );
+  const root = fc.oneof(text, fc.constantFrom("SPY", "spxw", "BRK.B", "SPY1", "1SPX"));
   const wishes = fc.record({
     minDays: number,
     maxDays: number,
-    strikeWindowPercent: fc.oneof(fc.double(), number),
+    strikeWindowPercent: decimal,
     right: fc.constantFrom(0, 1, 2, 3) as fc.Arbitrary<OptionRight>,
     maxContracts: number,
+    onlySelected: fc.boolean(),
+    strikesEachSide: number,
+    maxExpiries: number,
+    maxContractsPerExpiry: number,
+    expiries: fc.array(date, { maxLength: 3 }),
+    expiryFrom: date,
+    expiryTo: date,
+    roots: fc.array(root, { maxLength: 3 }),
+    includeAdjusted: fc.boolean(),
+    minStrike: decimal,
+    maxStrike: decimal,
+    minAbsDelta: decimal,
+    maxAbsDelta: decimal,
+    weight: number,
   }, { requiredKeys: [] });
+  // Few fields at a time: with all of them, one is nearly always invalid.
+  const few = fc.tuple(wishes, fc.array(fc.nat(18), { maxLength: 4 })).map(([wish, kept]) =>
+    Object.fromEntries(Object.entries(wish).filter((_, i) => kept.includes(i))) as Wish
+  );
+  let accepted = 0;
   fc.assert(
-    fc.property(wishes, (wish) => {
+    fc.property(fc.oneof(wishes, few), (wish) => {
       let selection: OptionSelection | undefined;
       try {
         selection = select(wish);
+        accepted++;
       } catch (error) {
         assert(error instanceof CallError && error.details.fields?.length);
         return;
@@ -157,8 +410,9 @@ Deno.test("every accepted selection can be used", () => {
       assert(selection);
       assertUsable(selection);
     }),
-    { numRuns: 2_000 },
+    { numRuns: 4_000 },
   );
+  assert(accepted > 100, `only ${accepted} selections were accepted`);
 });
 
 function assertUsable(selection: OptionSelection): void {
@@ -171,4 +425,29 @@ function assertUsable(selection: OptionSelection): void {
   const { min, max } = SELECTION_BOUNDS.maxContracts;
   assert.ok(min <= maxContracts && maxContracts <= max);
   assert.ok(Number.isInteger(maxContracts));
+  const bounded = [
+    ["strikesEachSide", selection.strikesEachSide],
+    ["maxExpiries", selection.maxExpiries],
+    ["maxContracts", selection.maxContractsPerExpiry],
+    ["strike", selection.minStrike],
+    ["strike", selection.maxStrike],
+    ["absDelta", selection.minAbsDelta],
+    ["absDelta", selection.maxAbsDelta],
+    ["weight", selection.weight],
+  ] as const;
+  for (const [name, value] of bounded) {
+    const range = SELECTION_BOUNDS[name];
+    assert.ok(value === undefined || (range.min <= value && value <= range.max), name);
+  }
+  assertOrdered(selection.minStrike, selection.maxStrike);
+  assertOrdered(selection.minAbsDelta, selection.maxAbsDelta);
+  assertOrdered(selection.expiryFrom, selection.expiryTo);
+  assertOrdered(selection.maxContractsPerExpiry, maxContracts);
+  const { expiries = [TODAY], expiryTo = TODAY } = selection;
+  assert.deepEqual(expiries, [...new Set(expiries)].sort((a, b) => a - b));
+  assert.ok(expiries.some((day) => day >= TODAY) && expiryTo >= TODAY);
+}
+
+function assertOrdered(low: number | undefined, high: number | undefined): void {
+  assert.ok(low === undefined || high === undefined || low <= high);
 }

@@ -144,7 +144,10 @@ function optionViolations(symbols: readonly string[], now?: number): (string | u
 }
 
 Deno.test("an option stream refuses contracts with an impossible date or a strike of 0", () => {
-  const symbols = ["AAPL260231C00150000", "O:AAPL270229P00150000", "AAPL270115C00000000"];
+  const symbols = [
+    ...["AAPL260231C00150000", "O:AAPL270229P00150000", "AAPL270631C00150000"],
+    "AAPL270115C00000000",
+  ];
   for (const violation of optionViolations(symbols)) {
     assert.match(violation ?? "", /date that does not exist or a strike of 0; check/);
   }
@@ -191,6 +194,51 @@ Deno.test("contracts and crypto pairs are refused as underlyings, with a remedy"
       ["underlyings[4]", "contains a slash; underlyings are stocks such as BRK.B"],
     ],
   );
+});
+
+Deno.test("names of other vendors for a chain are refused, with a remedy", () => {
+  const descriptions = (read: () => unknown) =>
+    refusal(read).details.fields?.map(({ description }) => description.replace(/^".*" /, ""));
+  const names = ["^SPX", "$SPX", "SPX.OPT", "SPX*", "i:spx"];
+  assert.deepEqual(
+    descriptions(() => optionFilter({ symbols: [], underlyings: [...names, "SPY@", "SPX:IND"] })),
+    [
+      ...names.map(() => "is not an underlying; use the ticker alone, SPX"),
+      ...Array(2).fill("is not an underlying; use its ticker alone, such as SPY, SPX or BRK.B"),
+    ],
+  );
+  const aContract = "is not a contract such as AAPL270115C00250000; for those of";
+  assert.deepEqual(
+    descriptions(() => optionFilter({ symbols: [...names, "SPY", "BRK.B"], underlyings: [] })),
+    [
+      ...names.map(() => `${aContract} SPX, set underlyings to it`),
+      `${aContract} SPY, set underlyings to it`,
+      `${aContract} BRK.B, set underlyings to it`,
+    ],
+  );
+});
+
+Deno.test("a dot in the root of a contract is refused, with the contract to use", () => {
+  const dotted = ["BRK.B270115C00400000", "BRK.B 270115C00400000", "o:brk.b1270115P00400000"];
+  const withDot = [
+    "has a dot in its root; use BRKB270115C00400000",
+    "has a dot in its root; use BRKB270115C00400000",
+    "has a dot in its root; use BRKB1270115P00400000",
+  ];
+  assert.deepEqual(optionViolations(dotted), withDot);
+  const { details } = refusal(() => orderFilter({ symbols: dotted, orderIds: [] }));
+  assert.match(details.fields?.[0]?.description ?? "", /use BRKB270115C00400000/);
+  const { message } = refusal(() => optionFilter({ symbols: [], underlyings: dotted }));
+  assert.match(message, /is an option contract; set it in symbols/);
+  assert.match(refusal(() => stockFilter({ symbols: dotted })).message, /is an option contract/);
+});
+
+Deno.test("FLEX roots and adjusted roots of class shares resolve to their underlying", () => {
+  const roots = ["1SPX", "2SPXW", "4SPX", "BRKB1", "BRKB2", "1BRKB", "SPY1"];
+  const { underlyings } = optionFilter({ symbols: [], underlyings: roots });
+  assert.deepEqual(underlyings, ["SPX", "BRK.B", "SPY"]);
+  const symbols = ["1SPX270115C05000000", "2SPX270115P05000000", "BRKB1270115C00400000"];
+  assert.deepEqual(optionFilter({ symbols, underlyings: [] }).symbols, symbols);
 });
 
 Deno.test("the order stream refuses malformed contracts and keeps expired ones", () => {

@@ -1,0 +1,342 @@
+/**
+ * Reads the option selection of a request: fills in defaults and adds a violation for each value
+ * and each combination that is not possible.
+ *
+ * A default never contradicts a field that the request sets: expiries by date replace the default
+ * range of days, and a number of strikes or a range of strikes replaces the default window.
+ *
+ * @module
+ */
+import { dayOfDate, exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { isAdjustedRoot, type OptionRight as DomainRight } from "../../domain/options/contract.ts";
+import { type OptionSelection, SELECTION_BOUNDS } from "../../domain/options/selection.ts";
+import { certainUnderlying } from "../../domain/options/underlying_directory.ts";
+import {
+  OptionRight,
+  type OptionSelection as SelectionMessage,
+} from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { type CheckSymbol, normalizeRoot, normalizeUnderlying } from "./normalize_symbols.ts";
+import type { RequestValidator } from "./request_validator.ts";
+
+const FIELD = "option_selection";
+
+/** Numeric fields by their names in the API, with their names in the domain. */
+const NUMBERS = {
+  min_days: { name: "minDays", bounds: SELECTION_BOUNDS.days },
+  max_days: { name: "maxDays", bounds: SELECTION_BOUNDS.days },
+  strike_window_percent: {
+    name: "strikeWindowPercent",
+    bounds: SELECTION_BOUNDS.strikeWindowPercent,
+  },
+  max_contracts: { name: "maxContracts", bounds: SELECTION_BOUNDS.maxContracts },
+  strikes_each_side: { name: "strikesEachSide", bounds: SELECTION_BOUNDS.strikesEachSide },
+  max_expiries: { name: "maxExpiries", bounds: SELECTION_BOUNDS.maxExpiries },
+  max_contracts_per_expiry: {
+    name: "maxContractsPerExpiry",
+    bounds: SELECTION_BOUNDS.maxContracts,
+  },
+  min_strike: { name: "minStrike", bounds: SELECTION_BOUNDS.strike },
+  max_strike: { name: "maxStrike", bounds: SELECTION_BOUNDS.strike },
+  min_abs_delta: { name: "minAbsDelta", bounds: SELECTION_BOUNDS.absDelta },
+  max_abs_delta: { name: "maxAbsDelta", bounds: SELECTION_BOUNDS.absDelta },
+  weight: { name: "weight", bounds: SELECTION_BOUNDS.weight },
+} as const;
+
+const RIGHTS: ReadonlyMap<OptionRight, DomainRight | undefined> = new Map([
+  [OptionRight.UNSPECIFIED, undefined],
+  [OptionRight.CALL, "call"],
+  [OptionRight.PUT, "put"],
+]);
+
+/** What a selection is read with. */
+interface SelectionContext {
+  /** Used for fields that the message does not set. */
+  readonly defaults: Pick<
+    OptionSelection,
+    | "minDays"
+    | "maxDays"
+    | "strikeWindowPercent"
+    | "strikesEachSide"
+    | "right"
+    | "maxExpiries"
+    | "maxContracts"
+  >;
+  readonly validator: RequestValidator;
+  /** Underlyings of the request, as the client wrote them. */
+  readonly underlyings: readonly string[];
+  /** The time in ms, at which expiries have passed; 0 means that none has. */
+  readonly now: number;
+}
+
+/**
+ * Returns the selection with defaults for absent fields; `undefined` without a message. Each
+ * invalid field becomes a violation; the result is not to be used then.
+ */
+export function readSelection(
+  message: SelectionMessage | undefined,
+  context: SelectionContext,
+): OptionSelection | undefined {
+  return message && new SelectionReader(message, context).read();
+}
+
+/** Days since 1970-01-01; `undefined` for what the request does not set or what is invalid. */
+interface Expiries {
+  readonly list: readonly number[];
+  readonly from: number | undefined;
+  readonly to: number | undefined;
+}
+
+/** Reads one message. */
+class SelectionReader {
+  readonly #message: SelectionMessage;
+  readonly #context: SelectionContext;
+  /** Today at the exchanges, as days since 1970-01-01. */
+  readonly #today: number;
+
+  constructor(message: SelectionMessage, context: SelectionContext) {
+    this.#message = message;
+    this.#context = context;
+    this.#today = exchangeDay(context.now);
+  }
+
+  read(): OptionSelection {
+    const { defaults, underlyings } = this.#context;
+    const { right, weight } = this.#message;
+    if (underlyings.length === 0) {
+      const text = "selects contracts of underlyings; set underlyings, or leave it out";
+      this.#context.validator.addViolation(FIELD, text);
+    }
+    this.#checkNumbers();
+    if (!RIGHTS.has(right)) {
+      const text = `is ${right}; it must be OPTION_RIGHT_CALL, OPTION_RIGHT_PUT or unset`;
+      this.#invalid("right", text);
+    }
+    const roots = this.#roots();
+    const includeAdjusted = this.#message.includeAdjusted || roots.some(isAdjustedRoot);
+    return {
+      ...this.#expiries(),
+      ...this.#strikes(),
+      ...this.#limits(),
+      right: right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(right),
+      ...(roots.length > 0 && { roots }),
+      ...(includeAdjusted && { includeAdjusted }),
+      ...given({ weight }),
+    };
+  }
+
+  #checkNumbers(): void {
+    for (const [field, { name, bounds }] of Object.entries(NUMBERS)) {
+      const { min, max } = bounds;
+      const value = this.#message[name];
+      if (value === undefined || isWithin(bounds, value)) continue;
+      const isDelta = name === "minAbsDelta" || name === "maxAbsDelta";
+      const remedy = isDelta && value < 0 && value >= -1
+        ? `; for puts of ${value}, set ${-value} and right OPTION_RIGHT_PUT`
+        : "";
+      this.#invalid(field, `is ${value}; it must be from ${min} to ${max}${remedy}`);
+    }
+  }
+
+  #expiries() {
+    const { minDays, maxDays } = this.#message;
+    const { defaults } = this.#context;
+    const { list, from, to } = this.#dates();
+    const hasDates = list.length > 0 || from !== undefined || to !== undefined;
+    const { days } = SELECTION_BOUNDS;
+    const selected = {
+      minDays: minDays ?? (hasDates ? days.min : defaults.minDays),
+      maxDays: maxDays ?? (hasDates ? days.max : defaults.maxDays),
+      ...(list.length > 0 && { expiries: list }),
+      ...given({ expiryFrom: from, expiryTo: to }),
+    };
+    if (!hasDates) this.#checkDays(selected);
+    const farthest = this.#today + selected.maxDays;
+    if (from !== undefined && from > farthest && isWithin(days, maxDays)) {
+      const text = `is ${dateOf(from)}, after the last expiry by max_days ${maxDays}, ` +
+        `${dateOf(farthest)}; raise max_days, or set expiry_to instead`;
+      this.#invalid("expiry_from", text);
+    }
+    const nearest = this.#today + selected.minDays;
+    if (to !== undefined && to < nearest && isWithin(days, minDays)) {
+      const text = `is ${dateOf(to)}, before the first expiry by min_days ${minDays}, ` +
+        `${dateOf(nearest)}; lower min_days, or set expiry_from instead`;
+      this.#invalid("expiry_to", text);
+    }
+    return selected;
+  }
+
+  /** Checks the range of days; reports the field that the client set. */
+  #checkDays({ minDays, maxDays }: { readonly minDays: number; readonly maxDays: number }): void {
+    if (minDays <= maxDays) return;
+    const byDefault = this.#message.minDays === undefined ? " by default; set it too" : "";
+    if (this.#message.maxDays === undefined) {
+      const text = `is ${minDays}, above max_days, which is ${maxDays} by default; set it too`;
+      this.#invalid("min_days", text);
+    } else {
+      this.#invalid("max_days", `is ${maxDays}, below min_days, which is ${minDays}${byDefault}`);
+    }
+  }
+
+  #dates(): Expiries {
+    const { expiries, expiryFrom, expiryTo, minDays, maxDays } = this.#message;
+    const others = given({
+      min_days: minDays,
+      max_days: maxDays,
+      expiry_from: expiryFrom,
+      expiry_to: expiryTo,
+    });
+    for (const [field, value] of expiries.length > 0 ? Object.entries(others) : []) {
+      const text = `has ${expiries.length} entries and ${field} is ${shown(value)}; ` +
+        "set only one of the two";
+      this.#invalid("expiries", text);
+    }
+    const dates = this.#context.validator.shortList(
+      `${FIELD}.expiries`,
+      expiries,
+      undefined,
+      (date) => expiryDay(date) === undefined ? NOT_A_DATE : undefined,
+    );
+    const list = dates.map((date) => expiryDay(date) ?? 0).sort((a, b) => a - b);
+    const last = list.at(-1);
+    if (last !== undefined && last < this.#today) {
+      const text = `are all in the past, the last one is ${dateOf(last)} and today is ` +
+        `${dateOf(this.#today)}; set later ones, or leave it out`;
+      this.#invalid("expiries", text);
+    }
+    const from = this.#date("expiry_from", expiryFrom);
+    const to = this.#date("expiry_to", expiryTo);
+    this.#exclude("expiry_from", expiryFrom, { min_days: minDays });
+    this.#exclude("expiry_to", expiryTo, { max_days: maxDays });
+    if (from !== undefined && to !== undefined && from > to) {
+      const text = `is ${dateOf(from)}, after expiry_to, which is ${dateOf(to)}; exchange them`;
+      this.#invalid("expiry_from", text);
+    } else if (to !== undefined && to < this.#today) {
+      const text = `is ${dateOf(to)}, which is in the past; today is ${dateOf(this.#today)}`;
+      this.#invalid("expiry_to", text);
+    }
+    return { list, from, to };
+  }
+
+  #date(field: string, text: string | undefined): number | undefined {
+    const day = text === undefined ? undefined : expiryDay(text.trim());
+    if (text !== undefined && day === undefined) {
+      this.#invalid(field, `${shown(text)} ${NOT_A_DATE}`);
+    }
+    return day;
+  }
+
+  #strikes() {
+    const { strikeWindowPercent, strikesEachSide } = this.#message;
+    const { minStrike, maxStrike, minAbsDelta, maxAbsDelta } = this.#message;
+    const { defaults } = this.#context;
+    this.#exclude("strikes_each_side", strikesEachSide, {
+      strike_window_percent: strikeWindowPercent,
+    });
+    this.#checkOrder("min_strike", minStrike, { max_strike: maxStrike });
+    this.#checkOrder("min_abs_delta", minAbsDelta, { max_abs_delta: maxAbsDelta });
+    // A strike far from the price is within no default window.
+    const isByStrike = minStrike !== undefined || maxStrike !== undefined;
+    const window = isByStrike
+      ? SELECTION_BOUNDS.strikeWindowPercent.max
+      : defaults.strikeWindowPercent;
+    const usesDefault = !isByStrike && strikeWindowPercent === undefined;
+    return {
+      strikeWindowPercent: strikeWindowPercent ?? window,
+      ...given({
+        strikesEachSide: strikesEachSide ?? (usesDefault ? defaults.strikesEachSide : undefined),
+        minStrike,
+        maxStrike,
+        minAbsDelta,
+        maxAbsDelta,
+      }),
+    };
+  }
+
+  #limits() {
+    const { defaults } = this.#context;
+    const { maxExpiries = defaults.maxExpiries, maxContractsPerExpiry } = this.#message;
+    const { maxContracts = defaults.maxContracts } = this.#message;
+    if (maxContractsPerExpiry !== undefined && maxContractsPerExpiry > maxContracts) {
+      const isDefault = this.#message.maxContracts === undefined;
+      const text = `is ${maxContractsPerExpiry}, above max_contracts, which is ${maxContracts}` +
+        (isDefault ? " by default; set it too" : "; lower it, or raise max_contracts");
+      this.#invalid("max_contracts_per_expiry", text);
+    }
+    return {
+      maxContracts,
+      ...given({ maxExpiries, maxContractsPerExpiry }),
+    };
+  }
+
+  #roots(): readonly string[] {
+    const { validator, underlyings } = this.#context;
+    const requested = new Set(underlyings.map((entry) => normalizeUnderlying(entry.trim())));
+    const check: CheckSymbol = (root) => {
+      if (!ROOT.test(root)) return NOT_A_ROOT;
+      const underlying = certainUnderlying(root);
+      if (underlying === undefined || requested.size === 0 || requested.has(underlying)) {
+        return undefined;
+      }
+      return `is a root of ${underlying}; set underlyings to ${underlying}, or leave it out`;
+    };
+    return validator.shortList(`${FIELD}.roots`, this.#message.roots, normalizeRoot, check);
+  }
+
+  /** Refuses a field that is set together with another one. */
+  #exclude(field: string, value: unknown, other: Readonly<Record<string, unknown>>): void {
+    for (const [name, set] of Object.entries(given(other))) {
+      if (value === undefined) continue;
+      const text = `is ${shown(value)} and ${name} is ${shown(set)}; set only one of the two`;
+      this.#invalid(field, text);
+    }
+  }
+
+  /** Refuses a minimum above its maximum. */
+  #checkOrder(
+    field: string,
+    min: number | undefined,
+    max: Readonly<Record<string, number | undefined>>,
+  ): void {
+    for (const [name, value] of Object.entries(max)) {
+      if (min === undefined || value === undefined || min <= value) continue;
+      this.#invalid(field, `is ${min}, above ${name}, which is ${value}; exchange them`);
+    }
+  }
+
+  #invalid(field: string, description: string): void {
+    this.#context.validator.addViolation(`${FIELD}.${field}`, description);
+  }
+}
+
+const NOT_A_DATE = "is not a date; use YYYY-MM-DD with a day that exists, such as 2027-01-15";
+const ROOT = /^[A-Z0-9]{1,6}$/;
+const NOT_A_ROOT = "is not the root of an OCC symbol, such as SPXW, BRKB or CSGP1: " +
+  "letters and digits, at most six";
+/** Characters of a text that are quoted. */
+const MAX_QUOTED = 32;
+
+/** Contracts expire in the years 2000 to 2099: their symbols have two digits for the year. */
+function expiryDay(date: string): number | undefined {
+  return date.startsWith("20") ? dayOfDate(date) : undefined;
+}
+
+function isWithin(
+  { min, max }: { readonly min: number; readonly max: number },
+  value: number | undefined,
+): boolean {
+  return value !== undefined && value >= min && value <= max;
+}
+
+function dateOf(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value.slice(0, MAX_QUOTED)) : `${value}`;
+}
+
+/** The fields that have a value. */
+function given<T extends object>(fields: T): { [K in keyof T]?: NonNullable<T[K]> } {
+  const entries = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> };
+}
