@@ -12,20 +12,15 @@
  *
  * @module
  */
-import {
-  type Gap,
-  type GapReason,
-  MAX_GAP_SYMBOLS,
-  type Origin,
-} from "../../domain/market/notices.ts";
-import { Coverage, type Outage } from "../../domain/subscription/coverage.ts";
+import type { Gap, GapReason, Origin } from "../../domain/market/notices.ts";
 import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
+import { type ChannelFilter, ChannelGaps, type ChannelObserver } from "./channel_gaps.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
-import { type ReceivedSince, type RetainedGap, RetainedWindow } from "./retained_window.ts";
+import { type ReceivedSince, RetainedWindow } from "./retained_window.ts";
 import { type Position, SharedQueue } from "./shared_queue.ts";
 import { type Subscriber, subscriberOf, type SubscriberOptions } from "./subscriber.ts";
 import { IdleSymbols, removeFrom, type SymbolEntry, SymbolTable } from "./symbol_table.ts";
@@ -64,39 +59,6 @@ interface ChannelOptions<T> {
   readonly isLastAvailable?: boolean | undefined;
 }
 
-/** The keys that a stream filters by; if both are empty, every event matches. */
-export interface ChannelFilter {
-  readonly symbols: ReadonlySet<string>;
-  readonly secondary: ReadonlySet<string>;
-  /** Which of the events that match the keys the stream receives. @default all */
-  readonly accepts?: ((event: unknown) => boolean) | undefined;
-}
-
-/** A stream with options, which receives gaps. */
-export interface ChannelObserver {
-  readonly filter: ChannelFilter;
-  /** Messages of some symbols that the stream filters by are missing. */
-  gap(gap: Gap): void;
-  /** Whether the stream fills outages of known symbols instead of receiving their gaps. */
-  readonly fillsOutages: boolean;
-  /** An outage of some symbols that the stream filters by has ended. */
-  fillOutage(outage: EndedOutage, symbols: readonly string[]): void;
-  /** Upstream has acknowledged symbols, of this stream or of others. */
-  carried(symbols: readonly string[]): void;
-}
-
-/** When messages were missing, in wall clock ms. */
-export interface EndedOutage {
-  readonly startTime: number;
-  readonly endTime: number;
-}
-
-/** Most gaps that list the symbols of one outage; one of more symbols lists none. */
-const MAX_GAP_PARTS = 32;
-
-/** Second keys without a stream that are remembered. */
-const MAX_SECONDARY_KEYS = 10_000;
-
 /** Makes the queue of a stream. */
 type CreateQueue<T, Q extends EventQueue<T>> = (options: SubscriberOptions<T>) => Q;
 
@@ -111,16 +73,13 @@ export class Channel<T> implements EventSink<T> {
   readonly #retainedCapacity: number;
   readonly #symbols: SymbolTable<T>;
   readonly #bySecondary = new Map<string, EventQueue<T>[]>();
-  /** Position at which a stream first filtered by a second key; the newest of them. */
-  readonly #secondarySince = new Map<string, number>();
   /** Queues of streams without a filter. */
   readonly #unfiltered: EventQueue<T>[] = [];
   /** Streams without a filter and without options. */
   readonly #shared: SharedQueue<T>;
   /** Queues of streams with a filter and without options. */
   readonly #plain = new WeakSet<EventQueue<T>>();
-  readonly #observers = new Set<ChannelObserver>();
-  readonly #coverage = new Coverage();
+  readonly #gaps: ChannelGaps;
   readonly #isLastAvailable: boolean;
   #keepsLast: boolean;
   #retained: RetainedWindow<T> | undefined;
@@ -136,6 +95,11 @@ export class Channel<T> implements EventSink<T> {
     this.#eventBytes = eventBytes;
     this.#retainedCapacity = options.retained ?? capacity;
     this.#symbols = new SymbolTable(options.idleSymbols ?? new IdleSymbols());
+    this.#gaps = new ChannelGaps({
+      sequence: () => this.#sequence,
+      secondaryOfSymbol: keys.secondaryOfSymbol,
+      retain: (gap) => this.#retained?.addGap(gap),
+    });
     this.#isLastAvailable = options.isLastAvailable ?? false;
     this.#keepsLast = !this.#isLastAvailable;
   }
@@ -167,7 +131,7 @@ export class Channel<T> implements EventSink<T> {
     if (this.#unfiltered.length > 0 || this.#shared.size > 0) return true;
     const entry = this.#symbols.get(symbol);
     if (entry !== undefined && entry.queues.length > 0) return true;
-    if (this.#retained !== undefined && this.#coverage.isCarried(symbol)) return true;
+    if (this.#retained !== undefined && this.#gaps.isCarried(symbol)) return true;
     if (this.#bySecondary.size === 0) return false;
     const { secondaryOfSymbol } = this.#keys;
     // A second key that does not follow from the symbol could match.
@@ -283,7 +247,7 @@ export class Channel<T> implements EventSink<T> {
     if (isUnfiltered) this.#unfiltered.push(queue);
     for (const symbol of symbols) this.#symbols.addQueue(symbol, queue);
     for (const key of secondary) {
-      this.#noteSecondary(key);
+      this.#gaps.noteSecondary(key, (each) => this.#bySecondary.has(each));
       const queues = this.#bySecondary.get(key);
       if (queues) queues.push(queue);
       else this.#bySecondary.set(key, [queue]);
@@ -294,8 +258,7 @@ export class Channel<T> implements EventSink<T> {
   /** Sends gaps to a stream with options from now on; returns a function that stops it. */
   observe(observer: ChannelObserver): () => void {
     this.#keepsLast = true;
-    this.#observers.add(observer);
-    return () => this.#observers.delete(observer);
+    return this.#gaps.observe(observer);
   }
 
   /** Starts to retain events, from the wall clock time `now` on; idempotent. */
@@ -321,7 +284,7 @@ export class Channel<T> implements EventSink<T> {
 
   /** Whether streams with options are open. */
   get hasObservers(): boolean {
-    return this.#observers.size > 0;
+    return this.#gaps.hasObservers;
   }
 
   /** Whether events are retained. */
@@ -335,12 +298,8 @@ export class Channel<T> implements EventSink<T> {
   }
 
   /** Whether a filter matches a symbol, itself or by the key that follows from it. */
-  matches({ symbols, secondary }: ChannelFilter, symbol: string): boolean {
-    if (symbols.size === 0 && secondary.size === 0) return true;
-    if (symbols.has(symbol)) return true;
-    const { secondaryOfSymbol } = this.#keys;
-    return secondary.size > 0 && secondaryOfSymbol !== undefined &&
-      secondary.has(secondaryOfSymbol(symbol));
+  matches(filter: ChannelFilter, symbol: string): boolean {
+    return this.#gaps.matches(filter, symbol);
   }
 
   /** The last event of each symbol that a filter matches, oldest first. */
@@ -369,12 +328,12 @@ export class Channel<T> implements EventSink<T> {
   isCurrent({ event, symbolSequence }: Envelope<T>): boolean {
     const symbol = this.#keys.symbol(event);
     const oldUpTo = this.#symbols.get(symbol)?.oldUpTo ?? Infinity;
-    return symbolSequence > oldUpTo && this.#coverage.isCarried(symbol);
+    return symbolSequence > oldUpTo && this.#gaps.isCarried(symbol);
   }
 
   /** Whether upstream carries a symbol now. */
   isCarried(symbol: string): boolean {
-    return this.#coverage.isCarried(symbol);
+    return this.#gaps.isCarried(symbol);
   }
 
   /**
@@ -391,10 +350,10 @@ export class Channel<T> implements EventSink<T> {
     const retained = this.#retained;
     if (!retained || sequence > this.#sequence) return undefined;
     const isWhole = onlyLast ? retained.hasGapsSince(sequence) : retained.reaches(sequence);
-    if (!isWhole || !this.#isCoveredSince(sequence, filter)) return undefined;
+    if (!isWhole || !this.#gaps.isCoveredSince(sequence, filter)) return undefined;
     const missed: (Envelope<T> | Gap)[] = [];
     for (const item of onlyLast ? retained.gapsAfter(sequence) : retained.after(sequence)) {
-      if ("gap" in item) missed.push(...this.#restrict(item.gap, item, filter));
+      if ("gap" in item) missed.push(...this.#gaps.restrict(item.gap, item, filter));
       else if (this.matchesEvent(filter, item.event)) missed.push(item);
     }
     if (onlyLast) missed.push(...this.lastEvents(filter));
@@ -420,17 +379,12 @@ export class Channel<T> implements EventSink<T> {
 
   /** Upstream has acknowledged symbols. */
   carried(symbols: readonly string[], now: number): void {
-    for (const outage of this.#coverage.carried(symbols, this.#sequence)) {
-      const { reason, startTime, symbols: affected, except } = outage;
-      this.#announce(reason, { startTime, endTime: now }, { symbols: affected, except });
-    }
-    for (const observer of this.#observers) observer.carried(symbols);
+    this.#gaps.carried(symbols, now);
   }
 
   /** Upstream has acknowledged symbols, and what was missed in their outages was published. */
   filled(symbols: readonly string[]): void {
-    this.#coverage.carried(symbols, this.#sequence);
-    for (const observer of this.#observers) observer.carried(symbols);
+    this.#gaps.filled(symbols);
   }
 
   /** Events of symbols, of all without a list, are missing that were sent within a span. */
@@ -438,140 +392,20 @@ export class Channel<T> implements EventSink<T> {
     symbols: readonly string[] | undefined,
     span: { readonly startTime: number; readonly endTime: number },
   ): void {
-    this.#announce("upstream_lost", span, { symbols });
+    this.#gaps.announce("upstream_lost", span, { symbols });
   }
 
   /** Upstream does not carry symbols any more, since a wall clock time in ms. */
   notCarried(symbols: readonly string[], reason: GapReason | undefined, since: number): void {
     const outage = reason && { reason, startTime: since };
-    this.#coverage.notCarried(symbols, outage, this.#sequence);
+    this.#gaps.notCarried(symbols, outage, { since, requested: this.#requested() });
     const entries = symbols.includes(WILDCARD) ? this.#symbols.values() : this.#entriesOf(symbols);
     for (const entry of entries) entry.oldUpTo = entry.sequence;
-    if (reason || !symbols.includes(WILDCARD)) return;
-    // Symbols of streams that only `*` has carried.
-    const left: string[] = [];
-    for (const { symbol, queues } of this.#symbols.values()) {
-      if (queues.length > 0 && !this.#coverage.isCarried(symbol)) left.push(symbol);
-    }
-    const outageOfLeft: Outage = { reason: "not_subscribed", startTime: since };
-    this.#coverage.notCarried(left, outageOfLeft, this.#sequence);
   }
 
   unreadable(symbol: string | undefined): void {
-    if (this.#observers.size === 0 && this.#retained === undefined) return;
-    this.#announce("unreadable", {}, { symbols: symbol === undefined ? undefined : [symbol] });
-  }
-
-  /** Sends a gap to the streams that it concerns, and retains it. */
-  #announce(
-    reason: GapReason,
-    span: { readonly startTime?: number; readonly endTime?: number },
-    { symbols, except }: {
-      /** `undefined` for every symbol but those of `except`. */
-      readonly symbols: readonly string[] | undefined;
-      readonly except?: ReadonlySet<string>;
-    },
-  ): void {
-    const { startTime, endTime } = span;
-    const count = reason === "unreadable" && symbols ? symbols.length : 0;
-    const gap: Gap = {
-      reason,
-      count,
-      firstSequence: 0,
-      lastSequence: 0,
-      symbols: [],
-      startTime,
-      endTime,
-    };
-    const affected = { symbols: symbols && new Set(symbols), except };
-    this.#retained?.addGap({ sequence: this.#sequence, gap, ...affected });
-    for (const observer of this.#observers) {
-      if (observer.fillsOutages && this.#fill(gap, affected, observer)) continue;
-      for (const part of this.#restrict(gap, affected, observer.filter)) observer.gap(part);
-    }
-  }
-
-  /** Returns false for a gap that is not an outage, or of symbols that are not known. */
-  #fill(
-    { reason, startTime, endTime }: Gap,
-    outage: Pick<RetainedGap, "symbols" | "except">,
-    observer: ChannelObserver,
-  ): boolean {
-    const isOutage = reason === "upstream_lost";
-    if (!isOutage || startTime === undefined || endTime === undefined) return false;
-    const affected = this.#affected(outage, observer.filter);
-    if (affected === undefined) return false;
-    if (affected.length > 0) observer.fillOutage({ startTime, endTime }, affected);
-    return true;
-  }
-
-  /** The symbols of a filter that an outage affects; `undefined` when they are not known. */
-  #affected(
-    { symbols, except }: Pick<RetainedGap, "symbols" | "except">,
-    filter: ChannelFilter,
-  ): readonly string[] | undefined {
-    if (symbols !== undefined) return this.#intersect(symbols, filter);
-    // Which symbols a stream without them has is not known.
-    if (filter.symbols.size === 0 || filter.secondary.size > 0) return undefined;
-    return Array.from(filter.symbols).filter((symbol) => !except?.has(symbol));
-  }
-
-  /**
-   * Restricts a gap to the symbols of a filter: none, one gap, or, when only some of the symbols of
-   * the stream are affected, one gap per {@linkcode MAX_GAP_SYMBOLS}.
-   */
-  #restrict(
-    gap: Gap,
-    { symbols, except }: Pick<RetainedGap, "symbols" | "except">,
-    filter: ChannelFilter,
-  ): readonly Gap[] {
-    if (symbols === undefined && !except?.size) return [gap];
-    const affected = this.#affected({ symbols, except }, filter);
-    if (affected === undefined) return [gap];
-    if (affected.length === 0) return NONE;
-    const isWhole = filter.secondary.size === 0 && affected.length === filter.symbols.size;
-    const most = isWhole ? MAX_GAP_SYMBOLS : MAX_GAP_SYMBOLS * MAX_GAP_PARTS;
-    if (affected.length > most) return [gap];
-    const parts: Gap[] = [];
-    for (let at = 0; at < affected.length; at += MAX_GAP_SYMBOLS) {
-      parts.push({ ...gap, symbols: affected.slice(at, at + MAX_GAP_SYMBOLS) });
-    }
-    return parts;
-  }
-
-  #intersect(symbols: ReadonlySet<string>, filter: ChannelFilter): readonly string[] {
-    const { symbols: own, secondary } = filter;
-    if (own.size > 0 && secondary.size === 0 && own.size < symbols.size) {
-      return Array.from(own).filter((symbol) => symbols.has(symbol));
-    }
-    return Array.from(symbols).filter((symbol) => this.matches(filter, symbol));
-  }
-
-  #isCoveredSince(sequence: number, { symbols, secondary }: ChannelFilter): boolean {
-    for (const symbol of symbols) {
-      if (!this.#coverage.isCoveredSince(symbol, sequence)) return false;
-    }
-    if (symbols.size > 0 && secondary.size === 0) return true;
-    if (this.#coverage.isCoveredSince(WILDCARD, sequence)) return true;
-    // Which symbols the stream had is not known, but where `*` cannot be subscribed, it had those
-    // that upstream carried.
-    if (!this.#keys.secondaryOfSymbol || this.#coverage.hasEndedSince(sequence)) return false;
-    for (const key of secondary) {
-      if ((this.#secondarySince.get(key) ?? Infinity) > sequence) return false;
-    }
-    return true;
-  }
-
-  /** Notes since when streams filter by a second key. */
-  #noteSecondary(key: string): void {
-    const since = this.#secondarySince;
-    if (!since.has(key)) since.set(key, this.#sequence);
-    if (since.size <= MAX_SECONDARY_KEYS) return;
-    for (const oldest of since.keys()) {
-      if (this.#bySecondary.has(oldest)) continue;
-      since.delete(oldest);
-      return;
-    }
+    if (!this.hasObservers && !this.isRetaining) return;
+    this.#gaps.announce("unreadable", {}, { symbols: symbol === undefined ? undefined : [symbol] });
   }
 
   /** Whether a filter matches an event. */
@@ -609,6 +443,11 @@ export class Channel<T> implements EventSink<T> {
     if (this.#bySecondary.size > 0 && secondary) {
       yield* this.#bySecondary.get(secondary(event)) ?? NONE;
     }
+  }
+
+  /** Symbols that streams filter by. */
+  *#requested(): Generator<string> {
+    for (const { symbol, queues } of this.#symbols.values()) if (queues.length > 0) yield symbol;
   }
 
   *#entriesOf(symbols: Iterable<string>): Generator<SymbolEntry<T>> {

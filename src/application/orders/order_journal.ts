@@ -21,7 +21,8 @@ import {
   occasionOf,
   type RestOrder,
 } from "../../domain/orders/reconcile.ts";
-import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
+import type { Channel } from "../broadcast/channel.ts";
+import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";

@@ -12,7 +12,7 @@
  * @module
  */
 import { type FeedNotice, type Gap, mergeGaps } from "../../domain/market/notices.ts";
-import type { ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel.ts";
+import type { ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel_gaps.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { EventQueue, PendingBatch } from "../broadcast/event_queue.ts";
 import { LatestQueue } from "../broadcast/latest_queue.ts";

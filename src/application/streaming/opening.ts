@@ -13,7 +13,8 @@
  * @module
  */
 import type { FeedNotice, Gap } from "../../domain/market/notices.ts";
-import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
+import type { Channel } from "../broadcast/channel.ts";
+import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { QueueMemory } from "../broadcast/queue_memory.ts";
 import type { Clock } from "../ports/clock.ts";

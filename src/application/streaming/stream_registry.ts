@@ -13,7 +13,8 @@ import {
 } from "../../domain/subscription/pairs.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
-import type { Channel, ChannelFilter } from "../broadcast/channel.ts";
+import type { Channel } from "../broadcast/channel.ts";
+import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import { QueueMemory } from "../broadcast/queue_memory.ts";
