@@ -127,9 +127,10 @@ export function explainNoData(
   }
   const problem = feedProblem(feed) ?? listed(subscriptionProblems(feed, source, selection));
   if (problem !== undefined) return { text: problem, isProblem: true };
-  const { symbols, orderIds = [] } = selection;
+  const { symbols, orderIds = [], clientOrderIdPrefixes = [], events = [] } = selection;
   if (source.feed === "trading") {
-    const isFiltered = symbols.length + orderIds.length > 0;
+    const lists = [symbols, orderIds, clientOrderIdPrefixes, events];
+    const isFiltered = lists.some((list) => list.length > 0);
     return { text: source.quiet + (isFiltered ? " and matches the filter" : ""), isProblem: false };
   }
   const earlier = before?.feeds.find((one) => one.feedType === feed.feedType);

@@ -19,6 +19,8 @@ export interface Selection {
   readonly symbols: readonly string[];
   readonly underlyings?: readonly string[];
   readonly orderIds?: readonly string[];
+  readonly clientOrderIdPrefixes?: readonly string[];
+  readonly events?: readonly string[];
   /** Undefined: the contracts that the proxy chooses. */
   readonly contracts?: ContractSelection | undefined;
 }

@@ -24,7 +24,7 @@ const FLAGS = {
     help: "address of the proxy (default localhost:50052)",
   },
   underlying: {
-    value: "ROOT",
+    value: "SYMBOL",
     repeats: true,
     help: "options: contracts of this underlying",
   },
@@ -33,23 +33,51 @@ const FLAGS = {
     value: "N",
     help: "with --underlying: farthest expiry in days",
   },
+  expiry: {
+    value: "DATE",
+    repeats: true,
+    help: "with --underlying: exactly this expiry, YYYY-MM-DD",
+  },
+  "expiry-from": { value: "DATE", help: "with --underlying: first expiry" },
+  "expiry-to": { value: "DATE", help: "with --underlying: last expiry" },
+  "max-expiries": { value: "N", help: "with --underlying: most expiries, nearest first" },
   window: {
     value: "PERCENT",
     help: "with --underlying: strikes this near to the price",
   },
+  strikes: { value: "N", help: "with --underlying: strikes on each side per expiry" },
+  "min-strike": { value: "USD", help: "with --underlying: lowest strike" },
+  "max-strike": { value: "USD", help: "with --underlying: highest strike" },
+  "min-delta": { value: "N", help: "with --underlying: lowest absolute delta" },
+  "max-delta": { value: "N", help: "with --underlying: highest absolute delta" },
   right: {
     value: "call|put",
     help: "with --underlying: only calls or only puts",
   },
+  root: {
+    value: "ROOT",
+    repeats: true,
+    help: "with --underlying: only this root, such as SPXW",
+  },
+  adjusted: { help: "with --underlying: adjusted contracts too" },
   "max-contracts": {
     value: "N",
     help: "with --underlying: most contracts of each",
   },
+  "max-per-expiry": { value: "N", help: "with --underlying: most contracts of one expiry" },
+  weight: { value: "N", help: "with --underlying: share of the quota, 1 to 100" },
+  "only-selected": { help: "with --underlying: no contracts of other streams" },
   "order-id": {
     value: "ID",
     repeats: true,
     help: "orders: only this order",
   },
+  "client-id": {
+    value: "PREFIX",
+    repeats: true,
+    help: "orders: only client order ids that start so",
+  },
+  event: { value: "EVENT", repeats: true, help: "orders: only this event, such as fill" },
   meta: { help: "sequence, symbol sequence, origin and delay in the proxy" },
   notices: { help: "also gaps, staleness, heartbeats and other notices" },
   snapshot: { help: "start with the last known message of each symbol" },
@@ -104,6 +132,9 @@ NO_COLOR disables colours.
 Examples:
   deno task tail quotes AAPL MSFT
   deno task tail option-quotes --underlying SPY --max-days 7 --right call
+  deno task tail option-quotes --underlying SPX --root SPXW --strikes 5 \\
+    --max-expiries 2 --only-selected
+  deno task tail orders --client-id bot- --event fill
   deno task tail trades AAPL --json --count 100 | jq .trade.price
   deno task tail quotes AAPL --snapshot --meta --notices
   deno task tail status --watch
@@ -191,6 +222,8 @@ export function parseTailArguments(
       symbols: symbols.map((text) => readSymbolOf(what, text)),
       underlyings: flags.all("underlying").map(readSymbol),
       orderIds: flags.all("order-id"),
+      ...(flags.has("client-id") && { clientOrderIdPrefixes: flags.all("client-id") }),
+      ...(flags.has("event") && { events: flags.all("event") }),
       contracts: readContracts(flags),
     },
     ...(OPTION_FLAGS.some((name) => flags.has(name)) && { options: readOptions(what, flags) }),
@@ -258,14 +291,29 @@ const STOCK_KINDS: ReadonlySet<string> = new Set([
 const CONTRACT_FLAGS = [
   "min-days",
   "max-days",
+  "expiry",
+  "expiry-from",
+  "expiry-to",
+  "max-expiries",
   "window",
+  "strikes",
+  "min-strike",
+  "max-strike",
+  "min-delta",
+  "max-delta",
   "right",
+  "root",
+  "adjusted",
   "max-contracts",
+  "max-per-expiry",
+  "weight",
+  "only-selected",
 ] as const;
 
-const DAYS = SELECTION_BOUNDS.days;
-const WINDOW = { ...SELECTION_BOUNDS.strikeWindowPercent, fractions: true };
-const CONTRACTS = SELECTION_BOUNDS.maxContracts;
+const BOUNDS = SELECTION_BOUNDS;
+const WINDOW = { ...BOUNDS.strikeWindowPercent, fractions: true };
+const STRIKE = { ...BOUNDS.strike, fractions: true };
+const DELTA = { ...BOUNDS.absDelta, fractions: true };
 
 /** Undefined: the defaults of the proxy. */
 function readContracts(flags: TailFlags): ContractSelection | undefined {
@@ -275,12 +323,41 @@ function readContracts(flags: TailFlags): ContractSelection | undefined {
     throw new UsageError(`--${given}`, "it goes with --underlying");
   }
   return {
-    minDays: flags.number("min-days", DAYS),
-    maxDays: flags.number("max-days", DAYS),
+    minDays: flags.number("min-days", BOUNDS.days),
+    maxDays: flags.number("max-days", BOUNDS.days),
     strikeWindowPercent: flags.number("window", WINDOW),
     right: readRight(flags.text("right")),
-    maxContracts: flags.number("max-contracts", CONTRACTS),
+    maxContracts: flags.number("max-contracts", BOUNDS.maxContracts),
+    ...(flags.has("expiry") && { expiries: flags.all("expiry") }),
+    ...(flags.has("expiry-from") && { expiryFrom: flags.text("expiry-from") }),
+    ...(flags.has("expiry-to") && { expiryTo: flags.text("expiry-to") }),
+    ...(flags.has("root") && { roots: flags.all("root") }),
+    ...(flags.has("adjusted") && { includeAdjusted: true }),
+    ...(flags.has("only-selected") && { onlySelected: true }),
+    ...readNumbers(flags),
   };
+}
+
+const NUMBER_FLAGS = {
+  "max-expiries": { field: "maxExpiries", range: BOUNDS.maxExpiries },
+  strikes: { field: "strikesEachSide", range: BOUNDS.strikesEachSide },
+  "min-strike": { field: "minStrike", range: STRIKE },
+  "max-strike": { field: "maxStrike", range: STRIKE },
+  "min-delta": { field: "minAbsDelta", range: DELTA },
+  "max-delta": { field: "maxAbsDelta", range: DELTA },
+  "max-per-expiry": { field: "maxContractsPerExpiry", range: BOUNDS.maxContracts },
+  weight: { field: "weight", range: BOUNDS.weight },
+} as const;
+
+/** The numbers that were given. */
+function readNumbers(flags: TailFlags): ContractSelection {
+  const names = Object.keys(NUMBER_FLAGS) as (keyof typeof NUMBER_FLAGS)[];
+  return Object.fromEntries(
+    names.filter((name) => flags.has(name)).map((name) => {
+      const { field, range } = NUMBER_FLAGS[name];
+      return [field, flags.number(name, range)];
+    }),
+  );
 }
 
 function readRight(text: string | undefined): ContractSelection["right"] {
@@ -299,7 +376,7 @@ const GOES_WITH: readonly {
     text: "option-quotes and option-trades",
     whats: ["option-quotes", "option-trades"],
   },
-  { flags: ["order-id"], text: "orders", whats: ["orders"] },
+  { flags: ["order-id", "client-id", "event"], text: "orders", whats: ["orders"] },
   { flags: ["watch", "subscriptions"], text: "status", whats: ["status"] },
   {
     flags: ["count", "meta", "notices", "snapshot", "resume"],

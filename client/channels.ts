@@ -19,18 +19,54 @@ import {
   type TradingStatus,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 
-/** Which contracts of underlyings to subscribe; the proxy has a default for each field. */
+/**
+ * Which contracts of underlyings to subscribe; the proxy has a default for each field. A
+ * combination that is not possible is an `RpcError` with `INVALID_ARGUMENT`.
+ */
 export interface ContractSelection {
   /** Nearest expiry in calendar days from today. */
   readonly minDays?: number | undefined;
   /** Farthest expiry in calendar days from today. */
   readonly maxDays?: number | undefined;
+  /** Exactly these expiries, `YYYY-MM-DD`; not with the other fields of expiries. */
+  readonly expiries?: readonly string[] | undefined;
+  /** First expiry, `YYYY-MM-DD`; instead of `minDays`. */
+  readonly expiryFrom?: string | undefined;
+  /** Last expiry, `YYYY-MM-DD`; instead of `maxDays`. */
+  readonly expiryTo?: string | undefined;
+  /** Most expiries, the nearest first. */
+  readonly maxExpiries?: number | undefined;
   /** Largest distance of a strike from the underlying's price, in percent. */
   readonly strikeWindowPercent?: number | undefined;
+  /** Strikes of each expiry on each side of the price; instead of `strikeWindowPercent`. */
+  readonly strikesEachSide?: number | undefined;
+  /** Lowest strike, USD. */
+  readonly minStrike?: number | undefined;
+  /** Highest strike, USD. */
+  readonly maxStrike?: number | undefined;
+  /** Lowest absolute delta, 0 to 1. */
+  readonly minAbsDelta?: number | undefined;
+  /** Highest absolute delta, 0 to 1. */
+  readonly maxAbsDelta?: number | undefined;
   /** Only calls or only puts. */
   readonly right?: "call" | "put" | undefined;
+  /** OCC roots, for example `SPXW` without `SPX`. */
+  readonly roots?: readonly string[] | undefined;
+  /** Whether adjusted contracts are selected too, after the standard ones. @default false */
+  readonly includeAdjusted?: boolean | undefined;
   /** Most contracts of each underlying. */
   readonly maxContracts?: number | undefined;
+  /** Most contracts of one expiry. */
+  readonly maxContractsPerExpiry?: number | undefined;
+  /** Share of the symbol quota relative to other selections, 1 to 100. @default 1 */
+  readonly weight?: number | undefined;
+  /**
+   * Whether the stream receives no other contracts of the underlyings, which other streams have
+   * subscribed.
+   *
+   * @default false
+   */
+  readonly onlySelected?: boolean | undefined;
 }
 
 /** What a request selects; an empty or missing list means everything. */
@@ -43,6 +79,10 @@ export interface StreamFilter {
   readonly selection?: ContractSelection | undefined;
   /** Order updates: Alpaca's order ids, OR-ed with `symbols`. */
   readonly orderIds?: readonly string[] | undefined;
+  /** Order updates: prefixes of client order ids, AND-ed with the other fields. */
+  readonly clientOrderIdPrefixes?: readonly string[] | undefined;
+  /** Order updates: events as Alpaca spells them, such as `fill`; AND-ed with the other fields. */
+  readonly events?: readonly string[] | undefined;
 }
 
 /** The messages of each stream. */
@@ -97,23 +137,34 @@ export const CHANNEL_METHODS: Readonly<Record<ChannelName, DescMethodServerStrea
   orderUpdates: method.streamOrderUpdates,
 };
 
+const LISTS = ["underlyings", "orderIds", "clientOrderIdPrefixes", "events"] as const;
+
 /** The fields of a request that select messages. */
-export function filterFields(
-  { symbols = [], underlyings = [], selection, orderIds = [] }: StreamFilter,
-): object {
+export function filterFields(filter: StreamFilter): object {
+  const { symbols = [], selection } = filter;
+  const lists = LISTS.map((name) => [name, [...filter[name] ?? []]] as const);
   return {
     symbols: [...symbols],
-    ...(underlyings.length > 0 && { underlyings: [...underlyings] }),
+    ...Object.fromEntries(lists.filter(([, list]) => list.length > 0)),
     ...(selection && { optionSelection: selectionFields(selection) }),
-    ...(orderIds.length > 0 && { orderIds: [...orderIds] }),
   };
 }
 
 const RIGHTS = { call: OptionRight.CALL, put: OptionRight.PUT } as const;
 
-function selectionFields({ right, ...numbers }: ContractSelection): object {
-  const given = Object.entries(numbers).filter(([, value]) => value !== undefined);
+function selectionFields({ right, ...others }: ContractSelection): object {
+  const given = Object.entries(others).filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(given), ...(right && { right: RIGHTS[right] }) };
+}
+
+/**
+ * Whether a filter passes every message of its symbols, so that holes in their sequences are
+ * missing messages.
+ */
+export function hasWholeSymbols(
+  { orderIds = [], clientOrderIdPrefixes = [], events = [] }: StreamFilter,
+): boolean {
+  return orderIds.length + clientOrderIdPrefixes.length + events.length === 0;
 }
 
 /** The name of the field with the message in the responses of a stream: `quote`. */

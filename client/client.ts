@@ -50,8 +50,10 @@ export type StockFilter = readonly string[] | Pick<StreamFilter, "symbols">;
 export type OptionFilter =
   | readonly string[]
   | Pick<StreamFilter, "symbols" | "underlyings" | "selection">;
-/** Symbols of orders, or a filter with order ids. */
-export type OrderFilter = readonly string[] | Pick<StreamFilter, "symbols" | "orderIds">;
+/** Symbols of orders, or a filter with order ids, client order ids and events. */
+export type OrderFilter =
+  | readonly string[]
+  | Pick<StreamFilter, "symbols" | "orderIds" | "clientOrderIdPrefixes" | "events">;
 
 /** The stream of a name. */
 export type StreamOf<C extends ChannelName> = ProxyStream<ChannelMessages[C]>;

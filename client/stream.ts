@@ -17,6 +17,7 @@ import {
   CHANNEL_METHODS,
   type ChannelName,
   filterFields,
+  hasWholeSymbols,
   messageField,
   type StreamFilter,
   symbolOf,
@@ -153,7 +154,7 @@ export class ProxyStream<T extends Message> implements AsyncIterable<Received<T>
     this.#progress = new Progress({
       isEvery: options.delivery !== "latest",
       wantsSnapshot: options.snapshot ?? false,
-      hasWholeSymbols: (filter.orderIds ?? []).length === 0,
+      hasWholeSymbols: hasWholeSymbols(filter),
       position: options.resume,
     });
   }

@@ -59,6 +59,7 @@ export const BLOCKS: Blocks = {
   "main-settings": mainSettingsTable,
   rpcs: rpcTable,
   options: () => memberTable("Field", "StreamOptions"),
+  "option-selection": () => memberTable("Field", "OptionSelection"),
   "delivery-policies": () => memberTable("Value", "DeliveryPolicy"),
   metadata: () => memberTable("Field", "MessageMeta"),
   origins: () => memberTable("Value", "Origin"),

@@ -1,7 +1,11 @@
 /** The client library against the proxy and the simulator, with real connections. */
 import assert from "node:assert/strict";
+import { isFieldSet, toJson } from "@bufbuild/protobuf";
 import {
   connect,
+  ConnectionState,
+  type ContractSelection,
+  FeedType,
   Origin,
   type ProxyStream,
   type Received,
@@ -12,7 +16,12 @@ import { millisecondsOf } from "../../cli/text.ts";
 import { startRelay } from "../docs/loopback.ts";
 import { startHarness } from "../support/harness.ts";
 import { ModelProxy, serveModel } from "../support/model_proxy.ts";
+import { ScriptedProxy } from "../support/scripted_proxy.ts";
 import { until } from "../support/until.ts";
+import {
+  OptionSelectionSchema,
+  StreamProxyService,
+} from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -185,4 +194,75 @@ Deno.test("order updates continue after the last event, across broken connection
   assert.deepEqual(seen, sent);
   assert.deepEqual(gaps, []);
   assert.equal(stream.stats.exactResumes, 3);
+});
+
+Deno.test("a selection with every field is sent with every field of the contract", async () => {
+  await using proxy = await ScriptedProxy.start();
+  using client = connect({ address: proxy.address });
+  const selection: Required<ContractSelection> = {
+    minDays: 0,
+    maxDays: 9,
+    expiries: ["2027-01-15"],
+    expiryFrom: "2027-01-01",
+    expiryTo: "2027-03-01",
+    maxExpiries: 4,
+    strikeWindowPercent: 7.5,
+    strikesEachSide: 6,
+    minStrike: 4000.5,
+    maxStrike: 7000,
+    minAbsDelta: 0.1,
+    maxAbsDelta: 0.5,
+    right: "put",
+    roots: ["SPXW"],
+    includeAdjusted: true,
+    maxContracts: 50,
+    maxContractsPerExpiry: 20,
+    weight: 3,
+    onlySelected: true,
+  };
+  const stream = client.optionQuotes({ underlyings: ["SPX"], selection });
+  const reading = stream[Symbol.asyncIterator]().next();
+  const { streamOptionQuotes } = StreamProxyService.method;
+  const { underlyings, optionSelection } = await proxy.request(streamOptionQuotes);
+  client.close();
+  await reading;
+  assert.deepEqual(underlyings, ["SPX"]);
+  assert.ok(optionSelection);
+  assert.deepEqual(toJson(OptionSelectionSchema, optionSelection), {
+    ...selection,
+    right: "OPTION_RIGHT_PUT",
+  });
+  const unset = OptionSelectionSchema.fields.filter((field) => !isFieldSet(optionSelection, field));
+  assert.deepEqual(unset.map(({ name }) => name), []);
+});
+
+Deno.test("orders of some client order ids and events arrive; the others are no gap", async () => {
+  await using harness = await startHarness();
+  const { simulator: { trading } } = harness;
+  using client = connect({ address: harness.address });
+  const gaps: StreamGap[] = [];
+  const received: string[] = [];
+  const filter = { clientOrderIdPrefixes: ["bot-"], events: ["fill", "canceled"] };
+  const stream = client.orderUpdates(filter, { onGap: (gap) => gaps.push(gap) });
+  const consuming = (async () => {
+    for await (const { order } of stream) received.push(order?.id ?? "");
+  })();
+  await until("the stream", () => stream.position !== undefined);
+  await until("the trading feed", async () => {
+    const { feeds = [] } = await client.status() ?? {};
+    return feeds.some(({ feedType, state }) =>
+      feedType === FeedType.TRADE_UPDATES && state === ConnectionState.CONNECTED
+    );
+  });
+  const send = (id: string, client_order_id: string, event: string) =>
+    trading.stream.emitTradeUpdate({ event, order: { id, symbol: "AAPL", client_order_id } });
+  send("1", "bot-1", "fill");
+  send("2", "human-1", "fill");
+  send("3", "bot-2", "new");
+  send("4", "bot-2", "canceled");
+  await until("two updates", () => received.length === 2);
+  client.close();
+  await consuming;
+  assert.deepEqual(received, ["1", "4"]);
+  assert.deepEqual(gaps, []);
 });

@@ -34,7 +34,7 @@ type Row<T> = Omit<Setting<T>, "name" | "section" | "scale">;
 
 /** Dotted paths of the parts of a configuration that can hold a `T`. */
 type PathOf<T, C = Config> = {
-  [K in keyof C & string]: [T] extends [C[K]] ? K : C[K] extends readonly unknown[] ? never
+  [K in keyof C & string]-?: [T] extends [C[K]] ? K : C[K] extends readonly unknown[] ? never
   : C[K] extends object ? `${K}.${PathOf<T, C[K]>}`
   : never;
 }[keyof C & string];

@@ -47,7 +47,13 @@ export const STOCK_FEEDS: readonly StockFeedKind[] = [
 /** Option feeds that can be followed. */
 export const OPTION_FEEDS: readonly OptionFeedKind[] = ["opra", "indicative"];
 
-const { days: DAYS, strikeWindowPercent: WINDOW, maxContracts: CONTRACTS } = SELECTION_BOUNDS;
+const {
+  days: DAYS,
+  maxExpiries: EXPIRIES,
+  strikesEachSide: STRIKES,
+  strikeWindowPercent: WINDOW,
+  maxContracts: CONTRACTS,
+} = SELECTION_BOUNDS;
 
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
@@ -240,6 +246,24 @@ export const SETTINGS = {
         "that do not set one",
       default: "45",
     }),
+    STREAM_PROXY_OPTION_MAX_EXPIRIES: row(
+      integer(EXPIRIES.min, EXPIRIES.max),
+      "options.selection.maxExpiries",
+      {
+        description: "Most expiries of one underlying, the nearest first, for streams that do " +
+          "not set a number",
+        whenUnset: "no limit",
+      },
+    ),
+    STREAM_PROXY_OPTION_STRIKES_EACH_SIDE: row(
+      integer(STRIKES.min, STRIKES.max),
+      "options.selection.strikesEachSide",
+      {
+        description: "Strikes of each expiry on each side of the price, instead of the window, " +
+          "for streams that set no strikes",
+        whenUnset: "the window",
+      },
+    ),
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: row(
       decimal(WINDOW.min, WINDOW.max),
       "options.selection.strikeWindowPercent",

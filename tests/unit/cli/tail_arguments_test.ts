@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { OptionSelectionSchema } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { parseTailArguments, TAIL_HELP } from "../../../cli/tail_arguments.ts";
 
 const parse = (line: string, env: Record<string, string> = {}) =>
@@ -79,6 +80,54 @@ Deno.test("tail chooses contracts of underlyings", () => {
     strikeWindowPercent: undefined,
     right: "call",
     maxContracts: undefined,
+  });
+});
+
+Deno.test("tail has a flag for every field of a selection", () => {
+  const task = parse(
+    "option-quotes --underlying SPX --min-days 1 --max-days 9 --expiry 2027-01-15 " +
+      "--expiry 2027-02-19 --expiry-from 2027-01-01 --expiry-to 2027-03-01 --max-expiries 4 " +
+      "--window 7.5 --strikes 6 --min-strike 4000.5 --max-strike 7000 --min-delta 0.1 " +
+      "--max-delta 0.5 --right call --root SPXW --root SPX --adjusted --max-contracts 50 " +
+      "--max-per-expiry 20 --weight 3 --only-selected",
+  );
+  assert.ok(task.type === "stream");
+  const { contracts } = task.selection;
+  assert.deepEqual(contracts, {
+    minDays: 1,
+    maxDays: 9,
+    expiries: ["2027-01-15", "2027-02-19"],
+    expiryFrom: "2027-01-01",
+    expiryTo: "2027-03-01",
+    maxExpiries: 4,
+    strikeWindowPercent: 7.5,
+    strikesEachSide: 6,
+    minStrike: 4000.5,
+    maxStrike: 7000,
+    minAbsDelta: 0.1,
+    maxAbsDelta: 0.5,
+    right: "call",
+    roots: ["SPXW", "SPX"],
+    includeAdjusted: true,
+    maxContracts: 50,
+    maxContractsPerExpiry: 20,
+    weight: 3,
+    onlySelected: true,
+  });
+  const fields = OptionSelectionSchema.fields.map(({ localName }) => localName);
+  assert.deepEqual(Object.keys(contracts ?? {}).sort(), fields.sort());
+});
+
+Deno.test("tail selects orders by client order id and event", () => {
+  const task = parse("orders --client-id bot- --client-id Algo-7 --event fill --event canceled");
+  assert.ok(task.type === "stream");
+  assert.deepEqual(task.selection, {
+    symbols: [],
+    underlyings: [],
+    orderIds: [],
+    clientOrderIdPrefixes: ["bot-", "Algo-7"],
+    events: ["fill", "canceled"],
+    contracts: undefined,
   });
 });
 
@@ -168,6 +217,10 @@ const REFUSED: readonly [string, RegExp][] = [
     "option-quotes --underlying SPY --max-contracts 0",
     /--max-contracts 0: it takes a whole number from 1 to 10000/,
   ],
+  ["option-quotes --only-selected", /--only-selected: it goes with --underlying/],
+  ["option-quotes --underlying SPY --min-delta 2", /--min-delta 2: it takes a number from 0 to 1/],
+  ["quotes --event fill", /--event: it goes with orders, not with quotes/],
+  ["option-quotes --client-id bot-", /--client-id: it goes with orders/],
   ["status AAPL", /AAPL: status takes no symbols/],
   ["status --count 1", /--count: it goes with streams/],
   ["quotes --count 0", /--count 0: it takes a whole number from 1/],

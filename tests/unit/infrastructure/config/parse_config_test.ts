@@ -181,6 +181,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_OPTION_CHAINS: "false",
     STREAM_PROXY_OPTION_PRICE_INTERVAL_SECS: "26",
     STREAM_PROXY_OPTION_MAX_DAYS: "27",
+    STREAM_PROXY_OPTION_MAX_EXPIRIES: "4",
+    STREAM_PROXY_OPTION_STRIKES_EACH_SIDE: "6",
     STREAM_PROXY_OPTION_STRIKE_WINDOW_PERCENT: "2.5",
     STREAM_PROXY_OPTION_MAX_CONTRACTS: "29",
     STREAM_PROXY_MAX_CONNECTIONS: "31",
@@ -234,6 +236,8 @@ Deno.test("every setting has an effect under its own name", () => {
       selection: {
         minDays: 0,
         maxDays: 27,
+        maxExpiries: 4,
+        strikesEachSide: 6,
         strikeWindowPercent: 2.5,
         right: undefined,
         maxContracts: 29,
