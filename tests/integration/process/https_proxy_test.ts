@@ -46,7 +46,8 @@ Deno.test("WebSockets and REST requests use HTTPS_PROXY and its own authority", 
     },
   });
   const port = await untilHealthy(child);
-  assert.equal(proxy.requests.length, 3, "one for each feed");
+  // Orders are read by REST at the start, over a connection that the contracts may reuse.
+  assert.ok(proxy.requests.length >= 3, "one for each feed");
   using client = clientOf({ address: `127.0.0.1:${port}` });
   {
     await using _stream = collect(client, METHODS.streamOptionQuotes, { underlyings: ["SPY"] });
