@@ -26,6 +26,7 @@ import { RestClient } from "../../src/infrastructure/alpaca/rest/rest_client.ts"
 import { LIVE } from "../support/live_feed.ts";
 import { RecordingLog } from "../support/recording_log.ts";
 import { asRead } from "./order_oracle.ts";
+import { NO_OPTIONS } from "../support/stream_options.ts";
 
 const KEY = "SIM_KEY";
 const SECRET = "SIM_SECRET";
@@ -35,15 +36,10 @@ const EVERYTHING = { symbols: new Set<string>(), secondary: new Set<string>() };
 const MAX_DELAY_MS = 40;
 
 const OPTIONS: StreamOptions = {
+  ...NO_OPTIONS,
   meta: true,
   notices: true,
-  heartbeatMs: 0,
-  snapshot: false,
   delivery: "every_or_end",
-  minIntervalMs: 0,
-  resume: undefined,
-  backfill: false,
-  maxUnacknowledged: 0,
 };
 
 /** Numbers in [0, 1) that follow from a seed (mulberry32). */

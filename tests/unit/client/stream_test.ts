@@ -56,6 +56,13 @@ class Consumer implements AsyncDisposable {
     await this.clock.advance(ms);
   }
 
+  /** Publishes messages, and lets the client read them. */
+  async receive(...symbols: readonly string[]): Promise<void> {
+    for (const symbol of symbols) this.model.publish(symbol);
+    this.model.stream?.deliver();
+    await this.pass();
+  }
+
   async #run(consume?: () => Promise<void>): Promise<void> {
     try {
       for await (const { symbol, bidPrice, meta } of this.stream) {
@@ -197,15 +204,11 @@ Deno.test("an inexact resume is reported, and the stream goes on", async () => {
   const model = new ModelProxy();
   await using consumer = new Consumer(model);
   await consumer.pass();
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   model.restart();
   model.publish("A");
   await consumer.pass(1_000);
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   assert.deepEqual(consumer.log, ["A 1", "gap not_retained 0", "A 2"]);
   assert.equal(consumer.stream.stats.inexactResumes, 1);
 });
@@ -215,15 +218,11 @@ Deno.test("an inexact resume without a gap is reported by the client", async () 
   model.hidesGaps = true;
   await using consumer = new Consumer(model);
   await consumer.pass();
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   model.restart();
   model.publish("A");
   await consumer.pass(1_000);
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   assert.deepEqual(consumer.log, ["A 1", "gap undetected 0", "A 2"]);
 });
 
@@ -232,15 +231,11 @@ Deno.test("a stream with a snapshot starts with one again after an inexact resum
   model.publish("A");
   await using consumer = new Consumer(model, { snapshot: true });
   await consumer.pass();
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   model.restart();
   model.publish("A");
   await consumer.pass(1_000);
-  model.publish("A");
-  model.stream?.deliver();
-  await consumer.pass();
+  await consumer.receive("A");
   assert.deepEqual(consumer.log, [
     "A 1 SNAPSHOT",
     "A 2",

@@ -8,23 +8,14 @@ import type { StreamItem } from "../../../../src/application/streaming/market_st
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import { LIVE } from "../../../support/live_feed.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
+import { NO_OPTIONS } from "../../../support/stream_options.ts";
 
 interface Tick {
   readonly symbol: string;
   readonly value: number;
 }
 
-const EVERYTHING: StreamOptions = {
-  meta: true,
-  notices: true,
-  heartbeatMs: 0,
-  snapshot: false,
-  delivery: "every",
-  minIntervalMs: 0,
-  resume: undefined,
-  backfill: false,
-  maxUnacknowledged: 0,
-};
+const EVERYTHING: StreamOptions = { ...NO_OPTIONS, meta: true, notices: true };
 
 /** A channel with streams whose items are written as short text. */
 function market({ capacity = 100, retained = 100, memoryBytes, eventBytes = 1, fetchLast }: {

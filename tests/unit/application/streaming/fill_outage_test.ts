@@ -10,23 +10,14 @@ import type { StreamItem } from "../../../../src/application/streaming/market_st
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
 import { LIVE } from "../../../support/live_feed.ts";
 import { ManualClock, settle } from "../../../support/manual_clock.ts";
+import { NO_OPTIONS } from "../../../support/stream_options.ts";
 
 interface Tick {
   readonly symbol: string;
   readonly value: number;
 }
 
-const OPTIONS: StreamOptions = {
-  meta: true,
-  notices: true,
-  heartbeatMs: 0,
-  snapshot: false,
-  delivery: "every",
-  minIntervalMs: 0,
-  resume: undefined,
-  backfill: true,
-  maxUnacknowledged: 0,
-};
+const OPTIONS: StreamOptions = { ...NO_OPTIONS, meta: true, notices: true, backfill: true };
 
 /** A channel of which outages are filled by the test. */
 class Market {

@@ -26,6 +26,7 @@ import {
 } from "../../../../src/domain/subscription/pairs.ts";
 import type { SymbolChange } from "../../../../src/application/streaming/upstream_events.ts";
 import { STREAM_PORTS } from "../../../support/live_feed.ts";
+import { NO_OPTIONS } from "../../../support/stream_options.ts";
 
 const CAPACITIES = {
   stockQuotes: 10,
@@ -420,17 +421,7 @@ Deno.test("four services with every stock on three channels are within the defau
   assert.equal(streams.symbols, 33_000 + 9_900);
 });
 
-const WITH_NOTICES: StreamOptions = {
-  meta: false,
-  notices: true,
-  heartbeatMs: 0,
-  snapshot: false,
-  delivery: "every",
-  minIntervalMs: 0,
-  resume: undefined,
-  backfill: false,
-  maxUnacknowledged: 0,
-};
+const WITH_NOTICES: StreamOptions = { ...NO_OPTIONS, notices: true };
 
 /** Takes what is ready of a stream, and returns the states of symbols in it. */
 async function takeStates(

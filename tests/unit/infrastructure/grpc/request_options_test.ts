@@ -14,6 +14,7 @@ import {
 } from "../../../../src/infrastructure/grpc/request_filters.ts";
 import { readOptions } from "../../../../src/infrastructure/grpc/request_options.ts";
 import { RequestValidator } from "../../../../src/infrastructure/grpc/request_validator.ts";
+import { NO_OPTIONS } from "../../../support/stream_options.ts";
 
 type Options = MessageInitShape<typeof StreamOptionsSchema>;
 
@@ -37,18 +38,6 @@ function invalid(options: Options, channel?: ChannelName): string[] {
   return [];
 }
 
-const DEFAULTS = {
-  meta: false,
-  notices: false,
-  heartbeatMs: 0,
-  snapshot: false,
-  delivery: "every",
-  minIntervalMs: 0,
-  resume: undefined,
-  backfill: false,
-  maxUnacknowledged: 0,
-};
-
 const SECOND = { seconds: 1n, nanos: 0 };
 
 Deno.test("a request without options has none", () => {
@@ -59,12 +48,12 @@ Deno.test("a request without options has none", () => {
 Deno.test("empty options have only the delivery policy of the channel", () => {
   for (const channel of CHANNELS) {
     const delivery = channel === "orderUpdates" ? "every_or_end" : "every";
-    assert.deepEqual(read({}, channel), { ...DEFAULTS, delivery });
+    assert.deepEqual(read({}, channel), { ...NO_OPTIONS, delivery });
   }
 });
 
 Deno.test("notices have a heartbeat every 30 seconds by default", () => {
-  assert.deepEqual(read({ notices: true }), { ...DEFAULTS, notices: true, heartbeatMs: 30_000 });
+  assert.deepEqual(read({ notices: true }), { ...NO_OPTIONS, notices: true, heartbeatMs: 30_000 });
 });
 
 Deno.test("all options are read", () => {
