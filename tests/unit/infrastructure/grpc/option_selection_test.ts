@@ -1,8 +1,9 @@
 /** Option selections of requests, and how invalid ones are rejected. */
 import assert from "node:assert/strict";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromJson, type MessageInitShape } from "@bufbuild/protobuf";
 import fc from "fast-check";
 import {
+  DEFAULT_SELECTION,
   type OptionSelection,
   SELECTION_BOUNDS,
 } from "../../../../src/domain/options/selection.ts";
@@ -355,6 +356,18 @@ Deno.test("a selection without underlyings is rejected", () => {
   const [[field, wrong] = []] = complaints({ maxDays: 7 }, []);
   assert.equal(field, "option_selection");
   assert.match(wrong ?? "", /underlyings/);
+});
+
+Deno.test("the examples of the documentation are accepted", async () => {
+  const page = new URL("../../../../docs/subscriptions.md", import.meta.url);
+  const examples = (await Deno.readTextFile(page)).matchAll(/\| `(\{.+\})` +\|$/gm);
+  let count = 0;
+  for (const [, json = ""] of examples) {
+    const wish = fromJson(OptionSelectionSchema, JSON.parse(json));
+    assert.ok(select(wish, ["SPX"], DEFAULT_SELECTION), json);
+    count++;
+  }
+  assert.ok(count >= 8, `${count} examples`);
 });
 
 Deno.test("every accepted selection can be used", () => {
