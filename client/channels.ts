@@ -159,12 +159,13 @@ function selectionFields({ right, ...others }: ContractSelection): object {
 
 /**
  * Whether a filter passes every message of its symbols, so that holes in their sequences are
- * missing messages.
+ * missing messages. A contract that leaves a selection and returns to it has a hole, too.
  */
 export function hasWholeSymbols(
-  { orderIds = [], clientOrderIdPrefixes = [], events = [] }: StreamFilter,
+  { orderIds = [], clientOrderIdPrefixes = [], events = [], selection }: StreamFilter,
 ): boolean {
-  return orderIds.length + clientOrderIdPrefixes.length + events.length === 0;
+  const isOfSomeOrders = orderIds.length + clientOrderIdPrefixes.length + events.length > 0;
+  return !isOfSomeOrders && !selection?.onlySelected;
 }
 
 /** The name of the field with the message in the responses of a stream: `quote`. */

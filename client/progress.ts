@@ -24,7 +24,10 @@ export interface ProgressOptions {
   readonly isEvery: boolean;
   /** The stream starts with a snapshot, again after a resume that is not exact. */
   readonly wantsSnapshot: boolean;
-  /** The stream has every message of its symbols; false for streams of some orders. */
+  /**
+   * The stream has every message of its symbols; false for streams of some orders, and of selected
+   * contracts only.
+   */
   readonly hasWholeSymbols: boolean;
   /** Continue after this position. */
   readonly position?: StreamPosition | undefined;

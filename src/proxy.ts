@@ -133,6 +133,7 @@ export async function startProxy(
     refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
+    optionChains: config.options.chains,
   });
   resources.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   resources.defer(() => stopping.abort());

@@ -32,12 +32,15 @@ export interface RequestLimits {
   readonly maxSymbols: number;
   /** Used for fields that an option selection does not set. */
   readonly defaultSelection: OptionSelection;
+  /** Whether contracts of underlyings are selected; false by setting. */
+  readonly optionChains: boolean;
 }
 
 /** The limits with default settings. */
 export const DEFAULT_LIMITS: RequestLimits = {
   maxSymbols: 20_000,
   defaultSelection: DEFAULT_SELECTION,
+  optionChains: true,
 };
 
 /**
@@ -89,6 +92,7 @@ export function optionFilter(
   const { optionSelection } = request;
   const selection = readSelection(optionSelection, {
     defaults: limits.defaultSelection,
+    optionChains: limits.optionChains,
     validator,
     underlyings: request.underlyings,
     now,

@@ -61,6 +61,8 @@ interface SelectionContext {
     | "maxExpiries"
     | "maxContracts"
   >;
+  /** Whether contracts of underlyings are selected. */
+  readonly optionChains: boolean;
   readonly validator: RequestValidator;
   /** Underlyings of the request, as the client wrote them. */
   readonly underlyings: readonly string[];
@@ -100,11 +102,16 @@ class SelectionReader {
   }
 
   read(): OptionSelection {
-    const { defaults, underlyings } = this.#context;
-    const { right, weight } = this.#message;
+    const { defaults, underlyings, optionChains } = this.#context;
+    const { right, weight, onlySelected } = this.#message;
     if (underlyings.length === 0) {
       const text = "selects contracts of underlyings; set underlyings, or leave it out";
       this.#context.validator.addViolation(FIELD, text);
+    }
+    if (onlySelected && !optionChains) {
+      const text = "is set, and STREAM_PROXY_OPTION_CHAINS is false, so that no contracts are " +
+        "selected; leave it out, or name contracts in symbols";
+      this.#invalid("only_selected", text);
     }
     this.#checkNumbers();
     if (!RIGHTS.has(right)) {

@@ -134,6 +134,15 @@ Deno.test("a request for selected contracts only has it in its filter", () => {
   assert.equal(filterOf({}).onlySelected, undefined);
 });
 
+Deno.test("selected contracts only are refused where no contracts are selected", () => {
+  const optionSelection = create(OptionSelectionSchema, { onlySelected: true });
+  const request = { symbols: [], underlyings: ["SPY"], optionSelection };
+  assert.throws(
+    () => optionFilter(request, { ...DEFAULT_LIMITS, optionChains: false }, NOW),
+    /only_selected: is set, and STREAM_PROXY_OPTION_CHAINS is false.*leave it out/,
+  );
+});
+
 Deno.test("expiries by date replace the default range of days", () => {
   const range = { minDays: 0, maxDays: 3_650 };
   const from = dayOf("2027-06-18");
