@@ -357,6 +357,8 @@ const FILTERS = {
 const ENTRY = fc.oneof(
   fc.string({ unit: "binary", maxLength: 70 }),
   fc.stringMatching(/^ ?(O:)?[a-zA-Z]{1,6}[-./ ]{0,2}[a-zA-Z0-9]{0,3} ?$/),
+  fc.stringMatching(/^(O:|I:|[$^.])?[0-9]?[A-Z]{1,6}[0-9]?(\.[A-Z]{1,3})?[ *]?$/),
+  fc.stringMatching(/^(O:)?[0-9]?[A-Z]{1,5}[0-9. ]?[AB]?[0-9]{6}[CPX][0-9]{7,8}$/),
 );
 
 for (const [name, filter] of Object.entries(FILTERS)) {
