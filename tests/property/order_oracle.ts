@@ -20,10 +20,16 @@ export const TRACED: ReadonlySet<string> = new Set([
   "replaced",
 ]);
 
+const read = new WeakMap<TradeUpdate, OrderUpdate>();
+
 /** The update as the proxy reads it, with an id that is derived where it has none. */
 export function asRead(update: TradeUpdate): OrderUpdate {
+  const known = read.get(update);
+  if (known) return known;
   const data = parseWithNumberText(JSON.stringify(update)) as Record<string, unknown>;
-  return readOrderUpdate(data);
+  const event = readOrderUpdate(data);
+  read.set(update, event);
+  return event;
 }
 
 /**

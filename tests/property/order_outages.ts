@@ -208,7 +208,7 @@ export class OrderOutages implements AsyncDisposable {
     this.#limits = limits;
     this.clock = clockOf(time);
     this.proxy = this.#newProxy();
-    this.engine.onUpdate((update) => this.#send(structuredClone(update)));
+    this.engine.onUpdate((update) => this.#send(update));
   }
 
   get engine() {

@@ -8,6 +8,21 @@ import { asRead, checkUpdates, TRACED } from "./order_oracle.ts";
 const DAY_MS = 86_400_000;
 const SEEDS = Number(Deno.env.get("PROPERTY_SEEDS") ?? 500);
 
+/** Runs at the same time: one alone mostly waits for responses of REST. */
+const CONCURRENT_RUNS = 5;
+
+/** Checks a property with `numRuns` runs in all. */
+async function check<T>(property: fc.IAsyncProperty<T>, numRuns: number): Promise<void> {
+  const shares = Math.min(CONCURRENT_RUNS, numRuns);
+  const results = await Promise.allSettled(
+    Array.from(
+      { length: shares },
+      () => fc.assert(property, { numRuns: Math.ceil(numRuns / shares) }),
+    ),
+  );
+  for (const result of results) if (result.status === "rejected") throw result.reason;
+}
+
 /** What Alpaca may send or leave out, by seed. */
 function variantOf(seed: number) {
   return {
@@ -47,7 +62,7 @@ function addOrders(account: OrderOutages): { readonly old: string; readonly spre
 Deno.test("a stream has every order event once and in order over any outages", async () => {
   let derived = 0;
   let repeated = 0;
-  await fc.assert(
+  await check(
     fc.asyncProperty(
       fc.integer(),
       fc.array(fc.tuple(fc.nat(400), fc.nat(400), fc.boolean()), { minLength: 1, maxLength: 3 }),
@@ -137,7 +152,7 @@ Deno.test("a stream has every order event once and in order over any outages", a
         }
       },
     ),
-    { numRuns: SEEDS },
+    SEEDS,
   );
   assert.ok(derived > SEEDS, `${derived} derived`);
   assert.ok(repeated > SEEDS, `${repeated} repeated`);
@@ -154,7 +169,7 @@ Deno.test("while REST fails nothing is derived, and everything is when it succee
     }),
     { minLength: 1, maxLength: 3 },
   );
-  await fc.assert(
+  await check(
     fc.asyncProperty(fc.integer(), faults, async (seed, planned) => {
       await using account = await OrderOutages.start(seed, {
         trading: { autoTrader: { ordersPerSecond: 4 }, engine: variantOf(seed) },
@@ -186,13 +201,13 @@ Deno.test("while REST fails nothing is derived, and everything is when it succee
       );
       assert.deepEqual(stream.of("gap"), []);
     }),
-    { numRuns: Math.ceil(SEEDS / 20) },
+    SEEDS / 20,
   );
   assert.ok(derived > SEEDS / 20, `${derived} derived`);
 });
 
 Deno.test("after a restart of the proxy a resume has the present state of orders", async () => {
-  await fc.assert(
+  await check(
     fc.asyncProperty(fc.integer(), fc.nat(400), async (seed, downMs) => {
       await using account = await OrderOutages.start(seed, {
         trading: { autoTrader: { ordersPerSecond: 20 }, engine: variantOf(seed) },
@@ -246,7 +261,7 @@ Deno.test("after a restart of the proxy a resume has the present state of orders
         }
       }
     }),
-    { numRuns: Math.ceil(SEEDS / 20) },
+    SEEDS / 20,
   );
 });
 
@@ -299,7 +314,7 @@ Deno.test("what executions cannot explain is a gap of the order, with its state"
 });
 
 Deno.test("a slow order client ends with UNAVAILABLE, resumes and has everything", async () => {
-  await fc.assert(
+  await check(
     fc.asyncProperty(fc.integer(), async (seed) => {
       await using account = await OrderOutages.start(seed, {
         queue: 100,
@@ -347,7 +362,7 @@ Deno.test("a slow order client ends with UNAVAILABLE, resumes and has everything
       const all = steady.updates.map(({ event }) => event.eventId);
       assert.deepEqual(received, all.slice(all.indexOf(received[0] ?? "none")));
     }),
-    { numRuns: Math.ceil(SEEDS / 20) },
+    SEEDS / 20,
   );
 });
 
