@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OptionContract } from "../../domain/options/contract.ts";
+import type { OptionContract, OptionRight } from "../../domain/options/contract.ts";
 
 /** Selects the contracts whose prices are looked up. */
 export interface MidsQuery {
@@ -12,6 +12,17 @@ export interface MidsQuery {
   readonly expiryDay: number;
   /** Lowest and highest strike, USD; absent means all. */
   readonly strikes?: readonly [lowest: number, highest: number];
+}
+
+/** Selects the contracts whose deltas are looked up. */
+export interface DeltasQuery {
+  readonly underlying: string;
+  /** First and last expiration as days since 1970-01-01. */
+  readonly expiries: readonly [first: number, last: number];
+  /** `undefined` means both. */
+  readonly right?: OptionRight | undefined;
+  /** Lowest and highest strike, USD; absent means all. */
+  readonly strikes?: readonly [lowest: number, highest: number] | undefined;
 }
 
 /** Looks up contracts and prices. */
@@ -38,4 +49,12 @@ export interface OptionCatalog {
    * @throws ApiUnavailable
    */
   mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+
+  /**
+   * Deltas by contract, -1 to 1: puts have negative ones. Contracts without a
+   * computed delta are left out; Alpaca computes none for contracts without quotes.
+   *
+   * @throws ApiUnavailable
+   */
+  deltas(query: DeltasQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }

@@ -8,7 +8,11 @@
  *
  * @module
  */
-import type { MidsQuery, OptionCatalog } from "../../../application/ports/option_catalog.ts";
+import type {
+  DeltasQuery,
+  MidsQuery,
+  OptionCatalog,
+} from "../../../application/ports/option_catalog.ts";
 import type { OptionContract } from "../../../domain/options/contract.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
 import { type ApiHost, fieldsOf, isBadRequest, listOf, mapOf, pages } from "./responses.ts";
@@ -74,25 +78,47 @@ export class AlpacaCatalog implements OptionCatalog {
     return prices;
   }
 
-  async mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
-    const { data: { client, url }, optionFeed } = this.#options;
-    const { underlying, expiryDay, strikes } = query;
-    const name = encodeURIComponent(underlying);
-    const first = new URL(`${url}/v1beta1/options/snapshots/${name}`);
+  mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const first = this.#snapshotsUrl(query);
+    first.searchParams.set("expiration_date", dateOfDay(query.expiryDay));
+    return this.#readSnapshots(first, { read: readMid, signal });
+  }
+
+  deltas(query: DeltasQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const [firstDay, lastDay] = query.expiries;
+    const first = this.#snapshotsUrl(query);
+    first.searchParams.set("expiration_date_gte", dateOfDay(firstDay));
+    first.searchParams.set("expiration_date_lte", dateOfDay(lastDay));
+    if (query.right) first.searchParams.set("type", query.right);
+    return this.#readSnapshots(first, { read: readDelta, signal });
+  }
+
+  #snapshotsUrl({ underlying, strikes }: Pick<DeltasQuery, "underlying" | "strikes">): URL {
+    const { data: { url }, optionFeed } = this.#options;
+    const first = new URL(`${url}/v1beta1/options/snapshots/${encodeURIComponent(underlying)}`);
     first.searchParams.set("feed", optionFeed);
-    first.searchParams.set("expiration_date", dateOfDay(expiryDay));
     if (strikes) {
       first.searchParams.set("strike_price_gte", strikes[0].toFixed(2));
       first.searchParams.set("strike_price_lte", strikes[1].toFixed(2));
     }
-    const mids = new Map<string, number>();
+    return first;
+  }
+
+  /** Reads a value of every snapshot; those without one are left out. */
+  async #readSnapshots<T>(
+    first: URL,
+    options: { readonly read: (snapshot: unknown) => T | undefined; readonly signal: AbortSignal },
+  ): Promise<ReadonlyMap<string, T>> {
+    const { data: { client } } = this.#options;
+    const { read, signal } = options;
+    const values = new Map<string, T>();
     for await (const page of pages(client, first, { ...PAGING, signal, purpose: "catalog" })) {
       for (const [symbol, item] of Object.entries(mapOf(page, "snapshots"))) {
-        const mid = readMid(item);
-        if (mid !== undefined) mids.set(symbol, mid);
+        const value = read(item);
+        if (value !== undefined) values.set(symbol, value);
       }
     }
-    return mids;
+    return values;
   }
 
   /**
@@ -150,6 +176,12 @@ function readMid(item: unknown): number | undefined {
   const { bp, ap } = fieldsOf(fieldsOf(item).latestQuote);
   if (typeof bp !== "number" || typeof ap !== "number") return undefined;
   return bp > 0 && ap >= bp ? (bp + ap) / 2 : undefined;
+}
+
+/** Delta of a snapshot; `undefined` when it has none or one outside -1 to 1. */
+function readDelta(item: unknown): number | undefined {
+  const { delta } = fieldsOf(fieldsOf(item).greeks);
+  return typeof delta === "number" && Math.abs(delta) <= 1 ? delta : undefined;
 }
 
 function isName(value: unknown): value is string {

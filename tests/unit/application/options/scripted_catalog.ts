@@ -4,7 +4,11 @@
  * @module
  */
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
-import type { MidsQuery, OptionCatalog } from "../../../../src/application/ports/option_catalog.ts";
+import type {
+  DeltasQuery,
+  MidsQuery,
+  OptionCatalog,
+} from "../../../../src/application/ports/option_catalog.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 
 /** A catalog in the hands of a test. */
@@ -21,6 +25,10 @@ export class ScriptedCatalog implements OptionCatalog {
   readonly priced: (readonly string[])[] = [];
   /** Every request for option prices. */
   readonly parity: MidsQuery[] = [];
+  /** Every request for deltas. */
+  readonly deltaQueries: DeltasQuery[] = [];
+  /** Deltas, by contract. */
+  readonly contractDeltas = new Map<string, number>();
   /** Words with which chains are refused; `undefined` lists them. */
   outage: string | undefined;
   /** Words with which prices are refused. */
@@ -50,6 +58,11 @@ export class ScriptedCatalog implements OptionCatalog {
   mids(query: MidsQuery): Promise<ReadonlyMap<string, number>> {
     this.parity.push(query);
     return answer(this.priceOutage, () => this.#mids(query));
+  }
+
+  deltas(query: DeltasQuery): Promise<ReadonlyMap<string, number>> {
+    this.deltaQueries.push(query);
+    return answer(this.priceOutage, () => this.contractDeltas);
   }
 
   #mids({ underlying, expiryDay, strikes }: MidsQuery): Map<string, number> {

@@ -245,3 +245,32 @@ Deno.test("option prices are the mid of quotes with both sides", async () => {
     limit: "1000",
   });
 });
+
+Deno.test("deltas are those of the snapshots within expiries and strikes", async () => {
+  const snapshot = (delta: unknown) => ({ greeks: { delta } });
+  await using api = new ScriptedApi([
+    json({
+      snapshots: { A: snapshot(0.5), B: snapshot(-1), C: { greeks: null }, D: {} },
+      next_page_token: "more",
+    }),
+    json({
+      snapshots: { E: snapshot(0), F: snapshot("0.5"), G: snapshot(1.01), H: null },
+      next_page_token: null,
+    }),
+  ]);
+  const expiries = [dayOfDate("2026-12-18") ?? 0, dayOfDate("2027-01-15") ?? 0] as const;
+  const query = { underlying: "BRK.B", expiries, right: "put", strikes: [400, 600] } as const;
+  const deltas = await catalogOf(api).deltas(query, api.signal);
+  assert.deepEqual([...deltas], [["A", 0.5], ["B", -1], ["E", 0]]);
+  const url = api.requests[0]?.url ?? new URL(api.url);
+  assert.equal(url.pathname, "/v1beta1/options/snapshots/BRK.B");
+  assert.deepEqual(Object.fromEntries(url.searchParams), {
+    feed: "indicative",
+    expiration_date_gte: "2026-12-18",
+    expiration_date_lte: "2027-01-15",
+    type: "put",
+    strike_price_gte: "400.00",
+    strike_price_lte: "600.00",
+    limit: "1000",
+  });
+});
