@@ -424,8 +424,11 @@ function readSymbolOf(what: string, text: string): string {
     );
   }
   if (!isContract && STREAM_KINDS[what]?.filter === "underlying") {
+    const withoutDot = normalizeOption(symbol.replace(".", ""));
     const remedy = ROOT.test(symbol)
       ? `for the contracts of a stock: --underlying ${symbol}`
+      : parseOccSymbol(withoutDot)
+      ? `its root has no dot: ${withoutDot}`
       : "a contract is root, YYMMDD, C or P, and the strike in eight digits (250 is 00250000)";
     throw new UsageError(
       text,

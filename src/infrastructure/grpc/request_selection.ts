@@ -277,6 +277,8 @@ class SelectionReader {
 
   #roots(): readonly string[] {
     const { validator, underlyings } = this.#context;
+    const { roots } = this.#message;
+    if (roots.length === 0) return [];
     const requested = new Set(underlyings.map((entry) => normalizeUnderlying(entry.trim())));
     const check: CheckSymbol = (root) => {
       if (!ROOT.test(root)) return NOT_A_ROOT;
@@ -286,7 +288,7 @@ class SelectionReader {
       }
       return `is a root of ${underlying}; set underlyings to ${underlying}, or leave it out`;
     };
-    return validator.shortList(`${FIELD}.roots`, this.#message.roots, normalizeRoot, check);
+    return validator.shortList(`${FIELD}.roots`, roots, normalizeRoot, check);
   }
 
   /** Refuses a field that is set together with another one. */

@@ -185,6 +185,7 @@ const REFUSED: readonly [string, RegExp][] = [
     "option-quotes aapl",
     /aapl: it is not an option contract .*--underlying AAPL/,
   ],
+  ["option-quotes brk.b270115c00400000", /its root has no dot: BRKB270115C00400000$/],
   ["option-quotes BRK.B", /--underlying BRK\.B$/m],
   [
     "option-trades AAPL260116C0015",
