@@ -36,6 +36,19 @@ export function slotsInUse({ refCounts, quota, reconciler }: Subscriptions): num
   return quota.slotsOf(refCounts.pairs()) - quota.slotsOf(rejected);
 }
 
+/**
+ * Counts the slots that symbols use or wait for which streams name; selected contracts yield
+ * their slots to them.
+ */
+export function namedSlotsInUse(subscriptions: Subscriptions): number {
+  const { refCounts, quota, reconciler } = subscriptions;
+  if (!refCounts.hasSelectedOnly) return slotsInUse(subscriptions);
+  const isNamed = (pair: Pair) => refCounts.isNamed(pair);
+  const rejected = reconciler.rejections.filter((pair) => !pair.isTransient && isNamed(pair));
+  const named = Iterator.from(refCounts.pairs()).filter(isNamed);
+  return quota.slotsOf(named) - quota.slotsOf(rejected);
+}
+
 /** Reports the quota of a feed. */
 export function reportQuota(subscriptions: Subscriptions): QuotaReport {
   const { limit, learned } = subscriptions.quota;

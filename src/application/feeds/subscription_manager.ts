@@ -12,6 +12,7 @@
 import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
+import type { Requester } from "../../domain/subscription/ref_counts.ts";
 import type { Rejection } from "../../domain/subscription/rejections.ts";
 import {
   errorText,
@@ -29,6 +30,7 @@ import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/re
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
 import {
   describeProblem,
+  namedSlotsInUse,
   reportChannels,
   reportQuota,
   slotsInUse,
@@ -47,7 +49,7 @@ interface QuotaExcess {
   readonly feed: FeedId;
   /** Pairs of channel and symbol that the plan allows on the feed. */
   readonly limit: number;
-  /** Pairs that open streams already request. */
+  /** Pairs that open streams already name. */
   readonly used: number;
   /** Pairs that the new stream would add. */
   readonly requested: number;
@@ -74,22 +76,24 @@ export class QuotaExceeded extends Error {
 /** Takes what streams request of one feed. */
 export interface SubscriptionSink {
   /**
-   * Checks that the quota has slots for the symbols of a new stream; subscribes
-   * nothing.
+   * Checks that the quota has slots for the symbols that a new stream names;
+   * subscribes nothing. Selected contracts leave no slot out: they yield theirs.
    *
    * @throws QuotaExceeded
    */
   checkQuota(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  /** Adds one reference to each symbol. */
-  add(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  /** Removes one reference from each symbol. */
-  remove(channel: UpstreamChannel, symbols: Iterable<string>): void;
+  /** Adds one reference to each symbol. @param requester a stream by default */
+  add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void;
+  /** Removes one reference from each symbol, of the requester that added it. */
+  remove(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void;
   /**
    * Free slots for a channel, counting what is requested rather than what is
    * subscribed; below 0 when more is requested than the quota allows; `undefined`
    * where no limit is known or the channel is not counted.
    */
   freeSlots(channel: UpstreamChannel): number | undefined;
+  /** Whether a stream names a symbol, which then needs no further slot. */
+  isNamed(channel: UpstreamChannel, symbol: string): boolean;
   /** Schedules a retest of a learned limit with a symbol that got no slot. */
   testLimitWith(channel: UpstreamChannel, symbol: string): void;
   /**
@@ -230,10 +234,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { limit } = quota;
     if (limit === undefined) return;
     const added = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
-      .filter((pair) => quota.usesSlot(pair) && !refCounts.streamsOf(pair));
+      .filter((pair) => quota.usesSlot(pair) && !refCounts.isNamed(pair));
     const [first] = added;
     if (first === undefined) return;
-    const used = slotsInUse(subscriptions);
+    const used = namedSlotsInUse(subscriptions);
     const requested = added.length;
     if (used + requested <= limit) return;
     if (quota.learned) reconciler.testLimitWith(first);
@@ -241,16 +245,16 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     throw new QuotaExceeded({ feed, limit, used, requested });
   }
 
-  add(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
     const { refCounts } = this.#options.subscriptions;
-    const isNew = refCounts.add(channel, symbols);
+    const isNew = refCounts.add(channel, symbols, requester);
     this.#events.requested(channel, symbols);
     if (isNew && this.#session) this.#sending.start();
   }
 
-  remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  remove(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
     const { subscriptions: { refCounts }, clock } = this.#options;
-    if (!refCounts.remove(channel, symbols, clock.monotonic())) return;
+    if (!refCounts.remove(channel, symbols, clock.monotonic(), requester)) return;
     this.#events.released(channel, symbols);
     // Without a session nothing is subscribed, so nothing needs to linger.
     if (!this.#session) return refCounts.dropLingering();
@@ -263,6 +267,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { limit } = subscriptions.quota;
     if (!subscriptions.quota.usesSlot({ channel, symbol: "" })) return undefined;
     return limit === undefined ? undefined : limit - slotsInUse(subscriptions);
+  }
+
+  isNamed(channel: UpstreamChannel, symbol: string): boolean {
+    return this.#options.subscriptions.refCounts.isNamed({ channel, symbol });
   }
 
   testLimitWith(channel: UpstreamChannel, symbol: string): void {

@@ -209,10 +209,10 @@ export class Expansions {
   #apply(channel: UpstreamChannel, changes: readonly ExpansionChange[]): void {
     const { sink } = this.#options;
     for (const { added } of changes) {
-      if (added.length > 0) sink.add(channel, added);
+      if (added.length > 0) sink.add(channel, added, "selection");
     }
     for (const { removed } of changes) {
-      if (removed.length > 0) sink.remove(channel, removed);
+      if (removed.length > 0) sink.remove(channel, removed, "selection");
     }
   }
 

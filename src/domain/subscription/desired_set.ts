@@ -2,9 +2,12 @@
  * The desired set: the requested pairs limited by the quota, and its difference
  * to what upstream acknowledged.
  *
- * - A used slot is never taken away: pairs that are acknowledged and requested
- *   stay, then the free slots go to the other pairs in the order of their first
- *   request; the rest waits.
+ * - A used slot of a pair that a stream names is never taken away: pairs that
+ *   are acknowledged and named stay, then the free slots go to the other named
+ *   pairs in the order of their first request; the rest waits.
+ * - Pairs that only selections of option contracts request get the slots that no
+ *   named pair needs, by the same rule. An acknowledged one yields its slot to a
+ *   named one.
  * - Lingering pairs keep slots that no other pair needs; the one released first
  *   is dropped first.
  * - `*` is requested only where the quota allows it. Elsewhere a stream without
@@ -88,18 +91,29 @@ export class DesiredSet {
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        if (this.isRequested(pair) || session?.isStuck(pair)) this.#desire(pair, slots);
+        if (this.#refCounts.isNamed(pair) || session?.isStuck(pair)) this.#desire(pair, slots);
       }
     }
-    for (const pair of this.#refCounts.pairs()) {
-      if (this.has(pair) || !this.#isAllowed(pair)) continue;
-      if (session?.isRejected(pair)) continue;
+    const addMissing = (pair: Pair) => {
+      if (this.has(pair) || !this.#isAllowed(pair)) return;
+      if (session?.isRejected(pair)) return;
       const { channel, symbol } = pair;
       if (slots.fits(pair)) {
         this.#desire(pair, slots);
         const missing = symbol === WILDCARD ? this.#missing : missingNames;
         missing.push({ channel, symbol });
       } else this.#waiting.push({ channel, symbol });
+    };
+    for (const pair of this.#refCounts.pairs()) if (pair.named > 0) addMissing(pair);
+    if (this.#refCounts.hasSelectedOnly) {
+      for (const [channel, symbols] of acknowledged) {
+        for (const symbol of symbols) {
+          const pair = { channel, symbol };
+          if (this.has(pair) || !this.isRequested(pair)) continue;
+          if (slots.fits(pair)) this.#desire(pair, slots);
+        }
+      }
+      for (const pair of this.#refCounts.pairs()) if (pair.named === 0) addMissing(pair);
     }
     this.#missing = this.#missing.concat(missingNames);
     for (const pair of [...this.#refCounts.lingering()].reverse()) {

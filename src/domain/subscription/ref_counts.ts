@@ -1,8 +1,10 @@
 /**
  * Reference counts of the symbols that open streams of one feed request.
  *
- * A pair is referenced while at least one stream requests it. Every `add` is
- * matched by exactly one `remove` of the same symbols. A pair whose last stream
+ * A pair is referenced while at least one stream names it or a selection of
+ * option contracts has it. Named pairs come before selected ones wherever slots
+ * of the quota are short. Every `add` is matched by exactly one `remove` of the
+ * same symbols by the same kind of requester. A pair whose last stream
  * closes lingers for the grace period, so that a client restart does not cause
  * an unsubscribe and a subscribe; lingering pairs use only slots of the quota
  * that no referenced pair needs.
@@ -11,15 +13,20 @@
  */
 import { type Pair, pairKey, perChannel, type UpstreamChannel } from "./pairs.ts";
 
+/** What requests a symbol: a stream that names it, or a selection of option contracts. */
+export type Requester = "stream" | "selection";
+
 /** A pair that open streams request. */
 interface ReferencedPair extends Pair {
-  /** Streams that request it, at least 1. */
+  /** Streams and selections that request it, at least 1. */
   readonly streams: number;
+  /** Streams that name it. */
+  readonly named: number;
   /** Rises in the order of the first reference; never used twice. */
   readonly position: number;
 }
 
-type CountedPair = ReferencedPair & { streams: number };
+type CountedPair = ReferencedPair & { streams: number; named: number };
 
 /** A pair that no open stream requests any more. */
 interface LingeringPair extends Pair {
@@ -36,22 +43,37 @@ export class SymbolRefCounts {
   /** In the order of the last removal, in which grace periods end. */
   readonly #lingering = new Map<string, LingeringPair>();
   #nextPosition = 0;
+  /** Referenced pairs that no stream names. */
+  #selectedOnly = 0;
 
   /** @param graceMs how long a pair lingers, in ms; 0 disables lingering */
   constructor(graceMs = 0) {
     this.#graceMs = graceMs;
   }
 
-  /** Adds one reference to each symbol; true when one had none before. */
-  add(channel: UpstreamChannel, symbols: Iterable<string>): boolean {
+  /** Adds one reference to each symbol; true when the first stream or selection requests one. */
+  add(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    requester: Requester = "stream",
+  ): boolean {
     let changed = false;
+    const named = requester === "stream" ? 1 : 0;
     for (const symbol of symbols) {
       const known = this.#byChannel[channel].get(symbol);
       if (known) {
+        // A named pair that waited as a selected one is requested now.
+        if (named > 0 && known.named === 0) {
+          this.#selectedOnly--;
+          changed = true;
+        }
         known.streams++;
+        known.named += named;
         continue;
       }
-      const pair = { channel, symbol, streams: 1, position: this.#nextPosition++ };
+      if (named === 0) this.#selectedOnly++;
+      const position = this.#nextPosition++;
+      const pair = { channel, symbol, streams: 1, named, position };
       this.#byChannel[channel].set(symbol, pair);
       this.#referenced.add(pair);
       this.#lingering.delete(pairKey(pair));
@@ -61,15 +83,27 @@ export class SymbolRefCounts {
   }
 
   /**
-   * Removes one reference from each symbol; true when one has none left.
+   * Removes one reference from each symbol; true when one has none left, or only those of
+   * selections.
    *
    * @param now ms on the same clock as {@linkcode sweep}
    */
-  remove(channel: UpstreamChannel, symbols: Iterable<string>, now = 0): boolean {
+  remove(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    now = 0,
+    requester: Requester = "stream",
+  ): boolean {
     let changed = false;
     for (const symbol of symbols) {
       const pair = this.#byChannel[channel].get(symbol);
-      if (pair === undefined || --pair.streams > 0) continue;
+      if (pair === undefined) continue;
+      if (requester === "stream" && --pair.named === 0) {
+        this.#selectedOnly++;
+        changed = true;
+      }
+      if (--pair.streams > 0) continue;
+      this.#selectedOnly--;
       this.#byChannel[channel].delete(symbol);
       this.#referenced.delete(pair);
       changed = true;
@@ -121,7 +155,17 @@ export class SymbolRefCounts {
     return this.#nextPosition;
   }
 
-  /** Number of streams that request a pair. */
+  /** Whether there are pairs that selections request and no stream names. */
+  get hasSelectedOnly(): boolean {
+    return this.#selectedOnly > 0;
+  }
+
+  /** Whether a stream names a pair. */
+  isNamed({ channel, symbol }: Pair): boolean {
+    return (this.#byChannel[channel].get(symbol)?.named ?? 0) > 0;
+  }
+
+  /** Number of streams and selections that request a pair. */
   streamsOf({ channel, symbol }: Pair): number {
     return this.#byChannel[channel].get(symbol)?.streams ?? 0;
   }

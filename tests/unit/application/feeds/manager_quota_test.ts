@@ -159,3 +159,49 @@ Deno.test("a contract that was left out tests a learned limit, not a configured 
     harness.acknowledge({ quotes: ["A"] });
   }
 });
+
+Deno.test("selected contracts do not refuse a stream, and yield their slots to it", async () => {
+  const plan = { ...NO_LIMIT, pairs: 3, counts: DEFAULT_COUNTING.stocks };
+  await using harness = new ManagerHarness({ plan });
+  const { manager } = harness;
+  manager.add("quotes", ["S1", "S2", "S3"], "selection");
+  harness.attach();
+  harness.acknowledge({ quotes: ["S1", "S2", "S3"] });
+  manager.checkQuota("quotes", ["OPEN_POSITION", "S1"]);
+  manager.add("quotes", ["OPEN_POSITION", "S1"]);
+  assert.equal(manager.freeSlots("quotes"), -1, "the selections are to return one");
+  await harness.clock.advance(0);
+  harness.acknowledge({ quotes: ["S1", "S2"] });
+  assert.deepEqual(harness.asked.slice(1), [
+    "unsubscribe quotes:S3",
+    "subscribe quotes:OPEN_POSITION",
+  ]);
+  harness.acknowledge({ quotes: ["S1", "S2", "OPEN_POSITION"] });
+  manager.checkQuota("quotes", ["ANOTHER"]);
+  assert.throws(() => manager.checkQuota("quotes", ["ANOTHER", "TOO_MANY"]), {
+    message: "The sip symbol quota is exceeded by 1: 3 allowed, 2 used, 2 more requested",
+  });
+});
+
+Deno.test("selected contracts yield their slots under a newly learned limit", async () => {
+  await using harness = new ManagerHarness({
+    plan: planLimit({ name: "auto" }, { feed: "opra", counting: DEFAULT_COUNTING }),
+  });
+  const { manager } = harness;
+  manager.add("quotes", ["S1", "S2", "S3"], "selection");
+  harness.attach();
+  harness.acknowledge({ quotes: ["S1", "S2", "S3"] });
+  manager.checkQuota("quotes", ["OWN"]);
+  manager.add("quotes", ["OWN"]);
+  await harness.clock.advance(0);
+  harness.manager.rejected(FULL);
+  await harness.clock.advance(0);
+  harness.acknowledge({ quotes: ["S1", "S2"] });
+  assert.deepEqual(harness.asked.slice(1), [
+    "subscribe quotes:OWN",
+    "unsubscribe quotes:S3",
+    "subscribe quotes:OWN",
+  ]);
+  harness.acknowledge({ quotes: ["S1", "S2", "OWN"] });
+  assert.equal(manager.freeSlots("quotes"), -1);
+});

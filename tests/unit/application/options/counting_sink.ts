@@ -6,7 +6,7 @@
  */
 import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
 import type { SymbolChange } from "../../../../src/application/streaming/upstream_events.ts";
-import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
+import { type Requester, SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";
 import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 
 /** A sink that the test reads and limits. */
@@ -26,19 +26,23 @@ export class CountingSink implements SubscriptionSink {
 
   checkQuota(): void {}
 
-  add(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
     const list = [...symbols];
     this.calls.push({ action: "add", symbols: list });
-    this.#refCounts.add(channel, list);
+    this.#refCounts.add(channel, list, requester);
   }
 
-  remove(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  remove(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
     const list = [...symbols];
     const referenced = this.#refCounts.symbols(channel);
     const strange = list.filter((symbol) => !referenced.has(symbol));
     if (strange.length > 0) throw new Error(`never added: ${strange}`);
     this.calls.push({ action: "remove", symbols: list });
-    this.#refCounts.remove(channel, list);
+    this.#refCounts.remove(channel, list, 0, requester);
+  }
+
+  isNamed(channel: UpstreamChannel, symbol: string): boolean {
+    return this.#refCounts.isNamed({ channel, symbol });
   }
 
   freeSlots(channel: UpstreamChannel): number | undefined {

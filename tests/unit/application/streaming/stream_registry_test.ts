@@ -57,6 +57,10 @@ class RefCountSink implements SubscriptionSink {
 
   freeSlots(): undefined {}
 
+  isNamed(): boolean {
+    return false;
+  }
+
   testLimitWith(): void {}
 
   statesOf(_channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[] {
@@ -305,6 +309,7 @@ Deno.test("a stream over the quota is not opened and changes nothing", () => {
     add: () => calls.push("add"),
     remove: () => calls.push("remove"),
     freeSlots: () => undefined,
+    isNamed: () => false,
     testLimitWith: () => {},
     statesOf: () => [],
   };

@@ -66,6 +66,29 @@ Deno.test("a used slot is not given to a pair requested earlier", () => {
   assert.deepEqual(desired.waiting.map(short), ["quotes FIRST"]);
 });
 
+Deno.test("a selected pair yields its slot to a named one, also an acknowledged one", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(3) });
+  refCounts.add("quotes", ["S1", "S2", "S3"], "selection");
+  desired.refresh(subscribed("S1", "S2", "S3"));
+  assert.deepEqual([...desired.of("quotes")], ["S1", "S2", "S3"]);
+  refCounts.add("trades", ["OWN"]);
+  refCounts.add("quotes", ["S3"]);
+  desired.refresh(subscribed("S1", "S2", "S3"));
+  assert.deepEqual([...desired.of("quotes")], ["S3", "S1"]);
+  assert.deepEqual(desired.missing.map(short), ["trades OWN"]);
+  assert.deepEqual([...desired.surplus(subscribed("S1", "S2", "S3"))].map(short), ["quotes S2"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes S2"]);
+});
+
+Deno.test("named pairs are requested before selected ones that were requested earlier", () => {
+  const { refCounts, desired } = subscriptionsOf(LIMITS, { plan: limited(3) });
+  refCounts.add("quotes", ["S1", "S2", "S3"], "selection");
+  refCounts.add("quotes", ["A", "B"]);
+  desired.refresh(NOTHING);
+  assert.deepEqual(desired.missing.map(short), ["quotes A", "quotes B", "quotes S1"]);
+  assert.deepEqual(desired.waiting.map(short), ["quotes S2", "quotes S3"]);
+});
+
 Deno.test("lingering symbols are dropped for new ones, in the order of release", () => {
   const { refCounts, desired } = subscriptionsOf(LIMITS, {
     plan: limited(3),

@@ -17,6 +17,26 @@ Deno.test("only the first reference and the last removal change the set", () => 
   assert.equal(size(refCounts), 2);
 });
 
+Deno.test("a pair is named while a stream names it, with or without selections", () => {
+  const refCounts = new SymbolRefCounts();
+  const pair = { channel: "quotes", symbol: "A" } as const;
+  const state = () => [
+    refCounts.streamsOf(pair),
+    refCounts.isNamed(pair),
+    refCounts.hasSelectedOnly,
+  ];
+  assert.equal(refCounts.add("quotes", ["A"], "selection"), true);
+  assert.deepEqual(state(), [1, false, true]);
+  assert.equal(refCounts.add("quotes", ["A"], "selection"), false);
+  assert.equal(refCounts.add("quotes", ["A"]), true, "it may need its slot now");
+  assert.deepEqual(state(), [3, true, false]);
+  assert.equal(refCounts.remove("quotes", ["A"], 0, "selection"), false);
+  assert.equal(refCounts.remove("quotes", ["A"]), true, "it may yield its slot now");
+  assert.deepEqual(state(), [1, false, true]);
+  assert.equal(refCounts.remove("quotes", ["A"], 0, "selection"), true);
+  assert.deepEqual(state(), [0, false, false]);
+});
+
 Deno.test("channels are counted separately", () => {
   const refCounts = new SymbolRefCounts();
   refCounts.add("quotes", ["AAPL"]);
