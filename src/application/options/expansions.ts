@@ -238,8 +238,9 @@ export class Expansions {
   }
 
   #report(expansion: Expansion): ExpansionReport {
-    const { scope, streams, assigned, centre } = expansion;
+    const { scope, streams, assigned, desired, centre } = expansion;
     const { underlying, channel } = scope;
+    const price = this.#prices?.of(underlying);
     const chain = this.#chainState(underlying);
     const isPending = chain.at === "ready" && centre === undefined;
     return {
@@ -250,6 +251,10 @@ export class Expansions {
       state: isPending ? "loading" : chain.at,
       reason: this.#reason(expansion, chain),
       centre: centre || undefined,
+      selected: assigned,
+      wanted: desired.length,
+      priceSource: price?.source,
+      pricedAt: price?.asOf,
     };
   }
 

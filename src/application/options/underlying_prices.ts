@@ -14,6 +14,7 @@ import { medianByOpenInterest, parityPrice } from "../../domain/options/implied_
 import type { Clock } from "../ports/clock.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
+import type { PriceSource } from "../status/reports.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -27,7 +28,9 @@ const UNPRICED_MS = 900_000;
 interface UnderlyingPrice {
   /** USD. */
   readonly price: number;
-  readonly source: "trade" | "parity" | "guess";
+  readonly source: PriceSource;
+  /** Wall clock ms at which the underlying had this price, if known. */
+  readonly asOf?: number | undefined;
   /** Why the price is old or a guess. */
   readonly problem: string | undefined;
 }

@@ -113,10 +113,25 @@ export interface ExpansionReport {
   readonly contracts: number;
   /** `off` when the option catalog cannot be read; `reason` says why. */
   readonly state: "loading" | "ready" | "off";
+  /** Why it has fewer contracts than requested, or can be inaccurate. */
   readonly reason: string | undefined;
   /** Price that the strikes are measured from, USD. */
   readonly centre: number | undefined;
+  /** OCC symbols of the contracts chosen at the moment. */
+  readonly selected: ReadonlySet<string>;
+  /** Contracts that it would have with enough slots of the symbol quota. */
+  readonly wanted: number;
+  /** Where the underlying's price is from; `undefined` while it is unknown. */
+  readonly priceSource: PriceSource | undefined;
+  /** Wall clock ms at which the underlying had this price, if known. */
+  readonly pricedAt: number | undefined;
 }
+
+/**
+ * Where the price of an underlying is from: its last trade; put-call parity of its options; or a
+ * guess, the median strike of the open interest.
+ */
+export type PriceSource = "trade" | "parity" | "guess";
 
 /** Everything about one feed's subscriptions. */
 export interface FeedSubscriptions {

@@ -13,6 +13,7 @@ import type {
 import type {
   ExpansionReport,
   FeedSubscriptions,
+  PriceSource,
   SymbolState as DomainSymbolState,
 } from "../../../application/status/reports.ts";
 import type {
@@ -30,7 +31,9 @@ import {
   FeedType,
   Freshness,
   GetConnectionStatusResponseSchema,
+  type OptionExpansionSchema,
   SymbolState,
+  UnderlyingPriceSource,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
 
 /** Schema values of the upstream feeds. */
@@ -80,6 +83,13 @@ export const EXPANSION_STATES: Readonly<
   off: ExpansionState.OFF,
 };
 
+/** Schema values of the sources of an underlying's price. */
+const PRICE_SOURCES: Readonly<Record<PriceSource, UnderlyingPriceSource>> = {
+  trade: UnderlyingPriceSource.TRADE,
+  parity: UnderlyingPriceSource.PARITY,
+  guess: UnderlyingPriceSource.OPEN_INTEREST,
+};
+
 /** Schema values of the freshness of a feed. */
 export const FRESHNESS: Readonly<Record<DomainFreshness, Freshness>> = {
   live: Freshness.LIVE,
@@ -110,12 +120,26 @@ function subscriptionsOf(
       unfilteredStreams: unfiltered,
     })),
     budget: { ...(limit !== undefined && { limit }), learned, used },
-    expansions: expansions.map(({ state, reason, centre, ...same }) => ({
-      ...same,
-      state: EXPANSION_STATES[state],
-      ...(reason !== undefined && { reason }),
-      ...(centre !== undefined && { centre }),
-    })),
+    expansions: expansions.map(expansionOf),
+  };
+}
+
+function expansionOf(
+  { underlying, channel, streams, contracts, wanted, ...report }: ExpansionReport,
+): MessageInitShape<typeof OptionExpansionSchema> {
+  const { state, reason, centre, selected, priceSource, pricedAt } = report;
+  return {
+    underlying,
+    channel,
+    streams,
+    contracts,
+    wanted,
+    state: EXPANSION_STATES[state],
+    selected: [...selected].sort(),
+    ...(reason !== undefined && { reason }),
+    ...(centre !== undefined && { centre }),
+    ...(priceSource !== undefined && { priceSource: PRICE_SOURCES[priceSource] }),
+    ...(pricedAt !== undefined && { priceTime: timeOf(pricedAt) }),
   };
 }
 

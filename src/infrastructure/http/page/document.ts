@@ -246,7 +246,7 @@ function subscriptions(page: Elements, view: LiveView): Markup {
         ${scroller("Symbols by channel", subscriptionsTable(page, reports))}
       </div>
       <div ${page.show("expansions", expanded)}>
-        ${scroller("Contracts by underlying", expansionsTable(page, reports))}
+        ${scroller("Contracts by underlying", expansionsTable(page, reports, view.status.now))}
       </div>
     </section>
   `;

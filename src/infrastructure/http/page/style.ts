@@ -209,6 +209,9 @@ th .cell-name { min-width: 8.2em; flex: none; white-space: nowrap; }
   color: var(--warn);
 }
 .expansions { margin-top: 10px; }
+.expansions th .joined { flex-wrap: wrap; }
+.expansions .number .joined { justify-content: flex-end; flex-wrap: wrap; }
+.cell-known { color: var(--soft); font-size: .857rem; overflow-wrap: anywhere; min-width: 0; }
 .errors .when, .errors .where { white-space: nowrap; width: 1%; }
 .errors .when .joined, .errors .when span,
 .streams .number .joined, .streams .number span { display: block; }

@@ -7,12 +7,15 @@ import type { RecentError } from "../../../application/status/recent_errors.ts";
 import type {
   ChannelReport,
   DeliveryPolicy,
+  ExpansionReport,
   FeedSubscriptions,
   OptionsReport,
+  PriceSource,
   StreamReport,
   SymbolState,
 } from "../../../application/status/reports.ts";
 import { FEED_NAMES, type FeedId } from "../../../domain/connection/feed.ts";
+import { parseOccSymbol } from "../../../domain/market/occ_symbol.ts";
 import type { Elements, Row, Table } from "./elements.ts";
 import { CHANNEL_LABELS, formatAge, formatCount, formatDuration, formatTime } from "./format.ts";
 import type { Markup } from "./html.ts";
@@ -158,31 +161,87 @@ function listSymbols(
   return `${state}: ${names}${more}${reason === undefined ? "" : ` – ${reason}`}`;
 }
 
+const DAY_MS = 86_400_000;
+
 const EXPANSIONS: Table = {
   name: "expansions",
   caption: "Option contracts chosen for underlyings",
   columns: [
     { title: "Underlying", style: "name" },
     { title: "Note", style: "note", joined: true },
+    { title: "Price", style: "known", joined: true },
+    { title: "Expiries", style: "known", joined: true },
     { title: "Streams", style: "number" },
     { title: "Contracts", style: "number" },
+    { title: "Wanted", style: "note", joined: true },
     { title: "State" },
   ],
 };
 
 /** Renders the underlyings whose contracts are chosen for streams. */
-export function expansionsTable(page: Elements, reports: readonly FeedSubscriptions[]): Markup {
+export function expansionsTable(
+  page: Elements,
+  reports: readonly FeedSubscriptions[],
+  now: number,
+): Markup {
   const rows = reports.flatMap(({ expansions }) => expansions).map((each): Row => ({
     cells: [
       `${each.underlying} ${each.channel}`,
-      each.reason ?? (each.centre === undefined ? "" : `around ${each.centre.toFixed(2)}`),
+      each.reason ?? "",
+      formatCentre(each, now),
+      listExpiries(each.selected),
       formatCount(each.streams),
       formatCount(each.contracts),
+      each.wanted > each.contracts ? `of ${formatCount(each.wanted)}` : "",
       each.state,
     ],
-    tone: each.state === "off" ? "warn" : "plain",
+    tone: each.state === "off" || each.wanted > each.contracts ? "warn" : "plain",
   }));
   return page.table(EXPANSIONS, rows);
+}
+
+const SOURCE_LABELS: Readonly<Record<PriceSource, string>> = {
+  trade: "last trade",
+  parity: "put-call parity",
+  guess: "open interest",
+};
+
+function formatCentre(
+  { centre, priceSource, pricedAt }: ExpansionReport,
+  now: number,
+): string {
+  if (centre === undefined) return "";
+  const parts = [
+    ...(priceSource === undefined ? [] : [SOURCE_LABELS[priceSource]]),
+    ...(pricedAt === undefined ? [] : [formatAge(now - pricedAt)]),
+  ];
+  const price = `around ${centre.toFixed(2)}`;
+  return parts.length === 0 ? price : `${price} (${parts.join(", ")})`;
+}
+
+/** Expiries that a note lists; the rest is counted. */
+const MAX_EXPIRIES = 6;
+
+/** Lists contracts by expiry: `2026-09-18: 20 from 561 to 580`. */
+function listExpiries(symbols: ReadonlySet<string>): string {
+  const strikes = new Map<number, number[]>();
+  for (const symbol of symbols) {
+    const contract = parseOccSymbol(symbol);
+    if (!contract) continue;
+    const { expiry, strikeMills } = contract;
+    const found = strikes.get(expiry);
+    if (found) found.push(strikeMills);
+    else strikes.set(expiry, [strikeMills]);
+  }
+  const expiries = [...strikes].sort(([one], [other]) => one - other);
+  const shown = expiries.slice(0, MAX_EXPIRIES).map(([expiry, mills]) => {
+    const day = new Date(expiry * DAY_MS).toISOString().slice(0, 10);
+    const [least, most] = [Math.min(...mills), Math.max(...mills)].map((each) => each / 1_000);
+    const range = least === most ? `at ${least}` : `from ${least} to ${most}`;
+    return `${day}: ${formatCount(mills.length)} ${range}`;
+  });
+  const hidden = expiries.length - shown.length;
+  return [...shown, ...(hidden > 0 ? [`and ${formatCount(hidden)} more`] : [])].join("; ");
 }
 
 const ERRORS: Table = {

@@ -123,6 +123,10 @@ Deno.test("an underlying expands to the contracts nearest to its price", async (
     state: "ready",
     reason: undefined,
     centre: 100,
+    selected: new Set(rig.sink.symbols()),
+    wanted: 84,
+    priceSource: "trade",
+    pricedAt: undefined,
   }]);
 });
 
@@ -342,6 +346,10 @@ Deno.test("without a catalog the expansion is off, with the reason", async () =>
     state: "off",
     reason: "expansion of underlyings is switched off",
     centre: undefined,
+    selected: new Set(),
+    wanted: 0,
+    priceSource: undefined,
+    pricedAt: undefined,
   }]);
   assert.deepEqual(rig.sink.calls, []);
 });

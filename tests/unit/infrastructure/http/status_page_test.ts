@@ -507,6 +507,66 @@ Deno.test("subscriptions stand against their quota, and rejections have reasons"
   }]);
 });
 
+Deno.test("an underlying shows price, source, age, expiries and what is short", () => {
+  const selected = Array.from({ length: 7 }, (_, at) => [
+    `SPY26091${at}C00561000`,
+    `SPY26091${at}P00580500`,
+  ]).flat();
+  const { now } = sampleStatus(["connected", "reconnecting", "error"]);
+  const expansions: FeedSubscriptions["expansions"] = [
+    {
+      underlying: "SPY",
+      channel: "quotes",
+      streams: 2,
+      contracts: 14,
+      wanted: 2_000,
+      selected: new Set(selected),
+      state: "ready",
+      reason: "the symbol quota has slots for 14 of 2000 contracts",
+      centre: 571.9,
+      priceSource: "trade",
+      pricedAt: now - 12_000,
+    },
+    {
+      underlying: "QQQ",
+      channel: "trades",
+      streams: 1,
+      contracts: 0,
+      wanted: 0,
+      selected: new Set(),
+      state: "loading",
+      reason: undefined,
+      centre: undefined,
+      priceSource: undefined,
+      pricedAt: undefined,
+    },
+  ];
+  const quota = { limit: 30, learned: true, used: 28 };
+  const { rows } = contentOf({
+    subscriptions: () => [{ feed: "opra", channels: [], quota, expansions }],
+  });
+  const days = ["0", "1", "2", "3", "4", "5"].map((day) => `2026-09-1${day}: 2 from 561 to 580.5`);
+  assert.deepEqual(rows.expansions, [
+    {
+      cells: [
+        "SPY quotes",
+        "the symbol quota has slots for 14 of 2000 contracts",
+        "around 571.90 (last trade, 12 s ago)",
+        [...days, "and 1 more"].join("; "),
+        "2",
+        "14",
+        "of 2,000",
+        "ready",
+      ],
+      tone: "warn",
+    },
+    {
+      cells: ["QQQ trades", "", "", "", "1", "0", "", "loading"],
+      tone: "plain",
+    },
+  ]);
+});
+
 Deno.test("numbers and times read well at every size", () => {
   assert.deepEqual([0, 999_999, 12_345_678].map(formatCount), [
     "0",

@@ -11,6 +11,7 @@ import {
   Freshness,
   GetConnectionStatusResponseSchema,
   SymbolState,
+  UnderlyingPriceSource,
 } from "../../../../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { Environment } from "../../../../../src/gen/cream/v1/common_pb.ts";
 import {
@@ -176,6 +177,10 @@ const SUBSCRIPTIONS: FeedSubscriptions = {
       state: "ready",
       reason: undefined,
       centre: 500.25,
+      selected: new Set(["SPY260918P00500000", "SPY260918C00500000"]),
+      wanted: 4,
+      priceSource: "parity",
+      pricedAt: 1_705_312_800_000,
     },
     {
       underlying: "QQQ",
@@ -185,6 +190,10 @@ const SUBSCRIPTIONS: FeedSubscriptions = {
       state: "off",
       reason: "no access",
       centre: undefined,
+      selected: new Set(),
+      wanted: 0,
+      priceSource: undefined,
+      pricedAt: undefined,
     },
   ],
 };
@@ -218,6 +227,10 @@ Deno.test("subscriptions are sent with their feed", () => {
         contracts: 1,
         state: "EXPANSION_STATE_READY",
         centre: 500.25,
+        selected: ["SPY260918C00500000", "SPY260918P00500000"],
+        priceSource: "UNDERLYING_PRICE_SOURCE_PARITY",
+        priceTime: "2024-01-15T10:00:00Z",
+        wanted: 4,
       },
       {
         underlying: "QQQ",
@@ -238,6 +251,24 @@ Deno.test("an unknown limit is unset, a limit of zero is not", () => {
     return feeds[0]?.subscriptions?.budget?.limit;
   });
   assert.deepEqual(limits, [undefined, 0]);
+});
+
+Deno.test("every source of an underlying's price has its number", () => {
+  const { expansions: [expansion] } = SUBSCRIPTIONS;
+  assert.ok(expansion);
+  const sources = (["trade", "parity", "guess", undefined] as const).map((priceSource) => {
+    const report = { ...SUBSCRIPTIONS, expansions: [{ ...expansion, priceSource }] };
+    const { feeds } = decode(encodeStatus({ ...PROXY, feeds: [{ ...FEED, feed: "opra" }] }, [
+      { ...report, feed: "opra" },
+    ]));
+    return feeds[0]?.subscriptions?.expansions[0]?.priceSource;
+  });
+  assert.deepEqual(sources, [
+    UnderlyingPriceSource.TRADE,
+    UnderlyingPriceSource.PARITY,
+    UnderlyingPriceSource.OPEN_INTEREST,
+    UnderlyingPriceSource.UNSPECIFIED,
+  ]);
 });
 
 Deno.test("every state of a symbol and of an expansion has its number", () => {
