@@ -10,7 +10,11 @@
  * @module
  */
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { medianByOpenInterest, parityPrice } from "../../domain/options/implied_price.ts";
+import {
+  medianByOpenInterest,
+  parityPrice,
+  type TimedPrice,
+} from "../../domain/options/implied_price.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
@@ -24,14 +28,15 @@ const PARITY_WINDOW = 0.03;
 /** Pause until an underlying without a stock price is looked up again, in ms. */
 const UNPRICED_MS = 900_000;
 
-/** A price and its source. */
+/** A price, its source and its age. */
 interface UnderlyingPrice {
   /** USD. */
   readonly price: number;
+  /** The last trade, the options by put-call parity, or a guess from their open interest. */
   readonly source: PriceSource;
-  /** Wall clock ms at which the underlying had this price, if known. */
-  readonly asOf?: number | undefined;
-  /** Why the price is old or a guess. */
+  /** When the trade or the quotes were made, in ms since the Unix epoch; unset for a guess. */
+  readonly asOf: number | undefined;
+  /** Why the price is old, not confirmed or a guess; `undefined` for a current one. */
   readonly problem: string | undefined;
 }
 
@@ -123,12 +128,14 @@ export class UnderlyingPrices {
     if (requested.length === 0) return stale;
     const priced = new Set<string>();
     try {
-      const prices = await this.#options.catalog.prices(requested.map(([name]) => name), signal);
+      const names = requested.map(([name]) => name);
+      const { trades } = await this.#options.catalog.lastTrades(names, signal);
       for (const [name, chain] of requested) {
-        const price = prices.get(name);
-        if (price === undefined) this.#unpricedUntil.set(chain, now + UNPRICED_MS);
+        const trade = trades.get(name);
+        if (trade === undefined) this.#unpricedUntil.set(chain, now + UNPRICED_MS);
         else {
-          this.#set(name, { price, source: "trade", problem: undefined });
+          const { price, at: asOf } = trade;
+          this.#set(name, { price, source: "trade", asOf, problem: undefined });
           priced.add(name);
         }
       }
@@ -146,9 +153,10 @@ export class UnderlyingPrices {
 
   async #fetchOptions(underlying: string, chain: Chain, signal: AbortSignal): Promise<void> {
     try {
-      const price = await this.#parity(underlying, chain, signal);
-      if (price !== undefined) {
-        this.#set(underlying, { price, source: "parity", problem: undefined });
+      const parity = await this.#parity(underlying, chain, signal);
+      if (parity !== undefined) {
+        const { price, at: asOf } = parity;
+        this.#set(underlying, { price, source: "parity", asOf, problem: undefined });
       } else this.#keepOrGuess(underlying, chain, "neither it nor its options trade");
     } catch (error) {
       if (signal.aborted) return;
@@ -162,7 +170,7 @@ export class UnderlyingPrices {
     underlying: string,
     chain: Chain,
     signal: AbortSignal,
-  ): Promise<number | undefined> {
+  ): Promise<TimedPrice | undefined> {
     const contracts = nearest(chain);
     const expiryDay = contracts[0]?.expiryDay;
     if (expiryDay === undefined) return undefined;
@@ -172,21 +180,23 @@ export class UnderlyingPrices {
     if (last && last.source !== "guess") {
       const off = last.price * PARITY_WINDOW;
       const strikes = [last.price - off, last.price + off] as const;
-      const mids = await catalog.mids({ ...query, strikes }, signal);
-      const price = parityPrice(contracts, mids);
+      const quotes = await catalog.quotes({ ...query, strikes }, signal);
+      const price = parityPrice(contracts, quotes);
       if (price !== undefined) return price;
     }
-    return parityPrice(contracts, await catalog.mids(query, signal));
+    return parityPrice(contracts, await catalog.quotes(query, signal));
   }
 
   #keepOrGuess(underlying: string, chain: Chain, problem: string): void {
     const last = this.#quotes.get(underlying);
     if (last && last.source !== "guess") {
-      return this.#set(underlying, { price: last.price, source: last.source, problem });
+      return this.#set(underlying, { ...last, problem });
     }
     const price = medianByOpenInterest(nearest(chain));
     // A chain without contracts is never followed.
-    if (price !== undefined) this.#set(underlying, { price, source: "guess", problem });
+    if (price !== undefined) {
+      this.#set(underlying, { price, source: "guess", asOf: undefined, problem });
+    }
   }
 
   #set(underlying: string, price: UnderlyingPrice): void {

@@ -4,9 +4,10 @@
  * @module
  */
 import type { OptionContract, OptionRight } from "../../domain/options/contract.ts";
+import type { BidAsk, TimedPrice } from "../../domain/options/implied_price.ts";
 
-/** Selects the contracts whose prices are looked up. */
-export interface MidsQuery {
+/** Selects the contracts whose quotes are looked up. */
+export interface QuotesQuery {
   readonly underlying: string;
   /** Expiration as days since 1970-01-01. */
   readonly expiryDay: number;
@@ -25,6 +26,14 @@ export interface DeltasQuery {
   readonly strikes?: readonly [lowest: number, highest: number] | undefined;
 }
 
+/** Last trades of underlyings. */
+export interface LastTrades {
+  /** By underlying; one without a trade is left out. */
+  readonly trades: ReadonlyMap<string, TimedPrice>;
+  /** Underlyings that are no stock: they need not be requested again soon. */
+  readonly rejected: ReadonlySet<string>;
+}
+
 /** Looks up contracts and prices. */
 export interface OptionCatalog {
   /**
@@ -36,19 +45,18 @@ export interface OptionCatalog {
   contracts(underlying: string, signal: AbortSignal): Promise<readonly OptionContract[]>;
 
   /**
-   * Last traded prices in USD; an underlying without one is left out.
+   * Last trades of the stock feed that has the regular session; prices are above 0 and finite.
    *
    * @throws ApiUnavailable
    */
-  prices(underlyings: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  lastTrades(underlyings: readonly string[], signal: AbortSignal): Promise<LastTrades>;
 
   /**
-   * The middle between bid and ask by contract, USD; contracts that are not
-   * quoted on both sides are left out.
+   * Bid and ask by contract; contracts that are not quoted are left out.
    *
    * @throws ApiUnavailable
    */
-  mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>>;
+  quotes(query: QuotesQuery, signal: AbortSignal): Promise<ReadonlyMap<string, BidAsk>>;
 
   /**
    * Deltas by contract, -1 to 1: puts have negative ones. Contracts without a

@@ -78,9 +78,9 @@ export class OptionHarness implements AsyncDisposable {
       stockFeed: "sip",
       optionFeed: "opra",
     });
-    const prices = this.catalog.prices.bind(this.catalog);
-    this.catalog.prices = async (underlyings, signal) => {
-      const answer = await prices(underlyings, signal);
+    const lastTrades = this.catalog.lastTrades.bind(this.catalog);
+    this.catalog.lastTrades = async (underlyings, signal) => {
+      const answer = await lastTrades(underlyings, signal);
       this.#priced++;
       return answer;
     };

@@ -8,13 +8,17 @@
  *
  * @module
  */
+import type { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
 import type {
   DeltasQuery,
-  MidsQuery,
+  LastTrades,
   OptionCatalog,
+  QuotesQuery,
 } from "../../../application/ports/option_catalog.ts";
-import type { OptionContract } from "../../../domain/options/contract.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
+import { parseRfc3339, toMilliseconds } from "../../../domain/market/timestamp.ts";
+import type { OptionContract } from "../../../domain/options/contract.ts";
+import { type BidAsk, isPrice, type TimedPrice } from "../../../domain/options/implied_price.ts";
 import { type ApiHost, fieldsOf, isBadRequest, listOf, mapOf, pages } from "./responses.ts";
 
 /** Entries on a page, parsed in a few ms. The chain of SPX has about 30 pages. */
@@ -23,6 +27,8 @@ const PAGING = { pageSize: 1_000, maxPages: 100 };
 const LAST_EXPIRY = "2100-01-01";
 /** Symbols per request for prices; the length of a URL is limited. */
 const MAX_SYMBOLS_PER_REQUEST = 200;
+/** Rejections of one list of symbols after which the rest is left for the next time. */
+const MAX_REJECTIONS = 16;
 const MS_PER_DAY = 86_400_000;
 
 /** Characters of a symbol, an underlying or a root; OCC symbols have 21. */
@@ -64,24 +70,36 @@ export class AlpacaCatalog implements OptionCatalog {
     return [...found.values()];
   }
 
-  async prices(
+  async lastTrades(
     underlyings: readonly string[],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, number>> {
-    const prices = new Map<string, number>();
-    for (let at = 0; at < underlyings.length; at += MAX_SYMBOLS_PER_REQUEST) {
-      const some = underlyings.slice(at, at + MAX_SYMBOLS_PER_REQUEST);
-      for (const [symbol, price] of await this.#prices(some, signal)) {
-        prices.set(symbol, price);
+  ): Promise<LastTrades> {
+    const trades = new Map<string, TimedPrice>();
+    const rejected = new Set<string>();
+    let rejections = 0;
+    const groups = groupsOf(underlyings, MAX_SYMBOLS_PER_REQUEST);
+    for (let group = groups.shift(); group !== undefined; group = groups.shift()) {
+      try {
+        for (const [name, trade] of await this.#trades(group, signal)) trades.set(name, trade);
+      } catch (error) {
+        if (!isBadRequest(error)) throw error;
+        rejections++;
+        const named = group.filter((name) => group.length === 1 || isNamedIn(error, name));
+        for (const name of named) rejected.add(name);
+        // Those that are left out are requested again with the next prices.
+        if (rejections > MAX_REJECTIONS) continue;
+        const rest = group.filter((name) => !rejected.has(name));
+        const size = named.length > 0 ? rest.length : rest.length / 2;
+        groups.push(...groupsOf(rest, Math.ceil(size)));
       }
     }
-    return prices;
+    return { trades, rejected };
   }
 
-  mids(query: MidsQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+  quotes(query: QuotesQuery, signal: AbortSignal): Promise<ReadonlyMap<string, BidAsk>> {
     const first = this.#snapshotsUrl(query);
     first.searchParams.set("expiration_date", dateOfDay(query.expiryDay));
-    return this.#readSnapshots(first, { read: readMid, signal });
+    return this.#readSnapshots(first, { read: readQuote, signal });
   }
 
   deltas(query: DeltasQuery, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
@@ -121,34 +139,36 @@ export class AlpacaCatalog implements OptionCatalog {
     return values;
   }
 
-  /**
-   * Alpaca may reject all symbols for one of them, for example an index. The list
-   * is then bisected to find that symbol.
-   */
-  async #prices(
+  async #trades(
     symbols: readonly string[],
     signal: AbortSignal,
-  ): Promise<readonly (readonly [string, number])[]> {
+  ): Promise<readonly (readonly [string, TimedPrice])[]> {
     const { data: { client, url }, stockFeed } = this.#options;
     const address = new URL(`${url}/v2/stocks/trades/latest`);
     address.searchParams.set("symbols", symbols.join(","));
     if (stockFeed) address.searchParams.set("feed", stockFeed);
-    try {
-      const body = await client.get(address, signal, "catalog");
-      return Object.entries(mapOf(body, "trades")).flatMap(([name, trade]) => {
-        const price = fieldsOf(trade).p;
-        return typeof price === "number" && price > 0 ? [[name, price]] : [];
-      });
-    } catch (error) {
-      if (!isBadRequest(error)) throw error;
-      if (symbols.length === 1) return [];
-      const half = symbols.length >> 1;
-      return [
-        ...await this.#prices(symbols.slice(0, half), signal),
-        ...await this.#prices(symbols.slice(half), signal),
-      ];
-    }
+    const body = await client.get(address, signal, "catalog");
+    return Object.entries(mapOf(body, "trades")).flatMap(([name, item]) => {
+      const { p: price, t } = fieldsOf(item);
+      const at = timeOf(t);
+      return isPrice(price) && at !== undefined ? [[name, { price, at }]] : [];
+    });
   }
+}
+
+function groupsOf<T>(items: readonly T[], size: number): T[][] {
+  const groups: T[][] = [];
+  for (let at = 0; at < items.length; at += size) groups.push(items.slice(at, at + size));
+  return groups;
+}
+
+/**
+ * Whether Alpaca's error names a symbol ("invalid symbol: SPX"). It rejects all symbols for one of
+ * them; when it names none, the list is bisected.
+ */
+function isNamedIn(error: ApiUnavailable, symbol: string): boolean {
+  const [, text = ""] = error.message.split(/: HTTP \d+ /);
+  return text.split(/[^A-Z0-9.]+/).includes(symbol);
 }
 
 function dateOfDay(day: number): string {
@@ -171,11 +191,18 @@ function readContract(item: unknown): OptionContract | undefined {
   return { symbol, underlying, root, expiryDay, right, strike, openInterest };
 }
 
-/** Mid price of a snapshot's quote, USD; `undefined` unless both sides are quoted. */
-function readMid(item: unknown): number | undefined {
-  const { bp, ap } = fieldsOf(fieldsOf(item).latestQuote);
-  if (typeof bp !== "number" || typeof ap !== "number") return undefined;
-  return bp > 0 && ap >= bp ? (bp + ap) / 2 : undefined;
+/** The quote of a snapshot; `undefined` unless an ask is quoted. */
+function readQuote(item: unknown): BidAsk | undefined {
+  const { bp: bid, ap: ask, t } = fieldsOf(fieldsOf(item).latestQuote);
+  const at = timeOf(t);
+  if (typeof bid !== "number" || !isPrice(ask) || at === undefined) return undefined;
+  return bid >= 0 && ask >= bid ? { bid, ask, at } : undefined;
+}
+
+/** A time in ms since the Unix epoch; `undefined` for an invalid one. */
+function timeOf(value: unknown): number | undefined {
+  const time = parseRfc3339(textOf(value));
+  return time && toMilliseconds(time);
 }
 
 /** Delta of a snapshot; `undefined` when it has none or one outside -1 to 1. */

@@ -56,7 +56,7 @@ function pagingError(url: URL, reason: string): ApiUnavailable {
 }
 
 /** Whether Alpaca rejected the parameters, for example one of several symbols. */
-export function isBadRequest(error: unknown): boolean {
+export function isBadRequest(error: unknown): error is ApiUnavailable {
   return error instanceof ApiUnavailable && error.status !== undefined &&
     BAD_REQUEST.has(error.status);
 }

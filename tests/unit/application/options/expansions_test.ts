@@ -32,6 +32,7 @@ class Rig implements AsyncDisposable {
     options: { limit?: number; off?: boolean; room?: () => number } = {},
   ) {
     const { catalog, clock } = this;
+    catalog.time = () => clock.now();
     this.sink = new CountingSink(options.limit);
     this.expansions = new Expansions({
       catalog: options.off ? undefined : catalog,
@@ -126,7 +127,7 @@ Deno.test("an underlying expands to the contracts nearest to its price", async (
     selected: new Set(rig.sink.symbols()),
     wanted: 84,
     priceSource: "trade",
-    pricedAt: undefined,
+    pricedAt: MANUAL_EPOCH,
   }]);
 });
 
@@ -414,15 +415,15 @@ Deno.test("a new expiry is selected soon after a stream requests it", async () =
 Deno.test("a fault in one loop ends all of them, and they can run again", async () => {
   const rig = new Rig();
   await rig[Symbol.asyncDispose]();
-  const prices = rig.catalog.prices.bind(rig.catalog);
-  rig.catalog.prices = () => Promise.reject(new TypeError("a mistake"));
+  const lastTrades = rig.catalog.lastTrades.bind(rig.catalog);
+  rig.catalog.lastTrades = () => Promise.reject(new TypeError("a mistake"));
   using _stream = rig.expansions.open("quotes", "SPY");
   const end = new AbortController();
   const failed = assert.rejects(rig.expansions.run(end.signal), /a mistake/);
   await rig.clock.advance(0);
   await failed;
   assert.equal(rig.clock.sleepers, 0);
-  rig.catalog.prices = prices;
+  rig.catalog.lastTrades = lastTrades;
   const run = rig.expansions.run(end.signal);
   await rig.clock.advance(0);
   assert.equal(rig.sink.symbols().length, 84);

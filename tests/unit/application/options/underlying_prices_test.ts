@@ -97,8 +97,8 @@ Deno.test("an index that leaves the requested strikes is found again", async () 
   await rig.follow("SPX");
   rig.catalog.indexes.set("SPX", 119);
   // Only strikes around 82 are asked for, where no put is quoted any more.
-  const mids = rig.catalog.mids.bind(rig.catalog);
-  rig.catalog.mids = async (query) => query.strikes ? new Map() : await mids(query);
+  const quotes = rig.catalog.quotes.bind(rig.catalog);
+  rig.catalog.quotes = async (query) => query.strikes ? new Map() : await quotes(query);
   await rig.clock.advance(INTERVAL_MS);
   assert.equal(rig.prices.of("SPX")?.price, 119);
 });
@@ -137,6 +137,7 @@ Deno.test("an underlying without a stock price is looked up again within 15 minu
   assert.deepEqual(rig.prices.of("SPY"), {
     price: 102,
     source: "trade",
+    asOf: Number.MAX_SAFE_INTEGER,
     problem: undefined,
     requestedAt: 900_000,
   });

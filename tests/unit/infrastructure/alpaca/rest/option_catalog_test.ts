@@ -149,46 +149,78 @@ Deno.test("too many pages are an error", async () => {
   assert.equal(api.requests.length, 100);
 });
 
-Deno.test("prices are read in one request; symbols without one are omitted", async () => {
-  await using api = new ScriptedApi([
-    json({
-      trades: {
-        SPY: { p: 571.25, s: 100 },
-        QQQ: { p: 0 },
-        IWM: { p: "1" },
-        DIA: null,
-      },
-    }),
-  ]);
-  const names = ["SPY", "QQQ", "IWM", "DIA", "BRK.B"];
-  const prices = await catalogOf(api, "iex").prices(names, api.signal);
-  assert.deepEqual([...prices], [["SPY", 571.25]]);
+const TIME = "2026-09-14T14:30:00.5Z";
+const AT = Date.parse(TIME);
+
+Deno.test("last trades are read in one request; invalid ones are omitted", async () => {
+  const trades = {
+    SPY: { p: 571.25, s: 100, t: TIME },
+    QQQ: { p: 0, t: TIME },
+    IWM: { p: "1", t: TIME },
+    DIA: null,
+    GLD: { p: 200 },
+    SLV: { p: 20, t: "soon" },
+    TLT: { p: 90 },
+  };
+  // JSON has no infinity, but its numbers have no limit.
+  const body = JSON.stringify({ trades }).replace('"p":200', `"p":1e999,"t":"${TIME}"`);
+  await using api = new ScriptedApi([() => new Response(body)]);
+  const names = [...Object.keys(trades), "BRK.B"];
+  const found = await catalogOf(api, "iex").lastTrades(names, api.signal);
+  assert.deepEqual([...found.trades], [["SPY", { price: 571.25, at: AT }]]);
+  assert.equal(found.rejected.size, 0);
   const url = api.requests[0]?.url ?? new URL(api.url);
   assert.equal(url.pathname, "/v2/stocks/trades/latest");
-  assert.equal(url.searchParams.get("symbols"), "SPY,QQQ,IWM,DIA,BRK.B");
+  assert.equal(url.searchParams.get("symbols"), names.join());
   assert.equal(url.searchParams.get("feed"), "iex");
 });
 
 Deno.test("without a stock feed Alpaca chooses one", async () => {
   await using api = new ScriptedApi([json({ trades: {} })]);
-  await catalogOf(api).prices(["SPY"], api.signal);
+  await catalogOf(api).lastTrades(["SPY"], api.signal);
   assert.equal(api.requests[0]?.url.searchParams.has("feed"), false);
 });
 
-Deno.test("a rejected symbol affects only its own price", async () => {
-  const answer: Answer = (url) => {
+/** Answers with trades of all symbols, or rejects all of them for some. */
+function rejecting(bad: readonly string[], messageOf: (name: string) => string): Answer {
+  return (url) => {
     const symbols = url.searchParams.get("symbols")?.split(",") ?? [];
-    if (symbols.includes("SPX")) {
-      return Response.json({ message: "invalid symbol: SPX" }, { status: 400 });
+    const first = symbols.find((name) => bad.includes(name));
+    if (first !== undefined) {
+      return Response.json({ message: messageOf(first) }, { status: 400 });
     }
     return Response.json({
-      trades: Object.fromEntries(symbols.map((name) => [name, { p: 5 }])),
+      trades: Object.fromEntries(symbols.map((name) => [name, { p: 5, t: TIME }])),
     });
   };
-  await using api = new ScriptedApi([answer]);
+}
+
+Deno.test("a rejected symbol affects only its own price", async () => {
+  await using api = new ScriptedApi([rejecting(["SPX"], () => "bad parameters")]);
   const names = ["A", "B", "C", "SPX", "D", "E", "F"];
-  const prices = await catalogOf(api).prices(names, api.signal);
-  assert.deepEqual([...prices.keys()], ["A", "B", "C", "D", "E", "F"]);
+  const { trades, rejected } = await catalogOf(api).lastTrades(names, api.signal);
+  assert.deepEqual([...trades.keys()].sort(), ["A", "B", "C", "D", "E", "F"]);
+  assert.deepEqual([...rejected], ["SPX"]);
+  assert.equal(api.requests.length, 7, "bisected");
+});
+
+Deno.test("a symbol that the rejection names costs one request", async () => {
+  const bad = ["SPX", "VIX"];
+  await using api = new ScriptedApi([rejecting(bad, (name) => `invalid symbol: ${name}`)]);
+  const names = ["A", "I", "SPX", "D", "VIX", "E", "S"];
+  const { trades, rejected } = await catalogOf(api).lastTrades(names, api.signal);
+  assert.deepEqual([...trades.keys()], ["A", "I", "D", "E", "S"]);
+  assert.deepEqual([...rejected], bad);
+  assert.equal(api.requests.length, 3);
+});
+
+Deno.test("a list of rejected symbols costs a bounded number of requests", async () => {
+  const names = Array.from({ length: 100 }, (_, at) => `S${at}`);
+  await using api = new ScriptedApi([rejecting(names, () => "bad parameters")]);
+  const { trades, rejected } = await catalogOf(api).lastTrades(names, api.signal);
+  assert.equal(trades.size, 0);
+  assert.ok(rejected.size < names.length, "the others are requested the next time");
+  assert.ok(api.requests.length <= 1 + 2 * 16, `${api.requests.length} requests`);
 });
 
 Deno.test("a plan without access to prices is not bisected", async () => {
@@ -196,7 +228,7 @@ Deno.test("a plan without access to prices is not bisected", async () => {
     json({ message: "forbidden" }, { status: 403 }),
   ]);
   await assert.rejects(
-    catalogOf(api).prices(["A", "B"], api.signal),
+    catalogOf(api).lastTrades(["A", "B"], api.signal),
     /HTTP 403 forbidden/,
   );
   assert.equal(api.requests.length, 1);
@@ -205,14 +237,16 @@ Deno.test("a plan without access to prices is not bisected", async () => {
 Deno.test("many underlyings take several requests", async () => {
   await using api = new ScriptedApi([json({ trades: {} })]);
   const names = Array.from({ length: 450 }, (_, at) => `S${at}`);
-  await catalogOf(api).prices(names, api.signal);
+  await catalogOf(api).lastTrades(names, api.signal);
   const counts = api.requests
     .map(({ url }) => url.searchParams.get("symbols")?.split(",").length);
   assert.deepEqual(counts, [200, 200, 50]);
 });
 
-Deno.test("option prices are the mid of quotes with both sides", async () => {
-  const snapshot = (bp: unknown, ap: unknown) => ({ latestQuote: { bp, ap } });
+Deno.test("option quotes have a finite ask and a time; the bid may be 0", async () => {
+  const snapshot = (bp: unknown, ap: unknown, t: unknown = TIME) => ({
+    latestQuote: { bp, ap, t },
+  });
   await using api = new ScriptedApi([
     json({
       snapshots: { A: snapshot(1, 2), B: snapshot(0, 2), C: { greeks: {} } },
@@ -224,17 +258,24 @@ Deno.test("option prices are the mid of quotes with both sides", async () => {
         E: snapshot(3, 2),
         F: snapshot("1", 2),
         G: null,
+        H: snapshot(0, 0),
+        I: snapshot(-1, 2),
+        J: snapshot(1, 2, "soon"),
       },
       next_page_token: null,
     }),
   ]);
   const expiryDay = dayOfDate("2026-12-18") ?? 0;
-  const mids = await catalogOf(api).mids({
+  const quotes = await catalogOf(api).quotes({
     underlying: "SPX",
     expiryDay,
     strikes: [5_600.123, 5_900],
   }, api.signal);
-  assert.deepEqual([...mids], [["A", 1.5], ["D", 2.5]]);
+  assert.deepEqual([...quotes], [
+    ["A", { bid: 1, ask: 2, at: AT }],
+    ["B", { bid: 0, ask: 2, at: AT }],
+    ["D", { bid: 2.5, ask: 2.5, at: AT }],
+  ]);
   const url = api.requests[0]?.url ?? new URL(api.url);
   assert.equal(url.pathname, "/v1beta1/options/snapshots/SPX");
   assert.deepEqual(Object.fromEntries(url.searchParams), {
