@@ -32,7 +32,7 @@ const KEY = "SIM_KEY";
 const SECRET = "SIM_SECRET";
 const EVERYTHING = { symbols: new Set<string>(), secondary: new Set<string>() };
 
-/** How long an update is on its way at most. */
+/** How long an update is on its way at most, unless the link is slow. */
 const MAX_DELAY_MS = 40;
 
 const OPTIONS: StreamOptions = {
@@ -172,8 +172,12 @@ export class OrderOutages implements AsyncDisposable {
   proxy: Proxy;
   /** Received by the proxy, in order, repeats included. */
   readonly received: TradeUpdate[] = [];
+  /** Those of them that arrived while nothing was being read from REST. */
+  readonly receivedLive: TradeUpdate[] = [];
   /** Chance that an update is sent twice. */
   repeatChance = 0;
+  /** How long an update is on its way at most. */
+  delayMs = MAX_DELAY_MS;
   #isConnected = false;
   /** Updates that are on their way. */
   #waiting: { readonly update: TradeUpdate; readonly at: number }[] = [];
@@ -276,7 +280,7 @@ export class OrderOutages implements AsyncDisposable {
     const last = this.#waiting.at(-1)?.at ?? 0;
     const copies = this.random() < this.repeatChance ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
-      const at = Math.max(last, this.time.now() + Math.floor(this.random() * MAX_DELAY_MS));
+      const at = Math.max(last, this.time.now() + Math.floor(this.random() * this.delayMs));
       const sent = { update, at };
       this.#waiting.push(sent);
       this.time.setTimer(at - this.time.now(), () => this.#arrive(sent));
@@ -289,6 +293,7 @@ export class OrderOutages implements AsyncDisposable {
       const next = this.#waiting.shift();
       if (!next) return;
       this.received.push(next.update);
+      if (this.proxy.journal.isComplete) this.receivedLive.push(next.update);
       this.proxy.journal.publish(
         asRead(next.update),
         this.time.now() + this.received.length / 1e6,

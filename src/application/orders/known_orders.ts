@@ -16,6 +16,8 @@ interface Entry {
   readonly known: KnownOrder;
   /** `undefined` when the state is from REST. */
   readonly last: Envelope<OrderUpdate> | undefined;
+  /** The last update that was derived. */
+  readonly derived: OrderUpdate | undefined;
 }
 
 /** The states of the orders of one account. */
@@ -36,31 +38,34 @@ export class KnownOrders {
 
   /** What is known of an order. */
   get(id: string): KnownOrder | undefined {
-    return (this.#open.get(id) ?? this.#finished.get(id))?.known;
+    return this.#entry(id)?.known;
   }
 
-  /** The final state of an order whose end was derived. */
-  derivedEnd(id: string): OrderDetails | undefined {
-    const entry = this.#finished.get(id);
-    return entry?.last?.origin === "reconciled" ? entry.last.event.order : undefined;
+  /** The last update of an order that was derived. */
+  derived(id: string): OrderUpdate | undefined {
+    return this.#entry(id)?.derived;
   }
 
   /** Adds the state after an event, unless a later one is known. */
   add(envelope: Envelope<OrderUpdate>): void {
-    const { order } = envelope.event;
-    const before = this.get(order.id);
+    const { event, origin } = envelope;
+    const { order } = event;
+    const entry = this.#entry(order.id);
+    const before = entry?.known;
     if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
-    this.#set({ known: knownAfter(order, before), last: envelope });
+    const derived = origin === "reconciled" ? event : entry?.derived;
+    this.#set({ known: knownAfter(order, before), last: envelope, derived });
   }
 
   /** Adds the state that REST has, unless a later one is known. */
   addState(order: OrderDetails): void {
-    const entry = this.#open.get(order.id) ?? this.#finished.get(order.id);
+    const entry = this.#entry(order.id);
     const before = entry?.known;
     if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
     const isSame = before?.order.status === order.status &&
       before.order.filledQty === order.filledQty;
-    this.#set({ known: knownAfter(order, before), last: isSame ? entry?.last : undefined });
+    const last = isSame ? entry?.last : undefined;
+    this.#set({ known: knownAfter(order, before), last, derived: entry?.derived });
   }
 
   /** Forgets an order that does not exist any more. */
@@ -73,6 +78,10 @@ export class KnownOrders {
     const finished = which === "all" ? this.#finished.values() : [];
     return [...finished, ...this.#open.values()]
       .sort((a, b) => compare(a.known.order.submittedAt, b.known.order.submittedAt));
+  }
+
+  #entry(id: string): Entry | undefined {
+    return this.#open.get(id) ?? this.#finished.get(id);
   }
 
   #set(entry: Entry): void {

@@ -16,6 +16,8 @@ import type { OrderDetails, OrderUpdate } from "../../domain/market/order_events
 import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp.ts";
 import {
   type Execution,
+  isBefore,
+  isFinal,
   mergeByTime,
   missedEvents,
   occasionOf,
@@ -388,10 +390,16 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     }
   }
 
-  /** Whether an update is from before the end of its order, which was derived. */
+  /** Whether a later update of the order was derived already. */
   #isLate(update: OrderUpdate): boolean {
-    const end = this.#known.derivedEnd(update.order.id);
-    return end !== undefined && isCoveredBy(update, end.updatedAt, end);
+    const { timestamp, order } = update;
+    const derived = this.#known.derived(order.id);
+    if (!derived) return false;
+    if (isFinal(derived.order)) return isCoveredBy(update, derived.order.updatedAt, derived.order);
+    const at = timestamp ?? order.updatedAt;
+    const known = this.#known.get(order.id)?.order.updatedAt;
+    return at !== undefined && known !== undefined && compareTimestamps(at, known) <= 0 &&
+      isBefore(update, derived);
   }
 
   /** Whether an update was derived before it arrived. */

@@ -309,8 +309,35 @@ export function occasionOf({ event, order }: OrderUpdate): string {
 }
 
 /**
- * Merges events that were derived with events that arrived meanwhile, by time; each of both keeps
- * its order.
+ * Whether one update of an order comes before another: by the executed quantity, at the same
+ * quantity by the stage of the order, and by time. The time alone does not tell, because that of a
+ * derived `new` is the submission, and the events of one moment share it.
+ */
+export function isBefore(some: OrderUpdate, other: OrderUpdate): boolean {
+  const byTime = compareTimes(some.timestamp, other.timestamp);
+  const someFilled = parseQuantity(some.order.filledQty) ?? 0n;
+  const otherFilled = parseQuantity(other.order.filledQty) ?? 0n;
+  // A later update with a lower quantity reports an execution that was busted.
+  if (someFilled !== otherFilled) return someFilled < otherFilled && byTime <= 0;
+  const byStage = stageOf(some.event) - stageOf(other.event);
+  return byStage < 0 || (byStage === 0 && byTime < 0);
+}
+
+function compareTimes(some: Timestamp | undefined, other: Timestamp | undefined): number {
+  return some && other ? compareTimestamps(some, other) : 0;
+}
+
+/** Orders the events that leave the executed quantity as it is, after the execution. */
+function stageOf(event: string): number {
+  if (WAITING.has(event)) return 0;
+  if (event === "fill" || event === "partial_fill") return 1;
+  if (event === "new") return 2;
+  return FINAL.has(event) ? 4 : 3;
+}
+
+/**
+ * Merges events that were derived with events that arrived meanwhile, by time and, of one order, by
+ * {@linkcode isBefore}; each of both keeps its order.
  */
 export function mergeByTime<T extends { readonly update: OrderUpdate }>(
   derived: readonly T[],
@@ -319,11 +346,13 @@ export function mergeByTime<T extends { readonly update: OrderUpdate }>(
   const merged: T[] = [];
   let at = 0;
   for (const each of arrived) {
-    const { timestamp } = each.update;
+    const { update } = each;
     while (at < derived.length) {
       const next = derived[at] as T;
-      const other = next.update.timestamp;
-      if (timestamp && other && compareTimestamps(other, timestamp) > 0) break;
+      const isLater = next.update.order.id === update.order.id
+        ? isBefore(update, next.update)
+        : compareTimes(next.update.timestamp, update.timestamp) > 0;
+      if (isLater) break;
       merged.push(next);
       at++;
     }

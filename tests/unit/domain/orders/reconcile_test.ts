@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
-import type { OrderDetails } from "../../../../src/domain/market/order_events.ts";
+import type { OrderDetails, OrderUpdate } from "../../../../src/domain/market/order_events.ts";
 import {
   type Execution,
+  isBefore,
   knownAfter,
   mergeByTime,
   missedEvents,
@@ -143,6 +144,15 @@ Deno.test("units of a multi-leg order are those of which every leg has its part"
     "partial_fill partially_filled 2 2 -2.95",
   ]);
   assert.equal(derive({ orderClass: "mleg" }, spread, [a]), undefined);
+  const part = { ...b, qty: "2" };
+  assert.equal(derive({ orderClass: "mleg" }, spread, [a, part]), undefined);
+});
+
+Deno.test("an execution shows that a request was rejected", () => {
+  const filled = rest({ status: "partially_filled", filledQty: "3" });
+  assert.deepEqual(derive({ status: "pending_cancel" }, filled, [execution("3", "3")]), [
+    "partial_fill partially_filled 3 3 1.5",
+  ]);
 });
 
 Deno.test("a derived event and the same event live report the same occasion", () => {
@@ -197,4 +207,48 @@ Deno.test("quantities are exact decimals", () => {
     quantityText(multiply(parseQuantity("2.5") ?? 0n, parseQuantity("-4") ?? 0n)),
     "-10",
   );
+});
+
+Deno.test("an order that was active before is not new again", () => {
+  const active = knownAfter(order({ status: "new" }), undefined);
+  const reviewed = knownAfter(order({ status: "pending_review" }), active);
+  const wordsOf = (known: typeof active) => {
+    const inputs = { current: rest({ status: "new" }), executions: [], inherited: "0" };
+    return missedEvents({ known, ...inputs }).events.map(({ event }) => event);
+  };
+  assert.deepEqual(wordsOf(reviewed), []);
+  assert.deepEqual(wordsOf(knownAfter(order({ status: "pending_review" }), undefined)), ["new"]);
+});
+
+Deno.test("a stopped order that is live again was new again", () => {
+  assert.deepEqual(derive({ status: "stopped" }, rest({ status: "new" })), ["new new 0"]);
+});
+
+Deno.test("of one order, updates come in the order of the executed quantity and the stage", () => {
+  const updateOf = (event: string, filledQty: string, seconds: number): OrderUpdate => ({
+    event,
+    eventId: "",
+    timestamp: at(seconds),
+    order: order({ filledQty }),
+    executionId: undefined,
+    price: undefined,
+    qty: undefined,
+    positionQty: undefined,
+  });
+  const sequence = [
+    updateOf("pending_new", "0", 2),
+    updateOf("new", "0", 1),
+    updateOf("pending_replace", "0", 3),
+    updateOf("partial_fill", "4", 3),
+    updateOf("order_replace_rejected", "4", 3),
+    updateOf("pending_cancel", "4", 4),
+    updateOf("canceled", "4", 4),
+  ];
+  for (const [index, some] of sequence.entries()) {
+    for (const [otherIndex, other] of sequence.entries()) {
+      assert.equal(isBefore(some, other), index < otherIndex, `${some.event}, ${other.event}`);
+    }
+  }
+  // After a bust the executed quantity is lower.
+  assert.equal(isBefore(updateOf("partial_fill", "3", 9), updateOf("partial_fill", "4", 5)), false);
 });

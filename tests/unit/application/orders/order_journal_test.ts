@@ -1,0 +1,538 @@
+import assert from "node:assert/strict";
+import { Channel } from "../../../../src/application/broadcast/channel.ts";
+import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
+import { OrderJournal } from "../../../../src/application/orders/order_journal.ts";
+import {
+  type OrderHistory,
+  TooManyEntries,
+} from "../../../../src/application/ports/order_history.ts";
+import { createCounters } from "../../../../src/application/status/counters.ts";
+import type { Gap } from "../../../../src/domain/market/notices.ts";
+import type { OrderDetails, OrderUpdate } from "../../../../src/domain/market/order_events.ts";
+import type { Timestamp } from "../../../../src/domain/market/timestamp.ts";
+import type { Execution, RestOrder } from "../../../../src/domain/orders/reconcile.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+
+const MAX_SILENCE_MS = 20_000;
+const SETTLE_MS = 250;
+
+function timestamp(ms: number): Timestamp {
+  return { seconds: Math.floor(ms / 1_000), nanos: ms % 1_000 * 1_000_000 };
+}
+
+/** An account behind a scripted REST API, its journal and a stream with options. */
+class Account implements OrderHistory {
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly counters = createCounters();
+  readonly channel: Channel<OrderUpdate>;
+  readonly journal: OrderJournal;
+  /** What REST has. */
+  readonly orders = new Map<string, RestOrder>();
+  executions: (Execution & { readonly atMs: number })[] = [];
+  /** Requests of orders by their id. */
+  readonly lookups: string[] = [];
+  /** Called before executions are returned. */
+  onExecutions: (() => void) | undefined;
+  readonly #lines: string[] = [];
+  readonly #taken;
+
+  constructor({ capacity = 100 } = {}) {
+    this.channel = new Channel<OrderUpdate>(
+      { symbol: ({ order }) => order.symbol, secondary: ({ order }) => order.id },
+      { capacity: 1_000, counters: this.counters.channels.orderUpdates },
+    );
+    this.journal = new OrderJournal({
+      channel: this.channel,
+      capacity,
+      history: this,
+      maxSilenceMs: MAX_SILENCE_MS,
+      settleMs: SETTLE_MS,
+      clock: this.clock,
+      log: this.log,
+      counters: this.counters.orders,
+    });
+    const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+    this.#taken = this.channel.subscribeQueue(
+      filter,
+      {},
+      (options) => new Subscriber<OrderUpdate>(options),
+    );
+    this.channel.observe({
+      filter,
+      fillsOutages: false,
+      gap: (gap: Gap) => this.#lines.push(`gap ${gap.reason} ${gap.symbols}`),
+      fillOutage: () => {},
+      carried: () => {},
+    });
+  }
+
+  openOrders(): Promise<readonly RestOrder[]> {
+    const isOpen = ({ order: { status } }: RestOrder) =>
+      ["new", "partially_filled"].includes(status);
+    return Promise.resolve([...this.orders.values()].filter(isOpen));
+  }
+
+  submittedAfter(since: number): Promise<readonly RestOrder[]> {
+    return Promise.resolve(
+      [...this.orders.values()].filter(({ order: { submittedAt } }) =>
+        submittedAt !== undefined && submittedAt.seconds * 1_000 > since
+      ),
+    );
+  }
+
+  order(id: string): Promise<readonly RestOrder[]> {
+    this.lookups.push(id);
+    const found = this.orders.get(id);
+    return Promise.resolve(found ? [found] : []);
+  }
+
+  executionsAfter(since: number): Promise<readonly Execution[]> {
+    this.onExecutions?.();
+    return Promise.resolve(this.executions.filter(({ atMs }) => atMs > since));
+  }
+
+  /** An order as it is now. */
+  details(id: string, changes: Partial<OrderDetails> = {}): OrderDetails {
+    const now = timestamp(this.clock.now());
+    return {
+      id,
+      clientOrderId: "",
+      symbol: "AAPL",
+      assetClass: "us_equity",
+      orderClass: "",
+      orderType: "limit",
+      side: "buy",
+      timeInForce: "gtc",
+      qty: "10",
+      filledQty: "0",
+      filledAvgPrice: "",
+      limitPrice: "1",
+      stopPrice: undefined,
+      status: "new",
+      extendedHours: false,
+      createdAt: now,
+      updatedAt: now,
+      submittedAt: now,
+      filledAt: undefined,
+      canceledAt: undefined,
+      expiredAt: undefined,
+      failedAt: undefined,
+      commission: undefined,
+      legs: [],
+      ...this.orders.get(id)?.order,
+      ...changes,
+    };
+  }
+
+  /** Changes an order at the exchange; returns it. */
+  set(id: string, changes: Partial<OrderDetails> = {}, replaces?: string): OrderDetails {
+    const order = this.details(id, { updatedAt: timestamp(this.clock.now()), ...changes });
+    this.orders.set(id, { order, replaces, replacedAt: undefined });
+    return order;
+  }
+
+  /** Executes a part of an order, with or without an update of it. */
+  fill(id: string, qty: string, cumQty: string, status = "partially_filled"): OrderDetails {
+    const atMs = this.clock.now();
+    const at = timestamp(atMs);
+    const execution = { orderId: id, id: `x${id}${cumQty}`, at, price: "1", qty, cumQty, atMs };
+    this.executions.push(execution);
+    return this.set(id, { filledQty: cumQty, status });
+  }
+
+  /** An update arrives. */
+  receive(event: string, order: OrderDetails, changes: Partial<OrderUpdate> = {}): void {
+    const at = order.updatedAt;
+    this.journal.publish({
+      event,
+      eventId: `${order.id} ${event} ${at?.seconds}.${at?.nanos} ${order.filledQty}`,
+      timestamp: at,
+      order,
+      executionId: undefined,
+      price: undefined,
+      qty: undefined,
+      positionQty: undefined,
+      ...changes,
+    }, this.clock.now());
+  }
+
+  /** Connects the trading stream and lets REST be read. */
+  async connect(ms = SETTLE_MS + 10): Promise<void> {
+    this.journal.carried();
+    await this.clock.advance(ms);
+  }
+
+  async disconnect(ms: number): Promise<void> {
+    this.journal.notCarried("upstream_lost");
+    await this.clock.advance(ms);
+  }
+
+  /** What a stream with options has received since the last call: updates, then gaps. */
+  lines(): string[] {
+    const events = this.#taken.take().map(({ event: { event, order }, origin }) =>
+      `${origin === "live" ? "" : `${origin} `}${order.id} ${event} ${order.filledQty}`
+    );
+    return [...events, ...this.#lines.splice(0)];
+  }
+}
+
+Deno.test("what was missed before the link was known to be lost is derived", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  // The link is silent from here on, and found to be so after the longest silence.
+  account.fill("a", "4", "4");
+  account.set("new", { submittedAt: timestamp(account.clock.now()) });
+  await account.clock.advance(MAX_SILENCE_MS);
+  await account.disconnect(1_000);
+  await account.connect();
+  assert.deepEqual(account.lines(), ["reconciled a partial_fill 4", "reconciled new new 0"]);
+});
+
+Deno.test("the clock of REST may be seconds behind", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(0);
+  const behind = account.clock.now() - MAX_SILENCE_MS - 9_000;
+  account.fill("a", "4", "4");
+  account.executions = account.executions.map((each) => ({ ...each, atMs: behind }));
+  account.set("new", { submittedAt: timestamp(behind) });
+  await account.connect();
+  assert.deepEqual(account.lines(), ["reconciled new new 0", "reconciled a partial_fill 4"]);
+});
+
+Deno.test("executions that REST has later than the order are waited for", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.fill("a", "4", "4");
+  const executions = account.executions.splice(0);
+  let readings = 0;
+  account.onExecutions = () => {
+    if (++readings === 3) account.executions = executions;
+  };
+  await account.connect(10_000);
+  assert.deepEqual(account.lines(), ["reconciled a partial_fill 4"]);
+  assert.equal(readings, 3);
+});
+
+Deno.test("executions that REST never has are a gap of the order", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.fill("a", "4", "4");
+  account.executions = [];
+  await account.connect(30_000);
+  assert.deepEqual(account.lines(), ["gap upstream_lost AAPL"]);
+  assert.equal(account.journal.isComplete, true);
+});
+
+Deno.test("an open order that REST does not have any more is a gap, once", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.orders.clear();
+  await account.disconnect(100);
+  await account.connect();
+  assert.deepEqual(account.lines(), ["gap upstream_lost AAPL"]);
+  await account.disconnect(100);
+  await account.connect();
+  assert.deepEqual(account.lines(), []);
+  assert.deepEqual(account.lookups, ["a"]);
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  assert.deepEqual(account.journal.present(filter, "all"), []);
+});
+
+Deno.test("of an order that ended long ago nothing is derived", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  const longAgo = timestamp(account.clock.now() - 86_400_000);
+  await account.disconnect(100);
+  account.set("old", { submittedAt: longAgo });
+  await account.connect();
+  assert.deepEqual(account.lines(), []);
+});
+
+Deno.test("a replacement continues the executed quantity of the order it replaces", async () => {
+  const account = new Account();
+  account.fill("a", "4", "4");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.set("a", { status: "replaced" });
+  await account.clock.advance(10);
+  account.set("b", { submittedAt: timestamp(account.clock.now()), filledQty: "4" }, "a");
+  await account.clock.advance(10);
+  account.fill("b", "2", "6");
+  const { order } = account.orders.get("b") ?? assert.fail();
+  account.orders.set("b", { order, replaces: "a", replacedAt: undefined });
+  await account.connect();
+  assert.deepEqual(account.lines(), [
+    "reconciled a replaced 4",
+    "reconciled b new 4",
+    "reconciled b partial_fill 6",
+  ]);
+});
+
+Deno.test("a replacement may also count its own executions only", async () => {
+  const account = new Account();
+  account.fill("a", "4", "4");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.set("a", { status: "replaced" });
+  await account.clock.advance(10);
+  account.set("b", { submittedAt: timestamp(account.clock.now()) });
+  await account.clock.advance(10);
+  account.fill("b", "2", "2");
+  const { order } = account.orders.get("b") ?? assert.fail();
+  account.orders.set("b", { order, replaces: "a", replacedAt: undefined });
+  await account.connect();
+  assert.deepEqual(account.lines(), [
+    "reconciled a replaced 4",
+    "reconciled b new 0",
+    "reconciled b partial_fill 2",
+  ]);
+});
+
+Deno.test("an update that was derived is not delivered again when it arrives", async () => {
+  const account = new Account();
+  const submitted = account.set("a");
+  await account.connect();
+  account.receive("new", submitted);
+  account.lines();
+  await account.disconnect(100);
+  const filled = account.fill("a", "4", "4");
+  await account.connect();
+  account.receive("partial_fill", filled, { executionId: "other", qty: "4", price: "1" });
+  assert.deepEqual(account.lines(), ["reconciled a partial_fill 4"]);
+  await account.clock.advance(100);
+  const next = account.fill("a", "2", "6");
+  account.receive("partial_fill", next, { executionId: "xa6", qty: "2", price: "1" });
+  assert.deepEqual(account.lines(), ["a partial_fill 6"]);
+  assert.equal(account.counters.orders.duplicates, 1);
+});
+
+Deno.test("an update is not delivered after a later one of its order was derived", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  const pending = account.details("a", { status: "pending_new" });
+  await account.clock.advance(100);
+  account.fill("a", "4", "4");
+  account.set("a", { submittedAt: pending.submittedAt });
+  await account.connect();
+  account.receive("pending_new", pending);
+  account.receive("pending_replace", account.details("a", { status: "pending_replace" }));
+  assert.deepEqual(account.lines(), [
+    "reconciled a new 0",
+    "reconciled a partial_fill 4",
+    "a pending_replace 4",
+  ]);
+});
+
+Deno.test("an execution after a bust is delivered, though the quantity is lower", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.fill("a", "4", "4");
+  account.fill("a", "4", "8");
+  await account.connect();
+  await account.clock.advance(1_000);
+  account.receive("trade_bust", account.set("a", { filledQty: "4" }));
+  await account.clock.advance(1_000);
+  const filled = account.fill("a", "1", "5");
+  account.receive("partial_fill", filled, { executionId: "xa5", qty: "1", price: "1" });
+  assert.deepEqual(account.lines(), [
+    "reconciled a partial_fill 4",
+    "reconciled a partial_fill 8",
+    "a trade_bust 4",
+    "a partial_fill 5",
+  ]);
+});
+
+Deno.test("what arrives while REST is read precedes what is derived of that moment", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  const pending = account.set("a", { status: "pending_new" });
+  const live = account.set("a", { status: "new" });
+  account.fill("a", "4", "4");
+  account.journal.carried();
+  account.receive("pending_new", pending);
+  account.receive("new", live);
+  await account.clock.advance(1_000);
+  assert.deepEqual(account.lines(), ["a pending_new 0", "a new 0", "reconciled a partial_fill 4"]);
+});
+
+Deno.test("more held updates than the capacity end the reading with a gap", async () => {
+  const account = new Account({ capacity: 3 });
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.journal.carried();
+  for (const id of ["a", "b", "c", "d"]) account.receive("new", account.set(id));
+  await account.clock.advance(1_000);
+  assert.deepEqual(account.lines(), [
+    "a new 0",
+    "b new 0",
+    "c new 0",
+    "d new 0",
+    "gap upstream_lost ",
+  ]);
+  assert.equal(account.counters.orders.reconciliations.abandoned, 1);
+});
+
+Deno.test("the word of the present status is not delivered again at a later time", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  const canceled = account.set("a", { status: "canceled" });
+  await account.connect();
+  account.receive("canceled", canceled, {
+    eventId: "other",
+    timestamp: timestamp(account.clock.now()),
+  });
+  assert.deepEqual(account.lines(), ["reconciled a canceled 0"]);
+});
+
+Deno.test("a word that was derived is delivered when it occurs again", async () => {
+  const account = new Account();
+  await account.connect();
+  account.receive("pending_cancel", account.set("a", { status: "pending_cancel" }));
+  account.lines();
+  await account.disconnect(100);
+  account.set("a", { status: "new" });
+  await account.connect();
+  await account.clock.advance(100);
+  account.receive("pending_cancel", account.set("a", { status: "pending_cancel" }));
+  await account.clock.advance(100);
+  account.receive("order_cancel_rejected", account.set("a", { status: "new" }));
+  assert.deepEqual(account.lines(), [
+    "reconciled a order_cancel_rejected 0",
+    "a pending_cancel 0",
+    "a order_cancel_rejected 0",
+  ]);
+});
+
+Deno.test("at the start more recent orders than can be read are no failure", async () => {
+  const account = new Account();
+  account.set("a");
+  account.submittedAfter = () => Promise.reject(new TooManyEntries("more than 100 pages"));
+  await account.connect();
+  assert.equal(account.journal.isComplete, true);
+  assert.equal(account.counters.orders.reconciliations.completed, 1);
+  await account.disconnect(100);
+  await account.connect();
+  assert.deepEqual(account.lines(), ["gap upstream_lost "]);
+  assert.equal(account.counters.orders.reconciliations.abandoned, 1);
+});
+
+Deno.test("an internal error ends the reading with a gap and is logged", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.openOrders = () => Promise.reject(new TypeError("fault"));
+  await account.connect();
+  assert.deepEqual(account.lines(), ["gap upstream_lost "]);
+  assert.equal(account.journal.isComplete, true);
+  assert.ok(account.log.records.some(({ message }) => message === "Failed to reconcile orders"));
+});
+
+Deno.test("the derived updates of several orders are sorted by time", async () => {
+  const account = new Account();
+  for (const id of ["a", "b"]) account.set(id);
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  for (const [id, cumQty] of [["a", "1"], ["b", "1"], ["a", "2"], ["b", "2"]] as const) {
+    await account.clock.advance(10);
+    account.fill(id, "1", cumQty);
+  }
+  await account.connect();
+  assert.deepEqual(account.lines(), [
+    "reconciled a partial_fill 1",
+    "reconciled b partial_fill 1",
+    "reconciled a partial_fill 2",
+    "reconciled b partial_fill 2",
+  ]);
+});
+
+Deno.test("an execution is a repeat although Alpaca gives it another event id", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  const filled = account.fill("a", "4", "4");
+  account.receive("partial_fill", filled, { executionId: "xa4", eventId: "1", qty: "4" });
+  account.receive("partial_fill", filled, { executionId: "xa4", eventId: "2", qty: "4" });
+  assert.deepEqual(account.lines(), ["a partial_fill 4"]);
+});
+
+Deno.test("a gap of an order without a symbol concerns every symbol", async () => {
+  const account = new Account();
+  account.set("a");
+  account.set("spread", { symbol: "", orderClass: "mleg" });
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.orders.clear();
+  await account.connect();
+  assert.deepEqual(account.lines(), ["gap upstream_lost "]);
+});
+
+Deno.test("the present state of an order is the latest, not the last that arrived", async () => {
+  const account = new Account();
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  const present = () =>
+    account.journal.present(filter, "all")
+      .map(({ event: { event, order }, origin }) => `${origin} ${event} ${order.filledQty}`);
+  account.set("a");
+  await account.connect();
+  assert.deepEqual(present(), ["snapshot new 0"]);
+  const earlier = account.set("a", { status: "pending_replace" });
+  await account.clock.advance(10);
+  account.receive("partial_fill", account.fill("a", "4", "4"), { executionId: "xa4" });
+  account.receive("pending_replace", earlier);
+  assert.deepEqual(present(), ["live partial_fill 4"]);
+  // The state is that of the last update, or another one.
+  await account.disconnect(10);
+  await account.connect();
+  assert.deepEqual(present(), ["live partial_fill 4"]);
+  await account.disconnect(10);
+  account.set("a", { status: "pending_cancel" });
+  account.openOrders = () => Promise.resolve([account.orders.get("a") ?? assert.fail()]);
+  await account.connect();
+  assert.deepEqual(present(), ["snapshot pending_cancel 4"]);
+});
+
+Deno.test("finished orders are kept up to the capacity", async () => {
+  const account = new Account({ capacity: 2 });
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  await account.connect();
+  for (const id of ["a", "b", "c"]) {
+    account.receive("canceled", account.set(id, { status: "canceled" }));
+    await account.clock.advance(10);
+  }
+  account.receive("new", account.set("d"));
+  const ids = (which: "open" | "all") =>
+    account.journal.present(filter, which).map(({ event }) => event.order.id);
+  assert.deepEqual([ids("all"), ids("open")], [["b", "c", "d"], ["d"]]);
+});
