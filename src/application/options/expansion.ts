@@ -1,6 +1,7 @@
 /**
- * The contracts of one underlying on one channel, chosen by one selection and
- * shared by every stream that requests the same.
+ * The contracts of one underlying, chosen by one selection and shared by every
+ * stream that requests the same, on all channels: quotes and trades of a
+ * selection carry the same contracts.
  *
  * @module
  */
@@ -14,9 +15,8 @@ import {
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
 
-/** Underlying, channel and selection of an expansion. */
+/** Underlying and selection of an expansion. */
 interface ExpansionScope {
-  readonly channel: UpstreamChannel;
   readonly underlying: string;
   readonly selection: OptionSelection;
 }
@@ -28,27 +28,29 @@ interface ExpansionInput {
   readonly price: number;
   /** Today at the exchange, as days since 1970-01-01. */
   readonly today: number;
-  /** Most contracts to desire, 0 or more. */
-  readonly maxContracts: number;
 }
 
-/** The difference that an assignment of contracts makes. */
-export interface ExpansionChange {
-  readonly added: readonly string[];
-  readonly removed: readonly string[];
+const NOTHING: ReadonlySet<string> = new Set();
+
+/** One channel on which streams receive the contracts. */
+interface ExpansionChannel {
+  /** Streams that share it. */
+  streams: number;
+  /** Contracts that were added to the subscriptions. */
+  subscribed: ReadonlySet<string>;
 }
 
 /** Ranks contracts and keeps those that it was assigned. */
 export class Expansion {
   readonly scope: ExpansionScope;
-  /** Streams that share it. */
-  streams = 0;
-  /** The selected contracts, best first, however many slots are free. */
+  /** In the order in which they were opened; one without streams is to be removed. */
+  readonly channels = new Map<UpstreamChannel, ExpansionChannel>();
+  /** The selected contracts, best first, up to {@linkcode limit}. */
   desired: readonly string[] = [];
-  /** Whether `maxContracts` has truncated the selection. */
-  isTruncated = false;
-  /** Contracts that have slots. */
-  assigned: ReadonlySet<string> = new Set();
+  /** Number of selected contracts, however many may be desired. */
+  selectedCount = 0;
+  /** Contracts that have slots, best first; another set after every change. */
+  assigned: ReadonlySet<string> = NOTHING;
   #ranked: readonly OptionContract[] = [];
   #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
   #focus: { readonly centre: number; readonly margin: number } | undefined;
@@ -62,39 +64,74 @@ export class Expansion {
     return this.#focus?.centre;
   }
 
-  /**
-   * Selects again if the chain, the day, the maximum or (by more than the margin)
-   * the price has changed.
-   */
-  update(input: ExpansionInput): void {
-    const { chain, price, today, maxContracts } = input;
-    const centre = recentre(price, this.#focus);
-    const isSame = this.#basis?.chain === chain && this.#basis.today === today;
-    const fits = this.isTruncated
-      ? this.desired.length === maxContracts
-      : this.desired.length <= maxContracts;
-    if (isSame && fits && centre === this.#focus?.centre) return;
-    this.#basis = { chain, today };
-    const moment = { today, centre, held: this.assigned };
-    const ranked = selectContracts(chain.contracts, this.scope.selection, moment);
-    this.isTruncated = ranked.length > maxContracts;
-    this.#ranked = ranked.slice(0, maxContracts);
-    this.desired = this.#ranked.map(({ symbol }) => symbol);
-    this.#setFocus(centre);
+  /** Share of the slots relative to other expansions. */
+  get weight(): number {
+    return this.scope.selection.weight ?? 1;
+  }
+
+  /** Whether the limit of all expansions has truncated the selection. */
+  get isTruncated(): boolean {
+    return this.desired.length < this.selectedCount;
+  }
+
+  /** Counts a stream on a channel. */
+  addStream(channel: UpstreamChannel): void {
+    const known = this.channels.get(channel);
+    if (known) known.streams++;
+    else this.channels.set(channel, { streams: 1, subscribed: NOTHING });
+  }
+
+  /** Removes a stream; true when the channel has none left. */
+  removeStream(channel: UpstreamChannel): boolean {
+    const known = this.channels.get(channel);
+    return known !== undefined && --known.streams === 0;
   }
 
   /**
-   * Replaces the assigned contracts by a part of the desired ones; `undefined`
-   * when that changes nothing.
+   * Selects again if the chain, the day or (by more than the margin) the price has
+   * changed.
+   *
+   * @param maxKept most contracts to keep in memory until {@linkcode limit} is called
    */
-  assign(symbols: readonly string[]): ExpansionChange | undefined {
+  update({ chain, price, today }: ExpansionInput, maxKept: number): void {
+    const centre = recentre(price, this.#focus);
+    const isSame = this.#basis?.chain === chain && this.#basis.today === today;
+    if (isSame && centre === this.#focus?.centre) return;
+    this.#basis = { chain, today };
+    this.#select(centre, maxKept);
+    this.#setFocus(centre);
+  }
+
+  /** Sets how many of the selected contracts may be desired. */
+  limit(maxContracts: number): void {
+    const count = Math.min(maxContracts, this.selectedCount);
+    if (count === this.desired.length) return;
+    // Those that a lower limit has cut off are not in memory.
+    if (count > this.desired.length && this.centre) this.#select(this.centre, count);
+    else this.#keep(count);
+  }
+
+  /** Replaces the assigned contracts by a part of the desired ones. */
+  assign(symbols: readonly string[]): void {
     const before = this.assigned;
-    const added = symbols.filter((symbol) => !before.has(symbol));
-    if (added.length === 0 && symbols.length === before.size) return undefined;
-    const assigned = this.assigned = new Set(symbols);
+    const isSame = symbols.length === before.size && symbols.every((symbol) => before.has(symbol));
+    if (isSame) return;
+    this.assigned = new Set(symbols);
     if (this.#focus) this.#setFocus(this.#focus.centre);
-    const removed = [...before].filter((symbol) => !assigned.has(symbol));
-    return { added, removed };
+  }
+
+  #select(centre: number, maxKept: number): void {
+    if (!this.#basis) return;
+    const { chain, today } = this.#basis;
+    const moment = { today, centre, held: this.assigned };
+    this.#ranked = selectContracts(chain.contracts, this.scope.selection, moment);
+    this.selectedCount = this.#ranked.length;
+    this.#keep(maxKept);
+  }
+
+  #keep(maxKept: number): void {
+    this.#ranked = this.#ranked.slice(0, maxKept);
+    this.desired = this.#ranked.map(({ symbol }) => symbol);
   }
 
   /** Sets centre and margin; the assigned contracts determine the margin. */
@@ -106,9 +143,9 @@ export class Expansion {
 }
 
 /** Returns one string per scope, for use as a map key. */
-export function scopeKey(scope: ExpansionScope): string {
-  const { channel, underlying, selection } = scope;
-  const { minDays, maxDays, strikeWindowPercent, right, maxContracts } = selection;
-  return [channel, underlying, minDays, maxDays, strikeWindowPercent, right, maxContracts]
-    .join(" ");
+export function scopeKey({ underlying, selection }: ExpansionScope): string {
+  const fields = Object.entries(selection)
+    .filter(([, value]) => value !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+  return `${underlying} ${JSON.stringify(fields)}`;
 }

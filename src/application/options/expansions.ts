@@ -2,34 +2,35 @@
  * Expands underlyings to option contracts: streams request options of SPY, but
  * upstream accepts contracts only.
  *
- * Streams that request the same part of the same chain on the same channel share
- * an expansion. A loop keeps chains and prices current and selects contracts,
- * which are subscribed like the symbols of a stream; new contracts are added
- * before old ones are removed. Slots of the symbol quota go to the oldest
- * expansion first and are allocated again whenever their number changes; so are
- * the contracts that the limit on the symbols of all streams allows. Opening
- * never waits and never fails: the report of an expansion without contracts has
- * the reason, and its streams still receive the contracts of the underlying that
- * others have subscribed.
+ * Streams that request the same part of the same chain share an expansion, on all
+ * channels. A loop keeps chains and prices current and selects contracts, which
+ * are subscribed like the symbols of a stream; new contracts are added before old
+ * ones are removed. The slots of the symbol quota that no stream's own symbols use
+ * are shared among the expansions in rounds, and again whenever their number
+ * changes; so is the number of contracts that the limit on the symbols of all
+ * streams allows. Opening never waits and never fails: the report of an expansion
+ * without contracts has the reason, and its streams still receive the contracts of
+ * the underlying that others have subscribed.
  *
  * @module
  */
 import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
-import { allocateSlots, type OptionSelection } from "../../domain/options/selection.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
+import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
-import { UPSTREAM_CHANNELS, type UpstreamChannel } from "../../domain/subscription/pairs.ts";
+import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { ExpansionReport } from "../status/reports.ts";
-import { Expansion, type ExpansionChange, scopeKey } from "./expansion.ts";
+import { Expansion, scopeKey } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
-/** Allocation rounds per update while more is requested than there are slots. */
-const MAX_ROUNDS = 4;
+/** Allocations per update while more is requested than there are slots. */
+const MAX_ALLOCATIONS = 4;
 
 const DISABLED: ChainState = {
   at: "off",
@@ -101,15 +102,15 @@ export class Expansions {
    */
   open(channel: UpstreamChannel, underlying: string, selection?: OptionSelection): Disposable {
     const chosen = selection ?? this.#options.settings.selection;
-    const scope = { channel, underlying, selection: chosen };
+    const scope = { underlying, selection: chosen };
     const key = scopeKey(scope);
     const expansion = this.#open.get(key) ?? new Expansion(scope);
     this.#open.set(key, expansion);
-    expansion.streams++;
+    expansion.addStream(channel);
     const stream = new DisposableStack();
     stream.use(this.#chains?.use(underlying));
     stream.defer(() => {
-      if (--expansion.streams === 0) this.#close(key, expansion);
+      if (expansion.removeStream(channel)) this.#close(key, expansion);
     });
     this.#prices?.wake();
     this.#signal.wake();
@@ -135,14 +136,21 @@ export class Expansions {
     this.#chains?.observe(symbol);
   }
 
-  /** Allocates slots again soon, because their number may have changed. */
+  /**
+   * Allocates slots again soon, because their number may have changed; before this
+   * returns if there are too few, so that the worst contracts are unsubscribed for
+   * the symbols of a new stream.
+   */
   rebalance(): void {
+    if (this.#isOverQuota()) this.#allocate();
     this.#signal.wake();
   }
 
-  /** Reports every expansion, oldest first. */
+  /** Reports every expansion on each of its channels, the oldest expansion first. */
   reports(): readonly ExpansionReport[] {
-    return [...this.#open.values()].map((expansion) => this.#report(expansion));
+    return [...this.#open.values()].flatMap((expansion) =>
+      Array.from(expansion.channels.keys(), (channel) => this.#report(expansion, channel))
+    );
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
@@ -156,17 +164,21 @@ export class Expansions {
   #updateAll(): void {
     const { clock, settings: { maxContracts } } = this.#options;
     const today = exchangeDay(clock.now());
-    let left = Math.max(0, maxContracts?.() ?? Infinity);
-    for (const expansion of this.#open.values()) {
-      this.#update(expansion, { today, maxContracts: left });
-      left = Math.max(0, left - expansion.desired.length);
+    const room = Math.max(0, maxContracts?.() ?? Infinity);
+    const open = [...this.#open.values()];
+    let kept = 0;
+    for (const expansion of open) {
+      this.#update(expansion, { today, maxKept: Math.max(0, room - kept) });
+      kept += expansion.desired.length;
     }
-    for (const channel of UPSTREAM_CHANNELS) this.#allocate(channel);
+    const sizes = open.map(({ selectedCount: count, weight }) => ({ count, weight }));
+    for (const [at, limit] of shareCounts(sizes, room).entries()) open[at]?.limit(limit);
+    this.#allocate();
   }
 
   #update(
     expansion: Expansion,
-    limits: { readonly today: number; readonly maxContracts: number },
+    { today, maxKept }: { readonly today: number; readonly maxKept: number },
   ): void {
     const { underlying } = expansion.scope;
     const state = this.#chainState(underlying);
@@ -175,51 +187,99 @@ export class Expansions {
     const price = this.#prices?.of(underlying)?.price;
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return;
-    expansion.update({ chain, price: price ?? 0, ...limits });
+    expansion.update({ chain, price: price ?? 0, today }, maxKept);
   }
 
   /**
-   * Assigns contracts within the free slots. Repeated while more is requested than
-   * there are slots: a removed contract keeps its slot if a stream requests it.
+   * Assigns contracts within the slots that no stream's own symbols use. Repeated
+   * while more is requested than there are slots, because a contract that Alpaca
+   * rejects needs none.
    */
-  #allocate(channel: UpstreamChannel): void {
+  #allocate(): void {
     const { sink } = this.#options;
-    const sharing = [...this.#open.values()]
-      .filter((expansion) => expansion.scope.channel === channel);
-    if (sharing.length === 0) return;
-    for (let round = 0; round < MAX_ROUNDS; round++) {
-      const free = sink.freeSlots(channel);
-      if (round > 0 && !(free !== undefined && free < 0)) return;
-      const own = new Set(sharing.flatMap(({ assigned }) => [...assigned])).size;
-      const allocated = allocateSlots(
-        sharing.map(({ desired }) => desired),
-        free === undefined ? Infinity : own + free,
-      );
-      const changes = sharing
-        .map((expansion, at) => expansion.assign(allocated[at] ?? []))
-        .filter((change) => change !== undefined);
-      const leftOut = sharing.map(firstLeftOut).find((symbol) => symbol);
-      if (leftOut !== undefined) sink.testLimitWith(channel, leftOut);
-      if (changes.length === 0) return;
-      this.#apply(channel, changes);
+    for (let times = 0; times < MAX_ALLOCATIONS; times++) {
+      if (times > 0 && !this.#isOverQuota()) return;
+      const open = [...this.#open.values()];
+      const requests = open.map(({ desired, weight, channels }) => ({
+        desired,
+        weight,
+        channels: [...channels.keys()].filter((channel) => sink.freeSlots(channel) !== undefined),
+      }));
+      const isCarried = (channel: string, symbol: string) =>
+        sink.isNamed(channel as UpstreamChannel, symbol);
+      const shares = shareSlots(requests, { slots: this.#slots(), isCarried });
+      for (const [at, symbols] of shares.entries()) open[at]?.assign(symbols);
+      for (const expansion of open) this.#testLimit(expansion);
+      if (!this.#apply(open)) return;
     }
   }
 
-  /** Adds before it removes, so that contracts that move stay subscribed. */
-  #apply(channel: UpstreamChannel, changes: readonly ExpansionChange[]): void {
+  /** Slots that no stream's own symbols use; all channels that count share them. */
+  #slots(): number {
     const { sink } = this.#options;
-    for (const { added } of changes) {
-      if (added.length > 0) sink.add(channel, added, "selection");
+    const own = new Set<string>();
+    let free = Infinity;
+    for (const { channels } of this.#open.values()) {
+      for (const [channel, { subscribed }] of channels) {
+        const freeOfChannel = sink.freeSlots(channel);
+        if (freeOfChannel === undefined) continue;
+        free = Math.min(free, freeOfChannel);
+        for (const symbol of subscribed) {
+          if (!sink.isNamed(channel, symbol)) own.add(`${channel} ${symbol}`);
+        }
+      }
     }
-    for (const { removed } of changes) {
-      if (removed.length > 0) sink.remove(channel, removed, "selection");
-    }
+    return own.size + free;
   }
 
+  #isOverQuota(): boolean {
+    const { sink } = this.#options;
+    return this.#open.values().some(({ channels }) =>
+      channels.keys().some((channel) => (sink.freeSlots(channel) ?? 0) < 0)
+    );
+  }
+
+  /** Tests a learned limit with the best contract that has no slot. */
+  #testLimit({ desired, assigned, channels }: Expansion): void {
+    if (assigned.size === desired.length) return;
+    const { sink } = this.#options;
+    const leftOut = desired.find((symbol) => !assigned.has(symbol));
+    const counted = [...channels.keys()].find((channel) => sink.freeSlots(channel) !== undefined);
+    if (leftOut && counted) sink.testLimitWith(counted, leftOut);
+  }
+
+  /**
+   * Subscribes what is assigned on every channel; false when nothing has changed.
+   * Adds before it removes, so that contracts that move stay subscribed.
+   */
+  #apply(expansions: readonly Expansion[]): boolean {
+    const { sink } = this.#options;
+    const removals: (() => void)[] = [];
+    let changed = false;
+    for (const { channels, assigned: wanted } of expansions) {
+      for (const [channel, state] of channels) {
+        const { streams, subscribed } = state;
+        const assigned = streams > 0 ? wanted : new Set<string>();
+        if (assigned === subscribed) continue;
+        state.subscribed = assigned;
+        const added = [...assigned].filter((symbol) => !subscribed.has(symbol));
+        const removed = [...subscribed].filter((symbol) => !assigned.has(symbol));
+        if (added.length > 0) sink.add(channel, added, "selection");
+        if (removed.length > 0) removals.push(() => sink.remove(channel, removed, "selection"));
+        changed ||= added.length + removed.length > 0;
+      }
+    }
+    for (const remove of removals) remove();
+    return changed;
+  }
+
+  /** Ends the channels of an expansion without streams, and the expansion with the last. */
   #close(key: string, expansion: Expansion): void {
-    this.#open.delete(key);
-    const change = expansion.assign([]);
-    if (change) this.#apply(expansion.scope.channel, [change]);
+    this.#apply([expansion]);
+    for (const [channel, { streams }] of expansion.channels) {
+      if (streams === 0) expansion.channels.delete(channel);
+    }
+    if (expansion.channels.size === 0) this.#open.delete(key);
     this.#signal.wake();
   }
 
@@ -237,22 +297,21 @@ export class Expansions {
     return followed;
   }
 
-  #report(expansion: Expansion): ExpansionReport {
-    const { scope, streams, assigned, desired, centre } = expansion;
-    const { underlying, channel } = scope;
+  #report(expansion: Expansion, channel: UpstreamChannel): ExpansionReport {
+    const { scope: { underlying }, assigned, selectedCount, centre } = expansion;
     const price = this.#prices?.of(underlying);
     const chain = this.#chainState(underlying);
     const isPending = chain.at === "ready" && centre === undefined;
     return {
       underlying,
       channel,
-      streams,
+      streams: expansion.channels.get(channel)?.streams ?? 0,
       contracts: assigned.size,
       state: isPending ? "loading" : chain.at,
       reason: this.#reason(expansion, chain),
       centre: centre || undefined,
       selected: assigned,
-      wanted: desired.length,
+      wanted: selectedCount,
       priceSource: price?.source,
       pricedAt: price?.asOf,
     };
@@ -282,10 +341,4 @@ export class Expansions {
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;
   }
-}
-
-/** The best contract of an expansion that has no slot. */
-function firstLeftOut({ desired, assigned }: Expansion): string | undefined {
-  if (assigned.size === desired.length) return undefined;
-  return desired.find((symbol) => !assigned.has(symbol));
 }

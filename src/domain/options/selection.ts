@@ -174,29 +174,3 @@ export function recentre(
   const { centre, margin } = before;
   return Math.abs(price - centre) > margin ? price : centre;
 }
-
-/**
- * Shares slots of the symbol quota among selections.
- *
- * The oldest gets its contracts first, so that a new selection never takes a slot
- * from a running stream, and freed slots go to the one that has waited longest. A
- * contract of several selections uses one slot.
- *
- * @param desired contracts of each selection, oldest selection first, best
- *   contract first
- * @param slots slots in all; below 0 counts as 0
- */
-export function allocateSlots(
-  desired: readonly (readonly string[])[],
-  slots: number,
-): readonly (readonly string[])[] {
-  const taken = new Set<string>();
-  return desired.map((symbols) =>
-    symbols.filter((symbol) => {
-      if (taken.has(symbol)) return true;
-      if (taken.size >= slots) return false;
-      taken.add(symbol);
-      return true;
-    })
-  );
-}

@@ -263,15 +263,15 @@ Deno.test("contracts are selected by underlying, not by the prefix of their root
   assert.deepEqual(rig.counts, { A: 2, CSGP: 2, CSGP1: 2, SPX: 2, SPXW: 2 });
 });
 
-Deno.test("slots go to the oldest expansion first, and every slot is used", async () => {
+Deno.test("expansions share slots in rounds, and every slot is used", async () => {
   await using rig = new Rig({ limit: 25 });
   const first = await rig.open("SPY", { maxContracts: 10 });
   using _second = await rig.open("QQQ", { maxContracts: 10 });
   using _third = await rig.open("IWM", { maxContracts: 10 });
-  assert.deepEqual(rig.counts, { SPY: 10, QQQ: 10, IWM: 5 });
+  assert.deepEqual(rig.counts, { SPY: 9, QQQ: 8, IWM: 8 });
   assert.equal(
     rig.expansions.reports()[2]?.reason,
-    "the symbol quota has slots for 5 of 10 contracts",
+    "the symbol quota has slots for 8 of 10 contracts",
   );
   assert.ok(rig.sink.leftOut.length > 0, "one that is left out is named");
   assert.ok(!rig.sink.symbols().includes(rig.sink.leftOut.at(-1) ?? ""));
@@ -281,7 +281,7 @@ Deno.test("slots go to the oldest expansion first, and every slot is used", asyn
   assert.equal(rig.expansions.reports()[1]?.reason, undefined);
 });
 
-Deno.test("a shrinking quota takes slots from the newest expansion, and returns them", async () => {
+Deno.test("a smaller quota takes the worst contracts of each expansion", async () => {
   await using rig = new Rig({ limit: 40 });
   using _first = await rig.open("SPY", { maxContracts: 10 });
   using _second = await rig.open("QQQ", { maxContracts: 10 });
@@ -290,15 +290,86 @@ Deno.test("a shrinking quota takes slots from the newest expansion, and returns 
   assert.equal(rig.sink.freeSlots("quotes"), -8);
   rig.expansions.rebalance();
   await rig.clock.advance(0);
-  assert.equal(rig.counts["SPY"], 10);
-  assert.equal(rig.counts["QQQ"], 2);
+  assert.equal(rig.counts["SPY"], 6);
+  assert.equal(rig.counts["QQQ"], 6);
   rig.sink.remove("quotes", others.splice(0, 5));
   await rig.clock.advance(INTERVAL_MS);
-  assert.equal(rig.counts["QQQ"], 7, "noticed without rebalance()");
+  assert.equal(rig.counts["SPY"], 9, "noticed without rebalance()");
+  assert.equal(rig.counts["QQQ"], 8);
   rig.sink.limit = undefined;
   rig.expansions.rebalance();
   await rig.clock.advance(0);
   assert.equal(rig.counts["QQQ"], 10);
+});
+
+Deno.test("an underlying that moves takes no slot of another", async () => {
+  await using rig = new Rig({ limit: 20 });
+  using _spy = await rig.open("SPY");
+  using _qqq = await rig.open("QQQ");
+  const ofQqq = () => rig.sink.symbols().filter((symbol) => symbol.startsWith("QQQ"));
+  const before = ofQqq();
+  for (const price of [104, 90, 135]) {
+    await rig.move("SPY", price);
+    assert.deepEqual(rig.counts, { SPY: 10, QQQ: 10 });
+    assert.deepEqual(ofQqq(), before);
+  }
+  await rig.move("QQQ", 60);
+  assert.deepEqual(rig.counts, { SPY: 10, QQQ: 10 });
+});
+
+Deno.test("five underlyings have 24 of 120 slots each", async () => {
+  await using rig = new Rig({ limit: 120 });
+  const names = ["SPY", "QQQ", "IWM", "DIA", "TLT"];
+  for (const name of names) {
+    rig.list(name, [TODAY, TODAY + 7], strikesFrom(50, 150));
+    rig.catalog.trades.set(name, 100);
+  }
+  using streams = new DisposableStack();
+  for (const name of names) streams.use(rig.expansions.open("quotes", name));
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.counts, { DIA: 24, IWM: 24, QQQ: 24, SPY: 24, TLT: 24 });
+});
+
+Deno.test("a weight is the share of the slots", async () => {
+  await using rig = new Rig({ limit: 40 });
+  using _heavy = await rig.open("SPY", { weight: 3 });
+  using _light = await rig.open("QQQ", {});
+  assert.deepEqual(rig.counts, { SPY: 30, QQQ: 10 });
+});
+
+Deno.test("contracts that a stream names have their slots before the next turn", async () => {
+  await using rig = new Rig({ limit: 20 });
+  using _stream = await rig.open("SPY");
+  const before = new Set(rig.sink.symbols());
+  rig.sink.add("quotes", ["SPY240315C00050000", "SPY240315P00050000"]);
+  rig.expansions.rebalance();
+  assert.equal(rig.sink.freeSlots("quotes"), 0);
+  assert.equal(rig.sink.symbols().filter((symbol) => before.has(symbol)).length, 18);
+  assert.ok(rig.strikes.includes(50));
+  await rig.clock.advance(INTERVAL_MS);
+  rig.sink.calls.length = 0;
+  await rig.clock.advance(10 * INTERVAL_MS);
+  assert.deepEqual(rig.sink.calls, []);
+});
+
+Deno.test("quotes and trades of one selection carry the same contracts", async () => {
+  await using rig = new Rig({ limit: 12 });
+  using _quotes = await rig.open("SPY");
+  using _other = await rig.open("QQQ");
+  const trades = await rig.open("SPY", undefined, "trades");
+  const ofSpy = () => rig.sink.symbols().filter((symbol) => symbol.startsWith("SPY"));
+  assert.equal(ofSpy().length, 6, "trades use no slot");
+  assert.deepEqual(rig.sink.symbols("trades"), ofSpy());
+  for (const price of [106, 112, 91]) {
+    await rig.move("SPY", price);
+    assert.deepEqual(rig.sink.symbols("trades"), ofSpy());
+  }
+  const [quoted, traded] = rig.expansions.reports().filter((it) => it.underlying === "SPY");
+  assert.deepEqual([quoted?.channel, traded?.channel], ["quotes", "trades"]);
+  assert.equal(traded?.reason, "the symbol quota has slots for 6 of 76 contracts");
+  trades[Symbol.dispose]();
+  assert.deepEqual(rig.sink.symbols("trades"), []);
+  assert.equal(ofSpy().length, 6);
 });
 
 Deno.test("a window that moves within a full quota never exceeds it", async () => {
@@ -477,6 +548,39 @@ Deno.test("the quota is never exceeded, used completely, and returned", async ()
   );
 });
 
+Deno.test("a constant input changes nothing, with any streams and any limit", async () => {
+  const open = fc.record({
+    underlying: fc.constantFrom("SPY", "QQQ", "IWM"),
+    channel: fc.constantFrom("quotes" as const, "trades" as const),
+    maxContracts: fc.constantFrom(4, 11, 60),
+    weight: fc.integer({ min: 1, max: 5 }),
+  });
+  const moves = fc.array(fc.integer({ min: 70, max: 130 }), { maxLength: 4 });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(open, { maxLength: 6 }),
+      fc.nat(90),
+      moves,
+      async (all, limit, at) => {
+        await using rig = new Rig({ limit });
+        using streams = new DisposableStack();
+        for (const { underlying, channel, ...selection } of all) {
+          streams.use(await rig.open(underlying, selection, channel));
+        }
+        for (const price of at) await rig.move("SPY", price);
+        await rig.clock.advance(INTERVAL_MS);
+        rig.sink.calls.length = 0;
+        for (let times = 0; times < 5; times++) {
+          await rig.clock.advance(INTERVAL_MS);
+          rig.expansions.rebalance();
+        }
+        assert.deepEqual(rig.sink.calls, []);
+      },
+    ),
+    { numRuns: 40 },
+  );
+});
+
 function checkBudget({ sink, expansions }: Rig, named: number): void {
   const room = Math.max(0, (sink.limit ?? Infinity) - named);
   const used = sink.symbols().length - named;
@@ -486,7 +590,7 @@ function checkBudget({ sink, expansions }: Rig, named: number): void {
   if (isShort) assert.equal(used, room, "no slot is left free");
 }
 
-Deno.test("all expansions share the maximum of contracts, the oldest first", async () => {
+Deno.test("all expansions share the maximum of contracts in rounds", async () => {
   let room = 15;
   await using rig = new Rig({ room: () => room });
   const ten = { maxContracts: 10 };
@@ -495,14 +599,14 @@ Deno.test("all expansions share the maximum of contracts, the oldest first", asy
   using _iwm = await rig.open("IWM", ten, "trades");
   await rig.clock.advance(INTERVAL_MS);
   const contracts = () => rig.expansions.reports().map(({ contracts }) => contracts);
-  assert.deepEqual(contracts(), [10, 5, 0]);
+  assert.deepEqual(contracts(), [5, 5, 5]);
   assert.equal(
     rig.expansions.reports()[1]?.reason,
     "STREAM_PROXY_MAX_SYMBOLS leaves room for 5 contracts",
   );
   room = 8;
   await rig.clock.advance(INTERVAL_MS);
-  assert.deepEqual(contracts(), [8, 0, 0]);
+  assert.deepEqual(contracts(), [3, 3, 2]);
   room = -3;
   await rig.clock.advance(INTERVAL_MS);
   assert.deepEqual(contracts(), [0, 0, 0]);
