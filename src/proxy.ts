@@ -195,6 +195,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     directory,
     clock,
     log,
+    random: deps.random,
     maxContracts: () => limits.maxSymbols - streams.symbols,
   });
   const streams: StreamRegistry = new StreamRegistry({

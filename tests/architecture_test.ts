@@ -181,6 +181,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/application/status/counters.ts#ERROR_TYPES",
     "src/application/status/counters.ts#PROCESSING_BUCKETS",
     "src/application/broadcast/queue_memory.ts#SMALLEST_BATCH",
+    "src/application/options/option_chain_cache.ts#CHAIN_REQUESTS",
     "src/domain/connection/heartbeat.ts#AUDIT_MS",
   ],
   "Tables that the generated documents and scripts read": [

@@ -58,6 +58,8 @@ export interface ExpansionOptions {
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
   readonly log: Log;
+  /** Numbers in [0, 1), which spread the loads of chains. */
+  readonly random: () => number;
   readonly settings: ExpansionSettings;
 }
 
@@ -72,13 +74,14 @@ export class Expansions {
 
   constructor(options: ExpansionOptions) {
     this.#options = options;
-    const { catalog, directory, clock, log, settings } = options;
+    const { catalog, directory, clock, log, random, settings } = options;
     if (!catalog) return;
     this.#chains = new OptionChainCache({
       catalog,
       directory,
       clock,
       log,
+      random,
       maxChains: settings.maxChains,
       onChange: () => {
         this.#prices?.wake();
@@ -188,6 +191,8 @@ export class Expansions {
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return;
     expansion.update({ chain, price: price ?? 0, today }, maxKept);
+    const isEmpty = expansion.selectedCount === 0;
+    this.#chains?.noteSelection(underlying, { isEmpty, price });
   }
 
   /**

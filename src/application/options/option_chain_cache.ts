@@ -1,46 +1,52 @@
 /**
  * Caches the option chains of the underlyings in use and keeps them current.
  *
- * A chain is loaded when it is first used, again on every new exchange day, and
- * again when a stream requests a contract whose expiry it lacks. One load runs at
- * a time; a failed load is repeated after a growing pause, and one without
- * contracts every five minutes. Until it succeeds the chain is `off` with the
- * reason, or the previous chain stays in use. At most `maxChains` are kept:
- * unused ones are evicted first, the least recently used before the others. When
- * all are in use, a further underlying is `off` until one is released.
+ * A chain is loaded when it is first used, on every new exchange day, in the
+ * morning, and when something shows that it may be outdated: see
+ * {@linkcode LOAD_CAUSES}. One load runs at a time. The requests of first loads and
+ * of reloads have a budget each, so that neither keeps the other waiting and many
+ * chains that are due together do not use up the rate limit of the account.
+ *
+ * A failed load is repeated after a growing pause. Until it succeeds the chain is
+ * `off` with the reason, or the previous chain stays in use; a list that lacks many
+ * contracts does not replace it. At most `maxChains` are kept: unused ones are
+ * evicted first, the least recently used before the others. When all are in use, a
+ * further underlying is `off` until one is released.
  *
  * @module
  */
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
-import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
-import type { OptionCatalog } from "../ports/option_catalog.ts";
+import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catalog.ts";
+import {
+  type Chain,
+  ChainEntry,
+  LOAD_CAUSES,
+  type LoadCause,
+  type SelectionOutcome,
+} from "./chain_entry.ts";
+import { RequestBudget } from "./request_budget.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
-/** Pause after the first failure, in ms; doubles with each further one. */
-const FIRST_RETRY_MS = 5_000;
-const LONGEST_RETRY_MS = 300_000;
-/** Pause until an underlying without contracts is looked up again, in ms. */
-const EMPTY_RETRY_MS = 300_000;
+export type { Chain } from "./chain_entry.ts";
+
+/**
+ * Requests to the catalog for chains that are missing, and for those that are
+ * loaded again: at most 40 per minute together in the long run.
+ */
+export const CHAIN_REQUESTS = {
+  first: { perMinute: 20, burst: 100 },
+  again: { perMinute: 20, burst: 60 },
+} as const;
+
 /** Interval of checking for a new exchange day, in ms. */
 const CHECK_INTERVAL_MS = 60_000;
-/** Missing expiries per day and chain that cause a reload. */
-const MAX_MISSING_EXPIRIES = 8;
 /** Most symbols that are kept as observed; above it all are cleared. */
 const MAX_OBSERVED = 10_000;
-
-/** Every contract of one underlying. */
-export interface Chain {
-  readonly contracts: readonly OptionContract[];
-  /** Expiration days, nearest first. */
-  readonly expiries: readonly number[];
-  /** Exchange day on which it was loaded. */
-  readonly day: number;
-}
 
 /** State of a chain; `reason` says why there is none, or an old one. */
 export type ChainState =
@@ -59,36 +65,28 @@ interface OptionChainCacheOptions {
   readonly maxChains: number;
   /** Called when the state of a chain has changed. */
   readonly onChange: () => void;
+  /** Numbers in [0, 1), which spread the loads of the morning. */
+  readonly random: () => number;
 }
 
-/** One underlying that is in use or was. */
-class Entry {
-  readonly underlying: string;
-  users = 0;
-  chain: Chain | undefined;
-  /** Reason of the last failure; cleared by a success. */
-  reason: string | undefined;
-  failures = 0;
-  /** Monotonic ms before which it is not loaded again. */
-  retryAt = 0;
-  /** Whether to load again although the chain is of today. */
-  needsReload = false;
-  /** Expiries requested today that are not in the chain. */
-  readonly missingExpiries = new Set<number>();
-
-  constructor(underlying: string) {
-    this.underlying = underlying;
-  }
-}
+/** The load to start, or the ms until one may be due. */
+type NextLoad =
+  | { readonly entry: ChainEntry; readonly cause: LoadCause }
+  | { readonly waitMs: number };
 
 /** Chains by underlying. */
 export class OptionChainCache {
   readonly #options: OptionChainCacheOptions;
   /** Least recently used first. */
-  readonly #entries = new Map<string, Entry>();
+  readonly #entries = new Map<string, ChainEntry>();
   /** Those of them without users, in the same order. */
-  readonly #unused = new Set<Entry>();
+  readonly #unused = new Set<ChainEntry>();
+  /** Symbols that need not be looked up again until the next load. */
   readonly #observed = new Set<string>();
+  readonly #budgets = {
+    first: new RequestBudget(CHAIN_REQUESTS.first),
+    again: new RequestBudget(CHAIN_REQUESTS.again),
+  };
   readonly #signal = new WakeSignal();
 
   constructor(options: OptionChainCacheOptions) {
@@ -97,7 +95,10 @@ export class OptionChainCache {
 
   /** Keeps the chain of an underlying until disposed; disposing is idempotent. */
   use(underlying: string): Disposable {
-    const entry = this.#entries.get(underlying) ?? new Entry(underlying);
+    const { clock, random } = this.#options;
+    const entry = this.#entries.get(underlying) ??
+      new ChainEntry(underlying, { clock, random: random() });
+    entry.noteOpened();
     this.#addUsers(entry, 1);
     const use = new DisposableStack();
     use.defer(() => this.#addUsers(entry, -1));
@@ -118,39 +119,39 @@ export class OptionChainCache {
   }
 
   /**
-   * Observes a contract that a stream requests: an expiry that its chain lacks
-   * causes a reload. Repeated symbols are skipped.
+   * Observes a contract that a stream requests: one that its chain lacks causes a
+   * reload. Repeated symbols are skipped.
    */
   observe(symbol: string): void {
     if (this.#observed.has(symbol)) return;
+    const entry = this.#entries.get(this.#options.directory.underlyingOf(symbol));
+    const day = entry?.chain && parseOccSymbol(symbol)?.expiry;
+    if (day !== undefined && entry?.noteContract(symbol, day)) return this.#signal.wake();
     if (this.#observed.size >= MAX_OBSERVED) this.#observed.clear();
     this.#observed.add(symbol);
-    const entry = this.#entries.get(this.#options.directory.underlyingOf(symbol));
-    if (!entry?.chain || entry.missingExpiries.size >= MAX_MISSING_EXPIRIES) return;
-    const day = parseOccSymbol(symbol)?.expiry;
-    if (day === undefined || day < this.#today()) return;
-    if (entry.missingExpiries.has(day) || entry.chain.expiries.includes(day)) return;
-    entry.missingExpiries.add(day);
-    entry.needsReload = true;
-    this.#signal.wake();
+  }
+
+  /**
+   * Notes the result of a selection from the chain of an underlying. An empty one, a
+   * price that an expiry has no strikes on both sides of, and one far from that at
+   * the load cause a reload.
+   */
+  noteSelection(underlying: string, outcome: SelectionOutcome): void {
+    if (this.#entries.get(underlying)?.noteSelection(outcome)) this.#signal.wake();
   }
 
   /** Loads the chains that are due, until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     while (!signal.aborted) {
-      const entry = this.#nextDue();
-      if (entry) await this.#load(entry, signal);
-      else await this.#signal.wait(this.#untilRetry(), { clock, signal });
+      const next = this.#next();
+      if ("entry" in next) await this.#load(next.entry, { cause: next.cause, signal });
+      else await this.#signal.wait(next.waitMs, { clock, signal });
     }
   }
 
-  #today(): number {
-    return exchangeDay(this.#options.clock.now());
-  }
-
   /** Makes an entry the most recently used one and evicts unused ones. */
-  #addUsers(entry: Entry, count: 1 | -1): void {
+  #addUsers(entry: ChainEntry, count: 1 | -1): void {
     entry.users += count;
     this.#entries.delete(entry.underlying);
     this.#entries.set(entry.underlying, entry);
@@ -164,83 +165,94 @@ export class OptionChainCache {
     this.#signal.wake();
   }
 
-  /** Underlyings without a chain come before those to be renewed. */
-  #nextDue(): Entry | undefined {
-    const today = this.#today();
+  /** Missing chains come before reloads, and the reload that has waited longest first. */
+  #next(): NextLoad {
     const now = this.#options.clock.monotonic();
-    let renewal: Entry | undefined;
+    const { first, again } = this.#budgets;
+    const firstMs = first.untilReady(now);
+    const againMs = again.untilReady(now);
+    let waitMs = CHECK_INTERVAL_MS;
+    let reload: { entry: ChainEntry; cause: LoadCause; at: number } | undefined;
     for (const entry of this.#entries.values()) {
-      if (!isDue(entry, today) || entry.retryAt > now) continue;
-      if (!entry.chain) return entry;
-      renewal ??= entry;
+      const load = entry.next;
+      if (load === undefined) continue;
+      const { cause, at } = load;
+      const untilMs = Math.max(at - now, entry.chain ? againMs : firstMs);
+      if (untilMs > 0) waitMs = Math.min(waitMs, untilMs);
+      else if (!entry.chain) return { entry, cause };
+      else if (reload === undefined || at < reload.at) reload = { entry, cause, at };
     }
-    return renewal;
+    return reload ?? { waitMs };
   }
 
-  #untilRetry(): number {
-    const today = this.#today();
-    const now = this.#options.clock.monotonic();
-    let ms = CHECK_INTERVAL_MS;
-    for (const entry of this.#entries.values()) {
-      if (isDue(entry, today)) ms = Math.min(ms, entry.retryAt - now);
-    }
-    return Math.max(0, ms);
-  }
-
-  async #load(entry: Entry, signal: AbortSignal): Promise<void> {
-    const { catalog, directory, maxChains } = this.#options;
-    const { underlying } = entry;
+  async #load(
+    entry: ChainEntry,
+    options: { readonly cause: LoadCause; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const { catalog, clock, directory, maxChains } = this.#options;
+    const { cause, signal } = options;
     if (!entry.chain && this.size >= maxChains) {
-      entry.failures = 0; // a chain may be released at any time
       const reason = `all ${maxChains} option chains in memory are in use`;
-      return this.#failed(entry, reason);
+      return this.#failed(entry, reason, { waits: true, cause });
     }
-    const day = this.#today();
-    entry.needsReload = false;
+    const budget = entry.chain ? this.#budgets.again : this.#budgets.first;
+    entry.begin(cause);
+    let requests = 1;
     try {
-      const contracts = await catalog.contracts(underlying, signal);
-      if (contracts.length === 0 && entry.chain?.contracts.length) {
-        // A chain ends by its expiries, not from one load to the next.
-        throw new ApiUnavailable("no contracts are listed any more");
-      }
-      directory.learn(contracts);
-      this.#loaded(entry, { contracts, expiries: expiriesOf(contracts), day });
+      const listed = await catalog.contracts(entry.underlying, signal);
+      requests = Math.max(1, Math.ceil(listed.length / CONTRACTS_PER_REQUEST));
+      directory.learn(listed);
+      this.#loaded(entry, listed, cause);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiUnavailable)) throw error;
-      this.#failed(entry, error.message);
+      this.#failed(entry, error.message, { waits: false, cause });
+    } finally {
+      budget.spend(requests, clock.monotonic());
     }
   }
 
-  #loaded(entry: Entry, chain: Chain): void {
-    if (entry.chain?.day !== chain.day) entry.missingExpiries.clear();
-    const isEmpty = chain.contracts.length === 0;
-    const isChange = !isEmpty || entry.chain === undefined || entry.reason !== undefined;
-    entry.chain = chain;
-    entry.reason = undefined;
-    entry.failures = 0;
-    // Contracts may be listed later: an empty chain is loaded again.
-    entry.needsReload ||= isEmpty;
-    entry.retryAt = isEmpty ? this.#options.clock.monotonic() + EMPTY_RETRY_MS : 0;
-    // Symbols observed before may have an expiry that the new chain lacks.
+  #loaded(entry: ChainEntry, listed: readonly OptionContract[], cause: LoadCause): void {
+    if (!this.#isKept(entry)) return;
+    const before = { chain: entry.chain, reason: entry.reason };
+    const { unlisted, isConfirmed, added, removed } = entry.succeed(listed, cause);
+    // Symbols observed before may be missing in the new chain.
     this.#observed.clear();
-    if (!isChange) return;
-    this.#options.log.info("Option chain loaded", {
-      underlying: entry.underlying,
-      contracts: chain.contracts.length,
-      expiries: chain.expiries.length,
-    });
-    this.#options.onChange();
+    const { underlying, chain, reason } = entry;
+    const { log, onChange } = this.#options;
+    const isNews = before.chain === undefined || before.reason !== undefined || added + removed > 0;
+    if (reason !== undefined) {
+      if (reason !== before.reason) {
+        log.warn("Option chain is kept, because fewer contracts are listed", {
+          underlying,
+          cause: LOAD_CAUSES[cause].label,
+          contracts: listed.length,
+          unlisted,
+        });
+      }
+    } else {
+      log[isNews ? "info" : "debug"]("Option chain loaded", {
+        underlying,
+        cause: isConfirmed ? "the shorter list is confirmed" : LOAD_CAUSES[cause].label,
+        contracts: listed.length,
+        expiries: chain?.expiries.length,
+        added,
+        removed,
+      });
+    }
+    if (isNews || listed.length > 0) onChange();
   }
 
-  #failed(entry: Entry, reason: string): void {
-    const { clock, log, onChange } = this.#options;
-    const delayMs = Math.min(FIRST_RETRY_MS * 2 ** Math.min(entry.failures, 30), LONGEST_RETRY_MS);
-    const isChange = entry.reason !== reason;
-    entry.failures++;
-    entry.reason = reason;
-    entry.retryAt = clock.monotonic() + delayMs;
-    if (!isChange) return;
+  #failed(
+    entry: ChainEntry,
+    reason: string,
+    { waits, cause }: { readonly waits: boolean; readonly cause: LoadCause },
+  ): void {
+    if (!this.#isKept(entry)) return;
+    const { log, onChange } = this.#options;
+    const isNews = entry.reason !== reason;
+    const delayMs = waits ? entry.postpone(reason) : entry.fail(reason, cause);
+    if (!isNews) return;
     log.warn("Option chain cannot be loaded", {
       underlying: entry.underlying,
       cause: reason,
@@ -248,13 +260,9 @@ export class OptionChainCache {
     });
     onChange();
   }
-}
 
-function isDue({ users, chain, needsReload }: Entry, today: number): boolean {
-  return users > 0 && (needsReload || chain?.day !== today);
-}
-
-function expiriesOf(contracts: readonly OptionContract[]): readonly number[] {
-  const days = new Set(contracts.map(({ expiryDay }) => expiryDay));
-  return [...days].sort((a, b) => a - b);
+  /** Whether an entry was not evicted while it was loaded. */
+  #isKept(entry: ChainEntry): boolean {
+    return this.#entries.get(entry.underlying) === entry;
+  }
 }

@@ -6,6 +6,9 @@
 import type { OptionContract, OptionRight } from "../../domain/options/contract.ts";
 import type { BidAsk, TimedPrice } from "../../domain/options/implied_price.ts";
 
+/** Contracts of one request, at most. */
+export const CONTRACTS_PER_REQUEST = 1_000;
+
 /** Selects the contracts whose quotes are looked up. */
 export interface QuotesQuery {
   readonly underlying: string;
@@ -38,7 +41,7 @@ export interface LastTrades {
 export interface OptionCatalog {
   /**
    * Every active contract of an underlying, all expiries; none for an
-   * underlying that is not known.
+   * underlying that is not known. One request has {@linkcode CONTRACTS_PER_REQUEST}.
    *
    * @throws ApiUnavailable
    */

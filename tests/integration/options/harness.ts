@@ -90,6 +90,7 @@ export class OptionHarness implements AsyncDisposable {
       directory,
       clock,
       log,
+      random: () => 0,
       settings: {
         selection: DEFAULT_SELECTION,
         priceIntervalMs: INTERVAL_MS,

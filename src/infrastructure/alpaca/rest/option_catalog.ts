@@ -9,11 +9,12 @@
  * @module
  */
 import type { ApiUnavailable } from "../../../application/ports/api_unavailable.ts";
-import type {
-  DeltasQuery,
-  LastTrades,
-  OptionCatalog,
-  QuotesQuery,
+import {
+  CONTRACTS_PER_REQUEST,
+  type DeltasQuery,
+  type LastTrades,
+  type OptionCatalog,
+  type QuotesQuery,
 } from "../../../application/ports/option_catalog.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
 import { parseRfc3339, toMilliseconds } from "../../../domain/market/timestamp.ts";
@@ -22,7 +23,7 @@ import { type BidAsk, isPrice, type TimedPrice } from "../../../domain/options/i
 import { type ApiHost, fieldsOf, isBadRequest, listOf, mapOf, pages } from "./responses.ts";
 
 /** Entries on a page, parsed in a few ms. The chain of SPX has about 30 pages. */
-const PAGING = { pageSize: 1_000, maxPages: 100 };
+const PAGING = { pageSize: CONTRACTS_PER_REQUEST, maxPages: 100 };
 /** Overrides the default of the endpoint, the next weekend, to include LEAPS. */
 const LAST_EXPIRY = "2100-01-01";
 /** Symbols per request for prices; the length of a URL is limited. */

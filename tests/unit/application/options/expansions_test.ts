@@ -40,6 +40,7 @@ class Rig implements AsyncDisposable {
       directory: new UnderlyingDirectory(),
       clock,
       log: new RecordingLog(),
+      random: () => 0,
       settings: {
         selection: DEFAULT_SELECTION,
         priceIntervalMs: INTERVAL_MS,

@@ -1,61 +1,12 @@
 import assert from "node:assert/strict";
 import process from "node:process";
 import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
-import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
-import { MANUAL_EPOCH, ManualClock } from "../../../support/manual_clock.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 import { gridOf, occSymbol } from "../../domain/options/chains.ts";
+import { ChainRig as Rig, HOUR_MS, TODAY } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
-
-const TODAY = exchangeDay(MANUAL_EPOCH);
-const HOUR_MS = 3_600_000;
-
-/** A running chain cache; disposing it ends its loop and checks for leftovers. */
-class Rig implements AsyncDisposable {
-  readonly catalog = new ScriptedCatalog();
-  readonly clock = new ManualClock();
-  readonly log = new RecordingLog();
-  readonly directory = new UnderlyingDirectory();
-  readonly cache: OptionChainCache;
-  readonly #end = new AbortController();
-  readonly #run: Promise<void>;
-  changes = 0;
-
-  constructor(maxChains = 10) {
-    const { catalog, clock, log, directory } = this;
-    this.cache = new OptionChainCache({
-      catalog,
-      clock,
-      log,
-      directory,
-      maxChains,
-      onChange: () => this.changes++,
-    });
-    for (const underlying of ["SPY", "QQQ", "IWM"]) {
-      this.list(underlying, [TODAY, TODAY + 7]);
-    }
-    this.#run = this.cache.run(this.#end.signal);
-  }
-
-  list(underlying: string, days: readonly number[]): void {
-    this.catalog.listed.set(
-      underlying,
-      gridOf({ underlying, days, strikes: [100] }),
-    );
-  }
-
-  expiriesOf(underlying: string): readonly number[] | undefined {
-    const state = this.cache.state(underlying);
-    return state.at === "ready" ? state.chain.expiries.map((day) => day - TODAY) : undefined;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await this.#run;
-    assert.equal(this.clock.sleepers, 0);
-  }
-}
 
 Deno.test("a chain is loaded when it is first used, and once", async () => {
   await using rig = new Rig();
@@ -102,7 +53,7 @@ Deno.test("a contract with an expiry that the chain lacks reloads it once", asyn
   using _spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
   const symbol = (days: number, root = "SPY") =>
-    occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 50 });
+    occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 100 });
   rig.cache.observe(symbol(7));
   rig.cache.observe(symbol(-1));
   rig.cache.observe(symbol(3, "QQQ"));
@@ -219,11 +170,11 @@ Deno.test("an empty list does not replace a chain", async () => {
   const state = rig.cache.state("SPY");
   assert.ok(state.at === "ready");
   assert.equal(state.reason, "no contracts are listed any more");
-  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  assert.deepEqual(rig.expiriesOf("SPY"), [7], "only what has expired is removed");
 });
 
 Deno.test("the least recently used chain is evicted", async () => {
-  await using rig = new Rig(2);
+  await using rig = new Rig({ maxChains: 2 });
   const spy = rig.cache.use("SPY");
   using _qqq = rig.cache.use("QQQ");
   await rig.clock.advance(0);
@@ -237,7 +188,7 @@ Deno.test("the least recently used chain is evicted", async () => {
 });
 
 Deno.test("when every chain is in use a further one waits", async () => {
-  await using rig = new Rig(1);
+  await using rig = new Rig({ maxChains: 1 });
   const spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
   using _qqq = rig.cache.use("QQQ");
@@ -299,6 +250,7 @@ Deno.test("thirty thousand underlyings are used and released in linear time", ()
     clock: new ManualClock(),
     log: new RecordingLog(),
     maxChains: 128,
+    random: () => 0,
     onChange: () => {},
   });
   const before = process.cpuUsage();

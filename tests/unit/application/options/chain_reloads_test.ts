@@ -1,0 +1,413 @@
+/**
+ * When a chain is loaded again, and which lists replace it.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { CHAIN_REQUESTS } from "../../../../src/application/options/option_chain_cache.ts";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
+import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
+import type { OptionContract } from "../../../../src/domain/options/contract.ts";
+import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
+import { ChainRig, HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
+
+/** Three expiries of seven strikes: 42 contracts. */
+const DAYS = [TODAY + 1, TODAY + 7, TODAY + 35];
+const STRIKES = strikesFrom(97, 103);
+
+/** Causes of the loads in the log, oldest first. */
+function causesOf(rig: ChainRig): unknown[] {
+  return rig.log.records
+    .filter(({ message }) => message === "Option chain loaded")
+    .map(({ fields }) => fields.cause);
+}
+
+Deno.test("after a 10:1 split new strikes are used minutes after they are listed", async () => {
+  await using rig = new ChainRig({ epoch: instantAt(TODAY, 5) });
+  rig.list("SPY", DAYS, strikesFrom(970, 1_030, 10));
+  using _spy = rig.cache.use("SPY");
+  const note = (price: number) => () => {
+    const isEmpty = !rig.strikesOf("SPY").some((strike) => Math.abs(strike - price) < price / 10);
+    rig.cache.noteSelection("SPY", { isEmpty, price });
+  };
+  await rig.minutes(3 * 60 + 55, note(1_000));
+  assert.equal(rig.catalog.asked.length, 1, "nothing is wrong until 04:00");
+  await rig.minutes(2 * 60, note(100));
+  const waiting = rig.catalog.asked.length - 1;
+  assert.ok(waiting >= 10 && waiting <= 16, `${waiting} reloads in two hours`);
+  rig.list("SPY", DAYS, strikesFrom(97, 103));
+  await rig.minutes(10, note(100));
+  assert.deepEqual(rig.strikesOf("SPY"), strikesFrom(97, 103));
+  const asked = rig.catalog.asked.length;
+  await rig.minutes(2 * 60 + 44, note(100));
+  assert.equal(rig.catalog.asked.length, asked, "nothing is wrong any more");
+  assert.deepEqual(causesOf(rig)[1], "a selection is empty");
+});
+
+Deno.test("strikes that are added to a chain after a gap of 45 percent are used", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  const note = (price: number) => () => rig.cache.noteSelection("SPY", { isEmpty: false, price });
+  await rig.minutes(1, note(100));
+  await rig.minutes(30, note(55));
+  assert.deepEqual(rig.strikesOf("SPY"), STRIKES);
+  rig.list("SPY", DAYS, [...strikesFrom(50, 60), ...STRIKES]);
+  await rig.minutes(10, note(55));
+  assert.deepEqual(rig.strikesOf("SPY"), [...strikesFrom(50, 60), ...STRIKES]);
+  const label = "an expiry has no strikes on both sides of the price";
+  assert.equal(causesOf(rig).at(-1), label);
+});
+
+Deno.test("one expiry without strikes on one side of the price is enough", async () => {
+  await using rig = new ChainRig();
+  const later = gridOf({ days: [TODAY + 7], strikes: [90, 95] });
+  const adjusted = gridOf({ root: "SPY1", days: [TODAY + 1], strikes: [10] });
+  rig.catalog.listed.set("SPY", [...gridOf({ days: [TODAY], strikes: STRIKES }), ...adjusted]);
+  using _spy = rig.cache.use("SPY");
+  const note = () => rig.cache.noteSelection("SPY", { isEmpty: false, price: 97 });
+  await rig.minutes(60, note);
+  assert.equal(rig.catalog.asked.length, 1, "adjusted strikes do not count");
+  rig.catalog.listed.set("QQQ", later.map((contract) => ({ ...contract, underlying: "QQQ" })));
+  using _qqq = rig.cache.use("QQQ");
+  await rig.minutes(60, () => rig.cache.noteSelection("QQQ", { isEmpty: false, price: 95 }));
+  assert.equal(rig.catalog.asked.length, 2, "a strike at the price is on both sides");
+  await rig.minutes(60, () => rig.cache.noteSelection("QQQ", { isEmpty: false, price: 95.01 }));
+  assert.ok(rig.catalog.asked.length > 3);
+});
+
+Deno.test("a price more than 10 percent from that at the load reloads the chain", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, strikesFrom(50, 150));
+  using _spy = rig.cache.use("SPY");
+  const note = (price: number) => () => rig.cache.noteSelection("SPY", { isEmpty: false, price });
+  await rig.clock.advance(0);
+  for (const price of [100, 109.9, 90.1]) await rig.minutes(30, note(price));
+  assert.equal(rig.catalog.asked.length, 1);
+  await rig.minutes(60, note(111));
+  assert.equal(rig.catalog.asked.length, 2, "the range is that of the new load");
+  assert.equal(rig.changes, 2);
+  const [record] = rig.log.records.filter(({ level }) => level === "debug");
+  assert.equal(record?.fields.cause, "the price has moved by 10 percent");
+});
+
+Deno.test("a contract that is not in the chain reloads it although its expiry is", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const symbol = occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike: 104 });
+  rig.list("SPY", DAYS, [...STRIKES, 104]);
+  rig.cache.observe(symbol);
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.strikesOf("SPY"), [...STRIKES, 104]);
+  assert.equal(causesOf(rig).at(-1), "a requested contract is not in the chain");
+  const unlisted = occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike: 300 });
+  await rig.minutes(59, () => rig.cache.observe(unlisted));
+  assert.equal(rig.catalog.asked.length, 3, "one that is not listed reloads it once");
+  await rig.minutes(5, () => rig.cache.observe(unlisted));
+  assert.equal(rig.catalog.asked.length, 4, "after an hour it may be listed");
+});
+
+Deno.test("contracts that are not listed reload a chain every 15 minutes at most", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  let strike = 200;
+  const name = () => {
+    const terms = { expiryDay: TODAY + 7, right: "call", strike: strike++ } as const;
+    rig.cache.observe(occSymbol("SPY", terms));
+  };
+  await rig.minutes(20, name);
+  const prompt = rig.catalog.asked.length;
+  assert.ok(prompt >= 9 && prompt <= 10, `${prompt} loads`);
+  await rig.minutes(4 * 60, name);
+  assert.equal(rig.catalog.asked.length - prompt, 16);
+});
+
+Deno.test("an empty first answer is corrected within five minutes", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", []);
+  using _spy = rig.cache.use("SPY");
+  await rig.minutes(2);
+  assert.equal(rig.countOf("SPY"), 0);
+  rig.list("SPY", DAYS, STRIKES);
+  await rig.minutes(3);
+  assert.equal(rig.countOf("SPY"), 42);
+  assert.deepEqual(causesOf(rig), ["first use", "no contracts were listed"]);
+});
+
+Deno.test("a stream that opens on an empty chain reloads it", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", []);
+  const first = rig.cache.use("SPY");
+  await rig.minutes(1);
+  rig.list("SPY", DAYS, STRIKES);
+  first[Symbol.dispose]();
+  using _again = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  assert.equal(rig.countOf("SPY"), 42);
+  assert.equal(causesOf(rig).at(-1), "a stream has opened on an empty chain");
+});
+
+Deno.test("streams that open on an empty chain reload it twice a minute", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", []);
+  for (let second = 0; second < 600; second++) {
+    using _spy = rig.cache.use("SPY");
+    await rig.clock.advance(1_000);
+  }
+  const { length } = rig.catalog.asked;
+  assert.ok(length >= 19 && length <= 21, `${length} loads in ten minutes`);
+});
+
+Deno.test("a chain is loaded again between 09:00 and 09:10 in New York", async () => {
+  for (const [random, minute] of [[0, 540], [0.5, 545], [0.99, 549]] as const) {
+    await using rig = new ChainRig({ epoch: instantAt(TODAY, 0), random: () => random });
+    rig.list("SPY", [TODAY], STRIKES);
+    using _spy = rig.cache.use("SPY");
+    await rig.minutes(minute - 1);
+    assert.deepEqual(rig.catalog.asked, ["SPY"]);
+    rig.list("SPY", [TODAY], strikesFrom(90, 110));
+    await rig.minutes(3);
+    assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
+    assert.deepEqual(rig.strikesOf("SPY"), strikesFrom(90, 110));
+    await rig.minutes(14 * 60);
+    assert.equal(rig.catalog.asked.length, 2);
+    assert.equal(causesOf(rig).at(-1), "morning");
+  }
+});
+
+Deno.test("a chain that is first used after the morning is not loaded again that day", async () => {
+  await using rig = new ChainRig({ epoch: instantAt(TODAY, 9 * 60 + 11), random: () => 0.99 });
+  using _spy = rig.cache.use("SPY");
+  await rig.minutes(14 * 60);
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+});
+
+Deno.test("a list that is cut to one contract does not replace the chain", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const complete = rig.catalog.listed.get("SPY") ?? [];
+  rig.catalog.listed.set("SPY", complete.slice(0, 1));
+  rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
+  await rig.minutes(8 * 60);
+  assert.equal(rig.countOf("SPY"), 42);
+  assert.equal(rig.reasonOf("SPY"), "only 1 contracts are listed, 41 others are kept");
+  const { length } = rig.catalog.asked;
+  assert.ok(length > 25 && length < 40, `${length} lists in eight hours`);
+  rig.catalog.listed.set("SPY", complete);
+  await rig.minutes(15);
+  assert.equal(rig.countOf("SPY"), 42);
+  assert.equal(rig.reasonOf("SPY"), undefined);
+  const warnings = rig.log.records.filter(({ level }) => level === "warn");
+  assert.equal(warnings.length, 1, "logged once");
+  assert.equal(warnings[0]?.fields.cause, "a requested contract is not in the chain");
+  assert.equal(causesOf(rig).at(-1), "the list is shorter");
+});
+
+Deno.test("a bad list of one minute is corrected after one minute", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", []);
+  rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
+  await rig.clock.advance(0);
+  assert.equal(rig.reasonOf("SPY"), "no contracts are listed any more");
+  rig.list("SPY", DAYS, STRIKES);
+  await rig.minutes(1);
+  assert.equal(rig.reasonOf("SPY"), undefined);
+});
+
+Deno.test("contracts that a short list adds are used", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", DAYS, [55]);
+  rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike: 55 }));
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.strikesOf("SPY"), [55, ...STRIKES]);
+});
+
+Deno.test("a chain that has really shrunk is accepted after 30 minutes", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", DAYS, strikesFrom(97, 101));
+  rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
+  await rig.minutes(29);
+  assert.equal(rig.countOf("SPY"), 42);
+  await rig.minutes(17);
+  assert.equal(rig.countOf("SPY"), 30);
+  assert.equal(rig.reasonOf("SPY"), undefined);
+  assert.equal(causesOf(rig).at(-1), "the shorter list is confirmed");
+});
+
+Deno.test("an underlying that is delisted is accepted after 24 hours", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.list("SPY", []);
+  // The list of midnight is the first empty one.
+  await rig.minutes(14 * 60 + 23 * 60);
+  assert.equal(rig.countOf("SPY"), 42 - 14, "without those that have expired");
+  await rig.minutes(2 * 60);
+  assert.equal(rig.countOf("SPY"), 0);
+});
+
+Deno.test("a list with a failed page changes nothing", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const before = rig.cache.state("SPY");
+  rig.catalog.outage = "page 2: HTTP 500";
+  const symbol = occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 });
+  rig.cache.observe(symbol);
+  await rig.clock.advance(0);
+  assert.ok(before.at === "ready");
+  assert.deepEqual(rig.cache.state("SPY"), { ...before, reason: "page 2: HTTP 500" });
+  rig.catalog.outage = undefined;
+  rig.list("SPY", [...DAYS, TODAY + 2], STRIKES);
+  await rig.clock.advance(5_000);
+  assert.equal(rig.countOf("SPY"), 56, "the failed reload is repeated");
+  assert.equal(rig.reasonOf("SPY"), undefined);
+});
+
+/** Answers of the catalog that the test gives one by one. */
+function answerByHand(rig: ChainRig): ((contracts: readonly OptionContract[] | Error) => void)[] {
+  const waiting: ((contracts: readonly OptionContract[] | Error) => void)[] = [];
+  rig.catalog.contracts = (underlying) => {
+    rig.catalog.asked.push(underlying);
+    const { promise, resolve, reject } = Promise.withResolvers<readonly OptionContract[]>();
+    waiting.push((answer) => answer instanceof Error ? reject(answer) : resolve(answer));
+    return promise;
+  };
+  return waiting;
+}
+
+Deno.test("one load runs at a time, and what is noted meanwhile is checked after it", async () => {
+  await using rig = new ChainRig();
+  const answers = answerByHand(rig);
+  const chain = (strikes: readonly number[]) => gridOf({ days: DAYS, strikes });
+  const contract = (strike: number) =>
+    occSymbol("SPY", { expiryDay: TODAY + 7, right: "put", strike });
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  answers[0]?.(chain([100]));
+  await rig.minutes(2);
+  rig.cache.observe(contract(101));
+  await rig.clock.advance(0);
+  assert.equal(rig.catalog.asked.length, 2);
+  rig.cache.observe(contract(102));
+  rig.cache.observe(contract(103));
+  rig.cache.noteSelection("SPY", { isEmpty: true, price: 150 });
+  await rig.minutes(5);
+  assert.equal(rig.catalog.asked.length, 2, "the second load has not ended");
+  answers[1]?.(chain([100, 101, 102]));
+  await rig.clock.advance(0);
+  assert.equal(rig.catalog.asked.length, 3, "103 is still missing");
+  answers[2]?.(chain([100, 101, 102]));
+  await rig.minutes(10);
+  assert.equal(rig.catalog.asked.length, 3, "a note about the old chain has no effect");
+});
+
+Deno.test("a chain that is evicted while it loads is loaded again when it is used", async () => {
+  await using rig = new ChainRig({ maxChains: 1 });
+  const answers = answerByHand(rig);
+  const spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  spy[Symbol.dispose]();
+  using _qqq = rig.cache.use("QQQ");
+  answers[0]?.(gridOf({ days: DAYS, strikes: [100] }));
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.cache.state("SPY"), { at: "loading" });
+  assert.equal(rig.cache.size, 0);
+  answers[1]?.(new ApiUnavailable("HTTP 500"));
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.cache.state("QQQ"), { at: "off", reason: "HTTP 500" });
+  assert.deepEqual(rig.log.messages("info"), []);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "QQQ"]);
+});
+
+Deno.test("many chains that are outdated together are reloaded within their budget", async () => {
+  await using rig = new ChainRig({ maxChains: 200 });
+  const names = Array.from({ length: 200 }, (_, at) => `U${at}`);
+  for (const name of names) rig.list(name, DAYS, STRIKES);
+  using uses = new DisposableStack();
+  for (const name of names) uses.use(rig.cache.use(name));
+  const { first, again } = CHAIN_REQUESTS;
+  await rig.clock.advance(0);
+  assert.equal(rig.catalog.asked.length, first.burst);
+  await rig.minutes(1);
+  assert.equal(rig.catalog.asked.length, first.burst + first.perMinute);
+  await rig.minutes(6);
+  assert.equal(rig.cache.size, 200);
+  const loaded = rig.catalog.asked.length;
+  const note = () => {
+    for (const name of names) rig.cache.noteSelection(name, { isEmpty: true, price: 100 });
+  };
+  for (const minutes of [1, 5, 60, 240]) {
+    const before: number = rig.catalog.asked.length;
+    await rig.minutes(minutes, note);
+    const reloads: number = rig.catalog.asked.length - before;
+    assert.ok(reloads <= again.burst + again.perMinute * minutes, `${reloads} in ${minutes} min`);
+  }
+  const counts = names.map((name) => rig.catalog.asked.slice(loaded).filter((n) => n === name));
+  const times = counts.map(({ length }) => length);
+  assert.ok(Math.max(...times) - Math.min(...times) <= 2, "each in turn");
+});
+
+Deno.test("a chain of 30 000 contracts counts as 30 requests", async () => {
+  await using rig = new ChainRig();
+  const listed = gridOf({ days: DAYS, strikes: strikesFrom(1, 5_000) });
+  assert.equal(listed.length, 30_000);
+  rig.catalog.listed.set("SPY", listed);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const { burst, perMinute } = CHAIN_REQUESTS.again;
+  let strike = 6_000;
+  const name = () => {
+    const terms = { expiryDay: TODAY + 7, right: "call", strike: strike++ } as const;
+    rig.cache.observe(occSymbol("SPY", terms));
+  };
+  for (let time = 0; time < 5; time++) {
+    name();
+    await rig.clock.advance(0);
+  }
+  assert.equal(rig.catalog.asked.length, 1 + burst / 30);
+  await rig.clock.advance((30 / perMinute) * MINUTE_MS);
+  assert.equal(rig.catalog.asked.length, 2 + burst / 30);
+});
+
+Deno.test("first loads and reloads do not wait for each other", async () => {
+  await using rig = new ChainRig({ maxChains: 1_000 });
+  rig.list("SPY", DAYS, STRIKES);
+  using uses = new DisposableStack();
+  uses.use(rig.cache.use("SPY"));
+  await rig.clock.advance(0);
+  for (let at = 0; at < 300; at++) uses.use(rig.cache.use(`U${at}`));
+  await rig.clock.advance(0);
+  rig.list("SPY", [...DAYS, TODAY + 2], STRIKES);
+  rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
+  await rig.clock.advance(0);
+  assert.equal(rig.countOf("SPY"), 56);
+});
+
+Deno.test("a wall clock that is set back and forth does not reload a chain", async () => {
+  await using rig = new ChainRig();
+  using _spy = rig.cache.use("SPY");
+  await rig.minutes(1);
+  for (let time = 0; time < 10; time++) {
+    rig.clock.setWall(time % 2 ? HOUR_MS : -HOUR_MS);
+    await rig.minutes(2);
+  }
+  assert.deepEqual(rig.catalog.asked, ["SPY"]);
+});
