@@ -145,7 +145,7 @@ export class Expansions {
    * the symbols of a new stream.
    */
   rebalance(): void {
-    if (this.#isOverQuota()) this.#allocate();
+    if (isOver(this.#freeSlots())) this.#allocate();
     this.#signal.wake();
   }
 
@@ -202,55 +202,55 @@ export class Expansions {
    */
   #allocate(): void {
     const { sink } = this.#options;
+    const open = [...this.#open.values()];
     for (let times = 0; times < MAX_ALLOCATIONS; times++) {
-      if (times > 0 && !this.#isOverQuota()) return;
-      const open = [...this.#open.values()];
+      const free = this.#freeSlots();
+      if (times > 0 && !isOver(free)) return;
       const requests = open.map(({ desired, weight, channels }) => ({
         desired,
         weight,
-        channels: [...channels.keys()].filter((channel) => sink.freeSlots(channel) !== undefined),
+        channels: [...channels.keys()].filter((channel) => free.has(channel)),
       }));
       const isCarried = (channel: string, symbol: string) =>
         sink.isNamed(channel as UpstreamChannel, symbol);
-      const shares = shareSlots(requests, { slots: this.#slots(), isCarried });
+      const shares = shareSlots(requests, { slots: this.#slots(free), isCarried });
       for (const [at, symbols] of shares.entries()) open[at]?.assign(symbols);
-      for (const expansion of open) this.#testLimit(expansion);
+      for (const [at, { desired, assigned }] of open.entries()) {
+        // A learned limit is tested with the best contract that has no slot.
+        const [counted] = requests[at]?.channels ?? [];
+        if (counted === undefined || assigned.size === desired.length) continue;
+        const leftOut = desired.find((symbol) => !assigned.has(symbol));
+        if (leftOut) sink.testLimitWith(counted, leftOut);
+      }
       if (!this.#apply(open)) return;
     }
   }
 
+  /** Free slots of the channels in use; none for a channel without a limit. */
+  #freeSlots(): ReadonlyMap<UpstreamChannel, number> {
+    const free = new Map<UpstreamChannel, number>();
+    for (const { channels } of this.#open.values()) {
+      for (const channel of channels.keys()) {
+        const slots = free.has(channel) ? undefined : this.#options.sink.freeSlots(channel);
+        if (slots !== undefined) free.set(channel, slots);
+      }
+    }
+    return free;
+  }
+
   /** Slots that no stream's own symbols use; all channels that count share them. */
-  #slots(): number {
+  #slots(free: ReadonlyMap<UpstreamChannel, number>): number {
     const { sink } = this.#options;
     const own = new Set<string>();
-    let free = Infinity;
     for (const { channels } of this.#open.values()) {
       for (const [channel, { subscribed }] of channels) {
-        const freeOfChannel = sink.freeSlots(channel);
-        if (freeOfChannel === undefined) continue;
-        free = Math.min(free, freeOfChannel);
+        if (!free.has(channel)) continue;
         for (const symbol of subscribed) {
           if (!sink.isNamed(channel, symbol)) own.add(`${channel} ${symbol}`);
         }
       }
     }
-    return own.size + free;
-  }
-
-  #isOverQuota(): boolean {
-    const { sink } = this.#options;
-    return this.#open.values().some(({ channels }) =>
-      channels.keys().some((channel) => (sink.freeSlots(channel) ?? 0) < 0)
-    );
-  }
-
-  /** Tests a learned limit with the best contract that has no slot. */
-  #testLimit({ desired, assigned, channels }: Expansion): void {
-    if (assigned.size === desired.length) return;
-    const { sink } = this.#options;
-    const leftOut = desired.find((symbol) => !assigned.has(symbol));
-    const counted = [...channels.keys()].find((channel) => sink.freeSlots(channel) !== undefined);
-    if (leftOut && counted) sink.testLimitWith(counted, leftOut);
+    return own.size + Math.min(Infinity, ...free.values());
   }
 
   /**
@@ -346,4 +346,9 @@ export class Expansions {
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;
   }
+}
+
+/** Whether more is requested than there are slots. */
+function isOver(free: ReadonlyMap<UpstreamChannel, number>): boolean {
+  return free.values().some((slots) => slots < 0);
 }

@@ -16,6 +16,21 @@ function subscribed(simulator: Simulator, channel: string): readonly string[] {
     .flatMap(({ subscriptions }) => subscriptions[channel] ?? []);
 }
 
+function quoteOf(symbol: string) {
+  return {
+    T: "q",
+    S: symbol,
+    bx: "C",
+    bp: 9.46,
+    bs: 53,
+    ax: "C",
+    ap: 9.66,
+    as: 38,
+    c: "A",
+    t: "2024-03-12T11:59:38.5Z",
+  };
+}
+
 Deno.test("an underlying is subscribed as its contracts, including weeklies", async () => {
   await using harness = await startHarness({
     env: { STREAM_PROXY_OPTION_MAX_CONTRACTS: "40" },
@@ -76,6 +91,59 @@ Deno.test("a chain uses only the slots that the plan has left", async () => {
   );
 });
 
+Deno.test("a named open position gets the slot of a selected contract", async () => {
+  await using harness = await startHarness({
+    env: { ALPACA_PLAN: "options=20" },
+    simulator: { messagesPerSecond: 0 },
+  });
+  const { simulator } = harness;
+  using client = clientOf(harness);
+  await using _chain = collect(client, METHODS.streamOptionQuotes, { underlyings: ["SPY"] });
+  await until("every slot is used", () => subscribed(simulator, "quotes").length === 20);
+  const before = new Set(subscribed(simulator, "quotes"));
+  const position = "AAPL990315C00172500";
+  await using named = collect(client, METHODS.streamOptionQuotes, { symbols: [position] });
+  await named.opened;
+  await until(
+    "the position is subscribed",
+    () => subscribed(simulator, "quotes").includes(position),
+  );
+  simulator.emit("opra", [quoteOf(position)]);
+  await until("its quote arrives", () => named.messages.length === 1);
+  const after = subscribed(simulator, "quotes");
+  assert.equal(after.length, 20);
+  assert.equal(after.filter((symbol) => before.has(symbol)).length, 19, "only one has gone");
+});
+
+Deno.test("five underlyings of one request share 120 slots, on quotes and trades", async () => {
+  await using harness = await startHarness({
+    env: { ALPACA_PLAN: "options=120" },
+    simulator: { messagesPerSecond: 0 },
+  });
+  const { simulator } = harness;
+  using client = clientOf(harness);
+  const underlyings = ["SPY", "SPX", "AAPL", "TSLA", "MSFT"];
+  await using _quotes = collect(client, METHODS.streamOptionQuotes, { underlyings });
+  await using _trades = collect(client, METHODS.streamOptionTrades, { underlyings });
+  const counts = (channel: string) => {
+    const counts = Object.groupBy(
+      subscribed(simulator, channel),
+      (symbol) => occRoot(symbol).replace("SPXW", "SPX"),
+    );
+    return underlyings.map((name) => counts[name]?.length ?? 0);
+  };
+  await until(
+    () => `each has 24 contracts: ${counts("quotes")}`,
+    () => counts("quotes").every((count) => count === 24),
+  );
+  await until(
+    () => `trades follow quotes: ${counts("trades")}`,
+    () =>
+      new Set(subscribed(simulator, "trades"))
+        .symmetricDifference(new Set(subscribed(simulator, "quotes"))).size === 0,
+  );
+});
+
 Deno.test("without the catalog a stream receives what others have subscribed", async () => {
   await using harness = await startHarness({
     env: { STREAM_PROXY_OPTION_CHAINS: "false" },
@@ -97,18 +165,7 @@ Deno.test("without the catalog a stream receives what others have subscribed", a
     "the contract is subscribed",
     () => subscribed(simulator, "quotes").includes(contract),
   );
-  simulator.emit("opra", [{
-    T: "q",
-    S: contract,
-    bx: "C",
-    bp: 9.46,
-    bs: 53,
-    ax: "C",
-    ap: 9.66,
-    as: 38,
-    c: "A",
-    t: "2024-03-12T11:59:38.5Z",
-  }]);
+  simulator.emit("opra", [quoteOf(contract)]);
   await until(
     "both receive it",
     () => named.messages.length === 1 && index.messages.length === 1,
