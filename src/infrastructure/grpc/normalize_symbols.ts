@@ -92,9 +92,13 @@ export function checkExpiry(now: number): CheckSymbol {
   return (symbol) => {
     const contract = parseOccSymbol(symbol);
     if (contract === undefined || contract.expiry >= today) return undefined;
-    const date = new Date(contract.expiry * 86_400_000).toISOString().slice(0, 10);
-    return `expired on ${date}; leave it out`;
+    return `expired on ${dateOf(contract.expiry)}; leave it out`;
   };
+}
+
+/** The `YYYY-MM-DD` date of a day that is counted from 1970-01-01. */
+export function dateOf(day: number): string {
+  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function malformed(symbol: string): string {

@@ -3,7 +3,8 @@
  * and each combination that is not possible.
  *
  * A default never contradicts a field that the request sets: expiries by date replace the default
- * range of days, and a number of strikes or a range of strikes replaces the default window.
+ * range of days; a number of strikes, or a range of strikes or deltas, replaces the default
+ * window.
  *
  * @module
  */
@@ -15,7 +16,12 @@ import {
   OptionRight,
   type OptionSelection as SelectionMessage,
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import { type CheckSymbol, normalizeRoot, normalizeUnderlying } from "./normalize_symbols.ts";
+import {
+  type CheckSymbol,
+  dateOf,
+  normalizeRoot,
+  normalizeUnderlying,
+} from "./normalize_symbols.ts";
 import type { RequestValidator } from "./request_validator.ts";
 
 const FIELD = "option_selection";
@@ -241,12 +247,12 @@ class SelectionReader {
     });
     this.#checkOrder("min_strike", minStrike, { max_strike: maxStrike });
     this.#checkOrder("min_abs_delta", minAbsDelta, { max_abs_delta: maxAbsDelta });
-    // A strike far from the price is within no default window.
-    const isByStrike = minStrike !== undefined || maxStrike !== undefined;
-    const window = isByStrike
+    // Strikes and small deltas may be far outside of the default window.
+    const hasRange = [minStrike, maxStrike, minAbsDelta, maxAbsDelta].some(isDefined);
+    const window = hasRange
       ? SELECTION_BOUNDS.strikeWindowPercent.max
       : defaults.strikeWindowPercent;
-    const usesDefault = !isByStrike && strikeWindowPercent === undefined;
+    const usesDefault = !hasRange && strikeWindowPercent === undefined;
     return {
       strikeWindowPercent: strikeWindowPercent ?? window,
       ...given({
@@ -329,15 +335,15 @@ function expiryDay(date: string): number | undefined {
   return date.startsWith("20") ? dayOfDate(date) : undefined;
 }
 
+function isDefined(value: unknown): boolean {
+  return value !== undefined;
+}
+
 function isWithin(
   { min, max }: { readonly min: number; readonly max: number },
   value: number | undefined,
 ): boolean {
   return value !== undefined && value >= min && value <= max;
-}
-
-function dateOf(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function shown(value: unknown): string {

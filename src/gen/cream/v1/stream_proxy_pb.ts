@@ -2853,7 +2853,7 @@ export type OptionSelection = Message<"cream.v1.OptionSelection"> & {
   includeAdjusted: boolean;
 
   /**
-   * Lowest strike in USD. With a lowest or highest strike, the default of
+   * Lowest strike in USD. With a lowest or highest strike or delta, the default of
    * strike_window_percent does not apply.
    *
    * @generated from field: optional double min_strike = 15;
@@ -2869,6 +2869,8 @@ export type OptionSelection = Message<"cream.v1.OptionSelection"> & {
 
   /**
    * Lowest absolute delta, 0 to 1: 0.25 selects calls from 0.25 and puts from -0.25.
+   * Deltas come from Alpaca's snapshots; an expiry without any of them is selected as if
+   * no delta was requested.
    *
    * @generated from field: optional double min_abs_delta = 17;
    */

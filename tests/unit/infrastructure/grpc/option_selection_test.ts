@@ -170,8 +170,13 @@ Deno.test("a default of the settings gives way to a field that the request sets"
   assert.deepEqual(select({}, ["SPY"], defaults), defaults);
   const byPercent = select({ strikeWindowPercent: 3 }, ["SPY"], defaults);
   assert.deepEqual(byPercent, { ...DEFAULTS, maxExpiries: 2, strikeWindowPercent: 3 });
-  const byStrike = select({ minStrike: 900 }, ["SPY"], defaults);
-  assert.equal(byStrike?.strikesEachSide, undefined);
+  for (const range of [{ minStrike: 900 }, { maxAbsDelta: 0.1 }]) {
+    const byRange = select(range, ["SPY"], defaults);
+    assert.equal(byRange?.strikesEachSide, undefined);
+    assert.equal(byRange?.strikeWindowPercent, 1_000);
+  }
+  const both = select({ maxAbsDelta: 0.1, strikeWindowPercent: 20 }, ["SPY"], defaults);
+  assert.equal(both?.strikeWindowPercent, 20);
   assert.equal(select({ maxExpiries: 9 }, ["SPY"], defaults)?.maxExpiries, 9);
 });
 
