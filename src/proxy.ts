@@ -194,6 +194,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     sink: managers.opra,
     directory,
     clock,
+    calendar,
     log,
     random: deps.random,
     maxContracts: () => limits.maxSymbols - streams.symbols,

@@ -14,6 +14,7 @@
  *
  * @module
  */
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
@@ -57,6 +58,8 @@ export interface ExpansionOptions {
   readonly sink: SubscriptionSink;
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
+  /** When the markets are open, by which prices age. */
+  readonly calendar: MarketCalendar;
   readonly log: Log;
   /** Numbers in [0, 1), which spread the loads of chains. */
   readonly random: () => number;
@@ -74,7 +77,7 @@ export class Expansions {
 
   constructor(options: ExpansionOptions) {
     this.#options = options;
-    const { catalog, directory, clock, log, random, settings } = options;
+    const { catalog, directory, clock, calendar, log, random, settings } = options;
     if (!catalog) return;
     this.#chains = new OptionChainCache({
       catalog,
@@ -91,6 +94,7 @@ export class Expansions {
     this.#prices = new UnderlyingPrices({
       catalog,
       clock,
+      calendar,
       intervalMs: settings.priceIntervalMs,
       followed: () => this.#followed(),
       onChange: () => this.#signal.wake(),
@@ -292,12 +296,13 @@ export class Expansions {
     return this.#chains?.state(underlying) ?? DISABLED;
   }
 
-  #followed(): ReadonlyMap<string, Chain> {
-    const followed = new Map<string, Chain>();
+  /** Open underlyings, with their chains as far as they are loaded. */
+  #followed(): ReadonlyMap<string, Chain | undefined> {
+    const followed = new Map<string, Chain | undefined>();
     for (const { scope: { underlying } } of this.#open.values()) {
       const state = this.#chainState(underlying);
-      if (state.at !== "ready" || state.chain.contracts.length === 0) continue;
-      followed.set(underlying, state.chain);
+      const chain = state.at === "ready" ? state.chain : undefined;
+      if (chain?.contracts.length !== 0) followed.set(underlying, chain);
     }
     return followed;
   }

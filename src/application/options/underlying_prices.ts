@@ -1,71 +1,84 @@
 /**
  * Fetches the prices of the underlyings of the open expansions.
  *
- * One request per interval fetches all of them. An underlying without a stock
- * price (an index) is priced by put-call parity of its nearest expiry, and where
- * nothing is quoted by the median of the open interest: a guess, reported as one
- * and replaced by the first price. A known price is kept while it cannot be
- * renewed.
+ * One request per interval fetches the last trades of all of them. New underlyings
+ * do not wait for it; all that are new share a request. Option quotes are requested
+ * where the last trade is not enough: of an index, of a trade that is old, and of a
+ * price that is not confirmed; one underlying at a time, the longest without them
+ * first. What a price is taken from is decided by `TrackedPrice`.
  *
  * @module
  */
-import type { OptionContract } from "../../domain/options/contract.ts";
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
+import { medianByOpenInterest, type TimedPrice } from "../../domain/options/implied_price.ts";
 import {
-  medianByOpenInterest,
-  parityPrice,
-  type TimedPrice,
-} from "../../domain/options/implied_price.ts";
+  type PriceMoment,
+  TrackedPrice,
+  type UnderlyingPrice,
+} from "../../domain/options/tracked_price.ts";
 import type { Clock } from "../ports/clock.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
-import type { PriceSource } from "../status/reports.ts";
 import type { Chain } from "./option_chain_cache.ts";
+import { lookUpParity, nextContracts } from "./parity_lookup.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
-/** Strikes requested around the last price, as a fraction of it. */
-const PARITY_WINDOW = 0.03;
-
-/** Pause until an underlying without a stock price is looked up again, in ms. */
-const UNPRICED_MS = 900_000;
-
-/** A price, its source and its age. */
-interface UnderlyingPrice {
-  /** USD. */
-  readonly price: number;
-  /** The last trade, the options by put-call parity, or a guess from their open interest. */
-  readonly source: PriceSource;
-  /** When the trade or the quotes were made, in ms since the Unix epoch; unset for a guess. */
-  readonly asOf: number | undefined;
-  /** Why the price is old, not confirmed or a guess; `undefined` for a current one. */
-  readonly problem: string | undefined;
-}
-
-interface Quote extends UnderlyingPrice {
-  /** Monotonic ms at which it was last requested. */
-  readonly requestedAt: number;
-}
+/** Mean time between two requests for new underlyings, in ms; a few need not wait. */
+const NEW_PAUSE_MS = 5_000;
+const NEW_BURST = 3;
+/** Pause until an unconfirmed price is requested again, in ms; it doubles. */
+const CONFIRM_MS = 2_000;
+/** Pause until an underlying that is rejected as a stock is requested again, in ms. */
+const REJECTED_MS = 900_000;
+/** Least interval of option quotes where a trade is known or the market is closed, in ms. */
+const RARE_QUOTES_MS = 60_000;
+/** Longest pause after quotes that imply no price, in ms. */
+const LONGEST_QUOTES_MS = 120_000;
 
 /** What the prices are fetched with. */
 interface UnderlyingPricesOptions {
   readonly catalog: OptionCatalog;
   readonly clock: Clock;
+  readonly calendar: MarketCalendar;
   readonly intervalMs: number;
-  /** The chains of the underlyings to follow; empty chains have no price. */
-  readonly followed: () => ReadonlyMap<string, Chain>;
+  /**
+   * The underlyings to follow, with their chains; `undefined` while a chain is not
+   * loaded. There is no price without a chain, but its request can be shared.
+   */
+  readonly followed: () => ReadonlyMap<string, Chain | undefined>;
   /** Called after prices were requested. */
   readonly onChange: () => void;
+}
+
+/** One underlying that is followed. Times are monotonic ms. */
+class Followed {
+  readonly price = new TrackedPrice();
+  chain: Chain | undefined;
+  /** Whether its last trade was requested. */
+  isRequested = false;
+  /** A reply that waits for the chain. */
+  reply: { readonly trade: TimedPrice | undefined } | undefined;
+  /** Before it, it is not requested as a stock. */
+  rejectedUntil = 0;
+  /** When its option quotes are requested next. */
+  quotesAt = 0;
+  /** Replies of the options in a row that implied no price. */
+  failures = 0;
+  /** When an unconfirmed price is requested again, and the pause before it. */
+  confirm: { readonly at: number; readonly pauseMs: number } | undefined;
 }
 
 /** Prices by underlying. */
 export class UnderlyingPrices {
   readonly #options: UnderlyingPricesOptions;
-  readonly #quotes = new Map<string, Quote>();
-  /**
-   * Chains whose underlying had no stock price, with the monotonic ms until
-   * which it is not requested; for a new chain it is requested immediately.
-   */
-  readonly #unpricedUntil = new WeakMap<Chain, number>();
-  readonly #signal = new WakeSignal();
+  readonly #followed = new Map<string, Followed>();
+  readonly #tradesSignal = new WakeSignal();
+  readonly #quotesSignal = new WakeSignal();
+  /** When the last trades of all are requested next, in monotonic ms. */
+  #nextAt = 0;
+  /** Before it, new underlyings wait; see `NEW_PAUSE_MS`. */
+  #newAt = -Infinity;
 
   constructor(options: UnderlyingPricesOptions) {
     this.#options = options;
@@ -73,140 +86,231 @@ export class UnderlyingPrices {
 
   /** The price of an underlying; `undefined` until it was requested. */
   of(underlying: string): UnderlyingPrice | undefined {
-    return this.#quotes.get(underlying);
+    return this.#followed.get(underlying)?.price.value;
   }
 
   /** Fetches the prices of newly followed underlyings soon. */
   wake(): void {
-    this.#signal.wake();
+    this.#tradesSignal.wake();
   }
 
   /** Keeps the prices current until `signal` fires. */
   async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const ending = AbortSignal.any([signal, stop.signal]);
+    const loops = [this.#followTrades(ending), this.#followQuotes(ending)]
+      .map((loop) => loop.finally(() => stop.abort()));
+    // A failed loop stops the other one.
+    await Promise.allSettled(loops);
+    await Promise.all(loops);
+  }
+
+  async #followTrades(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
+    this.#nextAt = 0;
     while (!signal.aborted) {
-      await this.#refresh(signal);
-      await this.#signal.wait(this.#untilStale(), { clock, signal });
+      this.#synchronize();
+      const requests = this.#dueTrades();
+      for (const names of requests) await this.#fetchTrades(names, signal);
+      if (requests.length === 0) {
+        await this.#tradesSignal.wait(this.#untilTrades(), { clock, signal });
+      }
     }
   }
 
-  #untilStale(): number {
-    const { clock, intervalMs } = this.#options;
-    let oldest = Infinity;
-    for (const { requestedAt } of this.#quotes.values()) {
-      oldest = Math.min(oldest, requestedAt);
+  /** Follows what is open now; replies that waited for a chain are taken. */
+  #synchronize(): void {
+    const open = this.#options.followed();
+    for (const name of this.#followed.keys()) {
+      if (!open.has(name)) this.#followed.delete(name);
     }
-    return Math.max(0, oldest + intervalMs - clock.monotonic());
+    let isChanged = false;
+    for (const [name, chain] of open) {
+      const followed = this.#followed.get(name) ?? new Followed();
+      this.#followed.set(name, followed);
+      followed.chain = chain;
+      if (!chain || !followed.reply) continue;
+      this.#noteTrade(followed, chain, followed.reply.trade);
+      isChanged = true;
+    }
+    if (!isChanged) return;
+    this.#quotesSignal.wake();
+    this.#options.onChange();
   }
 
-  async #refresh(signal: AbortSignal): Promise<void> {
-    const followed = this.#options.followed();
-    for (const name of this.#quotes.keys()) {
-      if (!followed.has(name)) this.#quotes.delete(name);
-    }
-    const stale = [...followed].filter(([name]) => this.#isStale(name));
-    if (stale.length === 0) return;
-    for (const [name, chain] of await this.#fetchStocks(stale, signal)) {
-      if (!signal.aborted) await this.#fetchOptions(name, chain, signal);
-    }
-    if (!signal.aborted) this.#options.onChange();
-  }
-
-  #isStale(underlying: string): boolean {
-    const { clock, intervalMs } = this.#options;
-    const requestedAt = this.#quotes.get(underlying)?.requestedAt ?? -Infinity;
-    return clock.monotonic() - requestedAt >= intervalMs;
-  }
-
-  /** Returns those that are left to be priced by their options. */
-  async #fetchStocks(
-    stale: readonly (readonly [string, Chain])[],
-    signal: AbortSignal,
-  ): Promise<readonly (readonly [string, Chain])[]> {
+  /**
+   * The names of each request that is due: all underlyings once per interval; in
+   * between new ones and those to be confirmed.
+   */
+  #dueTrades(): readonly (readonly string[])[] {
     const now = this.#options.clock.monotonic();
-    const requested = stale.filter(([, chain]) => (this.#unpricedUntil.get(chain) ?? 0) <= now);
-    if (requested.length === 0) return stale;
-    const priced = new Set<string>();
-    try {
-      const names = requested.map(([name]) => name);
-      const { trades } = await this.#options.catalog.lastTrades(names, signal);
-      for (const [name, chain] of requested) {
-        const trade = trades.get(name);
-        if (trade === undefined) this.#unpricedUntil.set(chain, now + UNPRICED_MS);
-        else {
-          const { price, at: asOf } = trade;
-          this.#set(name, { price, source: "trade", asOf, problem: undefined });
-          priced.add(name);
-        }
-      }
-    } catch (error) {
-      if (signal.aborted) return [];
-      if (!(error instanceof ApiUnavailable)) throw error;
-      // Options are on the same host, so they are not requested.
-      for (const [name, chain] of requested) {
-        this.#keepOrGuess(name, chain, error.message);
-        priced.add(name);
+    const all = [...this.#followed];
+    if (!all.some(([, { chain }]) => chain)) return [];
+    let due: typeof all = [];
+    if (now >= this.#nextAt) {
+      due = all;
+      // On a grid, so that a slow reply does not move the next request.
+      const { intervalMs } = this.#options;
+      const isLate = now >= this.#nextAt + intervalMs;
+      this.#nextAt = isLate ? now + intervalMs : this.#nextAt + intervalMs;
+    } else {
+      const areNew = now >= this.#newAt && all.some(([, it]) => isNew(it));
+      due = all.filter(([, it]) => (areNew && !it.isRequested) || confirmAt(it) <= now);
+      if (areNew) {
+        const burstMs = (NEW_BURST - 1) * NEW_PAUSE_MS;
+        this.#newAt = Math.max(this.#newAt, now - burstMs) + NEW_PAUSE_MS;
       }
     }
-    return stale.filter(([name]) => !priced.has(name));
+    const usual = due.filter(([, { rejectedUntil }]) => rejectedUntil === 0);
+    // A rejected one costs the others a request, so it is requested again alone.
+    const retest = due.find(([, { rejectedUntil }]) => rejectedUntil > 0 && rejectedUntil <= now);
+    return [usual, retest ? [retest] : []].filter((group) => group.length > 0)
+      .map((group) => group.map(([name]) => name));
   }
 
-  async #fetchOptions(underlying: string, chain: Chain, signal: AbortSignal): Promise<void> {
+  #untilTrades(): number {
+    const now = this.#options.clock.monotonic();
+    const all = [...this.#followed.values()];
+    if (!all.some(({ chain }) => chain)) return Infinity;
+    let at = this.#nextAt;
+    if (all.some(isNew)) at = Math.min(at, this.#newAt);
+    for (const followed of all) at = Math.min(at, confirmAt(followed));
+    return Math.max(0, at - now);
+  }
+
+  async #fetchTrades(names: readonly string[], signal: AbortSignal): Promise<void> {
+    const { catalog, clock } = this.#options;
+    for (const name of names) {
+      const followed = this.#followed.get(name);
+      if (followed) followed.isRequested = true;
+    }
     try {
-      const parity = await this.#parity(underlying, chain, signal);
-      if (parity !== undefined) {
-        const { price, at: asOf } = parity;
-        this.#set(underlying, { price, source: "parity", asOf, problem: undefined });
-      } else this.#keepOrGuess(underlying, chain, "neither it nor its options trade");
+      const { trades, rejected } = await catalog.lastTrades(names, signal);
+      for (const name of names) {
+        const followed = this.#followed.get(name);
+        if (!followed) continue;
+        followed.rejectedUntil = rejected.has(name) ? clock.monotonic() + REJECTED_MS : 0;
+        const trade = trades.get(name);
+        if (followed.chain) this.#noteTrade(followed, followed.chain, trade);
+        else followed.reply = { trade };
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiUnavailable)) throw error;
-      this.#keepOrGuess(underlying, chain, error.message);
+      for (const name of names) {
+        const followed = this.#followed.get(name);
+        if (!followed?.chain) continue;
+        followed.price.noteFailure("trades", error.message, this.#moment(followed.chain));
+        this.#planConfirmation(followed);
+      }
+    }
+    this.#quotesSignal.wake();
+    this.#options.onChange();
+  }
+
+  #noteTrade(followed: Followed, chain: Chain, trade: TimedPrice | undefined): void {
+    followed.reply = undefined;
+    const before = followed.price.unconfirmed;
+    followed.price.noteTrade(trade, this.#moment(chain));
+    // The options may confirm it sooner than a further trade.
+    if (before === undefined && followed.price.unconfirmed !== undefined) followed.quotesAt = 0;
+    this.#planConfirmation(followed);
+  }
+
+  /** Pauses grow up to the interval. */
+  #planConfirmation(followed: Followed): void {
+    if (followed.price.unconfirmed === undefined) {
+      followed.confirm = undefined;
+      return;
+    }
+    const { clock, intervalMs } = this.#options;
+    const now = clock.monotonic();
+    const { at, pauseMs } = followed.confirm ?? { at: now, pauseMs: CONFIRM_MS };
+    if (at > now) return;
+    followed.confirm = { at: now + pauseMs, pauseMs: Math.min(pauseMs * 2, intervalMs) };
+  }
+
+  async #followQuotes(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const due = this.#nextQuotes();
+      if (due && due[1].quotesAt <= clock.monotonic()) await this.#fetchQuotes(due, signal);
+      else {
+        const ms = due ? due[1].quotesAt - clock.monotonic() : Infinity;
+        await this.#quotesSignal.wait(ms, { clock, signal });
+      }
     }
   }
 
-  /** Requests strikes near the last price if there is one, then all of them. */
-  async #parity(
-    underlying: string,
-    chain: Chain,
+  /** The underlying whose option quotes are requested next. */
+  #nextQuotes(): readonly [string, Followed] | undefined {
+    let next: readonly [string, Followed] | undefined;
+    for (const entry of this.#followed) {
+      const [, { chain, price, quotesAt }] = entry;
+      if (chain && price.needsQuotes && !(next && next[1].quotesAt <= quotesAt)) next = entry;
+    }
+    return next;
+  }
+
+  async #fetchQuotes(
+    [underlying, followed]: readonly [string, Followed],
     signal: AbortSignal,
-  ): Promise<TimedPrice | undefined> {
-    const contracts = nearest(chain);
-    const expiryDay = contracts[0]?.expiryDay;
-    if (expiryDay === undefined) return undefined;
-    const query = { underlying, expiryDay };
-    const { catalog } = this.#options;
-    const last = this.#quotes.get(underlying);
-    if (last && last.source !== "guess") {
-      const off = last.price * PARITY_WINDOW;
-      const strikes = [last.price - off, last.price + off] as const;
-      const quotes = await catalog.quotes({ ...query, strikes }, signal);
-      const price = parityPrice(contracts, quotes);
-      if (price !== undefined) return price;
+  ): Promise<void> {
+    const { catalog, clock } = this.#options;
+    const { price, chain } = followed;
+    if (!chain) return;
+    const { value, unconfirmed } = price;
+    const known = value?.source === "guess" ? undefined : value?.price;
+    const around = [known, unconfirmed].filter((it) => it !== undefined);
+    const today = exchangeDay(clock.now());
+    let isImplied = false;
+    try {
+      const parity = await lookUpParity(catalog, { underlying, chain, today, around }, signal);
+      isImplied = parity !== undefined;
+      price.noteQuotes(parity, this.#moment(chain));
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiUnavailable)) throw error;
+      price.noteFailure("quotes", error.message, this.#moment(chain));
     }
-    return parityPrice(contracts, await catalog.quotes(query, signal));
+    followed.failures = isImplied ? 0 : followed.failures + 1;
+    // The next reply about the trade plans it again.
+    const isPlanned = followed.confirm !== undefined && followed.rejectedUntil === 0;
+    if (!isPlanned || price.unconfirmed === undefined) this.#planConfirmation(followed);
+    followed.quotesAt = clock.monotonic() + this.#quotesPause(followed);
+    this.#tradesSignal.wake();
+    this.#options.onChange();
   }
 
-  #keepOrGuess(underlying: string, chain: Chain, problem: string): void {
-    const last = this.#quotes.get(underlying);
-    if (last && last.source !== "guess") {
-      return this.#set(underlying, { ...last, problem });
+  #quotesPause({ failures, price, confirm }: Followed): number {
+    const { clock, calendar, intervalMs } = this.#options;
+    if (confirm) return Math.max(CONFIRM_MS, confirm.at - clock.monotonic());
+    if (failures > 0) {
+      const pauseMs = intervalMs * 2 ** Math.min(failures - 1, 10);
+      return Math.max(intervalMs, Math.min(pauseMs, LONGEST_QUOTES_MS));
     }
-    const price = medianByOpenInterest(nearest(chain));
-    // A chain without contracts is never followed.
-    if (price !== undefined) {
-      this.#set(underlying, { price, source: "guess", asOf: undefined, problem });
-    }
+    const isRare = price.hasTrade || !calendar.isOpen("options", clock.now());
+    return isRare ? Math.max(intervalMs, RARE_QUOTES_MS) : intervalMs;
   }
 
-  #set(underlying: string, price: UnderlyingPrice): void {
-    this.#quotes.set(underlying, { ...price, requestedAt: this.#options.clock.monotonic() });
+  #moment(chain: Chain): PriceMoment {
+    const { clock, calendar } = this.#options;
+    const contracts = nextContracts(chain, exchangeDay(clock.now()));
+    let [lowest, highest] = [Infinity, 0];
+    for (const { strike } of contracts) {
+      lowest = Math.min(lowest, strike);
+      highest = Math.max(highest, strike);
+    }
+    const guess = () => medianByOpenInterest(contracts);
+    return { now: clock.now(), calendar, strikes: [lowest, highest], guess };
   }
 }
 
-/** The contracts of the nearest expiry after the day of loading, or of any. */
-function nearest(chain: Chain): readonly OptionContract[] {
-  const { expiries, contracts, day } = chain;
-  const expiry = expiries.find((candidate) => candidate > day) ?? expiries[0];
-  return contracts.filter(({ expiryDay }) => expiryDay === expiry);
+/** When the trade of an unconfirmed price is requested again, in monotonic ms. */
+function confirmAt({ confirm, rejectedUntil }: Followed): number {
+  return confirm && rejectedUntil === 0 ? confirm.at : Infinity;
+}
+
+function isNew({ chain, isRequested }: Followed): boolean {
+  return chain !== undefined && !isRequested;
 }

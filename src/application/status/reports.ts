@@ -5,6 +5,7 @@
  */
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
+import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
 /**
@@ -131,7 +132,7 @@ export interface ExpansionReport {
  * Where the price of an underlying is from: its last trade; put-call parity of its options; or a
  * guess, the median strike of the open interest.
  */
-export type PriceSource = "trade" | "parity" | "guess";
+export type PriceSource = UnderlyingPrice["source"];
 
 /** Everything about one feed's subscriptions. */
 export interface FeedSubscriptions {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Expansions } from "../../../../src/application/options/expansions.ts";
 import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import {
   DEFAULT_SELECTION,
@@ -17,6 +18,7 @@ import { ScriptedCatalog } from "./scripted_catalog.ts";
 
 const TODAY = exchangeDay(MANUAL_EPOCH);
 const INTERVAL_MS = 15_000;
+const CONFIRM_MS = 2_000;
 const HOUR_MS = 3_600_000;
 
 /** Running expansions; disposing ends them and checks for leftovers. */
@@ -39,6 +41,7 @@ class Rig implements AsyncDisposable {
       sink: this.sink,
       directory: new UnderlyingDirectory(),
       clock,
+      calendar: new MarketCalendar(),
       log: new RecordingLog(),
       random: () => 0,
       settings: {
@@ -78,10 +81,10 @@ class Rig implements AsyncDisposable {
     return stream;
   }
 
-  /** The price moves and is asked for. */
+  /** The price moves and is asked for, and again where it is far from the last one. */
   async move(underlying: string, price: number): Promise<void> {
     this.catalog.trades.set(underlying, price);
-    await this.clock.advance(INTERVAL_MS);
+    await this.clock.advance(INTERVAL_MS + CONFIRM_MS);
   }
 
   /** Contracts requested of each underlying. */

@@ -61,7 +61,7 @@ export class ScriptedCatalog implements OptionCatalog {
     }));
   }
 
-  quotes(query: QuotesQuery): Promise<ReadonlyMap<string, BidAsk>> {
+  quotes(query: QuotesQuery, _signal?: AbortSignal): Promise<ReadonlyMap<string, BidAsk>> {
     this.parity.push(query);
     return answer(this.priceOutage, () => this.#quotes(query));
   }

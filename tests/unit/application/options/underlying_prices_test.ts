@@ -1,32 +1,43 @@
 import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/option_chain_cache.ts";
 import { UnderlyingPrices } from "../../../../src/application/options/underlying_prices.ts";
+import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
-const DAY = 20_800;
+/** A Monday, 10:00 in New York. */
+const NOW = Date.UTC(2026, 11, 14, 15, 0, 0);
+const DAY = exchangeDay(NOW);
 const INTERVAL_MS = 15_000;
 
 /** Prices that are kept current. */
 class Rig implements AsyncDisposable {
   readonly catalog = new ScriptedCatalog();
-  readonly clock = new ManualClock();
-  readonly followed = new Map<string, Chain>();
+  readonly clock: ManualClock;
+  readonly followed = new Map<string, Chain | undefined>();
   readonly prices: UnderlyingPrices;
   readonly #end = new AbortController();
   readonly #run: Promise<void>;
   changes = 0;
+  onChange = () => {};
 
-  constructor() {
-    const { catalog, clock, followed } = this;
+  constructor(now = NOW) {
+    const clock = this.clock = new ManualClock(now);
+    const { catalog, followed } = this;
+    catalog.time = () => clock.now();
     this.prices = new UnderlyingPrices({
       catalog,
       clock,
+      calendar: new MarketCalendar(),
       intervalMs: INTERVAL_MS,
       followed: () => followed,
-      onChange: () => this.changes++,
+      onChange: () => {
+        this.changes++;
+        this.onChange();
+      },
     });
     this.#run = this.prices.run(this.#end.signal);
   }
@@ -77,6 +88,7 @@ Deno.test("all prices are fetched in one request per interval", async () => {
 Deno.test("an index is priced by the calls and puts of its next expiry", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPX", 101.25);
+  rig.catalog.noStocks.add("SPX");
   await rig.follow("SPX");
   assert.deepEqual(rig.prices.of("SPX")?.price, 101.25);
   assert.equal(rig.prices.of("SPX")?.source, "parity");
@@ -93,10 +105,10 @@ Deno.test("an index is priced by the calls and puts of its next expiry", async (
 
 Deno.test("an index that leaves the requested strikes is found again", async () => {
   await using rig = new Rig();
-  rig.catalog.indexes.set("SPX", 82);
+  rig.catalog.indexes.set("SPX", 111);
   await rig.follow("SPX");
   rig.catalog.indexes.set("SPX", 119);
-  // Only strikes around 82 are asked for, where no put is quoted any more.
+  // Only strikes around 111 are asked for, where no put is quoted any more.
   const quotes = rig.catalog.quotes.bind(rig.catalog);
   rig.catalog.quotes = async (query) => query.strikes ? new Map() : await quotes(query);
   await rig.clock.advance(INTERVAL_MS);
@@ -125,21 +137,25 @@ Deno.test("without quotes the price is guessed from the open interest", async ()
   assert.equal(rig.prices.of("SPX")?.problem, undefined);
 });
 
-Deno.test("an underlying without a stock price is looked up again within 15 minutes", async () => {
+Deno.test("an underlying rejected as a stock is requested again in 15 minutes", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPY", 101.25);
-  await rig.follow("SPY");
+  rig.catalog.noStocks.add("SPY");
+  rig.catalog.trades.set("QQQ", 99);
+  await Promise.all([rig.follow("SPY"), rig.follow("QQQ")]);
   assert.equal(rig.prices.of("SPY")?.source, "parity");
+  rig.catalog.noStocks.clear();
   rig.catalog.trades.set("SPY", 102);
   await rig.clock.advance(899_000);
-  assert.equal(rig.catalog.priced.length, 1);
+  const withSpy = () => rig.catalog.priced.filter((names) => names.includes("SPY"));
+  assert.equal(withSpy().length, 1);
   await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(withSpy().at(-1), ["SPY"], "alone");
   assert.deepEqual(rig.prices.of("SPY"), {
     price: 102,
     source: "trade",
-    asOf: Number.MAX_SAFE_INTEGER,
+    asOf: NOW + 900_000,
     problem: undefined,
-    requestedAt: 900_000,
   });
 });
 
@@ -164,4 +180,282 @@ Deno.test("an unknown price is guessed while it cannot be fetched", async () => 
   assert.equal(rig.prices.of("SPY")?.source, "guess");
   assert.equal(rig.prices.of("SPY")?.problem, "HTTP 403");
   assert.equal(rig.changes, 1);
+});
+
+Deno.test("40 underlyings cost one request per interval, however they are opened", async () => {
+  await using rig = new Rig();
+  const names = Array.from({ length: 40 }, (_, at) => `U${100 + at}`);
+  for (const name of names) {
+    rig.catalog.trades.set(name, 100);
+    rig.followed.set(name, undefined);
+  }
+  // Chains are loaded one after another, the first one in a moment.
+  for (const name of names) {
+    await rig.follow(name);
+    await rig.clock.advance(100);
+  }
+  await rig.clock.advance(45_000 - 40 * 100 - 1);
+  assert.equal(rig.catalog.priced.length, 3);
+  for (const name of names) assert.equal(rig.prices.of(name)?.source, "trade");
+});
+
+Deno.test("new underlyings are priced soon, and share requests", async () => {
+  await using rig = new Rig();
+  let latest = 0;
+  for (let at = 0; at < 60; at++) {
+    const name = `U${100 + at}`;
+    rig.catalog.trades.set(name, 100);
+    await rig.follow(name);
+    const openedAt = rig.clock.monotonic();
+    while (!rig.prices.of(name)) await rig.clock.advance(100);
+    latest = Math.max(latest, rig.clock.monotonic() - openedAt);
+    if (at === 0) assert.equal(latest, 0);
+  }
+  assert.ok(latest <= 5_000, `${latest} ms`);
+  const minutes = rig.clock.monotonic() / 60_000;
+  assert.ok(rig.catalog.priced.length <= 4 + 16 * minutes, `${rig.catalog.priced.length}`);
+});
+
+Deno.test("a guess is replaced with the next request", async () => {
+  await using rig = new Rig();
+  await rig.follow("SPY");
+  assert.equal(rig.prices.of("SPY")?.source, "guess");
+  rig.catalog.trades.set("SPY", 101);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.prices.of("SPY"), {
+    price: 101,
+    source: "trade",
+    asOf: NOW + INTERVAL_MS,
+    problem: undefined,
+  });
+});
+
+Deno.test("one reply without the trade does not freeze the price", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 101);
+  await rig.follow("SPY");
+  rig.catalog.trades.delete("SPY");
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.price, 101);
+  rig.catalog.trades.set("SPY", 102);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.price, 102);
+});
+
+const DAYS_3_MS = 3 * 86_400_000;
+
+Deno.test("a trade three days old is not trusted against the options", async () => {
+  await using rig = new Rig();
+  // A Thursday before: two sessions have passed since.
+  rig.catalog.trades.set("SPY", 90);
+  rig.catalog.tradedAt.set("SPY", NOW - DAYS_3_MS - 86_400_000);
+  rig.catalog.indexes.set("SPY", 112);
+  const seen: (number | undefined)[] = [];
+  rig.onChange = () => seen.push(rig.prices.of("SPY")?.price);
+  await rig.follow("SPY");
+  assert.deepEqual(rig.prices.of("SPY"), {
+    price: 112,
+    source: "parity",
+    asOf: NOW,
+    problem: undefined,
+  });
+  assert.ok(!seen.includes(90), "not for a moment");
+  rig.catalog.tradedAt.delete("SPY");
+  rig.catalog.trades.set("SPY", 112.5);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.source, "trade");
+});
+
+Deno.test("an old trade is used where options are not quoted, with its time", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 90);
+  rig.catalog.tradedAt.set("SPY", Date.UTC(2026, 11, 10, 15));
+  await rig.follow("SPY");
+  assert.deepEqual(rig.prices.of("SPY"), {
+    price: 90,
+    source: "trade",
+    asOf: Date.UTC(2026, 11, 10, 15),
+    problem: "the last trade is old, and there are no newer option quotes",
+  });
+});
+
+Deno.test("after a weekend the last trade of Friday is current", async () => {
+  await using rig = new Rig(Date.UTC(2026, 11, 13, 15));
+  rig.catalog.trades.set("SPY", 90);
+  rig.catalog.tradedAt.set("SPY", Date.UTC(2026, 11, 11, 20, 59));
+  rig.catalog.indexes.set("SPY", 112);
+  await rig.follow("SPY");
+  await rig.clock.advance(3_600_000);
+  assert.equal(rig.prices.of("SPY")?.price, 90);
+  assert.equal(rig.prices.of("SPY")?.problem, undefined);
+  assert.equal(rig.catalog.parity.length, 0);
+});
+
+for (const quoted of [true, false]) {
+  const where = quoted ? "although options are quoted" : "where options are not quoted";
+  Deno.test(`one print at 0.01 changes nothing ${where}`, async () => {
+    await using rig = new Rig();
+    rig.catalog.trades.set("SPY", 100);
+    if (quoted) rig.catalog.indexes.set("SPY", 100.5);
+    await rig.follow("SPY");
+    const seen = new Set<number | undefined>();
+    rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
+    await rig.clock.advance(INTERVAL_MS - 1);
+    rig.catalog.trades.set("SPY", 0.01);
+    rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS - 1);
+    await rig.clock.advance(quoted ? 600_000 : 55_000);
+    rig.catalog.tradedAt.delete("SPY");
+    rig.catalog.trades.set("SPY", 101);
+    await rig.clock.advance(INTERVAL_MS);
+    assert.deepEqual(rig.prices.of("SPY")?.price, 101);
+    for (const price of seen) assert.ok(price !== undefined && price >= 100, `${price}`);
+  });
+}
+
+for (const price of [1e999, NaN, 0, -5]) {
+  Deno.test(`a trade at ${price} is no price`, async () => {
+    await using rig = new Rig();
+    rig.catalog.trades.set("SPY", price);
+    await rig.follow("SPY");
+    assert.deepEqual([rig.prices.of("SPY")?.source, rig.prices.of("SPY")?.price], ["guess", 100]);
+    rig.catalog.trades.set("SPY", 101);
+    await rig.clock.advance(INTERVAL_MS);
+    rig.catalog.trades.set("SPY", price);
+    await rig.clock.advance(4 * INTERVAL_MS);
+    assert.equal(rig.prices.of("SPY")?.price, 101);
+  });
+}
+
+Deno.test("quotes of an index of 0.05 x 200 do not move its price", async () => {
+  await using rig = new Rig();
+  const contracts = gridOf({
+    underlying: "SPX",
+    days: [DAY, DAY + 2, DAY + 3],
+    strikes: strikesFrom(1_800, 2_200, 5),
+  });
+  rig.catalog.indexes.set("SPX", 2_000);
+  await rig.follow("SPX", contracts);
+  assert.equal(rig.prices.of("SPX")?.price, 2_000);
+  rig.catalog.quotes = () =>
+    Promise.resolve(
+      new Map(contracts.map(({ symbol }) => [
+        symbol,
+        { bid: 0.05, ask: 200, at: rig.clock.now() },
+      ])),
+    );
+  await rig.clock.advance(20 * INTERVAL_MS);
+  assert.equal(rig.prices.of("SPX")?.price, 2_000);
+});
+
+Deno.test("an index is priced although its chain was loaded two days ago", async () => {
+  await using rig = new Rig();
+  rig.catalog.indexes.set("SPX", 101);
+  await rig.follow(
+    "SPX",
+    gridOf({ underlying: "SPX", days: [DAY, DAY + 1, DAY + 9], strikes: strikesFrom(80, 120) }),
+  );
+  await rig.clock.advance(2 * 86_400_000);
+  rig.catalog.indexes.set("SPX", 104);
+  // Contracts that have expired are not quoted.
+  const quotes = rig.catalog.quotes.bind(rig.catalog);
+  rig.catalog.quotes = (query) =>
+    query.expiryDay > DAY + 2 ? quotes(query) : Promise.resolve(new Map());
+  await rig.clock.advance(60_000);
+  assert.equal(rig.prices.of("SPX")?.price, 104);
+});
+
+Deno.test("a gap of 45 percent that options confirm is taken immediately", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  await rig.follow("SPY", gridOf({ days: [DAY, DAY + 2], strikes: strikesFrom(40, 140) }));
+  rig.catalog.trades.set("SPY", 55);
+  rig.catalog.indexes.set("SPY", 55.3);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual([rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.source], [55, "trade"]);
+});
+
+Deno.test("without quoted options a split is taken with the second trade, in 2 s", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  await rig.follow("SPY");
+  rig.catalog.trades.set("SPY", 10);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [100, "a trade at 10 USD is not confirmed"],
+  );
+  rig.catalog.trades.set("SPY", 10.1);
+  await rig.clock.advance(2_000);
+  assert.deepEqual(
+    [rig.prices.of("SPY")?.price, rig.prices.of("SPY")?.problem],
+    [10.1, undefined],
+  );
+});
+
+Deno.test("without quoted options the only trade after a gap is taken in a minute", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  await rig.follow("SPY");
+  rig.catalog.trades.set("SPY", 55);
+  rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS);
+  await rig.clock.advance(INTERVAL_MS + 59_000);
+  assert.equal(rig.prices.of("SPY")?.price, 100);
+  await rig.clock.advance(INTERVAL_MS + 1_000);
+  assert.equal(rig.prices.of("SPY")?.price, 55);
+});
+
+Deno.test("option quotes older than a trade do not reject it", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  rig.catalog.indexes.set("SPY", 100);
+  await rig.follow("SPY");
+  // At the open: the quotes are those of the close before it.
+  rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS);
+  rig.catalog.trades.set("SPY", 55);
+  rig.catalog.time = () => NOW;
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.price, 100);
+  rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS + 500);
+  await rig.clock.advance(2_000);
+  assert.equal(rig.prices.of("SPY")?.price, 55);
+});
+
+Deno.test("the gap of an index is taken with the second reply of its options", async () => {
+  await using rig = new Rig();
+  rig.catalog.indexes.set("SPX", 100);
+  await rig.follow(
+    "SPX",
+    gridOf({ underlying: "SPX", days: [DAY + 2], strikes: strikesFrom(50, 150) }),
+  );
+  rig.catalog.indexes.set("SPX", 80);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.prices.of("SPX")?.price, 100);
+  await rig.clock.advance(2_000);
+  assert.equal(rig.prices.of("SPX")?.price, 80);
+});
+
+Deno.test("option quotes that wait for the rate limit do not delay last trades", async () => {
+  await using rig = new Rig();
+  for (let at = 0; at < 100; at++) {
+    const name = `U${100 + at}`;
+    if (at % 2 === 0) rig.catalog.trades.set(name, 100);
+    else if (at % 4 === 1) rig.catalog.indexes.set(name, 100);
+    rig.followed.set(name, undefined);
+  }
+  const quotes = rig.catalog.quotes.bind(rig.catalog);
+  rig.catalog.quotes = async (query, signal) => {
+    await rig.clock.sleep(1_500, signal);
+    return await quotes(query);
+  };
+  for (const name of rig.followed.keys()) await rig.follow(name);
+  for (let minute = 0; minute < 5; minute++) {
+    const before = rig.catalog.priced.length;
+    await rig.clock.advance(60_000);
+    assert.equal(rig.catalog.priced.length - before, 4, "trades are not delayed by options");
+  }
+  const sources = [...rig.followed.keys()].map((name) => rig.prices.of(name)?.source);
+  assert.deepEqual(
+    ["trade", "parity", "guess"].map((it) => sources.filter((source) => source === it).length),
+    [50, 25, 25],
+  );
 });
