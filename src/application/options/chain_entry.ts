@@ -4,7 +4,7 @@
  * @module
  */
 import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
-import { ChainReview, countChanges } from "../../domain/options/chain_review.ts";
+import { ChainReview, type ContractList, countChanges } from "../../domain/options/chain_review.ts";
 import { isAdjustedRoot, type OptionContract } from "../../domain/options/contract.ts";
 import type { Clock } from "../ports/clock.ts";
 
@@ -134,7 +134,8 @@ export class ChainEntry {
   #fruitless = 0;
   /** Price at the last load, USD. */
   #priceAtLoad: number | undefined;
-  #symbols: ReadonlySet<string> | undefined;
+  /** Symbols of the chain. */
+  #symbols: ReadonlySet<string> = new Set();
   #ranges: ReadonlyMap<number, StrikeRange> | undefined;
   /** Contracts and expiries known to be missing, with the monotonic ms until which. */
   readonly #missing = new Map<string | number, number>();
@@ -202,7 +203,7 @@ export class ChainEntry {
   noteContract(symbol: string, expiryDay: number): boolean {
     const { chain } = this;
     if (!chain || expiryDay < exchangeDay(this.#clock.now())) return false;
-    if (this.#has(symbol)) return false;
+    if (this.#symbols.has(symbol)) return false;
     const now = this.#clock.monotonic();
     const key = chain.expiries.includes(expiryDay) ? symbol : expiryDay;
     if ((this.#missing.get(key) ?? -Infinity) > now) return true;
@@ -223,30 +224,32 @@ export class ChainEntry {
   }
 
   /** Replaces the chain by what was listed, as far as that is plausible. */
-  succeed(listed: readonly OptionContract[], cause: LoadCause): LoadResult {
+  succeed(listed: ContractList, cause: LoadCause): LoadResult {
     const part = this.#startedIn ?? this.#dayPart();
     const now = this.#clock.monotonic();
     const firstDay = this.#clock.now() < instantAt(part.day, CLOSE_MINUTE)
       ? part.day
       : part.day + 1;
-    const { contracts, ...review } = this.#review.review(listed, { firstDay, now });
-    const changes = countChanges(this.chain?.contracts ?? [], contracts);
+    const { contracts, symbols, ...review } = this.#review.review(listed, { firstDay, now });
+    const changes = countChanges(this.chain?.contracts ?? [], symbols);
     if (cause === "newDay") this.#missingReloads = 0;
     const isFruitless = changes.added + changes.removed === 0 && !IS_SCHEDULED.has(cause);
     this.#fruitless = isFruitless ? this.#fruitless + 1 : 0;
     this.chain = { contracts, expiries: expiriesOf(contracts), day: part.day };
-    this.reason = review.doubted > 0 ? shrunkReason(listed.length, review.unlisted) : undefined;
+    this.reason = review.doubted > 0
+      ? shrunkReason(listed.contracts.length, review.unlisted)
+      : undefined;
     this.#failures = 0;
     this.#retryAt = -Infinity;
     this.#loadedAt = now;
     this.#loadedIn = part;
     this.#priceAtLoad = undefined;
-    this.#symbols = undefined;
+    this.#symbols = symbols;
     this.#ranges = undefined;
     this.#request = undefined;
     if (contracts.length === 0) this.#want("noContracts");
     if (review.doubted > 0) this.#want("shrunk", review.doubted - 1);
-    if (this.#requested.some((symbol) => !this.#has(symbol))) this.#wantMissing();
+    if (this.#requested.some((symbol) => !symbols.has(symbol))) this.#wantMissing();
     return { ...changes, ...review };
   }
 
@@ -288,11 +291,6 @@ export class ChainEntry {
     if (this.#request && this.#request.at <= at) return false;
     this.#request = { cause, at };
     return true;
-  }
-
-  #has(symbol: string): boolean {
-    this.#symbols ??= new Set(this.chain?.contracts.map((contract) => contract.symbol));
-    return this.#symbols.has(symbol);
   }
 
   #forgetMissing(now: number): void {

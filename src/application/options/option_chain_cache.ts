@@ -16,6 +16,7 @@
  * @module
  */
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
+import type { ContractList } from "../../domain/options/chain_review.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -45,6 +46,8 @@ export const CHAIN_REQUESTS = {
 
 /** Interval of checking for a new exchange day, in ms. */
 const CHECK_INTERVAL_MS = 60_000;
+/** Contracts that are processed without a pause: less than a page takes to parse. */
+const CONTRACTS_PER_TURN = 5_000;
 /** Most symbols that are kept as observed; above it all are cleared. */
 const MAX_OBSERVED = 10_000;
 
@@ -189,7 +192,7 @@ export class OptionChainCache {
     entry: ChainEntry,
     options: { readonly cause: LoadCause; readonly signal: AbortSignal },
   ): Promise<void> {
-    const { catalog, clock, directory, maxChains } = this.#options;
+    const { catalog, clock, maxChains } = this.#options;
     const { cause, signal } = options;
     if (!entry.chain && this.size >= maxChains) {
       const reason = `all ${maxChains} option chains in memory are in use`;
@@ -199,10 +202,10 @@ export class OptionChainCache {
     entry.begin(cause);
     let requests = 1;
     try {
-      const listed = await catalog.contracts(entry.underlying, signal);
-      requests = Math.max(1, Math.ceil(listed.length / CONTRACTS_PER_REQUEST));
-      directory.learn(listed);
-      this.#loaded(entry, listed, cause);
+      const contracts = await catalog.contracts(entry.underlying, signal);
+      requests = Math.max(1, Math.ceil(contracts.length / CONTRACTS_PER_REQUEST));
+      const symbols = await this.#learn(contracts, signal);
+      if (!signal.aborted) this.#loaded(entry, { contracts, symbols }, cause);
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiUnavailable)) throw error;
@@ -212,7 +215,23 @@ export class OptionChainCache {
     }
   }
 
-  #loaded(entry: ChainEntry, listed: readonly OptionContract[], cause: LoadCause): void {
+  /** Adds the roots to the directory; returns the symbols. Pauses for other work. */
+  async #learn(
+    contracts: readonly OptionContract[],
+    signal: AbortSignal,
+  ): Promise<ReadonlySet<string>> {
+    const { clock, directory } = this.#options;
+    const symbols = new Set<string>();
+    for (let at = 0; at < contracts.length; at += CONTRACTS_PER_TURN) {
+      if (at > 0) await clock.sleep(0, signal);
+      const some = contracts.slice(at, at + CONTRACTS_PER_TURN);
+      directory.learn(some);
+      for (const { symbol } of some) symbols.add(symbol);
+    }
+    return symbols;
+  }
+
+  #loaded(entry: ChainEntry, listed: ContractList, cause: LoadCause): void {
     if (!this.#isKept(entry)) return;
     const before = { chain: entry.chain, reason: entry.reason };
     const { unlisted, isConfirmed, added, removed } = entry.succeed(listed, cause);
@@ -226,7 +245,7 @@ export class OptionChainCache {
         log.warn("Option chain is kept, because fewer contracts are listed", {
           underlying,
           cause: LOAD_CAUSES[cause].label,
-          contracts: listed.length,
+          contracts: listed.contracts.length,
           unlisted,
         });
       }
@@ -234,13 +253,13 @@ export class OptionChainCache {
       log[isNews ? "info" : "debug"]("Option chain loaded", {
         underlying,
         cause: isConfirmed ? "the shorter list is confirmed" : LOAD_CAUSES[cause].label,
-        contracts: listed.length,
+        contracts: listed.contracts.length,
         expiries: chain?.expiries.length,
         added,
         removed,
       });
     }
-    if (isNews || listed.length > 0) onChange();
+    if (isNews || listed.contracts.length > 0) onChange();
   }
 
   #failed(

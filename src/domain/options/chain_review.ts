@@ -24,6 +24,13 @@ const CONFIRM_MS = 30 * 60_000;
 /** The same when less than half of the chain is left. */
 const CONFIRM_LARGE_LOSS_MS = 24 * 3_600_000;
 
+/** A list of contracts of one underlying. */
+export interface ContractList {
+  readonly contracts: readonly OptionContract[];
+  /** Their symbols. */
+  readonly symbols: ReadonlySet<string>;
+}
+
 /** When a list was read. */
 interface ReadMoment {
   /** First expiry whose contracts still trade, as days since 1970-01-01. */
@@ -33,8 +40,7 @@ interface ReadMoment {
 }
 
 /** The chain that follows from a list. */
-interface ReviewedChain {
-  readonly contracts: readonly OptionContract[];
+interface ReviewedChain extends ContractList {
   /** Contracts of it that are not listed. */
   readonly unlisted: number;
   /** Consecutive lists that have been doubted; 0 when this one was accepted. */
@@ -60,22 +66,25 @@ export class ChainReview {
   #doubted = 0;
 
   /** Returns the chain after a list was read; the first list is always accepted. */
-  review(listed: readonly OptionContract[], moment: ReadMoment): ReviewedChain {
-    const loss = lossOf(this.#accepted, listed, moment.firstDay);
-    const isConfirmed = loss !== "none" && this.#isConfirmed(listed, loss, moment.now);
+  review(listed: ContractList, moment: ReadMoment): ReviewedChain {
+    const { contracts, symbols } = listed;
+    const loss = lossOf(this.#accepted, contracts, moment.firstDay);
+    const isConfirmed = loss !== "none" && this.#isConfirmed(contracts, loss, moment.now);
     if (loss === "none" || isConfirmed) {
-      this.#accepted = listed;
+      this.#accepted = contracts;
       this.#doubt = undefined;
       this.#doubted = 0;
-      return { contracts: listed, unlisted: 0, doubted: 0, isConfirmed };
+      return { contracts, symbols, unlisted: 0, doubted: 0, isConfirmed };
     }
     this.#doubted++;
-    const symbols = new Set(listed.map(({ symbol }) => symbol));
     const kept = this.#accepted.filter(({ symbol, expiryDay }) =>
       expiryDay >= moment.firstDay && !symbols.has(symbol)
     );
+    const all = new Set(symbols);
+    for (const { symbol } of kept) all.add(symbol);
     return {
-      contracts: [...listed, ...kept],
+      contracts: [...contracts, ...kept],
+      symbols: all,
       unlisted: kept.length,
       doubted: this.#doubted,
       isConfirmed: false,
@@ -133,15 +142,11 @@ function isSimilar(a: number, b: number): boolean {
   return Math.abs(a - b) <= CONFIRMING_DIFFERENCE * Math.max(a, b);
 }
 
-/** How many contracts two chains do not share; reordered ones are not counted. */
+/** How many contracts two chains do not share. */
 export function countChanges(
   before: readonly OptionContract[],
-  after: readonly OptionContract[],
+  after: ReadonlySet<string>,
 ): { readonly added: number; readonly removed: number } {
-  const isSame = before.length === after.length &&
-    before.every(({ symbol }, at) => symbol === after[at]?.symbol);
-  if (isSame) return { added: 0, removed: 0 };
-  const symbols = new Set(before.map(({ symbol }) => symbol));
-  const shared = after.filter(({ symbol }) => symbols.has(symbol)).length;
-  return { added: after.length - shared, removed: before.length - shared };
+  const removed = before.filter(({ symbol }) => !after.has(symbol)).length;
+  return { added: after.size - (before.length - removed), removed };
 }

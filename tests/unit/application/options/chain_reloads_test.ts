@@ -365,6 +365,24 @@ Deno.test("many chains that are outdated together are reloaded within their budg
   assert.ok(Math.max(...times) - Math.min(...times) <= 2, "each in turn");
 });
 
+Deno.test("a long list is processed with pauses for other work", async () => {
+  await using rig = new ChainRig();
+  const sleep = rig.clock.sleep.bind(rig.clock);
+  const pausesOf = async (name: string, strikes: number) => {
+    rig.list(name, [TODAY], strikesFrom(1, strikes));
+    let pauses = 0;
+    rig.clock.sleep = (ms, signal) => {
+      if (rig.catalog.asked.includes(name) && rig.cache.state(name).at === "loading") pauses++;
+      return sleep(ms, signal);
+    };
+    using _use = rig.cache.use(name);
+    await rig.clock.advance(0);
+    assert.equal(rig.countOf(name), 2 * strikes);
+    return pauses;
+  };
+  assert.deepEqual([await pausesOf("A", 2_500), await pausesOf("B", 15_000)], [0, 5]);
+});
+
 Deno.test("a chain of 30 000 contracts counts as 30 requests", async () => {
   await using rig = new ChainRig();
   const listed = gridOf({ days: DAYS, strikes: strikesFrom(1, 5_000) });

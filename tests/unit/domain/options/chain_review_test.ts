@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ChainReview, countChanges } from "../../../../src/domain/options/chain_review.ts";
+import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { gridOf, strikesFrom } from "./chains.ts";
 
 const MINUTE_MS = 60_000;
 /** 3 expiries of 20 contracts. */
 const CHAIN = gridOf({ days: [10, 17, 24], strikes: strikesFrom(91, 100) });
 
+/** Lists contracts at a moment. */
+function listAt(
+  review: ChainReview,
+  contracts: readonly OptionContract[],
+  moment: { firstDay: number; now: number },
+) {
+  const symbols = new Set(contracts.map(({ symbol }) => symbol));
+  return review.review({ contracts, symbols }, moment);
+}
+
 /** A review that has accepted the chain, on day 10 at 0 ms. */
 function accepted(): ChainReview {
   const review = new ChainReview();
-  const { contracts, unlisted } = review.review(CHAIN, { firstDay: 10, now: 0 });
+  const { contracts, unlisted } = listAt(review, CHAIN, { firstDay: 10, now: 0 });
   assert.equal(contracts, CHAIN);
   assert.equal(unlisted, 0);
   return review;
@@ -19,7 +30,7 @@ function accepted(): ChainReview {
 Deno.test("a first list is accepted, however short", () => {
   for (const length of [0, 1, 60]) {
     const listed = CHAIN.slice(0, length);
-    const { contracts, doubted } = new ChainReview().review(listed, { firstDay: 10, now: 0 });
+    const { contracts, doubted } = listAt(new ChainReview(), listed, { firstDay: 10, now: 0 });
     assert.deepEqual([contracts, doubted], [listed, 0]);
   }
 });
@@ -32,15 +43,15 @@ const PLAUSIBLE = [
 
 for (const [what, listed] of PLAUSIBLE) {
   Deno.test(`a list ${what} replaces the chain`, () => {
-    const { contracts, doubted } = accepted().review(listed, { firstDay: 10, now: 1 });
+    const { contracts, doubted } = listAt(accepted(), listed, { firstDay: 10, now: 1 });
     assert.deepEqual([contracts, doubted], [listed, 0]);
   });
 }
 
 Deno.test("expired contracts may be missing", () => {
   const left = CHAIN.filter(({ expiryDay }) => expiryDay > 10);
-  assert.equal(accepted().review(left, { firstDay: 11, now: 1 }).doubted, 0);
-  assert.equal(accepted().review(left, { firstDay: 10, now: 1 }).doubted, 1);
+  assert.equal(listAt(accepted(), left, { firstDay: 11, now: 1 }).doubted, 0);
+  assert.equal(listAt(accepted(), left, { firstDay: 10, now: 1 }).doubted, 1);
 });
 
 Deno.test("a list that lacks more than half of one expiry is doubted", () => {
@@ -48,9 +59,9 @@ Deno.test("a list that lacks more than half of one expiry is doubted", () => {
   const chain = [...CHAIN.slice(0, 20), ...others];
   for (const [left, doubted] of [[10, 0], [9, 1], [0, 1]] as const) {
     const review = new ChainReview();
-    review.review(chain, { firstDay: 10, now: 0 });
+    listAt(review, chain, { firstDay: 10, now: 0 });
     const listed = [...CHAIN.slice(0, left), ...others];
-    const reviewed = review.review(listed, { firstDay: 10, now: 1 });
+    const reviewed = listAt(review, listed, { firstDay: 10, now: 1 });
     assert.equal(reviewed.doubted, doubted, `${left} of 20`);
     assert.equal(reviewed.contracts.length, doubted ? chain.length : listed.length);
   }
@@ -60,12 +71,12 @@ Deno.test("a shorter list is accepted when three are alike for 30 minutes", () =
   const listed = CHAIN.slice(0, 40);
   const moments = [0, 1, 29, 30].map((minute) => ({ firstDay: 10, now: minute * MINUTE_MS }));
   const review = accepted();
-  const reviewed = moments.map((moment) => review.review(listed, moment));
+  const reviewed = moments.map((moment) => listAt(review, listed, moment));
   assert.deepEqual(reviewed.map(({ doubted }) => doubted), [1, 2, 3, 0]);
   assert.deepEqual(reviewed.map(({ isConfirmed }) => isConfirmed), [false, false, false, true]);
   const twice = accepted();
-  twice.review(listed, { firstDay: 10, now: 0 });
-  const second = twice.review(listed, { firstDay: 10, now: 60 * MINUTE_MS });
+  listAt(twice, listed, { firstDay: 10, now: 0 });
+  const second = listAt(twice, listed, { firstDay: 10, now: 60 * MINUTE_MS });
   assert.equal(second.doubted, 2, "two lists are too few");
 });
 
@@ -73,7 +84,7 @@ Deno.test("shorter lists that differ confirm nothing", () => {
   const review = accepted();
   for (let minute = 0; minute < 600; minute += 10) {
     const listed = CHAIN.slice(0, minute % 20 ? 40 : 50);
-    const { doubted } = review.review(listed, { firstDay: 10, now: minute * MINUTE_MS });
+    const { doubted } = listAt(review, listed, { firstDay: 10, now: minute * MINUTE_MS });
     assert.ok(doubted > 0);
   }
 });
@@ -81,10 +92,10 @@ Deno.test("shorter lists that differ confirm nothing", () => {
 Deno.test("the loss of more than half of a chain is accepted after 24 hours", () => {
   const review = accepted();
   for (let hour = 0; hour < 24; hour++) {
-    const { contracts } = review.review([], { firstDay: 10, now: hour * 60 * MINUTE_MS });
+    const { contracts } = listAt(review, [], { firstDay: 10, now: hour * 60 * MINUTE_MS });
     assert.equal(contracts.length, 60);
   }
-  const { contracts } = review.review([], { firstDay: 10, now: 24 * 60 * MINUTE_MS });
+  const { contracts } = listAt(review, [], { firstDay: 10, now: 24 * 60 * MINUTE_MS });
   assert.deepEqual(contracts, []);
 });
 
@@ -96,9 +107,10 @@ Deno.test("every listed contract is used, and none is lost within 30 minutes", (
       let before: readonly unknown[] = CHAIN;
       for (const [minute, listed] of list.entries()) {
         const moment = { firstDay: 10, now: minute * MINUTE_MS };
-        const { contracts, unlisted, doubted } = review.review(listed, moment);
+        const { contracts, symbols, unlisted, doubted } = listAt(review, listed, moment);
         const used = new Set(contracts);
         assert.equal(used.size, contracts.length, "no contract twice");
+        assert.deepEqual([...symbols], contracts.map(({ symbol }) => symbol));
         assert.ok(listed.every((contract) => used.has(contract)));
         assert.equal(unlisted, contracts.length - listed.length);
         if (doubted === 0) assert.ok(listed.length >= before.length * 0.9);
@@ -110,9 +122,10 @@ Deno.test("every listed contract is used, and none is lost within 30 minutes", (
 });
 
 Deno.test("changes are counted by symbol", () => {
+  const symbolsOf = (chain: readonly OptionContract[]) =>
+    new Set(chain.map(({ symbol }) => symbol));
   const other = gridOf({ days: [10, 17, 24], strikes: strikesFrom(92, 102) });
-  assert.deepEqual(countChanges(CHAIN, [...CHAIN]), { added: 0, removed: 0 });
-  assert.deepEqual(countChanges(CHAIN, CHAIN.toReversed()), { added: 0, removed: 0 });
-  assert.deepEqual(countChanges(CHAIN, other), { added: 12, removed: 6 });
-  assert.deepEqual(countChanges([], CHAIN), { added: 60, removed: 0 });
+  assert.deepEqual(countChanges(CHAIN, symbolsOf(CHAIN.toReversed())), { added: 0, removed: 0 });
+  assert.deepEqual(countChanges(CHAIN, symbolsOf(other)), { added: 12, removed: 6 });
+  assert.deepEqual(countChanges([], symbolsOf(CHAIN)), { added: 60, removed: 0 });
 });
