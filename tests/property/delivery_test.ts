@@ -49,7 +49,7 @@ Deno.test("every message is delivered once, or covered by one gap", async () => 
     );
   }
   assert.ok(!details.interrupted, `only ${details.numRuns} of ${RUNS} scripts were run in time`);
-  if (RUNS >= 1_000) {
+  if (RUNS >= 1_000 && PATH === undefined) {
     for (const [what, count] of Object.entries(checked)) assert.ok(count > 0, `${what}: none`);
   }
 });

@@ -97,7 +97,7 @@ export class Coverage {
     for (const symbol of symbols) {
       if (symbol === WILDCARD) continue;
       const state = this.#symbols.get(symbol);
-      if (!outage) this.#symbols.delete(symbol);
+      if (!outage) this.#release(symbol);
       // While `*` carries it, the symbol has no outage.
       else if (this.#all?.isCarried) this.#forgetOwn(symbol, state);
       else this.#symbols.set(symbol, this.#lost(state, outage, sequence));
@@ -110,6 +110,15 @@ export class Coverage {
       }
     }
     if (this.#symbols.size > MAX_SYMBOLS) this.#forgetOldest();
+  }
+
+  /** Ends the coverage of a symbol, and that of `*`, whose outage leaves the symbol out. */
+  #release(symbol: string): void {
+    this.#symbols.delete(symbol);
+    if (!this.#all || !this.#except.has(symbol)) return;
+    this.#all = { ...this.#all, since: Infinity };
+    // A stream that requests it again then receives the outage of `*` as a gap.
+    if (this.#except.size > MAX_SYMBOLS) this.#except.delete(symbol);
   }
 
   #carriedAll(sequence: number, ended: EndedOutage[]): void {
@@ -130,7 +139,7 @@ export class Coverage {
     for (const [outage, affected] of byOutage) {
       ended.push({ ...outage, symbols: affected, except: NONE });
     }
-    this.#all = carriedSince(all.since);
+    this.#all = carriedSince(Math.min(all.since, this.#startAt(sequence)));
     this.#except = new Set();
   }
 

@@ -101,6 +101,20 @@ Deno.test("the outage of * leaves out a symbol that was carried meanwhile", () =
   assert.deepEqual(carried(coverage, ["*"], 9), ["1 * not A", "7 A"]);
 });
 
+Deno.test("coverage of a symbol that ends during the outage of * is not that of *", () => {
+  const coverage = new Coverage();
+  carried(coverage, ["*"]);
+  coverage.notCarried(["*"], lost(5), 0);
+  assert.deepEqual(carried(coverage, ["A"]), ["5 A"]);
+  coverage.notCarried(["A"], undefined, 1);
+  assert.equal(coverage.isCoveredSince("A", 1), false);
+  assert.deepEqual(carried(coverage, ["B"], 2), ["5 B"], "the outage of others is reported");
+  assert.deepEqual(carried(coverage, ["A", "*"], 3), ["5 * not A, not B"]);
+  assert.equal(coverage.isCoveredSince("A", 2), false);
+  assert.equal(coverage.isCoveredSince("A", 3), true);
+  assert.equal(coverage.isCoveredSince("C", 3), true);
+});
+
 Deno.test("symbols that were lost with * are reported once", () => {
   const coverage = new Coverage();
   carried(coverage, ["*", "A"]);
