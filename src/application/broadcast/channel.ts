@@ -16,7 +16,12 @@ import type { Gap, GapReason, Origin } from "../../domain/market/notices.ts";
 import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { EventSink } from "../ports/event_sink.ts";
 import type { ChannelCounters } from "../status/counters.ts";
-import { type ChannelFilter, ChannelGaps, type ChannelObserver } from "./channel_gaps.ts";
+import {
+  type ChannelFilter,
+  ChannelGaps,
+  type ChannelObserver,
+  type KeyFilter,
+} from "./channel_gaps.ts";
 import type { Envelope } from "./envelope.ts";
 import type { EventQueue, QueueEvents } from "./event_queue.ts";
 import { QueueMemory } from "./queue_memory.ts";
@@ -292,13 +297,18 @@ export class Channel<T> implements EventSink<T> {
     return this.#retained !== undefined;
   }
 
+  /** The second key of a symbol, if it follows from it. */
+  secondaryOf(symbol: string): string | undefined {
+    return this.#keys.secondaryOfSymbol?.(symbol);
+  }
+
   /** The symbol of an event. */
   symbolOf(event: T): string {
     return this.#keys.symbol(event);
   }
 
   /** Whether a filter matches a symbol, itself or by the key that follows from it. */
-  matches(filter: ChannelFilter, symbol: string): boolean {
+  matches(filter: KeyFilter, symbol: string): boolean {
     return this.#gaps.matches(filter, symbol);
   }
 
@@ -351,10 +361,13 @@ export class Channel<T> implements EventSink<T> {
     if (!retained || sequence > this.#sequence) return undefined;
     const isWhole = onlyLast ? retained.hasGapsSince(sequence) : retained.reaches(sequence);
     if (!isWhole || !this.#gaps.isCoveredSince(sequence, filter)) return undefined;
+    if (filter.selected?.isKnownSince(sequence) === false) return undefined;
     const missed: (Envelope<T> | Gap)[] = [];
+    const { past, at } = filterAt(filter);
     for (const item of onlyLast ? retained.gapsAfter(sequence) : retained.after(sequence)) {
-      if ("gap" in item) missed.push(...this.#gaps.restrict(item.gap, item, filter));
-      else if (this.matchesEvent(filter, item.event)) missed.push(item);
+      at.sequence = item.sequence;
+      if ("gap" in item) missed.push(...this.#gaps.restrict(item.gap, item, past));
+      else if (this.matchesEvent(past, item.event)) missed.push(item);
     }
     if (onlyLast) missed.push(...this.lastEvents(filter));
     return missed;
@@ -409,10 +422,12 @@ export class Channel<T> implements EventSink<T> {
   }
 
   /** Whether a filter matches an event. */
-  matchesEvent(filter: ChannelFilter, event: T): boolean {
+  matchesEvent(filter: KeyFilter, event: T): boolean {
     if (filter.accepts?.(event) === false) return false;
     const { secondary } = this.#keys;
-    return this.matches(filter, this.#keys.symbol(event)) ||
+    const symbol = this.#keys.symbol(event);
+    if (filter.selected?.has(symbol) === false) return false;
+    return this.matches(filter, symbol) ||
       (filter.secondary.size > 0 && secondary !== undefined &&
         filter.secondary.has(secondary(event)));
   }
@@ -463,4 +478,16 @@ export class Channel<T> implements EventSink<T> {
     removeFrom(queues, queue);
     if (queues.length === 0) this.#bySecondary.delete(key);
   }
+}
+
+/** The filter of a stream as it was at a position that `at` is set to. */
+function filterAt(
+  filter: ChannelFilter,
+): { readonly past: KeyFilter; readonly at: { sequence: number } } {
+  const { symbols, secondary, selected } = filter;
+  const at = { sequence: 0 };
+  if (!selected) return { past: filter, at };
+  const has = (symbol: string) => selected.hadAt(symbol, at.sequence);
+  // `accepts` is of now.
+  return { past: { symbols, secondary, accepts: undefined, selected: { has } }, at };
 }

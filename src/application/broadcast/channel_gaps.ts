@@ -13,11 +13,28 @@ import { WILDCARD } from "../../domain/subscription/pairs.ts";
 import type { RetainedGap } from "./retained_window.ts";
 
 /** The keys that a stream filters by; if both are empty, every event matches. */
-export interface ChannelFilter {
+export interface KeyFilter {
   readonly symbols: ReadonlySet<string>;
   readonly secondary: ReadonlySet<string>;
   /** Which of the events that match the keys the stream receives. @default all */
   readonly accepts?: ((event: unknown) => boolean) | undefined;
+  /** Restricts the symbols that match the keys; has to agree with `accepts`. @default all */
+  readonly selected?: Pick<SelectedSymbols, "has"> | undefined;
+}
+
+/** What an open stream receives. */
+export interface ChannelFilter extends KeyFilter {
+  readonly selected?: SelectedSymbols | undefined;
+}
+
+/** The symbols that a stream receives of those that match its keys; they change. */
+export interface SelectedSymbols {
+  /** Whether the stream receives a symbol now. */
+  has(symbol: string): boolean;
+  /** Whether it received, or would have received, the event of a symbol at a position. */
+  hadAt(symbol: string, sequence: number): boolean;
+  /** Whether the symbols of every position after this one are known. */
+  isKnownSince(sequence: number): boolean;
 }
 
 /** A stream with options, which receives gaps. */
@@ -89,7 +106,8 @@ export class ChannelGaps {
   }
 
   /** Whether a filter matches a symbol, itself or by the key that follows from it. */
-  matches({ symbols, secondary }: ChannelFilter, symbol: string): boolean {
+  matches({ symbols, secondary, selected }: KeyFilter, symbol: string): boolean {
+    if (selected?.has(symbol) === false) return false;
     if (symbols.size === 0 && secondary.size === 0) return true;
     if (symbols.has(symbol)) return true;
     const { secondaryOfSymbol } = this.#options;
@@ -165,7 +183,7 @@ export class ChannelGaps {
    * Restricts a gap to the symbols of a filter: none, one gap, or, when only some of the symbols of
    * the stream are affected, one gap per {@linkcode MAX_GAP_SYMBOLS}.
    */
-  restrict(gap: Gap, { symbols, except }: AffectedSymbols, filter: ChannelFilter): readonly Gap[] {
+  restrict(gap: Gap, { symbols, except }: AffectedSymbols, filter: KeyFilter): readonly Gap[] {
     if (symbols === undefined && !except?.size) return [gap];
     const affected = this.#affected({ symbols, except }, filter);
     if (affected === undefined) return [gap];
@@ -229,7 +247,7 @@ export class ChannelGaps {
   /** The symbols of a filter that an outage affects; `undefined` when they are not known. */
   #affected(
     { symbols, except }: AffectedSymbols,
-    filter: ChannelFilter,
+    filter: KeyFilter,
   ): readonly string[] | undefined {
     if (symbols !== undefined) return this.#intersect(symbols, filter);
     // Which symbols a stream without them has is not known.
@@ -237,7 +255,7 @@ export class ChannelGaps {
     return Array.from(filter.symbols).filter((symbol) => !except?.has(symbol));
   }
 
-  #intersect(symbols: ReadonlySet<string>, filter: ChannelFilter): readonly string[] {
+  #intersect(symbols: ReadonlySet<string>, filter: KeyFilter): readonly string[] {
     const { symbols: own, secondary } = filter;
     if (own.size > 0 && secondary.size === 0 && own.size < symbols.size) {
       return Array.from(own).filter((symbol) => symbols.has(symbol));

@@ -252,3 +252,25 @@ export class LatestQueue<T> implements EventQueue<T> {
     wake?.();
   }
 }
+
+/** A queue that takes only some of the events that match its keys. */
+class SelectiveLatestQueue<T> extends LatestQueue<T> {
+  readonly #accepts: (event: T) => boolean;
+
+  constructor(options: LatestQueueOptions<T>, accepts: (event: T) => boolean) {
+    super(options);
+    this.#accepts = accepts;
+  }
+
+  override enqueue(envelope: Envelope<T>): void {
+    if (this.#accepts(envelope.event)) super.enqueue(envelope);
+  }
+}
+
+/** Makes the queue of a stream; a class of its own, so that others have no check per event. */
+export function latestQueueOf<T>(
+  options: LatestQueueOptions<T>,
+  { accepts }: { readonly accepts?: ((event: T) => boolean) | undefined },
+): LatestQueue<T> {
+  return accepts ? new SelectiveLatestQueue(options, accepts) : new LatestQueue(options);
+}

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import {
   marginOf,
@@ -40,11 +41,28 @@ interface ExpansionChannel {
   subscribed: ReadonlySet<string>;
 }
 
+/** The selected contracts of an underlying, for the streams that watch them. */
+export interface SelectionView {
+  /** OCC symbols of the contracts that have slots; another set after every change. */
+  readonly contracts: ReadonlySet<string>;
+  /** Why there are fewer contracts than requested, or why they can be inaccurate. */
+  readonly problem: string | undefined;
+  /** Whether there are fewer contracts than requested. */
+  readonly isShort: boolean;
+  /** Why a contract has entered or left with the last change. */
+  readonly reasonOf: (symbol: string) => string;
+}
+
+/** Called with the selected contracts when they or their problem may have changed. */
+export type SelectionWatcher = (view: SelectionView) => void;
+
 /** Ranks contracts and keeps those that it was assigned. */
 export class Expansion {
   readonly scope: ExpansionScope;
   /** In the order in which they were opened; one without streams is to be removed. */
   readonly channels = new Map<UpstreamChannel, ExpansionChannel>();
+  /** What is called with its contracts. */
+  readonly watchers = new Set<SelectionWatcher>();
   /** The selected contracts, best first, up to {@linkcode limit}. */
   desired: readonly string[] = [];
   /** Number of selected contracts, however many may be desired. */
@@ -53,6 +71,8 @@ export class Expansion {
   assigned: ReadonlySet<string> = NOTHING;
   #ranked: readonly OptionContract[] = [];
   #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
+  /** Why the contracts were selected again since the last call of the watchers. */
+  #cause: string | undefined;
   #focus: { readonly centre: number; readonly margin: number } | undefined;
 
   constructor(scope: ExpansionScope) {
@@ -93,10 +113,12 @@ export class Expansion {
    *
    * @param maxKept most contracts to keep in memory until {@linkcode limit} is called
    */
-  update({ chain, price, today }: ExpansionInput, maxKept: number): void {
+  update(input: ExpansionInput, maxKept: number): void {
+    const { chain, price, today } = input;
     const centre = recentre(price, this.#focus);
     const isSame = this.#basis?.chain === chain && this.#basis.today === today;
     if (isSame && centre === this.#focus?.centre) return;
+    this.#cause = this.#causeOf(input, centre);
     this.#basis = { chain, today };
     this.#select(centre, maxKept);
     this.#setFocus(centre);
@@ -106,6 +128,7 @@ export class Expansion {
   limit(maxContracts: number): void {
     const count = Math.min(maxContracts, this.selectedCount);
     if (count === this.desired.length) return;
+    this.#cause ??= "the room for contracts has changed";
     // Those that a lower limit has cut off are not in memory.
     if (count > this.desired.length && this.centre) this.#select(this.centre, count);
     else this.#keep(count);
@@ -134,12 +157,50 @@ export class Expansion {
     this.desired = this.#ranked.map(({ symbol }) => symbol);
   }
 
+  /**
+   * Calls watchers with the assigned contracts.
+   *
+   * @param problem why there are fewer contracts than requested, or why they can be inaccurate
+   */
+  show(problem: string | undefined, watchers: Iterable<SelectionWatcher> = this.watchers): void {
+    const { assigned, selectedCount } = this;
+    const isShort = problem !== undefined &&
+      (assigned.size < selectedCount || assigned.size === 0);
+    const reasonOf = (symbol: string) => this.#reasonOf(symbol);
+    for (const watch of watchers) watch({ contracts: assigned, problem, isShort, reasonOf });
+    if (watchers === this.watchers) this.#cause = undefined;
+  }
+
+  #reasonOf(symbol: string): string {
+    if (this.assigned.has(symbol)) return this.#cause ?? "a slot of the symbol quota is free";
+    const expiry = parseOccSymbol(symbol)?.expiry ?? Infinity;
+    if (expiry < (this.#basis?.today ?? 0)) return "the contract has expired";
+    if (this.desired.includes(symbol)) return "other symbols have its slot of the symbol quota";
+    return this.#cause ?? "the contract is not selected any more";
+  }
+
+  /** Why an input selects other contracts than the one before. */
+  #causeOf({ today }: ExpansionInput, centre: number): string {
+    const before = this.#basis;
+    const price = this.#focus?.centre;
+    if (before === undefined || price === undefined) {
+      return "the stream has requested the underlying";
+    }
+    if (before.today !== today) return "the trading day has changed";
+    if (centre !== price) return `the price has moved from ${usd(price)} to ${usd(centre)}`;
+    return "the list of contracts has changed";
+  }
+
   /** Sets centre and margin; the assigned contracts determine the margin. */
   #setFocus(centre: number): void {
     const { strikeWindowPercent } = this.scope.selection;
     const assigned = this.#ranked.filter(({ symbol }) => this.assigned.has(symbol));
     this.#focus = { centre, margin: marginOf(assigned, { centre, strikeWindowPercent }) };
   }
+}
+
+function usd(price: number): string {
+  return price.toFixed(2);
 }
 
 /** Returns one string per scope, for use as a map key. */

@@ -25,7 +25,7 @@ import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { ExpansionReport } from "../status/reports.ts";
-import { Expansion, scopeKey } from "./expansion.ts";
+import { Expansion, scopeKey, type SelectionWatcher } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
 import { WakeSignal } from "./wake_signal.ts";
@@ -106,8 +106,15 @@ export class Expansions {
    * throws, never waits.
    *
    * @param selection absent means the one of the settings
+   * @param watch called with the contracts whenever they or their problem may have changed, also
+   *   before this returns when they are known; not while they are loading
    */
-  open(channel: UpstreamChannel, underlying: string, selection?: OptionSelection): Disposable {
+  open(
+    channel: UpstreamChannel,
+    underlying: string,
+    selection?: OptionSelection,
+    watch?: SelectionWatcher,
+  ): Disposable {
     const chosen = selection ?? this.#options.settings.selection;
     const scope = { underlying, selection: chosen };
     const key = scopeKey(scope);
@@ -119,6 +126,11 @@ export class Expansions {
     stream.defer(() => {
       if (expansion.removeStream(channel)) this.#close(key, expansion);
     });
+    if (watch) {
+      expansion.watchers.add(watch);
+      stream.defer(() => expansion.watchers.delete(watch));
+      this.#show(expansion, [watch]);
+    }
     this.#prices?.wake();
     this.#signal.wake();
     return stream;
@@ -209,7 +221,7 @@ export class Expansions {
     const open = [...this.#open.values()];
     for (let times = 0; times < MAX_ALLOCATIONS; times++) {
       const free = this.#freeSlots();
-      if (times > 0 && !isOver(free)) return;
+      if (times > 0 && !isOver(free)) break;
       const requests = open.map(({ desired, weight, channels }) => ({
         desired,
         weight,
@@ -226,8 +238,16 @@ export class Expansions {
         const leftOut = desired.find((symbol) => !assigned.has(symbol));
         if (leftOut) sink.testLimitWith(counted, leftOut);
       }
-      if (!this.#apply(open)) return;
+      if (!this.#apply(open)) break;
     }
+    for (const expansion of open) this.#show(expansion);
+  }
+
+  /** Calls the watchers of an expansion with its contracts, unless they are loading. */
+  #show(expansion: Expansion, watchers?: readonly SelectionWatcher[]): void {
+    if (expansion.watchers.size === 0) return;
+    const { state, reason } = this.#stateOf(expansion);
+    if (state !== "loading") expansion.show(reason, watchers);
   }
 
   /** Free slots of the channels in use; none for a channel without a limit. */
@@ -310,20 +330,26 @@ export class Expansions {
   #report(expansion: Expansion, channel: UpstreamChannel): ExpansionReport {
     const { scope: { underlying }, assigned, selectedCount, centre } = expansion;
     const price = this.#prices?.of(underlying);
-    const chain = this.#chainState(underlying);
-    const isPending = chain.at === "ready" && centre === undefined;
     return {
       underlying,
       channel,
       streams: expansion.channels.get(channel)?.streams ?? 0,
       contracts: assigned.size,
-      state: isPending ? "loading" : chain.at,
-      reason: this.#reason(expansion, chain),
+      ...this.#stateOf(expansion),
       centre: centre || undefined,
       selected: assigned,
       wanted: selectedCount,
       priceSource: price?.source,
       pricedAt: price?.asOf,
+    };
+  }
+
+  #stateOf(expansion: Expansion): Pick<ExpansionReport, "state" | "reason"> {
+    const chain = this.#chainState(expansion.scope.underlying);
+    const isPending = chain.at === "ready" && expansion.centre === undefined;
+    return {
+      state: isPending ? "loading" : chain.at,
+      reason: this.#reason(expansion, chain),
     };
   }
 

@@ -15,7 +15,7 @@ import { type FeedNotice, type Gap, mergeGaps } from "../../domain/market/notice
 import type { ChannelFilter, ChannelObserver, EndedOutage } from "../broadcast/channel_gaps.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { EventQueue, PendingBatch } from "../broadcast/event_queue.ts";
-import { LatestQueue } from "../broadcast/latest_queue.ts";
+import { type LatestQueue, latestQueueOf } from "../broadcast/latest_queue.ts";
 import { subscriberOf } from "../broadcast/subscriber.ts";
 import type { Fill, FillRequest } from "../history/backfills.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
@@ -23,11 +23,17 @@ import { LostRun } from "./lost_run.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
 import { Opening, type OpeningOptions, whenHalfFull } from "./opening.ts";
 import { filling, gapsOf } from "./outage_notices.ts";
+import { manyStates, MAX_CONTRACT_NOTICES, type SelectionNotices } from "./selection_notices.ts";
+import type { SelectionStream } from "./selections.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
 import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
 
 /** Notices, beside those of its symbols, that a stream can have waiting; it ends with more. */
 const MAX_NOTICES = 1_000;
+/** Notices, beside those of its symbols, above which those of many contracts are one. */
+const MAX_CONTRACT_NOTICES_WAITING = MAX_NOTICES / 2;
+/** Last events of selected contracts that a stream can have waiting; further ones are left out. */
+const MAX_FIRST_EVENTS = 10_000;
 /** Notices per symbol of the filter that can be waiting. */
 const NOTICES_PER_SYMBOL = 2;
 
@@ -60,7 +66,11 @@ interface Interlude<T> {
 
 /** A client's stream with metadata, notices and a delivery policy. */
 export class AnnotatedStream<T>
-  implements OpenStream<StreamItem<T>>, PendingBatch<StreamItem<T>>, ChannelObserver {
+  implements
+    OpenStream<StreamItem<T>>,
+    PendingBatch<StreamItem<T>>,
+    ChannelObserver,
+    SelectionStream {
   readonly id: string;
   readonly filter: ChannelFilter;
   readonly options: StreamOptions;
@@ -76,6 +86,13 @@ export class AnnotatedStream<T>
   #interludes: Interlude<T>[] = [];
   /** Notices in them. */
   #waiting = 0;
+  /** The last notices of many contracts, by what they are about. */
+  readonly #many = new Map<
+    string,
+    Pick<SelectionNotices, "many" | "problem"> & { readonly interlude: Interlude<T> }
+  >();
+  /** Last events of selected contracts in them. */
+  #firstEvents = 0;
   /** Freshness of the whole feed, and how often it was reported since the stream opened. */
   #feed: FeedNotice;
   #feedNotices = 0;
@@ -309,6 +326,8 @@ export class AnnotatedStream<T>
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
     const { channel } = this.#deps;
     const items: NoticeItem[] = [];
+    /** Those of contracts that the stream does not name. */
+    const contracts: NoticeItem[] = [];
     const refused: string[] = [];
     const names = isUnfiltered
       ? ["*"]
@@ -318,12 +337,37 @@ export class AnnotatedStream<T>
     for (const symbol of names) {
       const item = changes.get(symbol);
       if (!item || !(isUnfiltered || channel.matches(this.filter, symbol))) continue;
-      items.push(item);
+      (secondary.size === 0 || symbols.has(symbol) ? items : contracts).push(item);
       const { notice } = item;
       if (notice.type === "subscription" && isRefused(notice.state)) refused.push(symbol);
     }
     if (refused.length > 0) this.#opening.settled(refused);
     this.#notifyAll(items);
+    this.#notifyContracts(contracts);
+  }
+
+  get isOnlySelected(): boolean {
+    return this.filter.selected !== undefined;
+  }
+
+  selectionChanged(change: SelectionNotices): void {
+    const { contracts, problem } = change;
+    const all = [...contracts, ...problem ? [problem] : []];
+    if (contracts.length > 0 && this.#hasRoomFor(all)) this.#notifyAll(all);
+    else this.#notifyMany(change, change.underlying);
+  }
+
+  firstEvents(events: readonly Envelope<unknown>[]): void {
+    if (!this.options.snapshot || this.#over.signal.aborted) return;
+    const { channel, memory } = this.#deps;
+    const items = (events as readonly Envelope<T>[])
+      .filter(({ event }) => !this.#latest?.pending(channel.symbolOf(event)))
+      .slice(0, Math.max(0, MAX_FIRST_EVENTS - this.#firstEvents));
+    if (items.length === 0) return;
+    for (const item of items) memory.addHolder(item);
+    this.#firstEvents += items.length;
+    this.#interludes.push({ at: this.#queue.published, items, taken: 0 });
+    this.#wake();
   }
 
   /** Announces, before what is queued, that the proxy ends the stream within `graceMs`. */
@@ -421,7 +465,7 @@ export class AnnotatedStream<T>
       return this.#latest = channel.subscribeQueue(
         filter,
         events,
-        (queue) => new LatestQueue<T>({ ...queue, symbol, intervalMs, clock }),
+        (queue) => latestQueueOf({ ...queue, symbol, intervalMs, clock }, filter),
       );
     }
     const onOverflow = options.delivery === "every_or_end" ? () => this.#onOverflow() : undefined;
@@ -472,8 +516,14 @@ export class AnnotatedStream<T>
         const some = next.items.slice(next.taken, next.taken + limit - items.length);
         next.taken += some.length;
         this.#releaseEvents(some);
-        for (const item of some) if ("notice" in item) this.#waiting--;
-        for (const item of some) items.push(item);
+        for (const item of some) {
+          items.push(item);
+          if ("notice" in item) this.#waiting--;
+          else if (item.origin === "snapshot") {
+            this.#firstEvents--;
+            this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
+          }
+        }
         if (next.taken === next.items.length) this.#interludes.shift();
         continue;
       }
@@ -549,10 +599,52 @@ export class AnnotatedStream<T>
   #notifyAll(items: readonly NoticeItem[]): void {
     if (!this.options.notices || this.#over.signal.aborted || items.length === 0) return;
     this.#waiting += items.length;
-    const most = MAX_NOTICES + NOTICES_PER_SYMBOL * this.filter.symbols.size;
+    const { symbols, secondary } = this.filter;
+    const most = MAX_NOTICES + NOTICES_PER_SYMBOL * (symbols.size + secondary.size);
     if (this.#waiting > most) return this.#end("The client does not read its notices");
     this.#interludes.push({ at: this.#queue.published, items, taken: 0 });
     this.#wake();
+  }
+
+  /** Sends the states of contracts, or of too many of them one notice per underlying. */
+  #notifyContracts(items: readonly NoticeItem[]): void {
+    if (items.length <= MAX_CONTRACT_NOTICES && this.#hasRoomFor(items)) {
+      return this.#notifyAll(items);
+    }
+    const { channel, clock } = this.#deps;
+    const counts = new Map<string, number>();
+    for (const { notice } of items) {
+      const symbol = notice.type === "subscription" ? notice.symbol : "";
+      const underlying = channel.secondaryOf(symbol) ?? "";
+      counts.set(underlying, (counts.get(underlying) ?? 0) + 1);
+    }
+    for (const [underlying, count] of counts) {
+      this.#notifyMany(manyStates(underlying, count, clock.now()), `states of ${underlying}`);
+    }
+  }
+
+  #hasRoomFor(items: readonly NoticeItem[]): boolean {
+    return this.#waiting + items.length <= MAX_CONTRACT_NOTICES_WAITING;
+  }
+
+  /**
+   * Sends one notice of many contracts, in place of an earlier one if that waits.
+   *
+   * @param key the same for notices that replace each other
+   */
+  #notifyMany({ many, problem }: SelectionNotices, key: string): void {
+    if (!this.options.notices || this.#over.signal.aborted) return;
+    const before = this.#many.get(key);
+    const waiting = before?.interlude.taken === 0 ? before : undefined;
+    if (waiting) {
+      this.#interludes.splice(this.#interludes.indexOf(waiting.interlude), 1);
+      this.#waiting -= waiting.interlude.items?.length ?? 0;
+    }
+    const newest = { many: many ?? waiting?.many, problem: problem ?? waiting?.problem };
+    const items = [newest.many, newest.problem].filter((item) => item !== undefined);
+    this.#notifyAll(items);
+    const interlude = this.#interludes.at(-1);
+    if (interlude) this.#many.set(key, { interlude, ...newest });
   }
 
   #notice(content: NoticeContent): NoticeItem {

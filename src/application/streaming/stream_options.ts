@@ -56,6 +56,20 @@ interface Hello {
   readonly streamId: string;
 }
 
+/** What has changed in the selected contracts of an underlying. */
+export type SelectionChange = "entered" | "left" | "many" | "short" | "complete";
+
+/** The state of a subscription, or a change of a selection. */
+export interface SubscriptionContent {
+  /** The underlying where the notice is about all of its contracts. */
+  readonly symbol: string;
+  readonly state: SymbolState;
+  readonly reason: string;
+  /** The underlying of the selection; undefined in a notice that is not about one. */
+  readonly underlying?: string | undefined;
+  readonly selection?: SelectionChange | undefined;
+}
+
 /** A notice and when it was made, in wall clock ms. */
 export type Notice =
   & { readonly at: number }
@@ -63,12 +77,7 @@ export type Notice =
     | { readonly type: "hello"; readonly hello: Hello }
     | { readonly type: "gap"; readonly gap: Gap }
     | { readonly type: "feed"; readonly feed: FeedNotice }
-    | {
-      readonly type: "subscription";
-      readonly symbol: string;
-      readonly state: SymbolState;
-      readonly reason: string;
-    }
+    | ({ readonly type: "subscription" } & SubscriptionContent)
     | { readonly type: "heartbeat"; readonly totals: StreamTotals }
     | { readonly type: "draining"; readonly reason: string; readonly graceMs: number }
     | { readonly type: "caught_up"; readonly sequence: number; readonly count: number }

@@ -27,6 +27,7 @@ import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
 import type { FetchLast, PresentState } from "./opening.ts";
+import { OnlySelected, type SelectedContracts, Selections } from "./selections.ts";
 import {
   FeedDisabled,
   type MarketStreams,
@@ -121,6 +122,15 @@ const MAX_AGENT = 80;
 /** Symbols and ids that a report shows of a filter; the others are counted. */
 const SHOWN = 3;
 
+/** Which contracts pass the filter of a stream that receives only those it names or selects. */
+function onlySelected(
+  ...of: ConstructorParameters<typeof OnlySelected>
+): Pick<ChannelFilter, "accepts" | "selected"> {
+  const selected = new OnlySelected(...of);
+  const accepts = (event: unknown) => selected.has((event as { readonly symbol: string }).symbol);
+  return { accepts, selected };
+}
+
 function describeFilter(filter: StreamFilter): string {
   const names = [
     ...filter.symbols,
@@ -204,6 +214,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     string,
     { stream: AnnotatedStream<unknown>; channel: ChannelName }
   >();
+  /** The contracts of streams that need to know them. */
+  readonly #selections: Selections;
   /** Monotonic ms at which a channel last had a stream with options. */
   readonly #observedAt = new Map<ChannelName, number>();
   readonly #open = new Set<ClientStream>();
@@ -215,6 +227,15 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   constructor(options: StreamRegistryOptions) {
     this.#options = options;
     this.epoch = options.newId();
+    const { underlyings, lastEvents, sinks, clock } = options;
+    this.#selections = new Selections({
+      clock,
+      channelOf: (name) => this.#channel(name),
+      statesOf: (channel, symbols) => sinks.opra?.statesOf(channel, symbols) ?? [],
+      open: ({ upstream, underlying, selection }, watch) =>
+        underlyings?.open(upstream, underlying, selection, watch) ?? new DisposableStack(),
+      fetchLast: lastEvents && ((...request) => lastEvents.lookUp(...request)),
+    });
   }
 
   /** Number of open streams. */
@@ -293,6 +314,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       channel,
       filter,
       client,
+      { watches: filter.onlySelected ?? false },
       (source, keys, onEnd) => source.subscribe(keys, onEnd),
     );
   }
@@ -309,6 +331,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       channel,
       filter,
       client,
+      { watches: filter.onlySelected || options.notices || options.snapshot },
       (source, keys, onEnd) =>
         new AnnotatedStream<ChannelEvents[C]>({
           id: newId(),
@@ -358,6 +381,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const name of channelsOf(source)) {
       this.#options.lastEvents?.forget(name);
       this.#channel(name).carried(symbols, now);
+      this.#selections.carried(name);
     }
   }
 
@@ -380,6 +404,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   releaseRetained(): void {
     const { clock, orderJournalMs } = this.#options;
     const now = clock.monotonic();
+    this.#selections.release();
     for (const name of CHANNELS) {
       const channel = this.#options.channels[name];
       if (name === "orderUpdates" && orderJournalMs !== undefined) {
@@ -424,19 +449,19 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     channel: C,
     filter: StreamFilter,
     client: StreamClient,
+    { watches }: { readonly watches: boolean },
     subscribe: (
       source: Channel<ChannelEvents[C]>,
       keys: ChannelFilter,
       onEnd: () => void,
     ) => S,
   ): S {
-    const symbols = new Set(filter.symbols);
-    const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
-    const accepts = acceptedOrders(filter);
     const { feed, upstream } = CHANNEL_SOURCES[channel];
     const { channels, feeds, sinks, clock } = this.#options;
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];
+    const symbols = new Set(filter.symbols);
+    const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
     this.#checkSymbols({
       symbols: symbols.size,
       distinct: source.countUnsubscribed(symbols),
@@ -446,16 +471,25 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
     const requested = isUnfiltered ? [WILDCARD] : symbols;
     if (upstream) sink?.checkQuota(upstream, requested);
-    const closing = new DisposableStack();
     using opening = new DisposableStack();
-    const stream = opening.use(
-      subscribe(source, { symbols, secondary, accepts }, () => closing.dispose()),
-    );
+    const closing = opening.use(new DisposableStack());
+    const selections = this.#select(channel, filter, watches, closing);
+    const keys = {
+      symbols,
+      secondary,
+      ...filter.onlySelected
+        ? onlySelected(symbols, selections, (symbol) => source.secondaryOf(symbol))
+        : { accepts: acceptedOrders(filter) },
+    };
+    const stream = opening.use(subscribe(source, keys, () => closing.dispose()));
     if (upstream && sink) {
       sink.add(upstream, requested);
       closing.defer(() => sink.remove(upstream, requested));
+      if (feed === "opra") this.#rebalance(filter, closing);
     }
-    if (upstream && feed === "opra") this.#expand(upstream, filter, closing);
+    if (stream instanceof AnnotatedStream) {
+      for (const contracts of selections) closing.defer(contracts.join(stream));
+    }
     const open: ClientStream = {
       stream,
       channel,
@@ -515,15 +549,40 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       secondary;
   }
 
-  #expand(upstream: UpstreamChannel, filter: StreamFilter, closing: DisposableStack): void {
+  /** Allocates slots again, now and when a stream that has requested symbols ends. */
+  #rebalance({ symbols }: StreamFilter, closing: DisposableStack): void {
     const { underlyings } = this.#options;
     if (!underlyings) return;
     closing.defer(() => underlyings.rebalance());
     underlyings.rebalance();
-    for (const symbol of filter.symbols) underlyings.observe(symbol);
-    for (const underlying of new Set(filter.underlyings)) {
-      closing.use(underlyings.open(upstream, underlying, filter.selection));
+    for (const symbol of symbols) underlyings.observe(symbol);
+  }
+
+  /**
+   * Opens the expansions of a stream's underlyings, until `closing` is disposed.
+   *
+   * @param watches whether the contracts are needed, and not only subscribed
+   * @returns the contracts, if they are needed
+   */
+  #select(
+    channel: ChannelName,
+    filter: StreamFilter,
+    watches: boolean,
+    closing: DisposableStack,
+  ): readonly SelectedContracts[] {
+    const { feed, upstream } = CHANNEL_SOURCES[channel];
+    const { underlyings } = this.#options;
+    if (!underlyings || !upstream || feed !== "opra") return [];
+    const { selection } = filter;
+    const names = [...new Set(filter.underlyings)];
+    if (!watches) {
+      for (const name of names) closing.use(underlyings.open(upstream, name, selection));
+      return [];
     }
+    return names.map((underlying) => {
+      const scope = { channel, upstream, underlying, selection };
+      return closing.use(this.#selections.open(scope)).contracts;
+    });
   }
 }
 

@@ -17,6 +17,7 @@ import type { DeliveryPolicy as DomainPolicy } from "../../../application/status
 import type {
   Notice,
   ResumePoint,
+  SelectionChange as DomainChange,
   StreamOptions,
 } from "../../../application/streaming/stream_options.ts";
 import type { FeedNotice, Gap, GapReason as DomainReason } from "../../../domain/market/notices.ts";
@@ -28,6 +29,7 @@ import {
   type HelloSchema,
   type NoticeSchema,
   type ResumePointSchema,
+  SelectionChange,
   type StreamOptionsSchema,
   StreamQuotesResponseSchema,
 } from "../../../gen/cream/v1/stream_proxy_pb.ts";
@@ -48,6 +50,15 @@ export const GAP_REASONS: Readonly<Record<DomainReason, GapReason>> = {
   unreadable: GapReason.UNREADABLE,
   not_retained: GapReason.NOT_RETAINED,
   not_subscribed: GapReason.NOT_SUBSCRIBED,
+};
+
+/** Schema values of the changes of a selection. */
+const SELECTION_CHANGES: Readonly<Record<DomainChange, SelectionChange>> = {
+  entered: SelectionChange.ENTERED,
+  left: SelectionChange.LEFT,
+  many: SelectionChange.MANY,
+  short: SelectionChange.SHORT,
+  complete: SelectionChange.COMPLETE,
 };
 
 const NANOS_PER_MS = 1_000_000;
@@ -79,10 +90,16 @@ function kindOf(notice: Notice, version: string): Kind {
     case "feed":
       return { case: "feed", value: feedOf(notice.feed) };
     case "subscription": {
-      const { symbol, state, reason } = notice;
+      const { symbol, state, reason, underlying, selection } = notice;
       return {
         case: "subscription",
-        value: { symbol, state: SYMBOL_STATES[state], reason },
+        value: {
+          symbol,
+          state: SYMBOL_STATES[state],
+          reason,
+          ...(underlying !== undefined && { underlying }),
+          ...(selection && { selection: SELECTION_CHANGES[selection] }),
+        },
       };
     }
     case "heartbeat": {

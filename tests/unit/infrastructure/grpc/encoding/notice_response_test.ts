@@ -9,6 +9,7 @@ import {
   DeliveryPolicy,
   Freshness,
   GapReason,
+  SelectionChange,
   StreamProxyService,
   StreamQuotesResponseSchema,
   SymbolState,
@@ -171,6 +172,29 @@ Deno.test("a gap has what is known", () => {
   });
 });
 
+Deno.test("a change of a selection is sent with the underlying", () => {
+  const changes = [
+    ["entered", SelectionChange.ENTERED],
+    ["left", SelectionChange.LEFT],
+    ["many", SelectionChange.MANY],
+    ["short", SelectionChange.SHORT],
+    ["complete", SelectionChange.COMPLETE],
+  ] as const;
+  for (const [selection, expected] of changes) {
+    const change = { symbol: "A", state: "lingering", reason: "r", underlying: "SPY", selection };
+    assert.deepEqual(received({ type: "subscription", at: AT, ...change } as Notice), {
+      case: "subscription",
+      value: {
+        symbol: "A",
+        state: SymbolState.LINGERING,
+        reason: "r",
+        underlying: "SPY",
+        selection: expected,
+      },
+    });
+  }
+});
+
 Deno.test("the other notices are sent with all fields", () => {
   assert.deepEqual(
     received({
@@ -198,7 +222,13 @@ Deno.test("the other notices are sent with all fields", () => {
     }),
     {
       case: "subscription",
-      value: { symbol: "A", state: SymbolState.REFUSED, reason: "400" },
+      value: {
+        symbol: "A",
+        state: SymbolState.REFUSED,
+        reason: "400",
+        underlying: "",
+        selection: SelectionChange.UNSPECIFIED,
+      },
     },
   );
   const totals = {
