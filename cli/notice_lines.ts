@@ -7,6 +7,8 @@ import type { MessageMeta, Notice, StreamGap } from "../client/mod.ts";
 import {
   FreshnessSchema,
   OriginSchema,
+  SelectionChange,
+  SelectionChangeSchema,
   SymbolStateSchema,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
@@ -92,9 +94,15 @@ function noticeText(kind: Notice["kind"]): readonly [Style, string] | undefined 
       ];
     }
     case "subscription": {
-      const { symbol, state, reason } = kind.value;
-      const name = enumName(SymbolStateSchema, state);
-      return ["dim", `subscription of ${symbol}: ${name}${reason ? ` (${reason})` : ""}`];
+      const { symbol, state, reason, underlying, selection } = kind.value;
+      const why = reason ? ` (${reason})` : "";
+      if (underlying === "") {
+        return ["dim", `subscription of ${symbol}: ${enumName(SymbolStateSchema, state)}${why}`];
+      }
+      const change = enumName(SelectionChangeSchema, selection);
+      const what = symbol === underlying ? change : `${symbol} ${change}`;
+      const isShort = selection === SelectionChange.SHORT;
+      return [isShort ? "yellow" : "dim", `selection of ${underlying}: ${what}${why}`];
     }
     case "heartbeat": {
       const { sequence, published, delivered, conflated, lost } = kind.value;

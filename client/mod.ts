@@ -62,6 +62,7 @@ export {
   Origin,
   type PriceBand,
   type ResumePoint,
+  SelectionChange,
   type StockBar,
   type StockQuote,
   type StockTrade,
@@ -72,6 +73,7 @@ export {
   type SymbolSubscription,
   type TradeCorrection,
   type TradingStatus,
+  UnderlyingPriceSource,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 export type { ProxyAddress } from "./address.ts";
 export type {
