@@ -266,6 +266,16 @@ export class OrderOutages implements AsyncDisposable {
     await Promise.resolve();
   }
 
+  /** Lets time pass until updates are delivered though REST cannot be read. */
+  async untilDelivered(): Promise<void> {
+    const { reconciliations } = this.proxy.counters.orders;
+    for (let turn = 0; reconciliations.abandoned === 0; turn++) {
+      if (turn > 20_000) throw new Error("Not delivered");
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      this.pass(turn > 300 ? 500 : Math.floor(this.random() * 12));
+    }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.cut();
     await this.simulator[Symbol.asyncDispose]();

@@ -75,6 +75,7 @@ export class RestApi {
     const match = findRoute(request.method, url);
     if (match === undefined) return undefined;
     const headers: Record<string, string> = {
+      "date": new Date(this.#deps.clock.now()).toUTCString(),
       "x-request-id": this.#requestIds.uuid().replaceAll("-", ""),
     };
     const delayMs = this.#deps.faults.restDelayMs();

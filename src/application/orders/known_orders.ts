@@ -5,7 +5,12 @@
  */
 import type { OrderDetails, OrderUpdate } from "../../domain/market/order_events.ts";
 import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp.ts";
-import { isFinal, knownAfter, type KnownOrder } from "../../domain/orders/reconcile.ts";
+import {
+  isCorrection,
+  isFinal,
+  knownAfter,
+  type KnownOrder,
+} from "../../domain/orders/reconcile.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 
 /** Open orders that are kept; Alpaca allows far fewer of an account. */
@@ -25,6 +30,7 @@ export class KnownOrders {
   readonly #maxFinished: number;
   readonly #open = new Map<string, Entry>();
   readonly #finished = new Map<string, Entry>();
+  #forgottenUntil: Timestamp | undefined;
 
   /** @param maxFinished finished orders that are kept */
   constructor(maxFinished: number) {
@@ -41,6 +47,20 @@ export class KnownOrders {
     return this.#entry(id)?.known;
   }
 
+  /** Whether an order that is not known may have been, and forgotten after its last change. */
+  mayBeForgotten({ updatedAt }: OrderDetails): boolean {
+    return this.#forgottenUntil !== undefined && compare(updatedAt, this.#forgottenUntil) <= 0;
+  }
+
+  /** Ids of the legs of multi-leg orders. */
+  legIds(): ReadonlySet<string> {
+    const ids = new Set<string>();
+    for (const { known: { order } } of [...this.#open.values(), ...this.#finished.values()]) {
+      for (const { id } of order.orderClass === "mleg" ? order.legs : []) ids.add(id);
+    }
+    return ids;
+  }
+
   /** The last update of an order that was derived. */
   derived(id: string): OrderUpdate | undefined {
     return this.#entry(id)?.derived;
@@ -52,7 +72,8 @@ export class KnownOrders {
     const { order } = event;
     const entry = this.#entry(order.id);
     const before = entry?.known;
-    if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
+    if (before && isEarlier(order, before.order)) return;
+    if (before && isFinal(before.order) && !isCorrection(event.event)) return;
     const derived = origin === "reconciled" ? event : entry?.derived;
     this.#set({ known: knownAfter(order, before), last: envelope, derived });
   }
@@ -61,7 +82,7 @@ export class KnownOrders {
   addState(order: OrderDetails): void {
     const entry = this.#entry(order.id);
     const before = entry?.known;
-    if (before && (isFinal(before.order) || isEarlier(order, before.order))) return;
+    if (before && isEarlier(order, before.order)) return;
     const isSame = before?.order.status === order.status &&
       before.order.filledQty === order.filledQty;
     const last = isSame ? entry?.last : undefined;
@@ -87,17 +108,22 @@ export class KnownOrders {
   #set(entry: Entry): void {
     const { order } = entry.known;
     this.#open.delete(order.id);
+    this.#finished.delete(order.id);
     const orders = isFinal(order) ? this.#finished : this.#open;
     orders.set(order.id, entry);
     if (orders.size <= (isFinal(order) ? this.#maxFinished : MAX_OPEN)) return;
-    for (const oldest of orders.keys()) {
-      orders.delete(oldest);
+    for (const [id, { known: { order: { updatedAt } } }] of orders) {
+      orders.delete(id);
+      if (compare(updatedAt, this.#forgottenUntil ?? updatedAt) >= 0) {
+        this.#forgottenUntil = updatedAt;
+      }
       return;
     }
   }
 }
 
-function isEarlier(some: OrderDetails, other: OrderDetails): boolean {
+/** Whether a state of an order is from before another one. */
+export function isEarlier(some: OrderDetails, other: OrderDetails): boolean {
   return compare(some.updatedAt, other.updatedAt) < 0;
 }
 

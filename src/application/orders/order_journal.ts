@@ -7,7 +7,9 @@
  * held for streams with options, and merged by time; streams without options receive them
  * immediately.
  *
- * While REST fails, nothing is derived: reading is repeated until it succeeds.
+ * While REST fails, nothing is derived: reading is repeated until it succeeds. After a time, or
+ * with too many updates to hold, updates are delivered again, after a gap; what is missing is
+ * derived as soon as REST can be read.
  *
  * @module
  */
@@ -17,10 +19,12 @@ import { compareTimestamps, type Timestamp } from "../../domain/market/timestamp
 import {
   type Execution,
   isBefore,
+  isCorrection,
   isFinal,
   mergeByTime,
   missedEvents,
   occasionOf,
+  presumed,
   type RestOrder,
 } from "../../domain/orders/reconcile.ts";
 import type { Channel } from "../broadcast/channel.ts";
@@ -34,7 +38,7 @@ import { type OrderHistory, TooManyEntries } from "../ports/order_history.ts";
 import type { OrderCounters } from "../status/counters.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { fromRest, type PresentState } from "../streaming/opening.ts";
-import { KnownOrders } from "./known_orders.ts";
+import { isEarlier, KnownOrders } from "./known_orders.ts";
 
 /** Time before a repetition after an error of REST; it doubles. */
 const FIRST_DELAY_MS = 1_000;
@@ -81,8 +85,12 @@ interface Entry {
 interface Found {
   readonly orders: ReadonlyMap<string, RestOrder>;
   readonly executions: readonly Execution[];
+  /** Since when updates may be missing, in ms of Alpaca's clock. */
+  readonly since: number;
   /** Ids of known open orders that REST does not have. */
   readonly vanished: readonly string[];
+  /** Whether REST has executions of orders that it does not have. */
+  readonly isUnexplained: boolean;
 }
 
 /** What is missing according to REST. */
@@ -106,7 +114,9 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   /** Updates that arrived since the stream was connected. */
   #held: Entry[] = [];
   #isHolding = true;
-  /** Whether the state of all orders was known once. */
+  /** Whether the state of all orders is known, and no update is missing that can be derived. */
+  #isComplete = false;
+  /** Whether a state of all orders is known from which updates can be derived. */
   #hasStarted = false;
   /** Since when updates may be missing. */
   #lost: WallStamp | undefined;
@@ -126,7 +136,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   }
 
   get isComplete(): boolean {
-    return !this.#isHolding;
+    return this.#isComplete;
   }
 
   async whenComplete(signal: AbortSignal): Promise<void> {
@@ -167,7 +177,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     if (!this.#isHolding) return this.#known.add(channel.publish(update, receivedAt));
     channel.publishPlain(update, receivedAt);
     this.#held.push({ update, receivedAt });
-    if (this.#held.length > this.#options.capacity) this.#giveUp("too many updates are held");
+    if (this.#held.length > this.#options.capacity) this.#deliverHeld("too many updates are held");
   }
 
   unreadable(symbol: string | undefined): void {
@@ -179,11 +189,9 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#session?.abort();
     const session = this.#session = new AbortController();
     this.#isHolding = true;
+    this.#isComplete = false;
     this.#lost ??= new WallStamp(this.#options.clock);
-    this.#reconcile(session.signal).catch((cause) => {
-      this.#options.log.error("Failed to reconcile orders", { cause });
-      if (!session.signal.aborted) this.#giveUp("an internal error");
-    });
+    this.#reconcile(session.signal);
   }
 
   /** The trading stream delivers no updates any more. */
@@ -193,58 +201,61 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#session = undefined;
     this.#lost ??= new WallStamp(clock);
     this.#isHolding = true;
+    this.#isComplete = false;
     channel.notCarried(["*"], reason, clock.now());
   }
 
-  /** Ms since which updates may be missing. */
+  /** Since when updates may be missing, in ms of Alpaca's clock. */
   #missingSince(): number {
-    const { clock, maxSilenceMs } = this.#options;
-    if (!this.#hasStarted) return clock.now() - START_MS;
-    return (this.#lost?.at ?? clock.now()) - maxSilenceMs - CLOCK_SKEW_MS;
+    const { clock, maxSilenceMs, history } = this.#options;
+    const aheadMs = Math.max(0, history.clockAheadMs) + CLOCK_SKEW_MS;
+    if (!this.#hasStarted) return clock.now() - START_MS - aheadMs;
+    return (this.#lost?.at ?? clock.now()) - maxSilenceMs - aheadMs;
   }
 
+  /** Reads and compares until that succeeds; never rejects. */
   async #reconcile(signal: AbortSignal): Promise<void> {
     const { clock, log, counters, settleMs = SETTLE_MS } = this.#options;
     let delayMs = FIRST_DELAY_MS;
     let lags = 0;
     const started = clock.monotonic();
     while (!signal.aborted) {
-      const since = this.#missingSince();
       try {
-        const found = await this.#read(since, signal);
+        const found = await this.#read(signal);
         await clock.sleep(settleMs, signal);
         if (signal.aborted) return;
-        const difference = this.#compare(found, since);
+        const difference = this.#compare(found);
         // REST can have an order before it has the order's executions.
         if (difference.incomplete.length === 0 || ++lags > MAX_LAGS) {
-          return this.#finish(found, difference, since);
+          return this.#finish(found, difference);
         }
         await clock.sleep(LAG_MS, signal);
       } catch (error) {
         if (signal.aborted) return;
-        if (!(error instanceof ApiUnavailable)) throw error;
+        const isExpected = error instanceof ApiUnavailable;
+        if (!isExpected) log.error("Failed to reconcile orders", { cause: error });
+        const cause = isExpected ? error.message : "an internal error";
         counters.reconciliations.failed++;
-        const heldMs = clock.monotonic() - started;
-        if (error instanceof TooManyEntries || heldMs > MAX_HOLD_MS) {
-          return this.#giveUp(error.message);
-        }
-        log.warn("Cannot read the orders of an outage, retrying", {
-          cause: error.message,
-          delay_ms: delayMs,
-        });
+        const isUseless = !isExpected || error instanceof TooManyEntries;
+        if (isUseless || clock.monotonic() - started > MAX_HOLD_MS) this.#deliverHeld(cause);
+        // The next reading shows the state, from which later outages are compared.
+        if (isUseless) this.#hasStarted = false;
+        log.warn("Cannot read the orders of an outage, retrying", { cause, delay_ms: delayMs });
         await clock.sleep(delayMs, signal);
         delayMs = Math.min(2 * delayMs, MAX_DELAY_MS);
       }
     }
   }
 
-  async #read(since: number, signal: AbortSignal): Promise<Found> {
+  async #read(signal: AbortSignal): Promise<Found> {
     const { history } = this.#options;
     const orders = new Map<string, RestOrder>();
     const add = (found: readonly RestOrder[]) => {
       for (const each of found) orders.set(each.order.id, each);
     };
     add(await history.openOrders(signal));
+    // The first response shows the clock of REST.
+    const since = this.#missingSince();
     add(await this.#recentOrders(since, signal));
     const vanished: string[] = [];
     // An old order that is not open any more is in no list of recent ones.
@@ -257,7 +268,30 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     }
     // Last, so that the executions of every order that was read are in it.
     const executions = this.#hasStarted ? await history.executionsAfter(since, signal) : [];
-    return { orders, executions, vanished };
+    const unread = this.#unreadOrders(executions, orders);
+    let isUnexplained = unread.length > MAX_LOOKUPS;
+    for (const id of unread.slice(0, MAX_LOOKUPS)) {
+      const found = await history.order(id, signal);
+      isUnexplained ||= found.length === 0;
+      // The updates of those that were submitted since the orders were read arrive live.
+      add(found.filter(({ order: { submittedAt } }) => !isAfter(submittedAt, since)));
+    }
+    return { orders, executions, since, vanished, isUnexplained };
+  }
+
+  /** Ids of orders with executions that are neither known nor read. */
+  #unreadOrders(
+    executions: readonly Execution[],
+    orders: ReadonlyMap<string, RestOrder>,
+  ): readonly string[] {
+    const unread = new Set<string>();
+    for (const { orderId } of executions) {
+      if (!orders.has(orderId) && !this.#known.get(orderId)) unread.add(orderId);
+    }
+    if (unread.size === 0) return [];
+    for (const id of this.#known.legIds()) unread.delete(id);
+    for (const { order } of orders.values()) for (const { id } of order.legs) unread.delete(id);
+    return [...unread];
   }
 
   async #recentOrders(since: number, signal: AbortSignal): Promise<readonly RestOrder[]> {
@@ -270,17 +304,24 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     }
   }
 
-  #compare({ orders, executions }: Found, since: number): Difference {
+  #compare({ orders, executions, since }: Found): Difference {
     const derived: Entry[] = [];
     const incomplete: OrderDetails[] = [];
     if (!this.#hasStarted) return { derived, incomplete };
     const byOrder = groupByOrder(executions);
     for (const current of orders.values()) {
       const { order } = current;
-      const known = this.#known.get(order.id);
-      if (!known && !isAfter(order.submittedAt, since)) continue;
       const own = [order.id, ...order.legs.map(({ id }) => id)]
         .flatMap((id) => byOrder.get(id) ?? []);
+      let known = this.#known.get(order.id);
+      if (known && isEarlier(order, known.order)) continue;
+      if (!known) {
+        if (isFinal(order) && this.#known.mayBeForgotten(order)) continue;
+        const isNew = isAfter(order.submittedAt, since);
+        if (!isNew && own.length === 0 && !isAfter(order.updatedAt, since)) continue;
+        // For example an exit of a bracket of which no event was sent before.
+        if (!isNew) known = presumed(current, own);
+      }
       const inherited = this.#inherited(current, orders);
       const inputs = { known, current, executions: own };
       let missed = missedEvents({ ...inputs, inherited });
@@ -301,10 +342,10 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   }
 
   /** Publishes what was derived, merged with what arrived meanwhile. */
-  #finish(found: Found, { derived, incomplete }: Difference, since: number): void {
+  #finish(found: Found, { derived, incomplete }: Difference): void {
     const { channel, clock, log, counters } = this.#options;
     const now = clock.now();
-    const { orders, vanished } = found;
+    const { orders, since, vanished, isUnexplained } = found;
     const lost = [
       ...incomplete,
       ...vanished.flatMap((id) => this.#known.get(id)?.order ?? []),
@@ -320,7 +361,9 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     });
     // Without an earlier state nothing can be derived for an outage before the first reading.
     if (!this.#hasStarted) channel.carried(["*"], now);
-    if (lost.length > 0) this.#announce(lost, { startTime: since, endTime: now });
+    const span = { startTime: since, endTime: now };
+    if (isUnexplained) channel.lost(undefined, span);
+    else if (lost.length > 0) this.#announce(lost, span);
     for (const { update, receivedAt } of mergeByTime(missing, this.#held)) {
       const origin = receivedAt === undefined ? "reconciled" : "live";
       const place = { receivedAt: receivedAt ?? now, origin } as const;
@@ -340,28 +383,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       seconds: this.#hasStarted ? (now - since) / 1_000 : undefined,
     });
     if (this.#hasStarted) channel.filled(["*"]);
-    this.#hasStarted = true;
-    this.#release();
-  }
-
-  /** Publishes what arrived meanwhile; what was missed stays unknown. */
-  #giveUp(cause: string): void {
-    const { channel, clock, log, counters } = this.#options;
-    log.error("Cannot reconcile orders; updates of the outage are missing", {
-      cause,
-      held: this.#held.length,
-    });
-    counters.reconciliations.abandoned++;
-    this.#session?.abort();
-    for (const { update, receivedAt = clock.now() } of this.#held) {
-      const place = { receivedAt, origin: "live" } as const;
-      this.#known.add(channel.publishWithOptions(update, place));
-    }
-    channel.carried(["*"], clock.now());
-    this.#release();
-  }
-
-  #release(): void {
+    this.#hasStarted = this.#isComplete = true;
     this.#held = [];
     this.#isHolding = false;
     this.#lost = undefined;
@@ -369,6 +391,24 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const resolve of waiting) resolve();
+  }
+
+  /** Publishes what arrived meanwhile, after a gap, and what arrives from now on. */
+  #deliverHeld(cause: string): void {
+    if (!this.#isHolding) return;
+    const { channel, clock, log, counters } = this.#options;
+    log.error("Orders cannot be reconciled yet; updates of the outage are missing", {
+      cause,
+      held: this.#held.length,
+    });
+    counters.reconciliations.abandoned++;
+    channel.carried(["*"], clock.now());
+    for (const { update, receivedAt = clock.now() } of this.#held) {
+      const place = { receivedAt, origin: "live" } as const;
+      this.#known.add(channel.publishWithOptions(update, place));
+    }
+    this.#held = [];
+    this.#isHolding = false;
   }
 
   #announce(
@@ -394,7 +434,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   #isLate(update: OrderUpdate): boolean {
     const { timestamp, order } = update;
     const derived = this.#known.derived(order.id);
-    if (!derived) return false;
+    if (!derived || isCorrection(update.event)) return false;
     if (isFinal(derived.order)) return isCoveredBy(update, derived.order.updatedAt, derived.order);
     const at = timestamp ?? order.updatedAt;
     const known = this.#known.get(order.id)?.order.updatedAt;
@@ -436,7 +476,10 @@ class RecentKeys {
 
 /** Equal for repeats of an event. */
 function keyOf({ event, eventId, order, executionId }: OrderUpdate): string {
-  return executionId === undefined ? eventId : `${order.id} ${event} ${executionId}`;
+  // An execution can be corrected several times.
+  return executionId === undefined || isCorrection(event)
+    ? eventId
+    : `${order.id} ${event} ${executionId}`;
 }
 
 /**

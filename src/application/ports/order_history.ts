@@ -14,6 +14,8 @@ export class TooManyEntries extends ApiUnavailable {
  * is too much.
  */
 export interface OrderHistory {
+  /** How far the own clock is ahead of that of REST, in ms, by the last response; 0 if unknown. */
+  readonly clockAheadMs: number;
   /** The orders that can still change. */
   openOrders(signal: AbortSignal): Promise<readonly RestOrder[]>;
   /** The orders that were submitted after a moment, in wall clock ms, in any status. */

@@ -139,6 +139,7 @@ export class AnnotatedStream<T>
       onItem: () => this.#wake(),
       published: () => this.#queue.published,
       notify: (content) => this.#notify(content),
+      fail: (reason) => this.#end(reason),
       fill: () => this.#queue.fill,
       signal,
     });

@@ -82,6 +82,8 @@ interface OpeningEvents {
   readonly onItem: () => void;
   /** Adds a notice at the present position of the stream's queue. */
   readonly notify: (content: NoticeContent) => void;
+  /** Ends the stream, with a reason for its client. */
+  readonly fail: (reason: string) => void;
   /** Events published to the stream's queue. */
   readonly published: () => number;
   /** Fill of the stream's queue, 0 to 1. */
@@ -259,10 +261,12 @@ export class Opening<T> {
 
   /** Adds the present state as soon as it is complete. */
   async #takeState(state: PresentState<T>, which: "open" | "all"): Promise<void> {
-    const { filter, signal } = this.#deps;
+    const { filter, signal, memory, fail } = this.#deps;
     await state.whenComplete(signal);
     if (signal.aborted) return;
-    for (const envelope of state.present(filter, which)) {
+    const present = state.present(filter, which);
+    if (!memory.addOpening(this, present.length)) return fail(new OpeningsExceeded().message);
+    for (const envelope of present) {
       // What was published since is in the queue.
       if (envelope.sequence <= this.sequence) this.#addEvent(envelope);
     }

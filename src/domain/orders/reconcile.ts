@@ -91,9 +91,34 @@ const REJECTIONS: ReadonlyMap<string, string> = new Map([
   ["pending_replace", "order_replace_rejected"],
 ]);
 
+/** Events that change executions, also of an order that had ended. */
+const CORRECTIONS: ReadonlySet<string> = new Set(["trade_bust", "trade_correct", "restated"]);
+
 /** Whether the order never changes again, except by a correction. */
 export function isFinal({ status }: OrderDetails): boolean {
   return FINAL.has(status);
+}
+
+/** Whether an event can change an order that had ended. */
+export function isCorrection(event: string): boolean {
+  return CORRECTIONS.has(event);
+}
+
+/**
+ * What has to have been known of an order of which nothing is known and that was submitted before
+ * the events that are to be derived: it was live, and its executions are those before the given
+ * ones.
+ */
+export function presumed(
+  { order }: RestOrder,
+  executions: readonly Execution[],
+): KnownOrder {
+  let filled = parseQuantity(order.filledQty) ?? 0n;
+  for (const { cum, qty } of executionsOf(order, executions)) {
+    if (cum - qty < filled) filled = cum - qty;
+  }
+  const status = FINAL.has(order.status) ? "new" : order.status;
+  return { order: { ...order, status, filledQty: quantityText(filled) }, wasActive: true };
 }
 
 /** What is known of an order after an update, or of one that REST has. */
@@ -107,7 +132,12 @@ export function knownAfter(order: OrderDetails, before: KnownOrder | undefined):
 export function missedEvents({ known, current, executions, inherited }: MissedInputs): Missed {
   const { order } = current;
   const before = known?.order;
-  if (before && isFinal(before)) return { events: [], isComplete: true };
+  if (before && isFinal(before)) {
+    // Corrections leave no trace but another state.
+    const isSame = before.status === order.status &&
+      normal(before.filledQty) === normal(order.filledQty);
+    return { events: [], isComplete: isSame };
+  }
   const start = parseQuantity(before?.filledQty ?? inherited);
   const end = parseQuantity(order.filledQty);
   if (start === undefined || end === undefined || end < start) {

@@ -8,6 +8,7 @@
  * @module
  */
 import type { OrderDetails, OrderLeg, OrderUpdate } from "../../domain/market/order_events.ts";
+import { isCorrection } from "../../domain/orders/reconcile.ts";
 import { isTimestamp, parseRfc3339, type Timestamp } from "../../domain/market/timestamp.ts";
 import { InvalidField, isMessage, MAX_TEXT_LENGTH, type Message } from "./fields.ts";
 
@@ -99,9 +100,13 @@ function readLeg(leg: Message): OrderLeg {
 function deriveEventId(data: Message, order: Message): string {
   const moment = text(data, "timestamp") || text(data, "at") ||
     text(order, "updated_at");
-  const occasion = text(data, "execution_id") ||
-    `${moment}:${text(order, "filled_qty")}`;
-  return `${text(order, "id")}:${text(data, "event")}:${occasion}`;
+  const event = text(data, "event");
+  const execution = text(data, "execution_id");
+  const state = `${moment}:${text(order, "filled_qty")}`;
+  let occasion = execution || state;
+  // An execution can be corrected several times.
+  if (isCorrection(event)) occasion = `${state}:${text(data, "price")}:${execution}`;
+  return `${text(order, "id")}:${event}:${occasion}`;
 }
 
 function required(message: Message, key: string): string {

@@ -39,6 +39,10 @@ export class RestOrderHistory implements OrderHistory {
     this.#trading = trading;
   }
 
+  get clockAheadMs(): number {
+    return this.#trading.client.clockAheadMs;
+  }
+
   async openOrders(signal: AbortSignal): Promise<readonly RestOrder[]> {
     const first = this.#address("/v2/orders", { status: "open", nested: "true" });
     return await this.#orders(first, signal, (url, { id }) => {
@@ -53,7 +57,9 @@ export class RestOrderHistory implements OrderHistory {
       // Several orders can have the time of the last one, and `after` excludes it.
       const ms = Date.parse(String(at)) - 1;
       const next = Number.isNaN(ms) ? after : new Date(ms).toISOString();
-      if (next <= (url.searchParams.get("after") ?? "")) throw invalid(url, "a page repeats");
+      if (next <= (url.searchParams.get("after") ?? "")) {
+        throw new TooManyEntries(`${url.host}${url.pathname}: a page of orders of one ms`);
+      }
       url.searchParams.set("after", next);
     });
   }

@@ -74,9 +74,18 @@ export class RestClient {
   #last: Promise<unknown> = Promise.resolve();
   /** Monotonic ms at which the next rate window begins. */
   #notBefore = 0;
+  #clockAheadMs = 0;
 
   constructor(options: RestClientOptions) {
     this.#options = options;
+  }
+
+  /**
+   * How far the own clock is ahead of the server's, in ms, by the `Date` of the last response,
+   * which has whole seconds; 0 before one with a valid date.
+   */
+  get clockAheadMs(): number {
+    return this.#clockAheadMs;
   }
 
   /**
@@ -152,6 +161,8 @@ export class RestClient {
   async #read(response: Response, pair: KeyPair): Promise<Outcome> {
     const { status, headers } = response;
     const now = this.#options.clock.now();
+    const serverTime = Date.parse(headers.get("date") ?? "");
+    if (!Number.isNaN(serverTime)) this.#clockAheadMs = now - serverTime;
     const windowMs = windowLeftMs(headers, now) ?? 0;
     if (isUsedUp(headers)) {
       this.#notBefore = this.#options.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { Channel } from "../../../../src/application/broadcast/channel.ts";
 import { Subscriber } from "../../../../src/application/broadcast/subscriber.ts";
 import { OrderJournal } from "../../../../src/application/orders/order_journal.ts";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import {
   type OrderHistory,
   TooManyEntries,
@@ -33,6 +34,9 @@ class Account implements OrderHistory {
   executions: (Execution & { readonly atMs: number })[] = [];
   /** Requests of orders by their id. */
   readonly lookups: string[] = [];
+  clockAheadMs = 0;
+  /** Whether REST fails. */
+  isDown = false;
   /** Called before executions are returned. */
   onExecutions: (() => void) | undefined;
   readonly #lines: string[] = [];
@@ -69,6 +73,7 @@ class Account implements OrderHistory {
   }
 
   openOrders(): Promise<readonly RestOrder[]> {
+    if (this.isDown) return Promise.reject(new ApiUnavailable("HTTP 500"));
     const isOpen = ({ order: { status } }: RestOrder) =>
       ["new", "partially_filled"].includes(status);
     return Promise.resolve([...this.orders.values()].filter(isOpen));
@@ -440,20 +445,213 @@ Deno.test("at the start more recent orders than can be read are no failure", asy
   assert.equal(account.counters.orders.reconciliations.completed, 1);
   await account.disconnect(100);
   await account.connect();
+  await account.clock.advance(60_000);
   assert.deepEqual(account.lines(), ["gap upstream_lost "]);
   assert.equal(account.counters.orders.reconciliations.abandoned, 1);
+  assert.equal(account.journal.isComplete, true);
 });
 
-Deno.test("an internal error ends the reading with a gap and is logged", async () => {
+Deno.test("after an internal error updates follow a gap, and orders are read again", async () => {
   const account = new Account();
   await account.connect();
   account.lines();
   await account.disconnect(100);
+  const { openOrders } = account;
   account.openOrders = () => Promise.reject(new TypeError("fault"));
   await account.connect();
-  assert.deepEqual(account.lines(), ["gap upstream_lost "]);
-  assert.equal(account.journal.isComplete, true);
+  account.receive("new", account.set("a"));
+  assert.deepEqual(account.lines(), ["a new 0", "gap upstream_lost "]);
+  assert.equal(account.journal.isComplete, false);
   assert.ok(account.log.records.some(({ message }) => message === "Failed to reconcile orders"));
+  account.openOrders = openOrders;
+  await account.clock.advance(60_000);
+  assert.equal(account.journal.isComplete, true);
+  assert.deepEqual(account.lines(), []);
+});
+
+Deno.test("after ten minutes without REST updates follow a gap; the rest is later", async () => {
+  const account = new Account();
+  account.set("a");
+  account.set("b");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.fill("a", "10", "10", "filled");
+  account.isDown = true;
+  await account.connect(1_000);
+  account.receive("new", account.set("c"));
+  assert.deepEqual(account.lines(), []);
+  await account.clock.advance(660_000);
+  const filled = account.fill("b", "4", "4");
+  account.receive("partial_fill", filled, { executionId: "xb4", qty: "4" });
+  assert.deepEqual(account.lines(), ["c new 0", "b partial_fill 4", "gap upstream_lost "]);
+  assert.equal(account.journal.isComplete, false);
+  account.isDown = false;
+  await account.clock.advance(60_000);
+  assert.deepEqual(account.lines(), ["reconciled a fill 10"]);
+  assert.equal(account.journal.isComplete, true);
+});
+
+Deno.test("at the start the state is not complete before REST was read", async () => {
+  const account = new Account();
+  account.set("a");
+  account.isDown = true;
+  await account.connect(700_000);
+  assert.equal(account.journal.isComplete, false);
+  account.isDown = false;
+  await account.clock.advance(60_000);
+  assert.equal(account.journal.isComplete, true);
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  assert.equal(account.journal.present(filter, "open").length, 1);
+});
+
+Deno.test("a known state that is later than that of REST is no reason for a gap", async () => {
+  const account = new Account();
+  const old = account.set("a");
+  await account.connect();
+  account.receive("new", old);
+  await account.clock.advance(100);
+  account.receive("partial_fill", account.fill("a", "4", "4"), { executionId: "xa4" });
+  account.lines();
+  await account.disconnect(100);
+  account.orders.set("a", { order: old, replaces: undefined, replacedAt: undefined });
+  await account.connect(30_000);
+  assert.deepEqual(account.lines(), []);
+});
+
+Deno.test("an exit of which no update was sent has its executions after an outage", async () => {
+  const account = new Account();
+  await account.connect();
+  const exit = account.details("exit", { status: "held" });
+  account.receive("new", account.set("entry"));
+  await account.clock.advance(600_000);
+  account.lines();
+  await account.disconnect(1_000);
+  account.orders.set("exit", { order: exit, replaces: undefined, replacedAt: undefined });
+  account.fill("entry", "10", "10", "filled");
+  await account.clock.advance(10);
+  account.fill("exit", "4", "4");
+  await account.clock.advance(10);
+  account.fill("exit", "6", "10", "filled");
+  await account.connect();
+  assert.deepEqual(account.lines(), [
+    "reconciled entry fill 10",
+    "reconciled exit partial_fill 4",
+    "reconciled exit fill 10",
+  ]);
+});
+
+Deno.test("an order that is submitted while REST is read arrives live only", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.onExecutions = () => {
+    account.onExecutions = undefined;
+    account.receive("new", account.set("a"));
+    account.receive("partial_fill", account.fill("a", "4", "4"), { executionId: "xa4" });
+  };
+  await account.connect(1_000);
+  assert.deepEqual(account.lookups, ["a"]);
+  assert.deepEqual(account.lines(), ["a new 0", "a partial_fill 4"]);
+});
+
+Deno.test("executions of an order that REST does not have are a gap", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  account.fill("a", "4", "4");
+  account.orders.clear();
+  await account.connect();
+  assert.deepEqual(account.lines(), ["gap upstream_lost "]);
+});
+
+Deno.test("executions of the legs of a known order are not looked up", async () => {
+  const account = new Account();
+  const leg = { symbol: "A", side: "buy", qty: "", filledQty: "", filledAvgPrice: "" };
+  const legs = [{ ...leg, id: "leg", ratioQty: "1", status: "filled" }];
+  await account.connect();
+  const spread = { orderClass: "mleg", legs, filledQty: "1", status: "filled" };
+  account.receive("fill", account.set("spread", spread));
+  account.lines();
+  account.orders.delete("spread");
+  await account.disconnect(100);
+  account.fill("leg", "1", "1", "filled");
+  account.orders.clear();
+  await account.connect();
+  assert.deepEqual(account.lines(), []);
+  assert.deepEqual(account.lookups, []);
+});
+
+Deno.test("every correction of an execution is delivered", async () => {
+  const account = new Account();
+  await account.connect();
+  account.lines();
+  const order = account.set("a", { status: "filled", filledQty: "10" });
+  account.receive("trade_correct", order, { executionId: "x", eventId: "1", price: "1" });
+  account.receive("trade_correct", order, { executionId: "x", eventId: "2", price: "2" });
+  account.receive("trade_correct", order, { executionId: "x", eventId: "2", price: "2" });
+  assert.deepEqual(account.lines(), ["a trade_correct 10", "a trade_correct 10"]);
+});
+
+Deno.test("a correction of an order whose end was derived is delivered", async () => {
+  const account = new Account();
+  account.set("a");
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  const filled = account.fill("a", "10", "10", "filled");
+  await account.connect();
+  account.receive("trade_bust", { ...filled, filledQty: "4", status: "partially_filled" });
+  assert.deepEqual(account.lines(), ["reconciled a fill 10", "a trade_bust 4"]);
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  const open = account.journal.present(filter, "open");
+  assert.deepEqual(open.map(({ event }) => event.order.filledQty), ["4"]);
+});
+
+Deno.test("a correction of a finished order in an outage is a gap", async () => {
+  const account = new Account();
+  await account.connect();
+  account.receive("fill", account.fill("a", "10", "10", "filled"), { executionId: "xa10" });
+  account.lines();
+  await account.disconnect(100);
+  account.set("a", { filledQty: "4", status: "partially_filled" });
+  await account.connect(30_000);
+  assert.deepEqual(account.lines(), ["gap upstream_lost AAPL"]);
+  const filter = { symbols: new Set<string>(), secondary: new Set<string>() };
+  const open = account.journal.present(filter, "open");
+  assert.deepEqual(open.map(({ event }) => event.order.filledQty), ["4"]);
+});
+
+Deno.test("of finished orders that were forgotten nothing is derived again", async () => {
+  const account = new Account({ capacity: 3 });
+  await account.connect();
+  for (const id of ["a", "b", "c", "d", "e"]) {
+    account.receive("new", account.set(id));
+    const filled = account.fill(id, "10", "10", "filled");
+    account.receive("fill", filled, { executionId: `x${id}10` });
+    await account.clock.advance(10);
+  }
+  account.lines();
+  await account.disconnect(1_000);
+  await account.connect(30_000);
+  assert.deepEqual(account.lines(), []);
+});
+
+Deno.test("the clock of the proxy may be minutes ahead of that of REST", async () => {
+  const account = new Account();
+  account.clockAheadMs = 120_000;
+  await account.connect();
+  account.lines();
+  await account.disconnect(1_000);
+  const behind = account.clock.now() - account.clockAheadMs;
+  const at = timestamp(behind);
+  account.set("a", { submittedAt: at, updatedAt: at, status: "filled", filledQty: "10" });
+  const execution = { orderId: "a", id: "x", at, price: "1", qty: "10", cumQty: "10" };
+  account.executions.push({ ...execution, atMs: behind });
+  await account.connect();
+  assert.deepEqual(account.lines(), ["reconciled a new 0", "reconciled a fill 10"]);
 });
 
 Deno.test("the derived updates of several orders are sorted by time", async () => {

@@ -102,7 +102,8 @@ Deno.test("the end of an order is derived after its executions", () => {
       "partial_fill partially_filled 3 3 1.5",
       `${status} ${status} 3`,
     ]);
-    assert.deepEqual(derive({ status }, ended), [], "it has ended before");
+    assert.deepEqual(derive({ status, filledQty: "3.0" }, ended), [], "it has ended before");
+    assert.equal(derive({ status }, ended), undefined, "it was corrected");
   }
 });
 

@@ -262,6 +262,9 @@ Deno.test("a derived event id is the same for a repeat and differs otherwise", (
     spread,
     { ...spread, ...later },
     { ...spread, event: "partial_fill" },
+    { ...bare, event: "trade_correct" },
+    { ...bare, event: "trade_correct", price: "1" },
+    { ...bare, event: "trade_correct", ...later },
   ];
   const ids = variants.map((data) => readOrderUpdate(data).eventId);
   assert.equal(new Set(ids).size, variants.length);
