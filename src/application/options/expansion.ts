@@ -5,14 +5,16 @@
  *
  * @module
  */
-import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
-import type { OptionContract } from "../../domain/options/contract.ts";
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { occRoot, parseOccSymbol } from "../../domain/market/occ_symbol.ts";
+import { lastTradingMoment } from "../../domain/options/last_trading.ts";
 import {
-  marginOf,
-  type OptionSelection,
-  recentre,
+  isStillSelected,
   selectContracts,
-} from "../../domain/options/selection.ts";
+  type Selected,
+  type SelectionMoment,
+} from "../../domain/options/select_contracts.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
 
@@ -23,12 +25,8 @@ interface ExpansionScope {
 }
 
 /** What the ranking of contracts depends on. */
-interface ExpansionInput {
+interface ExpansionInput extends Omit<SelectionMoment, "held"> {
   readonly chain: Chain;
-  /** USD. */
-  readonly price: number;
-  /** Today at the exchange, as days since 1970-01-01. */
-  readonly today: number;
 }
 
 const NOTHING: ReadonlySet<string> = new Set();
@@ -69,11 +67,10 @@ export class Expansion {
   selectedCount = 0;
   /** Contracts that have slots, best first; another set after every change. */
   assigned: ReadonlySet<string> = NOTHING;
-  #ranked: readonly OptionContract[] = [];
-  #basis: Pick<ExpansionInput, "chain" | "today"> | undefined;
+  #basis: ExpansionInput | undefined;
+  #selected: Omit<Selected, "contracts"> | undefined;
   /** Why the contracts were selected again since the last call of the watchers. */
   #cause: string | undefined;
-  #focus: { readonly centre: number; readonly margin: number } | undefined;
 
   constructor(scope: ExpansionScope) {
     this.scope = scope;
@@ -81,7 +78,12 @@ export class Expansion {
 
   /** Price that the strikes are measured from, USD; `undefined` before the first. */
   get centre(): number | undefined {
-    return this.#focus?.centre;
+    return this.#selected?.price;
+  }
+
+  /** Expiries with strikes on one side of the price only, as days since 1970-01-01. */
+  get oneSided(): readonly number[] {
+    return this.#selected?.oneSided ?? [];
   }
 
   /** Share of the slots relative to other expansions. */
@@ -108,20 +110,17 @@ export class Expansion {
   }
 
   /**
-   * Selects again if the chain, the day or (by more than the margin) the price has
-   * changed.
+   * Selects again if the chain or the deltas have changed, or if the price or the time would
+   * change the selection.
    *
    * @param maxKept most contracts to keep in memory until {@linkcode limit} is called
    */
   update(input: ExpansionInput, maxKept: number): void {
-    const { chain, price, today } = input;
-    const centre = recentre(price, this.#focus);
-    const isSame = this.#basis?.chain === chain && this.#basis.today === today;
-    if (isSame && centre === this.#focus?.centre) return;
-    this.#cause = this.#causeOf(input, centre);
-    this.#basis = { chain, today };
-    this.#select(centre, maxKept);
-    this.#setFocus(centre);
+    const isSame = this.#basis?.chain === input.chain && this.#basis.deltas === input.deltas;
+    if (isSame && this.#selected && isStillSelected(this.#selected, input)) return;
+    this.#cause = this.#causeOf(input);
+    this.#basis = input;
+    this.#select(maxKept);
   }
 
   /** Sets how many of the selected contracts may be desired. */
@@ -130,8 +129,8 @@ export class Expansion {
     if (count === this.desired.length) return;
     this.#cause ??= "the room for contracts has changed";
     // Those that a lower limit has cut off are not in memory.
-    if (count > this.desired.length && this.centre) this.#select(this.centre, count);
-    else this.#keep(count);
+    if (count > this.desired.length) this.#select(count);
+    else this.desired = this.desired.slice(0, count);
   }
 
   /** Replaces the assigned contracts by a part of the desired ones. */
@@ -140,21 +139,18 @@ export class Expansion {
     const isSame = symbols.length === before.size && symbols.every((symbol) => before.has(symbol));
     if (isSame) return;
     this.assigned = new Set(symbols);
-    if (this.#focus) this.#setFocus(this.#focus.centre);
   }
 
-  #select(centre: number, maxKept: number): void {
+  #select(maxKept: number): void {
     if (!this.#basis) return;
-    const { chain, today } = this.#basis;
-    const moment = { today, centre, held: this.assigned };
-    this.#ranked = selectContracts(chain.contracts, this.scope.selection, moment);
-    this.selectedCount = this.#ranked.length;
-    this.#keep(maxKept);
-  }
-
-  #keep(maxKept: number): void {
-    this.#ranked = this.#ranked.slice(0, maxKept);
-    this.desired = this.#ranked.map(({ symbol }) => symbol);
+    const { chain, ...moment } = this.#basis;
+    const { contracts, ...selected } = selectContracts(chain.contracts, this.scope.selection, {
+      ...moment,
+      held: this.assigned,
+    });
+    this.#selected = selected;
+    this.selectedCount = contracts.length;
+    this.desired = contracts.slice(0, maxKept).map(({ symbol }) => symbol);
   }
 
   /**
@@ -173,29 +169,32 @@ export class Expansion {
 
   #reasonOf(symbol: string): string {
     if (this.assigned.has(symbol)) return this.#cause ?? "a slot of the symbol quota is free";
-    const expiry = parseOccSymbol(symbol)?.expiry ?? Infinity;
-    if (expiry < (this.#basis?.today ?? 0)) return "the contract has expired";
+    if (this.#hasEnded(symbol)) return "the contract does not trade any more";
     if (this.desired.includes(symbol)) return "other symbols have its slot of the symbol quota";
     return this.#cause ?? "the contract is not selected any more";
   }
 
-  /** Why an input selects other contracts than the one before. */
-  #causeOf({ today }: ExpansionInput, centre: number): string {
-    const before = this.#basis;
-    const price = this.#focus?.centre;
-    if (before === undefined || price === undefined) {
-      return "the stream has requested the underlying";
-    }
-    if (before.today !== today) return "the trading day has changed";
-    if (centre !== price) return `the price has moved from ${usd(price)} to ${usd(centre)}`;
-    return "the list of contracts has changed";
+  #hasEnded(symbol: string): boolean {
+    const contract = parseOccSymbol(symbol);
+    if (!contract || !this.#basis) return false;
+    const { now, calendar } = this.#basis;
+    const { underlying } = this.scope;
+    const terms = { root: occRoot(symbol), underlying, expiryDay: contract.expiry };
+    return lastTradingMoment(terms, calendar) <= now;
   }
 
-  /** Sets centre and margin; the assigned contracts determine the margin. */
-  #setFocus(centre: number): void {
-    const { strikeWindowPercent } = this.scope.selection;
-    const assigned = this.#ranked.filter(({ symbol }) => this.assigned.has(symbol));
-    this.#focus = { centre, margin: marginOf(assigned, { centre, strikeWindowPercent }) };
+  /** Why an input selects other contracts than the one before. */
+  #causeOf(input: ExpansionInput): string {
+    const before = this.#basis;
+    const selected = this.#selected;
+    if (!before || !selected) return "the stream has requested the underlying";
+    const { now, chain, price } = input;
+    if (exchangeDay(before.now) !== exchangeDay(now)) return "the trading day has changed";
+    if (now >= selected.validUntil) return "an expiry does not trade any more";
+    if (!isStillSelected(selected, input)) {
+      return `the price has moved from ${usd(selected.price)} to ${usd(price)}`;
+    }
+    return before.chain === chain ? "the deltas have changed" : "the list of contracts has changed";
   }
 }
 

@@ -15,7 +15,6 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -58,7 +57,7 @@ export interface ExpansionOptions {
   readonly sink: SubscriptionSink;
   readonly directory: UnderlyingDirectory;
   readonly clock: Clock;
-  /** When the markets are open, by which prices age. */
+  /** When the markets are open, by which prices age and contracts stop trading. */
   readonly calendar: MarketCalendar;
   readonly log: Log;
   /** Numbers in [0, 1), which spread the loads of chains. */
@@ -182,12 +181,12 @@ export class Expansions {
 
   #updateAll(): void {
     const { clock, settings: { maxContracts } } = this.#options;
-    const today = exchangeDay(clock.now());
+    const now = clock.now();
     const room = Math.max(0, maxContracts?.() ?? Infinity);
     const open = [...this.#open.values()];
     let kept = 0;
     for (const expansion of open) {
-      this.#update(expansion, { today, maxKept: Math.max(0, room - kept) });
+      this.#update(expansion, { now, maxKept: Math.max(0, room - kept) });
       kept += expansion.desired.length;
     }
     const sizes = open.map(({ selectedCount: count, weight }) => ({ count, weight }));
@@ -197,7 +196,7 @@ export class Expansions {
 
   #update(
     expansion: Expansion,
-    { today, maxKept }: { readonly today: number; readonly maxKept: number },
+    { now, maxKept }: { readonly now: number; readonly maxKept: number },
   ): void {
     const { underlying } = expansion.scope;
     const state = this.#chainState(underlying);
@@ -206,7 +205,8 @@ export class Expansions {
     const price = this.#prices?.of(underlying)?.price;
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return;
-    expansion.update({ chain, price: price ?? 0, today }, maxKept);
+    const { calendar } = this.#options;
+    expansion.update({ chain, price: price ?? 0, now, calendar }, maxKept);
     const isEmpty = expansion.selectedCount === 0;
     this.#chains?.noteSelection(underlying, { isEmpty, price });
   }
@@ -372,7 +372,7 @@ export class Expansions {
     }
     if (desired.length === 0) return "no contract is within the selection";
     const price = this.#prices?.of(underlying);
-    if (price?.problem === undefined) return undefined;
+    if (price?.problem === undefined) return oneSidedReason(expansion);
     return price.source === "guess"
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;
@@ -382,4 +382,11 @@ export class Expansions {
 /** Whether more is requested than there are slots. */
 function isOver(free: ReadonlyMap<UpstreamChannel, number>): boolean {
   return free.values().some((slots) => slots < 0);
+}
+
+/** Counts the expiries that have no strikes above or below the price. */
+function oneSidedReason({ oneSided, centre = 0 }: Expansion): string | undefined {
+  if (oneSided.length === 0) return undefined;
+  const expiries = oneSided.length === 1 ? "1 expiry has" : `${oneSided.length} expiries have`;
+  return `${expiries} strikes on one side of the price ${centre} only`;
 }

@@ -22,6 +22,8 @@ export interface OptionContract {
   readonly strike: number;
   /** Contracts outstanding as of the last count; 0 when unknown. */
   readonly openInterest: number;
+  /** Whether it delivers something else than 100 shares or units of the underlying. */
+  readonly isAdjusted: boolean;
 }
 
 const LETTERS_AND_DIGIT = /^[A-Z]+[0-9]$/;

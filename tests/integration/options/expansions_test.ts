@@ -21,7 +21,7 @@ Deno.test("SPX includes SPXW, and CSGP its adjusted contracts", async () => {
   await using harness = await OptionHarness.open();
   harness.run();
   using _index = await harness.open("SPX", { maxContracts: 1_000 });
-  using _adjusted = await harness.open("CSGP", { maxContracts: 1_000 });
+  using _adjusted = await harness.open("CSGP", { maxContracts: 1_000, includeAdjusted: true });
   await harness.seen(() => (harness.reportOf("CSGP")?.contracts ?? 0) > 0);
   assert.deepEqual(roots(harness.sink.symbols()), [
     "CSGP",
@@ -33,6 +33,14 @@ Deno.test("SPX includes SPXW, and CSGP its adjusted contracts", async () => {
     const underlying = symbol.startsWith("SPX") ? "SPX" : "CSGP";
     assert.equal(harness.directory.underlyingOf(symbol), underlying);
   }
+});
+
+Deno.test("adjusted contracts are selected on request only", async () => {
+  await using harness = await OptionHarness.open();
+  harness.run();
+  using _stream = await harness.open("CSGP", { maxContracts: 1_000 });
+  await harness.seen(() => (harness.reportOf("CSGP")?.contracts ?? 0) > 0);
+  assert.deepEqual(roots(harness.sink.symbols()), ["CSGP"]);
 });
 
 Deno.test("A does not include AAPL, and BRK.B includes only its own contracts", async () => {
@@ -67,8 +75,8 @@ Deno.test("the window follows the stock's price, without flapping", async () => 
   assert.equal(harness.reportOf("SPY")?.centre, 571.9);
   const before = harness.sink.symbols();
   harness.sink.calls.length = 0;
-  // The 40 reach 9.9 to each side: 2.4 more or less is no reason to move.
-  for (const price of [573.9, 569.6, 574.2, 570, 571.9]) {
+  // The 40 reach 9.9 to each side: 2 more or less is no reason to move.
+  for (const price of [573.9, 569.9, 573.8, 570, 571.9]) {
     trade(harness, "SPY", price);
     await harness.nextPrices();
   }
@@ -78,20 +86,20 @@ Deno.test("the window follows the stock's price, without flapping", async () => 
   assert.equal(harness.reportOf("SPY")?.centre, 590);
   const strikes = harness.sink.symbols().map(strikeOf);
   assert.equal(strikes.length, 40);
-  // 579 was held before, and so is not given up for 599, which is 9 away.
-  assert.deepEqual([Math.min(...strikes), Math.max(...strikes)], [579, 598]);
+  // 578 was held before, and so is not given up for 598, which is 8 away.
+  assert.deepEqual([Math.min(...strikes), Math.max(...strikes)], [578, 597]);
   assert.deepEqual(
     harness.sink.calls.map(({ action }) => action),
     ["add", "remove"],
     "one change, new contracts first",
   );
   const kept = before.filter((symbol) => harness.sink.symbols().includes(symbol));
-  assert.equal(kept.length, 6, "579 to 581, calls and puts");
+  assert.equal(kept.length, 8, "578 to 581, calls and puts");
 });
 
-Deno.test("contracts leave the day after they expire", async () => {
-  // A Friday, ten seconds before midnight in New York.
-  const now = Date.parse("2026-09-19T03:59:50Z");
+Deno.test("contracts leave when they stop trading", async () => {
+  // A Friday, ten seconds before options of SPY stop trading.
+  const now = Date.parse("2026-09-18T20:14:50Z");
   await using harness = await OptionHarness.open({ now });
   harness.run();
   using _stream = await harness.open("SPY", {

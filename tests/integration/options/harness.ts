@@ -4,10 +4,10 @@
  *
  * @module
  */
+import { MarketCalendar } from "../../../src/domain/calendar/market_calendar.ts";
 import assert from "node:assert/strict";
 import { Expansions } from "../../../src/application/options/expansions.ts";
 import { createCounters } from "../../../src/application/status/counters.ts";
-import { MarketCalendar } from "../../../src/domain/calendar/market_calendar.ts";
 import { DEFAULT_SELECTION, type OptionSelection } from "../../../src/domain/options/selection.ts";
 import { UnderlyingDirectory } from "../../../src/domain/options/underlying_directory.ts";
 import { AlpacaCatalog } from "../../../src/infrastructure/alpaca/rest/option_catalog.ts";

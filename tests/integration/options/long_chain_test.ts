@@ -110,7 +110,7 @@ Deno.test("of a long chain the nearest contracts are selected, LEAPS on request"
     { T: "t", S: "SPY", p: 571.5, s: 1, t: "2026-09-14T14:30:00Z" },
   ]);
   harness.run();
-  using _near = await harness.open("SPY", { maxContracts: 40 });
+  using _near = await harness.open("SPY", { maxExpiries: 1, maxContracts: 40 });
   await harness.seen(() => harness.reportOf("SPY")?.contracts === 40);
   const strikes = harness.sink.symbols().map((symbol) => {
     assert.ok(symbol.startsWith("SPY260918"), symbol);

@@ -18,7 +18,7 @@ import {
 } from "../../../application/ports/option_catalog.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
 import { parseRfc3339, toMilliseconds } from "../../../domain/market/timestamp.ts";
-import type { OptionContract } from "../../../domain/options/contract.ts";
+import { isAdjustedRoot, type OptionContract } from "../../../domain/options/contract.ts";
 import { type BidAsk, isPrice, type TimedPrice } from "../../../domain/options/implied_price.ts";
 import { type ApiHost, fieldsOf, isBadRequest, listOf, mapOf, pages } from "./responses.ts";
 
@@ -31,6 +31,8 @@ const MAX_SYMBOLS_PER_REQUEST = 200;
 /** Rejections of one list of symbols after which the rest is left for the next time. */
 const MAX_REJECTIONS = 16;
 const MS_PER_DAY = 86_400_000;
+/** Shares that a contract delivers unless it was adjusted. */
+const USUAL_SIZE = 100;
 
 /** Characters of a symbol, an underlying or a root; OCC symbols have 21. */
 const MAX_NAME_LENGTH = 64;
@@ -176,7 +178,7 @@ function dateOfDay(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
 }
 
-/** A contract; `undefined` when it lacks a field that selection needs. */
+/** A contract; `undefined` when it lacks a field that selection needs, or is inactive. */
 function readContract(item: unknown): OptionContract | undefined {
   const fields = fieldsOf(item);
   const { symbol, underlying_symbol: underlying, root_symbol: root } = fields;
@@ -187,9 +189,22 @@ function readContract(item: unknown): OptionContract | undefined {
   if (!(strike > 0) || !Number.isFinite(strike)) return undefined;
   const right = fields.type;
   if (right !== "call" && right !== "put") return undefined;
+  if (fields.status === "inactive") return undefined;
   const interest = Number(textOf(fields.open_interest));
   const openInterest = interest > 0 && interest < Infinity ? interest : 0;
-  return { symbol, underlying, root, expiryDay, right, strike, openInterest };
+  const isAdjusted = isAdjustedRoot(root) || deliversOtherThanUsual(fields);
+  return { symbol, underlying, root, expiryDay, right, strike, openInterest, isAdjusted };
+}
+
+/** Whether a contract delivers something else than 100 shares; `false` when it does not say. */
+function deliversOtherThanUsual({ size, deliverables }: Record<string, unknown>): boolean {
+  const isOther = (amount: unknown) =>
+    textOf(amount) !== "" && Number(textOf(amount)) !== USUAL_SIZE;
+  if (isOther(size)) return true;
+  if (!Array.isArray(deliverables) || deliverables.length === 0) return false;
+  // Contracts of indexes deliver cash, whose amount is not known before they expire.
+  const shares = deliverables.map(fieldsOf).filter(({ type }) => type === "equity");
+  return shares.length > 0 && (deliverables.length > 1 || isOther(shares[0]?.amount));
 }
 
 /** The quote of a snapshot; `undefined` unless an ask is quoted. */

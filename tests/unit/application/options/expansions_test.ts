@@ -17,6 +17,8 @@ import { CountingSink } from "./counting_sink.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
 const TODAY = exchangeDay(MANUAL_EPOCH);
+/** Today is a holiday: nothing expires. */
+const TOMORROW = TODAY + 1;
 const INTERVAL_MS = 15_000;
 const CONFIRM_MS = 2_000;
 const HOUR_MS = 3_600_000;
@@ -52,7 +54,7 @@ class Rig implements AsyncDisposable {
       },
     });
     for (const underlying of ["SPY", "QQQ", "IWM"]) {
-      this.list(underlying, [TODAY, TODAY + 7], strikesFrom(50, 150));
+      this.list(underlying, [TOMORROW, TODAY + 8], strikesFrom(50, 150));
       catalog.trades.set(underlying, 100);
     }
     this.#run = this.expansions.run(this.#end.signal);
@@ -186,10 +188,10 @@ Deno.test("no price is requested when no expansion is open", async () => {
 
 Deno.test("the window moves with the price, new contracts before old ones", async () => {
   await using rig = new Rig();
-  using _stream = await rig.open("SPY", { maxDays: 0 });
+  using _stream = await rig.open("SPY", { maxDays: 1 });
   rig.sink.calls.length = 0;
-  await rig.move("SPY", 102.5);
-  assert.deepEqual(rig.sink.calls, [], "within the margin");
+  await rig.move("SPY", 100.04);
+  assert.deepEqual(rig.sink.calls, [], "a twentieth of a step");
   await rig.move("SPY", 105);
   // 10.5 around 105; what is held may stay until 13.125 away.
   assert.deepEqual(rig.strikes, strikesFrom(92, 115));
@@ -211,33 +213,36 @@ Deno.test("a price that hovers around a boundary changes nothing", async () => {
   assert.deepEqual(rig.sink.calls, []);
 });
 
-Deno.test("expired contracts leave at the change of day, and the next move in", async () => {
+/** From the epoch to 16:15 on the next day, when options of SPY stop trading. */
+const UNTIL_EXPIRY_MS = (24 + 6.25) * HOUR_MS;
+
+Deno.test("expired contracts leave after their last trade, and the next move in", async () => {
   await using rig = new Rig();
-  using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
+  using _stream = await rig.open("SPY", { maxExpiries: 1, maxContracts: 42 });
   const expiryOf = (symbol: string) => symbol.slice(3, 9);
   const expiries = () => [...new Set(rig.sink.symbols().map(expiryOf))];
-  assert.deepEqual(expiries(), ["240115"]);
-  await rig.clock.advance(14 * HOUR_MS - 1);
-  assert.deepEqual(expiries(), ["240115"]);
+  assert.deepEqual(expiries(), ["240116"]);
+  await rig.clock.advance(UNTIL_EXPIRY_MS - 1);
+  assert.deepEqual(expiries(), ["240116"]);
   await rig.clock.advance(INTERVAL_MS);
-  assert.deepEqual(expiries(), ["240122"]);
+  assert.deepEqual(expiries(), ["240123"]);
   assert.equal(rig.sink.symbols().length, 42);
 });
 
 Deno.test("expired contracts leave although the chain cannot be renewed", async () => {
   await using rig = new Rig();
-  using _stream = await rig.open("SPY", { maxDays: 7, maxContracts: 42 });
+  using _stream = await rig.open("SPY", { maxExpiries: 1, maxContracts: 42 });
   rig.catalog.outage = "HTTP 503";
-  await rig.clock.advance(14 * HOUR_MS + INTERVAL_MS);
+  await rig.clock.advance(UNTIL_EXPIRY_MS + INTERVAL_MS);
   const wanted = rig.sink.symbols();
   assert.equal(wanted.length, 42);
-  assert.ok(wanted.every((symbol) => symbol.startsWith("SPY240122")));
+  assert.ok(wanted.every((symbol) => symbol.startsWith("SPY240123")));
   assert.match(rig.expansions.reports()[0]?.reason ?? "", /not renewed/);
 });
 
 Deno.test("LEAPS are selected by streams that request them", async () => {
   await using rig = new Rig();
-  rig.list("SPY", [TODAY, TODAY + 735], strikesFrom(90, 110));
+  rig.list("SPY", [TOMORROW, TODAY + 735], strikesFrom(90, 110));
   using _stream = await rig.open("SPY", { minDays: 300, maxDays: 1_100 });
   assert.equal(rig.sink.symbols().length, 42);
   assert.ok(
@@ -262,7 +267,7 @@ Deno.test("contracts are selected by underlying, not by the prefix of their root
   rig.catalog.indexes.set("SPX", 100);
   rig.catalog.trades.set("CSGP", 100).set("A", 100).set("AAPL", 100);
   using _index = await rig.open("SPX");
-  using _adjusted = await rig.open("CSGP");
+  using _adjusted = await rig.open("CSGP", { includeAdjusted: true });
   using _agilent = await rig.open("A");
   assert.deepEqual(rig.counts, { A: 2, CSGP: 2, CSGP1: 2, SPX: 2, SPXW: 2 });
 });
@@ -325,7 +330,7 @@ Deno.test("five underlyings have 24 of 120 slots each", async () => {
   await using rig = new Rig({ limit: 120 });
   const names = ["SPY", "QQQ", "IWM", "DIA", "TLT"];
   for (const name of names) {
-    rig.list(name, [TODAY, TODAY + 7], strikesFrom(50, 150));
+    rig.list(name, [TOMORROW, TODAY + 8], strikesFrom(50, 150));
     rig.catalog.trades.set(name, 100);
   }
   using streams = new DisposableStack();
@@ -478,7 +483,7 @@ Deno.test("a guessed price is reported as a guess", async () => {
 Deno.test("a new expiry is selected soon after a stream requests it", async () => {
   await using rig = new Rig();
   using _stream = await rig.open("SPY", { maxContracts: 1_000 });
-  rig.list("SPY", [TODAY, TODAY + 2, TODAY + 7], strikesFrom(50, 150));
+  rig.list("SPY", [TOMORROW, TODAY + 2, TODAY + 8], strikesFrom(50, 150));
   const expiryDay = TODAY + 2;
   rig.expansions.observe(
     occSymbol("SPY", { expiryDay, right: "call", strike: 100 }),

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OptionContract } from "../../../../src/domain/options/contract.ts";
+import { isAdjustedRoot, type OptionContract } from "../../../../src/domain/options/contract.ts";
 
 /** What a grid is made of. */
 export interface Grid {
@@ -27,6 +27,7 @@ export function gridOf(grid: Grid): OptionContract[] {
         right,
         strike,
         openInterest: 0,
+        isAdjusted: isAdjustedRoot(root),
       }))
     )
   );

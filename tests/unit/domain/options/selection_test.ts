@@ -1,119 +1,317 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import {
-  DEFAULT_SELECTION,
-  marginOf,
-  type OptionSelection,
-  recentre,
+  isStillSelected,
   selectContracts,
+  type Selected,
+  type SelectionMoment,
+} from "../../../../src/domain/options/select_contracts.ts";
+import {
+  DEFAULT_SELECTION,
+  type OptionSelection,
 } from "../../../../src/domain/options/selection.ts";
 import { gridOf, strikesFrom } from "./chains.ts";
 
-const TODAY = 20_800;
-const NOBODY: ReadonlySet<string> = new Set();
+/** A Monday; the market is open at NOW. */
+const TODAY = dayOfDate("2026-12-07") ?? 0;
+const NOW = instantAt(TODAY, 10 * 60);
+const CALENDAR = new MarketCalendar();
+const NOTHING: ReadonlySet<string> = new Set();
 
-function select(
+function selectFrom(
   chain: readonly OptionContract[],
   changes: Partial<OptionSelection> = {},
-  moment: { centre?: number; today?: number; held?: ReadonlySet<string> } = {},
-) {
-  const { centre = 100, today = TODAY, held = NOBODY } = moment;
+  moment: Partial<SelectionMoment> = {},
+): Selected {
   const selection = { ...DEFAULT_SELECTION, ...changes };
-  return selectContracts(chain, selection, { centre, today, held });
+  const usual = { now: NOW, calendar: CALENDAR, price: 100, held: NOTHING };
+  return selectContracts(chain, selection, { ...usual, ...moment });
+}
+
+function select(...args: Parameters<typeof selectFrom>): readonly OptionContract[] {
+  return selectFrom(...args).contracts;
 }
 
 const strikesOf = (contracts: readonly OptionContract[]) =>
   [...new Set(contracts.map(({ strike }) => strike))].sort((a, b) => a - b);
 const symbolsOf = (contracts: readonly OptionContract[]) =>
   new Set(contracts.map(({ symbol }) => symbol));
+const daysOf = (contracts: readonly OptionContract[]) => [
+  ...new Set(contracts.map(({ expiryDay }) => expiryDay - TODAY)),
+];
+const termsOf = (contracts: readonly OptionContract[]) =>
+  contracts.map(({ expiryDay, strike }) => [expiryDay - TODAY, strike]);
 
-Deno.test("the nearest expiry comes first, in it the nearest strikes", () => {
-  const chain = gridOf({
-    days: [TODAY + 7, TODAY],
-    strikes: [98, 99, 100, 101.5],
-  });
-  const chosen = select(chain, { right: "call", maxContracts: 5 });
+Deno.test("the strike at the money of every expiry comes first, then the next ones", () => {
+  const chain = gridOf({ days: [TODAY + 7, TODAY], strikes: [98, 99, 100, 101.5] });
+  const chosen = select(chain, { right: "call", maxContracts: 7 });
   assert.deepEqual(
-    chosen.map(({ expiryDay, strike }) => [expiryDay - TODAY, strike]),
-    [[0, 100], [0, 99], [0, 101.5], [0, 98], [7, 100]],
+    termsOf(chosen),
+    [[0, 100], [7, 100], [0, 99], [7, 99], [0, 101.5], [7, 101.5], [0, 98]],
   );
+});
+
+Deno.test("the default is spread over all expiries of the next 45 days", () => {
+  const days = strikesFrom(TODAY, TODAY + 50).filter((day) => CALENDAR.hours("options", day));
+  const chain = gridOf({ days, strikes: strikesFrom(50, 150) });
+  const chosen = select(chain);
+  assert.equal(chosen.length, 100);
+  assert.deepEqual(
+    new Set(daysOf(chosen)),
+    new Set(days.map((day) => day - TODAY).filter((it) => it <= 45)),
+  );
+  for (const { strike } of chosen) assert.ok(Math.abs(strike - 100) <= 1);
 });
 
 Deno.test("days, window, right and maximum bound the choice", () => {
   const chain = gridOf({
-    days: [TODAY - 1, TODAY, TODAY + 5, TODAY + 46],
+    days: [TODAY - 3, TODAY, TODAY + 4, TODAY + 46],
     strikes: strikesFrom(80, 120),
   });
   const chosen = select(chain, { maxContracts: 10_000 });
   assert.deepEqual(strikesOf(chosen), strikesFrom(90, 110));
-  assert.deepEqual(
-    new Set(chosen.map(({ expiryDay }) => expiryDay - TODAY)),
-    new Set([0, 5]),
-  );
+  assert.deepEqual(new Set(daysOf(chosen)), new Set([0, 4]));
   assert.equal(chosen.length, 21 * 2 * 2);
   const puts = select(chain, { right: "put", minDays: 1, maxContracts: 3 });
-  assert.deepEqual(
-    puts.map(({ right, expiryDay }) => [right, expiryDay - TODAY]),
-    [["put", 5], ["put", 5], ["put", 5]],
-  );
+  assert.deepEqual(puts.map(({ right, expiryDay }) => [right, expiryDay - TODAY]), [
+    ["put", 4],
+    ["put", 4],
+    ["put", 4],
+  ]);
 });
 
-Deno.test("LEAPS are chosen when the days reach that far", () => {
-  const leaps = TODAY + 800;
+Deno.test("LEAPS are selected when the days reach that far", () => {
+  const leaps = dayOfDate("2029-01-19") ?? 0;
   const chain = gridOf({ days: [TODAY, leaps], strikes: [100] });
   const chosen = select(chain, { minDays: 365, maxDays: 1_000 });
   assert.deepEqual(chosen.map(({ expiryDay }) => expiryDay), [leaps, leaps]);
-  assert.equal(select(chain).length, 2, "but not by default");
+  assert.equal(select(chain).length, 2, "not by default");
 });
 
-Deno.test("contracts leave on the day after their expiry", () => {
-  const chain = gridOf({ days: [TODAY, TODAY + 1], strikes: [100] });
-  assert.equal(select(chain, {}, { today: TODAY }).length, 4);
-  assert.equal(select(chain, {}, { today: TODAY + 1 }).length, 2);
+Deno.test("expiries by date, by range and by number", () => {
+  const days = [0, 1, 2, 3, 4, 7, 8].map((it) => TODAY + it);
+  const chain = gridOf({ days, strikes: [100] });
+  assert.deepEqual(daysOf(select(chain, { expiries: [TODAY + 1, TODAY + 7] })), [1, 7]);
+  assert.deepEqual(
+    daysOf(select(chain, { expiryFrom: TODAY + 2, expiryTo: TODAY + 4 })),
+    [2, 3, 4],
+  );
+  assert.deepEqual(daysOf(select(chain, { maxExpiries: 3 })), [0, 1, 2]);
+  const evening = { now: instantAt(TODAY, 18 * 60) };
+  assert.deepEqual(daysOf(select(chain, { maxExpiries: 3 }, evening)), [1, 2, 3]);
+});
+
+Deno.test("a maximum per expiry counts both rights and all roots", () => {
+  const chain = [
+    ...gridOf({ underlying: "SPX", days: [TODAY + 11], strikes: strikesFrom(90, 110) }),
+    ...gridOf({
+      underlying: "SPX",
+      root: "SPXW",
+      days: [TODAY + 2, TODAY + 11],
+      strikes: strikesFrom(90, 110),
+    }),
+  ];
+  const chosen = select(chain, { maxContractsPerExpiry: 6 });
+  assert.equal(chosen.filter(({ expiryDay }) => expiryDay === TODAY + 2).length, 6);
+  const friday = chosen.filter(({ expiryDay }) => expiryDay === TODAY + 11);
+  assert.deepEqual(friday.map(({ root }) => root), ["SPX", "SPX", "SPXW", "SPXW", "SPX", "SPX"]);
+});
+
+Deno.test("roots select SPXW without SPX", () => {
+  const grid = { underlying: "SPX", days: [TODAY + 11], strikes: [100] };
+  const chain = [...gridOf(grid), ...gridOf({ ...grid, root: "SPXW" })];
+  assert.deepEqual(new Set(select(chain).map(({ root }) => root)), new Set(["SPX", "SPXW"]));
+  const chosen = select(chain, { roots: ["SPXW"] });
+  assert.deepEqual(new Set(chosen.map(({ root }) => root)), new Set(["SPXW"]));
+});
+
+Deno.test("strikes by range", () => {
+  const chain = gridOf({ days: [TODAY], strikes: strikesFrom(50, 150) });
+  const range = { minStrike: 120, maxStrike: 123.5, strikeWindowPercent: 1_000 };
+  assert.deepEqual(strikesOf(select(chain, range)), [120, 121, 122, 123]);
+});
+
+Deno.test("strikes on each side are counted per expiry, at all distances", () => {
+  const chain = [
+    ...gridOf({ days: [TODAY], strikes: strikesFrom(90, 110) }),
+    ...gridOf({ days: [TODAY + 4], strikes: strikesFrom(50, 150, 10) }),
+  ];
+  const of = (day: number, chosen: readonly OptionContract[]) =>
+    strikesOf(chosen.filter(({ expiryDay }) => expiryDay === TODAY + day));
+  const between = select(chain, { strikesEachSide: 2 }, { price: 100.3 });
+  assert.deepEqual(of(0, between), [99, 100, 101, 102]);
+  assert.deepEqual(of(4, between), [90, 100, 110, 120]);
+  const at = select(chain, { strikesEachSide: 2 });
+  assert.deepEqual(of(0, at), [98, 99, 100, 101, 102], "one that equals the price is extra");
+  assert.deepEqual(of(4, at), [80, 90, 100, 110, 120]);
+});
+
+Deno.test("a price that crosses a strike keeps the strikes on each side of it", () => {
+  const chain = gridOf({ days: [TODAY], strikes: strikesFrom(90, 110) });
+  let held = NOTHING;
+  const at = (price: number) => {
+    const chosen = select(chain, { strikesEachSide: 1 }, { price, held });
+    held = symbolsOf(chosen);
+    return strikesOf(chosen);
+  };
+  assert.deepEqual(at(99.9), [99, 100]);
+  assert.deepEqual(at(100.1), [99, 100, 101]);
+  assert.deepEqual(at(99.9), [99, 100, 101]);
+  assert.deepEqual(at(100), [99, 100, 101]);
+  assert.deepEqual(at(100.3), [100, 101]);
+});
+
+for (
+  const [name, price, strikes, expected] of [
+    ["a stock at 1.25 with strikes 0.50 apart", 1.25, [0.5, 1, 1.5, 2], [1, 1.5]],
+    ["12.80 in a grid of 5 points", 12.8, [5, 10, 15, 20], [10, 15]],
+    ["gaps of different size", 101, [98, 100, 120, 121], [100, 120]],
+    ["a price below all strikes", 3, [5, 10], [5]],
+    ["a price above all strikes", 30, [5, 10], [10]],
+  ] as const
+) {
+  Deno.test(`the strikes on both sides of the price are always selected: ${name}`, () => {
+    const chain = gridOf({ days: [TODAY, TODAY + 4], strikes });
+    const { contracts, oneSided } = selectFrom(chain, { strikeWindowPercent: 0.5 }, { price });
+    for (const day of [TODAY, TODAY + 4]) {
+      assert.deepEqual(
+        strikesOf(contracts.filter(({ expiryDay }) => expiryDay === day)),
+        expected,
+      );
+    }
+    assert.deepEqual(oneSided, expected.length === 1 ? [TODAY, TODAY + 4] : []);
+  });
+}
+
+Deno.test("two contracts are always the straddle at the money", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 4], strikes: strikesFrom(80, 120, 2.5) });
+  let held = NOTHING;
+  for (const [price, strike] of [[100, 100], [101, 100], [102.4, 102.5], [101.4, 102.5]] as const) {
+    const chosen = select(chain, { maxContracts: 2 }, { price, held });
+    assert.deepEqual(chosen.map((it) => [it.strike, it.right]), [[strike, "call"], [
+      strike,
+      "put",
+    ]]);
+    held = symbolsOf(chosen);
+  }
+  assert.deepEqual(strikesOf(select(chain, { maxContracts: 2 }, { price: 101, held })), [100]);
+});
+
+Deno.test("every expiry follows the price although a maximum cuts them off", () => {
+  const days = [TODAY, TODAY + 4];
+  const chain = gridOf({ days, strikes: strikesFrom(60, 140) });
+  let held = NOTHING;
+  for (const price of [100, 100.4, 103.2, 104.7, 98.1]) {
+    const chosen = select(chain, { maxContracts: 10 }, { price, held });
+    held = symbolsOf(chosen);
+    for (const day of days) {
+      const strikes = strikesOf(chosen.filter(({ expiryDay }) => expiryDay === day));
+      assert.ok(strikes.includes(Math.floor(price)), `${strikes} at ${price}`);
+      assert.ok(strikes.includes(Math.ceil(price)), `${strikes} at ${price}`);
+    }
+  }
 });
 
 Deno.test("a contract that is held leaves when it is clearly outside", () => {
-  const chain = gridOf({ days: [TODAY], strikes: [88, 110, 112, 113] });
+  const chain = gridOf({ days: [TODAY], strikes: [86, 88, 91, 100, 110, 112, 113] });
   const held = symbolsOf(chain);
   // The window is 10 around 100; what is held may be 12.5 away.
-  assert.deepEqual(strikesOf(select(chain)), [110]);
-  assert.deepEqual(strikesOf(select(chain, {}, { held })), [88, 110, 112]);
+  assert.deepEqual(strikesOf(select(chain)), [91, 100, 110]);
+  assert.deepEqual(strikesOf(select(chain, {}, { held })), [88, 91, 100, 110, 112]);
 });
 
 Deno.test("a contract that is held is not replaced for a tie", () => {
   const chain = gridOf({ days: [TODAY], strikes: [99, 101] });
   const above = symbolsOf(chain.filter(({ strike }) => strike === 101));
-  const chosen = (centre: number) =>
-    strikesOf(select(chain, { maxContracts: 2 }, { centre, held: above }));
+  const chosen = (price: number) =>
+    strikesOf(select(chain, { maxContracts: 2 }, { price, held: above }));
   assert.deepEqual(chosen(100), [101]);
   assert.deepEqual(chosen(99.9), [101], "1.1 away against 0.9");
   assert.deepEqual(chosen(99.8), [99], "1.2 away against 0.8");
 });
 
-Deno.test("the margin is a quarter of what the selection reaches to", () => {
-  const options = { centre: 100, strikeWindowPercent: 10 };
-  const chain = gridOf({ days: [TODAY], strikes: strikesFrom(80, 120) });
-  const margin = (maxContracts: number) => marginOf(select(chain, { maxContracts }), options);
-  assert.equal(margin(10_000), 2.5);
-  assert.equal(margin(18), 1, "strikes 96 to 104");
-  assert.equal(marginOf([], options), 2.5);
+Deno.test("expired contracts take no slot in the evening of their last day", () => {
+  const chain = gridOf({ underlying: "AAPL", days: [TODAY, TODAY + 1], strikes: [100] });
+  const at = (minutes: number) => daysOf(select(chain, {}, { now: instantAt(TODAY, minutes) }));
+  assert.deepEqual(at(15 * 60 + 59), [0, 1]);
+  assert.deepEqual(at(16 * 60), [1]);
+  assert.deepEqual(at(19 * 60), [1]);
 });
 
-Deno.test("the centre follows only beyond the margin", () => {
-  const before = { centre: 100, margin: 2.5 };
-  assert.equal(recentre(101, undefined), 101);
-  assert.equal(recentre(102.5, before), 100);
-  assert.equal(recentre(102.51, before), 102.51);
-  assert.equal(recentre(97.4, before), 97.4);
+Deno.test("AM-settled contracts take no slot on their expiration day", () => {
+  const friday = dayOfDate("2026-12-18") ?? 0;
+  const grid = { underlying: "SPX", days: [friday], strikes: strikesFrom(90, 110) };
+  const chain = [...gridOf(grid), ...gridOf({ ...grid, root: "SPXW" })];
+  const roots = (now: number) => new Set(select(chain, {}, { now }).map(({ root }) => root));
+  assert.deepEqual(roots(instantAt(friday - 1, 15 * 60)), new Set(["SPX", "SPXW"]));
+  assert.deepEqual(roots(instantAt(friday - 1, 19 * 60)), new Set(["SPXW"]));
+  assert.deepEqual(roots(instantAt(friday, 10 * 60)), new Set(["SPXW"]));
+  assert.deepEqual(roots(instantAt(friday, 16 * 60)), new Set());
 });
 
-/** A selection as it follows a price, the way a user of this file does it. */
+Deno.test("adjusted contracts take no slot unless requested, and then the last ones", () => {
+  const grid = { underlying: "CSGP", days: [TODAY], strikes: strikesFrom(98, 102) };
+  const chain = [...gridOf({ ...grid, root: "CSGP1" }), ...gridOf(grid)];
+  const roots = (changes: Partial<OptionSelection>) =>
+    Map.groupBy(select(chain, changes), ({ root }) => root).entries()
+      .map(([root, all]) => [root, all.length]).toArray();
+  assert.deepEqual(roots({ maxContracts: 10 }), [["CSGP", 10]]);
+  assert.deepEqual(roots({ maxContracts: 100 }), [["CSGP", 10]]);
+  assert.deepEqual(roots({ maxContracts: 14, includeAdjusted: true }), [["CSGP", 10], [
+    "CSGP1",
+    4,
+  ]]);
+  assert.deepEqual(roots({ roots: ["CSGP1"], includeAdjusted: true }), [["CSGP1", 10]]);
+});
+
+Deno.test("a contract of another size is adjusted although its root is the usual one", () => {
+  const chain = gridOf({ days: [TODAY], strikes: [99, 100, 101] })
+    .map((it) => ({ ...it, isAdjusted: it.strike === 100 }));
+  assert.deepEqual(strikesOf(select(chain)), [99, 101]);
+});
+
+Deno.test("deltas select contracts, with a tolerance for those that are held", () => {
+  const chain = gridOf({ days: [TODAY], strikes: [96, 98, 100, 102, 104] });
+  const deltas = new Map(
+    chain.map(({ symbol, strike, right }) => {
+      const call = 0.5 - (strike - 100) / 10;
+      return [symbol, right === "call" ? call : call - 1];
+    }),
+  );
+  const puts = (moment: Partial<SelectionMoment>) =>
+    strikesOf(select(chain, { right: "put", minAbsDelta: 0.3, maxAbsDelta: 0.49 }, moment));
+  assert.deepEqual(puts({ deltas }), [98]);
+  assert.deepEqual(
+    puts({
+      deltas: new Map([...deltas].map(([symbol, delta]) => [symbol, delta - 0.2])),
+    }),
+    [96],
+  );
+  const shifted = new Map([...deltas].map(([symbol, delta]) => [symbol, delta + 0.015]));
+  assert.deepEqual(puts({ deltas: shifted }), [100], "-0.285 at 98, -0.485 at 100");
+  assert.deepEqual(puts({ deltas: shifted, held: symbolsOf(chain) }), [98, 100]);
+});
+
+Deno.test("an expiry without deltas is selected by strikes", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 1], strikes: [98, 100, 102] });
+  const [first] = chain;
+  assert.ok(first);
+  const deltas = new Map([[first.symbol, 0.9]]);
+  const chosen = select(chain, { minAbsDelta: 0.2, maxAbsDelta: 0.4 }, { deltas });
+  assert.deepEqual(daysOf(chosen), [1]);
+  assert.equal(chosen.length, 6);
+  assert.equal(select(chain, { minAbsDelta: 0.2 }).length, 12, "none is known");
+});
+
+/** A selection as it follows a price, as the user of this part does. */
 class Follower {
   readonly #chain: readonly OptionContract[];
   readonly #selection: OptionSelection;
-  #focus: { centre: number; margin: number } | undefined;
-  held: ReadonlySet<string> = NOBODY;
+  #selected: Selected | undefined;
+  held: ReadonlySet<string> = NOTHING;
   changes = 0;
 
   constructor(chain: readonly OptionContract[], selection: OptionSelection) {
@@ -121,103 +319,142 @@ class Follower {
     this.#selection = selection;
   }
 
-  get margin(): number {
-    return this.#focus?.margin ?? 0;
-  }
-
-  see(price: number): void {
-    const centre = recentre(price, this.#focus);
-    if (centre === this.#focus?.centre) return;
-    const { strikeWindowPercent } = this.#selection;
-    const chosen = selectContracts(this.#chain, this.#selection, {
-      today: TODAY,
-      centre,
-      held: this.held,
-    });
-    const symbols = symbolsOf(chosen);
-    if (symbols.symmetricDifference(this.held).size > 0) this.changes++;
-    this.held = symbols;
-    const margin = marginOf(chosen, { centre, strikeWindowPercent });
-    this.#focus = { centre, margin };
+  see(price: number, now = NOW): readonly OptionContract[] {
+    if (!this.#selected || !isStillSelected(this.#selected, { price, now })) {
+      this.#selected = selectFrom(this.#chain, this.#selection, { price, now, held: this.held });
+      const symbols = symbolsOf(this.#selected.contracts);
+      if (symbols.symmetricDifference(this.held).size > 0) this.changes++;
+      this.held = symbols;
+    }
+    return this.#selected.contracts;
   }
 }
+
+const DAYS = [TODAY, TODAY + 1, TODAY + 4, TODAY + 11];
 
 const selections = fc.record({
   minDays: fc.constant(0),
   maxDays: fc.constantFrom(0, 45),
-  strikeWindowPercent: fc.constantFrom(2, 10, 25),
+  strikeWindowPercent: fc.constantFrom(0.1, 2, 10, 25),
+  strikesEachSide: fc.option(fc.integer({ min: 1, max: 10 }), { nil: undefined }),
   right: fc.constantFrom("call" as const, "put" as const, undefined),
-  maxContracts: fc.integer({ min: 2, max: 200 }),
+  maxContracts: fc.integer({ min: 1, max: 200 }),
+  maxContractsPerExpiry: fc.option(fc.integer({ min: 1, max: 20 }), { nil: undefined }),
+  maxExpiries: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
 });
 
-const WIDE = gridOf({
-  days: [TODAY, TODAY + 7],
-  strikes: strikesFrom(250, 1_000, 2.5),
-});
+/** Grids with steps of any size, one for each expiry. */
+const grids = fc.array(
+  fc.uniqueArray(fc.integer({ min: 1, max: 400 }).map((it) => it / 2), {
+    minLength: 2,
+    maxLength: 60,
+  }),
+  { minLength: 1, maxLength: DAYS.length },
+);
+const chains = grids.map((all) =>
+  all.flatMap((strikes, at) => gridOf({ days: [DAYS[at] ?? TODAY], strikes }))
+);
+const prices = fc.array(fc.double({ min: 0.25, max: 220, noNaN: true }), { minLength: 1 });
 
-Deno.test("a price that walks within the margin never changes the selection", () => {
-  const steps = fc.array(fc.double({ min: -1, max: 1, noNaN: true }));
+Deno.test("each expiry has both sides of the money as far as the maxima allow", () => {
   fc.assert(
-    fc.property(selections, steps, (selection, walk) => {
+    fc.property(chains, selections, prices, (chain, selection, all) => {
+      const follower = new Follower(chain, { ...selection, maxContracts: 10_000 });
+      const perExpiry = selection.maxContractsPerExpiry ?? Infinity;
+      for (const price of all) {
+        const chosen = follower.see(price);
+        const days = [...new Set(chain.map(({ expiryDay }) => expiryDay))].sort((a, b) => a - b)
+          .filter((day) => day - TODAY <= selection.maxDays).slice(0, selection.maxExpiries);
+        assert.deepEqual(daysOf(chosen).map((day) => day + TODAY).sort((a, b) => a - b), days);
+        for (const day of days) {
+          const listed = strikesOf(chain.filter(({ expiryDay }) => expiryDay === day));
+          const own = strikesOf(chosen.filter(({ expiryDay }) => expiryDay === day));
+          const rights = selection.right ? 1 : 2;
+          if (perExpiry >= 3 * rights) {
+            const below = listed.findLast((strike) => strike <= price);
+            const above = listed.find((strike) => strike >= price);
+            if (below !== undefined) assert.ok(own.includes(below), `${own} at ${price}`);
+            if (above !== undefined) assert.ok(own.includes(above), `${own} at ${price}`);
+          }
+          assert.deepEqual(own, listed.slice(listed.indexOf(own[0] ?? 0)).slice(0, own.length));
+        }
+      }
+    }),
+  );
+});
+
+Deno.test("the strike at the money is selected within half a step, with all maxima", () => {
+  fc.assert(
+    fc.property(chains, selections, prices, (chain, selection, all) => {
+      const follower = new Follower(chain, selection);
+      for (const price of all) {
+        const chosen = follower.see(price);
+        assert.ok(chosen.length <= selection.maxContracts);
+        for (const day of daysOf(chosen)) {
+          const listed = strikesOf(chain.filter((it) => it.expiryDay === day + TODAY));
+          const own = strikesOf(chosen.filter((it) => it.expiryDay === day + TODAY));
+          const distance = (strikes: readonly number[]) =>
+            Math.min(...strikes.map((strike) => Math.abs(strike - price)));
+          const after = listed.find((strike) => strike > price) ?? Infinity;
+          const before = listed.findLast((strike) => strike <= price) ?? -Infinity;
+          const excess = distance(own) - distance(listed);
+          assert.ok(excess === 0 || excess < (after - before) / 4, `${own} at ${price}`);
+        }
+      }
+    }),
+  );
+});
+
+Deno.test("the same moment gives the same contracts, each once and in its bounds", () => {
+  fc.assert(
+    fc.property(chains, selections, prices, (chain, selection, [price = 1]) => {
+      const chosen = select(chain, selection, { price });
+      assert.deepEqual(select([...chain].reverse(), selection, { price }), chosen);
+      assert.equal(symbolsOf(chosen).size, chosen.length);
+      for (const [day, all] of Map.groupBy(chosen, ({ expiryDay }) => expiryDay)) {
+        assert.ok(day - TODAY <= selection.maxDays);
+        assert.ok(all.length <= (selection.maxContractsPerExpiry ?? Infinity));
+      }
+      if (selection.right) assert.ok(chosen.every(({ right }) => right === selection.right));
+    }),
+  );
+});
+
+Deno.test("a selection that is said to stay the same is the same when made again", () => {
+  const move = fc.double({ min: 0, max: 1, noNaN: true, minExcluded: true, maxExcluded: true });
+  fc.assert(
+    fc.property(chains, selections, prices, move, (chain, selection, [price = 1], part) => {
+      const wide = { ...selection, strikeWindowPercent: 0.1 };
+      const before = selectFrom(chain, wide, { price });
+      const [low, high] = before.between;
+      const other = low + (high - low) * part;
+      if (!isStillSelected(before, { price: other, now: NOW })) return;
+      const held = symbolsOf(before.contracts);
+      const after = symbolsOf(select(chain, wide, { price: other, held }));
+      assert.deepEqual(after.difference(held), NOTHING);
+    }),
+  );
+});
+
+Deno.test("a price that hovers around any point changes the selection twice at most", () => {
+  const wobble = fc.array(fc.double({ min: -1, max: 1, noNaN: true }), { minLength: 20 });
+  const middle = fc.double({ min: 20, max: 180, noNaN: true });
+  const WIDE = gridOf({ days: DAYS, strikes: strikesFrom(1, 200) });
+  fc.assert(
+    fc.property(selections, middle, wobble, (selection, centre, walk) => {
       const follower = new Follower(WIDE, selection);
-      follower.see(500);
-      const before = follower.held;
-      const { margin } = follower;
-      for (const step of walk) follower.see(500 + step * margin);
-      assert.equal(follower.held, before);
-      assert.equal(follower.changes, 1);
+      follower.see(centre);
+      // A twentieth of a step.
+      for (const step of walk) follower.see(centre + step / 20);
+      assert.ok(follower.changes <= 2 + 1, `${follower.changes} changes`);
     }),
     { numRuns: 300 },
   );
 });
 
-Deno.test("a far move changes the selection once", () => {
-  const jitter = fc.array(fc.double({ min: -0.9, max: 0.9, noNaN: true }));
-  fc.assert(
-    fc.property(selections, jitter, (selection, walk) => {
-      const follower = new Follower(WIDE, selection);
-      follower.see(500);
-      follower.see(600);
-      const { margin } = follower;
-      for (const step of walk) follower.see(600 + step * margin);
-      assert.equal(follower.changes, 2);
-    }),
-    { numRuns: 300 },
-  );
-});
-
-Deno.test("a walk changes the selection no more often than it leaves the margin", () => {
-  const walks = fc.array(fc.double({ min: -3, max: 3, noNaN: true }), {
-    minLength: 50,
-    maxLength: 300,
-  });
-  fc.assert(fc.property(selections, walks, (selection, walk) => {
-    const follower = new Follower(WIDE, selection);
-    let price = 500;
-    let travelled = 0;
-    let least = Infinity;
-    follower.see(price);
-    for (const step of walk) {
-      price += step;
-      travelled += Math.abs(step);
-      least = Math.min(least, follower.margin);
-      follower.see(price);
-    }
-    assert.ok((follower.changes - 1) * least <= travelled);
-  }));
-});
-
-Deno.test("the strikes at the money are always selected", () => {
-  const prices = fc.array(fc.double({ min: 300, max: 900, noNaN: true }));
-  fc.assert(fc.property(selections, prices, (selection, all) => {
-    const follower = new Follower(WIDE, { ...selection, maxContracts: 40 });
-    for (const price of all) {
-      follower.see(price);
-      const strikes = strikesOf(
-        WIDE.filter(({ symbol }) => follower.held.has(symbol)),
-      );
-      const nearest = Math.min(...strikes.map((it) => Math.abs(it - price)));
-      assert.ok(nearest <= 2.5, `${price} against ${strikes}`);
-    }
-  }));
+Deno.test("a selection ends when a contract stops trading, and with the day", () => {
+  const chain = gridOf({ underlying: "AAPL", days: [TODAY, TODAY + 4], strikes: [100] });
+  const until = (now: number) => selectFrom(chain, {}, { now }).validUntil;
+  assert.equal(until(NOW), instantAt(TODAY, 16 * 60));
+  assert.equal(until(instantAt(TODAY, 16 * 60)), instantAt(TODAY + 1, 0));
 });

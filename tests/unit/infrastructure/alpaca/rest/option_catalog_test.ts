@@ -53,6 +53,7 @@ Deno.test("a chain is requested with every expiry and read page by page", async 
     right: "call",
     strike: 650.5,
     openInterest: 17,
+    isAdjusted: false,
   });
   assert.equal(contracts[3]?.openInterest, 0);
   const [first, second] = api.requests.map(({ url }) => url);
@@ -91,6 +92,29 @@ const BAD_ENTRIES: readonly unknown[] = [
   listed("B", { expiration_date: { toString: 1, valueOf: 1 } }),
   listed("B".repeat(65)),
 ];
+
+Deno.test("inactive contracts are left out", async () => {
+  const body = page([listed("A", { status: "inactive" }), listed("B", { status: "active" })]);
+  await using api = new ScriptedApi([body]);
+  assert.deepEqual(symbolsOf(await catalogOf(api).contracts("SPY", api.signal)), ["B"]);
+});
+
+Deno.test("contracts that do not deliver 100 shares are adjusted", async () => {
+  const equity = (amount: string) => ({ type: "equity", symbol: "SPY", amount });
+  await using api = new ScriptedApi([page([
+    listed("A", { size: "100", deliverables: [equity("100")] }),
+    listed("B", { deliverables: [{ type: "cash", amount: null }] }),
+    listed("C", { root_symbol: "SPY1" }),
+    listed("D", { size: "83" }),
+    listed("E", { deliverables: [equity("83")] }),
+    listed("F", { deliverables: [equity("100"), { type: "cash", amount: "12.5" }] }),
+    listed("G", { size: { toString: 1 }, deliverables: "none" }),
+  ])]);
+  const contracts = await catalogOf(api).contracts("SPY", api.signal);
+  const adjusted = contracts.filter(({ isAdjusted }) => isAdjusted);
+  assert.equal(contracts.length, 7);
+  assert.deepEqual(symbolsOf(adjusted), ["C", "D", "E", "F"]);
+});
 
 Deno.test("open interest that is not a number counts as 0", async () => {
   const interest = { open_interest: { toString: 1, valueOf: 1 } };

@@ -1,0 +1,243 @@
+/**
+ * Selects the contracts of a chain that get slots of the symbol quota, best first.
+ *
+ * A chain is larger than any plan's limit, so a part of it is selected, in rounds over the
+ * expiries: the strike at the money of every expiry, the nearest expiry first, then the next strike
+ * of every expiry, and so on up to the maximum. Each expiry is measured from the price on its own,
+ * so a maximum never leaves one behind. Contracts that do not trade any more are not selected, and
+ * adjusted ones only on request and after all others.
+ *
+ * @module
+ */
+import { exchangeDay, instantAt } from "../calendar/exchange_time.ts";
+import type { MarketCalendar } from "../calendar/market_calendar.ts";
+import { type Series, seriesOf, type Strike } from "./chain_index.ts";
+import type { OptionContract } from "./contract.ts";
+import { lastTradingMoment } from "./last_trading.ts";
+import type { OptionSelection } from "./selection.ts";
+import { firstAbove, StrikeWalk } from "./strike_walk.ts";
+
+/** Moves of the price that change nothing, as a fraction of the distance of two strikes. */
+const STILL = 0.05;
+/** How far the delta of a contract that is held may be outside the range. */
+const DELTA_TOLERANCE = 0.02;
+
+/** What a selection depends on beside the chain. */
+export interface SelectionMoment {
+  /** Ms since the Unix epoch. */
+  readonly now: number;
+  readonly calendar: MarketCalendar;
+  /** Price of the underlying, USD. */
+  readonly price: number;
+  /** Symbols that have slots now; they are preferred to others at about the same distance. */
+  readonly held: ReadonlySet<string>;
+  /** Deltas by symbol, -1 to 1. An expiry without any is selected as if no delta was requested. */
+  readonly deltas?: ReadonlyMap<string, number> | undefined;
+}
+
+/** The selected contracts, and until when they stay the same. */
+export interface Selected {
+  /** Best first; at most `maxContracts`. */
+  readonly contracts: readonly OptionContract[];
+  /** Expiries that have listed strikes on one side of the price only, nearest first. */
+  readonly oneSided: readonly number[];
+  /** Price that they were selected for, USD. */
+  readonly price: number;
+  /** Prices between these two, both excluded, select the same contracts. */
+  readonly between: readonly [low: number, high: number];
+  /** Ms since the Unix epoch at which a contract stops trading or a day begins. */
+  readonly validUntil: number;
+}
+
+/** Whether a selection of the same chain would be the same for another price at another time. */
+export function isStillSelected(
+  { price: before, between: [low, high], validUntil }: Omit<Selected, "contracts">,
+  { price, now }: Pick<SelectionMoment, "price" | "now">,
+): boolean {
+  return now < validUntil && (price === before || (low < price && price < high));
+}
+
+/** Selects contracts of a chain, which must not be changed afterwards. */
+export function selectContracts(
+  chain: readonly OptionContract[],
+  selection: OptionSelection,
+  moment: SelectionMoment,
+): Selected {
+  const { price } = moment;
+  const candidates = findCandidates(chain, selection, moment);
+  const picked = new Picked(selection);
+  for (const adjusted of [false, true]) {
+    const series = candidates.series.filter(({ isAdjusted }) => isAdjusted === adjusted);
+    picked.addInRounds(series.map((one) => new SeriesWalk(one, selection, moment)));
+  }
+  const standard = candidates.series.filter(({ isAdjusted }) => !isAdjusted);
+  return {
+    contracts: picked.contracts,
+    oneSided: [
+      ...new Set(
+        standard.filter((one) => isOneSided(one, price)).map(({ expiryDay }) => expiryDay),
+      ),
+    ],
+    price,
+    between: stillBetween(candidates.series, price),
+    validUntil: candidates.validUntil,
+  };
+}
+
+/** The series whose contracts may be selected, nearest expiry first. */
+function findCandidates(
+  chain: readonly OptionContract[],
+  selection: OptionSelection,
+  { now, calendar }: SelectionMoment,
+): { readonly series: readonly Series[]; readonly validUntil: number } {
+  const today = exchangeDay(now);
+  const { maxExpiries = Infinity } = selection;
+  const series: Series[] = [];
+  let validUntil = instantAt(today + 1, 0);
+  let expiries = 0;
+  let lastDay: number | undefined;
+  for (const one of seriesOf(chain)) {
+    if (!isRequested(one, selection, today)) continue;
+    const end = lastTradingMoment(one, calendar);
+    if (end <= now) continue;
+    if (one.expiryDay !== lastDay) {
+      if (++expiries > maxExpiries) break;
+      lastDay = one.expiryDay;
+    }
+    validUntil = Math.min(validUntil, end);
+    series.push(one);
+  }
+  return { series, validUntil };
+}
+
+/** Whether a selection includes the expiry and the root of a series. */
+function isRequested(
+  { expiryDay, root, isAdjusted }: Series,
+  selection: OptionSelection,
+  today: number,
+): boolean {
+  const { minDays, maxDays, expiries, expiryFrom, expiryTo, roots } = selection;
+  const days = expiryDay - today;
+  if (days < minDays || days > maxDays) return false;
+  if (expiryFrom !== undefined && expiryDay < expiryFrom) return false;
+  if (expiryTo !== undefined && expiryDay > expiryTo) return false;
+  if (expiries && !expiries.includes(expiryDay)) return false;
+  if (isAdjusted && !selection.includeAdjusted) return false;
+  return !roots || roots.length === 0 || roots.includes(root);
+}
+
+/** The contracts of one series, strike by strike. */
+class SeriesWalk {
+  readonly expiryDay: number;
+  readonly #walk: StrikeWalk;
+  readonly #selection: OptionSelection;
+  readonly #held: ReadonlySet<string>;
+  /** `undefined` when the deltas of the series do not matter or are not known. */
+  readonly #deltas: ReadonlyMap<string, number> | undefined;
+
+  constructor(series: Series, selection: OptionSelection, moment: SelectionMoment) {
+    const { price, held, deltas } = moment;
+    const { strikesEachSide: eachSide, strikeWindowPercent, right } = selection;
+    const { minAbsDelta, maxAbsDelta } = selection;
+    const strikes = right === undefined
+      ? series.strikes
+      : series.strikes.filter(({ contracts }) => contracts.some((it) => it.right === right));
+    this.expiryDay = series.expiryDay;
+    this.#selection = selection;
+    this.#held = held;
+    this.#deltas = (minAbsDelta ?? maxAbsDelta) !== undefined && deltas && hasDelta(strikes, deltas)
+      ? deltas
+      : undefined;
+    const heldPart = ({ contracts }: Strike) => {
+      const count = contracts.reduce((sum, { symbol }) => held.has(symbol) ? sum + 1 : sum, 0);
+      return right === undefined ? count / contracts.length : Math.min(1, count);
+    };
+    const reach = { window: price * strikeWindowPercent / 100, eachSide };
+    this.#walk = new StrikeWalk(strikes, { price, reach, heldPart });
+  }
+
+  /** The selected contracts of the next strike that has any; `undefined` after the last one. */
+  next(): readonly OptionContract[] | undefined {
+    for (let strike = this.#walk.next(); strike; strike = this.#walk.next()) {
+      const selected = strike.contracts.filter((contract) => this.#isSelected(contract));
+      if (selected.length > 0) return selected;
+    }
+    return undefined;
+  }
+
+  #isSelected({ symbol, right, strike }: OptionContract): boolean {
+    const { minStrike = 0, maxStrike = Infinity, minAbsDelta = 0, maxAbsDelta = 1 } =
+      this.#selection;
+    if (this.#selection.right !== undefined && right !== this.#selection.right) return false;
+    if (strike < minStrike || strike > maxStrike) return false;
+    if (this.#deltas === undefined) return true;
+    const delta = this.#deltas.get(symbol);
+    if (delta === undefined) return false;
+    const tolerance = this.#held.has(symbol) ? DELTA_TOLERANCE : 0;
+    const absolute = Math.abs(delta);
+    return absolute >= minAbsDelta - tolerance && absolute <= maxAbsDelta + tolerance;
+  }
+}
+
+function hasDelta(strikes: readonly Strike[], deltas: ReadonlyMap<string, number>): boolean {
+  return strikes.some(({ contracts }) => contracts.some(({ symbol }) => deltas.has(symbol)));
+}
+
+/** The contracts selected so far, within the maxima. */
+class Picked {
+  readonly contracts: OptionContract[] = [];
+  readonly #max: number;
+  readonly #maxPerExpiry: number;
+  readonly #ofExpiry = new Map<number, number>();
+
+  constructor({ maxContracts, maxContractsPerExpiry = Infinity }: OptionSelection) {
+    this.#max = maxContracts;
+    this.#maxPerExpiry = maxContractsPerExpiry;
+  }
+
+  /** Adds a strike of each walk, then the next one of each, until all walks or slots end. */
+  addInRounds(walks: readonly SeriesWalk[]): void {
+    let open = walks;
+    while (open.length > 0 && this.contracts.length < this.#max) {
+      open = open.filter((walk) => this.#addNext(walk));
+    }
+  }
+
+  /** Adds the next strike of a walk; false when it has none or its expiry is complete. */
+  #addNext(walk: SeriesWalk): boolean {
+    const { expiryDay } = walk;
+    const before = this.#ofExpiry.get(expiryDay) ?? 0;
+    const room = Math.min(this.#max - this.contracts.length, this.#maxPerExpiry - before);
+    if (room <= 0) return false;
+    const contracts = walk.next();
+    if (contracts === undefined) return false;
+    const added = contracts.slice(0, room);
+    this.contracts.push(...added);
+    this.#ofExpiry.set(expiryDay, before + added.length);
+    return true;
+  }
+}
+
+/** Whether the listed strikes are all below a price or all above it. */
+function isOneSided({ strikes }: Series, price: number): boolean {
+  return (strikes[0]?.price ?? Infinity) > price || (strikes.at(-1)?.price ?? 0) < price;
+}
+
+/** The prices around one that no strike separates from it and that are near to it. */
+function stillBetween(
+  series: readonly Series[],
+  price: number,
+): readonly [low: number, high: number] {
+  let [low, high] = [0, Infinity];
+  let step = Infinity;
+  for (const { strikes } of series) {
+    const above = firstAbove(strikes, price);
+    const lower = strikes[above - 1]?.price ?? 0;
+    const upper = strikes[above]?.price ?? Infinity;
+    step = Math.min(step, upper - lower);
+    low = Math.max(low, lower);
+    high = Math.min(high, upper);
+  }
+  const margin = Math.min(step, price) * STILL;
+  return [Math.max(low, price - margin), Math.min(high, price + margin)];
+}
