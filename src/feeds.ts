@@ -41,6 +41,7 @@ import { RestMarketData } from "./infrastructure/alpaca/rest/market_data.ts";
 import { RestOrderHistory } from "./infrastructure/alpaca/rest/order_history.ts";
 import { AlpacaCatalog } from "./infrastructure/alpaca/rest/option_catalog.ts";
 import type { ApiHost } from "./infrastructure/alpaca/rest/responses.ts";
+import { RateShare } from "./infrastructure/alpaca/rest/rate_share.ts";
 import { RestClient } from "./infrastructure/alpaca/rest/rest_client.ts";
 import { type Config, type KeyPair, secretsOf } from "./infrastructure/config/config.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
@@ -316,8 +317,9 @@ export function buildRestHosts(
   { clock, log, counters }: Pick<FeedDependencies, "clock" | "log" | "counters">,
 ): RestHosts {
   const { trading, data } = config.credentials;
+  const share = new RateShare(clock);
   const client = (pair: KeyPair) =>
-    new RestClient({ clock, log, counters: counters.rest, credentials: () => reveal(pair) });
+    new RestClient({ clock, log, share, counters: counters.rest, credentials: () => reveal(pair) });
   return {
     trading: { client: client(trading), url: config.trading.apiUrl },
     data: { client: client(data), url: config.dataApiUrl },

@@ -75,7 +75,7 @@ const REFUSAL_REASONS = [
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
 /** What REST requests are for: values of the `purpose` label. */
-export const REST_PURPOSES = ["catalog", "snapshot", "backfill", "orders"] as const;
+export const REST_PURPOSES = ["catalog", "prices", "snapshot", "backfill", "orders"] as const;
 
 /** One purpose of REST requests. */
 export type RestPurpose = typeof REST_PURPOSES[number];

@@ -150,7 +150,7 @@ export class AlpacaCatalog implements OptionCatalog {
     const address = new URL(`${url}/v2/stocks/trades/latest`);
     address.searchParams.set("symbols", symbols.join(","));
     if (stockFeed) address.searchParams.set("feed", stockFeed);
-    const body = await client.get(address, signal, "catalog");
+    const body = await client.get(address, signal, "prices");
     return Object.entries(mapOf(body, "trades")).flatMap(([name, item]) => {
       const { p: price, t } = fieldsOf(item);
       const at = timeOf(t);

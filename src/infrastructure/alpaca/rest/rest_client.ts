@@ -2,11 +2,12 @@
  * GET requests to Alpaca's REST API, with retries.
  *
  * One request is in flight at a time: the rate limit belongs to the account, and
- * other programs use it too. A 429 is retried after the time that Alpaca asks for;
- * when three quarters of a rate window are used, the next request waits for the
- * next window; server and network errors are retried with exponential backoff;
- * other errors are final. `p-retry` is not used: it cannot take the delay from a
- * response or the time from the injected clock.
+ * other programs use it too. Orders come first, then what streams wait for, then
+ * options, which have a share of the limit. After a 429 nothing is sent for the
+ * time that Alpaca asks for; when three quarters of a rate window are used, all
+ * requests wait for the next window; server and network errors are retried with
+ * exponential backoff; other errors are final. `p-retry` is not used: it cannot
+ * take the delay from a response or the time from the injected clock.
  *
  * Redirects are not followed, because the credentials would follow. Errors quote
  * responses only after secrets have been removed.
@@ -24,6 +25,8 @@ import type {
 } from "../../../application/status/counters.ts";
 import { certificateProblem } from "../../../domain/connection/certificate.ts";
 import { parseWithBigInts } from "../codecs.ts";
+import { RateShare } from "./rate_share.ts";
+import { RequestQueue } from "./request_queue.ts";
 
 const MAX_ATTEMPTS = 5;
 /** Delay after the first error without a `Retry-After`; it doubles. */
@@ -51,6 +54,8 @@ interface RestClientOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly counters: RestCounters;
+  /** Shared by the clients of one account. @default one of its own */
+  readonly share?: RateShare;
 }
 
 interface KeyPair {
@@ -71,13 +76,14 @@ type Outcome =
 /** Reads JSON from the REST endpoints of one account. */
 export class RestClient {
   readonly #options: RestClientOptions;
-  #last: Promise<unknown> = Promise.resolve();
-  /** Monotonic ms at which the next rate window begins. */
-  #notBefore = 0;
+  readonly #queue: RequestQueue;
+  #calls = 0;
   #clockAheadMs = 0;
 
   constructor(options: RestClientOptions) {
     this.#options = options;
+    const { clock, share = new RateShare(clock) } = options;
+    this.#queue = new RequestQueue({ clock, share });
   }
 
   /**
@@ -90,38 +96,38 @@ export class RestClient {
 
   /**
    * Returns the body of a GET request as JSON; integers that a double cannot hold
-   * are `bigint`. Requests are sent in the order of the calls; one whose `signal`
-   * has fired is not sent.
+   * are `bigint`. Requests of one purpose are sent in the order of the calls; one
+   * whose `signal` has fired is not sent.
    *
    * @throws ApiUnavailable
    */
-  get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
-    const response = this.#last.then(() => this.#getWithRetries(url, signal, purpose));
-    this.#last = response.catch(() => {});
-    return response;
-  }
-
-  async #getWithRetries(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
-    const { clock, log, counters } = this.#options;
+  async get(url: URL, signal: AbortSignal, purpose: RestPurpose): Promise<unknown> {
+    const { log, counters } = this.#options;
+    const request = { purpose, signal, order: this.#calls++ };
     let error = "aborted";
     let status: number | undefined;
+    let turn = this.#queue.acquire(request);
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const windowMs = this.#notBefore - clock.monotonic();
-      if (windowMs > 0) await clock.sleep(windowMs, signal);
-      if (signal.aborted) break;
-      const outcome = await this.#attempt(url, signal);
-      counters[purpose][outcomeLabel(outcome)]++;
-      if ("body" in outcome) return outcome.body;
-      ({ error, status } = outcome);
-      if (outcome.retryAfterMs === undefined || attempt + 1 === MAX_ATTEMPTS) break;
-      const backoffMs = FIRST_DELAY_MS * 2 ** attempt;
-      const delayMs = Math.min(Math.max(outcome.retryAfterMs, backoffMs), MAX_DELAY_MS);
-      log.debug("REST request failed, retrying", {
-        path: url.pathname,
-        cause: error,
-        delay_ms: delayMs,
-      });
-      await clock.sleep(delayMs, signal);
+      if (!await turn) break;
+      try {
+        const outcome = await this.#attempt(url, signal);
+        counters[purpose][outcomeLabel(outcome)]++;
+        if ("body" in outcome) return outcome.body;
+        ({ error, status } = outcome);
+        if (outcome.retryAfterMs === undefined || attempt + 1 === MAX_ATTEMPTS) break;
+        const backoffMs = FIRST_DELAY_MS * 2 ** attempt;
+        const delayMs = Math.min(Math.max(outcome.retryAfterMs, backoffMs), MAX_DELAY_MS);
+        log.debug("REST request failed, retrying", {
+          path: url.pathname,
+          cause: error,
+          delay_ms: delayMs,
+        });
+        // Before the release: otherwise the next request would be sent first.
+        if (status === 429) this.#queue.pause(delayMs);
+        turn = this.#queue.acquire(request, delayMs);
+      } finally {
+        this.#queue.release();
+      }
     }
     throw new ApiUnavailable(`${url.host}${url.pathname}: ${error}`, status);
   }
@@ -164,9 +170,8 @@ export class RestClient {
     const serverTime = Date.parse(headers.get("date") ?? "");
     if (!Number.isNaN(serverTime)) this.#clockAheadMs = now - serverTime;
     const windowMs = windowLeftMs(headers, now) ?? 0;
-    if (isUsedUp(headers)) {
-      this.#notBefore = this.#options.clock.monotonic() + Math.min(windowMs, MAX_DELAY_MS);
-    }
+    this.#queue.learnLimit(numberIn(headers, "x-ratelimit-limit") ?? 0);
+    if (isUsedUp(headers)) this.#queue.pause(Math.min(windowMs, MAX_DELAY_MS));
     if (response.ok) return { body: parseExactly(await readText(response, MAX_BODY_BYTES)) };
     if (status < 400) {
       await response.body?.cancel();

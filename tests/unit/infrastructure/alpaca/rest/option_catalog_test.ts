@@ -164,7 +164,9 @@ Deno.test("a repeated page token is an error", async () => {
 
 Deno.test("too many pages are an error", async () => {
   let count = 0;
-  const more: Answer = () => Response.json({ option_contracts: [], next_page_token: `${count++}` });
+  const headers = { "x-ratelimit-limit": "10000" };
+  const more: Answer = () =>
+    Response.json({ option_contracts: [], next_page_token: `${count++}` }, { headers });
   await using api = new ScriptedApi([more]);
   await assert.rejects(
     catalogOf(api).contracts("SPY", api.signal),

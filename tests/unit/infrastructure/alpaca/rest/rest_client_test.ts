@@ -1,4 +1,7 @@
 import assert from "node:assert/strict";
+import type { RestPurpose } from "../../../../../src/application/status/counters.ts";
+import { RateShare } from "../../../../../src/infrastructure/alpaca/rest/rate_share.ts";
+import { RestClient } from "../../../../../src/infrastructure/alpaca/rest/rest_client.ts";
 import { ApiUnavailable } from "../../../../../src/application/ports/api_unavailable.ts";
 import { until } from "../../../../support/until.ts";
 import { json, ScriptedApi } from "./scripted_api.ts";
@@ -300,4 +303,136 @@ Deno.test("an address with a password is not part of an error", async () => {
   const words = await said(api, api.client.get(url, api.signal, "catalog"));
   assert.match(words, /127\.0\.0\.1:\d+\/v2\/x: .*(refused|connect)/i);
   assert.ok(!words.includes("pa55word"), words);
+});
+
+/** Requests that are answered, a minute at a time, until all are. */
+async function perMinute(api: ScriptedApi, requests: readonly Promise<unknown>[]) {
+  let isDone = false;
+  Promise.all(requests).then(() => isDone = true);
+  const counts: number[] = [];
+  let before = api.requests.length;
+  while (!isDone) {
+    await until("all that may be sent is answered", () => {
+      const pause = api.clock.nextWakeIn;
+      // Not the timeout of a request in flight.
+      return isDone || (pause !== undefined && pause !== 15_000);
+    });
+    counts.push(api.requests.length - before);
+    before = api.requests.length;
+    if (!isDone) await api.clock.advance(api.clock.nextWakeIn ?? 0);
+  }
+  return counts;
+}
+
+const limited = (limit: string) => json({}, { headers: { "x-ratelimit-limit": limit } });
+
+Deno.test("requests for options take a quarter of the limit that headers name", async () => {
+  await using api = new ScriptedApi([limited("40")]);
+  const get = (purpose: RestPurpose) => api.client.get(new URL(api.url), api.signal, purpose);
+  assert.deepEqual(
+    await perMinute(api, Array.from({ length: 20 }, () => get("catalog"))),
+    [8, 8, 4],
+    "a fifth for the catalog",
+  );
+  assert.deepEqual(
+    await perMinute(api, Array.from({ length: 20 }, () => get("prices"))),
+    [6, 10, 4],
+    "a quarter for both: the last 4 of the catalog count",
+  );
+});
+
+Deno.test("without headers the limit is taken as 200 requests a minute", async () => {
+  await using api = new ScriptedApi([OK]);
+  const all = Array.from(
+    { length: 120 },
+    () => api.client.get(new URL(api.url), api.signal, "prices"),
+  );
+  assert.deepEqual(await perMinute(api, all), [50, 50, 20]);
+});
+
+Deno.test("a limit that no header repeats is forgotten after ten minutes", async () => {
+  await using api = new ScriptedApi([limited("10000"), OK]);
+  const all = (length: number) =>
+    Array.from({ length }, () => api.client.get(new URL(api.url), api.signal, "prices"));
+  assert.deepEqual(await perMinute(api, all(100)), [100]);
+  await api.clock.advance(601_000);
+  assert.deepEqual(await perMinute(api, all(60)), [50, 10]);
+});
+
+Deno.test("one request a minute is possible however small the limit is", async () => {
+  await using api = new ScriptedApi([limited("1")]);
+  const all = Array.from(
+    { length: 3 },
+    () => api.client.get(new URL(api.url), api.signal, "catalog"),
+  );
+  assert.deepEqual(await perMinute(api, all), [1, 1, 1]);
+});
+
+Deno.test("orders come before what streams wait for, and that before options", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using api = new ScriptedApi([async () => (await gate.promise, Response.json({})), OK]);
+  const get = (path: string, purpose: RestPurpose) =>
+    api.client.get(new URL(path, api.url), api.signal, purpose);
+  const all = [
+    get("/first", "catalog"),
+    get("/chain", "catalog"),
+    get("/prices", "prices"),
+    get("/trades", "backfill"),
+    get("/quotes", "snapshot"),
+    get("/orders", "orders"),
+    get("/fills", "orders"),
+  ];
+  await api.arrived(1);
+  gate.resolve();
+  await Promise.all(all);
+  assert.deepEqual(api.requests.map(({ url }) => url.pathname), [
+    "/first",
+    "/orders",
+    "/fills",
+    "/quotes",
+    "/trades",
+    "/prices",
+    "/chain",
+  ]);
+});
+
+Deno.test("a retry and a used share of options delay no order", async () => {
+  await using api = new ScriptedApi([
+    (url) => url.pathname === "/chain" ? status(503)(url) : OK(url),
+  ]);
+  const chain = assert.rejects(api.get("/chain"), /HTTP 503/);
+  const next = api.get("/next");
+  await until("the chain waits for a retry", () => api.clock.nextWakeIn === 1_000);
+  await api.client.get(new URL("/orders", api.url), api.signal, "orders");
+  assert.deepEqual(api.requests.map(({ url }) => url.pathname), ["/chain", "/orders"]);
+  for (const ms of [1_000, 2_000, 4_000, 8_000]) await api.pass(ms);
+  await Promise.all([chain, next]);
+  assert.equal(api.requests.at(-1)?.url.pathname, "/next", "after those called before");
+});
+
+Deno.test("a 429 delays orders too", async () => {
+  await using api = new ScriptedApi([status(429, { "retry-after": "30" }), OK]);
+  const chain = api.get("/chain");
+  await api.arrived(1);
+  const orders = api.client.get(new URL("/orders", api.url), api.signal, "orders");
+  await api.pass(30_000);
+  await Promise.all([chain, orders]);
+  assert.deepEqual(api.requests.map(({ url }) => url.pathname), ["/chain", "/orders", "/chain"]);
+});
+
+Deno.test("clients that share stay within a quarter together", async () => {
+  await using trading = new ScriptedApi([limited("40")]);
+  const { clock, log, counters } = trading;
+  const share = new RateShare(clock);
+  const credentials = () => ({ key: "KEY-1", secret: "SECRET-1" });
+  const [first, second] = [1, 2].map(() =>
+    new RestClient({ clock, log, counters, credentials, share })
+  );
+  assert.ok(first && second);
+  const all = Array.from(
+    { length: 20 },
+    (_, at) => (at % 2 === 0 ? first : second).get(new URL(trading.url), trading.signal, "prices"),
+  );
+  const counts = await perMinute(trading, all);
+  assert.ok(counts.slice(1).every((count) => count <= 10), counts.join());
 });
