@@ -134,6 +134,7 @@ export async function startProxy(
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
     optionChains: config.options.chains,
+    calendar: core.calendar,
   });
   resources.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
   resources.defer(() => stopping.abort());

@@ -7,10 +7,13 @@
  *
  * @module
  */
-import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
+import { lastTradingMoment } from "../../domain/options/last_trading.ts";
 import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
 
+const MS_PER_MINUTE = 60_000;
 const OPTION_PREFIX = /^O:/;
 /** Root padded to six characters, then date, right and strike; a dot is refused later. */
 const PADDED_OCC = /^([A-Z0-9.]+) +(\d{6}[CP]\d{8})$/;
@@ -83,16 +86,24 @@ export const checkOption: CheckSymbol = (symbol) =>
   parseOccSymbol(symbol) ? undefined : malformed(symbol);
 
 /**
- * Refuses contracts that have expired.
+ * Refuses contracts that do not trade any more.
  *
- * @param now the time in ms; a contract is valid until the end of its last day in New York
+ * @param now the time in ms
  */
-export function checkExpiry(now: number): CheckSymbol {
+export function checkExpiry(now: number, calendar: MarketCalendar): CheckSymbol {
   const today = exchangeDay(now);
   return (symbol) => {
     const contract = parseOccSymbol(symbol);
-    if (contract === undefined || contract.expiry >= today) return undefined;
-    return `expired on ${dateOf(contract.expiry)}; leave it out`;
+    if (contract === undefined) return undefined;
+    const { root, expiry } = contract;
+    if (expiry < today) return `expired on ${dateOf(expiry)}; leave it out`;
+    const terms = { root, underlying: usualUnderlying(root), expiryDay: expiry };
+    const last = lastTradingMoment(terms, calendar);
+    if (now < last) return undefined;
+    const day = exchangeDay(last);
+    const minutes = (last - instantAt(day, 0)) / MS_PER_MINUTE;
+    const time = `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
+    return `has not traded since ${time} in New York on ${dateOf(day)}; leave it out`;
   };
 }
 

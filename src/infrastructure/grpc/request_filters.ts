@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import type { StreamFilter } from "../../application/streaming/market_streams.ts";
 import { ORDER_ENUMS } from "../../domain/market/order_events.ts";
 import { DEFAULT_SELECTION, type OptionSelection } from "../../domain/options/selection.ts";
@@ -34,6 +35,8 @@ export interface RequestLimits {
   readonly defaultSelection: OptionSelection;
   /** Whether contracts of underlyings are selected; false by setting. */
   readonly optionChains: boolean;
+  /** When contracts trade for the last time depends on it. */
+  readonly calendar: MarketCalendar;
 }
 
 /** The limits with default settings. */
@@ -41,6 +44,7 @@ export const DEFAULT_LIMITS: RequestLimits = {
   maxSymbols: 20_000,
   defaultSelection: DEFAULT_SELECTION,
   optionChains: true,
+  calendar: new MarketCalendar(),
 };
 
 /**
@@ -78,7 +82,7 @@ export function optionFilter(
   now = 0,
   validator: RequestValidator = new RequestValidator(limits.maxSymbols),
 ): StreamFilter {
-  const expiry = checkExpiry(now);
+  const expiry = checkExpiry(now, limits.calendar);
   const hasOnlyExpired = request.underlyings.length === 0 &&
     request.symbols.every((entry) => expiry(normalizeOption(entry.trim())));
   const check = hasOnlyExpired ? expiry : checkOption;

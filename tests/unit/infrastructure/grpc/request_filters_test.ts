@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { status } from "@grpc/grpc-js";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import { CallError } from "../../../../src/infrastructure/grpc/call_error.ts";
 import {
   DEFAULT_LIMITS,
@@ -157,15 +158,38 @@ Deno.test("an option stream refuses contracts with an impossible date or a strik
   ]);
 });
 
-Deno.test("a request of expired contracts alone is refused, from midnight in New York", () => {
+Deno.test("a request of expired contracts alone is refused, from their last trading moment", () => {
   const symbols = ["AAPL200117C00150000", " o:aapl260717c00150000"];
-  const lastDay = Date.parse("2026-07-17T23:59:59-04:00");
+  const close = Date.parse("2026-07-17T16:00:00-04:00");
   const since2020 = "expired on 2020-01-17; leave it out";
-  assert.deepEqual(optionViolations(symbols, lastDay), [since2020, undefined]);
-  assert.deepEqual(optionViolations(symbols, lastDay + 1_000), [
+  assert.deepEqual(optionViolations(symbols, close - 1), [since2020, undefined]);
+  assert.deepEqual(optionViolations(symbols, close), [
+    since2020,
+    "has not traded since 16:00 in New York on 2026-07-17; leave it out",
+  ]);
+  const midnight = Date.parse("2026-07-18T00:00:00-04:00");
+  assert.deepEqual(optionViolations(symbols, midnight), [
     since2020,
     "expired on 2026-07-17; leave it out",
   ]);
+});
+
+Deno.test("the last trading moment of a contract depends on its root and on the calendar", () => {
+  const wednesday = Date.parse("2026-11-25T21:00:00-05:00");
+  const friday = Date.parse("2026-11-27T13:30:00-05:00");
+  const at = (now: number, symbol: string) => optionViolations([symbol], now)[0];
+  // The Friday after Thanksgiving closes at 13:00, and the Thursday is a holiday.
+  assert.match(at(friday, "AAPL261127C00150000") ?? "", /since 13:00 in New York on 2026-11-27/);
+  assert.match(at(friday, "SPXW261127C05000000") ?? "", /since 13:00 in New York on 2026-11-27/);
+  assert.equal(at(wednesday, "SPXW261127C05000000"), undefined);
+  assert.match(at(wednesday, "SPX261127C05000000") ?? "", /in New York on 2026-11-25/);
+  assert.equal(at(friday, "AAPL261204C00150000"), undefined);
+  const closed = { ...DEFAULT_LIMITS, calendar: new MarketCalendar(["2026-12-04"]) };
+  const thursday = Date.parse("2026-12-03T16:30:00-05:00");
+  const { message } = refusal(() =>
+    optionFilter({ symbols: ["AAPL261204C00150000"], underlyings: [] }, closed, thursday)
+  );
+  assert.match(message, /since 16:00 in New York on 2026-12-03/);
 });
 
 Deno.test("an expired contract does not cost a client its other contracts or underlyings", () => {
@@ -173,7 +197,7 @@ Deno.test("an expired contract does not cost a client its other contracts or und
   const expired = "AAPL260717C00150000";
   const filterOf = (symbols: string[], underlyings: string[]) =>
     optionFilter({ symbols, underlyings }, DEFAULT_LIMITS, now);
-  const both = [expired, "AAPL260718C00150000"];
+  const both = [expired, "AAPL260724C00150000"];
   assert.deepEqual([...filterOf(both, []).symbols], both);
   assert.deepEqual([...filterOf([expired], ["AAPL"]).symbols], [expired]);
   assert.throws(() => filterOf([expired, "AAPL200117C00150000"], []), CallError);
