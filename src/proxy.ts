@@ -235,6 +235,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
       draining: () => stopping.aborted,
     }),
     quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
+    expansions: () => underlyings?.reports() ?? [],
     subscriptions: () =>
       Object.entries(managers).map(([feed, manager]) => {
         const report = manager.report(feed === "opra" ? underlyings?.reports() ?? [] : []);

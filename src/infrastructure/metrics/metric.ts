@@ -6,7 +6,7 @@
 import type { ConnectionFigures } from "../../application/connections/connection_limits.ts";
 import type { Activity } from "../../application/status/activity.ts";
 import type { Latency, ProxyCounters } from "../../application/status/counters.ts";
-import type { QuotaSource } from "../../application/status/reports.ts";
+import type { ExpansionReport, QuotaSource } from "../../application/status/reports.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
@@ -22,6 +22,8 @@ export interface MetricsSources {
   readonly streams?: { fullestQueues(): ReadonlyMap<ChannelName, number> };
   /** Symbol quotas of the market data feeds; without it, none are reported. */
   readonly quotas?: QuotaSource;
+  /** Underlyings whose contracts are selected. @default none */
+  readonly expansions?: () => readonly ExpansionReport[];
   /** Client connections and descriptors; without it, none are reported. */
   readonly connections?: () => ConnectionFigures;
   /** Memory of the client queues, in bytes; 0 without it. */

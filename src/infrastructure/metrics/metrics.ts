@@ -278,6 +278,19 @@ export const METRICS = {
     labels: ["feed"],
     read: perQuota("waiting"),
   },
+  contractsMissing: {
+    name: "alpaca_proxy_option_contracts_missing",
+    type: "gauge",
+    help: "Option contracts that selections of underlyings lack, because no slot is free",
+    labels: ["channel"],
+    read: ({ expansions = () => [] }) => {
+      const missing = { quotes: 0, trades: 0 };
+      for (const { channel, wanted, contracts } of expansions()) {
+        if (channel === "quotes" || channel === "trades") missing[channel] += wanted - contracts;
+      }
+      return seriesOf("channel", missing);
+    },
+  },
   symbolsRefused: {
     name: "alpaca_proxy_symbols_refused",
     type: "gauge",

@@ -313,6 +313,34 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
   assert.equal(sample("symbols_refused", "sip"), 1);
 });
 
+Deno.test("contracts without a slot are summed over the underlyings of a channel", async () => {
+  const report = {
+    underlying: "SPY",
+    streams: 1,
+    state: "ready",
+    reason: undefined,
+    centre: 500,
+    selected: new Set<string>(),
+    priceSource: "trade",
+    pricedAt: undefined,
+  } as const;
+  const status = sampleStatus(["connected", "connected", "connected"]);
+  const render = createMetrics({
+    counters: createCounters(),
+    status: () => status,
+    calendar: new MarketCalendar(),
+    expansions: () => [
+      { ...report, channel: "quotes", wanted: 42, contracts: 12 },
+      { ...report, channel: "quotes", underlying: "QQQ", wanted: 10, contracts: 5 },
+      { ...report, channel: "trades", wanted: 10, contracts: 10 },
+    ],
+  });
+  const samples = parseSamples(await render());
+  const missing = (channel: string) =>
+    samples.get(`alpaca_proxy_option_contracts_missing{channel="${channel}"}`);
+  assert.deepEqual([missing("quotes"), missing("trades")], [35, 0]);
+});
+
 Deno.test("ages, times in a state, fullest queues and event-loop delays are reported", async () => {
   const counters = createCounters();
   const status = sampleStatus(["connected", "connected", "connected"]);
