@@ -1,0 +1,188 @@
+/**
+ * Fetches the deltas of contracts for the selections that have bounds of deltas.
+ *
+ * One query per underlying has the range of all of its selections. It is repeated
+ * every five minutes, and at once for a range that the last one did not have. One
+ * query runs at a time, within a budget of requests. Deltas that cannot be renewed
+ * are used for an hour; without deltas the bounds do not apply.
+ *
+ * @module
+ */
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { type DeltaRange, deltaRangeOf, mergeRanges } from "../../domain/options/delta_range.ts";
+import type { OptionSelection } from "../../domain/options/selection.ts";
+import { ApiUnavailable } from "../ports/api_unavailable.ts";
+import type { Clock } from "../ports/clock.ts";
+import type { Log } from "../ports/log.ts";
+import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catalog.ts";
+import type { Chain } from "./chain_entry.ts";
+import { RequestBudget } from "./request_budget.ts";
+import { WakeSignal } from "./wake_signal.ts";
+
+/** Interval of fetching the deltas of an underlying, in ms. */
+const INTERVAL_MS = 300_000;
+/** Pause after a failure, in ms. */
+const RETRY_MS = 60_000;
+/** How long deltas are used that cannot be renewed, in ms. */
+const MAX_AGE_MS = 3_600_000;
+/** Requests for the deltas of all underlyings. */
+const DELTA_REQUESTS = { perMinute: 6, burst: 30 };
+
+/** A selection by deltas. */
+interface DeltaSelection {
+  readonly underlying: string;
+  readonly chain: Chain;
+  readonly selection: OptionSelection;
+}
+
+/** What the deltas are fetched with. */
+interface OptionDeltasOptions {
+  readonly catalog: OptionCatalog;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** The open selections; those without bounds of deltas are ignored. */
+  readonly selections: () => readonly DeltaSelection[];
+  /** Called when deltas were fetched or have become too old. */
+  readonly onChange: () => void;
+}
+
+/** A range to fetch and how many contracts it may have. */
+interface Wanted {
+  readonly range: DeltaRange;
+  readonly chain: Chain;
+}
+
+/** The deltas of one underlying. */
+interface Entry {
+  values: ReadonlyMap<string, number> | undefined;
+  /** Monotonic ms at which the values were fetched. */
+  fetchedAt: number;
+  /** Monotonic ms of the next query of the same range. */
+  dueAt: number;
+  /** The range of the last query, as text. */
+  range: string;
+  problem: string | undefined;
+}
+
+/** Deltas by underlying. */
+export class OptionDeltas {
+  readonly #options: OptionDeltasOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #budget = new RequestBudget(DELTA_REQUESTS);
+  readonly #signal = new WakeSignal();
+
+  constructor(options: OptionDeltasOptions) {
+    this.#options = options;
+  }
+
+  /** Deltas by contract; another map after each query, `undefined` while none are known. */
+  of(underlying: string): ReadonlyMap<string, number> | undefined {
+    return this.#entries.get(underlying)?.values;
+  }
+
+  /** Why the deltas of an underlying are old or not known. */
+  problemOf(underlying: string): string | undefined {
+    return this.#entries.get(underlying)?.problem;
+  }
+
+  /** Fetches deltas for new selections soon. */
+  wake(): void {
+    this.#signal.wake();
+  }
+
+  /** Keeps the deltas current until `signal` fires. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    while (!signal.aborted) {
+      const wanted = this.#wanted();
+      this.#removeOld(wanted);
+      const next = this.#next(wanted);
+      if (typeof next === "number") await this.#signal.wait(next, { clock, signal });
+      else await this.#fetch(next, signal);
+    }
+  }
+
+  /** Ranges by underlying. */
+  #wanted(): ReadonlyMap<string, Wanted> {
+    const today = exchangeDay(this.#options.clock.now());
+    const wanted = new Map<string, Wanted>();
+    for (const { underlying, chain, selection } of this.#options.selections()) {
+      const range = deltaRangeOf(selection, chain.expiries, today);
+      if (range === undefined) continue;
+      const other = wanted.get(underlying);
+      wanted.set(underlying, { range: other ? mergeRanges(other.range, range) : range, chain });
+    }
+    return wanted;
+  }
+
+  #removeOld(wanted: ReadonlyMap<string, Wanted>): void {
+    const now = this.#options.clock.monotonic();
+    for (const [underlying, entry] of this.#entries) {
+      if (!wanted.has(underlying)) this.#entries.delete(underlying);
+      else if (entry.values && now - entry.fetchedAt >= MAX_AGE_MS) {
+        entry.values = undefined;
+        this.#options.onChange();
+      }
+    }
+  }
+
+  /** The underlying that has been due for the longest time, or the ms until one is due. */
+  #next(wanted: ReadonlyMap<string, Wanted>): readonly [string, Wanted] | number {
+    const now = this.#options.clock.monotonic();
+    const budgetMs = this.#budget.untilReady(now);
+    let waitMs = INTERVAL_MS;
+    let next: readonly [string, Wanted] | undefined;
+    let nextAt = Infinity;
+    for (const [underlying, one] of wanted) {
+      const entry = this.#entries.get(underlying);
+      const dueAt = entry?.range === rangeKey(one.range) ? entry.dueAt : -Infinity;
+      const untilMs = Math.max(dueAt - now, budgetMs);
+      if (untilMs > 0) waitMs = Math.min(waitMs, untilMs);
+      else if (next === undefined || dueAt < nextAt) [next, nextAt] = [[underlying, one], dueAt];
+    }
+    return next ?? waitMs;
+  }
+
+  async #fetch(
+    [underlying, { range, chain }]: readonly [string, Wanted],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { catalog, clock, log, onChange } = this.#options;
+    const entry = this.#entries.get(underlying) ?? newEntry();
+    this.#entries.set(underlying, entry);
+    entry.range = rangeKey(range);
+    let problem: string | undefined;
+    try {
+      const values = await catalog.deltas({ underlying, ...range }, signal);
+      if (values.size === 0) problem = "Alpaca has no deltas of its contracts";
+      else [entry.values, entry.fetchedAt] = [values, clock.monotonic()];
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!(error instanceof ApiUnavailable)) throw error;
+      problem = error.message;
+    }
+    const now = clock.monotonic();
+    this.#budget.spend(requestsOf(range, chain), now);
+    entry.dueAt = now + (problem === undefined ? INTERVAL_MS : RETRY_MS);
+    if (problem !== undefined && problem !== entry.problem) {
+      log.warn("Deltas cannot be fetched", { underlying, cause: problem });
+    }
+    entry.problem = problem;
+    onChange();
+  }
+}
+
+function newEntry(): Entry {
+  return { values: undefined, fetchedAt: 0, dueAt: 0, range: "", problem: undefined };
+}
+
+function rangeKey({ expiries, right, strikes }: DeltaRange): string {
+  return JSON.stringify([expiries, right, strikes]);
+}
+
+/** Requests that a query takes at most. */
+function requestsOf({ expiries: [first, last] }: DeltaRange, { contracts }: Chain): number {
+  let count = 0;
+  for (const { expiryDay } of contracts) if (expiryDay >= first && expiryDay <= last) count++;
+  return Math.max(1, Math.ceil(count / CONTRACTS_PER_REQUEST));
+}

@@ -1,0 +1,156 @@
+import assert from "node:assert/strict";
+import type { Chain } from "../../../../src/application/options/chain_entry.ts";
+import { OptionDeltas } from "../../../../src/application/options/option_deltas.ts";
+import type { OptionSelection } from "../../../../src/domain/options/selection.ts";
+import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
+import { HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
+
+const EXPIRIES = [TODAY, TODAY + 7, TODAY + 30];
+
+/** A chain with those expiries. */
+function chainOf(strikes: readonly number[] = [100]): Chain {
+  return { contracts: gridOf({ days: EXPIRIES, strikes }), expiries: EXPIRIES, day: TODAY };
+}
+
+/** Deltas of the selections in `open`. */
+class Rig implements AsyncDisposable {
+  readonly catalog = new ScriptedCatalog();
+  readonly clock = new ManualClock();
+  readonly log = new RecordingLog();
+  readonly open: { underlying: string; chain: Chain; selection: OptionSelection }[] = [];
+  readonly deltas: OptionDeltas;
+  changes = 0;
+  readonly #end = new AbortController();
+  readonly #run: Promise<void>;
+
+  constructor() {
+    this.catalog.contractDeltas.set("A", 0.5);
+    this.deltas = new OptionDeltas({
+      catalog: this.catalog,
+      clock: this.clock,
+      log: this.log,
+      selections: () => this.open,
+      onChange: () => this.changes++,
+    });
+    this.#run = this.deltas.run(this.#end.signal);
+  }
+
+  /** Opens a selection; by default one of deltas up to 0.3. */
+  async select(
+    underlying: string,
+    selection: Partial<OptionSelection> = { maxAbsDelta: 0.3 },
+    chain = chainOf(),
+  ): Promise<void> {
+    this.open.push({ underlying, chain, selection: { ...DEFAULT_SELECTION, ...selection } });
+    this.deltas.wake();
+    await this.clock.advance(0);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#run;
+    assert.equal(this.clock.sleepers, 0);
+  }
+}
+
+Deno.test("selections without bounds of deltas fetch none", async () => {
+  await using rig = new Rig();
+  await rig.select("SPY", {});
+  await rig.select("SPY", { maxAbsDelta: 0.5, minDays: 31, maxDays: 60 });
+  await rig.clock.advance(HOUR_MS);
+  assert.deepEqual(rig.catalog.deltaQueries, []);
+  assert.equal(rig.deltas.of("SPY"), undefined);
+});
+
+Deno.test("deltas are fetched for a new selection, and every five minutes", async () => {
+  await using rig = new Rig();
+  await rig.select("SPY");
+  assert.deepEqual([...rig.deltas.of("SPY") ?? []], [["A", 0.5]]);
+  assert.deepEqual(rig.catalog.deltaQueries, [
+    {
+      underlying: "SPY",
+      expiries: [TODAY, TODAY + 30],
+      right: undefined,
+      strikes: undefined,
+    },
+  ]);
+  assert.equal(rig.changes, 1);
+  await rig.clock.advance(30 * MINUTE_MS);
+  assert.equal(rig.catalog.deltaQueries.length, 7);
+  rig.open.length = 0;
+  await rig.clock.advance(30 * MINUTE_MS);
+  assert.equal(rig.catalog.deltaQueries.length, 7);
+  assert.equal(rig.deltas.of("SPY"), undefined, "nothing is kept without a selection");
+});
+
+Deno.test("one query has the range of all selections of an underlying", async () => {
+  await using rig = new Rig();
+  await rig.select("SPY", { minAbsDelta: 0.2, right: "put", maxExpiries: 1, minStrike: 90 });
+  await rig.select("SPY", { minAbsDelta: 0.2, right: "put", minStrike: 80, maxStrike: 110 });
+  await rig.select("SPY", { minAbsDelta: 0.2, expiries: [TODAY + 7] });
+  const ranges = rig.catalog.deltaQueries.map(({ expiries, right, strikes }) => ({
+    expiries: expiries.map((day) => day - TODAY),
+    right,
+    strikes,
+  }));
+  assert.deepEqual(ranges, [
+    // One more than the maximum, because today's may not trade any more.
+    { expiries: [0, 7], right: "put", strikes: [90, 99_999.99] },
+    { expiries: [0, 30], right: "put", strikes: [80, 99_999.99] },
+    { expiries: [0, 30], right: undefined, strikes: undefined },
+  ]);
+});
+
+Deno.test("deltas that cannot be renewed are used for an hour", async () => {
+  await using rig = new Rig();
+  await rig.select("SPY");
+  rig.catalog.priceOutage = "HTTP 500";
+  await rig.clock.advance(59 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 1);
+  assert.equal(rig.deltas.problemOf("SPY"), "HTTP 500");
+  await rig.clock.advance(2 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY"), undefined);
+  assert.equal(rig.log.messages("warn").length, 1, "logged once");
+  rig.catalog.priceOutage = undefined;
+  await rig.clock.advance(MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 1);
+  assert.equal(rig.deltas.problemOf("SPY"), undefined);
+});
+
+Deno.test("an answer without deltas does not replace deltas", async () => {
+  await using rig = new Rig();
+  await rig.select("SPY");
+  rig.catalog.deltas = () => Promise.resolve(new Map());
+  await rig.clock.advance(30 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 1);
+  assert.equal(rig.deltas.problemOf("SPY"), "Alpaca has no deltas of its contracts");
+});
+
+Deno.test("many underlyings and long chains stay within the budget, each in turn", async () => {
+  await using rig = new Rig();
+  const long = chainOf(strikesFrom(1, 500));
+  for (let at = 0; at < 40; at++) await rig.select(`U${at}`, { maxAbsDelta: 0.3 }, long);
+  // 3,000 contracts are 3 requests; the burst is 30 requests.
+  assert.equal(rig.catalog.deltaQueries.length, 10);
+  await rig.clock.advance(HOUR_MS);
+  const names = rig.catalog.deltaQueries.map(({ underlying }) => underlying);
+  assert.ok(names.length <= 10 + 60 * 2, `${names.length} queries`);
+  const counts = rig.open.map(({ underlying }) => names.filter((it) => it === underlying).length);
+  assert.ok(Math.max(...counts) - Math.min(...counts) <= 1, counts.join(" "));
+});
+
+Deno.test("an error other than a failure of the catalog ends the loop of deltas", async () => {
+  const rig = new Rig();
+  await rig[Symbol.asyncDispose]();
+  rig.catalog.deltas = () => Promise.reject(new TypeError("a mistake"));
+  rig.open.push({
+    underlying: "SPY",
+    chain: chainOf(),
+    selection: { ...DEFAULT_SELECTION, minAbsDelta: 0.1 },
+  });
+  await assert.rejects(rig.deltas.run(new AbortController().signal), /a mistake/);
+});
