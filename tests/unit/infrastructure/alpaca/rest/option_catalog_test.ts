@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { ApiUnavailable } from "../../../../../src/application/ports/api_unavailable.ts";
 import { dayOfDate } from "../../../../../src/domain/calendar/exchange_time.ts";
 import { AlpacaCatalog } from "../../../../../src/infrastructure/alpaca/rest/option_catalog.ts";
 import { type Answer, json, ScriptedApi } from "./scripted_api.ts";
@@ -161,6 +162,18 @@ Deno.test("a repeated page token is an error", async () => {
   );
   assert.equal(api.requests.length, 2);
 });
+
+for (
+  const [what, second] of [
+    ["is refused", json({ message: "forbidden" }, { status: 403 })],
+    ["has no contracts", json({})],
+  ] as const satisfies readonly (readonly [string, Answer])[]
+) {
+  Deno.test(`a chain whose second page ${what} is no shorter chain but an error`, async () => {
+    await using api = new ScriptedApi([page([listed("A")], "two"), second]);
+    await assert.rejects(catalogOf(api).contracts("SPY", api.signal), ApiUnavailable);
+  });
+}
 
 Deno.test("too many pages are an error", async () => {
   let count = 0;
