@@ -15,6 +15,7 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
+import { isByDelta } from "../../domain/options/delta_range.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -26,6 +27,7 @@ import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { ExpansionReport } from "../status/reports.ts";
 import { Expansion, scopeKey, type SelectionWatcher } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
+import { type DeltaSelection, OptionDeltas } from "./option_deltas.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -70,6 +72,7 @@ export class Expansions {
   readonly #options: ExpansionOptions;
   readonly #chains: OptionChainCache | undefined;
   readonly #prices: UnderlyingPrices | undefined;
+  readonly #deltas: OptionDeltas | undefined;
   /** Oldest first. */
   readonly #open = new Map<string, Expansion>();
   readonly #signal = new WakeSignal();
@@ -87,6 +90,7 @@ export class Expansions {
       maxChains: settings.maxChains,
       onChange: () => {
         this.#prices?.wake();
+        this.#deltas?.wake();
         this.#signal.wake();
       },
     });
@@ -96,6 +100,13 @@ export class Expansions {
       calendar,
       intervalMs: settings.priceIntervalMs,
       followed: () => this.#followed(),
+      onChange: () => this.#signal.wake(),
+    });
+    this.#deltas = new OptionDeltas({
+      catalog,
+      clock,
+      log,
+      selections: () => this.#selections(),
       onChange: () => this.#signal.wake(),
     });
   }
@@ -131,6 +142,7 @@ export class Expansions {
       this.#show(expansion, [watch]);
     }
     this.#prices?.wake();
+    this.#deltas?.wake();
     this.#signal.wake();
     return stream;
   }
@@ -143,6 +155,7 @@ export class Expansions {
       this.#follow(ending),
       this.#chains?.run(ending),
       this.#prices?.run(ending),
+      this.#deltas?.run(ending),
     ].map((loop) => loop?.finally(() => stop.abort()));
     // A failed loop stops the others, before all of them are restarted.
     await Promise.allSettled(loops);
@@ -198,17 +211,24 @@ export class Expansions {
     expansion: Expansion,
     { now, maxKept }: { readonly now: number; readonly maxKept: number },
   ): void {
-    const { underlying } = expansion.scope;
+    const { underlying, selection } = expansion.scope;
     const state = this.#chainState(underlying);
     if (state.at !== "ready") return;
     const { chain } = state;
-    const price = this.#prices?.of(underlying)?.price;
+    if (this.#deltas?.isPending({ underlying, selection, chain })) return;
+    const quote = this.#prices?.of(underlying);
+    const price = quote?.price;
     // An empty chain has no price and needs none.
     if (price === undefined && chain.contracts.length > 0) return;
     const { calendar } = this.#options;
-    expansion.update({ chain, price: price ?? 0, now, calendar }, maxKept);
+    const deltas = this.#deltas?.of(underlying);
+    expansion.update({ chain, price: price ?? 0, now, calendar, deltas }, maxKept);
     const isEmpty = expansion.selectedCount === 0;
-    this.#chains?.noteSelection(underlying, { isEmpty, price });
+    this.#chains?.noteSelection(underlying, {
+      isEmpty,
+      // A guess lies within the strikes.
+      price: quote?.source === "guess" ? undefined : price,
+    });
   }
 
   /**
@@ -317,6 +337,14 @@ export class Expansions {
   }
 
   /** Open underlyings, with their chains as far as they are loaded. */
+  /** The open selections whose chain is known. */
+  #selections(): readonly DeltaSelection[] {
+    return [...this.#open.values()].flatMap(({ scope: { underlying, selection } }) => {
+      const state = this.#chainState(underlying);
+      return state.at === "ready" ? [{ underlying, selection, chain: state.chain }] : [];
+    });
+  }
+
   #followed(): ReadonlyMap<string, Chain | undefined> {
     const followed = new Map<string, Chain | undefined>();
     for (const { scope: { underlying } } of this.#open.values()) {
@@ -371,6 +399,10 @@ export class Expansions {
       return `STREAM_PROXY_MAX_SYMBOLS leaves room for ${desired.length} contracts`;
     }
     if (desired.length === 0) return "no contract is within the selection";
+    const unknown = this.#deltas?.problemOf(underlying);
+    if (unknown !== undefined && isByDelta(expansion.scope.selection)) {
+      return `the deltas are not renewed: ${unknown}`;
+    }
     const price = this.#prices?.of(underlying);
     if (price?.problem === undefined) return oneSidedReason(expansion);
     return price.source === "guess"

@@ -2,14 +2,19 @@
  * Fetches the deltas of contracts for the selections that have bounds of deltas.
  *
  * One query per underlying has the range of all of its selections. It is repeated
- * every five minutes, and at once for a range that the last one did not have. One
+ * every five minutes, and immediately for a range that the last one did not have. One
  * query runs at a time, within a budget of requests. Deltas that cannot be renewed
  * are used for an hour; without deltas the bounds do not apply.
  *
  * @module
  */
 import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
-import { type DeltaRange, deltaRangeOf, mergeRanges } from "../../domain/options/delta_range.ts";
+import {
+  type DeltaRange,
+  deltaRangeOf,
+  isByDelta,
+  mergeRanges,
+} from "../../domain/options/delta_range.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -26,10 +31,10 @@ const RETRY_MS = 60_000;
 /** How long deltas are used that cannot be renewed, in ms. */
 const MAX_AGE_MS = 3_600_000;
 /** Requests for the deltas of all underlyings. */
-const DELTA_REQUESTS = { perMinute: 6, burst: 30 };
+const DELTA_REQUESTS = { perMinute: 6, burst: 100 };
 
 /** A selection by deltas. */
-interface DeltaSelection {
+export interface DeltaSelection {
   readonly underlying: string;
   readonly chain: Chain;
   readonly selection: OptionSelection;
@@ -85,6 +90,14 @@ export class OptionDeltas {
     return this.#entries.get(underlying)?.problem;
   }
 
+  /** Whether a selection waits for the first answer. */
+  isPending({ underlying, chain, selection }: DeltaSelection): boolean {
+    const entry = this.#entries.get(underlying);
+    if (entry?.values || entry?.problem || !isByDelta(selection)) return false;
+    const today = exchangeDay(this.#options.clock.now());
+    return deltaRangeOf(selection, chain.expiries, today) !== undefined;
+  }
+
   /** Fetches deltas for new selections soon. */
   wake(): void {
     this.#signal.wake();
@@ -98,7 +111,7 @@ export class OptionDeltas {
       this.#removeOld(wanted);
       const next = this.#next(wanted);
       if (typeof next === "number") await this.#signal.wait(next, { clock, signal });
-      else await this.#fetch(next, signal);
+      else await this.#query(next, signal);
     }
   }
 
@@ -143,7 +156,7 @@ export class OptionDeltas {
     return next ?? waitMs;
   }
 
-  async #fetch(
+  async #query(
     [underlying, { range, chain }]: readonly [string, Wanted],
     signal: AbortSignal,
   ): Promise<void> {

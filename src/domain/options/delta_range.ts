@@ -18,6 +18,11 @@ export interface DeltaRange {
 
 const HIGHEST_STRIKE = 99_999.99;
 
+/** Whether a selection has a bound of deltas. */
+export function isByDelta({ minAbsDelta, maxAbsDelta }: OptionSelection): boolean {
+  return minAbsDelta !== undefined || maxAbsDelta !== undefined;
+}
+
 /**
  * The range of a selection; `undefined` if it selects by no delta or if none of its
  * expiries is listed.
@@ -30,8 +35,8 @@ export function deltaRangeOf(
   listed: readonly number[],
   today: number,
 ): DeltaRange | undefined {
-  const { minAbsDelta, maxAbsDelta, right, minStrike, maxStrike } = selection;
-  if (minAbsDelta === undefined && maxAbsDelta === undefined) return undefined;
+  if (!isByDelta(selection)) return undefined;
+  const { right, minStrike, maxStrike } = selection;
   const days = listed.filter((day) => isRequested(day, selection, today));
   const first = days[0];
   // Today's contracts may not trade any more, so that a further expiry is selected.

@@ -250,6 +250,37 @@ Deno.test("LEAPS are selected by streams that request them", async () => {
   );
 });
 
+Deno.test("contracts are selected by delta once their deltas are known", async () => {
+  await using rig = new Rig();
+  for (const contract of rig.catalog.listed.get("SPY") ?? []) {
+    const { symbol, right, strike } = contract;
+    const call = Math.max(0, Math.min(1, (150 - strike) / 100));
+    rig.catalog.contractDeltas.set(symbol, right === "call" ? call : call - 1);
+  }
+  let answer = () => {};
+  rig.catalog.deltas = () =>
+    new Promise((resolve) => answer = () => resolve(rig.catalog.contractDeltas));
+  const selection = { right: "call", minAbsDelta: 0.2, maxAbsDelta: 0.3 } as const;
+  using _stream = await rig.open("SPY", { ...selection, strikeWindowPercent: 1_000 });
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.strikes, [], "nothing else is subscribed meanwhile");
+  assert.equal(rig.expansions.reports()[0]?.state, "loading");
+  answer();
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.strikes, strikesFrom(120, 130));
+});
+
+Deno.test("without deltas the contracts at the money are selected, with a reason", async () => {
+  await using rig = new Rig();
+  rig.catalog.deltas = () => Promise.reject(new ApiUnavailable("HTTP 403"));
+  const selection = { minAbsDelta: 0.2, strikeWindowPercent: 1_000, maxContracts: 8 };
+  using _stream = await rig.open("SPY", selection);
+  assert.equal(rig.sink.symbols().length, 8);
+  assert.ok(rig.strikes.every((strike) => Math.abs(strike - 100) <= 2));
+  const [report] = rig.expansions.reports();
+  assert.equal(report?.reason, "the deltas are not renewed: HTTP 403");
+});
+
 Deno.test("contracts are selected by underlying, not by the prefix of their root", async () => {
   await using rig = new Rig();
   const days = [TODAY + 4];
