@@ -11,6 +11,7 @@ import { FeedLink, type FeedLinkOptions } from "./application/feeds/feed_link.ts
 import { SubscriptionManager } from "./application/feeds/subscription_manager.ts";
 import { OrderJournal } from "./application/orders/order_journal.ts";
 import { TradeUpdatesSubscription } from "./application/feeds/upstream_subscriptions.ts";
+import { contractEnds } from "./application/options/contract_ends.ts";
 import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
@@ -24,7 +25,8 @@ import {
   type ProxyCounters,
 } from "./application/status/counters.ts";
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
-import type { MarketCalendar } from "./domain/calendar/market_calendar.ts";
+import { delayOf, type MarketCalendar } from "./domain/calendar/market_calendar.ts";
+import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
 import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
@@ -75,6 +77,8 @@ type FeedDependencies = Dependencies & {
   readonly channels: Channels;
   readonly counters: ProxyCounters;
   readonly calendar: MarketCalendar;
+  /** Resolves contracts to underlyings. */
+  readonly directory: UnderlyingDirectory;
   /** Whether messages that a feed missed are being fetched. @default never */
   readonly isBackfilling?: (feed: FeedId) => boolean;
   /** Receives what changes upstream. */
@@ -203,7 +207,7 @@ function marketSubscriptions(
   config: Config,
   deps: FeedDependencies & { readonly feed: MarketFeedId },
 ): { readonly subscriptions: Subscriptions; readonly manager: SubscriptionManager } {
-  const { feed, clock, counters } = deps;
+  const { feed, clock, counters, calendar, directory } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
   const subscriptions = createSubscriptions({
     plan: planLimit(plan, { feed, counting }),
@@ -216,6 +220,9 @@ function marketSubscriptions(
     subscriptions,
     replyTimeoutMs: SESSION_DEADLINES.replyMs,
     onRejection: () => counters.feeds[feed].errors.upstream_error++,
+    ...(feed === "opra" && {
+      endOf: contractEnds({ directory, calendar, delayMs: delayOf(feedKinds(config).opra) }),
+    }),
   });
   return { subscriptions, manager };
 }

@@ -176,7 +176,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
   });
   const events = eventsOf(() => streams);
   const calendar = new MarketCalendar(config.marketClosures);
-  const parts = { ...deps, channels, counters, events, calendar };
+  const parts = { ...deps, channels, counters, events, calendar, directory };
   const hosts = buildRestHosts(config, parts);
   const marketData = buildMarketData(config, hosts);
   const outages = new Outages({

@@ -22,6 +22,12 @@ export interface PairState extends Pair {
   readonly reason: string;
 }
 
+/** State of a contract after its last trading moment. */
+export const ENDED_STATE = {
+  state: "rejected",
+  reason: "the contract does not trade any more",
+} as const;
+
 /** Why a stream without a filter is not subscribed to every symbol. */
 const NO_WILDCARD = "* is not available; the symbols of other streams are received";
 
@@ -84,6 +90,9 @@ export function reportChannels(subscriptions: Subscriptions): readonly ChannelRe
       const { symbol, streams } = pair;
       if (symbol === WILDCARD && !desired.has(pair)) unfiltered = streams;
       else symbols.push({ symbol, streams, ...statusOf(pair) });
+    }
+    for (const { symbol, streams } of refCounts.ended(channel).values()) {
+      symbols.push({ symbol, streams, ...ENDED_STATE });
     }
     for (const pair of refCounts.lingering()) {
       if (pair.channel !== channel || !hasPair(reconciler.acknowledged, pair)) continue;

@@ -23,7 +23,7 @@ import {
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import { symbolChanges } from "../../domain/subscription/symbol_changes.ts";
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
-import { excludedPairs, type PairState } from "./report_subscriptions.ts";
+import { ENDED_STATE, excludedPairs, type PairState } from "./report_subscriptions.ts";
 
 const NOTHING: SymbolSets = new Map();
 
@@ -67,10 +67,23 @@ export class SubscriptionEvents {
     }
   }
 
+  /** Forgets pairs that have ended, and reports those of them that streams name. */
+  ended(channel: UpstreamChannel, symbols: readonly string[]): void {
+    this.released(channel, symbols);
+    const ended = this.#subscriptions.refCounts.ended(channel);
+    const named = symbols.filter((symbol) => (ended.get(symbol)?.named ?? 0) > 0);
+    const changes = named.map((symbol) => ({ symbol, ...ENDED_STATE }));
+    if (changes.length === 0) return;
+    this.#events.subscription(this.#feed, channel, changes);
+  }
+
   /** Returns the state of each symbol that a stream requests, as reported last. */
   statesOf(channel: UpstreamChannel, symbols: Iterable<string>): readonly SymbolChange[] {
     return Array.from(symbols, (symbol) => {
       const pair = { channel, symbol };
+      if (this.#subscriptions.refCounts.ended(channel).has(symbol)) {
+        return { symbol, ...ENDED_STATE };
+      }
       if (hasPair(this.#carried, pair)) return { symbol, state: "acknowledged", reason: "" };
       const { state = "requested", reason = "" } = this.#excluded.get(pairKey(pair)) ?? {};
       return { symbol, state, reason };

@@ -19,6 +19,7 @@ import {
   isServerError,
   type SubscriptionRequest,
   type SymbolSets,
+  UPSTREAM_CHANNELS,
   type UpstreamChannel,
   type UpstreamError,
 } from "../../domain/subscription/pairs.ts";
@@ -28,6 +29,7 @@ import type { Log } from "../ports/log.ts";
 import type { Span, Tracing } from "../ports/tracing.ts";
 import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
+import { Alarm } from "./alarm.ts";
 import {
   describeProblem,
   namedSlotsInUse,
@@ -43,6 +45,9 @@ const MAX_UNANSWERED = 3;
 
 /** Pause after an internal error of upstream, in ms. */
 const ERROR_PAUSE_MS = 1_000;
+
+/** Longest wait until symbols are checked for their end, in ms: the wall clock may be set. */
+const END_CHECK_MS = 600_000;
 
 /** A symbol quota and what a new stream would add to it. */
 interface QuotaExcess {
@@ -116,6 +121,11 @@ interface SubscriptionManagerOptions {
   readonly onRejection: (text: string) => void;
   /** Receives what is carried and the states of pairs. */
   readonly events: UpstreamEvents;
+  /**
+   * Returns from when on a symbol has no data, in wall clock ms; it is then not subscribed and
+   * uses no slot. @default never
+   */
+  readonly endOf?: ((symbol: string) => number) | undefined;
 }
 
 /** A connected session. */
@@ -132,40 +142,6 @@ interface AttachedSession {
   acknowledgedAt?: number;
 }
 
-/** Calls an action at a time that may change; at most one call is pending. */
-class Alarm {
-  /** Monotonic ms of the pending call; `undefined` when none is pending. */
-  #at: number | undefined;
-  readonly #clock: Clock;
-  readonly #action: () => void;
-  #cancel = new AbortController();
-
-  constructor(clock: Clock, action: () => void) {
-    this.#clock = clock;
-    this.#action = action;
-  }
-
-  /** Replaces the pending call; `undefined` cancels it. */
-  set(at: number | undefined): void {
-    if (at === this.#at) return;
-    this.#cancel.abort();
-    this.#at = undefined;
-    if (at !== undefined) this.start(at - this.#clock.monotonic());
-  }
-
-  /** Calls the action after `delayMs` unless a call is pending. */
-  start(delayMs = 0): void {
-    if (this.#at !== undefined) return;
-    this.#at = this.#clock.monotonic() + delayMs;
-    const { signal } = this.#cancel = new AbortController();
-    this.#clock.sleep(delayMs, signal).then(() => {
-      if (signal.aborted) return;
-      this.#at = undefined;
-      this.#action();
-    });
-  }
-}
-
 /** Manages the subscriptions of a market data feed. */
 export class SubscriptionManager implements SubscriptionSink, UpstreamSubscriptions {
   readonly #options: SubscriptionManagerOptions;
@@ -179,6 +155,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   readonly #retesting: Alarm;
   /** When the reply to the request in flight is overdue. */
   readonly #deadline: Alarm;
+  /** When symbols are checked for their end. */
+  readonly #ending: Alarm;
+  /** Wall clock ms of the next end that {@linkcode #ending} is set for. */
+  #endsAt = Infinity;
 
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
@@ -188,6 +168,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#sweeping = new Alarm(clock, () => this.#sweep());
     this.#retesting = new Alarm(clock, () => this.#send());
     this.#deadline = new Alarm(clock, () => this.#expire());
+    this.#ending = new Alarm(clock, () => this.#endAll());
   }
 
   get subscriptionCount(): number {
@@ -234,7 +215,8 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { limit } = quota;
     if (limit === undefined) return;
     const added = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
-      .filter((pair) => quota.usesSlot(pair) && !refCounts.isNamed(pair));
+      .filter((pair) => quota.usesSlot(pair) && !refCounts.isNamed(pair))
+      .filter(({ symbol }) => !this.#hasEnded(symbol));
     const [first] = added;
     if (first === undefined) return;
     const used = namedSlotsInUse(subscriptions);
@@ -249,6 +231,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { refCounts } = this.#options.subscriptions;
     const isNew = refCounts.add(channel, symbols, requester);
     this.#events.requested(channel, symbols);
+    if (isNew && this.#options.endOf) this.#endSymbols(channel, symbols);
     if (isNew && this.#session) this.#sending.start();
   }
 
@@ -295,15 +278,16 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     };
     reconciler.reset();
     this.#events.lost(this.#options.clock.now());
+    if (this.#options.endOf) this.#endAll();
     this.#send();
   }
 
   detach(): void {
     if (!this.#session) return;
     const { subscriptions: { reconciler, refCounts }, clock } = this.#options;
-    for (const alarm of [this.#sending, this.#sweeping, this.#retesting, this.#deadline]) {
-      alarm.set(undefined);
-    }
+    const alarms = [this.#sending, this.#sweeping, this.#retesting, this.#deadline, this.#ending];
+    for (const alarm of alarms) alarm.set(undefined);
+    this.#endsAt = Infinity;
     const { span, upstream: { lastFrameAt } } = this.#session;
     span?.end();
     this.#session = undefined;
@@ -356,6 +340,38 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { subscriptions: { refCounts }, clock } = this.#options;
     if (refCounts.sweep(clock.monotonic())) this.#sending.start();
     this.#sweeping.set(refCounts.nextSweepAt);
+  }
+
+  #hasEnded(symbol: string): boolean {
+    const { endOf, clock } = this.#options;
+    return endOf !== undefined && endOf(symbol) <= clock.now();
+  }
+
+  /** Ends the symbols that have no data any more, and waits for the end of the others. */
+  #endSymbols(channel: UpstreamChannel, symbols: Iterable<string>): void {
+    const { endOf = () => Infinity, clock, subscriptions: { refCounts } } = this.#options;
+    const now = clock.now();
+    const ended: string[] = [];
+    let next = this.#endsAt;
+    for (const symbol of symbols) {
+      const end = endOf(symbol);
+      if (end > now) next = Math.min(next, end);
+      else if (refCounts.end({ channel, symbol })) ended.push(symbol);
+    }
+    if (ended.length > 0) this.#events.ended(channel, ended);
+    if (next === this.#endsAt || !this.#session) return;
+    this.#endsAt = next;
+    this.#ending.set(clock.monotonic() + Math.min(next - now, END_CHECK_MS));
+  }
+
+  /** Ends the symbols of all channels that have no data any more. */
+  #endAll(): void {
+    const { refCounts } = this.#options.subscriptions;
+    this.#endsAt = Infinity;
+    for (const channel of UPSTREAM_CHANNELS) {
+      this.#endSymbols(channel, [...refCounts.symbols(channel).keys()]);
+    }
+    if (this.#session) this.#sending.start();
   }
 
   /** Sends a probe or the next request, then emits what has changed. */

@@ -9,6 +9,9 @@
  * an unsubscribe and a subscribe; lingering pairs use only slots of the quota
  * that no referenced pair needs.
  *
+ * A pair that has ended, an option contract after its last trading moment, is
+ * referenced no more, so that it needs no slot; its references are still counted.
+ *
  * @module
  */
 import { type Pair, pairKey, perChannel, type UpstreamChannel } from "./pairs.ts";
@@ -42,6 +45,8 @@ export class SymbolRefCounts {
   readonly #byChannel = perChannel(() => new Map<string, CountedPair>());
   /** In the order of the last removal, in which grace periods end. */
   readonly #lingering = new Map<string, LingeringPair>();
+  /** Pairs that have ended, with their references. */
+  readonly #ended = perChannel(() => new Map<string, CountedPair>());
   #nextPosition = 0;
   /** Referenced pairs that no stream names. */
   #selectedOnly = 0;
@@ -60,6 +65,12 @@ export class SymbolRefCounts {
     let changed = false;
     const named = requester === "stream" ? 1 : 0;
     for (const symbol of symbols) {
+      const ended = this.#ended[channel].get(symbol);
+      if (ended) {
+        ended.streams++;
+        ended.named += named;
+        continue;
+      }
       const known = this.#byChannel[channel].get(symbol);
       if (known) {
         // A named pair that waited as a selected one is requested now.
@@ -96,6 +107,12 @@ export class SymbolRefCounts {
   ): boolean {
     let changed = false;
     for (const symbol of symbols) {
+      const ended = this.#ended[channel].get(symbol);
+      if (ended) {
+        if (requester === "stream") ended.named--;
+        if (--ended.streams === 0) this.#ended[channel].delete(symbol);
+        continue;
+      }
       const pair = this.#byChannel[channel].get(symbol);
       if (pair === undefined) continue;
       if (requester === "stream" && --pair.named === 0) {
@@ -112,6 +129,22 @@ export class SymbolRefCounts {
       this.#lingering.set(pairKey(pair), { channel, symbol, until });
     }
     return changed;
+  }
+
+  /** Ends a referenced pair until its last reference is removed; false when there is none. */
+  end({ channel, symbol }: Pair): boolean {
+    const pair = this.#byChannel[channel].get(symbol);
+    if (pair === undefined) return false;
+    if (pair.named === 0) this.#selectedOnly--;
+    this.#byChannel[channel].delete(symbol);
+    this.#referenced.delete(pair);
+    this.#ended[channel].set(symbol, pair);
+    return true;
+  }
+
+  /** The pairs of a channel that have ended and still have references. */
+  ended(channel: UpstreamChannel): ReadonlyMap<string, ReferencedPair> {
+    return this.#ended[channel];
   }
 
   /** Drops pairs whose grace period has ended; true when there were some. */

@@ -31,7 +31,11 @@ export class ManagerHarness {
   readonly manager: SubscriptionManager;
   session = new ScriptedSession(this.clock);
 
-  constructor(settings: Partial<SubscriptionSettings> = {}) {
+  constructor(
+    { endOf, ...settings }: Partial<SubscriptionSettings> & {
+      readonly endOf?: (symbol: string) => number;
+    } = {},
+  ) {
     this.subscriptions = createSubscriptions({
       plan: NO_LIMIT,
       limits: { maxPairs: 3, maxBytes: 1_000 },
@@ -48,6 +52,7 @@ export class ManagerHarness {
       tracing: this.tracing,
       onRejection: (text) => this.rejections.push(text),
       events: this.events,
+      endOf,
     });
   }
 

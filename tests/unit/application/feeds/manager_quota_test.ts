@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { type Plan, planLimit } from "../../../../src/domain/subscription/quota.ts";
 import { LEARNED_LIMIT } from "../../../../src/domain/subscription/rejections.ts";
 import { DEFAULT_COUNTING, NO_LIMIT } from "../../../support/subscriptions.ts";
+import { MANUAL_EPOCH } from "../../../support/manual_clock.ts";
 import { ManagerHarness } from "./manager_harness.ts";
 
 Deno.test("a stream over the quota changes nothing for open streams", async () => {
@@ -204,4 +205,62 @@ Deno.test("selected contracts yield their slots under a newly learned limit", as
   ]);
   harness.acknowledge({ quotes: ["S1", "S2", "OWN"] });
   assert.equal(manager.freeSlots("quotes"), -1);
+});
+
+Deno.test("a contract holds no slot after its last trading moment", async () => {
+  const plan = { ...NO_LIMIT, pairs: 2, counts: DEFAULT_COUNTING.options };
+  const end = MANUAL_EPOCH + 3 * 3_600_000;
+  const endOf = (symbol: string) => symbol.startsWith("TODAY") ? end : Infinity;
+  await using harness = new ManagerHarness({ plan, endOf });
+  const { manager, events } = harness;
+  manager.add("quotes", ["TODAY"]);
+  manager.add("quotes", ["TODAY_S"], "selection");
+  harness.attach();
+  harness.acknowledge({ quotes: ["TODAY", "TODAY_S"] });
+  assert.throws(() => manager.checkQuota("quotes", ["A", "B"]));
+  await harness.clock.advance(end - MANUAL_EPOCH - 1);
+  assert.equal(harness.asked.length, 1);
+  events.take();
+  await harness.clock.advance(1);
+  assert.equal(harness.asked.at(-1), "unsubscribe quotes:TODAY quotes:TODAY_S");
+  harness.acknowledge({});
+  assert.deepEqual(events.take(), [
+    "quotes TODAY rejected: the contract does not trade any more",
+    "released quotes TODAY,TODAY_S",
+  ]);
+  assert.equal(manager.freeSlots("quotes"), 2);
+  manager.checkQuota("quotes", ["A", "B", "TODAY_TOO"]);
+  manager.add("quotes", ["A", "B", "TODAY_TOO", "TODAY"]);
+  await harness.clock.advance(0);
+  assert.equal(harness.asked.at(-1), "subscribe quotes:A quotes:B");
+  harness.acknowledge({ quotes: ["A", "B"] });
+  assert.deepEqual(manager.statesOf("quotes", ["TODAY", "A"]).map(({ state }) => state), [
+    "rejected",
+    "acknowledged",
+  ]);
+  const [channel] = manager.report([]).channels;
+  assert.deepEqual(channel?.symbols.map(({ symbol, streams }) => [symbol, streams]), [
+    ["A", 1],
+    ["B", 1],
+    ["TODAY", 2],
+    ["TODAY_S", 1],
+    ["TODAY_TOO", 1],
+  ]);
+  manager.remove("quotes", ["A", "B", "TODAY_TOO", "TODAY"]);
+  manager.remove("quotes", ["TODAY"]);
+  manager.remove("quotes", ["TODAY_S"], "selection");
+  await harness.clock.advance(0);
+  harness.acknowledge({});
+  assert.deepEqual(manager.report([]).channels, []);
+});
+
+Deno.test("a contract that ended without a session is not subscribed by the next", async () => {
+  const end = MANUAL_EPOCH + 86_400_000;
+  await using harness = new ManagerHarness({ endOf: () => end });
+  harness.manager.add("quotes", ["TODAY"]);
+  await harness.clock.advance(86_400_000);
+  harness.attach();
+  await harness.clock.advance(0);
+  assert.deepEqual(harness.asked, []);
+  assert.ok(harness.manager.isComplete);
 });

@@ -37,6 +37,26 @@ Deno.test("a pair is named while a stream names it, with or without selections",
   assert.deepEqual(state(), [0, false, false]);
 });
 
+Deno.test("a pair that has ended is not referenced, but counted until its last removal", () => {
+  const refCounts = new SymbolRefCounts(100);
+  const pair = { channel: "quotes", symbol: "A" } as const;
+  assert.equal(refCounts.end(pair), false);
+  refCounts.add("quotes", ["A"], "selection");
+  assert.equal(refCounts.end(pair), true);
+  assert.equal(refCounts.hasSelectedOnly, false);
+  assert.equal(size(refCounts), 0);
+  assert.equal(refCounts.add("quotes", ["A"]), false, "it needs no request");
+  assert.deepEqual(
+    [...refCounts.ended("quotes").values()].map(({ streams, named }) => [streams, named]),
+    [[2, 1]],
+  );
+  refCounts.remove("quotes", ["A"], 0, "selection");
+  assert.equal(refCounts.remove("quotes", ["A"]), false);
+  assert.deepEqual([...refCounts.ended("quotes")], []);
+  assert.deepEqual([...refCounts.lingering()], []);
+  assert.equal(refCounts.add("quotes", ["A"]), true);
+});
+
 Deno.test("channels are counted separately", () => {
   const refCounts = new SymbolRefCounts();
   refCounts.add("quotes", ["AAPL"]);
