@@ -2737,10 +2737,11 @@ export const StreamImbalancesResponseSchema: GenMessage<StreamImbalancesResponse
   messageDesc(file_cream_v1_stream_proxy, 53);
 
 /**
- * Which contracts of an option chain to subscribe within the symbol quota: the
- * nearest expiries first, and of each expiry the strikes nearest to the price of
- * the underlying. The selection follows the price. An unset field has the default
- * of the proxy's settings; a value out of range is INVALID_ARGUMENT.
+ * Which contracts of an option chain to subscribe within the symbol quota, in rounds
+ * over the expiries: the strike at the price of the underlying of each expiry, the
+ * nearest expiry first, then the next strike of each, up to the maxima. The selection
+ * follows the price. All conditions are AND-ed. An unset field has the default of the
+ * proxy's settings; a value out of range and a contradiction are INVALID_ARGUMENT.
  *
  * @generated from message cream.v1.OptionSelection
  */
