@@ -57,7 +57,7 @@ export interface EndedOutage {
 }
 
 /** The symbols of a gap. */
-type AffectedSymbols = Pick<RetainedGap, "symbols" | "except">;
+type AffectedSymbols = Pick<RetainedGap, "symbols" | "except" | "counts">;
 
 /** What the gaps of a channel need of it. */
 interface ChannelGapsOptions {
@@ -183,17 +183,18 @@ export class ChannelGaps {
    * Restricts a gap to the symbols of a filter: none, one gap, or, when only some of the symbols of
    * the stream are affected, one gap per {@linkcode MAX_GAP_SYMBOLS}.
    */
-  restrict(gap: Gap, { symbols, except }: AffectedSymbols, filter: KeyFilter): readonly Gap[] {
-    if (symbols === undefined && !except?.size) return [gap];
-    const affected = this.#affected({ symbols, except }, filter);
+  restrict(gap: Gap, symbols: AffectedSymbols, filter: KeyFilter): readonly Gap[] {
+    if (symbols.symbols === undefined && !symbols.except?.size) return [gap];
+    const affected = this.#affected(symbols, filter);
     if (affected === undefined) return [gap];
     if (affected.length === 0) return NONE;
     const isWhole = filter.secondary.size === 0 && affected.length === filter.symbols.size;
     const most = isWhole ? MAX_GAP_SYMBOLS : MAX_GAP_SYMBOLS * MAX_GAP_PARTS;
-    if (affected.length > most) return [gap];
+    if (affected.length > most) return [partOf(gap, affected, symbols)];
     const parts: Gap[] = [];
     for (let at = 0; at < affected.length; at += MAX_GAP_SYMBOLS) {
-      parts.push({ ...gap, symbols: affected.slice(at, at + MAX_GAP_SYMBOLS) });
+      const listed = affected.slice(at, at + MAX_GAP_SYMBOLS);
+      parts.push({ ...partOf(gap, listed, symbols), symbols: listed });
     }
     return parts;
   }
@@ -262,4 +263,12 @@ export class ChannelGaps {
     }
     return Array.from(symbols).filter((symbol) => this.matches(filter, symbol));
   }
+}
+
+/** The gap with the number of unreadable messages of some of its symbols. */
+function partOf(gap: Gap, symbols: readonly string[], { counts }: AffectedSymbols): Gap {
+  if (!counts) return gap;
+  let count = 0;
+  for (const symbol of symbols) count += counts.get(symbol) ?? 0;
+  return { ...gap, count };
 }

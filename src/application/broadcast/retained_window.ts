@@ -29,6 +29,8 @@ export interface RetainedGap {
   /** All affected symbols; `undefined` for every symbol but those of `except`. */
   readonly symbols: ReadonlySet<string> | undefined;
   readonly except?: ReadonlySet<string> | undefined;
+  /** Unreadable messages of each symbol. @default one each */
+  readonly counts?: ReadonlyMap<string, number> | undefined;
 }
 
 /** Gaps that are retained; an older one limits how far a stream can continue. */
@@ -186,6 +188,22 @@ const MAX_MERGED = 1_000;
 
 function merged(some: RetainedGap, others: RetainedGap): RetainedGap {
   const gap = mergeGaps(some.gap, others.gap);
-  const all = some.symbols && others.symbols && new Set([...some.symbols, ...others.symbols]);
-  return { ...some, gap, symbols: all && all.size <= MAX_MERGED ? all : undefined };
+  const counts = some.symbols && others.symbols && sum(countsOf(some), countsOf(others));
+  if (!counts || counts.size > MAX_MERGED) {
+    return { ...some, gap: { ...gap, count: 0 }, symbols: undefined, counts: undefined };
+  }
+  return { ...some, gap, symbols: new Set(counts.keys()), counts };
+}
+
+function countsOf({ counts, symbols }: RetainedGap): ReadonlyMap<string, number> {
+  return counts ?? new Map(Array.from(symbols ?? [], (symbol) => [symbol, 1]));
+}
+
+function sum(
+  some: ReadonlyMap<string, number>,
+  others: ReadonlyMap<string, number>,
+): ReadonlyMap<string, number> {
+  const all = new Map(some);
+  for (const [symbol, count] of others) all.set(symbol, (all.get(symbol) ?? 0) + count);
+  return all;
 }

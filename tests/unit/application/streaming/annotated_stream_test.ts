@@ -351,6 +351,21 @@ Deno.test("unreadable messages in a row are one gap", () => {
   assert.deepEqual(take(stream), ["hello 0", "A 1/1", "gap unreadable 2 0-0 [A,B]", "A 2/2"]);
 });
 
+Deno.test("a resumed stream counts unreadable messages of its own symbols", () => {
+  const { open, channel } = market();
+  channel.carried(["*"], 0);
+  using _first = open();
+  for (const symbol of ["A", "C", "A", "B"]) channel.unreadable(symbol);
+  const missed = (...symbols: string[]) => {
+    using stream = open({ resume: { epoch: "e", sequence: 0 } }, symbols);
+    return take(stream)[1];
+  };
+  assert.equal(missed("A"), "gap unreadable 2 0-0 [A]");
+  assert.equal(missed("A", "B", "D"), "gap unreadable 3 0-0 [A,B]");
+  for (let i = 0; i < 1_000; i++) channel.unreadable(`S${i}`);
+  assert.equal(missed("A"), "gap unreadable 0 0-0 []", "the number is not known");
+});
+
 Deno.test("memory of streams and of the window is released", () => {
   const { publish, open, channel, memory } = market();
   channel.carried(["*"], 0);
