@@ -81,6 +81,11 @@ export class Expansion {
     return this.#selected?.price;
   }
 
+  /** Wall clock ms at which a contract stops trading or a day begins, if any are selected. */
+  get validUntil(): number {
+    return this.#selected?.validUntil ?? Infinity;
+  }
+
   /** Expiries with strikes on one side of the price only, as days since 1970-01-01. */
   get oneSided(): readonly number[] {
     return this.#selected?.oneSided ?? [];

@@ -188,8 +188,21 @@ export class Expansions {
     const { clock, settings } = this.#options;
     while (!signal.aborted) {
       this.#updateAll();
-      await this.#signal.wait(settings.priceIntervalMs, { clock, signal });
+      await this.#signal.wait(Math.min(settings.priceIntervalMs, this.#untilEnd()), {
+        clock,
+        signal,
+      });
     }
+  }
+
+  /** Time until the next contract stops trading, in ms; those that have already are left out. */
+  #untilEnd(): number {
+    const now = this.#options.clock.now();
+    let next = Infinity;
+    for (const { validUntil } of this.#open.values()) {
+      if (validUntil > now) next = Math.min(next, validUntil);
+    }
+    return next - now;
   }
 
   #updateAll(): void {

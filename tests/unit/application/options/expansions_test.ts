@@ -33,7 +33,7 @@ class Rig implements AsyncDisposable {
   readonly #run: Promise<void>;
 
   constructor(
-    options: { limit?: number; off?: boolean; room?: () => number } = {},
+    options: { limit?: number; off?: boolean; room?: () => number; intervalMs?: number } = {},
   ) {
     const { catalog, clock } = this;
     catalog.time = () => clock.now();
@@ -48,7 +48,7 @@ class Rig implements AsyncDisposable {
       random: () => 0,
       settings: {
         selection: DEFAULT_SELECTION,
-        priceIntervalMs: INTERVAL_MS,
+        priceIntervalMs: options.intervalMs ?? INTERVAL_MS,
         maxChains: 10,
         ...(options.room && { maxContracts: options.room }),
       },
@@ -216,15 +216,15 @@ Deno.test("a price that hovers around a boundary changes nothing", async () => {
 /** From the epoch to 16:15 on the next day, when options of SPY stop trading. */
 const UNTIL_EXPIRY_MS = (24 + 6.25) * HOUR_MS;
 
-Deno.test("expired contracts leave after their last trade, and the next move in", async () => {
-  await using rig = new Rig();
+Deno.test("expired contracts leave at their last trading moment, and the next enter", async () => {
+  await using rig = new Rig({ intervalMs: HOUR_MS });
   using _stream = await rig.open("SPY", { maxExpiries: 1, maxContracts: 42 });
   const expiryOf = (symbol: string) => symbol.slice(3, 9);
   const expiries = () => [...new Set(rig.sink.symbols().map(expiryOf))];
   assert.deepEqual(expiries(), ["240116"]);
   await rig.clock.advance(UNTIL_EXPIRY_MS - 1);
   assert.deepEqual(expiries(), ["240116"]);
-  await rig.clock.advance(INTERVAL_MS);
+  await rig.clock.advance(1);
   assert.deepEqual(expiries(), ["240123"]);
   assert.equal(rig.sink.symbols().length, 42);
 });
