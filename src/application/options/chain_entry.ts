@@ -5,7 +5,7 @@
  */
 import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
 import { ChainReview, type ContractList, countChanges } from "../../domain/options/chain_review.ts";
-import { isAdjustedRoot, type OptionContract } from "../../domain/options/contract.ts";
+import type { OptionContract } from "../../domain/options/contract.ts";
 import type { Clock } from "../ports/clock.ts";
 
 const MINUTE_MS = 60_000;
@@ -56,6 +56,12 @@ export const LOAD_CAUSES = {
 export type LoadCause = keyof typeof LOAD_CAUSES;
 
 const IS_SCHEDULED: ReadonlySet<LoadCause> = new Set(["firstUse", "newDay", "morning"]);
+
+const IS_OF_SELECTION: ReadonlySet<LoadCause> = new Set([
+  "selectionEmpty",
+  "priceOutside",
+  "priceMoved",
+]);
 
 /** Pause after the first failure, in ms; doubles with each further one. */
 const FIRST_RETRY_MS = 5_000;
@@ -233,8 +239,8 @@ export class ChainEntry {
     const { contracts, symbols, ...review } = this.#review.review(listed, { firstDay, now });
     const changes = countChanges(this.chain?.contracts ?? [], symbols);
     if (cause === "newDay") this.#missingReloads = 0;
-    const isFruitless = changes.added + changes.removed === 0 && !IS_SCHEDULED.has(cause);
-    this.#fruitless = isFruitless ? this.#fruitless + 1 : 0;
+    if (changes.added + changes.removed > 0 || IS_SCHEDULED.has(cause)) this.#fruitless = 0;
+    else if (IS_OF_SELECTION.has(cause)) this.#fruitless++;
     this.chain = { contracts, expiries: expiriesOf(contracts), day: part.day };
     this.reason = review.doubted > 0
       ? shrunkReason(listed.contracts.length, review.unlisted)
@@ -321,8 +327,8 @@ interface StrikeRange {
 /** Ranges of the standard contracts by expiry; strikes of adjusted ones fit no price. */
 function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<number, StrikeRange> {
   const ranges = new Map<number, StrikeRange>();
-  for (const { root, expiryDay, strike } of contracts) {
-    if (isAdjustedRoot(root)) continue;
+  for (const { isAdjusted, expiryDay, strike } of contracts) {
+    if (isAdjusted) continue;
     const range = ranges.get(expiryDay);
     if (range && range.lowest <= strike && strike <= range.highest) continue;
     const { lowest = strike, highest = strike } = range ?? {};
@@ -335,7 +341,7 @@ function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<number,
 function shrunkReason(listed: number, unlisted: number): string {
   return listed === 0
     ? "no contracts are listed any more"
-    : `only ${listed} contracts are listed, ${unlisted} others are kept`;
+    : `contracts listed: ${listed}; kept although not listed: ${unlisted}`;
 }
 
 function expiriesOf(contracts: readonly OptionContract[]): readonly number[] {

@@ -196,7 +196,7 @@ Deno.test("a list that is cut to one contract does not replace the chain", async
   rig.cache.observe(occSymbol("SPY", { expiryDay: TODAY + 2, right: "put", strike: 100 }));
   await rig.minutes(8 * 60);
   assert.equal(rig.countOf("SPY"), 42);
-  assert.equal(rig.reasonOf("SPY"), "only 1 contracts are listed, 41 others are kept");
+  assert.equal(rig.reasonOf("SPY"), "contracts listed: 1; kept although not listed: 41");
   const { length } = rig.catalog.asked;
   assert.ok(length > 25 && length < 40, `${length} lists in eight hours`);
   rig.catalog.listed.set("SPY", complete);

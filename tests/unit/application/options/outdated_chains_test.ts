@@ -1,0 +1,162 @@
+/**
+ * What streams receive when a chain was outdated: a day by the clock, with prices and
+ * lists as Alpaca's.
+ *
+ * @module
+ */
+import assert from "node:assert/strict";
+import { Expansions } from "../../../../src/application/options/expansions.ts";
+import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
+import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
+import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
+import { ManualClock } from "../../../support/manual_clock.ts";
+import { RecordingLog } from "../../../support/recording_log.ts";
+import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
+import { MINUTE_MS, TODAY } from "./chain_rig.ts";
+import { CountingSink } from "./counting_sink.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
+
+/** `TODAY` is a holiday. */
+const DAY = TODAY + 1;
+const DAYS = [DAY + 2, DAY + 9];
+
+/** Expansions of SPY on one day; disposing it checks for leftovers. */
+class Rig implements AsyncDisposable {
+  readonly catalog = new ScriptedCatalog();
+  readonly sink = new CountingSink();
+  readonly clock: ManualClock;
+  readonly expansions: Expansions;
+  readonly #end = new AbortController();
+  readonly #run: Promise<void>;
+
+  /** Starts at a minute of the day in New York. */
+  constructor(minute: number) {
+    this.clock = new ManualClock(instantAt(DAY, minute));
+    this.catalog.time = () => this.clock.now();
+    this.expansions = new Expansions({
+      catalog: this.catalog,
+      sink: this.sink,
+      directory: new UnderlyingDirectory(),
+      clock: this.clock,
+      calendar: new MarketCalendar(),
+      log: new RecordingLog(),
+      random: () => 0,
+      settings: { selection: DEFAULT_SELECTION, priceIntervalMs: 15_000, maxChains: 10 },
+    });
+    this.#run = this.expansions.run(this.#end.signal);
+  }
+
+  list(strikes: readonly number[]): void {
+    this.catalog.listed.set("SPY", gridOf({ days: DAYS, strikes }));
+  }
+
+  price(price: number): void {
+    this.catalog.trades.set("SPY", price);
+  }
+
+  /** Lets the time pass until a minute of the day. */
+  async until(minute: number): Promise<void> {
+    await this.clock.advance(instantAt(DAY, minute) - this.clock.now());
+  }
+
+  /** Distinct strikes that are subscribed, ascending. */
+  get strikes(): readonly number[] {
+    const strikes = this.sink.symbols().map((symbol) => Number(symbol.slice(-8)) / 1000);
+    return [...new Set(strikes)].sort((a, b) => a - b);
+  }
+
+  /** Whether strikes below and above a price are subscribed. */
+  straddles(price: number): boolean {
+    return this.strikes.some((it) => it <= price) && this.strikes.some((it) => it >= price);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
+    await this.#run;
+    assert.equal(this.clock.sleepers, 0);
+  }
+}
+
+Deno.test("a stream has the new strikes of a 10:1 split within ten minutes", async () => {
+  await using rig = new Rig(5);
+  rig.list(strikesFrom(950, 1_050, 5));
+  rig.price(1_000);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.until(3 * 60);
+  assert.ok(rig.straddles(1_000));
+  rig.price(100);
+  await rig.until(6 * 60);
+  rig.list(strikesFrom(90, 110));
+  await rig.until(6 * 60 + 11);
+  assert.ok(rig.straddles(100));
+  assert.ok(rig.strikes.every((strike) => strike < 200), "none of before");
+  const loads = rig.catalog.asked.length;
+  assert.ok(loads < 30, `${loads} loads`);
+});
+
+Deno.test("a stream has strikes that are added after a gap of 45 percent", async () => {
+  await using rig = new Rig(9 * 60 + 15);
+  rig.list(strikesFrom(80, 120));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.until(9 * 60 + 30);
+  rig.price(55);
+  await rig.until(10 * 60);
+  rig.list([...strikesFrom(45, 65), ...strikesFrom(80, 120)]);
+  await rig.until(10 * 60 + 11);
+  assert.ok(rig.straddles(55), `${rig.strikes}`);
+});
+
+Deno.test("a stream has contracts minutes after an empty first answer", async () => {
+  await using rig = new Rig(9 * 60 + 15);
+  rig.list([]);
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(MINUTE_MS);
+  rig.list(strikesFrom(95, 105));
+  assert.deepEqual(rig.strikes, []);
+  await rig.clock.advance(5 * MINUTE_MS);
+  assert.deepEqual(rig.strikes, strikesFrom(95, 105));
+});
+
+Deno.test("a stream that opens again on an empty chain has contracts immediately", async () => {
+  await using rig = new Rig(9 * 60 + 15);
+  rig.list([]);
+  rig.price(100);
+  const first = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(MINUTE_MS);
+  first[Symbol.dispose]();
+  rig.list(strikesFrom(95, 105));
+  using _again = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.strikes, strikesFrom(95, 105));
+});
+
+Deno.test("a list that is cut to one contract takes no contract from a stream", async () => {
+  await using rig = new Rig(10);
+  rig.list(strikesFrom(95, 105));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.until(8 * 60);
+  const complete = rig.catalog.listed.get("SPY") ?? [];
+  rig.catalog.listed.set("SPY", complete.slice(0, 1));
+  await rig.until(20 * 60);
+  assert.deepEqual(rig.strikes, strikesFrom(95, 105));
+  const [report] = rig.expansions.reports();
+  assert.match(report?.reason ?? "", /contracts listed: 1; kept although not listed: 43/);
+});
+
+Deno.test("a contract that a stream names is selected for others once it is listed", async () => {
+  await using rig = new Rig(10 * 60);
+  rig.list(strikesFrom(95, 104));
+  rig.price(100);
+  using _stream = rig.expansions.open("quotes", "SPY");
+  await rig.clock.advance(MINUTE_MS);
+  rig.list(strikesFrom(95, 105));
+  rig.expansions.observe(
+    occSymbol("SPY", { expiryDay: DAYS[0] ?? 0, right: "call", strike: 105 }),
+  );
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.strikes, strikesFrom(95, 105));
+});
