@@ -104,3 +104,40 @@ Deno.test("last quotes that were not read are released with the stream", async (
   stream[Symbol.dispose]();
   assert.equal(rig.memory.bytes, 0);
 });
+
+Deno.test("a live quote that arrives before the answer of REST replaces it", async () => {
+  await using rig = new SelectionRig({ last: LAST });
+  using stream = await rig.open(SNAPSHOT);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  rig.answer = promise;
+  await rig.carried(call(100), call(101));
+  rig.publish(call(100));
+  resolve();
+  assert.deepEqual(await stream.texts(), ["C100", "snapshot C101 101"]);
+});
+
+Deno.test("a stream that joins a selection has each contract in its snapshot once", async () => {
+  await using rig = new SelectionRig({ last: LAST });
+  using _first = await rig.open(SNAPSHOT);
+  await rig.carried(call(100), call(101));
+  rig.publish(call(100));
+  using second = await rig.open(SNAPSHOT);
+  assert.deepEqual((await second.texts()).concat(await second.texts()), [
+    "snapshot C100 1",
+    "snapshot C101 101",
+  ]);
+});
+
+Deno.test("with latest, a contract that returns before its quote is sent has no other", async () => {
+  await using rig = new SelectionRig({ last: LAST });
+  const symbols = [call(100), call(101)];
+  using _named = await rig.openPlain({ symbols, underlyings: [] });
+  using stream = await rig.open({ ...SNAPSHOT, delivery: "latest" });
+  await rig.carried(...symbols);
+  await stream.texts();
+  rig.publish(call(100));
+  await rig.move(110.4);
+  await rig.move(100.4);
+  const texts = (await stream.texts()).filter((text) => text.includes("C100"));
+  assert.deepEqual(texts, ["C100"]);
+});

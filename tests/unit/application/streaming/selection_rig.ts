@@ -84,6 +84,8 @@ export class SelectionRig implements AsyncDisposable {
   readonly channels;
   /** Symbols of each request of last quotes. */
   readonly lookUps: string[][] = [];
+  /** What the answers of REST wait for. */
+  answer: Promise<void> | undefined;
   readonly #end = new AbortController();
   readonly #run: Promise<void>;
   #ids = 0;
@@ -121,12 +123,13 @@ export class SelectionRig implements AsyncDisposable {
       newId: () => `id${++this.#ids}`,
       freshnessOf: () => LIVE,
       lastEvents: last && {
-        lookUp: (_channel, symbols) => {
+        lookUp: async (_channel, symbols) => {
           this.lookUps.push([...symbols]);
+          await this.answer;
           const found = symbols.filter((symbol) => last.has(symbol))
             .map((symbol) => [symbol, quote(symbol, last.get(symbol) ?? 0)] as const);
           // deno-lint-ignore no-explicit-any
-          return Promise.resolve(new Map(found) as any);
+          return new Map(found) as any;
         },
         forget: () => {},
       },
