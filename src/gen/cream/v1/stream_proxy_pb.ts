@@ -1718,7 +1718,7 @@ export type Notice = Message<"cream.v1.Notice"> & {
     case: "feed";
   } | {
     /**
-     * The subscription of a symbol at Alpaca has changed.
+     * The subscription of a symbol or the selection of an underlying has changed.
      *
      * @generated from field: cream.v1.SubscriptionNotice subscription = 5;
      */

@@ -128,7 +128,7 @@ Deno.test("a stream that joins a selection has each contract in its snapshot onc
   ]);
 });
 
-Deno.test("with latest, a contract that returns before its quote is sent has no other", async () => {
+Deno.test("with latest, a contract that returns before its quote is sent has one", async () => {
   await using rig = new SelectionRig({ last: LAST });
   const symbols = [call(100), call(101)];
   using _named = await rig.openPlain({ symbols, underlyings: [] });
