@@ -104,4 +104,54 @@ Deno.test("an unknown event and a long list of prefixes are refused", async () =
   await using long = collect(client, METHODS.streamOrderUpdates, { clientOrderIdPrefixes });
   await until("the refusal", () => long.ending() !== undefined);
   assert.match(String(long.ending()), /client_order_id_prefixes: has 101 entries/);
+  await using odd = collect(client, METHODS.streamOrderUpdates, {
+    clientOrderIdPrefixes: ['my bot, "7"', "p".repeat(128), "", "p".repeat(129), "a\u0000"],
+  });
+  await until("the refusal", () => odd.ending() !== undefined);
+  const refusal = String(odd.ending());
+  assert.match(refusal, /client_order_id_prefixes\[2\]: "" is empty/);
+  assert.match(refusal, /2 more/);
+});
+
+Deno.test("a prefix of client order ids is compared as it is", async () => {
+  await using harness = await startHarness();
+  const { simulator: { trading } } = harness;
+  await connected(harness);
+  using client = clientOf(harness);
+  const clientOrderIdPrefixes = ["my bot, ", "größer"];
+  await using stream = collect(client, METHODS.streamOrderUpdates, { clientOrderIdPrefixes });
+  await stream.opened;
+  for (const id of ["my bot", "my bot, 7", "größer 1", "grö"]) {
+    const order = { id: `o ${id}`, symbol: "AAPL", client_order_id: id };
+    trading.stream.emitTradeUpdate({ event: "new", order });
+  }
+  await until("both orders", () => stream.messages.length >= 2);
+  const ids = stream.messages.map((one) => Object(one).update?.order?.clientOrderId);
+  assert.deepEqual(ids, ["my bot, 7", "größer 1"]);
+});
+
+Deno.test("a filter of events does not restrict the present state of orders", async () => {
+  await using harness = await startHarness({
+    simulator: { trading: { engine: { acceptDelayMs: 0 } } },
+  });
+  const { simulator: { trading } } = harness;
+  const engine = trading.engineOf("SIM_KEY");
+  const order = { symbol: "AAPL", qty: "9", side: "buy", type: "limit", time_in_force: "gtc" };
+  const id = engine.inject({ ...order, limit_price: "1" }, { submittedAt: Date.now() - 1_000 }).id;
+  engine.manualFills.fill(id, { qty: "4", price: "1" });
+  await connected(harness);
+  using client = clientOf(harness);
+  const filter = { events: ["fill", "canceled"] };
+  const requests = [{ snapshot: true }, { resume: { eventId: "unknown" } }]
+    .map((options) => ({ ...filter, options: { meta: true, notices: true, ...options } }));
+  for (const request of requests) {
+    await using stream = collect(client, METHODS.streamOrderUpdates, request);
+    const caughtUp = () =>
+      stream.messages.map((one) => Object(one).notice?.kind)
+        .find((kind) => kind?.case === "caughtUp")?.value;
+    await until("the stream has caught up", () => caughtUp() !== undefined);
+    const states = stream.messages.flatMap((one) => Object(one).update?.order ?? []);
+    assert.deepEqual(states.map(({ filledQty }) => filledQty), ["4"]);
+    assert.equal(Number(caughtUp().count), 1);
+  }
 });

@@ -18,6 +18,8 @@ export interface KeyFilter {
   readonly secondary: ReadonlySet<string>;
   /** Which of the events that match the keys the stream receives. @default all */
   readonly accepts?: ((event: unknown) => boolean) | undefined;
+  /** The same for the present state of an order. @default as `accepts` */
+  readonly acceptsState?: ((event: unknown) => boolean) | undefined;
   /** Restricts the symbols that match the keys; has to agree with `accepts`. @default all */
   readonly selected?: Pick<SelectedSymbols, "has"> | undefined;
 }

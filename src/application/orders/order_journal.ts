@@ -154,6 +154,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   present(filter: ChannelFilter, which: "open" | "all"): readonly Envelope<OrderUpdate>[] {
     const { channel, clock } = this.#options;
     const receivedAt = clock.now();
+    const ofState = { ...filter, accepts: filter.acceptsState ?? filter.accepts };
     return this.#known.entries(which)
       .map(({ known: { order }, last }) => {
         if (last) return last;
@@ -161,7 +162,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
         const bytes = channel.bytesOf(update);
         return fromRest(update, { origin: "snapshot", receivedAt, bytes });
       })
-      .filter(({ event }) => channel.matchesEvent(filter, event));
+      .filter(({ event }) => channel.matchesEvent(ofState, event));
   }
 
   mayHaveSubscribers(): boolean {

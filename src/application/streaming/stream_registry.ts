@@ -145,6 +145,8 @@ function describeFilter(filter: StreamFilter): string {
   return others > 0 ? `${shown} and ${others} more` : shown;
 }
 
+const any = () => true;
+
 /** Which order updates pass the filters beside the keys; `undefined` for all. */
 function acceptedOrders(
   { clientOrderIdPrefixes: prefixes = [], events = [] }: StreamFilter,
@@ -479,7 +481,12 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       secondary,
       ...filter.onlySelected
         ? onlySelected(symbols, selections, (symbol) => source.secondaryOf(symbol))
-        : { accepts: acceptedOrders(filter) },
+        : {
+          accepts: acceptedOrders(filter),
+          // The state of an order is not one of the events that the stream requests.
+          ...filter.events?.length &&
+            { acceptsState: acceptedOrders({ ...filter, events: [] }) ?? any },
+        },
     };
     const stream = opening.use(subscribe(source, keys, () => closing.dispose()));
     if (upstream && sink) {

@@ -130,9 +130,10 @@ export function orderFilter(
 ): StreamFilter {
   const orderIds = validator.list("order_ids", request.orderIds, identity);
   const symbols = validator.list("symbols", request.symbols, normalizeOrder, checkOrder);
-  const clientOrderIdPrefixes = validator.shortList(
+  const clientOrderIdPrefixes = validator.prefixes(
     "client_order_id_prefixes",
     request.clientOrderIdPrefixes,
+    MAX_CLIENT_ORDER_ID_LENGTH,
   );
   const events = validator.shortList("events", request.events, identity, checkEvent);
   validator.throwIfInvalid();
@@ -143,6 +144,9 @@ export function orderFilter(
     ...(events.length > 0 && { events }),
   };
 }
+
+/** Characters of a client order id (Alpaca docs, "Create an Order"). */
+const MAX_CLIENT_ORDER_ID_LENGTH = 128;
 
 const EVENTS: ReadonlySet<string> = new Set(ORDER_ENUMS.event);
 

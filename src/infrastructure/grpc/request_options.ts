@@ -27,8 +27,10 @@ const DURATIONS = {
 } as const;
 /** Most messages that may be sent beyond the last acknowledged one. */
 const MAX_UNACKNOWLEDGED = 100_000;
-/** Longest epoch and longest event id, in characters. */
-const MAX_ID_LENGTH = 128;
+/** Longest epoch, in characters. */
+const MAX_EPOCH_LENGTH = 128;
+/** Characters of an event id: Alpaca's may be as long as any text of an update. */
+const MAX_EVENT_ID_LENGTH = 2_048;
 
 const MAX_NANOS = 999_999_999;
 const NANOS_PER_SECOND = 1_000_000_000n;
@@ -160,12 +162,13 @@ class OptionsReader {
     return this.#position(resume);
   }
 
+  #checkLength(field: string, { length }: string, max: number): void {
+    if (length > max) this.#invalid(field, `has ${length} characters; at most ${max} are allowed`);
+  }
+
   #position({ epoch, sequence, eventId }: ResumePoint): DomainResume {
-    for (const [field, value] of Object.entries({ epoch, event_id: eventId })) {
-      if (value.length <= MAX_ID_LENGTH) continue;
-      const text = `has ${value.length} characters; at most ${MAX_ID_LENGTH} are allowed`;
-      this.#invalid(`resume.${field}`, text);
-    }
+    this.#checkLength("resume.epoch", epoch, MAX_EPOCH_LENGTH);
+    this.#checkLength("resume.event_id", eventId, MAX_EVENT_ID_LENGTH);
     if (eventId !== "") {
       if (this.#channel !== "orderUpdates") {
         const text = "is for StreamOrderUpdates only; use epoch and sequence";

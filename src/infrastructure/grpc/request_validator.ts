@@ -104,6 +104,31 @@ export class RequestValidator {
     return [];
   }
 
+  /**
+   * Texts that are compared with the start of others, as they are: at most
+   * {@linkcode MAX_SHORT_LIST}, without duplicates.
+   *
+   * @param maxLength longest text that makes sense, in characters
+   */
+  prefixes(field: string, entries: readonly string[] = [], maxLength: number): string[] {
+    if (entries.length > MAX_SHORT_LIST) {
+      const text = `has ${entries.length} entries; at most ${MAX_SHORT_LIST} are allowed`;
+      this.addViolation(field, text);
+      return [];
+    }
+    for (const [i, entry] of entries.entries()) {
+      const quoted = JSON.stringify(entry.slice(0, MAX_QUOTED));
+      if (entry === "") this.addViolation(`${field}[${i}]`, `${quoted} is empty; leave it out`);
+      else if (entry.length > maxLength) {
+        const text = `has ${entry.length} characters; at most ${maxLength} are allowed`;
+        this.addViolation(`${field}[${i}]`, `${quoted} ${text}`);
+      } else if (CONTROL.test(entry)) {
+        this.addViolation(`${field}[${i}]`, `${quoted} contains a control character`);
+      }
+    }
+    return [...new Set(entries)];
+  }
+
   /** Adds a violation; at most {@linkcode MAX_VIOLATIONS} are sent. */
   addViolation(field: string, description: string): void {
     this.#count++;

@@ -91,6 +91,11 @@ Deno.test("all options are read", () => {
   });
 });
 
+Deno.test("an event id may be as long as a text of Alpaca", () => {
+  const eventId = "e".repeat(1_024);
+  assert.deepEqual(read({ resume: { eventId } }, "orderUpdates")?.resume, { eventId });
+});
+
 Deno.test("a position before the first message is resumed", () => {
   assert.deepEqual(read({ resume: { epoch: "e" } })?.resume, { epoch: "e", sequence: 0 });
 });
@@ -111,7 +116,7 @@ Deno.test("combinations that are not possible name their field", () => {
     [{ resume: { eventId: "e", epoch: "e" } }, ["options.resume.event_id"], "orderUpdates"],
     [{ resume: { eventId: "e", sequence: 1n } }, ["options.resume.event_id"], "orderUpdates"],
     [{ resume: { epoch: "e".repeat(129), sequence: 1n } }, ["options.resume.epoch"]],
-    [{ resume: { eventId: "e".repeat(129) } }, ["options.resume.event_id"], "orderUpdates"],
+    [{ resume: { eventId: "e".repeat(2_049) } }, ["options.resume.event_id"], "orderUpdates"],
     [{ delivery: DeliveryPolicy.LATEST }, ["options.delivery"], "orderUpdates"],
     [{ delivery: 4 as DeliveryPolicy }, ["options.delivery"]],
     [{ delivery: -1 as DeliveryPolicy }, ["options.delivery"]],
