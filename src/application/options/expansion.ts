@@ -116,16 +116,17 @@ export class Expansion {
 
   /**
    * Selects again if the chain or the deltas have changed, or if the price or the time would
-   * change the selection.
+   * change the selection; returns whether it has.
    *
    * @param maxKept most contracts to keep in memory until {@linkcode limit} is called
    */
-  update(input: ExpansionInput, maxKept: number): void {
+  update(input: ExpansionInput, maxKept: number): boolean {
     const isSame = this.#basis?.chain === input.chain && this.#basis.deltas === input.deltas;
-    if (isSame && this.#selected && isStillSelected(this.#selected, input)) return;
+    if (isSame && this.#selected && isStillSelected(this.#selected, input)) return false;
     this.#cause = this.#causeOf(input);
     this.#basis = input;
     this.#select(maxKept);
+    return true;
   }
 
   /** Sets how many of the selected contracts may be desired. */

@@ -34,6 +34,9 @@ import { WakeSignal } from "./wake_signal.ts";
 /** Allocations per update while more is requested than there are slots. */
 const MAX_ALLOCATIONS = 4;
 
+/** Selections without a pause: one of 1,000 contracts takes about 1 ms. */
+const SELECTIONS_PER_TURN = 4;
+
 const DISABLED: ChainState = {
   at: "off",
   reason: "expansion of underlyings is switched off",
@@ -187,7 +190,7 @@ export class Expansions {
   async #follow(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#options;
     while (!signal.aborted) {
-      this.#updateAll();
+      await this.#updateAll(signal);
       await this.#signal.wait(Math.min(settings.priceIntervalMs, this.#untilEnd()), {
         clock,
         signal,
@@ -205,43 +208,53 @@ export class Expansions {
     return next - now;
   }
 
-  #updateAll(): void {
+  /** Updates the expansions, with pauses for other work, and shares the slots among them. */
+  async #updateAll(signal: AbortSignal): Promise<void> {
     const { clock, settings: { maxContracts } } = this.#options;
     const now = clock.now();
     const room = Math.max(0, maxContracts?.() ?? Infinity);
     const open = [...this.#open.values()];
     let kept = 0;
+    let selections = 0;
     for (const expansion of open) {
-      this.#update(expansion, { now, maxKept: Math.max(0, room - kept) });
+      const hasSelected = this.#update(expansion, { now, maxKept: Math.max(0, room - kept) });
       kept += expansion.desired.length;
+      if (!hasSelected || ++selections % SELECTIONS_PER_TURN > 0) continue;
+      await clock.sleep(0, signal);
+      if (signal.aborted) return;
     }
     const sizes = open.map(({ selectedCount: count, weight }) => ({ count, weight }));
     for (const [at, limit] of shareCounts(sizes, room).entries()) open[at]?.limit(limit);
     this.#allocate();
   }
 
+  /** Selects contracts again if that may change them; returns whether it was done. */
   #update(
     expansion: Expansion,
     { now, maxKept }: { readonly now: number; readonly maxKept: number },
-  ): void {
+  ): boolean {
     const { underlying, selection } = expansion.scope;
     const state = this.#chainState(underlying);
-    if (state.at !== "ready") return;
+    if (state.at !== "ready") return false;
     const { chain } = state;
-    if (this.#deltas?.isPending({ underlying, selection, chain })) return;
+    if (this.#deltas?.isPending({ underlying, selection, chain })) return false;
     const quote = this.#prices?.of(underlying);
     const price = quote?.price;
     // An empty chain has no price and needs none.
-    if (price === undefined && chain.contracts.length > 0) return;
+    if (price === undefined && chain.contracts.length > 0) return false;
     const { calendar } = this.#options;
     const deltas = this.#deltas?.of(underlying);
-    expansion.update({ chain, price: price ?? 0, now, calendar, deltas }, maxKept);
+    const hasSelected = expansion.update(
+      { chain, price: price ?? 0, now, calendar, deltas },
+      maxKept,
+    );
     const isEmpty = expansion.selectedCount === 0;
     this.#chains?.noteSelection(underlying, {
       isEmpty,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });
+    return hasSelected;
   }
 
   /**

@@ -101,7 +101,7 @@ export class StrikeWalk {
     // Otherwise a price that crosses a strike would exchange the ones on both sides of it.
     const isAtStrike = beyond !== undefined && at?.price !== this.#price &&
       this.#distance(first) < AT_STRIKE * Math.abs(beyond.price - first.price);
-    if (isAtStrike && this.#isHeld(beyond) && !this.#isHeld(across)) {
+    if (isAtStrike && this.#heldPart(beyond) > this.#heldPart(across)) {
       this.#queue.push(this.#take(nearer));
     }
     this.#queue.push(this.#take(other));

@@ -370,6 +370,24 @@ Deno.test("five underlyings have 24 of 120 slots each", async () => {
   assert.deepEqual(rig.counts, { DIA: 24, IWM: 24, QQQ: 24, SPY: 24, TLT: 24 });
 });
 
+Deno.test("many selections leave pauses for other work", async () => {
+  await using rig = new Rig();
+  using streams = new DisposableStack();
+  for (let maxContracts = 10; maxContracts < 20; maxContracts++) {
+    streams.use(await rig.open("SPY", { maxContracts }));
+  }
+  const moved = () => rig.expansions.reports().filter(({ centre }) => centre === 104).length;
+  const seen: number[] = [];
+  const sleep = rig.clock.sleep.bind(rig.clock);
+  rig.clock.sleep = (ms, signal) => {
+    if (ms === 0) seen.push(moved());
+    return sleep(ms, signal);
+  };
+  await rig.move("SPY", 104);
+  assert.deepEqual(seen.filter((count) => count > 0 && count < 10), [4, 8]);
+  assert.equal(moved(), 10);
+});
+
 Deno.test("a weight is the share of the slots", async () => {
   await using rig = new Rig({ limit: 40 });
   using _heavy = await rig.open("SPY", { weight: 3 });

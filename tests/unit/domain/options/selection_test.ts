@@ -448,7 +448,7 @@ Deno.test("a price that hovers around any point changes the selection twice at m
       for (const step of walk) follower.see(centre + step / 20);
       assert.ok(follower.changes <= 2 + 1, `${follower.changes} changes`);
     }),
-    { numRuns: 300 },
+    { numRuns: 1_000 },
   );
 });
 
