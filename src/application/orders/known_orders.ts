@@ -23,6 +23,8 @@ interface Entry {
   readonly last: Envelope<OrderUpdate> | undefined;
   /** The last update that was derived. */
   readonly derived: OrderUpdate | undefined;
+  /** The state as an event, if there is no last event; made once for all streams. */
+  state?: Envelope<OrderUpdate>;
 }
 
 /** The states of the orders of one account. */
@@ -31,6 +33,8 @@ export class KnownOrders {
   readonly #open = new Map<string, Entry>();
   readonly #finished = new Map<string, Entry>();
   #forgottenUntil: Timestamp | undefined;
+  /** The entries in order, until one changes. */
+  #sorted: { readonly [which in "open" | "all"]?: readonly Entry[] } = {};
 
   /** @param maxFinished finished orders that are kept */
   constructor(maxFinished: number) {
@@ -91,14 +95,19 @@ export class KnownOrders {
 
   /** Forgets an order that does not exist any more. */
   delete(id: string): void {
+    this.#sorted = {};
     this.#open.delete(id);
   }
 
   /** The open orders, or all of them, by the time of their submission. */
   entries(which: "open" | "all"): readonly Entry[] {
+    const known = this.#sorted[which];
+    if (known) return known;
     const finished = which === "all" ? this.#finished.values() : [];
-    return [...finished, ...this.#open.values()]
+    const sorted = [...finished, ...this.#open.values()]
       .sort((a, b) => compare(a.known.order.submittedAt, b.known.order.submittedAt));
+    this.#sorted = { ...this.#sorted, [which]: sorted };
+    return sorted;
   }
 
   #entry(id: string): Entry | undefined {
@@ -107,6 +116,7 @@ export class KnownOrders {
 
   #set(entry: Entry): void {
     const { order } = entry.known;
+    this.#sorted = {};
     this.#open.delete(order.id);
     this.#finished.delete(order.id);
     const orders = isFinal(order) ? this.#finished : this.#open;

@@ -56,6 +56,8 @@ const MAX_LOOKUPS = 1_000;
 const START_MS = 86_400_000;
 /** Difference of clocks that reading allows for. */
 const CLOCK_SKEW_MS = 10_000;
+/** Streams that take the state of all orders in one turn of the event loop. */
+const WOKEN_PER_TURN = 4;
 /** Symbols that a gap of some orders lists. */
 const MAX_LOST_SYMBOLS = 1_000;
 
@@ -152,17 +154,14 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   }
 
   present(filter: ChannelFilter, which: "open" | "all"): readonly Envelope<OrderUpdate>[] {
-    const { channel, clock } = this.#options;
-    const receivedAt = clock.now();
+    const { channel } = this.#options;
     const ofState = { ...filter, accepts: filter.acceptsState ?? filter.accepts };
-    return this.#known.entries(which)
-      .map(({ known: { order }, last }) => {
-        if (last) return last;
-        const update = stateOf(order);
-        const bytes = channel.bytesOf(update);
-        return fromRest(update, { origin: "snapshot", receivedAt, bytes });
-      })
-      .filter(({ event }) => channel.matchesEvent(ofState, event));
+    const present: Envelope<OrderUpdate>[] = [];
+    for (const entry of this.#known.entries(which)) {
+      const envelope = entry.last ?? (entry.state ??= this.#stateOf(entry.known.order));
+      if (channel.matchesEvent(ofState, envelope.event)) present.push(envelope);
+    }
+    return present;
   }
 
   mayHaveSubscribers(): boolean {
@@ -381,7 +380,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
       derived: missing.length,
       held: this.#held.length,
       incomplete: lost.length,
-      seconds: this.#hasStarted ? (now - since) / 1_000 : undefined,
+      outage_ms: this.#hasStarted && this.#lost ? now - this.#lost.at : undefined,
     });
     if (this.#hasStarted) channel.filled(["*"]);
     this.#hasStarted = this.#isComplete = true;
@@ -389,9 +388,24 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     this.#isHolding = false;
     this.#lost = undefined;
     this.#session = undefined;
+    this.#wakeWaiting();
+  }
+
+  /** Resumes the streams that wait, some of them per turn: each takes the state of all orders. */
+  async #wakeWaiting(): Promise<void> {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const resolve of waiting) resolve();
+    for (const [index, resolve] of waiting.entries()) {
+      if (index > 0 && index % WOKEN_PER_TURN === 0) await this.#options.clock.sleep(0);
+      resolve();
+    }
+  }
+
+  #stateOf(order: OrderDetails): Envelope<OrderUpdate> {
+    const { channel, clock } = this.#options;
+    const update = stateOf(order);
+    const bytes = channel.bytesOf(update);
+    return fromRest(update, { origin: "snapshot", receivedAt: clock.now(), bytes });
   }
 
   /** Publishes what arrived meanwhile, after a gap, and what arrives from now on. */
