@@ -360,7 +360,7 @@ export function buildExpansions(
   const { chains, selection, priceIntervalMs } = config.options;
   const catalog = new AlpacaCatalog({
     ...hosts,
-    stockFeed: stockFeedOf(config),
+    stockFeed: config.stock.kind,
     optionFeed: config.option.kind,
   });
   return new Expansions({

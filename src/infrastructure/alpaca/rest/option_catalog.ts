@@ -16,6 +16,8 @@ import {
   type OptionCatalog,
   type QuotesQuery,
 } from "../../../application/ports/option_catalog.ts";
+import type { StockFeedKind } from "../../../domain/connection/feed.ts";
+import { delayOf, marketOf } from "../../../domain/calendar/market_calendar.ts";
 import { dayOfDate } from "../../../domain/calendar/exchange_time.ts";
 import { parseRfc3339, toMilliseconds } from "../../../domain/market/timestamp.ts";
 import { isAdjustedRoot, type OptionContract } from "../../../domain/options/contract.ts";
@@ -41,8 +43,8 @@ const MAX_NAME_LENGTH = 64;
 interface AlpacaCatalogOptions {
   readonly trading: ApiHost;
   readonly data: ApiHost;
-  /** Stock feed of prices; Alpaca chooses the best one when `undefined`. */
-  readonly stockFeed: string | undefined;
+  /** Stock feed of the streams. */
+  readonly stockFeed: StockFeedKind;
   /** Option feed of prices: `opra` or `indicative`. */
   readonly optionFeed: string;
 }
@@ -149,7 +151,7 @@ export class AlpacaCatalog implements OptionCatalog {
     const { data: { client, url }, stockFeed } = this.#options;
     const address = new URL(`${url}/v2/stocks/trades/latest`);
     address.searchParams.set("symbols", symbols.join(","));
-    if (stockFeed) address.searchParams.set("feed", stockFeed);
+    if (hasRegularSession(stockFeed)) address.searchParams.set("feed", stockFeed);
     const body = await client.get(address, signal, "prices");
     return Object.entries(mapOf(body, "trades")).flatMap(([name, item]) => {
       const { p: price, t } = fieldsOf(item);
@@ -157,6 +159,14 @@ export class AlpacaCatalog implements OptionCatalog {
       return isPrice(price) && at !== undefined ? [[name, { price, at }]] : [];
     });
   }
+}
+
+/**
+ * Whether a feed has the trades of the regular session as they happen. Otherwise no feed is
+ * requested, and Alpaca chooses the best one that the account has.
+ */
+function hasRegularSession(kind: StockFeedKind): boolean {
+  return marketOf(kind) === "regular" && delayOf(kind) === 0;
 }
 
 function groupsOf<T>(items: readonly T[], size: number): T[][] {

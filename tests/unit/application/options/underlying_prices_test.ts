@@ -291,26 +291,30 @@ Deno.test("after a weekend the last trade of Friday is current", async () => {
   assert.equal(rig.catalog.parity.length, 0);
 });
 
-for (const quoted of [true, false]) {
-  const where = quoted ? "although options are quoted" : "where options are not quoted";
-  Deno.test(`one print at 0.01 changes nothing ${where}`, async () => {
-    await using rig = new Rig();
-    rig.catalog.trades.set("SPY", 100);
-    if (quoted) rig.catalog.indexes.set("SPY", 100.5);
-    await rig.follow("SPY");
-    const seen = new Set<number | undefined>();
-    rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
-    await rig.clock.advance(INTERVAL_MS - 1);
-    rig.catalog.trades.set("SPY", 0.01);
-    rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS - 1);
-    await rig.clock.advance(quoted ? 600_000 : 55_000);
-    rig.catalog.tradedAt.delete("SPY");
-    rig.catalog.trades.set("SPY", 101);
-    await rig.clock.advance(INTERVAL_MS);
-    assert.deepEqual(rig.prices.of("SPY")?.price, 101);
-    for (const price of seen) assert.ok(price !== undefined && price >= 100, `${price}`);
-  });
+/** A trade at 0.01 between others. */
+async function showsNothingOfOnePrint(quoted: boolean): Promise<void> {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  if (quoted) rig.catalog.indexes.set("SPY", 100.5);
+  await rig.follow("SPY");
+  const seen = new Set<number | undefined>();
+  rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
+  await rig.clock.advance(INTERVAL_MS - 1);
+  rig.catalog.trades.set("SPY", 0.01);
+  rig.catalog.tradedAt.set("SPY", NOW + INTERVAL_MS - 1);
+  await rig.clock.advance(quoted ? 600_000 : 55_000);
+  rig.catalog.tradedAt.delete("SPY");
+  rig.catalog.trades.set("SPY", 101);
+  await rig.clock.advance(INTERVAL_MS);
+  assert.deepEqual(rig.prices.of("SPY")?.price, 101);
+  for (const price of seen) assert.ok(price !== undefined && price >= 100, `${price}`);
 }
+
+Deno.test("one print at 0.01 changes nothing", () => showsNothingOfOnePrint(true));
+
+Deno.test("one print at 0.01 changes nothing where options are not quoted", () => {
+  return showsNothingOfOnePrint(false);
+});
 
 for (const price of [1e999, NaN, 0, -5]) {
   Deno.test(`a trade at ${price} is no price`, async () => {

@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { ApiUnavailable } from "../../../../../src/application/ports/api_unavailable.ts";
+import type { StockFeedKind } from "../../../../../src/domain/connection/feed.ts";
 import { dayOfDate } from "../../../../../src/domain/calendar/exchange_time.ts";
 import { AlpacaCatalog } from "../../../../../src/infrastructure/alpaca/rest/option_catalog.ts";
 import { type Answer, json, ScriptedApi } from "./scripted_api.ts";
 
 function catalogOf(
   api: ScriptedApi,
-  stockFeed: string | undefined = undefined,
+  stockFeed: StockFeedKind = "sip",
 ): AlpacaCatalog {
   const host = { client: api.client, url: api.url };
   return new AlpacaCatalog({
@@ -214,11 +215,22 @@ Deno.test("last trades are read in one request; invalid ones are omitted", async
   assert.equal(url.searchParams.get("feed"), "iex");
 });
 
-Deno.test("without a stock feed Alpaca chooses one", async () => {
-  await using api = new ScriptedApi([json({ trades: {} })]);
-  await catalogOf(api).lastTrades(["SPY"], api.signal);
-  assert.equal(api.requests[0]?.url.searchParams.has("feed"), false);
-});
+const PRICE_FEEDS: readonly (readonly [StockFeedKind, string | null])[] = [
+  ["sip", "sip"],
+  ["iex", "iex"],
+  ["delayed_sip", null],
+  ["boats", null],
+  ["overnight", null],
+  ["test", null],
+];
+
+for (const [kind, feed] of PRICE_FEEDS) {
+  Deno.test(`with the stock feed "${kind}", prices are of ${feed ?? "the best"}`, async () => {
+    await using api = new ScriptedApi([json({ trades: {} })]);
+    await catalogOf(api, kind).lastTrades(["SPY"], api.signal);
+    assert.equal(api.requests[0]?.url.searchParams.get("feed"), feed);
+  });
+}
 
 /** Answers with trades of all symbols, or rejects all of them for some. */
 function rejecting(bad: readonly string[], messageOf: (name: string) => string): Answer {
