@@ -164,7 +164,7 @@ Deno.test("a silent connection is detected, and a quiet one that replies stays o
   await using harness = await startHarness({
     env: {
       STREAM_PROXY_HEARTBEAT_INTERVAL_SECS: "1",
-      STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: "1",
+      STREAM_PROXY_HEARTBEAT_TIMEOUT_SECS: "2",
     },
   });
   await connected(harness);
@@ -175,7 +175,7 @@ Deno.test("a silent connection is detected, and a quiet one that replies stays o
     () => statesOf(harness, "sip").includes("reconnecting"),
   );
   const noticedMs = performance.now() - since;
-  assert.ok(noticedMs < 4_000, `noticed after ${noticedMs} ms`);
+  assert.ok(noticedMs < 10_000, `noticed after ${noticedMs} ms`);
   await connected(harness);
   for (const feed of ["opra", "trading"] as const) {
     assert.deepEqual(
