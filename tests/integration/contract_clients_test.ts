@@ -299,14 +299,28 @@ function openByBytes(client: GrpcClient, { method, request }: Golden) {
 
 async function untilCarried({ simulator, health }: Harness): Promise<void> {
   await until("all feeds are connected and carry the symbols", async () => {
-    const { status } = await fetch(`${health}/health`).then((response) => response.json());
-    return status === "healthy" &&
-      areSubscribed(simulator, { endpoint: "sip", channel: "quotes" }, ["AAPL"]) &&
+    const areCarried = areSubscribed(simulator, { endpoint: "sip", channel: "quotes" }, ["AAPL"]) &&
       areSubscribed(simulator, { endpoint: "sip", channel: "trades" }, ["AAPL"]) &&
       areSubscribed(simulator, { endpoint: "sip", channel: "bars" }, ["*"]) &&
       areSubscribed(simulator, { endpoint: "opra", channel: "quotes" }, ["SPXW240327P04925000"]) &&
-      areSubscribed(simulator, { endpoint: "opra", channel: "trades" }, ["AAPL240315C00172500"]);
+      areSubscribed(simulator, { endpoint: "opra", channel: "trades" }, ["AAPL240315C00172500"]) &&
+      simulator.sessions().some(({ endpoint, state }) =>
+        endpoint === "trading" && state === "authenticated"
+      );
+    if (!areCarried) return false;
+    const { status } = await fetch(`${health}/health`).then((response) => response.json());
+    return status === "healthy";
   });
+}
+
+/** Closes all sessions, which are open until the proxy has replied. */
+async function dropSessions({ simulator }: Harness): Promise<void> {
+  const dropped = new Set(simulator.sessions().map(({ connection }) => connection));
+  simulator.connections.drop({}, { clean: true });
+  await until(
+    "the sessions have ended",
+    () => !simulator.sessions().some(({ connection }) => dropped.has(connection)),
+  );
 }
 
 Deno.test("contract clients receive the same bytes while others use every option", async () => {
@@ -328,7 +342,7 @@ Deno.test("contract clients receive the same bytes while others use every option
       );
       assert.deepEqual(received(), expected(count));
       // An outage, which the other streams are informed of.
-      if (count === 1) harness.simulator.connections.drop({}, { clean: true });
+      if (count === 1) await dropSessions(harness);
     }
     const noticed = others.readers.filter(({ options }) => options.notices);
     const heartbeats = () =>
