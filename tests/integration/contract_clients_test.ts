@@ -9,6 +9,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Client as GrpcClient, type ClientReadableStream, credentials } from "@grpc/grpc-js";
+import type { Clock } from "../../src/application/ports/clock.ts";
 import {
   DeliveryPolicy,
   type MessageMeta,
@@ -17,6 +18,7 @@ import {
   StreamOptionsSchema,
   StreamProxyService,
 } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import {
   compileForPython,
   compileForRust,
@@ -30,6 +32,11 @@ import { missingForRust } from "../support/status_probes.ts";
 import { until } from "../support/until.ts";
 
 const FUTURE = "AAPL990315C00172500";
+
+const LATER_MS = Date.now() - Date.parse("2024-01-15T15:00:00Z");
+
+/** The time of the messages, at which their contracts trade. */
+const CLOCK: Clock = { ...systemClock, now: () => Date.now() - LATER_MS };
 
 /** A stream of the base contract with a message and the bytes that it has there. */
 interface Golden {
@@ -103,7 +110,7 @@ const GOLDEN: readonly Golden[] = [
   },
   {
     method: "StreamOptionQuotes",
-    // An expired contract beside one that is not.
+    // A contract of 2024 beside one of 2099.
     request: "0a1353505857323430333237503034393235303030" + "0a13" +
       new TextEncoder().encode(FUTURE).toHex(),
     emit: ({ simulator }) =>
@@ -324,7 +331,7 @@ async function dropSessions({ simulator }: Harness): Promise<void> {
 }
 
 Deno.test("contract clients receive the same bytes while others use every option", async () => {
-  await using harness = await startHarness({ env: { ALPACA_FEED: "sip" } });
+  await using harness = await startHarness({ clock: CLOCK, env: { ALPACA_FEED: "sip" } });
   const client = new GrpcClient(harness.address, credentials.createInsecure());
   const others = openWithOptions(harness);
   const plain = GOLDEN.map((golden) => openByBytes(client, golden));
