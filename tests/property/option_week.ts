@@ -1,8 +1,8 @@
 /**
  * A week of an option market for property tests: prices, listings and faults by seed.
  *
- * It shares no code with the selection: which strikes are on both sides of the price is decided from
- * the listing alone.
+ * It shares no code with the selection: which strikes are on both sides of the price is decided
+ * from the listing alone.
  *
  * @module
  */

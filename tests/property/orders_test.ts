@@ -305,6 +305,40 @@ Deno.test("after a restart of the proxy a resume has the present state of orders
   );
 });
 
+Deno.test("what is derived for a stream that waits comes before it has caught up", async () => {
+  await using account = await OrderOutages.start(11, {
+    trading: { autoTrader: { ordersPerSecond: 20 } },
+  });
+  const { old } = addOrders(account);
+  account.pass(300);
+  account.connect();
+  await account.untilComplete();
+  account.cut();
+  account.engine.manualFills.fill(old, { qty: "10", price: "0.99" });
+  account.pass(100);
+  account.connect();
+  const streams = [
+    account.open({ snapshot: true }),
+    account.open({ resume: { eventId: "unknown" } }),
+  ];
+  await account.untilComplete();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  for (const stream of streams) {
+    const items = stream.stream.take();
+    const caughtUp = items.findIndex((item) =>
+      "notice" in item && item.notice.type === "caught_up"
+    );
+    const states = items.slice(0, caughtUp).flatMap((item) =>
+      "notice" in item || item.event.order.id !== old ? [] : [item.event.order.filledQty]
+    );
+    assert.equal(states.at(-1), "10");
+    const notice = items[caughtUp];
+    assert.ok(notice && "notice" in notice && notice.notice.type === "caught_up");
+    const before = items.slice(0, caughtUp).filter((item) => !("notice" in item));
+    assert.equal(notice.notice.count, before.length);
+  }
+});
+
 Deno.test("more updates than can be held end the reading with a gap; none is lost", async () => {
   await using account = await OrderOutages.start(7, {
     capacity: 20,

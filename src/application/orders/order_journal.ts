@@ -52,6 +52,8 @@ const LAG_MS = 1_000;
 const MAX_LAGS = 5;
 /** Orders that are looked up one by one. */
 const MAX_LOOKUPS = 1_000;
+/** Orders that are looked up one by one before a list of older orders is read. */
+const FEW_LOOKUPS = 10;
 /** How far back orders are read at the start. */
 const START_MS = 86_400_000;
 /** Difference of clocks that reading allows for. */
@@ -259,8 +261,9 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     add(await this.#recentOrders(since, signal));
     const vanished: string[] = [];
     // An old order that is not open any more is in no list of recent ones.
-    const missing = this.#known.openIds.filter((id) => !orders.has(id));
-    for (const [index, id] of missing.entries()) {
+    const missing = () => this.#known.openIds.filter((id) => !orders.has(id));
+    if (missing().length > FEW_LOOKUPS) add(await this.#submittedSince(missing(), signal));
+    for (const [index, id] of missing().entries()) {
       if (orders.has(id)) continue;
       const found = index < MAX_LOOKUPS ? await history.order(id, signal) : [];
       add(found);
@@ -292,6 +295,27 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     for (const id of this.#known.legIds()) unread.delete(id);
     for (const { order } of orders.values()) for (const { id } of order.legs) unread.delete(id);
     return [...unread];
+  }
+
+  /** Finds orders in the list of those since their first submission, unless that is too long. */
+  async #submittedSince(
+    ids: readonly string[],
+    signal: AbortSignal,
+  ): Promise<readonly RestOrder[]> {
+    let first = Infinity;
+    for (const id of ids) {
+      const at = this.#known.get(id)?.order.submittedAt;
+      if (at) first = Math.min(first, at.seconds * 1_000);
+    }
+    if (first === Infinity) return [];
+    try {
+      const found = await this.#options.history.submittedAfter(first - 1, signal);
+      const wanted = new Set(ids);
+      return found.filter(({ order: { id } }) => wanted.has(id));
+    } catch (error) {
+      if (error instanceof TooManyEntries) return [];
+      throw error;
+    }
   }
 
   async #recentOrders(since: number, signal: AbortSignal): Promise<readonly RestOrder[]> {

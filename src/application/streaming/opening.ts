@@ -250,18 +250,16 @@ export class Opening<T> {
 
   /** Ends a replay; what was missed in an outage of the upstream session still belongs to it. */
   #completeReplay(): void {
-    const { state, channel, signal, published, notify } = this.#deps;
+    const { state, signal } = this.#deps;
     if (!state || state.isComplete) return this.#complete();
     this.#isComplete = true;
-    state.whenComplete(signal).then(() => {
-      const count = this.#count + published();
-      notify({ type: "caught_up", sequence: channel.sequence, count });
-    });
+    state.whenComplete(signal).then(() => this.#catchUpLive());
   }
 
   /** Adds the present state as soon as it is complete. */
   async #takeState(state: PresentState<T>, which: "open" | "all"): Promise<void> {
     const { filter, signal, memory, fail } = this.#deps;
+    const wasComplete = state.isComplete;
     await state.whenComplete(signal);
     if (signal.aborted) return;
     const present = state.present(filter, which);
@@ -270,7 +268,19 @@ export class Opening<T> {
       // What was published since is in the queue.
       if (envelope.sequence <= this.sequence) this.#addEvent(envelope);
     }
-    this.#complete();
+    if (wasComplete) return this.#complete();
+    // What became known meanwhile belongs to the state.
+    this.#catchUpLive();
+    if (this.#items.length === 0) this.#clear();
+    this.#deps.onItem();
+  }
+
+  /** Ends the opening; what is in the queue now still belongs to it. */
+  #catchUpLive(): void {
+    const { channel, published, notify } = this.#deps;
+    this.#isComplete = true;
+    const count = this.#count + published();
+    notify({ type: "caught_up", sequence: channel.sequence, count });
   }
 
   /** The position of a resume; `undefined` when it is not known. */

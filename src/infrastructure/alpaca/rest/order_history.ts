@@ -18,6 +18,8 @@ import { type ApiHost, isBadRequest } from "./responses.ts";
 
 /** Entries on a page of orders; parsed in about 10 ms. */
 const ORDERS_PER_PAGE = 500;
+/** Orders on a page that is not the last: each may count with four legs. */
+const LEAST_ORDERS_PER_PAGE = ORDERS_PER_PAGE / 5;
 /** Entries on a page of activities, Alpaca's limit. */
 const ACTIVITIES_PER_PAGE = 100;
 /** Pages of one list. */
@@ -27,6 +29,8 @@ const MAX_PAGES = 100;
 interface Listing {
   readonly first: URL;
   readonly size: { readonly parameter: string; readonly entries: number };
+  /** Entries below which a page is the last one. */
+  readonly least: number;
   /** Changes the address to that of the page after an entry. */
   readonly advance: (url: URL, last: Message) => void;
 }
@@ -81,6 +85,7 @@ export class RestOrderHistory implements OrderHistory {
     const items = await this.#list({
       first,
       size: { parameter: "page_size", entries: ACTIVITIES_PER_PAGE },
+      least: ACTIVITIES_PER_PAGE,
       advance: (url, { id }) => url.searchParams.set("page_token", String(id)),
     }, signal);
     return items.map((item) => readExecution(item, first));
@@ -98,11 +103,12 @@ export class RestOrderHistory implements OrderHistory {
     advance: Listing["advance"],
   ): Promise<readonly RestOrder[]> {
     const size = { parameter: "limit", entries: ORDERS_PER_PAGE };
-    return readOrders(await this.#list({ first, size, advance }, signal), first);
+    const least = LEAST_ORDERS_PER_PAGE;
+    return readOrders(await this.#list({ first, size, least, advance }, signal), first);
   }
 
   /** Reads all pages, oldest entries first. */
-  async #list({ first, size, advance }: Listing, signal: AbortSignal): Promise<Message[]> {
+  async #list({ first, size, least, advance }: Listing, signal: AbortSignal): Promise<Message[]> {
     const url = new URL(first);
     url.searchParams.set("direction", "asc");
     url.searchParams.set(size.parameter, String(size.entries));
@@ -112,7 +118,7 @@ export class RestOrderHistory implements OrderHistory {
       if (!Array.isArray(body) || !body.every(isMessage)) throw invalid(url, "not a list of maps");
       for (const item of body) items.push(item);
       const last = body.at(-1);
-      if (last === undefined || body.length < size.entries) return items;
+      if (last === undefined || body.length < least) return items;
       advance(url, last);
     }
     throw new TooManyEntries(`${url.host}${url.pathname}: more than ${MAX_PAGES} pages`);

@@ -734,3 +734,18 @@ Deno.test("finished orders are kept up to the capacity", async () => {
     account.journal.present(filter, which).map(({ event }) => event.order.id);
   assert.deepEqual([ids("all"), ids("open")], [["b", "c", "d"], ["d"]]);
 });
+
+Deno.test("many old orders that ended in an outage are read in a list", async () => {
+  const account = new Account();
+  const submittedAt = timestamp(account.clock.now() - 30 * 86_400_000);
+  const ids = Array.from({ length: 300 }, (_, i) => `o${i}`);
+  for (const id of ids) account.set(id, { submittedAt });
+  account.set("finished", { submittedAt, status: "canceled" });
+  await account.connect();
+  account.lines();
+  await account.disconnect(100);
+  for (const id of ids) account.set(id, { status: "canceled" });
+  await account.connect();
+  assert.deepEqual(account.lines(), ids.map((id) => `reconciled ${id} canceled 0`));
+  assert.deepEqual(account.lookups, []);
+});

@@ -46,6 +46,12 @@ Deno.test("open orders are read page by page after the last id", async () => {
   assert.equal(api.counters.orders.ok, 3);
 });
 
+Deno.test("a page of orders is not the last because it has legs", async () => {
+  await using api = new ScriptedApi([page(0, 100), page(100, 99)]);
+  const orders = await historyOf(api).openOrders(api.signal);
+  assert.equal(orders.length, 199);
+});
+
 Deno.test("recent orders are read on from the time of the last one, including it", async () => {
   await using api = new ScriptedApi([page(0, 500, (i) => i), page(499, 2, (i) => i)]);
   const since = Date.UTC(2026, 8, 13);
