@@ -39,6 +39,7 @@ import type { OrderCounters } from "../status/counters.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { fromRest, type PresentState } from "../streaming/opening.ts";
 import { isEarlier, KnownOrders } from "./known_orders.ts";
+import { type AccountOrders, isAfter, OrderReader } from "./order_reader.ts";
 
 /** Time before a repetition after an error of REST; it doubles. */
 const FIRST_DELAY_MS = 1_000;
@@ -50,10 +51,6 @@ const MAX_HOLD_MS = 600_000;
 const LAG_MS = 1_000;
 /** Readings in which executions may be missing. */
 const MAX_LAGS = 5;
-/** Orders that are looked up one by one. */
-const MAX_LOOKUPS = 1_000;
-/** Orders that are looked up one by one before a list of older orders is read. */
-const FEW_LOOKUPS = 10;
 /** How far back orders are read at the start. */
 const START_MS = 86_400_000;
 /** Difference of clocks that reading allows for. */
@@ -85,18 +82,6 @@ interface Entry {
   readonly receivedAt: number | undefined;
 }
 
-/** What REST has. */
-interface Found {
-  readonly orders: ReadonlyMap<string, RestOrder>;
-  readonly executions: readonly Execution[];
-  /** Since when updates may be missing, in ms of Alpaca's clock. */
-  readonly since: number;
-  /** Ids of known open orders that REST does not have. */
-  readonly vanished: readonly string[];
-  /** Whether REST has executions of orders that it does not have. */
-  readonly isUnexplained: boolean;
-}
-
 /** What is missing according to REST. */
 interface Difference {
   readonly derived: readonly Entry[];
@@ -108,6 +93,7 @@ interface Difference {
 export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderUpdate> {
   readonly #options: OrderJournalOptions;
   readonly #known: KnownOrders;
+  readonly #reader: OrderReader;
   /** Keys of received updates, oldest first. */
   readonly #seen: RecentKeys;
   /**
@@ -130,6 +116,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   constructor(options: OrderJournalOptions) {
     this.#options = options;
     this.#known = new KnownOrders(options.capacity);
+    this.#reader = new OrderReader(options.history, this.#known);
     this.#seen = new RecentKeys(options.capacity);
     options.channel.startRetaining(options.clock.now());
   }
@@ -223,7 +210,11 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     const started = clock.monotonic();
     while (!signal.aborted) {
       try {
-        const found = await this.#read(signal);
+        const found = await this.#reader.read({
+          since: () => this.#missingSince(),
+          isStart: !this.#hasStarted,
+          signal,
+        });
         await clock.sleep(settleMs, signal);
         if (signal.aborted) return;
         const difference = this.#compare(found);
@@ -249,86 +240,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
     }
   }
 
-  async #read(signal: AbortSignal): Promise<Found> {
-    const { history } = this.#options;
-    const orders = new Map<string, RestOrder>();
-    const add = (found: readonly RestOrder[]) => {
-      for (const each of found) orders.set(each.order.id, each);
-    };
-    add(await history.openOrders(signal));
-    // The first response shows the clock of REST.
-    const since = this.#missingSince();
-    add(await this.#recentOrders(since, signal));
-    const vanished: string[] = [];
-    // An old order that is not open any more is in no list of recent ones.
-    const missing = () => this.#known.openIds.filter((id) => !orders.has(id));
-    if (missing().length > FEW_LOOKUPS) add(await this.#submittedSince(missing(), signal));
-    for (const [index, id] of missing().entries()) {
-      if (orders.has(id)) continue;
-      const found = index < MAX_LOOKUPS ? await history.order(id, signal) : [];
-      add(found);
-      if (!orders.has(id)) vanished.push(id);
-    }
-    // Last, so that the executions of every order that was read are in it.
-    const executions = this.#hasStarted ? await history.executionsAfter(since, signal) : [];
-    const unread = this.#unreadOrders(executions, orders);
-    let isUnexplained = unread.length > MAX_LOOKUPS;
-    for (const id of unread.slice(0, MAX_LOOKUPS)) {
-      const found = await history.order(id, signal);
-      isUnexplained ||= found.length === 0;
-      // The updates of those that were submitted since the orders were read arrive live.
-      add(found.filter(({ order: { submittedAt } }) => !isAfter(submittedAt, since)));
-    }
-    return { orders, executions, since, vanished, isUnexplained };
-  }
-
-  /** Ids of orders with executions that are neither known nor read. */
-  #unreadOrders(
-    executions: readonly Execution[],
-    orders: ReadonlyMap<string, RestOrder>,
-  ): readonly string[] {
-    const unread = new Set<string>();
-    for (const { orderId } of executions) {
-      if (!orders.has(orderId) && !this.#known.get(orderId)) unread.add(orderId);
-    }
-    if (unread.size === 0) return [];
-    for (const id of this.#known.legIds()) unread.delete(id);
-    for (const { order } of orders.values()) for (const { id } of order.legs) unread.delete(id);
-    return [...unread];
-  }
-
-  /** Finds orders in the list of those since their first submission, unless that is too long. */
-  async #submittedSince(
-    ids: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly RestOrder[]> {
-    let first = Infinity;
-    for (const id of ids) {
-      const at = this.#known.get(id)?.order.submittedAt;
-      if (at) first = Math.min(first, at.seconds * 1_000);
-    }
-    if (first === Infinity) return [];
-    try {
-      const found = await this.#options.history.submittedAfter(first - 1, signal);
-      const wanted = new Set(ids);
-      return found.filter(({ order: { id } }) => wanted.has(id));
-    } catch (error) {
-      if (error instanceof TooManyEntries) return [];
-      throw error;
-    }
-  }
-
-  async #recentOrders(since: number, signal: AbortSignal): Promise<readonly RestOrder[]> {
-    try {
-      return await this.#options.history.submittedAfter(since, signal);
-    } catch (error) {
-      // At the start they are only shown to streams that resume; the open orders are needed.
-      if (error instanceof TooManyEntries && !this.#hasStarted) return [];
-      throw error;
-    }
-  }
-
-  #compare({ orders, executions, since }: Found): Difference {
+  #compare({ orders, executions, since }: AccountOrders): Difference {
     const derived: Entry[] = [];
     const incomplete: OrderDetails[] = [];
     if (!this.#hasStarted) return { derived, incomplete };
@@ -366,7 +278,7 @@ export class OrderJournal implements EventSink<OrderUpdate>, PresentState<OrderU
   }
 
   /** Publishes what was derived, merged with what arrived meanwhile. */
-  #finish(found: Found, { derived, incomplete }: Difference): void {
+  #finish(found: AccountOrders, { derived, incomplete }: Difference): void {
     const { channel, clock, log, counters } = this.#options;
     const now = clock.now();
     const { orders, since, vanished, isUnexplained } = found;
@@ -532,10 +444,6 @@ function isCoveredBy(
 ): boolean {
   const at = timestamp ?? order.updatedAt;
   return !at || !derivedFrom || compareTimestamps(at, derivedFrom) <= 0 || event === state?.status;
-}
-
-function isAfter(at: Timestamp | undefined, since: number): boolean {
-  return at !== undefined && at.seconds * 1_000 + at.nanos / 1_000_000 > since;
 }
 
 function groupByOrder(executions: readonly Execution[]): ReadonlyMap<string, Execution[]> {
