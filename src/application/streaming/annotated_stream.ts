@@ -2,9 +2,8 @@
  * A stream with options: data messages with metadata, and notices in order with them.
  *
  * Its items come in this order: `hello`, the snapshot or the replay, `caught_up`, then live
- * messages with notices between them. Each notice has a position in the stream's queue: it is taken
- * after the messages that were published before it. A gap for dropped messages comes before the
- * next message or heartbeat, so that all messages of a run are one gap.
+ * messages with notices between them ({@linkcode Interludes}). A gap for dropped messages comes
+ * before the next message or heartbeat, so that all messages of a run are one gap.
  *
  * With a limit on unacknowledged messages, nothing is taken from the queue beyond it; what arrives
  * meanwhile is subject to the delivery policy.
@@ -19,11 +18,13 @@ import { type LatestQueue, latestQueueOf } from "../broadcast/latest_queue.ts";
 import { subscriberOf } from "../broadcast/subscriber.ts";
 import type { Fill, FillRequest } from "../history/backfills.ts";
 import type { OptionsReport, SymbolState } from "../status/reports.ts";
+import { ContractNotices } from "./contract_notices.ts";
+import { Interludes } from "./interludes.ts";
 import { LostRun } from "./lost_run.ts";
 import type { NoticeItem, OpenStream, StreamItem } from "./market_streams.ts";
 import { Opening, type OpeningOptions, whenHalfFull } from "./opening.ts";
 import { filling, gapsOf } from "./outage_notices.ts";
-import { manyStates, MAX_CONTRACT_NOTICES, type SelectionNotices } from "./selection_notices.ts";
+import type { SelectionNotices } from "./selection_notices.ts";
 import type { SelectionStream } from "./selections.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
 import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
@@ -54,16 +55,6 @@ interface AnnotatedStreamOptions<T> extends OpeningOptions<T> {
   readonly onEnd: () => void;
 }
 
-/** Items that are sent before the live message at a position of the queue. */
-interface Interlude<T> {
-  /** Events published to the queue before it. */
-  readonly at: number;
-  /** `undefined` while they are being fetched: nothing later is sent until then. */
-  items: readonly StreamItem<T>[] | undefined;
-  /** Items that were taken. */
-  taken: number;
-}
-
 /** A client's stream with metadata, notices and a delivery policy. */
 export class AnnotatedStream<T>
   implements
@@ -83,16 +74,8 @@ export class AnnotatedStream<T>
   /** Wall clock ms since which the stream has to be complete. */
   #since: number;
   readonly #opening: Opening<T>;
-  #interludes: Interlude<T>[] = [];
-  /** Notices in them. */
-  #waiting = 0;
-  /** The last notices of many contracts, by what they are about. */
-  readonly #many = new Map<
-    string,
-    Pick<SelectionNotices, "many" | "problem"> & { readonly interlude: Interlude<T> }
-  >();
-  /** Last events of selected contracts in them. */
-  #firstEvents = 0;
+  readonly #interludes: Interludes<T>;
+  readonly #contractNotices: ContractNotices<T>;
   /** Freshness of the whole feed, and how often it was reported since the stream opened. */
   #feed: FeedNotice;
   #feedNotices = 0;
@@ -128,6 +111,19 @@ export class AnnotatedStream<T>
     this.#unacknowledged = new Unacknowledged({
       max: options.maxUnacknowledged,
       isLatest: options.delivery === "latest",
+      clock,
+    });
+    const interludes = this.#interludes = new Interludes<T>({
+      queue: () => this.#queue,
+      // Latest events have no order of their own.
+      isOrdered: options.delivery !== "latest",
+      memory: deps.memory,
+    });
+    this.#contractNotices = new ContractNotices({
+      interludes,
+      maxWaiting: MAX_CONTRACT_NOTICES_WAITING,
+      send: (items) => this.#notifyAll(items),
+      underlyingOf: (symbol) => channel.secondaryOf(symbol),
       clock,
     });
     this.#feed = deps.feed;
@@ -232,8 +228,7 @@ export class AnnotatedStream<T>
     if (this.#over.signal.aborted) return;
     this.#over.abort();
     this.#opening.end();
-    for (const { items = [], taken } of this.#interludes) this.#releaseEvents(items.slice(taken));
-    this.#interludes = [];
+    this.#interludes.end();
     this.#queue.end();
     this.#wake();
   }
@@ -287,15 +282,15 @@ export class AnnotatedStream<T>
 
   gap(gap: Gap): void {
     const { counters } = this.#deps;
-    const last = this.#interludes.at(-1);
-    const item = last?.at === this.#queue.published ? last.items?.at(-1) : undefined;
+    const last = this.#interludes.atPresent;
+    const item = last?.items?.at(-1);
     if (
       gap.reason === "unreadable" && last && item && "notice" in item &&
       item.notice.type === "gap" && item.notice.gap.reason === "unreadable"
     ) {
       // Consecutive unreadable messages are one gap.
       const merged = this.#notice({ type: "gap", gap: mergeGaps(item.notice.gap, gap) });
-      last.items = [...last.items?.slice(0, -1) ?? [], merged];
+      this.#interludes.fill(last, [...last.items?.slice(0, -1) ?? [], merged]);
       return;
     }
     const { startTime, endTime = Infinity } = gap;
@@ -344,7 +339,7 @@ export class AnnotatedStream<T>
     }
     if (refused.length > 0) this.#opening.settled(refused);
     this.#notifyAll(items);
-    this.#notifyContracts(contracts);
+    if (this.#sendsNotices) this.#contractNotices.states(contracts);
   }
 
   get isOnlySelected(): boolean {
@@ -352,22 +347,17 @@ export class AnnotatedStream<T>
   }
 
   selectionChanged(change: SelectionNotices): void {
-    const { contracts, problem } = change;
-    const all = [...contracts, ...problem ? [problem] : []];
-    if (contracts.length > 0 && this.#hasRoomFor(all)) this.#notifyAll(all);
-    else this.#notifyMany(change, change.underlying);
+    if (this.#sendsNotices) this.#contractNotices.selectionChanged(change);
   }
 
   firstEvents(events: readonly Envelope<unknown>[]): void {
     if (!this.options.snapshot || this.#over.signal.aborted) return;
-    const { channel, memory } = this.#deps;
+    const { channel } = this.#deps;
     const items = (events as readonly Envelope<T>[])
       .filter(({ event }) => !this.#latest?.pending(channel.symbolOf(event)))
-      .slice(0, Math.max(0, MAX_FIRST_EVENTS - this.#firstEvents));
+      .slice(0, Math.max(0, MAX_FIRST_EVENTS - this.#interludes.firstEvents));
     if (items.length === 0) return;
-    for (const item of items) memory.addHolder(item);
-    this.#firstEvents += items.length;
-    this.#interludes.push({ at: this.#queue.published, items, taken: 0 });
+    this.#interludes.add(items);
     this.#wake();
   }
 
@@ -388,8 +378,7 @@ export class AnnotatedStream<T>
     const since = this.#since;
     if (!fillOutage || endTime < since) return;
     this.#notify({ type: "feed", feed: filling(clock.now()) });
-    const interlude: Interlude<T> = { at: this.#queue.published, items: undefined, taken: 0 };
-    this.#interludes.push(interlude);
+    const interlude = this.#interludes.hold();
     const notices = this.#feedNotices;
     const before = this.#deps.channel.sequence;
     const done = new AbortController();
@@ -404,7 +393,6 @@ export class AnnotatedStream<T>
       done.abort();
       if (this.#over.signal.aborted) return;
       const items: StreamItem<T>[] = this.#filled(fill, before);
-      for (const item of items) if (!("notice" in item)) this.#deps.memory.addHolder(item);
       for (const gap of gapsOf(fill.unfilled, endTime)) {
         this.#deps.counters.gaps.upstream_lost++;
         if (this.options.notices) items.push(this.#notice({ type: "gap", gap }));
@@ -413,7 +401,7 @@ export class AnnotatedStream<T>
       if (this.options.notices && notices === this.#feedNotices) {
         items.push(this.#notice({ type: "feed", feed: this.#feed }));
       }
-      interlude.items = items;
+      this.#interludes.fill(interlude, items);
       this.#wake();
     });
   }
@@ -477,10 +465,6 @@ export class AnnotatedStream<T>
     );
   }
 
-  #releaseEvents(items: readonly StreamItem<T>[]): void {
-    for (const item of items) if (!("notice" in item)) this.#deps.memory.release(item);
-  }
-
   #takeOpening(items: StreamItem<T>[], limit: number): void {
     const { isReplay } = this.#opening;
     const { maxUnacknowledged } = this.options;
@@ -510,22 +494,15 @@ export class AnnotatedStream<T>
 
   #takeLive(items: StreamItem<T>[], limit: number): void {
     while (items.length < limit) {
-      const next = this.#interludes[0];
-      const ahead = next ? this.#eventsBefore(next) : Infinity;
-      if (next && ahead <= 0) {
-        if (!next.items) return;
-        const some = next.items.slice(next.taken, next.taken + limit - items.length);
-        next.taken += some.length;
-        this.#releaseEvents(some);
+      const { ahead } = this.#interludes;
+      if (ahead <= 0) {
+        const some = this.#interludes.take(limit - items.length);
+        if (!some) return;
         for (const item of some) {
           items.push(item);
-          if ("notice" in item) this.#waiting--;
-          else if (item.origin === "snapshot") {
-            this.#firstEvents--;
-            this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
-          }
+          if ("notice" in item || item.origin !== "snapshot") continue;
+          this.#latest?.startInterval(this.#deps.channel.symbolOf(item.event));
         }
-        if (next.taken === next.items.length) this.#interludes.shift();
         continue;
       }
       const { credit } = this.#unacknowledged;
@@ -544,21 +521,12 @@ export class AnnotatedStream<T>
     }
   }
 
-  /** Queued events that were published before an interlude. */
-  #eventsBefore({ at }: Interlude<T>): number {
-    // Latest events have no order of their own.
-    if (this.options.delivery === "latest") return 0;
-    return at - (this.#queue.published - this.#queue.queued);
-  }
-
   get #isReady(): boolean {
     const opening = this.#opening;
     if (opening.taken > 0 && (this.#isHeartbeatDue || this.#draining)) return true;
     if (!opening.isDone) return opening.isReady(this.#unacknowledged.credit);
-    const next = this.#interludes[0];
-    const ahead = next ? this.#eventsBefore(next) : Infinity;
     if (this.#isHeartbeatDue || this.#draining) return true;
-    if (ahead <= 0) return next?.items !== undefined;
+    if (this.#interludes.ahead <= 0) return this.#interludes.isReady;
     return this.#unacknowledged.credit > 0 && this.#queue.isReady;
   }
 
@@ -598,54 +566,18 @@ export class AnnotatedStream<T>
   }
 
   #notifyAll(items: readonly NoticeItem[]): void {
-    if (!this.options.notices || this.#over.signal.aborted || items.length === 0) return;
-    this.#waiting += items.length;
+    if (!this.#sendsNotices || items.length === 0) return;
     const { symbols, secondary } = this.filter;
     const most = MAX_NOTICES + NOTICES_PER_SYMBOL * (symbols.size + secondary.size);
-    if (this.#waiting > most) return this.#end("The client does not read its notices");
-    this.#interludes.push({ at: this.#queue.published, items, taken: 0 });
+    if (this.#interludes.notices + items.length > most) {
+      return this.#end("The client does not read its notices");
+    }
+    this.#interludes.add(items);
     this.#wake();
   }
 
-  /** Sends the states of contracts, or of too many of them one notice per underlying. */
-  #notifyContracts(items: readonly NoticeItem[]): void {
-    if (items.length <= MAX_CONTRACT_NOTICES && this.#hasRoomFor(items)) {
-      return this.#notifyAll(items);
-    }
-    const { channel, clock } = this.#deps;
-    const counts = new Map<string, number>();
-    for (const { notice } of items) {
-      const symbol = notice.type === "subscription" ? notice.symbol : "";
-      const underlying = channel.secondaryOf(symbol) ?? "";
-      counts.set(underlying, (counts.get(underlying) ?? 0) + 1);
-    }
-    for (const [underlying, count] of counts) {
-      this.#notifyMany(manyStates(underlying, count, clock.now()), `states of ${underlying}`);
-    }
-  }
-
-  #hasRoomFor(items: readonly NoticeItem[]): boolean {
-    return this.#waiting + items.length <= MAX_CONTRACT_NOTICES_WAITING;
-  }
-
-  /**
-   * Sends one notice of many contracts, in place of an earlier one if that waits.
-   *
-   * @param key the same for notices that replace each other
-   */
-  #notifyMany({ many, problem }: SelectionNotices, key: string): void {
-    if (!this.options.notices || this.#over.signal.aborted) return;
-    const before = this.#many.get(key);
-    const waiting = before?.interlude.taken === 0 ? before : undefined;
-    if (waiting) {
-      this.#interludes.splice(this.#interludes.indexOf(waiting.interlude), 1);
-      this.#waiting -= waiting.interlude.items?.length ?? 0;
-    }
-    const newest = { many: many ?? waiting?.many, problem: problem ?? waiting?.problem };
-    const items = [newest.many, newest.problem].filter((item) => item !== undefined);
-    this.#notifyAll(items);
-    const interlude = this.#interludes.at(-1);
-    if (interlude) this.#many.set(key, { interlude, ...newest });
+  get #sendsNotices(): boolean {
+    return this.options.notices && !this.#over.signal.aborted;
   }
 
   #notice(content: NoticeContent): NoticeItem {
