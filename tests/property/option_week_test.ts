@@ -47,12 +47,11 @@ async function runWeek(seed: number, budget: number): Promise<{ both: number; in
   });
   const end = new AbortController();
   const running = expansions.run(end.signal);
-  const selection = {
-    ...DEFAULT_SELECTION,
-    maxDays: 30,
-    maxExpiries: EXPIRIES,
-    strikesEachSide: 1,
-  };
+  const isNarrow = seed % 2 === 0;
+  const most = isNarrow ? EXPIRIES : Infinity;
+  const selection = isNarrow
+    ? { ...DEFAULT_SELECTION, maxDays: 30, maxExpiries: EXPIRIES, strikesEachSide: 1 }
+    : { ...DEFAULT_SELECTION, maxContracts: 20 };
   using _streams = new DisposableStack();
   for (const { name } of week.underlyings) _streams.use(expansions.open("quotes", name, selection));
   const result = { both: 0, informed: 0 };
@@ -79,7 +78,7 @@ async function runWeek(seed: number, budget: number): Promise<{ both: number; in
         silent.delete(name);
         continue;
       }
-      const expiries = underlying.expiries(week.today).slice(0, EXPIRIES);
+      const expiries = underlying.expiries(week.today).slice(0, most);
       const sides = new Set(
         underlying.contracts(week.minute, week.today)
           .filter(({ symbol }) => carried.has(symbol))

@@ -91,6 +91,18 @@ export class Expansion {
     return this.#selected?.oneSided ?? [];
   }
 
+  /** Why a maximum of the selection leaves expiries without a side of the price. */
+  get cutReason(): string | undefined {
+    const { cut = 0, expiries = 0 } = this.#selected ?? {};
+    if (cut === 0) return undefined;
+    const { maxContracts, maxContractsPerExpiry } = this.scope.selection;
+    const perExpiry = maxContractsPerExpiry === undefined
+      ? ""
+      : `, max_contracts_per_expiry ${maxContractsPerExpiry}`;
+    return `${cut} of ${expiries} expiries have contracts on one side of the price or none: ` +
+      `max_contracts is ${maxContracts}${perExpiry}`;
+  }
+
   /** Share of the slots relative to other expansions. */
   get weight(): number {
     return this.scope.selection.weight ?? 1;

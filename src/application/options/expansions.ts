@@ -430,7 +430,7 @@ export class Expansions {
       return `the deltas are not renewed: ${unknown}`;
     }
     const price = this.#prices?.of(underlying);
-    if (price?.problem === undefined) return oneSidedReason(expansion);
+    if (price?.problem === undefined) return oneSidedReason(expansion) ?? expansion.cutReason;
     return price.source === "guess"
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;

@@ -41,6 +41,10 @@ export interface Selected {
   readonly contracts: readonly OptionContract[];
   /** Expiries that have listed strikes on one side of the price only, nearest first. */
   readonly oneSided: readonly number[];
+  /** Requested expiries that trade. */
+  readonly expiries: number;
+  /** Those of them of which a maximum has left out a side of the price, or everything. */
+  readonly cut: number;
   /** Price that they were selected for, USD. */
   readonly price: number;
   /** Prices between these two, both excluded, select the same contracts. */
@@ -66,11 +70,14 @@ export function selectContracts(
   const { price } = moment;
   const candidates = findCandidates(chain, selection, moment);
   const picked = new Picked(selection);
-  for (const adjusted of [false, true]) {
-    const series = candidates.series.filter(({ isAdjusted }) => isAdjusted === adjusted);
-    picked.addInRounds(series.map((one) => new SeriesWalk(one, selection, moment)));
-  }
+  const walksOf = (series: readonly Series[]) =>
+    series.map((one) => new SeriesWalk(one, selection, moment));
   const standard = candidates.series.filter(({ isAdjusted }) => !isAdjusted);
+  const walks = walksOf(standard);
+  picked.addInRounds(walks);
+  picked.addInRounds(walksOf(candidates.series.filter(({ isAdjusted }) => isAdjusted)));
+  const chosen = new Set(picked.contracts);
+  const cut = walks.filter((walk) => walk.lacksSide(chosen)).map(({ expiryDay }) => expiryDay);
   return {
     contracts: picked.contracts,
     oneSided: [
@@ -78,6 +85,8 @@ export function selectContracts(
         standard.filter((one) => isOneSided(one, price)).map(({ expiryDay }) => expiryDay),
       ),
     ],
+    expiries: new Set(candidates.series.map(({ expiryDay }) => expiryDay)).size,
+    cut: new Set(cut).size,
     price,
     between: stillBetween(candidates.series, price),
     validUntil: candidates.validUntil,
@@ -129,6 +138,8 @@ function isRequested(
 /** The contracts of one series, strike by strike. */
 class SeriesWalk {
   readonly expiryDay: number;
+  readonly #strikes: readonly Strike[];
+  readonly #price: number;
   readonly #walk: StrikeWalk;
   readonly #selection: OptionSelection;
   readonly #held: ReadonlySet<string>;
@@ -143,6 +154,8 @@ class SeriesWalk {
       ? series.strikes
       : series.strikes.filter(({ contracts }) => contracts.some((it) => it.right === right));
     this.expiryDay = series.expiryDay;
+    this.#strikes = strikes;
+    this.#price = price;
     this.#selection = selection;
     this.#held = held;
     this.#deltas = (minAbsDelta ?? maxAbsDelta) !== undefined && deltas && hasDelta(strikes, deltas)
@@ -163,6 +176,20 @@ class SeriesWalk {
       if (selected.length > 0) return selected;
     }
     return undefined;
+  }
+
+  /**
+   * Whether contracts of the strike next to the price are left out, on one of both sides, though
+   * the selection includes them.
+   */
+  lacksSide(chosen: ReadonlySet<OptionContract>): boolean {
+    const above = firstAbove(this.#strikes, this.#price);
+    const below = this.#strikes[above - 1];
+    // A strike at the price is on both sides.
+    const sides = below?.price === this.#price ? [below] : [below, this.#strikes[above]];
+    return sides.some((strike) =>
+      strike?.contracts.some((each) => !chosen.has(each) && this.#isSelected(each))
+    );
   }
 
   #isSelected({ symbol, right, strike }: OptionContract): boolean {

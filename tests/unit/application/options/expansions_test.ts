@@ -673,3 +673,15 @@ Deno.test("all expansions share the maximum of contracts in rounds", async () =>
   assert.deepEqual(contracts(), [10, 10, 10]);
   assert.equal(rig.expansions.reports()[1]?.reason, undefined);
 });
+
+Deno.test("the status has the number of expiries that a maximum leaves incomplete", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100.4);
+  using _stream = await rig.open("SPY", { maxContracts: 6, maxContractsPerExpiry: 5 });
+  const [report] = rig.expansions.reports();
+  assert.equal(
+    report?.reason,
+    "1 of 2 expiries have contracts on one side of the price or none: max_contracts is 6, " +
+      "max_contracts_per_expiry 5",
+  );
+});

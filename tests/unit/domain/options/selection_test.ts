@@ -458,3 +458,24 @@ Deno.test("a selection ends when a contract stops trading, and with the day", ()
   assert.equal(until(NOW), instantAt(TODAY, 16 * 60));
   assert.equal(until(instantAt(TODAY, 16 * 60)), instantAt(TODAY + 1, 0));
 });
+
+Deno.test("expiries of which a maximum leaves out a side of the price are counted", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 7], strikes: strikesFrom(90, 110) });
+  const cutOf = (changes: Partial<OptionSelection>, price = 100.4) => {
+    const { cut, expiries } = selectFrom(chain, changes, { price });
+    return [cut, expiries];
+  };
+  assert.deepEqual(cutOf({}), [0, 2]);
+  assert.deepEqual(cutOf({ maxContracts: 8 }), [0, 2]);
+  assert.deepEqual(cutOf({ maxContracts: 7 }), [1, 2]);
+  assert.deepEqual(cutOf({ maxContracts: 3 }), [2, 2]);
+  assert.deepEqual(cutOf({ maxContracts: 3 }, 100), [1, 2], "a strike at the price is both sides");
+  assert.deepEqual(cutOf({ maxContracts: 4, right: "put" }), [0, 2]);
+  assert.deepEqual(cutOf({ maxContractsPerExpiry: 3 }), [2, 2]);
+  assert.deepEqual(
+    cutOf({ maxContracts: 4, minStrike: 101 }),
+    [0, 2],
+    "the other side is not asked",
+  );
+  assert.deepEqual(cutOf({ maxContracts: 2, maxExpiries: 1 }), [1, 1]);
+});
