@@ -195,7 +195,12 @@ export class TrackedPrice {
   /** Whether an observation is the second one of a price. */
   #isConfirmed(observation: Observation): boolean {
     const rejected = this.#rejected;
-    const isRecent = rejected && observation.receivedAt - rejected.receivedAt <= UNCONFIRMED_MS;
+    const parity = this.#parity;
+    // Wrong prints come in bursts: while quotes contradict them, a further one does not suffice.
+    const isContradicted = observation.source === "trade" && parity !== undefined &&
+      !agree(parity, observation, JUMP);
+    const isRecent = rejected && !isContradicted &&
+      observation.receivedAt - rejected.receivedAt <= UNCONFIRMED_MS;
     return [this.#suspect, isRecent ? rejected : undefined].some((before) =>
       before !== undefined && agree(before, observation, AGREEMENT) &&
       (before.source !== observation.source || isLater(observation, before))

@@ -316,6 +316,27 @@ Deno.test("one print at 0.01 changes nothing where options are not quoted", () =
   return showsNothingOfOnePrint(false);
 });
 
+Deno.test("two wrong prints in a row change nothing while options are quoted", async () => {
+  await using rig = new Rig();
+  rig.catalog.trades.set("SPY", 100);
+  rig.catalog.indexes.set("SPY", 100);
+  await rig.follow("SPY");
+  const seen = new Set<number | undefined>();
+  rig.onChange = () => seen.add(rig.prices.of("SPY")?.price);
+  await rig.clock.advance(INTERVAL_MS - 1_000);
+  for (const at of [INTERVAL_MS - 500, INTERVAL_MS + 500]) {
+    rig.catalog.trades.set("SPY", 60);
+    rig.catalog.tradedAt.set("SPY", NOW + at);
+    await rig.clock.advance(1_600);
+  }
+  await rig.clock.advance(5_000);
+  rig.catalog.tradedAt.delete("SPY");
+  rig.catalog.trades.set("SPY", 101);
+  await rig.clock.advance(2 * INTERVAL_MS);
+  assert.equal(rig.prices.of("SPY")?.price, 101);
+  for (const price of seen) assert.ok(price === 100 || price === 101, `${price}`);
+});
+
 for (const price of [1e999, NaN, 0, -5]) {
   Deno.test(`a trade at ${price} is no price`, async () => {
     await using rig = new Rig();
