@@ -329,7 +329,7 @@ Deno.test("two wrong prints in a row change nothing while options are quoted", a
     rig.catalog.tradedAt.set("SPY", NOW + at);
     await rig.clock.advance(1_600);
   }
-  await rig.clock.advance(5_000);
+  await rig.clock.advance(INTERVAL_MS);
   rig.catalog.tradedAt.delete("SPY");
   rig.catalog.trades.set("SPY", 101);
   await rig.clock.advance(2 * INTERVAL_MS);
