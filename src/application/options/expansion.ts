@@ -103,6 +103,13 @@ export class Expansion {
       `max_contracts is ${maxContracts}${perExpiry}`;
   }
 
+  /** Of how many expiries no delta is known, so that they are selected by strikes. */
+  get deltasReason(): string | undefined {
+    const { withoutDeltas = 0, expiries = 0 } = this.#selected ?? {};
+    if (withoutDeltas === 0) return undefined;
+    return `deltas of ${withoutDeltas} of ${expiries} expiries are not known`;
+  }
+
   /** Share of the slots relative to other expansions. */
   get weight(): number {
     return this.scope.selection.weight ?? 1;

@@ -108,6 +108,7 @@ export class Expansions {
     this.#deltas = new OptionDeltas({
       catalog,
       clock,
+      calendar,
       log,
       selections: () => this.#selections(),
       onChange: () => this.#signal.wake(),
@@ -430,7 +431,7 @@ export class Expansions {
       return `the deltas are not renewed: ${unknown}`;
     }
     const price = this.#prices?.of(underlying);
-    if (price?.problem === undefined) return oneSidedReason(expansion) ?? expansion.cutReason;
+    if (price?.problem === undefined) return expiriesReason(expansion);
     return price.source === "guess"
       ? `no price is known, strikes are centred on the open interest: ${price.problem}`
       : `the price is not renewed: ${price.problem}`;
@@ -440,6 +441,12 @@ export class Expansions {
 /** Whether more is requested than there are slots. */
 function isOver(free: ReadonlyMap<UpstreamChannel, number>): boolean {
   return free.values().some((slots) => slots < 0);
+}
+
+/** Counts the expiries that have other contracts than requested. */
+function expiriesReason(expansion: Expansion): string | undefined {
+  const reasons = [expansion.deltasReason, oneSidedReason(expansion) ?? expansion.cutReason];
+  return reasons.filter((reason) => reason !== undefined).join("; ") || undefined;
 }
 
 /** Counts the expiries that have no strikes above or below the price. */

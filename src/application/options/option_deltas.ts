@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import {
   type DeltaRange,
   deltaRangeOf,
@@ -44,6 +44,8 @@ export interface DeltaSelection {
 interface OptionDeltasOptions {
   readonly catalog: OptionCatalog;
   readonly clock: Clock;
+  /** When contracts stop trading. */
+  readonly calendar: MarketCalendar;
   readonly log: Log;
   /** The open selections; those without bounds of deltas are ignored. */
   readonly selections: () => readonly DeltaSelection[];
@@ -94,8 +96,7 @@ export class OptionDeltas {
   isPending({ underlying, chain, selection }: DeltaSelection): boolean {
     const entry = this.#entries.get(underlying);
     if (entry?.values || entry?.problem || !isByDelta(selection)) return false;
-    const today = exchangeDay(this.#options.clock.now());
-    return deltaRangeOf(selection, chain.expiries, today) !== undefined;
+    return this.#rangeOf(chain, selection) !== undefined;
   }
 
   /** Fetches deltas for new selections soon. */
@@ -117,15 +118,19 @@ export class OptionDeltas {
 
   /** Ranges by underlying. */
   #wanted(): ReadonlyMap<string, Wanted> {
-    const today = exchangeDay(this.#options.clock.now());
     const wanted = new Map<string, Wanted>();
     for (const { underlying, chain, selection } of this.#options.selections()) {
-      const range = deltaRangeOf(selection, chain.expiries, today);
+      const range = this.#rangeOf(chain, selection);
       if (range === undefined) continue;
       const other = wanted.get(underlying);
       wanted.set(underlying, { range: other ? mergeRanges(other.range, range) : range, chain });
     }
     return wanted;
+  }
+
+  #rangeOf({ contracts }: Chain, selection: OptionSelection): DeltaRange | undefined {
+    const { clock, calendar } = this.#options;
+    return deltaRangeOf(contracts, selection, { now: clock.now(), calendar });
   }
 
   #removeOld(wanted: ReadonlyMap<string, Wanted>): void {

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { OptionRight } from "./contract.ts";
+import type { OptionContract, OptionRight } from "./contract.ts";
+import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 
 /** Contracts of one underlying by expiry, right and strike. */
@@ -24,27 +25,24 @@ export function isByDelta({ minAbsDelta, maxAbsDelta }: OptionSelection): boolea
 }
 
 /**
- * The range of a selection; `undefined` if it selects by no delta or if none of its
- * expiries is listed.
+ * The range of a selection; `undefined` if it selects by no delta or requests no series of the
+ * chain. It has one expiry more than requested: the next one when the first stops trading.
  *
- * @param listed expiries as days since 1970-01-01, nearest first
- * @param today as days since 1970-01-01
+ * @param chain must not be changed afterwards
  */
 export function deltaRangeOf(
+  chain: readonly OptionContract[],
   selection: OptionSelection,
-  listed: readonly number[],
-  today: number,
+  moment: TradingMoment,
 ): DeltaRange | undefined {
   if (!isByDelta(selection)) return undefined;
-  const { right, minStrike, maxStrike } = selection;
-  const days = listed.filter((day) => isRequested(day, selection, today));
-  const first = days[0];
-  // Today's contracts may not trade any more, so that a further expiry is selected.
-  const last = days[Math.min(days.length - 1, selection.maxExpiries ?? Infinity)];
+  const { right, minStrike, maxStrike, maxExpiries = Infinity } = selection;
+  const { series } = requestedSeries(chain, { ...selection, maxExpiries: maxExpiries + 1 }, moment);
+  const [first, last] = [series[0], series.at(-1)];
   if (first === undefined || last === undefined) return undefined;
   const hasStrikes = minStrike !== undefined || maxStrike !== undefined;
   return {
-    expiries: [first, last],
+    expiries: [first.expiryDay, last.expiryDay],
     right,
     strikes: hasStrikes ? [minStrike ?? 0, maxStrike ?? HIGHEST_STRIKE] : undefined,
   };
@@ -60,11 +58,4 @@ export function mergeRanges(a: DeltaRange, b: DeltaRange): DeltaRange {
       Math.max(a.strikes[1], b.strikes[1]),
     ],
   };
-}
-
-function isRequested(day: number, selection: OptionSelection, today: number): boolean {
-  const { minDays, maxDays, expiries, expiryFrom = -Infinity, expiryTo = Infinity } = selection;
-  const days = day - today;
-  if (days < 0 || days < minDays || days > maxDays) return false;
-  return day >= expiryFrom && day <= expiryTo && (!expiries || expiries.includes(day));
 }

@@ -9,11 +9,10 @@
  *
  * @module
  */
-import { exchangeDay, instantAt } from "../calendar/exchange_time.ts";
-import type { MarketCalendar } from "../calendar/market_calendar.ts";
-import { type Series, seriesOf, type Strike } from "./chain_index.ts";
+import type { Series, Strike } from "./chain_index.ts";
 import type { OptionContract } from "./contract.ts";
-import { lastTradingMoment } from "./last_trading.ts";
+import { isByDelta } from "./delta_range.ts";
+import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 import { firstAbove, StrikeWalk } from "./strike_walk.ts";
 
@@ -23,10 +22,7 @@ const STILL = 0.05;
 const DELTA_TOLERANCE = 0.02;
 
 /** What a selection depends on beside the chain. */
-export interface SelectionMoment {
-  /** Ms since the Unix epoch. */
-  readonly now: number;
-  readonly calendar: MarketCalendar;
+export interface SelectionMoment extends TradingMoment {
   /** Price of the underlying, USD. */
   readonly price: number;
   /** Symbols that have slots now; they are preferred to others at about the same distance. */
@@ -45,6 +41,8 @@ export interface Selected {
   readonly expiries: number;
   /** Those of them of which a maximum has left out a side of the price, or everything. */
   readonly cut: number;
+  /** Those of them that are selected by strikes because their deltas are not known. */
+  readonly withoutDeltas: number;
   /** Price that they were selected for, USD. */
   readonly price: number;
   /** Prices between these two, both excluded, select the same contracts. */
@@ -68,16 +66,15 @@ export function selectContracts(
   moment: SelectionMoment,
 ): Selected {
   const { price } = moment;
-  const candidates = findCandidates(chain, selection, moment);
+  const { series, validUntil } = requestedSeries(chain, selection, moment);
+  const walks = series.map((one) => new SeriesWalk(one, selection, moment));
   const picked = new Picked(selection);
-  const walksOf = (series: readonly Series[]) =>
-    series.map((one) => new SeriesWalk(one, selection, moment));
-  const standard = candidates.series.filter(({ isAdjusted }) => !isAdjusted);
-  const walks = walksOf(standard);
-  picked.addInRounds(walks);
-  picked.addInRounds(walksOf(candidates.series.filter(({ isAdjusted }) => isAdjusted)));
+  for (const adjusted of [false, true]) {
+    picked.addInRounds(walks.filter(({ isAdjusted }) => isAdjusted === adjusted));
+  }
+  const standard = series.filter(({ isAdjusted }) => !isAdjusted);
   const chosen = new Set(picked.contracts);
-  const cut = walks.filter((walk) => walk.lacksSide(chosen)).map(({ expiryDay }) => expiryDay);
+  const cut = walks.filter((walk) => !walk.isAdjusted && walk.lacksSide(chosen));
   return {
     contracts: picked.contracts,
     oneSided: [
@@ -85,59 +82,25 @@ export function selectContracts(
         standard.filter((one) => isOneSided(one, price)).map(({ expiryDay }) => expiryDay),
       ),
     ],
-    expiries: new Set(candidates.series.map(({ expiryDay }) => expiryDay)).size,
-    cut: new Set(cut).size,
+    expiries: countExpiries(series),
+    cut: countExpiries(cut),
+    withoutDeltas: countExpiries(walks.filter(({ lacksDeltas }) => lacksDeltas)),
     price,
-    between: stillBetween(candidates.series, price),
-    validUntil: candidates.validUntil,
+    between: stillBetween(series, price),
+    validUntil,
   };
 }
 
-/** The series whose contracts may be selected, nearest expiry first. */
-function findCandidates(
-  chain: readonly OptionContract[],
-  selection: OptionSelection,
-  { now, calendar }: SelectionMoment,
-): { readonly series: readonly Series[]; readonly validUntil: number } {
-  const today = exchangeDay(now);
-  const { maxExpiries = Infinity } = selection;
-  const series: Series[] = [];
-  let validUntil = instantAt(today + 1, 0);
-  let expiries = 0;
-  let lastDay: number | undefined;
-  for (const one of seriesOf(chain)) {
-    if (!isRequested(one, selection, today)) continue;
-    const end = lastTradingMoment(one, calendar);
-    if (end <= now) continue;
-    if (one.expiryDay !== lastDay) {
-      if (++expiries > maxExpiries) break;
-      lastDay = one.expiryDay;
-    }
-    validUntil = Math.min(validUntil, end);
-    series.push(one);
-  }
-  return { series, validUntil };
-}
-
-/** Whether a selection includes the expiry and the root of a series. */
-function isRequested(
-  { expiryDay, root, isAdjusted }: Series,
-  selection: OptionSelection,
-  today: number,
-): boolean {
-  const { minDays, maxDays, expiries, expiryFrom, expiryTo, roots } = selection;
-  const days = expiryDay - today;
-  if (days < minDays || days > maxDays) return false;
-  if (expiryFrom !== undefined && expiryDay < expiryFrom) return false;
-  if (expiryTo !== undefined && expiryDay > expiryTo) return false;
-  if (expiries && !expiries.includes(expiryDay)) return false;
-  if (isAdjusted && !selection.includeAdjusted) return false;
-  return !roots || roots.length === 0 || roots.includes(root);
+function countExpiries(series: readonly Pick<Series, "expiryDay">[]): number {
+  return new Set(series.map(({ expiryDay }) => expiryDay)).size;
 }
 
 /** The contracts of one series, strike by strike. */
 class SeriesWalk {
   readonly expiryDay: number;
+  readonly isAdjusted: boolean;
+  /** Whether deltas are requested of which none is known. */
+  readonly lacksDeltas: boolean;
   readonly #strikes: readonly Strike[];
   readonly #price: number;
   readonly #walk: StrikeWalk;
@@ -148,23 +111,25 @@ class SeriesWalk {
 
   constructor(series: Series, selection: OptionSelection, moment: SelectionMoment) {
     const { price, held, deltas } = moment;
-    const { strikesEachSide: eachSide, strikeWindowPercent, right } = selection;
-    const { minAbsDelta, maxAbsDelta } = selection;
+    const { right } = selection;
     const strikes = right === undefined
       ? series.strikes
       : series.strikes.filter(({ contracts }) => contracts.some((it) => it.right === right));
     this.expiryDay = series.expiryDay;
     this.#strikes = strikes;
     this.#price = price;
+    this.isAdjusted = series.isAdjusted;
     this.#selection = selection;
     this.#held = held;
-    this.#deltas = (minAbsDelta ?? maxAbsDelta) !== undefined && deltas && hasDelta(strikes, deltas)
-      ? deltas
-      : undefined;
+    const isBounded = isByDelta(selection);
+    this.#deltas = isBounded && deltas && hasDelta(strikes, deltas) ? deltas : undefined;
+    this.lacksDeltas = isBounded && this.#deltas === undefined;
     const heldPart = ({ contracts }: Strike) => {
       const count = contracts.reduce((sum, { symbol }) => held.has(symbol) ? sum + 1 : sum, 0);
       return right === undefined ? count / contracts.length : Math.min(1, count);
     };
+    const { strikesEachSide: eachSide, strikeWindowPercent } =
+      (this.lacksDeltas ? selection.withoutDeltas : undefined) ?? selection;
     const reach = { window: price * strikeWindowPercent / 100, eachSide };
     this.#walk = new StrikeWalk(strikes, { price, reach, heldPart });
   }

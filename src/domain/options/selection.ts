@@ -45,6 +45,10 @@ export interface OptionSelection {
   readonly minAbsDelta?: number | undefined;
   /** Highest absolute delta, 0 to 1. Ignored like `minAbsDelta`. */
   readonly maxAbsDelta?: number | undefined;
+  /** Replaces the same fields for an expiry of which no delta is known. */
+  readonly withoutDeltas?:
+    | Pick<OptionSelection, "strikeWindowPercent" | "strikesEachSide">
+    | undefined;
   /** Share of the symbol quota relative to other selections. @default 1 */
   readonly weight?: number | undefined;
 }

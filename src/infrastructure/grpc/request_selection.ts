@@ -252,7 +252,9 @@ class SelectionReader {
     const window = hasRange
       ? SELECTION_BOUNDS.strikeWindowPercent.max
       : defaults.strikeWindowPercent;
+    const isDefault = strikeWindowPercent === undefined && strikesEachSide === undefined;
     const usesDefault = !hasRange && strikeWindowPercent === undefined;
+    const isByDeltaOnly = hasRange && !isDefined(minStrike) && !isDefined(maxStrike);
     return {
       strikeWindowPercent: strikeWindowPercent ?? window,
       ...given({
@@ -261,6 +263,13 @@ class SelectionReader {
         maxStrike,
         minAbsDelta,
         maxAbsDelta,
+        // Without known deltas, the whole chain would be within the selection.
+        withoutDeltas: isByDeltaOnly && isDefault
+          ? {
+            strikeWindowPercent: defaults.strikeWindowPercent,
+            ...given({ strikesEachSide: defaults.strikesEachSide }),
+          }
+          : undefined,
       }),
     };
   }

@@ -281,6 +281,47 @@ Deno.test("without deltas the contracts at the money are selected, with a reason
   assert.equal(report?.reason, "the deltas are not renewed: HTTP 403");
 });
 
+Deno.test("an expiry without deltas is selected by strikes, with a reason", async () => {
+  await using rig = new Rig();
+  for (const { symbol, expiryDay, strike } of rig.catalog.listed.get("SPY") ?? []) {
+    if (expiryDay === TODAY + 8) rig.catalog.contractDeltas.set(symbol, (150 - strike) / 100);
+  }
+  const bounds = { minAbsDelta: 0.2, maxAbsDelta: 0.21, strikeWindowPercent: 1_000 };
+  const withoutDeltas = { strikeWindowPercent: 2 };
+  using _stream = await rig.open("SPY", { ...bounds, withoutDeltas });
+  assert.deepEqual(rig.strikes, [...strikesFrom(98, 102), 129, 130]);
+  const reason = () => rig.expansions.reports()[0]?.reason;
+  assert.equal(reason(), "deltas of 1 of 2 expiries are not known");
+  const known = gridOf({ days: [TOMORROW], strikes: [130] });
+  const all = new Map(rig.catalog.contractDeltas);
+  for (const { symbol } of known) all.set(symbol, 0.2);
+  rig.catalog.deltas = () => Promise.resolve(all);
+  await rig.clock.advance(5 * 60_000);
+  assert.deepEqual(rig.strikes, [129, 130]);
+  assert.equal(reason(), undefined);
+});
+
+Deno.test("deltas are fetched of the expiries that the roots of a selection have", async () => {
+  await using rig = new Rig();
+  const strikes = strikesFrom(50, 150);
+  const daily = Array.from({ length: 20 }, (_, at) => TOMORROW + at);
+  const listed = [
+    ...gridOf({ underlying: "SPX", root: "SPXW", days: daily, strikes }),
+    ...gridOf({ underlying: "SPX", days: [TODAY + 32], strikes }),
+  ];
+  rig.catalog.listed.set("SPX", listed);
+  rig.catalog.trades.set("SPX", 100);
+  rig.catalog.deltas = ({ expiries: [first, last] }) => {
+    const found = listed.filter(({ expiryDay }) => expiryDay >= first && expiryDay <= last);
+    return Promise.resolve(new Map(found.map((it) => [it.symbol, (it.strike - 150) / 100])));
+  };
+  const bounds = { minAbsDelta: 0.2, maxAbsDelta: 0.3, strikeWindowPercent: 1_000 };
+  using _stream = await rig.open("SPX", { ...bounds, roots: ["SPX"], maxExpiries: 1 });
+  assert.deepEqual(rig.strikes, strikesFrom(120, 130));
+  assert.deepEqual(rig.counts, { SPX: 22 });
+  assert.equal(rig.expansions.reports()[0]?.reason, undefined);
+});
+
 Deno.test("contracts are selected by underlying, not by the prefix of their root", async () => {
   await using rig = new Rig();
   const days = [TODAY + 4];

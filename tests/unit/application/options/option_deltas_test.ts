@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/chain_entry.ts";
 import { OptionDeltas } from "../../../../src/application/options/option_deltas.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionSelection } from "../../../../src/domain/options/selection.ts";
 import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -9,7 +10,8 @@ import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
 import { HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
-const EXPIRIES = [TODAY, TODAY + 7, TODAY + 30];
+/** Today is a holiday: nothing expires. */
+const EXPIRIES = [TODAY + 1, TODAY + 7, TODAY + 30];
 
 /** A chain with those expiries. */
 function chainOf(strikes: readonly number[] = [100]): Chain {
@@ -32,6 +34,7 @@ class Rig implements AsyncDisposable {
     this.deltas = new OptionDeltas({
       catalog: this.catalog,
       clock: this.clock,
+      calendar: new MarketCalendar(),
       log: this.log,
       selections: () => this.open,
       onChange: () => this.changes++,
@@ -73,7 +76,7 @@ Deno.test("deltas are fetched for a new selection, and every five minutes", asyn
   assert.deepEqual(rig.catalog.deltaQueries, [
     {
       underlying: "SPY",
-      expiries: [TODAY, TODAY + 30],
+      expiries: [TODAY + 1, TODAY + 30],
       right: undefined,
       strikes: undefined,
     },
@@ -98,10 +101,10 @@ Deno.test("one query has the range of all selections of an underlying", async ()
     strikes,
   }));
   assert.deepEqual(ranges, [
-    // One more than the maximum, because today's may not trade any more.
-    { expiries: [0, 7], right: "put", strikes: [90, 99_999.99] },
-    { expiries: [0, 30], right: "put", strikes: [80, 99_999.99] },
-    { expiries: [0, 30], right: undefined, strikes: undefined },
+    // One more than the maximum, for when the first stops trading.
+    { expiries: [1, 7], right: "put", strikes: [90, 99_999.99] },
+    { expiries: [1, 30], right: "put", strikes: [80, 99_999.99] },
+    { expiries: [1, 30], right: undefined, strikes: undefined },
   ]);
 });
 

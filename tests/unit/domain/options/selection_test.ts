@@ -306,6 +306,36 @@ Deno.test("an expiry without deltas is selected by strikes", () => {
   assert.equal(select(chain, { minAbsDelta: 0.2 }).length, 12, "none is known");
 });
 
+Deno.test("expiries without deltas are counted, and have the strikes without bounds", () => {
+  const days = [TODAY, TODAY + 1, TODAY + 2];
+  const chain = gridOf({ days, strikes: strikesFrom(50, 150) });
+  const known = chain.filter(({ expiryDay }) => expiryDay === TODAY + 1);
+  const deltas = new Map(known.map(({ symbol, strike }) => [symbol, (150 - strike) / 100]));
+  const wide = { minAbsDelta: 0.1, maxAbsDelta: 0.12, strikeWindowPercent: 1_000 };
+  const maxima = { maxContracts: 10_000 };
+  const strikes = (withoutDeltas: OptionSelection["withoutDeltas"]) => {
+    const chosen = select(chain, { ...wide, ...maxima, withoutDeltas }, { deltas });
+    return days.map((day) => strikesOf(chosen.filter(({ expiryDay }) => expiryDay === day)));
+  };
+  const bounded = strikesFrom(138, 140);
+  const narrow = strikesFrom(95, 105);
+  assert.deepEqual(strikes({ strikeWindowPercent: 5 }), [narrow, bounded, narrow]);
+  const one = { strikeWindowPercent: 5, strikesEachSide: 1 };
+  assert.deepEqual(strikes(one), [[99, 100, 101], bounded, [99, 100, 101]]);
+  const all = strikesFrom(50, 150);
+  assert.deepEqual(strikes(undefined), [all, bounded, all]);
+  const counts = (...args: Parameters<typeof selectFrom>) => {
+    const { expiries, withoutDeltas } = selectFrom(...args);
+    return { expiries, withoutDeltas };
+  };
+  assert.deepEqual(counts(chain, wide, { deltas }), { expiries: 3, withoutDeltas: 2 });
+  assert.deepEqual(counts(chain, wide), { expiries: 3, withoutDeltas: 3 });
+  assert.deepEqual(counts(chain, { maxExpiries: 2 }), { expiries: 2, withoutDeltas: 0 });
+  const weekly = gridOf({ root: "SPYW", days, strikes: [100] });
+  const both = counts([...chain, ...weekly], { ...wide, maxExpiries: 2 }, { deltas });
+  assert.deepEqual(both, { expiries: 2, withoutDeltas: 2 }, "the weekly's deltas are not known");
+});
+
 /** A selection as it follows a price, as the user of this part does. */
 class Follower {
   readonly #chain: readonly OptionContract[];

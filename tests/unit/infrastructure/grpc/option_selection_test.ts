@@ -180,6 +180,27 @@ Deno.test("a default of the settings gives way to a field that the request sets"
   assert.equal(select({ maxExpiries: 9 }, ["SPY"], defaults)?.maxExpiries, 9);
 });
 
+Deno.test("the default strikes apply without deltas, unless others are requested", () => {
+  const defaults = { ...DEFAULTS, strikesEachSide: 4 };
+  const { strikeWindowPercent } = DEFAULTS;
+  const byDefault = select({ maxAbsDelta: 0.1 })?.withoutDeltas;
+  assert.deepEqual(byDefault, { strikeWindowPercent });
+  const eachSide = select({ minAbsDelta: 0.1 }, ["SPY"], defaults)?.withoutDeltas;
+  assert.deepEqual(eachSide, { strikeWindowPercent, strikesEachSide: 4 });
+  for (
+    const strikes of [
+      { minStrike: 90 },
+      { maxStrike: 90 },
+      { strikesEachSide: 2 },
+      { strikeWindowPercent: 20 },
+    ]
+  ) {
+    const selection = select({ minAbsDelta: 0.1, ...strikes }, ["SPY"], defaults);
+    assert.equal(selection?.withoutDeltas, undefined, JSON.stringify(strikes));
+  }
+  assert.equal(select({ minStrike: 90 })?.withoutDeltas, undefined);
+});
+
 Deno.test("expired expiries beside a coming one are kept for a client that reconnects", () => {
   assert.deepEqual(select({ expiries: ["2026-11-20", "2026-12-02"] })?.expiries, [
     dayOf("2026-11-20"),

@@ -1,0 +1,77 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
+import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
+import type { OptionContract } from "../../../../src/domain/options/contract.ts";
+import { deltaRangeOf } from "../../../../src/domain/options/delta_range.ts";
+import { selectContracts } from "../../../../src/domain/options/select_contracts.ts";
+import {
+  DEFAULT_SELECTION,
+  type OptionSelection,
+} from "../../../../src/domain/options/selection.ts";
+import { gridOf, strikesFrom } from "./chains.ts";
+
+/** A Monday. */
+const TODAY = dayOfDate("2026-12-07") ?? 0;
+const CALENDAR = new MarketCalendar();
+
+/** First and last expiry in days from today, of a selection of deltas from 0.2. */
+function daysOf(
+  chain: readonly OptionContract[],
+  changes: Partial<OptionSelection>,
+  minute = 10 * 60,
+): readonly number[] | undefined {
+  const selection = { ...DEFAULT_SELECTION, minAbsDelta: 0.2, ...changes };
+  const moment = { now: instantAt(TODAY, minute), calendar: CALENDAR };
+  return deltaRangeOf(chain, selection, moment)?.expiries.map((day) => day - TODAY);
+}
+
+function gridOn(days: readonly number[], root = "SPX"): readonly OptionContract[] {
+  return gridOf({ underlying: "SPX", root, days: days.map((day) => TODAY + day), strikes: [100] });
+}
+
+Deno.test("the maximum of expiries counts those of the selected roots", () => {
+  const chain = [...gridOn(strikesFrom(0, 20), "SPXW"), ...gridOn([32])];
+  assert.deepEqual(daysOf(chain, { roots: ["SPX"], maxExpiries: 1 }), [32, 32]);
+  assert.deepEqual(daysOf(chain, { roots: ["SPXW"], maxExpiries: 1 }), [0, 1]);
+  assert.equal(daysOf(chain, { roots: ["SPXQ"] }), undefined);
+});
+
+Deno.test("an expiry with adjusted contracts only counts if they are requested", () => {
+  const chain = [...gridOn([1, 2, 3], "SPX1"), ...gridOn([10])];
+  assert.deepEqual(daysOf(chain, { maxExpiries: 1 }), [10, 10]);
+  assert.deepEqual(daysOf(chain, { maxExpiries: 1, includeAdjusted: true }), [1, 2]);
+});
+
+Deno.test("an expiry that does not trade any more does not count", () => {
+  const chain = gridOn([0, 1, 2, 3], "SPXW");
+  assert.deepEqual(daysOf(chain, { maxExpiries: 1 }), [0, 1]);
+  assert.deepEqual(daysOf(chain, { maxExpiries: 1 }, 16 * 60), [1, 2]);
+});
+
+Deno.test("the range includes every selected contract and at most one more expiry", () => {
+  const days = fc.uniqueArray(fc.integer({ min: 0, max: 30 }), { maxLength: 8 });
+  const selections = fc.record({
+    minDays: fc.integer({ min: 0, max: 5 }),
+    maxDays: fc.integer({ min: 5, max: 40 }),
+    maxExpiries: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+    roots: fc.subarray(["SPX", "SPXW", "SPX1"]),
+    includeAdjusted: fc.boolean(),
+  });
+  const minutes = fc.integer({ min: 0, max: 24 * 60 - 1 });
+  fc.assert(
+    fc.property(days, days, days, selections, minutes, (am, pm, adjusted, changes, minute) => {
+      const chain = [...gridOn(am), ...gridOn(pm, "SPXW"), ...gridOn(adjusted, "SPX1")];
+      const now = instantAt(TODAY, minute);
+      const selection = { ...DEFAULT_SELECTION, ...changes, minAbsDelta: 0 };
+      const moment = { now, calendar: CALENDAR, price: 100, held: new Set<string>() };
+      const select = (maxExpiries: number | undefined) =>
+        selectContracts(chain, { ...selection, maxExpiries }, moment).contracts
+          .map(({ expiryDay }) => expiryDay - TODAY);
+      const { maxExpiries } = changes;
+      const widest = select(maxExpiries && maxExpiries + 1);
+      const expected = widest.length > 0 ? [Math.min(...widest), Math.max(...widest)] : undefined;
+      assert.deepEqual(daysOf(chain, changes, minute), expected);
+    }),
+  );
+});
