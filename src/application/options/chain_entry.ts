@@ -27,7 +27,7 @@ export const LOAD_CAUSES = {
   selectionEmpty: {
     label: "a selection is empty",
     firstMs: MINUTE_MS,
-    longestMs: 10 * MINUTE_MS,
+    longestMs: 120 * MINUTE_MS,
   },
   priceOutside: {
     label: "an expiry has no strikes on both sides of the price",
@@ -71,6 +71,8 @@ const MORNING_MINUTE = 9 * 60;
 const MORNING_SPREAD_MINUTES = 10;
 /** The options of most underlyings stop trading on their last day, in minutes. */
 const CLOSE_MINUTE = 16 * 60;
+/** Most doublings of the pause that are left when a stream opens: it is 8 min. */
+const DOUBLINGS_WHEN_OPENED = 3;
 /** Reloads per day for missing contracts that have no pause. */
 const MAX_PROMPT_RELOADS = 8;
 /** How long a contract or an expiry is known to be missing, in ms. */
@@ -109,7 +111,7 @@ interface LoadResult {
   readonly isConfirmed: boolean;
 }
 
-/** A load and the monotonic ms at which it is due. */
+/** A load and the monotonic ms at which it is due; 0 comes before all others. */
 interface Load {
   readonly cause: LoadCause;
   readonly at: number;
@@ -171,8 +173,10 @@ export class ChainEntry {
     return load && { cause: load.cause, at: Math.max(load.at, this.#retryAt) };
   }
 
-  /** Requests a load of an empty chain, because a stream has opened. */
+  /** Requests a load of an empty chain, because a stream has opened; shortens a long pause. */
   noteOpened(): void {
+    // Not to the first pause: streams that open each minute would reload the chain as often.
+    this.#fruitless = Math.min(this.#fruitless, DOUBLINGS_WHEN_OPENED);
     if (this.chain?.contracts.length === 0) this.#want("openedEmpty");
   }
 
@@ -183,7 +187,11 @@ export class ChainEntry {
   noteSelection({ isEmpty, price }: SelectionOutcome): boolean {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
-    if (isEmpty) return this.#want("selectionEmpty", this.#fruitless);
+    const isEarlier = isEmpty && this.#want("selectionEmpty", this.#fruitless);
+    return this.#notePrice(price) || isEarlier;
+  }
+
+  #notePrice(price: number | undefined): boolean {
     if (price === undefined) return false;
     const from = this.#priceAtLoad ??= price;
     if (this.#isOutside(price)) return this.#want("priceOutside", this.#fruitless);
@@ -283,17 +291,17 @@ export class ChainEntry {
   /** Requests a load; returns `false` if one that is due earlier is requested. */
   #want(cause: LoadCause, repeated = 0): boolean {
     const { firstMs, longestMs } = LOAD_CAUSES[cause];
-    return this.#wantAt(cause, Math.min(firstMs * 2 ** Math.min(repeated, 30), longestMs));
+    const pauseMs = Math.min(firstMs * 2 ** Math.min(repeated, 30), longestMs);
+    return this.#wantAt(cause, this.#loadedAt + pauseMs);
   }
 
   #wantMissing(): void {
-    const { firstMs, longestMs } = LOAD_CAUSES.contractMissing;
     const isPrompt = this.#missingReloads < MAX_PROMPT_RELOADS;
-    this.#wantAt("contractMissing", isPrompt ? firstMs : longestMs);
+    const at = isPrompt ? 0 : this.#loadedAt + LOAD_CAUSES.contractMissing.longestMs;
+    this.#wantAt("contractMissing", at);
   }
 
-  #wantAt(cause: LoadCause, pauseMs: number): boolean {
-    const at = this.#loadedAt + pauseMs;
+  #wantAt(cause: LoadCause, at: number): boolean {
     if (this.#request && this.#request.at <= at) return false;
     this.#request = { cause, at };
     return true;

@@ -29,6 +29,9 @@ interface ExpansionInput extends Omit<SelectionMoment, "held"> {
   readonly chain: Chain;
 }
 
+/** How long an expansion may be loading before its streams are informed, in ms. */
+const OVERDUE_MS = 10_000;
+
 const NOTHING: ReadonlySet<string> = new Set();
 
 /** One channel on which streams receive the contracts. */
@@ -57,6 +60,8 @@ export type SelectionWatcher = (view: SelectionView) => void;
 /** Ranks contracts and keeps those that it was assigned. */
 export class Expansion {
   readonly scope: ExpansionScope;
+  /** Monotonic ms after which its streams are informed that it is still loading. */
+  readonly overdueAt: number;
   /** In the order in which they were opened; one without streams is to be removed. */
   readonly channels = new Map<UpstreamChannel, ExpansionChannel>();
   /** What is called with its contracts. */
@@ -72,8 +77,10 @@ export class Expansion {
   /** Why the contracts were selected again since the last call of the watchers. */
   #cause: string | undefined;
 
-  constructor(scope: ExpansionScope) {
+  /** @param now monotonic ms at which it was requested */
+  constructor(scope: ExpansionScope, now: number) {
     this.scope = scope;
+    this.overdueAt = now + OVERDUE_MS;
   }
 
   /** Price that the strikes are measured from, USD; `undefined` before the first. */

@@ -121,7 +121,8 @@ export class Expansions {
    *
    * @param selection absent means the one of the settings
    * @param watch called with the contracts whenever they or their problem may have changed, also
-   *   before this returns when they are known; not while they are loading
+   *   before this returns when they are known; while they are loading only after ten seconds, with
+   *   the reason
    */
   open(
     channel: UpstreamChannel,
@@ -132,7 +133,8 @@ export class Expansions {
     const chosen = selection ?? this.#options.settings.selection;
     const scope = { underlying, selection: chosen };
     const key = scopeKey(scope);
-    const expansion = this.#open.get(key) ?? new Expansion(scope);
+    const expansion = this.#open.get(key) ??
+      new Expansion(scope, this.#options.clock.monotonic());
     this.#open.set(key, expansion);
     expansion.addStream(channel);
     const stream = new DisposableStack();
@@ -189,24 +191,28 @@ export class Expansions {
   }
 
   async #follow(signal: AbortSignal): Promise<void> {
-    const { clock, settings } = this.#options;
+    const { clock } = this.#options;
     while (!signal.aborted) {
       await this.#updateAll(signal);
-      await this.#signal.wait(Math.min(settings.priceIntervalMs, this.#untilEnd()), {
-        clock,
-        signal,
-      });
+      await this.#signal.wait(this.#untilUpdate(), { clock, signal });
     }
   }
 
-  /** Time until the next contract stops trading, in ms; those that have already are left out. */
-  #untilEnd(): number {
-    const now = this.#options.clock.now();
-    let next = Infinity;
-    for (const { validUntil } of this.#open.values()) {
-      if (validUntil > now) next = Math.min(next, validUntil);
+  /**
+   * Time until prices are due, a contract stops trading or an expansion has been loading for too
+   * long, in ms; what is past is left out.
+   */
+  #untilUpdate(): number {
+    const { clock, settings } = this.#options;
+    const now = clock.now();
+    const monotonic = clock.monotonic();
+    let waitMs = settings.priceIntervalMs;
+    for (const { validUntil, centre, overdueAt } of this.#open.values()) {
+      if (validUntil > now) waitMs = Math.min(waitMs, validUntil - now);
+      const untilOverdueMs = overdueAt - monotonic;
+      if (centre === undefined && untilOverdueMs > 0) waitMs = Math.min(waitMs, untilOverdueMs);
     }
-    return next - now;
+    return waitMs;
   }
 
   /** Updates the expansions, with pauses for other work, and shares the slots among them. */
@@ -290,11 +296,15 @@ export class Expansions {
     for (const expansion of open) this.#show(expansion);
   }
 
-  /** Calls the watchers of an expansion with its contracts, unless they are loading. */
+  /**
+   * Calls the watchers of an expansion with its contracts; while these are loading only if it is
+   * overdue.
+   */
   #show(expansion: Expansion, watchers?: readonly SelectionWatcher[]): void {
     if (expansion.watchers.size === 0) return;
     const { state, reason } = this.#stateOf(expansion);
-    if (state !== "loading") expansion.show(reason, watchers);
+    if (state === "loading" && !this.#isOverdue(expansion)) return;
+    expansion.show(reason, watchers);
   }
 
   /** Free slots of the channels in use; none for a channel without a limit. */
@@ -408,10 +418,25 @@ export class Expansions {
     };
   }
 
+  #isOverdue({ centre, overdueAt }: Expansion): boolean {
+    return centre === undefined && this.#options.clock.monotonic() >= overdueAt;
+  }
+
+  /** What an expansion without contracts waits for, if its streams are to be informed. */
+  #overdueReason(expansion: Expansion, state: ChainState): string | undefined {
+    if (!this.#isOverdue(expansion)) return undefined;
+    if (state.at !== "ready") return "the option chain is not loaded yet";
+    const { chain } = state;
+    return this.#deltas?.isPending({ ...expansion.scope, chain })
+      ? "the deltas are not known yet"
+      : "the price is not known yet";
+  }
+
   /** Why an expansion differs from what was requested; `undefined` if it does not. */
   #reason(expansion: Expansion, chain: ChainState): string | undefined {
-    if (chain.at === "loading") return undefined;
     if (chain.at === "off") return chain.reason;
+    const overdue = this.#overdueReason(expansion, chain);
+    if (overdue !== undefined || chain.at === "loading") return overdue;
     if (chain.reason) return `the chain is not renewed: ${chain.reason}`;
     const { scope: { underlying }, assigned, desired, centre } = expansion;
     if (chain.chain.contracts.length === 0) {

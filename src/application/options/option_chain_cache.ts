@@ -168,7 +168,10 @@ export class OptionChainCache {
     this.#signal.wake();
   }
 
-  /** Missing chains come before reloads, and the reload that has waited longest first. */
+  /**
+   * Missing chains come before reloads; of these, those that have no pause, then the one that has
+   * waited longest.
+   */
   #next(): NextLoad {
     const now = this.#options.clock.monotonic();
     const { first, again } = this.#budgets;

@@ -10,6 +10,7 @@ import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
 import { ChainRig, HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
+import { ScriptedCatalog } from "./scripted_catalog.ts";
 
 /** Three expiries of seven strikes: 42 contracts. */
 const DAYS = [TODAY + 1, TODAY + 7, TODAY + 35];
@@ -42,6 +43,85 @@ Deno.test("after a 10:1 split new strikes are used minutes after they are listed
   await rig.minutes(2 * 60 + 44, note(100));
   assert.equal(rig.catalog.asked.length, asked, "nothing is wrong any more");
   assert.deepEqual(causesOf(rig)[1], "a selection is empty");
+});
+
+/** Minutes between the loads of SPY; before each minute its selection is empty. */
+async function emptyFor(rig: ChainRig, minutes: number, action = () => {}): Promise<number[]> {
+  const times: number[] = [];
+  const contracts = ScriptedCatalog.prototype.contracts.bind(rig.catalog);
+  rig.catalog.contracts = (...request) => {
+    times.push(rig.clock.monotonic() / MINUTE_MS);
+    return contracts(...request);
+  };
+  await rig.minutes(minutes, () => {
+    action();
+    rig.cache.noteSelection("SPY", { isEmpty: true, price: 100 });
+  });
+  return times.slice(1).map((time, at) => time - (times[at] ?? 0));
+}
+
+Deno.test("the pause before reloads for an empty selection grows to two hours", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(await emptyFor(rig, 600), [2, 4, 8, 16, 32, 64, 120, 120, 120]);
+});
+
+Deno.test("a chain that has changed is reloaded after the first pause again", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await emptyFor(rig, 64);
+  rig.list("SPY", DAYS, [...STRIKES, 104]);
+  assert.deepEqual(await emptyFor(rig, 80), [1, 2, 4, 8]);
+});
+
+Deno.test("streams that open shorten the pause to eight minutes", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await emptyFor(rig, 240);
+  const asked = rig.catalog.asked.length;
+  using _another = rig.cache.use("SPY");
+  await emptyFor(rig, 8);
+  assert.equal(rig.catalog.asked.length, asked + 1);
+  const pauses = await emptyFor(rig, 60, () => rig.cache.use("SPY")[Symbol.dispose]());
+  assert.deepEqual(pauses, [8, 8, 8, 8, 8, 8, 8]);
+});
+
+Deno.test("an empty selection far from the strikes reloads every ten minutes", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await emptyFor(rig, 240);
+  const asked = rig.catalog.asked.length;
+  const note = () => rig.cache.noteSelection("SPY", { isEmpty: true, price: 50 });
+  await rig.minutes(60, note);
+  const reloads = rig.catalog.asked.length - asked;
+  assert.ok(reloads >= 5 && reloads <= 7, `${reloads} reloads in an hour`);
+});
+
+Deno.test("a contract that a client names does not wait for selections", async () => {
+  await using rig = new ChainRig({ maxChains: 200 });
+  const names = Array.from({ length: 90 }, (_, at) => `U${at}`);
+  for (const name of names) rig.list(name, DAYS, STRIKES);
+  using uses = new DisposableStack();
+  for (const name of names) uses.use(rig.cache.use(name));
+  await rig.clock.advance(0);
+  for (const name of names) rig.cache.noteSelection(name, { isEmpty: true, price: 100 });
+  await rig.minutes(1);
+  const { burst, perMinute } = CHAIN_REQUESTS.again;
+  assert.equal(rig.catalog.asked.length, names.length + burst, "the budget is used up");
+  await rig.clock.advance(MINUTE_MS / perMinute);
+  const [latest = ""] = rig.catalog.asked.slice(-1);
+  rig.cache.observe(occSymbol(latest, { expiryDay: TODAY + 7, right: "put", strike: 104 }));
+  await rig.clock.advance(MINUTE_MS / perMinute);
+  assert.equal(rig.catalog.asked.length, names.length + burst + 2);
+  assert.equal(rig.catalog.asked.at(-1), latest, "before 28 selections that wait for longer");
 });
 
 Deno.test("strikes that are added to a chain after a gap of 45 percent are used", async () => {

@@ -149,6 +149,66 @@ Deno.test("opening neither waits nor fails while the catalog fails", async () =>
   assert.deepEqual(rig.sink.calls, []);
 });
 
+/** Opens SPY; the problems that its stream is informed of, without repetitions. */
+function informedProblems(
+  rig: Rig,
+  selection: OptionSelection,
+): { problems: (string | undefined)[]; stream: Disposable } {
+  const problems: (string | undefined)[] = [];
+  const stream = rig.expansions.open("quotes", "SPY", selection, ({ problem, isShort }) => {
+    assert.equal(isShort, problem !== undefined);
+    if (problems.length === 0 || problems.at(-1) !== problem) problems.push(problem);
+  });
+  return { problems, stream };
+}
+
+const LATE_REPLIES = {
+  contracts: "the option chain is not loaded yet",
+  lastTrades: "the price is not known yet",
+  deltas: "the deltas are not known yet",
+} as const;
+
+for (const [request, reason] of Object.entries(LATE_REPLIES)) {
+  Deno.test(`streams are informed after ten seconds: ${reason}`, async () => {
+    await using rig = new Rig();
+    for (const { symbol } of rig.catalog.listed.get("SPY") ?? []) {
+      rig.catalog.contractDeltas.set(symbol, 0.5);
+    }
+    const reply = Promise.withResolvers<void>();
+    const name = request as keyof typeof LATE_REPLIES;
+    const original = rig.catalog[name].bind(rig.catalog) as (...all: unknown[]) => unknown;
+    Object.assign(rig.catalog, {
+      [name]: async (...all: unknown[]) => {
+        await reply.promise;
+        return await original(...all);
+      },
+    });
+    const minAbsDelta = name === "deltas" ? 0.2 : undefined;
+    const selection = { ...DEFAULT_SELECTION, minAbsDelta };
+    const first = informedProblems(rig, selection);
+    using _first = first.stream;
+    await rig.clock.advance(9_999);
+    assert.deepEqual(first.problems, []);
+    assert.equal(rig.expansions.reports()[0]?.reason, undefined);
+    await rig.clock.advance(1);
+    assert.deepEqual(first.problems, [reason]);
+    const { state, reason: reported } = rig.expansions.reports()[0] ?? {};
+    assert.deepEqual([state, reported], ["loading", reason]);
+    const later = informedProblems(rig, selection);
+    using _later = later.stream;
+    assert.deepEqual(later.problems, [reason], "a stream that joins is informed immediately");
+    await rig.clock.advance(HOUR_MS);
+    reply.resolve();
+    await rig.clock.advance(0);
+    // The price is requested once there is a chain.
+    const next = name === "contracts" ? [LATE_REPLIES.lastTrades] : [];
+    assert.deepEqual(first.problems, [reason, ...next, undefined]);
+    assert.deepEqual(later.problems, first.problems);
+    assert.notEqual(rig.sink.symbols().length, 0);
+    assert.equal(rig.expansions.reports()[0]?.state, "ready");
+  });
+}
+
 Deno.test("streams with the same request share one expansion until the last ends", async () => {
   await using rig = new Rig();
   const first = await rig.open("SPY", { maxContracts: 10 });
