@@ -361,6 +361,20 @@ Deno.test("an expiry without deltas is selected by strikes, with a reason", asyn
   assert.equal(reason(), undefined);
 });
 
+Deno.test("the reason has expiries without deltas and those that a maximum cuts", async () => {
+  await using rig = new Rig();
+  rig.catalog.contractDeltas.set(
+    occSymbol("SPY", { expiryDay: TODAY + 8, right: "call", strike: 120 }),
+    0.3,
+  );
+  using _stream = await rig.open("SPY", { minAbsDelta: 0.2, maxContracts: 1 });
+  assert.equal(
+    rig.expansions.reports()[0]?.reason,
+    "deltas of 1 of 2 expiries are not known; 1 of 2 expiries have contracts on one side of the " +
+      "price or none: max_contracts is 1",
+  );
+});
+
 Deno.test("deltas are fetched of the expiries that the roots of a selection have", async () => {
   await using rig = new Rig();
   const strikes = strikesFrom(50, 150);
