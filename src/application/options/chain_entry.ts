@@ -159,6 +159,11 @@ export class ChainEntry {
     this.#morningMinute = MORNING_MINUTE + options.random * MORNING_SPREAD_MINUTES;
   }
 
+  /** Whether the last load has failed, or was postponed. */
+  get hasFailed(): boolean {
+    return this.#retryAt !== -Infinity;
+  }
+
   /** The next load and when it is due; `undefined` while none is needed. */
   get next(): Load | undefined {
     if (this.users === 0) return undefined;

@@ -72,10 +72,15 @@ interface OptionChainCacheOptions {
   readonly random: () => number;
 }
 
+/** A load that may start, and since when, in monotonic ms. */
+interface DueLoad {
+  readonly entry: ChainEntry;
+  readonly cause: LoadCause;
+  readonly at: number;
+}
+
 /** The load to start, or the ms until one may be due. */
-type NextLoad =
-  | { readonly entry: ChainEntry; readonly cause: LoadCause }
-  | { readonly waitMs: number };
+type NextLoad = DueLoad | { readonly waitMs: number };
 
 /** Chains by underlying. */
 export class OptionChainCache {
@@ -169,8 +174,8 @@ export class OptionChainCache {
   }
 
   /**
-   * Missing chains come before reloads; of these, those that have no pause, then the one that has
-   * waited longest.
+   * Chains that were never tried come first, then the load that has waited longest, so that chains
+   * whose loads fail slowly keep no other one waiting.
    */
   #next(): NextLoad {
     const now = this.#options.clock.monotonic();
@@ -178,17 +183,18 @@ export class OptionChainCache {
     const firstMs = first.untilReady(now);
     const againMs = again.untilReady(now);
     let waitMs = CHECK_INTERVAL_MS;
-    let reload: { entry: ChainEntry; cause: LoadCause; at: number } | undefined;
+    let untried: DueLoad | undefined;
+    let other: DueLoad | undefined;
     for (const entry of this.#entries.values()) {
       const load = entry.next;
       if (load === undefined) continue;
       const { cause, at } = load;
       const untilMs = Math.max(at - now, entry.chain ? againMs : firstMs);
       if (untilMs > 0) waitMs = Math.min(waitMs, untilMs);
-      else if (!entry.chain) return { entry, cause };
-      else if (reload === undefined || at < reload.at) reload = { entry, cause, at };
+      else if (!entry.chain && !entry.hasFailed) untried = earlier(untried, { entry, cause, at });
+      else other = earlier(other, { entry, cause, at });
     }
-    return reload ?? { waitMs };
+    return untried ?? other ?? { waitMs };
   }
 
   async #load(
@@ -287,4 +293,8 @@ export class OptionChainCache {
   #isKept(entry: ChainEntry): boolean {
     return this.#entries.get(entry.underlying) === entry;
   }
+}
+
+function earlier(some: DueLoad | undefined, other: DueLoad): DueLoad {
+  return some && some.at <= other.at ? some : other;
 }

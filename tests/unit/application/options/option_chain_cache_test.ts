@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import process from "node:process";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import { OptionChainCache } from "../../../../src/application/options/option_chain_cache.ts";
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -259,4 +260,27 @@ Deno.test("thirty thousand underlyings are used and released in linear time", ()
   const { user, system } = process.cpuUsage(before);
   // Processor time, which other processes do not add to; 50 ms are usual.
   assert.ok(user + system < 1_500_000, `${user + system} µs`);
+});
+
+Deno.test("chains whose loads fail slowly keep no other chain waiting", async () => {
+  await using rig = new Rig();
+  const { catalog, clock } = rig;
+  const load = catalog.contracts.bind(catalog);
+  catalog.contracts = async (underlying, signal) => {
+    if (!underlying.startsWith("X")) return load(underlying, signal);
+    await clock.sleep(90_000, signal);
+    throw new ApiUnavailable("HTTP 500");
+  };
+  using _uses = new DisposableStack();
+  _uses.use(rig.cache.use("QQQ"));
+  await clock.advance(0);
+  for (const name of ["XA", "XB", "XC", "XD", "XE"]) _uses.use(rig.cache.use(name));
+  await clock.advance(HOUR_MS);
+  _uses.use(rig.cache.use("SPY"));
+  await clock.advance(2 * 90_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  // The next exchange day.
+  await clock.advance(24 * HOUR_MS);
+  const loads = catalog.asked.filter((name) => name === "QQQ").length;
+  assert.ok(loads >= 2, `${loads} loads`);
 });
