@@ -249,12 +249,19 @@ export class ChainEntry {
     const firstDay = this.#clock.now() < instantAt(part.day, CLOSE_MINUTE)
       ? part.day
       : part.day + 1;
-    const { contracts, symbols, ...review } = this.#review.review(listed, { firstDay, now });
-    const changes = countChanges(this.chain?.contracts ?? [], symbols);
+    const before = this.chain;
+    const current = before && areEqual(before.contracts, listed.contracts)
+      ? { contracts: before.contracts, symbols: this.#symbols }
+      : listed;
+    const { contracts, symbols, ...review } = this.#review.review(current, { firstDay, now });
+    const changes = countChanges(before?.contracts ?? [], symbols);
     if (cause === "newDay") this.#missingReloads = 0;
     if (changes.added + changes.removed > 0 || IS_SCHEDULED.has(cause)) this.#fruitless = 0;
     else if (IS_OF_SELECTION.has(cause)) this.#fruitless++;
-    this.chain = { contracts, expiries: expiriesOf(contracts), day: part.day };
+    // Another chain would select contracts again.
+    if (before?.contracts !== contracts || before.day !== part.day) {
+      this.chain = { contracts, expiries: expiriesOf(contracts), day: part.day };
+    }
     this.reason = review.doubted > 0
       ? shrunkReason(listed.contracts.length, review.unlisted)
       : undefined;
@@ -355,6 +362,15 @@ function shrunkReason(listed: number, unlisted: number): string {
   return listed === 0
     ? "no contracts are listed any more"
     : `contracts listed: ${listed}; kept although not listed: ${unlisted}`;
+}
+
+/** Whether two lists have the same contracts in the same order. */
+function areEqual(some: readonly OptionContract[], others: readonly OptionContract[]): boolean {
+  return some.length === others.length && some.every((contract, at) => {
+    const other = others[at];
+    return contract.symbol === other?.symbol && contract.isAdjusted === other.isAdjusted &&
+      contract.openInterest === other.openInterest;
+  });
 }
 
 function expiriesOf(contracts: readonly OptionContract[]): readonly number[] {

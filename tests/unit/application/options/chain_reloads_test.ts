@@ -361,6 +361,32 @@ Deno.test("a list with a failed page changes nothing", async () => {
   assert.equal(rig.reasonOf("SPY"), undefined);
 });
 
+Deno.test("a reload that lists the same contracts keeps the chain", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  const chain = () => {
+    const state = rig.cache.state("SPY");
+    return state.at === "ready" ? state.chain : undefined;
+  };
+  const first = chain();
+  const reload = async () => {
+    const asked = rig.catalog.asked.length;
+    rig.cache.noteSelection("SPY", { isEmpty: true, price: 100 });
+    await rig.minutes(2);
+    assert.equal(rig.catalog.asked.length, asked + 1);
+  };
+  rig.list("SPY", DAYS, STRIKES);
+  await reload();
+  assert.equal(chain(), first);
+  const listed = rig.catalog.listed.get("SPY") ?? [];
+  rig.catalog.listed.set("SPY", listed.map((each) => ({ ...each, openInterest: 7 })));
+  await reload();
+  assert.notEqual(chain(), first, "another open interest is used");
+  assert.equal(chain()?.contracts[0]?.openInterest, 7);
+});
+
 /** Answers of the catalog that the test gives one by one. */
 function answerByHand(rig: ChainRig): ((contracts: readonly OptionContract[] | Error) => void)[] {
   const waiting: ((contracts: readonly OptionContract[] | Error) => void)[] = [];
