@@ -373,7 +373,6 @@ export class Expansions {
     return this.#chains?.state(underlying) ?? DISABLED;
   }
 
-  /** Open underlyings, with their chains as far as they are loaded. */
   /** The open selections whose chain is known. */
   #selections(): readonly DeltaSelection[] {
     return [...this.#open.values()].flatMap(({ scope: { underlying, selection } }) => {
@@ -382,6 +381,7 @@ export class Expansions {
     });
   }
 
+  /** Open underlyings, with their chains as far as they are loaded. */
   #followed(): ReadonlyMap<string, Chain | undefined> {
     const followed = new Map<string, Chain | undefined>();
     for (const { scope: { underlying } } of this.#open.values()) {

@@ -13,6 +13,7 @@ import type { OrderDetails, OrderUpdate } from "../../../../src/domain/market/or
 import type { Timestamp } from "../../../../src/domain/market/timestamp.ts";
 import type { Execution, RestOrder } from "../../../../src/domain/orders/reconcile.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
+import { orderDetails } from "../../../support/order_details.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
 
 const MAX_SILENCE_MS = 20_000;
@@ -101,40 +102,13 @@ class Account implements OrderHistory {
   /** An order as it is now. */
   details(id: string, changes: Partial<OrderDetails> = {}): OrderDetails {
     const now = timestamp(this.clock.now());
-    return {
-      id,
-      clientOrderId: "",
-      symbol: "AAPL",
-      assetClass: "us_equity",
-      orderClass: "",
-      orderType: "limit",
-      side: "buy",
-      timeInForce: "gtc",
-      qty: "10",
-      filledQty: "0",
-      filledAvgPrice: "",
-      limitPrice: "1",
-      stopPrice: undefined,
-      status: "new",
-      extendedHours: false,
-      createdAt: now,
-      updatedAt: now,
-      submittedAt: now,
-      filledAt: undefined,
-      canceledAt: undefined,
-      expiredAt: undefined,
-      failedAt: undefined,
-      commission: undefined,
-      legs: [],
-      ...this.orders.get(id)?.order,
-      ...changes,
-    };
+    return orderDetails(now, { id, ...this.orders.get(id)?.order, ...changes });
   }
 
   /** Changes an order at the exchange; returns it. */
-  set(id: string, changes: Partial<OrderDetails> = {}, replaces?: string): OrderDetails {
+  set(id: string, changes: Partial<OrderDetails> = {}): OrderDetails {
     const order = this.details(id, { updatedAt: timestamp(this.clock.now()), ...changes });
-    this.orders.set(id, { order, replaces, replacedAt: undefined });
+    this.orders.set(id, { order, replaces: undefined, replacedAt: undefined });
     return order;
   }
 
@@ -167,6 +141,13 @@ class Account implements OrderHistory {
   async connect(ms = SETTLE_MS + 10): Promise<void> {
     this.journal.carried();
     await this.clock.advance(ms);
+  }
+
+  /** Connects, forgets what a stream has received, and loses the link for a moment. */
+  async startOutage(): Promise<void> {
+    await this.connect();
+    this.lines();
+    await this.disconnect(100);
   }
 
   async disconnect(ms: number): Promise<void> {
@@ -214,9 +195,7 @@ Deno.test("the clock of REST may be seconds behind", async () => {
 Deno.test("executions that REST has later than the order are waited for", async () => {
   const account = new Account();
   account.set("a");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.fill("a", "4", "4");
   const executions = account.executions.splice(0);
   let readings = 0;
@@ -231,9 +210,7 @@ Deno.test("executions that REST has later than the order are waited for", async 
 Deno.test("executions that REST never has are a gap of the order", async () => {
   const account = new Account();
   account.set("a");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.fill("a", "4", "4");
   account.executions = [];
   await account.connect(30_000);
@@ -268,47 +245,30 @@ Deno.test("of an order that ended long ago nothing is derived", async () => {
   assert.deepEqual(account.lines(), []);
 });
 
-Deno.test("a replacement continues the executed quantity of the order it replaces", async () => {
-  const account = new Account();
-  account.fill("a", "4", "4");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
-  account.set("a", { status: "replaced" });
-  await account.clock.advance(10);
-  account.set("b", { submittedAt: timestamp(account.clock.now()), filledQty: "4" }, "a");
-  await account.clock.advance(10);
-  account.fill("b", "2", "6");
-  const { order } = account.orders.get("b") ?? assert.fail();
-  account.orders.set("b", { order, replaces: "a", replacedAt: undefined });
-  await account.connect();
-  assert.deepEqual(account.lines(), [
-    "reconciled a replaced 4",
-    "reconciled b new 4",
-    "reconciled b partial_fill 6",
-  ]);
-});
-
-Deno.test("a replacement may also count its own executions only", async () => {
-  const account = new Account();
-  account.fill("a", "4", "4");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
-  account.set("a", { status: "replaced" });
-  await account.clock.advance(10);
-  account.set("b", { submittedAt: timestamp(account.clock.now()) });
-  await account.clock.advance(10);
-  account.fill("b", "2", "2");
-  const { order } = account.orders.get("b") ?? assert.fail();
-  account.orders.set("b", { order, replaces: "a", replacedAt: undefined });
-  await account.connect();
-  assert.deepEqual(account.lines(), [
-    "reconciled a replaced 4",
-    "reconciled b new 0",
-    "reconciled b partial_fill 2",
-  ]);
-});
+for (
+  const { name, before, after } of [
+    { name: "continues the executed quantity of the order it replaces", before: "4", after: "6" },
+    { name: "may also count its own executions only", before: "0", after: "2" },
+  ]
+) {
+  Deno.test(`a replacement ${name}`, async () => {
+    const account = new Account();
+    account.fill("a", "4", "4");
+    await account.startOutage();
+    account.set("a", { status: "replaced" });
+    await account.clock.advance(10);
+    account.set("b", { submittedAt: timestamp(account.clock.now()), filledQty: before });
+    await account.clock.advance(10);
+    const order = account.fill("b", "2", after);
+    account.orders.set("b", { order, replaces: "a", replacedAt: undefined });
+    await account.connect();
+    assert.deepEqual(account.lines(), [
+      "reconciled a replaced 4",
+      `reconciled b new ${before}`,
+      `reconciled b partial_fill ${after}`,
+    ]);
+  });
+}
 
 Deno.test("an update that was derived is not delivered again when it arrives", async () => {
   const account = new Account();
@@ -330,9 +290,7 @@ Deno.test("an update that was derived is not delivered again when it arrives", a
 
 Deno.test("an update is not delivered after a later one of its order was derived", async () => {
   const account = new Account();
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   const pending = account.details("a", { status: "pending_new" });
   await account.clock.advance(100);
   account.fill("a", "4", "4");
@@ -350,9 +308,7 @@ Deno.test("an update is not delivered after a later one of its order was derived
 Deno.test("an execution after a bust is delivered, though the quantity is lower", async () => {
   const account = new Account();
   account.set("a");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.fill("a", "4", "4");
   account.fill("a", "4", "8");
   await account.connect();
@@ -371,9 +327,7 @@ Deno.test("an execution after a bust is delivered, though the quantity is lower"
 
 Deno.test("what arrives while REST is read precedes what is derived of that moment", async () => {
   const account = new Account();
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   const pending = account.set("a", { status: "pending_new" });
   const live = account.set("a", { status: "new" });
   account.fill("a", "4", "4");
@@ -386,9 +340,7 @@ Deno.test("what arrives while REST is read precedes what is derived of that mome
 
 Deno.test("more held updates than the capacity end the reading with a gap", async () => {
   const account = new Account({ capacity: 3 });
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.journal.carried();
   for (const id of ["a", "b", "c", "d"]) account.receive("new", account.set(id));
   await account.clock.advance(1_000);
@@ -405,9 +357,7 @@ Deno.test("more held updates than the capacity end the reading with a gap", asyn
 Deno.test("the word of the present status is not delivered again at a later time", async () => {
   const account = new Account();
   account.set("a");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   const canceled = account.set("a", { status: "canceled" });
   await account.connect();
   account.receive("canceled", canceled, {
@@ -453,9 +403,7 @@ Deno.test("at the start more recent orders than can be read are no failure", asy
 
 Deno.test("after an internal error updates follow a gap, and orders are read again", async () => {
   const account = new Account();
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   const { openOrders } = account;
   account.openOrders = () => Promise.reject(new TypeError("fault"));
   await account.connect();
@@ -473,9 +421,7 @@ Deno.test("after ten minutes without REST updates follow a gap; the rest is late
   const account = new Account();
   account.set("a");
   account.set("b");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.fill("a", "10", "10", "filled");
   account.isDown = true;
   await account.connect(1_000);
@@ -543,9 +489,7 @@ Deno.test("an exit of which no update was sent has its executions after an outag
 
 Deno.test("an order that is submitted while REST is read arrives live only", async () => {
   const account = new Account();
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.onExecutions = () => {
     account.onExecutions = undefined;
     account.receive("new", account.set("a"));
@@ -558,9 +502,7 @@ Deno.test("an order that is submitted while REST is read arrives live only", asy
 
 Deno.test("executions of an order that REST does not have are a gap", async () => {
   const account = new Account();
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.fill("a", "4", "4");
   account.orders.clear();
   await account.connect();
@@ -598,9 +540,7 @@ Deno.test("every correction of an execution is delivered", async () => {
 Deno.test("a correction of an order whose end was derived is delivered", async () => {
   const account = new Account();
   account.set("a");
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   const filled = account.fill("a", "10", "10", "filled");
   await account.connect();
   account.receive("trade_bust", { ...filled, filledQty: "4", status: "partially_filled" });
@@ -657,9 +597,7 @@ Deno.test("the clock of the proxy may be minutes ahead of that of REST", async (
 Deno.test("the derived updates of several orders are sorted by time", async () => {
   const account = new Account();
   for (const id of ["a", "b"]) account.set(id);
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   for (const [id, cumQty] of [["a", "1"], ["b", "1"], ["a", "2"], ["b", "2"]] as const) {
     await account.clock.advance(10);
     account.fill(id, "1", cumQty);
@@ -688,9 +626,7 @@ Deno.test("a gap of an order without a symbol concerns every symbol", async () =
   const account = new Account();
   account.set("a");
   account.set("spread", { symbol: "", orderClass: "mleg" });
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   account.orders.clear();
   await account.connect();
   assert.deepEqual(account.lines(), ["gap upstream_lost "]);
@@ -741,9 +677,7 @@ Deno.test("many old orders that ended in an outage are read in a list", async ()
   const ids = Array.from({ length: 300 }, (_, i) => `o${i}`);
   for (const id of ids) account.set(id, { submittedAt });
   account.set("finished", { submittedAt, status: "canceled" });
-  await account.connect();
-  account.lines();
-  await account.disconnect(100);
+  await account.startOutage();
   for (const id of ids) account.set(id, { status: "canceled" });
   await account.connect();
   assert.deepEqual(account.lines(), ids.map((id) => `reconciled ${id} canceled 0`));

@@ -10,39 +10,14 @@ import {
   type RestOrder,
 } from "../../../../src/domain/orders/reconcile.ts";
 import { multiply, parseQuantity, quantityText } from "../../../../src/domain/orders/quantity.ts";
+import { orderDetails } from "../../../support/order_details.ts";
 
 function at(seconds: number) {
   return { seconds, nanos: 0 };
 }
 
 function order(changes: Partial<OrderDetails> = {}): OrderDetails {
-  return {
-    id: "o",
-    clientOrderId: "c",
-    symbol: "AAPL",
-    assetClass: "us_equity",
-    orderClass: "",
-    orderType: "limit",
-    side: "buy",
-    timeInForce: "gtc",
-    qty: "10",
-    filledQty: "0",
-    filledAvgPrice: "",
-    limitPrice: "1",
-    stopPrice: undefined,
-    status: "new",
-    extendedHours: false,
-    createdAt: at(1),
-    updatedAt: at(1),
-    submittedAt: at(1),
-    filledAt: undefined,
-    canceledAt: undefined,
-    expiredAt: undefined,
-    failedAt: undefined,
-    commission: undefined,
-    legs: [],
-    ...changes,
-  };
+  return orderDetails(at(1), changes);
 }
 
 function rest(changes: Partial<OrderDetails> = {}): RestOrder {
