@@ -38,6 +38,7 @@ export const FOUND: Readonly<
       "6d657374616d70223a22303030302d30312d30315430303a30303a30305a222c226174" +
       "223a22323032362d30392d31345431343a33313a30375a227d7d",
   },
+  request: {},
 };
 
 /** Inputs of one decoder, as bytes. */

@@ -8,7 +8,9 @@
 import { Session } from "node:inspector/promises";
 
 /** Source files whose coverage counts. */
-const WATCHED = /\/src\/(?:infrastructure\/alpaca|domain\/market)\//;
+const WATCHED = new RegExp(
+  "/src/(?:infrastructure/(?:alpaca|grpc/(?:request|normalize|acknowledge)[^/]*)|domain/market)",
+);
 
 interface ScriptCoverage {
   readonly url: string;

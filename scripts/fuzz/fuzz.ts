@@ -1,18 +1,17 @@
 /**
  * Searches for inputs that a decoder handles wrongly.
  *
- * Inputs are frames from a grammar of the protocol, mutations of the corpus, and
- * every prefix of every valid frame. The corpus keeps inputs with an outcome that
+ * Inputs come from a grammar of the protocol, from mutations of the corpus, and are
+ * every prefix of every example. The corpus keeps inputs with an outcome that
  * no earlier input had, and the inputs of a batch that reached new code.
  *
  * @module
  */
 import { problemOf } from "./plain_keys.ts";
 import type { Coverage } from "./coverage.ts";
-import { anyFrame } from "./grammar.ts";
 import { minimize, mutate } from "./mutate.ts";
 import { Random } from "../rig/random.ts";
-import { DECLINED, type Target, validFrames } from "./target.ts";
+import { DECLINED, type Target } from "./target.ts";
 
 /** Length and start of a search. */
 interface FuzzOptions {
@@ -90,17 +89,15 @@ class Search {
     this.#random = new Random(options.seed);
   }
 
-  /** Tries every prefix of every valid frame and of every seed. */
+  /** Tries every prefix of every example and of every seed. */
   truncateAll(): void {
-    const { shape, write } = this.#target;
-    // The notation of these frames must not depend on the seed.
-    const usual = new Random(1);
-    const frames = validFrames(shape).map((frame) => write(frame, usual));
-    for (const frame of [...frames, ...this.#options.seeds]) {
-      this.#keep(frame);
-      for (let length = frame.length; length >= 0; length--) {
+    // The notation of these inputs must not depend on the seed.
+    const examples = this.#target.examples(new Random(1));
+    for (const input of [...examples, ...this.#options.seeds]) {
+      this.#keep(input);
+      for (let length = input.length; length >= 0; length--) {
         this.#truncations++;
-        if (!this.#try(frame.slice(0, length), true)) return;
+        if (!this.#try(input.slice(0, length), true)) return;
       }
     }
   }
@@ -137,10 +134,7 @@ class Search {
 
   #nextInput(): Uint8Array {
     const random = this.#random;
-    if (random.oneIn(2)) {
-      const { shape, write } = this.#target;
-      return write(anyFrame(random, shape), random);
-    }
+    if (random.oneIn(2)) return this.#target.generate(random);
     const frame = random.pick(this.#corpus);
     const other = random.pick(this.#corpus);
     return mutate(frame, { other, random, isText: this.#target.isText });

@@ -4,7 +4,9 @@
  * @module
  */
 import type { Random } from "../rig/random.ts";
+import type { Target } from "./target.ts";
 import { anyNode, type Field, list, map, type Node, number, text, time } from "./values.ts";
+import type { Write } from "./writers.ts";
 
 /** Symbols of the messages; test streams subscribe to the first two. */
 export const SYMBOLS: readonly string[] = [
@@ -208,8 +210,26 @@ export interface FrameShape {
   readonly alone?: boolean;
 }
 
+/** The inputs of a decoder of frames. */
+export function frameInputs(
+  shape: FrameShape,
+  write: Write,
+): Pick<Target, "examples" | "generate"> {
+  return {
+    examples: (random) => validFrames(shape).map((frame) => write(frame, random)),
+    generate: (random) => write(anyFrame(random, shape), random),
+  };
+}
+
+/** Valid frames: each message once, twice, and all messages together. */
+function validFrames({ messages, alone }: FrameShape): readonly Node[] {
+  const frames: Node[] = messages.flatMap((message) => [list(message), list(message, message)]);
+  frames.push(list(...messages));
+  return alone ? [...messages, ...frames] : frames;
+}
+
 /** A frame of valid messages, most of the time with faults. */
-export function anyFrame(random: Random, shape: FrameShape): Node {
+function anyFrame(random: Random, shape: FrameShape): Node {
   const count = random.oneIn(30) ? random.below(12) : 1 + random.below(2);
   const messages = Array.from({ length: count }, () => {
     // The first three carry the data.

@@ -1,5 +1,5 @@
 /**
- * Fuzzes the decoders of upstream messages: `deno task fuzz --help`.
+ * Fuzzes the decoders of upstream messages and of requests: `deno task fuzz --help`.
  *
  * @module
  */
@@ -69,9 +69,9 @@ function count(name: string, text: string): number {
 
 /** Imports the decoders late, so that coverage includes every function. */
 async function makeTarget(name: DecoderName): Promise<Target> {
-  const { MarketTarget } = await import("./market_target.ts");
-  const { OrderTarget } = await import("./order_target.ts");
-  return name === "order" ? new OrderTarget() : new MarketTarget(name);
+  if (name === "request") return new (await import("./request_target.ts")).RequestTarget();
+  if (name === "order") return new (await import("./order_target.ts")).OrderTarget();
+  return new (await import("./market_target.ts")).MarketTarget(name);
 }
 
 async function tryOne(name: DecoderName, hex: string): Promise<boolean> {

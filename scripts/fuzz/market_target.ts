@@ -11,7 +11,7 @@ import {
   stockFormat,
 } from "../../src/infrastructure/alpaca/market.ts";
 import type { Control } from "../../src/infrastructure/alpaca/messages.ts";
-import { OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
+import { frameInputs, OPTION_MESSAGES, STOCK_MESSAGES, SYMBOLS } from "./grammar.ts";
 import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same, sum } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
 import { writeJson, writeMsgpack } from "./writers.ts";
@@ -161,19 +161,19 @@ function symbolFlaw(event: unknown): string | undefined {
 /** A market data stream. */
 export class MarketTarget implements Target {
   readonly name: Feed;
-  readonly shape;
-  readonly write;
+  readonly examples;
+  readonly generate;
   readonly isText;
   readonly #pairs: Readonly<Record<Mode, Pair>>;
   #turn = 0;
 
   constructor(feed: Feed) {
     this.name = feed;
-    this.shape = {
-      messages: feed === "stock" ? STOCK_MESSAGES : OPTION_MESSAGES,
-    };
+    const messages = feed === "stock" ? STOCK_MESSAGES : OPTION_MESSAGES;
+    const inputs = frameInputs({ messages }, feed === "stock" ? writeJson : writeMsgpack);
+    this.examples = inputs.examples;
+    this.generate = inputs.generate;
     this.isText = feed === "stock";
-    this.write = feed === "stock" ? writeJson : writeMsgpack;
     this.#pairs = {
       all: new Pair(feed, "all"),
       some: new Pair(feed, "some"),

@@ -5,7 +5,7 @@
  */
 import { FrameDecoder } from "../../src/infrastructure/alpaca/decode.ts";
 import { tradingFormat, type TradingReply } from "../../src/infrastructure/alpaca/trading.ts";
-import { ORDER_MESSAGES } from "./grammar.ts";
+import { frameInputs, ORDER_MESSAGES } from "./grammar.ts";
 import { describe, FIXED_CLOCK, flawOf, HANDLER_ERROR, Outcome, same } from "./outcome.ts";
 import { DECLINED, type Target } from "./target.ts";
 import { writeJson } from "./writers.ts";
@@ -52,11 +52,17 @@ class Lane {
 /** The trading stream. */
 export class OrderTarget implements Target {
   readonly name = "order";
-  readonly shape = { messages: ORDER_MESSAGES, alone: true };
-  readonly write = writeJson;
+  readonly examples;
+  readonly generate;
   readonly isText = true;
   readonly #working = new Lane(false);
   readonly #failing = new Lane(true);
+
+  constructor() {
+    const inputs = frameInputs({ messages: ORDER_MESSAGES, alone: true }, writeJson);
+    this.examples = inputs.examples;
+    this.generate = inputs.generate;
+  }
 
   run(input: Uint8Array): string | undefined {
     const outcome = this.#working.run(input);

@@ -3,19 +3,19 @@
  *
  * @module
  */
-import type { Node } from "./values.ts";
-import type { FrameShape } from "./grammar.ts";
-import type { Write } from "./writers.ts";
+import type { Random } from "../rig/random.ts";
 
-/** The signature of all frames that cannot be decoded. */
+/** The signature of all inputs that cannot be decoded. */
 export const DECLINED = "declined";
 
 /** A decoder under test. */
 export interface Target {
   readonly name: DecoderName;
-  readonly shape: FrameShape;
-  readonly write: Write;
-  /** Whether its frames are text. */
+  /** Valid inputs; random choices are those of the notation only. */
+  readonly examples: (random: Random) => readonly Uint8Array[];
+  /** An input, most of the time with faults. */
+  readonly generate: (random: Random) => Uint8Array;
+  /** Whether its inputs are text. */
   readonly isText: boolean;
   /**
    * Decodes an input.
@@ -28,18 +28,8 @@ export interface Target {
   signature(): string;
 }
 
-/** Names of the decoders. */
-export const DECODERS = ["stock", "option", "order"] as const;
+/** Names of the decoders: messages of Alpaca, and requests of clients. */
+export const DECODERS = ["stock", "option", "order", "request"] as const;
 
 /** The name of a decoder. */
 export type DecoderName = typeof DECODERS[number];
-
-/** Valid frames: each message once, twice, and all messages together. */
-export function validFrames({ messages, alone }: FrameShape): readonly Node[] {
-  const frames: Node[] = messages.flatMap((message) => [
-    { kind: "list", items: [message] } as const,
-    { kind: "list", items: [message, message] } as const,
-  ]);
-  frames.push({ kind: "list", items: messages });
-  return alone ? [...messages, ...frames] : frames;
-}

@@ -21,6 +21,7 @@ import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { OpenCalls } from "./open_calls.ts";
 import type { Handlers } from "./register_service.ts";
+import { quoted } from "./request_validator.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Time between two checks of Watch, in ms. */
@@ -40,11 +41,6 @@ interface HealthDependencies {
 
 function encode(status: Serving): Uint8Array {
   return toBinary(HealthCheckResponseSchema, create(HealthCheckResponseSchema, { status }));
-}
-
-/** Quotes a name of a request, cut to fit into a header. */
-function quoted(name: string): string {
-  return JSON.stringify(name.slice(0, MAX_QUOTED));
 }
 
 function servingNow({ status, calls }: HealthDependencies): Serving {
@@ -86,7 +82,9 @@ export function healthHandlers(deps: HealthDependencies): Handlers<typeof Health
       if (SERVICES.has(service)) return encode(servingNow(deps));
       throw new CallError(
         Code.NOT_FOUND,
-        `Unknown service ${quoted(service)}; use "${StreamProxyService.typeName}" or ""`,
+        `Unknown service ${
+          quoted(service, MAX_QUOTED)
+        }; use "${StreamProxyService.typeName}" or ""`,
       );
     },
     watch(call) {

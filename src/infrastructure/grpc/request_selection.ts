@@ -22,7 +22,7 @@ import {
   normalizeRoot,
   normalizeUnderlying,
 } from "./normalize_symbols.ts";
-import type { RequestValidator } from "./request_validator.ts";
+import { quoted, type RequestValidator } from "./request_validator.ts";
 
 const FIELD = "option_selection";
 
@@ -336,8 +336,6 @@ const NOT_A_DATE = "is not a date; use YYYY-MM-DD with a day that exists, such a
 const ROOT = /^[A-Z0-9]{1,6}$/;
 const NOT_A_ROOT = "is not the root of an OCC symbol, such as SPXW, BRKB or CSGP1: " +
   "letters and digits, at most six";
-/** Characters of a text that are quoted. */
-const MAX_QUOTED = 32;
 
 /** Contracts expire in the years 2000 to 2099: their symbols have two digits for the year. */
 function expiryDay(date: string): number | undefined {
@@ -356,7 +354,7 @@ function isWithin(
 }
 
 function shown(value: unknown): string {
-  return typeof value === "string" ? JSON.stringify(value.slice(0, MAX_QUOTED)) : `${value}`;
+  return typeof value === "string" ? quoted(value) : `${value}`;
 }
 
 /** The fields that have a value. */

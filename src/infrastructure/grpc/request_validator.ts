@@ -47,6 +47,18 @@ function violationOf(entry: string): string | undefined {
   return undefined;
 }
 
+/**
+ * The start of a text in quotes, without control characters, which a terminal would obey.
+ *
+ * @param length characters of the text that are quoted
+ */
+export function quoted(text: string, length: number = MAX_QUOTED): string {
+  return JSON.stringify(text.slice(0, length)).replaceAll(
+    new RegExp(CONTROL, "g"),
+    (control) => `\\u00${control.charCodeAt(0).toString(16)}`,
+  );
+}
+
 /** Collects the violations of one request. */
 export class RequestValidator {
   readonly #maxEntries: number;
@@ -84,8 +96,7 @@ export class RequestValidator {
       const violation = violationOf(entry) ?? check(entry);
       if (violation === undefined) kept.add(entry);
       else {
-        const quoted = JSON.stringify(raw.slice(0, MAX_QUOTED));
-        this.addViolation(`${field}[${i}]`, `${quoted} ${violation}`);
+        this.addViolation(`${field}[${i}]`, `${quoted(raw)} ${violation}`);
       }
     }
     return [...kept];
@@ -117,13 +128,12 @@ export class RequestValidator {
       return [];
     }
     for (const [i, entry] of entries.entries()) {
-      const quoted = JSON.stringify(entry.slice(0, MAX_QUOTED));
-      if (entry === "") this.addViolation(`${field}[${i}]`, `${quoted} is empty; leave it out`);
+      if (entry === "") this.addViolation(`${field}[${i}]`, '"" is empty; leave it out');
       else if (entry.length > maxLength) {
         const text = `has ${entry.length} characters; at most ${maxLength} are allowed`;
-        this.addViolation(`${field}[${i}]`, `${quoted} ${text}`);
+        this.addViolation(`${field}[${i}]`, `${quoted(entry)} ${text}`);
       } else if (CONTROL.test(entry)) {
-        this.addViolation(`${field}[${i}]`, `${quoted} contains a control character`);
+        this.addViolation(`${field}[${i}]`, `${quoted(entry)} contains a control character`);
       }
     }
     return [...new Set(entries)];

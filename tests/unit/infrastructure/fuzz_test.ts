@@ -1,14 +1,15 @@
 /**
- * A short search for frames that a decoder handles wrongly; `deno task fuzz` is
+ * A short search for inputs that a decoder handles wrongly; `deno task fuzz` is
  * the long one.
  */
 import assert from "node:assert/strict";
-import { FOUND, foundInputs } from "../../../../scripts/fuzz/corpus.ts";
-import { fuzz } from "../../../../scripts/fuzz/fuzz.ts";
-import { MarketTarget } from "../../../../scripts/fuzz/market_target.ts";
-import { OrderTarget } from "../../../../scripts/fuzz/order_target.ts";
-import { problemOf, withPlainKeys } from "../../../../scripts/fuzz/plain_keys.ts";
-import { DECODERS, type Target } from "../../../../scripts/fuzz/target.ts";
+import { FOUND, foundInputs } from "../../../scripts/fuzz/corpus.ts";
+import { fuzz } from "../../../scripts/fuzz/fuzz.ts";
+import { MarketTarget } from "../../../scripts/fuzz/market_target.ts";
+import { OrderTarget } from "../../../scripts/fuzz/order_target.ts";
+import { problemOf, withPlainKeys } from "../../../scripts/fuzz/plain_keys.ts";
+import { RequestTarget } from "../../../scripts/fuzz/request_target.ts";
+import { DECODERS, type Target } from "../../../scripts/fuzz/target.ts";
 
 const RUNS = 34_000;
 
@@ -16,10 +17,11 @@ const TARGETS: Readonly<Record<Target["name"], () => Target>> = {
   stock: () => new MarketTarget("stock"),
   option: () => new MarketTarget("option"),
   order: () => new OrderTarget(),
+  request: () => new RequestTarget(),
 };
 
 for (const decoder of DECODERS) {
-  Deno.test(`generated ${decoder} frames, whole or truncated, are handled correctly`, async () => {
+  Deno.test(`generated ${decoder} inputs, whole or truncated, are handled correctly`, async () => {
     const report = await fuzz(TARGETS[decoder](), {
       seed: 1,
       runs: RUNS,
@@ -45,8 +47,8 @@ Deno.test("a decoder that throws or miscounts is found and its input minimized",
   const target = TARGETS.option();
   const broken: Target = {
     name: "option",
-    shape: target.shape,
-    write: target.write,
+    examples: target.examples,
+    generate: target.generate,
     isText: false,
     run(input) {
       if (input.includes(0xc1)) throw new Error("Broken");
