@@ -211,6 +211,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/alpaca/rest/rest_client.ts#isUsedUp",
     "src/infrastructure/grpc/limits/event_loop.ts#PollWait",
     "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#frame",
+    "src/infrastructure/grpc/grpc_call.ts#endCall",
     "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#canFrame",
     "src/infrastructure/grpc/stream_pump.ts#pumpMessages",
     "src/infrastructure/config/config_error.ts#formatProblem",

@@ -1,25 +1,19 @@
 /**
- * Tracks open streaming calls, and sends the headers and the status of calls.
+ * Tracks open streaming calls.
  *
- * A call is open from {@linkcode OpenCalls.track} until grpc-js reports that it is over: ended by
- * the client, the network, a deadline or the proxy. Its signal fires then, or earlier when the
+ * A call is open from {@linkcode OpenCalls.track} until its protocol reports that it is over: ended
+ * by the client, the network, a deadline or the proxy. Its signal fires then, or earlier when the
  * proxy ends it; the reason is a {@linkcode ClientGone} or a {@linkcode CallError}.
  *
  * @module
  */
-import { Metadata } from "@grpc/grpc-js";
-import { type CallError, ClientGone, toStatus } from "./call_error.ts";
-import { sendStatus } from "./http2_workarounds/send_status.ts";
+import type { Call } from "./call.ts";
+import { type CallError, ClientGone } from "./call_error.ts";
 
 /** Longest time between the notice that a stream will end and its end, in ms. */
 const MAX_DRAINING_MS = 1_000;
 /** Part of the grace period that this time may take. */
 const DRAINING_SHARE = 1 / 4;
-
-/** The part of a grpc-js call that reports its end, once. */
-interface EndingCall {
-  once(event: "cancelled", listener: () => void): unknown;
-}
 
 /** Tracks open calls and ends them. */
 export class OpenCalls {
@@ -44,7 +38,7 @@ export class OpenCalls {
    * @throws {CallError} when new calls are refused; the call counts as open until its status is
    *   sent
    */
-  track(call: EndingCall): AbortSignal {
+  track(call: Pick<Call, "once">): AbortSignal {
     const controller = new AbortController();
     this.#calls.add(controller);
     call.once("cancelled", () => {
@@ -87,31 +81,4 @@ export class OpenCalls {
   #notifyEmpty(): void {
     for (const listener of this.#emptyListeners.splice(0)) listener();
   }
-}
-
-/** Sends response headers immediately: clients wait for them with a deadline. */
-export function sendHeaders(
-  call: { sendMetadata(metadata: Metadata): void },
-): void {
-  call.sendMetadata(new Metadata());
-}
-
-/** The part of a grpc-js call that is needed to end it. */
-interface EndableCall {
-  readonly cancelled: boolean;
-  readonly writableEnded: boolean;
-  /** Writes that have not finished. */
-  readonly writableLength: number;
-  emit(event: "error", status: unknown): unknown;
-}
-
-/**
- * Ends a call with the status of `reason`, unless its client is gone.
- */
-export function endCall(call: EndableCall, reason: unknown): void {
-  if (reason instanceof ClientGone) return;
-  if (call.cancelled || call.writableEnded) return;
-  if (call.writableLength > 0 && sendStatus(call, toStatus(reason))) return;
-  // The documented way to end a stream with a status; `destroy` sends none.
-  call.emit("error", toStatus(reason));
 }

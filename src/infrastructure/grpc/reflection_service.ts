@@ -23,11 +23,11 @@ import {
   ServerReflectionRequestSchema,
   ServerReflectionResponseSchema,
 } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import type { DuplexCall } from "./call.ts";
 import { CallError } from "./call_error.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { OpenCalls } from "./open_calls.ts";
-import type { RequestHolder } from "./http2_workarounds/request_holder.ts";
-import type { DuplexCall, Handlers } from "./register_service.ts";
+import type { Handlers } from "./register_service.ts";
 import { serveMessages } from "./stream_pump.ts";
 
 /** Yields the full names of everything that a file declares. */
@@ -178,12 +178,7 @@ export function reflectionHandlers(
   async function* responses(
     call: DuplexCall<ServerReflectionRequest>,
   ): AsyncGenerator<EncodedMessages, void> {
-    // Without this option, iteration destroys a duplex stream when its readable half has ended, and
-    // a destroyed call cannot send its status.
-    const requests: AsyncIterable<RequestHolder<ServerReflectionRequest>> = call.iterator({
-      destroyOnReturn: false,
-    });
-    for await (const request of requests) yield [deps.reflection.respond(request.take())];
+    for await (const request of call.requests) yield [deps.reflection.respond(request.take())];
   }
   // Ends with OK when the client has sent its last request.
   return { serverReflectionInfo: (call) => serveMessages(call, () => responses(call), deps) };

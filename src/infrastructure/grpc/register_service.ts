@@ -18,21 +18,15 @@ import type {
   MethodDefinition,
   sendUnaryData,
   Server,
-  ServerDuplexStream,
   ServerUnaryCall,
-  ServerWritableStream,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
+import type { DuplexCall, StreamCall } from "./call.ts";
 import { toStatus } from "./call_error.ts";
-import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
+import { serveDuplex, serveStream } from "./grpc_call.ts";
 import { RequestHolder } from "./http2_workarounds/request_holder.ts";
+import { sendStatus } from "./http2_workarounds/send_status.ts";
 import type { PendingResponses } from "./unary_responses.ts";
-
-/** A server-streaming call with its request; one write is a batch. */
-export type StreamCall<I = unknown> = ServerWritableStream<RequestHolder<I>, EncodedMessages>;
-
-/** A call that streams both ways. */
-export type DuplexCall<I> = ServerDuplexStream<RequestHolder<I>, EncodedMessages>;
 
 /** Handles one method: returns encoded bytes, or writes to the call. */
 type Handler<M> = M extends {
@@ -101,7 +95,11 @@ export function addService<S extends DescService>(
     let response: Uint8Array;
     try {
       response = respond(call.request.take());
-      pending?.add(call, response.length);
+      pending?.add({
+        peer: call.getPeer(),
+        once: (event, listener) => call.once(event, listener),
+        end: (reason) => sendStatus(call, toStatus(reason)),
+      }, response.length);
     } catch (error) {
       onError(error);
       callback(toStatus(error));
@@ -109,6 +107,11 @@ export function addService<S extends DescService>(
     }
     callback(null, response);
   };
+  const streaming = {
+    server_streaming: serveStream,
+    client_streaming: serveDuplex,
+    bidi_streaming: serveDuplex,
+  } as const;
   const definitions: Record<string, ReturnType<typeof definitionOf>> = {};
   const implementations: Record<string, UntypedHandleCall> = {};
   for (const method of service.methods) {
@@ -117,7 +120,7 @@ export function addService<S extends DescService>(
     definitions[method.localName] = definitionOf(method, name);
     implementations[method.localName] = method.methodKind === "unary"
       ? unary(handler as (request: unknown) => Uint8Array)
-      : handler as UntypedHandleCall;
+      : streaming[method.methodKind](handler as () => void) as UntypedHandleCall;
   }
   server.addService(definitions, implementations);
 }

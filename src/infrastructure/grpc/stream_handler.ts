@@ -22,13 +22,13 @@ import {
 import type { StreamOptions } from "../../application/streaming/stream_options.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { StreamOptions as OptionsMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import type { Call, StreamCall } from "./call.ts";
 import { CallError, ClientGone, refusalOf, stalled, unavailable } from "./call_error.ts";
 import type { ChannelEncoders } from "./encoding/channel_encoders.ts";
 import { eventWord, type MetaEncoder } from "./encoding/message_meta.ts";
 import type { WriteScheduler } from "./limits/write_scheduler.ts";
-import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
+import type { OpenCalls } from "./open_calls.ts";
 import { pumpWithOptions } from "./options_pump.ts";
-import type { StreamCall } from "./register_service.ts";
 import type { RequestLimits } from "./request_filters.ts";
 import { readOptions } from "./request_options.ts";
 import { RequestValidator } from "./request_validator.ts";
@@ -89,8 +89,8 @@ export function streamHandler<C extends ChannelName, R>(
   return async (call) => {
     const span = tracing.span("grpc.stream", {
       "rpc.system": "grpc",
-      "rpc.method": call.getPath(),
-      "client.address": call.getPeer(),
+      "rpc.method": call.path,
+      "client.address": call.peer,
     });
     let end: unknown;
     try {
@@ -115,7 +115,7 @@ export function streamHandler<C extends ChannelName, R>(
       span.set({ "stream.end": "fault" });
     }
     span.end();
-    endCall(call, end);
+    call.end(end);
   };
 }
 
@@ -131,15 +131,15 @@ interface StreamRequest<C extends ChannelName> {
 
 /** Opens a stream and writes it; returns why it ends. */
 async function serve<C extends ChannelName>(
-  call: StreamCall,
+  call: Call,
   { channel, filter, options, signal, span }: StreamRequest<C>,
   context: StreamsContext,
 ): Promise<unknown> {
   const { log, writes, ticker, clock } = context;
   const ended = Promise.withResolvers<unknown>();
   const client: StreamClient = {
-    peer: call.getPeer(),
-    userAgent: call.metadata.get("user-agent")[0]?.toString(),
+    peer: call.peer,
+    userAgent: call.header("user-agent"),
     onStall: (stall) => ended.resolve(stalled(stall)),
   };
   const request = { channel, filter, client };
@@ -147,8 +147,8 @@ async function serve<C extends ChannelName>(
     ? openPlain(call, request, context)
     : openWithOptions(call, { ...request, options }, context);
   using _open = stream;
-  using connection = writes.queueOf(call.getPeer());
-  sendHeaders(call);
+  using connection = writes.queueOf(call.peer);
+  call.sendHeaders();
   const end = options?.notices ? endAfterDraining(call, signal, context) : signal;
   const pumped = pump({
     signal: end,
@@ -185,7 +185,7 @@ interface PlainRequest<C extends ChannelName> {
 }
 
 function openPlain<C extends ChannelName>(
-  call: StreamCall,
+  call: Call,
   { channel, filter, client }: PlainRequest<C>,
   { streams, encoders }: StreamsContext,
 ): Opened {
@@ -199,7 +199,7 @@ function openPlain<C extends ChannelName>(
 }
 
 function openWithOptions<C extends ChannelName>(
-  call: StreamCall,
+  call: Call,
   request: PlainRequest<C> & { readonly options: StreamOptions },
   { streams, encoders, meta, version }: StreamsContext,
 ): Opened {
@@ -224,7 +224,7 @@ function openWithOptions<C extends ChannelName>(
  * otherwise after the time that the notice of the end has stated.
  */
 function endAfterDraining(
-  call: StreamCall,
+  call: Call,
   signal: AbortSignal,
   { calls, clock }: StreamsContext,
 ): AbortSignal {

@@ -20,12 +20,12 @@ import type { PendingBatch } from "../../application/broadcast/event_queue.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { OpenStream } from "../../application/streaming/market_streams.ts";
+import type { Call } from "./call.ts";
 import { CallError, ClientGone } from "./call_error.ts";
 import type { Encode } from "./encoding/channel_encoders.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { WriteQueue } from "./limits/write_scheduler.ts";
-import { endCall, type OpenCalls, sendHeaders } from "./open_calls.ts";
-import type { DuplexCall, StreamCall } from "./register_service.ts";
+import type { OpenCalls } from "./open_calls.ts";
 
 /** Most messages of one write. */
 export const MAX_MESSAGES = LARGEST_BATCH;
@@ -43,11 +43,8 @@ const MAX_UNTIMED_MESSAGES = 16;
 export const UNENCODABLE = new Uint8Array(0);
 const NONE: readonly never[] = [];
 
-/** The part of a grpc-js call that is needed to write to it. */
-export interface MessageSink {
-  /** @param onWritten called when HTTP/2 has taken the messages, unless the call is over */
-  write(messages: EncodedMessages, onWritten: () => void): unknown;
-}
+/** The part of a call that is needed to write to it. */
+export type MessageSink = Pick<Call, "write">;
 
 /** Options of a {@linkcode StreamPump}. */
 export interface WriteOptions {
@@ -274,7 +271,7 @@ export async function pumpMessages(
  * @param batches makes the source; the signal fires when the call has to end
  */
 export async function serveMessages(
-  call: StreamCall | DuplexCall<never>,
+  call: Call,
   batches: (signal: AbortSignal) => AsyncIterable<EncodedMessages>,
   { calls, log }: { readonly calls: OpenCalls; readonly log: Log },
 ): Promise<void> {
@@ -282,14 +279,14 @@ export async function serveMessages(
   try {
     signal = calls.track(call);
     // The source may wait for its client, so the signal ends the call.
-    signal.addEventListener("abort", () => endCall(call, signal?.reason), { once: true });
-    sendHeaders(call);
+    signal.addEventListener("abort", () => call.end(signal?.reason), { once: true });
+    call.sendHeaders();
     await pumpMessages(call, batches(signal), { signal });
     if (!signal.aborted) call.end();
   } catch (error) {
     // A source that reads the requests of a call fails when the call is over.
     if (signal?.aborted || error instanceof ClientGone) return;
     if (!(error instanceof CallError)) log.error("A call failed", { cause: error });
-    endCall(call, error);
+    call.end(error);
   }
 }

@@ -7,8 +7,8 @@
  */
 import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../application/ports/clock.ts";
-import { CallError, toStatus, unavailable } from "./call_error.ts";
-import { sendStatus } from "./http2_workarounds/send_status.ts";
+import type { Call } from "./call.ts";
+import { CallError, unavailable } from "./call_error.ts";
 import type { RefusalLog } from "./limits/refusals.ts";
 
 /** Bytes of large responses that may be unread at one time. */
@@ -19,11 +19,7 @@ const SMALL_BYTES = 4 * 1024;
 const READ_TIMEOUT_MS = 30_000;
 
 /** The part of a unary call that is needed here. */
-interface UnaryCall {
-  getPeer(): string;
-  /** grpc-js emits this once when a call is over, for any reason. */
-  once(event: "cancelled", listener: () => void): unknown;
-}
+type UnaryCall = Pick<Call, "peer" | "once" | "end">;
 
 /** Limits the memory of responses that clients have not read yet. */
 export class PendingResponses {
@@ -46,7 +42,7 @@ export class PendingResponses {
     if (this.#bytes > 0 && this.#bytes + bytes > MAX_BYTES) {
       const reason = `${this.#bytes} bytes of earlier responses are unread, ` +
         `the limit is ${MAX_BYTES}; retry later`;
-      this.#log.report("answers", call.getPeer(), reason);
+      this.#log.report("answers", call.peer, reason);
       throw new CallError(Code.RESOURCE_EXHAUSTED, reason);
     }
     this.#bytes += bytes;
@@ -62,7 +58,7 @@ export class PendingResponses {
     await this.#clock.sleep(READ_TIMEOUT_MS, signal);
     if (signal.aborted) return;
     const reason = `The response was not read within ${READ_TIMEOUT_MS} ms`;
-    sendStatus(call, toStatus(unavailable(reason)));
+    call.end(unavailable(reason));
   }
 }
 

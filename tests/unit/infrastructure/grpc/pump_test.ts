@@ -1,7 +1,7 @@
 /** Writing batches one at a time, and ending calls. */
 import assert from "node:assert/strict";
 import { ClientGone, unavailable } from "../../../../src/infrastructure/grpc/call_error.ts";
-import { endCall } from "../../../../src/infrastructure/grpc/open_calls.ts";
+import { endCall } from "../../../../src/infrastructure/grpc/grpc_call.ts";
 import { pumpMessages } from "../../../../src/infrastructure/grpc/stream_pump.ts";
 import { ManualSink } from "../../../support/manual_sink.ts";
 import { settle } from "../../../support/manual_clock.ts";
