@@ -19,6 +19,8 @@ interface Stubs {
   readonly unit?: string;
   /** `deno task test … --ignore=tests/unit,tests/delivery`. */
   readonly integration?: string;
+  /** `deno audit`. */
+  readonly audit?: string;
   /** `check_image.ts`. */
   readonly image?: string;
   /** `pip`, which installs Python packages. */
@@ -27,7 +29,7 @@ interface Stubs {
 
 const PASS = "echo '10 passed, 0 failed, 1 skipped'";
 /** Checks beside the tests. */
-const CHECKS = 4;
+const CHECKS = 5;
 
 /** Runs the script and returns its output, last line and exit code. */
 async function runScript(stubs: Stubs) {
@@ -43,6 +45,7 @@ async function runScript(stubs: Stubs) {
       "bin/npx",
       `case "\${*:3}" in
         install*) ${stubs.install ?? ":"} ;;
+        audit) ${stubs.audit ?? ":"} ;;
         "task check") ${stubs.check ?? ":"} ;;
         "task test "*" tests/unit tests/delivery") ${stubs.unit ?? PASS} ;;
         "task test "*" --ignore="*) ${stubs.integration ?? PASS} ;;
@@ -110,6 +113,15 @@ Deno.test("the CI script names tools and checks that it skips", async () => {
   assert.match(text, /^skipped: the image: not root$/m);
   assert.equal(last, `${CHECKS - 1 + 20} passed, 0 failed, 3 skipped`);
   assert.equal(code, 0);
+});
+
+Deno.test("the CI script fails for a vulnerable dependency, not without a registry", async () => {
+  const vulnerable = await runScript({ audit: "echo 'Found 1 vulnerabilities'; exit 1" });
+  assert.equal(vulnerable.last, `${CHECKS - 1 + 20} passed, 1 failed, 2 skipped`);
+  assert.match(vulnerable.text, /^Found 1 vulnerabilities$/m);
+  const absent = await runScript({ audit: "echo 'error sending request' >&2; exit 1" });
+  assert.equal(absent.last, `${CHECKS - 1 + 20} passed, 0 failed, 3 skipped`);
+  assert.match(absent.text, /^skipped: advisories of dependencies: /m);
 });
 
 Deno.test("the CI script ends a process that a step leaves behind, and fails", async () => {

@@ -50,6 +50,13 @@ Deno.test("a release is signed, with provenance and a software bill of materials
   ) {
     assert.ok(text.includes(part), part);
   }
+  for (const job of ["image", "chart"]) {
+    const { steps } = parse(text).jobs[job];
+    const attests = steps.some(({ uses = "" }) =>
+      uses.startsWith("actions/attest-build-provenance")
+    );
+    assert.ok(attests, `${job} has no provenance`);
+  }
   assert.ok(!text.includes(":latest"));
 });
 
