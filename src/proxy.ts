@@ -6,6 +6,7 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
+import { OPEN_ACCESS } from "./application/access/access.ts";
 import { createChannels } from "./application/broadcast/channels.ts";
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
@@ -128,6 +129,7 @@ export async function startProxy(
     ...config.grpc,
     ...deps,
     ...core,
+    access: OPEN_ACCESS,
     connections,
     admission: limits,
     refusals: core.counters.refusals,

@@ -95,6 +95,7 @@ export type GrpcHarnessOptions =
   & Partial<
     Pick<
       ServeGrpcOptions,
+      | "access"
       | "clock"
       | "host"
       | "port"

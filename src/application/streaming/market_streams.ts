@@ -42,6 +42,8 @@ export interface Stall {
 
 /** The client of a stream. */
 export interface StreamClient {
+  /** Name of its identity; `""` while authentication is off. @default "" */
+  readonly identity?: string | undefined;
   /** Address and port, as the status page shows it. @default unknown */
   readonly peer?: string | undefined;
   /** What the client calls itself. @default unknown */
@@ -110,9 +112,10 @@ export interface MarketStreams {
   /**
    * Messages of a stream up to a sequence were processed.
    *
-   * @returns whether the stream is open
+   * @param identity name of the identity that acknowledges; by default that of no authentication
+   * @returns whether the stream is open and of this identity
    */
-  acknowledge(streamId: string, sequence: number): boolean;
+  acknowledge(streamId: string, sequence: number, identity?: string): boolean;
   /** Announces to streams with notices that they end within `graceMs`. */
   announceEnd(reason: string, graceMs: number): void;
 }

@@ -214,7 +214,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /** Streams with options, by their ids. */
   readonly #annotated = new Map<
     string,
-    { stream: AnnotatedStream<unknown>; channel: ChannelName }
+    { stream: AnnotatedStream<unknown>; channel: ChannelName; identity: string }
   >();
   /** The contracts of streams that need to know them. */
   readonly #selections: Selections;
@@ -359,15 +359,20 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
           },
         }),
     );
-    this.#annotated.set(stream.id, { stream: stream as AnnotatedStream<unknown>, channel });
+    this.#annotated.set(stream.id, {
+      stream: stream as AnnotatedStream<unknown>,
+      channel,
+      identity: client.identity ?? "",
+    });
     if (options.notices) this.#reportStates(stream as AnnotatedStream<unknown>, channel);
     return stream;
   }
 
-  acknowledge(streamId: string, sequence: number): boolean {
+  acknowledge(streamId: string, sequence: number, identity = ""): boolean {
     const open = this.#annotated.get(streamId);
-    open?.stream.acknowledge(sequence);
-    return open !== undefined;
+    if (open === undefined || open.identity !== identity) return false;
+    open.stream.acknowledge(sequence);
+    return true;
   }
 
   announceEnd(reason: string, graceMs: number): void {

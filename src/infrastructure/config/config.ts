@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { AccessPolicy } from "../../domain/access/policy.ts";
 import type {
   Environment,
   FeedId,
@@ -121,6 +122,8 @@ export interface Config {
     /** How long its reply may take. */
     readonly timeoutMs: number;
   };
+  /** Who may use the proxy; `undefined` for everyone. */
+  readonly access?: AccessPolicy | undefined;
   /** Limits on what all clients together may use. */
   readonly limits: {
     /** gRPC connections at a time. */

@@ -17,13 +17,16 @@ const MAX_POSITIONS = 1_000;
 const MAX_ID_LENGTH = 64;
 
 /**
- * Passes the positions on and returns the response with the ids of streams that are not open.
+ * Passes the positions on and returns the response with the ids of streams that are not open, or
+ * that another identity has opened.
  *
+ * @param identity name of the identity that acknowledges; by default that of no authentication
  * @throws {CallError} INVALID_ARGUMENT with all violations; nothing is acknowledged then
  */
 export function acknowledge(
   { positions }: Pick<AcknowledgeRequest, "positions">,
   streams: Pick<MarketStreams, "acknowledge">,
+  identity?: string,
 ): Uint8Array {
   const validator = new RequestValidator(MAX_POSITIONS);
   if (positions.length > MAX_POSITIONS) {
@@ -43,7 +46,7 @@ export function acknowledge(
   const last = new Map(positions.map(({ streamId, sequence }) => [streamId, sequence]));
   for (const [streamId, sequence] of last) {
     // Sequences are below 2^53; a larger number is beyond everything that was sent.
-    if (!streams.acknowledge(streamId, Number(sequence))) unknownStreamIds.push(streamId);
+    if (!streams.acknowledge(streamId, Number(sequence), identity)) unknownStreamIds.push(streamId);
   }
   const response = create(AcknowledgeResponseSchema, { unknownStreamIds });
   return toBinary(AcknowledgeResponseSchema, response);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Identity } from "../../domain/access/grants.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { RequestHolder } from "./http2_workarounds/request_holder.ts";
 
@@ -13,6 +14,12 @@ export interface Call {
   readonly peer: string;
   /** Path of the method: `/package.Service/Method`. */
   readonly path: string;
+  /**
+   * Who the client is.
+   *
+   * @throws {CallError} UNAUTHENTICATED when it was not authenticated although it has to be
+   */
+  readonly identity: Identity;
   /** Returns a header of the request by its name in lower case. */
   header(name: string): string | undefined;
   /** Registers a listener for the end of the call, for any reason; it is called once. */

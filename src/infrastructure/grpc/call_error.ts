@@ -8,8 +8,10 @@
  */
 import { Buffer } from "node:buffer";
 import { create, toBinary } from "@bufbuild/protobuf";
-import { type Any, anyPack } from "@bufbuild/protobuf/wkt";
+import { type Any, anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
+import { type AuthenticationFailure, Unauthenticated } from "../../application/access/access.ts";
+import { PermissionDenied } from "../../application/access/authorize.ts";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import {
   FeedDisabled,
@@ -17,7 +19,12 @@ import {
   type Stall,
   TooManySymbols,
 } from "../../application/streaming/market_streams.ts";
-import { BadRequestSchema, QuotaFailureSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  QuotaFailureSchema,
+  RetryInfoSchema,
+} from "../../gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
 
 /** One invalid field of a request. */
@@ -36,8 +43,20 @@ interface QuotaViolation {
   readonly description: string;
 }
 
+/** The cause of an error, for programs. */
+interface ErrorCause {
+  /** In capital letters, for example `TOKEN_EXPIRED`. */
+  readonly reason: string;
+  /** More about the cause, by name; only what the client has sent. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
 /** Machine-readable details of an error. */
 interface ErrorDetails {
+  /** Sent as a `google.rpc.ErrorInfo`. */
+  readonly cause?: ErrorCause;
+  /** Least time before a retry, in ms; sent as a `google.rpc.RetryInfo`. */
+  readonly retryAfterMs?: number;
   /** Sent as a `google.rpc.BadRequest` if there are any. */
   readonly fields?: readonly FieldViolation[];
   /** Sent as a `google.rpc.QuotaFailure` if there are any. */
@@ -63,8 +82,32 @@ export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);
 }
 
-/** Converts the error of a stream that cannot be opened; other errors are returned unchanged. */
+/** Status and cause of each reason for which a client is not authenticated. */
+const UNAUTHENTICATED: Readonly<Record<AuthenticationFailure, readonly [Code, string]>> = {
+  missing: [Code.UNAUTHENTICATED, "TOKEN_MISSING"],
+  invalid: [Code.UNAUTHENTICATED, "TOKEN_INVALID"],
+  expired: [Code.UNAUTHENTICATED, "TOKEN_EXPIRED"],
+  blocked: [Code.RESOURCE_EXHAUSTED, "TOO_MANY_FAILURES"],
+  unavailable: [Code.UNAVAILABLE, "KEYS_UNAVAILABLE"],
+};
+
+function unauthenticated({ reason, message, retryAfterMs }: Unauthenticated): CallError {
+  const [code, cause] = UNAUTHENTICATED[reason];
+  const retry = retryAfterMs !== undefined && { retryAfterMs };
+  return new CallError(code, message, { cause: { reason: cause }, ...retry });
+}
+
+function denied({ grant, subject, message }: PermissionDenied): CallError {
+  const reason = `${grant.toUpperCase()}_NOT_GRANTED`;
+  return new CallError(Code.PERMISSION_DENIED, message, {
+    cause: { reason, metadata: { [grant]: subject } },
+  });
+}
+
+/** Converts the error of a call that is refused; other errors are returned unchanged. */
 export function refusalOf(error: unknown): unknown {
+  if (error instanceof Unauthenticated) return unauthenticated(error);
+  if (error instanceof PermissionDenied) return denied(error);
   if (error instanceof FeedDisabled) {
     // Only the operator can change this: a retry cannot succeed.
     return new CallError(Code.FAILED_PRECONDITION, error.message);
@@ -112,8 +155,20 @@ export class ClientGone extends Error {
   }
 }
 
-function pack({ fields = [], quotas = [] }: ErrorDetails): Any[] {
+/** Who defines the causes of errors. */
+const DOMAIN = "alpaca-stream-proxy";
+
+function pack({ cause, retryAfterMs, fields = [], quotas = [] }: ErrorDetails): Any[] {
   const details: Any[] = [];
+  if (cause) {
+    const { reason, metadata = {} } = cause;
+    const info = create(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: { ...metadata } });
+    details.push(anyPack(ErrorInfoSchema, info));
+  }
+  if (retryAfterMs !== undefined) {
+    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
+    details.push(anyPack(RetryInfoSchema, retry));
+  }
   if (fields.length > 0) {
     const fieldViolations = fields.map((field) => ({ ...field }));
     const badRequest = create(BadRequestSchema, { fieldViolations });
@@ -127,12 +182,20 @@ function pack({ fields = [], quotas = [] }: ErrorDetails): Any[] {
   return details;
 }
 
-function detailsOf({ code, message, details }: CallError): Metadata {
-  const metadata = new Metadata();
+/** The trailer with the details of a status. */
+export const DETAILS_TRAILER = "grpc-status-details-bin";
+
+/** Encodes the details of an error as a `google.rpc.Status`; `undefined` without details. */
+export function encodeDetails({ code, message, details }: CallError): Uint8Array | undefined {
   const anys = pack(details);
-  if (anys.length === 0) return metadata;
-  const status = create(StatusSchema, { code, message, details: anys });
-  metadata.set("grpc-status-details-bin", Buffer.from(toBinary(StatusSchema, status)));
+  if (anys.length === 0) return undefined;
+  return toBinary(StatusSchema, create(StatusSchema, { code, message, details: anys }));
+}
+
+function detailsOf(error: CallError): Metadata {
+  const metadata = new Metadata();
+  const details = encodeDetails(error);
+  if (details) metadata.set(DETAILS_TRAILER, Buffer.from(details));
   return metadata;
 }
 

@@ -4,8 +4,10 @@
  * @module
  */
 import { Metadata, type ServerDuplexStream, type ServerWritableStream } from "@grpc/grpc-js";
+import type { Identity } from "../../domain/access/grants.ts";
 import type { Call, DuplexCall, StreamCall } from "./call.ts";
 import { ClientGone, toStatus } from "./call_error.ts";
+import type { CallIdentities } from "./call_identities.ts";
 import type { EncodedMessages } from "./http2_workarounds/framed_batch.ts";
 import type { RequestHolder } from "./http2_workarounds/request_holder.ts";
 import { sendStatus } from "./http2_workarounds/send_status.ts";
@@ -18,9 +20,15 @@ type ReadableCall<I> = ServerDuplexStream<RequestHolder<I>, EncodedMessages>;
 /** What both kinds of calls have in common. */
 class GrpcCall<I, C extends WritableCall<I> | ReadableCall<I>> implements Call {
   protected readonly call: C;
+  readonly #identities: CallIdentities;
 
-  constructor(call: C) {
+  constructor(call: C, identities: CallIdentities) {
     this.call = call;
+    this.#identities = identities;
+  }
+
+  get identity(): Identity {
+    return this.#identities.of(this.call);
   }
 
   get peer(): string {
@@ -70,15 +78,17 @@ class GrpcDuplexCall<I> extends GrpcCall<I, ReadableCall<I>> implements DuplexCa
 /** Returns a handler for grpc-js that serves its calls by `serve`. */
 export function serveStream<I>(
   serve: (call: StreamCall<I>) => unknown,
+  identities: CallIdentities,
 ): (call: WritableCall<I>) => void {
-  return (call) => void serve(new GrpcStreamCall<I>(call));
+  return (call) => void serve(new GrpcStreamCall<I>(call, identities));
 }
 
 /** Returns a handler for grpc-js that serves calls that stream both ways by `serve`. */
 export function serveDuplex<I>(
   serve: (call: DuplexCall<I>) => unknown,
+  identities: CallIdentities,
 ): (call: ReadableCall<I>) => void {
-  return (call) => void serve(new GrpcDuplexCall<I>(call));
+  return (call) => void serve(new GrpcDuplexCall<I>(call, identities));
 }
 
 /** The part of a grpc-js call that is needed to end it. */

@@ -21,8 +21,10 @@ import type {
   ServerUnaryCall,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
+import type { Identity } from "../../domain/access/grants.ts";
 import type { DuplexCall, StreamCall } from "./call.ts";
 import { toStatus } from "./call_error.ts";
+import type { CallIdentities } from "./call_identities.ts";
 import { serveDuplex, serveStream } from "./grpc_call.ts";
 import { RequestHolder } from "./http2_workarounds/request_holder.ts";
 import { sendStatus } from "./http2_workarounds/send_status.ts";
@@ -32,7 +34,7 @@ import type { PendingResponses } from "./unary_responses.ts";
 type Handler<M> = M extends {
   readonly methodKind: infer Kind;
   readonly input: infer I extends DescMessage;
-} ? Kind extends "unary" ? (request: MessageShape<I>) => Uint8Array
+} ? Kind extends "unary" ? (request: MessageShape<I>, identity: Identity) => Uint8Array
   : Kind extends "server_streaming" ? (call: StreamCall<MessageShape<I>>) => void
   : Kind extends "bidi_streaming" ? (call: DuplexCall<MessageShape<I>>) => void
   : never
@@ -48,6 +50,8 @@ interface AddServiceOptions<S extends DescService> {
   readonly handlers: Handlers<S>;
   /** Full name of the service. @default its own */
   readonly name?: string;
+  /** Who the clients of calls are. */
+  readonly identities: CallIdentities;
   /** Called with each error that a unary handler throws. */
   readonly onError: (error: unknown) => void;
   /** Limits the unread responses of unary calls. @default no limit */
@@ -84,17 +88,17 @@ function definitionOf(
 export function addService<S extends DescService>(
   server: Server,
   service: S,
-  { handlers, name = service.typeName, onError, pending }: AddServiceOptions<S>,
+  { handlers, name = service.typeName, identities, onError, pending }: AddServiceOptions<S>,
 ): void {
   /** Responds to a unary call; errors of the handler become a status. */
-  const unary = (respond: (request: unknown) => Uint8Array) =>
+  const unary = (respond: (request: unknown, identity: Identity) => Uint8Array) =>
   (
     call: ServerUnaryCall<RequestHolder, Uint8Array>,
     callback: sendUnaryData<Uint8Array>,
   ) => {
     let response: Uint8Array;
     try {
-      response = respond(call.request.take());
+      response = respond(call.request.take(), identities.of(call));
       pending?.add({
         peer: call.getPeer(),
         once: (event, listener) => call.once(event, listener),
@@ -119,8 +123,8 @@ export function addService<S extends DescService>(
     const handler = (handlers as Readonly<Record<string, unknown>>)[method.localName];
     definitions[method.localName] = definitionOf(method, name);
     implementations[method.localName] = method.methodKind === "unary"
-      ? unary(handler as (request: unknown) => Uint8Array)
-      : streaming[method.methodKind](handler as () => void) as UntypedHandleCall;
+      ? unary(handler as (request: unknown, identity: Identity) => Uint8Array)
+      : streaming[method.methodKind](handler as () => void, identities) as UntypedHandleCall;
   }
   server.addService(definitions, implementations);
 }

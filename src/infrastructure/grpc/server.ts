@@ -15,6 +15,7 @@
  */
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
+import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import { openPort } from "../../application/connections/open_port.ts";
 import type { Clock } from "../../application/ports/clock.ts";
@@ -29,6 +30,7 @@ import { file_google_rpc_error_details } from "../../gen/google/rpc/error_detail
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
 import { CallError, unavailable } from "./call_error.ts";
+import { CallIdentities } from "./call_identities.ts";
 import { healthHandlers } from "./health_service.ts";
 import { batchInterceptor } from "./http2_workarounds/framed_batch.ts";
 import { Admission, type AdmissionLimits } from "./limits/admission.ts";
@@ -66,6 +68,8 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /** Authenticates clients. @default authentication is off */
+  readonly access?: Access | undefined;
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
   /** Limits of clients and connections. */
@@ -99,8 +103,14 @@ export class GrpcServer implements AsyncDisposable {
   constructor(options: ServeGrpcOptions) {
     const { clock, log } = options;
     const refusals = new RefusalLog(options.refusals, log, clock);
+    const identities = new CallIdentities(options.access ?? OPEN_ACCESS);
     this.#options = options;
-    this.#server = createServer(this.#calls, refusals, options);
+    this.#server = createServer({
+      ...options,
+      calls: this.#calls,
+      refusalLog: refusals,
+      identities,
+    });
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#admission = new Admission(this.#server, {
       keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
@@ -114,6 +124,7 @@ export class GrpcServer implements AsyncDisposable {
         ...methodKinds(ServerReflection, OLD_REFLECTION),
       ]),
       refusals,
+      identities,
     });
     this.#tcpServer = createTcpServer((socket) =>
       this.#admission.connect(socket, () => injector.injectConnection(socket))
@@ -204,8 +215,15 @@ function maxRequestBytes({ maxSymbols }: RequestLimits): number {
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
-function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpcOptions): Server {
-  const { clock, log, maxBatchDelayMs } = options;
+/** What the services share. */
+interface ServiceParts extends ServeGrpcOptions {
+  readonly calls: OpenCalls;
+  readonly refusalLog: RefusalLog;
+  readonly identities: CallIdentities;
+}
+
+function createServer(options: ServiceParts): Server {
+  const { calls, clock, log, maxBatchDelayMs, refusalLog, identities } = options;
   const server = new Server({
     interceptors: [batchInterceptor],
     // Costs time for every message and is not used.
@@ -213,7 +231,7 @@ function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpc
     // grpc-js rejects larger requests, without the name of a field.
     "grpc.max_receive_message_length": maxRequestBytes(options),
   });
-  const pending = new PendingResponses(clock, refusals);
+  const pending = new PendingResponses(clock, refusalLog);
   const onError = (cause: unknown) => {
     if (!(cause instanceof CallError)) log.error("A call failed", { cause });
   };
@@ -221,14 +239,15 @@ function createServer(calls: OpenCalls, refusals: RefusalLog, options: ServeGrpc
   addService(server, StreamProxyService, {
     onError,
     pending,
-    handlers: streamProxyHandlers({ ...options, limits: options, calls, ticker }),
+    identities,
+    handlers: streamProxyHandlers({ ...options, limits: options, ticker }),
   });
-  addService(server, Health, { onError, pending, handlers: healthHandlers({ ...options, calls }) });
+  addService(server, Health, { onError, pending, identities, handlers: healthHandlers(options) });
   const services = [StreamProxyService, Health, ServerReflection];
   const reflection = new Reflection(services, [file_google_rpc_error_details]);
   const handlers = reflectionHandlers({ reflection, calls, log });
   for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
-    addService(server, ServerReflection, { onError, pending, handlers, name });
+    addService(server, ServerReflection, { onError, pending, identities, handlers, name });
   }
   return server;
 }

@@ -9,6 +9,7 @@
  *
  * @module
  */
+import { authorizeStream } from "../../application/access/authorize.ts";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -95,7 +96,11 @@ export function streamHandler<C extends ChannelName, R>(
     let end: unknown;
     try {
       const signal = calls.track(call);
-      end = await serve(call, { channel, ...read(call.request.take()), signal, span }, context);
+      const { identity } = call;
+      const request = read(call.request.take());
+      authorizeStream(identity.grants, channel, request.filter);
+      const { name } = identity;
+      end = await serve(call, { channel, ...request, identity: name, signal, span }, context);
     } catch (error) {
       if (error instanceof QuotaExceeded) {
         log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
@@ -124,6 +129,8 @@ interface StreamRequest<C extends ChannelName> {
   readonly channel: C;
   readonly filter: StreamFilter;
   readonly options: StreamOptions | undefined;
+  /** Name of the client's identity. */
+  readonly identity: string;
   /** Fires when the call has to end. */
   readonly signal: AbortSignal;
   readonly span: Span;
@@ -132,12 +139,13 @@ interface StreamRequest<C extends ChannelName> {
 /** Opens a stream and writes it; returns why it ends. */
 async function serve<C extends ChannelName>(
   call: Call,
-  { channel, filter, options, signal, span }: StreamRequest<C>,
+  { channel, filter, options, identity, signal, span }: StreamRequest<C>,
   context: StreamsContext,
 ): Promise<unknown> {
   const { log, writes, ticker, clock } = context;
   const ended = Promise.withResolvers<unknown>();
   const client: StreamClient = {
+    identity,
     peer: call.peer,
     userAgent: call.header("user-agent"),
     onStall: (stall) => ended.resolve(stalled(stall)),

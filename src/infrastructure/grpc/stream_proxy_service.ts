@@ -63,7 +63,7 @@ export function streamProxyHandlers(
     streamTradeCorrections: streamHandler("tradeCorrections", stockFilter, context),
     streamImbalances: streamHandler("imbalances", stockFilter, context),
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
-    acknowledge: (request) => acknowledge(request, streams),
+    acknowledge: (request, { name }) => acknowledge(request, streams, name),
     getConnectionStatus: ({ includeSubscriptions }) =>
       includeSubscriptions
         ? cache.get(() => encodeStatus(status(), subscriptions?.() ?? []))

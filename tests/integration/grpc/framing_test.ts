@@ -6,6 +6,8 @@ import {
   batchInterceptor,
   canFrame,
 } from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
+import { OPEN_ACCESS } from "../../../src/application/access/access.ts";
+import { CallIdentities } from "../../../src/infrastructure/grpc/call_identities.ts";
 import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
@@ -57,6 +59,7 @@ Deno.test("the installed grpc-js has the framing that batches require", async ()
     }],
   });
   addService(server, Health, {
+    identities: new CallIdentities(OPEN_ACCESS),
     handlers: {
       check: () => new Uint8Array([8, 1]),
       watch: (call) => void call.end(),

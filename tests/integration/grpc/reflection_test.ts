@@ -176,7 +176,9 @@ for (const version of ["v1", "v1alpha"]) {
     const packages = details.getPackageObject() as Readonly<Record<string, unknown>>;
     assert.deepEqual(Object.keys(Object(Object(packages["google"])["rpc"])).sort(), [
       "BadRequest",
+      "ErrorInfo",
       "QuotaFailure",
+      "RetryInfo",
     ]);
     // It has no method for it; an open one would crash when its server stops, see `grpcClient`.
     Reflect.get(client, "client").close();

@@ -39,12 +39,12 @@ type StreamListener = (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) 
 
 /**
  * Checks and prepares a stream; returns why it is refused. A stream that it closes is not served
- * either.
+ * either. A promise delays the stream, and must not reject.
  */
 type Admit = (
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
-) => CallError | undefined;
+) => CallError | undefined | Promise<CallError | undefined>;
 
 /** Calls `admit` before the present listeners serve the streams of a server. */
 export function interceptStreams(http2Server: Http2Server, admit: Admit): void {
@@ -53,12 +53,16 @@ export function interceptStreams(http2Server: Http2Server, admit: Admit): void {
   http2Server.removeAllListeners("stream");
   http2Server.on("stream", (either, headers) => {
     const stream = either as ServerHttp2Stream;
+    const serveUnless = (error: CallError | undefined) => {
+      if (stream.closed || stream.destroyed) return;
+      const httpError = httpErrorOf(headers);
+      if (httpError) return refuse(stream, httpError);
+      if (error) return sendError(stream, error);
+      for (const serve of served) serve(stream, headers);
+    };
     const error = admit(stream, headers);
-    if (stream.closed) return;
-    const httpError = httpErrorOf(headers);
-    if (httpError) return refuse(stream, httpError);
-    if (error) return sendError(stream, error);
-    for (const serve of served) serve(stream, headers);
+    if (error instanceof Promise) error.then(serveUnless);
+    else serveUnless(error);
   });
 }
 

@@ -21,7 +21,7 @@
 import { constants, type ServerHttp2Stream } from "node:http2";
 import { setImmediate } from "node:timers";
 import type { Clock } from "../../../application/ports/clock.ts";
-import type { CallError } from "../call_error.ts";
+import { type CallError, DETAILS_TRAILER, encodeDetails } from "../call_error.ts";
 import { RepeatedCheck } from "../limits/repeated_check.ts";
 import type { TurnScheduler, WaitingWork } from "../limits/turn_scheduler.ts";
 
@@ -48,11 +48,13 @@ export function sendError(stream: ServerHttp2Stream, error: CallError): void {
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
     return;
   }
+  const details = encodeDetails(error);
   stream.respond({
     ":status": 200,
     "content-type": "application/grpc",
     "grpc-status": String(error.code),
     "grpc-message": encodeURI(error.message),
+    ...(details && { [DETAILS_TRAILER]: details.toBase64({ omitPadding: true }) }),
   }, { endStream: true });
 }
 

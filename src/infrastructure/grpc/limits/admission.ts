@@ -17,10 +17,12 @@
 import type { Socket } from "node:net";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
 import { type Server, status as Code } from "@grpc/grpc-js";
+import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { ConnectionLimits } from "../../../application/connections/connection_limits.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import { CallError } from "../call_error.ts";
+import type { CallIdentities } from "../call_identities.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
 import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept_streams.ts";
@@ -62,6 +64,7 @@ interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   /** Kinds of the methods that are served, by path. */
   readonly methods: ReadonlyMap<string, MethodKind>;
   readonly refusals: RefusalLog;
+  readonly identities: CallIdentities;
   readonly clock: Clock;
 }
 
@@ -105,8 +108,13 @@ export class Admission {
     return this.#sockets.size;
   }
 
-  /** Admits a new connection and limits it; `serve` gives it to the gRPC server. */
-  connect(socket: Socket, serve: () => void): void {
+  /**
+   * Admits a new connection and limits it.
+   *
+   * @param serve gives it to the gRPC server
+   * @param certificate of the client, which TLS has verified
+   */
+  connect(socket: Socket, serve: () => void, certificate?: PeerCertificate): void {
     // HTTP/2 ends its streams when the socket closes; an error before that has no other listener,
     // and without one it would end the process.
     socket.on("error", () => {});
@@ -126,13 +134,18 @@ export class Admission {
     });
     socket.setNoDelay(true);
     this.#corker.attach(socket);
-    const connection: ClientConnection = new ClientConnection(socket, () => {
-      serve();
-      // HTTP/2 announces the session in the same call.
-      const session = this.#opening;
-      this.#opening = undefined;
-      return session;
-    }, this.#shared);
+    const connection: ClientConnection = new ClientConnection(
+      socket,
+      () => {
+        serve();
+        // HTTP/2 announces the session in the same call.
+        const session = this.#opening;
+        this.#opening = undefined;
+        return session;
+      },
+      this.#shared,
+      certificate,
+    );
     const { session } = connection;
     if (session) this.#connections.set(session, connection);
   }
@@ -155,7 +168,10 @@ export class Admission {
    *
    * @returns why it is refused; `undefined` when it is not, or when it has been reset
    */
-  #admit(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): CallError | undefined {
+  #admit(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+  ): CallError | undefined | Promise<CallError | undefined> {
     guardStream(stream);
     const { session } = stream;
     const connection = session && this.#connections.get(session);
@@ -168,7 +184,10 @@ export class Admission {
     const excess = kind === "unary" || kind === undefined
       ? this.#countUnary(stream)
       : this.#countStreaming(stream);
-    if (excess === undefined) return undefined;
+    if (excess === undefined) {
+      const { address = "", certificate } = connection ?? {};
+      return this.#options.identities.admit(stream, headers, { address, certificate });
+    }
     return this.#refuse("streams", peer, new CallError(Code.RESOURCE_EXHAUSTED, excess));
   }
 

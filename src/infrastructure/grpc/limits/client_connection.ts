@@ -12,6 +12,7 @@ import {
 } from "node:http2";
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
+import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
@@ -52,6 +53,10 @@ export interface ConnectionShared extends SessionEndOptions, ClientStreamsOption
 export class ClientConnection implements FrameRules {
   /** Address and port of the client. */
   readonly peer: string;
+  /** IP address of the client. */
+  readonly address: string;
+  /** The verified certificate of the client; `undefined` without TLS or a certificate. */
+  readonly certificate: PeerCertificate | undefined;
   /** The session that HTTP/2 made of the connection. */
   readonly session: ServerHttp2Session | undefined;
   readonly #socket: Socket;
@@ -69,16 +74,22 @@ export class ClientConnection implements FrameRules {
   #tokens = CONTROL_BURST;
   #refilledAt: number;
 
-  /** @param serve gives the socket to HTTP/2; returns the session */
+  /**
+   * @param serve gives the socket to HTTP/2; returns the session
+   * @param certificate that TLS has verified
+   */
   constructor(
     socket: Socket,
     serve: () => ServerHttp2Session | undefined,
     shared: ConnectionShared,
+    certificate?: PeerCertificate,
   ) {
     const { clock, requests, limits } = shared;
     this.#socket = socket;
     this.#shared = shared;
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.address = socket.remoteAddress ?? "";
+    this.certificate = certificate;
     this.#refilledAt = clock.monotonic();
     this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));

@@ -1,0 +1,103 @@
+/**
+ * Checks calls and streams against what an identity may do, before anything is opened.
+ *
+ * @module
+ */
+import type { Grants } from "../../domain/access/grants.ts";
+import type { ChannelName } from "../../domain/market/channels.ts";
+import { occRoot, parseOccSymbol } from "../../domain/market/occ_symbol.ts";
+import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
+import { CHANNEL_SOURCES } from "../../domain/subscription/pairs.ts";
+import type { StreamFilter } from "../streaming/market_streams.ts";
+
+/** Kinds of grants that a request can lack. */
+type GrantKind = "rpc" | "feed" | "orders" | "symbols" | "admin";
+
+/** Symbols that an error names; the others are counted. */
+const SHOWN = 10;
+
+/** An identity may not do what it requests; the message names only parts of the request. */
+export class PermissionDenied extends Error {
+  override readonly name = "PermissionDenied";
+  readonly grant: GrantKind;
+  /** What of the request is not granted, for example `StreamQuotes`; shortened. */
+  readonly subject: string;
+
+  constructor(grant: GrantKind, subject: string, message: string) {
+    super(message);
+    this.grant = grant;
+    this.subject = subject;
+  }
+}
+
+/**
+ * Checks a method of `StreamProxyService`.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeRpc({ rpcs }: Grants, rpc: string): void {
+  if (rpcs.matches(rpc)) return;
+  const text = `The identity may not call ${rpc}; the operator grants it in rpcs of its role`;
+  throw new PermissionDenied("rpc", rpc, text);
+}
+
+/**
+ * Checks administration.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeAdmin({ admin }: Grants): void {
+  if (admin) return;
+  const text = "The identity may not administer; the operator grants it with admin of its role";
+  throw new PermissionDenied("admin", "admin", text);
+}
+
+/**
+ * Checks what a stream requests. An identity with limited symbols has to name them: it may neither
+ * request all symbols, nor orders by their ids.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeStream(grants: Grants, channel: ChannelName, filter: StreamFilter): void {
+  const { feed } = CHANNEL_SOURCES[channel];
+  if (channel === "orderUpdates" && !grants.orders) {
+    const text =
+      "The identity may not stream order updates; the operator grants them with orders of its role";
+    throw new PermissionDenied("orders", "orders", text);
+  }
+  if (!grants.feeds.has(feed)) {
+    const text =
+      `The identity may not use the feed ${feed}; the operator grants it in feeds of its role`;
+    throw new PermissionDenied("feed", feed, text);
+  }
+  if (!grants.symbols.isAll) checkSymbols(grants, filter);
+}
+
+function checkSymbols({ symbols: granted }: Grants, filter: StreamFilter): void {
+  const { symbols, underlyings = [], orderIds = [] } = filter;
+  if (orderIds.length > 0) {
+    const text = "The identity may not request orders by order_ids, which may be of any symbol; " +
+      "name the symbols that it may request";
+    throw new PermissionDenied("symbols", "order_ids", text);
+  }
+  if (symbols.length + underlyings.length === 0) {
+    const text = "The identity may not request all symbols; name the symbols that it may request";
+    throw new PermissionDenied("symbols", "*", text);
+  }
+  const denied = [
+    ...symbols.filter((symbol) => !mayRequest(granted, symbol)),
+    ...underlyings.filter((underlying) => !granted.matches(underlying)),
+  ];
+  if (denied.length === 0) return;
+  const shown = denied.slice(0, SHOWN).join(", ");
+  const subject = denied.length > SHOWN ? `${shown} and ${denied.length - SHOWN} more` : shown;
+  const text = `The identity may not request ${subject}; leave them out, or have the operator ` +
+    "grant them in symbols of its role";
+  throw new PermissionDenied("symbols", subject, text);
+}
+
+/** Whether a symbol is granted, for a contract also by its underlying. */
+function mayRequest(granted: Grants["symbols"], symbol: string): boolean {
+  if (granted.matches(symbol)) return true;
+  return parseOccSymbol(symbol) !== undefined && granted.matches(usualUnderlying(occRoot(symbol)));
+}

@@ -1,0 +1,44 @@
+/**
+ * The access policy: which credentials belong to which identity.
+ *
+ * @module
+ */
+import type { Grants } from "./grants.ts";
+
+/** An identity of the policy and its credentials. */
+interface PolicyIdentity {
+  readonly name: string;
+  /** What its role grants. */
+  readonly grants: Grants;
+  /** SHA-256 digests of its tokens, as 64 lower-case hexadecimal digits. */
+  readonly tokens: readonly string[];
+  /** URIs of its client certificates, or common names as `CN=name`. */
+  readonly certificates: readonly string[];
+  /** Subjects (`sub`) of its JWTs. */
+  readonly subjects: readonly string[];
+}
+
+/** Signature algorithms of JWTs that can be accepted. */
+type JwtAlgorithm = "RS256" | "ES256" | "EdDSA";
+
+/** Which JWTs are accepted. */
+interface JwtRules {
+  /** Where the issuer publishes its keys. */
+  readonly jwksUrl: string;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly JwtAlgorithm[];
+  /** By how much the clocks of issuer and proxy may differ, in ms. */
+  readonly clockToleranceMs: number;
+  /** The claim with the role of subjects that no identity lists. @default they are refused */
+  readonly roleClaim: string | undefined;
+}
+
+/** Who may use the proxy. */
+export interface AccessPolicy {
+  /** What each role grants, by its name. */
+  readonly roles: ReadonlyMap<string, Grants>;
+  readonly identities: readonly PolicyIdentity[];
+  /** `undefined` when no JWT is accepted. */
+  readonly jwt: JwtRules | undefined;
+}

@@ -1,0 +1,110 @@
+/**
+ * Authenticates calls before grpc-js makes them, so that a refused one costs neither a call nor the
+ * decoding of its request.
+ *
+ * The health service needs no identity: probes have none. Tokens are removed from the metadata of
+ * calls; the identity of a call is found by a key that takes their place.
+ *
+ * @module
+ */
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { Metadata } from "@grpc/grpc-js";
+import {
+  type Access,
+  type Credentials,
+  type PeerCertificate,
+  Unauthenticated,
+} from "../../application/access/access.ts";
+import { authorizeAdmin, authorizeRpc } from "../../application/access/authorize.ts";
+import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
+import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
+import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
+import { CallError, refusalOf } from "./call_error.ts";
+
+/** Metadata key of an identity; what a client sends under it is removed. */
+const KEY = "x-stream-proxy-identity";
+/** The administration service, which has a grant of its own. */
+const ADMIN_SERVICE = "cream.v1.AdminService";
+
+/** The connection of a call. */
+interface Caller {
+  /** IP address, without the port. */
+  readonly address: string;
+  readonly certificate: PeerCertificate | undefined;
+}
+
+/** Returns the token of an `authorization` header; `undefined` when there is none. */
+function bearerToken(header: string | undefined): string | undefined {
+  return header === undefined ? undefined : /^bearer +(.*)$/is.exec(header)?.[1]?.trim() ?? header;
+}
+
+/** Authenticates calls, and returns the identity of each. */
+export class CallIdentities {
+  readonly #access: Access;
+  readonly #identities = new Map<string, Identity>();
+  #last = 0;
+
+  constructor(access: Access) {
+    this.#access = access;
+  }
+
+  /**
+   * Authenticates a new stream, and checks that its method is granted.
+   *
+   * @returns why it is refused; `undefined` when it is not
+   */
+  admit(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    { address, certificate }: Caller,
+  ): CallError | undefined | Promise<CallError | undefined> {
+    const { authorization } = headers;
+    if (authorization !== undefined) delete headers.authorization;
+    if (!this.#access.isOn) return undefined;
+    delete headers[KEY];
+    const [, service = "", method = ""] = (headers[":path"] ?? "").split("/");
+    if (service === Health.typeName) {
+      headers[KEY] = this.#add(stream, ANONYMOUS);
+      return undefined;
+    }
+    const accept = (identity: Identity) => {
+      if (service === StreamProxyService.typeName) authorizeRpc(identity.grants, method);
+      if (service === ADMIN_SERVICE) authorizeAdmin(identity.grants);
+      headers[KEY] = this.#add(stream, identity);
+      return undefined;
+    };
+    const credentials: Credentials = { token: bearerToken(authorization), certificate, address };
+    try {
+      const identity = this.#access.authenticate(credentials);
+      if (!(identity instanceof Promise)) return accept(identity);
+      return identity.then(accept).catch(toCallError);
+    } catch (error) {
+      return toCallError(error);
+    }
+  }
+
+  /**
+   * Returns the identity of a call.
+   *
+   * @throws {CallError} UNAUTHENTICATED when it has none although authentication is on
+   */
+  of({ metadata }: { readonly metadata: Metadata }): Identity {
+    if (!this.#access.isOn) return ANONYMOUS;
+    const identity = this.#identities.get(String(metadata.get(KEY)[0]));
+    if (identity !== undefined) return identity;
+    throw toCallError(new Unauthenticated("missing", "The request needs a bearer token"));
+  }
+
+  #add(stream: ServerHttp2Stream, identity: Identity): string {
+    const key = String(++this.#last);
+    this.#identities.set(key, identity);
+    stream.once("close", () => this.#identities.delete(key));
+    return key;
+  }
+}
+
+function toCallError(error: unknown): CallError {
+  const refusal = refusalOf(error);
+  if (refusal instanceof CallError) return refusal;
+  throw error;
+}
