@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { isAdjustedRoot, type OptionContract } from "../../domain/options/contract.ts";
+import { type Series, seriesOf } from "../../domain/options/chain_index.ts";
+import type { OptionContract } from "../../domain/options/contract.ts";
 import { parityPrice, type TimedPrice } from "../../domain/options/implied_price.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
@@ -38,7 +39,7 @@ export async function lookUpParity(
 ): Promise<TimedPrice | undefined> {
   let strikes = around.length > 0 ? strikesAround(chain, today, around) : undefined;
   for (const expiryDay of nextExpiries(chain, today)) {
-    const contracts = chain.contracts.filter((contract) => contract.expiryDay === expiryDay);
+    const contracts = contractsOf(chain, expiryDay);
     const query = { underlying, expiryDay };
     if (strikes) {
       const near = parityPrice(contracts, await catalog.quotes({ ...query, strikes }, signal));
@@ -54,16 +55,32 @@ export async function lookUpParity(
 /** The standard contracts of the next expiry; all of them when none is standard. */
 export function nextContracts(chain: Chain, today: number): readonly OptionContract[] {
   const [expiry] = nextExpiries(chain, today);
-  const contracts = chain.contracts.filter(({ expiryDay }) => expiryDay === expiry);
-  const standard = contracts.filter(({ root }) => !isAdjustedRoot(root));
-  return standard.length > 0 ? standard : contracts;
+  return expiry === undefined ? [] : contractsOf(chain, expiry);
 }
 
-/** Expiries after today: those of today may have stopped trading. Today's if there is no other. */
-function nextExpiries({ expiries }: Chain, today: number): readonly number[] {
-  const later = expiries.filter((day) => day > today);
-  return (later.length > 0 ? later : expiries.filter((day) => day === today))
-    .slice(0, MAX_EXPIRIES);
+/** The standard contracts of an expiry; all of them when none is standard. */
+function contractsOf({ contracts }: Chain, expiryDay: number): readonly OptionContract[] {
+  const series = seriesOf(contracts).filter((one) => one.expiryDay === expiryDay);
+  const standard = series.filter(isStandard);
+  return (standard.length > 0 ? standard : series)
+    .flatMap(({ strikes }) => strikes.flatMap((strike) => strike.contracts));
+}
+
+/**
+ * Expiries after today, because those of today may have stopped trading; today's if there is no
+ * other. Adjusted contracts imply no price: expiries that have others are preferred.
+ */
+function nextExpiries({ contracts }: Chain, today: number): readonly number[] {
+  const open = seriesOf(contracts).filter(({ expiryDay }) => expiryDay >= today);
+  const later = open.filter(({ expiryDay }) => expiryDay > today);
+  const series = later.length > 0 ? later : open;
+  const standard = series.filter(isStandard);
+  const days = (standard.length > 0 ? standard : series).map(({ expiryDay }) => expiryDay);
+  return [...new Set(days)].slice(0, MAX_EXPIRIES);
+}
+
+function isStandard({ isAdjusted }: Series): boolean {
+  return !isAdjusted;
 }
 
 function strikesAround(

@@ -40,8 +40,8 @@ export interface LastTrades {
 /** Looks up contracts and prices. */
 export interface OptionCatalog {
   /**
-   * Every active contract of an underlying, all expiries; none for an
-   * underlying that is not known. One request has {@linkcode CONTRACTS_PER_REQUEST}.
+   * Every active contract of an underlying, all expiries, also those that are not
+   * tradable; none for an underlying that is not known. One request has {@linkcode CONTRACTS_PER_REQUEST}.
    *
    * @throws ApiUnavailable
    */

@@ -27,14 +27,25 @@ export interface Series {
 /** Grouping a chain of 30,000 contracts takes some ms, so it is done once per chain. */
 const INDEXES = new WeakMap<readonly OptionContract[], readonly Series[]>();
 
-/** The series of a chain, nearest expiry first, then by root. */
+/**
+ * The series of a chain, nearest expiry first, then by root. Contracts that are not tradable are
+ * left out, unless none is tradable: Alpaca may have data of an index whose options it does not
+ * trade.
+ */
 export function seriesOf(chain: readonly OptionContract[]): readonly Series[] {
   let series = INDEXES.get(chain);
   if (series === undefined) {
-    series = group(chain);
+    series = group(tradableOf(chain));
     INDEXES.set(chain, series);
   }
   return series;
+}
+
+function tradableOf(chain: readonly OptionContract[]): readonly OptionContract[] {
+  const isTradable = (contract: OptionContract) => contract.isTradable !== false;
+  if (chain.every(isTradable)) return chain;
+  const tradable = chain.filter(isTradable);
+  return tradable.length > 0 ? tradable : chain;
 }
 
 function group(chain: readonly OptionContract[]): readonly Series[] {

@@ -24,6 +24,8 @@ export interface OptionContract {
   readonly openInterest: number;
   /** Whether it delivers something else than 100 shares or units of the underlying. */
   readonly isAdjusted: boolean;
+  /** Whether Alpaca accepts orders for it; one that is not tradable is not selected. @default true */
+  readonly isTradable?: boolean | undefined;
 }
 
 const LETTERS_AND_DIGIT = /^[A-Z]+[0-9]$/;
@@ -31,6 +33,7 @@ const LETTERS_AND_DIGIT = /^[A-Z]+[0-9]$/;
 /**
  * Whether a root is that of adjusted contracts: they deliver something else
  * than 100 shares, so their strikes do not relate to the underlying's price.
+ * Not every adjusted contract has such a root: see `OptionContract.isAdjusted`.
  */
 export function isAdjustedRoot(root: string): boolean {
   return LETTERS_AND_DIGIT.test(root);

@@ -18,7 +18,7 @@
  *
  * @module
  */
-import { isAdjustedRoot, type OptionContract } from "./contract.ts";
+import type { OptionContract } from "./contract.ts";
 
 /** Strikes nearest to the money, whose median is the price. */
 const STRIKES_USED = 5;
@@ -76,9 +76,9 @@ export function parityPrice(
 ): TimedPrice | undefined {
   const pairs = new Map<string, { call?: BidAsk; put?: BidAsk }>();
   const estimates: Estimate[] = [];
-  for (const { root, strike, right, symbol } of contracts) {
+  for (const { root, strike, right, symbol, isAdjusted } of contracts) {
     const quote = quotes.get(symbol);
-    if (quote === undefined || !isUsable(quote) || isAdjustedRoot(root)) continue;
+    if (quote === undefined || !isUsable(quote) || isAdjusted) continue;
     // SPX and SPXW may share a day and a strike but not a settlement.
     const key = `${root} ${strike}`;
     const pair = pairs.get(key) ?? {};
@@ -147,7 +147,7 @@ function weightedMedian(estimates: readonly Estimate[]): Estimate | undefined {
  * `undefined` without contracts.
  */
 export function medianByOpenInterest(contracts: readonly OptionContract[]): number | undefined {
-  const usual = contracts.filter(({ root }) => !isAdjustedRoot(root));
+  const usual = contracts.filter(({ isAdjusted }) => !isAdjusted);
   const sorted = (usual.length > 0 ? usual : [...contracts])
     .sort((a, b) => a.strike - b.strike);
   const total = sorted.reduce((sum, { openInterest }) => sum + 1 + openInterest, 0);

@@ -188,7 +188,7 @@ function dateOfDay(day: number): string {
   return new Date(day * MS_PER_DAY).toISOString().slice(0, 10);
 }
 
-/** A contract; `undefined` when it lacks a field that selection needs, or is inactive. */
+/** A contract; `undefined` when it lacks a field that selection needs, or is not active. */
 function readContract(item: unknown): OptionContract | undefined {
   const fields = fieldsOf(item);
   const { symbol, underlying_symbol: underlying, root_symbol: root } = fields;
@@ -199,11 +199,22 @@ function readContract(item: unknown): OptionContract | undefined {
   if (!(strike > 0) || !Number.isFinite(strike)) return undefined;
   const right = fields.type;
   if (right !== "call" && right !== "put") return undefined;
-  if (fields.status === "inactive") return undefined;
+  if (!["", "active"].includes(textOf(fields.status))) return undefined;
   const interest = Number(textOf(fields.open_interest));
   const openInterest = interest > 0 && interest < Infinity ? interest : 0;
   const isAdjusted = isAdjustedRoot(root) || deliversOtherThanUsual(fields);
-  return { symbol, underlying, root, expiryDay, right, strike, openInterest, isAdjusted };
+  const isTradable = fields.tradable !== false;
+  return {
+    symbol,
+    underlying,
+    root,
+    expiryDay,
+    right,
+    strike,
+    openInterest,
+    isAdjusted,
+    isTradable,
+  };
 }
 
 /** Whether a contract delivers something else than 100 shares; `false` when it does not say. */

@@ -103,6 +103,19 @@ Deno.test("an index is priced by the calls and puts of its next expiry", async (
   assert.deepEqual(near?.strikes?.map(Math.round), [98, 104], "3 % around");
 });
 
+Deno.test("expiries whose contracts are all adjusted do not price an underlying", async () => {
+  await using rig = new Rig();
+  rig.catalog.indexes.set("SPX", 101.25);
+  rig.catalog.noStocks.add("SPX");
+  const adjusted = gridOf({ underlying: "SPX", days: [DAY + 1, DAY + 2], strikes: [100] })
+    .map((contract) => ({ ...contract, isAdjusted: true }));
+  const days = [DAY + 3, DAY + 10];
+  const standard = gridOf({ underlying: "SPX", days, strikes: strikesFrom(98, 104) });
+  await rig.follow("SPX", [...adjusted, ...standard]);
+  assert.equal(rig.prices.of("SPX")?.price, 101.25);
+  assert.deepEqual(rig.catalog.parity.map(({ expiryDay }) => expiryDay), [DAY + 3]);
+});
+
 Deno.test("an index that leaves the requested strikes is found again", async () => {
   await using rig = new Rig();
   rig.catalog.indexes.set("SPX", 111);

@@ -67,6 +67,22 @@ Deno.test("adjusted contracts are ignored", () => {
   assert.equal(parityPrice(adjusted, quotes), undefined);
 });
 
+Deno.test("contracts are adjusted by what they deliver, not by their root alone", () => {
+  const quotes = (root: string, isAdjusted: boolean) => {
+    const contracts = gridOf({ root, days: [DAY], strikes: [100] })
+      .map((contract) => ({ ...contract, isAdjusted, openInterest: 1 }));
+    return { contracts, quotes: quotesAround(100.5, contracts) };
+  };
+  for (const root of ["SPY", "SPXW", "BRKB", "1SPX"]) {
+    const standard = quotes(root, false);
+    assert.equal(parityPrice(standard.contracts, standard.quotes)?.price, 100.5, root);
+    const adjusted = quotes(root, true);
+    assert.equal(parityPrice(adjusted.contracts, adjusted.quotes), undefined, root);
+    const high = standard.contracts.map((contract) => ({ ...contract, strike: 200 }));
+    assert.equal(medianByOpenInterest([...adjusted.contracts, ...high]), 200, root);
+  }
+});
+
 Deno.test("a strike without both a call and a put is ignored", () => {
   const contracts = gridOf({ days: [DAY], strikes: [100] });
   const call = contracts.filter(({ right }) => right === "call");

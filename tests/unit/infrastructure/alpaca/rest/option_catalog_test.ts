@@ -56,6 +56,7 @@ Deno.test("a chain is requested with every expiry and read page by page", async 
     strike: 650.5,
     openInterest: 17,
     isAdjusted: false,
+    isTradable: true,
   });
   assert.equal(contracts[3]?.openInterest, 0);
   const [first, second] = api.requests.map(({ url }) => url);
@@ -96,9 +97,17 @@ const BAD_ENTRIES: readonly unknown[] = [
 ];
 
 Deno.test("inactive contracts are left out", async () => {
-  const body = page([listed("A", { status: "inactive" }), listed("B", { status: "active" })]);
+  const statuses = ["inactive", "active", "expired", undefined];
+  const body = page(statuses.map((status, at) => listed("ABCD"[at] ?? "", { status })));
   await using api = new ScriptedApi([body]);
-  assert.deepEqual(symbolsOf(await catalogOf(api).contracts("SPY", api.signal)), ["B"]);
+  assert.deepEqual(symbolsOf(await catalogOf(api).contracts("SPY", api.signal)), ["B", "D"]);
+});
+
+Deno.test("contracts that are not tradable are part of the list", async () => {
+  const body = page([listed("A", { tradable: false }), listed("B", { tradable: true })]);
+  await using api = new ScriptedApi([body]);
+  const contracts = await catalogOf(api).contracts("SPY", api.signal);
+  assert.deepEqual(contracts.map(({ isTradable }) => isTradable), [false, true]);
 });
 
 Deno.test("contracts that do not deliver 100 shares are adjusted", async () => {
