@@ -3,8 +3,8 @@
  *
  * One query per underlying has the range of all of its selections. It is repeated
  * every five minutes, and immediately for a range that the last one did not have. One
- * query runs at a time, within a budget of requests. Deltas that cannot be renewed
- * are used for an hour; without deltas the bounds do not apply.
+ * query runs at a time, within a budget of requests. A delta that cannot be renewed, or that
+ * a reply lacks, is used for an hour; without deltas the bounds do not apply.
  *
  * @module
  */
@@ -12,15 +12,19 @@ import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import {
   type DeltaRange,
   deltaRangeOf,
+  includesRange,
   isByDelta,
   mergeRanges,
+  neededRangeOf,
 } from "../../domain/options/delta_range.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { TradingMoment } from "../../domain/options/requested_series.ts";
 import { ApiUnavailable } from "../ports/api_unavailable.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
 import { CONTRACTS_PER_REQUEST, type OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./chain_entry.ts";
+import { KnownDeltas } from "./known_deltas.ts";
 import { RequestBudget } from "./request_budget.ts";
 import { WakeSignal } from "./wake_signal.ts";
 
@@ -28,8 +32,8 @@ import { WakeSignal } from "./wake_signal.ts";
 const INTERVAL_MS = 300_000;
 /** Pause after a failure, in ms. */
 const RETRY_MS = 60_000;
-/** How long deltas are used that cannot be renewed, in ms. */
-const MAX_AGE_MS = 3_600_000;
+/** Longest wait of a selection for deltas of another range than the known ones, in ms. */
+const MAX_PENDING_MS = 60_000;
 /** Requests for the deltas of all underlyings. */
 const DELTA_REQUESTS = { perMinute: 6, burst: 100 };
 
@@ -61,13 +65,15 @@ interface Wanted {
 
 /** The deltas of one underlying. */
 interface Entry {
-  values: ReadonlyMap<string, number> | undefined;
-  /** Monotonic ms at which the values were fetched. */
-  fetchedAt: number;
+  readonly deltas: KnownDeltas;
   /** Monotonic ms of the next query of the same range. */
   dueAt: number;
   /** The range of the last query, as text. */
   range: string;
+  /** The range of the last query that has ended, also of one that has failed. */
+  answered: DeltaRange | undefined;
+  /** Monotonic ms since which another range is wanted. */
+  changedAt: number | undefined;
   problem: string | undefined;
 }
 
@@ -84,7 +90,7 @@ export class OptionDeltas {
 
   /** Deltas by contract; another map after each query, `undefined` while none are known. */
   of(underlying: string): ReadonlyMap<string, number> | undefined {
-    return this.#entries.get(underlying)?.values;
+    return this.#entries.get(underlying)?.deltas.values;
   }
 
   /** Why the deltas of an underlying are old or not known. */
@@ -92,11 +98,18 @@ export class OptionDeltas {
     return this.#entries.get(underlying)?.problem;
   }
 
-  /** Whether a selection waits for the first answer. */
-  isPending({ underlying, chain, selection }: DeltaSelection): boolean {
-    const entry = this.#entries.get(underlying);
-    if (entry?.values || entry?.problem || !isByDelta(selection)) return false;
-    return this.#rangeOf(chain, selection) !== undefined;
+  /**
+   * Whether a selection waits for the answer to a query that includes all of its expiries, for a
+   * minute at most when there was an answer to another query.
+   */
+  isPending({ underlying, chain: { contracts }, selection }: DeltaSelection): boolean {
+    const needed = neededRangeOf(contracts, selection, this.#moment());
+    if (needed === undefined) return false;
+    const { answered, changedAt } = this.#entries.get(underlying) ?? {};
+    if (answered === undefined) return true;
+    if (includesRange(answered, needed)) return false;
+    return changedAt === undefined ||
+      this.#options.clock.monotonic() - changedAt < MAX_PENDING_MS;
   }
 
   /** Fetches deltas for new selections soon. */
@@ -109,18 +122,22 @@ export class OptionDeltas {
     const { clock } = this.#options;
     while (!signal.aborted) {
       const wanted = this.#wanted();
-      this.#removeOld(wanted);
+      this.#noteWanted(wanted);
       const next = this.#next(wanted);
-      if (typeof next === "number") await this.#signal.wait(next, { clock, signal });
-      else await this.#query(next, signal);
+      if (typeof next !== "number") await this.#query(next, signal);
+      else {
+        this.#removeOld();
+        await this.#signal.wait(next, { clock, signal });
+      }
     }
   }
 
   /** Ranges by underlying. */
   #wanted(): ReadonlyMap<string, Wanted> {
     const wanted = new Map<string, Wanted>();
+    const moment = this.#moment();
     for (const { underlying, chain, selection } of this.#options.selections()) {
-      const range = this.#rangeOf(chain, selection);
+      const range = deltaRangeOf(chain.contracts, selection, moment);
       if (range === undefined) continue;
       const other = wanted.get(underlying);
       wanted.set(underlying, { range: other ? mergeRanges(other.range, range) : range, chain });
@@ -128,20 +145,28 @@ export class OptionDeltas {
     return wanted;
   }
 
-  #rangeOf({ contracts }: Chain, selection: OptionSelection): DeltaRange | undefined {
+  #moment(): TradingMoment {
     const { clock, calendar } = this.#options;
-    return deltaRangeOf(contracts, selection, { now: clock.now(), calendar });
+    return { now: clock.now(), calendar };
   }
 
-  #removeOld(wanted: ReadonlyMap<string, Wanted>): void {
-    const now = this.#options.clock.monotonic();
+  /** Removes the underlyings that are not wanted; notes since when another range is. */
+  #noteWanted(wanted: ReadonlyMap<string, Wanted>): void {
     for (const [underlying, entry] of this.#entries) {
-      if (!wanted.has(underlying)) this.#entries.delete(underlying);
-      else if (entry.values && now - entry.fetchedAt >= MAX_AGE_MS) {
-        entry.values = undefined;
-        this.#options.onChange();
-      }
+      const range = wanted.get(underlying)?.range;
+      if (range === undefined) this.#entries.delete(underlying);
+      else if (entry.range === rangeKey(range)) entry.changedAt = undefined;
+      else entry.changedAt ??= this.#options.clock.monotonic();
     }
+  }
+
+  #removeOld(): void {
+    const now = this.#options.clock.monotonic();
+    let isChanged = false;
+    for (const { deltas } of this.#entries.values()) {
+      if (deltas.removeOld(now)) isChanged = true;
+    }
+    if (isChanged) this.#options.onChange();
   }
 
   /** The underlying that has been due for the longest time, or the ms until one is due. */
@@ -170,10 +195,11 @@ export class OptionDeltas {
     this.#entries.set(underlying, entry);
     entry.range = rangeKey(range);
     let problem: string | undefined;
+    let missing = 0;
     try {
       const values = await catalog.deltas({ underlying, ...range }, signal);
       if (values.size === 0) problem = "Alpaca has no deltas of its contracts";
-      else [entry.values, entry.fetchedAt] = [values, clock.monotonic()];
+      else missing = entry.deltas.add(values, { now: clock.monotonic(), expiries: range.expiries });
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiUnavailable)) throw error;
@@ -181,17 +207,30 @@ export class OptionDeltas {
     }
     const now = clock.monotonic();
     this.#budget.spend(requestsOf(range, chain), now);
+    entry.answered = range;
     entry.dueAt = now + (problem === undefined ? INTERVAL_MS : RETRY_MS);
     if (problem !== undefined && problem !== entry.problem) {
       log.warn("Deltas cannot be fetched", { underlying, cause: problem });
     }
-    entry.problem = problem;
+    entry.problem = problem ?? missingReason(missing);
     onChange();
   }
 }
 
 function newEntry(): Entry {
-  return { values: undefined, fetchedAt: 0, dueAt: 0, range: "", problem: undefined };
+  return {
+    deltas: new KnownDeltas(),
+    dueAt: 0,
+    range: "",
+    answered: undefined,
+    changedAt: undefined,
+    problem: undefined,
+  };
+}
+
+function missingReason(expiries: number): string | undefined {
+  if (expiries === 0) return undefined;
+  return `the last reply has none of ${expiries === 1 ? "1 expiry" : `${expiries} expiries`}`;
 }
 
 function rangeKey({ expiries, right, strikes }: DeltaRange): string {

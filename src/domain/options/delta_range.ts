@@ -25,8 +25,9 @@ export function isByDelta({ minAbsDelta, maxAbsDelta }: OptionSelection): boolea
 }
 
 /**
- * The range of a selection; `undefined` if it selects by no delta or requests no series of the
- * chain. It has one expiry more than requested: the next one when the first stops trading.
+ * The range to fetch for a selection; `undefined` if it selects by no delta or requests no series
+ * of the chain. It has one expiry more than {@linkcode neededRangeOf}: the next one when the first
+ * stops trading.
  *
  * @param chain must not be changed afterwards
  */
@@ -35,9 +36,19 @@ export function deltaRangeOf(
   selection: OptionSelection,
   moment: TradingMoment,
 ): DeltaRange | undefined {
+  const { maxExpiries = Infinity } = selection;
+  return neededRangeOf(chain, { ...selection, maxExpiries: maxExpiries + 1 }, moment);
+}
+
+/** The range that a selection needs now; `undefined` and `chain` as in {@linkcode deltaRangeOf}. */
+export function neededRangeOf(
+  chain: readonly OptionContract[],
+  selection: OptionSelection,
+  moment: TradingMoment,
+): DeltaRange | undefined {
   if (!isByDelta(selection)) return undefined;
-  const { right, minStrike, maxStrike, maxExpiries = Infinity } = selection;
-  const { series } = requestedSeries(chain, { ...selection, maxExpiries: maxExpiries + 1 }, moment);
+  const { right, minStrike, maxStrike } = selection;
+  const { series } = requestedSeries(chain, selection, moment);
   const [first, last] = [series[0], series.at(-1)];
   if (first === undefined || last === undefined) return undefined;
   const hasStrikes = minStrike !== undefined || maxStrike !== undefined;
@@ -46,6 +57,16 @@ export function deltaRangeOf(
     right,
     strikes: hasStrikes ? [minStrike ?? 0, maxStrike ?? HIGHEST_STRIKE] : undefined,
   };
+}
+
+/** Whether a range includes every contract of another one. */
+export function includesRange(outer: DeltaRange, inner: DeltaRange): boolean {
+  const includes = ([first, last]: DeltaRange["expiries"], [from, to]: DeltaRange["expiries"]) =>
+    first <= from && to <= last;
+  return includes(outer.expiries, inner.expiries) &&
+    (outer.right === undefined || outer.right === inner.right) &&
+    (outer.strikes === undefined ||
+      (inner.strikes !== undefined && includes(outer.strikes, inner.strikes)));
 }
 
 /** The smallest range that includes two others. */

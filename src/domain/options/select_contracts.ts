@@ -10,11 +10,13 @@
  * @module
  */
 import type { Series, Strike } from "./chain_index.ts";
-import type { OptionContract } from "./contract.ts";
+import type { OptionContract, OptionRight } from "./contract.ts";
 import { isByDelta } from "./delta_range.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
 import { firstAbove, StrikeWalk } from "./strike_walk.ts";
+
+const RIGHTS: readonly OptionRight[] = ["call", "put"];
 
 /** Moves of the price that change nothing, as a fraction of the distance of two strikes. */
 const STILL = 0.05;
@@ -27,7 +29,10 @@ export interface SelectionMoment extends TradingMoment {
   readonly price: number;
   /** Symbols that have slots now; they are preferred to others at about the same distance. */
   readonly held: ReadonlySet<string>;
-  /** Deltas by symbol, -1 to 1. An expiry without any is selected as if no delta was requested. */
+  /**
+   * Deltas by symbol, -1 to 1. The calls, or the puts, of an expiry without any are selected as if
+   * no delta was requested.
+   */
   readonly deltas?: ReadonlyMap<string, number> | undefined;
 }
 
@@ -41,7 +46,7 @@ export interface Selected {
   readonly expiries: number;
   /** Those of them of which a maximum has left out a side of the price, or everything. */
   readonly cut: number;
-  /** Those of them that are selected by strikes because their deltas are not known. */
+  /** Those of them whose calls or puts are selected by strikes: their deltas are not known. */
   readonly withoutDeltas: number;
   /** Price that they were selected for, USD. */
   readonly price: number;
@@ -67,7 +72,7 @@ export function selectContracts(
 ): Selected {
   const { price } = moment;
   const { series, validUntil } = requestedSeries(chain, selection, moment);
-  const walks = series.map((one) => new SeriesWalk(one, selection, moment));
+  const walks = series.flatMap((one) => walksOf(one, selection, moment));
   const picked = new Picked(selection);
   for (const adjusted of [false, true]) {
     picked.addInRounds(walks.filter(({ isAdjusted }) => isAdjusted === adjusted));
@@ -93,6 +98,22 @@ export function selectContracts(
 
 function countExpiries(series: readonly Pick<Series, "expiryDay">[]): number {
   return new Set(series.map(({ expiryDay }) => expiryDay)).size;
+}
+
+/** Walks a series; its calls and its puts apart if deltas of one of both are known only. */
+function walksOf(
+  series: Series,
+  selection: OptionSelection,
+  moment: SelectionMoment,
+): readonly SeriesWalk[] {
+  const { deltas } = moment;
+  if (deltas && selection.right === undefined && isByDelta(selection)) {
+    const [call, put] = [hasDelta(series, "call", deltas), hasDelta(series, "put", deltas)];
+    if (call !== put) {
+      return RIGHTS.map((right) => new SeriesWalk(series, { ...selection, right }, moment));
+    }
+  }
+  return [new SeriesWalk(series, selection, moment)];
 }
 
 /** The contracts of one series, strike by strike. */
@@ -121,8 +142,8 @@ class SeriesWalk {
     this.isAdjusted = series.isAdjusted;
     this.#selection = selection;
     this.#held = held;
-    const isBounded = isByDelta(selection);
-    this.#deltas = isBounded && deltas && hasDelta(strikes, deltas) ? deltas : undefined;
+    const isBounded = isByDelta(selection) && strikes.length > 0;
+    this.#deltas = isBounded && deltas && hasDelta(series, right, deltas) ? deltas : undefined;
     this.lacksDeltas = isBounded && this.#deltas === undefined;
     const heldPart = ({ contracts }: Strike) => {
       const count = contracts.reduce((sum, { symbol }) => held.has(symbol) ? sum + 1 : sum, 0);
@@ -171,8 +192,15 @@ class SeriesWalk {
   }
 }
 
-function hasDelta(strikes: readonly Strike[], deltas: ReadonlyMap<string, number>): boolean {
-  return strikes.some(({ contracts }) => contracts.some(({ symbol }) => deltas.has(symbol)));
+/** Whether a delta of a series is known, of a call or of a put if `right` is given. */
+function hasDelta(
+  { strikes }: Series,
+  right: OptionRight | undefined,
+  deltas: ReadonlyMap<string, number>,
+): boolean {
+  return strikes.some(({ contracts }) =>
+    contracts.some((it) => (right === undefined || it.right === right) && deltas.has(it.symbol))
+  );
 }
 
 /** The contracts selected so far, within the maxima. */

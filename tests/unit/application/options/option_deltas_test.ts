@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/chain_entry.ts";
+import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import { OptionDeltas } from "../../../../src/application/options/option_deltas.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionSelection } from "../../../../src/domain/options/selection.ts";
@@ -122,6 +123,100 @@ Deno.test("deltas that cannot be renewed are used for an hour", async () => {
   await rig.clock.advance(MINUTE_MS);
   assert.equal(rig.deltas.of("SPY")?.size, 1);
   assert.equal(rig.deltas.problemOf("SPY"), undefined);
+});
+
+/** Deltas of every contract of a chain, without those of some days. */
+function deltasOf({ contracts }: Chain, without: readonly number[] = []): Map<string, number> {
+  const known = contracts.filter(({ expiryDay }) => !without.includes(expiryDay));
+  return new Map(known.map(({ symbol }) => [symbol, 0.25]));
+}
+
+Deno.test("deltas that a reply lacks are used for an hour", async () => {
+  await using rig = new Rig();
+  const chain = chainOf();
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain));
+  await rig.select("SPY", { maxAbsDelta: 0.3 }, chain);
+  assert.equal(rig.deltas.of("SPY")?.size, 6);
+  const [call] = chain.contracts;
+  const one = deltasOf(chain);
+  one.delete(call?.symbol ?? "");
+  rig.catalog.deltas = () => Promise.resolve(one);
+  await rig.clock.advance(5 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 6);
+  assert.equal(rig.deltas.problemOf("SPY"), undefined, "the put of the expiry is renewed");
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain, [TODAY + 1, TODAY + 7]));
+  await rig.clock.advance(50 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 6);
+  const reason = "the last reply has none of 2 expiries";
+  assert.equal(rig.deltas.problemOf("SPY"), reason);
+  await rig.clock.advance(5 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 5, "the call is an hour old, the others less");
+  await rig.clock.advance(5 * MINUTE_MS);
+  assert.deepEqual([...rig.deltas.of("SPY")?.keys() ?? []], [
+    ...deltasOf(chain, [TODAY + 1, TODAY + 7]).keys(),
+  ]);
+  assert.equal(rig.deltas.problemOf("SPY"), undefined);
+  assert.equal(rig.log.messages("warn").length, 0);
+});
+
+Deno.test("deltas of different ages are removed one after another", async () => {
+  await using rig = new Rig();
+  const chain = chainOf();
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain));
+  await rig.select("SPY", { maxAbsDelta: 0.3 }, chain);
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain, [TODAY + 1]));
+  await rig.clock.advance(20 * MINUTE_MS);
+  rig.catalog.deltas = () => Promise.reject(new ApiUnavailable("HTTP 500"));
+  const changes = rig.changes;
+  await rig.clock.advance(38 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 6);
+  await rig.clock.advance(3 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY")?.size, 4);
+  assert.ok(rig.changes > changes);
+  await rig.clock.advance(20 * MINUTE_MS);
+  assert.equal(rig.deltas.of("SPY"), undefined);
+});
+
+Deno.test("a selection waits for the first answer about all of its expiries", async () => {
+  await using rig = new Rig();
+  const chain = chainOf();
+  let answer = () => {};
+  rig.catalog.deltas = () => new Promise((resolve) => answer = () => resolve(deltasOf(chain)));
+  const isPending = (selection: Partial<OptionSelection>) =>
+    rig.deltas.isPending({
+      underlying: "SPY",
+      chain,
+      selection: { ...DEFAULT_SELECTION, maxAbsDelta: 0.3, ...selection },
+    });
+  assert.ok(isPending({}));
+  assert.ok(!isPending({ maxAbsDelta: undefined }), "it needs none");
+  assert.ok(!isPending({ minDays: 31 }), "no expiry needs any");
+  await rig.select("SPY", { maxAbsDelta: 0.3, maxExpiries: 1, right: "put" }, chain);
+  assert.ok(isPending({ maxExpiries: 1, right: "put" }));
+  answer();
+  await rig.clock.advance(0);
+  assert.ok(!isPending({ maxExpiries: 1, right: "put" }));
+  assert.ok(!isPending({ maxExpiries: 2, right: "put" }), "one more was requested");
+  for (const other of [{ maxExpiries: 1 }, { maxExpiries: 3, right: "put" as const }]) {
+    assert.ok(isPending(other), JSON.stringify(other));
+  }
+  await rig.select("SPY", { maxAbsDelta: 0.3 }, chain);
+  assert.ok(isPending({}));
+  await rig.clock.advance(59_000);
+  assert.ok(isPending({}));
+  await rig.clock.advance(1_000);
+  assert.ok(!isPending({}), "a minute is the longest");
+  answer();
+  await rig.clock.advance(0);
+  assert.ok(!isPending({}));
+});
+
+Deno.test("a selection does not wait after a query that has failed", async () => {
+  await using rig = new Rig();
+  rig.catalog.priceOutage = "HTTP 500";
+  await rig.select("SPY");
+  const selection = { ...DEFAULT_SELECTION, maxAbsDelta: 0.3 };
+  assert.ok(!rig.deltas.isPending({ underlying: "SPY", chain: chainOf(), selection }));
 });
 
 Deno.test("an answer without deltas does not replace deltas", async () => {

@@ -3,7 +3,12 @@ import fc from "fast-check";
 import { dayOfDate, instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
-import { deltaRangeOf } from "../../../../src/domain/options/delta_range.ts";
+import {
+  type DeltaRange,
+  deltaRangeOf,
+  includesRange,
+  mergeRanges,
+} from "../../../../src/domain/options/delta_range.ts";
 import { selectContracts } from "../../../../src/domain/options/select_contracts.ts";
 import {
   DEFAULT_SELECTION,
@@ -41,6 +46,25 @@ Deno.test("an expiry with adjusted contracts only counts if they are requested",
   const chain = [...gridOn([1, 2, 3], "SPX1"), ...gridOn([10])];
   assert.deepEqual(daysOf(chain, { maxExpiries: 1 }), [10, 10]);
   assert.deepEqual(daysOf(chain, { maxExpiries: 1, includeAdjusted: true }), [1, 2]);
+});
+
+Deno.test("a range includes another one of fewer days, rights and strikes", () => {
+  const wide: DeltaRange = { expiries: [1, 9], right: undefined, strikes: undefined };
+  const narrow: DeltaRange = { expiries: [2, 9], right: "put", strikes: [90, 110] };
+  for (const range of [wide, narrow]) assert.ok(includesRange(range, range));
+  assert.ok(includesRange(wide, narrow));
+  assert.ok(includesRange(mergeRanges(narrow, { ...wide, expiries: [1, 1] }), wide));
+  const others: readonly DeltaRange[] = [
+    wide,
+    { ...narrow, expiries: [1, 9] },
+    { ...narrow, expiries: [2, 10] },
+    { ...narrow, right: "call" },
+    { ...narrow, right: undefined },
+    { ...narrow, strikes: undefined },
+    { ...narrow, strikes: [89, 110] },
+    { ...narrow, strikes: [90, 111] },
+  ];
+  for (const other of others) assert.ok(!includesRange(narrow, other), JSON.stringify(other));
 });
 
 Deno.test("an expiry that does not trade any more does not count", () => {

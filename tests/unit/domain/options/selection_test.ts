@@ -297,13 +297,41 @@ Deno.test("deltas select contracts, with a tolerance for those that are held", (
 
 Deno.test("an expiry without deltas is selected by strikes", () => {
   const chain = gridOf({ days: [TODAY, TODAY + 1], strikes: [98, 100, 102] });
-  const [first] = chain;
-  assert.ok(first);
-  const deltas = new Map([[first.symbol, 0.9]]);
+  const [call, put] = chain;
+  assert.ok(call && put);
+  const deltas = new Map([[call.symbol, 0.9], [put.symbol, -0.1]]);
   const chosen = select(chain, { minAbsDelta: 0.2, maxAbsDelta: 0.4 }, { deltas });
   assert.deepEqual(daysOf(chosen), [1]);
   assert.equal(chosen.length, 6);
   assert.equal(select(chain, { minAbsDelta: 0.2 }).length, 12, "none is known");
+});
+
+Deno.test("puts without deltas are selected by strikes although those of calls are known", () => {
+  const chain = gridOf({ days: [TODAY], strikes: strikesFrom(90, 110) });
+  const calls = chain.filter(({ right }) => right === "call");
+  const deltas = new Map(calls.map(({ symbol, strike }) => [symbol, (110 - strike) / 20]));
+  const bounds = { minAbsDelta: 0.2, maxAbsDelta: 0.25, strikeWindowPercent: 1_000 };
+  const selection = { ...bounds, withoutDeltas: { strikeWindowPercent: 1 } };
+  const strikesOfRight = (right: OptionContract["right"], changes: Partial<OptionSelection>) =>
+    strikesOf(select(chain, changes, { deltas }).filter((it) => it.right === right));
+  for (const right of [undefined, "put"] as const) {
+    assert.deepEqual(strikesOfRight("put", { ...selection, right }), [99, 100, 101], `${right}`);
+    const { withoutDeltas } = selectFrom(chain, { ...selection, right }, { deltas });
+    assert.equal(withoutDeltas, 1, "and the status has it");
+  }
+  for (const right of [undefined, "call"] as const) {
+    assert.deepEqual(strikesOfRight("call", { ...selection, right }), [105, 106], `${right}`);
+  }
+  const { withoutDeltas } = selectFrom(calls, selection, { deltas });
+  assert.equal(withoutDeltas, 0, "no puts are listed");
+});
+
+Deno.test("contracts that are not tradable are not selected, unless none is tradable", () => {
+  const chain = gridOf({ days: [TODAY], strikes: strikesFrom(98, 102) });
+  const some = chain.map((each) => ({ ...each, isTradable: each.strike !== 100 }));
+  assert.deepEqual(strikesOf(select(some)), [98, 99, 101, 102]);
+  const none = chain.map((each) => ({ ...each, isTradable: false }));
+  assert.deepEqual(strikesOf(select(none)), strikesFrom(98, 102), "an index without trading");
 });
 
 Deno.test("expiries without deltas are counted, and have the strikes without bounds", () => {
