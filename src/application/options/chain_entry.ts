@@ -6,6 +6,7 @@
 import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
 import { ChainReview, type ContractList, countChanges } from "../../domain/options/chain_review.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
+import type { ListingOutlook } from "../../domain/options/listing_outlook.ts";
 import type { Clock } from "../ports/clock.ts";
 
 const MINUTE_MS = 60_000;
@@ -26,6 +27,11 @@ export const LOAD_CAUSES = {
   },
   selectionEmpty: {
     label: "a selection is empty",
+    firstMs: MINUTE_MS,
+    longestMs: 10 * MINUTE_MS,
+  },
+  emptyAfterClose: {
+    label: "a selection is empty after the close",
     firstMs: MINUTE_MS,
     longestMs: 120 * MINUTE_MS,
   },
@@ -59,6 +65,7 @@ const IS_SCHEDULED: ReadonlySet<LoadCause> = new Set(["firstUse", "newDay", "mor
 
 const IS_OF_SELECTION: ReadonlySet<LoadCause> = new Set([
   "selectionEmpty",
+  "emptyAfterClose",
   "priceOutside",
   "priceMoved",
 ]);
@@ -95,6 +102,8 @@ export interface Chain {
 export interface SelectionOutcome {
   /** Whether no contract was selected. */
   readonly isEmpty: boolean;
+  /** When contracts of an empty one can be listed. @default "later" */
+  readonly outlook?: ListingOutlook | undefined;
   /** USD; `undefined` when unknown. */
   readonly price: number | undefined;
 }
@@ -189,11 +198,25 @@ export class ChainEntry {
    * Requests a load if a selection shows that the chain may be outdated; returns
    * whether that made one due earlier.
    */
-  noteSelection({ isEmpty, price }: SelectionOutcome): boolean {
+  noteSelection({ isEmpty, outlook = "later", price }: SelectionOutcome): boolean {
     // An empty chain is loaded again anyway.
     if (!this.chain || this.chain.contracts.length === 0) return false;
-    const isEarlier = isEmpty && this.#want("selectionEmpty", this.#fruitless);
+    const isEarlier = isEmpty && this.#noteEmpty(outlook);
     return this.#notePrice(price) || isEarlier;
+  }
+
+  #noteEmpty(outlook: ListingOutlook): boolean {
+    switch (outlook) {
+      case "never":
+        return false;
+      case "unlisted":
+        // A reload has confirmed it, unless the chain has changed since.
+        return this.#fruitless === 0 && this.#want("selectionEmpty");
+      case "today":
+        return this.#want("selectionEmpty", this.#fruitless);
+      case "later":
+        return this.#want("emptyAfterClose", this.#fruitless);
+    }
   }
 
   #notePrice(price: number | undefined): boolean {
@@ -344,11 +367,11 @@ interface StrikeRange {
   readonly highest: number;
 }
 
-/** Ranges of the standard contracts by expiry; strikes of adjusted ones fit no price. */
+/** Ranges of the standard, tradable contracts by expiry; strikes of adjusted ones fit no price. */
 function strikeRanges(contracts: readonly OptionContract[]): ReadonlyMap<number, StrikeRange> {
   const ranges = new Map<number, StrikeRange>();
-  for (const { isAdjusted, expiryDay, strike } of contracts) {
-    if (isAdjusted) continue;
+  for (const { isAdjusted, isTradable, expiryDay, strike } of contracts) {
+    if (isAdjusted || isTradable === false) continue;
     const range = ranges.get(expiryDay);
     if (range && range.lowest <= strike && strike <= range.highest) continue;
     const { lowest = strike, highest = strike } = range ?? {};
@@ -369,7 +392,7 @@ function areEqual(some: readonly OptionContract[], others: readonly OptionContra
   return some.length === others.length && some.every((contract, at) => {
     const other = others[at];
     return contract.symbol === other?.symbol && contract.isAdjusted === other.isAdjusted &&
-      contract.openInterest === other.openInterest;
+      contract.isTradable === other.isTradable && contract.openInterest === other.openInterest;
   });
 }
 

@@ -16,6 +16,7 @@
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { isByDelta } from "../../domain/options/delta_range.ts";
+import { listingOutlook } from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
@@ -258,6 +259,13 @@ export class Expansions {
     const isEmpty = expansion.selectedCount === 0;
     this.#chains?.noteSelection(underlying, {
       isEmpty,
+      outlook: isEmpty
+        ? listingOutlook(selection, {
+          underlying,
+          chain: chain.contracts,
+          moment: { now, calendar },
+        })
+        : undefined,
       // A guess lies within the strikes.
       price: quote?.source === "guess" ? undefined : price,
     });

@@ -50,6 +50,8 @@ const CHECK_INTERVAL_MS = 60_000;
 const CONTRACTS_PER_TURN = 5_000;
 /** Most symbols that are kept as observed; above it all are cleared. */
 const MAX_OBSERVED = 10_000;
+/** Most symbols that wait for their chain; above it the oldest is left out. */
+const MAX_WAITING = 2_000;
 
 /** State of a chain; `reason` says why there is none, or an old one. */
 export type ChainState =
@@ -91,6 +93,8 @@ export class OptionChainCache {
   readonly #unused = new Set<ChainEntry>();
   /** Symbols that need not be looked up again until the next load. */
   readonly #observed = new Set<string>();
+  /** Contracts that were observed before their chain was loaded, oldest first. */
+  readonly #waiting = new Set<string>();
   readonly #budgets = {
     first: new RequestBudget(CHAIN_REQUESTS.first),
     again: new RequestBudget(CHAIN_REQUESTS.again),
@@ -128,24 +132,41 @@ export class OptionChainCache {
 
   /**
    * Observes a contract that a stream requests: one that its chain lacks causes a
-   * reload. Repeated symbols are skipped.
+   * reload, also when the chain is loaded later. Repeated symbols are skipped.
    */
   observe(symbol: string): void {
     if (this.#observed.has(symbol)) return;
     const entry = this.#entries.get(this.#options.directory.underlyingOf(symbol));
-    const day = entry?.chain && parseOccSymbol(symbol)?.expiry;
+    const day = parseOccSymbol(symbol)?.expiry;
+    if (day !== undefined && !entry?.chain) this.#wait(symbol);
     if (day !== undefined && entry?.noteContract(symbol, day)) return this.#signal.wake();
     if (this.#observed.size >= MAX_OBSERVED) this.#observed.clear();
     this.#observed.add(symbol);
   }
 
   /**
-   * Notes the result of a selection from the chain of an underlying. An empty one, a
-   * price that an expiry has no strikes on both sides of, and one far from that at
-   * the load cause a reload.
+   * Notes the result of a selection from the chain of an underlying. An empty one that
+   * contracts can be listed for, a price that an expiry has no strikes on both sides of,
+   * and one far from that at the load cause a reload.
    */
   noteSelection(underlying: string, outcome: SelectionOutcome): void {
     if (this.#entries.get(underlying)?.noteSelection(outcome)) this.#signal.wake();
+  }
+
+  #wait(symbol: string): void {
+    const [oldest] = this.#waiting;
+    if (this.#waiting.size >= MAX_WAITING && oldest !== undefined) this.#waiting.delete(oldest);
+    this.#waiting.add(symbol);
+  }
+
+  /** Observes the contracts that have waited for a chain. */
+  #observeWaiting(underlying: string): void {
+    const { directory } = this.#options;
+    for (const symbol of this.#waiting) {
+      if (directory.underlyingOf(symbol) !== underlying) continue;
+      this.#waiting.delete(symbol);
+      this.observe(symbol);
+    }
   }
 
   /** Loads the chains that are due, until `signal` fires. */
@@ -246,6 +267,7 @@ export class OptionChainCache {
     const { unlisted, isConfirmed, added, removed } = entry.succeed(listed, cause);
     // Symbols observed before may be missing in the new chain.
     this.#observed.clear();
+    this.#observeWaiting(entry.underlying);
     const { underlying, chain, reason } = entry;
     const { log, onChange } = this.#options;
     const isNews = before.chain === undefined || before.reason !== undefined || added + removed > 0;

@@ -13,7 +13,6 @@ import {
   type DeltaRange,
   deltaRangeOf,
   includesRange,
-  isByDelta,
   mergeRanges,
   neededRangeOf,
 } from "../../domain/options/delta_range.ts";
@@ -72,7 +71,7 @@ interface Entry {
   range: string;
   /** The range of the last query that has ended, also of one that has failed. */
   answered: DeltaRange | undefined;
-  /** Monotonic ms since which another range is wanted. */
+  /** Monotonic ms since which another range is needed. */
   changedAt: number | undefined;
   problem: string | undefined;
 }
@@ -150,7 +149,7 @@ export class OptionDeltas {
     return { now: clock.now(), calendar };
   }
 
-  /** Removes the underlyings that are not wanted; notes since when another range is. */
+  /** Removes the underlyings without selections; notes since when another range is needed. */
   #noteWanted(wanted: ReadonlyMap<string, Wanted>): void {
     for (const [underlying, entry] of this.#entries) {
       const range = wanted.get(underlying)?.range;

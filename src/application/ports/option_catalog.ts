@@ -41,7 +41,8 @@ export interface LastTrades {
 export interface OptionCatalog {
   /**
    * Every active contract of an underlying, all expiries, also those that are not
-   * tradable; none for an underlying that is not known. One request has {@linkcode CONTRACTS_PER_REQUEST}.
+   * tradable; none for an underlying that is not known. One request has
+   * {@linkcode CONTRACTS_PER_REQUEST}.
    *
    * @throws ApiUnavailable
    */

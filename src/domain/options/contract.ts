@@ -24,7 +24,7 @@ export interface OptionContract {
   readonly openInterest: number;
   /** Whether it delivers something else than 100 shares or units of the underlying. */
   readonly isAdjusted: boolean;
-  /** Whether Alpaca accepts orders for it; one that is not tradable is not selected. @default true */
+  /** Whether Alpaca accepts orders for it; one that it does not is not selected. @default true */
   readonly isTradable?: boolean | undefined;
 }
 

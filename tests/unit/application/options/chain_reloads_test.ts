@@ -8,6 +8,7 @@ import { CHAIN_REQUESTS } from "../../../../src/application/options/option_chain
 import { ApiUnavailable } from "../../../../src/application/ports/api_unavailable.ts";
 import { instantAt } from "../../../../src/domain/calendar/exchange_time.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
+import type { ListingOutlook } from "../../../../src/domain/options/listing_outlook.ts";
 import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
 import { ChainRig, HOUR_MS, MINUTE_MS, TODAY } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
@@ -29,7 +30,7 @@ Deno.test("after a 10:1 split new strikes are used minutes after they are listed
   using _spy = rig.cache.use("SPY");
   const note = (price: number) => () => {
     const isEmpty = !rig.strikesOf("SPY").some((strike) => Math.abs(strike - price) < price / 10);
-    rig.cache.noteSelection("SPY", { isEmpty, price });
+    rig.cache.noteSelection("SPY", { isEmpty, outlook: "today", price });
   };
   await rig.minutes(3 * 60 + 55, note(1_000));
   assert.equal(rig.catalog.asked.length, 1, "nothing is wrong until 04:00");
@@ -45,8 +46,17 @@ Deno.test("after a 10:1 split new strikes are used minutes after they are listed
   assert.deepEqual(causesOf(rig)[1], "a selection is empty");
 });
 
-/** Minutes between the loads of SPY; before each minute its selection is empty. */
-async function emptyFor(rig: ChainRig, minutes: number, action = () => {}): Promise<number[]> {
+/**
+ * Minutes between the loads of SPY; before each minute its selection is empty.
+ *
+ * @param change called before each minute, or when contracts can be listed for the selection
+ */
+async function emptyFor(
+  rig: ChainRig,
+  minutes: number,
+  change: ListingOutlook | (() => void) = () => {},
+): Promise<number[]> {
+  const [outlook, action] = typeof change === "string" ? [change, () => {}] : [undefined, change];
   const times: number[] = [];
   const contracts = ScriptedCatalog.prototype.contracts.bind(rig.catalog);
   rig.catalog.contracts = (...request) => {
@@ -55,7 +65,7 @@ async function emptyFor(rig: ChainRig, minutes: number, action = () => {}): Prom
   };
   await rig.minutes(minutes, () => {
     action();
-    rig.cache.noteSelection("SPY", { isEmpty: true, price: 100 });
+    rig.cache.noteSelection("SPY", { isEmpty: true, outlook, price: 100 });
   });
   return times.slice(1).map((time, at) => time - (times[at] ?? 0));
 }
@@ -66,6 +76,32 @@ Deno.test("the pause before reloads for an empty selection grows to two hours", 
   using _spy = rig.cache.use("SPY");
   await rig.clock.advance(0);
   assert.deepEqual(await emptyFor(rig, 600), [2, 4, 8, 16, 32, 64, 120, 120, 120]);
+});
+
+Deno.test("while options trade the pause for an empty selection grows to ten minutes", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  assert.deepEqual(await emptyFor(rig, 60, "today"), [2, 4, 8, 10, 10, 10, 10]);
+  await emptyFor(rig, 400, "later");
+  const asked = rig.catalog.asked.length;
+  await emptyFor(rig, 5, "today");
+  assert.equal(rig.catalog.asked.length, asked + 1, "a pause of 120 min has ended");
+});
+
+Deno.test("an empty selection that nothing can be listed for reloads no chain", async () => {
+  await using rig = new ChainRig();
+  rig.list("SPY", DAYS, STRIKES);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  await emptyFor(rig, 600, "never");
+  assert.equal(rig.catalog.asked.length, 1);
+  await emptyFor(rig, 180, "unlisted");
+  assert.equal(rig.catalog.asked.length, 2, "a reload confirms that today has no expiry");
+  await emptyFor(rig, 120, "unlisted");
+  const confirmed = "a selection is empty";
+  assert.deepEqual(causesOf(rig).slice(1), [confirmed, "new exchange day", confirmed]);
 });
 
 Deno.test("a chain that has changed is reloaded after the first pause again", async () => {
@@ -371,10 +407,10 @@ Deno.test("a reload that lists the same contracts keeps the chain", async () => 
     return state.at === "ready" ? state.chain : undefined;
   };
   const first = chain();
-  const reload = async () => {
+  const reload = async (minutes = 2) => {
     const asked = rig.catalog.asked.length;
     rig.cache.noteSelection("SPY", { isEmpty: true, price: 100 });
-    await rig.minutes(2);
+    await rig.minutes(minutes);
     assert.equal(rig.catalog.asked.length, asked + 1);
   };
   rig.list("SPY", DAYS, STRIKES);
@@ -383,8 +419,13 @@ Deno.test("a reload that lists the same contracts keeps the chain", async () => 
   const listed = rig.catalog.listed.get("SPY") ?? [];
   rig.catalog.listed.set("SPY", listed.map((each) => ({ ...each, openInterest: 7 })));
   await reload();
-  assert.notEqual(chain(), first, "another open interest is used");
-  assert.equal(chain()?.contracts[0]?.openInterest, 7);
+  const second = chain();
+  assert.notEqual(second, first, "another open interest is used");
+  assert.equal(second?.contracts[0]?.openInterest, 7);
+  const untradable = rig.catalog.listed.get("SPY") ?? [];
+  rig.catalog.listed.set("SPY", untradable.map((each) => ({ ...each, isTradable: false })));
+  await reload(4);
+  assert.notEqual(chain(), second, "whether contracts are tradable is used");
 });
 
 /** Answers of the catalog that the test gives one by one. */

@@ -361,12 +361,54 @@ Deno.test("an expiry without deltas is selected by strikes, with a reason", asyn
   assert.equal(reason(), undefined);
 });
 
+Deno.test("a reply without the deltas of an expiry does not change what it has", async () => {
+  await using rig = new Rig();
+  for (const { symbol, strike } of rig.catalog.listed.get("SPY") ?? []) {
+    rig.catalog.contractDeltas.set(symbol, (150 - strike) / 100);
+  }
+  const bounds = { minAbsDelta: 0.2, maxAbsDelta: 0.21, strikeWindowPercent: 1_000 };
+  using _stream = await rig.open("SPY", { ...bounds, withoutDeltas: { strikeWindowPercent: 2 } });
+  assert.deepEqual(rig.strikes, [129, 130]);
+  const complete = new Map(rig.catalog.contractDeltas);
+  for (const { symbol, expiryDay } of rig.catalog.listed.get("SPY") ?? []) {
+    if (expiryDay === TOMORROW) rig.catalog.contractDeltas.delete(symbol);
+  }
+  const reason = () => rig.expansions.reports()[0]?.reason;
+  await rig.clock.advance(5 * 60_000);
+  assert.deepEqual(rig.strikes, [129, 130]);
+  assert.equal(reason(), "the deltas are not renewed: the last reply has none of 1 expiry");
+  for (const [symbol, delta] of complete) rig.catalog.contractDeltas.set(symbol, delta);
+  await rig.clock.advance(5 * 60_000);
+  assert.deepEqual(rig.strikes, [129, 130]);
+  assert.equal(reason(), undefined);
+});
+
+Deno.test("a selection of other expiries waits for their deltas", async () => {
+  await using rig = new Rig();
+  for (const { symbol, strike } of rig.catalog.listed.get("SPY") ?? []) {
+    rig.catalog.contractDeltas.set(symbol, (150 - strike) / 100);
+  }
+  const bounds = { minAbsDelta: 0.2, maxAbsDelta: 0.21, strikeWindowPercent: 1_000 };
+  using _near = await rig.open("SPY", { ...bounds, maxDays: 1 });
+  assert.equal(rig.sink.symbols().length, 4);
+  let answer = () => {};
+  rig.catalog.deltas = () =>
+    new Promise((resolve) => answer = () => resolve(rig.catalog.contractDeltas));
+  using _far = await rig.open("SPY", { ...bounds, minDays: 2 });
+  await rig.clock.advance(INTERVAL_MS);
+  assert.equal(rig.sink.symbols().length, 4, "not by strikes meanwhile");
+  assert.equal(rig.expansions.reports()[1]?.reason, "the deltas are not known yet");
+  answer();
+  await rig.clock.advance(0);
+  assert.equal(rig.sink.symbols().length, 8);
+});
+
 Deno.test("the reason has expiries without deltas and those that a maximum cuts", async () => {
   await using rig = new Rig();
-  rig.catalog.contractDeltas.set(
-    occSymbol("SPY", { expiryDay: TODAY + 8, right: "call", strike: 120 }),
-    0.3,
-  );
+  for (const right of ["call", "put"] as const) {
+    const symbol = occSymbol("SPY", { expiryDay: TODAY + 8, right, strike: 120 });
+    rig.catalog.contractDeltas.set(symbol, 0.3);
+  }
   using _stream = await rig.open("SPY", { minAbsDelta: 0.2, maxContracts: 1 });
   assert.equal(
     rig.expansions.reports()[0]?.reason,
@@ -629,6 +671,24 @@ Deno.test("a selection without contracts is reported as such", async () => {
     rig.expansions.reports()[0]?.reason,
     "no contract is within the selection",
   );
+});
+
+Deno.test("a selection whose expiries have passed does not reload the chain", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { expiries: [TODAY - 3, TODAY - 2] });
+  await rig.clock.advance(12 * HOUR_MS);
+  assert.equal(rig.catalog.asked.length, 1);
+  assert.equal(rig.expansions.reports()[0]?.reason, "no contract is within the selection");
+});
+
+Deno.test("strikes that are added by day are selected within ten minutes", async () => {
+  await using rig = new Rig();
+  await rig.clock.advance(24 * HOUR_MS - INTERVAL_MS);
+  using _stream = await rig.open("SPY", { minStrike: 200, strikeWindowPercent: 1_000 });
+  await rig.clock.advance(3 * HOUR_MS);
+  rig.list("SPY", [TOMORROW, TODAY + 8], strikesFrom(50, 250));
+  await rig.clock.advance(10 * 60_000 + INTERVAL_MS);
+  assert.equal(rig.strikes[0], 200);
 });
 
 Deno.test("a guessed price is reported as a guess", async () => {

@@ -5,7 +5,7 @@ import { OptionChainCache } from "../../../../src/application/options/option_cha
 import { UnderlyingDirectory } from "../../../../src/domain/options/underlying_directory.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
 import { RecordingLog } from "../../../support/recording_log.ts";
-import { gridOf, occSymbol } from "../../domain/options/chains.ts";
+import { gridOf, occSymbol, strikesFrom } from "../../domain/options/chains.ts";
 import { ChainRig as Rig, HOUR_MS, TODAY } from "./chain_rig.ts";
 import { ScriptedCatalog } from "./scripted_catalog.ts";
 
@@ -71,6 +71,53 @@ Deno.test("a contract with an expiry that the chain lacks reloads it once", asyn
     await rig.clock.advance(60_000);
   }
   assert.equal(rig.catalog.asked.length, 3, "an unlisted expiry reloads once");
+});
+
+Deno.test("a contract that is observed before its chain is loaded reloads it", async () => {
+  await using rig = new Rig();
+  const symbol = (days: number, root = "SPY") =>
+    occSymbol(root, { expiryDay: TODAY + days, right: "call", strike: 100 });
+  rig.cache.observe(symbol(3, "QQQ"));
+  const complete = gridOf({ days: [TODAY, TODAY + 3, TODAY + 7], strikes: [100] });
+  let answer = () => {};
+  rig.catalog.contracts = (underlying) => {
+    rig.catalog.asked.push(underlying);
+    const isFirst = rig.catalog.asked.filter((name) => name === underlying).length === 1;
+    const listed = isFirst ? complete.filter(({ expiryDay }) => expiryDay !== TODAY + 3) : complete;
+    return new Promise((resolve) => answer = () => resolve(listed));
+  };
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(0);
+  rig.cache.observe(symbol(7));
+  rig.cache.observe(symbol(3));
+  rig.cache.observe(symbol(3));
+  answer();
+  await rig.clock.advance(0);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 7]);
+  assert.deepEqual(rig.catalog.asked, ["SPY", "SPY"]);
+  answer();
+  await rig.clock.advance(30 * 60_000);
+  assert.deepEqual(rig.expiriesOf("SPY"), [0, 3, 7]);
+  assert.equal(rig.catalog.asked.length, 2);
+  using _qqq = rig.cache.use("QQQ");
+  for (let load = 0; load < 2; load++) {
+    await rig.clock.advance(0);
+    answer();
+  }
+  await rig.clock.advance(30 * 60_000);
+  assert.deepEqual(rig.catalog.asked.slice(2), ["QQQ", "QQQ"], "observed before the first use");
+});
+
+Deno.test("contracts that wait for their chain are limited, the latest are kept", async () => {
+  await using rig = new Rig();
+  const symbol = (strike: number) =>
+    occSymbol("SPY", { expiryDay: TODAY + 3, right: "call", strike });
+  const names = Array.from({ length: 5_000 }, (_, at) => symbol(1_000 + at));
+  rig.catalog.listed.set("SPY", gridOf({ days: [TODAY + 3], strikes: strikesFrom(4_000, 5_999) }));
+  for (const name of names) rig.cache.observe(name);
+  using _spy = rig.cache.use("SPY");
+  await rig.clock.advance(30 * 60_000);
+  assert.equal(rig.catalog.asked.length, 1, "those that are not listed were left out");
 });
 
 Deno.test("invalid expiries reload a chain a few times a day at most", async () => {
