@@ -12,6 +12,7 @@ import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
 import { ConnectionLimits } from "./application/connections/connection_limits.ts";
 import { supervise } from "./application/feeds/supervise.ts";
+import { OpeningRate } from "./application/limits/opening_rate.ts";
 import { LastEvents } from "./application/history/last_events.ts";
 import { Outages } from "./application/history/outages.ts";
 import { Activity } from "./application/status/activity.ts";
@@ -102,6 +103,8 @@ export async function startProxy(
     ...deps,
     maxGrpc: limits.maxConnections,
     maxHttp: limits.maxHttpConnections,
+    maxGrpcPerAddress: limits.maxConnectionsPerAddress,
+    maxHttpPerAddress: limits.maxHttpConnectionsPerAddress,
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
@@ -115,6 +118,8 @@ export async function startProxy(
       connections,
       clock,
       idleMs: limits.httpIdleMs,
+      maxViewers: limits.maxViewers,
+      maxViewersPerAddress: limits.maxViewersPerAddress,
       allowedHosts: limits.allowedHosts,
       onError: (cause) => log.error("An HTTP response failed", { cause }),
     }),
@@ -132,6 +137,7 @@ export async function startProxy(
     access: OPEN_ACCESS,
     connections,
     admission: limits,
+    openings: new OpeningRate(limits.maxOpeningsPerSec, clock),
     refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,

@@ -104,6 +104,7 @@ export type GrpcHarnessOptions =
       | "defaultSelection"
       | "admission"
       | "connections"
+      | "openings"
       | "keepaliveMs"
       | "keepaliveTimeoutMs"
     >

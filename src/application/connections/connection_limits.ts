@@ -4,7 +4,7 @@
  *
  * - gRPC and HTTP connections: at the limit, the longest idle one (without a stream, without a
  *   request) is closed for a new one; if none is idle, the new one is refused. Both are counted as
- *   refusals.
+ *   refusals. The same applies to the connections of one address, IPv6 by /64.
  * - File descriptors: the limit is learned from the first failed accept. Then some connections are
  *   closed, so that the reserve is free again, and new ones are refused before the reserve is used.
  *
@@ -15,6 +15,7 @@
  *
  * @module
  */
+import { addressBlock } from "../../domain/limits/address_block.ts";
 import type { AcceptFailure, ProxyCounters } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
@@ -25,11 +26,17 @@ export type ConnectionKind = "grpc" | "http";
 
 /** Limits on connections, by kind. */
 const LIMITS = {
-  grpc: { name: "gRPC", limit: "connections", variable: "STREAM_PROXY_MAX_CONNECTIONS" },
+  grpc: {
+    name: "gRPC",
+    limit: "connections",
+    variable: "STREAM_PROXY_MAX_CONNECTIONS",
+    perAddress: "STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS",
+  },
   http: {
     name: "HTTP",
     limit: "http_connections",
     variable: "STREAM_PROXY_MAX_HTTP_CONNECTIONS",
+    perAddress: "STREAM_PROXY_MAX_HTTP_CONNECTIONS_PER_ADDRESS",
   },
 } as const;
 
@@ -57,8 +64,10 @@ interface AcceptedConnection {
   readonly close: () => void;
   /** Monotonic ms since which no request is under way; undefined in one. */
   readonly idleSince?: () => number | undefined;
-  /** Address and port of the client, for logs. */
-  readonly peer?: string;
+  /** Address of the client. @default unknown, which only the total limits */
+  readonly address?: string | undefined;
+  /** Port of the client, for logs. */
+  readonly port?: number | undefined;
 }
 
 /** What {@linkcode ConnectionLimits} needs. */
@@ -67,6 +76,10 @@ export interface ConnectionLimitsOptions {
   readonly maxGrpc: number;
   /** HTTP connections at a time, over all HTTP ports. */
   readonly maxHttp: number;
+  /** gRPC connections of one address at a time; 0 for no limit. @default 0 */
+  readonly maxGrpcPerAddress?: number;
+  /** HTTP connections of one address at a time; 0 for no limit. @default 0 */
+  readonly maxHttpPerAddress?: number;
   readonly counters: Pick<ProxyCounters, "refusals" | "acceptFailures">;
   readonly clock: Clock;
   readonly log: Log;
@@ -92,6 +105,11 @@ export class ConnectionLimits {
   readonly #open: Readonly<Record<ConnectionKind, Set<AcceptedConnection>>> = {
     grpc: new Set(),
     http: new Set(),
+  };
+  /** The same by block of addresses; no entry is empty. */
+  readonly #byAddress: Readonly<Record<ConnectionKind, Map<string, Set<AcceptedConnection>>>> = {
+    grpc: new Map(),
+    http: new Map(),
   };
   readonly #use: DescriptorUse;
   readonly #logged = new Map<string, { at: number; since: number }>();
@@ -122,10 +140,17 @@ export class ConnectionLimits {
    * refused and the caller has to close it
    */
   admit(kind: ConnectionKind, connection: AcceptedConnection): (() => void) | undefined {
-    if (!this.#makeRoom(kind, connection.peer)) return undefined;
-    const open = this.#open[kind];
-    open.add(connection);
-    return () => void open.delete(connection);
+    if (!this.#makeRoomOfAddress(kind, connection)) return undefined;
+    if (!this.#makeRoom(kind, peerOf(connection))) return undefined;
+    this.#open[kind].add(connection);
+    const { address } = connection;
+    if (address !== undefined) {
+      const block = addressBlock(address);
+      const others = this.#byAddress[kind].get(block);
+      if (others) others.add(connection);
+      else this.#byAddress[kind].set(block, new Set([connection]));
+    }
+    return () => this.#remove(kind, connection);
   }
 
   /** Counts and logs a failed accept; frees descriptors when it lacks them. */
@@ -154,6 +179,24 @@ export class ConnectionLimits {
 
   get #size(): number {
     return this.#open.grpc.size + this.#open.http.size;
+  }
+
+  /** Whether its address may have another connection, for which an idle one may be closed. */
+  #makeRoomOfAddress(kind: ConnectionKind, connection: AcceptedConnection): boolean {
+    const { maxGrpcPerAddress = 0, maxHttpPerAddress = 0 } = this.#options;
+    const { name, perAddress } = LIMITS[kind];
+    const most = kind === "grpc" ? maxGrpcPerAddress : maxHttpPerAddress;
+    if (most === 0 || connection.address === undefined) return true;
+    const block = addressBlock(connection.address);
+    const open = this.#byAddress[kind].get(block);
+    if (open === undefined || open.size < most) return true;
+    this.#options.counters.refusals.connections_per_address++;
+    this.#warn(perAddress, `Closing ${name} connections of one address above ${perAddress}`, {
+      limit: most,
+      address: block,
+      peer: peerOf(connection),
+    });
+    return this.#closeIdle(kind, open);
   }
 
   /** Whether a connection is admitted, for which an idle one of its kind may be closed. */
@@ -186,10 +229,13 @@ export class ConnectionLimits {
   }
 
   /** Closes the longest idle connection; false if none is idle. */
-  #closeIdle(kind: ConnectionKind): boolean {
+  #closeIdle(
+    kind: ConnectionKind,
+    among: ReadonlySet<AcceptedConnection> = this.#open[kind],
+  ): boolean {
     let longest: AcceptedConnection | undefined;
     let since = Infinity;
-    for (const connection of this.#open[kind]) {
+    for (const connection of among) {
       const idleSince = connection.idleSince?.() ?? Infinity;
       if (idleSince >= since) continue;
       longest = connection;
@@ -208,8 +254,16 @@ export class ConnectionLimits {
   }
 
   #close(kind: ConnectionKind, connection: AcceptedConnection): void {
-    this.#open[kind].delete(connection);
+    this.#remove(kind, connection);
     connection.close();
+  }
+
+  #remove(kind: ConnectionKind, connection: AcceptedConnection): void {
+    this.#open[kind].delete(connection);
+    const block = addressBlock(connection.address ?? "");
+    const others = this.#byAddress[kind].get(block);
+    others?.delete(connection);
+    if (others?.size === 0) this.#byAddress[kind].delete(block);
   }
 
   #freeDescriptors(): void {
@@ -267,6 +321,11 @@ export class ConnectionLimits {
     logged.at = now;
     logged.since = 0;
   }
+}
+
+/** Address and port of a client, for logs. */
+function peerOf({ address, port }: AcceptedConnection): string | undefined {
+  return address && `${address}:${port}`;
 }
 
 /** Error codes of accept(2), by group; firewalls add EPERM. */

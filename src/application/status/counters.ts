@@ -59,9 +59,12 @@ export type AcceptFailure = typeof ACCEPT_FAILURES[number];
 const REFUSAL_REASONS = [
   "connections",
   "http_connections",
+  "connections_per_address",
+  "viewers",
   "descriptors",
   "streams_per_connection",
   "streams",
+  "stream_openings",
   "request_bytes",
   "request_time",
   "metadata",

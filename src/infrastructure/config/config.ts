@@ -128,8 +128,16 @@ export interface Config {
   readonly limits: {
     /** gRPC connections at a time. */
     readonly maxConnections: number;
+    /** gRPC connections of one address at a time; 0: no limit. */
+    readonly maxConnectionsPerAddress: number;
     /** Connections of the health and metrics ports together. */
     readonly maxHttpConnections: number;
+    /** Those of one address; 0: no limit. */
+    readonly maxHttpConnectionsPerAddress: number;
+    /** Open status pages. */
+    readonly maxViewers: number;
+    /** Those of one address; 0: no limit. */
+    readonly maxViewersPerAddress: number;
     /** Longest wait for an HTTP client, in ms. */
     readonly httpIdleMs: number;
     /** Names with a dot under which the status page is served. */
@@ -138,6 +146,8 @@ export interface Config {
     readonly maxStreamsPerConnection: number;
     /** Streaming calls of all connections. */
     readonly maxStreams: number;
+    /** Streams that an address or identity may open per second; 0: no limit. */
+    readonly maxOpeningsPerSec: number;
     /** Bytes of unfinished requests of all connections. */
     readonly maxPendingRequestBytes: number;
     /** Time in which a request has to arrive completely, in ms. */

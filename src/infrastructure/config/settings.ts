@@ -58,6 +58,7 @@ const {
 const PORT = integer(0, 65_535);
 const SECONDS = integer(1, 3_600);
 const COUNT = integer(1, 1_000_000);
+const COUNT_OR_NONE = integer(0, 1_000_000);
 const CAPACITY = integer(1, 10_000_000);
 const STOCK_CHANNEL_LIST = listOf(UPSTREAM_CHANNELS, "none");
 const OPTION_CHANNEL_LIST = listOf(["trades", "quotes", "bars"], "none");
@@ -319,10 +320,35 @@ export const SETTINGS = {
         "closed, or else new ones are reset",
       default: "2048",
     }),
+    STREAM_PROXY_MAX_CONNECTIONS_PER_ADDRESS: row(
+      COUNT_OR_NONE,
+      "limits.maxConnectionsPerAddress",
+      {
+        description: "gRPC connections of one address (IPv6: of one /64) at a time; 0 for no " +
+          "limit. Clients behind one balancer or NAT share an address",
+        default: "1024",
+      },
+    ),
     STREAM_PROXY_MAX_HTTP_CONNECTIONS: row(COUNT, "limits.maxHttpConnections", {
       description: "Connections of the health and metrics ports together; idle ones are " +
         "closed to make room",
       default: "256",
+    }),
+    STREAM_PROXY_MAX_HTTP_CONNECTIONS_PER_ADDRESS: row(
+      COUNT_OR_NONE,
+      "limits.maxHttpConnectionsPerAddress",
+      {
+        description: "Those of one address (IPv6: of one /64); 0 for no limit",
+        default: "128",
+      },
+    ),
+    STREAM_PROXY_MAX_VIEWERS: row(COUNT, "limits.maxViewers", {
+      description: "Status pages that are open and updated at a time",
+      default: "50",
+    }),
+    STREAM_PROXY_MAX_VIEWERS_PER_ADDRESS: row(COUNT_OR_NONE, "limits.maxViewersPerAddress", {
+      description: "Those of one address (IPv6: of one /64); 0 for no limit",
+      default: "25",
     }),
     STREAM_PROXY_HTTP_IDLE_SECS: row(SECONDS, "limits.httpIdleMs", {
       description: "Longest wait for an HTTP client: for its request, or until it reads the " +
@@ -343,6 +369,12 @@ export const SETTINGS = {
     STREAM_PROXY_MAX_STREAMS: row(COUNT, "limits.maxStreams", {
       description: "Open streaming calls; more are refused with RESOURCE_EXHAUSTED",
       default: "5000",
+    }),
+    STREAM_PROXY_MAX_STREAM_OPENINGS_PER_SEC: row(COUNT_OR_NONE, "limits.maxOpeningsPerSec", {
+      description: "Streams that an address (IPv6: a /64) or identity may open per second, after " +
+        "20 s' worth together, and half of it for one connection; more are refused with " +
+        "RESOURCE_EXHAUSTED; 0 for no limit",
+      default: "500",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
       description: "Megabytes of all unfinished requests; the largest is refused with " +

@@ -13,6 +13,7 @@ import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { type AuthenticationFailure, Unauthenticated } from "../../application/access/access.ts";
 import { PermissionDenied } from "../../application/access/authorize.ts";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
+import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
 import {
   FeedDisabled,
   OpeningsExceeded,
@@ -82,6 +83,28 @@ export function unavailable(message: string): CallError {
   return new CallError(Code.UNAVAILABLE, message);
 }
 
+/** Time after which a call that a shortage refuses is to be repeated, in ms. */
+const RETRY_AFTER_MS = 5_000;
+
+/**
+ * Refuses a call at a limit that others use up, with QuotaFailure and RetryInfo.
+ *
+ * @param subject what is limited
+ * @param description the limit and what is used
+ * @param remedy what to do; part of the message only
+ */
+export function exhausted(subject: string, description: string, remedy: string): CallError {
+  const quotas = [{ subject, description }];
+  const details = { quotas, retryAfterMs: RETRY_AFTER_MS };
+  return new CallError(Code.RESOURCE_EXHAUSTED, `${description}; ${remedy}`, details);
+}
+
+/** Refuses a client that opens streams too often. */
+export function openedTooOften({ scope, message, retryAfterMs }: OpenedTooOften): CallError {
+  const quotas = [{ subject: `openings of the ${scope}`, description: message }];
+  return new CallError(Code.RESOURCE_EXHAUSTED, message, { quotas, retryAfterMs });
+}
+
 /** Status and cause of each reason for which a client is not authenticated. */
 const UNAUTHENTICATED: Readonly<Record<AuthenticationFailure, readonly [Code, string]>> = {
   missing: [Code.UNAUTHENTICATED, "TOKEN_MISSING"],
@@ -117,21 +140,20 @@ export function refusalOf(error: unknown): unknown {
     const description = `The symbol quota of feed ${feed} is exceeded by ${
       used + requested - limit
     }: ${limit} allowed, ${used} used, ${requested} more requested`;
-    return new CallError(
-      Code.RESOURCE_EXHAUSTED,
-      `${description}; request fewer symbols, close other streams, or use a ` +
-        "larger plan and set ALPACA_PLAN to it",
-      { quotas: [{ subject: `feed:${feed} symbols`, description }] },
+    return exhausted(
+      `feed:${feed} symbols`,
+      description,
+      "request fewer symbols, close other streams, or use a larger plan and set ALPACA_PLAN to it",
     );
   }
   if (error instanceof TooManySymbols) {
-    const description = error.message;
-    return new CallError(
-      Code.RESOURCE_EXHAUSTED,
-      `${description}; request fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS`,
-      { quotas: [{ subject: "symbols of all streams", description }] },
+    return exhausted(
+      "symbols of all streams",
+      error.message,
+      "request fewer, close other streams, or raise STREAM_PROXY_MAX_SYMBOLS",
     );
   }
+  if (error instanceof OpenedTooOften) return openedTooOften(error);
   if (error instanceof OpeningsExceeded) return unavailable(error.message);
   return error;
 }
@@ -165,10 +187,6 @@ function pack({ cause, retryAfterMs, fields = [], quotas = [] }: ErrorDetails): 
     const info = create(ErrorInfoSchema, { reason, domain: DOMAIN, metadata: { ...metadata } });
     details.push(anyPack(ErrorInfoSchema, info));
   }
-  if (retryAfterMs !== undefined) {
-    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
-    details.push(anyPack(RetryInfoSchema, retry));
-  }
   if (fields.length > 0) {
     const fieldViolations = fields.map((field) => ({ ...field }));
     const badRequest = create(BadRequestSchema, { fieldViolations });
@@ -178,6 +196,10 @@ function pack({ cause, retryAfterMs, fields = [], quotas = [] }: ErrorDetails): 
     const violations = quotas.map((quota) => ({ ...quota }));
     const quotaFailure = create(QuotaFailureSchema, { violations });
     details.push(anyPack(QuotaFailureSchema, quotaFailure));
+  }
+  if (retryAfterMs !== undefined) {
+    const retry = create(RetryInfoSchema, { retryDelay: durationFromMs(retryAfterMs) });
+    details.push(anyPack(RetryInfoSchema, retry));
   }
   return details;
 }

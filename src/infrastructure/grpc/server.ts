@@ -18,6 +18,7 @@ import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import { openPort } from "../../application/connections/open_port.ts";
+import type { OpeningRate } from "../../application/limits/opening_rate.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
@@ -74,6 +75,8 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly connections: ConnectionLimits;
   /** Limits of clients and connections. */
   readonly admission: AdmissionLimits;
+  /** Limits how often streams are opened. @default no limit */
+  readonly openings?: OpeningRate | undefined;
   /** Counts refusals by limit. */
   readonly refusals: ProxyCounters["refusals"];
   /** Longest delay in ms of a busy stream's messages, for larger writes; 0 is none. */

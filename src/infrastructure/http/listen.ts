@@ -145,7 +145,8 @@ export class HttpPort implements AsyncDisposable {
     const release = connections.admit("http", {
       close: () => socket.destroy(),
       idleSince: () => connection.pending > 0 ? undefined : connection.idleSince,
-      peer: `${socket.remoteAddress}:${socket.remotePort}`,
+      address: socket.remoteAddress,
+      port: socket.remotePort,
     });
     if (release === undefined) {
       socket.destroy();
@@ -192,7 +193,8 @@ export class HttpPort implements AsyncDisposable {
       let content = text("Shutting down\n", 503);
       if (invalid) content = text(`${routed}\n`, 400);
       else if (!this.#closing) {
-        content = await this.#options.handler({ request: routed, completed });
+        const { remoteAddress: address = "" } = request.socket;
+        content = await this.#options.handler({ request: routed, address, completed });
       }
       await sendResponse(content, response, {
         timeoutMs: this.#options.idleMs,

@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { addressBlock } from "../../domain/limits/address_block.ts";
 import { respond, type RoutedRequest, text } from "./routes.ts";
 
 /** Time between two snapshots, in ms. */
@@ -34,6 +35,10 @@ export interface LiveEventsOptions {
   readonly onError: (cause: unknown) => void;
   /** Connections at a time. @default 50 */
   readonly maxViewers?: number | undefined;
+  /** Connections of one address at a time, IPv6 by /64; 0 for no limit. @default 0 */
+  readonly maxViewersPerAddress?: number | undefined;
+  /** Called for each viewer that is refused at a limit. */
+  readonly onRefused?: (() => void) | undefined;
   /** @default setInterval */
   readonly interval?: Interval | undefined;
 }
@@ -51,6 +56,8 @@ export class LiveEvents implements Disposable {
   readonly #viewers = new Set<Viewer>();
   /** Open connections, those of disconnected viewers included. */
   #connections = 0;
+  /** The same by block of addresses; no entry is 0. */
+  readonly #byAddress = new Map<string, number>();
   #ticking: Disposable | undefined;
   #failing = false;
   #ended = false;
@@ -60,22 +67,32 @@ export class LiveEvents implements Disposable {
   }
 
   /** The route: a stream, or an error. */
-  readonly answer = ({ request, completed }: RoutedRequest): Response => {
+  readonly answer = ({ request, address, completed }: RoutedRequest): Response => {
     if (this.#ended) return text("Shutting down\n", 503);
     if (request.headers.get("sec-fetch-site") === "cross-site") {
       return text("Events are only for the page of this port\n", 403);
     }
     const head = { status: 200, type: "text/event-stream" };
     if (request.method === "HEAD") return respond(null, head);
-    const { maxViewers = 50 } = this.#options;
-    if (this.#connections >= maxViewers) {
-      const busy = text(
-        `Limit of ${maxViewers} viewers reached: close a page, or try later\n`,
-        503,
-      );
+    const { maxViewers = 50, maxViewersPerAddress = 0, onRefused } = this.#options;
+    const block = addressBlock(address);
+    const ofAddress = this.#byAddress.get(block) ?? 0;
+    const isAddressFull = maxViewersPerAddress > 0 && ofAddress >= maxViewersPerAddress;
+    if (isAddressFull || this.#connections >= maxViewers) {
+      onRefused?.();
+      const limit = isAddressFull
+        ? `${maxViewersPerAddress} viewers of one address`
+        : `${maxViewers} viewers`;
+      const busy = text(`Limit of ${limit} reached: close a page, or try later\n`, 503);
       busy.headers.set("retry-after", "10");
       return busy;
     }
+    this.#byAddress.set(block, ofAddress + 1);
+    completed.then(() => {
+      const left = (this.#byAddress.get(block) ?? 0) - 1;
+      if (left > 0) this.#byAddress.set(block, left);
+      else this.#byAddress.delete(block);
+    });
     return respond(this.#admit(completed), head);
   };
 

@@ -13,6 +13,8 @@ export type RouteRequest = Pick<Request, "method" | "url" | "headers">;
 /** A request to a route. */
 export interface RoutedRequest {
   readonly request: RouteRequest;
+  /** Address of the client, without a port; a reverse proxy has its own. */
+  readonly address: string;
   /** Resolves when the response is sent or its connection is closed. */
   readonly completed: Promise<void>;
 }

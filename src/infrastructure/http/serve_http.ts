@@ -31,7 +31,7 @@ const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 /** How the HTTP servers are started. */
 export interface ServeHttpOptions
-  extends LiveSources, Pick<LiveEventsOptions, "maxViewers" | "interval"> {
+  extends LiveSources, Pick<LiveEventsOptions, "maxViewers" | "maxViewersPerAddress" | "interval"> {
   readonly health: { readonly host: string; readonly port: number };
   /** Port 0 means no separate port for metrics. */
   readonly metrics: { readonly host: string; readonly port: number };
@@ -81,6 +81,7 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
   const render = reuse(() => renderPage(liveView(options)), options.clock);
   const events = new LiveEvents({
     ...options,
+    onRefused: () => options.counters.refusals.viewers++,
     // The last one must not be a reused page from before the shutdown.
     snapshot: (isLast) =>
       JSON.stringify((isLast ? renderPage(liveView(options)) : render()).content),

@@ -53,6 +53,23 @@ Deno.test("a gRPC connection above the limit is UNAVAILABLE until one is closed"
   assert.equal(connections.figures.grpc, 1);
 });
 
+Deno.test("gRPC connections of one address are limited until one is closed", async () => {
+  const { connections, counters } = httpDependencies({ maxGrpcPerAddress: 2 });
+  await using harness = await startGrpcHarness({ connections });
+  using client = grpcClient(harness);
+  {
+    await using all = new AsyncDisposableStack();
+    for (let opened = 0; opened < 2; opened++) {
+      const busy = all.use(await FrameClient.connect(harness.server.port));
+      busy.open(pathOf("StreamQuotes"));
+    }
+    await harness.market.untilOpen(2);
+    assert.equal((await failureOfCall(client))?.code, status.UNAVAILABLE);
+    assert.ok(counters.refusals.connections_per_address > 0);
+  }
+  await until("the client is served", async () => await failureOfCall(client) === null);
+});
+
 Deno.test("gRPC connections without a stream are closed for new ones", async () => {
   const { connections } = httpDependencies({ maxGrpc: 3 });
   await using harness = await startGrpcHarness({ connections });

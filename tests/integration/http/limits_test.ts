@@ -1,5 +1,7 @@
 /** What clients of the HTTP ports may use up, over real sockets. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
 import type { ConnectionLimitsOptions } from "../../../src/application/connections/connection_limits.ts";
 import type { FeedId } from "../../../src/domain/connection/feed.ts";
 import { serveHttp, type ServeHttpOptions } from "../../../src/infrastructure/http/serve_http.ts";
@@ -28,6 +30,7 @@ async function serve(
   return {
     port: servers.healthPort,
     figures: () => dependencies.connections.figures,
+    refusals: dependencies.counters.refusals,
     [Symbol.asyncDispose]: () => servers[Symbol.asyncDispose](),
   };
 }
@@ -108,6 +111,41 @@ Deno.test("above the limit with no idle connection a new one is refused", async 
   using refused = await RawConnection.open(http.port);
   await refused.closed();
   assert.equal(http.figures().http, 2);
+});
+
+Deno.test("busy connections of one address leave room for a probe of another", async () => {
+  await using http = await serve({}, { maxHttpPerAddress: 2 });
+  using all = new DisposableStack();
+  for (const viewer of await openMany(http.port, 2, all)) {
+    await viewer.send("GET /events HTTP/1.1\r\nHost: proxy\r\n\r\n");
+    await viewer.readUntil(/data: /);
+  }
+  using refused = await RawConnection.open(http.port);
+  await refused.closed();
+  assert.equal(http.refusals.connections_per_address, 1);
+  // Another address of the loopback network.
+  const probe = connectTcp({ port: http.port, host: "127.0.0.1", localAddress: "127.0.0.2" });
+  probe.write(HEALTHZ);
+  const [answer] = await once(probe, "data");
+  assert.match(String(answer), /^HTTP\/1\.1 200 OK/);
+  probe.destroy();
+  await until("the probe is closed", () => http.figures().http === 2);
+});
+
+Deno.test("viewers of one address above their limit get 503, and later are served", async () => {
+  await using http = await serve({ maxViewersPerAddress: 1 });
+  const url = `http://127.0.0.1:${http.port}/events`;
+  const first = await fetch(url);
+  const refused = await fetch(url);
+  assert.equal(refused.status, 503);
+  assert.match(await refused.text(), /1 viewers of one address/);
+  assert.equal(http.refusals.viewers, 1);
+  await first.body?.cancel();
+  await until("another is served", async () => {
+    const next = await fetch(url);
+    await next.body?.cancel();
+    return next.status === 200;
+  });
 });
 
 /** Host to whether the status page is served under it. */

@@ -6,6 +6,7 @@
  * - streams of a connection: announced by SETTINGS, and refused beyond it with REFUSED_STREAM;
  * - streaming calls in all: RESOURCE_EXHAUSTED, while unary calls (status, health) have a reserve
  *   of their own;
+ * - streaming calls that a connection or an address opens per second: RESOURCE_EXHAUSTED;
  * - bytes and time of unfinished requests: `pending_requests.ts`;
  * - metadata of a call: RESOURCE_EXHAUSTED;
  * - work of one turn of the event loop: `turn_scheduler.ts`;
@@ -16,12 +17,13 @@
  */
 import type { Socket } from "node:net";
 import type { IncomingHttpHeaders, ServerHttp2Session, ServerHttp2Stream } from "node:http2";
-import { type Server, status as Code } from "@grpc/grpc-js";
+import type { Server } from "@grpc/grpc-js";
 import type { PeerCertificate } from "../../../application/access/access.ts";
 import type { ConnectionLimits } from "../../../application/connections/connection_limits.ts";
+import { OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
-import { CallError } from "../call_error.ts";
+import { type CallError, exhausted, openedTooOften } from "../call_error.ts";
 import type { CallIdentities } from "../call_identities.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
@@ -59,6 +61,8 @@ interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   /** Counts and limits the connections of this and all other ports. */
   readonly connections: ConnectionLimits;
   readonly limits: AdmissionLimits;
+  /** Limits how often streams are opened. @default no limit */
+  readonly openings?: OpeningRate | undefined;
   /** Bytes of the largest request. */
   readonly maxRequestBytes: number;
   /** Kinds of the methods that are served, by path. */
@@ -88,6 +92,7 @@ export class Admission {
     const scheduler = new TurnScheduler(READ_LIMITS);
     this.#shared = {
       ...options,
+      openings: options.openings ?? new OpeningRate(0, clock),
       scheduler,
       requests: new PendingRequests({ ...limits, maxRequestBytes }, clock),
       backlogShare: new BacklogShare(),
@@ -121,7 +126,8 @@ export class Admission {
     const release = this.#options.connections.admit("grpc", {
       close: () => socket.resetAndDestroy(),
       idleSince: () => connection.idleSince,
-      peer: `${socket.remoteAddress}:${socket.remotePort}`,
+      address: socket.remoteAddress,
+      port: socket.remotePort,
     });
     if (release === undefined) {
       socket.resetAndDestroy();
@@ -181,21 +187,20 @@ export class Admission {
     const peer = connection?.peer ?? "unknown";
     const bytes = metadataBytes(headers);
     if (bytes > MAX_METADATA_BYTES) return this.#refuse("metadata", peer, metadataError(bytes));
-    const excess = kind === "unary" || kind === undefined
-      ? this.#countUnary(stream)
-      : this.#countStreaming(stream);
-    if (excess === undefined) {
-      const { address = "", certificate } = connection ?? {};
-      return this.#options.identities.admit(stream, headers, { address, certificate });
-    }
-    return this.#refuse("streams", peer, new CallError(Code.RESOURCE_EXHAUSTED, excess));
+    const isUnary = kind === "unary" || kind === undefined;
+    const tooOften = isUnary ? undefined : connection?.checkOpening();
+    if (tooOften) return this.#refuse("stream_openings", peer, openedTooOften(tooOften));
+    const excess = isUnary ? this.#countUnary(stream) : this.#countStreaming(stream);
+    if (excess) return this.#refuse("streams", peer, excess);
+    const { address = "", certificate } = connection ?? {};
+    return this.#options.identities.admit(stream, headers, { address, certificate });
   }
 
   /** Counts a unary call until it closes; returns why it is refused. */
-  #countUnary(stream: ServerHttp2Stream): string | undefined {
+  #countUnary(stream: ServerHttp2Stream): CallError | undefined {
     if (this.#unary >= MAX_UNARY_CALLS) {
-      return `The proxy has ${this.#unary} unanswered unary calls, as many as it accepts; ` +
-        "retry later";
+      const text = `The proxy has ${this.#unary} unanswered unary calls, as many as it accepts`;
+      return exhausted("unary calls", text, "retry later");
     }
     this.#unary++;
     stream.once("close", () => this.#unary--);
@@ -203,10 +208,11 @@ export class Admission {
   }
 
   /** Counts a streaming call until it closes; returns why it is refused. */
-  #countStreaming(stream: ServerHttp2Stream): string | undefined {
+  #countStreaming(stream: ServerHttp2Stream): CallError | undefined {
     if (this.#streaming >= this.#options.limits.maxStreams) {
-      return `The proxy has ${this.#streaming} open streams, as many as ` +
-        "STREAM_PROXY_MAX_STREAMS allows; close streams or raise it";
+      const text = `The proxy has ${this.#streaming} open streams, as many as ` +
+        "STREAM_PROXY_MAX_STREAMS allows";
+      return exhausted("streams", text, "close streams or raise it");
     }
     this.#streaming++;
     stream.once("close", () => this.#streaming--);

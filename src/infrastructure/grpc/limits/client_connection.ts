@@ -13,6 +13,7 @@ import {
 import type { Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import type { PeerCertificate } from "../../../application/access/access.ts";
+import type { CheckOpening, OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
 import type { CallError } from "../call_error.ts";
@@ -44,6 +45,7 @@ const CONTROL_PER_MS = 1;
 /** What all connections share. */
 export interface ConnectionShared extends SessionEndOptions, ClientStreamsOptions {
   readonly clock: Clock;
+  readonly openings: OpeningRate;
   readonly backlogShare: BacklogShare;
   readonly endedStreams: EndedStreams;
   readonly refusals: RefusalLog;
@@ -57,6 +59,8 @@ export class ClientConnection implements FrameRules {
   readonly address: string;
   /** The verified certificate of the client; `undefined` without TLS or a certificate. */
   readonly certificate: PeerCertificate | undefined;
+  /** Takes the opening of a stream. */
+  readonly checkOpening: CheckOpening;
   /** The session that HTTP/2 made of the connection. */
   readonly session: ServerHttp2Session | undefined;
   readonly #socket: Socket;
@@ -90,6 +94,7 @@ export class ClientConnection implements FrameRules {
     this.peer = `${socket.remoteAddress}:${socket.remotePort}`;
     this.address = socket.remoteAddress ?? "";
     this.certificate = certificate;
+    this.checkOpening = shared.openings.connection(this.address);
     this.#refilledAt = clock.monotonic();
     this.#backlog = new SocketBacklog(socket, shared.backlogShare);
     this.#streams = new ClientStreams(shared, (...refusal) => this.#onRefused(...refusal));

@@ -7,7 +7,7 @@ import { status as Code } from "@grpc/grpc-js";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { Log } from "../../../application/ports/log.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
-import { CallError } from "../call_error.ts";
+import { CallError, exhausted } from "../call_error.ts";
 import type { RequestBounds, RequestFault } from "./pending_requests.ts";
 
 /** Bytes of a call's metadata, counted as SETTINGS_MAX_HEADER_LIST_SIZE does. */
@@ -18,11 +18,12 @@ const LOG_EVERY_MS = 10_000;
 
 /** The error of a call whose metadata are too large. */
 export function metadataError(bytes: number): CallError {
-  return new CallError(
-    Code.RESOURCE_EXHAUSTED,
-    `The request has ${bytes} bytes of metadata; at most ` +
-      `${MAX_METADATA_BYTES} are accepted: send less`,
-  );
+  const description = `The request has ${bytes} bytes of metadata; at most ` +
+    `${MAX_METADATA_BYTES} are accepted`;
+  // A retry of the same call cannot succeed.
+  return new CallError(Code.RESOURCE_EXHAUSTED, `${description}: send less`, {
+    quotas: [{ subject: "metadata of a call", description }],
+  });
 }
 
 /** The limit that an unfinished request exceeds, and the error of its call. */
@@ -37,13 +38,17 @@ export function requestError(
       "of STREAM_PROXY_REQUEST_TIMEOUT_SECS";
     return ["request_time", new CallError(Code.DEADLINE_EXCEEDED, text)];
   }
-  const text = fault === "over_budget"
-    ? `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the limit of ` +
-      `STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the most, ${bytes}; retry later or ` +
-      "send less"
-    : `The request has ${bytes} bytes or more, too many; name fewer symbols, ` +
-      "STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them";
-  return ["request_bytes", new CallError(Code.RESOURCE_EXHAUSTED, text)];
+  if (fault === "over_budget") {
+    const text = `Unfinished requests hold ${limits.maxPendingRequestBytes} bytes, the limit of ` +
+      `STREAM_PROXY_MAX_PENDING_REQUEST_MB, and this one has the most, ${bytes}`;
+    const error = exhausted("bytes of unfinished requests", text, "retry later or send less");
+    return ["request_bytes", error];
+  }
+  const description = `The request has ${bytes} bytes or more, too many`;
+  const text =
+    `${description}; name fewer symbols, STREAM_PROXY_MAX_SYMBOLS_PER_STREAM bounds them`;
+  const quotas = [{ subject: "bytes of a request", description }];
+  return ["request_bytes", new CallError(Code.RESOURCE_EXHAUSTED, text, { quotas })];
 }
 
 /** Counts refusals by limit, and logs them at a bounded rate. */

@@ -27,11 +27,13 @@ function setup(options: Partial<ConnectionLimitsOptions> = {}) {
   const open = (
     kind: ConnectionKind,
     idleSince?: number | undefined,
+    address?: string,
   ) => {
     const connection = { closed: 0, idleSince, release: () => {} };
     const release = limits.admit(kind, {
       close: () => void connection.closed++,
       idleSince: () => connection.idleSince,
+      address,
     });
     if (release === undefined) return undefined;
     connection.release = release;
@@ -75,6 +77,34 @@ for (
     assert.equal(limits.figures[kind], 3);
   });
 }
+
+for (const kind of ["grpc", "http"] as const) {
+  Deno.test(`${kind} connections of one address are limited, those of others are not`, () => {
+    const { open, counters, limits, log } = setup({ maxGrpcPerAddress: 2, maxHttpPerAddress: 2 });
+    const first = open(kind, undefined, "10.0.0.1");
+    open(kind, undefined, "::ffff:10.0.0.1");
+    assert.equal(open(kind, undefined, "10.0.0.1"), undefined);
+    assert.equal(counters.refusals.connections_per_address, 1);
+    assert.match(log.messages("warn")[0] ?? "", /CONNECTIONS_PER_ADDRESS/);
+    assert.ok(open(kind, undefined, "10.0.0.2"));
+    first?.release();
+    assert.ok(open(kind, undefined, "10.0.0.1"));
+    assert.equal(limits.figures[kind], 3);
+  });
+
+  Deno.test(`at the ${kind} limit of an address its own longest idle connection makes room`, () => {
+    const { open } = setup({ maxGrpcPerAddress: 2, maxHttpPerAddress: 2 });
+    const other = open(kind, 1, "10.0.0.2");
+    const [recent, longest] = [open(kind, 5, "2001:db8::1"), open(kind, 3, "2001:db8::2")];
+    assert.ok(open(kind, undefined, "2001:db8::3"));
+    assert.deepEqual([other, recent, longest].map((one) => one?.closed), [0, 0, 1]);
+  });
+}
+
+Deno.test("without a limit per address, one address may have all connections", () => {
+  const { open } = setup({ maxGrpc: 50 });
+  for (let opened = 0; opened < 50; opened++) assert.ok(open("grpc", undefined, "10.0.0.1"));
+});
 
 Deno.test("a refusal is logged once a minute, with the number it stands for", async () => {
   const { open, clock, log } = setup({ maxGrpc: 1 });

@@ -4,7 +4,10 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
 import { QuotaExceeded } from "../../../../src/application/feeds/subscription_manager.ts";
-import { QuotaFailureSchema } from "../../../../src/gen/google/rpc/error_details_pb.ts";
+import {
+  QuotaFailureSchema,
+  RetryInfoSchema,
+} from "../../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../../src/gen/google/rpc/status_pb.ts";
 import { refusalOf, toStatus } from "../../../../src/infrastructure/grpc/call_error.ts";
 
@@ -26,12 +29,14 @@ Deno.test("an exceeded quota is reported with its numbers and a fix", () => {
   );
 });
 
-Deno.test("an exceeded quota is sent as a google.rpc.QuotaFailure", () => {
+Deno.test("an exceeded quota is sent as a google.rpc.QuotaFailure and RetryInfo", () => {
   const { metadata } = toStatus(refusalOf(OVER));
   const [bytes] = metadata?.get("grpc-status-details-bin") ?? [];
   assert(bytes instanceof Uint8Array);
   const { details } = fromBinary(StatusSchema, bytes);
-  assert.equal(details.length, 1);
+  assert.equal(details.length, 2);
+  const retry = details[1] && anyUnpack(details[1], RetryInfoSchema);
+  assert.equal(retry?.retryDelay?.seconds, 5n);
   const quota = details[0] && anyUnpack(details[0], QuotaFailureSchema);
   assert.deepEqual(
     quota?.violations.map(({ subject, description }) => [subject, description]),

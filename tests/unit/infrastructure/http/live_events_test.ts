@@ -33,10 +33,11 @@ function setup(options: Partial<LiveEventsOptions> = {}) {
   };
 }
 
-function watch(events: LiveEvents, init: RequestInit = {}) {
+function watch(events: LiveEvents, init: RequestInit = {}, address = "10.0.0.1") {
   const gone = Promise.withResolvers<void>();
   const response = events.answer({
     request: new Request("http://proxy/events", init),
+    address,
     completed: gone.promise,
   });
   const reader = response.body?.getReader();
@@ -99,6 +100,22 @@ Deno.test("one viewer too many is refused, and admitted when one has left", asyn
   assert.equal(refused.response.headers.get("retry-after"), "10");
   await first.hangUp();
   assert.equal(watch(events).response.status, 200);
+});
+
+Deno.test("viewers of one address are limited until one leaves", async () => {
+  let refusals = 0;
+  const { events } = setup({ maxViewersPerAddress: 2, onRefused: () => refusals++ });
+  const first = watch(events, {}, "2001:db8:1:2::1");
+  watch(events, {}, "2001:db8:1:2::2");
+  const refused = watch(events, {}, "2001:db8:1:2:ffff::3");
+  assert.equal(refused.response.status, 503);
+  assert.match(await refused.next() ?? "", /Limit of 2 viewers of one address reached/);
+  assert.equal(refusals, 1);
+  assert.equal(watch(events, {}, "2001:db8:1:3::1").response.status, 200);
+  await first.hangUp();
+  await settle();
+  assert.equal(watch(events, {}, "2001:db8:1:2::1").response.status, 200);
+  assert.equal(watch(events, {}, "2001:db8:1:2::1").response.status, 503);
 });
 
 Deno.test("a viewer that stops reading counts until its connection is closed", async () => {

@@ -47,6 +47,7 @@ async function pageOf(sources: Partial<LiveSources> = {}) {
   const routes = await statusPage(() => rendered(sources));
   const response = await routes["/"]?.({
     request: new Request("http://proxy/"),
+    address: "127.0.0.1",
     completed: Promise.resolve(),
   });
   assert.ok(response);
