@@ -47,8 +47,8 @@ type Start = (
 /** Exit codes. */
 const EXIT = { ok: 0, failed: 1, usage: 2, defect: 70, config: 78 } as const;
 
-/** Longest clean stop; orchestrators kill after 30 s. */
-const STOP_MS = 25_000;
+/** Longest clean stop after client streams have ended, in ms. */
+const CLOSE_MS = 15_000;
 /** Longest stop after a defect, when parts may no longer respond. */
 const DEFECT_STOP_MS = 5_000;
 /** Longest wait until the last lines of the log are written. */
@@ -86,7 +86,8 @@ export async function main(
     systemClock,
   );
   const log = openLog(config, output);
-  const process = new Process(log, { output, signals });
+  const stopMs = config.limits.drainMs + CLOSE_MS;
+  const process = new Process(log, { output, signals, stopMs });
   logStartup(config, { log, output });
   for (const warning of warnings) log.warn(warning);
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
@@ -150,12 +151,18 @@ class Process {
   /** A signal has requested the stop. */
   #isStopping = false;
   #defects = 0;
-  #stopWithinMs = STOP_MS;
+  #stopWithinMs: number;
 
   constructor(
     log: JsonLog,
-    parts: { readonly output: ProcessOutput; readonly signals: StopSignals },
+    parts: {
+      readonly output: ProcessOutput;
+      readonly signals: StopSignals;
+      /** Longest clean stop, in ms. */
+      readonly stopMs: number;
+    },
   ) {
+    this.#stopWithinMs = parts.stopMs;
     this.#log = log;
     this.#output = parts.output;
     this.#signals = parts.signals;

@@ -7,6 +7,7 @@
  */
 import manifest from "../deno.json" with { type: "json" };
 import { OPEN_ACCESS } from "./application/access/access.ts";
+import { Drain } from "./application/admin/drain.ts";
 import { createChannels } from "./application/broadcast/channels.ts";
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
@@ -47,8 +48,8 @@ import { heapLimit } from "./infrastructure/metrics/process_metrics.ts";
 import { AcceptRetry, descriptorProbe } from "./infrastructure/process/descriptor_shortage.ts";
 import { createTracing } from "./infrastructure/telemetry/tracing.ts";
 
-/** How long client streams may take to end during shutdown, in ms. */
-const DRAIN_MS = 10_000;
+/** Why streams end and are refused during shutdown. */
+const STOP_REASON = "the proxy is shutting down";
 
 /** The ports that a running proxy listens on. */
 export interface ProxyPorts {
@@ -95,8 +96,8 @@ export async function startProxy(
     tracing: overrides.tracing ?? createTracing(),
   };
   for (const problem of memoryProblems(config, heapLimit())) log.warn(problem);
-  const stopping = new AbortController();
-  const core = createCore(config, { ...deps, stopping: stopping.signal });
+  const drain = new Drain();
+  const core = createCore(config, { ...deps, drain });
   const { limits } = config;
   const connections = new ConnectionLimits({
     ...core,
@@ -144,8 +145,8 @@ export async function startProxy(
     optionChains: config.options.chains,
     calendar: core.calendar,
   });
-  resources.defer(() => grpc.stop(DRAIN_MS, "the proxy is shutting down"));
-  resources.defer(() => stopping.abort());
+  resources.defer(() => grpc.stop(config.limits.drainMs, STOP_REASON));
+  resources.defer(() => drain.stop(STOP_REASON));
   feeds = core.run(feedsAbort.signal);
   const running = resources.move();
   return {
@@ -167,8 +168,8 @@ function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
 }
 
 /** Makes what both servers read from; nothing is dialed before it runs. */
-function createCore(config: Config, deps: Dependencies & { readonly stopping: AbortSignal }) {
-  const { clock, log, stopping } = deps;
+function createCore(config: Config, deps: Dependencies & { readonly drain: Drain }) {
+  const { clock, log, drain } = deps;
   const { capacities, limits } = config;
   const counters = createCounters();
   const directory = new UnderlyingDirectory();
@@ -218,6 +219,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
     sinks: managers,
     underlyings,
     clock,
+    drain,
     maxSymbols: limits.maxSymbols,
     counters,
     memory: queueMemory,
@@ -240,7 +242,7 @@ function createCore(config: Config, deps: Dependencies & { readonly stopping: Ab
       freshness,
       kinds: feedKinds(config),
       streams,
-      draining: () => stopping.aborted,
+      draining: () => drain.reason !== undefined,
     }),
     quotas: () => Object.values(managers).map((manager) => manager.reportQuota()),
     expansions: () => underlyings?.reports() ?? [],

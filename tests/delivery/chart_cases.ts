@@ -496,8 +496,17 @@ export const REJECTED_CASES: readonly RejectedCase[] = [
   },
   {
     name: "a pre-stop delay that exceeds the grace period",
-    values: { credentials, preStopSleepSeconds: 20 },
+    values: { credentials, preStopSleepSeconds: 20, terminationGracePeriodSeconds: 40 },
     error: /terminationGracePeriodSeconds is 40/,
+  },
+  {
+    name: "a time for streams to end that exceeds the grace period",
+    values: {
+      credentials,
+      config: { STREAM_PROXY_DRAIN_SECS: 30 },
+      terminationGracePeriodSeconds: 40,
+    },
+    error: /STREAM_PROXY_DRAIN_SECS\) need 55/,
   },
   {
     name: "a ServiceMonitor and a PodMonitor",

@@ -15,7 +15,9 @@ import type {
   StreamFilter,
   StreamItem,
 } from "../../src/application/streaming/market_streams.ts";
+import { endStreams } from "../../src/application/streaming/end_streams.ts";
 import type { Notice, StreamOptions } from "../../src/application/streaming/stream_options.ts";
+import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
 import type { ChannelEvents, ChannelName } from "../../src/domain/market/channels.ts";
 
 /** An envelope of a live event that no queue holds. */
@@ -41,7 +43,7 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
   readonly options: StreamOptions | undefined;
   endReason: string | undefined;
   readonly #onClose: () => void;
-  readonly #onStall: StreamClient["onStall"];
+  readonly client: StreamClient;
   readonly #capacity: number;
   #queue: StreamItem<T>[] = [];
   #wake = () => {};
@@ -56,7 +58,7 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
       readonly options?: StreamOptions;
       readonly capacity: number;
       readonly onClose: () => void;
-      readonly onStall: StreamClient["onStall"];
+      readonly client: StreamClient;
     },
   ) {
     this.channel = channel;
@@ -64,7 +66,7 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
     this.options = options.options;
     this.#capacity = options.capacity;
     this.#onClose = options.onClose;
-    this.#onStall = options.onStall;
+    this.client = options.client;
   }
 
   get sent(): number {
@@ -92,7 +94,7 @@ class MemoryStream<T> implements OpenAnnotatedStream<T>, PendingBatch<StreamItem
 
   /** Reports that the stream has stalled. */
   stall(stall: Stall): void {
-    this.#onStall?.(stall);
+    this.client.onStall?.(stall);
   }
 
   /** Adds a notice, which is dropped by a stream without notices. */
@@ -189,8 +191,16 @@ export class MemoryMarket implements MarketStreams {
     return streamId.startsWith("open");
   }
 
-  announceEnd(reason: string, graceMs: number): void {
-    for (const stream of this.streams) stream.notify({ type: "draining", at: 0, reason, graceMs });
+  endAll(reason: string, graceMs: number): Promise<void> {
+    const streams = Array.from(this.streams, (stream) => ({
+      isOpen: true,
+      announce: stream.options?.notices
+        ? (reason: string, graceMs: number) =>
+          stream.notify({ type: "draining", at: 0, reason, graceMs })
+        : undefined,
+      end: (reason: string) => stream.client.onEnd?.(reason),
+    }));
+    return endStreams(streams, { reason, graceMs, clock: systemClock });
   }
 
   #open<C extends ChannelName>(
@@ -203,7 +213,7 @@ export class MemoryMarket implements MarketStreams {
     const stream = new MemoryStream<ChannelEvents[C]>(channel, filter, {
       ...(options && { options }),
       capacity: this.#capacity,
-      onStall: client.onStall,
+      client,
       onClose: () => {
         this.streams.delete(stream as MemoryStream<unknown>);
         this.#tell();

@@ -229,11 +229,22 @@ runtime does not know; empty without both. Any memory limit counts as at least
 {{- .Values.config.STREAM_PROXY_FEEDS | replace "," "|" }}
 {{- end }}
 
+{{/* Seconds before SIGKILL: the value, or what the shutdown needs and 5 s. */}}
+{{- define "asp.terminationGracePeriodSeconds" -}}
+{{- $grace := .Values.terminationGracePeriodSeconds -}}
+{{- if kindIs "invalid" $grace -}}
+{{- $grace = add (int .Values.preStopSleepSeconds) (int .Values.config.STREAM_PROXY_DRAIN_SECS) 25 -}}
+{{- end -}}
+{{- int $grace -}}
+{{- end }}
+
 {{/* Checks that a schema cannot express. */}}
 {{- define "asp.validate" -}}
 {{- with .Values }}
-{{- if lt (int .terminationGracePeriodSeconds) (add (int .preStopSleepSeconds) 30) }}
-{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSleepSeconds (%d) and a clean stop (25 s) need %d" (int .terminationGracePeriodSeconds) (int .preStopSleepSeconds) (add (int .preStopSleepSeconds) 30)) }}
+{{- $grace := int (include "asp.terminationGracePeriodSeconds" $) }}
+{{- $stop := add (int .config.STREAM_PROXY_DRAIN_SECS) 20 }}
+{{- if lt $grace (int (add (int .preStopSleepSeconds) $stop)) }}
+{{- fail (printf "terminationGracePeriodSeconds is %d, but preStopSleepSeconds (%d) and a clean stop (%d s with config.STREAM_PROXY_DRAIN_SECS) need %d" $grace (int .preStopSleepSeconds) $stop (add (int .preStopSleepSeconds) $stop)) }}
 {{- end }}
 {{- if not .credentials.existingSecret }}
 {{- range splitList "\n" (trim ($.Files.Get "files/required_credentials.txt")) }}

@@ -83,6 +83,8 @@ export class FeedLink {
   #errorMessage: string | undefined;
   #remedy: string | undefined;
   #retry: { readonly decided: WallStamp; readonly delayMs: number } | undefined;
+  /** Whether the session is being closed on request, to be replaced. */
+  #isReplacing = false;
 
   constructor(options: FeedLinkOptions) {
     this.#options = options;
@@ -120,6 +122,18 @@ export class FeedLink {
   }
 
   /**
+   * Closes the session cleanly, and opens another one after the first delay of the backoff.
+   *
+   * @returns false without a session: the next attempt is made anyway
+   */
+  reconnect(): boolean {
+    if (this.#session === undefined) return false;
+    this.#isReplacing = true;
+    void this.#session.close();
+    return true;
+  }
+
+  /**
    * Keeps a session open until `signal` fires. After the last attempt the link stays in state
    * `error` until then.
    */
@@ -130,6 +144,10 @@ export class FeedLink {
       while (!signal.aborted && this.#link.state === "connecting") {
         const failure = await this.#runSession(signal);
         if (signal.aborted) break;
+        if (this.#isReplacing) {
+          await this.#replace(signal);
+          continue;
+        }
         this.#onFailure(failure);
         await this.#waitForRetry(failure, signal);
       }
@@ -284,6 +302,22 @@ export class FeedLink {
     if (signal.aborted) return;
     counters.reconnects++;
     this.#apply("retry");
+    this.#apply("delay_elapsed");
+  }
+
+  /** Prepares the session that replaces one that was closed on request: no failure is counted. */
+  async #replace(signal: AbortSignal): Promise<void> {
+    const { clock, reconnect, log, counters } = this.#options;
+    this.#isReplacing = false;
+    this.#down ??= new WallStamp(clock);
+    this.#errorMessage = "The session was closed on request";
+    this.#apply("lost");
+    log.info("Feed session closed on request, reconnecting", {
+      delay_ms: reconnect.initialDelayMs,
+    });
+    await clock.sleep(reconnect.initialDelayMs, signal);
+    if (signal.aborted) return;
+    counters.reconnects++;
     this.#apply("delay_elapsed");
   }
 

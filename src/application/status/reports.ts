@@ -16,11 +16,15 @@ export type DeliveryPolicy = "every" | "latest" | "every_or_end";
 
 /** One open client stream. */
 export interface StreamReport {
+  /** By which an operator names it; unique over restarts of the proxy. */
+  readonly id: string;
   readonly channel: ChannelName;
   /** The filter as the client sent it; empty means everything. */
   readonly filter: string;
   /** Events handed to the transport, which the client may not have read yet. */
   readonly sent: number;
+  /** Bytes of the messages that were written, without those of HTTP/2, if counted. */
+  readonly bytes?: number | undefined;
   /** Events queued for the client: its lag. */
   readonly queued: number;
   /** Events dropped because the client fell behind. */

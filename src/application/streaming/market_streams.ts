@@ -50,6 +50,10 @@ export interface StreamClient {
   readonly userAgent?: string | undefined;
   /** Called once if messages were queued and none was taken for longer than allowed. */
   readonly onStall?: ((stall: Stall) => void) | undefined;
+  /** Called when the proxy ends the stream, with the reason for the client. */
+  readonly onEnd?: ((reason: string) => void) | undefined;
+  /** Bytes of the messages that were written so far. @default unknown */
+  readonly written?: { readonly bytes: number } | undefined;
 }
 
 /** A notice in a stream. */
@@ -93,6 +97,7 @@ export interface MarketStreams {
   /**
    * Opens a stream.
    *
+   * @throws Draining while the proxy accepts no new streams
    * @throws FeedDisabled when the channel's feed is disabled
    * @throws TooManySymbols when it exceeds the symbols of all open streams
    * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has changed then
@@ -116,8 +121,16 @@ export interface MarketStreams {
    * @returns whether the stream is open and of this identity
    */
   acknowledge(streamId: string, sequence: number, identity?: string): boolean;
-  /** Announces to streams with notices that they end within `graceMs`. */
-  announceEnd(reason: string, graceMs: number): void;
+  /**
+   * Ends every open stream within `graceMs`, one after the other; streams with notices receive one
+   * first. Resolves when the last one was asked to end.
+   */
+  endAll(reason: string, graceMs: number): Promise<void>;
+}
+
+/** The proxy accepts no new streams; its message is the reason. */
+export class Draining extends Error {
+  override readonly name = "Draining";
 }
 
 /** The feed of a stream is not enabled: it would never receive anything. */

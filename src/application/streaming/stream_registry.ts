@@ -26,9 +26,11 @@ import { truncate } from "../status/recent_errors.ts";
 import type { OptionsReport, StreamReport } from "../status/reports.ts";
 import { WallStamp } from "../status/wall_stamp.ts";
 import { AnnotatedStream, type FillOutage } from "./annotated_stream.ts";
+import { endStreams } from "./end_streams.ts";
 import type { FetchLast, PresentState } from "./opening.ts";
 import { OnlySelected, type SelectedContracts, Selections } from "./selections.ts";
 import {
+  Draining,
   FeedDisabled,
   type MarketStreams,
   type NoticeItem,
@@ -65,6 +67,8 @@ interface StreamRegistryOptions {
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: Expansions | undefined;
   readonly clock: Clock;
+  /** Refuses new streams while it has a reason. @default never */
+  readonly drain?: { readonly reason: string | undefined } | undefined;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
   /** Counts refused and stalled streams, gaps and resumes. */
@@ -118,6 +122,9 @@ const MOST_STALLED = 500;
 
 /** Characters that are kept of a client's name for itself. */
 const MAX_AGENT = 80;
+
+/** Characters of the epoch in the id of a stream: another process has other ids. */
+const EPOCH_IN_ID = 6;
 
 /** Symbols and ids that a report shows of a filter; the others are counted. */
 const SHOWN = 3;
@@ -176,6 +183,7 @@ interface TrackedStream extends Disposable {
 
 /** A client's stream, what it requested and when it last progressed. */
 interface ClientStream {
+  readonly id: string;
   readonly stream: TrackedStream;
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
@@ -190,15 +198,17 @@ interface ClientStream {
 }
 
 /** Reports how many events a stream was sent and has dropped. */
-function reportOf({ stream, channel, filter, client, opened }: ClientStream): StreamReport {
+function reportOf({ id, stream, channel, filter, client, opened }: ClientStream): StreamReport {
   const { sent, queued, dropped, oldest, optionsReport } = stream;
   return {
+    id,
     channel,
     peer: client.peer,
     userAgent: client.userAgent,
     filter: describeFilter(filter),
     openedAt: opened.at,
     sent,
+    bytes: client.written?.bytes,
     queued,
     dropped,
     oldestQueuedAt: oldest?.receivedAt,
@@ -221,6 +231,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /** Monotonic ms at which a channel last had a stream with options. */
   readonly #observedAt = new Map<ChannelName, number>();
   readonly #open = new Set<ClientStream>();
+  /** Streams opened so far. */
+  #opened = 0;
   /** Sum of the symbols of all open streams, repeated ones included. */
   #symbols = 0;
   /** Sum of the underlyings and order ids of all open streams. */
@@ -375,8 +387,36 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     return true;
   }
 
-  announceEnd(reason: string, graceMs: number): void {
-    for (const { stream } of this.#annotated.values()) stream.draining(reason, graceMs);
+  endAll(reason: string, graceMs: number): Promise<void> {
+    const { clock } = this.#options;
+    const all = this.#open;
+    const streams = Array.from(all, (open) => {
+      const { stream, client } = open;
+      const isNoticed = stream instanceof AnnotatedStream && stream.options.notices;
+      return {
+        get isOpen() {
+          return all.has(open);
+        },
+        announce: isNoticed ? (text: string, ms: number) => stream.draining(text, ms) : undefined,
+        end: (text: string) => client.onEnd?.(text),
+      };
+    });
+    return endStreams(streams, { reason, graceMs, clock });
+  }
+
+  /**
+   * Ends one stream.
+   *
+   * @returns its report; `undefined` when no stream with this id is open
+   */
+  end(id: string, reason: string): StreamReport | undefined {
+    for (const open of this.#open) {
+      if (open.id !== id) continue;
+      const report = reportOf(open);
+      open.client.onEnd?.(reason);
+      return report;
+    }
+    return undefined;
   }
 
   freshness(feed: FeedId, channel: UpstreamChannel | undefined, notice: FeedNotice): void {
@@ -464,7 +504,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     ) => S,
   ): S {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
-    const { channels, feeds, sinks, clock } = this.#options;
+    const { channels, feeds, sinks, clock, drain } = this.#options;
+    if (drain?.reason !== undefined) throw new Draining(drain.reason);
     if (!feeds.has(feed)) throw new FeedDisabled(feed);
     const source: Channel<ChannelEvents[C]> = channels[channel];
     const symbols = new Set(filter.symbols);
@@ -503,6 +544,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       for (const contracts of selections) closing.defer(contracts.join(stream));
     }
     const open: ClientStream = {
+      id: `${this.epoch.slice(0, EPOCH_IN_ID)}-${++this.#opened}`,
       stream,
       channel,
       filter,

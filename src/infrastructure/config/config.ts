@@ -162,6 +162,8 @@ export interface Config {
     readonly orderJournalUpdates: number;
     /** How long order updates are retained, in ms. */
     readonly orderJournalMs: number;
+    /** How long client streams may take to end at shutdown, in ms. */
+    readonly drainMs: number;
     /** How long a stream with queued messages may take none, in ms; 0: no limit. */
     readonly stalledStreamMs: number;
   };

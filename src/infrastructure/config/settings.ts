@@ -412,6 +412,11 @@ export const SETTINGS = {
       description: "How long order updates are retained",
       default: "72",
     }),
+    STREAM_PROXY_DRAIN_SECS: row(integer(1, 600), "limits.drainMs", {
+      description: "How long client streams may take to end when the proxy stops; more than ten " +
+        "end one after the other, over at most half of it",
+      default: "10",
+    }),
     STREAM_PROXY_STALLED_STREAM_SECS: row(integer(0, 86_400), "limits.stalledStreamMs", {
       description: "A stream with queued messages that has taken none for this long is " +
         "ended with `UNAVAILABLE`; 0 never",

@@ -15,6 +15,7 @@ import { PermissionDenied } from "../../application/access/authorize.ts";
 import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
 import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
 import {
+  Draining,
   FeedDisabled,
   OpeningsExceeded,
   type Stall,
@@ -131,6 +132,7 @@ function denied({ grant, subject, message }: PermissionDenied): CallError {
 export function refusalOf(error: unknown): unknown {
   if (error instanceof Unauthenticated) return unauthenticated(error);
   if (error instanceof PermissionDenied) return denied(error);
+  if (error instanceof Draining) return unavailable(error.message);
   if (error instanceof FeedDisabled) {
     // Only the operator can change this: a retry cannot succeed.
     return new CallError(Code.FAILED_PRECONDITION, error.message);

@@ -10,17 +10,11 @@
 import type { Call } from "./call.ts";
 import { type CallError, ClientGone } from "./call_error.ts";
 
-/** Longest time between the notice that a stream will end and its end, in ms. */
-const MAX_DRAINING_MS = 1_000;
-/** Part of the grace period that this time may take. */
-const DRAINING_SHARE = 1 / 4;
-
 /** Tracks open calls and ends them. */
 export class OpenCalls {
   readonly #calls = new Set<AbortController>();
   readonly #emptyListeners: (() => void)[] = [];
   #refusal: CallError | undefined;
-  #drainingMs = 0;
 
   /** Number of open calls. */
   get size(): number {
@@ -33,12 +27,14 @@ export class OpenCalls {
   }
 
   /**
-   * Tracks a call until it is over. Its signal fires when it has to end.
+   * Tracks a call until it is over.
    *
+   * @returns its signal fires when the call has to end; aborting it with a {@linkcode CallError}
+   *   ends the call
    * @throws {CallError} when new calls are refused; the call counts as open until its status is
    *   sent
    */
-  track(call: Pick<Call, "once">): AbortSignal {
+  track(call: Pick<Call, "once">): AbortController {
     const controller = new AbortController();
     this.#calls.add(controller);
     call.once("cancelled", () => {
@@ -47,7 +43,7 @@ export class OpenCalls {
       if (this.#calls.size === 0) this.#notifyEmpty();
     });
     if (this.#refusal !== undefined) throw this.#refusal;
-    return controller.signal;
+    return controller;
   }
 
   /** Refuses new calls from now on; the first reason is kept. */
@@ -55,18 +51,8 @@ export class OpenCalls {
     this.#refusal ??= reason;
   }
 
-  /** How long a stream with notices may stay open after its signal has fired, in ms. */
-  get drainingMs(): number {
-    return this.#drainingMs;
-  }
-
-  /**
-   * Fires the signal of every open call.
-   *
-   * @param graceMs time that all of them have to end
-   */
-  endAll(reason: CallError, graceMs: number = 0): void {
-    this.#drainingMs = Math.min(MAX_DRAINING_MS, graceMs * DRAINING_SHARE);
+  /** Fires the signal of every open call. */
+  endAll(reason: CallError): void {
     for (const controller of [...this.#calls]) controller.abort(reason);
   }
 

@@ -66,13 +66,16 @@ class OptionsPump<T> extends StreamPump<StreamItem<T>> {
     messages: Uint8Array[],
   ): number {
     let at = from;
-    for (let bytes = 0; at < items.length && bytes < MAX_BYTES; at++) {
+    let bytes = 0;
+    for (; at < items.length && bytes < MAX_BYTES; at++) {
       const item = items[at] as StreamItem<T>;
       const message = "notice" in item ? this.#noticeBytes(item) : this.#eventBytes(item);
       if (message === undefined) continue;
       messages.push(message);
       bytes += message.length;
     }
+    const { written } = this.#options;
+    if (written) written.bytes += bytes;
     return at;
   }
 

@@ -4,8 +4,7 @@
  * A stream is refused with a status alone while the proxy drains, when the request is invalid, or
  * when a symbol limit is exceeded. Otherwise it is opened (it receives every event from then on),
  * its headers are sent immediately, a pump writes its items, and it ends with UNAVAILABLE if the
- * proxy ends it. A stream with notices receives one before the proxy stops, and stays open for a
- * short time in which its client can open another stream elsewhere.
+ * proxy ends it.
  *
  * @module
  */
@@ -95,12 +94,12 @@ export function streamHandler<C extends ChannelName, R>(
     });
     let end: unknown;
     try {
-      const signal = calls.track(call);
+      const tracked = calls.track(call);
       const { identity } = call;
       const request = read(call.request.take());
       authorizeStream(identity.grants, channel, request.filter);
       const { name } = identity;
-      end = await serve(call, { channel, ...request, identity: name, signal, span }, context);
+      end = await serve(call, { channel, ...request, identity: name, tracked, span }, context);
     } catch (error) {
       if (error instanceof QuotaExceeded) {
         log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
@@ -131,24 +130,28 @@ interface StreamRequest<C extends ChannelName> {
   readonly options: StreamOptions | undefined;
   /** Name of the client's identity. */
   readonly identity: string;
-  /** Fires when the call has to end. */
-  readonly signal: AbortSignal;
+  /** Ends the call. */
+  readonly tracked: AbortController;
   readonly span: Span;
 }
 
 /** Opens a stream and writes it; returns why it ends. */
 async function serve<C extends ChannelName>(
   call: Call,
-  { channel, filter, options, identity, signal, span }: StreamRequest<C>,
+  { channel, filter, options, identity, tracked, span }: StreamRequest<C>,
   context: StreamsContext,
 ): Promise<unknown> {
   const { log, writes, ticker, clock } = context;
+  const { signal } = tracked;
   const ended = Promise.withResolvers<unknown>();
+  const written = { bytes: 0 };
   const client: StreamClient = {
     identity,
     peer: call.peer,
     userAgent: call.header("user-agent"),
     onStall: (stall) => ended.resolve(stalled(stall)),
+    onEnd: (reason) => tracked.abort(unavailable(reason)),
+    written,
   };
   const request = { channel, filter, client };
   const { stream, pump, endReason } = options === undefined
@@ -157,11 +160,11 @@ async function serve<C extends ChannelName>(
   using _open = stream;
   using connection = writes.queueOf(call.peer);
   call.sendHeaders();
-  const end = options?.notices ? endAfterDraining(call, signal, context) : signal;
   const pumped = pump({
-    signal: end,
+    signal,
     ticker,
     writes: connection,
+    written,
     clock,
     onEncodeError: (cause) => log.error("An event could not be encoded", { channel, cause }),
   });
@@ -172,7 +175,7 @@ async function serve<C extends ChannelName>(
   } finally {
     span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
   }
-  if (end.aborted) return end.reason;
+  if (signal.aborted) return signal.reason;
   const cause = endReason();
   if (cause !== undefined) log.warn("Ended a stream: its client is too slow", { channel, cause });
   return unavailable(textOfEnd(cause));
@@ -225,25 +228,4 @@ function openWithOptions<C extends ChannelName>(
         version,
       }),
   };
-}
-
-/**
- * Returns the signal that ends a stream with notices: it fires when the client is gone;
- * otherwise after the time that the notice of the end has stated.
- */
-function endAfterDraining(
-  call: Call,
-  signal: AbortSignal,
-  { calls, clock }: StreamsContext,
-): AbortSignal {
-  const end = new AbortController();
-  const drain = async () => {
-    const { reason } = signal;
-    if (!(reason instanceof CallError)) return end.abort(reason);
-    call.once("cancelled", () => end.abort(new ClientGone()));
-    await clock.sleep(calls.drainingMs, end.signal);
-    end.abort(reason);
-  };
-  signal.addEventListener("abort", drain, { once: true });
-  return end.signal;
 }

@@ -56,6 +56,8 @@ export interface WriteOptions {
   readonly ticker: WriteTicker | undefined;
   /** Schedules the writes of the connection. */
   readonly writes: WriteQueue;
+  /** Counts the bytes of the messages that are written. @default not counted */
+  readonly written?: { bytes: number } | undefined;
   /** Times writes. */
   readonly clock: Pick<Clock, "monotonic">;
 }
@@ -101,7 +103,7 @@ export abstract class StreamPump<I> {
   }
 
   /**
-   * Encodes items from a position on, until there are {@linkcode MAX_BYTES}.
+   * Encodes items from a position on, until there are {@linkcode MAX_BYTES}, and counts the bytes.
    *
    * @returns the position after the last one
    */
@@ -177,11 +179,13 @@ export abstract class StreamPump<I> {
 class EventPump<T> extends StreamPump<Envelope<T>> {
   readonly #encode: Encode<T>;
   readonly #onEncodeError: (error: unknown) => void;
+  readonly #writtenBytes: { bytes: number };
 
   constructor(call: MessageSink, options: PumpOptions<T>) {
     super(call, options);
     this.#encode = options.encode;
     this.#onEncodeError = options.onEncodeError;
+    this.#writtenBytes = options.written ?? { bytes: 0 };
   }
 
   protected override encode(
@@ -191,7 +195,8 @@ class EventPump<T> extends StreamPump<Envelope<T>> {
   ): number {
     const encode = this.#encode;
     let at = from;
-    for (let bytes = 0; at < events.length && bytes < MAX_BYTES; at++) {
+    let bytes = 0;
+    for (; at < events.length && bytes < MAX_BYTES; at++) {
       const envelope = events[at] as Envelope<T>;
       try {
         envelope.encoded ??= encode(envelope.event);
@@ -204,6 +209,7 @@ class EventPump<T> extends StreamPump<Envelope<T>> {
       messages.push(envelope.encoded);
       bytes += envelope.encoded.length;
     }
+    this.#writtenBytes.bytes += bytes;
     return at;
   }
 }
@@ -277,7 +283,7 @@ export async function serveMessages(
 ): Promise<void> {
   let signal: AbortSignal | undefined;
   try {
-    signal = calls.track(call);
+    signal = calls.track(call).signal;
     // The source may wait for its client, so the signal ends the call.
     signal.addEventListener("abort", () => call.end(signal?.reason), { once: true });
     call.sendHeaders();

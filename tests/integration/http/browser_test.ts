@@ -59,6 +59,7 @@ async function serveEverything(options: Partial<ServeHttpOptions> = {}) {
       streams: () => {
         counters.feeds.sip.received.quote++;
         return Array.from({ length: 100 }, () => ({
+          id: "3f2a91-7",
           channel: "stockQuotes",
           filter: HOSTILE,
           sent: counters.feeds.sip.received.quote,

@@ -77,6 +77,7 @@ export class Admission {
   readonly #options: AdmissionOptions;
   readonly #shared: ConnectionShared;
   readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Map<ServerHttp2Session, ClientConnection>();
   readonly #corker = new WriteCorker();
   readonly #connections = new WeakMap<object, ClientConnection>();
   /** The session of the connection that is being given to HTTP/2. */
@@ -153,7 +154,18 @@ export class Admission {
       certificate,
     );
     const { session } = connection;
-    if (session) this.#connections.set(session, connection);
+    if (!session) return;
+    this.#connections.set(session, connection);
+    this.#sessions.set(session, connection);
+    socket.once("close", () => this.#sessions.delete(session));
+  }
+
+  /** Closes connections without a stream for at least `idleMs`; their clients receive GOAWAY. */
+  closeIdle(idleMs: number): void {
+    const before = this.#options.clock.monotonic() - idleMs;
+    for (const [session, { idleSince = Infinity }] of this.#sessions) {
+      if (idleSince <= before && !session.closed) session.close();
+    }
   }
 
   /**

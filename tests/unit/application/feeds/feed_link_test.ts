@@ -311,6 +311,28 @@ Deno.test("a silent session is failed, closed and replaced", async () => {
   assert.ok(subscriptions.calls.includes("probe"));
 });
 
+Deno.test("a session is replaced on request, cleanly and without a failure", async () => {
+  await using feed = new Followed(["accept", "accept"]);
+  assert.equal(feed.link.reconnect(), false, "there is no session yet");
+  await feed.clock.advance(60_000);
+  const first = feed.connector.last;
+  assert.equal(feed.link.reconnect(), true);
+  assert.equal(first.closes, 1);
+  await settle();
+  assert.equal(feed.link.status.state, "reconnecting");
+  assert.equal(feed.link.status.errorMessage, "The session was closed on request");
+  assert.equal(feed.link.reconnect(), false, "it waits for the next attempt");
+  await feed.clock.advance(499);
+  assert.equal(feed.connector.last, first);
+  await feed.clock.advance(1);
+  assert.notEqual(feed.connector.last, first);
+  assert.equal(feed.link.status.state, "connected");
+  assert.equal(feed.link.status.lastOutageMs, 500);
+  assert.equal(feed.counters.errors.closed, 0);
+  assert.equal(feed.counters.reconnects, 1);
+  assert.deepEqual(feed.log.messages("warn"), []);
+});
+
 Deno.test("shutting down closes the session once and leaves nothing", async () => {
   const subscriptions = new RecordingSubscriptions();
   const feed = new Followed(["accept"], { subscriptions });

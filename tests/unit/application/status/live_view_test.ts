@@ -16,6 +16,7 @@ function view(sources: Partial<LiveSources> = {}) {
 
 function stream(changes: Partial<StreamReport>): StreamReport {
   return {
+    id: "3f2a91-7",
     channel: "stockQuotes",
     filter: "AAPL",
     sent: 0,

@@ -109,6 +109,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       queueMemoryBytes: 256 * 1_048_576,
       orderJournalUpdates: 10_000,
       orderJournalMs: 72 * 3_600_000,
+      drainMs: 10_000,
       stalledStreamMs: 300_000,
     },
     capacities: {
@@ -205,6 +206,7 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_RETAIN_MESSAGES: "5",
     STREAM_PROXY_ORDER_JOURNAL_UPDATES: "6",
     STREAM_PROXY_ORDER_JOURNAL_HOURS: "7",
+    STREAM_PROXY_DRAIN_SECS: "37",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
   const { credentials, ...rest } = config;
@@ -279,6 +281,7 @@ Deno.test("every setting has an effect under its own name", () => {
       retainedMessages: 5,
       orderJournalUpdates: 6,
       orderJournalMs: 7 * 3_600_000,
+      drainMs: 37_000,
       stalledStreamMs: 36_000,
     },
     capacities: {

@@ -7,7 +7,7 @@ import { OpenCalls } from "../../../../src/infrastructure/grpc/open_calls.ts";
 Deno.test("a call is open until grpc-js reports its end", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
-  const signal = calls.track(call);
+  const { signal } = calls.track(call);
   assert.equal(calls.size, 1);
   call.emit("cancelled");
   assert.equal(calls.size, 0);
@@ -17,7 +17,7 @@ Deno.test("a call is open until grpc-js reports its end", () => {
 Deno.test("a call that has to end is open until it has ended", () => {
   const calls = new OpenCalls();
   const call = new EventEmitter();
-  const signal = calls.track(call);
+  const { signal } = calls.track(call);
   const reason = unavailable("bye");
   calls.endAll(reason);
   assert.equal(signal.reason, reason);

@@ -105,6 +105,7 @@ Deno.test("the script is JavaScript", async () => {
 Deno.test("what clients and upstream say is shown as text", async () => {
   const { page } = await pageOf({
     streams: () => [{
+      id: "3f2a91-7",
       channel: "stockQuotes",
       filter: HOSTILE,
       sent: 1,
@@ -391,6 +392,7 @@ Deno.test("a stream shows its client, and every time is absolute too", () => {
   const now = 1_705_330_863_900;
   const { rows } = contentOf({
     streams: () => [{
+      id: "3f2a91-7",
       channel: "stockQuotes",
       filter: "AAPL",
       peer: "10.0.0.7:53122",
@@ -435,6 +437,7 @@ Deno.test("a stream with options shows its policy, its id and how far it is behi
         { unacknowledged: undefined, conflated: 0, oldestQueuedAt: now - 999 },
         { unacknowledged: 0, conflated: 1, oldestQueuedAt: now + 1 },
       ].map(({ oldestQueuedAt, ...options }, index) => ({
+        id: "3f2a91-7",
         channel: "stockQuotes",
         filter: "AAPL",
         sent: 5,
