@@ -106,7 +106,7 @@ export interface SimulatorOptions {
   readonly tradingFrames?: TradingFrames;
   /** Settings of orders, of the trading stream and of the auto trader. */
   readonly trading?: TradingOptions;
-  /** Request limits of the REST endpoints. */
+  /** Request limits of the REST endpoints, and which contracts are not tradable. */
   readonly rest?: RestOptions;
 }
 

@@ -139,7 +139,7 @@ export function nextWeekend(nowMs: number): string {
 }
 
 function writeContract(
-  { assetId, clock }: RestRequest,
+  { assetId, clock, isTradable }: RestRequest,
   contract: OptionContract,
 ) {
   const { symbol, underlying, expiration, strike, type } = contract;
@@ -149,7 +149,7 @@ function writeContract(
     symbol,
     name: contractName(contract),
     status: "active",
-    tradable: true,
+    tradable: isTradable(symbol),
     expiration_date: expiration,
     root_symbol: contract.root,
     underlying_symbol: underlying,

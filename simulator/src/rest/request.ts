@@ -20,6 +20,8 @@ export interface RestRequest {
   /** The UUID of a symbol, equal in orders and contracts. */
   readonly assetId: (symbol: string) => string;
   readonly query: Query;
+  /** Whether an option contract is listed as tradable. */
+  readonly isTradable: (symbol: string) => boolean;
   /** Whether a fault makes the page of a list empty. */
   readonly isEmptyPage: boolean;
   /** Named parts of the path, decoded. */

@@ -36,6 +36,8 @@ export interface RestOptions {
   readonly tradingRequestsPerMinute?: number;
   /** Data requests per minute and account. Default: by plan. */
   readonly dataRequestsPerMinute?: number;
+  /** Symbols of option contracts that are listed as not tradable. Default: none. */
+  readonly untradableContracts?: RegExp;
 }
 
 /** What the REST endpoints need. */
@@ -112,6 +114,7 @@ export class RestApi {
       engine: trading.engineOf(account.key),
       assetId: trading.assetId,
       query: new Query(url.searchParams),
+      isTradable: (symbol) => symbol.search(this.#options.untradableContracts ?? /^$/) === -1,
       isEmptyPage: fault?.kind === "empty_page",
       path,
       readBody: () => readJson(request),

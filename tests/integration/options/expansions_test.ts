@@ -43,6 +43,22 @@ Deno.test("adjusted contracts are selected on request only", async () => {
   assert.deepEqual(roots(harness.sink.symbols()), ["CSGP"]);
 });
 
+Deno.test("contracts that are not tradable are not selected", async () => {
+  const untradableContracts = /00570000$/;
+  const atTheMoney = { maxExpiries: 1, maxContracts: 6 };
+  for (const rest of [{}, { untradableContracts }, { untradableContracts: /./ }]) {
+    await using harness = await OptionHarness.open({ simulator: { rest } });
+    trade(harness, "SPY", 570);
+    harness.run();
+    using _stream = await harness.open("SPY", atTheMoney);
+    await harness.seen(() => harness.sink.symbols().length === 6);
+    const strikes = [...new Set(harness.sink.symbols().map(strikeOf))].sort();
+    const isLeftOut = rest.untradableContracts === untradableContracts;
+    // As of an index whose options Alpaca does not trade, all of them are selected.
+    assert.deepEqual(strikes, isLeftOut ? [568, 569, 571] : [569, 570, 571]);
+  }
+});
+
 Deno.test("A does not include AAPL, and BRK.B includes only its own contracts", async () => {
   await using harness = await OptionHarness.open();
   harness.run();
