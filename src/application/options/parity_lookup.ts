@@ -3,9 +3,12 @@
  *
  * @module
  */
+import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import { type Series, seriesOf } from "../../domain/options/chain_index.ts";
 import type { OptionContract } from "../../domain/options/contract.ts";
 import { parityPrice, type TimedPrice } from "../../domain/options/implied_price.ts";
+import { lastTradingMoment } from "../../domain/options/last_trading.ts";
+import type { TradingMoment } from "../../domain/options/requested_series.ts";
 import type { OptionCatalog } from "../ports/option_catalog.ts";
 import type { Chain } from "./option_chain_cache.ts";
 
@@ -20,8 +23,7 @@ const MAX_EXPIRIES = 2;
 interface ParityQuery {
   readonly underlying: string;
   readonly chain: Chain;
-  /** Today at the exchange, as days since 1970-01-01. */
-  readonly today: number;
+  readonly moment: TradingMoment;
   /** Prices that are possible, USD; empty when none is known. */
   readonly around: readonly number[];
 }
@@ -34,12 +36,12 @@ interface ParityQuery {
  */
 export async function lookUpParity(
   catalog: OptionCatalog,
-  { underlying, chain, today, around }: ParityQuery,
+  { underlying, chain, moment, around }: ParityQuery,
   signal: AbortSignal,
 ): Promise<TimedPrice | undefined> {
-  let strikes = around.length > 0 ? strikesAround(chain, today, around) : undefined;
-  for (const expiryDay of nextExpiries(chain, today)) {
-    const contracts = contractsOf(chain, expiryDay);
+  let strikes = around.length > 0 ? strikesAround(chain, moment, around) : undefined;
+  for (const expiryDay of nextExpiries(chain, moment)) {
+    const contracts = contractsOf(chain, expiryDay, moment);
     const query = { underlying, expiryDay };
     if (strikes) {
       const near = parityPrice(contracts, await catalog.quotes({ ...query, strikes }, signal));
@@ -53,30 +55,62 @@ export async function lookUpParity(
 }
 
 /** The standard contracts of the next expiry; all of them when none is standard. */
-export function nextContracts(chain: Chain, today: number): readonly OptionContract[] {
-  const [expiry] = nextExpiries(chain, today);
-  return expiry === undefined ? [] : contractsOf(chain, expiry);
+export function nextContracts(chain: Chain, moment: TradingMoment): readonly OptionContract[] {
+  const [expiry] = nextExpiries(chain, moment);
+  return expiry === undefined ? [] : contractsOf(chain, expiry, moment);
 }
 
-/** The standard contracts of an expiry; all of them when none is standard. */
-function contractsOf({ contracts }: Chain, expiryDay: number): readonly OptionContract[] {
+/** The contracts of an expiry: the standard ones that still trade, if any, or all standard ones. */
+function contractsOf(
+  { contracts }: Chain,
+  expiryDay: number,
+  { now, calendar }: TradingMoment,
+): readonly OptionContract[] {
   const series = seriesOf(contracts).filter((one) => one.expiryDay === expiryDay);
   const standard = series.filter(isStandard);
-  return (standard.length > 0 ? standard : series)
+  const trading = standard.filter((one) => lastTradingMoment(one, calendar) > now);
+  const used = [trading, standard].find(({ length }) => length > 0) ?? series;
+  return used
     .flatMap(({ strikes }) => strikes.flatMap((strike) => strike.contracts));
 }
 
 /**
- * Expiries after today, because those of today may have stopped trading; today's if there is no
- * other. Adjusted contracts imply no price: expiries that have others are preferred.
+ * The next expiries that have standard contracts and still trade, from tomorrow on: adjusted
+ * contracts imply no price, and AM-settled ones stop on the day before they expire. Others if
+ * there are none.
  */
-function nextExpiries({ contracts }: Chain, today: number): readonly number[] {
-  const open = seriesOf(contracts).filter(({ expiryDay }) => expiryDay >= today);
-  const later = open.filter(({ expiryDay }) => expiryDay > today);
-  const series = later.length > 0 ? later : open;
-  const standard = series.filter(isStandard);
-  const days = (standard.length > 0 ? standard : series).map(({ expiryDay }) => expiryDay);
-  return [...new Set(days)].slice(0, MAX_EXPIRIES);
+function nextExpiries({ contracts }: Chain, { now, calendar }: TradingMoment): readonly number[] {
+  const today = exchangeDay(now);
+  const isLater = ({ expiryDay }: Series) => expiryDay > today;
+  const isToday = ({ expiryDay }: Series) => expiryDay === today;
+  const impliesPrice = (series: Series) =>
+    isStandard(series) && lastTradingMoment(series, calendar) > now;
+  const inOrder: readonly ((series: Series) => boolean)[] = [
+    (series) => isLater(series) && impliesPrice(series),
+    (series) => isToday(series) && impliesPrice(series),
+    isLater,
+    isToday,
+  ];
+  const series = seriesOf(contracts);
+  for (const accepts of inOrder) {
+    const days = firstDays(series, accepts);
+    if (days.length > 0) return days;
+  }
+  return [];
+}
+
+/** The days of the first series that are accepted, nearest first. */
+function firstDays(
+  series: readonly Series[],
+  accepts: (series: Series) => boolean,
+): readonly number[] {
+  const days = new Set<number>();
+  for (const one of series) {
+    if (days.has(one.expiryDay) || !accepts(one)) continue;
+    days.add(one.expiryDay);
+    if (days.size === MAX_EXPIRIES) break;
+  }
+  return [...days];
 }
 
 function isStandard({ isAdjusted }: Series): boolean {
@@ -85,12 +119,12 @@ function isStandard({ isAdjusted }: Series): boolean {
 
 function strikesAround(
   chain: Chain,
-  today: number,
+  moment: TradingMoment,
   around: readonly number[],
 ): readonly [lowest: number, highest: number] {
   const low = Math.min(...around);
   const high = Math.max(...around);
-  const strikes = [...new Set(nextContracts(chain, today).map(({ strike }) => strike))]
+  const strikes = [...new Set(nextContracts(chain, moment).map(({ strike }) => strike))]
     .sort((a, b) => a - b);
   const below = strikes.filter((strike) => strike <= low).at(-STRIKES_EACH_SIDE);
   const above = strikes.filter((strike) => strike >= high)[STRIKES_EACH_SIDE - 1];

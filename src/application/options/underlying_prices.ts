@@ -9,7 +9,6 @@
  *
  * @module
  */
-import { exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { medianByOpenInterest, type TimedPrice } from "../../domain/options/implied_price.ts";
 import {
@@ -256,16 +255,16 @@ export class UnderlyingPrices {
     [underlying, followed]: readonly [string, Followed],
     signal: AbortSignal,
   ): Promise<void> {
-    const { catalog, clock } = this.#options;
+    const { catalog, clock, calendar } = this.#options;
     const { price, chain } = followed;
     if (!chain) return;
     const { value, unconfirmed } = price;
     const known = value?.source === "guess" ? undefined : value?.price;
     const around = [known, unconfirmed].filter((it) => it !== undefined);
-    const today = exchangeDay(clock.now());
+    const moment = { now: clock.now(), calendar };
     let isImplied = false;
     try {
-      const parity = await lookUpParity(catalog, { underlying, chain, today, around }, signal);
+      const parity = await lookUpParity(catalog, { underlying, chain, moment, around }, signal);
       isImplied = parity !== undefined;
       price.noteQuotes(parity, this.#moment(chain));
     } catch (error) {
@@ -295,7 +294,7 @@ export class UnderlyingPrices {
 
   #moment(chain: Chain): PriceMoment {
     const { clock, calendar } = this.#options;
-    const contracts = nextContracts(chain, exchangeDay(clock.now()));
+    const contracts = nextContracts(chain, { now: clock.now(), calendar });
     let [lowest, highest] = [Infinity, 0];
     for (const { strike } of contracts) {
       lowest = Math.min(lowest, strike);

@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import type { Chain } from "../../../../src/application/options/option_chain_cache.ts";
 import { UnderlyingPrices } from "../../../../src/application/options/underlying_prices.ts";
-import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
+import {
+  dayOfDate,
+  exchangeDay,
+  instantAt,
+} from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";
 import type { OptionContract } from "../../../../src/domain/options/contract.ts";
 import { ManualClock } from "../../../support/manual_clock.ts";
@@ -114,6 +118,33 @@ Deno.test("expiries whose contracts are all adjusted do not price an underlying"
   await rig.follow("SPX", [...adjusted, ...standard]);
   assert.equal(rig.prices.of("SPX")?.price, 101.25);
   assert.deepEqual(rig.catalog.parity.map(({ expiryDay }) => expiryDay), [DAY + 3]);
+});
+
+Deno.test("contracts that have stopped trading do not price an index", async () => {
+  const tuesday = dayOfDate("2026-12-15") ?? 0;
+  const days = [tuesday + 1, tuesday + 8];
+  for (const [minute, expected] of [[16 * 60, days[0]], [18 * 60, days[1]]] as const) {
+    await using rig = new Rig(instantAt(tuesday, minute));
+    rig.catalog.indexes.set("VIX", 16.1);
+    const strikes = strikesFrom(10, 25);
+    await rig.follow("VIX", gridOf({ underlying: "VIX", root: "VIXW", days, strikes }));
+    assert.equal(rig.catalog.parity[0]?.expiryDay, expected, `${minute}`);
+  }
+  await using rig = new Rig(instantAt(tuesday + 2, 18 * 60));
+  rig.catalog.indexes.set("SPX", 101.25);
+  const friday = { underlying: "SPX", days: [tuesday + 3], strikes: strikesFrom(98, 104) };
+  const settled = gridOf(friday);
+  const quotes = rig.catalog.quotes.bind(rig.catalog);
+  rig.catalog.quotes = async (query) => {
+    const all = new Map(await quotes(query));
+    for (const { symbol, right } of settled) {
+      const price = right === "call" ? 1 : 9;
+      all.set(symbol, { bid: price, ask: price, at: 0 });
+    }
+    return all;
+  };
+  await rig.follow("SPX", [...settled, ...gridOf({ ...friday, root: "SPXW" })]);
+  assert.equal(rig.prices.of("SPX")?.price, 101.25, "of SPXW alone");
 });
 
 Deno.test("an index that leaves the requested strikes is found again", async () => {
