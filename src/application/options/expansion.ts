@@ -17,6 +17,7 @@ import {
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
+import type { SelectionReasons } from "./selection_reasons.ts";
 
 /** Underlying and selection of an expansion. */
 interface ExpansionScope {
@@ -43,13 +44,15 @@ interface ExpansionChannel {
 }
 
 /** The selected contracts of an underlying, for the streams that watch them. */
-export interface SelectionView {
+export interface SelectionView extends Omit<SelectionReasons, "text"> {
   /** OCC symbols of the contracts that have slots; another set after every change. */
   readonly contracts: ReadonlySet<string>;
-  /** Why there are fewer contracts than requested, or why they can be inaccurate. */
+  /** Why there are other contracts than requested, or why they can be inaccurate. */
   readonly problem: string | undefined;
-  /** Whether there are fewer contracts than requested. */
+  /** Whether there are fewer contracts than the selection has with enough slots, or none. */
   readonly isShort: boolean;
+  /** How many fewer. */
+  readonly missing: number;
   /** Why a contract has entered or left with the last change. */
   readonly reasonOf: (symbol: string) => string;
 }
@@ -83,6 +86,11 @@ export class Expansion {
     this.overdueAt = now + OVERDUE_MS;
   }
 
+  /** The last selection; `undefined` before the first. */
+  get selected(): Omit<Selected, "contracts"> | undefined {
+    return this.#selected;
+  }
+
   /** Price that the strikes are measured from, USD; `undefined` before the first. */
   get centre(): number | undefined {
     return this.#selected?.price;
@@ -93,38 +101,9 @@ export class Expansion {
     return this.#selected?.validUntil ?? Infinity;
   }
 
-  /** Expiries with strikes on one side of the price only, as days since 1970-01-01. */
-  get oneSided(): readonly number[] {
-    return this.#selected?.oneSided ?? [];
-  }
-
-  /** Why a maximum of the selection leaves expiries without a side of the price. */
-  get cutReason(): string | undefined {
-    const { cut = 0, expiries = 0 } = this.#selected ?? {};
-    if (cut === 0) return undefined;
-    const { maxContracts, maxContractsPerExpiry } = this.scope.selection;
-    const perExpiry = maxContractsPerExpiry === undefined
-      ? ""
-      : `, max_contracts_per_expiry ${maxContractsPerExpiry}`;
-    return `${cut} of ${expiries} expiries have contracts on one side of the price or none: ` +
-      `max_contracts is ${maxContracts}${perExpiry}`;
-  }
-
-  /** Of how many expiries no delta is known, so that they are selected by strikes. */
-  get deltasReason(): string | undefined {
-    const { withoutDeltas = 0, expiries = 0 } = this.#selected ?? {};
-    if (withoutDeltas === 0) return undefined;
-    return `deltas of ${withoutDeltas} of ${expiries} expiries are not known`;
-  }
-
   /** Share of the slots relative to other expansions. */
   get weight(): number {
     return this.scope.selection.weight ?? 1;
-  }
-
-  /** Whether the limit of all expansions has truncated the selection. */
-  get isTruncated(): boolean {
-    return this.desired.length < this.selectedCount;
   }
 
   /** Counts a stream on a channel. */
@@ -185,17 +164,17 @@ export class Expansion {
     this.desired = contracts.slice(0, maxKept).map(({ symbol }) => symbol);
   }
 
-  /**
-   * Calls watchers with the assigned contracts.
-   *
-   * @param problem why there are fewer contracts than requested, or why they can be inaccurate
-   */
-  show(problem: string | undefined, watchers: Iterable<SelectionWatcher> = this.watchers): void {
+  /** Calls watchers with the assigned contracts, and why they differ from what was requested. */
+  show(
+    { text: problem, kinds, isProblem }: SelectionReasons,
+    watchers: Iterable<SelectionWatcher> = this.watchers,
+  ): void {
     const { assigned, selectedCount } = this;
-    const isShort = problem !== undefined &&
-      (assigned.size < selectedCount || assigned.size === 0);
+    const missing = selectedCount - assigned.size;
+    const isShort = problem !== undefined && (missing > 0 || assigned.size === 0);
     const reasonOf = (symbol: string) => this.#reasonOf(symbol);
-    for (const watch of watchers) watch({ contracts: assigned, problem, isShort, reasonOf });
+    const view = { contracts: assigned, problem, kinds, isProblem, isShort, missing, reasonOf };
+    for (const watch of watchers) watch(view);
     if (watchers === this.watchers) this.#cause = undefined;
   }
 

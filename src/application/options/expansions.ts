@@ -15,10 +15,9 @@
  * @module
  */
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
-import { isByDelta } from "../../domain/options/delta_range.ts";
 import { listingOutlook } from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
-import { shareCounts, shareSlots } from "../../domain/options/slot_shares.ts";
+import { shareCounts } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
@@ -29,11 +28,10 @@ import type { ExpansionReport } from "../status/reports.ts";
 import { Expansion, scopeKey, type SelectionWatcher } from "./expansion.ts";
 import { type Chain, type ChainState, OptionChainCache } from "./option_chain_cache.ts";
 import { type DeltaSelection, OptionDeltas } from "./option_deltas.ts";
+import { type PendingPart, type SelectionReasons, selectionReasons } from "./selection_reasons.ts";
+import { SlotAllocation } from "./slot_allocation.ts";
 import { UnderlyingPrices } from "./underlying_prices.ts";
 import { WakeSignal } from "./wake_signal.ts";
-
-/** Allocations per update while more is requested than there are slots. */
-const MAX_ALLOCATIONS = 4;
 
 /** Selections without a pause: one of 1,000 contracts takes about 1 ms. */
 const SELECTIONS_PER_TURN = 4;
@@ -79,11 +77,13 @@ export class Expansions {
   readonly #deltas: OptionDeltas | undefined;
   /** Oldest first. */
   readonly #open = new Map<string, Expansion>();
+  readonly #slots: SlotAllocation;
   readonly #signal = new WakeSignal();
 
   constructor(options: ExpansionOptions) {
     this.#options = options;
-    const { catalog, directory, clock, calendar, log, random, settings } = options;
+    const { catalog, sink, directory, clock, calendar, log, random, settings } = options;
+    this.#slots = new SlotAllocation(sink);
     if (!catalog) return;
     this.#chains = new OptionChainCache({
       catalog,
@@ -180,7 +180,7 @@ export class Expansions {
    * the symbols of a new stream.
    */
   rebalance(): void {
-    if (isOver(this.#freeSlots())) this.#allocate();
+    if (this.#slots.isOver([...this.#open.values()])) this.#allocate();
     this.#signal.wake();
   }
 
@@ -272,35 +272,10 @@ export class Expansions {
     return hasSelected;
   }
 
-  /**
-   * Assigns contracts within the slots that no stream's own symbols use. Repeated
-   * while more is requested than there are slots, because a contract that Alpaca
-   * rejects needs none.
-   */
+  /** Allocates slots, and informs the streams of what has changed. */
   #allocate(): void {
-    const { sink } = this.#options;
     const open = [...this.#open.values()];
-    for (let times = 0; times < MAX_ALLOCATIONS; times++) {
-      const free = this.#freeSlots();
-      if (times > 0 && !isOver(free)) break;
-      const requests = open.map(({ desired, weight, channels }) => ({
-        desired,
-        weight,
-        channels: [...channels.keys()].filter((channel) => free.has(channel)),
-      }));
-      const isCarried = (channel: string, symbol: string) =>
-        sink.isNamed(channel as UpstreamChannel, symbol);
-      const shares = shareSlots(requests, { slots: this.#slots(free), isCarried });
-      for (const [at, symbols] of shares.entries()) open[at]?.assign(symbols);
-      for (const [at, { desired, assigned }] of open.entries()) {
-        // A learned limit is tested with the best contract that has no slot.
-        const [counted] = requests[at]?.channels ?? [];
-        if (counted === undefined || assigned.size === desired.length) continue;
-        const leftOut = desired.find((symbol) => !assigned.has(symbol));
-        if (leftOut) sink.testLimitWith(counted, leftOut);
-      }
-      if (!this.#apply(open)) break;
-    }
+    this.#slots.allocate(open);
     for (const expansion of open) this.#show(expansion);
   }
 
@@ -310,66 +285,14 @@ export class Expansions {
    */
   #show(expansion: Expansion, watchers?: readonly SelectionWatcher[]): void {
     if (expansion.watchers.size === 0) return;
-    const { state, reason } = this.#stateOf(expansion);
+    const { state, reasons } = this.#stateOf(expansion);
     if (state === "loading" && !this.#isOverdue(expansion)) return;
-    expansion.show(reason, watchers);
-  }
-
-  /** Free slots of the channels in use; none for a channel without a limit. */
-  #freeSlots(): ReadonlyMap<UpstreamChannel, number> {
-    const free = new Map<UpstreamChannel, number>();
-    for (const { channels } of this.#open.values()) {
-      for (const channel of channels.keys()) {
-        const slots = free.has(channel) ? undefined : this.#options.sink.freeSlots(channel);
-        if (slots !== undefined) free.set(channel, slots);
-      }
-    }
-    return free;
-  }
-
-  /** Slots that no stream's own symbols use; all channels that count share them. */
-  #slots(free: ReadonlyMap<UpstreamChannel, number>): number {
-    const { sink } = this.#options;
-    const own = new Set<string>();
-    for (const { channels } of this.#open.values()) {
-      for (const [channel, { subscribed }] of channels) {
-        if (!free.has(channel)) continue;
-        for (const symbol of subscribed) {
-          if (!sink.isNamed(channel, symbol)) own.add(`${channel} ${symbol}`);
-        }
-      }
-    }
-    return own.size + Math.min(Infinity, ...free.values());
-  }
-
-  /**
-   * Subscribes what is assigned on every channel; false when nothing has changed.
-   * Adds before it removes, so that contracts that move stay subscribed.
-   */
-  #apply(expansions: readonly Expansion[]): boolean {
-    const { sink } = this.#options;
-    const removals: (() => void)[] = [];
-    let changed = false;
-    for (const { channels, assigned: wanted } of expansions) {
-      for (const [channel, state] of channels) {
-        const { streams, subscribed } = state;
-        const assigned = streams > 0 ? wanted : new Set<string>();
-        if (assigned === subscribed) continue;
-        state.subscribed = assigned;
-        const added = [...assigned].filter((symbol) => !subscribed.has(symbol));
-        const removed = [...subscribed].filter((symbol) => !assigned.has(symbol));
-        if (added.length > 0) sink.add(channel, added, "selection");
-        if (removed.length > 0) removals.push(() => sink.remove(channel, removed, "selection"));
-        changed ||= added.length + removed.length > 0;
-      }
-    }
-    for (const remove of removals) remove();
-    return changed;
+    expansion.show(reasons, watchers);
   }
 
   /** Ends the channels of an expansion without streams, and the expansion with the last. */
   #close(key: string, expansion: Expansion): void {
-    this.#apply([expansion]);
+    this.#slots.apply([expansion]);
     for (const [channel, { streams }] of expansion.channels) {
       if (streams === 0) expansion.channels.delete(channel);
     }
@@ -403,12 +326,14 @@ export class Expansions {
   #report(expansion: Expansion, channel: UpstreamChannel): ExpansionReport {
     const { scope: { underlying }, assigned, selectedCount, centre } = expansion;
     const price = this.#prices?.of(underlying);
+    const { state, reasons } = this.#stateOf(expansion);
     return {
       underlying,
       channel,
       streams: expansion.channels.get(channel)?.streams ?? 0,
       contracts: assigned.size,
-      ...this.#stateOf(expansion),
+      state,
+      reason: reasons.text,
       centre: centre || undefined,
       selected: assigned,
       wanted: selectedCount,
@@ -417,74 +342,36 @@ export class Expansions {
     };
   }
 
-  #stateOf(expansion: Expansion): Pick<ExpansionReport, "state" | "reason"> {
-    const chain = this.#chainState(expansion.scope.underlying);
-    const isPending = chain.at === "ready" && expansion.centre === undefined;
-    return {
-      state: isPending ? "loading" : chain.at,
-      reason: this.#reason(expansion, chain),
-    };
+  #stateOf(
+    expansion: Expansion,
+  ): Pick<ExpansionReport, "state"> & { readonly reasons: SelectionReasons } {
+    const { scope, selected, selectedCount, desired, assigned } = expansion;
+    const { clock, calendar, settings } = this.#options;
+    const chain = this.#chainState(scope.underlying);
+    const isPending = chain.at === "ready" && selected === undefined;
+    const reasons = selectionReasons({
+      ...scope,
+      chain,
+      overdue: this.#isOverdue(expansion) ? this.#pendingOf(expansion, chain) : undefined,
+      price: this.#prices?.of(scope.underlying),
+      deltasProblem: this.#deltas?.problemOf(scope.underlying),
+      selected,
+      counts: { selected: selectedCount, desired: desired.length, assigned: assigned.size },
+      defaultMaximum: settings.selection.maxContracts,
+      now: clock.now(),
+      calendar,
+    });
+    return { state: isPending ? "loading" : chain.at, reasons };
   }
 
   #isOverdue({ centre, overdueAt }: Expansion): boolean {
     return centre === undefined && this.#options.clock.monotonic() >= overdueAt;
   }
 
-  /** What an expansion without contracts waits for, if its streams are to be informed. */
-  #overdueReason(expansion: Expansion, state: ChainState): string | undefined {
-    if (!this.#isOverdue(expansion)) return undefined;
-    if (state.at !== "ready") return "the option chain is not loaded yet";
+  /** What an expansion without contracts waits for. */
+  #pendingOf({ scope }: Expansion, state: ChainState): PendingPart {
+    if (state.at !== "ready") return "option chain";
     const { chain } = state;
-    return this.#deltas?.isPending({ ...expansion.scope, chain })
-      ? "the deltas are not known yet"
-      : "the price is not known yet";
+    return this.#deltas?.isPending({ ...scope, chain }) ? "deltas" : "price";
   }
-
-  /** Why an expansion differs from what was requested; `undefined` if it does not. */
-  #reason(expansion: Expansion, chain: ChainState): string | undefined {
-    if (chain.at === "off") return chain.reason;
-    const overdue = this.#overdueReason(expansion, chain);
-    if (overdue !== undefined || chain.at === "loading") return overdue;
-    if (chain.reason) return `the chain is not renewed: ${chain.reason}`;
-    const { scope: { underlying }, assigned, desired, centre } = expansion;
-    if (chain.chain.contracts.length === 0) {
-      return `no option contracts of ${underlying} are listed`;
-    }
-    if (centre === undefined) return undefined;
-    if (assigned.size < desired.length) {
-      return `the symbol quota has slots for ${assigned.size} of ` +
-        `${desired.length} contracts`;
-    }
-    if (expansion.isTruncated) {
-      return `STREAM_PROXY_MAX_SYMBOLS leaves room for ${desired.length} contracts`;
-    }
-    if (desired.length === 0) return "no contract is within the selection";
-    const unknown = this.#deltas?.problemOf(underlying);
-    if (unknown !== undefined && isByDelta(expansion.scope.selection)) {
-      return `the deltas are not renewed: ${unknown}`;
-    }
-    const price = this.#prices?.of(underlying);
-    if (price?.problem === undefined) return expiriesReason(expansion);
-    return price.source === "guess"
-      ? `no price is known, strikes are centred on the open interest: ${price.problem}`
-      : `the price is not renewed: ${price.problem}`;
-  }
-}
-
-/** Whether more is requested than there are slots. */
-function isOver(free: ReadonlyMap<UpstreamChannel, number>): boolean {
-  return free.values().some((slots) => slots < 0);
-}
-
-/** Counts the expiries that have other contracts than requested. */
-function expiriesReason(expansion: Expansion): string | undefined {
-  const reasons = [expansion.deltasReason, oneSidedReason(expansion) ?? expansion.cutReason];
-  return reasons.filter((reason) => reason !== undefined).join("; ") || undefined;
-}
-
-/** Counts the expiries that have no strikes above or below the price. */
-function oneSidedReason({ oneSided, centre = 0 }: Expansion): string | undefined {
-  if (oneSided.length === 0) return undefined;
-  const expiries = oneSided.length === 1 ? "1 expiry has" : `${oneSided.length} expiries have`;
-  return `${expiries} strikes on one side of the price ${centre} only`;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { NoticeItem } from "./market_streams.ts";
+import type { Problem } from "./problem_notices.ts";
 import type { Notice, SubscriptionContent } from "./stream_options.ts";
 import type { SymbolChange } from "./upstream_events.ts";
 
@@ -27,7 +28,7 @@ export interface SelectionNotices {
   readonly contracts: readonly NoticeItem[];
   /** In place of those of each contract. */
   readonly many: NoticeItem | undefined;
-  /** Of a new problem, or of the end of one. */
+  /** Of a new problem, of the end of one, or of a limit of the selection. */
   readonly problem: NoticeItem | undefined;
 }
 
@@ -39,8 +40,8 @@ interface Reported {
   readonly change: ContractChange;
   /** Returns the states of contracts that have entered. */
   readonly statesOf: (symbols: readonly string[]) => readonly SymbolChange[];
-  /** Why the selection is short or inaccurate, if that is new; without a problem, that it ended. */
-  readonly problem: { readonly problem: string | undefined; readonly isShort: boolean } | undefined;
+  /** Why the selection is short or inaccurate, if that is new; without reasons, that it ended. */
+  readonly problem: Problem | undefined;
 }
 
 /** Makes the notices of a change. */
@@ -73,7 +74,7 @@ export function selectionNotices(reported: Reported): SelectionNotices {
       symbol: underlying,
       state: problem.isShort ? "waiting" : "acknowledged",
       reason: problem.problem ?? "",
-      selection: problem.problem === undefined ? "complete" : "short",
+      selection: problem.isProblem ? "short" : "complete",
     }),
   };
 }

@@ -19,6 +19,7 @@ import type { SelectionView } from "../options/expansion.ts";
 import type { Clock } from "../ports/clock.ts";
 import { FirstEvents } from "./first_events.ts";
 import type { FetchLast } from "./opening.ts";
+import { type Problem, ProblemNotices } from "./problem_notices.ts";
 import {
   type ContractChange,
   type SelectionNotices,
@@ -32,6 +33,8 @@ const KEPT_MS = 600_000;
 const MAX_KEPT = 1_000;
 /** Changes of one selection whose positions are known. */
 const MAX_CHANGES = 50_000;
+
+const NO_CHANGE: ContractChange = { entered: [], left: [], reasonOf: () => "" };
 
 /** A stream that is sent the changes of a selection. */
 export interface SelectionStream {
@@ -152,6 +155,7 @@ export class SelectedContracts implements SelectedSymbols {
   readonly #first: FirstEvents;
   #contracts: ReadonlySet<string> = new Set();
   #view: SelectionView | undefined;
+  readonly #problems = new ProblemNotices();
   /** Positions at which contracts have entered or left, in order. */
   readonly #changedAt = new Map<string, number[]>();
   #changes = 0;
@@ -189,10 +193,15 @@ export class SelectedContracts implements SelectedSymbols {
 
   /** Sends changes to a stream from now on, at first what is selected; returns what stops it. */
   join(stream: SelectionStream): () => void {
+    const view = this.#view;
+    if (view && this.#problems.isOutdated(view)) {
+      // Later notices have to follow from one that all streams have.
+      this.#notify(NO_CHANGE, this.#sent(view), [...this.#streams]);
+    }
     this.#streams.add(stream);
     const entered = [...this.#contracts];
     const reasonOf = () => "the contract was selected already";
-    const problem = this.#view?.problem === undefined ? undefined : this.#view;
+    const problem = view?.problem === undefined ? undefined : view;
     this.#notify({ entered, left: [], reasonOf }, problem, [stream]);
     if (stream.options.snapshot) this.#first.send(entered, [stream], true);
     return () => {
@@ -205,10 +214,10 @@ export class SelectedContracts implements SelectedSymbols {
   update(view: SelectionView): void {
     const before = this.#contracts;
     const { contracts, reasonOf } = view;
-    const old = this.#view ?? { problem: undefined, isShort: false };
     this.#view = view;
-    const hasNewProblem = old.problem !== view.problem || old.isShort !== view.isShort;
-    if (before === contracts && !hasNewProblem) return;
+    if (this.#streams.size === 0) this.#problems.learned(view);
+    const isDue = this.#problems.isDue(view, this.#options.clock.monotonic());
+    if (before === contracts && !isDue) return;
     const left = [...before].filter((symbol) => !contracts.has(symbol));
     const entered = [...contracts].filter((symbol) => !before.has(symbol));
     this.#contracts = contracts;
@@ -216,7 +225,7 @@ export class SelectedContracts implements SelectedSymbols {
     this.#record(entered);
     if (this.#streams.size === 0) return;
     const streams = [...this.#streams];
-    this.#notify({ entered, left, reasonOf }, hasNewProblem ? view : undefined, streams);
+    this.#notify({ entered, left, reasonOf }, isDue ? this.#sent(view) : undefined, streams);
     const withSnapshot = streams.filter(({ options: { snapshot } }) => snapshot);
     if (withSnapshot.length > 0) this.#first.send(entered, withSnapshot, false);
   }
@@ -226,9 +235,15 @@ export class SelectedContracts implements SelectedSymbols {
     if (channel === this.channel) this.#first.carried();
   }
 
+  /** Marks a problem as sent. */
+  #sent(view: SelectionView): SelectionView {
+    this.#problems.sent(view, this.#options.clock.monotonic());
+    return view;
+  }
+
   #notify(
     change: ContractChange,
-    problem: SelectionView | undefined,
+    problem: Problem | undefined,
     streams: readonly SelectionStream[],
   ): void {
     const notified = streams.filter(({ options: { notices } }) => notices);

@@ -59,6 +59,15 @@ export function firstWeekday(weekday: number, day: number): number {
   return day + (weekday - weekdayOf(day) + 7) % 7;
 }
 
+/** The `YYYY-MM-DD` date of a day. */
+export function dateOfDay(day: number): string {
+  const year = yearOf(day);
+  let month = 12;
+  while (dayOf(year, month, 1) > day) month--;
+  const date = day - dayOf(year, month, 1) + 1;
+  return [year, month, date].map((part) => `${part}`.padStart(2, "0")).join("-");
+}
+
 /** The day of a `YYYY-MM-DD` date; `undefined` if invalid. */
 export function dayOfDate(date: string): number | undefined {
   return dayOfMatch(DATE.exec(date), 0);

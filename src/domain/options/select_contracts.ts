@@ -1,11 +1,11 @@
 /**
  * Selects the contracts of a chain that get slots of the symbol quota, best first.
  *
- * A chain is larger than any plan's limit, so a part of it is selected, in rounds over the
- * expiries: the strike at the money of every expiry, the nearest expiry first, then the next strike
- * of every expiry, and so on up to the maximum. Each expiry is measured from the price on its own,
- * so a maximum never leaves one behind. Contracts that do not trade any more are not selected, and
- * adjusted ones only on request and after all others.
+ * A chain is larger than any plan's limit, so a part of it is selected: the two strikes around the
+ * price of each expiry, the nearest expiry first, as long as both of them are within the maximum;
+ * then, in rounds over these expiries, one strike more of each. So an expiry has contracts on both
+ * sides of the price or none. Each expiry is measured from the price on its own. Contracts that do
+ * not trade any more are not selected, and adjusted ones only on request and after all others.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import type { OptionContract, OptionRight } from "./contract.ts";
 import { isByDelta } from "./delta_range.ts";
 import { requestedSeries, type TradingMoment } from "./requested_series.ts";
 import type { OptionSelection } from "./selection.ts";
-import { firstAbove, StrikeWalk } from "./strike_walk.ts";
+import { firstAbove, strikeAt, StrikeWalk } from "./strike_walk.ts";
 
 const RIGHTS: readonly OptionRight[] = ["call", "put"];
 
@@ -22,6 +22,8 @@ const RIGHTS: readonly OptionRight[] = ["call", "put"];
 const STILL = 0.05;
 /** How far the delta of a contract that is held may be outside the range. */
 const DELTA_TOLERANCE = 0.02;
+/** Strikes of an expiry that are selected together: one on each side of the price. */
+const NEAREST_STRIKES = 2;
 
 /** What a selection depends on beside the chain. */
 export interface SelectionMoment extends TradingMoment {
@@ -44,8 +46,13 @@ export interface Selected {
   readonly oneSided: readonly number[];
   /** Requested expiries that trade. */
   readonly expiries: number;
-  /** Those of them of which a maximum has left out a side of the price, or everything. */
-  readonly cut: number;
+  /** Those of them of which `maxContracts` has left out everything. */
+  readonly unreached: number;
+  /**
+   * Those of them with contracts, of which `maxContracts` has left out a strike on a side of the
+   * price, or of `strikesEachSide`.
+   */
+  readonly incomplete: number;
   /** Those of them whose calls or puts are selected by strikes: their deltas are not known. */
   readonly withoutDeltas: number;
   /** Price that they were selected for, USD. */
@@ -78,8 +85,6 @@ export function selectContracts(
     picked.addInRounds(walks.filter(({ isAdjusted }) => isAdjusted === adjusted));
   }
   const standard = series.filter(({ isAdjusted }) => !isAdjusted);
-  const chosen = new Set(picked.contracts);
-  const cut = walks.filter((walk) => !walk.isAdjusted && walk.lacksSide(chosen));
   return {
     contracts: picked.contracts,
     oneSided: [
@@ -88,7 +93,7 @@ export function selectContracts(
       ),
     ],
     expiries: countExpiries(series),
-    cut: countExpiries(cut),
+    ...picked.countLeftOut(walks),
     withoutDeltas: countExpiries(walks.filter(({ lacksDeltas }) => lacksDeltas)),
     price,
     between: stillBetween(series, price),
@@ -124,6 +129,8 @@ class SeriesWalk {
   readonly lacksDeltas: boolean;
   readonly #strikes: readonly Strike[];
   readonly #price: number;
+  /** Strikes on each side of the price without which it is incomplete. */
+  readonly #eachSide: number;
   readonly #walk: StrikeWalk;
   readonly #selection: OptionSelection;
   readonly #held: ReadonlySet<string>;
@@ -151,6 +158,7 @@ class SeriesWalk {
     };
     const { strikesEachSide: eachSide, strikeWindowPercent } =
       (this.lacksDeltas ? selection.withoutDeltas : undefined) ?? selection;
+    this.#eachSide = eachSide ?? 1;
     const reach = { window: price * strikeWindowPercent / 100, eachSide };
     this.#walk = new StrikeWalk(strikes, { price, reach, heldPart });
   }
@@ -164,18 +172,23 @@ class SeriesWalk {
     return undefined;
   }
 
-  /**
-   * Whether contracts of the strike next to the price are left out, on one of both sides, though
-   * the selection includes them.
-   */
-  lacksSide(chosen: ReadonlySet<OptionContract>): boolean {
-    const above = firstAbove(this.#strikes, this.#price);
-    const below = this.#strikes[above - 1];
-    // A strike at the price is on both sides.
-    const sides = below?.price === this.#price ? [below] : [below, this.#strikes[above]];
-    return sides.some((strike) =>
-      strike?.contracts.some((each) => !chosen.has(each) && this.#isSelected(each))
+  /** Whether strikes next to the price are left out, though the selection includes them. */
+  lacks(chosen: ReadonlySet<OptionContract>): boolean {
+    return this.#nearest().some(({ contracts }) =>
+      contracts.some((each) => !chosen.has(each) && this.#isSelected(each))
     );
+  }
+
+  /** The strikes on each side of the price. */
+  #nearest(): readonly Strike[] {
+    const above = firstAbove(this.#strikes, this.#price);
+    const [lower, upper] = [this.#strikes[above - 1], this.#strikes[above]];
+    // One strike at the price is on both sides.
+    const at = this.#eachSide > 1 ? undefined : strikeAt(this.#price, lower, upper);
+    if (at) return [at];
+    const isAt = lower?.price === this.#price;
+    const first = above - this.#eachSide - (isAt ? 1 : 0);
+    return this.#strikes.slice(Math.max(0, first), above + this.#eachSide);
   }
 
   #isSelected({ symbol, right, strike }: OptionContract): boolean {
@@ -209,32 +222,70 @@ class Picked {
   readonly #max: number;
   readonly #maxPerExpiry: number;
   readonly #ofExpiry = new Map<number, number>();
+  /** Walks of which the maximum has left out everything. */
+  readonly #unreached: SeriesWalk[] = [];
 
   constructor({ maxContracts, maxContractsPerExpiry = Infinity }: OptionSelection) {
     this.#max = maxContracts;
     this.#maxPerExpiry = maxContractsPerExpiry;
   }
 
-  /** Adds a strike of each walk, then the next one of each, until all walks or slots end. */
+  /** Adds the strikes around the price of each walk, then one more of each, within the maxima. */
   addInRounds(walks: readonly SeriesWalk[]): void {
-    let open = walks;
+    let open = this.#addNearest(walks);
     while (open.length > 0 && this.contracts.length < this.#max) {
-      open = open.filter((walk) => this.#addNext(walk));
+      open = open.filter((walk) => this.#add(walk, walk.next() ?? []));
     }
   }
 
-  /** Adds the next strike of a walk; false when it has none or its expiry is complete. */
-  #addNext(walk: SeriesWalk): boolean {
-    const { expiryDay } = walk;
+  /** Counts the expiries of walks from which the maximum has left something out. */
+  countLeftOut(walks: readonly SeriesWalk[]): Pick<Selected, "unreached" | "incomplete"> {
+    const chosen = new Set(this.contracts);
+    const incomplete = walks.filter((walk) =>
+      !walk.isAdjusted && this.#ofExpiry.has(walk.expiryDay) && this.#roomOf(walk) > 0 &&
+      walk.lacks(chosen)
+    );
+    const unreached = this.#unreached.filter(({ isAdjusted, expiryDay }) =>
+      !isAdjusted && !this.#ofExpiry.has(expiryDay)
+    );
+    return { unreached: countExpiries(unreached), incomplete: countExpiries(incomplete) };
+  }
+
+  /**
+   * Adds the strikes around the price of each walk, up to the first one of which the maximum does
+   * not allow all; of the very first a part is added. Returns the walks that may have more.
+   */
+  #addNearest(walks: readonly SeriesWalk[]): readonly SeriesWalk[] {
+    const added: SeriesWalk[] = [];
+    for (const [at, walk] of walks.entries()) {
+      const nearest: OptionContract[] = [];
+      for (let count = 0; count < NEAREST_STRIKES; count++) nearest.push(...walk.next() ?? []);
+      const isWhole = Math.min(nearest.length, this.#roomOf(walk)) <=
+        this.#max - this.contracts.length;
+      if (!isWhole && this.contracts.length > 0) {
+        const later = walks.slice(at + 1).filter((it) => it.next() !== undefined);
+        this.#unreached.push(walk, ...later);
+        break;
+      }
+      if (this.#add(walk, nearest)) added.push(walk);
+    }
+    return added;
+  }
+
+  /** Adds contracts of a walk; false when there are none or its expiry is complete. */
+  #add({ expiryDay }: SeriesWalk, contracts: readonly OptionContract[]): boolean {
     const before = this.#ofExpiry.get(expiryDay) ?? 0;
     const room = Math.min(this.#max - this.contracts.length, this.#maxPerExpiry - before);
-    if (room <= 0) return false;
-    const contracts = walk.next();
-    if (contracts === undefined) return false;
-    const added = contracts.slice(0, room);
+    const added = contracts.slice(0, Math.max(0, room));
+    if (added.length === 0) return false;
     this.contracts.push(...added);
     this.#ofExpiry.set(expiryDay, before + added.length);
     return true;
+  }
+
+  /** Contracts that the maximum per expiry still allows for the expiry of a walk. */
+  #roomOf({ expiryDay }: SeriesWalk): number {
+    return this.#maxPerExpiry - (this.#ofExpiry.get(expiryDay) ?? 0);
   }
 }
 

@@ -157,6 +157,24 @@ export class StrikeWalk {
   }
 }
 
+/**
+ * The one of two neighbours that a price is at, exactly or about.
+ *
+ * @param lower not above the price
+ * @param upper above the price
+ */
+export function strikeAt(
+  price: number,
+  lower: Strike | undefined,
+  upper: Strike | undefined,
+): Strike | undefined {
+  if (lower?.price === price) return lower;
+  if (!lower || !upper) return undefined;
+  const near = AT_STRIKE * (upper.price - lower.price);
+  if (price - lower.price < near) return lower;
+  return upper.price - price < near ? upper : undefined;
+}
+
 /** Index of the lowest strike above a price. */
 export function firstAbove(strikes: readonly Strike[], price: number): number {
   let [low, high] = [0, strikes.length];

@@ -7,7 +7,7 @@
  *
  * @module
  */
-import { exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
+import { dateOfDay, exchangeDay, instantAt } from "../../domain/calendar/exchange_time.ts";
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
@@ -96,20 +96,15 @@ export function checkExpiry(now: number, calendar: MarketCalendar): CheckSymbol 
     const contract = parseOccSymbol(symbol);
     if (contract === undefined) return undefined;
     const { root, expiry } = contract;
-    if (expiry < today) return `expired on ${dateOf(expiry)}; leave it out`;
+    if (expiry < today) return `expired on ${dateOfDay(expiry)}; leave it out`;
     const terms = { root, underlying: usualUnderlying(root), expiryDay: expiry };
     const last = lastTradingMoment(terms, calendar);
     if (now < last) return undefined;
     const day = exchangeDay(last);
     const minutes = (last - instantAt(day, 0)) / MS_PER_MINUTE;
     const time = `${Math.floor(minutes / 60)}:${String(minutes % 60).padStart(2, "0")}`;
-    return `has not traded since ${time} in New York on ${dateOf(day)}; leave it out`;
+    return `has not traded since ${time} in New York on ${dateOfDay(day)}; leave it out`;
   };
-}
-
-/** The `YYYY-MM-DD` date of a day that is counted from 1970-01-01. */
-export function dateOf(day: number): string {
-  return new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 function malformed(symbol: string): string {

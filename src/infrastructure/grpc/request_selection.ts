@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { dayOfDate, exchangeDay } from "../../domain/calendar/exchange_time.ts";
+import { dateOfDay, dayOfDate, exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import { isAdjustedRoot, type OptionRight as DomainRight } from "../../domain/options/contract.ts";
 import { type OptionSelection, SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import { certainUnderlying } from "../../domain/options/underlying_directory.ts";
@@ -16,12 +16,7 @@ import {
   OptionRight,
   type OptionSelection as SelectionMessage,
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
-import {
-  type CheckSymbol,
-  dateOf,
-  normalizeRoot,
-  normalizeUnderlying,
-} from "./normalize_symbols.ts";
+import { type CheckSymbol, normalizeRoot, normalizeUnderlying } from "./normalize_symbols.ts";
 import { quoted, type RequestValidator } from "./request_validator.ts";
 
 const FIELD = "option_selection";
@@ -165,14 +160,14 @@ class SelectionReader {
     if (!hasDates) this.#checkDays(selected);
     const farthest = this.#today + selected.maxDays;
     if (from !== undefined && from > farthest && isWithin(days, maxDays)) {
-      const text = `is ${dateOf(from)}, after the last expiry by max_days ${maxDays}, ` +
-        `${dateOf(farthest)}; raise max_days, or set expiry_to instead`;
+      const text = `is ${dateOfDay(from)}, after the last expiry by max_days ${maxDays}, ` +
+        `${dateOfDay(farthest)}; raise max_days, or set expiry_to instead`;
       this.#invalid("expiry_from", text);
     }
     const nearest = this.#today + selected.minDays;
     if (to !== undefined && to < nearest && isWithin(days, minDays)) {
-      const text = `is ${dateOf(to)}, before the first expiry by min_days ${minDays}, ` +
-        `${dateOf(nearest)}; lower min_days, or set expiry_from instead`;
+      const text = `is ${dateOfDay(to)}, before the first expiry by min_days ${minDays}, ` +
+        `${dateOfDay(nearest)}; lower min_days, or set expiry_from instead`;
       this.#invalid("expiry_to", text);
     }
     return selected;
@@ -212,8 +207,8 @@ class SelectionReader {
     const list = dates.map((date) => expiryDay(date) ?? 0).sort((a, b) => a - b);
     const last = list.at(-1);
     if (last !== undefined && last < this.#today) {
-      const text = `are all in the past, the last one is ${dateOf(last)} and today is ` +
-        `${dateOf(this.#today)}; set later ones, or leave it out`;
+      const text = `are all in the past, the last one is ${dateOfDay(last)} and today is ` +
+        `${dateOfDay(this.#today)}; set later ones, or leave it out`;
       this.#invalid("expiries", text);
     }
     const from = this.#date("expiry_from", expiryFrom);
@@ -221,10 +216,12 @@ class SelectionReader {
     this.#exclude("expiry_from", expiryFrom, { min_days: minDays });
     this.#exclude("expiry_to", expiryTo, { max_days: maxDays });
     if (from !== undefined && to !== undefined && from > to) {
-      const text = `is ${dateOf(from)}, after expiry_to, which is ${dateOf(to)}; exchange them`;
+      const text = `is ${dateOfDay(from)}, after expiry_to, which is ${
+        dateOfDay(to)
+      }; exchange them`;
       this.#invalid("expiry_from", text);
     } else if (to !== undefined && to < this.#today) {
-      const text = `is ${dateOf(to)}, which is in the past; today is ${dateOf(this.#today)}`;
+      const text = `is ${dateOfDay(to)}, which is in the past; today is ${dateOfDay(this.#today)}`;
       this.#invalid("expiry_to", text);
     }
     return { list, from, to };

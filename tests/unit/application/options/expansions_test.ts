@@ -412,8 +412,8 @@ Deno.test("the reason has expiries without deltas and those that a maximum cuts"
   using _stream = await rig.open("SPY", { minAbsDelta: 0.2, maxContracts: 1 });
   assert.equal(
     rig.expansions.reports()[0]?.reason,
-    "deltas of 1 of 2 expiries are not known; 1 of 2 expiries have contracts on one side of the " +
-      "price or none: max_contracts is 1",
+    "deltas of 1 of 2 expiries are not known; max_contracts 1 leaves 1 of 2 expiries " +
+      "without some of the strikes next to the price",
   );
 });
 
@@ -849,14 +849,62 @@ Deno.test("all expansions share the maximum of contracts in rounds", async () =>
   assert.equal(rig.expansions.reports()[1]?.reason, undefined);
 });
 
-Deno.test("the status has the number of expiries that a maximum leaves incomplete", async () => {
+Deno.test("the status has how many expiries a maximum leaves without contracts", async () => {
   await using rig = new Rig();
   rig.catalog.trades.set("SPY", 100.4);
   using _stream = await rig.open("SPY", { maxContracts: 6, maxContractsPerExpiry: 5 });
   const [report] = rig.expansions.reports();
+  assert.equal(report?.reason, "max_contracts 6 leaves 1 of 2 expiries without contracts");
+});
+
+Deno.test("the default selection states once how many expiries it does not reach", async () => {
+  await using rig = new Rig();
+  const days = Array.from({ length: 33 }, (_, at) => TOMORROW + at);
+  rig.list("SPY", days, strikesFrom(50, 150));
+  using _stream = await rig.open("SPY");
+  const [report] = rig.expansions.reports();
   assert.equal(
     report?.reason,
-    "1 of 2 expiries have contracts on one side of the price or none: max_contracts is 6, " +
-      "max_contracts_per_expiry 5",
+    "max_contracts 100, the default, leaves 8 of 33 expiries without contracts",
+  );
+  assert.equal(report?.contracts, 100);
+});
+
+Deno.test("all reasons are stated: a full quota hides no old price, chain or maximum", async () => {
+  await using rig = new Rig({ limit: 10 });
+  const days = Array.from({ length: 33 }, (_, at) => TOMORROW + at);
+  rig.list("SPY", days, strikesFrom(50, 150));
+  using _stream = await rig.open("SPY", { maxContracts: 40 });
+  rig.catalog.outage = "HTTP 502";
+  rig.catalog.priceOutage = "HTTP 503";
+  await rig.clock.advance(3 * HOUR_MS);
+  const reason = rig.expansions.reports()[0]?.reason ?? "";
+  const parts = [
+    /^the symbol quota has slots for 10 of 40 contracts; /,
+    /; the price is not renewed: .*HTTP 503/,
+    /; max_contracts 40 leaves 23 of 33 expiries without contracts$/,
+  ];
+  for (const part of parts) assert.match(reason, part);
+  await rig.clock.advance(24 * HOUR_MS);
+  const later = rig.expansions.reports()[0]?.reason ?? "";
+  assert.match(later, /^the symbol quota .*; the chain is not renewed: HTTP 502; the price is /);
+});
+
+Deno.test("a selection of roots that a chain lacks has them in its reason", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { roots: ["QQQ", "SPYW"] });
+  assert.equal(
+    rig.expansions.reports()[0]?.reason,
+    "no contract is within the selection: the roots of SPY are SPY, not QQQ, SPYW",
+  );
+});
+
+Deno.test("in the evening a selection of today has the next expiry in its reason", async () => {
+  await using rig = new Rig();
+  using _stream = await rig.open("SPY", { maxDays: 1 });
+  await rig.clock.advance(UNTIL_EXPIRY_MS);
+  assert.equal(
+    rig.expansions.reports()[0]?.reason,
+    "no contract is within the selection: the next expiry is 2024-01-23, max_days is 1",
   );
 });

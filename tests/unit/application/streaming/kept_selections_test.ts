@@ -31,7 +31,8 @@ class Rig {
   /** The contracts of the selection that was opened last. */
   select(symbols: readonly string[]): void {
     const contracts = new Set(symbols);
-    this.watch({ contracts, problem: undefined, isShort: false, reasonOf: () => "" });
+    const none = { problem: undefined, kinds: "", isProblem: false, isShort: false, missing: 0 };
+    this.watch({ contracts, ...none, reasonOf: () => "" });
   }
 
   /** Opens and closes a selection with a contract; returns whether it is kept. */

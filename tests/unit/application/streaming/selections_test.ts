@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
-import { call, put, SelectionRig, TWO_CALLS } from "./selection_rig.ts";
+import { DEFAULT_SELECTION } from "../../../../src/domain/options/selection.ts";
+import { gridOf, strikesFrom } from "../../domain/options/chains.ts";
+import { call, EXPIRY, put, type Received, SelectionRig, TWO_CALLS } from "./selection_rig.ts";
 
 const QUIET: Partial<StreamOptions> = { notices: false };
 
@@ -90,6 +92,139 @@ Deno.test("a selection without slots, and one that has them again, has a notice"
     "entered C101 requested: a slot of the symbol quota is free",
     "complete SPY acknowledged: ",
   ]);
+});
+
+/** The notices about the whole selection. */
+async function problems(stream: Received): Promise<string[]> {
+  return (await stream.texts()).filter((text) => /^(short|complete)/.test(text));
+}
+
+/** Lists 33 expiries of SPY within the default range of days. */
+function listManyExpiries(rig: SelectionRig): void {
+  const days = Array.from({ length: 33 }, (_, at) => EXPIRY + at);
+  rig.catalog.listed.set("SPY", gridOf({ days, strikes: strikesFrom(50, 150) }));
+}
+
+Deno.test("what the default maximum does not reach is stated once, as no shortage", async () => {
+  await using rig = new SelectionRig();
+  listManyExpiries(rig);
+  using first = await rig.open({}, { selection: DEFAULT_SELECTION });
+  const reach = "complete SPY acknowledged: max_contracts 100, the default, leaves 8 of 33 " +
+    "expiries without contracts";
+  assert.deepEqual(await problems(first), [reach]);
+  for (let price = 100; price < 110; price += 0.7) await rig.move(price);
+  await rig.clock.advance(4 * 3_600_000);
+  assert.deepEqual(await problems(first), []);
+  using later = await rig.open({}, { selection: DEFAULT_SELECTION });
+  assert.deepEqual(await problems(later), [reach]);
+});
+
+Deno.test("expiries that a requested maximum leaves out are a shortage", async () => {
+  await using rig = new SelectionRig();
+  listManyExpiries(rig);
+  using stream = await rig.open({}, { selection: { ...DEFAULT_SELECTION, maxContracts: 40 } });
+  assert.deepEqual(await problems(stream), [
+    "short SPY acknowledged: max_contracts 40 leaves 23 of 33 expiries without contracts",
+  ]);
+});
+
+Deno.test("a requested maximum per expiry is no shortage", async () => {
+  await using rig = new SelectionRig();
+  listManyExpiries(rig);
+  const selection = { ...DEFAULT_SELECTION, maxContractsPerExpiry: 2 };
+  using stream = await rig.open({}, { selection });
+  assert.equal(rig.sink.symbols().length, 66);
+  assert.deepEqual(await problems(stream), []);
+});
+
+/** A selection of 40 calls with slots for `limit` of them. */
+async function openShort(limit: number): Promise<{ rig: SelectionRig; stream: Received }> {
+  const rig = new SelectionRig({ limit });
+  const selection = { ...TWO_CALLS, maxContracts: 40, strikeWindowPercent: 50 };
+  return { rig, stream: await rig.open({}, { selection }) };
+}
+
+async function setLimit(rig: SelectionRig, limit: number): Promise<void> {
+  rig.sink.limit = limit;
+  rig.expansions.rebalance();
+  await rig.clock.advance(0);
+}
+
+const MINUTE_MS = 60_000;
+
+Deno.test("counts that change repeat no notice, half or twice as many do", async () => {
+  const { rig, stream } = await openShort(20);
+  await using _rig = rig;
+  using _stream = stream;
+  const short = (count: number) =>
+    `short SPY waiting: the symbol quota has slots for ${count} of 40 contracts`;
+  assert.deepEqual(await problems(stream), [short(20)]);
+  for (let i = 0; i < 60; i++) {
+    await setLimit(rig, 18 + i % 5);
+    await rig.clock.advance(MINUTE_MS);
+  }
+  assert.deepEqual(await problems(stream), [], "an hour");
+  await setLimit(rig, 30);
+  assert.deepEqual(await problems(stream), [short(30)], "10 are missing, not 20");
+  await setLimit(rig, 20);
+  assert.deepEqual(await problems(stream), [], "not before five minutes have passed");
+  await rig.clock.advance(5 * MINUTE_MS);
+  assert.deepEqual(await problems(stream), [short(20)]);
+  await setLimit(rig, 40);
+  assert.deepEqual(await problems(stream), ["complete SPY acknowledged: "], "another kind");
+});
+
+Deno.test("the last contract that leaves and the first that enters have a notice", async () => {
+  const { rig, stream } = await openShort(1);
+  await using _rig = rig;
+  using _stream = stream;
+  const slots = async (limit: number) => {
+    await setLimit(rig, limit);
+    return (await problems(stream)).map((text) => text.match(/ \d+ /)?.[0].trim());
+  };
+  await problems(stream);
+  assert.deepEqual(await slots(0), ["0"]);
+  assert.deepEqual(await slots(1), ["1"]);
+});
+
+Deno.test("a problem that comes and goes has four notices, then one in five minutes", async () => {
+  const { rig, stream } = await openShort(20);
+  await using _rig = rig;
+  using _stream = stream;
+  let count = 0;
+  for (let second = 0; second < 3_600; second += 10) {
+    await setLimit(rig, second % 20 === 0 ? 20 : 40);
+    await rig.clock.advance(10_000);
+    count += (await problems(stream)).length;
+  }
+  assert.ok(count >= 12 && count <= 4 + 12, `${count} notices in an hour`);
+  await setLimit(rig, 40);
+  await rig.clock.advance(5 * MINUTE_MS);
+  await rig.clock.advance(5 * MINUTE_MS);
+  await setLimit(rig, 20);
+  await rig.clock.advance(5 * MINUTE_MS);
+  const last = (await problems(stream)).at(-1);
+  assert.equal(last, "short SPY waiting: the symbol quota has slots for 20 of 40 contracts");
+});
+
+Deno.test("streams that join while a notice is due later all have the same problem", async () => {
+  const { rig, stream } = await openShort(20);
+  await using _rig = rig;
+  using _stream = stream;
+  for (let i = 0; i < 4; i++) await setLimit(rig, i % 2 === 0 ? 40 : 20);
+  const before = await problems(stream);
+  assert.equal(before.length, 4, "the last change waits");
+  assert.match(before.at(-1) ?? "", /^complete/);
+  const selection = { ...TWO_CALLS, maxContracts: 40, strikeWindowPercent: 50 };
+  using later = await rig.open({}, { selection });
+  for (const each of [stream, later]) {
+    assert.match((await problems(each)).join(), /^short [^,]+$/);
+  }
+  await setLimit(rig, 40);
+  await rig.clock.advance(30 * MINUTE_MS);
+  for (const each of [stream, later]) {
+    assert.deepEqual(await problems(each), ["complete SPY acknowledged: "]);
+  }
 });
 
 Deno.test("a contract whose slot a named symbol takes leaves with that reason", async () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import {
+  dateOfDay,
   dayOfDate,
   dayOfExpiration,
   exchangeDay,
@@ -97,4 +98,11 @@ Deno.test("the year of a day is exact at its first and last day", () => {
     assert.equal(yearOf(day(`${year}-01-01`)), year);
     assert.equal(yearOf(day(`${year}-12-31`)), year);
   }
+});
+
+Deno.test("the date of a day is that of the calendar", () => {
+  for (const date of ["1970-01-01", "2024-02-29", "2026-12-31", "2027-01-01", "2099-10-09"]) {
+    assert.equal(dateOfDay(day(date)), date);
+  }
+  for (let at = 0; at < 47_482; at += 13) assert.equal(dayOfDate(dateOfDay(at)), at);
 });

@@ -45,25 +45,44 @@ const daysOf = (contracts: readonly OptionContract[]) => [
 const termsOf = (contracts: readonly OptionContract[]) =>
   contracts.map(({ expiryDay, strike }) => [expiryDay - TODAY, strike]);
 
-Deno.test("the strike at the money of every expiry comes first, then the next ones", () => {
+Deno.test("the strikes around the price of every expiry come first, then the next ones", () => {
   const chain = gridOf({ days: [TODAY + 7, TODAY], strikes: [98, 99, 100, 101.5] });
   const chosen = select(chain, { right: "call", maxContracts: 7 });
   assert.deepEqual(
     termsOf(chosen),
-    [[0, 100], [7, 100], [0, 99], [7, 99], [0, 101.5], [7, 101.5], [0, 98]],
+    [[0, 100], [0, 99], [7, 100], [7, 99], [0, 101.5], [7, 101.5], [0, 98]],
   );
 });
 
-Deno.test("the default is spread over all expiries of the next 45 days", () => {
+Deno.test("the default has both sides of the money of the nearest 25 expiries", () => {
   const days = strikesFrom(TODAY, TODAY + 50).filter((day) => CALENDAR.hours("options", day));
   const chain = gridOf({ days, strikes: strikesFrom(50, 150) });
-  const chosen = select(chain);
-  assert.equal(chosen.length, 100);
-  assert.deepEqual(
-    new Set(daysOf(chosen)),
-    new Set(days.map((day) => day - TODAY).filter((it) => it <= 45)),
-  );
-  for (const { strike } of chosen) assert.ok(Math.abs(strike - 100) <= 1);
+  const requested = days.filter((day) => day - TODAY <= 45).length;
+  for (const price of [100, 100.05, 100.4, 100.95]) {
+    const { contracts, expiries, unreached, incomplete } = selectFrom(chain, {}, { price });
+    assert.equal(contracts.length, 100);
+    assert.deepEqual([expiries, unreached, incomplete], [requested, requested - 25, 0]);
+    for (const day of days.slice(0, 25)) {
+      const own = strikesOf(contracts.filter(({ expiryDay }) => expiryDay === day));
+      const both = price === 100 ? [99, 100] : [100, 101];
+      assert.deepEqual(own, both, `${day - TODAY} at ${price}`);
+    }
+  }
+});
+
+Deno.test("a maximum leaves no expiry with one side of the money, and no slot for a part", () => {
+  const days = [0, 1, 2, 3, 4].map((it) => TODAY + it);
+  const chain = gridOf({ days, strikes: strikesFrom(90, 110) });
+  for (let maxContracts = 4; maxContracts <= 20; maxContracts++) {
+    const chosen = select(chain, { maxContracts }, { price: 100.4 });
+    assert.equal(chosen.length, maxContracts, "the nearest expiries have the rest");
+    const whole = Math.floor(maxContracts / 4);
+    assert.deepEqual(daysOf(chosen), [0, 1, 2, 3, 4].slice(0, whole));
+    for (const day of days.slice(0, whole)) {
+      const own = strikesOf(chosen.filter(({ expiryDay }) => expiryDay === day));
+      assert.ok(own.includes(100) && own.includes(101), `${own} of ${maxContracts}`);
+    }
+  }
 });
 
 Deno.test("days, window, right and maximum bound the choice", () => {
@@ -117,7 +136,7 @@ Deno.test("a maximum per expiry counts both rights and all roots", () => {
   const chosen = select(chain, { maxContractsPerExpiry: 6 });
   assert.equal(chosen.filter(({ expiryDay }) => expiryDay === TODAY + 2).length, 6);
   const friday = chosen.filter(({ expiryDay }) => expiryDay === TODAY + 11);
-  assert.deepEqual(friday.map(({ root }) => root), ["SPX", "SPX", "SPXW", "SPXW", "SPX", "SPX"]);
+  assert.deepEqual(friday.map(({ root }) => root), ["SPX", "SPX", "SPX", "SPX", "SPXW", "SPXW"]);
 });
 
 Deno.test("roots select SPXW without SPX", () => {
@@ -517,23 +536,49 @@ Deno.test("a selection ends when a contract stops trading, and with the day", ()
   assert.equal(until(instantAt(TODAY, 16 * 60)), instantAt(TODAY + 1, 0));
 });
 
-Deno.test("expiries of which a maximum leaves out a side of the price are counted", () => {
+Deno.test("expiries of which a maximum leaves out everything or a side are counted", () => {
   const chain = gridOf({ days: [TODAY, TODAY + 7], strikes: strikesFrom(90, 110) });
-  const cutOf = (changes: Partial<OptionSelection>, price = 100.4) => {
-    const { cut, expiries } = selectFrom(chain, changes, { price });
-    return [cut, expiries];
+  /** Without contracts, incomplete, and all. */
+  const counts = (changes: Partial<OptionSelection>, price = 100.4) => {
+    const { unreached, incomplete, expiries } = selectFrom(chain, changes, { price });
+    return [unreached, incomplete, expiries];
   };
-  assert.deepEqual(cutOf({}), [0, 2]);
-  assert.deepEqual(cutOf({ maxContracts: 8 }), [0, 2]);
-  assert.deepEqual(cutOf({ maxContracts: 7 }), [1, 2]);
-  assert.deepEqual(cutOf({ maxContracts: 3 }), [2, 2]);
-  assert.deepEqual(cutOf({ maxContracts: 3 }, 100), [1, 2], "a strike at the price is both sides");
-  assert.deepEqual(cutOf({ maxContracts: 4, right: "put" }), [0, 2]);
-  assert.deepEqual(cutOf({ maxContractsPerExpiry: 3 }), [2, 2]);
-  assert.deepEqual(
-    cutOf({ maxContracts: 4, minStrike: 101 }),
-    [0, 2],
-    "the other side is not asked",
-  );
-  assert.deepEqual(cutOf({ maxContracts: 2, maxExpiries: 1 }), [1, 1]);
+  assert.deepEqual(counts({}), [0, 0, 2]);
+  assert.deepEqual(counts({ maxContracts: 8 }), [0, 0, 2]);
+  assert.deepEqual(counts({ maxContracts: 7 }), [1, 0, 2]);
+  assert.deepEqual(counts({ maxContracts: 3 }), [1, 1, 2]);
+  assert.deepEqual(counts({ maxContracts: 2 }, 100), [1, 0, 2], "at a strike it has both sides");
+  assert.deepEqual(counts({ maxContracts: 2 }, 100.1), [1, 0, 2], "near to it too");
+  assert.deepEqual(counts({ maxContracts: 4, right: "put" }), [0, 0, 2]);
+  const one = { maxContracts: 2, maxExpiries: 1 };
+  assert.deepEqual(counts(one), [0, 1, 1]);
+  assert.deepEqual(counts({ ...one, minStrike: 101 }), [0, 0, 1], "the other side is not asked");
+  assert.deepEqual(counts({ maxContracts: 4, minStrike: 105 }), [1, 0, 2], "far from the price");
+});
+
+Deno.test("a maximum per expiry is no shortage", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 7], strikes: strikesFrom(90, 110) });
+  for (const maxContractsPerExpiry of [1, 2, 3]) {
+    const selected = selectFrom(chain, { maxContractsPerExpiry }, { price: 100.4 });
+    assert.equal(selected.contracts.length, 2 * maxContractsPerExpiry);
+    assert.deepEqual([selected.unreached, selected.incomplete], [0, 0]);
+  }
+});
+
+Deno.test("expiries without all strikes on each side that are requested are incomplete", () => {
+  const chain = gridOf({ days: [TODAY, TODAY + 7], strikes: strikesFrom(90, 110) });
+  const counts = (maxContracts: number, price = 100.4) => {
+    const { unreached, incomplete } = selectFrom(chain, { strikesEachSide: 3, maxContracts }, {
+      price,
+    });
+    return [unreached, incomplete];
+  };
+  assert.deepEqual(counts(24), [0, 0]);
+  assert.deepEqual(counts(23), [0, 1]);
+  assert.deepEqual(counts(20), [0, 2]);
+  assert.deepEqual(counts(7), [1, 1]);
+  assert.deepEqual(counts(28, 100), [0, 0], "the strike at the price counts for neither side");
+  assert.deepEqual(counts(27, 100), [0, 1]);
+  const few = gridOf({ days: [TODAY], strikes: strikesFrom(99, 102) });
+  assert.equal(selectFrom(few, { strikesEachSide: 3 }).incomplete, 0, "no others are listed");
 });
