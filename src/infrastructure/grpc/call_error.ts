@@ -223,11 +223,15 @@ function detailsOf(error: CallError): Metadata {
   return metadata;
 }
 
+/** Returns the error that a client receives; internal errors are not described. */
+function toCallError(error: unknown): CallError {
+  const isKnown = error instanceof CallError;
+  return isKnown ? error : unavailable("Internal error of the proxy; see its log");
+}
+
 /** Returns the gRPC status of any error; internal errors are not described. */
 export function toStatus(error: unknown): StatusObject {
-  const known = error instanceof CallError
-    ? error
-    : unavailable("Internal error of the proxy; see its log");
+  const known = toCallError(error);
   return {
     code: known.code,
     // The text is percent-encoded for the wire, which ill-formed text breaks.

@@ -56,31 +56,49 @@ export class CallIdentities {
   admit(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
-    { address, certificate }: Caller,
+    caller: Caller,
   ): CallError | undefined | Promise<CallError | undefined> {
-    const { authorization } = headers;
+    const { authorization, ":path": path = "" } = headers;
     if (authorization !== undefined) delete headers.authorization;
     if (!this.#access.isOn) return undefined;
     delete headers[KEY];
-    const [, service = "", method = ""] = (headers[":path"] ?? "").split("/");
-    if (service === Health.typeName) {
-      headers[KEY] = this.#add(stream, ANONYMOUS);
-      return undefined;
-    }
     const accept = (identity: Identity) => {
-      if (service === StreamProxyService.typeName) authorizeRpc(identity.grants, method);
-      if (service === ADMIN_SERVICE) authorizeAdmin(identity.grants);
       headers[KEY] = this.#add(stream, identity);
       return undefined;
     };
-    const credentials: Credentials = { token: bearerToken(authorization), certificate, address };
     try {
-      const identity = this.#access.authenticate(credentials);
+      const identity = this.authenticate(path, authorization, caller);
       if (!(identity instanceof Promise)) return accept(identity);
       return identity.then(accept).catch(toCallError);
     } catch (error) {
       return toCallError(error);
     }
+  }
+
+  /**
+   * Authenticates the client of a call, and checks that its method is granted.
+   *
+   * @param path `/package.Service/Method`
+   * @param authorization header of the call
+   * @throws {Unauthenticated} or rejects with it
+   * @throws {PermissionDenied} or rejects with it
+   */
+  authenticate(
+    path: string,
+    authorization: string | undefined,
+    { address, certificate }: Caller,
+  ): Identity | Promise<Identity> {
+    if (!this.#access.isOn) return ANONYMOUS;
+    const [, service = "", method = ""] = path.split("/");
+    if (service === Health.typeName) return ANONYMOUS;
+    const authorize = (identity: Identity) => {
+      if (service === StreamProxyService.typeName) authorizeRpc(identity.grants, method);
+      if (service === ADMIN_SERVICE) authorizeAdmin(identity.grants);
+      return identity;
+    };
+    const credentials: Credentials = { token: bearerToken(authorization), certificate, address };
+    const identity = this.#access.authenticate(credentials);
+    return identity instanceof Promise ? identity.then(authorize) : authorize(identity);
   }
 
   /**

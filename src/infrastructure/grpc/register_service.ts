@@ -45,9 +45,22 @@ export type Handlers<S extends DescService> = {
   readonly [K in keyof S["method"]]: Handler<S["method"][K]>;
 };
 
+/** A service and the handlers of its methods, by their local names. */
+export interface ServedService {
+  readonly desc: DescService;
+  readonly handlers: Readonly<Record<string, unknown>>;
+}
+
+/** Pairs a service with its handlers. */
+export function serve<S extends DescService>(desc: S, handlers: Handlers<S>): ServedService {
+  return { desc, handlers: handlers as Readonly<Record<string, unknown>> };
+}
+
+/** Handles a unary method: returns the encoded response. */
+type UnaryHandler = (request: unknown, identity: Identity) => Uint8Array;
+
 /** Options of {@linkcode addService}. */
-interface AddServiceOptions<S extends DescService> {
-  readonly handlers: Handlers<S>;
+interface AddServiceOptions {
   /** Full name of the service. @default its own */
   readonly name?: string;
   /** Who the clients of calls are. */
@@ -85,13 +98,13 @@ function definitionOf(
 }
 
 /** Adds a service to `server`; each method is handled by its handler. */
-export function addService<S extends DescService>(
+export function addService(
   server: Server,
-  service: S,
-  { handlers, name = service.typeName, identities, onError, pending }: AddServiceOptions<S>,
+  { desc, handlers }: ServedService,
+  { name = desc.typeName, identities, onError, pending }: AddServiceOptions,
 ): void {
   /** Responds to a unary call; errors of the handler become a status. */
-  const unary = (respond: (request: unknown, identity: Identity) => Uint8Array) =>
+  const unary = (respond: UnaryHandler) =>
   (
     call: ServerUnaryCall<RequestHolder, Uint8Array>,
     callback: sendUnaryData<Uint8Array>,
@@ -118,12 +131,12 @@ export function addService<S extends DescService>(
   } as const;
   const definitions: Record<string, ReturnType<typeof definitionOf>> = {};
   const implementations: Record<string, UntypedHandleCall> = {};
-  for (const method of service.methods) {
+  for (const method of desc.methods) {
     // `Handlers` pairs each handler with its method's kind; here it is untyped.
-    const handler = (handlers as Readonly<Record<string, unknown>>)[method.localName];
+    const handler = handlers[method.localName];
     definitions[method.localName] = definitionOf(method, name);
     implementations[method.localName] = method.methodKind === "unary"
-      ? unary(handler as (request: unknown, identity: Identity) => Uint8Array)
+      ? unary(handler as UnaryHandler)
       : streaming[method.methodKind](handler as () => void, identities) as UntypedHandleCall;
   }
   server.addService(definitions, implementations);

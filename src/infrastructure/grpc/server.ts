@@ -36,10 +36,12 @@ import { CallIdentities } from "./call_identities.ts";
 import { healthHandlers } from "./health_service.ts";
 import { batchInterceptor } from "./http2_workarounds/framed_batch.ts";
 import { Admission, type AdmissionLimits } from "./limits/admission.ts";
+import { CallCounts } from "./limits/call_counts.ts";
+import { PendingRequests } from "./limits/pending_requests.ts";
 import { RefusalLog } from "./limits/refusals.ts";
 import { OpenCalls } from "./open_calls.ts";
 import { Reflection, reflectionHandlers } from "./reflection_service.ts";
-import { addService, methodKinds } from "./register_service.ts";
+import { addService, methodKinds, serve, type ServedService } from "./register_service.ts";
 import type { RequestLimits } from "./request_filters.ts";
 import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
@@ -103,32 +105,37 @@ export class GrpcServer implements AsyncDisposable {
   #port = 0;
   #stopped: Promise<void> | undefined;
 
-  /** Created by {@linkcode serveGrpc}. */
+  /** Opened by {@linkcode serveGrpc}. */
   constructor(options: ServeGrpcOptions) {
-    const { clock, log } = options;
+    const { clock, log, admission } = options;
     const refusals = new RefusalLog(options.refusals, log, clock);
-    const identities = new CallIdentities(options.access ?? OPEN_ACCESS);
+    // The gRPC prefix, and padding of a few frames.
+    const bounds = { ...admission, maxRequestBytes: maxRequestBytes(options) + 4_096 };
+    const shared = {
+      refusals,
+      identities: new CallIdentities(options.access ?? OPEN_ACCESS),
+      requests: new PendingRequests(bounds, clock),
+      counts: new CallCounts(admission.maxStreams, refusals),
+      pending: new PendingResponses(clock, refusals),
+      onError: (cause: unknown) => {
+        if (!(cause instanceof CallError)) log.error("A call failed", { cause });
+      },
+    };
+    const services = createServices(options, this.#calls);
     this.#options = options;
-    this.#server = createServer({
-      ...options,
-      calls: this.#calls,
-      refusalLog: refusals,
-      identities,
-    });
+    this.#server = createServer(services, { ...options, ...shared, calls: this.#calls });
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#admission = new Admission(this.#server, {
       keepaliveTimeoutMs: KEEPALIVE_TIMEOUT_MS,
       ...options,
-      limits: options.admission,
-      maxRequestBytes: maxRequestBytes(options),
+      ...shared,
+      limits: admission,
       methods: new Map([
         ...methodKinds(StreamProxyService),
         ...methodKinds(Health),
         ...methodKinds(ServerReflection),
         ...methodKinds(ServerReflection, OLD_REFLECTION),
       ]),
-      refusals,
-      identities,
     });
     this.#tcpServer = createTcpServer((socket) =>
       this.#admission.connect(socket, () => injector.injectConnection(socket))
@@ -232,15 +239,27 @@ function maxRequestBytes({ maxSymbols }: RequestLimits): number {
   return Math.max(MIN_RECEIVE_BYTES, largestRequest(maxSymbols));
 }
 
-/** What the services share. */
-interface ServiceParts extends ServeGrpcOptions {
-  readonly calls: OpenCalls;
-  readonly refusalLog: RefusalLog;
-  readonly identities: CallIdentities;
+/** Returns the services for clients, with handlers that all protocols share. */
+function createServices(options: ServeGrpcOptions, calls: OpenCalls): ServedService[] {
+  const { clock, maxBatchDelayMs } = options;
+  const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
+  return [
+    serve(StreamProxyService, streamProxyHandlers({ ...options, limits: options, calls, ticker })),
+    serve(Health, healthHandlers({ ...options, calls })),
+  ];
 }
 
-function createServer(options: ServiceParts): Server {
-  const { calls, clock, log, maxBatchDelayMs, refusalLog, identities } = options;
+/** What the services of gRPC share. */
+interface ServiceParts extends RequestLimits {
+  readonly log: Log;
+  readonly calls: OpenCalls;
+  readonly identities: CallIdentities;
+  readonly pending: PendingResponses;
+  readonly onError: (error: unknown) => void;
+}
+
+function createServer(services: readonly ServedService[], options: ServiceParts): Server {
+  const { calls, log } = options;
   const server = new Server({
     interceptors: [batchInterceptor],
     // Costs time for every message and is not used.
@@ -248,23 +267,12 @@ function createServer(options: ServiceParts): Server {
     // grpc-js rejects larger requests, without the name of a field.
     "grpc.max_receive_message_length": maxRequestBytes(options),
   });
-  const pending = new PendingResponses(clock, refusalLog);
-  const onError = (cause: unknown) => {
-    if (!(cause instanceof CallError)) log.error("A call failed", { cause });
-  };
-  const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
-  addService(server, StreamProxyService, {
-    onError,
-    pending,
-    identities,
-    handlers: streamProxyHandlers({ ...options, limits: options, ticker }),
-  });
-  addService(server, Health, { onError, pending, identities, handlers: healthHandlers(options) });
-  const services = [StreamProxyService, Health, ServerReflection];
-  const reflection = new Reflection(services, [file_google_rpc_error_details]);
+  for (const service of services) addService(server, service, options);
+  const listed = [...services.map(({ desc }) => desc), ServerReflection];
+  const reflection = new Reflection(listed, [file_google_rpc_error_details]);
   const handlers = reflectionHandlers({ reflection, calls, log });
   for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
-    addService(server, ServerReflection, { onError, pending, identities, handlers, name });
+    addService(server, serve(ServerReflection, handlers), { ...options, name });
   }
   return server;
 }

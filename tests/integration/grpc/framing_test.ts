@@ -8,7 +8,7 @@ import {
 } from "../../../src/infrastructure/grpc/http2_workarounds/framed_batch.ts";
 import { OPEN_ACCESS } from "../../../src/application/access/access.ts";
 import { CallIdentities } from "../../../src/infrastructure/grpc/call_identities.ts";
-import { addService } from "../../../src/infrastructure/grpc/register_service.ts";
+import { addService, serve } from "../../../src/infrastructure/grpc/register_service.ts";
 import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
 import { bareClient, pathOf, startGrpcHarness } from "../../support/grpc_client.ts";
@@ -58,12 +58,12 @@ Deno.test("the installed grpc-js has the framing that batches require", async ()
       return batchInterceptor(method, call);
     }],
   });
-  addService(server, Health, {
+  const health = serve(Health, {
+    check: () => new Uint8Array([8, 1]),
+    watch: (call) => void call.end(),
+  });
+  addService(server, health, {
     identities: new CallIdentities(OPEN_ACCESS),
-    handlers: {
-      check: () => new Uint8Array([8, 1]),
-      watch: (call) => void call.end(),
-    },
     onError: (error) => assert.fail(String(error)),
   });
   const port = await new Promise<number>((resolve, reject) =>

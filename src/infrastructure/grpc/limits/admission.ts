@@ -23,7 +23,7 @@ import type { ConnectionLimits } from "../../../application/connections/connecti
 import { OpeningRate } from "../../../application/limits/opening_rate.ts";
 import type { Clock } from "../../../application/ports/clock.ts";
 import type { RefusalReason } from "../../../application/status/counters.ts";
-import { type CallError, exhausted, openedTooOften } from "../call_error.ts";
+import { type CallError, openedTooOften } from "../call_error.ts";
 import type { CallIdentities } from "../call_identities.ts";
 import { WriteCorker } from "../http2_workarounds/cork_writes.ts";
 import { MAX_BLOCK_BYTES } from "../http2_workarounds/header_block.ts";
@@ -31,8 +31,9 @@ import { http2ServersOf, interceptStreams } from "../http2_workarounds/intercept
 import type { SessionEndOptions } from "../http2_workarounds/session_end.ts";
 import { BacklogShare } from "../http2_workarounds/socket_backlog.ts";
 import { EndedStreams, guardStream } from "../http2_workarounds/stream_end.ts";
+import type { CallCounts, MethodKind } from "./call_counts.ts";
 import { ClientConnection, type ConnectionShared } from "./client_connection.ts";
-import { PendingRequests } from "./pending_requests.ts";
+import type { PendingRequests } from "./pending_requests.ts";
 import { MAX_METADATA_BYTES, metadataError, type RefusalLog } from "./refusals.ts";
 import { READ_LIMITS, TurnScheduler } from "./turn_scheduler.ts";
 
@@ -48,13 +49,8 @@ export interface AdmissionLimits {
   readonly requestTimeoutMs: number;
 }
 
-/** Unary calls that may be open beside the streaming ones. */
-const MAX_UNARY_CALLS = 1_000;
 /** What HTTP/2 adds to each header when it measures a list of them. */
 const HEADER_OVERHEAD = 32;
-
-/** How requests and responses of a method alternate. */
-type MethodKind = "unary" | "server_streaming" | "client_streaming" | "bidi_streaming";
 
 /** What {@linkcode Admission} needs. */
 interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
@@ -63,8 +59,10 @@ interface AdmissionOptions extends Omit<SessionEndOptions, "scheduler"> {
   readonly limits: AdmissionLimits;
   /** Limits how often streams are opened. @default no limit */
   readonly openings?: OpeningRate | undefined;
-  /** Bytes of the largest request. */
-  readonly maxRequestBytes: number;
+  /** Unfinished requests of this and all other ports. */
+  readonly requests: PendingRequests;
+  /** Open calls of this and all other ports. */
+  readonly counts: CallCounts;
   /** Kinds of the methods that are served, by path. */
   readonly methods: ReadonlyMap<string, MethodKind>;
   readonly refusals: RefusalLog;
@@ -82,20 +80,15 @@ export class Admission {
   readonly #connections = new WeakMap<object, ClientConnection>();
   /** The session of the connection that is being given to HTTP/2. */
   #opening: ServerHttp2Session | undefined;
-  #streaming = 0;
-  #unary = 0;
 
   constructor(server: Server, options: AdmissionOptions) {
-    const { limits, clock } = options;
+    const { clock } = options;
     this.#options = options;
-    // The gRPC prefix, and padding of a few frames.
-    const maxRequestBytes = options.maxRequestBytes + 4_096;
     const scheduler = new TurnScheduler(READ_LIMITS);
     this.#shared = {
       ...options,
       openings: options.openings ?? new OpeningRate(0, clock),
       scheduler,
-      requests: new PendingRequests({ ...limits, maxRequestBytes }, clock),
       backlogShare: new BacklogShare(),
       endedStreams: new EndedStreams(clock, scheduler),
     };
@@ -202,33 +195,11 @@ export class Admission {
     const isUnary = kind === "unary" || kind === undefined;
     const tooOften = isUnary ? undefined : connection?.checkOpening();
     if (tooOften) return this.#refuse("stream_openings", peer, openedTooOften(tooOften));
-    const excess = isUnary ? this.#countUnary(stream) : this.#countStreaming(stream);
-    if (excess) return this.#refuse("streams", peer, excess);
+    const onOver = (listener: () => void) => stream.once("close", listener);
+    const excess = this.#options.counts.open(kind, peer, onOver);
+    if (excess) return excess;
     const { address = "", certificate } = connection ?? {};
     return this.#options.identities.admit(stream, headers, { address, certificate });
-  }
-
-  /** Counts a unary call until it closes; returns why it is refused. */
-  #countUnary(stream: ServerHttp2Stream): CallError | undefined {
-    if (this.#unary >= MAX_UNARY_CALLS) {
-      const text = `The proxy has ${this.#unary} unanswered unary calls, as many as it accepts`;
-      return exhausted("unary calls", text, "retry later");
-    }
-    this.#unary++;
-    stream.once("close", () => this.#unary--);
-    return undefined;
-  }
-
-  /** Counts a streaming call until it closes; returns why it is refused. */
-  #countStreaming(stream: ServerHttp2Stream): CallError | undefined {
-    if (this.#streaming >= this.#options.limits.maxStreams) {
-      const text = `The proxy has ${this.#streaming} open streams, as many as ` +
-        "STREAM_PROXY_MAX_STREAMS allows";
-      return exhausted("streams", text, "close streams or raise it");
-    }
-    this.#streaming++;
-    stream.once("close", () => this.#streaming--);
-    return undefined;
   }
 
   #refuse(limit: RefusalReason, peer: string, error: CallError): CallError {
