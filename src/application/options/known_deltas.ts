@@ -8,88 +8,84 @@ import type { DeltaRange } from "../../domain/options/delta_range.ts";
 
 /** How long a delta is used that is not renewed, in ms. */
 const MAX_AGE_MS = 3_600_000;
-
+/** Contracts that are processed without a pause: it takes a few ms. */
+const CONTRACTS_PER_TURN = 5_000;
 /** Where the day of expiry is in an OCC symbol. */
 const DAY = [-15, -9] as const;
 
-/** Deltas by contract; those that a reply lacks are kept for an hour. */
+const NOTHING: ReadonlyMap<string, number> = new Map();
+
+/**
+ * Deltas by contract; those that a reply lacks are kept for an hour. A long list is processed in
+ * steps; nothing changes before the last one.
+ */
 export class KnownDeltas {
-  #values: ReadonlyMap<string, number> | undefined;
+  #values = NOTHING;
   /** Monotonic ms of the last reply. */
   #repliedAt = -Infinity;
   /** Monotonic ms at which the values were fetched that the last reply lacks. */
-  #fetchedAt: ReadonlyMap<string, number> = new Map();
+  #fetchedAt = NOTHING;
   /** Monotonic ms from which on a value is too old. */
   #oldAt = Infinity;
+  /** The days of expiry of the last reply, as in symbols. */
+  #days: ReadonlySet<string> = new Set();
 
   /** Deltas by contract; another map after every change, `undefined` while none are known. */
   get values(): ReadonlyMap<string, number> | undefined {
-    return this.#values;
+    return this.#values.size > 0 ? this.#values : undefined;
   }
 
-  /**
-   * Adds the deltas of a reply; returns how many of the requested expiries have older ones only.
-   *
-   * @param reply at least one delta
-   * @param options.now monotonic ms
-   */
-  add(
-    reply: ReadonlyMap<string, number>,
-    options: { readonly now: number; readonly expiries: DeltaRange["expiries"] },
-  ): number {
-    const { now, expiries: [first, last] } = options;
-    const { values, fetchedAt } = this.#recent(now, reply);
-    const all = new Map(reply);
-    for (const [symbol, delta] of values) all.set(symbol, delta);
-    this.#replace(all, fetchedAt, now);
-    const missing = new Set<string>();
-    for (const symbol of fetchedAt.keys()) {
-      const day = symbol.slice(...DAY);
-      if (missing.has(day)) continue;
-      const expiry = parseOccSymbol(symbol)?.expiry;
-      if (expiry !== undefined && expiry >= first && expiry <= last) missing.add(day);
-    }
+  /** Adds the deltas of a reply. `now` is in monotonic ms. */
+  *add(reply: ReadonlyMap<string, number>, now: number): Generator<void, void> {
+    const days = new Set<string>();
+    let count = 0;
     for (const symbol of reply.keys()) {
-      if (missing.size === 0) break;
-      missing.delete(symbol.slice(...DAY));
+      if (++count % CONTRACTS_PER_TURN === 0) yield;
+      days.add(symbol.slice(...DAY));
+    }
+    yield* this.#update(reply, now);
+    this.#repliedAt = now;
+    this.#days = days;
+  }
+
+  /** Removes the deltas that are too old; returns whether there were any. */
+  *removeOld(now: number): Generator<void, boolean> {
+    if (now < this.#oldAt) return false;
+    yield* this.#update(NOTHING, now);
+    return true;
+  }
+
+  /** How many expiries of a range have no deltas in the last reply, but older ones. */
+  missing([first, last]: DeltaRange["expiries"]): number {
+    const missing = new Set<number>();
+    for (const symbol of this.#fetchedAt.keys()) {
+      if (this.#days.has(symbol.slice(...DAY))) continue;
+      const expiry = parseOccSymbol(symbol)?.expiry;
+      if (expiry !== undefined && expiry >= first && expiry <= last) missing.add(expiry);
     }
     return missing.size;
   }
 
-  /** Removes the deltas that are too old; returns whether there were any. */
-  removeOld(now: number): boolean {
-    if (now < this.#oldAt) return false;
-    const { values, fetchedAt } = this.#recent(now);
-    this.#replace(values, fetchedAt, this.#repliedAt);
-    return true;
-  }
-
-  /** The deltas that are not too old and that a reply lacks, and when they were fetched. */
-  #recent(now: number, reply?: ReadonlyMap<string, number>): {
-    readonly values: ReadonlyMap<string, number>;
-    readonly fetchedAt: ReadonlyMap<string, number>;
-  } {
+  /** Keeps new values, and others that are not too old. */
+  *#update(latest: ReadonlyMap<string, number>, now: number): Generator<void, void> {
     const values = new Map<string, number>();
     const fetchedAt = new Map<string, number>();
-    for (const [symbol, delta] of this.#values ?? []) {
+    let count = 0;
+    let oldest = now;
+    for (const [symbol, delta] of latest) {
+      if (++count % CONTRACTS_PER_TURN === 0) yield;
+      values.set(symbol, delta);
+    }
+    for (const [symbol, delta] of this.#values) {
+      if (++count % CONTRACTS_PER_TURN === 0) yield;
       const at = this.#fetchedAt.get(symbol) ?? this.#repliedAt;
-      if (now - at >= MAX_AGE_MS || reply?.has(symbol)) continue;
+      if (now - at >= MAX_AGE_MS || values.has(symbol)) continue;
       values.set(symbol, delta);
       fetchedAt.set(symbol, at);
+      oldest = Math.min(oldest, at);
     }
-    return { values, fetchedAt };
-  }
-
-  #replace(
-    values: ReadonlyMap<string, number>,
-    fetchedAt: ReadonlyMap<string, number>,
-    repliedAt: number,
-  ): void {
-    this.#values = values.size > 0 ? values : undefined;
+    this.#values = values;
     this.#fetchedAt = fetchedAt;
-    this.#repliedAt = repliedAt;
-    let oldest = repliedAt;
-    for (const at of fetchedAt.values()) oldest = Math.min(oldest, at);
     this.#oldAt = values.size > 0 ? oldest + MAX_AGE_MS : Infinity;
   }
 }

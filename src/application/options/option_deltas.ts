@@ -125,7 +125,7 @@ export class OptionDeltas {
       const next = this.#next(wanted);
       if (typeof next !== "number") await this.#query(next, signal);
       else {
-        this.#removeOld();
+        await this.#removeOld(signal);
         await this.#signal.wait(next, { clock, signal });
       }
     }
@@ -159,13 +159,22 @@ export class OptionDeltas {
     }
   }
 
-  #removeOld(): void {
+  async #removeOld(signal: AbortSignal): Promise<void> {
     const now = this.#options.clock.monotonic();
     let isChanged = false;
     for (const { deltas } of this.#entries.values()) {
-      if (deltas.removeOld(now)) isChanged = true;
+      if (await this.#complete(deltas.removeOld(now), signal)) isChanged = true;
     }
     if (isChanged) this.#options.onChange();
+  }
+
+  /** Completes work that pauses for other work. */
+  async #complete<T>(steps: Generator<void, T>, signal: AbortSignal): Promise<T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done) return step.value;
+      await this.#options.clock.sleep(0, signal);
+    }
   }
 
   /** The underlying that has been due for the longest time, or the ms until one is due. */
@@ -198,7 +207,10 @@ export class OptionDeltas {
     try {
       const values = await catalog.deltas({ underlying, ...range }, signal);
       if (values.size === 0) problem = "Alpaca has no deltas of its contracts";
-      else missing = entry.deltas.add(values, { now: clock.monotonic(), expiries: range.expiries });
+      else {
+        await this.#complete(entry.deltas.add(values, clock.monotonic()), signal);
+        missing = entry.deltas.missing(range.expiries);
+      }
     } catch (error) {
       if (signal.aborted) return;
       if (!(error instanceof ApiUnavailable)) throw error;

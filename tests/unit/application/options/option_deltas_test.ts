@@ -159,6 +159,29 @@ Deno.test("deltas that a reply lacks are used for an hour", async () => {
   assert.equal(rig.log.messages("warn").length, 0);
 });
 
+Deno.test("long replies are processed with pauses for other work", async () => {
+  await using rig = new Rig();
+  const chain = chainOf(strikesFrom(1, 5_000));
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain));
+  let pauses = 0;
+  const sleep = rig.clock.sleep.bind(rig.clock);
+  rig.clock.sleep = (ms, signal) => {
+    if (ms === 0) pauses++;
+    return sleep(ms, signal);
+  };
+  await rig.select("SPY", { maxAbsDelta: 0.3 }, chain);
+  for (let turn = 0; turn < 20; turn++) await rig.clock.advance(0);
+  assert.equal(rig.deltas.of("SPY")?.size, 30_000);
+  assert.ok(pauses >= 12, "two passes over the reply");
+  const before = pauses;
+  rig.catalog.deltas = () => Promise.resolve(deltasOf(chain, [TODAY + 1]));
+  await rig.clock.advance(5 * MINUTE_MS);
+  for (let turn = 0; turn < 20; turn++) await rig.clock.advance(0);
+  assert.equal(rig.deltas.of("SPY")?.size, 30_000);
+  assert.equal(rig.deltas.problemOf("SPY"), "the last reply has none of 1 expiry");
+  assert.ok(pauses - before >= 4 + 4 + 6, "and one over the known deltas");
+});
+
 Deno.test("deltas of different ages are removed one after another", async () => {
   await using rig = new Rig();
   const chain = chainOf();
