@@ -27,6 +27,7 @@ import {
 import type { UpstreamEvents } from "./application/streaming/upstream_events.ts";
 import { delayOf, type MarketCalendar } from "./domain/calendar/market_calendar.ts";
 import type { UnderlyingDirectory } from "./domain/options/underlying_directory.ts";
+import type { PolicyIdentity } from "./domain/access/policy.ts";
 import { type FeedId, type FeedKind, FEEDS } from "./domain/connection/feed.ts";
 import { type UpstreamChannel, WILDCARD } from "./domain/subscription/pairs.ts";
 import { planLimit } from "./domain/subscription/quota.ts";
@@ -209,11 +210,16 @@ function marketSubscriptions(
 ): { readonly subscriptions: Subscriptions; readonly manager: SubscriptionManager } {
   const { feed, clock, counters, calendar, directory } = deps;
   const { plan, counting, chunks, graceMs } = config.subscriptions;
+  const reservedOf = ({ name, grants: { limits } }: PolicyIdentity): [string, number] => [
+    name,
+    limits.reservedSlots?.[feed] ?? 0,
+  ];
   const subscriptions = createSubscriptions({
     plan: planLimit(plan, { feed, counting }),
     limits: chunks,
     graceMs,
     now: () => clock.monotonic(),
+    reserved: config.access && new Map(config.access.identities.map(reservedOf)),
   });
   const manager = new SubscriptionManager({
     ...deps,

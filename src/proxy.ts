@@ -138,7 +138,6 @@ export async function startProxy(
     access: OPEN_ACCESS,
     connections,
     admission: limits,
-    openings: new OpeningRate(limits.maxOpeningsPerSec, clock),
     refusals: core.counters.refusals,
     maxSymbols: config.subscriptions.maxSymbolsPerStream,
     defaultSelection: config.options.selection,
@@ -172,6 +171,7 @@ function createCore(config: Config, deps: Dependencies & { readonly drain: Drain
   const { clock, log, drain } = deps;
   const { capacities, limits } = config;
   const counters = createCounters();
+  const openings = new OpeningRate(limits.maxOpeningsPerSec, clock);
   const directory = new UnderlyingDirectory();
   const queueMemory = new QueueMemory(limits.queueMemoryBytes);
   const channels = createChannels({
@@ -221,6 +221,7 @@ function createCore(config: Config, deps: Dependencies & { readonly drain: Drain
     clock,
     drain,
     maxSymbols: limits.maxSymbols,
+    openings,
     counters,
     memory: queueMemory,
     newId: randomId,
@@ -230,6 +231,7 @@ function createCore(config: Config, deps: Dependencies & { readonly drain: Drain
   const activity = new Activity(counters, clock);
   return {
     counters,
+    openings,
     streams,
     queueMemory,
     calendar,

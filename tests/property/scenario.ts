@@ -10,10 +10,8 @@ import assert from "node:assert/strict";
 import { createChannels } from "../../src/application/broadcast/channels.ts";
 import { QueueMemory } from "../../src/application/broadcast/queue_memory.ts";
 import { FeedLink } from "../../src/application/feeds/feed_link.ts";
-import {
-  QuotaExceeded,
-  SubscriptionManager,
-} from "../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../src/application/feeds/quota_check.ts";
+import { SubscriptionManager } from "../../src/application/feeds/subscription_manager.ts";
 import { createCounters } from "../../src/application/status/counters.ts";
 import type { OpenStream, StreamItem } from "../../src/application/streaming/market_streams.ts";
 import type { StreamOptions } from "../../src/application/streaming/stream_options.ts";

@@ -13,13 +13,14 @@ import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Requester } from "../../domain/subscription/ref_counts.ts";
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { Rejection } from "../../domain/subscription/rejections.ts";
 import {
   errorText,
   isServerError,
+  type Pair,
   type SubscriptionRequest,
   type SymbolSets,
-  UPSTREAM_CHANNELS,
   type UpstreamChannel,
   type UpstreamError,
 } from "../../domain/subscription/pairs.ts";
@@ -30,14 +31,15 @@ import type { Span, Tracing } from "../ports/tracing.ts";
 import type { ExpansionReport, FeedQuota, FeedSubscriptions } from "../status/reports.ts";
 import type { SymbolChange, UpstreamEvents } from "../streaming/upstream_events.ts";
 import { Alarm } from "./alarm.ts";
+import { excessOf, QuotaExceeded } from "./quota_check.ts";
 import {
   describeProblem,
-  namedSlotsInUse,
   reportChannels,
   reportQuota,
   slotsInUse,
 } from "./report_subscriptions.ts";
 import { SubscriptionEvents } from "./subscription_events.ts";
+import { SymbolEnds } from "./symbol_ends.ts";
 import type { UpstreamSubscriptions } from "./upstream_subscriptions.ts";
 
 /** Consecutive unanswered requests that fail a session which has replied before. */
@@ -46,51 +48,35 @@ const MAX_UNANSWERED = 3;
 /** Pause after an internal error of upstream, in ms. */
 const ERROR_PAUSE_MS = 1_000;
 
-/** Longest wait until symbols are checked for their end, in ms: the wall clock may be set. */
-const END_CHECK_MS = 600_000;
-
-/** A symbol quota and what a new stream would add to it. */
-interface QuotaExcess {
-  readonly feed: FeedId;
-  /** Pairs of channel and symbol that the plan allows on the feed. */
-  readonly limit: number;
-  /** Pairs that open streams already name. */
-  readonly used: number;
-  /** Pairs that the new stream would add. */
-  readonly requested: number;
-}
-
-/**
- * A new stream requests more symbols than the quota has left. It is not opened,
- * and open streams are not affected.
- */
-export class QuotaExceeded extends Error {
-  override readonly name = "QuotaExceeded";
-  readonly excess: QuotaExcess;
-
-  constructor(excess: QuotaExcess) {
-    const { feed, limit, used, requested } = excess;
-    super(
-      `The ${feed} symbol quota is exceeded by ${used + requested - limit}: ` +
-        `${limit} allowed, ${used} used, ${requested} more requested`,
-    );
-    this.excess = excess;
-  }
-}
-
 /** Takes what streams request of one feed. */
 export interface SubscriptionSink {
   /**
    * Checks that the quota has slots for the symbols that a new stream names;
    * subscribes nothing. Selected contracts leave no slot out: they yield theirs.
    *
+   * @param holder the identity of the stream. @default no authentication
    * @throws QuotaExceeded
    */
-  checkQuota(channel: UpstreamChannel, symbols: Iterable<string>): void;
-  /** Adds one reference to each symbol. @param requester a stream by default */
-  add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void;
-  /** Removes one reference from each symbol, of the requester that added it. */
-  remove(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void;
+  checkQuota(channel: UpstreamChannel, symbols: Iterable<string>, holder?: Holder): void;
+  /**
+   * Adds one reference to each symbol.
+   *
+   * @param requester a stream by default
+   * @param holder the identity of a stream. @default no authentication
+   */
+  add(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    requester?: Requester,
+    holder?: Holder,
+  ): void;
+  /** Removes one reference from each symbol, of the requester and holder that added it. */
+  remove(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    requester?: Requester,
+    holder?: Holder,
+  ): void;
   /**
    * Free slots for a channel, counting what is requested rather than what is
    * subscribed; below 0 when more is requested than the quota allows; `undefined`
@@ -155,10 +141,9 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
   readonly #retesting: Alarm;
   /** When the reply to the request in flight is overdue. */
   readonly #deadline: Alarm;
-  /** When symbols are checked for their end. */
-  readonly #ending: Alarm;
-  /** Wall clock ms of the next end that {@linkcode #ending} is set for. */
-  #endsAt = Infinity;
+  readonly #ends: SymbolEnds;
+  /** Reserved slots above the quota that were logged. */
+  #overcommitted = 0;
 
   constructor(options: SubscriptionManagerOptions) {
     this.#options = options;
@@ -168,7 +153,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     this.#sweeping = new Alarm(clock, () => this.#sweep());
     this.#retesting = new Alarm(clock, () => this.#send());
     this.#deadline = new Alarm(clock, () => this.#expire());
-    this.#ending = new Alarm(clock, () => this.#endAll());
+    this.#ends = new SymbolEnds(options, {
+      ended: (channel, symbols) => this.#events.ended(channel, symbols),
+      checked: () => this.#sending.start(),
+    });
   }
 
   get subscriptionCount(): number {
@@ -195,6 +183,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       ...reportQuota(subscriptions),
       waiting: subscriptions.desired.waiting.length,
       rejected: subscriptions.reconciler.rejections.length,
+      shares: subscriptions.shares?.reports(),
     };
   }
 
@@ -209,35 +198,44 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     };
   }
 
-  checkQuota(channel: UpstreamChannel, symbols: Iterable<string>): void {
+  checkQuota(channel: UpstreamChannel, symbols: Iterable<string>, holder?: Holder): void {
     const { feed, subscriptions } = this.#options;
     const { refCounts, quota, reconciler } = subscriptions;
-    const { limit } = quota;
-    if (limit === undefined) return;
-    const added = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
-      .filter((pair) => quota.usesSlot(pair) && !refCounts.isNamed(pair))
-      .filter(({ symbol }) => !this.#hasEnded(symbol));
-    const [first] = added;
-    if (first === undefined) return;
-    const used = namedSlotsInUse(subscriptions);
-    const requested = added.length;
-    if (used + requested <= limit) return;
-    if (quota.learned) reconciler.testLimitWith(first);
+    if (quota.limit === undefined) return;
+    const pairs = Array.from(new Set(symbols), (symbol) => ({ channel, symbol }))
+      .filter((pair) => quota.usesSlot(pair) && !this.#ends.hasEnded(pair.symbol));
+    const excess = excessOf(subscriptions, pairs, holder);
+    if (excess === undefined) return;
+    const added = pairs.find((pair) => !refCounts.isNamed(pair));
+    if (added && quota.learned) reconciler.testLimitWith(added);
     this.#scheduleRetest();
-    throw new QuotaExceeded({ feed, limit, used, requested });
+    throw new QuotaExceeded({ feed, ...excess });
   }
 
-  add(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
-    const { refCounts } = this.#options.subscriptions;
+  add(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    requester?: Requester,
+    holder = NO_IDENTITY,
+  ): void {
+    const { refCounts, shares } = this.#options.subscriptions;
     const isNew = refCounts.add(channel, symbols, requester);
+    if (requester !== "selection") shares?.add(holder, pairsOn(channel, symbols));
     this.#events.requested(channel, symbols);
-    if (isNew && this.#options.endOf) this.#endSymbols(channel, symbols);
+    if (isNew) this.#ends.check(channel, symbols);
     if (isNew && this.#session) this.#sending.start();
   }
 
-  remove(channel: UpstreamChannel, symbols: Iterable<string>, requester?: Requester): void {
-    const { subscriptions: { refCounts }, clock } = this.#options;
-    if (!refCounts.remove(channel, symbols, clock.monotonic(), requester)) return;
+  remove(
+    channel: UpstreamChannel,
+    symbols: Iterable<string>,
+    requester?: Requester,
+    holder = NO_IDENTITY,
+  ): void {
+    const { subscriptions: { refCounts, shares }, clock } = this.#options;
+    const changed = refCounts.remove(channel, symbols, clock.monotonic(), requester);
+    if (requester !== "selection") shares?.remove(holder, pairsOn(channel, symbols));
+    if (!changed) return;
     this.#events.released(channel, symbols);
     // Without a session nothing is subscribed, so nothing needs to linger.
     if (!this.#session) return refCounts.dropLingering();
@@ -278,16 +276,16 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     };
     reconciler.reset();
     this.#events.lost(this.#options.clock.now());
-    if (this.#options.endOf) this.#endAll();
+    this.#ends.start();
     this.#send();
   }
 
   detach(): void {
     if (!this.#session) return;
     const { subscriptions: { reconciler, refCounts }, clock } = this.#options;
-    const alarms = [this.#sending, this.#sweeping, this.#retesting, this.#deadline, this.#ending];
+    const alarms = [this.#sending, this.#sweeping, this.#retesting, this.#deadline];
     for (const alarm of alarms) alarm.set(undefined);
-    this.#endsAt = Infinity;
+    this.#ends.stop();
     const { span, upstream: { lastFrameAt } } = this.#session;
     span?.end();
     this.#session = undefined;
@@ -319,6 +317,7 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     session.span?.set({ code: error.code });
     this.#settle(session);
     this.#reportRejection(reconciler.reject(error), request, error);
+    this.#reportReservations();
     this.#events.update();
     this.#sending.start(isServerError(error) ? ERROR_PAUSE_MS : 0);
   }
@@ -340,38 +339,6 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     const { subscriptions: { refCounts }, clock } = this.#options;
     if (refCounts.sweep(clock.monotonic())) this.#sending.start();
     this.#sweeping.set(refCounts.nextSweepAt);
-  }
-
-  #hasEnded(symbol: string): boolean {
-    const { endOf, clock } = this.#options;
-    return endOf !== undefined && endOf(symbol) <= clock.now();
-  }
-
-  /** Ends the symbols that have no data any more, and waits for the end of the others. */
-  #endSymbols(channel: UpstreamChannel, symbols: Iterable<string>): void {
-    const { endOf = () => Infinity, clock, subscriptions: { refCounts } } = this.#options;
-    const now = clock.now();
-    const ended: string[] = [];
-    let next = this.#endsAt;
-    for (const symbol of symbols) {
-      const end = endOf(symbol);
-      if (end > now) next = Math.min(next, end);
-      else if (refCounts.end({ channel, symbol })) ended.push(symbol);
-    }
-    if (ended.length > 0) this.#events.ended(channel, ended);
-    if (next === this.#endsAt || !this.#session) return;
-    this.#endsAt = next;
-    this.#ending.set(clock.monotonic() + Math.min(next - now, END_CHECK_MS));
-  }
-
-  /** Ends the symbols of all channels that have no data any more. */
-  #endAll(): void {
-    const { refCounts } = this.#options.subscriptions;
-    this.#endsAt = Infinity;
-    for (const channel of UPSTREAM_CHANNELS) {
-      this.#endSymbols(channel, [...refCounts.symbols(channel).keys()]);
-    }
-    if (this.#session) this.#sending.start();
   }
 
   /** Sends a probe or the next request, then emits what has changed. */
@@ -449,6 +416,19 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
     });
   }
 
+  /** Logs when a limit was learned that reservations exceed. */
+  #reportReservations(): void {
+    const { subscriptions: { shares, quota }, log } = this.#options;
+    const overcommitted = shares?.overcommitted ?? 0;
+    if (overcommitted > 0 && overcommitted !== this.#overcommitted) {
+      log.warn("reservedSlots exceed the symbol quota; they are reduced in proportion", {
+        quota: quota.limit,
+        reserved: (quota.limit ?? 0) + overcommitted,
+      });
+    }
+    this.#overcommitted = overcommitted;
+  }
+
   #reportRejection(
     rejection: Rejection | undefined,
     request: SubscriptionRequest | undefined,
@@ -465,6 +445,13 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       log.warn("Alpaca reports an error", { cause });
     }
   }
+}
+
+/** The stream of a client without an identity. */
+const NO_IDENTITY: Holder = { identity: "" };
+
+function* pairsOn(channel: UpstreamChannel, symbols: Iterable<string>): Generator<Pair> {
+  for (const symbol of symbols) yield { channel, symbol };
 }
 
 function describe(request: SubscriptionRequest): Record<string, unknown> {

@@ -71,6 +71,8 @@ const REFUSAL_REASONS = [
   "frames",
   "answers",
   "symbols",
+  "identity",
+  "share",
   "stalled",
 ] as const;
 

@@ -6,6 +6,7 @@
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { UnderlyingPrice } from "../../domain/options/tracked_price.ts";
+import type { ShareReport } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 
 /**
@@ -107,6 +108,8 @@ export interface FeedQuota extends QuotaReport {
   readonly waiting: number;
   /** Requested pairs that upstream rejects. */
   readonly rejected: number;
+  /** Slots of each identity; none while authentication is off. @default none */
+  readonly shares?: readonly ShareReport[] | undefined;
 }
 
 /** An underlying whose contracts are chosen for streams. */

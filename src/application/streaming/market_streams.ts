@@ -7,6 +7,7 @@
  *
  * @module
  */
+import type { IdentityLimits } from "../../domain/access/grants.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
@@ -44,6 +45,8 @@ export interface Stall {
 export interface StreamClient {
   /** Name of its identity; `""` while authentication is off. @default "" */
   readonly identity?: string | undefined;
+  /** Limits of its identity. @default none */
+  readonly limits?: IdentityLimits | undefined;
   /** Address and port, as the status page shows it. @default unknown */
   readonly peer?: string | undefined;
   /** What the client calls itself. @default unknown */
@@ -99,8 +102,11 @@ export interface MarketStreams {
    *
    * @throws Draining while the proxy accepts no new streams
    * @throws FeedDisabled when the channel's feed is disabled
+   * @throws IdentityLimitExceeded when it exceeds a limit of its identity
+   * @throws OpenedTooOften when its identity opens streams too often
    * @throws TooManySymbols when it exceeds the symbols of all open streams
-   * @throws QuotaExceeded when it exceeds the plan's symbol quota; nothing has changed then
+   * @throws QuotaExceeded when it exceeds the plan's symbol quota, or the part of it that is left
+   *   for its identity; nothing has changed then
    */
   open<C extends ChannelName>(
     channel: C,

@@ -11,6 +11,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "../../domain/subscription/pairs.ts";
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
 import type { Channel } from "../broadcast/channel.ts";
@@ -18,7 +19,10 @@ import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Channels } from "../broadcast/channels.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import { QueueMemory } from "../broadcast/queue_memory.ts";
+import { QuotaExceeded } from "../feeds/quota_check.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
+import { IdentityLimitExceeded, IdentityUsage } from "../limits/identity_usage.ts";
+import { OpenedTooOften, type OpeningRate } from "../limits/opening_rate.ts";
 import type { Expansions } from "../options/expansions.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { ProxyCounters } from "../status/counters.ts";
@@ -71,6 +75,8 @@ interface StreamRegistryOptions {
   readonly drain?: { readonly reason: string | undefined } | undefined;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
   readonly maxSymbols?: number | undefined;
+  /** Limits how often an identity opens streams. @default no limit */
+  readonly openings?: OpeningRate | undefined;
   /** Counts refused and stalled streams, gaps and resumes. */
   readonly counters: Pick<ProxyCounters, "refusals" | "streams">;
   /** Memory of the streams' queues. @default unlimited */
@@ -231,6 +237,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /** Monotonic ms at which a channel last had a stream with options. */
   readonly #observedAt = new Map<ChannelName, number>();
   readonly #open = new Set<ClientStream>();
+  readonly #usage: IdentityUsage;
   /** Streams opened so far. */
   #opened = 0;
   /** Sum of the symbols of all open streams, repeated ones included. */
@@ -241,6 +248,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   constructor(options: StreamRegistryOptions) {
     this.#options = options;
     this.epoch = options.newId();
+    this.#usage = new IdentityUsage(options.openings);
     const { underlyings, lastEvents, sinks, clock } = options;
     this.#selections = new Selections({
       clock,
@@ -510,6 +518,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const source: Channel<ChannelEvents[C]> = channels[channel];
     const symbols = new Set(filter.symbols);
     const secondary = new Set(filter.underlyings ?? filter.orderIds ?? []);
+    const size = symbols.size + secondary.size;
+    this.#checkIdentity(client, size);
     this.#checkSymbols({
       symbols: symbols.size,
       distinct: source.countUnsubscribed(symbols),
@@ -518,7 +528,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const sink = sinks[feed];
     const isUnfiltered = symbols.size === 0 && secondary.size === 0;
     const requested = isUnfiltered ? [WILDCARD] : symbols;
-    if (upstream) sink?.checkQuota(upstream, requested);
+    const holder = holderOf(client);
+    if (upstream && sink) this.#checkQuota(sink, upstream, requested, holder);
     using opening = new DisposableStack();
     const closing = opening.use(new DisposableStack());
     const selections = this.#select(channel, filter, watches, closing);
@@ -536,8 +547,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     };
     const stream = opening.use(subscribe(source, keys, () => closing.dispose()));
     if (upstream && sink) {
-      sink.add(upstream, requested);
-      closing.defer(() => sink.remove(upstream, requested));
+      sink.add(upstream, requested, "stream", holder);
+      closing.defer(() => sink.remove(upstream, requested, "stream", holder));
       if (feed === "opra") this.#rebalance(filter, closing);
     }
     if (stream instanceof AnnotatedStream) {
@@ -557,6 +568,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     this.#symbols += symbols.size;
     this.#secondary += secondary.size;
     this.#open.add(open);
+    closing.defer(this.#usage.open(client, size));
     closing.defer(() => {
       this.#open.delete(open);
       this.#symbols -= symbols.size;
@@ -580,6 +592,32 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
 
   #channel(name: ChannelName): Channel<unknown> {
     return this.#options.channels[name] as Channel<unknown>;
+  }
+
+  /** @throws QuotaExceeded; counted if it is a share that is exceeded */
+  #checkQuota(
+    sink: SubscriptionSink,
+    ...request: Parameters<SubscriptionSink["checkQuota"]>
+  ): void {
+    try {
+      sink.checkQuota(...request);
+    } catch (error) {
+      const { refusals } = this.#options.counters;
+      if (error instanceof QuotaExceeded && error.excess.kind) refusals.share++;
+      throw error;
+    }
+  }
+
+  /** @throws IdentityLimitExceeded or OpenedTooOften; counted */
+  #checkIdentity(client: StreamClient, size: number): void {
+    const { refusals } = this.#options.counters;
+    try {
+      this.#usage.check(client, size);
+    } catch (error) {
+      if (error instanceof IdentityLimitExceeded) refusals.identity++;
+      else if (error instanceof OpenedTooOften) refusals.stream_openings++;
+      throw error;
+    }
   }
 
   /** @throws TooManySymbols when a stream of this size exceeds the limit */
@@ -638,6 +676,11 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       return closing.use(this.#selections.open(scope)).contracts;
     });
   }
+}
+
+/** On whose behalf a client requests symbols. */
+function holderOf({ identity = "", limits }: StreamClient): Holder {
+  return { identity, maxShare: limits?.maxShare };
 }
 
 /** The broadcast channels that an upstream channel feeds. */

@@ -7,7 +7,7 @@ import { type FeedId, FEEDS } from "../connection/feed.ts";
 import { Patterns } from "./patterns.ts";
 
 /** Limits of one identity; those that are absent are the limits of the process. */
-interface IdentityLimits {
+export interface IdentityLimits {
   /** Open streams. */
   readonly streams?: number;
   /** Symbols, underlyings or order ids of one stream. */

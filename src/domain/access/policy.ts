@@ -6,7 +6,7 @@
 import type { Grants } from "./grants.ts";
 
 /** An identity of the policy and its credentials. */
-interface PolicyIdentity {
+export interface PolicyIdentity {
   readonly name: string;
   /** What its role grants. */
   readonly grants: Grants;

@@ -10,6 +10,8 @@
  *   named one.
  * - Lingering pairs keep slots that no other pair needs; the one released first
  *   is dropped first.
+ * - Where identities have reservations, pairs in a reservation get slots first; pairs outside of
+ *   them yield theirs, which a limit that is learned late makes necessary.
  * - `*` is requested only where the quota allows it. Elsewhere a stream without
  *   a filter receives what is subscribed for others.
  *
@@ -24,6 +26,7 @@ import {
   type UpstreamChannel,
   WILDCARD,
 } from "./pairs.ts";
+import type { IdentityShares } from "./identity_shares.ts";
 import type { SlotAllocation, SymbolQuota } from "./quota.ts";
 import type { SymbolRefCounts } from "./ref_counts.ts";
 import type { SessionState } from "./session_state.ts";
@@ -32,13 +35,16 @@ import type { SessionState } from "./session_state.ts";
 export class DesiredSet {
   readonly #refCounts: SymbolRefCounts;
   readonly #quota: SymbolQuota;
+  readonly #shares: IdentityShares | undefined;
   #sets = perChannel(() => new Set<string>());
   #missing: Pair[] = [];
   #waiting: Pair[] = [];
 
-  constructor(refCounts: SymbolRefCounts, quota: SymbolQuota) {
+  /** @param shares of identities; absent when there are none */
+  constructor(refCounts: SymbolRefCounts, quota: SymbolQuota, shares?: IdentityShares) {
     this.#refCounts = refCounts;
     this.#quota = quota;
+    this.#shares = shares;
   }
 
   /** The desired symbols of a channel, as of the last refresh. */
@@ -87,11 +93,17 @@ export class DesiredSet {
     this.#waiting = [];
     const slots = this.#quota.allocate();
     const missingNames: Pair[] = [];
+    const claimed = this.#claimed(acknowledged, session);
+    for (const pair of claimed) this.#desire(pair, slots);
+    missingNames.push(...claimed.filter((pair) => !hasPair(acknowledged, pair)));
     // A requested `*` stays even where it was rejected before.
     for (const [channel, symbols] of acknowledged) {
       for (const symbol of symbols) {
         const pair = { channel, symbol };
-        if (this.#refCounts.isNamed(pair) || session?.isStuck(pair)) this.#desire(pair, slots);
+        if (this.has(pair)) continue;
+        const isStuck = session?.isStuck(pair) ?? false;
+        if (!isStuck && !this.#refCounts.isNamed(pair)) continue;
+        if (isStuck || claimed.length === 0 || slots.fits(pair)) this.#desire(pair, slots);
       }
     }
     const addMissing = (pair: Pair) => {
@@ -138,6 +150,21 @@ export class DesiredSet {
     if (isAcknowledged === this.has(pair)) return false;
     if (action === "subscribe") return !isAcknowledged;
     return isAcknowledged && !this.#isSubstitute(pair, acknowledged);
+  }
+
+  /** The pairs in reservations, if one of them is not acknowledged; each has a slot. */
+  #claimed(
+    acknowledged: SymbolSets,
+    session: Pick<SessionState, "isRejected"> | undefined,
+  ): readonly Pair[] {
+    const shares = this.#shares;
+    if (!shares?.hasReserved) return [];
+    const claimed: Pair[] = [];
+    for (const { channel, symbol } of this.#refCounts.pairs()) {
+      const pair = { channel, symbol };
+      if (shares.isReserved(pair) && !session?.isRejected(pair)) claimed.push(pair);
+    }
+    return claimed.every((pair) => hasPair(acknowledged, pair)) ? [] : claimed;
   }
 
   #isAllowed({ channel, symbol }: Pair): boolean {

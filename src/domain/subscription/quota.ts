@@ -164,6 +164,11 @@ export class SymbolQuota {
     return this.#timer;
   }
 
+  /** Channels whose pairs use slots; another set when that changes. */
+  get counts(): ReadonlySet<UpstreamChannel> {
+    return this.#counts;
+  }
+
   /** Whether a pair uses a slot; `*` never does. */
   usesSlot(pair: Pair): boolean {
     return isCounted(pair, this.#counts);

@@ -32,9 +32,11 @@ import {
   type SubscriptionRequest,
   type SymbolSets,
   takeChunk,
+  UPSTREAM_CHANNELS,
   type UpstreamError,
   without,
 } from "./pairs.ts";
+import { IdentityShares } from "./identity_shares.ts";
 import { type PlanLimit, SymbolQuota } from "./quota.ts";
 import { SymbolRefCounts } from "./ref_counts.ts";
 import type { Rejection } from "./rejections.ts";
@@ -49,6 +51,8 @@ export interface SubscriptionSettings {
   readonly graceMs: number;
   /** Monotonic ms. */
   readonly now: () => number;
+  /** Slots that are reserved, by identity. @default there are no identities */
+  readonly reserved?: ReadonlyMap<string, number> | undefined;
 }
 
 /** The subscriptions of one feed, from reference counts to requests. */
@@ -57,15 +61,23 @@ export interface Subscriptions {
   readonly quota: SymbolQuota;
   readonly desired: DesiredSet;
   readonly reconciler: SubscriptionReconciler;
+  /** What each identity uses; `undefined` while there are no identities. */
+  readonly shares: IdentityShares | undefined;
 }
 
 /** Creates the subscriptions of one feed. */
 export function createSubscriptions(settings: SubscriptionSettings): Subscriptions {
   const refCounts = new SymbolRefCounts(settings.graceMs);
   const quota = new SymbolQuota(settings.plan);
-  const desired = new DesiredSet(refCounts, quota);
-  const reconciler = new SubscriptionReconciler(desired, quota, settings);
-  return { refCounts, quota, desired, reconciler };
+  const { reserved } = settings;
+  const excluded = (): readonly Pair[] => [
+    ...reconciler.rejections.filter(({ isTransient }) => !isTransient),
+    ...UPSTREAM_CHANNELS.flatMap((channel) => [...refCounts.ended(channel).values()]),
+  ];
+  const shares = reserved && new IdentityShares({ quota, reserved, excluded });
+  const desired = new DesiredSet(refCounts, quota, shares);
+  const reconciler: SubscriptionReconciler = new SubscriptionReconciler(desired, quota, settings);
+  return { refCounts, quota, desired, reconciler, shares };
 }
 
 /** Computes requests and applies their replies. */

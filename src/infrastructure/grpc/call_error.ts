@@ -12,7 +12,8 @@ import { type Any, anyPack, durationFromMs } from "@bufbuild/protobuf/wkt";
 import { Metadata, status as Code, type StatusObject } from "@grpc/grpc-js";
 import { type AuthenticationFailure, Unauthenticated } from "../../application/access/access.ts";
 import { PermissionDenied } from "../../application/access/authorize.ts";
-import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
+import { IdentityLimitExceeded } from "../../application/limits/identity_usage.ts";
 import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
 import {
   Draining,
@@ -100,10 +101,24 @@ export function exhausted(subject: string, description: string, remedy: string):
   return new CallError(Code.RESOURCE_EXHAUSTED, `${description}; ${remedy}`, details);
 }
 
+/** What a client can do that exceeds what is left for its identity. */
+const REMEDIES = {
+  share: "request fewer symbols, close other streams of the identity, or have the operator raise " +
+    "maxShare of its role",
+  pool: "request fewer symbols, or retry when other streams have closed",
+};
+
 /** Refuses a client that opens streams too often. */
 export function openedTooOften({ scope, message, retryAfterMs }: OpenedTooOften): CallError {
   const quotas = [{ subject: `openings of the ${scope}`, description: message }];
   return new CallError(Code.RESOURCE_EXHAUSTED, message, { quotas, retryAfterMs });
+}
+
+function overIdentityLimit({ excess, message, isTransient }: IdentityLimitExceeded): CallError {
+  const subject = `${excess.limit} of the identity`;
+  if (isTransient) return exhausted(subject, message, "close other streams of it, or retry later");
+  const quotas = [{ subject, description: message }];
+  return new CallError(Code.RESOURCE_EXHAUSTED, `${message}; request fewer`, { quotas });
 }
 
 /** Status and cause of each reason for which a client is not authenticated. */
@@ -138,7 +153,11 @@ export function refusalOf(error: unknown): unknown {
     return new CallError(Code.FAILED_PRECONDITION, error.message);
   }
   if (error instanceof QuotaExceeded) {
-    const { feed, limit, used, requested } = error.excess;
+    const { feed, kind, limit, used, requested } = error.excess;
+    if (kind !== undefined) {
+      const subject = `feed:${feed} ${kind === "share" ? "share of the identity" : "free slots"}`;
+      return exhausted(subject, error.message, REMEDIES[kind]);
+    }
     const description = `The symbol quota of feed ${feed} is exceeded by ${
       used + requested - limit
     }: ${limit} allowed, ${used} used, ${requested} more requested`;
@@ -156,6 +175,7 @@ export function refusalOf(error: unknown): unknown {
     );
   }
   if (error instanceof OpenedTooOften) return openedTooOften(error);
+  if (error instanceof IdentityLimitExceeded) return overIdentityLimit(error);
   if (error instanceof OpeningsExceeded) return unavailable(error.message);
   return error;
 }

@@ -9,7 +9,9 @@
  * @module
  */
 import { authorizeStream } from "../../application/access/authorize.ts";
-import { QuotaExceeded } from "../../application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
+import { IdentityLimitExceeded } from "../../application/limits/identity_usage.ts";
+import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Span, Tracing } from "../../application/ports/tracing.ts";
@@ -20,6 +22,7 @@ import {
   TooManySymbols,
 } from "../../application/streaming/market_streams.ts";
 import type { StreamOptions } from "../../application/streaming/stream_options.ts";
+import type { Identity } from "../../domain/access/grants.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { StreamOptions as OptionsMessage } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import type { Call, StreamCall } from "./call.ts";
@@ -98,8 +101,7 @@ export function streamHandler<C extends ChannelName, R>(
       const { identity } = call;
       const request = read(call.request.take());
       authorizeStream(identity.grants, channel, request.filter);
-      const { name } = identity;
-      end = await serve(call, { channel, ...request, identity: name, tracked, span }, context);
+      end = await serve(call, { channel, ...request, identity, tracked, span }, context);
     } catch (error) {
       if (error instanceof QuotaExceeded) {
         log.warn("Refused a stream: symbol quota exceeded", { channel, ...error.excess });
@@ -107,6 +109,12 @@ export function streamHandler<C extends ChannelName, R>(
         log.warn("Refused a stream: STREAM_PROXY_MAX_SYMBOLS exceeded", {
           channel,
           ...error.excess,
+        });
+      } else if (error instanceof IdentityLimitExceeded || error instanceof OpenedTooOften) {
+        log.warn("Refused a stream at a limit of its identity", {
+          channel,
+          identity: call.identity.name,
+          reason: error.message,
         });
       }
       end = refusalOf(error);
@@ -128,8 +136,7 @@ interface StreamRequest<C extends ChannelName> {
   readonly channel: C;
   readonly filter: StreamFilter;
   readonly options: StreamOptions | undefined;
-  /** Name of the client's identity. */
-  readonly identity: string;
+  readonly identity: Identity;
   /** Ends the call. */
   readonly tracked: AbortController;
   readonly span: Span;
@@ -146,7 +153,8 @@ async function serve<C extends ChannelName>(
   const ended = Promise.withResolvers<unknown>();
   const written = { bytes: 0 };
   const client: StreamClient = {
-    identity,
+    identity: identity.name,
+    limits: identity.grants.limits,
     peer: call.peer,
     userAgent: call.header("user-agent"),
     onStall: (stall) => ended.resolve(stalled(stall)),

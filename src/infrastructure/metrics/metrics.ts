@@ -4,8 +4,9 @@
  *
  * Names and types of the first nine are a contract with existing dashboards,
  * which is why `alpaca_proxy_subscriptions_total` is a gauge. Label cardinality
- * is bounded; symbols and messages are never labels. Every series exists from
- * the start, at zero, so that rates and alerts include the first event.
+ * is bounded: symbols and messages are never labels, and identities only those
+ * of the policy. Every series exists from the start, at zero, so that rates and
+ * alerts include the first event.
  *
  * @module
  */
@@ -271,6 +272,20 @@ export const METRICS = {
     labels: ["feed"],
     read: perQuota("used"),
   },
+  identitySlots: {
+    name: "alpaca_proxy_identity_symbol_slots",
+    type: "gauge",
+    help: "Slots of the symbol quota that an identity's symbols and contracts hold, by feed",
+    labels: ["feed", "identity"],
+    read: perIdentity("used"),
+  },
+  identityReserved: {
+    name: "alpaca_proxy_identity_reserved_slots",
+    type: "gauge",
+    help: "Slots of the symbol quota that are reserved for an identity, by feed",
+    labels: ["feed", "identity"],
+    read: perIdentity("reserved"),
+  },
   symbolsWaiting: {
     name: "alpaca_proxy_symbols_waiting",
     type: "gauge",
@@ -462,4 +477,15 @@ function perQuota(figure: "limit" | "used" | "waiting" | "rejected"): Metric["re
   const valueOf = ({ [figure]: value = Infinity }: FeedQuota) => value;
   return ({ quotas = () => [] }) =>
     quotas().map((quota) => ({ labels: { feed: quota.feed }, value: valueOf(quota) }));
+}
+
+/** Reads a figure of each identity of the policy, and of all others together. */
+function perIdentity(figure: "used" | "reserved"): Metric["read"] {
+  return ({ quotas = () => [] }) =>
+    quotas().flatMap(({ feed, shares = [] }) =>
+      shares.map((share) => ({
+        labels: { feed, identity: share.identity },
+        value: share[figure],
+      }))
+    );
 }

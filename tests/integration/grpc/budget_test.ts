@@ -4,7 +4,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { type ServiceError, status } from "@grpc/grpc-js";
-import { QuotaExceeded } from "../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../src/application/feeds/quota_check.ts";
 import { QuotaFailureSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
 import { StatusSchema } from "../../../src/gen/google/rpc/status_pb.ts";
 import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";

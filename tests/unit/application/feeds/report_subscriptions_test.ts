@@ -1,8 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  QuotaExceeded,
-  type SubscriptionManager,
-} from "../../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
+import type { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
 import type { PlanLimit } from "../../../../src/domain/subscription/quota.ts";
 import type { UpstreamChannel } from "../../../../src/domain/subscription/pairs.ts";
 import { ManagerHarness } from "./manager_harness.ts";

@@ -5,10 +5,8 @@
  * @module
  */
 import assert from "node:assert/strict";
-import {
-  QuotaExceeded,
-  SubscriptionManager,
-} from "../../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
+import { SubscriptionManager } from "../../../../src/application/feeds/subscription_manager.ts";
 import {
   createSubscriptions,
   type Subscriptions,

@@ -1,7 +1,7 @@
 /** Expansions and the subscriptions of a feed together, against an upstream that replies. */
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { QuotaExceeded } from "../../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
 import { Expansions } from "../../../../src/application/options/expansions.ts";
 import { exchangeDay } from "../../../../src/domain/calendar/exchange_time.ts";
 import { MarketCalendar } from "../../../../src/domain/calendar/market_calendar.ts";

@@ -13,10 +13,8 @@ import {
 } from "../../../../src/application/streaming/market_streams.ts";
 import type { PendingBatch } from "../../../../src/application/broadcast/event_queue.ts";
 import type { StreamOptions } from "../../../../src/application/streaming/stream_options.ts";
-import {
-  QuotaExceeded,
-  type SubscriptionSink,
-} from "../../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
+import type { SubscriptionSink } from "../../../../src/application/feeds/subscription_manager.ts";
 import { StreamRegistry } from "../../../../src/application/streaming/stream_registry.ts";
 import { type ChannelName, CHANNELS } from "../../../../src/domain/market/channels.ts";
 import { SymbolRefCounts } from "../../../../src/domain/subscription/ref_counts.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { fromBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { status } from "@grpc/grpc-js";
-import { QuotaExceeded } from "../../../../src/application/feeds/subscription_manager.ts";
+import { QuotaExceeded } from "../../../../src/application/feeds/quota_check.ts";
 import {
   QuotaFailureSchema,
   RetryInfoSchema,

@@ -281,7 +281,7 @@ async function runPromtool(page: string) {
   return { code: Number(code), output: output.join("") };
 }
 
-Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite", async () => {
+Deno.test("quotas are reported per feed and identity; an unknown limit is infinite", async () => {
   const render = createMetrics({
     counters: createCounters(),
     status: () => sampleStatus(["connected", "connected", "connected"]),
@@ -300,6 +300,10 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
       used: 1003,
       waiting: 3,
       rejected: 0,
+      shares: [
+        { identity: "bot", used: 12, reserved: 100 },
+        { identity: "other", used: 3, reserved: 0 },
+      ],
     }],
   });
   const samples = parseSamples((await render()).replaceAll("+Inf", "Infinity"));
@@ -311,6 +315,11 @@ Deno.test("symbol quotas are reported per feed, and an unknown limit is infinite
   assert.equal(sample("symbol_budget_used", "opra"), 1003);
   assert.equal(sample("symbols_waiting", "opra"), 3);
   assert.equal(sample("symbols_refused", "sip"), 1);
+  const ofIdentity = (name: string, identity: string) =>
+    samples.get(`alpaca_proxy_${name}{feed="opra",identity="${identity}"}`);
+  assert.equal(ofIdentity("identity_symbol_slots", "bot"), 12);
+  assert.equal(ofIdentity("identity_reserved_slots", "bot"), 100);
+  assert.equal(ofIdentity("identity_symbol_slots", "other"), 3);
 });
 
 Deno.test("contracts without a slot are summed over the underlyings of a channel", async () => {
