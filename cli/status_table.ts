@@ -22,6 +22,7 @@ import {
   SymbolState,
   SymbolStateSchema,
   type SymbolSubscription,
+  UnderlyingPriceSource,
 } from "../src/gen/cream/v1/stream_proxy_pb.ts";
 import {
   type Cell,
@@ -135,10 +136,11 @@ export function subscriptionTables(
   status: ConnectionStatus,
   colors: Colors,
 ): readonly string[] {
+  const now = status.currentTime ? millisecondsOf(status.currentTime) : 0;
   const tables = status.feeds.flatMap((feed) =>
     feed.subscriptions === undefined ? [] : [
       "",
-      ...feedLines(feed, feed.subscriptions, colors),
+      ...feedLines(feed, feed.subscriptions, { colors, now }),
     ]
   );
   return tables.length > 0 ? tables : ["", "this proxy reports no subscriptions"];
@@ -147,7 +149,7 @@ export function subscriptionTables(
 function feedLines(
   feed: FeedStatus,
   { budget, channels, expansions }: FeedSubscriptions,
-  colors: Colors,
+  { colors, now }: { readonly colors: Colors; readonly now: number },
 ): string[] {
   const symbols = channels.flatMap(({ channel, symbols }) =>
     symbols.map((symbol) => symbolRow(channel, symbol))
@@ -157,7 +159,7 @@ function feedLines(
     ...freshnessLines(feed),
     ...channels.map((channel) => `  ${channelText(channel)}`),
     ...indented(SYMBOL_COLUMNS, symbols, colors),
-    ...indented(EXPANSION_COLUMNS, expansions.map(expansionRow), colors),
+    ...indented(EXPANSION_COLUMNS, expansions.map((each) => expansionRow(each, now)), colors),
   ];
 }
 
@@ -185,6 +187,8 @@ const EXPANSION_COLUMNS: readonly Column[] = [
   { title: "STATE" },
   { title: "CONTRACTS", right: true },
   { title: "PRICE", right: true },
+  { title: "FROM" },
+  { title: "AGE", right: true },
   { title: "STREAMS", right: true },
   { title: "REASON" },
 ];
@@ -241,18 +245,30 @@ function symbolRow(
   return [channel, symbol, cell, grouped(streams), reason ?? ""];
 }
 
-function expansionRow(expansion: OptionExpansion): Cell[] {
-  const { underlying, channel, state, contracts, centre, streams, reason } = expansion;
+function expansionRow(expansion: OptionExpansion, now: number): Cell[] {
+  const { underlying, channel, state, contracts, wanted, streams, reason } = expansion;
+  const { centre, priceSource, priceTime } = expansion;
+  const isPriced = centre !== undefined;
   return [
     underlying,
     channel,
     { text: enumName(ExpansionStateSchema, state), style: EXPANSION_STYLES[state] ?? "dim" },
-    grouped(contracts),
-    centre === undefined ? "-" : centre.toFixed(2),
+    wanted > contracts
+      ? { text: `${grouped(contracts)} of ${grouped(wanted)}`, style: "yellow" }
+      : grouped(contracts),
+    isPriced ? centre.toFixed(2) : "-",
+    isPriced ? PRICE_SOURCES[priceSource] ?? "-" : "-",
+    isPriced && priceTime ? duration(now - millisecondsOf(priceTime)) : "-",
     grouped(streams),
     reason ?? "",
   ];
 }
+
+const PRICE_SOURCES: Readonly<Partial<Record<UnderlyingPriceSource, string>>> = {
+  [UnderlyingPriceSource.TRADE]: "last trade",
+  [UnderlyingPriceSource.PARITY]: "option quotes",
+  [UnderlyingPriceSource.OPEN_INTEREST]: "open interest",
+};
 
 const EXPANSION_STYLES: Readonly<Partial<Record<ExpansionState, Style>>> = {
   [ExpansionState.LOADING]: "yellow",

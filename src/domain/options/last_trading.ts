@@ -78,6 +78,11 @@ export function lastTradingMoment(contract: Terms, calendar: MarketCalendar): nu
   return expiry.closesAt + (LATE_FUNDS.has(underlying) ? LATE_CLOSE * MS_PER_MINUTE : 0);
 }
 
+/** Whether contracts of a root stop trading on the trading day before they expire. */
+export function stopsBeforeExpiry(root: string): boolean {
+  return AM_SETTLED.has(root);
+}
+
 /** The close of a day, or of the last trading day before it, in ms since the Unix epoch. */
 function closeUpTo(lastDay: number, calendar: MarketCalendar): Close {
   for (let day = lastDay;; day--) {

@@ -11,7 +11,7 @@ import { dateOfDay, exchangeDay, instantAt } from "../../domain/calendar/exchang
 import type { MarketCalendar } from "../../domain/calendar/market_calendar.ts";
 import { parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { lastTradingMoment } from "../../domain/options/last_trading.ts";
-import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
+import { certainUnderlying, usualUnderlying } from "../../domain/options/underlying_directory.ts";
 
 const MS_PER_MINUTE = 60_000;
 const OPTION_PREFIX = /^O:/;
@@ -64,6 +64,8 @@ const ALMOST_CONTRACT = /^[A-Z]{1,6}\d{4,8}[A-Z]\d{6,}$/;
 /** A contract whose root is written like a class share: `BRK.B270115C00400000`. */
 const DOTTED_CONTRACT = /^([A-Z]{1,5})\.([A-Z]{1,2}\d?)(\d{6}[CP]\d{8})$/;
 const TICKER = /^[A-Z]{1,5}(\.[A-Z]{1,2})?$/;
+/** A ticker or root with the suffix of a share class. */
+const CLASS_SUFFIX = /^([A-Z]{1,6})\.[A-Z]{1,2}$/;
 /** A ticker as other vendors mark an index, a wildcard or a whole chain. */
 const MARKED_TICKER = /^(?:[$^]|I:)?([A-Z]{1,6})(?:\*|\.[A-Z]{3,}|\.\*)?$/;
 /** A coin and one of the currencies in which Alpaca quotes coins. */
@@ -114,7 +116,8 @@ function malformed(symbol: string): string {
   }
   const [dotted, root, letter, rest] = DOTTED_CONTRACT.exec(symbol) ?? [];
   if (dotted !== undefined) return `has a dot in its root; use ${root}${letter}${rest}`;
-  const ticker = TICKER.test(symbol) ? symbol : MARKED_TICKER.exec(symbol)?.[1];
+  const ticker = indexOf(symbol) ?? (TICKER.test(symbol) ? symbol : undefined) ??
+    MARKED_TICKER.exec(symbol)?.[1];
   if (ticker === undefined) return MALFORMED;
   return "is not a contract such as AAPL270115C00250000; " +
     `for those of ${ticker}, set underlyings to it`;
@@ -127,12 +130,25 @@ const UNDERLYING = /^[A-Z0-9]+(\.[A-Z]{1,2})?$/;
 export const checkUnderlying: CheckSymbol = (symbol) => {
   if (isContract(symbol)) return "is an option contract; set it in symbols";
   if (symbol.includes("/")) return "contains a slash; underlyings are stocks such as BRK.B";
+  const index = indexOf(symbol);
+  if (index !== undefined) {
+    const root = symbol.replace(".", "");
+    const series = certainUnderlying(root) === index ? ` (its root ${root} is set in roots)` : "";
+    return `is not an underlying: an index has no share classes; use ${index}${series}`;
+  }
   if (UNDERLYING.test(symbol)) return undefined;
   const ticker = MARKED_TICKER.exec(symbol)?.[1];
   return ticker === undefined
     ? "is not an underlying; use its ticker alone, such as SPY, SPX or BRK.B"
     : `is not an underlying; use the ticker alone, ${ticker}`;
 };
+
+/** The index that a symbol with a suffix means, as of a class share: `SPX.W`, `SPX.X`. */
+function indexOf(symbol: string): string | undefined {
+  const [, ticker = ""] = CLASS_SUFFIX.exec(symbol) ?? [];
+  const underlying = certainUnderlying(ticker);
+  return underlying?.includes(".") ? undefined : underlying;
+}
 
 /** Refuses malformed contracts on the order stream, which reports expired ones too. */
 export const checkOrder: CheckSymbol = (symbol) => {

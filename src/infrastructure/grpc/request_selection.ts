@@ -4,12 +4,13 @@
  *
  * A default never contradicts a field that the request sets: expiries by date replace the default
  * range of days; a number of strikes, or a range of strikes or deltas, replaces the default
- * window.
+ * window. `selection_maxima.ts` reads the maxima.
  *
  * @module
  */
 import { dateOfDay, dayOfDate, exchangeDay } from "../../domain/calendar/exchange_time.ts";
 import { isAdjustedRoot, type OptionRight as DomainRight } from "../../domain/options/contract.ts";
+import { stopsBeforeExpiry } from "../../domain/options/last_trading.ts";
 import { type OptionSelection, SELECTION_BOUNDS } from "../../domain/options/selection.ts";
 import { certainUnderlying } from "../../domain/options/underlying_directory.ts";
 import {
@@ -18,6 +19,7 @@ import {
 } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { type CheckSymbol, normalizeRoot, normalizeUnderlying } from "./normalize_symbols.ts";
 import { quoted, type RequestValidator } from "./request_validator.ts";
+import { readMaxima } from "./selection_maxima.ts";
 
 const FIELD = "option_selection";
 
@@ -120,11 +122,17 @@ class SelectionReader {
       this.#invalid("right", text);
     }
     const roots = this.#roots();
+    const expiries = this.#expiries();
+    this.#checkLastDay(roots, expiries);
     const includeAdjusted = this.#message.includeAdjusted || roots.some(isAdjustedRoot);
     return {
-      ...this.#expiries(),
+      ...expiries,
       ...this.#strikes(),
-      ...this.#limits(),
+      ...readMaxima(this.#message, {
+        defaults,
+        expiries: expiries.expiries?.length ?? 0,
+        invalid: (field, text) => this.#invalid(field, text),
+      }),
       right: right === OptionRight.UNSPECIFIED ? defaults.right : RIGHTS.get(right),
       ...(roots.length > 0 && { roots }),
       ...(includeAdjusted && { includeAdjusted }),
@@ -271,20 +279,22 @@ class SelectionReader {
     };
   }
 
-  #limits() {
-    const { defaults } = this.#context;
-    const { maxExpiries = defaults.maxExpiries, maxContractsPerExpiry } = this.#message;
-    const { maxContracts = defaults.maxContracts } = this.#message;
-    if (maxContractsPerExpiry !== undefined && maxContractsPerExpiry > maxContracts) {
-      const isDefault = this.#message.maxContracts === undefined;
-      const text = `is ${maxContractsPerExpiry}, above max_contracts, which is ${maxContracts}` +
-        (isDefault ? " by default; set it too" : "; lower it, or raise max_contracts");
-      this.#invalid("max_contracts_per_expiry", text);
+  /** Refuses today's expiry of roots that have stopped trading on the day before. */
+  #checkLastDay(
+    roots: readonly string[],
+    { expiries, expiryTo }: Pick<OptionSelection, "expiries" | "expiryTo">,
+  ): void {
+    if (roots.length === 0 || !roots.every(stopsBeforeExpiry)) return;
+    const text = `and contracts of ${roots.slice(0, MAX_NAMED).join(", ")} stop trading on the ` +
+      "day before they expire; allow a later expiry, or add a root that trades until then, " +
+      "such as SPXW";
+    if (this.#message.maxDays === 0) this.#invalid("max_days", `is 0, ${text}`);
+    if (expiryTo === this.#today) {
+      this.#invalid("expiry_to", `is ${dateOfDay(expiryTo)}, which is today, ${text}`);
     }
-    return {
-      maxContracts,
-      ...given({ maxExpiries, maxContractsPerExpiry }),
-    };
+    if (expiries?.at(-1) === this.#today) {
+      this.#invalid("expiries", `have none after today, ${text}`);
+    }
   }
 
   #roots(): readonly string[] {
@@ -333,6 +343,9 @@ const NOT_A_DATE = "is not a date; use YYYY-MM-DD with a day that exists, such a
 const ROOT = /^[A-Z0-9]{1,6}$/;
 const NOT_A_ROOT = "is not the root of an OCC symbol, such as SPXW, BRKB or CSGP1: " +
   "letters and digits, at most six";
+
+/** Roots that a description names. */
+const MAX_NAMED = 3;
 
 /** Contracts expire in the years 2000 to 2099: their symbols have two digits for the year. */
 function expiryDay(date: string): number | undefined {

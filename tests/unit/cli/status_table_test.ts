@@ -9,6 +9,7 @@ import {
   Freshness,
   SymbolBudgetSchema,
   SymbolState,
+  UnderlyingPriceSource,
 } from "../../../src/gen/cream/v1/stream_proxy_pb.ts";
 
 type Status = MessageInitShape<typeof ConnectionStatusSchema>;
@@ -104,6 +105,7 @@ Deno.test("every channel counts its symbols by state, every symbol has a row", (
 
 Deno.test("underlyings show their contracts, their price, or why they have none", () => {
   const lines = tables({
+    currentTime: { seconds: 1_705_330_800n },
     feeds: [{
       feedType: FeedType.OPRA,
       subscriptions: {
@@ -114,8 +116,33 @@ Deno.test("underlyings show their contracts, their price, or why they have none"
             channel: "quotes",
             state: ExpansionState.READY,
             contracts: 100,
+            wanted: 100,
             streams: 2,
             centre: 500.5,
+            priceSource: UnderlyingPriceSource.TRADE,
+            priceTime: { seconds: 1_705_330_796n },
+          },
+          {
+            underlying: "SPX",
+            channel: "quotes",
+            state: ExpansionState.READY,
+            contracts: 20,
+            wanted: 84,
+            streams: 1,
+            centre: 5000,
+            priceSource: UnderlyingPriceSource.PARITY,
+            priceTime: { seconds: 1_705_327_200n },
+            reason: "the symbol quota has slots for 20 of 84 contracts; the price is not renewed",
+          },
+          {
+            underlying: "VIX",
+            channel: "quotes",
+            state: ExpansionState.READY,
+            contracts: 8,
+            wanted: 8,
+            streams: 1,
+            centre: 15,
+            priceSource: UnderlyingPriceSource.OPEN_INTEREST,
           },
           {
             underlying: "QQQ",
@@ -129,9 +156,13 @@ Deno.test("underlyings show their contracts, their price, or why they have none"
     }],
   });
   assert.deepEqual(lines.slice(2), [
-    "  UNDERLYING  CHANNEL  STATE  CONTRACTS   PRICE  STREAMS  REASON",
-    "  SPY         quotes   ready        100  500.50        2",
-    "  QQQ         trades   off            0       -        1  the keys may not read contracts",
+    "  UNDERLYING  CHANNEL  STATE  CONTRACTS    PRICE  FROM              AGE  STREAMS  REASON",
+    "  SPY         quotes   ready        100   500.50  last trade         4s        2",
+    "  SPX         quotes   ready   20 of 84  5000.00  option quotes  1h 00m        1  " +
+    "the symbol quota has slots for 20 of 84 contracts; the price is not renewed",
+    "  VIX         quotes   ready          8    15.00  open interest       -        1",
+    "  QQQ         trades   off            0        -  -                   -        1  " +
+    "the keys may not read contracts",
   ]);
 });
 

@@ -249,6 +249,31 @@ const REFUSED: readonly [Wish, string, RegExp][] = [
     "option_selection.max_contracts_per_expiry",
     /is 51, above max_contracts, which is 50 by default; set it too$/,
   ],
+  [
+    { strikesEachSide: 30, maxContracts: 100 },
+    "option_selection.strikes_each_side",
+    /is 30, which is 120 contracts of one expiry, above max_contracts, which is 100; lower it, or/,
+  ],
+  [
+    { strikesEachSide: 6, maxContracts: 11, right: OptionRight.CALL },
+    "option_selection.strikes_each_side",
+    /is 6, which is 12 contracts of one expiry, above max_contracts, which is 11;/,
+  ],
+  [
+    { maxExpiries: 5, maxContracts: 3 },
+    "option_selection.max_expiries",
+    /is 5, which is at least 20 contracts, .* is 3; lower it, .* or set max_contracts_per_expiry$/,
+  ],
+  [
+    { maxExpiries: 5, maxContracts: 9, maxContractsPerExpiry: 2 },
+    "option_selection.max_expiries",
+    /is 5, which is at least 10 contracts, above max_contracts, which is 9;/,
+  ],
+  [
+    { maxExpiries: 5, maxContracts: 4, maxAbsDelta: 0.3 },
+    "option_selection.max_expiries",
+    /is 5, which is at least 5 contracts, above .*; lower it, or raise max_contracts$/,
+  ],
   [{ weight: 101 }, "option_selection.weight", /is 101; .*from 1 to 100/],
   [{ minStrike: Infinity }, "option_selection.min_strike", /is Infinity; .*0.001 to 99999.999/],
   [{ maxStrike: NaN }, "option_selection.max_strike", /is NaN/],
@@ -378,6 +403,64 @@ for (const [wish, field, wrong] of REFUSED) {
     assert.deepEqual(others, []);
   });
 }
+
+Deno.test("what a maximum can hold is accepted", () => {
+  for (
+    const wish of [
+      { strikesEachSide: 25, maxContracts: 100 },
+      { strikesEachSide: 500, maxContracts: 10, maxAbsDelta: 0.3 },
+      { strikesEachSide: 500, maxContracts: 10, minStrike: 90 },
+      { strikesEachSide: 500, maxContracts: 10, maxContractsPerExpiry: 4 },
+      { maxExpiries: 5, maxContracts: 20 },
+      { maxExpiries: 5, maxContracts: 10, right: OptionRight.PUT },
+      { maxExpiries: 5, maxContracts: 10, maxContractsPerExpiry: 2 },
+      { maxExpiries: 100, maxContracts: 8, expiries: ["2027-01-15", "2027-02-19"] },
+    ]
+  ) {
+    assert.equal(select(wish)?.maxContracts, wish.maxContracts, JSON.stringify(wish));
+  }
+  const defaults = { ...DEFAULTS, strikesEachSide: 30, maxExpiries: 9 };
+  const few = select({ maxContracts: 3 }, ["SPY"], defaults);
+  assert.deepEqual(few, { ...defaults, maxContracts: 3 }, "defaults refuse nothing");
+});
+
+Deno.test("strikes on each side raise the default of max_contracts", () => {
+  const { CALL } = OptionRight;
+  const cases: [Wish, number][] = [
+    [{ strikesEachSide: 12 }, 50],
+    [{ strikesEachSide: 30 }, 122],
+    [{ strikesEachSide: 30, right: CALL }, 61],
+    [{ strikesEachSide: 30, maxExpiries: 4 }, 488],
+    [{ strikesEachSide: 30, expiries: ["2027-01-15", "2027-02-19"] }, 244],
+    [{ strikesEachSide: 30, maxContractsPerExpiry: 110 }, 110],
+    [{ strikesEachSide: 1_000, maxExpiries: 1_000 }, 10_000],
+    [{ maxExpiries: 1_000 }, 50],
+    [{ maxDays: 7 }, 50],
+  ];
+  for (const [wish, maxContracts] of cases) {
+    assert.equal(select(wish)?.maxContracts, maxContracts, JSON.stringify(wish));
+  }
+});
+
+Deno.test("today's expiry of roots that stop trading on the day before is refused", () => {
+  const reason = /and contracts of SPX stop trading on the day before they expire; allow a later/;
+  const defaults = { ...DEFAULTS, minDays: 0 };
+  const refused: [Wish, string][] = [
+    [{ minDays: 0, maxDays: 0 }, "max_days"],
+    [{ expiryTo: "2026-12-02" }, "expiry_to"],
+    [{ expiries: ["2026-12-02"] }, "expiries"],
+  ];
+  for (const [days, field] of refused) {
+    const [[name, text] = [], ...others] = complaints({ roots: ["SPX"], ...days }, ["SPX"]);
+    assert.equal(name, `option_selection.${field}`);
+    assert.match(text ?? "", reason);
+    assert.deepEqual(others, []);
+    for (const roots of [["SPXW"], ["SPX", "SPXW"], []]) {
+      assert.ok(select({ roots, ...days }, ["SPX"], defaults), `${roots}`);
+    }
+  }
+  assert.ok(select({ roots: ["SPX"], maxDays: 1 }, ["SPX"], defaults));
+});
 
 Deno.test("every invalid field of a selection is reported", () => {
   const wish = { strikeWindowPercent: -5, maxContracts: -5 };

@@ -242,6 +242,29 @@ Deno.test("names of other vendors for a chain are refused, with a remedy", () =>
   );
 });
 
+Deno.test("an index with the suffix of a share class or of another vendor is refused", () => {
+  const descriptions = (read: () => unknown) =>
+    refusal(read).details.fields?.map(({ description }) => description.replace(/^".*?" /, "")) ??
+      [];
+  const none = "is not an underlying: an index has no share classes; use";
+  const expected = {
+    "SPX-W": `${none} SPX (its root SPXW is set in roots)`,
+    "spx.x": `${none} SPX`,
+    "SPXW.X": `${none} SPX`,
+    "VIX/W": undefined,
+    "NDX P": `${none} NDX (its root NDXP is set in roots)`,
+  };
+  for (const [name, text] of Object.entries(expected)) {
+    const refuse = () => optionFilter({ symbols: [], underlyings: [name] });
+    if (text !== undefined) assert.deepEqual(descriptions(refuse), [text], name);
+    else assert.throws(refuse);
+  }
+  const { underlyings } = optionFilter({ symbols: [], underlyings: ["BRK-B", "BF.B", "A.B"] });
+  assert.deepEqual(underlyings, ["BRK.B", "BF.B", "A.B"]);
+  const [text] = descriptions(() => optionFilter({ symbols: ["SPX.X"], underlyings: [] }));
+  assert.match(text ?? "", /for those of SPX, set underlyings to it/);
+});
+
 Deno.test("a dot in the root of a contract is refused, with the contract to use", () => {
   const dotted = ["BRK.B270115C00400000", "BRK.B 270115C00400000", "o:brk.b1270115P00400000"];
   const withDot = [
