@@ -21,7 +21,7 @@ import { main } from "./src/main.ts";
 import { startProxy } from "./src/proxy.ts";
 
 export type { Clock } from "./src/application/ports/clock.ts";
-export type { Log, LogFields } from "./src/application/ports/log.ts";
+export type { Log, LogControl, LogFields, LogLevel } from "./src/application/ports/log.ts";
 export type { Span, SpanAttributes, Tracing } from "./src/application/ports/tracing.ts";
 export type {
   Environment,
@@ -35,7 +35,7 @@ export type { OptionSelection } from "./src/domain/options/selection.ts";
 export type { ChunkLimits, UpstreamChannel } from "./src/domain/subscription/pairs.ts";
 export type { CountingRule, Plan } from "./src/domain/subscription/quota.ts";
 export type { Dependencies } from "./src/feeds.ts";
-export type { Config, KeyPair, Listen, LogLevel } from "./src/infrastructure/config/config.ts";
+export type { Config, KeyPair, Listen } from "./src/infrastructure/config/config.ts";
 export { ConfigError, type Problem } from "./src/infrastructure/config/config_error.ts";
 export { parseConfig } from "./src/infrastructure/config/parse_config.ts";
 export { Secret } from "./src/infrastructure/config/secret.ts";

@@ -15,7 +15,7 @@ import { contractEnds } from "./application/options/contract_ends.ts";
 import { type ExpansionOptions, Expansions } from "./application/options/expansions.ts";
 import type { Clock } from "./application/ports/clock.ts";
 import type { FeedConnector } from "./application/ports/feed_connector.ts";
-import type { Log } from "./application/ports/log.ts";
+import type { Log, LogControl } from "./application/ports/log.ts";
 import type { MarketData } from "./application/ports/market_data.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import {
@@ -57,6 +57,8 @@ export interface Dependencies {
   readonly random: () => number;
   /** Log. @default JSON lines on stdout */
   readonly log: Log;
+  /** Changes the level of the log. @default that of the default log, none for another one */
+  readonly logControl?: LogControl;
   /** Traces of sessions and requests. @default OpenTelemetry */
   readonly tracing: Tracing;
 }

@@ -17,7 +17,7 @@
  */
 import manifest from "../deno.json" with { type: "json" };
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
-import type { Log } from "./application/ports/log.ts";
+import type { Log, LogControl } from "./application/ports/log.ts";
 import type { Tracing } from "./application/ports/tracing.ts";
 import { helpText, parseCommandLine, VERSION } from "./command_line.ts";
 import { debounceSignals } from "./infrastructure/clock/debounce_signals.ts";
@@ -41,7 +41,7 @@ export type Runnable = Pick<RunningProxy, "ports" | "finished"> & AsyncDisposabl
 /** Starts the program. */
 type Start = (
   config: Config,
-  deps: { readonly log: Log; readonly tracing: Tracing },
+  deps: { readonly log: Log; readonly logControl: LogControl; readonly tracing: Tracing },
 ) => Promise<Runnable>;
 
 /** Exit codes. */
@@ -91,7 +91,7 @@ export async function main(
   logStartup(config, { log, output });
   for (const warning of warnings) log.warn(warning);
   const tracing = config.telemetry.enabled ? createTracing() : noTracing;
-  return await process.run(() => start(config, { log, tracing }));
+  return await process.run(() => start(config, { log, logControl: log.control, tracing }));
 }
 
 /** Writes a text, errors to standard error, and ends the process. */

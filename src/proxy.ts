@@ -6,8 +6,10 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
-import { OPEN_ACCESS } from "./application/access/access.ts";
+import { type Access, OPEN_ACCESS } from "./application/access/access.ts";
+import { Administration } from "./application/admin/administration.ts";
 import { Drain } from "./application/admin/drain.ts";
+import { StreamAudit } from "./application/admin/stream_audit.ts";
 import { createChannels } from "./application/broadcast/channels.ts";
 import { memoryProblems } from "./application/broadcast/memory_needs.ts";
 import { QueueMemory } from "./application/broadcast/queue_memory.ts";
@@ -39,6 +41,7 @@ import {
 } from "./feeds.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
+import { reportSettings } from "./infrastructure/config/describe_settings.ts";
 import { serveGrpc } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
@@ -86,9 +89,14 @@ export async function startProxy(
   const secrets = secretsOf(config).map((secret) => secret.reveal());
   const clock = overrides.clock ?? systemClock;
   const errors = new RecentErrors(clock, redact(secrets));
-  const log = errors.listen(
-    overrides.log ?? resources.use(createJsonLog({ level: config.logLevel, secrets, clock })),
-  );
+  const makeLog = () => {
+    const made = resources.use(createJsonLog({ level: config.logLevel, secrets, clock }));
+    return { log: made, logControl: made.control };
+  };
+  const { log: written, logControl } = overrides.log
+    ? { log: overrides.log, logControl: overrides.logControl }
+    : makeLog();
+  const log = errors.listen(written);
   const deps: Dependencies = {
     clock,
     log,
@@ -97,7 +105,8 @@ export async function startProxy(
   };
   for (const problem of memoryProblems(config, heapLimit())) log.warn(problem);
   const drain = new Drain();
-  const core = createCore(config, { ...deps, drain });
+  const audit = new StreamAudit(log, clock);
+  const core = createCore(config, { ...deps, drain, audit });
   const { limits } = config;
   const connections = new ConnectionLimits({
     ...core,
@@ -109,6 +118,19 @@ export async function startProxy(
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
+  const access: Access = OPEN_ACCESS;
+  const clean = redact(secrets);
+  const admin = resources.use(
+    new Administration({
+      ...core,
+      ...deps,
+      logControl,
+      drain,
+      drainMs: limits.drainMs,
+      connections,
+      settings: () => reportSettings(config).map((each) => ({ ...each, value: clean(each.value) })),
+    }),
+  );
   const http = resources.use(
     await serveHttp({
       ...config,
@@ -135,7 +157,9 @@ export async function startProxy(
     ...config.grpc,
     ...deps,
     ...core,
-    access: OPEN_ACCESS,
+    access,
+    admin: access.isOn ? admin : undefined,
+    audit,
     connections,
     admission: limits,
     refusals: core.counters.refusals,
@@ -167,8 +191,11 @@ function eventsOf(receiver: () => UpstreamEvents): UpstreamEvents {
 }
 
 /** Makes what both servers read from; nothing is dialed before it runs. */
-function createCore(config: Config, deps: Dependencies & { readonly drain: Drain }) {
-  const { clock, log, drain } = deps;
+function createCore(
+  config: Config,
+  deps: Dependencies & { readonly drain: Drain; readonly audit: StreamAudit },
+) {
+  const { clock, log, drain, audit } = deps;
   const { capacities, limits } = config;
   const counters = createCounters();
   const openings = new OpeningRate(limits.maxOpeningsPerSec, clock);
@@ -220,6 +247,7 @@ function createCore(config: Config, deps: Dependencies & { readonly drain: Drain
     underlyings,
     clock,
     drain,
+    audit,
     maxSymbols: limits.maxSymbols,
     openings,
     counters,
@@ -232,6 +260,7 @@ function createCore(config: Config, deps: Dependencies & { readonly drain: Drain
   return {
     counters,
     openings,
+    links,
     streams,
     queueMemory,
     calendar,

@@ -198,7 +198,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/grpc/stream_pump.ts#PumpOptions",
     "src/infrastructure/http/serve_http.ts#ServeHttpOptions",
     "src/infrastructure/logging/json_log.ts#JsonLogOptions",
-    "src/application/connections/connection_limits.ts#ConnectionKind",
     "src/application/connections/connection_limits.ts#ConnectionLimitsOptions",
     "src/domain/subscription/reconciler.ts#SubscriptionSettings",
     "src/domain/subscription/reconciler.ts#SubscriptionReconciler",

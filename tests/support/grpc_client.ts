@@ -96,6 +96,9 @@ export type GrpcHarnessOptions =
     Pick<
       ServeGrpcOptions,
       | "access"
+      | "admin"
+      | "audit"
+      | "streams"
       | "clock"
       | "host"
       | "port"

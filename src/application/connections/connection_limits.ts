@@ -19,6 +19,7 @@ import { addressBlock } from "../../domain/limits/address_block.ts";
 import type { AcceptFailure, ProxyCounters } from "../status/counters.ts";
 import type { Clock } from "../ports/clock.ts";
 import type { Log } from "../ports/log.ts";
+import { WallStamp } from "../status/wall_stamp.ts";
 import { DescriptorUse, LIMIT_VALID_MS } from "./descriptor_use.ts";
 
 /** Kinds of connections; the health and metrics ports share one limit. */
@@ -62,12 +63,32 @@ const LOG_EVERY_MS = 60_000;
 interface AcceptedConnection {
   /** Closes the connection; called once at most. */
   readonly close: () => void;
+  /** Asks the client to close it, if the protocol can. @default closes it */
+  readonly end?: () => void;
+  /** Bytes so far. @default unknown */
+  readonly bytes?: () => { readonly received: number; readonly sent: number };
   /** Monotonic ms since which no request is under way; undefined in one. */
   readonly idleSince?: () => number | undefined;
   /** Address of the client. @default unknown, which only the total limits */
   readonly address?: string | undefined;
   /** Port of the client, for logs. */
   readonly port?: number | undefined;
+}
+
+/** An open connection. */
+export interface ConnectionReport {
+  /** Number of the connection since the start of the process. */
+  readonly number: number;
+  readonly kind: ConnectionKind;
+  /** Address and port of the client, if known. */
+  readonly peer: string | undefined;
+  /** Wall clock ms. */
+  readonly openedAt: number;
+  /** Time in ms since which no request is under way; undefined while one is, or if unknown. */
+  readonly idleMs: number | undefined;
+  /** Bytes so far. */
+  readonly received: number;
+  readonly sent: number;
 }
 
 /** What {@linkcode ConnectionLimits} needs. */
@@ -111,6 +132,12 @@ export class ConnectionLimits {
     grpc: new Map(),
     http: new Map(),
   };
+  /** Number, kind and start of every open connection, the oldest first. */
+  readonly #admitted = new Map<
+    AcceptedConnection,
+    { readonly number: number; readonly kind: ConnectionKind; readonly opened: WallStamp }
+  >();
+  #accepted = 0;
   readonly #use: DescriptorUse;
   readonly #logged = new Map<string, { at: number; since: number }>();
   /** Connections of both kinds that fit beside the reserve. */
@@ -143,6 +170,8 @@ export class ConnectionLimits {
     if (!this.#makeRoomOfAddress(kind, connection)) return undefined;
     if (!this.#makeRoom(kind, peerOf(connection))) return undefined;
     this.#open[kind].add(connection);
+    const opened = new WallStamp(this.#options.clock);
+    this.#admitted.set(connection, { number: ++this.#accepted, kind, opened });
     const { address } = connection;
     if (address !== undefined) {
       const block = addressBlock(address);
@@ -151,6 +180,35 @@ export class ConnectionLimits {
       else this.#byAddress[kind].set(block, new Set([connection]));
     }
     return () => this.#remove(kind, connection);
+  }
+
+  /** Reports every open connection, the oldest first. */
+  reports(): readonly ConnectionReport[] {
+    const now = this.#options.clock.monotonic();
+    return Array.from(this.#admitted, ([connection, { number, kind, opened }]) => {
+      const { idleSince, bytes } = connection;
+      const idle = idleSince?.();
+      const { received = 0, sent = 0 } = bytes?.() ?? {};
+      return {
+        number,
+        kind,
+        peer: peerOf(connection),
+        openedAt: opened.at,
+        idleMs: idle === undefined ? undefined : now - idle,
+        received,
+        sent,
+      };
+    });
+  }
+
+  /** Closes the connection with a number, if it is open. */
+  close(number: number, how: "gracefully" | "immediately"): void {
+    for (const [connection, admitted] of this.#admitted) {
+      if (admitted.number !== number) continue;
+      if (how === "gracefully" && connection.end) connection.end();
+      else this.#close(admitted.kind, connection);
+      return;
+    }
   }
 
   /** Counts and logs a failed accept; frees descriptors when it lacks them. */
@@ -260,6 +318,7 @@ export class ConnectionLimits {
 
   #remove(kind: ConnectionKind, connection: AcceptedConnection): void {
     this.#open[kind].delete(connection);
+    this.#admitted.delete(connection);
     const block = addressBlock(connection.address ?? "");
     const others = this.#byAddress[kind].get(block);
     others?.delete(connection);

@@ -34,6 +34,12 @@ export interface StreamReport {
   readonly oldestQueuedAt?: number | undefined;
   /** Wall clock ms. */
   readonly openedAt: number;
+  /** Name of the client's identity; "" or absent while authentication is off. */
+  readonly identity?: string | undefined;
+  /** Name of the method, such as `StreamQuotes`, if known. */
+  readonly rpc?: string | undefined;
+  /** Symbols, underlyings and order ids of the filter. */
+  readonly filterSize?: number | undefined;
   /** Address and port of the client, if known. */
   readonly peer?: string | undefined;
   /** What the client calls itself, of limited length. */
@@ -47,6 +53,8 @@ export interface OptionsReport {
   /** The id by which the client acknowledges messages. */
   readonly streamId: string;
   readonly delivery: DeliveryPolicy;
+  /** Names of the options that the client has set, such as `snapshot`. */
+  readonly names?: readonly string[] | undefined;
   /** Events replaced by newer ones of the same symbol. */
   readonly conflated: number;
   /** Events sent and not acknowledged; undefined without a limit on them. */

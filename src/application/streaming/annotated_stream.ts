@@ -27,7 +27,13 @@ import { filling, gapsOf } from "./outage_notices.ts";
 import type { SelectionNotices } from "./selection_notices.ts";
 import type { SelectionStream } from "./selections.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
-import type { Notice, NoticeContent, StreamOptions, StreamTotals } from "./stream_options.ts";
+import {
+  namesOf,
+  type Notice,
+  type NoticeContent,
+  type StreamOptions,
+  type StreamTotals,
+} from "./stream_options.ts";
 
 /** Notices, beside those of its symbols, that a stream can have waiting; it ends with more. */
 const MAX_NOTICES = 1_000;
@@ -180,6 +186,7 @@ export class AnnotatedStream<T>
     return {
       streamId: this.id,
       delivery,
+      names: namesOf(this.options),
       conflated: this.#queue.conflated,
       unacknowledged: maxUnacknowledged === 0 ? undefined : this.unacknowledged,
     };

@@ -11,6 +11,7 @@ import type { IdentityLimits } from "../../domain/access/grants.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { ChannelEvents, ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { StreamEnd } from "../admin/stream_audit.ts";
 import type { Envelope } from "../broadcast/envelope.ts";
 import type { PendingBatch } from "../broadcast/event_queue.ts";
 import type { Notice, StreamOptions } from "./stream_options.ts";
@@ -53,6 +54,10 @@ export interface StreamClient {
   readonly userAgent?: string | undefined;
   /** Called once if messages were queued and none was taken for longer than allowed. */
   readonly onStall?: ((stall: Stall) => void) | undefined;
+  /** Name of the method, such as `StreamQuotes`, for reports. @default unknown */
+  readonly rpc?: string | undefined;
+  /** Returns why the stream has ended, once it is disposed. @default its client has ended it */
+  readonly end?: (() => StreamEnd) | undefined;
   /** Called when the proxy ends the stream, with the reason for the client. */
   readonly onEnd?: ((reason: string) => void) | undefined;
   /** Bytes of the messages that were written so far. @default unknown */

@@ -31,6 +31,22 @@ export interface StreamOptions {
   readonly maxUnacknowledged: number;
 }
 
+/** Names of the options that differ from their defaults, as the contract spells them. */
+export function namesOf(options: StreamOptions): readonly string[] {
+  const { meta, notices, snapshot, delivery, minIntervalMs, resume, backfill } = options;
+  const set = {
+    meta,
+    notices,
+    snapshot,
+    delivery: delivery !== "every",
+    min_interval: minIntervalMs > 0,
+    resume: resume !== undefined,
+    backfill,
+    max_unacknowledged: options.maxUnacknowledged > 0,
+  };
+  return Object.entries(set).filter(([, isSet]) => isSet).map(([name]) => name);
+}
+
 /** Totals of live messages since a stream opened: published = delivered + conflated + lost. */
 export interface StreamTotals {
   /**

@@ -14,6 +14,7 @@ import {
 import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { OrderUpdate } from "../../domain/market/order_events.ts";
 import type { FeedNotice, GapReason } from "../../domain/market/notices.ts";
+import type { StreamAudit } from "../admin/stream_audit.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { ChannelFilter } from "../broadcast/channel_gaps.ts";
 import type { Channels } from "../broadcast/channels.ts";
@@ -71,6 +72,8 @@ interface StreamRegistryOptions {
   /** Resolves underlyings to contracts; without it none are subscribed. */
   readonly underlyings?: Expansions | undefined;
   readonly clock: Clock;
+  /** Logs the streams. @default none */
+  readonly audit?: Pick<StreamAudit, "opened" | "ended"> | undefined;
   /** Refuses new streams while it has a reason. @default never */
   readonly drain?: { readonly reason: string | undefined } | undefined;
   /** Limit on {@linkcode StreamRegistry.symbols}. @default unlimited */
@@ -129,8 +132,8 @@ const MOST_STALLED = 500;
 /** Characters that are kept of a client's name for itself. */
 const MAX_AGENT = 80;
 
-/** Characters of the epoch in the id of a stream: another process has other ids. */
-const EPOCH_IN_ID = 6;
+/** Characters of the epoch in the ids of streams. */
+const PREFIX_LENGTH = 6;
 
 /** Symbols and ids that a report shows of a filter; the others are counted. */
 const SHOWN = 3;
@@ -156,6 +159,11 @@ function describeFilter(filter: StreamFilter): string {
   const shown = names.slice(0, SHOWN).join(", ");
   const others = names.length - SHOWN;
   return others > 0 ? `${shown} and ${others} more` : shown;
+}
+
+/** Symbols, underlyings and order ids of a filter. */
+function sizeOf({ symbols, underlyings = [], orderIds = [] }: StreamFilter): number {
+  return symbols.length + underlyings.length + orderIds.length;
 }
 
 const any = () => true;
@@ -190,6 +198,7 @@ interface TrackedStream extends Disposable {
 /** A client's stream, what it requested and when it last progressed. */
 interface ClientStream {
   readonly id: string;
+  readonly number: number;
   readonly stream: TrackedStream;
   readonly channel: ChannelName;
   readonly filter: StreamFilter;
@@ -204,11 +213,15 @@ interface ClientStream {
 }
 
 /** Reports how many events a stream was sent and has dropped. */
-function reportOf({ id, stream, channel, filter, client, opened }: ClientStream): StreamReport {
+function reportOf(open: ClientStream): StreamReport {
+  const { stream, channel, filter, client, opened } = open;
   const { sent, queued, dropped, oldest, optionsReport } = stream;
   return {
-    id,
+    id: open.id,
     channel,
+    identity: client.identity,
+    rpc: client.rpc,
+    filterSize: sizeOf(filter),
     peer: client.peer,
     userAgent: client.userAgent,
     filter: describeFilter(filter),
@@ -227,6 +240,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   readonly #options: StreamRegistryOptions;
   /** Changes whenever sequences start again: with the process. */
   readonly epoch: string;
+  /** Start of the ids by which operators name streams: another process has another one. */
+  readonly idPrefix: string;
   /** Streams with options, by their ids. */
   readonly #annotated = new Map<
     string,
@@ -249,6 +264,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     this.#options = options;
     this.epoch = options.newId();
     this.#usage = new IdentityUsage(options.openings);
+    this.idPrefix = this.epoch.slice(0, PREFIX_LENGTH);
     const { underlyings, lastEvents, sinks, clock } = options;
     this.#selections = new Selections({
       clock,
@@ -276,6 +292,23 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /** Reports how many events every open stream was sent and has dropped. */
   reports(): readonly StreamReport[] {
     return Array.from(this.#open, reportOf);
+  }
+
+  /** Reports a page of the open streams, the oldest first. */
+  page({ after, limit, identity }: {
+    /** Number of the last stream of the page before; 0 for the first page. */
+    readonly after: number;
+    readonly limit: number;
+    /** Only streams of this identity; "" for all. */
+    readonly identity: string;
+  }): { readonly reports: readonly StreamReport[]; readonly isLast: boolean } {
+    const reports: StreamReport[] = [];
+    for (const open of this.#open) {
+      if (open.number <= after || (identity !== "" && open.client.identity !== identity)) continue;
+      if (reports.length === limit) return { reports, isLast: false };
+      reports.push(reportOf(open));
+    }
+    return { reports, isLast: true };
   }
 
   /** The fill of the fullest queue of each channel, 0 to 1; none for channels without streams. */
@@ -321,8 +354,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       refusals.stalled++;
       // What is queued counts as dropped.
       stream.shorten(0);
-      stream.end();
       onStall?.(stalled);
+      stream.end();
     }
     return ended;
   }
@@ -455,6 +488,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     for (const stream of this.#annotatedOf(feed, channel)) stream.subscriptions(notices);
   }
 
+  /** Ends the streams of a client by its address and port; returns their number. */
+  endOf(peer: string, reason: string): number {
+    const own = Array.from(this.#open).filter(({ client }) => client.peer === peer);
+    for (const { client } of own) client.onEnd?.(reason);
+    return own.length;
+  }
+
   /** Releases what channels retain without a stream with options; to be called regularly. */
   releaseRetained(): void {
     const { clock, orderJournalMs } = this.#options;
@@ -555,7 +595,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       for (const contracts of selections) closing.defer(contracts.join(stream));
     }
     const open: ClientStream = {
-      id: `${this.epoch.slice(0, EPOCH_IN_ID)}-${++this.#opened}`,
+      id: `${this.idPrefix}-${++this.#opened}`,
+      number: this.#opened,
       stream,
       channel,
       filter,
@@ -569,7 +610,10 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     this.#secondary += secondary.size;
     this.#open.add(open);
     closing.defer(this.#usage.open(client, size));
+    const { audit } = this.#options;
+    audit?.opened(reportOf(open));
     closing.defer(() => {
+      audit?.ended(reportOf(open), client.end?.() ?? { by: "client" });
       this.#open.delete(open);
       this.#symbols -= symbols.size;
       this.#secondary -= secondary.size;

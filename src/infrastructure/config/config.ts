@@ -4,6 +4,7 @@
  * @module
  */
 import type { AccessPolicy } from "../../domain/access/policy.ts";
+import type { LogLevel } from "../../application/ports/log.ts";
 import type {
   Environment,
   FeedId,
@@ -15,9 +16,6 @@ import type { OptionSelection } from "../../domain/options/selection.ts";
 import type { CountingRule, Plan } from "../../domain/subscription/quota.ts";
 import type { ChunkLimits } from "../../domain/subscription/pairs.ts";
 import type { Secret } from "./secret.ts";
-
-/** Least severe line that is written; `trace` writes no more than `debug`. */
-export type LogLevel = "trace" | "debug" | "info" | "warn" | "error" | "off";
 
 /** One pair of Alpaca API credentials. */
 export interface KeyPair {
@@ -169,6 +167,8 @@ export interface Config {
   };
   /** Capacity of a stream queue, per channel, in messages. */
   readonly capacities: Readonly<Record<ChannelName, number>>;
+  /** The variable that has set each setting, by the name of the setting; none for defaults. */
+  readonly sources: Readonly<Record<string, string>>;
   /** Probable mistakes in the settings; log each at start. */
   readonly warnings: readonly string[];
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { SettingReport } from "../../application/admin/administration.ts";
 import type { Config } from "./config.ts";
 import { ALL_SETTINGS } from "./settings.ts";
 
@@ -17,6 +18,15 @@ export function describeSettings(
     );
     const own = typeof value === "number" ? value / scale : value ?? "unset";
     return [name, parser.format?.(own) ?? own as string | number | boolean];
+  }));
+}
+
+/** Every setting in force with the variable that has set it; secrets are replaced. */
+export function reportSettings(config: Config): readonly SettingReport[] {
+  return Object.entries(describeSettings(config)).map(([name, value]) => ({
+    name,
+    value: String(value),
+    variable: config.sources[name],
   }));
 }
 

@@ -58,6 +58,7 @@ export function parseConfig(env: Env): Config {
   return {
     ...rest,
     credentials: { trading, data },
+    sources: settings.sources,
     warnings: [...settings.warnings, ...unknown.map(describeUnknown)],
   };
 }
@@ -99,6 +100,8 @@ class SettingsReader {
   readonly problems: Problem[] = [];
   /** Everything that is probably a mistake. */
   readonly warnings: string[] = [];
+  /** The variable of each setting that has one, by the name of the setting. */
+  readonly sources: Record<string, string> = {};
   readonly #env: Env;
   readonly #secrets: readonly string[];
   readonly #values: ReadonlyMap<Setting, unknown>;
@@ -149,6 +152,7 @@ class SettingsReader {
     const text = found?.text ?? setting.default;
     if (text === undefined) return undefined;
     const variable = found?.variable ?? setting.name;
+    if (found) this.sources[setting.name] = variable;
     for (const other of others) {
       if (other.text === text) continue;
       if (setting.secret) {

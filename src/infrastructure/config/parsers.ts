@@ -8,7 +8,7 @@
  */
 import { dayOfDate } from "../../domain/calendar/exchange_time.ts";
 import type { Plan } from "../../domain/subscription/quota.ts";
-import type { LogLevel } from "./config.ts";
+import { LOG_LEVELS, type LogLevel } from "../../application/ports/log.ts";
 import { Secret } from "./secret.ts";
 
 /** Why a text cannot be parsed. */
@@ -245,12 +245,10 @@ export const hostSuffixes: Parser<readonly string[]> = {
   format: (value) => value.join(",") || "none",
 };
 
-const LEVELS: readonly LogLevel[] = ["trace", "debug", "info", "warn", "error", "off"];
-
 /** The name by which filter expressions address this program. */
 const LOG_TARGET = "alpaca_stream_proxy";
 
-const LEVEL = `(${LEVELS.join("|")})`;
+const LEVEL = `(${LOG_LEVELS.join("|")})`;
 const TARGET_LEVEL = `[A-Za-z0-9_:]+=${LEVEL}`;
 
 /**
@@ -259,14 +257,16 @@ const TARGET_LEVEL = `[A-Za-z0-9_:]+=${LEVEL}`;
  * that this program does not have.
  */
 export const logLevel: Parser<LogLevel> = {
-  accepts: `${alternatives(LEVELS)}, alone or as the global part of a filter such as info,h2=warn`,
+  accepts: `${
+    alternatives(LOG_LEVELS)
+  }, alone or as the global part of a filter such as info,h2=warn`,
   schema: pattern(`(${TARGET_LEVEL},)*${LEVEL}(,${TARGET_LEVEL})*`),
   parse: (text) => {
     let own: LogLevel | undefined;
     let global: LogLevel | undefined;
     for (const directive of splitList(text)) {
       const [target = "", level, ...more] = directive.split("=");
-      const found = findWord(LEVELS, level ?? target);
+      const found = findWord(LOG_LEVELS, level ?? target);
       if (found === undefined || more.length > 0) return unknownValue(directive);
       if (level === undefined) global = found;
       else if (target === LOG_TARGET) own = found;

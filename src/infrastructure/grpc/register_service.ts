@@ -30,11 +30,16 @@ import { RequestHolder } from "./http2_workarounds/request_holder.ts";
 import { sendStatus } from "./http2_workarounds/send_status.ts";
 import type { PendingResponses } from "./unary_responses.ts";
 
-/** Handles one method: returns encoded bytes, or writes to the call. */
+/**
+ * Handles one method: returns encoded bytes, or writes to the call. `peer` is the address and port
+ * of the client.
+ */
 type Handler<M> = M extends {
   readonly methodKind: infer Kind;
   readonly input: infer I extends DescMessage;
-} ? Kind extends "unary" ? (request: MessageShape<I>, identity: Identity) => Uint8Array
+}
+  ? Kind extends "unary"
+    ? (request: MessageShape<I>, identity: Identity, peer: string) => Uint8Array
   : Kind extends "server_streaming" ? (call: StreamCall<MessageShape<I>>) => void
   : Kind extends "bidi_streaming" ? (call: DuplexCall<MessageShape<I>>) => void
   : never
@@ -57,7 +62,7 @@ export function serve<S extends DescService>(desc: S, handlers: Handlers<S>): Se
 }
 
 /** Handles a unary method: returns the encoded response. */
-type UnaryHandler = (request: unknown, identity: Identity) => Uint8Array;
+type UnaryHandler = (request: unknown, identity: Identity, peer: string) => Uint8Array;
 
 /** Options of {@linkcode addService}. */
 interface AddServiceOptions {
@@ -111,7 +116,7 @@ export function addService(
   ) => {
     let response: Uint8Array;
     try {
-      response = respond(call.request.take(), identities.of(call));
+      response = respond(call.request.take(), identities.of(call), call.getPeer());
       pending?.add({
         peer: call.getPeer(),
         once: (event, listener) => call.once(event, listener),

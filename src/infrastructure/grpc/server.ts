@@ -17,6 +17,8 @@
 import { createServer as createTcpServer, type Server as TcpServer } from "node:net";
 import { Server, ServerCredentials } from "@grpc/grpc-js";
 import { type Access, OPEN_ACCESS } from "../../application/access/access.ts";
+import type { Administration } from "../../application/admin/administration.ts";
+import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import { openPort } from "../../application/connections/open_port.ts";
 import type { OpeningRate } from "../../application/limits/opening_rate.ts";
@@ -27,10 +29,12 @@ import type { ProxyCounters } from "../../application/status/counters.ts";
 import type { StatusSource } from "../../application/status/status.ts";
 import type { SubscriptionSource } from "../../application/status/reports.ts";
 import type { MarketStreams } from "../../application/streaming/market_streams.ts";
+import { AdminService } from "../../gen/cream/v1/admin_pb.ts";
 import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { file_google_rpc_error_details } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts";
+import { adminHandlers } from "./admin_service.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { CallIdentities } from "./call_identities.ts";
 import { healthHandlers } from "./health_service.ts";
@@ -72,6 +76,10 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /** Serves administration to identities with the grant for it. @default not offered */
+  readonly admin?: Administration | undefined;
+  /** Logs streams that are refused. @default none */
+  readonly audit?: Pick<StreamAudit, "refused"> | undefined;
   /** Authenticates clients. @default authentication is off */
   readonly access?: Access | undefined;
   /** Counts and limits the connections of this and all other ports. */
@@ -132,6 +140,7 @@ export class GrpcServer implements AsyncDisposable {
       limits: admission,
       methods: new Map([
         ...methodKinds(StreamProxyService),
+        ...(options.admin ? methodKinds(AdminService) : []),
         ...methodKinds(Health),
         ...methodKinds(ServerReflection),
         ...methodKinds(ServerReflection, OLD_REFLECTION),
@@ -241,10 +250,11 @@ function maxRequestBytes({ maxSymbols }: RequestLimits): number {
 
 /** Returns the services for clients, with handlers that all protocols share. */
 function createServices(options: ServeGrpcOptions, calls: OpenCalls): ServedService[] {
-  const { clock, maxBatchDelayMs } = options;
+  const { clock, maxBatchDelayMs, admin } = options;
   const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
   return [
     serve(StreamProxyService, streamProxyHandlers({ ...options, limits: options, calls, ticker })),
+    ...(admin ? [serve(AdminService, adminHandlers({ admin, clock }))] : []),
     serve(Health, healthHandlers({ ...options, calls })),
   ];
 }

@@ -9,6 +9,8 @@
  * @module
  */
 import { authorizeStream } from "../../application/access/authorize.ts";
+import { status as Code } from "@grpc/grpc-js";
+import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audit.ts";
 import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
 import { IdentityLimitExceeded } from "../../application/limits/identity_usage.ts";
 import { OpenedTooOften } from "../../application/limits/opening_rate.ts";
@@ -45,6 +47,8 @@ export interface StreamsContext {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /** Logs streams that are refused. @default none */
+  readonly audit?: Pick<StreamAudit, "refused"> | undefined;
   /** Delays busy streams between two writes. @default no delay */
   readonly ticker: WriteTicker | undefined;
   readonly encoders: ChannelEncoders;
@@ -90,6 +94,7 @@ export function streamHandler<C extends ChannelName, R>(
     return { options, filter: readFilter(request, limits, clock.now(), validator) };
   };
   return async (call) => {
+    let name = "";
     const span = tracing.span("grpc.stream", {
       "rpc.system": "grpc",
       "rpc.method": call.path,
@@ -99,6 +104,7 @@ export function streamHandler<C extends ChannelName, R>(
     try {
       const tracked = calls.track(call);
       const { identity } = call;
+      name = identity.name;
       const request = read(call.request.take());
       authorizeStream(identity.grants, channel, request.filter);
       end = await serve(call, { channel, ...request, identity, tracked, span }, context);
@@ -118,6 +124,11 @@ export function streamHandler<C extends ChannelName, R>(
         });
       }
       end = refusalOf(error);
+      if (end instanceof CallError) {
+        const { peer } = call;
+        const [status = "", reason] = [Code[end.code], end.message];
+        context.audit?.refused({ identity: name, peer, rpc: rpcOf(call), status, reason });
+      }
     }
     if (end instanceof ClientGone) span.set({ "stream.end": "client" });
     else if (end instanceof CallError) span.set({ "stream.end": "proxy" });
@@ -152,12 +163,15 @@ async function serve<C extends ChannelName>(
   const { signal } = tracked;
   const ended = Promise.withResolvers<unknown>();
   const written = { bytes: 0 };
+  let end: unknown;
   const client: StreamClient = {
     identity: identity.name,
     limits: identity.grants.limits,
+    rpc: rpcOf(call),
+    end: () => describeEnd(end),
     peer: call.peer,
     userAgent: call.header("user-agent"),
-    onStall: (stall) => ended.resolve(stalled(stall)),
+    onStall: (stall) => ended.resolve(end = stalled(stall)),
     onEnd: (reason) => tracked.abort(unavailable(reason)),
     written,
   };
@@ -178,15 +192,28 @@ async function serve<C extends ChannelName>(
   });
   try {
     // The pump of a stalled client waits for its last write until the call ends.
-    const reason = await Promise.race([pumped, ended.promise]);
-    if (reason !== undefined) return reason;
-  } finally {
-    span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+    end = await Promise.race([pumped, ended.promise]) ?? signal.reason;
+  } catch (error) {
+    end = error;
   }
-  if (signal.aborted) return signal.reason;
+  span.set({ "stream.sent": stream.sent, "stream.dropped": stream.dropped });
+  if (end !== undefined) return end;
   const cause = endReason();
   if (cause !== undefined) log.warn("Ended a stream: its client is too slow", { channel, cause });
-  return unavailable(textOfEnd(cause));
+  return end = unavailable(textOfEnd(cause));
+}
+
+/** The name of the method of a call: `StreamQuotes`. */
+function rpcOf({ path }: Call): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/** Why a stream has ended, for the audit log; `undefined` when the proxy has ended its queue. */
+function describeEnd(end: unknown): StreamEnd {
+  if (end instanceof ClientGone) return { by: "client" };
+  if (end === undefined) return { by: "proxy" };
+  if (!(end instanceof CallError)) return { by: "fault" };
+  return { by: "proxy", status: `${Code[end.code]}: ${end.message}` };
 }
 
 /** The end of a stream that the proxy has ended for this reason, with what the client can do. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
@@ -33,6 +34,8 @@ interface StreamProxyDependencies {
   readonly clock: Clock;
   readonly log: Log;
   readonly tracing: Tracing;
+  /** Logs streams that are refused. @default none */
+  readonly audit?: Pick<StreamAudit, "refused"> | undefined;
   /** Delays busy streams between two writes. @default no delay */
   readonly ticker: WriteTicker | undefined;
 }

@@ -144,6 +144,7 @@ export class HttpPort implements AsyncDisposable {
     };
     const release = connections.admit("http", {
       close: () => socket.destroy(),
+      bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
       idleSince: () => connection.pending > 0 ? undefined : connection.idleSince,
       address: socket.remoteAddress,
       port: socket.remotePort,

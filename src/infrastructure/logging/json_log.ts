@@ -13,19 +13,16 @@
  * @module
  */
 import type { Clock } from "../../application/ports/clock.ts";
-import type { Log, LogFields } from "../../application/ports/log.ts";
+import type { Log, LogControl, LogFields, LogLevel } from "../../application/ports/log.ts";
 import { Deduplicator, type Line } from "./deduplicator.ts";
 import { type LineLevel, toConsole } from "./output.ts";
 import { redact } from "./redaction.ts";
 import { type Json, serialize } from "./serialize.ts";
 
-/** Least severe lines that are written; `trace` writes no more than `debug`. */
-type LogThreshold = LineLevel | "trace" | "off";
-
 /** How a log is made. */
 export interface JsonLogOptions {
   /** Least severe lines to write. */
-  readonly level: LogThreshold;
+  readonly level: LogLevel;
   /** Texts that must not be written. */
   readonly secrets?: readonly string[];
   readonly clock: Clock;
@@ -36,9 +33,11 @@ export interface JsonLogOptions {
 /** A log that writes JSON lines; disposing it writes suppressed lines. */
 export interface JsonLog extends Log, Disposable {
   with(fields: LogFields): JsonLog;
+  /** Changes the level of this log and of all that were made of it. */
+  readonly control: LogControl;
 }
 
-const SEVERITY: Readonly<Record<LogThreshold, number>> = {
+const SEVERITY: Readonly<Record<LogLevel, number>> = {
   trace: 0,
   debug: 1,
   info: 2,
@@ -49,7 +48,8 @@ const SEVERITY: Readonly<Record<LogThreshold, number>> = {
 
 /** Makes the root log of a process. */
 export function createJsonLog(options: JsonLogOptions): JsonLog {
-  const { level: threshold, secrets = [], clock, write = toConsole } = options;
+  const { secrets = [], clock, write = toConsole } = options;
+  let { level: threshold } = options;
   const redactSecrets = redact(secrets);
   const deduplicator = new Deduplicator();
   const disposed = new AbortController();
@@ -88,8 +88,8 @@ export function createJsonLog(options: JsonLogOptions): JsonLog {
     isWaiting = false;
   };
 
-  const log = (level: LineLevel, message: string, fields: LogFields): void => {
-    if (SEVERITY[level] < SEVERITY[threshold]) return;
+  const log = (level: LineLevel, message: string, fields: LogFields, isAlways: boolean): void => {
+    if (!isAlways && SEVERITY[level] < SEVERITY[threshold]) return;
     const now = clock.monotonic();
     flush(now);
     const line: Line = { at: clock.now(), level, message, fields };
@@ -98,20 +98,32 @@ export function createJsonLog(options: JsonLogOptions): JsonLog {
     else put(line);
   };
 
-  const child = (base: LogFields): JsonLog => {
+  const child = (base: LogFields, isAlways = false): JsonLog => {
     const at = (level: LineLevel) => (message: string, fields?: LogFields) =>
-      log(level, message, { ...base, ...fields });
+      log(level, message, { ...base, ...fields }, isAlways);
     return {
+      control,
       debug: at("debug"),
       info: at("info"),
       warn: at("warn"),
       error: at("error"),
-      with: (fields) => child({ ...base, ...fields }),
+      with: (fields) => child({ ...base, ...fields }, isAlways),
       [Symbol.dispose]: () => {
         flush(Infinity);
         disposed.abort();
       },
     };
+  };
+  const control: LogControl = {
+    get level() {
+      return threshold;
+    },
+    set level(level) {
+      threshold = level;
+    },
+    get always() {
+      return child({}, true);
+    },
   };
   return child({});
 }

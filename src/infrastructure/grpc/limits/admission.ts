@@ -119,6 +119,8 @@ export class Admission {
     socket.on("error", () => {});
     const release = this.#options.connections.admit("grpc", {
       close: () => socket.resetAndDestroy(),
+      end: () => connection.session?.close(),
+      bytes: () => ({ received: socket.bytesRead, sent: socket.bytesWritten }),
       idleSince: () => connection.idleSince,
       address: socket.remoteAddress,
       port: socket.remotePort,

@@ -33,7 +33,8 @@ function errorText(env: Record<string, string | undefined>): string {
 }
 
 Deno.test("credentials alone give the documented defaults", () => {
-  const { credentials, ...config } = parse();
+  const { credentials, sources, ...config } = parse();
+  assert.deepEqual(sources, { ALPACA_KEY: "ALPACA_KEY", ALPACA_SECRET: "ALPACA_SECRET" });
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
   assert.equal(credentials.data.secret.reveal(), "SECRET-1234");
   assert.deepEqual(config, {
@@ -209,7 +210,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_DRAIN_SECS: "37",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
   });
-  const { credentials, ...rest } = config;
+  const { credentials, sources, ...rest } = config;
+  assert.equal(sources["STREAM_PROXY_DRAIN_SECS"], "STREAM_PROXY_DRAIN_SECS");
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
   assert.equal(credentials.data.key.reveal(), "DATA-KEY");
   assert.equal(credentials.data.secret.reveal(), "DATA-SECRET");
