@@ -13,7 +13,7 @@ import { FeedFailure } from "../../domain/connection/failure.ts";
 import type { FeedId } from "../../domain/connection/feed.ts";
 import type { Subscriptions } from "../../domain/subscription/reconciler.ts";
 import type { Requester } from "../../domain/subscription/ref_counts.ts";
-import type { Holder } from "../../domain/subscription/identity_shares.ts";
+import type { Holder, IdentityShares } from "../../domain/subscription/identity_shares.ts";
 import type { Rejection } from "../../domain/subscription/rejections.ts";
 import {
   errorText,
@@ -50,6 +50,8 @@ const ERROR_PAUSE_MS = 1_000;
 
 /** Takes what streams request of one feed. */
 export interface SubscriptionSink {
+  /** What each identity uses of the quota. @default there are no identities */
+  readonly shares?: Pick<IdentityShares, "trial" | "recordSelected"> | undefined;
   /**
    * Checks that the quota has slots for the symbols that a new stream names;
    * subscribes nothing. Selected contracts leave no slot out: they yield theirs.
@@ -157,6 +159,10 @@ export class SubscriptionManager implements SubscriptionSink, UpstreamSubscripti
       ended: (channel, symbols) => this.#events.ended(channel, symbols),
       checked: () => this.#sending.start(),
     });
+  }
+
+  get shares(): IdentityShares | undefined {
+    return this.#options.subscriptions.shares;
   }
 
   get subscriptionCount(): number {

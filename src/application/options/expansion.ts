@@ -15,6 +15,7 @@ import {
   type SelectionMoment,
 } from "../../domain/options/select_contracts.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Chain } from "./option_chain_cache.ts";
 import type { SelectionReasons } from "./selection_reasons.ts";
@@ -67,6 +68,8 @@ export class Expansion {
   readonly overdueAt: number;
   /** In the order in which they were opened; one without streams is to be removed. */
   readonly channels = new Map<UpstreamChannel, ExpansionChannel>();
+  /** The identities of its streams, by name. */
+  readonly holders = new Map<string, { readonly holder: Holder; streams: number }>();
   /** What is called with its contracts. */
   readonly watchers = new Set<SelectionWatcher>();
   /** The selected contracts, best first, up to {@linkcode limit}. */
@@ -106,15 +109,19 @@ export class Expansion {
     return this.scope.selection.weight ?? 1;
   }
 
-  /** Counts a stream on a channel. */
-  addStream(channel: UpstreamChannel): void {
+  /** Counts a stream of an identity on a channel. */
+  addStream(channel: UpstreamChannel, holder: Holder): void {
+    const { streams = 0 } = this.holders.get(holder.identity) ?? {};
+    this.holders.set(holder.identity, { holder, streams: streams + 1 });
     const known = this.channels.get(channel);
     if (known) known.streams++;
     else this.channels.set(channel, { streams: 1, subscribed: NOTHING });
   }
 
   /** Removes a stream; true when the channel has none left. */
-  removeStream(channel: UpstreamChannel): boolean {
+  removeStream(channel: UpstreamChannel, { identity }: Holder): boolean {
+    const held = this.holders.get(identity);
+    if (held && --held.streams === 0) this.holders.delete(identity);
     const known = this.channels.get(channel);
     return known !== undefined && --known.streams === 0;
   }

@@ -19,6 +19,7 @@ import { listingOutlook } from "../../domain/options/listing_outlook.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
 import { shareCounts } from "../../domain/options/slot_shares.ts";
 import type { UnderlyingDirectory } from "../../domain/options/underlying_directory.ts";
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Clock } from "../ports/clock.ts";
@@ -124,12 +125,14 @@ export class Expansions {
    * @param watch called with the contracts whenever they or their problem may have changed, also
    *   before this returns when they are known; while they are loading only after ten seconds, with
    *   the reason
+   * @param holder the identity of the stream. @default no authentication
    */
   open(
     channel: UpstreamChannel,
     underlying: string,
     selection?: OptionSelection,
     watch?: SelectionWatcher,
+    holder: Holder = { identity: "" },
   ): Disposable {
     const chosen = selection ?? this.#options.settings.selection;
     const scope = { underlying, selection: chosen };
@@ -137,11 +140,11 @@ export class Expansions {
     const expansion = this.#open.get(key) ??
       new Expansion(scope, this.#options.clock.monotonic());
     this.#open.set(key, expansion);
-    expansion.addStream(channel);
+    expansion.addStream(channel, holder);
     const stream = new DisposableStack();
     stream.use(this.#chains?.use(underlying));
     stream.defer(() => {
-      if (expansion.removeStream(channel)) this.#close(key, expansion);
+      if (expansion.removeStream(channel, holder)) this.#close(key, expansion);
     });
     if (watch) {
       expansion.watchers.add(watch);

@@ -1,9 +1,11 @@
 /**
- * Shares the slots of the symbol quota among expansions, and subscribes what they are assigned.
+ * Shares the slots of the symbol quota among expansions, within the shares of the identities whose
+ * streams request them, and subscribes what they are assigned.
  *
  * @module
  */
 import { shareSlots } from "../../domain/options/slot_shares.ts";
+import type { ShareTrial } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { SubscriptionSink } from "../feeds/subscription_manager.ts";
 import type { Expansion } from "./expansion.ts";
@@ -37,15 +39,18 @@ export class SlotAllocation {
     for (let times = 0; times < MAX_ALLOCATIONS; times++) {
       const free = this.#freeSlots(expansions);
       if (times > 0 && !isOver(free)) return;
-      const requests = expansions.map(({ desired, weight, channels }) => ({
-        desired,
-        weight,
-        channels: [...channels.keys()].filter((channel) => free.has(channel)),
-      }));
+      const trial = sink.shares?.trial();
+      const requests = expansions.map((expansion) => {
+        const { desired, weight } = expansion;
+        const channels = [...expansion.channels.keys()].filter((channel) => free.has(channel));
+        const mayHold = trial && mayHoldFor(expansion, channels, trial);
+        return { desired, weight, channels, mayHold };
+      });
       const isCarried = (channel: string, symbol: string) =>
         sink.isNamed(channel as UpstreamChannel, symbol);
       const shares = shareSlots(requests, { slots: this.#slots(expansions, free), isCarried });
       for (const [at, symbols] of shares.entries()) expansions[at]?.assign(symbols);
+      if (trial) sink.shares?.recordSelected(trial);
       for (const [at, { desired, assigned }] of expansions.entries()) {
         // A learned limit is tested with the best contract that has no slot.
         const [counted] = requests[at]?.channels ?? [];
@@ -110,6 +115,23 @@ export class SlotAllocation {
     }
     return own.size + Math.min(Infinity, ...free.values());
   }
+}
+
+/**
+ * Returns whether contracts of an expansion fit into the share of one of its identities; each
+ * identity that they fit holds them.
+ */
+function mayHoldFor(
+  { holders }: Expansion,
+  channels: readonly UpstreamChannel[],
+  trial: ShareTrial,
+): (symbol: string) => boolean {
+  return (symbol) => {
+    const pairs = channels.map((channel) => ({ channel, symbol }));
+    let fits = false;
+    for (const { holder } of holders.values()) fits = trial.hold(holder, pairs) || fits;
+    return fits;
+  };
 }
 
 /** Whether more is requested than there are slots. */

@@ -11,6 +11,7 @@
  */
 import type { ChannelName } from "../../domain/market/channels.ts";
 import type { OptionSelection } from "../../domain/options/selection.ts";
+import type { Holder } from "../../domain/subscription/identity_shares.ts";
 import type { UpstreamChannel } from "../../domain/subscription/pairs.ts";
 import type { Channel } from "../broadcast/channel.ts";
 import type { SelectedSymbols } from "../broadcast/channel_gaps.ts";
@@ -74,6 +75,8 @@ interface SelectionScope {
   readonly underlying: string;
   /** The one of the settings if absent. */
   readonly selection: OptionSelection | undefined;
+  /** The identity of the stream, which streams of a selection need not have in common. */
+  readonly holder?: Holder | undefined;
 }
 
 /** A selection that a stream has opened. */

@@ -270,8 +270,8 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
       clock,
       channelOf: (name) => this.#channel(name),
       statesOf: (channel, symbols) => sinks.opra?.statesOf(channel, symbols) ?? [],
-      open: ({ upstream, underlying, selection }, watch) =>
-        underlyings?.open(upstream, underlying, selection, watch) ?? new DisposableStack(),
+      open: ({ upstream, underlying, selection, holder }, watch) =>
+        underlyings?.open(upstream, underlying, selection, watch, holder) ?? new DisposableStack(),
       fetchLast: lastEvents && ((...request) => lastEvents.lookUp(...request)),
     });
   }
@@ -572,7 +572,7 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     if (upstream && sink) this.#checkQuota(sink, upstream, requested, holder);
     using opening = new DisposableStack();
     const closing = opening.use(new DisposableStack());
-    const selections = this.#select(channel, filter, watches, closing);
+    const selections = this.#select(channel, filter, { watches, holder }, closing);
     const keys = {
       symbols,
       secondary,
@@ -697,13 +697,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
   /**
    * Opens the expansions of a stream's underlyings, until `closing` is disposed.
    *
-   * @param watches whether the contracts are needed, and not only subscribed
+   * @param options.watches whether the contracts are needed, and not only subscribed
    * @returns the contracts, if they are needed
    */
   #select(
     channel: ChannelName,
     filter: StreamFilter,
-    watches: boolean,
+    { watches, holder }: { readonly watches: boolean; readonly holder: Holder },
     closing: DisposableStack,
   ): readonly SelectedContracts[] {
     const { feed, upstream } = CHANNEL_SOURCES[channel];
@@ -712,11 +712,13 @@ export class StreamRegistry implements MarketStreams, UpstreamEvents {
     const { selection } = filter;
     const names = [...new Set(filter.underlyings)];
     if (!watches) {
-      for (const name of names) closing.use(underlyings.open(upstream, name, selection));
+      for (const name of names) {
+        closing.use(underlyings.open(upstream, name, selection, undefined, holder));
+      }
       return [];
     }
     return names.map((underlying) => {
-      const scope = { channel, upstream, underlying, selection };
+      const scope = { channel, upstream, underlying, selection, holder };
       return closing.use(this.#selections.open(scope)).contracts;
     });
   }

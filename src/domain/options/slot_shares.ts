@@ -21,6 +21,11 @@ interface SlotRequest {
   readonly weight: number;
   /** Channels on which each of its contracts uses a slot; without any it needs no slot. */
   readonly channels: readonly string[];
+  /**
+   * Whether it may hold a contract for which there is a slot. Called once for each contract that is
+   * granted then, the best first; after `false` only for those that need no slot. @default always
+   */
+  readonly mayHold?: ((symbol: string) => boolean) | undefined;
 }
 
 /** The slots to share. */
@@ -119,16 +124,19 @@ class Slots {
     return cost;
   }
 
-  /** Takes as many slots as are left; false when they are too few. */
-  take(channels: readonly string[], symbol: string, cost: number): boolean {
-    if (cost > this.#left) return false;
+  /** Whether as many slots are left. */
+  has(cost: number): boolean {
+    return cost <= this.#left;
+  }
+
+  /** Takes the slots of a contract. */
+  take(channels: readonly string[], symbol: string, cost: number): void {
     this.#left -= cost;
     for (const channel of channels) {
       const taken = this.#taken.get(channel);
       if (taken) taken.add(symbol);
       else this.#taken.set(channel, new Set([symbol]));
     }
-    return true;
   }
 }
 
@@ -150,15 +158,17 @@ class Share {
 
   /** Grants contracts until there are `count`, those without a cost included. */
   grantUpTo(count: number): void {
-    const { desired, channels } = this.#request;
+    const { desired, channels, mayHold } = this.#request;
     while (this.isOpen && this.#granted.length < count) {
       const symbol = desired[this.#next];
       if (symbol === undefined) {
         this.isOpen = false;
         return;
       }
-      this.isOpen = this.#slots.take(channels, symbol, this.#slots.cost(channels, symbol));
+      const cost = this.#slots.cost(channels, symbol);
+      this.isOpen = this.#slots.has(cost) && (mayHold?.(symbol) ?? true);
       if (!this.isOpen) return;
+      this.#slots.take(channels, symbol, cost);
       this.#granted.push(symbol);
       this.#next++;
     }
@@ -166,9 +176,10 @@ class Share {
 
   /** What was granted, with the further contracts that need no slot. */
   withFree(): readonly string[] {
-    const { desired, channels } = this.#request;
+    const { desired, channels, mayHold } = this.#request;
     for (const symbol of desired.slice(this.#next)) {
-      if (this.#slots.cost(channels, symbol) === 0) this.#granted.push(symbol);
+      if (this.#slots.cost(channels, symbol) > 0) continue;
+      if (mayHold?.(symbol) ?? true) this.#granted.push(symbol);
     }
     return this.#granted;
   }

@@ -285,7 +285,7 @@ interface TrialAccount {
 }
 
 /** Pairs that identities would hold in addition. */
-class ShareTrial {
+export class ShareTrial {
   readonly #base: TrialBase;
   readonly #accounts = new Map<string, TrialAccount>();
   readonly #pooled = new Set<string>();
