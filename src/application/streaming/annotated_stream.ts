@@ -131,6 +131,7 @@ export class AnnotatedStream<T>
       send: (items) => this.#notifyAll(items),
       underlyingOf: (symbol) => channel.secondaryOf(symbol),
       clock,
+      isQueued: (symbol) => this.isOnlySelected && this.#latest?.pending(symbol) !== undefined,
     });
     this.#feed = deps.feed;
     if (options.meta || options.notices || options.backfill) channel.startRetaining(this.#since);
@@ -512,6 +513,7 @@ export class AnnotatedStream<T>
         }
         continue;
       }
+      if (this.#contractNotices.hasLeft) items.push(...this.#contractNotices.takeLeft());
       const { credit } = this.#unacknowledged;
       if (credit === 0 || !this.#queue.isReady) return;
       const most = Math.min(limit - items.length, ahead, credit);
@@ -534,6 +536,7 @@ export class AnnotatedStream<T>
     if (!opening.isDone) return opening.isReady(this.#unacknowledged.credit);
     if (this.#isHeartbeatDue || this.#draining) return true;
     if (this.#interludes.ahead <= 0) return this.#interludes.isReady;
+    if (this.#contractNotices.hasLeft) return true;
     return this.#unacknowledged.credit > 0 && this.#queue.isReady;
   }
 

@@ -1,6 +1,7 @@
 /**
  * Notices about many contracts of a stream: one per underlying in place of one per contract, and
- * only the newest while the client does not read.
+ * only the newest while the client does not read. With `latest`, that a contract has left is sent
+ * after the last event of it.
  *
  * @module
  */
@@ -19,6 +20,8 @@ interface ContractNoticesOptions<T> {
   /** The underlying of a contract. */
   readonly underlyingOf: (symbol: string) => string | undefined;
   readonly clock: Pick<Clock, "now">;
+  /** Whether an event of a contract waits that a notice does not follow by its position. */
+  readonly isQueued: (symbol: string) => boolean;
 }
 
 /** The last notice of many contracts about one subject. */
@@ -28,6 +31,8 @@ type Newest<T> = Pick<SelectionNotices, "many" | "problem"> & { readonly interlu
 export class ContractNotices<T> {
   readonly #options: ContractNoticesOptions<T>;
   readonly #newest = new Map<string, Newest<T>>();
+  /** Notices that contracts have left, until their last event is taken. */
+  readonly #leaving = new Map<string, NoticeItem>();
 
   constructor(options: ContractNoticesOptions<T>) {
     this.#options = options;
@@ -37,7 +42,7 @@ export class ContractNotices<T> {
   selectionChanged(change: SelectionNotices): void {
     const { contracts, problem } = change;
     const all = [...contracts, ...problem ? [problem] : []];
-    if (contracts.length > 0 && this.#hasRoomFor(all)) this.#options.send(all);
+    if (contracts.length > 0 && this.#hasRoomFor(all)) this.#options.send(this.#withoutQueued(all));
     else this.#sendMany(change, change.underlying);
   }
 
@@ -54,6 +59,45 @@ export class ContractNotices<T> {
     for (const [underlying, count] of counts) {
       this.#sendMany(manyStates(underlying, count, clock.now()), `states of ${underlying}`);
     }
+  }
+
+  /** Whether {@linkcode ContractNotices.takeLeft} has any. */
+  get hasLeft(): boolean {
+    return this.#leaving.size > 0 && this.#leaving.keys().some((symbol) => this.#isTaken(symbol));
+  }
+
+  /** Takes the notices of contracts that have left whose last event was taken. */
+  takeLeft(): readonly NoticeItem[] {
+    const items: NoticeItem[] = [];
+    for (const [symbol, item] of this.#leaving) {
+      if (!this.#isTaken(symbol)) continue;
+      this.#leaving.delete(symbol);
+      items.push(item);
+    }
+    return items;
+  }
+
+  #isTaken(symbol: string): boolean {
+    return !this.#options.isQueued(symbol);
+  }
+
+  /** Keeps those of contracts that have left of which an event is queued. */
+  #withoutQueued(items: readonly NoticeItem[]): readonly NoticeItem[] {
+    const others: NoticeItem[] = [];
+    for (const item of items) {
+      const { notice } = item;
+      if (notice.type !== "subscription") others.push(item);
+      else if (notice.selection === "left" && this.#options.isQueued(notice.symbol)) {
+        this.#leaving.set(notice.symbol, item);
+      } else {
+        // It has entered again before its last event was taken.
+        const left = this.#leaving.get(notice.symbol);
+        if (left) others.push(left);
+        this.#leaving.delete(notice.symbol);
+        others.push(item);
+      }
+    }
+    return others;
   }
 
   #hasRoomFor(items: readonly NoticeItem[]): boolean {

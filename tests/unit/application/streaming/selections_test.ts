@@ -59,6 +59,50 @@ Deno.test("contracts that enter and leave have notices with reasons, in order", 
   ]);
 });
 
+for (const minIntervalMs of [0, 60_000]) {
+  Deno.test(`latest, ${minIntervalMs} ms: no quote follows that its contract left`, async () => {
+    await using rig = new SelectionRig();
+    using stream = await rig.open({ delivery: "latest", minIntervalMs });
+    await stream.texts();
+    const texts: string[] = [];
+    const read = async () => {
+      for (let more = await stream.texts(); more.length > 0; more = await stream.texts()) {
+        texts.push(...more.map((text) => text.replace(/ (lingering|requested).*/, "")));
+      }
+    };
+    rig.publish(call(100), call(101));
+    await read();
+    assert.deepEqual(texts.splice(0), ["C100", "C101"]);
+    rig.publish(call(101), call(100), call(101));
+    await rig.move(110.4);
+    rig.publish(call(110), call(111), call(101));
+    await read();
+    await rig.clock.advance(60_000);
+    await read();
+    const at = (text: string) => {
+      assert.equal(texts.filter((it) => it === text).length, 1, `${text} in ${texts}`);
+      return texts.indexOf(text);
+    };
+    for (const name of ["C100", "C101"]) assert.ok(at(name) < at(`left ${name}`), `${texts}`);
+    for (const name of ["C110", "C111"]) assert.ok(at(`entered ${name}`) < at(name), `${texts}`);
+    assert.equal(texts.length, 8, `${texts}`);
+  });
+}
+
+Deno.test("with latest a contract that leaves and enters has both notices in order", async () => {
+  await using rig = new SelectionRig();
+  using stream = await rig.open({ delivery: "latest" });
+  await stream.texts();
+  rig.publish(call(100));
+  await rig.move(110.4);
+  await rig.move(100.4);
+  rig.publish(call(100));
+  const texts = await stream.texts();
+  const own = texts.filter((text) => text.includes("C100"))
+    .map((text) => text.replace(/ (lingering|requested).*/, ""));
+  assert.deepEqual(own, ["left C100", "entered C100", "C100"]);
+});
+
 Deno.test("a stream that joins a selection is sent its contracts", async () => {
   await using rig = new SelectionRig();
   using _first = await rig.openPlain();
