@@ -180,10 +180,9 @@ function subscriptionProblems(
   });
   const roots = new Set(underlyings.map(usualUnderlying));
   const chosen = subscriptions.expansions
-    .filter(({ underlying, channel, reason, contracts, wanted }) =>
+    .filter(({ underlying, channel, reason, contracts }) =>
       roots.has(underlying) && channel === source.channel &&
-      // Other reasons, such as what a maximum leaves out, keep no contract from sending data.
-      (contracts === 0 || (reason !== undefined && contracts < wanted))
+      (reason !== undefined || contracts === 0)
     )
     .map(({ underlying, reason }) =>
       `${underlying}: ${reason ?? "its contracts are being looked up"}`

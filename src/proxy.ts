@@ -42,7 +42,7 @@ import {
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { reportSettings } from "./infrastructure/config/describe_settings.ts";
-import { serveGrpc } from "./infrastructure/grpc/server.ts";
+import { GrpcServer } from "./infrastructure/grpc/server.ts";
 import { serveHttp } from "./infrastructure/http/serve_http.ts";
 import { createJsonLog } from "./infrastructure/logging/json_log.ts";
 import { redact } from "./infrastructure/logging/redaction.ts";
@@ -131,29 +131,7 @@ export async function startProxy(
       settings: () => reportSettings(config).map((each) => ({ ...each, value: clean(each.value) })),
     }),
   );
-  const http = resources.use(
-    await serveHttp({
-      ...config,
-      ...core,
-      streams: () => core.streams.reports(),
-      errors: errors.report,
-      renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
-      connections,
-      clock,
-      idleMs: limits.httpIdleMs,
-      maxViewers: limits.maxViewers,
-      maxViewersPerAddress: limits.maxViewersPerAddress,
-      allowedHosts: limits.allowedHosts,
-      onError: (cause) => log.error("An HTTP response failed", { cause }),
-    }),
-  );
-  const feedsAbort = new AbortController();
-  let feeds: Promise<void> = Promise.resolve();
-  resources.defer(async () => {
-    feedsAbort.abort();
-    await feeds;
-  });
-  const grpc = await serveGrpc({
+  const grpc = new GrpcServer({
     ...config.grpc,
     ...deps,
     ...core,
@@ -168,6 +146,30 @@ export async function startProxy(
     optionChains: config.options.chains,
     calendar: core.calendar,
   });
+  const http = resources.use(
+    await serveHttp({
+      ...config,
+      ...core,
+      streams: () => core.streams.reports(),
+      errors: errors.report,
+      renderMetrics: createMetrics({ ...core, connections: () => connections.figures }),
+      connections,
+      clock,
+      idleMs: limits.httpIdleMs,
+      maxViewers: limits.maxViewers,
+      maxViewersPerAddress: limits.maxViewersPerAddress,
+      allowedHosts: limits.allowedHosts,
+      rpc: config.web.enabled ? grpc.webEndpoint({ ...config.web, ...limits }) : undefined,
+      onError: (cause) => log.error("An HTTP response failed", { cause }),
+    }),
+  );
+  const feedsAbort = new AbortController();
+  let feeds: Promise<void> = Promise.resolve();
+  resources.defer(async () => {
+    feedsAbort.abort();
+    await feeds;
+  });
+  await grpc.open();
   resources.defer(() => grpc.stop(config.limits.drainMs, STOP_REASON));
   resources.defer(() => drain.stop(STOP_REASON));
   feeds = core.run(feedsAbort.signal);

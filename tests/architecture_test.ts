@@ -193,7 +193,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
   ],
   "Types that the harnesses of tests name": [
     "src/infrastructure/grpc/server.ts#ServeGrpcOptions",
-    "src/infrastructure/grpc/server.ts#GrpcServer",
     "src/infrastructure/grpc/options_pump.ts#OptionsPumpOptions",
     "src/infrastructure/grpc/stream_pump.ts#PumpOptions",
     "src/infrastructure/http/serve_http.ts#ServeHttpOptions",
@@ -209,7 +208,6 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/infrastructure/alpaca/rest/rest_client.ts#windowLeftMs",
     "src/infrastructure/alpaca/rest/rest_client.ts#isUsedUp",
     "src/infrastructure/grpc/limits/event_loop.ts#PollWait",
-    "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#frame",
     "src/infrastructure/grpc/grpc_call.ts#endCall",
     "src/infrastructure/grpc/http2_workarounds/framed_batch.ts#canFrame",
     "src/infrastructure/grpc/stream_pump.ts#pumpMessages",

@@ -12,6 +12,7 @@ import { code, table } from "./markdown.ts";
 /** Why the program itself needs a package. */
 export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@bufbuild/protobuf": "Messages of the gRPC contract, generated and typed",
+  "@connectrpc/connect": "Formats of gRPC-Web and Connect; client of the client library",
   "@grpc/grpc-js": "gRPC server: HTTP/2, flow control, deadlines",
   "@msgpack/msgpack": "Frames of the option stream",
   "@opentelemetry/api": "Spans, for Deno's built-in OpenTelemetry",
@@ -22,7 +23,6 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
 /** Why development, tests or the simulator need a package. */
 export const ELSEWHERE: Readonly<Record<string, string>> = {
   "@alpacahq/alpaca-trade-api": "Tests: Alpaca's own SDK against the simulator",
-  "@connectrpc/connect": "gRPC client of the client library and of tests",
   "@connectrpc/connect-node": "gRPC transport of `@connectrpc/connect`",
   "@types/ws": "Simulator: types of `ws`",
   "ajv": "Tests: the chart's schema of values",

@@ -23,11 +23,7 @@ import { createCounters, type ProxyCounters } from "../../src/application/status
 import type { ProxyStatus } from "../../src/application/status/status.ts";
 import { StreamProxyService } from "../../src/gen/cream/v1/stream_proxy_pb.ts";
 import { systemClock } from "../../src/infrastructure/clock/system_clock.ts";
-import {
-  type GrpcServer,
-  serveGrpc,
-  type ServeGrpcOptions,
-} from "../../src/infrastructure/grpc/server.ts";
+import { GrpcServer, type ServeGrpcOptions } from "../../src/infrastructure/grpc/server.ts";
 import type { AdmissionLimits } from "../../src/infrastructure/grpc/limits/admission.ts";
 import { DEFAULT_LIMITS } from "../../src/infrastructure/grpc/request_filters.ts";
 import { MemoryMarket } from "./grpc_market.ts";
@@ -139,7 +135,7 @@ export async function startGrpcHarness(
   const { refusals } = counters;
   const { clock = systemClock } = chosen;
   const harness = { market, log, tracing, refusals, status: ALL_UP };
-  const server = await serveGrpc({
+  const server = new GrpcServer({
     host: "127.0.0.1",
     port: 0,
     streams: market,
@@ -156,6 +152,7 @@ export async function startGrpcHarness(
     ...DEFAULT_LIMITS,
     ...chosen,
   });
+  await server.open();
   return Object.assign(harness, {
     server,
     url: `http://127.0.0.1:${server.port}`,

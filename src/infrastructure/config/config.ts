@@ -86,6 +86,12 @@ export interface Config {
   };
   /** Least severe lines to log. */
   readonly logLevel: LogLevel;
+  /** The services over HTTP/1.1, on the health port. */
+  readonly web: {
+    readonly enabled: boolean;
+    /** Origins of web pages that may call; `*` is every page. */
+    readonly origins: readonly string[];
+  };
   /** Subscriptions at Alpaca and their limits. */
   readonly subscriptions: {
     readonly plan: Plan;

@@ -34,6 +34,7 @@ export function parseConfig(env: Env): Config {
   const config: Record<string, unknown> = {
     limits: { allowedHosts: [] },
     marketClosures: [],
+    web: { origins: [] },
     httpsProxy: "",
     noProxy: [],
     options: { selection: { ...DEFAULT_SELECTION } },
@@ -44,6 +45,9 @@ export function parseConfig(env: Env): Config {
     const scaled = typeof value === "number" ? value * setting.scale : value;
     for (const path of setting.paths) assign(config, path, scaled);
   }
+  const web = config.web as { enabled: boolean; origins: readonly string[] };
+  web.enabled ||= web.origins.length > 0;
+  checkOrigins(settings);
   checkCredentials(settings);
   checkPorts(settings);
   checkDelays(settings);
@@ -89,6 +93,18 @@ function assign(target: Record<string, unknown>, path: string, value: unknown): 
     parent = (parent[key] ??= {}) as Record<string, unknown>;
   }
   parent[last] = value;
+}
+
+/** Without authentication, every page that a user opens could read the account's orders. */
+function checkOrigins(settings: SettingsReader): void {
+  const { STREAM_PROXY_CORS_ORIGINS: origins } = SETTINGS;
+  const access = ALL_SETTINGS.find(({ name }) => name === "STREAM_PROXY_ACCESS");
+  if (!settings.value(origins)?.includes("*") || (access && settings.isSet(access))) return;
+  settings.reject(origins.name, {
+    received: "*",
+    message: "lets every web page read all data, because there is no authentication",
+    remedy: "List the origins, or set STREAM_PROXY_ACCESS",
+  });
 }
 
 /** Longest value that an error shows, in characters. */

@@ -161,6 +161,30 @@ export const hostPatterns: Parser<readonly string[]> = {
   format: (value) => value.join(",") || "none",
 };
 
+/** Host names and IPv4 addresses that a URL keeps as they are. */
+const ORIGIN_HOST = (() => {
+  const label = "[a-z][0-9a-z]*(-[0-9a-z]+)*";
+  const byte = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])";
+  return `(${label}(\\.${label})*|${byte}(\\.${byte}){3})`;
+})();
+
+/** A comma-separated list of origins of web pages; `*` is every origin. */
+export const originList: Parser<readonly string[]> = {
+  accepts: "a comma-separated list of origins, such as https://app.example.org, or *",
+  schema: pattern(`(\\*|${repeated(`https?://${ORIGIN_HOST}(:[1-9][0-9]{3}|:[1-5][0-9]{4})?`)})`),
+  parse: (text) => {
+    const value = splitList(text);
+    if (value.length === 1 && value[0] === "*") return { value };
+    const wrong = value.find((part) =>
+      !/^https?:\/\/[^*]+$/.test(part) || URL.parse(part)?.origin !== part
+    );
+    return wrong === undefined
+      ? { value }
+      : failure(`contains ${JSON.stringify(wrong)}, which is not an origin as browsers send it`);
+  },
+  format: (value) => value.join(",") || "none",
+};
+
 /** A comma-separated list of dates. */
 export const dateList: Parser<readonly string[]> = {
   accepts: "a comma-separated list of dates, such as 2025-01-09",

@@ -29,6 +29,7 @@ import {
   listOf,
   logLevel,
   oneOf,
+  originList,
   plan,
   url,
 } from "./parsers.ts";
@@ -166,6 +167,16 @@ export const SETTINGS = {
     STREAM_PROXY_METRICS_PORT: row(PORT, "metrics.port", {
       description: "Prometheus metrics port; 0 turns it off",
       default: "9090",
+    }),
+    STREAM_PROXY_GRPC_WEB: row(flag, "web.enabled", {
+      description: "Serve the gRPC services on the health port too, by gRPC-Web and Connect " +
+        "over HTTP/1.1, for browsers and networks without end-to-end HTTP/2",
+      default: "false",
+    }),
+    STREAM_PROXY_CORS_ORIGINS: row(originList, "web.origins", {
+      description: "Origins of web pages that may call the services, which turns " +
+        "`STREAM_PROXY_GRPC_WEB` on; `*` is every page, and needs `STREAM_PROXY_ACCESS`",
+      whenUnset: "only pages of the same host and port",
     }),
     STREAM_PROXY_MAX_BATCH_DELAY_MS: row(integer(0, 100), "grpc.maxBatchDelayMs", {
       description: "Longest time that a busy stream may delay messages to send fewer, " +
@@ -372,9 +383,9 @@ export const SETTINGS = {
     }),
     STREAM_PROXY_MAX_STREAM_OPENINGS_PER_SEC: row(COUNT_OR_NONE, "limits.maxOpeningsPerSec", {
       description: "Streams that an address (IPv6: a /64) or identity may open per second, after " +
-        "50 s' worth together, and half of it for one connection; more are refused with " +
+        "20 s' worth together, and half of it for one connection; more are refused with " +
         "RESOURCE_EXHAUSTED; 0 for no limit",
-      default: "200",
+      default: "500",
     }),
     STREAM_PROXY_MAX_PENDING_REQUEST_MB: row(integer(8, 65_536), "limits.maxPendingRequestBytes", {
       description: "Megabytes of all unfinished requests; the largest is refused with " +

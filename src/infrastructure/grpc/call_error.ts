@@ -244,7 +244,7 @@ function detailsOf(error: CallError): Metadata {
 }
 
 /** Returns the error that a client receives; internal errors are not described. */
-function toCallError(error: unknown): CallError {
+export function toCallError(error: unknown): CallError {
   const isKnown = error instanceof CallError;
   return isKnown ? error : unavailable("Internal error of the proxy; see its log");
 }

@@ -62,7 +62,7 @@ export function serve<S extends DescService>(desc: S, handlers: Handlers<S>): Se
 }
 
 /** Handles a unary method: returns the encoded response. */
-type UnaryHandler = (request: unknown, identity: Identity, peer: string) => Uint8Array;
+export type UnaryHandler = (request: unknown, identity: Identity, peer: string) => Uint8Array;
 
 /** Options of {@linkcode addService}. */
 interface AddServiceOptions {

@@ -21,7 +21,7 @@ import type { Administration } from "../../application/admin/administration.ts";
 import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { ConnectionLimits } from "../../application/connections/connection_limits.ts";
 import { openPort } from "../../application/connections/open_port.ts";
-import type { OpeningRate } from "../../application/limits/opening_rate.ts";
+import { OpeningRate } from "../../application/limits/opening_rate.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
 import type { Tracing } from "../../application/ports/tracing.ts";
@@ -49,6 +49,7 @@ import { addService, methodKinds, serve, type ServedService } from "./register_s
 import type { RequestLimits } from "./request_filters.ts";
 import { largestRequest } from "./request_validator.ts";
 import { streamProxyHandlers } from "./stream_proxy_service.ts";
+import { WebEndpoint } from "./web/web_endpoint.ts";
 import { WriteTicker } from "./stream_pump.ts";
 import { PendingResponses } from "./unary_responses.ts";
 
@@ -63,7 +64,7 @@ const MIN_RECEIVE_BYTES = 4 * 1024 * 1024;
 /** The reflection service of older tools; it has the same messages. */
 const OLD_REFLECTION = "grpc.reflection.v1alpha.ServerReflection";
 
-/** Options of {@linkcode serveGrpc}. */
+/** Options of a {@linkcode GrpcServer}. */
 export interface ServeGrpcOptions extends RequestLimits {
   /** Address to listen on. */
   readonly host: string;
@@ -102,6 +103,14 @@ export interface ServeGrpcOptions extends RequestLimits {
   readonly keepaliveTimeoutMs?: number;
 }
 
+/** How the services are served over HTTP/1.1. */
+interface WebOptions {
+  /** Origins of pages that may call; `*` is every page. */
+  readonly origins: readonly string[];
+  /** Connections of the HTTP ports at a time. */
+  readonly maxHttpConnections: number;
+}
+
 /** A running gRPC server. */
 export class GrpcServer implements AsyncDisposable {
   readonly #options: ServeGrpcOptions;
@@ -109,11 +118,12 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #admission: Admission;
   readonly #tcpServer: TcpServer;
+  readonly #serveWeb: (options: WebOptions) => WebEndpoint;
   readonly #endSessions: () => void;
   #port = 0;
   #stopped: Promise<void> | undefined;
 
-  /** Opened by {@linkcode serveGrpc}. */
+  /** Serves once {@linkcode GrpcServer.open} has opened the port. */
   constructor(options: ServeGrpcOptions) {
     const { clock, log, admission } = options;
     const refusals = new RefusalLog(options.refusals, log, clock);
@@ -150,9 +160,30 @@ export class GrpcServer implements AsyncDisposable {
       this.#admission.connect(socket, () => injector.injectConnection(socket))
     );
     this.#endSessions = () => injector.destroy();
+    const { openings = new OpeningRate(0, clock) } = options;
+    this.#serveWeb = (web) =>
+      new WebEndpoint({
+        ...options,
+        ...shared,
+        ...web,
+        openings,
+        bounds,
+        // Administration stays on the gRPC port.
+        services: services.filter(({ desc }) => desc !== AdminService),
+        calls: this.#calls,
+      });
   }
 
-  /** Opens the port. */
+  /** Returns what serves the same services over HTTP/1.1, on an HTTP port. */
+  webEndpoint(options: WebOptions): WebEndpoint {
+    return this.#serveWeb(options);
+  }
+
+  /**
+   * Opens the port.
+   *
+   * @throws {CannotListen} when the address cannot be used, with the variable to change
+   */
   async open(): Promise<void> {
     const { host, port, connections } = this.#options;
     const address = { host, port, purpose: "gRPC", variable: "STREAM_PROXY_GRPC_PORT" };
@@ -284,16 +315,5 @@ function createServer(services: readonly ServedService[], options: ServiceParts)
   for (const name of [ServerReflection.typeName, OLD_REFLECTION]) {
     addService(server, serve(ServerReflection, handlers), { ...options, name });
   }
-  return server;
-}
-
-/**
- * Serves gRPC without TLS until it is stopped.
- *
- * @throws {CannotListen} when the address cannot be used, with the variable to change
- */
-export async function serveGrpc(options: ServeGrpcOptions): Promise<GrpcServer> {
-  const server = new GrpcServer(options);
-  await server.open();
   return server;
 }

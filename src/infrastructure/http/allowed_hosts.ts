@@ -17,10 +17,10 @@ import { type Route, type Routes, text } from "./routes.ts";
  * @param patterns more names, and `*.example.org` for all names below one
  */
 export function limitHosts(routes: Routes, patterns: readonly string[]): Routes {
-  const names = patterns.map(normalized);
+  const isAllowed = isAllowedHost(patterns);
   const guard = (route: Route): Route => (routed) => {
     const { hostname } = new URL(routed.request.url);
-    return isAllowed(normalized(hostname), names) ? route(routed) : text(
+    return isAllowed(hostname) ? route(routed) : text(
       `The status page is not served under the name ${hostname}. Use an IP ` +
         `address or localhost, or add the name to STREAM_PROXY_ALLOWED_HOSTS\n`,
       403,
@@ -29,6 +29,16 @@ export function limitHosts(routes: Routes, patterns: readonly string[]): Routes 
   return Object.fromEntries(
     Object.entries(routes).map(([path, route]) => [path, guard(route)]),
   );
+}
+
+/**
+ * Returns a check of host names.
+ *
+ * @param patterns names, and `*.example.org` for all names below one
+ */
+export function isAllowedHost(patterns: readonly string[]): (hostname: string) => boolean {
+  const names = patterns.map(normalized);
+  return (hostname) => isAllowed(normalized(hostname), names);
 }
 
 function isAllowed(name: string, allowed: readonly string[]): boolean {

@@ -26,6 +26,7 @@ import type { Clock } from "../../application/ports/clock.ts";
 import { hasBody, routeRequest, sendResponse } from "./node_messages.ts";
 import { type ParsedInput, parseInPieces } from "./parse_in_pieces.ts";
 import { type Handler, text } from "./routes.ts";
+import type { ServeRpc } from "./rpc.ts";
 
 /** Time for responses that are under way when a port closes, in ms. */
 const CLOSE_GRACE_MS = 1_000;
@@ -45,6 +46,8 @@ const MAX_PIPELINED = 8;
 /** How an {@linkcode HttpPort} serves. */
 interface PortOptions {
   readonly handler: Handler;
+  /** Serves calls of services. @default none */
+  readonly serveRpc?: ServeRpc | undefined;
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
   /**
@@ -187,9 +190,19 @@ export class HttpPort implements AsyncDisposable {
   ): Promise<void> {
     const { promise: completed, resolve } = Promise.withResolvers<void>();
     const withBody = hasBody(request);
-    if (withBody) await this.#dropBody(request);
     const routed = routeRequest(request);
     const invalid = typeof routed === "string";
+    const call = invalid || this.#closing
+      ? undefined
+      : this.#options.serveRpc?.(new URL(routed.url), request, response);
+    if (call) {
+      await call;
+      if (request.complete || request.socket.destroyed) return;
+      await this.#dropBody(request);
+      request.socket.destroy();
+      return;
+    }
+    if (withBody) await this.#dropBody(request);
     try {
       let content = text("Shutting down\n", 503);
       if (invalid) content = text(`${routed}\n`, 400);

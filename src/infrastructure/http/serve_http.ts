@@ -2,9 +2,9 @@
  * Serves health checks, metrics and the status page over HTTP.
  *
  * The health port serves `/` (the status page, updated by `/events`), `/health`, `/healthz`,
- * `/readyz` and `/metrics`; the optional metrics port serves `/metrics` only. `/healthz` succeeds
- * while the process runs, `/readyz` while at least one enabled feed is connected and no shutdown
- * has begun; `/health` has the details.
+ * `/readyz` and `/metrics`, and calls of services where they are enabled; the optional metrics port
+ * serves `/metrics` only. `/healthz` succeeds while the process runs, `/readyz` while at least one
+ * enabled feed is connected and no shutdown has begun; `/health` has the details.
  *
  * @module
  */
@@ -18,6 +18,7 @@ import { HttpPort } from "./listen.ts";
 import { LiveEvents, type LiveEventsOptions } from "./live_events.ts";
 import { renderPage } from "./page/document.ts";
 import { createHandler, respond, type Routes, text } from "./routes.ts";
+import { limitRpcHosts, type RpcEndpoint, type ServeRpc } from "./rpc.ts";
 import { statusPage } from "./status_page.ts";
 
 /** Longest wait for a client, in ms, where none is set. */
@@ -40,6 +41,8 @@ export interface ServeHttpOptions
   /** Counts and limits the connections of these and all other ports. */
   readonly connections: ConnectionLimits;
   readonly clock: Clock;
+  /** Serves calls of services on the health port. @default none */
+  readonly rpc?: RpcEndpoint | undefined;
   /** Longest wait for a client, in ms. @default 75_000 */
   readonly idleMs?: number;
   /**
@@ -70,9 +73,9 @@ interface HttpServers extends AsyncDisposable {
 export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers> {
   await using opened = new AsyncDisposableStack();
   const { idleMs = IDLE_MS, onError } = options;
-  const open = async (address: ListenAddress, routes: Routes) => {
+  const open = async (address: ListenAddress, routes: Routes, serveRpc?: ServeRpc) => {
     const handler = createHandler(routes, onError);
-    return opened.use(await HttpPort.open(address, { ...options, handler, idleMs }));
+    return opened.use(await HttpPort.open(address, { ...options, handler, serveRpc, idleMs }));
   };
   const metrics = {
     "/metrics": async () =>
@@ -86,15 +89,18 @@ export async function serveHttp(options: ServeHttpOptions): Promise<HttpServers>
     snapshot: (isLast) =>
       JSON.stringify((isLast ? renderPage(liveView(options)) : render()).content),
   });
-  const page = limitHosts(
-    { ...await statusPage(render), "/events": events.answer },
-    [options.health.host, ...options.allowedHosts ?? []],
+  const hosts = [options.health.host, ...options.allowedHosts ?? []];
+  const page = limitHosts({ ...await statusPage(render), "/events": events.answer }, hosts);
+  const { rpc } = options;
+  const health = await open(
+    {
+      ...options.health,
+      purpose: "health checks",
+      variable: "STREAM_PROXY_HEALTH_PORT",
+    },
+    { ...page, ...healthRoutes(options), ...metrics },
+    rpc && limitRpcHosts(rpc, hosts),
   );
-  const health = await open({
-    ...options.health,
-    purpose: "health checks",
-    variable: "STREAM_PROXY_HEALTH_PORT",
-  }, { ...page, ...healthRoutes(options), ...metrics });
   const separate = options.metrics.port === 0 ? undefined : await open({
     ...options.metrics,
     purpose: "metrics",

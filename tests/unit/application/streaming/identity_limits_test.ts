@@ -96,7 +96,7 @@ Deno.test("10 000 refused and opened streams of one identity leave nothing behin
 });
 
 Deno.test("an identity that opens streams in a loop is refused, others are not", async () => {
-  const { open, refusals, clock } = setup({}, 4);
+  const { open, refusals, clock } = setup({}, 10);
   for (let i = 0; i < 200; i++) open("loop", {}, "A")[Symbol.dispose]();
   assert.throws(() => open("loop", {}, "A"), OpenedTooOften);
   assert.equal(refusals.stream_openings, 1);

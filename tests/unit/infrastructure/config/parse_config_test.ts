@@ -62,6 +62,7 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     health: { host: "0.0.0.0", port: 8082 },
     metrics: { host: "0.0.0.0", port: 9090 },
+    web: { enabled: false, origins: [] },
     telemetry: { enabled: true, endpoint: "http://localhost:4318" },
     logLevel: "info",
     subscriptions: {
@@ -103,7 +104,7 @@ Deno.test("credentials alone give the documented defaults", () => {
       allowedHosts: [],
       maxStreamsPerConnection: 1_000,
       maxStreams: 5_000,
-      maxOpeningsPerSec: 200,
+      maxOpeningsPerSec: 500,
       maxPendingRequestBytes: 33_554_432,
       requestTimeoutMs: 10_000,
       maxSymbols: 100_000,
@@ -129,6 +130,31 @@ Deno.test("credentials alone give the documented defaults", () => {
     },
     warnings: [],
   });
+});
+
+Deno.test("origins of web pages turn gRPC-Web on", () => {
+  const { web } = parse({ STREAM_PROXY_CORS_ORIGINS: "https://a.example" });
+  assert.deepEqual(web, { enabled: true, origins: ["https://a.example"] });
+});
+
+Deno.test("an origin is as browsers send it, and all of them need authentication", () => {
+  for (
+    const origin of [
+      "https://a.example/",
+      "https://A.example",
+      "a.example",
+      "https://a.example:443",
+      "null",
+      "https://*.example",
+      "https://a.example,*",
+    ]
+  ) {
+    const text = errorText({ STREAM_PROXY_CORS_ORIGINS: origin });
+    assert.match(text, /STREAM_PROXY_CORS_ORIGINS.*is not an origin/s, origin);
+  }
+  const text = errorText({ STREAM_PROXY_CORS_ORIGINS: "*" });
+  assert.match(text, /every web page/);
+  assert.match(text, /set STREAM_PROXY_ACCESS/);
 });
 
 Deno.test("every setting has an effect under its own name", () => {
@@ -202,6 +228,8 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_HTTP_IDLE_SECS: "33",
     STREAM_PROXY_ALLOWED_HOSTS: "proxy.example.org, *.svc",
     STREAM_PROXY_MARKET_CLOSURES: "2028-02-29, 2025-01-09",
+    STREAM_PROXY_GRPC_WEB: "true",
+    STREAM_PROXY_CORS_ORIGINS: "https://a.example, http://localhost:5173",
     STREAM_PROXY_MAX_SYMBOLS: "34",
     STREAM_PROXY_QUEUE_MEMORY_MB: "35",
     STREAM_PROXY_RETAIN_MESSAGES: "5",
@@ -232,6 +260,7 @@ Deno.test("every setting has an effect under its own name", () => {
     grpc: { host: "::1", port: 1, maxBatchDelayMs: 8, keepaliveMs: 30_000 },
     health: { host: "::1", port: 2 },
     metrics: { host: "::1", port: 0 },
+    web: { enabled: true, origins: ["https://a.example", "http://localhost:5173"] },
     telemetry: { enabled: false, endpoint: "http://collector:4318" },
     logLevel: "warn",
     subscriptions: {

@@ -1,0 +1,269 @@
+/**
+ * Serves the services over HTTP/1.1, by gRPC-Web and Connect, with the handlers and the limits of
+ * gRPC.
+ *
+ * A request is refused in this order: by the origin of its page, its HTTP method, its path and its
+ * content type with an HTTP error; then with a status of its protocol while too many calls are
+ * open, when its client is not authenticated, and when its body exceeds a limit. Cross-origin pages
+ * that are not listed reach none of it: see `cors.ts`.
+ *
+ * @module
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { DescMethod, Message } from "@bufbuild/protobuf";
+import { status as Code } from "@grpc/grpc-js";
+import type { OpeningRate } from "../../../application/limits/opening_rate.ts";
+import type { Clock } from "../../../application/ports/clock.ts";
+import type { Identity } from "../../../domain/access/grants.ts";
+import {
+  CallError,
+  ClientGone,
+  exhausted,
+  openedTooOften,
+  refusalOf,
+  toCallError,
+} from "../call_error.ts";
+import type { CallIdentities } from "../call_identities.ts";
+import { RequestHolder } from "../http2_workarounds/request_holder.ts";
+import type { CallCounts } from "../limits/call_counts.ts";
+import type { OpenCalls } from "../open_calls.ts";
+import type { StreamCall } from "../call.ts";
+import type { ServedService, UnaryHandler } from "../register_service.ts";
+import type { PendingResponses } from "../unary_responses.ts";
+import { Cors } from "./cors.ts";
+import { compressed, protocolOf, type WebProtocol } from "./protocol.ts";
+import { type BodyLimits, readBody } from "./read_body.ts";
+import { WebCall } from "./web_call.ts";
+
+/** HTTP connections that are kept for other requests, at most; a quarter of a small limit. */
+const RESERVED_CONNECTIONS = 64;
+/** Time in which a client has to read the response to a unary call, in ms. */
+const READ_TIMEOUT_MS = 30_000;
+
+/** Headers of every response. */
+const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff" } as const;
+
+/** What a {@linkcode WebEndpoint} needs. */
+interface WebEndpointOptions extends BodyLimits {
+  readonly services: readonly ServedService[];
+  /** Origins of pages that may call; `*` is every page. */
+  readonly origins: Iterable<string>;
+  /** Connections of the HTTP ports at a time. */
+  readonly maxHttpConnections: number;
+  /** Time between two TCP keepalive probes of a silent connection, in ms. */
+  readonly keepaliveMs: number;
+  readonly calls: OpenCalls;
+  readonly counts: CallCounts;
+  readonly openings: OpeningRate;
+  readonly identities: CallIdentities;
+  readonly pending: PendingResponses;
+  readonly clock: Clock;
+  /** Called with each error that a unary handler throws. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** A method and its handler. */
+interface ServedMethod {
+  readonly method: DescMethod;
+  readonly handler: unknown;
+}
+
+/** One request and how it is answered. */
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse<IncomingMessage>;
+  readonly protocol: WebProtocol;
+  readonly served: ServedMethod;
+  /** Path of the method. */
+  readonly path: string;
+  readonly peer: string;
+  /** Headers of the response. */
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** Serves requests of an HTTP port. */
+export class WebEndpoint {
+  readonly #options: WebEndpointOptions;
+  readonly #cors: Cors;
+  readonly #services: ReadonlySet<string>;
+  readonly #methods = new Map<string, ServedMethod>();
+  readonly #maxCalls: number;
+  #calls = 0;
+
+  constructor(options: WebEndpointOptions) {
+    const { services, origins, maxHttpConnections } = options;
+    this.#options = options;
+    this.#cors = new Cors(origins);
+    this.#services = new Set(services.map(({ desc }) => desc.typeName));
+    for (const { desc, handlers } of services) {
+      for (const method of desc.methods) {
+        const handler = handlers[method.localName];
+        this.#methods.set(`/${desc.typeName}/${method.name}`, { method, handler });
+      }
+    }
+    const reserved = Math.min(RESERVED_CONNECTIONS, Math.ceil(maxHttpConnections / 4));
+    this.#maxCalls = Math.max(1, maxHttpConnections - reserved);
+  }
+
+  /** Whether a path belongs to one of the services. */
+  serves(path: string): boolean {
+    return this.#services.has(path.split("/", 2)[1] ?? "");
+  }
+
+  /** Serves one request; resolves when its response is complete or its connection is closed. */
+  async serve(
+    path: string,
+    request: IncomingMessage,
+    response: ServerResponse<IncomingMessage>,
+  ): Promise<void> {
+    const { promise: completed, resolve } = Promise.withResolvers<void>();
+    response.once("close", resolve);
+    const { origin, host } = request.headers;
+    const headers = { ...HEADERS, ...this.#cors.headers(origin) };
+    const refuse = (status: number, text: string, more: Record<string, string> = {}) => {
+      const type = { "content-type": "text/plain; charset=utf-8" };
+      response.writeHead(status, { ...headers, ...type, ...more }).end(`${text}\n`);
+      return completed;
+    };
+    if (!this.#cors.allows(origin, host)) {
+      return await refuse(
+        403,
+        "Pages of this origin may not call the proxy; add it to STREAM_PROXY_CORS_ORIGINS",
+      );
+    }
+    if (request.method === "OPTIONS") {
+      response.writeHead(204, { ...HEADERS, ...this.#cors.preflightHeaders(origin) }).end();
+      return await completed;
+    }
+    const served = this.#methods.get(path);
+    if (served === undefined) return await refuse(404, "The service has no such method");
+    if (request.method !== "POST") return await refuse(405, "Use POST", { allow: "POST" });
+    const isUnary = served.method.methodKind === "unary";
+    const protocol = protocolOf(request.headers["content-type"], isUnary);
+    if (protocol === undefined) return await refuse(415, unsupported(isUnary));
+    const { socket } = request;
+    socket.setKeepAlive(true, this.#options.keepaliveMs);
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    const exchange = { request, response, protocol, served, path, peer, headers };
+    try {
+      await this.#answer(exchange);
+    } catch (error) {
+      if (error instanceof ClientGone || response.headersSent) socket.destroy();
+      else respondError(exchange, toCallError(refusalOf(error)));
+    }
+    await completed;
+    // A browser reconnects, and reaches another proxy behind a balancer.
+    if (this.#options.calls.isRefusing) socket.destroySoon();
+  }
+
+  /**
+   * Admits, reads and handles a call.
+   *
+   * @throws {CallError} why it is refused
+   */
+  async #answer(exchange: Exchange): Promise<void> {
+    const { request, response, served, protocol, peer } = exchange;
+    this.#admit(exchange);
+    const timeoutMs = protocol.timeout(request.headers);
+    const identity = await this.#authenticate(exchange);
+    const compression = protocol.compression(request.headers);
+    if (compression !== undefined) throw compressed(`the compression ${compression}`);
+    const message = await this.#read(exchange);
+    if (response.destroyed) return;
+    if (served.method.methodKind === "unary") {
+      this.#respond(exchange, message.take(), identity);
+      return;
+    }
+    const { clock } = this.#options;
+    const { method: { output }, handler } = served;
+    const call = new WebCall({ ...exchange, request: message, output, identity, peer, clock });
+    if (timeoutMs !== undefined) void this.#endAfter(timeoutMs, call);
+    await (handler as (call: StreamCall) => unknown)(call);
+  }
+
+  /** Counts a call until its response is complete. */
+  #admit({ served, peer, request, response }: Exchange): void {
+    const { openings, counts, refusals } = this.#options;
+    const { methodKind } = served.method;
+    const tooOften = methodKind === "unary"
+      ? undefined
+      : openings.connection(request.socket.remoteAddress ?? "")();
+    if (tooOften) {
+      refusals.report("stream_openings", peer, tooOften.message);
+      throw openedTooOften(tooOften);
+    }
+    if (this.#calls >= this.#maxCalls) {
+      const text = `The HTTP port has ${this.#calls} open calls, as many as ` +
+        "STREAM_PROXY_MAX_HTTP_CONNECTIONS leaves to them";
+      refusals.report("http_connections", peer, text);
+      throw exhausted("calls of the HTTP port", text, "close streams or raise it");
+    }
+    const onOver = (listener: () => void) => response.once("close", listener);
+    const excess = counts.open(methodKind, peer, onOver);
+    if (excess) throw excess;
+    this.#calls++;
+    onOver(() => this.#calls--);
+  }
+
+  #authenticate({ request, path }: Exchange): Identity | Promise<Identity> {
+    const { authorization } = request.headers;
+    const caller = { address: request.socket.remoteAddress ?? "", certificate: undefined };
+    return this.#options.identities.authenticate(path, authorization, caller);
+  }
+
+  async #read({ request, protocol, served }: Exchange): Promise<RequestHolder<Message>> {
+    const body = await readBody(request, protocol.isFramed, this.#options);
+    return new RequestHolder(protocol.decode(served.method.input, body));
+  }
+
+  /** Responds to a unary call. */
+  #respond(exchange: Exchange, message: Message, identity: Identity): void {
+    const { response, protocol, served, headers, peer } = exchange;
+    const { pending, onError } = this.#options;
+    let bytes: Uint8Array;
+    try {
+      const encoded = (served.handler as UnaryHandler)(message, identity, peer);
+      pending.add({
+        peer,
+        once: (event, listener) => response.once(event === "cancelled" ? "close" : event, listener),
+        end: () => response.req.socket.destroy(),
+      }, encoded.length);
+      bytes = protocol.frame(served.method.output, [encoded]);
+    } catch (error) {
+      onError(error);
+      throw error;
+    }
+    response.writeHead(200, { ...headers, "content-type": protocol.contentType });
+    response.write(bytes);
+    response.end(protocol.end());
+    void this.#closeUnread(response);
+  }
+
+  /** Closes the connection of a client that does not read a response. */
+  async #closeUnread(response: ServerResponse<IncomingMessage>): Promise<void> {
+    const over = new AbortController();
+    response.once("close", () => over.abort());
+    await this.#options.clock.sleep(READ_TIMEOUT_MS, over.signal);
+    if (!over.signal.aborted) response.req.socket.destroy();
+  }
+
+  /** Ends a call at the deadline that its client has set. */
+  async #endAfter(timeoutMs: number, call: WebCall): Promise<void> {
+    await this.#options.clock.sleep(timeoutMs, call.over);
+    if (!call.over.aborted) call.end(new CallError(Code.DEADLINE_EXCEEDED, "Deadline exceeded"));
+  }
+}
+
+/** Responds with an error alone. */
+function respondError({ response, protocol, headers }: Exchange, error: CallError): void {
+  const { status, contentType } = protocol.errorHead(error);
+  response.writeHead(status, { ...headers, "content-type": contentType });
+  response.end(protocol.end(error));
+}
+
+function unsupported(isUnary: boolean): string {
+  const connect = isUnary
+    ? "application/json or application/proto"
+    : "application/connect+json or application/connect+proto";
+  return `Use the content type ${connect} (Connect), or application/grpc-web`;
+}
