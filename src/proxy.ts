@@ -6,7 +6,6 @@
  * @module
  */
 import manifest from "../deno.json" with { type: "json" };
-import { type Access, OPEN_ACCESS } from "./application/access/access.ts";
 import { Administration } from "./application/admin/administration.ts";
 import { Drain } from "./application/admin/drain.ts";
 import { StreamAudit } from "./application/admin/stream_audit.ts";
@@ -39,6 +38,7 @@ import {
   type Dependencies,
   feedKinds,
 } from "./feeds.ts";
+import { createAccess } from "./infrastructure/access/create_access.ts";
 import { systemClock } from "./infrastructure/clock/system_clock.ts";
 import { type Config, secretsOf } from "./infrastructure/config/config.ts";
 import { reportSettings } from "./infrastructure/config/describe_settings.ts";
@@ -118,7 +118,10 @@ export async function startProxy(
     outOfDescriptors: descriptorProbe(),
   });
   resources.use(new AcceptRetry(connections));
-  const access: Access = OPEN_ACCESS;
+  const ending = new AbortController();
+  resources.defer(() => ending.abort());
+  const signal = ending.signal;
+  const access = await createAccess(config.access, { ...core, ...deps, signal });
   const clean = redact(secrets);
   const admin = resources.use(
     new Administration({

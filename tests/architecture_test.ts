@@ -205,6 +205,7 @@ const USED_OUTSIDE: Readonly<Record<string, readonly string[]>> = {
     "src/main.ts#Runnable",
   ],
   "Tested or fuzzed by themselves: a socket cannot produce every case": [
+    "src/infrastructure/access/jose_verifier.ts#JoseVerifier",
     "src/infrastructure/alpaca/rest/rest_client.ts#windowLeftMs",
     "src/infrastructure/alpaca/rest/rest_client.ts#isUsedUp",
     "src/infrastructure/grpc/limits/event_loop.ts#PollWait",

@@ -15,6 +15,7 @@ export const AT_RUN_TIME: Readonly<Record<string, string>> = {
   "@connectrpc/connect": "Formats of gRPC-Web and Connect; client of the client library",
   "@grpc/grpc-js": "gRPC server: HTTP/2, flow control, deadlines",
   "@msgpack/msgpack": "Frames of the option stream",
+  "jose": "JWTs: signatures and claims; keys of an issuer by their type and id",
   "@opentelemetry/api": "Spans, for Deno's built-in OpenTelemetry",
   "prom-client": "Text format of Prometheus",
   "ws": "WebSockets: to Alpaca, because it supports pause and resume; the simulator's server",

@@ -85,7 +85,7 @@ export function importsOf(sources: Sources): ImportEdge[] {
 const EXPORT =
   /^export\s+(?:abstract\s+)?(?:async\s+)?(?:const|function\*?|class|interface|type)\s+(\w+)/gm;
 const NAMED = /\b(?:import|export)\s+(?:type\s+)?\{([^}]*)\}\s*from\s*["'](\.[^"']+)["']/g;
-const LOADED = /\{([^}]*)\}\s*=\s*await\s+import\(\s*["'](\.[^"']+)["']/g;
+const LOADED = /\{([^{}]*)\}\s*=\s*await\s+import\(\s*["'](\.[^"']+)["']/g;
 
 /** Lists what files export by a declaration, as `path#name`. */
 export function exportsOf(sources: Sources): string[] {

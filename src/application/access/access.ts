@@ -4,6 +4,7 @@
  * @module
  */
 import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
+import type { PermissionDenied } from "./authorize.ts";
 
 /** A client certificate that TLS has verified. */
 export interface PeerCertificate {
@@ -61,6 +62,8 @@ export interface Access {
   authenticate(credentials: Credentials): Identity | Promise<Identity>;
   /** Whether an address has failed so often that requests without a known token are refused. */
   isBlocked(address: string): boolean;
+  /** Counts and logs a request that is not granted; `peer` is the address and port. */
+  denied(peer: string, identity: Identity, error: PermissionDenied): void;
 }
 
 /** Authentication is off: every client is {@linkcode ANONYMOUS}. */
@@ -68,4 +71,5 @@ export const OPEN_ACCESS: Access = {
   isOn: false,
   authenticate: () => ANONYMOUS,
   isBlocked: () => false,
+  denied: () => {},
 };

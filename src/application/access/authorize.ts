@@ -4,6 +4,7 @@
  * @module
  */
 import type { Grants } from "../../domain/access/grants.ts";
+import { FEEDS } from "../../domain/connection/feed.ts";
 import type { ChannelName } from "../../domain/market/channels.ts";
 import { occRoot, parseOccSymbol } from "../../domain/market/occ_symbol.ts";
 import { usualUnderlying } from "../../domain/options/underlying_directory.ts";
@@ -30,12 +31,24 @@ export class PermissionDenied extends Error {
   }
 }
 
+/** The service whose methods are granted one by one. */
+const STREAM_SERVICE = "cream.v1.StreamProxyService";
+/** The administration service, which has a grant of its own. */
+const ADMIN_SERVICE = "cream.v1.AdminService";
+
 /**
- * Checks a method of `StreamProxyService`.
+ * Checks a call by its path, `/package.Service/Method`. Other services, such as reflection, need an
+ * identity and no grant.
  *
  * @throws {PermissionDenied}
  */
-export function authorizeRpc({ rpcs }: Grants, rpc: string): void {
+export function authorizeCall(grants: Grants, path: string): void {
+  const [, service, method = ""] = path.split("/");
+  if (service === STREAM_SERVICE) authorizeRpc(grants, method);
+  if (service === ADMIN_SERVICE) authorizeAdmin(grants);
+}
+
+function authorizeRpc({ rpcs }: Grants, rpc: string): void {
   if (rpcs.matches(rpc)) return;
   const text = `The identity may not call ${rpc}; the operator grants it in rpcs of its role`;
   throw new PermissionDenied("rpc", rpc, text);
@@ -50,6 +63,19 @@ export function authorizeAdmin({ admin }: Grants): void {
   if (admin) return;
   const text = "The identity may not administer; the operator grants it with admin of its role";
   throw new PermissionDenied("admin", "admin", text);
+}
+
+/**
+ * Checks a request for the subscriptions of all clients.
+ *
+ * @throws {PermissionDenied}
+ */
+export function authorizeSubscriptions({ feeds, symbols }: Grants): void {
+  if (symbols.isAll && FEEDS.every((feed) => feeds.has(feed))) return;
+  const text =
+    "The identity may not read the subscriptions of all clients, because its symbols or " +
+    "feeds are limited; leave out include_subscriptions";
+  throw new PermissionDenied("symbols", "include_subscriptions", text);
 }
 
 /**

@@ -79,6 +79,19 @@ const REFUSAL_REASONS = [
 /** One limit at which clients are refused. */
 export type RefusalReason = typeof REFUSAL_REASONS[number];
 
+/** Why a client has no access: values of the `reason` label. */
+const ACCESS_REFUSALS = [
+  "missing",
+  "invalid",
+  "expired",
+  "blocked",
+  "unavailable",
+  "denied",
+] as const;
+
+/** One reason for which a client has no access; `denied` is an identity without the grant. */
+export type AccessRefusal = typeof ACCESS_REFUSALS[number];
+
 /** What REST requests are for: values of the `purpose` label. */
 export const REST_PURPOSES = ["catalog", "prices", "snapshot", "backfill", "orders"] as const;
 
@@ -194,6 +207,8 @@ export interface ProxyCounters {
   readonly orders: OrderCounters;
   /** Refusals of connections, streams and requests, by limit. */
   readonly refusals: Record<RefusalReason, number>;
+  /** Requests of clients without access, by reason. */
+  readonly access: Record<AccessRefusal, number>;
   /** REST requests to Alpaca. */
   readonly rest: RestCounters;
   /** Connections that could not be accepted, by reason. */
@@ -239,6 +254,7 @@ export function createCounters(): ProxyCounters {
       duplicates: 0,
     },
     refusals: zeroes(REFUSAL_REASONS),
+    access: zeroes(ACCESS_REFUSALS),
     rest: Object.fromEntries(
       REST_PURPOSES.map((purpose) => [purpose, zeroes(REST_OUTCOMES)]),
     ) as RestCounters,

@@ -19,10 +19,10 @@ export interface PolicyIdentity {
 }
 
 /** Signature algorithms of JWTs that can be accepted. */
-type JwtAlgorithm = "RS256" | "ES256" | "EdDSA";
+export type JwtAlgorithm = "RS256" | "ES256" | "EdDSA";
 
 /** Which JWTs are accepted. */
-interface JwtRules {
+export interface JwtRules {
   /** Where the issuer publishes its keys. */
   readonly jwksUrl: string;
   readonly issuer: string;

@@ -183,6 +183,10 @@ class SettingsReader {
     }
     const parsed = setting.parser.parse(text);
     if ("value" in parsed) return parsed.value;
+    for (const { message, remedy } of parsed.problems ?? []) {
+      this.reject(variable, { received: undefined, message: `has a problem: ${message}`, remedy });
+    }
+    if (parsed.problems) return undefined;
     const orUnset = setting.default === undefined ? "" : `, or unset it for ${setting.default}`;
     this.reject(variable, {
       received: parsed.hide || setting.secret ? undefined : text,

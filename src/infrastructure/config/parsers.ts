@@ -9,6 +9,7 @@
 import { dayOfDate } from "../../domain/calendar/exchange_time.ts";
 import type { Plan } from "../../domain/subscription/quota.ts";
 import { LOG_LEVELS, type LogLevel } from "../../application/ports/log.ts";
+import type { PartProblem } from "./policy_reader.ts";
 import { Secret } from "./secret.ts";
 
 /** Why a text cannot be parsed. */
@@ -17,6 +18,8 @@ interface ParseError {
   readonly reason: string | undefined;
   /** True when the text may contain a secret and must not be shown. */
   readonly hide: boolean;
+  /** All that is wrong with parts of the text, where that is known. */
+  readonly problems?: readonly PartProblem[];
 }
 
 /** The value of a text, or why it has none. */

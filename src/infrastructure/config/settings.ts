@@ -16,6 +16,7 @@ import {
 } from "../../domain/connection/feed.ts";
 import { UPSTREAM_CHANNELS } from "../../domain/subscription/pairs.ts";
 import { SELECTION_BOUNDS } from "../../domain/options/selection.ts";
+import { accessPolicy } from "./access_policy.ts";
 import {
   credential,
   dateList,
@@ -323,6 +324,14 @@ export const SETTINGS = {
     STREAM_PROXY_MAX_RECONNECT_ATTEMPTS: row(integer(0, 1_000_000), "reconnect.maxAttempts", {
       description: "Attempts before giving up; 0 is unlimited",
       default: "0",
+    }),
+  }),
+  ...section("Access", {
+    STREAM_PROXY_ACCESS: row(accessPolicy, "access", {
+      description: "Who may use the proxy, and what: roles, identities, JWTs, as JSON; see " +
+        "docs/security.md",
+      whenUnset: "authentication is off",
+      secret: true,
     }),
   }),
   ...section("Limits", {

@@ -15,19 +15,18 @@ import {
   type PeerCertificate,
   Unauthenticated,
 } from "../../application/access/access.ts";
-import { authorizeAdmin, authorizeRpc } from "../../application/access/authorize.ts";
+import { authorizeCall, PermissionDenied } from "../../application/access/authorize.ts";
 import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
-import { StreamProxyService } from "../../gen/cream/v1/stream_proxy_pb.ts";
 import { Health } from "../../gen/grpc/health/v1/health_pb.ts";
 import { CallError, refusalOf } from "./call_error.ts";
 
 /** Metadata key of an identity; what a client sends under it is removed. */
 const KEY = "x-stream-proxy-identity";
-/** The administration service, which has a grant of its own. */
-const ADMIN_SERVICE = "cream.v1.AdminService";
 
 /** The connection of a call. */
 interface Caller {
+  /** Address and port. */
+  readonly peer: string;
   /** IP address, without the port. */
   readonly address: string;
   readonly certificate: PeerCertificate | undefined;
@@ -81,19 +80,21 @@ export class CallIdentities {
    * @param path `/package.Service/Method`
    * @param authorization header of the call
    * @throws {Unauthenticated} or rejects with it
-   * @throws {PermissionDenied} or rejects with it
+   * @throws {CallError} PERMISSION_DENIED, or rejects with it
    */
   authenticate(
     path: string,
     authorization: string | undefined,
-    { address, certificate }: Caller,
+    { peer, address, certificate }: Caller,
   ): Identity | Promise<Identity> {
     if (!this.#access.isOn) return ANONYMOUS;
-    const [, service = "", method = ""] = path.split("/");
-    if (service === Health.typeName) return ANONYMOUS;
+    if (path.startsWith(`/${Health.typeName}/`)) return ANONYMOUS;
     const authorize = (identity: Identity) => {
-      if (service === StreamProxyService.typeName) authorizeRpc(identity.grants, method);
-      if (service === ADMIN_SERVICE) authorizeAdmin(identity.grants);
+      try {
+        authorizeCall(identity.grants, path);
+      } catch (error) {
+        throw this.refusalOf(error, identity, peer);
+      }
       return identity;
     };
     const credentials: Credentials = { token: bearerToken(authorization), certificate, address };
@@ -111,6 +112,12 @@ export class CallIdentities {
     const identity = this.#identities.get(String(metadata.get(KEY)[0]));
     if (identity !== undefined) return identity;
     throw toCallError(new Unauthenticated("missing", "The request needs a bearer token"));
+  }
+
+  /** Counts an error of a call if it is a denial; returns the error to send. */
+  refusalOf(error: unknown, identity: Identity, peer: string): unknown {
+    if (error instanceof PermissionDenied) this.#access.denied(peer, identity, error);
+    return refusalOf(error);
   }
 
   #add(stream: ServerHttp2Stream, identity: Identity): string {

@@ -9,12 +9,19 @@
  */
 import type { Call } from "./call.ts";
 import { type CallError, ClientGone } from "./call_error.ts";
+import type { Expirations } from "./expirations.ts";
 
 /** Tracks open calls and ends them. */
 export class OpenCalls {
   readonly #calls = new Set<AbortController>();
   readonly #emptyListeners: (() => void)[] = [];
+  readonly #expirations: Expirations | undefined;
   #refusal: CallError | undefined;
+
+  /** @param expirations ends the calls of identities that expire */
+  constructor(expirations?: Expirations) {
+    this.#expirations = expirations;
+  }
 
   /** Number of open calls. */
   get size(): number {
@@ -34,7 +41,7 @@ export class OpenCalls {
    * @throws {CallError} when new calls are refused; the call counts as open until its status is
    *   sent
    */
-  track(call: Pick<Call, "once">): AbortController {
+  track(call: Pick<Call, "once"> & Partial<Pick<Call, "identity">>): AbortController {
     const controller = new AbortController();
     this.#calls.add(controller);
     call.once("cancelled", () => {
@@ -43,6 +50,8 @@ export class OpenCalls {
       if (this.#calls.size === 0) this.#notifyEmpty();
     });
     if (this.#refusal !== undefined) throw this.#refusal;
+    const expiresAt = call.identity?.expiresAt;
+    if (expiresAt !== undefined) this.#expirations?.add(controller, expiresAt);
     return controller;
   }
 

@@ -21,7 +21,7 @@ import type {
   ServerUnaryCall,
   UntypedHandleCall,
 } from "@grpc/grpc-js";
-import type { Identity } from "../../domain/access/grants.ts";
+import { ANONYMOUS, type Identity } from "../../domain/access/grants.ts";
 import type { DuplexCall, StreamCall } from "./call.ts";
 import { toStatus } from "./call_error.ts";
 import type { CallIdentities } from "./call_identities.ts";
@@ -115,16 +115,19 @@ export function addService(
     callback: sendUnaryData<Uint8Array>,
   ) => {
     let response: Uint8Array;
+    let identity = ANONYMOUS;
     try {
-      response = respond(call.request.take(), identities.of(call), call.getPeer());
+      identity = identities.of(call);
+      response = respond(call.request.take(), identity, call.getPeer());
       pending?.add({
         peer: call.getPeer(),
         once: (event, listener) => call.once(event, listener),
         end: (reason) => sendStatus(call, toStatus(reason)),
       }, response.length);
     } catch (error) {
-      onError(error);
-      callback(toStatus(error));
+      const refusal = identities.refusalOf(error, identity, call.getPeer());
+      onError(refusal);
+      callback(toStatus(refusal));
       return;
     }
     callback(null, response);

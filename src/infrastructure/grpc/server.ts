@@ -37,6 +37,7 @@ import { ServerReflection } from "../../gen/grpc/reflection/v1/reflection_pb.ts"
 import { adminHandlers } from "./admin_service.ts";
 import { CallError, unavailable } from "./call_error.ts";
 import { CallIdentities } from "./call_identities.ts";
+import { Expirations } from "./expirations.ts";
 import { healthHandlers } from "./health_service.ts";
 import { batchInterceptor } from "./http2_workarounds/framed_batch.ts";
 import { Admission, type AdmissionLimits } from "./limits/admission.ts";
@@ -114,7 +115,7 @@ interface WebOptions {
 /** A running gRPC server. */
 export class GrpcServer implements AsyncDisposable {
   readonly #options: ServeGrpcOptions;
-  readonly #calls = new OpenCalls();
+  readonly #calls: OpenCalls;
   readonly #server: Server;
   readonly #admission: Admission;
   readonly #tcpServer: TcpServer;
@@ -125,13 +126,13 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Serves once {@linkcode GrpcServer.open} has opened the port. */
   constructor(options: ServeGrpcOptions) {
-    const { clock, log, admission } = options;
+    const { clock, log, admission, access = OPEN_ACCESS } = options;
     const refusals = new RefusalLog(options.refusals, log, clock);
     // The gRPC prefix, and padding of a few frames.
     const bounds = { ...admission, maxRequestBytes: maxRequestBytes(options) + 4_096 };
     const shared = {
       refusals,
-      identities: new CallIdentities(options.access ?? OPEN_ACCESS),
+      identities: new CallIdentities(access),
       requests: new PendingRequests(bounds, clock),
       counts: new CallCounts(admission.maxStreams, refusals),
       pending: new PendingResponses(clock, refusals),
@@ -139,7 +140,8 @@ export class GrpcServer implements AsyncDisposable {
         if (!(cause instanceof CallError)) log.error("A call failed", { cause });
       },
     };
-    const services = createServices(options, this.#calls);
+    this.#calls = new OpenCalls(new Expirations(clock));
+    const services = createServices({ ...options, access }, this.#calls);
     this.#options = options;
     this.#server = createServer(services, { ...options, ...shared, calls: this.#calls });
     const injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
@@ -280,7 +282,10 @@ function maxRequestBytes({ maxSymbols }: RequestLimits): number {
 }
 
 /** Returns the services for clients, with handlers that all protocols share. */
-function createServices(options: ServeGrpcOptions, calls: OpenCalls): ServedService[] {
+function createServices(
+  options: ServeGrpcOptions & { readonly access: Access },
+  calls: OpenCalls,
+): ServedService[] {
   const { clock, maxBatchDelayMs, admin } = options;
   const ticker = maxBatchDelayMs > 0 ? new WriteTicker(clock, maxBatchDelayMs) : undefined;
   return [

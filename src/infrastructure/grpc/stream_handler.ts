@@ -8,7 +8,8 @@
  *
  * @module
  */
-import { authorizeStream } from "../../application/access/authorize.ts";
+import type { Access } from "../../application/access/access.ts";
+import { authorizeStream, PermissionDenied } from "../../application/access/authorize.ts";
 import { status as Code } from "@grpc/grpc-js";
 import type { StreamAudit, StreamEnd } from "../../application/admin/stream_audit.ts";
 import { QuotaExceeded } from "../../application/feeds/quota_check.ts";
@@ -43,6 +44,7 @@ import { pumpStream, type WriteOptions, type WriteTicker } from "./stream_pump.t
 export interface StreamsContext {
   readonly streams: MarketStreams;
   readonly limits: RequestLimits;
+  readonly access: Pick<Access, "denied">;
   readonly calls: OpenCalls;
   readonly clock: Clock;
   readonly log: Log;
@@ -122,6 +124,8 @@ export function streamHandler<C extends ChannelName, R>(
           identity: call.identity.name,
           reason: error.message,
         });
+      } else if (error instanceof PermissionDenied) {
+        context.access.denied(call.peer, call.identity, error);
       }
       end = refusalOf(error);
       if (end instanceof CallError) {

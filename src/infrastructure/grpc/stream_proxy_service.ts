@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { Access } from "../../application/access/access.ts";
+import { authorizeSubscriptions } from "../../application/access/authorize.ts";
 import type { StreamAudit } from "../../application/admin/stream_audit.ts";
 import type { Clock } from "../../application/ports/clock.ts";
 import type { Log } from "../../application/ports/log.ts";
@@ -30,6 +32,7 @@ interface StreamProxyDependencies {
   /** Subscriptions of each feed, for the status. @default not reported */
   readonly subscriptions: SubscriptionSource | undefined;
   readonly limits: RequestLimits;
+  readonly access: Pick<Access, "denied">;
   readonly calls: OpenCalls;
   readonly clock: Clock;
   readonly log: Log;
@@ -67,9 +70,10 @@ export function streamProxyHandlers(
     streamImbalances: streamHandler("imbalances", stockFilter, context),
     streamOrderUpdates: streamHandler("orderUpdates", orderFilter, context),
     acknowledge: (request, { name }) => acknowledge(request, streams, name),
-    getConnectionStatus: ({ includeSubscriptions }) =>
-      includeSubscriptions
-        ? cache.get(() => encodeStatus(status(), subscriptions?.() ?? []))
-        : encodeStatus(status()),
+    getConnectionStatus: ({ includeSubscriptions }, identity) => {
+      if (!includeSubscriptions) return encodeStatus(status());
+      authorizeSubscriptions(identity.grants);
+      return cache.get(() => encodeStatus(status(), subscriptions?.() ?? []));
+    },
   };
 }

@@ -320,6 +320,13 @@ export const METRICS = {
     labels: ["limit"],
     read: ({ counters }) => seriesOf("limit", counters.refusals),
   },
+  accessRefusals: {
+    name: "alpaca_proxy_access_refusals_total",
+    type: "counter",
+    help: "Requests of clients that are not authenticated or lack a grant (denied), by reason",
+    labels: ["reason"],
+    read: ({ counters }) => seriesOf("reason", counters.access),
+  },
   restRequests: {
     name: "alpaca_proxy_rest_requests_total",
     type: "counter",

@@ -29,6 +29,7 @@ const ACCESS: Access = {
   isOn: true,
   authenticate: ({ token = "" }) => IDENTITIES[token] ?? ANONYMOUS,
   isBlocked: () => false,
+  denied: () => {},
 };
 
 async function start() {

@@ -201,7 +201,7 @@ export class Admission {
     const excess = this.#options.counts.open(kind, peer, onOver);
     if (excess) return excess;
     const { address = "", certificate } = connection ?? {};
-    return this.#options.identities.admit(stream, headers, { address, certificate });
+    return this.#options.identities.admit(stream, headers, { peer, address, certificate });
   }
 
   #refuse(limit: RefusalReason, peer: string, error: CallError): CallError {

@@ -205,9 +205,9 @@ export class WebEndpoint {
     onOver(() => this.#calls--);
   }
 
-  #authenticate({ request, path }: Exchange): Identity | Promise<Identity> {
+  #authenticate({ request, path, peer }: Exchange): Identity | Promise<Identity> {
     const { authorization } = request.headers;
-    const caller = { address: request.socket.remoteAddress ?? "", certificate: undefined };
+    const caller = { peer, address: request.socket.remoteAddress ?? "", certificate: undefined };
     return this.#options.identities.authenticate(path, authorization, caller);
   }
 
@@ -230,8 +230,9 @@ export class WebEndpoint {
       }, encoded.length);
       bytes = protocol.frame(served.method.output, [encoded]);
     } catch (error) {
-      onError(error);
-      throw error;
+      const refusal = this.#options.identities.refusalOf(error, identity, peer);
+      onError(refusal);
+      throw refusal;
     }
     response.writeHead(200, { ...headers, "content-type": protocol.contentType });
     response.write(bytes);

@@ -93,7 +93,7 @@ function sixChannels() {
   });
 }
 
-function proxy() {
+function proxy(ports: Partial<typeof STREAM_PORTS> = {}) {
   const channels = sixChannels();
   const sip = new RefCountSink();
   const opra = new RefCountSink();
@@ -105,6 +105,7 @@ function proxy() {
     clock,
     counters: createCounters(),
     ...STREAM_PORTS,
+    ...ports,
   });
   return { channels, sip, opra, streams };
 }
@@ -464,4 +465,22 @@ Deno.test("an unfiltered stream starts with the state of *, order updates with n
   assert.deepEqual(await takeStates(all.batches(signal)), ["* requested"]);
   using orders = streams.openWithOptions("orderUpdates", { symbols: [] }, WITH_NOTICES);
   assert.deepEqual(await takeStates(orders.batches(signal)), []);
+});
+
+Deno.test("only the identity that opened a stream can acknowledge it", () => {
+  let ids = 0;
+  const { streams } = proxy({ newId: () => `id ${ids++}` });
+  const open = (identity?: string) => {
+    const client = identity === undefined ? {} : { identity };
+    streams.openWithOptions("stockQuotes", { symbols: ["A"] }, WITH_NOTICES, client);
+    const id = streams.reports().at(-1)?.options?.streamId;
+    assert(id !== undefined);
+    return id;
+  };
+  const [own, other, anonymous] = [open("dashboard"), open("robot"), open()];
+  assert.equal(streams.acknowledge(own, 0, "dashboard"), true);
+  assert.equal(streams.acknowledge(other, 0, "dashboard"), false);
+  assert.equal(streams.acknowledge(anonymous, 0, "dashboard"), false);
+  assert.equal(streams.acknowledge(own, 0), false);
+  assert.equal(streams.acknowledge(anonymous, 0), true);
 });

@@ -237,8 +237,13 @@ Deno.test("every setting has an effect under its own name", () => {
     STREAM_PROXY_ORDER_JOURNAL_HOURS: "7",
     STREAM_PROXY_DRAIN_SECS: "37",
     STREAM_PROXY_STALLED_STREAM_SECS: "36",
+    STREAM_PROXY_ACCESS: JSON.stringify({
+      roles: { reader: {} },
+      identities: [{ name: "dashboard", role: "reader", tokens: [`sha256:${"0".repeat(64)}`] }],
+    }),
   });
-  const { credentials, sources, ...rest } = config;
+  const { credentials, sources, access, ...rest } = config;
+  assert.deepEqual(access?.identities.map(({ name }) => name), ["dashboard"]);
   assert.equal(sources["STREAM_PROXY_DRAIN_SECS"], "STREAM_PROXY_DRAIN_SECS");
   assert.equal(credentials.trading.key.reveal(), "KEY-1234");
   assert.equal(credentials.data.key.reveal(), "DATA-KEY");

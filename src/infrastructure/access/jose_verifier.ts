@@ -1,0 +1,121 @@
+/**
+ * Verifies JWTs by `jose`.
+ *
+ * The accepted algorithms are those of the policy, never that of the token, and a key is used only
+ * for the algorithm of its type. Keys or their addresses in a token (`jwk`, `jku`, `x5c`, `x5u`)
+ * are ignored. A verified token is remembered by its digest for a limited time.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { errors, jwtVerify, type JWTVerifyGetKey } from "jose";
+import { Unauthenticated } from "../../application/access/access.ts";
+import type { JwtClaims, JwtVerifier } from "../../application/access/authenticator.ts";
+import type { Clock } from "../../application/ports/clock.ts";
+import type { JwtRules } from "../../domain/access/policy.ts";
+import { IssuerKeys, type IssuerKeysOptions } from "./issuer_keys.ts";
+
+/** How long a verified token is accepted without verifying it again, in ms. */
+const RECENT_MS = 300_000;
+/** Most tokens that are remembered. */
+const MAX_RECENT = 4_096;
+/** Most tokens that are verified at one time. */
+const MAX_PENDING = 256;
+
+/** What a {@linkcode JoseVerifier} needs. */
+interface JoseVerifierOptions {
+  readonly rules: JwtRules;
+  /** Selects the key of a token. */
+  readonly keys: JWTVerifyGetKey;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
+}
+
+/** A verified token. */
+interface Verified {
+  readonly claims: JwtClaims;
+  /** Monotonic ms. */
+  readonly at: number;
+}
+
+/** Verifies signatures and claims. */
+export class JoseVerifier implements JwtVerifier {
+  readonly #options: JoseVerifierOptions;
+  /** By digest, the oldest first. */
+  readonly #recent = new Map<string, Verified>();
+  readonly #pending = new Map<string, Promise<JwtClaims>>();
+
+  constructor(options: JoseVerifierOptions) {
+    this.#options = options;
+  }
+
+  recent(token: string): JwtClaims | undefined {
+    const { clock } = this.#options;
+    const verified = this.#recent.get(digestOf(token));
+    if (verified === undefined || clock.monotonic() - verified.at >= RECENT_MS) return undefined;
+    // An expired one is verified again, which finds the reason.
+    return verified.claims.expiresAt > clock.now() ? verified.claims : undefined;
+  }
+
+  verify(token: string): Promise<JwtClaims> {
+    const digest = digestOf(token);
+    const pending = this.#pending.get(digest);
+    if (pending) return pending;
+    if (this.#pending.size >= MAX_PENDING) {
+      const text = "Too many tokens are being verified; retry shortly";
+      return Promise.reject(new Unauthenticated("unavailable", text, 1_000));
+    }
+    const verifying = this.#verify(token).then((claims) => {
+      this.#remember(digest, claims);
+      return claims;
+    }).finally(() => this.#pending.delete(digest));
+    this.#pending.set(digest, verifying);
+    return verifying;
+  }
+
+  async #verify(token: string): Promise<JwtClaims> {
+    const { rules, keys, clock } = this.#options;
+    const { issuer, audience, algorithms, clockToleranceMs, roleClaim } = rules;
+    try {
+      const { payload } = await jwtVerify(token, keys, {
+        algorithms: [...algorithms],
+        issuer,
+        audience,
+        clockTolerance: clockToleranceMs / 1_000,
+        currentDate: new Date(clock.now()),
+        requiredClaims: ["exp", "sub"],
+      });
+      const { sub: subject = "", exp = 0 } = payload;
+      if (typeof subject !== "string") throw new errors.JWTInvalid("sub is no text");
+      const role = roleClaim === undefined ? undefined : payload[roleClaim];
+      return { subject, role, expiresAt: exp * 1_000 + clockToleranceMs };
+    } catch (error) {
+      if (error instanceof Unauthenticated) throw error;
+      if (error instanceof errors.JWTExpired) {
+        throw new Unauthenticated("expired", "The bearer token has expired; request a new one");
+      }
+      throw new Unauthenticated("invalid", "The bearer token is not valid");
+    }
+  }
+
+  #remember(digest: string, claims: JwtClaims): void {
+    this.#recent.delete(digest);
+    this.#recent.set(digest, { claims, at: this.#options.clock.monotonic() });
+    if (this.#recent.size <= MAX_RECENT) return;
+    const [oldest = ""] = this.#recent.keys();
+    this.#recent.delete(oldest);
+  }
+}
+
+/** Makes a verifier with the keys of the issuer, which it begins to load. */
+export function openVerifier(
+  rules: JwtRules,
+  deps: Omit<IssuerKeysOptions, "url">,
+): JoseVerifier {
+  const keys = new IssuerKeys({ ...deps, url: rules.jwksUrl });
+  void keys.prepare();
+  return new JoseVerifier({ ...deps, rules, keys: keys.get });
+}
+
+function digestOf(token: string): string {
+  return createHash("sha256").update(token).digest("base64");
+}

@@ -1,0 +1,313 @@
+/** Identities, scopes and their statuses over real sockets. */
+import assert from "node:assert/strict";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { Health } from "../../../src/gen/grpc/health/v1/health_pb.ts";
+import { ServerReflection } from "../../../src/gen/grpc/reflection/v1/reflection_pb.ts";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../../src/gen/google/rpc/error_details_pb.ts";
+import { accessOf, digestOf } from "../../support/access.ts";
+import { GOLDEN_QUOTE } from "../../support/grpc_events.ts";
+import {
+  bareClient,
+  connectClient,
+  connectTo,
+  grpcClient,
+  type GrpcHarness,
+  type GrpcHarnessOptions,
+  pathOf,
+  RAW,
+  startGrpcHarness,
+} from "../../support/grpc_client.ts";
+import { AUDIENCE, ISSUER, JwtIssuer } from "../../support/jwt_issuer.ts";
+import { ManualClock } from "../../support/manual_clock.ts";
+
+const READER = `asp_${"R".repeat(43)}`;
+const TRADER = `asp_${"T".repeat(43)}`;
+const ROLES = {
+  reader: {
+    feeds: ["sip"],
+    symbols: ["AAPL", "SPY*"],
+    rpcs: ["StreamQuotes", "StreamOptionQuotes", "StreamOrderUpdates", "GetConnectionStatus"],
+  },
+  trader: { orders: true },
+};
+const POLICY = {
+  roles: ROLES,
+  identities: [
+    { name: "dashboard", role: "reader", tokens: [digestOf(READER)] },
+    { name: "desk", role: "trader", tokens: [digestOf(TRADER)] },
+  ],
+};
+
+async function start(options: Partial<GrpcHarnessOptions> & { readonly policy?: object } = {}) {
+  const { policy = POLICY, clock, ...rest } = options;
+  const made = await accessOf(policy, clock && { clock });
+  const harness = await startGrpcHarness({
+    ...rest,
+    // A clock that a test advances would not wait for the replies to pings.
+    ...(clock && { clock, keepaliveMs: 3_600_000 }),
+    access: made.access,
+  });
+  return {
+    harness,
+    counters: made.counters,
+    async [Symbol.asyncDispose]() {
+      made[Symbol.dispose]();
+      await harness[Symbol.asyncDispose]();
+    },
+  };
+}
+
+const bearer = (token: string) => ({ headers: { authorization: `Bearer ${token}` } });
+
+async function errorOf(call: AsyncIterable<unknown> | Promise<unknown>): Promise<ConnectError> {
+  try {
+    if (call instanceof Promise) await call;
+    else for await (const _ of call);
+  } catch (error) {
+    assert(error instanceof ConnectError, String(error));
+    return error;
+  }
+  throw new Error("The call succeeded");
+}
+
+/** Code and cause of an error. */
+function causeOf(error: ConnectError): string {
+  const [info] = error.findDetails(ErrorInfoSchema);
+  if (info) assert.equal(info.domain, "alpaca-stream-proxy");
+  return `${Code[error.code]} ${info?.reason} ${Object.values(info?.metadata ?? {}).join(" ")}`
+    .trim();
+}
+
+/** Opens a stream, receives one quote and closes it. */
+async function quoteOf({ market, url }: GrpcHarness, token: string): Promise<string | undefined> {
+  using client = connectClient({ url, market } as GrpcHarness);
+  const leave = new AbortController();
+  const stream = client.streamQuotes({ symbols: ["AAPL"] }, {
+    ...bearer(token),
+    signal: leave.signal,
+  })[Symbol.asyncIterator]();
+  const next = stream.next();
+  await market.untilOpen(1);
+  market.publish("stockQuotes", GOLDEN_QUOTE);
+  const { value } = await next;
+  leave.abort();
+  await market.untilOpen(0);
+  return value?.quote?.symbol;
+}
+
+Deno.test("with a policy every call but health needs a token, and is refused unread", async () => {
+  await using rig = await start();
+  const { harness, counters } = rig;
+  using client = connectClient(harness);
+  using reflection = connectTo(harness, ServerReflection);
+  using health = connectTo(harness, Health);
+  const calls = [
+    client.streamQuotes({}),
+    client.streamOrderUpdates({}),
+    client.getConnectionStatus({}),
+    client.acknowledge({ positions: [{ streamId: "open", sequence: 1n }] }),
+    reflection.serverReflectionInfo((async function* () {})()),
+  ];
+  for (const call of calls) {
+    const error = await errorOf(call);
+    assert.equal(causeOf(error), "Unauthenticated TOKEN_MISSING");
+    assert.equal(error.rawMessage, "The request needs a bearer token");
+  }
+  // A request that cannot be decoded would end with another status.
+  await using bare = await bareClient(harness);
+  const { trailers } = bare.request("/no.such.Service/Method");
+  assert.equal((await trailers)["grpc-status"], String(status.UNAUTHENTICATED));
+  assert.equal((await health.check({})).status, 1);
+  assert.equal(harness.market.streams.size, 0);
+  assert.deepEqual(harness.market.acknowledged, []);
+  assert.equal(counters.access.missing, 6);
+  assert.deepEqual(harness.tracing.spans, []);
+});
+
+Deno.test("a granted stream is served, and the token appears nowhere", async () => {
+  await using rig = await start();
+  const { harness } = rig;
+  assert.equal(await quoteOf(harness, READER), "AAPL");
+  const recorded = JSON.stringify([harness.tracing.spans, harness.log.records]);
+  assert.doesNotMatch(recorded, /asp_/);
+});
+
+Deno.test("grpc-js clients receive the details of a refusal in the trailers", async () => {
+  await using rig = await start();
+  const { harness } = rig;
+  using client = grpcClient(harness);
+  const call = client.makeServerStreamRequest(
+    pathOf("StreamQuotes"),
+    RAW.serialize,
+    RAW.deserialize,
+    new Uint8Array(0),
+  );
+  const { promise, resolve } = Promise.withResolvers<ServiceError>();
+  call.on("error", (error) => resolve(error as ServiceError));
+  call.resume();
+  const { code, metadata } = await promise;
+  assert.equal(code, status.UNAUTHENTICATED);
+  const [details] = metadata.get("grpc-status-details-bin");
+  assert.match(String(details), /TOKEN_MISSING/);
+});
+
+Deno.test("what is not granted is denied before anything is opened", async () => {
+  await using rig = await start();
+  const { harness, counters } = rig;
+  using client = connectClient(harness);
+  const reader = bearer(READER);
+  const denials: [AsyncIterable<unknown> | Promise<unknown>, string][] = [
+    [client.streamTrades({ symbols: ["AAPL"] }, reader), "RPC_NOT_GRANTED StreamTrades"],
+    [client.acknowledge({}, reader), "RPC_NOT_GRANTED Acknowledge"],
+    [client.streamOrderUpdates({}, reader), "ORDERS_NOT_GRANTED orders"],
+    [client.streamOptionQuotes({ underlyings: ["SPY"] }, reader), "FEED_NOT_GRANTED opra"],
+    [client.streamQuotes({}, reader), "SYMBOLS_NOT_GRANTED *"],
+    [client.streamQuotes({ symbols: ["spy", "msft"] }, reader), "SYMBOLS_NOT_GRANTED MSFT"],
+    [
+      client.getConnectionStatus({ includeSubscriptions: true }, reader),
+      "SYMBOLS_NOT_GRANTED include_subscriptions",
+    ],
+  ];
+  for (const [call, cause] of denials) {
+    const error = await errorOf(call);
+    assert.equal(causeOf(error), `PermissionDenied ${cause}`);
+    // It names what was requested, and nothing of the policy.
+    assert.doesNotMatch(error.rawMessage, /AAPL|SPY\*|dashboard|reader/);
+  }
+  assert.equal(harness.market.streams.size, 0);
+  assert.equal(counters.access.denied, denials.length);
+  await client.getConnectionStatus({}, reader);
+  const trader = bearer(TRADER);
+  await client.getConnectionStatus({ includeSubscriptions: true }, trader);
+});
+
+Deno.test("wrong tokens are refused alike, and block their address before others", async () => {
+  await using rig = await start();
+  const { harness, counters } = rig;
+  using client = connectClient(harness);
+  const wrong = [`${READER}x`, READER.slice(0, -1), "a.b.c", "x".repeat(9_000), digestOf(READER)];
+  for (let i = 0; i < 20; i++) {
+    const error = await errorOf(client.streamQuotes({}, bearer(wrong[i % wrong.length] ?? "")));
+    assert.equal(causeOf(error), "Unauthenticated TOKEN_INVALID");
+    assert.equal(error.rawMessage, "The bearer token is not valid");
+  }
+  const error = await errorOf(client.streamQuotes({}, bearer("a.b.c")));
+  assert.equal(causeOf(error), "ResourceExhausted TOO_MANY_FAILURES");
+  const [retry] = error.findDetails(RetryInfoSchema);
+  assert.ok(Number(retry?.retryDelay?.seconds) < 3);
+  assert.equal(counters.access.invalid, 20);
+  assert.equal(counters.access.blocked, 1);
+  // Clients behind the same address keep their access.
+  assert.equal(await quoteOf(harness, READER), "AAPL");
+});
+
+Deno.test("a client cannot choose its identity by a header", async () => {
+  await using rig = await start();
+  const { harness } = rig;
+  using client = connectClient(harness);
+  const headers = { "x-stream-proxy-identity": "1" };
+  const leave = new AbortController();
+  const open = errorOf(client.streamQuotes({ symbols: ["AAPL"] }, {
+    ...bearer(READER),
+    signal: leave.signal,
+  }));
+  await harness.market.untilOpen(1);
+  const forged = await errorOf(client.getConnectionStatus({}, { headers }));
+  assert.equal(causeOf(forged), "Unauthenticated TOKEN_MISSING");
+  const mixed = { headers: { ...headers, ...bearer(READER).headers } };
+  const denied = await errorOf(client.streamOrderUpdates({}, mixed));
+  assert.equal(causeOf(denied), "PermissionDenied ORDERS_NOT_GRANTED orders");
+  leave.abort();
+  await open;
+  await harness.market.untilOpen(0);
+});
+
+function jwtPolicy(issuer: JwtIssuer): object {
+  return {
+    roles: ROLES,
+    identities: [{ name: "desk", role: "trader", subjects: ["alice"] }],
+    jwt: { jwksUrl: issuer.url, issuer: ISSUER, audience: AUDIENCE, roleClaim: "role" },
+  };
+}
+
+Deno.test("streams of a JWT end with UNAUTHENTICATED within a second of its expiry", async () => {
+  const clock = new ManualClock();
+  await using issuer = await JwtIssuer.start(() => clock.now());
+  await using rig = await start({ clock, policy: jwtPolicy(issuer) });
+  const { harness } = rig;
+  using client = connectClient(harness);
+  const now = clock.now() / 1_000;
+  const short = bearer(await issuer.sign({ expiresAt: now + 60 }));
+  const long = bearer(await issuer.sign({ expiresAt: now + 600 }));
+  const ends = [
+    errorOf(client.streamQuotes({}, short)),
+    errorOf(client.streamOrderUpdates({ options: { notices: true } }, short)),
+  ];
+  const leave = new AbortController();
+  const other = client.streamQuotes({}, { ...long, signal: leave.signal })[Symbol.asyncIterator]();
+  const next = other.next();
+  await harness.market.untilOpen(3);
+  // The tolerance of 30 s is on both sides.
+  await clock.advance(89_999);
+  assert.equal(harness.market.streams.size, 3);
+  await clock.advance(1_000);
+  for (const error of await Promise.all(ends)) {
+    assert.equal(causeOf(error), "Unauthenticated TOKEN_EXPIRED");
+  }
+  await harness.market.untilOpen(1);
+  const replayed = await errorOf(client.streamQuotes({}, short));
+  assert.equal(causeOf(replayed), "Unauthenticated TOKEN_EXPIRED");
+  harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+  assert.equal((await next).value?.quote?.symbol, "AAPL");
+  leave.abort();
+  await harness.market.untilOpen(0);
+});
+
+Deno.test("keys are rotated under load without a dropped stream or message", async () => {
+  const clock = new ManualClock();
+  await using issuer = await JwtIssuer.start(() => clock.now());
+  await using rig = await start({ clock, policy: jwtPolicy(issuer) });
+  const { harness } = rig;
+  using client = connectClient(harness);
+  const received: number[] = [];
+  const readers: Promise<void>[] = [];
+  const leave = new AbortController();
+  const open = async (token: string) => {
+    const index = received.push(0) - 1;
+    const count = harness.market.streams.size;
+    const stream = client.streamQuotes({}, { ...bearer(token), signal: leave.signal });
+    const reading = (async () => {
+      for await (const { quote } of stream) if (quote) received[index] = (received[index] ?? 0) + 1;
+    })();
+    readers.push(reading);
+    await harness.market.untilOpen(count + 1);
+  };
+  const expected: number[] = [];
+  // The first keys have to arrive before time passes.
+  await client.getConnectionStatus({}, bearer(await issuer.sign()));
+  for (let round = 0; round < 4; round++) {
+    const key = await JwtIssuer.key(`key ${round}`, round % 2 === 0 ? "ES256" : "EdDSA");
+    // The issuer has one key at a time: the worst case.
+    issuer.keys = [key];
+    await clock.advance(10_000);
+    for (let i = 0; i < 5; i++) {
+      await open(await issuer.sign());
+      expected.push(0);
+      harness.market.publish("stockQuotes", GOLDEN_QUOTE);
+      expected.forEach((count, at) => expected[at] = count + 1);
+    }
+  }
+  assert.equal(harness.market.streams.size, 20);
+  while (received.some((count, at) => count !== expected[at])) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  leave.abort();
+  await Promise.allSettled(readers);
+  await harness.market.untilOpen(0);
+});
+
+Deno.test("without a policy a token and the internal header have no effect", async () => {
+  await using harness = await startGrpcHarness();
+  assert.equal(await quoteOf(harness, "anything"), "AAPL");
+});

@@ -1,0 +1,290 @@
+import assert from "node:assert/strict";
+import { Ajv } from "ajv";
+import type { AccessPolicy } from "../../../../src/domain/access/policy.ts";
+import { RPCS } from "../../../../src/domain/access/rpcs.ts";
+import { StreamProxyService } from "../../../../src/gen/cream/v1/stream_proxy_pb.ts";
+import { accessPolicy } from "../../../../src/infrastructure/config/access_policy.ts";
+import { ConfigError } from "../../../../src/infrastructure/config/config_error.ts";
+import { describeSettings } from "../../../../src/infrastructure/config/describe_settings.ts";
+import { parseConfig } from "../../../../src/infrastructure/config/parse_config.ts";
+
+const DIGEST = `sha256:${"ab".repeat(32)}`;
+const OTHER = `sha256:${"cd".repeat(32)}`;
+const JWT = {
+  jwksUrl: "https://issuer.example/keys",
+  issuer: "https://issuer.example",
+  audience: "proxy",
+};
+const FULL = {
+  roles: {
+    reader: {
+      feeds: ["sip", "opra"],
+      symbols: ["AAPL", "SPY*", "BRK.B"],
+      rpcs: ["StreamQuotes", "Stream*"],
+      orders: true,
+      admin: true,
+      limits: {
+        streams: 50,
+        symbolsPerStream: 500,
+        symbols: 2_000,
+        reservedSlots: { opra: 100 },
+        maxShare: 0.5,
+      },
+    },
+    other: {},
+  },
+  identities: [
+    {
+      name: "dashboard",
+      role: "reader",
+      tokens: [DIGEST],
+      certificates: ["spiffe://desk/dashboard", "CN=dashboard"],
+      subjects: ["alice"],
+    },
+    { name: "robot", role: "other", tokens: [OTHER] },
+  ],
+  jwt: { ...JWT, algorithms: ["RS256", "EdDSA"], clockToleranceSecs: 5, roleClaim: "role" },
+};
+const schema = JSON.parse(
+  Deno.readTextFileSync(
+    new URL("../../../../docs/access-policy.schema.json", import.meta.url),
+  ),
+);
+const matchesSchema = new Ajv({ strict: true, allowUnionTypes: true }).compile(schema);
+
+function parse(policy: unknown): AccessPolicy {
+  const text = typeof policy === "string" ? policy : JSON.stringify(policy);
+  const parsed = accessPolicy.parse(text);
+  assert("value" in parsed, JSON.stringify(parsed));
+  return parsed.value;
+}
+
+/** Problems of a policy as the program reports them. */
+function problems(policy: unknown): string[] {
+  const text = typeof policy === "string" ? policy : JSON.stringify(policy);
+  try {
+    parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s", STREAM_PROXY_ACCESS: text });
+  } catch (error) {
+    assert(error instanceof ConfigError);
+    for (const { received, variable } of error.problems) {
+      assert.equal(received, undefined);
+      assert.equal(variable, "STREAM_PROXY_ACCESS");
+    }
+    return error.problems.map(({ message, remedy }) =>
+      `${message.replace("has a problem: ", "")}. ${remedy}.`
+    );
+  }
+  return [];
+}
+
+Deno.test("a whole policy is read", () => {
+  const { roles, identities, jwt } = parse(FULL);
+  const reader = roles.get("reader");
+  assert.deepEqual([...reader?.feeds ?? []], ["sip", "opra"]);
+  assert.equal(reader?.symbols.matches("SPYG"), true);
+  assert.equal(reader?.rpcs.matches("GetConnectionStatus"), false);
+  assert.deepEqual([reader?.orders, reader?.admin], [true, true]);
+  assert.deepEqual(reader?.limits, FULL.roles.reader.limits);
+  const other = roles.get("other");
+  assert.deepEqual([...other?.feeds ?? []], ["sip", "opra", "trading"]);
+  assert.deepEqual([other?.symbols.isAll, other?.rpcs.isAll], [true, true]);
+  assert.deepEqual([other?.orders, other?.admin, other?.limits], [false, false, {}]);
+  assert.deepEqual(identities, [
+    {
+      name: "dashboard",
+      grants: reader,
+      tokens: ["ab".repeat(32)],
+      certificates: ["spiffe://desk/dashboard", "CN=dashboard"],
+      subjects: ["alice"],
+    },
+    { name: "robot", grants: other, tokens: ["cd".repeat(32)], certificates: [], subjects: [] },
+  ]);
+  assert.deepEqual(jwt, {
+    jwksUrl: "https://issuer.example/keys",
+    issuer: "https://issuer.example",
+    audience: "proxy",
+    algorithms: ["RS256", "EdDSA"],
+    clockToleranceMs: 5_000,
+    roleClaim: "role",
+  });
+  assert.ok(matchesSchema(FULL), JSON.stringify(matchesSchema.errors));
+});
+
+Deno.test("defaults of JWTs: all algorithms, 30 s of tolerance, no role claim", () => {
+  const { jwt } = parse({
+    roles: { r: {} },
+    identities: [{ name: "a", role: "r", subjects: ["s"] }],
+    jwt: JWT,
+  });
+  assert.deepEqual(jwt?.algorithms, ["RS256", "ES256", "EdDSA"]);
+  assert.equal(jwt?.clockToleranceMs, 30_000);
+  assert.equal(jwt?.roleClaim, undefined);
+});
+
+Deno.test("the methods that can be granted are those of the contract", () => {
+  const methods = StreamProxyService.methods.map(({ name }) => name);
+  assert.deepEqual([...RPCS].sort(), methods.sort());
+});
+
+const IDENTITY = { name: "a", role: "r", tokens: [DIGEST] };
+const base = (change: object) => ({ roles: { r: {} }, identities: [IDENTITY], ...change });
+const role = (r: object) => base({ roles: { r } });
+const identity = (change: object) => base({ identities: [{ ...IDENTITY, ...change }] });
+const jwt = (change: object) => base({ jwt: { ...JWT, roleClaim: "role", ...change } });
+
+/** Policies with one problem, that the schema refuses too. */
+const WRONG: Readonly<Record<string, readonly [unknown, RegExp]>> = {
+  "a list instead of an object": [[], /^The policy is not an object/],
+  "an unknown key": [base({ rules: {} }), /^rules is not a known key\. Use roles, identities, jwt/],
+  "an unknown key of a role": [role({ symbol: [] }), /^roles\.r\.symbol is not a known key/],
+  "an unknown feed": [role({ feeds: ["iex"] }), /^roles\.r\.feeds\[0\].*one of sip, opra, trading/],
+  "a small symbol": [role({ symbols: ["aapl"] }), /^roles\.r\.symbols\[0\].*capital letters/],
+  "a pattern with two asterisks": [role({ symbols: ["A*B*"] }), /^roles\.r\.symbols\[0\]/],
+  "an empty symbol": [role({ symbols: [""] }), /^roles\.r\.symbols\[0\]/],
+  "symbols without a list": [role({ symbols: "AAPL" }), /^roles\.r\.symbols is not a list/],
+  "a pattern of a path": [role({ rpcs: ["/x"] }), /^roles\.r\.rpcs\[0\]/],
+  "orders as text": [role({ orders: "yes" }), /^roles\.r\.orders is neither true nor false/],
+  "a share above 1": [role({ limits: { maxShare: 2 } }), /^roles\.r\.limits\.maxShare.*to 1\./],
+  "half a stream": [role({ limits: { streams: 1.5 } }), /^roles\.r\.limits\.streams.*whole number/],
+  "slots of no market": [
+    role({ limits: { reservedSlots: { trading: 1 } } }),
+    /^roles\.r\.limits\.reservedSlots\.trading is not a known key\. Use sip, opra/,
+  ],
+  "a name with a colon": [identity({ name: "jwt:a" }), /^identities\[0\]\.name/],
+  "a name like a token": [identity({ name: "asp_x" }), /^identities\[0\]\.name.*asp_/],
+  "no role": [identity({ role: undefined }), /^identities\[0\]\.role is missing/],
+  "a token instead of its digest": [
+    identity({ tokens: ["asp_secret"] }),
+    /^identities\[0\]\.tokens\[0\] is not accepted.*`deno task token`.*never to the token/,
+  ],
+  "a digest in capital letters": [
+    identity({ tokens: [DIGEST.toUpperCase()] }),
+    /^identities\[0\]\.tokens\[0\]/,
+  ],
+  "a name of a certificate": [
+    identity({ certificates: ["dashboard"] }),
+    /^identities\[0\]\.certificates\[0\].*spiffe:/,
+  ],
+  "no issuer": [jwt({ issuer: undefined }), /^jwt\.issuer is missing/],
+  "no audience": [jwt({ audience: "" }), /^jwt\.audience/],
+  "no keys": [jwt({ jwksUrl: undefined }), /^jwt\.jwksUrl is missing/],
+  "no algorithm": [jwt({ algorithms: [] }), /^jwt\.algorithms is empty/],
+  "the algorithm none": [jwt({ algorithms: ["none"] }), /^jwt\.algorithms\[0\] would let anyone/],
+  "a symmetric algorithm": [
+    jwt({ algorithms: ["RS256", "HS256"] }),
+    /^jwt\.algorithms\[1\] would let anyone make tokens.*Use RS256, ES256, EdDSA/,
+  ],
+  "another algorithm": [jwt({ algorithms: ["PS256"] }), /^jwt\.algorithms\[0\] is not accepted/],
+  "an hour of tolerance": [jwt({ clockToleranceSecs: 3_600 }), /^jwt\.clockToleranceSecs.*300/],
+};
+
+for (const [what, [policy, problem]] of Object.entries(WRONG)) {
+  Deno.test(`an access policy is refused with a path and a remedy: ${what}`, () => {
+    const [first = "", ...others] = problems(policy);
+    assert.match(first, problem);
+    assert.deepEqual(others, []);
+    // As JSON, where an absent value is absent.
+    assert.equal(matchesSchema(JSON.parse(JSON.stringify(policy))), false);
+  });
+}
+
+/** Policies with one problem that a schema cannot express. */
+const INCONSISTENT: Readonly<Record<string, readonly [unknown, RegExp]>> = {
+  "a method that does not exist": [
+    role({ rpcs: ["StreamQuote"] }),
+    /\.rpcs\[0\] matches no method/,
+  ],
+  "a prefix of no method": [role({ rpcs: ["Send*"] }), /^roles\.r\.rpcs\[0\] matches no method/],
+  "an unknown role": [identity({ role: "x" }), /^identities\[0\]\.role is not a role/],
+  "no credential": [identity({ tokens: [] }), /^identities\[0\] has no credential/],
+  "a name twice": [
+    base({ identities: [IDENTITY, { ...IDENTITY, tokens: [OTHER] }] }),
+    /^identities\[1\]\.name is the same as identities\[0\]\.name/,
+  ],
+  "a digest twice": [
+    base({ identities: [IDENTITY, { ...IDENTITY, name: "b" }] }),
+    /^identities\[1\]\.tokens\[0\] is the same as identities\[0\]\.tokens\[0\]/,
+  ],
+  "a subject twice": [
+    jwt({}) && base({
+      jwt: JWT,
+      identities: [{ ...IDENTITY, subjects: ["s"] }, { name: "b", role: "r", subjects: ["s"] }],
+    }),
+    /^identities\[1\]\.subjects\[0\] is the same as identities\[0\]\.subjects\[0\]/,
+  ],
+  "keys of another machine without TLS": [
+    jwt({ jwksUrl: "http://issuer.example/keys" }),
+    /^jwt\.jwksUrl is read without TLS.*Use https:/,
+  ],
+  "keys at an address with a password": [
+    jwt({ jwksUrl: "https://user:hidden@issuer.example/" }),
+    /^jwt\.jwksUrl is not accepted/,
+  ],
+  "subjects without JWTs": [
+    identity({ subjects: ["s"] }),
+    /^identities\[0\]\.subjects has no effect without jwt/,
+  ],
+  "JWTs without subjects": [jwt({ roleClaim: undefined }), /^jwt accepts no token/],
+  "nobody": [{ roles: {} }, /^identities is empty, so that no client has access/],
+};
+
+for (const [what, [policy, problem]] of Object.entries(INCONSISTENT)) {
+  Deno.test(`an access policy is refused with a path and a remedy: ${what}`, () => {
+    const [first = "", ...others] = problems(policy);
+    assert.match(first, problem);
+    assert.deepEqual(others, []);
+  });
+}
+
+Deno.test("keys of this machine may be read without TLS", () => {
+  for (const host of ["localhost:8080", "127.0.0.1:1", "[::1]:1"]) {
+    assert.deepEqual(problems(jwt({ jwksUrl: `http://${host}/keys` })), []);
+  }
+});
+
+Deno.test("all problems of a policy are reported together", () => {
+  const found = problems({
+    roles: { r: { feeds: ["x"], symbols: ["?"] } },
+    identities: [{ name: "a b", role: "other", tokens: ["t"] }],
+    jwt: { algorithms: ["none"] },
+  });
+  assert.equal(found.length, 9, found.join("\n"));
+});
+
+Deno.test("no error, log line or setting shows a part of the policy's text", () => {
+  const secret = "asp_SECRETSECRETSECRETSECRETSECRETSECRETSECRET1";
+  const policies: unknown[] = [
+    `{"identities": ["${secret}"`,
+    secret,
+    JSON.stringify(secret),
+    { [secret]: 1 },
+    { roles: { [secret]: 1 } },
+    { roles: { r: { [secret]: 1, feeds: [secret], symbols: [secret], rpcs: [secret] } } },
+    { identities: [{ name: `${secret} `, role: secret, tokens: [secret] }] },
+    { identities: [secret], jwt: secret },
+    jwt({ jwksUrl: secret, issuer: `${secret} `, algorithms: [secret], roleClaim: `${secret} ` }),
+  ];
+  for (const policy of policies) {
+    const found = problems(policy);
+    assert.ok(found.length > 0, JSON.stringify(policy));
+    assert.doesNotMatch(found.join("\n"), /SECRET/);
+  }
+  const config = parseConfig({
+    ALPACA_KEY: "k",
+    ALPACA_SECRET: "s",
+    STREAM_PROXY_ACCESS: JSON.stringify(FULL),
+  });
+  const { STREAM_PROXY_ACCESS: shown } = describeSettings(config);
+  assert.equal(shown, "2 roles, 2 identities, JWT");
+});
+
+Deno.test("invalid JSON is reported with its position", () => {
+  const [problem = ""] = problems('{"roles": {,}}');
+  assert.match(problem, /^is not valid JSON at character 11\. Set it to a JSON object with roles/);
+});
+
+Deno.test("without the variable, authentication is off", () => {
+  const config = parseConfig({ ALPACA_KEY: "k", ALPACA_SECRET: "s", STREAM_PROXY_ACCESS: "" });
+  assert.equal(config.access, undefined);
+  assert.equal(describeSettings(config).STREAM_PROXY_ACCESS, "unset");
+});
